@@ -1,0 +1,77 @@
+import { readFileSync } from 'node:fs';
+import { Compile } from 'typebox/compile';
+import { Default } from 'typebox/value';
+import { ConfigError } from '#domain/errors.ts';
+import { parseNetworks } from '#domain/egress.ts';
+import { type Role, type SettingOptions, type Settings, settingsSchema } from './schema.ts';
+
+const check = Compile(settingsSchema);
+
+/**
+ * The settings from the environment; a secret may come from the file named by `<KEY>_FILE`. Reports every
+ * fault at once, an unknown `POSTHORN_*` key too: a misspelt setting must not be ignored.
+ *
+ * @throws ConfigError
+ */
+export function loadSettings(env: Record<string, string | undefined>): Settings {
+  const faults: string[] = [];
+  const raw: Record<string, unknown> = {};
+  for (const [key, value] of Object.entries(env)) {
+    if (!key.startsWith('POSTHORN_') || value === undefined || value === '') continue;
+    const name = key.endsWith('_FILE') ? key.slice(0, -'_FILE'.length) : key;
+    const property = settingOptions(name);
+    if (property === undefined) {
+      faults.push(`${key}: there is no such setting`);
+    } else if (key !== name && property.secret !== true) {
+      faults.push(`${key}: only a secret can be read from a file`);
+    } else {
+      const text = key === name ? value : readSecretFile(key, value, faults);
+      raw[name] = property.type === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
+    }
+  }
+  const settings = Default(settingsSchema, raw);
+  for (const error of check.Errors(settings)) {
+    const key = error.instancePath.slice(1) || 'settings';
+    faults.push(`${key}: ${error.message}${allowed(key)}`);
+  }
+  if (faults.length === 0) checkNetworks(settings as Settings, faults);
+  if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
+  return Object.freeze(settings) as Settings;
+}
+
+/** The type and the options of a setting, by its name. */
+function settingOptions(name: string): (SettingOptions & { type?: string }) | undefined {
+  return (settingsSchema.properties as Record<string, unknown>)[name] as
+    | (SettingOptions & { type?: string })
+    | undefined;
+}
+
+function readSecretFile(key: string, path: string, faults: string[]): string {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch (error) {
+    faults.push(`${key}: ${(error as Error).message}`);
+    return '';
+  }
+}
+
+function allowed(key: string): string {
+  const property = settingOptions(key);
+  if (property === undefined) return '';
+  const range =
+    property.minimum === undefined ? '' : `, from ${property.minimum} to ${property.maximum}`;
+  const pattern = property.pattern === undefined ? '' : `, like ${property.pattern}`;
+  return ` (${property.description}${range}${pattern})`;
+}
+
+function checkNetworks(settings: Settings, faults: string[]): void {
+  try {
+    parseNetworks(settings.POSTHORN_EGRESS_ALLOW);
+  } catch (error) {
+    faults.push(`POSTHORN_EGRESS_ALLOW: ${(error as Error).message}`);
+  }
+}
+
+export function parseRoles(text: string): Role[] {
+  return [...new Set(text.split(','))] as Role[];
+}

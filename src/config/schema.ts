@@ -1,0 +1,214 @@
+import { type Static, type TNumberOptions, type TStringOptions, Type } from 'typebox';
+
+/**
+ * Every setting: its environment variable, type, default, unit (last in its name) and meaning. The
+ * reference `docs/configuration.md` is written from this and checked against it.
+ */
+export const roles = ['ingress', 'router', 'delivery', 'control'] as const;
+export type Role = (typeof roles)[number];
+
+/** What stands beside a setting's type. `secret`: may come from a file, is never printed. */
+export type SettingOptions = {
+  description: string;
+  secret?: boolean;
+  default?: string | number;
+  pattern?: string;
+  minLength?: number;
+  minimum?: number;
+  maximum?: number;
+};
+
+type Described = { description: string };
+const text = (options: TStringOptions & Described) => Type.String(options);
+const optionalText = (options: TStringOptions & Described & { secret?: boolean }) =>
+  Type.Optional(Type.String(options));
+const integer = (
+  options: TNumberOptions & Described & { default: number; minimum: number; maximum: number },
+) => Type.Integer(options);
+
+export const settingsSchema = Type.Object(
+  {
+    POSTHORN_ROLES: text({
+      default: roles.join(','),
+      pattern: `^(${roles.join('|')})(,(${roles.join('|')}))*$`,
+      description:
+        'The roles of this process, separated by commas; `--roles` on the command line wins.',
+    }),
+    POSTHORN_DATA_DIR: text({
+      default: '.posthorn',
+      minLength: 1,
+      description:
+        'Folder of `posthorn start`: the data of the embedded servers, the keys made at the first start.',
+    }),
+    POSTHORN_CACHE_DIR: optionalText({
+      minLength: 1,
+      description:
+        "Folder where fetched server binaries are kept (default: `posthorn` in the user's cache folder).",
+    }),
+    POSTHORN_NATS_URL: optionalText({
+      pattern: '^(nats|tls|wss?)://',
+      description:
+        'NATS servers, separated by commas. `posthorn start` embeds one where this is absent.',
+    }),
+    POSTHORN_MONGODB_URL: optionalText({
+      secret: true,
+      pattern: '^mongodb(\\+srv)?://',
+      description: 'MongoDB, a replica set. `posthorn start` embeds one where this is absent.',
+    }),
+    POSTHORN_MONGODB_DATABASE: text({
+      default: 'posthorn',
+      pattern: '^[a-zA-Z0-9_-]{1,63}$',
+      description: 'Name of the database.',
+    }),
+    POSTHORN_HTTP_HOST: text({
+      default: '0.0.0.0',
+      description: 'Address that the API listens on.',
+    }),
+    POSTHORN_HTTP_PORT: integer({
+      default: 8080,
+      minimum: 0,
+      maximum: 65535,
+      description: 'Port of the API (ingress and control). 0: any free one.',
+    }),
+    POSTHORN_OPS_HOST: text({
+      default: '127.0.0.1',
+      description: 'Address of the private port with `/livez`, `/readyz` and `/metrics`.',
+    }),
+    POSTHORN_OPS_PORT: integer({
+      default: 9090,
+      minimum: 0,
+      maximum: 65535,
+      description:
+        'Private port; the further processes of `posthorn start` count up from it. 0: any free one.',
+    }),
+    POSTHORN_RECEIVER_PORT: integer({
+      default: 8081,
+      minimum: 0,
+      maximum: 65535,
+      description: 'Port of the demo receiver of `posthorn start`.',
+    }),
+    POSTHORN_BOOTSTRAP_KEY: optionalText({
+      secret: true,
+      minLength: 16,
+      description:
+        'A platform key that is accepted from the start. `posthorn start` makes and prints one where this is absent.',
+    }),
+    POSTHORN_MASTER_KEY: optionalText({
+      secret: true,
+      pattern: '^[A-Za-z0-9+/]{43}=$',
+      description:
+        '32 bytes in base64: seals endpoint secrets (AES-256-GCM). `posthorn start` makes one where this is absent.',
+    }),
+    POSTHORN_SHARDS: integer({
+      default: 4,
+      minimum: 1,
+      maximum: 64,
+      description:
+        'Shard streams. The same for all processes; to change it, see docs/operations/shards.md.',
+    }),
+    POSTHORN_STREAM_REPLICAS: integer({
+      default: 1,
+      minimum: 1,
+      maximum: 5,
+      description: 'Replicas of every stream: 1 embedded, 3 in production.',
+    }),
+    POSTHORN_EVENT_RETENTION_SECONDS: integer({
+      default: 7 * 24 * 3600,
+      minimum: 3600,
+      maximum: 365 * 24 * 3600,
+      description: 'How long events stay in JetStream: the window of replays from the stream.',
+    }),
+    POSTHORN_HISTORY_RETENTION_SECONDS: integer({
+      default: 30 * 24 * 3600,
+      minimum: 72 * 3600,
+      maximum: 3650 * 24 * 3600,
+      description:
+        'How long events, deliveries and attempts stay in MongoDB; the window of idempotency too.',
+    }),
+    POSTHORN_EVENT_BYTES_MAX: integer({
+      default: 256 * 1024,
+      minimum: 1024,
+      maximum: 4 * 1024 * 1024,
+      description: 'Largest event.',
+    }),
+    POSTHORN_EVENT_TYPE_POLICY: Type.Union([Type.Literal('auto'), Type.Literal('strict')], {
+      default: 'auto',
+      description:
+        '`auto`: an unknown event type is accepted and registered; `strict`: it is refused. A tenant can differ.',
+    }),
+    POSTHORN_PUBLISH_TIMEOUT_MS: integer({
+      default: 5000,
+      minimum: 100,
+      maximum: 60_000,
+      description: 'How long ingress tries to store an event before it answers 503.',
+    }),
+    POSTHORN_PUBLISH_WINDOW: integer({
+      default: 1024,
+      minimum: 1,
+      maximum: 65_536,
+      description: 'Publishes that a process may have under way; over it, ingress answers 503.',
+    }),
+    POSTHORN_HTTP_READ_TIMEOUT_MS: integer({
+      default: 15_000,
+      minimum: 100,
+      maximum: 300_000,
+      description: 'How long a request may take to arrive.',
+    }),
+    POSTHORN_HTTP_IDLE_TIMEOUT_MS: integer({
+      default: 72_000,
+      minimum: 1000,
+      maximum: 600_000,
+      description:
+        'How long an idle connection is kept; longer than that of the load balancer in front.',
+    }),
+    POSTHORN_HTTP_WRITE_TIMEOUT_MS: integer({
+      default: 30_000,
+      minimum: 1000,
+      maximum: 600_000,
+      description: 'How long a connection may make no progress while a request is answered.',
+    }),
+    POSTHORN_SHUTDOWN_DEADLINE_MS: integer({
+      default: 10_000,
+      minimum: 100,
+      maximum: 300_000,
+      description: 'How long a stopping process may take to finish what is in flight.',
+    }),
+    POSTHORN_DELIVERY_TIMEOUT_MS: integer({
+      default: 15_000,
+      minimum: 100,
+      maximum: 60_000,
+      description: 'How long an attempt may take, from the dial to the last byte of the answer.',
+    }),
+    POSTHORN_ENDPOINT_IN_FLIGHT_MAX: integer({
+      default: 64,
+      minimum: 1,
+      maximum: 1024,
+      description: 'Attempts that one endpoint may have in flight in one worker.',
+    }),
+    POSTHORN_WORKER_IN_FLIGHT_MAX: integer({
+      default: 1024,
+      minimum: 1,
+      maximum: 65_536,
+      description: 'Attempts that one worker may have in flight.',
+    }),
+    POSTHORN_EGRESS_ALLOW: text({
+      default: '',
+      description:
+        'Networks (CIDR, separated by commas) that delivery may reach although they are private. An address in them may be http.',
+    }),
+    POSTHORN_LOG_LEVEL: Type.Union(
+      [
+        Type.Literal('fatal'),
+        Type.Literal('error'),
+        Type.Literal('warn'),
+        Type.Literal('info'),
+        Type.Literal('debug'),
+        Type.Literal('silent'),
+      ],
+      { default: 'info', description: 'The least severe log line that is written.' },
+    ),
+  },
+  { additionalProperties: false },
+);
+
+export type Settings = Static<typeof settingsSchema>;

@@ -1,0 +1,83 @@
+/**
+ * The closed catalogue of what the platform says when it refuses or fails (IN-9). Each code has its HTTP
+ * status and a title; `docs/errors.md` explains each, and a test compares the two both ways.
+ */
+export const errorCatalogue = {
+  POSTHORN_BODY_INVALID: [400, 'The body is not valid JSON'],
+  POSTHORN_REQUEST_INVALID: [400, 'The request does not have the form that is asked for'],
+  POSTHORN_EVENT_INVALID: [400, 'The event does not have the form that is asked for'],
+  POSTHORN_FILTER_INVALID: [400, 'The filter cannot be used'],
+  POSTHORN_SCHEMA_INVALID: [400, 'The JSON Schema cannot be used'],
+  POSTHORN_ENDPOINT_URL_FORBIDDEN: [400, 'The URL cannot be an endpoint'],
+  POSTHORN_CURSOR_INVALID: [400, 'The cursor was not made by this API'],
+  POSTHORN_KEY_MISSING: [401, 'An API key is needed'],
+  POSTHORN_KEY_INVALID: [401, 'The API key is not valid'],
+  POSTHORN_KEY_SCOPE: [403, 'The API key does not reach this'],
+  POSTHORN_TENANT_UNKNOWN: [404, 'There is no such tenant'],
+  POSTHORN_RESOURCE_UNKNOWN: [404, 'There is no such resource'],
+  POSTHORN_ROUTE_UNKNOWN: [404, 'There is no such route'],
+  POSTHORN_EVENT_ID_REUSED: [409, 'This event id was used for another content'],
+  POSTHORN_ENDPOINT_URL_DUPLICATE: [409, 'The tenant has an endpoint with this URL'],
+  POSTHORN_CONFLICT: [409, 'Somebody else changed this at the same time'],
+  POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],
+  POSTHORN_EVENT_TOO_LARGE: [413, 'The event or the body is too large'],
+  POSTHORN_BATCH_TOO_LARGE: [413, 'The batch has too many events'],
+  POSTHORN_MEDIA_TYPE_UNSUPPORTED: [415, 'The content type is not supported'],
+  POSTHORN_EVENT_TYPE_UNKNOWN: [422, 'The event type is not registered'],
+  POSTHORN_EVENT_TYPE_INACTIVE: [422, 'The event type is inactive'],
+  POSTHORN_EVENT_DATA_INVALID: [422, 'The data does not match the schema of the event type'],
+  POSTHORN_LIMIT_EXCEEDED: [422, 'A limit of the platform would be exceeded'],
+  POSTHORN_UNEXPECTED: [500, 'Something unexpected happened'],
+  POSTHORN_PUBLISH_NOT_ACKED: [503, 'The event could not be stored in time'],
+  POSTHORN_OVERLOADED: [503, 'Too much is under way; try again'],
+  POSTHORN_NATS_UNAVAILABLE: [503, 'The message store cannot be reached'],
+  POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database cannot be reached'],
+  POSTHORN_STOPPING: [503, 'This process is stopping'],
+} as const satisfies Record<string, readonly [status: number, title: string]>;
+
+export type ErrorCode = keyof typeof errorCatalogue;
+
+/** A field that was refused: `pointer` is a JSON pointer (RFC 6901) into the body, or `#query/<name>`. */
+export interface FieldError {
+  pointer: string;
+  detail: string;
+}
+
+export interface PosthornErrorOptions {
+  detail?: string;
+  fields?: FieldError[];
+  retryAfterSeconds?: number;
+  cause?: unknown;
+}
+
+/** What every refusal and failure that a caller may see is thrown as. */
+export class PosthornError extends Error {
+  readonly code: ErrorCode;
+  readonly status: number;
+  readonly fields: FieldError[];
+  readonly retryAfterSeconds: number | undefined;
+
+  constructor(code: ErrorCode, options: PosthornErrorOptions = {}) {
+    const [status, title] = errorCatalogue[code];
+    super(options.detail ?? title, options.cause === undefined ? {} : { cause: options.cause });
+    this.name = 'PosthornError';
+    this.code = code;
+    this.status = status;
+    this.fields = options.fields ?? [];
+    this.retryAfterSeconds = options.retryAfterSeconds ?? (status === 503 ? 1 : undefined);
+  }
+}
+
+export function isPosthornError(error: unknown): error is PosthornError {
+  return error instanceof PosthornError;
+}
+
+/** What stands wrong in the settings; `main` prints every fault and exits with 78 (EX_CONFIG). */
+export class ConfigError extends Error {
+  readonly faults: string[];
+  constructor(faults: string[]) {
+    super(`the configuration has ${faults.length} fault(s):\n  ${faults.join('\n  ')}`);
+    this.name = 'ConfigError';
+    this.faults = faults;
+  }
+}

@@ -1,0 +1,11 @@
+/** Tenant ids stand in NATS subjects and in URLs, so they are made of the characters safe in both. */
+export const TENANT_ID_PATTERN = '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$';
+const tenantId = new RegExp(TENANT_ID_PATTERN);
+
+export function isTenantId(value: string): boolean {
+  return tenantId.test(value);
+}
+
+/** `auto`: an unknown event type is accepted and registered; `strict`: it is refused (IN-5). */
+export const eventTypePolicies = ['auto', 'strict'] as const;
+export type EventTypePolicy = (typeof eventTypePolicies)[number];

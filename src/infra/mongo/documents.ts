@@ -1,0 +1,111 @@
+/**
+ * The documents of the history, written by the projector and read by the control API. Configuration
+ * documents (tenants, endpoints, …) stand beside their resources in `control/`.
+ */
+import { type Collection, type Db, type Document, Long, MongoClient } from 'mongodb';
+import type { AttemptRecord } from '#wire/record.ts';
+import type { DataKind } from '#wire/event-frame.ts';
+import type { DeliveryStatus } from '#domain/delivery.ts';
+
+/** `<tenant>/<event id>`: the key of the event store (RT-7). Tenant ids hold no slash. */
+export function eventKey(tenant: string, eventId: string): string {
+  return `${tenant}/${eventId}`;
+}
+
+export interface EventDocument {
+  /** `eventKey(tenant, id)` */
+  _id: string;
+  tenant: string;
+  id: string;
+  /** Of an id that the caller chose; set by ingress before the event is stored. */
+  fingerprint?: string;
+  /** Sequence in its EV stream; absent while only claimed by ingress: such a document is not an event yet. */
+  seq?: number;
+  type?: string;
+  source?: string;
+  time?: string;
+  subject?: string;
+  dataschema?: string;
+  content_type?: string;
+  kind?: DataKind;
+  ext?: Record<string, string>;
+  correlation_id?: string;
+  accepted_at: Date;
+  /** `data` as it was sent: text for kinds `json` and `text`, base64 for `binary`. */
+  data?: string;
+  /** How many deliveries the router made of it; absent until it was routed; 0: unmatched. */
+  routed?: number;
+}
+
+/**
+ * What became of a delivery. Fields compare in this order, so that MongoDB's `$max` keeps the newest
+ * state whatever order the records are applied in: first `hop`, then `rank`.
+ */
+export interface DeliveryState {
+  hop: number;
+  rank: number;
+  status: DeliveryStatus;
+  reason: string | null;
+  at: Date;
+  next_attempt_at: Date | null;
+}
+
+export interface DeliveryDocument {
+  /** Delivery id. */
+  _id: string;
+  tenant: string;
+  event: string;
+  endpoint: string;
+  type: string;
+  accepted_at: Date;
+  state: DeliveryState;
+  /** By attempt id: applying an attempt twice changes nothing. */
+  attempts?: Record<string, AttemptRecord>;
+}
+
+export interface History {
+  events: Collection<EventDocument>;
+  deliveries: Collection<DeliveryDocument>;
+}
+
+export function historyOf(db: Db): History {
+  return { events: db.collection('events'), deliveries: db.collection('deliveries') };
+}
+
+/** Creates the indexes of the history; idempotent. A changed retention changes the TTL index in place. */
+export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Promise<void> {
+  const { events, deliveries } = historyOf(db);
+  // One index serves the tenant's list, newest first, and its pages; `_id` breaks ties.
+  await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
+  await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
+  await deliveries.createIndex({ tenant: 1, event: 1 });
+  for (const collection of [events, deliveries]) {
+    await ensureTtl(db, collection as unknown as Collection<Document>, retentionSeconds);
+  }
+}
+
+async function ensureTtl(db: Db, collection: Collection<Document>, seconds: number): Promise<void> {
+  try {
+    await collection.createIndex({ accepted_at: 1 }, { expireAfterSeconds: seconds });
+  } catch (error) {
+    if ((error as { codeName?: string }).codeName !== 'IndexOptionsConflict') throw error;
+    await db.command({
+      collMod: collection.collectionName,
+      index: { keyPattern: { accepted_at: 1 }, expireAfterSeconds: new Long(seconds) },
+    });
+  }
+}
+
+/** A client that waits for a server only as long as a request may (5 s), and writes durably. */
+export function createMongoClient(url: string, appName: string): MongoClient {
+  return new MongoClient(url, {
+    appName,
+    serverSelectionTimeoutMS: 5000,
+    connectTimeoutMS: 5000,
+    maxPoolSize: 20,
+    retryWrites: true,
+    // Acknowledged once in the journal of a majority: what is acknowledged survives a crash (ADR 0005).
+    writeConcern: { w: 'majority' },
+    ignoreUndefined: true,
+  });
+}

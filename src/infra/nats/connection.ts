@@ -1,0 +1,34 @@
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { Log } from '#infra/telemetry/log.ts';
+
+/**
+ * A connection that outlives the server: it dials for ever, and waits for the first connect too, so that a
+ * process may start before NATS. Pings every 10 s, so that a dead peer is seen in 20 s, not 4 minutes.
+ */
+export async function connectNats(url: string, name: string, log: Log): Promise<NatsConnection> {
+  const nc = await connect({
+    servers: url.split(','),
+    name,
+    maxReconnectAttempts: -1,
+    waitOnFirstConnect: true,
+    reconnectTimeWait: 250,
+    reconnectJitter: 250,
+    pingInterval: 10_000,
+    maxPingOut: 2,
+    // An Error object made for each request to carry a stack costs 16 us of 44 (measured).
+    noAsyncTraces: true,
+    ignoreAuthErrorAbort: true,
+  });
+  void watchStatus(nc, log);
+  return nc;
+}
+
+async function watchStatus(nc: NatsConnection, log: Log): Promise<void> {
+  for await (const status of nc.status()) {
+    if (status.type === 'disconnect' || status.type === 'reconnect') {
+      log.warn({ server: nc.getServer() }, `nats.${status.type}`);
+    } else if (status.type === 'error') {
+      log.warn({ error: status.error.message }, 'nats.error');
+    }
+  }
+}

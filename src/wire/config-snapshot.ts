@@ -1,0 +1,66 @@
+/**
+ * The configuration as the data plane knows it: values of the KV bucket CONFIG, written by control from
+ * MongoDB, watched by every process (design: ADR 0002). Secrets in it are sealed (`infra/crypto/secret-box`).
+ */
+import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
+import type { EventTypeState } from '#domain/event-type.ts';
+import type { EventTypePolicy } from '#domain/tenant.ts';
+
+/** `tenant.<id>`: a tenant whole, so that one change is one atomic step for its readers. */
+export interface TenantSnapshot {
+  v: 1;
+  id: string;
+  /** Grows with every change of the tenant, its endpoints or its subscriptions. */
+  rev: number;
+  /** Share of a worker, against the other tenants'. */
+  weight: number;
+  eventTypePolicy?: EventTypePolicy;
+  endpoints: EndpointSnapshot[];
+  subscriptions: SubscriptionSnapshot[];
+}
+
+export interface EndpointSnapshot {
+  id: string;
+  url: string;
+  state: EndpointState;
+  stateReason?: EndpointStateReason;
+  format: BodyFormat;
+  headers: Record<string, string>;
+  /** Newest first; each signs until `notAfterMs`. */
+  secrets: { sealed: string; notAfterMs?: number }[];
+}
+
+/** Only approved ones are in the snapshot. */
+export interface SubscriptionSnapshot {
+  id: string;
+  endpointId: string;
+  /** Selectors: `order.created`, `order.*`, `*`. */
+  eventTypes: string[];
+  /** A filter in MongoDB operators over the event, validated when it was stored. */
+  filter?: Record<string, unknown>;
+}
+
+/** `type.<name>` */
+export interface EventTypeSnapshot {
+  v: 1;
+  name: string;
+  rev: number;
+  state: EventTypeState;
+  sensitive: boolean;
+  /** The JSON Schema (2020-12) of the newest version of `data`. */
+  schema?: Record<string, unknown>;
+}
+
+export const keyScopes = ['platform', 'producer', 'tenant'] as const;
+export type KeyScope = (typeof keyScopes)[number];
+
+/** `key.<sha256 of the key, hex>` */
+export interface ApiKeySnapshot {
+  v: 1;
+  id: string;
+  rev: number;
+  scope: KeyScope;
+  /** A tenant key reaches this tenant only; a producer key may be bound to one too. */
+  tenant?: string;
+  expiresAtMs?: number;
+}

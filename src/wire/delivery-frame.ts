@@ -1,0 +1,55 @@
+/**
+ * The form of a delivery in DLV-k: one line of JSON that says what is owed, then the event's frame,
+ * unchanged. The router adds the line in front of the bytes it received; a retry changes only the line.
+ */
+import { asBuffer, decodeEventFrame, type EventFrame } from './event-frame.ts';
+
+export interface DeliveryHead {
+  /** Delivery id. */
+  id: string;
+  endpoint: string;
+  /** The number of the next attempt, from 1. */
+  attemptNo: number;
+  /** Grows each time the delivery is published again (retry, park, hold, release): part of the message id. */
+  hop: number;
+  /** The event's sequence in its EV stream. */
+  eventSeq: number;
+}
+
+export interface DeliveryFrame {
+  head: DeliveryHead;
+  /** The event's frame, undecoded. */
+  eventBytes: Buffer;
+}
+
+const LF = 10;
+
+export function encodeDeliveryFrame(head: DeliveryHead, eventBytes: Uint8Array): Buffer {
+  const line = JSON.stringify(head);
+  // The line is ASCII: ids and numbers only.
+  const out = Buffer.allocUnsafe(line.length + 1 + eventBytes.length);
+  out.write(line, 0, 'latin1');
+  out[line.length] = LF;
+  out.set(eventBytes, line.length + 1);
+  return out;
+}
+
+/** @throws SyntaxError where the bytes are not a frame */
+export function decodeDeliveryFrame(bytes: Uint8Array): DeliveryFrame {
+  const buffer = asBuffer(bytes);
+  const end = buffer.indexOf(LF);
+  if (end < 0) throw new SyntaxError('a delivery frame has no line feed');
+  return {
+    head: JSON.parse(buffer.toString('latin1', 0, end)) as DeliveryHead,
+    eventBytes: buffer.subarray(end + 1),
+  };
+}
+
+export function decodeDeliveryEvent(frame: DeliveryFrame): EventFrame {
+  return decodeEventFrame(frame.eventBytes);
+}
+
+/** The `Nats-Msg-Id` under which a delivery is published: a repeat of the same step is dropped by the server. */
+export function deliveryMessageId(deliveryId: string, hop: number): string {
+  return `${deliveryId}:${hop}`;
+}

@@ -1,0 +1,61 @@
+/**
+ * The form of an event in EV-k, and inside a delivery in DLV-k: one line of JSON with the attributes, a
+ * line feed, then the bytes of `data` as the producer sent them (ADR 0003: why a line and not NATS headers).
+ *
+ *     {"id":"evt_…","type":"order.created",…}\n{"amount":12.50}
+ */
+
+/** What the bytes of `data` are: JSON text as sent, other text, or anything. */
+export type DataKind = 'json' | 'text' | 'binary';
+
+/** CloudEvents 1.0 attributes and what ingress adds. Short names, as they travel with every event. */
+export interface EventHead {
+  id: string;
+  type: string;
+  source: string;
+  /** RFC 3339 */
+  time: string;
+  subject?: string;
+  dataschema?: string;
+  /** As the producer named it; absent: application/json. */
+  contentType?: string;
+  kind: DataKind;
+  /** CloudEvents extension attributes. */
+  ext?: Record<string, string>;
+  /** When ingress accepted it, milliseconds since 1970. */
+  acceptedMs: number;
+  /** Correlation id of the producer's request. */
+  correlationId: string;
+  /** SHA-256 of the content (base64url), for an id that the caller chose (IN-6). */
+  fingerprint?: string;
+}
+
+const LF = 10;
+
+export function encodeEventFrame(head: EventHead, data: Uint8Array | string): Buffer {
+  if (typeof data === 'string') return Buffer.from(`${JSON.stringify(head)}\n${data}`);
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), data]);
+}
+
+export interface EventFrame {
+  head: EventHead;
+  data: Buffer;
+}
+
+/** @throws SyntaxError where the bytes are not a frame */
+export function decodeEventFrame(bytes: Uint8Array): EventFrame {
+  const buffer = asBuffer(bytes);
+  const end = buffer.indexOf(LF);
+  if (end < 0) throw new SyntaxError('an event frame has no line feed');
+  return {
+    head: JSON.parse(buffer.toString('utf8', 0, end)) as EventHead,
+    data: buffer.subarray(end + 1),
+  };
+}
+
+/** The same memory as a Buffer: no copy. */
+export function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes)
+    ? bytes
+    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+}

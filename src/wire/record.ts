@@ -1,0 +1,63 @@
+/**
+ * What the router and the workers tell the history (DL-12): records, gathered and published to ATT-k as
+ * one message (a JSON array), written to MongoDB by the projector. Applying a record twice, or two records
+ * in the wrong order, gives the same history: see `control/projector/merge.ts`.
+ */
+import type { AttemptFailureKind, DeliveryStatus } from '#domain/delivery.ts';
+
+/** An event was routed to these endpoints. */
+export interface RoutedRecord {
+  k: 'routed';
+  tenant: string;
+  event: string;
+  /** RFC 3339 time the event was accepted, for expiry and order. */
+  acceptedMs: number;
+  type: string;
+  deliveries: { id: string; endpoint: string; status: 'pending' | 'held' }[];
+}
+
+/** A delivery was attempted, held, cancelled or given up. */
+export interface DeliveryRecord {
+  k: 'delivery';
+  tenant: string;
+  event: string;
+  type: string;
+  acceptedMs: number;
+  id: string;
+  endpoint: string;
+  /** As in the delivery's head; the record of the higher hop is the newer. */
+  hop: number;
+  status: DeliveryStatus;
+  /** Why it is `failed`, `held` or `cancelled`. */
+  reason?: string;
+  nextAttemptMs?: number;
+  attempt?: AttemptRecord;
+}
+
+export interface AttemptRecord {
+  id: string;
+  no: number;
+  startedMs: number;
+  durationMs: number;
+  /** The HTTP status, where an answer came. */
+  status?: number;
+  failure?: AttemptFailureKind;
+  detail?: string;
+  responseHeaders?: Record<string, string>;
+  /** The first bytes of the response (`limits.responseBodyKeptBytesMax`), base64 where they are not UTF-8. */
+  responseBody?: string;
+  responseBodyEncoding?: 'base64';
+  worker: string;
+}
+
+export type HistoryRecord = RoutedRecord | DeliveryRecord;
+
+export function encodeRecords(records: readonly HistoryRecord[]): Buffer {
+  return Buffer.from(JSON.stringify(records));
+}
+
+export function decodeRecords(bytes: Uint8Array): HistoryRecord[] {
+  return JSON.parse(
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(),
+  ) as HistoryRecord[];
+}

@@ -1,0 +1,100 @@
+/**
+ * Every stream, subject, consumer and KV name, and the functions that build and read them. Nobody else
+ * writes a subject by hand (design: docs/architecture.md, "Streams").
+ */
+
+/** Fixed for ever: a tenant's subjects carry its partition, and streams own partitions. */
+export const PARTITIONS = 256;
+
+/** FNV-1a, 32 bits, of the UTF-8 bytes: the function of the server's `{{partition(n,1)}}` (nats-server, ADR-30). */
+export function fnv1a32(text: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < text.length; i++) {
+    hash ^= text.charCodeAt(i);
+    hash = Math.imul(hash, 0x01000193);
+  }
+  return hash >>> 0;
+}
+
+/** The partition (0 to 255) of a tenant. Tenant ids are ASCII, so characters are bytes. */
+export function partitionOf(tenant: string): number {
+  return fnv1a32(tenant) % PARTITIONS;
+}
+
+export const streams = {
+  events: (shard: number) => `EV-${shard}`,
+  deliveries: (shard: number) => `DLV-${shard}`,
+  records: (shard: number) => `ATT-${shard}`,
+  deadLetters: 'DLQ',
+} as const;
+
+export const consumers = {
+  router: 'router',
+  projector: 'projector',
+  /** Normal priority, of every tenant that has no lane of its own. */
+  deliverShared: 'deliver-shared',
+  /** High priority (IN-11). */
+  deliverHigh: 'deliver-high',
+} as const;
+
+export const buckets = { config: 'CONFIG' } as const;
+
+export type LaneClass = 'h' | 's' | 't';
+
+export const subjects = {
+  event: (tenant: string, type: string) => `ev.${partitionOf(tenant)}.${tenant}.${type}`,
+  /** Runnable deliveries: the consumers' filters cover these. */
+  delivery: (tenant: string, endpoint: string, lane: LaneClass = 's') =>
+    `dlv.${partitionOf(tenant)}.${lane}.${tenant}.${endpoint}`,
+  /** Waiting for its time: one schedule for each subject, so the delivery's id stands in it. No filter covers `w`. */
+  waiting: (tenant: string, endpoint: string, delivery: string) =>
+    `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
+  /** Held while its endpoint is paused or disabled. No filter covers `x`. */
+  held: (tenant: string, endpoint: string, delivery: string) =>
+    `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}.${delivery}`,
+  heldOf: (tenant: string, endpoint: string) =>
+    `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}.*`,
+  waitingOf: (tenant: string, endpoint = '*') =>
+    `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.*`,
+  records: (shard: number) => `att.${shard}`,
+  deadLetter: (tenant: string, endpoint: string) =>
+    `dlq.${partitionOf(tenant)}.${tenant}.${endpoint}`,
+} as const;
+
+export const configKeys = {
+  tenant: (id: string) => `tenant.${id}`,
+  /** Event type names hold dots, and a KV key may too. */
+  eventType: (name: string) => `type.${name}`,
+  apiKey: (hash: string) => `key.${hash}`,
+} as const;
+
+/** The shard that owns a tenant's partition. */
+export function shardOf(tenant: string, shards: number): number {
+  return partitionOf(tenant) % shards;
+}
+
+/** The subjects of a shard's stream: one for each partition that it owns. */
+export function shardSubjects(root: 'ev' | 'dlv', shard: number, shards: number): string[] {
+  const out: string[] = [];
+  for (let p = shard; p < PARTITIONS; p += shards) out.push(`${root}.${p}.>`);
+  return out;
+}
+
+/** Tenant and type of `ev.<p>.<tenant>.<type>`. */
+export function parseEventSubject(subject: string): { tenant: string; type: string } {
+  const a = subject.indexOf('.', 3);
+  const b = subject.indexOf('.', a + 1);
+  return { tenant: subject.slice(a + 1, b), type: subject.slice(b + 1) };
+}
+
+/** Tenant and endpoint of `dlv.<p>.<lane>.<tenant>.<endpoint>`. */
+export function parseDeliverySubject(subject: string): { tenant: string; endpoint: string } {
+  const lane = subject.indexOf('.', 4);
+  const tenantAt = subject.indexOf('.', lane + 1) + 1;
+  const tenantEnd = subject.indexOf('.', tenantAt);
+  const rest = subject.indexOf('.', tenantEnd + 1);
+  return {
+    tenant: subject.slice(tenantAt, tenantEnd),
+    endpoint: rest < 0 ? subject.slice(tenantEnd + 1) : subject.slice(tenantEnd + 1, rest),
+  };
+}
