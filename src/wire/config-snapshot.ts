@@ -64,3 +64,11 @@ export interface ApiKeySnapshot {
   tenant?: string;
   expiresAtMs?: number;
 }
+
+/** What a process knows of the configuration, at this moment; filled by `infra/nats/config-store.ts`. */
+export interface ConfigView {
+  tenant(id: string): TenantSnapshot | undefined;
+  eventType(name: string): EventTypeSnapshot | undefined;
+  /** By the SHA-256 of the key, in hex. */
+  apiKey(hash: string): ApiKeySnapshot | undefined;
+}

@@ -2,7 +2,7 @@
  * The documents of the history, written by the projector and read by the control API. Configuration
  * documents (tenants, endpoints, …) stand beside their resources in `control/`.
  */
-import { type Collection, type Db, type Document, Long, MongoClient } from 'mongodb';
+import { type Collection, type Db, Long, MongoClient } from 'mongodb';
 import type { AttemptRecord } from '#wire/record.ts';
 import type { DataKind } from '#wire/event-frame.ts';
 import type { DeliveryStatus } from '#domain/delivery.ts';
@@ -80,11 +80,11 @@ export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Pr
   await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, event: 1 });
   for (const collection of [events, deliveries]) {
-    await ensureTtl(db, collection as unknown as Collection<Document>, retentionSeconds);
+    await ensureTtl(db, collection as unknown as Collection, retentionSeconds);
   }
 }
 
-async function ensureTtl(db: Db, collection: Collection<Document>, seconds: number): Promise<void> {
+async function ensureTtl(db: Db, collection: Collection, seconds: number): Promise<void> {
   try {
     await collection.createIndex({ accepted_at: 1 }, { expireAfterSeconds: seconds });
   } catch (error) {
