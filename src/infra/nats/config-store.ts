@@ -1,0 +1,143 @@
+/**
+ * What this process knows of the configuration: a watch on the KV bucket CONFIG, kept in memory.
+ *
+ * Readers compile from a snapshot object and keep what they compiled by that object's identity: a change
+ * gives a new object, so nobody has to be told. While NATS or MongoDB is away the last state stays in force
+ * (RT-8). Limits: memory in proportion to the configuration, nothing for each event.
+ */
+import type { KV, KvWatchEntry } from '@nats-io/kv';
+import type { Log } from '#infra/telemetry/log.ts';
+import type {
+  ApiKeySnapshot,
+  ConfigView,
+  EventTypeSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
+import { configKeys } from '#wire/subjects.ts';
+
+const REWATCH_AFTER_MS = 1000;
+const MISS_KEPT_MS = 1000;
+const MISSES_MAX = 10_000;
+
+export class ConfigStore implements ConfigView {
+  private readonly tenants = new Map<string, TenantSnapshot>();
+  private readonly types = new Map<string, EventTypeSnapshot>();
+  private readonly keys = new Map<string, ApiKeySnapshot>();
+  private readonly misses = new Map<string, number>();
+  private readonly listeners: ((tenant: string) => void)[] = [];
+  private readonly open: () => Promise<KV>;
+  private readonly log: Log;
+  private kv: KV | undefined;
+  private stopping = false;
+  private stopWatch: () => void = () => {};
+
+  constructor(deps: { open: () => Promise<KV>; log: Log }) {
+    this.open = deps.open;
+    this.log = deps.log;
+  }
+
+  tenant(id: string): TenantSnapshot | undefined {
+    return this.tenants.get(id);
+  }
+
+  eventType(name: string): EventTypeSnapshot | undefined {
+    return this.types.get(name);
+  }
+
+  apiKey(hash: string): ApiKeySnapshot | undefined {
+    return this.keys.get(hash);
+  }
+
+  get tenantCount(): number {
+    return this.tenants.size;
+  }
+
+  /** Called with the id of a tenant whose snapshot changed or went. */
+  onTenantChange(listener: (tenant: string) => void): void {
+    this.listeners.push(listener);
+  }
+
+  /** Resolves when the state of the bucket at this moment is known; goes on watching until `stop`. */
+  async start(): Promise<void> {
+    await new Promise<void>((resolve) => {
+      void this.watchForEver(resolve);
+    });
+  }
+
+  stop(): void {
+    this.stopping = true;
+    this.stopWatch();
+  }
+
+  /**
+   * A tenant that is not known yet: asks the bucket itself, so that a producer may publish right after the
+   * call that made the tenant. Misses are remembered for a second, so that unknown names stay cheap.
+   */
+  async lookUpTenant(id: string): Promise<TenantSnapshot | undefined> {
+    const now = performance.now();
+    const known = this.tenants.get(id);
+    if (known !== undefined || this.kv === undefined) return known;
+    if ((this.misses.get(id) ?? 0) > now) return undefined;
+    const entry = await this.kv.get(configKeys.tenant(id));
+    if (entry?.operation === 'PUT') this.apply(entry.key, entry.string());
+    else {
+      if (this.misses.size >= MISSES_MAX) this.misses.clear();
+      this.misses.set(id, now + MISS_KEPT_MS);
+    }
+    return this.tenants.get(id);
+  }
+
+  private async watchForEver(ready: () => void): Promise<void> {
+    while (!this.stopping) {
+      try {
+        this.kv = await this.open();
+        const empty = (await this.kv.status()).values === 0;
+        const entries = await this.kv.watch();
+        this.stopWatch = () => entries.stop();
+        if (empty) ready();
+        for await (const entry of entries) {
+          this.take(entry);
+          if (entry.delta === 0) ready();
+        }
+      } catch (error) {
+        this.log.warn({ error: (error as Error).message }, 'config.watch_failed');
+      }
+      if (!this.stopping) await new Promise((next) => setTimeout(next, REWATCH_AFTER_MS));
+    }
+  }
+
+  private take(entry: KvWatchEntry): void {
+    if (entry.operation === 'PUT') this.apply(entry.key, entry.string());
+    else this.remove(entry.key);
+  }
+
+  private apply(key: string, json: string): void {
+    const name = key.slice(key.indexOf('.') + 1);
+    try {
+      const value: unknown = JSON.parse(json);
+      if (key.startsWith('tenant.')) this.applyTenant(name, value as TenantSnapshot);
+      else if (key.startsWith('type.')) this.types.set(name, value as EventTypeSnapshot);
+      else if (key.startsWith('key.')) this.keys.set(name, value as ApiKeySnapshot);
+    } catch (error) {
+      this.log.error({ key, error: (error as Error).message }, 'config.entry_unreadable');
+    }
+  }
+
+  private applyTenant(id: string, snapshot: TenantSnapshot): void {
+    const known = this.tenants.get(id);
+    // A look-up may run ahead of the watch: never go back.
+    if (known !== undefined && known.rev >= snapshot.rev) return;
+    this.tenants.set(id, snapshot);
+    this.misses.delete(id);
+    for (const listener of this.listeners) listener(id);
+  }
+
+  private remove(key: string): void {
+    const name = key.slice(key.indexOf('.') + 1);
+    if (key.startsWith('tenant.')) {
+      this.tenants.delete(name);
+      for (const listener of this.listeners) listener(name);
+    } else if (key.startsWith('type.')) this.types.delete(name);
+    else if (key.startsWith('key.')) this.keys.delete(name);
+  }
+}

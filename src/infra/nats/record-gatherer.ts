@@ -1,0 +1,78 @@
+/**
+ * Gathers the records that come within 20 ms and publishes them to ATT-k as one message (DL-12): one store,
+ * one ack and one wake-up of the projector instead of one for each delivery.
+ *
+ * A caller's `stored` is called once the message with its record is stored; only then does it ack what the
+ * record is about. So a crash before that line leaves the work to be done again, and its record with it.
+ */
+import { type HistoryRecord, encodeRecords } from '#wire/record.ts';
+import { subjects } from '#wire/subjects.ts';
+import { newId } from '#domain/ids.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Publisher } from './publisher.ts';
+
+const GATHER_MS = 20;
+const RECORDS_MAX = 500;
+
+interface Batch {
+  records: HistoryRecord[];
+  stored: (() => void)[];
+}
+
+export class RecordGatherer {
+  private readonly publisher: Publisher;
+  private readonly shards: number;
+  private readonly log: Log;
+  private batch: Batch = { records: [], stored: [] };
+  private timer: NodeJS.Timeout | undefined;
+  private nextShard = 0;
+  private underWay = 0;
+  private idleWaiters: (() => void)[] = [];
+
+  constructor(deps: { publisher: Publisher; shards: number; log: Log }) {
+    this.publisher = deps.publisher;
+    this.shards = deps.shards;
+    this.log = deps.log;
+  }
+
+  add(record: HistoryRecord, stored: () => void): void {
+    this.batch.records.push(record);
+    this.batch.stored.push(stored);
+    if (this.batch.records.length >= RECORDS_MAX) this.flush();
+    else this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
+  }
+
+  /** Publishes what is gathered and resolves when all is stored. */
+  async drain(): Promise<void> {
+    this.flush();
+    if (this.underWay > 0) await new Promise<void>((idle) => this.idleWaiters.push(idle));
+  }
+
+  private flush(): void {
+    clearTimeout(this.timer);
+    this.timer = undefined;
+    const batch = this.batch;
+    if (batch.records.length === 0) return;
+    this.batch = { records: [], stored: [] };
+    this.underWay++;
+    // Any shard will do: applying records is independent of their order (control/projector).
+    const shard = this.nextShard++ % this.shards;
+    this.store(batch, {
+      subject: subjects.records(shard),
+      payload: encodeRecords(batch.records),
+      messageId: newId('att'),
+      timeoutMs: Number.POSITIVE_INFINITY,
+    });
+  }
+
+  private store(batch: Batch, publication: Parameters<Publisher['publish']>[0]): void {
+    const taken = this.publisher.publish(publication, (error) => {
+      if (error === undefined) for (const stored of batch.stored) stored();
+      // Not stored: nothing is acked, so all of it comes again.
+      else this.log.error({ error: error.message }, 'records.not_stored');
+      this.underWay--;
+      if (this.underWay === 0) for (const idle of this.idleWaiters.splice(0)) idle();
+    });
+    if (!taken) this.publisher.whenRoom(() => this.store(batch, publication));
+  }
+}

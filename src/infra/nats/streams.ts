@@ -1,0 +1,146 @@
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  DiscardPolicy,
+  type JetStreamManager,
+  RetentionPolicy,
+  StorageType,
+  StoreCompression,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { nanos } from '@nats-io/nats-core';
+import type { JetStreamClient } from '@nats-io/jetstream';
+import type { Settings } from '#config/schema.ts';
+import { buckets, consumers, shardSubjects, streams, subjects } from '#wire/subjects.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+
+type StreamSettings = Pick<
+  Settings,
+  | 'POSTHORN_SHARDS'
+  | 'POSTHORN_STREAM_REPLICAS'
+  | 'POSTHORN_EVENT_RETENTION_SECONDS'
+  | 'POSTHORN_DELIVERY_TIMEOUT_MS'
+>;
+
+/**
+ * Creates or updates every stream, its consumers and the KV buckets; idempotent, so that each process calls
+ * it at its start and no order of starts matters (docs/architecture.md, "Streams").
+ */
+export async function ensureTopology(
+  js: JetStreamClient,
+  jsm: JetStreamManager,
+  settings: StreamSettings,
+): Promise<void> {
+  const replicas = settings.POSTHORN_STREAM_REPLICAS;
+  await new Kvm(js).create(buckets.config, { history: 1, replicas });
+  await ensureStream(jsm, deadLetterStream(replicas));
+  for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+    await ensureStream(jsm, eventStream(shard, settings));
+    await ensureStream(jsm, deliveryStream(shard, settings));
+    await ensureStream(jsm, recordStream(shard, replicas));
+    const ackWaitMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS + 30_000;
+    await ensureConsumer(jsm, streams.events(shard), shared(consumers.router, 30_000, 2048));
+    await ensureConsumer(jsm, streams.events(shard), shared(consumers.projector, 60_000, 8192));
+    await ensureConsumer(jsm, streams.records(shard), shared(consumers.projector, 60_000, 1024));
+    await ensureConsumer(jsm, streams.deliveries(shard), {
+      ...shared(consumers.deliverShared, ackWaitMs, 2048),
+      filter_subject: 'dlv.*.s.>',
+    });
+    await ensureConsumer(jsm, streams.deliveries(shard), {
+      ...shared(consumers.deliverHigh, ackWaitMs, 1024),
+      filter_subject: 'dlv.*.h.>',
+    });
+  }
+}
+
+/** `max_deliver: -1`: nothing is ever given up by the server; what is given up becomes a dead letter. */
+function shared(name: string, ackWaitMs: number, maxAckPending: number): Partial<ConsumerConfig> {
+  return {
+    durable_name: name,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ackWaitMs),
+    max_deliver: -1,
+    max_ack_pending: maxAckPending,
+  };
+}
+
+function eventStream(shard: number, settings: StreamSettings): Partial<StreamConfig> {
+  return {
+    ...common(streams.events(shard), settings.POSTHORN_STREAM_REPLICAS),
+    subjects: shardSubjects('ev', shard, settings.POSTHORN_SHARDS),
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_age: nanos(settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000),
+    compression: StoreCompression.S2,
+  };
+}
+
+/** No age and no size limit: a limit would silently drop retries that wait (nats-server, ADR-51). */
+function deliveryStream(shard: number, settings: StreamSettings): Partial<StreamConfig> {
+  return {
+    ...common(streams.deliveries(shard), settings.POSTHORN_STREAM_REPLICAS),
+    subjects: shardSubjects('dlv', shard, settings.POSTHORN_SHARDS),
+    retention: RetentionPolicy.Workqueue,
+    allow_msg_schedules: true,
+  };
+}
+
+function recordStream(shard: number, replicas: number): Partial<StreamConfig> {
+  return {
+    ...common(streams.records(shard), replicas),
+    subjects: [subjects.records(shard)],
+    retention: RetentionPolicy.Limits,
+    // Long enough for MongoDB to be away for a weekend.
+    max_age: nanos(3 * DAY_MS),
+    compression: StoreCompression.S2,
+  };
+}
+
+function deadLetterStream(replicas: number): Partial<StreamConfig> {
+  return {
+    ...common(streams.deadLetters, replicas),
+    subjects: ['dlq.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(30 * DAY_MS),
+    compression: StoreCompression.S2,
+  };
+}
+
+function common(name: string, replicas: number): Partial<StreamConfig> & { name: string } {
+  return {
+    name,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    allow_direct: true,
+    duplicate_window: nanos(120_000),
+  };
+}
+
+async function ensureStream(jsm: JetStreamManager, config: Partial<StreamConfig>): Promise<void> {
+  const wanted = config as Partial<StreamConfig> & { name: string };
+  try {
+    await jsm.streams.add(wanted);
+  } catch (error) {
+    // It is there with another configuration: bring it up to date.
+    if (apiErrorCode(error) !== STREAM_NAME_IN_USE) throw error;
+    await jsm.streams.update(wanted.name, wanted);
+  }
+}
+
+async function ensureConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  config: Partial<ConsumerConfig>,
+): Promise<void> {
+  // On a consumer that is there this is an update of what may change.
+  await jsm.consumers.add(stream, config);
+}
+
+const STREAM_NAME_IN_USE = 10_058;
+
+/** The `err_code` of a JetStream API error (nats-server, server/errors.json). */
+export function apiErrorCode(error: unknown): number | undefined {
+  return (error as { code?: number }).code;
+}
