@@ -1,0 +1,73 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { homedir } from 'node:os';
+import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { isVersionAtLeast, type Program } from './program.ts';
+
+/**
+ * Binaries that were fetched before. A file's name is `<program>-<version>-<sha256>`, so that one rename
+ * publishes a binary together with what it is checked against: there is no half file after a crash, and two
+ * processes that fetch at once end with the same file.
+ */
+export class BinaryCache {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  /** The newest whole binary of a program; damaged ones are removed and named to `report`. */
+  async find(program: Program, report: (line: string) => void): Promise<string | undefined> {
+    const files = await readdir(this.dir).catch(() => []);
+    const entries = files
+      .map((file) => parseName(program, file))
+      .filter((entry) => entry !== undefined);
+    entries.sort((a, b) => (isVersionAtLeast(a.version, b.version) ? -1 : 1));
+    for (const { file, version, sha256 } of entries) {
+      const path = join(this.dir, file);
+      if (!isVersionAtLeast(version, program.versionMin)) continue;
+      if ((await hashFile(path)) === sha256) return path;
+      report(`${path} is damaged and is fetched again`);
+      await rm(path, { force: true });
+    }
+    return undefined;
+  }
+
+  /** Puts a copy of `binary` into the cache and gives its path. */
+  async add(program: Program, version: string, binary: string): Promise<string> {
+    await mkdir(this.dir, { recursive: true });
+    const path = join(this.dir, `${program.name}-${version}-${await hashFile(binary)}`);
+    const unfinished = join(this.dir, `.unfinished-${randomBytes(8).toString('hex')}`);
+    try {
+      await copyFile(binary, unfinished);
+      await chmod(unfinished, 0o755);
+      await rename(unfinished, path);
+    } finally {
+      await rm(unfinished, { force: true });
+    }
+    return path;
+  }
+}
+
+/** The folder of the XDG base directory specification, unless the setting names one. */
+export function cacheDirectory(
+  setting: string | undefined,
+  xdgCacheHome: string | undefined,
+): string {
+  return setting ?? join(xdgCacheHome || join(homedir(), '.cache'), 'posthorn');
+}
+
+export async function hashFile(path: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
+  return hash.digest('hex');
+}
+
+function parseName(program: Program, file: string) {
+  if (!file.startsWith(`${program.name}-`)) return undefined;
+  const match = /^(\d+\.\d+\.\d+)-([0-9a-f]{64})$/.exec(file.slice(program.name.length + 1));
+  if (match === null) return undefined;
+  return { file, version: match[1] as string, sha256: match[2] as string };
+}

@@ -1,0 +1,96 @@
+import { mkdirSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { findFreePort } from './free-port.ts';
+import { becomePrimary } from './mongod-replica-set.ts';
+import { type EmbeddedServer, ServerProcess } from './server-process.ts';
+import { endStaleServer } from './stale-server.ts';
+
+const READY_DEADLINE_MS = 60_000;
+const PORT_TRIES = 5;
+
+export interface MongodOptions {
+  /** Path of the `mongod` program. */
+  binary: string;
+  /** Folder of the data; made if it is not there. */
+  dataDir: string;
+  /** Absent: any free port. It may differ from the port of an earlier start. */
+  port?: number;
+}
+
+/**
+ * Runs a mongod on 127.0.0.1 as a replica set of one member (change streams and transactions need one) and
+ * waits until it is primary.
+ *
+ * @throws Error with the server's last lines if it does not come up
+ */
+export async function startMongod(options: MongodOptions): Promise<EmbeddedServer> {
+  const dataDir = resolve(options.dataDir);
+  mkdirSync(dataDir, { recursive: true });
+  await endStaleServer({ pidFile: join(dataDir, 'mongod.lock'), program: 'mongod', dataDir });
+  for (let tried = 1; ; tried++) {
+    const port = options.port ?? (await findFreePort());
+    const server = await ServerProcess.spawn({
+      name: 'mongod',
+      binary: options.binary,
+      args: mongodArguments(dataDir, port),
+    });
+    try {
+      await waitUntilPrimary(server, port);
+      return describe(server, port);
+    } catch (error) {
+      await server.stop();
+      // Somebody else took the port between the search and the start.
+      const portLost =
+        options.port === undefined && server.output.includes('Address already in use');
+      if (!portLost || tried === PORT_TRIES) throw error;
+    }
+  }
+}
+
+function mongodArguments(dataDir: string, port: number): string[] {
+  const parameters = [
+    'diagnosticDataCollectionEnabled=false',
+    // There is no other member to hand over to: do not wait 15 s for one when stopping.
+    'shutdownTimeoutMillisForSignaledShutdown=100',
+  ];
+  return [
+    ['--dbpath', dataDir],
+    ['--port', String(port)],
+    ['--bind_ip', '127.0.0.1'],
+    ['--replSet', 'posthorn'],
+    ['--wiredTigerCacheSizeGB', '0.5'],
+    ['--oplogSize', '1024'],
+    ['--nounixsocket'],
+    ['--quiet'],
+    ...parameters.map((parameter) => ['--setParameter', parameter]),
+  ].flat();
+}
+
+async function waitUntilPrimary(server: ServerProcess, port: number): Promise<void> {
+  const abort = new AbortController();
+  server.onExit(() => abort.abort());
+  const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
+  try {
+    await becomePrimary({
+      port,
+      pid: server.pid,
+      signal: AbortSignal.any([abort.signal, deadline]),
+    });
+  } catch (cause) {
+    const what = server.ended ? 'ended while it started' : 'did not become primary in time';
+    throw new Error(`mongod ${what}:\n${server.output}`, { cause });
+  }
+}
+
+function describe(server: ServerProcess, port: number): EmbeddedServer {
+  return {
+    pid: server.pid,
+    port,
+    // Direct: the name of the member in the set's configuration is of no concern to a client.
+    url: `mongodb://127.0.0.1:${port}/?directConnection=true`,
+    exited: server.exited,
+    stop: (deadlineMs) => server.stop(deadlineMs),
+    kill: (signal) => server.kill(signal),
+    onExit: (listener) => server.onExit(listener),
+  };
+}

@@ -1,0 +1,108 @@
+import { access, constants, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { BinaryCache, cacheDirectory } from './binary-cache.ts';
+import { isVersionAtLeast, type Program, readVersion } from './program.ts';
+
+/** A place that a program can be fetched from, which verifies the checksum of what it fetches. */
+export interface BinarySource {
+  name: string;
+  /**
+   * Fetch the program into `dir`, an empty folder, and give the path of the binary in it.
+   * @throws Error that says why not
+   */
+  fetch(dir: string, progress: (line: string) => void): Promise<string>;
+}
+
+export interface ResolveBinaryDeps {
+  /** `PATH` of the environment. */
+  path: string | undefined;
+  cacheDir: string;
+  /** Tried in order. */
+  sources: BinarySource[];
+  /** One line for people: what is being done, what was passed over and why. */
+  report: (line: string) => void;
+}
+
+/**
+ * Finds a program: on the PATH, in the cache, else from the first source that gives it.
+ *
+ * @returns its path
+ * @throws Error that names the ways out and why each try failed
+ */
+export async function resolveBinary(program: Program, deps: ResolveBinaryDeps): Promise<string> {
+  const onPath = await findOnPath(program, deps);
+  if (onPath !== undefined) return onPath;
+  const cache = new BinaryCache(deps.cacheDir);
+  const cached = await cache.find(program, deps.report);
+  if (cached !== undefined) return cached;
+  const failures: string[] = [];
+  for (const source of deps.sources) {
+    const dir = await mkdtemp(join(tmpdir(), 'posthorn-fetch-'));
+    try {
+      deps.report(`fetching ${program.name} from ${source.name}`);
+      const binary = await source.fetch(dir, deps.report);
+      const version = await usableVersion(program, binary);
+      return await cache.add(program, version, binary);
+    } catch (error) {
+      failures.push(`${source.name}: ${(error as Error).message}`);
+      deps.report(`${program.name} could not be had from ${source.name}`);
+    } finally {
+      await rm(dir, { recursive: true, force: true });
+    }
+  }
+  throw new Error(noWayText(program, deps, failures));
+}
+
+/** The deps of a process: its PATH and its cache folder. */
+export function resolveDeps(
+  env: Record<string, string | undefined>,
+  cacheDirSetting: string | undefined,
+): Pick<ResolveBinaryDeps, 'path' | 'cacheDir'> {
+  return {
+    path: env['PATH'],
+    cacheDir: cacheDirectory(cacheDirSetting, env['XDG_CACHE_HOME']),
+  };
+}
+
+async function findOnPath(program: Program, deps: ResolveBinaryDeps): Promise<string | undefined> {
+  for (const dir of (deps.path ?? '').split(delimiter)) {
+    if (dir === '') continue;
+    const binary = join(dir, program.name);
+    try {
+      await access(binary, constants.X_OK);
+    } catch {
+      continue;
+    }
+    try {
+      await usableVersion(program, binary);
+      return binary;
+    } catch (error) {
+      deps.report(`${binary} is passed over: ${(error as Error).message}`);
+    }
+  }
+  return undefined;
+}
+
+async function usableVersion(program: Program, binary: string): Promise<string> {
+  const version = await readVersion(binary);
+  if (!isVersionAtLeast(version, program.versionMin)) {
+    throw new Error(`version ${version}, but ${program.versionMin} or later is needed`);
+  }
+  return version;
+}
+
+function noWayText(program: Program, deps: ResolveBinaryDeps, failures: string[]): string {
+  const tried = [
+    `PATH: no ${program.name} ${program.versionMin} or later`,
+    `cache ${deps.cacheDir}: empty`,
+    ...failures,
+  ];
+  return `${program.name} is needed, and there is none.
+Ways out:
+  set ${program.urlSetting} to a server that runs already,
+  or install ${program.name} ${program.versionMin} or later so that it is on the PATH,
+  or run everything in containers: docker compose up
+Tried:
+${tried.map((line) => `  ${line.split('\n').join('\n    ')}`).join('\n')}`;
+}

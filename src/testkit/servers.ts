@@ -1,0 +1,95 @@
+import { randomBytes } from 'node:crypto';
+import { type Db, MongoClient } from 'mongodb';
+import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
+import { startMongod as startEmbeddedMongod } from '#src/embedded/mongod.ts';
+import {
+  type NatsServerOptions,
+  startNatsServer as startEmbeddedNats,
+} from '#src/embedded/nats-server.ts';
+import { binarySources } from '#src/embedded/binary-sources.ts';
+import { resolveBinary, resolveDeps } from '#src/embedded/resolve-binary.ts';
+import type { EmbeddedServer } from '#src/embedded/server-process.ts';
+import { makeTempDir } from './temp-dir.ts';
+
+/** Names the mongod that `test/global-setup.ts` started for the whole run. */
+export const TEST_MONGODB_URL = 'TEST_MONGODB_URL';
+
+export interface TestServer extends EmbeddedServer {
+  /** A server on the same folder and port: what comes after `kill`. */
+  restart(): Promise<TestServer>;
+  dataDir: string;
+  /** Stop it and remove its folder. */
+  dispose(): Promise<void>;
+}
+
+/** A real nats-server with a folder and a port of its own (about 50 ms). */
+export function startNatsServer(
+  options: Partial<Pick<NatsServerOptions, 'port' | 'syncAlways'>> = {},
+): Promise<TestServer> {
+  return startTestServer(natsServer, (binary, dataDir, port) =>
+    startEmbeddedNats({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),
+  );
+}
+
+/** A real mongod of one's own (about 1 s), for a test that kills it; others take `testMongo`. */
+export function startMongod(): Promise<TestServer> {
+  return startTestServer(mongod, (binary, dataDir, port) =>
+    startEmbeddedMongod({ binary, dataDir, ...(port === undefined ? {} : { port }) }),
+  );
+}
+
+export interface TestMongo {
+  url: string;
+  client: MongoClient;
+  db: Db;
+  /** Drop the database and close the client. */
+  dispose(): Promise<void>;
+}
+
+/**
+ * A fresh database on the mongod of the test run. A test file that is run by itself, without the global
+ * set-up, gets a mongod of its own.
+ */
+export async function testMongo(): Promise<TestMongo> {
+  const shared = process.env[TEST_MONGODB_URL];
+  const own = shared === undefined ? await startMongod() : undefined;
+  const url = shared ?? (own as TestServer).url;
+  const client = new MongoClient(url);
+  const db = client.db(`test_${randomBytes(6).toString('hex')}`);
+  return {
+    url,
+    client,
+    db,
+    async dispose() {
+      await db.dropDatabase();
+      await client.close();
+      await own?.dispose();
+    },
+  };
+}
+
+type Start = (binary: string, dataDir: string, port: number | undefined) => Promise<EmbeddedServer>;
+
+async function startTestServer(program: Program, start: Start): Promise<TestServer> {
+  const binary = await resolveBinary(program, {
+    ...resolveDeps(process.env, process.env['POSTHORN_CACHE_DIR']),
+    sources: binarySources(program),
+    report: (line) => process.stderr.write(`${line}\n`),
+  });
+  const dir = await makeTempDir();
+  const wrap = (server: EmbeddedServer): TestServer => ({
+    ...server,
+    dataDir: dir.path,
+    restart: async () => wrap(await start(binary, dir.path, server.port)),
+    async dispose() {
+      await server.stop();
+      await dir.remove();
+    },
+  });
+  try {
+    return wrap(await start(binary, dir.path, undefined));
+  } catch (error) {
+    await dir.remove();
+    throw error;
+  }
+}
