@@ -2,7 +2,7 @@
  * The form of a delivery in DLV-k: one line of JSON that says what is owed, then the event's frame,
  * unchanged. The router adds the line in front of the bytes it received; a retry changes only the line.
  */
-import { asBuffer, decodeEventFrame, type EventFrame } from './event-frame.ts';
+import { type EventHead, asBuffer } from './event-frame.ts';
 
 export interface DeliveryHead {
   /** Delivery id. */
@@ -14,7 +14,12 @@ export interface DeliveryHead {
   hop: number;
   /** The event's sequence in its EV stream. */
   eventSeq: number;
+  /** The event's bytes are not here: the worker fetches them by `eventSeq` (large events). */
+  byReference?: EventFacts;
 }
+
+/** What the history wants to know of an event whose bytes are elsewhere. */
+export type EventFacts = Pick<EventHead, 'id' | 'type' | 'acceptedMs'>;
 
 export interface DeliveryFrame {
   head: DeliveryHead;
@@ -43,10 +48,6 @@ export function decodeDeliveryFrame(bytes: Uint8Array): DeliveryFrame {
     head: JSON.parse(buffer.toString('latin1', 0, end)) as DeliveryHead,
     eventBytes: buffer.subarray(end + 1),
   };
-}
-
-export function decodeDeliveryEvent(frame: DeliveryFrame): EventFrame {
-  return decodeEventFrame(frame.eventBytes);
 }
 
 /** The `Nats-Msg-Id` under which a delivery is published: a repeat of the same step is dropped by the server. */

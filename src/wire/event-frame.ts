@@ -40,6 +40,8 @@ export function encodeEventFrame(head: EventHead, data: Uint8Array | string): Bu
 export interface EventFrame {
   head: EventHead;
   data: Buffer;
+  /** The whole frame, head and data. */
+  bytes: Buffer;
 }
 
 /** @throws SyntaxError where the bytes are not a frame */
@@ -50,6 +52,7 @@ export function decodeEventFrame(bytes: Uint8Array): EventFrame {
   return {
     head: JSON.parse(buffer.toString('utf8', 0, end)) as EventHead,
     data: buffer.subarray(end + 1),
+    bytes: buffer,
   };
 }
 

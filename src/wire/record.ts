@@ -50,7 +50,15 @@ export interface AttemptRecord {
   worker: string;
 }
 
-export type HistoryRecord = RoutedRecord | DeliveryRecord;
+/** The receiver answered 410: control disables the endpoint, unless it was changed since. */
+export interface EndpointGoneRecord {
+  k: 'endpoint-gone';
+  tenant: string;
+  endpoint: string;
+  url: string;
+}
+
+export type HistoryRecord = RoutedRecord | DeliveryRecord | EndpointGoneRecord;
 
 export function encodeRecords(records: readonly HistoryRecord[]): Buffer {
   return Buffer.from(JSON.stringify(records));

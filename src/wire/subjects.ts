@@ -87,14 +87,19 @@ export function parseEventSubject(subject: string): { tenant: string; type: stri
   return { tenant: subject.slice(a + 1, b), type: subject.slice(b + 1) };
 }
 
-/** Tenant and endpoint of `dlv.<p>.<lane>.<tenant>.<endpoint>`. */
-export function parseDeliverySubject(subject: string): { tenant: string; endpoint: string } {
-  const lane = subject.indexOf('.', 4);
-  const tenantAt = subject.indexOf('.', lane + 1) + 1;
-  const tenantEnd = subject.indexOf('.', tenantAt);
-  const rest = subject.indexOf('.', tenantEnd + 1);
+/** The parts of `dlv.<p>.<lane>.<tenant>.<endpoint>`, and of the longer subjects that begin so. */
+export function parseDeliverySubject(subject: string): {
+  lane: string;
+  tenant: string;
+  endpoint: string;
+} {
+  const laneAt = subject.indexOf('.', 4) + 1;
+  const tenantAt = subject.indexOf('.', laneAt) + 1;
+  const endpointAt = subject.indexOf('.', tenantAt) + 1;
+  const end = subject.indexOf('.', endpointAt);
   return {
-    tenant: subject.slice(tenantAt, tenantEnd),
-    endpoint: rest < 0 ? subject.slice(tenantEnd + 1) : subject.slice(tenantEnd + 1, rest),
+    lane: subject.slice(laneAt, tenantAt - 1),
+    tenant: subject.slice(tenantAt, endpointAt - 1),
+    endpoint: end < 0 ? subject.slice(endpointAt) : subject.slice(endpointAt, end),
   };
 }

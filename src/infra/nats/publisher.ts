@@ -124,8 +124,8 @@ export class Publisher {
     return new Promise((resolve, reject) => {
       const attempt = (): void => {
         const taken = this.publish(publication, (error, ack) => {
-          if (ack === undefined) reject(error as Error);
-          else resolve(ack);
+          if (error === undefined) resolve(ack as PubAck);
+          else reject(error);
         });
         if (!taken) this.whenRoom(attempt);
       };
@@ -240,7 +240,12 @@ export class Publisher {
     this.settle(token, entry, error, undefined);
   }
 
-  private settle(token: number, entry: Entry, error: Error | undefined, ack: PubAck | undefined) {
+  private settle(
+    token: number,
+    entry: Entry,
+    error: Error | undefined,
+    ack: PubAck | undefined,
+  ): void {
     this.entries.delete(token);
     entry.done(error, ack);
     while (this.roomWaiters.length > 0 && this.room > 0) this.roomWaiters.shift()?.();

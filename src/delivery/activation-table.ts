@@ -1,0 +1,81 @@
+import type { Log } from '#infra/telemetry/log.ts';
+import type { OwedDelivery } from './owed-delivery.ts';
+import { TenantActor, type TenantActorDeps } from './tenant-actor.ts';
+
+const IDLE_MS = 60_000;
+const SWEEP_EVERY_MS = 5000;
+const CIRCUITS_KEPT_MAX = 10_000;
+
+/**
+ * The tenants that are active in this worker: activated by a delivery, passivated after a minute without
+ * one. A tenant that is idle costs nothing.
+ */
+export class ActivationTable {
+  private readonly deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log };
+  private readonly actors = new Map<string, TenantActor>();
+  private readonly circuits = new Map<string, unknown>();
+  private sweeper: NodeJS.Timeout | undefined;
+
+  constructor(deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log }) {
+    this.deps = deps;
+  }
+
+  get size(): number {
+    return this.actors.size;
+  }
+
+  get mailboxLength(): number {
+    let length = 0;
+    for (const actor of this.actors.values()) length += actor.mailboxLength;
+    return length;
+  }
+
+  get openCircuits(): number {
+    let open = 0;
+    for (const actor of this.actors.values()) open += actor.openCircuits;
+    return open;
+  }
+
+  start(): void {
+    this.sweeper = setInterval(() => this.sweep(performance.now() - IDLE_MS), SWEEP_EVERY_MS);
+    this.sweeper.unref();
+  }
+
+  /** Gives back what has not been started. */
+  handBack(): void {
+    for (const actor of this.actors.values()) actor.handBack();
+  }
+
+  stop(): void {
+    clearInterval(this.sweeper);
+    this.sweep(Number.POSITIVE_INFINITY);
+  }
+
+  deliver(owed: OwedDelivery): void {
+    const actor = this.actors.get(owed.tenant) ?? this.activate(owed.tenant);
+    actor.deliver(owed);
+  }
+
+  private activate(tenant: string): TenantActor {
+    const actor = new TenantActor(tenant, {
+      ...this.deps,
+      takeCircuitState: (endpoint) => {
+        const state = this.circuits.get(endpoint);
+        this.circuits.delete(endpoint);
+        return state;
+      },
+    });
+    this.actors.set(tenant, actor);
+    return actor;
+  }
+
+  private sweep(idleBeforeMs: number): void {
+    for (const [tenant, actor] of this.actors) {
+      if (!actor.isIdleSince(idleBeforeMs)) continue;
+      this.actors.delete(tenant);
+      actor.passivate((endpoint, state) => {
+        if (this.circuits.size < CIRCUITS_KEPT_MAX) this.circuits.set(endpoint, state);
+      });
+    }
+  }
+}

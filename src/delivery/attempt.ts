@@ -1,0 +1,90 @@
+import { isUtf8 } from 'node:buffer';
+import type { AttemptRecord } from '#wire/record.ts';
+import type { EventFrame } from '#wire/event-frame.ts';
+import { renderWebhook } from '#wire/webhook-request.ts';
+import { limits } from '#domain/limits.ts';
+import { newId } from '#domain/ids.ts';
+import type { SendRequest, SendResult } from '#infra/http/sender.ts';
+import { type EndpointTarget, signatures } from './endpoint-target.ts';
+
+/**
+ * The request of one attempt: the body in the endpoint's format, signed over the exact bytes that are sent,
+ * with the time of the attempt (Standard Webhooks, "webhook-timestamp").
+ */
+export function webhookRequest(
+  target: EndpointTarget,
+  event: EventFrame,
+  nowMs: number,
+): Omit<SendRequest, 'signal'> {
+  const { body, contentType, headers } = renderWebhook(target.format, event);
+  const timestamp = Math.floor(nowMs / 1000);
+  const { id } = event.head;
+  const list = [...target.fixedHeaders, 'content-type', contentType, 'webhook-id', id];
+  list.push('webhook-timestamp', String(timestamp));
+  list.push('webhook-signature', signatures(target, id, timestamp, body));
+  for (const name in headers) list.push(name, headers[name] as string);
+  return { path: target.path, headers: list, body };
+}
+
+/** What the history keeps of an attempt (DL-12). */
+export function attemptRecord(
+  no: number,
+  worker: string,
+  startedMs: number,
+  durationMs: number,
+  result: SendResult,
+): AttemptRecord {
+  const { outcome } = result;
+  const record: AttemptRecord = {
+    id: newId('att', startedMs),
+    no,
+    startedMs,
+    durationMs: Math.round(durationMs * 100) / 100,
+    worker,
+  };
+  if (outcome.status !== undefined) record.status = outcome.status;
+  if (!outcome.ok) {
+    record.failure = outcome.kind;
+    record.detail = outcome.detail;
+  }
+  if (result.responseHeaders !== undefined) {
+    record.responseHeaders = keptHeaders(result.responseHeaders);
+  }
+  if (result.responseBody.length > 0) keepBody(record, result.responseBody);
+  return record;
+}
+
+function keptHeaders(headers: NonNullable<SendResult['responseHeaders']>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  let count = 0;
+  for (const name in headers) {
+    // A dot or a dollar sign would mean something else to MongoDB.
+    if (!/^[a-z0-9-]+$/i.test(name)) continue;
+    if (++count > limits.responseHeadersKeptMax) break;
+    const value = headers[name];
+    const text = Array.isArray(value) ? value.join(', ') : (value ?? '');
+    kept[name] = text.slice(0, limits.responseHeaderValueKeptLengthMax);
+  }
+  return kept;
+}
+
+function keepBody(record: AttemptRecord, body: Buffer): void {
+  const whole = withoutCutCharacter(body);
+  if (isUtf8(whole)) {
+    record.responseBody = whole.toString();
+  } else {
+    record.responseBody = body.toString('base64');
+    record.responseBodyEncoding = 'base64';
+  }
+}
+
+/** The cut at 4 KiB may fall inside a character of up to 4 bytes: such a rest is left out. */
+function withoutCutCharacter(body: Buffer): Buffer {
+  for (let back = 1; back <= Math.min(3, body.length); back++) {
+    const byte = body[body.length - back] as number;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? body.subarray(0, body.length - back) : body;
+  }
+  return body;
+}

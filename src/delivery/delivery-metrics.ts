@@ -1,0 +1,75 @@
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { AttemptOutcome } from '#domain/delivery.ts';
+
+const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];
+
+/** What delivery tells Prometheus (OB-2). Labels are closed sets: no tenant, endpoint or URL. */
+export class DeliveryMetrics {
+  readonly attempts: Counter<'outcome' | 'status_class' | 'error_type'>;
+  readonly parked: Counter<'reason'>;
+  private readonly duration: Histogram;
+  private readonly firstAttemptLag: Histogram;
+
+  constructor(
+    registry: Registry,
+    state: {
+      activations: () => number;
+      mailbox: () => number;
+      inFlight: () => number;
+      open: () => number;
+    },
+  ) {
+    const registers = [registry];
+    this.attempts = new Counter({
+      name: 'posthorn_delivery_attempts_total',
+      help: 'Attempts by outcome.',
+      labelNames: ['outcome', 'status_class', 'error_type'],
+      registers,
+    });
+    this.parked = new Counter({
+      name: 'posthorn_delivery_parked_total',
+      help: 'Deliveries put off without an attempt, by reason.',
+      labelNames: ['reason'],
+      registers,
+    });
+    this.duration = new Histogram({
+      name: 'posthorn_delivery_attempt_duration_seconds',
+      help: 'How long attempts take.',
+      buckets: SECONDS,
+      registers,
+    });
+    this.firstAttemptLag = new Histogram({
+      name: 'posthorn_delivery_first_attempt_lag_seconds',
+      help: 'From the acceptance of an event to the start of its first attempt.',
+      buckets: SECONDS,
+      registers,
+    });
+    gauge('posthorn_delivery_activations', 'Tenant actors that are active.', state.activations);
+    gauge(
+      'posthorn_delivery_mailbox_messages',
+      'Deliveries that wait in mailboxes.',
+      state.mailbox,
+    );
+    gauge('posthorn_delivery_in_flight', 'Attempts in flight.', state.inFlight);
+    gauge('posthorn_delivery_circuits_open', 'Endpoints whose circuit is open.', state.open);
+
+    function gauge(name: string, help: string, value: () => number): void {
+      const created: Gauge = new Gauge({
+        name,
+        help,
+        registers,
+        collect: (): void => created.set(value()),
+      });
+    }
+  }
+
+  attempted(outcome: AttemptOutcome, durationMs: number, lagMs: number, attemptNo: number): void {
+    this.attempts.inc({
+      outcome: outcome.ok ? 'success' : 'failure',
+      status_class: outcome.status === undefined ? 'none' : `${Math.floor(outcome.status / 100)}xx`,
+      error_type: outcome.ok ? 'none' : outcome.kind,
+    });
+    this.duration.observe(durationMs / 1000);
+    if (attemptNo === 1) this.firstAttemptLag.observe(lagMs / 1000);
+  }
+}

@@ -1,0 +1,255 @@
+/**
+ * One endpoint at work (DL-2): its mailbox, its cockatiel policies, its prepared target. It takes one turn
+ * for each free slot of its bulkhead; the tenant's actor gives the turns.
+ *
+ * What a turn does with a delivery, by the endpoint's state at that moment: not configured any more ->
+ * cancelled; paused or disabled -> held; circuit open -> parked; else attempted and judged. Whatever happens,
+ * a delivery leaves through the settler, or stays unacked and comes again.
+ *
+ * Limits: the mailbox holds what can run within `WAIT_MAX_MS`; what would wait longer is parked, so that the
+ * consumer which all tenants share is never full of one endpoint's deliveries.
+ */
+import { CircuitState, isBrokenCircuitError } from 'cockatiel';
+import { limits } from '#domain/limits.ts';
+import { type RetryPolicy, judge } from '#domain/verdict.ts';
+import type { SendResult, Sender } from '#infra/http/sender.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import type { EventFrame } from '#wire/event-frame.ts';
+import { attemptRecord, webhookRequest } from './attempt.ts';
+import type { DeliveryMetrics } from './delivery-metrics.ts';
+import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
+import type { EventFetcher } from './event-fetcher.ts';
+import type { OwedDelivery } from './owed-delivery.ts';
+import { type EndpointPolicies, endpointPolicies } from './policies.ts';
+import type { SenderPool } from './sender-pool.ts';
+import type { Settler } from './settle.ts';
+
+const WAIT_MAX_MS = 2000;
+const PARK_MAX_MS = 60_000;
+const CIRCUIT_PARK_MS = 5000;
+/** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
+const EXTEND_AFTER_MS = 10_000;
+/** Weight of the newest attempt in the average time of attempts. */
+const SMOOTHING = 0.2;
+
+export interface EndpointActorDeps {
+  settler: Settler;
+  senders: SenderPool;
+  events: EventFetcher;
+  targets: TargetDeps;
+  retryPolicy: RetryPolicy;
+  metrics: DeliveryMetrics;
+  log: Log;
+  worker: string;
+  inFlightMax: number;
+  timeoutMs: number;
+  now: () => number;
+  random: () => number;
+}
+
+export interface EndpointActorOptions {
+  tenant: string;
+  endpoint: string;
+  /** The endpoint's configuration at this moment. */
+  snapshot: () => EndpointSnapshot | undefined;
+  /** A turn has ended. */
+  onTurnEnd: (actor: EndpointActor) => void;
+  circuitState?: unknown;
+}
+
+export class EndpointActor {
+  readonly endpoint: string;
+  private readonly deps: EndpointActorDeps;
+  private readonly options: EndpointActorOptions;
+  private readonly policies: EndpointPolicies;
+  private mailbox: OwedDelivery[] = [];
+  private running = 0;
+  private averageMs = 50;
+  private readonly startedMs = new Set<number>();
+  private target: EndpointTarget | undefined;
+  private sender: Sender | undefined;
+  /** The configuration under which the receiver said 410: nothing is sent until it changes. */
+  private goneSnapshot: EndpointSnapshot | undefined;
+
+  constructor(deps: EndpointActorDeps, options: EndpointActorOptions) {
+    this.deps = deps;
+    this.options = options;
+    this.endpoint = options.endpoint;
+    this.policies = endpointPolicies({
+      inFlightMax: deps.inFlightMax,
+      timeoutMs: deps.timeoutMs,
+      circuitState: options.circuitState,
+    });
+  }
+
+  get isIdle(): boolean {
+    return this.running === 0 && this.mailbox.length === 0;
+  }
+
+  get mailboxLength(): number {
+    return this.mailbox.length;
+  }
+
+  get canRun(): boolean {
+    return this.mailbox.length > 0 && this.policies.bulkhead.executionSlots > 0;
+  }
+
+  get circuitOpen(): boolean {
+    return this.policies.circuit.state === CircuitState.Open;
+  }
+
+  /** Takes a delivery into the mailbox, or parks it where it could not run soon. */
+  deliver(owed: OwedDelivery): void {
+    const waitMs = this.expectedWaitMs();
+    if (waitMs > WAIT_MAX_MS || this.mailbox.length >= limits.mailboxMessagesMax) {
+      this.park(owed, Math.min(waitMs, PARK_MAX_MS));
+      this.deps.metrics.parked.inc({ reason: 'mailbox' });
+    } else {
+      this.mailbox.push(owed);
+    }
+  }
+
+  /** Starts one attempt. Call only where `canRun`. */
+  runNext(): void {
+    const owed = this.mailbox.shift() as OwedDelivery;
+    this.running++;
+    const startedMs = performance.now();
+    this.startedMs.add(startedMs);
+    void this.turn(owed).finally(() => {
+      this.running--;
+      this.startedMs.delete(startedMs);
+      const tookMs = performance.now() - startedMs;
+      this.averageMs += (tookMs - this.averageMs) * SMOOTHING;
+      this.options.onTurnEnd(this);
+    });
+  }
+
+  /** Gives what waits in the mailbox back to the stream, for another worker. */
+  handBack(): void {
+    for (const owed of this.mailbox.splice(0)) {
+      this.deps.settler.unclaim(owed.head);
+      owed.message.nak();
+    }
+  }
+
+  /** Gives up its connections; returns the circuit's state where it is worth keeping. */
+  passivate(): unknown {
+    if (this.target !== undefined) {
+      this.deps.senders.release(this.options.tenant, this.target.origin);
+    }
+    return this.policies.circuit.state === CircuitState.Closed
+      ? undefined
+      : this.policies.circuit.toJSON();
+  }
+
+  /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
+  private expectedWaitMs(): number {
+    if (this.mailbox.length === 0) return 0;
+    // A receiver that hangs shows in the age of what runs before it shows in the average.
+    const oldest = this.startedMs.values().next().value;
+    const ageMs = oldest === undefined ? 0 : performance.now() - oldest;
+    const turnMs = Math.max(this.averageMs, ageMs);
+    return (this.mailbox.length / this.deps.inFlightMax) * turnMs;
+  }
+
+  private async turn(owed: OwedDelivery): Promise<void> {
+    try {
+      await this.process(owed);
+    } catch (error) {
+      // A fault of ours, not of the receiver: the message stays unacked and is given again after a while.
+      this.deps.log.error({ err: error, ...this.facts(owed) }, 'delivery.turn_failed');
+      this.deps.settler.unclaim(owed.head);
+      owed.message.nak(5000);
+    }
+  }
+
+  private async process(owed: OwedDelivery): Promise<void> {
+    const { settler, events } = this.deps;
+    const snapshot = this.options.snapshot();
+    if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
+    if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
+    if (snapshot.state === 'disabled' || snapshot === this.goneSnapshot) {
+      return settler.hold(owed, 'endpoint_disabled');
+    }
+    if (performance.now() - owed.receivedMs > EXTEND_AFTER_MS) owed.message.working();
+    owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq);
+    if (owed.event === undefined) return settler.bury(owed, 'event_expired', undefined);
+    const target = this.targetOf(snapshot);
+    return this.attempt(owed, owed.event, target);
+  }
+
+  private async attempt(
+    owed: OwedDelivery,
+    event: EventFrame,
+    target: EndpointTarget,
+  ): Promise<void> {
+    const { metrics, settler, now, random, retryPolicy, worker } = this.deps;
+    let startedMs = 0;
+    let started = 0;
+    let result: SendResult;
+    try {
+      result = (await this.policies.all.execute(({ signal }) => {
+        startedMs = now();
+        started = performance.now();
+        return this.send(target, event, startedMs, signal);
+      })) as SendResult;
+    } catch (error) {
+      if (!isBrokenCircuitError(error)) throw error;
+      metrics.parked.inc({ reason: 'circuit' });
+      return this.park(owed, CIRCUIT_PARK_MS);
+    }
+    const durationMs = performance.now() - started;
+    const { attemptNo } = owed.head;
+    const record = attemptRecord(attemptNo, worker, startedMs, durationMs, result);
+    const verdict = judge(retryPolicy, attemptNo, result.outcome, random());
+    if (verdict.kind === 'gone') this.goneSnapshot = target.snapshot;
+    metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
+    settler.attempted(owed, verdict, record, target.snapshot.url);
+  }
+
+  private async send(
+    target: EndpointTarget,
+    event: EventFrame,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<SendResult> {
+    if (target.insecure) return FORBIDDEN_HTTP;
+    const request = webhookRequest(target, event, nowMs) as Parameters<Sender['send']>[0];
+    request.signal = signal;
+    return (this.sender as Sender).send(request);
+  }
+
+  private targetOf(snapshot: EndpointSnapshot): EndpointTarget {
+    if (this.target?.snapshot === snapshot) return this.target;
+    const target = prepareTarget(snapshot, this.deps.targets);
+    const { senders } = this.deps;
+    const { tenant } = this.options;
+    this.sender = senders.acquire(tenant, target.origin);
+    if (this.target !== undefined) senders.release(tenant, this.target.origin);
+    this.target = target;
+    return target;
+  }
+
+  /** Spread, so that what is parked together does not come back together. */
+  private park(owed: OwedDelivery, delayMs: number): void {
+    this.deps.settler.park(owed, Math.max(500, delayMs) * (1 + this.deps.random() * 0.5));
+  }
+
+  private facts(owed: OwedDelivery): Record<string, unknown> {
+    return { tenant_id: owed.tenant, endpoint_id: owed.endpoint, delivery_id: owed.head.id };
+  }
+}
+
+const FORBIDDEN_HTTP: SendResult = {
+  outcome: {
+    ok: false,
+    kind: 'forbidden_address',
+    status: undefined,
+    detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
+    retryAfterMs: undefined,
+  },
+  stale: false,
+  responseHeaders: undefined,
+  responseBody: Buffer.alloc(0),
+};

@@ -1,0 +1,67 @@
+import { isIP } from 'node:net';
+import type { BodyFormat } from '#domain/endpoint.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import { type Signer, createSigner } from '#wire/signature.ts';
+
+/** What an attempt needs of an endpoint, prepared once for each change of its configuration. */
+export interface EndpointTarget {
+  snapshot: EndpointSnapshot;
+  origin: string;
+  path: string;
+  format: BodyFormat;
+  /** Names and values in turn; the operator's and the tenant's own headers. */
+  fixedHeaders: string[];
+  signers: { sign: Signer; notAfterMs: number }[];
+  /** True where http is used although the host is not in an allowed private network. */
+  insecure: boolean;
+}
+
+export interface TargetDeps {
+  /** Opens a sealed secret. @throws where the master key does not fit */
+  openSecret: (sealed: string, context: string) => string;
+  /** True for an address in a network that the operator allowed. */
+  isAllowedPrivate: (address: string) => boolean;
+}
+
+export const USER_AGENT = 'Posthorn/1 (+https://posthorn.dev)';
+
+export function prepareTarget(snapshot: EndpointSnapshot, deps: TargetDeps): EndpointTarget {
+  const url = new URL(snapshot.url);
+  const fixedHeaders = ['user-agent', USER_AGENT];
+  for (const [name, value] of Object.entries(snapshot.headers)) fixedHeaders.push(name, value);
+  return {
+    snapshot,
+    origin: url.origin,
+    path: url.pathname + url.search,
+    format: snapshot.format,
+    fixedHeaders,
+    signers: snapshot.secrets.map((secret) => ({
+      sign: createSigner(deps.openSecret(secret.sealed, snapshot.id)),
+      notAfterMs: secret.notAfterMs ?? Number.POSITIVE_INFINITY,
+    })),
+    insecure: url.protocol === 'http:' && !mayBePlain(url.hostname, deps.isAllowedPrivate),
+  };
+}
+
+/** Plain http only to a network that the operator named (DL-13). */
+function mayBePlain(hostname: string, isAllowedPrivate: (address: string) => boolean): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0) return isAllowedPrivate(host);
+  return host === 'localhost' && isAllowedPrivate('127.0.0.1');
+}
+
+/** `webhook-signature`: one signature for each secret that is still valid, so that rotation breaks nobody. */
+export function signatures(
+  target: EndpointTarget,
+  id: string,
+  timestampSeconds: number,
+  body: Uint8Array,
+): string {
+  const nowMs = timestampSeconds * 1000;
+  let value = '';
+  for (const { sign, notAfterMs } of target.signers) {
+    if (notAfterMs < nowMs) continue;
+    value += `${value === '' ? '' : ' '}${sign(id, timestampSeconds, body)}`;
+  }
+  return value;
+}

@@ -1,0 +1,44 @@
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
+import { shardOf, streams } from '#wire/subjects.ts';
+
+const CACHE_BYTES_MAX = 32 * 1024 * 1024;
+
+/**
+ * Reads large events from their stream by sequence, once for the deliveries of one event that come close
+ * together: a cache bounded in bytes, the oldest go first.
+ */
+export class EventFetcher {
+  private readonly jsm: JetStreamManager;
+  private readonly shards: number;
+  private readonly cache = new Map<string, EventFrame>();
+  private cachedBytes = 0;
+
+  constructor(deps: { jsm: JetStreamManager; shards: number }) {
+    this.jsm = deps.jsm;
+    this.shards = deps.shards;
+  }
+
+  /** The event, or undefined where the stream holds it no more. @throws where NATS does not answer */
+  async fetch(tenant: string, seq: number): Promise<EventFrame | undefined> {
+    const stream = streams.events(shardOf(tenant, this.shards));
+    const key = `${stream}:${seq}`;
+    const known = this.cache.get(key);
+    if (known !== undefined) return known;
+    const message = await this.jsm.direct.getMessage(stream, { seq });
+    if (message === null) return undefined;
+    const frame = decodeEventFrame(message.data);
+    this.keep(key, frame);
+    return frame;
+  }
+
+  private keep(key: string, frame: EventFrame): void {
+    this.cache.set(key, frame);
+    this.cachedBytes += frame.bytes.length;
+    for (const [oldest, old] of this.cache) {
+      if (this.cachedBytes <= CACHE_BYTES_MAX) break;
+      this.cache.delete(oldest);
+      this.cachedBytes -= old.bytes.length;
+    }
+  }
+}

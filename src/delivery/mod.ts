@@ -1,0 +1,119 @@
+/** The delivery plane: takes deliveries from DLV-k, attempts them, settles what follows. */
+import type {
+  ConsumerMessages,
+  JetStreamClient,
+  JetStreamManager,
+  JsMsg,
+} from '@nats-io/jetstream';
+import type { Registry } from 'prom-client';
+import type { Service } from '#src/app/service.ts';
+import type { Settings } from '#config/schema.ts';
+import { EgressGuard } from '#domain/egress.ts';
+import { defaultRetryPolicy } from '#domain/verdict.ts';
+import type { SecretBox } from '#infra/crypto/secret-box.ts';
+import { consume } from '#infra/nats/consume.ts';
+import type { Publisher } from '#infra/nats/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { consumers, streams } from '#wire/subjects.ts';
+import { ActivationTable } from './activation-table.ts';
+import { DeliveryMetrics } from './delivery-metrics.ts';
+import { EventFetcher } from './event-fetcher.ts';
+import { readOwedDelivery } from './owed-delivery.ts';
+import { SenderPool } from './sender-pool.ts';
+import { Settler } from './settle.ts';
+import { TurnScheduler } from './turn-scheduler.ts';
+
+const AHEAD = 512;
+const DRAIN_POLL_MS = 10;
+
+export interface DeliveryDeps {
+  settings: Settings;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  config: ConfigView;
+  publisher: Publisher;
+  records: RecordGatherer;
+  secretBox: SecretBox;
+  registry: Registry;
+  log: Log;
+  /** Name of this worker, in the attempt log. */
+  worker: string;
+}
+
+export function createDelivery(deps: DeliveryDeps): Service {
+  const { settings, log, publisher, records } = deps;
+  const guard = new EgressGuard(settings.POSTHORN_EGRESS_ALLOW);
+  const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
+  const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
+  const settler = new Settler({ publisher, records, log, now: Date.now });
+  const senders = new SenderPool({ guard, timeoutMs });
+  const metrics = new DeliveryMetrics(deps.registry, {
+    activations: () => table.size,
+    mailbox: () => table.mailboxLength,
+    inFlight: () => scheduler.inFlight,
+    open: () => table.openCircuits,
+  });
+  const table = new ActivationTable({
+    config: deps.config,
+    scheduler,
+    log,
+    endpoint: {
+      settler,
+      senders,
+      events: new EventFetcher({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
+      targets: {
+        openSecret: (sealed, context) => deps.secretBox.open(sealed, context),
+        isAllowedPrivate: (address) => guard.isAllowedPrivate(address),
+      },
+      retryPolicy: defaultRetryPolicy,
+      metrics,
+      log,
+      worker: deps.worker,
+      inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
+      timeoutMs,
+      now: Date.now,
+      random: Math.random,
+    },
+  });
+  const taps: ConsumerMessages[] = [];
+
+  function onMessage(message: JsMsg): void {
+    try {
+      const owed = readOwedDelivery(message, performance.now());
+      const claim = settler.claim(owed.head);
+      if (claim === 'new') table.deliver(owed);
+      else if (claim === 'settled') message.ack();
+    } catch (error) {
+      // Not a delivery of ours: it can never be sent, and must not come back for ever.
+      log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
+      message.term('undecodable');
+    }
+  }
+
+  return {
+    name: 'delivery',
+    async start() {
+      table.start();
+      for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+        for (const consumer of [consumers.deliverHigh, consumers.deliverShared]) {
+          const stream = streams.deliveries(shard);
+          taps.push(await consume({ js: deps.js, stream, consumer, ahead: AHEAD, onMessage, log }));
+        }
+      }
+    },
+    async stop(deadlineMs) {
+      const deadline = performance.now() + deadlineMs;
+      for (const tap of taps) tap.stop();
+      scheduler.pause();
+      table.handBack();
+      while (scheduler.inFlight > 0 && performance.now() < deadline) {
+        await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+      }
+      await records.drain();
+      table.stop();
+      senders.close();
+    },
+  };
+}

@@ -1,0 +1,39 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import { type DeliveryHead, type EventFacts, decodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
+import { type LaneClass, parseDeliverySubject } from '#wire/subjects.ts';
+
+/** A delivery that this worker has in hand: a message of DLV-k, not acked yet. */
+export interface OwedDelivery {
+  message: JsMsg;
+  tenant: string;
+  endpoint: string;
+  lane: LaneClass;
+  head: DeliveryHead;
+  /** The event's frame as it travels; empty where it travels by reference. */
+  eventBytes: Buffer;
+  /** The event; undefined until it is fetched where it travels by reference. */
+  event: EventFrame | undefined;
+  /** Monotonic milliseconds. */
+  receivedMs: number;
+}
+
+/** @throws SyntaxError where the message is not a delivery */
+export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelivery {
+  const { lane, tenant, endpoint } = parseDeliverySubject(message.subject);
+  const { head, eventBytes } = decodeDeliveryFrame(message.data);
+  return {
+    message,
+    tenant,
+    endpoint,
+    lane: lane as LaneClass,
+    head,
+    eventBytes,
+    event: head.byReference === undefined ? decodeEventFrame(eventBytes) : undefined,
+    receivedMs,
+  };
+}
+
+export function eventFacts(owed: OwedDelivery): EventFacts {
+  return owed.event?.head ?? (owed.head.byReference as EventFacts);
+}

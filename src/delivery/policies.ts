@@ -1,0 +1,58 @@
+import {
+  type BulkheadPolicy,
+  type CircuitBreakerPolicy,
+  ConsecutiveBreaker,
+  ExponentialBackoff,
+  type IMergedPolicy,
+  type IPolicy,
+  TimeoutStrategy,
+  bulkhead,
+  circuitBreaker,
+  handleWhenResult,
+  retry,
+  timeout,
+  wrap,
+} from 'cockatiel';
+import type { SendResult } from '#infra/http/sender.ts';
+
+/** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout, retry. */
+export interface EndpointPolicies {
+  bulkhead: BulkheadPolicy;
+  circuit: CircuitBreakerPolicy;
+  all: IPolicy;
+}
+
+export interface PolicyOptions {
+  inFlightMax: number;
+  timeoutMs: number;
+  /** What `circuit.toJSON()` gave when the endpoint's actor was passivated. */
+  circuitState?: unknown;
+}
+
+const FAILURES_TO_OPEN = 20;
+const HALF_OPEN_AFTER_MS = { initialDelay: 2000, maxDelay: 60_000 };
+
+export function endpointPolicies(options: PolicyOptions): EndpointPolicies {
+  const slots = bulkhead(options.inFlightMax);
+  const circuit = circuitBreaker(handleWhenResult(isCircuitFailure), {
+    breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
+    halfOpenAfter: new ExponentialBackoff(HALF_OPEN_AFTER_MS),
+    ...(options.circuitState === undefined ? {} : { initialState: options.circuitState }),
+  });
+  // The time limit ends the exchange through its signal, and the exchange then says `timeout`.
+  const limit = timeout(options.timeoutMs, TimeoutStrategy.Cooperative);
+  // Only what is safe to send again at once: a kept-alive connection that the receiver had closed.
+  const again = retry(
+    handleWhenResult((result) => (result as SendResult).stale),
+    { maxAttempts: 1, backoff: new ExponentialBackoff({ initialDelay: 1, maxDelay: 1 }) },
+  );
+  const all: IMergedPolicy<never, never, IPolicy[]> | IPolicy = wrap(slots, circuit, limit, again);
+  return { bulkhead: slots, circuit, all: all };
+}
+
+/** The receiver is in trouble: no answer, or a 5xx or 429. A 4xx is about the one delivery. */
+function isCircuitFailure(value: unknown): boolean {
+  const { outcome } = value as SendResult;
+  if (outcome.ok) return false;
+  return outcome.status === undefined || outcome.status >= 500 || outcome.status === 429;
+}

@@ -1,0 +1,190 @@
+/**
+ * What follows an attempt: the next state of a delivery is published and stored first, its record with it,
+ * and only then the message that was in hand is acked. A crash before the ack brings the message again; the
+ * next state is then published again under the same message id and dropped by the server. So nothing is
+ * lost at any line, and at worst a webhook is sent twice under the same `webhook-id` (DL-17).
+ */
+import type { Verdict } from '#domain/verdict.ts';
+import type { Publication, Publisher } from '#infra/nats/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
+import { subjects } from '#wire/subjects.ts';
+import { type OwedDelivery, eventFacts } from './owed-delivery.ts';
+
+/** After this long nothing is acked, and the message comes again by itself. */
+const STORE_TIMEOUT_MS = 60_000;
+/** How many deliveries that were settled are remembered, so that a lost ack costs no second webhook. */
+const REMEMBERED_MAX = 20_000;
+
+export type HoldReason = 'endpoint_paused' | 'endpoint_disabled';
+
+export interface SettlerDeps {
+  publisher: Publisher;
+  records: RecordGatherer;
+  log: Log;
+  now: () => number;
+}
+
+export class Settler {
+  private readonly deps: SettlerDeps;
+  private readonly inHand = new Set<string>();
+  private recent = new Set<string>();
+  private older = new Set<string>();
+
+  constructor(deps: SettlerDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Whether a message that came is to be worked on. `in_hand`: it came again while this worker is at it;
+   * `settled`: it was settled at this hop, and only its ack was lost.
+   */
+  claim(head: DeliveryHead): 'new' | 'in_hand' | 'settled' {
+    const id = deliveryMessageId(head.id, head.hop);
+    if (this.recent.has(id) || this.older.has(id)) return 'settled';
+    if (this.inHand.has(id)) return 'in_hand';
+    this.inHand.add(id);
+    return 'new';
+  }
+
+  /** Gives a claimed delivery up unsettled: the message will come again. */
+  unclaim(head: DeliveryHead): void {
+    this.inHand.delete(deliveryMessageId(head.id, head.hop));
+  }
+
+  /** After an attempt. `url` is the endpoint's, for a receiver that said 410. */
+  attempted(owed: OwedDelivery, verdict: Verdict, attempt: AttemptRecord, url: string): void {
+    switch (verdict.kind) {
+      case 'delivered':
+        this.record(owed, { status: 'delivered', attempt });
+        return;
+      case 'retry':
+        this.waitUntil(owed, this.deps.now() + verdict.delayMs, owed.head.attemptNo + 1, attempt);
+        return;
+      case 'dead':
+        this.bury(owed, verdict.reason, attempt);
+        return;
+      case 'gone': {
+        const { tenant, endpoint } = owed;
+        this.deps.records.add({ k: 'endpoint-gone', tenant, endpoint, url }, () => {});
+        this.bury(owed, 'gone', attempt);
+      }
+    }
+  }
+
+  /** Puts a delivery off without an attempt: its turn has not come, or the circuit is open (DL-7). */
+  park(owed: OwedDelivery, delayMs: number): void {
+    this.waitUntil(owed, this.deps.now() + delayMs, owed.head.attemptNo, undefined);
+  }
+
+  /** Keeps a delivery until its endpoint is active again (DL-18). */
+  hold(owed: OwedDelivery, reason: HoldReason): void {
+    const subject = subjects.held(owed.tenant, owed.endpoint, owed.head.id);
+    const head = nextHop(owed.head);
+    this.store(owed, this.publication(subject, head, owed.eventBytes), () => {
+      this.record(owed, { status: 'held', reason });
+    });
+  }
+
+  /** The endpoint is gone from the configuration: nothing is owed any more. */
+  cancel(owed: OwedDelivery, reason: string): void {
+    this.record(owed, { status: 'cancelled', reason });
+  }
+
+  /** Moves a delivery to the dead letters, whole (DL-10). */
+  bury(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
+    const head = { ...owed.head, reason, lastAttempt: attempt };
+    const publication: Publication = {
+      subject: subjects.deadLetter(owed.tenant, owed.endpoint),
+      // Whole, also where it travelled by reference: the event may expire before somebody looks.
+      payload: encodeDeliveryFrame(head, owed.event?.bytes ?? owed.eventBytes),
+      messageId: `${deliveryMessageId(owed.head.id, owed.head.hop)}:dead`,
+      timeoutMs: STORE_TIMEOUT_MS,
+    };
+    this.store(owed, publication, () => {
+      this.record(owed, { status: 'failed', reason, attempt });
+    });
+  }
+
+  private waitUntil(
+    owed: OwedDelivery,
+    atMs: number,
+    attemptNo: number,
+    attempt: AttemptRecord | undefined,
+  ): void {
+    const head = { ...nextHop(owed.head), attemptNo };
+    const subject = subjects.waiting(owed.tenant, owed.endpoint, head.id);
+    const publication = this.publication(subject, head, owed.eventBytes);
+    publication.schedule = {
+      atMs,
+      target: subjects.delivery(owed.tenant, owed.endpoint, owed.lane),
+    };
+    this.store(owed, publication, () => {
+      this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt });
+    });
+  }
+
+  private publication(subject: string, head: DeliveryHead, eventBytes: Uint8Array): Publication {
+    return {
+      subject,
+      payload: encodeDeliveryFrame(head, eventBytes),
+      messageId: deliveryMessageId(head.id, head.hop),
+      timeoutMs: STORE_TIMEOUT_MS,
+    };
+  }
+
+  private store(owed: OwedDelivery, publication: Publication, stored: () => void): void {
+    const taken = this.deps.publisher.publish(publication, (error) => {
+      if (error === undefined) stored();
+      // Not acked: the server gives the message again after its ack_wait, and this is tried anew.
+      else {
+        this.unclaim(owed.head);
+        this.deps.log.error({ error: error.message }, 'delivery.next_state_not_stored');
+      }
+    });
+    if (!taken) this.deps.publisher.whenRoom(() => this.store(owed, publication, stored));
+  }
+
+  /** The last step: the record is stored, then the message in hand is acked. */
+  private record(
+    owed: OwedDelivery,
+    state: Pick<DeliveryRecord, 'status'> & {
+      reason?: string;
+      nextAttemptMs?: number;
+      attempt?: AttemptRecord | undefined;
+    },
+  ): void {
+    const event = eventFacts(owed);
+    const record: DeliveryRecord = {
+      k: 'delivery',
+      tenant: owed.tenant,
+      event: event.id,
+      type: event.type,
+      acceptedMs: event.acceptedMs,
+      id: owed.head.id,
+      endpoint: owed.endpoint,
+      hop: owed.head.hop,
+      status: state.status,
+    };
+    if (state.reason !== undefined) record.reason = state.reason;
+    if (state.nextAttemptMs !== undefined) record.nextAttemptMs = state.nextAttemptMs;
+    if (state.attempt !== undefined) record.attempt = state.attempt;
+    this.remember(owed.head);
+    this.deps.records.add(record, () => owed.message.ack());
+  }
+
+  private remember(head: DeliveryHead): void {
+    const id = deliveryMessageId(head.id, head.hop);
+    this.inHand.delete(id);
+    this.recent.add(id);
+    if (this.recent.size < REMEMBERED_MAX) return;
+    this.older = this.recent;
+    this.recent = new Set();
+  }
+}
+
+function nextHop(head: DeliveryHead): DeliveryHead {
+  return { ...head, hop: head.hop + 1 };
+}

@@ -1,0 +1,131 @@
+/**
+ * One tenant at work (DL-1): activated by its first delivery, passivated when idle. It owns the actors of its
+ * endpoints and gives them turns, each in its turn; the worker's scheduler gives the tenant its own.
+ *
+ * States: active (it has deliveries or had some lately) -> passivated (removed from the table; the state of
+ * circuits that are not closed is kept by the table). It holds nothing that is not in JetStream too, so a
+ * crash loses nothing.
+ */
+import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
+import type { OwedDelivery } from './owed-delivery.ts';
+import type { TurnScheduler, TurnTaker } from './turn-scheduler.ts';
+
+export interface TenantActorDeps {
+  config: ConfigView;
+  scheduler: TurnScheduler;
+  endpoint: EndpointActorDeps;
+  /** The circuit's state of an endpoint that was passivated, once. */
+  takeCircuitState: (endpoint: string) => unknown;
+}
+
+export class TenantActor implements TurnTaker {
+  readonly tenant: string;
+  private readonly deps: TenantActorDeps;
+  private readonly endpoints = new Map<string, EndpointActor>();
+  private ring: EndpointActor[] = [];
+  private readonly inRing = new Set<EndpointActor>();
+  private snapshot: TenantSnapshot | undefined;
+  private byId = new Map<string, EndpointSnapshot>();
+  private lastUsedMs = 0;
+
+  constructor(tenant: string, deps: TenantActorDeps) {
+    this.tenant = tenant;
+    this.deps = deps;
+  }
+
+  get weight(): number {
+    return this.snapshot?.weight ?? 1;
+  }
+
+  get hasRunnable(): boolean {
+    return this.ring.length > 0;
+  }
+
+  get mailboxLength(): number {
+    let length = 0;
+    for (const endpoint of this.endpoints.values()) length += endpoint.mailboxLength;
+    return length;
+  }
+
+  get openCircuits(): number {
+    let open = 0;
+    for (const endpoint of this.endpoints.values()) if (endpoint.circuitOpen) open++;
+    return open;
+  }
+
+  deliver(owed: OwedDelivery): void {
+    this.lastUsedMs = owed.receivedMs;
+    const actor = this.endpoints.get(owed.endpoint) ?? this.activate(owed.endpoint);
+    actor.deliver(owed);
+    this.offer(actor);
+  }
+
+  runNext(): boolean {
+    for (let actor = this.ring.shift(); actor !== undefined; actor = this.ring.shift()) {
+      if (!actor.canRun) {
+        this.inRing.delete(actor);
+        continue;
+      }
+      actor.runNext();
+      if (actor.canRun) this.ring.push(actor);
+      else this.inRing.delete(actor);
+      return true;
+    }
+    return false;
+  }
+
+  handBack(): void {
+    for (const endpoint of this.endpoints.values()) endpoint.handBack();
+  }
+
+  /** Idle since `beforeMs` (monotonic)? */
+  isIdleSince(beforeMs: number): boolean {
+    if (this.lastUsedMs > beforeMs) return false;
+    for (const endpoint of this.endpoints.values()) if (!endpoint.isIdle) return false;
+    return true;
+  }
+
+  /** Gives up everything; `keep` gets the circuits worth keeping. */
+  passivate(keep: (endpoint: string, circuitState: unknown) => void): void {
+    for (const actor of this.endpoints.values()) {
+      const state = actor.passivate();
+      if (state !== undefined) keep(actor.endpoint, state);
+    }
+    this.endpoints.clear();
+  }
+
+  private activate(endpoint: string): EndpointActor {
+    const actor = new EndpointActor(this.deps.endpoint, {
+      tenant: this.tenant,
+      endpoint,
+      snapshot: () => this.endpointSnapshot(endpoint),
+      onTurnEnd: (ended) => {
+        // First the actor may stand in the ring again, then the slot is given to whoever is next.
+        this.offer(ended);
+        this.deps.scheduler.release();
+      },
+      circuitState: this.deps.takeCircuitState(endpoint),
+    });
+    this.endpoints.set(endpoint, actor);
+    return actor;
+  }
+
+  private offer(actor: EndpointActor): void {
+    if (!actor.canRun) return;
+    if (!this.inRing.has(actor)) {
+      this.inRing.add(actor);
+      this.ring.push(actor);
+    }
+    this.deps.scheduler.ready(this);
+  }
+
+  private endpointSnapshot(endpoint: string): EndpointSnapshot | undefined {
+    const snapshot = this.deps.config.tenant(this.tenant);
+    if (snapshot !== this.snapshot) {
+      this.snapshot = snapshot;
+      this.byId = new Map(snapshot?.endpoints.map((entry) => [entry.id, entry]));
+    }
+    return this.byId.get(endpoint);
+  }
+}

@@ -1,0 +1,62 @@
+/**
+ * Shares a worker's slots between its tenants: those with something to run stand in a ring, and each turn
+ * gives a tenant as many attempts as its weight (deficit round robin with a cost of one: Shreedhar and
+ * Varghese, 1995). While slots are free nobody waits.
+ */
+export interface TurnTaker {
+  /** Attempts in one turn, at least 1. */
+  readonly weight: number;
+  /** Starts one attempt; false when there is none to start. */
+  runNext(): boolean;
+  /** Whether there is more to start. */
+  readonly hasRunnable: boolean;
+}
+
+export class TurnScheduler {
+  private readonly slots: number;
+  private ring: TurnTaker[] = [];
+  private readonly inRing = new Set<TurnTaker>();
+  private running = 0;
+  private paused = false;
+
+  /** @param slots attempts that the worker may have in flight */
+  constructor(slots: number) {
+    this.slots = slots;
+  }
+
+  get inFlight(): number {
+    return this.running;
+  }
+
+  /** The taker has something to run. */
+  ready(taker: TurnTaker): void {
+    if (!this.inRing.has(taker)) {
+      this.inRing.add(taker);
+      this.ring.push(taker);
+    }
+    this.pump();
+  }
+
+  /** An attempt has ended. */
+  release(): void {
+    this.running--;
+    this.pump();
+  }
+
+  /** Starts nothing more; what runs goes on. */
+  pause(): void {
+    this.paused = true;
+  }
+
+  private pump(): void {
+    while (!this.paused && this.running < this.slots && this.ring.length > 0) {
+      const taker = this.ring.shift() as TurnTaker;
+      for (let turns = taker.weight; turns > 0 && this.running < this.slots; turns--) {
+        if (!taker.runNext()) break;
+        this.running++;
+      }
+      if (taker.hasRunnable) this.ring.push(taker);
+      else this.inRing.delete(taker);
+    }
+  }
+}

@@ -1,0 +1,208 @@
+/**
+ * Sends one request and gathers what came back, whatever it was: the outcome is a value, never thrown. No
+ * redirects are followed. What is read of an answer is bounded in bytes; the caller's signal bounds the
+ * time of the whole exchange, the body included.
+ */
+import { type Dispatcher, Pool } from 'undici';
+import { limits } from '#domain/limits.ts';
+import type { AttemptFailureKind, AttemptOutcome } from '#domain/delivery.ts';
+import type { EgressGuard } from '#domain/egress.ts';
+import { ForbiddenAddressError, guardedConnector } from './guarded-connector.ts';
+import { retryAfterMs } from './retry-after.ts';
+
+export interface SendRequest {
+  path: string;
+  /** Names and values in turn. */
+  headers: string[];
+  body: Uint8Array;
+  signal: AbortSignal;
+}
+
+export interface SendResult {
+  outcome: AttemptOutcome;
+  /** A kept-alive connection that the receiver had closed: nothing of an answer came, safe to send at once again. */
+  stale: boolean;
+  responseHeaders: Record<string, string | string[] | undefined> | undefined;
+  /** The first bytes of the answer's body. */
+  responseBody: Buffer;
+}
+
+/** The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own. */
+export class Sender {
+  private readonly pool: Pool;
+
+  constructor(options: { origin: string; guard: EgressGuard; timeoutMs: number }) {
+    this.pool = new Pool(options.origin, {
+      connect: guardedConnector(options.guard, options.timeoutMs),
+      // As many as the endpoints' bulkheads let through.
+      connections: null,
+      pipelining: 1,
+      // The attempt's own time limit covers these.
+      headersTimeout: 0,
+      bodyTimeout: 0,
+      keepAliveTimeout: 30_000,
+      keepAliveMaxTimeout: 300_000,
+      maxHeaderSize: limits.responseHeadersBytesMax,
+    });
+  }
+
+  send(request: SendRequest): Promise<SendResult> {
+    return new Promise((resolve) => {
+      const exchange = new Exchange(request.signal, resolve);
+      try {
+        this.pool.dispatch(
+          { method: 'POST', path: request.path, headers: request.headers, body: request.body },
+          exchange,
+        );
+      } catch (error) {
+        exchange.onResponseError(undefined, error as Error);
+      }
+    });
+  }
+
+  close(): void {
+    void this.pool.destroy();
+  }
+}
+
+/** undici's handler of one exchange; settles once, at the first of: end, error, time limit, byte limit. */
+class Exchange implements Dispatcher.DispatchHandler {
+  private readonly signal: AbortSignal;
+  private readonly resolve: (result: SendResult) => void;
+  private controller: Dispatcher.DispatchController | undefined;
+  private status = 0;
+  private headers: SendResult['responseHeaders'];
+  private readonly chunks: Buffer[] = [];
+  private keptBytes = 0;
+  private readBytes = 0;
+  private settled = false;
+
+  constructor(signal: AbortSignal, resolve: (result: SendResult) => void) {
+    this.signal = signal;
+    this.resolve = resolve;
+    signal.addEventListener('abort', this.onTimeout);
+  }
+
+  private readonly onTimeout = (): void => {
+    const where = this.status === 0 ? 'no answer came in time' : 'the answer did not end in time';
+    this.settle(this.failure('timeout', where), false);
+    this.controller?.abort(new Error('time limit'));
+  };
+
+  onRequestStart(controller: Dispatcher.DispatchController): void {
+    this.controller = controller;
+    if (this.settled) controller.abort(new Error('time limit'));
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController,
+    status: number,
+    headers: SendResult['responseHeaders'],
+  ): void {
+    if (status < 200) return;
+    this.status = status;
+    this.headers = headers;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    this.readBytes += chunk.length;
+    const room = limits.responseBodyKeptBytesMax - this.keptBytes;
+    if (room > 0) {
+      const kept = chunk.subarray(0, room);
+      this.chunks.push(kept);
+      this.keptBytes += kept.length;
+    }
+    if (this.readBytes > limits.responseBodyReadBytesMax) {
+      // The status has been said; the rest of an endless answer is not worth its bytes.
+      this.settle(this.answered(), false);
+      controller.abort(new Error('byte limit'));
+    }
+  }
+
+  onResponseEnd(): void {
+    this.settle(this.answered(), false);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.settled) return;
+    const { kind, detail } = classify(error);
+    this.settle(this.failure(kind, detail), kind === 'reset' && isStale(error, this.status));
+  }
+
+  private answered(): AttemptOutcome {
+    const { status } = this;
+    if (status >= 200 && status < 300) return { ok: true, status };
+    const redirect = status >= 300 && status < 400;
+    return {
+      ...this.failure(redirect ? 'redirect' : 'http_status', `the receiver answered ${status}`),
+      retryAfterMs: retryAfterMs(this.headers?.['retry-after'], Date.now()),
+    };
+  }
+
+  private failure(kind: AttemptFailureKind, detail: string): AttemptOutcome & { ok: false } {
+    const status = this.status === 0 ? undefined : this.status;
+    return { ok: false, kind, status, detail, retryAfterMs: undefined };
+  }
+
+  private settle(outcome: AttemptOutcome, stale: boolean): void {
+    if (this.settled) return;
+    this.settled = true;
+    this.signal.removeEventListener('abort', this.onTimeout);
+    this.resolve({
+      outcome,
+      stale,
+      responseHeaders: this.headers,
+      responseBody:
+        this.chunks.length === 1 ? (this.chunks[0] as Buffer) : Buffer.concat(this.chunks),
+    });
+  }
+}
+
+/** The connection had served before (bytes were read from it) and this request got none. */
+function isStale(error: Error, status: number): boolean {
+  const socket = (error as { socket?: { bytesRead?: number } }).socket;
+  return status === 0 && (socket?.bytesRead ?? 0) > 0;
+}
+
+const KINDS: Readonly<Record<string, AttemptFailureKind>> = {
+  ENOTFOUND: 'dns',
+  EAI_AGAIN: 'dns',
+  EAI_FAIL: 'dns',
+  ENODATA: 'dns',
+  ECONNREFUSED: 'connect',
+  EHOSTUNREACH: 'connect',
+  ENETUNREACH: 'connect',
+  EADDRNOTAVAIL: 'connect',
+  ETIMEDOUT: 'connect',
+  EMFILE: 'connect',
+  UND_ERR_CONNECT_TIMEOUT: 'connect',
+  ECONNRESET: 'reset',
+  EPIPE: 'reset',
+  UND_ERR_SOCKET: 'reset',
+  UND_ERR_HEADERS_OVERFLOW: 'bad_response',
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'bad_response',
+  UND_ERR_RESPONSE: 'bad_response',
+  POSTHORN_FORBIDDEN_ADDRESS: 'forbidden_address',
+  EPROTO: 'tls',
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
+  SELF_SIGNED_CERT_IN_CHAIN: 'tls',
+  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
+};
+
+/** The one table from errors of the network and of undici to our names. */
+function classify(error: Error): { kind: AttemptFailureKind; detail: string } {
+  // A dial that tried several addresses fails with all their errors; the first speaks for them.
+  const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
+  const code = (first as { code?: string }).code ?? '';
+  const kind =
+    first instanceof ForbiddenAddressError ? 'forbidden_address' : (KINDS[code] ?? byPrefix(code));
+  return { kind, detail: code === '' ? first.message : `${code}: ${first.message}` };
+}
+
+function byPrefix(code: string): AttemptFailureKind {
+  if (code.startsWith('HPE_')) return 'bad_response';
+  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.startsWith('CERT_'))
+    return 'tls';
+  return 'unexpected';
+}

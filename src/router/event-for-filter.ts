@@ -1,0 +1,19 @@
+import type { EventFrame } from '#wire/event-frame.ts';
+
+/**
+ * The event as filters see it (RT-1): its attributes, extensions, and `data` parsed where it is JSON, as text
+ * where it is text. Binary data is not seen.
+ */
+export function eventForFilter({ head, data }: EventFrame): Record<string, unknown> {
+  const event: Record<string, unknown> = {
+    ...head.ext,
+    id: head.id,
+    type: head.type,
+    source: head.source,
+    time: head.time,
+  };
+  if (head.subject !== undefined) event['subject'] = head.subject;
+  if (head.kind === 'json') event['data'] = JSON.parse(data.toString());
+  else if (head.kind === 'text') event['data'] = data.toString();
+  return event;
+}
