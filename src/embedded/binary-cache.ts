@@ -1,10 +1,13 @@
-import { createHash, randomBytes } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isVersionAtLeast, type Program } from './program.ts';
+
+const FETCH_PREFIX = '.fetch-';
+const FETCH_AGE_MS_MAX = 3600_000;
 
 /**
  * Binaries that were fetched before. A file's name is `<program>-<version>-<sha256>`, so that one rename
@@ -35,20 +38,32 @@ export class BinaryCache {
     return undefined;
   }
 
-  /** Puts a copy of `binary` into the cache and gives its path. */
-  async add(program: Program, version: string, binary: string): Promise<string> {
+  /**
+   * A new folder in the cache to fetch into, where the binary can be run and from where it can be renamed.
+   * Who makes it removes it; what a killed process left is removed here.
+   */
+  async makeFetchDir(): Promise<string> {
     await mkdir(this.dir, { recursive: true });
-    const path = join(this.dir, `${program.name}-${version}-${await hashFile(binary)}`);
-    const unfinished = join(this.dir, `.unfinished-${randomBytes(8).toString('hex')}`);
-    try {
-      await copyFile(binary, unfinished);
-      await chmod(unfinished, 0o755);
-      await rename(unfinished, path);
-    } finally {
-      await rm(unfinished, { force: true });
+    for (const name of await readdir(this.dir)) {
+      const path = join(this.dir, name);
+      if (name.startsWith(FETCH_PREFIX) && (await isOlderThan(path, FETCH_AGE_MS_MAX))) {
+        await rm(path, { recursive: true, force: true });
+      }
     }
+    return mkdtemp(join(this.dir, FETCH_PREFIX));
+  }
+
+  /** Moves a binary out of a fetch folder into the cache and gives its path. */
+  async add(program: Program, version: string, binary: string): Promise<string> {
+    const path = join(this.dir, `${program.name}-${version}-${await hashFile(binary)}`);
+    await rename(binary, path);
     return path;
   }
+}
+
+async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
+  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
+  return Date.now() - mtimeMs > ageMs;
 }
 
 /** The folder of the XDG base directory specification, unless the setting names one. */

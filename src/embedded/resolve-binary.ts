@@ -1,5 +1,4 @@
-import { access, constants, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { access, chmod, constants, rm } from 'node:fs/promises';
 import { delimiter, join } from 'node:path';
 import { BinaryCache, cacheDirectory } from './binary-cache.ts';
 import { isVersionAtLeast, type Program, readVersion } from './program.ts';
@@ -38,20 +37,31 @@ export async function resolveBinary(program: Program, deps: ResolveBinaryDeps): 
   if (cached !== undefined) return cached;
   const failures: string[] = [];
   for (const source of deps.sources) {
-    const dir = await mkdtemp(join(tmpdir(), 'posthorn-fetch-'));
     try {
       deps.report(`fetching ${program.name} from ${source.name}`);
-      const binary = await source.fetch(dir, deps.report);
-      const version = await usableVersion(program, binary);
-      return await cache.add(program, version, binary);
+      return await fetchInto(cache, program, source, deps.report);
     } catch (error) {
       failures.push(`${source.name}: ${(error as Error).message}`);
-      deps.report(`${program.name} could not be had from ${source.name}`);
-    } finally {
-      await rm(dir, { recursive: true, force: true });
+      deps.report(`  not to be had there: ${(error as Error).message}`);
     }
   }
   throw new Error(noWayText(program, deps, failures));
+}
+
+async function fetchInto(
+  cache: BinaryCache,
+  program: Program,
+  source: BinarySource,
+  report: (line: string) => void,
+): Promise<string> {
+  const dir = await cache.makeFetchDir();
+  try {
+    const binary = await source.fetch(dir, report);
+    await chmod(binary, 0o755);
+    return await cache.add(program, await usableVersion(program, binary), binary);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
 }
 
 /** The deps of a process: its PATH and its cache folder. */

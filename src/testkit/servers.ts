@@ -15,8 +15,8 @@ import { makeTempDir } from './temp-dir.ts';
 export const TEST_MONGODB_URL = 'TEST_MONGODB_URL';
 
 export interface TestServer extends EmbeddedServer {
-  /** A server on the same folder and port: what comes after `kill`. */
-  restart(): Promise<TestServer>;
+  /** A server on the same folder, and the same port unless told: what comes after `kill`. */
+  restart(port?: number): Promise<TestServer>;
   dataDir: string;
   /** Stop it and remove its folder. */
   dispose(): Promise<void>;
@@ -68,19 +68,24 @@ export async function testMongo(): Promise<TestMongo> {
   };
 }
 
-type Start = (binary: string, dataDir: string, port: number | undefined) => Promise<EmbeddedServer>;
-
-async function startTestServer(program: Program, start: Start): Promise<TestServer> {
-  const binary = await resolveBinary(program, {
+/** The path of a real server's program, fetched if need be. */
+export function testBinary(program: Program): Promise<string> {
+  return resolveBinary(program, {
     ...resolveDeps(process.env, process.env['POSTHORN_CACHE_DIR']),
     sources: binarySources(program),
     report: (line) => process.stderr.write(`${line}\n`),
   });
+}
+
+type Start = (binary: string, dataDir: string, port: number | undefined) => Promise<EmbeddedServer>;
+
+async function startTestServer(program: Program, start: Start): Promise<TestServer> {
+  const binary = await testBinary(program);
   const dir = await makeTempDir();
   const wrap = (server: EmbeddedServer): TestServer => ({
     ...server,
     dataDir: dir.path,
-    restart: async () => wrap(await start(binary, dir.path, server.port)),
+    restart: async (port = server.port) => wrap(await start(binary, dir.path, port)),
     async dispose() {
       await server.stop();
       await dir.remove();

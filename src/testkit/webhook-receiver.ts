@@ -32,6 +32,7 @@ export class WebhookReceiver {
   private readonly scripts = new Map<string, Script>();
   private readonly counts = new Map<string, number>();
   private readonly closing = new AbortController();
+  private listensOn = 0;
   private fallback: Script = { status: 200 };
 
   /** @param port absent: any free one */
@@ -41,11 +42,13 @@ export class WebhookReceiver {
       receiver.server.once('error', reject);
       receiver.server.listen(port, '127.0.0.1', resolve);
     });
+    receiver.listensOn = (receiver.server.address() as AddressInfo).port;
     return receiver;
   }
 
+  /** Stays the same when it is closed, so that another one can be started in its place. */
   get port(): number {
-    return (this.server.address() as AddressInfo).port;
+    return this.listensOn;
   }
 
   /** `url('/hook')` is the address of a path. */

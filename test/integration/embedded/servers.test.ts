@@ -1,6 +1,15 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createInterface } from 'node:readline';
 import { test } from 'node:test';
-import { startMongod, startNatsServer, testMongo } from '#testkit/servers.ts';
+import { startNatsServer as startEmbeddedNats } from '#src/embedded/nats-server.ts';
+import { natsServer } from '#src/embedded/program.ts';
+import { commandLine } from '#src/embedded/stale-server.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { startMongod, startNatsServer, testBinary, testMongo } from '#testkit/servers.ts';
+import { findFreePort } from '#src/embedded/free-port.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -56,4 +65,45 @@ test('mongod on an old folder is primary again, on another port too', async (t) 
   await server.kill('SIGKILL');
   server = await server.restart();
   assert.equal(await write(), 2);
+  await server.stop();
+  server = await server.restart(await findFreePort());
+  assert.equal(await write(), 3);
+});
+
+test('a server that an earlier parent left on the folder is ended at the next start', async (t) => {
+  const left = await startNatsServer();
+  t.after(() => left.dispose());
+  const next = await left.restart(await findFreePort());
+  t.after(() => next.dispose());
+  assert.equal((await left.exited).expected, false);
+  assert.notEqual(next.pid, left.pid);
+});
+
+test('a server ends when its parent is killed', async (t) => {
+  const dir = await tempDir(t);
+  const script = `import { startNatsServer } from '#src/embedded/nats-server.ts';
+    const server = await startNatsServer({ binary: process.argv[1], dataDir: process.argv[2] });
+    console.log(server.pid);`;
+  const args = ['--input-type=module', '-e', script, await testBinary(natsServer), dir];
+  const parent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [line] = (await once(createInterface({ input: parent.stdout }), 'line')) as [string];
+  const pid = Number(line);
+  assert.ok(commandLine(pid)?.includes(dir));
+  parent.kill('SIGKILL');
+  await waitUntil(() => commandLine(pid) === undefined, { what: 'the server to end' });
+});
+
+test('a server that cannot start says why', async (t) => {
+  const server = await startNatsServer();
+  t.after(() => server.dispose());
+  const dataDir = await tempDir(t);
+  const { port } = server;
+  await assert.rejects(
+    startEmbeddedNats({ binary: await testBinary(natsServer), dataDir, port }),
+    /address already in use/,
+  );
+  await assert.rejects(
+    startEmbeddedNats({ binary: '/nowhere/nats-server', dataDir }),
+    /nats-server cannot be run \(\/nowhere\/nats-server\)/,
+  );
 });
