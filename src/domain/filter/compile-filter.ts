@@ -1,0 +1,166 @@
+import { newRegexBudget, type RegexBudget } from '#domain/bounded-regex.ts';
+import { limits } from '#domain/limits.ts';
+import { type FieldPath, parsePath, someValue, type ValueTest } from './field-path.ts';
+import { isOperatorObject } from './operators.ts';
+import { equalTest, existsTest, inTest, orderTest, regexTest } from './value-test.ts';
+
+/** Says whether an event, as the document that filters see, passes. Never throws. */
+export type CompiledFilter = (event: Record<string, unknown>) => boolean;
+
+type DocumentTest = (document: object) => boolean;
+
+/**
+ * A condition on one field, before it is known whether it is asked of a path (any of the values there) or,
+ * in `$elemMatch`, of a value itself. `$ne` and its like are "not any", so they hold a list to negate.
+ */
+type Condition = { test: ValueTest; intoLeaf: boolean } | { not: Condition[] };
+
+/**
+ * Compiles a filter that `validateFilter` has accepted to closures, once, for many events (RT-1). The
+ * answers are those of MongoDB's `find` over the same documents
+ * (https://www.mongodb.com/docs/manual/reference/operator/query/), but for these, on purpose:
+ *
+ * - `$regex` has the syntax and the meaning of RE2, not of PCRE: no back-references and look-arounds; `$`
+ *   is the very end of the text, not also the place before a last line feed.
+ * - A string over `limits.filterRegexInputLengthMax` characters, or one for which the budget of the
+ *   evaluation (`limits.regexStepsMax`) does not suffice, does not match a `$regex`.
+ * - Numbers are those of JSON in JavaScript: 64-bit floats; integers over 2^53 are rounded. The fields of
+ *   an object stand in JavaScript's order: names that are whole numbers come first.
+ *
+ * @throws Error where the filter is not one that `validateFilter` accepts
+ */
+export function compileFilter(filter: Record<string, unknown>): CompiledFilter {
+  const budget = newRegexBudget();
+  const test = compileDocument(filter, budget);
+  return (event) => {
+    budget.stepsLeft = limits.regexStepsMax;
+    return test(event);
+  };
+}
+
+function compileDocument(filter: Record<string, unknown>, budget: RegexBudget): DocumentTest {
+  return all(
+    Object.entries(filter).map(([key, value]) => {
+      if (!key.startsWith('$')) return compileField(key, value, budget);
+      const parts = (value as Record<string, unknown>[]).map((part) =>
+        compileDocument(part, budget),
+      );
+      switch (key) {
+        case '$and':
+          return all(parts);
+        case '$or':
+          return any(parts);
+        case '$nor':
+          return none(parts);
+        default:
+          throw new Error(`"${key}" is not an operator that stands there`);
+      }
+    }),
+  );
+}
+
+function compileField(path: string, condition: unknown, budget: RegexBudget): DocumentTest {
+  const segments = parsePath(path);
+  const conditions = isOperatorObject(condition)
+    ? compileOperators(condition, budget)
+    : [{ test: equalTest(condition), intoLeaf: true }];
+  return all(conditions.map((each) => onPath(segments, each)));
+}
+
+function compileOperators(operators: Record<string, unknown>, budget: RegexBudget): Condition[] {
+  const conditions: Condition[] = [];
+  for (const [operator, operand] of Object.entries(operators)) {
+    // `$options` belongs to the `$regex` beside it.
+    if (operator === '$options') continue;
+    const options = operators['$options'];
+    conditions.push(
+      compileOperator(operator, operand, typeof options === 'string' ? options : '', budget),
+    );
+  }
+  return conditions;
+}
+
+function compileOperator(
+  operator: string,
+  operand: unknown,
+  options: string,
+  budget: RegexBudget,
+): Condition {
+  switch (operator) {
+    case '$eq':
+      return anyOf(equalTest(operand));
+    case '$ne':
+      return { not: [anyOf(equalTest(operand))] };
+    case '$gt':
+    case '$gte':
+    case '$lt':
+    case '$lte':
+      return anyOf(orderTest(operator, operand));
+    case '$in':
+      return anyOf(inTest(operand as unknown[]));
+    case '$nin':
+      return { not: [anyOf(inTest(operand as unknown[]))] };
+    case '$exists':
+      return operand === true ? anyOf(existsTest) : { not: [anyOf(existsTest)] };
+    case '$regex':
+      return anyOf(regexTest(operand as string, options, budget));
+    case '$not':
+      return { not: compileOperators(operand as Record<string, unknown>, budget) };
+    case '$elemMatch':
+      return {
+        test: compileElemMatch(operand as Record<string, unknown>, budget),
+        intoLeaf: false,
+      };
+    default:
+      throw new Error(`"${operator}" is not an operator that stands there`);
+  }
+}
+
+function anyOf(test: ValueTest): Condition {
+  return { test, intoLeaf: true };
+}
+
+/** An array with one element that meets all: operators ask the element, else it is a document. */
+function compileElemMatch(operand: Record<string, unknown>, budget: RegexBudget): ValueTest {
+  if (isOperatorObject(operand)) {
+    const tests = compileOperators(operand, budget).map(onValue);
+    return (value) =>
+      Array.isArray(value) && value.some((element) => tests.every((test) => test(element)));
+  }
+  const test = compileDocument(operand, budget);
+  return (value) =>
+    Array.isArray(value) &&
+    value.some((element) => typeof element === 'object' && element !== null && test(element));
+}
+
+function onPath(path: FieldPath, condition: Condition): DocumentTest {
+  if ('not' in condition) return negated(all(condition.not.map((each) => onPath(path, each))));
+  const { test, intoLeaf } = condition;
+  return (document) => someValue(document, path, 0, intoLeaf, test);
+}
+
+function onValue(condition: Condition): ValueTest {
+  if (!('not' in condition)) return condition.test;
+  const tests = condition.not.map(onValue);
+  return (value) => !tests.every((test) => test(value));
+}
+
+function all(tests: DocumentTest[]): DocumentTest {
+  const [first, second] = tests;
+  if (first === undefined) return () => true;
+  if (second === undefined) return first;
+  if (tests.length === 2) return (document) => first(document) && second(document);
+  return (document) => tests.every((test) => test(document));
+}
+
+function any(tests: DocumentTest[]): DocumentTest {
+  return (document) => tests.some((test) => test(document));
+}
+
+function none(tests: DocumentTest[]): DocumentTest {
+  return (document) => !tests.some((test) => test(document));
+}
+
+function negated(test: DocumentTest): DocumentTest {
+  return (document) => !test(document);
+}

@@ -1,0 +1,86 @@
+/**
+ * How a dotted path finds values in a document, as MongoDB does it: through objects by name; through an
+ * array by looking into each of its objects, and by position where the segment is a number; and where the
+ * path ends at an array, its elements one by one and then the array itself.
+ */
+export interface PathSegment {
+  key: string;
+  /** The position that `key` means in an array, -1 if it means none. */
+  index: number;
+  /** `key` is on every object (`constructor`, `__proto__`), so only an own property counts. */
+  inherited: boolean;
+}
+
+export type FieldPath = readonly PathSegment[];
+
+/** Judges one value; `undefined` stands for a missing field. */
+export type ValueTest = (value: unknown) => boolean;
+
+export function parsePath(path: string): FieldPath {
+  return path.split('.').map((key) => ({
+    key,
+    index: /^(0|[1-9]\d{0,8})$/.test(key) ? Number(key) : -1,
+    inherited: key in Object.prototype,
+  }));
+}
+
+/**
+ * Whether `test` holds for any value that the path leads to.
+ *
+ * @param document an object, or an array that is looked at as an object with the keys 0, 1, …
+ * @param from the segment to begin with
+ * @param intoLeaf whether an array at the end of the path is also tested element by element
+ */
+export function someValue(
+  document: object,
+  path: FieldPath,
+  from: number,
+  intoLeaf: boolean,
+  test: ValueTest,
+): boolean {
+  let current = document;
+  for (let i = from; i < path.length; i++) {
+    const value = member(current, path[i] as PathSegment);
+    if (typeof value !== 'object' || value === null) {
+      // A path that goes on below a number or a string leads to a missing field.
+      return test(i === path.length - 1 ? value : undefined);
+    }
+    if (Array.isArray(value)) return someElement(value, path, i + 1, intoLeaf, test);
+    current = value;
+  }
+  return test(current);
+}
+
+function member(document: object, segment: PathSegment): unknown {
+  if (Array.isArray(document)) return segment.index < 0 ? undefined : document[segment.index];
+  if (segment.inherited && !Object.hasOwn(document, segment.key)) return undefined;
+  return (document as Record<string, unknown>)[segment.key];
+}
+
+function someElement(
+  array: unknown[],
+  path: FieldPath,
+  next: number,
+  intoLeaf: boolean,
+  test: ValueTest,
+): boolean {
+  const segment = path[next];
+  if (segment === undefined) {
+    if (intoLeaf) for (const element of array) if (test(element)) return true;
+    return test(array);
+  }
+  for (let i = 0; i < array.length; i++) {
+    const element = array[i];
+    const isObject = typeof element === 'object' && element !== null;
+    const isArray = isObject && Array.isArray(element);
+    if (isObject && !isArray && someValue(element, path, next, intoLeaf, test)) return true;
+    if (i !== segment.index) continue;
+    if (next === path.length - 1) {
+      // A position that ends the path names the element as it is, even if that is an array.
+      if (test(element)) return true;
+    } else if (isArray) {
+      if (someElement(element as unknown[], path, next + 1, intoLeaf, test)) return true;
+    } else if (isObject && someValue(element, path, next + 1, intoLeaf, test)) return true;
+  }
+  return false;
+}

@@ -1,0 +1,35 @@
+/** Operators that join whole filters, each with a list of them. */
+export const joinOperators = ['$and', '$or', '$nor'] as const;
+
+/** Operators on one field. */
+export const fieldOperators = [
+  '$eq',
+  '$ne',
+  '$gt',
+  '$gte',
+  '$lt',
+  '$lte',
+  '$in',
+  '$nin',
+  '$exists',
+  '$regex',
+  '$options',
+  '$not',
+  '$elemMatch',
+] as const;
+
+export function isPlainObject(value: unknown): value is Record<string, unknown> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value);
+}
+
+/**
+ * True for `{$gt: 5}`, where the object is a condition; false for `{a: 1}`, which is a literal to equal.
+ * The join operators do not count: `{$or: […]}` in an `$elemMatch` is a filter on the element's fields.
+ */
+export function isOperatorObject(value: unknown): value is Record<string, unknown> {
+  if (!isPlainObject(value)) return false;
+  for (const key in value) {
+    return key.startsWith('$') && !(joinOperators as readonly string[]).includes(key);
+  }
+  return false;
+}

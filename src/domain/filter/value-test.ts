@@ -1,0 +1,87 @@
+import { compileBoundedRegex, type RegexBudget } from '#domain/bounded-regex.ts';
+import { limits } from '#domain/limits.ts';
+import { compareStrings, compareValues, rankOf, typeRank } from './compare-values.ts';
+import type { ValueTest } from './field-path.ts';
+
+/** Equal as MongoDB has it: null also means missing, objects have the same fields in the same order. */
+export function equalTest(literal: unknown): ValueTest {
+  if (literal === null) return isNullOrMissing;
+  if (typeof literal !== 'object') return (value) => value === literal;
+  const rank = rankOf(literal);
+  return (value) => rankOf(value) === rank && compareValues(value, literal) === 0;
+}
+
+export function inTest(list: readonly unknown[]): ValueTest {
+  const scalars = new Set(list.filter((item) => typeof item !== 'object'));
+  const compound = list
+    .filter((item) => typeof item === 'object' && item !== null)
+    .map((item) => equalTest(item));
+  const nullToo = list.includes(null);
+  return (value) => {
+    if (value === null || value === undefined) return nullToo;
+    if (typeof value !== 'object') return scalars.has(value);
+    return compound.some((test) => test(value));
+  };
+}
+
+export type OrderOperator = '$gt' | '$gte' | '$lt' | '$lte';
+
+/** Compares within the literal's type only (type bracketing): a string is never above a number. */
+export function orderTest(operator: OrderOperator, literal: unknown): ValueTest {
+  if (literal === null) {
+    return operator === '$gte' || operator === '$lte' ? isNullOrMissing : () => false;
+  }
+  if (typeof literal === 'number') return numberOrderTest(operator, literal);
+  const rank = rankOf(literal);
+  const compare =
+    rank === typeRank.string
+      ? (value: unknown) => compareStrings(value as string, literal as string)
+      : (value: unknown) => compareValues(value, literal);
+  switch (operator) {
+    case '$gt':
+      return (value) => rankOf(value) === rank && compare(value) > 0;
+    case '$gte':
+      return (value) => rankOf(value) === rank && compare(value) >= 0;
+    case '$lt':
+      return (value) => rankOf(value) === rank && compare(value) < 0;
+    case '$lte':
+      return (value) => rankOf(value) === rank && compare(value) <= 0;
+  }
+}
+
+function numberOrderTest(operator: OrderOperator, literal: number): ValueTest {
+  switch (operator) {
+    case '$gt':
+      return (value) => typeof value === 'number' && value > literal;
+    case '$gte':
+      return (value) => typeof value === 'number' && value >= literal;
+    case '$lt':
+      return (value) => typeof value === 'number' && value < literal;
+    case '$lte':
+      return (value) => typeof value === 'number' && value <= literal;
+  }
+}
+
+/**
+ * A longer string than `limits.filterRegexInputLengthMax` does not match: cut short it could match by
+ * mistake.
+ */
+export function regexTest(pattern: string, options: string, budget: RegexBudget): ValueTest {
+  const regex = compileBoundedRegex(pattern, {
+    ignoreCase: options.includes('i'),
+    multiline: options.includes('m'),
+    dotAll: options.includes('s'),
+  });
+  return (value) =>
+    typeof value === 'string' &&
+    value.length <= limits.filterRegexInputLengthMax &&
+    regex.test(value, budget);
+}
+
+export function existsTest(value: unknown): boolean {
+  return value !== undefined;
+}
+
+function isNullOrMissing(value: unknown): boolean {
+  return value === null || value === undefined;
+}
