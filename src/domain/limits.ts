@@ -1,5 +1,6 @@
 /** Every bound of the product that is not a setting (SE-5). Units stand last in the names. */
 export const limits = {
+  requestBodyBytesMax: 512 * 1024,
   tenantIdLengthMax: 64,
   eventIdLengthMax: 200,
   eventTypeLengthMax: 128,

@@ -1,0 +1,115 @@
+/**
+ * The HTTP server of a process: ingress and control register their routes on it. One place for time limits
+ * (IN-13), the form of errors (IN-9), correlation ids, security headers (SE-2) and how requests are
+ * validated. Ingress answers thousands of requests a second through it: nothing here is asynchronous,
+ * and nothing is made for each request but what is sent.
+ */
+import type { IncomingMessage } from 'node:http';
+import { Ajv } from 'ajv';
+import formats from 'ajv-formats';
+import { fastify, type FastifyInstance } from 'fastify';
+import type { Settings } from '#config/schema.ts';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import { limits } from '#domain/limits.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { answerClientError } from './client-error.ts';
+import { sendError, sendProblem } from './problem.ts';
+
+export interface AppDeps {
+  settings: Pick<
+    Settings,
+    | 'POSTHORN_HTTP_READ_TIMEOUT_MS'
+    | 'POSTHORN_HTTP_IDLE_TIMEOUT_MS'
+    | 'POSTHORN_HTTP_WRITE_TIMEOUT_MS'
+  >;
+  log: Log;
+}
+
+/** An API answers data, never a page: nothing may be loaded, framed, guessed or kept (OWASP REST cheat sheet). */
+const SECURITY_HEADERS = {
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'x-content-type-options': 'nosniff',
+  'referrer-policy': 'no-referrer',
+  'cache-control': 'no-store',
+  'strict-transport-security': 'max-age=31536000',
+};
+
+/**
+ * A server without routes but `GET /health`. Bodies are bounded by `limits.requestBodyBytesMax`; a route
+ * that takes more says so itself (`bodyLimit`).
+ */
+export function createApp({ settings, log }: AppDeps): FastifyInstance {
+  const app = fastify({
+    // No logger: Fastify would make a child of it for every request.
+    logger: false,
+    genReqId: correlationId,
+    requestIdHeader: false,
+    bodyLimit: limits.requestBodyBytesMax,
+    requestTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
+    keepAliveTimeout: settings.POSTHORN_HTTP_IDLE_TIMEOUT_MS,
+    connectionTimeout: settings.POSTHORN_HTTP_WRITE_TIMEOUT_MS,
+    http: { headersTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS },
+    forceCloseConnections: 'idle',
+    // An event id of 200 characters may stand in a path, every byte of it percent-encoded.
+    routerOptions: { maxParamLength: limits.eventIdLengthMax * 9 },
+    clientErrorHandler: answerClientError,
+    frameworkErrors: (error, request, reply) => {
+      reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+      sendError(log, error, request, reply);
+    },
+  });
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
+    done();
+  });
+  app.setErrorHandler((error, request, reply) => sendError(log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const detail = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;
+    sendProblem(new PosthornError('POSTHORN_ROUTE_UNKNOWN', { detail }), request, reply);
+  });
+  setCompilers(app);
+  app.get('/health', { schema: healthSchema }, (_request, reply) => {
+    reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');
+  });
+  return app;
+}
+
+const healthSchema = {
+  summary: 'Is this process up',
+  description:
+    'Needs no key. Says nothing about NATS or MongoDB: `/readyz` on the private port does.',
+  tags: ['Operations'],
+  security: [],
+  response: {
+    200: {
+      description: 'It is',
+      type: 'object',
+      properties: { status: { type: 'string', const: 'ok' } },
+      required: ['status'],
+    },
+  },
+};
+
+/**
+ * Values are taken as they come: in a body a string is not a number, and a field that is not known is
+ * refused by the schemas, not dropped. Only a path and a query, which are text, are converted.
+ */
+function setCompilers(app: FastifyInstance): void {
+  const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false };
+  const bodies = formats.default(new Ajv(options));
+  const texts = formats.default(new Ajv({ ...options, coerceTypes: true }));
+  app.setValidatorCompiler(({ schema, httpPart }) =>
+    (httpPart === 'body' ? bodies : texts).compile(schema as object),
+  );
+  // Response schemas describe the answers for the reference; they do not rewrite them.
+  app.setSerializerCompiler(() => JSON.stringify);
+}
+
+const SANE_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+
+/** The caller's correlation id where it is a sane one, else a new one. */
+function correlationId(request: IncomingMessage): string {
+  const given = request.headers['x-request-id'] ?? request.headers['x-correlation-id'];
+  return typeof given === 'string' && SANE_ID.test(given) ? given : newId('req');
+}

@@ -1,0 +1,106 @@
+import { hash } from 'node:crypto';
+import { PosthornError } from '#domain/errors.ts';
+import type { ConfigView, KeyScope } from '#wire/config-snapshot.ts';
+
+/** Who sends a request: the API key, and how far it reaches. */
+export interface Principal {
+  keyId: string;
+  scope: KeyScope;
+  /** A key of scope `tenant` always has one, of scope `producer` where it is bound, of `platform` never. */
+  tenant?: string;
+}
+
+export interface AuthenticatorDeps {
+  config: Pick<ConfigView, 'apiKey'>;
+  /** A platform key that is accepted beside those of the configuration (`POSTHORN_BOOTSTRAP_KEY`). */
+  bootstrapKey?: string | undefined;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export type Authenticate = (authorization: string | undefined) => Principal;
+
+const BEARER = /^bearer +([\x21-\x7e]{1,256}) *$/i;
+
+/** The digest under which a key is stored and looked up, in hex. */
+export function keyHash(key: string): string {
+  return hash('sha256', key, 'hex');
+}
+
+/**
+ * Makes the function that takes an `authorization` header for the key it carries (RFC 6750, section 2.1).
+ * Keys are random and are compared by their SHA-256 alone: how long a comparison of digests takes tells
+ * nothing about a key, since who guesses does not choose the digest.
+ *
+ * @returns a function that throws PosthornError POSTHORN_KEY_MISSING or POSTHORN_KEY_INVALID
+ */
+export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
+  const { config, clock } = deps;
+  const bootstrapHash = deps.bootstrapKey === undefined ? undefined : keyHash(deps.bootstrapKey);
+  const bootstrap: Principal = { keyId: 'key_bootstrap', scope: 'platform' };
+  return (authorization) => {
+    if (authorization === undefined || authorization === '') {
+      throw new PosthornError('POSTHORN_KEY_MISSING', {
+        detail: 'send the header "authorization: Bearer <key>"',
+      });
+    }
+    const match = BEARER.exec(authorization);
+    if (match === null) {
+      throw new PosthornError('POSTHORN_KEY_INVALID', {
+        detail: 'the header "authorization" is not "Bearer <key>"',
+      });
+    }
+    const digest = keyHash(match[1] as string);
+    if (digest === bootstrapHash) return bootstrap;
+    const key = config.apiKey(digest);
+    if (key === undefined) throw new PosthornError('POSTHORN_KEY_INVALID');
+    if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock()) {
+      throw new PosthornError('POSTHORN_KEY_INVALID', { detail: 'the API key has expired' });
+    }
+    return key.tenant === undefined
+      ? { keyId: key.id, scope: key.scope }
+      : { keyId: key.id, scope: key.scope, tenant: key.tenant };
+  };
+}
+
+/**
+ * What is done in a tenant. `publish`: send events to it. `read`: see its settings, endpoints and history.
+ * `manage`: change its endpoints and subscriptions.
+ */
+export type TenantAction = 'publish' | 'read' | 'manage';
+
+/**
+ * Lets a key through to a tenant, or throws.
+ *
+ * - A platform key does everything in every tenant.
+ * - A producer key publishes, to every tenant or to the one it is bound to, and does nothing else.
+ * - A tenant key reads and manages its own tenant. It does not publish: a tenant is whom events are sent
+ *   to, and one that could publish could forge what the producer says.
+ *
+ * Decided by the key alone, before anything is looked up: the answer for a tenant out of reach is the same
+ * 403 whether that tenant exists or not.
+ *
+ * @throws PosthornError POSTHORN_KEY_SCOPE
+ */
+export function requireTenant(principal: Principal, tenant: string, action: TenantAction): void {
+  if (principal.scope === 'platform') return;
+  const reaches = principal.tenant === undefined || principal.tenant === tenant;
+  if (principal.scope === 'producer' ? action !== 'publish' : action === 'publish') {
+    throw new PosthornError('POSTHORN_KEY_SCOPE', {
+      detail: `a key of scope ${principal.scope} may not do this (${action})`,
+    });
+  }
+  const bound = principal.scope === 'producer' || principal.tenant !== undefined;
+  if (!reaches || !bound) {
+    throw new PosthornError('POSTHORN_KEY_SCOPE', {
+      detail: 'the key does not reach this tenant',
+    });
+  }
+}
+
+/** Lets only platform keys through. @throws PosthornError POSTHORN_KEY_SCOPE */
+export function requirePlatform(principal: Principal): void {
+  if (principal.scope !== 'platform') {
+    throw new PosthornError('POSTHORN_KEY_SCOPE', { detail: 'this needs a platform key' });
+  }
+}

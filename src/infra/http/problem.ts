@@ -1,0 +1,40 @@
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { PosthornError } from '#domain/errors.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import { classifyError } from './classify-error.ts';
+
+/** Answers with whatever was thrown as problem details; what nobody foresaw is logged with its stack. */
+export function sendError(
+  log: Log,
+  thrown: unknown,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  const error = classifyError(thrown);
+  if (error.code === 'POSTHORN_UNEXPECTED') {
+    const route = request.routeOptions.url ?? 'none';
+    log.error(
+      { err: thrown, request_id: request.id, method: request.method, route },
+      'http.unexpected_error',
+    );
+  }
+  sendProblem(error, request, reply);
+}
+
+export function sendProblem(
+  error: PosthornError,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void {
+  if (error.retryAfterSeconds !== undefined) {
+    reply.header('retry-after', String(error.retryAfterSeconds));
+  }
+  // RFC 9110, section 11.6.1: a 401 names the scheme that would do.
+  if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+  const query = request.url.indexOf('?');
+  const instance = query < 0 ? request.url : request.url.slice(0, query);
+  reply.code(error.status).header('content-type', PROBLEM_MEDIA_TYPE);
+  // Bytes, because Fastify adds a charset to text, and this media type has no such parameter.
+  reply.send(Buffer.from(JSON.stringify(problemOf(error, instance, request.id))));
+}

@@ -1,0 +1,28 @@
+/** MongoDB error codes that say: not now, or not this member (mongo's `error_codes.yml`, categories NotPrimary, Shutdown, Network). */
+const TRANSIENT_CODES = new Set([
+  6, 7, 89, 91, 133, 134, 189, 262, 317, 358, 384, 9001, 10058, 10107, 11600, 11602, 13435, 13436,
+]);
+
+const UNAVAILABLE_NAMES = new Set([
+  'MongoNetworkError',
+  'MongoNetworkTimeoutError',
+  'MongoServerSelectionError',
+  'MongoOperationTimeoutError',
+  'MongoWaitQueueTimeoutError',
+  'MongoPoolClearedError',
+  'MongoPoolClosedError',
+  'MongoServerClosedError',
+  'MongoTopologyClosedError',
+  'MongoNotConnectedError',
+  'MongoClientClosedError',
+  'PoolClearedOnNetworkError',
+]);
+
+/** True where an error says that MongoDB cannot be reached or cannot answer now; trying again may help. */
+export function isMongoUnavailable(error: unknown): boolean {
+  if (!(error instanceof Error)) return false;
+  if (UNAVAILABLE_NAMES.has(error.name)) return true;
+  if (!error.name.startsWith('Mongo')) return false;
+  const { code } = error as { code?: unknown };
+  return typeof code === 'number' && TRANSIENT_CODES.has(code);
+}

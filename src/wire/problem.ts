@@ -1,0 +1,40 @@
+/**
+ * What a refusal or a failure looks like on the wire: problem details (RFC 9457) with the code of
+ * `domain/errors.ts`, the correlation id and every bad field.
+ */
+import { errorCatalogue, type ErrorCode, type FieldError, PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+
+export const PROBLEM_MEDIA_TYPE = 'application/problem+json';
+
+/** RFC 9457, section 3, and its extension members in snake_case. */
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  detail: string;
+  /** The path that was asked for, without its query. */
+  instance: string;
+  code: ErrorCode;
+  request_id: string;
+  errors?: FieldError[];
+}
+
+/** The `type` of a code: it never changes, and leads to the code's section of docs/errors.md. */
+export function problemType(code: ErrorCode): string {
+  return `https://posthorn.dev/errors/${code}`;
+}
+
+export function problemOf(error: PosthornError, instance: string, requestId: string): Problem {
+  const problem: Problem = {
+    type: problemType(error.code),
+    title: errorCatalogue[error.code][1],
+    status: error.status,
+    detail: error.message,
+    instance,
+    code: error.code,
+    request_id: requestId,
+  };
+  if (error.fields.length > 0) problem.errors = error.fields.slice(0, limits.fieldErrorsMax);
+  return problem;
+}

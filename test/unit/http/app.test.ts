@@ -1,0 +1,175 @@
+import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { once } from 'node:events';
+import { test, type TestContext } from 'node:test';
+import { MongoServerSelectionError } from 'mongodb';
+import { PosthornError } from '#domain/errors.ts';
+import { createApp } from '#infra/http/app.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+
+const settings = {
+  POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
+  POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
+  POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+};
+
+const strictBody = {
+  type: 'object',
+  additionalProperties: false,
+  required: ['name'],
+  properties: { name: { type: 'string' }, size: { type: 'integer', minimum: 1 } },
+};
+
+function testApp(t: TestContext) {
+  const app = createApp({ settings, log: createLog('silent') });
+  app.post('/things/:id', {
+    schema: {
+      body: strictBody,
+      querystring: {
+        type: 'object',
+        additionalProperties: false,
+        properties: { limit: { type: 'integer', minimum: 1 } },
+      },
+    },
+    handler: (request) => ({ body: request.body, query: request.query }),
+  });
+  app.get('/fails/:how', (request) => {
+    switch ((request.params as { how: string }).how) {
+      case 'mongo':
+        throw new MongoServerSelectionError('no server', {} as never);
+      case 'ours':
+        throw new PosthornError('POSTHORN_OVERLOADED', { retryAfterSeconds: 7 });
+      case 'key':
+        throw new PosthornError('POSTHORN_KEY_MISSING');
+      default:
+        throw new TypeError('the secret is whsec_1');
+    }
+  });
+  t.after(() => app.close());
+  return app;
+}
+
+const json = { 'content-type': 'application/json' };
+
+test('every bad field of a body is named by its pointer, and unknown fields are refused', async (t) => {
+  const answer = await testApp(t).inject({
+    method: 'POST',
+    url: '/things/1',
+    headers: json,
+    payload: '{"size":"1","nam/e":"x"}',
+  });
+  assert.equal(answer.statusCode, 400);
+  assert.equal(answer.headers['content-type'], 'application/problem+json');
+  const problem = answer.json();
+  assert.equal(problem.code, 'POSTHORN_REQUEST_INVALID');
+  assert.equal(problem.type, 'https://posthorn.dev/errors/POSTHORN_REQUEST_INVALID');
+  assert.equal(problem.instance, '/things/1');
+  assert.equal(problem.request_id, answer.headers['x-request-id']);
+  assert.deepEqual(problem.errors.map((e: { pointer: string }) => e.pointer).sort(), [
+    '/name',
+    '/nam~1e',
+    '/size',
+  ]);
+});
+
+test('a query is converted from text, and its bad fields are named', async (t) => {
+  const app = testApp(t);
+  const payload = { name: 'x' };
+  const good = await app.inject({ method: 'POST', url: '/things/1?limit=5', payload });
+  assert.deepEqual(good.json().query, { limit: 5 });
+  const bad = await app.inject({ method: 'POST', url: '/things/1?limit=0&page=2', payload });
+  assert.deepEqual(
+    bad.json().errors.map((e: { pointer: string }) => e.pointer),
+    ['#query/page', '#query/limit'],
+  );
+  assert.equal(bad.json().instance, '/things/1');
+});
+
+const refusals: [string, number, string, { url?: string; headers?: object; payload?: string }][] = [
+  ['JSON that is cut off', 400, 'POSTHORN_BODY_INVALID', { headers: json, payload: '{"name":' }],
+  ['an empty body', 400, 'POSTHORN_BODY_INVALID', { headers: json, payload: '' }],
+  [
+    'another content type',
+    415,
+    'POSTHORN_MEDIA_TYPE_UNSUPPORTED',
+    { headers: { 'content-type': 'text/csv' }, payload: 'a,b' },
+  ],
+  [
+    'a body over the limit',
+    413,
+    'POSTHORN_EVENT_TOO_LARGE',
+    { headers: json, payload: `{"name":"${'x'.repeat(600_000)}"}` },
+  ],
+  ['an unknown route', 404, 'POSTHORN_ROUTE_UNKNOWN', { url: '/nothing/here?x=1' }],
+  ['a path that cannot be decoded', 400, 'POSTHORN_REQUEST_INVALID', { url: '/things/%zz' }],
+];
+for (const [what, status, code, request] of refusals) {
+  test(`${what} is a ${status} ${code}`, async (t) => {
+    const answer = await testApp(t).inject({
+      method: 'POST',
+      url: '/things/1',
+      ...(request as { payload?: string }),
+    });
+    assert.equal(answer.statusCode, status, answer.body);
+    assert.equal(answer.headers['content-type'], 'application/problem+json');
+    assert.equal(answer.json().code, code);
+    assert.equal(answer.json().status, status);
+    assert.ok(answer.headers['x-request-id']);
+  });
+}
+
+test('MongoDB out of reach is a 503 that says when to come again', async (t) => {
+  const answer = await testApp(t).inject('/fails/mongo');
+  assert.equal(answer.statusCode, 503);
+  assert.equal(answer.json().code, 'POSTHORN_MONGODB_UNAVAILABLE');
+  assert.equal(answer.headers['retry-after'], '1');
+});
+
+test('our own errors keep their Retry-After, and a 401 names its scheme', async (t) => {
+  const app = testApp(t);
+  assert.equal((await app.inject('/fails/ours')).headers['retry-after'], '7');
+  assert.equal((await app.inject('/fails/key')).headers['www-authenticate'], 'Bearer');
+});
+
+test('what nobody foresaw is a 500 that tells nothing', async (t) => {
+  const answer = await testApp(t).inject('/fails/otherwise');
+  assert.equal(answer.statusCode, 500);
+  assert.equal(answer.json().code, 'POSTHORN_UNEXPECTED');
+  assert.ok(!answer.body.includes('whsec_'));
+});
+
+test('a sane correlation id is kept, another is replaced', async (t) => {
+  const app = testApp(t);
+  const ask = async (headers: Record<string, string>) =>
+    (await app.inject({ url: '/health', headers })).headers['x-request-id'];
+  assert.equal(await ask({ 'x-request-id': 'abc-1' }), 'abc-1');
+  assert.equal(await ask({ 'x-correlation-id': 'abc-2' }), 'abc-2');
+  assert.match(String(await ask({ 'x-request-id': 'a"b' })), /^req_/);
+  assert.match(String(await ask({ 'x-request-id': 'a'.repeat(129) })), /^req_/);
+});
+
+test('every answer carries the security headers, refusals too', async (t) => {
+  const app = testApp(t);
+  for (const url of ['/health', '/nothing', '/fails/otherwise', '/things/%zz']) {
+    const { headers } = await app.inject(url);
+    assert.equal(headers['x-content-type-options'], 'nosniff', url);
+    assert.match(String(headers['content-security-policy']), /default-src 'none'/, url);
+    assert.equal(headers['access-control-allow-origin'], undefined, url);
+  }
+});
+
+test('what is not HTTP is answered by a problem, and the connection closed', async (t) => {
+  const app = testApp(t);
+  await app.listen({ host: '127.0.0.1', port: 0 });
+  const { port } = app.server.address() as { port: number };
+  const socket = connect(port, '127.0.0.1');
+  t.after(() => socket.destroy());
+  socket.end('NOT HTTP\r\n\r\n');
+  let text = '';
+  socket.on('data', (chunk) => {
+    text += chunk.toString();
+  });
+  await once(socket, 'close');
+  assert.match(text, /^HTTP\/1\.1 400 /);
+  assert.match(text, /application\/problem\+json/);
+});

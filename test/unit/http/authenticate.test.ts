@@ -1,0 +1,93 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { isPosthornError } from '#domain/errors.ts';
+import {
+  createAuthenticator,
+  keyHash,
+  type Principal,
+  requireTenant,
+  type TenantAction,
+} from '#infra/http/authenticate.ts';
+import type { ApiKeySnapshot } from '#wire/config-snapshot.ts';
+
+const keys: Record<string, ApiKeySnapshot> = {
+  phk_t_one: { v: 1, id: 'key_1', rev: 1, scope: 'tenant', tenant: 'acme' },
+  phk_p_old: { v: 1, id: 'key_2', rev: 1, scope: 'platform', expiresAtMs: 1000 },
+};
+const byHash = new Map(Object.entries(keys).map(([key, value]) => [keyHash(key), value]));
+const authenticate = (nowMs = 999) =>
+  createAuthenticator({
+    config: { apiKey: (hash) => byHash.get(hash) },
+    bootstrapKey: 'bootstrap-key-0123',
+    clock: () => nowMs,
+  });
+
+const throwsCode = (run: () => unknown, code: string) =>
+  assert.throws(run, (error) => isPosthornError(error) && error.code === code);
+
+test('a key is found by its digest, with its tenant', () => {
+  assert.deepEqual(authenticate()('Bearer phk_t_one'), {
+    keyId: 'key_1',
+    scope: 'tenant',
+    tenant: 'acme',
+  });
+  assert.equal(authenticate()('bearer  bootstrap-key-0123').scope, 'platform');
+});
+
+test('no key, a wrong key, another scheme, a digest instead of a key', () => {
+  throwsCode(() => authenticate()(undefined), 'POSTHORN_KEY_MISSING');
+  throwsCode(() => authenticate()(''), 'POSTHORN_KEY_MISSING');
+  for (const header of [
+    'Bearer phk_t_two',
+    'Bearer ',
+    'Basic phk_t_one',
+    'phk_t_one',
+    `Bearer ${keyHash('phk_t_one')}`,
+    `Bearer ${'x'.repeat(300)}`,
+  ]) {
+    throwsCode(() => authenticate()(header), 'POSTHORN_KEY_INVALID');
+  }
+});
+
+test('a key is valid until the instant it expires', () => {
+  assert.equal(authenticate(999)('Bearer phk_p_old').keyId, 'key_2');
+  throwsCode(() => authenticate(1000)('Bearer phk_p_old'), 'POSTHORN_KEY_INVALID');
+});
+
+test('what each scope reaches', () => {
+  const principals: Record<string, Principal> = {
+    platform: { keyId: 'k', scope: 'platform' },
+    producer: { keyId: 'k', scope: 'producer' },
+    producerOfAcme: { keyId: 'k', scope: 'producer', tenant: 'acme' },
+    tenantAcme: { keyId: 'k', scope: 'tenant', tenant: 'acme' },
+    tenantless: { keyId: 'k', scope: 'tenant' },
+  };
+  const reaches: Record<string, string[]> = {};
+  for (const [name, principal] of Object.entries(principals)) {
+    reaches[name] = [];
+    for (const tenant of ['acme', 'other']) {
+      for (const action of ['publish', 'read', 'manage'] satisfies TenantAction[]) {
+        try {
+          requireTenant(principal, tenant, action);
+          reaches[name].push(`${action} ${tenant}`);
+        } catch (error) {
+          assert.ok(isPosthornError(error) && error.code === 'POSTHORN_KEY_SCOPE');
+        }
+      }
+    }
+  }
+  assert.deepEqual(reaches, {
+    platform: [
+      'publish acme',
+      'read acme',
+      'manage acme',
+      'publish other',
+      'read other',
+      'manage other',
+    ],
+    producer: ['publish acme', 'publish other'],
+    producerOfAcme: ['publish acme'],
+    tenantAcme: ['read acme', 'manage acme'],
+    tenantless: [],
+  });
+});
