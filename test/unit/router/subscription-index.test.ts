@@ -1,0 +1,272 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { compileFilter } from '#domain/filter/compile-filter.ts';
+import type { EndpointState } from '#domain/endpoint.ts';
+import { type EventSource, SubscriptionIndex } from '#src/router/subscription-index.ts';
+import type {
+  EndpointSnapshot,
+  SubscriptionSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
+
+function endpoint(id: string, state: EndpointState = 'active'): EndpointSnapshot {
+  return { id, url: `https://${id}.example`, state, format: 'standard', headers: {}, secrets: [] };
+}
+
+function subscription(
+  id: string,
+  endpointId: string,
+  eventTypes: string[],
+  filter?: Record<string, unknown>,
+): SubscriptionSnapshot {
+  return { id, endpointId, eventTypes, ...(filter === undefined ? {} : { filter }) };
+}
+
+function snapshot(
+  endpoints: EndpointSnapshot[],
+  subscriptions: SubscriptionSnapshot[],
+): TenantSnapshot {
+  return { v: 1, id: 'acme', rev: 1, weight: 1, endpoints, subscriptions };
+}
+
+function ids(endpoints: EndpointSnapshot[]): string[] {
+  return endpoints.map((each) => each.id);
+}
+
+const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
+
+test('exact names, prefixes and the star match as selectors say', () => {
+  const index = new SubscriptionIndex(
+    snapshot(
+      ['exact', 'prefix', 'deep', 'all', 'none'].map((id) => endpoint(id)),
+      [
+        subscription('s1', 'exact', ['order.created']),
+        subscription('s2', 'prefix', ['order.*']),
+        subscription('s3', 'deep', ['order.created.*']),
+        subscription('s4', 'all', ['*']),
+        subscription('s5', 'gone', ['*']),
+        subscription('s6', 'none', []),
+      ],
+    ),
+  );
+  const match = (type: string) => ids(index.match(type, mustNotBeCalled));
+  assert.deepEqual(match('order.created'), ['exact', 'prefix', 'all']);
+  assert.deepEqual(match('order.created.eu'), ['prefix', 'deep', 'all']);
+  assert.deepEqual(match('order'), ['all']);
+  assert.deepEqual(match('orders.created'), ['all']);
+});
+
+test('an endpoint comes once, in the order of the snapshot, whatever its state', () => {
+  const index = new SubscriptionIndex(
+    snapshot(
+      [endpoint('b', 'paused'), endpoint('a', 'disabled')],
+      [
+        subscription('s1', 'a', ['*', 'x.*', 'x.y']),
+        subscription('s2', 'b', ['x.y']),
+        subscription('s3', 'a', ['x.y'], { type: 'x.y' }),
+      ],
+    ),
+  );
+  assert.deepEqual(ids(index.match('x.y', mustNotBeCalled)), ['b', 'a']);
+  assert.deepEqual(ids(index.match('x.y', mustNotBeCalled)), ['b', 'a']);
+});
+
+test('the event is asked for once, and its data only where a filter needs it', () => {
+  const index = new SubscriptionIndex(
+    snapshot(
+      [endpoint('a'), endpoint('b')],
+      [
+        subscription('s1', 'a', ['head'], { source: '/shop' }),
+        subscription('s2', 'b', ['head'], { $or: [{ subject: 'x' }, { source: '/shop' }] }),
+        subscription('s3', 'a', ['body'], { source: '/shop' }),
+        subscription('s4', 'b', ['body'], { $nor: [{ 'data.n': { $lt: 5 } }] }),
+      ],
+    ),
+  );
+  const asked: boolean[] = [];
+  const source: EventSource = (needsData) => {
+    asked.push(needsData);
+    return { source: '/shop', data: { n: 7 } };
+  };
+  assert.deepEqual(ids(index.match('head', source)), ['a', 'b']);
+  assert.deepEqual(ids(index.match('body', source)), ['a', 'b']);
+  assert.deepEqual(asked, [false, true]);
+});
+
+test('an event that cannot be read leaves the next match as it should be', () => {
+  const index = new SubscriptionIndex(
+    snapshot(
+      [endpoint('a'), endpoint('b')],
+      [subscription('s1', 'a', ['*']), subscription('s2', 'b', ['*'], { id: '1' })],
+    ),
+  );
+  const broken: EventSource = () => {
+    throw new SyntaxError('not JSON');
+  };
+  assert.throws(() => index.match('x', broken), SyntaxError);
+  assert.deepEqual(ids(index.match('x', () => ({ id: '1' }))), ['a', 'b']);
+});
+
+test('a stored filter that cannot be compiled is told once and stops nobody else', () => {
+  const faults: string[] = [];
+  const index = new SubscriptionIndex(
+    snapshot(
+      [endpoint('a'), endpoint('b')],
+      [
+        subscription('bad', 'a', ['*'], { $where: 'true' }),
+        subscription('good', 'b', ['*'], { id: '1' }),
+      ],
+    ),
+    { onFaultyFilter: (id) => faults.push(id) },
+  );
+  for (let i = 0; i < 2; i++) {
+    assert.deepEqual(ids(index.match('x', () => ({ id: '1' }))), ['b']);
+  }
+  assert.deepEqual(faults, ['bad']);
+});
+
+test('explain names the reason for each endpoint and subscription', () => {
+  const index = new SubscriptionIndex(
+    snapshot(
+      [
+        endpoint('gets'),
+        endpoint('lonely'),
+        endpoint('other'),
+        endpoint('filtered'),
+        endpoint('paused', 'paused'),
+        endpoint('disabled', 'disabled'),
+        endpoint('paused-other', 'paused'),
+      ],
+      [
+        subscription('s1', 'gets', ['order.*']),
+        subscription('s2', 'gets', ['refund']),
+        subscription('s3', 'other', ['refund']),
+        subscription('s4', 'filtered', ['refund']),
+        subscription('s5', 'filtered', ['*'], { 'data.n': 2 }),
+        subscription('s6', 'paused', ['*'], { 'data.n': 1 }),
+        subscription('s7', 'disabled', ['*']),
+        subscription('s8', 'paused-other', ['refund']),
+      ],
+    ),
+  );
+  const explained = index.explain('order.created', () => ({ data: { n: 1 } }));
+  assert.deepEqual(
+    explained.map((each) => [each.endpointId, each.matched, each.reason]),
+    [
+      ['gets', true, undefined],
+      ['lonely', false, 'no_subscription'],
+      ['other', false, 'event_type'],
+      ['filtered', false, 'filter'],
+      ['paused', false, 'endpoint_paused'],
+      ['disabled', false, 'endpoint_disabled'],
+      ['paused-other', false, 'event_type'],
+    ],
+  );
+  assert.deepEqual(explained[0]?.subscriptions, [
+    { subscriptionId: 's1', matched: true },
+    { subscriptionId: 's2', matched: false, reason: 'event_type' },
+  ]);
+  assert.deepEqual(explained[3]?.subscriptions, [
+    { subscriptionId: 's4', matched: false, reason: 'event_type' },
+    { subscriptionId: 's5', matched: false, reason: 'filter' },
+  ]);
+});
+
+test('of 100,000 subscriptions only those of the event type are looked at', () => {
+  const endpoints = Array.from({ length: 1000 }, (_, i) => endpoint(`ep${i}`));
+  const subscriptions = Array.from({ length: 100_000 }, (_, i) =>
+    subscription(`s${i}`, `ep${i % 1000}`, [`type${i % 20_000}.created`, `group${i}.*`], {
+      'data.n': i,
+    }),
+  );
+  const index = new SubscriptionIndex(snapshot(endpoints, subscriptions));
+  assert.deepEqual(ids(index.match('type7.created', () => ({ data: { n: 20_007 } }))), ['ep7']);
+  assert.equal(index.candidatesLookedAt, 5);
+  assert.deepEqual(ids(index.match('group99999.x.y', () => ({ data: { n: 99_999 } }))), ['ep999']);
+  assert.equal(index.candidatesLookedAt, 6);
+});
+
+/** RT-1 and RT-4 read literally, one subscription after the other. */
+function linearScan(
+  tenant: TenantSnapshot,
+  type: string,
+  event: Record<string, unknown>,
+): string[] {
+  return tenant.endpoints
+    .filter(({ id }) =>
+      tenant.subscriptions.some(
+        (each) =>
+          each.endpointId === id &&
+          each.eventTypes.some((selector) => selects(selector, type)) &&
+          (each.filter === undefined || compileFilter(each.filter)(event)),
+      ),
+    )
+    .map(({ id }) => id);
+}
+
+function selects(selector: string, type: string): boolean {
+  if (selector === '*') return true;
+  return selector.endsWith('.*') ? type.startsWith(selector.slice(0, -1)) : selector === type;
+}
+
+const segment = fc.constantFrom('a', 'b', 'ab');
+const type = fc.array(segment, { minLength: 1, maxLength: 4 }).map((parts) => parts.join('.'));
+const selector = fc.oneof(
+  fc.constant('*'),
+  type,
+  type.map((name) => `${name}.*`),
+);
+const endpointIds = ['e1', 'e2', 'e3', 'e4', 'e5'];
+const filter = fc.option(
+  fc.constantFrom<Record<string, unknown>>(
+    { source: 's1' },
+    { 'data.n': { $gte: 2 } },
+    { $or: [{ 'data.n': 1 }, { source: 's2' }] },
+    {},
+  ),
+  { nil: undefined },
+);
+const tenant = fc
+  .tuple(
+    fc.subarray(endpointIds),
+    fc.array(
+      fc.tuple(fc.constantFrom(...endpointIds), fc.array(selector, { maxLength: 3 }), filter),
+      { maxLength: 15 },
+    ),
+  )
+  .map(([endpoints, subscriptions]) =>
+    snapshot(
+      endpoints.map((id) => endpoint(id)),
+      subscriptions.map(([id, selectors, each], i) => subscription(`s${i}`, id, selectors, each)),
+    ),
+  );
+const event = fc.record({
+  source: fc.constantFrom('s1', 's2'),
+  data: fc.record({ n: fc.integer({ min: 0, max: 3 }) }),
+});
+
+test('the index agrees with a scan over all subscriptions, and explain with match', () => {
+  fc.assert(
+    fc.property(tenant, fc.array(fc.tuple(type, event), { maxLength: 5 }), (snapshot, events) => {
+      const index = new SubscriptionIndex(snapshot);
+      for (const [type, event] of events) {
+        let asked = 0;
+        const matched = ids(
+          index.match(type, (needsData) => {
+            asked++;
+            return needsData ? event : { source: event.source };
+          }),
+        );
+        assert.deepEqual(matched, linearScan(snapshot, type, event));
+        assert.ok(asked <= 1);
+        const explained = index.explain(type, () => event);
+        assert.deepEqual(
+          explained.filter((each) => each.matched).map((each) => each.endpointId),
+          matched,
+        );
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
