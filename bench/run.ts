@@ -1,0 +1,181 @@
+/**
+ * Starts the whole system fresh, with its own servers and on free ports, loads it with the driver, and prints
+ * a line for each run: `npm run bench -- max rate --runs 3`. The driver is a Go program that speaks the public
+ * API only; BENCH_DRIVER names its folder.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parseArgs } from 'node:util';
+import { type Scenario, scenarios } from './scenarios.ts';
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    runs: { type: 'string', default: '1' },
+    json: { type: 'boolean', default: false },
+    /** Folder for a CPU profile of each process. */
+    profile: { type: 'string' },
+  },
+});
+
+const KEY = 'phk_bench_0123456789abcdef';
+
+interface Result {
+  accepted: number;
+  publish_errors: number;
+  delivered_per_s: number;
+  lost: number;
+  duplicates: number;
+  e2e_p50_ms: number;
+  e2e_p95_ms: number;
+  e2e_p99_ms: number;
+  cpu_ms_per_delivery: number;
+  platform_cpu_s: number;
+  wall_s: number;
+  rss_peak_mb: number;
+  quiet_p95_ms?: number;
+  cpu_by_process: Record<string, number>;
+  error_sample?: string;
+}
+
+function buildDriver(directory: string): string {
+  const source = resolve(process.env['BENCH_DRIVER'] ?? '../shared/bench/driver');
+  if (!existsSync(source)) throw new Error(`no driver in ${source}: set BENCH_DRIVER`);
+  const binary = join(directory, 'driver');
+  execFileSync('go', ['build', '-o', binary, '.'], { cwd: source, stdio: 'inherit' });
+  return binary;
+}
+
+function freePort(): Promise<number> {
+  return new Promise((found) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as { port: number };
+      server.close(() => found(port));
+    });
+  });
+}
+
+interface System {
+  process: ChildProcess;
+  base: string;
+}
+
+async function startSystem(dataDir: string): Promise<System> {
+  const [http, ops, receiver] = [await freePort(), await freePort(), await freePort()];
+  const env: Record<string, string | undefined> = {
+    ...process.env,
+    POSTHORN_DATA_DIR: dataDir,
+    POSTHORN_HTTP_PORT: String(http),
+    POSTHORN_OPS_PORT: String(ops),
+    POSTHORN_RECEIVER_PORT: String(receiver),
+    POSTHORN_BOOTSTRAP_KEY: KEY,
+    POSTHORN_LOG_LEVEL: 'warn',
+  };
+  if (values.profile !== undefined) {
+    env['NODE_OPTIONS'] = `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(values.profile)}`;
+  }
+  const child = spawn(process.execPath, ['src/main.ts', 'start'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const banner = new Promise<void>((ready, failed) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('/v1/tenants/demo/events')) ready();
+    });
+    child.once('exit', (code) => failed(new Error(`the system ended with ${code}`)));
+  });
+  await banner;
+  return { process: child, base: `http://127.0.0.1:${http}` };
+}
+
+async function stopSystem(system: System): Promise<void> {
+  const ended = new Promise((done) => system.process.once('exit', done));
+  system.process.kill('SIGINT');
+  await ended;
+}
+
+/** Resident memory of the Node processes below `pid`, in MiB. */
+function nodeMemoryMiB(pid: number): number {
+  let total = 0;
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      const isNode = /\((node|MainThread|posthorn)/.test(stat);
+      if (!isNode || (parent !== pid && Number(entry) !== pid)) continue;
+      const status = readFileSync(`/proc/${entry}/status`, 'utf8');
+      total += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return Math.round(total);
+}
+
+async function measure(driver: string, scenario: Scenario): Promise<Result & { node_mb: number }> {
+  const directory = mkdtempSync(join(tmpdir(), 'posthorn-bench-'));
+  const system = await startSystem(directory);
+  try {
+    await delay(1000);
+    const listen = `127.0.0.1:${await freePort()}`;
+    const pid = system.process.pid as number;
+    let peak = 0;
+    const sampler = setInterval(() => (peak = Math.max(peak, nodeMemoryMiB(pid))), 500);
+    const output = await run(driver, [
+      ...['-peer', 'posthorn', '-token', KEY, '-base', system.base],
+      ...['-pids', String(pid), '-listen', listen, ...scenario.flags],
+    ]);
+    clearInterval(sampler);
+    return { ...(JSON.parse(output) as Result), node_mb: peak };
+  } finally {
+    await stopSystem(system);
+    rmSync(directory, { recursive: true, force: true });
+  }
+}
+
+function run(command: string, args: string[]): Promise<string> {
+  return new Promise((done, failed) => {
+    const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+    child.once('exit', (code) => (code === 0 ? done(output) : failed(new Error(`exit ${code}`))));
+  });
+}
+
+function row(name: string, result: Result & { node_mb: number }): string {
+  const cells = [
+    name,
+    `${Math.round(result.delivered_per_s)}/s`,
+    `${result.cpu_ms_per_delivery} ms`,
+    `${result.e2e_p50_ms} / ${result.e2e_p95_ms} / ${result.e2e_p99_ms}`,
+    (result.platform_cpu_s / result.wall_s).toFixed(2),
+    `${result.lost} / ${result.duplicates} / ${result.publish_errors}`,
+    result.quiet_p95_ms === undefined ? '' : `${result.quiet_p95_ms}`,
+    `${result.node_mb} (${Math.round(result.rss_peak_mb)})`,
+  ];
+  return `| ${cells.join(' | ')} |`;
+}
+
+const work = mkdtempSync(join(tmpdir(), 'posthorn-driver-'));
+const driver = buildDriver(work);
+console.log(
+  '| scenario | delivered | CPU per delivery | p50 / p95 / p99 ms | cores | lost / doubled / refused | quiet p95 ms | MB Node (all) |',
+);
+console.log('| --- | --- | --- | --- | --- | --- | --- | --- |');
+for (const name of positionals.length > 0 ? positionals : ['max', 'batch', 'rate']) {
+  const scenario = scenarios[name];
+  if (scenario === undefined) {
+    throw new Error(`no scenario ${name}; there are ${Object.keys(scenarios).join(', ')}`);
+  }
+  for (let i = 0; i < Number(values.runs); i++) {
+    const result = await measure(driver, scenario);
+    console.log(row(name, result));
+    if (values.json) console.log(JSON.stringify(result));
+    if (result.error_sample !== undefined) console.log(`  ${result.error_sample}`);
+  }
+}
+rmSync(work, { recursive: true, force: true });

@@ -1,0 +1,208 @@
+/** One process with some of the roles: the only place that builds adapters and joins the parts. */
+import { hostname } from 'node:os';
+import { type JetStreamClient, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { FastifyInstance } from 'fastify';
+import type { MongoClient } from 'mongodb';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { parseRoles } from '#config/load.ts';
+import type { Role, Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import { SecretBox } from '#infra/crypto/secret-box.ts';
+import { createApp } from '#infra/http/app.ts';
+import { createAuthenticator } from '#infra/http/authenticate.ts';
+import { createMongoClient, historyOf } from '#infra/mongo/documents.ts';
+import { connectNats } from '#infra/nats/connection.ts';
+import { ConfigStore } from '#infra/nats/config-store.ts';
+import { Publisher } from '#infra/nats/publisher.ts';
+import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { ensureTopology } from '#infra/nats/streams.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { createControl } from '#src/control/mod.ts';
+import { createProjector } from '#src/control/projector/mod.ts';
+import { createDelivery } from '#src/delivery/mod.ts';
+import { registerIngress } from '#src/ingress/mod.ts';
+import { createRouter } from '#src/router/mod.ts';
+import { buckets } from '#wire/subjects.ts';
+import { HttpService } from './http-service.ts';
+import { OpsServer } from './ops-server.ts';
+import type { Service } from './service.ts';
+
+const TOPOLOGY_RETRY_MS = 1000;
+
+export interface RunningRoles {
+  httpPort: number | undefined;
+  opsPort: number;
+  /** Stops in the reverse order of the start, within the deadline of the settings. */
+  stop(): Promise<void>;
+  /** Resolves when the process should end because its connection to NATS is closed for good. */
+  done: Promise<void>;
+}
+
+/** @throws ConfigError where a role misses a setting; whatever a port that is taken throws */
+export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
+  const roles = parseRoles(settings.POSTHORN_ROLES);
+  const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
+  const readiness: Record<string, boolean> = { started: false };
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  let nc: NatsConnection | undefined;
+  const ops = new OpsServer({
+    host: settings.POSTHORN_OPS_HOST,
+    port: settings.POSTHORN_OPS_PORT,
+    registry,
+    readiness: () => ({ ...readiness, nats: nc !== undefined && !nc.isClosed() }),
+  });
+  // First, so that probes see a process that waits for NATS.
+  await ops.start();
+  const services: Service[] = [ops];
+  nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log);
+  const worker = `${hostname()}/${process.pid}`;
+  const core = await joinCore(nc, settings, log);
+  const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
+  const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
+  const parts = { ...core, settings, log, registry, mongo, app, nc, worker };
+  const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey);
+  services.push(...plan(roles, { ...parts, secretBox }));
+  await startAll(services.slice(1), log);
+  readiness['started'] = true;
+  log.info({ roles, ops_port: ops.port }, 'service.started');
+  const http = services.find((service) => service instanceof HttpService);
+  return {
+    httpPort: http?.port,
+    opsPort: ops.port,
+    done: nc.closed().then(() => undefined),
+    async stop() {
+      readiness['started'] = false;
+      await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
+      core.config.stop();
+      core.publisher.close();
+      await nc.drain();
+      await mongo?.close();
+    },
+  };
+}
+
+function requireSettings(
+  settings: Settings,
+  roles: Role[],
+): { natsUrl: string; mongoUrl: string | undefined; masterKey: string | undefined } {
+  const natsUrl = settings.POSTHORN_NATS_URL;
+  const mongoUrl = settings.POSTHORN_MONGODB_URL;
+  const masterKey = settings.POSTHORN_MASTER_KEY;
+  const faults: string[] = [];
+  if (natsUrl === undefined) faults.push('POSTHORN_NATS_URL: is required');
+  if (mongoUrl === undefined && roles.includes('control')) {
+    faults.push('POSTHORN_MONGODB_URL: is required for the role control');
+  }
+  if (masterKey === undefined && (roles.includes('control') || roles.includes('delivery'))) {
+    faults.push('POSTHORN_MASTER_KEY: is required for the roles control and delivery');
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { natsUrl: natsUrl as string, mongoUrl, masterKey };
+}
+
+function needsHttp(roles: Role[]): boolean {
+  return roles.includes('ingress') || roles.includes('control');
+}
+
+interface Core {
+  js: JetStreamClient;
+  jsm: Awaited<ReturnType<typeof jetstreamManager>>;
+  config: ConfigStore;
+  publisher: Publisher;
+  records: RecordGatherer;
+}
+
+/** What every role needs: the streams, the publisher, the configuration. */
+async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promise<Core> {
+  const js = jetstream(nc);
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  await untilDone(() => ensureTopology(js, jsm, settings), log);
+  const config = new ConfigStore({ open: () => new Kvm(js).open(buckets.config), log });
+  await config.start();
+  const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
+  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  return { js, jsm, config, publisher, records };
+}
+
+/** JetStream may have no leader yet, or another process may be making the same streams. */
+async function untilDone(work: () => Promise<void>, log: Log): Promise<void> {
+  for (;;) {
+    try {
+      await work();
+      return;
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, 'nats.streams_not_ready');
+      await new Promise((resolve) => setTimeout(resolve, TOPOLOGY_RETRY_MS));
+    }
+  }
+}
+
+interface Parts extends Core {
+  settings: Settings;
+  log: Log;
+  registry: Registry;
+  mongo: MongoClient | undefined;
+  app: FastifyInstance | undefined;
+  nc: NatsConnection;
+  secretBox: SecretBox | undefined;
+  worker: string;
+}
+
+/** The services of the roles in the order of their start: whoever accepts from outside comes last. */
+function plan(roles: Role[], parts: Parts): Service[] {
+  const { settings, log, config, mongo, app } = parts;
+  const services: Service[] = [];
+  const history =
+    mongo === undefined ? undefined : historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE));
+  const bootstrapKey = settings.POSTHORN_BOOTSTRAP_KEY;
+  const authenticate = createAuthenticator({ config, bootstrapKey, clock: Date.now });
+  const { secretBox } = parts;
+  if (roles.includes('control') && mongo && app && secretBox) {
+    const control = createControl({ ...parts, mongo, secretBox, authenticate, clock: Date.now });
+    control.registerRoutes(app);
+    services.push(control.service);
+    services.push(
+      createProjector({
+        ...parts,
+        shards: settings.POSTHORN_SHARDS,
+        history: historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
+        registerEventTypes: control.registerEventTypes,
+        disableGoneEndpoint: control.disableGoneEndpoint,
+      }),
+    );
+  }
+  if (roles.includes('delivery') && secretBox) {
+    services.push(createDelivery({ ...parts, secretBox }));
+  }
+  if (roles.includes('router')) services.push(createRouter(parts));
+  if (roles.includes('ingress') && app !== undefined) {
+    registerIngress(app, { ...parts, history, authenticate });
+  }
+  if (app !== undefined) {
+    const { POSTHORN_HTTP_HOST: host, POSTHORN_HTTP_PORT: port } = settings;
+    services.push(new HttpService({ app, host, port }));
+  }
+  log.debug({ services: services.map((service) => service.name) }, 'service.planned');
+  return services;
+}
+
+async function startAll(services: Service[], log: Log): Promise<void> {
+  for (const service of services) {
+    log.debug({ service: service.name }, 'service.starting');
+    await service.start();
+  }
+}
+
+async function stopAll(services: Service[], deadlineMs: number, log: Log): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  for (const service of services.toReversed()) {
+    try {
+      await service.stop(Math.max(0, deadline - performance.now()));
+    } catch (error) {
+      log.error({ err: error, service: service.name }, 'service.stop_failed');
+    }
+  }
+}

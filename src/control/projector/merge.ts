@@ -1,0 +1,154 @@
+/**
+ * Gathers what a batch of messages says about events and deliveries, so that each document is written once
+ * for a batch, however many records are about it.
+ *
+ * The merge is a join (a CRDT): applying a record twice, or records in any order, in one batch or in several,
+ * gives the same document. States compare by hop, then rank; attempts are keyed by their id; all else is
+ * written once. So several projectors may work at once, and a batch may be repeated after a crash.
+ */
+import type { DeliveryStatus } from '#domain/delivery.ts';
+import {
+  type DeliveryDocument,
+  type DeliveryState,
+  type EventDocument,
+  eventKey,
+} from '#infra/mongo/documents.ts';
+import type { EventFrame } from '#wire/event-frame.ts';
+import type {
+  DeliveryRecord,
+  EndpointGoneRecord,
+  HistoryRecord,
+  RoutedRecord,
+} from '#wire/record.ts';
+
+/** At the same hop, what is decided outranks what is under way. */
+const RANKS: Record<DeliveryStatus, number> = {
+  pending: 0,
+  held: 1,
+  cancelled: 2,
+  failed: 3,
+  delivered: 4,
+};
+
+export interface EventChange {
+  fields: EventDocument;
+  /** The event itself is in the batch, so the document may be new. */
+  whole: boolean;
+}
+
+export interface DeliveryChange {
+  document: DeliveryDocument;
+  /** The record of its making is in the batch, so the document may be new. */
+  whole: boolean;
+}
+
+export class Batch {
+  readonly events = new Map<string, EventChange>();
+  readonly deliveries = new Map<string, DeliveryChange>();
+  readonly gone: EndpointGoneRecord[] = [];
+  readonly types = new Set<string>();
+
+  addEvent(tenant: string, seq: number, frame: EventFrame): void {
+    const { head } = frame;
+    this.types.add(head.type);
+    const change = this.event(tenant, head.id, head.acceptedMs);
+    change.whole = true;
+    const { fields } = change;
+    fields.seq = seq;
+    fields.type = head.type;
+    fields.source = head.source;
+    fields.time = head.time;
+    fields.kind = head.kind;
+    fields.correlation_id = head.correlationId;
+    fields.data = frame.data.toString(head.kind === 'binary' ? 'base64' : 'utf8');
+    if (head.subject !== undefined) fields.subject = head.subject;
+    if (head.dataschema !== undefined) fields.dataschema = head.dataschema;
+    if (head.contentType !== undefined) fields.content_type = head.contentType;
+    if (head.ext !== undefined) fields.ext = head.ext;
+    if (head.fingerprint !== undefined) fields.fingerprint = head.fingerprint;
+  }
+
+  addRecord(record: HistoryRecord): void {
+    switch (record.k) {
+      case 'routed':
+        this.addRouted(record);
+        return;
+      case 'delivery':
+        this.addDelivery(record);
+        return;
+      case 'endpoint-gone':
+        this.gone.push(record);
+    }
+  }
+
+  private addRouted(record: RoutedRecord): void {
+    const { tenant, event, type, acceptedMs } = record;
+    this.event(tenant, event, acceptedMs).fields.routed = record.deliveries.length;
+    for (const { id, endpoint, status } of record.deliveries) {
+      const at = new Date(acceptedMs);
+      const state: DeliveryState = {
+        hop: 0,
+        // Below every record of the delivery itself at hop 0.
+        rank: -1,
+        status,
+        reason: status === 'held' ? 'endpoint_not_active' : null,
+        at,
+        next_attempt_at: null,
+      };
+      const change = this.delivery({ id, tenant, event, endpoint, type, at, state });
+      change.whole = true;
+    }
+  }
+
+  private addDelivery(record: DeliveryRecord): void {
+    const { id, tenant, event, endpoint, type, attempt } = record;
+    const state: DeliveryState = {
+      hop: record.hop,
+      rank: RANKS[record.status],
+      status: record.status,
+      reason: record.reason ?? null,
+      at: new Date(attempt === undefined ? record.acceptedMs : attempt.startedMs),
+      next_attempt_at: record.nextAttemptMs === undefined ? null : new Date(record.nextAttemptMs),
+    };
+    const at = new Date(record.acceptedMs);
+    const { document } = this.delivery({ id, tenant, event, endpoint, type, at, state });
+    if (attempt !== undefined) (document.attempts ??= {})[attempt.id] = attempt;
+  }
+
+  private event(tenant: string, id: string, acceptedMs: number): EventChange {
+    const key = eventKey(tenant, id);
+    let change = this.events.get(key);
+    if (change === undefined) {
+      const fields = { _id: key, tenant, id, accepted_at: new Date(acceptedMs) };
+      change = { fields, whole: false };
+      this.events.set(key, change);
+    }
+    return change;
+  }
+
+  private delivery(facts: {
+    id: string;
+    tenant: string;
+    event: string;
+    endpoint: string;
+    type: string;
+    at: Date;
+    state: DeliveryState;
+  }): DeliveryChange {
+    const known = this.deliveries.get(facts.id);
+    if (known !== undefined) {
+      if (isNewer(facts.state, known.document.state)) known.document.state = facts.state;
+      return known;
+    }
+    const { id, tenant, event, endpoint, type, at, state } = facts;
+    const document = { _id: id, tenant, event, endpoint, type, accepted_at: at, state };
+    const change: DeliveryChange = { document, whole: false };
+    this.deliveries.set(id, change);
+    return change;
+  }
+}
+
+/** The order in which MongoDB's `$max` compares states too: by their first fields. */
+function isNewer(state: DeliveryState, known: DeliveryState): boolean {
+  return state.hop > known.hop || (state.hop === known.hop && state.rank > known.rank);
+}

@@ -1,0 +1,79 @@
+import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError } from 'mongodb';
+import type { DeliveryDocument, EventDocument, History } from '#infra/mongo/documents.ts';
+import type { Batch, DeliveryChange, EventChange } from './merge.ts';
+
+const DUPLICATE_KEY = 11_000;
+
+/**
+ * Writes a batch durably (the client's write concern waits for the journal). What is new as far as the batch
+ * knows is inserted, which costs half of an upsert; where the document is there already, because another
+ * batch knew of it first or this one is repeated after a crash, the insert is refused and the same change is
+ * applied as an update.
+ *
+ * @throws MongoError where MongoDB is away: nothing must be acked then
+ */
+export async function writeBatch(history: History, batch: Batch): Promise<void> {
+  await Promise.all([
+    writeAll(history.events, [...batch.events.values()], insertEvent, updateEvent),
+    writeAll(history.deliveries, [...batch.deliveries.values()], insertDelivery, updateDelivery),
+  ]);
+}
+
+async function writeAll<T extends EventDocument | DeliveryDocument, C extends { whole: boolean }>(
+  collection: Collection<T>,
+  changes: C[],
+  insert: (change: C) => AnyBulkWriteOperation<T>,
+  update: (change: C) => AnyBulkWriteOperation<T>,
+): Promise<void> {
+  let operations = changes.map((change) => (change.whole ? insert(change) : update(change)));
+  let tried = changes;
+  while (operations.length > 0) {
+    try {
+      await collection.bulkWrite(operations, { ordered: false });
+      return;
+    } catch (error) {
+      if (!(error instanceof MongoBulkWriteError)) throw error;
+      const faults = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+      // Two upserts of one new document may race too; the loser is applied again as well.
+      if (faults.some((fault) => fault.code !== DUPLICATE_KEY)) throw error;
+      tried = faults.map((fault) => tried[fault.index] as C);
+      operations = tried.map(update);
+    }
+  }
+}
+
+function insertEvent({ fields }: EventChange): AnyBulkWriteOperation<EventDocument> {
+  return { insertOne: { document: fields } };
+}
+
+function updateEvent({ fields }: EventChange): AnyBulkWriteOperation<EventDocument> {
+  const { _id, tenant, id, accepted_at, ...set } = fields;
+  return {
+    updateOne: {
+      filter: { _id },
+      update: { $set: set, $setOnInsert: { tenant, id, accepted_at } },
+      upsert: true,
+    },
+  };
+}
+
+function insertDelivery({ document }: DeliveryChange): AnyBulkWriteOperation<DeliveryDocument> {
+  return { insertOne: { document } };
+}
+
+function updateDelivery({ document }: DeliveryChange): AnyBulkWriteOperation<DeliveryDocument> {
+  const { _id, state, attempts, ...fixed } = document;
+  const set: Record<string, unknown> = {};
+  for (const id in attempts) set[`attempts.${id}`] = attempts[id];
+  return {
+    updateOne: {
+      filter: { _id },
+      update: {
+        $max: { state },
+        $setOnInsert: fixed,
+        ...(attempts === undefined ? {} : { $set: set }),
+      },
+      upsert: true,
+    },
+  };
+}

@@ -1,0 +1,164 @@
+/**
+ * Accepts an event: admitted, claimed where its id was chosen, published, and answered only once JetStream
+ * has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
+ */
+import { Counter, type Registry } from 'prom-client';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import { type Publisher, PublishRefusedError } from '#infra/nats/publisher.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import { subjects } from '#wire/subjects.ts';
+import type { Admission } from './admission.ts';
+import type { EventInput } from './event-input.ts';
+import { type Idempotency, fingerprintOf } from './idempotency.ts';
+
+export interface Accepted {
+  id: string;
+  /** The event had been stored before; this is the first answer again. */
+  replayed: boolean;
+}
+
+export interface AcceptDeps {
+  admission: Admission;
+  idempotency: Idempotency;
+  publisher: Publisher;
+  registry: Registry;
+  eventBytesMax: number;
+  publishTimeoutMs: number;
+  now: () => number;
+}
+
+/** Called once, with one of the two. */
+export type AcceptDone = (error: PosthornError | undefined, accepted: Accepted | undefined) => void;
+
+export class AcceptEvent {
+  private readonly deps: AcceptDeps;
+  private readonly results: Counter<'result'>;
+
+  constructor(deps: AcceptDeps) {
+    this.deps = deps;
+    this.results = new Counter({
+      name: 'posthorn_ingress_events_total',
+      help: 'Events by what became of them at ingress.',
+      labelNames: ['result'],
+      registers: [deps.registry],
+    });
+  }
+
+  /**
+   * @param wait true: wait for room in the publisher's window (an item of a batch); false: refuse at once
+   */
+  accept(
+    tenant: TenantSnapshot,
+    input: EventInput,
+    correlationId: string,
+    wait: boolean,
+    done: AcceptDone,
+  ): void {
+    const counted: AcceptDone = (error, accepted) => {
+      this.results.inc({ result: resultOf(error, accepted) });
+      done(error, accepted);
+    };
+    try {
+      this.deps.admission.admit(tenant, input);
+      const head = this.headOf(tenant.id, input, correlationId);
+      const frame = encodeEventFrame(head, input.data);
+      this.checkSize(frame);
+      if (input.id === undefined) this.publish(tenant.id, head, frame, wait, counted);
+      else void this.claimAndPublish(tenant.id, head, frame, wait, counted);
+    } catch (error) {
+      if (!(error instanceof PosthornError)) throw error;
+      counted(error, undefined);
+    }
+  }
+
+  /** For an event that could not even be read. */
+  countRefused(): void {
+    this.results.inc({ result: 'refused' });
+  }
+
+  private headOf(tenant: string, input: EventInput, correlationId: string): EventHead {
+    const acceptedMs = this.deps.now();
+    const head: EventHead = {
+      id: input.id ?? newId('evt', acceptedMs),
+      type: input.type,
+      source: input.source ?? `/tenants/${tenant}`,
+      time: input.time ?? new Date(acceptedMs).toISOString(),
+      kind: input.kind,
+      acceptedMs,
+      correlationId,
+    };
+    if (input.subject !== undefined) head.subject = input.subject;
+    if (input.dataschema !== undefined) head.dataschema = input.dataschema;
+    if (input.contentType !== undefined) head.contentType = input.contentType;
+    if (input.ext !== undefined) head.ext = input.ext;
+    if (input.id !== undefined) head.fingerprint = fingerprintOf(input);
+    return head;
+  }
+
+  private checkSize(frame: Buffer): void {
+    const most = this.deps.eventBytesMax;
+    if (frame.length <= most) return;
+    throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', {
+      detail: `the event has ${frame.length} bytes with its attributes; at most ${most} are taken`,
+    });
+  }
+
+  private async claimAndPublish(
+    tenant: string,
+    head: EventHead,
+    frame: Buffer,
+    wait: boolean,
+    done: AcceptDone,
+  ): Promise<void> {
+    const { id, acceptedMs } = head;
+    const fingerprint = head.fingerprint as string;
+    const claim = await this.deps.idempotency.claim(tenant, id, fingerprint, acceptedMs);
+    if (claim === 'fresh') this.publish(tenant, head, frame, wait, done);
+    else if (claim === 'stored') done(undefined, { id, replayed: true });
+    else {
+      const detail = `${id} was used for another content; use a new id, or send the same content`;
+      const fields = [{ pointer: '/id', detail }];
+      done(new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields }), undefined);
+    }
+  }
+
+  private publish(
+    tenant: string,
+    head: EventHead,
+    frame: Buffer,
+    wait: boolean,
+    done: AcceptDone,
+  ): void {
+    const { publisher, publishTimeoutMs } = this.deps;
+    const { id, type } = head;
+    const publication = {
+      subject: subjects.event(tenant, type),
+      payload: frame,
+      // The tenant stands in it: two tenants may use the same id.
+      messageId: `${tenant}:${id}`,
+      timeoutMs: publishTimeoutMs,
+    };
+    const taken = publisher.publish(publication, (error, ack) => {
+      if (error === undefined) done(undefined, { id, replayed: ack?.duplicate === true });
+      else done(notStored(error), undefined);
+    });
+    if (taken) return;
+    if (wait) publisher.whenRoom(() => this.publish(tenant, head, frame, wait, done));
+    else done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+  }
+}
+
+function notStored(error: Error): PosthornError {
+  const detail =
+    error instanceof PublishRefusedError
+      ? `the message store refused the event: ${error.message}`
+      : 'the event was not stored in time; send it again, with the same id where it has one';
+  return new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', { detail, cause: error });
+}
+
+function resultOf(error: PosthornError | undefined, accepted: Accepted | undefined): string {
+  if (accepted !== undefined) return accepted.replayed ? 'replayed' : 'accepted';
+  return error?.status === 503 ? 'not_stored' : 'refused';
+}

@@ -1,0 +1,52 @@
+import { PosthornError } from '#domain/errors.ts';
+import { compileSchema } from '#domain/json-schema/compile-schema.ts';
+import type { FieldError } from '#domain/errors.ts';
+import type { EventTypePolicy } from '#domain/tenant.ts';
+import type { ConfigView, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { EventInput } from './event-input.ts';
+
+/** Decides whether an event that can be read is also wanted (IN-5): its type, and `data` by the type's schema. */
+export class Admission {
+  private readonly config: ConfigView;
+  private readonly policy: EventTypePolicy;
+  private readonly validators = new WeakMap<
+    EventTypeSnapshot,
+    (data: unknown) => FieldError[]
+  >();
+
+  constructor(deps: { config: ConfigView; policy: EventTypePolicy }) {
+    this.config = deps.config;
+    this.policy = deps.policy;
+  }
+
+  /** @throws PosthornError that says what is wrong */
+  admit(tenant: TenantSnapshot, input: EventInput): void {
+    const type = this.config.eventType(input.type);
+    if (type === undefined) {
+      if ((tenant.eventTypePolicy ?? this.policy) === 'auto') return;
+      throw new PosthornError('POSTHORN_EVENT_TYPE_UNKNOWN', {
+        fields: [{ pointer: '/type', detail: `${input.type} is not registered` }],
+      });
+    }
+    if (type.state !== 'ACTIVE') {
+      throw new PosthornError('POSTHORN_EVENT_TYPE_INACTIVE', {
+        fields: [{ pointer: '/type', detail: `${input.type} is inactive` }],
+      });
+    }
+    if (type.schema === undefined) return;
+    const fields = this.validate(type, input);
+    if (fields.length > 0) throw new PosthornError('POSTHORN_EVENT_DATA_INVALID', { fields });
+  }
+
+  private validate(type: EventTypeSnapshot, input: EventInput): FieldError[] {
+    if (input.kind !== 'json') {
+      return [{ pointer: '/data', detail: `must be JSON: ${type.name} has a schema` }];
+    }
+    let validator = this.validators.get(type);
+    if (validator === undefined) {
+      validator = compileSchema(type.schema as Record<string, unknown>);
+      this.validators.set(type, validator);
+    }
+    return validator(input.value);
+  }
+}

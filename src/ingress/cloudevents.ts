@@ -1,0 +1,166 @@
+/**
+ * CloudEvents 1.0.2: the JSON format (structured and batched mode) and the binary mode of the HTTP binding
+ * (https://github.com/cloudevents/spec, formats/json-format.md, bindings/http-protocol-binding.md).
+ */
+import { isUtf8 } from 'node:buffer';
+import type { IncomingHttpHeaders } from 'node:http';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+import { type EventInput, checkAttributes, isJsonType, refuse } from './event-input.ts';
+import { type JsonObject, jsonData } from './json-object.ts';
+import { depthOf } from './json-text.ts';
+
+const ATTRIBUTES = new Set([
+  'specversion',
+  'id',
+  'source',
+  'type',
+  'datacontenttype',
+  'dataschema',
+  'subject',
+  'time',
+]);
+
+/** @throws PosthornError POSTHORN_EVENT_INVALID */
+export function readCloudEvent(object: JsonObject): EventInput {
+  const { value, at } = object;
+  const faults: FieldError[] = [];
+  requireAttributes(value, at, faults);
+  const attributes = checkAttributes(value, at, faults);
+  const ext: Record<string, string> = {};
+  for (const [name, extension] of Object.entries(value)) {
+    if (ATTRIBUTES.has(name) || name === 'data' || name === 'data_base64') continue;
+    addExtension(ext, name, extension, at, faults);
+  }
+  const payload = readPayload(object, attributes.contentType, faults);
+  refuse(faults);
+  const event: EventInput = { ...attributes, ...payload };
+  if (Object.keys(ext).length > 0) event.ext = ext;
+  return event;
+}
+
+type Payload = Pick<EventInput, 'kind' | 'data' | 'value'>;
+
+/** JSON format, section 3.1: what `data` is depends on `datacontenttype`. */
+function readPayload(
+  object: JsonObject,
+  contentType: string | undefined,
+  faults: FieldError[],
+): Payload {
+  const { value, at, members } = object;
+  if (members.has('data_base64')) {
+    const text = value['data_base64'];
+    if (members.has('data')) {
+      faults.push({ pointer: `${at}data_base64`, detail: 'must not stand beside data' });
+    } else if (typeof text !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+      faults.push({ pointer: `${at}data_base64`, detail: 'must be base64' });
+    } else return { kind: 'binary', data: Buffer.from(text, 'base64') };
+  }
+  const data = value['data'];
+  if (contentType !== undefined && !isJsonType(contentType) && typeof data === 'string') {
+    return { kind: 'text', data };
+  }
+  return { kind: 'json', data: jsonData(object, faults), value: data ?? null };
+}
+
+function requireAttributes(value: Record<string, unknown>, at: string, faults: FieldError[]): void {
+  if (value['specversion'] !== '1.0') {
+    faults.push({ pointer: `${at}specversion`, detail: 'must be "1.0"' });
+  }
+  for (const name of ['id', 'source']) {
+    if (value[name] === undefined) faults.push({ pointer: at + name, detail: 'is required' });
+  }
+}
+
+function addExtension(
+  ext: Record<string, string>,
+  name: string,
+  value: unknown,
+  at: string,
+  faults: FieldError[],
+): void {
+  // JSON's null means that the attribute is not there.
+  if (value === null) return;
+  const pointer = at + name;
+  if (!/^[a-z0-9]{1,20}$/.test(name)) {
+    const detail = 'an extension is named by 1 to 20 lower-case letters and digits';
+    faults.push({ pointer, detail });
+  } else if (Object.keys(ext).length >= limits.eventExtensionsMax) {
+    const detail = `at most ${limits.eventExtensionsMax} extensions are taken`;
+    faults.push({ pointer, detail });
+  } else if (typeof value === 'string' && value.length <= limits.eventExtensionValueLengthMax) {
+    ext[name] = value;
+  } else if (typeof value === 'boolean' || (typeof value === 'number' && Number.isInteger(value))) {
+    ext[name] = String(value);
+  } else {
+    const most = limits.eventExtensionValueLengthMax;
+    const detail = `must be a boolean, an integer or a string of at most ${most} characters`;
+    faults.push({ pointer, detail });
+  }
+}
+
+/** True for a request in binary mode: its attributes are headers. */
+export function isBinaryMode(headers: IncomingHttpHeaders): boolean {
+  return headers['ce-specversion'] !== undefined;
+}
+
+/** @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID */
+export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): EventInput {
+  const faults: FieldError[] = [];
+  const raw: Record<string, unknown> = {};
+  const ext: Record<string, string> = {};
+  const at = '#header/ce-';
+  for (const header in headers) {
+    if (!header.startsWith('ce-')) continue;
+    const name = header.slice(3);
+    const value = decodeHeader(String(headers[header]));
+    if (value === undefined) faults.push({ pointer: at + name, detail: 'is not percent-encoded' });
+    else if (ATTRIBUTES.has(name) && name !== 'datacontenttype') raw[name] = value;
+    else addExtension(ext, name, value, at, faults);
+  }
+  requireAttributes(raw, at, faults);
+  const contentType = headers['content-type'];
+  if (contentType !== undefined) raw['datacontenttype'] = contentType;
+  const attributes = checkAttributes(raw, at, faults);
+  refuse(faults);
+  const event: EventInput = { ...attributes, ...binaryPayload(contentType, body) };
+  if (Object.keys(ext).length > 0) event.ext = ext;
+  return event;
+}
+
+function binaryPayload(contentType: string | undefined, body: Buffer): Payload {
+  if (body.length === 0) return { kind: 'json', data: 'null', value: null };
+  if (contentType === undefined || isJsonType(contentType)) return jsonPayload(body);
+  if (contentType.startsWith('text/') && isUtf8(body)) {
+    return { kind: 'text', data: body.toString() };
+  }
+  return { kind: 'binary', data: body };
+}
+
+function jsonPayload(body: Buffer): Payload {
+  if (!isUtf8(body)) {
+    throw new PosthornError('POSTHORN_BODY_INVALID', { detail: 'the body is not UTF-8' });
+  }
+  const data = body.toString();
+  try {
+    const value: unknown = JSON.parse(data);
+    if (depthOf(data, { start: 0, end: data.length }) > limits.dataDepthMax) {
+      refuse([{ pointer: '', detail: `must not be nested deeper than ${limits.dataDepthMax}` }]);
+    }
+    return { kind: 'json', data, value };
+  } catch (error) {
+    if (error instanceof PosthornError) throw error;
+    throw new PosthornError('POSTHORN_BODY_INVALID', { detail: (error as Error).message });
+  }
+}
+
+/** HTTP binding, section 3.1.3.2. */
+function decodeHeader(value: string): string | undefined {
+  const text = value.startsWith('"') && value.endsWith('"') ? value.slice(1, -1) : value;
+  if (!text.includes('%')) return text;
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}

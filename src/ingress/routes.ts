@@ -1,0 +1,218 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+import { isTenantId } from '#domain/tenant.ts';
+import { type Authenticate, requireTenant } from '#infra/http/authenticate.ts';
+import { sendError } from '#infra/http/problem.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { publishBatchSchema, publishSchema } from '#wire/api/events-ingress.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { problemOf } from '#wire/problem.ts';
+import type { AcceptEvent } from './accept-event.ts';
+import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
+import type { EventInput } from './event-input.ts';
+import { idOfKey } from './idempotency.ts';
+import {
+  type BatchItem,
+  readBatchBody,
+  readCloudEventBatch,
+  readEventBody,
+  readStructuredBody,
+} from './read-body.ts';
+
+export interface IngressRoutesDeps {
+  authenticate: Authenticate;
+  accept: AcceptEvent;
+  /** The tenant, from memory where it is known; undefined where there is none. */
+  tenant: (id: string) => TenantSnapshot | undefined;
+  lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  eventBytesMax: number;
+  log: Log;
+}
+
+type TenantParams = { Params: { tenant: string } };
+
+/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
+const BODY_SLACK_BYTES = 64 * 1024;
+
+/** Registers the producers' routes in a scope of their own: there, bodies stay bytes. */
+export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesDeps): void {
+  void app.register((scope, _options, done) => {
+    scope.removeAllContentTypeParsers();
+    scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => {
+      parsed(null, body);
+    });
+    // The schemas describe; the readers of the bodies check, with the place of every fault.
+    scope.setValidatorCompiler(() => () => true);
+    const routes = new IngressRoutes(deps);
+    scope.post<TenantParams>(
+      '/v1/tenants/:tenant/events',
+      { schema: publishSchema, bodyLimit: limits.batchBytesMax },
+      (request, reply) => routes.publish(request, reply),
+    );
+    scope.post<TenantParams>(
+      '/v1/tenants/:tenant/events/batch',
+      { schema: publishBatchSchema, bodyLimit: limits.batchBytesMax },
+      (request, reply) => routes.publishBatch(request, reply),
+    );
+    done();
+  });
+}
+
+class IngressRoutes {
+  private readonly deps: IngressRoutesDeps;
+
+  constructor(deps: IngressRoutesDeps) {
+    this.deps = deps;
+  }
+
+  publish(request: FastifyRequest<TenantParams>, reply: FastifyReply): void {
+    this.withTenant(request, reply, (tenant) => {
+      const mediaType = mediaTypeOf(request.headers);
+      const body = bodyOf(request);
+      if (mediaType === 'application/cloudevents-batch+json') {
+        this.acceptAll(tenant, readCloudEventBatch(body), request, reply);
+        return;
+      }
+      const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
+      if (body.length > most) {
+        const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
+        throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
+      }
+      const input = withIdempotencyKey(readOne(mediaType, request.headers, body), request.headers);
+      this.deps.accept.accept(tenant, input, request.id, false, (error, accepted) => {
+        if (accepted === undefined) {
+          sendError(this.deps.log, error, request, reply);
+          return;
+        }
+        if (accepted.replayed) reply.header('idempotency-replayed', 'true');
+        reply
+          .code(202)
+          .header('content-type', 'application/json; charset=utf-8')
+          .send(`{"id":"${accepted.id}","status":"accepted"}`);
+      });
+    });
+  }
+
+  publishBatch(request: FastifyRequest<TenantParams>, reply: FastifyReply): void {
+    this.withTenant(request, reply, (tenant) => {
+      const mediaType = mediaTypeOf(request.headers);
+      if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
+      this.acceptAll(tenant, readBatchBody(bodyOf(request)), request, reply);
+    });
+  }
+
+  /** Authenticates and finds the tenant, at once where it is known; every error becomes its answer. */
+  private withTenant(
+    request: FastifyRequest<TenantParams>,
+    reply: FastifyReply,
+    go: (tenant: TenantSnapshot) => void,
+  ): void {
+    const guarded = (tenant: TenantSnapshot | undefined): void => {
+      try {
+        if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+        go(tenant);
+      } catch (error) {
+        this.deps.accept.countRefused();
+        sendError(this.deps.log, error, request, reply);
+      }
+    };
+    const id = request.params.tenant;
+    const principal = this.deps.authenticate(request.headers.authorization);
+    requireTenant(principal, id, 'publish');
+    const known = this.deps.tenant(id);
+    if (known !== undefined || !isTenantId(id)) guarded(known);
+    else {
+      this.deps.lookUpTenant(id).then(guarded, (error: unknown) => {
+        const away = new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+        sendError(this.deps.log, away, request, reply);
+      });
+    }
+  }
+
+  private acceptAll(
+    tenant: TenantSnapshot,
+    items: BatchItem[],
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    const results: BatchResult[] = [];
+    let open = items.length;
+    const finish = (index: number, result: BatchResult): void => {
+      results[index] = result;
+      if (--open === 0) sendBatch(results, reply);
+    };
+    const refused = (error: PosthornError): BatchResult => ({
+      status: error.status,
+      error: problemOf(error, request.url, request.id),
+    });
+    items.forEach((item, index) => {
+      if ('error' in item) {
+        this.deps.accept.countRefused();
+        finish(index, refused(item.error));
+        return;
+      }
+      this.deps.accept.accept(tenant, item.input, request.id, true, (error, accepted) => {
+        if (accepted === undefined) finish(index, refused(error as PosthornError));
+        else finish(index, { status: 202, ...accepted });
+      });
+    });
+  }
+}
+
+type BatchResult =
+  | { status: 202; id: string; replayed: boolean }
+  | { status: number; error: ReturnType<typeof problemOf> };
+
+/** 202 where all are stored, 207 where some are not, 503 where none could be stored. */
+function sendBatch(results: BatchResult[], reply: FastifyReply): void {
+  const accepted = results.filter((result) => result.status === 202).length;
+  const allFailed = results.every((result) => result.status === 503);
+  const refused = results.length - accepted;
+  if (allFailed) reply.header('retry-after', '1');
+  reply
+    .code(allFailed ? 503 : refused > 0 ? 207 : 202)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify({ accepted, refused, results }));
+}
+
+const ONE_EVENT = ['application/json', 'application/cloudevents+json'];
+
+function readOne(mediaType: string, headers: IncomingHttpHeaders, body: Buffer): EventInput {
+  if (mediaType === 'application/cloudevents+json') return readStructuredBody(body);
+  if (isBinaryMode(headers)) return readBinaryEvent(headers, body);
+  if (mediaType === 'application/json') return readEventBody(body);
+  throw unsupported(mediaType, [...ONE_EVENT, 'application/cloudevents-batch+json']);
+}
+
+function unsupported(mediaType: string, supported: string[]): PosthornError {
+  const detail = `${mediaType === '' ? 'no content type' : mediaType} is not taken here; send ${supported.join(', ')}`;
+  return new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
+}
+
+function mediaTypeOf(headers: IncomingHttpHeaders): string {
+  const value = headers['content-type'] ?? '';
+  const end = value.indexOf(';');
+  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
+}
+
+function bodyOf(request: FastifyRequest): Buffer {
+  return Buffer.isBuffer(request.body) ? request.body : NOTHING;
+}
+
+const NOTHING = Buffer.alloc(0);
+
+/** The key stands for an id where the event has none; an id says more and wins. */
+function withIdempotencyKey(input: EventInput, headers: IncomingHttpHeaders): EventInput {
+  const key = headers['idempotency-key'];
+  if (key === undefined || input.id !== undefined) return input;
+  // A structured string (draft-ietf-httpapi-idempotency-key-header-07), or bare.
+  const text = String(key).replace(/^"(.*)"$/, '$1');
+  if (text === '' || text.length > limits.idempotencyKeyLengthMax) {
+    const detail = `must have 1 to ${limits.idempotencyKeyLengthMax} characters`;
+    const fields = [{ pointer: '#header/idempotency-key', detail }];
+    throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+  }
+  return { ...input, id: idOfKey(text) };
+}
