@@ -37,16 +37,18 @@ export function compileBoundedRegex(pattern: string, flags: RegexFlags = {}): Bo
     (flags.ignoreCase === true ? RE2JS.CASE_INSENSITIVE : 0) |
     (flags.multiline === true ? RE2JS.MULTILINE : 0) |
     (flags.dotAll === true ? RE2JS.DOTALL : 0);
-  // A set of one, as only a set takes a bound for the memory of its automaton (else 8 MB each).
-  const set = new RE2Set(RE2Set.UNANCHORED, bits, limits.regexMemoryBytesMax);
-  set.add(pattern);
-  set.compile();
-  const instructions = set.prog.numInst();
+  const instructions = RE2JS.compile(pattern, bits).programSize();
   if (instructions > limits.regexInstructionsMax) {
     throw new Error(
       `is too large: it compiles to ${instructions} instructions, ${limits.regexInstructionsMax} are allowed`,
     );
   }
+  // A set of one, as only a set takes a bound for the memory of its automaton (else 8 MB each). A small
+  // program gets little: it is fast enough without the automaton.
+  const memory = Math.min(limits.regexMemoryBytesMax, (instructions + 8) * 1024);
+  const set = new RE2Set(RE2Set.UNANCHORED, bits, memory);
+  set.add(pattern);
+  set.compile();
   return {
     instructions,
     test(text, budget) {

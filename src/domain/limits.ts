@@ -34,6 +34,8 @@ export const limits = {
   schemaDepthMax: 32,
   schemaBranchesMax: 500,
   schemaStepsMax: 5_000_000,
+  schemaStepsForAllErrorsMax: 50_000,
+  schemaRegexInstructionsMax: 10_000,
   dataDepthMax: 64,
   pageSizeMax: 250,
   pageSizeDefault: 50,

@@ -1,0 +1,77 @@
+import type { ValidateFunction } from 'ajv/dist/2020.js';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+import { boundedCopy } from './bounded-copy.ts';
+import { checkBranches } from './check-branches.ts';
+import { describeErrors } from './describe-error.ts';
+import { isDeeperThan } from './json-bounds.ts';
+import { newValidator } from './new-validator.ts';
+import { buildSchemaGraph, type JsonObject } from './schema-graph.ts';
+import { WorkBudget, WorkExceeded } from './work-budget.ts';
+
+/** Says what is wrong with an event's `data`; pointers start with `/data`. Never throws. */
+export type DataValidator = (data: unknown) => FieldError[];
+
+/**
+ * Compiles a JSON Schema (2020-12) that `validateSchema` has accepted, once, for many events (IN-5).
+ * Schema and data may both be hostile: the work for one event is bounded (`limits.schemaStepsMax`), and
+ * what goes over it is refused. The caller keeps the result: to compile takes milliseconds.
+ *
+ * @throws PosthornError POSTHORN_SCHEMA_INVALID
+ */
+export function compileSchema(schema: JsonObject): DataValidator {
+  const budget = new WorkBudget();
+  const bounded = boundedSchema(schema);
+  const first = compile(bounded, budget, false);
+  let all: ValidateFunction | undefined;
+  return (data) => {
+    if (isDeeperThan(data, limits.dataDepthMax)) {
+      const detail = `is nested too deep; ${limits.dataDepthMax} levels are allowed`;
+      return [{ pointer: '/data', detail }];
+    }
+    const errors = run(first, data, budget, limits.schemaStepsMax);
+    if (errors.length === 0) return errors;
+    // Only what is wrong is looked at for further errors, and only where there cannot be very many.
+    all ??= compile(bounded, budget, true);
+    const more = run(all, data, budget, limits.schemaStepsForAllErrorsMax);
+    return more.length > errors.length ? more : errors;
+  };
+}
+
+function boundedSchema(schema: JsonObject): JsonObject {
+  if (isDeeperThan(schema, limits.schemaDepthMax)) {
+    throw new PosthornError('POSTHORN_SCHEMA_INVALID', { detail: 'The schema is nested too deep' });
+  }
+  const graph = buildSchemaGraph(schema);
+  const errors = [...graph.errors, ...checkBranches(graph)];
+  if (errors.length > 0) throw new PosthornError('POSTHORN_SCHEMA_INVALID', { fields: errors });
+  return boundedCopy(graph);
+}
+
+function compile(schema: JsonObject, budget: WorkBudget, allErrors: boolean): ValidateFunction {
+  try {
+    return newValidator(budget, allErrors).compile(schema);
+  } catch (cause) {
+    throw new PosthornError('POSTHORN_SCHEMA_INVALID', { detail: (cause as Error).message, cause });
+  }
+}
+
+function run(
+  validate: ValidateFunction,
+  data: unknown,
+  budget: WorkBudget,
+  steps: number,
+): FieldError[] {
+  budget.renew(steps);
+  try {
+    return validate(data) ? [] : describeErrors(validate.errors ?? [], '/data');
+  } catch (error) {
+    const detail =
+      error instanceof WorkExceeded
+        ? 'is too large to be checked against the schema of its type'
+        : `cannot be checked against the schema of its type: ${(error as Error).message}`;
+    return [{ pointer: '/data', detail }];
+  } finally {
+    validate.errors = null;
+  }
+}
