@@ -76,7 +76,8 @@ async function startSystem(dataDir: string): Promise<System> {
     POSTHORN_LOG_LEVEL: 'warn',
   };
   if (values.profile !== undefined) {
-    env['NODE_OPTIONS'] = `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(values.profile)}`;
+    env['NODE_OPTIONS'] =
+      `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(values.profile)}`;
   }
   const child = spawn(process.execPath, ['src/main.ts', 'start'], {
     env,

@@ -19,9 +19,18 @@ export const scenarios: Record<string, Scenario> = {
   },
   noisy: {
     title: 'one tenant floods an endpoint that hangs',
-    flags: ['-events', '8000', '-rate', '200', '-conc', '32', '-noisy', '0.8', '-fail', '0.1'].concat(
-      ['-failmode', 'hang', '-hold', '30s', '-timeout', '100s'],
-    ),
+    flags: [
+      '-events',
+      '8000',
+      '-rate',
+      '200',
+      '-conc',
+      '32',
+      '-noisy',
+      '0.8',
+      '-fail',
+      '0.1',
+    ].concat(['-failmode', 'hang', '-hold', '30s', '-timeout', '100s']),
   },
   tenants: {
     title: '1,000 tenants',

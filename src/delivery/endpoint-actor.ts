@@ -189,11 +189,11 @@ export class EndpointActor {
     let started = 0;
     let result: SendResult;
     try {
-      result = (await this.policies.all.execute(({ signal }) => {
+      result = await this.policies.all.execute<SendResult>(({ signal }) => {
         startedMs = now();
         started = performance.now();
         return this.send(target, event, startedMs, signal);
-      })) as SendResult;
+      });
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
       metrics.parked.inc({ reason: 'circuit' });

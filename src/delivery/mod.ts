@@ -20,6 +20,7 @@ import { consumers, streams } from '#wire/subjects.ts';
 import { ActivationTable } from './activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './event-fetcher.ts';
+import { HeldReleaser } from './held-releaser.ts';
 import { readOwedDelivery } from './owed-delivery.ts';
 import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
@@ -77,6 +78,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       random: Math.random,
     },
   });
+  const releaser = new HeldReleaser({ ...deps, shards: settings.POSTHORN_SHARDS });
   const taps: ConsumerMessages[] = [];
 
   function onMessage(message: JsMsg): void {
@@ -96,6 +98,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     name: 'delivery',
     async start() {
       table.start();
+      releaser.start();
       for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
         for (const consumer of [consumers.deliverHigh, consumers.deliverShared]) {
           const stream = streams.deliveries(shard);
@@ -106,6 +109,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     async stop(deadlineMs) {
       const deadline = performance.now() + deadlineMs;
       for (const tap of taps) tap.stop();
+      await releaser.stop();
       scheduler.pause();
       table.handBack();
       while (scheduler.inFlight > 0 && performance.now() < deadline) {

@@ -81,7 +81,7 @@ export class Settler {
 
   /** Keeps a delivery until its endpoint is active again (DL-18). */
   hold(owed: OwedDelivery, reason: HoldReason): void {
-    const subject = subjects.held(owed.tenant, owed.endpoint, owed.head.id);
+    const subject = subjects.held(owed.tenant, owed.endpoint);
     const head = nextHop(owed.head);
     this.store(owed, this.publication(subject, head, owed.eventBytes), () => {
       this.record(owed, { status: 'held', reason });

@@ -181,9 +181,7 @@ export class Router {
     fanOut.deliveries.push({ id, endpoint: endpoint.id, status: held ? 'held' : 'pending' });
     this.deps.publisher.publish(
       {
-        subject: held
-          ? subjects.held(tenant, endpoint.id, id)
-          : subjects.delivery(tenant, endpoint.id),
+        subject: held ? subjects.held(tenant, endpoint.id) : subjects.delivery(tenant, endpoint.id),
         payload: encodeDeliveryFrame(head, fanOut.inline ? event.bytes : NOTHING),
         messageId: deliveryMessageId(id, 0),
         timeoutMs: STORE_TIMEOUT_MS,

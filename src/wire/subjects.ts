@@ -50,10 +50,9 @@ export const subjects = {
   waiting: (tenant: string, endpoint: string, delivery: string) =>
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
   /** Held while its endpoint is paused or disabled. No filter covers `x`. */
-  held: (tenant: string, endpoint: string, delivery: string) =>
-    `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}.${delivery}`,
-  heldOf: (tenant: string, endpoint: string) =>
-    `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}.*`,
+  held: (tenant: string, endpoint: string) => `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}`,
+  /** All that is held in a shard; one subject for each endpoint. */
+  heldOfAll: 'dlv.*.x.>',
   waitingOf: (tenant: string, endpoint = '*') =>
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.*`,
   records: (shard: number) => `att.${shard}`,

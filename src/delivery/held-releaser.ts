@@ -1,0 +1,125 @@
+/**
+ * Lets held deliveries go once their endpoint is active again (DL-18): in the order of their age, a few at a
+ * time, and cancels those of an endpoint that is not configured any more.
+ *
+ * It looks at the streams, not at events of the configuration, so nothing has to be remembered over a crash.
+ * Each delivery is published again under its next hop, its PubAck awaited, then the held message deleted: a
+ * crash between the two publishes it again, and the server drops the repeat by its id.
+ */
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { Publisher } from '#infra/nats/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
+import {
+  decodeDeliveryFrame,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+} from '#wire/delivery-frame.ts';
+import { decodeEventFrame } from '#wire/event-frame.ts';
+import type { DeliveryRecord } from '#wire/record.ts';
+import { parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
+
+const LOOK_EVERY_MS = 1000;
+/** Released of one endpoint in one look: its pace. */
+const BATCH = 200;
+const STORE_TIMEOUT_MS = 10_000;
+
+export interface HeldReleaserDeps {
+  jsm: JetStreamManager;
+  shards: number;
+  config: ConfigView;
+  publisher: Publisher;
+  records: RecordGatherer;
+  log: Log;
+}
+
+export class HeldReleaser {
+  private readonly deps: HeldReleaserDeps;
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(deps: HeldReleaserDeps) {
+    this.deps = deps;
+  }
+
+  start(): void {
+    this.timer = setTimeout(() => {
+      this.looking = this.look().finally(() => {
+        if (!this.stopped) this.start();
+      });
+    }, LOOK_EVERY_MS);
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.looking;
+  }
+
+  private async look(): Promise<void> {
+    for (let shard = 0; shard < this.deps.shards && !this.stopped; shard++) {
+      const stream = streams.deliveries(shard);
+      try {
+        const filter = { subjects_filter: subjects.heldOfAll };
+        const { state } = await this.deps.jsm.streams.info(stream, filter);
+        for (const subject of Object.keys(state.subjects ?? {})) {
+          await this.visit(stream, subject);
+        }
+      } catch (error) {
+        this.deps.log.warn({ stream, error: (error as Error).message }, 'held.look_failed');
+      }
+    }
+  }
+
+  private async visit(stream: string, subject: string): Promise<void> {
+    const { tenant, endpoint: id } = parseDeliverySubject(subject);
+    const snapshot = this.deps.config.tenant(tenant);
+    const endpoint = snapshot?.endpoints.find((entry) => entry.id === id);
+    if (endpoint !== undefined && endpoint.state !== 'active') return;
+    const held = await this.deps.jsm.direct.getBatch(stream, {
+      seq: 1,
+      next_by_subj: subject,
+      batch: BATCH,
+    });
+    const releases: Promise<void>[] = [];
+    // Published in the order in which they come, so the oldest goes first.
+    for await (const message of held)
+      releases.push(this.release(stream, tenant, message, endpoint));
+    await Promise.all(releases);
+  }
+
+  private async release(
+    stream: string,
+    tenant: string,
+    message: StoredMsg,
+    endpoint: EndpointSnapshot | undefined,
+  ): Promise<void> {
+    const { head, eventBytes } = decodeDeliveryFrame(message.data);
+    const next = { ...head, hop: head.hop + 1 };
+    if (endpoint !== undefined) {
+      await this.deps.publisher.publishAsync({
+        subject: subjects.delivery(tenant, head.endpoint),
+        payload: encodeDeliveryFrame(next, eventBytes),
+        messageId: deliveryMessageId(next.id, next.hop),
+        timeoutMs: STORE_TIMEOUT_MS,
+      });
+    }
+    const event = head.byReference ?? decodeEventFrame(eventBytes).head;
+    const record: DeliveryRecord = {
+      k: 'delivery',
+      tenant,
+      event: event.id,
+      type: event.type,
+      acceptedMs: event.acceptedMs,
+      id: head.id,
+      endpoint: head.endpoint,
+      hop: next.hop,
+      status: endpoint === undefined ? 'cancelled' : 'pending',
+      reason: endpoint === undefined ? 'endpoint_deleted' : 'released',
+    };
+    await new Promise<void>((stored) => this.deps.records.add(record, stored));
+    await this.deps.jsm.streams.deleteMessage(stream, message.seq, false);
+  }
+}
