@@ -1,0 +1,27 @@
+export interface BannerFacts {
+  apiUrl: string;
+  key: string;
+  receiverUrl: string;
+  dataDir: string;
+  seconds: number;
+}
+
+/** What `posthorn start` prints once everything runs: all that one needs for the first webhook. */
+export function banner(facts: BannerFacts): string {
+  return `
+Posthorn is ready (${facts.seconds.toFixed(1)} s).
+
+  API             ${facts.apiUrl}
+  Reference       ${facts.apiUrl}/docs
+  Platform key    ${facts.key}
+  Demo tenant     demo, with one endpoint on the built-in receiver
+  Demo receiver   ${facts.receiverUrl}
+  Data            ${facts.dataDir}
+
+Make a webhook arrive:
+
+  curl ${facts.apiUrl}/v1/tenants/demo/events -H 'authorization: Bearer ${facts.key}' -H 'content-type: application/json' -d '{"type":"demo.greeting","data":{"hello":"world"}}'
+
+Ctrl-C stops everything; the data stays.
+`;
+}

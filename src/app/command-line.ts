@@ -1,0 +1,39 @@
+import { parseArgs } from 'node:util';
+import { ConfigError } from '#domain/errors.ts';
+
+export const usage = `posthorn start            run everything on this machine, with its own servers
+posthorn run [--roles R]  run roles: ingress, router, delivery, control (default: all)
+posthorn --roles R        the same
+posthorn --help           this text
+
+Settings are environment variables POSTHORN_…; see docs/configuration.md.
+`;
+
+export interface CommandLine {
+  command: 'start' | 'run' | 'help';
+  roles: string | undefined;
+}
+
+/** @throws ConfigError that says what is not understood */
+export function parseCommandLine(args: string[]): CommandLine {
+  let parsed;
+  try {
+    parsed = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { roles: { type: 'string' }, help: { type: 'boolean', short: 'h' } },
+    });
+  } catch (error) {
+    throw new ConfigError([(error as Error).message]);
+  }
+  const { roles, help } = parsed.values;
+  const [command = roles === undefined ? 'start' : 'run', ...more] = parsed.positionals;
+  if (help === true) return { command: 'help', roles };
+  if ((command !== 'start' && command !== 'run') || more.length > 0) {
+    throw new ConfigError([`there is no command "${parsed.positionals.join(' ')}"; try --help`]);
+  }
+  if (command === 'start' && roles !== undefined) {
+    throw new ConfigError(['--roles is for "run"; "start" runs all roles']);
+  }
+  return { command, roles };
+}

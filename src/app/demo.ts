@@ -1,0 +1,56 @@
+import type { DataDir } from './data-dir.ts';
+
+const FILE = 'demo.json';
+const TENANT = 'demo';
+
+/** What is kept of the demo endpoint: its secret is shown once only, when it is made. */
+interface DemoEndpoint {
+  id: string;
+  secret: string;
+  url: string;
+}
+
+export interface DemoDeps {
+  /** Like `http://127.0.0.1:8080`. */
+  apiUrl: string;
+  key: string;
+  /** The receiver's address for the endpoint. */
+  hookUrl: string;
+  dataDir: DataDir;
+}
+
+/**
+ * Sees to it, through the public API, that tenant `demo` has one endpoint on the built-in receiver; a later
+ * start finds it and adds none.
+ *
+ * @returns the endpoint's secret
+ * @throws Error with the API's answer if it refuses
+ */
+export async function seedDemo(deps: DemoDeps): Promise<string> {
+  await call(deps, 'PUT', `/v1/tenants/${TENANT}`, { name: 'Demo' });
+  const kept = deps.dataDir.read(FILE) as DemoEndpoint | undefined;
+  const endpoints = `/v1/tenants/${TENANT}/endpoints`;
+  const { data } = (await call(deps, 'GET', endpoints)) as { data: { id: string; url: string }[] };
+  const current = data.find(({ id }) => id === kept?.id);
+  if (kept !== undefined && current?.url === deps.hookUrl) return kept.secret;
+  // The receiver's port changed, or the secret is lost: the old endpoint is of no use.
+  const useless = data.filter(({ id, url }) => id === kept?.id || url === deps.hookUrl);
+  for (const { id } of useless) await call(deps, 'DELETE', `${endpoints}/${id}`);
+  const made = (await call(deps, 'POST', endpoints, { url: deps.hookUrl })) as DemoEndpoint;
+  deps.dataDir.write(FILE, { id: made.id, secret: made.secret, url: deps.hookUrl });
+  return made.secret;
+}
+
+async function call(deps: DemoDeps, method: string, path: string, body?: unknown) {
+  const headers: Record<string, string> = { authorization: `Bearer ${deps.key}` };
+  if (body !== undefined) headers['content-type'] = 'application/json';
+  const response = await fetch(`${deps.apiUrl}${path}`, {
+    method,
+    headers,
+    body: body === undefined ? null : JSON.stringify(body),
+    signal: AbortSignal.timeout(15_000),
+  });
+  const text = await response.text();
+  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+  return text === '' ? undefined : (JSON.parse(text) as unknown);
+}

@@ -1,0 +1,48 @@
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import type { ServerExit } from '#src/embedded/server-process.ts';
+import type { Supervised } from './supervisor.ts';
+
+const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
+
+/**
+ * Runs roles in a process of their own: `main.ts run --roles …`. Its process group is its own too, so that
+ * Ctrl-C reaches the parent alone; if the parent dies, the channel between the two closes and it stops.
+ *
+ * @throws Error if Node cannot be run
+ */
+export function startRoleProcess(
+  roles: readonly string[],
+  env: Record<string, string | undefined>,
+): Promise<Supervised> {
+  const child = spawn(process.execPath, [MAIN, 'run', '--roles', roles.join(',')], {
+    env,
+    // Its log goes to standard error as it is; standard output stays for the banner.
+    stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
+    detached: true,
+  });
+  let asked = false;
+  const exited = new Promise<ServerExit>((resolve) => {
+    child.once('exit', (code, signal) => resolve({ code, signal, expected: asked }));
+  });
+  const running: Supervised = {
+    pid: child.pid ?? 0,
+    onExit: (listener) => void exited.then(listener),
+    async stop(deadlineMs = 10_000) {
+      asked = true;
+      child.kill('SIGTERM');
+      const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
+      await exited;
+      clearTimeout(timer);
+    },
+    async kill(signal) {
+      asked = true;
+      child.kill(signal);
+      if (signal === 'SIGKILL') await exited;
+    },
+  };
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('spawn', () => resolve(running));
+  });
+}

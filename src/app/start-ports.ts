@@ -1,0 +1,57 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import { findFreePort, isPortFree } from '#src/embedded/free-port.ts';
+
+export interface StartPorts {
+  http: number;
+  /** One for each role process. */
+  ops: number[];
+  receiver: number;
+}
+
+/**
+ * The ports of a start: those of the settings, a free one for each 0.
+ *
+ * @param graceMs how long to wait for ports that the processes of a killed start may still hold
+ * @throws ConfigError that names each setting whose port is taken
+ */
+export async function choosePorts(
+  settings: Settings,
+  processes: number,
+  graceMs: number,
+): Promise<StartPorts> {
+  const {
+    POSTHORN_HTTP_PORT: http,
+    POSTHORN_OPS_PORT: ops,
+    POSTHORN_RECEIVER_PORT: receiver,
+  } = settings;
+  const wanted = [
+    { setting: 'POSTHORN_HTTP_PORT', host: settings.POSTHORN_HTTP_HOST, port: http },
+    ...Array.from({ length: processes }, (_, index) => ({
+      setting: 'POSTHORN_OPS_PORT',
+      host: settings.POSTHORN_OPS_HOST,
+      port: ops === 0 ? 0 : ops + index,
+    })),
+    { setting: 'POSTHORN_RECEIVER_PORT', host: '127.0.0.1', port: receiver },
+  ];
+  const deadline = performance.now() + graceMs;
+  for (;;) {
+    const faults: string[] = [];
+    for (const { setting, host, port } of wanted) {
+      if (port !== 0 && !(await isPortFree(port, host))) {
+        faults.push(`${setting}: port ${port} on ${host} is taken; name another one, or 0 for any`);
+      }
+    }
+    if (faults.length === 0) break;
+    if (performance.now() > deadline) throw new ConfigError(faults);
+    await delay(100);
+  }
+  const chosen: number[] = [];
+  for (const { port } of wanted) chosen.push(port === 0 ? await findFreePort() : port);
+  return {
+    http: chosen[0] as number,
+    ops: chosen.slice(1, -1),
+    receiver: chosen.at(-1) as number,
+  };
+}

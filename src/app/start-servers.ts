@@ -1,0 +1,72 @@
+import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { binarySources } from '#src/embedded/binary-sources.ts';
+import { findFreePort } from '#src/embedded/free-port.ts';
+import { startMongod } from '#src/embedded/mongod.ts';
+import { startNatsServer } from '#src/embedded/nats-server.ts';
+import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
+import { resolveBinary, resolveDeps } from '#src/embedded/resolve-binary.ts';
+import type { EmbeddedServer } from '#src/embedded/server-process.ts';
+import type { DataDir } from './data-dir.ts';
+import { Supervisor } from './supervisor.ts';
+
+export interface StartServersDeps {
+  settings: Settings;
+  env: Record<string, string | undefined>;
+  dataDir: DataDir;
+  log: Log;
+  /** One line for people, while something takes long. */
+  report: (line: string) => void;
+}
+
+export interface StartedServers {
+  natsUrl: string;
+  mongodbUrl: string;
+  /** Of the servers that are embedded. */
+  supervisors: Supervisor[];
+}
+
+/** What starts a server: the same for the first time and for every restart. */
+type StartServer = (options: {
+  binary: string;
+  dataDir: string;
+  port: number;
+}) => Promise<EmbeddedServer>;
+
+/**
+ * Finds what is to be embedded: a server for each URL that the settings lack. They are made but not started.
+ *
+ * @throws ConfigError if a program cannot be had
+ */
+export async function prepareServers(deps: StartServersDeps): Promise<StartedServers> {
+  const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = deps.settings;
+  const supervisors: Supervisor[] = [];
+  const embed = async (program: Program, start: StartServer): Promise<number> => {
+    const binary = await findProgram(program, deps);
+    const port = await findFreePort();
+    const dataDir = deps.dataDir.join(program.name);
+    const spawn = () => start({ binary, dataDir, port });
+    supervisors.push(new Supervisor({ name: program.name, spawn, log: deps.log }));
+    return port;
+  };
+  return {
+    natsUrl: natsUrl ?? `nats://127.0.0.1:${await embed(natsServer, startNatsServer)}`,
+    mongodbUrl:
+      mongodbUrl ??
+      `mongodb://127.0.0.1:${await embed(mongod, startMongod)}/?directConnection=true`,
+    supervisors,
+  };
+}
+
+async function findProgram(program: Program, deps: StartServersDeps): Promise<string> {
+  try {
+    return await resolveBinary(program, {
+      ...resolveDeps(deps.env, deps.settings.POSTHORN_CACHE_DIR),
+      sources: binarySources(program),
+      report: deps.report,
+    });
+  } catch (error) {
+    throw new ConfigError([(error as Error).message]);
+  }
+}

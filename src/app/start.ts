@@ -1,0 +1,156 @@
+import type { Role, Settings } from '#config/schema.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { banner } from './banner.ts';
+import { DataDir } from './data-dir.ts';
+import { startDemoReceiver } from './demo-receiver.ts';
+import { seedDemo } from './demo.ts';
+import { installationKeys } from './installation-keys.ts';
+import { startRoleProcess } from './role-process.ts';
+import type { Running, StopSignals } from './run-until-stopped.ts';
+import { choosePorts, type StartPorts } from './start-ports.ts';
+import { prepareServers } from './start-servers.ts';
+import { Supervisor } from './supervisor.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
+
+/** The processes of a start, each with its roles. */
+export const processRoles: readonly (readonly Role[])[] = [
+  ['ingress', 'control', 'router', 'delivery'],
+];
+
+const READY_DEADLINE_MS = 60_000;
+const EMBEDDED_EGRESS_ALLOW = '127.0.0.0/8,::1/128';
+
+export interface StartDeps {
+  env: Record<string, string | undefined>;
+  log: Log;
+  /** Standard output: the banner, and a line for each webhook of the demo. */
+  print: (text: string) => void;
+  /** Standard error: progress for people. */
+  report: (line: string) => void;
+}
+
+/**
+ * `posthorn start`: the whole system on one machine, with its own servers where no URL is set, and a demo
+ * tenant. Everything runs in child processes that are restarted when they end; stopping ends them in order.
+ *
+ * @throws ConfigError if the data folder, a port or a server program cannot be had
+ */
+export async function start(
+  settings: Settings,
+  deps: StartDeps,
+  signals: StopSignals,
+): Promise<Running> {
+  const beganMs = performance.now();
+  const cleanups = new AsyncDisposableStack();
+  const stop = () => cleanups.disposeAsync();
+  const supervisors: Supervisor[] = [];
+  const dataDir = DataDir.open(settings.POSTHORN_DATA_DIR);
+  cleanups.defer(() => dataDir.release());
+  signals.killing.addEventListener('abort', () => {
+    for (const supervisor of supervisors) supervisor.kill();
+    dataDir.release();
+  });
+  const keep = async (supervisor: Supervisor, deadlineMs: number) => {
+    supervisors.push(supervisor);
+    cleanups.defer(() => supervisor.stop(deadlineMs));
+    await supervisor.start();
+  };
+  try {
+    const { bootstrapKey, masterKey } = installationKeys(settings, dataDir);
+    const graceMs = dataDir.tookOver ? settings.POSTHORN_SHUTDOWN_DEADLINE_MS : 0;
+    const ports = await choosePorts(settings, processRoles.length, graceMs);
+    const servers = await unlessStopped(
+      prepareServers({ ...deps, settings, dataDir }),
+      signals.stopping,
+    );
+    const serverDeadlineMs = 10_000;
+    await Promise.all(servers.supervisors.map((server) => keep(server, serverDeadlineMs)));
+    signals.stopping.throwIfAborted();
+
+    let secret: string | undefined;
+    const receiver = await startDemoReceiver({
+      port: ports.receiver,
+      secret: () => secret,
+      print: deps.print,
+    });
+    cleanups.defer(() => receiver.close());
+
+    const env = roleEnvironment(settings, deps.env, {
+      POSTHORN_NATS_URL: servers.natsUrl,
+      POSTHORN_MONGODB_URL: servers.mongodbUrl,
+      POSTHORN_BOOTSTRAP_KEY: bootstrapKey,
+      POSTHORN_MASTER_KEY: masterKey,
+      POSTHORN_HTTP_PORT: ports.http,
+    });
+    const roleSupervisors = processRoles.map((roles, index) => {
+      const ownEnv = { ...env, POSTHORN_OPS_PORT: String(ports.ops[index]) };
+      const spawn = () => startRoleProcess(roles, ownEnv);
+      return new Supervisor({ name: roles.join(','), spawn, log: deps.log });
+    });
+    // A little more than the process takes by itself, so that it can say what did not end.
+    const roleDeadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS + 2000;
+    await Promise.all(roleSupervisors.map((role) => keep(role, roleDeadlineMs)));
+    const hopeless = Promise.race(supervisors.map((supervisor) => supervisor.hopeless));
+
+    const readyUrls = readinessUrls(settings, ports);
+    await Promise.race([waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping), hopeless]);
+    const local = `${urlHost(settings.POSTHORN_HTTP_HOST)}:${ports.http}`;
+    secret = await seedDemo({
+      apiUrl: `http://${local}`,
+      key: bootstrapKey,
+      hookUrl: receiver.hookUrl,
+      dataDir,
+    });
+    deps.print(
+      banner({
+        apiUrl: `http://${local.replace('127.0.0.1', 'localhost')}`,
+        key: bootstrapKey,
+        receiverUrl: receiver.url,
+        dataDir: dataDir.path,
+        seconds: (performance.now() - beganMs) / 1000,
+      }),
+    );
+    return { stop, done: hopeless };
+  } catch (error) {
+    await stop();
+    if (signals.stopping.aborted) return { stop, done: Promise.resolve() };
+    throw error;
+  }
+}
+
+/** The environment of the role processes: every setting as it was loaded, and what the start adds. */
+function roleEnvironment(
+  settings: Settings,
+  env: Record<string, string | undefined>,
+  added: Partial<Settings>,
+): Record<string, string | undefined> {
+  const all: Record<string, string | undefined> = {};
+  for (const [key, value] of Object.entries(env)) {
+    if (!key.startsWith('POSTHORN_')) all[key] = value;
+  }
+  for (const [key, value] of Object.entries({ ...settings, ...added })) {
+    if (value !== undefined) all[key] = String(value);
+  }
+  // The demo receiver is on this machine; who names networks decides alone.
+  all['POSTHORN_EGRESS_ALLOW'] ||= EMBEDDED_EGRESS_ALLOW;
+  return all;
+}
+
+function readinessUrls(settings: Settings, ports: StartPorts): string[] {
+  const host = urlHost(settings.POSTHORN_OPS_HOST);
+  return ports.ops.map((port) => `http://${host}:${port}/readyz`);
+}
+
+/** Where a listener on `host` is reached from this machine. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function unlessStopped<T>(work: Promise<T>, stopping: AbortSignal): Promise<T> {
+  stopping.throwIfAborted();
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stopping.addEventListener('abort', () => reject(stopping.reason as Error), { once: true });
+  });
+  return await Promise.race([work, stopped]);
+}

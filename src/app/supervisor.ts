@@ -1,0 +1,121 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { ServerExit } from '#src/embedded/server-process.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+
+/** A process that is watched over. */
+export interface Supervised {
+  readonly pid: number;
+  onExit(listener: (exit: ServerExit) => void): void;
+  stop(deadlineMs?: number): Promise<void>;
+  kill(signal: NodeJS.Signals): Promise<void>;
+}
+
+export interface SupervisorOptions {
+  /** Name for the log. */
+  name: string;
+  /** Start the process; rejects if it does not come up. */
+  spawn: () => Promise<Supervised>;
+  log: Log;
+  backoffMsMin?: number;
+  backoffMsMax?: number;
+  /** A process that lived this long was healthy: its next restart is quick again. */
+  healthyMs?: number;
+  /** An exit code that means "do not try again" (78: the configuration is wrong). */
+  hopelessCode?: number;
+}
+
+/**
+ * Keeps one process running: starts it again when it ends unasked, after 100 ms, doubling to 5 s while it
+ * does not live for 30 s.
+ */
+export class Supervisor {
+  readonly name: string;
+  /** Rejects when the process is hopeless; never ends otherwise. */
+  readonly hopeless: Promise<never>;
+  private readonly options: Required<SupervisorOptions>;
+  private readonly stopping = new AbortController();
+  private current: Supervised | undefined;
+  private restarting: Promise<void> = Promise.resolve();
+  private backoffMs: number;
+  private giveUp: (error: Error) => void = () => undefined;
+
+  constructor(options: SupervisorOptions) {
+    this.name = options.name;
+    this.options = {
+      backoffMsMin: 100,
+      backoffMsMax: 5000,
+      healthyMs: 30_000,
+      hopelessCode: 78,
+      ...options,
+    };
+    this.backoffMs = this.options.backoffMsMin;
+    this.hopeless = new Promise((_resolve, reject) => {
+      this.giveUp = reject;
+    });
+    // Nobody need listen.
+    this.hopeless.catch(() => undefined);
+  }
+
+  /** Undefined between an exit and the restart. */
+  get pid(): number | undefined {
+    return this.current?.pid;
+  }
+
+  /** The first start; what goes wrong in it is the caller's. */
+  start(): Promise<void> {
+    const first = this.spawn();
+    // So that a stop meanwhile waits for it, and then ends what came up.
+    this.restarting = first.catch(() => undefined);
+    return first;
+  }
+
+  /** Ends the process and restarts it no more. May be called twice. */
+  async stop(deadlineMs?: number): Promise<void> {
+    this.stopping.abort();
+    await this.restarting;
+    await this.current?.stop(deadlineMs);
+  }
+
+  /** Kills it at once and restarts it no more. */
+  kill(): void {
+    this.stopping.abort();
+    void this.current?.kill('SIGKILL');
+  }
+
+  private async spawn(): Promise<void> {
+    const startedMs = performance.now();
+    const process = await this.options.spawn();
+    this.current = process;
+    process.onExit((exit) => {
+      this.current = undefined;
+      if (this.stopping.signal.aborted) return;
+      const facts = { process: this.name, pid: process.pid, code: exit.code, signal: exit.signal };
+      if (exit.code === this.options.hopelessCode) {
+        this.giveUp(new Error(`${this.name} ended with exit code ${exit.code}`));
+        return;
+      }
+      if (performance.now() - startedMs >= this.options.healthyMs) {
+        this.backoffMs = this.options.backoffMsMin;
+      }
+      this.options.log.error({ ...facts, restart_in_ms: this.backoffMs }, 'process.ended');
+      this.restarting = this.restart();
+    });
+  }
+
+  private async restart(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      const waitMs = this.backoffMs;
+      this.backoffMs = Math.min(waitMs * 2, this.options.backoffMsMax);
+      try {
+        await delay(waitMs, undefined, { signal: this.stopping.signal });
+        await this.spawn();
+        this.options.log.warn({ process: this.name, pid: this.pid }, 'process.restarted');
+        return;
+      } catch (error) {
+        if (this.stopping.signal.aborted) return;
+        const message = (error as Error).message;
+        this.options.log.error({ process: this.name, error: message }, 'process.restart_failed');
+      }
+    }
+  }
+}

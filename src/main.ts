@@ -1,0 +1,54 @@
+import { loadSettings } from '#config/load.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+import { parseCommandLine, usage } from '#src/app/command-line.ts';
+import { exitCodeOf } from '#src/app/exit-code.ts';
+import { exitCodes, type Running, runUntilStopped } from '#src/app/run-until-stopped.ts';
+
+const print = (text: string) => void process.stdout.write(`${text}\n`);
+const report = (line: string) => void process.stderr.write(`posthorn: ${line}\n`);
+
+async function main(): Promise<number> {
+  const { command, roles } = parseCommandLine(process.argv.slice(2));
+  if (command === 'help') {
+    print(usage);
+    return exitCodes.ok;
+  }
+  const settings = loadSettings({
+    ...process.env,
+    ...(roles === undefined ? {} : { POSTHORN_ROLES: roles }),
+  });
+  const deadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
+  if (command === 'start') {
+    const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'start' });
+    const { start } = await import('#src/app/start.ts');
+    const deps = { env: process.env, log, print, report };
+    return runUntilStopped({
+      begin: (signals) => start(settings, deps, signals),
+      // The roles take the deadline, the embedded servers their own after them.
+      stopDeadlineMs: deadlineMs + 20_000,
+      log,
+      process,
+    });
+  }
+  const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: settings.POSTHORN_ROLES });
+  const { runRoles } = await import('#src/app/run-roles.ts');
+  return runUntilStopped({
+    // Before a process is up there is nothing to finish.
+    begin: ({ stopping }) => Promise.race([runRoles(settings, log), nothingOnce(stopping)]),
+    stopDeadlineMs: deadlineMs + 1000,
+    log,
+    process,
+  });
+}
+
+function nothingOnce(stopping: AbortSignal): Promise<Running> {
+  return new Promise((resolve) => {
+    stopping.addEventListener('abort', () =>
+      resolve({ stop: () => Promise.resolve(), done: Promise.resolve() }),
+    );
+  });
+}
+
+const failed = (error: unknown) => exitCodeOf(error, { report, log: createLog('fatal') });
+process.on('uncaughtException', (error) => process.exit(failed(error)));
+process.exit(await main().catch(failed));

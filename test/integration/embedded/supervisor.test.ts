@@ -1,0 +1,77 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Supervisor } from '#src/app/supervisor.ts';
+import { ServerProcess } from '#src/embedded/server-process.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+
+const log = createLog('silent');
+const shell = (script: string) =>
+  ServerProcess.spawn({ name: 'sh', binary: '/bin/sh', args: ['-c', script] });
+
+test('a child that crashes is restarted, until it is stopped', async (t) => {
+  let spawned = 0;
+  const supervisor = new Supervisor({
+    name: 'child',
+    log,
+    backoffMsMin: 1,
+    backoffMsMax: 4,
+    spawn: () => {
+      spawned += 1;
+      if (spawned === 3) throw new Error('does not come up this time');
+      return shell(spawned < 3 ? 'exit 1' : 'exec sleep 600');
+    },
+  });
+  t.after(() => supervisor.stop());
+  await supervisor.start();
+  const pid = await waitUntil(() => spawned === 4 && supervisor.pid);
+  process.kill(pid, 'SIGKILL');
+  const next = await waitUntil(() => spawned === 5 && supervisor.pid);
+  assert.notEqual(next, pid);
+  await supervisor.stop();
+  await supervisor.stop();
+  assert.equal(supervisor.pid, undefined);
+  assert.throws(() => process.kill(next, 0), { code: 'ESRCH' });
+  assert.equal(spawned, 5);
+});
+
+test('a child whose configuration is wrong is not started again', async (t) => {
+  let spawned = 0;
+  const supervisor = new Supervisor({
+    name: 'child',
+    log,
+    backoffMsMin: 1,
+    spawn: () => {
+      spawned += 1;
+      return shell('exit 78');
+    },
+  });
+  t.after(() => supervisor.stop());
+  await supervisor.start();
+  await assert.rejects(supervisor.hopeless, /child ended with exit code 78/);
+  assert.equal(spawned, 1);
+});
+
+test('a stop while the child is still coming up ends it too', async () => {
+  let pid = 0;
+  let goOn: () => void = () => undefined;
+  const gate = new Promise<void>((resolve) => {
+    goOn = resolve;
+  });
+  const supervisor = new Supervisor({
+    name: 'child',
+    log,
+    spawn: async () => {
+      const child = await shell('exec sleep 600');
+      pid = child.pid;
+      await gate;
+      return child;
+    },
+  });
+  const started = supervisor.start();
+  await waitUntil(() => pid > 0);
+  const stopped = supervisor.stop();
+  goOn();
+  await Promise.all([started, stopped]);
+  assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
