@@ -1,0 +1,18 @@
+import { describeSettings } from '#config/describe.ts';
+import { drawImports } from './import-graph.ts';
+
+/** The parts of documents that are written by `npm run docs`, between marks of this name. */
+export const generatedParts = [
+  { document: 'docs/configuration.md', name: 'settings', make: describeSettings },
+  { document: 'docs/architecture.md', name: 'import directions', make: drawImports },
+] as const;
+
+/** The document with the part between the marks replaced. @throws Error where the marks are missing */
+export function replacePart(text: string, name: string, content: string): string {
+  const begin = `<!-- generated: ${name} (npm run docs) -->`;
+  const end = '<!-- end of what is generated -->';
+  const from = text.indexOf(begin);
+  const to = text.indexOf(end, from);
+  if (from < 0 || to < 0) throw new Error(`there are no marks for "${name}"`);
+  return `${text.slice(0, from + begin.length)}\n\n${content}\n\n${text.slice(to)}`;
+}

@@ -1,0 +1,13 @@
+/** `npm run docs`: writes the generated parts of the documents. */
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { generatedParts, replacePart } from './generated.ts';
+import { projectRoot, projectText } from './project-files.ts';
+
+for (const { document, name, make } of generatedParts) {
+  const path = join(projectRoot, document);
+  const text = projectText(document);
+  const written = replacePart(text, name, make());
+  if (written !== text) writeFileSync(path, written);
+  console.log(`${document}: ${name} ${written === text ? 'is up to date' : 'written'}`);
+}
