@@ -127,8 +127,17 @@ async function measure(driver: string, scenario: Scenario): Promise<Result & { n
     let peak = 0;
     const sampler = setInterval(() => (peak = Math.max(peak, nodeMemoryMiB(pid))), 500);
     const output = await run(driver, [
-      ...['-peer', 'posthorn', '-token', KEY, '-base', system.base],
-      ...['-pids', String(pid), '-listen', listen, ...scenario.flags],
+      '-peer',
+      'posthorn',
+      '-token',
+      KEY,
+      '-base',
+      system.base,
+      '-pids',
+      String(pid),
+      '-listen',
+      listen,
+      ...scenario.flags,
     ]);
     clearInterval(sampler);
     return { ...(JSON.parse(output) as Result), node_mb: peak };

@@ -3,13 +3,14 @@
  * records (RT-7, DL-12). It is on nobody's path: while MongoDB is away deliveries go on, the messages wait
  * in JetStream, and the history catches up afterwards.
  *
- * A message is acked once the batch that holds it is durable; a crash before that repeats the batch, and
- * repeating changes nothing (`merge.ts`).
+ * It goes round: take what is there, write it, ack it. A message is acked once the batch that holds it is
+ * durable; a crash before that repeats the batch, and repeating changes nothing (`merge.ts`).
  */
-import type { ConsumerMessages, JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import { setTimeout as delay } from 'node:timers/promises';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { History } from '#infra/mongo/documents.ts';
-import { consume } from '#infra/nats/consume.ts';
+import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
@@ -18,14 +19,16 @@ import { consumers, parseEventSubject, streams } from '#wire/subjects.ts';
 import { Batch } from './merge.ts';
 import { writeBatch } from './write.ts';
 
-const GATHER_MS = 250;
+/** How long the history may lag while there is little to write. */
+const ROUND_MS = 250;
+/** Of one stream in one round. */
 const MESSAGES_MAX = 1000;
-const AHEAD = 1000;
+const BYTES_MAX = 4 * 1024 * 1024;
 const RETRY_MS = { first: 250, max: 5000 };
 
 export interface ProjectorDeps {
   shards: number;
-  js: JetStreamClient;
+  nc: NatsConnection;
   history: History;
   registry: Registry;
   log: Log;
@@ -35,35 +38,22 @@ export interface ProjectorDeps {
 
 export function createProjector(deps: ProjectorDeps): Service {
   const projector = new Projector(deps);
-  const taps: ConsumerMessages[] = [];
   return {
     name: 'projector',
     async start() {
-      const { js, log } = deps;
-      for (let shard = 0; shard < deps.shards; shard++) {
-        for (const stream of [streams.events(shard), streams.records(shard)]) {
-          const onMessage = (message: JsMsg): void => projector.take(message);
-          const consumer = consumers.projector;
-          taps.push(await consume({ js, stream, consumer, ahead: AHEAD, onMessage, log }));
-        }
-      }
+      projector.start();
     },
-    async stop(deadlineMs) {
-      for (const tap of taps) tap.stop();
-      await projector.drain(deadlineMs);
-    },
+    stop: (deadlineMs) => projector.stop(deadlineMs),
   };
 }
 
 class Projector {
   private readonly deps: ProjectorDeps;
   private readonly written: Counter<'kind'>;
-  private batch = new Batch();
-  private messages: JsMsg[] = [];
-  private timer: NodeJS.Timeout | undefined;
-  private writing: Promise<void> | undefined;
-  private stopping = false;
-  private behindSinceMs: number | undefined;
+  private readonly pulls: BatchPull[] = [];
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private blockedSinceMs: number | undefined;
 
   constructor(deps: ProjectorDeps) {
     this.deps = deps;
@@ -74,68 +64,74 @@ class Projector {
       labelNames: ['kind'],
       registers,
     });
-    const behind: Gauge = new Gauge({
+    const blocked: Gauge = new Gauge({
       name: 'posthorn_projector_blocked_seconds',
       help: 'For how long the history could not be written; 0 while it can.',
       registers,
       collect: (): void => {
-        const since = this.behindSinceMs;
-        behind.set(since === undefined ? 0 : (performance.now() - since) / 1000);
+        const since = this.blockedSinceMs;
+        blocked.set(since === undefined ? 0 : (performance.now() - since) / 1000);
       },
     });
   }
 
-  take(message: JsMsg): void {
+  start(): void {
+    const { nc, shards } = this.deps;
+    const consumer = consumers.projector;
+    for (let shard = 0; shard < shards; shard++) {
+      for (const stream of [streams.events(shard), streams.records(shard)]) {
+        this.pulls.push(new BatchPull({ nc, stream, consumer }));
+      }
+    }
+    this.running = this.run();
+  }
+
+  /** Ends after the round that is under way; what is not written then comes again to whoever runs next. */
+  async stop(deadlineMs: number): Promise<void> {
+    this.stopping.abort();
+    const over = delay(deadlineMs, undefined, { ref: false });
+    await Promise.race([this.running, over]);
+    for (const pull of this.pulls) pull.close();
+  }
+
+  private async run(): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const startedMs = performance.now();
+      const full = await this.round();
+      const restMs = full ? 0 : Math.max(0, ROUND_MS - (performance.now() - startedMs));
+      if (restMs > 0) await delay(restMs, undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** True where a stream had more than one round takes. */
+  private async round(): Promise<boolean> {
+    const taken = await Promise.all(this.pulls.map((pull) => pull.pull(MESSAGES_MAX, BYTES_MAX)));
+    const batch = new Batch();
+    const messages = taken.flat().filter((message) => this.read(message, batch));
+    if (messages.length > 0) await this.write(batch, messages);
+    return taken.some((of) => of.length === MESSAGES_MAX);
+  }
+
+  private read(message: PulledMessage, batch: Batch): boolean {
     try {
-      this.read(message);
-      this.messages.push(message);
+      if (message.subject.startsWith('ev.')) {
+        const { tenant } = parseEventSubject(message.subject);
+        batch.addEvent(tenant, message.seq, decodeEventFrame(asBuffer(message.data)));
+      } else {
+        for (const record of decodeRecords(message.data)) batch.addRecord(record);
+      }
+      return true;
     } catch (error) {
       this.deps.log.error({ err: error, subject: message.subject }, 'projector.undecodable');
       message.term('undecodable');
-      return;
+      return false;
     }
-    if (this.messages.length >= MESSAGES_MAX) this.flush();
-    else this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
-  }
-
-  async drain(deadlineMs: number): Promise<void> {
-    this.stopping = true;
-    this.flush();
-    const timeout = new Promise((resolve) => setTimeout(resolve, deadlineMs).unref());
-    while (this.writing !== undefined) {
-      const over = await Promise.race([this.writing.then(() => false), timeout.then(() => true)]);
-      if (over) return;
-    }
-  }
-
-  private read(message: JsMsg): void {
-    if (message.subject.startsWith('ev.')) {
-      const { tenant } = parseEventSubject(message.subject);
-      this.batch.addEvent(tenant, message.seq, decodeEventFrame(asBuffer(message.data)));
-    } else {
-      for (const record of decodeRecords(message.data)) this.batch.addRecord(record);
-    }
-  }
-
-  /** One batch is written at a time; the next gathers meanwhile, bounded by `max_ack_pending`. */
-  private flush(): void {
-    clearTimeout(this.timer);
-    this.timer = undefined;
-    if (this.writing !== undefined || this.messages.length === 0) return;
-    const { batch, messages } = this;
-    this.batch = new Batch();
-    this.messages = [];
-    this.writing = this.write(batch, messages).finally(() => {
-      this.writing = undefined;
-      if (this.messages.length >= MESSAGES_MAX || this.stopping) this.flush();
-      else if (this.messages.length > 0) {
-        this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
-      }
-    });
   }
 
   /** Tries until it is written: nothing else can be done, and nothing is lost by waiting. */
-  private async write(batch: Batch, messages: JsMsg[]): Promise<void> {
+  private async write(batch: Batch, messages: PulledMessage[]): Promise<void> {
+    const { signal } = this.stopping;
     for (let delayMs = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.max)) {
       try {
         await writeBatch(this.deps.history, batch);
@@ -143,15 +139,14 @@ class Projector {
         for (const record of batch.gone) await this.deps.disableGoneEndpoint(record);
         break;
       } catch (error) {
-        this.behindSinceMs ??= performance.now();
+        this.blockedSinceMs ??= performance.now();
         this.deps.log.warn({ error: (error as Error).message }, 'projector.write_failed');
-        // Not acked: the messages come again to whoever runs then.
-        if (this.stopping) return;
+        if (signal.aborted) return;
         for (const message of messages) message.working();
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        await delay(delayMs, undefined, { signal }).catch(() => {});
       }
     }
-    this.behindSinceMs = undefined;
+    this.blockedSinceMs = undefined;
     this.written.inc({ kind: 'event' }, batch.events.size);
     this.written.inc({ kind: 'delivery' }, batch.deliveries.size);
     // The batch is durable from here on.
