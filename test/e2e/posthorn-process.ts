@@ -1,0 +1,86 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import { waitUntil } from '#testkit/wait-until.ts';
+
+const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
+
+/** A `posthorn start` as its user sees it: what it prints and how it ends. */
+export class PosthornProcess {
+  stdout = '';
+  stderr = '';
+  readonly child: ChildProcess;
+  readonly exitCode: Promise<number | null>;
+
+  /** On free ports, unless `env` names others. */
+  constructor(dataDir: string, env: Record<string, string> = {}) {
+    this.child = spawn(process.execPath, [MAIN, 'start'], {
+      env: {
+        ...process.env,
+        POSTHORN_DATA_DIR: dataDir,
+        POSTHORN_HTTP_PORT: '0',
+        POSTHORN_OPS_PORT: '0',
+        POSTHORN_RECEIVER_PORT: '0',
+        ...env,
+      },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
+    this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.exitCode = once(this.child, 'exit').then(([code]) => code as number | null);
+  }
+
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  /** What the banner says, once it is there. */
+  async banner(): Promise<Banner> {
+    await waitUntil(() => this.stdout.includes('Ctrl-C') || this.child.exitCode !== null, {
+      what: 'the banner',
+      deadlineMs: 60_000,
+    });
+    const take = (pattern: RegExp): string => {
+      const match = pattern.exec(this.stdout)?.[1];
+      if (match === undefined) throw new Error(`no ${pattern} in:\n${this.stdout}${this.stderr}`);
+      return match;
+    };
+    return {
+      apiUrl: take(/^ +API +(\S+)$/m),
+      key: take(/^ +Platform key +(\S+)$/m),
+      receiverUrl: take(/^ +Demo receiver +(\S+)$/m),
+      curl: {
+        url: take(/^ +curl (\S+) /m),
+        authorization: take(/-H 'authorization: ([^']+)'/),
+        contentType: take(/-H 'content-type: ([^']+)'/),
+        body: take(/-d '([^']+)'/),
+      },
+    };
+  }
+
+  /** Ends it for good, whatever state it is in. */
+  async end(): Promise<void> {
+    if (this.child.exitCode === null && this.child.signalCode === null) {
+      this.child.kill('SIGINT');
+      await this.exitCode;
+    }
+  }
+}
+
+export interface Banner {
+  apiUrl: string;
+  key: string;
+  receiverUrl: string;
+  curl: { url: string; authorization: string; contentType: string; body: string };
+}
+
+/** Does what the printed `curl` does. */
+export async function sendPrinted({ curl }: Banner): Promise<{ id: string }> {
+  const response = await fetch(curl.url, {
+    method: 'POST',
+    headers: { authorization: curl.authorization, 'content-type': curl.contentType },
+    body: curl.body,
+  });
+  if (response.status !== 202) throw new Error(`${response.status}: ${await response.text()}`);
+  return (await response.json()) as { id: string };
+}
