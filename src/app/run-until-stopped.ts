@@ -3,6 +3,9 @@ import type { Log } from '#infra/telemetry/log.ts';
 /** Exit codes of sysexits.h. */
 export const exitCodes = { ok: 0, bug: 70, config: 78 } as const;
 
+// A Ctrl-C under npm comes twice: from the terminal, and once more from npm, which passes it on.
+const SAME_SIGNAL_MS = 500;
+
 /** What a process runs. */
 export interface Running {
   /** Finish what is in flight and end. */
@@ -41,8 +44,13 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
     killing.abort();
     deps.process.exit(code);
   };
+  let firstMs = 0;
   const onSignal = (code: number) => {
-    if (stopping.signal.aborted) return endNow(code);
+    if (stopping.signal.aborted) {
+      if (performance.now() - firstMs > SAME_SIGNAL_MS) endNow(code);
+      return;
+    }
+    firstMs = performance.now();
     stopping.abort();
     const timer = setTimeout(() => {
       deps.log.error({ deadline_ms: deps.stopDeadlineMs }, 'process.stop_deadline_passed');

@@ -18,7 +18,7 @@ export const processRoles: readonly (readonly Role[])[] = [
 ];
 
 const READY_DEADLINE_MS = 60_000;
-const EMBEDDED_EGRESS_ALLOW = '127.0.0.0/8,::1/128';
+const LOOPBACK = '127.0.0.0/8,::1/128';
 
 export interface StartDeps {
   env: Record<string, string | undefined>;
@@ -131,8 +131,8 @@ function roleEnvironment(
   for (const [key, value] of Object.entries({ ...settings, ...added })) {
     if (value !== undefined) all[key] = String(value);
   }
-  // The demo receiver is on this machine; who names networks decides alone.
-  all['POSTHORN_EGRESS_ALLOW'] ||= EMBEDDED_EGRESS_ALLOW;
+  // The demo receiver, and what one tries out here, is on this machine.
+  all['POSTHORN_EGRESS_ALLOW'] = [settings.POSTHORN_EGRESS_ALLOW, LOOPBACK].join(',');
   return all;
 }
 

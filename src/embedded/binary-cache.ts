@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { createReadStream } from 'node:fs';
 import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { isVersionAtLeast, type Program } from './program.ts';
 
@@ -71,7 +71,7 @@ export function cacheDirectory(
   setting: string | undefined,
   xdgCacheHome: string | undefined,
 ): string {
-  return setting ?? join(xdgCacheHome || join(homedir(), '.cache'), 'posthorn');
+  return resolve(setting ?? join(xdgCacheHome || join(homedir(), '.cache'), 'posthorn'));
 }
 
 export async function hashFile(path: string): Promise<string> {

@@ -98,6 +98,18 @@ test('a start that was killed leaves no process, and the next one takes over', a
   await waitUntil(() => !children.some(isRunning), { what: 'every child to have ended' });
 });
 
+test('a second signal ends at once what does not end by itself', async (t) => {
+  const start = new PosthornProcess(await tempDir(t));
+  t.after(() => start.end());
+  await start.banner();
+  const children = childrenOf(start.pid);
+  process.kill(roleProcess(start) as number, 'SIGSTOP');
+  start.child.kill('SIGINT');
+  await waitUntil(() => !start.child.kill('SIGINT'), { intervalMs: 50 });
+  assert.equal(await start.exitCode, 130);
+  await waitUntil(() => !children.some(isRunning), { what: 'every child to have ended' });
+});
+
 test('a wrong setting is named and ends the start with 78', async (t) => {
   const dir = await tempDir(t);
   const start = new PosthornProcess(dir, { POSTHORN_HTTP_PROT: '1' });
