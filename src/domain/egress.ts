@@ -22,8 +22,9 @@ const FORBIDDEN = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  '::/128',
-  '::1/128',
+  // Unspecified, loopback and the old IPv4-compatible addresses; then the translated ones of RFC 2765.
+  '::/96',
+  '::ffff:0:0:0/96',
   '64:ff9b::/96',
   '64:ff9b:1::/48',
   '100::/64',
@@ -47,7 +48,7 @@ export function parseNetworks(text: string): BlockList {
     const family = isIP(address);
     const max = family === 4 ? 32 : 128;
     const prefix = bits === undefined ? max : Number(bits);
-    const whole = /^\d*$/.test(bits ?? '') && prefix >= 0 && prefix <= max;
+    const whole = /^\d+$/.test(bits ?? '0') && prefix >= 0 && prefix <= max;
     if (family === 0 || more !== undefined || !whole) {
       throw new Error(`"${part}" is not a network (like 10.0.0.0/8 or fd00::/8)`);
     }

@@ -44,10 +44,9 @@ export function decodeDeliveryFrame(bytes: Uint8Array): DeliveryFrame {
   const buffer = asBuffer(bytes);
   const end = buffer.indexOf(LF);
   if (end < 0) throw new SyntaxError('a delivery frame has no line feed');
-  return {
-    head: JSON.parse(buffer.toString('latin1', 0, end)) as DeliveryHead,
-    eventBytes: buffer.subarray(end + 1),
-  };
+  const head = JSON.parse(buffer.toString('latin1', 0, end)) as DeliveryHead | null;
+  if (typeof head?.id !== 'string') throw new SyntaxError('a delivery frame has no head');
+  return { head, eventBytes: buffer.subarray(end + 1) };
 }
 
 /** The `Nats-Msg-Id` under which a delivery is published: a repeat of the same step is dropped by the server. */

@@ -49,8 +49,10 @@ export function decodeEventFrame(bytes: Uint8Array): EventFrame {
   const buffer = asBuffer(bytes);
   const end = buffer.indexOf(LF);
   if (end < 0) throw new SyntaxError('an event frame has no line feed');
+  const head = JSON.parse(buffer.toString('utf8', 0, end)) as EventHead | null;
+  if (typeof head?.id !== 'string') throw new SyntaxError('an event frame has no head');
   return {
-    head: JSON.parse(buffer.toString('utf8', 0, end)) as EventHead,
+    head,
     data: buffer.subarray(end + 1),
     bytes: buffer,
   };

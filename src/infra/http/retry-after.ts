@@ -7,9 +7,12 @@ export function retryAfterMs(
   value: string | string[] | undefined,
   nowMs: number,
 ): number | undefined {
-  const text = Array.isArray(value) ? value[0] : value;
+  const text = (Array.isArray(value) ? value[0] : value)?.trim();
   if (text === undefined) return undefined;
-  if (/^\d{1,9}$/.test(text.trim())) return Number(text) * 1000;
-  const at = Date.parse(text);
+  if (/^\d+$/.test(text)) return Number(text) * 1000;
+  // Every form of an HTTP date begins with its weekday; `Date.parse` alone would read "-5" as one too.
+  if (!/^[A-Z][a-z]{2}/.test(text)) return undefined;
+  // The form of C's `asctime` names no zone: it is GMT (RFC 9110, section 5.6.7).
+  const at = Date.parse(text.endsWith('GMT') ? text : `${text} GMT`);
   return Number.isNaN(at) ? undefined : Math.max(0, at - nowMs);
 }

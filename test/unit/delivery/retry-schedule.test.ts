@@ -1,0 +1,99 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import type { AttemptOutcome } from '#domain/delivery.ts';
+import { type RetryPolicy, defaultRetryPolicy, judge, retryDelayMs } from '#domain/verdict.ts';
+
+const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
+const attemptNo = fc.integer({ min: 1, max: 60 });
+const policies: fc.Arbitrary<RetryPolicy> = fc.record({
+  delaysSeconds: fc.array(fc.integer({ min: 1, max: 100_000 }), { maxLength: 49 }),
+  finalStatuses: fc.array(fc.integer({ min: 300, max: 599 }), { maxLength: 5 }),
+  retryAfterMaxMs: fc.integer({ min: 0, max: 86_400_000 }),
+});
+
+function failed(status: number | undefined, retryAfterMs?: number): AttemptOutcome {
+  return { ok: false, kind: 'http_status', status, detail: '', retryAfterMs };
+}
+
+test('the default is 1, 5, 25, 125, 625 s and then longer steps, about three days in all', () => {
+  const delays = defaultRetryPolicy.delaysSeconds;
+  assert.deepEqual(delays.slice(0, 5), [1, 5, 25, 125, 625]);
+  assert.deepEqual(
+    [...delays].sort((a, b) => a - b),
+    delays,
+  );
+  const days = delays.reduce((sum, seconds) => sum + seconds, 0) / 86_400;
+  assert.ok(days > 2.5 && days < 4, `${days} days`);
+});
+
+test('a delay is its step, spread by a tenth to either side; after the last step there is none', () => {
+  fc.assert(
+    fc.property(policies, attemptNo, random, (policy, no, r) => {
+      const delayMs = retryDelayMs(policy, no, r);
+      const seconds = policy.delaysSeconds[no - 1];
+      if (seconds === undefined) assert.equal(delayMs, undefined);
+      else {
+        assert.ok((delayMs as number) >= seconds * 900, 'too early');
+        assert.ok((delayMs as number) <= seconds * 1100, 'too late');
+      }
+    }),
+  );
+});
+
+test('the spread uses its whole range', () => {
+  assert.equal(retryDelayMs(defaultRetryPolicy, 2, 0), 4500);
+  assert.equal(retryDelayMs(defaultRetryPolicy, 2, 0.5), 5000);
+  assert.ok((retryDelayMs(defaultRetryPolicy, 2, 0.999) as number) > 5490);
+});
+
+test('Retry-After puts a retry off, never brings it forward, and is bounded by the policy', () => {
+  fc.assert(
+    fc.property(policies, attemptNo, random, fc.nat(200_000_000), (policy, no, r, askedMs) => {
+      const verdict = judge({ ...policy, finalStatuses: [] }, no, failed(503, askedMs), r);
+      const ownMs = retryDelayMs(policy, no, r);
+      if (ownMs === undefined) {
+        assert.deepEqual(verdict, { kind: 'dead', reason: 'exhausted' });
+        return;
+      }
+      const delayMs = Math.max(ownMs, Math.min(askedMs, policy.retryAfterMaxMs));
+      assert.deepEqual(verdict, { kind: 'retry', delayMs });
+    }),
+  );
+});
+
+test('a Retry-After without end does not hold a delivery for ever', () => {
+  const verdict = judge(defaultRetryPolicy, 1, failed(429, Number.POSITIVE_INFINITY), 0);
+  assert.deepEqual(verdict, { kind: 'retry', delayMs: 86_400_000 });
+});
+
+test('after the last attempt a failure is exhausted, whatever it was', () => {
+  const last = defaultRetryPolicy.delaysSeconds.length + 1;
+  for (const outcome of [failed(500), failed(undefined), failed(429, 1000), failed(404)]) {
+    assert.equal(judge(defaultRetryPolicy, last - 1, outcome, 0.5).kind, 'retry');
+    const verdict = judge(defaultRetryPolicy, last, outcome, 0.5);
+    assert.deepEqual(verdict, { kind: 'dead', reason: 'exhausted' });
+  }
+});
+
+test('410 is gone, at the first attempt and at the last, also where it is a final status', () => {
+  const policy = { ...defaultRetryPolicy, finalStatuses: [410] };
+  for (const no of [1, 12, 50])
+    assert.deepEqual(judge(policy, no, failed(410), 0), { kind: 'gone' });
+});
+
+test('a final status is dead at once, others are tried again', () => {
+  const policy = { ...defaultRetryPolicy, finalStatuses: [400, 404] };
+  assert.deepEqual(judge(policy, 1, failed(404), 0), { kind: 'dead', reason: 'final_status' });
+  for (const status of [401, 403, 408, 409, 422, 425, 429, 302, 500, 503]) {
+    assert.equal(judge(policy, 1, failed(status), 0).kind, 'retry', String(status));
+  }
+});
+
+test('a 2xx is delivered, whichever attempt it was', () => {
+  fc.assert(
+    fc.property(policies, attemptNo, fc.integer({ min: 200, max: 299 }), (policy, no, status) => {
+      assert.deepEqual(judge(policy, no, { ok: true, status }, 0), { kind: 'delivered' });
+    }),
+  );
+});

@@ -1,0 +1,97 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import {
+  PARTITIONS,
+  fnv1a32,
+  parseDeliverySubject,
+  parseEventSubject,
+  partitionOf,
+  shardOf,
+  shardSubjects,
+  subjects,
+} from '#wire/subjects.ts';
+import { eventType, tenantId } from '../../property/arbitrary-event.ts';
+
+const endpointId = fc.stringMatching(/^ep_[0-9a-z]{26}$/);
+const deliveryId = fc.stringMatching(/^dlv_[\w-]{26}$/);
+
+test('FNV-1a gives the published vectors (http://www.isthe.com/chongo/src/fnv/test_fnv.c)', () => {
+  const vectors: [string, number][] = [
+    ['', 0x811c9dc5],
+    ['a', 0xe40c292c],
+    ['b', 0xe70c2de5],
+    ['foo', 0xa9f37ed7],
+    ['foobar', 0xbf9cf968],
+    ['chongo was here!\n', 0xd49930d5],
+  ];
+  for (const [text, hash] of vectors) assert.equal(fnv1a32(text), hash, JSON.stringify(text));
+});
+
+test('a partition is the hash modulo 256, and never leaves its range', () => {
+  assert.equal(partitionOf('foobar'), 0x68);
+  fc.assert(
+    fc.property(tenantId, (tenant) => {
+      const partition = partitionOf(tenant);
+      assert.ok(Number.isInteger(partition) && partition >= 0 && partition < PARTITIONS);
+    }),
+  );
+});
+
+test('for every number of shards each partition is in exactly one of them, the one of shardOf', () => {
+  for (let shards = 1; shards <= 64; shards++) {
+    const owners = new Map<string, number>();
+    for (let shard = 0; shard < shards; shard++) {
+      for (const subject of shardSubjects('ev', shard, shards)) {
+        assert.ok(!owners.has(subject), `${subject} twice with ${shards} shards`);
+        owners.set(subject, shard);
+      }
+    }
+    assert.equal(owners.size, PARTITIONS);
+    for (const tenant of ['a', 'acme', 'T-1_x', 'z'.repeat(64)]) {
+      assert.equal(owners.get(`ev.${partitionOf(tenant)}.>`), shardOf(tenant, shards));
+    }
+  }
+});
+
+test('an event subject is read back', () => {
+  fc.assert(
+    fc.property(tenantId, eventType, (tenant, type) => {
+      const subject = subjects.event(tenant, type);
+      assert.deepEqual(parseEventSubject(subject), { tenant, type });
+      assert.ok(subject.startsWith(`ev.${partitionOf(tenant)}.`));
+    }),
+  );
+});
+
+test('a delivery subject is read back, in every lane, and the longer ones too', () => {
+  fc.assert(
+    fc.property(tenantId, endpointId, deliveryId, (tenant, endpoint, delivery) => {
+      for (const lane of ['h', 's', 't'] as const) {
+        const parsed = parseDeliverySubject(subjects.delivery(tenant, endpoint, lane));
+        assert.deepEqual(parsed, { lane, tenant, endpoint });
+      }
+      const waiting = subjects.waiting(tenant, endpoint, delivery);
+      assert.deepEqual(parseDeliverySubject(waiting), { lane: 'w', tenant, endpoint });
+      const held = subjects.held(tenant, endpoint);
+      assert.deepEqual(parseDeliverySubject(held), { lane: 'x', tenant, endpoint });
+    }),
+  );
+});
+
+test('no subject has an empty or a wildcard token, so that each can be published to', () => {
+  fc.assert(
+    fc.property(tenantId, eventType, endpointId, deliveryId, (tenant, type, endpoint, delivery) => {
+      for (const subject of [
+        subjects.event(tenant, type),
+        subjects.delivery(tenant, endpoint),
+        subjects.waiting(tenant, endpoint, delivery),
+        subjects.held(tenant, endpoint),
+        subjects.deadLetter(tenant, endpoint),
+        subjects.records(3),
+      ]) {
+        assert.match(subject, /^[^.\s*>]+(\.[^.\s*>]+)*$/);
+      }
+    }),
+  );
+});
