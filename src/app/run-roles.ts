@@ -1,7 +1,7 @@
 /** One process with some of the roles: the only place that builds adapters and joins the parts. */
 import { hostname } from 'node:os';
 import { type JetStreamClient, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
+import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { MongoClient } from 'mongodb';
@@ -58,7 +58,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   await ops.start();
   const services: Service[] = [ops];
   nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log);
-  const worker = `${hostname()}/${process.pid}`;
+  const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
   const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
@@ -111,6 +111,7 @@ interface Core {
   js: JetStreamClient;
   jsm: Awaited<ReturnType<typeof jetstreamManager>>;
   config: ConfigStore;
+  leases: KV;
   publisher: Publisher;
   records: RecordGatherer;
 }
@@ -122,9 +123,10 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   await untilDone(() => ensureTopology(js, jsm, settings), log);
   const config = new ConfigStore({ open: () => new Kvm(js).open(buckets.config), log });
   await config.start();
+  const leases = await new Kvm(js).open(buckets.leases);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
-  return { js, jsm, config, publisher, records };
+  return { js, jsm, config, leases, publisher, records };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */

@@ -41,9 +41,17 @@ export class ActivationTable {
     this.sweeper.unref();
   }
 
-  /** Gives back what has not been started. */
-  handBack(): void {
-    for (const actor of this.actors.values()) actor.handBack();
+  /** Gives back what has not been started, of the tenants that `of` names. */
+  handBack(of: (tenant: string) => boolean): void {
+    for (const [tenant, actor] of this.actors) if (of(tenant)) actor.handBack();
+  }
+
+  /** Whether nothing is in hand of the tenants that `of` names. */
+  isIdle(of: (tenant: string) => boolean): boolean {
+    for (const [tenant, actor] of this.actors) {
+      if (of(tenant) && !actor.isIdleSince(Number.POSITIVE_INFINITY)) return false;
+    }
+    return true;
   }
 
   stop(): void {

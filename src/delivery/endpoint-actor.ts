@@ -42,6 +42,8 @@ export interface EndpointActorDeps {
   metrics: DeliveryMetrics;
   log: Log;
   worker: string;
+  /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
+  mayWork: (tenant: string) => boolean;
   inFlightMax: number;
   timeoutMs: number;
   now: () => number;
@@ -166,6 +168,8 @@ export class EndpointActor {
 
   private async process(owed: OwedDelivery): Promise<void> {
     const { settler, events } = this.deps;
+    // Its lease ran out while it was paused: another worker has the message by now.
+    if (!this.deps.mayWork(owed.tenant)) return settler.unclaim(owed.head);
     const snapshot = this.options.snapshot();
     if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
     if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');

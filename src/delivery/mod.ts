@@ -5,18 +5,18 @@ import type {
   JetStreamManager,
   JsMsg,
 } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
 import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
 import type { Settings } from '#config/schema.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import { defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
-import { consume } from '#infra/nats/consume.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { consumers, streams } from '#wire/subjects.ts';
+import { shardOf } from '#wire/subjects.ts';
 import { ActivationTable } from './activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './event-fetcher.ts';
@@ -24,10 +24,9 @@ import { HeldReleaser } from './held-releaser.ts';
 import { readOwedDelivery } from './owed-delivery.ts';
 import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
+import { ShardLeases } from './shard-leases.ts';
+import { ShardTaps } from './shard-taps.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
-
-const AHEAD = 512;
-const DRAIN_POLL_MS = 10;
 
 export interface DeliveryDeps {
   settings: Settings;
@@ -38,8 +37,10 @@ export interface DeliveryDeps {
   records: RecordGatherer;
   secretBox: SecretBox;
   registry: Registry;
+  /** The bucket LEASES. */
+  leases: KV;
   log: Log;
-  /** Name of this worker, in the attempt log. */
+  /** Name of this worker, in the attempt log and in the leases: letters, digits, - and _. */
   worker: string;
 }
 
@@ -72,6 +73,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       metrics,
       log,
       worker: deps.worker,
+      mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),
       inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
       timeoutMs,
       now: Date.now,
@@ -79,7 +81,19 @@ export function createDelivery(deps: DeliveryDeps): Service {
     },
   });
   const releaser = new HeldReleaser({ ...deps, shards: settings.POSTHORN_SHARDS });
-  const taps: ConsumerMessages[] = [];
+  const shards = settings.POSTHORN_SHARDS;
+  const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
+  const taps = new ShardTaps({ ...deps, shards, table, onMessage, drainMs });
+  const leases = new ShardLeases({
+    kv: deps.leases,
+    jsm: deps.jsm,
+    me: deps.worker,
+    shards,
+    onTaken: (shard) => taps.open(shard),
+    onGiveUp: (shard) => taps.drain(shard),
+    onLost: (shard) => taps.close(shard),
+    log,
+  });
 
   function onMessage(message: JsMsg): void {
     try {
@@ -98,24 +112,12 @@ export function createDelivery(deps: DeliveryDeps): Service {
     name: 'delivery',
     async start() {
       table.start();
+      await leases.start();
       releaser.start();
-      for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
-        for (const consumer of [consumers.deliverHigh, consumers.deliverShared]) {
-          const stream = streams.deliveries(shard);
-          taps.push(await consume({ js: deps.js, stream, consumer, ahead: AHEAD, onMessage, log }));
-        }
-      }
     },
-    async stop(deadlineMs) {
-      const deadline = performance.now() + deadlineMs;
-      for (const tap of taps) tap.stop();
+    async stop() {
       await releaser.stop();
-      scheduler.pause();
-      table.handBack();
-      while (scheduler.inFlight > 0 && performance.now() < deadline) {
-        await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-      }
-      await records.drain();
+      await leases.stop();
       table.stop();
       senders.close();
     },

@@ -17,7 +17,6 @@ export class TurnScheduler {
   private ring: TurnTaker[] = [];
   private readonly inRing = new Set<TurnTaker>();
   private running = 0;
-  private paused = false;
 
   /** @param slots attempts that the worker may have in flight */
   constructor(slots: number) {
@@ -43,13 +42,8 @@ export class TurnScheduler {
     this.pump();
   }
 
-  /** Starts nothing more; what runs goes on. */
-  pause(): void {
-    this.paused = true;
-  }
-
   private pump(): void {
-    while (!this.paused && this.running < this.slots && this.ring.length > 0) {
+    while (this.running < this.slots && this.ring.length > 0) {
       const taker = this.ring.shift() as TurnTaker;
       for (let turns = taker.weight; turns > 0 && this.running < this.slots; turns--) {
         if (!taker.runNext()) break;

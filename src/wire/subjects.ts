@@ -37,7 +37,7 @@ export const consumers = {
   deliverHigh: 'deliver-high',
 } as const;
 
-export const buckets = { config: 'CONFIG' } as const;
+export const buckets = { config: 'CONFIG', leases: 'LEASES' } as const;
 
 export type LaneClass = 'h' | 's' | 't';
 

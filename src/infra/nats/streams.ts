@@ -14,6 +14,9 @@ import type { JetStreamClient } from '@nats-io/jetstream';
 import type { Settings } from '#config/schema.ts';
 import { buckets, consumers, shardSubjects, streams, subjects } from '#wire/subjects.ts';
 
+/** How long a key of the bucket LEASES lives after it was written. */
+export const LEASE_MS = 4000;
+
 const DAY_MS = 24 * 3600 * 1000;
 
 type StreamSettings = Pick<
@@ -34,7 +37,15 @@ export async function ensureTopology(
   settings: StreamSettings,
 ): Promise<void> {
   const replicas = settings.POSTHORN_STREAM_REPLICAS;
-  await new Kvm(js).create(buckets.config, { history: 1, replicas });
+  const kvm = new Kvm(js);
+  await kvm.create(buckets.config, { history: 1, replicas });
+  // In memory: what a restart of NATS forgets is taken again within a second.
+  await kvm.create(buckets.leases, {
+    history: 1,
+    replicas,
+    ttl: LEASE_MS,
+    storage: StorageType.Memory,
+  });
   await ensureStream(jsm, deadLetterStream(replicas));
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
     await ensureStream(jsm, eventStream(shard, settings));

@@ -1,0 +1,208 @@
+/**
+ * Who owns which shard: leases in a KV bucket whose keys expire (design: docs/architecture.md, "Placement").
+ *
+ * Each worker keeps a key of its own, and one for each shard that it owns, and writes them every second. A
+ * shard's key is created only where there is none and renewed only at the revision that this worker wrote,
+ * so two workers never both hold it; the revision is the fencing token. A worker that dies stops writing: its
+ * keys go after `LEASE_MS`, and whoever rendezvous hashing prefers takes them at its next look.
+ *
+ * A worker that was stopped longer than its lease (SIGSTOP, a paused machine) knows by the monotonic clock
+ * before it sends: `owns` says no from `LEASE_MS` minus a margin after the last renewal began.
+ *
+ * States of a shard here: free -> taking -> owned -> giving up -> free; owned -> lost, where a renewal failed.
+ */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
+import type { Log } from '#infra/telemetry/log.ts';
+import { LEASE_MS } from '#infra/nats/streams.ts';
+import { buckets } from '#wire/subjects.ts';
+import { placementSteps } from './placement.ts';
+
+const LOOK_EVERY_MS = 1000;
+/** Before the end of a lease by the server's clock, its owner has stopped. */
+const MARGIN_MS = 500;
+
+export interface ShardLeasesDeps {
+  kv: KV;
+  jsm: JetStreamManager;
+  me: string;
+  shards: number;
+  /** Start to work on a shard. */
+  onTaken: (shard: number) => Promise<void>;
+  /** Finish what is in flight there; the lease is kept meanwhile. */
+  onGiveUp: (shard: number) => Promise<void>;
+  /** Drop what is in hand: somebody else may own it. */
+  onLost: (shard: number) => void;
+  log: Log;
+}
+
+interface Lease {
+  revision: number;
+  /** Monotonic milliseconds. */
+  validUntilMs: number;
+}
+
+export class ShardLeases {
+  private readonly deps: ShardLeasesDeps;
+  private readonly leases = new Map<number, Lease>();
+  private readonly givingUp = new Map<number, Promise<void>>();
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private stopped = false;
+  private stopWatch: () => void = () => {};
+
+  constructor(deps: ShardLeasesDeps) {
+    this.deps = deps;
+  }
+
+  /** Whether this worker may work on a shard at this moment. */
+  owns(shard: number): boolean {
+    const lease = this.leases.get(shard);
+    return lease !== undefined && performance.now() < lease.validUntilMs;
+  }
+
+  get owned(): number {
+    return this.leases.size;
+  }
+
+  /** Resolves after the first look; takes its share then and from then on. */
+  async start(): Promise<void> {
+    await this.look();
+    this.schedule();
+    const releases = await this.deps.kv.watch({
+      key: shardKey('*'),
+      include: KvWatchInclude.UpdatesOnly,
+    });
+    this.stopWatch = () => releases.stop();
+    void this.lookAtReleases(releases);
+  }
+
+  /** A shard that is given back is taken at once, not at the next look. */
+  private async lookAtReleases(releases: AsyncIterable<KvWatchEntry>): Promise<void> {
+    for await (const entry of releases) {
+      if (entry.operation === 'PUT' || this.stopped) continue;
+      clearTimeout(this.timer);
+      await this.looking;
+      this.schedule(0);
+    }
+  }
+
+  /** Gives all shards back, so that others take them at once. */
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.stopWatch();
+    await this.looking;
+    // First out of the members, so that the others prefer themselves when the shards become free.
+    await this.deps.kv.delete(workerKey(this.deps.me)).catch(() => {});
+    await Promise.all([...this.leases.keys()].map((shard) => this.giveUp(shard)));
+  }
+
+  private schedule(afterMs: number = LOOK_EVERY_MS): void {
+    clearTimeout(this.timer);
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.looking = this.look().finally(() => this.schedule());
+    }, afterMs);
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const { kv, me } = this.deps;
+      await Promise.all([kv.put(workerKey(me), me), ...this.renewals()]);
+      const { workers, owners } = await this.readBucket();
+      const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });
+      for (const shard of steps.giveUp) void this.giveUp(shard);
+      await Promise.all(steps.take.map((shard) => this.take(shard)));
+    } catch (error) {
+      this.deps.log.warn({ error: (error as Error).message }, 'placement.look_failed');
+    }
+    this.dropExpired();
+  }
+
+  private renewals(): Promise<void>[] {
+    return [...this.leases].map(async ([shard, lease]) => {
+      const startedMs = performance.now();
+      try {
+        const { kv, me } = this.deps;
+        lease.revision = await kv.update(shardKey(shard), me, lease.revision);
+        lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
+      } catch (error) {
+        // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
+        this.deps.log.warn({ shard, error: (error as Error).message }, 'placement.not_renewed');
+      }
+    });
+  }
+
+  private async readBucket(): Promise<{ workers: string[]; owners: Map<number, string> }> {
+    const prefix = `$KV.${buckets.leases}.`;
+    const workers: string[] = [];
+    const owners = new Map<number, string>();
+    const entries = await this.deps.jsm.direct.getLastMessagesFor(`KV_${buckets.leases}`, {
+      multi_last: [`${prefix}>`],
+    });
+    for await (const entry of entries) {
+      // A deleted key leaves a marker without a value.
+      if (entry.data.length === 0) continue;
+      const key = entry.subject.slice(prefix.length);
+      if (key.startsWith('worker.')) workers.push(entry.string());
+      else owners.set(Number(key.slice('shard.'.length)), entry.string());
+    }
+    return { workers, owners };
+  }
+
+  private async take(shard: number): Promise<void> {
+    const startedMs = performance.now();
+    let revision: number;
+    try {
+      revision = await this.deps.kv.create(shardKey(shard), this.deps.me);
+    } catch {
+      return; // another worker was first
+    }
+    this.leases.set(shard, { revision, validUntilMs: startedMs + LEASE_MS - MARGIN_MS });
+    try {
+      await this.deps.onTaken(shard);
+      this.deps.log.info({ shard }, 'placement.taken');
+    } catch (error) {
+      this.deps.log.error({ err: error, shard }, 'placement.take_failed');
+      await this.giveUp(shard);
+    }
+  }
+
+  private giveUp(shard: number): Promise<void> {
+    const known = this.givingUp.get(shard);
+    if (known !== undefined) return known;
+    const done = this.finishAndRelease(shard).finally(() => this.givingUp.delete(shard));
+    this.givingUp.set(shard, done);
+    return done;
+  }
+
+  private async finishAndRelease(shard: number): Promise<void> {
+    await this.deps.onGiveUp(shard);
+    const lease = this.leases.get(shard);
+    this.leases.delete(shard);
+    if (lease === undefined) return;
+    // Only while it is still ours.
+    await this.deps.kv
+      .delete(shardKey(shard), { previousSeq: lease.revision })
+      .catch(() => undefined);
+    this.deps.log.info({ shard }, 'placement.given_up');
+  }
+
+  private dropExpired(): void {
+    for (const shard of this.leases.keys()) {
+      if (this.owns(shard)) continue;
+      this.leases.delete(shard);
+      this.deps.log.error({ shard }, 'placement.lost');
+      this.deps.onLost(shard);
+    }
+  }
+}
+
+function workerKey(worker: string): string {
+  return `worker.${worker}`;
+}
+
+function shardKey(shard: number | '*'): string {
+  return `shard.${shard}`;
+}

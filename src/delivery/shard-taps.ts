@@ -1,0 +1,71 @@
+/** The consumers of the shards that this worker owns, and how a shard is begun and ended. */
+import type {
+  ConsumerMessages,
+  JetStreamClient,
+  JetStreamManager,
+  JsMsg,
+} from '@nats-io/jetstream';
+import { consume } from '#infra/nats/consume.ts';
+import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { consumers, shardOf, streams } from '#wire/subjects.ts';
+import type { ActivationTable } from './activation-table.ts';
+
+/** Messages asked for ahead of each consumer. */
+const AHEAD = 512;
+const DRAIN_POLL_MS = 10;
+
+export interface ShardTapsDeps {
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  shards: number;
+  table: ActivationTable;
+  records: RecordGatherer;
+  onMessage: (message: JsMsg) => void;
+  /** How long what is in flight may take when a shard is given up. */
+  drainMs: number;
+  log: Log;
+}
+
+export class ShardTaps {
+  private readonly deps: ShardTapsDeps;
+  private readonly taps = new Map<number, ConsumerMessages[]>();
+
+  constructor(deps: ShardTapsDeps) {
+    this.deps = deps;
+  }
+
+  /** Begins to work on a shard. */
+  async open(shard: number): Promise<void> {
+    const { js, jsm, onMessage, log } = this.deps;
+    const stream = streams.deliveries(shard);
+    const opened: ConsumerMessages[] = [];
+    this.taps.set(shard, opened);
+    for (const consumer of [consumers.deliverHigh, consumers.deliverShared]) {
+      // What a worker that died had in hand comes again now, not after its ack_wait.
+      await jsm.consumers.reset(stream, consumer);
+      opened.push(await consume({ js, stream, consumer, ahead: AHEAD, onMessage, log }));
+    }
+  }
+
+  /** Takes no more from a shard, and gives back what has not been started. */
+  close(shard: number): void {
+    for (const tap of this.taps.get(shard) ?? []) tap.stop();
+    this.taps.delete(shard);
+    this.deps.table.handBack(this.isIn(shard));
+  }
+
+  /** The same, and waits until what is in flight there has ended and is stored. */
+  async drain(shard: number): Promise<void> {
+    this.close(shard);
+    const deadline = performance.now() + this.deps.drainMs;
+    while (!this.deps.table.isIdle(this.isIn(shard)) && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+    await this.deps.records.drain();
+  }
+
+  private isIn(shard: number): (tenant: string) => boolean {
+    return (tenant) => shardOf(tenant, this.deps.shards) === shard;
+  }
+}

@@ -1,0 +1,116 @@
+import { randomBytes } from 'node:crypto';
+import { findFreePort } from '#src/embedded/free-port.ts';
+import { startRoleProcess } from '#src/app/role-process.ts';
+import type { Supervised } from '#src/app/supervisor.ts';
+import type { Role } from '#config/schema.ts';
+import { startMongod, startNatsServer, type TestServer } from './servers.ts';
+import { waitUntil } from './wait-until.ts';
+
+export const TEST_KEY = 'phk_test_0123456789abcdef';
+
+/** A process of the system, that can be killed and started again with the same settings. */
+export interface SystemProcess {
+  readonly roles: readonly Role[];
+  readonly opsUrl: string;
+  process: Supervised;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it anew and waits until it is ready. */
+  restart(): Promise<void>;
+}
+
+/** The whole system on real servers of its own, each role in the process that it is told to be in. */
+export interface System {
+  nats: TestServer;
+  mongod: TestServer;
+  processes: SystemProcess[];
+  /** Base URL of a process with the role. */
+  url(role: Role): string;
+  /** The process that has a role. */
+  with(role: Role): SystemProcess;
+  /** A request to the public API with a platform key; the body as JSON. */
+  api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  stop(): Promise<void>;
+}
+
+/**
+ * @param layout the roles of each process
+ * @param settings beside those that every process needs
+ */
+export async function startSystem(
+  layout: readonly (readonly Role[])[],
+  settings: Record<string, string> = {},
+): Promise<System> {
+  const [nats, mongod] = await Promise.all([startNatsServer(), startMongod()]);
+  const common: Record<string, string | undefined> = {
+    PATH: process.env['PATH'],
+    POSTHORN_NATS_URL: nats.url,
+    POSTHORN_MONGODB_URL: mongod.url,
+    POSTHORN_MASTER_KEY: randomBytes(32).toString('base64'),
+    POSTHORN_BOOTSTRAP_KEY: TEST_KEY,
+    POSTHORN_EGRESS_ALLOW: '127.0.0.0/8',
+    POSTHORN_HTTP_HOST: '127.0.0.1',
+    POSTHORN_LOG_LEVEL: 'error',
+    ...settings,
+  };
+  const started: { process: SystemProcess; httpPort: number }[] = [];
+  for (const roles of layout) started.push(await startProcess(roles, common));
+  const find = (role: Role) => {
+    const found = started.find(({ process }) => process.roles.includes(role));
+    if (found === undefined) throw new Error(`no process has the role ${role}`);
+    return found;
+  };
+  await Promise.all(started.map(({ process }) => ready(process)));
+  const url = (role: Role): string => `http://127.0.0.1:${find(role).httpPort}`;
+  return {
+    nats,
+    mongod,
+    processes: started.map(({ process }) => process),
+    url,
+    with: (role) => find(role).process,
+    async api(method, path, body) {
+      const publishes = method === 'POST' && /\/events(\/batch)?$/.test(path);
+      const response = await fetch(url(publishes ? 'ingress' : 'control') + path, {
+        method,
+        headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+    },
+    async stop() {
+      await Promise.all(started.map(({ process }) => process.process.stop()));
+      await Promise.all([nats.dispose(), mongod.dispose()]);
+    },
+  };
+}
+
+async function startProcess(
+  roles: readonly Role[],
+  common: Record<string, string | undefined>,
+): Promise<{ process: SystemProcess; httpPort: number }> {
+  const [httpPort, opsPort] = [await findFreePort(), await findFreePort()];
+  const env = {
+    ...common,
+    POSTHORN_HTTP_PORT: String(httpPort),
+    POSTHORN_OPS_PORT: String(opsPort),
+  };
+  const running: SystemProcess = {
+    roles,
+    opsUrl: `http://127.0.0.1:${opsPort}`,
+    process: await startRoleProcess(roles, env),
+    kill: (signal) => running.process.kill(signal),
+    async restart() {
+      running.process = await startRoleProcess(roles, env);
+      await ready(running);
+    },
+  };
+  return { process: running, httpPort };
+}
+
+async function ready(process: SystemProcess): Promise<void> {
+  await waitUntil(async () => (await fetch(`${process.opsUrl}/readyz`)).ok || undefined, {
+    what: `${process.roles.join(',')} ready`,
+    deadlineMs: 30_000,
+    intervalMs: 50,
+  });
+}
