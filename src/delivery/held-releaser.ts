@@ -28,6 +28,8 @@ const STORE_TIMEOUT_MS = 10_000;
 export interface HeldReleaserDeps {
   jsm: JetStreamManager;
   shards: number;
+  /** Whether this worker owns a shard: it releases what is held there. */
+  owns: (shard: number) => boolean;
   config: ConfigView;
   publisher: Publisher;
   records: RecordGatherer;
@@ -60,6 +62,7 @@ export class HeldReleaser {
 
   private async look(): Promise<void> {
     for (let shard = 0; shard < this.deps.shards && !this.stopped; shard++) {
+      if (!this.deps.owns(shard)) continue;
       const stream = streams.deliveries(shard);
       try {
         const filter = { subjects_filter: subjects.heldOfAll };

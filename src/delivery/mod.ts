@@ -1,10 +1,5 @@
 /** The delivery plane: takes deliveries from DLV-k, attempts them, settles what follows. */
-import type {
-  ConsumerMessages,
-  JetStreamClient,
-  JetStreamManager,
-  JsMsg,
-} from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
@@ -80,7 +75,6 @@ export function createDelivery(deps: DeliveryDeps): Service {
       random: Math.random,
     },
   });
-  const releaser = new HeldReleaser({ ...deps, shards: settings.POSTHORN_SHARDS });
   const shards = settings.POSTHORN_SHARDS;
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
   const taps = new ShardTaps({ ...deps, shards, table, onMessage, drainMs });
@@ -94,6 +88,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     onLost: (shard) => taps.close(shard),
     log,
   });
+  const releaser = new HeldReleaser({ ...deps, shards, owns: (shard) => leases.owns(shard) });
 
   function onMessage(message: JsMsg): void {
     try {
