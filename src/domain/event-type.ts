@@ -19,3 +19,9 @@ export function isEventTypeSelector(value: string): boolean {
 
 export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
 export type EventTypeState = (typeof eventTypeStates)[number];
+
+/** Whether a subscription's pattern covers an event type. */
+export function selectorMatches(selector: string, type: string): boolean {
+  if (!selector.endsWith('*')) return selector === type;
+  return type.startsWith(selector.slice(0, -1));
+}

@@ -1,0 +1,75 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import {
+  type Authenticate,
+  type Principal,
+  requirePlatform,
+  requireTenant,
+} from '#infra/http/authenticate.ts';
+
+/**
+ * Who may call a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read` and `manage`:
+ * platform keys, and the tenant's own keys for their tenant.
+ */
+export type Access = 'any-key' | 'platform' | 'read' | 'manage';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+}
+
+/** Where routes of the control API are registered: schemas give their handlers' types. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/**
+ * Puts a lock on every route that is registered in this scope from here on: a key is asked for before
+ * anything of the request is read. A route that does not say who may call it does not start.
+ */
+export function lockRoutes(scope: FastifyInstance, authenticate: Authenticate): Api {
+  scope.decorateRequest('principal', null);
+  scope.addHook('onRoute', ({ url, config }) => {
+    if (config?.access === undefined) throw new Error(`the route ${url} lacks "access"`);
+  });
+  scope.addHook('onRequest', (request, _reply, done) => {
+    try {
+      const principal = authenticate(request.headers.authorization);
+      checkAccess(principal, request);
+      request.setDecorator('principal', principal);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  return scope.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** Whose request this is, in a route behind the lock. */
+export function principalOf(request: FastifyRequest): Principal {
+  return request.getDecorator<Principal>('principal');
+}
+
+function checkAccess(principal: Principal, request: FastifyRequest): void {
+  const { access } = request.routeOptions.config;
+  switch (access) {
+    case 'any-key':
+      return;
+    case 'read':
+    case 'manage':
+      requireTenant(principal, (request.params as { tenant: string }).tenant, access);
+      return;
+    case 'platform':
+    case undefined:
+      requirePlatform(principal);
+      return;
+    default:
+      access satisfies never;
+  }
+}

@@ -1,0 +1,59 @@
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { childPointer } from '#domain/json-pointer.ts';
+import { limits } from '#domain/limits.ts';
+
+/** RFC 9110, section 5.6.2 */
+const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
+/** RFC 9110, section 5.5, without the bytes over 127, which nobody reads alike. */
+const VALUE = /^[\t\x20-\x7e]*$/;
+
+/** Headers of the connection (RFC 9110, section 7.6.1), of the message's frame, and those that we set. */
+const RESERVED = new Set([
+  'connection',
+  'date',
+  'expect',
+  'host',
+  'keep-alive',
+  'te',
+  'traceparent',
+  'tracestate',
+  'trailer',
+  'transfer-encoding',
+  'upgrade',
+  'user-agent',
+]);
+const RESERVED_PREFIXES = ['webhook-', 'content-', 'proxy-', 'ce-'];
+
+/**
+ * Checks the header fields that a tenant wants with every webhook.
+ *
+ * @returns them with their names in lower case
+ * @throws PosthornError POSTHORN_REQUEST_INVALID that names every bad one
+ */
+export function checkEndpointHeaders(headers: Record<string, string>): Record<string, string> {
+  const fields: FieldError[] = [];
+  const out: Record<string, string> = Object.create(null) as Record<string, string>;
+  for (const [name, value] of Object.entries(headers)) {
+    const lower = name.toLowerCase();
+    const fault = lower in out ? 'stands there twice' : headerFault(lower, value);
+    if (fault === undefined) out[lower] = value.trim();
+    else fields.push({ pointer: childPointer('/headers', name), detail: fault });
+  }
+  if (fields.length > 0) {
+    const detail = fields.map(({ pointer, detail }) => `${pointer} ${detail}`).join('; ');
+    throw new PosthornError('POSTHORN_REQUEST_INVALID', { detail, fields });
+  }
+  return { ...out };
+}
+
+function headerFault(name: string, value: string): string | undefined {
+  if (!TOKEN.test(name)) return 'is not the name of a header field';
+  if (RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
+    return 'is set by the platform';
+  }
+  if (value.length > limits.endpointHeaderValueLengthMax) {
+    return `is longer than ${limits.endpointHeaderValueLengthMax} characters`;
+  }
+  if (!VALUE.test(value)) return 'has characters other than printable ASCII';
+  return undefined;
+}

@@ -1,0 +1,47 @@
+import { isIP } from 'node:net';
+import type { EgressGuard } from '#domain/egress.ts';
+import { PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+
+/**
+ * Checks a URL on its way in (CT-2, DL-13): the form of it, and the host where that is an address. What a
+ * name resolves to is checked at each delivery, on the address that is dialled.
+ *
+ * http is for networks that the operator named: an address in one, or `localhost` where loopback is in one.
+ *
+ * @returns the URL in its normal form (WHATWG), so that two spellings of one URL compare as equal
+ * @throws PosthornError POSTHORN_ENDPOINT_URL_FORBIDDEN
+ */
+export function checkEndpointUrl(text: string, guard: EgressGuard): string {
+  if (!URL.canParse(text)) throw forbidden('is not a URL');
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw forbidden('must be https');
+  if (url.username !== '' || url.password !== '') {
+    throw forbidden('must not hold credentials; send them in a header');
+  }
+  if (url.hash !== '' || text.includes('#')) throw forbidden('must not have a fragment');
+  if (url.href.length > limits.endpointUrlLengthMax) {
+    throw forbidden(`is longer than ${limits.endpointUrlLengthMax} characters`);
+  }
+  if (url.port === '0') throw forbidden('has a port that nobody can listen on');
+  checkHost(url, guard);
+  return url.href;
+}
+
+function checkHost(url: URL, guard: EgressGuard): void {
+  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
+  const isLocalhost = host === 'localhost' || host.endsWith('.localhost');
+  const address = isLocalhost ? '127.0.0.1' : host;
+  if (isIP(address) !== 0 && !guard.mayDial(address)) {
+    throw forbidden('is in a private network that this installation does not deliver to');
+  }
+  const mayBePlain = (isIP(host) !== 0 || host === 'localhost') && guard.isAllowedPrivate(address);
+  if (url.protocol === 'http:' && !mayBePlain) throw forbidden('must be https');
+}
+
+function forbidden(fault: string): PosthornError {
+  return new PosthornError('POSTHORN_ENDPOINT_URL_FORBIDDEN', {
+    detail: `the URL ${fault}`,
+    fields: [{ pointer: '/url', detail: fault }],
+  });
+}

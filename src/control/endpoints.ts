@@ -1,0 +1,241 @@
+/** Endpoints (CT-2): where a tenant's webhooks go, and the secrets that sign them. */
+import type { ClientSession } from 'mongodb';
+import type { EgressGuard } from '#domain/egress.ts';
+import type { EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import type {
+  CreatedEndpoint,
+  EndpointChange,
+  EndpointResource,
+  NewEndpoint,
+  RotatedSecret,
+  SecretRotation,
+} from '#wire/api/endpoint.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import type { EndpointGoneRecord } from '#wire/record.ts';
+import { checkIfMatch } from '#wire/revision.ts';
+import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-tenant.ts';
+import { checkEndpointHeaders } from './endpoint-headers.ts';
+import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
+import { checkEndpointUrl } from './endpoint-url.ts';
+import { checkFilter } from './subscription-filter.ts';
+import { insertSubscription } from './subscriptions.ts';
+import { checkTenantExists } from './tenant-exists.ts';
+
+const SORT: PageSort = { name: 'endpoints', fields: ['string'] };
+const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
+
+export interface EndpointsDeps extends ConfigurationDeps {
+  secretBox: Sealer;
+  guard: EgressGuard;
+}
+
+export class Endpoints {
+  private readonly deps: EndpointsDeps;
+
+  constructor(deps: EndpointsDeps) {
+    this.deps = deps;
+  }
+
+  /** Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one transaction. */
+  async create(tenantId: string, body: NewEndpoint): Promise<CreatedEndpoint> {
+    const { configuration, guard, secretBox } = this.deps;
+    const url = checkEndpointUrl(body.url, guard);
+    const headers = checkEndpointHeaders(body.headers ?? {});
+    const filter = checkFilter(body.filter);
+    const secret = checkSecret(body.secret);
+    const id = newId('ep', this.deps.clock());
+    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+      if (body.allow_duplicate_url !== true) await this.refuseDuplicate(tenantId, id, url, session);
+      const endpoint: EndpointDocument = {
+        _id: id,
+        tenant: tenantId,
+        url,
+        state: 'active',
+        state_reason: null,
+        format: body.format ?? 'standard',
+        headers,
+        description: body.description ?? null,
+        secrets: [sealedSecret(secretBox, id, secret, now)],
+        revision: 1,
+        created_at: now,
+        updated_at: now,
+      };
+      await configuration.endpoints.insertOne(endpoint, { session });
+      const eventTypes = body.event_types ?? ['*'];
+      const subscription =
+        eventTypes.length === 0
+          ? null
+          : await insertSubscription(configuration, session, now, {
+              tenant: tenantId,
+              endpoint_id: id,
+              event_types: eventTypes,
+              filter,
+              status: 'APPROVED',
+            });
+      await checkTenantSize(configuration, tenantId, session);
+      return { ...show(endpoint), secret, subscription_id: subscription?._id ?? null };
+    });
+  }
+
+  async get(tenantId: string, id: string): Promise<EndpointResource> {
+    const { endpoints } = this.deps.configuration;
+    const endpoint = await endpoints.findOne({ _id: id, tenant: tenantId });
+    if (endpoint !== null) return show(endpoint);
+    await checkTenantExists(this.deps.configuration, tenantId);
+    throw unknown(id);
+  }
+
+  async list(
+    tenantId: string,
+    query: PageQuery & { state?: EndpointState },
+  ): Promise<Page<EndpointResource>> {
+    const { limit, cursor, state } = query;
+    const after =
+      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
+    const endpoints = await this.deps.configuration.endpoints
+      .find({ tenant: tenantId, ...after, ...(state === undefined ? {} : { state }) })
+      .sort({ _id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    if (endpoints.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return toPage(endpoints, limit, SORT, (endpoint) => [endpoint._id], show);
+  }
+
+  async change(
+    tenantId: string,
+    id: string,
+    body: EndpointChange,
+    ifMatch: string | undefined,
+  ): Promise<EndpointResource> {
+    const { configuration, guard } = this.deps;
+    const fields: Partial<EndpointDocument> = {};
+    if (body.url !== undefined) fields.url = checkEndpointUrl(body.url, guard);
+    if (body.headers !== undefined) fields.headers = checkEndpointHeaders(body.headers);
+    if (body.format !== undefined) fields.format = body.format;
+    if (body.description !== undefined) fields.description = body.description;
+    if (body.state !== undefined) Object.assign(fields, stateFields(body.state, 'operator'));
+    const { url } = fields;
+    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
+      if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
+        await this.refuseDuplicate(tenantId, id, url, session);
+      }
+      const changed = await this.update(known, fields, now, session);
+      await checkTenantSize(configuration, tenantId, session);
+      return show(changed);
+    });
+  }
+
+  /** Deletes the endpoint with its subscriptions; its history stays. */
+  async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
+    const { endpoints, subscriptions } = this.deps.configuration;
+    await changeTenant(this.deps, tenantId, async ({ session }) => {
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
+      await endpoints.deleteOne({ _id: id }, { session });
+      await subscriptions.deleteMany({ tenant: tenantId, endpoint_id: id }, { session });
+    });
+  }
+
+  /** A new secret signs from now on; those before go on signing beside it for the overlap. */
+  async rotateSecret(tenantId: string, id: string, body: SecretRotation): Promise<RotatedSecret> {
+    const { secretBox } = this.deps;
+    const secret = checkSecret(body.secret);
+    const overlapMs = (body.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS) * 1000;
+    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+      const known = await this.find(tenantId, id, session);
+      const until = new Date(now.getTime() + overlapMs);
+      const fresh = sealedSecret(secretBox, id, secret, now);
+      const secrets = rotateSecrets(known.secrets, fresh, until, now);
+      await this.update(known, { secrets }, now, session);
+      return { secret, previous_valid_until: until.toISOString() };
+    });
+  }
+
+  /** The receiver said 410 (DL-6): no more is sent, unless the endpoint was changed since. */
+  async disableGone(record: EndpointGoneRecord): Promise<void> {
+    const { endpoints } = this.deps.configuration;
+    const still = { _id: record.endpoint, tenant: record.tenant, url: record.url };
+    // Outside the transaction first: the record comes many times, and mostly there is nothing to do.
+    if ((await endpoints.countDocuments({ ...still, state: 'active' }, { limit: 1 })) === 0) return;
+    await changeTenant(this.deps, record.tenant, async ({ session, now }) => {
+      const known = await endpoints.findOne({ ...still, state: 'active' }, { session });
+      if (known !== null) await this.update(known, stateFields('disabled', 'gone'), now, session);
+    }).catch((error: unknown) => {
+      // Deleted at the same time: then nothing is sent either.
+      if (!(error instanceof PosthornError) || error.code !== 'POSTHORN_TENANT_UNKNOWN')
+        throw error;
+    });
+  }
+
+  private async find(
+    tenantId: string,
+    id: string,
+    session: ClientSession,
+  ): Promise<EndpointDocument> {
+    const query = { _id: id, tenant: tenantId };
+    const known = await this.deps.configuration.endpoints.findOne(query, { session });
+    if (known === null) throw unknown(id);
+    return known;
+  }
+
+  private async update(
+    known: EndpointDocument,
+    fields: Partial<EndpointDocument>,
+    now: Date,
+    session: ClientSession,
+  ): Promise<EndpointDocument> {
+    const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
+    await this.deps.configuration.endpoints.replaceOne({ _id: known._id }, changed, { session });
+    return changed;
+  }
+
+  /** The changes of a tenant are in one order (`changeTenant`), so nobody adds the same URL meanwhile. */
+  private async refuseDuplicate(
+    tenantId: string,
+    id: string,
+    url: string,
+    session: ClientSession,
+  ): Promise<void> {
+    const query = { tenant: tenantId, url, _id: { $ne: id } };
+    const other = await this.deps.configuration.endpoints.findOne(query, { session });
+    if (other === null) return;
+    throw new PosthornError('POSTHORN_ENDPOINT_URL_DUPLICATE', {
+      detail: `${other._id} has this URL; send "allow_duplicate_url": true if that is meant`,
+      fields: [{ pointer: '/url', detail: `is that of ${other._id}` }],
+    });
+  }
+}
+
+function stateFields(
+  state: EndpointState,
+  reason: EndpointStateReason,
+): Pick<EndpointDocument, 'state' | 'state_reason'> {
+  return { state, state_reason: state === 'active' ? null : reason };
+}
+
+function unknown(id: string): PosthornError {
+  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail: `there is no endpoint ${id}` });
+}
+
+/** Without the secrets: they are shown once, by who made them. */
+function show(endpoint: EndpointDocument): EndpointResource {
+  return {
+    id: endpoint._id,
+    tenant_id: endpoint.tenant,
+    url: endpoint.url,
+    state: endpoint.state,
+    state_reason: endpoint.state_reason,
+    format: endpoint.format,
+    headers: endpoint.headers,
+    description: endpoint.description,
+    revision: endpoint.revision,
+    created_at: endpoint.created_at.toISOString(),
+    updated_at: endpoint.updated_at.toISOString(),
+  };
+}

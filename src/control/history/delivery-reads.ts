@@ -1,0 +1,142 @@
+/** Deliveries and attempts of the history (CT-5, DL-12). */
+import { PosthornError } from '#domain/errors.ts';
+import type { DeliveryDocument } from '#infra/mongo/documents.ts';
+import type {
+  AttemptResource,
+  DeliveryListQuery,
+  DeliveryResource,
+  DeliverySummary,
+  EventDeliveriesQuery,
+} from '#wire/api/delivery.ts';
+import { type Page, toPage } from '#wire/pagination.ts';
+import type { AttemptRecord } from '#wire/record.ts';
+import { checkTenantExists } from '../tenant-exists.ts';
+import type { EventReads, HistoryReadDeps } from './event-reads.ts';
+import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
+import { timeRange } from './time-range.ts';
+
+const SORT = newestFirstSort('deliveries');
+const OF_EVENT_SORT = newestFirstSort('event_deliveries');
+const SEARCH_MS_MAX = 10_000;
+export interface DeliveryReadsDeps extends HistoryReadDeps {
+  events: Pick<EventReads, 'find'>;
+}
+
+export class DeliveryReads {
+  private readonly deps: DeliveryReadsDeps;
+
+  constructor(deps: DeliveryReadsDeps) {
+    this.deps = deps;
+  }
+
+  async list(tenantId: string, query: DeliveryListQuery): Promise<Page<DeliverySummary>> {
+    const range = timeRange(query);
+    const conditions: object[] = [{ tenant: tenantId }];
+    if (range !== undefined) conditions.push({ accepted_at: range });
+    if (query.status !== undefined) conditions.push({ 'state.status': query.status });
+    if (query.endpoint !== undefined) conditions.push({ endpoint: query.endpoint });
+    if (query.type !== undefined) conditions.push({ type: query.type });
+    conditions.push(...afterCursor(SORT, query.cursor));
+    const deliveries = await this.read(conditions, query.limit);
+    if (deliveries.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return toPage(deliveries, query.limit, SORT, positionOf, summarize);
+  }
+
+  async listOfEvent(
+    tenantId: string,
+    eventId: string,
+    query: EventDeliveriesQuery,
+  ): Promise<Page<DeliverySummary>> {
+    const conditions: object[] = [{ tenant: tenantId, event: eventId }];
+    if (query.status !== undefined) conditions.push({ 'state.status': query.status });
+    conditions.push(...afterCursor(OF_EVENT_SORT, query.cursor));
+    const deliveries = await this.read(conditions, query.limit);
+    if (deliveries.length === 0) await this.deps.events.find(tenantId, eventId);
+    return toPage(deliveries, query.limit, OF_EVENT_SORT, positionOf, summarize);
+  }
+
+  async get(tenantId: string, deliveryId: string): Promise<DeliveryResource> {
+    const delivery = await this.find(tenantId, deliveryId);
+    return { ...summarize(counted(delivery)), attempts: attemptsOf(delivery) };
+  }
+
+  async listAttempts(tenantId: string, deliveryId: string): Promise<Page<AttemptResource>> {
+    // `limits.attemptsMax` bounds them: one page holds them all.
+    const delivery = await this.find(tenantId, deliveryId);
+    return { data: attemptsOf(delivery), next_cursor: null };
+  }
+
+  private async find(tenantId: string, deliveryId: string): Promise<DeliveryDocument> {
+    const { history, configuration } = this.deps;
+    const delivery = await history.deliveries.findOne({ _id: deliveryId, tenant: tenantId });
+    if (delivery !== null) return delivery;
+    await checkTenantExists(configuration, tenantId);
+    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
+      detail: `there is no delivery ${deliveryId}`,
+    });
+  }
+
+  private read(conditions: object[], limit: number): Promise<CountedDelivery[]> {
+    return this.deps.history.deliveries
+      .aggregate<CountedDelivery>(
+        [
+          { $match: { $and: conditions } },
+          { $sort: newestFirst },
+          { $limit: limit + 1 },
+          {
+            $set: {
+              attempt_count: { $size: { $objectToArray: { $ifNull: ['$attempts', {}] } } },
+            },
+          },
+          { $unset: 'attempts' },
+        ],
+        { maxTimeMS: SEARCH_MS_MAX },
+      )
+      .toArray();
+  }
+}
+
+/** A delivery without its attempts, but their number: an attempt can hold 4 KiB of a response. */
+type CountedDelivery = Omit<DeliveryDocument, 'attempts'> & { attempt_count: number };
+
+function counted(delivery: DeliveryDocument): CountedDelivery {
+  return { ...delivery, attempt_count: Object.keys(delivery.attempts ?? {}).length };
+}
+
+function summarize(delivery: CountedDelivery): DeliverySummary {
+  const { state } = delivery;
+  return {
+    id: delivery._id,
+    event_id: delivery.event,
+    event_type: delivery.type,
+    endpoint_id: delivery.endpoint,
+    status: state.status,
+    reason: state.reason,
+    accepted_at: delivery.accepted_at.toISOString(),
+    updated_at: state.at.toISOString(),
+    next_attempt_at: state.next_attempt_at?.toISOString() ?? null,
+    attempt_count: delivery.attempt_count,
+  };
+}
+
+function attemptsOf(delivery: DeliveryDocument): AttemptResource[] {
+  return Object.values(delivery.attempts ?? {})
+    .sort((a, b) => a.no - b.no || a.startedMs - b.startedMs)
+    .map((attempt) => showAttempt(attempt));
+}
+
+function showAttempt(attempt: AttemptRecord): AttemptResource {
+  return {
+    id: attempt.id,
+    number: attempt.no,
+    started_at: new Date(attempt.startedMs).toISOString(),
+    duration_ms: attempt.durationMs,
+    response_status: attempt.status ?? null,
+    failure: attempt.failure ?? null,
+    detail: attempt.detail ?? null,
+    response_headers: attempt.responseHeaders ?? {},
+    response_body: attempt.responseBody ?? null,
+    response_body_encoding: attempt.responseBodyEncoding ?? null,
+    worker: attempt.worker,
+  };
+}

@@ -1,0 +1,106 @@
+/** Events of the history (CT-5, RT-9). */
+import { PosthornError } from '#domain/errors.ts';
+import type { Configuration } from '#infra/mongo/configuration.ts';
+import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
+import type { EventListQuery, EventSummary } from '#wire/api/event.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { type Page, toPage } from '#wire/pagination.ts';
+import { checkTenantExists } from '../tenant-exists.ts';
+import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
+import { timeRange } from './time-range.ts';
+
+const SORT = newestFirstSort('events');
+/** How long a list may search for items that fit its conditions. */
+const SEARCH_MS_MAX = 10_000;
+
+export interface HistoryReadDeps {
+  history: History;
+  configuration: Pick<Configuration, 'tenants'>;
+  config: Pick<ConfigView, 'eventType'>;
+}
+
+export class EventReads {
+  private readonly deps: HistoryReadDeps;
+
+  constructor(deps: HistoryReadDeps) {
+    this.deps = deps;
+  }
+
+  async list(tenantId: string, query: EventListQuery): Promise<Page<EventSummary>> {
+    const range = timeRange(query);
+    // Without a sequence it is a claim of ingress, not an event.
+    const conditions: object[] = [{ tenant: tenantId, seq: { $exists: true } }];
+    if (range !== undefined) conditions.push({ accepted_at: range });
+    if (query.type !== undefined) conditions.push({ type: query.type });
+    if (query.unmatched !== undefined) {
+      conditions.push({ routed: query.unmatched ? 0 : { $gt: 0 } });
+    }
+    conditions.push(...afterCursor(SORT, query.cursor));
+    const events = await this.deps.history.events
+      .find({ $and: conditions }, { projection: { data: 0 }, maxTimeMS: SEARCH_MS_MAX })
+      .sort(newestFirst)
+      .limit(query.limit + 1)
+      .toArray();
+    if (events.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return toPage(events, query.limit, SORT, positionOf, summarize);
+  }
+
+  /** The event as JSON text: `data` stands in it byte for byte as it was sent. */
+  async getJson(tenantId: string, eventId: string): Promise<string> {
+    const event = await this.find(tenantId, eventId);
+    const counts = await this.deps.history.deliveries
+      .aggregate<{ _id: string; count: number }>([
+        { $match: { tenant: tenantId, event: eventId } },
+        { $group: { _id: '$state.status', count: { $sum: 1 } } },
+        { $sort: { _id: 1 } },
+      ])
+      .toArray();
+    const deliveries = Object.fromEntries(counts.map(({ _id, count }) => [_id, count]));
+    const hidden = this.deps.config.eventType(event.type ?? '')?.sensitive === true;
+    const head = JSON.stringify({ ...summarize(event), data_hidden: hidden, deliveries });
+    return hidden ? head : `${head.slice(0, -1)}${dataMember(event)}}`;
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN */
+  async find(tenantId: string, eventId: string): Promise<EventDocument> {
+    const { history, configuration } = this.deps;
+    const event = await history.events.findOne({ _id: eventKey(tenantId, eventId) });
+    if (event !== null && event.seq !== undefined) return event;
+    await checkTenantExists(configuration, tenantId);
+    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
+      detail: `there is no event ${eventId}; one just accepted appears within a second`,
+    });
+  }
+}
+
+/** `data` as it is stored: JSON text is put in as it is, so that numbers keep all their digits. */
+function dataMember({ kind, data }: EventDocument): string {
+  if (data === undefined || data === '') return '';
+  switch (kind) {
+    case 'binary':
+      return `,"data_base64":${JSON.stringify(data)}`;
+    case 'text':
+      return `,"data":${JSON.stringify(data)}`;
+    case 'json':
+    case undefined:
+      return `,"data":${data}`;
+    default:
+      return kind satisfies never;
+  }
+}
+
+function summarize(event: EventDocument): EventSummary {
+  return {
+    id: event.id,
+    type: event.type ?? '',
+    source: event.source ?? '',
+    time: event.time ?? event.accepted_at.toISOString(),
+    subject: event.subject ?? null,
+    dataschema: event.dataschema ?? null,
+    content_type: event.content_type ?? null,
+    extensions: event.ext ?? {},
+    accepted_at: event.accepted_at.toISOString(),
+    correlation_id: event.correlation_id ?? null,
+    matched_endpoints: event.routed ?? null,
+  };
+}

@@ -1,0 +1,159 @@
+/** The control plane: the API of the configuration and of the history, and the way from MongoDB to CONFIG. */
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { FastifyInstance } from 'fastify';
+import type { MongoClient } from 'mongodb';
+import type { Settings } from '#config/schema.ts';
+import { EgressGuard } from '#domain/egress.ts';
+import type { Authenticate } from '#infra/http/authenticate.ts';
+import { configurationOf, ensureConfigurationIndexes } from '#infra/mongo/configuration.ts';
+import { ensureHistoryIndexes, historyOf } from '#infra/mongo/documents.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#src/app/service.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { EndpointGoneRecord } from '#wire/record.ts';
+import { buckets } from '#wire/subjects.ts';
+import { lockRoutes } from './access.ts';
+import { ApiKeys } from './api-keys.ts';
+import type { ConfigurationDeps } from './change-tenant.ts';
+import { ConfigSync, type SyncState } from './config-sync.ts';
+import { ConfigWriter } from './config-writer.ts';
+import type { Sealer } from './endpoint-secrets.ts';
+import { Endpoints } from './endpoints.ts';
+import { EventTypeRegistrar } from './event-type-registrar.ts';
+import { EventTypes } from './event-types.ts';
+import { DeliveryReads } from './history/delivery-reads.ts';
+import { EventReads } from './history/event-reads.ts';
+import { PublishSoon } from './publish-soon.ts';
+import { registerApiKeyRoutes } from './routes/api-keys.ts';
+import { registerDeliveryRoutes } from './routes/deliveries.ts';
+import { registerEndpointRoutes } from './routes/endpoints.ts';
+import { registerEventTypeRoutes } from './routes/event-types.ts';
+import { registerEventRoutes } from './routes/events.ts';
+import { registerReferenceRoutes } from './routes/reference.ts';
+import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
+import { registerTenantRoutes } from './routes/tenants.ts';
+import { SnapshotReader } from './snapshot-reader.ts';
+import { Subscriptions } from './subscriptions.ts';
+import { TenantPurger } from './tenant-purger.ts';
+import { Tenants } from './tenants.ts';
+
+const NATS_TIMEOUT_MS = 2000;
+
+export interface ControlDeps {
+  settings: Settings;
+  log: Log;
+  mongo: MongoClient;
+  nc: NatsConnection;
+  config: ConfigView;
+  secretBox: Sealer;
+  authenticate: Authenticate;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export interface Control {
+  /** Registers the API and its reference. */
+  registerRoutes(app: FastifyInstance): void;
+  /** Makes the indexes, keeps CONFIG up to date, removes what deleted tenants left. Waits for nobody. */
+  service: Service;
+  /** For `/readyz`: not ready until all that is in MongoDB was in CONFIG once. */
+  syncState(): SyncState;
+  registerEventTypes(names: readonly string[]): Promise<void>;
+  disableGoneEndpoint(record: EndpointGoneRecord): Promise<void>;
+}
+
+export function createControl(deps: ControlDeps): Control {
+  const { settings, log, mongo, nc, clock, config } = deps;
+  const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
+  const configuration = configurationOf(db);
+  const history = historyOf(db);
+  const reader = new SnapshotReader({ mongo, db, clock });
+  const js = jetstream(nc, { timeout: NATS_TIMEOUT_MS });
+  const writer = new ConfigWriter({
+    openBucket: () => new Kvm(js).open(buckets.config),
+    read: (key) => reader.read(key),
+    log,
+  });
+  const prepare = async (): Promise<void> => {
+    await ensureConfigurationIndexes(db);
+    await ensureHistoryIndexes(db, settings.POSTHORN_HISTORY_RETENTION_SECONDS);
+  };
+  const sync = new ConfigSync({ mongo, db, reader, writer, log, prepare });
+  const purger = new TenantPurger({ configuration, history, log, clock });
+  const publisher = new PublishSoon({ sync: (key) => writer.sync(key), log });
+  const publish = (key: string): Promise<void> => publisher.publish(key);
+  const shared: ConfigurationDeps = { mongo, configuration, publish, clock };
+  const endpoints = new Endpoints({
+    ...shared,
+    secretBox: deps.secretBox,
+    guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
+  });
+  const registrar = new EventTypeRegistrar({ configuration, config, log, clock });
+  const events = new EventReads({ history, configuration, config });
+  const deliveries = new DeliveryReads({ history, configuration, config, events });
+  const parts: ApiParts = {
+    tenants: new Tenants({ ...shared, onRemoved: () => purger.wake() }),
+    endpoints,
+    subscriptions: new Subscriptions(shared),
+    eventTypes: new EventTypes(shared),
+    apiKeys: new ApiKeys(shared),
+    events,
+    deliveries,
+  };
+  const registerApi = (app: FastifyInstance): void => registerApiRoutes(app, deps, parts);
+  return {
+    registerRoutes(app) {
+      registerApi(app);
+      registerReferenceRoutes(app, { settings, log, registerApi });
+    },
+    service: controlService(sync, purger),
+    syncState: () => sync.state,
+    registerEventTypes: (names) => registrar.register(names),
+    disableGoneEndpoint: (record) => endpoints.disableGone(record),
+  };
+}
+
+interface ApiParts {
+  tenants: Tenants;
+  endpoints: Endpoints;
+  subscriptions: Subscriptions;
+  eventTypes: EventTypes;
+  apiKeys: ApiKeys;
+  events: EventReads;
+  deliveries: DeliveryReads;
+}
+
+/** In a scope of its own: its lock is for its routes. */
+function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiParts): void {
+  void app.register((scope, _options, done) => {
+    const api = lockRoutes(scope, deps.authenticate);
+    registerTenantRoutes(api, parts.tenants);
+    registerEndpointRoutes(api, parts.endpoints);
+    registerSubscriptionRoutes(api, parts.subscriptions);
+    registerEventTypeRoutes(api, parts.eventTypes);
+    registerApiKeyRoutes(api, parts.apiKeys);
+    registerEventRoutes(api, parts);
+    registerDeliveryRoutes(api, parts.deliveries);
+    done();
+  });
+}
+
+function controlService(sync: ConfigSync, purger: TenantPurger): Service {
+  return {
+    name: 'control',
+    async start() {
+      sync.start();
+      purger.start();
+    },
+    async stop(deadlineMs) {
+      let timer: NodeJS.Timeout | undefined;
+      const deadline = new Promise((resolve) => {
+        timer = setTimeout(resolve, deadlineMs);
+      });
+      await Promise.race([Promise.all([sync.stop(), purger.stop()]), deadline]);
+      clearTimeout(timer);
+    },
+  };
+}

@@ -1,0 +1,66 @@
+import { Type } from 'typebox';
+import {
+  apiKeyListQuery,
+  apiKeyPage,
+  apiKeyParams,
+  createdApiKey,
+  newApiKey,
+} from '#wire/api/api-key.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import type { Api } from '../access.ts';
+import type { ApiKeys } from '../api-keys.ts';
+
+const tags = ['API keys'];
+
+export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
+  api.post(
+    '/v1/keys',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'createKey',
+        summary: 'Create an API key',
+        description: 'The answer holds the key, this once.',
+        tags,
+        body: newApiKey,
+        response: { 201: createdApiKey, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const created = await apiKeys.create(request.body);
+      reply.code(201);
+      return created;
+    },
+  );
+  api.get(
+    '/v1/keys',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'listKeys',
+        summary: 'List API keys',
+        tags,
+        querystring: apiKeyListQuery,
+        response: { 200: apiKeyPage, ...problemAnswers },
+      },
+    },
+    (request) => apiKeys.list(request.query),
+  );
+  api.delete(
+    '/v1/keys/:key',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'revokeKey',
+        summary: 'Revoke an API key',
+        tags,
+        params: apiKeyParams,
+        response: { 204: Type.Null({ description: 'It is revoked.' }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      await apiKeys.revoke(request.params.key);
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,150 @@
+import { Type } from 'typebox';
+import {
+  createdEndpoint,
+  endpoint,
+  endpointChange,
+  endpointListQuery,
+  endpointPage,
+  endpointParams,
+  newEndpoint,
+  rotatedSecret,
+  secretRotation,
+} from '#wire/api/endpoint.ts';
+import { ifMatchHeader } from '#wire/api/fields.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import { tenantParams } from '#wire/api/tenant.ts';
+import { etagOf } from '#wire/revision.ts';
+import type { Api } from '../access.ts';
+import type { Endpoints } from '../endpoints.ts';
+
+const tags = ['Endpoints'];
+const collection = '/v1/tenants/:tenant/endpoints';
+const item = `${collection}/:endpoint`;
+
+export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
+  api.post(
+    collection,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'createEndpoint',
+        summary: 'Create an endpoint',
+        description:
+          'Without `event_types` it gets every event of the tenant. The answer holds the signing secret, this once.',
+        tags,
+        params: tenantParams,
+        body: newEndpoint,
+        response: { 201: createdEndpoint, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const created = await endpoints.create(request.params.tenant, request.body);
+      reply.code(201).header('etag', etagOf(created.revision));
+      reply.header('location', `/v1/tenants/${request.params.tenant}/endpoints/${created.id}`);
+      return created;
+    },
+  );
+  api.get(
+    collection,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'listEndpoints',
+        summary: "List a tenant's endpoints",
+        tags,
+        params: tenantParams,
+        querystring: endpointListQuery,
+        response: { 200: endpointPage, ...problemAnswers },
+      },
+    },
+    (request) => endpoints.list(request.params.tenant, request.query),
+  );
+  registerItemRoutes(api, endpoints);
+  api.post(
+    `${item}/rotate-secret`,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'rotateEndpointSecret',
+        summary: 'Replace the signing secret',
+        description: 'The secrets before go on signing beside the new one for the overlap.',
+        tags,
+        params: endpointParams,
+        body: Type.Union([secretRotation, Type.Null()]),
+        response: { 200: rotatedSecret, ...problemAnswers },
+      },
+      preValidation: (request, _reply, done) => {
+        // Nothing to say is a request too: a new secret and the usual overlap.
+        request.body ??= {};
+        done();
+      },
+    },
+    (request) => {
+      const { tenant, endpoint: id } = request.params;
+      return endpoints.rotateSecret(tenant, id, request.body ?? {});
+    },
+  );
+}
+
+function registerItemRoutes(api: Api, endpoints: Endpoints): void {
+  api.get(
+    item,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'getEndpoint',
+        summary: 'Read an endpoint',
+        tags,
+        params: endpointParams,
+        response: { 200: endpoint, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const found = await endpoints.get(request.params.tenant, request.params.endpoint);
+      reply.header('etag', etagOf(found.revision));
+      return found;
+    },
+  );
+  api.patch(
+    item,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'changeEndpoint',
+        summary: 'Change an endpoint',
+        description: 'What is left out stays as it is.',
+        tags,
+        params: endpointParams,
+        headers: ifMatchHeader,
+        body: endpointChange,
+        response: { 200: endpoint, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, endpoint: id } = request.params;
+      const ifMatch = request.headers['if-match'];
+      const changed = await endpoints.change(tenant, id, request.body, ifMatch);
+      reply.header('etag', etagOf(changed.revision));
+      return changed;
+    },
+  );
+  api.delete(
+    item,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'deleteEndpoint',
+        summary: 'Delete an endpoint with its subscriptions',
+        tags,
+        params: endpointParams,
+        headers: ifMatchHeader,
+        response: { 204: Type.Null({ description: 'It is deleted.' }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, endpoint: id } = request.params;
+      await endpoints.remove(tenant, id, request.headers['if-match']);
+      return reply.code(204).send(null);
+    },
+  );
+}

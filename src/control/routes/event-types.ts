@@ -1,0 +1,71 @@
+import {
+  eventType,
+  eventTypeListQuery,
+  eventTypePage,
+  eventTypeParams,
+  eventTypeSettings,
+} from '#wire/api/event-type.ts';
+import { ifMatchHeader } from '#wire/api/fields.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import { etagOf } from '#wire/revision.ts';
+import type { Api } from '../access.ts';
+import type { EventTypes } from '../event-types.ts';
+
+const tags = ['Event types'];
+
+export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void {
+  api.put(
+    '/v1/event-types/:name',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'putEventType',
+        summary: 'Register an event type or replace its settings',
+        description: 'What is left out is as at the start. Another `schema` makes a new version.',
+        tags,
+        params: eventTypeParams,
+        headers: ifMatchHeader,
+        body: eventTypeSettings,
+        response: { 200: eventType, 201: eventType, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const ifMatch = request.headers['if-match'];
+      const put = await eventTypes.put(request.params.name, request.body, ifMatch);
+      reply.code(put.created ? 201 : 200).header('etag', etagOf(put.eventType.revision));
+      return put.eventType;
+    },
+  );
+  api.get(
+    '/v1/event-types',
+    {
+      config: { access: 'any-key' },
+      schema: {
+        operationId: 'listEventTypes',
+        summary: 'List event types',
+        tags,
+        querystring: eventTypeListQuery,
+        response: { 200: eventTypePage, ...problemAnswers },
+      },
+    },
+    (request) => eventTypes.list(request.query),
+  );
+  api.get(
+    '/v1/event-types/:name',
+    {
+      config: { access: 'any-key' },
+      schema: {
+        operationId: 'getEventType',
+        summary: 'Read an event type with its versions',
+        tags,
+        params: eventTypeParams,
+        response: { 200: eventType, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const found = await eventTypes.get(request.params.name);
+      reply.header('etag', etagOf(found.revision));
+      return found;
+    },
+  );
+}

@@ -1,0 +1,68 @@
+import { deliveryPage, eventDeliveriesQuery } from '#wire/api/delivery.ts';
+import { event, eventListQuery, eventPage, eventParams } from '#wire/api/event.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import { tenantParams } from '#wire/api/tenant.ts';
+import type { Api } from '../access.ts';
+import type { DeliveryReads } from '../history/delivery-reads.ts';
+import type { EventReads } from '../history/event-reads.ts';
+
+const tags = ['Events'];
+
+export function registerEventRoutes(
+  api: Api,
+  reads: { events: EventReads; deliveries: DeliveryReads },
+): void {
+  api.get(
+    '/v1/tenants/:tenant/events',
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'listEvents',
+        summary: "List a tenant's events, newest first",
+        tags,
+        params: tenantParams,
+        querystring: eventListQuery,
+        response: { 200: eventPage, ...problemAnswers },
+      },
+    },
+    (request) => reads.events.list(request.params.tenant, request.query),
+  );
+  api.get(
+    '/v1/tenants/:tenant/events/:event',
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'getEvent',
+        summary: 'Read an event with its data',
+        tags,
+        params: eventParams,
+        response: { 200: event, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, event: id } = request.params;
+      const json = await reads.events.getJson(tenant, id);
+      reply.header('content-type', 'application/json; charset=utf-8');
+      // It has the form of the schema, as text already.
+      return reply.send(json as never);
+    },
+  );
+  api.get(
+    '/v1/tenants/:tenant/events/:event/deliveries',
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'listEventDeliveries',
+        summary: 'List the deliveries of an event',
+        tags,
+        params: eventParams,
+        querystring: eventDeliveriesQuery,
+        response: { 200: deliveryPage, ...problemAnswers },
+      },
+    },
+    (request) => {
+      const { tenant, event: id } = request.params;
+      return reads.deliveries.listOfEvent(tenant, id, request.query);
+    },
+  );
+}

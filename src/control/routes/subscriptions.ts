@@ -1,0 +1,144 @@
+import { Type } from 'typebox';
+import { ifMatchHeader } from '#wire/api/fields.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import {
+  dryRun,
+  dryRunResult,
+  newSubscription,
+  subscription,
+  subscriptionChange,
+  subscriptionListQuery,
+  subscriptionPage,
+  subscriptionParams,
+} from '#wire/api/subscription.ts';
+import { tenantParams } from '#wire/api/tenant.ts';
+import { etagOf } from '#wire/revision.ts';
+import { type Api, principalOf } from '../access.ts';
+import { dryRunSubscription } from '../dry-run.ts';
+import type { Subscriptions } from '../subscriptions.ts';
+
+const tags = ['Subscriptions'];
+const collection = '/v1/tenants/:tenant/subscriptions';
+const item = `${collection}/:subscription`;
+
+export function registerSubscriptionRoutes(api: Api, subscriptions: Subscriptions): void {
+  api.post(
+    collection,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'createSubscription',
+        summary: 'Subscribe an endpoint to events',
+        tags,
+        params: tenantParams,
+        body: newSubscription,
+        response: { 201: subscription, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const created = await subscriptions.create(request.params.tenant, request.body);
+      reply.code(201).header('etag', etagOf(created.revision));
+      reply.header('location', `/v1/tenants/${request.params.tenant}/subscriptions/${created.id}`);
+      return created;
+    },
+  );
+  api.get(
+    collection,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'listSubscriptions',
+        summary: "List a tenant's subscriptions",
+        tags,
+        params: tenantParams,
+        querystring: subscriptionListQuery,
+        response: { 200: subscriptionPage, ...problemAnswers },
+      },
+    },
+    (request) => subscriptions.list(request.params.tenant, request.query),
+  );
+  api.post(
+    `${collection}/dry-run`,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'dryRunSubscription',
+        summary: 'Would a subscription get this event',
+        description: 'Nothing is stored or sent.',
+        tags,
+        params: tenantParams,
+        body: dryRun,
+        response: { 200: dryRunResult, ...problemAnswers },
+      },
+    },
+    async (request) => dryRunSubscription(request.body),
+  );
+  registerItemRoutes(api, subscriptions);
+}
+
+function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
+  api.get(
+    item,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'getSubscription',
+        summary: 'Read a subscription',
+        tags,
+        params: subscriptionParams,
+        response: { 200: subscription, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, subscription: id } = request.params;
+      const found = await subscriptions.get(tenant, id);
+      reply.header('etag', etagOf(found.revision));
+      return found;
+    },
+  );
+  api.patch(
+    item,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'changeSubscription',
+        summary: 'Change, approve or cancel a subscription',
+        description:
+          'What is left out stays as it is. Only a platform key approves what is not APPROVED.',
+        tags,
+        params: subscriptionParams,
+        headers: ifMatchHeader,
+        body: subscriptionChange,
+        response: { 200: subscription, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, subscription: id } = request.params;
+      const changed = await subscriptions.change(tenant, id, request.body, {
+        ifMatch: request.headers['if-match'],
+        mayApprove: principalOf(request).scope === 'platform',
+      });
+      reply.header('etag', etagOf(changed.revision));
+      return changed;
+    },
+  );
+  api.delete(
+    item,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'deleteSubscription',
+        summary: 'Delete a subscription',
+        tags,
+        params: subscriptionParams,
+        headers: ifMatchHeader,
+        response: { 204: Type.Null({ description: 'It is deleted.' }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, subscription: id } = request.params;
+      await subscriptions.remove(tenant, id, request.headers['if-match']);
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,90 @@
+import { Type } from 'typebox';
+import { ifMatchHeader } from '#wire/api/fields.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import {
+  tenant,
+  tenantListQuery,
+  tenantPage,
+  tenantParams,
+  tenantSettings,
+} from '#wire/api/tenant.ts';
+import { etagOf } from '#wire/revision.ts';
+import type { Api } from '../access.ts';
+import type { Tenants } from '../tenants.ts';
+
+const tags = ['Tenants'];
+
+export function registerTenantRoutes(api: Api, tenants: Tenants): void {
+  api.put(
+    '/v1/tenants/:tenant',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'putTenant',
+        summary: 'Create a tenant or replace its settings',
+        tags,
+        params: tenantParams,
+        headers: ifMatchHeader,
+        body: tenantSettings,
+        response: { 200: tenant, 201: tenant, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const ifMatch = request.headers['if-match'];
+      const put = await tenants.put(request.params.tenant, request.body, ifMatch);
+      reply.code(put.created ? 201 : 200).header('etag', etagOf(put.tenant.revision));
+      return put.tenant;
+    },
+  );
+  api.get(
+    '/v1/tenants',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'listTenants',
+        summary: 'List tenants',
+        tags,
+        querystring: tenantListQuery,
+        response: { 200: tenantPage, ...problemAnswers },
+      },
+    },
+    (request) => tenants.list(request.query),
+  );
+  api.get(
+    '/v1/tenants/:tenant',
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'getTenant',
+        summary: 'Read a tenant',
+        tags,
+        params: tenantParams,
+        response: { 200: tenant, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const found = await tenants.get(request.params.tenant);
+      reply.header('etag', etagOf(found.revision));
+      return found;
+    },
+  );
+  api.delete(
+    '/v1/tenants/:tenant',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'deleteTenant',
+        summary: 'Delete a tenant with its data',
+        description: 'Its endpoints, subscriptions and keys go at once, its history soon after.',
+        tags,
+        params: tenantParams,
+        headers: ifMatchHeader,
+        response: { 204: Type.Null({ description: 'It is deleted.' }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      await tenants.remove(request.params.tenant, request.headers['if-match']);
+      return reply.code(204).send(null);
+    },
+  );
+}

@@ -1,0 +1,82 @@
+import type { ClientSession, Db, MongoClient } from 'mongodb';
+import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
+import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { configKeys } from '#wire/subjects.ts';
+import { apiKeySnapshot, eventTypeSnapshot, tenantSnapshot } from './snapshot.ts';
+
+export type ConfigSnapshot = TenantSnapshot | EventTypeSnapshot | ApiKeySnapshot;
+
+/** Reads from MongoDB what the keys of the bucket CONFIG should hold. */
+export class SnapshotReader {
+  private readonly mongo: MongoClient;
+  private readonly clock: () => number;
+  private readonly configuration: Configuration;
+
+  constructor(deps: { mongo: MongoClient; db: Db; clock: () => number }) {
+    this.mongo = deps.mongo;
+    this.clock = deps.clock;
+    this.configuration = configurationOf(deps.db);
+  }
+
+  /** What a key should hold now, by what a majority has stored; undefined: nothing. */
+  async read(key: string): Promise<ConfigSnapshot | undefined> {
+    const dot = key.indexOf('.');
+    const name = key.slice(dot + 1);
+    const readConcern = { level: 'majority' } as const;
+    switch (key.slice(0, dot)) {
+      case 'tenant':
+        return this.readTenant(name);
+      case 'type': {
+        const type = await this.configuration.eventTypes.findOne({ _id: name }, { readConcern });
+        return type === null ? undefined : eventTypeSnapshot(type);
+      }
+      case 'key': {
+        const apiKey = await this.configuration.apiKeys.findOne({ _id: name }, { readConcern });
+        return apiKey === null ? undefined : apiKeySnapshot(apiKey);
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  /**
+   * Every key that should be there, with the revision it should have.
+   *
+   * @param session what is read is at least as new as what was seen in it
+   */
+  async readRevisions(session: ClientSession): Promise<Map<string, number>> {
+    const { tenants, eventTypes, apiKeys } = this.configuration;
+    const revisions = new Map<string, number>();
+    const readConcern = { level: 'majority' } as const;
+    const some = { readConcern, session, projection: { config_rev: 1, revision: 1 } };
+    for await (const tenant of tenants.find({}, some)) {
+      revisions.set(configKeys.tenant(tenant._id), tenant.config_rev);
+    }
+    for await (const type of eventTypes.find({}, some)) {
+      revisions.set(configKeys.eventType(type._id), type.revision);
+    }
+    for await (const key of apiKeys.find({ revoked_at: null }, some)) {
+      revisions.set(configKeys.apiKey(key._id), key.revision);
+    }
+    return revisions;
+  }
+
+  /** The three reads see one instant: a tenant is never shown with half of a change. */
+  private async readTenant(id: string): Promise<TenantSnapshot | undefined> {
+    const { tenants, endpoints, subscriptions } = this.configuration;
+    const session = this.mongo.startSession({ snapshot: true });
+    try {
+      const tenant = await tenants.findOne({ _id: id }, { session });
+      if (tenant === null) return undefined;
+      const sorted = { session, sort: { _id: 1 } } as const;
+      const parts = {
+        tenant,
+        endpoints: await endpoints.find({ tenant: id }, sorted).toArray(),
+        subscriptions: await subscriptions.find({ tenant: id }, sorted).toArray(),
+      };
+      return tenantSnapshot(parts, this.clock());
+    } finally {
+      await session.endSession();
+    }
+  }
+}

@@ -1,0 +1,140 @@
+/** Tenants (CT-1): their settings, and their end. */
+import { PosthornError } from '#domain/errors.ts';
+import type { TenantDocument } from '#infra/mongo/configuration.ts';
+import { runTransaction } from '#infra/mongo/transaction.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
+import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { checkIfMatch } from '#wire/revision.ts';
+import { configKeys } from '#wire/subjects.ts';
+import { type ConfigurationDeps, nextConfigRev } from './change-tenant.ts';
+
+const SORT: PageSort = { name: 'tenants', fields: ['string'] };
+
+export interface TenantsDeps extends ConfigurationDeps {
+  /** Called when a tenant was deleted: its history may go. */
+  onRemoved: () => void;
+}
+
+export class Tenants {
+  private readonly deps: TenantsDeps;
+
+  constructor(deps: TenantsDeps) {
+    this.deps = deps;
+  }
+
+  /** Creates the tenant, or replaces its settings: what is left out is as at the start. */
+  async put(
+    id: string,
+    settings: TenantSettings,
+    ifMatch: string | undefined,
+  ): Promise<{ created: boolean; tenant: TenantResource }> {
+    const { mongo, configuration, clock, publish } = this.deps;
+    const put = await runTransaction(mongo, async (session) => {
+      const now = new Date(clock());
+      const known = await configuration.tenants.findOne({ _id: id }, { session });
+      checkIfMatch(ifMatch, known?.revision);
+      const fields = {
+        name: settings.name ?? null,
+        weight: settings.weight ?? 1,
+        event_type_policy: settings.event_type_policy ?? null,
+        updated_at: now,
+      };
+      if (known === null) {
+        const made = {
+          _id: id,
+          ...fields,
+          revision: 1,
+          config_rev: now.getTime(),
+          created_at: now,
+        };
+        await configuration.tenants.insertOne(made, { session });
+        return { created: true, tenant: made };
+      }
+      const tenant = await configuration.tenants.findOneAndUpdate(
+        { _id: id },
+        [
+          {
+            $set: {
+              ...literals(fields),
+              revision: { $add: ['$revision', 1] },
+              config_rev: nextConfigRev(now),
+            },
+          },
+        ],
+        { session, returnDocument: 'after' },
+      );
+      return { created: false, tenant: tenant as TenantDocument };
+    });
+    await publish(configKeys.tenant(id));
+    return { created: put.created, tenant: show(put.tenant) };
+  }
+
+  async get(id: string): Promise<TenantResource> {
+    const tenant = await this.deps.configuration.tenants.findOne({ _id: id });
+    if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    return show(tenant);
+  }
+
+  async list({ limit, cursor }: PageQuery): Promise<Page<TenantResource>> {
+    const after =
+      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
+    const tenants = await this.deps.configuration.tenants
+      .find(after)
+      .sort({ _id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    return toPage(tenants, limit, SORT, (tenant) => [tenant._id], show);
+  }
+
+  /**
+   * Deletes the tenant with its endpoints and subscriptions, and revokes its keys, in one transaction. What it
+   * leaves in the history is removed afterwards, however long that takes (`tenant-purger.ts`).
+   */
+  async remove(id: string, ifMatch: string | undefined): Promise<void> {
+    const { mongo, configuration, clock, publish } = this.deps;
+    const revoked = await runTransaction(mongo, async (session) => {
+      const now = new Date(clock());
+      const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
+      if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+      checkIfMatch(ifMatch, tenant.revision);
+      await configuration.endpoints.deleteMany({ tenant: id }, { session });
+      await configuration.subscriptions.deleteMany({ tenant: id }, { session });
+      const ofTenant = { tenant: id, revoked_at: null };
+      const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
+      await configuration.apiKeys.updateMany(
+        ofTenant,
+        { $set: { revoked_at: now }, $inc: { revision: 1 } },
+        { session },
+      );
+      await configuration.tenantPurges.updateOne(
+        { _id: id },
+        { $set: { deleted_at: now } },
+        { session, upsert: true },
+      );
+      return keys.map((key) => key._id);
+    });
+    await publish(configKeys.tenant(id));
+    for (const hash of revoked) await publish(configKeys.apiKey(hash));
+    this.deps.onRemoved();
+  }
+}
+
+/** In a pipeline a text that begins with `$` would be read as an expression. */
+function literals(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, { $literal: value }]),
+  );
+}
+
+function show(tenant: TenantDocument): TenantResource {
+  return {
+    id: tenant._id,
+    name: tenant.name,
+    weight: tenant.weight,
+    event_type_policy: tenant.event_type_policy,
+    revision: tenant.revision,
+    created_at: tenant.created_at.toISOString(),
+    updated_at: tenant.updated_at.toISOString(),
+  };
+}

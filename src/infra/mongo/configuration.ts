@@ -1,0 +1,142 @@
+/**
+ * The documents of the configuration (MongoDB is the system of record for it) and their collections. A
+ * tenant's own document carries `config_rev`, which every change of the tenant, its endpoints and its
+ * subscriptions makes grow in the same transaction: that puts the changes of a tenant in one order.
+ */
+import type { Collection, Db } from 'mongodb';
+import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
+import type { SubscriptionStatus } from '#domain/endpoint.ts';
+import type { EventTypeState } from '#domain/event-type.ts';
+import type { EventTypePolicy } from '#domain/tenant.ts';
+import type { KeyScope } from '#wire/config-snapshot.ts';
+
+export interface TenantDocument {
+  /** Tenant id. */
+  _id: string;
+  name: string | null;
+  weight: number;
+  event_type_policy: EventTypePolicy | null;
+  /** Of these settings: the ETag. */
+  revision: number;
+  /** Of the tenant whole: the revision of its snapshot. */
+  config_rev: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface StoredSecret {
+  /** Sealed for the endpoint's id (`infra/crypto/secret-box.ts`). */
+  sealed: string;
+  created_at: Date;
+  /** Until when it signs; null: the current one. */
+  not_after: Date | null;
+}
+
+export interface EndpointDocument {
+  /** Endpoint id. */
+  _id: string;
+  tenant: string;
+  url: string;
+  state: EndpointState;
+  state_reason: EndpointStateReason | null;
+  format: BodyFormat;
+  headers: Record<string, string>;
+  description: string | null;
+  /** Newest first. */
+  secrets: StoredSecret[];
+  revision: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface SubscriptionDocument {
+  /** Subscription id. */
+  _id: string;
+  tenant: string;
+  endpoint_id: string;
+  event_types: string[];
+  /** JSON text: names with `$` and dots do not go well as names of fields. */
+  filter: string | null;
+  status: SubscriptionStatus;
+  revision: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface EventTypeVersion {
+  version: number;
+  /** JSON text of the schema; null: any data. */
+  schema: string | null;
+  created_at: Date;
+}
+
+export interface EventTypeDocument {
+  /** Name. */
+  _id: string;
+  description: string | null;
+  status: EventTypeState;
+  sensitive: boolean;
+  producer_domain: string | null;
+  /** Registered by its first event. */
+  auto: boolean;
+  /** Oldest first; the last is in force. */
+  versions: EventTypeVersion[];
+  revision: number;
+  created_at: Date;
+  updated_at: Date;
+}
+
+export interface ApiKeyDocument {
+  /** SHA-256 of the key, in hex: the key itself is not kept. */
+  _id: string;
+  /** Key id. */
+  id: string;
+  scope: KeyScope;
+  tenant: string | null;
+  name: string | null;
+  revision: number;
+  created_at: Date;
+  expires_at: Date | null;
+  revoked_at: Date | null;
+}
+
+/** The history of a deleted tenant, still to be removed. */
+export interface TenantPurgeDocument {
+  /** Tenant id. */
+  _id: string;
+  deleted_at: Date;
+}
+
+export interface Configuration {
+  tenants: Collection<TenantDocument>;
+  endpoints: Collection<EndpointDocument>;
+  subscriptions: Collection<SubscriptionDocument>;
+  eventTypes: Collection<EventTypeDocument>;
+  apiKeys: Collection<ApiKeyDocument>;
+  tenantPurges: Collection<TenantPurgeDocument>;
+}
+
+/** Names of the collections whose changes make a key of the bucket CONFIG change. */
+export const watchedCollections = ['tenants', 'event_types', 'api_keys'] as const;
+
+export function configurationOf(db: Db): Configuration {
+  return {
+    tenants: db.collection('tenants'),
+    endpoints: db.collection('endpoints'),
+    subscriptions: db.collection('subscriptions'),
+    eventTypes: db.collection('event_types'),
+    apiKeys: db.collection('api_keys'),
+    tenantPurges: db.collection('tenant_purges'),
+  };
+}
+
+const REVOKED_KEY_KEPT_SECONDS = 90 * 24 * 3600;
+
+/** Creates the indexes of the configuration; idempotent. */
+export async function ensureConfigurationIndexes(db: Db): Promise<void> {
+  const { endpoints, subscriptions, apiKeys } = configurationOf(db);
+  await endpoints.createIndex({ tenant: 1, _id: 1 });
+  await subscriptions.createIndex({ tenant: 1, _id: 1 });
+  await apiKeys.createIndex({ id: 1 }, { unique: true });
+  await apiKeys.createIndex({ revoked_at: 1 }, { expireAfterSeconds: REVOKED_KEY_KEPT_SECONDS });
+}

@@ -1,0 +1,75 @@
+import { type ClientSession, MongoClient, MongoError } from 'mongodb';
+import { PosthornError } from '#domain/errors.ts';
+
+const DEADLINE_MS = 5000;
+const BACKOFF_MS_MAX = 100;
+
+/**
+ * Runs `work` in one transaction on a snapshot (CT-11). What collides with another transaction is run
+ * again until it goes through, for at most 5 s: the driver's own `withTransaction` would try for 2 minutes,
+ * longer than anybody waits for an answer. So `work` may run several times, and does nothing but reads
+ * and writes in the session it is given, one after the other.
+ *
+ * @throws PosthornError POSTHORN_CONFLICT where others changed the same documents all the time
+ */
+export async function runTransaction<T>(
+  client: MongoClient,
+  work: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  const deadline = performance.now() + DEADLINE_MS;
+  const session = client.startSession();
+  try {
+    for (let tries = 1; ; tries++) {
+      try {
+        return await runOnce(session, work, deadline);
+      } catch (error) {
+        if (!hasLabel(error, 'TransientTransactionError')) throw error;
+        if (performance.now() > deadline) throw afterDeadline(error);
+      }
+      const backoffMs = Math.random() * Math.min(2 ** tries, BACKOFF_MS_MAX);
+      await new Promise((resolve) => setTimeout(resolve, backoffMs));
+    }
+  } finally {
+    await session.endSession();
+  }
+}
+
+async function runOnce<T>(
+  session: ClientSession,
+  work: (session: ClientSession) => Promise<T>,
+  deadline: number,
+): Promise<T> {
+  session.startTransaction({
+    readConcern: { level: 'snapshot' },
+    writeConcern: { w: 'majority', wtimeoutMS: DEADLINE_MS },
+  });
+  let result: T;
+  try {
+    result = await work(session);
+  } catch (error) {
+    // What `work` threw says more than a failed abort: the server aborts what is left lying by itself.
+    await session.abortTransaction().catch(() => undefined);
+    throw error;
+  }
+  for (;;) {
+    try {
+      await session.commitTransaction();
+      return result;
+    } catch (error) {
+      // Whether it was committed is not known; committing again is safe and tells.
+      const again = hasLabel(error, 'UnknownTransactionCommitResult');
+      if (!again || performance.now() > deadline) throw error;
+    }
+  }
+}
+
+const WRITE_CONFLICT = 112;
+
+function afterDeadline(error: unknown): unknown {
+  if ((error as { code?: unknown }).code !== WRITE_CONFLICT) return error;
+  return new PosthornError('POSTHORN_CONFLICT', { cause: error, retryAfterSeconds: 1 });
+}
+
+function hasLabel(error: unknown, label: string): boolean {
+  return error instanceof MongoError && error.hasErrorLabel(label);
+}

@@ -1,0 +1,131 @@
+/** Endpoints in the API. */
+import { type Static, Type } from 'typebox';
+import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint.ts';
+import { limits } from '#domain/limits.ts';
+import {
+  eventTypeSelectors,
+  filterDocument,
+  nullable,
+  resourceId,
+  revision,
+  strict,
+  tenantId,
+  timestamp,
+} from './fields.ts';
+import { pageFields, pageOf } from './page.ts';
+
+const endpointId = resourceId('an endpoint', 'ep');
+
+export const endpointParams = Type.Object({ tenant: tenantId, endpoint: endpointId }, strict);
+
+const secretText = Type.String({
+  maxLength: 128,
+  description:
+    'Signing secret: `whsec_` and 24 to 64 bytes in base64 (HMAC), or `whsk_` and an ed25519 key.',
+});
+
+const fields = {
+  url: Type.String({
+    minLength: 1,
+    maxLength: limits.endpointUrlLengthMax,
+    description: 'Where webhooks are sent. https, unless the operator allowed the network.',
+    examples: ['https://example.com/webhooks'],
+  }),
+  headers: Type.Record(Type.String(), Type.String(), {
+    maxProperties: limits.endpointHeadersMax,
+    description: 'Header fields sent with every webhook.',
+  }),
+  format: Type.Enum(bodyFormats, {
+    description:
+      'How the body looks: the envelope of Standard Webhooks, CloudEvents, or `data` alone.',
+  }),
+  description: Type.String({ maxLength: 500, description: 'Shown to people.' }),
+  state: Type.Enum(endpointStates, {
+    description: 'Deliveries to an endpoint that is not active are held until it is active again.',
+  }),
+  allowDuplicate: Type.Boolean({
+    description: 'Take the URL although another endpoint of the tenant has it.',
+  }),
+};
+
+export const newEndpoint = Type.Object(
+  {
+    url: fields.url,
+    event_types: Type.Optional(
+      eventTypeSelectors('Absent: all. Empty: none, subscriptions are made apart.'),
+    ),
+    filter: Type.Optional(filterDocument),
+    secret: Type.Optional(secretText),
+    headers: Type.Optional(fields.headers),
+    format: Type.Optional(fields.format),
+    description: Type.Optional(fields.description),
+    allow_duplicate_url: Type.Optional(fields.allowDuplicate),
+  },
+  strict,
+);
+export type NewEndpoint = Static<typeof newEndpoint>;
+
+export const endpointChange = Type.Object(
+  {
+    url: Type.Optional(fields.url),
+    headers: Type.Optional(fields.headers),
+    format: Type.Optional(fields.format),
+    description: Type.Optional(nullable(fields.description)),
+    state: Type.Optional(fields.state),
+    allow_duplicate_url: Type.Optional(fields.allowDuplicate),
+  },
+  { ...strict, minProperties: 1 },
+);
+export type EndpointChange = Static<typeof endpointChange>;
+
+export const endpoint = Type.Object({
+  id: endpointId,
+  tenant_id: tenantId,
+  url: fields.url,
+  state: fields.state,
+  state_reason: nullable(
+    Type.Enum(endpointStateReasons, { description: 'Why it is not active, for machines.' }),
+  ),
+  format: fields.format,
+  headers: fields.headers,
+  description: nullable(fields.description),
+  revision,
+  created_at: timestamp('When it was made'),
+  updated_at: timestamp('When it was last changed'),
+});
+export type EndpointResource = Static<typeof endpoint>;
+
+export const createdEndpoint = Type.Object({
+  ...endpoint.properties,
+  secret: Type.String({ description: 'The signing secret. Shown this once.' }),
+  subscription_id: nullable(resourceId('the subscription made with it', 'sub')),
+});
+export type CreatedEndpoint = Static<typeof createdEndpoint>;
+
+export const secretRotation = Type.Object(
+  {
+    secret: Type.Optional(secretText),
+    overlap_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 7 * 24 * 3600,
+        default: 24 * 3600,
+        description: 'For how long the secrets before sign too.',
+      }),
+    ),
+  },
+  strict,
+);
+export type SecretRotation = Static<typeof secretRotation>;
+
+export const rotatedSecret = Type.Object({
+  secret: Type.String({ description: 'The new signing secret. Shown this once.' }),
+  previous_valid_until: timestamp('Until when the secrets before sign too'),
+});
+export type RotatedSecret = Static<typeof rotatedSecret>;
+
+export const endpointListQuery = Type.Object(
+  { ...pageFields, state: Type.Optional(fields.state) },
+  strict,
+);
+export const endpointPage = pageOf(endpoint);

@@ -1,0 +1,70 @@
+/** The registry of event types in the API. */
+import { type Static, Type } from 'typebox';
+import { eventTypeStates } from '#domain/event-type.ts';
+import { eventTypeName, nullable, revision, strict, timestamp } from './fields.ts';
+import { pageFields, pageOf } from './page.ts';
+
+export const eventTypeParams = Type.Object({ name: eventTypeName }, strict);
+
+const fields = {
+  description: Type.String({ maxLength: 2000, description: 'Shown to people.' }),
+  schema: Type.Record(Type.String(), Type.Unknown(), {
+    description: 'JSON Schema (2020-12) of `data`.',
+  }),
+  status: Type.Enum(eventTypeStates, {
+    description: 'Events of an INACTIVE type are refused.',
+  }),
+  sensitive: Type.Boolean({ description: 'The `data` of its events is neither shown nor logged.' }),
+  producerDomain: Type.String({
+    minLength: 1,
+    maxLength: 128,
+    description: 'The part of the producing system that owns the type.',
+  }),
+};
+
+export const eventTypeSettings = Type.Object(
+  {
+    description: Type.Optional(fields.description),
+    schema: Type.Optional(fields.schema),
+    status: Type.Optional(fields.status),
+    sensitive: Type.Optional(fields.sensitive),
+    producer_domain: Type.Optional(fields.producerDomain),
+  },
+  strict,
+);
+export type EventTypeSettings = Static<typeof eventTypeSettings>;
+
+const version = Type.Object({
+  version: Type.Integer({ description: 'From 1.' }),
+  schema: nullable(fields.schema),
+  created_at: timestamp('When it was made'),
+});
+
+const summary = {
+  name: eventTypeName,
+  description: nullable(fields.description),
+  status: fields.status,
+  sensitive: fields.sensitive,
+  producer_domain: nullable(fields.producerDomain),
+  auto: Type.Boolean({ description: 'Registered by its first event.' }),
+  version: Type.Integer({ description: 'The newest version: events are checked against it.' }),
+  revision,
+  created_at: timestamp('When it was registered'),
+  updated_at: timestamp('When it was last changed'),
+};
+
+export const eventTypeSummary = Type.Object(summary);
+export type EventTypeSummary = Static<typeof eventTypeSummary>;
+
+export const eventType = Type.Object({
+  ...summary,
+  schema: nullable(fields.schema),
+  versions: Type.Array(version, { description: 'Oldest first.' }),
+});
+export type EventTypeResource = Static<typeof eventType>;
+
+export const eventTypeListQuery = Type.Object(
+  { ...pageFields, status: Type.Optional(fields.status) },
+  strict,
+);
+export const eventTypePage = pageOf(eventTypeSummary);

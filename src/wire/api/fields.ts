@@ -1,0 +1,68 @@
+/** Fields that several resources share, as the API shows them. */
+import { type TSchema, Type } from 'typebox';
+import { EVENT_TYPE_PATTERN, EVENT_TYPE_SELECTOR_PATTERN } from '#domain/event-type.ts';
+import { limits } from '#domain/limits.ts';
+import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
+
+/** Refuses what it does not know. */
+export const strict = { additionalProperties: false } as const;
+
+export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+export const timestamp = (description: string) =>
+  Type.String({ format: 'date-time', description: `${description} (RFC 3339, UTC)` });
+
+export const tenantId = Type.String({
+  pattern: TENANT_ID_PATTERN,
+  description: 'Id of a tenant, chosen by the operator.',
+  examples: ['acme'],
+});
+
+export const resourceId = (what: string, prefix: string) =>
+  Type.String({
+    minLength: 1,
+    maxLength: 64,
+    description: `Id of ${what}.`,
+    examples: [`${prefix}_01k3v9h2c8m4n6p8q0r2s4t6v8`],
+  });
+
+export const eventTypeName = Type.String({
+  pattern: EVENT_TYPE_PATTERN,
+  maxLength: limits.eventTypeLengthMax,
+  description: 'Name of an event type: segments between dots.',
+  examples: ['order.created'],
+});
+
+/** @param note what is said about the list beside what it may hold */
+export const eventTypeSelectors = (note = '', minItems = 0) =>
+  Type.Array(
+    Type.String({
+      pattern: EVENT_TYPE_SELECTOR_PATTERN,
+      maxLength: limits.eventTypeLengthMax + 2,
+      examples: ['order.*'],
+    }),
+    {
+      minItems,
+      maxItems: limits.subscriptionEventTypesMax,
+      uniqueItems: true,
+      description: `Event types: a name, \`order.*\` for every name below \`order.\`, or \`*\` for all. ${note}`,
+    },
+  );
+
+/** Any JSON object; what may stand in it is checked by the filter itself, which names every fault. */
+export const filterDocument = Type.Record(Type.String(), Type.Unknown(), {
+  description:
+    'Filter over the event in MongoDB query operators, like `{"data.amount": {"$gt": 100}}`.',
+});
+
+export const revision = Type.Integer({ description: 'Grows with each change; the ETag.' });
+
+export const ifMatchHeader = Type.Object({
+  'if-match': Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description:
+        'ETag of the revision that this change is based on; 412 if it has changed since.',
+    }),
+  ),
+});

@@ -1,0 +1,32 @@
+/** How lists are asked for and answered. */
+import { type TSchema, Type } from 'typebox';
+import { limits } from '#domain/limits.ts';
+
+/** Query fields of every list. */
+export const pageFields = {
+  limit: Type.Integer({
+    minimum: 1,
+    maximum: limits.pageSizeMax,
+    default: limits.pageSizeDefault,
+    description: 'Items on the page.',
+  }),
+  cursor: Type.Optional(
+    Type.String({
+      maxLength: limits.cursorLengthMax,
+      description: '`next_cursor` of the page before; opaque.',
+    }),
+  ),
+};
+
+export interface PageQuery {
+  limit: number;
+  cursor?: string;
+}
+
+export const pageOf = <T extends TSchema>(item: T) =>
+  Type.Object({
+    data: Type.Array(item),
+    next_cursor: Type.Union([Type.String(), Type.Null()], {
+      description: 'Asks for the next page; null on the last.',
+    }),
+  });

@@ -1,0 +1,44 @@
+/** Tenants in the API. */
+import { type Static, Type } from 'typebox';
+import { eventTypePolicies } from '#domain/tenant.ts';
+import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';
+import { pageFields, pageOf } from './page.ts';
+
+export const tenantParams = Type.Object({ tenant: tenantId }, strict);
+
+const settings = {
+  name: Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' }),
+  weight: Type.Integer({
+    minimum: 1,
+    maximum: 100,
+    description: 'Share of a worker against the other tenants.',
+  }),
+  event_type_policy: Type.Enum(eventTypePolicies, {
+    description:
+      '`auto` registers unknown event types, `strict` refuses them. Absent: the platform decides.',
+  }),
+};
+
+export const tenantSettings = Type.Object(
+  {
+    name: Type.Optional(settings.name),
+    weight: Type.Optional(Type.Integer({ ...settings.weight, default: 1 })),
+    event_type_policy: Type.Optional(settings.event_type_policy),
+  },
+  strict,
+);
+export type TenantSettings = Static<typeof tenantSettings>;
+
+export const tenant = Type.Object({
+  id: tenantId,
+  name: nullable(settings.name),
+  weight: settings.weight,
+  event_type_policy: nullable(settings.event_type_policy),
+  revision,
+  created_at: timestamp('When it was made'),
+  updated_at: timestamp('When it was last changed'),
+});
+export type TenantResource = Static<typeof tenant>;
+
+export const tenantListQuery = Type.Object(pageFields, strict);
+export const tenantPage = pageOf(tenant);

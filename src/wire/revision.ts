@@ -1,0 +1,25 @@
+/** Optimistic concurrency (CT-11): a resource's revision as its ETag (RFC 9110, sections 8.8.3 and 13.1.1). */
+import { PosthornError } from '#domain/errors.ts';
+
+export function etagOf(revision: number): string {
+  return `"${revision}"`;
+}
+
+/**
+ * Checks the header `if-match` of a change against the resource as it is now. No header: any revision will
+ * do. A weak tag never matches, as the comparison is the strong one.
+ *
+ * @param revision undefined where the resource does not exist
+ * @throws PosthornError POSTHORN_PRECONDITION_FAILED
+ */
+export function checkIfMatch(ifMatch: string | undefined, revision: number | undefined): void {
+  if (ifMatch === undefined) return;
+  const tags = ifMatch.split(',').map((tag) => tag.trim());
+  const matches = revision !== undefined && (tags.includes('*') || tags.includes(etagOf(revision)));
+  if (matches) return;
+  const detail =
+    revision === undefined
+      ? 'there is nothing yet that could match'
+      : `it is now at ${etagOf(revision)}; read it again, then change it`;
+  throw new PosthornError('POSTHORN_PRECONDITION_FAILED', { detail });
+}

@@ -1,0 +1,172 @@
+import { randomBytes } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+import type { FastifyInstance, InjectOptions } from 'fastify';
+import { type Db, MongoClient } from 'mongodb';
+import { loadSettings } from '#config/load.ts';
+import { SecretBox } from '#infra/crypto/secret-box.ts';
+import { createApp } from '#infra/http/app.ts';
+import { createAuthenticator } from '#infra/http/authenticate.ts';
+import { ConfigStore } from '#infra/nats/config-store.ts';
+import { ensureTopology } from '#infra/nats/streams.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+import { type Control, createControl } from '#src/control/mod.ts';
+import { startNatsServer, testMongo, type TestServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { buckets } from '#wire/subjects.ts';
+
+export const PLATFORM_KEY = 'phk_p_bootstrap-0123456789';
+
+export interface Answer {
+  status: number;
+  // oxlint-disable-next-line typescript/no-explicit-any -- tests read answers of many forms
+  body: any;
+  text: string;
+  headers: Record<string, string | string[] | number | undefined>;
+}
+
+export interface ControlPlane {
+  app: FastifyInstance;
+  control: Control;
+  config: ConfigStore;
+  db: Db;
+  kv: KV;
+  nc: NatsConnection;
+  nats: TestServer;
+  secretBox: SecretBox;
+  /** A request with the platform key, or with what `options` says. */
+  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
+  /** Another control process on the same servers. */
+  startAnother(): Control;
+}
+
+export interface CallOptions {
+  key?: string | undefined;
+  headers?: Record<string, string>;
+}
+
+export interface ControlPlaneOptions {
+  /** A mongod of the test's own, that it may kill; else a database of the run's. */
+  mongodUrl?: string;
+  settings?: Record<string, string>;
+  /** Leave the service (sync, purger) stopped. */
+  idle?: boolean;
+}
+
+/** The control plane of one process on real servers; gone when the test ends. */
+export async function startControlPlane(
+  t: Pick<TestContext, 'after'>,
+  options: ControlPlaneOptions = {},
+): Promise<ControlPlane> {
+  const undo: (() => unknown)[] = [];
+  t.after(async () => {
+    for (const step of undo.toReversed()) await step();
+  });
+  const nats = await startNatsServer();
+  undo.push(() => nats.dispose());
+  const settings = loadSettings({ POSTHORN_SHARDS: '1', ...options.settings });
+  const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
+  undo.push(() => nc.close());
+  const { mongo, db, dispose } = await openDatabase(options.mongodUrl);
+  undo.push(dispose);
+  const log = createLog('silent');
+  const js = jetstream(nc);
+  await ensureTopology(js, await jetstreamManager(nc), settings);
+  const openBucket = (): Promise<KV> => new Kvm(js).open(buckets.config);
+  const config = new ConfigStore({ open: openBucket, log });
+  undo.push(() => config.stop());
+  await config.start();
+  const authenticate = createAuthenticator({
+    config,
+    bootstrapKey: PLATFORM_KEY,
+    clock: Date.now,
+  });
+  const secretBox = new SecretBox(randomBytes(32).toString('base64'));
+  const deps = { settings, log, mongo, nc, config, secretBox, authenticate, clock: Date.now };
+  const start = (): Control => {
+    const control = createControl({
+      ...deps,
+      settings: { ...settings, POSTHORN_MONGODB_DATABASE: db.databaseName },
+    });
+    undo.push(() => control.service.stop(5000));
+    return control;
+  };
+  const control = start();
+  const app = createApp({ settings, log });
+  undo.push(() => app.close());
+  control.registerRoutes(app);
+  await app.ready();
+  if (options.idle !== true) await control.service.start();
+  const kv = await openBucket();
+  return {
+    app,
+    control,
+    config,
+    db,
+    kv,
+    nc,
+    nats,
+    secretBox,
+    call: (method, path, body, callOptions) => call(app, method, path, body, callOptions),
+    startAnother: start,
+  };
+}
+
+async function openDatabase(
+  url: string | undefined,
+): Promise<{ mongo: MongoClient; db: Db; dispose: () => Promise<void> }> {
+  if (url === undefined) {
+    const shared = await testMongo();
+    return { mongo: shared.client, db: shared.db, dispose: () => shared.dispose() };
+  }
+  const mongo = new MongoClient(url, { serverSelectionTimeoutMS: 1000, writeConcern: { w: 1 } });
+  return { mongo, db: mongo.db('posthorn'), dispose: () => mongo.close() };
+}
+
+async function call(
+  app: FastifyInstance,
+  method: string,
+  path: string,
+  body?: unknown,
+  { key = PLATFORM_KEY, headers = {} }: CallOptions = {},
+): Promise<Answer> {
+  const answer = await app.inject({
+    method: method as NonNullable<InjectOptions['method']>,
+    url: path,
+    headers: { ...(key === '' ? {} : { authorization: `Bearer ${key}` }), ...headers },
+    ...(body === undefined ? {} : { payload: body }),
+  });
+  const isJson = String(answer.headers['content-type']).includes('json');
+  return {
+    status: answer.statusCode,
+    body: isJson ? answer.json() : undefined,
+    text: answer.body,
+    headers: answer.headers,
+  };
+}
+
+/** What a key of CONFIG holds, once it holds something that `fits`. */
+export function configValue<T>(
+  kv: KV,
+  key: string,
+  fits: (value: T) => boolean = () => true,
+): Promise<T> {
+  return waitUntil(
+    async () => {
+      const entry = await kv.get(key);
+      if (entry === null || entry.operation !== 'PUT') return undefined;
+      const value = entry.json<T>();
+      return fits(value) ? { value } : undefined;
+    },
+    { what: `${key} in CONFIG`, deadlineMs: 15_000 },
+  ).then(({ value }) => value);
+}
+
+export function configGone(kv: KV, key: string): Promise<unknown> {
+  return waitUntil(async () => (await kv.get(key))?.operation !== 'PUT', {
+    what: `${key} gone from CONFIG`,
+    deadlineMs: 15_000,
+  });
+}
