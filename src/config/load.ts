@@ -24,8 +24,11 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
       faults.push(`${key}: there is no such setting`);
     } else if (key !== name && property.secret !== true) {
       faults.push(`${key}: only a secret can be read from a file`);
+    } else if (key !== name && (env[name] ?? '') !== '') {
+      faults.push(`${key}: ${name} is set too; which one is meant cannot be known`);
     } else {
       const text = key === name ? value : readSecretFile(key, value, faults);
+      if (text === undefined) continue;
       raw[name] = property.type === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
     }
   }
@@ -34,7 +37,7 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
     const key = error.instancePath.slice(1) || 'settings';
     faults.push(`${key}: ${error.message}${allowed(key)}`);
   }
-  if (faults.length === 0) checkNetworks(settings as Settings, faults);
+  checkNetworks(settings as Settings, faults);
   if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return Object.freeze(settings) as Settings;
 }
@@ -46,12 +49,12 @@ function settingOptions(name: string): (SettingOptions & { type?: string }) | un
     | undefined;
 }
 
-function readSecretFile(key: string, path: string, faults: string[]): string {
+function readSecretFile(key: string, path: string, faults: string[]): string | undefined {
   try {
     return readFileSync(path, 'utf8').trim();
   } catch (error) {
     faults.push(`${key}: ${(error as Error).message}`);
-    return '';
+    return undefined;
   }
 }
 

@@ -9,10 +9,7 @@ import type { EventInput } from './event-input.ts';
 export class Admission {
   private readonly config: ConfigView;
   private readonly policy: EventTypePolicy;
-  private readonly validators = new WeakMap<
-    EventTypeSnapshot,
-    (data: unknown) => FieldError[]
-  >();
+  private readonly validators = new WeakMap<EventTypeSnapshot, (data: unknown) => FieldError[]>();
 
   constructor(deps: { config: ConfigView; policy: EventTypePolicy }) {
     this.config = deps.config;

@@ -5,8 +5,15 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
-import { type EventInput, checkAttributes, isJsonType, refuse } from './event-input.ts';
+import {
+  type EventInput,
+  NOT_UNICODE,
+  checkAttributes,
+  isJsonType,
+  refuse,
+} from './event-input.ts';
 import { type JsonObject, jsonData } from './json-object.ts';
 import { depthOf } from './json-text.ts';
 
@@ -21,9 +28,14 @@ const ATTRIBUTES = new Set([
   'time',
 ]);
 
+/** In binary mode the body is the data, and its media type the header `content-type`. */
+const RESERVED = new Set(['data', 'datacontenttype']);
+const HEADERS_AT = '#header/ce-';
+
 /** @throws PosthornError POSTHORN_EVENT_INVALID */
 export function readCloudEvent(object: JsonObject): EventInput {
-  const { value, at } = object;
+  const { at } = object;
+  const value = withoutNulls(object.value);
   const faults: FieldError[] = [];
   requireAttributes(value, at, faults);
   const attributes = checkAttributes(value, at, faults);
@@ -39,6 +51,11 @@ export function readCloudEvent(object: JsonObject): EventInput {
   return event;
 }
 
+/** JSON format, section 2.2: null means that an attribute is not there. */
+function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
+}
+
 type Payload = Pick<EventInput, 'kind' | 'data' | 'value'>;
 
 /** JSON format, section 3.1: what `data` is depends on `datacontenttype`. */
@@ -52,15 +69,20 @@ function readPayload(
     const text = value['data_base64'];
     if (members.has('data')) {
       faults.push({ pointer: `${at}data_base64`, detail: 'must not stand beside data' });
-    } else if (typeof text !== 'string' || !/^[A-Za-z0-9+/]*={0,2}$/.test(text)) {
+    } else if (typeof text !== 'string' || !isBase64(text)) {
       faults.push({ pointer: `${at}data_base64`, detail: 'must be base64' });
     } else return { kind: 'binary', data: Buffer.from(text, 'base64') };
   }
   const data = value['data'];
   if (contentType !== undefined && !isJsonType(contentType) && typeof data === 'string') {
+    if (!data.isWellFormed()) faults.push({ pointer: `${at}data`, detail: NOT_UNICODE });
     return { kind: 'text', data };
   }
   return { kind: 'json', data: jsonData(object, faults), value: data ?? null };
+}
+
+function isBase64(text: string): boolean {
+  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*={0,2}$/.test(text);
 }
 
 function requireAttributes(value: Record<string, unknown>, at: string, faults: FieldError[]): void {
@@ -79,15 +101,16 @@ function addExtension(
   at: string,
   faults: FieldError[],
 ): void {
-  // JSON's null means that the attribute is not there.
-  if (value === null) return;
-  const pointer = at + name;
-  if (!/^[a-z0-9]{1,20}$/.test(name)) {
+  const pointer = at === HEADERS_AT ? at + name : childPointer(at.slice(0, -1), name);
+  if (RESERVED.has(name)) faults.push({ pointer, detail: 'cannot be the name of an extension' });
+  else if (!/^[a-z0-9]{1,20}$/.test(name)) {
     const detail = 'an extension is named by 1 to 20 lower-case letters and digits';
     faults.push({ pointer, detail });
   } else if (Object.keys(ext).length >= limits.eventExtensionsMax) {
     const detail = `at most ${limits.eventExtensionsMax} extensions are taken`;
     faults.push({ pointer, detail });
+  } else if (typeof value === 'string' && !value.isWellFormed()) {
+    faults.push({ pointer, detail: NOT_UNICODE });
   } else if (typeof value === 'string' && value.length <= limits.eventExtensionValueLengthMax) {
     ext[name] = value;
   } else if (typeof value === 'boolean' || (typeof value === 'number' && Number.isInteger(value))) {
@@ -109,7 +132,7 @@ export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): Eve
   const faults: FieldError[] = [];
   const raw: Record<string, unknown> = {};
   const ext: Record<string, string> = {};
-  const at = '#header/ce-';
+  const at = HEADERS_AT;
   for (const header in headers) {
     if (!header.startsWith('ce-')) continue;
     const name = header.slice(3);

@@ -36,7 +36,7 @@ export type CheckedAttributes = Omit<EventInput, 'kind' | 'data' | 'ext' | 'valu
 
 /** An id becomes `webhook-id`, in which Standard Webhooks forbids a dot, and part of NATS headers. */
 const ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
-const TIME = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
+const TIME = /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):\d\d:\d\d(\.\d{1,9})?([Zz]|[+-]\d\d:\d\d)$/;
 /** RFC 2045 type/subtype with parameters, in visible ASCII. */
 const MEDIA_TYPE = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100}(\s*;[\x20-\x7e]{0,200})?$/;
 // oxlint-disable-next-line no-control-regex -- control characters are what it looks for
@@ -69,13 +69,8 @@ export function checkAttributes(
     } else checked.id = raw.id;
   }
   if (raw.time !== undefined) {
-    if (
-      typeof raw.time === 'string' &&
-      TIME.test(raw.time) &&
-      !Number.isNaN(Date.parse(raw.time))
-    ) {
-      checked.time = raw.time;
-    } else fault('time', 'must be a time like 2026-01-31T12:00:00Z (RFC 3339)');
+    if (typeof raw.time === 'string' && isTime(raw.time)) checked.time = raw.time;
+    else fault('time', 'must be a time like 2026-01-31T12:00:00Z (RFC 3339)');
   }
   text('source', limits.eventSourceLengthMax);
   text('subject', limits.eventSubjectLengthMax);
@@ -93,13 +88,25 @@ export function checkAttributes(
     if (typeof value !== 'string' || value === '' || value.length > lengthMax) {
       fault(name, `must be a string of 1 to ${lengthMax} characters`);
     } else if (CONTROL.test(value)) fault(name, 'must not hold control characters');
+    else if (!value.isWellFormed()) fault(name, NOT_UNICODE);
     else checked[name] = value;
   }
 }
 
-/** Text, JSON or anything else, by media type. */
+/** Half of a surrogate pair cannot be written in UTF-8: it would arrive as another character. */
+export const NOT_UNICODE = 'must not hold half of a surrogate pair';
+
+/** `Date.parse` takes the 30th of February for the 2nd of March. */
+function isTime(text: string): boolean {
+  const match = TIME.exec(text);
+  if (match === null || Number.isNaN(Date.parse(text))) return false;
+  const lastDay = new Date(Date.UTC(Number(match[1]), Number(match[2]), 0)).getUTCDate();
+  return Number(match[3]) <= lastDay;
+}
+
+/** JSON, and not a form of several JSON texts (CloudEvents JSON format, section 3.1.1). */
 export function isJsonType(mediaType: string): boolean {
-  return /^application\/json\b|\+json\b/i.test(mediaType);
+  return /^[^;]*[/+]json\s*(;|$)/i.test(mediaType);
 }
 
 /** @throws PosthornError POSTHORN_EVENT_INVALID, where there is any fault */

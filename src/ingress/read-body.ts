@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 import { readCloudEvent } from './cloudevents.ts';
 import { type EventInput, checkAttributes, refuse } from './event-input.ts';
@@ -33,7 +34,9 @@ export function readBatchBody(body: Buffer): BatchItem[] {
   const { events } = value as { events?: unknown };
   const unknown = [...members.keys()].filter((name) => name !== 'events');
   if (unknown.length > 0) {
-    refuse(unknown.map((name) => ({ pointer: `/${name}`, detail: 'is not known here' })));
+    refuse(
+      unknown.map((name) => ({ pointer: childPointer('', name), detail: 'is not known here' })),
+    );
   }
   if (!Array.isArray(events) || events.length === 0) {
     refuse([{ pointer: '/events', detail: 'must be an array of at least one event' }]);
@@ -96,7 +99,7 @@ function objectAt(text: string, value: unknown, start: number, at: string): Json
   }
   const members = memberSpans(text, start);
   if (!(members instanceof Map)) {
-    const pointer = at + members.repeated;
+    const pointer = childPointer(at.slice(0, -1), members.repeated);
     refuse([{ pointer, detail: 'stands here twice: which one is meant cannot be known' }]);
   }
   return {
@@ -119,7 +122,8 @@ function readPlainEvent(object: JsonObject): EventInput {
   const faults: FieldError[] = [];
   for (const name of object.members.keys()) {
     if (!PLAIN_FIELDS.has(name)) {
-      faults.push({ pointer: object.at + name, detail: 'is not known here' });
+      const pointer = childPointer(object.at.slice(0, -1), name);
+      faults.push({ pointer, detail: 'is not known here' });
     }
   }
   const attributes = checkAttributes(object.value, object.at, faults);

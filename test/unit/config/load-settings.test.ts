@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { loadSettings, parseRoles } from '#config/load.ts';
+import { settingsSchema } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+
+function faultsOf(env: Record<string, string>): string[] {
+  try {
+    loadSettings(env);
+  } catch (error) {
+    assert.ok(error instanceof ConfigError);
+    for (const fault of error.faults) assert.ok(error.message.includes(fault));
+    return error.faults;
+  }
+  throw new Error('the settings were taken');
+}
+
+test('nothing set: the defaults, frozen; what has none is not there', () => {
+  const settings = loadSettings({ PATH: '/bin', posthorn_lower: 'x' });
+  assert.equal(settings.POSTHORN_HTTP_PORT, 8080);
+  assert.equal(settings.POSTHORN_ROLES, 'ingress,router,delivery,control');
+  assert.equal(settings.POSTHORN_EGRESS_ALLOW, '');
+  assert.equal(settings.POSTHORN_NATS_URL, undefined);
+  assert.ok(Object.isFrozen(settings));
+  for (const [key, property] of Object.entries(settingsSchema.properties)) {
+    const wanted = (property as { default?: unknown }).default;
+    assert.equal(settings[key as keyof typeof settings], wanted, key);
+  }
+});
+
+test('values are read by their type; an empty one is as good as none', () => {
+  const settings = loadSettings({
+    POSTHORN_HTTP_PORT: '0',
+    POSTHORN_SHARDS: '64',
+    POSTHORN_ROLES: 'delivery,router',
+    POSTHORN_MONGODB_DATABASE: '123',
+    POSTHORN_EGRESS_ALLOW: '127.0.0.0/8, ::1',
+    POSTHORN_LOG_LEVEL: '',
+  });
+  assert.equal(settings.POSTHORN_HTTP_PORT, 0);
+  assert.equal(settings.POSTHORN_SHARDS, 64);
+  assert.equal(settings.POSTHORN_MONGODB_DATABASE, '123');
+  assert.equal(settings.POSTHORN_LOG_LEVEL, 'info');
+  assert.deepEqual(parseRoles(settings.POSTHORN_ROLES), ['delivery', 'router']);
+  assert.deepEqual(parseRoles('control,control'), ['control']);
+});
+
+test('every fault is told at once, each by the name of its setting', () => {
+  const env = {
+    POSTHORN_HTTP_PORT: '65536',
+    POSTHORN_SHARDS: 'four',
+    POSTHORN_ROLES: 'ingress,cook',
+    POSTHORN_EVENT_TYPE_POLICY: 'lax',
+    POSTHORN_NATS_URL: 'http://localhost',
+    POSTHORN_EGRESS_ALLOW: '10.0.0.0/40',
+    POSTHORN_HTTP_PROT: '1',
+    POSTHORN_SHARDS_FILE: '/x',
+    POSTHORN_BOOTSTRAP_KEY_FILE: '/there/is/no/such/file',
+  };
+  const faults = faultsOf(env);
+  for (const key of Object.keys(env)) {
+    assert.ok(
+      faults.some((fault) => fault.startsWith(`${key}:`)),
+      `${key} is not named in\n${faults.join('\n')}`,
+    );
+  }
+});
+
+const bad: [string, string, RegExp][] = [
+  ['POSTHORN_HTTP_PORT', '-1', /from 0 to 65535/],
+  ['POSTHORN_HTTP_PORT', '8080.5', /from 0 to 65535/],
+  ['POSTHORN_HTTP_PORT', '0x50', /from 0 to 65535/],
+  ['POSTHORN_SHARDS', '0', /from 1 to 64/],
+  ['POSTHORN_SHARDS', '65', /from 1 to 64/],
+  ['POSTHORN_ROLES', 'ingress,', /roles/],
+  ['POSTHORN_MONGODB_DATABASE', 'a b', /Name of the database/],
+  ['POSTHORN_MONGODB_URL', 'postgres://x', /MongoDB/],
+  ['POSTHORN_MASTER_KEY', 'c2hvcnQ=', /32 bytes in base64/],
+  ['POSTHORN_BOOTSTRAP_KEY', 'short', /platform key/],
+  ['POSTHORN_EGRESS_ALLOW', 'localhost', /"localhost" is not a network/],
+  ['POSTHORN_EGRESS_ALLOW', '10.0.0.0/8;::1', /is not a network/],
+  ['POSTHORN_LOG_LEVEL', 'loud', /log line/],
+];
+for (const [key, value, message] of bad) {
+  test(`${key}=${value} is refused and explained`, () => {
+    const faults = faultsOf({ [key]: value });
+    assert.ok(
+      faults.every((fault) => fault.startsWith(`${key}:`)),
+      faults.join('\n'),
+    );
+    assert.match(faults.join('\n'), message);
+  });
+}
+
+test('a misspelt setting is not ignored', () => {
+  assert.deepEqual(faultsOf({ POSTHORN_HTTP_PROT: '1' }), [
+    'POSTHORN_HTTP_PROT: there is no such setting',
+  ]);
+});
+
+test('a secret comes from the file that _FILE names, without the line feed at its end', async (t) => {
+  const file = join(await tempDir(t), 'key');
+  await writeFile(file, 'a-platform-key-of-some-length\n');
+  const settings = loadSettings({ POSTHORN_BOOTSTRAP_KEY_FILE: file });
+  assert.equal(settings.POSTHORN_BOOTSTRAP_KEY, 'a-platform-key-of-some-length');
+});
+
+test('a secret given twice, as a value and as a file, is a fault: which one is meant cannot be known', async (t) => {
+  const file = join(await tempDir(t), 'key');
+  await writeFile(file, 'a-platform-key-of-some-length');
+  const faults = faultsOf({
+    POSTHORN_BOOTSTRAP_KEY: 'another-platform-key',
+    POSTHORN_BOOTSTRAP_KEY_FILE: file,
+  });
+  assert.equal(faults.length, 1);
+  assert.match(String(faults[0]), /^POSTHORN_BOOTSTRAP_KEY_FILE: .*POSTHORN_BOOTSTRAP_KEY/);
+});
+
+test('no fault shows a secret', async (t) => {
+  const file = join(await tempDir(t), 'key');
+  await writeFile(file, 'not-a-master-key-but-secret');
+  const faults = faultsOf({
+    POSTHORN_MASTER_KEY_FILE: file,
+    POSTHORN_BOOTSTRAP_KEY: 'hush',
+    POSTHORN_MONGODB_URL: 'mongo://user:password@host',
+  }).join('\n');
+  for (const secret of ['not-a-master-key', 'hush', 'password']) {
+    assert.ok(!faults.includes(secret), faults);
+  }
+});
