@@ -1,8 +1,23 @@
 import { plainKeywords } from './keywords.ts';
 import type { JsonObject, SchemaChild, SchemaGraph, SchemaNode } from './schema-graph.ts';
 
-/** The keyword that takes its value from the work budget each time its schema is applied. */
+/** Takes its value from the work budget each time its schema is applied. */
 export const STEPS_KEYWORD = 'x-steps';
+/** The same, times the number of members of the object. */
+export const MEMBER_STEPS_KEYWORD = 'x-member-steps';
+/** The same, times the length of the text. */
+export const TEXT_STEPS_KEYWORD = 'x-text-steps';
+
+/** Keywords whose work grows with the number of members, each. */
+const MEMBER_KEYWORDS = [
+  'additionalProperties',
+  'unevaluatedProperties',
+  'propertyNames',
+  'maxProperties',
+  'minProperties',
+];
+/** Keywords whose work grows with the length of a text, each. */
+const TEXT_KEYWORDS = ['maxLength', 'minLength', 'format', 'pattern'];
 
 /**
  * A schema that says the same, for the validator: only the keywords that it knows, as it takes some
@@ -58,8 +73,9 @@ class Copier {
     for (const keyword of plainKeywords) {
       if (!Object.hasOwn(schema, keyword)) continue;
       out[keyword] = schema[keyword];
-      size += sizeOf(schema[keyword]);
+      size += sizeOf(keyword, schema[keyword]);
     }
+    addSteps(out, schema);
     for (const child of node.children) {
       if (child.applies === 'nowhere') continue;
       const copy = this.place(child.node, child.applies);
@@ -85,8 +101,22 @@ function put(out: JsonObject, child: SchemaChild, schema: JsonObject | boolean):
   else ((out[keyword] ??= {}) as JsonObject)[key] = schema;
 }
 
-/** How many JSON values there are in a value. */
-function sizeOf(value: unknown): number {
+function addSteps(out: JsonObject, schema: JsonObject): void {
+  const has = (keyword: string) => Object.hasOwn(schema, keyword);
+  const members =
+    MEMBER_KEYWORDS.filter(has).length +
+    (has('patternProperties') ? Object.keys(schema['patternProperties'] ?? {}).length : 0);
+  if (members > 0) out[MEMBER_STEPS_KEYWORD] = members;
+  const texts = TEXT_KEYWORDS.filter(has).length;
+  if (texts > 0) out[TEXT_STEPS_KEYWORD] = texts;
+}
+
+/** How much work a keyword is: its values are looked at one by one, except where one is looked up. */
+function sizeOf(keyword: string, value: unknown): number {
+  return keyword === 'enum' || keyword === 'const' ? 1 : countValues(value);
+}
+
+function countValues(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 1;
-  return Object.values(value).reduce((sum: number, part) => sum + sizeOf(part), 1);
+  return Object.values(value).reduce((sum: number, part) => sum + countValues(part), 1);
 }

@@ -48,16 +48,18 @@ function describeError(error: ErrorObject, prefix: string): FieldError {
     case 'false schema':
       return { pointer, detail: 'is not allowed' };
     case 'enum':
-      return { pointer, detail: `must be one of ${shown(params['allowedValues'])}` };
+      return { pointer, detail: `must be one of ${shown(error, 'allowedValues')}` };
     case 'const':
-      return { pointer, detail: `must be ${shown(params['allowedValue'])}` };
+      return { pointer, detail: `must be ${shown(error, 'allowedValue')}` };
     default:
       return { pointer, detail: cut(error.message ?? `does not meet ${error.keyword}`) };
   }
 }
 
-function shown(value: unknown): string {
-  return cut(JSON.stringify(value));
+/** What is allowed: `allowed` in errors of our own keywords, `name` in those of the validator's. */
+function shown(error: ErrorObject, name: string): string {
+  const params = error.params as Record<string, unknown>;
+  return cut(JSON.stringify(params['allowed'] ?? params[name]) ?? 'null');
 }
 
 function cut(text: string): string {

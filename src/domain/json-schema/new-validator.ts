@@ -1,9 +1,9 @@
-import { Ajv2020 } from 'ajv/dist/2020.js';
+import { _, Ajv2020 } from 'ajv/dist/2020.js';
 import { limits } from '#domain/limits.ts';
-import { STEPS_KEYWORD } from './bounded-copy.ts';
+import { MEMBER_STEPS_KEYWORD, STEPS_KEYWORD, TEXT_STEPS_KEYWORD } from './bounded-copy.ts';
 import { formats } from './formats.ts';
 import { compilePattern } from './pattern.ts';
-import { hasUniqueItems } from './unique-items.ts';
+import { equalToOneOf, hasUniqueItems, type TakeSteps } from './equal-values.ts';
 import type { WorkBudget } from './work-budget.ts';
 
 /** The sum of sizes of a schema's patterns went over its bound. */
@@ -30,29 +30,70 @@ export function newValidator(budget: WorkBudget, allErrors: boolean): Ajv2020 {
     // Else 19.99 is not a multiple of 0.01.
     multipleOfPrecision: 9,
     formats: { ...formats },
-    code: { regExp: newRegexEngine(budget) },
+    // Its optimiser takes longer the larger the schema, and what it makes is not faster.
+    code: { regExp: newRegexEngine(budget), optimize: false },
   });
-  ajv.addKeyword({
-    keyword: STEPS_KEYWORD,
-    schemaType: 'number',
-    before: '$dynamicAnchor',
-    errors: false,
-    valid: true,
-    compile: (size: number) => () => {
-      budget.take(size);
-      return true;
-    },
-  });
-  ajv.removeKeyword('uniqueItems');
+  addStepKeywords(ajv, budget);
+  replaceEqualityKeywords(ajv, (steps) => budget.take(steps));
+  return ajv;
+}
+
+function replaceEqualityKeywords(ajv: Ajv2020, take: TakeSteps): void {
+  for (const keyword of ['uniqueItems', 'enum', 'const']) ajv.removeKeyword(keyword);
   ajv.addKeyword({
     keyword: 'uniqueItems',
     type: 'array',
     schemaType: 'boolean',
     error: { message: 'must not have two equal items' },
-    validate: (wanted: boolean, items: unknown[]) =>
-      !wanted || hasUniqueItems(items, (steps) => budget.take(steps)),
+    compile: (wanted: boolean) => (items: unknown[]) => !wanted || hasUniqueItems(items, take),
   });
-  return ajv;
+  ajv.addKeyword({
+    keyword: 'enum',
+    schemaType: 'array',
+    error: { message: 'must be listed', params: (cxt) => _`{allowed: ${cxt.schemaCode}}` },
+    compile: (values: unknown[]) => equalToOneOf(values, take),
+  });
+  ajv.addKeyword({
+    keyword: 'const',
+    error: { message: 'must be the same', params: (cxt) => _`{allowed: ${cxt.schemaCode}}` },
+    compile: (value: unknown) => equalToOneOf([value], take),
+  });
+}
+
+/** In front of all others of their type, so that work is paid for before it is done. */
+function addStepKeywords(ajv: Ajv2020, budget: WorkBudget): void {
+  ajv.addKeyword({
+    keyword: STEPS_KEYWORD,
+    schemaType: 'number',
+    before: '$dynamicAnchor',
+    errors: false,
+    compile: (size: number) => () => {
+      budget.take(size);
+      return true;
+    },
+  });
+  ajv.addKeyword({
+    keyword: MEMBER_STEPS_KEYWORD,
+    type: 'object',
+    schemaType: 'number',
+    before: 'maxProperties',
+    errors: false,
+    compile: (each: number) => (data: object) => {
+      budget.take(each * Object.keys(data).length);
+      return true;
+    },
+  });
+  ajv.addKeyword({
+    keyword: TEXT_STEPS_KEYWORD,
+    type: 'string',
+    schemaType: 'number',
+    before: 'maxLength',
+    errors: false,
+    compile: (each: number) => (data: string) => {
+      budget.take(each * (data.length >> 4));
+      return true;
+    },
+  });
 }
 
 function newRegexEngine(budget: WorkBudget) {

@@ -1,4 +1,5 @@
 import { RE2JS } from 're2js';
+import { limits } from '#domain/limits.ts';
 import { type BoundedRegex, compileBoundedRegex } from '#domain/bounded-regex.ts';
 
 /**
@@ -8,5 +9,8 @@ import { type BoundedRegex, compileBoundedRegex } from '#domain/bounded-regex.ts
  * @throws Error whose message says what is wrong with the pattern
  */
 export function compilePattern(pattern: string): BoundedRegex {
+  if (pattern.length > limits.schemaPatternLengthMax) {
+    throw new Error(`is longer than ${limits.schemaPatternLengthMax} characters`);
+  }
   return compileBoundedRegex(RE2JS.translateRegExp(pattern));
 }

@@ -1,0 +1,53 @@
+/** Told the number of values looked at; may throw to stop. */
+export type TakeSteps = (steps: number) => void;
+
+/**
+ * Whether no two items are equal, as JSON Schema has equality: numbers by value, objects whatever the
+ * order of their members. In proportion to the size of the list; the validator's own compares each with
+ * each.
+ */
+export function hasUniqueItems(items: readonly unknown[], take: TakeSteps): boolean {
+  const seen = new Set<string>();
+  for (const item of items) {
+    const key = canonical(item, take);
+    if (seen.has(key)) return false;
+    seen.add(key);
+  }
+  return true;
+}
+
+/**
+ * Makes the test for being equal to one of some values. In the time of one look-up, and right for members
+ * named `valueOf` or `constructor`, at which the validator's own equality calls.
+ */
+export function equalToOneOf(
+  values: readonly unknown[],
+  take: TakeSteps,
+): (value: unknown) => boolean {
+  const scalars = new Set(values.filter((value) => !isCompound(value)));
+  const compounds = new Set(
+    values.filter(isCompound).map((value) => canonical(value, takeNothing)),
+  );
+  return (value) => {
+    if (!isCompound(value)) return scalars.has(value);
+    return compounds.size > 0 && compounds.has(canonical(value, take));
+  };
+}
+
+function takeNothing(): void {}
+
+function isCompound(value: unknown): value is object {
+  return typeof value === 'object' && value !== null;
+}
+
+/** A text that is the same for equal values only. */
+function canonical(value: unknown, take: TakeSteps): string {
+  take(1);
+  if (!isCompound(value)) return JSON.stringify(value) ?? 'undefined';
+  if (Array.isArray(value)) return `[${value.map((part) => canonical(part, take)).join(',')}]`;
+  const members = value as Record<string, unknown>;
+  const parts = Object.keys(members)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${canonical(members[key], take)}`);
+  return `{${parts.join(',')}}`;
+}
