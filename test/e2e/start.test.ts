@@ -95,7 +95,11 @@ test('a start that was killed leaves no process, and the next one takes over', a
   t.after(() => next.end());
   const { id } = await sendPrinted(await next.banner());
   await waitUntil(() => next.stdout.includes(`${id} signature valid`), { what: 'the webhook' });
-  await waitUntil(() => !children.some(isRunning), { what: 'every child to have ended' });
+  // The role process may take its shutdown deadline: it has lost its NATS too.
+  await waitUntil(() => !children.some(isRunning), {
+    what: 'every child to have ended',
+    deadlineMs: 20_000,
+  });
 });
 
 test('a second signal ends at once what does not end by itself', async (t) => {

@@ -52,7 +52,7 @@ test('a child whose configuration is wrong is not started again', async (t) => {
   assert.equal(spawned, 1);
 });
 
-test('a stop while the child is still coming up ends it too', async () => {
+test('a stop while the child is still coming up ends it too', async (t) => {
   let pid = 0;
   let goOn: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => {
@@ -68,6 +68,7 @@ test('a stop while the child is still coming up ends it too', async () => {
       return child;
     },
   });
+  t.after(() => supervisor.kill());
   const started = supervisor.start();
   await waitUntil(() => pid > 0);
   const stopped = supervisor.stop();
