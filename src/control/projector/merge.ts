@@ -3,8 +3,8 @@
  * for a batch, however many records are about it.
  *
  * The merge is a join (a CRDT): applying a record twice, or records in any order, in one batch or in several,
- * gives the same document. States compare by hop, then rank; attempts are keyed by their id; all else is
- * written once. So several projectors may work at once, and a batch may be repeated after a crash.
+ * gives the same document. States compare by hop, then rank, then their other fields; attempts are keyed by
+ * their id; all else is written once. So several projectors may work at once, and a batch may be repeated after a crash.
  */
 import type { DeliveryStatus } from '#domain/delivery.ts';
 import {
@@ -148,7 +148,15 @@ export class Batch {
   }
 }
 
-/** The order in which MongoDB's `$max` compares states too: by their first fields. */
+/**
+ * The order in which MongoDB's `$max` compares states too: field by field, null below all else. Two states of
+ * one hop and rank are told where a webhook was sent twice; then too, all must keep the same one.
+ */
 function isNewer(state: DeliveryState, known: DeliveryState): boolean {
-  return state.hop > known.hop || (state.hop === known.hop && state.rank > known.rank);
+  if (state.hop !== known.hop) return state.hop > known.hop;
+  if (state.rank !== known.rank) return state.rank > known.rank;
+  if (state.status !== known.status) return state.status > known.status;
+  if (state.reason !== known.reason) return (state.reason ?? '') > (known.reason ?? '');
+  if (state.at.getTime() !== known.at.getTime()) return state.at > known.at;
+  return (state.next_attempt_at?.getTime() ?? 0) > (known.next_attempt_at?.getTime() ?? 0);
 }

@@ -1,0 +1,249 @@
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import * as fc from 'fast-check';
+import { deliveryStatuses } from '#domain/delivery.ts';
+import { type History, historyOf } from '#infra/mongo/documents.ts';
+import { Batch } from '#src/control/projector/merge.ts';
+import { writeBatch } from '#src/control/projector/write.ts';
+import { type TestMongo, testMongo } from '#testkit/servers.ts';
+import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import type { DeliveryRecord, HistoryRecord, RoutedRecord } from '#wire/record.ts';
+
+let mongo: TestMongo;
+let history: History;
+before(async () => {
+  mongo = await testMongo();
+  history = historyOf(mongo.db);
+});
+after(() => mongo.dispose());
+
+/** What one message tells: an event, or a record. */
+type Told = { event: string } | HistoryRecord;
+
+const ACCEPTED_MS = 1_700_000_000_000;
+const events = ['e1', 'e2'];
+const deliveriesOf = (event: string) =>
+  ['ep_1', 'ep_2'].map((endpoint) => ({ id: `dlv_${event}_${endpoint}`, endpoint }));
+
+const routed: fc.Arbitrary<RoutedRecord> = fc.constantFrom(...events).map((event) => ({
+  k: 'routed',
+  tenant: 'acme',
+  event,
+  type: 'a.b',
+  acceptedMs: ACCEPTED_MS,
+  deliveries: deliveriesOf(event).map(({ id, endpoint }) => ({
+    id,
+    endpoint,
+    // An endpoint that was paused when the event came.
+    status: endpoint === 'ep_2' ? 'held' : 'pending',
+  })),
+}));
+
+/** A few hops and times only, so that states tie and differ in every one of their fields. */
+const delivered: fc.Arbitrary<DeliveryRecord> = fc
+  .record({
+    event: fc.constantFrom(...events),
+    endpoint: fc.constantFrom('ep_1', 'ep_2'),
+    hop: fc.nat(2),
+    status: fc.constantFrom(...deliveryStatuses),
+    reason: fc.constantFrom(undefined, 'exhausted', 'gone'),
+    nextAttemptMs: fc.constantFrom(undefined, ACCEPTED_MS + 1000, ACCEPTED_MS + 2000),
+    attempt: fc.option(fc.nat(3), { nil: undefined }),
+  })
+  .map(({ event, endpoint, hop, status, reason, nextAttemptMs, attempt }) => {
+    const record: DeliveryRecord = {
+      k: 'delivery',
+      tenant: 'acme',
+      event,
+      type: 'a.b',
+      acceptedMs: ACCEPTED_MS,
+      id: `dlv_${event}_${endpoint}`,
+      endpoint,
+      hop,
+      status,
+    };
+    if (reason !== undefined) record.reason = reason;
+    if (nextAttemptMs !== undefined) record.nextAttemptMs = nextAttemptMs;
+    if (attempt !== undefined) {
+      // An attempt is recorded as it was, however often its record comes.
+      const startedMs = ACCEPTED_MS + attempt;
+      record.attempt = {
+        id: `att_${attempt}`,
+        no: attempt,
+        startedMs,
+        durationMs: 1.5,
+        worker: 'w',
+        responseHeaders: { 'content-type': 'text/plain' },
+      };
+    }
+    return record;
+  });
+
+const told: fc.Arbitrary<Told> = fc.oneof(
+  fc.constantFrom(...events).map((event) => ({ event })),
+  routed,
+  { arbitrary: delivered, weight: 3 },
+);
+
+function addTo(batch: Batch, item: Told): void {
+  if ('k' in item) {
+    batch.addRecord(item);
+    return;
+  }
+  const head = {
+    id: item.event,
+    type: 'a.b',
+    source: '/s',
+    time: '2026-01-31T12:00:00Z',
+    kind: 'json' as const,
+    acceptedMs: ACCEPTED_MS,
+    correlationId: 'req_1',
+    fingerprint: 'f',
+    ext: { region: 'eu' },
+  };
+  batch.addEvent('acme', events.indexOf(item.event) + 1, decodeEventFrame(frameOf(head)));
+}
+
+function frameOf(head: Parameters<typeof encodeEventFrame>[0]): Buffer {
+  return encodeEventFrame(head, '{"a":1.0}');
+}
+
+/** Writes to an empty database, batch after batch, and gives what is there in the end. */
+async function write(batches: Told[][]): Promise<unknown> {
+  await Promise.all([history.events.deleteMany({}), history.deliveries.deleteMany({})]);
+  for (const items of batches) {
+    const batch = new Batch();
+    for (const item of items) addTo(batch, item);
+    await writeBatch(history, batch);
+  }
+  return {
+    events: await history.events.find().sort({ _id: 1 }).toArray(),
+    deliveries: await history.deliveries.find().sort({ _id: 1 }).toArray(),
+  };
+}
+
+/** Some of the items, one by one or together, in any order, some of them again. */
+function retold(items: Told[]): fc.Arbitrary<Told[][]> {
+  return fc
+    .tuple(
+      fc.shuffledSubarray(items, { minLength: items.length }),
+      fc.subarray(items),
+      fc.array(fc.integer({ min: 1, max: 4 }), { minLength: 1 }),
+    )
+    .map(([shuffled, again, sizes]) => {
+      const all = [...shuffled, ...again];
+      const batches: Told[][] = [];
+      for (let i = 0, at = 0; at < all.length; i++) {
+        const size = sizes[i % sizes.length] as number;
+        batches.push(all.slice(at, at + size));
+        at += size;
+      }
+      return batches;
+    });
+}
+
+test('any order, repetition and split into batches gives the same documents', async () => {
+  const story = fc
+    .array(told, { minLength: 1, maxLength: 14 })
+    .chain((items) => fc.tuple(fc.constant(items), retold(items)));
+  await fc.assert(
+    fc.asyncProperty(story, async ([items, batches]) => {
+      assert.deepEqual(await write(batches), await write([items]));
+    }),
+    { numRuns: 100 },
+  );
+});
+
+test('a repeat of a batch as a whole, as after a crash, changes nothing', async () => {
+  await fc.assert(
+    fc.asyncProperty(fc.array(told, { minLength: 1 }), async (items) => {
+      assert.deepEqual(await write([items, items]), await write([items]));
+    }),
+    { numRuns: 30 },
+  );
+});
+
+test('two projectors that write the same at the same time end at the same documents', async () => {
+  const items: Told[] = [
+    ...events.map((event) => ({ event })),
+    ...fc.sample(routed, { numRuns: 4, seed: 1 }),
+    ...fc.sample(delivered, { numRuns: 60, seed: 2 }),
+  ];
+  const expected = await write([items]);
+  await Promise.all([history.events.deleteMany({}), history.deliveries.deleteMany({})]);
+  const halves = [items, items.toReversed()].map(async (half) => {
+    for (let at = 0; at < half.length; at += 7) {
+      const batch = new Batch();
+      for (const item of half.slice(at, at + 7)) addTo(batch, item);
+      await writeBatch(history, batch);
+    }
+  });
+  await Promise.all(halves);
+  const found = {
+    events: await history.events.find().sort({ _id: 1 }).toArray(),
+    deliveries: await history.deliveries.find().sort({ _id: 1 }).toArray(),
+  };
+  assert.deepEqual(found, expected);
+});
+
+test('the state that is kept: the higher hop, then what is decided over what is under way', async () => {
+  const record = (hop: number, status: DeliveryRecord['status']): DeliveryRecord => ({
+    k: 'delivery',
+    tenant: 'acme',
+    event: 'e1',
+    type: 'a.b',
+    acceptedMs: ACCEPTED_MS,
+    id: 'dlv_1',
+    endpoint: 'ep_1',
+    hop,
+    status,
+  });
+  const orders: [DeliveryRecord[], number, string][] = [
+    [[record(0, 'pending'), record(1, 'delivered')], 1, 'delivered'],
+    [[record(1, 'pending'), record(0, 'delivered')], 1, 'pending'],
+    [[record(2, 'pending'), record(2, 'failed')], 2, 'failed'],
+    [[record(2, 'failed'), record(2, 'delivered')], 2, 'delivered'],
+    [[record(10, 'pending'), record(9, 'delivered')], 10, 'pending'],
+  ];
+  for (const [records, hop, status] of orders) {
+    for (const batches of [[records], records.map((one) => [one]), [records.toReversed()]]) {
+      const { deliveries } = (await write(batches)) as {
+        deliveries: { state: { hop: number; status: string } }[];
+      };
+      assert.deepEqual(
+        deliveries.map(({ state }) => [state.hop, state.status]),
+        [[hop, status]],
+      );
+    }
+  }
+});
+
+test('an id that ingress claimed becomes the event, and keeps its fingerprint', async () => {
+  await write([]);
+  const accepted_at = new Date(ACCEPTED_MS);
+  await history.events.insertOne({
+    _id: 'acme/e1',
+    tenant: 'acme',
+    id: 'e1',
+    fingerprint: 'f',
+    accepted_at,
+  });
+  const batch = new Batch();
+  addTo(batch, { event: 'e1' });
+  await writeBatch(history, batch);
+  assert.deepEqual(await history.events.findOne({ _id: 'acme/e1' }), {
+    _id: 'acme/e1',
+    tenant: 'acme',
+    id: 'e1',
+    fingerprint: 'f',
+    accepted_at,
+    seq: 1,
+    type: 'a.b',
+    source: '/s',
+    time: '2026-01-31T12:00:00Z',
+    kind: 'json',
+    correlation_id: 'req_1',
+    data: '{"a":1.0}',
+    ext: { region: 'eu' },
+  });
+});
