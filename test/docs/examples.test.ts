@@ -1,0 +1,106 @@
+/** The examples of the documents, run as they stand against a system started as the README says. */
+import assert from 'node:assert/strict';
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { after, before, test } from 'node:test';
+import { promisify } from 'node:util';
+import { findFreePort } from '#src/embedded/free-port.ts';
+import { makeTempDir, type TempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { type Banner, PosthornProcess } from '../e2e/posthorn-process.ts';
+import { markdownFiles, projectRoot, projectText } from './project-files.ts';
+
+let dir: TempDir;
+let system: PosthornProcess;
+let banner: Banner;
+
+before(async () => {
+  dir = await makeTempDir();
+  system = new PosthornProcess(dir.path);
+  banner = await system.banner();
+});
+after(async () => {
+  await system.end();
+  await dir.remove();
+});
+
+/** The fenced blocks of a document whose info string is this. */
+function blocksOf(text: string, info: string): string[] {
+  const fences = text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm);
+  return [...fences].filter(([, given]) => given === info).map(([, , code]) => code as string);
+}
+
+/** A `curl` that ends with an error where the answer is one, and shows the answer. */
+const PRELUDE = 'set -eu\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n';
+
+async function runShell(script: string): Promise<string> {
+  const env = { ...process.env, API: banner.apiUrl, KEY: banner.key };
+  const { stdout } = await promisify(execFile)('bash', ['-c', PRELUDE + script], { env });
+  return stdout;
+}
+
+for (const { path, text } of markdownFiles()) {
+  const examples = blocksOf(text, 'sh runnable');
+  if (examples.length === 0) continue;
+  test(`${path}: ${examples.length} examples run`, async () => {
+    for (const example of examples) assert.match(await runShell(example), /\{/, example);
+  });
+}
+
+test('README.md: the receiver verifies what it gets', async (t) => {
+  const [code] = blocksOf(projectText('README.md'), 'js');
+  const port = await findFreePort();
+  const endpoint = await api('POST', '/v1/tenants/demo/endpoints', {
+    url: `http://127.0.0.1:${port}/`,
+    event_types: ['readme.example'],
+  });
+  const receiver = startReceiver(code as string, port, String(endpoint['secret']));
+  t.after(() => receiver.child.kill());
+  await waitUntil(async () => (await fetch(`http://127.0.0.1:${port}/`)).status === 401);
+  const event = await api('POST', '/v1/tenants/demo/events', { type: 'readme.example', data: 7 });
+  const line = `${String(event['id'])} readme.example 7`;
+  await waitUntil(() => receiver.output().includes(line), { what: line });
+});
+
+test('the routes that the documents name are those of the reference', async () => {
+  const { paths } = await api('GET', '/openapi.json');
+  const known = new Set<string>();
+  for (const [path, methods] of Object.entries(paths as Record<string, object>)) {
+    for (const method of Object.keys(methods)) known.add(`${method.toUpperCase()} ${path}`);
+  }
+  let named = 0;
+  for (const { path, text } of markdownFiles()) {
+    for (const [route] of text.matchAll(/\b(?:GET|PUT|POST|PATCH|DELETE) \/v1\/[\w/{}-]+/g)) {
+      assert.ok(known.has(route), `${path} names ${route}`);
+      named++;
+    }
+  }
+  assert.ok(named > 0, 'the routes were found');
+});
+
+async function api(method: string, path: string, body?: object): Promise<Record<string, unknown>> {
+  const response = await fetch(banner.apiUrl + path, {
+    method,
+    headers: { authorization: `Bearer ${banner.key}`, 'content-type': 'application/json' },
+    body: body === undefined ? null : JSON.stringify(body),
+  });
+  const text = await response.text();
+  assert.ok(response.ok, text);
+  return JSON.parse(text) as Record<string, unknown>;
+}
+
+function startReceiver(
+  code: string,
+  port: number,
+  secret: string,
+): { child: ChildProcess; output: () => string } {
+  const child = spawn(process.execPath, ['--input-type=module', '-e', code], {
+    cwd: projectRoot,
+    env: { ...process.env, PORT: String(port), WEBHOOK_SECRET: secret },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  let output = '';
+  child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
+  void once(child, 'error').catch(() => undefined);
+  return { child, output: () => output };
+}
