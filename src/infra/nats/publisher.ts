@@ -17,6 +17,8 @@ import type { Log } from '#infra/telemetry/log.ts';
 
 const RESEND_AFTER_MS = 2000;
 const SWEEP_EVERY_MS = 100;
+/** Where the client itself refuses a payload: larger than the server takes. */
+const TOO_LARGE = 413;
 
 export interface Publication {
   subject: string;
@@ -72,6 +74,7 @@ export class Publisher {
   private outbox: number[] = [];
   private nextToken = 1;
   private connected = true;
+  private closed = false;
   private lastFault = 'no answer';
 
   constructor(deps: { nc: NatsConnection; window: number; log: Log }) {
@@ -105,6 +108,10 @@ export class Publisher {
 
   /** Takes a publication, or answers false when the window is full (nothing is kept then). */
   publish(publication: Publication, done: Published): boolean {
+    if (this.closed) {
+      done(new PublishTimeoutError(publication.subject, 'closed'), undefined);
+      return true;
+    }
     if (this.entries.size >= this.window) return false;
     const now = performance.now();
     const token = this.nextToken++;
@@ -138,8 +145,12 @@ export class Publisher {
     this.roomWaiters.push(callback);
   }
 
-  /** Stops; what is still under way fails with a timeout, so that nobody believes it stored. */
+  /**
+   * Stops; what is still under way fails with a timeout, so that nobody believes it stored, and what is
+   * published from then on fails at once.
+   */
   close(): void {
+    this.closed = true;
     clearInterval(this.sweeper);
     this.subscription.unsubscribe();
     for (const token of this.entries.keys()) this.fail(token, 'closed');
@@ -162,8 +173,12 @@ export class Publisher {
         headers: headersOf(entry.publication),
       });
     } catch (error) {
-      // Closed, or larger than the server takes: neither is mended by trying again.
-      this.settle(token, entry, error as Error, undefined);
+      // Neither is mended by trying again.
+      if (this.nc.isClosed() || this.nc.isDraining()) this.fail(token, 'closed');
+      else {
+        const refusal = new PublishRefusedError(TOO_LARGE, (error as Error).message);
+        this.settle(token, entry, refusal, undefined);
+      }
     }
   }
 

@@ -1,0 +1,125 @@
+import type { TestContext } from 'node:test';
+import {
+  type JetStreamClient,
+  type JetStreamManager,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { loadSettings } from '#config/load.ts';
+import type { Settings } from '#config/schema.ts';
+import { connectNats } from '#infra/nats/connection.ts';
+import { Publisher } from '#infra/nats/publisher.ts';
+import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { ensureTopology } from '#infra/nats/streams.ts';
+import { type Log, createLog } from '#infra/telemetry/log.ts';
+import { type TestServer, startNatsServer } from '#testkit/servers.ts';
+import { type HistoryRecord, decodeRecords } from '#wire/record.ts';
+import { streams } from '#wire/subjects.ts';
+
+export const log: Log = createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent');
+
+/** A nats-server of a test's own with all streams, and what every plane is made with. */
+export interface NatsCore {
+  server: Pick<TestServer, 'kill' | 'url'>;
+  nc: NatsConnection;
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  settings: Settings;
+  publisher: Publisher;
+  records: RecordGatherer;
+  log: Log;
+  /** With SIGKILL: nothing is said to anybody. */
+  killServer(): Promise<void>;
+  /** On the same port and folder. */
+  restartServer(): Promise<void>;
+  /** Another connection, gone with the test. */
+  connect(): Promise<NatsConnection>;
+  /** Every record in the streams, in the order of their storing. */
+  storedRecords(): Promise<HistoryRecord[]>;
+}
+
+export interface NatsCoreOptions {
+  env?: Record<string, string>;
+  window?: number;
+}
+
+export async function startNatsCore(
+  t: Pick<TestContext, 'after'>,
+  options: NatsCoreOptions = {},
+): Promise<NatsCore> {
+  const settings = loadSettings({
+    POSTHORN_SHARDS: '1',
+    POSTHORN_EGRESS_ALLOW: '127.0.0.0/8',
+    ...options.env,
+  });
+  let server = await startNatsServer();
+  const { url } = server;
+  const connections: NatsConnection[] = [];
+  const connect = async (): Promise<NatsConnection> => {
+    const nc = await connectNats(url, 'test', log);
+    connections.push(nc);
+    return nc;
+  };
+  const nc = await connect();
+  const js = jetstream(nc);
+  const jsm = await jetstreamManager(nc);
+  await ensureTopology(js, jsm, settings);
+  const window = options.window ?? settings.POSTHORN_PUBLISH_WINDOW;
+  const publisher = new Publisher({ nc, window, log });
+  const shards = settings.POSTHORN_SHARDS;
+  const records = new RecordGatherer({ publisher, shards, log });
+  t.after(async () => {
+    publisher.close();
+    for (const connection of connections) await connection.close();
+    await server.dispose();
+  });
+  return {
+    server: { url, kill: (signal) => server.kill(signal) },
+    killServer: () => server.kill('SIGKILL'),
+    restartServer: async () => {
+      server = await server.restart();
+    },
+    nc,
+    js,
+    jsm,
+    settings,
+    publisher,
+    records,
+    log,
+    connect,
+    storedRecords: async () => {
+      const stored: HistoryRecord[] = [];
+      for (let shard = 0; shard < shards; shard++) {
+        for (const { data } of await storedMessages(jsm, streams.records(shard))) {
+          stored.push(...decodeRecords(data));
+        }
+      }
+      return stored;
+    },
+  };
+}
+
+export interface StoredMessage {
+  seq: number;
+  subject: string;
+  messageId: string;
+  data: Buffer;
+}
+
+/** What a stream holds now. */
+export async function storedMessages(
+  jsm: JetStreamManager,
+  stream: string,
+): Promise<StoredMessage[]> {
+  const { state } = await jsm.streams.info(stream);
+  const messages: StoredMessage[] = [];
+  for (let seq = state.first_seq; seq <= state.last_seq && state.messages > 0; seq++) {
+    const message = await jsm.direct.getMessage(stream, { seq });
+    if (message === null) continue;
+    const { subject, header } = message;
+    const messageId = header.get('Nats-Msg-Id');
+    messages.push({ seq, subject, messageId, data: Buffer.from(message.data) });
+  }
+  return messages;
+}

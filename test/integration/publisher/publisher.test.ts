@@ -1,0 +1,209 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  type PubAck,
+  type Publication,
+  PublishRefusedError,
+  PublishTimeoutError,
+  Publisher,
+} from '#infra/nats/publisher.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { subjects } from '#wire/subjects.ts';
+import { log, startNatsCore, storedMessages } from './nats-core.ts';
+
+const SUBJECT = subjects.event('acme', 'a.b');
+
+function publication(messageId: string, changes: Partial<Publication> = {}): Publication {
+  return {
+    subject: SUBJECT,
+    payload: Buffer.from(`payload of ${messageId}`),
+    messageId,
+    timeoutMs: 20_000,
+    ...changes,
+  };
+}
+
+/** Counts what each publication was called back with. */
+class Outcomes {
+  readonly acks = new Map<string, PubAck[]>();
+  readonly errors = new Map<string, Error[]>();
+
+  done(messageId: string): (error: Error | undefined, ack: PubAck | undefined) => void {
+    return (error, ack) => {
+      if (error === undefined) append(this.acks, messageId, ack as PubAck);
+      else append(this.errors, messageId, error);
+    };
+  }
+
+  get count(): number {
+    const all = [...this.acks.values(), ...this.errors.values()];
+    return all.reduce((sum, list) => sum + list.length, 0);
+  }
+}
+
+function append<T>(map: Map<string, T[]>, key: string, value: T): void {
+  map.set(key, [...(map.get(key) ?? []), value]);
+}
+
+test('an ack says where it is stored; the same id again is stored once and told so', async (t) => {
+  const { publisher, jsm } = await startNatsCore(t);
+  const first = await publisher.publishAsync(publication('one'));
+  assert.deepEqual(first, { seq: 1, duplicate: false });
+  const again = await publisher.publishAsync(publication('one', { payload: Buffer.from('other') }));
+  assert.deepEqual(again, { seq: 1, duplicate: true });
+  const [stored, ...more] = await storedMessages(jsm, 'EV-0');
+  assert.equal(more.length, 0);
+  assert.equal(stored?.subject, SUBJECT);
+  assert.equal(stored?.messageId, 'one');
+  assert.equal(stored?.data.toString(), 'payload of one');
+});
+
+test('over the window nothing is taken; whoever waits is called as soon as there is room', async (t) => {
+  const { publisher } = await startNatsCore(t, { window: 4 });
+  const outcomes = new Outcomes();
+  const ids = ['a', 'b', 'c', 'd'];
+  for (const id of ids) assert.ok(publisher.publish(publication(id), outcomes.done(id)));
+  assert.equal(publisher.room, 0);
+  assert.equal(publisher.publish(publication('e'), outcomes.done('e')), false);
+  const waited = new Promise<number>((resolve) => {
+    publisher.whenRoom(() => resolve(publisher.room));
+  });
+  assert.ok((await waited) > 0);
+  await waitUntil(() => publisher.inFlight === 0);
+  assert.deepEqual([...outcomes.acks.keys()].sort(), ids);
+  // 50 through a window of 4.
+  const acks = await Promise.all(
+    Array.from({ length: 50 }, (_, i) => publisher.publishAsync(publication(`n${i}`))),
+  );
+  assert.equal(new Set(acks.map(({ seq }) => seq)).size, 50);
+});
+
+test('the server killed in the middle, twice: every callback comes once, each id is stored once', async (t) => {
+  const core = await startNatsCore(t, { window: 64 });
+  const outcomes = new Outcomes();
+  const total = 3000;
+  let next = 0;
+  const pump = (): void => {
+    while (next < total) {
+      const id = `m${next}`;
+      const entry = publication(id, { timeoutMs: 60_000 });
+      if (!core.publisher.publish(entry, outcomes.done(id))) return core.publisher.whenRoom(pump);
+      next++;
+    }
+  };
+  pump();
+  for (const killAfter of [300, 1500]) {
+    await waitUntil(() => outcomes.count >= killAfter, { deadlineMs: 30_000 });
+    await core.killServer();
+    await core.restartServer();
+  }
+  await waitUntil(() => outcomes.count >= total, { deadlineMs: 60_000 });
+  assert.equal(outcomes.errors.size, 0);
+  assert.equal(outcomes.acks.size, total);
+  for (const acks of outcomes.acks.values()) assert.equal(acks.length, 1);
+  const ids = (await storedMessages(core.jsm, 'EV-0')).map(({ messageId }) => messageId);
+  assert.equal(ids.length, total, 'stored more or less than once');
+  assert.equal(new Set(ids).size, total);
+});
+
+test('the server away: a timeout within its time, and nothing is stored when it is back', async (t) => {
+  const core = await startNatsCore(t);
+  const outcomes = new Outcomes();
+  await core.publisher.publishAsync(publication('before'));
+  await core.killServer();
+  core.publisher.publish(publication('lost', { timeoutMs: 300 }), outcomes.done('lost'));
+  await waitUntil(() => outcomes.count === 1);
+  const [error] = outcomes.errors.get('lost') ?? [];
+  assert.ok(error instanceof PublishTimeoutError);
+  assert.match(error.message, new RegExp(SUBJECT.replaceAll('.', '\\.')));
+  await core.restartServer();
+  await core.publisher.publishAsync(publication('after'));
+  const ids = (await storedMessages(core.jsm, 'EV-0')).map(({ messageId }) => messageId);
+  assert.deepEqual(ids, ['before', 'after']);
+});
+
+test('what is published while the server is away is stored once it is back', async (t) => {
+  const core = await startNatsCore(t);
+  await core.killServer();
+  await waitUntil(() => !core.publisher.isConnected);
+  const stored = core.publisher.publishAsync(publication('patient'));
+  await core.restartServer();
+  assert.deepEqual(await stored, { seq: 1, duplicate: false });
+});
+
+test('closed: what is under way fails, so does what comes later, and nobody waits for ever', async (t) => {
+  const core = await startNatsCore(t);
+  const nc = await core.connect();
+  const publisher = new Publisher({ nc, window: 2, log });
+  // It takes what comes and answers nothing.
+  await core.server.kill('SIGSTOP');
+  try {
+    await checkClosed(publisher);
+  } finally {
+    await core.server.kill('SIGCONT');
+  }
+});
+
+async function checkClosed(publisher: Publisher): Promise<void> {
+  const outcomes = new Outcomes();
+  publisher.publish(publication('a'), outcomes.done('a'));
+  publisher.publish(publication('b'), outcomes.done('b'));
+  const refused = assert.rejects(publisher.publishAsync(publication('c')), PublishTimeoutError);
+  publisher.close();
+  await refused;
+  publisher.publish(publication('d'), outcomes.done('d'));
+  await waitUntil(() => outcomes.count === 3, { deadlineMs: 1000 });
+  for (const id of ['a', 'b', 'd']) {
+    assert.ok(outcomes.errors.get(id)?.[0] instanceof PublishTimeoutError, id);
+  }
+}
+
+test('a payload larger than the server takes is refused, and the next one is stored', async (t) => {
+  const { publisher } = await startNatsCore(t);
+  const payload = Buffer.alloc(9 * 1024 * 1024);
+  await assert.rejects(
+    publisher.publishAsync(publication('large', { payload })),
+    PublishRefusedError,
+  );
+  assert.equal((await publisher.publishAsync(publication('small'))).seq, 1);
+});
+
+test('a subject that no stream takes, and a full stream, are timeouts that say why', async (t) => {
+  const { publisher, jsm } = await startNatsCore(t);
+  await assert.rejects(
+    publisher.publishAsync(publication('x', { subject: 'nobody.listens', timeoutMs: 300 })),
+    (error: Error) => error instanceof PublishTimeoutError && /no leader/.test(error.message),
+  );
+  const { config } = await jsm.streams.info('EV-0');
+  await jsm.streams.update('EV-0', { ...config, max_msgs: 1 });
+  await publisher.publishAsync(publication('one'));
+  // There may be room again in a moment: it is tried until its time is over.
+  await assert.rejects(
+    publisher.publishAsync(publication('two', { timeoutMs: 300 })),
+    (error: Error) =>
+      error instanceof PublishTimeoutError && /maximum messages/.test(error.message),
+  );
+});
+
+test('a schedule fires once, not early, with its payload, and is gone then', async (t) => {
+  const { publisher, jsm } = await startNatsCore(t);
+  const target = subjects.delivery('acme', 'ep_1');
+  const atMs = Date.now() + 1200;
+  const waiting = subjects.waiting('acme', 'ep_1', 'dlv_1');
+  const schedule = { atMs, target };
+  await publisher.publishAsync(publication('dlv_1:1', { subject: waiting, schedule }));
+  // The repeat of a crashed worker: the same step under the same id.
+  const again = await publisher.publishAsync(
+    publication('dlv_1:1', { subject: waiting, schedule }),
+  );
+  assert.equal(again.duplicate, true);
+  await waitUntil(async () => {
+    const stored = await storedMessages(jsm, 'DLV-0');
+    const fired = stored.filter(({ subject }) => subject === target);
+    if (fired.length === 0) return false;
+    assert.ok(Date.now() >= atMs, 'fired early');
+    assert.equal(stored.length, 1, 'the schedule is still there, or it fired twice');
+    assert.equal(fired[0]?.data.toString(), 'payload of dlv_1:1');
+    return true;
+  });
+});
