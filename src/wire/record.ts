@@ -60,8 +60,14 @@ export interface EndpointGoneRecord {
 
 export type HistoryRecord = RoutedRecord | DeliveryRecord | EndpointGoneRecord;
 
-export function encodeRecords(records: readonly HistoryRecord[]): Buffer {
-  return Buffer.from(JSON.stringify(records));
+/** One record as it stands in a message. */
+export function encodeRecord(record: HistoryRecord): string {
+  return JSON.stringify(record);
+}
+
+/** A message of records, each encoded before. */
+export function encodeRecords(encoded: readonly string[]): Buffer {
+  return Buffer.from(`[${encoded.join(',')}]`);
 }
 
 export function decodeRecords(bytes: Uint8Array): HistoryRecord[] {

@@ -5,7 +5,7 @@
  * A caller's `stored` is called once the message with its record is stored; only then does it ack what the
  * record is about. So a crash before that line leaves the work to be done again, and its record with it.
  */
-import { type HistoryRecord, encodeRecords } from '#wire/record.ts';
+import { type HistoryRecord, encodeRecord, encodeRecords } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import { newId } from '#domain/ids.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -13,9 +13,13 @@ import type { Publisher } from './publisher.ts';
 
 const GATHER_MS = 20;
 const RECORDS_MAX = 500;
+/** At most three bytes each: a message stays below the 1 MiB that a server takes unless told otherwise. */
+const CHARACTERS_MAX = 256 * 1024;
 
 interface Batch {
-  records: HistoryRecord[];
+  /** Encoded. */
+  records: string[];
+  characters: number;
   stored: (() => void)[];
 }
 
@@ -23,7 +27,7 @@ export class RecordGatherer {
   private readonly publisher: Publisher;
   private readonly shards: number;
   private readonly log: Log;
-  private batch: Batch = { records: [], stored: [] };
+  private batch: Batch = { records: [], characters: 0, stored: [] };
   private timer: NodeJS.Timeout | undefined;
   private nextShard = 0;
   private underWay = 0;
@@ -36,7 +40,10 @@ export class RecordGatherer {
   }
 
   add(record: HistoryRecord, stored: () => void): void {
-    this.batch.records.push(record);
+    const text = encodeRecord(record);
+    if (this.batch.characters + text.length > CHARACTERS_MAX) this.flush();
+    this.batch.records.push(text);
+    this.batch.characters += text.length;
     this.batch.stored.push(stored);
     if (this.batch.records.length >= RECORDS_MAX) this.flush();
     else this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
@@ -53,7 +60,7 @@ export class RecordGatherer {
     this.timer = undefined;
     const batch = this.batch;
     if (batch.records.length === 0) return;
-    this.batch = { records: [], stored: [] };
+    this.batch = { records: [], characters: 0, stored: [] };
     this.underWay++;
     // Any shard will do: applying records is independent of their order (control/projector).
     const shard = this.nextShard++ % this.shards;

@@ -1,0 +1,81 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { limits } from '#domain/limits.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type { DeliveryRecord } from '#wire/record.ts';
+import { startNatsCore, storedMessages } from './nats-core.ts';
+
+function record(i: number, more: Partial<DeliveryRecord> = {}): DeliveryRecord {
+  return {
+    k: 'delivery',
+    tenant: 'acme',
+    event: `e${i}`,
+    type: 'a.b',
+    acceptedMs: 1,
+    id: `dlv_${i}`,
+    endpoint: 'ep_1',
+    hop: 0,
+    status: 'delivered',
+    ...more,
+  };
+}
+
+test('records that come together are stored as one message, each told so once', async (t) => {
+  const { records, jsm, storedRecords } = await startNatsCore(t);
+  const stored: number[] = [];
+  for (let i = 0; i < 20; i++) records.add(record(i), () => stored.push(i));
+  assert.equal(stored.length, 0, 'told before it was stored');
+  await records.drain();
+  assert.deepEqual(
+    stored,
+    Array.from({ length: 20 }, (_, i) => i),
+  );
+  assert.equal((await storedMessages(jsm, 'ATT-0')).length, 1);
+  assert.deepEqual(
+    (await storedRecords()).map((one) => (one as DeliveryRecord).id),
+    Array.from({ length: 20 }, (_, i) => `dlv_${i}`),
+  );
+});
+
+test('without anybody who drains, they are stored after a moment', async (t) => {
+  const { records, storedRecords } = await startNatsCore(t);
+  let stored = 0;
+  records.add(record(1), () => stored++);
+  await waitUntil(() => stored === 1);
+  assert.equal((await storedRecords()).length, 1);
+});
+
+test('records with the largest answers are stored in messages that every server takes', async (t) => {
+  const { records, jsm, storedRecords } = await startNatsCore(t);
+  const names = Array.from({ length: limits.responseHeadersKeptMax }, (_, i) => `x-${i}`);
+  const attempt = {
+    id: 'att_1',
+    no: 1,
+    startedMs: 1,
+    durationMs: 1,
+    worker: 'w',
+    // Three bytes for each character: what is counted must be bytes.
+    responseBody: '\u20ac'.repeat(limits.responseBodyKeptBytesMax / 3),
+    responseHeaders: Object.fromEntries(
+      names.map((name) => [name, '\u20ac'.repeat(limits.responseHeaderValueKeptLengthMax)]),
+    ),
+  };
+  let stored = 0;
+  for (let i = 0; i < 400; i++) records.add(record(i, { attempt }), () => stored++);
+  await records.drain();
+  assert.equal(stored, 400);
+  assert.equal((await storedRecords()).length, 400);
+  // A nats-server takes 1 MiB unless it is told otherwise.
+  for (const { data } of await storedMessages(jsm, 'ATT-0')) {
+    assert.ok(data.length < 1024 * 1024, `${data.length} bytes`);
+  }
+});
+
+test('a closed publisher: nothing is told stored', async (t) => {
+  const { records, publisher } = await startNatsCore(t);
+  let stored = 0;
+  publisher.close();
+  records.add(record(1), () => stored++);
+  await records.drain();
+  assert.equal(stored, 0);
+});
