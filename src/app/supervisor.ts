@@ -86,6 +86,11 @@ export class Supervisor {
     const startedMs = performance.now();
     const process = await this.options.spawn();
     this.current = process;
+    const tookMs = Math.round(performance.now() - startedMs);
+    this.options.log.debug(
+      { process: this.name, pid: process.pid, took_ms: tookMs },
+      'process.started',
+    );
     process.onExit((exit) => {
       this.current = undefined;
       if (this.stopping.signal.aborted) return;
