@@ -5,7 +5,19 @@ import { RE2JS } from 're2js';
 import { compileBoundedRegex, newRegexBudget } from '#domain/bounded-regex.ts';
 import { limits } from '#domain/limits.ts';
 
-const piece = fc.constantFrom('a', 'b', 'é', '\u{1F600}', '\n', '\\.', '\\_', '\\$', '.', '-');
+const piece = fc.constantFrom(
+  'a',
+  'b',
+  'é',
+  '\u{1F600}',
+  '\uD83D',
+  '\n',
+  '\\.',
+  '\\_',
+  '\\$',
+  '.',
+  '-',
+);
 const pattern = fc
   .tuple(
     fc.constantFrom('', '^', '.*', '^.*'),
