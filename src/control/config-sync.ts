@@ -86,6 +86,8 @@ export class ConfigSync {
     let prepared = false;
     while (!this.stopping.signal.aborted) {
       try {
+        // A client whose first connect failed never tries again by itself; on a connected one this is nothing.
+        await this.deps.mongo.connect();
         if (!prepared) await this.deps.prepare();
         prepared = true;
         await this.runRound(() => {

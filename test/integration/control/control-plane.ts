@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import type { FastifyInstance, InjectOptions } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type Db, MongoClient } from 'mongodb';
 import { loadSettings } from '#config/load.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
@@ -37,7 +37,7 @@ export interface ControlPlane {
   nats: TestServer;
   secretBox: SecretBox;
   /** A request with the platform key, or with what `options` says. */
-  call(method: string, path: string, body?: unknown, options?: CallOptions): Promise<Answer>;
+  call(method: string, path: string, body?: object, options?: CallOptions): Promise<Answer>;
   /** Another control process on the same servers. */
   startAnother(): Control;
 }
@@ -129,16 +129,16 @@ async function call(
   app: FastifyInstance,
   method: string,
   path: string,
-  body?: unknown,
+  body?: object,
   { key = PLATFORM_KEY, headers = {} }: CallOptions = {},
 ): Promise<Answer> {
   const answer = await app.inject({
-    method: method as NonNullable<InjectOptions['method']>,
+    method: method as never,
     url: path,
     headers: { ...(key === '' ? {} : { authorization: `Bearer ${key}` }), ...headers },
     ...(body === undefined ? {} : { payload: body }),
   });
-  const isJson = String(answer.headers['content-type']).includes('json');
+  const isJson = String(answer.headers['content-type']).includes('json') && answer.body !== '';
   return {
     status: answer.statusCode,
     body: isJson ? answer.json() : undefined,

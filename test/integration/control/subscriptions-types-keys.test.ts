@@ -1,0 +1,194 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import { keyHash } from '#infra/http/authenticate.ts';
+import type { EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { type ControlPlane, configGone, configValue, startControlPlane } from './control-plane.ts';
+
+let plane: ControlPlane;
+before(async (t) => {
+  plane = await startControlPlane(t as never);
+});
+
+const call = (...args: Parameters<ControlPlane['call']>) => plane.call(...args);
+async function newEndpoint(tenant: string): Promise<{ path: string; endpoint: string }> {
+  const path = `/v1/tenants/${tenant}`;
+  await call('PUT', path, {});
+  const body = { url: 'https://example.com/', event_types: [] };
+  return { path, endpoint: (await call('POST', `${path}/endpoints`, body)).body.id };
+}
+/** A key that the configuration of this process knows, so that a request with it is let in. */
+async function newKey(body: object): Promise<{ key: string; id: string }> {
+  const made = await call('POST', '/v1/keys', body);
+  assert.equal(made.status, 201, made.text);
+  await waitUntil(() => plane.config.apiKey(keyHash(made.body.key)), { what: 'the key known' });
+  return made.body;
+}
+
+test('a subscription is in force once it is approved, and by a platform key only', async () => {
+  const { path, endpoint } = await newEndpoint('approve');
+  const made = await call('POST', `${path}/subscriptions`, {
+    endpoint_id: endpoint,
+    event_types: ['order.*'],
+    status: 'PENDING',
+  });
+  assert.equal(made.status, 201, made.text);
+  const item = `${path}/subscriptions/${made.body.id}`;
+  const pending = await configValue<TenantSnapshot>(plane.kv, 'tenant.approve');
+  assert.deepEqual(pending.subscriptions, []);
+  const { key } = await newKey({ scope: 'tenant', tenant: 'approve' });
+  const byTenant = await call('PATCH', item, { status: 'APPROVED' }, { key });
+  assert.equal(byTenant.status, 403, byTenant.text);
+  assert.equal((await call('PATCH', item, { status: 'APPROVED' })).status, 200);
+  await configValue<TenantSnapshot>(
+    plane.kv,
+    'tenant.approve',
+    (s) => s.subscriptions[0]?.id === made.body.id,
+  );
+  assert.equal((await call('PATCH', item, { status: 'CANCELLED' }, { key })).status, 200);
+  await configValue<TenantSnapshot>(
+    plane.kv,
+    'tenant.approve',
+    (s) => s.subscriptions.length === 0,
+  );
+  assert.equal((await call('DELETE', item)).status, 204);
+});
+
+test('a subscription is changed in part, and its filter taken away by null', async () => {
+  const { path, endpoint } = await newEndpoint('change');
+  const filter = { 'data.a': { $in: [1, 2] } };
+  const { id } = (await call('POST', `${path}/subscriptions`, { endpoint_id: endpoint, filter }))
+    .body;
+  const item = `${path}/subscriptions/${id}`;
+  const changed = await call('PATCH', item, { event_types: ['a.b'] });
+  assert.deepEqual(changed.body.filter, filter);
+  assert.deepEqual(changed.body.event_types, ['a.b']);
+  assert.equal((await call('PATCH', item, { filter: null })).body.filter, null);
+  const bad = await call('PATCH', item, { filter: { $where: 'x' } });
+  assert.equal(bad.body.code, 'POSTHORN_FILTER_INVALID');
+});
+
+test('a subscription of an endpoint that the tenant has not is refused', async () => {
+  const { path } = await newEndpoint('foreign-1');
+  const other = await newEndpoint('foreign-2');
+  const made = await call('POST', `${path}/subscriptions`, { endpoint_id: other.endpoint });
+  assert.equal(made.status, 400);
+  assert.equal(made.body.errors[0].pointer, '/endpoint_id');
+});
+
+test('a dry run says what decides', async () => {
+  const { path } = await newEndpoint('dry');
+  const run = async (body: object) =>
+    (await call('POST', `${path}/subscriptions/dry-run`, body)).body;
+  const event = { type: 'order.created', data: { amount: 150 }, tenantregion: 'eu' };
+  const filter = { 'data.amount': { $gt: 100 }, tenantregion: 'eu' };
+  assert.deepEqual(await run({ event }), { matched: true, reason: 'matched' });
+  assert.deepEqual(await run({ event, filter, event_types: ['order.*'] }), {
+    matched: true,
+    reason: 'matched',
+  });
+  assert.deepEqual(await run({ event, event_types: ['invoice.*', 'order'] }), {
+    matched: false,
+    reason: 'event_type',
+  });
+  assert.deepEqual(await run({ event, filter: { 'data.amount': 1 } }), {
+    matched: false,
+    reason: 'filter',
+  });
+  assert.equal((await run({ event, filter: { $foo: 1 } })).code, 'POSTHORN_FILTER_INVALID');
+  assert.equal((await run({ event: {} })).errors[0].pointer, '/event/type');
+});
+
+test('another schema of an event type is another version', async () => {
+  const path = '/v1/event-types/order.shipped';
+  const first = await call('PUT', path, { description: 'a', schema: { type: 'object' } });
+  assert.equal(first.status, 201, first.text);
+  assert.equal(first.body.version, 1);
+  const same = await call('PUT', path, { sensitive: true, schema: { type: 'object' } });
+  assert.equal(same.status, 200);
+  assert.equal(same.body.version, 1);
+  assert.equal(same.body.description, null);
+  const schema = { type: 'object', required: ['id'] };
+  const second = await call('PUT', path, { schema, status: 'INACTIVE' });
+  assert.deepEqual(
+    second.body.versions.map((v: { version: number; schema: unknown }) => [v.version, v.schema]),
+    [
+      [1, { type: 'object' }],
+      [2, schema],
+    ],
+  );
+  const snapshot = await configValue<EventTypeSnapshot>(
+    plane.kv,
+    'type.order.shipped',
+    (s) => s.state === 'INACTIVE',
+  );
+  assert.deepEqual(snapshot.schema, schema);
+  const listed = await call('GET', '/v1/event-types?status=INACTIVE');
+  assert.deepEqual(
+    listed.body.data.map((type: { name: string; version: number }) => [type.name, type.version]),
+    [['order.shipped', 2]],
+  );
+  const bad = await call('PUT', path, { schema: { type: 'objekt' } });
+  assert.equal(bad.body.code, 'POSTHORN_SCHEMA_INVALID');
+  assert.match(bad.body.errors[0].pointer, /^\/schema\/type/);
+  const name = await call('PUT', '/v1/event-types/a..b', {});
+  assert.equal(name.body.errors[0].pointer, '#path/name');
+});
+
+test('seen types are registered once, and never change what is registered', async () => {
+  await call('PUT', '/v1/event-types/seen.before', { status: 'INACTIVE' });
+  const types = ['seen.before', 'seen.first', 'seen.second'];
+  await Promise.all([
+    plane.control.registerEventTypes(types),
+    plane.control.registerEventTypes(types),
+  ]);
+  const first = (await call('GET', '/v1/event-types/seen.first')).body;
+  assert.equal(first.auto, true);
+  assert.equal(first.status, 'ACTIVE');
+  assert.equal((await call('GET', '/v1/event-types/seen.before')).body.status, 'INACTIVE');
+  const put = await call('PUT', '/v1/event-types/seen.first', { schema: { type: 'object' } });
+  assert.equal(put.body.auto, false);
+  assert.equal(put.body.version, 2);
+});
+
+test('a key is shown once, lets in until it is revoked, and is never kept as it is', async () => {
+  const { key, id } = await newKey({ scope: 'platform', name: 'ci' });
+  assert.match(key, /^phk_p_[A-Za-z0-9_-]{32}$/);
+  assert.equal((await call('GET', '/v1/tenants', undefined, { key })).status, 200);
+  const listed = await call('GET', '/v1/keys?limit=250');
+  assert.ok(listed.text.includes(id) && !listed.text.includes(key));
+  const stored = JSON.stringify(await plane.db.collection('api_keys').find().toArray());
+  assert.ok(!stored.includes(key) && stored.includes(keyHash(key)));
+  assert.equal((await call('DELETE', `/v1/keys/${id}`)).status, 204);
+  assert.equal((await call('DELETE', `/v1/keys/${id}`)).status, 204);
+  await waitUntil(() => plane.config.apiKey(keyHash(key)) === undefined);
+  const refused = await call('GET', '/v1/tenants', undefined, { key });
+  assert.equal(refused.body.code, 'POSTHORN_KEY_INVALID');
+  assert.equal((await call('DELETE', '/v1/keys/key_none')).status, 404);
+});
+
+test('a key that makes no sense is refused', async () => {
+  const refused = async (body: object, pointer: string) => {
+    const answer = await call('POST', '/v1/keys', body);
+    assert.equal(answer.status, 400, answer.text);
+    assert.equal(answer.body.errors[0].pointer, pointer);
+  };
+  await refused({ scope: 'root' }, '/scope');
+  await refused({ scope: 'tenant' }, '/tenant');
+  await refused({ scope: 'platform', tenant: 'acme' }, '/tenant');
+  await refused({ scope: 'platform', expires_at: '2001-01-01T00:00:00Z' }, '/expires_at');
+  await refused({ scope: 'platform', expires_at: 'tomorrow' }, '/expires_at');
+  const unknown = await call('POST', '/v1/keys', { scope: 'tenant', tenant: 'nobody' });
+  assert.equal(unknown.body.code, 'POSTHORN_TENANT_UNKNOWN');
+});
+
+test("a deleted tenant's keys let nobody in", async () => {
+  await newEndpoint('leaving');
+  const { key } = await newKey({ scope: 'tenant', tenant: 'leaving' });
+  assert.equal((await call('GET', '/v1/tenants/leaving', undefined, { key })).status, 200);
+  await call('DELETE', '/v1/tenants/leaving');
+  await configGone(plane.kv, `key.${keyHash(key)}`);
+  await waitUntil(() => plane.config.apiKey(keyHash(key)) === undefined);
+  const answer = await call('GET', '/v1/tenants/leaving', undefined, { key });
+  assert.equal(answer.status, 401);
+});
