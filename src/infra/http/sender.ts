@@ -49,6 +49,8 @@ export class Sender {
   send(request: SendRequest): Promise<SendResult> {
     return new Promise((resolve) => {
       const exchange = new Exchange(request.signal, resolve);
+      // A raised signal tells nobody: waiting for it would be for ever.
+      if (request.signal.aborted) return exchange.onTimeout();
       try {
         this.pool.dispatch(
           { method: 'POST', path: request.path, headers: request.headers, body: request.body },
@@ -83,7 +85,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     signal.addEventListener('abort', this.onTimeout);
   }
 
-  private readonly onTimeout = (): void => {
+  readonly onTimeout = (): void => {
     const where = this.status === 0 ? 'no answer came in time' : 'the answer did not end in time';
     this.settle(this.failure('timeout', where), false);
     this.controller?.abort(new Error('time limit'));
@@ -195,9 +197,15 @@ function classify(error: Error): { kind: AttemptFailureKind; detail: string } {
   // A dial that tried several addresses fails with all their errors; the first speaks for them.
   const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
   const code = (first as { code?: string }).code ?? '';
-  const kind =
-    first instanceof ForbiddenAddressError ? 'forbidden_address' : (KINDS[code] ?? byPrefix(code));
+  const kind = kindOf(first, code);
   return { kind, detail: code === '' ? first.message : `${code}: ${first.message}` };
+}
+
+function kindOf(error: Error, code: string): AttemptFailureKind {
+  if (error instanceof ForbiddenAddressError) return 'forbidden_address';
+  // undici does not give every error of its parser a code.
+  if (error.name === 'HTTPParserError') return 'bad_response';
+  return KINDS[code] ?? byPrefix(code);
 }
 
 function byPrefix(code: string): AttemptFailureKind {

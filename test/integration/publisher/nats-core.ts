@@ -21,7 +21,7 @@ export const log: Log = createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent');
 
 /** A nats-server of a test's own with all streams, and what every plane is made with. */
 export interface NatsCore {
-  server: Pick<TestServer, 'kill' | 'url'>;
+  server: { url: string; kill: TestServer['kill'] };
   nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
@@ -30,13 +30,13 @@ export interface NatsCore {
   records: RecordGatherer;
   log: Log;
   /** With SIGKILL: nothing is said to anybody. */
-  killServer(): Promise<void>;
+  killServer: () => Promise<void>;
   /** On the same port and folder. */
-  restartServer(): Promise<void>;
+  restartServer: () => Promise<void>;
   /** Another connection, gone with the test. */
-  connect(): Promise<NatsConnection>;
+  connect: () => Promise<NatsConnection>;
   /** Every record in the streams, in the order of their storing. */
-  storedRecords(): Promise<HistoryRecord[]>;
+  storedRecords: () => Promise<HistoryRecord[]>;
 }
 
 export interface NatsCoreOptions {
