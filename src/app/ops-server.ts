@@ -1,14 +1,16 @@
-import { type Server, createServer } from 'node:http';
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Service } from './service.ts';
+
+/** What a process needs to do its work, by name; ready when all answer true. */
+export type ReadinessChecks = Record<string, () => boolean>;
 
 export interface OpsServerDeps {
   host: string;
   port: number;
   registry: Registry;
-  /** What this process waits for, by name; ready when all are true. */
-  readiness: () => Record<string, boolean>;
+  checks: ReadinessChecks;
 }
 
 /**
@@ -22,12 +24,7 @@ export class OpsServer implements Service {
 
   constructor(deps: OpsServerDeps) {
     this.deps = deps;
-    this.server = createServer((request, response) => {
-      void this.answer(request.url ?? '/').then(({ status, type, body }) => {
-        response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
-        response.end(body);
-      });
-    });
+    this.server = createServer((request, response) => void this.serve(request, response));
   }
 
   get port(): number {
@@ -46,6 +43,12 @@ export class OpsServer implements Service {
     if (this.server.listening) await new Promise((resolve) => this.server.close(resolve));
   }
 
+  private async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { status, type, body } = await this.answer(request.url ?? '/');
+    response.writeHead(status, { 'content-type': type, 'cache-control': 'no-store' });
+    response.end(body);
+  }
+
   private async answer(url: string): Promise<{ status: number; type: string; body: string }> {
     const path = url.split('?', 1)[0];
     if (path === '/livez') return { status: 200, type: 'text/plain', body: 'ok\n' };
@@ -54,7 +57,8 @@ export class OpsServer implements Service {
       return { status: 200, type: registry.contentType, body: await registry.metrics() };
     }
     if (path === '/readyz') {
-      const checks = this.deps.readiness();
+      const checks: Record<string, boolean> = {};
+      for (const [name, check] of Object.entries(this.deps.checks)) checks[name] = check();
       const ready = Object.values(checks).every(Boolean);
       const body = JSON.stringify({ ready, checks });
       return { status: ready ? 200 : 503, type: 'application/json', body };

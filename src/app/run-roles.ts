@@ -26,7 +26,7 @@ import { registerIngress } from '#src/ingress/mod.ts';
 import { createRouter } from '#src/router/mod.ts';
 import { buckets } from '#wire/subjects.ts';
 import { HttpService } from './http-service.ts';
-import { OpsServer } from './ops-server.ts';
+import { OpsServer, type ReadinessChecks } from './ops-server.ts';
 import type { Service } from './service.ts';
 
 const TOPOLOGY_RETRY_MS = 1000;
@@ -44,29 +44,30 @@ export interface RunningRoles {
 export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
   const roles = parseRoles(settings.POSTHORN_ROLES);
   const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
-  const readiness: Record<string, boolean> = { started: false };
+  let started = false;
+  const checks: ReadinessChecks = { started: () => started };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  let nc: NatsConnection | undefined;
   const ops = new OpsServer({
     host: settings.POSTHORN_OPS_HOST,
     port: settings.POSTHORN_OPS_PORT,
     registry,
-    readiness: () => ({ ...readiness, nats: nc !== undefined && !nc.isClosed() }),
+    checks,
   });
   // First, so that probes see a process that waits for NATS.
   await ops.start();
   const services: Service[] = [ops];
-  nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log);
+  const nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log);
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
+  checks['nats'] = () => core.publisher.isConnected;
   const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
   const parts = { ...core, settings, log, registry, mongo, app, nc, worker };
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey);
-  services.push(...plan(roles, { ...parts, secretBox }));
+  services.push(...plan(roles, { ...parts, secretBox, checks }));
   await startAll(services.slice(1), log);
-  readiness['started'] = true;
+  started = true;
   log.info({ roles, ops_port: ops.port }, 'service.started');
   const http = services.find((service) => service instanceof HttpService);
   return {
@@ -74,11 +75,13 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
     opsPort: ops.port,
     done: nc.closed().then(() => undefined),
     async stop() {
-      readiness['started'] = false;
+      started = false;
       await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
       core.config.stop();
       core.publisher.close();
-      await nc.drain();
+      // A server that is away cannot be said goodbye to.
+      if (core.publisher.isConnected) await nc.drain();
+      else await nc.close();
       await mongo?.close();
     },
   };
@@ -150,6 +153,7 @@ interface Parts extends Core {
   app: FastifyInstance | undefined;
   nc: NatsConnection;
   secretBox: SecretBox | undefined;
+  checks: ReadinessChecks;
   worker: string;
 }
 
@@ -165,14 +169,15 @@ function plan(roles: Role[], parts: Parts): Service[] {
   if (roles.includes('control') && mongo && app && secretBox) {
     const control = createControl({ ...parts, mongo, secretBox, authenticate, clock: Date.now });
     control.registerRoutes(app);
+    parts.checks['config'] = () => control.syncState() !== 'starting';
     services.push(control.service);
     services.push(
       createProjector({
         ...parts,
         shards: settings.POSTHORN_SHARDS,
         history: historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
-        registerEventTypes: control.registerEventTypes,
-        disableGoneEndpoint: control.disableGoneEndpoint,
+        registerEventTypes: (names) => control.registerEventTypes(names),
+        disableGoneEndpoint: (record) => control.disableGoneEndpoint(record),
       }),
     );
   }
