@@ -7,14 +7,9 @@ const name = new RegExp(EVENT_TYPE_PATTERN);
 /** A subscription's pattern: an exact name, `*` for all, or `order.*` for every name below `order.`. */
 export const EVENT_TYPE_SELECTOR_PATTERN =
   '^(\\*|[a-zA-Z0-9_-]+(\\.[a-zA-Z0-9_-]+){0,7}(\\.\\*)?)$';
-const selector = new RegExp(EVENT_TYPE_SELECTOR_PATTERN);
 
 export function isEventTypeName(value: string): boolean {
   return value.length <= limits.eventTypeLengthMax && name.test(value);
-}
-
-export function isEventTypeSelector(value: string): boolean {
-  return value.length <= limits.eventTypeLengthMax + 2 && selector.test(value);
 }
 
 export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
