@@ -5,7 +5,7 @@ import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
 import type { Settings } from '#config/schema.ts';
 import { EgressGuard } from '#domain/egress.ts';
-import { defaultRetryPolicy } from '#domain/verdict.ts';
+import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
@@ -37,6 +37,7 @@ export interface DeliveryDeps {
   log: Log;
   /** Name of this worker, in the attempt log and in the leases: letters, digits, - and _. */
   worker: string;
+  retryPolicy?: RetryPolicy;
 }
 
 export function createDelivery(deps: DeliveryDeps): Service {
@@ -64,7 +65,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
         openSecret: (sealed, context) => deps.secretBox.open(sealed, context),
         isAllowedPrivate: (address) => guard.isAllowedPrivate(address),
       },
-      retryPolicy: defaultRetryPolicy,
+      retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
       metrics,
       log,
       worker: deps.worker,

@@ -1,0 +1,222 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Webhook } from 'standardwebhooks';
+import { decodeDeliveryFrame, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { decodeEventFrame } from '#wire/event-frame.ts';
+import { subjects } from '#wire/subjects.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { Worker } from './worker.ts';
+
+test('a delivery is sent signed, recorded, and owed no more', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { headers: { 'x-team': 'blue' } });
+  const { event, delivery } = await worker.owe('acme', 'ep_1', { data: '{"n":1.0,"n":2}' });
+  const [request] = await worker.receiver.waitFor(1, '/acme/ep_1');
+  assert.ok(request);
+  new Webhook(worker.secret).verify(request.body, request.headers);
+  assert.equal(request.headers['webhook-id'], event.id);
+  assert.equal(request.headers['content-type'], 'application/json');
+  assert.equal(request.headers['x-team'], 'blue');
+  assert.ok(request.body.toString().endsWith('"data":{"n":1.0,"n":2}}'));
+  const [record, ...more] = await worker.recordsUntil(delivery.id, 'delivered');
+  assert.equal(more.length, 0);
+  assert.equal(record?.event, event.id);
+  assert.equal(record?.tenant, 'acme');
+  assert.equal(record?.hop, 0);
+  assert.equal(record?.attempt?.no, 1);
+  assert.equal(record?.attempt?.status, 200);
+  assert.equal(record?.attempt?.worker, 'worker-1');
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 1);
+  assert.equal(await worker.metric('posthorn_delivery_attempts_total', { outcome: 'success' }), 1);
+});
+
+test('a failure waits as a schedule and comes again as attempt 2, with the same webhook-id', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.on('/acme/ep_1', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
+  const { event, delivery } = await worker.owe('acme', 'ep_1');
+  const requests = await worker.receiver.waitFor(2, '/acme/ep_1');
+  assert.deepEqual(
+    requests.map(({ headers }) => headers['webhook-id']),
+    [event.id, event.id],
+  );
+  for (const { body, headers } of requests) new Webhook(worker.secret).verify(body, headers);
+  const [first, second] = await worker.recordsUntil(delivery.id, 'delivered');
+  assert.deepEqual([first?.status, first?.hop, first?.attempt?.no], ['pending', 0, 1]);
+  assert.equal(first?.attempt?.failure, 'http_status');
+  const { startedMs, durationMs } = first?.attempt as { startedMs: number; durationMs: number };
+  const waitMs = (first?.nextAttemptMs as number) - startedMs;
+  assert.ok(waitMs >= 0.9 * 300 && waitMs <= durationMs + 2000, `${waitMs} ms`);
+  assert.deepEqual([second?.status, second?.hop, second?.attempt?.no], ['delivered', 1, 2]);
+  assert.ok((second?.attempt?.startedMs as number) >= (first?.nextAttemptMs as number), 'early');
+  await worker.nothingOwed();
+});
+
+test('while it waits it is one schedule, and not in a mailbox', async (t) => {
+  const retryPolicy = { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 };
+  const worker = await Worker.start(t, { retryPolicy });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 503 });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'pending');
+  await waitUntil(async () => {
+    const [waiting, ...more] = await worker.owed();
+    assert.equal(waiting?.subject, subjects.waiting('acme', 'ep_1', delivery.id));
+    assert.equal(waiting?.messageId, `${delivery.id}:1`);
+    return more.length === 0;
+  });
+  assert.equal(await worker.metric('posthorn_delivery_mailbox_messages'), 0);
+});
+
+test('a receiver that asks for time by Retry-After gets it', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 429, headers: { 'retry-after': '30' } });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'pending');
+  const waitMs = (record?.nextAttemptMs as number) - (record?.attempt?.startedMs as number);
+  assert.ok(waitMs >= 30_000, `${waitMs} ms`);
+});
+
+test('after the last attempt the dead letter holds the whole event, and the record says failed', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 500, body: 'no' });
+  const { event, delivery } = await worker.owe('acme', 'ep_1', {
+    data: '{"big":12345678901234567890}',
+  });
+  const records = await worker.recordsUntil(delivery.id, 'failed');
+  assert.deepEqual(
+    records.map(({ attempt }) => attempt?.no),
+    [1, 2, 3],
+  );
+  assert.equal(records.at(-1)?.reason, 'exhausted');
+  const [letter, ...more] = await worker.deadLetters();
+  assert.equal(more.length, 0);
+  assert.equal(letter?.subject, subjects.deadLetter('acme', 'ep_1'));
+  const { head, eventBytes } = decodeDeliveryFrame(letter?.data as Buffer);
+  const frame = decodeEventFrame(eventBytes);
+  assert.deepEqual(frame.head, event);
+  assert.equal(frame.data.toString(), '{"big":12345678901234567890}');
+  const told = head as unknown as { reason: string; lastAttempt: { responseBody: string } };
+  assert.equal(told.reason, 'exhausted');
+  assert.equal(told.lastAttempt.responseBody, 'no');
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 3);
+});
+
+test('410: the endpoint is told gone, the delivery is dead, and what comes later is held', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 410 });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'failed');
+  assert.equal(record?.reason, 'gone');
+  const url = worker.receiver.url('/acme/ep_1');
+  assert.deepEqual(await worker.goneRecords(), [
+    { k: 'endpoint-gone', tenant: 'acme', endpoint: 'ep_1', url },
+  ]);
+  assert.equal((await worker.deadLetters()).length, 1);
+  // As control does when it reads that record.
+  worker.endpoint('acme', 'ep_1', { state: 'disabled', stateReason: 'gone' });
+  const later = await worker.owe('acme', 'ep_1');
+  const [held] = await worker.recordsUntil(later.delivery.id, 'held');
+  assert.equal(held?.reason, 'endpoint_disabled');
+  assert.equal(worker.receiver.requests.length, 1);
+});
+
+test('paused: held under a subject of its own; active again: released and delivered', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { state: 'paused' });
+  const first = await worker.owe('acme', 'ep_1');
+  const second = await worker.owe('acme', 'ep_1');
+  for (const { delivery } of [first, second]) {
+    const [held] = await worker.recordsUntil(delivery.id, 'held');
+    assert.equal(held?.reason, 'endpoint_paused');
+  }
+  await waitUntil(async () => {
+    const owed = await worker.owed();
+    return (
+      owed.length === 2 && owed.every(({ subject }) => subject === subjects.held('acme', 'ep_1'))
+    );
+  });
+  assert.equal(worker.receiver.requests.length, 0);
+  worker.endpoint('acme', 'ep_1', { state: 'active' });
+  const requests = await worker.receiver.waitFor(2, '/acme/ep_1');
+  assert.deepEqual(
+    requests.map(({ headers }) => headers['webhook-id']).sort(),
+    [first.event.id, second.event.id].sort(),
+  );
+  await worker.recordsUntil(first.delivery.id, 'delivered');
+  await worker.nothingOwed();
+});
+
+test('an endpoint that is deleted: what is owed to it is cancelled', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_other');
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'cancelled');
+  assert.equal(record?.reason, 'endpoint_deleted');
+  await worker.nothingOwed();
+});
+
+test('a tenant that is deleted: the same', async (t) => {
+  const worker = await Worker.start(t);
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'cancelled');
+  await worker.nothingOwed();
+});
+
+test('http to an address that the operator did not name is an attempt that failed, not sent', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { url: 'http://192.0.2.1/hook' });
+  worker.endpoint('acme', 'ep_2', { url: 'https://10.0.0.1/hook' });
+  for (const endpoint of ['ep_1', 'ep_2']) {
+    const { delivery } = await worker.owe('acme', endpoint);
+    const [record] = await worker.recordsUntil(delivery.id, 'failed');
+    assert.equal(record?.attempt?.failure, 'forbidden_address');
+  }
+});
+
+const undecodable: [string, string, string][] = [
+  ['no frame', subjects.delivery('acme', 'ep_1'), 'rubbish'],
+  ['no head', subjects.delivery('acme', 'ep_1'), '{}\n{}\n{}'],
+  ['an event without head', subjects.delivery('acme', 'ep_1'), '{"id":"dlv_1"}\nnull\n{}'],
+  ['a short subject', 'dlv.0.s.acme', '{"id":"dlv_1"}\n{"id":"e1"}\n{}'],
+];
+test('what is no delivery is given up, not given again for ever, and holds up nobody', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  for (const [what, subject, payload] of undecodable) {
+    await worker.core.publisher.publishAsync({
+      subject,
+      payload: Buffer.from(payload),
+      messageId: what,
+      timeoutMs: 5000,
+    });
+  }
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 1);
+});
+
+test('a delivery that comes again after it was settled is acked, and not sent again', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.nothingOwed();
+  const { publisher } = worker.core;
+  // Under another message id, as after a restart of the server, which forgets the ids of what was acked.
+  const eventFrame = Buffer.from('{"id":"e0","type":"a.b","source":"/","time":"x"}\n{}');
+  await publisher.publishAsync({
+    subject: subjects.delivery('acme', 'ep_1'),
+    payload: encodeDeliveryFrame(delivery, eventFrame),
+    messageId: 'another',
+    timeoutMs: 5000,
+  });
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 1);
+});

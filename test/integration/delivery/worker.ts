@@ -1,0 +1,194 @@
+import { randomBytes } from 'node:crypto';
+import type { TestContext } from 'node:test';
+import { Kvm } from '@nats-io/kv';
+import { Registry } from 'prom-client';
+import { deliveryId } from '#domain/ids.ts';
+import type { RetryPolicy } from '#domain/verdict.ts';
+import { SecretBox } from '#infra/crypto/secret-box.ts';
+import { createDelivery } from '#src/delivery/mod.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
+import { newSecret } from '#wire/signature.ts';
+import { buckets, subjects } from '#wire/subjects.ts';
+import {
+  type NatsCore,
+  type StoredMessage,
+  startNatsCore,
+  storedMessages,
+} from '../publisher/nats-core.ts';
+
+/** Retries after a third of a second, twice; then the delivery is dead. */
+const QUICK: RetryPolicy = {
+  delaysSeconds: [0.3, 0.3],
+  finalStatuses: [],
+  retryAfterMaxMs: 60_000,
+};
+
+export interface WorkerOptions {
+  env?: Record<string, string>;
+  retryPolicy?: RetryPolicy;
+}
+
+/** A delivery worker alone: real NATS and receiver, the configuration a map that the test writes. */
+export class Worker {
+  readonly core: NatsCore;
+  readonly receiver: WebhookReceiver;
+  readonly tenants = new Map<string, TenantSnapshot>();
+  readonly secret = newSecret();
+  readonly registry = new Registry();
+  private readonly box = new SecretBox(randomBytes(32).toString('base64'));
+  private events = 0;
+
+  private constructor(core: NatsCore, receiver: WebhookReceiver) {
+    this.core = core;
+    this.receiver = receiver;
+  }
+
+  static async start(t: TestContext, options: WorkerOptions = {}): Promise<Worker> {
+    const receiver = await WebhookReceiver.start();
+    const stops: (() => Promise<void>)[] = [() => receiver.close()];
+    // Before what it uses: hooks run in the order in which they were added.
+    t.after(async () => {
+      for (const stop of stops) await stop();
+    });
+    const core = await startNatsCore(t, { env: options.env ?? {} });
+    const worker = new Worker(core, receiver);
+    const service = createDelivery({
+      ...core,
+      config: worker.config(),
+      secretBox: worker.box,
+      registry: worker.registry,
+      leases: await new Kvm(core.js).open(buckets.leases),
+      worker: 'worker-1',
+      retryPolicy: options.retryPolicy ?? QUICK,
+    });
+    stops.push(() => service.stop(5000));
+    await service.start();
+    return worker;
+  }
+
+  private config(): ConfigView {
+    return {
+      tenant: (id) => this.tenants.get(id),
+      eventType: () => undefined,
+      apiKey: () => undefined,
+    };
+  }
+
+  /** Adds or changes an endpoint: a new snapshot takes the place of the tenant's. */
+  endpoint(tenant: string, id: string, changes: Partial<EndpointSnapshot> = {}): void {
+    const known = this.tenants.get(tenant);
+    const before = known?.endpoints.find((endpoint) => endpoint.id === id);
+    const endpoint: EndpointSnapshot = {
+      id,
+      url: this.receiver.url(`/${tenant}/${id}`),
+      state: 'active',
+      format: 'standard',
+      headers: {},
+      secrets: [{ sealed: this.box.seal(this.secret, id) }],
+      ...before,
+      ...changes,
+    };
+    const others = known?.endpoints.filter((other) => other.id !== id) ?? [];
+    this.tenants.set(tenant, {
+      v: 1,
+      id: tenant,
+      rev: (known?.rev ?? 0) + 1,
+      weight: 1,
+      endpoints: [...others, endpoint],
+      subscriptions: [],
+    });
+  }
+
+  /** Publishes a delivery as the router does; gives the event's head and the delivery's. */
+  async owe(
+    tenant: string,
+    endpoint: string,
+    options: { data?: string | Buffer; byReference?: boolean; seq?: number; type?: string } = {},
+  ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
+    const acceptedMs = Date.now();
+    const event: EventHead = {
+      id: `e${this.events++}`,
+      type: options.type ?? 'order.created',
+      source: '/shop',
+      time: new Date(acceptedMs).toISOString(),
+      kind: 'json',
+      acceptedMs,
+      correlationId: 'req_1',
+    };
+    const frame = encodeEventFrame(event, options.data ?? '{"total": 1.0}');
+    const delivery: DeliveryHead = {
+      id: deliveryId(tenant, event.id, endpoint),
+      endpoint,
+      attemptNo: 1,
+      hop: 0,
+      eventSeq: options.seq ?? 0,
+    };
+    if (options.byReference === true) {
+      const { id, type } = event;
+      delivery.byReference = { id, type, acceptedMs };
+      delivery.eventSeq = options.seq ?? (await this.storeEvent(tenant, event, frame));
+    }
+    const inline = options.byReference === true ? Buffer.alloc(0) : frame;
+    await this.core.publisher.publishAsync({
+      subject: subjects.delivery(tenant, endpoint),
+      payload: encodeDeliveryFrame(delivery, inline),
+      messageId: deliveryMessageId(delivery.id, 0),
+      timeoutMs: 10_000,
+    });
+    return { event, delivery };
+  }
+
+  private async storeEvent(tenant: string, event: EventHead, frame: Buffer): Promise<number> {
+    const ack = await this.core.publisher.publishAsync({
+      subject: subjects.event(tenant, event.type),
+      payload: frame,
+      messageId: `${tenant}:${event.id}`,
+      timeoutMs: 10_000,
+    });
+    return ack.seq;
+  }
+
+  /** What is told of a delivery until its last state is the wanted one. */
+  recordsUntil(id: string, status: DeliveryRecord['status']): Promise<DeliveryRecord[]> {
+    return waitUntil(
+      async () => {
+        const records = (await this.core.storedRecords()).filter(
+          (record): record is DeliveryRecord => record.k === 'delivery' && record.id === id,
+        );
+        return records.at(-1)?.status === status ? records : undefined;
+      },
+      { what: `${id} is ${status}`, deadlineMs: 30_000, intervalMs: 30 },
+    );
+  }
+
+  async goneRecords(): Promise<EndpointGoneRecord[]> {
+    const records = await this.core.storedRecords();
+    return records.filter((record) => record.k === 'endpoint-gone');
+  }
+
+  /** What the shard's stream still holds: owed, waiting or held. */
+  owed(): Promise<StoredMessage[]> {
+    return storedMessages(this.core.jsm, 'DLV-0');
+  }
+
+  async nothingOwed(): Promise<void> {
+    await waitUntil(async () => (await this.owed()).length === 0, { what: 'nothing is owed' });
+  }
+
+  deadLetters(): Promise<StoredMessage[]> {
+    return storedMessages(this.core.jsm, 'DLQ');
+  }
+
+  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+    const metric = await this.registry.getSingleMetric(name)?.get();
+    const values = metric?.values ?? [];
+    return values
+      .filter((value) => Object.entries(labels).every(([k, v]) => value.labels[k] === v))
+      .reduce((sum, { value }) => sum + value, 0);
+  }
+}
