@@ -20,13 +20,14 @@ export interface SystemProcess {
 
 /** The whole system on real servers of its own, each role in the process that it is told to be in. */
 export interface System {
-  nats: TestServer;
   mongod: TestServer;
   processes: SystemProcess[];
   /** Base URL of a process with the role. */
   url(role: Role): string;
   /** The process that has a role. */
   with(role: Role): SystemProcess;
+  /** kill -9 of the broker, and its restart on the same folder and port. */
+  restartNats(): Promise<void>;
   /** A request to the public API with a platform key; the body as JSON. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   stop(): Promise<void>;
@@ -61,9 +62,13 @@ export async function startSystem(
   };
   await Promise.all(started.map(({ process }) => ready(process)));
   const url = (role: Role): string => `http://127.0.0.1:${find(role).httpPort}`;
+  let broker = nats;
   return {
-    nats,
     mongod,
+    async restartNats() {
+      await broker.kill('SIGKILL');
+      broker = await broker.restart();
+    },
     processes: started.map(({ process }) => process),
     url,
     with: (role) => find(role).process,
@@ -79,7 +84,7 @@ export async function startSystem(
     },
     async stop() {
       await Promise.all(started.map(({ process }) => process.process.stop()));
-      await Promise.all([nats.dispose(), mongod.dispose()]);
+      await Promise.all([broker.dispose(), mongod.dispose()]);
     },
   };
 }

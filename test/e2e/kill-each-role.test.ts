@@ -41,8 +41,7 @@ for (const fault of faults) {
 
 async function killAndRestart(system: System, fault: Role | 'nats'): Promise<void> {
   if (fault === 'nats') {
-    await system.nats.kill('SIGKILL');
-    await system.nats.restart();
+    await system.restartNats();
     return;
   }
   const process = system.with(fault);
