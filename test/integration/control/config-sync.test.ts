@@ -118,9 +118,25 @@ test('a slow writer with an old state does not undo what a newer one wrote', asy
     },
   });
   await fast.sync('tenant.slow');
+  await changeBehindTheApi(plane, 'slow', 1.5);
   await slow.sync('tenant.slow');
+  assert.equal(reads, 2);
   // The bucket was as the slow one had read it, so it changed nothing; then it was asked about the deletion.
   assert.equal((await plane.kv.get('tenant.slow'))?.operation, 'DEL');
+});
+
+test('a database from a backup does not undo what is published; its next change goes ahead', async (t) => {
+  const plane = await startControlPlane(t);
+  await inSync(plane);
+  await plane.call('PUT', '/v1/tenants/restored', { weight: 50 });
+  const { rev } = await configValue(plane.kv, 'tenant.restored', weightIs(50));
+  const old = { config_rev: rev - 10, weight: 3 };
+  await configurationOf(plane.db).tenants.updateOne({ _id: 'restored' }, { $set: old });
+  await changeBehindTheApi(plane, 'after', 1);
+  await configValue(plane.kv, 'tenant.after', weightIs(1));
+  assert.equal((await plane.kv.get('tenant.restored'))?.json<TenantSnapshot>().weight, 50);
+  await plane.call('PUT', '/v1/tenants/restored', { weight: 4 });
+  await configValue(plane.kv, 'tenant.restored', weightIs(4));
 });
 
 test('nothing is missed when the stream is killed', async (t) => {
