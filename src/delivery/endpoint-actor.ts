@@ -93,8 +93,9 @@ export class EndpointActor {
     return this.mailbox.length;
   }
 
+  /** By the turns, not by the bulkhead's slots: a turn that still fetches its event has no slot yet. */
   get canRun(): boolean {
-    return this.mailbox.length > 0 && this.policies.bulkhead.executionSlots > 0;
+    return this.mailbox.length > 0 && this.running < this.deps.inFlightMax;
   }
 
   get circuitOpen(): boolean {

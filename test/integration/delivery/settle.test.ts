@@ -45,7 +45,8 @@ test('a failure waits as a schedule and comes again as attempt 2, with the same 
   const [first, second] = await worker.recordsUntil(delivery.id, 'delivered');
   assert.deepEqual([first?.status, first?.hop, first?.attempt?.no], ['pending', 0, 1]);
   assert.equal(first?.attempt?.failure, 'http_status');
-  const { startedMs, durationMs } = first?.attempt as { startedMs: number; durationMs: number };
+  assert.ok(first?.attempt);
+  const { startedMs, durationMs } = first.attempt;
   const waitMs = (first?.nextAttemptMs as number) - startedMs;
   assert.ok(waitMs >= 0.9 * 300 && waitMs <= durationMs + 2000, `${waitMs} ms`);
   assert.deepEqual([second?.status, second?.hop, second?.attempt?.no], ['delivered', 1, 2]);
@@ -94,8 +95,9 @@ test('after the last attempt the dead letter holds the whole event, and the reco
   assert.equal(records.at(-1)?.reason, 'exhausted');
   const [letter, ...more] = await worker.deadLetters();
   assert.equal(more.length, 0);
-  assert.equal(letter?.subject, subjects.deadLetter('acme', 'ep_1'));
-  const { head, eventBytes } = decodeDeliveryFrame(letter?.data as Buffer);
+  assert.ok(letter);
+  assert.equal(letter.subject, subjects.deadLetter('acme', 'ep_1'));
+  const { head, eventBytes } = decodeDeliveryFrame(letter.data);
   const frame = decodeEventFrame(eventBytes);
   assert.deepEqual(frame.head, event);
   assert.equal(frame.data.toString(), '{"big":12345678901234567890}');
@@ -145,8 +147,8 @@ test('paused: held under a subject of its own; active again: released and delive
   worker.endpoint('acme', 'ep_1', { state: 'active' });
   const requests = await worker.receiver.waitFor(2, '/acme/ep_1');
   assert.deepEqual(
-    requests.map(({ headers }) => headers['webhook-id']).sort(),
-    [first.event.id, second.event.id].sort(),
+    new Set(requests.map(({ headers }) => headers['webhook-id'])),
+    new Set([first.event.id, second.event.id]),
   );
   await worker.recordsUntil(first.delivery.id, 'delivered');
   await worker.nothingOwed();
