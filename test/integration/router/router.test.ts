@@ -1,0 +1,363 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Registry } from 'prom-client';
+import { deliveryId } from '#domain/ids.ts';
+import { Publisher } from '#infra/nats/publisher.ts';
+import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { createRouter } from '#src/router/mod.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type {
+  ConfigView,
+  EndpointSnapshot,
+  SubscriptionSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
+import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { type EventHead, decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import type { RoutedRecord } from '#wire/record.ts';
+import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
+import {
+  type NatsCore,
+  type StoredMessage,
+  startNatsCore,
+  storedMessages,
+} from '../publisher/nats-core.ts';
+
+/** A router alone: real NATS, the configuration a map that the test writes. */
+class RouterPlane {
+  readonly core: NatsCore;
+  readonly tenants: Map<string, TenantSnapshot>;
+
+  private constructor(core: NatsCore, tenants: Map<string, TenantSnapshot>) {
+    this.core = core;
+    this.tenants = tenants;
+  }
+
+  static async start(
+    t: TestContext,
+    tenants: TenantSnapshot[],
+    options: { window?: number } = {},
+  ): Promise<RouterPlane> {
+    const stops: (() => Promise<void>)[] = [];
+    t.after(async () => {
+      for (const stop of stops) await stop();
+    });
+    const core = await startNatsCore(t);
+    const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])));
+    const publisher = new Publisher({ nc: core.nc, window: options.window ?? 1024, log: core.log });
+    const records = new RecordGatherer({ publisher, shards: 1, log: core.log });
+    const config: ConfigView = {
+      tenant: (id) => plane.tenants.get(id),
+      eventType: () => undefined,
+      apiKey: () => undefined,
+    };
+    const router = createRouter({ ...core, publisher, records, config, registry: new Registry() });
+    stops.push(async () => {
+      await router.stop(5000);
+      publisher.close();
+    });
+    await router.start();
+    return plane;
+  }
+
+  async publish(
+    id: string,
+    options: {
+      type?: string;
+      data?: string;
+      ext?: Record<string, string>;
+      messageId?: string;
+    } = {},
+  ): Promise<EventHead> {
+    const head: EventHead = {
+      id,
+      type: options.type ?? 'order.created',
+      source: '/shop',
+      time: '2026-01-31T12:00:00Z',
+      kind: 'json',
+      acceptedMs: 1_700_000_000_000,
+      correlationId: 'req_1',
+    };
+    if (options.ext !== undefined) head.ext = options.ext;
+    await this.core.publisher.publishAsync({
+      subject: subjects.event('acme', head.type),
+      payload: encodeEventFrame(head, options.data ?? '{"total":12.50}'),
+      messageId: options.messageId ?? `acme:${id}`,
+      timeoutMs: 10_000,
+    });
+    return head;
+  }
+
+  /** The record of an event's routing, once it is stored. */
+  routed(event: string): Promise<RoutedRecord> {
+    return waitUntil(
+      async () =>
+        (await this.core.storedRecords()).find(
+          (record): record is RoutedRecord => record.k === 'routed' && record.event === event,
+        ),
+      { what: `${event} is routed`, deadlineMs: 30_000 },
+    );
+  }
+
+  async routedCount(): Promise<number> {
+    return (await this.core.storedRecords()).filter((record) => record.k === 'routed').length;
+  }
+
+  deliveries(): Promise<StoredMessage[]> {
+    return storedMessages(this.core.jsm, streams.deliveries(0));
+  }
+
+  /** Every event is acked. */
+  async settled(): Promise<void> {
+    await waitUntil(async () => {
+      const info = await this.core.jsm.consumers.info(streams.events(0), consumers.router);
+      return info.num_ack_pending === 0 && info.num_pending === 0;
+    });
+  }
+}
+
+function endpoint(id: string, state: EndpointSnapshot['state'] = 'active'): EndpointSnapshot {
+  return { id, url: 'https://example.com', state, format: 'standard', headers: {}, secrets: [] };
+}
+
+function subscription(
+  endpointId: string,
+  eventTypes: string[],
+  filter?: Record<string, unknown>,
+): SubscriptionSnapshot {
+  const id = `sub_${endpointId}_${eventTypes.join()}`;
+  return { id, endpointId, eventTypes, ...(filter === undefined ? {} : { filter }) };
+}
+
+function tenant(
+  endpoints: EndpointSnapshot[],
+  subscriptions: SubscriptionSnapshot[],
+): TenantSnapshot {
+  return { v: 1, id: 'acme', rev: 1, weight: 1, endpoints, subscriptions };
+}
+
+test('an event becomes one delivery for each endpoint that matches, however many subscriptions do', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant(
+      ['ep_1', 'ep_2', 'ep_3', 'ep_4', 'ep_5'].map((id) => endpoint(id)),
+      [
+        subscription('ep_1', ['order.created']),
+        subscription('ep_1', ['*']),
+        subscription('ep_2', ['order.*']),
+        subscription('ep_3', ['invoice.*', 'order']),
+        subscription('ep_4', ['*'], { 'data.total': { $gt: 12 }, region: 'eu' }),
+        subscription('ep_5', ['*'], { 'data.total': { $gt: 13 } }),
+      ],
+    ),
+  ]);
+  const data = '{"total":12.50,"total":12.50}';
+  const head = await plane.publish('e1', { data, ext: { region: 'eu' } });
+  const record = await plane.routed('e1');
+  const stored = await plane.deliveries();
+  assert.deepEqual(
+    stored.map(({ subject }) => subject),
+    ['ep_1', 'ep_2', 'ep_4'].map((id) => subjects.delivery('acme', id)),
+  );
+  for (const { data: bytes, subject, messageId } of stored) {
+    const { head: delivery, eventBytes } = decodeDeliveryFrame(bytes);
+    const id = deliveryId('acme', 'e1', parseDeliverySubject(subject).endpoint);
+    assert.deepEqual(delivery, {
+      id,
+      endpoint: parseDeliverySubject(subject).endpoint,
+      attemptNo: 1,
+      hop: 0,
+      eventSeq: 1,
+    });
+    assert.equal(messageId, `${id}:0`);
+    const event = decodeEventFrame(eventBytes);
+    assert.deepEqual(event.head, head);
+    assert.equal(event.data.toString(), data);
+  }
+  assert.deepEqual(record, {
+    k: 'routed',
+    tenant: 'acme',
+    event: 'e1',
+    type: 'order.created',
+    acceptedMs: head.acceptedMs,
+    deliveries: ['ep_1', 'ep_2', 'ep_4'].map((id) => ({
+      id: deliveryId('acme', 'e1', id),
+      endpoint: id,
+      status: 'pending',
+    })),
+  });
+  await plane.settled();
+});
+
+test('the same event again, as after a crash, makes no second delivery', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant(
+      [endpoint('ep_1'), endpoint('ep_2')],
+      [subscription('ep_1', ['*']), subscription('ep_2', ['*'])],
+    ),
+  ]);
+  await plane.publish('e1');
+  await plane.routed('e1');
+  // What was not acked when a router died comes again to the next.
+  await plane.core.jsm.consumers.reset(streams.events(0), consumers.router, 1);
+  await waitUntil(async () => (await plane.routedCount()) >= 2);
+  await plane.settled();
+  assert.equal((await plane.deliveries()).length, 2);
+});
+
+test('an event that matches nothing is recorded as unmatched, and acked', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant([endpoint('ep_1')], [subscription('ep_1', ['invoice.*'])]),
+  ]);
+  await plane.publish('e1');
+  assert.deepEqual((await plane.routed('e1')).deliveries, []);
+  await plane.settled();
+  assert.equal((await plane.deliveries()).length, 0);
+});
+
+test('an event of a tenant that is deleted by now is unmatched too', async (t) => {
+  const plane = await RouterPlane.start(t, []);
+  await plane.publish('e1');
+  assert.deepEqual((await plane.routed('e1')).deliveries, []);
+  await plane.settled();
+});
+
+test('for a paused and for a disabled endpoint the delivery is held', async (t) => {
+  const endpoints = [
+    endpoint('ep_1', 'paused'),
+    endpoint('ep_2', 'disabled'),
+    endpoint('ep_3', 'active'),
+  ];
+  const plane = await RouterPlane.start(t, [
+    tenant(
+      endpoints,
+      endpoints.map(({ id }) => subscription(id, ['*'])),
+    ),
+  ]);
+  await plane.publish('e1');
+  const { deliveries } = await plane.routed('e1');
+  assert.deepEqual(
+    deliveries.map(({ status }) => status),
+    ['held', 'held', 'pending'],
+  );
+  assert.deepEqual(
+    (await plane.deliveries()).map(({ subject }) => subject),
+    [
+      subjects.held('acme', 'ep_1'),
+      subjects.held('acme', 'ep_2'),
+      subjects.delivery('acme', 'ep_3'),
+    ],
+  );
+});
+
+test('a change of the configuration is in force for the next event', async (t) => {
+  const plane = await RouterPlane.start(t, [tenant([endpoint('ep_1')], [])]);
+  await plane.publish('e1');
+  assert.equal((await plane.routed('e1')).deliveries.length, 0);
+  plane.tenants.set('acme', tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]));
+  await plane.publish('e2');
+  assert.equal((await plane.routed('e2')).deliveries.length, 1);
+});
+
+test('a large event, and one with many endpoints, travels by reference', async (t) => {
+  const ids = Array.from({ length: 100 }, (_, i) => `ep_${i}`);
+  const plane = await RouterPlane.start(t, [
+    tenant(
+      ids.map((id) => endpoint(id)),
+      [
+        subscription('ep_0', ['large']),
+        ...ids.map((id) => subscription(id, ['wide'], { 'data.x': { $exists: true } })),
+      ],
+    ),
+  ]);
+  const large = JSON.stringify('x'.repeat(17 * 1024));
+  const head = await plane.publish('e1', { type: 'large', data: large });
+  await plane.routed('e1');
+  const wide = JSON.stringify({ x: 'x'.repeat(15 * 1024) });
+  await plane.publish('e2', { type: 'wide', data: wide });
+  await plane.routed('e2');
+  const stored = await plane.deliveries();
+  assert.equal(stored.length, 101);
+  for (const [i, { data }] of stored.entries()) {
+    const { head: delivery, eventBytes } = decodeDeliveryFrame(data);
+    assert.equal(eventBytes.length, 0);
+    assert.equal(delivery.eventSeq, i === 0 ? 1 : 2);
+    assert.deepEqual(delivery.byReference, {
+      id: i === 0 ? 'e1' : 'e2',
+      type: i === 0 ? 'large' : 'wide',
+      acceptedMs: head.acceptedMs,
+    });
+  }
+});
+
+test('3,000 endpoints through a window of 64: one delivery each, and the event acked once', async (t) => {
+  const ids = Array.from({ length: 3000 }, (_, i) => `ep_${i}`);
+  const plane = await RouterPlane.start(
+    t,
+    [
+      tenant(
+        ids.map((id) => endpoint(id)),
+        ids.map((id) => subscription(id, ['order.*'])),
+      ),
+    ],
+    { window: 64 },
+  );
+  await plane.publish('e1');
+  await plane.publish('e2', { type: 'invoice.sent' });
+  const { deliveries } = await plane.routed('e1');
+  assert.equal(deliveries.length, 3000);
+  assert.equal((await plane.routed('e2')).deliveries.length, 0);
+  await plane.settled();
+  const { state } = await plane.core.jsm.streams.info(streams.deliveries(0), {
+    subjects_filter: 'dlv.*.s.>',
+  });
+  assert.equal(state.messages, 3000);
+  assert.equal(Object.keys(state.subjects ?? {}).length, 3000);
+  const { delivered } = await plane.core.jsm.consumers.info(streams.events(0), consumers.router);
+  assert.equal(delivered.consumer_seq, 2, 'an event was given more than once');
+});
+
+test('the server killed in the middle of a fan-out: every endpoint gets one delivery', async (t) => {
+  const ids = Array.from({ length: 1000 }, (_, i) => `ep_${i}`);
+  const plane = await RouterPlane.start(
+    t,
+    [
+      tenant(
+        ids.map((id) => endpoint(id)),
+        ids.map((id) => subscription(id, ['*'])),
+      ),
+    ],
+    { window: 16 },
+  );
+  await plane.publish('e1');
+  await waitUntil(async () => {
+    const { state } = await plane.core.jsm.streams.info(streams.deliveries(0));
+    return state.messages > 50;
+  });
+  await plane.core.killServer();
+  await plane.core.restartServer();
+  await plane.routed('e1');
+  await plane.settled();
+  const found = (await plane.deliveries()).map(
+    ({ subject }) => parseDeliverySubject(subject).endpoint,
+  );
+  assert.equal(found.length, 1000);
+  assert.equal(new Set(found).size, 1000);
+});
+
+test('what is no event is given up, and the next one is routed', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant([endpoint('ep_1')], [subscription('ep_1', ['*'], { 'data.a': 1 })]),
+  ]);
+  const damaged = ['rubbish', '{}\n{}', '{"id":"e0","kind":"json","type":"a"}\nnot json'];
+  for (const [i, payload] of damaged.entries()) {
+    await plane.core.publisher.publishAsync({
+      subject: subjects.event('acme', 'a.b'),
+      payload: Buffer.from(payload),
+      messageId: `damaged-${i}`,
+      timeoutMs: 5000,
+    });
+  }
+  await plane.publish('e1', { data: '{"a":1}' });
+  assert.equal((await plane.routed('e1')).deliveries.length, 1);
+  await plane.settled();
+});
