@@ -1,0 +1,176 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { connectNats } from '#infra/nats/connection.ts';
+import { ConfigStore } from '#infra/nats/config-store.ts';
+import { startNatsServer, type TestServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { buckets, configKeys } from '#wire/subjects.ts';
+import { log } from '../publisher/nats-core.ts';
+
+interface Bench {
+  js: JetStreamClient;
+  /** Makes the bucket, or opens it. */
+  bucket: () => Promise<KV>;
+  /** A store that is gone with the test, not started. */
+  store: () => ConfigStore;
+  killServer: () => Promise<void>;
+  restartServer: () => Promise<void>;
+}
+
+async function startBench(t: TestContext): Promise<Bench> {
+  let server: TestServer = await startNatsServer();
+  const nc = await connectNats(server.url, 'test', log);
+  const js = jetstream(nc);
+  const stores: ConfigStore[] = [];
+  t.after(async () => {
+    for (const store of stores) store.stop();
+    await nc.close();
+    await server.dispose();
+  });
+  return {
+    js,
+    bucket: () => new Kvm(js).create(buckets.config, { history: 1 }),
+    store: () => {
+      const store = new ConfigStore({ open: () => new Kvm(js).open(buckets.config), log });
+      stores.push(store);
+      return store;
+    },
+    killServer: () => server.kill('SIGKILL'),
+    restartServer: async () => {
+      server = await server.restart();
+    },
+  };
+}
+
+function tenant(id: string, rev = 1): TenantSnapshot {
+  return { v: 1, id, rev, weight: 1, endpoints: [], subscriptions: [] };
+}
+
+function put(kv: KV, snapshot: TenantSnapshot): Promise<number> {
+  return kv.put(configKeys.tenant(snapshot.id), JSON.stringify(snapshot));
+}
+
+test('once started it knows all that was there, of every kind', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  for (let i = 0; i < 100; i++) await put(kv, tenant(`t${i}`));
+  const type = { v: 1, name: 'order.created.v1', rev: 1, state: 'ACTIVE', sensitive: false };
+  await kv.put(configKeys.eventType('order.created.v1'), JSON.stringify(type));
+  const key = { v: 1, id: 'key_1', rev: 1, scope: 'platform' };
+  await kv.put(configKeys.apiKey('ab12'), JSON.stringify(key));
+  await put(kv, tenant('gone'));
+  await kv.delete(configKeys.tenant('gone'));
+  const store = bench.store();
+  await store.start();
+  assert.equal(store.tenantCount, 100);
+  assert.deepEqual(store.tenant('t99'), tenant('t99'));
+  assert.equal(store.tenant('gone'), undefined);
+  assert.deepEqual(store.eventType('order.created.v1'), type);
+  assert.deepEqual(store.apiKey('ab12'), key);
+  assert.equal(store.apiKey('cd34'), undefined);
+});
+
+test('an empty bucket, and one with nothing but deletions, do not keep it from starting', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  const empty = bench.store();
+  await empty.start();
+  assert.equal(empty.tenantCount, 0);
+  await kv.delete(configKeys.tenant('never'));
+  const deleted = bench.store();
+  await deleted.start();
+  assert.equal(deleted.tenantCount, 0);
+});
+
+test('changes and deletions arrive; an unchanged tenant keeps its object; listeners are told', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, tenant('same'));
+  await put(kv, tenant('acme', 1));
+  const store = bench.store();
+  await store.start();
+  const told: string[] = [];
+  store.onTenantChange((id) => told.push(id));
+  const [same, before] = [store.tenant('same'), store.tenant('acme')];
+  await put(kv, tenant('acme', 2));
+  await waitUntil(() => store.tenant('acme')?.rev === 2);
+  assert.notEqual(store.tenant('acme'), before);
+  assert.equal(store.tenant('same'), same);
+  await kv.delete(configKeys.tenant('acme'));
+  await waitUntil(() => store.tenant('acme') === undefined);
+  assert.deepEqual(told, ['acme', 'acme']);
+  // Made again after it was deleted: its revisions begin anew.
+  await put(kv, tenant('acme', 1));
+  await waitUntil(() => store.tenant('acme')?.rev === 1);
+});
+
+test('an older revision does not take the place of a newer one', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, tenant('acme', 7));
+  const store = bench.store();
+  await store.start();
+  await put(kv, tenant('acme', 6));
+  await put(kv, tenant('mark'));
+  await waitUntil(() => store.tenant('mark') !== undefined);
+  assert.equal(store.tenant('acme')?.rev, 7);
+});
+
+test('an entry that cannot be read is passed over, and the rest is known', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await kv.put(configKeys.tenant('bad'), '{');
+  await kv.put('something.else', '{}');
+  await put(kv, tenant('acme'));
+  const store = bench.store();
+  await store.start();
+  assert.equal(store.tenant('bad'), undefined);
+  assert.ok(store.tenant('acme') !== undefined);
+});
+
+test('a look-up finds what the watch has not brought yet; a miss is remembered for a moment only', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  const store = bench.store();
+  await store.start();
+  assert.equal(await store.lookUpTenant('acme'), undefined);
+  await put(kv, tenant('other'));
+  // Whatever the watch has done by now.
+  assert.equal((await store.lookUpTenant('other'))?.id, 'other');
+  await put(kv, tenant('acme'));
+  await waitUntil(async () => (await store.lookUpTenant('acme')) !== undefined);
+  assert.equal(store.tenant('acme')?.rev, 1);
+});
+
+test('no bucket at the start: it waits, and goes on as soon as somebody makes it', async (t) => {
+  const bench = await startBench(t);
+  const store = bench.store();
+  let started = false;
+  const starting = store.start().finally(() => {
+    started = true;
+  });
+  assert.equal(await store.lookUpTenant('acme'), undefined);
+  assert.equal(started, false);
+  await put(await bench.bucket(), tenant('acme'));
+  await starting;
+  assert.equal(store.tenant('acme')?.id, 'acme');
+});
+
+test('while NATS is away the last state stays in force; after a restart changes arrive again', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, tenant('acme', 1));
+  const store = bench.store();
+  await store.start();
+  await bench.killServer();
+  assert.equal(store.tenant('acme')?.rev, 1);
+  await bench.restartServer();
+  await waitUntil(() => put(kv, tenant('acme', 2)));
+  await put(kv, tenant('fresh', 1));
+  await waitUntil(() => store.tenant('acme')?.rev === 2 && store.tenant('fresh') !== undefined, {
+    deadlineMs: 30_000,
+  });
+});
