@@ -5,7 +5,12 @@
 import { Counter, type Registry } from 'prom-client';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
-import { type Publisher, PublishRefusedError } from '#infra/nats/publisher.ts';
+import {
+  type Publication,
+  type Published,
+  type Publisher,
+  PublishRefusedError,
+} from '#infra/nats/publisher.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
@@ -47,7 +52,8 @@ export class AcceptEvent {
   }
 
   /**
-   * @param wait true: wait for room in the publisher's window (an item of a batch); false: refuse at once
+   * @param wait true: wait for room in the publisher's window (an item of a batch), as long as a publish
+   *   may take in all; false: refuse at once
    */
   accept(
     tenant: TenantSnapshot,
@@ -131,22 +137,44 @@ export class AcceptEvent {
     wait: boolean,
     done: AcceptDone,
   ): void {
-    const { publisher, publishTimeoutMs } = this.deps;
+    const deadlineMs = performance.now() + this.deps.publishTimeoutMs;
     const { id, type } = head;
-    const publication = {
+    const publication: Publication = {
       subject: subjects.event(tenant, type),
       payload: frame,
       // The tenant stands in it: two tenants may use the same id.
       messageId: `${tenant}:${id}`,
-      timeoutMs: publishTimeoutMs,
+      timeoutMs: this.deps.publishTimeoutMs,
     };
-    const taken = publisher.publish(publication, (error, ack) => {
+    const published: Published = (error, ack) => {
       if (error === undefined) done(undefined, { id, replayed: ack?.duplicate === true });
       else done(notStored(error), undefined);
-    });
-    if (taken) return;
-    if (wait) publisher.whenRoom(() => this.publish(tenant, head, frame, wait, done));
+    };
+    if (this.deps.publisher.publish(publication, published)) return;
+    if (wait) this.publishWhenRoom(publication, deadlineMs, published, done);
     else done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+  }
+
+  private publishWhenRoom(
+    publication: Publication,
+    deadlineMs: number,
+    published: Published,
+    done: AcceptDone,
+  ): void {
+    const { publisher } = this.deps;
+    let over = false;
+    const timer = setTimeout(() => {
+      over = true;
+      done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+    }, deadlineMs - performance.now());
+    const tryAgain = (): void => {
+      if (over) return;
+      // Of the time that a publish may take, the wait has used its part.
+      publication.timeoutMs = deadlineMs - performance.now();
+      if (publisher.publish(publication, published)) clearTimeout(timer);
+      else publisher.whenRoom(tryAgain);
+    };
+    publisher.whenRoom(tryAgain);
   }
 }
 

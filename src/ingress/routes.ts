@@ -72,7 +72,7 @@ class IngressRoutes {
       const mediaType = mediaTypeOf(request.headers);
       const body = bodyOf(request);
       if (mediaType === 'application/cloudevents-batch+json') {
-        this.acceptAll(tenant, readCloudEventBatch(body), request, reply);
+        this.acceptAll(tenant, readCloudEventBatch(body), '', request, reply);
         return;
       }
       const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
@@ -99,7 +99,7 @@ class IngressRoutes {
     this.withTenant(request, reply, (tenant) => {
       const mediaType = mediaTypeOf(request.headers);
       if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
-      this.acceptAll(tenant, readBatchBody(bodyOf(request)), request, reply);
+      this.acceptAll(tenant, readBatchBody(bodyOf(request)), '/events', request, reply);
     });
   }
 
@@ -131,9 +131,11 @@ class IngressRoutes {
     }
   }
 
+  /** @param at JSON pointer of the list of items */
   private acceptAll(
     tenant: TenantSnapshot,
     items: BatchItem[],
+    at: string,
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
@@ -154,11 +156,19 @@ class IngressRoutes {
         return;
       }
       this.deps.accept.accept(tenant, item.input, request.id, true, (error, accepted) => {
-        if (accepted === undefined) finish(index, refused(error as PosthornError));
-        else finish(index, { status: 202, ...accepted });
+        if (accepted === undefined) {
+          finish(index, refused(placed(error as PosthornError, `${at}/${index}`)));
+        } else finish(index, { status: 202, ...accepted });
       });
     });
   }
+}
+
+/** What was wrong with an event, told of the item that it was in its batch. */
+function placed(error: PosthornError, at: string): PosthornError {
+  if (error.fields.length === 0) return error;
+  const fields = error.fields.map(({ pointer, detail }) => ({ pointer: at + pointer, detail }));
+  return new PosthornError(error.code, { detail: error.message, fields, cause: error });
 }
 
 type BatchResult =

@@ -1,0 +1,172 @@
+import type { TestContext } from 'node:test';
+import { type KV, Kvm } from '@nats-io/kv';
+import type { FastifyInstance } from 'fastify';
+import type { MongoClient } from 'mongodb';
+import { Registry } from 'prom-client';
+import { createApp } from '#infra/http/app.ts';
+import { createAuthenticator, keyHash } from '#infra/http/authenticate.ts';
+import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
+import { ConfigStore } from '#infra/nats/config-store.ts';
+import { registerIngress } from '#src/ingress/mod.ts';
+import { testMongo } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type { EventTypeSnapshot, KeyScope, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
+import { buckets, configKeys, streams } from '#wire/subjects.ts';
+import { type NatsCore, startNatsCore, storedMessages } from '../publisher/nats-core.ts';
+
+const BOOTSTRAP_KEY = 'a-platform-key-for-tests';
+
+export interface IngressOptions {
+  env?: Record<string, string>;
+  window?: number;
+  /** Another MongoDB than that of the test run. */
+  mongoUrl?: string;
+}
+
+export interface Answer {
+  status: number;
+  headers: Record<string, unknown>;
+  // oxlint-disable-next-line typescript/no-explicit-any -- a test says by its assertions what it expects
+  body: any;
+}
+
+/** Ingress alone: real NATS and MongoDB, the configuration fed through the KV bucket. */
+export class IngressPlane {
+  readonly core: NatsCore;
+  readonly history: History;
+  readonly registry = new Registry();
+  readonly config: ConfigStore;
+  private readonly app: FastifyInstance;
+  private readonly kv: KV;
+
+  private constructor(core: NatsCore, kv: KV, history: History) {
+    this.core = core;
+    this.kv = kv;
+    this.history = history;
+    const { settings, log, publisher } = core;
+    this.config = new ConfigStore({ open: () => new Kvm(core.js).open(buckets.config), log });
+    this.app = createApp({ settings, log });
+    const { config, registry } = this;
+    const authenticate = createAuthenticator({
+      config,
+      bootstrapKey: BOOTSTRAP_KEY,
+      clock: Date.now,
+    });
+    const deps = { settings, config, publisher, history, authenticate, registry, log };
+    registerIngress(this.app, deps);
+  }
+
+  /** With the tenant `acme`, known. */
+  static async start(t: TestContext, options: IngressOptions = {}): Promise<IngressPlane> {
+    const stops: (() => Promise<unknown>)[] = [];
+    t.after(async () => {
+      for (const stop of stops.toReversed()) await stop();
+    });
+    const env = options.env ?? {};
+    const window = options.window === undefined ? {} : { window: options.window };
+    const core = await startNatsCore(t, { env, ...window });
+    const kv = await new Kvm(core.js).open(buckets.config);
+    const history = await openHistory(options.mongoUrl, stops);
+    const plane = new IngressPlane(core, kv, history);
+    stops.push(async () => plane.config.stop());
+    stops.push(() => plane.app.close());
+    await plane.tenant('acme');
+    await plane.config.start();
+    return plane;
+  }
+
+  async tenant(id: string, changes: Partial<TenantSnapshot> = {}): Promise<void> {
+    const rev = (this.config.tenant(id)?.rev ?? 0) + 1;
+    const snapshot: TenantSnapshot = {
+      v: 1,
+      id,
+      rev,
+      weight: 1,
+      endpoints: [],
+      subscriptions: [],
+      ...changes,
+    };
+    await this.kv.put(configKeys.tenant(id), JSON.stringify(snapshot));
+  }
+
+  async eventType(name: string, changes: Partial<EventTypeSnapshot> = {}): Promise<void> {
+    const snapshot: EventTypeSnapshot = {
+      v: 1,
+      name,
+      rev: 1,
+      state: 'ACTIVE',
+      sensitive: false,
+      ...changes,
+    };
+    await this.kv.put(configKeys.eventType(name), JSON.stringify(snapshot));
+    await waitUntil(() => this.config.eventType(name) !== undefined);
+  }
+
+  async key(key: string, scope: KeyScope, changes: { tenant?: string } = {}): Promise<void> {
+    const snapshot = { v: 1, id: `key_${key}`, rev: 1, scope, ...changes };
+    await this.kv.put(configKeys.apiKey(keyHash(key)), JSON.stringify(snapshot));
+    await waitUntil(() => this.config.apiKey(keyHash(key)) !== undefined);
+  }
+
+  async revokeKey(key: string): Promise<void> {
+    await this.kv.delete(configKeys.apiKey(keyHash(key)));
+    await waitUntil(() => this.config.apiKey(keyHash(key)) === undefined);
+  }
+
+  /** Sends a body, as JSON unless the headers say otherwise. */
+  async post(
+    body: unknown,
+    options: { headers?: Record<string, string>; path?: string } = {},
+  ): Promise<Answer> {
+    const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const answer = await this.app.inject({
+      method: 'POST',
+      url: options.path ?? '/v1/tenants/acme/events',
+      headers: {
+        'content-type': 'application/json',
+        authorization: `Bearer ${BOOTSTRAP_KEY}`,
+        ...options.headers,
+      },
+      payload,
+    });
+    return { status: answer.statusCode, headers: answer.headers, body: answer.json() };
+  }
+
+  batch(body: unknown): Promise<Answer> {
+    return this.post(body, { path: '/v1/tenants/acme/events/batch' });
+  }
+
+  /** Every event that is stored, in order. */
+  async stored(): Promise<(EventFrame & { subject: string; messageId: string; seq: number })[]> {
+    const messages = await storedMessages(this.core.jsm, streams.events(0));
+    return messages.map(({ subject, messageId, seq, data }) => ({
+      ...decodeEventFrame(data),
+      subject,
+      messageId,
+      seq,
+    }));
+  }
+
+  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+    const metric = await this.registry.getSingleMetric(name)?.get();
+    const values = metric?.values ?? [];
+    return values
+      .filter((value) => Object.entries(labels).every(([k, v]) => value.labels[k] === v))
+      .reduce((sum, { value }) => sum + value, 0);
+  }
+}
+
+async function openHistory(
+  mongoUrl: string | undefined,
+  stops: (() => Promise<unknown>)[],
+): Promise<History> {
+  if (mongoUrl === undefined) {
+    const mongo = await testMongo();
+    stops.push(() => mongo.dispose());
+    return historyOf(mongo.db);
+  }
+  const client: MongoClient = createMongoClient(mongoUrl, 'test');
+  stops.push(() => client.close());
+  return historyOf(client.db('test'));
+}

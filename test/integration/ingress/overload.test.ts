@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { IngressPlane } from './ingress-plane.ts';
+
+test('NATS away at publish: 503 with Retry-After, and nothing is stored later', async (t) => {
+  const plane = await IngressPlane.start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
+  await plane.core.killServer();
+  for (const body of [{ type: 'a.b' }, { type: 'a.b', id: 'mine' }]) {
+    const answer = await plane.post(body);
+    assert.equal(answer.status, 503);
+    assert.equal(answer.body.code, 'POSTHORN_PUBLISH_NOT_ACKED');
+    assert.ok(Number(answer.headers['retry-after']) >= 1);
+  }
+  const batch = await plane.batch({ events: [{ type: 'a.b' }, { type: 'a.b' }] });
+  assert.equal(batch.status, 503);
+  assert.equal(batch.headers['retry-after'], '1');
+  assert.deepEqual([batch.body.accepted, batch.body.refused], [0, 2]);
+  await plane.core.restartServer();
+  const answer = await waitUntil(async () => {
+    const tried = await plane.post({ type: 'a.b', id: 'mine' });
+    return tried.status === 202 ? tried : undefined;
+  });
+  // The id that was refused before was not stored then: this is the first time.
+  assert.equal(answer.headers['idempotency-replayed'], undefined);
+  const ids = (await plane.stored()).map(({ head }) => head.id);
+  assert.deepEqual(ids, ['mine']);
+  assert.ok((await plane.metric('posthorn_ingress_events_total', { result: 'not_stored' })) >= 4);
+});
+
+test('the window full: one event is refused at once with 503, and taken when there is room', async (t) => {
+  const plane = await IngressPlane.start(t, { window: 1 });
+  // It takes what is sent and answers nothing until it is woken.
+  await plane.core.server.kill('SIGSTOP');
+  try {
+    const first = plane.post({ type: 'a.b', data: 1 });
+    await waitUntil(() => plane.core.publisher.room === 0);
+    const refused = await plane.post({ type: 'a.b', data: 2 });
+    assert.equal(refused.status, 503);
+    assert.equal(refused.body.code, 'POSTHORN_OVERLOADED');
+    assert.equal(refused.headers['retry-after'], '1');
+    await plane.core.server.kill('SIGCONT');
+    assert.equal((await first).status, 202);
+    assert.equal((await plane.post({ type: 'a.b', data: 3 })).status, 202);
+  } finally {
+    await plane.core.server.kill('SIGCONT');
+  }
+  const data = (await plane.stored()).map((event) => event.data.toString());
+  assert.deepEqual(data, ['1', '3']);
+});
+
+test('a batch does not wait for a window that stays full: each item is refused in its time', async (t) => {
+  const plane = await IngressPlane.start(t, {
+    window: 1,
+    env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' },
+  });
+  await plane.core.server.kill('SIGSTOP');
+  try {
+    // Something of another part, which may take for ever.
+    plane.core.publisher.publish(
+      {
+        subject: 'att.0',
+        payload: Buffer.from('[]'),
+        messageId: 'patient',
+        timeoutMs: Number.POSITIVE_INFINITY,
+      },
+      () => undefined,
+    );
+    const answer = await plane.batch({ events: [{ type: 'a.b' }, { type: 'a.b', id: 'mine' }] });
+    assert.equal(answer.status, 503);
+    assert.equal(answer.headers['retry-after'], '1');
+    const codes = answer.body.results.map(
+      (result: { error: { code: string } }) => result.error.code,
+    );
+    assert.deepEqual(codes, ['POSTHORN_OVERLOADED', 'POSTHORN_OVERLOADED']);
+  } finally {
+    await plane.core.server.kill('SIGCONT');
+  }
+  // What was refused is not published after all, now that there is room.
+  await plane.core.publisher.publishAsync({
+    subject: 'att.0',
+    payload: Buffer.from('[]'),
+    messageId: 'after',
+    timeoutMs: 10_000,
+  });
+  assert.equal((await plane.stored()).length, 0);
+});
