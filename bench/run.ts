@@ -79,7 +79,7 @@ async function startSystem(dataDir: string): Promise<System> {
     env['NODE_OPTIONS'] =
       `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(values.profile)}`;
   }
-  const child = spawn(process.execPath, ['src/main.ts', 'start'], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', 'src/main.ts', 'start'], {
     env,
     stdio: ['ignore', 'pipe', 'inherit'],
   });

@@ -6,6 +6,13 @@ import type { Supervised } from './supervisor.ts';
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /**
+ * V8's young generation, in MiB a half. What an event needs lives for milliseconds, so a larger one costs
+ * less CPU, a smaller one less memory: at the highest load 32 take 430 MB of resident memory, 16 take 350,
+ * and 8 take 235 for a quarter more CPU (measured).
+ */
+const HEAP = ['--max-semi-space-size=16'];
+
+/**
  * Runs roles in a process of their own: `main.ts run --roles …`. Its process group is its own too, so that
  * Ctrl-C reaches the parent alone; if the parent dies, the channel between the two closes and it stops.
  *
@@ -15,7 +22,7 @@ export function startRoleProcess(
   roles: readonly string[],
   env: Record<string, string | undefined>,
 ): Promise<Supervised> {
-  const child = spawn(process.execPath, [MAIN, 'run', '--roles', roles.join(',')], {
+  const child = spawn(process.execPath, [...HEAP, MAIN, 'run', '--roles', roles.join(',')], {
     env,
     // Its log goes to standard error as it is; standard output stays for the banner.
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
