@@ -13,6 +13,7 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator } from '#infra/http/authenticate.ts';
 import { createMongoClient, historyOf } from '#infra/mongo/documents.ts';
+import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
@@ -62,6 +63,8 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const core = await joinCore(nc, settings, log);
   checks['nats'] = () => core.publisher.isConnected;
   const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
+  const stopping = new AbortController();
+  if (mongo !== undefined) void keepConnecting(mongo, log, stopping.signal);
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
   const parts = { ...core, settings, log, registry, mongo, app, nc, worker };
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey);
@@ -76,6 +79,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
     done: nc.closed().then(() => undefined),
     async stop() {
       started = false;
+      stopping.abort();
       await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
       core.config.stop();
       core.publisher.close();

@@ -3,7 +3,7 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { startRoleProcess } from '#src/app/role-process.ts';
 import type { Supervised } from '#src/app/supervisor.ts';
 import type { Role } from '#config/schema.ts';
-import { startMongod, startNatsServer, type TestServer } from './servers.ts';
+import { startMongod, startNatsServer } from './servers.ts';
 import { waitUntil } from './wait-until.ts';
 
 export const TEST_KEY = 'phk_test_0123456789abcdef';
@@ -20,7 +20,8 @@ export interface SystemProcess {
 
 /** The whole system on real servers of its own, each role in the process that it is told to be in. */
 export interface System {
-  mongod: TestServer;
+  killMongod(): Promise<void>;
+  restartMongod(): Promise<void>;
   processes: SystemProcess[];
   /** Base URL of a process with the role. */
   url(role: Role): string;
@@ -28,7 +29,9 @@ export interface System {
   with(role: Role): SystemProcess;
   /** kill -9 of the broker, and its restart on the same folder and port. */
   restartNats(): Promise<void>;
-  /** A request to the public API with a platform key; the body as JSON. */
+  /** A request to the public API with a platform key, to the process that has the role for it. */
+  fetch(path: string, init: RequestInit): Promise<Response>;
+  /** The same, with the bodies as JSON. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   stop(): Promise<void>;
 }
@@ -62,9 +65,22 @@ export async function startSystem(
   };
   await Promise.all(started.map(({ process }) => ready(process)));
   const url = (role: Role): string => `http://127.0.0.1:${find(role).httpPort}`;
+  const request = (path: string, init: RequestInit): Promise<Response> => {
+    const publishes = init.method === 'POST' && /\/events(\/batch)?$/.test(path);
+    return fetch(url(publishes ? 'ingress' : 'control') + path, {
+      ...init,
+      headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
+    });
+  };
   let broker = nats;
+  let database = mongod;
   return {
-    mongod,
+    async killMongod() {
+      await database.kill('SIGKILL');
+    },
+    async restartMongod() {
+      database = await database.restart();
+    },
     async restartNats() {
       await broker.kill('SIGKILL');
       broker = await broker.restart();
@@ -72,11 +88,10 @@ export async function startSystem(
     processes: started.map(({ process }) => process),
     url,
     with: (role) => find(role).process,
+    fetch: request,
     async api(method, path, body) {
-      const publishes = method === 'POST' && /\/events(\/batch)?$/.test(path);
-      const response = await fetch(url(publishes ? 'ingress' : 'control') + path, {
+      const response = await request(path, {
         method,
-        headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       });
       const text = await response.text();
@@ -84,7 +99,7 @@ export async function startSystem(
     },
     async stop() {
       await Promise.all(started.map(({ process }) => process.process.stop()));
-      await Promise.all([broker.dispose(), mongod.dispose()]);
+      await Promise.all([broker.dispose(), database.dispose()]);
     },
   };
 }
