@@ -23,7 +23,8 @@ import { writeBatch } from './write.ts';
 const ROUND_MS = 250;
 /** Of one stream in one round. */
 const MESSAGES_MAX = 1000;
-const BYTES_MAX = 4 * 1024 * 1024;
+/** More than the largest event that can be set with its headers: one that did not fit would never be given. */
+const BYTES_MAX = 5 * 1024 * 1024;
 const RETRY_MS = { first: 250, max: 5000 };
 
 export interface ProjectorDeps {

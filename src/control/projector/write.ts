@@ -34,6 +34,8 @@ async function writeAll<T extends EventDocument | DeliveryDocument, C extends { 
     } catch (error) {
       if (!(error instanceof MongoBulkWriteError)) throw error;
       const faults = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
+      // The connection failed, or what was written is not durable: this error then names no operation.
+      if (faults.length === 0 || error.result.getWriteConcernError() !== undefined) throw error;
       // Two upserts of one new document may race too; the loser is applied again as well.
       if (faults.some((fault) => fault.code !== DUPLICATE_KEY)) throw error;
       tried = faults.map((fault) => tried[fault.index] as C);

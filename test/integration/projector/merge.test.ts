@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
 import { deliveryStatuses } from '#domain/delivery.ts';
-import { type History, historyOf } from '#infra/mongo/documents.ts';
+import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { Batch } from '#src/control/projector/merge.ts';
 import { writeBatch } from '#src/control/projector/write.ts';
-import { type TestMongo, testMongo } from '#testkit/servers.ts';
+import { type TestMongo, startMongod, testMongo } from '#testkit/servers.ts';
 import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
 import type { DeliveryRecord, HistoryRecord, RoutedRecord } from '#wire/record.ts';
 
@@ -246,4 +246,22 @@ test('an id that ingress claimed becomes the event, and keeps its fingerprint', 
     data: '{"a":1.0}',
     ext: { region: 'eu' },
   });
+});
+
+test('a batch is not written where MongoDB is away, whatever kind of write it is', async (t) => {
+  const mongod = await startMongod();
+  t.after(() => mongod.dispose());
+  const client = createMongoClient(mongod.url, 'test');
+  t.after(() => client.close());
+  const away = historyOf(client.db('test'));
+  const first = new Batch();
+  addTo(first, { event: 'e1' });
+  await writeBatch(away, first);
+  await mongod.kill('SIGKILL');
+  const told: Told[] = [{ event: 'e2' }, ...fc.sample(routed, 1), ...fc.sample(delivered, 1)];
+  for (const item of told) {
+    const batch = new Batch();
+    addTo(batch, item);
+    await assert.rejects(writeBatch(away, batch), JSON.stringify(item));
+  }
 });
