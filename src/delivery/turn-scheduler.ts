@@ -17,6 +17,8 @@ export class TurnScheduler {
   private ring: TurnTaker[] = [];
   private readonly inRing = new Set<TurnTaker>();
   private running = 0;
+  /** Of the first in the ring; slots become free one by one, so its turn goes on with the next. */
+  private turnsLeft = 0;
 
   /** @param slots attempts that the worker may have in flight */
   constructor(slots: number) {
@@ -44,13 +46,20 @@ export class TurnScheduler {
 
   private pump(): void {
     while (this.running < this.slots && this.ring.length > 0) {
-      const taker = this.ring.shift() as TurnTaker;
-      for (let turns = taker.weight; turns > 0 && this.running < this.slots; turns--) {
-        if (!taker.runNext()) break;
+      const taker = this.ring[0] as TurnTaker;
+      if (this.turnsLeft <= 0) this.turnsLeft = taker.weight;
+      if (taker.runNext()) {
         this.running++;
+        this.turnsLeft--;
+      } else this.turnsLeft = 0;
+      if (!taker.hasRunnable) {
+        this.ring.shift();
+        this.inRing.delete(taker);
+        this.turnsLeft = 0;
+      } else if (this.turnsLeft <= 0) {
+        this.ring.shift();
+        this.ring.push(taker);
       }
-      if (taker.hasRunnable) this.ring.push(taker);
-      else this.inRing.delete(taker);
     }
   }
 }
