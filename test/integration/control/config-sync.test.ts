@@ -145,19 +145,24 @@ test('nothing is missed when the stream is killed', async (t) => {
   const admin = plane.db.client.db('admin');
   for (let round = 1; round <= 3; round++) {
     await changeBehindTheApi(plane, 'killed', round);
-    const operations = (await admin
-      .aggregate([
-        { $currentOp: { idleCursors: true, allUsers: true, localOps: true } },
-        {
-          $match: {
-            ns: new RegExp(`^${plane.db.databaseName}[.]`),
-            'cursor.cursorId': { $exists: true },
-          },
-        },
-      ])
-      .toArray()) as unknown as { cursor: { cursorId: bigint } }[];
-    const cursors = operations.map(({ cursor }) => cursor.cursorId);
-    assert.ok(cursors.length > 0, 'the stream was found');
+    // Between two reads of the stream its cursor is in use, and shown otherwise.
+    const cursors = await waitUntil(
+      async () => {
+        const operations = await admin
+          .aggregate<{ cursor: { cursorId: bigint } }>([
+            { $currentOp: { idleCursors: true, allUsers: true, localOps: true } },
+            {
+              $match: {
+                ns: new RegExp(`^${plane.db.databaseName}[.]`),
+                'cursor.cursorId': { $exists: true },
+              },
+            },
+          ])
+          .toArray();
+        return operations.length > 0 && operations.map(({ cursor }) => cursor.cursorId);
+      },
+      { what: 'the cursor of the stream' },
+    );
     await plane.db.command({ killCursors: '$cmd.aggregate', cursors });
     await changeBehindTheApi(plane, 'killed', round + 10);
     await configValue(plane.kv, 'tenant.killed', weightIs(round + 10));
