@@ -20,6 +20,7 @@ import { checkIfMatch } from '#wire/revision.ts';
 import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-tenant.ts';
 import { checkEndpointHeaders } from './endpoint-headers.ts';
 import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
+import { policyFields, showPolicies } from './endpoint-policies.ts';
 import { checkEndpointUrl } from './endpoint-url.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { insertSubscription } from './subscriptions.ts';
@@ -46,6 +47,7 @@ export class Endpoints {
     const url = checkEndpointUrl(body.url, guard);
     const headers = checkEndpointHeaders(body.headers ?? {});
     const filter = checkFilter(body.filter);
+    const policies = policyFields(body);
     const secret = checkSecret(body.secret);
     const id = newId('ep', this.deps.clock());
     return changeTenant(this.deps, tenantId, async ({ session, now }) => {
@@ -59,6 +61,7 @@ export class Endpoints {
         format: body.format ?? 'standard',
         headers,
         description: body.description ?? null,
+        ...policies,
         secrets: [sealedSecret(secretBox, id, secret, now)],
         revision: 1,
         created_at: now,
@@ -112,7 +115,7 @@ export class Endpoints {
     ifMatch: string | undefined,
   ): Promise<EndpointResource> {
     const { configuration, guard } = this.deps;
-    const fields: Partial<EndpointDocument> = {};
+    const fields: Partial<EndpointDocument> = policyFields(body);
     if (body.url !== undefined) fields.url = checkEndpointUrl(body.url, guard);
     if (body.headers !== undefined) fields.headers = checkEndpointHeaders(body.headers);
     if (body.format !== undefined) fields.format = body.format;
@@ -234,6 +237,7 @@ function show(endpoint: EndpointDocument): EndpointResource {
     format: endpoint.format,
     headers: endpoint.headers,
     description: endpoint.description,
+    ...showPolicies(endpoint),
     revision: endpoint.revision,
     created_at: endpoint.created_at.toISOString(),
     updated_at: endpoint.updated_at.toISOString(),

@@ -5,6 +5,7 @@ import type {
   SubscriptionDocument,
   TenantDocument,
 } from '#infra/mongo/configuration.ts';
+import { policySnapshot } from './endpoint-policies.ts';
 import type {
   ApiKeySnapshot,
   EndpointSnapshot,
@@ -32,6 +33,7 @@ export function tenantSnapshot(parts: TenantParts, nowMs: number): TenantSnapsho
       .filter((subscription) => subscription.status === 'APPROVED')
       .map(subscriptionSnapshot),
   };
+  if (typeof tenant.in_flight_max === 'number') snapshot.inFlightMax = tenant.in_flight_max;
   if (tenant.event_type_policy !== null) snapshot.eventTypePolicy = tenant.event_type_policy;
   return snapshot;
 }
@@ -50,7 +52,7 @@ function endpointSnapshot(endpoint: EndpointDocument, nowMs: number): EndpointSn
       ),
   };
   if (endpoint.state_reason !== null) snapshot.stateReason = endpoint.state_reason;
-  return snapshot;
+  return { ...snapshot, ...policySnapshot(endpoint) };
 }
 
 function subscriptionSnapshot(subscription: SubscriptionDocument): SubscriptionSnapshot {

@@ -37,6 +37,7 @@ export class Tenants {
       const fields = {
         name: settings.name ?? null,
         weight: settings.weight ?? 1,
+        in_flight_max: settings.in_flight_max ?? null,
         event_type_policy: settings.event_type_policy ?? null,
         updated_at: now,
       };
@@ -132,6 +133,7 @@ function show(tenant: TenantDocument): TenantResource {
     id: tenant._id,
     name: tenant.name,
     weight: tenant.weight,
+    in_flight_max: tenant.in_flight_max ?? null,
     event_type_policy: tenant.event_type_policy,
     revision: tenant.revision,
     created_at: tenant.created_at.toISOString(),

@@ -3,8 +3,10 @@
  * MongoDB, watched by every process (design: ADR 0002). Secrets in it are sealed (`infra/crypto/secret-box`).
  */
 import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
+import type { RateLimit } from '#domain/endpoint-policy.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
+import type { RetryPolicy } from '#domain/verdict.ts';
 
 /** `tenant.<id>`: a tenant whole, so that one change is one atomic step for its readers. */
 export interface TenantSnapshot {
@@ -14,6 +16,8 @@ export interface TenantSnapshot {
   rev: number;
   /** Share of a worker, against the other tenants'. */
   weight: number;
+  /** Requests that may run at once to all its endpoints; absent: no limit of its own. */
+  inFlightMax?: number;
   eventTypePolicy?: EventTypePolicy;
   endpoints: EndpointSnapshot[];
   subscriptions: SubscriptionSnapshot[];
@@ -28,6 +32,11 @@ export interface EndpointSnapshot {
   headers: Record<string, string>;
   /** Newest first; each signs until `notAfterMs`. */
   secrets: { sealed: string; notAfterMs?: number }[];
+  /** Absent, this and the following: as the platform has it. */
+  retry?: RetryPolicy;
+  timeoutMs?: number;
+  inFlightMax?: number;
+  rateLimit?: RateLimit;
 }
 
 /** Only approved ones are in the snapshot. */

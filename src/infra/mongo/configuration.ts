@@ -15,6 +15,8 @@ export interface TenantDocument {
   _id: string;
   name: string | null;
   weight: number;
+  /** Null or absent: no limit of its own. */
+  in_flight_max?: number | null;
   event_type_policy: EventTypePolicy | null;
   /** Of these settings: the ETag. */
   revision: number;
@@ -22,6 +24,18 @@ export interface TenantDocument {
   config_rev: number;
   created_at: Date;
   updated_at: Date;
+}
+
+/** As the API has it; null or absent: as the platform has it. */
+export interface StoredEndpointPolicy {
+  retry?: {
+    delays_seconds: number[];
+    final_statuses: number[];
+    retry_after_max_seconds: number;
+  } | null;
+  timeout_ms?: number | null;
+  in_flight_max?: number | null;
+  rate_limit?: { per_second: number; burst: number } | null;
 }
 
 export interface StoredSecret {
@@ -32,7 +46,7 @@ export interface StoredSecret {
   not_after: Date | null;
 }
 
-export interface EndpointDocument {
+export interface EndpointDocument extends StoredEndpointPolicy {
   /** Endpoint id. */
   _id: string;
   tenant: string;

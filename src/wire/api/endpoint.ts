@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint.ts';
 import { limits } from '#domain/limits.ts';
+import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
 import {
   eventTypeSelectors,
   filterDocument,
@@ -59,6 +60,7 @@ export const newEndpoint = Type.Object(
     headers: Type.Optional(fields.headers),
     format: Type.Optional(fields.format),
     description: Type.Optional(fields.description),
+    ...endpointPolicySettings,
     allow_duplicate_url: Type.Optional(fields.allowDuplicate),
   },
   strict,
@@ -72,6 +74,7 @@ export const endpointChange = Type.Object(
     format: Type.Optional(fields.format),
     description: Type.Optional(nullable(fields.description)),
     state: Type.Optional(fields.state),
+    ...endpointPolicySettings,
     allow_duplicate_url: Type.Optional(fields.allowDuplicate),
   },
   { ...strict, minProperties: 1 },
@@ -89,6 +92,7 @@ export const endpoint = Type.Object({
   format: fields.format,
   headers: fields.headers,
   description: nullable(fields.description),
+  ...endpointPolicyFields,
   revision,
   created_at: timestamp('When it was made'),
   updated_at: timestamp('When it was last changed'),

@@ -1,5 +1,6 @@
 /** Tenants in the API. */
 import { type Static, Type } from 'typebox';
+import { policyBounds } from '#domain/endpoint-policy.ts';
 import { eventTypePolicies } from '#domain/tenant.ts';
 import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
@@ -13,6 +14,10 @@ const settings = {
     maximum: 100,
     description: 'Share of a worker against the other tenants.',
   }),
+  in_flight_max: Type.Integer({
+    ...policyBounds.tenantInFlight,
+    description: 'How many requests may run at once from one worker, to all endpoints together.',
+  }),
   event_type_policy: Type.Enum(eventTypePolicies, {
     description:
       '`auto` registers unknown event types, `strict` refuses them. Absent: the platform decides.',
@@ -23,6 +28,7 @@ export const tenantSettings = Type.Object(
   {
     name: Type.Optional(settings.name),
     weight: Type.Optional(Type.Integer({ ...settings.weight, default: 1 })),
+    in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
     event_type_policy: Type.Optional(settings.event_type_policy),
   },
   strict,
@@ -33,6 +39,7 @@ export const tenant = Type.Object({
   id: tenantId,
   name: nullable(settings.name),
   weight: settings.weight,
+  in_flight_max: nullable(settings.in_flight_max),
   event_type_policy: nullable(settings.event_type_policy),
   revision,
   created_at: timestamp('When it was made'),

@@ -1,0 +1,69 @@
+/** Policies of an endpoint between the API, MongoDB and the snapshot (DL-5, DL-8, DL-9). */
+import { checkRetryDelays, defaultBurst } from '#domain/endpoint-policy.ts';
+import { defaultRetryPolicy } from '#domain/verdict.ts';
+import type { StoredEndpointPolicy } from '#infra/mongo/configuration.ts';
+import type { EndpointPolicyFields, EndpointPolicySettings } from '#wire/api/endpoint-policy.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+
+/**
+ * What a request sets, as it is stored; what it does not name is left out. What a policy leaves open is filled
+ * in, so that a later change of the platform's defaults changes nothing that somebody chose.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID where the delays do not ascend or are too long together
+ */
+export function policyFields(body: EndpointPolicySettings): StoredEndpointPolicy {
+  const fields: StoredEndpointPolicy = {};
+  const { retry, rate_limit: rate } = body;
+  if (retry !== undefined) fields.retry = retry === null ? null : storedRetry(retry);
+  if (body.timeout_ms !== undefined) fields.timeout_ms = body.timeout_ms;
+  if (body.in_flight_max !== undefined) fields.in_flight_max = body.in_flight_max;
+  if (rate !== undefined) {
+    fields.rate_limit =
+      rate === null
+        ? null
+        : { per_second: rate.per_second, burst: rate.burst ?? defaultBurst(rate.per_second) };
+  }
+  return fields;
+}
+
+function storedRetry(
+  retry: NonNullable<EndpointPolicySettings['retry']>,
+): NonNullable<StoredEndpointPolicy['retry']> {
+  if (retry.delays_seconds !== undefined) {
+    checkRetryDelays(retry.delays_seconds, '/retry/delays_seconds');
+  }
+  const { delaysSeconds, finalStatuses, retryAfterMaxMs } = defaultRetryPolicy;
+  return {
+    delays_seconds: retry.delays_seconds ?? [...delaysSeconds],
+    final_statuses: retry.final_statuses ?? [...finalStatuses],
+    retry_after_max_seconds: retry.retry_after_max_seconds ?? retryAfterMaxMs / 1000,
+  };
+}
+
+export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields {
+  return {
+    retry: stored.retry ?? null,
+    timeout_ms: stored.timeout_ms ?? null,
+    in_flight_max: stored.in_flight_max ?? null,
+    rate_limit: stored.rate_limit ?? null,
+  };
+}
+
+/** What the data plane is told: only what differs from the platform. */
+export function policySnapshot(
+  stored: StoredEndpointPolicy,
+): Pick<EndpointSnapshot, 'retry' | 'timeoutMs' | 'inFlightMax' | 'rateLimit'> {
+  const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax, rate_limit: rate } = stored;
+  const snapshot: ReturnType<typeof policySnapshot> = {};
+  if (retry) {
+    snapshot.retry = {
+      delaysSeconds: retry.delays_seconds,
+      finalStatuses: retry.final_statuses,
+      retryAfterMaxMs: retry.retry_after_max_seconds * 1000,
+    };
+  }
+  if (typeof timeoutMs === 'number') snapshot.timeoutMs = timeoutMs;
+  if (typeof inFlightMax === 'number') snapshot.inFlightMax = inFlightMax;
+  if (rate) snapshot.rateLimit = { perSecond: rate.per_second, burst: rate.burst };
+  return snapshot;
+}

@@ -1,0 +1,87 @@
+/** Policies of an endpoint in the API: retries, time limit, requests at once, rate. */
+import { type Static, Type } from 'typebox';
+import { policyBounds } from '#domain/endpoint-policy.ts';
+import { nullable, strict } from './fields.ts';
+
+const retryFields = {
+  delays_seconds: Type.Array(Type.Number(policyBounds.retryDelaySeconds), {
+    minItems: 1,
+    maxItems: policyBounds.retriesMax,
+    description:
+      'Seconds to wait after attempt 1, 2, …, none shorter than the one before, 30 days in all at most. Each is spread by 10 %.',
+    examples: [[1, 5, 25, 125, 625]],
+  }),
+  final_statuses: Type.Array(Type.Integer(policyBounds.finalStatus), {
+    maxItems: policyBounds.finalStatus.maximum - policyBounds.finalStatus.minimum + 1,
+    uniqueItems: true,
+    description: 'Answers after which there is no further attempt.',
+  }),
+  retry_after_max_seconds: Type.Integer({
+    ...policyBounds.retryAfterMaxSeconds,
+    description: 'The longest `Retry-After` that is obeyed.',
+  }),
+};
+
+const rateFields = {
+  per_second: Type.Number({ ...policyBounds.ratePerSecond, description: 'Requests a second.' }),
+  burst: Type.Integer({
+    ...policyBounds.rateBurst,
+    description: 'How many may leave at once after a rest. Absent: a tenth of `per_second`.',
+  }),
+};
+
+const timeoutMs = Type.Integer({
+  ...policyBounds.timeoutMs,
+  description: 'How long an attempt may take, until the answer has arrived whole.',
+});
+
+const inFlightMax = Type.Integer({
+  ...policyBounds.endpointInFlight,
+  description: 'How many requests may run at once.',
+});
+
+/** As a request gives them; null: as the platform has it. */
+export const endpointPolicySettings = {
+  retry: Type.Optional(
+    nullable(
+      Type.Object(
+        {
+          delays_seconds: Type.Optional(retryFields.delays_seconds),
+          final_statuses: Type.Optional(retryFields.final_statuses),
+          retry_after_max_seconds: Type.Optional(retryFields.retry_after_max_seconds),
+        },
+        {
+          ...strict,
+          description:
+            'Replaces the policy whole: what is left out in it is as the platform has it.',
+        },
+      ),
+    ),
+  ),
+  timeout_ms: Type.Optional(nullable(timeoutMs)),
+  in_flight_max: Type.Optional(nullable(inFlightMax)),
+  rate_limit: Type.Optional(
+    nullable(
+      Type.Object(
+        { per_second: rateFields.per_second, burst: Type.Optional(rateFields.burst) },
+        strict,
+      ),
+    ),
+  ),
+};
+
+const settings = Type.Object(endpointPolicySettings);
+export type EndpointPolicySettings = Static<typeof settings>;
+
+/** As an answer shows them; null: as the platform has it. */
+export const endpointPolicyFields = {
+  retry: nullable(Type.Object(retryFields, { description: 'When a failure is tried again.' })),
+  timeout_ms: nullable(timeoutMs),
+  in_flight_max: nullable(inFlightMax),
+  rate_limit: nullable(
+    Type.Object(rateFields, { description: 'How fast requests are sent; a token bucket.' }),
+  ),
+};
+
+const fields = Type.Object(endpointPolicyFields);
+export type EndpointPolicyFields = Static<typeof fields>;

@@ -1,0 +1,145 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { type ControlPlane, configValue, startControlPlane } from './control-plane.ts';
+
+let plane: ControlPlane;
+const url = 'https://example.com/hooks';
+
+before(async (t) => {
+  plane = await startControlPlane(t as never);
+  await plane.call('PUT', '/v1/tenants/acme', {});
+});
+
+const path = '/v1/tenants/acme/endpoints';
+const create = (policies: object) =>
+  plane.call('POST', path, { url, allow_duplicate_url: true, ...policies });
+
+/** The endpoint as the workers know it, once `fits` says that it is as it should be. */
+async function inForce(id: string, fits: (endpoint: EndpointSnapshot) => boolean) {
+  const of = ({ endpoints }: TenantSnapshot) => endpoints.find((endpoint) => endpoint.id === id);
+  const snapshot = await configValue<TenantSnapshot>(plane.kv, 'tenant.acme', (tenant) => {
+    const endpoint = of(tenant);
+    return endpoint !== undefined && fits(endpoint);
+  });
+  return of(snapshot) as EndpointSnapshot;
+}
+
+test('policies are stored, shown, changed one by one, taken back, and reach the workers', async () => {
+  const made = await create({
+    retry: { delays_seconds: [1, 1, 2.5], final_statuses: [400, 404] },
+    timeout_ms: 100,
+    in_flight_max: 1024,
+    rate_limit: { per_second: 0.01 },
+  });
+  assert.equal(made.status, 201, made.text);
+  const retry = {
+    delays_seconds: [1, 1, 2.5],
+    final_statuses: [400, 404],
+    retry_after_max_seconds: 86_400,
+  };
+  assert.deepEqual(made.body.retry, retry);
+  assert.deepEqual(made.body.rate_limit, { per_second: 0.01, burst: 1 });
+  const item = `${path}/${made.body.id}`;
+  const known = await inForce(made.body.id, ({ timeoutMs }) => timeoutMs === 100);
+  assert.deepEqual(known.retry, {
+    delaysSeconds: [1, 1, 2.5],
+    finalStatuses: [400, 404],
+    retryAfterMaxMs: 86_400_000,
+  });
+  assert.equal(known.inFlightMax, 1024);
+  assert.deepEqual(known.rateLimit, { perSecond: 0.01, burst: 1 });
+  const change = { timeout_ms: null, rate_limit: { per_second: 250, burst: 7 } };
+  const changed = await plane.call('PATCH', item, change);
+  assert.equal(changed.status, 200, changed.text);
+  assert.deepEqual(changed.body.retry, retry);
+  assert.equal(changed.body.timeout_ms, null);
+  assert.deepEqual((await plane.call('GET', item)).body.rate_limit, { per_second: 250, burst: 7 });
+  const after = await inForce(made.body.id, ({ rateLimit }) => rateLimit?.perSecond === 250);
+  assert.ok(!('timeoutMs' in after));
+  assert.equal(after.inFlightMax, 1024);
+});
+
+test('an endpoint without policies shows none, and the workers are told none', async () => {
+  const { body } = await create({});
+  for (const name of ['retry', 'timeout_ms', 'in_flight_max', 'rate_limit']) {
+    assert.equal(body[name], null, name);
+  }
+  const known = await inForce(body.id, () => true);
+  for (const name of ['retry', 'timeoutMs', 'inFlightMax', 'rateLimit']) {
+    assert.ok(!(name in known), name);
+  }
+});
+
+const bad: [what: string, policies: object, pointer: string][] = [
+  ['no delays', { retry: { delays_seconds: [] } }, '/retry/delays_seconds'],
+  ['51 delays', { retry: { delays_seconds: Array(51).fill(1) } }, '/retry/delays_seconds'],
+  ['a delay of zero', { retry: { delays_seconds: [0] } }, '/retry/delays_seconds/0'],
+  ['a negative delay', { retry: { delays_seconds: [1, -5] } }, '/retry/delays_seconds/1'],
+  ['over a week', { retry: { delays_seconds: [604_801] } }, '/retry/delays_seconds/0'],
+  ['delays that descend', { retry: { delays_seconds: [1, 5, 4] } }, '/retry/delays_seconds/2'],
+  ['over 30 days', { retry: { delays_seconds: Array(5).fill(604_800) } }, '/retry/delays_seconds'],
+  ['a delay that is text', { retry: { delays_seconds: ['1'] } }, '/retry/delays_seconds/0'],
+  ['a delay that is null', { retry: { delays_seconds: [null] } }, '/retry/delays_seconds/0'],
+  ['a final 399', { retry: { final_statuses: [399] } }, '/retry/final_statuses/0'],
+  ['a final 600', { retry: { final_statuses: [600] } }, '/retry/final_statuses/0'],
+  [
+    'a negative Retry-After',
+    { retry: { retry_after_max_seconds: -1 } },
+    '/retry/retry_after_max_seconds',
+  ],
+  ['an unknown field', { retry: { delays: [1] } }, '/retry/delays'],
+  ['a time limit of 99 ms', { timeout_ms: 99 }, '/timeout_ms'],
+  ['a time limit over a minute', { timeout_ms: 60_001 }, '/timeout_ms'],
+  ['half a millisecond', { timeout_ms: 100.5 }, '/timeout_ms'],
+  ['nothing at once', { in_flight_max: 0 }, '/in_flight_max'],
+  ['too many at once', { in_flight_max: 1025 }, '/in_flight_max'],
+  ['a rate of zero', { rate_limit: { per_second: 0 } }, '/rate_limit/per_second'],
+  ['a rate too high', { rate_limit: { per_second: 10_001 } }, '/rate_limit/per_second'],
+  ['a burst of zero', { rate_limit: { per_second: 1, burst: 0 } }, '/rate_limit/burst'],
+  ['a burst without a rate', { rate_limit: { burst: 1 } }, '/rate_limit/per_second'],
+];
+
+test('policies out of range are refused with their place, and nothing is stored', async () => {
+  const { body } = await create({ timeout_ms: 5000 });
+  for (const [what, policies, pointer] of bad) {
+    for (const answer of [
+      await create(policies),
+      await plane.call('PATCH', `${path}/${body.id}`, policies),
+    ]) {
+      assert.equal(answer.status, 400, `${what}: ${answer.text}`);
+      assert.equal(answer.body.code, 'POSTHORN_REQUEST_INVALID', what);
+      assert.equal(answer.body.errors[0]?.pointer, pointer, what);
+    }
+  }
+  const still = await plane.call('GET', `${path}/${body.id}`);
+  assert.equal(still.body.revision, 1);
+});
+
+test('numbers that JSON does not have, or that are no finite number, are refused', async () => {
+  const headers = { 'content-type': 'application/json' };
+  for (const [number, code] of [
+    ['NaN', 'POSTHORN_BODY_INVALID'],
+    ['1e999', 'POSTHORN_REQUEST_INVALID'],
+    ['-1e999', 'POSTHORN_REQUEST_INVALID'],
+  ] as const) {
+    const text = `{"url": "${url}", "rate_limit": {"per_second": ${number}}}`;
+    const answer = await plane.call('POST', path, text as never, { headers });
+    assert.equal(answer.status, 400, number);
+    assert.equal(answer.body.code, code, number);
+  }
+});
+
+test("a tenant's own limit of requests at once is stored, shown and taken back", async () => {
+  const put = (body: object) => plane.call('PUT', '/v1/tenants/bound', body);
+  const made = await put({ in_flight_max: 3 });
+  assert.equal(made.body.in_flight_max, 3, made.text);
+  const known = await configValue<TenantSnapshot>(plane.kv, 'tenant.bound');
+  assert.equal(known.inFlightMax, 3);
+  for (const in_flight_max of [0, -1, 8193, 1.5]) {
+    const answer = await put({ in_flight_max });
+    assert.equal(answer.status, 400, answer.text);
+    assert.equal(answer.body.errors[0].pointer, '/in_flight_max');
+  }
+  assert.equal((await put({})).body.in_flight_max, null);
+});
