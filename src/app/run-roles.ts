@@ -188,7 +188,9 @@ function plan(roles: Role[], parts: Parts): Service[] {
   if (roles.includes('delivery') && secretBox) {
     services.push(createDelivery({ ...parts, secretBox }));
   }
-  if (roles.includes('router')) services.push(createRouter(parts));
+  if (roles.includes('router')) {
+    services.push(createRouter({ ...parts, refreshTenant: (id) => config.refreshTenant(id) }));
+  }
   if (roles.includes('ingress') && app !== undefined) {
     registerIngress(app, { ...parts, history, authenticate });
   }

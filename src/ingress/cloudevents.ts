@@ -56,7 +56,7 @@ function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }
 
-type Payload = Pick<EventInput, 'kind' | 'data' | 'value'>;
+export type Payload = Pick<EventInput, 'kind' | 'data' | 'value'>;
 
 /** JSON format, section 3.1: what `data` is depends on `datacontenttype`. */
 function readPayload(
@@ -146,12 +146,13 @@ export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): Eve
   if (contentType !== undefined) raw['datacontenttype'] = contentType;
   const attributes = checkAttributes(raw, at, faults);
   refuse(faults);
-  const event: EventInput = { ...attributes, ...binaryPayload(contentType, body) };
+  const event: EventInput = { ...attributes, ...readPayloadBytes(contentType, body) };
   if (Object.keys(ext).length > 0) event.ext = ext;
   return event;
 }
 
-function binaryPayload(contentType: string | undefined, body: Buffer): Payload {
+/** `data` alone, by its media type; nothing is JSON's `null`. @throws PosthornError POSTHORN_BODY_INVALID */
+export function readPayloadBytes(contentType: string | undefined, body: Buffer): Payload {
   if (body.length === 0) return { kind: 'json', data: 'null', value: null };
   if (contentType === undefined || isJsonType(contentType)) return jsonPayload(body);
   if (contentType.startsWith('text/') && isUtf8(body)) {

@@ -1,4 +1,5 @@
-/** The ingress plane: takes events over HTTP and stores them in JetStream. */
+/** The ingress plane: takes events over HTTP and over NATS and stores them in JetStream. */
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
@@ -7,13 +8,17 @@ import type { History } from '#infra/mongo/documents.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#src/app/service.ts';
 import { AcceptEvent } from './accept-event.ts';
 import { Admission } from './admission.ts';
 import { Idempotency } from './idempotency.ts';
+import { NatsService } from './nats-service.ts';
+import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
 
 export interface IngressDeps {
   settings: Settings;
+  nc: NatsConnection;
   config: ConfigStore;
   publisher: Publisher;
   /** Absent where the process has no MongoDB: idempotency is then JetStream's window. */
@@ -23,7 +28,8 @@ export interface IngressDeps {
   log: Log;
 }
 
-export function registerIngress(app: FastifyInstance, deps: IngressDeps): void {
+/** Registers the routes; the service that is returned takes the producers over NATS. */
+export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service {
   const { settings, config, publisher, history, registry, log } = deps;
   const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
   const accept = new AcceptEvent({
@@ -35,12 +41,15 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): void {
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
     now: Date.now,
   });
-  registerIngressRoutes(app, {
-    authenticate: deps.authenticate,
+  const shared = {
     accept,
-    tenant: (id) => config.tenant(id),
-    lookUpTenant: (id) => config.lookUpTenant(id),
+    tenant: (id: string) => config.tenant(id),
+    lookUpTenant: (id: string) => config.lookUpTenant(id),
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     log,
-  });
+  };
+  registerIngressRoutes(app, { ...shared, authenticate: deps.authenticate });
+  const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
+  const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
+  return new NatsService({ ...shared, nc: deps.nc, rejections });
 }

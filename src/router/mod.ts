@@ -17,6 +17,7 @@ export interface RouterDeps {
   settings: Settings;
   js: JetStreamClient;
   config: ConfigView;
+  refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
   registry: Registry;

@@ -43,12 +43,13 @@ interface FanOut {
   /** PubAcks still to come. */
   open: number;
   failed: boolean;
-  inline: boolean;
   deliveries: RoutedRecord['deliveries'];
 }
 
 export interface RouterState {
   config: ConfigView;
+  /** Brings what the process knows of a tenant up to date. */
+  refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
   registry: Registry;
@@ -83,14 +84,35 @@ export class Router {
   /** Takes an event. Never throws. */
   take(message: JsMsg): void {
     try {
-      this.queue.push(this.prepare(message));
+      const fanOut = this.prepare(message);
       this.underWay++;
-      this.pump();
+      if (fanOut.endpoints.length > 0) this.enqueue(fanOut);
+      else void this.lookAgain(fanOut);
     } catch (error) {
       // Ingress wrote it, so it can only be damaged: it would fail for ever.
       this.deps.log.error({ err: error, subject: message.subject }, 'router.undecodable');
       message.term('undecodable');
     }
+  }
+
+  private enqueue(fanOut: FanOut): void {
+    this.queue.push(fanOut);
+    this.pump();
+  }
+
+  /**
+   * An event that matches nothing may be ahead of the configuration: who makes an endpoint and publishes at
+   * once is served. The bucket is asked at most once a second for a tenant, so unmatched events stay cheap.
+   */
+  private async lookAgain(fanOut: FanOut): Promise<void> {
+    try {
+      await this.deps.refreshTenant(fanOut.tenant);
+      fanOut.endpoints = this.match(fanOut.tenant, fanOut.event);
+      fanOut.open = fanOut.endpoints.length;
+    } catch (error) {
+      this.onNotStored(fanOut, error as Error);
+    }
+    this.enqueue(fanOut);
   }
 
   /** Waits until what was taken is routed. */
@@ -106,7 +128,6 @@ export class Router {
     const { tenant } = parseEventSubject(message.subject);
     const event = decodeEventFrame(asBuffer(message.data));
     const endpoints = this.match(tenant, event);
-    const bytes = event.bytes.length;
     return {
       message,
       tenant,
@@ -116,7 +137,6 @@ export class Router {
       next: 0,
       open: endpoints.length,
       failed: false,
-      inline: bytes <= INLINE_BYTES_MAX && bytes * endpoints.length <= INLINE_FANOUT_BYTES_MAX,
       deliveries: [],
     };
   }
@@ -173,7 +193,8 @@ export class Router {
       hop: 0,
       eventSeq: fanOut.seq,
     };
-    if (!fanOut.inline) {
+    const inline = isInline(event.bytes.length, fanOut.endpoints.length);
+    if (!inline) {
       const { type, acceptedMs } = event.head;
       head.byReference = { id: event.head.id, type, acceptedMs };
     }
@@ -182,7 +203,7 @@ export class Router {
     this.deps.publisher.publish(
       {
         subject: held ? subjects.held(tenant, endpoint.id) : subjects.delivery(tenant, endpoint.id),
-        payload: encodeDeliveryFrame(head, fanOut.inline ? event.bytes : NOTHING),
+        payload: encodeDeliveryFrame(head, inline ? event.bytes : NOTHING),
         messageId: deliveryMessageId(id, 0),
         timeoutMs: STORE_TIMEOUT_MS,
       },
@@ -218,6 +239,10 @@ export class Router {
     };
     this.deps.records.add(record, () => fanOut.message.ack());
   }
+}
+
+function isInline(bytes: number, endpoints: number): boolean {
+  return bytes <= INLINE_BYTES_MAX && bytes * endpoints <= INLINE_FANOUT_BYTES_MAX;
 }
 
 const NOTHING = Buffer.alloc(0);

@@ -24,6 +24,7 @@ export class ConfigStore implements ConfigView {
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
   private readonly misses = new Map<string, number>();
+  private readonly refreshed = new Map<string, number>();
   private readonly listeners: ((tenant: string) => void)[] = [];
   private readonly open: () => Promise<KV>;
   private readonly log: Log;
@@ -85,6 +86,19 @@ export class ConfigStore implements ConfigView {
       this.misses.set(id, now + MISS_KEPT_MS);
     }
     return this.tenants.get(id);
+  }
+
+  /**
+   * Asks the bucket for a tenant, known or not, at most once a second: for who has a reason to doubt what the
+   * watch has brought so far. @throws where NATS does not answer
+   */
+  async refreshTenant(id: string): Promise<void> {
+    const now = performance.now();
+    if (this.kv === undefined || (this.refreshed.get(id) ?? 0) > now) return;
+    if (this.refreshed.size >= MISSES_MAX) this.refreshed.clear();
+    this.refreshed.set(id, now + MISS_KEPT_MS);
+    const entry = await this.kv.get(configKeys.tenant(id));
+    if (entry?.operation === 'PUT') this.apply(entry.key, entry.string());
   }
 
   private async watchForEver(ready: () => void): Promise<void> {

@@ -36,7 +36,7 @@ class RouterPlane {
   static async start(
     t: TestContext,
     tenants: TenantSnapshot[],
-    options: { window?: number } = {},
+    options: { window?: number; late?: TenantSnapshot[] } = {},
   ): Promise<RouterPlane> {
     const stops: (() => Promise<void>)[] = [];
     t.after(async () => {
@@ -51,7 +51,17 @@ class RouterPlane {
       eventType: () => undefined,
       apiKey: () => undefined,
     };
-    const router = createRouter({ ...core, publisher, records, config, registry: new Registry() });
+    const router = createRouter({
+      ...core,
+      publisher,
+      records,
+      config,
+      refreshTenant: async (id) => {
+        const late = options.late?.find((one) => one.id === id);
+        if (late !== undefined) plane.tenants.set(id, late);
+      },
+      registry: new Registry(),
+    });
     stops.push(async () => {
       await router.stop(5000);
       publisher.close();
@@ -219,6 +229,18 @@ test('an event of a tenant that is deleted by now is unmatched too', async (t) =
   await plane.publish('e1');
   assert.deepEqual((await plane.routed('e1')).deliveries, []);
   await plane.settled();
+});
+
+test('an event that is ahead of the configuration is routed by what the bucket says', async (t) => {
+  const late = tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]);
+  const plane = await RouterPlane.start(t, [], { late: [late] });
+  await plane.publish('e1');
+  const record = await plane.routed('e1');
+  assert.deepEqual(
+    record.deliveries.map((delivery) => delivery.endpoint),
+    ['ep_1'],
+  );
+  assert.equal((await plane.deliveries()).length, 1);
 });
 
 test('for a paused and for a disabled endpoint the delivery is held', async (t) => {

@@ -1,0 +1,25 @@
+import { problemAnswers } from '#wire/api/problem.ts';
+import { rejectedEventListQuery, rejectedEventPage } from '#wire/api/rejected-event.ts';
+import { tenantParams } from '#wire/api/tenant.ts';
+import type { Api } from '../access.ts';
+import type { RejectedEvents } from '../rejected-events.ts';
+
+export function registerRejectedEventRoutes(api: Api, rejected: RejectedEvents): void {
+  api.get(
+    '/v1/tenants/:tenant/rejected-events',
+    {
+      // What cannot be read may hold anything: it is for who runs the producers, not for the tenant.
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'listRejectedEvents',
+        summary:
+          'List what was sent over NATS without a reply subject and was refused, oldest first',
+        tags: ['Events'],
+        params: tenantParams,
+        querystring: rejectedEventListQuery,
+        response: { 200: rejectedEventPage, ...problemAnswers },
+      },
+    },
+    (request) => rejected.list(request.params.tenant, request.query),
+  );
+}

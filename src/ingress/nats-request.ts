@@ -1,0 +1,73 @@
+/**
+ * Reads an event out of a NATS message (IN-4). Structured CloudEvents follow the NATS protocol binding 1.0.2,
+ * section 3 (https://github.com/cloudevents/spec, bindings/nats-protocol-binding.md); binary mode has the
+ * attributes in `ce-` headers as the HTTP binding writes them. A message without either is the data of an event.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { MsgHdrs } from '@nats-io/nats-core';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { isBinaryMode, readBinaryEvent, readPayloadBytes } from './cloudevents.ts';
+import { type EventInput, checkAttributes, refuse } from './event-input.ts';
+import { readStructuredBody } from './read-body.ts';
+
+const STRUCTURED = 'application/cloudevents+json';
+
+/**
+ * @param type the type that the subject names; the event must have the same
+ * @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID, POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ */
+export function readNatsEvent(
+  headers: MsgHdrs | undefined,
+  body: Buffer,
+  type: string,
+): EventInput {
+  const named = namedHeaders(headers);
+  const contentType = named['content-type'];
+  const structured = contentType?.toLowerCase().startsWith('application/cloudevents') === true;
+  if (!structured && !isBinaryMode(named)) return readBare(named, body, type);
+  const input = structured ? readStructured(contentType, body) : readBinary(named, body);
+  if (input.type !== type) {
+    refuse([{ pointer: '/type', detail: `must be ${type}, the type that the subject names` }]);
+  }
+  return input;
+}
+
+/** NATS writes names as the producer did, and may hold one several times. */
+function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders {
+  const named: Record<string, string> = {};
+  if (headers === undefined) return named;
+  const faults: FieldError[] = [];
+  for (const key of headers.keys()) {
+    const name = key.toLowerCase();
+    const values = headers.values(key);
+    if (name in named || values.length > 1) {
+      faults.push({ pointer: `#header/${name}`, detail: 'stands here twice' });
+    }
+    named[name] = values[0] ?? '';
+  }
+  refuse(faults);
+  return named;
+}
+
+function readStructured(contentType: string, body: Buffer): EventInput {
+  const mediaType = (contentType.split(';', 1)[0] as string).trim().toLowerCase();
+  if (mediaType === STRUCTURED) return readStructuredBody(body);
+  const detail = `${mediaType} is not taken here; send ${STRUCTURED}`;
+  throw new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
+}
+
+/** The media type of the data may stand in either header. */
+function readBinary(named: IncomingHttpHeaders, body: Buffer): EventInput {
+  const { 'ce-datacontenttype': dataType, ...headers } = named;
+  if (dataType === undefined) return readBinaryEvent(headers, body);
+  return readBinaryEvent({ ...headers, 'content-type': String(dataType) }, body);
+}
+
+function readBare(named: IncomingHttpHeaders, body: Buffer, type: string): EventInput {
+  const faults: FieldError[] = [];
+  const contentType = named['content-type'];
+  const raw = { type, id: named['nats-msg-id'], datacontenttype: contentType };
+  const attributes = checkAttributes(raw, '/', faults);
+  refuse(faults);
+  return { ...attributes, ...readPayloadBytes(contentType, body) };
+}

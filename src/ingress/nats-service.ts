@@ -1,0 +1,189 @@
+/**
+ * The door for producers over NATS (IN-4): requests to `in.<tenant>.<type>`, answered like HTTP once the
+ * event is stored. All ingress processes stand in one queue group, so each request comes to one of them.
+ *
+ * A request is: taken -> (tenant looked up) -> accepted or refused -> answered. It is core NATS: a process that
+ * is killed leaves the producer without an answer, and the producer sends again with the same id.
+ *
+ * Limits: `limits.natsRequestsMax` under way; over it a request is refused with POSTHORN_OVERLOADED.
+ */
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { headers } from '@nats-io/nats-core';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import { limits } from '#domain/limits.ts';
+import { isTenantId } from '#domain/tenant.ts';
+import { classifyError } from '#infra/http/classify-error.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#src/app/service.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { asBuffer } from '#wire/event-frame.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import { parseRequestSubject, subjects } from '#wire/subjects.ts';
+import type { AcceptEvent, Accepted } from './accept-event.ts';
+import { readNatsEvent } from './nats-request.ts';
+import type { Rejections } from './rejections.ts';
+
+const QUEUE_GROUP = 'ingress';
+const DRAIN_POLL_MS = 10;
+/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
+const BODY_SLACK_BYTES = 64 * 1024;
+/**
+ * Answers go to inboxes only. We may publish everywhere and the producer may not: a reply subject of its
+ * choice would let it write through us into a stream.
+ */
+const INBOX = /^_INBOX[._]/;
+
+export interface NatsServiceDeps {
+  nc: NatsConnection;
+  accept: AcceptEvent;
+  rejections: Rejections;
+  tenant: (id: string) => TenantSnapshot | undefined;
+  lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  eventBytesMax: number;
+  log: Log;
+}
+
+interface Request {
+  message: Msg;
+  /** Correlation id. */
+  id: string;
+  tenant: string;
+  type: string;
+}
+
+export class NatsService implements Service {
+  readonly name = 'nats-ingress';
+  private readonly deps: NatsServiceDeps;
+  private subscription: Subscription | undefined;
+  private underWay = 0;
+
+  constructor(deps: NatsServiceDeps) {
+    this.deps = deps;
+  }
+
+  async start(): Promise<void> {
+    this.subscription = this.deps.nc.subscribe(subjects.requests, {
+      queue: QUEUE_GROUP,
+      callback: (error, message) => {
+        if (error === null) this.take(message);
+      },
+    });
+    // Only a server that has answered since knows of the subscription.
+    await this.deps.nc.flush();
+  }
+
+  /** Takes no more requests; those that came are answered. */
+  async stop(deadlineMs: number): Promise<void> {
+    const { subscription } = this;
+    if (subscription === undefined) return;
+    this.subscription = undefined;
+    const deadline = performance.now() + deadlineMs;
+    // A server that is away never says that it has heard of the drain.
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([subscription.drain().catch(() => undefined), tooLate]);
+    clearTimeout(timer);
+    while (this.underWay > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+
+  private take(message: Msg): void {
+    const request = { message, id: newId('req'), ...parseRequestSubject(message.subject) };
+    this.underWay++;
+    if (this.underWay > limits.natsRequestsMax) {
+      this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
+      return;
+    }
+    const known = this.deps.tenant(request.tenant);
+    if (known !== undefined || !isTenantId(request.tenant)) this.acceptFor(known, request);
+    else {
+      this.deps.lookUpTenant(request.tenant).then(
+        (tenant) => this.acceptFor(tenant, request),
+        (error: unknown) => {
+          this.refuse(request, new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error }));
+        },
+      );
+    }
+  }
+
+  private acceptFor(tenant: TenantSnapshot | undefined, request: Request): void {
+    try {
+      if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+      const body = asBuffer(request.message.data);
+      this.checkSize(body);
+      const input = readNatsEvent(request.message.headers, body, request.type);
+      this.deps.accept.accept(tenant, input, request.id, false, (error, accepted) => {
+        if (accepted === undefined) this.end(request, error as PosthornError);
+        else this.answer(request, accepted);
+      });
+    } catch (error) {
+      this.refuse(request, error);
+    }
+  }
+
+  private checkSize(body: Buffer): void {
+    const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
+    if (body.length <= most) return;
+    const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
+    throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
+  }
+
+  /** Refused before it could be offered to `accept`, which counts for itself. */
+  private refuse(request: Request, thrown: unknown): void {
+    const error = classifyError(thrown);
+    if (error.code === 'POSTHORN_UNEXPECTED') {
+      this.deps.log.error({ err: thrown, request_id: request.id }, 'ingress.unexpected_error');
+    }
+    this.deps.accept.countRefused();
+    this.end(request, error);
+  }
+
+  private answer(request: Request, accepted: Accepted): void {
+    this.underWay--;
+    const extra = accepted.replayed ? { 'Idempotency-Replayed': 'true' } : undefined;
+    this.reply(request, `{"id":"${accepted.id}","status":"accepted"}`, extra);
+  }
+
+  private end(request: Request, error: PosthornError): void {
+    this.underWay--;
+    const { message, id, tenant, type } = request;
+    const { subject } = message;
+    if (!hasInbox(message)) {
+      const body = asBuffer(message.data);
+      this.deps.rejections.add({ id, subject, tenant, type, body, error });
+      return;
+    }
+    const extra: Record<string, string> = { 'Content-Type': PROBLEM_MEDIA_TYPE };
+    if (error.retryAfterSeconds !== undefined) {
+      extra['Retry-After'] = String(error.retryAfterSeconds);
+    }
+    this.reply(request, JSON.stringify(problemOf(error, subject, id)), extra);
+  }
+
+  private reply(
+    { message, id }: Request,
+    json: string,
+    extra: Record<string, string> | undefined,
+  ): void {
+    if (!hasInbox(message)) return;
+    try {
+      if (extra === undefined) message.respond(json);
+      else {
+        const hdrs = headers();
+        for (const [name, value] of Object.entries(extra)) hdrs.set(name, value);
+        message.respond(json, { headers: hdrs });
+      }
+    } catch (error) {
+      // The connection is closed: the producer asks again, and its id makes it one event.
+      this.deps.log.warn({ error: (error as Error).message, request_id: id }, 'ingress.no_answer');
+    }
+  }
+}
+
+function hasInbox(message: Msg): boolean {
+  return message.reply !== undefined && INBOX.test(message.reply);
+}
