@@ -19,6 +19,17 @@ export interface NatsServerOptions {
   port?: number;
   /** fsync before every acknowledgement: survives a power cut, ten times slower on one node. */
   syncAlways?: boolean;
+  /** Makes it a member of a cluster on 127.0.0.1. */
+  cluster?: NatsClusterMember;
+}
+
+export interface NatsClusterMember {
+  /** The same after a restart: JetStream knows its peers by name. */
+  serverName: string;
+  /** Where the other members reach this one. */
+  port: number;
+  /** The cluster ports of all members. */
+  memberPorts: readonly number[];
 }
 
 /**
@@ -33,7 +44,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
   await endStaleServer({ pidFile, program: 'nats-server', dataDir });
   for (let tried = 1; ; tried++) {
     const port = options.port ?? (await findFreePort());
-    const name = `posthorn-${randomBytes(6).toString('hex')}`;
+    const name = options.cluster?.serverName ?? `posthorn-${randomBytes(6).toString('hex')}`;
     const configFile = join(dataDir, 'nats-server.conf');
     writeFileSync(configFile, configText({ ...options, dataDir, pidFile, port, name }));
     const server = await ServerProcess.spawn({
@@ -76,6 +87,16 @@ jetstream {
   max_file_store: 1TB
   max_memory_store: 256MB
   ${config.syncAlways === true ? 'sync_interval: always' : ''}
+}
+${config.cluster === undefined ? '' : clusterText(config.cluster)}`;
+}
+
+function clusterText({ port, memberPorts }: NatsClusterMember): string {
+  const routes = memberPorts.filter((other) => other !== port);
+  return `cluster {
+  name: posthorn
+  listen: "127.0.0.1:${port}"
+  routes: ${JSON.stringify(routes.map((other) => `nats://127.0.0.1:${other}`))}
 }
 `;
 }

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Db, MongoClient } from 'mongodb';
+import { findFreePort } from '#src/embedded/free-port.ts';
 import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
 import { startMongod as startEmbeddedMongod } from '#src/embedded/mongod.ts';
 import {
@@ -24,10 +25,21 @@ export interface TestServer extends EmbeddedServer {
 
 /** A real nats-server with a folder and a port of its own (about 50 ms). */
 export function startNatsServer(
-  options: Partial<Pick<NatsServerOptions, 'port' | 'syncAlways'>> = {},
+  options: Partial<Pick<NatsServerOptions, 'port' | 'syncAlways' | 'cluster'>> = {},
 ): Promise<TestServer> {
   return startTestServer(natsServer, (binary, dataDir, port) =>
     startEmbeddedNats({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),
+  );
+}
+
+/** Real nats-servers that form a cluster: `broker-0`, `broker-1`, … */
+export async function startNatsCluster(members: number): Promise<TestServer[]> {
+  const memberPorts: number[] = [];
+  while (memberPorts.length < members) memberPorts.push(await findFreePort());
+  return Promise.all(
+    memberPorts.map((port, i) =>
+      startNatsServer({ cluster: { serverName: `broker-${i}`, port, memberPorts } }),
+    ),
   );
 }
 

@@ -3,7 +3,8 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { startRoleProcess } from '#src/app/role-process.ts';
 import type { Supervised } from '#src/app/supervisor.ts';
 import type { Role } from '#config/schema.ts';
-import { startMongod, startNatsServer } from './servers.ts';
+import { RestartableServer } from './restartable-server.ts';
+import { startMongod, startNatsCluster, startNatsServer } from './servers.ts';
 import { waitUntil } from './wait-until.ts';
 
 export const TEST_KEY = 'phk_test_0123456789abcdef';
@@ -20,15 +21,15 @@ export interface SystemProcess {
 
 /** The whole system on real servers of its own, each role in the process that it is told to be in. */
 export interface System {
-  killMongod(): Promise<void>;
-  restartMongod(): Promise<void>;
+  mongod: RestartableServer;
+  /** One nats-server, or those of the cluster in the order of their names. */
+  brokers: RestartableServer[];
+  natsUrl: string;
   processes: SystemProcess[];
   /** Base URL of a process with the role. */
   url(role: Role): string;
   /** The process that has a role. */
   with(role: Role): SystemProcess;
-  /** kill -9 of the broker, and its restart on the same folder and port. */
-  restartNats(): Promise<void>;
   /** A request to the public API with a platform key, to the process that has the role for it. */
   fetch(path: string, init: RequestInit): Promise<Response>;
   /** The same, with the bodies as JSON. */
@@ -39,15 +40,22 @@ export interface System {
 /**
  * @param layout the roles of each process
  * @param settings beside those that every process needs
+ * @param brokers more than one: a cluster, with every stream on `POSTHORN_STREAM_REPLICAS` of them
  */
 export async function startSystem(
   layout: readonly (readonly Role[])[],
   settings: Record<string, string> = {},
+  brokers = 1,
 ): Promise<System> {
-  const [nats, mongod] = await Promise.all([startNatsServer(), startMongod()]);
+  const starting =
+    brokers === 1 ? startNatsServer().then((one) => [one]) : startNatsCluster(brokers);
+  const [servers, database] = await Promise.all([starting, startMongod()]);
+  const members = servers.map((server) => new RestartableServer(server));
+  const mongod = new RestartableServer(database);
+  const natsUrl = members.map((member) => member.url).join(',');
   const common: Record<string, string | undefined> = {
     PATH: process.env['PATH'],
-    POSTHORN_NATS_URL: nats.url,
+    POSTHORN_NATS_URL: natsUrl,
     POSTHORN_MONGODB_URL: mongod.url,
     POSTHORN_MASTER_KEY: randomBytes(32).toString('base64'),
     POSTHORN_BOOTSTRAP_KEY: TEST_KEY,
@@ -72,19 +80,10 @@ export async function startSystem(
       headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
     });
   };
-  let broker = nats;
-  let database = mongod;
   return {
-    async killMongod() {
-      await database.kill('SIGKILL');
-    },
-    async restartMongod() {
-      database = await database.restart();
-    },
-    async restartNats() {
-      await broker.kill('SIGKILL');
-      broker = await broker.restart();
-    },
+    mongod,
+    brokers: members,
+    natsUrl,
     processes: started.map(({ process }) => process),
     url,
     with: (role) => find(role).process,
@@ -99,7 +98,7 @@ export async function startSystem(
     },
     async stop() {
       await Promise.all(started.map(({ process }) => process.process.stop()));
-      await Promise.all([broker.dispose(), database.dispose()]);
+      await Promise.all([...members, mongod].map((server) => server.dispose()));
     },
   };
 }

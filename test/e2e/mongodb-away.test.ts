@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeTenants } from '#testkit/load.ts';
+import { makeTenants } from '#testkit/make-tenants.ts';
 import { startSystem } from '#testkit/system.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
@@ -18,7 +18,7 @@ test(
       await receiver.close();
     });
     await makeTenants(system, receiver, 1);
-    await system.killMongod();
+    await system.mongod.kill();
     await publish(system, 'while-away');
     await receiver.waitFor(1, '/t0');
 
@@ -33,7 +33,7 @@ test(
     assert.equal(refused.status, 503);
     assert.equal((refused.body as { code: string }).code, 'POSTHORN_MONGODB_UNAVAILABLE');
 
-    await system.restartMongod();
+    await system.mongod.restart();
     // Nothing is missing from the history, and the id chosen while it was away is still one event.
     await waitUntil(
       async () => {

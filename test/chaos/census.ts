@@ -1,0 +1,80 @@
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
+
+/** What stands in a stream and at its consumers. */
+interface StreamCount {
+  messages: number;
+  consumers: { name: string; waiting: number; inHand: number }[];
+  /** Members of the cluster that are away or behind. */
+  behind: string[];
+}
+
+/** Counts what is in JetStream, over a connection of its own. */
+export class Census {
+  private readonly nc: NatsConnection;
+  private readonly jsm: JetStreamManager;
+
+  private constructor(nc: NatsConnection, jsm: JetStreamManager) {
+    this.nc = nc;
+    this.jsm = jsm;
+  }
+
+  static async open(natsUrl: string): Promise<Census> {
+    const nc = await connect({
+      servers: natsUrl.split(','),
+      maxReconnectAttempts: -1,
+      reconnectTimeWait: 250,
+    });
+    return new Census(nc, await jetstreamManager(nc, { timeout: 5000 }));
+  }
+
+  /** The name of the server that leads a stream. */
+  async leaderOf(stream: string): Promise<string> {
+    return (await this.jsm.streams.info(stream)).cluster?.leader ?? '';
+  }
+
+  /** By stream, the durable consumers: what must be the same after a fault. */
+  async consumers(): Promise<Record<string, string[]>> {
+    const counts = await this.count();
+    return Object.fromEntries(
+      [...counts].map(([stream, { consumers }]) => [stream, consumers.map(({ name }) => name)]),
+    );
+  }
+
+  /** What is not at rest: work or schedules left, messages in somebody's hand, replicas behind. */
+  async unrest(): Promise<string[]> {
+    const found: string[] = [];
+    for (const [stream, { messages, consumers, behind }] of await this.count()) {
+      if (stream.startsWith('DLV-') && messages > 0) found.push(`${stream}: ${messages} messages`);
+      for (const { name, waiting, inHand } of consumers) {
+        if (waiting + inHand > 0) found.push(`${stream} ${name}: ${waiting} and ${inHand} in hand`);
+      }
+      for (const server of behind) found.push(`${stream}: ${server} is behind`);
+    }
+    return found;
+  }
+
+  close(): Promise<void> {
+    return this.nc.close();
+  }
+
+  private async count(): Promise<Map<string, StreamCount>> {
+    const counts = new Map<string, StreamCount>();
+    for await (const { config, state, cluster } of this.jsm.streams.list()) {
+      // Watches of the configuration come and go with the processes that watch.
+      if (config.name.startsWith('KV_')) continue;
+      const replicas = cluster?.replicas ?? [];
+      const consumers: StreamCount['consumers'] = [];
+      for await (const consumer of this.jsm.consumers.list(config.name)) {
+        const { name, num_pending: waiting, num_ack_pending: inHand } = consumer;
+        consumers.push({ name, waiting, inHand });
+      }
+      counts.set(config.name, {
+        messages: state.messages,
+        consumers: consumers.toSorted((a, b) => a.name.localeCompare(b.name)),
+        behind: replicas.filter((peer) => !peer.current).map((peer) => peer.name),
+      });
+    }
+    return counts;
+  }
+}

@@ -1,0 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Role } from '#config/schema.ts';
+import type { Fault } from '../fault.ts';
+
+const AWAY_MS = 1000;
+
+/** kill -9 of a process; it is started again a second later. */
+export function killRole(role: Role): Fault {
+  return {
+    name: `kill-${role}`,
+    lastsMs: 4000,
+    duplicates: role === 'delivery' ? 'in_flight' : 'none',
+    async strike({ system }) {
+      const process = system.with(role);
+      await process.kill('SIGKILL');
+      await delay(AWAY_MS);
+      await process.restart();
+    },
+  };
+}

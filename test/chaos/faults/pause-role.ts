@@ -1,0 +1,20 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Role } from '#config/schema.ts';
+import type { Fault } from '../fault.ts';
+
+const PAUSE_MS = 8000;
+
+/** SIGSTOP of a process for 8 s, twice as long as a worker's lease; then it goes on where it was. */
+export function pauseRole(role: Role): Fault {
+  return {
+    name: `pause-${role}`,
+    lastsMs: PAUSE_MS,
+    duplicates: role === 'delivery' ? 'in_flight' : 'none',
+    async strike({ system }) {
+      const process = system.with(role);
+      await process.kill('SIGSTOP');
+      await delay(PAUSE_MS);
+      await process.kill('SIGCONT');
+    },
+  };
+}
