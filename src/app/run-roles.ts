@@ -192,7 +192,7 @@ function plan(roles: Role[], parts: Parts): Service[] {
     services.push(createRouter({ ...parts, refreshTenant: (id) => config.refreshTenant(id) }));
   }
   if (roles.includes('ingress') && app !== undefined) {
-    registerIngress(app, { ...parts, history, authenticate });
+    services.push(registerIngress(app, { ...parts, history, authenticate }));
   }
   if (app !== undefined) {
     const { POSTHORN_HTTP_HOST: host, POSTHORN_HTTP_PORT: port } = settings;

@@ -1,5 +1,5 @@
 /** The control plane: the API of the configuration and of the history, and the way from MongoDB to CONFIG. */
-import { jetstream } from '@nats-io/jetstream';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
@@ -26,11 +26,13 @@ import { EventTypes } from './event-types.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
 import { PublishSoon } from './publish-soon.ts';
+import { RejectedEvents } from './rejected-events.ts';
 import { registerApiKeyRoutes } from './routes/api-keys.ts';
 import { registerDeliveryRoutes } from './routes/deliveries.ts';
 import { registerEndpointRoutes } from './routes/endpoints.ts';
 import { registerEventTypeRoutes } from './routes/event-types.ts';
 import { registerEventRoutes } from './routes/events.ts';
+import { registerRejectedEventRoutes } from './routes/rejected-events.ts';
 import { registerReferenceRoutes } from './routes/reference.ts';
 import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
 import { registerTenantRoutes } from './routes/tenants.ts';
@@ -101,6 +103,11 @@ export function createControl(deps: ControlDeps): Control {
     apiKeys: new ApiKeys(shared),
     events,
     deliveries,
+    rejected: new RejectedEvents({
+      jsm: () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS }),
+      config,
+      configuration,
+    }),
   };
   const registerApi = (app: FastifyInstance): void => registerApiRoutes(app, deps, parts);
   return {
@@ -123,6 +130,7 @@ interface ApiParts {
   apiKeys: ApiKeys;
   events: EventReads;
   deliveries: DeliveryReads;
+  rejected: RejectedEvents;
 }
 
 /** In a scope of its own: its lock is for its routes. */
@@ -136,6 +144,7 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerApiKeyRoutes(api, parts.apiKeys);
     registerEventRoutes(api, parts);
     registerDeliveryRoutes(api, parts.deliveries);
+    registerRejectedEventRoutes(api, parts.rejected);
     done();
   });
 }

@@ -50,5 +50,8 @@ export const limits = {
   responseHeaderValueKeptLengthMax: 512,
   responseHeadersBytesMax: 16 * 1024,
   attemptsMax: 50,
+  deadLettersReplayedMax: 1000,
+  rejectedBodyKeptBytesMax: 16 * 1024,
+  natsRequestsMax: 4096,
   mailboxMessagesMax: 512,
 } as const;

@@ -26,6 +26,7 @@ export const streams = {
   deliveries: (shard: number) => `DLV-${shard}`,
   records: (shard: number) => `ATT-${shard}`,
   deadLetters: 'DLQ',
+  rejected: 'REJECTED',
 } as const;
 
 export const consumers = {
@@ -58,6 +59,10 @@ export const subjects = {
   records: (shard: number) => `att.${shard}`,
   deadLetter: (tenant: string, endpoint: string) =>
     `dlq.${partitionOf(tenant)}.${tenant}.${endpoint}`,
+  /** Requests of producers over NATS: no stream covers these (IN-4). */
+  requests: 'in.*.>',
+  /** What producers sent over NATS without asking for an answer, and was refused. */
+  rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
 } as const;
 
 export const configKeys = {
@@ -84,6 +89,18 @@ export function parseEventSubject(subject: string): { tenant: string; type: stri
   const a = subject.indexOf('.', 3);
   const b = subject.indexOf('.', a + 1);
   return { tenant: subject.slice(a + 1, b), type: subject.slice(b + 1) };
+}
+
+/** Tenant and type of `in.<tenant>.<type>`, as the producer wrote them: not checked. */
+export function parseRequestSubject(subject: string): { tenant: string; type: string } {
+  const dot = subject.indexOf('.', 3);
+  return { tenant: subject.slice(3, dot), type: subject.slice(dot + 1) };
+}
+
+/** Tenant and endpoint of `dlq.<p>.<tenant>.<endpoint>`. */
+export function parseDeadLetterSubject(subject: string): { tenant: string; endpoint: string } {
+  const [, , tenant = '', endpoint = ''] = subject.split('.');
+  return { tenant, endpoint };
 }
 
 /** The parts of `dlv.<p>.<lane>.<tenant>.<endpoint>`, and of the longer subjects that begin so. */

@@ -18,6 +18,7 @@ import { buckets, consumers, shardSubjects, streams, subjects } from '#wire/subj
 export const LEASE_MS = 4000;
 
 const DAY_MS = 24 * 3600 * 1000;
+const REJECTED_PER_TENANT_MAX = 1000;
 
 type StreamSettings = Pick<
   Settings,
@@ -47,6 +48,8 @@ export async function ensureTopology(
     storage: StorageType.Memory,
   });
   await ensureStream(jsm, deadLetterStream(replicas));
+  await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
+  await ensureStream(jsm, rejectedStream(replicas));
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
     await ensureStream(jsm, eventStream(shard, settings));
     await ensureStream(jsm, deliveryStream(shard, settings));
@@ -115,6 +118,18 @@ function deadLetterStream(replicas: number): Partial<StreamConfig> {
     subjects: ['dlq.>'],
     retention: RetentionPolicy.Limits,
     max_age: nanos(30 * DAY_MS),
+    compression: StoreCompression.S2,
+  };
+}
+
+/** Bounded for each tenant, so that one faulty producer does not push out what others want to see. */
+function rejectedStream(replicas: number): Partial<StreamConfig> {
+  return {
+    ...common(streams.rejected, replicas),
+    subjects: ['rej.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(7 * DAY_MS),
+    max_msgs_per_subject: REJECTED_PER_TENANT_MAX,
     compression: StoreCompression.S2,
   };
 }

@@ -2,7 +2,7 @@
 import { Type } from 'typebox';
 import { PROBLEM_MEDIA_TYPE } from '#wire/problem.ts';
 
-const problem = Type.Object({
+export const problem = Type.Object({
   type: Type.String({ format: 'uri' }),
   title: Type.String(),
   status: Type.Integer(),

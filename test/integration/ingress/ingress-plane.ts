@@ -7,6 +7,7 @@ import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator, keyHash } from '#infra/http/authenticate.ts';
 import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
+import type { Service } from '#src/app/service.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { testMongo } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -38,13 +39,14 @@ export class IngressPlane {
   readonly registry = new Registry();
   readonly config: ConfigStore;
   private readonly app: FastifyInstance;
+  private readonly service: Service;
   private readonly kv: KV;
 
   private constructor(core: NatsCore, kv: KV, history: History) {
     this.core = core;
     this.kv = kv;
     this.history = history;
-    const { settings, log, publisher } = core;
+    const { settings, log, publisher, nc } = core;
     this.config = new ConfigStore({ open: () => new Kvm(core.js).open(buckets.config), log });
     this.app = createApp({ settings, log });
     const { config, registry } = this;
@@ -53,8 +55,8 @@ export class IngressPlane {
       bootstrapKey: BOOTSTRAP_KEY,
       clock: Date.now,
     });
-    const deps = { settings, config, publisher, history, authenticate, registry, log };
-    registerIngress(this.app, deps);
+    const deps = { settings, nc, config, publisher, history, authenticate, registry, log };
+    this.service = registerIngress(this.app, deps);
   }
 
   /** With the tenant `acme`, known. */
@@ -71,8 +73,10 @@ export class IngressPlane {
     const plane = new IngressPlane(core, kv, history);
     stops.push(async () => plane.config.stop());
     stops.push(() => plane.app.close());
+    stops.push(() => plane.service.stop(5000));
     await plane.tenant('acme');
     await plane.config.start();
+    await plane.service.start();
     return plane;
   }
 
