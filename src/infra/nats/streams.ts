@@ -40,13 +40,8 @@ export async function ensureTopology(
   const replicas = settings.POSTHORN_STREAM_REPLICAS;
   const kvm = new Kvm(js);
   await kvm.create(buckets.config, { history: 1, replicas });
-  // In memory: what a restart of NATS forgets is taken again within a second.
-  await kvm.create(buckets.leases, {
-    history: 1,
-    replicas,
-    ttl: LEASE_MS,
-    storage: StorageType.Memory,
-  });
+  // On disk: a stream in memory would be gone itself after the restart of a single server.
+  await kvm.create(buckets.leases, { history: 1, replicas, ttl: LEASE_MS });
   await ensureStream(jsm, deadLetterStream(replicas));
   await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
   await ensureStream(jsm, rejectedStream(replicas));
