@@ -9,6 +9,8 @@ import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import { configurationOf, ensureConfigurationIndexes } from '#infra/mongo/configuration.ts';
 import { ensureHistoryIndexes, historyOf } from '#infra/mongo/documents.ts';
+import type { Publisher } from '#infra/nats/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -20,6 +22,9 @@ import type { ConfigurationDeps } from './change-tenant.ts';
 import { ConfigSync, type SyncState } from './config-sync.ts';
 import { ConfigWriter } from './config-writer.ts';
 import type { Sealer } from './endpoint-secrets.ts';
+import { DeadLetterActions } from './dead-letters/actions.ts';
+import { DeadLetterProjector } from './dead-letters/projector.ts';
+import { DeadLetterReads } from './dead-letters/reads.ts';
 import { Endpoints } from './endpoints.ts';
 import { EventTypeRegistrar } from './event-type-registrar.ts';
 import { EventTypes } from './event-types.ts';
@@ -28,6 +33,7 @@ import { EventReads } from './history/event-reads.ts';
 import { PublishSoon } from './publish-soon.ts';
 import { RejectedEvents } from './rejected-events.ts';
 import { registerApiKeyRoutes } from './routes/api-keys.ts';
+import { type DeadLetterParts, registerDeadLetterRoutes } from './routes/dead-letters.ts';
 import { registerDeliveryRoutes } from './routes/deliveries.ts';
 import { registerEndpointRoutes } from './routes/endpoints.ts';
 import { registerEventTypeRoutes } from './routes/event-types.ts';
@@ -48,6 +54,8 @@ export interface ControlDeps {
   log: Log;
   mongo: MongoClient;
   nc: NatsConnection;
+  publisher: Publisher;
+  records: RecordGatherer;
   config: ConfigView;
   secretBox: Sealer;
   authenticate: Authenticate;
@@ -95,7 +103,20 @@ export function createControl(deps: ControlDeps): Control {
   const registrar = new EventTypeRegistrar({ configuration, config, log, clock });
   const events = new EventReads({ history, configuration, config });
   const deliveries = new DeliveryReads({ history, configuration, config, events });
+  const deadLetterReads = new DeadLetterReads({ history, configuration, config });
+  const { publisher: deliveryPublisher, records } = deps;
+  const deadLetterActions = new DeadLetterActions({
+    reads: deadLetterReads,
+    history,
+    configuration,
+    config,
+    publisher: deliveryPublisher,
+    records,
+    clock,
+  });
   const parts: ApiParts = {
+    deadLetterReads,
+    deadLetterActions,
     tenants: new Tenants({ ...shared, onRemoved: () => purger.wake() }),
     endpoints,
     subscriptions: new Subscriptions(shared),
@@ -115,14 +136,14 @@ export function createControl(deps: ControlDeps): Control {
       registerApi(app);
       registerReferenceRoutes(app, { settings, log, registerApi });
     },
-    service: controlService(sync, purger),
+    service: controlService(sync, purger, new DeadLetterProjector({ nc, history, log })),
     syncState: () => sync.state,
     registerEventTypes: (names) => registrar.register(names),
     disableGoneEndpoint: (record) => endpoints.disableGone(record),
   };
 }
 
-interface ApiParts {
+interface ApiParts extends DeadLetterParts {
   tenants: Tenants;
   endpoints: Endpoints;
   subscriptions: Subscriptions;
@@ -144,24 +165,33 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerApiKeyRoutes(api, parts.apiKeys);
     registerEventRoutes(api, parts);
     registerDeliveryRoutes(api, parts.deliveries);
+    registerDeadLetterRoutes(api, parts);
     registerRejectedEventRoutes(api, parts.rejected);
     done();
   });
 }
 
-function controlService(sync: ConfigSync, purger: TenantPurger): Service {
+function controlService(
+  sync: ConfigSync,
+  purger: TenantPurger,
+  deadLetters: DeadLetterProjector,
+): Service {
   return {
     name: 'control',
     async start() {
       sync.start();
       purger.start();
+      await deadLetters.start();
     },
     async stop(deadlineMs) {
       let timer: NodeJS.Timeout | undefined;
       const deadline = new Promise((resolve) => {
         timer = setTimeout(resolve, deadlineMs);
       });
-      await Promise.race([Promise.all([sync.stop(), purger.stop()]), deadline]);
+      await Promise.race([
+        Promise.all([sync.stop(), purger.stop(), deadLetters.stop(deadlineMs)]),
+        deadline,
+      ]);
       clearTimeout(timer);
     },
   };

@@ -57,7 +57,12 @@ export class TenantPurger {
       const before = { tenant, accepted_at: { $lte: deleted_at } };
       const deliveries = await history.deliveries.deleteMany(before);
       const events = await history.events.deleteMany(before);
-      const counts = { events: events.deletedCount, deliveries: deliveries.deletedCount };
+      const letters = await history.deadLetters.deleteMany(before);
+      const counts = {
+        events: events.deletedCount,
+        deliveries: deliveries.deletedCount,
+        dead_letters: letters.deletedCount,
+      };
       log.info({ tenant_id: tenant, ...counts }, 'tenant_purge.done');
       if (clock() - deleted_at.getTime() > MARK_KEPT_MS) {
         await configuration.tenantPurges.deleteOne({ _id: tenant, deleted_at });

@@ -8,6 +8,7 @@ import type { Verdict } from '#domain/verdict.ts';
 import type { Publication, Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { type DeadLetterHead, encodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
 import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
@@ -95,11 +96,12 @@ export class Settler {
 
   /** Moves a delivery to the dead letters, whole (DL-10). */
   bury(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
-    const head = { ...owed.head, reason, lastAttempt: attempt };
+    const head: DeadLetterHead = { ...owed.head, reason };
+    if (attempt !== undefined) head.lastAttempt = attempt;
     const publication: Publication = {
       subject: subjects.deadLetter(owed.tenant, owed.endpoint),
       // Whole, also where it travelled by reference: the event may expire before somebody looks.
-      payload: encodeDeliveryFrame(head, owed.event?.bytes ?? owed.eventBytes),
+      payload: encodeDeadLetterFrame(head, owed.event?.bytes ?? owed.eventBytes),
       messageId: `${deliveryMessageId(owed.head.id, owed.head.hop)}:dead`,
       timeoutMs: STORE_TIMEOUT_MS,
     };

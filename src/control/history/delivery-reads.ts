@@ -125,7 +125,7 @@ function attemptsOf(delivery: DeliveryDocument): AttemptResource[] {
     .map((attempt) => showAttempt(attempt));
 }
 
-function showAttempt(attempt: AttemptRecord): AttemptResource {
+export function showAttempt(attempt: AttemptRecord): AttemptResource {
   return {
     id: attempt.id,
     number: attempt.no,

@@ -74,7 +74,7 @@ export class EventReads {
 }
 
 /** `data` as it is stored: JSON text is put in as it is, so that numbers keep all their digits. */
-function dataMember({ kind, data }: EventDocument): string {
+export function dataMember({ kind, data }: Pick<EventDocument, 'kind' | 'data'>): string {
   if (data === undefined || data === '') return '';
   switch (kind) {
     case 'binary':

@@ -2,7 +2,7 @@
  * The documents of the history, written by the projector and read by the control API. Configuration
  * documents (tenants, endpoints, …) stand beside their resources in `control/`.
  */
-import { type Collection, type Db, Long, MongoClient } from 'mongodb';
+import { type Binary, type Collection, type Db, Long, MongoClient } from 'mongodb';
 import type { AttemptRecord } from '#wire/record.ts';
 import type { DataKind } from '#wire/event-frame.ts';
 import type { DeliveryStatus } from '#domain/delivery.ts';
@@ -63,35 +63,75 @@ export interface DeliveryDocument {
   attempts?: Record<string, AttemptRecord>;
 }
 
+/** A delivery that was given up, kept whole (DL-10). */
+export interface DeadLetterDocument {
+  /** Delivery id: a delivery ends once. */
+  _id: string;
+  tenant: string;
+  event: string;
+  endpoint: string;
+  type: string;
+  /** When it was given up. */
+  at: Date;
+  accepted_at: Date;
+  reason: string;
+  /** What made the last attempt fail, or the reason where there was none: `http_503`, `timeout`, … */
+  cause: string;
+  attempt_count: number;
+  last_attempt: AttemptRecord | null;
+  /** The event's sequence in its EV stream. */
+  seq: number;
+  /** The event's frame; null where the event had expired, or after it was discarded. */
+  frame: Binary | null;
+  replayed_at: Date | null;
+  /** The delivery that the replay made. */
+  replay: string | null;
+  /** Kept, empty, until it expires: a repeated write of the dead letter must not bring it back. */
+  discarded_at: Date | null;
+}
+
 export interface History {
   events: Collection<EventDocument>;
   deliveries: Collection<DeliveryDocument>;
+  deadLetters: Collection<DeadLetterDocument>;
 }
 
 export function historyOf(db: Db): History {
-  return { events: db.collection('events'), deliveries: db.collection('deliveries') };
+  return {
+    events: db.collection('events'),
+    deliveries: db.collection('deliveries'),
+    deadLetters: db.collection('dead_letters'),
+  };
 }
 
 /** Creates the indexes of the history; idempotent. A changed retention changes the TTL index in place. */
 export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Promise<void> {
-  const { events, deliveries } = historyOf(db);
+  const { events, deliveries, deadLetters } = historyOf(db);
   // One index serves the tenant's list, newest first, and its pages; `_id` breaks ties.
   await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, event: 1 });
+  await deadLetters.createIndex({ tenant: 1, at: -1, _id: -1 });
+  await deadLetters.createIndex({ tenant: 1, endpoint: 1, at: -1, _id: -1 });
   for (const collection of [events, deliveries]) {
-    await ensureTtl(db, collection as unknown as Collection, retentionSeconds);
+    await ensureTtl(db, collection as unknown as Collection, 'accepted_at', retentionSeconds);
   }
+  await ensureTtl(db, deadLetters as unknown as Collection, 'at', retentionSeconds);
 }
 
-async function ensureTtl(db: Db, collection: Collection, seconds: number): Promise<void> {
+async function ensureTtl(
+  db: Db,
+  collection: Collection,
+  field: string,
+  seconds: number,
+): Promise<void> {
   try {
-    await collection.createIndex({ accepted_at: 1 }, { expireAfterSeconds: seconds });
+    await collection.createIndex({ [field]: 1 }, { expireAfterSeconds: seconds });
   } catch (error) {
     if ((error as { codeName?: string }).codeName !== 'IndexOptionsConflict') throw error;
     await db.command({
       collMod: collection.collectionName,
-      index: { keyPattern: { accepted_at: 1 }, expireAfterSeconds: new Long(seconds) },
+      index: { keyPattern: { [field]: 1 }, expireAfterSeconds: new Long(seconds) },
     });
   }
 }

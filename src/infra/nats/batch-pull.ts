@@ -19,8 +19,17 @@ export class PulledMessage {
    * before the stream in the newer form of 12 tokens (nats-server, ADR-15).
    */
   get seq(): number {
+    return Number(this.ackToken(0));
+  }
+
+  /** When the stream stored it, milliseconds since 1970: two tokens after the sequence, in nanoseconds. */
+  get storedMs(): number {
+    return Math.floor(Number(this.ackToken(2)) / 1e6);
+  }
+
+  private ackToken(afterSequence: number): string | undefined {
     const tokens = (this.message.reply ?? '').split('.');
-    return Number(tokens[tokens.length === 9 ? 5 : 7]);
+    return tokens[(tokens.length === 9 ? 5 : 7) + afterSequence];
   }
 
   ack(): void {

@@ -10,6 +10,8 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator } from '#infra/http/authenticate.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
+import { Publisher } from '#infra/nats/publisher.ts';
+import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { type Control, createControl } from '#src/control/mod.ts';
@@ -84,7 +86,12 @@ export async function startControlPlane(
     clock: Date.now,
   });
   const secretBox = new SecretBox(randomBytes(32).toString('base64'));
-  const deps = { settings, log, mongo, nc, config, secretBox, authenticate, clock: Date.now };
+  const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
+  undo.push(() => publisher.close());
+  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  undo.push(() => records.drain());
+  const stores = { mongo, nc, publisher, records };
+  const deps = { ...stores, settings, log, config, secretBox, authenticate, clock: Date.now };
   const start = (): Control => {
     const control = createControl({
       ...deps,

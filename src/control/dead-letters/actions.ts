@@ -1,0 +1,171 @@
+/**
+ * What is done with dead letters (DL-10): replayed or discarded, one or many.
+ *
+ * A replay publishes a new delivery and awaits its PubAck, and only then marks the dead letter. The new
+ * delivery's id is computed from the dead letter's, so a replay that is repeated after a crash between the two,
+ * or asked for twice at once, is the same delivery and its publish is dropped by its id. A dead letter is
+ * replayed once; if the replay fails too, that is a dead letter of its own.
+ */
+import { PosthornError } from '#domain/errors.ts';
+import { deliveryId } from '#domain/ids.ts';
+import { limits } from '#domain/limits.ts';
+import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
+import type { Publisher } from '#infra/nats/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type {
+  DeadLetterSelection,
+  DiscardedDeadLetters,
+  ReplayedDeadLetter,
+  ReplayedDeadLetters,
+} from '#wire/api/dead-letter.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { subjects } from '#wire/subjects.ts';
+import type { HistoryReadDeps } from '../history/event-reads.ts';
+import { checkTenantExists } from '../tenant-exists.ts';
+import type { DeadLetterReads } from './reads.ts';
+import { selected } from './selection.ts';
+
+const STORE_TIMEOUT_MS = 5000;
+const SEARCH_MS_MAX = 10_000;
+/** Read, published and marked together. */
+const AT_ONCE = 50;
+
+export interface DeadLetterActionsDeps extends Omit<HistoryReadDeps, 'config'> {
+  reads: Pick<DeadLetterReads, 'find'>;
+  config: Pick<ConfigView, 'tenant'>;
+  publisher: Pick<Publisher, 'publishAsync'>;
+  records: Pick<RecordGatherer, 'add'>;
+  clock: () => number;
+}
+
+export class DeadLetterActions {
+  private readonly deps: DeadLetterActionsDeps;
+
+  constructor(deps: DeadLetterActionsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * The answer to a replay that was done before is that of the first time.
+   *
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DEAD_LETTER_UNREPLAYABLE,
+   *   POSTHORN_PUBLISH_NOT_ACKED
+   */
+  async replay(tenantId: string, id: string): Promise<ReplayedDeadLetter> {
+    const letter = await this.deps.reads.find(tenantId, id);
+    const done = replayOf(letter);
+    if (done !== undefined) return done;
+    if (letter.frame === null) throw unreplayable('its event had expired before it could be kept');
+    if (!this.endpointsOf(tenantId).includes(letter.endpoint)) {
+      throw unreplayable(`its endpoint ${letter.endpoint} was deleted`);
+    }
+    return this.replayOne(letter);
+  }
+
+  /** Oldest first. Those whose endpoint was deleted or whose event had expired are left as they are. */
+  async replayMany(tenantId: string, selection: DeadLetterSelection): Promise<ReplayedDeadLetters> {
+    const { endpoint } = selection;
+    const known = this.endpointsOf(tenantId);
+    const replayable = {
+      ...selected(tenantId, selection),
+      endpoint: { $in: endpoint === undefined ? known : known.filter((id) => id === endpoint) },
+      replayed_at: null,
+      frame: { $ne: null },
+    };
+    let replayed = 0;
+    while (replayed < limits.deadLettersReplayedMax) {
+      const letters = await this.deps.history.deadLetters
+        .find(replayable, { maxTimeMS: SEARCH_MS_MAX })
+        .sort({ at: 1, _id: 1 })
+        .limit(AT_ONCE)
+        .toArray();
+      await Promise.all(letters.map((letter) => this.replayOne(letter)));
+      replayed += letters.length;
+      if (letters.length < AT_ONCE) {
+        if (replayed === 0) await checkTenantExists(this.deps.configuration, tenantId);
+        return { replayed, more: false };
+      }
+    }
+    const left = await this.deps.history.deadLetters.countDocuments(replayable, { limit: 1 });
+    return { replayed, more: left > 0 };
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, also for one that was discarded */
+  async discard(tenantId: string, id: string): Promise<void> {
+    await this.deps.reads.find(tenantId, id);
+    await this.discardAll({ _id: id, tenant: tenantId, discarded_at: null });
+  }
+
+  async discardMany(
+    tenantId: string,
+    selection: DeadLetterSelection,
+  ): Promise<DiscardedDeadLetters> {
+    const discarded = await this.discardAll(selected(tenantId, selection));
+    if (discarded === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return { discarded };
+  }
+
+  private async discardAll(filter: object): Promise<number> {
+    const gone = { discarded_at: new Date(this.deps.clock()), frame: null, last_attempt: null };
+    const result = await this.deps.history.deadLetters.updateMany(filter, { $set: gone });
+    return result.modifiedCount;
+  }
+
+  private endpointsOf(tenantId: string): string[] {
+    return this.deps.config.tenant(tenantId)?.endpoints.map((endpoint) => endpoint.id) ?? [];
+  }
+
+  private async replayOne(letter: DeadLetterDocument): Promise<ReplayedDeadLetter> {
+    const { history, clock } = this.deps;
+    const { tenant, event, endpoint } = letter;
+    const id = deliveryId(tenant, event, endpoint, letter._id);
+    await this.publish(letter, id);
+    const marked = await history.deadLetters.findOneAndUpdate(
+      { _id: letter._id, replayed_at: null },
+      { $set: { replayed_at: new Date(clock()), replay: id } },
+      { returnDocument: 'after' },
+    );
+    // Not found: somebody else marked it meanwhile, for the same delivery.
+    const now = marked ?? (await history.deadLetters.findOne({ _id: letter._id }));
+    const at = now?.replayed_at ?? new Date(clock());
+    return { id: letter._id, delivery_id: id, replayed_at: at.toISOString() };
+  }
+
+  private async publish(letter: DeadLetterDocument, id: string): Promise<void> {
+    const { tenant, event, endpoint, type, seq, frame } = letter;
+    const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
+    try {
+      await this.deps.publisher.publishAsync({
+        subject: subjects.delivery(tenant, endpoint),
+        payload: encodeDeliveryFrame(head, frame?.value() ?? new Uint8Array()),
+        messageId: deliveryMessageId(id, 0),
+        timeoutMs: STORE_TIMEOUT_MS,
+      });
+    } catch (error) {
+      throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', {
+        detail: `the delivery of ${letter._id} was not stored in time; ask again`,
+        cause: error,
+      });
+    }
+    const acceptedMs = letter.accepted_at.getTime();
+    // If it is lost in a crash, the worker's record makes the document.
+    this.deps.records.add(
+      { k: 'delivery', tenant, event, type, acceptedMs, id, endpoint, hop: 0, status: 'pending' },
+      () => {},
+    );
+  }
+}
+
+function replayOf(letter: DeadLetterDocument): ReplayedDeadLetter | undefined {
+  if (letter.replay === null || letter.replayed_at === null) return undefined;
+  return {
+    id: letter._id,
+    delivery_id: letter.replay,
+    replayed_at: letter.replayed_at.toISOString(),
+  };
+}
+
+function unreplayable(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_DEAD_LETTER_UNREPLAYABLE', { detail });
+}

@@ -1,0 +1,134 @@
+/**
+ * Brings dead letters from the stream DLQ into MongoDB (DL-10), with a consumer of its own, so that a flood
+ * of them holds up no other history.
+ *
+ * It goes round: take what is there, insert it, ack it. A dead letter's id is its delivery's, so what comes
+ * again after a crash is found there and left as it is, replayed or discarded as it may be.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import { Binary } from 'mongodb';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
+import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
+import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#src/app/service.ts';
+import { decodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
+import { decodeEventFrame } from '#wire/event-frame.ts';
+import type { AttemptRecord } from '#wire/record.ts';
+import { consumers, parseDeadLetterSubject, streams } from '#wire/subjects.ts';
+
+const ROUND_MS = 500;
+const MESSAGES_MAX = 500;
+const BYTES_MAX = 4 * 1024 * 1024;
+const RETRY_MS = { first: 250, max: 5000 };
+
+export interface DeadLetterProjectorDeps {
+  nc: NatsConnection;
+  history: Pick<History, 'deadLetters'>;
+  log: Log;
+}
+
+export class DeadLetterProjector implements Service {
+  readonly name = 'dead-letter-projector';
+  private readonly deps: DeadLetterProjectorDeps;
+  private readonly stopping = new AbortController();
+  private running: Promise<void> = Promise.resolve();
+  private pull: BatchPull | undefined;
+
+  constructor(deps: DeadLetterProjectorDeps) {
+    this.deps = deps;
+  }
+
+  async start(): Promise<void> {
+    const { nc } = this.deps;
+    const pull = new BatchPull({ nc, stream: streams.deadLetters, consumer: consumers.projector });
+    this.pull = pull;
+    this.running = this.run(pull);
+  }
+
+  async stop(deadlineMs: number): Promise<void> {
+    this.stopping.abort();
+    await Promise.race([this.running, delay(deadlineMs, undefined, { ref: false })]);
+    this.pull?.close();
+  }
+
+  private async run(pull: BatchPull): Promise<void> {
+    const { signal } = this.stopping;
+    while (!signal.aborted) {
+      const taken = await pull.pull(MESSAGES_MAX, BYTES_MAX);
+      await this.write(taken);
+      if (taken.length < MESSAGES_MAX) {
+        await delay(ROUND_MS, undefined, { signal }).catch(() => {});
+      }
+    }
+  }
+
+  /** Tries until it is written: nothing is lost by waiting, and nobody waits for it. */
+  private async write(taken: PulledMessage[]): Promise<void> {
+    const { signal } = this.stopping;
+    const documents = new Map<PulledMessage, DeadLetterDocument>();
+    for (const message of taken) this.read(message, documents);
+    if (documents.size === 0) return;
+    for (let delayMs = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.max)) {
+      try {
+        await this.insert([...documents.values()]);
+        break;
+      } catch (error) {
+        this.deps.log.warn({ error: (error as Error).message }, 'dead_letters.write_failed');
+        if (signal.aborted) return;
+        for (const message of documents.keys()) message.working();
+        await delay(delayMs, undefined, { signal }).catch(() => {});
+      }
+    }
+    for (const message of documents.keys()) message.ack();
+  }
+
+  private async insert(documents: DeadLetterDocument[]): Promise<void> {
+    try {
+      await this.deps.history.deadLetters.insertMany(documents, { ordered: false });
+    } catch (error) {
+      if (!isDuplicateOnly(error)) throw error;
+    }
+  }
+
+  private read(message: PulledMessage, into: Map<PulledMessage, DeadLetterDocument>): void {
+    try {
+      into.set(message, readDeadLetter(message));
+    } catch (error) {
+      this.deps.log.error({ err: error, subject: message.subject }, 'dead_letters.undecodable');
+      message.term('undecodable');
+    }
+  }
+}
+
+/** @throws SyntaxError where the message is not a dead letter */
+function readDeadLetter(message: PulledMessage): DeadLetterDocument {
+  const { tenant, endpoint } = parseDeadLetterSubject(message.subject);
+  const { head, eventBytes } = decodeDeadLetterFrame(message.data);
+  const event = eventBytes.length > 0 ? decodeEventFrame(eventBytes).head : head.byReference;
+  if (event === undefined) throw new SyntaxError('a dead letter says nothing of its event');
+  return {
+    _id: head.id,
+    tenant,
+    event: event.id,
+    endpoint,
+    type: event.type,
+    at: new Date(message.storedMs),
+    accepted_at: new Date(event.acceptedMs),
+    reason: head.reason,
+    cause: causeOf(head.reason, head.lastAttempt),
+    attempt_count: head.lastAttempt?.no ?? head.attemptNo - 1,
+    last_attempt: head.lastAttempt ?? null,
+    seq: head.eventSeq,
+    frame: eventBytes.length > 0 ? new Binary(eventBytes) : null,
+    replayed_at: null,
+    replay: null,
+    discarded_at: null,
+  };
+}
+
+function causeOf(reason: string, attempt: AttemptRecord | undefined): string {
+  if (attempt?.failure === undefined) return reason;
+  return attempt.failure === 'http_status' ? `http_${attempt.status}` : attempt.failure;
+}

@@ -1,0 +1,133 @@
+/** Dead letters as the API shows them (DL-10): listed, grouped, and one whole. */
+import { PosthornError } from '#domain/errors.ts';
+import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
+import type {
+  DeadLetterGroups,
+  DeadLetterListQuery,
+  DeadLetterSummary,
+} from '#wire/api/dead-letter.ts';
+import { decodeEventFrame } from '#wire/event-frame.ts';
+import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
+import { showAttempt } from '../history/delivery-reads.ts';
+import { type HistoryReadDeps, dataMember } from '../history/event-reads.ts';
+import { checkTenantExists } from '../tenant-exists.ts';
+import { selected } from './selection.ts';
+
+const SORT: PageSort = { name: 'dead_letters', fields: ['number', 'string'] };
+const SEARCH_MS_MAX = 10_000;
+const GROUPS_MAX = 1000;
+
+/** All but the event and what the receiver answered: those are shown one at a time. */
+type Listed = Omit<DeadLetterDocument, 'frame' | 'last_attempt'>;
+
+export class DeadLetterReads {
+  private readonly deps: HistoryReadDeps;
+
+  constructor(deps: HistoryReadDeps) {
+    this.deps = deps;
+  }
+
+  /** Newest first. */
+  async list(tenantId: string, query: DeadLetterListQuery): Promise<Page<DeadLetterSummary>> {
+    const { limit, cursor, replayed } = query;
+    const conditions: object[] = [selected(tenantId, query)];
+    if (replayed !== undefined) conditions.push({ replayed_at: replayed ? { $ne: null } : null });
+    if (cursor !== undefined) {
+      const [time, id] = decodeCursor(SORT, cursor) as [number, string];
+      const at = new Date(time);
+      conditions.push({ at: { $lte: at } }, { $or: [{ at: { $lt: at } }, { _id: { $lt: id } }] });
+    }
+    const letters = await this.deps.history.deadLetters
+      .find({ $and: conditions }, { maxTimeMS: SEARCH_MS_MAX })
+      .project<Listed>({ frame: 0, last_attempt: 0 })
+      .sort({ at: -1, _id: -1 })
+      .limit(limit + 1)
+      .toArray();
+    if (letters.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return toPage(letters, limit, SORT, ({ at, _id }) => [at.getTime(), _id], summarize);
+  }
+
+  /** What waits for a decision, by endpoint and cause. */
+  async groups(tenantId: string): Promise<DeadLetterGroups> {
+    type Group = Pick<DeadLetterDocument, 'endpoint' | 'reason' | 'cause'>;
+    const groups = await this.deps.history.deadLetters
+      .aggregate<{ _id: Group; count: number; first: Date; last: Date }>(
+        [
+          { $match: { tenant: tenantId, discarded_at: null, replayed_at: null } },
+          {
+            $group: {
+              _id: { endpoint: '$endpoint', reason: '$reason', cause: '$cause' },
+              count: { $sum: 1 },
+              first: { $min: '$at' },
+              last: { $max: '$at' },
+            },
+          },
+          { $sort: { count: -1, _id: 1 } },
+          { $limit: GROUPS_MAX },
+        ],
+        { maxTimeMS: SEARCH_MS_MAX },
+      )
+      .toArray();
+    if (groups.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return {
+      data: groups.map(({ _id, count, first, last }) => ({
+        endpoint_id: _id.endpoint,
+        reason: _id.reason,
+        cause: _id.cause,
+        count,
+        first_at: first.toISOString(),
+        last_at: last.toISOString(),
+      })),
+    };
+  }
+
+  /** The dead letter as JSON text: the event's `data` stands in it byte for byte as it was sent. */
+  async getJson(tenantId: string, id: string): Promise<string> {
+    const letter = await this.find(tenantId, id);
+    const { last_attempt: attempt } = letter;
+    const shown = {
+      ...summarize(letter),
+      last_attempt: attempt === null ? null : showAttempt(attempt),
+    };
+    return `${JSON.stringify(shown).slice(0, -1)},"event":${this.eventJson(letter)}}`;
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN */
+  async find(tenantId: string, id: string): Promise<DeadLetterDocument> {
+    const { history, configuration } = this.deps;
+    const open = { _id: id, tenant: tenantId, discarded_at: null };
+    const letter = await history.deadLetters.findOne(open);
+    if (letter !== null) return letter;
+    await checkTenantExists(configuration, tenantId);
+    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
+      detail: `there is no dead letter ${id}`,
+    });
+  }
+
+  private eventJson({ frame }: DeadLetterDocument): string {
+    if (frame === null) return 'null';
+    const { head, data } = decodeEventFrame(frame.value());
+    const hidden = this.deps.config.eventType(head.type)?.sensitive === true;
+    const { id, type, source, time, kind } = head;
+    const json = JSON.stringify({ id, type, source, time, data_hidden: hidden });
+    if (hidden) return json;
+    const text = data.toString(kind === 'binary' ? 'base64' : 'utf8');
+    return `${json.slice(0, -1)}${dataMember({ kind, data: text })}}`;
+  }
+}
+
+function summarize(letter: Listed): DeadLetterSummary {
+  return {
+    id: letter._id,
+    event_id: letter.event,
+    event_type: letter.type,
+    endpoint_id: letter.endpoint,
+    reason: letter.reason,
+    cause: letter.cause,
+    attempt_count: letter.attempt_count,
+    accepted_at: letter.accepted_at.toISOString(),
+    failed_at: letter.at.toISOString(),
+    replayed_at: letter.replayed_at?.toISOString() ?? null,
+    replay_delivery_id: letter.replay,
+  };
+}

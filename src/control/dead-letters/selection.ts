@@ -1,0 +1,26 @@
+import type { Filter } from 'mongodb';
+import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
+import type { DeadLetterSelection } from '#wire/api/dead-letter.ts';
+import { timeRange } from '../history/time-range.ts';
+
+/**
+ * The dead letters that a caller means, as a condition of MongoDB; those that were discarded are never meant.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID for a time that is none
+ */
+export function selected(
+  tenant: string,
+  selection: DeadLetterSelection,
+): Filter<DeadLetterDocument> {
+  const { endpoint, reason, cause, type } = selection;
+  const range = timeRange(selection);
+  return {
+    tenant,
+    discarded_at: null,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(cause === undefined ? {} : { cause }),
+    ...(type === undefined ? {} : { type }),
+    ...(range === undefined ? {} : { at: range }),
+  };
+}

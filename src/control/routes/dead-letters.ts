@@ -1,0 +1,157 @@
+import { Type } from 'typebox';
+import {
+  deadLetter,
+  deadLetterGroups,
+  deadLetterListQuery,
+  deadLetterPage,
+  deadLetterParams,
+  deadLetterSelection,
+  discardedDeadLetters,
+  replayedDeadLetter,
+  replayedDeadLetters,
+} from '#wire/api/dead-letter.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import { tenantParams } from '#wire/api/tenant.ts';
+import type { Api } from '../access.ts';
+import type { DeadLetterActions } from '../dead-letters/actions.ts';
+import type { DeadLetterReads } from '../dead-letters/reads.ts';
+
+const tags = ['Dead letters'];
+const collection = '/v1/tenants/:tenant/dead-letters';
+const item = `${collection}/:dead_letter`;
+
+export interface DeadLetterParts {
+  deadLetterReads: DeadLetterReads;
+  deadLetterActions: DeadLetterActions;
+}
+
+export function registerDeadLetterRoutes(api: Api, parts: DeadLetterParts): void {
+  registerReads(api, parts.deadLetterReads);
+  registerActions(api, parts.deadLetterActions);
+  registerActionsOnMany(api, parts.deadLetterActions);
+}
+
+function registerReads(api: Api, reads: DeadLetterReads): void {
+  api.get(
+    collection,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'listDeadLetters',
+        summary: "List a tenant's dead letters, newest first",
+        tags,
+        params: tenantParams,
+        querystring: deadLetterListQuery,
+        response: { 200: deadLetterPage, ...problemAnswers },
+      },
+    },
+    (request) => reads.list(request.params.tenant, request.query),
+  );
+  api.get(
+    `${collection}/groups`,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'groupDeadLetters',
+        summary: 'Count dead letters by endpoint and cause',
+        tags,
+        params: tenantParams,
+        response: { 200: deadLetterGroups, ...problemAnswers },
+      },
+    },
+    (request) => reads.groups(request.params.tenant),
+  );
+  api.get(
+    item,
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'getDeadLetter',
+        summary: 'Read a dead letter with its event and last attempt',
+        tags,
+        params: deadLetterParams,
+        response: { 200: deadLetter, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, dead_letter: id } = request.params;
+      const json = await reads.getJson(tenant, id);
+      reply.header('content-type', 'application/json; charset=utf-8');
+      // It has the form of the schema, as text already.
+      return reply.send(json as never);
+    },
+  );
+}
+
+function registerActions(api: Api, actions: DeadLetterActions): void {
+  api.post(
+    `${item}/replay`,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'replayDeadLetter',
+        summary: 'Replay a dead letter as a new delivery',
+        description: 'Asked again, it answers as the first time and makes no second delivery.',
+        tags,
+        params: deadLetterParams,
+        response: { 202: replayedDeadLetter, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, dead_letter: id } = request.params;
+      return reply.code(202).send(await actions.replay(tenant, id));
+    },
+  );
+  api.delete(
+    item,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'discardDeadLetter',
+        summary: 'Discard a dead letter',
+        tags,
+        params: deadLetterParams,
+        response: { 204: Type.Null({ description: 'It is discarded.' }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, dead_letter: id } = request.params;
+      await actions.discard(tenant, id);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
+  const schema = { tags, params: tenantParams, body: deadLetterSelection };
+  api.post(
+    `${collection}/replay`,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'replayDeadLetters',
+        summary: 'Replay the dead letters that fit',
+        description: 'An empty selection means all that can be replayed.',
+        ...schema,
+        response: { 202: replayedDeadLetters, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      return reply.code(202).send(await actions.replayMany(request.params.tenant, request.body));
+    },
+  );
+  api.post(
+    `${collection}/discard`,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'discardDeadLetters',
+        summary: 'Discard the dead letters that fit',
+        description: 'An empty selection means all of them.',
+        ...schema,
+        response: { 200: discardedDeadLetters, ...problemAnswers },
+      },
+    },
+    (request) => actions.discardMany(request.params.tenant, request.body),
+  );
+}

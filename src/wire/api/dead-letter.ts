@@ -1,0 +1,121 @@
+/** Dead letters in the API (DL-10). A dead letter has the id of its delivery. */
+import { type Static, Type } from 'typebox';
+import { limits } from '#domain/limits.ts';
+import { attempt } from './delivery.ts';
+import { eventTypeName, nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
+import { pageFields, pageOf } from './page.ts';
+
+const deadLetterId = resourceId('a dead letter: that of its delivery', 'dlv');
+const endpointId = resourceId('an endpoint', 'ep');
+const reason = Type.String({
+  maxLength: 64,
+  description:
+    'Why it was given up: `exhausted`, `final_status`, `gone` (410), `event_expired` before it could be read.',
+});
+const cause = Type.String({
+  maxLength: 64,
+  description: 'What its last attempt came to, `http_503` or `timeout`; without one, the reason.',
+});
+
+export const deadLetterParams = Type.Object(
+  { tenant: tenantId, dead_letter: deadLetterId },
+  strict,
+);
+
+const summary = {
+  id: deadLetterId,
+  event_id: Type.String(),
+  event_type: eventTypeName,
+  endpoint_id: endpointId,
+  reason,
+  cause,
+  attempt_count: Type.Integer(),
+  accepted_at: timestamp('When the event was stored'),
+  failed_at: timestamp('When it was given up'),
+  replayed_at: nullable(timestamp('When it was replayed')),
+  replay_delivery_id: nullable(resourceId('the delivery that the replay made', 'dlv')),
+};
+
+export const deadLetterSummary = Type.Object(summary);
+export type DeadLetterSummary = Static<typeof deadLetterSummary>;
+
+export const deadLetter = Type.Object({
+  ...summary,
+  last_attempt: nullable(attempt),
+  event: nullable(
+    Type.Object(
+      {
+        id: Type.String(),
+        type: eventTypeName,
+        source: Type.String(),
+        time: timestamp('When it happened, as the producer says'),
+        data: Type.Optional(
+          Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' }),
+        ),
+        data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
+        data_hidden: Type.Boolean({
+          description: 'The event type is sensitive: `data` is not shown.',
+        }),
+      },
+      { description: 'Null where it had expired.' },
+    ),
+  ),
+});
+
+/** Which dead letters; each that is given has to hold. */
+const selection = {
+  endpoint: Type.Optional(endpointId),
+  reason: Type.Optional(reason),
+  cause: Type.Optional(cause),
+  type: Type.Optional(eventTypeName),
+  after: Type.Optional(timestamp('Given up after this')),
+  before: Type.Optional(timestamp('Given up before this')),
+};
+export const deadLetterSelection = Type.Object(selection, strict);
+export type DeadLetterSelection = Static<typeof deadLetterSelection>;
+
+export const deadLetterListQuery = Type.Object(
+  {
+    ...pageFields,
+    ...selection,
+    replayed: Type.Optional(
+      Type.Boolean({ description: 'True: only those that were replayed; false: the others.' }),
+    ),
+  },
+  strict,
+);
+export type DeadLetterListQuery = Static<typeof deadLetterListQuery>;
+export const deadLetterPage = pageOf(deadLetterSummary);
+
+export const deadLetterGroups = Type.Object({
+  data: Type.Array(
+    Type.Object({
+      endpoint_id: endpointId,
+      reason,
+      cause,
+      count: Type.Integer(),
+      first_at: timestamp('When the first of them was given up'),
+      last_at: timestamp('When the last of them was given up'),
+    }),
+    { description: 'Those that were neither replayed nor discarded; the largest groups first.' },
+  ),
+});
+export type DeadLetterGroups = Static<typeof deadLetterGroups>;
+
+export const replayedDeadLetter = Type.Object({
+  id: deadLetterId,
+  delivery_id: resourceId('the new delivery', 'dlv'),
+  replayed_at: timestamp('When it was replayed'),
+});
+export type ReplayedDeadLetter = Static<typeof replayedDeadLetter>;
+
+export const replayedDeadLetters = Type.Object({
+  replayed: Type.Integer({
+    description: `How many were replayed by this request: at most ${limits.deadLettersReplayedMax}, oldest first.`,
+  }),
+  more: Type.Boolean({ description: 'More are left that can be replayed: ask again.' }),
+});
+export type ReplayedDeadLetters = Static<typeof replayedDeadLetters>;
+
+export const discardedDeadLetters = Type.Object({ discarded: Type.Integer() });
+export type DiscardedDeadLetters = Static<typeof discardedDeadLetters>;
