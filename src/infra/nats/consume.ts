@@ -11,10 +11,18 @@ export interface ConsumeOptions {
   log: Log;
 }
 
+/**
+ * A pull is lost with the server that leads its consumer, and nobody says so: after two heartbeats that did not
+ * come it is made again. `expires` is also how long the client waits between its looks at a consumer that has
+ * no leader. With the client's own 30 s an 8 s pause of one broker stopped routing for 41 s (measured).
+ */
+const PULL = { expires: 5000, idle_heartbeat: 1000 };
+
 /** Pulls for ever and hands each message to `onMessage`, which must not throw. Stop: no more is pulled. */
 export async function consume(options: ConsumeOptions): Promise<ConsumerMessages> {
   const consumer = await options.js.consumers.get(options.stream, options.consumer);
   const messages = await consumer.consume({
+    ...PULL,
     callback: options.onMessage,
     max_messages: options.ahead,
     threshold_messages: Math.floor(options.ahead / 2),

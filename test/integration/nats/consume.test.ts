@@ -1,0 +1,61 @@
+import { test } from 'node:test';
+import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { consume } from '#infra/nats/consume.ts';
+import { startNatsCluster, type TestServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+
+const log = pino({ level: 'silent' });
+
+test('a pull whose server has stopped is made again at the next leader', async (t) => {
+  const brokers = await startNatsCluster(3);
+  t.after(async () => {
+    // One that is stopped does not end when it is asked to.
+    await Promise.all(brokers.map((broker) => broker.kill('SIGKILL')));
+    await Promise.all(brokers.map((broker) => broker.dispose()));
+  });
+  const leader = await makeStream(brokers);
+  const leading = brokers[leader] as TestServer;
+  const other = brokers[(leader + 1) % brokers.length] as TestServer;
+  const nc = await connect({ servers: other.url, ignoreClusterUpdates: true });
+  t.after(() => nc.close());
+  const js = jetstream(nc);
+  const seen: string[] = [];
+  const onMessage = (message: { string(): string }) => void seen.push(message.string());
+  const messages = await consume({
+    js,
+    stream: 'S',
+    consumer: 'c',
+    ahead: 10,
+    onMessage,
+    log,
+  });
+  t.after(() => messages.stop());
+  await js.publish('s.1', 'before');
+  await waitUntil(() => seen.includes('before'));
+
+  await leading.kill('SIGSTOP');
+  await waitUntil(async () => (await js.publish('s.1', 'after')).seq > 0, { deadlineMs: 20_000 });
+  // The client's own default is to notice after 30 s.
+  await waitUntil(() => seen.includes('after'), { deadlineMs: 15_000 });
+});
+
+/** A stream on all brokers with a consumer. @returns which broker leads the consumer */
+async function makeStream(brokers: TestServer[]): Promise<number> {
+  const nc = await connect({ servers: brokers.map(({ url }) => url) });
+  try {
+    const jsm = await waitUntil(() => jetstreamManager(nc), { deadlineMs: 20_000 });
+    await waitUntil(
+      () => jsm.streams.add({ name: 'S', subjects: ['s.*'], num_replicas: brokers.length }),
+      { what: 'the stream', deadlineMs: 20_000, intervalMs: 200 },
+    );
+    await jsm.consumers.add('S', { durable_name: 'c', ack_policy: AckPolicy.None });
+    const leader = await waitUntil(
+      async () => (await jsm.consumers.info('S', 'c')).cluster?.leader,
+    );
+    return Number(leader.slice('broker-'.length));
+  } finally {
+    await nc.close();
+  }
+}
