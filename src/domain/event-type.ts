@@ -15,8 +15,17 @@ export function isEventTypeName(value: string): boolean {
 export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
 export type EventTypeState = (typeof eventTypeStates)[number];
 
+/** Types of what the platform tells of itself (`posthorn.endpoint.disabled`); no producer may publish them. */
+const OPERATIONAL_PREFIX = 'posthorn.';
+
+/** Whether it is the type of an operational event: only who names them gets them, `*` does not. */
+export function isOperationalType(type: string): boolean {
+  return type.startsWith(OPERATIONAL_PREFIX);
+}
+
 /** Whether a subscription's pattern covers an event type. */
 export function selectorMatches(selector: string, type: string): boolean {
   if (!selector.endsWith('*')) return selector === type;
+  if (selector === '*') return !isOperationalType(type);
   return type.startsWith(selector.slice(0, -1));
 }

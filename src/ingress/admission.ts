@@ -1,4 +1,5 @@
 import { PosthornError } from '#domain/errors.ts';
+import { isOperationalType } from '#domain/event-type.ts';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import type { FieldError } from '#domain/errors.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
@@ -18,6 +19,10 @@ export class Admission {
 
   /** @throws PosthornError that says what is wrong */
   admit(tenant: TenantSnapshot, input: EventInput): void {
+    if (isOperationalType(input.type)) {
+      const detail = 'begins with "posthorn.": those are the events of the platform itself';
+      throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: [{ pointer: '/type', detail }] });
+    }
     const type = this.config.eventType(input.type);
     if (type === undefined) {
       if ((tenant.eventTypePolicy ?? this.policy) === 'auto') return;

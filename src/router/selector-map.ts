@@ -1,3 +1,5 @@
+import { isOperationalType } from '#domain/event-type.ts';
+
 /**
  * Values under event type selectors (`order.created`, `order.*`, `*`), found by an event's type with one
  * look-up for each of its segments, however many selectors there are.
@@ -16,7 +18,8 @@ export class SelectorMap<T> {
   lookUp(type: string): readonly (readonly T[])[] {
     const lists: T[][] = [];
     push(lists, this.exact.get(type));
-    push(lists, this.prefixes.get(''));
+    // Whoever asked for all means its tenant's events, not what the platform tells of itself.
+    if (!isOperationalType(type)) push(lists, this.prefixes.get(''));
     for (let dot = type.indexOf('.'); dot >= 0; dot = type.indexOf('.', dot + 1)) {
       push(lists, this.prefixes.get(type.slice(0, dot + 1)));
     }

@@ -20,7 +20,8 @@ import { consumers, parseDeadLetterSubject, streams } from '#wire/subjects.ts';
 
 const ROUND_MS = 500;
 const MESSAGES_MAX = 500;
-const BYTES_MAX = 4 * 1024 * 1024;
+/** More than the largest event with what the receiver answered: one that did not fit would never be given. */
+const BYTES_MAX = 5 * 1024 * 1024;
 const RETRY_MS = { first: 250, max: 5000 };
 
 export interface DeadLetterProjectorDeps {

@@ -65,6 +65,13 @@ const refusals: Refusal[] = [
     code: 'EVENT_INVALID',
     pointers: ['/payload', '/type', '/id', '/subject'],
   },
+  {
+    what: 'an event of the platform itself',
+    body: { type: 'posthorn.endpoint.disabled', data: {} },
+    status: 400,
+    code: 'EVENT_INVALID',
+    pointers: ['/type'],
+  },
   { what: 'a list', body: [], status: 400, code: 'EVENT_INVALID', pointers: [''] },
   {
     what: 'a structured CloudEvent without source',

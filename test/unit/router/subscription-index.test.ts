@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
+import { selectorMatches } from '#domain/event-type.ts';
 import type { EndpointState } from '#domain/endpoint.ts';
 import { type EventSource, SubscriptionIndex } from '#src/router/subscription-index.ts';
 import type {
@@ -35,6 +36,30 @@ function ids(endpoints: EndpointSnapshot[]): string[] {
 }
 
 const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
+
+test('what the platform tells of itself goes to those who named it, and not to the star', () => {
+  const selectors = [
+    '*',
+    'posthorn.*',
+    'posthorn.endpoint.*',
+    'posthorn.endpoint.disabled',
+    'post.*',
+  ];
+  const index = new SubscriptionIndex(
+    snapshot(
+      selectors.map((_, i) => endpoint(`ep_${i}`)),
+      selectors.map((selector, i) => subscription(`sub_${i}`, `ep_${i}`, [selector])),
+    ),
+  );
+  const match = (type: string) => ids(index.match(type, mustNotBeCalled));
+  assert.deepEqual(match('posthorn.endpoint.disabled'), ['ep_1', 'ep_2', 'ep_3']);
+  assert.deepEqual(match('posthorn.delivery.exhausted'), ['ep_1']);
+  assert.deepEqual(match('posthornesque.a'), ['ep_0']);
+  for (const [i, selector] of selectors.entries()) {
+    const matches = selectorMatches(selector, 'posthorn.endpoint.disabled');
+    assert.equal(matches, i >= 1 && i <= 3, selector);
+  }
+});
 
 test('exact names, prefixes and the star match as selectors say', () => {
   const index = new SubscriptionIndex(
