@@ -80,6 +80,8 @@ export class ActivationTable {
   private sweep(idleBeforeMs: number): void {
     for (const [tenant, actor] of this.actors) {
       if (!actor.isIdleSince(idleBeforeMs)) continue;
+      // At the end nobody is spared.
+      if (idleBeforeMs !== Number.POSITIVE_INFINITY && !actor.isRested) continue;
       this.actors.delete(tenant);
       actor.passivate((endpoint, state) => {
         if (this.circuits.size < CIRCUITS_KEPT_MAX) this.circuits.set(endpoint, state);

@@ -88,3 +88,17 @@ function withoutCutCharacter(body: Buffer): Buffer {
   }
   return body;
 }
+
+/** What comes of an attempt that plain http would have made to where only https is allowed. */
+export const FORBIDDEN_HTTP: SendResult = {
+  outcome: {
+    ok: false,
+    kind: 'forbidden_address',
+    status: undefined,
+    detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
+    retryAfterMs: undefined,
+  },
+  stale: false,
+  responseHeaders: undefined,
+  responseBody: Buffer.alloc(0),
+};

@@ -6,46 +6,51 @@
  * cancelled; paused or disabled -> held; circuit open -> parked; else attempted and judged. Whatever happens,
  * a delivery leaves through the settler, or stays unacked and comes again.
  *
- * Limits: the mailbox holds what can run within `WAIT_MAX_MS`; what would wait longer is parked, so that the
- * consumer which all tenants share is never full of one endpoint's deliveries.
+ * Limits: the mailbox holds what can run within `WAIT_MAX_MS`, by what attempts take and by the endpoint's
+ * rate; what would wait longer is parked, so that the consumer which all tenants share is never full of one
+ * endpoint's deliveries.
  */
 import { CircuitState, isBrokenCircuitError } from 'cockatiel';
 import { limits } from '#domain/limits.ts';
-import { type RetryPolicy, judge } from '#domain/verdict.ts';
+import { judge } from '#domain/verdict.ts';
 import type { SendResult, Sender } from '#infra/http/sender.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
-import { attemptRecord, webhookRequest } from './attempt.ts';
+import { FORBIDDEN_HTTP, attemptRecord, webhookRequest } from './attempt.ts';
 import type { DeliveryMetrics } from './delivery-metrics.ts';
+import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
 import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
-import type { OwedDelivery } from './owed-delivery.ts';
-import { type EndpointPolicies, endpointPolicies } from './policies.ts';
+import { type OwedDelivery, keepInHand } from './owed-delivery.ts';
 import type { SenderPool } from './sender-pool.ts';
 import type { Settler } from './settle.ts';
+import { WakeTimer } from './wake-timer.ts';
 
 const WAIT_MAX_MS = 2000;
 const PARK_MAX_MS = 60_000;
+/** A slot further away than this is looked for anew then: the limit may be another by then. */
+const SLOT_PARK_MAX_MS = 600_000;
+/** What is parked until its slot comes back this much earlier, as schedules fire up to some 100 ms late. */
+const SLOT_LEAD_MS = 1000;
+/** A mailbox that waits is looked at this often: a change of the configuration is in force then. */
+const LOOK_AGAIN_MS = 1000;
 const CIRCUIT_PARK_MS = 5000;
 /** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
 const EXTEND_AFTER_MS = 10_000;
 /** Weight of the newest attempt in the average time of attempts. */
 const SMOOTHING = 0.2;
 
-export interface EndpointActorDeps {
+export interface EndpointActorDeps extends EndpointDefaults {
   settler: Settler;
   senders: SenderPool;
   events: EventFetcher;
   targets: TargetDeps;
-  retryPolicy: RetryPolicy;
   metrics: DeliveryMetrics;
   log: Log;
   worker: string;
   /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
   mayWork: (tenant: string) => boolean;
-  inFlightMax: number;
-  timeoutMs: number;
   now: () => number;
   random: () => number;
 }
@@ -55,8 +60,12 @@ export interface EndpointActorOptions {
   endpoint: string;
   /** The endpoint's configuration at this moment. */
   snapshot: () => EndpointSnapshot | undefined;
+  /** How many of its attempts may run at once by the tenant's own limit: its share of that, maybe less than 1. */
+  tenantShare: () => number;
   /** A turn has ended. */
   onTurnEnd: (actor: EndpointActor) => void;
+  /** It may have become able to run without a turn's end: a token is there, or the configuration changed. */
+  onRunnable: (actor: EndpointActor) => void;
   circuitState?: unknown;
 }
 
@@ -64,11 +73,15 @@ export class EndpointActor {
   readonly endpoint: string;
   private readonly deps: EndpointActorDeps;
   private readonly options: EndpointActorOptions;
-  private readonly policies: EndpointPolicies;
+  private readonly settings: EndpointSettings;
   private mailbox: OwedDelivery[] = [];
   private running = 0;
   private averageMs = 50;
   private readonly startedMs = new Set<number>();
+  private readonly timer = new WakeTimer(() => {
+    this.lookAgain();
+    this.options.onRunnable(this);
+  });
   private target: EndpointTarget | undefined;
   private sender: Sender | undefined;
   /** The configuration under which the receiver said 410: nothing is sent until it changes. */
@@ -78,15 +91,17 @@ export class EndpointActor {
     this.deps = deps;
     this.options = options;
     this.endpoint = options.endpoint;
-    this.policies = endpointPolicies({
-      inFlightMax: deps.inFlightMax,
-      timeoutMs: deps.timeoutMs,
-      circuitState: options.circuitState,
-    });
+    this.settings = new EndpointSettings(deps, options.circuitState);
+    this.settings.apply(options.snapshot());
   }
 
   get isIdle(): boolean {
     return this.running === 0 && this.mailbox.length === 0;
+  }
+
+  /** Forgetting it now lets nothing leave earlier than its rate allows. */
+  get isRested(): boolean {
+    return this.settings.limiter?.isRested ?? true;
   }
 
   get mailboxLength(): number {
@@ -95,21 +110,27 @@ export class EndpointActor {
 
   /** By the turns, not by the bulkhead's slots: a turn that still fetches its event has no slot yet. */
   get canRun(): boolean {
-    return this.mailbox.length > 0 && this.running < this.deps.inFlightMax;
+    if (this.mailbox.length === 0) return false;
+    this.settings.apply(this.options.snapshot());
+    if (this.running >= this.settings.inFlightMax) return false;
+    return (this.settings.limiter?.waitMs(0) ?? 0) === 0;
   }
 
   get circuitOpen(): boolean {
-    return this.policies.circuit.state === CircuitState.Open;
+    return this.settings.circuit.state === CircuitState.Open;
   }
 
   /** Takes a delivery into the mailbox, or parks it where it could not run soon. */
   deliver(owed: OwedDelivery): void {
+    this.settings.apply(this.options.snapshot());
+    if (this.parkUntilSlot(owed)) return;
     const waitMs = this.expectedWaitMs();
     if (waitMs > WAIT_MAX_MS || this.mailbox.length >= limits.mailboxMessagesMax) {
       this.park(owed, Math.min(waitMs, PARK_MAX_MS));
       this.deps.metrics.parked.inc({ reason: 'mailbox' });
     } else {
       this.mailbox.push(owed);
+      this.lookAgain();
     }
   }
 
@@ -117,6 +138,8 @@ export class EndpointActor {
   runNext(): void {
     const owed = this.mailbox.shift() as OwedDelivery;
     this.running++;
+    this.settings.limiter?.take();
+    this.lookAgain();
     const startedMs = performance.now();
     this.startedMs.add(startedMs);
     void this.turn(owed).finally(() => {
@@ -130,6 +153,7 @@ export class EndpointActor {
 
   /** Gives what waits in the mailbox back to the stream, for another worker. */
   handBack(): void {
+    this.timer.stop();
     for (const owed of this.mailbox.splice(0)) {
       this.deps.settler.unclaim(owed.head);
       owed.message.nak();
@@ -141,9 +165,32 @@ export class EndpointActor {
     if (this.target !== undefined) {
       this.deps.senders.release(this.options.tenant, this.target.origin);
     }
-    return this.policies.circuit.state === CircuitState.Closed
-      ? undefined
-      : this.policies.circuit.toJSON();
+    const { circuit } = this.settings;
+    return circuit.state === CircuitState.Closed ? undefined : circuit.toJSON();
+  }
+
+  /**
+   * Parks what the endpoint's rate lets go only later, to just before its slot. A new delivery stands behind
+   * those that are parked; one that comes back from there does not.
+   */
+  private parkUntilSlot(owed: OwedDelivery): boolean {
+    const { limiter } = this.settings;
+    if (limiter === undefined) return false;
+    const ahead = this.mailbox.length;
+    const waitMs = owed.head.hop === 0 ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
+    if (waitMs <= WAIT_MAX_MS) return false;
+    const slotMs = Math.min(limiter.reserveSlotMs(ahead), SLOT_PARK_MAX_MS);
+    this.deps.settler.park(owed, slotMs - SLOT_LEAD_MS);
+    this.deps.metrics.parked.inc({ reason: 'rate' });
+    return true;
+  }
+
+  /** While something waits here: looks again when there is a token, and at the configuration. */
+  private lookAgain(): void {
+    if (this.mailbox.length === 0) return;
+    const tokenMs = this.settings.limiter?.waitMs(0) ?? 0;
+    const delayMs = tokenMs > 0 ? Math.min(Math.ceil(tokenMs), LOOK_AGAIN_MS) : LOOK_AGAIN_MS;
+    this.timer.within(delayMs);
   }
 
   /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
@@ -153,7 +200,8 @@ export class EndpointActor {
     const oldest = this.startedMs.values().next().value;
     const ageMs = oldest === undefined ? 0 : performance.now() - oldest;
     const turnMs = Math.max(this.averageMs, ageMs);
-    return (this.mailbox.length / this.deps.inFlightMax) * turnMs;
+    const slots = Math.min(this.settings.inFlightMax, this.options.tenantShare());
+    return (this.mailbox.length / slots) * turnMs;
   }
 
   private async turn(owed: OwedDelivery): Promise<void> {
@@ -161,7 +209,12 @@ export class EndpointActor {
       await this.process(owed);
     } catch (error) {
       // A fault of ours, not of the receiver: the message stays unacked and is given again after a while.
-      this.deps.log.error({ err: error, ...this.facts(owed) }, 'delivery.turn_failed');
+      const facts = {
+        tenant_id: owed.tenant,
+        endpoint_id: owed.endpoint,
+        delivery_id: owed.head.id,
+      };
+      this.deps.log.error({ err: error, ...facts }, 'delivery.turn_failed');
       this.deps.settler.unclaim(owed.head);
       owed.message.nak(5000);
     }
@@ -172,6 +225,7 @@ export class EndpointActor {
     // Its lease ran out while it was paused: another worker has the message by now.
     if (!this.deps.mayWork(owed.tenant)) return settler.unclaim(owed.head);
     const snapshot = this.options.snapshot();
+    this.settings.apply(snapshot);
     if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
     if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
     if (snapshot.state === 'disabled' || snapshot === this.goneSnapshot) {
@@ -189,12 +243,14 @@ export class EndpointActor {
     event: EventFrame,
     target: EndpointTarget,
   ): Promise<void> {
-    const { metrics, settler, now, random, retryPolicy, worker } = this.deps;
+    const { metrics, settler, now, random, worker } = this.deps;
+    const { policies, retryPolicy } = this.settings;
+    const keeper = keepInHand(owed, this.settings.timeoutMs - this.deps.timeoutMs);
     let startedMs = 0;
     let started = 0;
     let result: SendResult;
     try {
-      result = await this.policies.all.execute<SendResult>(({ signal }) => {
+      result = await policies.execute<SendResult>(({ signal }) => {
         startedMs = now();
         started = performance.now();
         return this.send(target, event, startedMs, signal);
@@ -203,6 +259,8 @@ export class EndpointActor {
       if (!isBrokenCircuitError(error)) throw error;
       metrics.parked.inc({ reason: 'circuit' });
       return this.park(owed, CIRCUIT_PARK_MS);
+    } finally {
+      clearInterval(keeper);
     }
     const durationMs = performance.now() - started;
     const { attemptNo } = owed.head;
@@ -240,21 +298,4 @@ export class EndpointActor {
   private park(owed: OwedDelivery, delayMs: number): void {
     this.deps.settler.park(owed, Math.max(500, delayMs) * (1 + this.deps.random() * 0.5));
   }
-
-  private facts(owed: OwedDelivery): Record<string, unknown> {
-    return { tenant_id: owed.tenant, endpoint_id: owed.endpoint, delivery_id: owed.head.id };
-  }
 }
-
-const FORBIDDEN_HTTP: SendResult = {
-  outcome: {
-    ok: false,
-    kind: 'forbidden_address',
-    status: undefined,
-    detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
-    retryAfterMs: undefined,
-  },
-  stale: false,
-  responseHeaders: undefined,
-  responseBody: Buffer.alloc(0),
-};

@@ -37,3 +37,18 @@ export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelive
 export function eventFacts(owed: OwedDelivery): EventFacts {
   return owed.event?.head ?? (owed.head.byReference as EventFacts);
 }
+
+/** By so much the consumer's ack_wait is longer than the platform's time limit, less a margin. */
+const ACK_WAIT_SLACK_MS = 15_000;
+const KEEP_EVERY_MS = 10_000;
+
+/**
+ * While an attempt runs that may take longer than the consumer waits for an ack: the message asks for more time.
+ *
+ * @param extraMs by how much the attempt's time limit is over the platform's
+ * @returns a timer to clear afterwards
+ */
+export function keepInHand(owed: OwedDelivery, extraMs: number): NodeJS.Timeout | undefined {
+  if (extraMs <= ACK_WAIT_SLACK_MS) return undefined;
+  return setInterval(() => owed.message.working(), KEEP_EVERY_MS);
+}

@@ -1,9 +1,7 @@
 import {
-  type BulkheadPolicy,
   type CircuitBreakerPolicy,
   ConsecutiveBreaker,
   ExponentialBackoff,
-  type IMergedPolicy,
   type IPolicy,
   TimeoutStrategy,
   bulkhead,
@@ -15,30 +13,26 @@ import {
 } from 'cockatiel';
 import type { SendResult } from '#infra/http/sender.ts';
 
-/** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout, retry. */
-export interface EndpointPolicies {
-  bulkhead: BulkheadPolicy;
-  circuit: CircuitBreakerPolicy;
-  all: IPolicy;
-}
-
 export interface PolicyOptions {
+  circuit: CircuitBreakerPolicy;
   inFlightMax: number;
   timeoutMs: number;
-  /** What `circuit.toJSON()` gave when the endpoint's actor was passivated. */
-  circuitState?: unknown;
 }
 
 const FAILURES_TO_OPEN = 20;
 const HALF_OPEN_AFTER_MS = { initialDelay: 2000, maxDelay: 60_000 };
 
-export function endpointPolicies(options: PolicyOptions): EndpointPolicies {
-  const slots = bulkhead(options.inFlightMax);
-  const circuit = circuitBreaker(handleWhenResult(isCircuitFailure), {
+/** @param initialState what `circuit.toJSON()` gave when the endpoint's actor was passivated */
+export function endpointCircuit(initialState: unknown): CircuitBreakerPolicy {
+  return circuitBreaker(handleWhenResult(isCircuitFailure), {
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
     halfOpenAfter: new ExponentialBackoff(HALF_OPEN_AFTER_MS),
-    ...(options.circuitState === undefined ? {} : { initialState: options.circuitState }),
+    ...(initialState === undefined ? {} : { initialState }),
   });
+}
+
+/** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout, retry. */
+export function endpointPolicies(options: PolicyOptions): IPolicy {
   // The time limit ends the exchange through its signal, and the exchange then says `timeout`.
   const limit = timeout(options.timeoutMs, {
     strategy: TimeoutStrategy.Cooperative,
@@ -50,8 +44,7 @@ export function endpointPolicies(options: PolicyOptions): EndpointPolicies {
     handleWhenResult((result) => (result as SendResult).stale),
     { maxAttempts: 1, backoff: new ExponentialBackoff({ initialDelay: 1, maxDelay: 1 }) },
   );
-  const all: IMergedPolicy<never, never, IPolicy[]> | IPolicy = wrap(slots, circuit, limit, again);
-  return { bulkhead: slots, circuit, all: all };
+  return wrap(bulkhead(options.inFlightMax), options.circuit, limit, again);
 }
 
 /** The receiver is in trouble: no answer, or a 5xx or 429. A 4xx is about the one delivery. */

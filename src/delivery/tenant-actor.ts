@@ -28,6 +28,7 @@ export class TenantActor implements TurnTaker {
   private snapshot: TenantSnapshot | undefined;
   private byId = new Map<string, EndpointSnapshot>();
   private lastUsedMs = 0;
+  private running = 0;
 
   constructor(tenant: string, deps: TenantActorDeps) {
     this.tenant = tenant;
@@ -35,11 +36,11 @@ export class TenantActor implements TurnTaker {
   }
 
   get weight(): number {
-    return this.snapshot?.weight ?? 1;
+    return this.current()?.weight ?? 1;
   }
 
   get hasRunnable(): boolean {
-    return this.ring.length > 0;
+    return this.ring.length > 0 && this.running < this.inFlightMax;
   }
 
   get mailboxLength(): number {
@@ -62,11 +63,13 @@ export class TenantActor implements TurnTaker {
   }
 
   runNext(): boolean {
+    if (this.running >= this.inFlightMax) return false;
     for (let actor = this.ring.shift(); actor !== undefined; actor = this.ring.shift()) {
       if (!actor.canRun) {
         this.inRing.delete(actor);
         continue;
       }
+      this.running++;
       actor.runNext();
       if (actor.canRun) this.ring.push(actor);
       else this.inRing.delete(actor);
@@ -86,6 +89,12 @@ export class TenantActor implements TurnTaker {
     return true;
   }
 
+  /** Whether its endpoints can be forgotten without letting a webhook leave too early. */
+  get isRested(): boolean {
+    for (const endpoint of this.endpoints.values()) if (!endpoint.isRested) return false;
+    return true;
+  }
+
   /** Gives up everything; `keep` gets the circuits worth keeping. */
   passivate(keep: (endpoint: string, circuitState: unknown) => void): void {
     for (const actor of this.endpoints.values()) {
@@ -100,11 +109,16 @@ export class TenantActor implements TurnTaker {
       tenant: this.tenant,
       endpoint,
       snapshot: () => this.endpointSnapshot(endpoint),
+      tenantShare: () => this.inFlightMax / Math.max(1, this.ring.length),
       onTurnEnd: (ended) => {
+        this.running--;
         // First the actor may stand in the ring again, then the slot is given to whoever is next.
         this.offer(ended);
+        // Those that the tenant's own limit kept waiting.
+        if (this.hasRunnable) this.deps.scheduler.ready(this);
         this.deps.scheduler.release();
       },
+      onRunnable: (actor) => this.offer(actor),
       circuitState: this.deps.takeCircuitState(endpoint),
     });
     this.endpoints.set(endpoint, actor);
@@ -117,15 +131,25 @@ export class TenantActor implements TurnTaker {
       this.inRing.add(actor);
       this.ring.push(actor);
     }
-    this.deps.scheduler.ready(this);
+    if (this.hasRunnable) this.deps.scheduler.ready(this);
   }
 
   private endpointSnapshot(endpoint: string): EndpointSnapshot | undefined {
+    this.current();
+    return this.byId.get(endpoint);
+  }
+
+  /** Requests that may run at once to all endpoints of the tenant (DL-8). */
+  private get inFlightMax(): number {
+    return this.current()?.inFlightMax ?? Number.POSITIVE_INFINITY;
+  }
+
+  private current(): TenantSnapshot | undefined {
     const snapshot = this.deps.config.tenant(this.tenant);
     if (snapshot !== this.snapshot) {
       this.snapshot = snapshot;
       this.byId = new Map(snapshot?.endpoints.map((entry) => [entry.id, entry]));
     }
-    return this.byId.get(endpoint);
+    return snapshot;
   }
 }

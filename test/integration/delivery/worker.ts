@@ -97,11 +97,18 @@ export class Worker {
     this.tenants.set(tenant, {
       v: 1,
       id: tenant,
-      rev: (known?.rev ?? 0) + 1,
       weight: 1,
+      ...known,
+      rev: (known?.rev ?? 0) + 1,
       endpoints: [...others, endpoint],
       subscriptions: [],
     });
+  }
+
+  /** Changes the tenant itself, which has an endpoint. */
+  tenant(id: string, changes: Partial<TenantSnapshot>): void {
+    const known = this.tenants.get(id) as TenantSnapshot;
+    this.tenants.set(id, { ...known, rev: known.rev + 1, ...changes });
   }
 
   /** Publishes a delivery as the router does; gives the event's head and the delivery's. */

@@ -1,0 +1,61 @@
+import type { CircuitBreakerPolicy, IPolicy } from 'cockatiel';
+import type { RetryPolicy } from '#domain/verdict.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import { endpointCircuit, endpointPolicies } from './policies.ts';
+import { RateLimiter } from './rate-limiter.ts';
+
+/** What the platform has where an endpoint says nothing. */
+export interface EndpointDefaults {
+  retryPolicy: RetryPolicy;
+  inFlightMax: number;
+  timeoutMs: number;
+}
+
+/**
+ * The policies of an endpoint as they are in force. A change of the configuration makes anew what it changes;
+ * the circuit stays as it is, and a bucket keeps its tokens.
+ */
+export class EndpointSettings {
+  readonly circuit: CircuitBreakerPolicy;
+  retryPolicy: RetryPolicy;
+  inFlightMax: number;
+  timeoutMs: number;
+  /** Undefined: no limit, or nothing is sent at present. */
+  limiter: RateLimiter | undefined;
+  policies: IPolicy;
+  private readonly defaults: EndpointDefaults;
+  private snapshot: EndpointSnapshot | undefined;
+
+  /** @param circuitState what `circuit.toJSON()` gave when the endpoint's actor was passivated */
+  constructor(defaults: EndpointDefaults, circuitState: unknown) {
+    this.defaults = defaults;
+    this.circuit = endpointCircuit(circuitState);
+    this.retryPolicy = defaults.retryPolicy;
+    this.inFlightMax = defaults.inFlightMax;
+    this.timeoutMs = defaults.timeoutMs;
+    this.policies = endpointPolicies(this);
+  }
+
+  /** Brings the policies up to date; costs nothing where the snapshot is the same. */
+  apply(snapshot: EndpointSnapshot | undefined): void {
+    if (snapshot === this.snapshot || snapshot === undefined) return;
+    this.snapshot = snapshot;
+    this.retryPolicy = snapshot.retry ?? this.defaults.retryPolicy;
+    this.applyRate(snapshot);
+    const inFlightMax = snapshot.inFlightMax ?? this.defaults.inFlightMax;
+    const timeoutMs = snapshot.timeoutMs ?? this.defaults.timeoutMs;
+    if (inFlightMax === this.inFlightMax && timeoutMs === this.timeoutMs) return;
+    this.inFlightMax = inFlightMax;
+    this.timeoutMs = timeoutMs;
+    // Attempts under way end in the old bulkhead; the actor counts them among its turns.
+    this.policies = endpointPolicies(this);
+  }
+
+  private applyRate({ rateLimit, state }: EndpointSnapshot): void {
+    // What is held meanwhile needs no token.
+    if (rateLimit === undefined || state !== 'active') this.limiter = undefined;
+    else if (this.limiter === undefined) {
+      this.limiter = new RateLimiter(rateLimit, () => performance.now());
+    } else this.limiter.configure(rateLimit);
+  }
+}

@@ -1,0 +1,144 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { Worker } from './worker.ts';
+
+const owe = (worker: Worker, tenant: string, endpoint: string, count: number) =>
+  Promise.all(Array.from({ length: count }, () => worker.owe(tenant, endpoint)));
+
+test('10 at once at 1/s: paced, none early, none attempted twice; what waits longer is parked', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 1, burst: 1 } });
+  worker.endpoint('acme', 'ep_free');
+  const owed = await owe(worker, 'acme', 'ep_1', 10);
+  const free = await worker.owe('acme', 'ep_free');
+  await worker.recordsUntil(free.delivery.id, 'delivered');
+  // Another endpoint of the tenant does not wait for it.
+  assert.ok(worker.receiver.at('/acme/ep_1').length <= 5);
+  const requests = await worker.receiver.waitFor(10, '/acme/ep_1');
+  requests.slice(1).forEach(({ atMs }, i) => {
+    // A token each second from the first on: the n-th request has the n-th token, never before it.
+    const afterMs = atMs - (requests[0]?.atMs as number);
+    assert.ok(afterMs >= (i + 1) * 1000 - 100, `request ${i + 2} after ${afterMs} ms`);
+  });
+  assert.ok((await worker.metric('posthorn_delivery_parked_total', { reason: 'rate' })) >= 6);
+  for (const { delivery } of owed) {
+    const records = await worker.recordsUntil(delivery.id, 'delivered');
+    assert.equal(records.at(-1)?.attempt?.no, 1);
+  }
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.at('/acme/ep_1').length, 10);
+});
+
+test('a rate that is raised is in force for what waits in the mailbox', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.6, burst: 1 } });
+  const owed = await owe(worker, 'acme', 'ep_1', 2);
+  await worker.receiver.waitFor(1);
+  worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 10_000, burst: 1 } });
+  owed.push(...(await owe(worker, 'acme', 'ep_1', 20)));
+  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
+});
+
+test('what is held needs no token', async (t) => {
+  const worker = await Worker.start(t);
+  const rateLimit = { perSecond: 0.01, burst: 1 };
+  worker.endpoint('acme', 'ep_1', { rateLimit, state: 'paused' });
+  const owed = await owe(worker, 'acme', 'ep_1', 5);
+  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'held');
+});
+
+test('an endpoint has its own retry policy: its delays, its final statuses', async (t) => {
+  const worker = await Worker.start(t);
+  const retry = { delaysSeconds: [0.2], finalStatuses: [404], retryAfterMaxMs: 0 };
+  worker.endpoint('acme', 'ep_1', { retry });
+  worker.endpoint('acme', 'ep_2', { retry });
+  worker.receiver.on('/acme/ep_1', { status: 503, headers: { 'retry-after': '3600' } });
+  worker.receiver.on('/acme/ep_2', { status: 404 });
+  const tried = await worker.owe('acme', 'ep_1');
+  const final = await worker.owe('acme', 'ep_2');
+  const records = await worker.recordsUntil(tried.delivery.id, 'failed');
+  assert.deepEqual([records.length, records.at(-1)?.reason], [2, 'exhausted']);
+  const [once, ...more] = await worker.recordsUntil(final.delivery.id, 'failed');
+  assert.deepEqual([once?.reason, more.length], ['final_status', 0]);
+});
+
+test('an endpoint has its own time limit, and a change of it holds from the next attempt on', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { timeoutMs: 150 });
+  worker.receiver.otherwise({ hang: 'request' });
+  const first = await worker.owe('acme', 'ep_1');
+  const records = await worker.recordsUntil(first.delivery.id, 'failed');
+  for (const { attempt } of records) {
+    assert.equal(attempt?.failure, 'timeout');
+    assert.ok(attempt.durationMs >= 145);
+  }
+  worker.endpoint('acme', 'ep_1', { timeoutMs: 700 });
+  const second = await worker.owe('acme', 'ep_1');
+  const longer = await worker.recordsUntil(second.delivery.id, 'failed');
+  for (const { attempt } of longer) assert.ok((attempt?.durationMs ?? 0) >= 695);
+});
+
+test('requests at once: as many as the endpoint says, more as soon as it says more', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { inFlightMax: 2, timeoutMs: 60_000 });
+  worker.receiver.otherwise({ hang: 'request' });
+  await owe(worker, 'acme', 'ep_1', 8);
+  await worker.receiver.waitFor(2);
+  const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
+  await waitUntil(async () => (await waiting()) === 6, { what: 'six wait' });
+  assert.equal(worker.receiver.requests.length, 2);
+  // Nothing ends and nothing comes: the change alone lets more go.
+  worker.endpoint('acme', 'ep_1', { inFlightMax: 5 });
+  await worker.receiver.waitFor(5);
+  assert.equal(await worker.metric('posthorn_delivery_in_flight'), 5);
+  assert.equal(worker.receiver.requests.length, 5);
+});
+
+test('the circuit stays open while policies change', async (t) => {
+  const retryPolicy = { delaysSeconds: Array(10).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 };
+  const env = { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '2' };
+  const worker = await Worker.start(t, { retryPolicy, env });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 500 });
+  await owe(worker, 'acme', 'ep_1', 30);
+  const open = () => worker.metric('posthorn_delivery_circuits_open');
+  await waitUntil(async () => (await open()) === 1, { deadlineMs: 20_000 });
+  const before = worker.receiver.requests.length;
+  worker.endpoint('acme', 'ep_1', { timeoutMs: 5000, inFlightMax: 3 });
+  const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
+  const parkedBefore = await parked();
+  await owe(worker, 'acme', 'ep_1', 1);
+  await waitUntil(async () => (await parked()) > parkedBefore, { deadlineMs: 20_000 });
+  // What was under way and a probe may have come; a circuit made anew would have let twenty through.
+  assert.ok(worker.receiver.requests.length <= before + 5);
+});
+
+test("a tenant's own limit holds over all its endpoints, and for no other tenant", async (t) => {
+  const worker = await Worker.start(t);
+  for (const id of ['ep_1', 'ep_2', 'ep_3']) worker.endpoint('acme', id, { timeoutMs: 60_000 });
+  worker.endpoint('other', 'ep_1');
+  worker.tenant('acme', { inFlightMax: 2 });
+  for (const id of ['ep_1', 'ep_2', 'ep_3']) {
+    worker.receiver.on(`/acme/${id}`, { hang: 'request' });
+    await owe(worker, 'acme', id, 2);
+  }
+  const other = await owe(worker, 'other', 'ep_1', 20);
+  for (const { delivery } of other) await worker.recordsUntil(delivery.id, 'delivered');
+  assert.equal(await worker.metric('posthorn_delivery_in_flight'), 2);
+  worker.tenant('acme', { inFlightMax: 4 });
+  await waitUntil(async () => (await worker.metric('posthorn_delivery_in_flight')) === 4);
+});
+
+test("a tenant's limit lets all go in the end", async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.endpoint('acme', 'ep_2');
+  worker.tenant('acme', { inFlightMax: 1 });
+  const owed = [
+    ...(await owe(worker, 'acme', 'ep_1', 20)),
+    ...(await owe(worker, 'acme', 'ep_2', 20)),
+  ];
+  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.nothingOwed();
+});
