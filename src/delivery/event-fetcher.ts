@@ -1,4 +1,4 @@
-import type { JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import { shardOf, streams } from '#wire/subjects.ts';
 
@@ -19,17 +19,28 @@ export class EventFetcher {
     this.shards = deps.shards;
   }
 
-  /** The event, or undefined where the stream holds it no more. @throws where NATS does not answer */
+  /**
+   * The event, or undefined where the stream holds it no more.
+   * @throws where NATS does not answer, or its leader does not have the event yet
+   */
   async fetch(tenant: string, seq: number): Promise<EventFrame | undefined> {
     const stream = streams.events(shardOf(tenant, this.shards));
     const key = `${stream}:${seq}`;
     const known = this.cache.get(key);
     if (known !== undefined) return known;
-    const message = await this.jsm.direct.getMessage(stream, { seq });
+    // Any replica answers a direct get, one that is behind too: only the leader may say that there is none.
+    const message =
+      (await this.jsm.direct.getMessage(stream, { seq })) ?? (await this.askLeader(stream, seq));
     if (message === null) return undefined;
     const frame = decodeEventFrame(message.data);
     this.keep(key, frame);
     return frame;
+  }
+
+  private async askLeader(stream: string, seq: number): Promise<StoredMsg | null> {
+    const { state } = await this.jsm.streams.info(stream);
+    if (state.last_seq < seq) throw new Error(`${stream} has no message ${seq} yet`);
+    return this.jsm.streams.getMessage(stream, { seq });
   }
 
   private keep(key: string, frame: EventFrame): void {
