@@ -1,6 +1,8 @@
 export interface BannerFacts {
   apiUrl: string;
   key: string;
+  /** Of the embedded NATS. */
+  natsUrl: string | undefined;
   receiverUrl: string;
   dataDir: string;
   seconds: number;
@@ -8,12 +10,16 @@ export interface BannerFacts {
 
 /** What `posthorn start` prints once everything runs: all that one needs for the first webhook. */
 export function banner(facts: BannerFacts): string {
+  const nats =
+    facts.natsUrl === undefined
+      ? ''
+      : `\n  NATS            ${facts.natsUrl} (for producers; the token is an API key)`;
   return `
 Posthorn is ready (${facts.seconds.toFixed(1)} s).
 
   API             ${facts.apiUrl}
   Reference       ${facts.apiUrl}/docs
-  Platform key    ${facts.key}
+  Platform key    ${facts.key}${nats}
   Demo tenant     demo, with one endpoint on the built-in receiver
   Demo receiver   ${facts.receiverUrl}
   Data            ${facts.dataDir}

@@ -58,7 +58,8 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   // First, so that probes see a process that waits for NATS.
   await ops.start();
   const services: Service[] = [ops];
-  const nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log);
+  const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
+  const nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log, login);
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
   checks['nats'] = () => core.publisher.isConnected;
@@ -192,7 +193,7 @@ function plan(roles: Role[], parts: Parts): Service[] {
     services.push(createRouter({ ...parts, refreshTenant: (id) => config.refreshTenant(id) }));
   }
   if (roles.includes('ingress') && app !== undefined) {
-    services.push(registerIngress(app, { ...parts, history, authenticate }));
+    services.push(...registerIngress(app, { ...parts, history, authenticate }));
   }
   if (app !== undefined) {
     const { POSTHORN_HTTP_HOST: host, POSTHORN_HTTP_PORT: port } = settings;

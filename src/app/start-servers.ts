@@ -9,6 +9,7 @@ import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
 import { resolveBinary, resolveDeps } from '#src/embedded/resolve-binary.ts';
 import type { EmbeddedServer } from '#src/embedded/server-process.ts';
 import type { DataDir } from './data-dir.ts';
+import { type EmbeddedNatsAccess, embeddedNatsAccess } from './nats-access.ts';
 import { Supervisor } from './supervisor.ts';
 
 export interface StartServersDeps {
@@ -23,6 +24,10 @@ export interface StartServersDeps {
 export interface StartedServers {
   natsUrl: string;
   mongodbUrl: string;
+  /** How the platform logs in to the embedded NATS. */
+  natsSettings: Partial<EmbeddedNatsAccess['settings']>;
+  /** Where producers reach the embedded NATS. */
+  producersUrl: string | undefined;
   /** Of the servers that are embedded. */
   supervisors: Supervisor[];
 }
@@ -42,19 +47,28 @@ type StartServer = (options: {
 export async function prepareServers(deps: StartServersDeps): Promise<StartedServers> {
   const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = deps.settings;
   const supervisors: Supervisor[] = [];
-  const embed = async (program: Program, start: StartServer): Promise<number> => {
+  const embed = async (program: Program, start: StartServer, wanted = 0): Promise<number> => {
     const binary = await findProgram(program, deps);
-    const port = await findFreePort();
+    const port = wanted === 0 ? await findFreePort() : wanted;
     const dataDir = deps.dataDir.join(program.name);
     const spawn = () => start({ binary, dataDir, port });
     supervisors.push(new Supervisor({ name: program.name, spawn, log: deps.log }));
     return port;
   };
+  const nats = natsUrl === undefined ? embeddedNatsAccess(deps.dataDir) : undefined;
+  const startNats: StartServer = (options) =>
+    startNatsServer(nats === undefined ? options : { ...options, access: nats.access });
+  const ownUrl =
+    natsUrl === undefined
+      ? `nats://127.0.0.1:${await embed(natsServer, startNats, deps.settings.POSTHORN_NATS_PORT)}`
+      : undefined;
   return {
-    natsUrl: natsUrl ?? `nats://127.0.0.1:${await embed(natsServer, startNatsServer)}`,
+    natsUrl: natsUrl ?? (ownUrl as string),
     mongodbUrl:
       mongodbUrl ??
       `mongodb://127.0.0.1:${await embed(mongod, startMongod)}/?directConnection=true`,
+    natsSettings: nats?.settings ?? {},
+    producersUrl: ownUrl,
     supervisors,
   };
 }

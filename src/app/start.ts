@@ -76,6 +76,7 @@ export async function start(
     cleanups.defer(() => receiver.close());
 
     const env = roleEnvironment(settings, deps.env, {
+      ...servers.natsSettings,
       POSTHORN_NATS_URL: servers.natsUrl,
       POSTHORN_MONGODB_URL: servers.mongodbUrl,
       POSTHORN_BOOTSTRAP_KEY: bootstrapKey,
@@ -105,6 +106,7 @@ export async function start(
       banner({
         apiUrl: `http://${local.replace('127.0.0.1', 'localhost')}`,
         key: bootstrapKey,
+        natsUrl: servers.producersUrl,
         receiverUrl: receiver.url,
         dataDir: dataDir.path,
         seconds: (performance.now() - beganMs) / 1000,

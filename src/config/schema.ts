@@ -50,6 +50,34 @@ export const settingsSchema = Type.Object(
       description:
         'NATS servers, separated by commas. `posthorn start` embeds one where this is absent.',
     }),
+    POSTHORN_NATS_PORT: integer({
+      default: 0,
+      minimum: 0,
+      maximum: 65535,
+      description:
+        'Port of the embedded nats-server on 127.0.0.1, where producers on this machine reach it. 0: any free one.',
+    }),
+    POSTHORN_NATS_USER: optionalText({
+      minLength: 1,
+      description: 'User that the platform connects to NATS as. Absent: none.',
+    }),
+    POSTHORN_NATS_PASSWORD: optionalText({
+      secret: true,
+      minLength: 1,
+      description: 'Password of that user.',
+    }),
+    POSTHORN_NATS_AUTH_SEED: optionalText({
+      secret: true,
+      pattern: '^SA[A-Z2-7]{56}$',
+      description:
+        'Seed of the account key that NATS has as the issuer of its auth callout: ingress then lets producers in with their API keys. `posthorn start` makes one for its own NATS.',
+    }),
+    POSTHORN_NATS_AUTH_ACCOUNT: text({
+      default: '$G',
+      minLength: 1,
+      description:
+        'Account of NATS that producers are placed in: the one that the platform connects to.',
+    }),
     POSTHORN_MONGODB_URL: optionalText({
       secret: true,
       pattern: '^mongodb(\\+srv)?://',

@@ -21,6 +21,17 @@ export interface NatsServerOptions {
   syncAlways?: boolean;
   /** Makes it a member of a cluster on 127.0.0.1. */
   cluster?: NatsClusterMember;
+  /** Absent: whoever reaches the port may do everything. */
+  access?: NatsAccess;
+}
+
+/** Who may connect: the platform with its password, and whom the platform lets in (auth callout). */
+export interface NatsAccess {
+  user: string;
+  /** Letters and digits. */
+  password: string;
+  /** Public key of the account that signs the users of producers, `A…`. */
+  issuer: string;
 }
 
 export interface NatsClusterMember {
@@ -46,7 +57,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
     const port = options.port ?? (await findFreePort());
     const name = options.cluster?.serverName ?? `posthorn-${randomBytes(6).toString('hex')}`;
     const configFile = join(dataDir, 'nats-server.conf');
-    writeFileSync(configFile, configText({ ...options, dataDir, pidFile, port, name }));
+    const text = configText({ ...options, dataDir, pidFile, port, name });
+    writeFileSync(configFile, text, { mode: 0o600 });
     const server = await ServerProcess.spawn({
       name: 'nats-server',
       binary: options.binary,
@@ -88,7 +100,20 @@ jetstream {
   max_memory_store: 256MB
   ${config.syncAlways === true ? 'sync_interval: always' : ''}
 }
-${config.cluster === undefined ? '' : clusterText(config.cluster)}`;
+${config.access === undefined ? '' : accessText(config.access)}${config.cluster === undefined ? '' : clusterText(config.cluster)}`;
+}
+
+/** All in the one account that JetStream's data has been in from the start: what divides them is permissions. */
+function accessText({ user, password, issuer }: NatsAccess): string {
+  return `authorization {
+  timeout: 5
+  users: [ { user: ${JSON.stringify(user)}, password: ${JSON.stringify(password)} } ]
+  auth_callout {
+    issuer: ${JSON.stringify(issuer)}
+    auth_users: [ ${JSON.stringify(user)} ]
+  }
+}
+`;
 }
 
 function clusterText({ port, memberPorts }: NatsClusterMember): string {

@@ -3,6 +3,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
@@ -10,6 +11,8 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { AcceptEvent } from './accept-event.ts';
+import { AccountKey } from './auth-callout/account-key.ts';
+import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './admission.ts';
 import { Idempotency } from './idempotency.ts';
 import { NatsService } from './nats-service.ts';
@@ -28,8 +31,8 @@ export interface IngressDeps {
   log: Log;
 }
 
-/** Registers the routes; the service that is returned takes the producers over NATS. */
-export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service {
+/** Registers the routes; the services that are returned take the producers over NATS. */
+export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
   const { settings, config, publisher, history, registry, log } = deps;
   const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
   const accept = new AcceptEvent({
@@ -51,5 +54,21 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   registerIngressRoutes(app, { ...shared, authenticate: deps.authenticate });
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
-  return new NatsService({ ...shared, nc: deps.nc, rejections });
+  const services: Service[] = [new NatsService({ ...shared, nc: deps.nc, rejections })];
+  const key = accountKey(settings);
+  if (key !== undefined) {
+    const account = settings.POSTHORN_NATS_AUTH_ACCOUNT;
+    services.push(new AuthCallout({ ...deps, ...shared, key, account, now: Date.now }));
+  }
+  return services;
+}
+
+/** @throws ConfigError where the seed is damaged */
+function accountKey({ POSTHORN_NATS_AUTH_SEED: seed }: Settings): AccountKey | undefined {
+  if (seed === undefined) return undefined;
+  try {
+    return new AccountKey(seed);
+  } catch (error) {
+    throw new ConfigError([`POSTHORN_NATS_AUTH_SEED: ${(error as Error).message}`]);
+  }
 }

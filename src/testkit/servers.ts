@@ -25,7 +25,7 @@ export interface TestServer extends EmbeddedServer {
 
 /** A real nats-server with a folder and a port of its own (about 50 ms). */
 export function startNatsServer(
-  options: Partial<Pick<NatsServerOptions, 'port' | 'syncAlways' | 'cluster'>> = {},
+  options: Partial<Pick<NatsServerOptions, 'port' | 'syncAlways' | 'cluster' | 'access'>> = {},
 ): Promise<TestServer> {
   return startTestServer(natsServer, (binary, dataDir, port) =>
     startEmbeddedNats({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),

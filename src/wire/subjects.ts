@@ -61,6 +61,8 @@ export const subjects = {
     `dlq.${partitionOf(tenant)}.${tenant}.${endpoint}`,
   /** Requests of producers over NATS: no stream covers these (IN-4). */
   requests: 'in.*.>',
+  /** @param tenant its id, or `*` for every tenant */
+  requestsOf: (tenant: string) => `in.${tenant}.>`,
   /** What producers sent over NATS without asking for an answer, and was refused. */
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
 } as const;

@@ -62,6 +62,36 @@ test('README.md: the receiver verifies what it gets', async (t) => {
   await waitUntil(() => receiver.output().includes(line), { what: line });
 });
 
+test('publishing.md: the Node example publishes over NATS', async () => {
+  const [code] = blocksOf(projectText('docs/guides/publishing.md'), 'js');
+  const args = ['--input-type=module', '-e', code as string];
+  const options = { cwd: projectRoot, env: await producerEnv() };
+  const { stdout } = await promisify(execFile)(process.execPath, args, options);
+  assert.match(stdout, /status: 'accepted'/);
+});
+
+test('publishing.md: the Python example publishes over NATS', async (t) => {
+  const packages = `${dir.path}/python`;
+  const pip = ['-m', 'pip', 'install', '--quiet', '--target', packages, 'nats-py'];
+  try {
+    await promisify(execFile)('python3', pip);
+  } catch {
+    t.skip('nats-py cannot be had: python3 with pip and a package index are needed');
+    return;
+  }
+  const [code] = blocksOf(projectText('docs/guides/publishing.md'), 'python');
+  const env = { ...(await producerEnv()), PYTHONPATH: packages };
+  const { stdout } = await promisify(execFile)('python3', ['-c', code as string], { env });
+  assert.deepEqual(JSON.parse(stdout), { id: 'py-1', status: 'accepted' });
+});
+
+/** With a new producer key, bound to the tenant of the examples. */
+async function producerEnv(): Promise<Record<string, string | undefined>> {
+  const made = await api('POST', '/v1/keys', { scope: 'producer', tenant: 'demo' });
+  const { key, id } = made as { key: string; id: string };
+  return { ...process.env, NATS: banner.natsUrl, KEY: key, KEY_ID: id };
+}
+
 test('the routes that the documents name are those of the reference', async () => {
   const { paths } = await api('GET', '/openapi.json');
   const known = new Set<string>();

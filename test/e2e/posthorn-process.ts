@@ -48,6 +48,7 @@ export class PosthornProcess {
     return {
       apiUrl: take(/^ +API +(\S+)$/m),
       key: take(/^ +Platform key +(\S+)$/m),
+      natsUrl: take(/^ +NATS +(\S+) /m),
       receiverUrl: take(/^ +Demo receiver +(\S+)$/m),
       curl: {
         url: take(/^ +curl (\S+) /m),
@@ -70,6 +71,7 @@ export class PosthornProcess {
 export interface Banner {
   apiUrl: string;
   key: string;
+  natsUrl: string;
   receiverUrl: string;
   curl: { url: string; authorization: string; contentType: string; body: string };
 }

@@ -64,6 +64,7 @@ test('start, the printed curl, a signed webhook, stop, and on again', async (t) 
     'demo.json',
     'keys.json',
     'mongod',
+    'nats-access.json',
     'nats-server',
   ]);
   assert.equal((await stat(join(dir, 'demo.json'))).mode & 0o777, 0o600);

@@ -1,12 +1,24 @@
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Log } from '#infra/telemetry/log.ts';
 
+export interface NatsLogin {
+  user?: string | undefined;
+  password?: string | undefined;
+}
+
 /**
  * A connection that outlives the server: it dials for ever, and waits for the first connect too, so that a
  * process may start before NATS. Pings every 10 s, so that a dead peer is seen in 20 s, not 4 minutes.
  */
-export async function connectNats(url: string, name: string, log: Log): Promise<NatsConnection> {
+export async function connectNats(
+  url: string,
+  name: string,
+  log: Log,
+  login: NatsLogin = {},
+): Promise<NatsConnection> {
+  const { user, password } = login;
   const nc = await connect({
+    ...(user === undefined ? {} : { user, pass: password ?? '' }),
     servers: url.split(','),
     name,
     maxReconnectAttempts: -1,

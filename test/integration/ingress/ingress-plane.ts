@@ -8,6 +8,7 @@ import { createAuthenticator, keyHash } from '#infra/http/authenticate.ts';
 import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
 import type { Service } from '#src/app/service.ts';
+import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { testMongo } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -23,6 +24,7 @@ export interface IngressOptions {
   window?: number;
   /** Another MongoDB than that of the test run. */
   mongoUrl?: string;
+  access?: NatsAccess;
 }
 
 export interface Answer {
@@ -39,7 +41,7 @@ export class IngressPlane {
   readonly registry = new Registry();
   readonly config: ConfigStore;
   private readonly app: FastifyInstance;
-  private readonly service: Service;
+  private readonly services: Service[];
   private readonly kv: KV;
 
   private constructor(core: NatsCore, kv: KV, history: History) {
@@ -56,7 +58,7 @@ export class IngressPlane {
       clock: Date.now,
     });
     const deps = { settings, nc, config, publisher, history, authenticate, registry, log };
-    this.service = registerIngress(this.app, deps);
+    this.services = registerIngress(this.app, deps);
   }
 
   /** With the tenant `acme`, known. */
@@ -67,16 +69,17 @@ export class IngressPlane {
     });
     const env = options.env ?? {};
     const window = options.window === undefined ? {} : { window: options.window };
-    const core = await startNatsCore(t, { env, ...window });
+    const access = options.access === undefined ? {} : { access: options.access };
+    const core = await startNatsCore(t, { env, ...window, ...access });
     const kv = await new Kvm(core.js).open(buckets.config);
     const history = await openHistory(options.mongoUrl, stops);
     const plane = new IngressPlane(core, kv, history);
     stops.push(async () => plane.config.stop());
     stops.push(() => plane.app.close());
-    stops.push(() => plane.service.stop(5000));
+    for (const service of plane.services) stops.push(() => service.stop(5000));
     await plane.tenant('acme');
     await plane.config.start();
-    await plane.service.start();
+    for (const service of plane.services) await service.start();
     return plane;
   }
 
@@ -107,7 +110,11 @@ export class IngressPlane {
     await waitUntil(() => this.config.eventType(name) !== undefined);
   }
 
-  async key(key: string, scope: KeyScope, changes: { tenant?: string } = {}): Promise<void> {
+  async key(
+    key: string,
+    scope: KeyScope,
+    changes: { tenant?: string; expiresAtMs?: number } = {},
+  ): Promise<void> {
     const snapshot = { v: 1, id: `key_${key}`, rev: 1, scope, ...changes };
     await this.kv.put(configKeys.apiKey(keyHash(key)), JSON.stringify(snapshot));
     await waitUntil(() => this.config.apiKey(keyHash(key)) !== undefined);

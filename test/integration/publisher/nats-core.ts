@@ -13,6 +13,7 @@ import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
+import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { type TestServer, startNatsServer } from '#testkit/servers.ts';
 import { type HistoryRecord, decodeRecords } from '#wire/record.ts';
 import { streams } from '#wire/subjects.ts';
@@ -42,6 +43,8 @@ export interface NatsCore {
 export interface NatsCoreOptions {
   env?: Record<string, string>;
   window?: number;
+  /** Who may connect; else everybody. */
+  access?: NatsAccess;
 }
 
 export async function startNatsCore(
@@ -53,11 +56,12 @@ export async function startNatsCore(
     POSTHORN_EGRESS_ALLOW: '127.0.0.0/8',
     ...options.env,
   });
-  let server = await startNatsServer();
+  const { access } = options;
+  let server = await startNatsServer(access === undefined ? {} : { access });
   const { url } = server;
   const connections: NatsConnection[] = [];
   const connect = async (): Promise<NatsConnection> => {
-    const nc = await connectNats(url, 'test', log);
+    const nc = await connectNats(url, 'test', log, access);
     connections.push(nc);
     return nc;
   };
