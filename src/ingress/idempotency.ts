@@ -8,7 +8,14 @@
  * remains, and a metric says so (RT-8).
  */
 import { createHash } from 'node:crypto';
-import { ConsecutiveBreaker, circuitBreaker, handleAll } from 'cockatiel';
+import {
+  ConsecutiveBreaker,
+  TimeoutStrategy,
+  circuitBreaker,
+  handleAll,
+  timeout,
+  wrap,
+} from 'cockatiel';
 import { Counter, type Registry } from 'prom-client';
 import { type EventDocument, type History, eventKey } from '#infra/mongo/documents.ts';
 import type { EventInput } from './event-input.ts';
@@ -23,10 +30,11 @@ export class Idempotency {
   private readonly history: History | undefined;
   private readonly skipped: Counter;
   // Where MongoDB does not answer, the next events do not wait for it too.
-  private readonly breaker = circuitBreaker(handleAll, {
-    breaker: new ConsecutiveBreaker(1),
-    halfOpenAfter: AWAY_MS,
-  });
+  private readonly policy = wrap(
+    circuitBreaker(handleAll, { breaker: new ConsecutiveBreaker(1), halfOpenAfter: AWAY_MS }),
+    // The driver's own limit does not hold while it looks for a server: that takes it 5 s (measured).
+    timeout(CLAIM_TIMEOUT_MS, TimeoutStrategy.Aggressive),
+  );
 
   /** @param deps.history absent where the process has no MongoDB */
   constructor(deps: { history: History | undefined; registry: Registry }) {
@@ -42,7 +50,7 @@ export class Idempotency {
     const { history } = this;
     if (history === undefined) return 'fresh';
     try {
-      const known = await this.breaker.execute(() =>
+      const known = await this.policy.execute(() =>
         history.events.findOneAndUpdate(
           { _id: eventKey(tenant, id) },
           { $setOnInsert: { tenant, id, fingerprint, accepted_at: new Date(nowMs) } },
@@ -72,9 +80,11 @@ function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: s
 
 /** SHA-256 (base64url) of all that the caller said. */
 export function fingerprintOf(input: EventInput): string {
-  const { type, source, time, subject, dataschema, contentType, ext, kind } = input;
+  const { type, source, time, subject, dataschema, contentType, ext, kind, priority } = input;
+  const said = [type, source, time, subject, dataschema, contentType, kind, ext];
+  if (priority !== undefined) said.push(priority);
   return createHash('sha256')
-    .update(JSON.stringify([type, source, time, subject, dataschema, contentType, kind, ext]))
+    .update(JSON.stringify(said))
     .update('\n')
     .update(input.data)
     .digest('base64url');
