@@ -4,6 +4,8 @@ import type { ReceivedRequest, WebhookReceiver } from '#testkit/webhook-receiver
 interface Entry {
   tenant: string;
   acceptedMs: number;
+  /** From its first sending to its 202. */
+  acceptTookMs: number;
   /** When webhooks for it were answered with 2xx. */
   receivedMs: number[];
 }
@@ -16,6 +18,8 @@ export interface Tally {
   duplicates: number;
   /** The longest time in which tenants with healthy receivers got nothing, though the load went on. */
   longestGapMs: number;
+  /** The longest time from the first sending of an event to its 202. */
+  slowestAcceptMs: number;
   /** The longest time from 202 to the first webhook, for tenants with healthy receivers. */
   slowestMs: number;
 }
@@ -42,12 +46,14 @@ export class Ledger {
     this.behaviours.clear();
   }
 
-  accept(tenant: string, id: string): void {
+  accept(tenant: string, id: string, firstSentMs: number): void {
+    const acceptedMs = performance.now();
     const key = `${tenant}/${id}`;
     // A webhook may come before the producer has its answer.
     const receivedMs = this.early.get(key) ?? [];
     this.early.delete(key);
-    this.entries.set(key, { tenant, acceptedMs: performance.now(), receivedMs });
+    const acceptTookMs = acceptedMs - firstSentMs;
+    this.entries.set(key, { tenant, acceptedMs, acceptTookMs, receivedMs });
   }
 
   get accepted(): number {
@@ -70,7 +76,8 @@ export class Ledger {
       lost: this.missing(),
       duplicates: entries.reduce((sum, e) => sum + Math.max(0, e.receivedMs.length - 1), 0),
       longestGapMs: longestGap(healthy.flatMap((entry) => entry.receivedMs)),
-      slowestMs: Math.round(waits.reduce((most, wait) => Math.max(most, wait), 0)),
+      slowestAcceptMs: largest(entries.map((entry) => entry.acceptTookMs)),
+      slowestMs: largest(waits),
     };
   }
 
@@ -85,6 +92,10 @@ export class Ledger {
     }
     return behaviour;
   }
+}
+
+function largest(values: number[]): number {
+  return Math.round(values.reduce((most, value) => Math.max(most, value), 0));
 }
 
 function longestGap(timesMs: number[]): number {

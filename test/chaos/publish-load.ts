@@ -31,8 +31,9 @@ export async function publishLoad(arena: Arena, options: LoadOptions): Promise<v
     const id = `e${i}`;
     const body = JSON.stringify({ id, type: 'load.tick', data: { id, padding } });
     const accepted = (async () => {
+      const firstSentMs = performance.now();
       await publish(arena, tenant, body);
-      ledger.accept(tenant, id);
+      ledger.accept(tenant, id, firstSentMs);
       options.onAccepted(ledger.accepted);
     })();
     // Said by `Promise.all` below.
