@@ -21,6 +21,7 @@ import { ApiKeys } from './api-keys.ts';
 import type { ConfigurationDeps } from './change-tenant.ts';
 import { ConfigSync, type SyncState } from './config-sync.ts';
 import { ConfigWriter } from './config-writer.ts';
+import { DeliveryActions } from './delivery-actions.ts';
 import type { Sealer } from './endpoint-secrets.ts';
 import { DeadLetterActions } from './dead-letters/actions.ts';
 import { DeadLetterProjector } from './dead-letters/projector.ts';
@@ -114,6 +115,7 @@ export function createControl(deps: ControlDeps): Control {
     records,
     clock,
   });
+  const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
   const parts: ApiParts = {
     deadLetterReads,
     deadLetterActions,
@@ -124,8 +126,15 @@ export function createControl(deps: ControlDeps): Control {
     apiKeys: new ApiKeys(shared),
     events,
     deliveries,
+    deliveryActions: new DeliveryActions({
+      shards: settings.POSTHORN_SHARDS,
+      jsm: openManager,
+      publisher: deliveryPublisher,
+      deliveries,
+      deadLetters: deadLetterActions,
+    }),
     rejected: new RejectedEvents({
-      jsm: () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS }),
+      jsm: openManager,
       config,
       configuration,
     }),
@@ -151,6 +160,7 @@ interface ApiParts extends DeadLetterParts {
   apiKeys: ApiKeys;
   events: EventReads;
   deliveries: DeliveryReads;
+  deliveryActions: DeliveryActions;
   rejected: RejectedEvents;
 }
 
@@ -164,7 +174,7 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerEventTypeRoutes(api, parts.eventTypes);
     registerApiKeyRoutes(api, parts.apiKeys);
     registerEventRoutes(api, parts);
-    registerDeliveryRoutes(api, parts.deliveries);
+    registerDeliveryRoutes(api, parts);
     registerDeadLetterRoutes(api, parts);
     registerRejectedEventRoutes(api, parts.rejected);
     done();

@@ -122,6 +122,7 @@ export class EndpointActor {
 
   /** Takes a delivery into the mailbox, or parks it where it could not run soon. */
   deliver(owed: OwedDelivery): void {
+    if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
     if (this.parkUntilSlot(owed)) return;
     const waitMs = this.expectedWaitMs();

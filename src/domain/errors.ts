@@ -20,6 +20,7 @@ export const errorCatalogue = {
   POSTHORN_EVENT_ID_REUSED: [409, 'This event id was used for another content'],
   POSTHORN_ENDPOINT_URL_DUPLICATE: [409, 'The tenant has an endpoint with this URL'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
+  POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery does not wait for an attempt'],
   POSTHORN_CONFLICT: [409, 'Somebody else changed this at the same time'],
   POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],
   POSTHORN_EVENT_TOO_LARGE: [413, 'The event or the body is too large'],

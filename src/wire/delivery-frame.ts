@@ -16,6 +16,8 @@ export interface DeliveryHead {
   eventSeq: number;
   /** The event's bytes are not here: the worker fetches them by `eventSeq` (large events). */
   byReference?: EventFacts;
+  /** Somebody cancelled it while it waited: the worker records that, and sends nothing. */
+  cancelled?: true;
 }
 
 /** What the history wants to know of an event whose bytes are elsewhere. */

@@ -1,18 +1,31 @@
 import {
   attemptPage,
+  cancelledDelivery,
   delivery,
   deliveryListQuery,
   deliveryPage,
   deliveryParams,
+  retriedDelivery,
 } from '#wire/api/delivery.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from '../access.ts';
+import type { DeliveryActions } from '../delivery-actions.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
 
 const tags = ['Deliveries'];
 
-export function registerDeliveryRoutes(api: Api, deliveries: DeliveryReads): void {
+export interface DeliveryParts {
+  deliveries: DeliveryReads;
+  deliveryActions: DeliveryActions;
+}
+
+export function registerDeliveryRoutes(api: Api, parts: DeliveryParts): void {
+  registerReads(api, parts.deliveries);
+  registerActions(api, parts.deliveryActions);
+}
+
+function registerReads(api: Api, deliveries: DeliveryReads): void {
   api.get(
     '/v1/tenants/:tenant/deliveries',
     {
@@ -55,5 +68,44 @@ export function registerDeliveryRoutes(api: Api, deliveries: DeliveryReads): voi
       },
     },
     (request) => deliveries.listAttempts(request.params.tenant, request.params.delivery),
+  );
+}
+
+function registerActions(api: Api, actions: DeliveryActions): void {
+  api.post(
+    '/v1/tenants/:tenant/deliveries/:delivery/retry',
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'retryDelivery',
+        summary: 'Attempt a delivery now',
+        description:
+          'One that waits is attempted now instead of later. Of one that failed the dead letter is replayed, as a new delivery with a schedule of its own.',
+        tags,
+        params: deliveryParams,
+        response: { 202: retriedDelivery, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, delivery: id } = request.params;
+      return reply.code(202).send(await actions.retry(tenant, id));
+    },
+  );
+  api.post(
+    '/v1/tenants/:tenant/deliveries/:delivery/cancel',
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'cancelDelivery',
+        summary: 'Cancel a delivery that waits for its next attempt',
+        tags,
+        params: deliveryParams,
+        response: { 202: cancelledDelivery, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, delivery: id } = request.params;
+      return reply.code(202).send(await actions.cancel(tenant, id));
+    },
   );
 }

@@ -11,25 +11,19 @@
  * Bounds: at most `window` entries; over it `publish` refuses. A crash loses only entries whose caller was
  * not told that they are stored.
  */
-import type { Msg, MsgHdrs, NatsConnection, Subscription } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
+import { type Publication, headersOf } from './publication.ts';
+
+export type { Publication } from './publication.ts';
 
 const RESEND_AFTER_MS = 2000;
 const SWEEP_EVERY_MS = 100;
+/** The `err_code` of a condition on the last sequence that does not hold (nats-server, server/errors.json). */
+export const WRONG_LAST_SEQUENCE = 10_071;
 /** Where the client itself refuses a payload: larger than the server takes. */
 const TOO_LARGE = 413;
-
-export interface Publication {
-  subject: string;
-  payload: Uint8Array;
-  /** `Nats-Msg-Id`. No CR or LF. */
-  messageId: string;
-  /** How long to try, in milliseconds; `Infinity` where the caller holds the message until it is stored. */
-  timeoutMs: number;
-  /** Store it as a schedule: the server publishes it to `target` at `atMs` (nats-server, ADR-51). */
-  schedule?: { atMs: number; target: string };
-}
 
 export interface PubAck {
   seq: number;
@@ -265,28 +259,4 @@ export class Publisher {
     entry.done(error, ack);
     while (this.roomWaiters.length > 0 && this.room > 0) this.roomWaiters.shift()?.();
   }
-}
-
-/**
- * NATS.js asks a headers object only for its bytes. Its own builder canonicalises each name for 1.5 us; ours
- * are canonical as written.
- */
-class EncodedHeaders {
-  private readonly text: string;
-  constructor(text: string) {
-    this.text = text;
-  }
-  encode(): Uint8Array {
-    return Buffer.from(this.text);
-  }
-}
-
-function headersOf(publication: Publication): MsgHdrs {
-  let text = `NATS/1.0\r\nNats-Msg-Id: ${publication.messageId}\r\n`;
-  const { schedule } = publication;
-  if (schedule !== undefined) {
-    const at = new Date(schedule.atMs).toISOString();
-    text += `Nats-Schedule: @at ${at}\r\nNats-Schedule-Target: ${schedule.target}\r\n`;
-  }
-  return new EncodedHeaders(`${text}\r\n`) as unknown as MsgHdrs;
 }

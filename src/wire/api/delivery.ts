@@ -65,5 +65,17 @@ export const eventDeliveriesQuery = Type.Object(
 );
 export type EventDeliveriesQuery = Static<typeof eventDeliveriesQuery>;
 
+export const retriedDelivery = Type.Object({
+  id: deliveryId,
+  delivery_id: Type.String({
+    description:
+      'The delivery that is attempted now: itself, or the one that replays its dead letter.',
+  }),
+});
+export type RetriedDelivery = Static<typeof retriedDelivery>;
+
+export const cancelledDelivery = Type.Object({ id: deliveryId });
+export type CancelledDelivery = Static<typeof cancelledDelivery>;
+
 export const deliveryPage = pageOf(deliverySummary);
 export const attemptPage = pageOf(attempt);

@@ -1,0 +1,48 @@
+import type { MsgHdrs } from '@nats-io/nats-core';
+
+/** What is published to a stream. */
+export interface Publication {
+  subject: string;
+  payload: Uint8Array;
+  /** `Nats-Msg-Id`. No CR or LF. */
+  messageId: string;
+  /** How long to try, in milliseconds; `Infinity` where the caller holds the message until it is stored. */
+  timeoutMs: number;
+  /** Store it as a schedule: the server publishes it to `target` at `atMs` (nats-server, ADR-51). */
+  schedule?: { atMs: number; target: string };
+  /**
+   * Removes the schedule that waits under `subject` in the same step; refused (`WRONG_LAST_SEQUENCE`) where that is
+   * not the message `seq` any more: it has fired, or was replaced.
+   */
+  cancels?: { subject: string; seq: number };
+}
+
+/**
+ * NATS.js asks a headers object only for its bytes. Its own builder canonicalises each name for 1.5 us; ours
+ * are canonical as written.
+ */
+class EncodedHeaders {
+  private readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+  encode(): Uint8Array {
+    return Buffer.from(this.text);
+  }
+}
+
+/** The headers of a publication, as bytes. */
+export function headersOf(publication: Publication): MsgHdrs {
+  let text = `NATS/1.0\r\nNats-Msg-Id: ${publication.messageId}\r\n`;
+  const { schedule, cancels } = publication;
+  if (schedule !== undefined) {
+    const at = new Date(schedule.atMs).toISOString();
+    text += `Nats-Schedule: @at ${at}\r\nNats-Schedule-Target: ${schedule.target}\r\n`;
+  }
+  if (cancels !== undefined) {
+    text += `Nats-Scheduler: ${cancels.subject}\r\nNats-Schedule-Next: purge\r\n`;
+    text += `Nats-Expected-Last-Subject-Sequence: ${cancels.seq}\r\n`;
+    text += `Nats-Expected-Last-Subject-Sequence-Subject: ${cancels.subject}\r\n`;
+  }
+  return new EncodedHeaders(`${text}\r\n`) as unknown as MsgHdrs;
+}
