@@ -75,6 +75,7 @@ export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
     state: type.status,
     sensitive: type.sensitive,
   };
+  if (type.priority === 'high') snapshot.priority = 'high';
   const schema = type.versions.at(-1)?.schema ?? null;
   if (schema !== null) snapshot.schema = JSON.parse(schema) as Record<string, unknown>;
   return snapshot;

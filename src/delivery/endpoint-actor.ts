@@ -22,6 +22,7 @@ import type { DeliveryMetrics } from './delivery-metrics.ts';
 import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
 import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
+import { Mailbox, isHigh } from './mailbox.ts';
 import { type OwedDelivery, keepInHand } from './owed-delivery.ts';
 import type { SenderPool } from './sender-pool.ts';
 import type { Settler } from './settle.ts';
@@ -74,7 +75,7 @@ export class EndpointActor {
   private readonly deps: EndpointActorDeps;
   private readonly options: EndpointActorOptions;
   private readonly settings: EndpointSettings;
-  private mailbox: OwedDelivery[] = [];
+  private readonly mailbox = new Mailbox();
   private running = 0;
   private averageMs = 50;
   private readonly startedMs = new Set<number>();
@@ -104,6 +105,11 @@ export class EndpointActor {
     return this.settings.limiter?.isRested ?? true;
   }
 
+  /** Something of high priority waits. */
+  get hasHigh(): boolean {
+    return this.mailbox.hasHigh;
+  }
+
   get mailboxLength(): number {
     return this.mailbox.length;
   }
@@ -125,8 +131,9 @@ export class EndpointActor {
     if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
     if (this.parkUntilSlot(owed)) return;
-    const waitMs = this.expectedWaitMs();
-    if (waitMs > WAIT_MAX_MS || this.mailbox.length >= limits.mailboxMessagesMax) {
+    const waitMs = this.expectedWaitMs(this.mailbox.aheadOf(owed));
+    const isFull = this.mailbox.lengthBeside(owed) >= limits.mailboxMessagesMax;
+    if (waitMs > WAIT_MAX_MS || isFull) {
       this.park(owed, Math.min(waitMs, PARK_MAX_MS));
       this.deps.metrics.parked.inc({ reason: 'mailbox' });
     } else {
@@ -155,7 +162,7 @@ export class EndpointActor {
   /** Gives what waits in the mailbox back to the stream, for another worker. */
   handBack(): void {
     this.timer.stop();
-    for (const owed of this.mailbox.splice(0)) {
+    for (const owed of this.mailbox.empty()) {
       this.deps.settler.unclaim(owed.head);
       owed.message.nak();
     }
@@ -177,10 +184,13 @@ export class EndpointActor {
   private parkUntilSlot(owed: OwedDelivery): boolean {
     const { limiter } = this.settings;
     if (limiter === undefined) return false;
-    const ahead = this.mailbox.length;
-    const waitMs = owed.head.hop === 0 ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
+    const ahead = this.mailbox.aheadOf(owed);
+    // One of high priority goes before those that are parked too, and takes none of their slots.
+    const overtakes = isHigh(owed);
+    const waitMs =
+      owed.head.hop === 0 && !overtakes ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
     if (waitMs <= WAIT_MAX_MS) return false;
-    const slotMs = Math.min(limiter.reserveSlotMs(ahead), SLOT_PARK_MAX_MS);
+    const slotMs = Math.min(overtakes ? waitMs : limiter.reserveSlotMs(ahead), SLOT_PARK_MAX_MS);
     this.deps.settler.park(owed, slotMs - SLOT_LEAD_MS);
     this.deps.metrics.parked.inc({ reason: 'rate' });
     return true;
@@ -195,14 +205,14 @@ export class EndpointActor {
   }
 
   /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
-  private expectedWaitMs(): number {
-    if (this.mailbox.length === 0) return 0;
+  private expectedWaitMs(ahead: number): number {
+    if (ahead === 0) return 0;
     // A receiver that hangs shows in the age of what runs before it shows in the average.
     const oldest = this.startedMs.values().next().value;
     const ageMs = oldest === undefined ? 0 : performance.now() - oldest;
     const turnMs = Math.max(this.averageMs, ageMs);
     const slots = Math.min(this.settings.inFlightMax, this.options.tenantShare());
-    return (this.mailbox.length / slots) * turnMs;
+    return (ahead / slots) * turnMs;
   }
 
   private async turn(owed: OwedDelivery): Promise<void> {

@@ -15,6 +15,7 @@ import {
   decodeDeliveryFrame,
   deliveryMessageId,
   encodeDeliveryFrame,
+  laneOf,
 } from '#wire/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import type { DeliveryRecord } from '#wire/record.ts';
@@ -101,15 +102,15 @@ export class HeldReleaser {
   ): Promise<void> {
     const { head, eventBytes } = decodeDeliveryFrame(message.data);
     const next = { ...head, hop: head.hop + 1 };
+    const event = head.byReference ?? decodeEventFrame(eventBytes).head;
     if (endpoint !== undefined) {
       await this.deps.publisher.publishAsync({
-        subject: subjects.delivery(tenant, head.endpoint),
+        subject: subjects.delivery(tenant, head.endpoint, laneOf(event)),
         payload: encodeDeliveryFrame(next, eventBytes),
         messageId: deliveryMessageId(next.id, next.hop),
         timeoutMs: STORE_TIMEOUT_MS,
       });
     }
-    const event = head.byReference ?? decodeEventFrame(eventBytes).head;
     const record: DeliveryRecord = {
       k: 'delivery',
       tenant,

@@ -8,6 +8,7 @@
  */
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
+import { EndpointRing } from './endpoint-ring.ts';
 import type { OwedDelivery } from './owed-delivery.ts';
 import type { TurnScheduler, TurnTaker } from './turn-scheduler.ts';
 
@@ -23,8 +24,9 @@ export class TenantActor implements TurnTaker {
   readonly tenant: string;
   private readonly deps: TenantActorDeps;
   private readonly endpoints = new Map<string, EndpointActor>();
-  private ring: EndpointActor[] = [];
-  private readonly inRing = new Set<EndpointActor>();
+  /** Those that can run, and of them those that have something of high priority: they go first. */
+  private readonly ring = new EndpointRing();
+  private readonly highRing = new EndpointRing();
   private snapshot: TenantSnapshot | undefined;
   private byId = new Map<string, EndpointSnapshot>();
   private lastUsedMs = 0;
@@ -40,7 +42,7 @@ export class TenantActor implements TurnTaker {
   }
 
   get hasRunnable(): boolean {
-    return this.ring.length > 0 && this.running < this.inFlightMax;
+    return this.ring.length + this.highRing.length > 0 && this.running < this.inFlightMax;
   }
 
   get mailboxLength(): number {
@@ -64,18 +66,13 @@ export class TenantActor implements TurnTaker {
 
   runNext(): boolean {
     if (this.running >= this.inFlightMax) return false;
-    for (let actor = this.ring.shift(); actor !== undefined; actor = this.ring.shift()) {
-      if (!actor.canRun) {
-        this.inRing.delete(actor);
-        continue;
-      }
-      this.running++;
-      actor.runNext();
-      if (actor.canRun) this.ring.push(actor);
-      else this.inRing.delete(actor);
-      return true;
-    }
-    return false;
+    const actor =
+      this.highRing.take((one) => one.hasHigh && one.canRun) ?? this.ring.take((one) => one.canRun);
+    if (actor === undefined) return false;
+    this.running++;
+    actor.runNext();
+    if (actor.canRun) this.place(actor);
+    return true;
   }
 
   handBack(): void {
@@ -127,11 +124,13 @@ export class TenantActor implements TurnTaker {
 
   private offer(actor: EndpointActor): void {
     if (!actor.canRun) return;
-    if (!this.inRing.has(actor)) {
-      this.inRing.add(actor);
-      this.ring.push(actor);
-    }
+    this.place(actor);
     if (this.hasRunnable) this.deps.scheduler.ready(this);
+  }
+
+  private place(actor: EndpointActor): void {
+    this.ring.add(actor);
+    if (actor.hasHigh) this.highRing.add(actor);
   }
 
   private endpointSnapshot(endpoint: string): EndpointSnapshot | undefined {

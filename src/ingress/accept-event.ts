@@ -67,8 +67,9 @@ export class AcceptEvent {
       done(error, accepted);
     };
     try {
-      this.deps.admission.admit(tenant, input);
+      const priority = this.deps.admission.admit(tenant, input);
       const head = this.headOf(tenant.id, input, correlationId);
+      if (priority === 'high') head.priority = priority;
       const frame = encodeEventFrame(head, input.data);
       this.checkSize(frame);
       if (input.id === undefined) this.publish(tenant.id, head, frame, wait, counted);

@@ -2,6 +2,7 @@ import { PosthornError } from '#domain/errors.ts';
 import { isOperationalType } from '#domain/event-type.ts';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import type { FieldError } from '#domain/errors.ts';
+import type { Priority } from '#domain/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { ConfigView, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { EventInput } from './event-input.ts';
@@ -17,15 +18,18 @@ export class Admission {
     this.policy = deps.policy;
   }
 
-  /** @throws PosthornError that says what is wrong */
-  admit(tenant: TenantSnapshot, input: EventInput): void {
+  /**
+   * @returns the priority of the event: its own, else that of its type
+   * @throws PosthornError that says what is wrong
+   */
+  admit(tenant: TenantSnapshot, input: EventInput): Priority {
     if (isOperationalType(input.type)) {
       const detail = 'begins with "posthorn.": those are the events of the platform itself';
       throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: [{ pointer: '/type', detail }] });
     }
     const type = this.config.eventType(input.type);
     if (type === undefined) {
-      if ((tenant.eventTypePolicy ?? this.policy) === 'auto') return;
+      if ((tenant.eventTypePolicy ?? this.policy) === 'auto') return input.priority ?? 'normal';
       throw new PosthornError('POSTHORN_EVENT_TYPE_UNKNOWN', {
         fields: [{ pointer: '/type', detail: `${input.type} is not registered` }],
       });
@@ -35,9 +39,9 @@ export class Admission {
         fields: [{ pointer: '/type', detail: `${input.type} is inactive` }],
       });
     }
-    if (type.schema === undefined) return;
-    const fields = this.validate(type, input);
+    const fields = type.schema === undefined ? [] : this.validate(type, input);
     if (fields.length > 0) throw new PosthornError('POSTHORN_EVENT_DATA_INVALID', { fields });
+    return input.priority ?? type.priority ?? 'normal';
   }
 
   private validate(type: EventTypeSnapshot, input: EventInput): FieldError[] {

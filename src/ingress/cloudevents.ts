@@ -11,6 +11,7 @@ import {
   type EventInput,
   NOT_UNICODE,
   checkAttributes,
+  checkPriority,
   isJsonType,
   refuse,
 } from './event-input.ts';
@@ -30,6 +31,8 @@ const ATTRIBUTES = new Set([
 
 /** In binary mode the body is the data, and its media type the header `content-type`. */
 const RESERVED = new Set(['data', 'datacontenttype']);
+/** Our extension attribute: `high` or `normal` (IN-11). */
+const PRIORITY = 'posthornpriority';
 const HEADERS_AT = '#header/ce-';
 
 /** @throws PosthornError POSTHORN_EVENT_INVALID */
@@ -44,9 +47,10 @@ export function readCloudEvent(object: JsonObject): EventInput {
     if (ATTRIBUTES.has(name) || name === 'data' || name === 'data_base64') continue;
     addExtension(ext, name, extension, at, faults);
   }
+  const priority = checkPriority(ext[PRIORITY], at + PRIORITY, faults);
   const payload = readPayload(object, attributes.contentType, faults);
   refuse(faults);
-  const event: EventInput = { ...attributes, ...payload };
+  const event: EventInput = { ...attributes, ...priority, ...payload };
   if (Object.keys(ext).length > 0) event.ext = ext;
   return event;
 }
@@ -145,8 +149,9 @@ export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): Eve
   const contentType = headers['content-type'];
   if (contentType !== undefined) raw['datacontenttype'] = contentType;
   const attributes = checkAttributes(raw, at, faults);
+  const priority = checkPriority(ext[PRIORITY], at + PRIORITY, faults);
   refuse(faults);
-  const event: EventInput = { ...attributes, ...readPayloadBytes(contentType, body) };
+  const event: EventInput = { ...attributes, ...priority, ...readPayloadBytes(contentType, body) };
   if (Object.keys(ext).length > 0) event.ext = ext;
   return event;
 }

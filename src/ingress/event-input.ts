@@ -1,6 +1,7 @@
 /** An event as a producer sent it, whatever the form: read and checked, not yet admitted. */
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { isEventTypeName } from '#domain/event-type.ts';
+import { type Priority, isPriority } from '#domain/priority.ts';
 import { limits } from '#domain/limits.ts';
 import type { DataKind } from '#wire/event-frame.ts';
 
@@ -14,6 +15,8 @@ export interface EventInput {
   dataschema?: string;
   contentType?: string;
   kind: DataKind;
+  /** Absent: that of the event type. */
+  priority?: Priority;
   ext?: Record<string, string>;
   /** The text or the bytes of `data`. */
   data: string | Buffer;
@@ -32,7 +35,7 @@ export interface RawAttributes {
   datacontenttype?: unknown;
 }
 
-export type CheckedAttributes = Omit<EventInput, 'kind' | 'data' | 'ext' | 'value'>;
+export type CheckedAttributes = Omit<EventInput, 'kind' | 'priority' | 'data' | 'ext' | 'value'>;
 
 /** An id becomes `webhook-id`, in which Standard Webhooks forbids a dot, and part of NATS headers. */
 const ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
@@ -91,6 +94,18 @@ export function checkAttributes(
     else if (!value.isWellFormed()) fault(name, NOT_UNICODE);
     else checked[name] = value;
   }
+}
+
+/** The priority that an event names, spread into it. */
+export function checkPriority(
+  value: unknown,
+  pointer: string,
+  faults: FieldError[],
+): Pick<EventInput, 'priority'> {
+  if (value === undefined) return {};
+  if (isPriority(value)) return { priority: value };
+  faults.push({ pointer, detail: 'must be high or normal' });
+  return {};
 }
 
 /** Half of a surrogate pair cannot be written in UTF-8: it would arrive as another character. */

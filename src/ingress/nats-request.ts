@@ -7,7 +7,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { isBinaryMode, readBinaryEvent, readPayloadBytes } from './cloudevents.ts';
-import { type EventInput, checkAttributes, refuse } from './event-input.ts';
+import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
 import { readStructuredBody } from './read-body.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
@@ -68,6 +68,8 @@ function readBare(named: IncomingHttpHeaders, body: Buffer, type: string): Event
   const contentType = named['content-type'];
   const raw = { type, id: named['nats-msg-id'], datacontenttype: contentType };
   const attributes = checkAttributes(raw, '/', faults);
+  const at = '#header/posthorn-priority';
+  const priority = checkPriority(named['posthorn-priority'], at, faults);
   refuse(faults);
-  return { ...attributes, ...readPayloadBytes(contentType, body) };
+  return { ...attributes, ...priority, ...readPayloadBytes(contentType, body) };
 }

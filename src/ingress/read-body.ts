@@ -3,7 +3,7 @@ import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 import { readCloudEvent } from './cloudevents.ts';
-import { type EventInput, checkAttributes, refuse } from './event-input.ts';
+import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
 import { type JsonObject, jsonData } from './json-object.ts';
 import { type Span, elementSpans, memberSpans, skipSpace } from './json-text.ts';
 
@@ -116,7 +116,16 @@ function readEvent(text: string, value: unknown, start: number, at: string): Eve
   return readPlainEvent(object);
 }
 
-const PLAIN_FIELDS = new Set(['id', 'type', 'source', 'time', 'subject', 'dataschema', 'data']);
+const PLAIN_FIELDS = new Set([
+  'id',
+  'type',
+  'source',
+  'time',
+  'subject',
+  'dataschema',
+  'priority',
+  'data',
+]);
 
 function readPlainEvent(object: JsonObject): EventInput {
   const faults: FieldError[] = [];
@@ -127,7 +136,8 @@ function readPlainEvent(object: JsonObject): EventInput {
     }
   }
   const attributes = checkAttributes(object.value, object.at, faults);
+  const priority = checkPriority(object.value['priority'], `${object.at}priority`, faults);
   const data = jsonData(object, faults);
   refuse(faults);
-  return { ...attributes, kind: 'json', data, value: object.value['data'] ?? null };
+  return { ...attributes, ...priority, kind: 'json', data, value: object.value['data'] ?? null };
 }

@@ -16,7 +16,12 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import {
+  type DeliveryHead,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+  laneOf,
+} from '#wire/delivery-frame.ts';
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
 import type { RoutedRecord } from '#wire/record.ts';
 import { parseEventSubject, subjects } from '#wire/subjects.ts';
@@ -195,14 +200,17 @@ export class Router {
     };
     const inline = isInline(event.bytes.length, fanOut.endpoints.length);
     if (!inline) {
-      const { type, acceptedMs } = event.head;
+      const { type, acceptedMs, priority } = event.head;
       head.byReference = { id: event.head.id, type, acceptedMs };
+      if (priority !== undefined) head.byReference.priority = priority;
     }
     const held = endpoint.state !== 'active';
     fanOut.deliveries.push({ id, endpoint: endpoint.id, status: held ? 'held' : 'pending' });
     this.deps.publisher.publish(
       {
-        subject: held ? subjects.held(tenant, endpoint.id) : subjects.delivery(tenant, endpoint.id),
+        subject: held
+          ? subjects.held(tenant, endpoint.id)
+          : subjects.delivery(tenant, endpoint.id, laneOf(event.head)),
         payload: encodeDeliveryFrame(head, inline ? event.bytes : NOTHING),
         messageId: deliveryMessageId(id, 0),
         timeoutMs: STORE_TIMEOUT_MS,

@@ -6,6 +6,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 export type Behaviour = {
   /** Wait before anything else. */
   delayMs?: number;
+  /** Wait for this before anything else. */
+  until?: Promise<void>;
 } & (
   | { status: number; headers?: Record<string, string | string[]>; body?: string | Buffer }
   /** `request`: never answer; `body`: send status and headers, then nothing more. */
@@ -32,6 +34,7 @@ export async function behave(
   try {
     if (behaviour.delayMs !== undefined)
       await delay(behaviour.delayMs, undefined, { signal: stop });
+    await behaviour.until;
     await act(behaviour, response, stop);
   } catch (error) {
     if (!stop.aborted) throw error;

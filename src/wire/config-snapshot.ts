@@ -5,6 +5,7 @@
 import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
 import type { RateLimit } from '#domain/endpoint-policy.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
+import type { Priority } from '#domain/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { RetryPolicy } from '#domain/verdict.ts';
 
@@ -56,6 +57,8 @@ export interface EventTypeSnapshot {
   rev: number;
   state: EventTypeState;
   sensitive: boolean;
+  /** Of its events that name none; absent: normal. */
+  priority?: Priority;
   /** The JSON Schema (2020-12) of the newest version of `data`. */
   schema?: Record<string, unknown>;
 }

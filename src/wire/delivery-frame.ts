@@ -3,6 +3,7 @@
  * unchanged. The router adds the line in front of the bytes it received; a retry changes only the line.
  */
 import { type EventHead, asBuffer } from './event-frame.ts';
+import type { LaneClass } from './subjects.ts';
 
 export interface DeliveryHead {
   /** Delivery id. */
@@ -21,7 +22,12 @@ export interface DeliveryHead {
 }
 
 /** What the history wants to know of an event whose bytes are elsewhere. */
-export type EventFacts = Pick<EventHead, 'id' | 'type' | 'acceptedMs'>;
+export type EventFacts = Pick<EventHead, 'id' | 'type' | 'acceptedMs' | 'priority'>;
+
+/** The lane of a runnable delivery of an event (IN-11). */
+export function laneOf(event: Pick<EventHead, 'priority'>): LaneClass {
+  return event.priority === 'high' ? 'h' : 's';
+}
 
 export interface DeliveryFrame {
   head: DeliveryHead;

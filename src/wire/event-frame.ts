@@ -4,6 +4,7 @@
  *
  *     {"id":"evt_…","type":"order.created",…}\n{"amount":12.50}
  */
+import type { Priority } from '#domain/priority.ts';
 
 /** What the bytes of `data` are: JSON text as sent, other text, or anything. */
 export type DataKind = 'json' | 'text' | 'binary';
@@ -20,6 +21,8 @@ export interface EventHead {
   /** As the producer named it; absent: application/json. */
   contentType?: string;
   kind: DataKind;
+  /** Absent: normal. */
+  priority?: Priority;
   /** CloudEvents extension attributes. */
   ext?: Record<string, string>;
   /** When ingress accepted it, milliseconds since 1970. */

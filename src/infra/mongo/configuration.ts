@@ -8,6 +8,7 @@ import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/end
 import type { SubscriptionStatus } from '#domain/endpoint.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
+import type { Priority } from '#domain/priority.ts';
 import type { KeyScope } from '#wire/config-snapshot.ts';
 
 export interface TenantDocument {
@@ -90,6 +91,8 @@ export interface EventTypeDocument {
   description: string | null;
   status: EventTypeState;
   sensitive: boolean;
+  /** Absent in older ones: normal. */
+  priority?: Priority;
   producer_domain: string | null;
   /** Registered by its first event. */
   auto: boolean;

@@ -1,6 +1,7 @@
 /** The registry of event types in the API. */
 import { type Static, Type } from 'typebox';
 import { eventTypeStates } from '#domain/event-type.ts';
+import { priorities } from '#domain/priority.ts';
 import { eventTypeName, nullable, revision, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
@@ -15,6 +16,10 @@ const fields = {
     description: 'Events of an INACTIVE type are refused.',
   }),
   sensitive: Type.Boolean({ description: 'The `data` of its events is neither shown nor logged.' }),
+  priority: Type.Enum(priorities, {
+    description:
+      'Of its events that name none. A `high` event overtakes the backlog of its tenant.',
+  }),
   producerDomain: Type.String({
     minLength: 1,
     maxLength: 128,
@@ -28,6 +33,7 @@ export const eventTypeSettings = Type.Object(
     schema: Type.Optional(fields.schema),
     status: Type.Optional(fields.status),
     sensitive: Type.Optional(fields.sensitive),
+    priority: Type.Optional(fields.priority),
     producer_domain: Type.Optional(fields.producerDomain),
   },
   strict,
@@ -45,6 +51,7 @@ const summary = {
   description: nullable(fields.description),
   status: fields.status,
   sensitive: fields.sensitive,
+  priority: fields.priority,
   producer_domain: nullable(fields.producerDomain),
   auto: Type.Boolean({ description: 'Registered by its first event.' }),
   version: Type.Integer({ description: 'The newest version: events are checked against it.' }),

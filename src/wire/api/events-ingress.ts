@@ -1,6 +1,7 @@
 /** How the producers' routes look from outside. Their bodies are read by `ingress/`, which keeps their bytes. */
 import { Type } from 'typebox';
 import { EVENT_TYPE_PATTERN } from '#domain/event-type.ts';
+import { priorities } from '#domain/priority.ts';
 import { limits } from '#domain/limits.ts';
 import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
 
@@ -29,6 +30,11 @@ const event = Type.Object(
     time: Type.Optional(Type.String({ format: 'date-time' })),
     subject: Type.Optional(Type.String({ maxLength: limits.eventSubjectLengthMax })),
     dataschema: Type.Optional(Type.String({ maxLength: limits.eventSourceLengthMax })),
+    priority: Type.Optional(
+      Type.Enum(priorities, {
+        description: '`high` overtakes the backlog of its tenant. Absent: that of the event type.',
+      }),
+    ),
   },
   { additionalProperties: false },
 );

@@ -115,7 +115,13 @@ export class Worker {
   async owe(
     tenant: string,
     endpoint: string,
-    options: { data?: string | Buffer; byReference?: boolean; seq?: number; type?: string } = {},
+    options: {
+      data?: string | Buffer;
+      byReference?: boolean;
+      seq?: number;
+      type?: string;
+      lane?: 'h' | 's';
+    } = {},
   ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
     const acceptedMs = Date.now();
     const event: EventHead = {
@@ -127,6 +133,7 @@ export class Worker {
       acceptedMs,
       correlationId: 'req_1',
     };
+    if (options.lane === 'h') event.priority = 'high';
     const frame = encodeEventFrame(event, options.data ?? '{"total": 1.0}');
     const delivery: DeliveryHead = {
       id: deliveryId(tenant, event.id, endpoint),
@@ -138,11 +145,12 @@ export class Worker {
     if (options.byReference === true) {
       const { id, type } = event;
       delivery.byReference = { id, type, acceptedMs };
+      if (event.priority !== undefined) delivery.byReference.priority = event.priority;
       delivery.eventSeq = options.seq ?? (await this.storeEvent(tenant, event, frame));
     }
     const inline = options.byReference === true ? Buffer.alloc(0) : frame;
     await this.core.publisher.publishAsync({
-      subject: subjects.delivery(tenant, endpoint),
+      subject: subjects.delivery(tenant, endpoint, options.lane),
       payload: encodeDeliveryFrame(delivery, inline),
       messageId: deliveryMessageId(delivery.id, 0),
       timeoutMs: 10_000,

@@ -1,0 +1,48 @@
+/**
+ * What waits for its turn at one endpoint: first what has high priority, each in the order in which it came
+ * (IN-11). Its owner bounds it.
+ */
+import type { OwedDelivery } from './owed-delivery.ts';
+
+export class Mailbox {
+  private high: OwedDelivery[] = [];
+  private normal: OwedDelivery[] = [];
+
+  get length(): number {
+    return this.high.length + this.normal.length;
+  }
+
+  get hasHigh(): boolean {
+    return this.high.length > 0;
+  }
+
+  /** How many a delivery that comes now would let go first. */
+  aheadOf(owed: OwedDelivery): number {
+    return isHigh(owed) ? this.high.length : this.length;
+  }
+
+  /** How many of the same priority wait. */
+  lengthBeside(owed: OwedDelivery): number {
+    return (isHigh(owed) ? this.high : this.normal).length;
+  }
+
+  push(owed: OwedDelivery): void {
+    (isHigh(owed) ? this.high : this.normal).push(owed);
+  }
+
+  shift(): OwedDelivery | undefined {
+    return this.high.shift() ?? this.normal.shift();
+  }
+
+  /** Takes all out. */
+  empty(): OwedDelivery[] {
+    const all = [...this.high, ...this.normal];
+    this.high = [];
+    this.normal = [];
+    return all;
+  }
+}
+
+export function isHigh(owed: Pick<OwedDelivery, 'lane'>): boolean {
+  return owed.lane === 'h';
+}

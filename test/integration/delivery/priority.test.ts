@@ -1,0 +1,91 @@
+/** High priority overtakes the tenant's own backlog (IN-11). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { parseDeliverySubject } from '#wire/subjects.ts';
+import { Worker } from './worker.ts';
+
+test('a high one goes before what waits in the mailbox, also of another endpoint', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.endpoint('acme', 'ep_2');
+  worker.tenant('acme', { inFlightMax: 1 });
+  const gate = Promise.withResolvers<void>();
+  t.after(() => gate.resolve());
+  const until = gate.promise;
+  worker.receiver.on('/acme/ep_1', (_request, nth) =>
+    nth === 1 ? { status: 200, until } : { status: 200 },
+  );
+  const first = await worker.owe('acme', 'ep_1');
+  await worker.receiver.waitFor(1);
+  const normal = [];
+  for (const endpoint of ['ep_1', 'ep_1', 'ep_2', 'ep_2']) {
+    normal.push(await worker.owe('acme', endpoint));
+  }
+  await waitUntil(async () => (await worker.metric('posthorn_delivery_mailbox_messages')) === 4);
+  const high = await worker.owe('acme', 'ep_2', { lane: 'h' });
+  await waitUntil(async () => (await worker.metric('posthorn_delivery_mailbox_messages')) === 5);
+  gate.resolve();
+  const requests = await worker.receiver.waitFor(6);
+  const ids = requests.map(({ headers }) => String(headers['webhook-id']));
+  assert.equal(ids[0], first.event.id);
+  assert.equal(ids[1], high.event.id);
+  assert.deepEqual(ids.slice(2).toSorted(), normal.map(({ event }) => event.id).toSorted());
+  await worker.nothingOwed();
+});
+
+test('a full mailbox of normal ones parks the next of them, and lets a high one in', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { inFlightMax: 1 });
+  const gate = Promise.withResolvers<void>();
+  t.after(() => gate.resolve());
+  const until = gate.promise;
+  worker.receiver.on('/acme/ep_1', (_request, nth) =>
+    nth === 1 ? { status: 200, until } : { status: 200 },
+  );
+  await worker.owe('acme', 'ep_1');
+  await worker.receiver.waitFor(1);
+  await Promise.all(Array.from({ length: 520 }, () => worker.owe('acme', 'ep_1')));
+  await waitUntil(async () => (await worker.metric('posthorn_delivery_parked_total')) > 0);
+  const high = await worker.owe('acme', 'ep_1', { lane: 'h' });
+  gate.resolve();
+  const requests = await worker.receiver.waitFor(100);
+  const ids = requests.map(({ headers }) => String(headers['webhook-id']));
+  const at = ids.indexOf(high.event.id);
+  // Some of the backlog may go before it is taken from the stream; it is not parked behind the rest.
+  assert.ok(at > 0 && at < 100, `it came as number ${at}`);
+});
+
+test('a retry stays in the lane of high priority', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', {
+    retry: { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 },
+  });
+  worker.receiver.on('/acme/ep_1', { status: 500 });
+  await worker.owe('acme', 'ep_1', { lane: 'h' });
+  const waiting = await waitUntil(async () =>
+    (await worker.owed()).find(({ subject }) => parseDeliverySubject(subject).lane === 'w'),
+  );
+  const message = await worker.core.jsm.streams.getMessage('DLV-0', { seq: waiting.seq });
+  const target = message?.header.get('Nats-Schedule-Target') ?? '';
+  assert.equal(parseDeliverySubject(target).lane, 'h');
+});
+
+test('released after a pause, a high one is high still', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { state: 'paused' });
+  const seen: string[] = [];
+  const tap = worker.core.nc.subscribe('dlv.*.h.>', {
+    callback: (_error, message) => {
+      seen.push(message.subject);
+    },
+  });
+  const owed = await worker.owe('acme', 'ep_1', { lane: 'h' });
+  const byReference = await worker.owe('acme', 'ep_1', { lane: 'h', byReference: true });
+  for (const { delivery } of [owed, byReference]) await worker.recordsUntil(delivery.id, 'held');
+  worker.endpoint('acme', 'ep_1', { state: 'active' });
+  for (const { delivery } of [owed, byReference])
+    await worker.recordsUntil(delivery.id, 'delivered');
+  tap.unsubscribe();
+  assert.equal(seen.length, 4, 'each was published to the lane twice: owed, and released');
+});
