@@ -1,0 +1,29 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { Worker } from './worker.ts';
+
+test('a busy worker shares its slots between tenants by weight, whoever came first', async (t) => {
+  const worker = await Worker.start(t, { env: { POSTHORN_WORKER_IN_FLIGHT_MAX: '1' } });
+  const retry = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
+  worker.endpoint('first', 'ep_1', { timeoutMs: 5000, retry });
+  worker.receiver.on('/first/ep_1', { hang: 'request' });
+  worker.endpoint('light', 'ep_1');
+  worker.endpoint('heavy', 'ep_1');
+  worker.tenant('heavy', { weight: 3 });
+  // The one slot is taken until all that the two are owed waits.
+  await worker.owe('first', 'ep_1');
+  await worker.receiver.waitFor(1, '/first/ep_1');
+  for (const tenant of ['light', 'heavy']) {
+    await Promise.all(Array.from({ length: 60 }, () => worker.owe(tenant, 'ep_1')));
+  }
+  const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
+  await waitUntil(async () => (await waiting()) === 120, { what: 'all of it waits' });
+  await worker.receiver.waitFor(60, '/light/ep_1');
+  await worker.receiver.waitFor(60, '/heavy/ep_1');
+  const served = worker.receiver.requests.slice(1, 61).map(({ path }) => path);
+  const heavy = served.filter((path) => path === '/heavy/ep_1').length;
+  // While both had something to send: three of four turns, give or take the one that was under way.
+  assert.ok(heavy >= 44 && heavy <= 46, `${heavy} of 60`);
+  await worker.nothingOwed();
+});
