@@ -183,6 +183,7 @@ function plan(roles: Role[], parts: Parts): Service[] {
         history: historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
         registerEventTypes: (names) => control.registerEventTypes(names),
         disableGoneEndpoint: (record) => control.disableGoneEndpoint(record),
+        trackHealth: (attempts) => control.trackHealth(attempts),
       }),
     );
   }

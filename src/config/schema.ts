@@ -219,6 +219,18 @@ export const settingsSchema = Type.Object(
       maximum: 65_536,
       description: 'Attempts that one worker may have in flight.',
     }),
+    POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS: integer({
+      default: 5 * 24 * 3600,
+      minimum: 60,
+      maximum: 365 * 24 * 3600,
+      description:
+        'An endpoint whose attempts only failed for so long is disabled. An endpoint can differ.',
+    }),
+    POSTHORN_OPERATOR_TENANT: optionalText({
+      pattern: '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$',
+      description:
+        'Tenant of the operator: gets the operational events (`posthorn.*`) of every tenant. Absent: nobody does.',
+    }),
     POSTHORN_EGRESS_ALLOW: text({
       default: '',
       description:

@@ -9,19 +9,20 @@ import type {
   CreatedEndpoint,
   EndpointChange,
   EndpointResource,
+  EndpointWithHealth,
   NewEndpoint,
   RotatedSecret,
   SecretRotation,
 } from '#wire/api/endpoint.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import type { EndpointGoneRecord } from '#wire/record.ts';
 import { checkIfMatch } from '#wire/revision.ts';
 import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-tenant.ts';
 import { checkEndpointHeaders } from './endpoint-headers.ts';
 import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
 import { policyFields, showPolicies } from './endpoint-policies.ts';
 import { checkEndpointUrl } from './endpoint-url.ts';
+import type { HealthReads } from './health/reads.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { insertSubscription } from './subscriptions.ts';
 import { checkTenantExists } from './tenant-exists.ts';
@@ -32,6 +33,7 @@ const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
 export interface EndpointsDeps extends ConfigurationDeps {
   secretBox: Sealer;
   guard: EgressGuard;
+  health: Pick<HealthReads, 'get'>;
 }
 
 export class Endpoints {
@@ -62,6 +64,7 @@ export class Endpoints {
         headers,
         description: body.description ?? null,
         ...policies,
+        disable_after_seconds: body.disable_after_seconds ?? null,
         secrets: [sealedSecret(secretBox, id, secret, now)],
         revision: 1,
         created_at: now,
@@ -84,10 +87,12 @@ export class Endpoints {
     });
   }
 
-  async get(tenantId: string, id: string): Promise<EndpointResource> {
+  async get(tenantId: string, id: string): Promise<EndpointWithHealth> {
     const { endpoints } = this.deps.configuration;
     const endpoint = await endpoints.findOne({ _id: id, tenant: tenantId });
-    if (endpoint !== null) return show(endpoint);
+    if (endpoint !== null) {
+      return { ...show(endpoint), health: await this.deps.health.get(endpoint) };
+    }
     await checkTenantExists(this.deps.configuration, tenantId);
     throw unknown(id);
   }
@@ -121,6 +126,9 @@ export class Endpoints {
     if (body.format !== undefined) fields.format = body.format;
     if (body.description !== undefined) fields.description = body.description;
     if (body.state !== undefined) Object.assign(fields, stateFields(body.state, 'operator'));
+    if (body.disable_after_seconds !== undefined) {
+      fields.disable_after_seconds = body.disable_after_seconds;
+    }
     const { url } = fields;
     return changeTenant(this.deps, tenantId, async ({ session, now }) => {
       const known = await this.find(tenantId, id, session);
@@ -128,7 +136,11 @@ export class Endpoints {
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
         await this.refuseDuplicate(tenantId, id, url, session);
       }
-      const changed = await this.update(known, fields, now, session);
+      const activated = fields.state === 'active' && known.state !== 'active';
+      const moved = url !== undefined && url !== known.url;
+      // It gets its time anew.
+      const since = activated || moved ? { health_since: now } : {};
+      const changed = await this.update(known, { ...fields, ...since }, now, session);
       await checkTenantSize(configuration, tenantId, session);
       return show(changed);
     });
@@ -157,22 +169,6 @@ export class Endpoints {
       const secrets = rotateSecrets(known.secrets, fresh, until, now);
       await this.update(known, { secrets }, now, session);
       return { secret, previous_valid_until: until.toISOString() };
-    });
-  }
-
-  /** The receiver said 410 (DL-6): no more is sent, unless the endpoint was changed since. */
-  async disableGone(record: EndpointGoneRecord): Promise<void> {
-    const { endpoints } = this.deps.configuration;
-    const still = { _id: record.endpoint, tenant: record.tenant, url: record.url };
-    // Outside the transaction first: the record comes many times, and mostly there is nothing to do.
-    if ((await endpoints.countDocuments({ ...still, state: 'active' }, { limit: 1 })) === 0) return;
-    await changeTenant(this.deps, record.tenant, async ({ session, now }) => {
-      const known = await endpoints.findOne({ ...still, state: 'active' }, { session });
-      if (known !== null) await this.update(known, stateFields('disabled', 'gone'), now, session);
-    }).catch((error: unknown) => {
-      // Deleted at the same time: then nothing is sent either.
-      if (!(error instanceof PosthornError) || error.code !== 'POSTHORN_TENANT_UNKNOWN')
-        throw error;
     });
   }
 
@@ -238,6 +234,7 @@ function show(endpoint: EndpointDocument): EndpointResource {
     headers: endpoint.headers,
     description: endpoint.description,
     ...showPolicies(endpoint),
+    disable_after_seconds: endpoint.disable_after_seconds ?? null,
     revision: endpoint.revision,
     created_at: endpoint.created_at.toISOString(),
     updated_at: endpoint.updated_at.toISOString(),

@@ -8,6 +8,7 @@ import type { Settings } from '#config/schema.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import { configurationOf, ensureConfigurationIndexes } from '#infra/mongo/configuration.ts';
+import { ensureHealthIndexes, healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { ensureHistoryIndexes, historyOf } from '#infra/mongo/documents.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
@@ -22,10 +23,10 @@ import type { ConfigurationDeps } from './change-tenant.ts';
 import { ConfigSync, type SyncState } from './config-sync.ts';
 import { ConfigWriter } from './config-writer.ts';
 import { DeliveryActions } from './delivery-actions.ts';
+import type { AttemptsByEndpoint } from './health/attempts.ts';
+import { createHealth } from './health/create-health.ts';
 import type { Sealer } from './endpoint-secrets.ts';
-import { DeadLetterActions } from './dead-letters/actions.ts';
-import { DeadLetterProjector } from './dead-letters/projector.ts';
-import { DeadLetterReads } from './dead-letters/reads.ts';
+import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
 import { Endpoints } from './endpoints.ts';
 import { EventTypeRegistrar } from './event-type-registrar.ts';
 import { EventTypes } from './event-types.ts';
@@ -73,6 +74,7 @@ export interface Control {
   syncState(): SyncState;
   registerEventTypes(names: readonly string[]): Promise<void>;
   disableGoneEndpoint(record: EndpointGoneRecord): Promise<void>;
+  trackHealth(attempts: AttemptsByEndpoint): Promise<void>;
 }
 
 export function createControl(deps: ControlDeps): Control {
@@ -90,35 +92,32 @@ export function createControl(deps: ControlDeps): Control {
   const prepare = async (): Promise<void> => {
     await ensureConfigurationIndexes(db);
     await ensureHistoryIndexes(db, settings.POSTHORN_HISTORY_RETENTION_SECONDS);
+    await ensureHealthIndexes(db);
   };
   const sync = new ConfigSync({ mongo, db, reader, writer, log, prepare });
-  const purger = new TenantPurger({ configuration, history, log, clock });
   const publisher = new PublishSoon({ sync: (key) => writer.sync(key), log });
   const publish = (key: string): Promise<void> => publisher.publish(key);
   const shared: ConfigurationDeps = { mongo, configuration, publish, clock };
+  const health = createHealth({ ...deps, ...shared, db, history });
+  const purger = new TenantPurger({ ...shared, ...healthStoreOf(db), history, log });
   const endpoints = new Endpoints({
     ...shared,
+    health: health.reads,
     secretBox: deps.secretBox,
     guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
   });
   const registrar = new EventTypeRegistrar({ configuration, config, log, clock });
   const events = new EventReads({ history, configuration, config });
   const deliveries = new DeliveryReads({ history, configuration, config, events });
-  const deadLetterReads = new DeadLetterReads({ history, configuration, config });
-  const { publisher: deliveryPublisher, records } = deps;
-  const deadLetterActions = new DeadLetterActions({
-    reads: deadLetterReads,
+  const deadLetters = createDeadLetters({
+    ...deps,
     history,
     configuration,
-    config,
-    publisher: deliveryPublisher,
-    records,
-    clock,
+    announce: (letters) => health.announceDeadLetters(letters),
   });
   const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
   const parts: ApiParts = {
-    deadLetterReads,
-    deadLetterActions,
+    ...deadLetters,
     tenants: new Tenants({ ...shared, onRemoved: () => purger.wake() }),
     endpoints,
     subscriptions: new Subscriptions(shared),
@@ -129,9 +128,9 @@ export function createControl(deps: ControlDeps): Control {
     deliveryActions: new DeliveryActions({
       shards: settings.POSTHORN_SHARDS,
       jsm: openManager,
-      publisher: deliveryPublisher,
+      publisher: deps.publisher,
       deliveries,
-      deadLetters: deadLetterActions,
+      deadLetters: deadLetters.deadLetterActions,
     }),
     rejected: new RejectedEvents({
       jsm: openManager,
@@ -145,10 +144,11 @@ export function createControl(deps: ControlDeps): Control {
       registerApi(app);
       registerReferenceRoutes(app, { settings, log, registerApi });
     },
-    service: controlService(sync, purger, new DeadLetterProjector({ nc, history, log })),
+    service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,
     registerEventTypes: (names) => registrar.register(names),
-    disableGoneEndpoint: (record) => endpoints.disableGone(record),
+    disableGoneEndpoint: (record) => health.disableGone(record),
+    trackHealth: (attempts) => health.track(attempts),
   };
 }
 
@@ -181,17 +181,13 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
   });
 }
 
-function controlService(
-  sync: ConfigSync,
-  purger: TenantPurger,
-  deadLetters: DeadLetterProjector,
-): Service {
+function controlService(sync: ConfigSync, purger: TenantPurger, others: Service[]): Service {
   return {
     name: 'control',
     async start() {
       sync.start();
       purger.start();
-      await deadLetters.start();
+      for (const other of others) await other.start();
     },
     async stop(deadlineMs) {
       let timer: NodeJS.Timeout | undefined;
@@ -199,7 +195,7 @@ function controlService(
         timer = setTimeout(resolve, deadlineMs);
       });
       await Promise.race([
-        Promise.all([sync.stop(), purger.stop(), deadLetters.stop(deadlineMs)]),
+        Promise.all([sync.stop(), purger.stop(), ...others.map((other) => other.stop(deadlineMs))]),
         deadline,
       ]);
       clearTimeout(timer);

@@ -5,6 +5,7 @@
  * deletion goes: the tenant may have been made again since.
  */
 import type { Configuration } from '#infra/mongo/configuration.ts';
+import type { HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
@@ -16,6 +17,7 @@ const MARKS_AT_ONCE = 100;
 export interface TenantPurgerDeps {
   configuration: Pick<Configuration, 'tenantPurges'>;
   history: History;
+  health: HealthStore['health'];
   log: Log;
   clock: () => number;
 }
@@ -51,13 +53,14 @@ export class TenantPurger {
   }
 
   private async purgeAll(): Promise<void> {
-    const { configuration, history, log, clock } = this.deps;
+    const { configuration, history, health, log, clock } = this.deps;
     const marks = await configuration.tenantPurges.find().limit(MARKS_AT_ONCE).toArray();
     for (const { _id: tenant, deleted_at } of marks) {
       const before = { tenant, accepted_at: { $lte: deleted_at } };
       const deliveries = await history.deliveries.deleteMany(before);
       const events = await history.events.deleteMany(before);
       const letters = await history.deadLetters.deleteMany(before);
+      await health.deleteMany({ tenant, last_attempt_at: { $lte: deleted_at } });
       const counts = {
         events: events.deletedCount,
         deliveries: deliveries.deletedCount,

@@ -28,6 +28,8 @@ export interface DeadLetterProjectorDeps {
   nc: NatsConnection;
   history: Pick<History, 'deadLetters'>;
   log: Log;
+  /** Called before they are written, and again for those that come again. */
+  announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
 }
 
 export class DeadLetterProjector implements Service {
@@ -73,7 +75,9 @@ export class DeadLetterProjector implements Service {
     if (documents.size === 0) return;
     for (let delayMs = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.max)) {
       try {
-        await this.insert([...documents.values()]);
+        const letters = [...documents.values()];
+        await this.deps.announce(letters);
+        await this.insert(letters);
         break;
       } catch (error) {
         this.deps.log.warn({ error: (error as Error).message }, 'dead_letters.write_failed');

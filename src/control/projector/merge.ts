@@ -20,6 +20,7 @@ import type {
   HistoryRecord,
   RoutedRecord,
 } from '#wire/record.ts';
+import { AttemptsByEndpoint } from '../health/attempts.ts';
 
 /** At the same hop, what is decided outranks what is under way. */
 const RANKS: Record<DeliveryStatus, number> = {
@@ -47,6 +48,7 @@ export class Batch {
   readonly deliveries = new Map<string, DeliveryChange>();
   readonly gone: EndpointGoneRecord[] = [];
   readonly types = new Set<string>();
+  readonly attempts = new AttemptsByEndpoint();
 
   addEvent(tenant: string, seq: number, frame: EventFrame): void {
     const { head } = frame;
@@ -69,6 +71,7 @@ export class Batch {
   }
 
   addRecord(record: HistoryRecord): void {
+    this.attempts.add(record);
     switch (record.k) {
       case 'routed':
         this.addRouted(record);

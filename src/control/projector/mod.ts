@@ -16,6 +16,7 @@ import type { Service } from '#src/app/service.ts';
 import { asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
 import { type EndpointGoneRecord, decodeRecords } from '#wire/record.ts';
 import { consumers, parseEventSubject, streams } from '#wire/subjects.ts';
+import type { AttemptsByEndpoint } from '../health/attempts.ts';
 import { Batch } from './merge.ts';
 import { writeBatch } from './write.ts';
 
@@ -35,6 +36,7 @@ export interface ProjectorDeps {
   log: Log;
   registerEventTypes: (names: string[]) => Promise<void>;
   disableGoneEndpoint: (record: EndpointGoneRecord) => Promise<void>;
+  trackHealth: (attempts: AttemptsByEndpoint) => Promise<void>;
 }
 
 export function createProjector(deps: ProjectorDeps): Service {
@@ -138,6 +140,7 @@ class Projector {
         await writeBatch(this.deps.history, batch);
         await this.deps.registerEventTypes([...batch.types]);
         for (const record of batch.gone) await this.deps.disableGoneEndpoint(record);
+        await this.deps.trackHealth(batch.attempts);
         break;
       } catch (error) {
         this.blockedSinceMs ??= performance.now();

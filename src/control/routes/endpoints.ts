@@ -6,6 +6,7 @@ import {
   endpointListQuery,
   endpointPage,
   endpointParams,
+  endpointWithHealth,
   newEndpoint,
   rotatedSecret,
   secretRotation,
@@ -93,10 +94,10 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
       config: { access: 'read' },
       schema: {
         operationId: 'getEndpoint',
-        summary: 'Read an endpoint',
+        summary: 'Read an endpoint with its health',
         tags,
         params: endpointParams,
-        response: { 200: endpoint, ...problemAnswers },
+        response: { 200: endpointWithHealth, ...problemAnswers },
       },
     },
     async (request, reply) => {

@@ -57,6 +57,10 @@ export interface EndpointDocument extends StoredEndpointPolicy {
   format: BodyFormat;
   headers: Record<string, string>;
   description: string | null;
+  /** Null or absent: the platform's. */
+  disable_after_seconds?: number | null;
+  /** When it was activated or got its URL; absent: when it was made. What failed before does not count. */
+  health_since?: Date;
   /** Newest first. */
   secrets: StoredSecret[];
   revision: number;

@@ -111,6 +111,11 @@ export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Pr
   await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, event: 1 });
+  // Only the held ones are in it: they are counted for their endpoint.
+  await deliveries.createIndex(
+    { endpoint: 1 },
+    { partialFilterExpression: { 'state.status': 'held' } },
+  );
   await deadLetters.createIndex({ tenant: 1, at: -1, _id: -1 });
   await deadLetters.createIndex({ tenant: 1, endpoint: 1, at: -1, _id: -1 });
   for (const collection of [events, deliveries]) {

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint.ts';
 import { limits } from '#domain/limits.ts';
+import { disableAfterSeconds, endpointHealth } from './endpoint-health.ts';
 import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
 import {
   eventTypeSelectors,
@@ -61,6 +62,7 @@ export const newEndpoint = Type.Object(
     format: Type.Optional(fields.format),
     description: Type.Optional(fields.description),
     ...endpointPolicySettings,
+    disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
     allow_duplicate_url: Type.Optional(fields.allowDuplicate),
   },
   strict,
@@ -75,6 +77,7 @@ export const endpointChange = Type.Object(
     description: Type.Optional(nullable(fields.description)),
     state: Type.Optional(fields.state),
     ...endpointPolicySettings,
+    disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
     allow_duplicate_url: Type.Optional(fields.allowDuplicate),
   },
   { ...strict, minProperties: 1 },
@@ -93,11 +96,19 @@ export const endpoint = Type.Object({
   headers: fields.headers,
   description: nullable(fields.description),
   ...endpointPolicyFields,
+  disable_after_seconds: nullable(disableAfterSeconds),
   revision,
   created_at: timestamp('When it was made'),
   updated_at: timestamp('When it was last changed'),
 });
 export type EndpointResource = Static<typeof endpoint>;
+
+/** As it is read by itself. */
+export const endpointWithHealth = Type.Object({
+  ...endpoint.properties,
+  health: endpointHealth,
+});
+export type EndpointWithHealth = Static<typeof endpointWithHealth>;
 
 export const createdEndpoint = Type.Object({
   ...endpoint.properties,

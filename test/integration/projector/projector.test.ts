@@ -53,6 +53,7 @@ async function startBench(t: TestContext, mongoUrl?: string): Promise<Bench> {
         disableGoneEndpoint: async (record) => {
           gone.push(record);
         },
+        trackHealth: async () => undefined,
       });
       stops.push(() => projector.stop(5000));
       await projector.start();

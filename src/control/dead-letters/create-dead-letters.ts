@@ -1,0 +1,32 @@
+import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { HistoryReadDeps } from '../history/event-reads.ts';
+import { DeadLetterActions, type DeadLetterActionsDeps } from './actions.ts';
+import { DeadLetterProjector } from './projector.ts';
+import { DeadLetterReads } from './reads.ts';
+
+export interface DeadLettersDeps
+  extends HistoryReadDeps, Omit<DeadLetterActionsDeps, 'reads' | 'config'> {
+  config: ConfigView;
+  nc: NatsConnection;
+  log: Log;
+  announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
+}
+
+/** What control does with dead letters, joined. */
+export interface DeadLetters {
+  deadLetterReads: DeadLetterReads;
+  deadLetterActions: DeadLetterActions;
+  projector: DeadLetterProjector;
+}
+
+export function createDeadLetters(deps: DeadLettersDeps): DeadLetters {
+  const deadLetterReads = new DeadLetterReads(deps);
+  return {
+    deadLetterReads,
+    deadLetterActions: new DeadLetterActions({ ...deps, reads: deadLetterReads }),
+    projector: new DeadLetterProjector(deps),
+  };
+}

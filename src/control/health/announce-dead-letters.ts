@@ -1,0 +1,55 @@
+import { isOperationalType } from '#domain/event-type.ts';
+import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
+import type { ConfigView, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { type OperationalEvent, type TellDeps, tell } from './operational-events.ts';
+
+export interface AnnounceDeps extends TellDeps {
+  config: Pick<ConfigView, 'tenant'>;
+}
+
+/**
+ * Tells of deliveries that were given up. A receiver that is down can make thousands of them, so nothing is
+ * written where nobody subscribed; and what the platform tells of itself is never told of again.
+ */
+export async function announceDeadLetters(
+  deps: AnnounceDeps,
+  letters: readonly DeadLetterDocument[],
+): Promise<void> {
+  const { config, operatorTenant } = deps;
+  const operator = operatorTenant === undefined ? undefined : config.tenant(operatorTenant);
+  const events: OperationalEvent[] = [];
+  for (const letter of letters) {
+    const tenant = config.tenant(letter.tenant);
+    if (tenant === undefined || isOperationalType(letter.type)) continue;
+    if (!listens(tenant) && !listens(operator)) continue;
+    events.push(exhausted(letter, tenant));
+  }
+  await tell(deps, events);
+}
+
+function listens(tenant: TenantSnapshot | undefined): boolean {
+  if (tenant === undefined) return false;
+  return tenant.subscriptions.some(({ eventTypes }) => eventTypes.some(isOperationalType));
+}
+
+function exhausted(letter: DeadLetterDocument, tenant: TenantSnapshot): OperationalEvent {
+  const endpoint = tenant.endpoints.find(({ id }) => id === letter.endpoint);
+  return {
+    tenant: letter.tenant,
+    type: 'posthorn.delivery.exhausted',
+    key: letter._id,
+    data: {
+      tenant_id: letter.tenant,
+      endpoint_id: letter.endpoint,
+      url: endpoint?.url ?? null,
+      delivery_id: letter._id,
+      event_id: letter.event,
+      event_type: letter.type,
+      reason: letter.reason,
+      cause: letter.cause,
+      attempt_count: letter.attempt_count,
+      accepted_at: letter.accepted_at.toISOString(),
+      failed_at: letter.at.toISOString(),
+    },
+  };
+}

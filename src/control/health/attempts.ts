@@ -1,0 +1,65 @@
+import type { LastFailure } from '#infra/mongo/endpoint-health.ts';
+import type { AttemptRecord, DeliveryRecord, HistoryRecord } from '#wire/record.ts';
+
+/** What a batch of records says about an endpoint. */
+export interface EndpointAttempts {
+  tenant: string;
+  lastAttemptMs: number;
+  lastSuccessMs: number | undefined;
+  failuresMs: number[];
+  lastFailure: AttemptRecord | undefined;
+}
+
+/** Gathers the attempts in a batch of records by endpoint, so that each endpoint's health is written once. */
+export class AttemptsByEndpoint {
+  readonly byEndpoint = new Map<string, EndpointAttempts>();
+
+  add(record: HistoryRecord): void {
+    if (record.k === 'delivery' && record.attempt !== undefined) {
+      this.addAttempt(record, record.attempt);
+    }
+  }
+
+  private addAttempt({ tenant, endpoint }: DeliveryRecord, attempt: AttemptRecord): void {
+    let known = this.byEndpoint.get(endpoint);
+    if (known === undefined) {
+      known = {
+        tenant,
+        lastAttemptMs: 0,
+        lastSuccessMs: undefined,
+        failuresMs: [],
+        lastFailure: undefined,
+      };
+      this.byEndpoint.set(endpoint, known);
+    }
+    const { startedMs } = attempt;
+    known.lastAttemptMs = Math.max(known.lastAttemptMs, startedMs);
+    if (attempt.failure === undefined) {
+      known.lastSuccessMs = Math.max(known.lastSuccessMs ?? 0, startedMs);
+      return;
+    }
+    known.failuresMs.push(startedMs);
+    if (startedMs >= (known.lastFailure?.startedMs ?? 0)) known.lastFailure = attempt;
+  }
+}
+
+/** The first failure that no success of the batch came after. */
+export function firstFailureMs(attempts: EndpointAttempts): number | undefined {
+  const after = attempts.lastSuccessMs ?? -1;
+  let first: number | undefined;
+  for (const ms of attempts.failuresMs) {
+    if (ms > after && ms < (first ?? Number.POSITIVE_INFINITY)) first = ms;
+  }
+  return first;
+}
+
+export function lastFailureOf(attempts: EndpointAttempts): LastFailure | null {
+  const { lastFailure } = attempts;
+  if (lastFailure === undefined) return null;
+  return {
+    at: new Date(lastFailure.startedMs),
+    failure: lastFailure.failure ?? null,
+    status: lastFailure.status ?? null,
+    detail: lastFailure.detail ?? null,
+  };
+}

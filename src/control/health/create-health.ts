@@ -1,0 +1,50 @@
+import type { Db } from 'mongodb';
+import type { Settings } from '#config/schema.ts';
+import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
+import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
+import type { Publisher } from '#infra/nats/publisher.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { EndpointGoneRecord } from '#wire/record.ts';
+import type { ConfigurationDeps } from '../change-tenant.ts';
+import { announceDeadLetters } from './announce-dead-letters.ts';
+import type { AttemptsByEndpoint } from './attempts.ts';
+import { disableEndpoint } from './disable-endpoint.ts';
+import { OperationalOutbox } from './outbox.ts';
+import { HealthReads } from './reads.ts';
+import { HealthTracker } from './tracker.ts';
+
+export interface HealthDeps extends ConfigurationDeps {
+  settings: Pick<Settings, 'POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS' | 'POSTHORN_OPERATOR_TENANT'>;
+  db: Db;
+  history: History;
+  config: Pick<ConfigView, 'tenant'>;
+  publisher: Publisher;
+  log: Log;
+}
+
+/** What control does for the health of endpoints, joined. */
+export interface Health {
+  reads: HealthReads;
+  outbox: OperationalOutbox;
+  track(attempts: AttemptsByEndpoint): Promise<void>;
+  disableGone(record: EndpointGoneRecord): Promise<void>;
+  announceDeadLetters(letters: readonly DeadLetterDocument[]): Promise<void>;
+}
+
+export function createHealth(deps: HealthDeps): Health {
+  const { settings, history } = deps;
+  const store = healthStoreOf(deps.db);
+  const disableAfterSeconds = settings.POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS;
+  const operatorTenant = settings.POSTHORN_OPERATOR_TENANT;
+  const shared = { ...deps, store, operatorTenant };
+  const tracker = new HealthTracker({ ...shared, disableAfterSeconds });
+  return {
+    reads: new HealthReads({ store, history, disableAfterSeconds }),
+    outbox: new OperationalOutbox(shared),
+    track: (attempts) => tracker.apply(attempts),
+    disableGone: ({ tenant, endpoint, url }) =>
+      disableEndpoint(shared, { tenant, endpoint, url, reason: 'gone' }),
+    announceDeadLetters: (letters) => announceDeadLetters(shared, letters),
+  };
+}

@@ -1,0 +1,51 @@
+import { PosthornError } from '#domain/errors.ts';
+import type { EndpointStateReason } from '#domain/endpoint.ts';
+import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import { changeTenant, type ConfigurationDeps } from '../change-tenant.ts';
+import { type TellDeps, tell } from './operational-events.ts';
+
+export interface DisableDeps extends ConfigurationDeps, TellDeps {}
+
+export interface Disabling {
+  tenant: string;
+  endpoint: string;
+  /** Only while this is its URL: another one deserves a try. */
+  url: string;
+  reason: Extract<EndpointStateReason, 'gone' | 'failing'>;
+  /** What is told beside the endpoint and the reason. */
+  facts?: Record<string, unknown>;
+}
+
+/**
+ * Disables an endpoint that is active and tells of it, in one transaction. Nothing happens where it is not
+ * active, has another URL by now or is deleted, so a repeat changes and tells nothing.
+ */
+export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): Promise<void> {
+  const { endpoints } = deps.configuration;
+  const { tenant, endpoint, url, reason, facts } = disabling;
+  const still = { _id: endpoint, tenant, url, state: 'active' as const };
+  // Outside the transaction first: it is asked for many times, and mostly there is nothing to do.
+  if ((await endpoints.countDocuments(still, { limit: 1 })) === 0) return;
+  try {
+    await changeTenant(deps, tenant, async ({ session, now }) => {
+      const known = await endpoints.findOne(still, { session });
+      if (known === null) return;
+      const change: Pick<EndpointDocument, 'state' | 'state_reason'> = {
+        state: 'disabled',
+        state_reason: reason,
+      };
+      const revision = known.revision + 1;
+      await endpoints.updateOne(
+        { _id: endpoint },
+        { $set: { ...change, revision, updated_at: now } },
+        { session },
+      );
+      const data = { tenant_id: tenant, endpoint_id: endpoint, url, reason, ...facts };
+      const type = 'posthorn.endpoint.disabled';
+      await tell(deps, [{ tenant, type, key: `${endpoint}:${revision}`, data }], session);
+    });
+  } catch (error) {
+    // Deleted at the same time: then nothing is sent either.
+    if (!(error instanceof PosthornError) || error.code !== 'POSTHORN_TENANT_UNKNOWN') throw error;
+  }
+}

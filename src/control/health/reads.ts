@@ -1,0 +1,51 @@
+/** The health of an endpoint as the API shows it (CT-2, DL-11, DL-18). */
+import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import type { EndpointHealthDocument, HealthStore } from '#infra/mongo/endpoint-health.ts';
+import type { History } from '#infra/mongo/documents.ts';
+import type { EndpointHealth } from '#wire/api/endpoint-health.ts';
+import { standingOf } from './standing.ts';
+import { failingSince } from './transitions.ts';
+
+const COUNTED_MAX = 100_000;
+
+export interface HealthReadsDeps {
+  store: Pick<HealthStore, 'health'>;
+  history: Pick<History, 'deliveries'>;
+  disableAfterSeconds: number;
+}
+
+export class HealthReads {
+  private readonly deps: HealthReadsDeps;
+
+  constructor(deps: HealthReadsDeps) {
+    this.deps = deps;
+  }
+
+  async get(endpoint: EndpointDocument): Promise<EndpointHealth> {
+    const { store, history } = this.deps;
+    const held = { endpoint: endpoint._id, 'state.status': 'held' as const };
+    const [health, heldCount] = await Promise.all([
+      store.health.findOne({ _id: endpoint._id }),
+      history.deliveries.countDocuments(held, { limit: COUNTED_MAX }),
+    ]);
+    return { ...this.show(health, endpoint), held_deliveries: heldCount };
+  }
+
+  private show(
+    health: EndpointHealthDocument | null,
+    endpoint: EndpointDocument,
+  ): Omit<EndpointHealth, 'held_deliveries'> {
+    if (health === null) {
+      const nothing = { failing_since: null, disables_at: null, last_success_at: null };
+      return { state: 'unknown', ...nothing, last_failure: null };
+    }
+    const { facts, rules, shown } = standingOf(health, endpoint, this.deps.disableAfterSeconds);
+    const sinceMs = failingSince(facts, rules);
+    return {
+      state: sinceMs === null ? 'healthy' : 'failing',
+      failing_since: sinceMs === null ? null : new Date(sinceMs).toISOString(),
+      last_success_at: health.last_success_at?.toISOString() ?? null,
+      ...shown,
+    };
+  }
+}

@@ -1,0 +1,59 @@
+import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import type { EndpointHealthDocument, LastFailure } from '#infra/mongo/endpoint-health.ts';
+import { type HealthFacts, type HealthRules, type Told, failingSince } from './transitions.ts';
+
+/** Where an endpoint stands: what is known of it, and the rules that hold for it. */
+export interface HealthStanding {
+  facts: HealthFacts;
+  told: Told | null;
+  rules: HealthRules;
+  /** For people and receivers; null where it does not fail. */
+  shown: { disables_at: string | null; last_failure: ShownFailure | null };
+}
+
+export interface ShownFailure {
+  at: string;
+  failure: LastFailure['failure'];
+  response_status: number | null;
+  detail: string | null;
+}
+
+/** @param disableAfterSeconds for an endpoint that does not say */
+export function standingOf(
+  health: EndpointHealthDocument,
+  endpoint: EndpointDocument,
+  disableAfterSeconds: number,
+): HealthStanding {
+  const facts: HealthFacts = {
+    failingSinceMs: health.failing_since?.getTime() ?? null,
+    lastFailureMs: health.last_failure?.at.getTime() ?? null,
+    lastSuccessMs: health.last_success_at?.getTime() ?? null,
+  };
+  const rules: HealthRules = {
+    active: endpoint.state === 'active',
+    countFromMs: (endpoint.health_since ?? endpoint.created_at).getTime(),
+    disableAfterMs: (endpoint.disable_after_seconds ?? disableAfterSeconds) * 1000,
+  };
+  const sinceMs = failingSince(facts, rules);
+  const disablesAt =
+    sinceMs === null || !rules.active ? null : new Date(sinceMs + rules.disableAfterMs);
+  const shown = {
+    disables_at: disablesAt?.toISOString() ?? null,
+    last_failure: health.last_failure === null ? null : showFailure(health.last_failure),
+  };
+  return { facts, told: toldOf(health), rules, shown };
+}
+
+function toldOf({ told }: EndpointHealthDocument): Told | null {
+  if (told === null || told === undefined) return null;
+  return { episodeMs: told.episode.getTime(), level: told.level, atMs: told.at.getTime() };
+}
+
+function showFailure(failure: LastFailure): ShownFailure {
+  return {
+    at: failure.at.toISOString(),
+    failure: failure.failure,
+    response_status: failure.status,
+    detail: failure.detail,
+  };
+}

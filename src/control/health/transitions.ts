@@ -1,0 +1,76 @@
+/**
+ * What follows from an endpoint's health (DL-11). Pure: time is that of the attempts, never that of a clock, so
+ * that the same records lead to the same steps whenever and however often they are looked at.
+ *
+ * States of an endpoint, by what was told of the period in which it only fails (`told`):
+ *
+ *     quiet ──50 %──> warned 50 ──75 %──> warned 75 ──90 %──> warned 90 ──100 %──> disabled
+ *       ^                 │                   │                   │                    │
+ *       └──── recover: an attempt succeeded after the period began ────────────────────┘
+ *
+ * - The period begins at the first failure after the last success, or, if that is later, when the endpoint was
+ *   made, activated or moved to another URL (`countFromMs`): what failed before then does not count.
+ * - Its length is measured up to the last failure, not to now: an endpoint that gets nothing is not failing.
+ * - Steps may be skipped, but for one: nobody is disabled who was not warned before in the same period.
+ * - An endpoint that is not active is neither warned nor disabled. Activated again after `disabled`, it
+ *   begins anew as quiet; that it works again is told at its first success.
+ */
+export const WARNING_LEVELS = [50, 75, 90] as const;
+export const DISABLED_LEVEL = 100;
+
+/** Milliseconds since 1970; null: there was none. */
+export interface HealthFacts {
+  failingSinceMs: number | null;
+  lastFailureMs: number | null;
+  lastSuccessMs: number | null;
+}
+
+export interface Told {
+  episodeMs: number;
+  level: number;
+  /** The failure at which it was told. */
+  atMs: number;
+}
+
+export interface HealthRules {
+  active: boolean;
+  countFromMs: number;
+  disableAfterMs: number;
+}
+
+export type Transition =
+  | { kind: 'warn'; episodeMs: number; level: number }
+  | { kind: 'disable'; episodeMs: number }
+  | { kind: 'recover'; episodeMs: number };
+
+/** The next step, or undefined where nothing follows now. Ask again after a `recover`. */
+export function nextTransition(
+  facts: HealthFacts,
+  told: Told | null,
+  rules: HealthRules,
+): Transition | undefined {
+  if (told !== null && (facts.lastSuccessMs ?? 0) > told.episodeMs) {
+    return { kind: 'recover', episodeMs: told.episodeMs };
+  }
+  const sinceMs = failingSince(facts, rules);
+  if (sinceMs === null || !rules.active) return undefined;
+  const level = told !== null && told.episodeMs >= rules.countFromMs ? told.level : 0;
+  // An earlier first failure that became known later does not make it another period.
+  const episodeMs = level > 0 && told !== null ? told.episodeMs : sinceMs;
+  const lastFailureMs = facts.lastFailureMs ?? 0;
+  const percent = ((lastFailureMs - sinceMs) / rules.disableAfterMs) * 100;
+  const warned = level > 0 && lastFailureMs > (told?.atMs ?? 0);
+  if (percent >= DISABLED_LEVEL && warned && level < DISABLED_LEVEL) {
+    return { kind: 'disable', episodeMs };
+  }
+  const reached = WARNING_LEVELS.findLast((each) => percent >= each);
+  if (reached === undefined || reached <= level) return undefined;
+  return { kind: 'warn', episodeMs, level: reached };
+}
+
+/** When the period in which it only fails began; null where there is none. */
+export function failingSince(facts: HealthFacts, rules: HealthRules): number | null {
+  const { failingSinceMs, lastFailureMs } = facts;
+  if (failingSinceMs === null || lastFailureMs === null) return null;
+  return lastFailureMs < rules.countFromMs ? null : Math.max(failingSinceMs, rules.countFromMs);
+}

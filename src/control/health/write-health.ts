@@ -1,0 +1,50 @@
+import type { AnyBulkWriteOperation } from 'mongodb';
+import type { EndpointHealthDocument } from '#infra/mongo/endpoint-health.ts';
+import { type EndpointAttempts, firstFailureMs, lastFailureOf } from './attempts.ts';
+
+/**
+ * Merges what a batch says into an endpoint's health. Times only move forward, and the first failure is the
+ * earliest known one after the last success: applied twice, or in another order, it gives the same, but that
+ * an earlier failure may be forgotten where a success came between, which only makes the time shorter.
+ */
+export function mergeHealth(
+  endpoint: string,
+  attempts: EndpointAttempts,
+): AnyBulkWriteOperation<EndpointHealthDocument> {
+  const success = dateOf(attempts.lastSuccessMs);
+  const first = dateOf(firstFailureMs(attempts));
+  return {
+    updateOne: {
+      filter: { _id: endpoint },
+      update: [
+        {
+          $set: {
+            tenant: { $literal: attempts.tenant },
+            last_attempt_at: { $max: ['$last_attempt_at', new Date(attempts.lastAttemptMs)] },
+            last_success_at: { $max: ['$last_success_at', success] },
+            // A text in it that begins with `$` would be read as an expression.
+            last_failure: { $max: ['$last_failure', { $literal: lastFailureOf(attempts) }] },
+          },
+        },
+        {
+          $set: {
+            failing_since: {
+              $min: {
+                $filter: {
+                  input: ['$failing_since', first, '$last_failure.at'],
+                  // Null is below every date.
+                  cond: { $gt: ['$$this', { $ifNull: ['$last_success_at', new Date(0)] }] },
+                },
+              },
+            },
+          },
+        },
+      ],
+      upsert: true,
+    },
+  };
+}
+
+function dateOf(ms: number | undefined): Date | null {
+  return ms === undefined ? null : new Date(ms);
+}
