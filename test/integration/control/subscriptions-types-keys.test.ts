@@ -108,8 +108,9 @@ test('another schema of an event type is another version', async () => {
   assert.equal(same.status, 200);
   assert.equal(same.body.version, 1);
   assert.equal(same.body.description, null);
+  assert.equal(same.body.priority, 'normal');
   const schema = { type: 'object', required: ['id'] };
-  const second = await call('PUT', path, { schema, status: 'INACTIVE' });
+  const second = await call('PUT', path, { schema, status: 'INACTIVE', priority: 'high' });
   assert.deepEqual(
     second.body.versions.map((v: { version: number; schema: unknown }) => [v.version, v.schema]),
     [
@@ -123,6 +124,8 @@ test('another schema of an event type is another version', async () => {
     (s) => s.state === 'INACTIVE',
   );
   assert.deepEqual(snapshot.schema, schema);
+  assert.equal(snapshot.priority, 'high');
+  assert.equal((await call('PUT', path, { priority: 'urgent' })).status, 400);
   const listed = await call('GET', '/v1/event-types?status=INACTIVE');
   assert.deepEqual(
     listed.body.data.map((type: { name: string; version: number }) => [type.name, type.version]),

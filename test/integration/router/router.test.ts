@@ -76,6 +76,7 @@ class RouterPlane {
       type?: string;
       data?: string;
       ext?: Record<string, string>;
+      priority?: 'high';
       messageId?: string;
     } = {},
   ): Promise<EventHead> {
@@ -89,6 +90,7 @@ class RouterPlane {
       correlationId: 'req_1',
     };
     if (options.ext !== undefined) head.ext = options.ext;
+    if (options.priority !== undefined) head.priority = options.priority;
     await this.core.publisher.publishAsync({
       subject: subjects.event('acme', head.type),
       payload: encodeEventFrame(head, options.data ?? '{"total":12.50}'),
@@ -309,6 +311,17 @@ test('a large event, and one with many endpoints, travels by reference', async (
       acceptedMs: head.acceptedMs,
     });
   }
+});
+
+test('a high event goes to the lane of high priority, and its reference says so', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
+  ]);
+  await plane.publish('e1', { priority: 'high', data: JSON.stringify('x'.repeat(17 * 1024)) });
+  await plane.routed('e1');
+  const [stored] = await plane.deliveries();
+  assert.equal(stored?.subject, subjects.delivery('acme', 'ep_1', 'h'));
+  assert.equal(decodeDeliveryFrame(stored.data).head.byReference?.priority, 'high');
 });
 
 test('3,000 endpoints through a window of 64: one delivery each, and the event acked once', async (t) => {
