@@ -1,0 +1,87 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { type System, startSystem } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+
+interface Listed {
+  data: { id: string; reason: string; endpoint_id: string }[];
+}
+
+async function start(t: TestContext): Promise<{ system: System; receiver: WebhookReceiver }> {
+  const receiver = await WebhookReceiver.start();
+  const system = await startSystem([['ingress', 'router', 'delivery', 'control']], {
+    POSTHORN_OPERATOR_TENANT: 'operator',
+  });
+  t.after(async () => {
+    await system.stop();
+    await receiver.close();
+  });
+  return { system, receiver };
+}
+
+async function newEndpoint(system: System, tenant: string, body: object): Promise<string> {
+  const answer = await system.api('POST', `/v1/tenants/${tenant}/endpoints`, body);
+  assert.equal(answer.status, 201, JSON.stringify(answer.body));
+  return (answer.body as { id: string }).id;
+}
+
+test(
+  'an endpoint that says 410 is disabled and told of; what was held and what was given up is sent afterwards',
+  { timeout: 120_000 },
+  async (t) => {
+    const { system, receiver } = await start(t);
+    const url = (path: string): string => receiver.url(path);
+    for (const tenant of ['acme', 'operator']) {
+      await system.api('PUT', `/v1/tenants/${tenant}`, {});
+      const event_types = ['posthorn.*'];
+      await newEndpoint(system, tenant, { url: url(`/told/${tenant}`), event_types });
+    }
+    receiver.on('/hook', { status: 410 });
+    const endpoint = await newEndpoint(system, 'acme', { url: url('/hook') });
+    const publish = (id: string) =>
+      system.api('POST', '/v1/tenants/acme/events', { id, type: 'a.b', data: { id } });
+    await publish('e1');
+    const [first] = await receiver.waitFor(1, '/hook');
+
+    // Both are told of the endpoint and of the delivery, and the endpoint with `*` is not.
+    for (const tenant of ['acme', 'operator']) {
+      const told = await receiver.waitFor(2, `/told/${tenant}`, 20_000);
+      const types = told.map(({ body }) => (JSON.parse(body.toString()) as { type: string }).type);
+      assert.deepEqual(types.toSorted(), [
+        'posthorn.delivery.exhausted',
+        'posthorn.endpoint.disabled',
+      ]);
+    }
+    const path = `/v1/tenants/acme/endpoints/${endpoint}`;
+    const shown = (await system.api('GET', path)).body as Record<string, unknown>;
+    assert.deepEqual([shown['state'], shown['state_reason']], ['disabled', 'gone']);
+    await publish('e2');
+    await waitUntil(
+      async () => {
+        const { body } = await system.api('GET', path);
+        return (body as { health: { held_deliveries: number } }).health.held_deliveries === 1;
+      },
+      { what: 'the second event is held', deadlineMs: 20_000, intervalMs: 100 },
+    );
+    assert.equal(receiver.at('/hook').length, 1);
+
+    receiver.on('/hook', { status: 200 });
+    await system.api('PATCH', path, { state: 'active' });
+    await receiver.waitFor(2, '/hook', 20_000);
+    const letters = await system.api('GET', '/v1/tenants/acme/dead-letters');
+    const [letter] = (letters.body as Listed).data;
+    assert.equal(letter?.reason, 'gone');
+    assert.equal(letter?.endpoint_id, endpoint);
+    const replayed = await system.api('POST', '/v1/tenants/acme/dead-letters/replay', {});
+    assert.deepEqual(replayed, { status: 202, body: { replayed: 1, more: false } });
+    const all = await receiver.waitFor(3, '/hook', 20_000);
+    assert.equal(all.at(-1)?.headers['webhook-id'], 'e1');
+    assert.deepEqual(all.at(-1)?.body, first?.body);
+    // Held and replayed, and nothing of the platform's own.
+    assert.deepEqual(
+      all.map(({ headers }) => headers['webhook-id']),
+      ['e1', 'e2', 'e1'],
+    );
+  },
+);
