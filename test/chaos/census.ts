@@ -1,5 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { buckets } from '#wire/subjects.ts';
 
 /** What stands in a stream and at its consumers. */
 interface StreamCount {
@@ -31,6 +32,13 @@ export class Census {
   /** The name of the server that leads a stream. */
   async leaderOf(stream: string): Promise<string> {
     return (await this.jsm.streams.info(stream)).cluster?.leader ?? '';
+  }
+
+  /** The process id of the worker that owns a shard: the last part of its name. */
+  async ownerOf(shard: number): Promise<number> {
+    const key = { last_by_subj: `$KV.${buckets.leases}.shard.${shard}` };
+    const lease = await this.jsm.streams.getMessage(`KV_${buckets.leases}`, key);
+    return Number(lease?.string().split('-').at(-1));
   }
 
   /** By stream, the durable consumers: what must be the same after a fault. */

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Role } from '#config/schema.ts';
 import type { Fault } from '../fault.ts';
+import { chooseProcess } from './choose-process.ts';
 
 const AWAY_MS = 1000;
 
@@ -10,8 +11,8 @@ export function killRole(role: Role): Fault {
     name: `kill-${role}`,
     lastsMs: 4000,
     duplicates: role === 'delivery' ? 'in_flight' : 'none',
-    async strike({ system }) {
-      const process = system.with(role);
+    async strike(arena) {
+      const process = await chooseProcess(arena, role);
       await process.kill('SIGKILL');
       await delay(AWAY_MS);
       await process.restart();

@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Role } from '#config/schema.ts';
 import type { Fault } from '../fault.ts';
+import { chooseProcess } from './choose-process.ts';
 
 const PAUSE_MS = 8000;
 
@@ -10,8 +11,8 @@ export function pauseRole(role: Role): Fault {
     name: `pause-${role}`,
     lastsMs: PAUSE_MS,
     duplicates: role === 'delivery' ? 'in_flight' : 'none',
-    async strike({ system }) {
-      const process = system.with(role);
+    async strike(arena) {
+      const process = await chooseProcess(arena, role);
       await process.kill('SIGSTOP');
       await delay(PAUSE_MS);
       await process.kill('SIGCONT');
