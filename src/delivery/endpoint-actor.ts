@@ -26,6 +26,7 @@ import { Mailbox, isHigh } from './mailbox.ts';
 import { type OwedDelivery, keepInHand } from './owed-delivery.ts';
 import type { SenderPool } from './sender-pool.ts';
 import type { Settler } from './settle.ts';
+import { TurnClock } from './turn-clock.ts';
 import { WakeTimer } from './wake-timer.ts';
 
 const WAIT_MAX_MS = 2000;
@@ -39,8 +40,6 @@ const LOOK_AGAIN_MS = 1000;
 const CIRCUIT_PARK_MS = 5000;
 /** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
 const EXTEND_AFTER_MS = 10_000;
-/** Weight of the newest attempt in the average time of attempts. */
-const SMOOTHING = 0.2;
 
 export interface EndpointActorDeps extends EndpointDefaults {
   settler: Settler;
@@ -76,9 +75,7 @@ export class EndpointActor {
   private readonly options: EndpointActorOptions;
   private readonly settings: EndpointSettings;
   private readonly mailbox = new Mailbox();
-  private running = 0;
-  private averageMs = 50;
-  private readonly startedMs = new Set<number>();
+  private readonly turns = new TurnClock();
   private readonly timer = new WakeTimer(() => {
     this.lookAgain();
     this.options.onRunnable(this);
@@ -97,7 +94,7 @@ export class EndpointActor {
   }
 
   get isIdle(): boolean {
-    return this.running === 0 && this.mailbox.length === 0;
+    return this.turns.running === 0 && this.mailbox.length === 0;
   }
 
   /** Forgetting it now lets nothing leave earlier than its rate allows. */
@@ -118,7 +115,7 @@ export class EndpointActor {
   get canRun(): boolean {
     if (this.mailbox.length === 0) return false;
     this.settings.apply(this.options.snapshot());
-    if (this.running >= this.settings.inFlightMax) return false;
+    if (this.turns.running >= this.settings.inFlightMax) return false;
     return (this.settings.limiter?.waitMs(0) ?? 0) === 0;
   }
 
@@ -145,16 +142,11 @@ export class EndpointActor {
   /** Starts one attempt. Call only where `canRun`. */
   runNext(): void {
     const owed = this.mailbox.shift() as OwedDelivery;
-    this.running++;
     this.settings.limiter?.take();
     this.lookAgain();
-    const startedMs = performance.now();
-    this.startedMs.add(startedMs);
+    const ended = this.turns.start();
     void this.turn(owed).finally(() => {
-      this.running--;
-      this.startedMs.delete(startedMs);
-      const tookMs = performance.now() - startedMs;
-      this.averageMs += (tookMs - this.averageMs) * SMOOTHING;
+      ended();
       this.options.onTurnEnd(this);
     });
   }
@@ -207,12 +199,8 @@ export class EndpointActor {
   /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
   private expectedWaitMs(ahead: number): number {
     if (ahead === 0) return 0;
-    // A receiver that hangs shows in the age of what runs before it shows in the average.
-    const oldest = this.startedMs.values().next().value;
-    const ageMs = oldest === undefined ? 0 : performance.now() - oldest;
-    const turnMs = Math.max(this.averageMs, ageMs);
     const slots = Math.min(this.settings.inFlightMax, this.options.tenantShare());
-    return (ahead / slots) * turnMs;
+    return (ahead / slots) * this.turns.expectedMs;
   }
 
   private async turn(owed: OwedDelivery): Promise<void> {

@@ -38,6 +38,8 @@ test('a rate that is raised is in force for what waits in the mailbox', async (t
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 10_000, burst: 1 } });
   owed.push(...(await owe(worker, 'acme', 'ep_1', 20)));
   for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
+  // By the old rate, eighteen of them would have been.
+  assert.equal(await worker.metric('posthorn_delivery_parked_total', { reason: 'rate' }), 0);
 });
 
 test('what is held needs no token', async (t) => {
