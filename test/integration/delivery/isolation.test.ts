@@ -96,7 +96,14 @@ test('many deliveries by reference stay within the bulkhead, and none is put off
 test('an event by reference that is not there any more is a dead letter, not an endless search', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
-  const { delivery } = await worker.owe('acme', 'ep_1', { byReference: true, seq: 999 });
+  const { seq } = await worker.core.publisher.publishAsync({
+    subject: subjects.event('acme', 'order.created'),
+    payload: Buffer.from('expired'),
+    messageId: 'acme:expired',
+    timeoutMs: 10_000,
+  });
+  await worker.core.jsm.streams.deleteMessage('EV-0', seq);
+  const { delivery } = await worker.owe('acme', 'ep_1', { byReference: true, seq });
   const [record] = await worker.recordsUntil(delivery.id, 'failed');
   assert.equal(record?.reason, 'event_expired');
   assert.equal((await worker.deadLetters())[0]?.subject, subjects.deadLetter('acme', 'ep_1'));
