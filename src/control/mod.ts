@@ -4,6 +4,7 @@ import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { MongoClient } from 'mongodb';
+import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
@@ -59,6 +60,7 @@ export interface ControlDeps {
   publisher: Publisher;
   records: RecordGatherer;
   config: ConfigView;
+  registry: Registry;
   secretBox: Sealer;
   authenticate: Authenticate;
   /** Milliseconds since 1970. */

@@ -1,5 +1,6 @@
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Registry } from 'prom-client';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
@@ -11,6 +12,7 @@ export interface DeadLettersDeps
   extends HistoryReadDeps, Omit<DeadLetterActionsDeps, 'reads' | 'config'> {
   config: ConfigView;
   nc: NatsConnection;
+  registry: Registry;
   log: Log;
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
 }

@@ -8,6 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Binary } from 'mongodb';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { Counter, type Registry } from 'prom-client';
 import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
 import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
 import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
@@ -27,6 +28,7 @@ const RETRY_MS = { first: 250, max: 5000 };
 export interface DeadLetterProjectorDeps {
   nc: NatsConnection;
   history: Pick<History, 'deadLetters'>;
+  registry: Registry;
   log: Log;
   /** Called before they are written, and again for those that come again. */
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
@@ -35,12 +37,19 @@ export interface DeadLetterProjectorDeps {
 export class DeadLetterProjector implements Service {
   readonly name = 'dead-letter-projector';
   private readonly deps: DeadLetterProjectorDeps;
+  private readonly written: Counter<'reason'>;
   private readonly stopping = new AbortController();
   private running: Promise<void> = Promise.resolve();
   private pull: BatchPull | undefined;
 
   constructor(deps: DeadLetterProjectorDeps) {
     this.deps = deps;
+    this.written = new Counter({
+      name: 'posthorn_projector_dead_letters_total',
+      help: 'Dead letters brought into the database, by reason.',
+      labelNames: ['reason'],
+      registers: [deps.registry],
+    });
   }
 
   async start(): Promise<void> {
@@ -86,7 +95,10 @@ export class DeadLetterProjector implements Service {
         await delay(delayMs, undefined, { signal }).catch(() => {});
       }
     }
-    for (const message of documents.keys()) message.ack();
+    for (const [message, { reason }] of documents) {
+      this.written.inc({ reason });
+      message.ack();
+    }
   }
 
   private async insert(documents: DeadLetterDocument[]): Promise<void> {

@@ -5,6 +5,7 @@ import { type KV, Kvm } from '@nats-io/kv';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { FastifyInstance } from 'fastify';
 import { type Db, MongoClient } from 'mongodb';
+import { Registry } from 'prom-client';
 import { loadSettings } from '#config/load.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/app.ts';
@@ -38,6 +39,7 @@ export interface ControlPlane {
   nc: NatsConnection;
   nats: TestServer;
   secretBox: SecretBox;
+  registry: Registry;
   /** A request with the platform key, or with what `options` says. */
   call(method: string, path: string, body?: object, options?: CallOptions): Promise<Answer>;
   /** Another control process on the same servers. */
@@ -92,15 +94,17 @@ export async function startControlPlane(
   undo.push(() => records.drain());
   const stores = { mongo, nc, publisher, records };
   const deps = { ...stores, settings, log, config, secretBox, authenticate, clock: Date.now };
-  const start = (): Control => {
+  const registry = new Registry();
+  const start = (metrics = new Registry()): Control => {
     const control = createControl({
       ...deps,
+      registry: metrics,
       settings: { ...settings, POSTHORN_MONGODB_DATABASE: db.databaseName },
     });
     undo.push(() => control.service.stop(5000));
     return control;
   };
-  const control = start();
+  const control = start(registry);
   const app = createApp({ settings, log });
   undo.push(() => app.close());
   control.registerRoutes(app);
@@ -116,8 +120,9 @@ export async function startControlPlane(
     nc,
     nats,
     secretBox,
+    registry,
     call: (method, path, body, callOptions) => call(app, method, path, body, callOptions),
-    startAnother: start,
+    startAnother: () => start(),
   };
 }
 

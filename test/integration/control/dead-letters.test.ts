@@ -184,6 +184,9 @@ test('many are replayed by a selection, and what cannot be replayed is left', as
   assert.deepEqual(rest.body, { replayed: 1, more: false });
   assert.equal((await owedTo(tenant)).length, 61);
   await listed(tenant, 2, '&replayed=false');
+  const metric = plane.registry.getSingleMetric('posthorn_projector_dead_letters_total');
+  const values = (await metric?.get())?.values ?? [];
+  assert.ok(values.some(({ labels, value }) => labels['reason'] === 'event_expired' && value > 0));
   for (const id of [expired, gone[0]?.id]) {
     const answer = await plane.call('POST', `${path}/${id}/replay`);
     assert.equal(answer.status, 409);
