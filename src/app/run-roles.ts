@@ -144,6 +144,7 @@ async function untilDone(work: () => Promise<void>, log: Log): Promise<void> {
       await work();
       return;
     } catch (error) {
+      if (error instanceof ConfigError) throw error;
       log.warn({ error: (error as Error).message }, 'nats.streams_not_ready');
       await new Promise((resolve) => setTimeout(resolve, TOPOLOGY_RETRY_MS));
     }

@@ -77,6 +77,7 @@ export async function start(
 
     const env = roleEnvironment(settings, deps.env, {
       ...servers.natsSettings,
+      ...(servers.producersUrl === undefined ? {} : embeddedShards(deps.env)),
       POSTHORN_NATS_URL: servers.natsUrl,
       POSTHORN_MONGODB_URL: servers.mongodbUrl,
       POSTHORN_BOOTSTRAP_KEY: bootstrapKey,
@@ -121,6 +122,14 @@ export async function start(
 }
 
 /** The environment of the role processes: every setting as it was loaded, and what the start adds. */
+/**
+ * One shard on one machine with one broker: there each further one only adds consumers to wake and to write
+ * down (ADR 0011). What is set wins.
+ */
+function embeddedShards(env: Record<string, string | undefined>): Partial<Settings> {
+  return (env['POSTHORN_SHARDS'] ?? '') === '' ? { POSTHORN_SHARDS: 1 } : {};
+}
+
 function roleEnvironment(
   settings: Settings,
   env: Record<string, string | undefined>,

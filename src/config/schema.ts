@@ -132,7 +132,7 @@ export const settingsSchema = Type.Object(
       minimum: 1,
       maximum: 64,
       description:
-        'Shard streams. The same for all processes; to change it, see docs/operations/shards.md.',
+        'Shard streams. The same for all processes; to change it, see docs/operations/shards.md. `posthorn start` with its own NATS takes 1 where this is absent.',
     }),
     POSTHORN_STREAM_REPLICAS: integer({
       default: 1,

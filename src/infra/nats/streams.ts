@@ -12,6 +12,7 @@ import { Kvm } from '@nats-io/kv';
 import { nanos } from '@nats-io/nats-core';
 import type { JetStreamClient } from '@nats-io/jetstream';
 import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
 import { buckets, consumers, shardSubjects, streams, subjects } from '#wire/subjects.ts';
 
 /** How long a key of the bucket LEASES lives after it was written. */
@@ -38,6 +39,7 @@ export async function ensureTopology(
   settings: StreamSettings,
 ): Promise<void> {
   const replicas = settings.POSTHORN_STREAM_REPLICAS;
+  await refuseOtherShards(jsm, settings.POSTHORN_SHARDS);
   const kvm = new Kvm(js);
   await kvm.create(buckets.config, { history: 1, replicas });
   // On disk: a stream in memory would be gone itself after the restart of a single server.
@@ -62,6 +64,25 @@ export async function ensureTopology(
       filter_subject: 'dlv.*.h.>',
     });
   }
+}
+
+/**
+ * A changed number of shards would move subjects between streams and leave messages and retries behind.
+ *
+ * @throws ConfigError where the streams were made for another number
+ */
+async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise<void> {
+  let made: string[];
+  try {
+    made = (await jsm.streams.info(streams.events(0))).config.subjects;
+  } catch (error) {
+    if (apiErrorCode(error) === STREAM_NOT_FOUND) return;
+    throw error;
+  }
+  if (made.toSorted().join() === shardSubjects('ev', 0, shards).toSorted().join()) return;
+  throw new ConfigError([
+    `POSTHORN_SHARDS: the streams were made for another number than ${shards}; how to change it: docs/operations/shards.md`,
+  ]);
 }
 
 /** `max_deliver: -1`: nothing is ever given up by the server; what is given up becomes a dead letter. */
@@ -160,6 +181,7 @@ async function ensureConsumer(
 }
 
 const STREAM_NAME_IN_USE = 10_058;
+const STREAM_NOT_FOUND = 10_059;
 
 /** The `err_code` of a JetStream API error (nats-server, server/errors.json). */
 export function apiErrorCode(error: unknown): number | undefined {
