@@ -1,19 +1,22 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
+/** Below the range from which systems take the ports of outgoing connections (Linux: 32768 and up). */
+const RANGE = { first: 15_000, last: 32_000 };
+const TRIES_MAX = 100;
+
 /**
- * A TCP port of 127.0.0.1 that was free a moment ago. Another process may take it in between: who needs a
- * port for certain tries again with the next one.
+ * A TCP port of 127.0.0.1 that is free at this moment. Drawn from a range that the system gives to nobody by
+ * itself, so that it is not given away before it is used: a port that the system chose is soon chosen again.
+ *
+ * @throws Error where none is found
  */
-export function findFreePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.once('error', reject);
-    probe.listen(0, '127.0.0.1', () => {
-      const address = probe.address();
-      const port = typeof address === 'object' && address !== null ? address.port : 0;
-      probe.close(() => resolve(port));
-    });
-  });
+export async function findFreePort(): Promise<number> {
+  for (let tries = 0; tries < TRIES_MAX; tries++) {
+    const port = randomInt(RANGE.first, RANGE.last);
+    if (await isPortFree(port, '127.0.0.1')) return port;
+  }
+  throw new Error(`no free port found from ${RANGE.first} to ${RANGE.last}`);
 }
 
 /** Whether somebody can listen on this address now. */
