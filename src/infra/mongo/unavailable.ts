@@ -22,7 +22,9 @@ const UNAVAILABLE_NAMES = new Set([
 export function isMongoUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (UNAVAILABLE_NAMES.has(error.name)) return true;
-  if (!error.name.startsWith('Mongo')) return false;
   const { code } = error as { code?: unknown };
+  // The driver gives the socket's own error where the server went while a command was being written.
+  if (code === 'EPIPE' || code === 'ECONNRESET') return true;
+  if (!error.name.startsWith('Mongo')) return false;
   return typeof code === 'number' && TRANSIENT_CODES.has(code);
 }
