@@ -5,11 +5,11 @@
  */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { findFreePort } from '#src/embedded/free-port.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
 
 const { values, positionals } = parseArgs({
@@ -50,22 +50,13 @@ function buildDriver(directory: string): string {
   return binary;
 }
 
-function freePort(): Promise<number> {
-  return new Promise((found) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => found(port));
-    });
-  });
-}
-
 interface System {
   process: ChildProcess;
   base: string;
 }
 
 async function startSystem(dataDir: string): Promise<System> {
-  const [http, ops, receiver] = [await freePort(), await freePort(), await freePort()];
+  const [http, ops, receiver] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env: Record<string, string | undefined> = {
     ...process.env,
     POSTHORN_DATA_DIR: dataDir,
@@ -122,7 +113,7 @@ async function measure(driver: string, scenario: Scenario): Promise<Result & { n
   const system = await startSystem(directory);
   try {
     await delay(1000);
-    const listen = `127.0.0.1:${await freePort()}`;
+    const listen = `127.0.0.1:${await findFreePort()}`;
     const pid = system.process.pid as number;
     let peak = 0;
     const sampler = setInterval(() => (peak = Math.max(peak, nodeMemoryMiB(pid))), 500);
