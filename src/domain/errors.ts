@@ -63,13 +63,24 @@ export class PosthornError extends Error {
 
   constructor(code: ErrorCode, options: PosthornErrorOptions = {}) {
     const [status, title] = errorCatalogue[code];
-    super(options.detail ?? title, options.cause === undefined ? {} : { cause: options.cause });
+    super(
+      options.detail ?? firstFault(options.fields) ?? title,
+      options.cause === undefined ? {} : { cause: options.cause },
+    );
     this.name = 'PosthornError';
     this.code = code;
     this.status = status;
     this.fields = options.fields ?? [];
     this.retryAfterSeconds = options.retryAfterSeconds ?? (status === 503 ? 1 : undefined);
   }
+}
+
+/** Says the first fault in words, so that a reader of `detail` alone knows what to mend. */
+function firstFault(fields: FieldError[] = []): string | undefined {
+  const [first, ...more] = fields;
+  if (first === undefined) return undefined;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  return `${first.pointer === '' ? 'the body' : first.pointer} ${first.detail}${others}`;
 }
 
 export function isPosthornError(error: unknown): error is PosthornError {
