@@ -6,11 +6,11 @@ import type { Supervised } from './supervisor.ts';
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /**
- * V8's young generation, in MiB a half. What an event needs lives for milliseconds, so a larger one costs
- * less CPU, a smaller one less memory: at the highest load 32 take 430 MB of resident memory, 16 take 350,
- * and 8 take 235 for a quarter more CPU (measured).
+ * V8's young generation, in MiB a half. What an event needs lives for milliseconds, so a larger one costs less
+ * CPU and a smaller one less memory: at the highest load of single events 8 keep all Node processes below
+ * 500 MB, 16 take 500 to 570 MB for 5 % less CPU of Node (bench/RESULTS.md).
  */
-const HEAP = ['--max-semi-space-size=16'];
+const HEAP = ['--max-semi-space-size=8'];
 
 /**
  * Runs roles in a process of their own: `main.ts run --roles …`. Its process group is its own too, so that

@@ -84,6 +84,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
       core.config.stop();
       core.publisher.close();
+      core.ingressPublisher.close();
       // A server that is away cannot be said goodbye to.
       if (core.publisher.isConnected) await nc.drain();
       else await nc.close();
@@ -121,6 +122,7 @@ interface Core {
   config: ConfigStore;
   leases: KV;
   publisher: Publisher;
+  ingressPublisher: Publisher;
   records: RecordGatherer;
 }
 
@@ -133,8 +135,9 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   await config.start();
   const leases = await new Kvm(js).open(buckets.leases);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
+  const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
-  return { js, jsm, config, leases, publisher, records };
+  return { js, jsm, config, leases, publisher, ingressPublisher, records };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */
@@ -195,7 +198,9 @@ function plan(roles: Role[], parts: Parts): Service[] {
     services.push(createRouter({ ...parts, refreshTenant: (id) => config.refreshTenant(id) }));
   }
   if (roles.includes('ingress') && app !== undefined) {
-    services.push(...registerIngress(app, { ...parts, history, authenticate }));
+    // A window of its own: a fan-out that fills the other one must not have producers refused.
+    const publisher = parts.ingressPublisher;
+    services.push(...registerIngress(app, { ...parts, publisher, history, authenticate }));
   }
   if (app !== undefined) {
     const { POSTHORN_HTTP_HOST: host, POSTHORN_HTTP_PORT: port } = settings;
