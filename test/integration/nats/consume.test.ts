@@ -37,8 +37,8 @@ test('a pull whose server has stopped is made again at the next leader', async (
 
   await leading.kill('SIGSTOP');
   await waitUntil(async () => (await js.publish('s.1', 'after')).seq > 0, { deadlineMs: 20_000 });
-  // The client's own default is to notice after 30 s.
-  await waitUntil(() => seen.includes('after'), { deadlineMs: 15_000 });
+  // The client's own default is to notice after 30 s, and then to wait another 30.
+  await waitUntil(() => seen.includes('after'), { deadlineMs: 28_000 });
 });
 
 /** A stream on all brokers with a consumer. @returns which broker leads the consumer */
