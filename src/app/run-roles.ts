@@ -16,6 +16,7 @@ import { createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
+import { LaneStore } from '#infra/nats/lane-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
@@ -83,6 +84,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       stopping.abort();
       await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
       core.config.stop();
+      core.lanes.stop();
       core.publisher.close();
       core.ingressPublisher.close();
       // A server that is away cannot be said goodbye to.
@@ -120,6 +122,7 @@ interface Core {
   js: JetStreamClient;
   jsm: Awaited<ReturnType<typeof jetstreamManager>>;
   config: ConfigStore;
+  lanes: LaneStore;
   leases: KV;
   publisher: Publisher;
   ingressPublisher: Publisher;
@@ -133,11 +136,13 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   await untilDone(() => ensureTopology(js, jsm, settings), log);
   const config = new ConfigStore({ open: () => new Kvm(js).open(buckets.config), log });
   await config.start();
+  const lanes = new LaneStore({ open: () => new Kvm(js).open(buckets.lanes), log });
+  await lanes.start();
   const leases = await new Kvm(js).open(buckets.leases);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
-  return { js, jsm, config, leases, publisher, ingressPublisher, records };
+  return { js, jsm, config, lanes, leases, publisher, ingressPublisher, records };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */

@@ -8,6 +8,7 @@ import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { LaneView } from '#wire/lane-view.ts';
 import { consumers, streams } from '#wire/subjects.ts';
 import { Router } from './router.ts';
 
@@ -17,6 +18,7 @@ export interface RouterDeps {
   settings: Settings;
   js: JetStreamClient;
   config: ConfigView;
+  lanes: LaneView;
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;

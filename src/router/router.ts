@@ -16,13 +16,9 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import {
-  type DeliveryHead,
-  deliveryMessageId,
-  encodeDeliveryFrame,
-  laneOf,
-} from '#wire/delivery-frame.ts';
+import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
+import { type LaneView, laneFor } from '#wire/lane-view.ts';
 import type { RoutedRecord } from '#wire/record.ts';
 import { parseEventSubject, subjects } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
@@ -53,6 +49,7 @@ interface FanOut {
 
 export interface RouterState {
   config: ConfigView;
+  lanes: LaneView;
   /** Brings what the process knows of a tenant up to date. */
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
@@ -210,7 +207,7 @@ export class Router {
       {
         subject: held
           ? subjects.held(tenant, endpoint.id)
-          : subjects.delivery(tenant, endpoint.id, laneOf(event.head)),
+          : subjects.delivery(tenant, endpoint.id, laneFor(this.deps.lanes, tenant, event.head)),
         payload: encodeDeliveryFrame(head, inline ? event.bytes : NOTHING),
         messageId: deliveryMessageId(id, 0),
         timeoutMs: STORE_TIMEOUT_MS,

@@ -36,9 +36,29 @@ export const consumers = {
   deliverShared: 'deliver-shared',
   /** High priority (IN-11). */
   deliverHigh: 'deliver-high',
+  /** Of a tenant that has a lane of its own. */
+  lane: laneConsumer,
 } as const;
 
-export const buckets = { config: 'CONFIG', leases: 'LEASES' } as const;
+const LANE_PREFIX = 'lane-';
+
+/**
+ * The name of a tenant's own consumer. Different tenants have different names also where file names do not tell
+ * upper from lower case (nats-server keeps a consumer in a folder of its name): `+` stands before what was upper
+ * case, and no tenant id holds one.
+ */
+function laneConsumer(tenant: string): string {
+  return LANE_PREFIX + tenant.replaceAll(/[A-Z]/g, (letter) => `+${letter.toLowerCase()}`);
+}
+
+/** The tenant whose lane a consumer is; undefined for every other consumer. */
+export function tenantOfLane(consumer: string): string | undefined {
+  if (!consumer.startsWith(LANE_PREFIX)) return undefined;
+  const name = consumer.slice(LANE_PREFIX.length);
+  return name.replaceAll(/\+([a-z])/g, (_, letter: string) => letter.toUpperCase());
+}
+
+export const buckets = { config: 'CONFIG', leases: 'LEASES', lanes: 'LANES' } as const;
 
 export type LaneClass = 'h' | 's' | 't';
 
@@ -52,6 +72,10 @@ export const subjects = {
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
   /** Held while its endpoint is paused or disabled. No filter covers `x`. */
   held: (tenant: string, endpoint: string) => `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}`,
+  /** What a tenant's own lane takes. */
+  lane: (tenant: string) => `dlv.${partitionOf(tenant)}.t.${tenant}.>`,
+  /** All that is stored for the lanes of a shard; one subject for each endpoint. */
+  lanesOfAll: 'dlv.*.t.>',
   /** All that is held in a shard; one subject for each endpoint. */
   heldOfAll: 'dlv.*.x.>',
   waitingOf: (tenant: string, endpoint = '*') =>

@@ -14,8 +14,8 @@ import type {
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
 import { configKeys } from '#wire/subjects.ts';
+import { BucketWatch } from './bucket-watch.ts';
 
-const REWATCH_AFTER_MS = 1000;
 const MISS_KEPT_MS = 1000;
 const MISSES_MAX = 10_000;
 
@@ -26,15 +26,22 @@ export class ConfigStore implements ConfigView {
   private readonly misses = new Map<string, number>();
   private readonly refreshed = new Map<string, number>();
   private readonly listeners: ((tenant: string) => void)[] = [];
-  private readonly open: () => Promise<KV>;
   private readonly log: Log;
+  private readonly watch: BucketWatch;
   private kv: KV | undefined;
-  private stopping = false;
-  private stopWatch: () => void = () => {};
 
   constructor(deps: { open: () => Promise<KV>; log: Log }) {
-    this.open = deps.open;
     this.log = deps.log;
+    this.watch = new BucketWatch({
+      ...deps,
+      failed: 'config.watch_failed',
+      // What is known stays, also where the bucket was made anew: it is written again (RT-8).
+      onBegin: (kv) => {
+        this.kv = kv;
+      },
+      onEntry: (entry) => this.take(entry),
+      onKnown: () => {},
+    });
   }
 
   tenant(id: string): TenantSnapshot | undefined {
@@ -60,14 +67,11 @@ export class ConfigStore implements ConfigView {
 
   /** Resolves when the state of the bucket at this moment is known; goes on watching until `stop`. */
   async start(): Promise<void> {
-    await new Promise<void>((resolve) => {
-      void this.watchForEver(resolve);
-    });
+    await this.watch.start();
   }
 
   stop(): void {
-    this.stopping = true;
-    this.stopWatch();
+    this.watch.stop();
   }
 
   /**
@@ -99,25 +103,6 @@ export class ConfigStore implements ConfigView {
     this.refreshed.set(id, now + MISS_KEPT_MS);
     const entry = await this.kv.get(configKeys.tenant(id));
     if (entry?.operation === 'PUT') this.apply(entry.key, entry.string());
-  }
-
-  private async watchForEver(ready: () => void): Promise<void> {
-    while (!this.stopping) {
-      try {
-        this.kv = await this.open();
-        const empty = (await this.kv.status()).values === 0;
-        const entries = await this.kv.watch();
-        this.stopWatch = () => entries.stop();
-        if (empty) ready();
-        for await (const entry of entries) {
-          this.take(entry);
-          if (entry.delta === 0) ready();
-        }
-      } catch (error) {
-        this.log.warn({ error: (error as Error).message }, 'config.watch_failed');
-      }
-      if (!this.stopping) await new Promise((next) => setTimeout(next, REWATCH_AFTER_MS));
-    }
   }
 
   private take(entry: KvWatchEntry): void {

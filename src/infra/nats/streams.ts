@@ -44,6 +44,7 @@ export async function ensureTopology(
   await kvm.create(buckets.config, { history: 1, replicas });
   // On disk: a stream in memory would be gone itself after the restart of a single server.
   await kvm.create(buckets.leases, { history: 1, replicas, ttl: LEASE_MS });
+  await kvm.create(buckets.lanes, { history: 1, replicas });
   await ensureStream(jsm, deadLetterStream(replicas));
   await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
   await ensureStream(jsm, rejectedStream(replicas));

@@ -27,6 +27,8 @@ import {
 class RouterPlane {
   readonly core: NatsCore;
   readonly tenants: Map<string, TenantSnapshot>;
+  /** The tenants that have a lane of their own. */
+  readonly lanes = new Set<string>();
 
   private constructor(core: NatsCore, tenants: Map<string, TenantSnapshot>) {
     this.core = core;
@@ -56,6 +58,7 @@ class RouterPlane {
       publisher,
       records,
       config,
+      lanes: plane.lanes,
       refreshTenant: async (id) => {
         const late = options.late?.find((one) => one.id === id);
         if (late !== undefined) plane.tenants.set(id, late);
@@ -322,6 +325,23 @@ test('a high event goes to the lane of high priority, and its reference says so'
   const [stored] = await plane.deliveries();
   assert.equal(stored?.subject, subjects.delivery('acme', 'ep_1', 'h'));
   assert.equal(decodeDeliveryFrame(stored.data).head.byReference?.priority, 'high');
+});
+
+test('a tenant with a lane gets it for what is of normal priority, until it has none', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
+  ]);
+  plane.lanes.add('acme');
+  await plane.publish('e1', {});
+  await plane.publish('e2', { priority: 'high' });
+  await plane.routed('e2');
+  plane.lanes.delete('acme');
+  await plane.publish('e3', {});
+  await plane.routed('e3');
+  assert.deepEqual(
+    (await plane.deliveries()).map(({ subject }) => subject),
+    (['t', 'h', 's'] as const).map((lane) => subjects.delivery('acme', 'ep_1', lane)),
+  );
 });
 
 test('3,000 endpoints through a window of 64: one delivery each, and the event acked once', async (t) => {

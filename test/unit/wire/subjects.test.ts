@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import {
   PARTITIONS,
+  consumers,
   fnv1a32,
   parseDeliverySubject,
   parseEventSubject,
@@ -10,6 +11,7 @@ import {
   shardOf,
   shardSubjects,
   subjects,
+  tenantOfLane,
 } from '#wire/subjects.ts';
 import { eventType, tenantId } from '../../property/arbitrary-event.ts';
 
@@ -94,4 +96,18 @@ test('no subject has an empty or a wildcard token, so that each can be published
       }
     }),
   );
+});
+
+test('lanes of different tenants have different consumers, also where upper case is not told from lower', () => {
+  fc.assert(
+    fc.property(tenantId, tenantId, (one, other) => {
+      assert.equal(tenantOfLane(consumers.lane(one)), one);
+      if (one === other) return;
+      assert.notEqual(consumers.lane(one).toLowerCase(), consumers.lane(other).toLowerCase());
+    }),
+  );
+  assert.notEqual(consumers.lane('Acme').toLowerCase(), consumers.lane('acme').toLowerCase());
+  assert.equal(tenantOfLane(consumers.deliverShared), undefined);
+  // nats-server: no white space, dots, wildcards and path separators, at most 255 characters.
+  assert.match(consumers.lane('A'.repeat(64)), /^[^.\s*>/\\]{1,255}$/);
 });

@@ -1,0 +1,50 @@
+import type { KV } from '@nats-io/kv';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { LaneView } from '#wire/lane-view.ts';
+import { BucketWatch } from './bucket-watch.ts';
+
+/**
+ * The tenants that have a lane of their own: a watch on the KV bucket LANES, whose keys are their ids. It may be
+ * behind by a moment, and while NATS is away for as long as that: whatever is published by what it says is found
+ * (docs/lanes.md). Where the bucket is gone, all tenants are without a lane.
+ */
+export class LaneStore implements LaneView {
+  private readonly watch: BucketWatch;
+  private tenants: Set<string> = new Set();
+  private next: Set<string> = new Set();
+
+  constructor(deps: { open: () => Promise<KV>; log: Log }) {
+    this.watch = new BucketWatch({
+      ...deps,
+      failed: 'lanes.watch_failed',
+      onBegin: () => {
+        this.next = new Set();
+      },
+      onEntry: (entry) => {
+        if (entry.operation === 'PUT') this.next.add(entry.key);
+        else this.next.delete(entry.key);
+      },
+      onKnown: () => {
+        this.tenants = this.next;
+      },
+    });
+  }
+
+  has(tenant: string): boolean {
+    return this.tenants.has(tenant);
+  }
+
+  /** All of them, in no order. */
+  all(): IterableIterator<string> {
+    return this.tenants.values();
+  }
+
+  /** Resolves when the lanes of this moment are known; goes on watching until `stop`. */
+  start(): Promise<void> {
+    return this.watch.start();
+  }
+
+  stop(): void {
+    this.watch.stop();
+  }
+}

@@ -1,0 +1,18 @@
+import { laneOf } from './delivery-frame.ts';
+import type { EventHead } from './event-frame.ts';
+import type { LaneClass } from './subjects.ts';
+
+/** Which tenants have a lane of their own at present, as far as this process knows. */
+export interface LaneView {
+  has: (tenant: string) => boolean;
+}
+
+/** The class of subjects of a new delivery: one of high priority goes before all lanes (IN-11). */
+export function laneFor(
+  lanes: LaneView,
+  tenant: string,
+  event: Pick<EventHead, 'priority'>,
+): LaneClass {
+  const shared = laneOf(event);
+  return shared === 's' && lanes.has(tenant) ? 't' : shared;
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Kvm } from '@nats-io/kv';
+import { ConfigStore } from '#infra/nats/config-store.ts';
+import { LaneStore } from '#infra/nats/lane-store.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { buckets, configKeys } from '#wire/subjects.ts';
+import { log, startNatsCore } from '../publisher/nats-core.ts';
+
+test('a bucket that is deleted and made anew is followed again', async (t) => {
+  const core = await startNatsCore(t);
+  const kvm = new Kvm(core.js);
+  const lanes = new LaneStore({ open: () => kvm.open(buckets.lanes), log });
+  const config = new ConfigStore({ open: () => kvm.open(buckets.config), log });
+  t.after(() => {
+    lanes.stop();
+    config.stop();
+  });
+  const tenant = (id: string) =>
+    JSON.stringify({ v: 1, id, rev: 1, weight: 1, endpoints: [], subscriptions: [] });
+  await (await kvm.open(buckets.lanes)).put('acme', '');
+  await (await kvm.open(buckets.config)).put(configKeys.tenant('acme'), tenant('acme'));
+  await Promise.all([lanes.start(), config.start()]);
+  assert.deepEqual([...lanes.all()], ['acme']);
+  for (const bucket of [buckets.lanes, buckets.config]) {
+    await (await kvm.open(bucket)).destroy();
+    await kvm.create(bucket, { history: 1 });
+  }
+  await (await kvm.open(buckets.lanes)).put('globex', '');
+  await (await kvm.open(buckets.config)).put(configKeys.tenant('globex'), tenant('globex'));
+  const options = { deadlineMs: 30_000, intervalMs: 50 };
+  await waitUntil(() => lanes.has('globex') && config.tenant('globex'), options);
+  // A lane is what the bucket says; a configuration that is known stays in force until another one comes.
+  assert.equal(lanes.has('acme'), false);
+  assert.notEqual(config.tenant('acme'), undefined);
+});
