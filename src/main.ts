@@ -4,6 +4,9 @@ import { parseCommandLine, usage } from '#src/app/command-line.ts';
 import { exitCodeOf } from '#src/app/exit-code.ts';
 import { exitCodes, type Running, runUntilStopped } from '#src/app/run-until-stopped.ts';
 
+/** Of NATS, and again of MongoDB: long enough for a new leader, short enough for a roll-out to say that it failed. */
+const MIGRATE_DEADLINE_MS = 120_000;
+
 const print = (text: string) => void process.stdout.write(`${text}\n`);
 const report = (line: string) => void process.stderr.write(`posthorn: ${line}\n`);
 
@@ -29,6 +32,12 @@ async function main(): Promise<number> {
       log,
       process,
     });
+  }
+  if (command === 'migrate') {
+    const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'migrate' });
+    const { migrate } = await import('#src/app/migrate.ts');
+    await migrate(settings, { log, deadlineMs: MIGRATE_DEADLINE_MS });
+    return exitCodes.ok;
   }
   const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: settings.POSTHORN_ROLES });
   const { runRoles } = await import('#src/app/run-roles.ts');

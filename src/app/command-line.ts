@@ -4,13 +4,14 @@ import { ConfigError } from '#domain/errors.ts';
 export const usage = `posthorn start            run everything on this machine, with its own servers
 posthorn run [--roles R]  run roles: ingress, router, delivery, control (default: all)
 posthorn --roles R        the same
+posthorn migrate          make or update streams and indexes, then end: before a new version runs
 posthorn --help           this text
 
 Settings are environment variables POSTHORN_…; see docs/configuration.md.
 `;
 
 export interface CommandLine {
-  command: 'start' | 'run' | 'help';
+  command: 'start' | 'run' | 'migrate' | 'help';
   roles: string | undefined;
 }
 
@@ -29,11 +30,18 @@ export function parseCommandLine(args: string[]): CommandLine {
   const { roles, help } = parsed.values;
   const [command = roles === undefined ? 'start' : 'run', ...more] = parsed.positionals;
   if (help === true) return { command: 'help', roles };
-  if ((command !== 'start' && command !== 'run') || more.length > 0) {
+  if (!isCommand(command) || more.length > 0) {
     throw new ConfigError([`there is no command "${parsed.positionals.join(' ')}"; try --help`]);
   }
   if (command === 'start' && roles !== undefined) {
     throw new ConfigError(['--roles is for "run"; "start" runs all roles']);
   }
+  if (command === 'migrate' && roles !== undefined) {
+    throw new ConfigError(['--roles is for "run"; "migrate" is for all roles']);
+  }
   return { command, roles };
+}
+
+function isCommand(text: string): text is 'start' | 'run' | 'migrate' {
+  return text === 'start' || text === 'run' || text === 'migrate';
 }

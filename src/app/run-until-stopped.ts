@@ -1,7 +1,7 @@
 import type { Log } from '#infra/telemetry/log.ts';
 
 /** Exit codes of sysexits.h. */
-export const exitCodes = { ok: 0, bug: 70, config: 78 } as const;
+export const exitCodes = { ok: 0, unavailable: 69, bug: 70, config: 78 } as const;
 
 // A Ctrl-C under npm comes twice: from the terminal, and once more from npm, which passes it on.
 const SAME_SIGNAL_MS = 500;

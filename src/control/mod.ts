@@ -8,9 +8,10 @@ import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
-import { configurationOf, ensureConfigurationIndexes } from '#infra/mongo/configuration.ts';
-import { ensureHealthIndexes, healthStoreOf } from '#infra/mongo/endpoint-health.ts';
-import { ensureHistoryIndexes, historyOf } from '#infra/mongo/documents.ts';
+import { configurationOf } from '#infra/mongo/configuration.ts';
+import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
+import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
+import { historyOf } from '#infra/mongo/documents.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -91,11 +92,7 @@ export function createControl(deps: ControlDeps): Control {
     read: (key) => reader.read(key),
     log,
   });
-  const prepare = async (): Promise<void> => {
-    await ensureConfigurationIndexes(db);
-    await ensureHistoryIndexes(db, settings.POSTHORN_HISTORY_RETENTION_SECONDS);
-    await ensureHealthIndexes(db);
-  };
+  const prepare = (): Promise<void> => ensureIndexes(db, settings);
   const sync = new ConfigSync({ mongo, db, reader, writer, log, prepare });
   const publisher = new PublishSoon({ sync: (key) => writer.sync(key), log });
   const publish = (key: string): Promise<void> => publisher.publish(key);

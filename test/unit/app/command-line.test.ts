@@ -10,6 +10,7 @@ test('the commands and what stands for them', () => {
   const run = { command: 'run', roles: 'ingress,router' };
   assert.deepEqual(parseCommandLine(['--roles', 'ingress,router']), run);
   assert.deepEqual(parseCommandLine(['run', '--roles=ingress,router']), run);
+  assert.deepEqual(parseCommandLine(['migrate']), { command: 'migrate', roles: undefined });
   assert.equal(parseCommandLine(['run', '-h']).command, 'help');
 });
 
@@ -25,5 +26,6 @@ test('what is not understood is said', () => {
   assert.match(faults(['dance']), /no command "dance"/);
   assert.match(faults(['run', 'run']), /no command "run run"/);
   assert.match(faults(['start', '--roles', 'router']), /--roles is for "run"/);
+  assert.match(faults(['migrate', '--roles', 'router']), /"migrate" is for all roles/);
   assert.match(faults(['--role', 'router']), /--role/);
 });

@@ -1,0 +1,39 @@
+# One image for all roles. Node runs the TypeScript as it is (type stripping), so there is no build step: the image is
+# the source and the production dependencies. nats-server and mongod are not in it.
+#
+#   docker build --tag posthorn .
+#   docker run --rm posthorn --help
+#
+# A release passes the base by its digest (see docs/operations/install.md): a tag alone may become another image.
+ARG NODE_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
+
+FROM ${NODE_IMAGE} AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+# Without install scripts: the only one brings Node itself, which the base has.
+RUN --mount=type=cache,target=/root/.npm \
+    npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    && rm -rf node_modules/node node_modules/.bin
+
+FROM ${NODE_IMAGE}
+ARG REVISION=unknown
+LABEL org.opencontainers.image.title="Posthorn" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      org.opencontainers.image.revision="${REVISION}"
+# The private port has to be reached by probes from outside the container.
+ENV NODE_ENV=production \
+    POSTHORN_OPS_HOST=0.0.0.0
+# The only folder that may be written, if a volume is mounted on it: compose.yaml keeps the keys there.
+RUN install -d -o 1000 -g 1000 /var/lib/posthorn
+WORKDIR /app
+COPY --from=dependencies /app/node_modules ./node_modules
+COPY package.json LICENSE ./
+COPY src ./src
+# By number, so that Kubernetes can see that it is not root.
+USER 1000:1000
+EXPOSE 8080 9090
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
+    CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.POSTHORN_OPS_PORT??9090)+'/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+ENTRYPOINT ["node", "--max-semi-space-size=8", "src/main.ts"]
+CMD ["run"]

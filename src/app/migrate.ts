@@ -1,0 +1,93 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import type { Settings } from '#config/schema.ts';
+import { ConfigError, type ErrorCode, PosthornError } from '#domain/errors.ts';
+import { createMongoClient } from '#infra/mongo/documents.ts';
+import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
+import { connectNats } from '#infra/nats/connection.ts';
+import { ensureTopology } from '#infra/nats/streams.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+
+const RETRY_AFTER_MS = 1000;
+const REQUEST_TIMEOUT_MS = 5000;
+
+export interface MigrateDeps {
+  log: Log;
+  /** How long each of NATS and MongoDB may take until it has done its part. */
+  deadlineMs: number;
+}
+
+/**
+ * Brings the streams, their consumers, the buckets and the indexes to what this version needs. Idempotent: what
+ * is there and right is left alone. For a step before a roll-out: the new version finds all that it needs, and a
+ * change that cannot be made stops the roll-out. The process is to be ended after it: what did not answer may
+ * still be dialled.
+ *
+ * @throws ConfigError where a setting is missing, or the streams were made for other settings
+ * @throws PosthornError POSTHORN_NATS_UNAVAILABLE, POSTHORN_MONGODB_UNAVAILABLE: not done by the deadline
+ */
+export async function migrate(settings: Settings, deps: MigrateDeps): Promise<void> {
+  const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = settings;
+  const faults: string[] = [];
+  if (natsUrl === undefined) faults.push('POSTHORN_NATS_URL: is required for migrate');
+  if (mongodbUrl === undefined) faults.push('POSTHORN_MONGODB_URL: is required for migrate');
+  if (natsUrl === undefined || mongodbUrl === undefined) throw new ConfigError(faults);
+  const { log } = deps;
+  await untilDone('POSTHORN_NATS_UNAVAILABLE', deps, () => migrateNats(natsUrl, settings, log));
+  log.info('migrate.streams_done');
+  await untilDone('POSTHORN_MONGODB_UNAVAILABLE', deps, () => migrateMongodb(mongodbUrl, settings));
+  log.info('migrate.indexes_done');
+}
+
+async function migrateNats(url: string, settings: Settings, log: Log): Promise<void> {
+  const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
+  const nc = await connectNats(url, 'posthorn migrate', log, login);
+  try {
+    const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
+    await ensureTopology(jetstream(nc, { timeout: REQUEST_TIMEOUT_MS }), jsm, settings);
+  } finally {
+    await nc.close();
+  }
+}
+
+async function migrateMongodb(url: string, settings: Settings): Promise<void> {
+  const mongo = createMongoClient(url, 'posthorn migrate');
+  try {
+    await mongo.connect();
+    await ensureIndexes(mongo.db(settings.POSTHORN_MONGODB_DATABASE), settings);
+  } finally {
+    await mongo.close();
+  }
+}
+
+/** Tries again what may pass, such as a stream without a leader; a wrong setting does not. */
+async function untilDone(
+  code: ErrorCode,
+  { log, deadlineMs }: MigrateDeps,
+  work: () => Promise<void>,
+): Promise<void> {
+  let last: unknown;
+  let over = false;
+  const late = delay(deadlineMs, undefined, { ref: false }).then(() => {
+    over = true;
+    const detail = `not done within ${deadlineMs / 1000} s: ${describe(last)}`;
+    throw new PosthornError(code, { detail, cause: last });
+  });
+  const tries = async () => {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (error instanceof ConfigError || over) throw error;
+        last = error;
+        log.warn({ error: describe(error), code }, 'migrate.not_yet');
+        await delay(RETRY_AFTER_MS);
+      }
+    }
+  };
+  await Promise.race([tries(), late]);
+}
+
+function describe(error: unknown): string {
+  return error instanceof Error ? error.message : 'no answer';
+}

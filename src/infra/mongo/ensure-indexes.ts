@@ -1,0 +1,18 @@
+import type { Db } from 'mongodb';
+import type { Settings } from '#config/schema.ts';
+import { ensureConfigurationIndexes } from './configuration.ts';
+import { ensureHistoryIndexes } from './documents.ts';
+import { ensureHealthIndexes } from './endpoint-health.ts';
+
+/**
+ * Creates every index of the database; idempotent. Called by control at its start and by `posthorn migrate`:
+ * an index that is made here is there before a new version runs.
+ */
+export async function ensureIndexes(
+  db: Db,
+  settings: Pick<Settings, 'POSTHORN_HISTORY_RETENTION_SECONDS'>,
+): Promise<void> {
+  await ensureConfigurationIndexes(db);
+  await ensureHistoryIndexes(db, settings.POSTHORN_HISTORY_RETENTION_SECONDS);
+  await ensureHealthIndexes(db);
+}
