@@ -1,155 +1,12 @@
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
-import { Registry } from 'prom-client';
+import { test } from 'node:test';
 import { deliveryId } from '#domain/ids.ts';
-import { Publisher } from '#infra/nats/publisher.ts';
-import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
-import { createRouter } from '#src/router/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import type {
-  ConfigView,
-  EndpointSnapshot,
-  SubscriptionSnapshot,
-  TenantSnapshot,
-} from '#wire/config-snapshot.ts';
 import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { type EventHead, decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
-import type { RoutedRecord } from '#wire/record.ts';
+import { decodeEventFrame } from '#wire/event-frame.ts';
 import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
-import {
-  type NatsCore,
-  type StoredMessage,
-  startNatsCore,
-  storedMessages,
-} from '../publisher/nats-core.ts';
-
-/** A router alone: real NATS, the configuration a map that the test writes. */
-class RouterPlane {
-  readonly core: NatsCore;
-  readonly tenants: Map<string, TenantSnapshot>;
-  /** The tenants that have a lane of their own. */
-  readonly lanes = new Set<string>();
-
-  private constructor(core: NatsCore, tenants: Map<string, TenantSnapshot>) {
-    this.core = core;
-    this.tenants = tenants;
-  }
-
-  static async start(
-    t: TestContext,
-    tenants: TenantSnapshot[],
-    options: { window?: number; late?: TenantSnapshot[] } = {},
-  ): Promise<RouterPlane> {
-    const stops: (() => Promise<void>)[] = [];
-    t.after(async () => {
-      for (const stop of stops) await stop();
-    });
-    const core = await startNatsCore(t);
-    const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])));
-    const publisher = new Publisher({ nc: core.nc, window: options.window ?? 1024, log: core.log });
-    const records = new RecordGatherer({ publisher, shards: 1, log: core.log });
-    const config: ConfigView = {
-      tenant: (id) => plane.tenants.get(id),
-      eventType: () => undefined,
-      apiKey: () => undefined,
-    };
-    const router = createRouter({
-      ...core,
-      publisher,
-      records,
-      config,
-      lanes: plane.lanes,
-      refreshTenant: async (id) => {
-        const late = options.late?.find((one) => one.id === id);
-        if (late !== undefined) plane.tenants.set(id, late);
-      },
-      registry: new Registry(),
-    });
-    stops.push(async () => {
-      await router.stop(5000);
-      publisher.close();
-    });
-    await router.start();
-    return plane;
-  }
-
-  async publish(
-    id: string,
-    options: {
-      type?: string;
-      data?: string;
-      ext?: Record<string, string>;
-      priority?: 'high';
-      messageId?: string;
-    } = {},
-  ): Promise<EventHead> {
-    const head: EventHead = {
-      id,
-      type: options.type ?? 'order.created',
-      source: '/shop',
-      time: '2026-01-31T12:00:00Z',
-      kind: 'json',
-      acceptedMs: 1_700_000_000_000,
-      correlationId: 'req_1',
-    };
-    if (options.ext !== undefined) head.ext = options.ext;
-    if (options.priority !== undefined) head.priority = options.priority;
-    await this.core.publisher.publishAsync({
-      subject: subjects.event('acme', head.type),
-      payload: encodeEventFrame(head, options.data ?? '{"total":12.50}'),
-      messageId: options.messageId ?? `acme:${id}`,
-      timeoutMs: 10_000,
-    });
-    return head;
-  }
-
-  /** The record of an event's routing, once it is stored. */
-  routed(event: string): Promise<RoutedRecord> {
-    return waitUntil(
-      async () =>
-        (await this.core.storedRecords()).find(
-          (record): record is RoutedRecord => record.k === 'routed' && record.event === event,
-        ),
-      { what: `${event} is routed`, deadlineMs: 30_000 },
-    );
-  }
-
-  async routedCount(): Promise<number> {
-    return (await this.core.storedRecords()).filter((record) => record.k === 'routed').length;
-  }
-
-  deliveries(): Promise<StoredMessage[]> {
-    return storedMessages(this.core.jsm, streams.deliveries(0));
-  }
-
-  /** Every event is acked. */
-  async settled(): Promise<void> {
-    await waitUntil(async () => {
-      const info = await this.core.jsm.consumers.info(streams.events(0), consumers.router);
-      return info.num_ack_pending === 0 && info.num_pending === 0;
-    });
-  }
-}
-
-function endpoint(id: string, state: EndpointSnapshot['state'] = 'active'): EndpointSnapshot {
-  return { id, url: 'https://example.com', state, format: 'standard', headers: {}, secrets: [] };
-}
-
-function subscription(
-  endpointId: string,
-  eventTypes: string[],
-  filter?: Record<string, unknown>,
-): SubscriptionSnapshot {
-  const id = `sub_${endpointId}_${eventTypes.join()}`;
-  return { id, endpointId, eventTypes, ...(filter === undefined ? {} : { filter }) };
-}
-
-function tenant(
-  endpoints: EndpointSnapshot[],
-  subscriptions: SubscriptionSnapshot[],
-): TenantSnapshot {
-  return { v: 1, id: 'acme', rev: 1, weight: 1, endpoints, subscriptions };
-}
+import type { StoredMessage } from '../publisher/nats-core.ts';
+import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 
 test('an event becomes one delivery for each endpoint that matches, however many subscriptions do', async (t) => {
   const plane = await RouterPlane.start(t, [
@@ -316,32 +173,29 @@ test('a large event, and one with many endpoints, travels by reference', async (
   }
 });
 
-test('a high event goes to the lane of high priority, and its reference says so', async (t) => {
+test('high events go to the lane of high priority, those of a tenant with a lane to that', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
   ]);
   await plane.publish('e1', { priority: 'high', data: JSON.stringify('x'.repeat(17 * 1024)) });
   await plane.routed('e1');
-  const [stored] = await plane.deliveries();
-  assert.equal(stored?.subject, subjects.delivery('acme', 'ep_1', 'h'));
-  assert.equal(decodeDeliveryFrame(stored.data).head.byReference?.priority, 'high');
-});
-
-test('a tenant with a lane gets it for what is of normal priority, until it has none', async (t) => {
-  const plane = await RouterPlane.start(t, [
-    tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
-  ]);
-  plane.lanes.add('acme');
-  await plane.publish('e1', {});
+  plane.lanes.add('acme'); // for what is of normal priority, until it has none
   await plane.publish('e2', { priority: 'high' });
-  await plane.routed('e2');
-  plane.lanes.delete('acme');
   await plane.publish('e3', {});
   await plane.routed('e3');
-  assert.deepEqual(
-    (await plane.deliveries()).map(({ subject }) => subject),
-    (['t', 'h', 's'] as const).map((lane) => subjects.delivery('acme', 'ep_1', lane)),
+  plane.lanes.delete('acme');
+  await plane.publish('e4', {});
+  await plane.routed('e4');
+  const all = await plane.deliveries();
+  const lanes = (['h', 'h', 't', 's'] as const).map((one) =>
+    subjects.delivery('acme', 'ep_1', one),
   );
+  assert.deepEqual(
+    all.map(({ subject }) => subject),
+    lanes,
+  );
+  const [stored] = all as [StoredMessage];
+  assert.equal(decodeDeliveryFrame(stored.data).head.byReference?.priority, 'high');
 });
 
 test('3,000 endpoints through a window of 64: one delivery each, and the event acked once', async (t) => {

@@ -1,0 +1,152 @@
+import type { TestContext } from 'node:test';
+import { Registry } from 'prom-client';
+import { Publisher } from '#infra/nats/publisher.ts';
+import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { createRouter } from '#src/router/mod.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type {
+  ConfigView,
+  EndpointSnapshot,
+  SubscriptionSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
+import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import type { RoutedRecord } from '#wire/record.ts';
+import { consumers, streams, subjects } from '#wire/subjects.ts';
+import {
+  type NatsCore,
+  type StoredMessage,
+  startNatsCore,
+  storedMessages,
+} from '../publisher/nats-core.ts';
+
+/** A router alone: real NATS, the configuration a map that the test writes. */
+export class RouterPlane {
+  readonly core: NatsCore;
+  readonly tenants: Map<string, TenantSnapshot>;
+  /** The tenants that have a lane of their own. */
+  readonly lanes = new Set<string>();
+
+  private constructor(core: NatsCore, tenants: Map<string, TenantSnapshot>) {
+    this.core = core;
+    this.tenants = tenants;
+  }
+
+  static async start(
+    t: TestContext,
+    tenants: TenantSnapshot[],
+    options: { window?: number; late?: TenantSnapshot[] } = {},
+  ): Promise<RouterPlane> {
+    const stops: (() => Promise<void>)[] = [];
+    t.after(async () => {
+      for (const stop of stops) await stop();
+    });
+    const core = await startNatsCore(t);
+    const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])));
+    const publisher = new Publisher({ nc: core.nc, window: options.window ?? 1024, log: core.log });
+    const records = new RecordGatherer({ publisher, shards: 1, log: core.log });
+    const config: ConfigView = {
+      tenant: (id) => plane.tenants.get(id),
+      eventType: () => undefined,
+      apiKey: () => undefined,
+    };
+    const router = createRouter({
+      ...core,
+      publisher,
+      records,
+      config,
+      lanes: plane.lanes,
+      refreshTenant: async (id) => {
+        const late = options.late?.find((one) => one.id === id);
+        if (late !== undefined) plane.tenants.set(id, late);
+      },
+      registry: new Registry(),
+    });
+    stops.push(async () => {
+      await router.stop(5000);
+      publisher.close();
+    });
+    await router.start();
+    return plane;
+  }
+
+  async publish(
+    id: string,
+    options: {
+      type?: string;
+      data?: string;
+      ext?: Record<string, string>;
+      priority?: 'high';
+      messageId?: string;
+    } = {},
+  ): Promise<EventHead> {
+    const head: EventHead = {
+      id,
+      type: options.type ?? 'order.created',
+      source: '/shop',
+      time: '2026-01-31T12:00:00Z',
+      kind: 'json',
+      acceptedMs: 1_700_000_000_000,
+      correlationId: 'req_1',
+    };
+    if (options.ext !== undefined) head.ext = options.ext;
+    if (options.priority !== undefined) head.priority = options.priority;
+    await this.core.publisher.publishAsync({
+      subject: subjects.event('acme', head.type),
+      payload: encodeEventFrame(head, options.data ?? '{"total":12.50}'),
+      messageId: options.messageId ?? `acme:${id}`,
+      timeoutMs: 10_000,
+    });
+    return head;
+  }
+
+  /** The record of an event's routing, once it is stored. */
+  routed(event: string): Promise<RoutedRecord> {
+    return waitUntil(
+      async () =>
+        (await this.core.storedRecords()).find(
+          (record): record is RoutedRecord => record.k === 'routed' && record.event === event,
+        ),
+      { what: `${event} is routed`, deadlineMs: 30_000 },
+    );
+  }
+
+  async routedCount(): Promise<number> {
+    return (await this.core.storedRecords()).filter((record) => record.k === 'routed').length;
+  }
+
+  deliveries(): Promise<StoredMessage[]> {
+    return storedMessages(this.core.jsm, streams.deliveries(0));
+  }
+
+  /** Every event is acked. */
+  async settled(): Promise<void> {
+    await waitUntil(async () => {
+      const info = await this.core.jsm.consumers.info(streams.events(0), consumers.router);
+      return info.num_ack_pending === 0 && info.num_pending === 0;
+    });
+  }
+}
+
+export function endpoint(
+  id: string,
+  state: EndpointSnapshot['state'] = 'active',
+): EndpointSnapshot {
+  return { id, url: 'https://example.com', state, format: 'standard', headers: {}, secrets: [] };
+}
+
+export function subscription(
+  endpointId: string,
+  eventTypes: string[],
+  filter?: Record<string, unknown>,
+): SubscriptionSnapshot {
+  const id = `sub_${endpointId}_${eventTypes.join()}`;
+  return { id, endpointId, eventTypes, ...(filter === undefined ? {} : { filter }) };
+}
+
+export function tenant(
+  endpoints: EndpointSnapshot[],
+  subscriptions: SubscriptionSnapshot[],
+): TenantSnapshot {
+  return { v: 1, id: 'acme', rev: 1, weight: 1, endpoints, subscriptions };
+}
