@@ -3,14 +3,15 @@
  * a line for each run: `npm run bench -- max rate --runs 3`. The driver is a Go program that speaks the public
  * API only; BENCH_DRIVER names its folder.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, readdirSync, rmSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { type Scenario, scenarios } from './scenarios.ts';
+import { KEY, nodeMemoryMiB, startSystem, stopSystem } from './system.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -21,8 +22,6 @@ const { values, positionals } = parseArgs({
     profile: { type: 'string' },
   },
 });
-
-const KEY = 'phk_bench_0123456789abcdef';
 
 interface Result {
   accepted: number;
@@ -50,67 +49,9 @@ function buildDriver(directory: string): string {
   return binary;
 }
 
-interface System {
-  process: ChildProcess;
-  base: string;
-}
-
-async function startSystem(dataDir: string): Promise<System> {
-  const [http, ops, receiver] = [await findFreePort(), await findFreePort(), await findFreePort()];
-  const env: Record<string, string | undefined> = {
-    ...process.env,
-    POSTHORN_DATA_DIR: dataDir,
-    POSTHORN_HTTP_PORT: String(http),
-    POSTHORN_OPS_PORT: String(ops),
-    POSTHORN_RECEIVER_PORT: String(receiver),
-    POSTHORN_BOOTSTRAP_KEY: KEY,
-    POSTHORN_LOG_LEVEL: 'warn',
-  };
-  if (values.profile !== undefined) {
-    env['NODE_OPTIONS'] =
-      `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(values.profile)}`;
-  }
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', 'src/main.ts', 'start'], {
-    env,
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const banner = new Promise<void>((ready, failed) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      if (chunk.toString().includes('/v1/tenants/demo/events')) ready();
-    });
-    child.once('exit', (code) => failed(new Error(`the system ended with ${code}`)));
-  });
-  await banner;
-  return { process: child, base: `http://127.0.0.1:${http}` };
-}
-
-async function stopSystem(system: System): Promise<void> {
-  const ended = new Promise((done) => system.process.once('exit', done));
-  system.process.kill('SIGINT');
-  await ended;
-}
-
-/** Resident memory of the Node processes below `pid`, in MiB. */
-function nodeMemoryMiB(pid: number): number {
-  let total = 0;
-  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-    try {
-      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
-      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
-      const isNode = /\((node|MainThread|posthorn)/.test(stat);
-      if (!isNode || (parent !== pid && Number(entry) !== pid)) continue;
-      const status = readFileSync(`/proc/${entry}/status`, 'utf8');
-      total += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
-    } catch {
-      // It ended meanwhile.
-    }
-  }
-  return Math.round(total);
-}
-
 async function measure(driver: string, scenario: Scenario): Promise<Result & { node_mb: number }> {
   const directory = mkdtempSync(join(tmpdir(), 'posthorn-bench-'));
-  const system = await startSystem(directory);
+  const system = await startSystem(directory, values.profile);
   try {
     await delay(1000);
     const listen = `127.0.0.1:${await findFreePort()}`;

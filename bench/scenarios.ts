@@ -36,6 +36,29 @@ export const scenarios: Record<string, Scenario> = {
     title: '1,000 tenants',
     flags: ['-events', '20000', '-tenants', '1000', '-conc', '64'],
   },
+  flood: {
+    title: 'one tenant offers 5,000/s to an endpoint that hangs, the others 40/s together',
+    flags: [
+      '-events',
+      '50400',
+      '-rate',
+      '5040',
+      '-conc',
+      '64',
+      '-noisy',
+      '0.992',
+      '-fail',
+      '0.1',
+    ].concat(['-failmode', 'hang', '-hold', '30s', '-timeout', '30s']),
+  },
+  minute: {
+    title: '10,000 tenants with an event a minute each',
+    flags: ['-events', '20000', '-tenants', '10000', '-rate', '167', '-conc', '32'],
+  },
+  wide: {
+    title: 'one event to 5,000 endpoints of one tenant',
+    flags: ['-events', '1', '-tenants', '1', '-endpoints', '5000', '-conc', '1'],
+  },
   fanout: {
     title: '20 endpoints for each event',
     flags: ['-events', '2000', '-tenants', '10', '-endpoints', '20', '-conc', '64'],

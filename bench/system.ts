@@ -1,0 +1,71 @@
+/** The system under measurement: started fresh, with its own servers. */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync, readdirSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { findFreePort } from '#src/embedded/free-port.ts';
+
+export const KEY = 'phk_bench_0123456789abcdef';
+
+export interface System {
+  process: ChildProcess;
+  base: string;
+}
+
+/**
+ * `posthorn start` on free ports with an empty data folder; resolves when it prints its banner.
+ *
+ * @param profileDir where each process leaves a CPU profile
+ */
+export async function startSystem(dataDir: string, profileDir?: string): Promise<System> {
+  const [http, ops, receiver] = [await findFreePort(), await findFreePort(), await findFreePort()];
+  const env: Record<string, string | undefined> = {
+    ...process.env,
+    POSTHORN_DATA_DIR: dataDir,
+    POSTHORN_HTTP_PORT: String(http),
+    POSTHORN_OPS_PORT: String(ops),
+    POSTHORN_RECEIVER_PORT: String(receiver),
+    POSTHORN_BOOTSTRAP_KEY: KEY,
+    POSTHORN_LOG_LEVEL: 'warn',
+  };
+  if (profileDir !== undefined) {
+    env['NODE_OPTIONS'] =
+      `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(profileDir)}`;
+  }
+  const child = spawn(process.execPath, ['--max-semi-space-size=1', 'src/main.ts', 'start'], {
+    env,
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const banner = new Promise<void>((ready, failed) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      if (chunk.toString().includes('/v1/tenants/demo/events')) ready();
+    });
+    child.once('exit', (code) => failed(new Error(`the system ended with ${code}`)));
+  });
+  await banner;
+  return { process: child, base: `http://127.0.0.1:${http}` };
+}
+
+/** Asks it to stop, and resolves when it has. */
+export async function stopSystem(system: System): Promise<void> {
+  const ended = new Promise((done) => system.process.once('exit', done));
+  system.process.kill('SIGINT');
+  await ended;
+}
+
+/** Resident memory of the Node processes below `pid`, in MiB. */
+export function nodeMemoryMiB(pid: number): number {
+  let total = 0;
+  for (const entry of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    try {
+      const stat = readFileSync(`/proc/${entry}/stat`, 'utf8');
+      const parent = Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1]);
+      const isNode = /\((node|MainThread|posthorn)/.test(stat);
+      if (!isNode || (parent !== pid && Number(entry) !== pid)) continue;
+      const status = readFileSync(`/proc/${entry}/status`, 'utf8');
+      total += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
+    } catch {
+      // It ended meanwhile.
+    }
+  }
+  return Math.round(total);
+}
