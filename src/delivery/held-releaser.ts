@@ -15,7 +15,7 @@ import {
   decodeDeliveryFrame,
   deliveryMessageId,
   encodeDeliveryFrame,
-  laneOf,
+  laneAgain,
 } from '#wire/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import type { DeliveryRecord } from '#wire/record.ts';
@@ -105,7 +105,7 @@ export class HeldReleaser {
     const event = head.byReference ?? decodeEventFrame(eventBytes).head;
     if (endpoint !== undefined) {
       await this.deps.publisher.publishAsync({
-        subject: subjects.delivery(tenant, head.endpoint, laneOf(event)),
+        subject: subjects.delivery(tenant, head.endpoint, laneAgain(event)),
         payload: encodeDeliveryFrame(next, eventBytes),
         messageId: deliveryMessageId(next.id, next.hop),
         timeoutMs: STORE_TIMEOUT_MS,

@@ -9,7 +9,12 @@ import type { Publication, Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { type DeadLetterHead, encodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
-import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import {
+  type DeliveryHead,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+  laneAgain,
+} from '#wire/delivery-frame.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import { type OwedDelivery, eventFacts } from './owed-delivery.ts';
@@ -121,7 +126,7 @@ export class Settler {
     const publication = this.publication(subject, head, owed.eventBytes);
     publication.schedule = {
       atMs,
-      target: subjects.delivery(owed.tenant, owed.endpoint, owed.lane),
+      target: subjects.delivery(owed.tenant, owed.endpoint, laneAgain(eventFacts(owed))),
     };
     this.store(owed, publication, () => {
       this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt });

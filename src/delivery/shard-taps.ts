@@ -11,8 +11,12 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from './activation-table.ts';
 
-/** Messages asked for ahead of each consumer. */
-const AHEAD = 512;
+/** The consumers of a shard, with how many messages are asked for ahead: few of what can wait best. */
+const TAPS = [
+  { consumer: consumers.deliverHigh, ahead: 512 },
+  { consumer: consumers.deliverShared, ahead: 512 },
+  { consumer: consumers.deliverAgain, ahead: 64 },
+];
 const DRAIN_POLL_MS = 10;
 
 export interface ShardTapsDeps {
@@ -41,10 +45,10 @@ export class ShardTaps {
     const stream = streams.deliveries(shard);
     const opened: ConsumerMessages[] = [];
     this.taps.set(shard, opened);
-    for (const consumer of [consumers.deliverHigh, consumers.deliverShared]) {
+    for (const { consumer, ahead } of TAPS) {
       // What a worker that died had in hand comes again now, not after its ack_wait.
       await jsm.consumers.reset(stream, consumer);
-      opened.push(await consume({ js, stream, consumer, ahead: AHEAD, onMessage, log }));
+      opened.push(await consume({ js, stream, consumer, ahead, onMessage, log }));
     }
   }
 

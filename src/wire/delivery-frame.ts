@@ -29,6 +29,11 @@ export function laneOf(event: Pick<EventHead, 'priority'>): LaneClass {
   return event.priority === 'high' ? 'h' : 's';
 }
 
+/** The lane of a delivery that comes again: it keeps a high priority, and else gives way to what is new. */
+export function laneAgain(event: Pick<EventHead, 'priority'>): LaneClass {
+  return event.priority === 'high' ? 'h' : 'r';
+}
+
 export interface DeliveryFrame {
   head: DeliveryHead;
   /** The event's frame, undecoded. */

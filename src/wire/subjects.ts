@@ -36,6 +36,8 @@ export const consumers = {
   deliverShared: 'deliver-shared',
   /** High priority (IN-11). */
   deliverHigh: 'deliver-high',
+  /** What comes again: retries, parked, released and replayed ones. New deliveries never stand behind these. */
+  deliverAgain: 'deliver-again',
   /** Of a tenant that has a lane of its own. */
   lane: laneConsumer,
 } as const;
@@ -60,7 +62,7 @@ export function tenantOfLane(consumer: string): string | undefined {
 
 export const buckets = { config: 'CONFIG', leases: 'LEASES', lanes: 'LANES' } as const;
 
-export type LaneClass = 'h' | 's' | 't';
+export type LaneClass = 'h' | 's' | 't' | 'r';
 
 export const subjects = {
   event: (tenant: string, type: string) => `ev.${partitionOf(tenant)}.${tenant}.${type}`,

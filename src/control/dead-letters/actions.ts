@@ -137,7 +137,7 @@ export class DeadLetterActions {
     const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
     try {
       await this.deps.publisher.publishAsync({
-        subject: subjects.delivery(tenant, endpoint),
+        subject: subjects.delivery(tenant, endpoint, 'r'),
         payload: encodeDeliveryFrame(head, frame?.value() ?? new Uint8Array()),
         messageId: deliveryMessageId(id, 0),
         timeoutMs: STORE_TIMEOUT_MS,

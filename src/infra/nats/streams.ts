@@ -64,6 +64,10 @@ export async function ensureTopology(
       ...shared(consumers.deliverHigh, ackWaitMs, 1024),
       filter_subject: 'dlv.*.h.>',
     });
+    await ensureConsumer(jsm, streams.deliveries(shard), {
+      ...shared(consumers.deliverAgain, ackWaitMs, 2048),
+      filter_subject: 'dlv.*.r.>',
+    });
   }
 }
 

@@ -56,20 +56,25 @@ test('a full mailbox of normal ones parks the next of them, and lets a high one 
   assert.ok(at > 0 && at < 100, `it came as number ${at}`);
 });
 
-test('a retry stays in the lane of high priority', async (t) => {
-  const worker = await Worker.start(t);
-  worker.endpoint('acme', 'ep_1', {
-    retry: { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 },
+for (const [lane, again] of [
+  ['h', 'h'],
+  ['s', 'r'],
+] as const) {
+  test(`a retry of a delivery of lane ${lane} comes again by lane ${again}`, async (t) => {
+    const worker = await Worker.start(t);
+    worker.endpoint('acme', 'ep_1', {
+      retry: { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 },
+    });
+    worker.receiver.on('/acme/ep_1', { status: 500 });
+    await worker.owe('acme', 'ep_1', { lane });
+    const waiting = await waitUntil(async () =>
+      (await worker.owed()).find(({ subject }) => parseDeliverySubject(subject).lane === 'w'),
+    );
+    const message = await worker.core.jsm.streams.getMessage('DLV-0', { seq: waiting.seq });
+    const target = message?.header.get('Nats-Schedule-Target') ?? '';
+    assert.equal(parseDeliverySubject(target).lane, again);
   });
-  worker.receiver.on('/acme/ep_1', { status: 500 });
-  await worker.owe('acme', 'ep_1', { lane: 'h' });
-  const waiting = await waitUntil(async () =>
-    (await worker.owed()).find(({ subject }) => parseDeliverySubject(subject).lane === 'w'),
-  );
-  const message = await worker.core.jsm.streams.getMessage('DLV-0', { seq: waiting.seq });
-  const target = message?.header.get('Nats-Schedule-Target') ?? '';
-  assert.equal(parseDeliverySubject(target).lane, 'h');
-});
+}
 
 test('released after a pause, a high one is high still', async (t) => {
   const worker = await Worker.start(t);
@@ -88,4 +93,24 @@ test('released after a pause, a high one is high still', async (t) => {
     await worker.recordsUntil(delivery.id, 'delivered');
   tap.unsubscribe();
   assert.equal(seen.length, 4, 'each was published to the lane twice: owed, and released');
+});
+
+test('new deliveries do not stand behind those that come again', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('other', 'ep_1');
+  const gate = Promise.withResolvers<void>();
+  t.after(() => gate.resolve());
+  // As many as the consumer lets be unacked, to endpoints that hang: it gives no further message.
+  for (let i = 0; i < 10; i++) {
+    worker.endpoint('acme', `ep_${i}`);
+    worker.receiver.on(`/acme/ep_${i}`, () => ({ status: 200, until: gate.promise }));
+  }
+  await worker.core.jsm.consumers.update('DLV-0', 'deliver-again', { max_ack_pending: 20 });
+  for (let i = 0; i < 40; i++) await worker.owe('acme', `ep_${i % 10}`, { lane: 'r' });
+  await waitUntil(async () => {
+    const { num_ack_pending } = await worker.core.jsm.consumers.info('DLV-0', 'deliver-again');
+    return num_ack_pending === 20;
+  });
+  await worker.owe('other', 'ep_1');
+  await worker.receiver.waitFor(1, '/other/ep_1');
 });

@@ -120,7 +120,7 @@ export class Worker {
       byReference?: boolean;
       seq?: number;
       type?: string;
-      lane?: 'h' | 's';
+      lane?: 'h' | 's' | 'r';
     } = {},
   ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
     const acceptedMs = Date.now();
