@@ -1,4 +1,5 @@
 import { type Static, type TNumberOptions, type TStringOptions, Type } from 'typebox';
+import { FAN_OUT_DELAYS_PATTERN } from '#domain/fan-out-delay.ts';
 
 /**
  * Every setting: its environment variable, type, default, unit (last in its name) and meaning. The
@@ -218,6 +219,12 @@ export const settingsSchema = Type.Object(
       minimum: 1,
       maximum: 65_536,
       description: 'Attempts that one worker may have in flight.',
+    }),
+    POSTHORN_FANOUT_DELAYS_SECONDS: text({
+      default: '100000:30,50000:15,10000:5',
+      pattern: FAN_OUT_DELAYS_PATTERN,
+      description:
+        'How long an event waits before its deliveries begin, by the number of its endpoints: `<over>:<seconds>`, separated by commas. Empty: no event waits.',
     }),
     POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS: integer({
       default: 5 * 24 * 3600,

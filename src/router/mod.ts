@@ -2,6 +2,7 @@
 import type { ConsumerMessages, JetStreamClient } from '@nats-io/jetstream';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
+import { parseFanOutDelays } from '#domain/fan-out-delay.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
@@ -28,11 +29,13 @@ export interface RouterDeps {
 
 export function createRouter(deps: RouterDeps): Service {
   const { settings, js, log } = deps;
-  const router = new Router(deps);
+  const fanOutDelays = parseFanOutDelays(settings.POSTHORN_FANOUT_DELAYS_SECONDS);
+  const router = new Router({ ...deps, fanOutDelays, now: Date.now });
   const taps: ConsumerMessages[] = [];
   return {
     name: 'router',
     async start() {
+      router.start();
       for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
         taps.push(
           await consume({

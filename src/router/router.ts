@@ -1,8 +1,9 @@
 /**
  * Turns an event into deliveries (design: docs/architecture.md, "The path of one event").
  *
- * An event is: queued -> fanning out (its deliveries are published as the publisher has room) -> waiting for
- * the last PubAck -> recorded -> acked. Deliveries have ids computed from event and endpoint, so an event
+ * An event is: put off, where it goes to very many endpoints -> queued behind its tenant's others -> fanning out
+ * (its deliveries are published as the publisher has room, tenants in turn: `fan-out.ts`) -> waiting for the
+ * last PubAck -> recorded -> acked. Deliveries have ids computed from event and endpoint, so an event
  * that comes again after a crash gives the same ones and the server drops them (RT-4). The event's ack is
  * the last step: a crash before it brings the event again, a crash after it finds all deliveries stored.
  *
@@ -11,41 +12,24 @@
  */
 import type { JsMsg } from '@nats-io/jetstream';
 import { Counter, type Registry } from 'prom-client';
-import { deliveryId } from '#domain/ids.ts';
+import { type FanOutDelay, fanOutDelayMs } from '#domain/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
-import { type LaneView, laneFor } from '#wire/lane-view.ts';
-import type { RoutedRecord } from '#wire/record.ts';
-import { parseEventSubject, subjects } from '#wire/subjects.ts';
+import type { LaneView } from '#wire/lane-view.ts';
+import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
+import { type FanOut, FanOuts } from './fan-out.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
-/** Larger events travel by reference: their bytes are stored once, not once for each endpoint. */
-const INLINE_BYTES_MAX = 16 * 1024;
-/** An event with many endpoints travels by reference too, above this many bytes in all. */
-const INLINE_FANOUT_BYTES_MAX = 1024 * 1024;
-const STORE_TIMEOUT_MS = 25_000;
 const NAK_DELAY_MS = 1000;
 const DRAIN_POLL_MS = 10;
-
-/** An event whose deliveries are being published. */
-interface FanOut {
-  message: JsMsg;
-  tenant: string;
-  event: EventFrame;
-  seq: number;
-  endpoints: EndpointSnapshot[];
-  /** The next endpoint to publish for. */
-  next: number;
-  /** PubAcks still to come. */
-  open: number;
-  failed: boolean;
-  deliveries: RoutedRecord['deliveries'];
-}
+/** Well within the consumer's ack_wait. */
+const WORKING_EVERY_MS = 10_000;
+/** Of a record: one of a large fan-out would be larger than what a server takes. */
+const RECORD_DELIVERIES_MAX = 1000;
 
 export interface RouterState {
   config: ConfigView;
@@ -54,21 +38,31 @@ export interface RouterState {
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
+  /** The largest number of endpoints first. */
+  fanOutDelays: readonly FanOutDelay[];
   registry: Registry;
   log: Log;
+  /** Milliseconds since 1970. */
+  now: () => number;
 }
 
 export class Router {
   private readonly deps: RouterState;
   private readonly indexes = new WeakMap<TenantSnapshot, SubscriptionIndex>();
-  private readonly queue: FanOut[] = [];
+  private readonly fanOuts: FanOuts;
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
   private underWay = 0;
-  private waiting = false;
+  private timer: NodeJS.Timeout | undefined;
 
   constructor(deps: RouterState) {
     this.deps = deps;
+    this.fanOuts = new FanOuts({
+      publisher: deps.publisher,
+      lanes: deps.lanes,
+      onNotStored: (fanOut, error) => this.onNotStored(fanOut, error),
+      onEnd: (fanOut) => this.finish(fanOut),
+    });
     const registers = [deps.registry];
     this.events = new Counter({
       name: 'posthorn_router_events_total',
@@ -88,7 +82,7 @@ export class Router {
     try {
       const fanOut = this.prepare(message);
       this.underWay++;
-      if (fanOut.endpoints.length > 0) this.enqueue(fanOut);
+      if (fanOut.endpoints.length > 0) this.begin(fanOut);
       else void this.lookAgain(fanOut);
     } catch (error) {
       // Ingress wrote it, so it can only be damaged: it would fail for ever.
@@ -97,9 +91,28 @@ export class Router {
     }
   }
 
-  private enqueue(fanOut: FanOut): void {
-    this.queue.push(fanOut);
-    this.pump();
+  /** Keeps what waits for its turn from coming again meanwhile, until `drain`. */
+  start(): void {
+    this.timer ??= setInterval(() => {
+      for (const { message } of this.fanOuts.queued()) message.working();
+    }, WORKING_EVERY_MS);
+  }
+
+  /**
+   * The wait of a large fan-out is computed from the time that the event was stored (RT-6): whoever takes it
+   * after a crash waits until the same moment.
+   */
+  private begin(fanOut: FanOut): void {
+    const { message, endpoints } = fanOut;
+    const delayMs = fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
+    const waitMs = delayMs === 0 ? 0 : message.time.getTime() + delayMs - this.deps.now();
+    if (waitMs <= 0) {
+      this.fanOuts.add(fanOut);
+      return;
+    }
+    this.underWay--;
+    // At most the delay itself, where the clocks differ.
+    message.nak(Math.min(waitMs, delayMs));
   }
 
   /**
@@ -114,12 +127,13 @@ export class Router {
     } catch (error) {
       this.onNotStored(fanOut, error as Error);
     }
-    this.enqueue(fanOut);
+    this.begin(fanOut);
   }
 
   /** Waits until what was taken is routed. */
   async drain(deadlineMs: number): Promise<void> {
     const deadline = performance.now() + deadlineMs;
+    clearInterval(this.timer);
     while (this.underWay > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
@@ -138,6 +152,7 @@ export class Router {
       endpoints,
       next: 0,
       open: endpoints.length,
+      aside: false,
       failed: false,
       deliveries: [],
     };
@@ -155,70 +170,6 @@ export class Router {
     return index.match(event.head.type, () => eventForFilter(event));
   }
 
-  private pump(): void {
-    while (this.queue.length > 0) {
-      const fanOut = this.queue[0] as FanOut;
-      if (!this.publishSome(fanOut)) return;
-      this.queue.shift();
-      if (fanOut.endpoints.length === 0) this.finish(fanOut);
-    }
-  }
-
-  /** Publishes as many deliveries as there is room for; true when the last is on its way. */
-  private publishSome(fanOut: FanOut): boolean {
-    while (fanOut.next < fanOut.endpoints.length) {
-      if (this.deps.publisher.room <= 0) {
-        this.resumeWhenRoom();
-        return false;
-      }
-      this.publishOne(fanOut, fanOut.endpoints[fanOut.next++] as EndpointSnapshot);
-    }
-    return true;
-  }
-
-  private resumeWhenRoom(): void {
-    if (this.waiting) return;
-    this.waiting = true;
-    this.deps.publisher.whenRoom(() => {
-      this.waiting = false;
-      this.pump();
-    });
-  }
-
-  private publishOne(fanOut: FanOut, endpoint: EndpointSnapshot): void {
-    const { tenant, event } = fanOut;
-    const id = deliveryId(tenant, event.head.id, endpoint.id);
-    const head: DeliveryHead = {
-      id,
-      endpoint: endpoint.id,
-      attemptNo: 1,
-      hop: 0,
-      eventSeq: fanOut.seq,
-    };
-    const inline = isInline(event.bytes.length, fanOut.endpoints.length);
-    if (!inline) {
-      const { type, acceptedMs, priority } = event.head;
-      head.byReference = { id: event.head.id, type, acceptedMs };
-      if (priority !== undefined) head.byReference.priority = priority;
-    }
-    const held = endpoint.state !== 'active';
-    fanOut.deliveries.push({ id, endpoint: endpoint.id, status: held ? 'held' : 'pending' });
-    this.deps.publisher.publish(
-      {
-        subject: held
-          ? subjects.held(tenant, endpoint.id)
-          : subjects.delivery(tenant, endpoint.id, laneFor(this.deps.lanes, tenant, event.head)),
-        payload: encodeDeliveryFrame(head, inline ? event.bytes : NOTHING),
-        messageId: deliveryMessageId(id, 0),
-        timeoutMs: STORE_TIMEOUT_MS,
-      },
-      (error) => {
-        if (error !== undefined) this.onNotStored(fanOut, error);
-        if (--fanOut.open === 0) this.finish(fanOut);
-      },
-    );
-  }
-
   private onNotStored(fanOut: FanOut, error: Error): void {
     if (!fanOut.failed) this.deps.log.warn({ error: error.message }, 'router.delivery_not_stored');
     fanOut.failed = true;
@@ -231,23 +182,26 @@ export class Router {
       fanOut.message.nak(NAK_DELAY_MS);
       return;
     }
-    const { tenant, event, deliveries } = fanOut;
+    const { deliveries } = fanOut;
     this.events.inc({ result: deliveries.length === 0 ? 'unmatched' : 'matched' });
     this.deliveries.inc(deliveries.length);
-    const record: RoutedRecord = {
-      k: 'routed',
-      tenant,
-      event: event.head.id,
-      type: event.head.type,
-      acceptedMs: event.head.acceptedMs,
-      deliveries,
-    };
-    this.deps.records.add(record, () => fanOut.message.ack());
+    this.record(fanOut, () => fanOut.message.ack());
+  }
+
+  private record({ tenant, event, deliveries }: FanOut, stored: () => void): void {
+    const { id, type, acceptedMs } = event.head;
+    const routed = { k: 'routed', tenant, event: id, type, acceptedMs } as const;
+    const total = deliveries.length;
+    if (total <= RECORD_DELIVERIES_MAX) {
+      this.deps.records.add({ ...routed, deliveries }, stored);
+      return;
+    }
+    let open = Math.ceil(total / RECORD_DELIVERIES_MAX);
+    for (let i = 0; i < total; i += RECORD_DELIVERIES_MAX) {
+      const part = deliveries.slice(i, i + RECORD_DELIVERIES_MAX);
+      this.deps.records.add({ ...routed, total, deliveries: part }, () => {
+        if (--open === 0) stored();
+      });
+    }
   }
 }
-
-function isInline(bytes: number, endpoints: number): boolean {
-  return bytes <= INLINE_BYTES_MAX && bytes * endpoints <= INLINE_FANOUT_BYTES_MAX;
-}
-
-const NOTHING = Buffer.alloc(0);

@@ -13,6 +13,8 @@ export interface RoutedRecord {
   /** RFC 3339 time the event was accepted, for expiry and order. */
   acceptedMs: number;
   type: string;
+  /** Of a large fan-out, whose deliveries come in several records: how many they are in all. */
+  total?: number;
   deliveries: { id: string; endpoint: string; status: 'pending' | 'held' }[];
 }
 

@@ -86,7 +86,8 @@ export class Batch {
 
   private addRouted(record: RoutedRecord): void {
     const { tenant, event, type, acceptedMs } = record;
-    this.event(tenant, event, acceptedMs).fields.routed = record.deliveries.length;
+    const routed = record.total ?? record.deliveries.length;
+    this.event(tenant, event, acceptedMs).fields.routed = routed;
     for (const { id, endpoint, status } of record.deliveries) {
       const at = new Date(acceptedMs);
       const state: DeliveryState = {

@@ -25,19 +25,22 @@ const events = ['e1', 'e2'];
 const deliveriesOf = (event: string) =>
   ['ep_1', 'ep_2'].map((endpoint) => ({ id: `dlv_${event}_${endpoint}`, endpoint }));
 
-const routed: fc.Arbitrary<RoutedRecord> = fc.constantFrom(...events).map((event) => ({
-  k: 'routed',
-  tenant: 'acme',
-  event,
-  type: 'a.b',
-  acceptedMs: ACCEPTED_MS,
-  deliveries: deliveriesOf(event).map(({ id, endpoint }) => ({
-    id,
-    endpoint,
-    // An endpoint that was paused when the event came.
-    status: endpoint === 'ep_2' ? 'held' : 'pending',
-  })),
-}));
+/** Whole, or as one of the parts that the record of a large fan-out comes in. */
+const routed: fc.Arbitrary<RoutedRecord> = fc
+  .record({ event: fc.constantFrom(...events), part: fc.constantFrom(undefined, 0, 1) })
+  .map(({ event, part }) => {
+    const deliveries = deliveriesOf(event).map(({ id, endpoint }) => ({
+      id,
+      endpoint,
+      // An endpoint that was paused when the event came.
+      status: endpoint === 'ep_2' ? ('held' as const) : ('pending' as const),
+    }));
+    const record = { k: 'routed', tenant: 'acme', event, type: 'a.b' } as const;
+    if (part === undefined) return { ...record, acceptedMs: ACCEPTED_MS, deliveries };
+    const total = deliveries.length;
+    const some = deliveries.slice(part, part + 1);
+    return { ...record, acceptedMs: ACCEPTED_MS, total, deliveries: some };
+  });
 
 /** A few hops and times only, so that states tie and differ in every one of their fields. */
 const delivered: fc.Arbitrary<DeliveryRecord> = fc

@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import { Registry } from 'prom-client';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { Service } from '#src/app/service.ts';
 import { createRouter } from '#src/router/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type {
@@ -20,12 +21,22 @@ import {
   storedMessages,
 } from '../publisher/nats-core.ts';
 
+export interface RouterPlaneOptions {
+  window?: number;
+  /** What the bucket knows and the router does not yet. */
+  late?: TenantSnapshot[];
+  env?: Record<string, string>;
+  /** False: the test starts `router` itself. */
+  started?: boolean;
+}
+
 /** A router alone: real NATS, the configuration a map that the test writes. */
 export class RouterPlane {
   readonly core: NatsCore;
   readonly tenants: Map<string, TenantSnapshot>;
   /** The tenants that have a lane of their own. */
   readonly lanes = new Set<string>();
+  router: Service | undefined;
 
   private constructor(core: NatsCore, tenants: Map<string, TenantSnapshot>) {
     this.core = core;
@@ -35,13 +46,13 @@ export class RouterPlane {
   static async start(
     t: TestContext,
     tenants: TenantSnapshot[],
-    options: { window?: number; late?: TenantSnapshot[] } = {},
+    options: RouterPlaneOptions = {},
   ): Promise<RouterPlane> {
     const stops: (() => Promise<void>)[] = [];
     t.after(async () => {
       for (const stop of stops) await stop();
     });
-    const core = await startNatsCore(t);
+    const core = await startNatsCore(t, { env: options.env ?? {} });
     const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])));
     const publisher = new Publisher({ nc: core.nc, window: options.window ?? 1024, log: core.log });
     const records = new RecordGatherer({ publisher, shards: 1, log: core.log });
@@ -66,7 +77,8 @@ export class RouterPlane {
       await router.stop(5000);
       publisher.close();
     });
-    await router.start();
+    plane.router = router;
+    if (options.started !== false) await router.start();
     return plane;
   }
 
@@ -78,8 +90,10 @@ export class RouterPlane {
       ext?: Record<string, string>;
       priority?: 'high';
       messageId?: string;
+      tenant?: string;
     } = {},
   ): Promise<EventHead> {
+    const tenantId = options.tenant ?? 'acme';
     const head: EventHead = {
       id,
       type: options.type ?? 'order.created',
@@ -92,9 +106,9 @@ export class RouterPlane {
     if (options.ext !== undefined) head.ext = options.ext;
     if (options.priority !== undefined) head.priority = options.priority;
     await this.core.publisher.publishAsync({
-      subject: subjects.event('acme', head.type),
+      subject: subjects.event(tenantId, head.type),
       payload: encodeEventFrame(head, options.data ?? '{"total":12.50}'),
-      messageId: options.messageId ?? `acme:${id}`,
+      messageId: options.messageId ?? `${tenantId}:${id}`,
       timeoutMs: 10_000,
     });
     return head;
@@ -147,6 +161,7 @@ export function subscription(
 export function tenant(
   endpoints: EndpointSnapshot[],
   subscriptions: SubscriptionSnapshot[],
+  id = 'acme',
 ): TenantSnapshot {
-  return { v: 1, id: 'acme', rev: 1, weight: 1, endpoints, subscriptions };
+  return { v: 1, id, rev: 1, weight: 1, endpoints, subscriptions };
 }

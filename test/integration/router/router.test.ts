@@ -212,8 +212,7 @@ test('3,000 endpoints through a window of 64: one delivery each, and the event a
   );
   await plane.publish('e1');
   await plane.publish('e2', { type: 'invoice.sent' });
-  const { deliveries } = await plane.routed('e1');
-  assert.equal(deliveries.length, 3000);
+  assert.equal((await plane.routed('e1')).total, 3000);
   assert.equal((await plane.routed('e2')).deliveries.length, 0);
   await plane.settled();
   const { state } = await plane.core.jsm.streams.info(streams.deliveries(0), {

@@ -1,0 +1,89 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { consumers, parseDeliverySubject, streams } from '#wire/subjects.ts';
+import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
+
+function wide(id: string, endpoints: number): TenantSnapshot {
+  const ids = Array.from({ length: endpoints }, (_, i) => `ep_${i}`);
+  return tenant(
+    ids.map((one) => endpoint(one)),
+    ids.map((one) => subscription(one, ['*'])),
+    id,
+  );
+}
+
+test('events of other tenants do not wait for a fan-out of 5,000', async (t) => {
+  const tenants = [wide('acme', 5000), wide('beta', 1), wide('gamma', 40)];
+  const plane = await RouterPlane.start(t, tenants, { window: 64, started: false });
+  await plane.publish('e1');
+  await plane.publish('e2');
+  await plane.publish('e3', { tenant: 'beta' });
+  await plane.publish('e4', { tenant: 'gamma' });
+  await plane.router?.start();
+  await plane.routed('e2');
+  await plane.settled();
+  const order = (await plane.deliveries()).map(({ subject }) => parseDeliverySubject(subject));
+  assert.equal(order.length, 10_041);
+  const lastOf = (id: string) => order.findLastIndex((one) => one.tenant === id);
+  // The two events come with the first, or some deliveries later: not after thousands.
+  assert.ok(lastOf('beta') < 1000, `beta had its delivery at place ${lastOf('beta')}`);
+  assert.ok(lastOf('gamma') < 1000, `gamma had its last delivery at place ${lastOf('gamma')}`);
+});
+
+test('the record of a large fan-out comes in parts, with the whole number in each', async (t) => {
+  const plane = await RouterPlane.start(t, [wide('acme', 2500)]);
+  await plane.publish('e1');
+  await plane.settled();
+  const records = await plane.core.storedRecords();
+  const parts = records.filter((record) => record.k === 'routed');
+  assert.deepEqual(
+    parts.map((part) => [part.total, part.deliveries.length]),
+    [
+      [2500, 1000],
+      [2500, 1000],
+      [2500, 500],
+    ],
+  );
+  const ids = parts.flatMap((part) => part.deliveries.map(({ id }) => id));
+  assert.equal(new Set(ids).size, 2500);
+});
+
+test('an event over the limit waits its delay, those of other tenants do not; it is not counted as failed', async (t) => {
+  const env = { POSTHORN_FANOUT_DELAYS_SECONDS: '20:2' };
+  const plane = await RouterPlane.start(t, [wide('acme', 21), wide('beta', 20)], { env });
+  await plane.publish('e1');
+  await plane.publish('e2', { tenant: 'beta' });
+  await plane.routed('e2');
+  assert.equal((await plane.deliveries()).length, 20, 'the large one has begun');
+  assert.equal((await plane.routed('e1')).deliveries.length, 21);
+  await plane.settled();
+  const [first] = (await storedTimes(plane)).slice(20);
+  const event = await plane.core.jsm.direct.getMessage(streams.events(0), { seq: 1 });
+  const waitedMs = (first as number) - (event?.time.getTime() ?? 0);
+  assert.ok(waitedMs >= 2000, `it began after ${waitedMs} ms`);
+});
+
+test('a delay that has passed while no router ran is not waited again', async (t) => {
+  const env = { POSTHORN_FANOUT_DELAYS_SECONDS: '20:1' };
+  const plane = await RouterPlane.start(t, [wide('acme', 21)], { env, started: false });
+  await plane.publish('e1');
+  const event = await plane.core.jsm.direct.getMessage(streams.events(0), { seq: 1 });
+  await waitUntil(async () => Date.now() > (event?.time.getTime() ?? 0) + 1000);
+  await plane.router?.start();
+  await plane.routed('e1');
+  await plane.settled();
+  const info = await plane.core.jsm.consumers.info(streams.events(0), consumers.router);
+  assert.equal(info.delivered.consumer_seq, 1, 'it was given back although its time had come');
+});
+
+async function storedTimes(plane: RouterPlane): Promise<number[]> {
+  const stored = await plane.deliveries();
+  return Promise.all(
+    stored.map(async ({ seq }) => {
+      const message = await plane.core.jsm.direct.getMessage(streams.deliveries(0), { seq });
+      return message?.time.getTime() ?? 0;
+    }),
+  );
+}

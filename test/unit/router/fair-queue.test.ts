@@ -1,0 +1,78 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FairQueue } from '#src/router/fair-queue.ts';
+
+/** Takes all that may be taken, and says in which order. */
+function takeAll(queue: FairQueue<string>): string {
+  let taken = '';
+  for (let item = queue.head(); item !== undefined; item = queue.head()) {
+    taken += item;
+    queue.shift();
+  }
+  return taken;
+}
+
+/** An item that takes `units` units: as a fan-out does. */
+function spendOn(queue: FairQueue<{ name: string; left: number }>, units: number): string {
+  let order = '';
+  for (let i = 0; i < units; i++) {
+    let item = queue.head();
+    while (item?.left === 0) {
+      queue.shift();
+      item = queue.head();
+    }
+    if (item === undefined) break;
+    order += item.name;
+    item.left--;
+    queue.spend();
+  }
+  return order;
+}
+
+test('a lane is first in, first out', () => {
+  const queue = new FairQueue<string>(100);
+  for (const item of 'abcdef') queue.push('t', item);
+  assert.equal(queue.isEmpty, false);
+  assert.equal(takeAll(queue), 'abcdef');
+  assert.equal(queue.isEmpty, true);
+  assert.equal(queue.head(), undefined);
+});
+
+test('whatever comes behind a long fan-out has its turn after one turn of the others', () => {
+  const queue = new FairQueue<{ name: string; left: number }>(4);
+  queue.push('a', { name: 'a', left: 5000 });
+  assert.equal(spendOn(queue, 2), 'aa');
+  queue.push('b', { name: 'b', left: 1 });
+  queue.push('c', { name: 'c', left: 6 });
+  queue.push('a', { name: 'A', left: 1 });
+  assert.equal(spendOn(queue, 19), 'aabccccaaaaccaaaaaa');
+});
+
+test('a lane that is set aside is passed over until it is resumed, and goes on where it was', () => {
+  const queue = new FairQueue<string>(2);
+  for (const item of 'abcd') queue.push('t', item);
+  queue.push('u', 'x');
+  queue.setAside();
+  assert.equal(queue.head(), 'x');
+  queue.shift();
+  assert.equal(queue.head(), undefined);
+  assert.equal(queue.isEmpty, false);
+  queue.push('t', 'e');
+  assert.equal(queue.head(), undefined, 'what is pushed to a lane set aside waits with it');
+  assert.deepEqual([...queue.items()], ['a', 'b', 'c', 'd', 'e']);
+  queue.resume('t');
+  queue.resume('t');
+  queue.resume('nobody');
+  assert.equal(takeAll(queue), 'abcde');
+});
+
+test('a hundred thousand items of one lane are let go as they are done', () => {
+  const queue = new FairQueue<number>(32);
+  for (let i = 0; i < 100_000; i++) queue.push('t', i);
+  for (let i = 0; i < 100_000; i++) {
+    assert.equal(queue.head(), i);
+    queue.shift();
+    queue.spend();
+  }
+  assert.equal(queue.isEmpty, true);
+});
