@@ -1,4 +1,5 @@
 /** The registry of event types (CT-4). */
+import { checkFormulaFields } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
@@ -36,6 +37,8 @@ export class EventTypes {
   ): Promise<{ created: boolean; eventType: EventTypeResource }> {
     const { mongo, configuration, clock, publish } = this.deps;
     const schema = checkSchema(body.schema);
+    const { deduplication } = body;
+    if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
     const put = await runTransaction(mongo, async (session) => {
       const now = new Date(clock());
       const known = await configuration.eventTypes.findOne({ _id: name }, { session });
@@ -47,6 +50,7 @@ export class EventTypes {
         sensitive: body.sensitive ?? false,
         priority: body.priority ?? 'normal',
         producer_domain: body.producer_domain ?? null,
+        deduplication: deduplication ?? null,
         auto: false,
         versions: nextVersions(known?.versions ?? [], schema, now),
         revision: (known?.revision ?? 0) + 1,
@@ -145,6 +149,7 @@ function summarize(eventType: EventTypeDocument): EventTypeSummary {
     sensitive: eventType.sensitive,
     priority: eventType.priority ?? 'normal',
     producer_domain: eventType.producer_domain,
+    deduplication: eventType.deduplication ?? null,
     auto: eventType.auto,
     version: eventType.versions.at(-1)?.version ?? 1,
     revision: eventType.revision,

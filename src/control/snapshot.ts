@@ -76,6 +76,10 @@ export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
     sensitive: type.sensitive,
   };
   if (type.priority === 'high') snapshot.priority = 'high';
+  if (type.deduplication) {
+    const { fields, window_seconds: windowSeconds } = type.deduplication;
+    snapshot.deduplication = { fields, windowSeconds };
+  }
   const schema = type.versions.at(-1)?.schema ?? null;
   if (schema !== null) snapshot.schema = JSON.parse(schema) as Record<string, unknown>;
   return snapshot;

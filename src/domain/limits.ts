@@ -54,4 +54,7 @@ export const limits = {
   rejectedBodyKeptBytesMax: 16 * 1024,
   natsRequestsMax: 4096,
   mailboxMessagesMax: 512,
+  deduplicationFieldsMax: 16,
+  deduplicationFieldLengthMax: 256,
+  deduplicationPathSegmentsMax: 16,
 } as const;

@@ -1,8 +1,9 @@
 /**
- * Accepts an event: admitted, claimed where its id was chosen, published, and answered only once JetStream
- * has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
+ * Accepts an event: admitted, claimed where its id was chosen, compared with others where its type has a formula,
+ * published, and answered only once JetStream has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
  */
 import { Counter, type Registry } from 'prom-client';
+import type { Formula } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import {
@@ -15,6 +16,7 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { Admission } from './admission.ts';
+import type { Deduplication } from './deduplication.ts';
 import type { EventInput } from './event-input.ts';
 import { type Idempotency, fingerprintOf } from './idempotency.ts';
 
@@ -22,11 +24,20 @@ export interface Accepted {
   id: string;
   /** The event had been stored before; this is the first answer again. */
   replayed: boolean;
+  /** It is one with an event that came before, whose id this is (IN-7). */
+  deduplicated?: true;
+}
+
+/** The answer to one event. */
+export function acceptedJson({ id, deduplicated }: Accepted): string {
+  const mark = deduplicated === true ? ',"deduplicated":true' : '';
+  return `{"id":"${id}","status":"accepted"${mark}}`;
 }
 
 export interface AcceptDeps {
   admission: Admission;
   idempotency: Idempotency;
+  deduplication: Deduplication;
   publisher: Publisher;
   registry: Registry;
   eventBytesMax: number;
@@ -36,6 +47,16 @@ export interface AcceptDeps {
 
 /** Called once, with one of the two. */
 export type AcceptDone = (error: PosthornError | undefined, accepted: Accepted | undefined) => void;
+
+/** An event that may be stored, as far as it can be seen by itself. */
+interface Offer {
+  tenant: string;
+  input: EventInput;
+  head: EventHead;
+  frame: Buffer;
+  /** For room in the publisher's window. */
+  wait: boolean;
+}
 
 export class AcceptEvent {
   private readonly deps: AcceptDeps;
@@ -72,8 +93,10 @@ export class AcceptEvent {
       if (priority === 'high') head.priority = priority;
       const frame = encodeEventFrame(head, input.data);
       this.checkSize(frame);
-      if (input.id === undefined) this.publish(tenant.id, head, frame, wait, counted);
-      else void this.claimAndPublish(tenant.id, head, frame, wait, counted);
+      const offer: Offer = { tenant: tenant.id, input, head, frame, wait };
+      const formula = this.deps.deduplication.formulaOf(input.type);
+      if (input.id === undefined && formula === undefined) this.publish(offer, counted);
+      else void this.compareAndPublish(offer, formula, counted);
     } catch (error) {
       if (!(error instanceof PosthornError)) throw error;
       counted(error, undefined);
@@ -112,32 +135,58 @@ export class AcceptEvent {
     });
   }
 
-  private async claimAndPublish(
-    tenant: string,
-    head: EventHead,
-    frame: Buffer,
-    wait: boolean,
+  private async compareAndPublish(
+    offer: Offer,
+    formula: Formula | undefined,
     done: AcceptDone,
   ): Promise<void> {
-    const { id, acceptedMs } = head;
-    const fingerprint = head.fingerprint as string;
-    const claim = await this.deps.idempotency.claim(tenant, id, fingerprint, acceptedMs);
-    if (claim === 'fresh') this.publish(tenant, head, frame, wait, done);
-    else if (claim === 'stored') done(undefined, { id, replayed: true });
-    else {
-      const detail = `${id} was used for another content; use a new id, or send the same content`;
-      const fields = [{ pointer: '/id', detail }];
-      done(new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields }), undefined);
+    try {
+      if (await this.isReplayed(offer)) done(undefined, { id: offer.head.id, replayed: true });
+      else if (formula === undefined) this.publish(offer, done);
+      else await this.publishFirst(offer, formula, done);
+    } catch (error) {
+      done(error instanceof PosthornError ? error : notStored(error as Error), undefined);
     }
   }
 
-  private publish(
-    tenant: string,
-    head: EventHead,
-    frame: Buffer,
-    wait: boolean,
-    done: AcceptDone,
-  ): void {
+  /** @throws PosthornError where the id that was chosen has another content */
+  private async isReplayed({ tenant, head }: Offer): Promise<boolean> {
+    const { id, fingerprint, acceptedMs } = head;
+    if (fingerprint === undefined) return false;
+    const claim = await this.deps.idempotency.claim(tenant, id, fingerprint, acceptedMs);
+    if (claim !== 'reused') return claim === 'stored';
+    const detail = `${id} was used for another content; use a new id, or send the same content`;
+    throw new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields: [{ pointer: '/id', detail }] });
+  }
+
+  /** Stores the event unless one that is equal by the formula is stored. */
+  private async publishFirst(offer: Offer, formula: Formula, done: AcceptDone): Promise<void> {
+    const { deduplication, publisher, publishTimeoutMs, now } = this.deps;
+    const { tenant, input, head } = offer;
+    if (publisher.room <= 0 && !offer.wait) throw new PosthornError('POSTHORN_OVERLOADED');
+    const event = { tenant, id: head.id, acceptedMs: head.acceptedMs, input };
+    const deadlineMs = performance.now() + publishTimeoutMs;
+    const standing = await deduplication.stand(formula, event, deadlineMs);
+    if (standing.kind === 'duplicate') {
+      done(undefined, { id: standing.id, replayed: false, deduplicated: true });
+      return;
+    }
+    if (standing.kind === 'replayed') return done(undefined, { id: head.id, replayed: true });
+    const { place } = standing;
+    const isFirst = standing.kind === 'first';
+    this.publish(isFirst ? offer : underId(offer, standing.id), (error, accepted) => {
+      if (accepted === undefined) done(error, undefined);
+      else {
+        // An id that was chosen and stored before: while MongoDB was away, nothing else said so.
+        const isOld = accepted.replayed && place.created && input.id !== undefined;
+        if (isOld) deduplication.release(place);
+        else deduplication.markStored(place, now());
+        done(undefined, isFirst ? accepted : { ...accepted, replayed: false, deduplicated: true });
+      }
+    });
+  }
+
+  private publish({ tenant, head, frame, wait }: Offer, done: AcceptDone): void {
     const deadlineMs = performance.now() + this.deps.publishTimeoutMs;
     const { id, type } = head;
     const publication: Publication = {
@@ -179,6 +228,14 @@ export class AcceptEvent {
   }
 }
 
+/** Its content, as that of the event which came first: the message id makes the two one. */
+function underId(offer: Offer, id: string): Offer {
+  // The fingerprint is of the content that the first one's producer sent.
+  const { fingerprint: _, ...rest } = offer.head;
+  const head: EventHead = { ...rest, id };
+  return { ...offer, head, frame: encodeEventFrame(head, offer.input.data) };
+}
+
 function notStored(error: Error): PosthornError {
   const detail =
     error instanceof PublishRefusedError
@@ -188,6 +245,7 @@ function notStored(error: Error): PosthornError {
 }
 
 function resultOf(error: PosthornError | undefined, accepted: Accepted | undefined): string {
+  if (accepted?.deduplicated === true) return 'deduplicated';
   if (accepted !== undefined) return accepted.replayed ? 'replayed' : 'accepted';
   return error?.status === 503 ? 'not_stored' : 'refused';
 }

@@ -70,6 +70,24 @@ export class Idempotency {
       return 'fresh';
     }
   }
+
+  /** Whether the event store has the event; false where MongoDB is away. */
+  async isStored(tenant: string, id: string): Promise<boolean> {
+    const { history } = this;
+    if (history === undefined) return false;
+    try {
+      const known = await this.policy.execute(() =>
+        history.events.findOne(
+          { _id: eventKey(tenant, id) },
+          { projection: { seq: 1 }, timeoutMS: CLAIM_TIMEOUT_MS },
+        ),
+      );
+      return known?.seq !== undefined;
+    } catch {
+      this.skipped.inc();
+      return false;
+    }
+  }
 }
 
 function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: string): Claim {

@@ -1,12 +1,15 @@
 /** The ingress plane: takes events over HTTP and over NATS and stores them in JetStream. */
+import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
+import { FirstEvents } from '#infra/nats/first-events.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
@@ -14,6 +17,7 @@ import { AcceptEvent } from './accept-event.ts';
 import { AccountKey } from './auth-callout/account-key.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './admission.ts';
+import { Deduplication } from './deduplication.ts';
 import { Idempotency } from './idempotency.ts';
 import { NatsService } from './nats-service.ts';
 import { Rejections } from './rejections.ts';
@@ -22,6 +26,7 @@ import { registerIngressRoutes } from './routes.ts';
 export interface IngressDeps {
   settings: Settings;
   nc: NatsConnection;
+  jsm: JetStreamManager;
   config: ConfigStore;
   publisher: Publisher;
   /** Absent where the process has no MongoDB: idempotency is then JetStream's window. */
@@ -35,9 +40,12 @@ export interface IngressDeps {
 export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
   const { settings, config, publisher, history, registry, log } = deps;
   const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
+  const idempotency = new Idempotency({ history, registry });
+  const firstEvents = new FirstEvents({ publisher, jsm: deps.jsm, me: newId('req') });
   const accept = new AcceptEvent({
     admission: new Admission({ config, policy }),
-    idempotency: new Idempotency({ history, registry }),
+    idempotency,
+    deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
     registry,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,

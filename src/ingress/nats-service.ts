@@ -20,7 +20,7 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { asBuffer } from '#wire/event-frame.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import { parseRequestSubject, subjects } from '#wire/subjects.ts';
-import type { AcceptEvent, Accepted } from './accept-event.ts';
+import { type AcceptEvent, type Accepted, acceptedJson } from './accept-event.ts';
 import { readNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 
@@ -145,7 +145,7 @@ export class NatsService implements Service {
   private answer(request: Request, accepted: Accepted): void {
     this.underWay--;
     const extra = accepted.replayed ? { 'Idempotency-Replayed': 'true' } : undefined;
-    this.reply(request, `{"id":"${accepted.id}","status":"accepted"}`, extra);
+    this.reply(request, acceptedJson(accepted), extra);
   }
 
   private end(request: Request, error: PosthornError): void {

@@ -9,7 +9,7 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { publishBatchSchema, publishSchema } from '#wire/api/events-ingress.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { problemOf } from '#wire/problem.ts';
-import type { AcceptEvent } from './accept-event.ts';
+import { type AcceptEvent, acceptedJson } from './accept-event.ts';
 import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
 import type { EventInput } from './event-input.ts';
 import { idOfKey } from './idempotency.ts';
@@ -90,7 +90,7 @@ class IngressRoutes {
         reply
           .code(202)
           .header('content-type', 'application/json; charset=utf-8')
-          .send(`{"id":"${accepted.id}","status":"accepted"}`);
+          .send(acceptedJson(accepted));
       });
     });
   }
@@ -172,7 +172,7 @@ function placed(error: PosthornError, at: string): PosthornError {
 }
 
 type BatchResult =
-  | { status: 202; id: string; replayed: boolean }
+  | { status: 202; id: string; replayed: boolean; deduplicated?: true }
   | { status: number; error: ReturnType<typeof problemOf> };
 
 /** 202 where all are stored, 207 where some are not, 503 where none could be stored. */

@@ -4,6 +4,7 @@
  */
 import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
 import type { RateLimit } from '#domain/endpoint-policy.ts';
+import type { Formula } from '#domain/deduplication.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
 import type { Priority } from '#domain/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
@@ -61,6 +62,8 @@ export interface EventTypeSnapshot {
   priority?: Priority;
   /** The JSON Schema (2020-12) of the newest version of `data`. */
   schema?: Record<string, unknown>;
+  /** Which of its events are one. */
+  deduplication?: Formula;
 }
 
 export const keyScopes = ['platform', 'producer', 'tenant'] as const;

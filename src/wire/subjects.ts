@@ -27,6 +27,8 @@ export const streams = {
   records: (shard: number) => `ATT-${shard}`,
   deadLetters: 'DLQ',
   rejected: 'REJECTED',
+  /** Which event came first under a formula of de-duplication. */
+  firstEvents: 'DEDUP',
 } as const;
 
 export const consumers = {
@@ -91,6 +93,8 @@ export const subjects = {
   requestsOf: (tenant: string) => `in.${tenant}.>`,
   /** What producers sent over NATS without asking for an answer, and was refused. */
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
+  /** The first event of a tenant with what the digest stands for (IN-7). */
+  firstEvent: (tenant: string, digest: string) => `dup.${partitionOf(tenant)}.${tenant}.${digest}`,
 } as const;
 
 export const configKeys = {

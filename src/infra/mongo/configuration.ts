@@ -98,6 +98,8 @@ export interface EventTypeDocument {
   /** Absent in older ones: normal. */
   priority?: Priority;
   producer_domain: string | null;
+  /** Null or absent: none. */
+  deduplication?: { fields: string[]; window_seconds: number } | null;
   /** Registered by its first event. */
   auto: boolean;
   /** Oldest first; the last is in force. */

@@ -15,6 +15,10 @@ export interface Publication {
    * not the message `seq` any more: it has fired, or was replaced.
    */
   cancels?: { subject: string; seq: number };
+  /** The server removes it after so long (nats-server, ADR-43). */
+  ttlSeconds?: number;
+  /** Stored only where this is the last sequence of the subject (0: nothing is there), else refused. */
+  expectedSeq?: number;
 }
 
 /**
@@ -34,7 +38,7 @@ class EncodedHeaders {
 /** The headers of a publication, as bytes. */
 export function headersOf(publication: Publication): MsgHdrs {
   let text = `NATS/1.0\r\nNats-Msg-Id: ${publication.messageId}\r\n`;
-  const { schedule, cancels } = publication;
+  const { schedule, cancels, ttlSeconds, expectedSeq } = publication;
   if (schedule !== undefined) {
     const at = new Date(schedule.atMs).toISOString();
     text += `Nats-Schedule: @at ${at}\r\nNats-Schedule-Target: ${schedule.target}\r\n`;
@@ -43,6 +47,10 @@ export function headersOf(publication: Publication): MsgHdrs {
     text += `Nats-Scheduler: ${cancels.subject}\r\nNats-Schedule-Next: purge\r\n`;
     text += `Nats-Expected-Last-Subject-Sequence: ${cancels.seq}\r\n`;
     text += `Nats-Expected-Last-Subject-Sequence-Subject: ${cancels.subject}\r\n`;
+  }
+  if (ttlSeconds !== undefined) text += `Nats-TTL: ${ttlSeconds}\r\n`;
+  if (expectedSeq !== undefined) {
+    text += `Nats-Expected-Last-Subject-Sequence: ${expectedSeq}\r\n`;
   }
   return new EncodedHeaders(`${text}\r\n`) as unknown as MsgHdrs;
 }

@@ -48,6 +48,7 @@ export async function ensureTopology(
   await ensureStream(jsm, deadLetterStream(replicas));
   await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
   await ensureStream(jsm, rejectedStream(replicas));
+  await ensureStream(jsm, firstEventStream(replicas));
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
     await ensureStream(jsm, eventStream(shard, settings));
     await ensureStream(jsm, deliveryStream(shard, settings));
@@ -152,6 +153,18 @@ function rejectedStream(replicas: number): Partial<StreamConfig> {
     max_age: nanos(7 * DAY_MS),
     max_msgs_per_subject: REJECTED_PER_TENANT_MAX,
     compression: StoreCompression.S2,
+  };
+}
+
+/** Each message carries its own time to live; the age is for one that has lost it. */
+function firstEventStream(replicas: number): Partial<StreamConfig> {
+  return {
+    ...common(streams.firstEvents, replicas),
+    subjects: ['dup.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(2 * DAY_MS),
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
   };
 }
 

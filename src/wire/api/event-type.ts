@@ -1,6 +1,8 @@
 /** The registry of event types in the API. */
 import { type Static, Type } from 'typebox';
+import { deduplicationBounds } from '#domain/deduplication.ts';
 import { eventTypeStates } from '#domain/event-type.ts';
+import { limits } from '#domain/limits.ts';
 import { priorities } from '#domain/priority.ts';
 import { eventTypeName, nullable, revision, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
@@ -25,6 +27,28 @@ const fields = {
     maxLength: 128,
     description: 'The part of the producing system that owns the type.',
   }),
+  deduplication: Type.Object(
+    {
+      fields: Type.Array(
+        Type.String({ minLength: 1, maxLength: limits.deduplicationFieldLengthMax }),
+        {
+          minItems: 1,
+          maxItems: limits.deduplicationFieldsMax,
+          uniqueItems: true,
+          description: 'Attributes by name, parts of `data` by JSON pointer.',
+          examples: [['source', '/data/project']],
+        },
+      ),
+      window_seconds: Type.Integer({
+        ...deduplicationBounds.windowSeconds,
+        description: 'For how long an event stands for those that are equal to it.',
+      }),
+    },
+    {
+      ...strict,
+      description: 'Events of one tenant that are equal in these fields are one event.',
+    },
+  ),
 };
 
 export const eventTypeSettings = Type.Object(
@@ -35,6 +59,7 @@ export const eventTypeSettings = Type.Object(
     sensitive: Type.Optional(fields.sensitive),
     priority: Type.Optional(fields.priority),
     producer_domain: Type.Optional(fields.producerDomain),
+    deduplication: Type.Optional(nullable(fields.deduplication)),
   },
   strict,
 );
@@ -53,6 +78,7 @@ const summary = {
   sensitive: fields.sensitive,
   priority: fields.priority,
   producer_domain: nullable(fields.producerDomain),
+  deduplication: nullable(fields.deduplication),
   auto: Type.Boolean({ description: 'Registered by its first event.' }),
   version: Type.Integer({ description: 'The newest version: events are checked against it.' }),
   revision,

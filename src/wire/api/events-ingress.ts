@@ -39,8 +39,14 @@ const event = Type.Object(
   { additionalProperties: false },
 );
 
+const deduplicated = Type.Optional(
+  Type.Literal(true, {
+    description: 'Equal to an event that came before, by the formula of its type: `id` is its id.',
+  }),
+);
+
 const accepted = Type.Object(
-  { id: Type.String(), status: Type.Literal('accepted') },
+  { id: Type.String(), status: Type.Literal('accepted'), deduplicated },
   { description: 'The event is stored.' },
 );
 
@@ -63,6 +69,7 @@ const batchResult = Type.Object({
       status: Type.Integer(),
       id: Type.Optional(Type.String()),
       replayed: Type.Optional(Type.Boolean()),
+      deduplicated,
       error: Type.Optional(problem),
     }),
   ),

@@ -138,6 +138,40 @@ test('another schema of an event type is another version', async () => {
   assert.equal(name.body.errors[0].pointer, '#path/name');
 });
 
+test('a formula of de-duplication is checked, in force, and taken away', async () => {
+  const path = '/v1/event-types/build.done';
+  const deduplication = { fields: ['source', '/data/a~1b/0', 'region'], window_seconds: 60 };
+  const put = await call('PUT', path, { deduplication });
+  assert.equal(put.status, 201, put.text);
+  assert.deepEqual(put.body.deduplication, deduplication);
+  const snapshot = await configValue<EventTypeSnapshot>(plane.kv, 'type.build.done');
+  assert.deepEqual(snapshot.deduplication, { fields: deduplication.fields, windowSeconds: 60 });
+  const refused = async (change: object, pointer: string) => {
+    const answer = await call('PUT', path, { deduplication: { ...deduplication, ...change } });
+    assert.equal(answer.status, 400, answer.text);
+    assert.equal(answer.body.errors[0].pointer, `/deduplication${pointer}`);
+  };
+  for (const field of ['id', 'Source', 'data.a', '/dat', '/data/~2', `/data${'/a'.repeat(17)}`]) {
+    await refused({ fields: ['source', field] }, '/fields/1');
+  }
+  await refused({ fields: [] }, '/fields');
+  await refused({ fields: ['a', 'a'] }, '/fields');
+  await refused({ fields: Array.from({ length: 17 }, (_, i) => `f${i}`) }, '/fields');
+  await refused({ fields: 'source' }, '/fields');
+  await refused({ fields: [`/data/${'a'.repeat(256)}`] }, '/fields/0');
+  for (const seconds of [0, -1, 86_401, 1.5, '60', null]) {
+    await refused({ window_seconds: seconds }, '/window_seconds');
+  }
+  await refused({ window: 1 }, '/window');
+  const none = await call('PUT', path, { deduplication: null });
+  assert.equal(none.body.deduplication, null);
+  await configValue<EventTypeSnapshot>(
+    plane.kv,
+    'type.build.done',
+    (s) => s.deduplication === undefined,
+  );
+});
+
 test('seen types are registered once, and never change what is registered', async () => {
   await call('PUT', '/v1/event-types/seen.before', { status: 'INACTIVE' });
   const types = ['seen.before', 'seen.first', 'seen.second'];
