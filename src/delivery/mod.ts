@@ -19,7 +19,7 @@ import { HeldReleaser } from './held-releaser.ts';
 import { readOwedDelivery } from './owed-delivery.ts';
 import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
-import { ShardLeases } from './shard-leases.ts';
+import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { ShardTaps } from './shard-taps.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
 
@@ -82,6 +82,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const leases = new ShardLeases({
     kv: deps.leases,
     jsm: deps.jsm,
+    kind: 'delivery',
     me: deps.worker,
     shards,
     onTaken: (shard) => taps.open(shard),

@@ -1,4 +1,3 @@
-import type { JsMsg } from '@nats-io/jetstream';
 import { deliveryId } from '#domain/ids.ts';
 import type { Publication, Publisher } from '#infra/nats/publisher.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -7,6 +6,7 @@ import type { EventFrame } from '#wire/event-frame.ts';
 import { type LaneView, laneFor } from '#wire/lane-view.ts';
 import type { RoutedRecord } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
+import type { EventInHand } from './event-in-hand.ts';
 import { FairQueue } from './fair-queue.ts';
 
 /** Deliveries that a tenant may publish before the next has its turn. */
@@ -21,7 +21,7 @@ const IN_FLIGHT_MAX = 256;
 
 /** An event whose deliveries are being published. */
 export interface FanOut {
-  message: JsMsg;
+  message: EventInHand;
   tenant: string;
   event: EventFrame;
   seq: number;
@@ -113,12 +113,18 @@ export class FanOuts {
 
   private publishNext(fanOut: FanOut): void {
     const endpoint = fanOut.endpoints[fanOut.next++] as EndpointSnapshot;
-    this.deps.publisher.publish(publicationFor(fanOut, endpoint, this.deps.lanes), (error) => {
-      if (error !== undefined) this.deps.onNotStored(fanOut, error);
-      fanOut.open--;
-      if (fanOut.open === 0) this.deps.onEnd(fanOut);
-      else if (fanOut.aside) this.resumeHalfEmpty(fanOut);
-    });
+    // The shard is another router's by now: that one publishes what is left.
+    if (!fanOut.message.mayWork()) return this.onOne(fanOut, undefined);
+    this.deps.publisher.publish(publicationFor(fanOut, endpoint, this.deps.lanes), (error) =>
+      this.onOne(fanOut, error),
+    );
+  }
+
+  private onOne(fanOut: FanOut, error: Error | undefined): void {
+    if (error !== undefined) this.deps.onNotStored(fanOut, error);
+    fanOut.open--;
+    if (fanOut.open === 0) this.deps.onEnd(fanOut);
+    else if (fanOut.aside) this.resumeHalfEmpty(fanOut);
   }
 
   /** Not at each PubAck: half of what it may have in flight then leaves in one write. */

@@ -1,57 +1,74 @@
 /** The router plane: events in, one delivery for each matching endpoint out. */
-import type { ConsumerMessages, JetStreamClient } from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { parseFanOutDelays } from '#domain/fan-out-delay.ts';
-import { consume } from '#infra/nats/consume.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { LaneView } from '#wire/lane-view.ts';
-import { consumers, streams } from '#wire/subjects.ts';
+import { EventTap } from './event-tap.ts';
 import { Router } from './router.ts';
-
-const AHEAD = 512;
 
 export interface RouterDeps {
   settings: Settings;
   js: JetStreamClient;
+  jsm: JetStreamManager;
   config: ConfigView;
   lanes: LaneView;
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
   registry: Registry;
+  /** The bucket LEASES. */
+  leases: KV;
+  /** Name of this process, in the leases: letters, digits, - and _. */
+  worker: string;
   log: Log;
 }
 
+/** Routes the events of the shards that this process owns by its leases. */
 export function createRouter(deps: RouterDeps): Service {
-  const { settings, js, log } = deps;
+  const { settings, log } = deps;
   const fanOutDelays = parseFanOutDelays(settings.POSTHORN_FANOUT_DELAYS_SECONDS);
   const router = new Router({ ...deps, fanOutDelays, now: Date.now });
-  const taps: ConsumerMessages[] = [];
+  const taps = new Map<number, EventTap>();
+  const leases = new ShardLeases({
+    kv: deps.leases,
+    jsm: deps.jsm,
+    kind: 'router',
+    me: deps.worker,
+    shards: settings.POSTHORN_SHARDS,
+    async onTaken(shard) {
+      const owns = (): boolean => leases.owns(shard);
+      const tap = new EventTap({ ...deps, shard, owns, onEvent: (event) => router.take(event) });
+      taps.set(shard, tap);
+      await tap.open();
+    },
+    async onGiveUp(shard) {
+      await taps.get(shard)?.drain(settings.POSTHORN_SHUTDOWN_DEADLINE_MS);
+      taps.delete(shard);
+    },
+    onLost(shard) {
+      taps.get(shard)?.close();
+      taps.delete(shard);
+    },
+    log,
+  });
   return {
     name: 'router',
     async start() {
       router.start();
-      for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
-        taps.push(
-          await consume({
-            js,
-            stream: streams.events(shard),
-            consumer: consumers.router,
-            ahead: AHEAD,
-            onMessage: (message) => router.take(message),
-            log,
-          }),
-        );
-      }
+      await leases.start();
     },
-    async stop(deadlineMs) {
-      for (const tap of taps) tap.stop();
-      await router.drain(deadlineMs);
+    async stop() {
+      await leases.stop();
+      router.stop();
+      await deps.records.drain();
     },
   };
 }

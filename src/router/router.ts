@@ -10,7 +10,6 @@
  * Limits: what is queued is bounded by the consumers' `max_ack_pending`, what is under way by the
  * publisher's window. No database is touched.
  */
-import type { JsMsg } from '@nats-io/jetstream';
 import { Counter, type Registry } from 'prom-client';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
@@ -21,11 +20,11 @@ import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.t
 import type { LaneView } from '#wire/lane-view.ts';
 import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
+import type { EventInHand } from './event-in-hand.ts';
 import { type FanOut, FanOuts } from './fan-out.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
 const NAK_DELAY_MS = 1000;
-const DRAIN_POLL_MS = 10;
 /** Well within the consumer's ack_wait. */
 const WORKING_EVERY_MS = 10_000;
 /** Of a record: one of a large fan-out would be larger than what a server takes. */
@@ -52,7 +51,6 @@ export class Router {
   private readonly fanOuts: FanOuts;
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
-  private underWay = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(deps: RouterState) {
@@ -78,10 +76,9 @@ export class Router {
   }
 
   /** Takes an event. Never throws. */
-  take(message: JsMsg): void {
+  take(message: EventInHand): void {
     try {
       const fanOut = this.prepare(message);
-      this.underWay++;
       if (fanOut.endpoints.length > 0) this.begin(fanOut);
       else void this.lookAgain(fanOut);
     } catch (error) {
@@ -91,7 +88,7 @@ export class Router {
     }
   }
 
-  /** Keeps what waits for its turn from coming again meanwhile, until `drain`. */
+  /** Keeps what waits for its turn from coming again meanwhile, until `stop`. */
   start(): void {
     this.timer ??= setInterval(() => {
       for (const { message } of this.fanOuts.queued()) message.working();
@@ -105,12 +102,11 @@ export class Router {
   private begin(fanOut: FanOut): void {
     const { message, endpoints } = fanOut;
     const delayMs = fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
-    const waitMs = delayMs === 0 ? 0 : message.time.getTime() + delayMs - this.deps.now();
+    const waitMs = delayMs === 0 ? 0 : message.storedMs + delayMs - this.deps.now();
     if (waitMs <= 0) {
       this.fanOuts.add(fanOut);
       return;
     }
-    this.underWay--;
     // At most the delay itself, where the clocks differ.
     message.nak(Math.min(waitMs, delayMs));
   }
@@ -130,17 +126,11 @@ export class Router {
     this.begin(fanOut);
   }
 
-  /** Waits until what was taken is routed. */
-  async drain(deadlineMs: number): Promise<void> {
-    const deadline = performance.now() + deadlineMs;
+  stop(): void {
     clearInterval(this.timer);
-    while (this.underWay > 0 && performance.now() < deadline) {
-      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
-    }
-    await this.deps.records.drain();
   }
 
-  private prepare(message: JsMsg): FanOut {
+  private prepare(message: EventInHand): FanOut {
     const { tenant } = parseEventSubject(message.subject);
     const event = decodeEventFrame(asBuffer(message.data));
     const endpoints = this.match(tenant, event);
@@ -176,7 +166,7 @@ export class Router {
   }
 
   private finish(fanOut: FanOut): void {
-    this.underWay--;
+    if (!fanOut.message.mayWork()) return fanOut.message.drop();
     if (fanOut.failed) {
       // The event comes again, and those of its deliveries that are stored are dropped by their ids.
       fanOut.message.nak(NAK_DELAY_MS);

@@ -104,6 +104,25 @@ export const configKeys = {
   apiKey: (hash: string) => `key.${hash}`,
 } as const;
 
+/** Whose lease on a shard: routers and delivery workers share the shards apart from each other. */
+export type LeaseKind = 'router' | 'delivery';
+
+/** Keys of the bucket LEASES: `<kind>.worker.<name>` says who lives, `<kind>.shard.<k>` who owns. */
+export function leaseKeys(kind: LeaseKind): {
+  worker: (name: string) => string;
+  shard: (shard: number | '*') => string;
+  /** The shard of a shard's key; undefined for a worker's. */
+  shardOf: (key: string) => number | undefined;
+} {
+  const shardPrefix = `${kind}.shard.`;
+  return {
+    worker: (name) => `${kind}.worker.${name}`,
+    shard: (shard) => shardPrefix + shard,
+    shardOf: (key) =>
+      key.startsWith(shardPrefix) ? Number(key.slice(shardPrefix.length)) : undefined,
+  };
+}
+
 /** The shard that owns a tenant's partition. */
 export function shardOf(tenant: string, shards: number): number {
   return partitionOf(tenant) % shards;

@@ -1,6 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { buckets } from '#wire/subjects.ts';
+import { type LeaseKind, buckets, leaseKeys } from '#wire/subjects.ts';
 
 /** What stands in a stream and at its consumers. */
 interface StreamCount {
@@ -34,9 +34,9 @@ export class Census {
     return (await this.jsm.streams.info(stream)).cluster?.leader ?? '';
   }
 
-  /** The process id of the worker that owns a shard: the last part of its name. */
-  async ownerOf(shard: number): Promise<number> {
-    const key = { last_by_subj: `$KV.${buckets.leases}.shard.${shard}` };
+  /** The process id of the router or worker that owns a shard: the last part of its name. */
+  async ownerOf(kind: LeaseKind, shard: number): Promise<number> {
+    const key = { last_by_subj: `$KV.${buckets.leases}.${leaseKeys(kind).shard(shard)}` };
     const lease = await this.jsm.streams.getMessage(`KV_${buckets.leases}`, key);
     return Number(lease?.string().split('-').at(-1));
   }

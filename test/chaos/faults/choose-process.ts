@@ -3,14 +3,14 @@ import type { SystemProcess } from '#testkit/system.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { Arena } from '../fault.ts';
 
-/** The process that a fault strikes: of several workers the one that owns shard 0, as another may own nothing. */
+/** The process that a fault strikes: of several routers or workers the one that owns shard 0, as another may own nothing. */
 export function chooseProcess({ system, census }: Arena, role: Role): Promise<SystemProcess> {
-  if (role !== 'delivery') return Promise.resolve(system.with(role));
+  if (role !== 'delivery' && role !== 'router') return Promise.resolve(system.with(role));
   return waitUntil(
     async () => {
-      const owner = await census.ownerOf(0);
+      const owner = await census.ownerOf(role, 0);
       return system.processes.find(({ process }) => process.pid === owner);
     },
-    { what: 'a worker that owns shard 0' },
+    { what: `a ${role} that owns shard 0` },
   );
 }

@@ -1,4 +1,6 @@
 import type { TestContext } from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
@@ -13,7 +15,7 @@ import type {
 } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import type { RoutedRecord } from '#wire/record.ts';
-import { consumers, streams, subjects } from '#wire/subjects.ts';
+import { buckets, consumers, leaseKeys, streams, subjects } from '#wire/subjects.ts';
 import {
   type NatsCore,
   type StoredMessage,
@@ -37,10 +39,17 @@ export class RouterPlane {
   /** The tenants that have a lane of their own. */
   readonly lanes = new Set<string>();
   router: Service | undefined;
+  private late: TenantSnapshot[] = [];
+  private readonly stops: (() => Promise<void>)[];
 
-  private constructor(core: NatsCore, tenants: Map<string, TenantSnapshot>) {
+  private constructor(
+    core: NatsCore,
+    tenants: Map<string, TenantSnapshot>,
+    stops: (() => Promise<void>)[],
+  ) {
     this.core = core;
     this.tenants = tenants;
+    this.stops = stops;
   }
 
   static async start(
@@ -49,37 +58,53 @@ export class RouterPlane {
     options: RouterPlaneOptions = {},
   ): Promise<RouterPlane> {
     const stops: (() => Promise<void>)[] = [];
+    // Before the server goes: hooks run in the order in which they were added.
     t.after(async () => {
       for (const stop of stops) await stop();
     });
     const core = await startNatsCore(t, { env: options.env ?? {} });
-    const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])));
-    const publisher = new Publisher({ nc: core.nc, window: options.window ?? 1024, log: core.log });
-    const records = new RecordGatherer({ publisher, shards: 1, log: core.log });
+    const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])), stops);
+    plane.late = options.late ?? [];
+    const router = await plane.another('router-1', options.window);
+    plane.router = router;
+    if (options.started !== false) await router.start();
+    return plane;
+  }
+
+  /** A router of the same streams, with a connection of its own; not started yet. */
+  async another(name: string, window = 1024): Promise<Service> {
+    const { core } = this;
+    const nc = await core.connect();
+    const js = jetstream(nc);
+    const publisher = new Publisher({ nc, window, log: core.log });
+    const shards = core.settings.POSTHORN_SHARDS;
+    const records = new RecordGatherer({ publisher, shards, log: core.log });
     const config: ConfigView = {
-      tenant: (id) => plane.tenants.get(id),
+      tenant: (id) => this.tenants.get(id),
       eventType: () => undefined,
       apiKey: () => undefined,
     };
     const router = createRouter({
       ...core,
+      js,
+      jsm: await jetstreamManager(nc, { checkAPI: false }),
       publisher,
       records,
       config,
-      lanes: plane.lanes,
+      lanes: this.lanes,
       refreshTenant: async (id) => {
-        const late = options.late?.find((one) => one.id === id);
-        if (late !== undefined) plane.tenants.set(id, late);
+        const late = this.late.find((one) => one.id === id);
+        if (late !== undefined) this.tenants.set(id, late);
       },
       registry: new Registry(),
+      leases: await new Kvm(js).open(buckets.leases),
+      worker: name,
     });
-    stops.push(async () => {
+    this.stops.push(async () => {
       await router.stop(5000);
       publisher.close();
     });
-    plane.router = router;
-    if (options.started !== false) await router.start();
-    return plane;
+    return router;
   }
 
   async publish(
@@ -129,8 +154,20 @@ export class RouterPlane {
     return (await this.core.storedRecords()).filter((record) => record.k === 'routed').length;
   }
 
-  deliveries(): Promise<StoredMessage[]> {
-    return storedMessages(this.core.jsm, streams.deliveries(0));
+  deliveries(shard = 0): Promise<StoredMessage[]> {
+    return storedMessages(this.core.jsm, streams.deliveries(shard));
+  }
+
+  /** The names of the routers that own shards, by shard. */
+  async owners(): Promise<Map<number, string>> {
+    const leases = await new Kvm(this.core.js).open(buckets.leases);
+    const keys = leaseKeys('router');
+    const owners = new Map<number, string>();
+    for (let shard = 0; shard < this.core.settings.POSTHORN_SHARDS; shard++) {
+      const entry = await leases.get(keys.shard(shard));
+      if (entry !== null && entry.length > 0) owners.set(shard, entry.string());
+    }
+    return owners;
   }
 
   /** Every event is acked. */

@@ -1,5 +1,6 @@
 /**
  * Who owns which shard: leases in a KV bucket whose keys expire (design: docs/architecture.md, "Placement").
+ * Routers and delivery workers have leases of their own kind; both are called workers here.
  *
  * Each worker keeps a key of its own, and one for each shard that it owns, and writes them every second. A
  * shard's key is created only where there is none and renewed only at the revision that this worker wrote,
@@ -14,9 +15,9 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
-import { LEASE_MS } from '#infra/nats/streams.ts';
-import { buckets } from '#wire/subjects.ts';
+import { type LeaseKind, buckets, leaseKeys } from '#wire/subjects.ts';
 import { placementSteps } from './placement.ts';
+import { LEASE_MS } from './streams.ts';
 
 const LOOK_EVERY_MS = 1000;
 /** Before the end of a lease by the server's clock, its owner has stopped. */
@@ -25,6 +26,8 @@ const MARGIN_MS = 500;
 export interface ShardLeasesDeps {
   kv: KV;
   jsm: JetStreamManager;
+  /** Of what the shards are owned. */
+  kind: LeaseKind;
   me: string;
   shards: number;
   /** Start to work on a shard. */
@@ -44,6 +47,7 @@ interface Lease {
 
 export class ShardLeases {
   private readonly deps: ShardLeasesDeps;
+  private readonly keys: ReturnType<typeof leaseKeys>;
   private readonly leases = new Map<number, Lease>();
   private readonly givingUp = new Map<number, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
@@ -53,6 +57,7 @@ export class ShardLeases {
 
   constructor(deps: ShardLeasesDeps) {
     this.deps = deps;
+    this.keys = leaseKeys(deps.kind);
   }
 
   /** Whether this worker may work on a shard at this moment. */
@@ -70,7 +75,7 @@ export class ShardLeases {
     await this.look();
     this.schedule();
     const releases = await this.deps.kv.watch({
-      key: shardKey('*'),
+      key: this.keys.shard('*'),
       include: KvWatchInclude.UpdatesOnly,
     });
     this.stopWatch = () => releases.stop();
@@ -94,7 +99,7 @@ export class ShardLeases {
     this.stopWatch();
     await this.looking;
     // First out of the members, so that the others prefer themselves when the shards become free.
-    await this.deps.kv.delete(workerKey(this.deps.me)).catch(() => {});
+    await this.deps.kv.delete(this.keys.worker(this.deps.me)).catch(() => {});
     await Promise.all([...this.leases.keys()].map((shard) => this.giveUp(shard)));
   }
 
@@ -109,7 +114,7 @@ export class ShardLeases {
   private async look(): Promise<void> {
     try {
       const { kv, me } = this.deps;
-      await Promise.all([kv.put(workerKey(me), me), ...this.renewals()]);
+      await Promise.all([kv.put(this.keys.worker(me), me), ...this.renewals()]);
       const { workers, owners } = await this.readBucket();
       const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });
       for (const shard of steps.giveUp) void this.giveUp(shard);
@@ -125,7 +130,7 @@ export class ShardLeases {
       const startedMs = performance.now();
       try {
         const { kv, me } = this.deps;
-        lease.revision = await kv.update(shardKey(shard), me, lease.revision);
+        lease.revision = await kv.update(this.keys.shard(shard), me, lease.revision);
         lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
       } catch (error) {
         // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
@@ -136,17 +141,18 @@ export class ShardLeases {
 
   private async readBucket(): Promise<{ workers: string[]; owners: Map<number, string> }> {
     const prefix = `$KV.${buckets.leases}.`;
+    const { kind, jsm } = this.deps;
     const workers: string[] = [];
     const owners = new Map<number, string>();
-    const entries = await this.deps.jsm.direct.getLastMessagesFor(`KV_${buckets.leases}`, {
-      multi_last: [`${prefix}>`],
+    const entries = await jsm.direct.getLastMessagesFor(`KV_${buckets.leases}`, {
+      multi_last: [`${prefix}${kind}.>`],
     });
     for await (const entry of entries) {
       // A deleted key leaves a marker without a value.
       if (entry.data.length === 0) continue;
-      const key = entry.subject.slice(prefix.length);
-      if (key.startsWith('worker.')) workers.push(entry.string());
-      else owners.set(Number(key.slice('shard.'.length)), entry.string());
+      const shard = this.keys.shardOf(entry.subject.slice(prefix.length));
+      if (shard === undefined) workers.push(entry.string());
+      else owners.set(shard, entry.string());
     }
     return { workers, owners };
   }
@@ -155,14 +161,14 @@ export class ShardLeases {
     const startedMs = performance.now();
     let revision: number;
     try {
-      revision = await this.deps.kv.create(shardKey(shard), this.deps.me);
+      revision = await this.deps.kv.create(this.keys.shard(shard), this.deps.me);
     } catch {
       return; // another worker was first
     }
     this.leases.set(shard, { revision, validUntilMs: startedMs + LEASE_MS - MARGIN_MS });
     try {
       await this.deps.onTaken(shard);
-      this.deps.log.info({ shard }, 'placement.taken');
+      this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
     } catch (error) {
       this.deps.log.error({ err: error, shard }, 'placement.take_failed');
       await this.giveUp(shard);
@@ -184,9 +190,9 @@ export class ShardLeases {
     if (lease === undefined) return;
     // Only while it is still ours.
     await this.deps.kv
-      .delete(shardKey(shard), { previousSeq: lease.revision })
+      .delete(this.keys.shard(shard), { previousSeq: lease.revision })
       .catch(() => undefined);
-    this.deps.log.info({ shard }, 'placement.given_up');
+    this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.given_up');
   }
 
   private dropExpired(): void {
@@ -197,12 +203,4 @@ export class ShardLeases {
       this.deps.onLost(shard);
     }
   }
-}
-
-function workerKey(worker: string): string {
-  return `worker.${worker}`;
-}
-
-function shardKey(shard: number | '*'): string {
-  return `shard.${shard}`;
 }
