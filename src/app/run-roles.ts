@@ -14,6 +14,7 @@ import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator } from '#infra/http/authenticate.ts';
 import { createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
+import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
 import { LaneStore } from '#infra/nats/lane-store.ts';
@@ -84,6 +85,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       stopping.abort();
       await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
       core.config.stop();
+      core.brokerClock.stop();
       core.lanes.stop();
       core.publisher.close();
       core.ingressPublisher.close();
@@ -127,6 +129,7 @@ interface Core {
   publisher: Publisher;
   ingressPublisher: Publisher;
   records: RecordGatherer;
+  brokerClock: BrokerClock;
 }
 
 /** What every role needs: the streams, the publisher, the configuration. */
@@ -142,7 +145,10 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
-  return { js, jsm, config, lanes, leases, publisher, ingressPublisher, records };
+  const brokerClock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
+  await brokerClock.start();
+  const publishers = { publisher, ingressPublisher };
+  return { js, jsm, config, lanes, leases, ...publishers, records, brokerClock };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */
@@ -180,6 +186,7 @@ function plan(roles: Role[], parts: Parts): Service[] {
   const bootstrapKey = settings.POSTHORN_BOOTSTRAP_KEY;
   const authenticate = createAuthenticator({ config, bootstrapKey, clock: Date.now });
   const { secretBox } = parts;
+  const brokerNow = parts.brokerClock.now;
   if (roles.includes('control') && mongo && app && secretBox) {
     const control = createControl({ ...parts, mongo, secretBox, authenticate, clock: Date.now });
     control.registerRoutes(app);
@@ -197,10 +204,11 @@ function plan(roles: Role[], parts: Parts): Service[] {
     );
   }
   if (roles.includes('delivery') && secretBox) {
-    services.push(createDelivery({ ...parts, secretBox }));
+    services.push(createDelivery({ ...parts, brokerNow, secretBox }));
   }
   if (roles.includes('router')) {
-    services.push(createRouter({ ...parts, refreshTenant: (id) => config.refreshTenant(id) }));
+    const refreshTenant = (id: string): Promise<void> => config.refreshTenant(id);
+    services.push(createRouter({ ...parts, brokerNow, refreshTenant }));
   }
   if (roles.includes('ingress') && app !== undefined) {
     // A window of its own: a fan-out that fills the other one must not have producers refused.

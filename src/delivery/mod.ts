@@ -34,6 +34,8 @@ export interface DeliveryDeps {
   registry: Registry;
   /** The bucket LEASES. */
   leases: KV;
+  /** The brokers' clock, which schedules go by; milliseconds since 1970. */
+  brokerNow: () => number;
   log: Log;
   /** Name of this worker, in the attempt log and in the leases: letters, digits, - and _. */
   worker: string;
@@ -45,7 +47,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const guard = new EgressGuard(settings.POSTHORN_EGRESS_ALLOW);
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
-  const settler = new Settler({ publisher, records, log, now: Date.now });
+  const settler = new Settler({ publisher, records, log, now: deps.brokerNow });
   const senders = new SenderPool({ guard, timeoutMs });
   const metrics = new DeliveryMetrics(deps.registry, {
     activations: () => table.size,

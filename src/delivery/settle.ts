@@ -30,6 +30,7 @@ export interface SettlerDeps {
   publisher: Publisher;
   records: RecordGatherer;
   log: Log;
+  /** The brokers' clock, which schedules go by. */
   now: () => number;
 }
 

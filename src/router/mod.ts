@@ -24,6 +24,8 @@ export interface RouterDeps {
   publisher: Publisher;
   records: RecordGatherer;
   registry: Registry;
+  /** The brokers' clock, which events are stored by; milliseconds since 1970. */
+  brokerNow: () => number;
   /** The bucket LEASES. */
   leases: KV;
   /** Name of this process, in the leases: letters, digits, - and _. */
@@ -35,7 +37,7 @@ export interface RouterDeps {
 export function createRouter(deps: RouterDeps): Service {
   const { settings, log } = deps;
   const fanOutDelays = parseFanOutDelays(settings.POSTHORN_FANOUT_DELAYS_SECONDS);
-  const router = new Router({ ...deps, fanOutDelays, now: Date.now });
+  const router = new Router({ ...deps, fanOutDelays, now: deps.brokerNow });
   const taps = new Map<number, EventTap>();
   const leases = new ShardLeases({
     kv: deps.leases,

@@ -8,7 +8,8 @@ export interface NatsLogin {
 
 /**
  * A connection that outlives the server: it dials for ever, and waits for the first connect too, so that a
- * process may start before NATS. Pings every 10 s, so that a dead peer is seen in 20 s, not 4 minutes.
+ * process may start before NATS. Pings every 2 s, so that a server that is cut off or stands still is left for
+ * another one in 4 to 6 s, not 4 minutes: all that this process publishes or waits for waits with it.
  */
 export async function connectNats(
   url: string,
@@ -25,7 +26,7 @@ export async function connectNats(
     waitOnFirstConnect: true,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
-    pingInterval: 10_000,
+    pingInterval: 2000,
     maxPingOut: 2,
     // An Error object made for each request to carry a stack costs 16 us of 44 (measured).
     noAsyncTraces: true,

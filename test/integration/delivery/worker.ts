@@ -58,6 +58,7 @@ export class Worker {
     const core = await startNatsCore(t, { env: options.env ?? {} });
     const worker = new Worker(core, receiver);
     const service = createDelivery({
+      brokerNow: Date.now,
       ...core,
       config: worker.config(),
       secretBox: worker.box,

@@ -85,6 +85,7 @@ export class RouterPlane {
       apiKey: () => undefined,
     };
     const router = createRouter({
+      brokerNow: Date.now,
       ...core,
       js,
       jsm: await jetstreamManager(nc, { checkAPI: false }),

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { jetstreamManager } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { streams } from '#wire/subjects.ts';
+
+const log = pino({ level: 'silent' });
+const HOUR_MS = 3_600_000;
+
+test('what is put off goes by the clock of the broker, however wrong the own one is', async (t) => {
+  const server = await startNatsServer();
+  const nc = await connect({ servers: server.url });
+  t.after(async () => {
+    await nc.close();
+    await server.dispose();
+  });
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.add({ name: streams.deadLetters, subjects: ['dlq.>'] });
+  const trueNow = Date.now;
+  // Wrong from the start, and wrong in another way while it runs.
+  const wrong = t.mock.method(Date, 'now', () => trueNow() + 3 * HOUR_MS);
+  const clock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
+  await clock.start();
+  t.after(() => clock.stop());
+  wrong.mock.mockImplementation(() => trueNow() - 3 * HOUR_MS);
+  assert.ok(Math.abs(clock.now() - trueNow()) < HOUR_MS / 60);
+});
+
+test('without an answer the own clock has to do', async () => {
+  const unread = new BrokerClock({ read: () => Promise.reject(new Error('no leader')), log });
+  const strange = new BrokerClock({ read: () => Promise.resolve(Number.NaN), log });
+  for (const clock of [unread, strange]) {
+    await clock.start();
+    clock.stop();
+    assert.ok(Math.abs(clock.now() - Date.now()) < HOUR_MS / 60);
+  }
+});
