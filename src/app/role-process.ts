@@ -16,13 +16,17 @@ const HEAP = ['--max-semi-space-size=8'];
  * Runs roles in a process of their own: `main.ts run --roles …`. Its process group is its own too, so that
  * Ctrl-C reaches the parent alone; if the parent dies, the channel between the two closes and it stops.
  *
+ * @param launcher a command that becomes the one after it (`nsenter …`), for tests
  * @throws Error if Node cannot be run
  */
 export function startRoleProcess(
   roles: readonly string[],
   env: Record<string, string | undefined>,
+  launcher: readonly string[] = [],
 ): Promise<Supervised> {
-  const child = spawn(process.execPath, [...HEAP, MAIN, 'run', '--roles', roles.join(',')], {
+  const node = [process.execPath, ...HEAP, MAIN, 'run', '--roles', roles.join(',')];
+  const [program, ...args] = [...launcher, ...node];
+  const child = spawn(program as string, args, {
     env,
     // Its log goes to standard error as it is; standard output stays for the banner.
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],

@@ -20,7 +20,7 @@ export interface ReplicaSetMember {
 export async function becomePrimary(member: ReplicaSetMember): Promise<void> {
   const { port, signal } = member;
   // The driver gives up for good when its first dial is refused.
-  while (!(await canConnect(port))) await delay(10, undefined, { signal });
+  await waitUntilListening(port, signal);
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/`, {
     directConnection: true,
     serverSelectionTimeoutMS: 5000,
@@ -38,6 +38,28 @@ export async function becomePrimary(member: ReplicaSetMember): Promise<void> {
   } finally {
     await client.close();
   }
+}
+
+/** Resolves when somebody listens on the port of 127.0.0.1. */
+export async function waitUntilListening(port: number, signal: AbortSignal): Promise<void> {
+  while (!(await canConnect(port))) await delay(10, undefined, { signal });
+}
+
+/** Makes a set of members that have never been in one: the first call of its life, at any member. */
+export async function initiateSet(ports: readonly number[]): Promise<void> {
+  const client = new MongoClient(`mongodb://127.0.0.1:${ports[0]}/`, { directConnection: true });
+  try {
+    const members = ports.map((port, _id) => ({ _id, host: `127.0.0.1:${port}` }));
+    await client.db('admin').command({ replSetInitiate: { _id: SET, members } });
+  } finally {
+    await client.close();
+  }
+}
+
+/** What a client connects to in order to find whoever is primary. */
+export function setUrl(ports: readonly number[]): string {
+  const hosts = ports.map((port) => `127.0.0.1:${port}`);
+  return `mongodb://${hosts.join(',')}/?replicaSet=${SET}`;
 }
 
 function canConnect(port: number): Promise<boolean> {

@@ -1,7 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { findFreePort } from './free-port.ts';
-import { becomePrimary } from './mongod-replica-set.ts';
+import { becomePrimary, waitUntilListening } from './mongod-replica-set.ts';
 import { type EmbeddedServer, ServerProcess } from './server-process.ts';
 import { endStaleServer } from './stale-server.ts';
 
@@ -15,6 +15,8 @@ export interface MongodOptions {
   dataDir: string;
   /** Absent: any free port. It may differ from the port of an earlier start. */
   port?: number;
+  /** It is one member of several: who started them makes the set (`initiateSet`), and here it need only answer. */
+  ofSeveral?: boolean;
 }
 
 /**
@@ -35,7 +37,7 @@ export async function startMongod(options: MongodOptions): Promise<EmbeddedServe
       args: mongodArguments(dataDir, port),
     });
     try {
-      await waitUntilPrimary(server, port);
+      await waitUntilReady(server, port, options.ofSeveral === true);
       return describe(server, port);
     } catch (error) {
       await server.stop();
@@ -66,18 +68,20 @@ function mongodArguments(dataDir: string, port: number): string[] {
   ].flat();
 }
 
-async function waitUntilPrimary(server: ServerProcess, port: number): Promise<void> {
+async function waitUntilReady(
+  server: ServerProcess,
+  port: number,
+  ofSeveral: boolean,
+): Promise<void> {
   const abort = new AbortController();
   server.onExit(() => abort.abort());
   const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
   try {
-    await becomePrimary({
-      port,
-      pid: server.pid,
-      signal: AbortSignal.any([abort.signal, deadline]),
-    });
+    const signal = AbortSignal.any([abort.signal, deadline]);
+    if (ofSeveral) await waitUntilListening(port, signal);
+    else await becomePrimary({ port, pid: server.pid, signal });
   } catch (cause) {
-    const what = server.ended ? 'ended while it started' : 'did not become primary in time';
+    const what = server.ended ? 'ended while it started' : 'was not ready in time';
     throw new Error(`mongod ${what}:\n${server.output}`, { cause });
   }
 }

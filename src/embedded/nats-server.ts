@@ -15,11 +15,15 @@ export interface NatsServerOptions {
   binary: string;
   /** Folder of the JetStream data; made if it is not there. */
   dataDir: string;
+  /** Where it listens; absent: 127.0.0.1. */
+  host?: string;
   /** Absent: any free port. */
   port?: number;
+  /** A command that becomes the one after it (`nsenter …`), for tests. */
+  launcher?: readonly string[];
   /** fsync before every acknowledgement: survives a power cut, ten times slower on one node. */
   syncAlways?: boolean;
-  /** Makes it a member of a cluster on 127.0.0.1. */
+  /** Makes it a member of a cluster. */
   cluster?: NatsClusterMember;
   /** Absent: whoever reaches the port may do everything. */
   access?: NatsAccess;
@@ -37,14 +41,14 @@ export interface NatsAccess {
 export interface NatsClusterMember {
   /** The same after a restart: JetStream knows its peers by name. */
   serverName: string;
-  /** Where the other members reach this one. */
+  /** Where the other members reach this one, at its host. */
   port: number;
-  /** The cluster ports of all members. */
-  memberPorts: readonly number[];
+  /** The other members: `host:port`. */
+  others: readonly string[];
 }
 
 /**
- * Runs a nats-server with JetStream on 127.0.0.1 and waits until its streams are recovered and it answers.
+ * Runs a nats-server with JetStream and waits until its streams are recovered and it answers.
  *
  * @throws Error with the server's last lines if it does not come up
  */
@@ -53,20 +57,22 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
   mkdirSync(dataDir, { recursive: true });
   const pidFile = join(dataDir, 'nats-server.pid');
   await endStaleServer({ pidFile, program: 'nats-server', dataDir });
+  const host = options.host ?? '127.0.0.1';
   for (let tried = 1; ; tried++) {
     const port = options.port ?? (await findFreePort());
     const name = options.cluster?.serverName ?? `posthorn-${randomBytes(6).toString('hex')}`;
     const configFile = join(dataDir, 'nats-server.conf');
-    const text = configText({ ...options, dataDir, pidFile, port, name });
+    const text = configText({ ...options, host, dataDir, pidFile, port, name });
     writeFileSync(configFile, text, { mode: 0o600 });
     const server = await ServerProcess.spawn({
       name: 'nats-server',
       binary: options.binary,
       args: ['--config', configFile],
+      launcher: options.launcher ?? [],
     });
     try {
-      await waitUntilReady(server, port, name);
-      return describe(server, port);
+      await waitUntilReady(server, { host, port, name });
+      return describe(server, host, port);
     } catch (error) {
       await server.stop();
       // Somebody else took the port between the search and the start.
@@ -78,6 +84,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
 }
 
 interface NatsConfig extends NatsServerOptions {
+  host: string;
   port: number;
   name: string;
   pidFile: string;
@@ -86,7 +93,7 @@ interface NatsConfig extends NatsServerOptions {
 /** The configuration file; JSON strings are strings of its language too. */
 function configText(config: NatsConfig): string {
   return `server_name: ${JSON.stringify(config.name)}
-listen: "127.0.0.1:${config.port}"
+listen: "${config.host}:${config.port}"
 pid_file: ${JSON.stringify(config.pidFile)}
 # A batch of events is 4 MiB, and travels as one message with its headers.
 max_payload: 8MB
@@ -100,7 +107,7 @@ jetstream {
   max_memory_store: 256MB
   ${config.syncAlways === true ? 'sync_interval: always' : ''}
 }
-${config.access === undefined ? '' : accessText(config.access)}${config.cluster === undefined ? '' : clusterText(config.cluster)}`;
+${config.access === undefined ? '' : accessText(config.access)}${config.cluster === undefined ? '' : clusterText(config.host, config.cluster)}`;
 }
 
 /** All in the one account that JetStream's data has been in from the start: what divides them is permissions. */
@@ -116,22 +123,24 @@ function accessText({ user, password, issuer }: NatsAccess): string {
 `;
 }
 
-function clusterText({ port, memberPorts }: NatsClusterMember): string {
-  const routes = memberPorts.filter((other) => other !== port);
+function clusterText(host: string, { port, others }: NatsClusterMember): string {
   return `cluster {
   name: posthorn
-  listen: "127.0.0.1:${port}"
-  routes: ${JSON.stringify(routes.map((other) => `nats://127.0.0.1:${other}`))}
+  listen: "${host}:${port}"
+  routes: ${JSON.stringify(others.map((other) => `nats://${other}`))}
 }
 `;
 }
 
 /** The server greets with its name: another server on the port is not taken for ours. */
-async function waitUntilReady(server: ServerProcess, port: number, name: string): Promise<void> {
+async function waitUntilReady(
+  server: ServerProcess,
+  { host, port, name }: { host: string; port: number; name: string },
+): Promise<void> {
   const deadline = performance.now() + READY_DEADLINE_MS;
   while (performance.now() < deadline) {
     if (server.ended) break;
-    const greeting = await readGreeting(port);
+    const greeting = await readGreeting(host, port);
     if (greeting.includes(`"${name}"`) && greeting.includes('"jetstream":true')) return;
     await delay(10);
   }
@@ -139,9 +148,9 @@ async function waitUntilReady(server: ServerProcess, port: number, name: string)
   throw new Error(`nats-server ${what}:\n${server.output}`);
 }
 
-function readGreeting(port: number): Promise<string> {
+function readGreeting(host: string, port: number): Promise<string> {
   return new Promise((done) => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     let text = '';
     socket.setTimeout(1000, () => socket.destroy());
     socket.on('data', (chunk: Buffer) => {
@@ -153,11 +162,11 @@ function readGreeting(port: number): Promise<string> {
   });
 }
 
-function describe(server: ServerProcess, port: number): EmbeddedServer {
+function describe(server: ServerProcess, host: string, port: number): EmbeddedServer {
   return {
     pid: server.pid,
     port,
-    url: `nats://127.0.0.1:${port}`,
+    url: `nats://${host}:${port}`,
     exited: server.exited,
     stop: (deadlineMs) => server.stop(deadlineMs),
     kill: (signal) => server.kill(signal),

@@ -34,6 +34,8 @@ export interface ServerProcessOptions {
   name: string;
   binary: string;
   args: string[];
+  /** A command that becomes the one after it (`nsenter …`), for tests. */
+  launcher?: readonly string[];
 }
 
 /**
@@ -68,7 +70,8 @@ export class ServerProcess {
 
   /** @throws Error if the binary cannot be run at all */
   static spawn(options: ServerProcessOptions): Promise<ServerProcess> {
-    const child = spawn(options.binary, options.args, {
+    const [program, ...args] = [...(options.launcher ?? []), options.binary, ...options.args];
+    const child = spawn(program as string, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       detached: true,
     });

@@ -3,6 +3,7 @@ import { type Db, MongoClient } from 'mongodb';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
 import { startMongod as startEmbeddedMongod } from '#src/embedded/mongod.ts';
+import { initiateSet, setUrl } from '#src/embedded/mongod-replica-set.ts';
 import {
   type NatsServerOptions,
   startNatsServer as startEmbeddedNats,
@@ -10,7 +11,8 @@ import {
 import { binarySources } from '#src/embedded/binary-sources.ts';
 import { resolveBinary, resolveDeps } from '#src/embedded/resolve-binary.ts';
 import type { EmbeddedServer } from '#src/embedded/server-process.ts';
-import { makeTempDir } from './temp-dir.ts';
+import { type TempDir, makeTempDir } from './temp-dir.ts';
+import { waitUntil } from './wait-until.ts';
 
 /** Names the mongod that `test/global-setup.ts` started for the whole run. */
 export const TEST_MONGODB_URL = 'TEST_MONGODB_URL';
@@ -23,30 +25,82 @@ export interface TestServer extends EmbeddedServer {
   dispose(): Promise<void>;
 }
 
-/** A real nats-server with a folder and a port of its own (about 50 ms). */
-export function startNatsServer(
-  options: Partial<Pick<NatsServerOptions, 'port' | 'syncAlways' | 'cluster' | 'access'>> = {},
-): Promise<TestServer> {
-  return startTestServer(natsServer, (binary, dataDir, port) =>
-    startEmbeddedNats({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),
+type NatsOptions = Partial<
+  Pick<NatsServerOptions, 'host' | 'port' | 'syncAlways' | 'cluster' | 'access' | 'launcher'>
+>;
+
+/** A real nats-server with a folder and a port of its own (about 50 ms). `dir` absent: a new one. */
+export function startNatsServer(options: NatsOptions = {}, dir?: TempDir): Promise<TestServer> {
+  return startTestServer(
+    natsServer,
+    (binary, dataDir, port) =>
+      startEmbeddedNats({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),
+    dir,
   );
 }
 
+/** Where a member of a cluster runs, if not on 127.0.0.1 with a folder of its own. */
+export interface NatsPlace {
+  host: string;
+  launcher?: readonly string[];
+  dir?: TempDir;
+}
+
 /** Real nats-servers that form a cluster: `broker-0`, `broker-1`, … */
-export async function startNatsCluster(members: number): Promise<TestServer[]> {
-  const memberPorts: number[] = [];
-  while (memberPorts.length < members) memberPorts.push(await findFreePort());
+export async function startNatsCluster(
+  members: number,
+  placeOf: (member: number) => NatsPlace = () => ({ host: '127.0.0.1' }),
+): Promise<TestServer[]> {
+  const places = Array.from({ length: members }, (_, member) => placeOf(member));
+  const ports: number[] = [];
+  while (ports.length < members) ports.push(await findFreePort());
+  const addresses = places.map(({ host }, member) => `${host}:${ports[member]}`);
   return Promise.all(
-    memberPorts.map((port, i) =>
-      startNatsServer({ cluster: { serverName: `broker-${i}`, port, memberPorts } }),
-    ),
+    places.map(({ dir, ...place }, member) => {
+      const others = addresses.filter((_, other) => other !== member);
+      const port = ports[member] as number;
+      const cluster = { serverName: `broker-${member}`, port, others };
+      return startNatsServer({ ...place, cluster }, dir);
+    }),
   );
 }
 
 /** A real mongod of one's own (about 1 s), for a test that kills it; others take `testMongo`. */
 export function startMongod(): Promise<TestServer> {
+  return startMongodWith({});
+}
+
+/** Real mongods that form a replica set. */
+export async function startMongodSet(
+  members: number,
+): Promise<{ members: TestServer[]; url: string }> {
+  const started = await Promise.all(
+    Array.from({ length: members }, () => startMongodWith({ ofSeveral: true })),
+  );
+  const ports = started.map(({ port }) => port);
+  await initiateSet(ports);
+  const url = setUrl(ports);
+  const client = new MongoClient(url);
+  try {
+    await waitUntil(
+      async () => {
+        const { members: states } = await client.db('admin').command({ replSetGetStatus: 1 });
+        const [primary, secondary] = [1, 2];
+        const at = (state: number) =>
+          states.filter((one: { state: number }) => one.state === state);
+        return at(primary).length === 1 && at(secondary).length === members - 1;
+      },
+      { what: 'a replica set with a primary', deadlineMs: 60_000, intervalMs: 100 },
+    );
+  } finally {
+    await client.close();
+  }
+  return { members: started, url };
+}
+
+function startMongodWith(options: { ofSeveral?: boolean }): Promise<TestServer> {
   return startTestServer(mongod, (binary, dataDir, port) =>
-    startEmbeddedMongod({ binary, dataDir, ...(port === undefined ? {} : { port }) }),
+    startEmbeddedMongod({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),
   );
 }
 
@@ -91,9 +145,13 @@ export function testBinary(program: Program): Promise<string> {
 
 type Start = (binary: string, dataDir: string, port: number | undefined) => Promise<EmbeddedServer>;
 
-async function startTestServer(program: Program, start: Start): Promise<TestServer> {
+async function startTestServer(
+  program: Program,
+  start: Start,
+  given?: TempDir,
+): Promise<TestServer> {
   const binary = await testBinary(program);
-  const dir = await makeTempDir();
+  const dir = given ?? (await makeTempDir());
   const wrap = (server: EmbeddedServer): TestServer => ({
     ...server,
     dataDir: dir.path,

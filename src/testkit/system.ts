@@ -4,10 +4,33 @@ import { startRoleProcess } from '#src/app/role-process.ts';
 import type { Supervised } from '#src/app/supervisor.ts';
 import type { Role } from '#config/schema.ts';
 import { RestartableServer } from './restartable-server.ts';
-import { startMongod, startNatsCluster, startNatsServer } from './servers.ts';
+import {
+  type NatsPlace,
+  startMongod,
+  startMongodSet,
+  startNatsCluster,
+  startNatsServer,
+} from './servers.ts';
+import { SmallDisk } from './small-disk.ts';
+import { makeTempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
+import type { Zone } from './zone.ts';
 
 export const TEST_KEY = 'phk_test_0123456789abcdef';
+
+const LOCAL = '127.0.0.1';
+
+/** How the system is more than one of everything on one machine. */
+export interface SystemOptions {
+  /** More than one: a cluster, with every stream on `POSTHORN_STREAM_REPLICAS` of them. */
+  brokers?: number;
+  /** Members of MongoDB's replica set. */
+  mongods?: number;
+  /** The last broker and the last worker run there. */
+  zone?: Zone;
+  /** The second broker has a disk of so many MiB. */
+  smallDiskMebibytes?: number;
+}
 
 /** A process of the system, that can be killed and started again with the same settings. */
 export interface SystemProcess {
@@ -21,10 +44,15 @@ export interface SystemProcess {
 
 /** The whole system on real servers of its own, each role in the process that it is told to be in. */
 export interface System {
+  mongodUrl: string;
+  /** The only mongod, or the first of the replica set. */
   mongod: RestartableServer;
+  mongods: RestartableServer[];
   /** One nats-server, or those of the cluster in the order of their names. */
   brokers: RestartableServer[];
   natsUrl: string;
+  /** That of the second broker. */
+  smallDisk: SmallDisk | undefined;
   processes: SystemProcess[];
   /** Base URL of a process with the role. */
   url(role: Role): string;
@@ -40,39 +68,41 @@ export interface System {
 /**
  * @param layout the roles of each process
  * @param settings beside those that every process needs
- * @param brokers more than one: a cluster, with every stream on `POSTHORN_STREAM_REPLICAS` of them
  */
 export async function startSystem(
   layout: readonly (readonly Role[])[],
   settings: Record<string, string> = {},
-  brokers = 1,
+  options: SystemOptions = {},
 ): Promise<System> {
-  const starting =
-    brokers === 1 ? startNatsServer().then((one) => [one]) : startNatsCluster(brokers);
-  const [servers, database] = await Promise.all([starting, startMongod()]);
-  const members = servers.map((server) => new RestartableServer(server));
-  const mongod = new RestartableServer(database);
+  const { zone } = options;
+  const [{ members, smallDisk }, { mongods, mongodUrl }] = await Promise.all([
+    startBrokers(options),
+    startMongods(options.mongods ?? 1),
+  ]);
   const natsUrl = members.map((member) => member.url).join(',');
   const common: Record<string, string | undefined> = {
     PATH: process.env['PATH'],
     POSTHORN_NATS_URL: natsUrl,
-    POSTHORN_MONGODB_URL: mongod.url,
+    POSTHORN_MONGODB_URL: mongodUrl,
     POSTHORN_MASTER_KEY: randomBytes(32).toString('base64'),
     POSTHORN_BOOTSTRAP_KEY: TEST_KEY,
-    POSTHORN_EGRESS_ALLOW: '127.0.0.0/8',
-    POSTHORN_HTTP_HOST: '127.0.0.1',
+    POSTHORN_EGRESS_ALLOW: ['127.0.0.0/8', ...(zone ? [`${zone.coreHost}/32`] : [])].join(','),
+    POSTHORN_HTTP_HOST: LOCAL,
     POSTHORN_LOG_LEVEL: 'error',
     ...settings,
   };
   const started: { process: SystemProcess; httpPort: number }[] = [];
-  for (const roles of layout) started.push(await startProcess(roles, common));
+  const lastWorker = layout.findLastIndex((roles) => roles.includes('delivery'));
+  for (const [i, roles] of layout.entries()) {
+    started.push(await startProcess(roles, common, i === lastWorker ? zone : undefined));
+  }
   const find = (role: Role) => {
     const found = started.find(({ process }) => process.roles.includes(role));
     if (found === undefined) throw new Error(`no process has the role ${role}`);
     return found;
   };
   await Promise.all(started.map(({ process }) => ready(process)));
-  const url = (role: Role): string => `http://127.0.0.1:${find(role).httpPort}`;
+  const url = (role: Role): string => `http://${LOCAL}:${find(role).httpPort}`;
   const request = (path: string, init: RequestInit): Promise<Response> => {
     const publishes = init.method === 'POST' && /\/events(\/batch)?$/.test(path);
     return fetch(url(publishes ? 'ingress' : 'control') + path, {
@@ -81,9 +111,12 @@ export async function startSystem(
     });
   };
   return {
-    mongod,
+    mongodUrl,
+    mongod: mongods[0] as RestartableServer,
+    mongods,
     brokers: members,
     natsUrl,
+    smallDisk,
     processes: started.map(({ process }) => process),
     url,
     with: (role) => find(role).process,
@@ -98,28 +131,67 @@ export async function startSystem(
     },
     async stop() {
       await Promise.all(started.map(({ process }) => process.process.stop()));
-      await Promise.all([...members, mongod].map((server) => server.dispose()));
+      await Promise.all([...members, ...mongods].map((server) => server.dispose()));
     },
   };
+}
+
+async function startBrokers(
+  options: SystemOptions,
+): Promise<{ members: RestartableServer[]; smallDisk: SmallDisk | undefined }> {
+  const { brokers = 1, zone, smallDiskMebibytes } = options;
+  if (brokers === 1) {
+    return { members: [new RestartableServer(await startNatsServer())], smallDisk: undefined };
+  }
+  const dir = smallDiskMebibytes === undefined ? undefined : await makeTempDir();
+  const smallDisk = dir && SmallDisk.mount(dir.path, smallDiskMebibytes as number);
+  const servers = await startNatsCluster(brokers, (member): NatsPlace => {
+    if (zone !== undefined && member === brokers - 1) {
+      return { host: zone.host, launcher: zone.launcher };
+    }
+    const host = zone?.coreHost ?? LOCAL;
+    if (member !== 1 || dir === undefined) return { host };
+    const remove = async (): Promise<void> => {
+      smallDisk?.unmount();
+      await dir.remove();
+    };
+    return { host, dir: { ...dir, remove } };
+  });
+  return { members: servers.map((server) => new RestartableServer(server)), smallDisk };
+}
+
+async function startMongods(
+  count: number,
+): Promise<{ mongods: RestartableServer[]; mongodUrl: string }> {
+  if (count === 1) {
+    const mongod = new RestartableServer(await startMongod());
+    return { mongods: [mongod], mongodUrl: mongod.url };
+  }
+  const { members, url } = await startMongodSet(count);
+  return { mongods: members.map((member) => new RestartableServer(member)), mongodUrl: url };
 }
 
 async function startProcess(
   roles: readonly Role[],
   common: Record<string, string | undefined>,
+  zone: Zone | undefined,
 ): Promise<{ process: SystemProcess; httpPort: number }> {
   const [httpPort, opsPort] = [await findFreePort(), await findFreePort()];
+  const host = zone?.host ?? LOCAL;
+  const start = () => startRoleProcess(roles, env, zone?.launcher);
   const env = {
     ...common,
+    POSTHORN_OPS_HOST: host,
     POSTHORN_HTTP_PORT: String(httpPort),
     POSTHORN_OPS_PORT: String(opsPort),
   };
   const running: SystemProcess = {
     roles,
-    opsUrl: `http://127.0.0.1:${opsPort}`,
-    process: await startRoleProcess(roles, env),
+    opsUrl: `http://${host}:${opsPort}`,
+    process: await start(),
     kill: (signal) => running.process.kill(signal),
     async restart() {
-      running.process = await startRoleProcess(roles, env);
+      running.process = await start();
       await ready(running);
     },
   };

@@ -22,7 +22,7 @@ export interface ReceivedRequest {
 /** What to do with a request; `nth` counts the requests of this path from 1. */
 export type Script = Behaviour | ((request: ReceivedRequest, nth: number) => Behaviour);
 
-/** An HTTP server on 127.0.0.1 that keeps all that it receives and behaves as it is told, path by path. */
+/** An HTTP server that keeps all that it receives and behaves as it is told, path by path. */
 export class WebhookReceiver {
   /** In the order in which they were complete. */
   readonly requests: ReceivedRequest[] = [];
@@ -33,14 +33,16 @@ export class WebhookReceiver {
   private readonly counts = new Map<string, number>();
   private readonly closing = new AbortController();
   private listensOn = 0;
+  private host = '';
   private fallback: Script = { status: 200 };
 
   /** @param port absent: any free one */
-  static async start(port = 0): Promise<WebhookReceiver> {
+  static async start(port = 0, host = '127.0.0.1'): Promise<WebhookReceiver> {
     const receiver = new WebhookReceiver();
+    receiver.host = host;
     await new Promise<void>((resolve, reject) => {
       receiver.server.once('error', reject);
-      receiver.server.listen(port, '127.0.0.1', resolve);
+      receiver.server.listen(port, host, resolve);
     });
     receiver.listensOn = (receiver.server.address() as AddressInfo).port;
     return receiver;
@@ -53,7 +55,7 @@ export class WebhookReceiver {
 
   /** `url('/hook')` is the address of a path. */
   url(path = '/'): string {
-    return `http://127.0.0.1:${this.port}${path}`;
+    return `http://${this.host}:${this.port}${path}`;
   }
 
   /** What requests to a path get from now on. */

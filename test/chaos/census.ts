@@ -41,6 +41,19 @@ export class Census {
     return Number(lease?.string().split('-').at(-1));
   }
 
+  /** The owners of all shards. */
+  async owners(): Promise<number[]> {
+    const shards = await this.shards();
+    return Promise.all(
+      Array.from({ length: shards }, (_, shard) => this.ownerOf('delivery', shard)),
+    );
+  }
+
+  async shards(): Promise<number> {
+    const streams = await this.jsm.streams.list().next();
+    return streams.filter(({ config }) => config.name.startsWith('DLV-')).length;
+  }
+
   /** By stream, the durable consumers: what must be the same after a fault. */
   async consumers(): Promise<Record<string, string[]>> {
     const counts = await this.count();

@@ -1,21 +1,27 @@
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
 import type { ReceivedRequest, WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
+/** What came for one event, whether its producer knows already that it was accepted or not. */
+interface Received {
+  /** When webhooks for it were answered with 2xx. */
+  answeredMs: number[];
+  /** All requests, however they were answered. */
+  requests: number;
+  /** Of these, those whose connection was cut: a sender may repeat such a request within one attempt. */
+  cut: number;
+}
+
 interface Entry {
   tenant: string;
   acceptedMs: number;
   /** From its first sending to its 202. */
   acceptTookMs: number;
-  /** When webhooks for it were answered with 2xx. */
-  receivedMs: number[];
 }
 
 export interface Tally {
   accepted: number;
   /** Accepted, and no webhook for it was answered with 2xx. */
   lost: string[];
-  /** Webhooks after the first that was answered with 2xx. */
-  duplicates: number;
   /** The longest time in which tenants with healthy receivers got nothing, though the load went on. */
   longestGapMs: number;
   /** The longest time from the first sending of an event to its 202. */
@@ -24,10 +30,20 @@ export interface Tally {
   slowestMs: number;
 }
 
+/** A webhook that was answered with 2xx though an earlier one for the same event had been. */
+export interface Duplicate {
+  key: string;
+  /** When the first one was answered, and when this one. */
+  firstMs: number;
+  againMs: number;
+}
+
 /** What was accepted, and what of it came: one entry for each event. Each tenant has one endpoint, `/<tenant>`. */
 export class Ledger {
   private readonly entries = new Map<string, Entry>();
-  private readonly early = new Map<string, number[]>();
+  private readonly came = new Map<string, Received>();
+  /** Event ids of each tenant in the order of their first 2xx. */
+  private readonly orders = new Map<string, string[]>();
   private readonly behaviours = new Map<string, (request: ReceivedRequest) => Behaviour>();
   private readonly misbehaving = new Set<string>();
 
@@ -48,47 +64,78 @@ export class Ledger {
 
   accept(tenant: string, id: string, firstSentMs: number): void {
     const acceptedMs = performance.now();
-    const key = `${tenant}/${id}`;
-    // A webhook may come before the producer has its answer.
-    const receivedMs = this.early.get(key) ?? [];
-    this.early.delete(key);
     const acceptTookMs = acceptedMs - firstSentMs;
-    this.entries.set(key, { tenant, acceptedMs, acceptTookMs, receivedMs });
+    this.entries.set(`${tenant}/${id}`, { tenant, acceptedMs, acceptTookMs });
   }
 
   get accepted(): number {
     return this.entries.size;
   }
 
+  /** The accepted events, as `tenant/id`. */
+  keys(): string[] {
+    return [...this.entries.keys()];
+  }
+
   /** The events that no webhook came for yet, as `tenant/id`. */
   missing(): string[] {
-    return [...this.entries]
-      .filter(([, entry]) => entry.receivedMs.length === 0)
-      .map(([key]) => key);
+    return this.keys().filter((key) => this.of(key).answeredMs.length === 0);
+  }
+
+  /** What came for an event. */
+  of(key: string): Readonly<Received> {
+    return this.came.get(key) ?? { answeredMs: [], requests: 0, cut: 0 };
+  }
+
+  /** A tenant's event ids in the order in which they were delivered. */
+  orderOf(tenant: string): readonly string[] {
+    return this.orders.get(tenant) ?? [];
+  }
+
+  duplicates(): Duplicate[] {
+    return this.keys().flatMap((key) => {
+      const [firstMs = 0, ...again] = this.of(key).answeredMs;
+      return again.map((againMs) => ({ key, firstMs, againMs }));
+    });
   }
 
   tally(): Tally {
-    const entries = [...this.entries.values()];
-    const healthy = entries.filter((entry) => !this.misbehaving.has(entry.tenant));
-    const waits = healthy.map(({ acceptedMs, receivedMs }) => (receivedMs[0] ?? 0) - acceptedMs);
+    const entries = [...this.entries];
+    const healthy = entries.filter(([, { tenant }]) => !this.misbehaving.has(tenant));
+    const waits = healthy.map(([key, { acceptedMs }]) => {
+      return (this.of(key).answeredMs[0] ?? 0) - acceptedMs;
+    });
     return {
       accepted: this.entries.size,
       lost: this.missing(),
-      duplicates: entries.reduce((sum, e) => sum + Math.max(0, e.receivedMs.length - 1), 0),
-      longestGapMs: longestGap(healthy.flatMap((entry) => entry.receivedMs)),
-      slowestAcceptMs: largest(entries.map((entry) => entry.acceptTookMs)),
+      longestGapMs: this.longestGapMs((tenant) => !this.misbehaving.has(tenant)),
+      slowestAcceptMs: largest(entries.map(([, entry]) => entry.acceptTookMs)),
       slowestMs: largest(waits),
     };
+  }
+
+  /** The longest time between two webhooks to these tenants, answered with 2xx and after `fromMs`. */
+  longestGapMs(of: (tenant: string) => boolean, fromMs = 0): number {
+    const times = [...this.entries]
+      .filter(([, { tenant }]) => of(tenant))
+      .flatMap(([key]) => this.of(key).answeredMs.filter((atMs) => atMs >= fromMs))
+      .toSorted((a, b) => a - b);
+    return largest(times.slice(1).map((atMs, i) => atMs - (times[i] as number)));
   }
 
   private receive(request: ReceivedRequest): Behaviour {
     const tenant = request.path.slice(1);
     const behaviour = this.behaviours.get(tenant)?.(request) ?? { status: 200 };
+    const id = request.headers['webhook-id'] ?? '';
+    const key = `${tenant}/${id}`;
+    const received = this.came.get(key) ?? { answeredMs: [], requests: 0, cut: 0 };
+    this.came.set(key, received);
+    received.requests++;
+    if ('cut' in behaviour) received.cut++;
     if ('status' in behaviour && behaviour.status === 200) {
-      const key = `${tenant}/${request.headers['webhook-id']}`;
-      const entry = this.entries.get(key);
-      if (entry !== undefined) entry.receivedMs.push(request.atMs);
-      else this.early.set(key, [...(this.early.get(key) ?? []), request.atMs]);
+      if (received.answeredMs.push(request.atMs) === 1) {
+        this.orders.set(tenant, [...(this.orders.get(tenant) ?? []), id]);
+      }
     }
     return behaviour;
   }
@@ -96,13 +143,4 @@ export class Ledger {
 
 function largest(values: number[]): number {
   return Math.round(values.reduce((most, value) => Math.max(most, value), 0));
-}
-
-function longestGap(timesMs: number[]): number {
-  const sorted = timesMs.toSorted((a, b) => a - b);
-  let longest = 0;
-  for (let i = 1; i < sorted.length; i++) {
-    longest = Math.max(longest, (sorted[i] as number) - (sorted[i - 1] as number));
-  }
-  return Math.round(longest);
 }

@@ -1,18 +1,25 @@
 /**
- * Breaks a system of three brokers, two workers and a MongoDB in every way it should bear, one after the other and
- * under load, and prints a line for each: `npm run test:chaos -- --seed 1 --faults kill-router,kill-mongod`. Ends
- * with 1 where an event was lost or something did not come back by itself. What each fault does and
+ * Breaks a system of three brokers, two workers and a MongoDB of three in every way it should bear, one after the
+ * other and under load, and prints a line for each: `npm run test:chaos -- --seed 1 --faults kill-router,cut-zone`.
+ * Ends with 1 where an event was lost or something did not come back by itself. What each fault does and
  * what to expect stands in docs/operations/chaos.md.
  */
 import { parseArgs } from 'node:util';
 import type { Role } from '#config/schema.ts';
 import { startSystem, type System } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { Zone } from '#testkit/zone.ts';
+import { ClockFile } from './clock-file.ts';
 import type { Fault } from './fault.ts';
 import { allFaults } from './faults/all.ts';
+import { hasOwnNamespaces, runInOwnNamespaces } from './own-namespaces.ts';
+import { type Holdings, countHoldings } from './process-census.ts';
 import { type Row, runFault } from './run-fault.ts';
 
 const BROKERS = 3;
+const MONGODS = 3;
+const SMALL_DISK_MEBIBYTES = 512;
 const LAYOUT: Role[][] = [['ingress'], ['router'], ['delivery'], ['delivery'], ['control']];
 const SETTINGS = {
   POSTHORN_SHARDS: '2',
@@ -20,6 +27,11 @@ const SETTINGS = {
   // A receiver that hangs is seen sooner, so that a run stays short.
   POSTHORN_DELIVERY_TIMEOUT_MS: '2000',
 };
+/** Connections to receivers end after half a minute without use, and actors go after one. */
+const IDLE_DEADLINE_MS = 150_000;
+/** What processes that have worked hold more than new ones: pools of MongoDB's driver, compiled code, a warm heap. */
+const MORE_FILES_MAX = 10 * LAYOUT.length;
+const MORE_MEMORY_MEBIBYTES_MAX = 60 * LAYOUT.length;
 
 const COLUMNS = [
   'Fault',
@@ -29,6 +41,7 @@ const COLUMNS = [
   'Longest gap (ms)',
   'Slowest 202 (ms)',
   'Slowest delivery (ms)',
+  'Takeover (ms)',
 ];
 
 const { values } = parseArgs({
@@ -62,37 +75,105 @@ function print(...cells: (string | number)[]): void {
 
 function printRow(row: Row, tookMs: number): void {
   const { fault, accepted, lost, duplicates, longestGapMs, slowestAcceptMs, slowestMs } = row;
-  print(fault, accepted, lost.length, duplicates, longestGapMs, slowestAcceptMs, slowestMs);
+  const takeoverMs = row.takeoverMs ?? '';
+  const waits = [longestGapMs, slowestAcceptMs, slowestMs, takeoverMs];
+  print(fault, accepted, lost.length, duplicates, ...waits);
   console.error(`${fault}: ${Math.round(tookMs / 1000)} s`);
   for (const problem of row.faults) console.error(`${fault}: ${problem}`);
   for (const key of lost.slice(0, 10)) console.error(`${fault}: lost ${key}`);
 }
 
+/** Where everything runs: what the machine allows. */
+class Stage {
+  readonly zone: Zone | undefined;
+  readonly receiver: WebhookReceiver;
+  readonly clock = new ClockFile();
+  private running: { system: System; before: Holdings } | undefined;
+
+  private constructor(zone: Zone | undefined, receiver: WebhookReceiver) {
+    this.zone = zone;
+    this.receiver = receiver;
+  }
+
+  static async open(): Promise<Stage> {
+    const zone = hasOwnNamespaces() ? await Zone.open() : undefined;
+    return new Stage(zone, await WebhookReceiver.start(0, zone?.coreHost));
+  }
+
+  async system(): Promise<System> {
+    if (this.running !== undefined) return this.running.system;
+    const settings = { ...SETTINGS, ...this.clock.settings };
+    const apart = this.zone && { zone: this.zone, smallDiskMebibytes: SMALL_DISK_MEBIBYTES };
+    const options = { brokers: BROKERS, mongods: MONGODS, ...apart };
+    const system = await startSystem(LAYOUT, settings, options);
+    this.running = { system, before: await countHoldings(system) };
+    return system;
+  }
+
+  /** Whether the processes come to hold what they held before, or little more. */
+  async comesToRest(): Promise<boolean> {
+    if (this.running === undefined) return true;
+    const { system, before } = this.running;
+    const filesMax = before.files + MORE_FILES_MAX;
+    const memoryMax = before.memoryMebibytes + MORE_MEMORY_MEBIBYTES_MAX;
+    let now = before;
+    const rested = await waitUntil(
+      async () => {
+        now = await countHoldings(system);
+        return now.files <= filesMax && now.memoryMebibytes <= memoryMax;
+      },
+      { deadlineMs: IDLE_DEADLINE_MS, intervalMs: 1000 },
+    ).catch(() => false);
+    console.error(
+      `all processes at ${rested ? 'rest' : 'the end, not at rest'}: ${now.files} open files, ` +
+        `${now.memoryMebibytes} MiB; before the load ${before.files}, ${before.memoryMebibytes} MiB`,
+    );
+    return rested;
+  }
+
+  async stopSystem(): Promise<void> {
+    await this.running?.system.stop();
+    this.running = undefined;
+  }
+
+  async close(): Promise<void> {
+    await this.stopSystem();
+    await this.receiver.close();
+    await this.zone?.close();
+    this.clock.remove();
+  }
+}
+
 async function main(): Promise<boolean> {
   const faults = chosenFaults();
   const [seed, events] = [positive('seed'), positive('events')];
-  const receiver = await WebhookReceiver.start();
-  let system: System | undefined;
+  const stage = await Stage.open();
+  const { zone, receiver, clock } = stage;
   let well = true;
   print(...COLUMNS);
   print(...COLUMNS.map(() => '---'));
   try {
     for (const fault of faults) {
       const beganMs = performance.now();
-      system ??= await startSystem(LAYOUT, SETTINGS, BROKERS);
-      const row = await runFault(fault, { system, receiver, seed, events });
+      const system = await stage.system();
+      const missing = fault.needs?.({ system, zone, clock });
+      if (missing !== undefined) {
+        print(fault.name, `skipped: needs ${missing}`, ...COLUMNS.slice(2).map(() => ''));
+        continue;
+      }
+      const row = await runFault(fault, { system, receiver, seed, events, zone, clock });
       printRow(row, performance.now() - beganMs);
       if (row.faults.length === 0) continue;
       well = false;
       // The next fault finds a system that nothing has happened to.
-      await system.stop();
-      system = undefined;
+      await stage.stopSystem();
     }
+    well = (await stage.comesToRest()) && well;
   } finally {
-    await system?.stop();
-    await receiver.close();
+    await stage.close();
   }
   return well;
 }
 
-process.exitCode = (await main()) ? 0 : 1;
+const inside = hasOwnNamespaces() ? undefined : await runInOwnNamespaces();
+process.exitCode = inside ?? ((await main()) ? 0 : 1);

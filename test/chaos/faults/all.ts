@@ -1,21 +1,34 @@
 import { roles } from '#config/schema.ts';
 import type { Fault } from '../fault.ts';
 import { badReceivers } from './bad-receivers.ts';
+import { cutZone } from './cut-zone.ts';
+import { fillDisk } from './fill-disk.ts';
 import { killAllBrokers } from './kill-all-brokers.ts';
 import { killBroker, killStreamLeader } from './kill-broker.ts';
-import { killMongod } from './kill-mongod.ts';
 import { killRole } from './kill-role.ts';
-import { pauseBroker } from './pause-broker.ts';
+import { killMongodPrimary, pauseMongodPrimary } from './mongod-primary.ts';
+import { noFault } from './no-fault.ts';
+import { pauseAllBrokers, pauseBroker, pauseStreamLeader } from './pause-broker.ts';
 import { pauseRole } from './pause-role.ts';
+import { stepClocks } from './step-clocks.ts';
+import { stopWorker } from './stop-worker.ts';
 
 /** Every fault of `npm run test:chaos`, in the order in which they run. */
 export const allFaults: readonly Fault[] = [
+  noFault,
+  stopWorker,
   ...roles.map(killRole),
   ...roles.map(pauseRole),
   killBroker,
   killStreamLeader,
   killAllBrokers,
   pauseBroker,
-  killMongod,
+  pauseStreamLeader,
+  pauseAllBrokers,
+  cutZone,
+  fillDisk,
+  stepClocks,
+  killMongodPrimary,
+  pauseMongodPrimary,
   badReceivers,
 ];

@@ -4,9 +4,10 @@ import type { Fault } from '../fault.ts';
 
 const BAD_MS = 8000;
 
-/** What a broken receiver does with each request; all but the flapping one never answer 2xx. */
+/** What a broken receiver does with each request; all but the flapping one never end an answer of 2xx. */
 const behaviours: Record<string, (random: () => number) => Behaviour> = {
   hang: () => ({ hang: 'request' }),
+  hangInBody: () => ({ hang: 'body' }),
   reset: () => ({ cut: 'reset' }),
   trickle: () => ({ trickleMs: 50, bytes: 1000, status: 500 }),
   endless: () => ({ endless: true, status: 500 }),

@@ -7,7 +7,7 @@ const AWAY_MS = 2000;
 export const killAllBrokers: Fault = {
   name: 'kill-all-brokers',
   lastsMs: AWAY_MS + 4000,
-  duplicates: 'in_flight',
+  duplicates: 'while_it_lasts',
   async strike({ system }) {
     await Promise.all(system.brokers.map((broker) => broker.kill()));
     await delay(AWAY_MS);

@@ -1,34 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { RestartableServer } from '#testkit/restartable-server.ts';
-import type { Fault } from '../fault.ts';
+import type { Arena, Fault } from '../fault.ts';
+import { anyBroker, streamLeader } from './choose-broker.ts';
 
 const AWAY_MS = 4000;
 
-/** kill -9 of one broker, chosen by the seed; back after 4 s. */
-export const killBroker: Fault = {
-  name: 'kill-broker',
-  lastsMs: AWAY_MS,
-  duplicates: 'in_flight',
-  async strike({ system, random }) {
-    const victim = system.brokers[Math.floor(random() * system.brokers.length)];
-    await killAndRestart(victim as RestartableServer);
-  },
-};
+export const killBroker = killOne('kill-broker', anyBroker);
+export const killStreamLeader = killOne('kill-stream-leader', streamLeader);
 
-/** kill -9 of the broker that leads the stream of deliveries of shard 0. */
-export const killStreamLeader: Fault = {
-  name: 'kill-stream-leader',
-  lastsMs: AWAY_MS,
-  duplicates: 'in_flight',
-  async strike({ system, census }) {
-    const leader = await census.leaderOf('DLV-0');
-    const victim = system.brokers[Number(leader.slice('broker-'.length))];
-    await killAndRestart(victim as RestartableServer);
-  },
-};
-
-async function killAndRestart(broker: RestartableServer): Promise<void> {
-  await broker.kill();
-  await delay(AWAY_MS);
-  await broker.restart();
+/** kill -9 of one broker; back after 4 s. */
+function killOne(name: string, choose: (arena: Arena) => Promise<RestartableServer>): Fault {
+  return {
+    name,
+    lastsMs: AWAY_MS,
+    duplicates: 'while_it_lasts',
+    async strike(arena) {
+      const broker = await choose(arena);
+      await broker.kill();
+      await delay(AWAY_MS);
+      await broker.restart();
+    },
+  };
 }

@@ -10,7 +10,8 @@ export function killRole(role: Role): Fault {
   return {
     name: `kill-${role}`,
     lastsMs: 4000,
-    duplicates: role === 'delivery' ? 'in_flight' : 'none',
+    duplicates: role === 'delivery' ? 'when_struck' : 'none',
+    strikesWorker: role === 'delivery',
     async strike(arena) {
       const process = await chooseProcess(arena, role);
       await process.kill('SIGKILL');

@@ -1,17 +1,27 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Fault } from '../fault.ts';
+import type { RestartableServer } from '#testkit/restartable-server.ts';
+import type { Arena, Fault } from '../fault.ts';
+import { anyBroker, streamLeader } from './choose-broker.ts';
 
 const PAUSE_MS = 8000;
 
-/** SIGSTOP of one broker, chosen by the seed: its connections stay open and nobody answers. */
-export const pauseBroker: Fault = {
-  name: 'pause-broker',
-  lastsMs: PAUSE_MS,
-  duplicates: 'in_flight',
-  async strike({ system, random }) {
-    const broker = system.brokers[Math.floor(random() * system.brokers.length)];
-    await broker?.kill('SIGSTOP');
-    await delay(PAUSE_MS);
-    await broker?.kill('SIGCONT');
-  },
-};
+export const pauseBroker = pause('pause-broker', async (arena) => [await anyBroker(arena)]);
+export const pauseStreamLeader = pause('pause-stream-leader', async (arena) => [
+  await streamLeader(arena),
+]);
+export const pauseAllBrokers = pause('pause-all-brokers', async ({ system }) => system.brokers);
+
+/** SIGSTOP for 8 s: connections stay open and nobody answers. */
+function pause(name: string, choose: (arena: Arena) => Promise<RestartableServer[]>): Fault {
+  return {
+    name,
+    lastsMs: PAUSE_MS,
+    duplicates: 'while_it_lasts',
+    async strike(arena) {
+      const brokers = await choose(arena);
+      await Promise.all(brokers.map((broker) => broker.kill('SIGSTOP')));
+      await delay(PAUSE_MS);
+      await Promise.all(brokers.map((broker) => broker.kill('SIGCONT')));
+    },
+  };
+}

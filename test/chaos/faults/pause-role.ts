@@ -10,7 +10,8 @@ export function pauseRole(role: Role): Fault {
   return {
     name: `pause-${role}`,
     lastsMs: PAUSE_MS,
-    duplicates: role === 'delivery' ? 'in_flight' : 'none',
+    duplicates: role === 'delivery' ? 'while_it_lasts' : 'none',
+    strikesWorker: role === 'delivery',
     async strike(arena) {
       const process = await chooseProcess(arena, role);
       await process.kill('SIGSTOP');

@@ -1,0 +1,53 @@
+import type { DeliverySummary } from '#wire/api/delivery.ts';
+import type { Arena } from './fault.ts';
+
+interface Page {
+  data: DeliverySummary[];
+  next_cursor: string | null;
+}
+
+/**
+ * Compares what the control API tells of each delivery with what the receiver saw: one delivery for each
+ * accepted event, delivered, with at least as many attempts as requests that were answered. Where a webhook
+ * came twice, the record of an attempt may be missing: its worker died before it was stored.
+ *
+ * @returns what is not so, for at most a few events
+ */
+export async function checkHistory({ system, ledger, tenants }: Arena): Promise<string[]> {
+  const told = new Map<string, DeliverySummary[]>();
+  for (const tenant of tenants) {
+    for (const delivery of await deliveriesOf(system, tenant)) {
+      const key = `${tenant}/${delivery.event_id}`;
+      told.set(key, [...(told.get(key) ?? []), delivery]);
+    }
+  }
+  const faults: string[] = [];
+  for (const key of ledger.keys()) {
+    const deliveries = told.get(key) ?? [];
+    const [delivery] = deliveries;
+    const { requests, cut, answeredMs } = ledger.of(key);
+    const attemptsMin = Math.max(1, requests - cut - (answeredMs.length - 1));
+    const well =
+      deliveries.length === 1 &&
+      delivery?.status === 'delivered' &&
+      delivery.attempt_count >= attemptsMin;
+    if (well) continue;
+    const seen = deliveries.map(({ status, attempt_count }) => `${status} ${attempt_count}`);
+    faults.push(`history of ${key}: ${seen.join()}; requests: ${requests}, cut: ${cut}`);
+  }
+  return faults.slice(0, 5);
+}
+
+async function deliveriesOf(system: Arena['system'], tenant: string): Promise<DeliverySummary[]> {
+  const found: DeliverySummary[] = [];
+  for (let cursor: string | null = ''; cursor !== null;) {
+    const from: string = cursor === '' ? '' : `&cursor=${encodeURIComponent(cursor)}`;
+    const path = `/v1/tenants/${tenant}/deliveries?limit=100${from}`;
+    const { status, body } = await system.api('GET', path);
+    if (status !== 200) throw new Error(`${path}: ${status} ${JSON.stringify(body)}`);
+    const page = body as Page;
+    found.push(...page.data);
+    cursor = page.next_cursor;
+  }
+  return found;
+}
