@@ -13,35 +13,37 @@ import { limits } from '#domain/limits.ts';
  * @throws PosthornError POSTHORN_ENDPOINT_URL_FORBIDDEN
  */
 export function checkEndpointUrl(text: string, guard: EgressGuard): string {
-  if (!URL.canParse(text)) throw forbidden('is not a URL');
-  const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') throw forbidden('must be https');
-  if (url.username !== '' || url.password !== '') {
-    throw forbidden('must not hold credentials; send them in a header');
-  }
-  if (url.hash !== '' || text.includes('#')) throw forbidden('must not have a fragment');
-  if (url.href.length > limits.endpointUrlLengthMax) {
-    throw forbidden(`is longer than ${limits.endpointUrlLengthMax} characters`);
-  }
-  if (url.port === '0') throw forbidden('has a port that nobody can listen on');
-  checkHost(url, guard);
-  return url.href;
+  const fault = urlFault(text, guard);
+  if (fault === undefined) return new URL(text).href;
+  throw new PosthornError('POSTHORN_ENDPOINT_URL_FORBIDDEN', {
+    detail: `the URL ${fault}`,
+    fields: [{ pointer: '/url', detail: fault }],
+  });
 }
 
-function checkHost(url: URL, guard: EgressGuard): void {
+/** What stands against sending to a URL, for the words `the URL …`; undefined: nothing. */
+export function urlFault(text: string, guard: EgressGuard): string | undefined {
+  if (!URL.canParse(text)) return 'is not a URL';
+  const url = new URL(text);
+  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be https';
+  if (url.username !== '' || url.password !== '') {
+    return 'must not hold credentials; send them in a header';
+  }
+  if (url.hash !== '' || text.includes('#')) return 'must not have a fragment';
+  if (url.href.length > limits.endpointUrlLengthMax) {
+    return `is longer than ${limits.endpointUrlLengthMax} characters`;
+  }
+  if (url.port === '0') return 'has a port that nobody can listen on';
+  return hostFault(url, guard);
+}
+
+function hostFault(url: URL, guard: EgressGuard): string | undefined {
   const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
   const isLocalhost = host === 'localhost' || host.endsWith('.localhost');
   const address = isLocalhost ? '127.0.0.1' : host;
   if (isIP(address) !== 0 && !guard.mayDial(address)) {
-    throw forbidden('is in a private network that this installation does not deliver to');
+    return 'is in a private network that this installation does not deliver to';
   }
   const mayBePlain = (isIP(host) !== 0 || host === 'localhost') && guard.isAllowedPrivate(address);
-  if (url.protocol === 'http:' && !mayBePlain) throw forbidden('must be https');
-}
-
-function forbidden(fault: string): PosthornError {
-  return new PosthornError('POSTHORN_ENDPOINT_URL_FORBIDDEN', {
-    detail: `the URL ${fault}`,
-    fields: [{ pointer: '/url', detail: fault }],
-  });
+  return url.protocol === 'http:' && !mayBePlain ? 'must be https' : undefined;
 }

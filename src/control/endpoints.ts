@@ -18,7 +18,8 @@ import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
 import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-tenant.ts';
-import { checkEndpointHeaders } from './endpoint-headers.ts';
+import { checkTogether } from './credentials/check-together.ts';
+import { credentialFields, showCredentials } from './credentials/endpoint-credentials.ts';
 import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
 import { policyFields, showPolicies } from './endpoint-policies.ts';
 import { checkEndpointUrl } from './endpoint-url.ts';
@@ -47,11 +48,11 @@ export class Endpoints {
   async create(tenantId: string, body: NewEndpoint): Promise<CreatedEndpoint> {
     const { configuration, guard, secretBox } = this.deps;
     const url = checkEndpointUrl(body.url, guard);
-    const headers = checkEndpointHeaders(body.headers ?? {});
     const filter = checkFilter(body.filter);
     const policies = policyFields(body);
     const secret = checkSecret(body.secret);
     const id = newId('ep', this.deps.clock());
+    const credentials = credentialFields(body, id, this.deps);
     return changeTenant(this.deps, tenantId, async ({ session, now }) => {
       if (body.allow_duplicate_url !== true) await this.refuseDuplicate(tenantId, id, url, session);
       const endpoint: EndpointDocument = {
@@ -61,7 +62,8 @@ export class Endpoints {
         state: 'active',
         state_reason: null,
         format: body.format ?? 'standard',
-        headers,
+        headers: {},
+        ...credentials,
         description: body.description ?? null,
         ...policies,
         disable_after_seconds: body.disable_after_seconds ?? null,
@@ -70,6 +72,7 @@ export class Endpoints {
         created_at: now,
         updated_at: now,
       };
+      checkTogether(endpoint, body);
       await configuration.endpoints.insertOne(endpoint, { session });
       const eventTypes = body.event_types ?? ['*'];
       const subscription =
@@ -120,9 +123,11 @@ export class Endpoints {
     ifMatch: string | undefined,
   ): Promise<EndpointResource> {
     const { configuration, guard } = this.deps;
-    const fields: Partial<EndpointDocument> = policyFields(body);
+    const fields: Partial<EndpointDocument> = {
+      ...policyFields(body),
+      ...credentialFields(body, id, this.deps),
+    };
     if (body.url !== undefined) fields.url = checkEndpointUrl(body.url, guard);
-    if (body.headers !== undefined) fields.headers = checkEndpointHeaders(body.headers);
     if (body.format !== undefined) fields.format = body.format;
     if (body.description !== undefined) fields.description = body.description;
     if (body.state !== undefined) Object.assign(fields, stateFields(body.state, 'operator'));
@@ -136,6 +141,7 @@ export class Endpoints {
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
         await this.refuseDuplicate(tenantId, id, url, session);
       }
+      checkTogether({ ...known, ...fields }, body);
       const activated = fields.state === 'active' && known.state !== 'active';
       const moved = url !== undefined && url !== known.url;
       // It gets its time anew.
@@ -231,7 +237,7 @@ function show(endpoint: EndpointDocument): EndpointResource {
     state: endpoint.state,
     state_reason: endpoint.state_reason,
     format: endpoint.format,
-    headers: endpoint.headers,
+    ...showCredentials(endpoint),
     description: endpoint.description,
     ...showPolicies(endpoint),
     disable_after_seconds: endpoint.disable_after_seconds ?? null,

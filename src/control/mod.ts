@@ -28,6 +28,7 @@ import { DeliveryActions } from './delivery-actions.ts';
 import type { AttemptsByEndpoint } from './health/attempts.ts';
 import { createHealth } from './health/create-health.ts';
 import type { Sealer } from './endpoint-secrets.ts';
+import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
 import { Endpoints } from './endpoints.ts';
 import { EventTypeRegistrar } from './event-type-registrar.ts';
@@ -92,7 +93,10 @@ export function createControl(deps: ControlDeps): Control {
     read: (key) => reader.read(key),
     log,
   });
-  const prepare = (): Promise<void> => ensureIndexes(db, settings);
+  const prepare = async (): Promise<void> => {
+    await ensureIndexes(db, settings);
+    await sealStoredHeaders({ mongo, configuration, clock, secretBox: deps.secretBox });
+  };
   const sync = new ConfigSync({ mongo, db, reader, writer, log, prepare });
   const publisher = new PublishSoon({ sync: (key) => writer.sync(key), log });
   const publish = (key: string): Promise<void> => publisher.publish(key);

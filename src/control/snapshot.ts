@@ -5,6 +5,7 @@ import type {
   SubscriptionDocument,
   TenantDocument,
 } from '#infra/mongo/configuration.ts';
+import { credentialSnapshot } from './credentials/endpoint-credentials.ts';
 import { policySnapshot } from './endpoint-policies.ts';
 import type {
   ApiKeySnapshot,
@@ -44,7 +45,7 @@ function endpointSnapshot(endpoint: EndpointDocument, nowMs: number): EndpointSn
     url: endpoint.url,
     state: endpoint.state,
     format: endpoint.format,
-    headers: endpoint.headers,
+    ...credentialSnapshot(endpoint),
     secrets: endpoint.secrets
       .filter((secret) => secret.not_after === null || secret.not_after.getTime() > nowMs)
       .map(({ sealed, not_after }) =>

@@ -2,6 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import type { AttemptRecord } from '#wire/record.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
 import { renderWebhook } from '#wire/webhook-request.ts';
+import type { AttemptFailureKind } from '#domain/delivery.ts';
 import { limits } from '#domain/limits.ts';
 import { newId } from '#domain/ids.ts';
 import type { SendRequest, SendResult } from '#infra/http/sender.ts';
@@ -90,15 +91,21 @@ function withoutCutCharacter(body: Buffer): Buffer {
 }
 
 /** What comes of an attempt that plain http would have made to where only https is allowed. */
-export const FORBIDDEN_HTTP: SendResult = {
-  outcome: {
-    ok: false,
-    kind: 'forbidden_address',
-    status: undefined,
-    detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
-    retryAfterMs: undefined,
-  },
-  stale: false,
-  responseHeaders: undefined,
-  responseBody: Buffer.alloc(0),
-};
+export const FORBIDDEN_HTTP: SendResult = unsent(
+  'forbidden_address',
+  'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
+);
+
+/** What comes of an attempt that had nothing to show to the receiver. */
+export function credentialsFailed(detail: string): SendResult {
+  return unsent('credentials_failed', detail);
+}
+
+function unsent(kind: AttemptFailureKind, detail: string): SendResult {
+  return {
+    outcome: { ok: false, kind, status: undefined, detail, retryAfterMs: undefined },
+    stale: false,
+    responseHeaders: undefined,
+    responseBody: Buffer.alloc(0),
+  };
+}

@@ -7,6 +7,7 @@ const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 
 export class DeliveryMetrics {
   readonly attempts: Counter<'outcome' | 'status_class' | 'error_type'>;
   readonly parked: Counter<'reason'>;
+  readonly tokenRequests: Counter<'outcome'>;
   private readonly duration: Histogram;
   private readonly firstAttemptLag: Histogram;
 
@@ -30,6 +31,12 @@ export class DeliveryMetrics {
       name: 'posthorn_delivery_parked_total',
       help: 'Deliveries put off without an attempt, by reason.',
       labelNames: ['reason'],
+      registers,
+    });
+    this.tokenRequests = new Counter({
+      name: 'posthorn_delivery_token_requests_total',
+      help: 'Requests for OAuth 2 access tokens, by outcome.',
+      labelNames: ['outcome'],
       registers,
     });
     this.duration = new Histogram({

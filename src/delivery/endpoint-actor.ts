@@ -13,18 +13,18 @@
 import { CircuitState, isBrokenCircuitError } from 'cockatiel';
 import { limits } from '#domain/limits.ts';
 import { judge } from '#domain/verdict.ts';
-import type { SendResult, Sender } from '#infra/http/sender.ts';
+import type { SendResult } from '#infra/http/sender.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
-import { FORBIDDEN_HTTP, attemptRecord, webhookRequest } from './attempt.ts';
+import { attemptRecord } from './attempt.ts';
 import type { DeliveryMetrics } from './delivery-metrics.ts';
 import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
-import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
+import { EndpointSender, type EndpointSenderDeps } from './endpoint-sender.ts';
+import type { EndpointTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
 import { Mailbox, isHigh } from './mailbox.ts';
 import { type OwedDelivery, keepInHand } from './owed-delivery.ts';
-import type { SenderPool } from './sender-pool.ts';
 import type { Settler } from './settle.ts';
 import { TurnClock } from './turn-clock.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -41,11 +41,9 @@ const CIRCUIT_PARK_MS = 5000;
 /** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
 const EXTEND_AFTER_MS = 10_000;
 
-export interface EndpointActorDeps extends EndpointDefaults {
+export interface EndpointActorDeps extends EndpointDefaults, EndpointSenderDeps {
   settler: Settler;
-  senders: SenderPool;
   events: EventFetcher;
-  targets: TargetDeps;
   metrics: DeliveryMetrics;
   log: Log;
   worker: string;
@@ -80,8 +78,7 @@ export class EndpointActor {
     this.lookAgain();
     this.options.onRunnable(this);
   });
-  private target: EndpointTarget | undefined;
-  private sender: Sender | undefined;
+  private readonly sender: EndpointSender;
   /** The configuration under which the receiver said 410: nothing is sent until it changes. */
   private goneSnapshot: EndpointSnapshot | undefined;
 
@@ -89,6 +86,7 @@ export class EndpointActor {
     this.deps = deps;
     this.options = options;
     this.endpoint = options.endpoint;
+    this.sender = new EndpointSender(deps, options.tenant);
     this.settings = new EndpointSettings(deps, options.circuitState);
     this.settings.apply(options.snapshot());
   }
@@ -162,9 +160,7 @@ export class EndpointActor {
 
   /** Gives up its connections; returns the circuit's state where it is worth keeping. */
   passivate(): unknown {
-    if (this.target !== undefined) {
-      this.deps.senders.release(this.options.tenant, this.target.origin);
-    }
+    this.sender.release();
     const { circuit } = this.settings;
     return circuit.state === CircuitState.Closed ? undefined : circuit.toJSON();
   }
@@ -233,7 +229,7 @@ export class EndpointActor {
     if (performance.now() - owed.receivedMs > EXTEND_AFTER_MS) owed.message.working();
     owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq);
     if (owed.event === undefined) return settler.bury(owed, 'event_expired', undefined);
-    const target = this.targetOf(snapshot);
+    const target = this.sender.prepare(snapshot);
     return this.attempt(owed, owed.event, target);
   }
 
@@ -252,7 +248,7 @@ export class EndpointActor {
       result = await policies.execute<SendResult>(({ signal }) => {
         startedMs = now();
         started = performance.now();
-        return this.send(target, event, startedMs, signal);
+        return this.sender.send(target, event, startedMs, signal);
       });
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
@@ -268,29 +264,6 @@ export class EndpointActor {
     if (verdict.kind === 'gone') this.goneSnapshot = target.snapshot;
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     settler.attempted(owed, verdict, record, target.snapshot.url);
-  }
-
-  private async send(
-    target: EndpointTarget,
-    event: EventFrame,
-    nowMs: number,
-    signal: AbortSignal,
-  ): Promise<SendResult> {
-    if (target.insecure) return FORBIDDEN_HTTP;
-    const request = webhookRequest(target, event, nowMs) as Parameters<Sender['send']>[0];
-    request.signal = signal;
-    return (this.sender as Sender).send(request);
-  }
-
-  private targetOf(snapshot: EndpointSnapshot): EndpointTarget {
-    if (this.target?.snapshot === snapshot) return this.target;
-    const target = prepareTarget(snapshot, this.deps.targets);
-    const { senders } = this.deps;
-    const { tenant } = this.options;
-    this.sender = senders.acquire(tenant, target.origin);
-    if (this.target !== undefined) senders.release(tenant, this.target.origin);
-    this.target = target;
-    return target;
   }
 
   /** Spread, so that what is parked together does not come back together. */

@@ -1,16 +1,23 @@
-import { isIP } from 'node:net';
+import { mayBePlain } from '#domain/egress.ts';
 import type { BodyFormat } from '#domain/endpoint.ts';
+import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { type Signer, createSigner } from '#wire/signature.ts';
+import { openEndpointCredentials } from './endpoint-credentials.ts';
+import type { Destination } from './sender-pool.ts';
 
 /** What an attempt needs of an endpoint, prepared once for each change of its configuration. */
 export interface EndpointTarget {
   snapshot: EndpointSnapshot;
-  origin: string;
+  destination: Destination;
   path: string;
   format: BodyFormat;
-  /** Names and values in turn; the operator's and the tenant's own headers. */
+  /** Names and values in turn; the operator's and the tenant's own headers, and the credentials that stay the same. */
   fixedHeaders: string[];
+  /** What an access token is asked for with. */
+  oauth2: OAuth2Credentials | undefined;
+  /** What no record may hold. */
+  secretTexts: string[];
   signers: { sign: Signer; notAfterMs: number }[];
   /** True where http is used although the host is not in an allowed private network. */
   insecure: boolean;
@@ -27,27 +34,24 @@ export const USER_AGENT = 'Posthorn/1 (+https://posthorn.dev)';
 
 export function prepareTarget(snapshot: EndpointSnapshot, deps: TargetDeps): EndpointTarget {
   const url = new URL(snapshot.url);
-  const fixedHeaders = ['user-agent', USER_AGENT];
-  for (const [name, value] of Object.entries(snapshot.headers)) fixedHeaders.push(name, value);
+  const { headers, certificate, oauth2, secretTexts } = openEndpointCredentials(
+    snapshot,
+    deps.openSecret,
+  );
   return {
     snapshot,
-    origin: url.origin,
+    destination: { origin: url.origin, certificate },
     path: url.pathname + url.search,
     format: snapshot.format,
-    fixedHeaders,
+    fixedHeaders: ['user-agent', USER_AGENT, ...headers],
+    oauth2,
+    secretTexts,
     signers: snapshot.secrets.map((secret) => ({
       sign: createSigner(deps.openSecret(secret.sealed, snapshot.id)),
       notAfterMs: secret.notAfterMs ?? Number.POSITIVE_INFINITY,
     })),
     insecure: url.protocol === 'http:' && !mayBePlain(url.hostname, deps.isAllowedPrivate),
   };
-}
-
-/** Plain http only to a network that the operator named (DL-13). */
-function mayBePlain(hostname: string, isAllowedPrivate: (address: string) => boolean): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0) return isAllowedPrivate(host);
-  return host === 'localhost' && isAllowedPrivate('127.0.0.1');
 }
 
 /** `webhook-signature`: one signature for each secret that is still valid, so that rotation breaks nobody. */

@@ -7,11 +7,13 @@ import type { Settings } from '#config/schema.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
+import { requestAccessToken } from '#infra/http/request-access-token.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import { shardOf } from '#wire/subjects.ts';
+import { AccessTokens } from './access-tokens.ts';
 import { ActivationTable } from './activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './event-fetcher.ts';
@@ -22,6 +24,9 @@ import { Settler } from './settle.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { ShardTaps } from './shard-taps.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
+
+/** Of a request for an access token; an attempt waits for it no longer than its own time limit. */
+const TOKEN_TIMEOUT_MS = 10_000;
 
 export interface DeliveryDeps {
   settings: Settings;
@@ -49,6 +54,12 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
   const settler = new Settler({ publisher, records, log, now: deps.brokerNow });
   const senders = new SenderPool({ guard, timeoutMs });
+  const tokens = new AccessTokens({
+    request: (credentials) =>
+      requestAccessToken(credentials, { guard, timeoutMs: TOKEN_TIMEOUT_MS }),
+    now: () => performance.now(),
+    onAnswer: (ok) => metrics.tokenRequests.inc({ outcome: ok ? 'success' : 'failure' }),
+  });
   const metrics = new DeliveryMetrics(deps.registry, {
     activations: () => table.size,
     mailbox: () => table.mailboxLength,
@@ -62,6 +73,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     endpoint: {
       settler,
       senders,
+      tokens,
       events: new EventFetcher({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
       targets: {
         openSecret: (sealed, context) => deps.secretBox.open(sealed, context),

@@ -1,9 +1,21 @@
+import type { SecureContext } from 'node:tls';
 import type { EgressGuard } from '#domain/egress.ts';
 import { Sender } from '#infra/http/sender.ts';
 
+/** Where an endpoint's webhooks go, and as whom. */
+export interface Destination {
+  origin: string;
+  /** The client certificate; `id` tells two of them apart. */
+  certificate: { id: string; context: SecureContext } | undefined;
+}
+
 /**
- * The senders in use: one for each tenant and origin, shared by the tenant's endpoints there, closed when the
- * last of them is passivated. Not shared between tenants: receivers that hang use up nobody else's.
+ * The senders in use: one for each tenant, origin and client certificate, shared by the tenant's endpoints there.
+ * Not shared between tenants: receivers that hang use up nobody else's. Not shared between certificates: a
+ * connection stands for the one it was made with.
+ *
+ * A sender is closed by the last of its users to let go: endpoints while they are active, and attempts, so that
+ * a change of the configuration ends no attempt that is under way.
  */
 export class SenderPool {
   private readonly guard: EgressGuard;
@@ -15,20 +27,22 @@ export class SenderPool {
     this.timeoutMs = options.timeoutMs;
   }
 
-  acquire(tenant: string, origin: string): Sender {
-    const key = `${tenant} ${origin}`;
+  acquire(tenant: string, destination: Destination): Sender {
+    const key = keyOf(tenant, destination);
     let entry = this.senders.get(key);
     if (entry === undefined) {
       const { guard, timeoutMs } = this;
-      entry = { sender: new Sender({ origin, guard, timeoutMs }), users: 0 };
+      const { origin, certificate } = destination;
+      const tls = certificate === undefined ? {} : { secureContext: certificate.context };
+      entry = { sender: new Sender({ origin, guard, timeoutMs, ...tls }), users: 0 };
       this.senders.set(key, entry);
     }
     entry.users++;
     return entry.sender;
   }
 
-  release(tenant: string, origin: string): void {
-    const key = `${tenant} ${origin}`;
+  release(tenant: string, destination: Destination): void {
+    const key = keyOf(tenant, destination);
     const entry = this.senders.get(key);
     if (entry === undefined || --entry.users > 0) return;
     this.senders.delete(key);
@@ -39,4 +53,8 @@ export class SenderPool {
     for (const { sender } of this.senders.values()) sender.close();
     this.senders.clear();
   }
+}
+
+function keyOf(tenant: string, { origin, certificate }: Destination): string {
+  return `${tenant} ${origin} ${certificate?.id ?? ''}`;
 }

@@ -5,7 +5,10 @@
 export const deliveryStatuses = ['pending', 'delivered', 'failed', 'held', 'cancelled'] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
-/** Why an attempt did not get a 2xx. `http_status`: an answer came, with another status. */
+/**
+ * Why an attempt did not get a 2xx. `http_status`: an answer came, with another status. `credentials_failed`: there
+ * was no access token to send with, or the receiver refused (401) one that had been kept.
+ */
 export const attemptFailureKinds = [
   'http_status',
   'redirect',
@@ -16,6 +19,7 @@ export const attemptFailureKinds = [
   'reset',
   'bad_response',
   'forbidden_address',
+  'credentials_failed',
   'unexpected',
 ] as const;
 export type AttemptFailureKind = (typeof attemptFailureKinds)[number];

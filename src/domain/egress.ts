@@ -100,3 +100,17 @@ function mappedIPv4(address: string): string | undefined {
   const low = Number.parseInt(match[2] as string, 16);
   return [high >> 8, high & 255, low >> 8, low & 255].join('.');
 }
+
+/**
+ * Whether plain http may go to a host: only to a network that the operator named (DL-13).
+ *
+ * @param hostname as `URL` gives it
+ */
+export function mayBePlain(
+  hostname: string,
+  isAllowedPrivate: (address: string) => boolean,
+): boolean {
+  const host = hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0) return isAllowedPrivate(host);
+  return host === 'localhost' && isAllowedPrivate('127.0.0.1');
+}

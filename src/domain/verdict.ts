@@ -53,12 +53,16 @@ export function judge(
 ): Verdict {
   if (outcome.ok) return { kind: 'delivered' };
   if (outcome.status === 410) return { kind: 'gone' };
-  if (outcome.status !== undefined && policy.finalStatuses.includes(outcome.status)) {
-    return { kind: 'dead', reason: 'final_status' };
-  }
+  if (isFinal(policy, outcome)) return { kind: 'dead', reason: 'final_status' };
   const delayMs = retryDelayMs(policy, attemptNo, random);
   if (delayMs === undefined) return { kind: 'dead', reason: 'exhausted' };
   // A receiver that asks for more time gets it; one that asks for less does not shorten our schedule.
   const asked = Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs);
   return { kind: 'retry', delayMs: Math.max(delayMs, asked) };
+}
+
+/** A 401 for an access token that had been kept says nothing of the next one: never final. */
+function isFinal(policy: RetryPolicy, outcome: AttemptOutcome): boolean {
+  if (outcome.ok || outcome.status === undefined) return false;
+  return outcome.kind !== 'credentials_failed' && policy.finalStatuses.includes(outcome.status);
 }

@@ -31,7 +31,12 @@ export interface EndpointSnapshot {
   state: EndpointState;
   stateReason?: EndpointStateReason;
   format: BodyFormat;
+  /** In plain text, as they were stored before they were sealed; `sealedHeaders` stands in their place now. */
   headers: Record<string, string>;
+  /** This and the two that follow: by `wire/sealed-credentials.ts`. */
+  sealedHeaders?: string;
+  sealedCredentials?: string;
+  sealedCertificate?: string;
   /** Newest first; each signs until `notAfterMs`. */
   secrets: { sealed: string; notAfterMs?: number }[];
   /** Absent, this and the following: as the platform has it. */

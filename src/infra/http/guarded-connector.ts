@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
+import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
 import type { EgressGuard } from '#domain/egress.ts';
 
@@ -17,13 +18,19 @@ export class ForbiddenAddressError extends Error {
  * a name which changes its address between check and use (DNS rebinding) gains nothing.
  *
  * @param timeoutMs of the dial, TLS included
+ * @param secureContext what TLS shows and trusts; absent: no client certificate, and what Node trusts
  */
-export function guardedConnector(guard: EgressGuard, timeoutMs: number): buildConnector.connector {
+export function guardedConnector(
+  guard: EgressGuard,
+  timeoutMs: number,
+  secureContext?: SecureContext,
+): buildConnector.connector {
   const connect = buildConnector({
     timeout: timeoutMs,
     lookup: guardedLookup(guard),
     // Where a name has several addresses, try the next after a moment (RFC 8305).
     autoSelectFamily: true,
+    ...(secureContext === undefined ? {} : { secureContext }),
   });
   return (options, callback) => {
     const host = options.hostname.replace(/^\[|\]$/g, '');

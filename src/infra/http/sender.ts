@@ -3,6 +3,7 @@
  * redirects are followed. What is read of an answer is bounded in bytes; the caller's signal bounds the
  * time of the whole exchange, the body included.
  */
+import type { SecureContext } from 'node:tls';
 import { type Dispatcher, Pool } from 'undici';
 import { limits } from '#domain/limits.ts';
 import type { AttemptFailureKind, AttemptOutcome } from '#domain/delivery.ts';
@@ -27,13 +28,27 @@ export interface SendResult {
   responseBody: Buffer;
 }
 
+export interface SenderOptions {
+  origin: string;
+  guard: EgressGuard;
+  /** Of a dial. */
+  timeoutMs: number;
+  /** What TLS shows and trusts; absent: no client certificate, and what Node trusts. */
+  secureContext?: SecureContext;
+  /** How much of an answer is kept; absent: `limits.responseBodyKeptBytesMax`. */
+  bodyKeptBytesMax?: number;
+}
+
 /** The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own. */
 export class Sender {
   private readonly pool: Pool;
+  private readonly bodyKeptBytesMax: number;
 
-  constructor(options: { origin: string; guard: EgressGuard; timeoutMs: number }) {
+  constructor(options: SenderOptions) {
+    const { guard, timeoutMs, secureContext } = options;
+    this.bodyKeptBytesMax = options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax;
     this.pool = new Pool(options.origin, {
-      connect: guardedConnector(options.guard, options.timeoutMs),
+      connect: guardedConnector(guard, timeoutMs, secureContext),
       // As many as the endpoints' bulkheads let through.
       connections: null,
       pipelining: 1,
@@ -48,7 +63,7 @@ export class Sender {
 
   send(request: SendRequest): Promise<SendResult> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(request.signal, resolve);
+      const exchange = new Exchange(request.signal, this.bodyKeptBytesMax, resolve);
       // A raised signal tells nobody: waiting for it would be for ever.
       if (request.signal.aborted) return exchange.onTimeout();
       try {
@@ -70,6 +85,7 @@ export class Sender {
 /** undici's handler of one exchange; settles once, at the first of: end, error, time limit, byte limit. */
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly signal: AbortSignal;
+  private readonly keptBytesMax: number;
   private readonly resolve: (result: SendResult) => void;
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
@@ -79,8 +95,9 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readBytes = 0;
   private settled = false;
 
-  constructor(signal: AbortSignal, resolve: (result: SendResult) => void) {
+  constructor(signal: AbortSignal, keptBytesMax: number, resolve: (result: SendResult) => void) {
     this.signal = signal;
+    this.keptBytesMax = keptBytesMax;
     this.resolve = resolve;
     signal.addEventListener('abort', this.onTimeout);
   }
@@ -108,7 +125,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.readBytes += chunk.length;
-    const room = limits.responseBodyKeptBytesMax - this.keptBytes;
+    const room = this.keptBytesMax - this.keptBytes;
     if (room > 0) {
       const kept = chunk.subarray(0, room);
       this.chunks.push(kept);

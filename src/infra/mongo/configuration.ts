@@ -6,6 +6,7 @@
 import type { Collection, Db } from 'mongodb';
 import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
 import type { SubscriptionStatus } from '#domain/endpoint.ts';
+import type { CredentialType, TokenAuthMethod } from '#domain/outbound-credentials.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/priority.ts';
@@ -47,7 +48,38 @@ export interface StoredSecret {
   not_after: Date | null;
 }
 
-export interface EndpointDocument extends StoredEndpointPolicy {
+/** What is not secret, to be shown; all of it is in `sealed` (`wire/sealed-credentials.ts`), and used from there. */
+export interface StoredCredentials {
+  type: CredentialType;
+  username?: string;
+  token_url?: string;
+  client_id?: string;
+  scope?: string;
+  audience?: string;
+  auth_method?: TokenAuthMethod;
+  sealed: string;
+}
+
+export interface StoredCertificate {
+  subject: string;
+  issuer: string;
+  fingerprint_sha256: string;
+  not_before: Date;
+  not_after: Date;
+  has_ca: boolean;
+  sealed: string;
+}
+
+export interface StoredEndpointCredentials {
+  /** In plain text, as they were stored once; what control finds at its start it seals. */
+  headers: Record<string, string>;
+  header_names?: string[];
+  sealed_headers?: string | null;
+  credentials?: StoredCredentials | null;
+  client_certificate?: StoredCertificate | null;
+}
+
+export interface EndpointDocument extends StoredEndpointPolicy, StoredEndpointCredentials {
   /** Endpoint id. */
   _id: string;
   tenant: string;
@@ -55,7 +87,6 @@ export interface EndpointDocument extends StoredEndpointPolicy {
   state: EndpointState;
   state_reason: EndpointStateReason | null;
   format: BodyFormat;
-  headers: Record<string, string>;
   description: string | null;
   /** Null or absent: the platform's. */
   disable_after_seconds?: number | null;

@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint.ts';
 import { limits } from '#domain/limits.ts';
+import { endpointCredentialFields, endpointCredentialSettings } from './endpoint-credentials.ts';
 import { disableAfterSeconds, endpointHealth } from './endpoint-health.ts';
 import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
 import {
@@ -35,7 +36,9 @@ const fields = {
   }),
   headers: Type.Record(Type.String(), Type.String(), {
     maxProperties: limits.endpointHeadersMax,
-    description: 'Header fields sent with every webhook.',
+    writeOnly: true,
+    description:
+      'Header fields sent with every webhook. Replaced whole; their values are not shown again.',
   }),
   format: Type.Enum(bodyFormats, {
     description:
@@ -61,6 +64,7 @@ export const newEndpoint = Type.Object(
     headers: Type.Optional(fields.headers),
     format: Type.Optional(fields.format),
     description: Type.Optional(fields.description),
+    ...endpointCredentialSettings,
     ...endpointPolicySettings,
     disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
     allow_duplicate_url: Type.Optional(fields.allowDuplicate),
@@ -76,6 +80,7 @@ export const endpointChange = Type.Object(
     format: Type.Optional(fields.format),
     description: Type.Optional(nullable(fields.description)),
     state: Type.Optional(fields.state),
+    ...endpointCredentialSettings,
     ...endpointPolicySettings,
     disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
     allow_duplicate_url: Type.Optional(fields.allowDuplicate),
@@ -93,7 +98,7 @@ export const endpoint = Type.Object({
     Type.Enum(endpointStateReasons, { description: 'Why it is not active, for machines.' }),
   ),
   format: fields.format,
-  headers: fields.headers,
+  ...endpointCredentialFields,
   description: nullable(fields.description),
   ...endpointPolicyFields,
   disable_after_seconds: nullable(disableAfterSeconds),

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { deliveryId } from '#domain/ids.ts';
+import type { ClientCertificate, OutboundCredentials } from '#domain/outbound-credentials.ts';
 import type { RetryPolicy } from '#domain/verdict.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
@@ -11,6 +12,7 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import { sealCredentials } from '#wire/sealed-credentials.ts';
 import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
 import { newSecret } from '#wire/signature.ts';
 import { buckets, subjects } from '#wire/subjects.ts';
@@ -104,6 +106,26 @@ export class Worker {
       endpoints: [...others, endpoint],
       subscriptions: [],
     });
+  }
+
+  /** Credentials of an endpoint as its snapshot has them. */
+  sealed(
+    id: string,
+    given: {
+      headers?: Record<string, string>;
+      credentials?: OutboundCredentials;
+      certificate?: ClientCertificate;
+    },
+  ): Partial<EndpointSnapshot> {
+    const seal = (text: string, context: string): string => this.box.seal(text, context);
+    const { headers, credentials, certificate } = given;
+    const out: Partial<EndpointSnapshot> = {};
+    if (headers) out.sealedHeaders = sealCredentials(seal, 'headers', id, headers);
+    if (credentials) out.sealedCredentials = sealCredentials(seal, 'credentials', id, credentials);
+    if (certificate) {
+      out.sealedCertificate = sealCredentials(seal, 'client_certificate', id, certificate);
+    }
+    return out;
   }
 
   /** Changes the tenant itself, which has an endpoint. */

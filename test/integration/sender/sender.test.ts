@@ -9,9 +9,9 @@ import { type SendResult, Sender } from '#infra/http/sender.ts';
 import { attemptRecord } from '#src/delivery/attempt.ts';
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { closedPort, listenFor, rawServer } from './raw-server.ts';
-import { selfSignedCertificate } from './self-signed.ts';
 
 const LOOPBACK = '127.0.0.0/8';
 
@@ -176,7 +176,7 @@ test('a name that does not exist: dns', async (t) => {
 });
 
 test('a certificate that nobody trusts, and a port that does not speak TLS: tls', async (t) => {
-  const port = await listenFor(t, createTlsServer(selfSignedCertificate()));
+  const port = await listenFor(t, createTlsServer(makeCertificate()));
   for (const host of ['127.0.0.1', 'localhost']) {
     const result = await send(senderTo(t, `https://${host}:${port}`));
     assert.equal(failureOf(result).kind, 'tls', failureOf(result).detail);

@@ -1,0 +1,101 @@
+import type { EgressGuard } from '#domain/egress.ts';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import type { CredentialType, OutboundCredentials } from '#domain/outbound-credentials.ts';
+import type { EndpointCredentialSettings } from '#wire/api/endpoint-credentials.ts';
+import { urlFault } from '../endpoint-url.ts';
+
+type Given = NonNullable<EndpointCredentialSettings['credentials']>;
+type Field = Exclude<keyof Given, 'type'>;
+
+/** Which fields belong to a type: those that it must have, and those that it may have. */
+const fieldsOf: Record<CredentialType, { required: Field[]; optional: Field[] }> = {
+  basic: { required: ['username', 'password'], optional: [] },
+  bearer: { required: ['token'], optional: [] },
+  oauth2: {
+    required: ['token_url', 'client_id', 'client_secret'],
+    optional: ['scope', 'audience', 'auth_method'],
+  },
+};
+
+const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
+/** RFC 6749, appendix A: VSCHAR, and scopes of NQCHAR. */
+const VSCHAR = /^[\x20-\x7e]*$/;
+const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
+const VISIBLE = /^[\x21-\x7e]*$/;
+
+const characters: Partial<Record<Field, { allowed: RegExp; fault: string }>> = {
+  password: { allowed: PRINTABLE, fault: 'has control characters' },
+  token: { allowed: VISIBLE, fault: 'has characters other than visible ASCII' },
+  client_id: { allowed: VSCHAR, fault: 'has characters other than printable ASCII' },
+  client_secret: { allowed: VSCHAR, fault: 'has characters other than printable ASCII' },
+  scope: { allowed: SCOPE, fault: 'is not a list of scopes with one space between two' },
+  audience: { allowed: PRINTABLE, fault: 'has control characters' },
+};
+
+/**
+ * Checks credentials on their way in, beyond what the schema says of each field.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID that names every bad field, and repeats no value
+ */
+export function checkCredentials(given: Given, guard: EgressGuard): OutboundCredentials {
+  const faults = [...shapeFaults(given), ...characterFaults(given)];
+  const tokenUrlFault =
+    given.token_url === undefined ? undefined : urlFault(given.token_url, guard);
+  if (tokenUrlFault !== undefined) faults.push(at('token_url', tokenUrlFault));
+  if (faults.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields: faults });
+  return credentialsOf(given);
+}
+
+function shapeFaults(given: Given): FieldError[] {
+  const { required, optional } = fieldsOf[given.type];
+  const faults = required
+    .filter((name) => given[name] === undefined)
+    .map((name) => at(name, 'is missing'));
+  for (const name of Object.keys(given) as (keyof Given)[]) {
+    if (name === 'type' || required.includes(name) || optional.includes(name)) continue;
+    faults.push(at(name, `does not belong to the type ${given.type}`));
+  }
+  return faults;
+}
+
+function characterFaults(given: Given): FieldError[] {
+  const faults: FieldError[] = [];
+  for (const [name, { allowed, fault }] of Object.entries(characters)) {
+    const value = given[name as Field];
+    if (value !== undefined && !allowed.test(value)) faults.push(at(name as Field, fault));
+  }
+  const { username } = given;
+  if (username === undefined) return faults;
+  // The first colon ends the name (RFC 7617, section 2).
+  if (username.includes(':')) faults.push(at('username', 'has a colon'));
+  if (!PRINTABLE.test(username)) faults.push(at('username', 'has control characters'));
+  if (username === '' && given.password === '') {
+    faults.push(at('username', 'and the password are both empty'));
+  }
+  return faults;
+}
+
+function at(name: Field, detail: string): FieldError {
+  return { pointer: `/credentials/${name}`, detail };
+}
+
+/** What was found whole. */
+function credentialsOf(given: Given): OutboundCredentials {
+  const { username = '', password = '', token = '' } = given;
+  switch (given.type) {
+    case 'basic':
+      return { type: 'basic', username, password };
+    case 'bearer':
+      return { type: 'bearer', token };
+    case 'oauth2':
+      return {
+        type: 'oauth2',
+        tokenUrl: new URL(given.token_url ?? '').href,
+        clientId: given.client_id ?? '',
+        clientSecret: given.client_secret ?? '',
+        authMethod: given.auth_method ?? 'client_secret_basic',
+        ...(given.scope === undefined ? {} : { scope: given.scope }),
+        ...(given.audience === undefined ? {} : { audience: given.audience }),
+      };
+  }
+}

@@ -1,0 +1,156 @@
+/** Credentials of an endpoint between the API, MongoDB and the snapshot (DL-14): sealed on their way in. */
+import type { X509Certificate } from 'node:crypto';
+import type { EgressGuard } from '#domain/egress.ts';
+import type { OutboundCredentials } from '#domain/outbound-credentials.ts';
+import type {
+  EndpointDocument,
+  StoredCertificate,
+  StoredCredentials,
+  StoredEndpointCredentials,
+} from '#infra/mongo/configuration.ts';
+import type {
+  EndpointCredentialFields,
+  EndpointCredentialSettings,
+} from '#wire/api/endpoint-credentials.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import { sealCredentials } from '#wire/sealed-credentials.ts';
+import { checkEndpointHeaders } from '../endpoint-headers.ts';
+import type { Sealer } from '../endpoint-secrets.ts';
+import { checkClientCertificate } from './check-client-certificate.ts';
+import { checkCredentials } from './check-credentials.ts';
+
+export interface CredentialDeps {
+  secretBox: Sealer;
+  guard: EgressGuard;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export type CredentialSettings = EndpointCredentialSettings & { headers?: Record<string, string> };
+
+/**
+ * What a request sets, as it is stored; what it does not name is left out.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID that names the field
+ */
+export function credentialFields(
+  body: CredentialSettings,
+  endpointId: string,
+  deps: CredentialDeps,
+): Partial<StoredEndpointCredentials> {
+  const { secretBox, guard, clock } = deps;
+  const { headers, credentials, client_certificate: certificate } = body;
+  const seal = (text: string, context: string): string => secretBox.seal(text, context);
+  const fields: Partial<StoredEndpointCredentials> = {};
+  if (headers !== undefined) {
+    Object.assign(fields, sealedHeaders(secretBox, endpointId, checkEndpointHeaders(headers)));
+  }
+  if (credentials === null) fields.credentials = null;
+  else if (credentials !== undefined) {
+    const checked = checkCredentials(credentials, guard);
+    const sealed = sealCredentials(seal, 'credentials', endpointId, checked);
+    fields.credentials = { ...shownOf(checked), sealed };
+  }
+  if (certificate === null) fields.client_certificate = null;
+  else if (certificate !== undefined) {
+    const checked = checkClientCertificate(certificate, new Date(clock()));
+    const whole = checked.certificate;
+    fields.client_certificate = {
+      ...certificateFacts(checked.leaf),
+      has_ca: whole.ca !== undefined,
+      sealed: sealCredentials(seal, 'client_certificate', endpointId, whole),
+    };
+  }
+  return fields;
+}
+
+/** Header fields as they are stored: names to be shown, the rest sealed, and nothing in plain text. */
+export function sealedHeaders(
+  box: Sealer,
+  endpointId: string,
+  headers: Record<string, string>,
+): Pick<StoredEndpointCredentials, 'headers' | 'header_names' | 'sealed_headers'> {
+  const seal = (text: string, context: string): string => box.seal(text, context);
+  const names = Object.keys(headers);
+  return {
+    headers: {},
+    header_names: names,
+    sealed_headers:
+      names.length === 0 ? null : sealCredentials(seal, 'headers', endpointId, headers),
+  };
+}
+
+export function headerNames(stored: StoredEndpointCredentials): string[] {
+  return [...Object.keys(stored.headers), ...(stored.header_names ?? [])];
+}
+
+export function showCredentials(stored: StoredEndpointCredentials): EndpointCredentialFields {
+  return {
+    header_names: headerNames(stored),
+    credentials: withoutSealed(stored.credentials),
+    client_certificate: showCertificate(stored.client_certificate ?? null),
+  };
+}
+
+function withoutSealed(stored: StoredCredentials | null | undefined) {
+  if (stored === null || stored === undefined) return null;
+  const { sealed: _, ...shown } = stored;
+  return shown;
+}
+
+function showCertificate(
+  stored: StoredCertificate | null,
+): EndpointCredentialFields['client_certificate'] {
+  if (stored === null) return null;
+  const { sealed: _, not_before: notBefore, not_after: notAfter, ...shown } = stored;
+  return { ...shown, not_before: notBefore.toISOString(), not_after: notAfter.toISOString() };
+}
+
+/** What the data plane is told: sealed as it is stored. */
+export function credentialSnapshot(
+  stored: EndpointDocument,
+): Pick<EndpointSnapshot, 'headers' | 'sealedHeaders' | 'sealedCredentials' | 'sealedCertificate'> {
+  const snapshot: ReturnType<typeof credentialSnapshot> = { headers: stored.headers };
+  const { sealed_headers: headers, credentials, client_certificate: certificate } = stored;
+  if (typeof headers === 'string') snapshot.sealedHeaders = headers;
+  if (credentials) snapshot.sealedCredentials = credentials.sealed;
+  if (certificate) snapshot.sealedCertificate = certificate.sealed;
+  return snapshot;
+}
+
+function shownOf(credentials: OutboundCredentials): Omit<StoredCredentials, 'sealed'> {
+  switch (credentials.type) {
+    case 'basic':
+      return { type: 'basic', username: credentials.username };
+    case 'bearer':
+      return { type: 'bearer' };
+    case 'oauth2': {
+      const { tokenUrl, clientId, scope, audience, authMethod } = credentials;
+      return {
+        type: 'oauth2',
+        token_url: tokenUrl,
+        client_id: clientId,
+        ...(scope === undefined ? {} : { scope }),
+        ...(audience === undefined ? {} : { audience }),
+        auth_method: authMethod,
+      };
+    }
+  }
+}
+
+const NAME_LENGTH_MAX = 500;
+
+function certificateFacts(leaf: X509Certificate): Omit<StoredCertificate, 'sealed' | 'has_ca'> {
+  return {
+    subject: inOneLine(leaf.subject),
+    issuer: inOneLine(leaf.issuer),
+    fingerprint_sha256: leaf.fingerprint256.replaceAll(':', '').toLowerCase(),
+    not_before: leaf.validFromDate,
+    not_after: leaf.validToDate,
+  };
+}
+
+/** Node writes one attribute a line. */
+function inOneLine(name = ''): string {
+  return name.replaceAll('\n', ', ').slice(0, NAME_LENGTH_MAX);
+}

@@ -1,0 +1,31 @@
+import { isPosthornError } from '#domain/errors.ts';
+import { changeTenant, type ConfigurationDeps } from '../change-tenant.ts';
+import type { Sealer } from '../endpoint-secrets.ts';
+import { sealedHeaders } from './endpoint-credentials.ts';
+
+/**
+ * Seals header fields that were stored in plain text, tenant by tenant. Idempotent, and safe in several
+ * processes at once; the bucket CONFIG follows by the comparison after it.
+ */
+export async function sealStoredHeaders(
+  deps: Omit<ConfigurationDeps, 'publish'> & { secretBox: Sealer },
+): Promise<void> {
+  const { endpoints } = deps.configuration;
+  const inPlainText = { headers: { $exists: true, $ne: {} } };
+  for (const tenant of await endpoints.distinct('tenant', inPlainText)) {
+    try {
+      await changeTenant({ ...deps, publish: notNow }, tenant, async ({ session }) => {
+        const found = await endpoints.find({ tenant, ...inPlainText }, { session }).toArray();
+        for (const { _id, headers } of found) {
+          const sealed = sealedHeaders(deps.secretBox, _id, headers);
+          await endpoints.updateOne({ _id }, { $set: sealed }, { session });
+        }
+      });
+    } catch (error) {
+      // Deleted since.
+      if (!isPosthornError(error) || error.code !== 'POSTHORN_TENANT_UNKNOWN') throw error;
+    }
+  }
+}
+
+async function notNow(): Promise<void> {}

@@ -1,0 +1,101 @@
+import type { SendRequest, SendResult, Sender } from '#infra/http/sender.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import type { EventFrame } from '#wire/event-frame.ts';
+import type { AccessTokens, TokenOwner } from './access-tokens.ts';
+import { FORBIDDEN_HTTP, credentialsFailed, webhookRequest } from './attempt.ts';
+import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
+import { hideSecrets } from './hide-secrets.ts';
+import type { SenderPool } from './sender-pool.ts';
+
+export interface EndpointSenderDeps {
+  senders: SenderPool;
+  tokens: AccessTokens;
+  targets: TargetDeps;
+}
+
+/** Sends one endpoint's webhooks: its prepared target, its connections, its access token. */
+export class EndpointSender {
+  private readonly deps: EndpointSenderDeps;
+  private readonly tenant: string;
+  private target: EndpointTarget | undefined;
+
+  constructor(deps: EndpointSenderDeps, tenant: string) {
+    this.deps = deps;
+    this.tenant = tenant;
+  }
+
+  /** The target of a configuration, made once for each change; keeps its connections open until the next. */
+  prepare(snapshot: EndpointSnapshot): EndpointTarget {
+    if (this.target?.snapshot === snapshot) return this.target;
+    const target = prepareTarget(snapshot, this.deps.targets);
+    this.deps.senders.acquire(this.tenant, target.destination);
+    this.release();
+    this.target = target;
+    return target;
+  }
+
+  /** Lets go of the connections; what is under way ends on them. */
+  release(): void {
+    if (this.target === undefined) return;
+    this.deps.senders.release(this.tenant, this.target.destination);
+    this.target = undefined;
+  }
+
+  /** One request to `target`, whatever the endpoint's configuration is by now. */
+  async send(
+    target: EndpointTarget,
+    event: EventFrame,
+    nowMs: number,
+    signal: AbortSignal,
+  ): Promise<SendResult> {
+    if (target.insecure) return FORBIDDEN_HTTP;
+    const { senders } = this.deps;
+    const sender = senders.acquire(this.tenant, target.destination);
+    try {
+      const request = { ...webhookRequest(target, event, nowMs), signal };
+      const owner = this.tokenOwner(target);
+      if (owner !== undefined) return await this.sendWithToken(target, owner, sender, request);
+      return hideSecrets(await sender.send(request), target.secretTexts);
+    } finally {
+      senders.release(this.tenant, target.destination);
+    }
+  }
+
+  private tokenOwner({ oauth2, snapshot }: EndpointTarget): TokenOwner | undefined {
+    if (oauth2 === undefined || snapshot.sealedCredentials === undefined) return undefined;
+    return {
+      endpoint: `${this.tenant} ${snapshot.id}`,
+      // Sealed under a new nonce by each write.
+      revision: snapshot.sealedCredentials,
+      credentials: oauth2,
+    };
+  }
+
+  /**
+   * Sends with the endpoint's access token. One request is made to the receiver, whatever it answers: where it
+   * refuses the token, the next attempt gets a new one.
+   */
+  private async sendWithToken(
+    target: EndpointTarget,
+    owner: TokenOwner,
+    sender: Sender,
+    request: SendRequest,
+  ): Promise<SendResult> {
+    const { tokens } = this.deps;
+    const access = await tokens.take(owner, request.signal);
+    if (!access.ok) return credentialsFailed(access.detail);
+    request.headers.push('authorization', `Bearer ${access.token}`);
+    const sent = await sender.send(request);
+    const result = hideSecrets(sent, [...target.secretTexts, access.token]);
+    const { outcome } = result;
+    if (outcome.ok || outcome.status !== 401) return result;
+    tokens.drop(owner, access.token);
+    return access.kept ? { ...result, outcome: { ...outcome, ...TOKEN_REFUSED } } : result;
+  }
+}
+
+const TOKEN_REFUSED = {
+  kind: 'credentials_failed',
+  detail:
+    'the receiver answered 401 to the access token that was kept; the next attempt gets a new one',
+} as const;

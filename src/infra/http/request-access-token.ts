@@ -1,0 +1,133 @@
+import { limits } from '#domain/limits.ts';
+import { type EgressGuard, mayBePlain } from '#domain/egress.ts';
+import type { AttemptOutcome } from '#domain/delivery.ts';
+import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
+import { type SendRequest, type SendResult, Sender } from './sender.ts';
+
+export type TokenAnswer =
+  | {
+      ok: true;
+      token: string;
+      /** How long it may be kept, from when it was asked for. */ keepMs: number;
+    }
+  | { ok: false; detail: string };
+
+const DEFAULT_EXPIRES_SECONDS = 300;
+const KEEP_SECONDS_MAX = 24 * 3600;
+/** A token is given up this much before its end, or a tenth of its life before where that is less. */
+const MARGIN_SECONDS_MAX = 60;
+
+/**
+ * Asks a token endpoint for an access token with client credentials (RFC 6749, section 4.4). The address that is
+ * dialled is guarded as a webhook's is, redirects are not followed, and time, answer and token are bounded. What
+ * goes wrong is a value, and tells nothing of the secret or of what the endpoint wrote.
+ *
+ * @param options.timeoutMs of the whole exchange
+ */
+export async function requestAccessToken(
+  credentials: OAuth2Credentials,
+  options: { guard: EgressGuard; timeoutMs: number },
+): Promise<TokenAnswer> {
+  const { origin, protocol, hostname } = new URL(credentials.tokenUrl);
+  const isAllowedPrivate = (address: string): boolean => options.guard.isAllowedPrivate(address);
+  if (protocol === 'http:' && !mayBePlain(hostname, isAllowedPrivate)) {
+    return failed('must be https: its network is not one that the operator named');
+  }
+  // For this exchange alone: tokens are asked for rarely, and nobody shares a connection with another's secret.
+  const bodyKeptBytesMax = limits.tokenAnswerBytesMax + 1;
+  const sender = new Sender({ ...options, origin, bodyKeptBytesMax });
+  const limit = new AbortController();
+  const timer = setTimeout(() => limit.abort(), options.timeoutMs);
+  try {
+    const request = tokenRequest(credentials);
+    return readAnswer(await sender.send({ ...request, signal: limit.signal }));
+  } finally {
+    clearTimeout(timer);
+    sender.close();
+  }
+}
+
+function tokenRequest(credentials: OAuth2Credentials): Omit<SendRequest, 'signal'> {
+  const { clientId, clientSecret, scope, audience } = credentials;
+  const url = new URL(credentials.tokenUrl);
+  const form = new URLSearchParams({ grant_type: 'client_credentials' });
+  if (scope !== undefined) form.set('scope', scope);
+  if (audience !== undefined) form.set('audience', audience);
+  const headers = ['content-type', 'application/x-www-form-urlencoded'];
+  headers.push('accept', 'application/json');
+  if (credentials.authMethod === 'client_secret_post') {
+    form.set('client_id', clientId);
+    form.set('client_secret', clientSecret);
+  } else {
+    // Both are form-encoded before they are joined (RFC 6749, section 2.3.1).
+    const pair = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
+    headers.push('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
+  }
+  return { path: url.pathname + url.search, headers, body: Buffer.from(form.toString()) };
+}
+
+function formEncoded(text: string): string {
+  return new URLSearchParams({ '': text }).toString().slice(1);
+}
+
+function readAnswer({ outcome, responseBody }: SendResult): TokenAnswer {
+  if (!outcome.ok) return failed(refusal(outcome, responseBody));
+  if (responseBody.length > limits.tokenAnswerBytesMax) {
+    return failed(`answered more than ${limits.tokenAnswerBytesMax} bytes`);
+  }
+  const answer = jsonObject(responseBody);
+  if (answer === undefined) return failed('did not answer a JSON object');
+  const { access_token: token, token_type: type, expires_in: expiresIn } = answer;
+  // A type is required by RFC 6749; many leave it out and mean this one.
+  if (type !== undefined && !(typeof type === 'string' && type.toLowerCase() === 'bearer')) {
+    return failed('gave a token of a type other than Bearer');
+  }
+  if (typeof token !== 'string' || token === '') return failed('answered no access_token');
+  if (token.length > limits.accessTokenLengthMax) {
+    return failed(`gave a token longer than ${limits.accessTokenLengthMax} characters`);
+  }
+  if (!/^[\x21-\x7e]+$/.test(token)) return failed('gave a token that no header field can hold');
+  return { ok: true, token, keepMs: keepMs(expiresIn) };
+}
+
+function keepMs(expiresIn: unknown): number {
+  const given = typeof expiresIn === 'string' && /^\d{1,10}$/.test(expiresIn);
+  const seconds =
+    given || typeof expiresIn === 'number' ? Number(expiresIn) : DEFAULT_EXPIRES_SECONDS;
+  const margin = Math.min(MARGIN_SECONDS_MAX, seconds / 10);
+  return Math.max(0, Math.min(seconds - margin, KEEP_SECONDS_MAX)) * 1000;
+}
+
+/** The codes of RFC 6749, section 5.2; another text might repeat what it was sent. */
+const KNOWN_ERRORS = new Set([
+  'invalid_request',
+  'invalid_client',
+  'invalid_grant',
+  'unauthorized_client',
+  'unsupported_grant_type',
+  'invalid_scope',
+]);
+
+function refusal(outcome: AttemptOutcome & { ok: false }, body: Buffer): string {
+  if (outcome.kind === 'redirect') return `answered ${outcome.status}; redirects are not followed`;
+  if (outcome.kind !== 'http_status') {
+    return `did not give a token: ${outcome.kind}: ${outcome.detail}`;
+  }
+  const code = jsonObject(body)?.['error'];
+  const known = typeof code === 'string' && KNOWN_ERRORS.has(code) ? ` (${code})` : '';
+  return `answered ${outcome.status}${known}`;
+}
+
+function jsonObject(body: Buffer): Record<string, unknown> | undefined {
+  try {
+    const value: unknown = JSON.parse(body.toString());
+    const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+    return isObject ? (value as Record<string, unknown>) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function failed(fault: string): TokenAnswer {
+  return { ok: false, detail: `the token endpoint ${fault}` };
+}
