@@ -1,6 +1,7 @@
 /** `npm run docs`: writes the generated parts of the documents. */
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { putChartSettings } from './chart-settings.ts';
 import { generatedParts, replacePart } from './generated.ts';
 import { projectRoot, projectText } from './project-files.ts';
 
@@ -11,3 +12,7 @@ for (const { document, name, make } of generatedParts) {
   if (written !== text) writeFileSync(path, written);
   console.log(`${document}: ${name} ${written === text ? 'is up to date' : 'written'}`);
 }
+
+const chartSchema = 'charts/posthorn/values.schema.json';
+writeFileSync(join(projectRoot, chartSchema), putChartSettings(projectText(chartSchema)));
+console.log(`${chartSchema}: settings written`);

@@ -1,0 +1,53 @@
+{{- define "posthorn.name" -}}
+{{- if contains "posthorn" .Release.Name }}{{ .Release.Name | trunc 48 | trimSuffix "-" }}{{ else }}{{ printf "%s-posthorn" .Release.Name | trunc 48 | trimSuffix "-" }}{{ end }}
+{{- end }}
+
+{{- define "posthorn.image" -}}
+{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
+{{- else }}{{ .Values.image.repository }}:{{ required "image.tag: say which commit is to run (or image.digest)" .Values.image.tag }}{{ end }}
+{{- end }}
+
+{{/* Of all objects. */}}
+{{- define "posthorn.labels" -}}
+{{ include "posthorn.selector" . }}
+app.kubernetes.io/part-of: posthorn
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | trunc 63 | quote }}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
+{{- end }}
+
+{{/* Never changes: a Deployment's selector cannot. */}}
+{{- define "posthorn.selector" -}}
+app.kubernetes.io/name: posthorn
+app.kubernetes.io/instance: {{ .Release.Name }}
+{{- end }}
+
+{{/* Whether a role is scaled by something else than its replicas. */}}
+{{- define "posthorn.scaled" -}}
+{{- $auto := (index .Values.roles .role).autoscaling | default dict -}}
+{{- if and $auto.enabled (or (eq .role "ingress") .Values.autoscaling.keda) }}true{{ end }}
+{{- end }}
+
+{{/* What the schema cannot say: one value against another. */}}
+{{- define "posthorn.check" -}}
+{{- range $role, $of := .Values.roles }}
+{{- $auto := $of.autoscaling | default dict }}
+{{- if and $auto.enabled (gt (int $auto.minReplicas) (int $auto.maxReplicas)) }}
+{{- fail (printf "roles.%s.autoscaling: minReplicas (%d) is more than maxReplicas (%d)" $role (int $auto.minReplicas) (int $auto.maxReplicas)) }}
+{{- end }}
+{{- end }}
+{{- $shards := int .Values.settings.POSTHORN_SHARDS }}
+{{- $max := int .Values.roles.delivery.autoscaling.maxReplicas }}
+{{- if and .Values.roles.delivery.autoscaling.enabled (gt $max $shards) }}
+{{- fail (printf "roles.delivery.autoscaling.maxReplicas: %d is more than settings.POSTHORN_SHARDS (%d), and a shard has one worker at a time" $max $shards) }}
+{{- end }}
+{{- if and (not .Values.mongodb.namespace) (not .Values.mongodb.cidrs) .Values.network.enabled }}
+{{- fail "mongodb.namespace or mongodb.cidrs: one is needed, or nothing reaches MongoDB" }}
+{{- end }}
+{{- if and .Values.ingress.enabled (or (not .Values.ingress.publishHost) (not .Values.ingress.apiHost)) }}
+{{- fail "ingress.publishHost and ingress.apiHost: both are needed, and are two names" }}
+{{- end }}
+{{- if and .Values.ingress.enabled (eq .Values.ingress.publishHost .Values.ingress.apiHost) }}
+{{- fail "ingress.publishHost and ingress.apiHost: are to be two names, as publishing and reading events have the same path" }}
+{{- end }}
+{{- end }}

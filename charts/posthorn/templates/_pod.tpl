@@ -1,0 +1,171 @@
+{{/* The keys of the Secret that a role may read: no role has more than it needs. Names of settings by names of keys. */}}
+{{- define "posthorn.secretKeys" -}}
+{{- $keys := dict -}}
+{{- if .Values.nats.user }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
+{{- if has .role (list "ingress" "control" "migrate") }}{{ $_ := set $keys "mongodbUrl" "POSTHORN_MONGODB_URL" }}{{ end -}}
+{{- if has .role (list "delivery" "control") }}{{ $_ := set $keys "masterKey" "POSTHORN_MASTER_KEY" }}{{ end -}}
+{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
+{{- if and .Values.nats.authCallout (eq .role "ingress") }}{{ $_ := set $keys "natsAuthSeed" "POSTHORN_NATS_AUTH_SEED" }}{{ end -}}
+{{- range .Values.secret.extra }}{{ if has $.role .roles }}{{ $_ := set $keys .key .setting }}{{ end }}{{ end -}}
+{{- toYaml $keys }}
+{{- end }}
+
+{{/* A setting as text. Helm reads whole numbers as floating point: without int64, a million would be written 1e+06. */}}
+{{- define "posthorn.setting" -}}
+{{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- end }}
+
+{{- define "posthorn.env" -}}
+{{- range $name, $value := .Values.settings }}
+- { name: {{ $name }}, value: {{ include "posthorn.setting" $value | quote }} }
+{{- end }}
+- { name: POSTHORN_NATS_URL, value: {{ .Values.nats.url | quote }} }
+{{- with .Values.nats.user }}
+- { name: POSTHORN_NATS_USER, value: {{ . | quote }} }
+{{- end }}
+- { name: POSTHORN_MONGODB_DATABASE, value: {{ .Values.mongodb.database | quote }} }
+{{- with .Values.nats.caSecret }}
+- { name: NODE_EXTRA_CA_CERTS, value: /run/secrets/nats-ca/ca.crt }
+{{- end }}
+{{- range $key, $name := include "posthorn.secretKeys" . | fromYaml }}
+- { name: {{ $name }}_FILE, value: /run/secrets/posthorn/{{ $key }} }
+{{- end }}
+{{- end }}
+
+{{- define "posthorn.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities: { drop: [ALL] }
+{{- end }}
+
+{{/* What the pods of roles and of the migration have in common. */}}
+{{- define "posthorn.podBase" -}}
+{{- /* The migration runs before there is an account: it needs none. */}}
+{{- if ne .role "migrate" }}
+serviceAccountName: {{ include "posthorn.name" . }}
+{{- end }}
+automountServiceAccountToken: false
+# Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and a setting that is not known stops the start.
+enableServiceLinks: false
+securityContext:
+  runAsNonRoot: true
+  runAsUser: 1000
+  runAsGroup: 1000
+  fsGroup: 1000
+  seccompProfile: { type: RuntimeDefault }
+# A name of a receiver is looked up as it is, not first in each of the cluster's domains.
+dnsConfig:
+  options: [{ name: ndots, value: '1' }]
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- $keys := include "posthorn.secretKeys" . | fromYaml }}
+{{- if or $keys .Values.nats.caSecret }}
+volumes:
+  {{- if $keys }}
+  - name: secret
+    secret:
+      secretName: {{ .Values.secret.name }}
+      defaultMode: 0440
+      items:
+        {{- range $key, $name := $keys }}
+        - { key: {{ $key }}, path: {{ $key }} }
+        {{- end }}
+  {{- end }}
+  {{- with .Values.nats.caSecret }}
+  - name: nats-ca
+    secret: { secretName: {{ . }}, items: [{ key: ca.crt, path: ca.crt }] }
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "posthorn.mounts" -}}
+{{- if include "posthorn.secretKeys" . | fromYaml }}
+- { name: secret, mountPath: /run/secrets/posthorn, readOnly: true }
+{{- end }}
+{{- if .Values.nats.caSecret }}
+- { name: nats-ca, mountPath: /run/secrets/nats-ca, readOnly: true }
+{{- end }}
+{{- end }}
+
+{{- define "posthorn.podTemplate" -}}
+{{- $of := index .Values.roles .role -}}
+metadata:
+  labels:
+    {{- include "posthorn.labels" . | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+  {{- with .Values.podAnnotations }}
+  annotations: {{ toYaml . | nindent 4 }}
+  {{- end }}
+spec:
+  {{- include "posthorn.podBase" . | nindent 2 }}
+  terminationGracePeriodSeconds: {{ add $of.preStopSeconds $of.shutdownDeadlineSeconds 10 }}
+  topologySpreadConstraints:
+    # Without Honor, a zone that has only nodes with a taint still counts as one with no pods, and new pods stay
+    # Pending while it is down. By the hash: the pods of the last version do not count in a roll-out.
+    - maxSkew: 1
+      topologyKey: topology.kubernetes.io/zone
+      whenUnsatisfiable: {{ .Values.topologySpread.zones }}
+      nodeTaintsPolicy: Honor
+      matchLabelKeys: [{{ if .Values.rollouts.enabled }}rollouts-pod-template-hash{{ else }}pod-template-hash{{ end }}]
+      labelSelector: &pods
+        matchLabels:
+          {{- include "posthorn.selector" . | nindent 10 }}
+          app.kubernetes.io/component: {{ .role }}
+    - maxSkew: 1
+      topologyKey: kubernetes.io/hostname
+      whenUnsatisfiable: {{ .Values.topologySpread.hosts }}
+      nodeTaintsPolicy: Honor
+      matchLabelKeys: [{{ if .Values.rollouts.enabled }}rollouts-pod-template-hash{{ else }}pod-template-hash{{ end }}]
+      labelSelector: *pods
+  containers:
+    - name: posthorn
+      image: {{ include "posthorn.image" . }}
+      imagePullPolicy: {{ .Values.image.pullPolicy }}
+      args: [run, --roles, {{ .role }}]
+      env:
+        {{- include "posthorn.env" . | nindent 8 }}
+        - { name: POSTHORN_HTTP_PORT, value: '8080' }
+        - { name: POSTHORN_OPS_HOST, value: 0.0.0.0 }
+        - { name: POSTHORN_OPS_PORT, value: '9090' }
+        - { name: POSTHORN_SHUTDOWN_DEADLINE_MS, value: '{{ mul $of.shutdownDeadlineSeconds 1000 }}' }
+        - { name: NODE_OPTIONS, value: '--max-old-space-size={{ $of.heapMib }}' }
+      ports:
+        {{- if has .role (list "ingress" "control") }}
+        - { name: http, containerPort: 8080 }
+        {{- end }}
+        - { name: ops, containerPort: 9090 }
+      # Alive says nothing of NATS or MongoDB: an outage of theirs restarts nobody.
+      startupProbe:
+        httpGet: { path: /livez, port: ops }
+        periodSeconds: 1
+        timeoutSeconds: 2
+        failureThreshold: 60
+      livenessProbe:
+        httpGet: { path: /livez, port: ops }
+        periodSeconds: 10
+        timeoutSeconds: 5
+        failureThreshold: 3
+      readinessProbe:
+        httpGet: { path: /readyz, port: ops }
+        periodSeconds: 3
+        timeoutSeconds: 2
+        failureThreshold: 2
+      # Load balancers and other pods learn that it goes before it stops to listen.
+      lifecycle:
+        preStop: { sleep: { seconds: {{ $of.preStopSeconds }} } }
+      resources: {{ toYaml $of.resources | nindent 8 }}
+      securityContext: {{ include "posthorn.containerSecurity" . | nindent 8 }}
+      {{- with include "posthorn.mounts" . | trim }}
+      volumeMounts: {{ . | nindent 8 }}
+      {{- end }}
+{{- end }}

@@ -1,0 +1,56 @@
+import { type SettingOptions, settingsSchema } from '#config/schema.ts';
+
+/** The chart sets these itself, for each role. */
+const SET_BY_THE_CHART = new Set([
+  'POSTHORN_ROLES',
+  'POSTHORN_NATS_URL',
+  'POSTHORN_NATS_USER',
+  'POSTHORN_MONGODB_DATABASE',
+  'POSTHORN_HTTP_HOST',
+  'POSTHORN_HTTP_PORT',
+  'POSTHORN_OPS_HOST',
+  'POSTHORN_OPS_PORT',
+  'POSTHORN_SHUTDOWN_DEADLINE_MS',
+]);
+
+/** These are of `posthorn start` alone. */
+const OF_ONE_MACHINE = new Set([
+  'POSTHORN_DATA_DIR',
+  'POSTHORN_CACHE_DIR',
+  'POSTHORN_NATS_PORT',
+  'POSTHORN_RECEIVER_PORT',
+]);
+
+/**
+ * The settings that the chart takes as values, as JSON Schema (draft 7): what the program refuses at its start,
+ * the chart refuses when it is rendered.
+ */
+export function chartSettingsSchema(): object {
+  const properties: Record<string, object> = {};
+  for (const [name, setting] of Object.entries(settingsSchema.properties)) {
+    const { secret } = setting as unknown as SettingOptions;
+    if (secret === true || SET_BY_THE_CHART.has(name) || OF_ONE_MACHINE.has(name)) continue;
+    properties[name] = withoutDefault(setting);
+  }
+  return {
+    type: 'object',
+    additionalProperties: false,
+    // Those that all processes must agree on are said, not left to a default.
+    required: ['POSTHORN_SHARDS', 'POSTHORN_STREAM_REPLICAS'],
+    properties,
+  };
+}
+
+/** Helm's defaults are in values.yaml; a second one here would only mislead. */
+function withoutDefault(setting: object): object {
+  const copy = JSON.parse(JSON.stringify(setting)) as Record<string, unknown>;
+  delete copy['default'];
+  return copy;
+}
+
+/** The text of the chart's schema with this part put in. */
+export function putChartSettings(text: string): string {
+  const schema = JSON.parse(text) as { definitions: Record<string, object> };
+  schema.definitions['settings'] = chartSettingsSchema();
+  return `${JSON.stringify(schema, undefined, 2)}\n`;
+}

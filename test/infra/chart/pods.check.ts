@@ -1,0 +1,146 @@
+/** What every pod of the chart has to be, whichever way it is installed. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { policyBounds } from '#domain/endpoint-policy.ts';
+import { loadSettings } from '#config/load.ts';
+import { at, only, podTemplates, render } from '../manifests.ts';
+import { tools, without } from '../tools.ts';
+
+const skip = without(tools.helm);
+const roles = ['ingress', 'router', 'delivery', 'control'];
+const variants = {
+  plain: ['image.tag=abc'],
+  canary: ['image.tag=abc', 'rollouts.enabled=true', 'rollouts.strategy=canary'],
+  'blue and green': ['image.tag=abc', 'rollouts.enabled=true', 'rollouts.strategy=blueGreen'],
+};
+
+for (const [variant, set] of Object.entries(variants)) {
+  test(
+    `${variant}: pods are restricted, and have no account of the cluster`,
+    { skip },
+    async () => {
+      const templates = podTemplates(await render('charts/posthorn', { set }));
+      assert.equal(templates.length, 5);
+      for (const { name, pod } of templates) {
+        assert.equal(at(pod, 'automountServiceAccountToken'), false, name);
+        // Else Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and the start would be refused.
+        assert.equal(at(pod, 'enableServiceLinks'), false, name);
+        assert.equal(at(pod, 'securityContext', 'runAsNonRoot'), true, name);
+        assert.deepEqual(at(pod, 'securityContext', 'seccompProfile'), { type: 'RuntimeDefault' });
+        const containers = at(pod, 'containers') as object[];
+        assert.equal(containers.length, 1);
+        assert.deepEqual(at(containers[0], 'securityContext'), {
+          allowPrivilegeEscalation: false,
+          readOnlyRootFilesystem: true,
+          capabilities: { drop: ['ALL'] },
+        });
+        assert.ok(at(containers[0], 'resources', 'requests', 'cpu'), name);
+        assert.ok(at(containers[0], 'resources', 'limits', 'memory'), name);
+        assert.equal(at(containers[0], 'resources', 'limits', 'cpu'), undefined, name);
+      }
+    },
+  );
+
+  test(`${variant}: pods spread over zones, also while a zone is down`, { skip }, async () => {
+    const manifests = await render('charts/posthorn', { set });
+    const kind = variant === 'plain' ? 'Deployment' : 'Rollout';
+    const hash = variant === 'plain' ? 'pod-template-hash' : 'rollouts-pod-template-hash';
+    for (const role of roles) {
+      const { spec } = only(manifests, kind, `posthorn-${role}`);
+      const spreads = at(spec, 'template', 'spec', 'topologySpreadConstraints') as object[];
+      const keys = spreads.map((spread) => [
+        at(spread, 'topologyKey'),
+        at(spread, 'whenUnsatisfiable'),
+      ]);
+      assert.deepEqual(keys, [
+        ['topology.kubernetes.io/zone', 'DoNotSchedule'],
+        ['kubernetes.io/hostname', 'ScheduleAnyway'],
+      ]);
+      for (const spread of spreads) {
+        assert.equal(at(spread, 'nodeTaintsPolicy'), 'Honor');
+        assert.deepEqual(at(spread, 'matchLabelKeys'), [hash]);
+        const chosen = at(spread, 'labelSelector', 'matchLabels');
+        assert.deepEqual(chosen, at(spec, 'selector', 'matchLabels'));
+      }
+      const budget = only(manifests, 'PodDisruptionBudget', `posthorn-${role}`);
+      assert.equal(at(budget, 'spec', 'maxUnavailable'), 1);
+      assert.equal(at(budget, 'spec', 'unhealthyPodEvictionPolicy'), 'AlwaysAllow');
+      assert.deepEqual(at(budget, 'spec', 'selector'), at(spec, 'selector'));
+    }
+  });
+}
+
+test('probes: alive says nothing of the servers, ready does', { skip }, async () => {
+  const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
+  for (const role of roles) {
+    const { spec } = only(manifests, 'Deployment', `posthorn-${role}`);
+    const container = at(spec, 'template', 'spec', 'containers', 0);
+    for (const [probe, path] of [
+      ['startupProbe', '/livez'],
+      ['livenessProbe', '/livez'],
+      ['readinessProbe', '/readyz'],
+    ] as const) {
+      assert.deepEqual(at(container, probe, 'httpGet'), { path, port: 'ops' }, `${role} ${probe}`);
+    }
+    assert.deepEqual(at(container, 'args'), ['run', '--roles', role]);
+    const strategy = { maxUnavailable: 0, maxSurge: 1 };
+    assert.deepEqual(at(spec, 'strategy', 'rollingUpdate'), strategy);
+  }
+});
+
+test('a pod has the time to finish what it has begun', { skip }, async () => {
+  const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
+  for (const role of roles) {
+    const { spec } = only(manifests, 'Deployment', `posthorn-${role}`);
+    const pod = at(spec, 'template', 'spec');
+    const container = at(pod, 'containers', 0);
+    const env = at(container, 'env') as { name: string; value: string }[];
+    const deadline = env.find(({ name }) => name === 'POSTHORN_SHUTDOWN_DEADLINE_MS');
+    const deadlineMs = Number(deadline?.value);
+    const preStopSeconds = at(container, 'lifecycle', 'preStop', 'sleep', 'seconds') as number;
+    const graceSeconds = at(pod, 'terminationGracePeriodSeconds') as number;
+    assert.ok(graceSeconds * 1000 > preStopSeconds * 1000 + deadlineMs, role);
+    // The longest attempt that an endpoint may ask for.
+    if (role === 'delivery') assert.ok(deadlineMs > policyBounds.timeoutMs.maximum);
+  }
+});
+
+test('memory: the heap of V8 stays below the limit of the container', { skip }, async () => {
+  const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
+  for (const role of roles) {
+    const { spec } = only(manifests, 'Deployment', `posthorn-${role}`);
+    const container = at(spec, 'template', 'spec', 'containers', 0);
+    const env = at(container, 'env') as { name: string; value: string }[];
+    const options = env.find(({ name }) => name === 'NODE_OPTIONS')?.value ?? '';
+    const heapMib = Number(/--max-old-space-size=(\d+)/.exec(options)?.[1]);
+    const limit = /^(\d+)(Mi|Gi)$/.exec(String(at(container, 'resources', 'limits', 'memory')));
+    const limitMib = Number(limit?.[1]) * (limit?.[2] === 'Gi' ? 1024 : 1);
+    assert.ok(heapMib <= limitMib * 0.76, `${role}: ${heapMib} of ${limitMib}`);
+  }
+});
+
+test('the program takes the environment that the chart gives each role', { skip }, async () => {
+  const set = ['image.tag=abc', 'settings.POSTHORN_EVENT_RETENTION_SECONDS=31536000'];
+  const manifests = await render('charts/posthorn', { set });
+  const secrets: Record<string, string[]> = {};
+  for (const { name, pod } of podTemplates(manifests)) {
+    const env = at(pod, 'containers', 0, 'env') as { name: string; value: string }[];
+    const own = env.filter((one) => one.name.startsWith('POSTHORN_'));
+    const files = own.filter((one) => one.name.endsWith('_FILE'));
+    const plain = own.filter((one) => !one.name.endsWith('_FILE'));
+    const settings = loadSettings(Object.fromEntries(plain.map((one) => [one.name, one.value])));
+    assert.equal(settings.POSTHORN_EVENT_RETENTION_SECONDS, 31_536_000, name);
+    const items = at(pod, 'volumes', 0, 'secret', 'items') as { key: string; path: string }[];
+    const mounted = items.map(({ path }) => `/run/secrets/posthorn/${path}`);
+    assert.deepEqual(files.map(({ value }) => value).toSorted(), mounted.toSorted(), name);
+    secrets[name] = items.map(({ key }) => key).toSorted();
+  }
+  // No role has a secret that it does not need: the worker, which talks to strangers, no way into the database.
+  assert.deepEqual(secrets, {
+    'posthorn-ingress': ['bootstrapKey', 'mongodbUrl', 'natsAuthSeed', 'natsPassword'],
+    'posthorn-router': ['natsPassword'],
+    'posthorn-delivery': ['masterKey', 'natsPassword'],
+    'posthorn-control': ['bootstrapKey', 'masterKey', 'mongodbUrl', 'natsPassword'],
+    'posthorn-migrate': ['mongodbUrl', 'natsPassword'],
+  });
+});

