@@ -1,4 +1,5 @@
 import type { Log } from '#infra/telemetry/log.ts';
+import type { TenantLoad } from './lanes/tenant-demand.ts';
 import type { OwedDelivery } from './owed-delivery.ts';
 import { TenantActor, type TenantActorDeps } from './tenant-actor.ts';
 
@@ -39,6 +40,14 @@ export class ActivationTable {
   start(): void {
     this.sweeper = setInterval(() => this.sweep(performance.now() - IDLE_MS), SWEEP_EVERY_MS);
     this.sweeper.unref();
+  }
+
+  /** What each tenant got since the last call; those that got nothing are left out. */
+  takeLoads(take: (tenant: string, load: TenantLoad) => void): void {
+    for (const [tenant, actor] of this.actors) {
+      const load = actor.takeLoad();
+      if (load !== undefined) take(tenant, load);
+    }
   }
 
   /** Gives back what has not been started, of the tenants that `of` names. */

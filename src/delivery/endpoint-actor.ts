@@ -38,6 +38,12 @@ const SLOT_LEAD_MS = 1000;
 /** A mailbox that waits is looked at this often: a change of the configuration is in force then. */
 const LOOK_AGAIN_MS = 1000;
 const CIRCUIT_PARK_MS = 5000;
+/** A circuit that is not closed lets one of a lane's deliveries go in this time: the others wait in their lane. */
+const PROBE_EVERY_MS = 1000;
+/** What a lane brought beyond the endpoint's share stays this long: so a lane is not parked faster than 2,000/s. */
+const BEYOND_SHARE_MS = 250;
+/** From here on a mailbox says that its tenant is under pressure. */
+const PRESSED_LENGTH = limits.mailboxMessagesMax / 2;
 /** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
 const EXTEND_AFTER_MS = 10_000;
 
@@ -60,6 +66,10 @@ export interface EndpointActorOptions {
   snapshot: () => EndpointSnapshot | undefined;
   /** How many of its attempts may run at once by the tenant's own limit: its share of that, maybe less than 1. */
   tenantShare: () => number;
+  /** How many deliveries of the tenant's lane may wait for this endpoint. */
+  laneShare: () => number;
+  /** A delivery found no room, or a long mailbox. */
+  onPressed: () => void;
   /** A turn has ended. */
   onTurnEnd: (actor: EndpointActor) => void;
   /** It may have become able to run without a turn's end: a token is there, or the configuration changed. */
@@ -75,10 +85,13 @@ export class EndpointActor {
   private readonly mailbox = new Mailbox();
   private readonly turns = new TurnClock();
   private readonly timer = new WakeTimer(() => {
+    this.parkBeyondShare();
     this.lookAgain();
     this.options.onRunnable(this);
   });
   private readonly sender: EndpointSender;
+  /** Monotonic milliseconds; see `PROBE_EVERY_MS`. */
+  private nextProbeMs = 0;
   /** The configuration under which the receiver said 410: nothing is sent until it changes. */
   private goneSnapshot: EndpointSnapshot | undefined;
 
@@ -114,6 +127,7 @@ export class EndpointActor {
     if (this.mailbox.length === 0) return false;
     this.settings.apply(this.options.snapshot());
     if (this.turns.running >= this.settings.inFlightMax) return false;
+    if (this.waitsForProbe()) return false;
     return (this.settings.limiter?.waitMs(0) ?? 0) === 0;
   }
 
@@ -125,22 +139,31 @@ export class EndpointActor {
   deliver(owed: OwedDelivery): void {
     if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
-    if (this.parkUntilSlot(owed)) return;
+    if (owed.lane === 't') return this.keep(owed);
+    if (this.parkUntilSlot(owed)) return this.options.onPressed();
     const waitMs = this.expectedWaitMs(this.mailbox.aheadOf(owed));
     const isFull = this.mailbox.lengthBeside(owed) >= limits.mailboxMessagesMax;
     if (waitMs > WAIT_MAX_MS || isFull) {
       this.park(owed, Math.min(waitMs, PARK_MAX_MS));
       this.deps.metrics.parked.inc({ reason: 'mailbox' });
+      this.options.onPressed();
     } else {
-      this.mailbox.push(owed);
-      this.lookAgain();
+      this.keep(owed);
+      if (this.mailbox.length > PRESSED_LENGTH) this.options.onPressed();
     }
+  }
+
+  /** What comes by the tenant's lane waits here however long: its consumer gives no more than the tenant may hold. */
+  private keep(owed: OwedDelivery): void {
+    this.mailbox.push(owed);
+    this.lookAgain();
   }
 
   /** Starts one attempt. Call only where `canRun`. */
   runNext(): void {
     const owed = this.mailbox.shift() as OwedDelivery;
     this.settings.limiter?.take();
+    if (this.circuitOpens) this.nextProbeMs = performance.now() + PROBE_EVERY_MS;
     this.lookAgain();
     const ended = this.turns.start();
     void this.turn(owed).finally(() => {
@@ -184,12 +207,31 @@ export class EndpointActor {
     return true;
   }
 
+  /** An endpoint that does not keep up must not fill the tenant's lane: the tenant's others wait behind it. */
+  private parkBeyondShare(): void {
+    for (const owed of this.mailbox.takeLaneBeyond(this.options.laneShare())) {
+      if (this.parkUntilSlot(owed)) continue;
+      this.park(owed, Math.min(this.expectedWaitMs(this.mailbox.length), PARK_MAX_MS));
+      this.deps.metrics.parked.inc({ reason: 'mailbox' });
+    }
+  }
+
+  /** The circuit is open or tries: what comes by a lane need not be parked, it can wait. */
+  private waitsForProbe(): boolean {
+    return this.circuitOpens && this.mailbox.headIsOfLane && performance.now() < this.nextProbeMs;
+  }
+
+  private get circuitOpens(): boolean {
+    return this.settings.circuit.state !== CircuitState.Closed;
+  }
+
   /** While something waits here: looks again when there is a token, and at the configuration. */
   private lookAgain(): void {
     if (this.mailbox.length === 0) return;
     const tokenMs = this.settings.limiter?.waitMs(0) ?? 0;
     const delayMs = tokenMs > 0 ? Math.min(Math.ceil(tokenMs), LOOK_AGAIN_MS) : LOOK_AGAIN_MS;
-    this.timer.within(delayMs);
+    const crowded = this.mailbox.length > this.options.laneShare();
+    this.timer.within(crowded ? Math.min(delayMs, BEYOND_SHARE_MS) : delayMs);
   }
 
   /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */

@@ -34,6 +34,19 @@ export class Mailbox {
     return this.high.shift() ?? this.normal.shift();
   }
 
+  /** Whether what goes next came by the tenant's own lane. */
+  get headIsOfLane(): boolean {
+    return this.high.length === 0 && this.normal[0]?.lane === 't';
+  }
+
+  /** Takes out, from the end, what came by the tenant's own lane and stands behind `kept` others. */
+  takeLaneBeyond(kept: number): OwedDelivery[] {
+    if (this.normal.length <= kept) return [];
+    const beyond = this.normal.splice(kept);
+    this.normal.push(...beyond.filter((owed) => owed.lane !== 't'));
+    return beyond.filter((owed) => owed.lane === 't');
+  }
+
   /** Takes all out. */
   empty(): OwedDelivery[] {
     const all = [...this.high, ...this.normal];

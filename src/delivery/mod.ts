@@ -1,5 +1,5 @@
 /** The delivery plane: takes deliveries from DLV-k, attempts them, settles what follows. */
-import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
@@ -8,6 +8,7 @@ import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { requestAccessToken } from '#infra/http/request-access-token.ts';
+import type { LaneStore } from '#infra/nats/lane-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -18,11 +19,13 @@ import { ActivationTable } from './activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './event-fetcher.ts';
 import { HeldReleaser } from './held-releaser.ts';
-import { readOwedDelivery } from './owed-delivery.ts';
+import { createLaneKeeper } from './lanes/create-lane-keeper.ts';
+import type { LaneRules } from './lanes/lane-rules.ts';
 import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { ShardTaps } from './shard-taps.ts';
+import { takeDelivery } from './take-delivery.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
 
 /** Of a request for an access token; an attempt waits for it no longer than its own time limit. */
@@ -41,6 +44,8 @@ export interface DeliveryDeps {
   leases: KV;
   /** The brokers' clock, which schedules go by; milliseconds since 1970. */
   brokerNow: () => number;
+  lanes: LaneStore;
+  laneRules?: LaneRules;
   log: Log;
   /** Name of this worker, in the attempt log and in the leases: letters, digits, - and _. */
   worker: string;
@@ -52,7 +57,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const guard = new EgressGuard(settings.POSTHORN_EGRESS_ALLOW);
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
-  const settler = new Settler({ publisher, records, log, now: deps.brokerNow });
+  const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
   const senders = new SenderPool({ guard, timeoutMs });
   const tokens = new AccessTokens({
     request: (credentials) =>
@@ -92,7 +97,16 @@ export function createDelivery(deps: DeliveryDeps): Service {
   });
   const shards = settings.POSTHORN_SHARDS;
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
-  const taps = new ShardTaps({ ...deps, shards, table, onMessage, drainMs });
+  const onMessage = takeDelivery({ settler, table, log });
+  const lanes = createLaneKeeper({
+    ...deps,
+    shards,
+    ackWaitMs: timeoutMs + 30_000,
+    onMessage,
+    owns: (shard) => leases.owns(shard),
+    takeLoads: (take) => table.takeLoads(take),
+  });
+  const taps = new ShardTaps({ ...deps, shards, table, lanes, onMessage, drainMs });
   const leases = new ShardLeases({
     kv: deps.leases,
     jsm: deps.jsm,
@@ -106,28 +120,17 @@ export function createDelivery(deps: DeliveryDeps): Service {
   });
   const releaser = new HeldReleaser({ ...deps, shards, owns: (shard) => leases.owns(shard) });
 
-  function onMessage(message: JsMsg): void {
-    try {
-      const owed = readOwedDelivery(message, performance.now());
-      const claim = settler.claim(owed.head);
-      if (claim === 'new') table.deliver(owed);
-      else if (claim === 'settled') message.ack();
-    } catch (error) {
-      // Not a delivery of ours: it can never be sent, and must not come back for ever.
-      log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
-      message.term('undecodable');
-    }
-  }
-
   return {
     name: 'delivery',
     async start() {
       table.start();
       await leases.start();
+      lanes.start();
       releaser.start();
     },
     async stop() {
       await releaser.stop();
+      lanes.stop();
       await leases.stop();
       table.stop();
       senders.close();

@@ -15,8 +15,10 @@ import {
   encodeDeliveryFrame,
   laneAgain,
 } from '#wire/delivery-frame.ts';
+import type { LaneView } from '#wire/lane-view.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
-import { subjects } from '#wire/subjects.ts';
+import { type LaneClass, subjects } from '#wire/subjects.ts';
+import { LANE_RETURN_MS } from './lanes/lane-rules.ts';
 import { type OwedDelivery, eventFacts } from './owed-delivery.ts';
 
 /** After this long nothing is acked, and the message comes again by itself. */
@@ -29,6 +31,7 @@ export type HoldReason = 'endpoint_paused' | 'endpoint_disabled';
 export interface SettlerDeps {
   publisher: Publisher;
   records: RecordGatherer;
+  lanes: LaneView;
   log: Log;
   /** The brokers' clock, which schedules go by. */
   now: () => number;
@@ -127,11 +130,21 @@ export class Settler {
     const publication = this.publication(subject, head, owed.eventBytes);
     publication.schedule = {
       atMs,
-      target: subjects.delivery(owed.tenant, owed.endpoint, laneAgain(eventFacts(owed))),
+      target: subjects.delivery(owed.tenant, owed.endpoint, this.returnLane(owed, atMs)),
     };
     this.store(owed, publication, () => {
       this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt });
     });
+  }
+
+  /**
+   * Where what waits until `atMs` comes back. A lane is promised for a short time only: it may be gone when a wait of
+   * days ends, so such a wait ends in the consumer that all share.
+   */
+  private returnLane(owed: OwedDelivery, atMs: number): LaneClass {
+    const shared = laneAgain(eventFacts(owed));
+    const soon = atMs - this.deps.now() <= LANE_RETURN_MS;
+    return shared === 'r' && soon && this.deps.lanes.has(owed.tenant) ? 't' : shared;
   }
 
   private publication(subject: string, head: DeliveryHead, eventBytes: Uint8Array): Publication {

@@ -10,6 +10,7 @@ import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from './activation-table.ts';
+import type { LaneKeeper } from './lanes/lane-keeper.ts';
 
 /** The consumers of a shard, with how many messages are asked for ahead: few of what can wait best. */
 const TAPS = [
@@ -24,6 +25,7 @@ export interface ShardTapsDeps {
   jsm: JetStreamManager;
   shards: number;
   table: ActivationTable;
+  lanes: Pick<LaneKeeper, 'open' | 'close'>;
   records: RecordGatherer;
   onMessage: (message: JsMsg) => void;
   /** How long what is in flight may take when a shard is given up. */
@@ -50,10 +52,12 @@ export class ShardTaps {
       await jsm.consumers.reset(stream, consumer);
       opened.push(await consume({ js, stream, consumer, ahead, onMessage, log }));
     }
+    await this.deps.lanes.open(shard);
   }
 
   /** Takes no more from a shard, and gives back what has not been started. */
   close(shard: number): void {
+    this.deps.lanes.close(shard);
     for (const tap of this.taps.get(shard) ?? []) tap.stop();
     this.taps.delete(shard);
     this.deps.table.handBack(this.isIn(shard));

@@ -9,6 +9,8 @@
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
 import { EndpointRing } from './endpoint-ring.ts';
+import { LaneShare } from './lanes/lane-share.ts';
+import type { TenantLoad } from './lanes/tenant-demand.ts';
 import type { OwedDelivery } from './owed-delivery.ts';
 import type { TurnScheduler, TurnTaker } from './turn-scheduler.ts';
 
@@ -31,6 +33,8 @@ export class TenantActor implements TurnTaker {
   private byId = new Map<string, EndpointSnapshot>();
   private lastUsedMs = 0;
   private running = 0;
+  private load: TenantLoad = { taken: 0, pressed: 0 };
+  private readonly laneShare = new LaneShare(() => this.waitingEndpoints());
 
   constructor(tenant: string, deps: TenantActorDeps) {
     this.tenant = tenant;
@@ -59,6 +63,7 @@ export class TenantActor implements TurnTaker {
 
   deliver(owed: OwedDelivery): void {
     this.lastUsedMs = owed.receivedMs;
+    this.load.taken++;
     const actor = this.endpoints.get(owed.endpoint) ?? this.activate(owed.endpoint);
     actor.deliver(owed);
     this.offer(actor);
@@ -73,6 +78,14 @@ export class TenantActor implements TurnTaker {
     actor.runNext();
     if (actor.canRun) this.place(actor);
     return true;
+  }
+
+  /** What happened since the last call; undefined: nothing. */
+  takeLoad(): TenantLoad | undefined {
+    const { load } = this;
+    if (load.taken === 0) return undefined;
+    this.load = { taken: 0, pressed: 0 };
+    return load;
   }
 
   handBack(): void {
@@ -107,6 +120,9 @@ export class TenantActor implements TurnTaker {
       endpoint,
       snapshot: () => this.endpointSnapshot(endpoint),
       tenantShare: () => this.inFlightMax / Math.max(1, this.ring.length),
+      // With one endpoint nobody stands behind it.
+      laneShare: () => (this.byId.size <= 1 ? Number.POSITIVE_INFINITY : this.laneShare.now()),
+      onPressed: () => this.load.pressed++,
       onTurnEnd: (ended) => {
         this.running--;
         // First the actor may stand in the ring again, then the slot is given to whoever is next.
@@ -120,6 +136,12 @@ export class TenantActor implements TurnTaker {
     });
     this.endpoints.set(endpoint, actor);
     return actor;
+  }
+
+  private waitingEndpoints(): number {
+    let waiting = 0;
+    for (const endpoint of this.endpoints.values()) if (endpoint.mailboxLength > 0) waiting++;
+    return waiting;
   }
 
   private offer(actor: EndpointActor): void {

@@ -9,6 +9,8 @@ export interface ConsumeOptions {
   ahead: number;
   onMessage: (message: JsMsg) => void;
   log: Log;
+  /** The consumer was removed. What is pulled goes on once it was made again. */
+  onDeleted?: () => void;
 }
 
 /**
@@ -37,6 +39,7 @@ async function watchConsumer(messages: ConsumerMessages, options: ConsumeOptions
     if (status.type === 'consumer_deleted') {
       const { stream, consumer } = options;
       options.log.error({ stream, consumer }, 'nats.consumer_deleted');
+      options.onDeleted?.();
     }
   }
 }

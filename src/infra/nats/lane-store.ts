@@ -12,8 +12,10 @@ export class LaneStore implements LaneView {
   private readonly watch: BucketWatch;
   private tenants: Set<string> = new Set();
   private next: Set<string> = new Set();
+  private readonly open: () => Promise<KV>;
 
   constructor(deps: { open: () => Promise<KV>; log: Log }) {
+    this.open = deps.open;
     this.watch = new BucketWatch({
       ...deps,
       failed: 'lanes.watch_failed',
@@ -37,6 +39,18 @@ export class LaneStore implements LaneView {
   /** All of them, in no order. */
   all(): IterableIterator<string> {
     return this.tenants.values();
+  }
+
+  /** Tells routers to use the tenant's lane. @throws where NATS does not answer */
+  async announce(tenant: string): Promise<void> {
+    await (await this.open()).put(tenant, '');
+    this.tenants.add(tenant);
+  }
+
+  /** Tells routers to use it no more. @throws where NATS does not answer */
+  async withdraw(tenant: string): Promise<void> {
+    await (await this.open()).delete(tenant);
+    this.tenants.delete(tenant);
   }
 
   /** Resolves when the lanes of this moment are known; goes on watching until `stop`. */

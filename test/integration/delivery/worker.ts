@@ -6,6 +6,8 @@ import { deliveryId } from '#domain/ids.ts';
 import type { ClientCertificate, OutboundCredentials } from '#domain/outbound-credentials.ts';
 import type { RetryPolicy } from '#domain/verdict.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
+import { LaneStore } from '#infra/nats/lane-store.ts';
+import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
@@ -15,7 +17,7 @@ import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { sealCredentials } from '#wire/sealed-credentials.ts';
 import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
 import { newSecret } from '#wire/signature.ts';
-import { buckets, subjects } from '#wire/subjects.ts';
+import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
 import {
   type NatsCore,
   type StoredMessage,
@@ -33,6 +35,7 @@ const QUICK: RetryPolicy = {
 export interface WorkerOptions {
   env?: Record<string, string>;
   retryPolicy?: RetryPolicy;
+  laneRules?: Partial<LaneRules>;
 }
 
 /** A delivery worker alone: real NATS and receiver, the configuration a map that the test writes. */
@@ -42,6 +45,7 @@ export class Worker {
   readonly tenants = new Map<string, TenantSnapshot>();
   readonly secret = newSecret();
   readonly registry = new Registry();
+  lanes!: LaneStore;
   private readonly box = new SecretBox(randomBytes(32).toString('base64'));
   private events = 0;
 
@@ -59,9 +63,15 @@ export class Worker {
     });
     const core = await startNatsCore(t, { env: options.env ?? {} });
     const worker = new Worker(core, receiver);
+    const bucket = () => new Kvm(core.js).open(buckets.lanes);
+    worker.lanes = new LaneStore({ open: bucket, log: core.log });
+    await worker.lanes.start();
+    stops.push(async () => worker.lanes.stop());
     const service = createDelivery({
       brokerNow: Date.now,
       ...core,
+      lanes: worker.lanes,
+      laneRules: { ...LANE_RULES, ...options.laneRules },
       config: worker.config(),
       secretBox: worker.box,
       registry: worker.registry,
@@ -143,7 +153,7 @@ export class Worker {
       byReference?: boolean;
       seq?: number;
       type?: string;
-      lane?: 'h' | 's' | 'r';
+      lane?: LaneClass;
     } = {},
   ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
     const acceptedMs = Date.now();

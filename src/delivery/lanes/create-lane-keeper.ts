@@ -1,0 +1,18 @@
+import type { Registry } from 'prom-client';
+import { type LaneBrokerDeps, createLaneBroker } from './lane-broker.ts';
+import { LaneKeeper, type LaneKeeperDeps } from './lane-keeper.ts';
+import { LaneMetrics } from './lane-metrics.ts';
+import { LANE_RULES, type LaneRules } from './lane-rules.ts';
+
+type Deps = Omit<LaneBrokerDeps, 'shard'> &
+  Pick<LaneKeeperDeps, 'owns' | 'takeLoads'> & { registry: Registry; laneRules?: LaneRules };
+
+/** The lanes of a worker, on NATS. */
+export function createLaneKeeper(deps: Deps): LaneKeeper {
+  return new LaneKeeper({
+    ...deps,
+    broker: (shard) => createLaneBroker({ ...deps, shard }),
+    rules: deps.laneRules ?? LANE_RULES,
+    metrics: new LaneMetrics(deps.registry),
+  });
+}

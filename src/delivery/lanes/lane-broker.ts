@@ -1,0 +1,103 @@
+import {
+  AckPolicy,
+  type ConsumerMessages,
+  type JetStreamClient,
+  type JetStreamManager,
+  type JsMsg,
+} from '@nats-io/jetstream';
+import { nanos } from '@nats-io/nats-core';
+import { limits } from '#domain/limits.ts';
+import { isTenantId } from '#domain/tenant.ts';
+import { consume } from '#infra/nats/consume.ts';
+import type { LaneStore } from '#infra/nats/lane-store.ts';
+import { apiErrorCode } from '#infra/nats/streams.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import {
+  consumers,
+  parseDeliverySubject,
+  shardOf,
+  streams,
+  subjects,
+  tenantOfLane,
+} from '#wire/subjects.ts';
+
+/** Asked for ahead by a lane. */
+const AHEAD = limits.laneInHandMax / 2;
+const CONSUMER_NOT_FOUND = 10_014;
+
+/** What NATS holds of a shard's lanes, and the steps that change it. Each step may be repeated. */
+export interface LaneBroker {
+  /** The tenants that routers are told to have a lane. */
+  announced(): Set<string>;
+  announce(tenant: string): Promise<void>;
+  withdraw(tenant: string): Promise<void>;
+  /** Tenants that have a consumer, with what it still owes: not given yet, or not acked. */
+  backlogs(): Promise<Map<string, number>>;
+  /** Tenants for whose lane something is stored. */
+  stored(): Promise<Set<string>>;
+  makeConsumer(tenant: string): Promise<void>;
+  removeConsumer(tenant: string): Promise<void>;
+  /** Begins to take from a lane; what another worker had in hand comes again. */
+  open(tenant: string, onDeleted: () => void): Promise<Pick<ConsumerMessages, 'stop'>>;
+}
+
+export interface LaneBrokerDeps {
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  lanes: Pick<LaneStore, 'all' | 'announce' | 'withdraw'>;
+  shard: number;
+  shards: number;
+  ackWaitMs: number;
+  onMessage: (message: JsMsg) => void;
+  log: Log;
+}
+
+export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
+  const { js, jsm, lanes, shard, shards, onMessage, log } = deps;
+  const stream = streams.deliveries(shard);
+  // Keys that somebody wrote by hand may be anything.
+  const isOurs = (id: string): boolean => isTenantId(id) && shardOf(id, shards) === shard;
+  return {
+    announced() {
+      return new Set([...lanes.all()].filter(isOurs));
+    },
+    announce: (tenant) => lanes.announce(tenant),
+    withdraw: (tenant) => lanes.withdraw(tenant),
+    async backlogs() {
+      const found = new Map<string, number>();
+      for await (const info of jsm.consumers.list(stream)) {
+        const tenant = tenantOfLane(info.name);
+        if (tenant !== undefined) found.set(tenant, info.num_pending + info.num_ack_pending);
+      }
+      return found;
+    },
+    async stored() {
+      const filter = { subjects_filter: subjects.lanesOfAll };
+      const { state } = await jsm.streams.info(stream, filter);
+      const found = Object.keys(state.subjects ?? {});
+      return new Set(found.map((subject) => parseDeliverySubject(subject).tenant));
+    },
+    async makeConsumer(tenant) {
+      await jsm.consumers.add(stream, {
+        durable_name: consumers.lane(tenant),
+        filter_subject: subjects.lane(tenant),
+        ack_policy: AckPolicy.Explicit,
+        ack_wait: nanos(deps.ackWaitMs),
+        max_deliver: -1,
+        max_ack_pending: limits.laneInHandMax,
+      });
+    },
+    async removeConsumer(tenant) {
+      try {
+        await jsm.consumers.delete(stream, consumers.lane(tenant));
+      } catch (error) {
+        if (apiErrorCode(error) !== CONSUMER_NOT_FOUND) throw error;
+      }
+    },
+    async open(tenant, onDeleted) {
+      const consumer = consumers.lane(tenant);
+      await jsm.consumers.reset(stream, consumer);
+      return consume({ js, stream, consumer, ahead: AHEAD, onMessage, log, onDeleted });
+    },
+  };
+}

@@ -1,0 +1,76 @@
+import { shardOf } from '#wire/subjects.ts';
+import type { LaneRules } from './lane-rules.ts';
+import type { LaneMetrics } from './lane-metrics.ts';
+import { ShardLanes, type ShardLanesDeps } from './shard-lanes.ts';
+import type { LaneBroker } from './lane-broker.ts';
+import type { TenantLoad } from './tenant-demand.ts';
+
+export interface LaneKeeperDeps {
+  shards: number;
+  broker: (shard: number) => LaneBroker;
+  rules: LaneRules;
+  metrics: LaneMetrics;
+  owns: (shard: number) => boolean;
+  /** What each tenant got since the last call. */
+  takeLoads: (take: (tenant: string, load: TenantLoad) => void) => void;
+  log: ShardLanesDeps['log'];
+}
+
+/** Looks after the lanes of the shards that this worker owns, every second. */
+export class LaneKeeper {
+  private readonly deps: LaneKeeperDeps;
+  private readonly shards = new Map<number, ShardLanes>();
+  private timer: NodeJS.Timeout | undefined;
+  private lookedMs = performance.now();
+
+  constructor(deps: LaneKeeperDeps) {
+    this.deps = deps;
+    deps.metrics.watch(() => this.shards);
+  }
+
+  start(): void {
+    this.timer = setInterval(() => this.look(), this.deps.rules.lookEveryMs);
+    this.timer.unref();
+  }
+
+  /** Takes over the lanes of a shard: takes from all that are there. */
+  async open(shard: number): Promise<void> {
+    const { broker, rules, metrics, owns, log } = this.deps;
+    const lanes = new ShardLanes({
+      shard,
+      broker: broker(shard),
+      rules,
+      metrics,
+      mayWork: () => owns(shard),
+      now: () => performance.now(),
+      log,
+    });
+    this.shards.set(shard, lanes);
+    await lanes.look(new Map(), 1);
+  }
+
+  /** Takes no more from the lanes of a shard. */
+  close(shard: number): void {
+    this.shards.get(shard)?.close();
+    this.shards.delete(shard);
+  }
+
+  stop(): void {
+    clearInterval(this.timer);
+    for (const shard of this.shards.keys()) this.close(shard);
+  }
+
+  private look(): void {
+    const nowMs = performance.now();
+    const seconds = (nowMs - this.lookedMs) / 1000;
+    this.lookedMs = nowMs;
+    const loads = new Map<number, Map<string, TenantLoad>>();
+    for (const shard of this.shards.keys()) loads.set(shard, new Map());
+    this.deps.takeLoads((tenant, load) => {
+      loads.get(shardOf(tenant, this.deps.shards))?.set(tenant, load);
+    });
+    for (const [shard, lanes] of this.shards) {
+      void lanes.look(loads.get(shard) as Map<string, TenantLoad>, seconds);
+    }
+  }
+}
