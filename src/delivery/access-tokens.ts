@@ -29,7 +29,7 @@ export interface TokenOwner {
 
 export type AccessToken =
   /** `kept`: it was there before; the receiver may have ended it since. */
-  { ok: true; token: string; kept: boolean } | { ok: false; detail: string };
+  { ok: true; token: string; kept: boolean } | Extract<TokenAnswer, { ok: false }>;
 
 interface Entry {
   revision: string;
@@ -38,7 +38,11 @@ interface Entry {
   asking: Promise<TokenAnswer> | undefined;
 }
 
-const TOO_LATE = { ok: false, detail: 'the token endpoint gave no token in time' } as const;
+const TOO_LATE = {
+  ok: false,
+  detail: 'the token endpoint gave no token in time',
+  retryAfterMs: undefined,
+} as const;
 
 export class AccessTokens {
   private readonly deps: AccessTokensDeps;

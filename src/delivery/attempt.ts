@@ -97,13 +97,13 @@ export const FORBIDDEN_HTTP: SendResult = unsent(
 );
 
 /** What comes of an attempt that had nothing to show to the receiver. */
-export function credentialsFailed(detail: string): SendResult {
-  return unsent('credentials_failed', detail);
+export function credentialsFailed(detail: string, retryAfterMs: number | undefined): SendResult {
+  return unsent('credentials_failed', detail, retryAfterMs);
 }
 
-function unsent(kind: AttemptFailureKind, detail: string): SendResult {
+function unsent(kind: AttemptFailureKind, detail: string, retryAfterMs?: number): SendResult {
   return {
-    outcome: { ok: false, kind, status: undefined, detail, retryAfterMs: undefined },
+    outcome: { ok: false, kind, status: undefined, detail, retryAfterMs },
     stale: false,
     responseHeaders: undefined,
     responseBody: Buffer.alloc(0),

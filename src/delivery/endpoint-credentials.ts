@@ -19,9 +19,6 @@ export interface OpenedCredentials {
   secretTexts: string[];
 }
 
-/** A shorter one may stand in an answer by chance. */
-const SECRET_TEXT_LENGTH_MIN = 8;
-
 /** @throws Error where the master key does not fit */
 export function openEndpointCredentials(
   snapshot: EndpointSnapshot,
@@ -48,7 +45,7 @@ export function openEndpointCredentials(
       sealedCertificate === undefined
         ? undefined
         : secured(openCredentials(open, 'client_certificate', id, sealedCertificate)),
-    secretTexts: secretTexts.filter((text) => text.length >= SECRET_TEXT_LENGTH_MIN),
+    secretTexts,
   };
 }
 

@@ -83,7 +83,7 @@ export class EndpointSender {
   ): Promise<SendResult> {
     const { tokens } = this.deps;
     const access = await tokens.take(owner, request.signal);
-    if (!access.ok) return credentialsFailed(access.detail);
+    if (!access.ok) return credentialsFailed(access.detail, access.retryAfterMs);
     request.headers.push('authorization', `Bearer ${access.token}`);
     const sent = await sender.send(request);
     const result = hideSecrets(sent, [...target.secretTexts, access.token]);

@@ -4,15 +4,16 @@ const MASK = '********';
 
 /**
  * An answer without the secrets that were sent: a receiver that repeats its request must not write them into the
- * history. Each is masked where it stands as it was sent, also where the end of what was kept cuts it.
- *
- * @param secrets none shorter than the mask, so that an answer never grows
+ * history. Each is masked where it stands as it was sent, also where the end of what was kept cuts it. One that
+ * is shorter than the mask is left: it may stand there by chance, and the answer would grow.
  */
 export function hideSecrets(result: SendResult, secrets: readonly string[]): SendResult {
   const { responseHeaders, responseBody } = result;
   if (secrets.length === 0 || responseHeaders === undefined) return result;
   // Byte for byte, whatever the body is.
-  const needles = secrets.map((secret) => Buffer.from(secret).toString('latin1'));
+  const needles = secrets
+    .filter((secret) => secret.length >= MASK.length)
+    .map((secret) => Buffer.from(secret).toString('latin1'));
   const hide = (text: string): string =>
     needles.reduce((rest, needle) => withoutCut(rest.replaceAll(needle, MASK), needle), text);
   const headers: SendResult['responseHeaders'] = {};

@@ -10,7 +10,12 @@ export type TokenAnswer =
       token: string;
       /** How long it may be kept, from when it was asked for. */ keepMs: number;
     }
-  | { ok: false; detail: string };
+  | {
+      ok: false;
+      detail: string;
+      /** What the endpoint asked for by `Retry-After`. */
+      retryAfterMs: number | undefined;
+    };
 
 const DEFAULT_EXPIRES_SECONDS = 300;
 const KEEP_SECONDS_MAX = 24 * 3600;
@@ -71,7 +76,7 @@ function formEncoded(text: string): string {
 }
 
 function readAnswer({ outcome, responseBody }: SendResult): TokenAnswer {
-  if (!outcome.ok) return failed(refusal(outcome, responseBody));
+  if (!outcome.ok) return failed(refusal(outcome, responseBody), outcome.retryAfterMs);
   if (responseBody.length > limits.tokenAnswerBytesMax) {
     return failed(`answered more than ${limits.tokenAnswerBytesMax} bytes`);
   }
@@ -128,6 +133,6 @@ function jsonObject(body: Buffer): Record<string, unknown> | undefined {
   }
 }
 
-function failed(fault: string): TokenAnswer {
-  return { ok: false, detail: `the token endpoint ${fault}` };
+function failed(fault: string, retryAfterMs?: number): TokenAnswer {
+  return { ok: false, detail: `the token endpoint ${fault}`, retryAfterMs };
 }

@@ -207,6 +207,10 @@ const KINDS: Readonly<Record<string, AttemptFailureKind>> = {
   SELF_SIGNED_CERT_IN_CHAIN: 'tls',
   DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
+  UNABLE_TO_GET_ISSUER_CERT: 'tls',
+  INVALID_CA: 'tls',
+  INVALID_PURPOSE: 'tls',
+  PATH_LENGTH_EXCEEDED: 'tls',
 };
 
 /** The one table from errors of the network and of undici to our names. */

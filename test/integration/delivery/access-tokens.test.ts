@@ -197,6 +197,17 @@ test('a token endpoint that cannot be reached, or may not be', async (t) => {
   }
 });
 
+test('a token endpoint that asks for time gets it', async (t) => {
+  const { auth, worker, endpoint } = await start(t);
+  auth.otherwise({ status: 429, headers: { 'retry-after': '50' } });
+  endpoint('ep_1');
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'pending');
+  assert.equal(record?.attempt?.failure, 'credentials_failed');
+  const { startedMs, durationMs } = record.attempt;
+  assert.ok((record.nextAttemptMs ?? 0) >= startedMs + durationMs + 49_000);
+});
+
 test('a token endpoint that hangs: the time limit ends the attempt, others do not wait, the circuit opens', async (t) => {
   const retryPolicy = { delaysSeconds: [60], finalStatuses: [], retryAfterMaxMs: 0 };
   const { auth, worker, endpoint } = await start(t, { retryPolicy });
