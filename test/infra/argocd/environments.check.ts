@@ -1,0 +1,128 @@
+/** What Argo CD makes of each environment: rendered as it does it, and held against the schemas. */
+import assert from 'node:assert/strict';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { projectRoot, projectText } from '../../docs/project-files.ts';
+import { at, conform, type Manifest, only, parseManifests, render } from '../manifests.ts';
+import { schemasDirectory } from '../schemas/make-schemas.ts';
+import { tools, without } from '../tools.ts';
+
+const skip =
+  without(tools.helm) ||
+  without(tools.kubeconform) ||
+  (!existsSync(schemasDirectory()) && 'there are no schemas: the lines above say why');
+
+const root = (environment: string): Manifest =>
+  parseManifests(projectText(`argocd/bootstrap/${environment}.yaml`))[0] as Manifest;
+
+/** The applications, as the root application of an environment has them rendered. */
+async function applicationsOf(environment: string): Promise<Manifest[]> {
+  const { spec } = root(environment);
+  const path = at(spec, 'source', 'path') as string;
+  const files = at(spec, 'source', 'helm', 'valueFiles') as string[];
+  return render(path, { release: 'root', values: files.map((file) => join(path, file)) });
+}
+
+const waveOf = ({ metadata }: Manifest): number =>
+  Number(metadata.annotations?.['argocd.argoproj.io/sync-wave']);
+
+for (const environment of ['dev', 'stage', 'prod']) {
+  test(`${environment}: root, projects and applications`, { skip }, async () => {
+    const manifests = await applicationsOf(environment);
+    await conform([root(environment), ...manifests]);
+    const projects = new Map(
+      manifests.filter(({ kind }) => kind === 'AppProject').map((one) => [one.metadata.name, one]),
+    );
+    const applications = manifests.filter(({ kind }) => kind === 'Application');
+    const byWave = applications.toSorted((a, b) => waveOf(a) - waveOf(b));
+    assert.deepEqual(
+      byWave.slice(-3).map(({ metadata }) => metadata.name),
+      ['foundation', 'nats', 'posthorn'],
+    );
+    for (const application of applications) {
+      const { name } = application.metadata;
+      const project = projects.get(at(application, 'spec', 'project') as string);
+      assert.ok(project, `${name} has a project`);
+      assert.ok(waveOf(project) < waveOf(application), name);
+      const allowed = at(project, 'spec', 'destinations') as object[];
+      const destination = at(application, 'spec', 'destination');
+      assert.ok(
+        allowed.some((one) => JSON.stringify(one) === JSON.stringify(destination)),
+        name,
+      );
+      const single = at(application, 'spec', 'source');
+      const sources = (at(application, 'spec', 'sources') ?? [single]) as object[];
+      for (const source of sources) {
+        const repositories = at(project, 'spec', 'sourceRepos') as unknown[];
+        assert.ok(repositories.includes(at(source, 'repoURL')), name);
+        if (at(source, 'chart') !== undefined) {
+          assert.match(String(at(source, 'targetRevision')), /^v?\d+\.\d+\.\d+$/, name);
+        }
+        const path = at(source, 'path') as string | undefined;
+        if (path !== undefined) assert.ok(existsSync(join(projectRoot, path)), path);
+        const files = (at(source, 'helm', 'valueFiles') ?? []) as string[];
+        for (const file of files) {
+          const inRepository = file.replace(/^(\$values)?\//, '');
+          assert.ok(existsSync(join(projectRoot, inRepository)), `${name}: ${file}`);
+        }
+      }
+      const options = at(application, 'spec', 'syncPolicy', 'syncOptions') as string[];
+      assert.ok(options.includes('ServerSideApply=true'), name);
+      assert.ok(options.includes('RespectIgnoreDifferences=true'), name);
+      assert.equal(at(application, 'spec', 'syncPolicy', 'automated', 'selfHeal'), true, name);
+    }
+    const nats = only(manifests, 'Application', 'nats');
+    assert.equal(at(nats, 'spec', 'syncPolicy', 'automated', 'prune'), false, 'data is not pruned');
+    const ours = only(manifests, 'Application', 'posthorn').spec;
+    const ignored = at(ours, 'ignoreDifferences') as object[];
+    assert.deepEqual(
+      ignored.map((one) => at(one, 'jsonPointers', 0)),
+      ['/spec/replicas', '/spec/replicas'],
+    );
+  });
+
+  test(`${environment}: Posthorn, from a commit`, { skip }, async () => {
+    const ours = only(await applicationsOf(environment), 'Application', 'posthorn');
+    const files = at(ours, 'spec', 'source', 'helm', 'valueFiles') as string[];
+    const manifests = await render(at(ours, 'spec', 'source', 'path') as string, {
+      values: files.map((file) => file.replace(/^\//, '')),
+    });
+    await conform(manifests);
+    const deployment = only(manifests, 'Deployment', 'posthorn-delivery');
+    const image = at(deployment, 'spec', 'template', 'spec', 'containers', 0, 'image');
+    assert.match(String(image), /:[0-9a-f]{40}$/);
+    only(manifests, 'ExternalSecret', 'posthorn');
+    // The project of the application may make nothing of the cluster.
+    const kinds = new Set(manifests.map(({ kind }) => kind));
+    for (const kind of ['Namespace', 'ClusterRole', 'ClusterRoleBinding', 'RoleBinding']) {
+      assert.ok(!kinds.has(kind), kind);
+    }
+    const env = at(deployment, 'spec', 'template', 'spec', 'containers', 0, 'env') as object[];
+    const replicas = env.find((one) => at(one, 'name') === 'POSTHORN_STREAM_REPLICAS');
+    assert.equal(at(replicas, 'value'), '3');
+  });
+
+  test(`${environment}: the foundation`, { skip }, async () => {
+    const application = only(await applicationsOf(environment), 'Application', 'foundation');
+    const values = at(application, 'spec', 'source', 'helm', 'valuesObject') as object;
+    const set = Object.entries(values).map(([key, value]) => `${key}=${value}`);
+    const manifests = await render('argocd/foundation', { release: 'foundation', set });
+    await conform(manifests);
+    for (const name of ['posthorn', 'nats']) {
+      const { labels } = only(manifests, 'Namespace', name).metadata;
+      assert.equal(labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
+    }
+  });
+}
+
+test(
+  'an environment that is not known, or says too little, is refused by name',
+  { skip },
+  async () => {
+    const refused = (set: string[]) => render('argocd/apps', { set });
+    await assert.rejects(refused(['environment=test']), /\/environment/);
+    await assert.rejects(refused(['environment=dev']), /\/region/);
+    await assert.rejects(refused(['evironment=dev']), /'evironment' not allowed/);
+  },
+);

@@ -1,0 +1,61 @@
+/** The values for the chart of NATS: its chart is not in this repository, so what they say is judged, not its render. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { projectText } from '../docs/project-files.ts';
+import { at } from './manifests.ts';
+
+const values: unknown = parse(projectText('charts/nats/values.yaml'));
+
+test('three servers, one in each zone, each write on the disk', () => {
+  assert.deepEqual(at(values, 'config', 'cluster', 'replicas'), 3);
+  assert.equal(at(values, 'config', 'jetstream', 'merge', 'sync_interval'), 'always');
+  const spreads = at(values, 'podTemplate', 'topologySpreadConstraints') as object;
+  assert.deepEqual(Object.keys(spreads), ['topology.kubernetes.io/zone', 'kubernetes.io/hostname']);
+  for (const spread of Object.values(spreads) as object[]) {
+    assert.equal(at(spread, 'whenUnsatisfiable'), 'DoNotSchedule');
+    assert.equal(at(spread, 'nodeTaintsPolicy'), 'Honor');
+  }
+});
+
+test('the broker is restricted, has what it asks for, and bounds below its disk and memory', () => {
+  for (const container of ['container', 'reloader', 'promExporter']) {
+    const security = at(values, container, 'merge', 'securityContext');
+    assert.equal(at(security, 'readOnlyRootFilesystem'), true, container);
+    assert.equal(at(security, 'allowPrivilegeEscalation'), false, container);
+    assert.ok(at(values, container, 'merge', 'resources', 'limits', 'memory'), container);
+  }
+  const resources = at(values, 'container', 'merge', 'resources');
+  assert.deepEqual(at(resources, 'requests'), at(resources, 'limits'), 'guaranteed');
+  const memory = Number.parseInt(String(at(resources, 'limits', 'memory')), 10) * 1024;
+  const goLimit = Number.parseInt(String(at(values, 'container', 'env', 'GOMEMLIMIT')), 10);
+  assert.ok(goLimit <= memory * 0.8);
+  const store = at(values, 'config', 'jetstream', 'fileStore');
+  const size = (path: string[]): number => Number.parseInt(String(at(store, ...path)), 10);
+  assert.ok(size(['maxSize']) < size(['pvc', 'size']));
+  assert.equal(at(values, 'natsBox', 'enabled'), false);
+});
+
+test('connections are encrypted and have a password, and producers are let in by the platform', () => {
+  for (const part of ['nats', 'cluster']) {
+    assert.equal(at(values, 'config', part, 'tls', 'enabled'), true, part);
+  }
+  const authorization = at(values, 'config', 'merge', 'authorization');
+  assert.equal(at(authorization, 'users', 0, 'password'), '<< $POSTHORN_NATS_PASSWORD >>');
+  assert.deepEqual(at(authorization, 'auth_callout', 'auth_users'), ['posthorn']);
+});
+
+for (const environment of ['dev', 'stage', 'prod']) {
+  test(`${environment}: one file is what a roll-out changes`, () => {
+    const folder = `argocd/environments/${environment}`;
+    const image: unknown = parse(projectText(`${folder}/image.yaml`));
+    assert.deepEqual(Object.keys(image as object), ['image']);
+    assert.match(String(at(image, 'image', 'tag')), /^[0-9a-f]{40}$/);
+    const posthorn: unknown = parse(projectText(`${folder}/posthorn.yaml`));
+    assert.equal(at(posthorn, 'image'), undefined);
+    const key = at(posthorn, 'externalSecret', 'remoteKey');
+    const apps: unknown = parse(projectText(`${folder}/apps.yaml`));
+    assert.equal(at(apps, 'remoteKey'), key);
+    assert.equal(at(apps, 'environment'), environment);
+  });
+}
