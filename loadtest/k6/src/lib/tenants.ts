@@ -1,0 +1,55 @@
+/** The tenants of a run: made in `setup`, removed in `teardown`. */
+import http from 'k6/http';
+import { API_KEY, BASE_URL, RECEIVER_PUBLIC_URL, RUN } from './target.ts';
+
+/** How the receiver behaves at an endpoint: the first part of its path. */
+export type Behaviour = 'ok' | 'slow' | 'error' | 'hang';
+
+export interface TenantPlan {
+  name: string;
+  /** Under which its times are taken together with those of others. */
+  group: string;
+  /** The endpoints that it has beside the one that behaves well. */
+  beside?: readonly Behaviour[];
+}
+
+const headers = { authorization: `Bearer ${API_KEY}`, 'content-type': 'application/json' };
+
+export function tenantId(name: string): string {
+  return `k6-${RUN}-${name}`;
+}
+
+/** `count` tenants with one endpoint each that behaves well. */
+export function healthyTenants(count: number, group = 't'): TenantPlan[] {
+  return Array.from({ length: count }, (_, i) => ({ name: `${group}${i}`, group }));
+}
+
+export function makeTenants(plans: readonly TenantPlan[]): void {
+  for (const plan of plans) {
+    const tenant = tenantId(plan.name);
+    expectSuccess(
+      http.put(`${BASE_URL}/v1/tenants/${tenant}`, JSON.stringify({ name: tenant }), { headers }),
+    );
+    const behaviours: Behaviour[] = ['ok', ...(plan.beside ?? [])];
+    behaviours.forEach((behaviour, i) => {
+      const url = `${RECEIVER_PUBLIC_URL}/${behaviour}/${plan.group}/${plan.name}/${i}`;
+      expectSuccess(
+        http.post(`${BASE_URL}/v1/tenants/${tenant}/endpoints`, JSON.stringify({ url }), {
+          headers,
+        }),
+      );
+    });
+  }
+}
+
+export function removeTenants(plans: readonly TenantPlan[]): void {
+  for (const plan of plans) {
+    const { authorization } = headers;
+    http.del(`${BASE_URL}/v1/tenants/${tenantId(plan.name)}`, null, { headers: { authorization } });
+  }
+}
+
+function expectSuccess(response: { status: number; url: string; body: unknown }): void {
+  if (response.status >= 200 && response.status < 300) return;
+  throw new Error(`${response.url}: ${response.status} ${String(response.body)}`);
+}
