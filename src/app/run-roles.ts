@@ -24,6 +24,7 @@ import { ensureTopology } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { createControl } from '#src/control/mod.ts';
 import { createProjector } from '#src/control/projector/mod.ts';
+import { QueueMetrics } from '#src/control/queue-metrics.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { createRouter } from '#src/router/mod.ts';
@@ -202,6 +203,9 @@ function plan(roles: Role[], parts: Parts): Service[] {
         trackHealth: (attempts) => control.trackHealth(attempts),
       }),
     );
+  }
+  if (roles.includes('control')) {
+    services.push(new QueueMetrics({ ...parts, brokerNow, shards: settings.POSTHORN_SHARDS }));
   }
   if (roles.includes('delivery') && secretBox) {
     services.push(createDelivery({ ...parts, brokerNow, secretBox }));

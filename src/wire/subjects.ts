@@ -62,6 +62,11 @@ export function tenantOfLane(consumer: string): string | undefined {
   return name.replaceAll(/\+([a-z])/g, (_, letter: string) => letter.toUpperCase());
 }
 
+/** A consumer's name for metrics: all lanes are `lanes`, so that their names stay a closed set. */
+export function consumerKind(consumer: string): string {
+  return tenantOfLane(consumer) === undefined ? consumer : 'lanes';
+}
+
 export const buckets = { config: 'CONFIG', leases: 'LEASES', lanes: 'LANES' } as const;
 
 export type LaneClass = 'h' | 's' | 't' | 'r';
