@@ -1,0 +1,91 @@
+/** What stands in the workflows, the Dockerfile and the compose file, and no linter looks at. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { settingsSchema } from '#config/schema.ts';
+import { projectFiles, projectText } from '../docs/project-files.ts';
+import { at } from './manifests.ts';
+
+const workflows = projectFiles('.github/workflows/*.yaml');
+const { scripts, dependencies } = JSON.parse(projectText('package.json')) as {
+  scripts: Record<string, string>;
+  dependencies: Record<string, string>;
+};
+
+test('actions are pinned to commits, and say which version that is', () => {
+  let uses = 0;
+  for (const { path, text } of workflows) {
+    for (const [line, action = ''] of text.matchAll(/^.*\buses: (\S+).*$/gm)) {
+      uses++;
+      if (action.startsWith('./')) continue;
+      assert.match(line, /@[0-9a-f]{40} # v\d+(\.\d+)*$/, `${path}: ${line.trim()}`);
+    }
+  }
+  assert.ok(uses > 10, 'the actions were found');
+});
+
+test('workflows may read, every job has a time limit, and nothing of an event is put into a script', () => {
+  for (const { path, text } of workflows) {
+    const workflow: unknown = parse(text);
+    assert.deepEqual(at(workflow, 'permissions'), { contents: 'read' }, path);
+    for (const [name, job] of Object.entries(at(workflow, 'jobs') as Record<string, object>)) {
+      if (at(job, 'uses') !== undefined) continue;
+      assert.ok((at(job, 'timeout-minutes') as number) > 0, `${path}: ${name}`);
+      for (const step of at(job, 'steps') as object[]) {
+        assert.doesNotMatch((at(step, 'run') ?? '') as string, /\$\{\{/, `${path}: ${name}`);
+      }
+    }
+  }
+});
+
+test('the scripts that CI runs are there, and .ci/run has the steps of the workflow', () => {
+  for (const { path, text } of [...workflows, ...projectFiles('.ci/run')]) {
+    for (const [, script = ''] of text.matchAll(/\bnpm run ([\w:-]+)/g)) {
+      assert.ok(script in scripts, `${path}: npm run ${script}`);
+    }
+  }
+  const local = projectText('.ci/run');
+  for (const step of ['npm run verify', 'npm test', 'npm run test:infra']) {
+    assert.ok(local.includes(step), step);
+    assert.ok(projectText('.github/workflows/verify.yaml').includes(step), step);
+  }
+});
+
+test('the image has the version of Node that the lock file has, and is not root', () => {
+  const dockerfile = projectText('Dockerfile');
+  const version = /^ARG NODE_IMAGE=\S+node:(\d+\.\d+\.\d+)-/m.exec(dockerfile)?.[1];
+  const lock = JSON.parse(projectText('package-lock.json')) as {
+    packages: Record<string, { version: string }>;
+  };
+  assert.ok('node' in dependencies);
+  assert.equal(version, lock.packages['node_modules/node']?.version);
+  assert.match(dockerfile, /^USER 1000:1000$/m);
+  assert.match(dockerfile, /--omit=dev --ignore-scripts/);
+  const ignored = projectText('.dockerignore').split('\n');
+  assert.ok(ignored.includes('*'), 'only what is named goes in');
+  assert.ok(ignored.includes('src/testkit'));
+});
+
+test('the compose file: settings that exist, data in volumes, nothing open to the network', () => {
+  const compose: unknown = parse(projectText('compose.yaml'), { merge: true });
+  const services = at(compose, 'services') as Record<string, object>;
+  assert.deepEqual(Object.keys(services), ['keys', 'migrate', 'posthorn', 'nats', 'mongodb']);
+  for (const [name, service] of Object.entries(services)) {
+    for (const port of (at(service, 'ports') ?? []) as string[]) {
+      assert.match(port, /^127\.0\.0\.1:/, name);
+    }
+    for (const setting of Object.keys(at(service, 'environment') ?? {})) {
+      assert.ok(setting.replace(/_FILE$/, '') in settingsSchema.properties, setting);
+    }
+    for (const volume of (at(service, 'volumes') ?? []) as string[]) {
+      const source = volume.split(':')[0] as string;
+      assert.ok(source in (at(compose, 'volumes') as object), `${name}: ${volume}`);
+    }
+  }
+  for (const name of ['keys', 'migrate', 'posthorn']) {
+    assert.equal(at(services[name], 'read_only'), true, name);
+    assert.deepEqual(at(services[name], 'cap_drop'), ['ALL'], name);
+  }
+  const condition = at(services['posthorn'], 'depends_on', 'migrate', 'condition');
+  assert.equal(condition, 'service_completed_successfully');
+});
