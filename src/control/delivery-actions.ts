@@ -1,5 +1,6 @@
 /**
- * What is done with a delivery that waits for its next attempt: sent now, or cancelled (DL-5).
+ * What is done with a delivery that waits for its next attempt: sent now, or cancelled (DL-5). A held one can be
+ * cancelled too.
  *
  * Both publish the waiting message to the workers and remove its schedule in one step, on the condition that
  * the schedule is still the one that was read. So a schedule that fires at the same time is not sent twice, and
@@ -17,6 +18,7 @@ import {
 } from '#wire/delivery-frame.ts';
 import { shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { DeadLetterActions } from './dead-letters/actions.ts';
+import type { HeldDeliveries } from './held-deliveries.ts';
 import type { DeliveryReads } from './history/delivery-reads.ts';
 
 const STORE_TIMEOUT_MS = 5000;
@@ -27,6 +29,7 @@ export interface DeliveryActionsDeps {
   publisher: Pick<Publisher, 'publishAsync'>;
   deliveries: Pick<DeliveryReads, 'get'>;
   deadLetters: Pick<DeadLetterActions, 'replay'>;
+  held: Pick<HeldDeliveries, 'cancel'>;
 }
 
 export class DeliveryActions {
@@ -55,7 +58,8 @@ export class DeliveryActions {
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE */
   async cancel(tenant: string, id: string): Promise<CancelledDelivery> {
     const delivery = await this.deps.deliveries.get(tenant, id);
-    await this.takeFromSchedule(tenant, delivery, 'cancel');
+    if (delivery.status === 'held') await this.deps.held.cancel(tenant, delivery);
+    else await this.takeFromSchedule(tenant, delivery, 'cancel');
     return { id };
   }
 

@@ -33,6 +33,7 @@ import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
 import { Endpoints } from './endpoints.ts';
 import { EventTypeRegistrar } from './event-type-registrar.ts';
 import { EventTypes } from './event-types.ts';
+import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
 import { PublishSoon } from './publish-soon.ts';
@@ -134,6 +135,11 @@ export function createControl(deps: ControlDeps): Control {
       publisher: deps.publisher,
       deliveries,
       deadLetters: deadLetters.deadLetterActions,
+      held: new HeldDeliveries({
+        shards: settings.POSTHORN_SHARDS,
+        jsm: openManager,
+        publisher: deps.publisher,
+      }),
     }),
     rejected: new RejectedEvents({
       jsm: openManager,

@@ -97,7 +97,7 @@ function registerActions(api: Api, actions: DeliveryActions): void {
       config: { access: 'manage' },
       schema: {
         operationId: 'cancelDelivery',
-        summary: 'Cancel a delivery that waits for its next attempt',
+        summary: 'Cancel a delivery that waits for its next attempt, or is held',
         tags,
         params: deliveryParams,
         response: { 202: cancelledDelivery, ...problemAnswers },

@@ -53,8 +53,18 @@ async function owe(event: string, status: DeliveryStatus, atMs = Date.now() + 3_
       schedule: { atMs, target: subjects.delivery('acme', ENDPOINT, 'h') },
     });
   }
+  if (status === 'held') await hold(head);
   return { id, head };
 }
+
+/** As a worker, or the router, holds it. */
+const hold = (head: DeliveryHead) =>
+  publisher.publishAsync({
+    subject: subjects.held('acme', ENDPOINT),
+    payload: encodeDeliveryFrame(head, Buffer.from('the event')),
+    messageId: deliveryMessageId(head.id, head.hop),
+    timeoutMs: 10_000,
+  });
 
 /** What the stream holds of a delivery. */
 async function stored(id: string) {
@@ -126,8 +136,58 @@ test('a schedule that has fired is neither hurried nor cancelled', async () => {
   assert.equal((await stored(id)).length, 1);
 });
 
-test('what has ended or is held does not wait; what is not there is unknown', async () => {
-  for (const status of ['delivered', 'cancelled', 'held'] as const) {
+test('a held delivery is cancelled alone: it is held no more, and the worker is told to send nothing', async () => {
+  const others = await Promise.all(['h1', 'h2', 'h3'].map((event) => owe(event, 'held')));
+  const { id, head } = await owe('h4', 'held');
+  others.push(await owe('h5', 'held'));
+  const answer = await plane.call('POST', `${path}/${id}/cancel`);
+  assert.equal(answer.status, 202, answer.text);
+  const [message, ...more] = await stored(id);
+  assert.equal(more.length, 0);
+  assert.equal(message?.subject, subjects.delivery('acme', ENDPOINT, 'r'));
+  assert.deepEqual(message?.head, { ...head, hop: head.hop + 1, cancelled: true });
+  for (const other of others) {
+    assert.equal((await stored(other.id))[0]?.subject, subjects.held('acme', ENDPOINT));
+  }
+  const again = await plane.call('POST', `${path}/${id}/cancel`);
+  assert.equal(again.body.code, 'POSTHORN_DELIVERY_NOT_WAITING', again.text);
+});
+
+test('a held delivery is found behind more than are read at once', async () => {
+  const before = Array.from({ length: 1100 }, (_, i) => `many_${i}`);
+  await Promise.all(
+    before.map((event) =>
+      hold({ id: event, endpoint: ENDPOINT, attemptNo: 1, hop: 0, eventSeq: 1 }),
+    ),
+  );
+  const { id } = await owe('behind', 'held');
+  const answer = await plane.call('POST', `${path}/${id}/cancel`);
+  assert.equal(answer.status, 202, answer.text);
+});
+
+test('of a release and a cancellation of a held delivery the first is kept', async () => {
+  const { id, head } = await owe('h6', 'held');
+  // As the worker releases it, before it deletes what was held.
+  await publisher.publishAsync({
+    subject: subjects.delivery('acme', ENDPOINT, 'r'),
+    payload: encodeDeliveryFrame({ ...head, hop: head.hop + 1 }, Buffer.from('the event')),
+    messageId: deliveryMessageId(id, head.hop + 1),
+    timeoutMs: 10_000,
+  });
+  const answer = await plane.call('POST', `${path}/${id}/cancel`);
+  assert.equal(answer.status, 409, answer.text);
+  assert.equal(answer.body.detail, 'it is being released or cancelled');
+  const [message, ...more] = await stored(id);
+  assert.equal(more.length, 0);
+  assert.equal(message?.head.cancelled, undefined);
+});
+
+test('what has ended does not wait, what is held is not sent now; what is not there is unknown', async () => {
+  const held = await owe('e_held', 'held');
+  const hurried = await plane.call('POST', `${path}/${held.id}/retry`);
+  assert.equal(hurried.body.code, 'POSTHORN_DELIVERY_NOT_WAITING', hurried.text);
+  assert.equal(hurried.body.detail, 'it is held');
+  for (const status of ['delivered', 'cancelled'] as const) {
     const { id } = await owe(`e_${status}`, status);
     for (const action of ['retry', 'cancel']) {
       const answer = await plane.call('POST', `${path}/${id}/${action}`);
