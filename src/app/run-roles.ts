@@ -34,6 +34,12 @@ import { OpsServer, type ReadinessChecks } from './ops-server.ts';
 import type { Service } from './service.ts';
 
 const TOPOLOGY_RETRY_MS = 1000;
+/**
+ * What the data plane asks JetStream is answered in milliseconds, or not at all where the server that was asked has
+ * just died: then it is asked again, and a lease of 4 s must not have ended meanwhile.
+ */
+const QUICK = { timeout: 2000 };
+const LEASES = { timeout: 1000 };
 
 export interface RunningRoles {
   httpPort: number | undefined;
@@ -131,6 +137,8 @@ interface Core {
   ingressPublisher: Publisher;
   records: RecordGatherer;
   brokerClock: BrokerClock;
+  /** As `js` and `jsm`, for the data plane. */
+  quick: Pick<Core, 'js' | 'jsm'>;
 }
 
 /** What every role needs: the streams, the publisher, the configuration. */
@@ -142,14 +150,15 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   await config.start();
   const lanes = new LaneStore({ open: () => new Kvm(js).open(buckets.lanes), log });
   await lanes.start();
-  const leases = await new Kvm(js).open(buckets.leases);
+  const leases = await new Kvm(jetstream(nc, LEASES)).open(buckets.leases);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
   const brokerClock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
   await brokerClock.start();
+  const quick = await askQuickly(nc);
   const publishers = { publisher, ingressPublisher };
-  return { js, jsm, config, lanes, leases, ...publishers, records, brokerClock };
+  return { js, jsm, config, lanes, leases, ...publishers, records, brokerClock, quick };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */
@@ -176,6 +185,14 @@ interface Parts extends Core {
   secretBox: SecretBox | undefined;
   checks: ReadinessChecks;
   worker: string;
+}
+
+/** As the data plane asks JetStream. */
+async function askQuickly(nc: NatsConnection): Promise<Pick<Core, 'js' | 'jsm'>> {
+  return {
+    js: jetstream(nc, QUICK),
+    jsm: await jetstreamManager(nc, { ...QUICK, checkAPI: false }),
+  };
 }
 
 /** The services of the roles in the order of their start: whoever accepts from outside comes last. */
@@ -208,11 +225,11 @@ function plan(roles: Role[], parts: Parts): Service[] {
     services.push(new QueueMetrics({ ...parts, brokerNow, shards: settings.POSTHORN_SHARDS }));
   }
   if (roles.includes('delivery') && secretBox) {
-    services.push(createDelivery({ ...parts, brokerNow, secretBox }));
+    services.push(createDelivery({ ...parts, ...parts.quick, brokerNow, secretBox }));
   }
   if (roles.includes('router')) {
     const refreshTenant = (id: string): Promise<void> => config.refreshTenant(id);
-    services.push(createRouter({ ...parts, brokerNow, refreshTenant }));
+    services.push(createRouter({ ...parts, ...parts.quick, brokerNow, refreshTenant }));
   }
   if (roles.includes('ingress') && app !== undefined) {
     // A window of its own: a fan-out that fills the other one must not have producers refused.

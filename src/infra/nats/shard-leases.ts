@@ -39,6 +39,14 @@ export interface ShardLeasesDeps {
   log: Log;
 }
 
+/** What stands in the bucket. */
+interface Bucket {
+  workers: string[];
+  owners: Map<number, string>;
+  /** The revisions of the shards' keys that name this worker. */
+  mine: Map<number, number>;
+}
+
 interface Lease {
   revision: number;
   /** Monotonic milliseconds. */
@@ -114,36 +122,62 @@ export class ShardLeases {
   private async look(): Promise<void> {
     try {
       const { kv, me } = this.deps;
-      await Promise.all([kv.put(this.keys.worker(me), me), ...this.renewals()]);
-      const { workers, owners } = await this.readBucket();
+      const renewals = [...this.leases].map(([shard, lease]) => this.renew(shard, lease));
+      // Without an answer the others still see this worker by what it wrote before.
+      const seen = kv.put(this.keys.worker(me), me).catch((error: Error) => this.failed(error));
+      await Promise.all([seen, ...renewals]);
+      const { workers, owners, mine } = await this.readBucket();
+      await this.renewWritten(mine);
+      // Its own and not held: written by a renewal or a taking whose answer did not come in time.
+      for (const shard of mine.keys()) if (!this.holds(shard)) owners.delete(shard);
       const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });
       for (const shard of steps.giveUp) void this.giveUp(shard);
-      await Promise.all(steps.take.map((shard) => this.take(shard)));
+      await Promise.all(steps.take.map((shard) => this.take(shard, mine.get(shard))));
     } catch (error) {
-      this.deps.log.warn({ error: (error as Error).message }, 'placement.look_failed');
+      this.failed(error as Error);
     }
     this.dropExpired();
   }
 
-  private renewals(): Promise<void>[] {
-    return [...this.leases].map(async ([shard, lease]) => {
-      const startedMs = performance.now();
-      try {
-        const { kv, me } = this.deps;
-        lease.revision = await kv.update(this.keys.shard(shard), me, lease.revision);
-        lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
-      } catch (error) {
-        // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
-        this.deps.log.warn({ shard, error: (error as Error).message }, 'placement.not_renewed');
-      }
-    });
+  private failed(error: Error): void {
+    this.deps.log.warn({ error: error.message }, 'placement.look_failed');
   }
 
-  private async readBucket(): Promise<{ workers: string[]; owners: Map<number, string> }> {
+  private holds(shard: number): boolean {
+    return this.leases.has(shard) || this.givingUp.has(shard);
+  }
+
+  private async renew(shard: number, lease: Lease): Promise<void> {
+    const startedMs = performance.now();
+    try {
+      const { kv, me } = this.deps;
+      lease.revision = await kv.update(this.keys.shard(shard), me, lease.revision);
+      lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
+    } catch (error) {
+      // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
+      this.deps.log.warn({ shard, error: (error as Error).message }, 'placement.not_renewed');
+    }
+  }
+
+  /** A renewal whose answer was lost may have been written all the same: the next one goes from there, at once. */
+  private async renewWritten(mine: Bucket['mine']): Promise<void> {
+    const behind = [...this.leases].filter(([shard, lease]) => {
+      return lease.revision < (mine.get(shard) ?? 0);
+    });
+    await Promise.all(
+      behind.map(([shard, lease]) => {
+        lease.revision = mine.get(shard) as number;
+        return this.renew(shard, lease);
+      }),
+    );
+  }
+
+  private async readBucket(): Promise<Bucket> {
     const prefix = `$KV.${buckets.leases}.`;
-    const { kind, jsm } = this.deps;
+    const { kind, jsm, me } = this.deps;
     const workers: string[] = [];
     const owners = new Map<number, string>();
+    const mine = new Map<number, number>();
     const entries = await jsm.direct.getLastMessagesFor(`KV_${buckets.leases}`, {
       multi_last: [`${prefix}${kind}.>`],
     });
@@ -151,17 +185,24 @@ export class ShardLeases {
       // A deleted key leaves a marker without a value.
       if (entry.data.length === 0) continue;
       const shard = this.keys.shardOf(entry.subject.slice(prefix.length));
-      if (shard === undefined) workers.push(entry.string());
-      else owners.set(shard, entry.string());
+      if (shard === undefined) {
+        workers.push(entry.string());
+        continue;
+      }
+      owners.set(shard, entry.string());
+      if (entry.string() === me) mine.set(shard, entry.seq);
     }
-    return { workers, owners };
+    return { workers, owners, mine };
   }
 
-  private async take(shard: number): Promise<void> {
+  /** @param written the revision at which this worker's name stands there already */
+  private async take(shard: number, written: number | undefined): Promise<void> {
     const startedMs = performance.now();
+    const { kv, me } = this.deps;
+    const key = this.keys.shard(shard);
     let revision: number;
     try {
-      revision = await this.deps.kv.create(this.keys.shard(shard), this.deps.me);
+      revision = await (written === undefined ? kv.create(key, me) : kv.update(key, me, written));
     } catch {
       return; // another worker was first
     }

@@ -1,0 +1,76 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import { connect } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { ShardLeases } from '#infra/nats/shard-leases.ts';
+import { LEASE_MS } from '#infra/nats/streams.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { buckets } from '#wire/subjects.ts';
+
+/** A bucket that writes, and does not say so, as long as `isDeaf`. */
+function deafBucket(kv: KV, isDeaf: () => boolean): { kv: KV; writes: () => number } {
+  let writes = 0;
+  const deaf = new Proxy(kv, {
+    get(target, name) {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      if (name !== 'update' && name !== 'create') return value.bind(target);
+      return async (...given: unknown[]) => {
+        const revision: unknown = await value.apply(target, given);
+        writes++;
+        if (isDeaf()) throw new Error('timeout');
+        return revision;
+      };
+    },
+  });
+  return { kv: deaf, writes: () => writes };
+}
+
+async function startLeases(
+  t: { after(work: () => Promise<void>): void },
+  isDeaf: (writes: number) => boolean,
+): Promise<{ leases: ShardLeases; writes: () => number; lost: number[]; taken: number[] }> {
+  const server = await startNatsServer();
+  const nc = await connect({ servers: server.url });
+  const js = jetstream(nc);
+  const bucket = await new Kvm(js).create(buckets.leases, { history: 1, ttl: LEASE_MS });
+  const { kv, writes } = deafBucket(bucket, () => isDeaf(writes()));
+  const [lost, taken]: [number[], number[]] = [[], []];
+  const leases = new ShardLeases({
+    kind: 'delivery',
+    kv,
+    jsm: await jetstreamManager(nc),
+    me: 'one',
+    shards: 1,
+    onTaken: async (shard) => void taken.push(shard),
+    onGiveUp: async () => undefined,
+    onLost: (shard) => lost.push(shard),
+    log: pino({ level: 'silent' }),
+  });
+  t.after(async () => {
+    await leases.stop();
+    await nc.close();
+    await server.dispose();
+  });
+  await leases.start();
+  return { leases, writes, lost, taken };
+}
+
+test('a lease whose renewals are written is kept though every second answer is lost', async (t) => {
+  const { leases, writes, lost, taken } = await startLeases(t, (count) => count % 2 === 0);
+  // More seconds than a lease lasts.
+  await waitUntil(() => writes() > 10, { deadlineMs: 30_000 });
+  assert.deepEqual(lost, []);
+  assert.deepEqual(taken, [0]);
+  assert.ok(leases.owns(0));
+});
+
+test('a shard that was taken without an answer is taken at the next look', async (t) => {
+  const { leases, writes } = await startLeases(t, (count) => count === 1);
+  await waitUntil(() => leases.owns(0), { what: 'the shard owned' });
+  // The second write: not a new key after the first one's time.
+  assert.equal(writes(), 2);
+});
