@@ -19,6 +19,8 @@ export interface NatsServerOptions {
   host?: string;
   /** Absent: any free port. */
   port?: number;
+  /** Where it answers `/healthz`, at its host; absent: nowhere. */
+  monitorPort?: number;
   /** A command that becomes the one after it (`nsenter …`), for tests. */
   launcher?: readonly string[];
   /** fsync before every acknowledgement: survives a power cut, ten times slower on one node. */
@@ -94,6 +96,7 @@ interface NatsConfig extends NatsServerOptions {
 function configText(config: NatsConfig): string {
   return `server_name: ${JSON.stringify(config.name)}
 listen: "${config.host}:${config.port}"
+${config.monitorPort === undefined ? '' : `http: "${config.host}:${config.monitorPort}"`}
 pid_file: ${JSON.stringify(config.pidFile)}
 # A batch of events is 4 MiB, and travels as one message with its headers.
 max_payload: 8MB

@@ -26,7 +26,10 @@ export interface TestServer extends EmbeddedServer {
 }
 
 type NatsOptions = Partial<
-  Pick<NatsServerOptions, 'host' | 'port' | 'syncAlways' | 'cluster' | 'access' | 'launcher'>
+  Pick<
+    NatsServerOptions,
+    'host' | 'port' | 'monitorPort' | 'syncAlways' | 'cluster' | 'access' | 'launcher'
+  >
 >;
 
 /** A real nats-server with a folder and a port of its own (about 50 ms). `dir` absent: a new one. */
@@ -42,6 +45,7 @@ export function startNatsServer(options: NatsOptions = {}, dir?: TempDir): Promi
 /** Where a member of a cluster runs, if not on 127.0.0.1 with a folder of its own. */
 export interface NatsPlace {
   host: string;
+  monitorPort?: number;
   launcher?: readonly string[];
   dir?: TempDir;
 }

@@ -19,6 +19,7 @@ import type { Zone } from './zone.ts';
 export const TEST_KEY = 'phk_test_0123456789abcdef';
 
 const LOCAL = '127.0.0.1';
+const SMALL_DISK_BROKER = 1;
 
 /** How the system is more than one of everything on one machine. */
 export interface SystemOptions {
@@ -30,6 +31,14 @@ export interface SystemOptions {
   zone?: Zone;
   /** The second broker has a disk of so many MiB. */
   smallDiskMebibytes?: number;
+}
+
+/** A broker whose disk can be full. */
+export interface BrokerOnSmallDisk {
+  disk: SmallDisk;
+  broker: RestartableServer;
+  /** Whether it has JetStream: what its liveness probe asks. */
+  isHealthy: () => Promise<boolean>;
 }
 
 /** A process of the system, that can be killed and started again with the same settings. */
@@ -51,8 +60,7 @@ export interface System {
   /** One nats-server, or those of the cluster in the order of their names. */
   brokers: RestartableServer[];
   natsUrl: string;
-  /** That of the second broker. */
-  smallDisk: SmallDisk | undefined;
+  smallDisk: BrokerOnSmallDisk | undefined;
   processes: SystemProcess[];
   /** Base URL of a process with the role. */
   url(role: Role): string;
@@ -136,28 +144,43 @@ export async function startSystem(
   };
 }
 
-async function startBrokers(
-  options: SystemOptions,
-): Promise<{ members: RestartableServer[]; smallDisk: SmallDisk | undefined }> {
+interface Brokers {
+  members: RestartableServer[];
+  smallDisk: BrokerOnSmallDisk | undefined;
+}
+
+async function startBrokers(options: SystemOptions): Promise<Brokers> {
   const { brokers = 1, zone, smallDiskMebibytes } = options;
   if (brokers === 1) {
     return { members: [new RestartableServer(await startNatsServer())], smallDisk: undefined };
   }
-  const dir = smallDiskMebibytes === undefined ? undefined : await makeTempDir();
-  const smallDisk = dir && SmallDisk.mount(dir.path, smallDiskMebibytes as number);
+  const host = zone?.coreHost ?? LOCAL;
+  const small = smallDiskMebibytes === undefined ? undefined : await smallPlace(smallDiskMebibytes);
   const servers = await startNatsCluster(brokers, (member): NatsPlace => {
     if (zone !== undefined && member === brokers - 1) {
       return { host: zone.host, launcher: zone.launcher };
     }
-    const host = zone?.coreHost ?? LOCAL;
-    if (member !== 1 || dir === undefined) return { host };
-    const remove = async (): Promise<void> => {
-      smallDisk?.unmount();
-      await dir.remove();
-    };
-    return { host, dir: { ...dir, remove } };
+    return member === SMALL_DISK_BROKER ? { host, ...small?.place } : { host };
   });
-  return { members: servers.map((server) => new RestartableServer(server)), smallDisk };
+  const members = servers.map((server) => new RestartableServer(server));
+  if (small === undefined) return { members, smallDisk: undefined };
+  const { disk, place } = small;
+  const healthUrl = `http://${host}:${place.monitorPort}/healthz?js-enabled-only=true`;
+  const isHealthy = async (): Promise<boolean> => (await fetch(healthUrl)).ok;
+  const broker = members[SMALL_DISK_BROKER] as RestartableServer;
+  return { members, smallDisk: { disk, broker, isHealthy } };
+}
+
+async function smallPlace(
+  mebibytes: number,
+): Promise<{ disk: SmallDisk; place: Omit<NatsPlace, 'host'> }> {
+  const dir = await makeTempDir();
+  const disk = SmallDisk.mount(dir.path, mebibytes);
+  const remove = async (): Promise<void> => {
+    disk.unmount();
+    await dir.remove();
+  };
+  return { disk, place: { monitorPort: await findFreePort(), dir: { ...dir, remove } } };
 }
 
 async function startMongods(

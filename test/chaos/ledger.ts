@@ -1,6 +1,8 @@
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
 import type { ReceivedRequest, WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
+const ALWAYS: readonly [number, number] = [0, Number.POSITIVE_INFINITY];
+
 /** What came for one event, whether its producer knows already that it was accepted or not. */
 interface Received {
   /** When webhooks for it were answered with 2xx. */
@@ -46,6 +48,7 @@ export class Ledger {
   private readonly orders = new Map<string, string[]>();
   private readonly behaviours = new Map<string, (request: ReceivedRequest) => Behaviour>();
   private readonly misbehaving = new Set<string>();
+  private requestCount = 0;
 
   constructor(receiver: WebhookReceiver) {
     receiver.otherwise((request) => this.receive(request));
@@ -70,6 +73,11 @@ export class Ledger {
 
   get accepted(): number {
     return this.entries.size;
+  }
+
+  /** How many requests have come. */
+  get received(): number {
+    return this.requestCount;
   }
 
   /** The accepted events, as `tenant/id`. */
@@ -101,26 +109,33 @@ export class Ledger {
 
   tally(): Tally {
     const entries = [...this.entries];
-    const healthy = entries.filter(([, { tenant }]) => !this.misbehaving.has(tenant));
+    const healthy = entries.filter(([, { tenant }]) => this.isHealthy(tenant));
     const waits = healthy.map(([key, { acceptedMs }]) => {
       return (this.of(key).answeredMs[0] ?? 0) - acceptedMs;
     });
     return {
       accepted: this.entries.size,
       lost: this.missing(),
-      longestGapMs: this.longestGapMs((tenant) => !this.misbehaving.has(tenant)),
+      longestGapMs: this.longestGapMs((tenant) => this.isHealthy(tenant)),
       slowestAcceptMs: largest(entries.map(([, entry]) => entry.acceptTookMs)),
       slowestMs: largest(waits),
     };
   }
 
-  /** The longest time between two webhooks to these tenants, answered with 2xx and after `fromMs`. */
-  longestGapMs(of: (tenant: string) => boolean, fromMs = 0): number {
+  /** The longest time between two webhooks to these tenants, answered with 2xx, the first of them in the span. */
+  longestGapMs(of: (tenant: string) => boolean, [fromMs, toMs] = ALWAYS): number {
     const times = [...this.entries]
       .filter(([, { tenant }]) => of(tenant))
-      .flatMap(([key]) => this.of(key).answeredMs.filter((atMs) => atMs >= fromMs))
+      .flatMap(([key]) => this.of(key).answeredMs)
       .toSorted((a, b) => a - b);
-    return largest(times.slice(1).map((atMs, i) => atMs - (times[i] as number)));
+    const gaps = times.slice(1).map((atMs, i) => ({ fromMs: times[i] as number, atMs }));
+    const inSpan = gaps.filter((gap) => gap.fromMs >= fromMs && gap.fromMs <= toMs);
+    return largest(inSpan.map((gap) => gap.atMs - gap.fromMs));
+  }
+
+  /** Whether its receiver has been well all the time. */
+  isHealthy(tenant: string): boolean {
+    return !this.misbehaving.has(tenant);
   }
 
   private receive(request: ReceivedRequest): Behaviour {
@@ -131,6 +146,7 @@ export class Ledger {
     const received = this.came.get(key) ?? { answeredMs: [], requests: 0, cut: 0 };
     this.came.set(key, received);
     received.requests++;
+    this.requestCount++;
     if ('cut' in behaviour) received.cut++;
     if ('status' in behaviour && behaviour.status === 200) {
       if (received.answeredMs.push(request.atMs) === 1) {

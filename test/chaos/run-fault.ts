@@ -11,7 +11,7 @@ import type { ClockFile } from './clock-file.ts';
 import { countDelivered } from './count-delivered.ts';
 import { countByFault } from './explain-duplicates.ts';
 import { type Arena, type Fault, strikeFault } from './fault.ts';
-import { Ledger, type Tally } from './ledger.ts';
+import { type Duplicate, Ledger, type Tally } from './ledger.ts';
 import { publishLoad } from './publish-load.ts';
 import { seededRandom } from './seeded-random.ts';
 
@@ -21,12 +21,16 @@ const LOAD_AFTER_MS = 5000;
 const RECEIVED_DEADLINE_MS = 150_000;
 const REST_DEADLINE_MS = 150_000;
 const AFTER_FAULT_DEADLINE_MS = 5000;
+/** The last webhook before a fault came at most so long before it: a gap that begins with it is the fault's. */
+const BEFORE_MS = 200;
 
 export interface FaultOptions {
   system: System;
   receiver: WebhookReceiver;
   seed: number;
   events: number;
+  /** Of the rows of a run: tenants of one are not those of another. */
+  nth?: number;
   zone?: Zone | undefined;
   clock?: ClockFile | undefined;
 }
@@ -37,6 +41,8 @@ export interface Row extends Tally {
   duplicates: number;
   /** Of these, how many each fault explains. */
   duplicatesByFault: Record<string, number>;
+  /** The longest gap that began with each fault or after it. */
+  gapsByFaultMs: Record<string, number>;
   /** Where a worker was struck: the longest time in which the tenants of its shard got nothing. */
   takeoverMs: number | undefined;
   /** What was not as it must be afterwards; empty: all is well. */
@@ -50,12 +56,12 @@ export interface Row extends Tally {
  * @throws Error where the load or the fault itself could not be done
  */
 export async function runFault(fault: Fault, options: FaultOptions): Promise<Row> {
-  const { system, receiver, seed, events, zone, clock } = options;
+  const { system, receiver, seed, events, nth = 0, zone, clock } = options;
   const random = seededRandom(seed);
   const ledger = new Ledger(receiver);
   const census = await Census.open(system.natsUrl);
   try {
-    const tenants = await makeTenants(system, receiver, TENANTS, `${fault.name}-${seed}-`);
+    const tenants = await makeTenants(system, receiver, TENANTS, `${fault.name}-${seed}-${nth}-`);
     const kept = { strikes: [], findings: [] };
     const arena: Arena = { system, ledger, census, tenants, random, zone, clock, ...kept };
     const consumersBefore = await census.consumers();
@@ -64,20 +70,42 @@ export async function runFault(fault: Fault, options: FaultOptions): Promise<Row
     const duplicates = ledger.duplicates();
     const duplicatesByFault = countByFault(duplicates, arena.strikes);
     const { unexplained } = duplicatesByFault;
-    if (unexplained !== undefined) faults.push(`${unexplained} duplicates that nothing explains`);
+    if (unexplained !== undefined) {
+      faults.push(`${unexplained} duplicates that nothing explains: ${seconds(duplicates, arena)}`);
+    }
     const takeoverMs = fault.strikesWorker === true ? await takeover(arena) : undefined;
     const counts = { duplicates: duplicates.length, duplicatesByFault, takeoverMs };
-    return { fault: fault.name, ...ledger.tally(), ...counts, faults };
+    const gapsByFaultMs = gapsByFault(arena);
+    return { fault: fault.name, ...ledger.tally(), ...counts, gapsByFaultMs, faults };
   } finally {
     await census.close();
   }
+}
+
+/** When the duplicates came, in seconds since the first strike: `first: again`. */
+function seconds(duplicates: readonly Duplicate[], { strikes }: Arena): string {
+  const beganMs = strikes[0]?.beganMs ?? 0;
+  const since = (atMs: number): string => ((atMs - beganMs) / 1000).toFixed(2);
+  return duplicates.map((one) => `${since(one.firstMs)}: ${since(one.againMs)}`).join(', ');
+}
+
+function gapsByFault({ ledger, strikes }: Arena): Record<string, number> {
+  const spans = strikes.map(({ fault, beganMs }, i) => {
+    const untilMs = strikes[i + 1]?.beganMs ?? Number.POSITIVE_INFINITY;
+    const span = [beganMs - BEFORE_MS, untilMs - BEFORE_MS] as const;
+    return [fault, ledger.longestGapMs((tenant) => ledger.isHealthy(tenant), span)];
+  });
+  return Object.fromEntries(spans);
 }
 
 /** How long the tenants of the shard whose worker was struck got nothing. */
 async function takeover({ census, ledger, strikes }: Arena): Promise<number> {
   const shards = await census.shards();
   const beganMs = strikes[0]?.beganMs ?? 0;
-  return ledger.longestGapMs((tenant) => shardOf(tenant, shards) === 0, beganMs - 200);
+  return ledger.longestGapMs(
+    (tenant) => shardOf(tenant, shards) === 0,
+    [beganMs - BEFORE_MS, Number.POSITIVE_INFINITY],
+  );
 }
 
 async function loadAndStrike(fault: Fault, arena: Arena, events: number): Promise<void> {

@@ -79,6 +79,8 @@ function printRow(row: Row, tookMs: number): void {
   const waits = [longestGapMs, slowestAcceptMs, slowestMs, takeoverMs];
   print(fault, accepted, lost.length, duplicates, ...waits);
   console.error(`${fault}: ${Math.round(tookMs / 1000)} s`);
+  if (duplicates > 0)
+    console.error(`${fault}: duplicates ${JSON.stringify(row.duplicatesByFault)}`);
   for (const problem of row.faults) console.error(`${fault}: ${problem}`);
   for (const key of lost.slice(0, 10)) console.error(`${fault}: lost ${key}`);
 }
@@ -153,7 +155,7 @@ async function main(): Promise<boolean> {
   print(...COLUMNS);
   print(...COLUMNS.map(() => '---'));
   try {
-    for (const fault of faults) {
+    for (const [nth, fault] of faults.entries()) {
       const beganMs = performance.now();
       const system = await stage.system();
       const missing = fault.needs?.({ system, zone, clock });
@@ -161,7 +163,7 @@ async function main(): Promise<boolean> {
         print(fault.name, `skipped: needs ${missing}`, ...COLUMNS.slice(2).map(() => ''));
         continue;
       }
-      const row = await runFault(fault, { system, receiver, seed, events, zone, clock });
+      const row = await runFault(fault, { system, receiver, seed, events, nth, zone, clock });
       printRow(row, performance.now() - beganMs);
       if (row.faults.length === 0) continue;
       well = false;

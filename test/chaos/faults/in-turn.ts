@@ -1,6 +1,7 @@
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type Fault, strikeFault } from '../fault.ts';
 
-/** Several faults under one load, one after the other. */
+/** Several faults under one load, each when webhooks come again after the one before. */
 export function inTurn(name: string, faults: readonly Fault[]): Fault {
   return {
     name,
@@ -8,7 +9,14 @@ export function inTurn(name: string, faults: readonly Fault[]): Fault {
     // Each explains its own.
     duplicates: 'none',
     async strike(arena) {
-      for (const fault of faults) await strikeFault(fault, arena);
+      for (const fault of faults) {
+        await strikeFault(fault, arena);
+        const { received } = arena.ledger;
+        await waitUntil(() => arena.ledger.received > received, {
+          what: `a webhook after ${fault.name}`,
+          deadlineMs: 60_000,
+        });
+      }
     },
   };
 }
