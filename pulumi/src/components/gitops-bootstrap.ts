@@ -1,0 +1,173 @@
+import * as kubernetes from '@pulumi/kubernetes';
+import * as pulumi from '@pulumi/pulumi';
+import type { PlatformContext } from '../platform-context.ts';
+import type { Cluster } from './cluster.ts';
+import { kubeconfigOf } from './kubeconfig.ts';
+import { secretName } from './secret-container.ts';
+
+export interface GitopsBootstrapArgs {
+  context: PlatformContext;
+  cluster: Cluster;
+  /** What charts have to know of the cloud; becomes annotations of the cluster's Secret. */
+  facts: Record<string, pulumi.Input<string>>;
+  /** Pods need nodes, names and addresses. */
+  dependsOn: pulumi.Resource[];
+}
+
+const NAMESPACE = 'argocd';
+const SERVER = 'https://kubernetes.default.svc';
+const REPOSITORY = 'https://argoproj.github.io/argo-helm';
+
+/** Without it sync waves between applications do not wait for the health of the one before. */
+const APPLICATION_HEALTH = [
+  'hs = {}',
+  'hs.status = "Progressing"',
+  'hs.message = ""',
+  'if obj.status ~= nil and obj.status.health ~= nil then',
+  '  hs.status = obj.status.health.status',
+  '  hs.message = obj.status.health.message',
+  'end',
+  'return hs',
+  '',
+].join('\n');
+
+/**
+ * The three things of ours inside the cluster: ArgoCD, the Secret that tells it about the cloud, and
+ * one root application. Everything else in the cluster is ArgoCD's, itself included from then on.
+ */
+export class GitopsBootstrap extends pulumi.ComponentResource {
+  constructor(name: string, args: GitopsBootstrapArgs, opts: pulumi.ComponentResourceOptions) {
+    super('posthorn:kubernetes:GitopsBootstrap', name, {}, opts);
+    const { context, cluster } = args;
+    const provider = new kubernetes.Provider(
+      name,
+      {
+        kubeconfig: kubeconfigOf(context, cluster),
+        enableServerSideApply: true,
+        // A cluster that is away is an error, never a reason to forget what is in it.
+        deleteUnreachable: false,
+      },
+      { parent: this, dependsOn: [...cluster.access, ...args.dependsOn] },
+    );
+    const own = { parent: this, provider };
+    const namespace = new kubernetes.core.v1.Namespace(
+      name,
+      { metadata: { name: NAMESPACE } },
+      own,
+    );
+    const release = new kubernetes.helm.v3.Release(
+      name,
+      {
+        name: 'argocd',
+        chart: 'argo-cd',
+        version: context.settings.argocdChartVersion,
+        repositoryOpts: { repo: REPOSITORY },
+        namespace: namespace.metadata.name,
+        atomic: true,
+        timeout: 900,
+        values: argocdValues(),
+      },
+      // It keeps itself up to date by Git; a second `pulumi up` must not take that back.
+      { ...own, ignoreChanges: ['values', 'version'] },
+    );
+    const bridge = this.createBridge(name, args, { ...own, dependsOn: [release] });
+    this.createRoot(name, context, { ...own, dependsOn: [release, bridge] });
+    this.registerOutputs();
+  }
+
+  private createBridge(
+    name: string,
+    args: GitopsBootstrapArgs,
+    opts: pulumi.CustomResourceOptions,
+  ): pulumi.Resource {
+    const { environment, site } = args.context.settings;
+    const annotations = Object.fromEntries(
+      Object.entries(args.facts).map(([key, value]) => [`posthorn.dev/${key}`, value]),
+    );
+    return new kubernetes.core.v1.Secret(
+      `${name}-cluster`,
+      {
+        metadata: {
+          name: 'in-cluster',
+          namespace: NAMESPACE,
+          labels: {
+            'argocd.argoproj.io/secret-type': 'cluster',
+            'posthorn.dev/environment': environment,
+            'posthorn.dev/site': site,
+          },
+          annotations,
+        },
+        stringData: {
+          name: 'in-cluster',
+          server: SERVER,
+          config: JSON.stringify({ tlsClientConfig: { insecure: false } }),
+        },
+      },
+      opts,
+    );
+  }
+
+  private createRoot(
+    name: string,
+    context: PlatformContext,
+    opts: pulumi.CustomResourceOptions,
+  ): void {
+    const { environment, region, gitRepository, gitRevision, gitPath } = context.settings;
+    const values = {
+      environment,
+      region,
+      repoURL: gitRepository,
+      revision: gitRevision,
+      remoteKey: secretName(context),
+    };
+    new kubernetes.apiextensions.CustomResource(
+      `${name}-root`,
+      {
+        apiVersion: 'argoproj.io/v1alpha1',
+        kind: 'Application',
+        metadata: { name: 'root', namespace: NAMESPACE },
+        spec: {
+          project: 'default',
+          source: {
+            repoURL: gitRepository,
+            targetRevision: gitRevision,
+            path: gitPath,
+            helm: {
+              valueFiles: [`../environments/${environment}/apps.yaml`],
+              valuesObject: values,
+            },
+          },
+          destination: { server: SERVER, namespace: NAMESPACE },
+          syncPolicy: {
+            // An application that a line too few would remove may hold the brokers.
+            automated: { prune: false, selfHeal: true },
+            syncOptions: ['ServerSideApply=true', 'RespectIgnoreDifferences=true'],
+            retry: { limit: 10, backoff: { duration: '10s', factor: 2, maxDuration: '5m' } },
+          },
+        },
+      },
+      opts,
+    );
+  }
+}
+
+function argocdValues(): Record<string, unknown> {
+  return {
+    global: { nodeSelector: { 'posthorn.dev/pool': 'system' } },
+    'redis-ha': { enabled: true },
+    controller: { replicas: 1 },
+    server: { replicas: 2, pdb: { enabled: true, minAvailable: 1 } },
+    repoServer: { replicas: 2, pdb: { enabled: true, minAvailable: 1 } },
+    applicationSet: { replicas: 2, pdb: { enabled: true, minAvailable: 1 } },
+    dex: { enabled: false },
+    configs: {
+      cm: {
+        'admin.enabled': true,
+        // Two applications that make the same object are seen.
+        'application.resourceTrackingMethod': 'annotation',
+        'exec.enabled': false,
+        'resource.customizations.health.argoproj.io_Application': APPLICATION_HEALTH,
+      },
+    },
+  };
+}

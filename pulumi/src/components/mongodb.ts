@@ -1,0 +1,75 @@
+import * as aws from '@pulumi/aws';
+import * as pulumi from '@pulumi/pulumi';
+import { type PlatformContext, bucketName } from '../platform-context.ts';
+import { EncryptedBucket } from './encrypted-bucket.ts';
+import type { Network } from './network.ts';
+
+export interface MongodbArgs {
+  context: PlatformContext;
+  network: Network;
+  keyArn: pulumi.Input<string>;
+}
+
+/**
+ * What MongoDB needs of the cloud. `external`: nothing but the secret with its URI, or a private
+ * endpoint if its provider has one. `operator`: a bucket for backups; its nodes are a pool of
+ * their own. The platform sees one URI either way.
+ */
+export class Mongodb extends pulumi.ComponentResource {
+  readonly backupBucket: EncryptedBucket | undefined;
+  /** The DNS name of the private endpoint, where there is one: the provider asks for its id. */
+  readonly privateEndpointId: pulumi.Output<string> | undefined;
+
+  constructor(name: string, args: MongodbArgs, opts: pulumi.ComponentResourceOptions) {
+    super('posthorn:aws:Mongodb', name, {}, opts);
+    const { settings } = args.context;
+    this.backupBucket =
+      settings.mongodbMode === 'operator' ? this.createBackupBucket(name, args) : undefined;
+    this.privateEndpointId =
+      settings.mongodbEndpointService === '' ? undefined : this.createEndpoint(name, args);
+    this.registerOutputs();
+  }
+
+  private createBackupBucket(name: string, args: MongodbArgs): EncryptedBucket {
+    const { context } = args;
+    return new EncryptedBucket(
+      `${name}-backup`,
+      {
+        bucket: bucketName(context, 'mongodb-backup', context.settings.region),
+        keyArn: args.keyArn,
+        expireDays: context.settings.backupRetentionDays,
+        transitions: false,
+      },
+      { parent: this },
+    );
+  }
+
+  private createEndpoint(name: string, args: MongodbArgs): pulumi.Output<string> {
+    const { settings } = args.context;
+    const { vpcId, privateSubnetIds } = args.network;
+    const group = new aws.ec2.SecurityGroup(
+      `${name}-endpoint`,
+      {
+        vpcId,
+        description: 'MongoDB over PrivateLink, from the VPC',
+        // Atlas gives each member of a replica set a port of its own from this range.
+        ingress: [
+          { protocol: 'tcp', fromPort: 1024, toPort: 65535, cidrBlocks: [settings.vpcCidr] },
+        ],
+        egress: [],
+      },
+      { parent: this },
+    );
+    return new aws.ec2.VpcEndpoint(
+      `${name}-endpoint`,
+      {
+        vpcId,
+        serviceName: settings.mongodbEndpointService,
+        vpcEndpointType: 'Interface',
+        subnetIds: privateSubnetIds,
+        securityGroupIds: [group.id],
+      },
+      { parent: this },
+    ).id;
+  }
+}

@@ -1,0 +1,23 @@
+import { readFileSync } from 'node:fs';
+import { parse } from 'yaml';
+
+const ROOT = new URL('.', import.meta.url);
+
+/** The configuration in a committed `Pulumi.<stack>.yaml`, as Pulumi would hand it on. */
+export function readStackFile(stack: string): Record<string, string> {
+  const text = readFileSync(new URL(`Pulumi.${stack}.yaml`, ROOT), 'utf8');
+  return (parse(text) as { config: Record<string, string> }).config;
+}
+
+/** The stacks of the repository. */
+export const stacks = ['dev', 'stage', 'prod', 'prod-recovery'] as const;
+
+export const ACCOUNT = '123456789012';
+
+/** What an owner sets beside the committed file of a stack: one who does not exist. */
+export const EXAMPLE_OWNER: Readonly<Record<string, string>> = {
+  'posthorn:accountId': ACCOUNT,
+  'posthorn:clusterAdminRoleArns': `["arn:aws:iam::${ACCOUNT}:role/platform-admin"]`,
+  'posthorn:alertEmails': '["platform@example.com"]',
+  'posthorn:gitRepository': 'https://git.example.com/platform/posthorn.git',
+};

@@ -1,0 +1,129 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { allOf, onlyOf } from './find-resources.ts';
+import { recordPlatform } from './record-platform.ts';
+
+const { resources } = await recordPlatform('prod');
+const site = await recordPlatform('prod-recovery');
+const inCluster = resources.filter(({ type }) => type.startsWith('kubernetes:'));
+
+test('four objects are made in the cluster, all through its own provider', () => {
+  assert.deepEqual(
+    inCluster.map(({ type }) => type.slice(type.lastIndexOf(':') + 1)),
+    ['Namespace', 'Release', 'Secret', 'Application'],
+  );
+  for (const { name, provider } of inCluster) assert.equal(provider, 'argocd', name);
+});
+
+test('ArgoCD is pinned, and keeps itself up to date from then on', () => {
+  const release = onlyOf(resources, 'helm.sh/v3:Release');
+  assert.equal(release.inputs['chart'], 'argo-cd');
+  assert.equal(release.inputs['version'], '9.1.0');
+  assert.deepEqual(release.ignoreChanges, ['values', 'version']);
+  const { configs, dex } = release.inputs['values'] as {
+    configs: { cm: Record<string, unknown> };
+    dex: unknown;
+  };
+  assert.match(
+    String(configs.cm['resource.customizations.health.argoproj.io_Application']),
+    /obj\.status\.health/,
+  );
+  assert.equal(configs.cm['exec.enabled'], false);
+  assert.deepEqual(dex, { enabled: false });
+});
+
+test('the Secret of the cluster tells charts what they cannot know, and holds no secret', () => {
+  const { inputs } = onlyOf(resources, 'core/v1:Secret');
+  const { labels, annotations } = inputs['metadata'] as Record<string, Record<string, string>>;
+  assert.equal(labels?.['argocd.argoproj.io/secret-type'], 'cluster');
+  assert.equal(labels?.['posthorn.dev/environment'], 'prod');
+  assert.deepEqual(Object.keys(annotations ?? {}).toSorted(), [
+    'posthorn.dev/account-id',
+    'posthorn.dev/archive-bucket',
+    'posthorn.dev/cluster-name',
+    'posthorn.dev/egress-addresses',
+    'posthorn.dev/image-repository',
+    'posthorn.dev/mongodb-mode',
+    'posthorn.dev/region',
+    'posthorn.dev/role-cluster-autoscaler',
+    'posthorn.dev/role-control',
+    'posthorn.dev/role-external-secrets',
+    'posthorn.dev/role-load-balancer',
+    'posthorn.dev/secret-name',
+    'posthorn.dev/standby',
+    'posthorn.dev/volume-key-arn',
+    'posthorn.dev/vpc-cidr',
+    'posthorn.dev/zones',
+  ]);
+  assert.equal(annotations?.['posthorn.dev/standby'], 'false');
+  // Pulumi keeps it as a secret in its state, as it does with all data of Secrets.
+  assert.deepEqual((inputs['stringData'] as { value: unknown }).value, {
+    name: 'in-cluster',
+    server: 'https://kubernetes.default.svc',
+    config: '{"tlsClientConfig":{"insecure":false}}',
+  });
+});
+
+test('a standby says so', () => {
+  const { metadata } = onlyOf(site.resources, 'core/v1:Secret').inputs as {
+    metadata: { annotations: Record<string, string>; labels: Record<string, string> };
+  };
+  assert.equal(metadata.annotations['posthorn.dev/standby'], 'true');
+  assert.equal(metadata.labels['posthorn.dev/site'], 'recovery');
+});
+
+test('the root application follows the configured place in Git, after ArgoCD is there', async () => {
+  const root = onlyOf(resources, 'argoproj.io/v1alpha1:Application');
+  const spec = root.inputs['spec'] as Record<string, Record<string, unknown>>;
+  assert.deepEqual(spec['source'], {
+    repoURL: 'https://git.example.com/platform/posthorn.git',
+    targetRevision: 'main',
+    path: 'argocd/apps',
+    helm: {
+      valueFiles: ['../environments/prod/apps.yaml'],
+      valuesObject: {
+        environment: 'prod',
+        region: 'eu-central-1',
+        repoURL: 'https://git.example.com/platform/posthorn.git',
+        revision: 'main',
+        remoteKey: 'posthorn/prod',
+      },
+    },
+  });
+  assert.deepEqual(spec['syncPolicy']?.['automated'], { prune: false, selfHeal: true });
+  assert.ok(root.dependsOn.some((urn) => urn.includes(':Release::')));
+  const other = await recordPlatform('dev', { gitPath: 'deploy/dev', gitRevision: 'v2' });
+  const source = onlyOf(other.resources, 'argoproj.io/v1alpha1:Application').inputs['spec'];
+  const { path, targetRevision } = (source as { source: Record<string, string> }).source;
+  assert.deepEqual([path, targetRevision], ['deploy/dev', 'v2']);
+});
+
+test('nothing is put into the cluster before an administrator may, and nodes are there', () => {
+  const provider = onlyOf(resources, 'providers:kubernetes');
+  for (const needed of ['AccessPolicyAssociation::', 'NodeGroup::', 'Addon::coredns']) {
+    assert.ok(
+      provider.dependsOn.some((urn) => urn.includes(needed)),
+      needed,
+    );
+  }
+  assert.equal(provider.inputs['deleteUnreachable'], 'false');
+});
+
+test('the kubeconfig holds no credential, and a tunnel keeps the name of the certificate', async () => {
+  const text = String(onlyOf(resources, 'providers:kubernetes').inputs['kubeconfig']);
+  const { users } = JSON.parse(text) as { users: { user: Record<string, unknown> }[] };
+  assert.deepEqual(Object.keys(users[0]?.user ?? {}), ['exec']);
+  const tunnelled = await recordPlatform('dev', { apiTunnelUrl: 'https://127.0.0.1:8443' });
+  const { clusters } = JSON.parse(String(tunnelled.outputs['kubeconfig'])) as {
+    clusters: { cluster: Record<string, string> }[];
+  };
+  assert.equal(clusters[0]?.cluster['server'], 'https://127.0.0.1:8443');
+  assert.equal(clusters[0]?.cluster['tls-server-name'], 'abc.gr7.eks.example.com');
+});
+
+test('without ArgoCD nothing is asked of the cluster', async () => {
+  const bare = await recordPlatform('dev', { argocd: 'false' });
+  const asked = bare.resources.filter(({ type }) => type.includes('kubernetes'));
+  assert.deepEqual(asked, []);
+  assert.ok(allOf(bare.resources, 'eks/cluster:Cluster'));
+});

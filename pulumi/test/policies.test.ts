@@ -1,0 +1,104 @@
+import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { managedPolicies } from '../src/managed-policies.ts';
+import { wildcardReasons } from '../src/wildcard-reasons.ts';
+import { allOf } from './find-resources.ts';
+import { describePolicies, hasWildcard, policyDocumentsOf } from './policy-documents.ts';
+import { recordPlatform } from './record-platform.ts';
+
+const primary = await recordPlatform('prod', { mongodbMode: 'operator' });
+const site = await recordPlatform('prod-recovery', { mongodbMode: 'operator' });
+const documents = policyDocumentsOf(primary.resources);
+const statements = [documents, policyDocumentsOf(site.resources)]
+  .flat()
+  .flatMap((document) => document.statements);
+
+test('every policy is, word for word, the one that was reviewed', () => {
+  const reviewed = readFileSync(new URL('reviewed-policies.txt', import.meta.url), 'utf8');
+  assert.equal(describePolicies(documents), reviewed);
+});
+
+test('roles and keys have policies of the program, and nothing else has', () => {
+  for (const role of allOf(primary.resources, 'iam/role:Role')) {
+    assert.ok(
+      documents.some(({ resource }) => resource === `Role ${role.name} assumeRolePolicy`),
+      role.name,
+    );
+  }
+  for (const key of allOf(primary.resources, 'kms/key:Key')) {
+    assert.ok(
+      documents.some(({ resource }) => resource === `Key ${key.name} policy`),
+      key.name,
+    );
+  }
+});
+
+test('a wildcard has a written reason, and a written reason has its wildcard', () => {
+  const wild = statements.filter(hasWildcard);
+  for (const { Sid } of wild) assert.ok(Object.hasOwn(wildcardReasons, Sid), `${Sid} has a reason`);
+  const used = new Set(wild.map(({ Sid }) => Sid));
+  for (const [sid, reason] of Object.entries(wildcardReasons)) {
+    assert.ok(used.has(sid), `${sid} is needed`);
+    assert.ok(reason.length >= 20, sid);
+  }
+});
+
+test('no role may do everything with a service, or anything with everything', () => {
+  const ofRoles = documents.filter(({ resource }) => resource.startsWith('RolePolicy '));
+  assert.ok(ofRoles.length >= 7);
+  for (const { resource, statements: own } of ofRoles) {
+    for (const { Action, Resource, Sid } of own) {
+      for (const action of Action) assert.doesNotMatch(action, /\*/, `${resource} ${Sid}`);
+      if (Resource?.includes('*') !== true) continue;
+      for (const action of Action)
+        assert.match(action, /:(Describe|Get|List)/, `${resource} ${Sid}`);
+    }
+  }
+});
+
+test('policies of AWS are attached only where a reason is written', () => {
+  const known = new Set<unknown>(Object.values(managedPolicies).map(({ arn }) => arn));
+  const attached = allOf(primary.resources, 'iam/rolePolicyAttachment:RolePolicyAttachment').map(
+    ({ inputs }) => inputs['policyArn'],
+  );
+  assert.deepEqual(new Set(attached), known);
+  for (const { reason } of Object.values(managedPolicies)) assert.ok(reason.length >= 20);
+});
+
+test('a role can be taken over by its service only, and for this account only', () => {
+  for (const { resource, statements: own } of documents) {
+    if (!resource.endsWith('assumeRolePolicy')) continue;
+    for (const { Principal, Condition } of own) {
+      assert.deepEqual(Object.keys(Principal ?? {}), ['Service'], resource);
+      const service = (Principal as Record<string, string>)['Service'];
+      if (service === 'ec2.amazonaws.com') continue;
+      assert.equal(Condition?.['StringEquals']?.['aws:SourceAccount'], '123456789012', resource);
+    }
+  }
+});
+
+test('the pods of a role are those of one service account of this cluster', () => {
+  const associations = allOf(
+    primary.resources,
+    'eks/podIdentityAssociation:PodIdentityAssociation',
+  );
+  for (const { name, inputs } of associations) {
+    const trust = documents.find(({ resource }) => resource === `Role ${name} assumeRolePolicy`);
+    const equal = trust?.statements[0]?.Condition?.['StringEquals'] ?? {};
+    assert.equal(equal['aws:RequestTag/kubernetes-namespace'], inputs['namespace']);
+    assert.equal(equal['aws:RequestTag/kubernetes-service-account'], inputs['serviceAccount']);
+    assert.equal(
+      equal['aws:RequestTag/eks-cluster-arn'],
+      'arn:aws:eks:eu-central-1:123456789012:cluster/posthorn-prod',
+    );
+  }
+});
+
+test('statements are told apart by their Sid within a policy', () => {
+  for (const { resource, statements: own } of documents) {
+    const sids = own.map(({ Sid }) => Sid);
+    assert.equal(new Set(sids).size, sids.length, resource);
+    for (const sid of sids) assert.match(sid, /^[A-Za-z0-9]+$/, resource);
+  }
+});

@@ -1,0 +1,144 @@
+/** Runs the program of a stack against a monitor that makes nothing, and keeps what it was asked. */
+import * as pulumi from '@pulumi/pulumi';
+import { getMonitor } from '@pulumi/pulumi/runtime/settings.js';
+import { stackSettings } from './stack-settings.ts';
+
+/** A resource, as the engine would be asked to make it. */
+export interface Recorded {
+  /** Such as `aws:ec2/vpc:Vpc`. */
+  type: string;
+  name: string;
+  inputs: Record<string, unknown>;
+  protect: boolean;
+  retainOnDelete: boolean;
+  /** The name of its provider: which region. */
+  provider: string;
+  ignoreChanges: string[];
+  dependsOn: string[];
+}
+
+export interface RecordedPlatform {
+  resources: Recorded[];
+  outputs: Record<string, unknown>;
+}
+
+/** The part of a registration that mocks do not show. */
+interface RegisterRequest {
+  getType: () => string;
+  getName: () => string;
+  getCustom: () => boolean;
+  getProtect: () => boolean;
+  getRetainondelete: () => boolean | undefined;
+  getProvider: () => string;
+  getIgnorechangesList: () => string[];
+  getDependenciesList: () => string[];
+}
+
+interface Monitor {
+  registerResource: (request: RegisterRequest, callback: unknown) => unknown;
+}
+
+const SERVICES: Record<string, string> = { ec2: 'ec2', iam: 'iam', s3: 's3' };
+
+/** What AWS would answer, as far as the program looks at it. */
+function stateOf({ type, name, inputs }: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
+  const [, path = ''] = type.split(':');
+  const service = path.split('/')[0] as string;
+  const arn = `arn:aws:${SERVICES[service] ?? service}:::${inputs.bucket ?? inputs.name ?? name}`;
+  return {
+    arn,
+    name,
+    keyId: `${name}-key`,
+    allocationId: `eipalloc-${name}`,
+    publicIp: `198.51.100.${name.length}`,
+    latestVersion: 1,
+    endpoint: 'https://ABC.gr7.eks.example.com',
+    certificateAuthority: { data: 'Q0E=' },
+    repositoryUrl: `registry.example.com/${inputs.name ?? name}`,
+    ...inputs,
+    ...(type === 'aws:eks/cluster:Cluster' && {
+      vpcConfig: { ...inputs.vpcConfig, clusterSecurityGroupId: 'sg-cluster' },
+    }),
+  };
+}
+
+function answerOf({ token, inputs }: pulumi.runtime.MockCallArgs): Record<string, unknown> {
+  switch (token) {
+    case 'aws:ec2/getElasticIp:getElasticIp':
+      return { ...inputs, publicIp: `203.0.113.${String(inputs.id).slice(-1)}` };
+    case 'aws:kms/getAlias:getAlias':
+      return { ...inputs, targetKeyArn: `arn:aws:kms:::${inputs.name}` };
+    case 'aws:secretsmanager/getSecret:getSecret':
+      return { ...inputs, arn: `arn:aws:secretsmanager:::secret:${inputs.name}-AbCdEf` };
+    default:
+      throw new Error(`The program asked for ${token}, of which this test knows nothing`);
+  }
+}
+
+/** `urn:...$type::name` or `urn...::id` to the last name in it. */
+const lastName = (reference: string): string => reference.split('::').at(2 + 1) ?? '';
+
+/** What was recorded before: the program is deterministic, which a test of its own holds. */
+const recorded = new Map<string, Promise<RecordedPlatform>>();
+
+/** The platform of a stack with changes, recorded once for all tests of a process. */
+export function recordPlatform(
+  stack: string,
+  changes: Readonly<Record<string, string>> = {},
+): Promise<RecordedPlatform> {
+  const key = JSON.stringify([stack, changes]);
+  const known = recorded.get(key) ?? runPlatform(stack, changes);
+  recorded.set(key, known);
+  return known;
+}
+
+/** Runs the program. One at a time: the monitor is Pulumi's own, and global. */
+export async function runPlatform(
+  stack: string,
+  changes: Readonly<Record<string, string>> = {},
+): Promise<RecordedPlatform> {
+  const inputs = new Map<string, Record<string, unknown>>();
+  const resources: Recorded[] = [];
+  await pulumi.runtime.setMocks(
+    {
+      newResource: (args) => {
+        inputs.set(`${args.type}::${args.name}`, args.inputs);
+        return { id: args.custom === false ? '' : `${args.name}-id`, state: stateOf(args) };
+      },
+      call: answerOf,
+    },
+    'posthorn',
+    stack,
+    true,
+  );
+  const monitor = getMonitor() as unknown as Monitor;
+  const original = monitor.registerResource.bind(monitor);
+  monitor.registerResource = (request, callback) => {
+    if (request.getCustom()) resources.push(recordOf(request));
+    return original(request, callback);
+  };
+  const { createPlatform } = await import('../src/program.ts');
+  const made = createPlatform(stackSettings(stack, changes));
+  const values = pulumi.all(made as unknown as Record<string, pulumi.Output<unknown>>);
+  const outputs = await new Promise<Record<string, unknown>>((resolve) => {
+    values.apply((all) => resolve(all as Record<string, unknown>));
+  });
+  await pulumi.runtime.disconnect();
+  for (const resource of resources) {
+    resource.inputs = inputs.get(`${resource.type}::${resource.name}`) ?? {};
+  }
+  return { resources, outputs };
+}
+
+function recordOf(request: RegisterRequest): Recorded {
+  return {
+    type: request.getType(),
+    name: request.getName(),
+    inputs: {},
+    protect: request.getProtect(),
+    retainOnDelete: request.getRetainondelete() ?? false,
+    provider: lastName(request.getProvider()),
+    ignoreChanges: request.getIgnorechangesList(),
+    dependsOn: request.getDependenciesList(),
+  };
+}
