@@ -60,6 +60,8 @@ export const limits = {
   responseHeadersBytesMax: 16 * 1024,
   attemptsMax: 50,
   deadLettersReplayedMax: 1000,
+  replayPerSecondMax: 1000,
+  replayPerSecondDefault: 100,
   heldSearchedMax: 10_000,
   rejectedBodyKeptBytesMax: 16 * 1024,
   natsRequestsMax: 4096,

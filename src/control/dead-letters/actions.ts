@@ -13,6 +13,7 @@ import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type {
+  DeadLetterReplay,
   DeadLetterSelection,
   DiscardedDeadLetters,
   ReplayedDeadLetter,
@@ -20,6 +21,7 @@ import type {
 } from '#wire/api/dead-letter.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import { deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import type { DeliveryRecord } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { checkTenantExists } from '../tenant-exists.ts';
@@ -30,6 +32,8 @@ const STORE_TIMEOUT_MS = 5000;
 const SEARCH_MS_MAX = 10_000;
 /** Read, published and marked together. */
 const AT_ONCE = 50;
+/** A schedule fires after a quarter of a second at the earliest. */
+const SCHEDULED_FROM_MS = 250;
 
 export interface DeadLetterActionsDeps extends Omit<HistoryReadDeps, 'config'> {
   reads: Pick<DeadLetterReads, 'find'>;
@@ -60,12 +64,18 @@ export class DeadLetterActions {
     if (!this.endpointsOf(tenantId).includes(letter.endpoint)) {
       throw unreplayable(`its endpoint ${letter.endpoint} was deleted`);
     }
-    return this.replayOne(letter);
+    return this.replayOne(letter, this.deps.clock());
   }
 
-  /** Oldest first. Those whose endpoint was deleted or whose event had expired are left as they are. */
-  async replayMany(tenantId: string, selection: DeadLetterSelection): Promise<ReplayedDeadLetters> {
+  /**
+   * Oldest first, one due after the other at the pace that is asked for: those whose turn has not come wait as
+   * schedules, like retries. Those whose endpoint was deleted or whose event had expired are left as they are.
+   */
+  async replayMany(tenantId: string, asked: DeadLetterReplay): Promise<ReplayedDeadLetters> {
+    const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = asked;
     const { endpoint } = selection;
+    const startMs = this.deps.clock();
+    const dueMs = (nth: number): number => startMs + Math.floor((nth * 1000) / perSecond);
     const known = this.endpointsOf(tenantId);
     const replayable = {
       ...selected(tenantId, selection),
@@ -74,21 +84,26 @@ export class DeadLetterActions {
       frame: { $ne: null },
     };
     let replayed = 0;
+    const done = (more: boolean): ReplayedDeadLetters => {
+      const pacedUntil = replayed === 0 ? null : new Date(dueMs(replayed - 1)).toISOString();
+      return { replayed, more, paced_until: pacedUntil };
+    };
     while (replayed < limits.deadLettersReplayedMax) {
       const letters = await this.deps.history.deadLetters
         .find(replayable, { maxTimeMS: SEARCH_MS_MAX })
         .sort({ at: 1, _id: 1 })
         .limit(AT_ONCE)
         .toArray();
-      await Promise.all(letters.map((letter) => this.replayOne(letter)));
+      const before = replayed;
+      await Promise.all(letters.map((letter, i) => this.replayOne(letter, dueMs(before + i))));
       replayed += letters.length;
       if (letters.length < AT_ONCE) {
         if (replayed === 0) await checkTenantExists(this.deps.configuration, tenantId);
-        return { replayed, more: false };
+        return done(false);
       }
     }
     const left = await this.deps.history.deadLetters.countDocuments(replayable, { limit: 1 });
-    return { replayed, more: left > 0 };
+    return done(left > 0);
   }
 
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, also for one that was discarded */
@@ -116,11 +131,11 @@ export class DeadLetterActions {
     return this.deps.config.tenant(tenantId)?.endpoints.map((endpoint) => endpoint.id) ?? [];
   }
 
-  private async replayOne(letter: DeadLetterDocument): Promise<ReplayedDeadLetter> {
+  private async replayOne(letter: DeadLetterDocument, dueMs: number): Promise<ReplayedDeadLetter> {
     const { history, clock } = this.deps;
     const { tenant, event, endpoint } = letter;
     const id = deliveryId(tenant, event, endpoint, letter._id);
-    await this.publish(letter, id);
+    await this.publish(letter, id, dueMs);
     const marked = await history.deadLetters.findOneAndUpdate(
       { _id: letter._id, replayed_at: null },
       { $set: { replayed_at: new Date(clock()), replay: id } },
@@ -132,15 +147,18 @@ export class DeadLetterActions {
     return { id: letter._id, delivery_id: id, replayed_at: at.toISOString() };
   }
 
-  private async publish(letter: DeadLetterDocument, id: string): Promise<void> {
+  private async publish(letter: DeadLetterDocument, id: string, dueMs: number): Promise<void> {
     const { tenant, event, endpoint, type, seq, frame } = letter;
     const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
+    const target = subjects.delivery(tenant, endpoint, 'r');
+    const waits = dueMs - this.deps.clock() > SCHEDULED_FROM_MS;
     try {
       await this.deps.publisher.publishAsync({
-        subject: subjects.delivery(tenant, endpoint, 'r'),
+        subject: waits ? subjects.waiting(tenant, endpoint, id) : target,
         payload: encodeDeliveryFrame(head, frame?.value() ?? new Uint8Array()),
         messageId: deliveryMessageId(id, 0),
         timeoutMs: STORE_TIMEOUT_MS,
+        ...(waits ? { schedule: { atMs: dueMs, target } } : {}),
       });
     } catch (error) {
       throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', {
@@ -150,10 +168,19 @@ export class DeadLetterActions {
     }
     const acceptedMs = letter.accepted_at.getTime();
     // If it is lost in a crash, the worker's record makes the document.
-    this.deps.records.add(
-      { k: 'delivery', tenant, event, type, acceptedMs, id, endpoint, hop: 0, status: 'pending' },
-      () => {},
-    );
+    const record: DeliveryRecord = {
+      k: 'delivery',
+      tenant,
+      event,
+      type,
+      acceptedMs,
+      id,
+      endpoint,
+      hop: 0,
+      status: 'pending',
+    };
+    if (waits) record.nextAttemptMs = dueMs;
+    this.deps.records.add(record, () => {});
   }
 }
 

@@ -5,6 +5,7 @@ import {
   deadLetterListQuery,
   deadLetterPage,
   deadLetterParams,
+  deadLetterReplay,
   deadLetterSelection,
   discardedDeadLetters,
   replayedDeadLetter,
@@ -123,7 +124,7 @@ function registerActions(api: Api, actions: DeadLetterActions): void {
 }
 
 function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
-  const schema = { tags, params: tenantParams, body: deadLetterSelection };
+  const schema = { tags, params: tenantParams };
   api.post(
     `${collection}/replay`,
     {
@@ -131,8 +132,9 @@ function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
       schema: {
         operationId: 'replayDeadLetters',
         summary: 'Replay the dead letters that fit',
-        description: 'An empty selection means all that can be replayed.',
+        description: 'An empty selection means all that can be replayed. Paced by `per_second`.',
         ...schema,
+        body: deadLetterReplay,
         response: { 202: replayedDeadLetters, ...problemAnswers },
       },
     },
@@ -149,6 +151,7 @@ function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
         summary: 'Discard the dead letters that fit',
         description: 'An empty selection means all of them.',
         ...schema,
+        body: deadLetterSelection,
         response: { 200: discardedDeadLetters, ...problemAnswers },
       },
     },

@@ -74,6 +74,22 @@ const selection = {
 export const deadLetterSelection = Type.Object(selection, strict);
 export type DeadLetterSelection = Static<typeof deadLetterSelection>;
 
+export const deadLetterReplay = Type.Object(
+  {
+    ...selection,
+    per_second: Type.Optional(
+      Type.Integer({
+        minimum: 1,
+        maximum: limits.replayPerSecondMax,
+        default: limits.replayPerSecondDefault,
+        description: 'How many become due in a second.',
+      }),
+    ),
+  },
+  strict,
+);
+export type DeadLetterReplay = Static<typeof deadLetterReplay>;
+
 export const deadLetterListQuery = Type.Object(
   {
     ...pageFields,
@@ -113,7 +129,10 @@ export const replayedDeadLetters = Type.Object({
   replayed: Type.Integer({
     description: `How many were replayed by this request: at most ${limits.deadLettersReplayedMax}, oldest first.`,
   }),
-  more: Type.Boolean({ description: 'More are left that can be replayed: ask again.' }),
+  more: Type.Boolean({
+    description: 'More are left that can be replayed: ask again, after `paced_until`.',
+  }),
+  paced_until: nullable(timestamp('When the last of them is due; null where there was none')),
 });
 export type ReplayedDeadLetters = Static<typeof replayedDeadLetters>;
 

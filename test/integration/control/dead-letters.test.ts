@@ -179,9 +179,9 @@ test('many are replayed by a selection, and what cannot be replayed is left', as
   const path = `${tenant.path}/dead-letters`;
   const some = await plane.call('POST', `${path}/replay`, { cause: 'http_503' });
   assert.equal(some.status, 202);
-  assert.deepEqual(some.body, { replayed: 60, more: false });
+  assert.deepEqual([some.body.replayed, some.body.more], [60, false]);
   const rest = await plane.call('POST', `${path}/replay`, {});
-  assert.deepEqual(rest.body, { replayed: 1, more: false });
+  assert.deepEqual([rest.body.replayed, rest.body.more], [1, false]);
   assert.equal((await owedTo(tenant)).length, 61);
   await listed(tenant, 2, '&replayed=false');
   const metric = plane.registry.getSingleMetric('posthorn_projector_dead_letters_total');
@@ -194,6 +194,42 @@ test('many are replayed by a selection, and what cannot be replayed is left', as
   }
   const bad = await plane.call('POST', `${path}/replay`, { cause: 5, nothing: 1 });
   assert.equal(bad.status, 400);
+});
+
+test('many become due one after the other, oldest first, at the pace that is asked for', async () => {
+  const tenant = await newTenant('paced');
+  const oldestFirst: string[] = [];
+  for (const event of ['e1', 'e2', 'e3']) {
+    oldestFirst.push(await bury(tenant, event));
+    await listed(tenant, oldestFirst.length);
+  }
+  const path = `${tenant.path}/dead-letters/replay`;
+  const answer = await plane.call('POST', path, { per_second: 1 });
+  assert.deepEqual([answer.body.replayed, answer.body.more], [3, false], answer.text);
+  const jsm = await jetstreamManager(plane.nc);
+  const dueMs: number[] = [];
+  for (const dead of oldestFirst.slice(1)) {
+    const event = `e${oldestFirst.indexOf(dead) + 1}`;
+    const id = deliveryId(tenant.name, event, tenant.endpoint, dead);
+    const subject = subjects.waiting(tenant.name, tenant.endpoint, id);
+    const waiting = await jsm.direct.getMessage('DLV-0', { last_by_subj: subject });
+    assert.equal(
+      waiting?.header.get('Nats-Schedule-Target'),
+      subjects.delivery(tenant.name, tenant.endpoint, 'r'),
+    );
+    dueMs.push(Date.parse(waiting?.header.get('Nats-Schedule').slice('@at '.length) ?? ''));
+  }
+  assert.equal((dueMs[1] as number) - (dueMs[0] as number), 1000);
+  assert.equal(dueMs[1], Date.parse(answer.body.paced_until));
+  const due = async () => (await owedTo(tenant)).filter(({ subject }) => subject.includes('.r.'));
+  await waitUntil(async () => (await due()).length === 3, { what: 'all are due' });
+  const nothing = await plane.call('POST', path, {});
+  assert.deepEqual(nothing.body, { replayed: 0, more: false, paced_until: null });
+  for (const per_second of [0, -1, 1.5, 1001, '10', null]) {
+    const bad = await plane.call('POST', path, { per_second });
+    assert.equal(bad.status, 400, bad.text);
+    assert.equal(bad.body.errors[0].pointer, '/per_second');
+  }
 });
 
 test('what is discarded is gone, and a repeated write does not bring it back', async () => {
