@@ -4,6 +4,7 @@
  */
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { Gauge, type Registry } from 'prom-client';
+import { readLeases } from '#infra/nats/read-leases.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { consumerKind, streams } from '#wire/subjects.ts';
@@ -35,6 +36,8 @@ export class QueueMetrics implements Service {
   private readonly unacked: Gauge<'stream' | 'consumer'>;
   private readonly oldest: Gauge<'stream' | 'consumer'>;
   private readonly waiting: Gauge<'stream'>;
+  private readonly unowned: Gauge<'role'>;
+  private readonly workers: Gauge<'role'>;
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -74,6 +77,17 @@ export class QueueMetrics implements Service {
       help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked or held.',
       ...ofStream,
     });
+    const ofRole = { labelNames: ['role'] as const, registers };
+    this.unowned = new Gauge({
+      name: 'posthorn_shards_unowned',
+      help: 'Shards that no process of a role works on.',
+      ...ofRole,
+    });
+    this.workers = new Gauge({
+      name: 'posthorn_workers',
+      help: 'Processes of a role that live, by their leases.',
+      ...ofRole,
+    });
   }
 
   async start(): Promise<void> {
@@ -97,12 +111,12 @@ export class QueueMetrics implements Service {
         this.waiting.set({ stream }, Math.max(0, runnable.messages - runnable.owed));
       }
       await this.lookAt(streams.deadLetters);
+      for (const role of ['router', 'delivery'] as const) await this.lookAtLeases(role);
     } catch (error) {
       // Old figures would say that all is well.
-      for (const gauge of [this.messages, this.bytes, this.pending, this.unacked, this.oldest]) {
-        gauge.reset();
-      }
-      this.waiting.reset();
+      for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
+      for (const gauge of [this.pending, this.unacked, this.oldest]) gauge.reset();
+      for (const gauge of [this.unowned, this.workers]) gauge.reset();
       this.deps.log.warn({ error: (error as Error).message }, 'queue_metrics.look_failed');
     }
     if (this.stopped) return;
@@ -135,6 +149,12 @@ export class QueueMetrics implements Service {
       owed += pending + unacked;
     }
     return { messages: state.messages, owed };
+  }
+
+  private async lookAtLeases(role: 'router' | 'delivery'): Promise<void> {
+    const { workers, owners } = await readLeases(this.deps.jsm, role);
+    this.workers.set({ role }, workers.length);
+    this.unowned.set({ role }, this.deps.shards - owners.size);
   }
 
   private async oldestMs(stream: string, info: ConsumerInfo): Promise<number> {

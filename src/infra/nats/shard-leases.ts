@@ -15,8 +15,9 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
-import { type LeaseKind, buckets, leaseKeys } from '#wire/subjects.ts';
+import { type LeaseKind, leaseKeys } from '#wire/subjects.ts';
 import { placementSteps } from './placement.ts';
+import { readLeases } from './read-leases.ts';
 import { LEASE_MS } from './streams.ts';
 
 const LOOK_EVERY_MS = 1000;
@@ -40,13 +41,6 @@ export interface ShardLeasesDeps {
 }
 
 /** What stands in the bucket. */
-interface Bucket {
-  workers: string[];
-  owners: Map<number, string>;
-  /** The revisions of the shards' keys that name this worker. */
-  mine: Map<number, number>;
-}
-
 interface Lease {
   revision: number;
   /** Monotonic milliseconds. */
@@ -126,7 +120,10 @@ export class ShardLeases {
       // Without an answer the others still see this worker by what it wrote before.
       const seen = kv.put(this.keys.worker(me), me).catch((error: Error) => this.failed(error));
       await Promise.all([seen, ...renewals]);
-      const { workers, owners, mine } = await this.readBucket();
+      const { jsm, kind } = this.deps;
+      const { workers, owners, revisions } = await readLeases(jsm, kind);
+      // The revisions of the shards' keys that name this worker.
+      const mine = new Map([...revisions].filter(([shard]) => owners.get(shard) === me));
       await this.renewWritten(mine);
       // Its own and not held: written by a renewal or a taking whose answer did not come in time.
       for (const shard of mine.keys()) if (!this.holds(shard)) owners.delete(shard);
@@ -160,7 +157,7 @@ export class ShardLeases {
   }
 
   /** A renewal whose answer was lost may have been written all the same: the next one goes from there, at once. */
-  private async renewWritten(mine: Bucket['mine']): Promise<void> {
+  private async renewWritten(mine: Map<number, number>): Promise<void> {
     const behind = [...this.leases].filter(([shard, lease]) => {
       return lease.revision < (mine.get(shard) ?? 0);
     });
@@ -170,29 +167,6 @@ export class ShardLeases {
         return this.renew(shard, lease);
       }),
     );
-  }
-
-  private async readBucket(): Promise<Bucket> {
-    const prefix = `$KV.${buckets.leases}.`;
-    const { kind, jsm, me } = this.deps;
-    const workers: string[] = [];
-    const owners = new Map<number, string>();
-    const mine = new Map<number, number>();
-    const entries = await jsm.direct.getLastMessagesFor(`KV_${buckets.leases}`, {
-      multi_last: [`${prefix}${kind}.>`],
-    });
-    for await (const entry of entries) {
-      // A deleted key leaves a marker without a value.
-      if (entry.data.length === 0) continue;
-      const shard = this.keys.shardOf(entry.subject.slice(prefix.length));
-      if (shard === undefined) {
-        workers.push(entry.string());
-        continue;
-      }
-      owners.set(shard, entry.string());
-      if (entry.string() === me) mine.set(shard, entry.seq);
-    }
-    return { workers, owners, mine };
   }
 
   /** @param written the revision at which this worker's name stands there already */

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { QueueMetrics } from '#src/control/queue-metrics.ts';
-import { type LaneClass, subjects } from '#wire/subjects.ts';
+import { type LaneClass, buckets, leaseKeys, subjects } from '#wire/subjects.ts';
 import { log, startNatsCore } from '../publisher/nats-core.ts';
 
 async function setUp(t: TestContext) {
@@ -74,4 +75,16 @@ test('with the brokers away no old figures are told', async (t) => {
   await core.jsm.streams.delete('DLV-0');
   await metrics.start();
   assert.equal(await value('posthorn_stream_messages', { stream: 'EV-0' }), undefined);
+});
+
+test('shards that nobody owns, and workers that live', async (t) => {
+  const { core, metrics, value } = await setUp(t);
+  const leases = await new Kvm(core.js).open(buckets.leases);
+  await leases.put(leaseKeys('router').worker('a'), 'a');
+  await leases.put(leaseKeys('router').shard(0), 'a');
+  await metrics.start();
+  assert.equal(await value('posthorn_shards_unowned', { role: 'router' }), 0);
+  assert.equal(await value('posthorn_workers', { role: 'router' }), 1);
+  assert.equal(await value('posthorn_shards_unowned', { role: 'delivery' }), 1);
+  assert.equal(await value('posthorn_workers', { role: 'delivery' }), 0);
 });
