@@ -2,7 +2,7 @@
  * The OAuth 2 access tokens of a worker's endpoints: asked for by the first attempt that needs one, kept until
  * shortly before they end. One request is under way for an endpoint at most, and all its attempts wait for it,
  * each no longer than its own time limit. A token belongs to the credentials it was got with: others, or
- * the same written again, get another.
+ * the same written again, get another (ADR 0015).
  *
  * States of an entry: nothing kept -> asked for -> kept (or nothing kept, where it failed) -> nothing kept, when
  * it ends or the receiver refused it. In memory only: a worker that starts asks anew. Limits:
