@@ -37,9 +37,11 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 {{- end }}
 {{- $shards := int .Values.settings.POSTHORN_SHARDS }}
-{{- $max := int .Values.roles.delivery.autoscaling.maxReplicas }}
-{{- if and .Values.roles.delivery.autoscaling.enabled (gt $max $shards) }}
-{{- fail (printf "roles.delivery.autoscaling.maxReplicas: %d is more than settings.POSTHORN_SHARDS (%d), and a shard has one worker at a time" $max $shards) }}
+{{- range $role := list "router" "delivery" }}
+{{- $auto := (index $.Values.roles $role).autoscaling }}
+{{- if and $auto.enabled (gt (int $auto.maxReplicas) $shards) }}
+{{- fail (printf "roles.%s.autoscaling.maxReplicas: %d is more than settings.POSTHORN_SHARDS (%d), and a shard has one process of a role at a time" $role (int $auto.maxReplicas) $shards) }}
+{{- end }}
 {{- end }}
 {{- if and (not .Values.mongodb.namespace) (not .Values.mongodb.cidrs) .Values.network.enabled }}
 {{- fail "mongodb.namespace or mongodb.cidrs: one is needed, or nothing reaches MongoDB" }}

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';
+import { consumers } from '#wire/subjects.ts';
 import { projectText } from '../../docs/project-files.ts';
 import { at, conform, helm, type Manifest, only, render } from '../manifests.ts';
 import { schemasDirectory } from '../schemas/make-schemas.ts';
@@ -77,8 +78,9 @@ const refused: [value: string, named: RegExp][] = [
   ['rollouts.strategy=bluegreen', /\/rollouts\/strategy/],
   [
     'settings.POSTHORN_SHARDS=4',
-    /roles\.delivery\.autoscaling\.maxReplicas: 12 .*POSTHORN_SHARDS \(4\)/,
+    /roles\.router\.autoscaling\.maxReplicas: 9 .*POSTHORN_SHARDS \(4\)/,
   ],
+  ['settings.POSTHORN_SHARDS=10', /roles\.delivery\.autoscaling\.maxReplicas: 12 .*\(10\)/],
   ['roles.router.autoscaling.minReplicas=20', /roles\.router\.autoscaling: minReplicas \(20\)/],
   ['mongodb.namespace=', /mongodb\.namespace or mongodb\.cidrs/],
   ['ingress.enabled=true', /ingress\.publishHost and ingress\.apiHost/],
@@ -150,8 +152,20 @@ test(
       }
     }
     assert.ok(queries > 5, 'the queries were found');
+    const kinds = new Set(Object.values(consumers).filter((name) => typeof name === 'string'));
     for (const role of ['router', 'delivery']) {
       const { spec } = only(manifests, 'ScaledObject', `posthorn-${role}`);
+      for (const trigger of at(spec, 'triggers') as object[]) {
+        const query = at(trigger, 'metadata', 'query') as string;
+        assert.match(query, /namespace="default"/, 'of this installation, no other');
+        const named = /consumer=~?"([^"]+)"/.exec(query)?.[1]?.split('|') ?? [];
+        assert.ok(named.length > 0, query);
+        for (const name of named) {
+          assert.ok(name === 'lanes' || kinds.has(name as 'router'), `no consumer ${name}`);
+        }
+        // What comes again comes most from receivers that are down.
+        assert.ok(!named.includes(consumers.deliverAgain), query);
+      }
       assert.equal(at(spec, 'scaleTargetRef', 'kind'), 'Rollout');
       assert.ok((at(spec, 'minReplicaCount') as number) >= 3, 'a replica in each zone');
     }

@@ -1,0 +1,42 @@
+/** What the Dockerfile puts into the image is enough to run: the folder is made as it says, without a container. */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { cpSync, existsSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+import { makeTempDir } from '#testkit/temp-dir.ts';
+import { projectRoot, projectText } from '../docs/project-files.ts';
+
+const run = promisify(execFile);
+
+test('source and production dependencies are enough, without install scripts', async (t) => {
+  const dir = await makeTempDir();
+  t.after(() => dir.remove());
+  const dockerfile = projectText('Dockerfile');
+  const copied = [...dockerfile.matchAll(/^COPY ((?!--from).+) \S+$/gm)];
+  const names = new Set(copied.flatMap(([, list = '']) => list.split(' ')));
+  assert.deepEqual([...names].toSorted(), ['LICENSE', 'package-lock.json', 'package.json', 'src']);
+  for (const name of names) {
+    const filter = (path: string): boolean => !path.endsWith('.md');
+    cpSync(join(projectRoot, name), join(dir.path, name), { recursive: true, filter });
+  }
+  rmSync(join(dir.path, 'src/testkit'), { recursive: true });
+  const install = /npm ci (--omit=dev [^\\\n]+)/.exec(dockerfile)?.[1]?.trim().split(' ') ?? [];
+  assert.ok(install.includes('--ignore-scripts'));
+  const args = ['ci', '--prefer-offline', ...install];
+  await run('npm', args, { cwd: dir.path, timeout: 300_000 });
+  assert.ok(!existsSync(join(dir.path, 'node_modules/typescript')), 'no tools of developers');
+
+  // All roles are loaded before they say what they miss.
+  for (const command of ['run', 'migrate']) {
+    const started = run(process.execPath, ['src/main.ts', command], { cwd: dir.path, env: {} });
+    await assert.rejects(started, (error: { code: number; stderr: string }) => {
+      assert.equal(error.code, 78, error.stderr);
+      assert.match(error.stderr, /POSTHORN_NATS_URL: is required/);
+      return true;
+    });
+  }
+  const { stdout } = await run(process.execPath, ['src/main.ts', '--help'], { cwd: dir.path });
+  assert.match(stdout, /posthorn migrate/);
+});

@@ -1,0 +1,63 @@
+/** The commands of docs/operations/install.md: what they name is there, and what helm is given renders. */
+import assert from 'node:assert/strict';
+import { existsSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { makeTempDir } from '#testkit/temp-dir.ts';
+import { parse } from 'yaml';
+import { projectRoot, projectText } from '../docs/project-files.ts';
+import { at, conform, render } from './manifests.ts';
+import { tools, without } from './tools.ts';
+
+const guide = projectText('docs/operations/install.md');
+const blocks = (info: string): string[] =>
+  [...guide.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
+    .filter(([, given]) => given === info)
+    .map(([, , text]) => text as string);
+const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
+
+test('what the commands name is there', () => {
+  assert.ok(commands.length >= 10, 'the commands were found');
+  const services = Object.keys(
+    at(parse(projectText('compose.yaml'), { merge: true }), 'services') as object,
+  );
+  for (const command of commands) {
+    for (const [, path = ''] of command.matchAll(/\s((?:charts|argocd)\/\S+)/g)) {
+      assert.ok(existsSync(join(projectRoot, path)), command);
+    }
+    const service = /^docker compose exec (\S+)/.exec(command)?.[1];
+    if (service !== undefined) assert.ok(services.includes(service), command);
+    assert.match(command, /^(docker compose|kubectl|helm|npm) /, 'a command that no check knows');
+  }
+});
+
+test(
+  'the values of the guide render, and the objects it names',
+  {
+    skip: without(tools.helm) || without(tools.kubeconform),
+  },
+  async (t) => {
+    const dir = await makeTempDir();
+    t.after(() => dir.remove());
+    const [values = ''] = blocks('yaml');
+    const file = join(dir.path, 'my-values.yaml');
+    writeFileSync(file, values);
+    const manifests = await render('charts/posthorn', { values: [file] });
+    await conform(manifests);
+    const names = new Set(
+      manifests.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`),
+    );
+    for (const command of commands) {
+      for (const [, name = ''] of command.matchAll(/\s((?:job|service)\/\S+)/g)) {
+        assert.ok(names.has(name), command);
+      }
+    }
+  },
+);
+
+test('the keys of the Secret are those that the chart asks for', () => {
+  const told = [...guide.matchAll(/^\| `([a-z]+[A-Z]\w*)` \|/gm)].map(([, key]) => key);
+  const template = projectText('charts/posthorn/templates/_pod.tpl');
+  const asked = [...template.matchAll(/set \$keys "(\w+)"/g)].map(([, key]) => key);
+  assert.deepEqual(new Set(told), new Set(asked));
+});
