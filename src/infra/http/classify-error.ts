@@ -50,16 +50,26 @@ const contexts: Record<string, string> = {
 
 function validationError(error: Partial<FastifyError>): PosthornError {
   const root = contexts[error.validationContext ?? 'body'] ?? '';
-  const fields = (error.validation ?? []).map((fault) => fieldError(root, fault));
+  const faults = helpful(error.validation ?? []);
+  const fields = faults.map((fault) => fieldError(root, fault));
   const [first] = fields;
-  const more = fields.length > 1 ? ` (and ${fields.length - 1} more)` : '';
+  const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
   return new PosthornError('POSTHORN_REQUEST_INVALID', {
     detail: first === undefined ? 'not valid' : `${first.pointer || 'body'} ${first.detail}${more}`,
     fields,
   });
 }
 
+/** A field that may be null fails in both of its forms; that it is not null helps nobody. */
+function helpful<F extends Fault>(faults: F[]): F[] {
+  const rest = faults.filter(({ keyword, params }) => {
+    return keyword !== 'anyOf' && params['type'] !== 'null';
+  });
+  return rest.length > 0 ? rest : faults;
+}
+
 interface Fault {
+  keyword: string;
   instancePath: string;
   message?: string;
   params: Record<string, unknown>;
