@@ -133,6 +133,7 @@ interface Core {
   config: ConfigStore;
   lanes: LaneStore;
   leases: KV;
+  ordered: KV;
   publisher: Publisher;
   ingressPublisher: Publisher;
   records: RecordGatherer;
@@ -151,6 +152,7 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   const lanes = new LaneStore({ open: () => new Kvm(js).open(buckets.lanes), log });
   await lanes.start();
   const leases = await new Kvm(jetstream(nc, LEASES)).open(buckets.leases);
+  const ordered = await new Kvm(js).open(buckets.ordered);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
@@ -158,7 +160,7 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   await brokerClock.start();
   const quick = await askQuickly(nc);
   const publishers = { publisher, ingressPublisher };
-  return { js, jsm, config, lanes, leases, ...publishers, records, brokerClock, quick };
+  return { js, jsm, config, lanes, leases, ordered, ...publishers, records, brokerClock, quick };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */

@@ -6,10 +6,15 @@
  * the schedule is still the one that was read. So a schedule that fires at the same time is not sent twice, and
  * a crash leaves either the schedule or what took its place. A cancelled delivery goes to its worker too: that
  * one records the end, as it does for every delivery.
+ *
+ * What waits at the head of an ordered endpoint's queue has no schedule: its worker is asked, and answers once it is
+ * stored.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
 import { type Publisher, PublishRefusedError, WRONG_LAST_SEQUENCE } from '#infra/nats/publisher.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
 import type { CancelledDelivery, RetriedDelivery } from '#wire/api/delivery.ts';
 import {
   decodeDeliveryFrame,
@@ -18,8 +23,9 @@ import {
 } from '#wire/delivery-frame.ts';
 import { shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { DeadLetterActions } from './dead-letters/actions.ts';
-import type { HeldDeliveries } from './held-deliveries.ts';
+import type { HeldDelivery, HeldDeliveries } from './held-deliveries.ts';
 import type { DeliveryReads } from './history/delivery-reads.ts';
+import type { OrderedHeads } from './ordered-heads.ts';
 
 const STORE_TIMEOUT_MS = 5000;
 
@@ -30,6 +36,8 @@ export interface DeliveryActionsDeps {
   deliveries: Pick<DeliveryReads, 'get'>;
   deadLetters: Pick<DeadLetterActions, 'replay'>;
   held: Pick<HeldDeliveries, 'cancel'>;
+  orderedHeads: Pick<OrderedHeads, 'act'>;
+  config: Pick<ConfigView, 'tenant'>;
 }
 
 export class DeliveryActions {
@@ -58,9 +66,19 @@ export class DeliveryActions {
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE */
   async cancel(tenant: string, id: string): Promise<CancelledDelivery> {
     const delivery = await this.deps.deliveries.get(tenant, id);
-    if (delivery.status === 'held') await this.deps.held.cancel(tenant, delivery);
+    if (delivery.status === 'held') await this.cancelHeld(tenant, delivery);
     else await this.takeFromSchedule(tenant, delivery, 'cancel');
     return { id };
+  }
+
+  /** The first in the queue of an ordered endpoint is held in its place; others stand among all that is held. */
+  private async cancelHeld(tenant: string, delivery: HeldDelivery): Promise<void> {
+    const { id, endpoint_id: endpoint } = delivery;
+    if (this.isOrdered(tenant, endpoint)) {
+      const result = await this.askOwner({ tenant, endpoint, delivery: id, what: 'cancel' });
+      if (result === 'done') return;
+    }
+    await this.deps.held.cancel(tenant, delivery);
   }
 
   private async takeFromSchedule(
@@ -72,8 +90,9 @@ export class DeliveryActions {
     if (status !== 'pending') throw notWaiting(`it is ${status}`);
     const subject = subjects.waiting(tenant, endpoint, id);
     const waiting = await this.read(tenant, subject);
-    const target = waiting?.header.get('Nats-Schedule-Target') ?? '';
-    if (waiting === undefined || target === '') throw notWaiting('it is being attempted');
+    if (waiting === undefined) return this.actOnHead({ tenant, endpoint, delivery: id, what });
+    const target = waiting.header.get('Nats-Schedule-Target');
+    if (target === '') throw notWaiting('it is being attempted');
     const { head, eventBytes } = decodeDeliveryFrame(waiting.data);
     try {
       await this.deps.publisher.publishAsync({
@@ -93,6 +112,29 @@ export class DeliveryActions {
       }
       throw unavailable(error);
     }
+  }
+
+  /** Not in a schedule: it may be the head of an ordered endpoint's queue (DL-16). */
+  private async actOnHead(action: OrderedAction): Promise<void> {
+    const result = await this.askOwner(action);
+    if (result === 'done') return;
+    if (result === 'failed') throw unavailable(new Error('the worker could not store it'));
+    if (!this.isOrdered(action.tenant, action.endpoint)) throw notWaiting('it is being attempted');
+    if (result === 'no_owner') throw unavailable(new Error('no worker has the queue at present'));
+    throw notWaiting('it is being attempted, or waits behind others for its ordered endpoint');
+  }
+
+  private async askOwner(action: OrderedAction): Promise<OrderedActionResult | 'no_owner'> {
+    try {
+      return await this.deps.orderedHeads.act(action);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  private isOrdered(tenant: string, endpoint: string): boolean {
+    const endpoints = this.deps.config.tenant(tenant)?.endpoints ?? [];
+    return endpoints.find(({ id }) => id === endpoint)?.ordered !== undefined;
   }
 
   private async read(tenant: string, subject: string): Promise<StoredMsg | undefined> {

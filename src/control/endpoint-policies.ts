@@ -16,6 +16,8 @@ export function policyFields(body: EndpointPolicySettings): StoredEndpointPolicy
   const { retry, rate_limit: rate } = body;
   if (retry !== undefined) fields.retry = retry === null ? null : storedRetry(retry);
   if (body.timeout_ms !== undefined) fields.timeout_ms = body.timeout_ms;
+  if (body.ordered !== undefined) fields.ordered = body.ordered;
+  if (body.on_exhausted !== undefined) fields.on_exhausted = body.on_exhausted;
   if (body.in_flight_max !== undefined) fields.in_flight_max = body.in_flight_max;
   if (rate !== undefined) {
     fields.rate_limit =
@@ -46,13 +48,15 @@ export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields
     timeout_ms: stored.timeout_ms ?? null,
     in_flight_max: stored.in_flight_max ?? null,
     rate_limit: stored.rate_limit ?? null,
+    ordered: stored.ordered ?? false,
+    on_exhausted: stored.on_exhausted ?? 'dead_letter',
   };
 }
 
 /** What the data plane is told: only what differs from the platform. */
 export function policySnapshot(
   stored: StoredEndpointPolicy,
-): Pick<EndpointSnapshot, 'retry' | 'timeoutMs' | 'inFlightMax' | 'rateLimit'> {
+): Pick<EndpointSnapshot, 'retry' | 'timeoutMs' | 'inFlightMax' | 'rateLimit' | 'ordered'> {
   const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax, rate_limit: rate } = stored;
   const snapshot: ReturnType<typeof policySnapshot> = {};
   if (retry) {
@@ -65,5 +69,8 @@ export function policySnapshot(
   if (typeof timeoutMs === 'number') snapshot.timeoutMs = timeoutMs;
   if (typeof inFlightMax === 'number') snapshot.inFlightMax = inFlightMax;
   if (rate) snapshot.rateLimit = { perSecond: rate.per_second, burst: rate.burst };
+  if (stored.ordered === true) {
+    snapshot.ordered = { onExhausted: stored.on_exhausted ?? 'dead_letter' };
+  }
   return snapshot;
 }

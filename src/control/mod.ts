@@ -27,6 +27,7 @@ import { ConfigWriter } from './config-writer.ts';
 import { DeliveryActions } from './delivery-actions.ts';
 import type { AttemptsByEndpoint } from './health/attempts.ts';
 import { createHealth } from './health/create-health.ts';
+import { OrderedHeads } from './ordered-heads.ts';
 import type { Sealer } from './endpoint-secrets.ts';
 import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
@@ -140,6 +141,8 @@ export function createControl(deps: ControlDeps): Control {
         jsm: openManager,
         publisher: deps.publisher,
       }),
+      orderedHeads: new OrderedHeads({ nc, shards: settings.POSTHORN_SHARDS }),
+      config,
     }),
     rejected: new RejectedEvents({
       jsm: openManager,

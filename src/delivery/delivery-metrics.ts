@@ -18,6 +18,8 @@ export class DeliveryMetrics {
       mailbox: () => number;
       inFlight: () => number;
       open: () => number;
+      queues: () => number;
+      blocked: () => number;
     },
   ) {
     const registers = [registry];
@@ -59,6 +61,16 @@ export class DeliveryMetrics {
     );
     gauge('posthorn_delivery_in_flight', 'Attempts in flight.', state.inFlight);
     gauge('posthorn_delivery_circuits_open', 'Endpoints whose circuit is open.', state.open);
+    gauge(
+      'posthorn_delivery_ordered_queues',
+      'Queues of ordered endpoints that hold something.',
+      state.queues,
+    );
+    gauge(
+      'posthorn_delivery_ordered_blocked',
+      'Ordered endpoints that are blocked by a delivery that used up its attempts.',
+      state.blocked,
+    );
 
     function gauge(name: string, help: string, value: () => number): void {
       const created: Gauge = new Gauge({

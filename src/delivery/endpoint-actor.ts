@@ -140,7 +140,11 @@ export class EndpointActor {
     if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
     if (owed.lane === 't') return this.keep(owed);
-    if (this.parkUntilSlot(owed)) return this.options.onPressed();
+    if (this.parkUntilSlot(owed)) {
+      // A queue waits by itself: a lane would not help it.
+      if (owed.place === undefined) this.options.onPressed();
+      return;
+    }
     const waitMs = this.expectedWaitMs(this.mailbox.aheadOf(owed));
     const isFull = this.mailbox.lengthBeside(owed) >= limits.mailboxMessagesMax;
     if (waitMs > WAIT_MAX_MS || isFull) {
@@ -196,8 +200,9 @@ export class EndpointActor {
     const { limiter } = this.settings;
     if (limiter === undefined) return false;
     const ahead = this.mailbox.aheadOf(owed);
-    // One of high priority goes before those that are parked too, and takes none of their slots.
-    const overtakes = isHigh(owed);
+    // One of high priority goes before those that are parked too, and takes none of their slots; so does the head
+    // of an ordered endpoint, whose others wait in their queue.
+    const overtakes = isHigh(owed) || owed.place !== undefined;
     const waitMs =
       owed.head.hop === 0 && !overtakes ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
     if (waitMs <= WAIT_MAX_MS) return false;
@@ -260,7 +265,10 @@ export class EndpointActor {
   private async process(owed: OwedDelivery): Promise<void> {
     const { settler, events } = this.deps;
     // Its lease ran out while it was paused: another worker has the message by now.
-    if (!this.deps.mayWork(owed.tenant)) return settler.unclaim(owed.head);
+    if (!this.deps.mayWork(owed.tenant)) {
+      owed.place?.again();
+      return settler.unclaim(owed.head);
+    }
     const snapshot = this.options.snapshot();
     this.settings.apply(snapshot);
     if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');

@@ -105,7 +105,7 @@ export class HeldReleaser {
     const event = head.byReference ?? decodeEventFrame(eventBytes).head;
     if (endpoint !== undefined) {
       await this.deps.publisher.publishAsync({
-        subject: subjects.delivery(tenant, head.endpoint, laneAgain(event)),
+        subject: subjects.delivery(tenant, head.endpoint, laneAgain(event, endpoint)),
         payload: encodeDeliveryFrame(next, eventBytes),
         messageId: deliveryMessageId(next.id, next.hop),
         timeoutMs: STORE_TIMEOUT_MS,

@@ -1,6 +1,7 @@
 /** The delivery plane: takes deliveries from DLV-k, attempts them, settles what follows. */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
 import type { Settings } from '#config/schema.ts';
@@ -21,10 +22,12 @@ import { EventFetcher } from './event-fetcher.ts';
 import { HeldReleaser } from './held-releaser.ts';
 import { createLaneKeeper } from './lanes/create-lane-keeper.ts';
 import type { LaneRules } from './lanes/lane-rules.ts';
+import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
 import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { ShardTaps } from './shard-taps.ts';
+import { shardWork } from './shard-work.ts';
 import { takeDelivery } from './take-delivery.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
 
@@ -33,6 +36,7 @@ const TOKEN_TIMEOUT_MS = 10_000;
 
 export interface DeliveryDeps {
   settings: Settings;
+  nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
   config: ConfigView;
@@ -42,6 +46,8 @@ export interface DeliveryDeps {
   registry: Registry;
   /** The bucket LEASES. */
   leases: KV;
+  /** The bucket ORDERED. */
+  ordered: KV;
   /** The brokers' clock, which schedules go by; milliseconds since 1970. */
   brokerNow: () => number;
   lanes: LaneStore;
@@ -70,6 +76,8 @@ export function createDelivery(deps: DeliveryDeps): Service {
     mailbox: () => table.mailboxLength,
     inFlight: () => scheduler.inFlight,
     open: () => table.openCircuits,
+    queues: () => queues.size,
+    blocked: () => queues.blocked,
   });
   const table = new ActivationTable({
     config: deps.config,
@@ -107,15 +115,14 @@ export function createDelivery(deps: DeliveryDeps): Service {
     takeLoads: (take) => table.takeLoads(take),
   });
   const taps = new ShardTaps({ ...deps, shards, table, lanes, onMessage, drainMs });
+  const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
   const leases = new ShardLeases({
     kv: deps.leases,
     jsm: deps.jsm,
     kind: 'delivery',
     me: deps.worker,
     shards,
-    onTaken: (shard) => taps.open(shard),
-    onGiveUp: (shard) => taps.drain(shard),
-    onLost: (shard) => taps.close(shard),
+    ...shardWork(taps, queues),
     log,
   });
   const releaser = new HeldReleaser({ ...deps, shards, owns: (shard) => leases.owns(shard) });

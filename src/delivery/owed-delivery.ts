@@ -3,9 +3,26 @@ import { type DeliveryHead, type EventFacts, decodeDeliveryFrame } from '#wire/d
 import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import { type LaneClass, parseDeliverySubject } from '#wire/subjects.ts';
 
+/** The place of a delivery in the queue of an ordered endpoint, which it keeps until it is settled (DL-16). */
+export interface PlaceInQueue {
+  /** A delivery that used up its attempts stays, and keeps those behind it back. */
+  readonly blocks: boolean;
+  /** It is recorded as held already. */
+  readonly isHeld: boolean;
+  /** To be tried again then; `attemptNo` is that of the next attempt, where one was made. */
+  wait(atMs: number, attemptNo: number | undefined): void;
+  hold(): void;
+  /** Its schedule is used up. */
+  block(): void;
+  /** Nothing came of it. */
+  again(): void;
+}
+
 /** A delivery that this worker has in hand: a message of DLV-k, not acked yet. */
 export interface OwedDelivery {
-  message: JsMsg;
+  message: Pick<JsMsg, 'ack' | 'nak' | 'working'>;
+  /** Absent where the endpoint is not ordered: what waits then leaves as a message of its own. */
+  place?: PlaceInQueue;
   tenant: string;
   endpoint: string;
   lane: LaneClass;

@@ -19,7 +19,7 @@ import type { LaneView } from '#wire/lane-view.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
 import { type LaneClass, subjects } from '#wire/subjects.ts';
 import { LANE_RETURN_MS } from './lanes/lane-rules.ts';
-import { type OwedDelivery, eventFacts } from './owed-delivery.ts';
+import { type OwedDelivery, type PlaceInQueue, eventFacts } from './owed-delivery.ts';
 
 /** After this long nothing is acked, and the message comes again by itself. */
 const STORE_TIMEOUT_MS = 60_000;
@@ -74,12 +74,15 @@ export class Settler {
         this.waitUntil(owed, this.deps.now() + verdict.delayMs, owed.head.attemptNo + 1, attempt);
         return;
       case 'dead':
-        this.bury(owed, verdict.reason, attempt);
+        if (owed.place?.blocks === true) this.block(owed, owed.place, attempt);
+        else this.bury(owed, verdict.reason, attempt);
         return;
       case 'gone': {
         const { tenant, endpoint } = owed;
         this.deps.records.add({ k: 'endpoint-gone', tenant, endpoint, url }, () => {});
-        this.bury(owed, 'gone', attempt);
+        if (owed.place?.blocks === true)
+          this.waitInPlace(owed, owed.place, this.deps.now(), attempt);
+        else this.bury(owed, 'gone', attempt);
       }
     }
   }
@@ -91,6 +94,11 @@ export class Settler {
 
   /** Keeps a delivery until its endpoint is active again (DL-18). */
   hold(owed: OwedDelivery, reason: HoldReason): void {
+    const { place } = owed;
+    if (place?.isHeld === true) return place.hold();
+    if (place !== undefined) {
+      return this.record(owed, { status: 'held', reason }, () => place.hold());
+    }
     const subject = subjects.held(owed.tenant, owed.endpoint);
     const head = nextHop(owed.head);
     this.store(owed, this.publication(subject, head, owed.eventBytes), () => {
@@ -125,6 +133,8 @@ export class Settler {
     attemptNo: number,
     attempt: AttemptRecord | undefined,
   ): void {
+    const { place } = owed;
+    if (place !== undefined) return this.waitInPlace(owed, place, atMs, attempt);
     const head = { ...nextHop(owed.head), attemptNo };
     const subject = subjects.waiting(owed.tenant, owed.endpoint, head.id);
     const publication = this.publication(subject, head, owed.eventBytes);
@@ -147,6 +157,23 @@ export class Settler {
     return shared === 'r' && soon && this.deps.lanes.has(owed.tenant) ? 't' : shared;
   }
 
+  /** The record first: what the queue saves then counts the attempt as made. */
+  private waitInPlace(
+    owed: OwedDelivery,
+    place: PlaceInQueue,
+    atMs: number,
+    attempt: AttemptRecord | undefined,
+  ): void {
+    if (attempt === undefined) return place.wait(atMs, undefined);
+    const waits = () => place.wait(atMs, owed.head.attemptNo + 1);
+    this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt }, waits);
+  }
+
+  private block(owed: OwedDelivery, place: PlaceInQueue, attempt: AttemptRecord): void {
+    const state = { status: 'pending', reason: 'blocked', attempt } as const;
+    this.record(owed, state, () => place.block());
+  }
+
   private publication(subject: string, head: DeliveryHead, eventBytes: Uint8Array): Publication {
     return {
       subject,
@@ -162,13 +189,14 @@ export class Settler {
       // Not acked: the server gives the message again after its ack_wait, and this is tried anew.
       else {
         this.unclaim(owed.head);
+        owed.place?.again();
         this.deps.log.error({ error: error.message }, 'delivery.next_state_not_stored');
       }
     });
     if (!taken) this.deps.publisher.whenRoom(() => this.store(owed, publication, stored));
   }
 
-  /** The last step: the record is stored, then the message in hand is acked. */
+  /** The last step: the record is stored, then the message in hand is acked, or its place in the queue told. */
   private record(
     owed: OwedDelivery,
     state: Pick<DeliveryRecord, 'status'> & {
@@ -176,6 +204,7 @@ export class Settler {
       nextAttemptMs?: number;
       attempt?: AttemptRecord | undefined;
     },
+    then: () => void = () => owed.message.ack(),
   ): void {
     const event = eventFacts(owed);
     const record: DeliveryRecord = {
@@ -193,7 +222,7 @@ export class Settler {
     if (state.nextAttemptMs !== undefined) record.nextAttemptMs = state.nextAttemptMs;
     if (state.attempt !== undefined) record.attempt = state.attempt;
     this.remember(owed.head);
-    this.deps.records.add(record, () => owed.message.ack());
+    this.deps.records.add(record, then);
   }
 
   private remember(head: DeliveryHead): void {

@@ -14,5 +14,9 @@ export type EndpointState = (typeof endpointStates)[number];
 export const endpointStateReasons = ['operator', 'gone', 'failing'] as const;
 export type EndpointStateReason = (typeof endpointStateReasons)[number];
 
+/** What an ordered endpoint does with a delivery that used up its attempts (DL-16): it goes, or the queue stops. */
+export const onExhaustedActions = ['dead_letter', 'block'] as const;
+export type OnExhausted = (typeof onExhaustedActions)[number];
+
 export const subscriptionStatuses = ['PENDING', 'APPROVED', 'CANCELLED'] as const;
 export type SubscriptionStatus = (typeof subscriptionStatuses)[number];

@@ -1,5 +1,6 @@
 import { deliveryId } from '#domain/ids.ts';
 import type { Publication, Publisher } from '#infra/nats/publisher.ts';
+import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
@@ -8,6 +9,7 @@ import type { RoutedRecord } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { EventInHand } from './event-in-hand.ts';
 import { FairQueue } from './fair-queue.ts';
+import { OrderedLines } from './ordered-lines.ts';
 
 /** Deliveries that a tenant may publish before the next has its turn. */
 const TURN = 32;
@@ -37,6 +39,7 @@ export interface FanOut {
 }
 
 export interface FanOutsDeps {
+  log: Log;
   publisher: Publisher;
   lanes: LaneView;
   /** Some of its deliveries could not be stored; called for each of them, before `onEnd`. */
@@ -52,11 +55,13 @@ export interface FanOutsDeps {
 export class FanOuts {
   private readonly deps: FanOutsDeps;
   private readonly queue = new FairQueue<FanOut>(TURN);
+  private readonly lines: OrderedLines;
   private readonly inFlightMax: number;
   private waiting = false;
 
   constructor(deps: FanOutsDeps) {
     this.deps = deps;
+    this.lines = new OrderedLines(deps);
     const { room, inFlight } = deps.publisher;
     this.inFlightMax = Math.max(1, Math.min(IN_FLIGHT_MAX, Math.floor((room + inFlight) / 4)));
   }
@@ -115,9 +120,18 @@ export class FanOuts {
     const endpoint = fanOut.endpoints[fanOut.next++] as EndpointSnapshot;
     // The shard is another router's by now: that one publishes what is left.
     if (!fanOut.message.mayWork()) return this.onOne(fanOut, undefined);
+    if (endpoint.ordered !== undefined) return this.publishInOrder(fanOut, endpoint);
     this.deps.publisher.publish(publicationFor(fanOut, endpoint, this.deps.lanes), (error) =>
       this.onOne(fanOut, error),
     );
+  }
+
+  private publishInOrder(fanOut: FanOut, endpoint: EndpointSnapshot): void {
+    this.lines.add(subjects.ordered(fanOut.tenant, endpoint.id), {
+      make: () => publicationFor(fanOut, endpoint, this.deps.lanes),
+      mayWork: () => fanOut.message.mayWork(),
+      done: () => this.onOne(fanOut, undefined),
+    });
   }
 
   private onOne(fanOut: FanOut, error: Error | undefined): void {
@@ -156,13 +170,22 @@ function publicationFor(fanOut: FanOut, endpoint: EndpointSnapshot, lanes: LaneV
   const held = endpoint.state !== 'active';
   fanOut.deliveries.push({ id, endpoint: endpoint.id, status: held ? 'held' : 'pending' });
   return {
-    subject: held
-      ? subjects.held(tenant, endpoint.id)
-      : subjects.delivery(tenant, endpoint.id, laneFor(lanes, tenant, event.head)),
+    subject: subjectFor(fanOut, endpoint, lanes),
     payload: encodeDeliveryFrame(head, inline ? event.bytes : NOTHING),
     messageId: deliveryMessageId(id, 0),
     timeoutMs: STORE_TIMEOUT_MS,
   };
+}
+
+function subjectFor(
+  { tenant, event }: FanOut,
+  endpoint: EndpointSnapshot,
+  lanes: LaneView,
+): string {
+  // Its queue keeps what is held too, in its place.
+  if (endpoint.ordered !== undefined) return subjects.ordered(tenant, endpoint.id);
+  if (endpoint.state !== 'active') return subjects.held(tenant, endpoint.id);
+  return subjects.delivery(tenant, endpoint.id, laneFor(lanes, tenant, event.head));
 }
 
 function isInline(bytes: number, endpoints: number): boolean {

@@ -49,6 +49,8 @@ export class Router {
   private readonly deps: RouterState;
   private readonly indexes = new WeakMap<TenantSnapshot, SubscriptionIndex>();
   private readonly fanOuts: FanOuts;
+  /** Events that wait, by tenant, while the first of them is looked up anew. */
+  private readonly looking = new Map<string, FanOut[]>();
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
   private timer: NodeJS.Timeout | undefined;
@@ -56,6 +58,7 @@ export class Router {
   constructor(deps: RouterState) {
     this.deps = deps;
     this.fanOuts = new FanOuts({
+      log: deps.log,
       publisher: deps.publisher,
       lanes: deps.lanes,
       onNotStored: (fanOut, error) => this.onNotStored(fanOut, error),
@@ -79,12 +82,17 @@ export class Router {
   take(message: EventInHand): void {
     try {
       const fanOut = this.prepare(message);
-      if (fanOut.endpoints.length > 0) this.begin(fanOut);
-      else void this.lookAgain(fanOut);
+      const { tenant } = fanOut;
+      const waiting = this.looking.get(tenant);
+      if (waiting !== undefined) waiting.push(fanOut);
+      else if (fanOut.endpoints.length > 0) this.begin(fanOut);
+      else {
+        const first = [fanOut];
+        this.looking.set(tenant, first);
+        void this.lookAgain(tenant, first);
+      }
     } catch (error) {
-      // Ingress wrote it, so it can only be damaged: it would fail for ever.
-      this.deps.log.error({ err: error, subject: message.subject }, 'router.undecodable');
-      message.term('undecodable');
+      this.giveUp(message, error);
     }
   }
 
@@ -114,16 +122,46 @@ export class Router {
   /**
    * An event that matches nothing may be ahead of the configuration: who makes an endpoint and publishes at
    * once is served. The bucket is asked at most once a second for a tenant, so unmatched events stay cheap.
+   * The tenant's later events wait meanwhile: an ordered endpoint may turn out to be owed this one.
    */
-  private async lookAgain(fanOut: FanOut): Promise<void> {
+  private async lookAgain(tenant: string, waiting: FanOut[]): Promise<void> {
+    for (let fanOut = waiting[0]; fanOut !== undefined; fanOut = waiting[0]) {
+      const ok = fanOut.endpoints.length > 0 || (await this.matchAnew(fanOut));
+      waiting.shift();
+      if (ok) this.begin(fanOut);
+    }
+    this.looking.delete(tenant);
+  }
+
+  /** False where the event turns out to be damaged. */
+  private async matchAnew(fanOut: FanOut): Promise<boolean> {
+    await this.refresh(fanOut);
     try {
-      await this.deps.refreshTenant(fanOut.tenant);
       fanOut.endpoints = this.match(fanOut.tenant, fanOut.event);
       fanOut.open = fanOut.endpoints.length;
+      return true;
     } catch (error) {
-      this.onNotStored(fanOut, error as Error);
+      this.giveUp(fanOut.message, error);
+      return false;
     }
-    this.begin(fanOut);
+  }
+
+  private async refresh({ tenant, message }: FanOut): Promise<void> {
+    while (message.mayWork()) {
+      try {
+        await this.deps.refreshTenant(tenant);
+        return;
+      } catch (error) {
+        this.deps.log.warn({ error: (error as Error).message }, 'router.refresh_failed');
+        await new Promise((resolve) => setTimeout(resolve, NAK_DELAY_MS));
+      }
+    }
+  }
+
+  /** Ingress wrote it, so it can only be damaged: it would fail for ever. */
+  private giveUp(message: EventInHand, error: unknown): void {
+    this.deps.log.error({ err: error, subject: message.subject }, 'router.undecodable');
+    message.term('undecodable');
   }
 
   stop(): void {

@@ -2,7 +2,12 @@
  * The configuration as the data plane knows it: values of the KV bucket CONFIG, written by control from
  * MongoDB, watched by every process (design: ADR 0002). Secrets in it are sealed (`infra/crypto/secret-box`).
  */
-import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
+import type {
+  BodyFormat,
+  EndpointState,
+  EndpointStateReason,
+  OnExhausted,
+} from '#domain/endpoint.ts';
 import type { RateLimit } from '#domain/endpoint-policy.ts';
 import type { Formula } from '#domain/deduplication.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
@@ -44,6 +49,8 @@ export interface EndpointSnapshot {
   timeoutMs?: number;
   inFlightMax?: number;
   rateLimit?: RateLimit;
+  /** One delivery in flight, none overtakes (DL-16); absent: in any order. */
+  ordered?: { onExhausted: OnExhausted };
 }
 
 /** Only approved ones are in the snapshot. */

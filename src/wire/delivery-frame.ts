@@ -2,6 +2,7 @@
  * The form of a delivery in DLV-k: one line of JSON that says what is owed, then the event's frame,
  * unchanged. The router adds the line in front of the bytes it received; a retry changes only the line.
  */
+import type { EndpointSnapshot } from './config-snapshot.ts';
 import { type EventHead, asBuffer } from './event-frame.ts';
 import type { LaneClass } from './subjects.ts';
 
@@ -29,8 +30,15 @@ export function laneOf(event: Pick<EventHead, 'priority'>): LaneClass {
   return event.priority === 'high' ? 'h' : 's';
 }
 
-/** The lane of a delivery that comes again: it keeps a high priority, and else gives way to what is new. */
-export function laneAgain(event: Pick<EventHead, 'priority'>): LaneClass {
+/**
+ * The lane of a delivery that comes again: it keeps a high priority, and else gives way to what is new. That of an
+ * ordered endpoint goes to the end of its queue.
+ */
+export function laneAgain(
+  event: Pick<EventHead, 'priority'>,
+  endpoint?: Pick<EndpointSnapshot, 'ordered'>,
+): LaneClass {
+  if (endpoint?.ordered !== undefined) return 'o';
   return event.priority === 'high' ? 'h' : 'r';
 }
 

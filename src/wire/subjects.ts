@@ -67,9 +67,14 @@ export function consumerKind(consumer: string): string {
   return tenantOfLane(consumer) === undefined ? consumer : 'lanes';
 }
 
-export const buckets = { config: 'CONFIG', leases: 'LEASES', lanes: 'LANES' } as const;
+export const buckets = {
+  config: 'CONFIG',
+  leases: 'LEASES',
+  lanes: 'LANES',
+  ordered: 'ORDERED',
+} as const;
 
-export type LaneClass = 'h' | 's' | 't' | 'r';
+export type LaneClass = 'h' | 's' | 't' | 'r' | 'o';
 
 export const subjects = {
   event: (tenant: string, type: string) => `ev.${partitionOf(tenant)}.${tenant}.${type}`,
@@ -81,6 +86,15 @@ export const subjects = {
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
   /** Held while its endpoint is paused or disabled. No filter covers `x`. */
   held: (tenant: string, endpoint: string) => `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}`,
+  /** The queue of an ordered endpoint: its head is the message with the lowest sequence. No filter covers `o`. */
+  ordered: (tenant: string, endpoint: string) =>
+    `dlv.${partitionOf(tenant)}.o.${tenant}.${endpoint}`,
+  /** All queues of a shard. */
+  orderedOfAll: 'dlv.*.o.>',
+  /** Where the stream says that something was stored in a queue: `wake.<shard>.<tenant>.<endpoint>`. Not stored. */
+  wake: (shard: number | string) => `wake.${shard}.>`,
+  /** Requests to the worker that owns a shard, about the heads of its queues. */
+  orderedActions: (shard: number) => `ordered.${shard}`,
   /** What a tenant's own lane takes. */
   lane: (tenant: string) => `dlv.${partitionOf(tenant)}.t.${tenant}.>`,
   /** All that is stored for the lanes of a shard; one subject for each endpoint. */
@@ -101,6 +115,12 @@ export const subjects = {
   /** The first event of a tenant with what the digest stands for (IN-7). */
   firstEvent: (tenant: string, digest: string) => `dup.${partitionOf(tenant)}.${tenant}.${digest}`,
 } as const;
+
+/** Tenant and endpoint of `wake.<shard>.<tenant>.<endpoint>`. */
+export function parseWakeSubject(subject: string): { tenant: string; endpoint: string } {
+  const [, , tenant = '', endpoint = ''] = subject.split('.');
+  return { tenant, endpoint };
+}
 
 export const configKeys = {
   tenant: (id: string) => `tenant.${id}`,

@@ -20,9 +20,9 @@ import type {
   ReplayedDeadLetters,
 } from '#wire/api/dead-letter.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { deliveryMessageId, encodeDeliveryFrame, laneAgain } from '#wire/delivery-frame.ts';
 import type { DeliveryRecord } from '#wire/record.ts';
-import { subjects } from '#wire/subjects.ts';
+import { type LaneClass, subjects } from '#wire/subjects.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { checkTenantExists } from '../tenant-exists.ts';
 import type { DeadLetterReads } from './reads.ts';
@@ -127,6 +127,15 @@ export class DeadLetterActions {
     return result.modifiedCount;
   }
 
+  /** A replay for an ordered endpoint stands at the end of its queue. */
+  private laneOf(tenantId: string, endpointId: string): LaneClass {
+    const endpoints = this.deps.config.tenant(tenantId)?.endpoints ?? [];
+    return laneAgain(
+      {},
+      endpoints.find(({ id }) => id === endpointId),
+    );
+  }
+
   private endpointsOf(tenantId: string): string[] {
     return this.deps.config.tenant(tenantId)?.endpoints.map((endpoint) => endpoint.id) ?? [];
   }
@@ -150,7 +159,7 @@ export class DeadLetterActions {
   private async publish(letter: DeadLetterDocument, id: string, dueMs: number): Promise<void> {
     const { tenant, event, endpoint, type, seq, frame } = letter;
     const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
-    const target = subjects.delivery(tenant, endpoint, 'r');
+    const target = subjects.delivery(tenant, endpoint, this.laneOf(tenant, endpoint));
     const waits = dueMs - this.deps.clock() > SCHEDULED_FROM_MS;
     try {
       await this.deps.publisher.publishAsync({

@@ -4,7 +4,12 @@
  * subscriptions makes grow in the same transaction: that puts the changes of a tenant in one order.
  */
 import type { Collection, Db } from 'mongodb';
-import type { BodyFormat, EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
+import type {
+  BodyFormat,
+  EndpointState,
+  EndpointStateReason,
+  OnExhausted,
+} from '#domain/endpoint.ts';
 import type { SubscriptionStatus } from '#domain/endpoint.ts';
 import type { CredentialType, TokenAuthMethod } from '#domain/outbound-credentials.ts';
 import type { EventTypeState } from '#domain/event-type.ts';
@@ -38,6 +43,10 @@ export interface StoredEndpointPolicy {
   timeout_ms?: number | null;
   in_flight_max?: number | null;
   rate_limit?: { per_second: number; burst: number } | null;
+  /** Absent: false. */
+  ordered?: boolean;
+  /** Of an ordered endpoint; absent: dead_letter. */
+  on_exhausted?: OnExhausted;
 }
 
 export interface StoredSecret {

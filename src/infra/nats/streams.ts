@@ -45,6 +45,7 @@ export async function ensureTopology(
   // On disk: a stream in memory would be gone itself after the restart of a single server.
   await kvm.create(buckets.leases, { history: 1, replicas, ttl: LEASE_MS });
   await kvm.create(buckets.lanes, { history: 1, replicas });
+  await kvm.create(buckets.ordered, { history: 1, replicas });
   await ensureStream(jsm, deadLetterStream(replicas));
   await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
   await ensureStream(jsm, rejectedStream(replicas));
@@ -119,6 +120,8 @@ function deliveryStream(shard: number, settings: StreamSettings): Partial<Stream
     ...common(streams.deliveries(shard), settings.POSTHORN_STREAM_REPLICAS),
     subjects: shardSubjects('dlv', shard, settings.POSTHORN_SHARDS),
     retention: RetentionPolicy.Workqueue,
+    // Whoever owns the shard hears at once of what is stored for an ordered endpoint.
+    republish: { src: subjects.orderedOfAll, dest: subjects.wake(shard), headers_only: true },
     allow_msg_schedules: true,
   };
 }

@@ -1,5 +1,6 @@
 /** Policies of an endpoint in the API: retries, time limit, requests at once, rate. */
 import { type Static, Type } from 'typebox';
+import { onExhaustedActions } from '#domain/endpoint.ts';
 import { policyBounds } from '#domain/endpoint-policy.ts';
 import { nullable, strict } from './fields.ts';
 
@@ -40,6 +41,16 @@ const inFlightMax = Type.Integer({
   description: 'How many requests may run at once.',
 });
 
+const ordered = Type.Boolean({
+  description:
+    'One request in flight, and none overtakes: in the order in which the events were stored.',
+});
+
+const onExhausted = Type.Enum(onExhaustedActions, {
+  description:
+    'Of an ordered endpoint, where its first delivery used up its attempts or got a final status: it becomes a dead letter and the next one goes (the default), or it blocks those behind it until it is retried or cancelled.',
+});
+
 /** As a request gives them; null: as the platform has it. */
 export const endpointPolicySettings = {
   retry: Type.Optional(
@@ -68,6 +79,8 @@ export const endpointPolicySettings = {
       ),
     ),
   ),
+  ordered: Type.Optional(ordered),
+  on_exhausted: Type.Optional(onExhausted),
 };
 
 const settings = Type.Object(endpointPolicySettings);
@@ -81,6 +94,8 @@ export const endpointPolicyFields = {
   rate_limit: nullable(
     Type.Object(rateFields, { description: 'How fast requests are sent; a token bucket.' }),
   ),
+  ordered,
+  on_exhausted: onExhausted,
 };
 
 const fields = Type.Object(endpointPolicyFields);

@@ -46,12 +46,18 @@ export class Worker {
   readonly secret = newSecret();
   readonly registry = new Registry();
   lanes!: LaneStore;
+  /** Stops the worker that it was started with. */
+  stopFirst: () => Promise<void> = () => Promise.resolve();
+  private laneRules: LaneRules = LANE_RULES;
   private readonly box = new SecretBox(randomBytes(32).toString('base64'));
   private events = 0;
 
-  private constructor(core: NatsCore, receiver: WebhookReceiver) {
+  private readonly retryPolicy: RetryPolicy;
+
+  private constructor(core: NatsCore, receiver: WebhookReceiver, retryPolicy: RetryPolicy) {
     this.core = core;
     this.receiver = receiver;
+    this.retryPolicy = retryPolicy;
   }
 
   static async start(t: TestContext, options: WorkerOptions = {}): Promise<Worker> {
@@ -62,26 +68,35 @@ export class Worker {
       for (const stop of stops) await stop();
     });
     const core = await startNatsCore(t, { env: options.env ?? {} });
-    const worker = new Worker(core, receiver);
+    const worker = new Worker(core, receiver, options.retryPolicy ?? QUICK);
     const bucket = () => new Kvm(core.js).open(buckets.lanes);
     worker.lanes = new LaneStore({ open: bucket, log: core.log });
+    worker.laneRules = { ...LANE_RULES, ...options.laneRules };
     await worker.lanes.start();
     stops.push(async () => worker.lanes.stop());
+    worker.stopFirst = await worker.begin('worker-1', worker.registry);
+    stops.push(() => worker.stopFirst());
+    return worker;
+  }
+
+  /** Another worker of the same streams; gives what stops it. */
+  async begin(name: string, registry = new Registry()): Promise<() => Promise<void>> {
+    const { core } = this;
     const service = createDelivery({
       brokerNow: Date.now,
       ...core,
-      lanes: worker.lanes,
-      laneRules: { ...LANE_RULES, ...options.laneRules },
-      config: worker.config(),
-      secretBox: worker.box,
-      registry: worker.registry,
+      lanes: this.lanes,
+      laneRules: this.laneRules,
+      config: this.config(),
+      secretBox: this.box,
+      registry,
       leases: await new Kvm(core.js).open(buckets.leases),
-      worker: 'worker-1',
-      retryPolicy: options.retryPolicy ?? QUICK,
+      ordered: await new Kvm(core.js).open(buckets.ordered),
+      worker: name,
+      retryPolicy: this.retryPolicy,
     });
-    stops.push(() => service.stop(5000));
     await service.start();
-    return worker;
+    return () => service.stop(5000);
   }
 
   private config(): ConfigView {

@@ -39,6 +39,8 @@ export class RouterPlane {
   /** The tenants that have a lane of their own. */
   readonly lanes = new Set<string>();
   router: Service | undefined;
+  /** What a look at the bucket waits for. */
+  refreshes: Promise<void> = Promise.resolve();
   private late: TenantSnapshot[] = [];
   private readonly stops: (() => Promise<void>)[];
 
@@ -94,6 +96,7 @@ export class RouterPlane {
       config,
       lanes: this.lanes,
       refreshTenant: async (id) => {
+        await this.refreshes;
         const late = this.late.find((one) => one.id === id);
         if (late !== undefined) this.tenants.set(id, late);
       },

@@ -1,0 +1,35 @@
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { OwedDelivery } from '../owed-delivery.ts';
+import { HeadEndpoints } from './head-endpoints.ts';
+import { OrderedQueues } from './ordered-queues.ts';
+import { NatsQueueStore } from './queue-store.ts';
+
+export interface OrderedParts {
+  nc: NatsConnection;
+  jsm: JetStreamManager;
+  config: ConfigView;
+  /** The bucket ORDERED. */
+  ordered: KV;
+  shards: number;
+  /** The brokers' clock, as the times of retries go by it. */
+  brokerNow: () => number;
+  give: (owed: OwedDelivery) => void;
+  log: Log;
+}
+
+export function createOrderedQueues(parts: OrderedParts): OrderedQueues {
+  const { nc, jsm, config, ordered, shards, brokerNow, give, log } = parts;
+  const endpoints = new HeadEndpoints(config);
+  return new OrderedQueues({
+    nc,
+    store: new NatsQueueStore({ jsm, ordered, shards }),
+    give,
+    endpoint: (tenant, id) => endpoints.get(tenant, id),
+    now: brokerNow,
+    log,
+  });
+}

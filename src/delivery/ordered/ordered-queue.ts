@@ -1,0 +1,222 @@
+/**
+ * The queue of one ordered endpoint at work (DL-16): its head is read, given to the endpoint's actor, and deleted
+ * once it is settled; only then is the next one read. So one is in flight, and none overtakes.
+ *
+ * States: reading -> attempting -> reading | waiting (for a time, for the endpoint, for somebody's action) ->
+ * reading; ended, where nothing is left, and closed, where the shard goes to another worker.
+ *
+ * Crash safety: the head stays in the stream until its record is stored. What is known of it (the number of the
+ * next attempt, when that is due) is saved before it waits. A crash repeats at most the attempt in flight.
+ *
+ * Limits: one message at a time, and none while it waits, however long the queue is.
+ */
+import type { StoredMsg } from '@nats-io/jetstream';
+import type { Log } from '#infra/telemetry/log.ts';
+import { type DeliveryHead, decodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
+import type { OwedDelivery } from '../owed-delivery.ts';
+import {
+  type HeadEndpoint,
+  type HeadState,
+  type HeadStep,
+  afterStep,
+  headState,
+  isDue,
+  madeReady,
+} from './head-state.ts';
+import { owedHead } from './owed-head.ts';
+import type { QueueStore, SavedHead } from './queue-store.ts';
+import { Sleeper } from './sleeper.ts';
+
+const TROUBLE_MS = 500;
+/** No timer is longer: what is due is looked at anew then. */
+const SLEEP_MAX_MS = 3_600_000;
+
+export interface OrderedQueueDeps {
+  store: QueueStore;
+  /** To the actor of the endpoint. */
+  give: (owed: OwedDelivery) => void;
+  endpoint: (tenant: string, id: string) => HeadEndpoint | undefined;
+  now: () => number;
+  log: Log;
+}
+
+interface Asked {
+  delivery: string;
+  what: OrderedAction['what'];
+  answer: (result: OrderedActionResult) => void;
+}
+
+export class OrderedQueue {
+  readonly tenant: string;
+  readonly endpoint: string;
+  private readonly deps: OrderedQueueDeps;
+  private readonly sleeper = new Sleeper();
+  private saved: SavedHead = { state: undefined, revision: 0 };
+  private head: HeadState | undefined;
+  private asked: Asked | undefined;
+  private afterSeq = 0;
+  private isWaiting = false;
+  private closed = false;
+  private more = false;
+
+  constructor(deps: OrderedQueueDeps, tenant: string, endpoint: string) {
+    this.deps = deps;
+    this.tenant = tenant;
+    this.endpoint = endpoint;
+  }
+
+  get isBlocked(): boolean {
+    return this.isWaiting && this.head?.stand === 'blocked';
+  }
+
+  /** Something was stored in it, or the configuration may have changed. */
+  look(): void {
+    this.more = true;
+    if (this.isWaiting && this.isHeadDue()) this.sleeper.wake();
+  }
+
+  /** Starts nothing more. */
+  close(): void {
+    this.closed = true;
+    this.sleeper.wake();
+  }
+
+  /** Acts on its head, where that is the delivery and waits. Resolves once what was asked is stored. */
+  act(delivery: string, what: OrderedAction['what']): Promise<OrderedActionResult> {
+    const waits = this.isWaiting && this.head?.id === delivery && this.asked === undefined;
+    if (!waits || this.closed) return Promise.resolve('not_waiting');
+    return new Promise((answer) => {
+      this.asked = { delivery, what, answer };
+      this.sleeper.wake();
+    });
+  }
+
+  /** Until nothing is left, or it is closed. Never throws. */
+  async run(): Promise<void> {
+    let loaded = false;
+    while (!this.closed) {
+      try {
+        this.more = false;
+        if (!loaded) this.saved = await this.deps.store.load(this.tenant, this.endpoint);
+        loaded = true;
+        await this.waitUntilDue();
+        if (this.closed) break;
+        const message = await this.deps.store.next(this.tenant, this.endpoint, this.afterSeq);
+        if (message !== null) await this.serve(message);
+        else if (!this.more) break;
+      } catch (error) {
+        this.deps.log.warn(
+          { endpoint_id: this.endpoint, error: (error as Error).message },
+          'ordered.queue_failed',
+        );
+        await this.sleeper.sleep(TROUBLE_MS);
+      }
+    }
+    this.asked?.answer('failed');
+    this.asked = undefined;
+  }
+
+  private async serve(message: StoredMsg): Promise<void> {
+    const frame = this.decode(message);
+    // What cannot be read can never be sent, and must not hold up what is behind it.
+    if (frame === undefined) return this.remove(message.seq);
+    const known = this.head?.seq === message.seq ? this.head : this.saved.state;
+    this.head = headState({ ...frame, seq: message.seq }, known);
+    // Somebody took the head that was meant out of the stream.
+    if (this.asked !== undefined && this.asked.delivery !== frame.id) this.answer('not_waiting');
+    // Known from before this worker: the message is let go, and read again when its time has come.
+    if (this.asked === undefined && !this.isHeadDue()) return;
+    const step = await this.attempt(message, this.head);
+    await this.settle(this.head, step);
+  }
+
+  private decode(message: StoredMsg): DeliveryHead | undefined {
+    try {
+      return decodeDeliveryFrame(message.data).head;
+    } catch (error) {
+      this.deps.log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
+      return undefined;
+    }
+  }
+
+  private isHeadDue(): boolean {
+    const endpoint = this.deps.endpoint(this.tenant, this.endpoint);
+    return this.head === undefined || isDue(this.head, endpoint, this.deps.now());
+  }
+
+  private async waitUntilDue(): Promise<void> {
+    if (this.head === undefined || this.isHeadDue()) return;
+    this.isWaiting = true;
+    while (!this.closed && this.asked === undefined && !this.isHeadDue()) {
+      const dueInMs = (this.head?.notBeforeMs ?? 0) - this.deps.now();
+      await this.sleeper.sleep(dueInMs > 0 ? Math.min(dueInMs, SLEEP_MAX_MS) : SLEEP_MAX_MS);
+    }
+    this.isWaiting = false;
+    if (this.asked?.what === 'now' && !this.closed) await this.makeReady(this.head);
+  }
+
+  private async makeReady(head: HeadState): Promise<void> {
+    const ready = madeReady(head);
+    await this.save(ready);
+    this.head = ready;
+    this.answer('done');
+  }
+
+  private attempt(message: StoredMsg, state: HeadState): Promise<HeadStep> {
+    const cancelled = this.asked?.what === 'cancel';
+    const blocks = this.deps.endpoint(this.tenant, this.endpoint)?.blocks ?? false;
+    return new Promise((step) => {
+      const where = { tenant: this.tenant, endpoint: this.endpoint };
+      this.deps.give(owedHead({ message, state, where, cancelled, blocks }, step));
+    });
+  }
+
+  private async settle(state: HeadState, step: HeadStep): Promise<void> {
+    if (step.kind === 'done') {
+      await this.remove(state.seq);
+      this.answer('done');
+      return;
+    }
+    const next = afterStep(state, step, this.deps.now());
+    if (next.save) await this.save(next.state);
+    this.head = next.state;
+    this.answer('failed');
+  }
+
+  private async remove(seq: number): Promise<void> {
+    await this.untilDone(() => this.deps.store.remove(this.tenant, seq));
+    this.afterSeq = seq;
+    const { revision } = this.saved;
+    this.saved = { state: undefined, revision: 0 };
+    this.head = undefined;
+    if (revision > 0) await this.untilDone(() => this.deps.store.forget(revision));
+  }
+
+  private async save(state: HeadState): Promise<void> {
+    const { store } = this.deps;
+    await this.untilDone(async () => {
+      const revision = await store.save(this.tenant, this.endpoint, state, this.saved.revision);
+      this.saved = { state, revision };
+    });
+  }
+
+  /** What is settled must be stored before anything else is done here; also while the shard is given up. */
+  private async untilDone(work: () => Promise<void>): Promise<void> {
+    for (;;) {
+      try {
+        await work();
+        return;
+      } catch (error) {
+        this.deps.log.warn({ error: (error as Error).message }, 'ordered.not_stored');
+        if (this.closed) throw error;
+        await this.sleeper.sleep(TROUBLE_MS);
+      }
+    }
+  }
+
+  private answer(result: OrderedActionResult): void {
+    this.asked?.answer(result);
+    this.asked = undefined;
+  }
+}

@@ -1,0 +1,21 @@
+/** A sleep that can be ended before its time. One at a time. */
+export class Sleeper {
+  private end: (() => void) | undefined;
+
+  sleep(ms: number): Promise<void> {
+    return new Promise((resolve) => {
+      const timer = setTimeout(() => this.wake(), ms);
+      timer.unref();
+      this.end = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+  }
+
+  wake(): void {
+    const { end } = this;
+    this.end = undefined;
+    end?.();
+  }
+}
