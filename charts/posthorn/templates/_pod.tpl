@@ -42,7 +42,7 @@ capabilities: { drop: [ALL] }
 {{- define "posthorn.podBase" -}}
 {{- /* The migration runs before there is an account: it needs none. */}}
 {{- if ne .role "migrate" }}
-serviceAccountName: {{ include "posthorn.name" . }}
+serviceAccountName: {{ include "posthorn.name" . }}-{{ .role }}
 {{- end }}
 automountServiceAccountToken: false
 # Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and a setting that is not known stops the start.

@@ -91,6 +91,16 @@ test('a network that is allowed is reached', { skip }, async () => {
   assert.equal(mayReach(blocks, '10.21.3.4'), false);
 });
 
+test('a further rule is for the roles that it names', { skip }, async () => {
+  const rule =
+    'network.extraEgress[0].roles={control},network.extraEgress[0].to[0].ipBlock.cidr=10.20.0.0/16';
+  const manifests = await render('charts/posthorn', { set: [...set, rule] });
+  for (const role of ['ingress', 'router', 'delivery', 'control', 'migrate']) {
+    const blocks = blocksOf(only(manifests, 'NetworkPolicy', `posthorn-${role}`));
+    assert.equal(mayReach(blocks, '10.20.3.4'), role === 'control', role);
+  }
+});
+
 test('no other role reaches an address outside the cluster', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set });
   for (const role of ['ingress', 'router', 'control', 'migrate']) {

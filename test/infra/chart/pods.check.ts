@@ -70,6 +70,22 @@ for (const [variant, set] of Object.entries(variants)) {
   });
 }
 
+test('every role has an account of its own, and the migration none', { skip }, async () => {
+  const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
+  for (const { name, pod } of podTemplates(manifests)) {
+    const account = at(pod, 'serviceAccountName');
+    if (name === 'posthorn-migrate') {
+      assert.equal(account, undefined);
+      continue;
+    }
+    assert.equal(account, name);
+    assert.equal(
+      at(only(manifests, 'ServiceAccount', name), 'automountServiceAccountToken'),
+      false,
+    );
+  }
+});
+
 test('probes: alive says nothing of the servers, ready does', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   for (const role of roles) {
