@@ -27,7 +27,7 @@ import { createProjector } from '#src/control/projector/mod.ts';
 import { QueueMetrics } from '#src/control/queue-metrics.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
-import { createRouter } from '#src/router/mod.ts';
+import { Broadcaster, createRouter } from '#src/router/mod.ts';
 import { buckets } from '#wire/subjects.ts';
 import { HttpService } from './http-service.ts';
 import { OpsServer, type ReadinessChecks } from './ops-server.ts';
@@ -232,6 +232,10 @@ function plan(roles: Role[], parts: Parts): Service[] {
   if (roles.includes('router')) {
     const refreshTenant = (id: string): Promise<void> => config.refreshTenant(id);
     services.push(createRouter({ ...parts, ...parts.quick, brokerNow, refreshTenant }));
+    const tenantIds = () => config.tenantIds();
+    services.push(
+      new Broadcaster({ ...parts, brokerNow, tenantIds, catchUp: () => config.catchUp() }),
+    );
   }
   if (roles.includes('ingress') && app !== undefined) {
     // A window of its own: a fan-out that fills the other one must not have producers refused.

@@ -25,6 +25,8 @@ const IN_FLIGHT_MAX = 256;
 export interface FanOut {
   message: EventInHand;
   tenant: string;
+  /** Who it takes turns with: its tenant's other events, or all copies of broadcasts. */
+  lane: string;
   event: EventFrame;
   seq: number;
   endpoints: EndpointSnapshot[];
@@ -73,7 +75,7 @@ export class FanOuts {
       this.publishAll(fanOut);
       return;
     }
-    this.queue.push(fanOut.tenant, fanOut);
+    this.queue.push(fanOut.lane, fanOut);
     this.pump();
   }
 
@@ -146,7 +148,7 @@ export class FanOuts {
     const inFlight = fanOut.open - (fanOut.endpoints.length - fanOut.next);
     if (inFlight * 2 > this.inFlightMax) return;
     fanOut.aside = false;
-    this.queue.resume(fanOut.tenant);
+    this.queue.resume(fanOut.lane);
     this.pump();
   }
 }

@@ -14,6 +14,8 @@ import type { LaneView } from '#wire/lane-view.ts';
 import { EventTap } from './event-tap.ts';
 import { Router } from './router.ts';
 
+export { Broadcaster } from './broadcast/broadcaster.ts';
+
 export interface RouterDeps {
   settings: Settings;
   js: JetStreamClient;

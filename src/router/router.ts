@@ -25,6 +25,8 @@ import { type FanOut, FanOuts } from './fan-out.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
 const NAK_DELAY_MS = 1000;
+/** No id of a tenant. */
+const BROADCASTS = '*';
 /** Well within the consumer's ack_wait. */
 const WORKING_EVERY_MS = 10_000;
 /** Of a record: one of a large fan-out would be larger than what a server takes. */
@@ -109,7 +111,9 @@ export class Router {
    */
   private begin(fanOut: FanOut): void {
     const { message, endpoints } = fanOut;
-    const delayMs = fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
+    // A broadcast has waited as a whole.
+    const isCopy = fanOut.event.head.broadcast === true;
+    const delayMs = isCopy ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
     const waitMs = delayMs === 0 ? 0 : message.storedMs + delayMs - this.deps.now();
     if (waitMs <= 0) {
       this.fanOuts.add(fanOut);
@@ -175,6 +179,8 @@ export class Router {
     return {
       message,
       tenant,
+      // A broadcast has one turn among the tenants, not one for each of its copies.
+      lane: event.head.broadcast === true ? BROADCASTS : tenant,
       event,
       seq: message.seq,
       endpoints,
@@ -193,7 +199,8 @@ export class Router {
     let index = this.indexes.get(snapshot);
     if (index === undefined) {
       index = new SubscriptionIndex(snapshot);
-      this.indexes.set(snapshot, index);
+      // A broadcast asks once of every tenant there is: their indexes would be all that is kept.
+      if (event.head.broadcast !== true) this.indexes.set(snapshot, index);
     }
     return index.match(event.head.type, () => eventForFilter(event));
   }

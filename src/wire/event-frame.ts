@@ -31,6 +31,8 @@ export interface EventHead {
   correlationId: string;
   /** SHA-256 of the content (base64url), for an id that the caller chose (IN-6). */
   fingerprint?: string;
+  /** It goes, or came, to every tenant (RT-5). */
+  broadcast?: true;
 }
 
 const LF = 10;

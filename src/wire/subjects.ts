@@ -27,6 +27,7 @@ export const streams = {
   records: (shard: number) => `ATT-${shard}`,
   deadLetters: 'DLQ',
   rejected: 'REJECTED',
+  broadcasts: 'BCAST',
   /** Which event came first under a formula of de-duplication. */
   firstEvents: 'DEDUP',
 } as const;
@@ -34,6 +35,7 @@ export const streams = {
 export const consumers = {
   router: 'router',
   projector: 'projector',
+  broadcaster: 'broadcaster',
   /** Normal priority, of every tenant that has no lane of its own. */
   deliverShared: 'deliver-shared',
   /** High priority (IN-11). */
@@ -106,6 +108,11 @@ export const subjects = {
   records: (shard: number) => `att.${shard}`,
   deadLetter: (tenant: string, endpoint: string) =>
     `dlq.${partitionOf(tenant)}.${tenant}.${endpoint}`,
+  /** An event to every tenant (RT-5). Its id is a token: event ids hold no dot, star or space. */
+  broadcast: (id: string) => `bc.event.${id}`,
+  broadcasts: 'bc.event.*',
+  /** How far it has come. */
+  broadcastProgress: (id: string) => `bc.progress.${id}`,
   /** Requests of producers over NATS: no stream covers these (IN-4). */
   requests: 'in.*.>',
   /** @param tenant its id, or `*` for every tenant */
@@ -165,6 +172,11 @@ export function parseEventSubject(subject: string): { tenant: string; type: stri
   const a = subject.indexOf('.', 3);
   const b = subject.indexOf('.', a + 1);
   return { tenant: subject.slice(a + 1, b), type: subject.slice(b + 1) };
+}
+
+/** Id of `bc.event.<id>`. */
+export function parseBroadcastSubject(subject: string): string {
+  return subject.slice('bc.event.'.length);
 }
 
 /** Tenant and type of `in.<tenant>.<type>`, as the producer wrote them: not checked. */

@@ -18,6 +18,8 @@ import { BucketWatch } from './bucket-watch.ts';
 
 const MISS_KEPT_MS = 1000;
 const MISSES_MAX = 10_000;
+const CATCH_UP_MS_MAX = 5000;
+const CATCH_UP_LOOK_MS = 20;
 
 export class ConfigStore implements ConfigView {
   private readonly tenants = new Map<string, TenantSnapshot>();
@@ -29,6 +31,8 @@ export class ConfigStore implements ConfigView {
   private readonly log: Log;
   private readonly watch: BucketWatch;
   private kv: KV | undefined;
+  /** Of the newest entry that the watch has brought. */
+  private seenRevision = 0;
 
   constructor(deps: { open: () => Promise<KV>; log: Log }) {
     this.log = deps.log;
@@ -58,6 +62,24 @@ export class ConfigStore implements ConfigView {
 
   get tenantCount(): number {
     return this.tenants.size;
+  }
+
+  tenantIds(): Iterable<string> {
+    return this.tenants.keys();
+  }
+
+  /**
+   * Resolves when all that stands in the bucket at this moment is known here, or after 5 s.
+   *
+   * @throws where NATS does not answer
+   */
+  async catchUp(): Promise<void> {
+    if (this.kv === undefined) return;
+    const { last_seq: wanted } = (await this.kv.status()).streamInfo.state;
+    const deadlineMs = performance.now() + CATCH_UP_MS_MAX;
+    while (this.seenRevision < wanted && performance.now() < deadlineMs) {
+      await new Promise((next) => setTimeout(next, CATCH_UP_LOOK_MS));
+    }
   }
 
   /** Called with the id of a tenant whose snapshot changed or went. */
@@ -106,6 +128,7 @@ export class ConfigStore implements ConfigView {
   }
 
   private take(entry: KvWatchEntry): void {
+    this.seenRevision = entry.revision;
     if (entry.operation === 'PUT') this.apply(entry.key, entry.string());
     else this.remove(entry.key);
   }

@@ -18,6 +18,9 @@ import { buckets, consumers, shardSubjects, streams, subjects } from '#wire/subj
 /** How long a key of the bucket LEASES lives after it was written. */
 export const LEASE_MS = 4000;
 
+/** A broadcaster that has not been heard of for so long is taken for dead. */
+export const BROADCAST_ACK_WAIT_MS = 10_000;
+
 const DAY_MS = 24 * 3600 * 1000;
 const REJECTED_PER_TENANT_MAX = 1000;
 
@@ -50,6 +53,12 @@ export async function ensureTopology(
   await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
   await ensureStream(jsm, rejectedStream(replicas));
   await ensureStream(jsm, firstEventStream(replicas));
+  await ensureStream(jsm, broadcastStream(settings));
+  await ensureConsumer(jsm, streams.broadcasts, {
+    // One at a time, in the order of their storing, whichever router takes it.
+    ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
+    filter_subject: subjects.broadcasts,
+  });
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
     await ensureStream(jsm, eventStream(shard, settings));
     await ensureStream(jsm, deliveryStream(shard, settings));
@@ -123,6 +132,18 @@ function deliveryStream(shard: number, settings: StreamSettings): Partial<Stream
     // Whoever owns the shard hears at once of what is stored for an ordered endpoint.
     republish: { src: subjects.orderedOfAll, dest: subjects.wake(shard), headers_only: true },
     allow_msg_schedules: true,
+  };
+}
+
+/** The last of each subject: of an event the only one, of its progress the newest. */
+function broadcastStream(settings: StreamSettings): Partial<StreamConfig> {
+  return {
+    ...common(streams.broadcasts, settings.POSTHORN_STREAM_REPLICAS),
+    subjects: ['bc.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000),
+    max_msgs_per_subject: 1,
+    compression: StoreCompression.S2,
   };
 }
 

@@ -1,0 +1,56 @@
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { EventFrame } from '#wire/event-frame.ts';
+import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
+import { eventForFilter } from '../event-for-filter.ts';
+import { SubscriptionIndex } from '../subscription-index.ts';
+
+/** Tenants looked at before others have the thread. */
+const AT_ONCE = 100;
+
+/** A tenant that a broadcast goes to, and how many of its endpoints match. */
+export interface Stop {
+  tenant: string;
+  endpoints: number;
+}
+
+export interface Tenants {
+  config: Pick<ConfigView, 'tenant'>;
+  tenantIds: () => Iterable<string>;
+}
+
+/**
+ * The tenants with an approved subscription that matches the event, in the order of the walk: by partition, then by
+ * id. That order is the same in every process, whatever was made or deleted meanwhile, so a place in it can be
+ * handed on.
+ *
+ * Their subscriptions are looked at and let go: an index of each tenant at once would be all of the configuration
+ * a second time.
+ *
+ * @param after the last tenant that is done; absent: none
+ */
+export async function planStops(
+  tenants: Tenants,
+  event: EventFrame,
+  after: string | undefined,
+): Promise<Stop[]> {
+  const byPartition: Stop[][] = Array.from({ length: PARTITIONS }, () => []);
+  let parsed: Record<string, unknown> | undefined;
+  const document = (): Record<string, unknown> => (parsed ??= eventForFilter(event));
+  let looked = 0;
+  for (const id of tenants.tenantIds()) {
+    if (++looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (after !== undefined && compareStops(id, after) <= 0) continue;
+    const snapshot = tenants.config.tenant(id);
+    if (snapshot === undefined || snapshot.subscriptions.length === 0) continue;
+    const endpoints = new SubscriptionIndex(snapshot).match(event.head.type, document).length;
+    if (endpoints > 0) byPartition[partitionOf(id)]?.push({ tenant: id, endpoints });
+  }
+  return byPartition.flatMap((stops) => stops.sort((a, b) => compareStops(a.tenant, b.tenant)));
+}
+
+/** Negative: `a` comes before `b` in the walk. */
+export function compareStops(a: string, b: string): number {
+  const partitions = partitionOf(a) - partitionOf(b);
+  if (partitions !== 0) return partitions;
+  return a < b ? -1 : a > b ? 1 : 0;
+}
