@@ -12,6 +12,7 @@ import { configurationOf } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
+import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -21,6 +22,7 @@ import type { EndpointGoneRecord } from '#wire/record.ts';
 import { buckets } from '#wire/subjects.ts';
 import { lockRoutes } from './access.ts';
 import { ApiKeys } from './api-keys.ts';
+import { Broadcasts } from './broadcasts.ts';
 import type { ConfigurationDeps } from './change-tenant.ts';
 import { ConfigSync, type SyncState } from './config-sync.ts';
 import { ConfigWriter } from './config-writer.ts';
@@ -39,6 +41,7 @@ import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
 import { PublishSoon } from './publish-soon.ts';
 import { RejectedEvents } from './rejected-events.ts';
+import { registerBroadcastRoutes } from './routes/broadcasts.ts';
 import { registerApiKeyRoutes } from './routes/api-keys.ts';
 import { type DeadLetterParts, registerDeadLetterRoutes } from './routes/dead-letters.ts';
 import { registerDeliveryRoutes } from './routes/deliveries.ts';
@@ -144,6 +147,10 @@ export function createControl(deps: ControlDeps): Control {
       orderedHeads: new OrderedHeads({ nc, shards: settings.POSTHORN_SHARDS }),
       config,
     }),
+    broadcasts: new Broadcasts({
+      store: new BroadcastStore({ publisher: deps.publisher, jsm: openManager }),
+      clock,
+    }),
     rejected: new RejectedEvents({
       jsm: openManager,
       config,
@@ -174,6 +181,7 @@ interface ApiParts extends DeadLetterParts {
   deliveries: DeliveryReads;
   deliveryActions: DeliveryActions;
   rejected: RejectedEvents;
+  broadcasts: Broadcasts;
 }
 
 /** In a scope of its own: its lock is for its routes. */
@@ -189,6 +197,7 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerDeliveryRoutes(api, parts);
     registerDeadLetterRoutes(api, parts);
     registerRejectedEventRoutes(api, parts.rejected);
+    registerBroadcastRoutes(api, parts.broadcasts);
     done();
   });
 }

@@ -5,7 +5,6 @@
 import { Counter, type Registry } from 'prom-client';
 import type { Formula } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
-import { newId } from '#domain/ids.ts';
 import {
   type Publication,
   type Published,
@@ -17,8 +16,9 @@ import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { Admission } from './admission.ts';
 import type { Deduplication } from './deduplication.ts';
+import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
-import { type Idempotency, fingerprintOf } from './idempotency.ts';
+import type { Idempotency } from './idempotency.ts';
 
 export interface Accepted {
   id: string;
@@ -84,15 +84,17 @@ export class AcceptEvent {
     done: AcceptDone,
   ): void {
     const counted: AcceptDone = (error, accepted) => {
-      this.results.inc({ result: resultOf(error, accepted) });
+      this.count(error, accepted);
       done(error, accepted);
     };
     try {
       const priority = this.deps.admission.admit(tenant, input);
-      const head = this.headOf(tenant.id, input, correlationId);
+      const acceptedMs = this.deps.now();
+      const source = `/tenants/${tenant.id}`;
+      const head = eventHead(input, { source, acceptedMs, correlationId });
       if (priority === 'high') head.priority = priority;
       const frame = encodeEventFrame(head, input.data);
-      this.checkSize(frame);
+      checkFrameSize(frame, this.deps.eventBytesMax);
       const offer: Offer = { tenant: tenant.id, input, head, frame, wait };
       const formula = this.deps.deduplication.formulaOf(input.type);
       if (input.id === undefined && formula === undefined) this.publish(offer, counted);
@@ -103,36 +105,14 @@ export class AcceptEvent {
     }
   }
 
+  /** Counts what became of an event. */
+  count(error: PosthornError | undefined, accepted: Accepted | undefined): void {
+    this.results.inc({ result: resultOf(error, accepted) });
+  }
+
   /** For an event that could not even be read. */
   countRefused(): void {
     this.results.inc({ result: 'refused' });
-  }
-
-  private headOf(tenant: string, input: EventInput, correlationId: string): EventHead {
-    const acceptedMs = this.deps.now();
-    const head: EventHead = {
-      id: input.id ?? newId('evt', acceptedMs),
-      type: input.type,
-      source: input.source ?? `/tenants/${tenant}`,
-      time: input.time ?? new Date(acceptedMs).toISOString(),
-      kind: input.kind,
-      acceptedMs,
-      correlationId,
-    };
-    if (input.subject !== undefined) head.subject = input.subject;
-    if (input.dataschema !== undefined) head.dataschema = input.dataschema;
-    if (input.contentType !== undefined) head.contentType = input.contentType;
-    if (input.ext !== undefined) head.ext = input.ext;
-    if (input.id !== undefined) head.fingerprint = fingerprintOf(input);
-    return head;
-  }
-
-  private checkSize(frame: Buffer): void {
-    const most = this.deps.eventBytesMax;
-    if (frame.length <= most) return;
-    throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', {
-      detail: `the event has ${frame.length} bytes with its attributes; at most ${most} are taken`,
-    });
   }
 
   private async compareAndPublish(
@@ -236,7 +216,7 @@ function underId(offer: Offer, id: string): Offer {
   return { ...offer, head, frame: encodeEventFrame(head, offer.input.data) };
 }
 
-function notStored(error: Error): PosthornError {
+export function notStored(error: Error): PosthornError {
   const detail =
     error instanceof PublishRefusedError
       ? `the message store refused the event: ${error.message}`

@@ -22,7 +22,7 @@ export class Admission {
    * @returns the priority of the event: its own, else that of its type
    * @throws PosthornError that says what is wrong
    */
-  admit(tenant: TenantSnapshot, input: EventInput): Priority {
+  admit(tenant: Pick<TenantSnapshot, 'eventTypePolicy'>, input: EventInput): Priority {
     if (isOperationalType(input.type)) {
       const detail = 'begins with "posthorn.": those are the events of the platform itself';
       throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: [{ pointer: '/type', detail }] });

@@ -8,11 +8,13 @@ import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import type { History } from '#infra/mongo/documents.ts';
+import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
 import { FirstEvents } from '#infra/nats/first-events.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
+import { AcceptBroadcast } from './accept-broadcast.ts';
 import { AcceptEvent } from './accept-event.ts';
 import { AccountKey } from './auth-callout/account-key.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
@@ -42,12 +44,21 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
   const idempotency = new Idempotency({ history, registry });
   const firstEvents = new FirstEvents({ publisher, jsm: deps.jsm, me: newId('req') });
+  const admission = new Admission({ config, policy });
   const accept = new AcceptEvent({
-    admission: new Admission({ config, policy }),
+    admission,
     idempotency,
     deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
     registry,
+    eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
+    publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
+    now: Date.now,
+  });
+  const acceptBroadcast = new AcceptBroadcast({
+    admission,
+    store: new BroadcastStore({ publisher, jsm: async () => deps.jsm }),
+    count: (error, accepted) => accept.count(error, accepted),
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
     now: Date.now,
@@ -59,7 +70,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     log,
   };
-  registerIngressRoutes(app, { ...shared, authenticate: deps.authenticate });
+  registerIngressRoutes(app, { ...shared, acceptBroadcast, authenticate: deps.authenticate });
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
   const services: Service[] = [new NatsService({ ...shared, nc: deps.nc, rejections })];

@@ -3,13 +3,19 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
-import { type Authenticate, requireTenant } from '#infra/http/authenticate.ts';
+import { type Authenticate, requireBroadcast, requireTenant } from '#infra/http/authenticate.ts';
 import { sendError } from '#infra/http/problem.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { publishBatchSchema, publishSchema } from '#wire/api/events-ingress.ts';
+import {
+  broadcastBatchSchema,
+  broadcastSchema,
+  publishBatchSchema,
+  publishSchema,
+} from '#wire/api/events-ingress.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { problemOf } from '#wire/problem.ts';
-import { type AcceptEvent, acceptedJson } from './accept-event.ts';
+import type { AcceptBroadcast } from './accept-broadcast.ts';
+import { type AcceptDone, type AcceptEvent, acceptedJson } from './accept-event.ts';
 import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
 import type { EventInput } from './event-input.ts';
 import { idOfKey } from './idempotency.ts';
@@ -24,6 +30,7 @@ import {
 export interface IngressRoutesDeps {
   authenticate: Authenticate;
   accept: AcceptEvent;
+  acceptBroadcast: AcceptBroadcast;
   /** The tenant, from memory where it is known; undefined where there is none. */
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
@@ -32,6 +39,10 @@ export interface IngressRoutesDeps {
 }
 
 type TenantParams = { Params: { tenant: string } };
+
+/** Whom an event is for. */
+const EVERY_TENANT = 'every tenant';
+type Target = TenantSnapshot | typeof EVERY_TENANT;
 
 /** The body may be a little larger than an event: the names of its fields and white space are not stored. */
 const BODY_SLACK_BYTES = 64 * 1024;
@@ -49,12 +60,26 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     scope.post<TenantParams>(
       '/v1/tenants/:tenant/events',
       { schema: publishSchema, bodyLimit: limits.batchBytesMax },
-      (request, reply) => routes.publish(request, reply),
+      (request, reply) =>
+        routes.withTenant(request, reply, (to) => routes.publish(to, request, reply)),
     );
     scope.post<TenantParams>(
       '/v1/tenants/:tenant/events/batch',
       { schema: publishBatchSchema, bodyLimit: limits.batchBytesMax },
-      (request, reply) => routes.publishBatch(request, reply),
+      (request, reply) =>
+        routes.withTenant(request, reply, (to) => routes.publishBatch(to, request, reply)),
+    );
+    scope.post(
+      '/v1/events',
+      { schema: broadcastSchema, bodyLimit: limits.batchBytesMax },
+      (request, reply) =>
+        routes.withEveryTenant(request, reply, (to) => routes.publish(to, request, reply)),
+    );
+    scope.post(
+      '/v1/events/batch',
+      { schema: broadcastBatchSchema, bodyLimit: limits.batchBytesMax },
+      (request, reply) =>
+        routes.withEveryTenant(request, reply, (to) => routes.publishBatch(to, request, reply)),
     );
     done();
   });
@@ -67,57 +92,63 @@ class IngressRoutes {
     this.deps = deps;
   }
 
-  publish(request: FastifyRequest<TenantParams>, reply: FastifyReply): void {
-    this.withTenant(request, reply, (tenant) => {
-      const mediaType = mediaTypeOf(request.headers);
-      const body = bodyOf(request);
-      if (mediaType === 'application/cloudevents-batch+json') {
-        this.acceptAll(tenant, readCloudEventBatch(body), '', request, reply);
+  publish(target: Target, request: FastifyRequest, reply: FastifyReply): void {
+    const mediaType = mediaTypeOf(request.headers);
+    const body = bodyOf(request);
+    if (mediaType === 'application/cloudevents-batch+json') {
+      this.acceptAll(target, readCloudEventBatch(body), '', request, reply);
+      return;
+    }
+    const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
+    if (body.length > most) {
+      const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
+      throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
+    }
+    const input = withIdempotencyKey(readOne(mediaType, request.headers, body), request.headers);
+    this.accept(target, input, request.id, false, (error, accepted) => {
+      if (accepted === undefined) {
+        sendError(this.deps.log, error, request, reply);
         return;
       }
-      const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
-      if (body.length > most) {
-        const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
-        throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
-      }
-      const input = withIdempotencyKey(readOne(mediaType, request.headers, body), request.headers);
-      this.deps.accept.accept(tenant, input, request.id, false, (error, accepted) => {
-        if (accepted === undefined) {
-          sendError(this.deps.log, error, request, reply);
-          return;
-        }
-        if (accepted.replayed) reply.header('idempotency-replayed', 'true');
-        reply
-          .code(202)
-          .header('content-type', 'application/json; charset=utf-8')
-          .send(acceptedJson(accepted));
-      });
+      if (accepted.replayed) reply.header('idempotency-replayed', 'true');
+      reply
+        .code(202)
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(acceptedJson(accepted));
     });
   }
 
-  publishBatch(request: FastifyRequest<TenantParams>, reply: FastifyReply): void {
-    this.withTenant(request, reply, (tenant) => {
-      const mediaType = mediaTypeOf(request.headers);
-      if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
-      this.acceptAll(tenant, readBatchBody(bodyOf(request)), '/events', request, reply);
-    });
+  publishBatch(target: Target, request: FastifyRequest, reply: FastifyReply): void {
+    const mediaType = mediaTypeOf(request.headers);
+    if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
+    this.acceptAll(target, readBatchBody(bodyOf(request)), '/events', request, reply);
+  }
+
+  /** Authenticates for a broadcast; every error becomes its answer. */
+  withEveryTenant(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    go: (target: Target) => void,
+  ): void {
+    requireBroadcast(this.deps.authenticate(request.headers.authorization));
+    this.guard(() => go(EVERY_TENANT), request, reply);
   }
 
   /** Authenticates and finds the tenant, at once where it is known; every error becomes its answer. */
-  private withTenant(
+  withTenant(
     request: FastifyRequest<TenantParams>,
     reply: FastifyReply,
-    go: (tenant: TenantSnapshot) => void,
+    go: (target: Target) => void,
   ): void {
-    const guarded = (tenant: TenantSnapshot | undefined): void => {
-      try {
-        if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
-        go(tenant);
-      } catch (error) {
-        this.deps.accept.countRefused();
-        sendError(this.deps.log, error, request, reply);
-      }
-    };
+    const guarded = (tenant: TenantSnapshot | undefined): void =>
+      this.guard(
+        () => {
+          if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+          go(tenant);
+        },
+        request,
+        reply,
+      );
     const id = request.params.tenant;
     const principal = this.deps.authenticate(request.headers.authorization);
     requireTenant(principal, id, 'publish');
@@ -131,9 +162,30 @@ class IngressRoutes {
     }
   }
 
+  private guard(go: () => void, request: FastifyRequest, reply: FastifyReply): void {
+    try {
+      go();
+    } catch (error) {
+      this.deps.accept.countRefused();
+      sendError(this.deps.log, error, request, reply);
+    }
+  }
+
+  private accept(
+    target: Target,
+    input: EventInput,
+    correlationId: string,
+    wait: boolean,
+    done: AcceptDone,
+  ): void {
+    if (target === EVERY_TENANT) {
+      void this.deps.acceptBroadcast.accept(input, correlationId, done);
+    } else this.deps.accept.accept(target, input, correlationId, wait, done);
+  }
+
   /** @param at JSON pointer of the list of items */
   private acceptAll(
-    tenant: TenantSnapshot,
+    target: Target,
     items: BatchItem[],
     at: string,
     request: FastifyRequest,
@@ -155,7 +207,7 @@ class IngressRoutes {
         finish(index, refused(item.error));
         return;
       }
-      this.deps.accept.accept(tenant, item.input, request.id, true, (error, accepted) => {
+      this.accept(target, item.input, request.id, true, (error, accepted) => {
         if (accepted === undefined) {
           finish(index, refused(placed(error as PosthornError, `${at}/${index}`)));
         } else finish(index, { status: 202, ...accepted });

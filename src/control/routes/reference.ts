@@ -3,7 +3,12 @@ import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance } from 'fastify';
 import { createApp, type AppDeps } from '#infra/http/app.ts';
-import { publishBatchSchema, publishSchema } from '#wire/api/events-ingress.ts';
+import {
+  broadcastBatchSchema,
+  broadcastSchema,
+  publishBatchSchema,
+  publishSchema,
+} from '#wire/api/events-ingress.ts';
 
 export interface ReferenceDeps extends AppDeps {
   /** Registers the routes of the control API. */
@@ -78,6 +83,8 @@ function describeIngress(scope: FastifyInstance): void {
   ];
   scope.post('/v1/tenants/:tenant/events', { schema: { ...publishSchema, consumes } }, never);
   scope.post('/v1/tenants/:tenant/events/batch', { schema: publishBatchSchema }, never);
+  scope.post('/v1/events', { schema: { ...broadcastSchema, consumes } }, never);
+  scope.post('/v1/events/batch', { schema: broadcastBatchSchema }, never);
 }
 
 function never(): never {

@@ -98,6 +98,19 @@ export function requireTenant(principal: Principal, tenant: string, action: Tena
   }
 }
 
+/**
+ * Lets whoever may publish to every tenant publish a broadcast: platform keys, and producer keys that are bound to none.
+ *
+ * @throws PosthornError POSTHORN_KEY_SCOPE
+ */
+export function requireBroadcast(principal: Principal): void {
+  if (principal.scope === 'platform') return;
+  if (principal.scope === 'producer' && principal.tenant === undefined) return;
+  throw new PosthornError('POSTHORN_KEY_SCOPE', {
+    detail: 'an event to every tenant needs a platform key, or a producer key bound to no tenant',
+  });
+}
+
 /** Lets only platform keys through. @throws PosthornError POSTHORN_KEY_SCOPE */
 export function requirePlatform(principal: Principal): void {
   if (principal.scope !== 'platform') {

@@ -87,6 +87,28 @@ export const publishSchema = {
   response: { 202: accepted, '4xx': problem, 503: problem },
 };
 
+export const broadcastSchema = {
+  operationId: 'publishBroadcast',
+  summary: 'Publish an event to every tenant with an approved subscription that matches',
+  description:
+    'Answers 202 once the event is stored; its copies go out afterwards, behind what is sent to single tenants. Takes the same forms as an event to a tenant. For platform keys and producer keys bound to no tenant.',
+  tags: ['Broadcasts'],
+  headers,
+  body: event,
+  response: { 202: accepted, '4xx': problem, 503: problem },
+};
+
+export const broadcastBatchSchema = {
+  operationId: 'publishBroadcasts',
+  summary: 'Publish up to 1,000 events to every tenant',
+  description: 'Valid events are stored although others are refused; each has its own result.',
+  tags: ['Broadcasts'],
+  body: Type.Object({
+    events: Type.Array(event, { minItems: 1, maxItems: limits.batchEventsMax }),
+  }),
+  response: { 202: batchResult, 207: batchResult, '4xx': problem, 503: batchResult },
+};
+
 export const publishBatchSchema = {
   operationId: 'publishEvents',
   summary: 'Publish up to 1,000 events to a tenant',

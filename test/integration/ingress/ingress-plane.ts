@@ -148,9 +148,15 @@ export class IngressPlane {
     return this.post(body, { path: '/v1/tenants/acme/events/batch' });
   }
 
+  broadcast(body: unknown, headers: Record<string, string> = {}): Promise<Answer> {
+    return this.post(body, { path: '/v1/events', headers });
+  }
+
   /** Every event that is stored, in order. */
-  async stored(): Promise<(EventFrame & { subject: string; messageId: string; seq: number })[]> {
-    const messages = await storedMessages(this.core.jsm, streams.events(0));
+  async stored(
+    stream: string = streams.events(0),
+  ): Promise<(EventFrame & { subject: string; messageId: string; seq: number })[]> {
+    const messages = await storedMessages(this.core.jsm, stream);
     return messages.map(({ subject, messageId, seq, data }) => ({
       ...decodeEventFrame(data),
       subject,

@@ -35,6 +35,7 @@ test('events of other tenants do not wait for a fan-out of 5,000', async (t) => 
 test('the record of a large fan-out comes in parts, with the whole number in each', async (t) => {
   const plane = await RouterPlane.start(t, [wide('acme', 2500)]);
   await plane.publish('e1');
+  await plane.routed('e1');
   await plane.settled();
   const records = await plane.core.storedRecords();
   const parts = records.filter((record) => record.k === 'routed');

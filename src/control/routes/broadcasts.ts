@@ -1,0 +1,57 @@
+import {
+  broadcast,
+  broadcastListQuery,
+  broadcastPage,
+  broadcastParams,
+} from '#wire/api/broadcast.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import type { Api } from '../access.ts';
+import type { Broadcasts } from '../broadcasts.ts';
+
+const tags = ['Broadcasts'];
+const config = { access: 'platform' } as const;
+
+export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void {
+  api.get(
+    '/v1/broadcasts',
+    {
+      config,
+      schema: {
+        operationId: 'listBroadcasts',
+        summary: 'List broadcast events and how far each has come, oldest first',
+        tags,
+        querystring: broadcastListQuery,
+        response: { 200: broadcastPage, ...problemAnswers },
+      },
+    },
+    (request) => broadcasts.list(request.query),
+  );
+  api.get(
+    '/v1/broadcasts/:broadcast',
+    {
+      config,
+      schema: {
+        operationId: 'getBroadcast',
+        summary: 'Read how far a broadcast event has come',
+        tags,
+        params: broadcastParams,
+        response: { 200: broadcast, ...problemAnswers },
+      },
+    },
+    (request) => broadcasts.get(request.params.broadcast),
+  );
+  api.post(
+    '/v1/broadcasts/:broadcast/cancel',
+    {
+      config,
+      schema: {
+        operationId: 'cancelBroadcast',
+        summary: 'End a broadcast event where it is: tenants that have no copy yet get none',
+        tags,
+        params: broadcastParams,
+        response: { 200: broadcast, ...problemAnswers },
+      },
+    },
+    (request) => broadcasts.cancel(request.params.broadcast),
+  );
+}

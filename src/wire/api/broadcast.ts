@@ -1,0 +1,53 @@
+/** Broadcast events in the API: how far each has come. */
+import { type Static, Type } from 'typebox';
+import { limits } from '#domain/limits.ts';
+import { nullable, strict, timestamp } from './fields.ts';
+import { pageFields, pageOf } from './page.ts';
+
+const tally = (what: string) =>
+  Type.Object(
+    {
+      done: Type.Integer({ description: `${what} whose copy is stored.` }),
+      total: nullable(
+        Type.Integer({ description: 'In all, by the configuration at the start; null before.' }),
+      ),
+    },
+    { description: `${what} that it goes to.` },
+  );
+
+export const broadcast = Type.Object({
+  id: Type.String({ description: 'The id of the event: of each of its copies too.' }),
+  type: Type.String(),
+  state: Type.Union(
+    [
+      Type.Literal('queued'),
+      Type.Literal('running'),
+      Type.Literal('done'),
+      Type.Literal('cancelled'),
+    ],
+    {
+      description:
+        '`queued`: behind another broadcast. `done`: every tenant has its copy, from which its deliveries are made.',
+    },
+  ),
+  accepted_at: timestamp('When it was accepted'),
+  starts_at: nullable(
+    timestamp('When its first copy leaves: a large one waits; null while it is queued'),
+  ),
+  ended_at: nullable(timestamp('When it was done or cancelled')),
+  tenants: tally('Tenants'),
+  endpoints: tally('Endpoints'),
+});
+export type Broadcast = Static<typeof broadcast>;
+
+export const broadcastParams = Type.Object({
+  broadcast: Type.String({
+    minLength: 1,
+    maxLength: limits.eventIdLengthMax,
+    description: 'Id of a broadcast event.',
+    examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
+  }),
+});
+
+export const broadcastListQuery = Type.Object(pageFields, strict);
+export const broadcastPage = pageOf(broadcast);

@@ -1,0 +1,72 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { makeTenants } from '#testkit/make-tenants.ts';
+import { startSystem } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+
+interface Shown {
+  id: string;
+  state: string;
+  starts_at: string | null;
+  ended_at: string | null;
+  tenants: { done: number; total: number | null };
+  endpoints: { done: number; total: number | null };
+}
+
+const TENANTS = 400;
+
+test(
+  'a broadcast whose router is killed on the way reaches every endpoint once, and can be followed',
+  { timeout: 180_000 },
+  async (t) => {
+    const receiver = await WebhookReceiver.start();
+    const system = await startSystem([['ingress', 'control', 'delivery'], ['router']], {
+      // Half of the tenants are in the second chunk.
+      POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND: '100',
+      POSTHORN_SHARDS: '1',
+    });
+    t.after(async () => {
+      await system.stop();
+      await receiver.close();
+    });
+    const tenants = await makeTenants(system, receiver, TENANTS);
+    const sent = await system.api('POST', '/v1/events', { id: 'b1', type: 'a.b', data: { n: 1 } });
+    assert.equal(sent.status, 202, JSON.stringify(sent.body));
+    const read = async (): Promise<Shown> =>
+      (await system.api('GET', '/v1/broadcasts/b1')).body as Shown;
+    // Within the second chunk: the copies of a part of it are stored, and nobody has said so.
+    await receiver.waitFor(300, undefined, 60_000);
+    const midway = await read();
+    assert.equal(midway.state, 'running');
+    assert.deepEqual(midway.tenants, { done: 256, total: TENANTS });
+    await system.with('router').kill('SIGKILL');
+    await system.with('router').restart();
+    const done = await waitUntil(
+      async () => {
+        const shown = await read();
+        return shown.state === 'done' ? shown : undefined;
+      },
+      { what: 'the broadcast is done', deadlineMs: 60_000 },
+    );
+    assert.deepEqual(done.tenants, { done: TENANTS, total: TENANTS });
+    assert.deepEqual(done.endpoints, { done: TENANTS, total: TENANTS });
+    assert.ok(done.starts_at !== null && done.ended_at !== null);
+    await receiver.waitFor(TENANTS, undefined, 60_000);
+    // In the history of each tenant it is an event of its own.
+    const last = tenants.at(-1) as string;
+    await waitUntil(async () => {
+      const { status } = await system.api('GET', `/v1/tenants/${last}/events/b1`);
+      return status === 200 || undefined;
+    });
+    const paths = receiver.requests.map(({ path }) => path);
+    assert.deepEqual(paths.toSorted(), tenants.map((id) => `/${id}`).toSorted());
+    assert.ok(receiver.requests.every(({ headers }) => headers['webhook-id'] === 'b1'));
+
+    const again = await system.api('POST', '/v1/events', { id: 'b1', type: 'a.b', data: { n: 1 } });
+    assert.equal(again.status, 202);
+    const list = (await system.api('GET', '/v1/broadcasts')).body as { data: Shown[] };
+    assert.deepEqual(list.data, [done]);
+    assert.equal((await system.api('GET', '/v1/broadcasts/none')).status, 404);
+  },
+);
