@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { EgressGuard } from '#domain/egress.ts';
+import { requestAccessToken } from '#infra/http/request-access-token.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+
+const HOUR_MS = 3_600_000;
+const guard = new EgressGuard('127.0.0.0/8');
+
+async function keptFor(t: Parameters<typeof receiverOf>[0], fields: string): Promise<number> {
+  const receiver = await receiverOf(t);
+  receiver.otherwise({ status: 200, body: `{"access_token": "t"${fields}}` });
+  const answer = await ask(receiver.url('/'), 5000);
+  assert.ok(answer.ok);
+  return answer.keepMs;
+}
+
+async function receiverOf(t: { after: (fn: () => Promise<void>) => void }) {
+  const receiver = await WebhookReceiver.start();
+  t.after(() => receiver.close());
+  return receiver;
+}
+
+const ask = (tokenUrl: string, timeoutMs: number, by = guard) =>
+  requestAccessToken(
+    {
+      type: 'oauth2',
+      tokenUrl,
+      clientId: 'c',
+      clientSecret: 's',
+      authMethod: 'client_secret_basic',
+    },
+    { guard: by, timeoutMs },
+  );
+
+const lives: [answer: string, keepMs: number][] = [
+  [', "expires_in": 3600', HOUR_MS - 60_000],
+  // A tenth, where that is less than a minute.
+  [', "expires_in": 100', 90_000],
+  [', "expires_in": "100"', 90_000],
+  ['', 270_000],
+  [', "expires_in": null', 270_000],
+  [', "expires_in": "soon"', 270_000],
+  [', "expires_in": 0', 0],
+  [', "expires_in": -5', 0],
+  [', "expires_in": 1e999', 24 * HOUR_MS],
+  [', "token_type": "bearer", "expires_in": 3600', HOUR_MS - 60_000],
+];
+for (const [fields, keepMs] of lives) {
+  test(`how long a token is kept: ${fields || 'nothing said'}`, async (t) => {
+    assert.equal(await keptFor(t, fields), keepMs);
+  });
+}
+
+test('a token endpoint that hangs is left at the time limit, in its body too', async (t) => {
+  const receiver = await receiverOf(t);
+  for (const hang of ['request', 'body'] as const) {
+    receiver.otherwise({ hang });
+    const answer = await ask(receiver.url('/'), 100);
+    assert.ok(!answer.ok);
+    assert.match(answer.detail, /^the token endpoint did not give a token: timeout/);
+  }
+});
+
+test('a name that leads to an address which may not be dialled', async (t) => {
+  const receiver = await receiverOf(t);
+  const answer = await ask(`https://localhost:${receiver.port}/`, 5000, new EgressGuard(''));
+  assert.ok(!answer.ok);
+  assert.match(answer.detail, /forbidden_address/);
+  assert.equal(receiver.requests.length, 0);
+});
