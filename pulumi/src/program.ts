@@ -192,7 +192,11 @@ export function createPlatform(settings: Settings): PlatformOutputs {
   new Alerts(name, { context, network, logKeyArn: keys.log }, opts);
   if (settings.argocd) {
     const facts = bridgeFacts(context, data, identities, keys, egress.addresses);
-    new GitopsBootstrap('argocd', { context, cluster, facts, dependsOn: ready }, {});
+    new GitopsBootstrap(
+      'argocd',
+      { context, cluster, network, facts, volumeKeyArn: keys.volume, dependsOn: ready },
+      {},
+    );
   }
   return {
     egressAddresses: egress.addresses,

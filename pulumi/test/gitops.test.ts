@@ -3,15 +3,24 @@ import { test } from 'node:test';
 import { allOf, onlyOf } from './find-resources.ts';
 import { recordPlatform } from './record-platform.ts';
 
+/** An entry of `platform`. */
+interface Service {
+  version: string;
+  values: Record<string, unknown>;
+}
+
 const { resources } = await recordPlatform('prod');
 const site = await recordPlatform('prod-recovery');
 const inCluster = resources.filter(({ type }) => type.startsWith('kubernetes:'));
 
-test('four objects are made in the cluster, all through its own provider', () => {
-  assert.deepEqual(
-    inCluster.map(({ type }) => type.slice(type.lastIndexOf(':') + 1)),
-    ['Namespace', 'Release', 'Secret', 'Application'],
-  );
+test('five objects are made in the cluster, all through its own provider', () => {
+  assert.deepEqual(inCluster.map(({ type }) => type.slice(type.lastIndexOf(':') + 1)).toSorted(), [
+    'Application',
+    'Namespace',
+    'Release',
+    'Secret',
+    'StorageClass',
+  ]);
   for (const { name, provider } of inCluster) assert.equal(provider, 'argocd', name);
 });
 
@@ -75,20 +84,20 @@ test('a standby says so', () => {
 test('the root application follows the configured place in Git, after ArgoCD is there', async () => {
   const root = onlyOf(resources, 'argoproj.io/v1alpha1:Application');
   const spec = root.inputs['spec'] as Record<string, Record<string, unknown>>;
-  assert.deepEqual(spec['source'], {
+  const { helm, ...place } = spec['source'] as { helm: Record<string, Record<string, unknown>> };
+  assert.deepEqual(place, {
     repoURL: 'https://git.example.com/platform/posthorn.git',
     targetRevision: 'main',
     path: 'argocd/apps',
-    helm: {
-      valueFiles: ['../environments/prod/apps.yaml'],
-      valuesObject: {
-        environment: 'prod',
-        region: 'eu-central-1',
-        repoURL: 'https://git.example.com/platform/posthorn.git',
-        revision: 'main',
-        remoteKey: 'posthorn/prod',
-      },
-    },
+  });
+  assert.deepEqual(helm['valueFiles'], ['../environments/prod/apps.yaml']);
+  const { platform: _platform, ...values } = helm['valuesObject'] ?? {};
+  assert.deepEqual(values, {
+    environment: 'prod',
+    region: 'eu-central-1',
+    repoURL: 'https://git.example.com/platform/posthorn.git',
+    revision: 'main',
+    remoteKey: 'posthorn/prod',
   });
   assert.deepEqual(spec['syncPolicy']?.['automated'], { prune: false, selfHeal: true });
   assert.ok(root.dependsOn.some((urn) => urn.includes(':Release::')));
@@ -126,4 +135,48 @@ test('without ArgoCD nothing is asked of the cluster', async () => {
   const asked = bare.resources.filter(({ type }) => type.includes('kubernetes'));
   assert.deepEqual(asked, []);
   assert.ok(allOf(bare.resources, 'eks/cluster:Cluster'));
+});
+
+test('volumes are encrypted under the key of volumes, and made in the zone of their pod', () => {
+  const { inputs } = onlyOf(resources, 'storage.k8s.io/v1:StorageClass');
+  assert.equal((inputs['metadata'] as { name: string }).name, 'gp3');
+  assert.deepEqual(inputs['parameters'], {
+    type: 'gp3',
+    encrypted: 'true',
+    kmsKeyId: 'arn:aws:kms:::posthorn-prod-volume',
+  });
+  assert.equal(inputs['volumeBindingMode'], 'WaitForFirstConsumer');
+  assert.equal(inputs['reclaimPolicy'], 'Retain');
+});
+
+test('the operators of AWS are told the cluster, and run as the accounts that have identities', () => {
+  const { spec } = onlyOf(resources, 'argoproj.io/v1alpha1:Application').inputs as {
+    spec: { source: { helm: { valuesObject: { platform: Record<string, Service> } } } };
+  };
+  const { platform } = spec.source.helm.valuesObject;
+  const balancer = platform['aws-load-balancer-controller'];
+  assert.equal(balancer?.values['clusterName'], 'posthorn-prod');
+  assert.equal(balancer?.values['vpcId'], 'posthorn-prod-id');
+  for (const off of ['enableShield', 'enableWaf', 'enableWafv2']) {
+    assert.equal(balancer?.values[off], false, off);
+  }
+  const autoscaler = platform['cluster-autoscaler'];
+  assert.ok(autoscaler);
+  assert.deepEqual(autoscaler.values['autoDiscovery'], { clusterName: 'posthorn-prod' });
+  const known = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation').map(
+    ({ inputs }) => `${String(inputs['namespace'])}/${String(inputs['serviceAccount'])}`,
+  );
+  const { serviceAccount } = autoscaler.values['rbac'] as { serviceAccount: { name: string } };
+  const accounts = [balancer?.values['serviceAccount'] as { name: string }, serviceAccount];
+  for (const { name } of accounts) assert.ok(known.includes(`kube-system/${name}`), name);
+  for (const { version } of Object.values(platform)) assert.match(version, /^\d+\.\d+\.\d+$/);
+});
+
+test('a standby has Argo CD and no application, and gets it when it takes over', async () => {
+  const applications = (from: typeof resources) =>
+    from.filter(({ type }) => type.endsWith(':Application')).length;
+  assert.equal(applications(site.resources), 0);
+  assert.ok(onlyOf(site.resources, 'helm.sh/v3:Release'));
+  const active = await recordPlatform('prod-recovery', { standby: 'false' });
+  assert.equal(applications(active.resources), 1);
 });

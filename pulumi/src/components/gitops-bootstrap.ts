@@ -1,8 +1,11 @@
 import * as kubernetes from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import type { PlatformContext } from '../platform-context.ts';
+import { clusterServices } from './cluster-services.ts';
 import type { Cluster } from './cluster.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
+import type { Network } from './network.ts';
+import { POOL_LABEL } from './node-groups.ts';
 import { secretName } from './secret-container.ts';
 
 export interface GitopsBootstrapArgs {
@@ -10,6 +13,8 @@ export interface GitopsBootstrapArgs {
   cluster: Cluster;
   /** What charts have to know of the cloud; becomes annotations of the cluster's Secret. */
   facts: Record<string, pulumi.Input<string>>;
+  network: Network;
+  volumeKeyArn: pulumi.Input<string>;
   /** Pods need nodes, names and addresses. */
   dependsOn: pulumi.Resource[];
 }
@@ -32,8 +37,8 @@ const APPLICATION_HEALTH = [
 ].join('\n');
 
 /**
- * The three things of ours inside the cluster: ArgoCD, the Secret that tells it about the cloud, and
- * one root application. Everything else in the cluster is ArgoCD's, itself included from then on.
+ * What is ours inside the cluster: ArgoCD, the Secret that tells it about the cloud, the class of
+ * volumes, and one root application. Everything else is ArgoCD's, itself included from then on.
  */
 export class GitopsBootstrap extends pulumi.ComponentResource {
   constructor(name: string, args: GitopsBootstrapArgs, opts: pulumi.ComponentResourceOptions) {
@@ -71,7 +76,11 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       { ...own, ignoreChanges: ['values', 'version'] },
     );
     const bridge = this.createBridge(name, args, { ...own, dependsOn: [release] });
-    this.createRoot(name, context, { ...own, dependsOn: [release, bridge] });
+    const storage = this.createStorageClass(name, args, own);
+    // Two sites must not deliver at once: a standby has Argo CD, and no application.
+    if (!context.settings.standby) {
+      this.createRoot(name, args, { ...own, dependsOn: [release, bridge, storage] });
+    }
     this.registerOutputs();
   }
 
@@ -107,9 +116,33 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
     );
   }
 
+  /** What volumes of brokers and databases are: the key is known here alone. */
+  private createStorageClass(
+    name: string,
+    args: GitopsBootstrapArgs,
+    opts: pulumi.CustomResourceOptions,
+  ): pulumi.Resource {
+    return new kubernetes.storage.v1.StorageClass(
+      name,
+      {
+        metadata: {
+          name: 'gp3',
+          annotations: { 'storageclass.kubernetes.io/is-default-class': 'true' },
+        },
+        provisioner: 'ebs.csi.aws.com',
+        parameters: { type: 'gp3', encrypted: 'true', kmsKeyId: args.volumeKeyArn },
+        // A volume is made in the zone of its pod, not before there is one.
+        volumeBindingMode: 'WaitForFirstConsumer',
+        allowVolumeExpansion: true,
+        reclaimPolicy: 'Retain',
+      },
+      opts,
+    );
+  }
+
   private createRoot(
     name: string,
-    context: PlatformContext,
+    { context, network }: GitopsBootstrapArgs,
     opts: pulumi.CustomResourceOptions,
   ): void {
     const { environment, region, gitRepository, gitRevision, gitPath } = context.settings;
@@ -119,6 +152,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       repoURL: gitRepository,
       revision: gitRevision,
       remoteKey: secretName(context),
+      platform: clusterServices(context, network),
     };
     new kubernetes.apiextensions.CustomResource(
       `${name}-root`,
@@ -153,7 +187,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
 
 function argocdValues(): Record<string, unknown> {
   return {
-    global: { nodeSelector: { 'posthorn.dev/pool': 'system' } },
+    global: { nodeSelector: { [POOL_LABEL]: 'system' } },
     'redis-ha': { enabled: true },
     controller: { replicas: 1 },
     server: { replicas: 2, pdb: { enabled: true, minAvailable: 1 } },
