@@ -21,6 +21,7 @@ import { LaneStore } from '#infra/nats/lane-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
+import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { createControl } from '#src/control/mod.ts';
 import { createProjector } from '#src/control/projector/mod.ts';
@@ -200,7 +201,7 @@ async function askQuickly(nc: NatsConnection): Promise<Pick<Core, 'js' | 'jsm'>>
 /** The services of the roles in the order of their start: whoever accepts from outside comes last. */
 function plan(roles: Role[], parts: Parts): Service[] {
   const { settings, log, config, mongo, app } = parts;
-  const services: Service[] = [];
+  const services: Service[] = [keepTopology(roles, parts)];
   const history =
     mongo === undefined ? undefined : historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE));
   const bootstrapKey = settings.POSTHORN_BOOTSTRAP_KEY;
@@ -210,6 +211,7 @@ function plan(roles: Role[], parts: Parts): Service[] {
   if (roles.includes('control') && mongo && app && secretBox) {
     const control = createControl({ ...parts, mongo, secretBox, authenticate, clock: Date.now });
     control.registerRoutes(app);
+    config.onBucketAnew(() => control.compareConfig());
     parts.checks['config'] = () => control.syncState() !== 'starting';
     services.push(control.service);
     services.push(
@@ -248,6 +250,21 @@ function plan(roles: Role[], parts: Parts): Service[] {
   }
   log.debug({ services: services.map((service) => service.name) }, 'service.planned');
   return services;
+}
+
+/** Each process looks after the consumers that its roles read by. */
+function keepTopology(roles: Role[], parts: Parts): Service {
+  const readers: [RegExp, Role[]][] = [
+    [/^EV-/, ['router', 'control']],
+    [/^DLV-/, ['delivery']],
+    [/^(ATT-|DLQ$)/, ['control']],
+  ];
+  const keeper = new TopologyKeeper({
+    ...parts,
+    reads: (stream) =>
+      readers.some(([names, by]) => names.test(stream) && by.some((role) => roles.includes(role))),
+  });
+  return { name: 'topology', start: () => keeper.start(), stop: () => keeper.stop() };
 }
 
 async function startAll(services: Service[], log: Log): Promise<void> {

@@ -74,6 +74,11 @@ export class ConfigSync {
     this.running ??= this.runForEver();
   }
 
+  /** Ends the round, so that the next one compares: the bucket is not what was written to it. */
+  compareAgain(): void {
+    void this.stream?.close().catch(() => undefined);
+  }
+
   async stop(): Promise<void> {
     this.stopping.abort();
     this.queue.stop();

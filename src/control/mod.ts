@@ -81,6 +81,8 @@ export interface Control {
   service: Service;
   /** For `/readyz`: not ready until all that is in MongoDB was in CONFIG once. */
   syncState(): SyncState;
+  /** The bucket CONFIG was made anew: writes all of it again. */
+  compareConfig(): void;
   registerEventTypes(names: readonly string[]): Promise<void>;
   disableGoneEndpoint(record: EndpointGoneRecord): Promise<void>;
   trackHealth(attempts: AttemptsByEndpoint): Promise<void>;
@@ -165,6 +167,7 @@ export function createControl(deps: ControlDeps): Control {
     },
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,
+    compareConfig: () => sync.compareAgain(),
     registerEventTypes: (names) => registrar.register(names),
     disableGoneEndpoint: (record) => health.disableGone(record),
     trackHealth: (attempts) => health.track(attempts),

@@ -10,7 +10,7 @@ import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
-import { apiErrorCode } from '#infra/nats/streams.ts';
+import { CONSUMER_NOT_FOUND, apiErrorCode } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import {
   consumers,
@@ -23,7 +23,6 @@ import {
 
 /** Asked for ahead by a lane. */
 const AHEAD = limits.laneInHandMax / 2;
-const CONSUMER_NOT_FOUND = 10_014;
 
 /** What NATS holds of a shard's lanes, and the steps that change it. Each step may be repeated. */
 export interface LaneBroker {

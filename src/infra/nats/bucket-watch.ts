@@ -17,8 +17,8 @@ export interface BucketWatchDeps {
   log: Log;
   /** The stable name of the log line of a watch that broke. */
   failed: string;
-  /** A round begins: what follows is all there is. */
-  onBegin: (kv: KV) => void;
+  /** A round begins: what follows is all there is. `anew`: the bucket is another one than before. */
+  onBegin: (kv: KV, anew: boolean) => void;
   onEntry: (entry: KvWatchEntry) => void;
   /** All that was there when the round began has been given. */
   onKnown: () => void;
@@ -27,6 +27,7 @@ export interface BucketWatchDeps {
 export class BucketWatch {
   private readonly deps: BucketWatchDeps;
   private stopping = false;
+  private made: string | undefined;
   private endRound: () => void = () => {};
   private wake: () => void = () => {};
 
@@ -70,7 +71,8 @@ export class BucketWatch {
       known();
     };
     try {
-      this.deps.onBegin(kv);
+      this.deps.onBegin(kv, this.made !== undefined && this.made !== made);
+      this.made = made;
       if (empty) allKnown();
       let left = !empty;
       for await (const entry of entries) {

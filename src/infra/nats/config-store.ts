@@ -28,6 +28,7 @@ export class ConfigStore implements ConfigView {
   private readonly misses = new Map<string, number>();
   private readonly refreshed = new Map<string, number>();
   private readonly listeners: ((tenant: string) => void)[] = [];
+  private readonly anewListeners: (() => void)[] = [];
   private readonly log: Log;
   private readonly watch: BucketWatch;
   private kv: KV | undefined;
@@ -40,8 +41,9 @@ export class ConfigStore implements ConfigView {
       ...deps,
       failed: 'config.watch_failed',
       // What is known stays, also where the bucket was made anew: it is written again (RT-8).
-      onBegin: (kv) => {
+      onBegin: (kv, anew) => {
         this.kv = kv;
+        if (anew) for (const listener of this.anewListeners) listener();
       },
       onEntry: (entry) => this.take(entry),
       onKnown: () => {},
@@ -85,6 +87,11 @@ export class ConfigStore implements ConfigView {
   /** Called with the id of a tenant whose snapshot changed or went. */
   onTenantChange(listener: (tenant: string) => void): void {
     this.listeners.push(listener);
+  }
+
+  /** Called when the bucket was made anew: what stood in it is gone there, and has to be written again. */
+  onBucketAnew(listener: () => void): void {
+    this.anewListeners.push(listener);
   }
 
   /** Resolves when the state of the bucket at this moment is known; goes on watching until `stop`. */

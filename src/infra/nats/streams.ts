@@ -13,7 +13,14 @@ import { nanos } from '@nats-io/nats-core';
 import type { JetStreamClient } from '@nats-io/jetstream';
 import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
-import { buckets, consumers, shardSubjects, streams, subjects } from '#wire/subjects.ts';
+import {
+  type LaneClass,
+  buckets,
+  consumers,
+  shardSubjects,
+  streams,
+  subjects,
+} from '#wire/subjects.ts';
 
 /** How long a key of the bucket LEASES lives after it was written. */
 export const LEASE_MS = 4000;
@@ -41,8 +48,20 @@ export async function ensureTopology(
   jsm: JetStreamManager,
   settings: StreamSettings,
 ): Promise<void> {
-  const replicas = settings.POSTHORN_STREAM_REPLICAS;
   await refuseOtherShards(jsm, settings.POSTHORN_SHARDS);
+  await ensureStreams(js, jsm, settings);
+  for (const { stream, config } of sharedConsumers(settings)) {
+    await ensureConsumer(jsm, stream, config);
+  }
+}
+
+/** The streams and buckets alone. */
+export async function ensureStreams(
+  js: JetStreamClient,
+  jsm: JetStreamManager,
+  settings: StreamSettings,
+): Promise<void> {
+  const replicas = settings.POSTHORN_STREAM_REPLICAS;
   const kvm = new Kvm(js);
   await kvm.create(buckets.config, { history: 1, replicas });
   // On disk: a stream in memory would be gone itself after the restart of a single server.
@@ -50,7 +69,6 @@ export async function ensureTopology(
   await kvm.create(buckets.lanes, { history: 1, replicas });
   await kvm.create(buckets.ordered, { history: 1, replicas });
   await ensureStream(jsm, deadLetterStream(replicas));
-  await ensureConsumer(jsm, streams.deadLetters, shared(consumers.projector, 60_000, 1024));
   await ensureStream(jsm, rejectedStream(replicas));
   await ensureStream(jsm, firstEventStream(replicas));
   await ensureStream(jsm, broadcastStream(settings));
@@ -63,23 +81,47 @@ export async function ensureTopology(
     await ensureStream(jsm, eventStream(shard, settings));
     await ensureStream(jsm, deliveryStream(shard, settings));
     await ensureStream(jsm, recordStream(shard, replicas));
-    const ackWaitMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS + 30_000;
-    await ensureConsumer(jsm, streams.events(shard), shared(consumers.router, 30_000, 2048));
-    await ensureConsumer(jsm, streams.events(shard), shared(consumers.projector, 60_000, 8192));
-    await ensureConsumer(jsm, streams.records(shard), shared(consumers.projector, 60_000, 1024));
-    await ensureConsumer(jsm, streams.deliveries(shard), {
-      ...shared(consumers.deliverShared, ackWaitMs, 2048),
-      filter_subject: 'dlv.*.s.>',
-    });
-    await ensureConsumer(jsm, streams.deliveries(shard), {
-      ...shared(consumers.deliverHigh, ackWaitMs, 1024),
-      filter_subject: 'dlv.*.h.>',
-    });
-    await ensureConsumer(jsm, streams.deliveries(shard), {
-      ...shared(consumers.deliverAgain, ackWaitMs, 2048),
-      filter_subject: 'dlv.*.r.>',
-    });
   }
+}
+
+/** A consumer that is always there, for all tenants. */
+export interface SharedConsumer {
+  stream: string;
+  config: Partial<ConsumerConfig> & { durable_name: string };
+}
+
+export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
+  const all: SharedConsumer[] = [
+    { stream: streams.deadLetters, config: shared(consumers.projector, 60_000, 1024) },
+  ];
+  const ackWaitMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS + 30_000;
+  for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+    const deliver = (name: string, lane: LaneClass, maxAckPending: number): SharedConsumer => ({
+      stream: streams.deliveries(shard),
+      config: { ...shared(name, ackWaitMs, maxAckPending), filter_subject: `dlv.*.${lane}.>` },
+    });
+    all.push(
+      { stream: streams.events(shard), config: shared(consumers.router, 30_000, 2048) },
+      { stream: streams.events(shard), config: shared(consumers.projector, 60_000, 8192) },
+      { stream: streams.records(shard), config: shared(consumers.projector, 60_000, 1024) },
+      deliver(consumers.deliverShared, 's', 2048),
+      deliver(consumers.deliverHigh, 'h', 1024),
+      deliver(consumers.deliverAgain, 'r', 2048),
+    );
+  }
+  return all;
+}
+
+/** Every stream that is always there, those of the buckets too. */
+export function allStreams(shards: number): string[] {
+  const fixed = [streams.deadLetters, streams.rejected, streams.firstEvents];
+  const kv = Object.values(buckets).map((bucket) => `KV_${bucket}`);
+  const sharded = Array.from({ length: shards }, (_, shard) => [
+    streams.events(shard),
+    streams.deliveries(shard),
+    streams.records(shard),
+  ]);
+  return [...fixed, ...kv, ...sharded.flat()];
 }
 
 /**
@@ -102,7 +144,7 @@ async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise
 }
 
 /** `max_deliver: -1`: nothing is ever given up by the server; what is given up becomes a dead letter. */
-function shared(name: string, ackWaitMs: number, maxAckPending: number): Partial<ConsumerConfig> {
+function shared(name: string, ackWaitMs: number, maxAckPending: number): SharedConsumer['config'] {
   return {
     durable_name: name,
     ack_policy: AckPolicy.Explicit,
@@ -216,12 +258,20 @@ async function ensureStream(jsm: JetStreamManager, config: Partial<StreamConfig>
 async function ensureConsumer(
   jsm: JetStreamManager,
   stream: string,
-  config: Partial<ConsumerConfig>,
+  config: SharedConsumer['config'],
 ): Promise<void> {
-  // On a consumer that is there this is an update of what may change.
-  await jsm.consumers.add(stream, config);
+  try {
+    // On a consumer that is there this is an update of what may change.
+    await jsm.consumers.add(stream, config);
+  } catch (error) {
+    if (apiErrorCode(error) !== CONSUMER_IS_THERE) throw error;
+    // One that was made again from where it stood (`topology-keeper.ts`) keeps where it began: that cannot change.
+    await jsm.consumers.update(stream, config.durable_name, config);
+  }
 }
 
+const CONSUMER_IS_THERE = 10_148;
+export const CONSUMER_NOT_FOUND = 10_014;
 const STREAM_NAME_IN_USE = 10_058;
 const STREAM_NOT_FOUND = 10_059;
 

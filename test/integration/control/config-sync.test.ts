@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Kvm } from '@nats-io/kv';
 import { keyHash } from '#infra/http/authenticate.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -8,6 +9,7 @@ import { SnapshotReader } from '#src/control/snapshot-reader.ts';
 import { startMongod } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { buckets } from '#wire/subjects.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from './control-plane.ts';
 
 const weightIs = (weight: number) => (snapshot: TenantSnapshot) => snapshot.weight === weight;
@@ -217,4 +219,15 @@ test('NATS is away: a change is stored, and published once NATS is back', async 
   const nats = await plane.nats.restart();
   t.after(() => nats.stop());
   await configValue(plane.kv, 'tenant.patient', weightIs(9));
+});
+
+test('a bucket that was made anew gets all that is in MongoDB again', async (t) => {
+  const plane = await startControlPlane(t);
+  await inSync(plane);
+  await plane.call('PUT', '/v1/tenants/acme', { weight: 5 });
+  await configValue(plane.kv, 'tenant.acme', weightIs(5));
+  await plane.kv.destroy();
+  await new Kvm(plane.nc).create(buckets.config, { history: 1 });
+  plane.control.compareConfig();
+  await configValue(plane.kv, 'tenant.acme', weightIs(5));
 });

@@ -1,0 +1,126 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Kvm } from '@nats-io/kv';
+import { consume } from '#infra/nats/consume.ts';
+import { ensureTopology } from '#infra/nats/streams.ts';
+import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
+import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
+
+const OPTIONS = { deadlineMs: 30_000, intervalMs: 20 };
+
+async function keep(t: TestContext, core: NatsCore): Promise<TopologyKeeper> {
+  const keeper = new TopologyKeeper({ ...core, reads: () => true, lookEveryMs: 50 });
+  t.after(() => keeper.stop());
+  await keeper.start();
+  return keeper;
+}
+
+async function publish(core: NatsCore, subject: string, texts: string[]): Promise<void> {
+  for (const text of texts) {
+    await core.publisher.publishAsync({
+      subject,
+      payload: Buffer.from(text),
+      messageId: text,
+      timeoutMs: 10_000,
+    });
+  }
+}
+
+async function isThere(core: NatsCore, stream: string, consumer: string): Promise<boolean> {
+  return core.jsm.consumers.info(stream, consumer).then(
+    () => true,
+    () => false,
+  );
+}
+
+/** Takes what a consumer gives, as text, acked. */
+async function take(t: TestContext, core: NatsCore, stream: string, consumer: string) {
+  const seen: string[] = [];
+  const messages = await consume({
+    js: core.js,
+    stream,
+    consumer,
+    ahead: 10,
+    onMessage: (message) => {
+      seen.push(message.string());
+      message.ack();
+    },
+    log,
+  });
+  t.after(() => messages.stop());
+  return seen;
+}
+
+test('a consumer of a work queue that is removed is made again, and its pull goes on', async (t) => {
+  const core = await startNatsCore(t);
+  await keep(t, core);
+  const stream = streams.deliveries(0);
+  const seen = await take(t, core, stream, consumers.deliverShared);
+  await publish(core, subjects.delivery('acme', 'ep_1'), ['one']);
+  // Acked, so that it is owed no more.
+  await waitUntil(async () => (await core.jsm.streams.info(stream)).state.messages === 0, OPTIONS);
+  await core.jsm.consumers.delete(stream, consumers.deliverShared);
+  await publish(core, subjects.delivery('acme', 'ep_1'), ['two']);
+  await waitUntil(() => seen.includes('two'), OPTIONS);
+  assert.deepEqual(seen, ['one', 'two']);
+});
+
+test('a consumer of the events that is removed goes on where it stood, also over a restart', async (t) => {
+  const core = await startNatsCore(t);
+  const stream = streams.events(0);
+  const seen = await take(t, core, stream, consumers.router);
+  await publish(core, subjects.event('acme', 'a'), ['one', 'two', 'three']);
+  await waitUntil(async () => {
+    const { ack_floor } = await core.jsm.consumers.info(stream, consumers.router);
+    return ack_floor.stream_seq === 3;
+  }, OPTIONS);
+  await keep(t, core);
+  await core.jsm.consumers.delete(stream, consumers.router);
+  await publish(core, subjects.event('acme', 'a'), ['four']);
+  await waitUntil(() => seen.includes('four'), OPTIONS);
+  assert.deepEqual(seen, ['one', 'two', 'three', 'four']);
+  // What every process does at its start leaves it as it is.
+  await ensureTopology(core.js, core.jsm, core.settings);
+  const { config } = await core.jsm.consumers.info(stream, consumers.router);
+  assert.equal(config.opt_start_seq, 4);
+  assert.equal(config.max_ack_pending, 2048);
+});
+
+test('streams and buckets that are deleted are made again, with their consumers', async (t) => {
+  const core = await startNatsCore(t);
+  await publish(core, subjects.event('acme', 'a'), ['one', 'two']);
+  await keep(t, core);
+  const kvm = new Kvm(core.js);
+  for (const bucket of Object.values(buckets)) await (await kvm.open(bucket)).destroy();
+  const deleted = [streams.events(0), streams.deliveries(0), streams.records(0)];
+  for (const stream of deleted) await core.jsm.streams.delete(stream);
+  await waitUntil(() => isThere(core, streams.events(0), consumers.router), OPTIONS);
+  await waitUntil(() => isThere(core, streams.deliveries(0), consumers.deliverHigh), OPTIONS);
+  for (const bucket of Object.values(buckets)) {
+    await waitUntil(
+      async () => (await (await kvm.open(bucket)).status()).bucket === bucket,
+      OPTIONS,
+    );
+  }
+  // It counts from 1 again: nothing of the new stream is passed over.
+  await core.jsm.consumers.delete(streams.events(0), consumers.router);
+  await publish(core, subjects.event('acme', 'a'), ['three']);
+  await waitUntil(() => isThere(core, streams.events(0), consumers.router), OPTIONS);
+  const seen = await take(t, core, streams.events(0), consumers.router);
+  await waitUntil(() => seen.length === 1, OPTIONS);
+  assert.deepEqual(seen, ['three']);
+});
+
+test('a purged stream goes on with what comes next', async (t) => {
+  const core = await startNatsCore(t);
+  await keep(t, core);
+  const stream = streams.deliveries(0);
+  await publish(core, subjects.delivery('acme', 'ep_1'), ['one', 'two']);
+  await core.jsm.streams.purge(stream);
+  const seen = await take(t, core, stream, consumers.deliverShared);
+  await publish(core, subjects.delivery('acme', 'ep_1'), ['three']);
+  await waitUntil(() => seen.length === 1, OPTIONS);
+  assert.deepEqual(seen, ['three']);
+});
