@@ -116,6 +116,8 @@ export class Router {
     const delayMs = isCopy ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
     const waitMs = delayMs === 0 ? 0 : message.storedMs + delayMs - this.deps.now();
     if (waitMs <= 0) {
+      // One turn among the tenants, not one for each copy; but what is owed to an ordered endpoint stays in line.
+      if (isCopy && !hasOrdered(fanOut)) fanOut.lane = BROADCASTS;
       this.fanOuts.add(fanOut);
       return;
     }
@@ -179,8 +181,7 @@ export class Router {
     return {
       message,
       tenant,
-      // A broadcast has one turn among the tenants, not one for each of its copies.
-      lane: event.head.broadcast === true ? BROADCASTS : tenant,
+      lane: tenant,
       event,
       seq: message.seq,
       endpoints,
@@ -239,4 +240,8 @@ export class Router {
       });
     }
   }
+}
+
+function hasOrdered({ endpoints }: FanOut): boolean {
+  return endpoints.some(({ ordered }) => ordered !== undefined);
 }

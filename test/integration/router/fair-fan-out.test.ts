@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import { consumers, parseDeliverySubject, streams } from '#wire/subjects.ts';
+import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 
 function wide(id: string, endpoints: number): TenantSnapshot {
@@ -30,6 +31,51 @@ test('events of other tenants do not wait for a fan-out of 5,000', async (t) => 
   // The two events come with the first, or some deliveries later: not after thousands.
   assert.ok(lastOf('beta') < 1000, `beta had its delivery at place ${lastOf('beta')}`);
   assert.ok(lastOf('gamma') < 1000, `gamma had its last delivery at place ${lastOf('gamma')}`);
+});
+
+test('the copies of a broadcast have one turn among the tenants, not one each', async (t) => {
+  const many = Array.from({ length: 200 }, (_, i) => wide(`t${i}`, 40));
+  const plane = await RouterPlane.start(t, [...many, wide('beta', 1)], {
+    window: 64,
+    started: false,
+  });
+  for (const { id } of many) await plane.publish('b1', { tenant: id, broadcast: true });
+  await plane.publish('e1', { tenant: 'beta' });
+  await plane.router?.start();
+  await plane.routed('e1');
+  await waitUntil(async () => (await plane.routedCount()) === 201);
+  const order = (await plane.deliveries()).map(({ subject }) => parseDeliverySubject(subject));
+  assert.equal(order.length, 8001);
+  const place = order.findIndex(({ tenant: id }) => id === 'beta');
+  assert.ok(place < 2000, `beta had its delivery at place ${place}`);
+});
+
+test('a copy for an ordered endpoint stays in line with the events of its tenant', async (t) => {
+  const [one, two] = [endpoint('ep_1'), endpoint('ep_2')];
+  one.ordered = { onExhausted: 'dead_letter' };
+  const both = [subscription('ep_1', ['*']), subscription('ep_2', ['*'])];
+  const plane = await RouterPlane.start(t, [wide('acme', 500), tenant([one, two], both, 'beta')], {
+    window: 16,
+    started: false,
+  });
+  // Something that every lane waits behind.
+  await plane.publish('e0');
+  const ids = Array.from({ length: 20 }, (_, i) => `e${i + 1}`);
+  for (const [i, id] of ids.entries()) {
+    await plane.publish(id, { tenant: 'beta', ...(i % 2 === 0 ? { broadcast: true } : {}) });
+  }
+  await plane.router?.start();
+  await plane.routed('e20');
+  await waitUntil(async () => (await plane.routedCount()) === 21);
+  const stored = (await plane.deliveries()).filter(
+    ({ subject }) => subject === subjects.ordered('beta', 'ep_1'),
+  );
+  const heads = stored.map(({ data }) => decodeDeliveryFrame(data).head.eventSeq);
+  assert.equal(heads.length, 20);
+  assert.deepEqual(
+    heads,
+    heads.toSorted((a, b) => a - b),
+  );
 });
 
 test('the record of a large fan-out comes in parts, with the whole number in each', async (t) => {

@@ -120,6 +120,7 @@ export class RouterPlane {
       priority?: 'high';
       messageId?: string;
       tenant?: string;
+      broadcast?: true;
     } = {},
   ): Promise<EventHead> {
     const tenantId = options.tenant ?? 'acme';
@@ -133,6 +134,7 @@ export class RouterPlane {
       correlationId: 'req_1',
     };
     if (options.ext !== undefined) head.ext = options.ext;
+    if (options.broadcast !== undefined) head.broadcast = true;
     if (options.priority !== undefined) head.priority = options.priority;
     await this.core.publisher.publishAsync({
       subject: subjects.event(tenantId, head.type),
