@@ -1,0 +1,86 @@
+/** What this program hands over, against the folders of the repository that take it. */
+import assert from 'node:assert/strict';
+import { existsSync, readFileSync } from 'node:fs';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { POOL_LABEL } from '../src/components/node-groups.ts';
+import { allOf, onlyOf } from './find-resources.ts';
+import { recordPlatform } from './record-platform.ts';
+
+const ROOT = new URL('../../', import.meta.url);
+const textOf = (path: string): string => readFileSync(new URL(path, ROOT), 'utf8');
+
+interface RootSource {
+  path: string;
+  helm: { valueFiles: string[]; valuesObject: Record<string, unknown> };
+}
+
+interface Schema {
+  required?: string[];
+  properties: Record<string, Schema & { additionalProperties?: Schema }>;
+}
+
+const stacks = ['dev', 'stage', 'prod'] as const;
+for (const stack of stacks) {
+  const { resources } = await recordPlatform(stack);
+  const application = onlyOf(resources, 'argoproj.io/v1alpha1:Application');
+  const { source } = application.inputs['spec'] as { source: RootSource };
+
+  test(`${stack}: the root application finds its chart and its values`, () => {
+    assert.ok(existsSync(new URL(`${source.path}/Chart.yaml`, ROOT)), source.path);
+    for (const file of source.helm.valueFiles) {
+      assert.ok(existsSync(new URL(`${source.path}/${file}`, ROOT)), file);
+    }
+  });
+
+  test(`${stack}: its values are ones that the chart takes`, () => {
+    const schema = JSON.parse(textOf(`${source.path}/values.schema.json`)) as Schema;
+    const values = source.helm.valuesObject;
+    for (const key of Object.keys(values)) assert.ok(schema.properties[key], key);
+    const entry = schema.properties['platform']?.additionalProperties;
+    assert.ok(entry);
+    for (const [name, given] of Object.entries(values['platform'] as Record<string, object>)) {
+      for (const key of entry.required ?? []) assert.ok(key in given, `${name}: ${key}`);
+      for (const key of Object.keys(given)) assert.ok(entry.properties[key], `${name}: ${key}`);
+    }
+  });
+
+  test(`${stack}: region, secret and network are those that its applications expect`, () => {
+    const folder = `argocd/environments/${stack}`;
+    const apps = parse(textOf(`${folder}/apps.yaml`)) as Record<string, string>;
+    for (const key of ['environment', 'region', 'remoteKey']) {
+      assert.equal(source.helm.valuesObject[key], apps[key], key);
+    }
+    const posthorn = parse(textOf(`${folder}/posthorn.yaml`)) as { mongodb: { cidrs: string[] } };
+    const { cidrBlock } = onlyOf(resources, 'ec2/vpc:Vpc').inputs;
+    assert.deepEqual(posthorn.mongodb.cidrs, [cidrBlock]);
+  });
+}
+
+test('brokers prefer their nodes and tolerate their taint, and ask for a class of volumes that is made', async () => {
+  const { resources } = await recordPlatform('prod');
+  const values = textOf('charts/nats/values.yaml');
+  assert.ok(values.includes(`key: ${POOL_LABEL}, operator: Equal, value: nats`));
+  assert.ok(values.includes(`key: ${POOL_LABEL}, operator: In, values: [nats]`));
+  const [, asked] = /storageClassName: (\w+)/.exec(values) ?? [];
+  const { metadata } = onlyOf(resources, 'storage.k8s.io/v1:StorageClass').inputs as {
+    metadata: { name: string };
+  };
+  assert.equal(metadata.name, asked);
+});
+
+test('control runs as the account that has the identity, in the namespace that it is for', async () => {
+  const { resources } = await recordPlatform('prod');
+  const identity = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation').find(
+    ({ name }) => name === 'posthorn-prod-control',
+  );
+  const application = textOf('argocd/apps/templates/posthorn.yaml');
+  // The chart names an account after the release and the role.
+  assert.match(application, /"name" "posthorn"/);
+  assert.equal(identity?.inputs['serviceAccount'], 'posthorn-control');
+  assert.match(
+    textOf('charts/posthorn/templates/services.yaml'),
+    /"posthorn\.name" \$ \}\}-\{\{ \$role/,
+  );
+  assert.ok(application.includes(`namespace: ${String(identity?.inputs['namespace'])} }`));
+});
