@@ -12,8 +12,8 @@ export interface LaneRules {
   lookEveryMs: number;
   /** How often consumers, keys and stored messages are compared. */
   compareEveryMs: number;
-  /** Deliveries of a tenant in a look that found no room, from which on it is under pressure. */
-  pressedMin: number;
+  /** Deliveries of a tenant in a second that found no room, from which on it is under pressure. */
+  pressedPerSecond: number;
   /** Deliveries of a tenant in a second, from which on it is busy, and for how many looks in a row. */
   busyPerSecond: number;
   busyLooks: number;
@@ -34,7 +34,7 @@ export interface LaneRules {
 export const LANE_RULES: LaneRules = {
   lookEveryMs: 1000,
   compareEveryMs: 5000,
-  pressedMin: 50,
+  pressedPerSecond: 50,
   busyPerSecond: 500,
   busyLooks: 3,
   quietPerSecond: 100,

@@ -3,14 +3,14 @@ import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import type { LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { consumers, streams, tenantOfLane } from '#wire/subjects.ts';
+import { consumers, streams, subjects, tenantOfLane } from '#wire/subjects.ts';
 import { Worker } from './worker.ts';
 
 /** Everything in fractions of a second. */
 const SOON: Partial<LaneRules> = {
   lookEveryMs: 50,
   compareEveryMs: 100,
-  pressedMin: 5,
+  pressedPerSecond: 5,
   quietMs: 300,
   graceMs: 300,
 };
@@ -77,4 +77,54 @@ test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and t
     1,
   );
   await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
+});
+
+test('in a lane an endpoint that hangs is parked beyond its share, and the tenant’s others go on', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: { ...SOON, quietMs: 60_000 },
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
+  });
+  worker.endpoint('acme', 'ep_hangs');
+  worker.endpoint('acme', 'ep_fine');
+  worker.receiver.on('/acme/ep_hangs', { hang: 'request' });
+  await owe(worker, 'acme', 'ep_hangs', 250);
+  await waitUntil(() => worker.lanes.has('acme'), PATIENT);
+  // More than the lane gives at once stands in front of it.
+  await owe(worker, 'acme', 'ep_hangs', 2 * limits.laneInHandMax);
+  const fine = await worker.owe('acme', 'ep_fine', { lane: 't' });
+  await worker.recordsUntil(fine.delivery.id, 'delivered');
+  assert.equal(worker.receiver.at('/acme/ep_hangs').length, 4);
+  // What was parked comes back to the lane.
+  const waiting = await worker.core.jsm.streams.getMessage(streams.deliveries(0), {
+    last_by_subj: subjects.waitingOf('acme', 'ep_hangs'),
+  });
+  const target = waiting?.header.get('Nats-Schedule-Target');
+  assert.equal(target, subjects.delivery('acme', 'ep_hangs', 't'));
+});
+
+test('what comes by a lane waits for an open circuit: one goes to see, none is parked for it', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: { ...SOON, quietMs: 60_000 },
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    retryPolicy: { delaysSeconds: Array(20).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 },
+  });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 500 });
+  await worker.lanes.announce('acme');
+  await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
+  await owe(worker, 'acme', 'ep_1', 300);
+  await waitUntil(
+    async () => (await worker.metric('posthorn_delivery_circuits_open')) === 1,
+    PATIENT,
+  );
+  const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
+  await waitUntil(async () => (await parked()) > 0, PATIENT);
+  worker.receiver.otherwise({ status: 200 });
+  await waitUntil(async () => (await worker.owed()).length === 0, {
+    ...PATIENT,
+    deadlineMs: 60_000,
+  });
+  // Of 300, those that had their turn when it opened, and one in a second.
+  assert.ok((await parked()) < 60, `${await parked()} parked`);
+  assert.equal((await worker.deadLetters()).length, 0);
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Mailbox } from '#src/delivery/mailbox.ts';
 import type { OwedDelivery } from '#src/delivery/owed-delivery.ts';
 
-const owed = (lane: 'h' | 's'): OwedDelivery => ({ lane }) as OwedDelivery;
+const owed = (lane: 'h' | 's' | 't'): OwedDelivery => ({ lane }) as OwedDelivery;
 
 test('high priority goes first, each priority in its own order', () => {
   const mailbox = new Mailbox();
@@ -21,4 +21,16 @@ test('high priority goes first, each priority in its own order', () => {
   assert.deepEqual(mailbox.empty(), [s2]);
   assert.equal(mailbox.shift(), undefined);
   assert.equal(mailbox.length, 0);
+});
+
+test('what a lane brought beyond a share is taken out, from the end; the rest keeps its order', () => {
+  const mailbox = new Mailbox();
+  const [t1, s1, t2, s2, t3] = [owed('t'), owed('s'), owed('t'), owed('s'), owed('t')];
+  for (const one of [t1, s1, t2, s2, t3, owed('h')]) mailbox.push(one);
+  assert.equal(mailbox.headIsOfLane, false);
+  assert.deepEqual(mailbox.takeLaneBeyond(5), []);
+  assert.deepEqual(mailbox.takeLaneBeyond(2), [t2, t3]);
+  mailbox.shift();
+  assert.equal(mailbox.headIsOfLane, true);
+  assert.deepEqual(mailbox.empty(), [t1, s1, s2]);
 });

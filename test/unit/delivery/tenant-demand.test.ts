@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { TenantDemand } from '#src/delivery/lanes/tenant-demand.ts';
+
+const RULES = { pressedPerSecond: 50, busyPerSecond: 500, busyLooks: 3 };
+const calm = { taken: 499, pressed: 49 };
+const busy = { taken: 500, pressed: 0 };
+
+test('under pressure at once, busy only after three looks in a row; the one under most pressure first', () => {
+  const demand = new TenantDemand(RULES);
+  const pressed = { taken: 60, pressed: 50 };
+  const look = (loads: Record<string, { taken: number; pressed: number }>): string[] =>
+    demand
+      .look(new Map(Object.entries(loads)), 1)
+      .map(({ tenant, reason }) => `${tenant} ${reason}`);
+  assert.deepEqual(look({ calm, busy, pressed }), ['pressed pressure']);
+  assert.deepEqual(look({ calm, busy }), []);
+  assert.deepEqual(look({ calm, busy, pressed }), ['busy rate', 'pressed pressure']);
+  // A look without it, and it begins anew.
+  assert.deepEqual(look({ calm }), []);
+  assert.deepEqual(look({ busy }), []);
+});
+
+test('looks that come late or early change nothing: all is by the second', () => {
+  const demand = new TenantDemand(RULES);
+  const twice = new Map([
+    ['calm', { taken: 998, pressed: 98 }],
+    ['pressed', { taken: 120, pressed: 100 }],
+  ]);
+  assert.deepEqual(demand.look(twice, 2), [
+    { tenant: 'pressed', reason: 'pressure', pressure: 110 },
+  ]);
+  const half = new Map([['pressed', { taken: 30, pressed: 25 }]]);
+  assert.equal(demand.look(half, 0.5)[0]?.pressure, 110);
+});
