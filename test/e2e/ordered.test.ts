@@ -97,3 +97,49 @@ test('kill -9 of the routers and workers at work: each endpoint gets its events 
     assert.ok(got.length <= EVENTS + 4, `${got.length - EVENTS} repeats for ${tenant}`);
   }
 });
+
+interface Listed {
+  data: { id: string; event_id: string; status: string; reason: string | null }[];
+}
+
+test('a blocked endpoint: over the API its first delivery is retried, and cancelled', async (t) => {
+  const receiver = await WebhookReceiver.start();
+  t.after(() => receiver.close());
+  const system = await startSystem([['ingress', 'router', 'delivery', 'control']]);
+  t.after(() => system.stop());
+  let bad = new Set(['e0', 'e1']);
+  receiver.on('/hook', ({ headers }) => ({
+    status: bad.has(headers['webhook-id'] ?? '') ? 500 : 200,
+  }));
+  await system.api('PUT', '/v1/tenants/acme', {});
+  const policies = { ordered: true, on_exhausted: 'block', retry: { delays_seconds: [1] } };
+  const url = receiver.url('/hook');
+  await system.api('POST', '/v1/tenants/acme/endpoints', { url, ...policies });
+  for (const id of ['e0', 'e1', 'e2']) {
+    const event = { type: 'step.made', id, data: {} };
+    await system.api('POST', '/v1/tenants/acme/events', event);
+  }
+  const path = '/v1/tenants/acme/deliveries';
+  const delivery = (event: string, fits: (one: Listed['data'][number]) => boolean) =>
+    waitUntil(
+      async () => {
+        const { body } = await system.api('GET', path);
+        return (body as Listed).data.find((one) => one.event_id === event && fits(one));
+      },
+      { what: `${event} is as it should be`, deadlineMs: 20_000 },
+    );
+  const act = (id: string, what: string) => system.api('POST', `${path}/${id}/${what}`, {});
+  const first = await delivery('e0', ({ reason }) => reason === 'blocked');
+  assert.equal(first.status, 'pending');
+  const behind = await delivery('e2', ({ status }) => status === 'pending');
+  assert.equal((await act(behind.id, 'cancel')).status, 409);
+  bad = new Set(['e1']);
+  assert.equal((await act(first.id, 'retry')).status, 202);
+  await delivery('e0', ({ status }) => status === 'delivered');
+  const second = await delivery('e1', ({ reason }) => reason === 'blocked');
+  assert.equal((await act(second.id, 'cancel')).status, 202);
+  await delivery('e1', ({ status }) => status === 'cancelled');
+  await delivery('e2', ({ status }) => status === 'delivered');
+  const ids = receiver.at('/hook').map(({ headers }) => headers['webhook-id']);
+  assert.deepEqual(ids, ['e0', 'e0', 'e0', 'e1', 'e1', 'e2']);
+});

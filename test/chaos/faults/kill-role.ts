@@ -4,12 +4,14 @@ import type { Fault } from '../fault.ts';
 import { chooseProcess } from './choose-process.ts';
 
 const AWAY_MS = 1000;
+/** Where it owned shards, nobody works on them until its leases have ended. */
+const LEASES_END_MS = 6000;
 
 /** kill -9 of a process; it is started again a second later. */
 export function killRole(role: Role): Fault {
   return {
     name: `kill-${role}`,
-    lastsMs: 4000,
+    lastsMs: 4000 + (role === 'router' || role === 'delivery' ? LEASES_END_MS : 0),
     duplicates: role === 'delivery' ? 'when_struck' : 'none',
     strikesWorker: role === 'delivery',
     async strike(arena) {

@@ -197,3 +197,37 @@ test("a tenant's own limit of requests at once is stored, shown and taken back",
   }
   assert.equal((await put({})).body.in_flight_max, null);
 });
+
+test('an endpoint is ordered, and what it does with a delivery that used up its attempts', async () => {
+  const plain = await create({});
+  assert.equal(plain.body.ordered, false);
+  assert.equal(plain.body.on_exhausted, 'dead_letter');
+  const made = await create({ ordered: true });
+  assert.equal(made.status, 201, made.text);
+  const { id } = made.body;
+  const known = await inForce(id, ({ ordered }) => ordered !== undefined);
+  assert.deepEqual(known.ordered, { onExhausted: 'dead_letter' });
+  const changed = await plane.call('PATCH', `${path}/${id}`, { on_exhausted: 'block' });
+  assert.equal(changed.body.ordered, true, changed.text);
+  assert.equal(changed.body.on_exhausted, 'block');
+  await inForce(id, ({ ordered }) => ordered?.onExhausted === 'block');
+  await plane.call('PATCH', `${path}/${id}`, { ordered: false });
+  await inForce(id, ({ ordered }) => ordered === undefined);
+  const read = await plane.call('GET', `${path}/${id}`);
+  assert.equal(read.body.ordered, false);
+  assert.equal(read.body.on_exhausted, 'block');
+});
+
+test('ordered and on_exhausted are refused where they are something else', async () => {
+  const cases: [object, string][] = [
+    [{ ordered: 'yes' }, '/ordered'],
+    [{ ordered: null }, '/ordered'],
+    [{ on_exhausted: 'stop' }, '/on_exhausted'],
+    [{ on_exhausted: null }, '/on_exhausted'],
+  ];
+  for (const [body, pointer] of cases) {
+    const answer = await create(body);
+    assert.equal(answer.status, 400, answer.text);
+    assert.equal(answer.body.errors[0].pointer, pointer);
+  }
+});

@@ -1,0 +1,96 @@
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { Publication, Published } from '#infra/nats/publisher.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+import { OrderedLines } from '../../../src/router/ordered-lines.ts';
+
+/** What was published and is not answered yet; the test answers. */
+class Outside {
+  readonly sent: { messageId: string; done: Published }[] = [];
+  readonly waiting: (() => void)[] = [];
+  full = false;
+
+  publish(publication: Publication, done: Published): boolean {
+    if (this.full) return false;
+    this.sent.push({ messageId: publication.messageId, done });
+    return true;
+  }
+
+  whenRoom(callback: () => void): void {
+    this.waiting.push(callback);
+  }
+
+  get ids(): string[] {
+    return this.sent.map(({ messageId }) => messageId);
+  }
+
+  answer(error?: Error): void {
+    this.sent.at(-1)?.done(error, undefined);
+  }
+}
+
+function start(t: TestContext): { lines: OrderedLines; outside: Outside } {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const outside = new Outside();
+  const lines = new OrderedLines({ publisher: outside, log: createLog('silent') });
+  return { lines, outside };
+}
+
+function entry(messageId: string, done: string[], mayWork = (): boolean => true) {
+  const publication = { subject: 'a', payload: Buffer.alloc(0), messageId, timeoutMs: 1000 };
+  return { make: () => publication, mayWork, done: () => done.push(messageId) };
+}
+
+test('the next of a subject is published once the one before is stored; other subjects do not wait', (t) => {
+  const { lines, outside } = start(t);
+  const done: string[] = [];
+  for (const id of ['a1', 'a2', 'a3']) lines.add('a', entry(id, done));
+  assert.deepEqual(outside.ids, ['a1']);
+  outside.answer();
+  assert.deepEqual(outside.ids, ['a1', 'a2']);
+  outside.answer();
+  outside.answer();
+  assert.deepEqual(done, ['a1', 'a2', 'a3']);
+  lines.add('b', entry('b1', done));
+  lines.add('a', entry('a4', done));
+  assert.deepEqual(outside.ids.slice(3), ['b1', 'a4']);
+});
+
+test('one that is not stored is tried again, and nothing goes before it', (t) => {
+  const { lines, outside } = start(t);
+  const done: string[] = [];
+  for (const id of ['a1', 'a2']) lines.add('a', entry(id, done));
+  outside.answer(new Error('not stored in time'));
+  assert.deepEqual(outside.ids, ['a1']);
+  t.mock.timers.tick(1000);
+  assert.deepEqual(outside.ids, ['a1', 'a1']);
+  outside.answer();
+  assert.deepEqual(outside.ids, ['a1', 'a1', 'a2']);
+  assert.deepEqual(done, ['a1']);
+});
+
+test('without room it waits for room', (t) => {
+  const { lines, outside } = start(t);
+  outside.full = true;
+  lines.add('a', entry('a1', []));
+  assert.deepEqual(outside.ids, []);
+  outside.full = false;
+  outside.waiting[0]?.();
+  assert.deepEqual(outside.ids, ['a1']);
+});
+
+test('a router that lost the shard publishes nothing more of it', (t) => {
+  const { lines, outside } = start(t);
+  const done: string[] = [];
+  let owns = true;
+  for (const id of ['a1', 'a2', 'a3'])
+    lines.add(
+      'a',
+      entry(id, done, () => owns),
+    );
+  outside.answer(new Error('not stored in time'));
+  owns = false;
+  t.mock.timers.tick(1000);
+  assert.deepEqual(outside.ids, ['a1']);
+  assert.deepEqual(done, ['a1', 'a2', 'a3']);
+});
