@@ -23,6 +23,8 @@ import { type OwedDelivery, type PlaceInQueue, eventFacts } from './owed-deliver
 
 /** After this long nothing is acked, and the message comes again by itself. */
 const STORE_TIMEOUT_MS = 60_000;
+/** How long the record of an ordered delivery waits for others to go with. */
+const ORDERED_WITHIN_MS = 2;
 /** How many deliveries that were settled are remembered, so that a lost ack costs no second webhook. */
 const REMEMBERED_MAX = 20_000;
 
@@ -222,7 +224,8 @@ export class Settler {
     if (state.nextAttemptMs !== undefined) record.nextAttemptMs = state.nextAttemptMs;
     if (state.attempt !== undefined) record.attempt = state.attempt;
     this.remember(owed.head);
-    this.deps.records.add(record, then);
+    // The next of an ordered endpoint waits for it.
+    this.deps.records.add(record, then, owed.place === undefined ? undefined : ORDERED_WITHIN_MS);
   }
 
   private remember(head: DeliveryHead): void {

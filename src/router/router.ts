@@ -113,7 +113,11 @@ export class Router {
     const { message, endpoints } = fanOut;
     // A broadcast has waited as a whole.
     const isCopy = fanOut.event.head.broadcast === true;
-    const delayMs = isCopy ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
+    const inOrder = endpoints.some(({ ordered }) => ordered !== undefined);
+    // A broadcast has one turn among the tenants, not one for each of its copies; but order is kept in a tenant's lane.
+    if (isCopy && !inOrder) fanOut.lane = BROADCASTS;
+    const atOnce = isCopy || inOrder;
+    const delayMs = atOnce ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
     const waitMs = delayMs === 0 ? 0 : message.storedMs + delayMs - this.deps.now();
     if (waitMs <= 0) {
       // One turn among the tenants, not one for each copy; but what is owed to an ordered endpoint stays in line.

@@ -29,6 +29,7 @@ export class RecordGatherer {
   private readonly log: Log;
   private batch: Batch = { records: [], characters: 0, stored: [] };
   private timer: NodeJS.Timeout | undefined;
+  private dueMs = 0;
   private nextShard = 0;
   private underWay = 0;
   private idleWaiters: (() => void)[] = [];
@@ -39,20 +40,29 @@ export class RecordGatherer {
     this.log = deps.log;
   }
 
-  add(record: HistoryRecord, stored: () => void): void {
+  /** @param withinMs published at the latest after this, at most 20; what has been gathered goes with it */
+  add(record: HistoryRecord, stored: () => void, withinMs = GATHER_MS): void {
     const text = encodeRecord(record);
     if (this.batch.characters + text.length > CHARACTERS_MAX) this.flush();
     this.batch.records.push(text);
     this.batch.characters += text.length;
     this.batch.stored.push(stored);
     if (this.batch.records.length >= RECORDS_MAX) this.flush();
-    else this.timer ??= setTimeout(() => this.flush(), GATHER_MS);
+    else this.flushWithin(withinMs);
   }
 
   /** Publishes what is gathered and resolves when all is stored. */
   async drain(): Promise<void> {
     this.flush();
     if (this.underWay > 0) await new Promise<void>((idle) => this.idleWaiters.push(idle));
+  }
+
+  private flushWithin(ms: number): void {
+    const dueMs = performance.now() + ms;
+    if (this.timer !== undefined && this.dueMs <= dueMs) return;
+    clearTimeout(this.timer);
+    this.dueMs = dueMs;
+    this.timer = setTimeout(() => this.flush(), ms);
   }
 
   private flush(): void {
