@@ -9,6 +9,7 @@ import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { requestAccessToken } from '#infra/http/request-access-token.ts';
+import { AckFence } from '#infra/nats/ack-fence.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
@@ -63,6 +64,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const guard = new EgressGuard(settings.POSTHORN_EGRESS_ALLOW);
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
+  const fence = new AckFence(deps);
   const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
   const senders = new SenderPool({ guard, timeoutMs });
   const tokens = new AccessTokens({
@@ -105,7 +107,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   });
   const shards = settings.POSTHORN_SHARDS;
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
-  const onMessage = takeDelivery({ settler, table, log });
+  const onMessage = takeDelivery({ settler, table, fence, log });
   const lanes = createLaneKeeper({
     ...deps,
     shards,
@@ -114,7 +116,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     owns: (shard) => leases.owns(shard),
     takeLoads: (take) => table.takeLoads(take),
   });
-  const taps = new ShardTaps({ ...deps, shards, table, lanes, onMessage, drainMs });
+  const taps = new ShardTaps({ ...deps, shards, table, lanes, fence, onMessage, drainMs });
   const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
   const leases = new ShardLeases({
     kv: deps.leases,

@@ -5,6 +5,7 @@ import type {
   JetStreamManager,
   JsMsg,
 } from '@nats-io/jetstream';
+import type { AckFence } from '#infra/nats/ack-fence.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -27,6 +28,7 @@ export interface ShardTapsDeps {
   table: ActivationTable;
   lanes: Pick<LaneKeeper, 'open' | 'close'>;
   records: RecordGatherer;
+  fence: AckFence;
   onMessage: (message: JsMsg) => void;
   /** How long what is in flight may take when a shard is given up. */
   drainMs: number;
@@ -63,7 +65,7 @@ export class ShardTaps {
     this.deps.table.handBack(this.isIn(shard));
   }
 
-  /** The same, and waits until what is in flight there has ended and is stored. */
+  /** The same, and waits until what is in flight there has ended, is stored, and its acks are taken. */
   async drain(shard: number): Promise<void> {
     this.close(shard);
     const deadline = performance.now() + this.deps.drainMs;
@@ -71,6 +73,8 @@ export class ShardTaps {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     await this.deps.records.drain();
+    // The next owner resets the consumers.
+    await this.deps.fence.pass(streams.deliveries(shard));
   }
 
   private isIn(shard: number): (tenant: string) => boolean {

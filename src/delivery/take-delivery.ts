@@ -1,4 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import type { AckFence } from '#infra/nats/ack-fence.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ActivationTable } from './activation-table.ts';
 import { readOwedDelivery } from './owed-delivery.ts';
@@ -8,15 +9,17 @@ import type { Settler } from './settle.ts';
 export function takeDelivery(deps: {
   settler: Settler;
   table: ActivationTable;
+  fence: AckFence;
   log: Log;
 }): (message: JsMsg) => void {
-  const { settler, table, log } = deps;
+  const { settler, table, fence, log } = deps;
   return (message) => {
     try {
       const owed = readOwedDelivery(message, performance.now());
+      owed.message = fence.watch(message);
       const claim = settler.claim(owed.head);
       if (claim === 'new') table.deliver(owed);
-      else if (claim === 'settled') message.ack();
+      else if (claim === 'settled') owed.message.ack();
     } catch (error) {
       // Not a delivery of ours: it can never be sent, and must not come back for ever.
       log.error({ err: error, subject: message.subject }, 'delivery.undecodable');

@@ -1,0 +1,71 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import {
+  AckPolicy,
+  type JsMsg,
+  RetentionPolicy,
+  jetstream,
+  jetstreamManager,
+} from '@nats-io/jetstream';
+import { connect, nanos } from '@nats-io/transport-node';
+import { AckFence } from '#infra/nats/ack-fence.ts';
+import { startNatsCluster } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+
+const MESSAGES = 1000;
+
+test('what was acked before the fence is not given again by a reset of the consumer', async (t) => {
+  const brokers = await startNatsCluster(3);
+  const servers = brokers.map(({ url }) => url);
+  // Who gives the shard up and who takes it over are connected to different brokers.
+  const [one, other] = [
+    await connect({ servers: servers[0] as string }),
+    await connect({ servers: servers[2] as string }),
+  ];
+  t.after(async () => {
+    await Promise.all([one.close(), other.close()]);
+    await Promise.all(brokers.map((broker) => broker.dispose()));
+  });
+  const jsm = await jetstreamManager(one, { checkAPI: false });
+  const work = { name: 'W', subjects: ['w'], retention: RetentionPolicy.Workqueue };
+  const made = { deadlineMs: 30_000, intervalMs: 100 };
+  await waitUntil(() => jsm.streams.add({ ...work, num_replicas: 3 }), made);
+  const consumer = {
+    durable_name: 'c',
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(60_000),
+    max_ack_pending: 2 * MESSAGES,
+  };
+  await waitUntil(() => jsm.consumers.add('W', consumer), made);
+
+  const js = jetstream(one);
+  await Promise.all(Array.from({ length: MESSAGES }, () => js.publish('w')));
+  const fence = new AckFence({ jsm });
+  const inHand: JsMsg[] = [];
+  const reader = await (
+    await js.consumers.get('W', 'c')
+  ).consume({
+    max_messages: MESSAGES,
+    callback: (message) => void inHand.push(message),
+  });
+  await waitUntil(() => inHand.length === MESSAGES, { deadlineMs: 30_000 });
+  reader.stop();
+  // The first stays unacked: from there the reset begins.
+  for (const message of inHand.slice(1)) fence.watch(message).ack();
+  await fence.pass('W');
+
+  const taker = await jetstreamManager(other, { checkAPI: false });
+  await taker.consumers.reset('W', 'c');
+  const given: number[] = [];
+  const again = await (
+    await jetstream(other).consumers.get('W', 'c')
+  ).consume({
+    callback(message) {
+      given.push(message.seq);
+      message.ack();
+    },
+  });
+  await waitUntil(async () => (await jsm.streams.info('W')).state.messages === 0, made);
+  again.stop();
+  assert.deepEqual(given, [inHand[0]?.seq]);
+});
