@@ -11,6 +11,8 @@ export interface Arena {
   census: Census;
   /** Those whose events are published during the fault. */
   tenants: readonly string[];
+  /** Of them the one whose endpoint is ordered: its events are published one after the other. */
+  ordered: string;
   random: () => number;
   /** The part of the network that can be cut off. */
   zone: Zone | undefined;

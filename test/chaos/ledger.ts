@@ -100,6 +100,14 @@ export class Ledger {
     return this.orders.get(tenant) ?? [];
   }
 
+  /** A tenant's event ids in the order in which they were accepted. */
+  acceptedOf(tenant: string): string[] {
+    const prefix = `${tenant}/`;
+    return this.keys()
+      .filter((key) => key.startsWith(prefix))
+      .map((key) => key.slice(prefix.length));
+  }
+
   duplicates(): Duplicate[] {
     return this.keys().flatMap((key) => {
       const [firstMs = 0, ...again] = this.of(key).answeredMs;

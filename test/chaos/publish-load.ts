@@ -17,10 +17,12 @@ export interface LoadOptions {
 
 /**
  * Publishes events with ids of the producer's own at a steady pace, to tenants and in sizes that the seed
- * decides. The pace does not wait for answers: a fault does not stop the load.
+ * decides. The pace does not wait for answers: a fault does not stop the load, but for the tenant whose events have
+ * an order.
  */
 export async function publishLoad(arena: Arena, options: LoadOptions): Promise<void> {
-  const { tenants, random, ledger } = arena;
+  const { tenants, ordered, random, ledger } = arena;
+  let before = Promise.resolve();
   const beganMs = performance.now();
   const under: Promise<void>[] = [];
   for (let i = 0; i < options.events; i++) {
@@ -30,7 +32,9 @@ export async function publishLoad(arena: Arena, options: LoadOptions): Promise<v
     await delay(Math.max(0, dueMs - performance.now()));
     const id = `e${i}`;
     const body = JSON.stringify({ id, type: 'load.tick', data: { id, padding } });
+    const turn = tenant === ordered ? before : undefined;
     const accepted = (async () => {
+      await turn;
       const firstSentMs = performance.now();
       await publish(arena, tenant, body);
       ledger.accept(tenant, id, firstSentMs);
@@ -38,6 +42,7 @@ export async function publishLoad(arena: Arena, options: LoadOptions): Promise<v
     })();
     // Said by `Promise.all` below.
     accepted.catch(() => undefined);
+    if (tenant === ordered) before = accepted;
     under.push(accepted);
   }
   await Promise.all(under);

@@ -61,9 +61,13 @@ export async function runFault(fault: Fault, options: FaultOptions): Promise<Row
   const ledger = new Ledger(receiver);
   const census = await Census.open(system.natsUrl);
   try {
-    const tenants = await makeTenants(system, receiver, TENANTS, `${fault.name}-${seed}-${nth}-`);
-    const kept = { strikes: [], findings: [] };
-    const arena: Arena = { system, ledger, census, tenants, random, zone, clock, ...kept };
+    const prefix = `${fault.name}-${seed}-${nth}-`;
+    const tenants = await makeTenants(system, receiver, TENANTS, prefix, (i) => ({
+      ordered: i === TENANTS - 1,
+    }));
+    const ordered = tenants.at(-1) as string;
+    const reach = { system, ledger, census, tenants, ordered, random, zone, clock };
+    const arena: Arena = { ...reach, strikes: [], findings: [] };
     const consumersBefore = await census.consumers();
     await loadAndStrike(fault, arena, events);
     const faults = [...arena.findings, ...(await checkAfter(arena, events, consumersBefore))];
@@ -87,6 +91,15 @@ function seconds(duplicates: readonly Duplicate[], { strikes }: Arena): string {
   const beganMs = strikes[0]?.beganMs ?? 0;
   const since = (atMs: number): string => ((atMs - beganMs) / 1000).toFixed(2);
   return duplicates.map((one) => `${since(one.firstMs)}: ${since(one.againMs)}`).join(', ');
+}
+
+/** The ordered endpoint's webhooks, by their first answer, came as its events were accepted. */
+function checkOrder({ ledger, ordered }: Arena): string[] {
+  const delivered = ledger.orderOf(ordered);
+  const accepted = ledger.acceptedOf(ordered);
+  const wrong = accepted.findIndex((id, i) => delivered[i] !== id);
+  if (wrong === -1) return [];
+  return [`order: ${accepted[wrong]} was due, and ${delivered[wrong]} came`];
 }
 
 function gapsByFault({ ledger, strikes }: Arena): Record<string, number> {
@@ -168,5 +181,5 @@ async function checkAfter(
     assert.deepEqual(await census.consumers(), consumersBefore);
     return true;
   });
-  return [...faults, ...(await checkHistory(arena))];
+  return [...faults, ...checkOrder(arena), ...(await checkHistory(arena))];
 }
