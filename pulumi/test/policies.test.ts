@@ -57,13 +57,28 @@ test('no role may do everything with a service, or anything with everything', ()
   }
 });
 
-test('policies of AWS are attached only where a reason is written', () => {
-  const known = new Set<unknown>(Object.values(managedPolicies).map(({ arn }) => arn));
+test('these policies of AWS are attached, each with a written reason, and no others', () => {
   const attached = allOf(primary.resources, 'iam/rolePolicyAttachment:RolePolicyAttachment').map(
-    ({ inputs }) => inputs['policyArn'],
+    ({ inputs }) => {
+      const { role, policyArn } = inputs as { role: string; policyArn: string };
+      return `${role.replace('posthorn-prod-', '')}: ${policyArn.replace('arn:aws:iam::aws:policy/', '')}`;
+    },
   );
-  assert.deepEqual(new Set(attached), known);
-  for (const { reason } of Object.values(managedPolicies)) assert.ok(reason.length >= 20);
+  assert.deepEqual(attached.toSorted(), [
+    'backup: AWSBackupServiceRolePolicyForS3Backup',
+    'backup: AWSBackupServiceRolePolicyForS3Restore',
+    'backup: service-role/AWSBackupServiceRolePolicyForBackup',
+    'backup: service-role/AWSBackupServiceRolePolicyForRestores',
+    'cluster: AmazonEKSClusterPolicy',
+    'ebs-csi: service-role/AmazonEBSCSIDriverPolicy',
+    'nodes: AmazonEC2ContainerRegistryPullOnly',
+    'nodes: AmazonEKSWorkerNodePolicy',
+    'nodes: AmazonSSMManagedInstanceCore',
+    'vpc-cni: AmazonEKS_CNI_Policy',
+  ]);
+  const known = Object.values(managedPolicies);
+  assert.equal(known.length, attached.length);
+  for (const { reason } of known) assert.ok(reason.length >= 20);
 });
 
 test('a role can be taken over by its service only, and for this account only', () => {
