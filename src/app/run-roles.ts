@@ -18,10 +18,12 @@ import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
 import { LaneStore } from '#infra/nats/lane-store.ts';
+import { NatsPayloadStore } from '#infra/nats/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { createControl } from '#src/control/mod.ts';
 import { createProjector } from '#src/control/projector/mod.ts';
@@ -29,6 +31,7 @@ import { QueueMetrics } from '#src/control/queue-metrics.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { Broadcaster, createRouter } from '#src/router/mod.ts';
+import { PayloadLinks } from '#wire/payload-link.ts';
 import { buckets } from '#wire/subjects.ts';
 import { HttpService } from './http-service.ts';
 import { OpsServer, type ReadinessChecks } from './ops-server.ts';
@@ -79,7 +82,8 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
   const parts = { ...core, settings, log, registry, mongo, app, nc, worker };
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey);
-  services.push(...plan(roles, { ...parts, secretBox, checks }));
+  const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey);
+  services.push(...plan(roles, { ...parts, secretBox, payloadLinks, checks }));
   await startAll(services.slice(1), log);
   started = true;
   log.info({ roles, ops_port: ops.port }, 'service.started');
@@ -141,6 +145,7 @@ interface Core {
   brokerClock: BrokerClock;
   /** As `js` and `jsm`, for the data plane. */
   quick: Pick<Core, 'js' | 'jsm'>;
+  payloads: PayloadStore;
 }
 
 /** What every role needs: the streams, the publisher, the configuration. */
@@ -161,7 +166,9 @@ async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promi
   await brokerClock.start();
   const quick = await askQuickly(nc);
   const publishers = { publisher, ingressPublisher };
-  return { js, jsm, config, lanes, leases, ordered, ...publishers, records, brokerClock, quick };
+  const payloads = new NatsPayloadStore({ js, jsm });
+  const stores = { config, lanes, leases, ordered, payloads };
+  return { js, jsm, ...stores, ...publishers, records, brokerClock, quick };
 }
 
 /** JetStream may have no leader yet, or another process may be making the same streams. */
@@ -186,6 +193,7 @@ interface Parts extends Core {
   app: FastifyInstance | undefined;
   nc: NatsConnection;
   secretBox: SecretBox | undefined;
+  payloadLinks: PayloadLinks | undefined;
   checks: ReadinessChecks;
   worker: string;
 }
@@ -206,10 +214,11 @@ function plan(roles: Role[], parts: Parts): Service[] {
     mongo === undefined ? undefined : historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE));
   const bootstrapKey = settings.POSTHORN_BOOTSTRAP_KEY;
   const authenticate = createAuthenticator({ config, bootstrapKey, clock: Date.now });
-  const { secretBox } = parts;
+  const { secretBox, payloadLinks } = parts;
   const brokerNow = parts.brokerClock.now;
-  if (roles.includes('control') && mongo && app && secretBox) {
-    const control = createControl({ ...parts, mongo, secretBox, authenticate, clock: Date.now });
+  if (roles.includes('control') && mongo && app && secretBox && payloadLinks) {
+    const sealed = { secretBox, payloadLinks };
+    const control = createControl({ ...parts, ...sealed, mongo, authenticate, clock: Date.now });
     control.registerRoutes(app);
     config.onBucketAnew(() => control.compareConfig());
     parts.checks['config'] = () => control.syncState() !== 'starting';
@@ -228,8 +237,9 @@ function plan(roles: Role[], parts: Parts): Service[] {
   if (roles.includes('control')) {
     services.push(new QueueMetrics({ ...parts, brokerNow, shards: settings.POSTHORN_SHARDS }));
   }
-  if (roles.includes('delivery') && secretBox) {
-    services.push(createDelivery({ ...parts, ...parts.quick, brokerNow, secretBox }));
+  if (roles.includes('delivery') && secretBox && payloadLinks) {
+    const sealed = { secretBox, payloadLinks };
+    services.push(createDelivery({ ...parts, ...parts.quick, ...sealed, brokerNow }));
   }
   if (roles.includes('router')) {
     const refreshTenant = (id: string): Promise<void> => config.refreshTenant(id);

@@ -83,6 +83,7 @@ export async function start(
       POSTHORN_BOOTSTRAP_KEY: bootstrapKey,
       POSTHORN_MASTER_KEY: masterKey,
       POSTHORN_HTTP_PORT: ports.http,
+      POSTHORN_PUBLIC_URL: settings.POSTHORN_PUBLIC_URL ?? `http://localhost:${ports.http}`,
     });
     const roleSupervisors = processRoles.map((roles, index) => {
       const ownEnv = { ...env, POSTHORN_OPS_PORT: String(ports.ops[index]) };

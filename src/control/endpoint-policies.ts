@@ -1,5 +1,6 @@
 /** Policies of an endpoint between the API, MongoDB and the snapshot (DL-5, DL-8, DL-9). */
 import { checkRetryDelays, defaultBurst } from '#domain/endpoint-policy.ts';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { defaultRetryPolicy } from '#domain/verdict.ts';
 import type { StoredEndpointPolicy } from '#infra/mongo/configuration.ts';
 import type { EndpointPolicyFields, EndpointPolicySettings } from '#wire/api/endpoint-policy.ts';
@@ -25,7 +26,30 @@ export function policyFields(body: EndpointPolicySettings): StoredEndpointPolicy
         ? null
         : { per_second: rate.per_second, burst: rate.burst ?? defaultBurst(rate.per_second) };
   }
+  if (body.payload !== undefined) fields.payload = body.payload;
+  if (body.payload_inline_max_bytes !== undefined) {
+    fields.payload_inline_max_bytes = body.payload_inline_max_bytes;
+  }
   return fields;
+}
+
+/**
+ * Links to payloads begin with a URL that only the operator knows.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID where they are asked for and the operator named none
+ */
+export function checkLinksAllowed(
+  body: EndpointPolicySettings,
+  publicUrl: string | undefined,
+): void {
+  if (publicUrl !== undefined) return;
+  const detail = 'needs links to payloads, for which the operator has to set POSTHORN_PUBLIC_URL';
+  const fields: FieldError[] = [];
+  if (body.payload === 'url') fields.push({ pointer: '/payload', detail });
+  if (typeof body.payload_inline_max_bytes === 'number') {
+    fields.push({ pointer: '/payload_inline_max_bytes', detail });
+  }
+  if (fields.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
 }
 
 function storedRetry(
@@ -50,13 +74,24 @@ export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields
     rate_limit: stored.rate_limit ?? null,
     ordered: stored.ordered ?? false,
     on_exhausted: stored.on_exhausted ?? 'dead_letter',
+    payload: stored.payload ?? 'inline',
+    payload_inline_max_bytes: stored.payload_inline_max_bytes ?? null,
   };
 }
 
 /** What the data plane is told: only what differs from the platform. */
 export function policySnapshot(
   stored: StoredEndpointPolicy,
-): Pick<EndpointSnapshot, 'retry' | 'timeoutMs' | 'inFlightMax' | 'rateLimit' | 'ordered'> {
+): Pick<
+  EndpointSnapshot,
+  | 'retry'
+  | 'timeoutMs'
+  | 'inFlightMax'
+  | 'rateLimit'
+  | 'ordered'
+  | 'payload'
+  | 'payloadInlineMaxBytes'
+> {
   const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax, rate_limit: rate } = stored;
   const snapshot: ReturnType<typeof policySnapshot> = {};
   if (retry) {
@@ -68,6 +103,9 @@ export function policySnapshot(
   }
   if (typeof timeoutMs === 'number') snapshot.timeoutMs = timeoutMs;
   if (typeof inFlightMax === 'number') snapshot.inFlightMax = inFlightMax;
+  if (stored.payload === 'url') snapshot.payload = 'url';
+  const { payload_inline_max_bytes: inlineMax } = stored;
+  if (typeof inlineMax === 'number') snapshot.payloadInlineMaxBytes = inlineMax;
   if (rate) snapshot.rateLimit = { perSecond: rate.per_second, burst: rate.burst };
   if (stored.ordered === true) {
     snapshot.ordered = { onExhausted: stored.on_exhausted ?? 'dead_letter' };

@@ -21,7 +21,7 @@ import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-
 import { checkTogether } from './credentials/check-together.ts';
 import { credentialFields, showCredentials } from './credentials/endpoint-credentials.ts';
 import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
-import { policyFields, showPolicies } from './endpoint-policies.ts';
+import { checkLinksAllowed, policyFields, showPolicies } from './endpoint-policies.ts';
 import { checkEndpointUrl } from './endpoint-url.ts';
 import type { HealthReads } from './health/reads.ts';
 import { checkFilter } from './subscription-filter.ts';
@@ -34,6 +34,8 @@ const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
 export interface EndpointsDeps extends ConfigurationDeps {
   secretBox: Sealer;
   guard: EgressGuard;
+  /** The beginning of links to payloads; undefined: there are none. */
+  publicUrl: string | undefined;
   health: Pick<HealthReads, 'get'>;
 }
 
@@ -49,6 +51,7 @@ export class Endpoints {
     const { configuration, guard, secretBox } = this.deps;
     const url = checkEndpointUrl(body.url, guard);
     const filter = checkFilter(body.filter);
+    checkLinksAllowed(body, this.deps.publicUrl);
     const policies = policyFields(body);
     const secret = checkSecret(body.secret);
     const id = newId('ep', this.deps.clock());
@@ -123,6 +126,7 @@ export class Endpoints {
     ifMatch: string | undefined,
   ): Promise<EndpointResource> {
     const { configuration, guard } = this.deps;
+    checkLinksAllowed(body, this.deps.publicUrl);
     const fields: Partial<EndpointDocument> = {
       ...policyFields(body),
       ...credentialFields(body, id, this.deps),

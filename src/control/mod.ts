@@ -6,6 +6,7 @@ import type { FastifyInstance } from 'fastify';
 import type { MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
+import { ByteBudget } from '#domain/byte-budget.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
@@ -15,10 +16,12 @@ import { historyOf } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { EndpointGoneRecord } from '#wire/record.ts';
+import type { PayloadLinks } from '#wire/payload-link.ts';
 import { buckets } from '#wire/subjects.ts';
 import { lockRoutes } from './access.ts';
 import { ApiKeys } from './api-keys.ts';
@@ -39,6 +42,7 @@ import { EventTypes } from './event-types.ts';
 import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
+import { PayloadReads } from './payload-reads.ts';
 import { PublishSoon } from './publish-soon.ts';
 import { RejectedEvents } from './rejected-events.ts';
 import { registerBroadcastRoutes } from './routes/broadcasts.ts';
@@ -48,6 +52,7 @@ import { registerDeliveryRoutes } from './routes/deliveries.ts';
 import { registerEndpointRoutes } from './routes/endpoints.ts';
 import { registerEventTypeRoutes } from './routes/event-types.ts';
 import { registerEventRoutes } from './routes/events.ts';
+import { registerEventPayloadRoute, registerPayloadLinkRoute } from './routes/payloads.ts';
 import { registerRejectedEventRoutes } from './routes/rejected-events.ts';
 import { registerReferenceRoutes } from './routes/reference.ts';
 import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
@@ -69,6 +74,8 @@ export interface ControlDeps {
   config: ConfigView;
   registry: Registry;
   secretBox: Sealer;
+  payloads: PayloadStore;
+  payloadLinks: PayloadLinks;
   authenticate: Authenticate;
   /** Milliseconds since 1970. */
   clock: () => number;
@@ -115,6 +122,7 @@ export function createControl(deps: ControlDeps): Control {
     health: health.reads,
     secretBox: deps.secretBox,
     guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
+    publicUrl: settings.POSTHORN_PUBLIC_URL,
   });
   const registrar = new EventTypeRegistrar({ configuration, config, log, clock });
   const events = new EventReads({ history, configuration, config });
@@ -131,6 +139,7 @@ export function createControl(deps: ControlDeps): Control {
     tenants: new Tenants({ ...shared, onRemoved: () => purger.wake() }),
     endpoints,
     subscriptions: new Subscriptions(shared),
+    payloads: payloadReads(deps, events),
     eventTypes: new EventTypes(shared),
     apiKeys: new ApiKeys(shared),
     events,
@@ -174,6 +183,17 @@ export function createControl(deps: ControlDeps): Control {
   };
 }
 
+function payloadReads(deps: ControlDeps, events: EventReads): PayloadReads {
+  const budget = new ByteBudget(deps.settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX);
+  return new PayloadReads({
+    ...deps,
+    store: deps.payloads,
+    links: deps.payloadLinks,
+    events,
+    budget,
+  });
+}
+
 interface ApiParts extends DeadLetterParts {
   tenants: Tenants;
   endpoints: Endpoints;
@@ -185,10 +205,12 @@ interface ApiParts extends DeadLetterParts {
   deliveryActions: DeliveryActions;
   rejected: RejectedEvents;
   broadcasts: Broadcasts;
+  payloads: PayloadReads;
 }
 
-/** In a scope of its own: its lock is for its routes. */
+/** In a scope of its own: its lock is for its routes. What a link opens stands outside. */
 function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiParts): void {
+  registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
     const api = lockRoutes(scope, deps.authenticate);
     registerTenantRoutes(api, parts.tenants);
@@ -197,6 +219,7 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerEventTypeRoutes(api, parts.eventTypes);
     registerApiKeyRoutes(api, parts.apiKeys);
     registerEventRoutes(api, parts);
+    registerEventPayloadRoute(api, parts.payloads);
     registerDeliveryRoutes(api, parts);
     registerDeadLetterRoutes(api, parts);
     registerRejectedEventRoutes(api, parts.rejected);

@@ -1,7 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { AttemptRecord } from '#wire/record.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
-import { renderWebhook } from '#wire/webhook-request.ts';
+import { type OutboundEvent, renderWebhook } from '#wire/webhook-request.ts';
 import type { AttemptFailureKind } from '#domain/delivery.ts';
 import { limits } from '#domain/limits.ts';
 import { newId } from '#domain/ids.ts';
@@ -14,7 +13,7 @@ import { type EndpointTarget, signatures } from './endpoint-target.ts';
  */
 export function webhookRequest(
   target: EndpointTarget,
-  event: EventFrame,
+  event: OutboundEvent,
   nowMs: number,
 ): Omit<SendRequest, 'signal'> {
   const { body, contentType, headers } = renderWebhook(target.format, event);

@@ -16,13 +16,15 @@ import { judge } from '#domain/verdict.ts';
 import type { SendResult } from '#infra/http/sender.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { EventFrame, PayloadRef } from '#wire/event-frame.ts';
+import type { OutboundEvent } from '#wire/webhook-request.ts';
 import { attemptRecord } from './attempt.ts';
 import type { DeliveryMetrics } from './delivery-metrics.ts';
 import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
 import { EndpointSender, type EndpointSenderDeps } from './endpoint-sender.ts';
 import type { EndpointTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
+import type { Payloads } from './payloads.ts';
 import { Mailbox, isHigh } from './mailbox.ts';
 import { type OwedDelivery, keepInHand } from './owed-delivery.ts';
 import type { Settler } from './settle.ts';
@@ -44,12 +46,15 @@ const PROBE_EVERY_MS = 1000;
 const BEYOND_SHARE_MS = 250;
 /** From here on a mailbox says that its tenant is under pressure. */
 const PRESSED_LENGTH = limits.mailboxMessagesMax / 2;
+/** While others hold the memory for large payloads. */
+const MEMORY_PARK_MS = 1000;
 /** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
 const EXTEND_AFTER_MS = 10_000;
 
 export interface EndpointActorDeps extends EndpointDefaults, EndpointSenderDeps {
   settler: Settler;
   events: EventFetcher;
+  payloads: Payloads;
   metrics: DeliveryMetrics;
   log: Log;
   worker: string;
@@ -280,12 +285,32 @@ export class EndpointActor {
     owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq);
     if (owed.event === undefined) return settler.bury(owed, 'event_expired', undefined);
     const target = this.sender.prepare(snapshot);
-    return this.attempt(owed, owed.event, target);
+    const { payload } = owed.event.head;
+    if (payload === undefined) return this.attempt(owed, owed.event, target);
+    return this.attemptLarge(owed, owed.event, payload, target);
+  }
+
+  private async attemptLarge(
+    owed: OwedDelivery,
+    event: EventFrame,
+    payload: PayloadRef,
+    target: EndpointTarget,
+  ): Promise<void> {
+    const { payloads, settler, metrics } = this.deps;
+    const attached = await payloads.attach(event, payload, target.snapshot);
+    if (attached.kind === 'lost') return settler.bury(owed, attached.reason, undefined);
+    if (attached.kind === 'no_room') {
+      metrics.parked.inc({ reason: 'memory' });
+      return this.park(owed, MEMORY_PARK_MS);
+    }
+    // Reading it may have taken a part of the time in which the consumer wants an ack.
+    owed.message.working();
+    await this.attempt(owed, attached.event, target).finally(attached.release);
   }
 
   private async attempt(
     owed: OwedDelivery,
-    event: EventFrame,
+    event: OutboundEvent,
     target: EndpointTarget,
   ): Promise<void> {
     const { metrics, settler, now, random, worker } = this.deps;

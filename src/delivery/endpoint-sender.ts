@@ -1,6 +1,6 @@
 import type { SendRequest, SendResult, Sender } from '#infra/http/sender.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { OutboundEvent } from '#wire/webhook-request.ts';
 import type { AccessTokens, TokenOwner } from './access-tokens.ts';
 import { FORBIDDEN_HTTP, credentialsFailed, webhookRequest } from './attempt.ts';
 import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
@@ -44,7 +44,7 @@ export class EndpointSender {
   /** One request to `target`, whatever the endpoint's configuration is by now. */
   async send(
     target: EndpointTarget,
-    event: EventFrame,
+    event: OutboundEvent,
     nowMs: number,
     signal: AbortSignal,
   ): Promise<SendResult> {

@@ -13,8 +13,10 @@ import { AckFence } from '#infra/nats/ack-fence.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { PayloadLinks } from '#wire/payload-link.ts';
 import { shardOf } from '#wire/subjects.ts';
 import { AccessTokens } from './access-tokens.ts';
 import { ActivationTable } from './activation-table.ts';
@@ -24,6 +26,7 @@ import { HeldReleaser } from './held-releaser.ts';
 import { createLaneKeeper } from './lanes/create-lane-keeper.ts';
 import type { LaneRules } from './lanes/lane-rules.ts';
 import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
+import { Payloads } from './payloads.ts';
 import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
@@ -44,6 +47,8 @@ export interface DeliveryDeps {
   publisher: Publisher;
   records: RecordGatherer;
   secretBox: SecretBox;
+  payloads: PayloadStore;
+  payloadLinks: PayloadLinks;
   registry: Registry;
   /** The bucket LEASES. */
   leases: KV;
@@ -90,6 +95,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       senders,
       tokens,
       events: new EventFetcher({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
+      payloads: payloadsOf(deps),
       targets: {
         openSecret: (sealed, context) => deps.secretBox.open(sealed, context),
         isAllowedPrivate: (address) => guard.isAllowedPrivate(address),
@@ -145,4 +151,16 @@ export function createDelivery(deps: DeliveryDeps): Service {
       senders.close();
     },
   };
+}
+
+function payloadsOf({ settings, payloads, payloadLinks }: DeliveryDeps): Payloads {
+  return new Payloads({
+    store: payloads,
+    links: payloadLinks,
+    publicUrl: settings.POSTHORN_PUBLIC_URL,
+    linkMs: settings.POSTHORN_PAYLOAD_LINK_SECONDS * 1000,
+    retentionMs: settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000,
+    memoryBytesMax: settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
+    now: Date.now,
+  });
 }

@@ -1,5 +1,6 @@
 import { type FieldError, PosthornError } from './errors.ts';
 import { childPointer } from './json-pointer.ts';
+import { limits } from './limits.ts';
 
 const DAY_SECONDS = 24 * 3600;
 
@@ -14,6 +15,7 @@ export const policyBounds = {
   endpointInFlight: { minimum: 1, maximum: 1024 },
   tenantInFlight: { minimum: 1, maximum: 8192 },
   ratePerSecond: { minimum: 0.01, maximum: 10_000 },
+  payloadInlineMaxBytes: { minimum: 1024, maximum: limits.eventBytesMax },
   rateBurst: { minimum: 1, maximum: 10_000 },
 } as const;
 

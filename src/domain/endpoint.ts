@@ -7,6 +7,10 @@ export const bodyFormats = [
 ] as const;
 export type BodyFormat = (typeof bodyFormats)[number];
 
+/** How the `data` of a large event gets to the endpoint (IN-12). */
+export const payloadModes = ['inline', 'url'] as const;
+export type PayloadMode = (typeof payloadModes)[number];
+
 export const endpointStates = ['active', 'paused', 'disabled'] as const;
 export type EndpointState = (typeof endpointStates)[number];
 

@@ -66,6 +66,8 @@ export const limits = {
   rejectedBodyKeptBytesMax: 16 * 1024,
   natsRequestsMax: 4096,
   mailboxMessagesMax: 512,
+  eventBytesMax: 32 * 1024 * 1024,
+  filterPayloadBytesMax: 4 * 1024 * 1024,
   deduplicationFieldsMax: 16,
   deduplicationFieldLengthMax: 256,
   deduplicationPathSegmentsMax: 16,

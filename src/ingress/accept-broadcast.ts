@@ -12,12 +12,16 @@ import { type AcceptDone, type Accepted, notStored } from './accept-event.ts';
 import type { Admission } from './admission.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
+import type { LargePayloads } from './large-payloads.ts';
 
 const SOURCE = '/broadcasts';
+/** Stands where a tenant does in the key of a payload: all copies share one. */
+const PAYLOAD_OWNER = 'broadcast';
 
 export interface AcceptBroadcastDeps {
   admission: Admission;
   store: BroadcastStore;
+  payloads: LargePayloads;
   /** Counts what became of it. */
   count: AcceptDone;
   eventBytesMax: number;
@@ -56,7 +60,8 @@ export class AcceptBroadcast {
     const frame = encodeEventFrame(head, input.data);
     checkFrameSize(frame, eventBytesMax);
     const { id, fingerprint } = head;
-    if (await store.add(id, frame, publishTimeoutMs)) return { id, replayed: false };
+    const stored = await this.deps.payloads.putApart(PAYLOAD_OWNER, head, frame);
+    if (await store.add(id, stored.frame, publishTimeoutMs)) return { id, replayed: false };
     const known = await store.event(id);
     // Refused, and not there: the replicas have not decided on the other one yet.
     if (known === undefined) throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED');

@@ -19,6 +19,7 @@ import type { Deduplication } from './deduplication.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
 import type { Idempotency } from './idempotency.ts';
+import type { LargePayloads } from './large-payloads.ts';
 
 export interface Accepted {
   id: string;
@@ -38,6 +39,7 @@ export interface AcceptDeps {
   admission: Admission;
   idempotency: Idempotency;
   deduplication: Deduplication;
+  payloads: LargePayloads;
   publisher: Publisher;
   registry: Registry;
   eventBytesMax: number;
@@ -97,7 +99,11 @@ export class AcceptEvent {
       checkFrameSize(frame, this.deps.eventBytesMax);
       const offer: Offer = { tenant: tenant.id, input, head, frame, wait };
       const formula = this.deps.deduplication.formulaOf(input.type);
-      if (input.id === undefined && formula === undefined) this.publish(offer, counted);
+      const isPlain =
+        input.id === undefined &&
+        formula === undefined &&
+        !this.deps.payloads.isLarge(frame.length);
+      if (isPlain) this.publish(offer, counted);
       else void this.compareAndPublish(offer, formula, counted);
     } catch (error) {
       if (!(error instanceof PosthornError)) throw error;
@@ -122,7 +128,7 @@ export class AcceptEvent {
   ): Promise<void> {
     try {
       if (await this.isReplayed(offer)) done(undefined, { id: offer.head.id, replayed: true });
-      else if (formula === undefined) this.publish(offer, done);
+      else if (formula === undefined) this.publish(await this.putApart(offer), done);
       else await this.publishFirst(offer, formula, done);
     } catch (error) {
       done(error instanceof PosthornError ? error : notStored(error as Error), undefined);
@@ -154,7 +160,8 @@ export class AcceptEvent {
     if (standing.kind === 'replayed') return done(undefined, { id: head.id, replayed: true });
     const { place } = standing;
     const isFirst = standing.kind === 'first';
-    this.publish(isFirst ? offer : underId(offer, standing.id), (error, accepted) => {
+    const apart = await this.putApart(isFirst ? offer : underId(offer, standing.id));
+    this.publish(apart, (error, accepted) => {
       if (accepted === undefined) done(error, undefined);
       else {
         // An id that was chosen and stored before: while MongoDB was away, nothing else said so.
@@ -164,6 +171,12 @@ export class AcceptEvent {
         done(undefined, isFirst ? accepted : { ...accepted, replayed: false, deduplicated: true });
       }
     });
+  }
+
+  /** With its `data` in the store of payloads, where it is large. */
+  private async putApart(offer: Offer): Promise<Offer> {
+    const { tenant, head, frame } = offer;
+    return { ...offer, ...(await this.deps.payloads.putApart(tenant, head, frame)) };
   }
 
   private publish({ tenant, head, frame, wait }: Offer, done: AcceptDone): void {

@@ -12,6 +12,7 @@ import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
 import { FirstEvents } from '#infra/nats/first-events.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { AcceptBroadcast } from './accept-broadcast.ts';
@@ -21,6 +22,7 @@ import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './admission.ts';
 import { Deduplication } from './deduplication.ts';
 import { Idempotency } from './idempotency.ts';
+import { LargePayloads } from './large-payloads.ts';
 import { NatsService } from './nats-service.ts';
 import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
@@ -31,6 +33,7 @@ export interface IngressDeps {
   jsm: JetStreamManager;
   config: ConfigStore;
   publisher: Publisher;
+  payloads: PayloadStore;
   /** Absent where the process has no MongoDB: idempotency is then JetStream's window. */
   history: History | undefined;
   authenticate: Authenticate;
@@ -45,9 +48,16 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const idempotency = new Idempotency({ history, registry });
   const firstEvents = new FirstEvents({ publisher, jsm: deps.jsm, me: newId('req') });
   const admission = new Admission({ config, policy });
+  const payloads = new LargePayloads({
+    store: deps.payloads,
+    thresholdBytes: settings.POSTHORN_PAYLOAD_THRESHOLD_BYTES,
+    memoryBytesMax: settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
+    messageBytesMax: () => deps.nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
+  });
   const accept = new AcceptEvent({
     admission,
     idempotency,
+    payloads,
     deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
     registry,
@@ -58,6 +68,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const acceptBroadcast = new AcceptBroadcast({
     admission,
     store: new BroadcastStore({ publisher, jsm: async () => deps.jsm }),
+    payloads,
     count: (error, accepted) => accept.count(error, accepted),
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,

@@ -57,9 +57,11 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     // The schemas describe; the readers of the bodies check, with the place of every fault.
     scope.setValidatorCompiler(() => () => true);
     const routes = new IngressRoutes(deps);
+    // Those for one event take batches of CloudEvents too.
+    const bodyLimit = Math.max(limits.batchBytesMax, deps.eventBytesMax + BODY_SLACK_BYTES);
     scope.post<TenantParams>(
       '/v1/tenants/:tenant/events',
-      { schema: publishSchema, bodyLimit: limits.batchBytesMax },
+      { schema: publishSchema, bodyLimit },
       (request, reply) =>
         routes.withTenant(request, reply, (to) => routes.publish(to, request, reply)),
     );
@@ -69,11 +71,8 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
       (request, reply) =>
         routes.withTenant(request, reply, (to) => routes.publishBatch(to, request, reply)),
     );
-    scope.post(
-      '/v1/events',
-      { schema: broadcastSchema, bodyLimit: limits.batchBytesMax },
-      (request, reply) =>
-        routes.withEveryTenant(request, reply, (to) => routes.publish(to, request, reply)),
+    scope.post('/v1/events', { schema: broadcastSchema, bodyLimit }, (request, reply) =>
+      routes.withEveryTenant(request, reply, (to) => routes.publish(to, request, reply)),
     );
     scope.post(
       '/v1/events/batch',
@@ -96,14 +95,11 @@ class IngressRoutes {
     const mediaType = mediaTypeOf(request.headers);
     const body = bodyOf(request);
     if (mediaType === 'application/cloudevents-batch+json') {
+      checkBodySize(body, limits.batchBytesMax);
       this.acceptAll(target, readCloudEventBatch(body), '', request, reply);
       return;
     }
-    const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
-    if (body.length > most) {
-      const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
-      throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
-    }
+    checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
     const input = withIdempotencyKey(readOne(mediaType, request.headers, body), request.headers);
     this.accept(target, input, request.id, false, (error, accepted) => {
       if (accepted === undefined) {
@@ -214,6 +210,13 @@ class IngressRoutes {
       });
     });
   }
+}
+
+/** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */
+function checkBodySize(body: Buffer, most: number): void {
+  if (body.length <= most) return;
+  const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
+  throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
 }
 
 /** What was wrong with an event, told of the item that it was in its batch. */

@@ -7,6 +7,7 @@ import { parseFanOutDelays } from '#domain/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -25,6 +26,7 @@ export interface RouterDeps {
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
+  payloads: PayloadStore;
   registry: Registry;
   /** The brokers' clock, which events are stored by; milliseconds since 1970. */
   brokerNow: () => number;

@@ -14,6 +14,7 @@ import { Counter, type Registry } from 'prom-client';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
@@ -22,6 +23,7 @@ import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
 import type { EventInHand } from './event-in-hand.ts';
 import { type FanOut, FanOuts } from './fan-out.ts';
+import { LargeEvents } from './large-events.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
 const NAK_DELAY_MS = 1000;
@@ -39,6 +41,7 @@ export interface RouterState {
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
+  payloads: PayloadStore;
   /** The largest number of endpoints first. */
   fanOutDelays: readonly FanOutDelay[];
   registry: Registry;
@@ -51,6 +54,7 @@ export class Router {
   private readonly deps: RouterState;
   private readonly indexes = new WeakMap<TenantSnapshot, SubscriptionIndex>();
   private readonly fanOuts: FanOuts;
+  private readonly large: LargeEvents;
   /** Events that wait, by tenant, while the first of them is looked up anew. */
   private readonly looking = new Map<string, FanOut[]>();
   private readonly events: Counter<'result'>;
@@ -59,6 +63,7 @@ export class Router {
 
   constructor(deps: RouterState) {
     this.deps = deps;
+    this.large = new LargeEvents({ store: deps.payloads, log: deps.log });
     this.fanOuts = new FanOuts({
       log: deps.log,
       publisher: deps.publisher,
@@ -83,8 +88,24 @@ export class Router {
   /** Takes an event. Never throws. */
   take(message: EventInHand): void {
     try {
-      const fanOut = this.prepare(message);
-      const { tenant } = fanOut;
+      const { tenant } = parseEventSubject(message.subject);
+      const event = decodeEventFrame(asBuffer(message.data));
+      const isTaken = this.large.take(tenant, {
+        event,
+        needsData: this.needsPayload(tenant, event),
+        mayWork: () => message.mayWork(),
+        seen: (seen) => this.route(message, tenant, event, seen),
+      });
+      if (!isTaken) this.route(message, tenant, event, event);
+    } catch (error) {
+      this.giveUp(message, error);
+    }
+  }
+
+  /** @param seen the event as filters see it: with the data of a large one */
+  private route(message: EventInHand, tenant: string, event: EventFrame, seen: EventFrame): void {
+    try {
+      const fanOut = fanOutOf(message, tenant, event, this.match(tenant, seen));
       const waiting = this.looking.get(tenant);
       if (waiting !== undefined) waiting.push(fanOut);
       else if (fanOut.endpoints.length > 0) this.begin(fanOut);
@@ -96,6 +117,11 @@ export class Router {
     } catch (error) {
       this.giveUp(message, error);
     }
+  }
+
+  private needsPayload(tenant: string, event: EventFrame): boolean {
+    const { payload, type } = event.head;
+    return payload !== undefined && this.indexOf(tenant, event)?.needsData(type) === true;
   }
 
   /** Keeps what waits for its turn from coming again meanwhile, until `stop`. */
@@ -147,7 +173,11 @@ export class Router {
   private async matchAnew(fanOut: FanOut): Promise<boolean> {
     await this.refresh(fanOut);
     try {
-      fanOut.endpoints = this.match(fanOut.tenant, fanOut.event);
+      const { tenant, event, message } = fanOut;
+      const seen = this.needsPayload(tenant, event)
+        ? await this.large.whole(event, () => message.mayWork())
+        : event;
+      fanOut.endpoints = this.match(tenant, seen);
       fanOut.open = fanOut.endpoints.length;
       return true;
     } catch (error) {
@@ -178,36 +208,21 @@ export class Router {
     clearInterval(this.timer);
   }
 
-  private prepare(message: EventInHand): FanOut {
-    const { tenant } = parseEventSubject(message.subject);
-    const event = decodeEventFrame(asBuffer(message.data));
-    const endpoints = this.match(tenant, event);
-    return {
-      message,
-      tenant,
-      lane: tenant,
-      event,
-      seq: message.seq,
-      endpoints,
-      next: 0,
-      open: endpoints.length,
-      aside: false,
-      failed: false,
-      deliveries: [],
-    };
+  private match(tenant: string, event: EventFrame): EndpointSnapshot[] {
+    // Deleted since the event was accepted: nobody is left to receive it.
+    return this.indexOf(tenant, event)?.match(event.head.type, () => eventForFilter(event)) ?? [];
   }
 
-  private match(tenant: string, event: EventFrame): EndpointSnapshot[] {
+  private indexOf(tenant: string, event: EventFrame): SubscriptionIndex | undefined {
     const snapshot = this.deps.config.tenant(tenant);
-    // Deleted since the event was accepted: nobody is left to receive it.
-    if (snapshot === undefined) return [];
+    if (snapshot === undefined) return undefined;
     let index = this.indexes.get(snapshot);
     if (index === undefined) {
       index = new SubscriptionIndex(snapshot);
       // A broadcast asks once of every tenant there is: their indexes would be all that is kept.
       if (event.head.broadcast !== true) this.indexes.set(snapshot, index);
     }
-    return index.match(event.head.type, () => eventForFilter(event));
+    return index;
   }
 
   private onNotStored(fanOut: FanOut, error: Error): void {
@@ -248,4 +263,25 @@ export class Router {
 
 function hasOrdered({ endpoints }: FanOut): boolean {
   return endpoints.some(({ ordered }) => ordered !== undefined);
+}
+
+function fanOutOf(
+  message: EventInHand,
+  tenant: string,
+  event: EventFrame,
+  endpoints: EndpointSnapshot[],
+): FanOut {
+  return {
+    message,
+    tenant,
+    lane: tenant,
+    event,
+    seq: message.seq,
+    endpoints,
+    next: 0,
+    open: endpoints.length,
+    aside: false,
+    failed: false,
+    deliveries: [],
+  };
 }

@@ -120,6 +120,13 @@ export class SubscriptionIndex {
     return matched.map((position) => this.endpoints[position] as EndpointSnapshot);
   }
 
+  /** Whether a filter that an event of the type may be asked looks at its data. */
+  needsData(type: string): boolean {
+    return this.bySelector
+      .lookUp(type)
+      .some((list) => list.some((candidate) => this.prepare(candidate)?.needsData === true));
+  }
+
   /** For each endpoint of the tenant whether it gets the event, and why not (RT-9). Looks at all. */
   explain(type: string, event: EventSource): EndpointExplanation[] {
     const byType = new Set(this.bySelector.lookUp(type).flat());

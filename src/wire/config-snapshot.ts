@@ -51,6 +51,10 @@ export interface EndpointSnapshot {
   rateLimit?: RateLimit;
   /** One delivery in flight, none overtakes (DL-16); absent: in any order. */
   ordered?: { onExhausted: OnExhausted };
+  /** Large payloads go as a link; absent: whole. */
+  payload?: 'url';
+  /** Those over so many bytes go as a link; absent: none. */
+  payloadInlineMaxBytes?: number;
 }
 
 /** Only approved ones are in the snapshot. */

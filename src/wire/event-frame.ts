@@ -9,6 +9,16 @@ import type { Priority } from '#domain/priority.ts';
 /** What the bytes of `data` are: JSON text as sent, other text, or anything. */
 export type DataKind = 'json' | 'text' | 'binary';
 
+/** `data` that is not in the frame but in the store of payloads (IN-12). */
+export interface PayloadRef {
+  /** `<tenant>/<payload id>` */
+  key: string;
+  /** Bytes. */
+  size: number;
+  /** In hex. */
+  sha256: string;
+}
+
 /** CloudEvents 1.0 attributes and what ingress adds. Short names, as they travel with every event. */
 export interface EventHead {
   id: string;
@@ -33,6 +43,14 @@ export interface EventHead {
   fingerprint?: string;
   /** It goes, or came, to every tenant (RT-5). */
   broadcast?: true;
+  /** Where `data` is; nothing stands behind the line then. */
+  payload?: PayloadRef;
+}
+
+/** The media type of `data`. */
+export function dataMediaType({ contentType, kind }: EventHead): string {
+  if (contentType !== undefined) return contentType;
+  return kind === 'json' ? 'application/json' : 'application/octet-stream';
 }
 
 const LF = 10;

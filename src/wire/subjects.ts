@@ -74,6 +74,7 @@ export const buckets = {
   leases: 'LEASES',
   lanes: 'LANES',
   ordered: 'ORDERED',
+  payloads: 'PAYLOADS',
 } as const;
 
 export type LaneClass = 'h' | 's' | 't' | 'r' | 'o';

@@ -1,6 +1,12 @@
 /** The body and the content headers of a webhook, in the format that its endpoint asked for (DL-4). */
 import type { BodyFormat } from '#domain/endpoint.ts';
-import type { EventFrame, EventHead } from './event-frame.ts';
+import { type EventFrame, type EventHead, type PayloadRef, dataMediaType } from './event-frame.ts';
+import type { PayloadLink } from './payload-link.ts';
+
+/** An event on its way out; with `link` its `data` is behind that, made for this attempt (IN-12). */
+export interface OutboundEvent extends EventFrame {
+  link?: PayloadLink;
+}
 
 export interface WebhookBody {
   body: Buffer;
@@ -13,22 +19,70 @@ export interface WebhookBody {
  * Renders an event. JSON `data` goes out as the bytes that came in: it is spliced, never parsed and written
  * again, so that big numbers, escapes and the order of keys survive.
  */
-export function renderWebhook(format: BodyFormat, frame: EventFrame): WebhookBody {
+export function renderWebhook(format: BodyFormat, frame: OutboundEvent): WebhookBody {
+  if (frame.link !== undefined) return renderLink(format, frame.head, frame.link);
   switch (format) {
     case 'standard':
       return json(standardEnvelope(frame));
     case 'cloudevents-structured':
       return {
         body: structured(frame),
-        contentType: 'application/cloudevents+json; charset=utf-8',
+        contentType: STRUCTURED,
         headers: {},
       };
     case 'cloudevents-binary':
-      return { ...bare(frame), headers: binaryHeaders(frame.head) };
+      return { ...bare(frame), headers: binaryHeaders(frame.head, frame.head.ext) };
     case 'data':
       return bare(frame);
   }
 }
+
+/**
+ * In place of `data` stands where it is. CloudEvents have an attribute for that, `dataref` (extension "Dataref
+ * (Claim Check Pattern)", https://github.com/cloudevents/spec, cloudevents/extensions/dataref.md).
+ */
+function renderLink(format: BodyFormat, head: EventHead, link: PayloadLink): WebhookBody {
+  const marked = { 'posthorn-payload': 'url' };
+  const { size, sha256 } = head.payload as PayloadRef;
+  const expiresAt = new Date(link.expiresAtMs).toISOString();
+  const facts = {
+    data_url: link.url,
+    expires_at: expiresAt,
+    size,
+    sha256,
+    content_type: dataMediaType(head),
+  };
+  const ext = {
+    ...head.ext,
+    dataref: link.url,
+    datarefexpires: expiresAt,
+    datarefsize: String(size),
+    datarefsha256: sha256,
+  };
+  switch (format) {
+    case 'standard': {
+      const { type, time } = head;
+      const body = Buffer.from(JSON.stringify({ type, timestamp: time, ...facts }));
+      return { ...json(body), headers: marked };
+    }
+    case 'data':
+      return { ...json(Buffer.from(JSON.stringify(facts))), headers: marked };
+    case 'cloudevents-structured':
+      return {
+        body: Buffer.from(attributesJson(head, ext)),
+        contentType: STRUCTURED,
+        headers: marked,
+      };
+    case 'cloudevents-binary':
+      return {
+        body: Buffer.alloc(0),
+        contentType: dataMediaType(head),
+        headers: { ...binaryHeaders(head, ext), ...marked },
+      };
+  }
+}
+
+const STRUCTURED = 'application/cloudevents+json; charset=utf-8';
 
 function json(body: Buffer): WebhookBody {
   return { body, contentType: 'application/json', headers: {} };
@@ -49,8 +103,12 @@ function standardEnvelope({ head, data }: EventFrame): Buffer {
 }
 
 function structured({ head, data }: EventFrame): Buffer {
+  return splice(`${attributesJson(head, head.ext).slice(0, -1)},`, head, data);
+}
+
+function attributesJson(head: EventHead, ext: Record<string, string> = {}): string {
   const { id, source, type, time, subject, dataschema, contentType } = head;
-  const attributes = JSON.stringify({
+  return JSON.stringify({
     specversion: '1.0',
     id,
     source,
@@ -59,9 +117,8 @@ function structured({ head, data }: EventFrame): Buffer {
     subject,
     dataschema,
     datacontenttype: contentType ?? (head.kind === 'json' ? 'application/json' : undefined),
-    ...head.ext,
+    ...ext,
   });
-  return splice(`${attributes.slice(0, -1)},`, head, data);
 }
 
 /** Closes an object with `data` (or `data_base64`) as its last member. */
@@ -81,7 +138,7 @@ const DATA = Buffer.from('"data":');
 const CLOSE = '}'.charCodeAt(0);
 
 /** CloudEvents HTTP binding 1.0.2, section 3.1.3: values are percent-encoded where they are not plain. */
-function binaryHeaders(head: EventHead): Record<string, string> {
+function binaryHeaders(head: EventHead, ext: Record<string, string> = {}): Record<string, string> {
   const headers: Record<string, string> = {
     'ce-specversion': '1.0',
     'ce-id': encode(head.id),
@@ -91,7 +148,7 @@ function binaryHeaders(head: EventHead): Record<string, string> {
   };
   if (head.subject !== undefined) headers['ce-subject'] = encode(head.subject);
   if (head.dataschema !== undefined) headers['ce-dataschema'] = encode(head.dataschema);
-  for (const [name, value] of Object.entries(head.ext ?? {})) headers[`ce-${name}`] = encode(value);
+  for (const [name, value] of Object.entries(ext)) headers[`ce-${name}`] = encode(value);
   return headers;
 }
 

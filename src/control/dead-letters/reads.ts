@@ -9,7 +9,7 @@ import type {
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
 import { showAttempt } from '../history/delivery-reads.ts';
-import { type HistoryReadDeps, dataMember } from '../history/event-reads.ts';
+import { type HistoryReadDeps, dataMember, showPayload } from '../history/event-reads.ts';
 import { checkTenantExists } from '../tenant-exists.ts';
 import { selected } from './selection.ts';
 
@@ -109,7 +109,8 @@ export class DeadLetterReads {
     const { head, data } = decodeEventFrame(frame.value());
     const hidden = this.deps.config.eventType(head.type)?.sensitive === true;
     const { id, type, source, time, kind } = head;
-    const json = JSON.stringify({ id, type, source, time, data_hidden: hidden });
+    const payload = showPayload(head.payload);
+    const json = JSON.stringify({ id, type, source, time, payload, data_hidden: hidden });
     if (hidden) return json;
     const text = data.toString(kind === 'binary' ? 'base64' : 'utf8');
     return `${json.slice(0, -1)}${dataMember({ kind, data: text })}}`;

@@ -2,8 +2,9 @@
 import { PosthornError } from '#domain/errors.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
-import type { EventListQuery, EventSummary } from '#wire/api/event.ts';
+import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { PayloadRef } from '#wire/event-frame.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
 import { checkTenantExists } from '../tenant-exists.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
@@ -89,6 +90,11 @@ export function dataMember({ kind, data }: Pick<EventDocument, 'kind' | 'data'>)
   }
 }
 
+/** Without its key: it is read beside its event. */
+export function showPayload(payload: PayloadRef | undefined): PayloadFacts | null {
+  return payload === undefined ? null : { size: payload.size, sha256: payload.sha256 };
+}
+
 function summarize(event: EventDocument): EventSummary {
   return {
     id: event.id,
@@ -101,6 +107,7 @@ function summarize(event: EventDocument): EventSummary {
     extensions: event.ext ?? {},
     accepted_at: event.accepted_at.toISOString(),
     correlation_id: event.correlation_id ?? null,
+    payload: showPayload(event.payload),
     matched_endpoints: event.routed ?? null,
   };
 }

@@ -67,6 +67,7 @@ export class Batch {
     if (head.dataschema !== undefined) fields.dataschema = head.dataschema;
     if (head.contentType !== undefined) fields.content_type = head.contentType;
     if (head.ext !== undefined) fields.ext = head.ext;
+    if (head.payload !== undefined) fields.payload = head.payload;
     if (head.fingerprint !== undefined) fields.fingerprint = head.fingerprint;
   }
 

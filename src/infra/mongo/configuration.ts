@@ -9,6 +9,7 @@ import type {
   EndpointState,
   EndpointStateReason,
   OnExhausted,
+  PayloadMode,
 } from '#domain/endpoint.ts';
 import type { SubscriptionStatus } from '#domain/endpoint.ts';
 import type { CredentialType, TokenAuthMethod } from '#domain/outbound-credentials.ts';
@@ -47,6 +48,9 @@ export interface StoredEndpointPolicy {
   ordered?: boolean;
   /** Of an ordered endpoint; absent: dead_letter. */
   on_exhausted?: OnExhausted;
+  /** Absent: inline. */
+  payload?: PayloadMode;
+  payload_inline_max_bytes?: number | null;
 }
 
 export interface StoredSecret {

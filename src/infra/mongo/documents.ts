@@ -4,7 +4,7 @@
  */
 import { type Binary, type Collection, type Db, Long, MongoClient } from 'mongodb';
 import type { AttemptRecord } from '#wire/record.ts';
-import type { DataKind } from '#wire/event-frame.ts';
+import type { DataKind, PayloadRef } from '#wire/event-frame.ts';
 import type { DeliveryStatus } from '#domain/delivery.ts';
 
 /** `<tenant>/<event id>`: the key of the event store (RT-7). Tenant ids hold no slash. */
@@ -33,6 +33,8 @@ export interface EventDocument {
   accepted_at: Date;
   /** `data` as it was sent: text for kinds `json` and `text`, base64 for `binary`. */
   data?: string;
+  /** Where `data` is instead, of a large event. */
+  payload?: PayloadRef;
   /** How many deliveries the router made of it; absent until it was routed; 0: unmatched. */
   routed?: number;
 }

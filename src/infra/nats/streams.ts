@@ -77,6 +77,7 @@ export async function ensureStreams(
     ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
     filter_subject: subjects.broadcasts,
   });
+  await ensureStream(jsm, payloadStream(settings));
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
     await ensureStream(jsm, eventStream(shard, settings));
     await ensureStream(jsm, deliveryStream(shard, settings));
@@ -219,6 +220,18 @@ function rejectedStream(replicas: number): Partial<StreamConfig> {
     max_age: nanos(7 * DAY_MS),
     max_msgs_per_subject: REJECTED_PER_TENANT_MAX,
     compression: StoreCompression.S2,
+  };
+}
+
+/** As the object store wants it (nats-server, ADR-20). Objects come before their events, and go after them. */
+function payloadStream(settings: StreamSettings): Partial<StreamConfig> {
+  const bucket = buckets.payloads;
+  return {
+    ...common(`OBJ_${bucket}`, settings.POSTHORN_STREAM_REPLICAS),
+    subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
+    discard: DiscardPolicy.New,
+    allow_rollup_hdrs: true,
+    max_age: nanos((settings.POSTHORN_EVENT_RETENTION_SECONDS + 3600) * 1000),
   };
 }
 

@@ -20,11 +20,13 @@ import { parseFanOutDelays } from '#domain/fan-out-delay.ts';
 import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import { BROADCAST_ACK_WAIT_MS } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import { consumers, streams } from '#wire/subjects.ts';
+import { LargeEvents } from '../large-events.ts';
 import { Copies } from './copies.ts';
 import { Pace } from './pace.ts';
 import type { Tenants } from './plan.ts';
@@ -37,6 +39,7 @@ export interface BroadcasterDeps extends Tenants {
   js: JetStreamClient;
   jsm: JetStreamManager;
   publisher: Publisher;
+  payloads: PayloadStore;
   /** The time by the brokers' clock, milliseconds since 1970. */
   brokerNow: () => number;
   /** Resolves when this process knows the configuration as it is now. */
@@ -77,8 +80,10 @@ export class Broadcaster implements Service {
       help: 'Copies of broadcast events put into the streams of tenants.',
       registers: [deps.registry],
     });
+    const large = new LargeEvents({ store: deps.payloads, log: deps.log });
     this.walkDeps = {
       ...deps,
+      whole: (event, mayGoOn) => large.whole(event, mayGoOn),
       store: new BroadcastStore({ publisher, jsm: async () => jsm }),
       copies: new Copies({ publisher, jsm, shards }),
       pace: new Pace({ jsm, shards, endpointsPerSecond }),

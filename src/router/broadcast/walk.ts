@@ -47,6 +47,8 @@ export interface WalkDeps extends Tenants {
   fanOutDelays: readonly FanOutDelay[];
   /** Milliseconds since 1970. */
   now: () => number;
+  /** The event as filters see it: with the data of a large one. */
+  whole: (event: EventFrame, mayGoOn: () => boolean) => Promise<EventFrame>;
   onCopied: () => void;
   onStep: (step: WalkStep) => Promise<void> | void;
 }
@@ -100,7 +102,8 @@ export class Walk {
     await this.step('taken');
     if (!this.take(known, seq)) return;
     const inDoubt = this.progress.until;
-    const stops = await planStops(this.deps, event, this.progress.cursor);
+    const seen = await this.deps.whole(event, this.broadcast.mayGoOn);
+    const stops = await planStops(this.deps, seen, this.progress.cursor);
     await this.plan(stops);
     await this.untilStart();
     const chunks = chunksOf(stops);

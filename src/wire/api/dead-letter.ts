@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { attempt } from './delivery.ts';
+import { payloadFacts } from './event.ts';
 import { eventTypeName, nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
@@ -10,7 +11,7 @@ const endpointId = resourceId('an endpoint', 'ep');
 const reason = Type.String({
   maxLength: 64,
   description:
-    'Why it was given up: `exhausted`, `final_status`, `gone` (410), `event_expired` before it could be read.',
+    'Why it was given up: `exhausted`, `final_status`, `gone` (410), `event_expired` before it could be read, `payload_missing` or `payload_damaged` of a large event.',
 });
 const cause = Type.String({
   maxLength: 64,
@@ -52,6 +53,7 @@ export const deadLetter = Type.Object({
         data: Type.Optional(
           Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' }),
         ),
+        payload: payloadFacts,
         data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
         data_hidden: Type.Boolean({
           description: 'The event type is sensitive: `data` is not shown.',

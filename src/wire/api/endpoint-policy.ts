@@ -1,6 +1,6 @@
 /** Policies of an endpoint in the API: retries, time limit, requests at once, rate. */
 import { type Static, Type } from 'typebox';
-import { onExhaustedActions } from '#domain/endpoint.ts';
+import { onExhaustedActions, payloadModes } from '#domain/endpoint.ts';
 import { policyBounds } from '#domain/endpoint-policy.ts';
 import { nullable, strict } from './fields.ts';
 
@@ -51,6 +51,16 @@ const onExhausted = Type.Enum(onExhaustedActions, {
     'Of an ordered endpoint, where its first delivery used up its attempts or got a final status: it becomes a dead letter and the next one goes (the default), or it blocks those behind it until it is retried or cancelled.',
 });
 
+const payload = Type.Enum(payloadModes, {
+  description:
+    'How `data` gets here that is over `POSTHORN_PAYLOAD_THRESHOLD_BYTES`: in the webhook, or as a link that expires.',
+});
+
+const payloadInlineMaxBytes = Type.Integer({
+  ...policyBounds.payloadInlineMaxBytes,
+  description: 'Such `data` of more bytes comes as a link, although `payload` is `inline`.',
+});
+
 /** As a request gives them; null: as the platform has it. */
 export const endpointPolicySettings = {
   retry: Type.Optional(
@@ -81,6 +91,8 @@ export const endpointPolicySettings = {
   ),
   ordered: Type.Optional(ordered),
   on_exhausted: Type.Optional(onExhausted),
+  payload: Type.Optional(payload),
+  payload_inline_max_bytes: Type.Optional(nullable(payloadInlineMaxBytes)),
 };
 
 const settings = Type.Object(endpointPolicySettings);
@@ -96,6 +108,8 @@ export const endpointPolicyFields = {
   ),
   ordered,
   on_exhausted: onExhausted,
+  payload,
+  payload_inline_max_bytes: nullable(payloadInlineMaxBytes),
 };
 
 const fields = Type.Object(endpointPolicyFields);

@@ -14,6 +14,20 @@ export const timeFields = {
   before: Type.Optional(timestamp('Accepted before this')),
 };
 
+export const payloadFacts = nullable(
+  Type.Object(
+    {
+      size: Type.Integer({ description: 'Bytes.' }),
+      sha256: Type.String({ description: 'In hex.' }),
+    },
+    {
+      description:
+        'Of an event whose `data` is in the object store: `GET …/events/{event}/payload` gives it.',
+    },
+  ),
+);
+export type PayloadFacts = NonNullable<Static<typeof payloadFacts>>;
+
 const summary = {
   id: eventId,
   type: eventTypeName,
@@ -27,6 +41,7 @@ const summary = {
   }),
   accepted_at: timestamp('When it was stored'),
   correlation_id: nullable(Type.String()),
+  payload: payloadFacts,
   matched_endpoints: nullable(
     Type.Integer({
       description: 'How many deliveries it became. Null: not routed yet; 0: unmatched.',

@@ -11,6 +11,7 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator } from '#infra/http/authenticate.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
+import { NatsPayloadStore } from '#infra/nats/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
@@ -18,6 +19,7 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { type Control, createControl } from '#src/control/mod.ts';
 import { startNatsServer, testMongo, type TestServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { PayloadLinks } from '#wire/payload-link.ts';
 import { buckets } from '#wire/subjects.ts';
 
 export const PLATFORM_KEY = 'phk_p_bootstrap-0123456789';
@@ -39,6 +41,8 @@ export interface ControlPlane {
   nc: NatsConnection;
   nats: TestServer;
   secretBox: SecretBox;
+  payloads: NatsPayloadStore;
+  payloadLinks: PayloadLinks;
   registry: Registry;
   /** A request with the platform key, or with what `options` says. */
   call(method: string, path: string, body?: object, options?: CallOptions): Promise<Answer>;
@@ -92,7 +96,9 @@ export async function startControlPlane(
   undo.push(() => publisher.close());
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
   undo.push(() => records.drain());
-  const stores = { mongo, nc, publisher, records };
+  const payloads = new NatsPayloadStore({ js, jsm: await jetstreamManager(nc) });
+  const payloadLinks = new PayloadLinks(randomBytes(32).toString('base64'));
+  const stores = { mongo, nc, publisher, records, payloads, payloadLinks };
   const deps = { ...stores, settings, log, config, secretBox, authenticate, clock: Date.now };
   const registry = new Registry();
   const start = (metrics = new Registry()): Control => {
@@ -120,6 +126,8 @@ export async function startControlPlane(
     nc,
     nats,
     secretBox,
+    payloads,
+    payloadLinks,
     registry,
     call: (method, path, body, callOptions) => call(app, method, path, body, callOptions),
     startAnother: () => start(),

@@ -15,6 +15,7 @@ import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-
 import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { sealCredentials } from '#wire/sealed-credentials.ts';
+import { PayloadLinks } from '#wire/payload-link.ts';
 import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
 import { newSecret } from '#wire/signature.ts';
 import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
@@ -49,6 +50,7 @@ export class Worker {
   /** Stops the worker that it was started with. */
   stopFirst: () => Promise<void> = () => Promise.resolve();
   private laneRules: LaneRules = LANE_RULES;
+  readonly links = new PayloadLinks(randomBytes(32).toString('base64'));
   private readonly box = new SecretBox(randomBytes(32).toString('base64'));
   private events = 0;
 
@@ -89,6 +91,7 @@ export class Worker {
       laneRules: this.laneRules,
       config: this.config(),
       secretBox: this.box,
+      payloadLinks: this.links,
       registry,
       leases: await new Kvm(core.js).open(buckets.leases),
       ordered: await new Kvm(core.js).open(buckets.ordered),
@@ -169,6 +172,7 @@ export class Worker {
       seq?: number;
       type?: string;
       lane?: LaneClass;
+      head?: Partial<EventHead>;
     } = {},
   ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
     const acceptedMs = Date.now();
@@ -180,6 +184,7 @@ export class Worker {
       kind: 'json',
       acceptedMs,
       correlationId: 'req_1',
+      ...options.head,
     };
     if (options.lane === 'h') event.priority = 'high';
     const frame = encodeEventFrame(event, options.data ?? '{"total": 1.0}');

@@ -48,7 +48,7 @@ export class IngressPlane {
     this.core = core;
     this.kv = kv;
     this.history = history;
-    const { settings, log, publisher, nc, jsm } = core;
+    const { settings, log, publisher, payloads, nc, jsm } = core;
     this.config = new ConfigStore({ open: () => new Kvm(core.js).open(buckets.config), log });
     this.app = createApp({ settings, log });
     const { config, registry } = this;
@@ -57,7 +57,18 @@ export class IngressPlane {
       bootstrapKey: BOOTSTRAP_KEY,
       clock: Date.now,
     });
-    const deps = { settings, nc, jsm, config, publisher, history, authenticate, registry, log };
+    const deps = {
+      settings,
+      nc,
+      jsm,
+      payloads,
+      config,
+      publisher,
+      history,
+      authenticate,
+      registry,
+      log,
+    };
     this.services = registerIngress(this.app, deps);
   }
 

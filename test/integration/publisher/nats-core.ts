@@ -9,6 +9,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { loadSettings } from '#config/load.ts';
 import type { Settings } from '#config/schema.ts';
 import { connectNats } from '#infra/nats/connection.ts';
+import { NatsPayloadStore } from '#infra/nats/nats-payload-store.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
@@ -29,6 +31,7 @@ export interface NatsCore {
   settings: Settings;
   publisher: Publisher;
   records: RecordGatherer;
+  payloads: PayloadStore;
   log: Log;
   /** With SIGKILL: nothing is said to anybody. */
   killServer: () => Promise<void>;
@@ -90,6 +93,7 @@ export async function startNatsCore(
     settings,
     publisher,
     records,
+    payloads: new NatsPayloadStore({ js, jsm }),
     log,
     connect,
     storedRecords: async () => {

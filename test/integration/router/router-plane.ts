@@ -13,7 +13,7 @@ import type {
   SubscriptionSnapshot,
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
-import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import { type EventHead, type PayloadRef, encodeEventFrame } from '#wire/event-frame.ts';
 import type { RoutedRecord } from '#wire/record.ts';
 import { buckets, consumers, leaseKeys, streams, subjects } from '#wire/subjects.ts';
 import {
@@ -121,6 +121,7 @@ export class RouterPlane {
       messageId?: string;
       tenant?: string;
       broadcast?: true;
+      payload?: PayloadRef;
     } = {},
   ): Promise<EventHead> {
     const tenantId = options.tenant ?? 'acme';
@@ -136,6 +137,7 @@ export class RouterPlane {
     if (options.ext !== undefined) head.ext = options.ext;
     if (options.broadcast !== undefined) head.broadcast = true;
     if (options.priority !== undefined) head.priority = options.priority;
+    if (options.payload !== undefined) head.payload = options.payload;
     await this.core.publisher.publishAsync({
       subject: subjects.event(tenantId, head.type),
       payload: encodeEventFrame(head, options.data ?? '{"total":12.50}'),

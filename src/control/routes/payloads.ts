@@ -1,0 +1,84 @@
+import type { FastifyInstance, FastifyReply } from 'fastify';
+import { Type } from 'typebox';
+import { strict, tenantId } from '#wire/api/fields.ts';
+import { eventParams } from '#wire/api/event.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { Api } from '../access.ts';
+import type { PayloadReads, ReadPayload } from '../payload-reads.ts';
+
+const tags = ['Events'];
+
+const payloadAnswer = {
+  200: {
+    description: 'The bytes of `data`, in its own media type.',
+    content: { '*/*': { schema: Type.String({ format: 'binary' }) } },
+  },
+  ...problemAnswers,
+};
+
+/** Behind the lock: beside its event. */
+export function registerEventPayloadRoute(api: Api, payloads: PayloadReads): void {
+  api.get(
+    '/v1/tenants/:tenant/events/:event/payload',
+    {
+      exposeHeadRoute: false,
+      config: { access: 'read' },
+      schema: {
+        operationId: 'getEventPayload',
+        summary: 'Read the data of a large event',
+        tags,
+        params: eventParams,
+        response: payloadAnswer,
+      },
+    },
+    async (request, reply) => {
+      const { tenant, event } = request.params;
+      return send(reply, await payloads.ofEvent(tenant, event));
+    },
+  );
+}
+
+/** Without a lock: the link is the key. */
+export function registerPayloadLinkRoute(app: FastifyInstance, payloads: PayloadReads): void {
+  app.withTypeProvider<TypeBoxTypeProvider>().get(
+    '/v1/payloads/:tenant/:payload',
+    {
+      exposeHeadRoute: false,
+      schema: {
+        operationId: 'getPayload',
+        summary: 'Read a large payload by the link in its webhook',
+        description: 'Needs no key. The link holds a signature, and until when it is valid.',
+        tags,
+        security: [],
+        params: Type.Object(
+          { tenant: tenantId, payload: Type.String({ pattern: '^pay_[0-9a-z]{26}$' }) },
+          strict,
+        ),
+        querystring: Type.Object(
+          {
+            expires: Type.String({ pattern: '^[0-9]{1,12}$', description: 'Seconds since 1970.' }),
+            signature: Type.String({ maxLength: 64 }),
+          },
+          strict,
+        ),
+        response: payloadAnswer,
+      },
+    },
+    async (request, reply) => {
+      const { tenant, payload } = request.params;
+      const { expires, signature } = request.query;
+      const read = await payloads.byLink(`${tenant}/${payload}`, expires, signature);
+      return send(reply, read);
+    },
+  );
+}
+
+/** A producer chose bytes and media type: a browser must neither run nor guess them (OWASP file upload cheat sheet). */
+function send(reply: FastifyReply, { bytes, contentType, release }: ReadPayload): never {
+  reply.raw.once('close', release);
+  reply.header('content-type', contentType);
+  reply.header('content-length', bytes.length);
+  reply.header('content-disposition', 'attachment');
+  return reply.send(bytes) as never;
+}

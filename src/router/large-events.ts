@@ -1,0 +1,94 @@
+/**
+ * Brings the `data` of large events to the filters that look at it (IN-12, RT-1). It is not in the event, so that it
+ * has to be read; meanwhile the tenant's later events wait behind it, and keep their order. Tenants whose events are
+ * small, or whose filters look at attributes alone, never come here.
+ *
+ * Limits: `limits.filterPayloadBytesMax` of one payload, `READS_MAX` read at once, one of each tenant; what waits is
+ * small, and bounded by the consumers' `max_ack_pending`.
+ */
+import { limits } from '#domain/limits.ts';
+import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { EventFrame } from '#wire/event-frame.ts';
+
+const READS_MAX = 4;
+const TRY_AGAIN_MS = 1000;
+
+export interface LargeEvent {
+  event: EventFrame;
+  /** A filter that it may be asked looks at its data. */
+  needsData: boolean;
+  /** Whether it is still this process's to route. */
+  mayWork: () => boolean;
+  /** Called once, with the event as filters are to see it. Must not throw. */
+  seen: (event: EventFrame) => void;
+}
+
+export class LargeEvents {
+  private readonly deps: { store: Pick<PayloadStore, 'get'>; log: Log };
+  /** By tenant, those behind the one that is being read. */
+  private readonly waiting = new Map<string, LargeEvent[]>();
+  private readonly forSlot: (() => void)[] = [];
+  private reads = 0;
+
+  constructor(deps: { store: Pick<PayloadStore, 'get'>; log: Log }) {
+    this.deps = deps;
+  }
+
+  /** Takes an event whose data has to be read, or that has to wait behind one; false: it may go on as it is. */
+  take(tenant: string, large: LargeEvent): boolean {
+    const queue = this.waiting.get(tenant);
+    if (queue !== undefined) queue.push(large);
+    else if (large.needsData) {
+      const first = [large];
+      this.waiting.set(tenant, first);
+      void this.work(tenant, first);
+    } else return false;
+    return true;
+  }
+
+  /**
+   * The event with its data; without, where that is too large for a filter, or is gone. While the store does not
+   * answer it is asked again: as long as the event is ours, and a later one must not overtake it.
+   */
+  async whole(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
+    const { payload } = event.head;
+    if (payload === undefined || payload.size > limits.filterPayloadBytesMax) return event;
+    while (mayWork()) {
+      try {
+        const data = await this.read(payload.key);
+        return data === undefined ? event : { ...event, data };
+      } catch (error) {
+        this.deps.log.warn({ error: (error as Error).message }, 'router.payload_not_read');
+        await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
+      }
+    }
+    return event;
+  }
+
+  private async work(tenant: string, queue: LargeEvent[]): Promise<void> {
+    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+      const { event, needsData, mayWork, seen } = next;
+      seen(needsData ? await this.whole(event, mayWork) : event);
+    }
+    this.waiting.delete(tenant);
+  }
+
+  private async read(key: string): Promise<Buffer | undefined> {
+    while (this.reads >= READS_MAX) {
+      await new Promise<void>((resolve) => {
+        this.forSlot.push(resolve);
+      });
+    }
+    this.reads++;
+    try {
+      return (await this.deps.store.get(key))?.bytes;
+    } catch (error) {
+      if (error instanceof PayloadDamagedError) return undefined;
+      throw error;
+    } finally {
+      this.reads--;
+      this.forSlot.shift()?.();
+    }
+  }
+}

@@ -1,0 +1,58 @@
+/**
+ * Links to large payloads (IN-12): whoever has one reads one payload until it expires, without an API key.
+ *
+ *     <base>/v1/payloads/<tenant>/<payload id>?expires=<seconds since 1970>&signature=<base64url>
+ *
+ * The signature is HMAC-SHA256 over the version, the payload's key and the time, under a key that is derived from
+ * the master key for this alone (RFC 5869), so that a link says nothing about what else is made with it.
+ */
+import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+
+const VERSION = 'v1';
+const INFO = 'posthorn payload links';
+
+export interface PayloadLink {
+  url: string;
+  /** Milliseconds since 1970, a whole second. */
+  expiresAtMs: number;
+}
+
+export class PayloadLinks {
+  private readonly key: Buffer;
+
+  /** @param masterKeyBase64 32 bytes in base64 */
+  constructor(masterKeyBase64: string) {
+    const master = Buffer.from(masterKeyBase64, 'base64');
+    this.key = Buffer.from(hkdfSync('sha256', master, '', INFO, 32));
+  }
+
+  /**
+   * @param baseUrl where the API is reached from outside, without a slash at its end
+   * @param key `<tenant>/<payload id>`
+   */
+  make(baseUrl: string, key: string, expiresAtMs: number): PayloadLink {
+    const expires = String(Math.floor(expiresAtMs / 1000));
+    const signature = this.sign(key, expires).toString('base64url');
+    return {
+      url: `${baseUrl}/v1/payloads/${key}?expires=${expires}&signature=${signature}`,
+      expiresAtMs: Number(expires) * 1000,
+    };
+  }
+
+  /** In constant time; what is not signed is never called expired. */
+  check(
+    key: string,
+    expires: string,
+    signature: string,
+    nowMs: number,
+  ): 'valid' | 'invalid' | 'expired' {
+    const wanted = this.sign(key, expires);
+    const given = Buffer.from(signature, 'base64url');
+    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return 'invalid';
+    return Number(expires) * 1000 > nowMs ? 'valid' : 'expired';
+  }
+
+  private sign(key: string, expires: string): Buffer {
+    return createHmac('sha256', this.key).update(`${VERSION}\n${key}\n${expires}`).digest();
+  }
+}
