@@ -125,6 +125,8 @@ export class ShardLeases {
       // The revisions of the shards' keys that name this worker.
       const mine = new Map([...revisions].filter(([shard]) => owners.get(shard) === me));
       await this.renewWritten(mine);
+      // Before anything is taken anew: who was paused must let go of what it had first.
+      this.dropExpired();
       // Its own and not held: written by a renewal or a taking whose answer did not come in time.
       for (const shard of mine.keys()) if (!this.holds(shard)) owners.delete(shard);
       const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });

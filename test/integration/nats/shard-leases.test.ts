@@ -8,7 +8,7 @@ import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { LEASE_MS } from '#infra/nats/streams.ts';
 import { startNatsServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { buckets } from '#wire/subjects.ts';
+import { buckets, leaseKeys } from '#wire/subjects.ts';
 
 /** A bucket that writes, and does not say so, as long as `isDeaf`. */
 function deafBucket(kv: KV, isDeaf: () => boolean): { kv: KV; writes: () => number } {
@@ -32,22 +32,30 @@ function deafBucket(kv: KV, isDeaf: () => boolean): { kv: KV; writes: () => numb
 async function startLeases(
   t: { after(work: () => Promise<void>): void },
   isDeaf: (writes: number) => boolean,
-): Promise<{ leases: ShardLeases; writes: () => number; lost: number[]; taken: number[] }> {
+): Promise<{
+  leases: ShardLeases;
+  bucket: KV;
+  writes: () => number;
+  lost: number[];
+  taken: number[];
+  steps: string[];
+}> {
   const server = await startNatsServer();
   const nc = await connect({ servers: server.url });
   const js = jetstream(nc);
   const bucket = await new Kvm(js).create(buckets.leases, { history: 1, ttl: LEASE_MS });
   const { kv, writes } = deafBucket(bucket, () => isDeaf(writes()));
   const [lost, taken]: [number[], number[]] = [[], []];
+  const steps: string[] = [];
   const leases = new ShardLeases({
     kind: 'delivery',
     kv,
     jsm: await jetstreamManager(nc),
     me: 'one',
     shards: 1,
-    onTaken: async (shard) => void taken.push(shard),
+    onTaken: async (shard) => void steps.push(`taken ${taken.push(shard)}`),
     onGiveUp: async () => undefined,
-    onLost: (shard) => lost.push(shard),
+    onLost: (shard) => void steps.push(`lost ${lost.push(shard)}`),
     log: pino({ level: 'silent' }),
   });
   t.after(async () => {
@@ -56,7 +64,7 @@ async function startLeases(
     await server.dispose();
   });
   await leases.start();
-  return { leases, writes, lost, taken };
+  return { leases, bucket, writes, lost, taken, steps };
 }
 
 test('a lease whose renewals are written is kept though every second answer is lost', async (t) => {
@@ -73,4 +81,13 @@ test('a shard that was taken without an answer is taken at the next look', async
   await waitUntil(() => leases.owns(0), { what: 'the shard owned' });
   // The second write: not a new key after the first one's time.
   assert.equal(writes(), 2);
+});
+
+test('who was paused longer than its lease lets go of a shard before it takes it again', async (t) => {
+  const { leases, bucket, steps } = await startLeases(t, () => false);
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
+  await bucket.purge(leaseKeys('delivery').shard(0));
+  await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
+  assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
 });
