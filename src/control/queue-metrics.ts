@@ -74,7 +74,7 @@ export class QueueMetrics implements Service {
     });
     this.waiting = new Gauge({
       name: 'posthorn_deliveries_waiting',
-      help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked or held.',
+      help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked, held, or queued in order.',
       ...ofStream,
     });
     const ofRole = { labelNames: ['role'] as const, registers };

@@ -262,3 +262,20 @@ test('damage is given up and the rest goes on; a tenant that is not there is sai
   const answer = await plane.call('GET', '/v1/tenants/nobody/dead-letters');
   assert.equal(answer.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
+
+test('a replay to an ordered endpoint stands at the end of its queue', async () => {
+  const tenant = await newTenant('in-order');
+  await plane.call('PATCH', `${tenant.path}/endpoints/${tenant.endpoint}`, { ordered: true });
+  const isOrdered = () =>
+    plane.config.tenant(tenant.name)?.endpoints.some(({ ordered }) => ordered !== undefined);
+  await waitUntil(isOrdered, { what: 'it is ordered' });
+  const id = await bury(tenant, 'e1');
+  await listed(tenant, 1);
+  const { status, text } = await plane.call('POST', `${tenant.path}/dead-letters/${id}/replay`);
+  assert.equal(status, 202, text);
+  const subject = subjects.ordered(tenant.name, tenant.endpoint);
+  assert.deepEqual(
+    (await owedTo(tenant)).map((owed) => owed.subject),
+    [subject],
+  );
+});

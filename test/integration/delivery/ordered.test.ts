@@ -1,6 +1,7 @@
 /** Ordered endpoints: one in flight, and none overtakes (DL-16). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Kvm } from '@nats-io/kv';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { encodeOrderedAction } from '#wire/ordered-action.ts';
@@ -287,4 +288,24 @@ test('what cannot be read does not hold up what is behind it', async (t) => {
   const owed = await oweMany(worker, 1);
   await worker.recordsUntil(owed[0]?.id as string, 'delivered');
   await worker.nothingOwed();
+});
+
+test('without its bucket a queue stands; once that is made again it goes on', async (t) => {
+  const worker = await Worker.start(t, { retryPolicy: OFTEN });
+  worker.endpoint('acme', 'ep_1', DEAD_LETTER);
+  const { js, jsm } = worker.core;
+  const bad = new Set([2, 3, 4]);
+  worker.receiver.on(PATH, (_request, nth) => ({ status: bad.has(nth) ? 500 : 200 }));
+  const owed = await oweMany(worker, 1);
+  await worker.nothingOwed();
+  await jsm.streams.delete(`KV_${buckets.ordered}`);
+  owed.push(...(await oweMany(worker, 2)));
+  assert.equal(received(worker).length, 1);
+  await new Kvm(js).create(buckets.ordered, { history: 1 });
+  await worker.nothingOwed();
+  const order = owed.map(({ event }) => event);
+  assert.deepEqual(
+    received(worker),
+    [0, 1, 1, 1, 1, 2].map((i) => order[i]),
+  );
 });
