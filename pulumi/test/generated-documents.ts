@@ -22,10 +22,14 @@ function wildcardTable(): string {
   return ['| Statement | Why |', '| --- | --- |', ...rows].join('\n');
 }
 
+const PRICES =
+  `List prices of ${prices.region}, put in by hand on ${prices.asOf}: ` +
+  'compare them with those of AWS before you rely on a figure.';
+
 /** The parts of the document that the code knows better, by the name in their marks. */
 const parts: Readonly<Record<string, () => string>> = {
   settings: settingsTable,
-  cost: () => `List prices of ${prices.region} of ${prices.asOf}.\n\n${costTable()}`,
+  cost: () => `${PRICES}\n\n${costTable()}`,
   wildcards: wildcardTable,
 };
 
