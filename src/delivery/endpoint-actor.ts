@@ -240,7 +240,7 @@ export class EndpointActor {
     if (this.mailbox.length === 0) return;
     const tokenMs = this.settings.limiter?.waitMs(0) ?? 0;
     const delayMs = tokenMs > 0 ? Math.min(Math.ceil(tokenMs), LOOK_AGAIN_MS) : LOOK_AGAIN_MS;
-    const crowded = this.mailbox.length > this.options.laneShare();
+    const crowded = this.mailbox.headIsOfLane && this.mailbox.length > this.options.laneShare();
     this.timer.within(crowded ? Math.min(delayMs, BEYOND_SHARE_MS) : delayMs);
   }
 

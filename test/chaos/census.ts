@@ -1,6 +1,6 @@
 import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
-import { type LeaseKind, buckets, leaseKeys } from '#wire/subjects.ts';
+import { type LeaseKind, buckets, leaseKeys, tenantOfLane } from '#wire/subjects.ts';
 
 /** What stands in a stream and at its consumers. */
 interface StreamCount {
@@ -54,11 +54,14 @@ export class Census {
     return streams.filter(({ config }) => config.name.startsWith('DLV-')).length;
   }
 
-  /** By stream, the durable consumers: what must be the same after a fault. */
+  /** By stream, the durable consumers that all tenants share: what must be the same after a fault. Lanes may differ. */
   async consumers(): Promise<Record<string, string[]>> {
     const counts = await this.count();
     return Object.fromEntries(
-      [...counts].map(([stream, { consumers }]) => [stream, consumers.map(({ name }) => name)]),
+      [...counts].map(([stream, { consumers }]) => [
+        stream,
+        consumers.map(({ name }) => name).filter((name) => tenantOfLane(name) === undefined),
+      ]),
     );
   }
 
