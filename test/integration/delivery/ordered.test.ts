@@ -309,3 +309,21 @@ test('without its bucket a queue stands; once that is made again it goes on', as
     [0, 1, 1, 1, 1, 2].map((i) => order[i]),
   );
 });
+
+test('after a 410 a head that blocks is held in its place', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', BLOCK);
+  worker.receiver.on(PATH, (_request, nth) => ({ status: nth === 1 ? 410 : 200 }));
+  const owed = await oweMany(worker, 2);
+  const held = await worker.recordsUntil(owed[0]?.id as string, 'held');
+  assert.equal(held.at(-1)?.reason, 'endpoint_disabled');
+  assert.equal((await worker.goneRecords()).length, 1);
+  assert.equal((await worker.deadLetters()).length, 0);
+  // Somebody mends the receiver, and changes the endpoint.
+  worker.endpoint('acme', 'ep_1', { url: worker.receiver.url(PATH) });
+  await worker.nothingOwed();
+  assert.deepEqual(
+    received(worker),
+    [0, 0, 1].map((i) => owed[i]?.event),
+  );
+});
