@@ -1,23 +1,19 @@
 /** The consumers of the shards that this worker owns, and how a shard is begun and ended. */
-import type {
-  ConsumerMessages,
-  JetStreamClient,
-  JetStreamManager,
-  JsMsg,
-} from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { AckFence } from '#infra/nats/ack-fence.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from './activation-table.ts';
+import { GentleIntake } from './gentle-intake.ts';
 import type { LaneKeeper } from './lanes/lane-keeper.ts';
 
 /** The consumers of a shard, with how many messages are asked for ahead: few of what can wait best. */
 const TAPS = [
-  { consumer: consumers.deliverHigh, ahead: 512 },
-  { consumer: consumers.deliverShared, ahead: 512 },
-  { consumer: consumers.deliverAgain, ahead: 64 },
+  { consumer: consumers.deliverHigh, ahead: 512, gently: false },
+  { consumer: consumers.deliverShared, ahead: 512, gently: false },
+  { consumer: consumers.deliverAgain, ahead: 64, gently: true },
 ];
 const DRAIN_POLL_MS = 10;
 
@@ -37,7 +33,7 @@ export interface ShardTapsDeps {
 
 export class ShardTaps {
   private readonly deps: ShardTapsDeps;
-  private readonly taps = new Map<number, ConsumerMessages[]>();
+  private readonly taps = new Map<number, { stop(): void }[]>();
 
   constructor(deps: ShardTapsDeps) {
     this.deps = deps;
@@ -47,12 +43,15 @@ export class ShardTaps {
   async open(shard: number): Promise<void> {
     const { js, jsm, onMessage, log } = this.deps;
     const stream = streams.deliveries(shard);
-    const opened: ConsumerMessages[] = [];
+    const opened: { stop(): void }[] = [];
     this.taps.set(shard, opened);
-    for (const { consumer, ahead } of TAPS) {
+    for (const { consumer, ahead, gently } of TAPS) {
       // What a worker that died had in hand comes again now, not after its ack_wait.
       await jsm.consumers.reset(stream, consumer);
-      opened.push(await consume({ js, stream, consumer, ahead, onMessage, log }));
+      const intake = gently ? new GentleIntake(onMessage) : undefined;
+      const into = intake === undefined ? onMessage : (message: JsMsg) => intake.push(message);
+      opened.push(await consume({ js, stream, consumer, ahead, onMessage: into, log }));
+      if (intake !== undefined) opened.push(intake);
     }
     await this.deps.lanes.open(shard);
   }

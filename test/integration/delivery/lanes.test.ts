@@ -65,17 +65,16 @@ test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and t
   });
   await waitUntil(() => !worker.lanes.has('noisy'), PATIENT);
   await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
-  assert.equal(
-    await worker.metric('posthorn_delivery_lane_demotions_total', { reason: 'quiet' }),
-    1,
-  );
+  // Once at least: what was parked before comes back at its own time, and may need the lane again.
+  const quiet = await worker.metric('posthorn_delivery_lane_demotions_total', { reason: 'quiet' });
+  assert.ok(quiet >= 1);
   // A router that hears late: found, and delivered.
   const late = await worker.owe('noisy', 'ep_1', { lane: 't' });
   await worker.recordsUntil(late.delivery.id, 'delivered');
-  assert.equal(
-    await worker.metric('posthorn_delivery_lane_healed_total', { cause: 'stored_late' }),
-    1,
-  );
+  const healed = await worker.metric('posthorn_delivery_lane_healed_total', {
+    cause: 'stored_late',
+  });
+  assert.ok(healed >= 1);
   await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
 });
 
