@@ -32,7 +32,7 @@ import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { Broadcaster, createRouter } from '#src/router/mod.ts';
 import { PayloadLinks } from '#wire/payload-link.ts';
-import { buckets } from '#wire/subjects.ts';
+import { buckets, streams } from '#wire/subjects.ts';
 import { HttpService } from './http-service.ts';
 import { OpsServer, type ReadinessChecks } from './ops-server.ts';
 import type { Service } from './service.ts';
@@ -266,6 +266,7 @@ function plan(roles: Role[], parts: Parts): Service[] {
 function keepTopology(roles: Role[], parts: Parts): Service {
   const readers: [RegExp, Role[]][] = [
     [/^EV-/, ['router', 'control']],
+    [new RegExp(`^${streams.broadcasts}$`), ['router']],
     [/^DLV-/, ['delivery']],
     [/^(ATT-|DLQ$)/, ['control']],
   ];

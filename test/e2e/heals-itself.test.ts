@@ -9,6 +9,7 @@ import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { buckets, streams } from '#wire/subjects.ts';
 
+const KV_BUCKETS = [buckets.config, buckets.leases, buckets.lanes, buckets.ordered];
 const ROLES = ['ingress', 'router', 'delivery', 'control'] as const;
 
 test('consumers and buckets that are removed by hand: what comes meanwhile arrives', async (t) => {
@@ -30,7 +31,7 @@ test('consumers and buckets that are removed by hand: what comes meanwhile arriv
     await removeConsumers(jsm, stream(0));
   }
   const kvm = new Kvm(jetstream(nc));
-  for (const bucket of Object.values(buckets)) await (await kvm.open(bucket)).destroy();
+  for (const bucket of KV_BUCKETS) await (await kvm.open(bucket)).destroy();
   await publish(system, 'meanwhile');
   await receiver.waitFor(2, '/t0', 60_000);
   await inHistory(system, 2);

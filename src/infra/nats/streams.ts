@@ -72,11 +72,6 @@ export async function ensureStreams(
   await ensureStream(jsm, rejectedStream(replicas));
   await ensureStream(jsm, firstEventStream(replicas));
   await ensureStream(jsm, broadcastStream(settings));
-  await ensureConsumer(jsm, streams.broadcasts, {
-    // One at a time, in the order of their storing, whichever router takes it.
-    ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
-    filter_subject: subjects.broadcasts,
-  });
   await ensureStream(jsm, payloadStream(settings));
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
     await ensureStream(jsm, eventStream(shard, settings));
@@ -94,6 +89,14 @@ export interface SharedConsumer {
 export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
   const all: SharedConsumer[] = [
     { stream: streams.deadLetters, config: shared(consumers.projector, 60_000, 1024) },
+    {
+      stream: streams.broadcasts,
+      config: {
+        // One at a time, in the order of their storing, whichever router takes it.
+        ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
+        filter_subject: subjects.broadcasts,
+      },
+    },
   ];
   const ackWaitMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS + 30_000;
   for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
@@ -115,14 +118,15 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
 
 /** Every stream that is always there, those of the buckets too. */
 export function allStreams(shards: number): string[] {
-  const fixed = [streams.deadLetters, streams.rejected, streams.firstEvents];
-  const kv = Object.values(buckets).map((bucket) => `KV_${bucket}`);
+  const fixed = [streams.deadLetters, streams.rejected, streams.firstEvents, streams.broadcasts];
+  const { payloads, ...others } = buckets;
+  const kv = Object.values(others).map((bucket) => `KV_${bucket}`);
   const sharded = Array.from({ length: shards }, (_, shard) => [
     streams.events(shard),
     streams.deliveries(shard),
     streams.records(shard),
   ]);
-  return [...fixed, ...kv, ...sharded.flat()];
+  return [...fixed, `OBJ_${payloads}`, ...kv, ...sharded.flat()];
 }
 
 /**

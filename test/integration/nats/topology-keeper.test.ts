@@ -2,12 +2,13 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { consume } from '#infra/nats/consume.ts';
-import { ensureTopology } from '#infra/nats/streams.ts';
+import { allStreams, ensureTopology } from '#infra/nats/streams.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
 
+const KV_BUCKETS = [buckets.config, buckets.leases, buckets.lanes, buckets.ordered];
 const OPTIONS = { deadlineMs: 30_000, intervalMs: 20 };
 
 async function keep(t: TestContext, core: NatsCore): Promise<TopologyKeeper> {
@@ -93,12 +94,12 @@ test('streams and buckets that are deleted are made again, with their consumers'
   await publish(core, subjects.event('acme', 'a'), ['one', 'two']);
   await keep(t, core);
   const kvm = new Kvm(core.js);
-  for (const bucket of Object.values(buckets)) await (await kvm.open(bucket)).destroy();
+  for (const bucket of KV_BUCKETS) await (await kvm.open(bucket)).destroy();
   const deleted = [streams.events(0), streams.deliveries(0), streams.records(0)];
   for (const stream of deleted) await core.jsm.streams.delete(stream);
   await waitUntil(() => isThere(core, streams.events(0), consumers.router), OPTIONS);
   await waitUntil(() => isThere(core, streams.deliveries(0), consumers.deliverHigh), OPTIONS);
-  for (const bucket of Object.values(buckets)) {
+  for (const bucket of KV_BUCKETS) {
     await waitUntil(
       async () => (await (await kvm.open(bucket)).status()).bucket === bucket,
       OPTIONS,
@@ -123,4 +124,11 @@ test('a purged stream goes on with what comes next', async (t) => {
   await publish(core, subjects.delivery('acme', 'ep_1'), ['three']);
   await waitUntil(() => seen.length === 1, OPTIONS);
   assert.deepEqual(seen, ['three']);
+});
+
+test('where all is there nothing is made again', async (t) => {
+  const core = await startNatsCore(t);
+  const there = new Set<string>();
+  for await (const name of core.jsm.streams.names()) there.add(name);
+  assert.deepEqual(allStreams(core.settings.POSTHORN_SHARDS).toSorted(), [...there].toSorted());
 });
