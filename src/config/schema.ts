@@ -253,10 +253,11 @@ export const settingsSchema = Type.Object(
         'How long an event waits before its deliveries begin, by the number of its endpoints: `<over>:<seconds>`, separated by commas. Empty: no event waits.',
     }),
     POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND: integer({
-      default: 1000,
+      default: 250,
       minimum: 1,
       maximum: 100_000,
-      description: 'Pace of broadcast events: they stay behind what is sent to single tenants.',
+      description:
+        'Pace of broadcast events: they stay behind what is sent to single tenants. A worker keeps a tenant in memory for a minute, about 40 KB each.',
     }),
     POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS: integer({
       default: 5 * 24 * 3600,
