@@ -2,6 +2,7 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { broadcast } from './cases/broadcast.ts';
 import { dueAtOnce } from './cases/due-at-once.ts';
 import { idleTenants } from './cases/idle-tenants.ts';
 import { type System, startSystem, stopSystem } from './system.ts';
@@ -9,6 +10,7 @@ import { type System, startSystem, stopSystem } from './system.ts';
 type Case = (dataDir: string) => Promise<Record<string, unknown>>;
 
 const cases: Record<string, Case> = {
+  broadcast: onFreshSystem(broadcast),
   'due-at-once': onFreshSystem(dueAtOnce),
   'idle-tenants': idleTenants,
 };
