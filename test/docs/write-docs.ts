@@ -2,6 +2,8 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { putChartSettings } from './chart-settings.ts';
+import { dashboards } from './dashboards/dashboards.ts';
+import { renderDashboard } from './dashboards/panel.ts';
 import { generatedParts, replacePart } from './generated.ts';
 import { projectRoot, projectText } from './project-files.ts';
 
@@ -16,3 +18,9 @@ for (const { document, name, make } of generatedParts) {
 const chartSchema = 'charts/posthorn/values.schema.json';
 writeFileSync(join(projectRoot, chartSchema), putChartSettings(projectText(chartSchema)));
 console.log(`${chartSchema}: settings written`);
+
+for (const dashboard of dashboards) {
+  const path = `charts/posthorn/files/dashboards/${dashboard.name}.json`;
+  writeFileSync(join(projectRoot, path), renderDashboard(dashboard));
+}
+console.log('charts/posthorn/files/dashboards: written');

@@ -1,0 +1,102 @@
+/** One question of a dashboard, and the queries that answer it. */
+export interface Panel {
+  title: string;
+  /** What to think of it, shown at the panel. */
+  says?: string;
+  /** A unit of Grafana: `s`, `cps`, `bytes`, `percentunit`, `short`. */
+  unit: string;
+  /** `stat`: only the last value, large. */
+  as?: 'timeseries' | 'stat';
+  /** Each query with what it is called in the legend; `{{label}}` stands for a label's value. */
+  queries: readonly (readonly [expr: string, legend: string])[];
+}
+
+/** A page of panels; `name` is its file's name and the end of its uid, which links rest on. */
+export interface Dashboard {
+  name: string;
+  title: string;
+  panels: readonly Panel[];
+}
+
+const WIDTH = 24;
+const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
+const SHAPES = { timeseries: { w: 12, h: 8 }, stat: { w: 6, h: 4 } } as const;
+
+/** A dashboard as Grafana keeps it (schema 39): its panels from left to right and top to bottom. */
+export function renderDashboard({ name, title, panels }: Dashboard): string {
+  const at = { x: 0, y: 0, rowHeight: 0 };
+  const placed = panels.map((panel, i) => {
+    const { w, h } = SHAPES[panel.as ?? 'timeseries'];
+    if (at.x + w > WIDTH || (at.rowHeight !== 0 && at.rowHeight !== h)) {
+      Object.assign(at, { x: 0, y: at.y + at.rowHeight, rowHeight: 0 });
+    }
+    const gridPos = { h, w, x: at.x, y: at.y };
+    Object.assign(at, { x: at.x + w, rowHeight: h });
+    return { id: i + 1, ...renderPanel(panel), gridPos };
+  });
+  const variable = {
+    name: 'datasource',
+    type: 'datasource',
+    query: 'prometheus',
+    label: 'Prometheus',
+  };
+  const dashboard = {
+    uid: `posthorn-${name}`,
+    title: `Posthorn: ${title}`,
+    tags: ['posthorn'],
+    timezone: 'utc',
+    schemaVersion: 39,
+    version: 1,
+    refresh: '30s',
+    time: { from: 'now-1h', to: 'now' },
+    links: [
+      {
+        type: 'dashboards',
+        title: 'Posthorn',
+        tags: ['posthorn'],
+        asDropdown: true,
+        includeVars: true,
+        keepTime: true,
+      },
+    ],
+    templating: { list: [variable] },
+    panels: placed,
+  };
+  return `${JSON.stringify(dashboard, null, 2)}\n`;
+}
+
+function renderPanel({ title, says, unit, as = 'timeseries', queries }: Panel): object {
+  return {
+    type: as,
+    title,
+    ...(says === undefined ? {} : { description: says }),
+    datasource: DATASOURCE,
+    fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
+    options:
+      as === 'stat'
+        ? { reduceOptions: { calcs: ['lastNotNull'] } }
+        : { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi' } },
+    targets: queries.map(([expr, legendFormat], i) => ({
+      refId: String.fromCodePoint('A'.codePointAt(0)! + i),
+      expr,
+      legendFormat,
+      datasource: DATASOURCE,
+    })),
+  };
+}
+
+/** A counter's growth in a second, by some of its labels. */
+export function rate(counter: string, by = ''): string {
+  return `sum${by === '' ? '' : ` by (${by})`} (rate(${counter}[$__rate_interval]))`;
+}
+
+/** The times that half, 95 and 99 of 100 stay below. */
+export function percentiles(histogram: string): [expr: string, legend: string][] {
+  const buckets = rate(`${histogram}_bucket`, 'le');
+  return [0.5, 0.95, 0.99].map((q) => [`histogram_quantile(${q}, ${buckets})`, `p${q * 100}`]);
+}
+
+/** A figure of the queues: every process of the role control tells the same one. */
+export function ofQueues(gauge: string, by: string): string {
+  return `max by (${by}) (${gauge})`;
+}
