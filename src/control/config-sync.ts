@@ -14,7 +14,6 @@ import type { ChangeStream, ClientSession, Db, MongoClient, Timestamp } from 'mo
 import { watchedCollections } from '#infra/mongo/configuration.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { configKeys } from '#wire/subjects.ts';
-import type { ConfigWriter } from './config-writer.ts';
 import { RetryQueue } from './retry-queue.ts';
 import type { SnapshotReader } from './snapshot-reader.ts';
 
@@ -25,7 +24,10 @@ export interface ConfigSyncDeps {
   mongo: MongoClient;
   db: Db;
   reader: Pick<SnapshotReader, 'readRevisions'>;
-  writer: Pick<ConfigWriter, 'sync' | 'readRevisions'>;
+  /** Every key that is in the bucket, with its revision. */
+  readWritten: () => Promise<Map<string, number | undefined>>;
+  /** Brings a key up to date. */
+  write: (key: string) => Promise<void>;
   log: Log;
   /** Run before the first round: the indexes. */
   prepare: () => Promise<void>;
@@ -58,7 +60,7 @@ export class ConfigSync {
   constructor(deps: ConfigSyncDeps) {
     this.deps = deps;
     this.queue = new RetryQueue({
-      work: (key) => deps.writer.sync(key),
+      work: (key) => deps.write(key),
       onFailure: (key, error) =>
         deps.log.warn({ key, error: (error as Error).message }, 'config.write_failed'),
       concurrency: WRITES_AT_ONCE,
@@ -142,7 +144,7 @@ export class ConfigSync {
 
   /** Compares every key by its revision, and has what differs written. */
   private async compare(session: ClientSession): Promise<void> {
-    const there = await this.deps.writer.readRevisions();
+    const there = await this.deps.readWritten();
     const wanted = await this.deps.reader.readRevisions(session);
     const differ: string[] = [];
     for (const [key, revision] of wanted) {

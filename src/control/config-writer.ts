@@ -20,28 +20,42 @@ const WRONG_LAST_SEQUENCE = new Set([10_071, 10_164]);
 export interface ConfigWriterDeps {
   openBucket: () => Promise<KV>;
   read: (key: string) => Promise<ConfigSnapshot | undefined>;
+  /** Of what `read` would give now. */
+  readRevision: (key: string) => Promise<number | undefined>;
   log: Log;
 }
 
 export class ConfigWriter {
   private readonly deps: ConfigWriterDeps;
   private bucket: KV | undefined;
+  /** By key: what this writer has seen there. The bucket only moves forward, so it holds that or more. */
+  private readonly seen = new Map<string, number>();
 
   constructor(deps: ConfigWriterDeps) {
     this.deps = deps;
   }
 
-  /** @throws whatever MongoDB or NATS throw; the key is then as it was, or as it should be */
-  async sync(key: string): Promise<void> {
+  /**
+   * @returns the bytes of the value; 0 where it was known to be there
+   * @throws whatever MongoDB or NATS throw; the key is then as it was, or as it should be
+   */
+  async sync(key: string): Promise<number> {
+    const seen = this.seen.get(key);
+    if (seen !== undefined && (await this.deps.readRevision(key)) === seen) return 0;
     const kv = await this.open();
     for (let tries = 0; tries < TRIES_MAX; tries++) {
-      if (await this.syncOnce(kv, key)) return;
+      const bytes = await this.syncOnce(kv, key);
+      if (bytes !== undefined) return bytes;
     }
     throw new Error(`the key ${key} changed ${TRIES_MAX} times while it was being written`);
   }
 
-  /** Every key that is there, with its revision; undefined for a value that this version does not write. */
+  /**
+   * Every key that is there, with its revision; undefined for a value that this version does not write. What was
+   * seen before counts no more: the bucket may have been made anew.
+   */
   async readRevisions(): Promise<Map<string, number | undefined>> {
+    this.seen.clear();
     const kv = await this.open();
     const revisions = new Map<string, number | undefined>();
     const entries = await kv.history({ key: '>' });
@@ -60,23 +74,25 @@ export class ConfigWriter {
     return revisions;
   }
 
-  /** True where the key is as it should be; false where another writer came between. */
-  private async syncOnce(kv: KV, key: string): Promise<boolean> {
+  /** The bytes of the value where the key is as it should be; undefined where another writer came between. */
+  private async syncOnce(kv: KV, key: string): Promise<number | undefined> {
     const entry = await kv.get(key);
     // Only after the key: see above.
     const wanted = await this.deps.read(key);
     const there = entry?.operation === 'PUT' ? entry.string() : undefined;
     try {
       if (wanted === undefined) {
+        this.seen.delete(key);
         if (there !== undefined) await kv.delete(key, { previousSeq: entry?.revision as number });
-        return true;
+        return 0;
       }
       const value = JSON.stringify(wanted);
-      if (there === value || this.isBehind(key, wanted, there)) return true;
-      await kv.put(key, value, { previousSeq: entry?.revision ?? 0 });
-      return true;
+      if (this.isBehind(key, wanted, there)) return value.length;
+      if (there !== value) await kv.put(key, value, { previousSeq: entry?.revision ?? 0 });
+      this.seen.set(key, wanted.rev);
+      return value.length;
     } catch (error) {
-      if (WRONG_LAST_SEQUENCE.has(apiErrorCode(error) ?? 0)) return false;
+      if (WRONG_LAST_SEQUENCE.has(apiErrorCode(error) ?? 0)) return undefined;
       throw error;
     }
   }

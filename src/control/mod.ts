@@ -1,6 +1,5 @@
 /** The control plane: the API of the configuration and of the history, and the way from MongoDB to CONFIG. */
-import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
+import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { MongoClient } from 'mongodb';
@@ -22,13 +21,12 @@ import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { EndpointGoneRecord } from '#wire/record.ts';
 import type { PayloadLinks } from '#wire/payload-link.ts';
-import { buckets } from '#wire/subjects.ts';
 import { lockRoutes } from './access.ts';
 import { ApiKeys } from './api-keys.ts';
 import { Broadcasts } from './broadcasts.ts';
 import type { ConfigurationDeps } from './change-tenant.ts';
-import { ConfigSync, type SyncState } from './config-sync.ts';
-import { ConfigWriter } from './config-writer.ts';
+import { createConfigPublication } from './config-publication.ts';
+import type { ConfigSync, SyncState } from './config-sync.ts';
 import { DeliveryActions } from './delivery-actions.ts';
 import type { AttemptsByEndpoint } from './health/attempts.ts';
 import { createHealth } from './health/create-health.ts';
@@ -43,7 +41,6 @@ import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
 import { PayloadReads } from './payload-reads.ts';
-import { PublishSoon } from './publish-soon.ts';
 import { RejectedEvents } from './rejected-events.ts';
 import { registerBroadcastRoutes } from './routes/broadcasts.ts';
 import { registerApiKeyRoutes } from './routes/api-keys.ts';
@@ -57,7 +54,6 @@ import { registerRejectedEventRoutes } from './routes/rejected-events.ts';
 import { registerReferenceRoutes } from './routes/reference.ts';
 import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
 import { registerTenantRoutes } from './routes/tenants.ts';
-import { SnapshotReader } from './snapshot-reader.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { TenantPurger } from './tenant-purger.ts';
 import { Tenants } from './tenants.ts';
@@ -100,19 +96,11 @@ export function createControl(deps: ControlDeps): Control {
   const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
   const configuration = configurationOf(db);
   const history = historyOf(db);
-  const reader = new SnapshotReader({ mongo, db, clock });
-  const js = jetstream(nc, { timeout: NATS_TIMEOUT_MS });
-  const writer = new ConfigWriter({
-    openBucket: () => new Kvm(js).open(buckets.config),
-    read: (key) => reader.read(key),
-    log,
-  });
   const prepare = async (): Promise<void> => {
     await ensureIndexes(db, settings);
     await sealStoredHeaders({ mongo, configuration, clock, secretBox: deps.secretBox });
   };
-  const sync = new ConfigSync({ mongo, db, reader, writer, log, prepare });
-  const publisher = new PublishSoon({ sync: (key) => writer.sync(key), log });
+  const { sync, publisher } = createConfigPublication({ mongo, db, nc, clock, log, prepare });
   const publish = (key: string): Promise<void> => publisher.publish(key);
   const shared: ConfigurationDeps = { mongo, configuration, publish, clock };
   const health = createHealth({ ...deps, ...shared, db, history });

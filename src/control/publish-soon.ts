@@ -1,16 +1,17 @@
 import type { Log } from '#infra/telemetry/log.ts';
+import type { SyncRun } from './paced-sync.ts';
 
 const WAIT_MS_MAX = 1000;
 
 export interface PublishSoonDeps {
-  sync: (key: string) => Promise<void>;
+  run: (key: string) => SyncRun;
   log: Log;
 }
 
 /**
  * Has a changed key published before the change is answered, so that the caller may rely on it at once; waits
  * for at most a second. A change that could not be published is stored all the same, and the sync, which
- * follows MongoDB, publishes it as soon as that can be done.
+ * follows MongoDB, publishes it as soon as that can be done. Nor is a run waited for that has to pause first.
  */
 export class PublishSoon {
   private readonly deps: PublishSoonDeps;
@@ -21,11 +22,13 @@ export class PublishSoon {
 
   /** Never throws. */
   async publish(key: string): Promise<void> {
+    const { done, isPaused } = this.deps.run(key);
+    const published = done.catch((error: unknown) => error as Error);
+    if (isPaused) return;
     let timer: NodeJS.Timeout | undefined;
     const late = new Promise<'late'>((resolve) => {
       timer = setTimeout(() => resolve('late'), WAIT_MS_MAX);
     });
-    const published = this.deps.sync(key).catch((error: unknown) => error as Error);
     const result = await Promise.race([published, late]);
     clearTimeout(timer);
     if (result !== undefined) {

@@ -39,6 +39,25 @@ export class SnapshotReader {
     }
   }
 
+  /** The revision that a key should have now, by what a majority has stored; undefined where it should not be. */
+  async readRevision(key: string): Promise<number | undefined> {
+    const dot = key.indexOf('.');
+    const _id = key.slice(dot + 1);
+    const { tenants, eventTypes, apiKeys } = this.configuration;
+    const readConcern = { level: 'majority' } as const;
+    const some = { readConcern, projection: { config_rev: 1, revision: 1 } };
+    switch (key.slice(0, dot)) {
+      case 'tenant':
+        return (await tenants.findOne({ _id }, some))?.config_rev;
+      case 'type':
+        return (await eventTypes.findOne({ _id }, some))?.revision;
+      case 'key':
+        return (await apiKeys.findOne({ _id, revoked_at: null }, some))?.revision;
+      default:
+        return undefined;
+    }
+  }
+
   /**
    * Every key that should be there, with the revision it should have.
    *

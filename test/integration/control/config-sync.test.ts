@@ -101,7 +101,11 @@ test('a slow writer with an old state does not undo what a newer one wrote', asy
   const plane = await startControlPlane(t, { idle: true });
   await changeBehindTheApi(plane, 'slow', 1);
   const reader = new SnapshotReader({ mongo: plane.db.client, db: plane.db, clock: Date.now });
-  const shared = { openBucket: async () => plane.kv, log: createLog('silent') };
+  const shared = {
+    openBucket: async () => plane.kv,
+    readRevision: (key: string) => reader.readRevision(key),
+    log: createLog('silent'),
+  };
   const fast = new ConfigWriter({ ...shared, read: (key) => reader.read(key) });
   let reads = 0;
   const slow = new ConfigWriter({

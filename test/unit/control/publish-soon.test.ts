@@ -7,20 +7,34 @@ const log = createLog('silent');
 
 test('a change waits for its publication', async () => {
   const published: string[] = [];
-  const sync = async (key: string): Promise<void> => {
-    await Promise.resolve();
-    published.push(key);
-  };
-  await new PublishSoon({ sync, log }).publish('tenant.acme');
+  const run = (key: string) => ({
+    done: Promise.resolve().then(() => void published.push(key)),
+    isPaused: false,
+  });
+  await new PublishSoon({ run, log }).publish('tenant.acme');
   assert.deepEqual(published, ['tenant.acme']);
 });
 
 test('a publication that fails, or takes too long, holds no change up', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const fails = new PublishSoon({ sync: () => Promise.reject(new Error('away')), log });
+  const fails = new PublishSoon({
+    run: () => ({ done: Promise.reject(new Error('away')), isPaused: false }),
+    log,
+  });
   await fails.publish('tenant.acme');
-  const hangs = new PublishSoon({ sync: () => new Promise(() => {}), log });
+  const hangs = new PublishSoon({
+    run: () => ({ done: new Promise(() => {}), isPaused: false }),
+    log,
+  });
   const published = hangs.publish('tenant.acme');
   t.mock.timers.tick(1000);
   await published;
+});
+
+test('a run that has to pause first is not waited for', async () => {
+  const pausing = new PublishSoon({
+    run: () => ({ done: new Promise(() => {}), isPaused: true }),
+    log,
+  });
+  await pausing.publish('tenant.acme');
 });
