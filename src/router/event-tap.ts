@@ -23,6 +23,7 @@ const RESET_AGAIN_MS = 250;
 /** A pull of a router that was stopped is open for up to 5 s more: until then it may get what is ours. */
 const WATCH_MS = 10_000;
 const WATCH_EVERY_MS = 500;
+const ON_ITS_WAY_MS = 100;
 const DRAIN_POLL_MS = 10;
 
 export interface EventTapDeps {
@@ -151,9 +152,10 @@ export class EventTap implements EventSource {
     const { expected } = this;
     try {
       const { delivered } = await this.deps.jsm.consumers.info(this.stream, consumers.router);
-      // What it gave before it answered has come by now: both come over one connection.
-      const missing = delivered.consumer_seq >= this.expected && this.expected === expected;
-      if (missing && !this.closed) this.realign();
+      if (delivered.consumer_seq < this.expected) return;
+      // The server counts a message before it sends it, so its answer may come first.
+      await new Promise((resolve) => setTimeout(resolve, ON_ITS_WAY_MS));
+      if (this.expected === expected && !this.closed) this.realign();
     } catch {
       // NATS is away: it is asked again.
     }
