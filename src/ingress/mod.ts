@@ -21,9 +21,11 @@ import { AccountKey } from './auth-callout/account-key.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './admission.ts';
 import { Deduplication } from './deduplication.ts';
+import { FairDoor } from './fair-door.ts';
 import { Idempotency } from './idempotency.ts';
 import { LargePayloads } from './large-payloads.ts';
 import { NatsService } from './nats-service.ts';
+import { ProcessLoad } from './process-load.ts';
 import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
 
@@ -81,7 +83,9 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     log,
   };
-  registerIngressRoutes(app, { ...shared, acceptBroadcast, authenticate: deps.authenticate });
+  const load = new ProcessLoad();
+  const door = new FairDoor({ isBusy: () => load.isBusy() });
+  registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, door });
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
   const services: Service[] = [new NatsService({ ...shared, nc: deps.nc, rejections })];

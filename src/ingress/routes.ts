@@ -18,6 +18,7 @@ import type { AcceptBroadcast } from './accept-broadcast.ts';
 import { type AcceptDone, type AcceptEvent, acceptedJson } from './accept-event.ts';
 import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
 import type { EventInput } from './event-input.ts';
+import type { FairDoor } from './fair-door.ts';
 import { idOfKey } from './idempotency.ts';
 import {
   type BatchItem,
@@ -35,6 +36,8 @@ export interface IngressRoutesDeps {
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
   eventBytesMax: number;
+  /** Before the requests for one tenant. */
+  door: FairDoor;
   log: Log;
 }
 
@@ -57,6 +60,11 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     // The schemas describe; the readers of the bodies check, with the place of every fault.
     scope.setValidatorCompiler(() => () => true);
     const routes = new IngressRoutes(deps);
+    scope.addHook<TenantParams>('onRequest', (request, reply, goOn) => {
+      const { tenant } = request.params;
+      if (tenant === undefined) goOn();
+      else deps.door.enter(tenant, { goOn, onLeave: (left) => reply.raw.once('close', left) });
+    });
     // Those for one event take batches of CloudEvents too.
     const bodyLimit = Math.max(limits.batchBytesMax, deps.eventBytesMax + BODY_SLACK_BYTES);
     scope.post<TenantParams>(

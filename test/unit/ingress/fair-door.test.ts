@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { FairDoor } from '#src/ingress/fair-door.ts';
+
+function setUp() {
+  let busy = true;
+  const door = new FairDoor({ isBusy: () => busy });
+  const inside: string[] = [];
+  const leaves = new Map<string, () => void>();
+  return {
+    door,
+    inside,
+    enter: (tenant: string, name: string) =>
+      door.enter(tenant, {
+        goOn: () => void inside.push(name),
+        onLeave: (left) => void leaves.set(name, left),
+      }),
+    leave: (name: string) => leaves.get(name)?.(),
+    calm: () => (busy = false),
+  };
+}
+
+test('a busy process lets in four of a tenant, and the others of it in their order', () => {
+  const { door, inside, enter, leave } = setUp();
+  for (const n of [1, 2, 3, 4, 5, 6]) enter('noisy', `n${n}`);
+  enter('quiet', 'q1');
+  assert.deepEqual(inside, ['n1', 'n2', 'n3', 'n4', 'q1']);
+  assert.equal(door.waiting, 2);
+  leave('n2');
+  leave('n1');
+  assert.deepEqual(inside.slice(5), ['n5', 'n6']);
+  assert.equal(door.waiting, 0);
+});
+
+test('who goes away while it waits is not let in', () => {
+  const { inside, enter, leave } = setUp();
+  for (const n of [1, 2, 3, 4, 5, 6]) enter('noisy', `n${n}`);
+  leave('n5');
+  leave('n1');
+  assert.deepEqual(inside, ['n1', 'n2', 'n3', 'n4', 'n6']);
+});
+
+test('a process that has become calm lets all in', () => {
+  const { door, inside, enter, leave, calm } = setUp();
+  for (let n = 1; n <= 20; n++) enter('noisy', `n${n}`);
+  calm();
+  leave('n1');
+  assert.equal(inside.length, 20);
+  for (let n = 2; n <= 20; n++) leave(`n${n}`);
+  enter('noisy', 'later');
+  assert.equal(inside.at(-1), 'later');
+  assert.equal(door.waiting, 0);
+});
