@@ -26,7 +26,7 @@ import type { EndpointTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
 import type { Payloads } from './payloads.ts';
 import { Mailbox, isHigh } from './mailbox.ts';
-import { type OwedDelivery, keepInHand } from './owed-delivery.ts';
+import { type OwedDelivery, eventFacts, keepInHand } from './owed-delivery.ts';
 import type { Settler } from './settle.ts';
 import { TurnClock } from './turn-clock.ts';
 import { WakeTimer } from './wake-timer.ts';
@@ -282,7 +282,7 @@ export class EndpointActor {
       return settler.hold(owed, 'endpoint_disabled');
     }
     if (performance.now() - owed.receivedMs > EXTEND_AFTER_MS) owed.message.working();
-    owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq);
+    owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq, eventFacts(owed).id);
     if (owed.event === undefined) return settler.bury(owed, 'event_expired', undefined);
     const target = this.sender.prepare(snapshot);
     const { payload } = owed.event.head;

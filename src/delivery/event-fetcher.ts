@@ -1,6 +1,6 @@
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
-import { shardOf, streams } from '#wire/subjects.ts';
+import { parseEventSubject, shardOf, streams } from '#wire/subjects.ts';
 
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 
@@ -20,19 +20,24 @@ export class EventFetcher {
   }
 
   /**
-   * The event, or undefined where the stream holds it no more.
+   * The event, or undefined where the stream holds it no more: also where something else stands at its place, since
+   * the stream was made again or restored from a backup. It would go to a receiver, perhaps of another tenant.
+   *
+   * @param id of the event
    * @throws where NATS does not answer, or its leader does not have the event yet
    */
-  async fetch(tenant: string, seq: number): Promise<EventFrame | undefined> {
+  async fetch(tenant: string, seq: number, id: string): Promise<EventFrame | undefined> {
     const stream = streams.events(shardOf(tenant, this.shards));
-    const key = `${stream}:${seq}`;
+    const key = `${stream}:${seq}:${tenant}:${id}`;
     const known = this.cache.get(key);
     if (known !== undefined) return known;
     // Any replica answers a direct get, one that is behind too: only the leader may say that there is none.
     const message =
       (await this.jsm.direct.getMessage(stream, { seq })) ?? (await this.askLeader(stream, seq));
     if (message === null) return undefined;
+    if (parseEventSubject(message.subject).tenant !== tenant) return undefined;
     const frame = decodeEventFrame(message.data);
+    if (frame.head.id !== id) return undefined;
     this.keep(key, frame);
     return frame;
   }

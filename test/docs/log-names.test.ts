@@ -1,0 +1,21 @@
+/** Lines of the log that pages for operators tell them to look for are lines that are written. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { projectFiles, sourceFiles } from './project-files.ts';
+
+test('names of log lines in docs/operations stand in the source', () => {
+  const written = new Set<string>();
+  for (const { text } of sourceFiles()) {
+    for (const [, name = ''] of text.matchAll(/'([a-z_]+\.[a-z_]+)'/g)) written.add(name);
+  }
+  const origins = new Set([...written].map((name) => name.split('.')[0]));
+  let named = 0;
+  for (const { path, text } of projectFiles('docs/operations/**/*.md')) {
+    for (const [, name = ''] of text.matchAll(/`([a-z_]+\.[a-z_]+)`/g)) {
+      if (!origins.has(name.split('.')[0])) continue;
+      named++;
+      assert.ok(written.has(name), `${path} names ${name}`);
+    }
+  }
+  assert.ok(named > 5, 'the names were found');
+});
