@@ -3,7 +3,7 @@
  * they came. So a burst leaves room for what others wait for (answers of receivers, events of other tenants):
  * 100,000 retries may be due at once.
  */
-const PER_TURN = 8;
+const PER_TURN = 4;
 /** On a machine that is busy with other things a turn takes long by itself. */
 const PAUSE_MAX_MS = 4;
 /** What was let in is cut off the front when it is this many. */
