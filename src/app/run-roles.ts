@@ -25,6 +25,7 @@ import { ensureTopology } from '#infra/nats/streams.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { type Tracing, startTracing } from '#infra/telemetry/tracing.ts';
 import { createControl } from '#src/control/mod.ts';
 import { createProjector } from '#src/control/projector/mod.ts';
 import { QueueMetrics } from '#src/control/queue-metrics.ts';
@@ -80,7 +81,8 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const stopping = new AbortController();
   if (mongo !== undefined) void keepConnecting(mongo, log, stopping.signal);
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
-  const parts = { ...core, settings, log, registry, mongo, app, nc, worker };
+  const tracing = await startTracing(settings);
+  const parts = { ...core, settings, log, registry, mongo, app, nc, worker, tracing };
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey);
   const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey);
   services.push(...plan(roles, { ...parts, secretBox, payloadLinks, checks }));
@@ -105,6 +107,9 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       if (core.publisher.isConnected) await nc.drain();
       else await nc.close();
       await mongo?.close();
+      await tracing?.stop().catch((error: unknown) => {
+        log.warn({ error: (error as Error).message }, 'tracing.not_sent');
+      });
     },
   };
 }
@@ -196,6 +201,7 @@ interface Parts extends Core {
   payloadLinks: PayloadLinks | undefined;
   checks: ReadinessChecks;
   worker: string;
+  tracing: Tracing | undefined;
 }
 
 /** As the data plane asks JetStream. */

@@ -32,6 +32,9 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
       raw[name] = property.type === 'integer' && /^-?\d+$/.test(text) ? Number(text) : text;
     }
   }
+  const collector = env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
+  // The name that the standard has for it.
+  if (collector !== '') raw['POSTHORN_OTLP_ENDPOINT'] ??= collector;
   const settings = Default(settingsSchema, raw);
   for (const error of check.Errors(settings)) {
     const key = error.instancePath.slice(1) || 'settings';

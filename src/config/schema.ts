@@ -276,6 +276,18 @@ export const settingsSchema = Type.Object(
       description:
         'Networks (CIDR, separated by commas) that delivery may reach although they are private. An address in them may be http.',
     }),
+    POSTHORN_OTLP_ENDPOINT: optionalText({
+      pattern: '^https?://',
+      description:
+        'Base URL of an OpenTelemetry collector (OTLP over HTTP; `/v1/traces` is added). Absent: `OTEL_EXPORTER_OTLP_ENDPOINT`; without both there is no tracing.',
+    }),
+    POSTHORN_TRACE_SAMPLE_PERCENT: integer({
+      default: 1,
+      minimum: 0,
+      maximum: 100,
+      description:
+        'How many of the requests that come without a trace begin one. A producer that sends `traceparent` decides for itself.',
+    }),
     POSTHORN_LOG_LEVEL: Type.Union(
       [
         Type.Literal('fatal'),

@@ -30,6 +30,7 @@ export function policyFields(body: EndpointPolicySettings): StoredEndpointPolicy
   if (body.payload_inline_max_bytes !== undefined) {
     fields.payload_inline_max_bytes = body.payload_inline_max_bytes;
   }
+  if (body.propagate_trace !== undefined) fields.propagate_trace = body.propagate_trace;
   return fields;
 }
 
@@ -76,6 +77,7 @@ export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields
     on_exhausted: stored.on_exhausted ?? 'dead_letter',
     payload: stored.payload ?? 'inline',
     payload_inline_max_bytes: stored.payload_inline_max_bytes ?? null,
+    propagate_trace: stored.propagate_trace ?? false,
   };
 }
 
@@ -91,6 +93,7 @@ export function policySnapshot(
   | 'ordered'
   | 'payload'
   | 'payloadInlineMaxBytes'
+  | 'propagateTrace'
 > {
   const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax, rate_limit: rate } = stored;
   const snapshot: ReturnType<typeof policySnapshot> = {};
@@ -110,5 +113,6 @@ export function policySnapshot(
   if (stored.ordered === true) {
     snapshot.ordered = { onExhausted: stored.on_exhausted ?? 'dead_letter' };
   }
+  if (stored.propagate_trace === true) snapshot.propagateTrace = true;
   return snapshot;
 }

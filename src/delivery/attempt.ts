@@ -15,6 +15,7 @@ export function webhookRequest(
   target: EndpointTarget,
   event: OutboundEvent,
   nowMs: number,
+  traceparent?: string,
 ): Omit<SendRequest, 'signal'> {
   const { body, contentType, headers } = renderWebhook(target.format, event);
   const timestamp = Math.floor(nowMs / 1000);
@@ -22,6 +23,9 @@ export function webhookRequest(
   const list = [...target.fixedHeaders, 'content-type', contentType, 'webhook-id', id];
   list.push('webhook-timestamp', String(timestamp));
   list.push('webhook-signature', signatures(target, id, timestamp, body));
+  if (traceparent !== undefined && target.snapshot.propagateTrace === true) {
+    list.push('traceparent', traceparent);
+  }
   for (const name in headers) list.push(name, headers[name] as string);
   return { path: target.path, headers: list, body };
 }

@@ -15,6 +15,7 @@ import { limits } from '#domain/limits.ts';
 import { judge } from '#domain/verdict.ts';
 import type { SendResult } from '#infra/http/sender.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame, PayloadRef } from '#wire/event-frame.ts';
 import type { OutboundEvent } from '#wire/webhook-request.ts';
@@ -28,6 +29,7 @@ import type { Payloads } from './payloads.ts';
 import { Mailbox, isHigh } from './mailbox.ts';
 import { type OwedDelivery, eventFacts, keepInHand } from './owed-delivery.ts';
 import type { Settler } from './settle.ts';
+import { tracedAttempt } from './traced-attempt.ts';
 import { TurnClock } from './turn-clock.ts';
 import { WakeTimer } from './wake-timer.ts';
 
@@ -56,6 +58,8 @@ export interface EndpointActorDeps extends EndpointDefaults, EndpointSenderDeps 
   events: EventFetcher;
   payloads: Payloads;
   metrics: DeliveryMetrics;
+  /** Absent: no spans. */
+  tracing?: Tracing | undefined;
   log: Log;
   worker: string;
   /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
@@ -260,6 +264,8 @@ export class EndpointActor {
         tenant_id: owed.tenant,
         endpoint_id: owed.endpoint,
         delivery_id: owed.head.id,
+        request_id: owed.event?.head.correlationId,
+        traceparent: owed.head.trace ?? owed.event?.head.trace,
       };
       this.deps.log.error({ err: error, ...facts }, 'delivery.turn_failed');
       this.deps.settler.unclaim(owed.head);
@@ -313,7 +319,7 @@ export class EndpointActor {
     event: OutboundEvent,
     target: EndpointTarget,
   ): Promise<void> {
-    const { metrics, settler, now, random, worker } = this.deps;
+    const { metrics, settler, now, random, worker, tracing } = this.deps;
     const { policies, retryPolicy } = this.settings;
     const keeper = keepInHand(owed, this.settings.timeoutMs - this.deps.timeoutMs);
     let startedMs = 0;
@@ -323,7 +329,9 @@ export class EndpointActor {
       result = await policies.execute<SendResult>(({ signal }) => {
         startedMs = now();
         started = performance.now();
-        return this.sender.send(target, event, startedMs, signal);
+        return tracedAttempt(tracing, owed, event.head, target, (traceparent) =>
+          this.sender.send(target, event, startedMs, signal, traceparent),
+        );
       });
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;

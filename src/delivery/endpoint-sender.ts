@@ -47,12 +47,13 @@ export class EndpointSender {
     event: OutboundEvent,
     nowMs: number,
     signal: AbortSignal,
+    traceparent?: string,
   ): Promise<SendResult> {
     if (target.insecure) return FORBIDDEN_HTTP;
     const { senders } = this.deps;
     const sender = senders.acquire(this.tenant, target.destination);
     try {
-      const request = { ...webhookRequest(target, event, nowMs), signal };
+      const request = { ...webhookRequest(target, event, nowMs, traceparent), signal };
       const owner = this.tokenOwner(target);
       if (owner !== undefined) return await this.sendWithToken(target, owner, sender, request);
       return hideSecrets(await sender.send(request), target.secretTexts);

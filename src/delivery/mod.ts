@@ -15,6 +15,7 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { PayloadLinks } from '#wire/payload-link.ts';
 import { shardOf } from '#wire/subjects.ts';
@@ -58,6 +59,8 @@ export interface DeliveryDeps {
   brokerNow: () => number;
   lanes: LaneStore;
   laneRules?: LaneRules;
+  /** Absent: no spans. */
+  tracing?: Tracing | undefined;
   log: Log;
   /** Name of this worker, in the attempt log and in the leases: letters, digits, - and _. */
   worker: string;
@@ -102,6 +105,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       },
       retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
       metrics,
+      tracing: deps.tracing,
       log,
       worker: deps.worker,
       mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),

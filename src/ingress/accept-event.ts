@@ -2,6 +2,7 @@
  * Accepts an event: admitted, claimed where its id was chosen, compared with others where its type has a formula,
  * published, and answered only once JetStream has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
  */
+import type { Span } from '@opentelemetry/api';
 import { Counter, type Registry } from 'prom-client';
 import type { Formula } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
@@ -11,6 +12,7 @@ import {
   type Publisher,
   PublishRefusedError,
 } from '#infra/nats/publisher.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
@@ -20,6 +22,7 @@ import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { LargePayloads } from './large-payloads.ts';
+import { endPublication, tracePublication } from './publish-span.ts';
 
 export interface Accepted {
   id: string;
@@ -44,6 +47,7 @@ export interface AcceptDeps {
   registry: Registry;
   eventBytesMax: number;
   publishTimeoutMs: number;
+  tracing?: Tracing | undefined;
   now: () => number;
 }
 
@@ -77,6 +81,7 @@ export class AcceptEvent {
   /**
    * @param wait true: wait for room in the publisher's window (an item of a batch), as long as a publish
    *   may take in all; false: refuse at once
+   * @param traceparent of the request
    */
   accept(
     tenant: TenantSnapshot,
@@ -84,8 +89,11 @@ export class AcceptEvent {
     correlationId: string,
     wait: boolean,
     done: AcceptDone,
+    traceparent?: string,
   ): void {
+    let span: Span | undefined;
     const counted: AcceptDone = (error, accepted) => {
+      if (span !== undefined) endPublication(span, error);
       this.count(error, accepted);
       done(error, accepted);
     };
@@ -95,6 +103,7 @@ export class AcceptEvent {
       const source = `/tenants/${tenant.id}`;
       const head = eventHead(input, { source, acceptedMs, correlationId });
       if (priority === 'high') head.priority = priority;
+      span = tracePublication(this.deps.tracing, tenant.id, head, traceparent);
       const frame = encodeEventFrame(head, input.data);
       checkFrameSize(frame, this.deps.eventBytesMax);
       const offer: Offer = { tenant: tenant.id, input, head, frame, wait };

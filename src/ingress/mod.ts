@@ -14,6 +14,7 @@ import { FirstEvents } from '#infra/nats/first-events.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#src/app/service.ts';
 import { AcceptBroadcast } from './accept-broadcast.ts';
 import { AcceptEvent } from './accept-event.ts';
@@ -40,6 +41,8 @@ export interface IngressDeps {
   history: History | undefined;
   authenticate: Authenticate;
   registry: Registry;
+  /** Absent: no spans. */
+  tracing?: Tracing | undefined;
   log: Log;
 }
 
@@ -63,6 +66,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
     registry,
+    tracing: deps.tracing,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
     now: Date.now,

@@ -20,7 +20,8 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { asBuffer } from '#wire/event-frame.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import { parseRequestSubject, subjects } from '#wire/subjects.ts';
-import { type AcceptEvent, type Accepted, acceptedJson } from './accept-event.ts';
+import { saneTraceparent } from '#wire/trace-context.ts';
+import { type AcceptDone, type AcceptEvent, type Accepted, acceptedJson } from './accept-event.ts';
 import { readNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 
@@ -116,10 +117,12 @@ export class NatsService implements Service {
       const body = asBuffer(request.message.data);
       this.checkSize(body);
       const input = readNatsEvent(request.message.headers, body, request.type);
-      this.deps.accept.accept(tenant, input, request.id, false, (error, accepted) => {
+      const done: AcceptDone = (error, accepted) => {
         if (accepted === undefined) this.end(request, error as PosthornError);
         else this.answer(request, accepted);
-      });
+      };
+      const traceparent = saneTraceparent(request.message.headers?.get('traceparent'));
+      this.deps.accept.accept(tenant, input, request.id, false, done, traceparent);
     } catch (error) {
       this.refuse(request, error);
     }

@@ -6,6 +6,7 @@ import { isTenantId } from '#domain/tenant.ts';
 import { type Authenticate, requireBroadcast, requireTenant } from '#infra/http/authenticate.ts';
 import { sendError } from '#infra/http/problem.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import {
   broadcastBatchSchema,
   broadcastSchema,
@@ -27,6 +28,7 @@ import {
   readEventBody,
   readStructuredBody,
 } from './read-body.ts';
+import { type RequestTrace, traceRequests } from './trace-requests.ts';
 
 export interface IngressRoutesDeps {
   authenticate: Authenticate;
@@ -38,6 +40,7 @@ export interface IngressRoutesDeps {
   eventBytesMax: number;
   /** Before the requests for one tenant. */
   door: FairDoor;
+  tracing?: Tracing | undefined;
   log: Log;
 }
 
@@ -59,7 +62,8 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     });
     // The schemas describe; the readers of the bodies check, with the place of every fault.
     scope.setValidatorCompiler(() => () => true);
-    const routes = new IngressRoutes(deps);
+    // Its span begins before the door: the wait there is a part of it.
+    const routes = new IngressRoutes(deps, traceRequests(scope, deps.tracing));
     scope.addHook<TenantParams>('onRequest', (request, reply, goOn) => {
       const { tenant } = request.params;
       if (tenant === undefined) goOn();
@@ -94,9 +98,11 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
 
 class IngressRoutes {
   private readonly deps: IngressRoutesDeps;
+  private readonly traceOf: RequestTrace;
 
-  constructor(deps: IngressRoutesDeps) {
+  constructor(deps: IngressRoutesDeps, traceOf: RequestTrace) {
     this.deps = deps;
+    this.traceOf = traceOf;
   }
 
   publish(target: Target, request: FastifyRequest, reply: FastifyReply): void {
@@ -109,7 +115,7 @@ class IngressRoutes {
     }
     checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
     const input = withIdempotencyKey(readOne(mediaType, request.headers, body), request.headers);
-    this.accept(target, input, request.id, false, (error, accepted) => {
+    this.accept(target, input, request, false, (error, accepted) => {
       if (accepted === undefined) {
         sendError(this.deps.log, error, request, reply);
         return;
@@ -178,13 +184,15 @@ class IngressRoutes {
   private accept(
     target: Target,
     input: EventInput,
-    correlationId: string,
+    request: FastifyRequest,
     wait: boolean,
     done: AcceptDone,
   ): void {
     if (target === EVERY_TENANT) {
-      void this.deps.acceptBroadcast.accept(input, correlationId, done);
-    } else this.deps.accept.accept(target, input, correlationId, wait, done);
+      void this.deps.acceptBroadcast.accept(input, request.id, done);
+    } else {
+      this.deps.accept.accept(target, input, request.id, wait, done, this.traceOf(request));
+    }
   }
 
   /** @param at JSON pointer of the list of items */
@@ -211,7 +219,7 @@ class IngressRoutes {
         finish(index, refused(item.error));
         return;
       }
-      this.accept(target, item.input, request.id, true, (error, accepted) => {
+      this.accept(target, item.input, request, true, (error, accepted) => {
         if (accepted === undefined) {
           finish(index, refused(placed(error as PosthornError, `${at}/${index}`)));
         } else finish(index, { status: 202, ...accepted });

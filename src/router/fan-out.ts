@@ -1,6 +1,8 @@
+import type { Span } from '@opentelemetry/api';
 import { deliveryId } from '#domain/ids.ts';
 import type { Publication, Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
@@ -38,6 +40,8 @@ export interface FanOut {
   aside: boolean;
   failed: boolean;
   deliveries: RoutedRecord['deliveries'];
+  /** Where the event is traced. */
+  span?: Span | undefined;
 }
 
 export interface FanOutsDeps {
@@ -163,6 +167,7 @@ function publicationFor(fanOut: FanOut, endpoint: EndpointSnapshot, lanes: LaneV
     hop: 0,
     eventSeq: fanOut.seq,
   };
+  if (fanOut.span !== undefined) head.trace = traceparentOf(fanOut.span);
   const inline = isInline(event.bytes.length, fanOut.endpoints.length);
   if (!inline) {
     const { type, acceptedMs, priority } = event.head;

@@ -9,6 +9,7 @@ import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { LaneView } from '#wire/lane-view.ts';
@@ -34,6 +35,7 @@ export interface RouterDeps {
   leases: KV;
   /** Name of this process, in the leases: letters, digits, - and _. */
   worker: string;
+  tracing?: Tracing | undefined;
   log: Log;
 }
 

@@ -16,6 +16,7 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
@@ -24,6 +25,7 @@ import { eventForFilter } from './event-for-filter.ts';
 import type { EventInHand } from './event-in-hand.ts';
 import { type FanOut, FanOuts } from './fan-out.ts';
 import { LargeEvents } from './large-events.ts';
+import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
 const NAK_DELAY_MS = 1000;
@@ -45,6 +47,8 @@ export interface RouterState {
   /** The largest number of endpoints first. */
   fanOutDelays: readonly FanOutDelay[];
   registry: Registry;
+  /** Absent: no spans. */
+  tracing?: Tracing | undefined;
   log: Log;
   /** Milliseconds since 1970. */
   now: () => number;
@@ -148,6 +152,7 @@ export class Router {
     if (waitMs <= 0) {
       // One turn among the tenants, not one for each copy; but what is owed to an ordered endpoint stays in line.
       if (isCopy && !hasOrdered(fanOut)) fanOut.lane = BROADCASTS;
+      fanOut.span = startRouteSpan(this.deps.tracing, fanOut.tenant, fanOut.event.head);
       this.fanOuts.add(fanOut);
       return;
     }
@@ -231,6 +236,8 @@ export class Router {
   }
 
   private finish(fanOut: FanOut): void {
+    const { span } = fanOut;
+    if (span !== undefined) endRouteSpan(span, fanOut.deliveries.length, fanOut.failed);
     if (!fanOut.message.mayWork()) return fanOut.message.drop();
     if (fanOut.failed) {
       // The event comes again, and those of its deliveries that are stored are dropped by their ids.

@@ -55,6 +55,8 @@ export interface EndpointSnapshot {
   payload?: 'url';
   /** Those over so many bytes go as a link; absent: none. */
   payloadInlineMaxBytes?: number;
+  /** Webhooks carry `traceparent`. */
+  propagateTrace?: true;
 }
 
 /** Only approved ones are in the snapshot. */

@@ -20,6 +20,10 @@ export interface DeliveryHead {
   byReference?: EventFacts;
   /** Somebody cancelled it while it waited: the worker records that, and sends nothing. */
   cancelled?: true;
+  /** `traceparent` of the fan-out, where that is traced. */
+  trace?: string;
+  /** `traceparent` of the last attempt, where that is traced. */
+  previous?: string;
 }
 
 /** What the history wants to know of an event whose bytes are elsewhere. */
@@ -52,7 +56,7 @@ const LF = 10;
 
 export function encodeDeliveryFrame(head: DeliveryHead, eventBytes: Uint8Array): Buffer {
   const line = JSON.stringify(head);
-  // The line is ASCII: ids and numbers only.
+  // The line is ASCII: ids, numbers and trace contexts only.
   const out = Buffer.allocUnsafe(line.length + 1 + eventBytes.length);
   out.write(line, 0, 'latin1');
   out[line.length] = LF;

@@ -39,6 +39,8 @@ export interface EventHead {
   acceptedMs: number;
   /** Correlation id of the producer's request. */
   correlationId: string;
+  /** `traceparent` of what follows: the span of the publication, or what the producer said. */
+  trace?: string;
   /** SHA-256 of the content (base64url), for an id that the caller chose (IN-6). */
   fingerprint?: string;
   /** It goes, or came, to every tenant (RT-5). */

@@ -51,6 +51,8 @@ export interface StoredEndpointPolicy {
   /** Absent: inline. */
   payload?: PayloadMode;
   payload_inline_max_bytes?: number | null;
+  /** Absent: false. */
+  propagate_trace?: boolean;
 }
 
 export interface StoredSecret {

@@ -61,6 +61,11 @@ const payloadInlineMaxBytes = Type.Integer({
   description: 'Such `data` of more bytes comes as a link, although `payload` is `inline`.',
 });
 
+const propagateTrace = Type.Boolean({
+  description:
+    'Webhooks carry `traceparent` (W3C Trace Context) where the event belongs to a trace. False unless set: a trace tells of the inside.',
+});
+
 /** As a request gives them; null: as the platform has it. */
 export const endpointPolicySettings = {
   retry: Type.Optional(
@@ -93,6 +98,7 @@ export const endpointPolicySettings = {
   on_exhausted: Type.Optional(onExhausted),
   payload: Type.Optional(payload),
   payload_inline_max_bytes: Type.Optional(nullable(payloadInlineMaxBytes)),
+  propagate_trace: Type.Optional(propagateTrace),
 };
 
 const settings = Type.Object(endpointPolicySettings);
@@ -110,6 +116,7 @@ export const endpointPolicyFields = {
   on_exhausted: onExhausted,
   payload,
   payload_inline_max_bytes: nullable(payloadInlineMaxBytes),
+  propagate_trace: propagateTrace,
 };
 
 const fields = Type.Object(endpointPolicyFields);

@@ -1,0 +1,37 @@
+import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
+import { resourceFromAttributes } from '@opentelemetry/resources';
+import {
+  BatchSpanProcessor,
+  ParentBasedSampler,
+  TraceIdRatioBasedSampler,
+  TracerProvider,
+} from '@opentelemetry/sdk-trace';
+import { Tracing } from './tracing.ts';
+
+/**
+ * Sends spans by OTLP over HTTP, in batches. At most 2,048 wait; more are dropped, so a collector that is away
+ * costs neither memory nor time. What the exporter reads of the environment by itself (`OTEL_EXPORTER_OTLP_HEADERS`,
+ * `…_TIMEOUT`, `…_COMPRESSION`) holds.
+ *
+ * @param endpoint base URL of the collector
+ */
+export function startOtlp(options: {
+  endpoint: string;
+  samplePercent: number;
+  roles: string;
+}): Tracing {
+  const { endpoint, samplePercent, roles } = options;
+  const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': 'posthorn', 'posthorn.roles': roles }),
+    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplePercent / 100) }),
+    spanProcessors: [
+      new BatchSpanProcessor({
+        exporter: new OTLPTraceExporter({ url }),
+        maxQueueSize: 2048,
+        scheduledDelayMillis: 1000,
+      }),
+    ],
+  });
+  return new Tracing(provider.getTracer('posthorn'), () => provider.shutdown());
+}

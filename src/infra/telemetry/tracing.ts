@@ -1,0 +1,81 @@
+import {
+  type Attributes,
+  type Link,
+  ROOT_CONTEXT,
+  type Span,
+  type SpanContext,
+  type SpanKind,
+  TraceFlags,
+  type Tracer,
+  trace,
+} from '@opentelemetry/api';
+import type { Settings } from '#config/schema.ts';
+import { formatTraceparent, parseTraceparent } from '#wire/trace-context.ts';
+
+export interface SpanStart {
+  name: string;
+  kind: SpanKind;
+  /** `traceparent`; absent: the span begins a trace, if the sampler wants one. */
+  parent: string | undefined;
+  attributes: Attributes;
+  /** `traceparent` of each span that this one has to do with. */
+  links?: string[];
+}
+
+/**
+ * Spans of OpenTelemetry (OB-1). Parents are given by hand, as text out of our frames: work passes from callback to
+ * callback and from process to process, so no context of the running code would be the right one. Where tracing is
+ * off there is no object of this class, and who would make a span sees `undefined`.
+ */
+export class Tracing {
+  private readonly tracer: Tracer;
+  private readonly shutdown: () => Promise<void>;
+
+  /** @param shutdown sends what is not sent yet */
+  constructor(tracer: Tracer, shutdown: () => Promise<void>) {
+    this.tracer = tracer;
+    this.shutdown = shutdown;
+  }
+
+  /** A span to end; one that is not sampled records nothing. */
+  start({ name, kind, parent, attributes, links = [] }: SpanStart): Span {
+    const context =
+      parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, spanContext(parent));
+    const linked: Link[] = links.map((text) => ({ context: spanContext(text) }));
+    return this.tracer.startSpan(name, { kind, attributes, links: linked }, context);
+  }
+
+  /** As `start`, for what follows a span of ours: undefined where that one is not sampled. */
+  follow(start: SpanStart & { parent: string | undefined }): Span | undefined {
+    const { parent } = start;
+    return parent !== undefined && parseTraceparent(parent).sampled ? this.start(start) : undefined;
+  }
+
+  stop(): Promise<void> {
+    return this.shutdown();
+  }
+}
+
+/** The `traceparent` of what follows a span. */
+export function traceparentOf(span: Span): string {
+  const { traceId, spanId, traceFlags } = span.spanContext();
+  return formatTraceparent({ traceId, spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 });
+}
+
+function spanContext(traceparent: string): SpanContext {
+  const { traceId, spanId, sampled } = parseTraceparent(traceparent);
+  const traceFlags = sampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
+  return { traceId, spanId, traceFlags, isRemote: true };
+}
+
+/** The SDK is loaded only where spans are to be sent. */
+export async function startTracing(settings: Settings): Promise<Tracing | undefined> {
+  const endpoint = settings.POSTHORN_OTLP_ENDPOINT;
+  if (endpoint === undefined) return undefined;
+  const { startOtlp } = await import('./otlp.ts');
+  return startOtlp({
+    endpoint,
+    samplePercent: settings.POSTHORN_TRACE_SAMPLE_PERCENT,
+    roles: settings.POSTHORN_ROLES,
+  });
+}

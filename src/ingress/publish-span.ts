@@ -1,0 +1,60 @@
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { PosthornError } from '#domain/errors.ts';
+import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
+import type { EventHead } from '#wire/event-frame.ts';
+import { parseTraceparent, saneTraceparent } from '#wire/trace-context.ts';
+
+/**
+ * Puts the trace that an event belongs to into its head (`head.trace`): its own, where the producer named one (the
+ * CloudEvents extension `traceparent`), else that of the request.
+ *
+ * @param request `traceparent` of the request that brought it
+ * @returns the span of its publication, where it is traced and sampled
+ */
+export function tracePublication(
+  tracing: Tracing | undefined,
+  tenant: string,
+  head: EventHead,
+  request: string | undefined,
+): Span | undefined {
+  const own = saneTraceparent(head.ext?.['traceparent']);
+  const parent = own !== undefined && !isOneTrace(own, request) ? own : (request ?? own);
+  const span = tracing?.start({
+    name: 'publish events',
+    kind: SpanKind.PRODUCER,
+    parent,
+    // An event with a trace of its own: the request that brought it is another.
+    links: request !== undefined && parent !== request ? [request] : [],
+    attributes: {
+      'messaging.system': 'nats',
+      'messaging.operation.name': 'publish',
+      'messaging.operation.type': 'send',
+      'messaging.destination.name': 'events',
+      'messaging.destination.template': 'ev.{partition}.{tenant}.{type}',
+      'messaging.message.id': head.id,
+      'messaging.message.conversation_id': head.correlationId,
+      'posthorn.tenant.id': tenant,
+      'posthorn.event.type': head.type,
+    },
+  });
+  if (span === undefined) {
+    if (parent !== undefined) head.trace = parent;
+    return undefined;
+  }
+  // Of what is not sampled nobody would read the context: it would only make each frame longer.
+  if (!span.isRecording()) return undefined;
+  head.trace = traceparentOf(span);
+  return span;
+}
+
+export function endPublication(span: Span, error: PosthornError | undefined): void {
+  if (error !== undefined) {
+    span.setAttribute('error.type', error.code);
+    span.setStatus({ code: SpanStatusCode.ERROR });
+  }
+  span.end();
+}
+
+function isOneTrace(a: string, b: string | undefined): boolean {
+  return b !== undefined && parseTraceparent(a).traceId === parseTraceparent(b).traceId;
+}

@@ -1,0 +1,55 @@
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
+import { saneTraceparent } from '#wire/trace-context.ts';
+
+/** The `traceparent` of what a request leads to. */
+export type RequestTrace = (request: FastifyRequest) => string | undefined;
+
+/**
+ * A server span for each request of the routes in `scope` (semantic conventions for HTTP, 1.23 and later). Without
+ * tracing the producer's own context is passed on.
+ */
+export function traceRequests(scope: FastifyInstance, tracing: Tracing | undefined): RequestTrace {
+  if (tracing === undefined) return (request) => saneTraceparent(request.headers['traceparent']);
+  const spans = new WeakMap<FastifyRequest, Span>();
+  const end = (request: FastifyRequest, status: number | undefined): void => {
+    const span = spans.get(request);
+    if (span?.isRecording() !== true) return;
+    if (status !== undefined) span.setAttribute('http.response.status_code', status);
+    if (status === undefined || status >= 500) {
+      span.setAttribute('error.type', status === undefined ? 'aborted' : String(status));
+      span.setStatus({ code: SpanStatusCode.ERROR });
+    }
+    span.end();
+  };
+  scope.addHook('onRequest', (request, _reply, done) => {
+    const route = request.routeOptions.url ?? '';
+    const span = tracing.start({
+      name: `${request.method} ${route}`,
+      kind: SpanKind.SERVER,
+      parent: saneTraceparent(request.headers['traceparent']),
+      attributes: {
+        'http.request.method': request.method,
+        'http.route': route,
+        'url.path': request.url.split('?', 1)[0] as string,
+        'url.scheme': request.protocol,
+        'posthorn.request.id': request.id,
+      },
+    });
+    spans.set(request, span);
+    done();
+  });
+  scope.addHook('onResponse', (request, reply, done) => {
+    end(request, reply.statusCode);
+    done();
+  });
+  scope.addHook('onRequestAbort', (request, done) => {
+    end(request, undefined);
+    done();
+  });
+  return (request) => {
+    const span = spans.get(request);
+    return span === undefined ? undefined : traceparentOf(span);
+  };
+}

@@ -1,0 +1,34 @@
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
+import type { EventHead } from '#wire/event-frame.ts';
+
+/** The span of an event's fan-out; undefined where the event is not traced, or its trace not sampled. */
+export function startRouteSpan(
+  tracing: Tracing | undefined,
+  tenant: string,
+  head: EventHead,
+): Span | undefined {
+  return tracing?.follow({
+    name: 'process events',
+    kind: SpanKind.CONSUMER,
+    parent: head.trace,
+    attributes: {
+      'messaging.system': 'nats',
+      'messaging.operation.name': 'process',
+      'messaging.operation.type': 'process',
+      'messaging.destination.name': 'events',
+      'messaging.destination.template': 'ev.{partition}.{tenant}.{type}',
+      'messaging.message.id': head.id,
+      'messaging.message.conversation_id': head.correlationId,
+      'posthorn.tenant.id': tenant,
+      'posthorn.event.type': head.type,
+    },
+  });
+}
+
+/** @param failed the event comes again */
+export function endRouteSpan(span: Span, deliveries: number, failed: boolean): void {
+  span.setAttribute('posthorn.deliveries', deliveries);
+  if (failed) span.setStatus({ code: SpanStatusCode.ERROR, message: 'not stored' });
+  span.end();
+}

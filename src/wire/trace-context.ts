@@ -1,0 +1,31 @@
+/**
+ * W3C Trace Context (https://www.w3.org/TR/trace-context/, section 3.2): the text of the header `traceparent`,
+ * `<version>-<trace id>-<span id>-<flags>` in lower-case hex, which travels in our frames as it is.
+ */
+const TRACEPARENT =
+  /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;
+
+export interface TraceContext {
+  traceId: string;
+  spanId: string;
+  sampled: boolean;
+}
+
+/** A producer's `traceparent`; undefined where it is none: the standard has a damaged one ignored, not refused. */
+export function saneTraceparent(given: unknown): string | undefined {
+  if (typeof given !== 'string' || given.length > 256) return undefined;
+  const [, version, traceId, spanId, flags, rest] = TRACEPARENT.exec(given) ?? [];
+  if (version === undefined || (version === '00' && rest !== undefined)) return undefined;
+  // Of a later version only these parts are known, and they are passed on as version 00.
+  return `00-${traceId}-${spanId}-${flags}`;
+}
+
+/** @param traceparent one that `saneTraceparent` or `formatTraceparent` made */
+export function parseTraceparent(traceparent: string): TraceContext {
+  const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
+  return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
+}
+
+export function formatTraceparent({ traceId, spanId, sampled }: TraceContext): string {
+  return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
+}
