@@ -22,13 +22,12 @@ export async function tracedAttempt(
 ): Promise<SendResult> {
   const parent = owed.head.trace ?? event.trace;
   const { previous } = owed.head;
-  const span = tracing?.follow({
+  const span = tracing?.follow(parent, () => ({
     name: 'POST',
     kind: SpanKind.CLIENT,
-    parent,
     links: previous === undefined ? [] : [previous],
     attributes: attributesOf(owed, event, target),
-  });
+  }));
   if (span === undefined) return send(parent);
   // The delivery's next attempt, whoever makes it, finds this one.
   owed.head.previous = traceparentOf(span);

@@ -19,10 +19,9 @@ export function tracePublication(
 ): Span | undefined {
   const own = saneTraceparent(head.ext?.['traceparent']);
   const parent = own !== undefined && !isOneTrace(own, request) ? own : (request ?? own);
-  const span = tracing?.start({
+  const describe = () => ({
     name: 'publish events',
     kind: SpanKind.PRODUCER,
-    parent,
     // An event with a trace of its own: the request that brought it is another.
     links: request !== undefined && parent !== request ? [request] : [],
     attributes: {
@@ -37,12 +36,16 @@ export function tracePublication(
       'posthorn.event.type': head.type,
     },
   });
-  if (span === undefined) {
+  if (tracing === undefined) {
     if (parent !== undefined) head.trace = parent;
     return undefined;
   }
+  const span =
+    parent === undefined
+      ? tracing.start({ ...describe(), parent })
+      : tracing.follow(parent, describe);
   // Of what is not sampled nobody would read the context: it would only make each frame longer.
-  if (!span.isRecording()) return undefined;
+  if (span?.isRecording() !== true) return undefined;
   head.trace = traceparentOf(span);
   return span;
 }

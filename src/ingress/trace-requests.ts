@@ -32,7 +32,7 @@ export function traceRequests(scope: FastifyInstance, tracing: Tracing | undefin
       attributes: {
         'http.request.method': request.method,
         'http.route': route,
-        'url.path': request.url.split('?', 1)[0] as string,
+        'url.path': request.url.split('?', 1)[0],
         'url.scheme': request.protocol,
         'posthorn.request.id': request.id,
       },

@@ -8,10 +8,9 @@ export function startRouteSpan(
   tenant: string,
   head: EventHead,
 ): Span | undefined {
-  return tracing?.follow({
+  return tracing?.follow(head.trace, () => ({
     name: 'process events',
     kind: SpanKind.CONSUMER,
-    parent: head.trace,
     attributes: {
       'messaging.system': 'nats',
       'messaging.operation.name': 'process',
@@ -23,7 +22,7 @@ export function startRouteSpan(
       'posthorn.tenant.id': tenant,
       'posthorn.event.type': head.type,
     },
-  });
+  }));
 }
 
 /** @param failed the event comes again */

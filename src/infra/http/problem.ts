@@ -2,6 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PosthornError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import { saneTraceparent } from '#wire/trace-context.ts';
 import { classifyError } from './classify-error.ts';
 
 /** Answers with whatever was thrown as problem details; what nobody foresaw is logged with its stack. */
@@ -15,7 +16,13 @@ export function sendError(
   if (error.code === 'POSTHORN_UNEXPECTED') {
     const route = request.routeOptions.url ?? 'none';
     log.error(
-      { err: thrown, request_id: request.id, method: request.method, route },
+      {
+        err: thrown,
+        request_id: request.id,
+        traceparent: saneTraceparent(request.headers['traceparent']),
+        method: request.method,
+        route,
+      },
       'http.unexpected_error',
     );
   }

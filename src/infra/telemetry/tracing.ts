@@ -45,10 +45,13 @@ export class Tracing {
     return this.tracer.startSpan(name, { kind, attributes, links: linked }, context);
   }
 
-  /** As `start`, for what follows a span of ours: undefined where that one is not sampled. */
-  follow(start: SpanStart & { parent: string | undefined }): Span | undefined {
-    const { parent } = start;
-    return parent !== undefined && parseTraceparent(parent).sampled ? this.start(start) : undefined;
+  /** A span of what follows another: undefined where that one is not sampled, and then `describe` is not called. */
+  follow(
+    parent: string | undefined,
+    describe: () => Omit<SpanStart, 'parent'>,
+  ): Span | undefined {
+    if (parent === undefined || !parseTraceparent(parent).sampled) return undefined;
+    return this.start({ ...describe(), parent });
   }
 
   stop(): Promise<void> {
