@@ -1,5 +1,7 @@
 import { loadSettings } from '#config/load.ts';
-import { createLog } from '#infra/telemetry/log.ts';
+import type { Settings } from '#config/schema.ts';
+import { ErrorReports } from '#infra/telemetry/error-reports.ts';
+import { type Log, createLog } from '#infra/telemetry/log.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
 import { exitCodeOf } from '#src/app/exit-code.ts';
 import { exitCodes, type Running, runUntilStopped } from '#src/app/run-until-stopped.ts';
@@ -39,15 +41,35 @@ async function main(): Promise<number> {
     await migrate(settings, { log, deadlineMs: MIGRATE_DEADLINE_MS });
     return exitCodes.ok;
   }
-  const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: settings.POSTHORN_ROLES });
+  const { log, reports } = roleLog(settings);
   const { runRoles } = await import('#src/app/run-roles.ts');
-  return runUntilStopped({
+  const code = await runUntilStopped({
     // Before a process is up there is nothing to finish.
     begin: ({ stopping }) => Promise.race([runRoles(settings, log), nothingOnce(stopping)]),
     stopDeadlineMs: deadlineMs + 1000,
     log,
     process,
   });
+  await reports?.flush();
+  return code;
+}
+
+/** The log of a process of roles, and what reports its errors. */
+function roleLog(settings: Settings): { log: Log; reports: ErrorReports | undefined } {
+  const { POSTHORN_ROLES: roles, POSTHORN_LOG_LEVEL: level } = settings;
+  const dsn = settings.POSTHORN_SENTRY_DSN;
+  if (dsn === undefined) {
+    return { log: createLog(level, { process: roles }), reports: undefined };
+  }
+  const reports = new ErrorReports({
+    dsn,
+    roles,
+    environment: settings.POSTHORN_SENTRY_ENVIRONMENT,
+    now: Date.now,
+    onFailed: (error) => log.warn({ error }, 'error_report.not_sent'),
+  });
+  const log = createLog(level, { process: roles }, reports);
+  return { log, reports };
 }
 
 function nothingOnce(stopping: AbortSignal): Promise<Running> {

@@ -288,6 +288,17 @@ export const settingsSchema = Type.Object(
       description:
         'How many of the requests that come without a trace begin one. A producer that sends `traceparent` decides for itself.',
     }),
+    POSTHORN_SENTRY_DSN: optionalText({
+      secret: true,
+      pattern: '^https?://[^:@/?#]+@[^@/?#]+/([^?#]+/)?[0-9]+$',
+      description:
+        "Where unexpected errors are reported: the DSN of a project in Sentry, or in a service that takes Sentry's envelopes. Absent: nowhere.",
+    }),
+    POSTHORN_SENTRY_ENVIRONMENT: text({
+      default: 'production',
+      pattern: '^[a-zA-Z0-9._-]{1,64}$',
+      description: 'Environment that these reports name.',
+    }),
     POSTHORN_LOG_LEVEL: Type.Union(
       [
         Type.Literal('fatal'),

@@ -1,0 +1,29 @@
+/** A fault inside a role process reaches the service for errors; what caused it does not (OB-7). */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { connect } from '@nats-io/transport-node';
+import { startSystem } from '#testkit/system.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { subjects } from '#wire/subjects.ts';
+
+test('a damaged event is reported by the router, without its bytes', async (t) => {
+  const receiver = await WebhookReceiver.start();
+  const system = await startSystem([['router']], {
+    POSTHORN_SENTRY_DSN: `http://key@127.0.0.1:${receiver.port}/7`,
+    POSTHORN_SENTRY_ENVIRONMENT: 'stage',
+  });
+  t.after(async () => {
+    await system.stop();
+    await receiver.close();
+  });
+  const nc = await connect({ servers: system.natsUrl });
+  nc.publish(subjects.event('acme', 'order.created'), '{"card": 4111-secret}\n{}');
+  await nc.drain();
+  const [request] = await receiver.waitFor(1, '/api/7/envelope/', 30_000);
+  const text = request?.body.toString() ?? '';
+  const event = JSON.parse(text.split('\n')[2] ?? '') as Record<string, unknown>;
+  assert.equal(event['logger'], 'router.undecodable');
+  assert.equal(event['environment'], 'stage');
+  assert.match(JSON.stringify(event['exception']), /SyntaxError.*src\/router\/router\.ts/);
+  assert.ok(!text.includes('4111') && !text.includes('secret'), text);
+});
