@@ -46,10 +46,7 @@ export class Tracing {
   }
 
   /** A span of what follows another: undefined where that one is not sampled, and then `describe` is not called. */
-  follow(
-    parent: string | undefined,
-    describe: () => Omit<SpanStart, 'parent'>,
-  ): Span | undefined {
+  follow(parent: string | undefined, describe: () => Omit<SpanStart, 'parent'>): Span | undefined {
     if (parent === undefined || !parseTraceparent(parent).sampled) return undefined;
     return this.start({ ...describe(), parent });
   }
