@@ -123,7 +123,11 @@ test(
       const request = '00-99992222333344445555666677778888-00f067aa0ba902b7-01';
       await publish({ ...event, traceparent, data: {} }, request);
       const span = await waitUntil(
-        () => collector.spans.find((span) => span.attributes['messaging.message.id'] === 'e2'),
+        () =>
+          collector.spans.find(
+            ({ kind, attributes }) =>
+              kind === KINDS.producer && attributes['messaging.message.id'] === 'e2',
+          ),
         { what: 'its span', deadlineMs: 20_000 },
       );
       assert.equal(span.traceId, OTHER_TRACE);
