@@ -34,6 +34,7 @@ import { registerIngress } from '#src/ingress/mod.ts';
 import { Broadcaster, createRouter } from '#src/router/mod.ts';
 import { PayloadLinks } from '#wire/payload-link.ts';
 import { buckets, streams } from '#wire/subjects.ts';
+import { AfterConfig } from './after-config.ts';
 import { HttpService } from './http-service.ts';
 import { OpsServer, type ReadinessChecks } from './ops-server.ts';
 import type { Service } from './service.ts';
@@ -245,15 +246,17 @@ function plan(roles: Role[], parts: Parts): Service[] {
   }
   if (roles.includes('delivery') && secretBox && payloadLinks) {
     const sealed = { secretBox, payloadLinks };
-    services.push(createDelivery({ ...parts, ...parts.quick, ...sealed, brokerNow }));
+    const delivery = createDelivery({ ...parts, ...parts.quick, ...sealed, brokerNow });
+    services.push(new AfterConfig({ service: delivery, config, log }));
   }
   if (roles.includes('router')) {
     const refreshTenant = (id: string): Promise<void> => config.refreshTenant(id);
-    services.push(createRouter({ ...parts, ...parts.quick, brokerNow, refreshTenant }));
+    const router = createRouter({ ...parts, ...parts.quick, brokerNow, refreshTenant });
+    services.push(new AfterConfig({ service: router, config, log }));
     const tenantIds = () => config.tenantIds();
-    services.push(
-      new Broadcaster({ ...parts, brokerNow, tenantIds, catchUp: () => config.catchUp() }),
-    );
+    const catchUp = () => config.catchUp();
+    const broadcaster = new Broadcaster({ ...parts, brokerNow, tenantIds, catchUp });
+    services.push(new AfterConfig({ service: broadcaster, config, log }));
   }
   if (roles.includes('ingress') && app !== undefined) {
     // A window of its own: a fan-out that fills the other one must not have producers refused.

@@ -47,6 +47,7 @@ export function createConfigPublication(deps: ConfigPublicationDeps): {
     reader,
     readWritten: () => writer.readRevisions(),
     write: (key) => paced.run(key).done,
+    markComplete: () => writer.markComplete(),
   });
   return { sync, publisher: new PublishSoon({ run: (key) => paced.run(key), log: deps.log }) };
 }

@@ -28,6 +28,8 @@ export interface ConfigSyncDeps {
   readWritten: () => Promise<Map<string, number | undefined>>;
   /** Brings a key up to date. */
   write: (key: string) => Promise<void>;
+  /** Told after each comparison, when all that differed is written. */
+  markComplete: () => Promise<void>;
   log: Log;
   /** Run before the first round: the indexes. */
   prepare: () => Promise<void>;
@@ -161,6 +163,9 @@ export class ConfigSync {
     const round = ++this.round;
     await this.queue.idle();
     if (round !== this.round || this.stopping.signal.aborted) return;
+    await this.deps.markComplete().catch((error: Error) => {
+      this.deps.log.warn({ error: error.message }, 'config.not_marked_complete');
+    });
     this.current = 'in_sync';
     this.deps.log.info(counts, 'config.in_sync');
   }

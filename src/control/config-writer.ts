@@ -9,6 +9,7 @@
 import type { KV } from '@nats-io/kv';
 import { apiErrorCode } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { configKeys } from '#wire/subjects.ts';
 import type { ConfigSnapshot } from './snapshot-reader.ts';
 
 /** Each lost race is another writer's success: more than a few in a row are not to be expected. */
@@ -65,6 +66,7 @@ export class ConfigWriter {
     );
     try {
       for await (const entry of entries) {
+        if (entry.key === configKeys.complete) continue;
         if (entry.operation === 'PUT') revisions.set(entry.key, revisionOf(entry.string()));
         else revisions.delete(entry.key);
       }
@@ -72,6 +74,14 @@ export class ConfigWriter {
       clearTimeout(timer);
     }
     return revisions;
+  }
+
+  /** Says in the bucket that it holds all that MongoDB had: a tenant that is not in it is deleted, not yet to come. */
+  async markComplete(): Promise<void> {
+    const kv = await this.open();
+    if ((await kv.get(configKeys.complete))?.operation !== 'PUT') {
+      await kv.put(configKeys.complete, '{}');
+    }
   }
 
   /** The bytes of the value where the key is as it should be; undefined where another writer came between. */

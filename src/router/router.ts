@@ -150,8 +150,6 @@ export class Router {
     const delayMs = atOnce ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
     const waitMs = delayMs === 0 ? 0 : message.storedMs + delayMs - this.deps.now();
     if (waitMs <= 0) {
-      // One turn among the tenants, not one for each copy; but what is owed to an ordered endpoint stays in line.
-      if (isCopy && !hasOrdered(fanOut)) fanOut.lane = BROADCASTS;
       fanOut.span = startRouteSpan(this.deps.tracing, fanOut.tenant, fanOut.event.head);
       this.fanOuts.add(fanOut);
       return;
@@ -266,10 +264,6 @@ export class Router {
       });
     }
   }
-}
-
-function hasOrdered({ endpoints }: FanOut): boolean {
-  return endpoints.some(({ ordered }) => ordered !== undefined);
 }
 
 function fanOutOf(

@@ -135,6 +135,8 @@ export const configKeys = {
   /** Event type names hold dots, and a KV key may too. */
   eventType: (name: string) => `type.${name}`,
   apiKey: (hash: string) => `key.${hash}`,
+  /** Stands there once the bucket holds all that MongoDB has. */
+  complete: 'complete',
 } as const;
 
 /** Whose lease on a shard: routers and delivery workers share the shards apart from each other. */

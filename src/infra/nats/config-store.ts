@@ -29,6 +29,8 @@ export class ConfigStore implements ConfigView {
   private readonly refreshed = new Map<string, number>();
   private readonly listeners: ((tenant: string) => void)[] = [];
   private readonly anewListeners: (() => void)[] = [];
+  private readonly complete = Promise.withResolvers<void>();
+  private hasAll = false;
   private readonly log: Log;
   private readonly watch: BucketWatch;
   private kv: KV | undefined;
@@ -48,6 +50,19 @@ export class ConfigStore implements ConfigView {
       onEntry: (entry) => this.take(entry),
       onKnown: () => {},
     });
+  }
+
+  /** Whether `whenComplete` has resolved. */
+  get isComplete(): boolean {
+    return this.hasAll;
+  }
+
+  /**
+   * Resolves once control has filled the bucket. Before that a tenant that is not known may be still to come: who
+   * routes or delivers for it would take it for deleted.
+   */
+  get whenComplete(): Promise<void> {
+    return this.complete.promise;
   }
 
   tenant(id: string): TenantSnapshot | undefined {
@@ -147,9 +162,15 @@ export class ConfigStore implements ConfigView {
       if (key.startsWith('tenant.')) this.applyTenant(name, value as TenantSnapshot);
       else if (key.startsWith('type.')) this.types.set(name, value as EventTypeSnapshot);
       else if (key.startsWith('key.')) this.keys.set(name, value as ApiKeySnapshot);
+      else if (key === configKeys.complete) this.markComplete();
     } catch (error) {
       this.log.error({ key, error: (error as Error).message }, 'config.entry_unreadable');
     }
+  }
+
+  private markComplete(): void {
+    this.hasAll = true;
+    this.complete.resolve();
   }
 
   private applyTenant(id: string, snapshot: TenantSnapshot): void {
