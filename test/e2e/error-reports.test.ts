@@ -8,7 +8,7 @@ import { subjects } from '#wire/subjects.ts';
 
 test('a damaged event is reported by the router, without its bytes', async (t) => {
   const receiver = await WebhookReceiver.start();
-  const system = await startSystem([['router']], {
+  const system = await startSystem([['control'], ['router']], {
     POSTHORN_SENTRY_DSN: `http://key@127.0.0.1:${receiver.port}/7`,
     POSTHORN_SENTRY_ENVIRONMENT: 'stage',
   });
