@@ -29,7 +29,7 @@ export class AfterConfig implements Service {
       this.starting = service.start();
       return this.starting;
     }
-    log.warn({ service: this.name }, 'config.waiting_for_control');
+    log.info({ service: this.name }, 'config.waiting_for_control');
     void this.startLate();
   }
 
