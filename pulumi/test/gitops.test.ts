@@ -5,7 +5,6 @@ import { recordPlatform } from './record-platform.ts';
 
 /** An entry of `platform`. */
 interface Service {
-  version: string;
   values: Record<string, unknown>;
 }
 
@@ -98,6 +97,7 @@ test('the root application follows the configured place in Git, after ArgoCD is 
     repoURL: 'https://git.example.com/platform/posthorn.git',
     revision: 'main',
     remoteKey: 'posthorn/prod',
+    mongodb: { mode: 'external' },
   });
   assert.deepEqual(spec['syncPolicy']?.['automated'], { prune: false, selfHeal: true });
   assert.ok(root.dependsOn.some((urn) => urn.includes(':Release::')));
@@ -105,6 +105,17 @@ test('the root application follows the configured place in Git, after ArgoCD is 
   const source = onlyOf(other.resources, 'argoproj.io/v1alpha1:Application').inputs['spec'];
   const { path, targetRevision } = (source as { source: Record<string, string> }).source;
   assert.deepEqual([path, targetRevision], ['deploy/dev', 'v2']);
+});
+
+test('with MongoDB in the cluster, its operator is told the bucket that is made for it', async () => {
+  const made = await recordPlatform('prod', { mongodbMode: 'operator' });
+  const { spec } = onlyOf(made.resources, 'argoproj.io/v1alpha1:Application').inputs as {
+    spec: { source: { helm: { valuesObject: { mongodb: Record<string, unknown> } } } };
+  };
+  const { mongodb } = spec.source.helm.valuesObject;
+  const buckets = allOf(made.resources, 's3/bucket:Bucket').map(({ inputs }) => inputs['bucket']);
+  assert.ok(buckets.includes(mongodb['backupBucket']));
+  assert.deepEqual([mongodb['mode'], mongodb['backupDays']], ['operator', 35]);
 });
 
 test('nothing is put into the cluster before an administrator may, and nodes are there', () => {
@@ -169,7 +180,6 @@ test('the operators of AWS are told the cluster, and run as the accounts that ha
   const { serviceAccount } = autoscaler.values['rbac'] as { serviceAccount: { name: string } };
   const accounts = [balancer?.values['serviceAccount'] as { name: string }, serviceAccount];
   for (const { name } of accounts) assert.ok(known.includes(`kube-system/${name}`), name);
-  for (const { version } of Object.values(platform)) assert.match(version, /^\d+\.\d+\.\d+$/);
 });
 
 test('a standby has Argo CD and no application, and gets it when it takes over', async () => {

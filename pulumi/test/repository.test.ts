@@ -16,8 +16,7 @@ interface RootSource {
 }
 
 interface Schema {
-  required?: string[];
-  properties: Record<string, Schema & { additionalProperties?: Schema }>;
+  properties: Record<string, Schema>;
 }
 
 const stacks = ['dev', 'stage', 'prod'] as const;
@@ -37,12 +36,14 @@ for (const stack of stacks) {
     const schema = JSON.parse(textOf(`${source.path}/values.schema.json`)) as Schema;
     const values = source.helm.valuesObject;
     for (const key of Object.keys(values)) assert.ok(schema.properties[key], key);
-    const entry = schema.properties['platform']?.additionalProperties;
-    assert.ok(entry);
+    // Which chart at which version is Git's to say, in one place.
+    const { platform } = parse(textOf(`${source.path}/values.yaml`)) as { platform: object };
     for (const [name, given] of Object.entries(values['platform'] as Record<string, object>)) {
-      for (const key of entry.required ?? []) assert.ok(key in given, `${name}: ${key}`);
-      for (const key of Object.keys(given)) assert.ok(entry.properties[key], `${name}: ${key}`);
+      assert.ok(name in platform, name);
+      assert.deepEqual(Object.keys(given), ['values'], name);
     }
+    const mongodb = schema.properties['mongodb']?.properties ?? {};
+    for (const key of Object.keys(values['mongodb'] as object)) assert.ok(mongodb[key], key);
   });
 
   test(`${stack}: region, secret and network are those that its applications expect`, () => {
@@ -83,4 +84,17 @@ test('control runs as the account that has the identity, in the namespace that i
     /"posthorn\.name" \$ \}\}-\{\{ \$role/,
   );
   assert.ok(application.includes(`namespace: ${String(identity?.inputs['namespace'])} }`));
+});
+
+test('MongoDB in the cluster runs on the nodes and as the account that are made for it', async () => {
+  const { resources } = await recordPlatform('prod', { mongodbMode: 'operator' });
+  const identity = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation').find(
+    ({ name }) => name === 'posthorn-prod-mongodb-backup',
+  );
+  const chart = textOf('argocd/mongodb/templates/replica-set.yaml');
+  assert.ok(chart.includes(`serviceAccountName: ${String(identity?.inputs['serviceAccount'])}`));
+  assert.ok(chart.includes(`namespace: ${String(identity?.inputs['namespace'])}\n`));
+  assert.ok(chart.includes(`key: ${POOL_LABEL}, operator: Equal, value: mongodb`));
+  const values = parse(textOf('argocd/mongodb/values.yaml')) as { nodeSelector: object };
+  assert.deepEqual(values.nodeSelector, { [POOL_LABEL]: 'mongodb' });
 });

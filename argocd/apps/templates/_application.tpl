@@ -24,3 +24,10 @@ retry:
   limit: 5
   backoff: { duration: 10s, factor: 2, maxDuration: 3m }
 {{- end }}
+
+{{/* "true" for an operator that this environment has: some exist for one setting only. */}}
+{{- define "apps.wanted" -}}
+{{- if eq .name "argo-rollouts" }}{{ .root.Values.argoRollouts }}
+{{- else if eq .name "psmdb-operator" }}{{ eq .root.Values.mongodb.mode "operator" }}
+{{- else }}true{{ end }}
+{{- end }}

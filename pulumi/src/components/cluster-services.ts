@@ -3,32 +3,23 @@ import type { PlatformContext } from '../platform-context.ts';
 import type { Network } from './network.ts';
 import { POOL_LABEL } from './node-groups.ts';
 
-/** An entry of `platform` in the values of `argocd/apps`. */
-interface PlatformApplication {
-  namespace: string;
-  repoURL: string;
-  chart: string;
-  version: string;
+/** What is added to an entry of `platform` in the values of `argocd/apps`: Git says which version. */
+interface PlatformFacts {
   values: Record<string, unknown>;
 }
 
 /**
- * The operators that only exist because the cluster is in AWS, for Argo CD to install: their values
- * are facts of the cloud, which Git cannot know.
+ * The operators that only exist because the cluster is in AWS, for Argo CD to install: facts of the
+ * cloud among their values, which Git cannot know.
  */
 export function clusterServices(
   context: PlatformContext,
   network: Network,
-): Record<string, pulumi.Input<PlatformApplication>> {
+): Record<string, pulumi.Input<PlatformFacts>> {
   const { name, settings } = context;
   const nodeSelector = { [POOL_LABEL]: 'system' };
-  const namespace = 'kube-system';
   return {
     'aws-load-balancer-controller': network.vpcId.apply((vpcId) => ({
-      namespace,
-      repoURL: 'https://aws.github.io/eks-charts',
-      chart: 'aws-load-balancer-controller',
-      version: '1.13.4',
       values: {
         clusterName: name,
         region: settings.region,
@@ -42,10 +33,6 @@ export function clusterServices(
       },
     })),
     'cluster-autoscaler': {
-      namespace,
-      repoURL: 'https://kubernetes.github.io/autoscaler',
-      chart: 'cluster-autoscaler',
-      version: '9.50.1',
       values: {
         cloudProvider: 'aws',
         awsRegion: settings.region,

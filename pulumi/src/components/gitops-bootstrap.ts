@@ -1,6 +1,6 @@
 import * as kubernetes from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
-import type { PlatformContext } from '../platform-context.ts';
+import { type PlatformContext, bucketName } from '../platform-context.ts';
 import { clusterServices } from './cluster-services.ts';
 import type { Cluster } from './cluster.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
@@ -152,6 +152,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       repoURL: gitRepository,
       revision: gitRevision,
       remoteKey: secretName(context),
+      mongodb: mongodbValues(context),
       platform: clusterServices(context, network),
     };
     new kubernetes.apiextensions.CustomResource(
@@ -183,6 +184,14 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       opts,
     );
   }
+}
+
+/** Where MongoDB is, and where its operator puts its backups. */
+function mongodbValues(context: PlatformContext): Record<string, unknown> {
+  const { backupRetentionDays, mongodbMode, region } = context.settings;
+  if (mongodbMode === 'external') return { mode: mongodbMode };
+  const backupBucket = bucketName(context, 'mongodb-backup', region);
+  return { mode: mongodbMode, backupBucket, backupDays: backupRetentionDays };
 }
 
 function argocdValues(): Record<string, unknown> {

@@ -19,6 +19,7 @@ const CRDS = {
   'github.com/cert-manager/cert-manager@v1.18.2': 'deploy/crds/*.yaml',
   'github.com/kedacore/keda/v2@v2.21.0': 'config/crd/bases/*.yaml',
   'github.com/external-secrets/external-secrets@v1.3.2': 'config/crds/bases/*.yaml',
+  'github.com/percona/percona-server-mongodb-operator@v1.23.0': 'config/crd/bases/*.yaml',
   'github.com/prometheus-operator/prometheus-operator@v0.85.0':
     'example/prometheus-operator-crd/*.yaml',
 };

@@ -1,0 +1,83 @@
+import { nkeys } from '@nats-io/nats-core';
+import { parse } from 'yaml';
+import { at } from '../manifests.ts';
+
+/** A value of `argocd/` that only its owner knows, and that stands there as an example. */
+interface Place {
+  /** From the root of the project; `*` is the environment. */
+  file: string;
+  key: string;
+  isExample: (value: unknown) => boolean;
+  needed: string;
+}
+
+const EXAMPLE_REPOSITORY = 'https://github.com/posthorn/posthorn.git';
+const EXAMPLE_IMAGE = 'ghcr.io/posthorn/posthorn';
+
+const isExampleHost = (value: unknown): boolean =>
+  typeof value !== 'string' || /(^|\.)example\.(com|net|org)$/.test(value);
+
+/** A key that was cut short is no key either. One of zeros would be, by its form. */
+function isNoAccount(value: unknown): boolean {
+  if (/^A*$/.test(String(value))) return true;
+  try {
+    return !nkeys.fromPublic(String(value)).getPublicKey().startsWith('A');
+  } catch {
+    return true;
+  }
+}
+
+/** Every place, in the order of the guide (docs/operations/install.md). */
+export const places: readonly Place[] = [
+  {
+    file: 'argocd/bootstrap/*.yaml',
+    key: 'spec.source.repoURL',
+    isExample: (value) => value === EXAMPLE_REPOSITORY,
+    needed: 'the address of your copy of the repository, as Argo CD reads it',
+  },
+  {
+    file: 'argocd/apps/values.yaml',
+    key: 'repoURL',
+    isExample: (value) => value === EXAMPLE_REPOSITORY,
+    needed: 'the same address',
+  },
+  {
+    file: 'argocd/environments/*/posthorn.yaml',
+    key: 'image.repository',
+    isExample: (value) => typeof value !== 'string' || value === EXAMPLE_IMAGE,
+    needed: 'where your images are, without a tag',
+  },
+  {
+    file: 'argocd/environments/*/posthorn.yaml',
+    key: 'ingress.publishHost',
+    isExample: isExampleHost,
+    needed: 'the host that producers publish to',
+  },
+  {
+    file: 'argocd/environments/*/posthorn.yaml',
+    key: 'ingress.apiHost',
+    isExample: isExampleHost,
+    needed: 'the host of the API',
+  },
+  {
+    file: 'argocd/environments/*/nats.yaml',
+    key: 'config.merge.authorization.auth_callout.issuer',
+    isExample: isNoAccount,
+    needed: 'the public key of natsAuthSeed, A and 55 characters',
+  },
+];
+
+/**
+ * What an environment still has of the examples: one line each, with file, key and what is needed.
+ *
+ * @param read gives the text of a file, by its path from the root of the project
+ */
+export function findPlaceholders(environment: string, read: (path: string) => string): string[] {
+  return places.flatMap(({ file, key, isExample, needed }) => {
+    const path = file.replace('*', environment);
+    const value = at(parse(read(path)), ...key.split('.'));
+    if (!isExample(value)) return [];
+    const found = value === undefined ? 'is missing' : `is ${JSON.stringify(value)}`;
+    return [`${path}: ${key} ${found}; needed: ${needed}`];
+  });
+}
