@@ -1,6 +1,12 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Service } from './service.ts';
+
+/** How long clients that keep their connections have to leave them. */
+const LEAVE_MAX_MS = 2000;
+const LOOK_EVERY_MS = 20;
 
 /** The public port. Several processes of one machine may share it: the kernel spreads the connections. */
 export class HttpService implements Service {
@@ -20,8 +26,31 @@ export class HttpService implements Service {
     await app.listen({ host, port });
   }
 
-  /** No new connections; what was asked is answered, then idle connections are closed. */
-  async stop(): Promise<void> {
-    await this.deps.app.close();
+  /**
+   * What is asked is answered, and each answer asks the client to leave its connection. Once all have left, or after
+   * 2 s, the port is closed, and what is idle still. A connection that were closed at once could have a request on
+   * its way: its client would see a reset, and not know what became of it.
+   */
+  async stop(deadlineMs: number): Promise<void> {
+    const { app } = this.deps;
+    if (app.server.listening) await this.untilLeft(Math.min(LEAVE_MAX_MS, deadlineMs / 2));
+    await app.close();
+  }
+
+  private async untilLeft(mostMs: number): Promise<void> {
+    const { server } = this.deps.app;
+    server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
+      response.shouldKeepAlive = false;
+    });
+    const deadlineMs = performance.now() + mostMs;
+    while ((await this.connections()) > 0 && performance.now() < deadlineMs) {
+      await delay(LOOK_EVERY_MS);
+    }
+  }
+
+  private connections(): Promise<number> {
+    return new Promise((resolve) => {
+      this.deps.app.server.getConnections((_error, count) => resolve(count));
+    });
   }
 }
