@@ -5,14 +5,17 @@
  * Its id is new for as long as the stream keeps it: the same id and content is answered as replayed, another content
  * with 409. MongoDB is not asked. A formula of its type is not applied: what it compares are events of one tenant.
  */
+import type { Span } from '@opentelemetry/api';
 import { PosthornError } from '#domain/errors.ts';
 import type { BroadcastStore } from '#infra/nats/broadcast-store.ts';
-import { encodeEventFrame } from '#wire/event-frame.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
+import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { type AcceptDone, type Accepted, notStored } from './accept-event.ts';
 import type { Admission } from './admission.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
 import type { LargePayloads } from './large-payloads.ts';
+import { endPublication, tracePublication } from './publish-span.ts';
 
 const SOURCE = '/broadcasts';
 /** Stands where a tenant does in the key of a payload: all copies share one. */
@@ -26,6 +29,7 @@ export interface AcceptBroadcastDeps {
   count: AcceptDone;
   eventBytesMax: number;
   publishTimeoutMs: number;
+  tracing?: Tracing | undefined;
   now: () => number;
 }
 
@@ -36,27 +40,46 @@ export class AcceptBroadcast {
     this.deps = deps;
   }
 
-  /** Calls back once, with one of the two. */
-  async accept(input: EventInput, correlationId: string, done: AcceptDone): Promise<void> {
+  /**
+   * Calls back once, with one of the two.
+   *
+   * @param traceparent of the request
+   */
+  async accept(
+    input: EventInput,
+    correlationId: string,
+    done: AcceptDone,
+    traceparent?: string,
+  ): Promise<void> {
+    let span: Span | undefined;
+    const counted: AcceptDone = (error, accepted) => {
+      if (span !== undefined) endPublication(span, error);
+      this.deps.count(error, accepted);
+      done(error, accepted);
+    };
     let accepted: Accepted;
     try {
-      accepted = await this.store(input, correlationId);
+      const head = this.admit(input, correlationId);
+      span = tracePublication(this.deps.tracing, undefined, head, traceparent);
+      accepted = await this.store(input, head);
     } catch (thrown) {
-      const error = thrown instanceof PosthornError ? thrown : notStored(thrown as Error);
-      this.deps.count(error, undefined);
-      done(error, undefined);
+      counted(thrown instanceof PosthornError ? thrown : notStored(thrown as Error), undefined);
       return;
     }
-    this.deps.count(undefined, accepted);
-    done(undefined, accepted);
+    counted(undefined, accepted);
   }
 
-  private async store(input: EventInput, correlationId: string): Promise<Accepted> {
-    const { admission, store, now, eventBytesMax, publishTimeoutMs } = this.deps;
-    const priority = admission.admit({}, input);
-    const head = eventHead(input, { source: SOURCE, acceptedMs: now(), correlationId });
+  private admit(input: EventInput, correlationId: string): EventHead {
+    const priority = this.deps.admission.admit({}, input);
+    const acceptedMs = this.deps.now();
+    const head = eventHead(input, { source: SOURCE, acceptedMs, correlationId });
     if (priority === 'high') head.priority = priority;
     head.broadcast = true;
+    return head;
+  }
+
+  private async store(input: EventInput, head: EventHead): Promise<Accepted> {
+    const { store, eventBytesMax, publishTimeoutMs } = this.deps;
     const frame = encodeEventFrame(head, input.data);
     checkFrameSize(frame, eventBytesMax);
     const { id, fingerprint } = head;

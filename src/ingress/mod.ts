@@ -76,6 +76,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     store: new BroadcastStore({ publisher, jsm: async () => deps.jsm }),
     payloads,
     count: (error, accepted) => accept.count(error, accepted),
+    tracing: deps.tracing,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
     now: Date.now,
@@ -92,7 +93,8 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, door });
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
-  const services: Service[] = [new NatsService({ ...shared, nc: deps.nc, rejections })];
+  const { nc, tracing } = deps;
+  const services: Service[] = [new NatsService({ ...shared, nc, tracing, rejections })];
   const key = accountKey(settings);
   if (key !== undefined) {
     const account = settings.POSTHORN_NATS_AUTH_ACCOUNT;

@@ -9,12 +9,14 @@
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { headers } from '@nats-io/nats-core';
+import type { Span } from '@opentelemetry/api';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { classifyError } from '#infra/http/classify-error.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#src/app/service.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { asBuffer } from '#wire/event-frame.ts';
@@ -24,6 +26,7 @@ import { saneTraceparent } from '#wire/trace-context.ts';
 import { type AcceptDone, type AcceptEvent, type Accepted, acceptedJson } from './accept-event.ts';
 import { readNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
+import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
 const QUEUE_GROUP = 'ingress';
 const DRAIN_POLL_MS = 10;
@@ -42,6 +45,7 @@ export interface NatsServiceDeps {
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
   eventBytesMax: number;
+  tracing?: Tracing | undefined;
   log: Log;
 }
 
@@ -51,6 +55,7 @@ interface Request {
   id: string;
   tenant: string;
   type: string;
+  span: Span | undefined;
 }
 
 export class NatsService implements Service {
@@ -93,7 +98,9 @@ export class NatsService implements Service {
   }
 
   private take(message: Msg): void {
-    const request = { message, id: newId('req'), ...parseRequestSubject(message.subject) };
+    const id = newId('req');
+    const span = startNatsRequestSpan(this.deps.tracing, message, id);
+    const request = { message, id, span, ...parseRequestSubject(message.subject) };
     this.underWay++;
     if (this.underWay > limits.natsRequestsMax) {
       this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
@@ -121,7 +128,10 @@ export class NatsService implements Service {
         if (accepted === undefined) this.end(request, error as PosthornError);
         else this.answer(request, accepted);
       };
-      const traceparent = saneTraceparent(request.message.headers?.get('traceparent'));
+      const traceparent =
+        request.span === undefined
+          ? saneTraceparent(request.message.headers?.get('traceparent'))
+          : traceparentOf(request.span);
       this.deps.accept.accept(tenant, input, request.id, false, done, traceparent);
     } catch (error) {
       this.refuse(request, error);
@@ -147,13 +157,15 @@ export class NatsService implements Service {
 
   private answer(request: Request, accepted: Accepted): void {
     this.underWay--;
+    if (request.span !== undefined) endNatsRequestSpan(request.span, undefined);
     const extra = accepted.replayed ? { 'Idempotency-Replayed': 'true' } : undefined;
     this.reply(request, acceptedJson(accepted), extra);
   }
 
   private end(request: Request, error: PosthornError): void {
     this.underWay--;
-    const { message, id, tenant, type } = request;
+    const { message, id, tenant, type, span } = request;
+    if (span !== undefined) endNatsRequestSpan(span, error);
     const { subject } = message;
     if (!hasInbox(message)) {
       const body = asBuffer(message.data);

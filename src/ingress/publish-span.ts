@@ -4,23 +4,28 @@ import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { EventHead } from '#wire/event-frame.ts';
 import { parseTraceparent, saneTraceparent } from '#wire/trace-context.ts';
 
+const EVENTS = { name: 'events', template: 'ev.{partition}.{tenant}.{type}' };
+const BROADCASTS = { name: 'broadcasts', template: 'bc.event.{id}' };
+
 /**
  * Puts the trace that an event belongs to into its head (`head.trace`): its own, where the producer named one (the
  * CloudEvents extension `traceparent`), else that of the request.
  *
+ * @param tenant absent: it goes to all of them
  * @param request `traceparent` of the request that brought it
  * @returns the span of its publication, where it is traced and sampled
  */
 export function tracePublication(
   tracing: Tracing | undefined,
-  tenant: string,
+  tenant: string | undefined,
   head: EventHead,
   request: string | undefined,
 ): Span | undefined {
   const own = saneTraceparent(head.ext?.['traceparent']);
   const parent = own !== undefined && !isOneTrace(own, request) ? own : (request ?? own);
+  const { name, template } = tenant === undefined ? BROADCASTS : EVENTS;
   const describe = () => ({
-    name: 'publish events',
+    name: `publish ${name}`,
     kind: SpanKind.PRODUCER,
     // An event with a trace of its own: the request that brought it is another.
     links: request !== undefined && parent !== request ? [request] : [],
@@ -28,11 +33,11 @@ export function tracePublication(
       'messaging.system': 'nats',
       'messaging.operation.name': 'publish',
       'messaging.operation.type': 'send',
-      'messaging.destination.name': 'events',
-      'messaging.destination.template': 'ev.{partition}.{tenant}.{type}',
+      'messaging.destination.name': name,
+      'messaging.destination.template': template,
       'messaging.message.id': head.id,
       'messaging.message.conversation_id': head.correlationId,
-      'posthorn.tenant.id': tenant,
+      ...(tenant === undefined ? {} : { 'posthorn.tenant.id': tenant }),
       'posthorn.event.type': head.type,
     },
   });

@@ -188,11 +188,10 @@ class IngressRoutes {
     wait: boolean,
     done: AcceptDone,
   ): void {
+    const trace = this.traceOf(request);
     if (target === EVERY_TENANT) {
-      void this.deps.acceptBroadcast.accept(input, request.id, done);
-    } else {
-      this.deps.accept.accept(target, input, request.id, wait, done, this.traceOf(request));
-    }
+      void this.deps.acceptBroadcast.accept(input, request.id, done, trace);
+    } else this.deps.accept.accept(target, input, request.id, wait, done, trace);
   }
 
   /** @param at JSON pointer of the list of items */

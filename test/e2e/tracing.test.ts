@@ -1,6 +1,8 @@
 /** The spans of one event through all roles, each in a process of its own (OB-1). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { headers } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
 import { OtlpReceiver, type ReceivedSpan } from '#testkit/otlp-receiver.ts';
 import { TEST_KEY, startSystem } from '#testkit/system.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -10,7 +12,22 @@ const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';
 const OTHER_TRACE = '11112222333344445555666677778888';
 
+const NATS_TRACE = '77772222333344445555666677778888';
+const REFUSED_TRACE = '66662222333344445555666677778888';
+const BROADCAST_TRACE = '88882222333344445555666677778888';
+
 const KINDS = { server: 2, client: 3, producer: 4, consumer: 5 };
+
+/** The spans of a trace, once there are so many. */
+function spansOf(collector: OtlpReceiver, trace: string, count: number): Promise<ReceivedSpan[]> {
+  return waitUntil(
+    () => {
+      const found = collector.spans.filter(({ traceId }) => traceId === trace);
+      return found.length >= count ? found : undefined;
+    },
+    { what: `${count} spans of ${trace}`, deadlineMs: 20_000 },
+  );
+}
 
 test(
   'one trace from the request of the producer to the second attempt, and to who opted in',
@@ -61,13 +78,7 @@ test(
 
     const [, second] = await receiver.waitFor(2, '/told', 30_000);
     const quiet = await receiver.waitFor(2, '/quiet', 30_000);
-    const spans = await waitUntil(
-      () => {
-        const found = collector.spans.filter(({ traceId }) => traceId === TRACE);
-        return found.length >= 6 ? found : undefined;
-      },
-      { what: 'the spans of the event', deadlineMs: 20_000 },
-    );
+    const spans = await spansOf(collector, TRACE, 6);
 
     const only = (kind: number): ReceivedSpan => {
       const found = spans.filter((span) => span.kind === kind);
@@ -133,6 +144,78 @@ test(
       assert.equal(span.traceId, OTHER_TRACE);
       assert.equal(span.parentSpanId, SPAN);
       assert.equal(span.links?.[0]?.traceId, '99992222333344445555666677778888');
+    });
+
+    await t.test('a request over NATS has a server span, as one over HTTP has', async () => {
+      const nc = await connect({ servers: system.natsUrl });
+      try {
+        const ask = (subject: string, trace: string) => {
+          const hdrs = headers();
+          hdrs.set('traceparent', `00-${trace}-${SPAN}-01`);
+          return nc.request(subject, '{"n":1}', { headers: hdrs, timeout: 10_000 });
+        };
+        await ask('in.acme.other.kind', NATS_TRACE);
+        await ask('in.nobody.other.kind', REFUSED_TRACE);
+      } finally {
+        await nc.close();
+      }
+      // The request, the publication, the fan-out, and the attempt at /quiet.
+      const found = await spansOf(collector, NATS_TRACE, 4);
+      const request = found.find(({ kind }) => kind === KINDS.server);
+      assert.equal(request?.name, 'process in.{tenant}.{type}');
+      assert.equal(request.parentSpanId, SPAN);
+      assert.equal(request.attributes['messaging.system'], 'nats');
+      assert.equal(request.attributes['error.type'], undefined);
+      const publication = found.find(({ kind }) => kind === KINDS.producer);
+      assert.equal(publication?.parentSpanId, request.spanId);
+      const conversation = publication.attributes['messaging.message.conversation_id'];
+      assert.equal(conversation, request.attributes['posthorn.request.id']);
+
+      const [refused, ...more] = await spansOf(collector, REFUSED_TRACE, 1);
+      assert.deepEqual(more, []);
+      assert.equal(refused?.attributes['error.type'], 'POSTHORN_TENANT_UNKNOWN');
+      assert.notEqual(refused.status?.code, 2, 'the fault is the producer’s');
+    });
+
+    await t.test('a broadcast is one trace, from its request to the attempts', async () => {
+      const received = receiver.at('/told').length;
+      const response = await fetch(`${system.url('ingress')}/v1/events`, {
+        method: 'POST',
+        headers: {
+          authorization: `Bearer ${TEST_KEY}`,
+          'content-type': 'application/json',
+          traceparent: `00-${BROADCAST_TRACE}-${SPAN}-01`,
+        },
+        body: JSON.stringify({ id: 'b1', type: 'order.all', data: {} }),
+      });
+      assert.equal(response.status, 202, await response.text());
+      const told = await receiver.waitFor(received + 1, '/told', 30_000);
+      // The request, the publication, the walk, the fan-out of its copy, and both attempts.
+      const found = await spansOf(collector, BROADCAST_TRACE, 6);
+      const named = (name: string): ReceivedSpan => {
+        const [span, ...more] = found.filter((one) => one.name === name);
+        assert.ok(span !== undefined && more.length === 0, JSON.stringify(found));
+        return span;
+      };
+      const request = named('POST /v1/events');
+      const publication = named('publish broadcasts');
+      const walk = named('process broadcasts');
+      const fanOut = named('process events');
+      assert.equal(request.parentSpanId, SPAN);
+      assert.equal(publication.parentSpanId, request.spanId);
+      assert.equal(publication.attributes['posthorn.tenant.id'], undefined);
+      assert.equal(walk.parentSpanId, publication.spanId);
+      assert.equal(walk.kind, KINDS.consumer);
+      assert.equal(walk.roles, 'router');
+      assert.equal(walk.attributes['posthorn.broadcast.tenants'], 1);
+      assert.equal(walk.attributes['posthorn.broadcast.endpoints'], 2);
+      assert.equal(fanOut.parentSpanId, walk.spanId);
+      assert.equal(fanOut.attributes['posthorn.tenant.id'], 'acme');
+      const attempts = found.filter(({ kind }) => kind === KINDS.client);
+      assert.equal(attempts.length, 2);
+      for (const attempt of attempts) assert.equal(attempt.parentSpanId, fanOut.spanId);
+      const shown = told.at(-1)?.headers['traceparent'] as string;
+      assert.ok(attempts.some(({ spanId }) => shown === `00-${BROADCAST_TRACE}-${spanId}-01`));
     });
 
     const untraced = collector.spans.filter(

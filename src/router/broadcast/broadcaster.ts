@@ -23,13 +23,16 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import { BROADCAST_ACK_WAIT_MS } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#src/app/service.ts';
+import type { BroadcastProgress } from '#wire/broadcast.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import { consumers, streams } from '#wire/subjects.ts';
 import { LargeEvents } from '../large-events.ts';
 import { Copies } from './copies.ts';
 import { Pace } from './pace.ts';
 import type { Tenants } from './plan.ts';
+import { TracedWalk } from './traced-walk.ts';
 import { Overtaken, Walk, type WalkDeps, type WalkStep } from './walk.ts';
 
 const AGAIN_AFTER_MS = 1000;
@@ -45,6 +48,8 @@ export interface BroadcasterDeps extends Tenants {
   /** Resolves when this process knows the configuration as it is now. */
   catchUp: () => Promise<void>;
   registry: Registry;
+  /** Absent: no spans. */
+  tracing?: Tracing | undefined;
   log: Log;
   /** For tests: how long the consumer waits before it gives a broadcast to somebody else. */
   ackWaitMs?: number;
@@ -143,19 +148,25 @@ export class Broadcaster implements Service {
     const { log } = this.deps;
     const { seq } = inHand.message;
     const telling = setInterval(() => this.tell(inHand), this.ackWaitMs / 4).unref();
+    let traced: TracedWalk | undefined;
+    let progress: BroadcastProgress | undefined;
     try {
       const event = decodeEventFrame(inHand.message.data);
+      traced = new TracedWalk(this.deps.tracing, event);
       await this.deps.catchUp();
       const storedMs = inHand.message.time.getTime();
       const mayGoOn = (): boolean => this.isOurs(inHand);
       const { signal } = inHand.stopping;
-      await new Walk(this.walkDeps, { event, seq, storedMs, mayGoOn, signal }).run();
+      const frameFor = traced.frameFor.bind(traced);
+      const broadcast = { event, frameFor, seq, storedMs, mayGoOn, signal };
+      progress = await new Walk(this.walkDeps, broadcast).run();
       inHand.message.ack();
       log.info({ event_id: event.head.id }, 'broadcast.ended');
     } catch (error) {
       this.giveBack(inHand, error as Error);
     } finally {
       clearInterval(telling);
+      traced?.end(progress);
       this.inHand = undefined;
     }
   }

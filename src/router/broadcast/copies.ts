@@ -29,11 +29,16 @@ export class Copies {
     this.deps = deps;
   }
 
-  /** Resolves when the copy is stored. @throws PublishTimeoutError, PublishRefusedError */
-  async publish(tenant: string, event: EventFrame): Promise<void> {
+  /**
+   * Resolves when the copy is stored.
+   *
+   * @param frame the event as this tenant gets it
+   * @throws PublishTimeoutError, PublishRefusedError
+   */
+  async publish(tenant: string, event: EventFrame, frame: Buffer): Promise<void> {
     await this.deps.publisher.publishAsync({
       subject: subjects.event(tenant, event.head.type),
-      payload: event.bytes,
+      payload: frame,
       messageId: copyId(tenant, event),
       timeoutMs: STORE_TIMEOUT_MS,
     });

@@ -26,6 +26,8 @@ const WAIT_STEP_MS = 1000;
 
 export interface Broadcast {
   event: EventFrame;
+  /** The copy of the next tenant, of whose endpoints so many match. */
+  frameFor: (endpoints: number) => Buffer;
   /** Its sequence in BCAST. */
   seq: number;
   /** When BCAST stored it, milliseconds since 1970. */
@@ -79,14 +81,18 @@ export class Walk {
     };
   }
 
-  /** Resolves when the broadcast has ended. @throws Overtaken, or what went wrong on the way */
-  async run(): Promise<void> {
+  /**
+   * Resolves when the broadcast has ended, with how far it came.
+   *
+   * @throws Overtaken, or what went wrong on the way
+   */
+  async run(): Promise<BroadcastProgress> {
     try {
       await this.goOn();
     } catch (error) {
-      if (error instanceof Overtaken && (await this.isCancelled())) return;
-      throw error;
+      if (!(error instanceof Overtaken) || !(await this.isCancelled())) throw error;
     }
+    return this.progress;
   }
 
   private async isCancelled(): Promise<boolean> {
@@ -169,7 +175,7 @@ export class Walk {
       if (failure !== undefined) break;
       this.checkHands();
       const doubtful = inDoubt !== undefined && compareStops(tenant, inDoubt) <= 0;
-      const copied = this.copy(tenant, doubtful).catch((error: unknown) => {
+      const copied = this.copy({ tenant, endpoints }, doubtful).catch((error: unknown) => {
         failure ??= error as Error;
       });
       underWay.push(copied);
@@ -178,11 +184,11 @@ export class Walk {
     if (failure !== undefined) throw failure;
   }
 
-  private async copy(tenant: string, doubtful: boolean): Promise<void> {
+  private async copy({ tenant, endpoints }: Stop, doubtful: boolean): Promise<void> {
     const { copies, onCopied } = this.deps;
-    const { event, storedMs } = this.broadcast;
+    const { event, storedMs, frameFor } = this.broadcast;
     if (doubtful && (await copies.isStored(tenant, event, storedMs))) return;
-    await copies.publish(tenant, event);
+    await copies.publish(tenant, event, frameFor(endpoints));
     onCopied();
     await this.step('copied');
   }

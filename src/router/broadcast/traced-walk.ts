@@ -1,0 +1,71 @@
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
+import type { BroadcastProgress } from '#wire/broadcast.ts';
+import { type EventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+
+/** One trace of a broadcast has so many attempts and few more: more are read by nobody, and crowd out others. */
+export const TRACED_ENDPOINTS_MAX = 256;
+
+/**
+ * The trace of a broadcast's walk: a consumer span over it, whose children are the fan-outs of the first copies. The
+ * copies after them have no trace context, so nothing is described for them. Where tracing is off every copy has the
+ * context of the producer, as any event.
+ */
+export class TracedWalk {
+  private readonly span: Span | undefined;
+  /** For the tenants that come first, and for the others. */
+  private readonly traced: Buffer;
+  private readonly plain: Buffer;
+  private endpoints = 0;
+
+  constructor(tracing: Tracing | undefined, event: EventFrame) {
+    const { head, data, bytes } = event;
+    this.span = tracing?.follow(head.trace, () => ({
+      name: 'process broadcasts',
+      kind: SpanKind.CONSUMER,
+      attributes: {
+        'messaging.system': 'nats',
+        'messaging.operation.name': 'process',
+        'messaging.operation.type': 'process',
+        'messaging.destination.name': 'broadcasts',
+        'messaging.destination.template': 'bc.event.{id}',
+        'messaging.message.id': head.id,
+        'messaging.message.conversation_id': head.correlationId,
+        'posthorn.event.type': head.type,
+      },
+    }));
+    if (this.span === undefined) {
+      this.traced = bytes;
+      this.plain = bytes;
+      return;
+    }
+    const { trace: _, ...untraced } = head;
+    this.traced = encodeEventFrame({ ...head, trace: traceparentOf(this.span) }, data);
+    this.plain = encodeEventFrame(untraced, data);
+  }
+
+  /**
+   * The copy for the next tenant.
+   *
+   * @param endpoints how many of its endpoints match
+   */
+  frameFor(endpoints: number): Buffer {
+    if (this.endpoints >= TRACED_ENDPOINTS_MAX) return this.plain;
+    this.endpoints += endpoints;
+    return this.traced;
+  }
+
+  /** @param progress of the whole broadcast; absent: the walk broke off, and somebody goes on with it */
+  end(progress: BroadcastProgress | undefined): void {
+    const { span } = this;
+    if (span === undefined) return;
+    if (progress === undefined)
+      span.setStatus({ code: SpanStatusCode.ERROR, message: 'broke off' });
+    else {
+      span.setAttribute('posthorn.broadcast.tenants', progress.tenants.done);
+      span.setAttribute('posthorn.broadcast.endpoints', progress.endpoints.done);
+    }
+    span.setAttribute('posthorn.broadcast.endpoints_traced', this.endpoints);
+    span.end();
+  }
+}
