@@ -3,23 +3,23 @@
  * fresh, or `--url https://… --key phk_…` against one that is there. Ends with the exit code of k6: 99 where a
  * threshold was crossed.
  */
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { KEY, type System, startSystem, stopSystem } from '../../bench/system.ts';
 import { type LoadReceiver, startReceiver } from './receiver/receiver.ts';
 import { findK6 } from './runner/find-k6.ts';
-import { PlatformSampler, childrenOf } from './runner/platform-sampler.ts';
+import { type Target, startTarget, targetAt } from './runner/open-target.ts';
+import { PlatformSampler } from './runner/platform-sampler.ts';
 import { type K6Summary, type RunResult, page, rows } from './runner/report.ts';
+import { allRestarted } from './runner/restarts.ts';
 
 const SCENARIOS = join(import.meta.dirname, 'src', 'scenarios');
 const names = readdirSync(SCENARIOS).map((file) => basename(file, '.ts'));
-/** After this long the scenario `broker-kill` loses its broker. */
-const KILL_AFTER_MS = 20_000;
+/** As k6 ends where a threshold was crossed. */
+const CROSSED = 99;
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -36,24 +36,20 @@ const { values, positionals } = parseArgs({
   },
 });
 
-interface Target {
-  url: string;
-  key: string;
-  system: System | undefined;
-}
-
 function fail(message: string): never {
   process.stderr.write(`${message}\n`);
   process.exit(2);
 }
 
-async function openTarget(dataDir: string): Promise<Target> {
-  if (values.url === undefined) {
-    const system = await startSystem(dataDir);
-    return { url: system.base, key: KEY, system };
-  }
+async function openTarget(
+  scenario: string,
+  dataDir: string,
+  { tally }: LoadReceiver,
+): Promise<Target> {
+  const delivered = (): number => tally.stats()['all']?.unique ?? 0;
+  if (values.url === undefined) return startTarget(scenario, dataDir, delivered);
   if (values.key === undefined) fail('--key: a platform key is needed with --url');
-  return { url: values.url, key: values.key, system: undefined };
+  return targetAt(values.url, values.key);
 }
 
 async function k6Arguments(
@@ -65,6 +61,7 @@ async function k6Arguments(
   const address = `127.0.0.1:${await findFreePort()}`;
   const env: Record<string, string | undefined> = {
     POSTHORN_URL: target.url,
+    CONTROL_URL: target.controlUrl,
     POSTHORN_KEY: target.key,
     RECEIVER_URL: receiver.url,
     K6_API_URL: `http://${address}`,
@@ -81,31 +78,32 @@ async function k6Arguments(
   return [...flags, join(SCENARIOS, `${scenario}.ts`)];
 }
 
-/** Kills the embedded broker: the system starts it again by itself. */
-async function killBroker(system: System, k6: ChildProcess): Promise<void> {
-  await delay(KILL_AFTER_MS);
-  if (k6.exitCode !== null) return;
-  for (const pid of childrenOf(system.process.pid as number, 'nats-server')) {
-    process.kill(pid, 'SIGKILL');
-  }
+/** @returns its exit code */
+function runK6(program: string, flags: string[]): Promise<number> {
+  const k6 = spawn(program, flags, { stdio: ['ignore', 'inherit', 'inherit'] });
+  return new Promise((ended, failed) => {
+    k6.once('error', failed);
+    k6.once('exit', (code) => ended(code ?? 1));
+  });
 }
 
 async function run(scenario: string): Promise<number> {
   const program = findK6(process.env);
   const work = mkdtempSync(join(tmpdir(), 'posthorn-loadtest-'));
   const receiver = await startReceiver(Number(values['receiver-port']), values['receiver-host']);
-  const target = await openTarget(join(work, 'data'));
-  const { system } = target;
+  const target = await openTarget(scenario, join(work, 'data'), receiver);
+  const { pid, restarts } = target;
   const startedAt = new Date();
-  const sampler =
-    system === undefined ? undefined : new PlatformSampler(system.process.pid as number);
+  const sampler = pid === undefined ? undefined : new PlatformSampler(pid);
   try {
     const summaryFile = join(work, 'summary.json');
-    const k6 = spawn(program, await k6Arguments(scenario, target, receiver, summaryFile), {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
-    if (scenario === 'broker-kill' && system !== undefined) void killBroker(system, k6);
-    const code = await new Promise<number>((ended) => k6.once('exit', (c) => ended(c ?? 1)));
+    const loaded = new AbortController();
+    const disturbed = target.disturb?.(loaded.signal);
+    // It is awaited below, once k6 has ended.
+    disturbed?.catch(() => undefined);
+    const code = await runK6(program, await k6Arguments(scenario, target, receiver, summaryFile));
+    loaded.abort();
+    await disturbed;
     const result: RunResult = {
       scenario,
       startedAt,
@@ -113,15 +111,17 @@ async function run(scenario: string): Promise<number> {
       groups: receiver.tally.stats(),
       series: receiver.tally.series(),
       samples: sampler?.samples ?? [],
+      restarts,
     };
     const file = save(result);
     for (const [label, value] of rows(result))
       process.stdout.write(`${label.padEnd(40)} ${value}\n`);
     process.stdout.write(`${file}\n`);
-    return code;
+    const asDue = restarts === undefined || allRestarted(restarts);
+    return code === 0 && !asDue ? CROSSED : code;
   } finally {
     sampler?.stop();
-    if (system !== undefined) await stopSystem(system);
+    await target.stop();
     await receiver.close();
     rmSync(work, { recursive: true, force: true });
   }

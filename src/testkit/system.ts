@@ -45,6 +45,8 @@ export interface BrokerOnSmallDisk {
 export interface SystemProcess {
   readonly roles: readonly Role[];
   readonly opsUrl: string;
+  /** Of the public API, where its roles have a part in it. */
+  readonly httpPort: number;
   process: Supervised;
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Starts it anew and waits until it is ready. */
@@ -99,17 +101,17 @@ export async function startSystem(
     POSTHORN_LOG_LEVEL: 'error',
     ...settings,
   };
-  const started: { process: SystemProcess; httpPort: number }[] = [];
+  const started: SystemProcess[] = [];
   const lastWorker = layout.findLastIndex((roles) => roles.includes('delivery'));
   for (const [i, roles] of layout.entries()) {
     started.push(await startProcess(roles, common, i === lastWorker ? zone : undefined));
   }
   const find = (role: Role) => {
-    const found = started.find(({ process }) => process.roles.includes(role));
+    const found = started.find(({ roles }) => roles.includes(role));
     if (found === undefined) throw new Error(`no process has the role ${role}`);
     return found;
   };
-  await Promise.all(started.map(({ process }) => ready(process)));
+  await Promise.all(started.map(ready));
   const url = (role: Role): string => `http://${LOCAL}:${find(role).httpPort}`;
   const request = (path: string, init: RequestInit): Promise<Response> => {
     const publishes = init.method === 'POST' && /\/events(\/batch)?$/.test(path);
@@ -125,9 +127,9 @@ export async function startSystem(
     brokers: members,
     natsUrl,
     smallDisk,
-    processes: started.map(({ process }) => process),
+    processes: started,
     url,
-    with: (role) => find(role).process,
+    with: find,
     fetch: request,
     async api(method, path, body) {
       const response = await request(path, {
@@ -138,7 +140,7 @@ export async function startSystem(
       return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
     },
     async stop() {
-      await Promise.all(started.map(({ process }) => process.process.stop()));
+      await Promise.all(started.map(({ process }) => process.stop()));
       await Promise.all([...members, ...mongods].map((server) => server.dispose()));
     },
   };
@@ -198,7 +200,7 @@ async function startProcess(
   roles: readonly Role[],
   common: Record<string, string | undefined>,
   zone: Zone | undefined,
-): Promise<{ process: SystemProcess; httpPort: number }> {
+): Promise<SystemProcess> {
   const [httpPort, opsPort] = [await findFreePort(), await findFreePort()];
   const host = zone?.host ?? LOCAL;
   const start = () => startRoleProcess(roles, env, zone?.launcher);
@@ -211,6 +213,7 @@ async function startProcess(
   const running: SystemProcess = {
     roles,
     opsUrl: `http://${host}:${opsPort}`,
+    httpPort,
     process: await start(),
     kill: (signal) => running.process.kill(signal),
     async restart() {
@@ -218,13 +221,13 @@ async function startProcess(
       await ready(running);
     },
   };
-  return { process: running, httpPort };
+  return running;
 }
 
 async function ready(process: SystemProcess): Promise<void> {
   await waitUntil(async () => (await fetch(`${process.opsUrl}/readyz`)).ok || undefined, {
     what: `${process.roles.join(',')} ready`,
-    deadlineMs: 30_000,
+    deadlineMs: 120_000,
     intervalMs: 50,
   });
 }

@@ -2,6 +2,7 @@
 import type { GroupStats, SecondStats } from '../receiver/tally.ts';
 import { lineChart } from './line-chart.ts';
 import type { PlatformSample } from './platform-sampler.ts';
+import { type Restarts, allRestarted } from './restarts.ts';
 
 /** What `k6 run --summary-export` writes, as far as it is read here. */
 export interface K6Summary {
@@ -24,11 +25,12 @@ export interface RunResult {
   groups: Record<string, GroupStats>;
   series: readonly SecondStats[];
   samples: readonly PlatformSample[];
+  restarts?: Restarts | undefined;
 }
 
 type Row = readonly [label: string, value: string];
 
-export function rows({ summary, groups, samples, series }: RunResult): Row[] {
+export function rows({ summary, groups, samples, series, restarts }: RunResult): Row[] {
   const { metrics } = summary;
   const value = (name: string) => metrics[name]?.value ?? metrics[name]?.count ?? 0;
   const out: Row[] = [
@@ -48,12 +50,27 @@ export function rows({ summary, groups, samples, series }: RunResult): Row[] {
     out.push(['cores busy, all servers included', cores.toFixed(2)]);
     out.push(['memory of Node, highest', `${Math.round(memory)} MiB`]);
   }
+  if (restarts !== undefined) out.push(...restartRows(restarts));
   for (const [metric, { thresholds }] of Object.entries(metrics)) {
     for (const [threshold, crossed] of Object.entries(thresholds ?? {})) {
       out.push([`${metric} ${threshold}`, crossed ? 'FAILED' : 'passed']);
     }
   }
   return out;
+}
+
+function seconds(ms: number): string {
+  return `${(ms / 1000).toFixed(1)} s`;
+}
+
+function restartRows(restarts: Restarts): Row[] {
+  const out = restarts.done.map(({ role, exitCode, stopMs, startMs, delivered }): Row => {
+    const ended = `ended with ${exitCode} after ${seconds(stopMs)}`;
+    const back = `ready ${seconds(startMs)} later`;
+    return [`${role} restarted`, `${ended}, ${back}, ${delivered} deliveries meanwhile`];
+  });
+  const label = `${restarts.done.length} of ${restarts.due} processes restarted in order`;
+  return [...out, [label, allRestarted(restarts) ? 'passed' : 'FAILED']];
 }
 
 export function page(result: RunResult): string {

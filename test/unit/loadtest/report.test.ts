@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { page, rows } from '../../../loadtest/k6/runner/report.ts';
+import type { Restart } from '../../../loadtest/k6/runner/restarts.ts';
 
 const result = {
   scenario: 'smoke',
@@ -32,6 +33,21 @@ test('the rows say what was lost, and which thresholds were crossed', () => {
   assert.equal(said['dropped_iterations count==0'], 'passed');
   assert.equal(said['cores busy, all servers included'], '1.50');
   assert.equal(said['memory of Node, highest'], '300 MiB');
+});
+
+test('a restart counts if it was in order and deliveries went on meanwhile, and every process is due', () => {
+  const good = { role: 'router', exitCode: 0, stopMs: 400, startMs: 1500, delivered: 7 } as const;
+  const verdict = (done: readonly Restart[]) => rows({ ...result, restarts: { done, due: 2 } });
+  const last = (done: readonly Restart[]) => {
+    const said = verdict(done).find(([label]) => label.includes('processes restarted'));
+    return said?.[1];
+  };
+  assert.equal(last([good, good]), 'passed');
+  assert.equal(last([good]), 'FAILED');
+  assert.equal(last([good, { ...good, exitCode: 70 }]), 'FAILED');
+  assert.equal(last([good, { ...good, delivered: 0 }]), 'FAILED');
+  const [, said] = verdict([good]).find(([label]) => label === 'router restarted') ?? [];
+  assert.equal(said, 'ended with 0 after 0.4 s, ready 1.5 s later, 7 deliveries meanwhile');
 });
 
 test('the page draws each series once, and nothing comes from elsewhere', () => {

@@ -9,6 +9,8 @@ function required(name: string): string {
 
 /** The API of the system under test, without a slash at its end. */
 export const BASE_URL = required('POSTHORN_URL').replace(/\/$/, '');
+/** Where tenants are made, if not at the same address. */
+export const CONTROL_URL = (__ENV['CONTROL_URL'] ?? BASE_URL).replace(/\/$/, '');
 /** A platform key. */
 export const API_KEY = required('POSTHORN_KEY');
 /** The receiver, as the load generator reaches it. */

@@ -1,6 +1,6 @@
 /** The tenants of a run: made in `setup`, removed in `teardown`. */
 import http from 'k6/http';
-import { API_KEY, BASE_URL, RECEIVER_PUBLIC_URL, RUN } from './target.ts';
+import { API_KEY, CONTROL_URL, RECEIVER_PUBLIC_URL, RUN } from './target.ts';
 
 /** How the receiver behaves at an endpoint: the first part of its path. */
 export type Behaviour = 'ok' | 'slow' | 'error' | 'hang';
@@ -28,13 +28,15 @@ export function makeTenants(plans: readonly TenantPlan[]): void {
   for (const plan of plans) {
     const tenant = tenantId(plan.name);
     expectSuccess(
-      http.put(`${BASE_URL}/v1/tenants/${tenant}`, JSON.stringify({ name: tenant }), { headers }),
+      http.put(`${CONTROL_URL}/v1/tenants/${tenant}`, JSON.stringify({ name: tenant }), {
+        headers,
+      }),
     );
     const behaviours: Behaviour[] = ['ok', ...(plan.beside ?? [])];
     behaviours.forEach((behaviour, i) => {
       const url = `${RECEIVER_PUBLIC_URL}/${behaviour}/${plan.group}/${plan.name}/${i}`;
       expectSuccess(
-        http.post(`${BASE_URL}/v1/tenants/${tenant}/endpoints`, JSON.stringify({ url }), {
+        http.post(`${CONTROL_URL}/v1/tenants/${tenant}/endpoints`, JSON.stringify({ url }), {
           headers,
         }),
       );
@@ -45,7 +47,9 @@ export function makeTenants(plans: readonly TenantPlan[]): void {
 export function removeTenants(plans: readonly TenantPlan[]): void {
   for (const plan of plans) {
     const { authorization } = headers;
-    http.del(`${BASE_URL}/v1/tenants/${tenantId(plan.name)}`, null, { headers: { authorization } });
+    http.del(`${CONTROL_URL}/v1/tenants/${tenantId(plan.name)}`, null, {
+      headers: { authorization },
+    });
   }
 }
 
