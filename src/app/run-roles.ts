@@ -223,6 +223,8 @@ function plan(roles: Role[], parts: Parts): Service[] {
   const authenticate = createAuthenticator({ config, bootstrapKey, clock: Date.now });
   const { secretBox, payloadLinks } = parts;
   const brokerNow = parts.brokerClock.now;
+  const refreshTenant = (id: string, sinceMs?: number): Promise<void> =>
+    config.refreshTenant(id, sinceMs);
   if (roles.includes('control') && mongo && app && secretBox && payloadLinks) {
     const sealed = { secretBox, payloadLinks };
     const control = createControl({ ...parts, ...sealed, mongo, authenticate, clock: Date.now });
@@ -246,11 +248,16 @@ function plan(roles: Role[], parts: Parts): Service[] {
   }
   if (roles.includes('delivery') && secretBox && payloadLinks) {
     const sealed = { secretBox, payloadLinks };
-    const delivery = createDelivery({ ...parts, ...parts.quick, ...sealed, brokerNow });
+    const delivery = createDelivery({
+      ...parts,
+      ...parts.quick,
+      ...sealed,
+      brokerNow,
+      refreshTenant,
+    });
     services.push(new AfterConfig({ service: delivery, config, log }));
   }
   if (roles.includes('router')) {
-    const refreshTenant = (id: string): Promise<void> => config.refreshTenant(id);
     const router = createRouter({ ...parts, ...parts.quick, brokerNow, refreshTenant });
     services.push(new AfterConfig({ service: router, config, log }));
     const tenantIds = () => config.tenantIds();

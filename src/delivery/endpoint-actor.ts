@@ -62,6 +62,8 @@ export interface EndpointActorDeps extends EndpointDefaults, EndpointSenderDeps 
   tracing?: Tracing | undefined;
   log: Log;
   worker: string;
+  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
   mayWork: (tenant: string) => boolean;
   now: () => number;
@@ -275,12 +277,12 @@ export class EndpointActor {
 
   private async process(owed: OwedDelivery): Promise<void> {
     const { settler, events } = this.deps;
+    const snapshot = this.options.snapshot() ?? (await this.lookAnew(owed));
     // Its lease ran out while it was paused: another worker has the message by now.
     if (!this.deps.mayWork(owed.tenant)) {
       owed.place?.again();
       return settler.unclaim(owed.head);
     }
-    const snapshot = this.options.snapshot();
     this.settings.apply(snapshot);
     if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
     if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
@@ -294,6 +296,15 @@ export class EndpointActor {
     const { payload } = owed.event.head;
     if (payload === undefined) return this.attempt(owed, owed.event, target);
     return this.attemptLarge(owed, owed.event, payload, target);
+  }
+
+  /**
+   * The router may know of an endpoint before this process does, and what is not configured is cancelled: so first the
+   * configuration is asked for as it is since the delivery came.
+   */
+  private async lookAnew(owed: OwedDelivery): Promise<EndpointSnapshot | undefined> {
+    await this.deps.refreshTenant(owed.tenant, owed.receivedMs);
+    return this.options.snapshot();
   }
 
   private async attemptLarge(

@@ -45,6 +45,8 @@ export interface DeliveryDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   config: ConfigView;
+  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
   secretBox: SecretBox;
@@ -108,6 +110,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       tracing: deps.tracing,
       log,
       worker: deps.worker,
+      refreshTenant: deps.refreshTenant,
       mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),
       inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
       timeoutMs,

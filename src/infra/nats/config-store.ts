@@ -26,7 +26,8 @@ export class ConfigStore implements ConfigView {
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
   private readonly misses = new Map<string, number>();
-  private readonly refreshed = new Map<string, number>();
+  /** By tenant: when the bucket was asked last, and its answer. */
+  private readonly asked = new Map<string, { atMs: number; answered: Promise<void> }>();
   private readonly listeners: ((tenant: string) => void)[] = [];
   private readonly anewListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
@@ -137,15 +138,29 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * Asks the bucket for a tenant, known or not, at most once a second: for who has a reason to doubt what the
-   * watch has brought so far. @throws where NATS does not answer
+   * Asks the bucket for a tenant, known or not, unless it was asked after `sinceMs`: for who has a reason to doubt
+   * what the watch has brought so far. The leader answers, so what was written before is known afterwards.
+   *
+   * @param sinceMs monotonic; absent: a second ago
+   * @throws where NATS does not answer
    */
-  async refreshTenant(id: string): Promise<void> {
-    const now = performance.now();
-    if (this.kv === undefined || (this.refreshed.get(id) ?? 0) > now) return;
-    if (this.refreshed.size >= MISSES_MAX) this.refreshed.clear();
-    this.refreshed.set(id, now + MISS_KEPT_MS);
-    const entry = await this.kv.get(configKeys.tenant(id));
+  async refreshTenant(id: string, sinceMs = performance.now() - MISS_KEPT_MS): Promise<void> {
+    const last = this.asked.get(id);
+    if (last !== undefined && last.atMs > sinceMs) return last.answered;
+    if (this.kv === undefined) return;
+    if (this.asked.size >= MISSES_MAX) this.asked.clear();
+    const answered = this.ask(this.kv, id);
+    this.asked.set(id, { atMs: performance.now(), answered });
+    try {
+      await answered;
+    } catch (error) {
+      this.asked.delete(id);
+      throw error;
+    }
+  }
+
+  private async ask(kv: KV, id: string): Promise<void> {
+    const entry = await kv.get(configKeys.tenant(id));
     if (entry?.operation === 'PUT') this.apply(entry.key, entry.string());
   }
 

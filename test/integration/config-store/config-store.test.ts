@@ -174,3 +174,23 @@ test('while NATS is away the last state stays in force; after a restart changes 
     deadlineMs: 30_000,
   });
 });
+
+test('who asks for a tenant since a moment knows what was written before it', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, tenant('acme', 1));
+  const store = bench.store();
+  await store.start();
+  // Nothing comes by the watch any more.
+  store.stop();
+  await put(kv, tenant('acme', 2));
+  await store.refreshTenant('acme');
+  assert.equal(store.tenant('acme')?.rev, 2);
+  await put(kv, tenant('acme', 3));
+  await store.refreshTenant('acme');
+  assert.equal(store.tenant('acme')?.rev, 2, 'asked twice within a second');
+  await Promise.all(
+    Array.from({ length: 20 }, () => store.refreshTenant('acme', performance.now())),
+  );
+  assert.equal(store.tenant('acme')?.rev, 3);
+});

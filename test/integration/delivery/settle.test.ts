@@ -163,6 +163,26 @@ test('an endpoint that is deleted: what is owed to it is cancelled', async (t) =
   await worker.nothingOwed();
 });
 
+test('an endpoint that the router knew of first is looked for before anything is cancelled', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_other');
+  worker.onRefresh = (tenant) => worker.endpoint(tenant, 'ep_1');
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'delivered');
+  assert.equal(record?.attempt?.no, 1);
+});
+
+test('while the configuration cannot be asked for nothing is cancelled', async (t) => {
+  const worker = await Worker.start(t);
+  let asked = 0;
+  worker.onRefresh = (tenant) => {
+    if (++asked === 1) throw new Error('no answer');
+    worker.endpoint(tenant, 'ep_1');
+  };
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'delivered');
+});
+
 test('a tenant that is deleted: the same', async (t) => {
   const worker = await Worker.start(t);
   const { delivery } = await worker.owe('acme', 'ep_1');

@@ -47,6 +47,8 @@ export class Worker {
   readonly secret = newSecret();
   readonly registry = new Registry();
   lanes!: LaneStore;
+  /** What is done when the bucket of the configuration is asked for a tenant. */
+  onRefresh: (tenant: string) => void = () => {};
   /** Stops the worker that it was started with. */
   stopFirst: () => Promise<void> = () => Promise.resolve();
   private laneRules: LaneRules = LANE_RULES;
@@ -90,6 +92,7 @@ export class Worker {
       lanes: this.lanes,
       laneRules: this.laneRules,
       config: this.config(),
+      refreshTenant: async (tenant) => this.onRefresh(tenant),
       secretBox: this.box,
       payloadLinks: this.links,
       registry,
