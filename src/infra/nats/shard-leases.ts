@@ -45,6 +45,8 @@ interface Lease {
   revision: number;
   /** Monotonic milliseconds. */
   validUntilMs: number;
+  /** One that is under way. */
+  renewal: Promise<void> | undefined;
 }
 
 export class ShardLeases {
@@ -53,6 +55,7 @@ export class ShardLeases {
   private readonly leases = new Map<number, Lease>();
   private readonly givingUp = new Map<number, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
+  private heart: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   private stopped = false;
   private stopWatch: () => void = () => {};
@@ -74,6 +77,8 @@ export class ShardLeases {
 
   /** Resolves after the first look; takes its share then and from then on. */
   async start(): Promise<void> {
+    await this.tellAlive();
+    this.heart = setInterval(() => this.beat(), LOOK_EVERY_MS);
     await this.look();
     this.schedule();
     const releases = await this.deps.kv.watch({
@@ -94,7 +99,7 @@ export class ShardLeases {
     }
   }
 
-  /** Gives all shards back, so that others take them at once. */
+  /** Gives all shards back, so that others take them at once; each is kept until what is in flight there has ended. */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -103,6 +108,19 @@ export class ShardLeases {
     // First out of the members, so that the others prefer themselves when the shards become free.
     await this.deps.kv.delete(this.keys.worker(this.deps.me)).catch(() => {});
     await Promise.all([...this.leases.keys()].map((shard) => this.giveUp(shard)));
+    clearInterval(this.heart);
+  }
+
+  /** Apart from the looks: what a look takes, and what is given up, may need longer than a lease lasts. */
+  private beat(): void {
+    if (!this.stopped) void this.tellAlive();
+    for (const [shard, lease] of this.leases) void this.renew(shard, lease);
+  }
+
+  /** Without an answer the others still see this worker by what it wrote before. */
+  private async tellAlive(): Promise<void> {
+    const { kv, me } = this.deps;
+    await kv.put(this.keys.worker(me), me).catch((error: Error) => this.failed(error));
   }
 
   private schedule(afterMs: number = LOOK_EVERY_MS): void {
@@ -115,12 +133,8 @@ export class ShardLeases {
 
   private async look(): Promise<void> {
     try {
-      const { kv, me } = this.deps;
-      const renewals = [...this.leases].map(([shard, lease]) => this.renew(shard, lease));
-      // Without an answer the others still see this worker by what it wrote before.
-      const seen = kv.put(this.keys.worker(me), me).catch((error: Error) => this.failed(error));
-      await Promise.all([seen, ...renewals]);
-      const { jsm, kind } = this.deps;
+      const { jsm, kind, me } = this.deps;
+      await Promise.all([...this.leases.values()].map(({ renewal }) => renewal));
       const { workers, owners, revisions } = await readLeases(jsm, kind);
       // The revisions of the shards' keys that name this worker.
       const mine = new Map([...revisions].filter(([shard]) => owners.get(shard) === me));
@@ -146,12 +160,22 @@ export class ShardLeases {
     return this.leases.has(shard) || this.givingUp.has(shard);
   }
 
-  private async renew(shard: number, lease: Lease): Promise<void> {
+  private renew(shard: number, lease: Lease): Promise<void> {
+    lease.renewal ??= this.writeRenewal(shard, lease).finally(() => {
+      lease.renewal = undefined;
+    });
+    return lease.renewal;
+  }
+
+  private async writeRenewal(shard: number, lease: Lease): Promise<void> {
     const startedMs = performance.now();
     try {
       const { kv, me } = this.deps;
       lease.revision = await kv.update(this.keys.shard(shard), me, lease.revision);
-      lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
+      // One that ended meanwhile is not carried on: what was let go of since then is given again only to who begins anew.
+      if (performance.now() < lease.validUntilMs) {
+        lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
+      }
     } catch (error) {
       // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
       this.deps.log.warn({ shard, error: (error as Error).message }, 'placement.not_renewed');
@@ -182,7 +206,8 @@ export class ShardLeases {
     } catch {
       return; // another worker was first
     }
-    this.leases.set(shard, { revision, validUntilMs: startedMs + LEASE_MS - MARGIN_MS });
+    const validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
+    this.leases.set(shard, { revision, validUntilMs, renewal: undefined });
     try {
       await this.deps.onTaken(shard);
       this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
@@ -205,6 +230,7 @@ export class ShardLeases {
     const lease = this.leases.get(shard);
     this.leases.delete(shard);
     if (lease === undefined) return;
+    await lease.renewal;
     // Only while it is still ours.
     await this.deps.kv
       .delete(this.keys.shard(shard), { previousSeq: lease.revision })

@@ -32,6 +32,8 @@ function deafBucket(kv: KV, isDeaf: () => boolean): { kv: KV; writes: () => numb
 async function startLeases(
   t: { after(work: () => Promise<void>): void },
   isDeaf: (writes: number) => boolean,
+  onGiveUp: () => Promise<void> = async () => undefined,
+  begun: () => Promise<void> | undefined = () => undefined,
 ): Promise<{
   leases: ShardLeases;
   bucket: KV;
@@ -53,8 +55,11 @@ async function startLeases(
     jsm: await jetstreamManager(nc),
     me: 'one',
     shards: 1,
-    onTaken: async (shard) => void steps.push(`taken ${taken.push(shard)}`),
-    onGiveUp: async () => undefined,
+    async onTaken(shard) {
+      await begun();
+      steps.push(`taken ${taken.push(shard)}`);
+    },
+    onGiveUp,
     onLost: (shard) => void steps.push(`lost ${lost.push(shard)}`),
     log: pino({ level: 'silent' }),
   });
@@ -63,7 +68,8 @@ async function startLeases(
     await nc.close();
     await server.dispose();
   });
-  await leases.start();
+  const started = leases.start();
+  if (begun() === undefined) await started;
   return { leases, bucket, writes, lost, taken, steps };
 }
 
@@ -90,4 +96,41 @@ test('who was paused longer than its lease lets go of a shard before it takes it
   await bucket.purge(leaseKeys('delivery').shard(0));
   await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
+});
+
+test('a lease that ended before it was renewed is begun anew, though nobody else took the shard', async (t) => {
+  const { leases, steps } = await startLeases(t, () => false);
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + LEASE_MS);
+  await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
+  assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
+});
+
+test('while it stops a worker keeps what it has not finished', async (t) => {
+  const finished = Promise.withResolvers<void>();
+  const { leases, bucket, writes } = await startLeases(
+    t,
+    () => false,
+    () => finished.promise,
+  );
+  const before = writes();
+  const stopped = leases.stop();
+  // More seconds than a lease lasts.
+  await waitUntil(() => writes() > before + LEASE_MS / 1000 + 1, { deadlineMs: 60_000 });
+  assert.ok(leases.owns(0));
+  finished.resolve();
+  await stopped;
+  assert.notEqual((await bucket.get(leaseKeys('delivery').shard(0)))?.operation, 'PUT');
+});
+
+test('leases are renewed while a shard takes long to begin', async (t) => {
+  const begun = Promise.withResolvers<void>();
+  t.after(() => begun.resolve());
+  const { writes } = await startLeases(
+    t,
+    () => false,
+    undefined,
+    () => begun.promise,
+  );
+  await waitUntil(() => writes() > LEASE_MS / 1000 + 2, { deadlineMs: 60_000 });
 });
