@@ -223,9 +223,13 @@ export class Settler {
     if (state.reason !== undefined) record.reason = state.reason;
     if (state.nextAttemptMs !== undefined) record.nextAttemptMs = state.nextAttemptMs;
     if (state.attempt !== undefined) record.attempt = state.attempt;
-    this.remember(owed.head);
+    const stored = (): void => {
+      // Not before: what comes again and is known as settled is acked.
+      this.remember(owed.head);
+      then();
+    };
     // The next of an ordered endpoint waits for it.
-    this.deps.records.add(record, then, owed.place === undefined ? undefined : ORDERED_WITHIN_MS);
+    this.deps.records.add(record, stored, owed.place === undefined ? undefined : ORDERED_WITHIN_MS);
   }
 
   private remember(head: DeliveryHead): void {

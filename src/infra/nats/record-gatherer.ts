@@ -5,14 +5,17 @@
  * A caller's `stored` is called once the message with its record is stored; only then does it ack what the
  * record is about. So a crash before that line leaves the work to be done again, and its record with it.
  */
+import { setTimeout as delay } from 'node:timers/promises';
 import { type HistoryRecord, encodeRecord, encodeRecords } from '#wire/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import { newId } from '#domain/ids.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { Publisher } from './publisher.ts';
+import { type Publication, PublishRefusedError, type Publisher } from './publisher.ts';
 
 const GATHER_MS = 20;
 const RECORDS_MAX = 500;
+/** Where the server refuses them, as when an account is full. */
+const TRY_AGAIN_MS = 1000;
 /** At most three bytes each: a message stays below the 1 MiB that a server takes unless told otherwise. */
 const CHARACTERS_MAX = 256 * 1024;
 
@@ -31,8 +34,7 @@ export class RecordGatherer {
   private timer: NodeJS.Timeout | undefined;
   private dueMs = 0;
   private nextShard = 0;
-  private underWay = 0;
-  private idleWaiters: (() => void)[] = [];
+  private readonly underWay = new Set<Promise<void>>();
 
   constructor(deps: { publisher: Publisher; shards: number; log: Log }) {
     this.publisher = deps.publisher;
@@ -51,10 +53,10 @@ export class RecordGatherer {
     else this.flushWithin(withinMs);
   }
 
-  /** Publishes what is gathered and resolves when all is stored. */
+  /** Publishes what is gathered and resolves when all that was given until now is stored. */
   async drain(): Promise<void> {
     this.flush();
-    if (this.underWay > 0) await new Promise<void>((idle) => this.idleWaiters.push(idle));
+    await Promise.all(this.underWay);
   }
 
   private flushWithin(ms: number): void {
@@ -71,25 +73,33 @@ export class RecordGatherer {
     const batch = this.batch;
     if (batch.records.length === 0) return;
     this.batch = { records: [], characters: 0, stored: [] };
-    this.underWay++;
     // Any shard will do: applying records is independent of their order (control/projector).
     const shard = this.nextShard++ % this.shards;
-    this.store(batch, {
+    const publication: Publication = {
       subject: subjects.records(shard),
       payload: encodeRecords(batch.records),
       messageId: newId('att'),
       timeoutMs: Number.POSITIVE_INFINITY,
+    };
+    const stored = this.store(publication).then((isStored) => {
+      this.underWay.delete(stored);
+      if (isStored) for (const tell of batch.stored) tell();
     });
+    this.underWay.add(stored);
   }
 
-  private store(batch: Batch, publication: Parameters<Publisher['publish']>[0]): void {
-    const taken = this.publisher.publish(publication, (error) => {
-      if (error === undefined) for (const stored of batch.stored) stored();
-      // Not stored: nothing is acked, so all of it comes again.
-      else this.log.error({ error: error.message }, 'records.not_stored');
-      this.underWay--;
-      if (this.underWay === 0) for (const idle of this.idleWaiters.splice(0)) idle();
-    });
-    if (!taken) this.publisher.whenRoom(() => this.store(batch, publication));
+  /** False only where the publisher was closed: nothing is acked then, so all of it comes again. */
+  private async store(publication: Publication): Promise<boolean> {
+    for (;;) {
+      try {
+        await this.publisher.publishAsync(publication);
+        return true;
+      } catch (error) {
+        this.log.error({ error: (error as Error).message }, 'records.not_stored');
+        // Given up, what its records are about would be neither acked nor worked on by this process.
+        if (!(error instanceof PublishRefusedError)) return false;
+      }
+      await delay(TRY_AGAIN_MS);
+    }
   }
 }

@@ -1,8 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
+import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { DeliveryRecord } from '#wire/record.ts';
+import { streams } from '#wire/subjects.ts';
 import { startNatsCore, storedMessages } from './nats-core.ts';
 
 function record(i: number, more: Partial<DeliveryRecord> = {}): DeliveryRecord {
@@ -69,6 +71,41 @@ test('records with the largest answers are stored in messages that every server 
   for (const { data } of await storedMessages(jsm, 'ATT-0')) {
     assert.ok(data.length < 1024 * 1024, `${data.length} bytes`);
   }
+});
+
+test('records that the server refuses are tried until it takes them', async (t) => {
+  const { records, jsm, storedRecords } = await startNatsCore(t);
+  await jsm.streams.update(streams.records(0), { max_msg_size: 10 });
+  let stored = 0;
+  records.add(record(1), () => stored++);
+  const drained = records.drain();
+  await waitUntil(
+    async () => (await jsm.streams.info(streams.records(0))).config.max_msg_size === 10,
+  );
+  assert.equal(stored, 0);
+  await jsm.streams.update(streams.records(0), { max_msg_size: -1 });
+  await drained;
+  assert.equal(stored, 1);
+  assert.equal((await storedRecords()).length, 1);
+});
+
+test('a drain waits for what was given before it, not for what comes after', async (t) => {
+  const { publisher, jsm, settings, log } = await startNatsCore(t, {
+    env: { POSTHORN_SHARDS: '2' },
+  });
+  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  // The first batch goes to this shard, the second to the other one.
+  await jsm.streams.update(streams.records(1), { max_msg_size: 10 });
+  const stored: number[] = [];
+  records.add(record(1), () => stored.push(1));
+  const drained = records.drain();
+  records.add(record(2), () => stored.push(2));
+  const later = records.drain();
+  await drained;
+  assert.deepEqual(stored, [1]);
+  await jsm.streams.update(streams.records(1), { max_msg_size: -1 });
+  await later;
+  assert.deepEqual(stored, [1, 2]);
 });
 
 test('a closed publisher: nothing is told stored', async (t) => {
