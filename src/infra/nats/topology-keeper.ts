@@ -34,12 +34,20 @@ export interface TopologyKeeperDeps {
   lookEveryMs?: number;
 }
 
+/** Where a consumer stood. */
+interface Floor {
+  /** The last sequence before which all is acked. */
+  seq: number;
+  /** By the brokers' clock, milliseconds since 1970. */
+  seenMs: number;
+}
+
 export class TopologyKeeper {
   private readonly deps: TopologyKeeperDeps;
   private readonly streams: string[];
   private readonly consumers = new Map<string, SharedConsumer[]>();
-  /** By stream and consumer: the last sequence before which all is acked. */
-  private readonly floors = new Map<string, number>();
+  /** By stream and consumer. */
+  private readonly floors = new Map<string, Floor>();
   private timer: NodeJS.Timeout | undefined;
   private looking: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -98,9 +106,12 @@ export class TopologyKeeper {
 
   private async lookAtConsumers(stream: string, wanted: SharedConsumer[]): Promise<void> {
     const there = new Set<string>();
-    for await (const { name, ack_floor } of this.deps.jsm.consumers.list(stream)) {
+    for await (const { name, ack_floor, ts } of this.deps.jsm.consumers.list(stream)) {
       there.add(name);
-      this.floors.set(key(stream, name), ack_floor.stream_seq);
+      this.floors.set(key(stream, name), {
+        seq: ack_floor.stream_seq,
+        seenMs: Date.parse(ts ?? ''),
+      });
     }
     for (const consumer of wanted) {
       if (!there.has(consumer.config.durable_name)) await this.makeAgain(consumer);
@@ -112,12 +123,14 @@ export class TopologyKeeper {
     // In a cluster a list may leave one out whose leader does not answer.
     if (!(await isMissing(jsm, stream, config.durable_name))) return;
     const floor = this.floors.get(key(stream, config.durable_name));
-    const { config: streamConfig } = await jsm.streams.info(stream);
+    const { config: streamConfig, created } = await jsm.streams.info(stream);
     // A work queue takes no other start than its first message, and needs none.
     const resumes = floor !== undefined && streamConfig.retention === 'limits';
-    const start = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: (floor ?? 0) + 1 };
-    await jsm.consumers.add(stream, resumes ? { ...config, ...start } : config);
-    const facts = { stream, consumer: config.durable_name, from_seq: resumes ? floor + 1 : 1 };
+    // Where somebody made the stream again since the last look, it counts from 1 again.
+    const fromSeq = resumes && Date.parse(created) < floor.seenMs ? floor.seq + 1 : 1;
+    const start = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: fromSeq };
+    await jsm.consumers.add(stream, fromSeq > 1 ? { ...config, ...start } : config);
+    const facts = { stream, consumer: config.durable_name, from_seq: fromSeq };
     log.error(facts, 'nats.consumer_made_again');
   }
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { consume } from '#infra/nats/consume.ts';
-import { allStreams, ensureTopology } from '#infra/nats/streams.ts';
+import { allStreams, ensureStreams, ensureTopology } from '#infra/nats/streams.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
@@ -131,4 +131,27 @@ test('where all is there nothing is made again', async (t) => {
   const there = new Set<string>();
   for await (const name of core.jsm.streams.names()) there.add(name);
   assert.deepEqual(allStreams(core.settings.POSTHORN_SHARDS).toSorted(), [...there].toSorted());
+});
+
+test('a stream that somebody else made again is read from its beginning, not from where the old one stood', async (t) => {
+  const core = await startNatsCore(t);
+  const stream = streams.events(0);
+  const acked = await take(t, core, stream, consumers.router);
+  await publish(core, subjects.event('acme', 'a'), ['one', 'two', 'three']);
+  await waitUntil(async () => {
+    const { ack_floor } = await core.jsm.consumers.info(stream, consumers.router);
+    return ack_floor.stream_seq === 3;
+  }, OPTIONS);
+  assert.equal(acked.length, 3);
+  const keeper = new TopologyKeeper({ ...core, reads: () => true, lookEveryMs: 3_600_000 });
+  t.after(() => keeper.stop());
+  await keeper.start();
+  await core.jsm.streams.delete(stream);
+  await ensureStreams(core.js, core.jsm, core.settings);
+  // It looks again.
+  await keeper.start();
+  const seen = await take(t, core, stream, consumers.router);
+  await publish(core, subjects.event('acme', 'a'), ['four']);
+  await waitUntil(() => seen.length === 1, OPTIONS);
+  assert.deepEqual(seen, ['four']);
 });
