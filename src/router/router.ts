@@ -165,28 +165,25 @@ export class Router {
    */
   private async lookAgain(tenant: string, waiting: FanOut[]): Promise<void> {
     for (let fanOut = waiting[0]; fanOut !== undefined; fanOut = waiting[0]) {
-      const ok = fanOut.endpoints.length > 0 || (await this.matchAnew(fanOut));
+      try {
+        if (fanOut.endpoints.length === 0) await this.matchAnew(fanOut);
+        this.begin(fanOut);
+      } catch (error) {
+        this.giveUp(fanOut.message, error);
+      }
       waiting.shift();
-      if (ok) this.begin(fanOut);
     }
     this.looking.delete(tenant);
   }
 
-  /** False where the event turns out to be damaged. */
-  private async matchAnew(fanOut: FanOut): Promise<boolean> {
+  private async matchAnew(fanOut: FanOut): Promise<void> {
     await this.refresh(fanOut);
-    try {
-      const { tenant, event, message } = fanOut;
-      const seen = this.needsPayload(tenant, event)
-        ? await this.large.whole(event, () => message.mayWork())
-        : event;
-      fanOut.endpoints = this.match(tenant, seen);
-      fanOut.open = fanOut.endpoints.length;
-      return true;
-    } catch (error) {
-      this.giveUp(fanOut.message, error);
-      return false;
-    }
+    const { tenant, event, message } = fanOut;
+    const seen = this.needsPayload(tenant, event)
+      ? await this.large.whole(event, () => message.mayWork())
+      : event;
+    fanOut.endpoints = this.match(tenant, seen);
+    fanOut.open = fanOut.endpoints.length;
   }
 
   private async refresh({ tenant, message }: FanOut): Promise<void> {
@@ -201,10 +198,18 @@ export class Router {
     }
   }
 
-  /** Ingress wrote it, so it can only be damaged: it would fail for ever. */
   private giveUp(message: EventInHand, error: unknown): void {
-    this.deps.log.error({ err: error, subject: message.subject }, 'router.undecodable');
-    message.term('undecodable');
+    const { log } = this.deps;
+    const facts = { err: error, subject: message.subject };
+    if (error instanceof SyntaxError) {
+      // Ingress wrote it, so what cannot be read is damaged: it would fail for ever.
+      log.error(facts, 'router.undecodable');
+      message.term('undecodable');
+    } else {
+      // A fault of ours: it is owed still.
+      log.error(facts, 'router.not_routed');
+      message.nak(NAK_DELAY_MS);
+    }
   }
 
   stop(): void {

@@ -269,3 +269,18 @@ test('what is no event is given up, and the next one is routed', async (t) => {
   assert.equal((await plane.routed('e1')).deliveries.length, 1);
   await plane.settled();
 });
+
+test('a fault of ours costs a second, not the event', async (t) => {
+  const plane = await RouterPlane.start(t, [
+    tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
+  ]);
+  const faulty = t.mock.method(plane.lanes, 'has', () => {
+    throw new TypeError('a bug');
+  });
+  await plane.publish('e1', { data: '{}' });
+  await waitUntil(() => faulty.mock.callCount() > 0, { what: 'the fault' });
+  faulty.mock.restore();
+  await plane.routed('e1');
+  assert.equal((await plane.deliveries()).length, 1);
+  await plane.settled();
+});
