@@ -1,8 +1,8 @@
 /**
  * Brings the `data` of large events to their webhooks (IN-12): whole, or as a link that is made anew for each attempt.
  *
- * What is read is shared by the deliveries of an event that come close together, by a cache bounded in bytes. What
- * attempts hold is bounded by a budget: for each the payload and what is made of it.
+ * What is read is shared by the deliveries of an event that come close together. What attempts hold is bounded by a
+ * budget: for each the payload and what is made of it.
  */
 import { createHash } from 'node:crypto';
 import { ByteBudget } from '#domain/byte-budget.ts';
@@ -11,6 +11,7 @@ import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame, PayloadRef } from '#wire/event-frame.ts';
 import type { PayloadLinks } from '#wire/payload-link.ts';
 import type { OutboundEvent } from '#wire/webhook-request.ts';
+import { ByteCache } from './byte-cache.ts';
 
 const CACHE_BYTES_MAX = 64 * 1024 * 1024;
 /** The payload and the body, which as base64 is larger by a third. */
@@ -37,9 +38,10 @@ export type Attached =
 export class Payloads {
   private readonly deps: PayloadsDeps;
   private readonly budget: ByteBudget;
-  private readonly cache = new Map<string, Buffer>();
-  private readonly reads = new Map<string, Promise<Buffer | undefined>>();
-  private cachedBytes = 0;
+  private readonly cache = new ByteCache<Buffer>({
+    bytesMax: CACHE_BYTES_MAX,
+    sizeOf: ({ length }) => length,
+  });
 
   constructor(deps: PayloadsDeps) {
     this.deps = deps;
@@ -55,7 +57,7 @@ export class Payloads {
     const release = this.budget.tryTake(COPIES * ref.size);
     if (release === undefined) return { kind: 'no_room' };
     try {
-      const data = await this.read(ref);
+      const data = await this.cache.get(ref.key, () => this.read(ref));
       if (data !== undefined) return { kind: 'ready', event: { ...event, data }, release };
       release();
       return { kind: 'lost', reason: 'payload_missing' };
@@ -81,33 +83,12 @@ export class Payloads {
     return { kind: 'ready', event: { ...event, link }, release: () => {} };
   }
 
-  private read(ref: PayloadRef): Promise<Buffer | undefined> {
-    const known = this.cache.get(ref.key);
-    if (known !== undefined) return Promise.resolve(known);
-    const underWay = this.reads.get(ref.key);
-    if (underWay !== undefined) return underWay;
-    const read = this.readAndCheck(ref).finally(() => this.reads.delete(ref.key));
-    this.reads.set(ref.key, read);
-    return read;
-  }
-
-  private async readAndCheck(ref: PayloadRef): Promise<Buffer | undefined> {
+  private async read(ref: PayloadRef): Promise<Buffer | undefined> {
     const stored = await this.deps.store.get(ref.key);
     if (stored === undefined) return undefined;
     const { bytes } = stored;
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     if (bytes.length !== ref.size || sha256 !== ref.sha256) throw new PayloadDamagedError(ref.key);
-    this.keep(ref.key, bytes);
     return bytes;
-  }
-
-  private keep(key: string, bytes: Buffer): void {
-    this.cache.set(key, bytes);
-    this.cachedBytes += bytes.length;
-    for (const [oldest, old] of this.cache) {
-      if (this.cachedBytes <= CACHE_BYTES_MAX) break;
-      this.cache.delete(oldest);
-      this.cachedBytes -= old.length;
-    }
   }
 }
