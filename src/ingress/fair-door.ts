@@ -1,15 +1,16 @@
 /**
- * While the process is as busy as it can be, a tenant has only a few requests at work at once; its others wait at
- * the door, before their bodies are read. A queue inside the process is everybody's queue: without this, who
- * publishes as fast as it can on 64 connections stands 64 times before every other tenant.
+ * While the process is busy, a tenant has only a few requests at work at once; its others wait at the door, before
+ * their bodies are read. A queue inside the process is everybody's queue: without this, who publishes as fast as
+ * it can on 64 connections stands 64 times before every other tenant.
  *
  * A process that is not busy lets everybody in at once and counts nothing.
  */
-const AT_WORK_MAX = 4;
-
 export interface FairDoorDeps {
-  /** Whether the process is at its limit. */
-  isBusy: () => boolean;
+  limit: {
+    saw: (tenant: string) => void;
+    /** Requests of one tenant that may be at work now: at least 1, infinite where nobody need wait. */
+    current: () => number;
+  };
 }
 
 interface TenantDoor {
@@ -40,16 +41,19 @@ export class FairDoor {
   }
 
   enter(tenant: string, visitor: Visitor): void {
+    const { limit } = this.deps;
+    limit.saw(tenant);
+    const most = limit.current();
     const known = this.doors.get(tenant);
     // Nobody overtakes those of the same tenant who wait already.
-    if (known === undefined && !this.deps.isBusy()) {
+    if (known === undefined && most === Number.POSITIVE_INFINITY) {
       visitor.goOn();
       return;
     }
     const door = known ?? { atWork: 0, waiting: [] };
     if (known === undefined) this.doors.set(tenant, door);
     visitor.onLeave(() => this.leave(tenant, door, visitor));
-    if (door.atWork < AT_WORK_MAX) this.admit(door, visitor);
+    if (door.atWork < most) this.admit(door, visitor);
     else door.waiting.push(visitor);
   }
 
@@ -62,7 +66,7 @@ export class FairDoor {
     const at = door.waiting.indexOf(visitor);
     if (at >= 0) door.waiting.splice(at, 1);
     else door.atWork--;
-    const most = this.deps.isBusy() ? AT_WORK_MAX : Number.POSITIVE_INFINITY;
+    const most = this.deps.limit.current();
     while (door.atWork < most && door.waiting.length > 0) {
       this.admit(door, door.waiting.shift() as Visitor);
     }

@@ -19,6 +19,7 @@ import type { Service } from '#src/app/service.ts';
 import { AcceptBroadcast } from './accept-broadcast.ts';
 import { AcceptEvent } from './accept-event.ts';
 import { AccountKey } from './auth-callout/account-key.ts';
+import { AtWorkLimit } from './at-work-limit.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './admission.ts';
 import { Deduplication } from './deduplication.ts';
@@ -26,7 +27,6 @@ import { FairDoor } from './fair-door.ts';
 import { Idempotency } from './idempotency.ts';
 import { LargePayloads } from './large-payloads.ts';
 import { NatsService } from './nats-service.ts';
-import { ProcessLoad } from './process-load.ts';
 import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
 
@@ -88,8 +88,11 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     log,
   };
-  const load = new ProcessLoad();
-  const door = new FairDoor({ isBusy: () => load.isBusy() });
+  const limit = new AtWorkLimit({
+    utilization: loopUtilization(),
+    now: () => performance.now(),
+  });
+  const door = new FairDoor({ limit });
   registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, door });
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
@@ -101,6 +104,17 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     services.push(new AuthCallout({ ...deps, ...shared, key, account, now: Date.now }));
   }
   return services;
+}
+
+/** Of the time since the last call; the first: since this one. */
+function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const current = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(current, last);
+    last = current;
+    return utilization;
+  };
 }
 
 /** @throws ConfigError where the seed is damaged */
