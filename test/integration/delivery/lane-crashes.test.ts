@@ -1,27 +1,11 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { subjects } from '#wire/subjects.ts';
 import { type NatsCore, startNatsCore } from '../publisher/nats-core.ts';
-import { type Death, LaneOwner } from './lane-owner.ts';
+import { type Death, LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
 
-const PRESSED = { taken: 100, pressed: 100 };
 /** Fewer looks than in life, in the same order. */
 const RULES = { quietMs: 3000, graceMs: 6000, compareEveryMs: 2000 };
-const OPTIONS = { deadlineMs: 20_000, intervalMs: 10 };
-
-let published = 0;
-/** Publishes a delivery as a router would that knows of the lane. */
-async function owe(core: NatsCore, tenant: string): Promise<string> {
-  const text = `${tenant} ${published++}`;
-  await core.publisher.publishAsync({
-    subject: subjects.delivery(tenant, 'ep_1', 't'),
-    payload: Buffer.from(text),
-    messageId: text,
-    timeoutMs: 10_000,
-  });
-  return text;
-}
 
 /** The whole life of a lane, and of one that something late makes; ends where the owner dies. */
 async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<string[]> {
@@ -32,20 +16,20 @@ async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<s
       await owner.look();
       owner.ackHeld();
       return undefined;
-    }, OPTIONS);
+    }, SOON);
   await owner.look({ [tenant]: PRESSED });
   if (owner.store.has(tenant)) {
-    for (let i = 0; i < 3; i++) owed.push(await owe(core, tenant));
-    await waitUntil(() => owner.isDead || owner.held.length === owed.length, OPTIONS);
+    for (let i = 0; i < 3; i++) owed.push(await oweByLane(core, tenant));
+    await waitUntil(() => owner.isDead || owner.held.length === owed.length, SOON);
     // It holds them for some looks.
     for (let i = 0; i < 5; i++) await owner.look();
   }
   await isOver(() => !owner.store.has(tenant));
   // A router hears late, while the lane drains.
-  owed.push(await owe(core, tenant));
+  owed.push(await oweByLane(core, tenant));
   await isOver(() => owner.lanes.draining === 0);
   // And one hears later than any grace.
-  owed.push(await owe(core, tenant));
+  owed.push(await oweByLane(core, tenant));
   await isOver(() => owner.steps.filter((step) => step === 'removeConsumer').length === 2);
   return owed;
 }
@@ -64,13 +48,13 @@ async function takenOver(
   await next.look();
   await waitUntil(
     () => owed.every((text) => first.settled.includes(text) || next.settled.includes(text)),
-    { ...OPTIONS, what: `everything arrives after ${first.steps.join(', ')}` },
+    { ...SOON, what: `everything arrives after ${first.steps.join(', ')}` },
   );
   // And then, as nothing comes any more, nothing is left.
   await waitUntil(async () => {
     await next.look({}, 10);
     return next.lanes.active === 0 && next.lanes.draining === 0;
-  }, OPTIONS);
+  }, SOON);
   assert.equal((await next.broker.backlogs()).size, 0);
   assert.equal((await next.broker.stored()).size, 0);
   assert.deepEqual([...next.broker.announced()], []);

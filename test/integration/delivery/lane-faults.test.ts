@@ -4,26 +4,12 @@ import { Registry } from 'prom-client';
 import { Kvm } from '@nats-io/kv';
 import { seededRandom } from '../../chaos/seeded-random.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
-import { type NatsCore, startNatsCore } from '../publisher/nats-core.ts';
-import { LaneOwner } from './lane-owner.ts';
+import { buckets, consumers, streams } from '#wire/subjects.ts';
+import { startNatsCore } from '../publisher/nats-core.ts';
+import { LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
 
-const PRESSED = { taken: 100, pressed: 100 };
 const RULES = { quietMs: 3000, graceMs: 6000, compareEveryMs: 1000 };
-const OPTIONS = { deadlineMs: 20_000, intervalMs: 10 };
 const DLV = streams.deliveries(0);
-
-let published = 0;
-async function owe(core: NatsCore, tenant: string): Promise<string> {
-  const text = `${tenant} ${published++}`;
-  await core.publisher.publishAsync({
-    subject: subjects.delivery(tenant, 'ep_1', 't'),
-    payload: Buffer.from(text),
-    messageId: text,
-    timeoutMs: 10_000,
-  });
-  return text;
-}
 
 async function counted(registry: Registry, name: string): Promise<Record<string, number>> {
   const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] };
@@ -35,14 +21,14 @@ test('a consumer removed by hand is made again, and what was in hand comes again
   const registry = new Registry();
   const owner = await LaneOwner.start(t, core, { rules: RULES, holds: true, registry });
   await owner.look({ acme: PRESSED });
-  const first = await owe(core, 'acme');
-  await waitUntil(() => owner.held.length === 1, OPTIONS);
+  const first = await oweByLane(core, 'acme');
+  await waitUntil(() => owner.held.length === 1, SOON);
   await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
-  const second = await owe(core, 'acme');
+  const second = await oweByLane(core, 'acme');
   await waitUntil(async () => {
     await owner.look({ acme: PRESSED });
     return owner.held.length === 3;
-  }, OPTIONS);
+  }, SOON);
   assert.deepEqual(
     owner.held.map((message) => message.string()),
     [first, first, second],
@@ -53,7 +39,7 @@ test('a consumer removed by hand is made again, and what was in hand comes again
   // Acked by the newer of the two: it is owed no more.
   owner.held.shift();
   owner.ackHeld();
-  await waitUntil(async () => (await core.jsm.streams.info(DLV)).state.messages === 0, OPTIONS);
+  await waitUntil(async () => (await core.jsm.streams.info(DLV)).state.messages === 0, SOON);
 });
 
 test('keys written by hand: a tenant gets a lane, what is none is left alone, more than fit are deleted', async (t) => {
@@ -66,7 +52,7 @@ test('keys written by hand: a tenant gets a lane, what is none is left alone, mo
   // Twice as many consumers as lanes are there at most: both are served.
   assert.equal((await owner.broker.backlogs()).size, 2);
   await kv.put('initech', '');
-  await waitUntil(() => owner.store.has('initech'), OPTIONS);
+  await waitUntil(() => owner.store.has('initech'), SOON);
   await owner.look();
   assert.equal((await owner.broker.backlogs()).size, 2);
   assert.equal((await kv.get('initech'))?.operation, 'DEL');
@@ -105,8 +91,8 @@ test('the bucket is deleted: lanes drain, and a tenant under pressure gets its l
   await waitUntil(() => !owner.store.has('acme'), { deadlineMs: 30_000 });
   await owner.look();
   assert.equal(owner.lanes.draining, 1);
-  const late = await owe(core, 'acme');
-  await waitUntil(() => owner.settled.includes(late), OPTIONS);
+  const late = await oweByLane(core, 'acme');
+  await waitUntil(() => owner.settled.includes(late), SOON);
   await owner.look({ acme: PRESSED });
   assert.ok(owner.store.has('acme'));
   assert.equal(owner.lanes.active, 1);
@@ -127,8 +113,8 @@ test('two owners at once, hands that remove, routers that hear late: nothing is 
     () => pick(owners).look({ [pick(tenants)]: PRESSED }),
     () => pick(owners).look({ [pick(tenants)]: PRESSED }),
     () => pick(owners).look({}, 4),
-    async () => owed.push(await owe(core, pick(tenants))),
-    async () => owed.push(await owe(core, pick(tenants))),
+    async () => owed.push(await oweByLane(core, pick(tenants))),
+    async () => owed.push(await oweByLane(core, pick(tenants))),
     () => core.jsm.consumers.delete(DLV, consumers.lane(pick(tenants))).catch(() => undefined),
     () => kv.delete(pick(tenants)),
     () => kv.put(pick(tenants), ''),
@@ -142,7 +128,7 @@ test('two owners at once, hands that remove, routers that hear late: nothing is 
       const { draining, active } = owner.lanes;
       return draining + active === 0 && (await owner.broker.stored()).size === 0;
     },
-    { ...OPTIONS, deadlineMs: 60_000 },
+    { ...SOON, deadlineMs: 60_000 },
   );
   const settled = new Set([...stale.settled, ...owner.settled]);
   assert.deepEqual(

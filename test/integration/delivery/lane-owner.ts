@@ -2,14 +2,36 @@ import type { TestContext } from 'node:test';
 import { type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
+import { newId } from '#domain/ids.ts';
 import { LaneStore } from '#infra/nats/lane-store.ts';
 import { type LaneBroker, createLaneBroker } from '#src/delivery/lanes/lane-broker.ts';
 import { LaneMetrics } from '#src/delivery/lanes/lane-metrics.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { ShardLanes } from '#src/delivery/lanes/shard-lanes.ts';
 import type { TenantLoad } from '#src/delivery/lanes/tenant-demand.ts';
-import { buckets } from '#wire/subjects.ts';
+import { buckets, subjects } from '#wire/subjects.ts';
 import { type NatsCore, log } from '../publisher/nats-core.ts';
+
+/** A tenant's load that earns it a lane. */
+export const PRESSED: TenantLoad = { taken: 100, pressed: 100 };
+/** For what an owner does by itself. */
+export const SOON = { deadlineMs: 20_000, intervalMs: 10 };
+
+/**
+ * Publishes a delivery as a router would that knows of the lane.
+ *
+ * @returns its text, by which it is known again
+ */
+export async function oweByLane({ publisher }: NatsCore, tenant: string): Promise<string> {
+  const text = `${tenant} ${newId('evt')}`;
+  await publisher.publishAsync({
+    subject: subjects.delivery(tenant, 'ep_1', 't'),
+    payload: Buffer.from(text),
+    messageId: text,
+    timeoutMs: 10_000,
+  });
+  return text;
+}
 
 /** The steps that change something; an owner can die at each. */
 export const STEPS = ['announce', 'withdraw', 'makeConsumer', 'removeConsumer', 'open'] as const;
