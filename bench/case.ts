@@ -2,18 +2,36 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { parseArgs } from 'node:util';
 import { broadcast } from './cases/broadcast.ts';
 import { dueAtOnce } from './cases/due-at-once.ts';
 import { idleTenants } from './cases/idle-tenants.ts';
+import { tracing } from './cases/tracing.ts';
 import { type System, startSystem, stopSystem } from './system.ts';
 
 type Case = (dataDir: string) => Promise<Record<string, unknown>>;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    /** Of `tracing`: pairs of runs at each load, and how long one is. */
+    pairs: { type: 'string', default: '5' },
+    seconds: { type: 'string', default: '20' },
+  },
+});
 
 const cases: Record<string, Case> = {
   broadcast: onFreshSystem(broadcast),
   'due-at-once': onFreshSystem(dueAtOnce),
   'idle-tenants': idleTenants,
+  tracing: () => tracing({ pairs: wholeNumber('pairs'), seconds: wholeNumber('seconds') }),
 };
+
+function wholeNumber(name: 'pairs' | 'seconds'): number {
+  const value = Number(values[name]);
+  if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a number from 1`);
+  return value;
+}
 
 function onFreshSystem(run: (system: System) => Promise<Record<string, unknown>>): Case {
   return async (dataDir) => {
@@ -26,7 +44,7 @@ function onFreshSystem(run: (system: System) => Promise<Record<string, unknown>>
   };
 }
 
-for (const name of process.argv.slice(2)) {
+for (const name of positionals) {
   const run = cases[name];
   if (run === undefined) {
     throw new Error(`no case ${name}; there are ${Object.keys(cases).join(', ')}`);

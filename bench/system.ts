@@ -9,14 +9,20 @@ export const KEY = 'phk_bench_0123456789abcdef';
 export interface System {
   process: ChildProcess;
   base: string;
+  /** Of the private port of the one process of roles. */
+  ops: string;
 }
 
-/**
- * `posthorn start` on free ports with an empty data folder; resolves when it prints its banner.
- *
- * @param profileDir where each process leaves a CPU profile
- */
-export async function startSystem(dataDir: string, profileDir?: string): Promise<System> {
+export interface StartOptions {
+  /** Where each process leaves a CPU profile. */
+  profileDir?: string | undefined;
+  /** Settings beside those of every run. */
+  env?: Record<string, string>;
+}
+
+/** `posthorn start` on free ports with an empty data folder; resolves when it prints its banner. */
+export async function startSystem(dataDir: string, options: StartOptions = {}): Promise<System> {
+  const { profileDir } = options;
   const [http, ops, receiver] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env: Record<string, string | undefined> = {
     ...process.env,
@@ -26,6 +32,7 @@ export async function startSystem(dataDir: string, profileDir?: string): Promise
     POSTHORN_RECEIVER_PORT: String(receiver),
     POSTHORN_BOOTSTRAP_KEY: KEY,
     POSTHORN_LOG_LEVEL: 'warn',
+    ...options.env,
   };
   if (profileDir !== undefined) {
     env['NODE_OPTIONS'] =
@@ -42,7 +49,11 @@ export async function startSystem(dataDir: string, profileDir?: string): Promise
     child.once('exit', (code) => failed(new Error(`the system ended with ${code}`)));
   });
   await banner;
-  return { process: child, base: `http://127.0.0.1:${http}` };
+  return {
+    process: child,
+    base: `http://127.0.0.1:${http}`,
+    ops: `http://127.0.0.1:${ops}`,
+  };
 }
 
 /** Asks it to stop, and resolves when it has. */

@@ -4,9 +4,9 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeMemoryMiB, type System } from '../system.ts';
-import { Api, inParallel } from './api.ts';
-import { QuietLoad, percentile } from './quiet-load.ts';
-import { ReceiverProcess } from './receiver-process.ts';
+import { inParallel } from './api.ts';
+import { besideQuiet, peakMiB, quietFigures } from './beside-quiet.ts';
+import { makeTenants } from './make-tenants.ts';
 
 const TENANTS = 10;
 const ENDPOINTS = 600;
@@ -15,19 +15,15 @@ const TOTAL = TENANTS * ENDPOINTS * EVENTS;
 const WAIT_MS = 120_000;
 const DRAIN_MAX_MS = 240_000;
 
-export async function dueAtOnce(system: System): Promise<Record<string, unknown>> {
-  const api = new Api(system);
-  const receiver = new ReceiverProcess();
-  const quiet = new QuietLoad(new Api(system), 50);
+export function dueAtOnce(system: System): Promise<Record<string, unknown>> {
   const pid = system.process.pid as number;
-  try {
-    const port = await receiver.start();
-    await inParallel(TENANTS, TENANTS, async (t) => {
-      await api.call('PUT', `/v1/tenants/due-${t}`, { name: `due ${t}` });
-      for (let e = 0; e < ENDPOINTS; e++) {
-        const url = `http://127.0.0.1:${port}/${t}/${e}`;
-        await api.call('POST', `/v1/tenants/due-${t}/endpoints`, { url });
-      }
+  return besideQuiet(system, async ({ api, receiver, receiverUrl, quiet }) => {
+    await makeTenants(api, {
+      prefix: 'due',
+      tenants: TENANTS,
+      endpoints: ENDPOINTS,
+      atOnce: TENANTS,
+      url: receiverUrl,
     });
     await quiet.start();
     await delay(10_000);
@@ -46,11 +42,8 @@ export async function dueAtOnce(system: System): Promise<Record<string, unknown>
     const memoryWaiting = nodeMemoryMiB(pid);
     quiet.take();
     await delay(Math.max(0, dueMs - Date.now()));
-    let memoryPeak = 0;
-    while (receiver.counts.delivered < TOTAL && Date.now() < dueMs + DRAIN_MAX_MS) {
-      await delay(500);
-      memoryPeak = Math.max(memoryPeak, nodeMemoryMiB(pid));
-    }
+    const isDone = (): boolean => receiver.counts.delivered >= TOTAL;
+    const memoryPeak = await peakMiB(system, isDone, dueMs + DRAIN_MAX_MS);
     const during = quiet.take();
     return {
       retries: TOTAL,
@@ -59,17 +52,10 @@ export async function dueAtOnce(system: System): Promise<Record<string, unknown>
       delivered: receiver.counts.delivered,
       doubled: receiver.counts.doubled,
       drained_s: (receiver.counts.lastMs - dueMs) / 1000,
-      quiet_p50_p95_before_ms: [percentile(before, 0.5), percentile(before, 0.95)],
-      quiet_p50_p95_during_ms: [percentile(during, 0.5), percentile(during, 0.95)],
-      quiet_missing: quiet.missing,
-      quiet_refused: quiet.refused,
+      ...quietFigures(quiet, before, during),
       node_mib_before: memoryBefore,
       node_mib_while_they_wait: memoryWaiting,
       node_mib_peak: memoryPeak,
     };
-  } finally {
-    quiet.close();
-    receiver.stop();
-    await api.close();
-  }
+  });
 }

@@ -2,7 +2,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeMemoryMiB, startSystem, stopSystem } from '../system.ts';
-import { Api, inParallel } from './api.ts';
+import { Api } from './api.ts';
+import { makeTenants } from './make-tenants.ts';
 
 const TENANTS = 20_000;
 const SETTLE_MS = 10_000;
@@ -14,11 +15,8 @@ export async function idleTenants(dataDir: string): Promise<Record<string, unkno
   try {
     const none = await rest(system.process.pid as number);
     const api = new Api(system);
-    await inParallel(TENANTS, 16, async (t) => {
-      await api.call('PUT', `/v1/tenants/idle-${t}`, { name: `idle ${t}` });
-      const url = `http://127.0.0.1:9/${t}`;
-      await api.call('POST', `/v1/tenants/idle-${t}/endpoints`, { url });
-    });
+    const url = 'http://127.0.0.1:9';
+    await makeTenants(api, { prefix: 'idle', tenants: TENANTS, endpoints: 1, atOnce: 16, url });
     await api.close();
     await stopSystem(system);
     const beganMs = performance.now();
