@@ -14,8 +14,8 @@ const SWEEP_EVERY_MS = 5000;
 const CIRCUITS_KEPT_MAX = 10_000;
 
 /**
- * The tenants that are active in this worker: activated by a delivery, passivated after a minute without
- * one, or sooner where they are many. A tenant that is idle costs nothing.
+ * The tenants that are active in this worker, and their endpoints: activated by a delivery, passivated after a minute
+ * without one, or sooner where tenants are many. What is idle costs nothing.
  */
 export class ActivationTable {
   private readonly deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log };
@@ -67,7 +67,7 @@ export class ActivationTable {
   /** Whether nothing is in hand of the tenants that `of` names. */
   isIdle(of: (tenant: string) => boolean): boolean {
     for (const [tenant, actor] of this.actors) {
-      if (of(tenant) && !actor.isIdleSince(Number.POSITIVE_INFINITY)) return false;
+      if (of(tenant) && !actor.isIdle) return false;
     }
     return true;
   }
@@ -97,13 +97,15 @@ export class ActivationTable {
 
   private sweep(idleBeforeMs: number): void {
     for (const [tenant, actor] of this.actors) {
-      if (!actor.isIdleSince(idleBeforeMs)) continue;
-      // At the end nobody is spared.
-      if (idleBeforeMs !== Number.POSITIVE_INFINITY && !actor.isRested) continue;
-      this.actors.delete(tenant);
-      actor.passivate((endpoint, state) => {
-        if (this.circuits.size < CIRCUITS_KEPT_MAX) this.circuits.set(endpoint, state);
-      });
+      const isGone = actor.passivate(idleBeforeMs, (endpoint, state) => this.keep(endpoint, state));
+      if (isGone) this.actors.delete(tenant);
     }
+  }
+
+  private keep(endpoint: string, circuitState: unknown): void {
+    const [oldest] = this.circuits.keys();
+    // Of an endpoint that was deleted nobody takes it back.
+    if (this.circuits.size >= CIRCUITS_KEPT_MAX) this.circuits.delete(oldest as string);
+    this.circuits.set(endpoint, circuitState);
   }
 }

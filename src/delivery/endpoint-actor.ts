@@ -62,6 +62,8 @@ export interface EndpointActorDeps extends EndpointDefaults, EndpointSenderDeps 
   tracing?: Tracing | undefined;
   log: Log;
   worker: string;
+  /** Configurations under which the receiver said 410: nothing is sent until they change. */
+  gone: WeakSet<EndpointSnapshot>;
   /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
   refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
@@ -103,8 +105,8 @@ export class EndpointActor {
   private readonly sender: EndpointSender;
   /** Monotonic milliseconds; see `PROBE_EVERY_MS`. */
   private nextProbeMs = 0;
-  /** The configuration under which the receiver said 410: nothing is sent until it changes. */
-  private goneSnapshot: EndpointSnapshot | undefined;
+  /** Monotonic milliseconds. */
+  private lastUsedMs = 0;
 
   constructor(deps: EndpointActorDeps, options: EndpointActorOptions) {
     this.deps = deps;
@@ -119,9 +121,13 @@ export class EndpointActor {
     return this.turns.running === 0 && this.mailbox.length === 0;
   }
 
-  /** Forgetting it now lets nothing leave earlier than its rate allows. */
-  get isRested(): boolean {
-    return this.settings.limiter?.isRested ?? true;
+  /**
+   * Whether it can be forgotten: without a delivery since `beforeMs` (monotonic), and in a state in which no webhook
+   * would leave earlier for it than its rate allows. At the end, with an infinite `beforeMs`, the rate does not count.
+   */
+  isIdleSince(beforeMs: number): boolean {
+    if (!this.isIdle || this.lastUsedMs > beforeMs) return false;
+    return beforeMs === Number.POSITIVE_INFINITY || (this.settings.limiter?.isRested ?? true);
   }
 
   /** Something of high priority waits. */
@@ -148,6 +154,7 @@ export class EndpointActor {
 
   /** Takes a delivery into the mailbox, or parks it where it could not run soon. */
   deliver(owed: OwedDelivery): void {
+    this.lastUsedMs = owed.receivedMs;
     if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
     if (owed.lane === 't') return this.keep(owed);
@@ -198,6 +205,7 @@ export class EndpointActor {
 
   /** Gives up its connections; returns the circuit's state where it is worth keeping. */
   passivate(): unknown {
+    this.timer.stop();
     this.sender.release();
     const { circuit } = this.settings;
     return circuit.state === CircuitState.Closed ? undefined : circuit.toJSON();
@@ -279,14 +287,11 @@ export class EndpointActor {
     const { settler, events } = this.deps;
     const snapshot = this.options.snapshot() ?? (await this.lookAnew(owed));
     // Its lease ran out while it was paused: another worker has the message by now.
-    if (!this.deps.mayWork(owed.tenant)) {
-      owed.place?.again();
-      return settler.unclaim(owed.head);
-    }
+    if (!this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     this.settings.apply(snapshot);
     if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
     if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
-    if (snapshot.state === 'disabled' || snapshot === this.goneSnapshot) {
+    if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
       return settler.hold(owed, 'endpoint_disabled');
     }
     if (performance.now() - owed.receivedMs > EXTEND_AFTER_MS) owed.message.working();
@@ -305,6 +310,12 @@ export class EndpointActor {
   private async lookAnew(owed: OwedDelivery): Promise<EndpointSnapshot | undefined> {
     await this.deps.refreshTenant(owed.tenant, owed.receivedMs);
     return this.options.snapshot();
+  }
+
+  /** Without a word to the stream, where it is somebody else's by now. */
+  private letGo(owed: OwedDelivery): void {
+    owed.place?.again();
+    this.deps.settler.unclaim(owed.head);
   }
 
   private async attemptLarge(
@@ -346,6 +357,7 @@ export class EndpointActor {
       });
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
+      this.settings.mendCircuit(now());
       metrics.parked.inc({ reason: 'circuit' });
       return this.park(owed, CIRCUIT_PARK_MS);
     } finally {
@@ -355,8 +367,10 @@ export class EndpointActor {
     const { attemptNo } = owed.head;
     const record = attemptRecord(attemptNo, worker, startedMs, durationMs, result);
     const verdict = judge(retryPolicy, attemptNo, result.outcome, random());
-    if (verdict.kind === 'gone') this.goneSnapshot = target.snapshot;
+    if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
+    // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what follows.
+    if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     settler.attempted(owed, verdict, record, target.snapshot.url);
   }
 

@@ -16,7 +16,7 @@ export interface EndpointDefaults {
  * the circuit stays as it is, and a bucket keeps its tokens.
  */
 export class EndpointSettings {
-  readonly circuit: CircuitBreakerPolicy;
+  circuit: CircuitBreakerPolicy;
   retryPolicy: RetryPolicy;
   inFlightMax: number;
   timeoutMs: number;
@@ -51,6 +51,17 @@ export class EndpointSettings {
     this.policies = endpointPolicies(this);
   }
 
+  /**
+   * To be called where the circuit refused. It measures by the wall clock: where that was set back since it opened, it
+   * would stay open for as much longer.
+   */
+  mendCircuit(nowMs: number): void {
+    const { ownState, breakerState } = this.circuit.toJSON() as CircuitJson;
+    if (ownState.openedAt === undefined || ownState.openedAt <= nowMs) return;
+    this.circuit = endpointCircuit({ ownState: { ...ownState, openedAt: nowMs }, breakerState });
+    this.policies = endpointPolicies(this);
+  }
+
   private applyRate({ rateLimit, state }: EndpointSnapshot): void {
     // What is held meanwhile needs no token.
     if (rateLimit === undefined || state !== 'active') this.limiter = undefined;
@@ -58,4 +69,10 @@ export class EndpointSettings {
       this.limiter = new RateLimiter(rateLimit, () => performance.now());
     } else this.limiter.configure(rateLimit);
   }
+}
+
+/** What cockatiel's `toJSON` gives; `openedAt` of an open circuit, milliseconds since 1970. */
+interface CircuitJson {
+  ownState: { openedAt?: number };
+  breakerState: unknown;
 }

@@ -32,6 +32,8 @@ export interface HeldReleaserDeps {
   /** Whether this worker owns a shard: it releases what is held there. */
   owns: (shard: number) => boolean;
   config: ConfigView;
+  /** Configurations under which the receiver said 410: what is held stays, as control has not heard of it yet. */
+  gone: WeakSet<EndpointSnapshot>;
   publisher: Publisher;
   records: RecordGatherer;
   log: Log;
@@ -79,9 +81,10 @@ export class HeldReleaser {
 
   private async visit(stream: string, subject: string): Promise<void> {
     const { tenant, endpoint: id } = parseDeliverySubject(subject);
-    const snapshot = this.deps.config.tenant(tenant);
+    const { config, gone } = this.deps;
+    const snapshot = config.tenant(tenant);
     const endpoint = snapshot?.endpoints.find((entry) => entry.id === id);
-    if (endpoint !== undefined && endpoint.state !== 'active') return;
+    if (endpoint !== undefined && (endpoint.state !== 'active' || gone.has(endpoint))) return;
     const held = await this.deps.jsm.direct.getBatch(stream, {
       seq: 1,
       next_by_subj: subject,

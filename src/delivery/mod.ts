@@ -16,7 +16,7 @@ import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
-import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { PayloadLinks } from '#wire/payload-link.ts';
 import { shardOf } from '#wire/subjects.ts';
 import { AccessTokens } from './access-tokens.ts';
@@ -75,6 +75,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
   const fence = new AckFence(deps);
+  const gone = new WeakSet<EndpointSnapshot>();
   const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
   const senders = new SenderPool({ guard, timeoutMs });
   const tokens = new AccessTokens({
@@ -110,6 +111,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       tracing: deps.tracing,
       log,
       worker: deps.worker,
+      gone,
       refreshTenant: deps.refreshTenant,
       mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),
       inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
@@ -137,10 +139,11 @@ export function createDelivery(deps: DeliveryDeps): Service {
     kind: 'delivery',
     me: deps.worker,
     shards,
-    ...shardWork(taps, queues),
+    ...shardWork(taps, queues, drainMs),
     log,
   });
-  const releaser = new HeldReleaser({ ...deps, shards, owns: (shard) => leases.owns(shard) });
+  const owns = (shard: number): boolean => leases.owns(shard);
+  const releaser = new HeldReleaser({ ...deps, gone, shards, owns });
 
   return {
     name: 'delivery',

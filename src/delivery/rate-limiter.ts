@@ -24,6 +24,9 @@ export class RateLimiter {
 
   /** Another limit from now on; what was saved up under the old one is kept as far as the new one allows. */
   configure(limit: RateLimit): void {
+    const { perSecond, burst } = this.limit;
+    // Another change of the tenant: what is parked keeps its slots.
+    if (limit.perSecond === perSecond && limit.burst === burst) return;
     this.fill();
     this.limit = limit;
     this.tokens = Math.min(this.tokens, limit.burst);

@@ -4,6 +4,7 @@ import type { AckFence } from '#infra/nats/ack-fence.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { within } from '#infra/within.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from './activation-table.ts';
 import { GentleIntake } from './gentle-intake.ts';
@@ -26,7 +27,7 @@ export interface ShardTapsDeps {
   records: RecordGatherer;
   fence: AckFence;
   onMessage: (message: JsMsg) => void;
-  /** How long what is in flight may take when a shard is given up. */
+  /** How long what is in flight, and its records, may take when a shard is given up. */
   drainMs: number;
   log: Log;
 }
@@ -71,7 +72,7 @@ export class ShardTaps {
     while (!this.deps.table.isIdle(this.isIn(shard)) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
-    await this.deps.records.drain();
+    await within(Math.max(0, deadline - performance.now()), this.deps.records.drain());
     // The next owner resets the consumers.
     await this.deps.fence.pass(streams.deliveries(shard));
   }

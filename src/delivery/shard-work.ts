@@ -1,11 +1,17 @@
 import type { ShardLeasesDeps } from '#infra/nats/shard-leases.ts';
+import { within } from '#infra/within.ts';
 import type { OrderedQueues } from './ordered/ordered-queues.ts';
 import type { ShardTaps } from './shard-taps.ts';
 
-/** What a worker does when it takes a shard, gives it up, or finds that it lost it. */
+/**
+ * What a worker does when it takes a shard, gives it up, or finds that it lost it.
+ *
+ * @param drainMs how long what is in flight may take when a shard is given up
+ */
 export function shardWork(
   taps: ShardTaps,
   queues: OrderedQueues,
+  drainMs: number,
 ): Pick<ShardLeasesDeps, 'onTaken' | 'onGiveUp' | 'onLost'> {
   return {
     async onTaken(shard) {
@@ -14,9 +20,9 @@ export function shardWork(
     },
     async onGiveUp(shard) {
       queues.close(shard);
-      await taps.drain(shard);
       // The next owner must not find at the head of a queue what was sent.
-      await queues.settled(shard);
+      const settled = within(drainMs, queues.settled(shard));
+      await Promise.all([taps.drain(shard), settled]);
     },
     onLost(shard) {
       queues.close(shard);

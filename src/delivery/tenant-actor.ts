@@ -1,9 +1,9 @@
 /**
- * One tenant at work (DL-1): activated by its first delivery, passivated when idle. It owns the actors of its
- * endpoints and gives them turns, each in its turn; the worker's scheduler gives the tenant its own.
+ * One tenant at work (DL-1): activated by its first delivery, passivated when all its endpoints are. It owns the
+ * actors of its endpoints and gives them turns, each in its turn; the worker's scheduler gives the tenant its own.
  *
- * States: active (it has deliveries or had some lately) -> passivated (removed from the table; the state of
- * circuits that are not closed is kept by the table). It holds nothing that is not in JetStream too, so a
+ * States of an endpoint, and of the tenant with its last one: active (it has deliveries or had some lately) ->
+ * passivated (forgotten; the state of circuits that are not closed is kept by the table). It holds nothing that is not in JetStream too, so a
  * crash loses nothing.
  */
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
@@ -31,7 +31,6 @@ export class TenantActor implements TurnTaker {
   private readonly highRing = new EndpointRing();
   private snapshot: TenantSnapshot | undefined;
   private byId = new Map<string, EndpointSnapshot>();
-  private lastUsedMs = 0;
   private running = 0;
   private load: TenantLoad = { taken: 0, pressed: 0 };
   private readonly laneShare = new LaneShare(() => this.waitingEndpoints());
@@ -62,7 +61,6 @@ export class TenantActor implements TurnTaker {
   }
 
   deliver(owed: OwedDelivery): void {
-    this.lastUsedMs = owed.receivedMs;
     this.load.taken++;
     const actor = this.endpoints.get(owed.endpoint) ?? this.activate(owed.endpoint);
     actor.deliver(owed);
@@ -92,26 +90,25 @@ export class TenantActor implements TurnTaker {
     for (const endpoint of this.endpoints.values()) endpoint.handBack();
   }
 
-  /** Idle since `beforeMs` (monotonic)? */
-  isIdleSince(beforeMs: number): boolean {
-    if (this.lastUsedMs > beforeMs) return false;
+  /** Nothing is in hand. */
+  get isIdle(): boolean {
     for (const endpoint of this.endpoints.values()) if (!endpoint.isIdle) return false;
     return true;
   }
 
-  /** Whether its endpoints can be forgotten without letting a webhook leave too early. */
-  get isRested(): boolean {
-    for (const endpoint of this.endpoints.values()) if (!endpoint.isRested) return false;
-    return true;
-  }
-
-  /** Gives up everything; `keep` gets the circuits worth keeping. */
-  passivate(keep: (endpoint: string, circuitState: unknown) => void): void {
-    for (const actor of this.endpoints.values()) {
+  /**
+   * Lets go of the endpoints that are idle since `beforeMs` (monotonic); `keep` gets the circuits worth keeping.
+   *
+   * @returns whether none is left
+   */
+  passivate(beforeMs: number, keep: (endpoint: string, circuitState: unknown) => void): boolean {
+    for (const [id, actor] of this.endpoints) {
+      if (!actor.isIdleSince(beforeMs)) continue;
       const state = actor.passivate();
-      if (state !== undefined) keep(actor.endpoint, state);
+      if (state !== undefined) keep(id, state);
+      this.endpoints.delete(id);
     }
-    this.endpoints.clear();
+    return this.endpoints.size === 0;
   }
 
   private activate(endpoint: string): EndpointActor {

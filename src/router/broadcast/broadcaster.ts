@@ -24,6 +24,7 @@ import type { PayloadStore } from '#infra/payload-store.ts';
 import { BROADCAST_ACK_WAIT_MS } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
+import { within } from '#infra/within.ts';
 import type { Service } from '#src/app/service.ts';
 import type { BroadcastProgress } from '#wire/broadcast.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
@@ -116,12 +117,7 @@ export class Broadcaster implements Service {
     const { inHand } = this;
     if (inHand === undefined) return;
     inHand.stopping.abort();
-    let timer: NodeJS.Timeout | undefined;
-    const tooLate = new Promise<void>((resolve) => {
-      timer = setTimeout(resolve, deadlineMs);
-    });
-    await Promise.race([inHand.ended, tooLate]);
-    clearTimeout(timer);
+    await within(deadlineMs, inHand.ended);
     inHand.lost = true;
   }
 

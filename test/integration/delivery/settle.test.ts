@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
 import { decodeDeliveryFrame, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
-import { subjects } from '#wire/subjects.ts';
+import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { Worker } from './worker.ts';
 
@@ -128,6 +128,34 @@ test('410: the endpoint is told gone, the delivery is dead, and what comes later
   assert.equal(worker.receiver.requests.length, 1);
 });
 
+test('410: until control has heard of it, what is held is neither sent nor moved', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.endpoint('other', 'ep_2', { state: 'paused' });
+  worker.receiver.on('/acme/ep_1', { status: 410 });
+  const first = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(first.delivery.id, 'failed');
+  const later = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(later.delivery.id, 'held');
+  // Two rounds of what releases: the first may have begun before.
+  for (let round = 1; round <= 2; round++) {
+    worker.endpoint('other', 'ep_2', { state: 'paused' });
+    const { delivery } = await worker.owe('other', 'ep_2');
+    await worker.recordsUntil(delivery.id, 'held');
+    worker.endpoint('other', 'ep_2', { state: 'active' });
+    await worker.recordsUntil(delivery.id, 'delivered');
+  }
+  const records = await worker.recordsUntil(later.delivery.id, 'held');
+  assert.equal(records.length, 1);
+  assert.deepEqual(
+    (await worker.owed()).map(({ subject }) => subject),
+    [subjects.held('acme', 'ep_1')],
+  );
+  // Another URL: another chance.
+  worker.endpoint('acme', 'ep_1', { url: worker.receiver.url('/moved') });
+  await worker.recordsUntil(later.delivery.id, 'delivered');
+});
+
 test('paused: held under a subject of its own; active again: released and delivered', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
@@ -241,4 +269,41 @@ test('a delivery that comes again after it was settled is acked, and not sent ag
   });
   await worker.nothingOwed();
   assert.equal(worker.receiver.requests.length, 1);
+});
+
+test('what comes again while its record is not stored yet is acked only after that', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  const { jsm } = worker.core;
+  // Refuses every record.
+  await jsm.streams.update(streams.records(0), { max_msg_size: 10 });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.receiver.waitFor(1, '/acme/ep_1');
+  await jsm.consumers.reset(streams.deliveries(0), consumers.deliverShared);
+  await worker.owe('acme', 'ep_1');
+  // By the same consumer, so the first one has come again before.
+  await worker.receiver.waitFor(2, '/acme/ep_1');
+  assert.equal((await worker.owed()).length, 2);
+  await jsm.streams.update(streams.records(0), { max_msg_size: -1 });
+  await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 2);
+});
+
+test("an attempt that a stop cuts off is the next worker's, and no attempt that failed", async (t) => {
+  const worker = await Worker.start(t, { env: { POSTHORN_SHUTDOWN_DEADLINE_MS: '100' } });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.on('/acme/ep_1', (_request, nth) =>
+    nth === 1 ? { hang: 'request' } : { status: 200 },
+  );
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.receiver.waitFor(1, '/acme/ep_1');
+  await worker.stopFirst();
+  worker.stopFirst = await worker.begin('worker-2');
+  const records = await worker.recordsUntil(delivery.id, 'delivered');
+  assert.deepEqual(
+    records.map(({ attempt }) => [attempt?.no, attempt?.worker]),
+    [[1, 'worker-2']],
+  );
+  await worker.nothingOwed();
 });

@@ -85,3 +85,15 @@ test('another limit holds at once, and gives no burst that was not saved up', ()
 test('without a burst of its own a limit has a tenth of a second of it, at least one', () => {
   assert.deepEqual([0.01, 1, 19, 20, 10_000].map(defaultBurst), [1, 1, 1, 2, 1000]);
 });
+
+test('a change that leaves the limit as it is takes no slot from what is parked', () => {
+  const clock = new Clock();
+  const limit = { perSecond: 0.1, burst: 1 };
+  const limiter = new RateLimiter(limit, clock.now);
+  limiter.take();
+  assert.equal(Math.round(limiter.reserveSlotMs(0)), 10_000);
+  limiter.configure({ ...limit });
+  assert.equal(Math.round(limiter.waitBehindParkedMs(0)), 20_000);
+  limiter.configure({ ...limit, burst: 2 });
+  assert.equal(Math.round(limiter.waitBehindParkedMs(0)), 10_000);
+});

@@ -1,0 +1,40 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { CircuitState } from 'cockatiel';
+import { defaultRetryPolicy } from '#domain/verdict.ts';
+import type { SendResult } from '#infra/http/sender.ts';
+import { EndpointSettings } from '#src/delivery/endpoint-settings.ts';
+
+const HOUR_MS = 3_600_000;
+
+function result(status: number): SendResult {
+  const ok = status < 300;
+  const failure = { ok, kind: 'http_status', status, detail: '', retryAfterMs: undefined };
+  return {
+    outcome: (ok ? { ok, status } : failure) as SendResult['outcome'],
+    stale: false,
+    responseHeaders: undefined,
+    responseBody: Buffer.alloc(0),
+  };
+}
+
+test('an open circuit tries again after its time, though the clock was set back meanwhile', async (t) => {
+  let nowMs = Date.now();
+  t.mock.method(Date, 'now', () => nowMs);
+  const defaults = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
+  const settings = new EndpointSettings(defaults, undefined);
+  for (let i = 0; i < 20; i++) await settings.policies.execute(async () => result(500));
+  assert.equal(settings.circuit.state, CircuitState.Open);
+  nowMs -= HOUR_MS;
+  await assert.rejects(settings.policies.execute(async () => result(200)));
+  settings.mendCircuit(nowMs);
+  // Still for its time: the receiver is no better for that.
+  await assert.rejects(settings.policies.execute(async () => result(200)));
+  settings.mendCircuit(nowMs);
+  nowMs += 10_000;
+  assert.equal(
+    (await settings.policies.execute<SendResult>(async () => result(200))).outcome.ok,
+    true,
+  );
+  assert.equal(settings.circuit.state, CircuitState.Closed);
+});
