@@ -78,12 +78,6 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const gone = new WeakSet<EndpointSnapshot>();
   const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
   const senders = new SenderPool({ guard, timeoutMs });
-  const tokens = new AccessTokens({
-    request: (credentials) =>
-      requestAccessToken(credentials, { guard, timeoutMs: TOKEN_TIMEOUT_MS }),
-    now: () => performance.now(),
-    onAnswer: (ok) => metrics.tokenRequests.inc({ outcome: ok ? 'success' : 'failure' }),
-  });
   const metrics = new DeliveryMetrics(deps.registry, {
     activations: () => table.size,
     mailbox: () => table.mailboxLength,
@@ -92,6 +86,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     queues: () => queues.size,
     blocked: () => queues.blocked,
   });
+  const tokens = tokensOf(guard, metrics);
   const table = new ActivationTable({
     config: deps.config,
     scheduler,
@@ -161,6 +156,15 @@ export function createDelivery(deps: DeliveryDeps): Service {
       senders.close();
     },
   };
+}
+
+function tokensOf(guard: EgressGuard, metrics: DeliveryMetrics): AccessTokens {
+  return new AccessTokens({
+    request: (credentials) =>
+      requestAccessToken(credentials, { guard, timeoutMs: TOKEN_TIMEOUT_MS }),
+    now: () => performance.now(),
+    onAnswer: (ok) => metrics.tokenRequests.inc({ outcome: ok ? 'success' : 'failure' }),
+  });
 }
 
 function payloadsOf({ settings, payloads, payloadLinks }: DeliveryDeps): Payloads {

@@ -81,11 +81,12 @@ export class RecordGatherer {
       messageId: newId('att'),
       timeoutMs: Number.POSITIVE_INFINITY,
     };
-    const stored = this.store(publication).then((isStored) => {
-      this.underWay.delete(stored);
-      if (isStored) for (const tell of batch.stored) tell();
-    });
-    this.underWay.add(stored);
+    const done = this.settle(batch, publication).finally(() => this.underWay.delete(done));
+    this.underWay.add(done);
+  }
+
+  private async settle(batch: Batch, publication: Publication): Promise<void> {
+    if (await this.store(publication)) for (const stored of batch.stored) stored();
   }
 
   /** False only where the publisher was closed: nothing is acked then, so all of it comes again. */

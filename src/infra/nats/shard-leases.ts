@@ -134,7 +134,8 @@ export class ShardLeases {
   private async look(): Promise<void> {
     try {
       const { jsm, kind, me } = this.deps;
-      await Promise.all([...this.leases.values()].map(({ renewal }) => renewal));
+      // What is on its way is of a newer revision than what is read now.
+      for (const { renewal } of this.leases.values()) await renewal;
       const { workers, owners, revisions } = await readLeases(jsm, kind);
       // The revisions of the shards' keys that name this worker.
       const mine = new Map([...revisions].filter(([shard]) => owners.get(shard) === me));
