@@ -1,9 +1,9 @@
 import type { ClientSession, MongoClient } from 'mongodb';
 import { PosthornError } from '#domain/errors.ts';
-import { limits } from '#domain/limits.ts';
 import type { Configuration, TenantDocument } from '#infra/mongo/configuration.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
 import { configKeys } from '#wire/subjects.ts';
+import { keepTenantSize, SizeChange } from './tenant-size.ts';
 
 /** What every change of the configuration needs. */
 export interface ConfigurationDeps {
@@ -20,6 +20,8 @@ export interface TenantChange {
   /** As it is after this change. */
   tenant: TenantDocument;
   now: Date;
+  /** To be told of endpoints and subscriptions that are written or removed. */
+  size: SizeChange;
 }
 
 /**
@@ -27,7 +29,7 @@ export interface TenantChange {
  * changes of a tenant in one order, and lets the snapshot's readers tell old from new), then the snapshot
  * is published. `change` may run several times: see `runTransaction`.
  *
- * @throws PosthornError POSTHORN_TENANT_UNKNOWN, and whatever `change` throws
+ * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_LIMIT_EXCEEDED, and whatever `change` throws
  */
 export async function changeTenant<T>(
   deps: ConfigurationDeps,
@@ -39,58 +41,30 @@ export async function changeTenant<T>(
     const now = new Date(clock());
     const tenant = await configuration.tenants.findOneAndUpdate(
       { _id: tenantId },
-      [{ $set: { config_rev: nextConfigRev(now) } }],
+      [{ $set: newRevision(now) }],
       { session, returnDocument: 'after' },
     );
     if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
-    return change({ session, tenant, now });
+    const size = new SizeChange();
+    const changed = await change({ session, tenant, now, size });
+    await keepTenantSize(configuration, tenant, size, session);
+    return changed;
   });
   await deps.publish(configKeys.tenant(tenantId));
   return result;
 }
 
 /**
- * The next `config_rev`, as an aggregation expression: one more, and not less than the clock. So a tenant that
- * is deleted and made again begins above where it ended, and so does one from a backup once it changes.
+ * The fields of a tenant's document that grow with every change, as aggregation expressions. `config_rev`: one
+ * more, and not less than the clock, so that a tenant that is deleted and made again begins above where it ended,
+ * and so does one from a backup once it changes. `size` stays while it was kept up to the change before this one;
+ * one that somebody passed by (an older version, in an upgrade) goes, and is measured when it is needed.
  */
-export function nextConfigRev(now: Date): object {
-  return { $max: [{ $add: ['$config_rev', 1] }, now.getTime()] };
-}
-
-/**
- * Keeps a tenant's configuration within what fits into one snapshot (SE-5); asked after whatever makes it
- * grow, in the same transaction.
- *
- * @throws PosthornError POSTHORN_LIMIT_EXCEEDED
- */
-export async function checkTenantSize(
-  configuration: Configuration,
-  tenantId: string,
-  session: ClientSession,
-): Promise<void> {
-  const measure = [
-    { $match: { tenant: tenantId } },
-    { $group: { _id: null, count: { $sum: 1 }, bytes: { $sum: { $bsonSize: '$$ROOT' } } } },
-  ];
-  type Size = { count: number; bytes: number };
-  const nothing: Size = { count: 0, bytes: 0 };
-  const { endpoints, subscriptions } = configuration;
-  const [ofEndpoints = nothing] = await endpoints.aggregate<Size>(measure, { session }).toArray();
-  const [ofSubscriptions = nothing] = await subscriptions
-    .aggregate<Size>(measure, { session })
-    .toArray();
-  const bytes = ofEndpoints.bytes + ofSubscriptions.bytes;
-  const faults: string[] = [];
-  if (ofEndpoints.count > limits.endpointsPerTenantMax) {
-    faults.push(`a tenant has at most ${limits.endpointsPerTenantMax} endpoints`);
-  }
-  if (ofSubscriptions.count > limits.subscriptionsPerTenantMax) {
-    faults.push(`a tenant has at most ${limits.subscriptionsPerTenantMax} subscriptions`);
-  }
-  if (bytes > limits.tenantConfigBytesMax) {
-    faults.push(`the tenant's configuration takes at most ${limits.tenantConfigBytesMax} bytes`);
-  }
-  if (faults.length > 0) {
-    throw new PosthornError('POSTHORN_LIMIT_EXCEEDED', { detail: faults.join('; ') });
-  }
+export function newRevision(now: Date): Record<'config_rev' | 'size', object> {
+  const next = { $max: [{ $add: ['$config_rev', 1] }, now.getTime()] };
+  const isKept = { $eq: ['$size.rev', '$config_rev'] };
+  return {
+    config_rev: next,
+    size: { $cond: [isKept, { $mergeObjects: ['$size', { rev: next }] }, '$$REMOVE'] },
+  };
 }

@@ -17,7 +17,7 @@ import type {
 import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
-import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-tenant.ts';
+import { changeTenant, type ConfigurationDeps, type TenantChange } from './change-tenant.ts';
 import { checkTogether } from './credentials/check-together.ts';
 import { credentialFields, showCredentials } from './credentials/endpoint-credentials.ts';
 import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
@@ -56,7 +56,8 @@ export class Endpoints {
     const secret = checkSecret(body.secret);
     const id = newId('ep', this.deps.clock());
     const credentials = credentialFields(body, id, this.deps);
-    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, now } = context;
       if (body.allow_duplicate_url !== true) await this.refuseDuplicate(tenantId, id, url, session);
       const endpoint: EndpointDocument = {
         _id: id,
@@ -77,18 +78,18 @@ export class Endpoints {
       };
       checkTogether(endpoint, body);
       await configuration.endpoints.insertOne(endpoint, { session });
+      context.size.added('endpoints', endpoint);
       const eventTypes = body.event_types ?? ['*'];
       const subscription =
         eventTypes.length === 0
           ? null
-          : await insertSubscription(configuration, session, now, {
+          : await insertSubscription(configuration, context, {
               tenant: tenantId,
               endpoint_id: id,
               event_types: eventTypes,
               filter,
               status: 'APPROVED',
             });
-      await checkTenantSize(configuration, tenantId, session);
       return { ...show(endpoint), secret, subscription_id: subscription?._id ?? null };
     });
   }
@@ -125,7 +126,7 @@ export class Endpoints {
     body: EndpointChange,
     ifMatch: string | undefined,
   ): Promise<EndpointResource> {
-    const { configuration, guard } = this.deps;
+    const { guard } = this.deps;
     checkLinksAllowed(body, this.deps.publicUrl);
     const fields: Partial<EndpointDocument> = {
       ...policyFields(body),
@@ -139,7 +140,8 @@ export class Endpoints {
       fields.disable_after_seconds = body.disable_after_seconds;
     }
     const { url } = fields;
-    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, now } = context;
       const known = await this.find(tenantId, id, session);
       checkIfMatch(ifMatch, known.revision);
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
@@ -150,20 +152,23 @@ export class Endpoints {
       const moved = url !== undefined && url !== known.url;
       // It gets its time anew.
       const since = activated || moved ? { health_since: now } : {};
-      const changed = await this.update(known, { ...fields, ...since }, now, session);
-      await checkTenantSize(configuration, tenantId, session);
-      return show(changed);
+      return show(await this.update(known, { ...fields, ...since }, context));
     });
   }
 
   /** Deletes the endpoint with its subscriptions; its history stays. */
   async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
     const { endpoints, subscriptions } = this.deps.configuration;
-    await changeTenant(this.deps, tenantId, async ({ session }) => {
+    await changeTenant(this.deps, tenantId, async ({ session, size }) => {
       const known = await this.find(tenantId, id, session);
       checkIfMatch(ifMatch, known.revision);
       await endpoints.deleteOne({ _id: id }, { session });
-      await subscriptions.deleteMany({ tenant: tenantId, endpoint_id: id }, { session });
+      size.removed('endpoints', known);
+      const ofEndpoint = { tenant: tenantId, endpoint_id: id };
+      for await (const subscription of subscriptions.find(ofEndpoint, { session })) {
+        size.removed('subscriptions', subscription);
+      }
+      await subscriptions.deleteMany(ofEndpoint, { session });
     });
   }
 
@@ -172,12 +177,13 @@ export class Endpoints {
     const { secretBox } = this.deps;
     const secret = checkSecret(body.secret);
     const overlapMs = (body.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS) * 1000;
-    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, now } = context;
       const known = await this.find(tenantId, id, session);
       const until = new Date(now.getTime() + overlapMs);
       const fresh = sealedSecret(secretBox, id, secret, now);
       const secrets = rotateSecrets(known.secrets, fresh, until, now);
-      await this.update(known, { secrets }, now, session);
+      await this.update(known, { secrets }, context);
       return { secret, previous_valid_until: until.toISOString() };
     });
   }
@@ -196,11 +202,11 @@ export class Endpoints {
   private async update(
     known: EndpointDocument,
     fields: Partial<EndpointDocument>,
-    now: Date,
-    session: ClientSession,
+    { now, session, size }: TenantChange,
   ): Promise<EndpointDocument> {
     const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
     await this.deps.configuration.endpoints.replaceOne({ _id: known._id }, changed, { session });
+    size.replaced('endpoints', known, changed);
     return changed;
   }
 

@@ -26,6 +26,9 @@ export interface SyncRun {
 interface KeyState {
   next: SyncRun | undefined;
   last: Promise<void>;
+  isRunning: boolean;
+  /** The last run that had something to do was. */
+  isCostly: boolean;
   /** Monotonic milliseconds. */
   pauseEndsMs: number;
 }
@@ -43,11 +46,14 @@ export class PacedSync {
     const state = this.keys.get(key) ?? {
       next: undefined,
       last: Promise.resolve(),
+      isRunning: false,
+      isCostly: false,
       pauseEndsMs: 0,
     };
     this.keys.set(key, state);
     if (state.next !== undefined) return state.next;
-    const isPaused = state.pauseEndsMs > this.deps.now();
+    // Behind a costly run there is a pause too.
+    const isPaused = (state.isRunning && state.isCostly) || state.pauseEndsMs > this.deps.now();
     const before = state.last;
     const done = this.runAfter(before, key, state);
     state.last = done.catch(() => undefined);
@@ -61,12 +67,15 @@ export class PacedSync {
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
     // Whoever asks from here on may have stored something that this run does not see.
     state.next = undefined;
+    state.isRunning = true;
     const beganMs = this.deps.now();
     let bytes = 0;
     try {
       bytes = await this.deps.sync(key);
     } finally {
       const nowMs = this.deps.now();
+      state.isRunning = false;
+      if (bytes > 0) state.isCostly = bytes > COSTLY_BYTES;
       if (bytes > COSTLY_BYTES) {
         state.pauseEndsMs = nowMs + Math.min((nowMs - beganMs) * PAUSE_TIMES, PAUSE_MS_MAX);
       } else if (state.next === undefined && state.pauseEndsMs <= nowMs) {

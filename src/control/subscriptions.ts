@@ -12,7 +12,7 @@ import type {
 } from '#wire/api/subscription.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
-import { changeTenant, checkTenantSize, type ConfigurationDeps } from './change-tenant.ts';
+import { changeTenant, type ConfigurationDeps, type TenantChange } from './change-tenant.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { checkTenantExists } from './tenant-exists.ts';
 
@@ -30,19 +30,19 @@ export class Subscriptions {
   async create(tenantId: string, body: NewSubscription): Promise<SubscriptionResource> {
     const { configuration } = this.deps;
     const filter = checkFilter(body.filter);
-    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session } = context;
       const endpoint = { _id: body.endpoint_id, tenant: tenantId };
       if ((await configuration.endpoints.findOne(endpoint, { session })) === null) {
         throw noSuchEndpoint(body.endpoint_id);
       }
-      const subscription = await insertSubscription(configuration, session, now, {
+      const subscription = await insertSubscription(configuration, context, {
         tenant: tenantId,
         endpoint_id: body.endpoint_id,
         event_types: body.event_types ?? ['*'],
         filter,
         status: body.status ?? 'APPROVED',
       });
-      await checkTenantSize(configuration, tenantId, session);
       return show(subscription);
     });
   }
@@ -88,7 +88,7 @@ export class Subscriptions {
     if (body.event_types !== undefined) fields.event_types = body.event_types;
     if (body.filter !== undefined) fields.filter = checkFilter(body.filter);
     if (body.status !== undefined) fields.status = body.status;
-    return changeTenant(this.deps, tenantId, async ({ session, now }) => {
+    return changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
       const known = await this.find(tenantId, id, session);
       checkIfMatch(caller.ifMatch, known.revision);
       if (body.status === 'APPROVED' && known.status !== 'APPROVED' && !caller.mayApprove) {
@@ -98,16 +98,17 @@ export class Subscriptions {
       }
       const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
       await configuration.subscriptions.replaceOne({ _id: id }, changed, { session });
-      await checkTenantSize(configuration, tenantId, session);
+      size.replaced('subscriptions', known, changed);
       return show(changed);
     });
   }
 
   async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
-    await changeTenant(this.deps, tenantId, async ({ session }) => {
+    await changeTenant(this.deps, tenantId, async ({ session, size }) => {
       const known = await this.find(tenantId, id, session);
       checkIfMatch(ifMatch, known.revision);
       await this.deps.configuration.subscriptions.deleteOne({ _id: id }, { session });
+      size.removed('subscriptions', known);
     });
   }
 
@@ -126,8 +127,7 @@ export class Subscriptions {
 /** Within a change of the tenant. */
 export async function insertSubscription(
   configuration: Configuration,
-  session: ClientSession,
-  now: Date,
+  { session, now, size }: TenantChange,
   fields: Pick<
     SubscriptionDocument,
     'tenant' | 'endpoint_id' | 'event_types' | 'filter' | 'status'
@@ -136,6 +136,7 @@ export async function insertSubscription(
   const _id = newId('sub', now.getTime());
   const subscription = { _id, ...fields, revision: 1, created_at: now, updated_at: now };
   await configuration.subscriptions.insertOne(subscription, { session });
+  size.added('subscriptions', subscription);
   return subscription;
 }
 

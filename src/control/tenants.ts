@@ -7,7 +7,7 @@ import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
-import { type ConfigurationDeps, nextConfigRev } from './change-tenant.ts';
+import { type ConfigurationDeps, newRevision } from './change-tenant.ts';
 
 const SORT: PageSort = { name: 'tenants', fields: ['string'] };
 
@@ -59,7 +59,7 @@ export class Tenants {
             $set: {
               ...literals(fields),
               revision: { $add: ['$revision', 1] },
-              config_rev: nextConfigRev(now),
+              ...newRevision(now),
             },
           },
         ],

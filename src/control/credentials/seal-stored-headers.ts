@@ -14,11 +14,14 @@ export async function sealStoredHeaders(
   const inPlainText = { headers: { $exists: true, $ne: {} } };
   for (const tenant of await endpoints.distinct('tenant', inPlainText)) {
     try {
-      await changeTenant({ ...deps, publish: notNow }, tenant, async ({ session }) => {
+      await changeTenant({ ...deps, publish: notNow }, tenant, async ({ session, size }) => {
+        size.isBounded = false;
         const found = await endpoints.find({ tenant, ...inPlainText }, { session }).toArray();
-        for (const { _id, headers } of found) {
+        for (const endpoint of found) {
+          const { _id, headers } = endpoint;
           const sealed = sealedHeaders(deps.secretBox, _id, headers);
           await endpoints.updateOne({ _id }, { $set: sealed }, { session });
+          size.replaced('endpoints', endpoint, { ...endpoint, ...sealed });
         }
       });
     } catch (error) {

@@ -27,7 +27,7 @@ export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): 
   // Outside the transaction first: it is asked for many times, and mostly there is nothing to do.
   if ((await endpoints.countDocuments(still, { limit: 1 })) === 0) return;
   try {
-    await changeTenant(deps, tenant, async ({ session, now }) => {
+    await changeTenant(deps, tenant, async ({ session, now, size }) => {
       const known = await endpoints.findOne(still, { session });
       if (known === null) return;
       const change: Pick<EndpointDocument, 'state' | 'state_reason'> = {
@@ -40,6 +40,8 @@ export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): 
         { $set: { ...change, revision, updated_at: now } },
         { session },
       );
+      size.isBounded = false;
+      size.replaced('endpoints', known, { ...known, ...change });
       const data = { tenant_id: tenant, endpoint_id: endpoint, url, reason, ...facts };
       const type = 'posthorn.endpoint.disabled';
       await tell(deps, [{ tenant, type, key: `${endpoint}:${revision}`, data }], session);

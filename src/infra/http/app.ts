@@ -26,6 +26,8 @@ export interface AppDeps {
   log: Log;
 }
 
+const PLUGIN_TIMEOUT_MS = 60_000;
+
 /** An API answers data, never a page: nothing may be loaded, framed, guessed or kept (OWASP REST cheat sheet). */
 const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
@@ -45,6 +47,8 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     logger: false,
     genReqId: correlationId,
     requestIdHeader: false,
+    // The reference is built at the start: on a machine that is busy with other things that takes longer than 10 s.
+    pluginTimeout: PLUGIN_TIMEOUT_MS,
     bodyLimit: limits.requestBodyBytesMax,
     requestTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
     keepAliveTimeout: settings.POSTHORN_HTTP_IDLE_TIMEOUT_MS,

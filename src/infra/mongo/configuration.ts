@@ -30,8 +30,17 @@ export interface TenantDocument {
   revision: number;
   /** Of the tenant whole: the revision of its snapshot. */
   config_rev: number;
+  /** Of its endpoints and subscriptions, counted up to `rev`; it holds while that is `config_rev`. */
+  size?: TenantSize & { rev: number };
   created_at: Date;
   updated_at: Date;
+}
+
+/** How many there are, and the bytes of their documents. */
+export interface TenantSize {
+  endpoints: number;
+  subscriptions: number;
+  bytes: number;
 }
 
 /** As the API has it; null or absent: as the platform has it. */
@@ -205,7 +214,9 @@ const REVOKED_KEY_KEPT_SECONDS = 90 * 24 * 3600;
 export async function ensureConfigurationIndexes(db: Db): Promise<void> {
   const { endpoints, subscriptions, apiKeys } = configurationOf(db);
   await endpoints.createIndex({ tenant: 1, _id: 1 });
+  await endpoints.createIndex({ tenant: 1, url: 1 });
   await subscriptions.createIndex({ tenant: 1, _id: 1 });
+  await subscriptions.createIndex({ tenant: 1, endpoint_id: 1 });
   await apiKeys.createIndex({ id: 1 }, { unique: true });
   await apiKeys.createIndex({ revoked_at: 1 }, { expireAfterSeconds: REVOKED_KEY_KEPT_SECONDS });
 }

@@ -77,6 +77,19 @@ test('after a large one there is a pause in proportion, bounded', async (t) => {
   assert.equal(begun.length, 3);
 });
 
+test('who asks while a large one is being worked on has a pause before him', async () => {
+  const { paced, settle, end, pass } = setUp(LARGE);
+  paced.run('a');
+  await settle();
+  // That it is large is not known yet.
+  assert.equal(paced.run('b').isPaused, false);
+  await end(100);
+  pass(400);
+  paced.run('a');
+  await settle();
+  assert.equal(paced.run('a').isPaused, true);
+});
+
 test('a run that fails says so to those who asked for it, and the next one begins', async () => {
   let fails = true;
   const sync = (): Promise<number> =>
