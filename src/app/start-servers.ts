@@ -57,7 +57,12 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
   };
   const nats = natsUrl === undefined ? embeddedNatsAccess(deps.dataDir) : undefined;
   const startNats: StartServer = (options) =>
-    startNatsServer(nats === undefined ? options : { ...options, access: nats.access });
+    startNatsServer({
+      ...options,
+      // For its health: who watches over it starts it again where its disk was full.
+      monitorPort: 0,
+      ...(nats === undefined ? {} : { access: nats.access }),
+    });
   const ownUrl =
     natsUrl === undefined
       ? `nats://127.0.0.1:${await embed(natsServer, startNats, deps.settings.POSTHORN_NATS_PORT)}`

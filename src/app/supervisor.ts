@@ -8,6 +8,8 @@ export interface Supervised {
   onExit(listener: (exit: ServerExit) => void): void;
   stop(deadlineMs?: number): Promise<void>;
   kill(signal: NodeJS.Signals): Promise<void>;
+  /** What makes it of no use until it is started again; undefined: nothing. */
+  fault?(): Promise<string | undefined>;
 }
 
 export interface SupervisorOptions {
@@ -22,11 +24,16 @@ export interface SupervisorOptions {
   healthyMs?: number;
   /** An exit code that means "do not try again" (78: the configuration is wrong). */
   hopelessCode?: number;
+  /** How often it is asked for its fault. */
+  watchEveryMs?: number;
 }
+
+/** So often in a row a fault is there before the process is ended: it may mend itself. */
+const FAULTS_MAX = 3;
 
 /**
  * Keeps one process running: starts it again when it ends unasked, after 100 ms, doubling to 5 s while it
- * does not live for 30 s.
+ * does not live for 30 s. One that says three times in a row that it is of no use is ended, and started again.
  */
 export class Supervisor {
   readonly name: string;
@@ -46,6 +53,7 @@ export class Supervisor {
       backoffMsMax: 5000,
       healthyMs: 30_000,
       hopelessCode: 78,
+      watchEveryMs: 2000,
       ...options,
     };
     this.backoffMs = this.options.backoffMsMin;
@@ -91,6 +99,7 @@ export class Supervisor {
       { process: this.name, pid: process.pid, took_ms: tookMs },
       'process.started',
     );
+    void this.watch(process);
     process.onExit((exit) => {
       this.current = undefined;
       if (this.stopping.signal.aborted) return;
@@ -105,6 +114,22 @@ export class Supervisor {
       this.options.log.error({ ...facts, restart_in_ms: this.backoffMs }, 'process.ended');
       this.restarting = this.restart();
     });
+  }
+
+  private async watch(process: Supervised): Promise<void> {
+    if (process.fault === undefined) return;
+    const { signal } = this.stopping;
+    let faults = 0;
+    while (faults < FAULTS_MAX) {
+      await delay(this.options.watchEveryMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted || this.current !== process) return;
+      const fault = await process.fault();
+      faults = fault === undefined ? 0 : faults + 1;
+      if (fault !== undefined) {
+        this.options.log.error({ process: this.name, error: fault }, 'process.faulty');
+      }
+    }
+    if (!signal.aborted && this.current === process) await process.stop();
   }
 
   private async restart(): Promise<void> {

@@ -9,6 +9,8 @@ import { endStaleServer } from './stale-server.ts';
 
 const READY_DEADLINE_MS = 30_000;
 const PORT_TRIES = 5;
+const HEALTH_TIMEOUT_MS = 2000;
+const HEALTH_LENGTH_MAX = 500;
 
 export interface NatsServerOptions {
   /** Path of the `nats-server` program. */
@@ -19,7 +21,7 @@ export interface NatsServerOptions {
   host?: string;
   /** Absent: any free port. */
   port?: number;
-  /** Where it answers `/healthz`, at its host; absent: nowhere. */
+  /** Where it answers `/healthz`, at its host; 0: any free port; absent: nowhere. */
   monitorPort?: number;
   /** A command that becomes the one after it (`nsenter …`), for tests. */
   launcher?: readonly string[];
@@ -64,7 +66,9 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
     const port = options.port ?? (await findFreePort());
     const name = options.cluster?.serverName ?? `posthorn-${randomBytes(6).toString('hex')}`;
     const configFile = join(dataDir, 'nats-server.conf');
-    const text = configText({ ...options, host, dataDir, pidFile, port, name });
+    const monitorPort = options.monitorPort === 0 ? await findFreePort() : options.monitorPort;
+    const places = { dataDir, pidFile, host, port, ...(monitorPort ? { monitorPort } : {}) };
+    const text = configText({ ...options, ...places, name });
     writeFileSync(configFile, text, { mode: 0o600 });
     const server = await ServerProcess.spawn({
       name: 'nats-server',
@@ -74,12 +78,13 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
     });
     try {
       await waitUntilReady(server, { host, port, name });
-      return describe(server, host, port);
+      return describe(server, host, port, monitorPort);
     } catch (error) {
       await server.stop();
       // Somebody else took the port between the search and the start.
       const portLost =
-        options.port === undefined && server.output.includes('address already in use');
+        (options.port === undefined || options.monitorPort === 0) &&
+        server.output.includes('address already in use');
       if (!portLost || tried === PORT_TRIES) throw error;
     }
   }
@@ -165,7 +170,27 @@ function readGreeting(host: string, port: number): Promise<string> {
   });
 }
 
-function describe(server: ServerProcess, host: string, port: number): EmbeddedServer {
+/**
+ * What `/healthz` says. A stream that could not be written, as its disk was full, refuses all that comes until the
+ * server is started again, and only the whole check sees it (nats-server 2.15). No answer is no fault: then the
+ * server has too much to do, or ends.
+ */
+async function healthFault(host: string, monitorPort: number): Promise<string | undefined> {
+  const url = `http://${host}:${monitorPort}/healthz`;
+  try {
+    const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
+    return answer.status === 503 ? (await answer.text()).slice(0, HEALTH_LENGTH_MAX) : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function describe(
+  server: ServerProcess,
+  host: string,
+  port: number,
+  monitorPort: number | undefined,
+): EmbeddedServer {
   return {
     pid: server.pid,
     port,
@@ -174,5 +199,6 @@ function describe(server: ServerProcess, host: string, port: number): EmbeddedSe
     stop: (deadlineMs) => server.stop(deadlineMs),
     kill: (signal) => server.kill(signal),
     onExit: (listener) => server.onExit(listener),
+    ...(monitorPort === undefined ? {} : { fault: () => healthFault(host, monitorPort) }),
   };
 }

@@ -27,6 +27,8 @@ export interface EmbeddedServer {
   kill(signal: NodeJS.Signals): Promise<void>;
   /** Called once when the process ends, at once if it has already. */
   onExit(listener: (exit: ServerExit) => void): void;
+  /** What it says is wrong with it, so that it is of no use until it is started again; undefined: nothing. */
+  fault?(): Promise<string | undefined>;
 }
 
 export interface ServerProcessOptions {
