@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import type { Settings } from '#config/schema.ts';
 import { ConfigError, type ErrorCode, PosthornError } from '#domain/errors.ts';
+import { mongoSettingFault } from '#infra/mongo/connection-fault.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
 import { connectNats } from '#infra/nats/connection.ts';
@@ -23,7 +24,7 @@ export interface MigrateDeps {
  * change that cannot be made stops the roll-out. The process is to be ended after it: what did not answer may
  * still be dialled.
  *
- * @throws ConfigError where a setting is missing, or the streams were made for other settings
+ * @throws ConfigError where a setting is missing or refused by NATS or MongoDB, or the streams were made for other settings
  * @throws PosthornError POSTHORN_NATS_UNAVAILABLE, POSTHORN_MONGODB_UNAVAILABLE: not done by the deadline
  */
 export async function migrate(settings: Settings, deps: MigrateDeps): Promise<void> {
@@ -53,7 +54,10 @@ async function migrateNats(url: string, settings: Settings, log: Log): Promise<v
 async function migrateMongodb(url: string, settings: Settings): Promise<void> {
   const mongo = createMongoClient(url, 'posthorn migrate');
   try {
-    await mongo.connect();
+    await mongo.connect().catch((error: unknown) => {
+      const fault = mongoSettingFault(error);
+      throw fault === undefined ? error : new ConfigError([fault]);
+    });
     await ensureIndexes(mongo.db(settings.POSTHORN_MONGODB_DATABASE), settings);
   } finally {
     await mongo.close();

@@ -62,9 +62,13 @@ function time(text: string): Buffer {
 /** One element of DER: tag, length, content (X.690). */
 function der(tag: number, ...parts: Buffer[]): Buffer {
   const content = Buffer.concat(parts);
-  const length = content.length;
-  const header = length < 128 ? [tag, length] : [tag, 0x82, Math.floor(length / 256), length % 256];
-  return Buffer.concat([Buffer.from(header), content]);
+  return Buffer.concat([Buffer.from([tag, ...derLength(content.length)]), content]);
+}
+
+/** In as few bytes as it takes: programs written in Go read nothing else. */
+function derLength(length: number): number[] {
+  if (length < 0x80) return [length];
+  return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];
 }
 
 function pem(label: string, bytes: Buffer): string {

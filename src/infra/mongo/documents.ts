@@ -2,7 +2,15 @@
  * The documents of the history, written by the projector and read by the control API. Configuration
  * documents (tenants, endpoints, …) stand beside their resources in `control/`.
  */
-import { type Binary, type Collection, type Db, Long, MongoClient } from 'mongodb';
+import {
+  type Binary,
+  type Collection,
+  type Db,
+  Long,
+  MongoClient,
+  type MongoClientOptions,
+} from 'mongodb';
+import { ConfigError } from '#domain/errors.ts';
 import type { AttemptRecord } from '#wire/record.ts';
 import type { DataKind, PayloadRef } from '#wire/event-frame.ts';
 import type { DeliveryStatus } from '#domain/delivery.ts';
@@ -143,9 +151,13 @@ async function ensureTtl(
   }
 }
 
-/** A client that waits for a server only as long as a request may (5 s), and writes durably. */
+/**
+ * A client that waits for a server only as long as a request may (5 s), and writes durably.
+ *
+ * @throws ConfigError where the URL, which is that of the settings, cannot be understood
+ */
 export function createMongoClient(url: string, appName: string): MongoClient {
-  return new MongoClient(url, {
+  const options: MongoClientOptions = {
     appName,
     serverSelectionTimeoutMS: 5000,
     connectTimeoutMS: 5000,
@@ -154,5 +166,12 @@ export function createMongoClient(url: string, appName: string): MongoClient {
     // Acknowledged once in the journal of a majority: what is acknowledged survives a crash (ADR 0005).
     writeConcern: { w: 'majority' },
     ignoreUndefined: true,
-  });
+  };
+  try {
+    return new MongoClient(url, options);
+  } catch (error) {
+    // The driver may repeat the URL, which holds the password.
+    const message = (error as Error).message.replaceAll(url, 'it');
+    throw new ConfigError([`POSTHORN_MONGODB_URL: cannot be understood (${message})`]);
+  }
 }

@@ -1,24 +1,41 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { MongoClient } from 'mongodb';
+import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { mongoSettingFault } from './connection-fault.ts';
 
 const RETRY_AFTER_MS = 1000;
+const CODE = 'POSTHORN_MONGODB_UNAVAILABLE';
+
+export interface KeepConnectingOptions {
+  log: Log;
+  signal: AbortSignal;
+  /** Whether a wrong setting ends it; else it is said again and again, and tried on. */
+  isNeeded: boolean;
+}
 
 /**
  * Connects a client for the first time, however long that takes: one whose first connect failed never tries
  * again by itself; once connected, it does. Nobody waits for this: what needs MongoDB fails meanwhile.
+ *
+ * @throws ConfigError that names the setting
  */
 export async function keepConnecting(
   mongo: Pick<MongoClient, 'connect'>,
-  log: Log,
-  signal: AbortSignal,
+  { log, signal, isNeeded }: KeepConnectingOptions,
 ): Promise<void> {
   while (!signal.aborted) {
     try {
       await mongo.connect();
       return;
     } catch (error) {
-      log.warn({ error: (error as Error).message }, 'mongodb.not_connected');
+      const fault = mongoSettingFault(error);
+      if (fault === undefined) {
+        log.warn({ code: CODE, error: (error as Error).message }, 'mongodb.not_connected');
+      } else {
+        log.error({ code: CODE, error: fault }, 'mongodb.refused');
+        if (isNeeded) throw new ConfigError([fault]);
+      }
       await delay(RETRY_AFTER_MS, undefined, { signal }).catch(() => {});
     }
   }

@@ -1,5 +1,11 @@
-import { connect, type NatsConnection } from '@nats-io/transport-node';
+import { setTimeout as delay } from 'node:timers/promises';
+import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
+import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { natsSettingFault } from './connection-fault.ts';
+
+const RETRY_MS = { first: 250, max: 2000 };
+const CODE = 'POSTHORN_NATS_UNAVAILABLE';
 
 export interface NatsLogin {
   user?: string | undefined;
@@ -10,6 +16,11 @@ export interface NatsLogin {
  * A connection that outlives the server: it dials for ever, and waits for the first connect too, so that a
  * process may start before NATS. Pings every 2 s, so that a server that is cut off or stands still is left for
  * another one in 4 to 6 s, not 4 minutes: all that this process publishes or waits for waits with it.
+ *
+ * What no waiting puts right (another password, another authority, a server without TLS) ends the first connect.
+ * Later it does not: there a password is being changed, and what is in hand is worth more than a clear end.
+ *
+ * @throws ConfigError that names the setting
  */
 export async function connectNats(
   url: string,
@@ -18,12 +29,14 @@ export async function connectNats(
   login: NatsLogin = {},
 ): Promise<NatsConnection> {
   const { user, password } = login;
-  const nc = await connect({
+  const servers = url.split(',');
+  const options: ConnectionOptions = {
     ...(user === undefined ? {} : { user, pass: password ?? '' }),
-    servers: url.split(','),
+    servers,
+    // The client itself takes `tls://` for no more than a wish, and would log in without it.
+    ...(servers.some((server) => server.startsWith('tls://')) ? { tls: {} } : {}),
     name,
     maxReconnectAttempts: -1,
-    waitOnFirstConnect: true,
     reconnectTimeWait: 250,
     reconnectJitter: 250,
     pingInterval: 2000,
@@ -31,17 +44,43 @@ export async function connectNats(
     // An Error object made for each request to carry a stack costs 16 us of 44 (measured).
     noAsyncTraces: true,
     ignoreAuthErrorAbort: true,
-  });
-  void watchStatus(nc, log);
+  };
+  const nc = await firstConnect(options, log);
+  void watchStatus(nc, log, user);
   return nc;
 }
 
-async function watchStatus(nc: NatsConnection, log: Log): Promise<void> {
+/** Each try dials every server once. */
+async function firstConnect(options: ConnectionOptions, log: Log): Promise<NatsConnection> {
+  const servers = [options.servers ?? []].flat().map(withoutLogin);
+  for (let retryMs = RETRY_MS.first; ; retryMs = Math.min(retryMs * 2, RETRY_MS.max)) {
+    try {
+      return await connect(options);
+    } catch (error) {
+      const fault = natsSettingFault(error, options.user);
+      if (fault !== undefined) {
+        log.error({ code: CODE, servers, error: fault }, 'nats.refused');
+        throw new ConfigError([fault]);
+      }
+      log.warn({ code: CODE, servers, error: (error as Error).message }, 'nats.not_connected');
+    }
+    await delay(retryMs);
+  }
+}
+
+/** A URL may carry a password. */
+function withoutLogin(url: string): string {
+  return url.replace(/\/\/.*@/, '//');
+}
+
+async function watchStatus(nc: NatsConnection, log: Log, user: string | undefined): Promise<void> {
   for await (const status of nc.status()) {
     if (status.type === 'disconnect' || status.type === 'reconnect') {
       log.warn({ server: nc.getServer() }, `nats.${status.type}`);
     } else if (status.type === 'error') {
-      log.warn({ error: status.error.message }, 'nats.error');
+      const fault = natsSettingFault(status.error, user);
+      if (fault === undefined) log.warn({ error: status.error.message }, 'nats.error');
+      else log.error({ code: CODE, server: nc.getServer(), error: fault }, 'nats.refused');
     }
   }
 }
