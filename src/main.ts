@@ -41,6 +41,12 @@ async function main(): Promise<number> {
     await migrate(settings, { log, deadlineMs: MIGRATE_DEADLINE_MS });
     return exitCodes.ok;
   }
+  if (command === 'reseal') {
+    const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'reseal' });
+    const { reseal } = await import('#src/app/reseal.ts');
+    print(`endpoints sealed under the master key: ${await reseal(settings, log)}`);
+    return exitCodes.ok;
+  }
   const { log, reports } = roleLog(settings);
   const { runRoles } = await import('#src/app/run-roles.ts');
   const code = await runUntilStopped({

@@ -5,13 +5,17 @@ export const usage = `posthorn start            run everything on this machine, 
 posthorn run [--roles R]  run roles: ingress, router, delivery, control (default: all)
 posthorn --roles R        the same
 posthorn migrate          make or update streams and indexes, then end: before a new version runs
+posthorn reseal           seal all secrets under the master key, then end: while it is changed
 posthorn --help           this text
 
 Settings are environment variables POSTHORN_…; see docs/configuration.md.
 `;
 
+const commands = ['start', 'run', 'migrate', 'reseal'] as const;
+type Command = (typeof commands)[number];
+
 export interface CommandLine {
-  command: 'start' | 'run' | 'migrate' | 'help';
+  command: Command | 'help';
   roles: string | undefined;
 }
 
@@ -36,12 +40,12 @@ export function parseCommandLine(args: string[]): CommandLine {
   if (command === 'start' && roles !== undefined) {
     throw new ConfigError(['--roles is for "run"; "start" runs all roles']);
   }
-  if (command === 'migrate' && roles !== undefined) {
-    throw new ConfigError(['--roles is for "run"; "migrate" is for all roles']);
+  if ((command === 'migrate' || command === 'reseal') && roles !== undefined) {
+    throw new ConfigError([`--roles is for "run"; "${command}" is for all roles`]);
   }
   return { command, roles };
 }
 
-function isCommand(text: string): text is 'start' | 'run' | 'migrate' {
-  return text === 'start' || text === 'run' || text === 'migrate';
+function isCommand(text: string): text is Command {
+  return (commands as readonly string[]).includes(text);
 }

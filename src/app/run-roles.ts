@@ -6,7 +6,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { MongoClient } from 'mongodb';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { parseRoles } from '#config/load.ts';
+import { otherMasterKeys, parseRoles } from '#config/load.ts';
 import type { Role, Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
@@ -52,11 +52,14 @@ export interface RunningRoles {
   opsPort: number;
   /** Stops in the reverse order of the start, within the deadline of the settings. */
   stop(): Promise<void>;
-  /** Resolves when the process should end because its connection to NATS is closed for good. */
+  /** Ends when the process should: its connection to NATS is closed for good, or a setting turned out to be wrong. */
   done: Promise<void>;
 }
 
-/** @throws ConfigError where a role misses a setting; whatever a port that is taken throws */
+/**
+ * @throws ConfigError where a role misses a setting, or NATS or MongoDB refuses one; whatever a port that is taken
+ * throws
+ */
 export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
   const roles = parseRoles(settings.POSTHORN_ROLES);
   const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
@@ -73,28 +76,29 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   // First, so that probes see a process that waits for NATS.
   await ops.start();
   const services: Service[] = [ops];
+  const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
   const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
   const nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log, login);
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
   checks['nats'] = () => core.publisher.isConnected;
-  const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
   const stopping = new AbortController();
-  if (mongo !== undefined) void keepConnecting(mongo, log, stopping.signal);
+  const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
   const tracing = await startTracing(settings);
   const parts = { ...core, settings, log, registry, mongo, app, nc, worker, tracing };
-  const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey);
-  const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey);
+  const others = otherMasterKeys(settings);
+  const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey, others);
+  const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey, others);
   services.push(...plan(roles, { ...parts, secretBox, payloadLinks, checks }));
-  await startAll(services.slice(1), log);
+  await Promise.race([startAll(services.slice(1), log), mongoRefused]);
   started = true;
   log.info({ roles, ops_port: ops.port }, 'service.started');
   const http = services.find((service) => service instanceof HttpService);
   return {
     httpPort: http?.port,
     opsPort: ops.port,
-    done: nc.closed().then(() => undefined),
+    done: Promise.race([nc.closed().then(() => undefined), mongoRefused]),
     async stop() {
       started = false;
       stopping.abort();
@@ -113,6 +117,21 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       });
     },
   };
+}
+
+/** Connects to MongoDB meanwhile. Rejects with a ConfigError where a setting is wrong, and never resolves. */
+function untilRefused(
+  mongo: MongoClient | undefined,
+  roles: Role[],
+  options: { log: Log; signal: AbortSignal },
+): Promise<never> {
+  const never = new Promise<never>(() => undefined);
+  if (mongo === undefined) return never;
+  // Who only asks it goes on without it: a password that is being changed must stop no webhook.
+  const isNeeded = roles.includes('control');
+  const refused = keepConnecting(mongo, { ...options, isNeeded }).then(() => never);
+  refused.catch(() => undefined);
+  return refused;
 }
 
 function requireSettings(

@@ -1,3 +1,4 @@
+import { loadSettings } from '#config/load.ts';
 import type { Role, Settings } from '#config/schema.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { banner } from './banner.ts';
@@ -5,6 +6,7 @@ import { DataDir } from './data-dir.ts';
 import { startDemoReceiver } from './demo-receiver.ts';
 import { seedDemo } from './demo.ts';
 import { installationKeys } from './installation-keys.ts';
+import { reseal } from './reseal.ts';
 import { startRoleProcess } from './role-process.ts';
 import type { Running, StopSignals } from './run-until-stopped.ts';
 import { choosePorts, type StartPorts } from './start-ports.ts';
@@ -97,6 +99,7 @@ export async function start(
 
     const readyUrls = readinessUrls(settings, ports);
     await Promise.race([waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping), hopeless]);
+    if (settings.POSTHORN_MONGODB_URL === undefined) await resealOwn(settings, env, deps);
     const local = `${urlHost(settings.POSTHORN_HTTP_HOST)}:${ports.http}`;
     secret = await seedDemo({
       apiUrl: `http://${local}`,
@@ -146,6 +149,21 @@ function roleEnvironment(
   // The demo receiver, and what one tries out here, is on this machine.
   all['POSTHORN_EGRESS_ALLOW'] = [settings.POSTHORN_EGRESS_ALLOW, LOOPBACK].join(',');
   return all;
+}
+
+/**
+ * While the master key is changed: all processes that use it were just started with the same keys.
+ *
+ * @param env of the processes
+ */
+async function resealOwn(
+  settings: Settings,
+  env: Record<string, string | undefined>,
+  deps: Pick<StartDeps, 'log' | 'report'>,
+): Promise<void> {
+  if (settings.POSTHORN_MASTER_KEYS_OTHER === undefined) return;
+  const sealed = await reseal(loadSettings(env), deps.log);
+  deps.report(`endpoints sealed under the master key: ${sealed}`);
 }
 
 function readinessUrls(settings: Settings, ports: StartPorts): string[] {

@@ -81,3 +81,8 @@ function checkNetworks(settings: Settings, faults: string[]): void {
 export function parseRoles(text: string): Role[] {
   return [...new Set(text.split(','))] as Role[];
 }
+
+/** Those that only open. */
+export function otherMasterKeys(settings: Pick<Settings, 'POSTHORN_MASTER_KEYS_OTHER'>): string[] {
+  return settings.POSTHORN_MASTER_KEYS_OTHER?.split(',') ?? [];
+}

@@ -129,6 +129,12 @@ export const settingsSchema = Type.Object(
       description:
         '32 bytes in base64: seals endpoint secrets (AES-256-GCM). `posthorn start` makes one where this is absent.',
     }),
+    POSTHORN_MASTER_KEYS_OTHER: optionalText({
+      secret: true,
+      pattern: '^[A-Za-z0-9+/]{43}=(,[A-Za-z0-9+/]{43}=){0,7}$',
+      description:
+        'Up to 8 further master keys, separated by commas, that open and never seal: while the master key is changed (docs/operations/secrets.md).',
+    }),
     POSTHORN_SHARDS: integer({
       default: 4,
       minimum: 1,

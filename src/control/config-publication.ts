@@ -12,12 +12,15 @@ import { SnapshotReader } from './snapshot-reader.ts';
 
 const NATS_TIMEOUT_MS = 2000;
 
-export interface ConfigPublicationDeps {
+export interface ConfigServers {
   mongo: MongoClient;
   db: Db;
   nc: NatsConnection;
   clock: () => number;
   log: Log;
+}
+
+export interface ConfigPublicationDeps extends ConfigServers {
   /** Run before the bucket is first compared. */
   prepare: () => Promise<void>;
 }
@@ -31,13 +34,7 @@ export function createConfigPublication(deps: ConfigPublicationDeps): {
   publisher: PublishSoon;
 } {
   const reader = new SnapshotReader(deps);
-  const js = jetstream(deps.nc, { timeout: NATS_TIMEOUT_MS });
-  const writer = new ConfigWriter({
-    openBucket: () => new Kvm(js).open(buckets.config),
-    read: (key) => reader.read(key),
-    readRevision: (key) => reader.readRevision(key),
-    log: deps.log,
-  });
+  const writer = createConfigWriter(deps, reader);
   const paced = new PacedSync({
     sync: (key) => writer.sync(key),
     now: () => performance.now(),
@@ -50,4 +47,18 @@ export function createConfigPublication(deps: ConfigPublicationDeps): {
     markComplete: () => writer.markComplete(),
   });
   return { sync, publisher: new PublishSoon({ run: (key) => paced.run(key), log: deps.log }) };
+}
+
+/** Writes keys of the bucket CONFIG as MongoDB has them. */
+export function createConfigWriter(
+  deps: ConfigServers,
+  reader = new SnapshotReader(deps),
+): ConfigWriter {
+  const js = jetstream(deps.nc, { timeout: NATS_TIMEOUT_MS });
+  return new ConfigWriter({
+    openBucket: () => new Kvm(js).open(buckets.config),
+    read: (key) => reader.read(key),
+    readRevision: (key) => reader.readRevision(key),
+    log: deps.log,
+  });
 }

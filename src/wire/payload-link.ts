@@ -19,11 +19,15 @@ export interface PayloadLink {
 
 export class PayloadLinks {
   private readonly key: Buffer;
+  private readonly otherKeys: readonly Buffer[];
 
-  /** @param masterKeyBase64 32 bytes in base64 */
-  constructor(masterKeyBase64: string) {
-    const master = Buffer.from(masterKeyBase64, 'base64');
-    this.key = Buffer.from(hkdfSync('sha256', master, '', INFO, 32));
+  /**
+   * @param masterKeyBase64 32 bytes in base64
+   * @param otherKeysBase64 master keys whose links are valid too
+   */
+  constructor(masterKeyBase64: string, otherKeysBase64: readonly string[] = []) {
+    this.key = linkKey(masterKeyBase64);
+    this.otherKeys = otherKeysBase64.map(linkKey);
   }
 
   /**
@@ -32,7 +36,7 @@ export class PayloadLinks {
    */
   make(baseUrl: string, key: string, expiresAtMs: number): PayloadLink {
     const expires = String(Math.floor(expiresAtMs / 1000));
-    const signature = this.sign(key, expires).toString('base64url');
+    const signature = sign(this.key, key, expires).toString('base64url');
     return {
       url: `${baseUrl}/v1/payloads/${key}?expires=${expires}&signature=${signature}`,
       expiresAtMs: Number(expires) * 1000,
@@ -46,13 +50,21 @@ export class PayloadLinks {
     signature: string,
     nowMs: number,
   ): 'valid' | 'invalid' | 'expired' {
-    const wanted = this.sign(key, expires);
     const given = Buffer.from(signature, 'base64url');
-    if (given.length !== wanted.length || !timingSafeEqual(given, wanted)) return 'invalid';
+    const isSignedWith = (linkKey: Buffer): boolean => {
+      const wanted = sign(linkKey, key, expires);
+      return given.length === wanted.length && timingSafeEqual(given, wanted);
+    };
+    if (![this.key, ...this.otherKeys].some(isSignedWith)) return 'invalid';
     return Number(expires) * 1000 > nowMs ? 'valid' : 'expired';
   }
+}
 
-  private sign(key: string, expires: string): Buffer {
-    return createHmac('sha256', this.key).update(`${VERSION}\n${key}\n${expires}`).digest();
-  }
+function linkKey(masterKeyBase64: string): Buffer {
+  const master = Buffer.from(masterKeyBase64, 'base64');
+  return Buffer.from(hkdfSync('sha256', master, '', INFO, 32));
+}
+
+function sign(linkKey: Buffer, key: string, expires: string): Buffer {
+  return createHmac('sha256', linkKey).update(`${VERSION}\n${key}\n${expires}`).digest();
 }

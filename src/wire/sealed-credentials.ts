@@ -19,7 +19,7 @@ export function sealCredentials<K extends keyof Kinds>(
   endpointId: string,
   value: Kinds[K],
 ): string {
-  return seal(JSON.stringify(value), context(kind, endpointId));
+  return seal(JSON.stringify(value), credentialContext(kind, endpointId));
 }
 
 /**
@@ -32,9 +32,10 @@ export function openCredentials<K extends keyof Kinds>(
   endpointId: string,
   sealed: string,
 ): Kinds[K] {
-  return JSON.parse(open(sealed, context(kind, endpointId))) as Kinds[K];
+  return JSON.parse(open(sealed, credentialContext(kind, endpointId))) as Kinds[K];
 }
 
-function context(kind: keyof Kinds, endpointId: string): string {
+/** What one of them is sealed for: the context of `SecretBox`. */
+export function credentialContext(kind: keyof Kinds, endpointId: string): string {
   return `${endpointId}/${kind}`;
 }

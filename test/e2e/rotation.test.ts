@@ -1,9 +1,11 @@
 /** docs/operations/secrets.md: keys of the installation are changed, and the system works on. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { readFile, rm, writeFile } from 'node:fs/promises';
+import { execFile } from 'node:child_process';
+import { mkdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { promisify } from 'node:util';
 import { Webhook } from 'standardwebhooks';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -18,10 +20,30 @@ async function api(banner: Banner, method: string, path: string, body?: object):
   });
 }
 
-test('bootstrap key, NATS password and seed, and master key', { timeout: 180_000 }, async (t) => {
+function publish(banner: Banner, id: string): Promise<Response> {
+  return api(banner, 'POST', '/v1/tenants/acme/events', { type: 'a.b', id, data: {} });
+}
+
+/** What the page has for `npm start`, with the data folder at its usual place; gives the settings of the start. */
+async function changeMasterKey(dataDir: string): Promise<Record<string, string>> {
+  const page = await readFile(new URL('../../docs/operations/secrets.md', import.meta.url), 'utf8');
+  const [, commands = ''] = /```sh start\n([\s\S]*?)```/.exec(page) ?? [];
+  assert.match(commands, /npm start\n$/);
+  const script = commands.replace('npm start', 'env');
+  const cwd = join(dataDir, 'place');
+  await mkdir(cwd, { recursive: true });
+  await symlink(dataDir, join(cwd, '.posthorn')).catch(() => undefined);
+  const { stdout } = await promisify(execFile)('bash', ['-euc', script], { cwd });
+  const [, value = ''] = /^POSTHORN_MASTER_KEYS_OTHER=(.+)$/m.exec(stdout) ?? [];
+  return { POSTHORN_MASTER_KEYS_OTHER: value };
+}
+
+test('bootstrap key, NATS password and seed, and master key', { timeout: 300_000 }, async (t) => {
   const dir = await tempDir(t);
-  const start = async (): Promise<{ system: PosthornProcess; banner: Banner }> => {
-    const system = new PosthornProcess(dir);
+  const start = async (
+    env: Record<string, string> = {},
+  ): Promise<{ system: PosthornProcess; banner: Banner }> => {
+    const system = new PosthornProcess(dir, env);
     t.after(() => system.end());
     return { system, banner: await system.banner() };
   };
@@ -32,7 +54,7 @@ test('bootstrap key, NATS password and seed, and master key', { timeout: 180_000
   const made = await api(first.banner, 'POST', '/v1/tenants/acme/endpoints', {
     url: receiver.url('/hook'),
   });
-  const { id: endpoint } = (await made.json()) as { id: string };
+  const { id: endpoint, secret } = (await made.json()) as { id: string; secret: string };
   const { id } = await sendPrinted(first.banner);
   await waitUntil(() => first.system.stdout.includes(`${id} signature valid`));
   await first.system.end();
@@ -40,33 +62,44 @@ test('bootstrap key, NATS password and seed, and master key', { timeout: 180_000
   const keysFile = join(dir, 'keys.json');
   const keys = JSON.parse(await readFile(keysFile, 'utf8')) as Record<string, string>;
   const bootstrap_key = `phk_${randomBytes(24).toString('hex')}`;
-  await writeFile(keysFile, JSON.stringify({ ...keys, bootstrap_key }));
+  await writeFile(keysFile, JSON.stringify({ ...keys, bootstrap_key }, null, 2));
   await rm(join(dir, 'nats-access.json'));
   const second = await start();
   assert.equal(second.banner.key, bootstrap_key);
   const old = await api({ ...second.banner, key: first.banner.key }, 'GET', '/v1/tenants');
   assert.equal(old.status, 401);
-  const next = await sendPrinted(second.banner);
-  await waitUntil(() => second.system.stdout.includes(`${next.id} signature valid`));
+  const other = await sendPrinted(second.banner);
+  await waitUntil(() => second.system.stdout.includes(`${other.id} signature valid`));
   await second.system.end();
-  const master_key = randomBytes(32).toString('base64');
-  await writeFile(keysFile, JSON.stringify({ ...keys, bootstrap_key, master_key }));
-  const third = await start();
-  const publish = (id: string) =>
-    api(third.banner, 'POST', '/v1/tenants/acme/events', { type: 'a.b', id, data: {} });
-  await publish('under-another-key');
-  // The signing secret that the old key sealed cannot be opened: nothing is sent, and nothing is lost.
-  await waitUntil(() => third.system.stderr.includes('delivery.turn_failed'), {
+
+  const others = await changeMasterKey(dir);
+  const third = await start(others);
+  assert.match(third.system.stderr, /endpoints sealed under the master key: [1-9]/);
+  await third.system.end();
+  // The old key is needed no more, and the receivers have the secrets that they had.
+  const fourth = await start();
+  await publish(fourth.banner, 'under-another-key');
+  const again = await sendPrinted(fourth.banner);
+  await waitUntil(() => fourth.system.stdout.includes(`${again.id} signature valid`));
+  const [request] = await receiver.waitFor(1, '/hook', 30_000);
+  new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {});
+  await fourth.system.end();
+
+  // Lost: nothing that it sealed can be opened, nothing is sent, and nothing is lost.
+  await changeMasterKey(dir);
+  const fifth = await start();
+  await publish(fifth.banner, 'under-a-lost-key');
+  await waitUntil(() => fifth.system.stderr.includes('delivery.turn_failed'), {
     what: 'a turn that fails',
     deadlineMs: 20_000,
   });
-  assert.equal(receiver.requests.length, 0);
+  assert.equal(receiver.requests.length, 1);
   const path = `/v1/tenants/acme/endpoints/${endpoint}/rotate-secret`;
-  const rotated = await api(third.banner, 'POST', path, { overlap_seconds: 0 });
+  const rotated = await api(fifth.banner, 'POST', path, { overlap_seconds: 0 });
   assert.equal(rotated.status, 200);
-  await publish('under-a-new-secret');
-  const { secret } = (await rotated.json()) as { secret: string };
-  for (const request of await receiver.waitFor(2, '/hook', 30_000)) {
-    new Webhook(secret).verify(request.body, request.headers);
+  await publish(fifth.banner, 'under-a-new-secret');
+  const { secret: next } = (await rotated.json()) as { secret: string };
+  for (const { body, headers } of (await receiver.waitFor(3, '/hook', 30_000)).slice(1)) {
+    new Webhook(next).verify(body, headers);
   }
 });

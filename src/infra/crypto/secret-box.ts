@@ -19,12 +19,12 @@ export class SecretBox {
 
   /**
    * @param masterKeyBase64 32 bytes in base64: seals and opens
-   * @param olderKeysBase64 keys that only open what was sealed before a rotation
+   * @param otherKeysBase64 keys that only open: those before and after this one, in a rotation
    * @throws Error where a key has not 32 bytes
    */
-  constructor(masterKeyBase64: string, olderKeysBase64: readonly string[] = []) {
+  constructor(masterKeyBase64: string, otherKeysBase64: readonly string[] = []) {
     this.sealingKeyId = this.hold(masterKeyBase64);
-    for (const key of olderKeysBase64) this.hold(key);
+    for (const key of otherKeysBase64) this.hold(key);
   }
 
   seal(text: string, context: string): string {
@@ -39,6 +39,20 @@ export class SecretBox {
       cipher.getAuthTag(),
     ]);
     return `v1.${this.sealingKeyId}.${sealed.toString('base64url')}`;
+  }
+
+  /** Whether `seal` would seal by the same key. */
+  isCurrent(sealed: string): boolean {
+    return sealed.startsWith(`v1.${this.sealingKeyId}.`);
+  }
+
+  /**
+   * The same under the key that seals; as it is where that is the one it is under.
+   *
+   * @throws Error as `open` does
+   */
+  reseal(sealed: string, context: string): string {
+    return this.isCurrent(sealed) ? sealed : this.seal(this.open(sealed, context), context);
   }
 
   /** @throws Error where it was sealed by another key or for another context, or was changed since */

@@ -37,6 +37,8 @@ export interface ControlPlane {
   control: Control;
   config: ConfigStore;
   db: Db;
+  mongo: MongoClient;
+  mongoUrl: string;
   kv: KV;
   nc: NatsConnection;
   nats: TestServer;
@@ -59,6 +61,8 @@ export interface ControlPlaneOptions {
   /** A mongod of the test's own, that it may kill; else a database of the run's. */
   mongodUrl?: string;
   settings?: Record<string, string>;
+  /** Absent: any. */
+  masterKey?: string;
   /** Leave the service (sync, purger) stopped. */
   idle?: boolean;
 }
@@ -77,7 +81,7 @@ export async function startControlPlane(
   const settings = loadSettings({ POSTHORN_SHARDS: '1', ...options.settings });
   const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   undo.push(() => nc.close());
-  const { mongo, db, dispose } = await openDatabase(options.mongodUrl);
+  const { mongo, db, mongoUrl, dispose } = await openDatabase(options.mongodUrl);
   undo.push(dispose);
   const log = createLog('silent');
   const js = jetstream(nc);
@@ -91,7 +95,7 @@ export async function startControlPlane(
     bootstrapKey: PLATFORM_KEY,
     clock: Date.now,
   });
-  const secretBox = new SecretBox(randomBytes(32).toString('base64'));
+  const secretBox = new SecretBox(options.masterKey ?? randomBytes(32).toString('base64'));
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   undo.push(() => publisher.close());
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
@@ -122,6 +126,8 @@ export async function startControlPlane(
     control,
     config,
     db,
+    mongo,
+    mongoUrl,
     kv,
     nc,
     nats,
@@ -136,13 +142,14 @@ export async function startControlPlane(
 
 async function openDatabase(
   url: string | undefined,
-): Promise<{ mongo: MongoClient; db: Db; dispose: () => Promise<void> }> {
+): Promise<{ mongo: MongoClient; mongoUrl: string; db: Db; dispose: () => Promise<void> }> {
   if (url === undefined) {
     const shared = await testMongo();
-    return { mongo: shared.client, db: shared.db, dispose: () => shared.dispose() };
+    const { client: mongo, url: mongoUrl, db } = shared;
+    return { mongo, mongoUrl, db, dispose: () => shared.dispose() };
   }
   const mongo = new MongoClient(url, { serverSelectionTimeoutMS: 1000, writeConcern: { w: 1 } });
-  return { mongo, db: mongo.db('posthorn'), dispose: () => mongo.close() };
+  return { mongo, mongoUrl: url, db: mongo.db('posthorn'), dispose: () => mongo.close() };
 }
 
 async function call(

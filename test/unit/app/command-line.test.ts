@@ -11,6 +11,7 @@ test('the commands and what stands for them', () => {
   assert.deepEqual(parseCommandLine(['--roles', 'ingress,router']), run);
   assert.deepEqual(parseCommandLine(['run', '--roles=ingress,router']), run);
   assert.deepEqual(parseCommandLine(['migrate']), { command: 'migrate', roles: undefined });
+  assert.deepEqual(parseCommandLine(['reseal']), { command: 'reseal', roles: undefined });
   assert.equal(parseCommandLine(['run', '-h']).command, 'help');
 });
 
@@ -27,5 +28,6 @@ test('what is not understood is said', () => {
   assert.match(faults(['run', 'run']), /no command "run run"/);
   assert.match(faults(['start', '--roles', 'router']), /--roles is for "run"/);
   assert.match(faults(['migrate', '--roles', 'router']), /"migrate" is for all roles/);
+  assert.match(faults(['reseal', '--roles', 'router']), /"reseal" is for all roles/);
   assert.match(faults(['--role', 'router']), /--role/);
 });

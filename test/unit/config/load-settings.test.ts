@@ -79,6 +79,8 @@ const bad: [string, string, RegExp][] = [
   ['POSTHORN_MONGODB_DATABASE', 'a b', /Name of the database/],
   ['POSTHORN_MONGODB_URL', 'postgres://x', /MongoDB/],
   ['POSTHORN_MASTER_KEY', 'c2hvcnQ=', /32 bytes in base64/],
+  ['POSTHORN_MASTER_KEYS_OTHER', 'c2hvcnQ=', /master keys, separated by commas/],
+  ['POSTHORN_MASTER_KEYS_OTHER', `${'A'.repeat(43)}=,`, /POSTHORN_MASTER_KEYS_OTHER/],
   ['POSTHORN_BOOTSTRAP_KEY', 'short', /platform key/],
   ['POSTHORN_EGRESS_ALLOW', 'localhost', /"localhost" is not a network/],
   ['POSTHORN_EGRESS_ALLOW', '10.0.0.0/8;::1', /is not a network/],

@@ -34,6 +34,18 @@ test('after a rotation the new key seals, and the old one still opens', () => {
   assert.equal(new SecretBox(key).open(rotated.seal('y', 'c'), 'c'), 'y');
 });
 
+test('what is resealed opens with the new key alone; what is under it stays as it is', () => {
+  const [oldKey, key] = [newKey(), newKey()];
+  const sealed = new SecretBox(oldKey).seal('whsec_x', 'ep_1');
+  const rotated = new SecretBox(key, [oldKey]);
+  assert.equal(rotated.isCurrent(sealed), false);
+  const resealed = rotated.reseal(sealed, 'ep_1');
+  assert.equal(rotated.isCurrent(resealed), true);
+  assert.equal(new SecretBox(key).open(resealed, 'ep_1'), 'whsec_x');
+  assert.equal(rotated.reseal(resealed, 'ep_1'), resealed);
+  assert.throws(() => rotated.reseal(sealed, 'ep_2'));
+});
+
 test('a key of another length is refused', () => {
   assert.throws(() => new SecretBox(randomBytes(16).toString('base64')), /32 bytes/);
 });

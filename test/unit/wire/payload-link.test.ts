@@ -34,6 +34,15 @@ test('a link is valid until its second, for its key alone', () => {
   }
 });
 
+test('links of another master key that is held are valid too', () => {
+  const { expires, signature } = partsOf(links.make('https://p.example', KEY, NOW).url);
+  const next = new PayloadLinks(randomBytes(32).toString('base64'), [MASTER.toString('base64')]);
+  assert.equal(next.check(KEY, expires, signature, 0), 'valid');
+  const own = partsOf(next.make('https://p.example', KEY, NOW).url);
+  assert.equal(next.check(KEY, own.expires, own.signature, 0), 'valid');
+  assert.equal(links.check(KEY, own.expires, own.signature, 0), 'invalid');
+});
+
 test('another master key makes other links, and the signature is as it is written down', () => {
   const { expires, signature } = partsOf(links.make('https://p.example', KEY, NOW).url);
   const other = new PayloadLinks(randomBytes(32).toString('base64'));
