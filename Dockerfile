@@ -20,8 +20,9 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Posthorn" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"
-# The private port has to be reached by probes from outside the container.
+# The private port has to be reached by probes from outside the container. Threads: src/app/role-process.ts says why.
 ENV NODE_ENV=production \
+    UV_THREADPOOL_SIZE=32 \
     POSTHORN_OPS_HOST=0.0.0.0
 # The only folder that may be written, if a volume is mounted on it: compose.yaml keeps the keys there.
 RUN install -d -o 1000 -g 1000 /var/lib/posthorn

@@ -13,6 +13,12 @@ const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 const HEAP = ['--max-semi-space-size=8'];
 
 /**
+ * Node looks names up in half of these threads: with the usual four, two names whose servers do not answer would hold
+ * up the first connections of all tenants. What is set wins.
+ */
+const THREADS = { UV_THREADPOOL_SIZE: '32' };
+
+/**
  * Runs roles in a process of their own: `main.ts run --roles …`. Its process group is its own too, so that
  * Ctrl-C reaches the parent alone; if the parent dies, the channel between the two closes and it stops.
  *
@@ -27,7 +33,7 @@ export function startRoleProcess(
   const node = [process.execPath, ...HEAP, MAIN, 'run', '--roles', roles.join(',')];
   const [program, ...args] = [...launcher, ...node];
   const child = spawn(program as string, args, {
-    env,
+    env: { ...THREADS, ...env },
     // Its log goes to standard error as it is; standard output stays for the banner.
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     detached: true,

@@ -116,7 +116,8 @@ export function createDelivery(deps: DeliveryDeps): Service {
     },
   });
   const shards = settings.POSTHORN_SHARDS;
-  const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
+  // Less than the process has, so that the shards can be given back.
+  const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS * 0.8;
   const onMessage = takeDelivery({ settler, table, fence, log });
   const lanes = createLaneKeeper({
     ...deps,

@@ -1,4 +1,4 @@
-import { lookup } from 'node:dns';
+import { type LookupAddress, lookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
@@ -40,18 +40,36 @@ export function guardedConnector(
   };
 }
 
+/**
+ * Dials that wait for the same name share one look-up. The system's resolver works in a few threads that all tenants
+ * share: where a name server does not answer, one name must not take them all for many seconds.
+ */
 function guardedLookup(guard: EgressGuard): LookupFunction {
+  const waiting = new Map<string, Found[]>();
   return (hostname, options, callback) => {
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+    const found: Found = (error, addresses) => {
       if (error !== null) {
         callback(error, '', 0);
         return;
       }
-      const allowed = addresses.filter((found) => guard.mayDial(found.address));
+      const allowed = addresses.filter(({ address }) => guard.mayDial(address));
       const first = allowed[0];
       if (first === undefined) callback(new ForbiddenAddressError(hostname), '', 0);
       else if (options.all === true) callback(null, allowed);
       else callback(null, first.address, first.family);
+    };
+    const others = waiting.get(hostname);
+    if (others !== undefined) {
+      others.push(found);
+      return;
+    }
+    const all = [found];
+    waiting.set(hostname, all);
+    lookup(hostname, { ...options, all: true }, (error, addresses) => {
+      waiting.delete(hostname);
+      for (const tell of all) tell(error, addresses);
     });
   };
 }
+
+type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
