@@ -1,6 +1,7 @@
 /** The consumers of the shards that this worker owns, and how a shard is begun and ended. */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { AckFence } from '#infra/nats/ack-fence.ts';
+import { loopUtilization } from '#infra/loop-pace.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -49,7 +50,7 @@ export class ShardTaps {
     for (const { consumer, ahead, gently } of TAPS) {
       // What a worker that died had in hand comes again now, not after its ack_wait.
       await jsm.consumers.reset(stream, consumer);
-      const intake = gently ? new GentleIntake(onMessage) : undefined;
+      const intake = gently ? this.gentleIntake() : undefined;
       const into = intake === undefined ? onMessage : (message: JsMsg) => intake.push(message);
       opened.push(await consume({ js, stream, consumer, ahead, onMessage: into, log }));
       if (intake !== undefined) opened.push(intake);
@@ -75,6 +76,11 @@ export class ShardTaps {
     await within(Math.max(0, deadline - performance.now()), this.deps.records.drain());
     // The next owner resets the consumers.
     await this.deps.fence.pass(streams.deliveries(shard));
+  }
+
+  private gentleIntake(): GentleIntake<JsMsg> {
+    const loop = { utilization: loopUtilization(), now: () => performance.now() };
+    return new GentleIntake({ take: this.deps.onMessage, loop });
   }
 
   private isIn(shard: number): (tenant: string) => boolean {

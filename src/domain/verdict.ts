@@ -44,6 +44,9 @@ export function retryDelayMs(
   return seconds === undefined ? undefined : Math.round(seconds * 1000 * (0.9 + random * 0.2));
 }
 
+/** A `Retry-After` is spread by up to this much, and only to later: thousands may have been told the same second. */
+const LATER = 0.1;
+
 /** Decides by the attempt's outcome. `attemptNo` counts from 1; `random` is in [0, 1). */
 export function judge(
   policy: RetryPolicy,
@@ -57,8 +60,8 @@ export function judge(
   const delayMs = retryDelayMs(policy, attemptNo, random);
   if (delayMs === undefined) return { kind: 'dead', reason: 'exhausted' };
   // A receiver that asks for more time gets it; one that asks for less does not shorten our schedule.
-  const asked = Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs);
-  return { kind: 'retry', delayMs: Math.max(delayMs, asked) };
+  const asked = Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs) * (1 + random * LATER);
+  return { kind: 'retry', delayMs: Math.max(delayMs, Math.round(asked)) };
 }
 
 /** A 401 for an access token that had been kept says nothing of the next one: never final. */

@@ -7,6 +7,7 @@ import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
+import { loopUtilization } from '#infra/loop-pace.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
@@ -104,17 +105,6 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     services.push(new AuthCallout({ ...deps, ...shared, key, account, now: Date.now }));
   }
   return services;
-}
-
-/** Of the time since the last call; the first: since this one. */
-function loopUtilization(): () => number {
-  let last = performance.eventLoopUtilization();
-  return () => {
-    const current = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(current, last);
-    last = current;
-    return utilization;
-  };
 }
 
 /** @throws ConfigError where the seed is damaged */

@@ -56,10 +56,20 @@ test('Retry-After puts a retry off, never brings it forward, and is bounded by t
         assert.deepEqual(verdict, { kind: 'dead', reason: 'exhausted' });
         return;
       }
-      const delayMs = Math.max(ownMs, Math.min(askedMs, policy.retryAfterMaxMs));
-      assert.deepEqual(verdict, { kind: 'retry', delayMs });
+      const leastMs = Math.max(ownMs, Math.min(askedMs, policy.retryAfterMaxMs));
+      const { delayMs } = verdict as { kind: 'retry'; delayMs: number };
+      assert.ok(delayMs >= leastMs, 'not before it was asked for');
+      assert.ok(delayMs <= Math.ceil(leastMs * 1.1), 'and not much later');
     }),
   );
+});
+
+test('those who were told the same Retry-After do not come back in the same moment', () => {
+  const delays = [0, 0.25, 0.5, 0.999].map((r) => {
+    const verdict = judge(defaultRetryPolicy, 1, failed(429, 100_000), r);
+    return verdict.kind === 'retry' ? verdict.delayMs : undefined;
+  });
+  assert.deepEqual(delays, [100_000, 102_500, 105_000, 109_990]);
 });
 
 test('a Retry-After without end does not hold a delivery for ever', () => {

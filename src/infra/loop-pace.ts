@@ -1,0 +1,70 @@
+/**
+ * How much may be begun at once so that the event loop keeps a pause. What passes through a loop that never rests
+ * waits at each turn for all that came meanwhile.
+ *
+ * At each look: a part less while the loop is busy, one more while it is calm (additive increase, multiplicative
+ * decrease: Chiu and Jain, 1989). So what was kept away does not come back in one burst.
+ */
+const LOOK_EVERY_MS = 50;
+const BUSY_ABOVE = 0.8;
+const CALM_BELOW = 0.7;
+const LESS = 0.7;
+
+export interface LoopPaceDeps {
+  /** Share of the time since the last call in which the event loop worked, 0 to 1. */
+  utilization: () => number;
+  /** Monotonic milliseconds. */
+  now: () => number;
+}
+
+export interface LoopPaceRange {
+  start: number;
+  least: number;
+  most: number;
+  /** From `most` it goes down to this at once. */
+  fromMost: number;
+}
+
+export class LoopPace {
+  private readonly deps: LoopPaceDeps;
+  private readonly range: LoopPaceRange;
+  private level: number;
+  private lookedAtMs: number;
+
+  constructor(deps: LoopPaceDeps, range: LoopPaceRange) {
+    this.deps = deps;
+    this.range = range;
+    this.level = range.start;
+    this.lookedAtMs = deps.now();
+  }
+
+  /**
+   * Looks at the loop when asked, by no timer.
+   * @param freely true: there is nobody to keep a pause for
+   */
+  current(freely = false): number {
+    const nowMs = this.deps.now();
+    if (nowMs - this.lookedAtMs < LOOK_EVERY_MS) return this.level;
+    this.lookedAtMs = nowMs;
+    const utilization = this.deps.utilization();
+    const { least, most, fromMost } = this.range;
+    if (utilization > BUSY_ABOVE && !freely) {
+      const lower = this.level === most ? fromMost : Math.floor(this.level * LESS);
+      this.level = Math.max(least, lower);
+    } else if (utilization < CALM_BELOW || freely) {
+      this.level = Math.min(most, this.level + 1);
+    }
+    return this.level;
+  }
+}
+
+/** Of this process's event loop, since the last call; the first: since this one. */
+export function loopUtilization(): () => number {
+  let last = performance.eventLoopUtilization();
+  return () => {
+    const current = performance.eventLoopUtilization();
+    const { utilization } = performance.eventLoopUtilization(current, last);
+    last = current;
+    return utilization;
+  };
+}
