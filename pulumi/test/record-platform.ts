@@ -1,6 +1,7 @@
 /** Runs the program of a stack against a monitor that makes nothing, and keeps what it was asked. */
 import * as pulumi from '@pulumi/pulumi';
 import { getMonitor } from '@pulumi/pulumi/runtime/settings.js';
+import { answerOf, stateOf } from './cloud-answers.ts';
 import { stackSettings } from './stack-settings.ts';
 
 /** A resource, as the engine would be asked to make it. */
@@ -36,43 +37,6 @@ interface RegisterRequest {
 
 interface Monitor {
   registerResource: (request: RegisterRequest, callback: unknown) => unknown;
-}
-
-const SERVICES: Record<string, string> = { ec2: 'ec2', iam: 'iam', s3: 's3' };
-
-/** What AWS would answer, as far as the program looks at it. */
-function stateOf({ type, name, inputs }: pulumi.runtime.MockResourceArgs): Record<string, unknown> {
-  const [, path = ''] = type.split(':');
-  const service = path.split('/')[0] as string;
-  const arn = `arn:aws:${SERVICES[service] ?? service}:::${inputs.bucket ?? inputs.name ?? name}`;
-  return {
-    arn,
-    name,
-    keyId: `${name}-key`,
-    allocationId: `eipalloc-${name}`,
-    publicIp: `198.51.100.${name.length}`,
-    latestVersion: 1,
-    endpoint: 'https://ABC.gr7.eks.example.com',
-    certificateAuthority: { data: 'Q0E=' },
-    repositoryUrl: `registry.example.com/${inputs.name ?? name}`,
-    ...inputs,
-    ...(type === 'aws:eks/cluster:Cluster' && {
-      vpcConfig: { ...inputs.vpcConfig, clusterSecurityGroupId: 'sg-cluster' },
-    }),
-  };
-}
-
-function answerOf({ token, inputs }: pulumi.runtime.MockCallArgs): Record<string, unknown> {
-  switch (token) {
-    case 'aws:ec2/getElasticIp:getElasticIp':
-      return { ...inputs, publicIp: `203.0.113.${String(inputs.id).slice(-1)}` };
-    case 'aws:kms/getAlias:getAlias':
-      return { ...inputs, targetKeyArn: `arn:aws:kms:::${inputs.name}` };
-    case 'aws:secretsmanager/getSecret:getSecret':
-      return { ...inputs, arn: `arn:aws:secretsmanager:::secret:${inputs.name}-AbCdEf` };
-    default:
-      throw new Error(`The program asked for ${token}, of which this test knows nothing`);
-  }
 }
 
 /** `urn:...$type::name` or `urn...::id` to the last name in it. */

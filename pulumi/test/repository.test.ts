@@ -98,3 +98,20 @@ test('MongoDB in the cluster runs on the nodes and as the account that are made 
   const values = parse(textOf('argocd/mongodb/values.yaml')) as { nodeSelector: object };
   assert.deepEqual(values.nodeSelector, { [POOL_LABEL]: 'mongodb' });
 });
+
+test('the class of volumes that Git has too is the same: most of it could not be changed', async () => {
+  const { resources } = await recordPlatform('prod');
+  const { inputs } = onlyOf(resources, 'storage.k8s.io/v1:StorageClass');
+  const made = parse(textOf('argocd/foundation/templates/storage-class.yaml')) as {
+    apiVersion: string;
+    kind: string;
+    metadata: { name: string };
+    parameters: Record<string, string>;
+  };
+  const { apiVersion: _, kind: __, metadata, parameters, ...fields } = made;
+  assert.equal((inputs['metadata'] as { name: string }).name, metadata.name);
+  for (const [key, value] of Object.entries(fields)) assert.equal(inputs[key], value, key);
+  for (const [key, value] of Object.entries(parameters)) {
+    assert.equal((inputs['parameters'] as Record<string, string>)[key], value, key);
+  }
+});

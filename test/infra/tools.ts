@@ -33,7 +33,7 @@ export function toolsDirectory(): string {
   return join(cacheDirectory(POSTHORN_CACHE_DIR, XDG_CACHE_HOME), 'tools');
 }
 
-export function toolPath({ name, version }: Tool): string {
+export function toolPath({ name, version }: Pick<Tool, 'name' | 'version'>): string {
   return join(toolsDirectory(), `${name}-${version}`, name);
 }
 

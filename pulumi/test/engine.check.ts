@@ -1,0 +1,130 @@
+/**
+ * The program as the real engine runs it: what a run would do, what is kept, what is refused. It
+ * says nothing of whether AWS would take it. `npm run tools` builds the engine, once.
+ */
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { after as afterAll, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { settingTable } from '../src/setting-table.ts';
+import { EXAMPLE_OWNER, readStackFile } from '../stack-file.ts';
+import { stackConfig } from './stack-settings.ts';
+import { type StateResource, StubEngine, withoutEngine } from './stub-engine.ts';
+
+const skip = withoutEngine();
+const engine = skip === false ? await StubEngine.start() : undefined;
+afterAll(() => engine?.remove());
+
+// Longer than any of it takes on a machine that has other work.
+const timeout = 15 * 60_000;
+/** How the engine marks what it has encrypted. */
+const ENCRYPTED = '4dabf18193072939515e22adb298388d';
+
+const EGRESS = /posthorn-\w+-egress-\d.*protected/s;
+const GUARDED = ['ec2/eip:Eip', 'kms/key:Key', 's3/bucket:Bucket', 'backup/vault:Vault'] as const;
+const OUTPUTS = [
+  'archiveBucket',
+  'clusterName',
+  'egressAddresses',
+  'imageRepository',
+  'kubeconfig',
+  'mongodbPrivateEndpointId',
+  'recoveryEgressAddresses',
+  'recoveryEgressAllocationIds',
+];
+
+for (const name of ['dev', 'stage', 'prod']) {
+  test(`${name}: all is made, and then there is nothing to do`, { skip, timeout }, async (t) => {
+    assert.ok(engine);
+    const stack = await engine.stack(name, stackConfig(name));
+    const plan = await stack.preview();
+    const { create: planned = 0, ...others } = plan.changeSummary;
+    assert.deepEqual(others, {});
+    assert.ok(planned > 100, `${planned} are planned`);
+    const made = await stack.up();
+    assert.deepEqual(made.summary.resourceChanges, { create: planned });
+    const again = await stack.preview();
+    assert.deepEqual(again.changeSummary, { same: planned });
+    const { resources, text } = await engine.written(name);
+    const spare = Number(stackConfig(name)['posthorn:spareEgressAddresses']);
+
+    await t.test('the outputs are there', () => {
+      const { clusterName, egressAddresses, kubeconfig } = made.outputs;
+      assert.deepEqual(Object.keys(made.outputs).toSorted(), OUTPUTS);
+      assert.equal(clusterName?.value, `posthorn-${name}`);
+      assert.equal((egressAddresses?.value as string[] | undefined)?.length, 3 + spare);
+      assert.match(String(kubeconfig?.value), /"current-context"/);
+    });
+
+    await t.test('what is secret is encrypted in the state', () => {
+      const secret = resources.find(({ type }) => type === 'kubernetes:core/v1:Secret');
+      assert.ok(secret?.inputs && secret.outputs);
+      for (const kept of [secret.inputs, secret.outputs]) {
+        const { [ENCRYPTED]: mark, ciphertext } = kept['stringData'] as Record<string, string>;
+        assert.ok(mark && ciphertext);
+      }
+      assert.ok(!text.includes('tlsClientConfig'), 'nothing of its content is there in clear');
+    });
+
+    await t.test('what is protected refuses to be deleted', async () => {
+      const guarded = new Set(guardedOf(resources).map(({ type }) => type));
+      for (const type of GUARDED) assert.ok(guarded.has(`aws:${type}`), type);
+      assert.equal(guarded.has('aws:eks/cluster:Cluster'), name === 'prod');
+      const alone = await engine.madeStack(name);
+      await assert.rejects(alone.previewDestroy(), /protected/);
+    });
+
+    if (spare === 0) return;
+    await t.test('an address that leaves the configuration is not given back', async () => {
+      const fewer = await engine.stack(name, stackConfig(name, { spareEgressAddresses: '0' }));
+      await assert.rejects(fewer.preview(), EGRESS);
+    });
+  });
+}
+
+const guardedOf = (resources: StateResource[]): StateResource[] =>
+  resources.filter(({ protect }) => protect === true);
+
+test(
+  'who destroys without looking first still keeps what is protected',
+  { skip, timeout },
+  async () => {
+    assert.ok(engine);
+    const before = await engine.written('prod');
+    const alone = await engine.madeStack('prod');
+    await assert.rejects(alone.destroy(), /protected/);
+    const after = await engine.written('prod');
+    const left = new Set(after.resources.map(({ urn }) => urn));
+    const guarded = guardedOf(before.resources);
+    assert.ok(guarded.length > 20);
+    for (const { urn } of guarded) assert.ok(left.has(urn), urn);
+  },
+);
+
+/** What the engine shows to whoever ran it. */
+async function refusalOf(stack: string, config: Readonly<Record<string, string>>): Promise<string> {
+  const script = fileURLToPath(new URL('preview-stack.ts', import.meta.url));
+  const args = [script, stack, JSON.stringify(config)];
+  const { stdout } = await promisify(execFile)(process.execPath, args, { timeout });
+  assert.match(stdout, /The configuration of this stack has \d+ faults:/);
+  // Neither a resource nor a stack trace beside it.
+  assert.doesNotMatch(stdout, /\baws:|config\.ts:\d/);
+  return stdout;
+}
+
+test('every key that is missing is named, with what is allowed', { skip, timeout }, async () => {
+  const shown = await refusalOf('missing', readStackFile('prod'));
+  for (const key of Object.keys(EXAMPLE_OWNER)) {
+    const { allowed } = settingTable[key.replace('posthorn:', '') as keyof typeof settingTable];
+    assert.ok(shown.includes(`${key}: is missing; allowed: ${allowed}`), key);
+  }
+});
+
+test('every key that is wrong is named, with what is allowed', { skip, timeout }, async () => {
+  const wrong = Object.keys(settingTable).map((key) => [`posthorn:${key}`, '?!'] as const);
+  const shown = await refusalOf('wrong', Object.fromEntries(wrong));
+  for (const [key, { allowed }] of Object.entries(settingTable)) {
+    assert.ok(shown.includes(`posthorn:${key}: is "?!"; allowed: ${allowed}`), key);
+  }
+});
