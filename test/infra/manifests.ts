@@ -39,7 +39,7 @@ export async function render(
 }
 
 export function helm(args: string[]): Promise<{ stdout: string; stderr: string }> {
-  const limits = { cwd: projectRoot, maxBuffer: 1 << 26, timeout: 60_000 };
+  const limits = { cwd: projectRoot, maxBuffer: 1 << 26, timeout: 300_000 };
   return promisify(execFile)(toolPath(tools.helm), args, limits);
 }
 

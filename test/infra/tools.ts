@@ -7,7 +7,18 @@ export interface Tool {
   name: string;
   version: string;
   /** Where it comes from: a package of Go, a wheel of the Python package index or a package of Debian that holds it. */
-  from: { go: string } | { wheel: string } | { deb: string };
+  from: { go: string } | GoModule | { wheel: string } | { deb: string };
+}
+
+/** A program of a Go module that `go install` refuses, as the module replaces others by folders beside it. */
+export interface GoModule {
+  module: string;
+  /** The folder of the program in the module. */
+  package: string;
+  /** The version at which what those folders hold is published. */
+  folders: string;
+  /** Variables of the program that are set when it is linked, by their full names. */
+  variables?: Record<string, string>;
 }
 
 export const tools = {

@@ -3,34 +3,24 @@ import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { projectRoot, projectText } from '../../docs/project-files.ts';
-import { at, conform, type Manifest, only, parseManifests, render } from '../manifests.ts';
+import { projectRoot } from '../../docs/project-files.ts';
+import { at, conform, type Manifest, only, render } from '../manifests.ts';
 import { schemasDirectory } from '../schemas/make-schemas.ts';
 import { tools, without } from '../tools.ts';
+import { applicationsOf, environments, foundationOf, posthornOf, rootOf } from './environments.ts';
 
 const skip =
   without(tools.helm) ||
   without(tools.kubeconform) ||
   (!existsSync(schemasDirectory()) && 'there are no schemas: the lines above say why');
 
-const root = (environment: string): Manifest =>
-  parseManifests(projectText(`argocd/bootstrap/${environment}.yaml`))[0] as Manifest;
-
-/** The applications, as the root application of an environment has them rendered. */
-async function applicationsOf(environment: string): Promise<Manifest[]> {
-  const { spec } = root(environment);
-  const path = at(spec, 'source', 'path') as string;
-  const files = at(spec, 'source', 'helm', 'valueFiles') as string[];
-  return render(path, { release: 'root', values: files.map((file) => join(path, file)) });
-}
-
 const waveOf = ({ metadata }: Manifest): number =>
   Number(metadata.annotations?.['argocd.argoproj.io/sync-wave']);
 
-for (const environment of ['dev', 'stage', 'prod']) {
+for (const environment of environments) {
   test(`${environment}: root, projects and applications`, { skip }, async () => {
     const manifests = await applicationsOf(environment);
-    await conform([root(environment), ...manifests]);
+    await conform([rootOf(environment), ...manifests]);
     const projects = new Map(
       manifests.filter(({ kind }) => kind === 'AppProject').map((one) => [one.metadata.name, one]),
     );
@@ -83,11 +73,7 @@ for (const environment of ['dev', 'stage', 'prod']) {
   });
 
   test(`${environment}: Posthorn, from a commit`, { skip }, async () => {
-    const ours = only(await applicationsOf(environment), 'Application', 'posthorn');
-    const files = at(ours, 'spec', 'source', 'helm', 'valueFiles') as string[];
-    const manifests = await render(at(ours, 'spec', 'source', 'path') as string, {
-      values: files.map((file) => file.replace(/^\//, '')),
-    });
+    const manifests = await posthornOf(environment);
     await conform(manifests);
     const deployment = only(manifests, 'Deployment', 'posthorn-delivery');
     const image = at(deployment, 'spec', 'template', 'spec', 'containers', 0, 'image');
@@ -104,10 +90,7 @@ for (const environment of ['dev', 'stage', 'prod']) {
   });
 
   test(`${environment}: the foundation`, { skip }, async () => {
-    const application = only(await applicationsOf(environment), 'Application', 'foundation');
-    const values = at(application, 'spec', 'source', 'helm', 'valuesObject') as object;
-    const set = Object.entries(values).map(([key, value]) => `${key}=${value}`);
-    const manifests = await render('argocd/foundation', { release: 'foundation', set });
+    const manifests = await foundationOf(environment);
     await conform(manifests);
     for (const name of ['posthorn', 'nats']) {
       const { labels } = only(manifests, 'Namespace', name).metadata;

@@ -136,7 +136,7 @@ test('operator, resource and schema are of one release', { skip }, async () => {
   const version = at(spec, 'crVersion');
   const apps: unknown = parse(projectText('argocd/apps/values.yaml'));
   assert.equal(at(apps, 'platform', 'psmdb-operator', 'version'), version);
-  const schemas = projectText('test/infra/schemas/make-schemas.ts');
+  const schemas = projectText('test/infra/schemas/sources.ts');
   assert.ok(schemas.includes(`percona-server-mongodb-operator@v${String(version)}`));
   // The check of the resource is only as strict as its schema.
   const kind = 'perconaservermongodb_psmdb.percona.com_v1.json';

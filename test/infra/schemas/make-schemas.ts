@@ -2,27 +2,17 @@
  * Strict JSON schemas for kubeconform, made of what the projects publish as Go modules: the OpenAPI of Kubernetes
  * and the CRDs of the operators. One file a kind: `<kind>_<group>_<version>.json`, all in lower case.
  */
-import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
+import { goModuleFolder } from '../install-tool.ts';
 import { toolsDirectory } from '../tools.ts';
+import { CRDS, KUBERNETES } from './sources.ts';
 import { type JsonObject, strict } from './strict.ts';
 
-const KUBERNETES = 'k8s.io/kubernetes@v1.36.3';
-const CRDS = {
-  'github.com/argoproj/argo-cd/v3@v3.5.7': 'manifests/crds/*-crd.yaml',
-  'github.com/argoproj/argo-rollouts@v1.9.0': 'manifests/crds/*-crd.yaml',
-  'github.com/cert-manager/cert-manager@v1.18.2': 'deploy/crds/*.yaml',
-  'github.com/kedacore/keda/v2@v2.21.0': 'config/crd/bases/*.yaml',
-  'github.com/external-secrets/external-secrets@v1.3.2': 'config/crds/bases/*.yaml',
-  'github.com/percona/percona-server-mongodb-operator@v1.23.0': 'config/crd/bases/*.yaml',
-  'github.com/prometheus-operator/prometheus-operator@v0.85.0':
-    'example/prometheus-operator-crd/*.yaml',
-};
+const TIMEOUT_MS = 300_000;
 
 /** To be raised when what is written changes. */
 const FORM = 1;
@@ -40,9 +30,9 @@ export async function makeSchemas(say: (line: string) => void): Promise<void> {
   say('making the schemas of Kubernetes and of the operators');
   const dir = await mkdtemp(join(toolsDirectory(), '.fetch-'));
   try {
-    const schemas = kubernetesSchemas(await download(KUBERNETES));
+    const schemas = kubernetesSchemas(await goModuleFolder(KUBERNETES, TIMEOUT_MS));
     for (const [module, pattern] of Object.entries(CRDS)) {
-      const folder = await download(module);
+      const folder = await goModuleFolder(module, TIMEOUT_MS);
       const files = globSync(pattern, { cwd: folder });
       if (files.length === 0) throw new Error(`${module} has no ${pattern}`);
       for (const file of files) {
@@ -58,14 +48,6 @@ export async function makeSchemas(say: (line: string) => void): Promise<void> {
   } finally {
     await rm(dir, { recursive: true, force: true });
   }
-}
-
-async function download(module: string): Promise<string> {
-  const args = ['mod', 'download', '-json', module];
-  // Outside of any module, and with no other toolchain fetched for it.
-  const options = { cwd: toolsDirectory(), maxBuffer: 1 << 24, timeout: 300_000 };
-  const { stdout } = await promisify(execFile)('go', args, options);
-  return (JSON.parse(stdout) as { Dir: string }).Dir;
 }
 
 interface NamedSchema {

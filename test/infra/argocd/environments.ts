@@ -1,0 +1,34 @@
+/** What Argo CD makes of an environment, rendered as it does it. */
+import { join } from 'node:path';
+import { projectText } from '../../docs/project-files.ts';
+import { at, type Manifest, only, parseManifests, render } from '../manifests.ts';
+
+export const environments = ['dev', 'stage', 'prod'] as const;
+
+/** The application that is applied by hand, once. */
+export function rootOf(environment: string): Manifest {
+  return parseManifests(projectText(`argocd/bootstrap/${environment}.yaml`))[0] as Manifest;
+}
+
+/** Projects and applications, as the root application has them rendered. */
+export async function applicationsOf(environment: string): Promise<Manifest[]> {
+  const { spec } = rootOf(environment);
+  const path = at(spec, 'source', 'path') as string;
+  const files = at(spec, 'source', 'helm', 'valueFiles') as string[];
+  return render(path, { release: 'root', values: files.map((file) => join(path, file)) });
+}
+
+export async function posthornOf(environment: string): Promise<Manifest[]> {
+  const ours = only(await applicationsOf(environment), 'Application', 'posthorn');
+  const files = at(ours, 'spec', 'source', 'helm', 'valueFiles') as string[];
+  return render(at(ours, 'spec', 'source', 'path') as string, {
+    values: files.map((file) => file.replace(/^\//, '')),
+  });
+}
+
+export async function foundationOf(environment: string): Promise<Manifest[]> {
+  const application = only(await applicationsOf(environment), 'Application', 'foundation');
+  const values = at(application, 'spec', 'source', 'helm', 'valuesObject') as object;
+  const set = Object.entries(values).map(([key, value]) => `${key}=${value}`);
+  return render('argocd/foundation', { release: 'foundation', set });
+}

@@ -1,0 +1,22 @@
+/** `npm run tools:cluster`: builds what the checks on a control plane need and is not in the cache. Takes long. */
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { installTool } from '../install-tool.ts';
+import { toolPath, toolsDirectory } from '../tools.ts';
+import { makeClusterFiles } from './cluster-files.ts';
+import { clusterTools } from './cluster-tools.ts';
+
+const TIMEOUT_MS = 2 * 3600_000;
+
+await mkdir(toolsDirectory(), { recursive: true });
+console.log('CRDs and stages');
+await makeClusterFiles();
+for (const tool of Object.values(clusterTools)) {
+  const label = `${tool.name} ${tool.version}`;
+  if (existsSync(toolPath(tool))) {
+    console.log(`${label}: is there`);
+    continue;
+  }
+  console.log(`${label}: is built`);
+  await installTool(tool, TIMEOUT_MS);
+}

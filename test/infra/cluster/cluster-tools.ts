@@ -1,0 +1,50 @@
+/** A control plane of Kubernetes without containers: built once by `npm run tools:cluster`, as it takes long. */
+import { existsSync } from 'node:fs';
+import { type Tool, toolPath } from '../tools.ts';
+import { clusterFilesDirectory } from './cluster-files.ts';
+
+const kubernetes = {
+  module: 'k8s.io/kubernetes',
+  folders: 'v0.36.3',
+  // Without them it calls itself v0.0.0, and the range of versions that a chart is made for is not met.
+  variables: {
+    'k8s.io/component-base/version.gitVersion': 'v1.36.3',
+    'k8s.io/component-base/version.gitMajor': '1',
+    'k8s.io/component-base/version.gitMinor': '36',
+  },
+};
+
+export const clusterTools = {
+  etcd: {
+    name: 'etcd',
+    version: 'v3.6.6',
+    from: { module: 'go.etcd.io/etcd/server/v3', package: '.', folders: 'v3.6.6' },
+  },
+  apiServer: {
+    name: 'kube-apiserver',
+    version: 'v1.36.3',
+    from: { ...kubernetes, package: './cmd/kube-apiserver' },
+  },
+  controllerManager: {
+    name: 'kube-controller-manager',
+    version: 'v1.36.3',
+    from: { ...kubernetes, package: './cmd/kube-controller-manager' },
+  },
+  scheduler: {
+    name: 'kube-scheduler',
+    version: 'v1.36.3',
+    from: { ...kubernetes, package: './cmd/kube-scheduler' },
+  },
+  // In the place of the kubelets: what runs on its nodes is only said to.
+  kwok: { name: 'kwok', version: 'v0.8.0', from: { go: 'sigs.k8s.io/kwok/cmd/kwok' } },
+} as const satisfies Record<string, Tool>;
+
+/** For the option `skip` of a test: false where all of them are there, else what is missing and how to get it. */
+export function withoutCluster(...needed: Tool[]): string | false {
+  const missing = needed
+    .filter((tool) => !existsSync(toolPath(tool)))
+    .map(({ name, version }) => `${name} ${version}`);
+  if (!existsSync(clusterFilesDirectory())) missing.push('the definitions of the operators');
+  if (missing.length === 0) return false;
+  return `missing: ${missing.join(', ')}; "npm run tools:cluster" builds them, once`;
+}

@@ -1,0 +1,103 @@
+/**
+ * Every object of charts/ and argocd/ as the API server takes it: what no schema says (fields against one another,
+ * keys of lists, what restricted pods may have) is refused here, and what is out of date is warned of.
+ */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import {
+  applicationsOf,
+  environments,
+  foundationOf,
+  posthornOf,
+  rootOf,
+} from '../argocd/environments.ts';
+import { type Manifest, only, render } from '../manifests.ts';
+import { tools, without } from '../tools.ts';
+import { type ApiServer, startApiServer } from './api-server.ts';
+import { operatorKinds } from './cluster-files.ts';
+import { clusterTools, withoutCluster } from './cluster-tools.ts';
+
+const skip = without(tools.helm) || withoutCluster(clusterTools.etcd, clusterTools.apiServer);
+
+let server: ApiServer;
+
+before(async () => {
+  if (skip !== false) return;
+  server = await startApiServer(operatorKinds);
+  const namespaces = (await foundationOf('prod')).filter(({ kind }) => kind === 'Namespace');
+  const others = ['argocd', 'cert-manager', 'mongodb'].map((name) => ({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name },
+  }));
+  for (const namespace of [...namespaces, ...others]) await server.api.apply(namespace);
+});
+after(() => server?.stop());
+
+/** What the server says to each of them: the errors and the warnings. */
+async function said(manifests: Manifest[], namespace: string): Promise<string[]> {
+  const out: string[] = [];
+  for (const manifest of manifests) {
+    const metadata = { namespace, ...manifest.metadata };
+    const label = `${manifest.kind} ${metadata.name}`;
+    try {
+      const warnings = await server.api.apply({ ...manifest, metadata }, { dryRun: true });
+      out.push(...warnings.map((warning) => `${label}: ${warning}`));
+    } catch (error) {
+      out.push(`${label}: ${(error as Error).message}`);
+    }
+  }
+  return out;
+}
+
+for (const environment of environments) {
+  test(`${environment}: the server takes everything, with no warning`, { skip }, async () => {
+    assert.deepEqual(await said(await posthornOf(environment), 'posthorn'), []);
+    assert.deepEqual(await said(await foundationOf(environment), 'posthorn'), []);
+    const root = [rootOf(environment), ...(await applicationsOf(environment))];
+    assert.deepEqual(await said(root, 'argocd'), []);
+  });
+}
+
+test('MongoDB in the cluster', { skip }, async () => {
+  const manifests = await render('argocd/mongodb', {
+    release: 'mongodb',
+    values: ['argocd/environments/prod/mongodb.yaml'],
+    set: ['region=eu-central-1', 'remoteKey=posthorn/prod', 'backup.bucket=backups-of-prod'],
+  });
+  assert.deepEqual(await said(manifests, 'mongodb'), []);
+});
+
+const variants = {
+  'as it is': [],
+  canary: ['rollouts.enabled=true'],
+  'blue and green': ['rollouts.enabled=true', 'rollouts.strategy=blueGreen'],
+  'with an ingress': [
+    'ingress.enabled=true',
+    'ingress.className=nginx',
+    'ingress.tlsSecret=tls',
+    'ingress.publishHost=in.example.com',
+    'ingress.apiHost=api.example.com',
+  ],
+};
+
+for (const [variant, set] of Object.entries(variants)) {
+  test(`the chart ${variant}`, { skip }, async () => {
+    const manifests = await render('charts/posthorn', { set: ['image.tag=abc', ...set] });
+    assert.deepEqual(await said(manifests, 'posthorn'), []);
+  });
+}
+
+test('the server refuses what the schemas let pass', { skip }, async () => {
+  const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
+  const budget = only(manifests, 'PodDisruptionBudget', 'posthorn-delivery');
+  const deployment = only(manifests, 'Deployment', 'posthorn-delivery');
+  const both = { ...budget, spec: { ...budget.spec, minAvailable: 1 } };
+  const [refused] = await said([both], 'posthorn');
+  assert.match(String(refused), /minAvailable and maxUnavailable cannot be both set/);
+  const unknown = { ...deployment, spec: { ...deployment.spec, replica: 3 } };
+  assert.match(String(await said([unknown], 'posthorn')), /\.spec\.replica: field not declared/);
+  const text = JSON.stringify(deployment).replace('"runAsNonRoot":true', '"runAsNonRoot":false');
+  const [warned] = await said([JSON.parse(text) as Manifest], 'posthorn');
+  assert.match(String(warned), /would violate PodSecurity \\?"restricted/);
+});

@@ -1,0 +1,151 @@
+/** The chart, installed by Helm on six nodes in three zones: where its pods go, and what an operator may do to them. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { at, helm, type Manifest } from '../manifests.ts';
+import { tools, without } from '../tools.ts';
+import { clusterTools, withoutCluster } from './cluster-tools.ts';
+import { type ControlPlane, startControlPlane } from './control-plane.ts';
+import { KubeError, type KubeObject } from './kube-api.ts';
+import { conditionOf, countByZone, makeNodes, nodeNamed, setUnreachable } from './zones.ts';
+
+const skip = without(tools.helm) || withoutCluster(...Object.values(clusterTools));
+const namespace = 'posthorn';
+const replicas = { ingress: 3, router: 3, delivery: 3, control: 2 };
+const roles = Object.keys(replicas) as (keyof typeof replicas)[];
+/** A machine that has other things to do is slow, not wrong. */
+const patience = { deadlineMs: 120_000, intervalMs: 200 };
+
+let plane: ControlPlane;
+
+before(async () => {
+  if (skip !== false) return;
+  plane = await startControlPlane(['ScaledObject', 'ServiceMonitor', 'PrometheusRule']);
+  await makeNodes(plane.api);
+  const label = 'pod-security.kubernetes.io/enforce';
+  await plane.api.apply({
+    apiVersion: 'v1',
+    kind: 'Namespace',
+    metadata: { name: namespace, labels: { [label]: 'restricted' } },
+  });
+  await release('install', 'first', '--wait', '--timeout=4m');
+});
+after(() => plane?.stop());
+
+async function release(
+  command: 'install' | 'upgrade',
+  tag: string,
+  ...more: string[]
+): Promise<void> {
+  const place = ['--kubeconfig', plane.kubeconfig, '--namespace', namespace];
+  await helm([command, 'posthorn', 'charts/posthorn', ...place, `--set=image.tag=${tag}`, ...more]);
+}
+
+function podsOf(role: string): Promise<KubeObject[]> {
+  const labels = { 'app.kubernetes.io/component': role };
+  return plane.api.list('v1', 'Pod', { namespace, labels });
+}
+
+function deploymentOf(role: string): Manifest {
+  const metadata = { name: `posthorn-${role}`, namespace };
+  return { apiVersion: 'apps/v1', kind: 'Deployment', metadata };
+}
+
+const isReady = (pod: KubeObject): boolean =>
+  conditionOf(pod, 'Ready') === 'True' && pod.metadata.deletionTimestamp === undefined;
+const isDone = (pod: KubeObject): boolean => pod.status?.['phase'] === 'Succeeded';
+const tagOf = (pod: KubeObject): string =>
+  String(at(pod, 'spec', 'containers', 0, 'image')).split(':')[1] ?? '';
+const isForbidden = (error: unknown): boolean =>
+  error instanceof KubeError && error.statusCode === 429;
+
+function unlessForbidden(error: unknown): void {
+  if (!isForbidden(error)) throw error;
+}
+
+/** The pods of a role once there are as many as given, and all are ready. */
+function settled(role: string, count: number): Promise<KubeObject[]> {
+  const ready = async (): Promise<KubeObject[] | false> => {
+    const pods = await podsOf(role);
+    return pods.length === count && pods.every(isReady) && pods;
+  };
+  return waitUntil(ready, { ...patience, what: `${role} has ${count} pods, all ready` });
+}
+
+const skew = (counts: number[]): number => Math.max(...counts) - Math.min(...counts);
+
+test('installed: the migration ran, and each role is spread over the zones', { skip }, async () => {
+  const metadata = { name: 'posthorn-migrate', namespace };
+  const job = await plane.api.get({ apiVersion: 'batch/v1', kind: 'Job', metadata });
+  assert.equal(conditionOf(job, 'Complete'), 'True');
+  for (const role of roles) {
+    const counts = countByZone(await settled(role, replicas[role]));
+    assert.ok(skew(counts) <= 1, `${role}: ${counts.join('/')}`);
+  }
+});
+
+test('with a zone that is not reached, all pods of a scale-up find a place', { skip }, async () => {
+  await setUnreachable(plane.api, 'c', true);
+  await plane.api.merge(deploymentOf('delivery'), { spec: { replicas: 10 } });
+  const [a, b, c] = countByZone(await settled('delivery', 10));
+  assert.equal(c, 1, 'only the one that was there');
+  assert.equal(Math.abs((a ?? 0) - (b ?? 0)) <= 1, true, `${a}/${b}/${c}`);
+  await setUnreachable(plane.api, 'c', false);
+  await plane.api.merge(deploymentOf('delivery'), { spec: { replicas: 3 } });
+  await settled('delivery', 3);
+});
+
+test('a roll-out takes no pod away before its follower is ready', { skip }, async () => {
+  const before = await settled('router', 3);
+  await plane.kwok.kill('SIGSTOP');
+  try {
+    // Without the migration, whose pod would not end now.
+    await release('upgrade', 'second', '--no-hooks');
+    const added = async (): Promise<boolean> => (await podsOf('router')).length > before.length;
+    await waitUntil(added, { ...patience, what: 'a pod of the new version' });
+    const pods = await podsOf('router');
+    assert.deepEqual(pods.map(tagOf).toSorted(), ['first', 'first', 'first', 'second']);
+    assert.equal(pods.filter(isReady).length, 3);
+  } finally {
+    await plane.kwok.kill('SIGCONT');
+  }
+  for (const role of roles) {
+    const renewed = async (): Promise<KubeObject[] | false> => {
+      const pods = await settled(role, replicas[role]);
+      return pods.every((pod) => tagOf(pod) === 'second') && pods;
+    };
+    const pods = await waitUntil(renewed, { ...patience, what: `${role} is of the new version` });
+    const counts = countByZone(pods);
+    assert.ok(skew(counts) <= 1, `${role}: ${counts.join('/')}`);
+  }
+});
+
+test('a budget lets one pod of a role go at a time', { skip }, async () => {
+  const [first, second] = await settled('ingress', 3);
+  assert.ok(first && second);
+  await plane.kwok.kill('SIGSTOP');
+  try {
+    await plane.api.evict(first);
+    await assert.rejects(plane.api.evict(second), isForbidden);
+  } finally {
+    await plane.kwok.kill('SIGCONT');
+  }
+  await settled('ingress', 3);
+});
+
+test('a node is drained, and what ran on it runs elsewhere', { skip }, async () => {
+  const onNode = async (): Promise<KubeObject[]> => {
+    const pods = await plane.api.list('v1', 'Pod', { namespace });
+    return pods.filter((pod) => at(pod, 'spec', 'nodeName') === 'a-1' && !isDone(pod));
+  };
+  assert.ok((await onNode()).length > 0);
+  await plane.api.merge(nodeNamed('a-1'), { spec: { unschedulable: true } });
+  const drained = async (): Promise<boolean> => {
+    const pods = await onNode();
+    for (const pod of pods) await plane.api.evict(pod).catch(unlessForbidden);
+    return pods.length === 0;
+  };
+  await waitUntil(drained, { ...patience, what: 'a-1 is empty' });
+  for (const role of roles) await settled(role, replicas[role]);
+  await plane.api.merge(nodeNamed('a-1'), { spec: { unschedulable: false } });
+});
