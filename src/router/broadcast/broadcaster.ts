@@ -27,7 +27,7 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import { within } from '#infra/within.ts';
 import type { Service } from '#src/app/service.ts';
 import type { BroadcastProgress } from '#wire/broadcast.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
+import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import { consumers, streams } from '#wire/subjects.ts';
 import { LargeEvents } from '../large-events.ts';
 import { Copies } from './copies.ts';
@@ -123,32 +123,42 @@ export class Broadcaster implements Service {
 
   private take(message: JsMsg): void {
     const { inHand } = this;
-    if (inHand === undefined) {
-      const taken: InHand = {
-        message,
-        ended: Promise.resolve(),
-        toldMs: performance.now(),
-        lost: false,
-        stopping: new AbortController(),
-      };
-      this.inHand = taken;
-      taken.ended = this.work(taken);
-    } else if (inHand.message.seq === message.seq) {
+    if (inHand === undefined) this.begin(message);
+    else if (inHand.message.seq === message.seq) {
       // Given again, as after a broken connection: what is said from now on answers the newest.
       inHand.message = message;
       inHand.toldMs = performance.now();
     } else message.nak(AGAIN_AFTER_MS);
   }
 
-  private async work(inHand: InHand): Promise<void> {
+  private begin(message: JsMsg): void {
+    let event: EventFrame;
+    try {
+      event = decodeEventFrame(message.data);
+    } catch (error) {
+      // Ingress wrote it, so it is damaged: it would fail for ever, and hold up all that are behind it.
+      this.deps.log.error({ err: error, subject: message.subject }, 'broadcast.undecodable');
+      message.term('undecodable');
+      return;
+    }
+    const taken: InHand = {
+      message,
+      ended: Promise.resolve(),
+      toldMs: performance.now(),
+      lost: false,
+      stopping: new AbortController(),
+    };
+    this.inHand = taken;
+    taken.ended = this.work(taken, event);
+  }
+
+  private async work(inHand: InHand, event: EventFrame): Promise<void> {
     const { log } = this.deps;
     const { seq } = inHand.message;
     const telling = setInterval(() => this.tell(inHand), this.ackWaitMs / 4).unref();
-    let traced: TracedWalk | undefined;
+    const traced = new TracedWalk(this.deps.tracing, event);
     let progress: BroadcastProgress | undefined;
     try {
-      const event = decodeEventFrame(inHand.message.data);
-      traced = new TracedWalk(this.deps.tracing, event);
       await this.deps.catchUp();
       const storedMs = inHand.message.time.getTime();
       const mayGoOn = (): boolean => this.isOurs(inHand);
@@ -162,7 +172,7 @@ export class Broadcaster implements Service {
       this.giveBack(inHand, error as Error);
     } finally {
       clearInterval(telling);
-      traced?.end(progress);
+      traced.end(progress);
       this.inHand = undefined;
     }
   }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WalkStep } from '#src/router/broadcast/walk.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { streams } from '#wire/subjects.ts';
+import { streams, subjects } from '#wire/subjects.ts';
 import { BroadcastPlane, diesAt, manyTenants } from './broadcast-plane.ts';
 import { endpoint, subscription, tenant } from './router-plane.ts';
 
@@ -55,6 +55,20 @@ test('broadcasts go one after the other, in the order of their storing', async (
     copies.flatMap((copy, i) => (copy.endsWith(`:${id}`) ? [i] : []));
   assert.equal(of('b1').at(-1), 299);
   assert.equal(of('b2').at(-1), 599);
+});
+
+test('a broadcast that is damaged is given up, and holds up nobody', async (t) => {
+  const plane = await BroadcastPlane.start(t, manyTenants(3));
+  await plane.core.publisher.publishAsync({
+    subject: subjects.broadcast('b0'),
+    payload: Buffer.from('rubbish'),
+    messageId: 'b0',
+    timeoutMs: 10_000,
+  });
+  await plane.publish('b1');
+  await plane.broadcaster();
+  await plane.ended('b1');
+  assert.equal((await plane.copies()).length, 3);
 });
 
 const steps: [WalkStep, number][] = [
