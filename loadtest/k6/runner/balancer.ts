@@ -1,28 +1,34 @@
 /**
- * Shares connections out over several processes as a Service of Kubernetes does: each new connection goes to one of
- * those that were ready at the last look, and stays there. What is open when a process stops being ready is left as
- * it is: that process ends it. A connection that is refused is the client's to see; nothing is tried again here.
+ * Shares connections out over several processes as a Service of Kubernetes does: each new connection goes to one that
+ * is ready, and stays there. One that is to end is out at once; one that does not say that it is ready, after two
+ * probes, as the chart has it. What is open then is left as it is: the process ends it. A connection that is refused
+ * is the client's to see; nothing is tried again here.
  */
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 
-const LOOK_EVERY_MS = 500;
+const PROBE_EVERY_MS = 1000;
+const PROBES_FAILED_MAX = 2;
 
 export interface Backend {
   port: number;
-  /** Whether new connections may come to it. */
+  /** Its readiness probe; what it throws is a no. */
   isReady: () => Promise<boolean>;
+  /** It was told to end: a pod that is being deleted. */
+  isEnding: () => boolean;
 }
 
 export class Balancer {
   private readonly backends: readonly Backend[];
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  private ready: readonly Backend[] = [];
+  /** Of each backend, in a row. Nobody is ready before the first probe. */
+  private readonly failed: number[];
   private next = 0;
   private timer: NodeJS.Timeout | undefined;
 
   private constructor(backends: readonly Backend[]) {
     this.backends = backends;
+    this.failed = backends.map(() => PROBES_FAILED_MAX);
     this.server = createServer({ allowHalfOpen: true, noDelay: true }, (client) =>
       this.join(client),
     );
@@ -30,8 +36,8 @@ export class Balancer {
 
   static async start(backends: readonly Backend[]): Promise<Balancer> {
     const balancer = new Balancer(backends);
-    await balancer.look();
-    balancer.timer = setInterval(() => void balancer.look(), LOOK_EVERY_MS);
+    await balancer.probe();
+    balancer.timer = setInterval(() => void balancer.probe(), PROBE_EVERY_MS);
     await new Promise<void>((ready) => balancer.server.listen(0, '127.0.0.1', ready));
     return balancer;
   }
@@ -40,12 +46,14 @@ export class Balancer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Asks every process whether it is ready; by itself it does so twice a second. */
-  async look(): Promise<void> {
-    const answers = await Promise.all(
-      this.backends.map((backend) => backend.isReady().catch(() => false)),
+  /** Asks every process whether it is ready; by itself it does so each second. */
+  async probe(): Promise<void> {
+    await Promise.all(
+      this.backends.map(async (backend, i) => {
+        const isReady = await backend.isReady().catch(() => false);
+        this.failed[i] = isReady ? 0 : (this.failed[i] ?? 0) + 1;
+      }),
     );
-    this.ready = this.backends.filter((_, i) => answers[i]);
   }
 
   async close(): Promise<void> {
@@ -55,7 +63,10 @@ export class Balancer {
   }
 
   private join(client: Socket): void {
-    const backend = this.ready[this.next++ % this.ready.length];
+    const open = this.backends.filter(
+      (one, i) => !one.isEnding() && (this.failed[i] ?? 0) < PROBES_FAILED_MAX,
+    );
+    const backend = open[this.next++ % open.length];
     if (backend === undefined) {
       client.destroy();
       return;

@@ -10,8 +10,9 @@ import { Balancer } from './balancer.ts';
 import type { Restart } from './restarts.ts';
 
 const ROLES = ['ingress', 'router', 'delivery', 'control'] as const satisfies Role[];
-/** Between the order to end and SIGTERM: in a cluster the pod's `preStop`. Longer than the balancer needs to see it. */
+/** Between the order to end, which takes it out of the balancer, and SIGTERM: in a cluster the pod's `preStop`. */
 const PRE_STOP_MS = 2000;
+const PROBE_TIMEOUT_MS = 2000;
 /** A process ends by itself before that (`POSTHORN_SHUTDOWN_DEADLINE_MS`). */
 const STOP_MAX_MS = 30_000;
 /** The next one is not stopped before the one before it has taken its part again. */
@@ -51,7 +52,8 @@ export class TwoOfEach {
       return Balancer.start(
         processes.map((process) => ({
           port: process.httpPort,
-          isReady: async () => !ending.has(process) && (await isReady(process)),
+          isReady: () => isReady(process),
+          isEnding: () => ending.has(process),
         })),
       );
     };
@@ -97,9 +99,8 @@ export class TwoOfEach {
     await process.process.stop(STOP_MAX_MS);
     const { code } = await exit;
     const endedMs = performance.now();
-    // Not before: a process that is being started is not one that is ending.
-    this.ending.delete(process);
     await process.restart();
+    this.ending.delete(process);
     return {
       role: process.roles[0] as Role,
       exitCode: code,
@@ -111,5 +112,5 @@ export class TwoOfEach {
 }
 
 async function isReady({ opsUrl }: SystemProcess): Promise<boolean> {
-  return (await fetch(`${opsUrl}/readyz`, { signal: AbortSignal.timeout(1000) })).ok;
+  return (await fetch(`${opsUrl}/readyz`, { signal: AbortSignal.timeout(PROBE_TIMEOUT_MS) })).ok;
 }

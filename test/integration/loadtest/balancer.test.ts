@@ -9,6 +9,7 @@ interface Process {
   server: Server;
   port: number;
   ready: boolean;
+  ending: boolean;
 }
 
 async function startProcess(t: TestContext, name: string): Promise<Process> {
@@ -18,13 +19,17 @@ async function startProcess(t: TestContext, name: string): Promise<Process> {
     server.closeAllConnections();
     server.close();
   });
-  return { name, server, port: (server.address() as AddressInfo).port, ready: true };
+  return { name, server, port: (server.address() as AddressInfo).port, ready: true, ending: false };
 }
 
 async function start(t: TestContext): Promise<{ processes: Process[]; balancer: Balancer }> {
   const processes = [await startProcess(t, 'a'), await startProcess(t, 'b')];
   const balancer = await Balancer.start(
-    processes.map((one) => ({ port: one.port, isReady: async () => one.ready })),
+    processes.map((one) => ({
+      port: one.port,
+      isReady: async () => one.ready,
+      isEnding: () => one.ending,
+    })),
   );
   t.after(() => balancer.close());
   return { processes, balancer };
@@ -50,10 +55,23 @@ test('connections go round, and to none that is not ready; what is open stays wh
   assert.equal(await ask(balancer.url, agent), 'a');
   assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['b', 'a']);
   a.ready = false;
-  await balancer.look();
+  await balancer.probe();
+  // Once may be chance.
+  assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['b', 'a']);
+  await balancer.probe();
   const answers = await Promise.all(Array.from({ length: 4 }, () => ask(balancer.url)));
   assert.deepEqual(answers, ['b', 'b', 'b', 'b']);
   assert.equal(await ask(balancer.url, agent), 'a');
+  a.ready = true;
+  await balancer.probe();
+  assert.deepEqual([await ask(balancer.url), await ask(balancer.url)].toSorted(), ['a', 'b']);
+});
+
+test('one that is to end gets no new connection from that moment', async (t) => {
+  const { processes, balancer } = await start(t);
+  const [, b] = processes as [Process, Process];
+  b.ending = true;
+  assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['a', 'a']);
 });
 
 test('a refusal is not hidden, and where none is ready nobody is let in', async (t) => {
@@ -62,8 +80,7 @@ test('a refusal is not hidden, and where none is ready nobody is let in', async 
   await new Promise((closed) => a.server.close(closed));
   const seen = await Promise.allSettled([ask(balancer.url), ask(balancer.url)]);
   assert.deepEqual(seen.map(({ status }) => status).toSorted(), ['fulfilled', 'rejected']);
-  b.ready = false;
-  a.ready = false;
-  await balancer.look();
+  a.ending = true;
+  b.ending = true;
   await assert.rejects(ask(balancer.url), { code: 'ECONNRESET' });
 });

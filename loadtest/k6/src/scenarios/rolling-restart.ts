@@ -15,9 +15,9 @@ export const options: Options = {
       executor: 'constant-arrival-rate',
       rate: perS,
       duration: duration('3m'),
-      // Each keeps a connection and uses it three times a second, at any rate: a process that stops asks its clients to
-      // leave, and can ask only those that ask it for something.
-      preAllocatedVUs: Math.ceil(perS / 3),
+      // Each keeps a connection and uses it once a second, at any rate: a process that stops asks its clients to leave,
+      // and can ask only those that ask it for something.
+      preAllocatedVUs: perS,
       maxVUs: 1000,
       gracefulStop: '60s',
     },
