@@ -12,7 +12,8 @@ export const limits = {
   batchEventsMax: 1000,
   batchBytesMax: 4 * 1024 * 1024,
   idempotencyKeyLengthMax: 255,
-  tenantConfigBytesMax: 4 * 1024 * 1024,
+  /** Of the documents; the snapshot, which is smaller, is one message of NATS: 8 MiB. */
+  tenantConfigBytesMax: 7 * 1024 * 1024,
   eventTypesMax: 10_000,
   eventTypeVersionsMax: 100,
   endpointsPerTenantMax: 10_000,
