@@ -48,16 +48,24 @@ async function main(): Promise<number> {
     return exitCodes.ok;
   }
   const { log, reports } = roleLog(settings);
-  const { runRoles } = await import('#src/app/run-roles.ts');
+  const run = await runnerOf(settings);
   const code = await runUntilStopped({
     // Before a process is up there is nothing to finish.
-    begin: ({ stopping }) => Promise.race([runRoles(settings, log), nothingOnce(stopping)]),
+    begin: ({ stopping }) => Promise.race([run(settings, log), nothingOnce(stopping)]),
     stopDeadlineMs: deadlineMs + 1000,
     log,
     process,
   });
   await reports?.flush();
   return code;
+}
+
+/** The probe by itself connects to no server. */
+async function runnerOf(
+  settings: Settings,
+): Promise<(settings: Settings, log: Log) => Promise<Running>> {
+  if (settings.POSTHORN_ROLES === 'probe') return (await import('#src/app/run-probe.ts')).runProbe;
+  return (await import('#src/app/run-roles.ts')).runRoles;
 }
 
 /** The log of a process of roles, and what reports its errors. */

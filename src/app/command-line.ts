@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { ConfigError } from '#domain/errors.ts';
 
 export const usage = `posthorn start            run everything on this machine, with its own servers
-posthorn run [--roles R]  run roles: ingress, router, delivery, control (default: all)
+posthorn run [--roles R]  run roles: ingress, router, delivery, control (default: these), probe
 posthorn --roles R        the same
 posthorn migrate          make or update streams and indexes, then end: before a new version runs
 posthorn reseal           seal all secrets under the master key, then end: while it is changed

@@ -1,8 +1,8 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '#domain/errors.ts';
+import { webhookFault } from '#wire/verify-webhook.ts';
 import { demoPage, demoStyle } from './demo-page.ts';
-import { webhookFault } from './verify-webhook.ts';
 
 const KEPT_MAX = 100;
 const KEPT_BODY_BYTES_MAX = 64 * 1024;

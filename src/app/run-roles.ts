@@ -31,6 +31,7 @@ import { createProjector } from '#src/control/projector/mod.ts';
 import { QueueMetrics } from '#src/control/queue-metrics.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
+import { createProbe } from '#src/probe/mod.ts';
 import { Broadcaster, createRouter } from '#src/router/mod.ts';
 import { PayloadLinks } from '#wire/payload-link.ts';
 import { buckets, streams } from '#wire/subjects.ts';
@@ -67,6 +68,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const checks: ReadinessChecks = { started: () => started };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
+  const probes = roles.includes('probe') ? [createProbe({ settings, registry, log })] : [];
   const ops = new OpsServer({
     host: settings.POSTHORN_OPS_HOST,
     port: settings.POSTHORN_OPS_PORT,
@@ -90,7 +92,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const others = otherMasterKeys(settings);
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey, others);
   const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey, others);
-  services.push(...plan(roles, { ...parts, secretBox, payloadLinks, checks }));
+  services.push(...plan(roles, { ...parts, secretBox, payloadLinks, checks }), ...probes);
   await Promise.race([startAll(services.slice(1), log), mongoRefused]);
   started = true;
   log.info({ roles, ops_port: ops.port }, 'service.started');

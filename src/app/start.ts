@@ -2,6 +2,7 @@ import { loadSettings } from '#config/load.ts';
 import type { Role, Settings } from '#config/schema.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { banner } from './banner.ts';
+import { findFreePort } from '#src/embedded/free-port.ts';
 import { DataDir } from './data-dir.ts';
 import { startDemoReceiver } from './demo-receiver.ts';
 import { seedDemo } from './demo.ts';
@@ -15,9 +16,10 @@ import { Supervisor } from './supervisor.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
 
 /** The processes of a start, each with its roles. */
-export const processRoles: readonly (readonly Role[])[] = [
-  ['ingress', 'control', 'router', 'delivery'],
-];
+function processesOf(settings: Settings): readonly (readonly Role[])[] {
+  const watched: Role[] = settings.POSTHORN_PROBE_INTERVAL_MS === 0 ? [] : ['probe'];
+  return [['ingress', 'control', 'router', 'delivery', ...watched]];
+}
 
 const READY_DEADLINE_MS = 60_000;
 const LOOPBACK = '127.0.0.0/8,::1/128';
@@ -60,6 +62,7 @@ export async function start(
   try {
     const { bootstrapKey, masterKey } = installationKeys(settings, dataDir);
     const graceMs = dataDir.tookOver ? settings.POSTHORN_SHUTDOWN_DEADLINE_MS : 0;
+    const processRoles = processesOf(settings);
     const ports = await choosePorts(settings, processRoles.length, graceMs);
     const servers = await unlessStopped(
       prepareServers({ ...deps, settings, dataDir }),
@@ -77,6 +80,7 @@ export async function start(
     });
     cleanups.defer(() => receiver.close());
 
+    const local = `${urlHost(settings.POSTHORN_HTTP_HOST)}:${ports.http}`;
     const env = roleEnvironment(settings, deps.env, {
       ...servers.natsSettings,
       ...(servers.producersUrl === undefined ? {} : embeddedShards(deps.env)),
@@ -85,6 +89,8 @@ export async function start(
       POSTHORN_BOOTSTRAP_KEY: bootstrapKey,
       POSTHORN_MASTER_KEY: masterKey,
       POSTHORN_HTTP_PORT: ports.http,
+      POSTHORN_PROBE_INGRESS_URL: `http://${local}`,
+      POSTHORN_PROBE_RECEIVER_URL: `http://127.0.0.1:${await findFreePort()}`,
       POSTHORN_PUBLIC_URL: settings.POSTHORN_PUBLIC_URL ?? `http://localhost:${ports.http}`,
     });
     const roleSupervisors = processRoles.map((roles, index) => {
@@ -100,7 +106,6 @@ export async function start(
     const readyUrls = readinessUrls(settings, ports);
     await Promise.race([waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping), hopeless]);
     if (settings.POSTHORN_MONGODB_URL === undefined) await resealOwn(settings, env, deps);
-    const local = `${urlHost(settings.POSTHORN_HTTP_HOST)}:${ports.http}`;
     secret = await seedDemo({
       apiUrl: `http://${local}`,
       key: bootstrapKey,

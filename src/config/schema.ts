@@ -6,7 +6,9 @@ import { FAN_OUT_DELAYS_PATTERN } from '#domain/fan-out-delay.ts';
  * Every setting: its environment variable, type, default, unit (last in its name) and meaning. The
  * reference `docs/configuration.md` is written from this and checked against it.
  */
-export const roles = ['ingress', 'router', 'delivery', 'control'] as const;
+export const planes = ['ingress', 'router', 'delivery', 'control'] as const;
+/** The planes, and who watches them from outside. */
+export const roles = [...planes, 'probe'] as const;
 export type Role = (typeof roles)[number];
 
 /** What stands beside a setting's type. `secret`: may come from a file, is never printed. */
@@ -31,7 +33,7 @@ const integer = (
 export const settingsSchema = Type.Object(
   {
     POSTHORN_ROLES: text({
-      default: roles.join(','),
+      default: planes.join(','),
       pattern: `^(${roles.join('|')})(,(${roles.join('|')}))*$`,
       description:
         'The roles of this process, separated by commas; `--roles` on the command line wins.',
@@ -276,6 +278,40 @@ export const settingsSchema = Type.Object(
       pattern: '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$',
       description:
         'Tenant of the operator: gets the operational events (`posthorn.*`) of every tenant. Absent: nobody does.',
+    }),
+    POSTHORN_PROBE_INTERVAL_MS: integer({
+      default: 10_000,
+      minimum: 0,
+      maximum: 300_000,
+      description:
+        'How often the synthetic probe (role `probe`) sends an event through each shard. 0: never; `posthorn start` then runs without it.',
+    }),
+    POSTHORN_PROBE_NAME: text({
+      default: 'main',
+      pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
+      description:
+        'Name of the probe, in the ids of its tenants. Of several processes with the role each needs its own.',
+    }),
+    POSTHORN_PROBE_KEY: optionalText({
+      secret: true,
+      minLength: 16,
+      description:
+        'Platform key that the probe makes its tenants and publishes with. Absent: `POSTHORN_BOOTSTRAP_KEY`.',
+    }),
+    POSTHORN_PROBE_INGRESS_URL: optionalText({
+      pattern: '^https?://[^/?#\\s]+$',
+      description:
+        'Where the probe publishes, as producers do: base URL of ingress. The role `probe` needs it; `posthorn start` takes its own address.',
+    }),
+    POSTHORN_PROBE_CONTROL_URL: optionalText({
+      pattern: '^https?://[^/?#\\s]+$',
+      description:
+        'Where the probe makes its tenants: base URL of control. Absent: that of ingress.',
+    }),
+    POSTHORN_PROBE_RECEIVER_URL: optionalText({
+      pattern: '^http://[^/?#\\s@]+:[0-9]+$',
+      description:
+        'Where delivery reaches the receiver of the probe, like http://posthorn-probe:8082: the probe listens on that port. The same for control and delivery, which let the tenants of the probe, and nobody else, send there.',
     }),
     POSTHORN_EGRESS_ALLOW: text({
       default: '',

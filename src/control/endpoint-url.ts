@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import type { EgressGuard } from '#domain/egress.ts';
+import type { ProbeReceiver } from '#domain/canary.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
@@ -19,6 +20,16 @@ export function checkEndpointUrl(text: string, guard: EgressGuard): string {
     detail: `the URL ${fault}`,
     fields: [{ pointer: '/url', detail: fault }],
   });
+}
+
+/** As `checkEndpointUrl`, of an endpoint of a tenant: one of the probe's may be at the probe's receiver. */
+export function checkTenantUrl(
+  tenant: string,
+  text: string,
+  deps: { guard: EgressGuard; probeReceiver: ProbeReceiver },
+): string {
+  if (deps.probeReceiver.isAt(tenant, text)) return new URL(text).href;
+  return checkEndpointUrl(text, deps.guard);
 }
 
 /** What stands against sending to a URL, for the words `the URL …`; undefined: nothing. */

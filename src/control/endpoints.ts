@@ -1,5 +1,6 @@
 /** Endpoints (CT-2): where a tenant's webhooks go, and the secrets that sign them. */
 import type { ClientSession } from 'mongodb';
+import type { ProbeReceiver } from '#domain/canary.ts';
 import type { EgressGuard } from '#domain/egress.ts';
 import type { EndpointState, EndpointStateReason } from '#domain/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
@@ -22,7 +23,7 @@ import { checkTogether } from './credentials/check-together.ts';
 import { credentialFields, showCredentials } from './credentials/endpoint-credentials.ts';
 import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
 import { checkLinksAllowed, policyFields, showPolicies } from './endpoint-policies.ts';
-import { checkEndpointUrl } from './endpoint-url.ts';
+import { checkTenantUrl } from './endpoint-url.ts';
 import type { HealthReads } from './health/reads.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { insertSubscription } from './subscriptions.ts';
@@ -34,6 +35,7 @@ const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
 export interface EndpointsDeps extends ConfigurationDeps {
   secretBox: Sealer;
   guard: EgressGuard;
+  probeReceiver: ProbeReceiver;
   /** The beginning of links to payloads; undefined: there are none. */
   publicUrl: string | undefined;
   health: Pick<HealthReads, 'get'>;
@@ -48,8 +50,8 @@ export class Endpoints {
 
   /** Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one transaction. */
   async create(tenantId: string, body: NewEndpoint): Promise<CreatedEndpoint> {
-    const { configuration, guard, secretBox } = this.deps;
-    const url = checkEndpointUrl(body.url, guard);
+    const { configuration, secretBox } = this.deps;
+    const url = checkTenantUrl(tenantId, body.url, this.deps);
     const filter = checkFilter(body.filter);
     checkLinksAllowed(body, this.deps.publicUrl);
     const policies = policyFields(body);
@@ -126,13 +128,12 @@ export class Endpoints {
     body: EndpointChange,
     ifMatch: string | undefined,
   ): Promise<EndpointResource> {
-    const { guard } = this.deps;
     checkLinksAllowed(body, this.deps.publicUrl);
     const fields: Partial<EndpointDocument> = {
       ...policyFields(body),
       ...credentialFields(body, id, this.deps),
     };
-    if (body.url !== undefined) fields.url = checkEndpointUrl(body.url, guard);
+    if (body.url !== undefined) fields.url = checkTenantUrl(tenantId, body.url, this.deps);
     if (body.format !== undefined) fields.format = body.format;
     if (body.description !== undefined) fields.description = body.description;
     if (body.state !== undefined) Object.assign(fields, stateFields(body.state, 'operator'));

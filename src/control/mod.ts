@@ -6,6 +6,7 @@ import type { MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { ByteBudget } from '#domain/byte-budget.ts';
+import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
@@ -110,6 +111,7 @@ export function createControl(deps: ControlDeps): Control {
     health: health.reads,
     secretBox: deps.secretBox,
     guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
+    probeReceiver: new ProbeReceiver(settings.POSTHORN_PROBE_RECEIVER_URL),
     publicUrl: settings.POSTHORN_PUBLIC_URL,
   });
   const registrar = new EventTypeRegistrar({ configuration, config, log, clock });

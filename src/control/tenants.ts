@@ -1,4 +1,5 @@
 /** Tenants (CT-1): their settings, and their end. */
+import { noCanary } from '#domain/canary.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { TenantDocument } from '#infra/mongo/configuration.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
@@ -77,11 +78,11 @@ export class Tenants {
     return show(tenant);
   }
 
+  /** Without those of the probe, which are nobody's customers. */
   async list({ limit, cursor }: PageQuery): Promise<Page<TenantResource>> {
-    const after =
-      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
+    const after = cursor === undefined ? {} : { $gt: decodeCursor(SORT, cursor)[0] as string };
     const tenants = await this.deps.configuration.tenants
-      .find(after)
+      .find({ _id: { ...noCanary, ...after } })
       .sort({ _id: 1 })
       .limit(limit + 1)
       .toArray();

@@ -27,7 +27,7 @@ export class EndpointSender {
   /** The target of a configuration, made once for each change; keeps its connections open until the next. */
   prepare(snapshot: EndpointSnapshot): EndpointTarget {
     if (this.target?.snapshot === snapshot) return this.target;
-    const target = prepareTarget(snapshot, this.deps.targets);
+    const target = prepareTarget(this.tenant, snapshot, this.deps.targets);
     this.deps.senders.acquire(this.tenant, target.destination);
     this.release();
     this.target = target;

@@ -28,11 +28,17 @@ export interface TargetDeps {
   openSecret: (sealed: string, context: string) => string;
   /** True for an address in a network that the operator allowed. */
   isAllowedPrivate: (address: string) => boolean;
+  /** True where this is a tenant of the probe, and the URL the probe's receiver. */
+  isProbeReceiver: (tenant: string, url: string) => boolean;
 }
 
 export const USER_AGENT = 'Posthorn/1 (+https://posthorn.dev)';
 
-export function prepareTarget(snapshot: EndpointSnapshot, deps: TargetDeps): EndpointTarget {
+export function prepareTarget(
+  tenant: string,
+  snapshot: EndpointSnapshot,
+  deps: TargetDeps,
+): EndpointTarget {
   const url = new URL(snapshot.url);
   const { headers, certificate, oauth2, secretTexts } = openEndpointCredentials(
     snapshot,
@@ -50,7 +56,10 @@ export function prepareTarget(snapshot: EndpointSnapshot, deps: TargetDeps): End
       sign: createSigner(deps.openSecret(secret.sealed, snapshot.id)),
       notAfterMs: secret.notAfterMs ?? Number.POSITIVE_INFINITY,
     })),
-    insecure: url.protocol === 'http:' && !mayBePlain(url.hostname, deps.isAllowedPrivate),
+    insecure:
+      url.protocol === 'http:' &&
+      !mayBePlain(url.hostname, deps.isAllowedPrivate) &&
+      !deps.isProbeReceiver(tenant, url.origin),
   };
 }
 

@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
 import type { Settings } from '#config/schema.ts';
+import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
@@ -71,13 +72,13 @@ export interface DeliveryDeps {
 
 export function createDelivery(deps: DeliveryDeps): Service {
   const { settings, log, publisher, records } = deps;
-  const guard = new EgressGuard(settings.POSTHORN_EGRESS_ALLOW);
+  const { guard, probeReceiver } = egressOf(settings);
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
   const fence = new AckFence(deps);
   const gone = new WeakSet<EndpointSnapshot>();
   const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
-  const senders = new SenderPool({ guard, timeoutMs });
+  const senders = new SenderPool({ guard, probeReceiver, timeoutMs });
   const metrics = new DeliveryMetrics(deps.registry, {
     activations: () => table.size,
     mailbox: () => table.mailboxLength,
@@ -100,6 +101,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       targets: {
         openSecret: (sealed, context) => deps.secretBox.open(sealed, context),
         isAllowedPrivate: (address) => guard.isAllowedPrivate(address),
+        isProbeReceiver: (tenant, url) => probeReceiver.isAt(tenant, url),
       },
       retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
       metrics,
@@ -156,6 +158,14 @@ export function createDelivery(deps: DeliveryDeps): Service {
       table.stop();
       senders.close();
     },
+  };
+}
+
+/** Which addresses webhooks may go to. */
+function egressOf(settings: Settings): { guard: EgressGuard; probeReceiver: ProbeReceiver } {
+  return {
+    guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
+    probeReceiver: new ProbeReceiver(settings.POSTHORN_PROBE_RECEIVER_URL),
   };
 }
 

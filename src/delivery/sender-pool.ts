@@ -1,6 +1,10 @@
 import type { SecureContext } from 'node:tls';
-import type { EgressGuard } from '#domain/egress.ts';
+import type { ProbeReceiver } from '#domain/canary.ts';
+import { EgressGuard } from '#domain/egress.ts';
 import { Sender } from '#infra/http/sender.ts';
+
+/** For the probe's receiver: the operator has named its host, and no other tenant is sent there. */
+const anyAddress = new EgressGuard('0.0.0.0/0,::/0');
 
 /** Where an endpoint's webhooks go, and as whom. */
 export interface Destination {
@@ -19,11 +23,13 @@ export interface Destination {
  */
 export class SenderPool {
   private readonly guard: EgressGuard;
+  private readonly probeReceiver: ProbeReceiver;
   private readonly timeoutMs: number;
   private readonly senders = new Map<string, { sender: Sender; users: number }>();
 
-  constructor(options: { guard: EgressGuard; timeoutMs: number }) {
+  constructor(options: { guard: EgressGuard; probeReceiver: ProbeReceiver; timeoutMs: number }) {
     this.guard = options.guard;
+    this.probeReceiver = options.probeReceiver;
     this.timeoutMs = options.timeoutMs;
   }
 
@@ -31,8 +37,9 @@ export class SenderPool {
     const key = keyOf(tenant, destination);
     let entry = this.senders.get(key);
     if (entry === undefined) {
-      const { guard, timeoutMs } = this;
+      const { timeoutMs } = this;
       const { origin, certificate } = destination;
+      const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
       const tls = certificate === undefined ? {} : { secureContext: certificate.context };
       entry = { sender: new Sender({ origin, guard, timeoutMs, ...tls }), users: 0 };
       this.senders.set(key, entry);

@@ -12,6 +12,7 @@ export const layers = [
   'router',
   'delivery',
   'control',
+  'probe',
   'app/service',
   'app',
   'main',
@@ -33,8 +34,9 @@ export const allowedImports: Record<Layer, readonly Layer[]> = {
   router: plane,
   delivery: plane,
   control: plane,
+  probe: plane,
   'app/service': [],
-  app: [...plane, 'embedded', 'ingress', 'router', 'delivery', 'control'],
+  app: [...plane, 'embedded', 'ingress', 'router', 'delivery', 'control', 'probe'],
   main: [...below, 'app'],
   testkit: [...below, 'embedded', 'app'],
 };

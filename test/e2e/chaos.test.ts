@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { roles } from '#config/schema.ts';
+import { planes } from '#config/schema.ts';
 import { startSystem } from '#testkit/system.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { inTurn } from '../chaos/faults/in-turn.ts';
@@ -16,7 +16,7 @@ test('kill -9 of each role and of the broker under load loses nothing', async (t
     await system.stop();
     await receiver.close();
   });
-  const fault = inTurn('kill-all', [...roles.map(killRole), killAllBrokers]);
+  const fault = inTurn('kill-all', [...planes.map(killRole), killAllBrokers]);
   const row = await runFault(fault, { system, receiver, seed: 1, events: 1200 });
   t.diagnostic(JSON.stringify(row));
   assert.equal(row.accepted, 1200);

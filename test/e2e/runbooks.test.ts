@@ -25,6 +25,7 @@ before(async () => {
   system = new PosthornProcess(dir.path, {
     POSTHORN_OPS_PORT: String(opsPort),
     POSTHORN_PUBLISH_TIMEOUT_MS: '500',
+    POSTHORN_PROBE_INTERVAL_MS: '1000',
   });
   banner = await system.banner();
 });
@@ -95,13 +96,15 @@ async function endpoint(tenant: string, path: string): Promise<string> {
   return String(made.body['id']);
 }
 
-test('ingress-not-storing, queues-unknown: counted, and readyz says that it is NATS', async () => {
+test('ingress-not-storing, queues-unknown, probe-failing: counted, and readyz says that it is NATS', async () => {
+  await above(0, 'posthorn_probe_rounds_total', 'result="succeeded"');
   await above(-1, 'posthorn_stream_messages');
   await whileHanging('nats-server', async () => {
     const { status, body } = await publish('demo', 'runbook.a', 'r1');
     assert.equal(status, 503);
     assert.equal(body['code'], 'POSTHORN_PUBLISH_NOT_ACKED');
     await above(0, 'posthorn_ingress_events_total', 'result="not_stored"');
+    await above(0, 'posthorn_probe_rounds_total', 'result="refused"');
     await waitUntil(async () => (await ops('/readyz')).status === 503, {
       what: 'not ready',
       deadlineMs: DEADLINE_MS,

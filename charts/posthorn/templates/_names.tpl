@@ -43,6 +43,13 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- fail (printf "roles.%s.autoscaling.maxReplicas: %d is more than settings.POSTHORN_SHARDS (%d), and a shard has one process of a role at a time" $role (int $auto.maxReplicas) $shards) }}
 {{- end }}
 {{- end }}
+{{- if and .Values.probe.enabled (not .Values.secret.bootstrapKey) }}
+{{- $given := false }}
+{{- range .Values.secret.extra }}{{ if and (eq .setting "POSTHORN_PROBE_KEY") (has "probe" .roles) }}{{ $given = true }}{{ end }}{{ end }}
+{{- if not $given }}
+{{- fail "probe.enabled: the probe needs a platform key: secret.bootstrapKey, or an entry of secret.extra with setting POSTHORN_PROBE_KEY and the role probe" }}
+{{- end }}
+{{- end }}
 {{- if and (not .Values.mongodb.namespace) (not .Values.mongodb.cidrs) .Values.network.enabled }}
 {{- fail "mongodb.namespace or mongodb.cidrs: one is needed, or nothing reaches MongoDB" }}
 {{- end }}

@@ -1,10 +1,10 @@
 {{/* The keys of the Secret that a role may read: no role has more than it needs. Names of settings by names of keys. */}}
 {{- define "posthorn.secretKeys" -}}
 {{- $keys := dict -}}
-{{- if .Values.nats.user }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
+{{- if and .Values.nats.user (ne .role "probe") }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
 {{- if has .role (list "ingress" "control" "migrate") }}{{ $_ := set $keys "mongodbUrl" "POSTHORN_MONGODB_URL" }}{{ end -}}
 {{- if has .role (list "delivery" "control") }}{{ $_ := set $keys "masterKey" "POSTHORN_MASTER_KEY" }}{{ end -}}
-{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
+{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control" "probe")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
 {{- if and .Values.nats.authCallout (eq .role "ingress") }}{{ $_ := set $keys "natsAuthSeed" "POSTHORN_NATS_AUTH_SEED" }}{{ end -}}
 {{- range .Values.secret.extra }}{{ if has $.role .roles }}{{ $_ := set $keys .key .setting }}{{ end }}{{ end -}}
 {{- toYaml $keys }}
@@ -26,6 +26,15 @@
 - { name: POSTHORN_MONGODB_DATABASE, value: {{ .Values.mongodb.database | quote }} }
 {{- with .Values.nats.caSecret }}
 - { name: NODE_EXTRA_CA_CERTS, value: /run/secrets/nats-ca/ca.crt }
+{{- end }}
+{{- if .Values.probe.enabled }}
+{{- if has .role (list "delivery" "control" "probe") }}
+- { name: POSTHORN_PROBE_RECEIVER_URL, value: 'http://{{ include "posthorn.name" . }}-probe:8082' }
+{{- end }}
+{{- if eq .role "probe" }}
+- { name: POSTHORN_PROBE_INGRESS_URL, value: 'http://{{ include "posthorn.name" . }}-ingress' }
+- { name: POSTHORN_PROBE_CONTROL_URL, value: 'http://{{ include "posthorn.name" . }}-control' }
+{{- end }}
 {{- end }}
 {{- range $key, $name := include "posthorn.secretKeys" . | fromYaml }}
 - { name: {{ $name }}_FILE, value: /run/secrets/posthorn/{{ $key }} }
@@ -98,7 +107,7 @@ volumes:
 {{- end }}
 
 {{- define "posthorn.podTemplate" -}}
-{{- $of := index .Values.roles .role -}}
+{{- $of := .of | default (index .Values.roles .role) -}}
 metadata:
   labels:
     {{- include "posthorn.labels" . | nindent 4 }}
@@ -142,6 +151,9 @@ spec:
       ports:
         {{- if has .role (list "ingress" "control") }}
         - { name: http, containerPort: 8080 }
+        {{- end }}
+        {{- if eq .role "probe" }}
+        - { name: probe, containerPort: 8082 }
         {{- end }}
         - { name: ops, containerPort: 9090 }
       # Alive says nothing of NATS or MongoDB: an outage of theirs restarts nobody.

@@ -1,4 +1,4 @@
-import { roles } from '#config/schema.ts';
+import { planes } from '#config/schema.ts';
 import type { Fault } from '../fault.ts';
 import { badReceivers } from './bad-receivers.ts';
 import { cutZone } from './cut-zone.ts';
@@ -17,8 +17,8 @@ import { stopWorker } from './stop-worker.ts';
 export const allFaults: readonly Fault[] = [
   noFault,
   stopWorker,
-  ...roles.map(killRole),
-  ...roles.map(pauseRole),
+  ...planes.map(killRole),
+  ...planes.map(pauseRole),
   killBroker,
   killStreamLeader,
   killAllBrokers,

@@ -64,6 +64,41 @@ const overview: Dashboard = {
     burn('availability', 0.0001),
     burn('promptness', 0.05),
     burn('soundness', 0.0001),
+    burn('arrival', 0.001),
+    {
+      title: "The probe's rounds, by result",
+      says: 'A whole delivery: published, routed, sent, verified. lost: it did not arrive within 10 s.',
+      unit: 'cps',
+      queries: [
+        [rate('posthorn_probe_rounds_total', 'result'), '{{result}}'],
+        [rate('posthorn_probe_late_total'), 'late'],
+      ],
+    },
+    {
+      title: 'What the probe sends, and what its receiver refuses',
+      says: 'Refused: not signed by the secret that it made. After four lost events in a row a shard gets one every two minutes.',
+      unit: 'cps',
+      queries: [
+        [rate('posthorn_probe_sent_total'), 'sent'],
+        [rate('posthorn_probe_invalid_total'), 'refused'],
+      ],
+    },
+    {
+      title: "How long the probe's deliveries take",
+      unit: 's',
+      queries: percentiles('posthorn_probe_duration_seconds'),
+    },
+    {
+      title: 'Since the probe last came through, by shard',
+      says: 'Over 120 s pages: the path is broken in that shard.',
+      unit: 's',
+      queries: [
+        [
+          'time() - max by (shard) (posthorn_probe_last_success_timestamp_seconds)',
+          'shard {{shard}}',
+        ],
+      ],
+    },
     ingest,
     attempts,
     lag,

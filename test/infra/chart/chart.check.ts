@@ -33,7 +33,7 @@ const variants: Record<string, string[]> = {
     'image.digest=sha256:' + 'a'.repeat(64),
     'network.enabled=false,autoscaling.keda=false,migration.enabled=false',
     'monitoring.serviceMonitor=false,monitoring.rules=false,monitoring.dashboards=false',
-    'nats.user=,nats.authCallout=false,secret.bootstrapKey=false',
+    'nats.user=,nats.authCallout=false,secret.bootstrapKey=false,probe.enabled=false',
   ],
 };
 

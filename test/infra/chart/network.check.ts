@@ -109,6 +109,48 @@ test('no other role reaches an address outside the cluster', { skip }, async () 
   }
 });
 
+test(
+  'delivery reaches the receiver of the probe, and nothing else of that pod',
+  { skip },
+  async () => {
+    const manifests = await render('charts/posthorn', { set });
+    const policies = manifests.filter(({ kind }) => kind === 'NetworkPolicy');
+    const chosenBy = (selector: unknown, component: string): boolean => {
+      const one = at(selector, 'matchLabels', 'app.kubernetes.io/component');
+      const [{ values = [] } = {}] = (at(selector, 'matchExpressions') ?? []) as {
+        values?: string[];
+      }[];
+      return one === component || values.includes(component);
+    };
+    /** The ports by which one component may talk to another: open at both ends. */
+    const open = (from: string, to: string): unknown[] => {
+      const portsOf = (
+        self: string,
+        way: 'ingress' | 'egress',
+        peer: 'from' | 'to',
+        other: string,
+      ) =>
+        policies
+          .filter(({ spec }) => chosenBy(at(spec, 'podSelector'), self))
+          .flatMap(({ spec }) => (at(spec, way) ?? []) as object[])
+          .filter((rule) =>
+            (at(rule, peer) as object[]).some(
+              (one) => !at(one, 'namespaceSelector') && chosenBy(at(one, 'podSelector'), other),
+            ),
+          )
+          .flatMap((rule) => at(rule, 'ports') as { port: unknown }[])
+          .map(({ port }) => port);
+      const taken = portsOf(to, 'ingress', 'from', from);
+      return portsOf(from, 'egress', 'to', to).filter((port) => taken.includes(port));
+    };
+    assert.deepEqual(open('delivery', 'probe'), ['probe']);
+    assert.deepEqual(open('probe', 'ingress'), ['http']);
+    assert.deepEqual(open('probe', 'control'), ['http']);
+    for (const role of ['ingress', 'router', 'control']) assert.deepEqual(open(role, 'probe'), []);
+    for (const role of ['router', 'delivery']) assert.deepEqual(open('probe', role), []);
+  },
+);
+
 test('nothing is open that is not said: all pods are closed first', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set });
   const deny = only(manifests, 'NetworkPolicy', 'posthorn-deny').spec;

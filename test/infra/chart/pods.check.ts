@@ -6,6 +6,11 @@ import { loadSettings } from '#config/load.ts';
 import { at, only, podTemplates, render } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 
+interface Env {
+  name: string;
+  value: string;
+}
+
 const skip = without(tools.helm);
 const roles = ['ingress', 'router', 'delivery', 'control'];
 const variants = {
@@ -20,7 +25,7 @@ for (const [variant, set] of Object.entries(variants)) {
     { skip },
     async () => {
       const templates = podTemplates(await render('charts/posthorn', { set }));
-      assert.equal(templates.length, 5);
+      assert.equal(templates.length, 6);
       for (const { name, pod } of templates) {
         assert.equal(at(pod, 'automountServiceAccountToken'), false, name);
         // Else Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and the start would be refused.
@@ -121,6 +126,48 @@ test('a pod has the time to finish what it has begun', { skip }, async () => {
   }
 });
 
+test(
+  'the probe is one process at a time, and all that it talks to know its receiver',
+  { skip },
+  async () => {
+    const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
+    const { spec } = only(manifests, 'Deployment', 'posthorn-probe');
+    assert.equal(at(spec, 'replicas'), 1);
+    assert.deepEqual(at(spec, 'strategy'), { type: 'Recreate' });
+    const service = only(manifests, 'Service', 'posthorn-probe');
+    assert.deepEqual(at(service.spec, 'selector'), at(spec, 'selector', 'matchLabels'));
+    const settingsOf = (role: string): Record<string, string> => {
+      const deployment = only(manifests, 'Deployment', `posthorn-${role}`).spec;
+      const env = at(deployment, 'template', 'spec', 'containers', 0, 'env');
+      return Object.fromEntries((env as Env[]).map(({ name, value }) => [name, value]));
+    };
+    for (const role of ['probe', 'delivery', 'control']) {
+      const url = settingsOf(role)['POSTHORN_PROBE_RECEIVER_URL'];
+      const port = at(service.spec, 'ports', 0, 'port') as number;
+      assert.equal(url, `http://${service.metadata.name}:${port}`);
+    }
+    for (const role of ['ingress', 'router']) {
+      assert.equal(settingsOf(role)['POSTHORN_PROBE_RECEIVER_URL'], undefined, role);
+    }
+    const probe = settingsOf('probe');
+    for (const name of ['INGRESS', 'CONTROL']) {
+      const { hostname } = new URL(probe[`POSTHORN_PROBE_${name}_URL`] as string);
+      assert.ok(only(manifests, 'Service', hostname));
+    }
+  },
+);
+
+test('without the probe there is nothing of it; with it, it needs a key', { skip }, async () => {
+  const off = await render('charts/posthorn', { set: ['image.tag=abc', 'probe.enabled=false'] });
+  assert.doesNotMatch(JSON.stringify(off), /posthorn-probe|PosthornProbe/);
+  const set = ['image.tag=abc', 'secret.bootstrapKey=false'];
+  await assert.rejects(render('charts/posthorn', { set }), /probe\.enabled: .*POSTHORN_PROBE_KEY/);
+  const own = 'secret.extra[0].key=probeKey,secret.extra[0].setting=POSTHORN_PROBE_KEY';
+  const extra = [...set, `${own},secret.extra[0].roles={probe}`];
+  const manifests = await render('charts/posthorn', { set: extra });
+  assert.ok(only(manifests, 'Deployment', 'posthorn-probe'));
+});
+
 test('memory: the heap of V8 stays below the limit of the container', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   for (const role of roles) {
@@ -158,5 +205,7 @@ test('the program takes the environment that the chart gives each role', { skip 
     'posthorn-delivery': ['masterKey', 'natsPassword'],
     'posthorn-control': ['bootstrapKey', 'masterKey', 'mongodbUrl', 'natsPassword'],
     'posthorn-migrate': ['mongodbUrl', 'natsPassword'],
+    // A producer from outside: no way into NATS.
+    'posthorn-probe': ['bootstrapKey'],
   });
 });

@@ -17,6 +17,9 @@ const events = (result: string) => `posthorn_ingress_events_total{result="${resu
 const lag = (le: string) => `posthorn_delivery_first_attempt_lag_seconds_bucket{le="${le}"}`;
 const lagCount = 'posthorn_delivery_first_attempt_lag_seconds_count';
 const attempts = (labels: string) => `posthorn_delivery_attempts_total{${labels}}`;
+const rounds = (result: string) => `posthorn_probe_rounds_total{shard="0",result="${result}"}`;
+const lastSuccess = (shard: number) =>
+  `posthorn_probe_last_success_timestamp_seconds{shard="${shard}"}`;
 const oldest = (stream: string, consumer: string) =>
   `posthorn_consumer_oldest_seconds{stream="${stream}",consumer="${consumer}"}`;
 const fine = attempts('outcome="success",status_class="2xx",error_type="none"');
@@ -64,6 +67,38 @@ export const alertCases: readonly AlertCase[] = [
     fires: { [fine]: '0+1000x500', [failed('unexpected')]: '0+5x500' },
     // Receivers that fail do not count.
     quiet: { [fine]: '0+100x500', [failed('http_status', '5xx')]: '0+900x500' },
+  },
+  {
+    alert: 'PosthornArrivalBudgetFast',
+    severity: 'page',
+    at: '90m',
+    fires: { [rounds('succeeded')]: '0+60x500', [rounds('lost')]: '0+2x500' },
+    // One in three hours.
+    quiet: { [rounds('succeeded')]: '0+60x500', [rounds('lost')]: '0x80 1x400' },
+  },
+  {
+    alert: 'PosthornArrivalBudgetSlow',
+    severity: 'ticket',
+    at: '7h',
+    fires: { [rounds('succeeded')]: '0+99x500', [rounds('refused')]: '0+1x500' },
+    quiet: { [rounds('succeeded')]: '0+1000x500', [rounds('refused')]: '0+1x500' },
+  },
+  {
+    alert: 'PosthornProbeFailing',
+    labels: { shard: '1' },
+    severity: 'page',
+    at: '10m',
+    // Seconds since 1970, as promtool's clock has them: shard 1 was silent from the start.
+    fires: { [lastSuccess(0)]: '0+60x20', [lastSuccess(1)]: '0x20' },
+    // A take-over, and a probe that was started again.
+    quiet: { [lastSuccess(0)]: '0+60x20', [lastSuccess(1)]: '0 60 120 180 180 180 360+60x20' },
+  },
+  {
+    alert: 'PosthornProbeMissing',
+    severity: 'ticket',
+    at: '20m',
+    fires: {},
+    quiet: { [lastSuccess(0)]: '0x30' },
   },
   {
     alert: 'PosthornRouterBehind',

@@ -30,6 +30,7 @@ function headersOf(timestamp: number, signature: string): Record<string, string>
 
 function target(secrets: { secret: string; notAfterMs?: number }[]) {
   return prepareTarget(
+    'acme',
     {
       id: 'ep_1',
       url: 'https://example.com/hook',
@@ -41,7 +42,11 @@ function target(secrets: { secret: string; notAfterMs?: number }[]) {
         ...(notAfterMs === undefined ? {} : { notAfterMs }),
       })),
     },
-    { openSecret: (sealed) => sealed, isAllowedPrivate: () => false },
+    {
+      openSecret: (sealed) => sealed,
+      isAllowedPrivate: () => false,
+      isProbeReceiver: () => false,
+    },
   );
 }
 

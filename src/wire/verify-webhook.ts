@@ -1,5 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
-import { createSigner } from '#wire/signature.ts';
+import { createSigner } from './signature.ts';
 
 const TOLERANCE_SECONDS = 300;
 

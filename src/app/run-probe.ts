@@ -1,0 +1,38 @@
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import type { Settings } from '#config/schema.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { createProbe } from '#src/probe/mod.ts';
+import { OpsServer } from './ops-server.ts';
+import type { RunningRoles } from './run-roles.ts';
+
+/**
+ * One process with the role probe alone. It connects to no server: what it tells must not depend on what it watches.
+ *
+ * @throws ConfigError where a setting is missing; whatever a port that is taken throws
+ */
+export async function runProbe(settings: Settings, log: Log): Promise<RunningRoles> {
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const probe = createProbe({ settings, registry, log });
+  let started = false;
+  const ops = new OpsServer({
+    host: settings.POSTHORN_OPS_HOST,
+    port: settings.POSTHORN_OPS_PORT,
+    registry,
+    checks: { started: () => started },
+  });
+  await ops.start();
+  await probe.start();
+  started = true;
+  log.info({ roles: ['probe'], ops_port: ops.port }, 'service.started');
+  return {
+    httpPort: undefined,
+    opsPort: ops.port,
+    done: new Promise(() => undefined),
+    async stop() {
+      started = false;
+      await probe.stop(settings.POSTHORN_SHUTDOWN_DEADLINE_MS);
+      await ops.stop();
+    },
+  };
+}

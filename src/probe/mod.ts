@@ -1,0 +1,82 @@
+/** The synthetic probe: canary tenants that send events through the whole path, and a receiver that measures them. */
+import type { Registry } from 'prom-client';
+import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#src/app/service.ts';
+import { ApiClient } from './api-client.ts';
+import { Canary, canaryTenants } from './canary.ts';
+import { ProbeMetrics } from './probe-metrics.ts';
+import { Prober } from './prober.ts';
+import { ProbeHttpReceiver } from './receiver.ts';
+
+export interface ProbeDeps {
+  settings: Settings;
+  registry: Registry;
+  log: Log;
+}
+
+/**
+ * It asks nothing of NATS or MongoDB, so that it can say what is wrong while they are away. Starts at once, and waits for
+ * nobody.
+ *
+ * @throws ConfigError that names each setting which is missing
+ */
+export function createProbe({ settings, registry, log }: ProbeDeps): Service {
+  const { ingressUrl, controlUrl, receiverUrl, key } = requireSettings(settings);
+  const { POSTHORN_PROBE_INTERVAL_MS: intervalMs, POSTHORN_SHARDS: shards } = settings;
+  if (intervalMs === 0) return { name: 'probe', start: async () => {}, stop: async () => {} };
+  const api = new ApiClient({ ingressUrl, controlUrl, key });
+  const metrics = new ProbeMetrics(registry, shards);
+  const canaries = canaryTenants(settings.POSTHORN_PROBE_NAME, shards).map(
+    (tenant) => new Canary({ api, tenant, receiverUrl }),
+  );
+  const byTenant = new Map(canaries.map((canary) => [canary.tenant, canary]));
+  const prober = new Prober({ api, canaries, intervalMs, metrics, log });
+  const receiver = new ProbeHttpReceiver({
+    url: receiverUrl,
+    secretOf: (tenant) => byTenant.get(tenant)?.secret,
+    onWebhook: (tenant, id) => prober.onWebhook(tenant, id),
+    onInvalid: (fault) => {
+      metrics.invalid.inc();
+      log.warn({ fault }, 'probe.webhook_invalid');
+    },
+  });
+  return {
+    name: 'probe',
+    async start() {
+      await receiver.start();
+      prober.start();
+    },
+    async stop() {
+      prober.stop();
+      await receiver.stop();
+    },
+  };
+}
+
+function requireSettings(settings: Settings): {
+  ingressUrl: string;
+  controlUrl: string;
+  receiverUrl: string;
+  key: string;
+} {
+  const { POSTHORN_PROBE_INGRESS_URL: ingressUrl, POSTHORN_PROBE_RECEIVER_URL: receiverUrl } =
+    settings;
+  const key = settings.POSTHORN_PROBE_KEY ?? settings.POSTHORN_BOOTSTRAP_KEY;
+  const faults: string[] = [];
+  if (ingressUrl === undefined) {
+    faults.push('POSTHORN_PROBE_INGRESS_URL: is required for the role probe');
+  }
+  if (receiverUrl === undefined) {
+    faults.push('POSTHORN_PROBE_RECEIVER_URL: is required for the role probe');
+  }
+  if (key === undefined) {
+    faults.push('POSTHORN_PROBE_KEY or POSTHORN_BOOTSTRAP_KEY: is required for the role probe');
+  }
+  if (ingressUrl === undefined || receiverUrl === undefined || key === undefined) {
+    throw new ConfigError(faults);
+  }
+  const controlUrl = settings.POSTHORN_PROBE_CONTROL_URL ?? ingressUrl;
+  return { ingressUrl, controlUrl, receiverUrl, key };
+}

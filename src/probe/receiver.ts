@@ -1,0 +1,84 @@
+import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { isIP } from 'node:net';
+import { webhookFault } from '#wire/verify-webhook.ts';
+
+const BODY_BYTES_MAX = 16 * 1024;
+const CONNECTIONS_MAX = 256;
+const REQUEST_TIMEOUT_MS = 10_000;
+
+export interface ReceiverDeps {
+  /** Where delivery reaches it: its port is the one to listen on. */
+  url: string;
+  /** The secret that webhooks to `/<tenant>` are signed with; undefined: not one of this probe's. */
+  secretOf: (tenant: string) => string | undefined;
+  /** A webhook that is genuine. */
+  onWebhook: (tenant: string, id: string) => void;
+  onInvalid: (fault: string) => void;
+}
+
+/**
+ * The receiver of the probe: takes what it can verify and answers 204. It listens on loopback where its URL is there,
+ * else on all addresses, as delivery runs elsewhere.
+ */
+export class ProbeHttpReceiver {
+  private readonly deps: ReceiverDeps;
+  private readonly server: Server;
+
+  constructor(deps: ReceiverDeps) {
+    this.deps = deps;
+    this.server = createServer({ requestTimeout: REQUEST_TIMEOUT_MS }, (request, response) => {
+      this.receive(request, response).catch(() => response.destroy());
+    });
+    this.server.maxConnections = CONNECTIONS_MAX;
+  }
+
+  async start(): Promise<void> {
+    const { hostname, port } = new URL(this.deps.url);
+    await new Promise<void>((resolve, reject) => {
+      this.server.once('error', reject);
+      const host = isLoopback(hostname) ? { host: '127.0.0.1' } : {};
+      this.server.listen({ port: Number(port || 80), ...host }, resolve);
+    });
+  }
+
+  async stop(): Promise<void> {
+    if (!this.server.listening) return;
+    const closed = new Promise((resolve) => this.server.close(resolve));
+    this.server.closeAllConnections();
+    await closed;
+  }
+
+  private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const chunks: Buffer[] = [];
+    let bytes = 0;
+    for await (const chunk of request as AsyncIterable<Buffer>) {
+      bytes += chunk.length;
+      if (bytes > BODY_BYTES_MAX) {
+        response.writeHead(413, { connection: 'close' }).end();
+        return;
+      }
+      chunks.push(chunk);
+    }
+    const tenant = (request.url ?? '/').slice(1);
+    const secret = this.deps.secretOf(tenant);
+    if (request.method !== 'POST' || secret === undefined) {
+      this.deps.onInvalid('not a path of this probe');
+      response.writeHead(404).end();
+      return;
+    }
+    const headers = request.headers as Record<string, string | undefined>;
+    const fault = webhookFault(secret, headers, Buffer.concat(chunks), Date.now());
+    if (fault !== undefined) {
+      this.deps.onInvalid(fault);
+      response.writeHead(401).end();
+      return;
+    }
+    // The answer first: the round is judged by the arrival, and delivery need not wait for that.
+    response.writeHead(204).end();
+    this.deps.onWebhook(tenant, headers['webhook-id'] ?? '');
+  }
+}
+
+function isLoopback(hostname: string): boolean {
+  return hostname === 'localhost' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
+}
