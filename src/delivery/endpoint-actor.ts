@@ -6,9 +6,8 @@
  * cancelled; paused or disabled -> held; circuit open -> parked; else attempted and judged. Whatever happens,
  * a delivery leaves through the settler, or stays unacked and comes again.
  *
- * Limits: the mailbox holds what can run within `WAIT_MAX_MS`, by what attempts take and by the endpoint's
- * rate; what would wait longer is parked, so that the consumer which all tenants share is never full of one
- * endpoint's deliveries.
+ * Limits: the mailbox holds what can run within 2 s, by what attempts take and by the endpoint's rate; what would
+ * wait longer is parked (`parking.ts`).
  */
 import { CircuitState, isBrokenCircuitError } from 'cockatiel';
 import { limits } from '#domain/limits.ts';
@@ -26,19 +25,14 @@ import { EndpointSender, type EndpointSenderDeps } from './endpoint-sender.ts';
 import type { EndpointTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
 import type { Payloads } from './payloads.ts';
-import { Mailbox, isHigh } from './mailbox.ts';
+import { Mailbox } from './mailbox.ts';
 import { type OwedDelivery, eventFacts, keepInHand } from './owed-delivery.ts';
+import { Parking } from './parking.ts';
 import type { Settler } from './settle.ts';
 import { tracedAttempt } from './traced-attempt.ts';
 import { TurnClock } from './turn-clock.ts';
 import { WakeTimer } from './wake-timer.ts';
 
-const WAIT_MAX_MS = 2000;
-const PARK_MAX_MS = 60_000;
-/** A slot further away than this is looked for anew then: the limit may be another by then. */
-const SLOT_PARK_MAX_MS = 600_000;
-/** What is parked until its slot comes back this much earlier, as schedules fire up to some 100 ms late. */
-const SLOT_LEAD_MS = 1000;
 /** A mailbox that waits is looked at this often: a change of the configuration is in force then. */
 const LOOK_AGAIN_MS = 1000;
 const CIRCUIT_PARK_MS = 5000;
@@ -97,8 +91,9 @@ export class EndpointActor {
   private readonly settings: EndpointSettings;
   private readonly mailbox = new Mailbox();
   private readonly turns = new TurnClock();
+  private readonly parking: Parking;
   private readonly timer = new WakeTimer(() => {
-    this.parkBeyondShare();
+    this.parking.beyondShare(this.options.laneShare());
     this.lookAgain();
     this.options.onRunnable(this);
   });
@@ -115,6 +110,11 @@ export class EndpointActor {
     this.sender = new EndpointSender(deps, options.tenant);
     this.settings = new EndpointSettings(deps, options.circuitState);
     this.settings.apply(options.snapshot());
+    const { mailbox, settings, turns } = this;
+    const { settler, metrics, random } = deps;
+    const { tenantShare } = options;
+    const own = { mailbox, settings, turns };
+    this.parking = new Parking({ settler, metrics, random, tenantShare, ...own });
   }
 
   get isIdle(): boolean {
@@ -158,16 +158,10 @@ export class EndpointActor {
     if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
     if (owed.lane === 't') return this.keep(owed);
-    if (this.parkUntilSlot(owed)) {
+    if (this.parking.untilSlot(owed)) {
       // A queue waits by itself: a lane would not help it.
       if (owed.place === undefined) this.options.onPressed();
-      return;
-    }
-    const waitMs = this.expectedWaitMs(this.mailbox.aheadOf(owed));
-    const isFull = this.mailbox.lengthBeside(owed) >= limits.mailboxMessagesMax;
-    if (waitMs > WAIT_MAX_MS || isFull) {
-      this.park(owed, Math.min(waitMs, PARK_MAX_MS));
-      this.deps.metrics.parked.inc({ reason: 'mailbox' });
+    } else if (this.parking.withoutRoom(owed)) {
       this.options.onPressed();
     } else {
       this.keep(owed);
@@ -211,35 +205,6 @@ export class EndpointActor {
     return circuit.state === CircuitState.Closed ? undefined : circuit.toJSON();
   }
 
-  /**
-   * Parks what the endpoint's rate lets go only later, to just before its slot. A new delivery stands behind
-   * those that are parked; one that comes back from there does not.
-   */
-  private parkUntilSlot(owed: OwedDelivery): boolean {
-    const { limiter } = this.settings;
-    if (limiter === undefined) return false;
-    const ahead = this.mailbox.aheadOf(owed);
-    // One of high priority goes before those that are parked too, and takes none of their slots; so does the head
-    // of an ordered endpoint, whose others wait in their queue.
-    const overtakes = isHigh(owed) || owed.place !== undefined;
-    const waitMs =
-      owed.head.hop === 0 && !overtakes ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
-    if (waitMs <= WAIT_MAX_MS) return false;
-    const slotMs = Math.min(overtakes ? waitMs : limiter.reserveSlotMs(ahead), SLOT_PARK_MAX_MS);
-    this.deps.settler.park(owed, slotMs - SLOT_LEAD_MS);
-    this.deps.metrics.parked.inc({ reason: 'rate' });
-    return true;
-  }
-
-  /** An endpoint that does not keep up must not fill the tenant's lane: the tenant's others wait behind it. */
-  private parkBeyondShare(): void {
-    for (const owed of this.mailbox.takeLaneBeyond(this.options.laneShare())) {
-      if (this.parkUntilSlot(owed)) continue;
-      this.park(owed, Math.min(this.expectedWaitMs(this.mailbox.length), PARK_MAX_MS));
-      this.deps.metrics.parked.inc({ reason: 'mailbox' });
-    }
-  }
-
   /** The circuit is open or tries: what comes by a lane need not be parked, it can wait. */
   private waitsForProbe(): boolean {
     return this.circuitOpens && this.mailbox.headIsOfLane && performance.now() < this.nextProbeMs;
@@ -256,13 +221,6 @@ export class EndpointActor {
     const delayMs = tokenMs > 0 ? Math.min(Math.ceil(tokenMs), LOOK_AGAIN_MS) : LOOK_AGAIN_MS;
     const crowded = this.mailbox.headIsOfLane && this.mailbox.length > this.options.laneShare();
     this.timer.within(crowded ? Math.min(delayMs, BEYOND_SHARE_MS) : delayMs);
-  }
-
-  /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
-  private expectedWaitMs(ahead: number): number {
-    if (ahead === 0) return 0;
-    const slots = Math.min(this.settings.inFlightMax, this.options.tenantShare());
-    return (ahead / slots) * this.turns.expectedMs;
   }
 
   private async turn(owed: OwedDelivery): Promise<void> {
@@ -324,12 +282,11 @@ export class EndpointActor {
     payload: PayloadRef,
     target: EndpointTarget,
   ): Promise<void> {
-    const { payloads, settler, metrics } = this.deps;
+    const { payloads, settler } = this.deps;
     const attached = await payloads.attach(event, payload, target.snapshot);
     if (attached.kind === 'lost') return settler.bury(owed, attached.reason, undefined);
     if (attached.kind === 'no_room') {
-      metrics.parked.inc({ reason: 'memory' });
-      return this.park(owed, MEMORY_PARK_MS);
+      return this.parking.park(owed, MEMORY_PARK_MS, 'memory');
     }
     // Reading it may have taken a part of the time in which the consumer wants an ack.
     owed.message.working();
@@ -358,8 +315,7 @@ export class EndpointActor {
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
       this.settings.mendCircuit(now());
-      metrics.parked.inc({ reason: 'circuit' });
-      return this.park(owed, CIRCUIT_PARK_MS);
+      return this.parking.park(owed, CIRCUIT_PARK_MS, 'circuit');
     } finally {
       clearInterval(keeper);
     }
@@ -372,10 +328,5 @@ export class EndpointActor {
     // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what follows.
     if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     settler.attempted(owed, verdict, record, target.snapshot.url);
-  }
-
-  /** Spread, so that what is parked together does not come back together. */
-  private park(owed: OwedDelivery, delayMs: number): void {
-    this.deps.settler.park(owed, Math.max(500, delayMs) * (1 + this.deps.random() * 0.5));
   }
 }
