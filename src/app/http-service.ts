@@ -29,12 +29,15 @@ export class HttpService implements Service {
   /**
    * What is asked is answered, and each answer asks the client to leave its connection. Once all have left, or after
    * 2 s, the port is closed, and what is idle still. A connection that were closed at once could have a request on
-   * its way: its client would see a reset, and not know what became of it.
+   * its way: its client would see a reset, and not know what became of it. Who has not asked whole by half of the
+   * time, or does not take its answer, is cut off: the services after this one need the rest.
    */
   async stop(deadlineMs: number): Promise<void> {
     const { app } = this.deps;
-    if (app.server.listening) await this.untilLeft(Math.min(LEAVE_MAX_MS, deadlineMs / 2));
+    const timer = setTimeout(() => app.server.closeAllConnections(), deadlineMs / 2);
+    if (app.server.listening) await this.untilLeft(Math.min(LEAVE_MAX_MS, deadlineMs / 4));
     await app.close();
+    clearTimeout(timer);
   }
 
   private async untilLeft(mostMs: number): Promise<void> {
