@@ -10,7 +10,7 @@ import { PosthornError } from '#domain/errors.ts';
 import type { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
-import { type AcceptDone, type Accepted, notStored } from './accept-event.ts';
+import { type AcceptDone, type Accepted, idReused, notStored } from './accept-event.ts';
 import type { Admission } from './admission.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
@@ -90,7 +90,6 @@ export class AcceptBroadcast {
     if (known === undefined) throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED');
     const first = known.event.head.fingerprint;
     if (first === undefined || first === fingerprint) return { id, replayed: true };
-    const detail = `${id} was used for another content; use a new id, or send the same content`;
-    throw new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields: [{ pointer: '/id', detail }] });
+    throw idReused(id);
   }
 }

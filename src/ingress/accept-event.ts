@@ -17,12 +17,13 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { Admission } from './admission.ts';
-import type { Deduplication } from './deduplication.ts';
+import type { Deduplication, Place } from './deduplication.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
+import type { StoredEvents } from './stored-events.ts';
 
 export interface Accepted {
   id: string;
@@ -44,6 +45,7 @@ export interface AcceptDeps {
   deduplication: Deduplication;
   payloads: LargePayloads;
   publisher: Publisher;
+  stored: Pick<StoredEvents, 'hasContent'>;
   registry: Registry;
   eventBytesMax: number;
   publishTimeoutMs: number;
@@ -149,9 +151,8 @@ export class AcceptEvent {
     const { id, fingerprint, acceptedMs } = head;
     if (fingerprint === undefined) return false;
     const claim = await this.deps.idempotency.claim(tenant, id, fingerprint, acceptedMs);
-    if (claim !== 'reused') return claim === 'stored';
-    const detail = `${id} was used for another content; use a new id, or send the same content`;
-    throw new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields: [{ pointer: '/id', detail }] });
+    if (claim === 'reused') throw idReused(id);
+    return claim === 'stored';
   }
 
   /** Stores the event unless one that is equal by the formula is stored. */
@@ -171,15 +172,24 @@ export class AcceptEvent {
     const isFirst = standing.kind === 'first';
     const apart = await this.putApart(isFirst ? offer : underId(offer, standing.id));
     this.publish(apart, (error, accepted) => {
-      if (accepted === undefined) done(error, undefined);
-      else {
+      if (accepted === undefined) {
+        const isReused = error?.code === 'POSTHORN_EVENT_ID_REUSED' && place.created;
+        if (isReused) void this.leavePlace(place, error, done);
+        else done(error, undefined);
+      } else {
         // An id that was chosen and stored before: while MongoDB was away, nothing else said so.
         const isOld = accepted.replayed && place.created && input.id !== undefined;
-        if (isOld) deduplication.release(place);
+        if (isOld) void deduplication.release(place);
         else deduplication.markStored(place, now());
         done(undefined, isFirst ? accepted : { ...accepted, replayed: false, deduplicated: true });
       }
     });
+  }
+
+  /** What the place is held for will never be stored: its id is another event's. */
+  private async leavePlace(place: Place, error: PosthornError, done: AcceptDone): Promise<void> {
+    await this.deps.deduplication.release(place);
+    done(error, undefined);
   }
 
   /** With its `data` in the store of payloads, where it is large. */
@@ -188,7 +198,8 @@ export class AcceptEvent {
     return { ...offer, ...(await this.deps.payloads.putApart(tenant, head, frame)) };
   }
 
-  private publish({ tenant, head, frame, wait }: Offer, done: AcceptDone): void {
+  private publish(offer: Offer, done: AcceptDone): void {
+    const { tenant, head, frame, wait } = offer;
     const deadlineMs = performance.now() + this.deps.publishTimeoutMs;
     const { id, type } = head;
     const publication: Publication = {
@@ -199,12 +210,32 @@ export class AcceptEvent {
       timeoutMs: this.deps.publishTimeoutMs,
     };
     const published: Published = (error, ack) => {
-      if (error === undefined) done(undefined, { id, replayed: ack?.duplicate === true });
-      else done(notStored(error), undefined);
+      if (ack === undefined) done(notStored(error as Error), undefined);
+      else if (ack.duplicate && head.fingerprint !== undefined) {
+        void this.answerRepeat(offer, head.fingerprint, ack.seq, done);
+      } else done(undefined, { id, replayed: ack.duplicate });
     };
     if (this.deps.publisher.publish(publication, published)) return;
     if (wait) this.publishWhenRoom(publication, deadlineMs, published, done);
     else done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+  }
+
+  /**
+   * The stream has an event of this id, which was chosen. Only that one is stored, so its content decides: where the
+   * claim was skipped, MongoDB being away, nothing else has compared the two.
+   */
+  private async answerRepeat(
+    { tenant, head: { id } }: Offer,
+    fingerprint: string,
+    seq: number,
+    done: AcceptDone,
+  ): Promise<void> {
+    const fault = await this.deps.stored.hasContent(tenant, seq, fingerprint).then(
+      (same) => (same ? undefined : idReused(id)),
+      (error: unknown) => notStored(error as Error),
+    );
+    if (fault === undefined) done(undefined, { id, replayed: true });
+    else done(fault, undefined);
   }
 
   private publishWhenRoom(
@@ -236,6 +267,11 @@ function underId(offer: Offer, id: string): Offer {
   const { fingerprint: _, ...rest } = offer.head;
   const head: EventHead = { ...rest, id };
   return { ...offer, head, frame: encodeEventFrame(head, offer.input.data) };
+}
+
+export function idReused(id: string): PosthornError {
+  const detail = `${id} was used for another content; use a new id, or send the same content`;
+  return new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields: [{ pointer: '/id', detail }] });
 }
 
 export function notStored(error: Error): PosthornError {

@@ -103,8 +103,8 @@ export class Deduplication {
     this.deps.firstEvents.markStored(subject, held, options).catch(() => undefined);
   }
 
-  /** The event was not new after all: what is equal to it from now on must not be lost to it. */
-  release({ held }: Place): void {
-    this.deps.firstEvents.release(held).catch(() => undefined);
+  /** The event was not new after all: what is equal to it from now on must not be lost to it. Never throws. */
+  async release({ held }: Place): Promise<void> {
+    await this.deps.firstEvents.release(held).catch(() => undefined);
   }
 }

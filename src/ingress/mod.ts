@@ -30,6 +30,7 @@ import { LargePayloads } from './large-payloads.ts';
 import { NatsService } from './nats-service.ts';
 import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
+import { StoredEvents } from './stored-events.ts';
 
 export interface IngressDeps {
   settings: Settings;
@@ -66,6 +67,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     payloads,
     deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
+    stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
     registry,
     tracing: deps.tracing,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,

@@ -275,3 +275,20 @@ test('an old event sent again while MongoDB is away does not swallow a new one',
   const fresh = await plane.post(build('a', { id: 'two' }));
   assert.deepEqual(fresh.body, { id: 'two', status: 'accepted' });
 });
+
+test('an id that has another content holds no place, although MongoDB is away', async (t) => {
+  const mongod = await startMongod();
+  await mongod.dispose();
+  const plane = await IngressPlane.start(t, { mongoUrl: mongod.url });
+  const deduplication = { fields: ['/data/n'], windowSeconds: 60 };
+  await plane.eventType('a.b', { deduplication });
+  const post = (id: string, n: number) => plane.post({ type: 'a.b', id, data: { n } });
+  assert.equal((await post('x', 1)).status, 202);
+  assert.equal((await post('x', 2)).body.code, 'POSTHORN_EVENT_ID_REUSED');
+  const next = await post('y', 2);
+  assert.deepEqual(next.body, { id: 'y', status: 'accepted' });
+  assert.deepEqual(
+    (await plane.stored()).map(({ head }) => head.id),
+    ['x', 'y'],
+  );
+});
