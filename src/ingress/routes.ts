@@ -20,7 +20,7 @@ import { type AcceptDone, type AcceptEvent, acceptedJson } from './accept-event.
 import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
 import type { EventInput } from './event-input.ts';
 import type { FairDoor } from './fair-door.ts';
-import { idOfKey } from './idempotency.ts';
+import { readIdempotencyKey, toldOfKey, underIdempotencyKey } from './idempotency-key.ts';
 import {
   type BatchItem,
   readBatchBody,
@@ -53,7 +53,10 @@ type Target = TenantSnapshot | typeof EVERY_TENANT;
 /** The body may be a little larger than an event: the names of its fields and white space are not stored. */
 const BODY_SLACK_BYTES = 64 * 1024;
 
-/** Registers the producers' routes in a scope of their own: there, bodies stay bytes. */
+/**
+ * Registers the producers' routes in a scope of their own: there, bodies stay bytes. A key is asked for before
+ * anything of the request is read, and before the door: who has none takes up neither memory nor a tenant's turns.
+ */
 export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesDeps): void {
   void app.register((scope, _options, done) => {
     scope.removeAllContentTypeParsers();
@@ -66,6 +69,14 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     const routes = new IngressRoutes(deps, traceRequests(scope, deps.tracing));
     scope.addHook<TenantParams>('onRequest', (request, reply, goOn) => {
       const { tenant } = request.params;
+      try {
+        const principal = deps.authenticate(request.headers.authorization);
+        if (tenant === undefined) requireBroadcast(principal);
+        else requireTenant(principal, tenant, 'publish');
+      } catch (error) {
+        goOn(error as Error);
+        return;
+      }
       if (tenant === undefined) goOn();
       else deps.door.enter(tenant, { goOn, onLeave: (left) => reply.raw.once('close', left) });
     });
@@ -114,10 +125,12 @@ class IngressRoutes {
       return;
     }
     checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
-    const input = withIdempotencyKey(readOne(mediaType, request.headers, body), request.headers);
+    const read = readOne(mediaType, request.headers, body);
+    const input = underIdempotencyKey(read, readIdempotencyKey(request.headers));
     this.accept(target, input, request, false, (error, accepted) => {
       if (accepted === undefined) {
-        sendError(this.deps.log, error, request, reply);
+        const fault = input === read ? error : toldOfKey(error as PosthornError);
+        sendError(this.deps.log, fault, request, reply);
         return;
       }
       if (accepted.replayed) reply.header('idempotency-replayed', 'true');
@@ -134,17 +147,16 @@ class IngressRoutes {
     this.acceptAll(target, readBatchBody(bodyOf(request)), '/events', request, reply);
   }
 
-  /** Authenticates for a broadcast; every error becomes its answer. */
+  /** Every error becomes the answer. */
   withEveryTenant(
     request: FastifyRequest,
     reply: FastifyReply,
     go: (target: Target) => void,
   ): void {
-    requireBroadcast(this.deps.authenticate(request.headers.authorization));
     this.guard(() => go(EVERY_TENANT), request, reply);
   }
 
-  /** Authenticates and finds the tenant, at once where it is known; every error becomes its answer. */
+  /** Finds the tenant, at once where it is known; every error becomes the answer. */
   withTenant(
     request: FastifyRequest<TenantParams>,
     reply: FastifyReply,
@@ -160,8 +172,6 @@ class IngressRoutes {
         reply,
       );
     const id = request.params.tenant;
-    const principal = this.deps.authenticate(request.headers.authorization);
-    requireTenant(principal, id, 'publish');
     const known = this.deps.tenant(id);
     if (known !== undefined || !isTenantId(id)) guarded(known);
     else {
@@ -202,6 +212,7 @@ class IngressRoutes {
     request: FastifyRequest,
     reply: FastifyReply,
   ): void {
+    const key = readIdempotencyKey(request.headers);
     const results: BatchResult[] = [];
     let open = items.length;
     const finish = (index: number, result: BatchResult): void => {
@@ -218,9 +229,11 @@ class IngressRoutes {
         finish(index, refused(item.error));
         return;
       }
-      this.accept(target, item.input, request, true, (error, accepted) => {
+      const input = underIdempotencyKey(item.input, key, index);
+      const told = input === item.input ? placed : toldOfKey;
+      this.accept(target, input, request, true, (error, accepted) => {
         if (accepted === undefined) {
-          finish(index, refused(placed(error as PosthornError, `${at}/${index}`)));
+          finish(index, refused(told(error as PosthornError, `${at}/${index}`)));
         } else finish(index, { status: 202, ...accepted });
       });
     });
@@ -282,17 +295,3 @@ function bodyOf(request: FastifyRequest): Buffer {
 }
 
 const NOTHING = Buffer.alloc(0);
-
-/** The key stands for an id where the event has none; an id says more and wins. */
-function withIdempotencyKey(input: EventInput, headers: IncomingHttpHeaders): EventInput {
-  const key = headers['idempotency-key'];
-  if (key === undefined || input.id !== undefined) return input;
-  // A structured string (draft-ietf-httpapi-idempotency-key-header-07), or bare.
-  const text = String(key).replace(/^"(.*)"$/, '$1');
-  if (text === '' || text.length > limits.idempotencyKeyLengthMax) {
-    const detail = `must have 1 to ${limits.idempotencyKeyLengthMax} characters`;
-    const fields = [{ pointer: '#header/idempotency-key', detail }];
-    throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
-  }
-  return { ...input, id: idOfKey(text) };
-}

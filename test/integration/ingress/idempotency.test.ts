@@ -96,6 +96,43 @@ test('an Idempotency-Key stands for the id, bare or as a quoted string; an id sa
   assert.equal(named.body.id, 'mine');
 });
 
+test('a batch under an Idempotency-Key may be sent again whole', async (t) => {
+  const plane = await IngressPlane.start(t);
+  const events = [{ type: 'a.b', data: 1 }, { type: 'a.b', data: 1 }, EVENT];
+  const path = '/v1/tenants/acme/events/batch';
+  const headers = { 'idempotency-key': 'nightly' };
+  const first = await plane.post({ events }, { path, headers });
+  const again = await plane.post({ events }, { path, headers });
+  assert.equal(first.status, 202);
+  const ids = first.body.results.map(({ id }: { id: string }) => id);
+  assert.equal(new Set(ids).size, 3, 'two items are one event');
+  assert.equal(ids[2], EVENT.id, 'an id says more');
+  assert.deepEqual(
+    again.body.results,
+    ids.map((id: string) => ({ status: 202, id, replayed: true })),
+  );
+  assert.equal((await plane.stored()).length, 3);
+  const changed = { events: [{ type: 'a.b', data: 2 }, events[1], { ...EVENT, data: 2 }] };
+  const other = await plane.post(changed, { path, headers });
+  assert.deepEqual(
+    other.body.results.map(({ status }: { status: number }) => status),
+    [409, 202, 409],
+  );
+  const pointerOf = (item: number) => other.body.results[item].error.errors[0].pointer;
+  assert.equal(pointerOf(0), '#header/idempotency-key');
+  assert.equal(pointerOf(2), '/events/2/id');
+});
+
+test('a key that was used for another content is what the refusal names', async (t) => {
+  const plane = await IngressPlane.start(t);
+  const headers = { 'idempotency-key': 'k1' };
+  await plane.post({ type: 'a.b', data: 1 }, { headers });
+  const { status, body } = await plane.post({ type: 'a.b', data: 2 }, { headers });
+  assert.equal(status, 409);
+  assert.equal(body.code, 'POSTHORN_EVENT_ID_REUSED');
+  assert.equal(body.errors[0].pointer, '#header/idempotency-key');
+});
+
 test('a claim whose publish did not finish costs nothing: the next try stores it', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.post(EVENT);
@@ -137,6 +174,9 @@ test('while MongoDB is away events are taken, the stream keeps one of each id, a
   const again = await plane.post(away);
   assert.deepEqual([first.status, again.status], [202, 202]);
   assert.equal(again.headers['idempotency-replayed'], 'true');
+  const other = await plane.post({ ...away, data: 'another' });
+  assert.equal(other.status, 409, 'what is not stored is answered as if it were');
+  assert.equal(other.body.code, 'POSTHORN_EVENT_ID_REUSED');
   assert.equal((await plane.stored()).length, 2);
   assert.ok((await plane.metric('posthorn_ingress_idempotency_skipped_total')) >= 2);
 

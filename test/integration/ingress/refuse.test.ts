@@ -224,6 +224,14 @@ for (const { what, path, headers, body, status, code, pointers } of refusals) {
   });
 }
 
+test('a key is asked for before anything of a body that is too large is read', async () => {
+  const headers = { authorization: 'Bearer phk_wrong' };
+  const body = Buffer.alloc(8 * 1024 * 1024, ' ');
+  for (const path of [EVENTS, BATCH, '/v1/events', '/v1/events/batch']) {
+    assert.equal((await plane.post(body, { path, headers })).status, 401, path);
+  }
+});
+
 test('the whole of a large event counts, its attributes too, and one that just fits is taken', async () => {
   const head = { type: 'a.b', id: 'x'.repeat(200), subject: 's'.repeat(512) };
   const answer = await plane.post({ ...head, data: 'x'.repeat(65_536 - 800) });

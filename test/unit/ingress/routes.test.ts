@@ -1,0 +1,42 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { PosthornError } from '#domain/errors.ts';
+import { createApp } from '#infra/http/app.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+import { FairDoor } from '#src/ingress/fair-door.ts';
+import { type IngressRoutesDeps, registerIngressRoutes } from '#src/ingress/routes.ts';
+
+test('who has no key for a tenant takes none of its turns at the door', async (t) => {
+  const log = createLog('silent');
+  const app = createApp({
+    settings: {
+      POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
+      POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
+      POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+    },
+    log,
+  });
+  t.after(() => app.close());
+  const door = new FairDoor({ limit: { saw: () => undefined, current: () => 1 } });
+  const visitors: string[] = [];
+  t.mock.method(door, 'enter', (tenant: string) => void visitors.push(tenant));
+  const authenticate: IngressRoutesDeps['authenticate'] = (authorization) => {
+    if (authorization === 'Bearer of acme') {
+      return { keyId: 'key_1', scope: 'producer', tenant: 'acme' };
+    }
+    throw new PosthornError('POSTHORN_KEY_INVALID');
+  };
+  registerIngressRoutes(app, {
+    authenticate,
+    door,
+    log,
+    eventBytesMax: 1024,
+  } as Partial<IngressRoutesDeps> as IngressRoutesDeps);
+  const post = async (tenant: string, authorization: string) => {
+    const url = `/v1/tenants/${tenant}/events`;
+    return (await app.inject({ method: 'POST', url, headers: { authorization } })).statusCode;
+  };
+  assert.equal(await post('acme', 'Bearer wrong'), 401);
+  assert.equal(await post('other', 'Bearer of acme'), 403);
+  assert.deepEqual(visitors, []);
+});
