@@ -6,6 +6,8 @@ import { newId } from '#domain/ids.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type {
+  DryRun,
+  DryRunResult,
   NewSubscription,
   SubscriptionChange,
   SubscriptionResource,
@@ -13,6 +15,7 @@ import type {
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
 import { changeTenant, type ConfigurationDeps, type TenantChange } from './change-tenant.ts';
+import { dryRunSubscription } from './dry-run.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { checkTenantExists } from './tenant-exists.ts';
 
@@ -110,6 +113,13 @@ export class Subscriptions {
       await this.deps.configuration.subscriptions.deleteOne({ _id: id }, { session });
       size.removed('subscriptions', known);
     });
+  }
+
+  /** @throws PosthornError POSTHORN_FILTER_INVALID, POSTHORN_TENANT_UNKNOWN */
+  async dryRun(tenantId: string, body: DryRun): Promise<DryRunResult> {
+    const result = dryRunSubscription(body);
+    await checkTenantExists(this.deps.configuration, tenantId);
+    return result;
   }
 
   private async find(

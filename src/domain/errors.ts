@@ -33,6 +33,7 @@ export const errorCatalogue = {
   POSTHORN_EVENT_TYPE_INACTIVE: [422, 'The event type is inactive'],
   POSTHORN_EVENT_DATA_INVALID: [422, 'The data does not match the schema of the event type'],
   POSTHORN_LIMIT_EXCEEDED: [422, 'A limit of the platform would be exceeded'],
+  POSTHORN_SEARCH_TOO_LONG: [422, 'The search took too long'],
   POSTHORN_HEADERS_TOO_LARGE: [431, 'The header fields of the request are too large'],
   POSTHORN_UNEXPECTED: [500, 'Something unexpected happened'],
   POSTHORN_PUBLISH_NOT_ACKED: [503, 'The event could not be stored in time'],

@@ -11,6 +11,9 @@ export interface PageSort {
   fields: readonly ('string' | 'number')[];
 }
 
+/** The last millisecond that a date can be (ECMAScript, time values); more than any stream will count to. */
+const TIME_MAX = 8.64e15;
+
 export type CursorPosition = readonly (string | number)[];
 
 export interface Page<T> {
@@ -30,13 +33,17 @@ export function decodeCursor(sort: PageSort, cursor: string): CursorPosition {
   const fits =
     name === sort.name &&
     position.length === sort.fields.length &&
-    // `NaN` and infinities cannot stand in JSON.
-    position.every((value, i) => typeof value === sort.fields[i]);
+    position.every((value, i) => typeof value === sort.fields[i] && isPosition(value));
   if (!fits) throw invalid();
   const values = position as (string | number)[];
   // One position has one cursor: what decodes by luck is refused.
   if (encodeCursor(sort, values) !== cursor) throw invalid();
   return values;
+}
+
+/** The numbers that lists are sorted by are times and sequences; `NaN` and infinities cannot stand in JSON. */
+function isPosition(value: unknown): boolean {
+  return typeof value !== 'number' || (Number.isSafeInteger(value) && Math.abs(value) <= TIME_MAX);
 }
 
 function parseCursor(cursor: string): unknown[] {

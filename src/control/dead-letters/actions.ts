@@ -78,7 +78,7 @@ export class DeadLetterActions {
     const dueMs = (nth: number): number => startMs + Math.floor((nth * 1000) / perSecond);
     const known = this.endpointsOf(tenantId);
     const replayable = {
-      ...selected(tenantId, selection),
+      ...selected(tenantId, selection, ''),
       endpoint: { $in: endpoint === undefined ? known : known.filter((id) => id === endpoint) },
       replayed_at: null,
       frame: { $ne: null },
@@ -116,7 +116,7 @@ export class DeadLetterActions {
     tenantId: string,
     selection: DeadLetterSelection,
   ): Promise<DiscardedDeadLetters> {
-    const discarded = await this.discardAll(selected(tenantId, selection));
+    const discarded = await this.discardAll(selected(tenantId, selection, ''));
     if (discarded === 0) await checkTenantExists(this.deps.configuration, tenantId);
     return { discarded };
   }

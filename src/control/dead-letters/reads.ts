@@ -30,7 +30,7 @@ export class DeadLetterReads {
   /** Newest first. */
   async list(tenantId: string, query: DeadLetterListQuery): Promise<Page<DeadLetterSummary>> {
     const { limit, cursor, replayed } = query;
-    const conditions: object[] = [selected(tenantId, query)];
+    const conditions: object[] = [selected(tenantId, query, '#query')];
     if (replayed !== undefined) conditions.push({ replayed_at: replayed ? { $ne: null } : null });
     if (cursor !== undefined) {
       const [time, id] = decodeCursor(SORT, cursor) as [number, string];

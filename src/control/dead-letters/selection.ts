@@ -6,14 +6,16 @@ import { timeRange } from '../history/time-range.ts';
 /**
  * The dead letters that a caller means, as a condition of MongoDB; those that were discarded are never meant.
  *
+ * @param at what the pointers to its fields begin with
  * @throws PosthornError POSTHORN_REQUEST_INVALID for a time that is none
  */
 export function selected(
   tenant: string,
   selection: DeadLetterSelection,
+  at: '#query' | '',
 ): Filter<DeadLetterDocument> {
   const { endpoint, reason, cause, type } = selection;
-  const range = timeRange(selection);
+  const range = timeRange(selection, at);
   return {
     tenant,
     discarded_at: null,

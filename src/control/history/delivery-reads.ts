@@ -30,7 +30,7 @@ export class DeliveryReads {
   }
 
   async list(tenantId: string, query: DeliveryListQuery): Promise<Page<DeliverySummary>> {
-    const range = timeRange(query);
+    const range = timeRange(query, '#query');
     const conditions: object[] = [{ tenant: tenantId }];
     if (range !== undefined) conditions.push({ accepted_at: range });
     if (query.status !== undefined) conditions.push({ 'state.status': query.status });

@@ -28,7 +28,7 @@ export class EventReads {
   }
 
   async list(tenantId: string, query: EventListQuery): Promise<Page<EventSummary>> {
-    const range = timeRange(query);
+    const range = timeRange(query, '#query');
     // Without a sequence it is a claim of ingress, not an event.
     const conditions: object[] = [{ tenant: tenantId, seq: { $exists: true } }];
     if (range !== undefined) conditions.push({ accepted_at: range });

@@ -14,7 +14,6 @@ import {
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
 import { type Api, principalOf } from '../access.ts';
-import { dryRunSubscription } from '../dry-run.ts';
 import type { Subscriptions } from '../subscriptions.ts';
 
 const tags = ['Subscriptions'];
@@ -71,7 +70,7 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
         response: { 200: dryRunResult, ...problemAnswers },
       },
     },
-    async (request) => dryRunSubscription(request.body),
+    (request) => subscriptions.dryRun(request.params.tenant, request.body),
   );
   registerItemRoutes(api, subscriptions);
 }

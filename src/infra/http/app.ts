@@ -72,6 +72,8 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     const detail = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;
     sendProblem(new PosthornError('POSTHORN_ROUTE_UNKNOWN', { detail }), request, reply);
   });
+  // Fastify would take it as a body that is a string, and refuse that for its form.
+  app.removeContentTypeParser('text/plain');
   setCompilers(app);
   app.get('/health', { schema: healthSchema }, (_request, reply) => {
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');

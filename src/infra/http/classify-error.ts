@@ -1,16 +1,20 @@
 import type { FastifyError } from 'fastify';
 import { type ErrorCode, type FieldError, isPosthornError, PosthornError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
-import { isMongoUnavailable } from '#infra/mongo/unavailable.ts';
+import { isMongoUnavailable, isSearchOverTime } from '#infra/mongo/unavailable.ts';
 
 /**
  * The error that the caller is shown for whatever a route threw: our own as it is; Fastify's by their
- * meaning; MongoDB out of reach as 503; all else, being a bug, as 500 that tells nothing.
+ * meaning; MongoDB out of reach as 503, a search over its time as 422; all else, being a bug, as 500 that tells
+ * nothing.
  */
 export function classifyError(error: unknown): PosthornError {
   if (isPosthornError(error)) return error;
   if (isMongoUnavailable(error)) {
     return new PosthornError('POSTHORN_MONGODB_UNAVAILABLE', { cause: error });
+  }
+  if (isSearchOverTime(error)) {
+    return new PosthornError('POSTHORN_SEARCH_TOO_LONG', { cause: error });
   }
   const fastify = error as Partial<FastifyError>;
   if (fastify.validation !== undefined) return validationError(fastify);

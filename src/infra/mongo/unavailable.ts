@@ -28,3 +28,11 @@ export function isMongoUnavailable(error: unknown): boolean {
   if (!error.name.startsWith('Mongo')) return false;
   return typeof code === 'number' && TRANSIENT_CODES.has(code);
 }
+
+/** MongoDB's `MaxTimeMSExpired`: what was searched took longer than the query was given. */
+const OVER_TIME = 50;
+
+/** True where a search went over its own limit of time (`maxTimeMS`); the same search will do so again. */
+export function isSearchOverTime(error: unknown): boolean {
+  return error instanceof Error && (error as { code?: unknown }).code === OVER_TIME;
+}

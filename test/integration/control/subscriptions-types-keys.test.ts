@@ -97,6 +97,8 @@ test('a dry run says what decides', async () => {
   });
   assert.equal((await run({ event, filter: { $foo: 1 } })).code, 'POSTHORN_FILTER_INVALID');
   assert.equal((await run({ event: {} })).errors[0].pointer, '/event/type');
+  const nobody = await call('POST', '/v1/tenants/nobody/subscriptions/dry-run', { event });
+  assert.equal(nobody.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
 
 test('another schema of an event type is another version', async () => {

@@ -42,6 +42,10 @@ test('whatever is not a cursor of the list is refused', () => {
     ['events', 1, 'a', 2],
     ['events', 1, { $gt: '' }],
     ['events', null, 'a'],
+    // No time, and no sequence either.
+    ['events', 1e300, 'a'],
+    ['events', -8.64e15 - 2, 'a'],
+    ['events', 1.5, 'a'],
   ]) {
     assert.ok(refused(encode(value)), JSON.stringify(value));
   }

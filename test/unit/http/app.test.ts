@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { connect } from 'node:net';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
-import { MongoServerSelectionError } from 'mongodb';
+import { MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { PosthornError } from '#domain/errors.ts';
 import { createApp } from '#infra/http/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -41,6 +41,8 @@ function testApp(t: TestContext) {
         throw new PosthornError('POSTHORN_OVERLOADED', { retryAfterSeconds: 7 });
       case 'key':
         throw new PosthornError('POSTHORN_KEY_MISSING');
+      case 'search':
+        throw new MongoServerError({ code: 50, errmsg: 'operation exceeded time limit' });
       default:
         throw new TypeError('the secret is whsec_1');
     }
@@ -70,6 +72,23 @@ test('every bad field of a body is named by its pointer, and unknown fields are 
     '/nam~1e',
     '/size',
   ]);
+});
+
+test('a body of a media type that is not taken is 415, plain text too', async (t) => {
+  const app = testApp(t);
+  for (const type of ['text/plain', 'application/xml']) {
+    const headers = { 'content-type': type };
+    const payload = '{"name":"x"}';
+    const answer = await app.inject({ method: 'POST', url: '/things/1', headers, payload });
+    assert.equal(answer.statusCode, 415, type);
+    assert.equal(answer.json().code, 'POSTHORN_MEDIA_TYPE_UNSUPPORTED');
+  }
+});
+
+test('a search that went over its time is the caller’s to narrow, and no bug', async (t) => {
+  const answer = await testApp(t).inject({ url: '/fails/search' });
+  assert.equal(answer.statusCode, 422);
+  assert.equal(answer.json().code, 'POSTHORN_SEARCH_TOO_LONG');
 });
 
 test('a query is converted from text, and its bad fields are named', async (t) => {
