@@ -37,6 +37,7 @@ export function parseCommandLine(args: string[]): CommandLine {
   if (!isCommand(command) || more.length > 0) {
     throw new ConfigError([`there is no command "${parsed.positionals.join(' ')}"; try --help`]);
   }
+  if (roles === '') throw new ConfigError(['--roles is empty; name at least one role']);
   if (command === 'start' && roles !== undefined) {
     throw new ConfigError(['--roles is for "run"; "start" runs all roles']);
   }

@@ -30,7 +30,7 @@ export async function seedDemo(deps: DemoDeps): Promise<string> {
   await call(deps, 'PUT', `/v1/tenants/${TENANT}`, { name: 'Demo' });
   const kept = deps.dataDir.read(FILE) as DemoEndpoint | undefined;
   const endpoints = `/v1/tenants/${TENANT}/endpoints`;
-  const { data } = (await call(deps, 'GET', endpoints)) as { data: { id: string; url: string }[] };
+  const data = await listAll(deps, endpoints);
   const current = data.find(({ id }) => id === kept?.id);
   if (kept !== undefined && current?.url === deps.hookUrl) return kept.secret;
   // The receiver's port changed, or the secret is lost: the old endpoint is of no use.
@@ -39,6 +39,21 @@ export async function seedDemo(deps: DemoDeps): Promise<string> {
   const made = (await call(deps, 'POST', endpoints, { url: deps.hookUrl })) as DemoEndpoint;
   deps.dataDir.write(FILE, { id: made.id, secret: made.secret, url: deps.hookUrl });
   return made.secret;
+}
+
+/** Every page: of an endpoint that is not seen another one would be made, and refused. */
+async function listAll(deps: DemoDeps, path: string): Promise<{ id: string; url: string }[]> {
+  const found: { id: string; url: string }[] = [];
+  let next: string | null = '';
+  while (next !== null) {
+    const page = (await call(deps, 'GET', `${path}?limit=250${next}`)) as {
+      data: { id: string; url: string }[];
+      next_cursor: string | null;
+    };
+    found.push(...page.data);
+    next = page.next_cursor === null ? null : `&cursor=${page.next_cursor}`;
+  }
+  return found;
 }
 
 async function call(deps: DemoDeps, method: string, path: string, body?: unknown) {

@@ -130,7 +130,6 @@ export async function start(
   }
 }
 
-/** The environment of the role processes: every setting as it was loaded, and what the start adds. */
 /**
  * One shard on one machine with one broker: there each further one only adds consumers to wake and to write
  * down (ADR 0011). What is set wins.
@@ -139,6 +138,7 @@ function embeddedShards(env: Record<string, string | undefined>): Partial<Settin
   return (env['POSTHORN_SHARDS'] ?? '') === '' ? { POSTHORN_SHARDS: 1 } : {};
 }
 
+/** The environment of the role processes: every setting as it was loaded, and what the start adds. */
 function roleEnvironment(
   settings: Settings,
   env: Record<string, string | undefined>,

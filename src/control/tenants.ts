@@ -116,8 +116,10 @@ export class Tenants {
       );
       return keys.map((key) => key._id);
     });
-    await publish(configKeys.tenant(id));
-    for (const hash of revoked) await publish(configKeys.apiKey(hash));
+    // Together: each may take a second where NATS is away, and a tenant has any number of keys.
+    await Promise.all(
+      [configKeys.tenant(id), ...revoked.map((hash) => configKeys.apiKey(hash))].map(publish),
+    );
     this.deps.onRemoved();
   }
 }

@@ -218,5 +218,6 @@ export async function ensureConfigurationIndexes(db: Db): Promise<void> {
   await subscriptions.createIndex({ tenant: 1, _id: 1 });
   await subscriptions.createIndex({ tenant: 1, endpoint_id: 1 });
   await apiKeys.createIndex({ id: 1 }, { unique: true });
+  await apiKeys.createIndex({ tenant: 1, id: 1 });
   await apiKeys.createIndex({ revoked_at: 1 }, { expireAfterSeconds: REVOKED_KEY_KEPT_SECONDS });
 }

@@ -55,5 +55,7 @@ export async function ensureHealthIndexes(db: Db): Promise<void> {
     { failing_since: 1 },
     { partialFilterExpression: { failing_since: { $type: 'date' } } },
   );
+  // For a tenant that is deleted.
+  await health.createIndex({ tenant: 1 });
   await outbox.createIndex({ at: 1, _id: 1 });
 }

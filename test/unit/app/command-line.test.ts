@@ -30,4 +30,7 @@ test('what is not understood is said', () => {
   assert.match(faults(['migrate', '--roles', 'router']), /"migrate" is for all roles/);
   assert.match(faults(['reseal', '--roles', 'router']), /"reseal" is for all roles/);
   assert.match(faults(['--role', 'router']), /--role/);
+  // A variable that is not set: it must not mean all of them.
+  assert.match(faults(['run', '--roles', '']), /--roles is empty/);
+  assert.match(faults(['--roles=']), /--roles is empty/);
 });
