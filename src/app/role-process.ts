@@ -6,11 +6,12 @@ import type { Supervised } from './supervisor.ts';
 const MAIN = fileURLToPath(new URL('../main.ts', import.meta.url));
 
 /**
- * V8's young generation, in MiB a half. What an event needs lives for milliseconds, so a larger one costs less
- * CPU and a smaller one less memory: at the highest load of single events 8 keep all Node processes below
- * 500 MB, 16 take 500 to 570 MB for 5 % less CPU of Node (bench/RESULTS.md).
+ * V8's young generation, in MiB a half: what an event needs lives for milliseconds, so a larger one costs less CPU and
+ * a smaller one less memory. And how far the old one may grow beyond what lived at the last collection, in percent:
+ * left to itself it holds twice as much garbage as it holds of use. Together they keep all Node processes below
+ * 500 MB at the highest load, for 4 % more CPU (bench/RESULTS.md).
  */
-const HEAP = ['--max-semi-space-size=8'];
+const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=120'];
 
 /**
  * Node looks names up in half of these threads: with the usual four, two names whose servers do not answer would hold

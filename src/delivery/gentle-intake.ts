@@ -46,6 +46,9 @@ export class GentleIntake<T> {
     this.next = 0;
   }
 
+  /** Node runs a timer that is due by now in the same turn as the one that set it. */
+  private readonly inNextTurn = (): void => void setImmediate(() => this.letIn());
+
   private letIn(): void {
     const end = Math.min(this.next + this.pace.current(), this.waiting.length);
     while (this.next < end) this.deps.take(this.waiting[this.next++] as T);
@@ -54,6 +57,6 @@ export class GentleIntake<T> {
       this.waiting = this.waiting.slice(this.next);
       this.next = 0;
     }
-    if (this.busy) setTimeout(() => this.letIn(), PAUSE_MS);
+    if (this.busy) setTimeout(this.inNextTurn, PAUSE_MS);
   }
 }
