@@ -3,7 +3,7 @@
  * waits at each turn for all that came meanwhile.
  *
  * At each look: a part less while the loop is busy, one more while it is calm (additive increase, multiplicative
- * decrease: Chiu and Jain, 1989). So what was kept away does not come back in one burst.
+ * decrease: Chiu and Jain, 1989). So what was kept away does not come back in one burst (ADR 0017).
  */
 const LOOK_EVERY_MS = 50;
 const BUSY_ABOVE = 0.8;
