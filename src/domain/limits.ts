@@ -66,6 +66,8 @@ export const limits = {
   heldSearchedMax: 10_000,
   rejectedBodyKeptBytesMax: 16 * 1024,
   natsRequestsMax: 4096,
+  /** So that one producer leaves room for the others. */
+  natsRequestsPerTenantMax: 1024,
   mailboxMessagesMax: 512,
   eventBytesMax: 32 * 1024 * 1024,
   filterPayloadBytesMax: 4 * 1024 * 1024,

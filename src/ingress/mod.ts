@@ -100,7 +100,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ publisher, registry, publishTimeoutMs, log, now: Date.now });
   const { nc, tracing } = deps;
-  const services: Service[] = [new NatsService({ ...shared, nc, tracing, rejections })];
+  const services: Service[] = [new NatsService({ ...shared, door, nc, tracing, rejections })];
   const key = accountKey(settings);
   if (key !== undefined) {
     const account = settings.POSTHORN_NATS_AUTH_ACCOUNT;

@@ -2,10 +2,11 @@
  * The door for producers over NATS (IN-4): requests to `in.<tenant>.<type>`, answered like HTTP once the
  * event is stored. All ingress processes stand in one queue group, so each request comes to one of them.
  *
- * A request is: taken -> (tenant looked up) -> accepted or refused -> answered. It is core NATS: a process that
- * is killed leaves the producer without an answer, and the producer sends again with the same id.
+ * A request is: taken -> (waits at the door) -> (tenant looked up) -> accepted or refused -> answered. It is core
+ * NATS: a process that is killed leaves the producer without an answer, and the producer sends again with the same id.
  *
- * Limits: `limits.natsRequestsMax` under way; over it a request is refused with POSTHORN_OVERLOADED.
+ * Limits: `limits.natsRequestsMax` under way, of one tenant `limits.natsRequestsPerTenantMax`; over them a request is
+ * refused with POSTHORN_OVERLOADED.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { headers } from '@nats-io/nats-core';
@@ -24,6 +25,7 @@ import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import { parseRequestSubject, subjects } from '#wire/subjects.ts';
 import { saneTraceparent } from '#wire/trace-context.ts';
 import { type AcceptDone, type AcceptEvent, type Accepted, acceptedJson } from './accept-event.ts';
+import type { FairDoor } from './fair-door.ts';
 import { readNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
@@ -40,8 +42,9 @@ const INBOX = /^_INBOX[._]/;
 
 export interface NatsServiceDeps {
   nc: NatsConnection;
-  accept: AcceptEvent;
-  rejections: Rejections;
+  accept: Pick<AcceptEvent, 'accept' | 'countRefused'>;
+  door: FairDoor;
+  rejections: Pick<Rejections, 'add'>;
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
   eventBytesMax: number;
@@ -56,6 +59,8 @@ interface Request {
   tenant: string;
   type: string;
   span: Span | undefined;
+  /** Tells the door that it has ended, where the door counts. */
+  left: (() => void) | undefined;
 }
 
 export class NatsService implements Service {
@@ -63,6 +68,7 @@ export class NatsService implements Service {
   private readonly deps: NatsServiceDeps;
   private subscription: Subscription | undefined;
   private underWay = 0;
+  private readonly underWayOf = new Map<string, number>();
 
   constructor(deps: NatsServiceDeps) {
     this.deps = deps;
@@ -100,12 +106,34 @@ export class NatsService implements Service {
   private take(message: Msg): void {
     const id = newId('req');
     const span = startNatsRequestSpan(this.deps.tracing, message, id);
-    const request = { message, id, span, ...parseRequestSubject(message.subject) };
+    const subject = parseRequestSubject(message.subject);
+    const request: Request = { message, id, span, left: undefined, ...subject };
+    if (this.begin(request.tenant)) {
+      this.deps.door.enter(request.tenant, {
+        goOn: () => this.goOn(request),
+        onLeave: (left) => (request.left = left),
+      });
+    } else this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
+  }
+
+  /** Counts a request; false where there are too many. */
+  private begin(tenant: string): boolean {
+    const ofTenant = (this.underWayOf.get(tenant) ?? 0) + 1;
+    this.underWayOf.set(tenant, ofTenant);
     this.underWay++;
-    if (this.underWay > limits.natsRequestsMax) {
-      this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
-      return;
-    }
+    return this.underWay <= limits.natsRequestsMax && ofTenant <= limits.natsRequestsPerTenantMax;
+  }
+
+  private leave({ tenant, left }: Request): void {
+    this.underWay--;
+    const ofTenant = (this.underWayOf.get(tenant) ?? 0) - 1;
+    if (ofTenant > 0) this.underWayOf.set(tenant, ofTenant);
+    else this.underWayOf.delete(tenant);
+    // Later: the door lets the next in at once, and a thousand that are refused at once would fill the stack.
+    if (left !== undefined) setImmediate(left);
+  }
+
+  private goOn(request: Request): void {
     const known = this.deps.tenant(request.tenant);
     if (known !== undefined || !isTenantId(request.tenant)) this.acceptFor(known, request);
     else {
@@ -156,14 +184,14 @@ export class NatsService implements Service {
   }
 
   private answer(request: Request, accepted: Accepted): void {
-    this.underWay--;
+    this.leave(request);
     if (request.span !== undefined) endNatsRequestSpan(request.span, undefined);
     const extra = accepted.replayed ? { 'Idempotency-Replayed': 'true' } : undefined;
     this.reply(request, acceptedJson(accepted), extra);
   }
 
   private end(request: Request, error: PosthornError): void {
-    this.underWay--;
+    this.leave(request);
     const { message, id, tenant, type, span } = request;
     if (span !== undefined) endNatsRequestSpan(span, error);
     const { subject } = message;
