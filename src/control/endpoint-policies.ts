@@ -6,6 +6,8 @@ import type { StoredEndpointPolicy } from '#infra/mongo/configuration.ts';
 import type { EndpointPolicyFields, EndpointPolicySettings } from '#wire/api/endpoint-policy.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 
+const MAX_AGE_SECONDS = (defaultRetryPolicy.maxAgeMs as number) / 1000;
+
 /**
  * What a request sets, as it is stored; what it does not name is left out. What a policy leaves open is filled
  * in, so that a later change of the platform's defaults changes nothing that somebody chose.
@@ -64,12 +66,13 @@ function storedRetry(
     delays_seconds: retry.delays_seconds ?? [...delaysSeconds],
     final_statuses: retry.final_statuses ?? [...finalStatuses],
     retry_after_max_seconds: retry.retry_after_max_seconds ?? retryAfterMaxMs / 1000,
+    max_age_seconds: retry.max_age_seconds ?? MAX_AGE_SECONDS,
   };
 }
 
 export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields {
   return {
-    retry: stored.retry ?? null,
+    retry: stored.retry ? { max_age_seconds: MAX_AGE_SECONDS, ...stored.retry } : null,
     timeout_ms: stored.timeout_ms ?? null,
     in_flight_max: stored.in_flight_max ?? null,
     rate_limit: stored.rate_limit ?? null,
@@ -102,6 +105,7 @@ export function policySnapshot(
       delaysSeconds: retry.delays_seconds,
       finalStatuses: retry.final_statuses,
       retryAfterMaxMs: retry.retry_after_max_seconds * 1000,
+      maxAgeMs: (retry.max_age_seconds ?? MAX_AGE_SECONDS) * 1000,
     };
   }
   if (typeof timeoutMs === 'number') snapshot.timeoutMs = timeoutMs;

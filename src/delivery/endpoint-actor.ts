@@ -320,9 +320,10 @@ export class EndpointActor {
       clearInterval(keeper);
     }
     const durationMs = performance.now() - started;
-    const { attemptNo } = owed.head;
+    const { attemptNo, firstAttemptMs = startedMs } = owed.head;
     const record = attemptRecord(attemptNo, worker, startedMs, durationMs, result);
-    const verdict = judge(retryPolicy, attemptNo, result.outcome, random());
+    const ageMs = startedMs - firstAttemptMs;
+    const verdict = judge(retryPolicy, attemptNo, result.outcome, random(), ageMs);
     if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what follows.

@@ -40,7 +40,7 @@ export class EndpointSettings {
   apply(snapshot: EndpointSnapshot | undefined): void {
     if (snapshot === this.snapshot || snapshot === undefined) return;
     this.snapshot = snapshot;
-    this.retryPolicy = snapshot.retry ?? this.defaults.retryPolicy;
+    this.retryPolicy = { ...this.defaults.retryPolicy, ...snapshot.retry };
     this.applyRate(snapshot);
     const inFlightMax = snapshot.inFlightMax ?? this.defaults.inFlightMax;
     const timeoutMs = snapshot.timeoutMs ?? this.defaults.timeoutMs;

@@ -9,8 +9,8 @@ export interface PlaceInQueue {
   readonly blocks: boolean;
   /** It is recorded as held already. */
   readonly isHeld: boolean;
-  /** To be tried again then; `attemptNo` is that of the next attempt, where one was made. */
-  wait(atMs: number, attemptNo: number | undefined): void;
+  /** To be tried again then; `made`: after an attempt, with the number of the next one. */
+  wait(atMs: number, made: { attemptNo: number; firstAttemptMs: number } | undefined): void;
   hold(): void;
   /** Its schedule is used up. */
   block(): void;

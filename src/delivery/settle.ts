@@ -102,7 +102,8 @@ export class Settler {
       return this.record(owed, { status: 'held', reason }, () => place.hold());
     }
     const subject = subjects.held(owed.tenant, owed.endpoint);
-    const head = nextHop(owed.head);
+    // The time in which it was held says nothing of its receiver.
+    const { firstAttemptMs: _, ...head } = nextHop(owed.head);
     this.store(owed, this.publication(subject, head, owed.eventBytes), () => {
       this.record(owed, { status: 'held', reason });
     });
@@ -138,6 +139,7 @@ export class Settler {
     const { place } = owed;
     if (place !== undefined) return this.waitInPlace(owed, place, atMs, attempt);
     const head = { ...nextHop(owed.head), attemptNo };
+    if (attempt !== undefined) head.firstAttemptMs ??= attempt.startedMs;
     const subject = subjects.waiting(owed.tenant, owed.endpoint, head.id);
     const publication = this.publication(subject, head, owed.eventBytes);
     publication.schedule = {
@@ -167,7 +169,9 @@ export class Settler {
     attempt: AttemptRecord | undefined,
   ): void {
     if (attempt === undefined) return place.wait(atMs, undefined);
-    const waits = () => place.wait(atMs, owed.head.attemptNo + 1);
+    const firstAttemptMs = owed.head.firstAttemptMs ?? attempt.startedMs;
+    const made = { attemptNo: owed.head.attemptNo + 1, firstAttemptMs };
+    const waits = () => place.wait(atMs, made);
     this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt }, waits);
   }
 

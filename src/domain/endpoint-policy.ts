@@ -11,6 +11,7 @@ export const policyBounds = {
   retryDelaysSumSecondsMax: 30 * DAY_SECONDS,
   finalStatus: { minimum: 400, maximum: 599 },
   retryAfterMaxSeconds: { minimum: 0, maximum: 7 * DAY_SECONDS },
+  retryMaxAgeSeconds: { minimum: 1, maximum: 30 * DAY_SECONDS },
   timeoutMs: { minimum: 100, maximum: 60_000 },
   endpointInFlight: { minimum: 1, maximum: 1024 },
   tenantInFlight: { minimum: 1, maximum: 8192 },

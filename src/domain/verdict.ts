@@ -7,7 +7,7 @@ import type { AttemptOutcome } from './delivery.ts';
 export type Verdict =
   | { kind: 'delivered' }
   | { kind: 'retry'; delayMs: number }
-  | { kind: 'dead'; reason: 'exhausted' | 'final_status' }
+  | { kind: 'dead'; reason: 'exhausted' | 'final_status' | 'too_old' }
   | { kind: 'gone' };
 
 export interface RetryPolicy {
@@ -17,6 +17,8 @@ export interface RetryPolicy {
   finalStatuses: readonly number[];
   /** The longest `Retry-After` that is obeyed. */
   retryAfterMaxMs: number;
+  /** After the first attempt none begins later than this; absent: the schedule alone decides. */
+  maxAgeMs?: number;
 }
 
 const HOUR = 3600;
@@ -26,6 +28,7 @@ export const defaultRetryPolicy: RetryPolicy = {
   delaysSeconds: [1, 5, 25, 125, 625, HOUR, 3 * HOUR, 6 * HOUR, 12 * HOUR, 24 * HOUR, 24 * HOUR],
   finalStatuses: [],
   retryAfterMaxMs: 24 * HOUR * 1000,
+  maxAgeMs: 30 * 24 * HOUR * 1000,
 };
 
 /**
@@ -47,12 +50,19 @@ export function retryDelayMs(
 /** A `Retry-After` is spread by up to this much, and only to later: thousands may have been told the same second. */
 const LATER = 0.1;
 
-/** Decides by the attempt's outcome. `attemptNo` counts from 1; `random` is in [0, 1). */
+/**
+ * Decides by the attempt's outcome.
+ *
+ * @param attemptNo counts from 1
+ * @param random a number in [0, 1)
+ * @param ageMs how long before this attempt the first one began
+ */
 export function judge(
   policy: RetryPolicy,
   attemptNo: number,
   outcome: AttemptOutcome,
   random: number,
+  ageMs = 0,
 ): Verdict {
   if (outcome.ok) return { kind: 'delivered' };
   if (outcome.status === 410) return { kind: 'gone' };
@@ -61,7 +71,10 @@ export function judge(
   if (delayMs === undefined) return { kind: 'dead', reason: 'exhausted' };
   // A receiver that asks for more time gets it; one that asks for less does not shorten our schedule.
   const asked = Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs) * (1 + random * LATER);
-  return { kind: 'retry', delayMs: Math.max(delayMs, Math.round(asked)) };
+  const waitMs = Math.max(delayMs, Math.round(asked));
+  // What keeps a delivery waiting beside its schedule (Retry-After, an open circuit, a rate) has an end too.
+  const isTooOld = ageMs + waitMs > (policy.maxAgeMs ?? Number.POSITIVE_INFINITY);
+  return isTooOld ? { kind: 'dead', reason: 'too_old' } : { kind: 'retry', delayMs: waitMs };
 }
 
 /** A 401 for an access token that had been kept says nothing of the next one: never final. */

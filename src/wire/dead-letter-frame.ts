@@ -8,7 +8,7 @@ import { asBuffer } from './event-frame.ts';
 import type { AttemptRecord } from './record.ts';
 
 export interface DeadLetterHead extends DeliveryHead {
-  /** `exhausted`, `final_status`, `gone`, `event_expired`, `payload_missing`, `payload_damaged`. */
+  /** `exhausted`, `final_status`, `too_old`, `gone`, `event_expired`, `payload_missing`, `payload_damaged`. */
   reason: string;
   /** Absent where no attempt ended it. */
   lastAttempt?: AttemptRecord;

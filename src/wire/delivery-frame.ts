@@ -14,6 +14,8 @@ export interface DeliveryHead {
   attemptNo: number;
   /** Grows each time the delivery is published again (retry, park, hold, release): part of the message id. */
   hop: number;
+  /** When the first attempt began, milliseconds since 1970; absent before it, and anew after the delivery was held. */
+  firstAttemptMs?: number;
   /** The event's sequence in its EV stream. */
   eventSeq: number;
   /** The event's bytes are not here: the worker fetches them by `eventSeq` (large events). */

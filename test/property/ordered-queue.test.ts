@@ -98,14 +98,15 @@ class Model {
     if (head === undefined || !isDue(head, this.endpoint, this.nowMs)) return;
     if (this.endpoint.state !== 'active') return this.step(head, { kind: 'held' });
     if (ends === 'parked') {
-      return this.step(head, { kind: 'wait', atMs: this.nowMs + 5000, attemptNo: undefined });
+      return this.step(head, { kind: 'wait', atMs: this.nowMs + 5000, made: undefined });
     }
     if (ends === 'again') return this.step(head, { kind: 'again', afterMs: 1000 });
     this.attempts.push([head.seq, head.attemptNo]);
     if (ends === 'ok') this.leave(head);
     else if (head.attemptNo < ATTEMPTS_MAX) {
-      const attemptNo = head.attemptNo + 1;
-      this.step(head, { kind: 'wait', atMs: this.nowMs + 1000, attemptNo });
+      const { attemptNo, firstAttemptMs = this.nowMs } = head;
+      const made = { attemptNo: attemptNo + 1, firstAttemptMs };
+      this.step(head, { kind: 'wait', atMs: this.nowMs + 1000, made });
     } else if (this.endpoint.blocks) {
       this.step(head, { kind: 'blocked', attemptNo: head.attemptNo + 1 });
     } else this.leave(head);

@@ -14,6 +14,8 @@ export interface HeadState {
   id: string;
   /** The number of the next attempt, from 1. */
   attemptNo: number;
+  /** When the first attempt began, milliseconds since 1970; absent before it, and anew after it was held. */
+  firstAttemptMs?: number;
   /** Grows with each state that is recorded: the history keeps the one of the highest hop. */
   hop: number;
   /** Milliseconds since 1970. */
@@ -25,8 +27,8 @@ export interface HeadState {
 export type HeadStep =
   /** Settled and recorded: it leaves the queue. */
   | { kind: 'done' }
-  /** To be tried again; `attemptNo` where an attempt was made. */
-  | { kind: 'wait'; atMs: number; attemptNo: number | undefined }
+  /** To be tried again; `made` where an attempt was. */
+  | { kind: 'wait'; atMs: number; made: { attemptNo: number; firstAttemptMs: number } | undefined }
   | { kind: 'held' }
   | { kind: 'blocked'; attemptNo: number }
   /** Nothing came of it: given back, or a fault of ours. */
@@ -54,14 +56,15 @@ export function afterStep(
   const hop = state.hop + 1;
   switch (step.kind) {
     case 'wait': {
-      const { atMs: notBeforeMs, attemptNo } = step;
-      if (attemptNo === undefined) return { state: { ...state, notBeforeMs }, save: false };
-      return { state: { ...state, attemptNo, hop, notBeforeMs, stand: 'ready' }, save: true };
+      const { atMs: notBeforeMs, made } = step;
+      if (made === undefined) return { state: { ...state, notBeforeMs }, save: false };
+      return { state: { ...state, ...made, hop, notBeforeMs, stand: 'ready' }, save: true };
     }
     case 'held': {
       const notBeforeMs = nowMs + HELD_AGAIN_MS;
       if (state.stand === 'held') return { state: { ...state, notBeforeMs }, save: false };
-      return { state: { ...state, hop, notBeforeMs, stand: 'held' }, save: true };
+      const { firstAttemptMs: _, ...rest } = state;
+      return { state: { ...rest, hop, notBeforeMs, stand: 'held' }, save: true };
     }
     case 'blocked':
       return {
@@ -94,7 +97,8 @@ export function isDue(
   return nowMs >= state.notBeforeMs;
 }
 
-/** Somebody asked for it: it is attempted now. */
+/** Somebody asked for it: it is attempted now, and its age counts from there. */
 export function madeReady(state: HeadState): HeadState {
-  return { ...state, notBeforeMs: 0, stand: 'ready' };
+  const { firstAttemptMs: _, ...rest } = state;
+  return { ...rest, notBeforeMs: 0, stand: 'ready' };
 }

@@ -25,7 +25,8 @@ export interface HeadInHand {
 export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): OwedDelivery {
   const { message, state, where, cancelled, blocks } = inHand;
   const { head, eventBytes } = decodeDeliveryFrame(message.data);
-  const { attemptNo, hop } = state;
+  const { attemptNo, hop, firstAttemptMs } = state;
+  const age = firstAttemptMs === undefined ? {} : { firstAttemptMs };
   return {
     ...where,
     message: {
@@ -35,14 +36,14 @@ export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): Ow
       working: () => undefined,
     },
     lane: 'o',
-    head: { ...head, attemptNo, hop, ...(cancelled ? { cancelled } : {}) },
+    head: { ...head, attemptNo, hop, ...age, ...(cancelled ? { cancelled } : {}) },
     eventBytes,
     event: head.byReference === undefined ? decodeEventFrame(eventBytes) : undefined,
     receivedMs: performance.now(),
     place: {
       blocks,
       isHeld: state.stand === 'held',
-      wait: (atMs, attemptNo) => step({ kind: 'wait', atMs, attemptNo }),
+      wait: (atMs, made) => step({ kind: 'wait', atMs, made }),
       hold: () => step({ kind: 'held' }),
       block: () => step({ kind: 'blocked', attemptNo: attemptNo + 1 }),
       again: () => step({ kind: 'again', afterMs: NAK_MS }),

@@ -49,6 +49,8 @@ export interface StoredEndpointPolicy {
     delays_seconds: number[];
     final_statuses: number[];
     retry_after_max_seconds: number;
+    /** Absent in those stored before there was a limit: as the platform has it. */
+    max_age_seconds?: number;
   } | null;
   timeout_ms?: number | null;
   in_flight_max?: number | null;

@@ -11,7 +11,7 @@ const endpointId = resourceId('an endpoint', 'ep');
 const reason = Type.String({
   maxLength: 64,
   description:
-    'Why it was given up: `exhausted`, `final_status`, `gone` (410), `event_expired` before it could be read, `payload_missing` or `payload_damaged` of a large event.',
+    'Why it was given up: `exhausted`, `final_status`, `too_old`, `gone` (410), `event_expired` before it could be read, `payload_missing` or `payload_damaged` of a large event.',
 });
 const cause = Type.String({
   maxLength: 64,

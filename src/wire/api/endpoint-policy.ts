@@ -21,6 +21,11 @@ const retryFields = {
     ...policyBounds.retryAfterMaxSeconds,
     description: 'The longest `Retry-After` that is obeyed.',
   }),
+  max_age_seconds: Type.Integer({
+    ...policyBounds.retryMaxAgeSeconds,
+    description:
+      'No attempt begins later than this after the first one, whatever put it off; then the delivery becomes a dead letter.',
+  }),
 };
 
 const rateFields = {
@@ -75,6 +80,7 @@ export const endpointPolicySettings = {
           delays_seconds: Type.Optional(retryFields.delays_seconds),
           final_statuses: Type.Optional(retryFields.final_statuses),
           retry_after_max_seconds: Type.Optional(retryFields.retry_after_max_seconds),
+          max_age_seconds: Type.Optional(retryFields.max_age_seconds),
         },
         {
           ...strict,

@@ -38,6 +38,7 @@ test('policies are stored, shown, changed one by one, taken back, and reach the 
     delays_seconds: [1, 1, 2.5],
     final_statuses: [400, 404],
     retry_after_max_seconds: 86_400,
+    max_age_seconds: 2_592_000,
   };
   assert.deepEqual(made.body.retry, retry);
   assert.deepEqual(made.body.rate_limit, { per_second: 0.01, burst: 1 });
@@ -47,6 +48,7 @@ test('policies are stored, shown, changed one by one, taken back, and reach the 
     delaysSeconds: [1, 1, 2.5],
     finalStatuses: [400, 404],
     retryAfterMaxMs: 86_400_000,
+    maxAgeMs: 2_592_000_000,
   });
   assert.equal(known.inFlightMax, 1024);
   assert.deepEqual(known.rateLimit, { perSecond: 0.01, burst: 1 });
@@ -111,6 +113,8 @@ const bad: [what: string, policies: object, pointer: string][] = [
     { retry: { retry_after_max_seconds: 604_801 } },
     '/retry/retry_after_max_seconds',
   ],
+  ['an age of zero', { retry: { max_age_seconds: 0 } }, '/retry/max_age_seconds'],
+  ['an age over 30 days', { retry: { max_age_seconds: 2_592_001 } }, '/retry/max_age_seconds'],
   ['a negative time limit', { timeout_ms: -1 }, '/timeout_ms'],
   ['a time limit that is text', { timeout_ms: '100' }, '/timeout_ms'],
   ['a time limit that is true', { timeout_ms: true }, '/timeout_ms'],

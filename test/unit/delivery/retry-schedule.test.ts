@@ -86,6 +86,17 @@ test('after the last attempt a failure is exhausted, whatever it was', () => {
   }
 });
 
+test('what would be tried again too long after the first attempt is not', () => {
+  const policy = { ...defaultRetryPolicy, maxAgeMs: 10_000 };
+  const tooOld = { kind: 'dead', reason: 'too_old' };
+  assert.equal(judge(policy, 2, failed(500), 0.5, 5000).kind, 'retry');
+  assert.deepEqual(judge(policy, 2, failed(500), 0.5, 5001), tooOld);
+  // The wait that the receiver asks for counts.
+  assert.deepEqual(judge(policy, 1, failed(429, 10_001), 0, 0), tooOld);
+  assert.deepEqual(judge(policy, 2, { ok: true, status: 200 }, 0, 99_999), { kind: 'delivered' });
+  assert.deepEqual(judge(policy, 2, failed(410), 0, 99_999), { kind: 'gone' });
+});
+
 test('410 is gone, at the first attempt and at the last, also where it is a final status', () => {
   const policy = { ...defaultRetryPolicy, finalStatuses: [410] };
   for (const no of [1, 12, 50])
