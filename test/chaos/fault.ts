@@ -14,6 +14,8 @@ export interface Arena {
   /** Of them the one whose endpoint is ordered: its events are published one after the other. */
   ordered: string;
   random: () => number;
+  /** How many the load publishes in all. */
+  events: number;
   /** The part of the network that can be cut off. */
   zone: Zone | undefined;
   /** The clock of all processes of the system. */

@@ -66,11 +66,11 @@ export async function runFault(fault: Fault, options: FaultOptions): Promise<Row
       ordered: i === TENANTS - 1,
     }));
     const ordered = tenants.at(-1) as string;
-    const reach = { system, ledger, census, tenants, ordered, random, zone, clock };
+    const reach = { system, ledger, census, tenants, ordered, random, events, zone, clock };
     const arena: Arena = { ...reach, strikes: [], findings: [] };
     const consumersBefore = await census.consumers();
-    await loadAndStrike(fault, arena, events);
-    const faults = [...arena.findings, ...(await checkAfter(arena, events, consumersBefore))];
+    await loadAndStrike(fault, arena);
+    const faults = [...arena.findings, ...(await checkAfter(arena, consumersBefore))];
     const duplicates = ledger.duplicates();
     const duplicatesByFault = countByFault(duplicates, arena.strikes);
     const { unexplained } = duplicatesByFault;
@@ -121,7 +121,8 @@ async function takeover({ census, ledger, strikes }: Arena): Promise<number> {
   );
 }
 
-async function loadAndStrike(fault: Fault, arena: Arena, events: number): Promise<void> {
+async function loadAndStrike(fault: Fault, arena: Arena): Promise<void> {
+  const { events } = arena;
   const strikeAt = Math.ceil(events * (0.1 + arena.random() * 0.1));
   let struck: Promise<void> | undefined;
   const strike = (): Promise<void> => {
@@ -141,10 +142,9 @@ async function loadAndStrike(fault: Fault, arena: Arena, events: number): Promis
 
 async function checkAfter(
   arena: Arena,
-  events: number,
   consumersBefore: Record<string, string[]>,
 ): Promise<string[]> {
-  const { system, ledger, census, tenants } = arena;
+  const { system, ledger, census, tenants, events } = arena;
   const faults: string[] = [];
   const check = async (what: string, waitMs: number, condition: () => Promise<unknown>) => {
     // Where one thing has not come, what follows from it need not be waited for as long.
