@@ -1,0 +1,190 @@
+/**
+ * What one turn of an endpoint does with a delivery (DL-2), by the endpoint's state at that moment: not configured any
+ * more -> cancelled; paused or disabled -> held; circuit open -> parked; else attempted and judged. Whatever happens, a
+ * delivery leaves through the settler, or stays unacked and comes again. When a turn begins, and how many run at once,
+ * is the actor's (`endpoint-actor.ts`).
+ */
+import { isBrokenCircuitError } from 'cockatiel';
+import { judge } from '#domain/verdict.ts';
+import type { SendResult } from '#infra/http/sender.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import type { EventFrame, PayloadRef } from '#wire/event-frame.ts';
+import type { OutboundEvent } from '#wire/webhook-request.ts';
+import { attemptRecord } from './attempt.ts';
+import type { DeliveryMetrics } from './delivery-metrics.ts';
+import type { EndpointSender } from './endpoint-sender.ts';
+import type { EndpointSettings } from './endpoint-settings.ts';
+import type { EndpointTarget } from './endpoint-target.ts';
+import type { EventFetcher } from './event-fetcher.ts';
+import { type OwedDelivery, eventFacts, keepInHand } from './owed-delivery.ts';
+import type { Parking } from './parking.ts';
+import type { Payloads } from './payloads.ts';
+import type { Settler } from './settle.ts';
+import { tracedAttempt } from './traced-attempt.ts';
+
+const CIRCUIT_PARK_MS = 5000;
+/** While others hold the memory for large payloads. */
+const MEMORY_PARK_MS = 1000;
+/** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
+const EXTEND_AFTER_MS = 10_000;
+/** After a fault of ours, a message is given again after this time. */
+const FAULT_RETRY_MS = 5000;
+
+/** What the turns of all endpoints of a worker share. */
+export interface TurnDeps {
+  settler: Settler;
+  events: EventFetcher;
+  payloads: Payloads;
+  metrics: DeliveryMetrics;
+  /** Absent: no spans. */
+  tracing?: Tracing | undefined;
+  log: Log;
+  worker: string;
+  /** Configurations under which the receiver said 410: nothing is sent until they change. */
+  gone: WeakSet<EndpointSnapshot>;
+  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
+  /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
+  mayWork: (tenant: string) => boolean;
+  /** The platform's time limit of an attempt. */
+  timeoutMs: number;
+  now: () => number;
+  random: () => number;
+}
+
+/** What is of the one endpoint. */
+export interface TurnParts {
+  /** The endpoint's configuration at this moment. */
+  snapshot: () => EndpointSnapshot | undefined;
+  settings: EndpointSettings;
+  sender: EndpointSender;
+  parking: Parking;
+}
+
+/** Runs the turns of one endpoint. */
+export class TurnRunner {
+  private readonly deps: TurnDeps;
+  private readonly snapshot: TurnParts['snapshot'];
+  private readonly settings: EndpointSettings;
+  private readonly sender: EndpointSender;
+  private readonly parking: Parking;
+
+  constructor(deps: TurnDeps, parts: TurnParts) {
+    this.deps = deps;
+    this.snapshot = parts.snapshot;
+    this.settings = parts.settings;
+    this.sender = parts.sender;
+    this.parking = parts.parking;
+  }
+
+  /** One turn, to its end; what fails in it that is ours is logged, and does not reject. */
+  async run(owed: OwedDelivery): Promise<void> {
+    try {
+      await this.process(owed);
+    } catch (error) {
+      // A fault of ours, not of the receiver: the message stays unacked and is given again after a while.
+      const facts = {
+        tenant_id: owed.tenant,
+        endpoint_id: owed.endpoint,
+        delivery_id: owed.head.id,
+        request_id: owed.event?.head.correlationId,
+        traceparent: owed.head.trace ?? owed.event?.head.trace,
+      };
+      this.deps.log.error({ err: error, ...facts }, 'delivery.turn_failed');
+      this.deps.settler.unclaim(owed.head);
+      owed.message.nak(FAULT_RETRY_MS);
+    }
+  }
+
+  private async process(owed: OwedDelivery): Promise<void> {
+    const { settler, events } = this.deps;
+    const snapshot = this.snapshot() ?? (await this.lookAnew(owed));
+    // Its lease ran out while it was paused: another worker has the message by now.
+    if (!this.deps.mayWork(owed.tenant)) return this.letGo(owed);
+    this.settings.apply(snapshot);
+    if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
+    if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
+    if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
+      return settler.hold(owed, 'endpoint_disabled');
+    }
+    if (performance.now() - owed.receivedMs > EXTEND_AFTER_MS) owed.message.working();
+    owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq, eventFacts(owed).id);
+    if (owed.event === undefined) return settler.bury(owed, 'event_expired', undefined);
+    const target = this.sender.prepare(snapshot);
+    const { payload } = owed.event.head;
+    if (payload === undefined) return this.attempt(owed, owed.event, target);
+    return this.attemptLarge(owed, owed.event, payload, target);
+  }
+
+  /**
+   * The router may know of an endpoint before this process does, and what is not configured is cancelled: so first the
+   * configuration is asked for as it is since the delivery came.
+   */
+  private async lookAnew(owed: OwedDelivery): Promise<EndpointSnapshot | undefined> {
+    await this.deps.refreshTenant(owed.tenant, owed.receivedMs);
+    return this.snapshot();
+  }
+
+  /** Without a word to the stream, where it is somebody else's by now. */
+  private letGo(owed: OwedDelivery): void {
+    owed.place?.again();
+    this.deps.settler.unclaim(owed.head);
+  }
+
+  private async attemptLarge(
+    owed: OwedDelivery,
+    event: EventFrame,
+    payload: PayloadRef,
+    target: EndpointTarget,
+  ): Promise<void> {
+    const { payloads, settler } = this.deps;
+    const attached = await payloads.attach(event, payload, target.snapshot);
+    if (attached.kind === 'lost') return settler.bury(owed, attached.reason, undefined);
+    if (attached.kind === 'no_room') {
+      return this.parking.park(owed, MEMORY_PARK_MS, 'memory');
+    }
+    // Reading it may have taken a part of the time in which the consumer wants an ack.
+    owed.message.working();
+    await this.attempt(owed, attached.event, target).finally(attached.release);
+  }
+
+  private async attempt(
+    owed: OwedDelivery,
+    event: OutboundEvent,
+    target: EndpointTarget,
+  ): Promise<void> {
+    const { metrics, settler, now, random, worker, tracing } = this.deps;
+    const { policies, retryPolicy } = this.settings;
+    const keeper = keepInHand(owed, this.settings.timeoutMs - this.deps.timeoutMs);
+    let startedMs = 0;
+    let started = 0;
+    let result: SendResult;
+    try {
+      result = await policies.execute<SendResult>(({ signal }) => {
+        startedMs = now();
+        started = performance.now();
+        return tracedAttempt(tracing, owed, event.head, target, (traceparent) =>
+          this.sender.send(target, event, startedMs, signal, traceparent),
+        );
+      });
+    } catch (error) {
+      if (!isBrokenCircuitError(error)) throw error;
+      this.settings.mendCircuit(now());
+      return this.parking.park(owed, CIRCUIT_PARK_MS, 'circuit');
+    } finally {
+      clearInterval(keeper);
+    }
+    const durationMs = performance.now() - started;
+    const { attemptNo, firstAttemptMs = startedMs } = owed.head;
+    const record = attemptRecord(attemptNo, worker, startedMs, durationMs, result);
+    const ageMs = startedMs - firstAttemptMs;
+    const verdict = judge(retryPolicy, attemptNo, result.outcome, random(), ageMs);
+    if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
+    metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
+    // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what follows.
+    if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
+    settler.attempted(owed, verdict, record, target.snapshot.url);
+  }
+}
