@@ -1,0 +1,29 @@
+import type { Role, Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+
+export interface RequiredSettings {
+  natsUrl: string;
+  mongoUrl: string | undefined;
+  masterKey: string | undefined;
+}
+
+/**
+ * The settings that may be absent, but not for every role.
+ *
+ * @throws ConfigError with each that a role of `roles` misses
+ */
+export function requireSettings(settings: Settings, roles: Role[]): RequiredSettings {
+  const natsUrl = settings.POSTHORN_NATS_URL;
+  const mongoUrl = settings.POSTHORN_MONGODB_URL;
+  const masterKey = settings.POSTHORN_MASTER_KEY;
+  const faults: string[] = [];
+  if (natsUrl === undefined) faults.push('POSTHORN_NATS_URL: is required');
+  if (mongoUrl === undefined && roles.includes('control')) {
+    faults.push('POSTHORN_MONGODB_URL: is required for the role control');
+  }
+  if (masterKey === undefined && (roles.includes('control') || roles.includes('delivery'))) {
+    faults.push('POSTHORN_MASTER_KEY: is required for the roles control and delivery');
+  }
+  if (faults.length > 0) throw new ConfigError(faults);
+  return { natsUrl: natsUrl as string, mongoUrl, masterKey };
+}
