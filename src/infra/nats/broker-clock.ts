@@ -5,6 +5,10 @@ import { streams } from '#wire/subjects.ts';
 const LOOK_EVERY_MS = 30_000;
 /** An answer that took longer says too little about when it was written. */
 const ROUND_TRIP_MAX_MS = 1000;
+/** Of so many answers the quickest counts: it says the most. */
+const ANSWERS = 3;
+/** A time is read in whole milliseconds: the rest of one is cut off. */
+const STAMP_MS = 1;
 
 export interface BrokerClockDeps {
   /** The broker's wall clock at the moment of its answer, milliseconds since 1970. */
@@ -16,6 +20,9 @@ export interface BrokerClockDeps {
  * The wall clock of the brokers. A schedule says at what time of theirs it fires, so what is put off is put off
  * by their clock: this machine's may be wrong, or be set while a process runs. Between two looks the monotonic
  * clock goes on from what was seen; before the first one this machine's clock has to do.
+ *
+ * An answer was written somewhere between its question and its arrival (Cristian, 1989). What is put off must not come
+ * too early, so this clock takes the first moment: it is ahead of the broker's by a round trip at most, never behind it.
  */
 export class BrokerClock {
   private readonly deps: BrokerClockDeps;
@@ -39,15 +46,19 @@ export class BrokerClock {
   }
 
   /** Milliseconds since 1970. */
-  readonly now = (): number => Math.round(performance.now() + this.offsetMs);
+  readonly now = (): number => Math.ceil(performance.now() + this.offsetMs);
 
   private async look(): Promise<void> {
-    const askedMs = performance.now();
     try {
-      const brokerMs = await this.deps.read();
-      const roundTripMs = performance.now() - askedMs;
-      if (!Number.isFinite(brokerMs) || roundTripMs > ROUND_TRIP_MAX_MS) return;
-      this.offsetMs = brokerMs - (askedMs + roundTripMs / 2);
+      let quickestMs = ROUND_TRIP_MAX_MS;
+      for (let n = 0; n < ANSWERS; n++) {
+        const askedMs = performance.now();
+        const brokerMs = await this.deps.read();
+        const roundTripMs = performance.now() - askedMs;
+        if (!Number.isFinite(brokerMs) || roundTripMs > quickestMs) continue;
+        quickestMs = roundTripMs;
+        this.offsetMs = brokerMs + STAMP_MS - askedMs;
+      }
     } catch (error) {
       this.deps.log.warn({ error: (error as Error).message }, 'nats.clock_not_read');
     }

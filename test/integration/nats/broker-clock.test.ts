@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
@@ -27,6 +28,18 @@ test('what is put off goes by the clock of the broker, however wrong the own one
   t.after(() => clock.stop());
   wrong.mock.mockImplementation(() => trueNow() - 3 * HOUR_MS);
   assert.ok(Math.abs(clock.now() - trueNow()) < HOUR_MS / 60);
+});
+
+test('it is never behind the clock of the broker, whichever way of the question is slow', async () => {
+  const slowAnswer = async () => {
+    const brokerMs = Date.now();
+    await delay(40);
+    return brokerMs;
+  };
+  const clock = new BrokerClock({ read: slowAnswer, log });
+  await clock.start();
+  clock.stop();
+  assert.ok(clock.now() >= Date.now(), 'a retry would come too early');
 });
 
 test('without an answer the own clock has to do', async () => {
