@@ -1,4 +1,5 @@
-import { type SettingOptions, settingsSchema } from './schema.ts';
+import { settingsSchema } from './schema.ts';
+import type { SettingOptions } from './setting.ts';
 
 type Setting = SettingOptions & { type?: string; anyOf?: { const: string }[] };
 

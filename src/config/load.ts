@@ -3,7 +3,8 @@ import { Compile } from 'typebox/compile';
 import { Default } from 'typebox/value';
 import { ConfigError } from '#domain/errors.ts';
 import { parseNetworks } from '#domain/egress.ts';
-import { type Role, type SettingOptions, type Settings, settingsSchema } from './schema.ts';
+import { type Role, type Settings, settingsSchema } from './schema.ts';
+import type { SettingOptions } from './setting.ts';
 
 const check = Compile(settingsSchema);
 

@@ -1,4 +1,5 @@
-import { type SettingOptions, settingsSchema } from '#config/schema.ts';
+import { settingsSchema } from '#config/schema.ts';
+import type { SettingOptions } from '#config/setting.ts';
 
 /** The chart sets these itself, for each role. */
 const SET_BY_THE_CHART = new Set([

@@ -1,0 +1,32 @@
+import { integer, text } from '../setting.ts';
+
+/** Where a process listens. */
+export const addressSettings = {
+  POSTHORN_HTTP_HOST: text({
+    default: '0.0.0.0',
+    description: 'Address that the API listens on.',
+  }),
+  POSTHORN_HTTP_PORT: integer({
+    default: 8080,
+    minimum: 0,
+    maximum: 65535,
+    description: 'Port of the API (ingress and control). 0: any free one.',
+  }),
+  POSTHORN_OPS_HOST: text({
+    default: '127.0.0.1',
+    description: 'Address of the private port with `/livez`, `/readyz` and `/metrics`.',
+  }),
+  POSTHORN_OPS_PORT: integer({
+    default: 9090,
+    minimum: 0,
+    maximum: 65535,
+    description:
+      'Private port; the further processes of `posthorn start` count up from it. 0: any free one.',
+  }),
+  POSTHORN_RECEIVER_PORT: integer({
+    default: 8081,
+    minimum: 0,
+    maximum: 65535,
+    description: 'Port of the demo receiver of `posthorn start`.',
+  }),
+};
