@@ -20,6 +20,7 @@ import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
 import { type LaneClass, subjects } from '#wire/subjects.ts';
 import { LANE_RETURN_MS } from './lanes/lane-rules.ts';
 import { type OwedDelivery, type PlaceInQueue, eventFacts } from './owed-delivery.ts';
+import { RetryCalendar } from './retry-calendar.ts';
 
 /** After this long nothing is acked, and the message comes again by itself. */
 const STORE_TIMEOUT_MS = 60_000;
@@ -41,12 +42,14 @@ export interface SettlerDeps {
 
 export class Settler {
   private readonly deps: SettlerDeps;
+  private readonly calendar: RetryCalendar;
   private readonly inHand = new Set<string>();
   private recent = new Set<string>();
   private older = new Set<string>();
 
   constructor(deps: SettlerDeps) {
     this.deps = deps;
+    this.calendar = new RetryCalendar(deps.now);
   }
 
   /**
@@ -73,7 +76,7 @@ export class Settler {
         this.record(owed, { status: 'delivered', attempt });
         return;
       case 'retry':
-        this.waitUntil(owed, this.deps.now() + verdict.delayMs, owed.head.attemptNo + 1, attempt);
+        this.retry(owed, verdict.delayMs, attempt);
         return;
       case 'dead':
         if (owed.place?.blocks === true) this.block(owed, owed.place, attempt);
@@ -128,6 +131,13 @@ export class Settler {
     this.store(owed, publication, () => {
       this.record(owed, { status: 'failed', reason, attempt });
     });
+  }
+
+  private retry(owed: OwedDelivery, delayMs: number, attempt: AttemptRecord): void {
+    const dueMs = this.deps.now() + delayMs;
+    // The head of an ordered queue waits in its worker: no schedule fires for it.
+    const atMs = owed.place === undefined ? this.calendar.take(owed.tenant, dueMs) : dueMs;
+    this.waitUntil(owed, atMs, owed.head.attemptNo + 1, attempt);
   }
 
   private waitUntil(
