@@ -7,7 +7,7 @@
  * reads both again. Every change in MongoDB is followed by at least one run, so the last state gets there.
  */
 import type { KV } from '@nats-io/kv';
-import { apiErrorCode } from '#infra/nats/streams.ts';
+import { isLostWrite } from '#infra/nats/api-errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { configKeys } from '#wire/subjects.ts';
 import type { ConfigSnapshot } from './snapshot-reader.ts';
@@ -15,8 +15,6 @@ import type { ConfigSnapshot } from './snapshot-reader.ts';
 /** Each lost race is another writer's success: more than a few in a row are not to be expected. */
 const TRIES_MAX = 50;
 const READ_TIMEOUT_MS = 30_000;
-/** nats-server, server/errors.json: JSStreamWrongLastSequenceErrF and its constant form. */
-const WRONG_LAST_SEQUENCE = new Set([10_071, 10_164]);
 
 export interface ConfigWriterDeps {
   openBucket: () => Promise<KV>;
@@ -102,7 +100,7 @@ export class ConfigWriter {
       this.seen.set(key, wanted.rev);
       return value.length;
     } catch (error) {
-      if (WRONG_LAST_SEQUENCE.has(apiErrorCode(error) ?? 0)) return undefined;
+      if (isLostWrite(error)) return undefined;
       throw error;
     }
   }

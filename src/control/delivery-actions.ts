@@ -12,7 +12,8 @@
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
-import { type Publisher, PublishRefusedError, WRONG_LAST_SEQUENCE } from '#infra/nats/publisher.ts';
+import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
+import type { Publisher } from '#infra/nats/publisher.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
 import type { CancelledDelivery, RetriedDelivery } from '#wire/api/delivery.ts';
@@ -107,7 +108,7 @@ export class DeliveryActions {
         cancels: { subject, seq: waiting.seq },
       });
     } catch (error) {
-      if (error instanceof PublishRefusedError && error.code === WRONG_LAST_SEQUENCE) {
+      if (apiErrorCode(error) === apiErrors.wrongLastSequence) {
         throw notWaiting('it is being attempted');
       }
       throw unavailable(error);

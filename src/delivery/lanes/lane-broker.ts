@@ -10,7 +10,7 @@ import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { consume } from '#infra/nats/consume.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
-import { CONSUMER_NOT_FOUND, apiErrorCode } from '#infra/nats/streams.ts';
+import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import {
   consumers,
@@ -90,7 +90,7 @@ export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
       try {
         await jsm.consumers.delete(stream, consumers.lane(tenant));
       } catch (error) {
-        if (apiErrorCode(error) !== CONSUMER_NOT_FOUND) throw error;
+        if (apiErrorCode(error) !== apiErrors.consumerNotFound) throw error;
       }
     },
     async open(tenant, onDeleted) {

@@ -6,14 +6,11 @@
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { apiErrorCode } from '#infra/nats/streams.ts';
+import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
 import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { HeadState } from './head-state.ts';
 import { Slots } from './slots.ts';
 
-/** The `err_code` where there is no such message to delete (nats-server, server/errors.json). */
-const DELETE_FAILED = 10_057;
-const WRONG_LAST_SEQUENCE = 10_071;
 /** After a takeover every queue is read at once; the server drops requests that pile up. */
 const REQUESTS_AT_ONCE = 64;
 
@@ -78,7 +75,7 @@ export class NatsQueueStore implements QueueStore {
       if (revision === 0) return await this.kv.create(key, JSON.stringify(state));
       return await this.kv.update(key, JSON.stringify(state), revision);
     } catch (error) {
-      if (apiErrorCode(error) !== WRONG_LAST_SEQUENCE) throw error;
+      if (apiErrorCode(error) !== apiErrors.wrongLastSequence) throw error;
     }
     const other = await this.load(tenant, endpoint);
     const theirs = other.state?.seq === state.seq ? other.state : state;
@@ -107,7 +104,7 @@ export class NatsQueueStore implements QueueStore {
     try {
       await this.slots.run(() => this.jsm.streams.deleteMessage(stream, seq, false));
     } catch (error) {
-      if (apiErrorCode(error) !== DELETE_FAILED) throw error;
+      if (apiErrorCode(error) !== apiErrors.deleteFailed) throw error;
     }
   }
 

@@ -8,10 +8,8 @@ import { newId } from '#domain/ids.ts';
 import type { BroadcastProgress } from '#wire/broadcast.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import { parseBroadcastSubject, streams, subjects } from '#wire/subjects.ts';
-import { PublishRefusedError, type Publisher, WRONG_LAST_SEQUENCE } from './publisher.ts';
-
-/** Another write to the same subject is being decided on by the replicas (nats-server, server/errors.json). */
-const WRITE_IN_PROCESS = 10_164;
+import { isLostWrite } from './api-errors.ts';
+import type { Publisher } from './publisher.ts';
 
 export interface StoredBroadcast {
   id: string;
@@ -107,10 +105,7 @@ export class BroadcastStore {
     try {
       return (await this.deps.publisher.publishAsync(publication)).seq;
     } catch (error) {
-      const lost =
-        error instanceof PublishRefusedError &&
-        (error.code === WRONG_LAST_SEQUENCE || error.code === WRITE_IN_PROCESS);
-      if (lost) return undefined;
+      if (isLostWrite(error)) return undefined;
       throw error;
     }
   }

@@ -8,6 +8,7 @@
  */
 import type { KV, KvWatchEntry } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
+import { apiErrorCode, apiErrors } from './api-errors.ts';
 
 const AGAIN_AFTER_MS = 1000;
 const LOOK_EVERY_MS = 5000;
@@ -92,7 +93,7 @@ export class BucketWatch {
       if ((await creationOf(kv)) === made) return;
     } catch (error) {
       // NATS does not answer: that says nothing of the bucket.
-      if ((error as { code?: number }).code !== STREAM_NOT_FOUND) return;
+      if (apiErrorCode(error) !== apiErrors.streamNotFound) return;
     }
     this.endRound();
   }
@@ -107,9 +108,6 @@ export class BucketWatch {
     });
   }
 }
-
-/** nats-server, server/errors.json. */
-const STREAM_NOT_FOUND = 10_059;
 
 async function creationOf(kv: KV): Promise<string> {
   return (await kv.status()).streamInfo.created;

@@ -1,7 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { streams } from '#wire/subjects.ts';
-import { PublishRefusedError, type Publisher, WRONG_LAST_SEQUENCE } from './publisher.ts';
+import { isLostWrite } from './api-errors.ts';
+import type { Publisher } from './publisher.ts';
 
 /** Which event was the first under a formula, and whether it is known to be stored (IN-7). */
 export interface FirstEvent {
@@ -17,8 +18,6 @@ export interface HeldFirstEvent {
   seq: number;
 }
 
-/** Another write to the same subject is being decided on by the replicas (nats-server, server/errors.json). */
-const WRITE_IN_PROCESS = 10_164;
 const LOOK_AGAIN_MS = 20;
 
 /**
@@ -96,10 +95,7 @@ export class FirstEvents {
       });
       return ack.seq;
     } catch (error) {
-      const lost =
-        error instanceof PublishRefusedError &&
-        (error.code === WRONG_LAST_SEQUENCE || error.code === WRITE_IN_PROCESS);
-      if (lost) return undefined;
+      if (isLostWrite(error)) return undefined;
       throw error;
     }
   }

@@ -11,7 +11,7 @@ export interface Publication {
   /** Store it as a schedule: the server publishes it to `target` at `atMs` (nats-server, ADR-51). */
   schedule?: { atMs: number; target: string };
   /**
-   * Removes the schedule that waits under `subject` in the same step; refused (`WRONG_LAST_SEQUENCE`) where that is
+   * Removes the schedule that waits under `subject` in the same step; refused (`wrongLastSequence`) where that is
    * not the message `seq` any more: it has fired, or was replaced.
    */
   cancels?: { subject: string; seq: number };

@@ -14,16 +14,13 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
+import { apiErrors } from './api-errors.ts';
 import { type Publication, headersOf } from './publication.ts';
 
 export type { Publication } from './publication.ts';
 
 const RESEND_AFTER_MS = 2000;
 const SWEEP_EVERY_MS = 100;
-/** The `err_code` of a condition on the last sequence that does not hold (nats-server, server/errors.json). */
-export const WRONG_LAST_SEQUENCE = 10_071;
-/** A replicated stream has not decided on an earlier sending yet (nats-server, server/errors.json). */
-const ID_IN_PROCESS = 10_158;
 /** Where the client itself refuses a payload: larger than the server takes. */
 const TOO_LARGE = 413;
 
@@ -207,7 +204,8 @@ export class Publisher {
     error: { code: number; err_code?: number; description?: string },
   ): void {
     const description = error.description ?? `error ${error.code}`;
-    const passes = error.code === 503 || error.code === 500 || error.err_code === ID_IN_PROCESS;
+    const passes =
+      error.code === 503 || error.code === 500 || error.err_code === apiErrors.idInProcess;
     if (passes) {
       this.lastFault = description;
       entry.resendMs = performance.now() + SWEEP_EVERY_MS;

@@ -13,14 +13,8 @@
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { Settings } from '#config/schema.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import {
-  CONSUMER_NOT_FOUND,
-  type SharedConsumer,
-  allStreams,
-  apiErrorCode,
-  ensureStreams,
-  sharedConsumers,
-} from './streams.ts';
+import { apiErrorCode, apiErrors } from './api-errors.ts';
+import { type SharedConsumer, allStreams, ensureStreams, sharedConsumers } from './streams.ts';
 
 const LOOK_EVERY_MS = 5000;
 
@@ -146,7 +140,7 @@ async function isMissing(jsm: JetStreamManager, stream: string, name: string): P
     await jsm.consumers.info(stream, name);
     return false;
   } catch (error) {
-    if (apiErrorCode(error) === CONSUMER_NOT_FOUND) return true;
+    if (apiErrorCode(error) === apiErrors.consumerNotFound) return true;
     throw error;
   }
 }

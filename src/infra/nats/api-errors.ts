@@ -1,0 +1,27 @@
+/** The `err_code`s of the JetStream API that something here acts on (nats-server, server/errors.json). */
+export const apiErrors = {
+  consumerNotFound: 10_014,
+  /** There is no such message to delete. */
+  deleteFailed: 10_057,
+  /** With another configuration. */
+  streamNameInUse: 10_058,
+  streamNotFound: 10_059,
+  /** A condition on the last sequence of a subject does not hold. */
+  wrongLastSequence: 10_071,
+  consumerIsThere: 10_148,
+  /** A replicated stream has not decided on an earlier sending of the message yet. */
+  idInProcess: 10_158,
+  /** Another write to the same subject is being decided on by the replicas. */
+  writeInProcess: 10_164,
+} as const;
+
+/** The `err_code` of an error of the JetStream API, or of a publication that was refused. */
+export function apiErrorCode(error: unknown): number | undefined {
+  return (error as { code?: number }).code;
+}
+
+/** A write on the condition of what was read before: somebody else's came between. */
+export function isLostWrite(error: unknown): boolean {
+  const code = apiErrorCode(error);
+  return code === apiErrors.wrongLastSequence || code === apiErrors.writeInProcess;
+}

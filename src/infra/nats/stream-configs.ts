@@ -1,0 +1,145 @@
+import {
+  DiscardPolicy,
+  RetentionPolicy,
+  StorageType,
+  StoreCompression,
+  type StreamConfig,
+} from '@nats-io/jetstream';
+import { nanos } from '@nats-io/nats-core';
+import type { Settings } from '#config/schema.ts';
+import { buckets, shardSubjects, streams, subjects } from '#wire/subjects.ts';
+
+const DAY_MS = 24 * 3600 * 1000;
+const REJECTED_PER_TENANT_MAX = 1000;
+
+export type StreamSettings = Pick<
+  Settings,
+  | 'POSTHORN_SHARDS'
+  | 'POSTHORN_STREAM_REPLICAS'
+  | 'POSTHORN_EVENT_RETENTION_SECONDS'
+  | 'POSTHORN_DELIVERY_TIMEOUT_MS'
+>;
+
+export type NamedStream = Partial<StreamConfig> & { name: string };
+
+/** What every stream is to be like (docs/architecture.md, "Streams"); those of the KV buckets are not among them. */
+export function streamConfigs(settings: StreamSettings): NamedStream[] {
+  const replicas = settings.POSTHORN_STREAM_REPLICAS;
+  const all = [
+    deadLetterStream(replicas),
+    rejectedStream(replicas),
+    firstEventStream(replicas),
+    broadcastStream(settings),
+    payloadStream(settings),
+  ];
+  for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+    all.push(
+      eventStream(shard, settings),
+      deliveryStream(shard, settings),
+      recordStream(shard, replicas),
+    );
+  }
+  return all;
+}
+
+function eventStream(shard: number, settings: StreamSettings): NamedStream {
+  return {
+    ...common(streams.events(shard), settings.POSTHORN_STREAM_REPLICAS),
+    subjects: shardSubjects('ev', shard, settings.POSTHORN_SHARDS),
+    retention: RetentionPolicy.Limits,
+    discard: DiscardPolicy.New,
+    max_age: nanos(settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000),
+    compression: StoreCompression.S2,
+  };
+}
+
+/** No age and no size limit: a limit would silently drop retries that wait (nats-server, ADR-51). */
+function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
+  return {
+    ...common(streams.deliveries(shard), settings.POSTHORN_STREAM_REPLICAS),
+    subjects: shardSubjects('dlv', shard, settings.POSTHORN_SHARDS),
+    retention: RetentionPolicy.Workqueue,
+    // Whoever owns the shard hears at once of what is stored for an ordered endpoint.
+    republish: { src: subjects.orderedOfAll, dest: subjects.wake(shard), headers_only: true },
+    allow_msg_schedules: true,
+  };
+}
+
+/** The last of each subject: of an event the only one, of its progress the newest. */
+function broadcastStream(settings: StreamSettings): NamedStream {
+  return {
+    ...common(streams.broadcasts, settings.POSTHORN_STREAM_REPLICAS),
+    subjects: ['bc.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000),
+    max_msgs_per_subject: 1,
+    compression: StoreCompression.S2,
+  };
+}
+
+function recordStream(shard: number, replicas: number): NamedStream {
+  return {
+    ...common(streams.records(shard), replicas),
+    subjects: [subjects.records(shard)],
+    retention: RetentionPolicy.Limits,
+    // Long enough for MongoDB to be away for a weekend.
+    max_age: nanos(3 * DAY_MS),
+    compression: StoreCompression.S2,
+  };
+}
+
+function deadLetterStream(replicas: number): NamedStream {
+  return {
+    ...common(streams.deadLetters, replicas),
+    subjects: ['dlq.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(30 * DAY_MS),
+    compression: StoreCompression.S2,
+  };
+}
+
+/** Bounded for each tenant, so that one faulty producer does not push out what others want to see. */
+function rejectedStream(replicas: number): NamedStream {
+  return {
+    ...common(streams.rejected, replicas),
+    subjects: ['rej.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(7 * DAY_MS),
+    max_msgs_per_subject: REJECTED_PER_TENANT_MAX,
+    compression: StoreCompression.S2,
+  };
+}
+
+/** As the object store wants it (nats-server, ADR-20). Objects come before their events, and go after them. */
+function payloadStream(settings: StreamSettings): NamedStream {
+  const bucket = buckets.payloads;
+  return {
+    ...common(`OBJ_${bucket}`, settings.POSTHORN_STREAM_REPLICAS),
+    subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
+    discard: DiscardPolicy.New,
+    allow_rollup_hdrs: true,
+    max_age: nanos((settings.POSTHORN_EVENT_RETENTION_SECONDS + 3600) * 1000),
+  };
+}
+
+/** Each message carries its own time to live; the age is for one that has lost it. */
+function firstEventStream(replicas: number): NamedStream {
+  return {
+    ...common(streams.firstEvents, replicas),
+    subjects: ['dup.>'],
+    retention: RetentionPolicy.Limits,
+    max_age: nanos(2 * DAY_MS),
+    max_msgs_per_subject: 1,
+    allow_msg_ttl: true,
+  };
+}
+
+function common(name: string, replicas: number): NamedStream {
+  return {
+    name,
+    storage: StorageType.File,
+    num_replicas: replicas,
+    allow_direct: true,
+    duplicate_window: nanos(120_000),
+  };
+}
