@@ -1,11 +1,6 @@
-import type { IncomingHttpHeaders } from 'node:http';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { PosthornError } from '#domain/errors.ts';
+import type { FastifyInstance } from 'fastify';
 import { limits } from '#domain/limits.ts';
-import { isTenantId } from '#domain/tenant.ts';
 import { type Authenticate, requireBroadcast, requireTenant } from '#infra/http/authenticate.ts';
-import { sendError } from '#infra/http/problem.ts';
-import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import {
   broadcastBatchSchema,
@@ -13,45 +8,21 @@ import {
   publishBatchSchema,
   publishSchema,
 } from '#wire/api/events-ingress.ts';
-import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import { problemOf } from '#wire/problem.ts';
-import type { AcceptBroadcast } from './accept-broadcast.ts';
-import { type AcceptDone, type AcceptEvent, acceptedJson } from './accept-event.ts';
-import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
-import type { EventInput } from './event-input.ts';
 import type { FairDoor } from './fair-door.ts';
-import { readIdempotencyKey, toldOfKey, underIdempotencyKey } from './idempotency-key.ts';
 import {
-  type BatchItem,
-  readBatchBody,
-  readCloudEventBatch,
-  readEventBody,
-  readStructuredBody,
-} from './read-body.ts';
-import { type RequestTrace, traceRequests } from './trace-requests.ts';
+  BODY_SLACK_BYTES,
+  PublishRequests,
+  type PublishRequestsDeps,
+  type TenantParams,
+} from './publish-requests.ts';
+import { traceRequests } from './trace-requests.ts';
 
-export interface IngressRoutesDeps {
+export interface IngressRoutesDeps extends PublishRequestsDeps {
   authenticate: Authenticate;
-  accept: AcceptEvent;
-  acceptBroadcast: AcceptBroadcast;
-  /** The tenant, from memory where it is known; undefined where there is none. */
-  tenant: (id: string) => TenantSnapshot | undefined;
-  lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
-  eventBytesMax: number;
   /** Before the requests for one tenant. */
   door: FairDoor;
   tracing?: Tracing | undefined;
-  log: Log;
 }
-
-type TenantParams = { Params: { tenant: string } };
-
-/** Whom an event is for. */
-const EVERY_TENANT = 'every tenant';
-type Target = TenantSnapshot | typeof EVERY_TENANT;
-
-/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
-const BODY_SLACK_BYTES = 64 * 1024;
 
 /**
  * Registers the producers' routes in a scope of their own: there, bodies stay bytes. A key is asked for before
@@ -66,7 +37,7 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     // The schemas describe; the readers of the bodies check, with the place of every fault.
     scope.setValidatorCompiler(() => () => true);
     // Its span begins before the door: the wait there is a part of it.
-    const routes = new IngressRoutes(deps, traceRequests(scope, deps.tracing));
+    const requests = new PublishRequests(deps, traceRequests(scope, deps.tracing));
     scope.addHook<TenantParams>('onRequest', (request, reply, goOn) => {
       const { tenant } = request.params;
       try {
@@ -86,212 +57,23 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
       '/v1/tenants/:tenant/events',
       { schema: publishSchema, bodyLimit },
       (request, reply) =>
-        routes.withTenant(request, reply, (to) => routes.publish(to, request, reply)),
+        requests.withTenant(request, reply, (to) => requests.publish(to, request, reply)),
     );
     scope.post<TenantParams>(
       '/v1/tenants/:tenant/events/batch',
       { schema: publishBatchSchema, bodyLimit: limits.batchBytesMax },
       (request, reply) =>
-        routes.withTenant(request, reply, (to) => routes.publishBatch(to, request, reply)),
+        requests.withTenant(request, reply, (to) => requests.publishBatch(to, request, reply)),
     );
     scope.post('/v1/events', { schema: broadcastSchema, bodyLimit }, (request, reply) =>
-      routes.withEveryTenant(request, reply, (to) => routes.publish(to, request, reply)),
+      requests.withEveryTenant(request, reply, (to) => requests.publish(to, request, reply)),
     );
     scope.post(
       '/v1/events/batch',
       { schema: broadcastBatchSchema, bodyLimit: limits.batchBytesMax },
       (request, reply) =>
-        routes.withEveryTenant(request, reply, (to) => routes.publishBatch(to, request, reply)),
+        requests.withEveryTenant(request, reply, (to) => requests.publishBatch(to, request, reply)),
     );
     done();
   });
 }
-
-class IngressRoutes {
-  private readonly deps: IngressRoutesDeps;
-  private readonly traceOf: RequestTrace;
-
-  constructor(deps: IngressRoutesDeps, traceOf: RequestTrace) {
-    this.deps = deps;
-    this.traceOf = traceOf;
-  }
-
-  publish(target: Target, request: FastifyRequest, reply: FastifyReply): void {
-    const mediaType = mediaTypeOf(request.headers);
-    const body = bodyOf(request);
-    if (mediaType === 'application/cloudevents-batch+json') {
-      checkBodySize(body, limits.batchBytesMax);
-      this.acceptAll(target, readCloudEventBatch(body), '', request, reply);
-      return;
-    }
-    checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
-    const read = readOne(mediaType, request.headers, body);
-    const input = underIdempotencyKey(read, readIdempotencyKey(request.headers));
-    this.accept(target, input, request, false, (error, accepted) => {
-      if (accepted === undefined) {
-        const fault = input === read ? error : toldOfKey(error as PosthornError);
-        sendError(this.deps.log, fault, request, reply);
-        return;
-      }
-      if (accepted.replayed) reply.header('idempotency-replayed', 'true');
-      reply
-        .code(202)
-        .header('content-type', 'application/json; charset=utf-8')
-        .send(acceptedJson(accepted));
-    });
-  }
-
-  publishBatch(target: Target, request: FastifyRequest, reply: FastifyReply): void {
-    const mediaType = mediaTypeOf(request.headers);
-    if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
-    this.acceptAll(target, readBatchBody(bodyOf(request)), '/events', request, reply);
-  }
-
-  /** Every error becomes the answer. */
-  withEveryTenant(
-    request: FastifyRequest,
-    reply: FastifyReply,
-    go: (target: Target) => void,
-  ): void {
-    this.guard(() => go(EVERY_TENANT), request, reply);
-  }
-
-  /** Finds the tenant, at once where it is known; every error becomes the answer. */
-  withTenant(
-    request: FastifyRequest<TenantParams>,
-    reply: FastifyReply,
-    go: (target: Target) => void,
-  ): void {
-    const guarded = (tenant: TenantSnapshot | undefined): void =>
-      this.guard(
-        () => {
-          if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
-          go(tenant);
-        },
-        request,
-        reply,
-      );
-    const id = request.params.tenant;
-    const known = this.deps.tenant(id);
-    if (known !== undefined || !isTenantId(id)) guarded(known);
-    else {
-      this.deps.lookUpTenant(id).then(guarded, (error: unknown) => {
-        const away = new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
-        sendError(this.deps.log, away, request, reply);
-      });
-    }
-  }
-
-  private guard(go: () => void, request: FastifyRequest, reply: FastifyReply): void {
-    try {
-      go();
-    } catch (error) {
-      this.deps.accept.countRefused();
-      sendError(this.deps.log, error, request, reply);
-    }
-  }
-
-  private accept(
-    target: Target,
-    input: EventInput,
-    request: FastifyRequest,
-    wait: boolean,
-    done: AcceptDone,
-  ): void {
-    const trace = this.traceOf(request);
-    if (target === EVERY_TENANT) {
-      void this.deps.acceptBroadcast.accept(input, request.id, done, trace);
-    } else this.deps.accept.accept(target, input, request.id, wait, done, trace);
-  }
-
-  /** @param at JSON pointer of the list of items */
-  private acceptAll(
-    target: Target,
-    items: BatchItem[],
-    at: string,
-    request: FastifyRequest,
-    reply: FastifyReply,
-  ): void {
-    const key = readIdempotencyKey(request.headers);
-    const results: BatchResult[] = [];
-    let open = items.length;
-    const finish = (index: number, result: BatchResult): void => {
-      results[index] = result;
-      if (--open === 0) sendBatch(results, reply);
-    };
-    const refused = (error: PosthornError): BatchResult => ({
-      status: error.status,
-      error: problemOf(error, request.url, request.id),
-    });
-    items.forEach((item, index) => {
-      if ('error' in item) {
-        this.deps.accept.countRefused();
-        finish(index, refused(item.error));
-        return;
-      }
-      const input = underIdempotencyKey(item.input, key, index);
-      const told = input === item.input ? placed : toldOfKey;
-      this.accept(target, input, request, true, (error, accepted) => {
-        if (accepted === undefined) {
-          finish(index, refused(told(error as PosthornError, `${at}/${index}`)));
-        } else finish(index, { status: 202, ...accepted });
-      });
-    });
-  }
-}
-
-/** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */
-function checkBodySize(body: Buffer, most: number): void {
-  if (body.length <= most) return;
-  const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
-  throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
-}
-
-/** What was wrong with an event, told of the item that it was in its batch. */
-function placed(error: PosthornError, at: string): PosthornError {
-  if (error.fields.length === 0) return error;
-  const fields = error.fields.map(({ pointer, detail }) => ({ pointer: at + pointer, detail }));
-  return new PosthornError(error.code, { detail: error.message, fields, cause: error });
-}
-
-type BatchResult =
-  | { status: 202; id: string; replayed: boolean; deduplicated?: true }
-  | { status: number; error: ReturnType<typeof problemOf> };
-
-/** 202 where all are stored, 207 where some are not, 503 where none could be stored. */
-function sendBatch(results: BatchResult[], reply: FastifyReply): void {
-  const accepted = results.filter((result) => result.status === 202).length;
-  const allFailed = results.every((result) => result.status === 503);
-  const refused = results.length - accepted;
-  if (allFailed) reply.header('retry-after', '1');
-  reply
-    .code(allFailed ? 503 : refused > 0 ? 207 : 202)
-    .header('content-type', 'application/json; charset=utf-8')
-    .send(JSON.stringify({ accepted, refused, results }));
-}
-
-const ONE_EVENT = ['application/json', 'application/cloudevents+json'];
-
-function readOne(mediaType: string, headers: IncomingHttpHeaders, body: Buffer): EventInput {
-  if (mediaType === 'application/cloudevents+json') return readStructuredBody(body);
-  if (isBinaryMode(headers)) return readBinaryEvent(headers, body);
-  if (mediaType === 'application/json') return readEventBody(body);
-  throw unsupported(mediaType, [...ONE_EVENT, 'application/cloudevents-batch+json']);
-}
-
-function unsupported(mediaType: string, supported: string[]): PosthornError {
-  const detail = `${mediaType === '' ? 'no content type' : mediaType} is not taken here; send ${supported.join(', ')}`;
-  return new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
-}
-
-function mediaTypeOf(headers: IncomingHttpHeaders): string {
-  const value = headers['content-type'] ?? '';
-  const end = value.indexOf(';');
-  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
-}
-
-function bodyOf(request: FastifyRequest): Buffer {
-  return Buffer.isBuffer(request.body) ? request.body : NOTHING;
-}
-
-const NOTHING = Buffer.alloc(0);
