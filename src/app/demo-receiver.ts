@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ConfigError } from '#domain/errors.ts';
+import { receiveBody } from '#infra/http/receive-body.ts';
 import { webhookFault } from '#wire/verify-webhook.ts';
 import { demoPage, demoStyle } from './demo-page.ts';
 
@@ -93,17 +94,9 @@ async function receive(
   kept: ReceivedWebhook[],
   deps: DemoReceiverDeps,
 ): Promise<void> {
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length;
-    if (bytes > BODY_BYTES_MAX) {
-      response.writeHead(413, { connection: 'close' }).end();
-      return;
-    }
-    chunks.push(chunk);
-  }
-  const webhook = describe(request, Buffer.concat(chunks), deps.secret());
+  const body = await receiveBody(request, response, BODY_BYTES_MAX);
+  if (body === undefined) return;
+  const webhook = describe(request, body, deps.secret());
   kept.unshift(webhook);
   if (kept.length > KEPT_MAX) kept.pop();
   const { type, id, signature_fault: fault } = webhook;

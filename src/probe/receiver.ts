@@ -1,5 +1,6 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { isIP } from 'node:net';
+import { receiveBody } from '#infra/http/receive-body.ts';
 import { webhookFault } from '#wire/verify-webhook.ts';
 
 const BODY_BYTES_MAX = 16 * 1024;
@@ -49,16 +50,8 @@ export class ProbeHttpReceiver {
   }
 
   private async receive(request: IncomingMessage, response: ServerResponse): Promise<void> {
-    const chunks: Buffer[] = [];
-    let bytes = 0;
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > BODY_BYTES_MAX) {
-        response.writeHead(413, { connection: 'close' }).end();
-        return;
-      }
-      chunks.push(chunk);
-    }
+    const body = await receiveBody(request, response, BODY_BYTES_MAX);
+    if (body === undefined) return;
     const tenant = (request.url ?? '/').slice(1);
     const secret = this.deps.secretOf(tenant);
     if (request.method !== 'POST' || secret === undefined) {
@@ -67,7 +60,7 @@ export class ProbeHttpReceiver {
       return;
     }
     const headers = request.headers as Record<string, string | undefined>;
-    const fault = webhookFault(secret, headers, Buffer.concat(chunks), Date.now());
+    const fault = webhookFault(secret, headers, body, Date.now());
     if (fault !== undefined) {
       this.deps.onInvalid(fault);
       response.writeHead(401).end();
