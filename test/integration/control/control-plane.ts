@@ -19,6 +19,7 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { type Control, createControl } from '#src/control/mod.ts';
 import { startNatsServer, testMongo, type TestServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { PayloadLinks } from '#wire/payload-link.ts';
 import { buckets } from '#wire/subjects.ts';
 
@@ -189,6 +190,21 @@ export function configValue<T>(
     },
     { what: `${key} in CONFIG`, deadlineMs: 15_000 },
   ).then(({ value }) => value);
+}
+
+/** An endpoint as the workers know it, once `fits` says that it is as it should be. */
+export async function endpointInForce(
+  kv: KV,
+  tenant: string,
+  id: string,
+  fits: (endpoint: EndpointSnapshot) => boolean,
+): Promise<EndpointSnapshot> {
+  const of = ({ endpoints }: TenantSnapshot) => endpoints.find((endpoint) => endpoint.id === id);
+  const snapshot = await configValue<TenantSnapshot>(kv, `tenant.${tenant}`, (known) => {
+    const endpoint = of(known);
+    return endpoint !== undefined && fits(endpoint);
+  });
+  return of(snapshot) as EndpointSnapshot;
 }
 
 export function configGone(kv: KV, key: string): Promise<unknown> {

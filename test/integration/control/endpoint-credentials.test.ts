@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { before, test } from 'node:test';
 import { makeCertificate } from '#testkit/certificates.ts';
-import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { openCredentials } from '#wire/sealed-credentials.ts';
-import { type ControlPlane, configValue, startControlPlane } from './control-plane.ts';
+import { type ControlPlane, endpointInForce, startControlPlane } from './control-plane.ts';
 
 let plane: ControlPlane;
 const url = 'https://example.com/hooks';
@@ -22,14 +22,8 @@ before(async (t) => {
 const create = (fields: object) =>
   plane.call('POST', path, { url, allow_duplicate_url: true, ...fields });
 
-async function inForce(id: string, fits: (endpoint: EndpointSnapshot) => boolean) {
-  const of = ({ endpoints }: TenantSnapshot) => endpoints.find((endpoint) => endpoint.id === id);
-  const snapshot = await configValue<TenantSnapshot>(plane.kv, 'tenant.acme', (tenant) => {
-    const endpoint = of(tenant);
-    return endpoint !== undefined && fits(endpoint);
-  });
-  return of(snapshot) as EndpointSnapshot;
-}
+const inForce = (id: string, fits: (endpoint: EndpointSnapshot) => boolean) =>
+  endpointInForce(plane.kv, 'acme', id, fits);
 
 /** Nothing of it stands anywhere in MongoDB or in the bucket. */
 async function isStoredNowhere(text: string): Promise<void> {

@@ -2,7 +2,12 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type ControlPlane, configValue, startControlPlane } from './control-plane.ts';
+import {
+  type ControlPlane,
+  configValue,
+  endpointInForce,
+  startControlPlane,
+} from './control-plane.ts';
 
 let plane: ControlPlane;
 const url = 'https://example.com/hooks';
@@ -16,15 +21,8 @@ const path = '/v1/tenants/acme/endpoints';
 const create = (policies: object) =>
   plane.call('POST', path, { url, allow_duplicate_url: true, ...policies });
 
-/** The endpoint as the workers know it, once `fits` says that it is as it should be. */
-async function inForce(id: string, fits: (endpoint: EndpointSnapshot) => boolean) {
-  const of = ({ endpoints }: TenantSnapshot) => endpoints.find((endpoint) => endpoint.id === id);
-  const snapshot = await configValue<TenantSnapshot>(plane.kv, 'tenant.acme', (tenant) => {
-    const endpoint = of(tenant);
-    return endpoint !== undefined && fits(endpoint);
-  });
-  return of(snapshot) as EndpointSnapshot;
-}
+const inForce = (id: string, fits: (endpoint: EndpointSnapshot) => boolean) =>
+  endpointInForce(plane.kv, 'acme', id, fits);
 
 test('policies are stored, shown, changed one by one, taken back, and reach the workers', async () => {
   const made = await create({

@@ -19,6 +19,7 @@ import { PayloadLinks } from '#wire/payload-link.ts';
 import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
 import { newSecret } from '#wire/signature.ts';
 import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
+import { metricValue } from '../metric-value.ts';
 import {
   type NatsCore,
   type StoredMessage,
@@ -255,11 +256,7 @@ export class Worker {
     return storedMessages(this.core.jsm, 'DLQ');
   }
 
-  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
-    const metric = await this.registry.getSingleMetric(name)?.get();
-    const values = metric?.values ?? [];
-    return values
-      .filter((value) => Object.entries(labels).every(([k, v]) => value.labels[k] === v))
-      .reduce((sum, { value }) => sum + value, 0);
+  metric(name: string, labels?: Record<string, string>): Promise<number> {
+    return metricValue(this.registry, name, labels);
   }
 }

@@ -1,20 +1,20 @@
 import type { TestContext } from 'node:test';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { FastifyInstance } from 'fastify';
-import type { MongoClient } from 'mongodb';
 import { Registry } from 'prom-client';
 import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator, keyHash } from '#infra/http/authenticate.ts';
-import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
+import type { History } from '#infra/mongo/documents.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
 import type { Service } from '#src/app/service.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
-import { testMongo } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { EventTypeSnapshot, KeyScope, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import { buckets, configKeys, streams } from '#wire/subjects.ts';
+import { metricValue } from '../metric-value.ts';
+import { openHistory } from '../open-history.ts';
 import { type NatsCore, startNatsCore, storedMessages } from '../publisher/nats-core.ts';
 
 const BOOTSTRAP_KEY = 'a-platform-key-for-tests';
@@ -176,25 +176,7 @@ export class IngressPlane {
     }));
   }
 
-  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
-    const metric = await this.registry.getSingleMetric(name)?.get();
-    const values = metric?.values ?? [];
-    return values
-      .filter((value) => Object.entries(labels).every(([k, v]) => value.labels[k] === v))
-      .reduce((sum, { value }) => sum + value, 0);
+  metric(name: string, labels?: Record<string, string>): Promise<number> {
+    return metricValue(this.registry, name, labels);
   }
-}
-
-async function openHistory(
-  mongoUrl: string | undefined,
-  stops: (() => Promise<unknown>)[],
-): Promise<History> {
-  if (mongoUrl === undefined) {
-    const mongo = await testMongo();
-    stops.push(() => mongo.dispose());
-    return historyOf(mongo.db);
-  }
-  const client: MongoClient = createMongoClient(mongoUrl, 'test');
-  stops.push(() => client.close());
-  return historyOf(client.db('test'));
 }

@@ -1,14 +1,16 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Registry } from 'prom-client';
-import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
+import type { History } from '#infra/mongo/documents.ts';
 import type { Service } from '#src/app/service.ts';
 import { createProjector } from '#src/control/projector/mod.ts';
-import { startMongod, testMongo } from '#testkit/servers.ts';
+import { startMongod } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { encodeEventFrame } from '#wire/event-frame.ts';
 import type { EndpointGoneRecord, HistoryRecord } from '#wire/record.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
+import { metricValue } from '../metric-value.ts';
+import { openHistory } from '../open-history.ts';
 import { type NatsCore, startNatsCore } from '../publisher/nats-core.ts';
 
 interface Bench {
@@ -98,20 +100,6 @@ async function startBench(t: TestContext, mongoUrl?: string): Promise<Bench> {
   };
 }
 
-async function openHistory(
-  mongoUrl: string | undefined,
-  stops: (() => Promise<unknown>)[],
-): Promise<History> {
-  if (mongoUrl === undefined) {
-    const mongo = await testMongo();
-    stops.push(() => mongo.dispose());
-    return historyOf(mongo.db);
-  }
-  const client = createMongoClient(mongoUrl, 'test');
-  stops.push(() => client.close());
-  return historyOf(client.db('test'));
-}
-
 const delivered = (event: string): HistoryRecord => ({
   k: 'delivery',
   tenant: 'acme',
@@ -196,9 +184,7 @@ test('MongoDB killed in the middle: nothing is acked before it is written, and a
   await mongod.kill('SIGKILL');
   await Promise.all(Array.from({ length: 50 }, (_, i) => bench.publishEvent(`e${i}`)));
   await bench.tell(delivered('e1'));
-  const blocked = async () =>
-    (await bench.registry.getSingleMetric('posthorn_projector_blocked_seconds')?.get())?.values[0]
-      ?.value ?? 0;
+  const blocked = () => metricValue(bench.registry, 'posthorn_projector_blocked_seconds');
   await waitUntil(async () => (await blocked()) > 0, { deadlineMs: 30_000 });
   const info = await bench.core.jsm.consumers.info(streams.events(0), consumers.projector);
   assert.ok(info.num_ack_pending + info.num_pending >= 50, 'acked before it was written');
