@@ -1,14 +1,30 @@
-/** A steady rate to many tenants, a few of them busy: what capacity and soak have in common. */
+/**
+ * Many tenants, a few of them busy: what the scenarios on them have in common from `setup` to `teardown`, and the
+ * steady rate of capacity and soak.
+ */
 import type { Options } from 'k6/options';
 import { Zipf } from './zipf.ts';
 import { publish } from './publish.ts';
-import { type TenantPlan, healthyTenants } from './tenants.ts';
+import { type TenantPlan, healthyTenants, makeTenants, removeTenants } from './tenants.ts';
+import { judge } from './verdict.ts';
 
 const TENANTS = 100;
 
 export const steadyTenants: TenantPlan[] = healthyTenants(TENANTS);
 const zipf = new Zipf(TENANTS);
 
+/** `setup` */
+export function makeSteadyTenants(): void {
+  makeTenants(steadyTenants);
+}
+
+/** `teardown`: the figures that the thresholds judge; then the tenants go. */
+export function judgeSteadyTenants(): void {
+  judge();
+  removeTenants(steadyTenants);
+}
+
+/** `default` */
 export function publishToOne(): void {
   publish(`t${zipf.pick()}`);
 }

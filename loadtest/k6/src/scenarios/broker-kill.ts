@@ -1,8 +1,8 @@
 /** The runner kills the broker in the middle (`kill -9`): producers try again, nothing is lost. */
 import type { Options } from 'k6/options';
-import { publishToOne, steadyTenants } from '../lib/steady.ts';
+import { steadyTenants } from '../lib/steady.ts';
 import { duration, rate } from '../lib/target.ts';
-import { makeTenants, removeTenants } from '../lib/tenants.ts';
+import { removeTenants } from '../lib/tenants.ts';
 import { judge } from '../lib/verdict.ts';
 
 export const options: Options = {
@@ -27,11 +27,7 @@ export const options: Options = {
   },
 };
 
-export function setup(): void {
-  makeTenants(steadyTenants);
-}
-
-export default publishToOne;
+export { makeSteadyTenants as setup, publishToOne as default } from '../lib/steady.ts';
 
 export function teardown(): void {
   judge('all', 180);

@@ -1,10 +1,8 @@
 /** 10,000 producers at once, each with a connection of its own that it keeps: none is refused. */
 import { sleep } from 'k6';
 import type { Options } from 'k6/options';
-import { publishToOne, steadyTenants } from '../lib/steady.ts';
+import { publishToOne } from '../lib/steady.ts';
 import { duration } from '../lib/target.ts';
-import { makeTenants, removeTenants } from '../lib/tenants.ts';
-import { judge } from '../lib/verdict.ts';
 
 const PRODUCERS = 10_000;
 /** Each publishes an event this often: 333 a second from all. */
@@ -33,17 +31,10 @@ export const options: Options = {
   },
 };
 
-export function setup(): void {
-  makeTenants(steadyTenants);
-}
-
 export default function publishAndRest(): void {
   sleep(Math.random() * EVERY_S);
   publishToOne();
   sleep(EVERY_S / 2);
 }
 
-export function teardown(): void {
-  judge();
-  removeTenants(steadyTenants);
-}
+export { judgeSteadyTenants as teardown, makeSteadyTenants as setup } from '../lib/steady.ts';

@@ -1,9 +1,6 @@
 /** The runner stops and starts each process in turn (SIGTERM): producers see nothing of it, nothing is lost. */
 import type { Options } from 'k6/options';
-import { publishToOne, steadyTenants } from '../lib/steady.ts';
 import { duration, rate } from '../lib/target.ts';
-import { makeTenants, removeTenants } from '../lib/tenants.ts';
-import { judge } from '../lib/verdict.ts';
 
 const perS = rate(278);
 
@@ -30,13 +27,8 @@ export const options: Options = {
   },
 };
 
-export function setup(): void {
-  makeTenants(steadyTenants);
-}
-
-export default publishToOne;
-
-export function teardown(): void {
-  judge();
-  removeTenants(steadyTenants);
-}
+export {
+  judgeSteadyTenants as teardown,
+  makeSteadyTenants as setup,
+  publishToOne as default,
+} from '../lib/steady.ts';

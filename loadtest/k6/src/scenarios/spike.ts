@@ -1,9 +1,6 @@
 /** Ten times the usual rate for a minute, and back: nothing is lost, and the backlog is gone soon. */
 import type { Options } from 'k6/options';
-import { publishToOne, steadyTenants } from '../lib/steady.ts';
 import { rate } from '../lib/target.ts';
-import { makeTenants, removeTenants } from '../lib/tenants.ts';
-import { judge } from '../lib/verdict.ts';
 
 const usual = rate(100);
 
@@ -34,13 +31,8 @@ export const options: Options = {
   },
 };
 
-export function setup(): void {
-  makeTenants(steadyTenants);
-}
-
-export default publishToOne;
-
-export function teardown(): void {
-  judge();
-  removeTenants(steadyTenants);
-}
+export {
+  judgeSteadyTenants as teardown,
+  makeSteadyTenants as setup,
+  publishToOne as default,
+} from '../lib/steady.ts';
