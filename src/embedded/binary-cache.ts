@@ -1,13 +1,12 @@
 import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { mkdir, mkdtemp, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, mkdtemp, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { pipeline } from 'node:stream/promises';
 import { isVersionAtLeast, type Program } from './program.ts';
 
 const FETCH_PREFIX = '.fetch-';
 const FETCH_AGE_MS_MAX = 3600_000;
+const HASHED_AT_ONCE_BYTES = 1024 * 1024;
 
 /**
  * Binaries that were fetched before. A file's name is `<program>-<version>-<sha256>`, so that one rename
@@ -74,10 +73,16 @@ export function cacheDirectory(
   return resolve(setting ?? join(xdgCacheHome || join(homedir(), '.cache'), 'posthorn'));
 }
 
+/** Reads into one buffer: a stream's chunks of a file of 100 MB would stay with the process as memory it never uses again. */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(path, { highWaterMark: 1024 * 1024 }), hash);
-  return hash.digest('hex');
+  const buffer = Buffer.allocUnsafeSlow(HASHED_AT_ONCE_BYTES);
+  await using file = await open(path);
+  for (;;) {
+    const { bytesRead } = await file.read(buffer);
+    if (bytesRead === 0) return hash.digest('hex');
+    hash.update(buffer.subarray(0, bytesRead));
+  }
 }
 
 function parseName(program: Program, file: string) {
