@@ -7,10 +7,6 @@ export class ByteBudget {
     this.max = max;
   }
 
-  get usedBytes(): number {
-    return this.used;
-  }
-
   /**
    * Takes some. What is larger than all of it has room while nothing else is there.
    *

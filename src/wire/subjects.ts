@@ -104,8 +104,6 @@ export const subjects = {
   lanesOfAll: 'dlv.*.t.>',
   /** All that is held in a shard; one subject for each endpoint. */
   heldOfAll: 'dlv.*.x.>',
-  waitingOf: (tenant: string, endpoint = '*') =>
-    `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.*`,
   records: (shard: number) => `att.${shard}`,
   deadLetter: (tenant: string, endpoint: string) =>
     `dlq.${partitionOf(tenant)}.${tenant}.${endpoint}`,

@@ -28,7 +28,6 @@ export class ConfigStore implements ConfigView {
   private readonly misses = new Map<string, number>();
   /** By tenant: when the bucket was asked last, and its answer. */
   private readonly asked = new Map<string, { atMs: number; answered: Promise<void> }>();
-  private readonly listeners: ((tenant: string) => void)[] = [];
   private readonly anewListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
   private hasAll = false;
@@ -78,10 +77,6 @@ export class ConfigStore implements ConfigView {
     return this.keys.get(hash);
   }
 
-  get tenantCount(): number {
-    return this.tenants.size;
-  }
-
   tenantIds(): Iterable<string> {
     return this.tenants.keys();
   }
@@ -98,11 +93,6 @@ export class ConfigStore implements ConfigView {
     while (this.seenRevision < wanted && performance.now() < deadlineMs) {
       await new Promise((next) => setTimeout(next, CATCH_UP_LOOK_MS));
     }
-  }
-
-  /** Called with the id of a tenant whose snapshot changed or went. */
-  onTenantChange(listener: (tenant: string) => void): void {
-    this.listeners.push(listener);
   }
 
   /** Called when the bucket was made anew: what stood in it is gone there, and has to be written again. */
@@ -194,15 +184,12 @@ export class ConfigStore implements ConfigView {
     if (known !== undefined && known.rev >= snapshot.rev) return;
     this.tenants.set(id, snapshot);
     this.misses.delete(id);
-    for (const listener of this.listeners) listener(id);
   }
 
   private remove(key: string): void {
     const name = key.slice(key.indexOf('.') + 1);
-    if (key.startsWith('tenant.')) {
-      this.tenants.delete(name);
-      for (const listener of this.listeners) listener(name);
-    } else if (key.startsWith('type.')) this.types.delete(name);
+    if (key.startsWith('tenant.')) this.tenants.delete(name);
+    else if (key.startsWith('type.')) this.types.delete(name);
     else if (key.startsWith('key.')) this.keys.delete(name);
   }
 }

@@ -95,7 +95,7 @@ test('in a lane an endpoint that hangs is parked beyond its share, and the tenan
   assert.equal(worker.receiver.at('/acme/ep_hangs').length, 4);
   // What was parked comes back to the lane.
   const waiting = await worker.core.jsm.streams.getMessage(streams.deliveries(0), {
-    last_by_subj: subjects.waitingOf('acme', 'ep_hangs'),
+    last_by_subj: subjects.waiting('acme', 'ep_hangs', '*'),
   });
   const target = waiting?.header.get('Nats-Schedule-Target');
   assert.equal(target, subjects.delivery('acme', 'ep_hangs', 't'));

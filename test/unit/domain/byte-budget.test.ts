@@ -11,9 +11,14 @@ test('bytes are taken while there is room, and given back once', () => {
   assert.ok(second);
   first();
   first();
-  assert.equal(budget.usedBytes, 4);
+  // Six have come back, not twelve.
+  assert.equal(budget.tryTake(7), undefined);
+  const third = budget.tryTake(6);
+  assert.ok(third);
   second();
-  assert.equal(budget.usedBytes, 0);
+  third();
+  // Larger than all of it: taken only where nothing else is there.
+  assert.ok(budget.tryTake(11));
 });
 
 test('what is larger than all of it has its turn alone', () => {
