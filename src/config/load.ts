@@ -79,6 +79,7 @@ function checkNetworks(settings: Settings, faults: string[]): void {
   }
 }
 
+/** The roles of `POSTHORN_ROLES`, each once; the schema has checked the names. */
 export function parseRoles(text: string): Role[] {
   return [...new Set(text.split(','))] as Role[];
 }

@@ -1,13 +1,16 @@
 import { limits } from './limits.ts';
 
+const segment = '[a-zA-Z0-9_-]+';
+const segments = `${segment}(\\.${segment}){0,${limits.eventTypeSegmentsMax - 1}}`;
+
 /** Event type names: segments of `[a-zA-Z0-9_-]` between dots (Standard Webhooks, section "event types"). */
-export const EVENT_TYPE_PATTERN = '^[a-zA-Z0-9_-]+(\\.[a-zA-Z0-9_-]+){0,7}$';
+export const EVENT_TYPE_PATTERN = `^${segments}$`;
 const name = new RegExp(EVENT_TYPE_PATTERN);
 
 /** A subscription's pattern: an exact name, `*` for all, or `order.*` for every name below `order.`. */
-export const EVENT_TYPE_SELECTOR_PATTERN =
-  '^(\\*|[a-zA-Z0-9_-]+(\\.[a-zA-Z0-9_-]+){0,7}(\\.\\*)?)$';
+export const EVENT_TYPE_SELECTOR_PATTERN = `^(\\*|${segments}(\\.\\*)?)$`;
 
+/** Whether it can be the name of an event type. */
 export function isEventTypeName(value: string): boolean {
   return value.length <= limits.eventTypeLengthMax && name.test(value);
 }

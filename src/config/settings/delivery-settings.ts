@@ -1,4 +1,5 @@
 import { FAN_OUT_DELAYS_PATTERN } from '#domain/fan-out-delay.ts';
+import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
 import { integer, optionalText, text } from '../setting.ts';
 
 /** Fan-out, attempts, and the health of endpoints. */
@@ -42,7 +43,7 @@ export const deliverySettings = {
       'An endpoint whose attempts only failed for so long is disabled. An endpoint can differ.',
   }),
   POSTHORN_OPERATOR_TENANT: optionalText({
-    pattern: '^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$',
+    pattern: TENANT_ID_PATTERN,
     description:
       'Tenant of the operator: gets the operational events (`posthorn.*`) of every tenant. Absent: nobody does.',
   }),
