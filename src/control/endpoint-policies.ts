@@ -70,6 +70,7 @@ function storedRetry(
   };
 }
 
+/** The policies as the API shows them; null: that of the platform. */
 export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields {
   return {
     retry: stored.retry ? { max_age_seconds: MAX_AGE_SECONDS, ...stored.retry } : null,

@@ -92,6 +92,7 @@ export interface Control {
   trackHealth(attempts: AttemptsByEndpoint): Promise<void>;
 }
 
+/** The control plane of a process: its service, its routes, and what the projector tells it. */
 export function createControl(deps: ControlDeps): Control {
   const { settings, log, mongo, nc, clock, config } = deps;
   const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);

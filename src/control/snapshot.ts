@@ -68,6 +68,7 @@ function subscriptionSnapshot(subscription: SubscriptionDocument): SubscriptionS
   return snapshot;
 }
 
+/** An event type as the bucket CONFIG has it. */
 export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
   const snapshot: EventTypeSnapshot = {
     v: 1,

@@ -34,6 +34,11 @@ export interface TargetDeps {
 
 export const USER_AGENT = 'Posthorn/1 (+https://posthorn.dev)';
 
+/**
+ * Makes what every attempt under a configuration needs: opens the secrets, renders the fixed headers.
+ *
+ * @throws Error where a secret cannot be opened
+ */
 export function prepareTarget(
   tenant: string,
   snapshot: EndpointSnapshot,

@@ -56,6 +56,7 @@ export class Mailbox {
   }
 }
 
+/** Whether it came by the lane of high priority (IN-11). */
 export function isHigh(owed: Pick<OwedDelivery, 'lane'>): boolean {
   return owed.lane === 'h';
 }

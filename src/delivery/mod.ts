@@ -70,6 +70,7 @@ export interface DeliveryDeps {
   retryPolicy?: RetryPolicy;
 }
 
+/** The delivery plane of a process as a service. */
 export function createDelivery(deps: DeliveryDeps): Service {
   const { settings, log, publisher, records } = deps;
   const { guard, probeReceiver } = egressOf(settings);

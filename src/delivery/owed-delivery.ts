@@ -51,6 +51,7 @@ export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelive
   };
 }
 
+/** What is known of the event, also before it is fetched. */
 export function eventFacts(owed: OwedDelivery): EventFacts {
   return owed.event?.head ?? (owed.head.byReference as EventFacts);
 }

@@ -19,6 +19,7 @@ export interface RegexBudget {
   stepsLeft: number;
 }
 
+/** What one evaluation may take in all. */
 export function newRegexBudget(): RegexBudget {
   return { stepsLeft: limits.regexStepsMax };
 }

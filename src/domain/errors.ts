@@ -87,6 +87,7 @@ function firstFault(fields: FieldError[] = []): string | undefined {
   return `${first.pointer === '' ? 'the body' : first.pointer} ${first.detail}${others}`;
 }
 
+/** Whether it is an error of the catalogue. */
 export function isPosthornError(error: unknown): error is PosthornError {
   return error instanceof PosthornError;
 }

@@ -2,6 +2,7 @@
 export const priorities = ['high', 'normal'] as const;
 export type Priority = (typeof priorities)[number];
 
+/** Whether it is the name of a priority. */
 export function isPriority(value: unknown): value is Priority {
   return priorities.includes(value as Priority);
 }

@@ -73,7 +73,10 @@ export function cacheDirectory(
   return resolve(setting ?? join(xdgCacheHome || join(homedir(), '.cache'), 'posthorn'));
 }
 
-/** Reads into one buffer: a stream's chunks of a file of 100 MB would stay with the process as memory it never uses again. */
+/**
+ * SHA-256 of a file, in hex. Reads into one buffer: a stream's chunks of a file of 100 MB would stay with the process as
+ * memory it never uses again.
+ */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');
   const buffer = Buffer.allocUnsafeSlow(HASHED_AT_ONCE_BYTES);

@@ -55,6 +55,7 @@ export function tracePublication(
   return span;
 }
 
+/** Ends the span, with the code of the error where the event was not stored. */
 export function endPublication(span: Span, error: PosthornError | undefined): void {
   if (error !== undefined) {
     span.setAttribute('error.type', error.code);

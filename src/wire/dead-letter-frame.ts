@@ -22,6 +22,7 @@ export interface DeadLetterFrame {
 
 const LF = 10;
 
+/** A line of JSON, then the frame of the event. */
 export function encodeDeadLetterFrame(head: DeadLetterHead, eventBytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), eventBytes]);
 }

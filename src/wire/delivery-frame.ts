@@ -56,6 +56,7 @@ export interface DeliveryFrame {
 
 const LF = 10;
 
+/** A line of JSON, then the frame of the event; nothing where that travels by reference. */
 export function encodeDeliveryFrame(head: DeliveryHead, eventBytes: Uint8Array): Buffer {
   const line = JSON.stringify(head);
   // The line is ASCII: ids, numbers and trace contexts only.

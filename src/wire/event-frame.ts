@@ -57,6 +57,7 @@ export function dataMediaType({ contentType, kind }: EventHead): string {
 
 const LF = 10;
 
+/** A line of JSON, then the bytes of `data` as they came. */
 export function encodeEventFrame(head: EventHead, data: Uint8Array | string): Buffer {
   if (typeof data === 'string') return Buffer.from(`${JSON.stringify(head)}\n${data}`);
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), data]);

@@ -13,6 +13,7 @@ export interface OrderedAction {
 /** `not_waiting`: the delivery is not the head of its queue, or is being attempted. */
 export type OrderedActionResult = 'done' | 'not_waiting' | 'failed';
 
+/** The text of a request to the worker that owns the queue. */
 export function encodeOrderedAction(action: OrderedAction): string {
   return JSON.stringify(action);
 }

@@ -22,6 +22,7 @@ export interface Page<T> {
   next_cursor: string | null;
 }
 
+/** The cursor behind a position of a list; opaque to clients. */
 export function encodeCursor(sort: PageSort, position: CursorPosition): string {
   return Buffer.from(JSON.stringify([sort.name, ...position])).toString('base64url');
 }

@@ -25,6 +25,7 @@ export function problemType(code: ErrorCode): string {
   return `https://posthorn.dev/errors/${code}`;
 }
 
+/** The body of an answer that tells of an error. `instance`: path of the request. */
 export function problemOf(error: PosthornError, instance: string, requestId: string): Problem {
   const problem: Problem = {
     type: problemType(error.code),

@@ -72,6 +72,7 @@ export function encodeRecords(encoded: readonly string[]): Buffer {
   return Buffer.from(`[${encoded.join(',')}]`);
 }
 
+/** The records that one message of ATT-k holds. */
 export function decodeRecords(bytes: Uint8Array): HistoryRecord[] {
   return JSON.parse(
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(),

@@ -23,6 +23,7 @@ export interface RejectedFrame {
 
 const LF = 10;
 
+/** A line of JSON, then what the producer sent. */
 export function encodeRejectedFrame(head: RejectedHead, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
 }

@@ -1,6 +1,7 @@
 /** Optimistic concurrency (CT-11): a resource's revision as its ETag (RFC 9110, sections 8.8.3 and 13.1.1). */
 import { PosthornError } from '#domain/errors.ts';
 
+/** The strong entity tag of a revision (RFC 9110, section 8.8.3). */
 export function etagOf(revision: number): string {
   return `"${revision}"`;
 }

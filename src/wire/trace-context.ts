@@ -26,6 +26,7 @@ export function parseTraceparent(traceparent: string): TraceContext {
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };
 }
 
+/** The header `traceparent` (W3C Trace Context, version 00). */
 export function formatTraceparent({ traceId, spanId, sampled }: TraceContext): string {
   return `00-${traceId}-${spanId}-${sampled ? '01' : '00'}`;
 }

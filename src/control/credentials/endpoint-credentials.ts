@@ -80,10 +80,12 @@ export function sealedHeaders(
   };
 }
 
+/** The names of all header fields, sealed or from before they were sealed. */
 export function headerNames(stored: StoredEndpointCredentials): string[] {
   return [...Object.keys(stored.headers), ...(stored.header_names ?? [])];
 }
 
+/** What the API shows of the credentials: names, never a secret. */
 export function showCredentials(stored: StoredEndpointCredentials): EndpointCredentialFields {
   return {
     header_names: headerNames(stored),

@@ -24,6 +24,7 @@ export interface DeadLetters {
   projector: DeadLetterProjector;
 }
 
+/** What reads, replays, discards and stores dead letters (DL-10). */
 export function createDeadLetters(deps: DeadLettersDeps): DeadLetters {
   const deadLetterReads = new DeadLetterReads(deps);
   return {

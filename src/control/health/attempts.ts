@@ -53,6 +53,7 @@ export function firstFailureMs(attempts: EndpointAttempts): number | undefined {
   return first;
 }
 
+/** The newest attempt that failed, as it is stored; null where none did. */
 export function lastFailureOf(attempts: EndpointAttempts): LastFailure | null {
   const { lastFailure } = attempts;
   if (lastFailure === undefined) return null;

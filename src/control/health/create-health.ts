@@ -32,6 +32,7 @@ export interface Health {
   announceDeadLetters(letters: readonly DeadLetterDocument[]): Promise<void>;
 }
 
+/** The health of endpoints (DL-11): what keeps it, reads it and tells of it. */
 export function createHealth(deps: HealthDeps): Health {
   const { settings, history } = deps;
   const store = healthStoreOf(deps.db);

@@ -125,6 +125,7 @@ function attemptsOf(delivery: DeliveryDocument): AttemptResource[] {
     .map((attempt) => showAttempt(attempt));
 }
 
+/** An attempt as the API shows it. */
 export function showAttempt(attempt: AttemptRecord): AttemptResource {
   return {
     id: attempt.id,

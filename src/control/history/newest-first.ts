@@ -4,10 +4,12 @@ import { decodeCursor } from '#wire/pagination.ts';
 /** Lists of the history are sorted by the time of acceptance, newest first; the id breaks ties. */
 export const newestFirst = { accepted_at: -1, _id: -1 } as const;
 
+/** The order of a list by time of acceptance and id. `name`: of the list, so that no cursor is taken for another's. */
 export function newestFirstSort(name: string): PageSort {
   return { name, fields: ['number', 'string'] };
 }
 
+/** Where a document stands in that order. */
 export function positionOf(document: { accepted_at: Date; _id: string }): CursorPosition {
   return [document.accepted_at.getTime(), document._id];
 }

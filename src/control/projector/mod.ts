@@ -39,6 +39,7 @@ export interface ProjectorDeps {
   trackHealth: (attempts: AttemptsByEndpoint) => Promise<void>;
 }
 
+/** The projector as a service of its own. */
 export function createProjector(deps: ProjectorDeps): Service {
   const projector = new Projector(deps);
   return {

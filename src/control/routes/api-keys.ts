@@ -12,6 +12,7 @@ import type { ApiKeys } from '../api-keys.ts';
 
 const tags = ['API keys'];
 
+/** API keys (CT-8). */
 export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
   api.post(
     '/v1/keys',

@@ -11,6 +11,7 @@ import type { Broadcasts } from '../broadcasts.ts';
 const tags = ['Broadcasts'];
 const config = { access: 'platform' } as const;
 
+/** Broadcast events and how far they have come (RT-5). */
 export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void {
   api.get(
     '/v1/broadcasts',

@@ -26,6 +26,7 @@ export interface DeadLetterParts {
   deadLetterActions: DeadLetterActions;
 }
 
+/** Dead letters: list, read, replay, discard, one or many (DL-10). */
 export function registerDeadLetterRoutes(api: Api, parts: DeadLetterParts): void {
   registerReads(api, parts.deadLetterReads);
   registerActions(api, parts.deadLetterActions);

@@ -20,6 +20,7 @@ export interface DeliveryParts {
   deliveryActions: DeliveryActions;
 }
 
+/** Deliveries and their attempts (CT-5); retry now and cancel. */
 export function registerDeliveryRoutes(api: Api, parts: DeliveryParts): void {
   registerReads(api, parts.deliveries);
   registerActions(api, parts.deliveryActions);

@@ -22,6 +22,7 @@ const tags = ['Endpoints'];
 const collection = '/v1/tenants/:tenant/endpoints';
 const item = `${collection}/:endpoint`;
 
+/** Endpoints and their secrets (CT-2). */
 export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
   api.post(
     collection,

@@ -13,6 +13,7 @@ import type { EventTypes } from '../event-types.ts';
 
 const tags = ['Event types'];
 
+/** The registry of event types (CT-4). */
 export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void {
   api.put(
     '/v1/event-types/:name',

@@ -8,6 +8,7 @@ import type { EventReads } from '../history/event-reads.ts';
 
 const tags = ['Events'];
 
+/** Events as the history has them (CT-5). */
 export function registerEventRoutes(
   api: Api,
   reads: { events: EventReads; deliveries: DeliveryReads },

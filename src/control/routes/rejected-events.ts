@@ -4,6 +4,7 @@ import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from '../access.ts';
 import type { RejectedEvents } from '../rejected-events.ts';
 
+/** What producers sent over NATS and was refused (IN-4). */
 export function registerRejectedEventRoutes(api: Api, rejected: RejectedEvents): void {
   api.get(
     '/v1/tenants/:tenant/rejected-events',

@@ -20,6 +20,7 @@ const tags = ['Subscriptions'];
 const collection = '/v1/tenants/:tenant/subscriptions';
 const item = `${collection}/:subscription`;
 
+/** Subscriptions, and the dry run of a filter (CT-3). */
 export function registerSubscriptionRoutes(api: Api, subscriptions: Subscriptions): void {
   api.post(
     collection,

@@ -14,6 +14,7 @@ import type { Tenants } from '../tenants.ts';
 
 const tags = ['Tenants'];
 
+/** Tenants (CT-1). */
 export function registerTenantRoutes(api: Api, tenants: Tenants): void {
   api.put(
     '/v1/tenants/:tenant',

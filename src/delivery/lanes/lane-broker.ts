@@ -51,6 +51,7 @@ export interface LaneBrokerDeps {
   log: Log;
 }
 
+/** The lanes of one shard on JetStream: consumers of DLV-k and keys of the bucket LANES. */
 export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
   const { js, jsm, lanes, shard, shards, onMessage, log } = deps;
   const stream = streams.deliveries(shard);

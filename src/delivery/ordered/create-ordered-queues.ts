@@ -21,6 +21,7 @@ export interface OrderedParts {
   log: Log;
 }
 
+/** The queues of ordered endpoints, joined to NATS and to the configuration (DL-16). */
 export function createOrderedQueues(parts: OrderedParts): OrderedQueues {
   const { nc, jsm, config, ordered, shards, brokerNow, give, log } = parts;
   const endpoints = new HeadEndpoints(config);

@@ -14,6 +14,7 @@ export const typeRank = {
   other: 7,
 };
 
+/** Where values of its type stand among those of other types. */
 export function rankOf(value: unknown): number {
   if (typeof value === 'number') return typeRank.number;
   if (typeof value === 'string') return typeRank.string;

@@ -16,6 +16,7 @@ export type FieldPath = readonly PathSegment[];
 /** Judges one value; `undefined` stands for a missing field. */
 export type ValueTest = (value: unknown) => boolean;
 
+/** Takes a path with dots apart; a part that is a whole number is an index of a list too. */
 export function parsePath(path: string): FieldPath {
   return path.split('.').map((key) => ({
     key,

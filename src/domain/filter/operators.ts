@@ -18,6 +18,7 @@ export const fieldOperators = [
   '$elemMatch',
 ] as const;
 
+/** An object of JSON, which is neither a list nor null. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }

@@ -11,6 +11,7 @@ export function equalTest(literal: unknown): ValueTest {
   return (value) => rankOf(value) === rank && compareValues(value, literal) === 0;
 }
 
+/** `$in`: equal to one of the list; null stands for a field that is missing too. */
 export function inTest(list: readonly unknown[]): ValueTest {
   const scalars = new Set(list.filter((item) => typeof item !== 'object'));
   const compound = list
@@ -78,6 +79,7 @@ export function regexTest(pattern: string, options: string, budget: RegexBudget)
     regex.test(value, budget);
 }
 
+/** `$exists`: null is there. */
 export function existsTest(value: unknown): boolean {
   return value !== undefined;
 }

@@ -29,6 +29,7 @@ export function sendError(
   sendProblem(error, request, reply);
 }
 
+/** Answers with the error as `application/problem+json` (RFC 9457). */
 export function sendProblem(
   error: PosthornError,
   request: FastifyRequest,

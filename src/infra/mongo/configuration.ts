@@ -199,6 +199,7 @@ export interface Configuration {
 /** Names of the collections whose changes make a key of the bucket CONFIG change. */
 export const watchedCollections = ['tenants', 'event_types', 'api_keys'] as const;
 
+/** The collections of the configuration in a database. */
 export function configurationOf(db: Db): Configuration {
   return {
     tenants: db.collection('tenants'),

@@ -106,6 +106,7 @@ export interface History {
   deadLetters: Collection<DeadLetterDocument>;
 }
 
+/** The collections of the history in a database. */
 export function historyOf(db: Db): History {
   return {
     events: db.collection('events'),

@@ -40,6 +40,7 @@ export interface HealthStore {
   outbox: Collection<OperationalEventDocument>;
 }
 
+/** The collections of the health of endpoints in a database. */
 export function healthStoreOf(db: Db): HealthStore {
   return { health: db.collection('endpoint_health'), outbox: db.collection('operational_events') };
 }

@@ -62,6 +62,7 @@ export interface SharedConsumer {
   config: Partial<ConsumerConfig> & { durable_name: string };
 }
 
+/** The consumers that are always there, of every stream. */
 export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
   const all: SharedConsumer[] = [
     { stream: streams.deadLetters, config: shared(consumers.projector, 60_000, 1024) },

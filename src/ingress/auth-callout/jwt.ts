@@ -3,6 +3,7 @@ import type { AccountKey } from './account-key.ts';
 
 const HEADER = segment({ typ: 'JWT', alg: 'ed25519-nkey' });
 
+/** A token with these claims, signed by the key. */
 export function encodeJwt(claims: object, key: AccountKey): string {
   const signed = `${HEADER}.${segment(claims)}`;
   return `${signed}.${key.sign(signed).toString('base64url')}`;
