@@ -1,5 +1,9 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { AttemptOutcome } from '#domain/delivery.ts';
+import {
+  type AttemptFailureKind,
+  type AttemptOutcome,
+  attemptFailureKinds,
+} from '#domain/delivery.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];
 
@@ -29,6 +33,12 @@ export class DeliveryMetrics {
       labelNames: ['outcome', 'status_class', 'error_type'],
       registers,
     });
+    // A series that begins at its first failure would hide that failure from `rate`.
+    for (const kind of attemptFailureKinds) {
+      for (const status_class of statusClassesOf(kind)) {
+        this.attempts.inc({ outcome: 'failure', status_class, error_type: kind }, 0);
+      }
+    }
     this.parked = new Counter({
       name: 'posthorn_delivery_parked_total',
       help: 'Deliveries put off without an attempt, by reason.',
@@ -91,4 +101,10 @@ export class DeliveryMetrics {
     this.duration.observe(durationMs / 1000);
     if (attemptNo === 1) this.firstAttemptLag.observe(lagMs / 1000);
   }
+}
+
+/** Those that a kind of failure mostly has; another one makes its series when it comes. */
+function statusClassesOf(kind: AttemptFailureKind): string[] {
+  if (kind === 'http_status') return ['4xx', '5xx'];
+  return [kind === 'redirect' ? '3xx' : 'none'];
 }

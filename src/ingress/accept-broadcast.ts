@@ -14,6 +14,7 @@ import { type AcceptDone, type Accepted, idReused, notStored } from './accept-ev
 import type { Admission } from './admission.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
+import type { EventResults } from './event-results.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 
@@ -25,8 +26,7 @@ export interface AcceptBroadcastDeps {
   admission: Admission;
   store: BroadcastStore;
   payloads: LargePayloads;
-  /** Counts what became of it. */
-  count: AcceptDone;
+  results: EventResults;
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
@@ -54,7 +54,7 @@ export class AcceptBroadcast {
     let span: Span | undefined;
     const counted: AcceptDone = (error, accepted) => {
       if (span !== undefined) endPublication(span, error);
-      this.deps.count(error, accepted);
+      this.deps.results.count(error, accepted, { requestId: correlationId });
       done(error, accepted);
     };
     let accepted: Accepted;

@@ -3,7 +3,6 @@
  * published, and answered only once JetStream has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
  */
 import type { Span } from '@opentelemetry/api';
-import { Counter, type Registry } from 'prom-client';
 import type { Formula } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import {
@@ -20,6 +19,7 @@ import type { Admission } from './admission.ts';
 import type { Deduplication, Place } from './deduplication.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from './event-input.ts';
+import type { EventResults } from './event-results.ts';
 import type { Idempotency } from './idempotency.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
@@ -46,7 +46,7 @@ export interface AcceptDeps {
   payloads: LargePayloads;
   publisher: Publisher;
   stored: Pick<StoredEvents, 'hasContent'>;
-  registry: Registry;
+  results: EventResults;
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
@@ -68,16 +68,9 @@ interface Offer {
 
 export class AcceptEvent {
   private readonly deps: AcceptDeps;
-  private readonly results: Counter<'result'>;
 
   constructor(deps: AcceptDeps) {
     this.deps = deps;
-    this.results = new Counter({
-      name: 'posthorn_ingress_events_total',
-      help: 'Events by what became of them at ingress.',
-      labelNames: ['result'],
-      registers: [deps.registry],
-    });
   }
 
   /**
@@ -96,7 +89,7 @@ export class AcceptEvent {
     let span: Span | undefined;
     const counted: AcceptDone = (error, accepted) => {
       if (span !== undefined) endPublication(span, error);
-      this.count(error, accepted);
+      this.deps.results.count(error, accepted, { requestId: correlationId, tenant: tenant.id });
       done(error, accepted);
     };
     try {
@@ -120,16 +113,6 @@ export class AcceptEvent {
       if (!(error instanceof PosthornError)) throw error;
       counted(error, undefined);
     }
-  }
-
-  /** Counts what became of an event. */
-  count(error: PosthornError | undefined, accepted: Accepted | undefined): void {
-    this.results.inc({ result: resultOf(error, accepted) });
-  }
-
-  /** For an event that could not even be read. */
-  countRefused(): void {
-    this.results.inc({ result: 'refused' });
   }
 
   private async compareAndPublish(
@@ -280,10 +263,4 @@ export function notStored(error: Error): PosthornError {
       ? `the message store refused the event: ${error.message}`
       : 'the event was not stored in time; send it again, with the same id where it has one';
   return new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', { detail, cause: error });
-}
-
-function resultOf(error: PosthornError | undefined, accepted: Accepted | undefined): string {
-  if (accepted?.deduplicated === true) return 'deduplicated';
-  if (accepted !== undefined) return accepted.replayed ? 'replayed' : 'accepted';
-  return error?.status === 503 ? 'not_stored' : 'refused';
 }

@@ -24,10 +24,12 @@ import { AtWorkLimit } from './at-work-limit.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './admission.ts';
 import { Deduplication } from './deduplication.ts';
+import { EventResults } from './event-results.ts';
 import { FairDoor } from './fair-door.ts';
 import { Idempotency } from './idempotency.ts';
 import { LargePayloads } from './large-payloads.ts';
 import { NatsService } from './nats-service.ts';
+import { RefusalLog } from './refusal-log.ts';
 import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
 import { StoredEvents } from './stored-events.ts';
@@ -61,6 +63,8 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     memoryBytesMax: settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
     messageBytesMax: () => deps.nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
   });
+  const refusals = new RefusalLog({ log, now: () => performance.now() });
+  const results = new EventResults({ registry, refusals });
   const accept = new AcceptEvent({
     admission,
     idempotency,
@@ -68,7 +72,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
     stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
-    registry,
+    results,
     tracing: deps.tracing,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
@@ -78,7 +82,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     admission,
     store: new BroadcastStore({ publisher, jsm: async () => deps.jsm }),
     payloads,
-    count: (error, accepted) => accept.count(error, accepted),
+    results,
     tracing: deps.tracing,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
@@ -86,6 +90,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   });
   const shared = {
     accept,
+    results,
     tenant: (id: string) => config.tenant(id),
     lookUpTenant: (id: string) => config.lookUpTenant(id),
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,

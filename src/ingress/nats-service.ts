@@ -25,6 +25,7 @@ import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import { parseRequestSubject, subjects } from '#wire/subjects.ts';
 import { saneTraceparent } from '#wire/trace-context.ts';
 import { type AcceptDone, type AcceptEvent, type Accepted, acceptedJson } from './accept-event.ts';
+import type { EventResults } from './event-results.ts';
 import type { FairDoor } from './fair-door.ts';
 import { readNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
@@ -42,7 +43,8 @@ const INBOX = /^_INBOX[._]/;
 
 export interface NatsServiceDeps {
   nc: NatsConnection;
-  accept: Pick<AcceptEvent, 'accept' | 'countRefused'>;
+  accept: Pick<AcceptEvent, 'accept'>;
+  results: Pick<EventResults, 'refused'>;
   door: FairDoor;
   rejections: Pick<Rejections, 'add'>;
   tenant: (id: string) => TenantSnapshot | undefined;
@@ -179,7 +181,7 @@ export class NatsService implements Service {
     if (error.code === 'POSTHORN_UNEXPECTED') {
       this.deps.log.error({ err: thrown, request_id: request.id }, 'ingress.unexpected_error');
     }
-    this.deps.accept.countRefused();
+    this.deps.results.refused(error, { requestId: request.id, tenant: request.tenant });
     this.end(request, error);
   }
 

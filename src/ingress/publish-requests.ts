@@ -11,6 +11,7 @@ import type { AcceptBroadcast } from './accept-broadcast.ts';
 import { type AcceptDone, type AcceptEvent, acceptedJson } from './accept-event.ts';
 import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
 import type { EventInput } from './event-input.ts';
+import type { EventResults } from './event-results.ts';
 import { readIdempotencyKey, toldOfKey, underIdempotencyKey } from './idempotency-key.ts';
 import {
   type BatchItem,
@@ -19,10 +20,12 @@ import {
   readEventBody,
   readStructuredBody,
 } from './read-body.ts';
+import { refusedRequest } from './refusal-log.ts';
 import type { RequestTrace } from './trace-requests.ts';
 
 export interface PublishRequestsDeps {
   accept: AcceptEvent;
+  results: Pick<EventResults, 'refused'>;
   acceptBroadcast: AcceptBroadcast;
   /** The tenant, from memory where it is known; undefined where there is none. */
   tenant: (id: string) => TenantSnapshot | undefined;
@@ -122,7 +125,7 @@ export class PublishRequests {
     try {
       go();
     } catch (error) {
-      this.deps.accept.countRefused();
+      this.deps.results.refused(error, refusedRequest(request));
       sendError(this.deps.log, error, request, reply);
     }
   }
@@ -161,7 +164,7 @@ export class PublishRequests {
     });
     items.forEach((item, index) => {
       if ('error' in item) {
-        this.deps.accept.countRefused();
+        this.deps.results.refused(item.error, refusedRequest(request));
         finish(index, refused(item.error));
         return;
       }

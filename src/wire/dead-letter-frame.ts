@@ -7,8 +7,19 @@ import type { DeliveryHead } from './delivery-frame.ts';
 import { asBuffer } from './event-frame.ts';
 import type { AttemptRecord } from './record.ts';
 
+/** Why a delivery was given up. */
+export const deadLetterReasons = [
+  'exhausted',
+  'final_status',
+  'too_old',
+  'gone',
+  'event_expired',
+  'payload_missing',
+  'payload_damaged',
+] as const;
+
 export interface DeadLetterHead extends DeliveryHead {
-  /** `exhausted`, `final_status`, `too_old`, `gone`, `event_expired`, `payload_missing`, `payload_damaged`. */
+  /** One of `deadLetterReasons`. */
   reason: string;
   /** Absent where no attempt ended it. */
   lastAttempt?: AttemptRecord;

@@ -14,7 +14,7 @@ import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
 import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
-import { decodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
+import { deadLetterReasons, decodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import type { AttemptRecord } from '#wire/record.ts';
 import { consumers, parseDeadLetterSubject, streams } from '#wire/subjects.ts';
@@ -50,6 +50,8 @@ export class DeadLetterProjector implements Service {
       labelNames: ['reason'],
       registers: [deps.registry],
     });
+    // A series that begins with its first dead letters would hide them from `increase`.
+    for (const reason of deadLetterReasons) this.written.inc({ reason }, 0);
   }
 
   async start(): Promise<void> {

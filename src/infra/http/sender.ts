@@ -193,7 +193,6 @@ const KINDS: Readonly<Record<string, AttemptFailureKind>> = {
   ENETUNREACH: 'connect',
   EADDRNOTAVAIL: 'connect',
   ETIMEDOUT: 'connect',
-  EMFILE: 'connect',
   UND_ERR_CONNECT_TIMEOUT: 'connect',
   ECONNRESET: 'reset',
   EPIPE: 'reset',

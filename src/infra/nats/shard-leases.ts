@@ -154,7 +154,7 @@ export class ShardLeases {
   }
 
   private failed(error: Error): void {
-    this.deps.log.warn({ error: error.message }, 'placement.look_failed');
+    this.deps.log.warn({ kind: this.deps.kind, error: error.message }, 'placement.look_failed');
   }
 
   private holds(shard: number): boolean {
@@ -179,7 +179,8 @@ export class ShardLeases {
       }
     } catch (error) {
       // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
-      this.deps.log.warn({ shard, error: (error as Error).message }, 'placement.not_renewed');
+      const { message } = error as Error;
+      this.deps.log.warn({ shard, kind: this.deps.kind, error: message }, 'placement.not_renewed');
     }
   }
 
@@ -243,7 +244,7 @@ export class ShardLeases {
     for (const shard of this.leases.keys()) {
       if (this.owns(shard)) continue;
       this.leases.delete(shard);
-      this.deps.log.error({ shard }, 'placement.lost');
+      this.deps.log.error({ shard, kind: this.deps.kind }, 'placement.lost');
       this.deps.onLost(shard);
     }
   }

@@ -28,8 +28,8 @@ async function start(
     nc: core.nc,
     accept: {
       accept: (tenant, _input, _id, _wait, done) => void offered.push({ tenant: tenant.id, done }),
-      countRefused: () => undefined,
     },
+    results: { refused: () => undefined },
     door: new FairDoor({ limit: { saw: () => undefined, current: () => atWorkMax } }),
     rejections: { add: () => assert.fail('every request has an inbox') },
     tenant: tenantOf,

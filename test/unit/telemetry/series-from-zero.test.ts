@@ -1,0 +1,35 @@
+/** Alerts look at `rate` and `increase`, which do not see the first value of a series: it has to begin at 0. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import { createLog } from '#infra/telemetry/log.ts';
+import { DeliveryMetrics } from '#src/delivery/delivery-metrics.ts';
+import { EventResults } from '#src/ingress/event-results.ts';
+import { RefusalLog } from '#src/ingress/refusal-log.ts';
+
+const state = {
+  activations: () => 0,
+  mailbox: () => 0,
+  inFlight: () => 0,
+  open: () => 0,
+  queues: () => 0,
+  blocked: () => 0,
+};
+
+test('what alerts count is told as 0 before it happens for the first time', async () => {
+  const registry = new Registry();
+  const refusals = new RefusalLog({ log: createLog('silent'), now: () => 0 });
+  assert.ok(new DeliveryMetrics(registry, state));
+  assert.ok(new EventResults({ registry, refusals }));
+  const told = await registry.metrics();
+  const series = [
+    'posthorn_ingress_events_total{result="refused"}',
+    'posthorn_ingress_events_total{result="not_stored"}',
+    ...['dns', 'connect', 'tls', 'timeout', 'unexpected'].map(failedBy),
+    'posthorn_delivery_attempts_total{outcome="failure",status_class="5xx",error_type="http_status"}',
+  ];
+  for (const one of series) assert.ok(told.includes(`${one} 0\n`), one);
+});
+
+const failedBy = (kind: string) =>
+  `posthorn_delivery_attempts_total{outcome="failure",status_class="none",error_type="${kind}"}`;
