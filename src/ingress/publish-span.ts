@@ -12,7 +12,7 @@ const BROADCASTS = { name: 'broadcasts', template: 'bc.event.{id}' };
  * CloudEvents extension `traceparent`), else that of the request.
  *
  * @param tenant absent: it goes to all of them
- * @param request `traceparent` of the request that brought it
+ * @param request `traceparent` of the request that brought it; absent: that one is not traced
  * @returns the span of its publication, where it is traced and sampled
  */
 export function tracePublication(
@@ -45,12 +45,9 @@ export function tracePublication(
     if (parent !== undefined) head.trace = parent;
     return undefined;
   }
-  const span =
-    parent === undefined
-      ? tracing.start({ ...describe(), parent })
-      : tracing.follow(parent, describe);
   // Of what is not sampled nobody would read the context: it would only make each frame longer.
-  if (span?.isRecording() !== true) return undefined;
+  const span = tracing.follow(parent, describe);
+  if (span === undefined) return undefined;
   head.trace = traceparentOf(span);
   return span;
 }

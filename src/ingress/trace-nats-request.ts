@@ -16,10 +16,9 @@ export function startNatsRequestSpan(
   { headers, data }: Pick<Msg, 'headers' | 'data'>,
   id: string,
 ): Span | undefined {
-  return tracing?.start({
+  return tracing?.begin(saneTraceparent(headers?.get('traceparent')), () => ({
     name: 'process in.{tenant}.{type}',
     kind: SpanKind.SERVER,
-    parent: saneTraceparent(headers?.get('traceparent')),
     attributes: {
       'messaging.system': 'nats',
       'messaging.operation.name': 'process',
@@ -28,7 +27,7 @@ export function startNatsRequestSpan(
       'messaging.message.body.size': data.length,
       'posthorn.request.id': id,
     },
-  });
+  }));
 }
 
 /** @param error what the producer was answered with, if it was refused */

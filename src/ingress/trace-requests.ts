@@ -15,7 +15,7 @@ export function traceRequests(scope: FastifyInstance, tracing: Tracing | undefin
   const spans = new WeakMap<FastifyRequest, Span>();
   const end = (request: FastifyRequest, status: number | undefined): void => {
     const span = spans.get(request);
-    if (span?.isRecording() !== true) return;
+    if (span === undefined) return;
     if (status !== undefined) span.setAttribute('http.response.status_code', status);
     if (status === undefined || status >= 500) {
       span.setAttribute('error.type', status === undefined ? 'aborted' : String(status));
@@ -24,20 +24,21 @@ export function traceRequests(scope: FastifyInstance, tracing: Tracing | undefin
     span.end();
   };
   scope.addHook('onRequest', (request, _reply, done) => {
-    const route = request.routeOptions.url ?? '';
-    const span = tracing.start({
-      name: `${request.method} ${route}`,
-      kind: SpanKind.SERVER,
-      parent: saneTraceparent(request.headers['traceparent']),
-      attributes: {
-        'http.request.method': request.method,
-        'http.route': route,
-        'url.path': request.url.split('?', 1)[0],
-        'url.scheme': request.protocol,
-        'posthorn.request.id': request.id,
-      },
+    const span = tracing.begin(saneTraceparent(request.headers['traceparent']), () => {
+      const route = request.routeOptions.url ?? '';
+      return {
+        name: `${request.method} ${route}`,
+        kind: SpanKind.SERVER,
+        attributes: {
+          'http.request.method': request.method,
+          'http.route': route,
+          'url.path': request.url.split('?', 1)[0],
+          'url.scheme': request.protocol,
+          'posthorn.request.id': request.id,
+        },
+      };
     });
-    spans.set(request, span);
+    if (span !== undefined) spans.set(request, span);
     done();
   });
   scope.addHook('onResponse', (request, reply, done) => {

@@ -1,9 +1,9 @@
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
+  AlwaysOnSampler,
   BatchSpanProcessor,
   ParentBasedSampler,
-  TraceIdRatioBasedSampler,
   TracerProvider,
 } from '@opentelemetry/sdk-trace';
 import { Tracing } from './tracing.ts';
@@ -24,7 +24,8 @@ export function startOtlp(options: {
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'posthorn', 'posthorn.roles': roles }),
-    sampler: new ParentBasedSampler({ root: new TraceIdRatioBasedSampler(samplePercent / 100) }),
+    // What has no parent was chosen before it became a span.
+    sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [
       new BatchSpanProcessor({
         exporter: new OTLPTraceExporter({ url }),
@@ -33,5 +34,6 @@ export function startOtlp(options: {
       }),
     ],
   });
-  return new Tracing(provider.getTracer('posthorn'), () => provider.shutdown());
+  const tracer = provider.getTracer('posthorn');
+  return new Tracing(tracer, samplePercent / 100, () => provider.shutdown());
 }

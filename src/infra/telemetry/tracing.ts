@@ -15,7 +15,7 @@ import { formatTraceparent, parseTraceparent } from '#wire/trace-context.ts';
 export interface SpanStart {
   name: string;
   kind: SpanKind;
-  /** `traceparent`; absent: the span begins a trace, if the sampler wants one. */
+  /** `traceparent`; absent: the span begins a trace. */
   parent: string | undefined;
   attributes: Attributes;
   /** `traceparent` of each span that this one has to do with. */
@@ -29,20 +29,28 @@ export interface SpanStart {
  */
 export class Tracing {
   private readonly tracer: Tracer;
+  private readonly shareBegun: number;
   private readonly shutdown: () => Promise<void>;
 
-  /** @param shutdown sends what is not sent yet */
-  constructor(tracer: Tracer, shutdown: () => Promise<void>) {
+  /**
+   * @param shareBegun how many of the requests without a trace begin one, 0 to 1
+   * @param shutdown sends what is not sent yet
+   */
+  constructor(tracer: Tracer, shareBegun: number, shutdown: () => Promise<void>) {
     this.tracer = tracer;
+    this.shareBegun = shareBegun;
     this.shutdown = shutdown;
   }
 
-  /** A span to end; one that is not sampled records nothing. */
-  start({ name, kind, parent, attributes, links = [] }: SpanStart): Span {
-    const context =
-      parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, spanContext(parent));
-    const linked: Link[] = links.map((text) => ({ context: spanContext(text) }));
-    return this.tracer.startSpan(name, { kind, attributes, links: linked }, context);
+  /**
+   * The first span of ours. A producer that names a trace decides by its flag; else it is decided here, before there is
+   * a span: most requests then cost one random number.
+   *
+   * @returns undefined where it is not sampled
+   */
+  begin(parent: string | undefined, describe: () => Omit<SpanStart, 'parent'>): Span | undefined {
+    if (parent !== undefined) return this.follow(parent, describe);
+    return Math.random() < this.shareBegun ? this.start({ ...describe(), parent }) : undefined;
   }
 
   /** A span of what follows another: undefined where that one is not sampled, and then `describe` is not called. */
@@ -53,6 +61,13 @@ export class Tracing {
 
   stop(): Promise<void> {
     return this.shutdown();
+  }
+
+  private start({ name, kind, parent, attributes, links = [] }: SpanStart): Span {
+    const context =
+      parent === undefined ? ROOT_CONTEXT : trace.setSpanContext(ROOT_CONTEXT, spanContext(parent));
+    const linked: Link[] = links.map((text) => ({ context: spanContext(text) }));
+    return this.tracer.startSpan(name, { kind, attributes, links: linked }, context);
   }
 }
 

@@ -29,7 +29,7 @@ function broadcast(trace: string | undefined): EventFrame {
 function recording(): { tracing: Tracing; exporter: InMemorySpanExporter } {
   const exporter = new InMemorySpanExporter();
   const provider = new TracerProvider({ spanProcessors: [new SimpleSpanProcessor({ exporter })] });
-  return { tracing: new Tracing(provider.getTracer('test'), async () => {}), exporter };
+  return { tracing: new Tracing(provider.getTracer('test'), 1, async () => {}), exporter };
 }
 
 test('the first copies go on with the trace, the others have none, and all have the same data', () => {
