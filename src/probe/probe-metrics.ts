@@ -9,6 +9,7 @@ export type RoundResult = 'succeeded' | 'lost' | 'refused' | 'unprepared';
 /** Up to the time after which a round is lost; late ones are not in it. */
 const DURATION_BUCKETS = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
+/** What the probe tells of its rounds (OB-6). */
 export class ProbeMetrics {
   readonly sent: Counter<'shard'>;
   readonly rounds: Counter<'shard' | 'result'>;
