@@ -130,7 +130,16 @@ export function createDelivery(deps: DeliveryDeps): Service {
     owns: (shard) => leases.owns(shard),
     takeLoads: (take) => table.takeLoads(take),
   });
-  const taps = new ShardTaps({ ...deps, shards, table, lanes, fence, onMessage, drainMs });
+  const taps = new ShardTaps({
+    ...deps,
+    shards,
+    table,
+    settler,
+    lanes,
+    fence,
+    onMessage,
+    drainMs,
+  });
   const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
   const leases = new ShardLeases({
     kv: deps.leases,

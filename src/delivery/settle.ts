@@ -44,6 +44,8 @@ export class Settler {
   private readonly deps: SettlerDeps;
   private readonly calendar: RetryCalendar;
   private readonly inHand = new Set<string>();
+  /** Whose next state is on its way into a stream. */
+  private readonly storing = new Set<OwedDelivery>();
   private recent = new Set<string>();
   private older = new Set<string>();
 
@@ -67,6 +69,12 @@ export class Settler {
   /** Gives a claimed delivery up unsettled: the message will come again. */
   unclaim(head: DeliveryHead): void {
     this.inHand.delete(deliveryMessageId(head.id, head.hop));
+  }
+
+  /** Whether the next state of a delivery of these tenants is not stored yet; its record and its ack follow that. */
+  isStoring(of: (tenant: string) => boolean): boolean {
+    for (const { tenant } of this.storing) if (of(tenant)) return true;
+    return false;
   }
 
   /** After an attempt. `url` is the endpoint's, for a receiver that said 410. */
@@ -200,7 +208,9 @@ export class Settler {
   }
 
   private store(owed: OwedDelivery, publication: Publication, stored: () => void): void {
+    this.storing.add(owed);
     const taken = this.deps.publisher.publish(publication, (error) => {
+      this.storing.delete(owed);
       if (error === undefined) stored();
       // Not acked: the server gives the message again after its ack_wait, and this is tried anew.
       else {

@@ -10,6 +10,7 @@ import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from './activation-table.ts';
 import { GentleIntake } from './gentle-intake.ts';
 import type { LaneKeeper } from './lanes/lane-keeper.ts';
+import type { Settler } from './settle.ts';
 
 /** The consumers of a shard, with how many messages are asked for ahead: few of what can wait best. */
 const TAPS = [
@@ -24,6 +25,7 @@ export interface ShardTapsDeps {
   jsm: JetStreamManager;
   shards: number;
   table: ActivationTable;
+  settler: Settler;
   lanes: Pick<LaneKeeper, 'open' | 'close'>;
   records: RecordGatherer;
   fence: AckFence;
@@ -70,7 +72,9 @@ export class ShardTaps {
   async drain(shard: number): Promise<void> {
     this.close(shard);
     const deadline = performance.now() + this.deps.drainMs;
-    while (!this.deps.table.isIdle(this.isIn(shard)) && performance.now() < deadline) {
+    const isIn = this.isIn(shard);
+    const { table, settler } = this.deps;
+    while ((!table.isIdle(isIn) || settler.isStoring(isIn)) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     await within(Math.max(0, deadline - performance.now()), this.deps.records.drain());

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
+import type { Publication, Published } from '#infra/nats/publisher.ts';
 import { decodeDeliveryFrame, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/event-frame.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
@@ -306,4 +307,34 @@ test("an attempt that a stop cuts off is the next worker's, and no attempt that 
     [[1, 'worker-2']],
   );
   await worker.nothingOwed();
+});
+
+test('a worker that stops waits until the next state of what it has in hand is stored', async (t) => {
+  const hourly = { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 60_000 };
+  const worker = await Worker.start(t, { retryPolicy: hourly });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.on('/acme/ep_1', (_request, nth) => ({ status: nth === 1 ? 503 : 200 }));
+  const { publisher, jsm } = worker.core;
+  const publish = publisher.publish.bind(publisher);
+  const answers: (() => void)[] = [];
+  t.mock.method(publisher, 'publish', (publication: Publication, done: Published) =>
+    publish(publication, (error, ack) => {
+      if (publication.schedule === undefined) done(error, ack);
+      else answers.push(() => done(error, ack));
+    }),
+  );
+  await worker.owe('acme', 'ep_1');
+  await waitUntil(() => answers.length === 1);
+  const order: string[] = [];
+  const stopped = worker.stopFirst().then(() => order.push('stopped'));
+  // Far more than a worker needs to give back what nothing is under way for.
+  for (let n = 0; n < 100; n++) await jsm.streams.info(streams.deliveries(0));
+  order.push('stored');
+  for (const answer of answers) answer();
+  await stopped;
+  assert.deepEqual(order, ['stored', 'stopped']);
+  worker.stopFirst = await worker.begin('worker-2');
+  const second = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(second.delivery.id, 'delivered');
+  assert.equal(worker.receiver.requests.length, 2, 'the failed one waits for its hour');
 });
