@@ -130,16 +130,8 @@ export function createDelivery(deps: DeliveryDeps): Service {
     owns: (shard) => leases.owns(shard),
     takeLoads: (take) => table.takeLoads(take),
   });
-  const taps = new ShardTaps({
-    ...deps,
-    shards,
-    table,
-    settler,
-    lanes,
-    fence,
-    onMessage,
-    drainMs,
-  });
+  const work = { table, settler, lanes, fence, onMessage };
+  const taps = new ShardTaps({ ...deps, ...work, shards, drainMs });
   const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
   const leases = new ShardLeases({
     kv: deps.leases,
