@@ -13,14 +13,15 @@ import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
 import type { TokenAnswer } from '#infra/http/request-access-token.ts';
 
 export interface AccessTokensDeps {
-  request: (credentials: OAuth2Credentials) => Promise<TokenAnswer>;
+  request: (credentials: OAuth2Credentials, tenant: string) => Promise<TokenAnswer>;
   /** Monotonic, in milliseconds. */
   now: () => number;
   onAnswer: (ok: boolean) => void;
 }
 
 export interface TokenOwner {
-  /** Tells endpoints apart. */
+  tenant: string;
+  /** Tells endpoints of all tenants apart. */
   endpoint: string;
   /** Another after each write of the credentials. */
   revision: string;
@@ -59,7 +60,7 @@ export class AccessTokens {
     if (entry.token !== undefined && this.deps.now() < entry.goodUntilMs) {
       return { ok: true, token: entry.token, kept: true };
     }
-    entry.asking ??= this.ask(entry, owner.credentials);
+    entry.asking ??= this.ask(entry, owner);
     const answer = await untilAborted(entry.asking, signal);
     if (answer === undefined) return TOO_LATE;
     return answer.ok ? { ok: true, token: answer.token, kept: false } : answer;
@@ -84,10 +85,10 @@ export class AccessTokens {
     return entry;
   }
 
-  private async ask(entry: Entry, credentials: OAuth2Credentials): Promise<TokenAnswer> {
+  private async ask(entry: Entry, { credentials, tenant }: TokenOwner): Promise<TokenAnswer> {
     const askedMs = this.deps.now();
     try {
-      const answer = await this.deps.request(credentials);
+      const answer = await this.deps.request(credentials, tenant);
       this.deps.onAnswer(answer.ok);
       if (answer.ok) {
         entry.token = answer.token;

@@ -12,6 +12,7 @@ export class DeliveryMetrics {
   readonly attempts: Counter<'outcome' | 'status_class' | 'error_type'>;
   readonly parked: Counter<'reason'>;
   readonly tokenRequests: Counter<'outcome'>;
+  readonly nameLookups: Counter<'outcome'>;
   private readonly duration: Histogram;
   private readonly firstAttemptLag: Histogram;
 
@@ -48,6 +49,12 @@ export class DeliveryMetrics {
     this.tokenRequests = new Counter({
       name: 'posthorn_delivery_token_requests_total',
       help: 'Requests for OAuth 2 access tokens, by outcome.',
+      labelNames: ['outcome'],
+      registers,
+    });
+    this.nameLookups = new Counter({
+      name: 'posthorn_delivery_name_lookups_total',
+      help: 'Look-ups of names of receivers, by outcome.',
       labelNames: ['outcome'],
       registers,
     });

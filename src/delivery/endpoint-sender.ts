@@ -65,6 +65,7 @@ export class EndpointSender {
   private tokenOwner({ oauth2, snapshot }: EndpointTarget): TokenOwner | undefined {
     if (oauth2 === undefined || snapshot.sealedCredentials === undefined) return undefined;
     return {
+      tenant: this.tenant,
       endpoint: `${this.tenant} ${snapshot.id}`,
       // Sealed under a new nonce by each write.
       revision: snapshot.sealedCredentials,

@@ -9,6 +9,7 @@ import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
+import { NameLookups, lookUpBySystem } from '#infra/http/name-lookups.ts';
 import { requestAccessToken } from '#infra/http/request-access-token.ts';
 import { AckFence } from '#infra/nats/ack-fence.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
@@ -79,7 +80,6 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const fence = new AckFence(deps);
   const gone = new WeakSet<EndpointSnapshot>();
   const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
-  const senders = new SenderPool({ guard, probeReceiver, timeoutMs });
   const metrics = new DeliveryMetrics(deps.registry, {
     activations: () => table.size,
     mailbox: () => table.mailboxLength,
@@ -88,7 +88,9 @@ export function createDelivery(deps: DeliveryDeps): Service {
     queues: () => queues.size,
     blocked: () => queues.blocked,
   });
-  const tokens = tokensOf(guard, metrics);
+  const names = namesOf(metrics);
+  const senders = new SenderPool({ guard, probeReceiver, names, timeoutMs });
+  const tokens = tokensOf(guard, names, metrics);
   const table = new ActivationTable({
     config: deps.config,
     scheduler,
@@ -171,10 +173,22 @@ function egressOf(settings: Settings): { guard: EgressGuard; probeReceiver: Prob
   };
 }
 
-function tokensOf(guard: EgressGuard, metrics: DeliveryMetrics): AccessTokens {
+function namesOf(metrics: DeliveryMetrics): NameLookups {
+  return new NameLookups({
+    lookUp: lookUpBySystem,
+    now: () => performance.now(),
+    onLookup: (outcome) => metrics.nameLookups.inc({ outcome }),
+  });
+}
+
+function tokensOf(guard: EgressGuard, names: NameLookups, metrics: DeliveryMetrics): AccessTokens {
   return new AccessTokens({
-    request: (credentials) =>
-      requestAccessToken(credentials, { guard, timeoutMs: TOKEN_TIMEOUT_MS }),
+    request: (credentials, tenant) =>
+      requestAccessToken(credentials, {
+        guard,
+        findAddresses: names.of(tenant),
+        timeoutMs: TOKEN_TIMEOUT_MS,
+      }),
     now: () => performance.now(),
     onAnswer: (ok) => metrics.tokenRequests.inc({ outcome: ok ? 'success' : 'failure' }),
   });

@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
+import type { NameLookups } from '#infra/http/name-lookups.ts';
 import { Sender } from '#infra/http/sender.ts';
 
 /** For the probe's receiver: the operator has named its host, and no other tenant is sent there. */
@@ -24,12 +25,19 @@ export interface Destination {
 export class SenderPool {
   private readonly guard: EgressGuard;
   private readonly probeReceiver: ProbeReceiver;
+  private readonly names: Pick<NameLookups, 'of'>;
   private readonly timeoutMs: number;
   private readonly senders = new Map<string, { sender: Sender; users: number }>();
 
-  constructor(options: { guard: EgressGuard; probeReceiver: ProbeReceiver; timeoutMs: number }) {
+  constructor(options: {
+    guard: EgressGuard;
+    probeReceiver: ProbeReceiver;
+    names: Pick<NameLookups, 'of'>;
+    timeoutMs: number;
+  }) {
     this.guard = options.guard;
     this.probeReceiver = options.probeReceiver;
+    this.names = options.names;
     this.timeoutMs = options.timeoutMs;
   }
 
@@ -41,7 +49,9 @@ export class SenderPool {
       const { origin, certificate } = destination;
       const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
       const tls = certificate === undefined ? {} : { secureContext: certificate.context };
-      entry = { sender: new Sender({ origin, guard, timeoutMs, ...tls }), users: 0 };
+      const findAddresses = this.names.of(tenant);
+      const sender = new Sender({ origin, guard, findAddresses, timeoutMs, ...tls });
+      entry = { sender, users: 0 };
       this.senders.set(key, entry);
     }
     entry.users++;

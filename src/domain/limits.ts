@@ -30,6 +30,7 @@ export const limits = {
   certificatesMax: 10,
   accessTokenLengthMax: 8 * 1024,
   accessTokensMax: 10_000,
+  namesKeptMax: 4096,
   tokenAnswerBytesMax: 64 * 1024,
   subscriptionEventTypesMax: 100,
   filterDepthMax: 8,

@@ -1,8 +1,8 @@
-import { type LookupAddress, lookup } from 'node:dns';
 import { type LookupFunction, isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
 import type { EgressGuard } from '#domain/egress.ts';
+import type { FindAddresses } from './name-lookups.ts';
 
 /** The address that a webhook would go to is not one that may be dialled (DL-13). */
 export class ForbiddenAddressError extends Error {
@@ -17,37 +17,39 @@ export class ForbiddenAddressError extends Error {
  * A connector for undici that looks at the address which is really dialled, after name resolution, so that
  * a name which changes its address between check and use (DNS rebinding) gains nothing.
  *
- * @param timeoutMs of the dial, TLS included
- * @param secureContext what TLS shows and trusts; absent: no client certificate, and what Node trusts
+ * @param options.timeoutMs of the dial, TLS included
+ * @param options.secureContext what TLS shows and trusts; absent: no client certificate, and what Node trusts
  */
-export function guardedConnector(
-  guard: EgressGuard,
-  timeoutMs: number,
-  secureContext?: SecureContext,
-): buildConnector.connector {
+export function guardedConnector(options: {
+  guard: EgressGuard;
+  findAddresses: FindAddresses;
+  timeoutMs: number;
+  secureContext?: SecureContext | undefined;
+}): buildConnector.connector {
+  const { guard, timeoutMs, secureContext } = options;
   const connect = buildConnector({
     timeout: timeoutMs,
-    lookup: guardedLookup(guard),
+    lookup: guardedLookup(guard, options.findAddresses, timeoutMs),
     // Where a name has several addresses, try the next after a moment (RFC 8305).
     autoSelectFamily: true,
     ...(secureContext === undefined ? {} : { secureContext }),
   });
-  return (options, callback) => {
-    const host = options.hostname.replace(/^\[|\]$/g, '');
+  return (target, callback) => {
+    const host = target.hostname.replace(/^\[|\]$/g, '');
     // A literal address is dialled without a look-up, so it is judged here.
     if (isIP(host) !== 0 && !guard.mayDial(host)) callback(new ForbiddenAddressError(host), null);
-    else connect(options, callback);
+    else connect(target, callback);
   };
 }
 
-/**
- * Dials that wait for the same name share one look-up. The system's resolver works in a few threads that all tenants
- * share: where a name server does not answer, one name must not take them all for many seconds.
- */
-function guardedLookup(guard: EgressGuard): LookupFunction {
-  const waiting = new Map<string, Found[]>();
+/** Wherever the addresses come from, also where they were kept, they are judged for this dial. */
+function guardedLookup(
+  guard: EgressGuard,
+  findAddresses: FindAddresses,
+  timeoutMs: number,
+): LookupFunction {
   return (hostname, options, callback) => {
-    const found: Found = (error, addresses) => {
+    findAddresses(hostname, timeoutMs, (error, addresses) => {
       if (error !== null) {
         callback(error, '', 0);
         return;
@@ -57,19 +59,6 @@ function guardedLookup(guard: EgressGuard): LookupFunction {
       if (first === undefined) callback(new ForbiddenAddressError(hostname), '', 0);
       else if (options.all === true) callback(null, allowed);
       else callback(null, first.address, first.family);
-    };
-    const others = waiting.get(hostname);
-    if (others !== undefined) {
-      others.push(found);
-      return;
-    }
-    const all = [found];
-    waiting.set(hostname, all);
-    lookup(hostname, { ...options, all: true }, (error, addresses) => {
-      waiting.delete(hostname);
-      for (const tell of all) tell(error, addresses);
     });
   };
 }
-
-type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;

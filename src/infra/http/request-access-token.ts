@@ -1,8 +1,8 @@
 import { limits } from '#domain/limits.ts';
-import { type EgressGuard, mayBePlain } from '#domain/egress.ts';
+import { mayBePlain } from '#domain/egress.ts';
 import type { AttemptOutcome } from '#domain/delivery.ts';
 import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
-import { type SendRequest, type SendResult, Sender } from './sender.ts';
+import { type SendRequest, type SendResult, Sender, type SenderOptions } from './sender.ts';
 
 export type TokenAnswer =
   | {
@@ -31,7 +31,7 @@ const MARGIN_SECONDS_MAX = 60;
  */
 export async function requestAccessToken(
   credentials: OAuth2Credentials,
-  options: { guard: EgressGuard; timeoutMs: number },
+  options: Pick<SenderOptions, 'guard' | 'findAddresses' | 'timeoutMs'>,
 ): Promise<TokenAnswer> {
   const { origin, protocol, hostname } = new URL(credentials.tokenUrl);
   const isAllowedPrivate = (address: string): boolean => options.guard.isAllowedPrivate(address);

@@ -9,6 +9,7 @@ import { limits } from '#domain/limits.ts';
 import type { AttemptFailureKind, AttemptOutcome } from '#domain/delivery.ts';
 import type { EgressGuard } from '#domain/egress.ts';
 import { ForbiddenAddressError, guardedConnector } from './guarded-connector.ts';
+import type { FindAddresses } from './name-lookups.ts';
 import { retryAfterMs } from './retry-after.ts';
 
 export interface SendRequest {
@@ -31,6 +32,7 @@ export interface SendResult {
 export interface SenderOptions {
   origin: string;
   guard: EgressGuard;
+  findAddresses: FindAddresses;
   /** Of a dial. */
   timeoutMs: number;
   /** What TLS shows and trusts; absent: no client certificate, and what Node trusts. */
@@ -42,13 +44,25 @@ export interface SenderOptions {
 /** The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own. */
 export class Sender {
   private readonly pool: Pool;
-  private readonly bodyKeptBytesMax: number;
+  private readonly rules: ExchangeRules;
+  /** Dials that wait for the address. */
+  private lookingUp = 0;
 
   constructor(options: SenderOptions) {
     const { guard, timeoutMs, secureContext } = options;
-    this.bodyKeptBytesMax = options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax;
+    const findAddresses: FindAddresses = (hostname, limitMs, found) => {
+      this.lookingUp++;
+      options.findAddresses(hostname, limitMs, (error, addresses) => {
+        this.lookingUp--;
+        found(error, addresses);
+      });
+    };
+    this.rules = {
+      keptBytesMax: options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax,
+      isLookingUp: () => this.lookingUp > 0,
+    };
     this.pool = new Pool(options.origin, {
-      connect: guardedConnector(guard, timeoutMs, secureContext),
+      connect: guardedConnector({ guard, findAddresses, timeoutMs, secureContext }),
       // As many as the endpoints' bulkheads let through.
       connections: null,
       pipelining: 1,
@@ -63,7 +77,7 @@ export class Sender {
 
   send(request: SendRequest): Promise<SendResult> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(request.signal, this.bodyKeptBytesMax, resolve);
+      const exchange = new Exchange(request.signal, this.rules, resolve);
       // A raised signal tells nobody: waiting for it would be for ever.
       if (request.signal.aborted) return exchange.onTimeout();
       try {
@@ -82,10 +96,17 @@ export class Sender {
   }
 }
 
+/** What all exchanges of a sender have in common. */
+interface ExchangeRules {
+  keptBytesMax: number;
+  /** Whether connections to the receiver wait for its address. */
+  isLookingUp: () => boolean;
+}
+
 /** undici's handler of one exchange; settles once, at the first of: end, error, time limit, byte limit. */
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly signal: AbortSignal;
-  private readonly keptBytesMax: number;
+  private readonly rules: ExchangeRules;
   private readonly resolve: (result: SendResult) => void;
   private controller: Dispatcher.DispatchController | undefined;
   private status = 0;
@@ -95,14 +116,18 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readBytes = 0;
   private settled = false;
 
-  constructor(signal: AbortSignal, keptBytesMax: number, resolve: (result: SendResult) => void) {
+  constructor(signal: AbortSignal, rules: ExchangeRules, resolve: (result: SendResult) => void) {
     this.signal = signal;
-    this.keptBytesMax = keptBytesMax;
+    this.rules = rules;
     this.resolve = resolve;
     signal.addEventListener('abort', this.onTimeout);
   }
 
   readonly onTimeout = (): void => {
+    if (this.controller === undefined && this.rules.isLookingUp()) {
+      this.settle(this.failure('dns', 'the name was not looked up in time'), false);
+      return;
+    }
     const where = this.status === 0 ? 'no answer came in time' : 'the answer did not end in time';
     this.settle(this.failure('timeout', where), false);
     this.controller?.abort(new Error('time limit'));
@@ -125,7 +150,7 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.readBytes += chunk.length;
-    const room = this.keptBytesMax - this.keptBytes;
+    const room = this.rules.keptBytesMax - this.keptBytes;
     if (room > 0) {
       const kept = chunk.subarray(0, room);
       this.chunks.push(kept);
@@ -188,6 +213,8 @@ const KINDS: Readonly<Record<string, AttemptFailureKind>> = {
   EAI_AGAIN: 'dns',
   EAI_FAIL: 'dns',
   ENODATA: 'dns',
+  POSTHORN_NAME_TIMEOUT: 'dns',
+  POSTHORN_NAMES_FULL: 'dns',
   ECONNREFUSED: 'connect',
   EHOSTUNREACH: 'connect',
   ENETUNREACH: 'connect',

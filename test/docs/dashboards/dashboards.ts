@@ -190,6 +190,12 @@ const delivery: Dashboard = {
       unit: 'cps',
       queries: [[rate('posthorn_delivery_token_requests_total', 'outcome'), '{{outcome}}']],
     },
+    {
+      title: "Look-ups of receivers' names, by outcome",
+      says: 'failed: nobody could say, neither yes nor no. Of many names at once it is our own resolver.',
+      unit: 'cps',
+      queries: [[rate('posthorn_delivery_name_lookups_total', 'outcome'), '{{outcome}}']],
+    },
   ],
 };
 

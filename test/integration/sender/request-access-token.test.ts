@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { EgressGuard } from '#domain/egress.ts';
+import { lookUpBySystem } from '#infra/http/name-lookups.ts';
 import { requestAccessToken } from '#infra/http/request-access-token.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
@@ -30,7 +31,11 @@ const ask = (tokenUrl: string, timeoutMs: number, by = guard) =>
       clientSecret: 's',
       authMethod: 'client_secret_basic',
     },
-    { guard: by, timeoutMs },
+    {
+      guard: by,
+      findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
+      timeoutMs,
+    },
   );
 
 const lives: [answer: string, keepMs: number][] = [

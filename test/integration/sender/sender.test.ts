@@ -5,6 +5,7 @@ import { createServer as createTlsServer } from 'node:tls';
 import type { AttemptOutcome } from '#domain/delivery.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import { limits } from '#domain/limits.ts';
+import { lookUpBySystem } from '#infra/http/name-lookups.ts';
 import { type SendResult, Sender } from '#infra/http/sender.ts';
 import { attemptRecord } from '#src/delivery/attempt.ts';
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
@@ -16,7 +17,12 @@ import { closedPort, listenFor, rawServer } from './raw-server.ts';
 const LOOPBACK = '127.0.0.0/8';
 
 function senderTo(t: TestContext, origin: string, allow = LOOPBACK): Sender {
-  const sender = new Sender({ origin, guard: new EgressGuard(allow), timeoutMs: 5000 });
+  const sender = new Sender({
+    origin,
+    guard: new EgressGuard(allow),
+    findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
+    timeoutMs: 5000,
+  });
   t.after(() => sender.close());
   return sender;
 }

@@ -13,7 +13,12 @@ const credentials: OAuth2Credentials = {
   authMethod: 'client_secret_basic',
 };
 const never = new AbortController().signal;
-const owner = (endpoint: string, revision = 'r1') => ({ endpoint, revision, credentials });
+const owner = (endpoint: string, revision = 'r1') => ({
+  tenant: 'acme',
+  endpoint,
+  revision,
+  credentials,
+});
 
 /** Gives `t1`, `t2`, …, each to be kept for a second. */
 function startTokens() {

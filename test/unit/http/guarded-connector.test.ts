@@ -1,46 +1,75 @@
 import assert from 'node:assert/strict';
-import dns, { type LookupAddress } from 'node:dns';
 import { once } from 'node:events';
-import { syncBuiltinESMExports } from 'node:module';
 import { type AddressInfo, createServer } from 'node:net';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { EgressGuard } from '#domain/egress.ts';
 import { guardedConnector } from '#infra/http/guarded-connector.ts';
+import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
 
-type Answer = (error: Error | null, addresses: LookupAddress[]) => void;
+type Dial = (guard?: EgressGuard) => Promise<string>;
+const loopback = new EgressGuard('127.0.0.0/8');
 
-test('dials that wait for one name make one look-up, and each is judged', async (t) => {
+/** Dials of one tenant to one name, and what decides over it. */
+async function startDials(t: TestContext): Promise<ReturnType<typeof startNames> & { dial: Dial }> {
   const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   await once(server, 'listening');
   t.after(() => void server.close());
-  const answers: Answer[] = [];
-  t.mock.method(dns, 'lookup', (_name: string, _options: object, answer: Answer) => {
-    answers.push(answer);
-  });
-  syncBuiltinESMExports();
-  t.after(() => {
-    t.mock.restoreAll();
-    syncBuiltinESMExports();
-  });
   const { port } = server.address() as AddressInfo;
-  const connect = guardedConnector(new EgressGuard('127.0.0.0/8'), 10_000);
-  const dial = (): Promise<string> =>
+  const names = startNames(t);
+  const findAddresses = names.names.of('acme');
+  const dial: Dial = (guard = loopback) =>
     new Promise((resolve) => {
+      const connect = guardedConnector({ guard, findAddresses, timeoutMs: TIMEOUT_MS });
       const where = { hostname: 'shop.test', protocol: 'http:', port: String(port) };
       connect(where, (error, socket) => {
         socket?.destroy();
         resolve(error === null ? 'connected' : ((error as { code?: string }).code ?? 'error'));
       });
     });
+  return { ...names, dial };
+}
 
-  const together = Array.from({ length: 10 }, dial);
-  assert.equal(answers.length, 1);
-  answers[0]?.(null, [{ address: '127.0.0.1', family: 4 }]);
+test('dials that wait for one name make one look-up, and each is judged', async (t) => {
+  const { clock, begun, end, dial } = await startDials(t);
+  const together = Array.from({ length: 10 }, () => dial());
+  end('shop.test', null, at('127.0.0.1'));
   assert.deepEqual(new Set(await Promise.all(together)), new Set(['connected']));
+  assert.equal(begun.length, 1);
 
-  // The name leads elsewhere by now: what was found before is not kept.
+  // The name leads elsewhere by now: what was found before is not kept for longer than said.
+  clock.nowMs += 10_000;
   const later = [dial(), dial()];
-  assert.equal(answers.length, 2);
-  answers[1]?.(null, [{ address: '10.0.0.1', family: 4 }]);
+  end('shop.test', null, at('10.0.0.1'));
   assert.deepEqual(await Promise.all(later), Array(2).fill('POSTHORN_FORBIDDEN_ADDRESS'));
+  assert.equal(begun.length, 2);
+});
+
+test('an address that was kept is judged at each dial', async (t) => {
+  const { clock, begun, end, dial } = await startDials(t);
+  const first = dial();
+  end('shop.test', null, at('127.0.0.1'));
+  assert.equal(await first, 'connected');
+  const strict = new EgressGuard('');
+  assert.equal(await dial(strict), 'POSTHORN_FORBIDDEN_ADDRESS');
+  assert.equal(await dial(), 'connected');
+  assert.equal(begun.length, 1);
+
+  // Also where it stands in, because the resolver fails.
+  clock.nowMs += 10_000;
+  const failing = [dial(strict), dial()];
+  end('shop.test', failure('EAI_AGAIN'), []);
+  assert.deepEqual(await Promise.all(failing), ['POSTHORN_FORBIDDEN_ADDRESS', 'connected']);
+});
+
+test('a forbidden address that was kept stays forbidden, and is looked up anew in time', async (t) => {
+  const { clock, begun, end, dial } = await startDials(t);
+  const first = dial();
+  end('shop.test', null, at('169.254.169.254'));
+  assert.equal(await first, 'POSTHORN_FORBIDDEN_ADDRESS');
+  assert.equal(await dial(), 'POSTHORN_FORBIDDEN_ADDRESS');
+  assert.equal(begun.length, 1);
+  clock.nowMs += 10_000;
+  const later = dial();
+  end('shop.test', null, at('127.0.0.1'));
+  assert.equal(await later, 'connected');
 });

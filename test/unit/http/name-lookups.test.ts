@@ -1,0 +1,213 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { limits } from '#domain/limits.ts';
+import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
+
+test("a tenant's names that hang hold up nobody else, and go on when a look-up ends", async (t) => {
+  const { running, begun, end, find } = startNames(t);
+  const hanging = Array.from({ length: 40 }, (_, n) => find('a', `a${n}.test`));
+  assert.deepEqual([...running.keys()], ['a0.test', 'a1.test', 'a2.test']);
+
+  const other = find('b', 'b.test');
+  assert.ok(running.has('b.test'));
+  end('b.test', null, at('192.0.2.1'));
+  assert.equal(await other, '192.0.2.1');
+
+  for (let n = 0; n < 40; n++) end(`a${n}.test`, null, at(`192.0.2.${n}`));
+  assert.deepEqual(
+    await Promise.all(hanging),
+    hanging.map((_, n) => `192.0.2.${n}`),
+  );
+  assert.equal(begun.length, 41);
+});
+
+test('a thread is counted until its look-up ends, also when nobody waits for it', async (t) => {
+  const { begun, end, find } = startNames(t);
+  const first = ['a0.test', 'a1.test', 'a2.test', 'a3.test'].map((name) => find('a', name));
+  t.mock.timers.tick(TIMEOUT_MS);
+  assert.deepEqual(await Promise.all(first), Array(4).fill('POSTHORN_NAME_TIMEOUT'));
+
+  void find('a', 'a4.test');
+  assert.equal(begun.length, 3);
+  // Nobody waits for a3 any more: its turn goes to the next.
+  end('a0.test', failure('EAI_AGAIN'), []);
+  assert.deepEqual(begun, ['a0.test', 'a1.test', 'a2.test', 'a4.test']);
+  // One that hangs is not begun a second time.
+  void find('b', 'a1.test');
+  assert.equal(begun.length, 4);
+});
+
+test('a name that others wait for behind their own is looked up for who can go on', async (t) => {
+  const { begun, end, find } = startNames(t);
+  for (let n = 0; n < 3; n++) void find('a', `a${n}.test`);
+  const slowly = find('a', 'shared.test');
+  const quickly = find('b', 'shared.test');
+  // Its turn comes in the other line too, while it is looked up, and once it is known.
+  end('a0.test', failure('EAI_AGAIN'), []);
+  void find('c', 'shared.test');
+  assert.deepEqual(begun, ['a0.test', 'a1.test', 'a2.test', 'shared.test']);
+  end('shared.test', null, at('192.0.2.1'));
+  assert.deepEqual(await Promise.all([slowly, quickly]), ['192.0.2.1', '192.0.2.1']);
+});
+
+test('an answer is kept for 10 s, that a name is not there for less than a retry waits', async (t) => {
+  const { clock, outcomes, begun, end, find } = startNames(t);
+  const first = find('a', 'shop.test');
+  end('shop.test', null, at('192.0.2.1'));
+  assert.equal(await first, '192.0.2.1');
+  clock.nowMs = 9999;
+  assert.equal(await find('b', 'shop.test'), '192.0.2.1');
+  assert.equal(begun.length, 1);
+
+  clock.nowMs = 10_000;
+  const gone = find('a', 'shop.test');
+  end('shop.test', failure('ENOTFOUND'), []);
+  assert.equal(await gone, 'ENOTFOUND');
+  clock.nowMs += 799;
+  assert.equal(await find('a', 'shop.test'), 'ENOTFOUND');
+  assert.equal(begun.length, 2);
+  clock.nowMs += 1;
+  const again = find('a', 'shop.test');
+  end('shop.test', null, at('192.0.2.2'));
+  assert.equal(await again, '192.0.2.2');
+  assert.deepEqual(outcomes, ['found', 'not_found', 'found']);
+});
+
+test('while the resolver fails the last address stands in, for 5 minutes', async (t) => {
+  const { clock, outcomes, end, find } = startNames(t);
+  const ask = (code: string): Promise<string> => {
+    const found = find('a', 'shop.test');
+    end('shop.test', failure(code), []);
+    return found;
+  };
+  const first = find('a', 'shop.test');
+  end('shop.test', null, at('192.0.2.1'));
+  await first;
+  clock.nowMs = 11_000;
+  assert.equal(await ask('EAI_AGAIN'), '192.0.2.1');
+  assert.equal(await find('a', 'shop.test'), '192.0.2.1');
+  clock.nowMs = 299_999;
+  assert.equal(await ask('EAI_FAIL'), '192.0.2.1');
+  clock.nowMs = 300_800;
+  assert.equal(await ask('EAI_AGAIN'), 'EAI_AGAIN');
+  assert.deepEqual(outcomes, ['found', 'failed', 'failed', 'failed']);
+});
+
+test('a name that is gone has no address that stands in', async (t) => {
+  const { clock, end, find } = startNames(t);
+  for (const [error, told] of [
+    [null, '192.0.2.1'],
+    [failure('ENOTFOUND'), 'ENOTFOUND'],
+    [failure('EAI_AGAIN'), 'EAI_AGAIN'],
+  ] as const) {
+    const found = find('a', 'shop.test');
+    end('shop.test', error, at('192.0.2.1'));
+    assert.equal(await found, told);
+    clock.nowMs += 10_000;
+  }
+});
+
+test('while the resolver is late the last address stands in after 1.8 s', async (t) => {
+  const { clock, running, begun, end, find } = startNames(t);
+  const pass = (ms: number): void => {
+    clock.nowMs += ms;
+    t.mock.timers.tick(ms);
+  };
+  const first = find('a', 'shop.test');
+  end('shop.test', null, at('192.0.2.1'));
+  await first;
+  pass(10_000);
+  const late = find('a', 'shop.test');
+  pass(1800);
+  assert.equal(await late, '192.0.2.1');
+  // The next does not wait as long again.
+  const next = find('b', 'shop.test');
+  pass(0);
+  assert.equal(await next, '192.0.2.1');
+  assert.equal(begun.length, 2);
+
+  // What comes late is the answer from then on.
+  assert.ok(running.has('shop.test'));
+  end('shop.test', null, at('192.0.2.2'));
+  assert.equal(await find('a', 'shop.test'), '192.0.2.2');
+});
+
+test('a name whose last address stands in has its turn although nobody waits any more', async (t) => {
+  const { clock, begun, end, find } = startNames(t);
+  const first = find('a', 'shop.test');
+  end('shop.test', null, at('192.0.2.1'));
+  await first;
+  clock.nowMs += 10_000;
+  for (let n = 0; n < 3; n++) void find('a', `a${n}.test`);
+  const standsIn = find('a', 'shop.test');
+  t.mock.timers.tick(1800);
+  assert.equal(await standsIn, '192.0.2.1');
+  end('a0.test', failure('EAI_AGAIN'), []);
+  assert.equal(begun.at(-1), 'shop.test');
+});
+
+test('names that were slow have slots of their own', async (t) => {
+  const { clock, running, begun, end, find } = startNames(t);
+  const tenants = Array.from({ length: 12 }, (_, n) => `t${n}`);
+  const askAll = (): void => {
+    for (const tenant of tenants) void find(tenant, `${tenant}.test`);
+  };
+  askAll();
+  assert.equal(running.size, 10);
+  clock.nowMs += 2001;
+  for (const tenant of tenants.slice(0, 10)) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
+  clock.nowMs += 2001;
+  for (const tenant of tenants.slice(10)) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
+
+  // All twelve were slow: four are looked up at once, and who is new is not held up.
+  clock.nowMs += 1000;
+  begun.length = 0;
+  askAll();
+  assert.equal(begun.length, 4);
+  const fresh = find('new', 'new.test');
+  end('new.test', null, at('192.0.2.1'));
+  assert.equal(await fresh, '192.0.2.1');
+
+  // Their turns come although all who asked have gone; the one that is quick again is as others are.
+  t.mock.timers.tick(TIMEOUT_MS);
+  for (const name of begun.filter((hostname) => hostname !== 'new.test')) {
+    end(name, null, at('192.0.2.2'));
+  }
+  assert.equal(running.size, 4);
+  assert.equal(begun.length, 9);
+  for (let n = 0; n < 12; n++) end(`t${n}.test`, null, at('192.0.2.2'));
+  clock.nowMs += 10_000;
+  begun.length = 0;
+  askAll();
+  assert.equal(begun.length, 10);
+});
+
+test('as many names are kept as are allowed, the least recently used goes first', async (t) => {
+  const { running, begun, end, find } = startNames(t);
+  const ask = async (hostname: string): Promise<void> => {
+    const found = find('a', hostname);
+    end(hostname, null, at('192.0.2.1'));
+    await found;
+  };
+  // It is waited for all the while, so it stays.
+  const asked = find('b', 'asked.test');
+  for (let n = 1; n < limits.namesKeptMax; n++) await ask(`a${n}.test`);
+  await find('a', 'a1.test');
+  await ask('one-more.test');
+  begun.length = 0;
+  await find('a', 'a1.test');
+  assert.deepEqual(begun, []);
+  await ask('a2.test');
+  assert.deepEqual(begun, ['a2.test']);
+  assert.deepEqual([...running.keys()], ['asked.test']);
+  end('asked.test', null, at('192.0.2.9'));
+  assert.equal(await asked, '192.0.2.9');
+});
+
+test('more names than are kept are not asked for at once', async (t) => {
+  const { find } = startNames(t);
+  const waiting = Array.from({ length: limits.namesKeptMax }, (_, n) => find('a', `a${n}.test`));
+  assert.equal(await find('b', 'b.test'), 'POSTHORN_NAMES_FULL');
+  t.mock.timers.tick(TIMEOUT_MS);
+  assert.equal(new Set(await Promise.all(waiting)).size, 1);
+});

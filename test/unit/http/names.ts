@@ -1,0 +1,41 @@
+import type { LookupAddress } from 'node:dns';
+import type { TestContext } from 'node:test';
+import { type Found, NameLookups } from '#infra/http/name-lookups.ts';
+
+export const at = (address: string): LookupAddress[] => [{ address, family: 4 }];
+
+export function failure(code: string): NodeJS.ErrnoException {
+  return Object.assign(new Error(`getaddrinfo ${code}`), { code });
+}
+
+/** Look-ups that end when the test says so, on a clock of the test's; timers are mocked too. */
+export function startNames(t: TestContext) {
+  t.mock.timers.enable({ apis: ['setTimeout'] });
+  const clock = { nowMs: 0 };
+  const outcomes: string[] = [];
+  const running = new Map<string, Found>();
+  const begun: string[] = [];
+  const names = new NameLookups({
+    lookUp: (hostname, found) => {
+      begun.push(hostname);
+      running.set(hostname, found);
+    },
+    now: () => clock.nowMs,
+    onLookup: (outcome) => outcomes.push(outcome),
+  });
+  const end = (hostname: string, ...answer: Parameters<Found>): void => {
+    const found = running.get(hostname);
+    running.delete(hostname);
+    found?.(...answer);
+  };
+  /** An address, or the code of an error. */
+  const find = (tenant: string, hostname: string): Promise<string> =>
+    new Promise((resolve) => {
+      const tell: Found = (error, addresses) =>
+        resolve(error === null ? String(addresses[0]?.address) : String(error.code));
+      names.of(tenant)(hostname, TIMEOUT_MS, tell);
+    });
+  return { clock, outcomes, running, begun, names, end, find };
+}
+
+export const TIMEOUT_MS = 15_000;
