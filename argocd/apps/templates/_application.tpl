@@ -22,6 +22,8 @@ syncOptions:
   {{- end }}
 retry:
   limit: 5
+  # What mends it is a commit, which does not have to wait for the tries of the one before.
+  refresh: true
   backoff: { duration: 10s, factor: 2, maxDuration: 3m }
 {{- end }}
 

@@ -23,14 +23,19 @@ const NAMESPACE = 'argocd';
 const SERVER = 'https://kubernetes.default.svc';
 const REPOSITORY = 'https://argoproj.github.io/argo-helm';
 
-/** Without it sync waves between applications do not wait for the health of the one before. */
+/** Without it sync waves between applications do not wait for one another: as argocd/install/values.yaml says it. */
 const APPLICATION_HEALTH = [
-  'hs = {}',
-  'hs.status = "Progressing"',
-  'hs.message = ""',
-  'if obj.status ~= nil and obj.status.health ~= nil then',
-  '  hs.status = obj.status.health.status',
-  '  hs.message = obj.status.health.message',
+  'local status = obj.status or {}',
+  'local sync = status.sync or {}',
+  'local operation = status.operationState or {}',
+  'local synced = sync.status == "Synced" and operation.phase ~= "Running"',
+  'local ended = operation.phase == "Succeeded" and (status.reconciledAt or "") >= operation.finishedAt',
+  'hs = { status = "Progressing", message = operation.message or "" }',
+  'if (synced or ended) and status.health ~= nil then',
+  '  hs.status = status.health.status or "Progressing"',
+  '  hs.message = status.health.message or ""',
+  'elseif operation.phase == "Failed" or operation.phase == "Error" then',
+  '  hs.status = "Degraded"',
   'end',
   'return hs',
   '',
@@ -177,7 +182,12 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
             // An application that a line too few would remove may hold the brokers.
             automated: { prune: false, selfHeal: true },
             syncOptions: ['ServerSideApply=true', 'RespectIgnoreDifferences=true'],
-            retry: { limit: 10, backoff: { duration: '10s', factor: 2, maxDuration: '5m' } },
+            retry: {
+              limit: 10,
+              // What mends it is a commit, which does not have to wait for the tries of the one before.
+              refresh: true,
+              backoff: { duration: '10s', factor: 2, maxDuration: '5m' },
+            },
           },
         },
       },
