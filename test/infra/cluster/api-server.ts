@@ -6,6 +6,7 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
 import { makeTempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { at, type Manifest } from '../manifests.ts';
 import { type Tool, toolPath } from '../tools.ts';
 import { readCrds } from './cluster-files.ts';
 import { clusterTools } from './cluster-tools.ts';
@@ -156,7 +157,24 @@ async function installCrds(api: KubeApi, kinds: readonly string[]): Promise<void
       },
       { what: `${crd.metadata.name} is established`, deadlineMs: READY_MS, intervalMs: 100 },
     );
+    await waitUntil(() => describes(api, crd), {
+      what: `${crd.metadata.name} is described`,
+      deadlineMs: READY_MS,
+      intervalMs: 100,
+    });
   }
+}
+
+/** The OpenAPI of the server follows its definitions; kwok ends where one of its kinds is not in it. */
+async function describes(api: KubeApi, { spec }: Manifest): Promise<boolean> {
+  const [group, plural] = [at(spec, 'group') as string, at(spec, 'names', 'plural') as string];
+  const served = (at(spec, 'versions') as object[]).filter((one) => at(one, 'served') === true);
+  for (const version of served) {
+    const path = `/openapi/v3/apis/${group}/${at(version, 'name') as string}`;
+    const { paths } = (await api.call(path)).body as { paths: object };
+    if (!Object.keys(paths).some((one) => one.endsWith(`/${plural}`))) return false;
+  }
+  return true;
 }
 
 async function writeKubeconfig({ path, port, token }: Layout): Promise<string> {

@@ -4,14 +4,14 @@ import { mkdir } from 'node:fs/promises';
 import { installTool } from '../install-tool.ts';
 import { toolPath, toolsDirectory } from '../tools.ts';
 import { makeClusterFiles } from './cluster-files.ts';
-import { clusterTools } from './cluster-tools.ts';
+import { argoTools, clusterTools } from './cluster-tools.ts';
 
 const TIMEOUT_MS = 2 * 3600_000;
 
 await mkdir(toolsDirectory(), { recursive: true });
 console.log('CRDs and stages');
 await makeClusterFiles();
-for (const tool of Object.values(clusterTools)) {
+for (const tool of Object.values({ ...clusterTools, ...argoTools })) {
   const label = `${tool.name} ${tool.version}`;
   if (existsSync(toolPath(tool))) {
     console.log(`${label}: is there`);

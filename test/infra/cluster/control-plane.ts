@@ -19,8 +19,14 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
-/** @param kinds of the operators (`ScaledObject`) that it is to know */
-export async function startControlPlane(kinds: readonly string[]): Promise<ControlPlane> {
+/**
+ * @param kinds of the operators (`ScaledObject`) that it is to know
+ * @param stages a file for kwok
+ */
+export async function startControlPlane(
+  kinds: readonly string[],
+  stages = stagesFile(),
+): Promise<ControlPlane> {
   const server = await startApiServer(kinds);
   const { api, kubeconfig } = server;
   const stop = (): Promise<void> => server.stop();
@@ -30,7 +36,7 @@ export async function startControlPlane(kinds: readonly string[]): Promise<Contr
     await server.start(clusterTools.scheduler, ofScheduler);
     const kwok = await server.start(clusterTools.kwok, {
       kubeconfig,
-      config: stagesFile(),
+      config: stages,
       'manage-all-nodes': 'true',
       'node-lease-duration-seconds': '0',
       // No server: there is nothing that would ask a kubelet.
