@@ -211,3 +211,19 @@ test('more names than are kept are not asked for at once', async (t) => {
   t.mock.timers.tick(TIMEOUT_MS);
   assert.equal(new Set(await Promise.all(waiting)).size, 1);
 });
+
+test('a slow name that is being looked up is not put into the line of whoever asks', async (t) => {
+  const { clock, begun, end, find } = startNames(t);
+  const slow = ['t0', 't1', 't2', 't3', 't4'];
+  for (const tenant of slow) void find(tenant, `${tenant}.test`);
+  clock.nowMs += 2001;
+  for (const tenant of slow) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
+  clock.nowMs += 1000;
+  begun.length = 0;
+  for (const tenant of slow) void find(tenant, `${tenant}.test`);
+  void find('other', 't0.test');
+  end('t0.test', failure('EAI_AGAIN'), []);
+  clock.nowMs += 1000;
+  end('t1.test', failure('EAI_AGAIN'), []);
+  assert.deepEqual(begun, ['t0.test', 't1.test', 't2.test', 't3.test', 't4.test']);
+});
