@@ -39,7 +39,9 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
   const settings = Default(settingsSchema, raw);
   for (const error of check.Errors(settings)) {
     const key = error.instancePath.slice(1) || 'settings';
-    faults.push(`${key}: ${error.message}${allowed(key)}`);
+    const oneOf = settingOptions(key)?.anyOf?.map((option) => option.const);
+    const fault = oneOf === undefined ? error.message : `must be one of ${oneOf.join(', ')}`;
+    faults.push(`${key}: ${fault}${allowed(key)}`);
   }
   checkNetworks(settings as Settings, faults);
   if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
@@ -47,11 +49,12 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
 }
 
 /** The type and the options of a setting, by its name. */
-function settingOptions(name: string): (SettingOptions & { type?: string }) | undefined {
-  return (settingsSchema.properties as Record<string, unknown>)[name] as
-    | (SettingOptions & { type?: string })
-    | undefined;
+function settingOptions(name: string): KnownSetting | undefined {
+  return (settingsSchema.properties as Record<string, unknown>)[name] as KnownSetting | undefined;
 }
+
+/** `anyOf`: the values of a choice. */
+type KnownSetting = SettingOptions & { type?: string; anyOf?: { const: string }[] };
 
 function readSecretFile(key: string, path: string, faults: string[]): string | undefined {
   try {

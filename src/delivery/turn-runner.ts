@@ -85,14 +85,7 @@ export class TurnRunner {
       await this.process(owed);
     } catch (error) {
       // A fault of ours, not of the receiver: the message stays unacked and is given again after a while.
-      const facts = {
-        tenant_id: owed.tenant,
-        endpoint_id: owed.endpoint,
-        delivery_id: owed.head.id,
-        request_id: owed.event?.head.correlationId,
-        traceparent: owed.head.trace ?? owed.event?.head.trace,
-      };
-      this.deps.log.error({ err: error, ...facts }, 'delivery.turn_failed');
+      this.deps.log.error({ err: error, ...factsOf(owed) }, 'delivery.turn_failed');
       this.deps.settler.unclaim(owed.head);
       owed.message.nak(FAULT_RETRY_MS);
     }
@@ -183,8 +176,26 @@ export class TurnRunner {
     const verdict = judge(retryPolicy, attemptNo, result.outcome, random(), ageMs);
     if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
+    if (!result.outcome.ok && result.outcome.kind === 'unexpected') {
+      const { detail } = result.outcome;
+      this.deps.log.error(
+        { ...factsOf(owed), attempt_no: attemptNo, detail },
+        'delivery.attempt_unexpected',
+      );
+    }
     // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what follows.
     if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     settler.attempted(owed, verdict, record, target.snapshot.url);
   }
+}
+
+/** Whose delivery it is, for the log. */
+function factsOf(owed: OwedDelivery): Record<string, string | undefined> {
+  return {
+    tenant_id: owed.tenant,
+    endpoint_id: owed.endpoint,
+    delivery_id: owed.head.id,
+    request_id: owed.event?.head.correlationId,
+    traceparent: owed.head.trace ?? owed.event?.head.trace,
+  };
 }

@@ -164,8 +164,12 @@ export const alertCases: readonly AlertCase[] = [
     alert: 'PosthornHistoryNearLoss',
     severity: 'page',
     at: '10m',
-    fires: { posthorn_projector_blocked_seconds: '172000+600x20' },
-    quiet: { posthorn_projector_blocked_seconds: '3600x20' },
+    fires: { [oldest('ATT-0', 'projector')]: '172000+600x20' },
+    // Events are kept for their own retention.
+    quiet: {
+      [oldest('ATT-0', 'projector')]: '3600x20',
+      [oldest('EV-0', 'projector')]: '200000x20',
+    },
   },
   {
     alert: 'PosthornIdempotencyShortened',

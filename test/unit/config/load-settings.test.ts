@@ -84,7 +84,7 @@ const bad: [string, string, RegExp][] = [
   ['POSTHORN_BOOTSTRAP_KEY', 'short', /platform key/],
   ['POSTHORN_EGRESS_ALLOW', 'localhost', /"localhost" is not a network/],
   ['POSTHORN_EGRESS_ALLOW', '10.0.0.0/8;::1', /is not a network/],
-  ['POSTHORN_LOG_LEVEL', 'loud', /log line/],
+  ['POSTHORN_LOG_LEVEL', 'loud', /must be one of fatal, error, .*log line/],
 ];
 for (const [key, value, message] of bad) {
   test(`${key}=${value} is refused and explained`, () => {

@@ -1,0 +1,78 @@
+/** NATS or MongoDB hangs: what the alerts look at says so, and goes back once the server answers. */
+import assert from 'node:assert/strict';
+import { after, before, test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { projectFiles } from '../../docs/project-files.ts';
+import { LocalSystem } from './local-system.ts';
+
+const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };
+
+let system: LocalSystem;
+before(async () => {
+  system = await LocalSystem.run();
+});
+after(() => system?.stop());
+
+test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () => {
+  const succeeded = 'posthorn_probe_last_success_timestamp_seconds';
+  await system.above(0, 'posthorn_probe_rounds_total', 'result="succeeded"');
+  await system.above(-1, 'posthorn_stream_messages');
+  await system.whileHanging(system.pidOf('nats-server'), async () => {
+    const { status, body } = await system.publish('demo', 'runbook.a', 'r1');
+    assert.equal(status, 503);
+    assert.equal(body['code'], 'POSTHORN_PUBLISH_NOT_ACKED');
+    await system.above(0, 'posthorn_ingress_events_total', 'result="not_stored"');
+    await system.above(0, 'posthorn_probe_rounds_total', 'result="refused"');
+    const last = await system.metric(succeeded);
+    await system.until((value) => value === -1, 'posthorn_stream_messages');
+    assert.equal(await system.metric(succeeded), last, 'the last success stands still');
+    const answer = await system.get('/readyz');
+    assert.equal(answer.status, 503);
+    assert.equal(((await answer.json()) as { checks: { nats: boolean } }).checks.nats, false);
+    assert.match(system.log, /queue_metrics\.look_failed/);
+    assert.match(system.log, /probe\.round_failed/);
+  });
+  const stored = async () => (await system.publish('demo', 'runbook.a', 'r1')).status === 202;
+  await waitUntil(stored, { what: 'accepted again', ...DEADLINE });
+  await system.above(-1, 'posthorn_stream_messages');
+  const now = Date.now() / 1000;
+  await system.above(now, succeeded);
+  assert.match(system.log, /probe\.recovered/);
+});
+
+test('history-blocked: MongoDB hangs, and webhooks go on', async () => {
+  await system.endpoint('blocked', system.receiver.url('/blocked'));
+  await system.whileHanging(system.pidOf('mongod'), async () => {
+    await system.publish('blocked', 'runbook.b', 'r2');
+    await system.receiver.waitFor(1, '/blocked', DEADLINE.deadlineMs);
+    await system.above(0, 'posthorn_ingress_idempotency_skipped_total');
+    await system.above(0, 'posthorn_projector_blocked_seconds');
+    await system.above(
+      0,
+      'posthorn_consumer_oldest_seconds',
+      'stream="ATT-0",consumer="projector"',
+    );
+    assert.match(system.log, /projector\.write_failed/);
+  });
+  await system.until((value) => value === 0, 'posthorn_projector_blocked_seconds');
+  const skipped = await system.metric('posthorn_ingress_idempotency_skipped_total');
+  await waitUntil(
+    async () => {
+      const answer = await system.publish('blocked', 'runbook.b', 'r2');
+      return answer.status === 202 && answer.body['id'] === 'r2';
+    },
+    { what: 'ids are looked up again', ...DEADLINE },
+  );
+  await system.list('/v1/tenants/blocked/deliveries', 1);
+  assert.ok((await system.metric('posthorn_ingress_idempotency_skipped_total')) <= skipped + 1);
+});
+
+test('every metric that a page names is told by the local system', async () => {
+  await system.above(0, 'posthorn_stream_messages');
+  const told = await (await system.get('/metrics')).text();
+  for (const { path, text } of projectFiles('docs/operations/runbooks/*.md')) {
+    for (const [name] of text.matchAll(/\b(posthorn|nodejs|process)_[a-z0-9_]+/g)) {
+      assert.ok(told.includes(`# TYPE ${name} `), `${path} names ${name}`);
+    }
+  }
+});
