@@ -22,8 +22,6 @@ const skip =
   without(tools.helm) ||
   withoutCluster(...Object.values(clusterTools), ...Object.values(argoTools));
 const environment = 'dev';
-const imageFile = `argocd/environments/${environment}/image.yaml`;
-const valuesFile = `argocd/environments/${environment}/posthorn.yaml`;
 /** A machine that has other things to do is slow, not wrong. */
 const patience = { deadlineMs: 120_000, intervalMs: 250 };
 
@@ -94,17 +92,14 @@ function inForce(name: string, commit?: string): Promise<KubeObject> {
   return untilApplication(name, is, 'is in force');
 }
 
-/** Changes a file, and tells Argo CD, as the webhook of a repository does. @returns the commit */
-async function commit(file: string, change: (content: unknown) => void): Promise<string> {
-  await repository.edit(file, change);
-  const made = await repository.commit(`changes ${file}`);
+/** Commits what is to run, and tells Argo CD, as the webhook of a repository does. @returns the commit */
+async function rollOut(tag: string, others: object = {}): Promise<string> {
+  const file = `argocd/environments/${environment}/image.yaml`;
+  const made = await repository.commit(file, { image: { tag }, ...others });
   const annotations = { 'argocd.argoproj.io/refresh': 'hard' };
   await plane.api.merge(await application('posthorn'), { metadata: { annotations } });
   return made;
 }
-
-const commitImage = (tag: string): Promise<string> =>
-  commit(imageFile, (content) => Object.assign(content as object, { image: { tag } }));
 
 /** This commit has not come to its end, for this reason, and is to be tried again. */
 async function untilFailed(revision: string, reason: RegExp): Promise<void> {
@@ -178,7 +173,7 @@ test('a commit that names another image rolls out, after its migration', { skip 
   await plane.api.merge(delivery, { spec: { replicas: 2 } });
   const tag = 'c0ffee'.padEnd(40, '0');
   const { uid } = (await plane.api.get(migration)).metadata;
-  await inForce('posthorn', await commitImage(tag));
+  await inForce('posthorn', await rollOut(tag));
   assert.equal(await imageTagOf(delivery), tag);
   assert.equal(await imageTagOf(migration), tag);
   assert.notEqual((await plane.api.get(migration)).metadata.uid, uid);
@@ -203,24 +198,22 @@ test('what is changed or removed by hand is put back, without a migration', { sk
 
 test('a migration that fails ends the roll-out, until a commit mends it', { skip }, async () => {
   const tag = await imageTagOf(delivery);
-  await untilFailed(await commitImage(failingTag), /reached the specified backoff limit/);
+  const failing = await rollOut(failingTag, { migration: { backoffLimit: 0 } });
+  await untilFailed(failing, /reached the specified backoff limit/);
   assert.equal(await imageTagOf(migration), failingTag);
   assert.equal(await imageTagOf(delivery), tag);
   const mended = 'decade'.padEnd(40, '0');
-  await inForce('posthorn', await commitImage(mended));
+  await inForce('posthorn', await rollOut(mended));
   assert.equal(await imageTagOf(delivery), mended);
 });
 
 test('what the API server refuses keeps the waves after it out', { skip }, async () => {
   const tag = await imageTagOf(delivery);
-  const setLimit = (migration: object) =>
-    commit(valuesFile, (content) => Object.assign(content as object, { migration }));
-  await repository.edit(imageFile, (content) =>
-    Object.assign(content as object, { image: { tag: 'facade'.padEnd(40, '0') } }),
-  );
-  const refused = await setLimit({ resources: { limits: { memory: '1Mi' } } });
+  const next = 'facade'.padEnd(40, '0');
+  const resources = { limits: { memory: '1Mi' } };
+  const refused = await rollOut(next, { migration: { resources } });
   await untilFailed(refused, /must be less than or equal to memory limit/);
   assert.equal(await imageTagOf(delivery), tag);
-  await inForce('posthorn', await setLimit({}));
-  assert.notEqual(await imageTagOf(delivery), tag);
+  await inForce('posthorn', await rollOut(next));
+  assert.equal(await imageTagOf(delivery), next);
 });

@@ -1,9 +1,9 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
-import { projectRoot } from '../../docs/project-files.ts';
+import { projectRoot, projectText } from '../../docs/project-files.ts';
 import type { AppsValues } from './stand-in-charts.ts';
 
 /** charts/ and argocd/ of this project as a repository of their own, as an operator has it: with other addresses. */
@@ -25,29 +25,21 @@ export class GitRepository {
     for (const folder of ['charts', 'argocd']) {
       await cp(join(projectRoot, folder), join(repository.path, folder), { recursive: true });
     }
-    await repository.edit('argocd/apps/values.yaml', (content) => {
-      const values = content as AppsValues;
-      values.repoURL = repository.url;
-      values.nats.repoURL = chartsUrl;
-      for (const chart of Object.values(values.platform)) chart.repoURL = chartsUrl;
-    });
+    const file = 'argocd/apps/values.yaml';
+    const values = parse(projectText(file)) as AppsValues;
+    values.repoURL = repository.url;
+    values.nats.repoURL = chartsUrl;
+    for (const chart of Object.values(values.platform)) chart.repoURL = chartsUrl;
     await repository.git('init', '--quiet', '--initial-branch', 'main');
-    await repository.commit('first');
+    await repository.commit(file, values);
     return repository;
   }
 
-  /** Changes a file of YAML. */
-  async edit(path: string, change: (content: unknown) => void): Promise<void> {
-    const file = join(this.path, path);
-    const content = parse(await readFile(file, 'utf8')) as unknown;
-    change(content);
-    await writeFile(file, stringify(content));
-  }
-
-  /** Everything that was changed. @returns its hash */
-  async commit(message: string): Promise<string> {
+  /** A file of YAML in the place of what is there. @returns the hash of the commit */
+  async commit(file: string, content: object): Promise<string> {
+    await writeFile(join(this.path, file), stringify(content));
     await this.git('add', '--all');
-    await this.git('commit', '--quiet', '--message', message);
+    await this.git('commit', '--quiet', '--message', `changes ${file}`);
     return (await this.git('rev-parse', 'HEAD')).trim();
   }
 
