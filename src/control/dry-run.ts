@@ -1,5 +1,4 @@
-import { selectorMatches } from '#domain/event-type.ts';
-import { compileFilter } from '#domain/filter/compile-filter.ts';
+import { explainSelection } from '#domain/explain-match.ts';
 import type { DryRun, DryRunResult } from '#wire/api/subscription.ts';
 import { checkFilter } from './subscription-filter.ts';
 
@@ -11,13 +10,7 @@ import { checkFilter } from './subscription-filter.ts';
  */
 export function dryRunSubscription(body: DryRun): DryRunResult {
   checkFilter(body.filter);
-  const { event } = body;
-  const selectors = body.event_types ?? ['*'];
-  if (!selectors.some((selector) => selectorMatches(selector, event.type))) {
-    return { matched: false, reason: 'event_type' };
-  }
-  if (body.filter !== undefined && !compileFilter(body.filter)(event)) {
-    return { matched: false, reason: 'filter' };
-  }
-  return { matched: true, reason: 'matched' };
+  const { event, event_types: eventTypes = ['*'], filter } = body;
+  const reason = explainSelection({ eventTypes, filter }, event.type, event);
+  return { matched: reason === 'matched', reason };
 }

@@ -10,28 +10,6 @@ import { SelectorMap } from './selector-map.ts';
  */
 export type EventSource = (needsData: boolean) => Record<string, unknown>;
 
-/** Why a subscription or an endpoint gets no delivery of an event (RT-9). */
-export type NoMatchReason =
-  | 'no_subscription'
-  | 'event_type'
-  | 'filter'
-  | 'endpoint_paused'
-  | 'endpoint_disabled';
-
-export interface SubscriptionExplanation {
-  subscriptionId: string;
-  matched: boolean;
-  reason?: 'event_type' | 'filter';
-}
-
-export interface EndpointExplanation {
-  endpointId: string;
-  /** The endpoint gets the event now. With the last two reasons it is owed it, and the delivery is held. */
-  matched: boolean;
-  reason?: NoMatchReason;
-  subscriptions: SubscriptionExplanation[];
-}
-
 /** A subscription of an endpoint that exists. */
 interface Candidate {
   subscriptionId: string;
@@ -60,7 +38,6 @@ export interface SubscriptionIndexOptions {
  */
 export class SubscriptionIndex {
   private readonly endpoints: readonly EndpointSnapshot[];
-  private readonly candidates: readonly Candidate[];
   private readonly bySelector = new SelectorMap<Candidate>();
   /** For each endpoint the number of the last `match` that had it: cheaper than a set for each event. */
   private readonly matchedIn: Uint32Array;
@@ -73,7 +50,6 @@ export class SubscriptionIndex {
     this.endpoints = snapshot.endpoints;
     this.matchedIn = new Uint32Array(snapshot.endpoints.length);
     const positions = new Map(snapshot.endpoints.map((endpoint, i) => [endpoint.id, i]));
-    const candidates: Candidate[] = [];
     for (const subscription of snapshot.subscriptions) {
       const endpoint = positions.get(subscription.endpointId);
       if (endpoint === undefined) continue;
@@ -83,12 +59,10 @@ export class SubscriptionIndex {
         filter: subscription.filter,
         prepared: undefined,
       };
-      candidates.push(candidate);
       for (const selector of new Set(subscription.eventTypes)) {
         this.bySelector.add(selector, candidate);
       }
     }
-    this.candidates = candidates;
   }
 
   /** How many subscriptions all calls of `match` looked at: the measure of their cost. */
@@ -125,41 +99,6 @@ export class SubscriptionIndex {
     return this.bySelector
       .lookUp(type)
       .some((list) => list.some((candidate) => this.prepare(candidate)?.needsData === true));
-  }
-
-  /** For each endpoint of the tenant whether it gets the event, and why not (RT-9). Looks at all. */
-  explain(type: string, event: EventSource): EndpointExplanation[] {
-    const byType = new Set(this.bySelector.lookUp(type).flat());
-    const document = this.candidates.length === 0 ? {} : event(true);
-    const explanations = this.endpoints.map((endpoint): EndpointExplanation => ({
-      endpointId: endpoint.id,
-      matched: false,
-      subscriptions: [],
-    }));
-    for (const candidate of this.candidates) {
-      explanations[candidate.endpoint]?.subscriptions.push(
-        this.explainOne(candidate, byType, document),
-      );
-    }
-    for (const [i, endpoint] of this.endpoints.entries()) {
-      const explanation = explanations[i] as EndpointExplanation;
-      const reason = reasonOf(endpoint, explanation.subscriptions);
-      if (reason === undefined) explanation.matched = true;
-      else explanation.reason = reason;
-    }
-    return explanations;
-  }
-
-  private explainOne(
-    candidate: Candidate,
-    byType: ReadonlySet<Candidate>,
-    document: Record<string, unknown>,
-  ): SubscriptionExplanation {
-    const { subscriptionId } = candidate;
-    if (!byType.has(candidate)) return { subscriptionId, matched: false, reason: 'event_type' };
-    return this.passes(candidate, document)
-      ? { subscriptionId, matched: true }
-      : { subscriptionId, matched: false, reason: 'filter' };
   }
 
   private addFiltered(
@@ -212,16 +151,4 @@ export class SubscriptionIndex {
     }
     return candidate.prepared;
   }
-}
-
-function reasonOf(
-  endpoint: EndpointSnapshot,
-  subscriptions: readonly SubscriptionExplanation[],
-): NoMatchReason | undefined {
-  if (subscriptions.length === 0) return 'no_subscription';
-  if (!subscriptions.some((each) => each.matched)) {
-    return subscriptions.some((each) => each.reason === 'filter') ? 'filter' : 'event_type';
-  }
-  if (endpoint.state === 'paused') return 'endpoint_paused';
-  return endpoint.state === 'disabled' ? 'endpoint_disabled' : undefined;
 }

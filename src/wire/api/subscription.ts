@@ -1,6 +1,7 @@
 /** Subscriptions in the API. */
 import { type Static, Type } from 'typebox';
 import { subscriptionStatuses } from '#domain/endpoint.ts';
+import { subscriptionReasons } from '#domain/explain-match.ts';
 import { limits } from '#domain/limits.ts';
 import {
   eventTypeName,
@@ -91,7 +92,7 @@ export type DryRun = Static<typeof dryRun>;
 
 export const dryRunResult = Type.Object({
   matched: Type.Boolean(),
-  reason: Type.Enum(['matched', 'event_type', 'filter'], {
+  reason: Type.Enum(subscriptionReasons, {
     description: 'What decided: where it is not `matched`, the part that did not match.',
   }),
 });

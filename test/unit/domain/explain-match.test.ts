@@ -1,0 +1,66 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ExplainedTenant, explainMatch, explanationNeedsData } from '#domain/explain-match.ts';
+
+test('the reason is named for each endpoint and subscription', () => {
+  const tenant: ExplainedTenant = {
+    endpoints: [
+      { id: 'gets', state: 'active' },
+      { id: 'lonely', state: 'active' },
+      { id: 'other', state: 'active' },
+      { id: 'filtered', state: 'active' },
+      { id: 'paused', state: 'paused' },
+      { id: 'disabled', state: 'disabled' },
+      { id: 'paused-other', state: 'paused' },
+      { id: 'broken', state: 'active' },
+    ],
+    subscriptions: [
+      { id: 's1', endpointId: 'gets', eventTypes: ['order.*'] },
+      { id: 's2', endpointId: 'gets', eventTypes: ['refund'] },
+      { id: 's3', endpointId: 'other', eventTypes: ['refund'] },
+      { id: 's4', endpointId: 'filtered', eventTypes: ['refund'] },
+      { id: 's5', endpointId: 'filtered', eventTypes: ['*'], filter: { 'data.n': 2 } },
+      { id: 's6', endpointId: 'paused', eventTypes: ['*'], filter: { 'data.n': 1 } },
+      { id: 's7', endpointId: 'disabled', eventTypes: ['*'] },
+      { id: 's8', endpointId: 'paused-other', eventTypes: ['refund'] },
+      { id: 's9', endpointId: 'nobody', eventTypes: ['*'] },
+      { id: 's10', endpointId: 'broken', eventTypes: ['*'], filter: { $where: 'true' } },
+    ],
+  };
+  const explained = [...explainMatch(tenant, 'order.created', { data: { n: 1 } })];
+  assert.deepEqual(
+    explained.map((each) => [each.endpointId, each.matched, each.reason]),
+    [
+      ['gets', true, 'matched'],
+      ['lonely', false, 'no_subscription'],
+      ['other', false, 'event_type'],
+      ['filtered', false, 'filter'],
+      ['paused', true, 'endpoint_paused'],
+      ['disabled', true, 'endpoint_disabled'],
+      ['paused-other', false, 'event_type'],
+      ['broken', false, 'filter'],
+    ],
+  );
+  assert.deepEqual(explained[0]?.subscriptions, [
+    { subscriptionId: 's1', matched: true, reason: 'matched' },
+    { subscriptionId: 's2', matched: false, reason: 'event_type' },
+  ]);
+  assert.deepEqual(explained[3]?.subscriptions, [
+    { subscriptionId: 's4', matched: false, reason: 'event_type' },
+    { subscriptionId: 's5', matched: false, reason: 'filter' },
+  ]);
+});
+
+test('data is needed where a filter that is asked looks at it', () => {
+  const needsData = (endpoint: string, selector: string, filter?: Record<string, unknown>) => {
+    const subscription = { id: 's', endpointId: endpoint, eventTypes: [selector] };
+    const subscriptions = [filter === undefined ? subscription : { ...subscription, filter }];
+    return explanationNeedsData({ endpoints: [{ id: 'a', state: 'active' }], subscriptions }, 'x');
+  };
+  assert.equal(needsData('a', 'x', { 'data.n': 1 }), true);
+  assert.equal(needsData('a', 'x'), false);
+  assert.equal(needsData('a', 'x', { source: '/s' }), false);
+  assert.equal(needsData('a', 'y', { 'data.n': 1 }), false);
+  assert.equal(needsData('b', 'x', { 'data.n': 1 }), false);
+  assert.equal(needsData('a', 'x', { $where: 'true' }), false);
+});
