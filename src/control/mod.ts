@@ -36,6 +36,7 @@ import type { Sealer } from './endpoint-secrets.ts';
 import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
 import { Endpoints } from './endpoints.ts';
+import { EventExplanations } from './event-explanations.ts';
 import { EventTypeRegistrar } from './event-type-registrar.ts';
 import { EventTypes } from './event-types.ts';
 import { HeldDeliveries } from './held-deliveries.ts';
@@ -49,7 +50,7 @@ import { type DeadLetterParts, registerDeadLetterRoutes } from './routes/dead-le
 import { registerDeliveryRoutes } from './routes/deliveries.ts';
 import { registerEndpointRoutes } from './routes/endpoints.ts';
 import { registerEventTypeRoutes } from './routes/event-types.ts';
-import { registerEventRoutes } from './routes/events.ts';
+import { registerEventExplanationRoute, registerEventRoutes } from './routes/events.ts';
 import { registerEventPayloadRoute, registerPayloadLinkRoute } from './routes/payloads.ts';
 import { registerRejectedEventRoutes } from './routes/rejected-events.ts';
 import { registerReferenceRoutes } from './routes/reference.ts';
@@ -125,12 +126,14 @@ export function createControl(deps: ControlDeps): Control {
     announce: (letters) => health.announceDeadLetters(letters),
   });
   const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
+  const payloads = payloadReads(deps, events);
   const parts: ApiParts = {
     ...deadLetters,
     tenants: new Tenants({ ...shared, onRemoved: () => purger.wake() }),
     endpoints,
     subscriptions: new Subscriptions(shared),
-    payloads: payloadReads(deps, events),
+    payloads,
+    explanations: new EventExplanations({ events, payloads, config, clock }),
     eventTypes: new EventTypes(shared),
     apiKeys: new ApiKeys(shared),
     events,
@@ -197,6 +200,7 @@ interface ApiParts extends DeadLetterParts {
   rejected: RejectedEvents;
   broadcasts: Broadcasts;
   payloads: PayloadReads;
+  explanations: EventExplanations;
 }
 
 /** In a scope of its own: its lock is for its routes. What a link opens stands outside. */
@@ -210,6 +214,7 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerEventTypeRoutes(api, parts.eventTypes);
     registerApiKeyRoutes(api, parts.apiKeys);
     registerEventRoutes(api, parts);
+    registerEventExplanationRoute(api, parts.explanations);
     registerEventPayloadRoute(api, parts.payloads);
     registerDeliveryRoutes(api, parts);
     registerDeadLetterRoutes(api, parts);

@@ -69,7 +69,9 @@ export class EventReads {
     if (event !== null && event.seq !== undefined) return event;
     await checkTenantExists(configuration, tenantId);
     throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
-      detail: `there is no event ${eventId}; one just accepted appears within a second`,
+      detail:
+        `there is no event ${eventId}: one just accepted appears within a second, and one that is older than ` +
+        'the history is kept (POSTHORN_HISTORY_RETENTION_SECONDS) has expired',
     });
   }
 }

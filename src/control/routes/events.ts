@@ -1,8 +1,10 @@
 import { deliveryPage, eventDeliveriesQuery } from '#wire/api/delivery.ts';
 import { event, eventListQuery, eventPage, eventParams } from '#wire/api/event.ts';
+import { eventExplanation, explanationQuery } from '#wire/api/event-explanation.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from '../access.ts';
+import type { EventExplanations } from '../event-explanations.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
 import type { EventReads } from '../history/event-reads.ts';
 
@@ -64,6 +66,31 @@ export function registerEventRoutes(
     (request) => {
       const { tenant, event: id } = request.params;
       return reads.deliveries.listOfEvent(tenant, id, request.query);
+    },
+  );
+}
+
+/** Why an endpoint did not get an event (RT-9). */
+export function registerEventExplanationRoute(api: Api, explanations: EventExplanations): void {
+  api.get(
+    '/v1/tenants/:tenant/events/:event/explanation',
+    {
+      config: { access: 'read' },
+      schema: {
+        operationId: 'explainEvent',
+        summary: 'Say for each endpoint whether it matches an event, and why not',
+        description:
+          'By the endpoints and subscriptions as they are now (`judged_at`): they may have changed since the event was ' +
+          'routed. What became of it then are its deliveries. An event that is not stored: see the dry run of a subscription.',
+        tags,
+        params: eventParams,
+        querystring: explanationQuery,
+        response: { 200: eventExplanation, ...problemAnswers },
+      },
+    },
+    (request) => {
+      const { tenant, event: id } = request.params;
+      return explanations.explain(tenant, id, request.query);
     },
   );
 }

@@ -44,7 +44,8 @@ const summary = {
   payload: payloadFacts,
   matched_endpoints: nullable(
     Type.Integer({
-      description: 'How many deliveries it became. Null: not routed yet; 0: unmatched.',
+      description:
+        'How many deliveries it became. Null: not routed yet; 0: unmatched, and `GET …/events/{event}/explanation` says why.',
     }),
   ),
 };
@@ -69,7 +70,8 @@ export const eventListQuery = Type.Object(
     type: Type.Optional(eventTypeName),
     unmatched: Type.Optional(
       Type.Boolean({
-        description: 'True: only events that matched no endpoint; false: the others.',
+        description:
+          'True: only events that matched no endpoint; false: the others. Why: `GET …/events/{event}/explanation`.',
       }),
     ),
   },
