@@ -65,8 +65,8 @@ export class PrivatePort {
 /** `npm start` and a receiver beside it, to be broken and mended by the steps of docs/operations/runbooks. */
 export class LocalSystem extends PrivatePort {
   readonly receiver: WebhookReceiver;
-  private readonly dir: TempDir;
-  private readonly start: PosthornProcess;
+  readonly dir: TempDir;
+  readonly start: PosthornProcess;
   private readonly banner: Banner;
   private readonly others: ChildProcess[] = [];
 
@@ -87,8 +87,13 @@ export class LocalSystem extends PrivatePort {
       POSTHORN_PUBLISH_TIMEOUT_MS: '500',
       POSTHORN_PROBE_INTERVAL_MS: '1000',
     });
-    const banner = await start.banner();
-    return new LocalSystem(opsPort, { dir, receiver, start, banner });
+    try {
+      const banner = await start.banner();
+      return new LocalSystem(opsPort, { dir, receiver, start, banner });
+    } catch (error) {
+      await end({ start, receiver, dir });
+      throw error;
+    }
   }
 
   async stop(): Promise<void> {
@@ -96,9 +101,7 @@ export class LocalSystem extends PrivatePort {
       const ended = once(other, 'exit');
       if (other.exitCode === null && other.kill('SIGTERM')) await ended;
     }
-    await this.start.end();
-    await this.receiver.close();
-    await this.dir.remove();
+    await end(this);
   }
 
   /** What all processes wrote to their log. */
@@ -123,15 +126,20 @@ export class LocalSystem extends PrivatePort {
     }
   }
 
-  /** A process of these roles beside it, as runbooks/README.md starts one. Resolves once it is ready. */
-  async another(roles: string): Promise<PrivatePort & { apiUrl: string }> {
+  /** The settings of the process of the roles, as `env $(…)` of the pages takes them. */
+  settings(): Record<string, string> {
     const environ = readFileSync(`/proc/${this.pidOf('--roles')}/environ`, 'utf8').split('\0');
     const settings = environ.filter((line) => line.startsWith('POSTHORN_'));
+    return Object.fromEntries(settings.map((line) => line.split(/=(.*)/s, 2) as [string, string]));
+  }
+
+  /** A process of these roles beside it, as runbooks/README.md starts one. Resolves once it is ready. */
+  async another(roles: string): Promise<PrivatePort & { apiUrl: string }> {
     const [opsPort, httpPort] = [await findFreePort(), await findFreePort()];
     const child = spawn(process.execPath, [MAIN, 'run', '--roles', roles], {
       env: {
         ...process.env,
-        ...Object.fromEntries(settings.map((line) => line.split(/=(.*)/s, 2) as [string, string])),
+        ...this.settings(),
         POSTHORN_OPS_PORT: String(opsPort),
         POSTHORN_HTTP_PORT: String(httpPort),
       },
@@ -191,4 +199,10 @@ interface Made {
   receiver: WebhookReceiver;
   start: PosthornProcess;
   banner: Banner;
+}
+
+async function end({ start, receiver, dir }: Omit<Made, 'banner'>): Promise<void> {
+  await start.end();
+  await receiver.close();
+  await dir.remove();
 }

@@ -1,11 +1,15 @@
 /** NATS or MongoDB hangs: what the alerts look at says so, and goes back once the server answers. */
 import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { projectFiles } from '../../docs/project-files.ts';
+import { projectFiles, projectRoot, projectText } from '../../docs/project-files.ts';
 import { LocalSystem } from './local-system.ts';
 
 const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };
+
+/** Settings of a process are read in /proc. */
+const linuxOnly = process.platform === 'linux' ? false : 'Linux only';
 
 let system: LocalSystem;
 before(async () => {
@@ -65,6 +69,17 @@ test('history-blocked: MongoDB hangs, and webhooks go on', async () => {
   );
   await system.list('/v1/tenants/blocked/deliveries', 1);
   assert.ok((await system.metric('posthorn_ingress_idempotency_skipped_total')) <= skipped + 1);
+});
+
+test('history-blocked: records are given a week', { skip: linuxOnly }, () => {
+  const page = projectText('docs/operations/runbooks/history-blocked.md');
+  const script = /^LONGER='([^']+)'$/m.exec(page)?.[1] ?? '';
+  const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
+    env: { ...process.env, ...system.settings() },
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
+  assert.equal(printed, 'ATT-0 7\n');
 });
 
 test('every metric that a page names is told by the local system', async () => {
