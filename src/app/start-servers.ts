@@ -62,6 +62,8 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
       // For its health: who watches over it starts it again where its disk was full.
       monitorPort: 0,
       ...(nats === undefined ? {} : { access: nats.access }),
+    }).catch((error: Error) => {
+      throw wantedPortTaken(deps.settings.POSTHORN_NATS_PORT, error);
     });
   const ownUrl =
     natsUrl === undefined
@@ -88,4 +90,12 @@ async function findProgram(program: Program, deps: StartServersDeps): Promise<st
   } catch (error) {
     throw new ConfigError([(error as Error).message]);
   }
+}
+
+/** What to say where the port was chosen by the operator; who held it of an earlier start has been ended by then. */
+function wantedPortTaken(port: number, error: Error): Error {
+  if (port === 0 || !error.message.includes('address already in use')) return error;
+  return new ConfigError([
+    `POSTHORN_NATS_PORT: port ${port} on 127.0.0.1 is taken; name another one, or 0 for any`,
+  ]);
 }

@@ -47,6 +47,13 @@ test('start, the printed curl, a signed webhook, stop, and on again', async (t) 
     assert.match(second.stderr, new RegExp(`POSTHORN_HTTP_PORT: port ${port} on .* is taken`));
   });
 
+  await t.test('one on the same port of NATS is refused', async () => {
+    const { port } = new URL(banner.natsUrl);
+    const second = new PosthornProcess(await tempDir(t), { POSTHORN_NATS_PORT: port });
+    assert.equal(await second.exitCode, 78, second.stderr);
+    assert.match(second.stderr, new RegExp(`POSTHORN_NATS_PORT: port ${port} on .* is taken`));
+  });
+
   await t.test('a killed role process is started again', async () => {
     const pid = roleProcess(first) as number;
     process.kill(pid, 'SIGKILL');
