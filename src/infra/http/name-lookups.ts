@@ -8,7 +8,8 @@
  * fails or is late, the last address that it gave stands in, as RFC 8767 has it; that a name does not exist is an
  * answer, and ends this. Nothing is judged here: what may be dialled is asked anew at each dial.
  *
- * Limits: `limits.namesKeptMax` names, least recently used first to go.
+ * Limits: `limits.namesKeptMax` names, least recently used first to go, also out of a line where nobody waits any more:
+ * one tenant's lines are long while its name servers do not answer.
  */
 import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns';
 import { limits } from '#domain/limits.ts';
@@ -100,7 +101,7 @@ export class NameLookups {
     };
   }
 
-  /** Undefined where all that are kept are asked for at this moment. */
+  /** Undefined where all that are kept are waited for or looked up at this moment. */
   private nameOf(hostname: string): Name | undefined {
     const name = this.names.get(hostname) ?? this.newName(hostname);
     if (name === undefined) return undefined;
@@ -114,7 +115,7 @@ export class NameLookups {
     for (const [oldest, name] of this.names) {
       if (this.names.size < limits.namesKeptMax || tries-- === 0) break;
       this.names.delete(oldest);
-      if (isAsked(name)) this.names.set(oldest, name);
+      if (name.isRunning || name.waiting.size > 0) this.names.set(oldest, name);
     }
     if (this.names.size >= limits.namesKeptMax) return undefined;
     return {
@@ -162,6 +163,8 @@ export class NameLookups {
     name.lines.delete(tenant);
     const startedMs = this.deps.now();
     if (name.isRunning || startedMs < name.knownUntilMs) return false;
+    // It had to make room meanwhile, and may have been asked for anew since.
+    if (this.names.get(name.hostname) !== name) return false;
     // The turn of a slow name, or of one whose last address stands in, may come after all who asked have gone: the
     // answer serves the next.
     const servesLater = slots === this.slowSlots || this.hasStale(name);

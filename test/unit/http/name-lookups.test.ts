@@ -212,6 +212,41 @@ test('more names than are kept are not asked for at once', async (t) => {
   assert.equal(new Set(await Promise.all(waiting)).size, 1);
 });
 
+test('names that nobody waits for any more leave their room to those of others', async (t) => {
+  const { running, end, find } = startNames(t);
+  const given = Array.from({ length: limits.namesKeptMax }, (_, n) => find('a', `a${n}.test`));
+  t.mock.timers.tick(TIMEOUT_MS);
+  await Promise.all(given);
+  const others = Array.from({ length: 3 }, (_, n) => find('b', `b${n}.test`));
+  assert.deepEqual([...running.keys()].slice(3), ['b0.test', 'b1.test']);
+  for (let n = 0; n < 3; n++) end(`b${n}.test`, null, at('192.0.2.1'));
+  assert.deepEqual(await Promise.all(others), Array(3).fill('192.0.2.1'));
+});
+
+test('a name that left its room in a line is looked up for its next turn only', async (t) => {
+  const { clock, begun, end, find } = startNames(t);
+  const askBoth = () => [find('a', 'held.test'), find('a', 'left.test')];
+  const ask = async (hostname: string): Promise<void> => {
+    const found = find('b', hostname);
+    end(hostname, null, at('192.0.2.1'));
+    await found;
+  };
+  const first = askBoth();
+  clock.nowMs = 2001;
+  for (const name of ['held', 'left']) end(`${name}.test`, failure('EAI_AGAIN'), []);
+  await Promise.all(first);
+  clock.nowMs = 3000;
+  const second = askBoth();
+  t.mock.timers.tick(TIMEOUT_MS);
+  await Promise.all(second);
+  for (let n = 1; n < limits.namesKeptMax; n++) await ask(`b${n}.test`);
+
+  begun.length = 0;
+  void find('a', 'left.test');
+  end('held.test', failure('EAI_AGAIN'), []);
+  assert.deepEqual(begun, ['left.test']);
+});
+
 test('a slow name that is being looked up is not put into the line of whoever asks', async (t) => {
   const { clock, begun, end, find } = startNames(t);
   const slow = ['t0', 't1', 't2', 't3', 't4'];
