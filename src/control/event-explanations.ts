@@ -18,6 +18,8 @@ import type { PayloadReads } from './payload-reads.ts';
 import { storedEventForFilter } from './stored-event-for-filter.ts';
 
 const SORT: PageSort = { name: 'explanation', fields: ['string'] };
+/** Filters may be many, and dear: after so long the others have the thread. */
+const AT_ONCE_MS = 5;
 
 export interface EventExplanationsDeps {
   events: Pick<EventReads, 'find'>;
@@ -60,10 +62,13 @@ export class EventExplanations {
     const asked = { endpoints: page.data, subscriptions: snapshot.subscriptions };
     const type = event.type ?? '';
     const data: EndpointExplanationResource[] = [];
-    for (const each of explainMatch(asked, type, await this.view(asked, event))) {
-      data.push(show(each));
-      // Filters may be many, and dear: others have the thread between two endpoints.
+    const view = await this.view(asked, event);
+    let pauseMs = performance.now() + AT_ONCE_MS;
+    for (const each of explainMatch(asked, type, view)) {
+      if (each !== undefined) data.push(show(each));
+      if (performance.now() < pauseMs) continue;
       await setImmediate();
+      pauseMs = performance.now() + AT_ONCE_MS;
     }
     const { next_cursor } = page;
     return { event_id: eventId, event_type: type, judged_at: judgedAt, data, next_cursor };

@@ -45,8 +45,9 @@ export interface EndpointExplanation {
 }
 
 /**
- * For each endpoint, in the order given, what decides, and what of each of its subscriptions. Lazily, so that the
- * caller may let others have the thread between two endpoints.
+ * For each endpoint, in the order given, what decides, and what of each of its subscriptions. Lazily: undefined comes
+ * after each filter that an endpoint has, so that the caller may let others have the thread. One filter may take a third
+ * of a second, and an endpoint have thousands.
  *
  * @param type of the event
  * @param event as filters see it; `data` may be left out where `explanationNeedsData` says so
@@ -55,13 +56,16 @@ export function* explainMatch(
   tenant: ExplainedTenant,
   type: string,
   event: Record<string, unknown>,
-): Generator<EndpointExplanation, void, undefined> {
+): Generator<EndpointExplanation | undefined, void, undefined> {
   const ofEndpoint = Map.groupBy(tenant.subscriptions, ({ endpointId }) => endpointId);
   for (const { id, state } of tenant.endpoints) {
-    const subscriptions = (ofEndpoint.get(id) ?? []).map((subscription) => {
+    const subscriptions: EndpointExplanation['subscriptions'] = [];
+    for (const subscription of ofEndpoint.get(id) ?? []) {
       const reason = explainSelection(subscription, type, event);
-      return { subscriptionId: subscription.id, matched: reason === 'matched', reason };
-    });
+      const matched = reason === 'matched';
+      subscriptions.push({ subscriptionId: subscription.id, matched, reason });
+      if (subscription.filter !== undefined) yield undefined;
+    }
     const matched = subscriptions.some((each) => each.matched);
     const reason = matched
       ? reasonOfState(state)

@@ -244,7 +244,7 @@ test('the index agrees with a scan over all subscriptions, and the explanation w
         const view = needsData ? event : { source: event.source };
         const explained = [...explainMatch(snapshot, type, view)];
         assert.deepEqual(
-          explained.filter((each) => each.matched).map((each) => each.endpointId),
+          explained.filter((each) => each?.matched).map((each) => each?.endpointId),
           matched,
         );
       }
