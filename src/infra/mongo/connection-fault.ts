@@ -1,8 +1,6 @@
 import { MongoServerError } from 'mongodb';
 import { tlsFault } from '../tls-fault.ts';
-
-/** mongo's `error_codes.yml`: AuthenticationFailed, and the one of Atlas. */
-const AUTHENTICATION_CODES = new Set<unknown>([18, 8000]);
+import { AUTHENTICATION_CODES } from './unavailable.ts';
 
 /**
  * What is wrong with the settings where MongoDB does not take a connection, with the name of the setting;

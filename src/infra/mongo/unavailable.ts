@@ -18,6 +18,12 @@ const UNAVAILABLE_NAMES = new Set([
   'PoolClearedOnNetworkError',
 ]);
 
+/**
+ * AuthenticationFailed, and the one of Atlas: the password was changed while this process runs. Its new connections are
+ * refused until it gets the new one, which is an outage and no bug.
+ */
+export const AUTHENTICATION_CODES: ReadonlySet<unknown> = new Set([18, 8000]);
+
 /** True where an error says that MongoDB cannot be reached or cannot answer now; trying again may help. */
 export function isMongoUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
@@ -26,7 +32,7 @@ export function isMongoUnavailable(error: unknown): boolean {
   // The driver gives the socket's own error where the server went while a command was being written.
   if (code === 'EPIPE' || code === 'ECONNRESET') return true;
   if (!error.name.startsWith('Mongo')) return false;
-  return typeof code === 'number' && TRANSIENT_CODES.has(code);
+  return typeof code === 'number' && (TRANSIENT_CODES.has(code) || AUTHENTICATION_CODES.has(code));
 }
 
 /** MongoDB's `MaxTimeMSExpired`: what was searched took longer than the query was given. */

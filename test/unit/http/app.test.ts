@@ -37,6 +37,8 @@ function testApp(t: TestContext) {
     switch ((request.params as { how: string }).how) {
       case 'mongo':
         throw new MongoServerSelectionError('no server', {} as never);
+      case 'password':
+        throw new MongoServerError({ errmsg: 'Authentication failed.', code: 18 });
       case 'ours':
         throw new PosthornError('POSTHORN_OVERLOADED', { retryAfterSeconds: 7 });
       case 'key':
@@ -137,11 +139,13 @@ for (const [what, status, code, request] of refusals) {
   });
 }
 
-test('MongoDB out of reach is a 503 that says when to come again', async (t) => {
-  const answer = await testApp(t).inject('/fails/mongo');
-  assert.equal(answer.statusCode, 503);
-  assert.equal(answer.json().code, 'POSTHORN_MONGODB_UNAVAILABLE');
-  assert.equal(answer.headers['retry-after'], '1');
+test('MongoDB out of reach, or with another password by now, is a 503 that says when to come again', async (t) => {
+  for (const how of ['mongo', 'password']) {
+    const answer = await testApp(t).inject(`/fails/${how}`);
+    assert.equal(answer.statusCode, 503, how);
+    assert.equal(answer.json().code, 'POSTHORN_MONGODB_UNAVAILABLE');
+    assert.equal(answer.headers['retry-after'], '1');
+  }
 });
 
 test('our own errors keep their Retry-After, and a 401 names its scheme', async (t) => {
