@@ -175,6 +175,9 @@ export class TurnRunner {
     const ageMs = startedMs - firstAttemptMs;
     const verdict = judge(retryPolicy, attemptNo, result.outcome, random(), ageMs);
     if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
+    // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what
+    // follows. What a stop cut off is no attempt that failed: it is neither counted nor told.
+    if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     if (!result.outcome.ok && result.outcome.kind === 'unexpected') {
       const { detail } = result.outcome;
@@ -183,8 +186,6 @@ export class TurnRunner {
         'delivery.attempt_unexpected',
       );
     }
-    // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what follows.
-    if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     settler.attempted(owed, verdict, record, target.snapshot.url);
   }
 }
