@@ -62,6 +62,9 @@ export class PrivatePort {
   }
 }
 
+/** Delays of so many retries, a second each. */
+export const secondly = (retries: number): number[] => Array.from({ length: retries }, () => 1);
+
 /** `npm start` and a receiver beside it, to be broken and mended by the steps of docs/operations/runbooks. */
 export class LocalSystem extends PrivatePort {
   readonly receiver: WebhookReceiver;
@@ -97,11 +100,16 @@ export class LocalSystem extends PrivatePort {
   }
 
   async stop(): Promise<void> {
-    for (const other of this.others) {
+    await this.endOthers();
+    await end(this);
+  }
+
+  /** Ends what `another` began: the process of `npm start` works on all shards again. */
+  async endOthers(): Promise<void> {
+    for (const other of this.others.splice(0)) {
       const ended = once(other, 'exit');
       if (other.exitCode === null && other.kill('SIGTERM')) await ended;
     }
-    await end(this);
   }
 
   /** What all processes wrote to their log. */
@@ -172,11 +180,11 @@ export class LocalSystem extends PrivatePort {
   }
 
   /** Makes a tenant with one endpoint; gives the path of the endpoint. */
-  async endpoint(tenant: string, url: string, retries = 1): Promise<string> {
+  async endpoint(tenant: string, url: string, delaysSeconds = secondly(1)): Promise<string> {
     await this.api('PUT', `/v1/tenants/${tenant}`, {});
     const made = await this.api('POST', `/v1/tenants/${tenant}/endpoints`, {
       url,
-      retry: { delays_seconds: Array.from({ length: retries }, () => 1) },
+      retry: { delays_seconds: delaysSeconds },
     });
     assert.equal(made.status, 201, JSON.stringify(made.body));
     return `/v1/tenants/${tenant}/endpoints/${String(made.body['id'])}`;

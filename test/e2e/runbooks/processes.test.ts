@@ -4,7 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { LocalSystem, type PrivatePort } from './local-system.ts';
+import { LocalSystem, type PrivatePort, secondly } from './local-system.ts';
 
 const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };
 /** Settings of a process are read in /proc, and prlimit is a program of Linux. */
@@ -30,11 +30,12 @@ test(
       .on('/late', { status: 200 })
       .on('/again', (_, nth) => ({ status: nth === 1 ? 500 : 200 }));
     await system.endpoint('late', receiver.url('/late'));
-    await system.endpoint('again', receiver.url('/again'), 10);
+    await system.endpoint('again', receiver.url('/again'), [5]);
     const second = await system.another('ingress,control');
     await second.until(isOne, 'posthorn_workers', 'role="router"');
     await system.publish('again', 'runbook.f', 'r6');
     await receiver.waitFor(1, '/again', DEADLINE.deadlineMs);
+    await waitUntil(() => waitsForRetry('/v1/tenants/again/events/r6/deliveries'), DEADLINE);
     await system.whileHanging(system.pidOf('--roles'), async () => {
       for (const role of ['router', 'delivery']) {
         await second.until(isOne, 'posthorn_shards_unowned', `role="${role}"`);
@@ -60,8 +61,19 @@ test(
       assert.ok((await lateIn(worker)) >= 1, 'a first attempt was late');
     });
     await system.above(0, 'posthorn_probe_last_success_timestamp_seconds');
+    await system.endOthers();
+    for (const role of ['router', 'delivery']) {
+      await system.until(isOne, 'posthorn_workers', `role="${role}"`);
+      await system.until(isZero, 'posthorn_shards_unowned', `role="${role}"`);
+    }
   },
 );
+
+/** Its attempt is recorded, so its schedule is stored. */
+async function waitsForRetry(path: string): Promise<boolean> {
+  const deliveries = (await system.api('GET', path)).body['data'] as { attempt_count: number }[];
+  return deliveries.some((delivery) => delivery.attempt_count === 1);
+}
 
 /** First attempts that began later than 100 ms after their events. */
 async function lateIn(port: PrivatePort): Promise<number> {
@@ -92,7 +104,7 @@ test(
     const unexpected = ['posthorn_delivery_attempts_total', 'error_type="unexpected"'] as const;
     const before = system.pidOf('--roles');
     const port = await findFreePort();
-    await system.endpoint('files', `http://127.0.0.1:${port}/hook`, 50);
+    await system.endpoint('files', `http://127.0.0.1:${port}/hook`, secondly(50));
     await system.publish('files', 'runbook.h', 'r8');
     const [delivery] = await system.list('/v1/tenants/files/deliveries', 1);
     assert.equal(await system.metric(...unexpected), 0);

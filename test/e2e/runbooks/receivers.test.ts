@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
-import { LocalSystem } from './local-system.ts';
+import { LocalSystem, secondly } from './local-system.ts';
 
 const ATTEMPTS = 'posthorn_delivery_attempts_total';
 const DEAD = 'posthorn_projector_dead_letters_total';
@@ -63,7 +63,7 @@ test('receivers-failing, dead-letters-grow: 5xx; replayed once the receiver is w
 test('receivers-failing: nobody is reachable; a retry at once gets through when somebody listens', async () => {
   assert.equal(await system.metric(ATTEMPTS, 'error_type="connect"'), 0);
   const port = await findFreePort();
-  await system.endpoint('alone', `http://127.0.0.1:${port}/hook`, 40);
+  await system.endpoint('alone', `http://127.0.0.1:${port}/hook`, secondly(40));
   await system.publish('alone', 'runbook.e', 'r5');
   await system.above(0, ATTEMPTS, 'error_type="connect"');
   const [delivery] = await system.list('/v1/tenants/alone/deliveries', 1);
