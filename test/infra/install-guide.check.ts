@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { makeTempDir } from '#testkit/temp-dir.ts';
 import { parse } from 'yaml';
-import { projectRoot, projectText } from '../docs/project-files.ts';
+import { projectFiles, projectRoot, projectText } from '../docs/project-files.ts';
 import { at, conform, render } from './manifests.ts';
 import { tools, without } from './tools.ts';
 
@@ -52,6 +52,32 @@ test(
         assert.ok(names.has(name), command);
       }
     }
+  },
+);
+
+test(
+  'the values that other pages tell to add are taken by the chart',
+  { skip: without(tools.helm) },
+  async (t) => {
+    const dir = await makeTempDir();
+    t.after(() => dir.remove());
+    const [smallest = ''] = blocks('yaml');
+    const known = Object.keys(parse(projectText('charts/posthorn/values.yaml')) as object);
+    const files = [join(dir.path, 'smallest.yaml'), join(dir.path, 'added.yaml')] as const;
+    writeFileSync(files[0], smallest);
+    let rendered = 0;
+    for (const { path, text } of projectFiles('docs/operations/*.md')) {
+      // Of the install guide the first values are tried above, and the others are of other charts.
+      if (path.endsWith('/install.md')) continue;
+      for (const [, added = ''] of text.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)) {
+        const isOfChart = Object.keys(parse(added) as object).every((key) => known.includes(key));
+        if (!isOfChart) continue;
+        writeFileSync(files[1], added);
+        await render('charts/posthorn', { values: [...files] });
+        rendered++;
+      }
+    }
+    assert.ok(rendered >= 4, 'the values were found');
   },
 );
 
