@@ -10,7 +10,8 @@
  * A worker that was stopped longer than its lease (SIGSTOP, a paused machine) knows by the monotonic clock
  * before it sends: `owns` says no from `LEASE_MS` minus a margin after the last renewal began.
  *
- * States of a shard here: free -> taking -> owned -> giving up -> free; owned -> lost, where a renewal failed.
+ * States of a shard here: free -> taking -> owned -> giving up -> free; owned -> lost, where a renewal failed or the
+ * key was removed.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
@@ -146,7 +147,9 @@ export class ShardLeases {
       for (const shard of mine.keys()) if (!this.holds(shard)) owners.delete(shard);
       const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });
       for (const shard of steps.giveUp) void this.giveUp(shard);
-      await Promise.all(steps.take.map((shard) => this.take(shard, mine.get(shard))));
+      // What is being given up is free once it is finished.
+      const take = steps.take.filter((shard) => !this.givingUp.has(shard));
+      await Promise.all(take.map((shard) => this.take(shard, mine.get(shard))));
     } catch (error) {
       this.failed(error as Error);
     }
@@ -208,6 +211,8 @@ export class ShardLeases {
     } catch {
       return; // another worker was first
     }
+    // Held, and its key was not there: somebody removed it, or the whole bucket. Not to work there twice.
+    if (this.leases.has(shard)) this.lose(shard);
     const validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
     this.leases.set(shard, { revision, validUntilMs, renewal: undefined });
     try {
@@ -242,10 +247,13 @@ export class ShardLeases {
 
   private dropExpired(): void {
     for (const shard of this.leases.keys()) {
-      if (this.owns(shard)) continue;
-      this.leases.delete(shard);
-      this.deps.log.error({ shard, kind: this.deps.kind }, 'placement.lost');
-      this.deps.onLost(shard);
+      if (!this.owns(shard)) this.lose(shard);
     }
+  }
+
+  private lose(shard: number): void {
+    this.leases.delete(shard);
+    this.deps.log.error({ shard, kind: this.deps.kind }, 'placement.lost');
+    this.deps.onLost(shard);
   }
 }

@@ -98,6 +98,13 @@ test('who was paused longer than its lease lets go of a shard before it takes it
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
 });
 
+test('a shard whose key was removed by hand is let go of before it is taken again', async (t) => {
+  const { leases, bucket, steps } = await startLeases(t, () => false);
+  await bucket.purge(leaseKeys('delivery').shard(0));
+  await waitUntil(() => steps.length > 1 && leases.owns(0), { deadlineMs: 60_000 });
+  assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
+});
+
 test('a lease that ended before it was renewed is begun anew, though nobody else took the shard', async (t) => {
   const { leases, steps } = await startLeases(t, () => false);
   const now = performance.now.bind(performance);
