@@ -4,7 +4,7 @@
 #   docker build --tag posthorn .
 #   docker run --rm posthorn --help
 #
-# A release passes the base by its digest (see docs/operations/install.md): a tag alone may become another image.
+# A release passes the base by its digest (.github/workflows/image.yaml): a tag alone may become another image.
 ARG NODE_IMAGE=docker.io/library/node:24.21.0-bookworm-slim
 
 FROM ${NODE_IMAGE} AS dependencies
