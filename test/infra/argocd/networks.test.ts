@@ -1,0 +1,25 @@
+/** What the network policies let through is what the cloud program makes, at the recovery site too. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { parse } from 'yaml';
+import { projectFiles, projectText } from '../../docs/project-files.ts';
+import { at } from '../manifests.ts';
+
+const stacks = projectFiles('pulumi/Pulumi.*.yaml');
+
+test('the stacks were found', () => {
+  assert.ok(stacks.length >= 4);
+});
+
+for (const { path, text } of stacks) {
+  test(`${path}: the load balancer reaches the API, and the API reaches MongoDB`, () => {
+    const config = at(parse(text), 'config');
+    const environment = String(at(config, 'posthorn:environment'));
+    const network = String(at(config, 'posthorn:vpcCidr'));
+    const values: unknown = parse(projectText(`argocd/environments/${environment}/posthorn.yaml`));
+    const clients = at(values, 'network', 'clientCidrs') as unknown[];
+    assert.ok(clients.includes(network), `network.clientCidrs has ${network}`);
+    const databases = at(values, 'mongodb', 'cidrs') as unknown[];
+    assert.ok(databases.includes(network), `mongodb.cidrs has ${network}`);
+  });
+}
