@@ -81,6 +81,9 @@ async function k6Arguments(
 /** @returns its exit code */
 function runK6(program: string, flags: string[]): Promise<number> {
   const k6 = spawn(program, flags, { stdio: ['ignore', 'inherit', 'inherit'] });
+  // Ctrl-C reaches k6 too. However it ends, what was begun here is ended after it.
+  process.once('SIGINT', () => {});
+  process.once('SIGTERM', () => k6.kill('SIGINT'));
   return new Promise((ended, failed) => {
     k6.once('error', failed);
     k6.once('exit', (code) => ended(code ?? 1));
