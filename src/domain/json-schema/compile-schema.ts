@@ -21,8 +21,8 @@ export type DataValidator = (data: unknown) => FieldError[];
  */
 export function compileSchema(schema: JsonObject): DataValidator {
   const budget = new WorkBudget();
-  const bounded = boundedSchema(schema);
-  const first = compile(bounded, budget, false);
+  const { bounded, unevaluated } = boundedSchema(schema);
+  const first = compile(bounded, budget, { allErrors: false, unevaluated });
   let all: ValidateFunction | undefined;
   return (data) => {
     if (isDeeperThan(data, limits.dataDepthMax)) {
@@ -32,25 +32,32 @@ export function compileSchema(schema: JsonObject): DataValidator {
     const errors = run(first, data, budget, limits.schemaStepsMax);
     if (errors.length === 0) return errors;
     // Only what is wrong is looked at for further errors, and only where there cannot be very many.
-    all ??= compile(bounded, budget, true);
+    all ??= compile(bounded, budget, { allErrors: true, unevaluated });
     const more = run(all, data, budget, limits.schemaStepsForAllErrorsMax);
     return more.length > errors.length ? more : errors;
   };
 }
 
-function boundedSchema(schema: JsonObject): JsonObject {
+function boundedSchema(schema: JsonObject): { bounded: JsonObject; unevaluated: boolean } {
   if (isDeeperThan(schema, limits.schemaDepthMax)) {
     throw new PosthornError('POSTHORN_SCHEMA_INVALID', { detail: 'The schema is nested too deep' });
   }
   const graph = buildSchemaGraph(schema);
   const errors = [...graph.errors, ...checkBranches(graph)];
   if (errors.length > 0) throw new PosthornError('POSTHORN_SCHEMA_INVALID', { fields: errors });
-  return boundedCopy(graph);
+  const unevaluated = graph.nodes.some(({ children }) =>
+    children.some(({ keyword }) => keyword.startsWith('unevaluated')),
+  );
+  return { bounded: boundedCopy(graph), unevaluated };
 }
 
-function compile(schema: JsonObject, budget: WorkBudget, allErrors: boolean): ValidateFunction {
+function compile(
+  schema: JsonObject,
+  budget: WorkBudget,
+  options: { allErrors: boolean; unevaluated: boolean },
+): ValidateFunction {
   try {
-    return newValidator(budget, allErrors).compile(schema);
+    return newValidator(budget, options).compile(schema);
   } catch (cause) {
     throw new PosthornError('POSTHORN_SCHEMA_INVALID', { detail: (cause as Error).message, cause });
   }

@@ -14,8 +14,12 @@ export class PatternsTooLarge extends Error {}
  * it keeps what it compiles, and one tenant's schema must not be seen by another's.
  *
  * @param allErrors false: stops at the first error and collects no more
+ * @param unevaluated whether the schema asks for what no other keyword looked at
  */
-export function newValidator(budget: WorkBudget, allErrors: boolean): Ajv2020 {
+export function newValidator(
+  budget: WorkBudget,
+  { allErrors, unevaluated }: { allErrors: boolean; unevaluated: boolean },
+): Ajv2020 {
   const ajv = new Ajv2020({
     allErrors,
     strict: false,
@@ -33,6 +37,9 @@ export function newValidator(budget: WorkBudget, allErrors: boolean): Ajv2020 {
     // Its optimiser takes longer the larger the schema, and what it makes is not faster.
     code: { regExp: newRegexEngine(budget), optimize: false },
   });
+  // Else it keeps account of what was looked at for schemas that never ask, and some of the code it makes
+  // for that throws: `patternProperties` in an `if` or in branches of branches.
+  ajv.opts.unevaluated = unevaluated;
   addStepKeywords(ajv, budget);
   replaceEqualityKeywords(ajv, (steps) => budget.take(steps));
   return ajv;

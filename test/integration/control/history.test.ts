@@ -9,6 +9,9 @@ import {
 import { waitUntil } from '#testkit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
+/** Not long ago: mongod removes what is older than the retention, at any time. */
+const ACCEPTED_MS = Date.now() - 3600_000;
+
 let plane: ControlPlane;
 before(async (t) => {
   plane = await startControlPlane(t as never);
@@ -34,7 +37,7 @@ function event(tenant: string, id: string, fields: Partial<EventDocument> = {}):
     kind: 'json',
     data: '{}',
     correlation_id: 'req_1',
-    accepted_at: new Date(1_000_000),
+    accepted_at: new Date(ACCEPTED_MS),
     routed: 1,
     ...fields,
   };
@@ -45,7 +48,7 @@ function delivery(
   id: string,
   fields: Partial<DeliveryDocument> = {},
 ): DeliveryDocument {
-  const at = new Date(1_000_000);
+  const at = new Date(ACCEPTED_MS);
   return {
     _id: id,
     tenant,
@@ -102,7 +105,7 @@ test('a claim of ingress is not an event yet', async () => {
 test('events are filtered, newest first, and each is on one page only', async () => {
   const path = await newTenant('lists');
   const { events } = historyOf(plane.db);
-  const at = (ms: number) => new Date(1_700_000_000_000 + ms);
+  const at = (ms: number) => new Date(ACCEPTED_MS + ms);
   await events.insertMany([
     event('lists', 'e1', { accepted_at: at(1), routed: 0 }),
     event('lists', 'e2', { accepted_at: at(2), type: 'order.paid' }),
@@ -143,7 +146,7 @@ test('deliveries are listed, counted for their event, and shown with their attem
   const attempt = (no: number, fields: object) => ({
     id: `att_${no}`,
     no,
-    startedMs: 1_000_000 + no,
+    startedMs: ACCEPTED_MS + no,
     durationMs: 12.5,
     worker: 'w',
     ...fields,
@@ -153,7 +156,7 @@ test('deliveries are listed, counted for their event, and shown with their attem
     rank: 3,
     status: 'failed',
     reason: 'exhausted',
-    at: new Date(2_000_000),
+    at: new Date(ACCEPTED_MS + 1000),
     next_attempt_at: null,
   } as const;
   await deliveries.insertMany([

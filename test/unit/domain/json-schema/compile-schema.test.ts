@@ -285,6 +285,28 @@ const document = fc.record({
   anyOf: fc.array(schema, { minLength: 1, maxLength: 2 }),
 });
 
+/** Absent where the reference throws: some code that it makes to account for `unevaluated…` does. */
+function verdict(reference: (value: unknown) => unknown, data: unknown): boolean | undefined {
+  try {
+    return reference(data) === true;
+  } catch {
+    return undefined;
+  }
+}
+
+test('patterns in branches of branches are checked like any others', () => {
+  const pattern = { patternProperties: { '^[ab]$': { minimum: 1 } } };
+  const conditional = { ...pattern, if: { ...pattern, type: 'number' } };
+  for (const schema of [
+    { anyOf: [{ ...pattern, oneOf: [{ oneOf: [{ type: 'number', ...pattern }] }, true] }] },
+    { anyOf: [{ oneOf: [conditional, false] }] },
+  ]) {
+    const validate = compileSchema(schema);
+    assert.deepEqual(validate({ a: 1 }), []);
+    assert.equal(validate({ a: 0 })[0]?.pointer, '/data/a');
+  }
+});
+
 test('the bounded copy of a schema says what the schema says', () => {
   let [valid, invalid] = [0, 0];
   fc.assert(
@@ -294,7 +316,8 @@ test('the bounded copy of a schema says what the schema says', () => {
       const reference = plain.compile(schema);
       const ours = compileSchema(schema);
       for (const each of values) {
-        const expected = reference(each);
+        const expected = verdict(reference, each);
+        if (expected === undefined) continue;
         if (expected) valid++;
         else invalid++;
         assert.equal(ours(each).length === 0, expected, JSON.stringify(each));
