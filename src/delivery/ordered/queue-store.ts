@@ -6,7 +6,7 @@
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
-import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
+import { apiErrorCode, apiErrors, isGone } from '#infra/nats/api-errors.ts';
 import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { HeadState } from './head-state.ts';
 import { Slots } from './slots.ts';
@@ -104,7 +104,7 @@ export class NatsQueueStore implements QueueStore {
     try {
       await this.slots.run(() => this.jsm.streams.deleteMessage(stream, seq, false));
     } catch (error) {
-      if (apiErrorCode(error) !== apiErrors.deleteFailed) throw error;
+      if (!isGone(error)) throw error;
     }
   }
 

@@ -1,7 +1,9 @@
 /** The `err_code`s of the JetStream API that something here acts on (nats-server, server/errors.json). */
 export const apiErrors = {
   consumerNotFound: 10_014,
-  /** There is no such message to delete. */
+  /** There is no such message to delete: it is gone already, and others stand before and behind its place. */
+  sequenceNotFound: 10_043,
+  /** A message was not deleted; also where there is none, at an end of the stream. */
   deleteFailed: 10_057,
   /** With another configuration. */
   streamNameInUse: 10_058,
@@ -18,6 +20,12 @@ export const apiErrors = {
 /** The `err_code` of an error of the JetStream API, or of a publication that was refused. */
 export function apiErrorCode(error: unknown): number | undefined {
   return (error as { code?: number }).code;
+}
+
+/** What was to be deleted is not there: most often an earlier request did it, and its answer was lost. */
+export function isGone(error: unknown): boolean {
+  const code = apiErrorCode(error);
+  return code === apiErrors.sequenceNotFound || code === apiErrors.deleteFailed;
 }
 
 /** A write on the condition of what was read before: somebody else's came between. */

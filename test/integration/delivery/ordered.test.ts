@@ -290,6 +290,30 @@ test('what cannot be read does not hold up what is behind it', async (t) => {
   await worker.nothingOwed();
 });
 
+test('a queue goes on though the answers to its removals are lost', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', DEAD_LETTER);
+  const { streams: api } = worker.core.jsm;
+  const removed = api.deleteMessage.bind(api);
+  const unanswered = new Set<number>();
+  t.mock.method(api, 'deleteMessage', async (stream: string, seq: number, erase?: boolean) => {
+    const done = await removed(stream, seq, erase);
+    if (unanswered.has(seq)) return done;
+    unanswered.add(seq);
+    throw new Error('timeout');
+  });
+  // What stands before them in the stream: what is removed then leaves a hole in it.
+  worker.endpoint('acme', 'ep_2', { ...DEAD_LETTER, state: 'paused' });
+  await worker.owe('acme', 'ep_2', { lane: 'o' });
+  const owed = await oweMany(worker, 3);
+  await worker.recordsUntil(owed[2]?.id as string, 'delivered');
+  assert.deepEqual(
+    received(worker),
+    owed.map(({ event }) => event),
+  );
+  assert.equal(unanswered.size, 3);
+});
+
 test('without its bucket a queue stands; once that is made again it goes on', async (t) => {
   const worker = await Worker.start(t, { retryPolicy: OFTEN });
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
