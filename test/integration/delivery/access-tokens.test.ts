@@ -213,7 +213,8 @@ test('a token endpoint that hangs: the time limit ends the attempt, others do no
   const { auth, worker, endpoint } = await start(t, { retryPolicy });
   auth.on('/hang', { hang: 'request' });
   endpoint('hangs', { tokenUrl: auth.url('/hang') });
-  worker.endpoint('acme', 'hangs', { timeoutMs: 300 });
+  // All of them have begun before it is over.
+  worker.endpoint('acme', 'hangs', { timeoutMs: 3000 });
   endpoint('fine');
   const stuck = await Promise.all(Array.from({ length: 20 }, () => worker.owe('acme', 'hangs')));
   await deliver(worker, 'fine');

@@ -5,9 +5,10 @@ import { Worker } from './worker.ts';
 
 test('a busy worker shares its slots between tenants by weight, whoever came first', async (t) => {
   const worker = await Worker.start(t, { env: { POSTHORN_WORKER_IN_FLIGHT_MAX: '1' } });
-  const retry = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
-  worker.endpoint('first', 'ep_1', { timeoutMs: 5000, retry });
-  worker.receiver.on('/first/ep_1', { hang: 'request' });
+  const gate = Promise.withResolvers<void>();
+  t.after(() => gate.resolve());
+  worker.endpoint('first', 'ep_1', { timeoutMs: 60_000 });
+  worker.receiver.on('/first/ep_1', { status: 200, until: gate.promise });
   worker.endpoint('light', 'ep_1');
   worker.endpoint('heavy', 'ep_1');
   worker.tenant('heavy', { weight: 3 });
@@ -19,6 +20,7 @@ test('a busy worker shares its slots between tenants by weight, whoever came fir
   }
   const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
   await waitUntil(async () => (await waiting()) === 120, { what: 'all of it waits' });
+  gate.resolve();
   await worker.receiver.waitFor(60, '/light/ep_1');
   await worker.receiver.waitFor(60, '/heavy/ep_1');
   const served = worker.receiver.requests.slice(1, 61).map(({ path }) => path);

@@ -48,6 +48,11 @@ test('a full mailbox of normal ones parks the next of them, and lets a high one 
   await Promise.all(Array.from({ length: 520 }, () => worker.owe('acme', 'ep_1')));
   await waitUntil(async () => (await worker.metric('posthorn_delivery_parked_total')) > 0);
   const high = await worker.owe('acme', 'ep_1', { lane: 'h' });
+  await waitUntil(async () => {
+    const { jsm } = worker.core;
+    const { num_ack_pending } = await jsm.consumers.info('DLV-0', 'deliver-high');
+    return num_ack_pending === 1;
+  });
   gate.resolve();
   const requests = await worker.receiver.waitFor(100);
   const ids = requests.map(({ headers }) => String(headers['webhook-id']));
