@@ -73,7 +73,7 @@ for (const [how, ordered] of [
   test(`no attempt begins later than the endpoint's age after the first one, ${how}`, async (t) => {
     const worker = await Worker.start(t);
     const delaysSeconds = Array<number>(50).fill(0.3);
-    const retry = { delaysSeconds, finalStatuses: [], retryAfterMaxMs: 0, maxAgeMs: 1000 };
+    const retry = { delaysSeconds, finalStatuses: [], retryAfterMaxMs: 0, maxAgeMs: 4000 };
     worker.endpoint('acme', 'ep_1', { retry, ...(ordered === undefined ? {} : { ordered }) });
     worker.receiver.otherwise({ status: 500 });
     const owed = await worker.owe('acme', 'ep_1');
