@@ -70,7 +70,7 @@ test('what cannot be listed says why', async (t) => {
   const options = { key: made.body.key as string };
   await waitUntil(async () => (await plane.call('GET', path, undefined, options)).status !== 401);
   assert.equal((await plane.call('GET', path, undefined, options)).status, 403);
-  await plane.nc.request('$JS.API.STREAM.DELETE.REJECTED', '');
+  await plane.nc.request('$JS.API.STREAM.DELETE.REJECTED', '', { timeout: 10_000 });
   const away = await plane.call('GET', path);
   assert.equal(away.body.code, 'POSTHORN_NATS_UNAVAILABLE');
 });

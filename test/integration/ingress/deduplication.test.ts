@@ -88,12 +88,13 @@ test('over NATS too', async (t) => {
   const nc = await plane.core.connect();
   const hdrs = headers();
   hdrs.set('Nats-Msg-Id', 'n1');
-  const ask = async () => (await nc.request('in.acme.build.done', '{"project":"a"}')).json();
+  const ask = async () =>
+    (await nc.request('in.acme.build.done', '{"project":"a"}', { timeout: 10_000 })).json();
   const first = (await ask()) as { id: string };
   assert.deepEqual(await ask(), { id: first.id, status: 'accepted', deduplicated: true });
   const chosen = await nc.request('in.acme.build.done', '{"project":"a"}', {
     headers: hdrs,
-    timeout: 5000,
+    timeout: 10_000,
   });
   assert.deepEqual(chosen.json(), { id: first.id, status: 'accepted', deduplicated: true });
   assert.equal((await plane.stored()).length, 1);
@@ -134,12 +135,12 @@ test('after the window, an equal event is another one, though its place is still
 
 test('the broker removes a place when its time is over', async (t) => {
   const plane = await start(t);
-  await plane.eventType('short', { deduplication: { fields: ['source'], windowSeconds: 1 } });
+  await plane.eventType('short', { deduplication: { fields: ['source'], windowSeconds: 5 } });
   await plane.post({ type: 'short', source: '/s' });
   await untilMarked(plane);
   await waitUntil(async () => (await places(plane)).length === 0, {
     what: 'the place gone',
-    deadlineMs: 10_000,
+    deadlineMs: 30_000,
   });
   const again = await plane.post({ type: 'short', source: '/s' });
   assert.equal(again.body.deduplicated, undefined);

@@ -186,7 +186,7 @@ test('while MongoDB is away events are taken, the stream keeps one of each id, a
   await waitUntil(
     async () => {
       const answer = plane.post({ ...EVENT, id: `later-${posted++}` });
-      const inTime = await Promise.race([answer, delay(3000, undefined, { ref: false })]);
+      const inTime = await Promise.race([answer, delay(4500, undefined, { ref: false })]);
       if (inTime?.status !== 202) late.push(posted);
       return posted >= 20;
     },

@@ -143,7 +143,7 @@ test('without a reply subject: the valid is stored, the invalid kept with its re
   nc.publish('in.acme.order.created', '{"bad":');
   nc.publish('in.nobody.order.created', '1');
   await waitUntil(async () => (await plane.metric('posthorn_ingress_rejected_total')) === 2);
-  assert.equal((await plane.stored()).length, 1);
+  await waitUntil(async () => (await plane.stored()).length === 1);
   const rejected = await storedMessages(plane.core.jsm, 'REJECTED');
   assert.equal(rejected.length, 1);
   const { head, body } = decodeRejectedFrame(rejected[0]?.data as Buffer);
