@@ -76,6 +76,6 @@ function run(command: string, args: string[]): Promise<string> {
     const child = spawn(command, args, { stdio: ['ignore', 'pipe', 'inherit'] });
     let output = '';
     child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
-    child.once('exit', (code) => (code === 0 ? done(output) : failed(new Error(`exit ${code}`))));
+    child.once('close', (code) => (code === 0 ? done(output) : failed(new Error(`exit ${code}`))));
   });
 }

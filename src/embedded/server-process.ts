@@ -62,7 +62,8 @@ export class ServerProcess {
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.keepLines(stream);
     this.watcher = watchParent(pid);
     this.exited = new Promise((resolve) => {
-      child.once('exit', (code, signal) => {
+      // Not `exit`: what it wrote last, which says why it ended, may come after that.
+      child.once('close', (code, signal) => {
         this.hasEnded = true;
         this.watcher.kill('SIGKILL');
         resolve({ code, signal, expected: this.asked });

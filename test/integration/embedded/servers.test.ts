@@ -5,6 +5,7 @@ import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { startNatsServer as startEmbeddedNats } from '#src/embedded/nats-server.ts';
 import { natsServer } from '#src/embedded/program.ts';
+import { ServerProcess } from '#src/embedded/server-process.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -91,6 +92,15 @@ test('a server ends when its parent is killed', async (t) => {
   assert.ok(commandLine(pid)?.includes(dir));
   parent.kill('SIGKILL');
   await waitUntil(() => commandLine(pid) === undefined, { what: 'the server to end' });
+});
+
+test('when a server has ended, what it wrote last is there', async () => {
+  for (let round = 0; round < 20; round++) {
+    const args = ['-c', 'echo early; echo late >&2; exit 1'];
+    const server = await ServerProcess.spawn({ name: 'sh', binary: '/bin/sh', args });
+    await server.exited;
+    assert.deepEqual(server.output.split('\n').toSorted(), ['early', 'late']);
+  }
 });
 
 test('a server that cannot start says why', async (t) => {
