@@ -146,6 +146,8 @@ export class ShardLanes {
     const { shard, broker, log, metrics } = this.deps;
     const known = this.lanes.get(tenant);
     known?.tap?.stop();
+    // At once: where the answer to `makeConsumer` is lost, the next look finds the consumer, and takes from it anew.
+    if (known !== undefined) known.tap = undefined;
     if (!found.announced && !found.stored) {
       this.lanes.delete(tenant);
       return false;
@@ -156,7 +158,6 @@ export class ShardLanes {
       return false;
     }
     await broker.makeConsumer(tenant);
-    if (known !== undefined) known.tap = undefined;
     const cause = found.announced ? 'consumer_missing' : 'stored_late';
     metrics.healed.inc({ cause });
     log.warn({ shard, tenant_id: tenant, cause }, 'lanes.consumer_made');

@@ -42,6 +42,25 @@ test('a consumer removed by hand is made again, and what was in hand comes again
   await waitUntil(async () => (await core.jsm.streams.info(DLV)).state.messages === 0, SOON);
 });
 
+test('a consumer that is made again, of which the answer is lost, is taken from', async (t) => {
+  const core = await startNatsCore(t);
+  const owner = await LaneOwner.start(t, core, { rules: RULES });
+  await owner.look({ acme: PRESSED });
+  await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
+  const late = await oweByLane(core, 'acme');
+  const { broker } = owner;
+  const real = { ...broker };
+  broker.makeConsumer = async (tenant) => {
+    Object.assign(broker, real);
+    await real.makeConsumer(tenant);
+    throw new Error('timeout');
+  };
+  await waitUntil(async () => {
+    await owner.look({ acme: PRESSED });
+    return owner.settled.includes(late);
+  }, SOON);
+});
+
 test('keys written by hand: a tenant gets a lane, what is none is left alone, more than fit are deleted', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.lanes);
