@@ -1,0 +1,50 @@
+import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
+
+/** A relay before a server, on which what the server says can be lost as in a network that breaks. */
+export interface TcpRelay {
+  port: number;
+  /** From now on nothing comes back from the server; the connections stay. */
+  swallow(): void;
+  /** Ends all connections; new ones pass again. */
+  breakAll(): void;
+  close(): Promise<void>;
+}
+
+export async function startTcpRelay(serverPort: number): Promise<TcpRelay> {
+  const sockets = new Set<Socket>();
+  let swallows = false;
+  const server = createServer((client) => {
+    const upstream = connect(serverPort, '127.0.0.1');
+    upstream.on('data', (bytes) => {
+      if (!swallows) client.write(bytes);
+    });
+    client.pipe(upstream);
+    for (const [socket, other] of [
+      [client, upstream],
+      [upstream, client],
+    ] as const) {
+      sockets.add(socket);
+      socket.on('error', () => undefined);
+      socket.on('close', () => {
+        sockets.delete(socket);
+        other.destroy();
+      });
+    }
+  });
+  await new Promise<void>((listening) => server.listen(0, '127.0.0.1', listening));
+  const breakAll = (): void => {
+    swallows = false;
+    for (const socket of sockets) socket.destroy();
+  };
+  return {
+    port: (server.address() as AddressInfo).port,
+    swallow() {
+      swallows = true;
+    },
+    breakAll,
+    async close() {
+      breakAll();
+      await new Promise((closed) => server.close(closed));
+    },
+  };
+}
