@@ -4,10 +4,11 @@
  * time of the whole exchange, the body included.
  */
 import type { SecureContext } from 'node:tls';
-import { type Dispatcher, Pool } from 'undici';
+import type { Dispatcher } from 'undici';
 import { limits } from '#domain/limits.ts';
 import type { AttemptFailureKind, AttemptOutcome } from '#domain/delivery.ts';
 import type { EgressGuard } from '#domain/egress.ts';
+import { Connections } from './connections.ts';
 import { ForbiddenAddressError, guardedConnector } from './guarded-connector.ts';
 import type { FindAddresses } from './name-lookups.ts';
 import { retryAfterMs } from './retry-after.ts';
@@ -43,7 +44,7 @@ export interface SenderOptions {
 
 /** The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own. */
 export class Sender {
-  private readonly pool: Pool;
+  private readonly connections: Connections;
   private readonly rules: ExchangeRules;
   /** Dials that wait for the address. */
   private lookingUp = 0;
@@ -61,10 +62,8 @@ export class Sender {
       keptBytesMax: options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax,
       isLookingUp: () => this.lookingUp > 0,
     };
-    this.pool = new Pool(options.origin, {
+    this.connections = new Connections(options.origin, {
       connect: guardedConnector({ guard, findAddresses, timeoutMs, secureContext }),
-      // As many as the endpoints' bulkheads let through.
-      connections: null,
       pipelining: 1,
       // The attempt's own time limit covers these.
       headersTimeout: 0,
@@ -77,11 +76,16 @@ export class Sender {
 
   send(request: SendRequest): Promise<SendResult> {
     return new Promise((resolve) => {
-      const exchange = new Exchange(request.signal, this.rules, resolve);
+      const connection = this.connections.take();
+      const exchange = new Exchange(request.signal, this.rules, (result, isWhole) => {
+        if (isWhole) this.connections.giveBack(connection);
+        else this.connections.discard(connection);
+        resolve(result);
+      });
       // A raised signal tells nobody: waiting for it would be for ever.
       if (request.signal.aborted) return exchange.onTimeout();
       try {
-        this.pool.dispatch(
+        connection.dispatch(
           { method: 'POST', path: request.path, headers: request.headers, body: request.body },
           exchange,
         );
@@ -92,7 +96,7 @@ export class Sender {
   }
 
   close(): void {
-    void this.pool.destroy();
+    this.connections.destroy();
   }
 }
 
@@ -103,12 +107,15 @@ interface ExchangeRules {
   isLookingUp: () => boolean;
 }
 
+/** @param isWhole the answer ended as HTTP says, so the connection can serve another exchange */
+type Settle = (result: SendResult, isWhole: boolean) => void;
+
 /** undici's handler of one exchange; settles once, at the first of: end, error, time limit, byte limit. */
 class Exchange implements Dispatcher.DispatchHandler {
   private readonly signal: AbortSignal;
   private readonly rules: ExchangeRules;
-  private readonly resolve: (result: SendResult) => void;
-  private controller: Dispatcher.DispatchController | undefined;
+  private readonly onSettled: Settle;
+  private started = false;
   private status = 0;
   private headers: SendResult['responseHeaders'];
   private readonly chunks: Buffer[] = [];
@@ -116,26 +123,24 @@ class Exchange implements Dispatcher.DispatchHandler {
   private readBytes = 0;
   private settled = false;
 
-  constructor(signal: AbortSignal, rules: ExchangeRules, resolve: (result: SendResult) => void) {
+  constructor(signal: AbortSignal, rules: ExchangeRules, onSettled: Settle) {
     this.signal = signal;
     this.rules = rules;
-    this.resolve = resolve;
+    this.onSettled = onSettled;
     signal.addEventListener('abort', this.onTimeout);
   }
 
   readonly onTimeout = (): void => {
-    if (this.controller === undefined && this.rules.isLookingUp()) {
-      this.settle(this.failure('dns', 'the name was not looked up in time'), false);
+    if (!this.started && this.rules.isLookingUp()) {
+      this.settle(this.failure('dns', 'the name was not looked up in time'));
       return;
     }
     const where = this.status === 0 ? 'no answer came in time' : 'the answer did not end in time';
-    this.settle(this.failure('timeout', where), false);
-    this.controller?.abort(new Error('time limit'));
+    this.settle(this.failure('timeout', where));
   };
 
-  onRequestStart(controller: Dispatcher.DispatchController): void {
-    this.controller = controller;
-    if (this.settled) controller.abort(new Error('time limit'));
+  onRequestStart(): void {
+    this.started = true;
   }
 
   onResponseStart(
@@ -148,7 +153,7 @@ class Exchange implements Dispatcher.DispatchHandler {
     this.headers = headers;
   }
 
-  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+  onResponseData(_controller: Dispatcher.DispatchController, chunk: Buffer): void {
     this.readBytes += chunk.length;
     const room = this.rules.keptBytesMax - this.keptBytes;
     if (room > 0) {
@@ -158,19 +163,19 @@ class Exchange implements Dispatcher.DispatchHandler {
     }
     if (this.readBytes > limits.responseBodyReadBytesMax) {
       // The status has been said; the rest of an endless answer is not worth its bytes.
-      this.settle(this.answered(), false);
-      controller.abort(new Error('byte limit'));
+      this.settle(this.answered());
     }
   }
 
   onResponseEnd(): void {
-    this.settle(this.answered(), false);
+    this.settle(this.answered(), { isWhole: true });
   }
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (this.settled) return;
     const { kind, detail } = classify(error);
-    this.settle(this.failure(kind, detail), kind === 'reset' && isStale(error, this.status));
+    const stale = kind === 'reset' && isStale(error, this.status);
+    this.settle(this.failure(kind, detail), { stale });
   }
 
   private answered(): AttemptOutcome {
@@ -188,17 +193,13 @@ class Exchange implements Dispatcher.DispatchHandler {
     return { ok: false, kind, status, detail, retryAfterMs: undefined };
   }
 
-  private settle(outcome: AttemptOutcome, stale: boolean): void {
+  private settle(outcome: AttemptOutcome, { stale = false, isWhole = false } = {}): void {
     if (this.settled) return;
     this.settled = true;
     this.signal.removeEventListener('abort', this.onTimeout);
-    this.resolve({
-      outcome,
-      stale,
-      responseHeaders: this.headers,
-      responseBody:
-        this.chunks.length === 1 ? (this.chunks[0] as Buffer) : Buffer.concat(this.chunks),
-    });
+    const { headers: responseHeaders, chunks } = this;
+    const responseBody = chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks);
+    this.onSettled({ outcome, stale, responseHeaders, responseBody }, isWhole);
   }
 }
 
