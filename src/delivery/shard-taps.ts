@@ -24,40 +24,55 @@ export interface ShardTapsDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   shards: number;
-  table: ActivationTable;
-  settler: Settler;
+  table: Pick<ActivationTable, 'handBack' | 'isIdle'>;
+  settler: Pick<Settler, 'isStoring'>;
   lanes: Pick<LaneKeeper, 'open' | 'close'>;
-  records: RecordGatherer;
-  fence: AckFence;
+  records: Pick<RecordGatherer, 'drain'>;
+  fence: Pick<AckFence, 'pass'>;
   onMessage: (message: JsMsg) => void;
   /** How long what is in flight, and its records, may take when a shard is given up. */
   drainMs: number;
   log: Log;
 }
 
+interface Stoppable {
+  stop(): void;
+}
+
 export class ShardTaps {
   private readonly deps: ShardTapsDeps;
-  private readonly taps = new Map<number, { stop(): void }[]>();
+  /** By shard, what the opening in force has opened. */
+  private readonly taps = new Map<number, Stoppable[]>();
 
   constructor(deps: ShardTapsDeps) {
     this.deps = deps;
   }
 
-  /** Begins to work on a shard. */
-  async open(shard: number): Promise<void> {
-    const { js, jsm, onMessage, log } = this.deps;
-    const stream = streams.deliveries(shard);
-    const opened: { stop(): void }[] = [];
+  /**
+   * Begins to work on a shard. At each wait here its lease may be lost or given up, and even taken again: an
+   * opening that is not the last one any more opens nothing further, and leaves what is of the last one alone. A pull
+   * without the lease would take messages and let go of them, and they come again only after their ack_wait.
+   *
+   * @returns whether the shard is open: this opening is still the last one, and was not closed
+   * @throws where NATS does not answer
+   */
+  async open(shard: number): Promise<boolean> {
+    const { jsm, lanes } = this.deps;
+    const opened: Stoppable[] = [];
     this.taps.set(shard, opened);
-    for (const { consumer, ahead, gently } of TAPS) {
+    const isInForce = (): boolean => this.taps.get(shard) === opened;
+    for (const tap of TAPS) {
       // What a worker that died had in hand comes again now, not after its ack_wait.
-      await jsm.consumers.reset(stream, consumer);
-      const intake = gently ? this.gentleIntake() : undefined;
-      const into = intake === undefined ? onMessage : (message: JsMsg) => intake.push(message);
-      opened.push(await consume({ js, stream, consumer, ahead, onMessage: into, log }));
-      if (intake !== undefined) opened.push(intake);
+      await jsm.consumers.reset(streams.deliveries(shard), tap.consumer);
+      if (!isInForce()) return false;
+      const pull = await this.pull(shard, tap);
+      opened.push(...pull);
+      if (isInForce()) continue;
+      for (const one of pull) one.stop();
+      return false;
     }
-    await this.deps.lanes.open(shard);
+    await lanes.open(shard);
+    return isInForce();
   }
 
   /** Takes no more from a shard, and gives back what has not been started. */
@@ -80,6 +95,16 @@ export class ShardTaps {
     await within(Math.max(0, deadline - performance.now()), this.deps.records.drain());
     // The next owner resets the consumers.
     await this.deps.fence.pass(streams.deliveries(shard));
+  }
+
+  private async pull(shard: number, tap: (typeof TAPS)[number]): Promise<Stoppable[]> {
+    const { js, onMessage, log } = this.deps;
+    const { consumer, ahead } = tap;
+    const options = { js, stream: streams.deliveries(shard), consumer, ahead, log };
+    if (!tap.gently) return [await consume({ ...options, onMessage })];
+    const intake = this.gentleIntake();
+    const messages = await consume({ ...options, onMessage: (message) => intake.push(message) });
+    return [messages, intake];
   }
 
   private gentleIntake(): GentleIntake<JsMsg> {

@@ -9,14 +9,14 @@ import type { ShardTaps } from './shard-taps.ts';
  * @param drainMs how long what is in flight may take when a shard is given up
  */
 export function shardWork(
-  taps: ShardTaps,
-  queues: OrderedQueues,
+  taps: Pick<ShardTaps, 'open' | 'close' | 'drain'>,
+  queues: Pick<OrderedQueues, 'open' | 'close' | 'settled'>,
   drainMs: number,
 ): Pick<ShardLeasesDeps, 'onTaken' | 'onGiveUp' | 'onLost'> {
   return {
     async onTaken(shard) {
-      await taps.open(shard);
-      queues.open(shard);
+      // Without the lease the heads of its queues would be sent beside the new owner.
+      if (await taps.open(shard)) queues.open(shard);
     },
     async onGiveUp(shard) {
       queues.close(shard);

@@ -57,6 +57,8 @@ export class EventTap implements EventSource {
     const { js, jsm, log } = this.deps;
     // What a router that died had in hand comes again now, not after its ack_wait.
     await jsm.consumers.reset(this.stream, consumers.router);
+    // The lease was lost meanwhile. A pull would take what is another router's, if only for a moment.
+    if (this.closed) return;
     this.messages = await consume({
       js,
       stream: this.stream,

@@ -174,7 +174,7 @@ export class ShardLanes {
       quietSinceMs: undefined,
       withdrawnSinceMs: undefined,
     };
-    if (lane.tap !== undefined) return lane;
+    if (lane.tap !== undefined || this.closed) return lane;
     const tap = await this.deps.broker.open(tenant, () => {
       this.compareAtMs = 0;
     });

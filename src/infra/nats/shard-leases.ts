@@ -10,8 +10,9 @@
  * A worker that was stopped longer than its lease (SIGSTOP, a paused machine) knows by the monotonic clock
  * before it sends: `owns` says no from `LEASE_MS` minus a margin after the last renewal began.
  *
- * States of a shard here: free -> taking -> owned -> giving up -> free; owned -> lost, where a renewal failed or the
- * key was removed.
+ * States of a shard here: free -> taking -> owned -> giving up -> free; from taking, owned and giving up -> lost, where
+ * the lease was not renewed in time or the key was removed. Taking and giving up ask NATS, which may take longer than a lease lasts:
+ * what is lost meanwhile is told at once, and is taken anew only when that has ended.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
@@ -36,7 +37,7 @@ export interface ShardLeasesDeps {
   onTaken: (shard: number) => Promise<void>;
   /** Finish what is in flight there; the lease is kept meanwhile. */
   onGiveUp: (shard: number) => Promise<void>;
-  /** Drop what is in hand: somebody else may own it. */
+  /** Drop what is in hand: somebody else may own it. Also while `onTaken` or `onGiveUp` is under way. */
   onLost: (shard: number) => void;
   log: Log;
 }
@@ -80,7 +81,9 @@ export class ShardLeases {
   async start(): Promise<void> {
     await this.tellAlive();
     this.heart = setInterval(() => this.beat(), LOOK_EVERY_MS);
-    await this.look();
+    this.looking = this.look();
+    await this.looking;
+    if (this.stopped) return;
     this.schedule();
     const releases = await this.deps.kv.watch({
       key: this.keys.shard('*'),
@@ -115,6 +118,7 @@ export class ShardLeases {
   /** Apart from the looks: what a look takes, and what is given up, may need longer than a lease lasts. */
   private beat(): void {
     if (!this.stopped) void this.tellAlive();
+    this.dropExpired();
     for (const [shard, lease] of this.leases) void this.renew(shard, lease);
   }
 
@@ -214,13 +218,15 @@ export class ShardLeases {
     // Held, and its key was not there: somebody removed it, or the whole bucket. Not to work there twice.
     if (this.leases.has(shard)) this.lose(shard);
     const validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
-    this.leases.set(shard, { revision, validUntilMs, renewal: undefined });
+    const lease = { revision, validUntilMs, renewal: undefined };
+    this.leases.set(shard, lease);
     try {
       await this.deps.onTaken(shard);
+      if (this.leases.get(shard) !== lease) return; // lost meanwhile
       this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
     } catch (error) {
       this.deps.log.error({ err: error, shard }, 'placement.take_failed');
-      await this.giveUp(shard);
+      if (this.leases.get(shard) === lease) await this.giveUp(shard);
     }
   }
 
@@ -233,10 +239,10 @@ export class ShardLeases {
   }
 
   private async finishAndRelease(shard: number): Promise<void> {
-    await this.deps.onGiveUp(shard);
     const lease = this.leases.get(shard);
+    await this.deps.onGiveUp(shard);
+    if (lease === undefined || this.leases.get(shard) !== lease) return; // lost meanwhile
     this.leases.delete(shard);
-    if (lease === undefined) return;
     await lease.renewal;
     // Only while it is still ours.
     await this.deps.kv

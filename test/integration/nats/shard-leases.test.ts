@@ -141,3 +141,61 @@ test('leases are renewed while a shard takes long to begin', async (t) => {
   );
   await waitUntil(() => writes() > LEASE_MS / 1000 + 2, { deadlineMs: 60_000 });
 });
+
+test('a lease that ends while its shard takes long to begin is lost at once, and taken anew after that', async (t) => {
+  const begun = Promise.withResolvers<void>();
+  t.after(() => begun.resolve());
+  const { leases, lost, steps } = await startLeases(
+    t,
+    () => false,
+    undefined,
+    () => begun.promise,
+  );
+  await waitUntil(() => leases.owned === 1);
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
+  await waitUntil(() => lost.length > 0, { what: 'the shard lost' });
+  begun.resolve();
+  await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
+  assert.deepEqual(steps, ['lost 1', 'taken 1', 'taken 2']);
+});
+
+test('a shard that could not be begun is given up once, and not where it was lost before', async (t) => {
+  const begun = Promise.withResolvers<void>();
+  const given: number[] = [];
+  const { leases, lost } = await startLeases(
+    t,
+    () => false,
+    async () => void given.push(lost.length),
+    () => begun.promise,
+  );
+  await waitUntil(() => leases.owned === 1);
+  const now = performance.now.bind(performance);
+  t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
+  await waitUntil(() => lost.length > 0, { what: 'the shard lost' });
+  begun.reject(new Error('NATS did not answer'));
+  // What is taken after that cannot be begun either: it is given up, and tried at the next look.
+  await waitUntil(() => given.length > 1, { deadlineMs: 60_000 });
+  assert.equal(given[0], 1);
+  assert.equal(lost.length, 1);
+});
+
+test('a stop that comes while a first shard is begun waits for it, and then gives it up', async (t) => {
+  const begun = Promise.withResolvers<void>();
+  const order: string[] = [];
+  const { leases, writes, steps } = await startLeases(
+    t,
+    () => false,
+    async () => void order.push(...steps, 'given up'),
+    () => begun.promise,
+  );
+  await waitUntil(() => leases.owned === 1);
+  const before = writes();
+  const stopped = leases.stop();
+  // Renewed meanwhile, and not given up.
+  await waitUntil(() => writes() > before + 2, { deadlineMs: 30_000 });
+  begun.resolve();
+  await stopped;
+  assert.deepEqual(order, ['taken 1', 'given up']);
+  assert.equal(leases.owned, 0);
+});
