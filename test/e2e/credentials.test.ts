@@ -49,7 +49,7 @@ async function allOfMongodb(url: string): Promise<string> {
 
 test(
   'a webhook goes out with its credentials, and no store holds a secret that was sent',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();
     const system = await startSystem([['ingress', 'router', 'control'], ['delivery']]);

@@ -28,7 +28,7 @@ async function newEndpoint(system: System, tenant: string, body: object): Promis
 
 test(
   'an endpoint that says 410 is disabled and told of; what was held and what was given up is sent afterwards',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (t) => {
     const { system, receiver } = await start(t);
     const url = (path: string): string => receiver.url(path);

@@ -10,7 +10,7 @@ const BASE = 'https://posthorn.example.com';
 
 test(
   'an event of 3 MB is delivered whole and by link, is in the history, and can be read there',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();
     const layout = [['ingress', 'router'], ['delivery'], ['control']] as const;

@@ -8,7 +8,7 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 test(
   'without MongoDB events are accepted, routed and delivered, also by processes started meanwhile',
   {
-    timeout: 120_000,
+    timeout: 400_000,
   },
   async (t) => {
     const receiver = await WebhookReceiver.start();

@@ -27,7 +27,8 @@ export class PosthornProcess {
     });
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
-    this.exitCode = once(this.child, 'exit').then(([code]) => code as number | null);
+    // Not `exit`: what it wrote last may come after that.
+    this.exitCode = once(this.child, 'close').then(([code]) => code as number | null);
   }
 
   get pid(): number {

@@ -162,7 +162,7 @@ class Installation {
 
 test(
   'after both stores are lost and restored, configuration, history and owed deliveries are there',
-  { timeout: 180_000 },
+  { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();
     t.after(() => receiver.close());
@@ -176,7 +176,7 @@ test(
     };
     await addEndpoint('/well', 'well.*');
     receiver.on('/ill', { status: 503 });
-    await addEndpoint('/ill', 'ill.*', { retry: { delays_seconds: [20, 20] } });
+    await addEndpoint('/ill', 'ill.*', { retry: { delays_seconds: [20, 20, 20, 20, 20] } });
     const paused = await addEndpoint('/paused', 'paused.*');
     await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { state: 'paused' });
 
@@ -212,6 +212,7 @@ test(
     await receiver.waitFor(2, '/well');
     await system.stopPosthorn();
     await system.destroy();
+    const tried = receiver.at('/ill').length;
     receiver.on('/ill', { status: 204 });
     await system.restore(dir, streams);
     await system.startPosthorn();
@@ -231,9 +232,10 @@ test(
     });
     assert.deepEqual(await listed('well.after'), [], 'what came after the backup is lost');
     // What waited for its retry is sent when that is due, signed with a secret that still opens.
-    await receiver.waitFor(2, '/ill', 60_000);
+    await receiver.waitFor(tried + 1, '/ill', 60_000);
     await waitUntil(async () => (await system.statuses('e-ill'))[0] === 'delivered', {
       what: 'e-ill in the history',
+      deadlineMs: 60_000,
     });
     // What was held is still held, and is sent when its endpoint is active again.
     await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { state: 'active' });

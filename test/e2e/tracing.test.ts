@@ -31,7 +31,7 @@ function spansOf(collector: OtlpReceiver, trace: string, count: number): Promise
 
 test(
   'one trace from the request of the producer to the second attempt, and to who opted in',
-  { timeout: 120_000 },
+  { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();
     const collector = await OtlpReceiver.start();

@@ -117,6 +117,14 @@ export class LocalSystem extends PrivatePort {
     return this.start.stdout + this.start.stderr;
   }
 
+  /** Waits until a line is in it: it comes by a pipe, and may be read after an answer that was sent later. */
+  async logged(line: RegExp): Promise<void> {
+    await waitUntil(() => line.test(this.log), {
+      what: `the log has ${line}`,
+      deadlineMs: DEADLINE_MS,
+    });
+  }
+
   /** The child of `npm start` whose command line holds this text. */
   pidOf(text: string): number {
     const pid = childrenOf(this.start.pid).find((child) => commandLine(child)?.includes(text));

@@ -120,12 +120,9 @@ test(
       { what: 'an unexpected failure', ...DEADLINE },
     );
 
-    assert.match(system.log, /"detail":"EMFILE.*"delivery\.attempt_unexpected"/);
+    await system.logged(/"detail":"EMFILE.*"delivery\.attempt_unexpected"/);
     process.kill(before, 'SIGKILL');
-    await waitUntil(() => system.log.includes('"process.restarted"'), {
-      what: 'started again',
-      ...DEADLINE,
-    });
+    await system.logged(/"process\.restarted"/);
     await system.ready();
     assert.notEqual(system.pidOf('--roles'), before);
     assert.equal(await system.metric(...unexpected), 0);

@@ -19,6 +19,7 @@ test('events-refused: counted from 0, and the log says whose and why', async () 
   const { status, body } = await system.publish('demo', 'not a type', 'r3');
   assert.equal(status, 400);
   await system.above(0, 'posthorn_ingress_events_total', 'result="refused"');
+  await system.logged(/"ingress\.event_refused".*\n/);
   const line = system.log.split('\n').find((one) => one.includes('"ingress.event_refused"'));
   const named = JSON.parse(line ?? '{}') as Record<string, unknown>;
   assert.equal(named['request_id'], body['request_id']);

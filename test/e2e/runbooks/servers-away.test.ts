@@ -33,15 +33,15 @@ test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () 
     const answer = await system.get('/readyz');
     assert.equal(answer.status, 503);
     assert.equal(((await answer.json()) as { checks: { nats: boolean } }).checks.nats, false);
-    assert.match(system.log, /queue_metrics\.look_failed/);
-    assert.match(system.log, /probe\.round_failed/);
+    await system.logged(/queue_metrics\.look_failed/);
+    await system.logged(/probe\.round_failed/);
   });
   const stored = async () => (await system.publish('demo', 'runbook.a', 'r1')).status === 202;
   await waitUntil(stored, { what: 'accepted again', ...DEADLINE });
   await system.above(-1, 'posthorn_stream_messages');
   const now = Date.now() / 1000;
   await system.above(now, succeeded);
-  assert.match(system.log, /probe\.recovered/);
+  await system.logged(/probe\.recovered/);
 });
 
 test('history-blocked: MongoDB hangs, and webhooks go on', async () => {
@@ -56,7 +56,7 @@ test('history-blocked: MongoDB hangs, and webhooks go on', async () => {
       'posthorn_consumer_oldest_seconds',
       'stream="ATT-0",consumer="projector"',
     );
-    assert.match(system.log, /projector\.write_failed/);
+    await system.logged(/projector\.write_failed/);
   });
   await system.until((value) => value === 0, 'posthorn_projector_blocked_seconds');
   const skipped = await system.metric('posthorn_ingress_idempotency_skipped_total');
