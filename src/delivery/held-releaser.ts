@@ -4,7 +4,7 @@
  *
  * It looks at the streams, not at events of the configuration, so nothing has to be remembered over a crash.
  * Each delivery is published again under its next hop, its PubAck awaited, then the held message deleted: a
- * crash between the two publishes it again, and the server drops the repeat by its id.
+ * crash between the two publishes it again, and the server drops the repeat by its id. What is no delivery is removed.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publisher.ts';
@@ -12,6 +12,8 @@ import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import {
+  type DeliveryFrame,
+  type EventFacts,
   decodeDeliveryFrame,
   deliveryMessageId,
   encodeDeliveryFrame,
@@ -37,6 +39,12 @@ export interface HeldReleaserDeps {
   publisher: Publisher;
   records: RecordGatherer;
   log: Log;
+}
+
+interface HeldDelivery {
+  message: StoredMsg;
+  frame: DeliveryFrame;
+  event: EventFacts;
 }
 
 export class HeldReleaser {
@@ -92,20 +100,42 @@ export class HeldReleaser {
     });
     const releases: Promise<void>[] = [];
     // Published in the order in which they come, so the oldest goes first.
-    for await (const message of held)
-      releases.push(this.release(stream, tenant, message, endpoint));
+    for await (const message of held) {
+      const delivery = this.read(message);
+      const release =
+        delivery === undefined
+          ? this.remove(stream, message)
+          : this.release(stream, tenant, { message, ...delivery }, endpoint);
+      // One may fail while others are still read: it is told below.
+      release.catch(() => undefined);
+      releases.push(release);
+    }
     await Promise.all(releases);
+  }
+
+  /** Undefined: not a delivery of ours. It can never be sent, and must not keep others waiting for ever. */
+  private read(message: StoredMsg): Pick<HeldDelivery, 'frame' | 'event'> | undefined {
+    try {
+      const frame = decodeDeliveryFrame(message.data);
+      const event = frame.head.byReference ?? decodeEventFrame(frame.eventBytes).head;
+      return { frame, event };
+    } catch (error) {
+      this.deps.log.error({ err: error, subject: message.subject }, 'held.undecodable');
+      return undefined;
+    }
+  }
+
+  private async remove(stream: string, { seq }: StoredMsg): Promise<void> {
+    await this.deps.jsm.streams.deleteMessage(stream, seq, false);
   }
 
   private async release(
     stream: string,
     tenant: string,
-    message: StoredMsg,
+    { message, frame: { head, eventBytes }, event }: HeldDelivery,
     endpoint: EndpointSnapshot | undefined,
   ): Promise<void> {
-    const { head, eventBytes } = decodeDeliveryFrame(message.data);
     const next = { ...head, hop: head.hop + 1 };
-    const event = head.byReference ?? decodeEventFrame(eventBytes).head;
     if (endpoint !== undefined) {
       await this.deps.publisher.publishAsync({
         subject: subjects.delivery(tenant, head.endpoint, laneAgain(event, endpoint)),
@@ -127,6 +157,6 @@ export class HeldReleaser {
       reason: endpoint === undefined ? 'endpoint_deleted' : 'released',
     };
     await new Promise<void>((stored) => this.deps.records.add(record, stored));
-    await this.deps.jsm.streams.deleteMessage(stream, message.seq, false);
+    await this.remove(stream, message);
   }
 }

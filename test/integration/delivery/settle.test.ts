@@ -340,3 +340,21 @@ test('a worker that stops waits until the next state of what it has in hand is s
   await worker.recordsUntil(second.delivery.id, 'delivered');
   assert.equal(worker.receiver.requests.length, 2, 'the failed one waits for its hour');
 });
+
+test('what is held and is no delivery of ours keeps nobody waiting, and is removed', async (t) => {
+  const worker = await Worker.start(t);
+  const tenants = ['acme', 'globex', 'initech'].toSorted((a, b) =>
+    subjects.held(a, 'ep_1') < subjects.held(b, 'ep_1') ? -1 : 1,
+  );
+  for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'paused' });
+  const held = await Promise.all(tenants.map((tenant) => worker.owe(tenant, 'ep_1')));
+  for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'held');
+  // Of the one that is looked at first.
+  const subject = subjects.held(tenants[0] as string, 'ep_1');
+  for (const text of ['no line', '{}\n', '{"id":"dlv_1","endpoint":"ep_1","hop":0}\nno event']) {
+    await worker.core.js.publish(subject, text);
+  }
+  for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'active' });
+  for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.nothingOwed();
+});
