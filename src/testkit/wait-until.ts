@@ -1,5 +1,8 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
+/** Far more than anything takes, for a slow machine; less than after what JetStream gives again what was lost (30 s). */
+const DEADLINE_MS = 20_000;
+
 export interface WaitOptions {
   /** What is waited for, for the message. */
   what?: string;
@@ -17,7 +20,7 @@ export async function waitUntil<T>(
   condition: () => T | Promise<T>,
   options: WaitOptions = {},
 ): Promise<Exclude<T, false | null | undefined>> {
-  const { what = condition.toString(), deadlineMs = 10_000, intervalMs = 10 } = options;
+  const { what = condition.toString(), deadlineMs = DEADLINE_MS, intervalMs = 10 } = options;
   const deadline = performance.now() + deadlineMs;
   for (;;) {
     let last: unknown;

@@ -76,11 +76,11 @@ export class WebhookReceiver {
   }
 
   /** Waits for `count` requests, of one path or of all; gives the first `count`. */
-  async waitFor(count: number, path?: string, deadlineMs = 10_000): Promise<ReceivedRequest[]> {
+  async waitFor(count: number, path?: string, deadlineMs?: number): Promise<ReceivedRequest[]> {
     const seen = () => (path === undefined ? this.requests : this.at(path));
     await waitUntil(() => seen().length >= count, {
       what: `${count} requests${path === undefined ? '' : ` to ${path}`}`,
-      deadlineMs,
+      ...(deadlineMs === undefined ? {} : { deadlineMs }),
     });
     return seen().slice(0, count);
   }

@@ -13,6 +13,8 @@ import { startNatsCluster } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const MESSAGES = 1000;
+/** For a thousand publications at once to three servers. */
+const TIMEOUT_MS = 30_000;
 
 test('what was acked before the fence is not given again by a reset of the consumer', async (t) => {
   const brokers = await startNatsCluster(3);
@@ -26,7 +28,7 @@ test('what was acked before the fence is not given again by a reset of the consu
     await Promise.all([one.close(), other.close()]);
     await Promise.all(brokers.map((broker) => broker.dispose()));
   });
-  const jsm = await jetstreamManager(one, { checkAPI: false });
+  const jsm = await jetstreamManager(one, { checkAPI: false, timeout: TIMEOUT_MS });
   const work = { name: 'W', subjects: ['w'], retention: RetentionPolicy.Workqueue };
   const made = { deadlineMs: 30_000, intervalMs: 100 };
   await waitUntil(() => jsm.streams.add({ ...work, num_replicas: 3 }), made);
@@ -38,7 +40,7 @@ test('what was acked before the fence is not given again by a reset of the consu
   };
   await waitUntil(() => jsm.consumers.add('W', consumer), made);
 
-  const js = jetstream(one);
+  const js = jetstream(one, { timeout: TIMEOUT_MS });
   await Promise.all(Array.from({ length: MESSAGES }, () => js.publish('w')));
   const fence = new AckFence({ jsm });
   const inHand: JsMsg[] = [];
@@ -54,7 +56,7 @@ test('what was acked before the fence is not given again by a reset of the consu
   for (const message of inHand.slice(1)) fence.watch(message).ack();
   await fence.pass('W');
 
-  const taker = await jetstreamManager(other, { checkAPI: false });
+  const taker = await jetstreamManager(other, { checkAPI: false, timeout: TIMEOUT_MS });
   await taker.consumers.reset('W', 'c');
   const given: number[] = [];
   const again = await (

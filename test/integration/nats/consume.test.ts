@@ -32,11 +32,11 @@ test('a pull whose server has stopped is made again at the next leader', async (
     log,
   });
   t.after(() => messages.stop());
-  await js.publish('s.1', 'before');
+  await waitUntil(() => js.publish('s.1', 'before'));
   await waitUntil(() => seen.includes('before'));
 
   await leading.kill('SIGSTOP');
-  await waitUntil(async () => (await js.publish('s.1', 'after')).seq > 0, { deadlineMs: 20_000 });
+  await waitUntil(async () => (await js.publish('s.1', 'after')).seq > 0, { deadlineMs: 60_000 });
   // The client's own default is to notice after 30 s, and then to wait another 30.
   await waitUntil(() => seen.includes('after'), { deadlineMs: 28_000 });
 });
@@ -50,7 +50,8 @@ async function makeStream(brokers: TestServer[]): Promise<number> {
       () => jsm.streams.add({ name: 'S', subjects: ['s.*'], num_replicas: brokers.length }),
       { what: 'the stream', deadlineMs: 20_000, intervalMs: 200 },
     );
-    await jsm.consumers.add('S', { durable_name: 'c', ack_policy: AckPolicy.None });
+    const consumer = { durable_name: 'c', ack_policy: AckPolicy.None };
+    await waitUntil(() => jsm.consumers.add('S', consumer), { deadlineMs: 20_000 });
     const leader = await waitUntil(
       async () => (await jsm.consumers.info('S', 'c')).cluster?.leader,
     );
