@@ -21,8 +21,8 @@ test('a busy worker shares its slots between tenants by weight, whoever came fir
   const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
   await waitUntil(async () => (await waiting()) === 120, { what: 'all of it waits' });
   gate.resolve();
-  await worker.receiver.waitFor(60, '/light/ep_1');
-  await worker.receiver.waitFor(60, '/heavy/ep_1');
+  await worker.receiver.waitFor(60, '/light/ep_1', 60_000);
+  await worker.receiver.waitFor(60, '/heavy/ep_1', 60_000);
   const served = worker.receiver.requests.slice(1, 61).map(({ path }) => path);
   const heavy = served.filter((path) => path === '/heavy/ep_1').length;
   // While both had something to send: three of four turns, give or take the one that was under way.
