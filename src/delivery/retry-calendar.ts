@@ -14,7 +14,7 @@ const SLOT_MS = 100;
 const SLOTS = 6000;
 /** Behind the last slot: the clock may be set back by so much. */
 const SLACK = 100;
-const SHARED_ROOM = 100;
+const SHARED_ROOM = 80;
 /** A partition stands for its tenants: what is counted stays small, however many there are. */
 const OWN_ROOM = 4;
 /** How far a tenant looks for a place of its own. */
