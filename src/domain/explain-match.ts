@@ -46,7 +46,7 @@ export interface EndpointExplanation {
 
 /**
  * For each endpoint, in the order given, what decides, and what of each of its subscriptions. Lazily: undefined comes
- * after each filter that an endpoint has, so that the caller may let others have the thread. One filter may take a third
+ * after each filter that an endpoint has, so that the caller may let others have the thread. One filter may take a tenth
  * of a second, and an endpoint have thousands.
  *
  * @param type of the event

@@ -44,6 +44,28 @@ export interface FanOut {
   span?: Span | undefined;
 }
 
+/** Of an event in its own tenant's lane, with nothing published yet. */
+export function fanOutOf(
+  message: EventInHand,
+  tenant: string,
+  event: EventFrame,
+  endpoints: EndpointSnapshot[],
+): FanOut {
+  return {
+    message,
+    tenant,
+    lane: tenant,
+    event,
+    seq: message.seq,
+    endpoints,
+    next: 0,
+    open: endpoints.length,
+    aside: false,
+    failed: false,
+    deliveries: [],
+  };
+}
+
 export interface FanOutsDeps {
   log: Log;
   publisher: Publisher;

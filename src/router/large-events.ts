@@ -1,10 +1,9 @@
 /**
  * Brings the `data` of large events to the filters that look at it (IN-12, RT-1). It is not in the event, so that it
- * has to be read; meanwhile the tenant's later events wait behind it, and keep their order. Tenants whose events are
+ * has to be read; meanwhile the tenant's later events wait behind it (`tenant-lines.ts`). Tenants whose events are
  * small, or whose filters look at attributes alone, never come here.
  *
- * Limits: `limits.filterPayloadBytesMax` of one payload, `READS_MAX` read at once, one of each tenant; what waits is
- * small, and bounded by the consumers' `max_ack_pending`.
+ * Limits: `limits.filterPayloadBytesMax` of one payload, `READS_MAX` read at once, one of each tenant.
  */
 import { limits } from '#domain/limits.ts';
 import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
@@ -14,37 +13,13 @@ import type { EventFrame } from '#wire/event-frame.ts';
 const READS_MAX = 4;
 const TRY_AGAIN_MS = 1000;
 
-export interface LargeEvent {
-  event: EventFrame;
-  /** A filter that it may be asked looks at its data. */
-  needsData: boolean;
-  /** Whether it is still this process's to route. */
-  mayWork: () => boolean;
-  /** Called once, with the event as filters are to see it. Must not throw. */
-  seen: (event: EventFrame) => void;
-}
-
 export class LargeEvents {
   private readonly deps: { store: Pick<PayloadStore, 'get'>; log: Log };
-  /** By tenant, those behind the one that is being read. */
-  private readonly waiting = new Map<string, LargeEvent[]>();
   private readonly forSlot: (() => void)[] = [];
   private reads = 0;
 
   constructor(deps: { store: Pick<PayloadStore, 'get'>; log: Log }) {
     this.deps = deps;
-  }
-
-  /** Takes an event whose data has to be read, or that has to wait behind one; false: it may go on as it is. */
-  take(tenant: string, large: LargeEvent): boolean {
-    const queue = this.waiting.get(tenant);
-    if (queue !== undefined) queue.push(large);
-    else if (large.needsData) {
-      const first = [large];
-      this.waiting.set(tenant, first);
-      void this.work(tenant, first);
-    } else return false;
-    return true;
   }
 
   /**
@@ -64,14 +39,6 @@ export class LargeEvents {
       }
     }
     return event;
-  }
-
-  private async work(tenant: string, queue: LargeEvent[]): Promise<void> {
-    for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
-      const { event, needsData, mayWork, seen } = next;
-      seen(needsData ? await this.whole(event, mayWork) : event);
-    }
-    this.waiting.delete(tenant);
   }
 
   private async read(key: string): Promise<Buffer | undefined> {

@@ -1,7 +1,8 @@
 /**
  * Turns an event into deliveries (design: docs/architecture.md, "The path of one event").
  *
- * An event is: put off, where it goes to very many endpoints -> queued behind its tenant's others -> fanning out
+ * An event is: in its tenant's line, where its match takes time or an earlier one's does (`tenant-lines.ts`) -> put off,
+ * where it goes to very many endpoints -> queued behind its tenant's others -> fanning out
  * (its deliveries are published as the publisher has room, tenants in turn: `fan-out.ts`) -> waiting for the
  * last PubAck -> recorded -> acked. Deliveries have ids computed from event and endpoint, so an event
  * that comes again after a crash gives the same ones and the server drops them (RT-4). The event's ack is
@@ -23,10 +24,12 @@ import type { LaneView } from '#wire/lane-view.ts';
 import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
 import type { EventInHand } from './event-in-hand.ts';
-import { type FanOut, FanOuts } from './fan-out.ts';
+import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
+import { FilterTurns } from './filter-turns.ts';
 import { LargeEvents } from './large-events.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
+import { TenantLines } from './tenant-lines.ts';
 
 const NAK_DELAY_MS = 1000;
 /** No id of a tenant. */
@@ -35,6 +38,8 @@ const BROADCASTS = '*';
 const WORKING_EVERY_MS = 10_000;
 /** Of a record: one of a large fan-out would be larger than what a server takes. */
 const RECORD_DELIVERIES_MAX = 1000;
+
+type Matched = EndpointSnapshot[] | Promise<EndpointSnapshot[]>;
 
 export interface RouterState {
   config: ConfigView;
@@ -59,8 +64,8 @@ export class Router {
   private readonly indexes = new WeakMap<TenantSnapshot, SubscriptionIndex>();
   private readonly fanOuts: FanOuts;
   private readonly large: LargeEvents;
-  /** Events that wait, by tenant, while the first of them is looked up anew. */
-  private readonly looking = new Map<string, FanOut[]>();
+  private readonly filters: FilterTurns;
+  private readonly lines = new TenantLines();
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
   private timer: NodeJS.Timeout | undefined;
@@ -68,6 +73,7 @@ export class Router {
   constructor(deps: RouterState) {
     this.deps = deps;
     this.large = new LargeEvents({ store: deps.payloads, log: deps.log });
+    this.filters = new FilterTurns({ log: deps.log });
     this.fanOuts = new FanOuts({
       log: deps.log,
       publisher: deps.publisher,
@@ -94,30 +100,53 @@ export class Router {
     try {
       const { tenant } = parseEventSubject(message.subject);
       const event = decodeEventFrame(asBuffer(message.data));
-      const isTaken = this.large.take(tenant, {
-        event,
-        needsData: this.needsPayload(tenant, event),
-        mayWork: () => message.mayWork(),
-        seen: (seen) => this.route(message, tenant, event, seen),
-      });
-      if (!isTaken) this.route(message, tenant, event, event);
+      this.lines.add(tenant, { message, begin: () => this.route(message, tenant, event) });
     } catch (error) {
       this.giveUp(message, error);
     }
   }
 
-  /** @param seen the event as filters see it: with the data of a large one */
-  private route(message: EventInHand, tenant: string, event: EventFrame, seen: EventFrame): void {
+  /** At once, where nothing has to be waited for; else the tenant's later events wait too. */
+  private route(
+    message: EventInHand,
+    tenant: string,
+    event: EventFrame,
+  ): Promise<void> | undefined {
     try {
-      const fanOut = fanOutOf(message, tenant, event, this.match(tenant, seen));
-      const waiting = this.looking.get(tenant);
-      if (waiting !== undefined) waiting.push(fanOut);
-      else if (fanOut.endpoints.length > 0) this.begin(fanOut);
-      else {
-        const first = [fanOut];
-        this.looking.set(tenant, first);
-        void this.lookAgain(tenant, first);
+      const found = this.needsPayload(tenant, event)
+        ? this.matchWhole(message, tenant, event)
+        : this.match(message, tenant, event);
+      if (!Array.isArray(found) || found.length === 0) {
+        return this.routeLater(message, tenant, event, found);
       }
+      this.begin(fanOutOf(message, tenant, event, found));
+    } catch (error) {
+      this.giveUp(message, error);
+    }
+    return undefined;
+  }
+
+  /**
+   * An event that matches nothing may be ahead of the configuration: who makes an endpoint and publishes at
+   * once is served. The bucket is asked at most once a second for a tenant, so unmatched events stay cheap.
+   * The tenant's later events wait meanwhile: an ordered endpoint may turn out to be owed this one.
+   */
+  private async routeLater(
+    message: EventInHand,
+    tenant: string,
+    event: EventFrame,
+    found: Matched,
+  ): Promise<void> {
+    try {
+      const known = this.deps.config.tenant(tenant);
+      let endpoints = await found;
+      if (endpoints.length === 0) {
+        await this.refresh(message, tenant);
+        const isNews = this.deps.config.tenant(tenant) !== known;
+        if (isNews) endpoints = await this.matchWhole(message, tenant, event);
+      }
+      if (message.mayWork()) this.begin(fanOutOf(message, tenant, event, endpoints));
+      else message.drop();
     } catch (error) {
       this.giveUp(message, error);
     }
@@ -131,6 +160,7 @@ export class Router {
   /** Keeps what waits for its turn from coming again meanwhile, until `stop`. */
   start(): void {
     this.timer ??= setInterval(() => {
+      for (const message of this.lines.messages()) message.working();
       for (const { message } of this.fanOuts.queued()) message.working();
     }, WORKING_EVERY_MS);
   }
@@ -158,35 +188,7 @@ export class Router {
     message.nak(Math.min(waitMs, delayMs));
   }
 
-  /**
-   * An event that matches nothing may be ahead of the configuration: who makes an endpoint and publishes at
-   * once is served. The bucket is asked at most once a second for a tenant, so unmatched events stay cheap.
-   * The tenant's later events wait meanwhile: an ordered endpoint may turn out to be owed this one.
-   */
-  private async lookAgain(tenant: string, waiting: FanOut[]): Promise<void> {
-    for (let fanOut = waiting[0]; fanOut !== undefined; fanOut = waiting[0]) {
-      try {
-        if (fanOut.endpoints.length === 0) await this.matchAnew(fanOut);
-        this.begin(fanOut);
-      } catch (error) {
-        this.giveUp(fanOut.message, error);
-      }
-      waiting.shift();
-    }
-    this.looking.delete(tenant);
-  }
-
-  private async matchAnew(fanOut: FanOut): Promise<void> {
-    await this.refresh(fanOut);
-    const { tenant, event, message } = fanOut;
-    const seen = this.needsPayload(tenant, event)
-      ? await this.large.whole(event, () => message.mayWork())
-      : event;
-    fanOut.endpoints = this.match(tenant, seen);
-    fanOut.open = fanOut.endpoints.length;
-  }
-
-  private async refresh({ tenant, message }: FanOut): Promise<void> {
+  private async refresh(message: EventInHand, tenant: string): Promise<void> {
     while (message.mayWork()) {
       try {
         await this.deps.refreshTenant(tenant);
@@ -216,9 +218,28 @@ export class Router {
     clearInterval(this.timer);
   }
 
-  private match(tenant: string, event: EventFrame): EndpointSnapshot[] {
+  /** @param seen the event as filters see it: with the data of a large one */
+  private match(message: EventInHand, tenant: string, seen: EventFrame): Matched {
+    const index = this.indexOf(tenant, seen);
     // Deleted since the event was accepted: nobody is left to receive it.
-    return this.indexOf(tenant, event)?.match(event.head.type, () => eventForFilter(event)) ?? [];
+    if (index === undefined) return [];
+    return this.filters.match({
+      tenant,
+      index,
+      type: seen.head.type,
+      event: () => eventForFilter(seen),
+      mayWork: () => message.mayWork(),
+    });
+  }
+
+  private async matchWhole(
+    message: EventInHand,
+    tenant: string,
+    event: EventFrame,
+  ): Promise<EndpointSnapshot[]> {
+    if (!this.needsPayload(tenant, event)) return this.match(message, tenant, event);
+    const whole = await this.large.whole(event, () => message.mayWork());
+    return this.match(message, tenant, whole);
   }
 
   private indexOf(tenant: string, event: EventFrame): SubscriptionIndex | undefined {
@@ -269,25 +290,4 @@ export class Router {
       });
     }
   }
-}
-
-function fanOutOf(
-  message: EventInHand,
-  tenant: string,
-  event: EventFrame,
-  endpoints: EndpointSnapshot[],
-): FanOut {
-  return {
-    message,
-    tenant,
-    lane: tenant,
-    event,
-    seq: message.seq,
-    endpoints,
-    next: 0,
-    open: endpoints.length,
-    aside: false,
-    failed: false,
-    deliveries: [],
-  };
 }

@@ -1,4 +1,8 @@
-import { type CompiledFilter, compileFilter } from '#domain/filter/compile-filter.ts';
+import {
+  type CompiledFilter,
+  compileFilter,
+  type FilterWork,
+} from '#domain/filter/compile-filter.ts';
 import { filterNeedsData } from '#domain/filter/needs-data.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { SelectorMap } from './selector-map.ts';
@@ -17,13 +21,36 @@ interface Candidate {
   endpoint: number;
   filter: Record<string, unknown> | undefined;
   /** Made when first asked: most of a large tenant's filters are never asked of a process. */
-  prepared: PreparedFilter | undefined;
+  test: CompiledFilter | undefined;
+  needsData: boolean | undefined;
 }
 
-interface PreparedFilter {
-  test: CompiledFilter;
-  needsData: boolean;
+/** How far filters may go before others have the thread. */
+export interface StepBudget extends FilterWork {
+  stepsMax: number;
+  /** Those of `steps` that no later match takes again. */
+  compileSteps: number;
 }
+
+/** A match whose budget did not suffice. */
+export interface UnfinishedMatch {
+  /** Asks the filters that are left; at least one, where the budget has a step. Undefined: it is not done yet. */
+  goOn: (budget: StepBudget) => EndpointSnapshot[] | undefined;
+}
+
+/** The filters of one match. */
+interface Asked {
+  /** Positions of endpoints. */
+  matched: number[];
+  open: readonly Candidate[];
+  next: number;
+  document: Record<string, unknown>;
+}
+
+/** What a filter takes that looks at nothing. */
+const FILTER_STEPS = 10;
+/** What is not counted in steps is timed: to compile a filter takes from 5 us to some 10 ms (measured). */
+const STEPS_PER_MS = 100_000;
 
 export interface SubscriptionIndexOptions {
   /** A stored filter that cannot be compiled, told once; its subscription matches nothing. */
@@ -43,6 +70,8 @@ export class SubscriptionIndex {
   private readonly matchedIn: Uint32Array;
   private matchNo = 0;
   private lookedAt = 0;
+  /** Its filters took long enough to be counted: no match is begun any more where the turn is used up. */
+  isDear = false;
   private readonly options: SubscriptionIndexOptions;
 
   constructor(snapshot: TenantSnapshot, options: SubscriptionIndexOptions = {}) {
@@ -57,7 +86,8 @@ export class SubscriptionIndex {
         subscriptionId: subscription.id,
         endpoint,
         filter: subscription.filter,
-        prepared: undefined,
+        test: undefined,
+        needsData: undefined,
       };
       for (const selector of new Set(subscription.eventTypes)) {
         this.bySelector.add(selector, candidate);
@@ -75,8 +105,13 @@ export class SubscriptionIndex {
    * whatever their state (RT-4: what a paused one gets is the router's to decide).
    *
    * @param event called at most once, and only where a filter has to be asked
+   * @param budget once it is used up no further filter is asked: what is found then is to be gone on with
    */
-  match(type: string, event: EventSource): EndpointSnapshot[] {
+  match(
+    type: string,
+    event: EventSource,
+    budget: StepBudget,
+  ): EndpointSnapshot[] | UnfinishedMatch {
     this.beginMatch();
     const lists = this.bySelector.lookUp(type);
     const matched: number[] = [];
@@ -89,32 +124,59 @@ export class SubscriptionIndex {
         else filters++;
       }
     }
-    if (filters > 0) this.addFiltered(matched, lists, event);
-    if (matched.length > 1) matched.sort((a, b) => a - b);
-    return matched.map((position) => this.endpoints[position] as EndpointSnapshot);
+    const rest = filters === 0 ? undefined : this.addFiltered(matched, lists, event, budget);
+    return rest ?? this.inOrder(matched);
   }
 
   /** Whether a filter that an event of the type may be asked looks at its data. */
   needsData(type: string): boolean {
-    return this.bySelector
-      .lookUp(type)
-      .some((list) => list.some((candidate) => this.prepare(candidate)?.needsData === true));
+    return this.bySelector.lookUp(type).some((list) => list.some(looksAtData));
   }
 
   private addFiltered(
     matched: number[],
     lists: readonly (readonly Candidate[])[],
     event: EventSource,
-  ): void {
+    budget: StepBudget,
+  ): UnfinishedMatch | undefined {
     const open = lists
       .flat()
       .filter((each) => each.filter !== undefined && !this.isMatched(each.endpoint));
-    if (open.length === 0) return;
-    const document = event(open.some((candidate) => this.prepare(candidate)?.needsData === true));
-    for (const candidate of open) {
-      if (this.isMatched(candidate.endpoint) || !this.passes(candidate, document)) continue;
-      this.add(matched, candidate.endpoint);
+    if (open.length === 0) return undefined;
+    const asked: Asked = { matched, open, next: 0, document: event(open.some(looksAtData)) };
+    if (this.ask(asked, budget)) return undefined;
+    const no = this.matchNo;
+    return {
+      goOn: (more) => {
+        if (this.matchNo !== no) this.mark(matched);
+        return this.ask(asked, more) ? this.inOrder(matched) : undefined;
+      },
+    };
+  }
+
+  /** False where the budget did not suffice for all. */
+  private ask(asked: Asked, budget: StepBudget): boolean {
+    const { matched, open, document } = asked;
+    for (; asked.next < open.length; asked.next++) {
+      const candidate = open[asked.next] as Candidate;
+      if (this.isMatched(candidate.endpoint)) continue;
+      if (budget.steps >= budget.stepsMax) return false;
+      budget.steps += FILTER_STEPS;
+      const test = candidate.test ?? this.compile(candidate, budget);
+      if (test(document, budget)) this.add(matched, candidate.endpoint);
     }
+    return true;
+  }
+
+  private inOrder(matched: number[]): EndpointSnapshot[] {
+    if (matched.length > 1) matched.sort((a, b) => a - b);
+    return matched.map((position) => this.endpoints[position] as EndpointSnapshot);
+  }
+
+  /** Another match came between. */
+  private mark(matched: readonly number[]): void {
+    this.beginMatch();
+    for (const endpoint of matched) this.matchedIn[endpoint] = this.matchNo;
   }
 
   private add(matched: number[], endpoint: number): void {
@@ -134,21 +196,31 @@ export class SubscriptionIndex {
     this.matchedIn.fill(0);
   }
 
-  private passes(candidate: Candidate, document: Record<string, unknown>): boolean {
-    return this.prepare(candidate)?.test(document) ?? true;
-  }
-
-  private prepare(candidate: Candidate): PreparedFilter | undefined {
-    const { filter } = candidate;
-    if (filter === undefined) return undefined;
-    if (candidate.prepared !== undefined) return candidate.prepared;
+  private compile(candidate: Candidate, budget: StepBudget): CompiledFilter {
+    const sinceMs = performance.now();
     try {
-      candidate.prepared = { test: compileFilter(filter), needsData: filterNeedsData(filter) };
+      candidate.test = compileFilter(candidate.filter ?? {});
     } catch (error) {
       // Thrown on, it would stop the tenant's other subscriptions too, at every event.
-      candidate.prepared = { test: () => false, needsData: false };
+      candidate.test = () => false;
       this.options.onFaultyFilter?.(candidate.subscriptionId, error);
     }
-    return candidate.prepared;
+    const steps = (performance.now() - sinceMs) * STEPS_PER_MS;
+    budget.steps += steps;
+    budget.compileSteps += steps;
+    return candidate.test;
   }
+}
+
+function looksAtData(candidate: Candidate): boolean {
+  const { filter } = candidate;
+  if (filter === undefined) return false;
+  if (candidate.needsData !== undefined) return candidate.needsData;
+  try {
+    candidate.needsData = filterNeedsData(filter);
+  } catch {
+    // It cannot be compiled either, and matches nothing.
+    candidate.needsData = false;
+  }
+  return candidate.needsData;
 }

@@ -24,11 +24,17 @@ export function rankOf(value: unknown): number {
   return Array.isArray(value) ? typeRank.array : typeRank.object;
 }
 
+/** What is left for one evaluation, in values and fields that are looked at. */
+export interface ComparisonBudget {
+  comparisonsLeft: number;
+}
+
 /**
  * Below 0, 0 or above 0, as MongoDB sorts `a` and `b`. Recursion ends where either value has no more
  * parts, so it is bounded by the depth of the shallower one: the filter's literal.
  */
-export function compareValues(a: unknown, b: unknown): number {
+export function compareValues(a: unknown, b: unknown, budget: ComparisonBudget): number {
+  budget.comparisonsLeft--;
   const rank = rankOf(a);
   const difference = rank - rankOf(b);
   if (difference !== 0) return difference;
@@ -39,9 +45,9 @@ export function compareValues(a: unknown, b: unknown): number {
     case typeRank.string:
       return compareStrings(a as string, b as string);
     case typeRank.array:
-      return compareArrays(a as unknown[], b as unknown[]);
+      return compareArrays(a as unknown[], b as unknown[], budget);
     case typeRank.object:
-      return compareObjects(a as Record<string, unknown>, b as Record<string, unknown>);
+      return compareObjects(a as Record<string, unknown>, b as Record<string, unknown>, budget);
     case typeRank.null:
       return 0;
     default:
@@ -67,19 +73,25 @@ function byCodePoint(unit: number): number {
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
 }
 
-function compareArrays(a: unknown[], b: unknown[]): number {
+function compareArrays(a: unknown[], b: unknown[], budget: ComparisonBudget): number {
   const end = Math.min(a.length, b.length);
   for (let i = 0; i < end; i++) {
-    const order = compareValues(a[i], b[i]);
+    const order = compareValues(a[i], b[i], budget);
     if (order !== 0) return order;
   }
   return a.length - b.length;
 }
 
 /** Field by field in the order in which they stand: type, then name, then value. */
-function compareObjects(a: Record<string, unknown>, b: Record<string, unknown>): number {
+function compareObjects(
+  a: Record<string, unknown>,
+  b: Record<string, unknown>,
+  budget: ComparisonBudget,
+): number {
   const keysA = Object.keys(a);
   const keysB = Object.keys(b);
+  // Listed is the event's object whole, however few fields the literal has.
+  budget.comparisonsLeft -= keysA.length;
   const end = Math.min(keysA.length, keysB.length);
   for (let i = 0; i < end; i++) {
     const keyA = keysA[i] as string;
@@ -87,7 +99,7 @@ function compareObjects(a: Record<string, unknown>, b: Record<string, unknown>):
     const order =
       rankOf(a[keyA]) - rankOf(b[keyB]) ||
       compareStrings(keyA, keyB) ||
-      compareValues(a[keyA], b[keyB]);
+      compareValues(a[keyA], b[keyB], budget);
     if (order !== 0) return order;
   }
   return keysA.length - keysB.length;

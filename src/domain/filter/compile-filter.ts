@@ -1,11 +1,23 @@
-import { newRegexBudget, type RegexBudget } from '#domain/bounded-regex.ts';
+import type { RegexBudget } from '#domain/bounded-regex.ts';
 import { limits } from '#domain/limits.ts';
+import type { ComparisonBudget } from './compare-values.ts';
 import { type FieldPath, parsePath, someValue, type ValueTest } from './field-path.ts';
 import { isOperatorObject } from './operators.ts';
 import { equalTest, existsTest, inTest, orderTest, regexTest } from './value-test.ts';
 
-/** Says whether an event, as the document that filters see, passes. Never throws. */
-export type CompiledFilter = (event: Record<string, unknown>) => boolean;
+/**
+ * Says whether an event, as the document that filters see, passes. Never throws.
+ *
+ * @param work what the answer took is added to it
+ */
+export type CompiledFilter = (event: Record<string, unknown>, work?: FilterWork) => boolean;
+
+/** In steps: of a regex one instruction on one character, else a value in a list, or compared. 2 to 16 ns (measured). */
+export interface FilterWork {
+  steps: number;
+}
+
+interface FilterBudget extends RegexBudget, ComparisonBudget {}
 
 type DocumentTest = (document: object) => boolean;
 
@@ -23,22 +35,30 @@ type Condition = { test: ValueTest; intoLeaf: boolean } | { not: Condition[] };
  * - `$regex` has the syntax and the meaning of RE2, not of PCRE: no back-references and look-arounds; `$`
  *   is the very end of the text, not also the place before a last line feed.
  * - A string over `limits.filterRegexInputLengthMax` characters, or one for which the budget of the
- *   evaluation (`limits.regexStepsMax`) does not suffice, does not match a `$regex`.
+ *   evaluation (`limits.regexStepsMax`) does not suffice, does not match a `$regex`. An array that is not looked at
+ *   for want of budget (`limits.filterComparisonsMax`) meets no condition.
  * - Numbers are those of JSON in JavaScript: 64-bit floats; integers over 2^53 are rounded. The fields of
  *   an object stand in JavaScript's order: names that are whole numbers come first.
  *
  * @throws Error where the filter is not one that `validateFilter` accepts
  */
 export function compileFilter(filter: Record<string, unknown>): CompiledFilter {
-  const budget = newRegexBudget();
+  const { regexStepsMax, filterComparisonsMax } = limits;
+  const budget: FilterBudget = { stepsLeft: 0, comparisonsLeft: 0 };
   const test = compileDocument(filter, budget);
-  return (event) => {
-    budget.stepsLeft = limits.regexStepsMax;
-    return test(event);
+  return (event, work) => {
+    budget.stepsLeft = regexStepsMax;
+    budget.comparisonsLeft = filterComparisonsMax;
+    const passes = test(event);
+    if (work !== undefined) {
+      work.steps += regexStepsMax - Math.max(0, budget.stepsLeft);
+      work.steps += filterComparisonsMax - Math.max(0, budget.comparisonsLeft);
+    }
+    return passes;
   };
 }
 
-function compileDocument(filter: Record<string, unknown>, budget: RegexBudget): DocumentTest {
+function compileDocument(filter: Record<string, unknown>, budget: FilterBudget): DocumentTest {
   return all(
     Object.entries(filter).map(([key, value]) => {
       if (!key.startsWith('$')) return compileField(key, value, budget);
@@ -59,15 +79,15 @@ function compileDocument(filter: Record<string, unknown>, budget: RegexBudget): 
   );
 }
 
-function compileField(path: string, condition: unknown, budget: RegexBudget): DocumentTest {
+function compileField(path: string, condition: unknown, budget: FilterBudget): DocumentTest {
   const segments = parsePath(path);
   const conditions = isOperatorObject(condition)
     ? compileOperators(condition, budget)
-    : [{ test: equalTest(condition), intoLeaf: true }];
-  return all(conditions.map((each) => onPath(segments, each)));
+    : [{ test: equalTest(condition, budget), intoLeaf: true }];
+  return all(conditions.map((each) => onPath(segments, each, budget)));
 }
 
-function compileOperators(operators: Record<string, unknown>, budget: RegexBudget): Condition[] {
+function compileOperators(operators: Record<string, unknown>, budget: FilterBudget): Condition[] {
   const conditions: Condition[] = [];
   for (const [operator, operand] of Object.entries(operators)) {
     // `$options` belongs to the `$regex` beside it.
@@ -84,22 +104,22 @@ function compileOperator(
   operator: string,
   operand: unknown,
   options: string,
-  budget: RegexBudget,
+  budget: FilterBudget,
 ): Condition {
   switch (operator) {
     case '$eq':
-      return anyOf(equalTest(operand));
+      return anyOf(equalTest(operand, budget));
     case '$ne':
-      return { not: [anyOf(equalTest(operand))] };
+      return { not: [anyOf(equalTest(operand, budget))] };
     case '$gt':
     case '$gte':
     case '$lt':
     case '$lte':
-      return anyOf(orderTest(operator, operand));
+      return anyOf(orderTest(operator, operand, budget));
     case '$in':
-      return anyOf(inTest(operand as unknown[]));
+      return anyOf(inTest(operand as unknown[], budget));
     case '$nin':
-      return { not: [anyOf(inTest(operand as unknown[]))] };
+      return { not: [anyOf(inTest(operand as unknown[], budget))] };
     case '$exists':
       return operand === true ? anyOf(existsTest) : { not: [anyOf(existsTest)] };
     case '$regex':
@@ -121,22 +141,33 @@ function anyOf(test: ValueTest): Condition {
 }
 
 /** An array with one element that meets all: operators ask the element, else it is a document. */
-function compileElemMatch(operand: Record<string, unknown>, budget: RegexBudget): ValueTest {
+function compileElemMatch(operand: Record<string, unknown>, budget: FilterBudget): ValueTest {
   if (isOperatorObject(operand)) {
     const tests = compileOperators(operand, budget).map(onValue);
     return (value) =>
-      Array.isArray(value) && value.some((element) => tests.every((test) => test(element)));
+      Array.isArray(value) &&
+      suffices(budget, value, tests.length) &&
+      value.some((element) => tests.every((test) => test(element)));
   }
   const test = compileDocument(operand, budget);
   return (value) =>
     Array.isArray(value) &&
+    suffices(budget, value, 1) &&
     value.some((element) => typeof element === 'object' && element !== null && test(element));
 }
 
-function onPath(path: FieldPath, condition: Condition): DocumentTest {
-  if ('not' in condition) return negated(all(condition.not.map((each) => onPath(path, each))));
+function suffices(budget: FilterBudget, list: readonly unknown[], tests: number): boolean {
+  budget.comparisonsLeft -= list.length * tests;
+  return budget.comparisonsLeft >= 0;
+}
+
+function onPath(path: FieldPath, condition: Condition, budget: FilterBudget): DocumentTest {
+  if ('not' in condition) {
+    return negated(all(condition.not.map((each) => onPath(path, each, budget))));
+  }
   const { test, intoLeaf } = condition;
-  return (document) => someValue(document, path, 0, intoLeaf, test);
+  return (document) =>
+    budget.comparisonsLeft-- > 0 && someValue(document, path, 0, intoLeaf, test, budget);
 }
 
 function onValue(condition: Condition): ValueTest {

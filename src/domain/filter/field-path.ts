@@ -1,3 +1,5 @@
+import type { ComparisonBudget } from './compare-values.ts';
+
 /**
  * How a dotted path finds values in a document, as MongoDB does it: through objects by name; through an
  * array by looking into each of its objects, and by position where the segment is a number; and where the
@@ -31,6 +33,7 @@ export function parsePath(path: string): FieldPath {
  * @param document an object, or an array that is looked at as an object with the keys 0, 1, …
  * @param from the segment to begin with
  * @param intoLeaf whether an array at the end of the path is also tested element by element
+ * @param budget an array takes as much of it as it has elements; what it does not suffice for is not looked at
  */
 export function someValue(
   document: object,
@@ -38,6 +41,7 @@ export function someValue(
   from: number,
   intoLeaf: boolean,
   test: ValueTest,
+  budget: ComparisonBudget,
 ): boolean {
   let current = document;
   for (let i = from; i < path.length; i++) {
@@ -46,7 +50,7 @@ export function someValue(
       // A path that goes on below a number or a string leads to a missing field.
       return test(i === path.length - 1 ? value : undefined);
     }
-    if (Array.isArray(value)) return someElement(value, path, i + 1, intoLeaf, test);
+    if (Array.isArray(value)) return someElement(value, path, i + 1, intoLeaf, test, budget);
     current = value;
   }
   return test(current);
@@ -64,7 +68,10 @@ function someElement(
   next: number,
   intoLeaf: boolean,
   test: ValueTest,
+  budget: ComparisonBudget,
 ): boolean {
+  budget.comparisonsLeft -= array.length;
+  if (budget.comparisonsLeft < 0) return false;
   const segment = path[next];
   if (segment === undefined) {
     if (intoLeaf) for (const element of array) if (test(element)) return true;
@@ -74,14 +81,14 @@ function someElement(
     const element = array[i];
     const isObject = typeof element === 'object' && element !== null;
     const isArray = isObject && Array.isArray(element);
-    if (isObject && !isArray && someValue(element, path, next, intoLeaf, test)) return true;
+    if (isObject && !isArray && someValue(element, path, next, intoLeaf, test, budget)) return true;
     if (i !== segment.index) continue;
     if (next === path.length - 1) {
       // A position that ends the path names the element as it is, even if that is an array.
       if (test(element)) return true;
     } else if (isArray) {
-      if (someElement(element as unknown[], path, next + 1, intoLeaf, test)) return true;
-    } else if (isObject && someValue(element, path, next + 1, intoLeaf, test)) return true;
+      if (someElement(element as unknown[], path, next + 1, intoLeaf, test, budget)) return true;
+    } else if (isObject && someValue(element, path, next + 1, intoLeaf, test, budget)) return true;
   }
   return false;
 }

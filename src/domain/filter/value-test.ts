@@ -1,26 +1,36 @@
 import { compileBoundedRegex, type RegexBudget } from '#domain/bounded-regex.ts';
 import { limits } from '#domain/limits.ts';
-import { compareStrings, compareValues, rankOf, typeRank } from './compare-values.ts';
+import {
+  type ComparisonBudget,
+  compareStrings,
+  compareValues,
+  rankOf,
+  typeRank,
+} from './compare-values.ts';
 import type { ValueTest } from './field-path.ts';
 
 /** Equal as MongoDB has it: null also means missing, objects have the same fields in the same order. */
-export function equalTest(literal: unknown): ValueTest {
+export function equalTest(literal: unknown, budget: ComparisonBudget): ValueTest {
   if (literal === null) return isNullOrMissing;
   if (typeof literal !== 'object') return (value) => value === literal;
   const rank = rankOf(literal);
-  return (value) => rankOf(value) === rank && compareValues(value, literal) === 0;
+  return (value) =>
+    rankOf(value) === rank &&
+    budget.comparisonsLeft > 0 &&
+    compareValues(value, literal, budget) === 0;
 }
 
 /** `$in`: equal to one of the list; null stands for a field that is missing too. */
-export function inTest(list: readonly unknown[]): ValueTest {
+export function inTest(list: readonly unknown[], budget: ComparisonBudget): ValueTest {
   const scalars = new Set(list.filter((item) => typeof item !== 'object'));
   const compound = list
     .filter((item) => typeof item === 'object' && item !== null)
-    .map((item) => equalTest(item));
+    .map((item) => equalTest(item, budget));
   const nullToo = list.includes(null);
   return (value) => {
     if (value === null || value === undefined) return nullToo;
     if (typeof value !== 'object') return scalars.has(value);
+    budget.comparisonsLeft -= compound.length;
     return compound.some((test) => test(value));
   };
 }
@@ -28,7 +38,11 @@ export function inTest(list: readonly unknown[]): ValueTest {
 export type OrderOperator = '$gt' | '$gte' | '$lt' | '$lte';
 
 /** Compares within the literal's type only (type bracketing): a string is never above a number. */
-export function orderTest(operator: OrderOperator, literal: unknown): ValueTest {
+export function orderTest(
+  operator: OrderOperator,
+  literal: unknown,
+  budget: ComparisonBudget,
+): ValueTest {
   if (literal === null) {
     return operator === '$gte' || operator === '$lte' ? isNullOrMissing : () => false;
   }
@@ -37,7 +51,9 @@ export function orderTest(operator: OrderOperator, literal: unknown): ValueTest 
   const compare =
     rank === typeRank.string
       ? (value: unknown) => compareStrings(value as string, literal as string)
-      : (value: unknown) => compareValues(value, literal);
+      : // Without budget it is neither above nor below.
+        (value: unknown) =>
+          budget.comparisonsLeft > 0 ? compareValues(value, literal, budget) : Number.NaN;
   switch (operator) {
     case '$gt':
       return (value) => rankOf(value) === rank && compare(value) > 0;

@@ -1,11 +1,14 @@
-import type { ConfigView } from '#wire/config-snapshot.ts';
+import { setImmediate } from 'node:timers/promises';
+import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
 import { eventForFilter } from '../event-for-filter.ts';
-import { SubscriptionIndex } from '../subscription-index.ts';
+import { type EventSource, type StepBudget, SubscriptionIndex } from '../subscription-index.ts';
 
 /** Tenants looked at before others have the thread. */
 const AT_ONCE = 100;
+/** Of one tenant's filters; some ms. */
+const STEPS_AT_ONCE = 200_000;
 
 /** A tenant that a broadcast goes to, and how many of its endpoints match. */
 export interface Stop {
@@ -38,14 +41,31 @@ export async function planStops(
   const document = (): Record<string, unknown> => (parsed ??= eventForFilter(event));
   let looked = 0;
   for (const id of tenants.tenantIds()) {
-    if (++looked % AT_ONCE === 0) await new Promise((resolve) => setImmediate(resolve));
+    if (++looked % AT_ONCE === 0) await setImmediate();
     if (after !== undefined && compareStops(id, after) <= 0) continue;
     const snapshot = tenants.config.tenant(id);
     if (snapshot === undefined || snapshot.subscriptions.length === 0) continue;
-    const endpoints = new SubscriptionIndex(snapshot).match(event.head.type, document).length;
+    const { length: endpoints } = await matchInTurns(snapshot, event.head.type, document);
     if (endpoints > 0) byPartition[partitionOf(id)]?.push({ tenant: id, endpoints });
   }
   return byPartition.flatMap((stops) => stops.sort((a, b) => compareStops(a.tenant, b.tenant)));
+}
+
+async function matchInTurns(
+  snapshot: TenantSnapshot,
+  type: string,
+  document: EventSource,
+): Promise<EndpointSnapshot[]> {
+  let found = new SubscriptionIndex(snapshot).match(type, document, newBudget());
+  while (!Array.isArray(found)) {
+    await setImmediate();
+    found = found.goOn(newBudget()) ?? found;
+  }
+  return found;
+}
+
+function newBudget(): StepBudget {
+  return { steps: 0, stepsMax: STEPS_AT_ONCE, compileSteps: 0 };
 }
 
 /** Negative: `a` comes before `b` in the walk. */

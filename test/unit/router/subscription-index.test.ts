@@ -5,7 +5,11 @@ import { explainMatch, explanationNeedsData } from '#domain/explain-match.ts';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
 import { selectorMatches } from '#domain/event-type.ts';
 import { type EndpointState, endpointStates } from '#domain/endpoint.ts';
-import { type EventSource, SubscriptionIndex } from '#src/router/subscription-index.ts';
+import {
+  type EventSource,
+  type StepBudget,
+  SubscriptionIndex,
+} from '#src/router/subscription-index.ts';
 import type {
   EndpointSnapshot,
   SubscriptionSnapshot,
@@ -36,6 +40,22 @@ function ids(endpoints: EndpointSnapshot[]): string[] {
   return endpoints.map((each) => each.id);
 }
 
+function newBudget(stepsMax: number): StepBudget {
+  return { steps: 0, stepsMax, compileSteps: 0 };
+}
+
+/** The whole answer, in as many turns as it takes. */
+function match(
+  index: SubscriptionIndex,
+  type: string,
+  event: EventSource,
+  stepsMax = Infinity,
+): EndpointSnapshot[] {
+  let found = index.match(type, event, newBudget(stepsMax));
+  while (!Array.isArray(found)) found = found.goOn(newBudget(stepsMax)) ?? found;
+  return found;
+}
+
 const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
 
 test('what the platform tells of itself goes to those who named it, and not to the star', () => {
@@ -52,10 +72,10 @@ test('what the platform tells of itself goes to those who named it, and not to t
       selectors.map((selector, i) => subscription(`sub_${i}`, `ep_${i}`, [selector])),
     ),
   );
-  const match = (type: string) => ids(index.match(type, mustNotBeCalled));
-  assert.deepEqual(match('posthorn.endpoint.disabled'), ['ep_1', 'ep_2', 'ep_3']);
-  assert.deepEqual(match('posthorn.delivery.exhausted'), ['ep_1']);
-  assert.deepEqual(match('posthornesque.a'), ['ep_0']);
+  const found = (type: string) => ids(match(index, type, mustNotBeCalled));
+  assert.deepEqual(found('posthorn.endpoint.disabled'), ['ep_1', 'ep_2', 'ep_3']);
+  assert.deepEqual(found('posthorn.delivery.exhausted'), ['ep_1']);
+  assert.deepEqual(found('posthornesque.a'), ['ep_0']);
   for (const [i, selector] of selectors.entries()) {
     const matches = selectorMatches(selector, 'posthorn.endpoint.disabled');
     assert.equal(matches, i >= 1 && i <= 3, selector);
@@ -76,11 +96,11 @@ test('exact names, prefixes and the star match as selectors say', () => {
       ],
     ),
   );
-  const match = (type: string) => ids(index.match(type, mustNotBeCalled));
-  assert.deepEqual(match('order.created'), ['exact', 'prefix', 'all']);
-  assert.deepEqual(match('order.created.eu'), ['prefix', 'deep', 'all']);
-  assert.deepEqual(match('order'), ['all']);
-  assert.deepEqual(match('orders.created'), ['all']);
+  const found = (type: string) => ids(match(index, type, mustNotBeCalled));
+  assert.deepEqual(found('order.created'), ['exact', 'prefix', 'all']);
+  assert.deepEqual(found('order.created.eu'), ['prefix', 'deep', 'all']);
+  assert.deepEqual(found('order'), ['all']);
+  assert.deepEqual(found('orders.created'), ['all']);
 });
 
 test('an endpoint comes once, in the order of the snapshot, whatever its state', () => {
@@ -94,8 +114,8 @@ test('an endpoint comes once, in the order of the snapshot, whatever its state',
       ],
     ),
   );
-  assert.deepEqual(ids(index.match('x.y', mustNotBeCalled)), ['b', 'a']);
-  assert.deepEqual(ids(index.match('x.y', mustNotBeCalled)), ['b', 'a']);
+  assert.deepEqual(ids(match(index, 'x.y', mustNotBeCalled)), ['b', 'a']);
+  assert.deepEqual(ids(match(index, 'x.y', mustNotBeCalled)), ['b', 'a']);
 });
 
 test('the event is asked for once, and its data only where a filter needs it', () => {
@@ -115,8 +135,8 @@ test('the event is asked for once, and its data only where a filter needs it', (
     asked.push(needsData);
     return { source: '/shop', data: { n: 7 } };
   };
-  assert.deepEqual(ids(index.match('head', source)), ['a', 'b']);
-  assert.deepEqual(ids(index.match('body', source)), ['a', 'b']);
+  assert.deepEqual(ids(match(index, 'head', source)), ['a', 'b']);
+  assert.deepEqual(ids(match(index, 'body', source)), ['a', 'b']);
   assert.deepEqual(asked, [false, true]);
 });
 
@@ -130,8 +150,8 @@ test('an event that cannot be read leaves the next match as it should be', () =>
   const broken: EventSource = () => {
     throw new SyntaxError('not JSON');
   };
-  assert.throws(() => index.match('x', broken), SyntaxError);
-  assert.deepEqual(ids(index.match('x', () => ({ id: '1' }))), ['a', 'b']);
+  assert.throws(() => match(index, 'x', broken), SyntaxError);
+  assert.deepEqual(ids(match(index, 'x', () => ({ id: '1' }))), ['a', 'b']);
 });
 
 test('a stored filter that cannot be compiled is told once and stops nobody else', () => {
@@ -147,7 +167,7 @@ test('a stored filter that cannot be compiled is told once and stops nobody else
     { onFaultyFilter: (id) => faults.push(id) },
   );
   for (let i = 0; i < 2; i++) {
-    assert.deepEqual(ids(index.match('x', () => ({ id: '1' }))), ['b']);
+    assert.deepEqual(ids(match(index, 'x', () => ({ id: '1' }))), ['b']);
   }
   assert.deepEqual(faults, ['bad']);
 });
@@ -160,9 +180,9 @@ test('of 100,000 subscriptions only those of the event type are looked at', () =
     }),
   );
   const index = new SubscriptionIndex(snapshot(endpoints, subscriptions));
-  assert.deepEqual(ids(index.match('type7.created', () => ({ data: { n: 20_007 } }))), ['ep7']);
+  assert.deepEqual(ids(match(index, 'type7.created', () => ({ data: { n: 20_007 } }))), ['ep7']);
   assert.equal(index.candidatesLookedAt, 5);
-  assert.deepEqual(ids(index.match('group99999.x.y', () => ({ data: { n: 99_999 } }))), ['ep999']);
+  assert.deepEqual(ids(match(index, 'group99999.x.y', () => ({ data: { n: 99_999 } }))), ['ep999']);
   assert.equal(index.candidatesLookedAt, 6);
 });
 
@@ -226,6 +246,47 @@ const event = fc.record({
   data: fc.record({ n: fc.integer({ min: 0, max: 3 }) }),
 });
 
+test('a match that stops after each filter finds the same, whatever is matched in between', () => {
+  const turns = fc.constantFrom(1, 25);
+  fc.assert(
+    fc.property(tenant, type, event, turns, (snapshot, type, event, stepsMax) => {
+      const index = new SubscriptionIndex(snapshot);
+      const whole = ids(match(index, type, () => event));
+      const budget = () => newBudget(stepsMax);
+      let found = index.match(type, () => event, budget());
+      let stops = 0;
+      while (!Array.isArray(found)) {
+        match(index, 'a.b', () => ({ source: 's2', data: { n: 3 } }));
+        found = found.goOn(budget()) ?? found;
+        assert.ok(++stops <= snapshot.subscriptions.length, 'a turn asked no filter');
+      }
+      assert.deepEqual(ids(found), whole);
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('no filter is asked without budget, and one where there is a step', () => {
+  const endpoints = Array.from({ length: 3 }, (_, i) => endpoint(`e${i}`));
+  const filters = endpoints.map(({ id }) => subscription(`s-${id}`, id, ['*'], { id: '1' }));
+  const index = new SubscriptionIndex(snapshot(endpoints, filters));
+  let looked = 0;
+  const document = {
+    get id() {
+      looked++;
+      return '1';
+    },
+  };
+  const found = index.match('x', () => document, newBudget(0));
+  assert.ok(!Array.isArray(found));
+  assert.equal(looked, 0);
+  assert.equal(found.goOn(newBudget(1)), undefined);
+  assert.equal(looked, 1);
+  assert.equal(found.goOn(newBudget(1)), undefined);
+  assert.equal(found.goOn(newBudget(1))?.length, 3);
+  assert.equal(looked, 3);
+});
+
 test('the index agrees with a scan over all subscriptions, and the explanation with it', () => {
   fc.assert(
     fc.property(tenant, fc.array(fc.tuple(type, event), { maxLength: 5 }), (snapshot, events) => {
@@ -233,7 +294,7 @@ test('the index agrees with a scan over all subscriptions, and the explanation w
       for (const [type, event] of events) {
         let asked = 0;
         const matched = ids(
-          index.match(type, (needsData) => {
+          match(index, type, (needsData) => {
             asked++;
             return needsData ? event : { source: event.source };
           }),

@@ -106,11 +106,36 @@ test('a text over the bound does not match a regex, one at it does', () => {
 
 test('the budget for regexes is for one event, and new for the next', () => {
   const filter = compileFilter({ data: { $regex: '[ab]{900}x' } });
-  const text = 'a'.repeat(limits.filterRegexInputLengthMax);
+  const text = 'a'.repeat(4000);
   const match = `${'a'.repeat(900)}x`;
   assert.equal(filter({ data: [text, match] }), true);
   assert.equal(filter({ data: [text, text, text, match] }), false);
   assert.equal(filter({ data: [text, match] }), true);
+});
+
+test('an array that the budget does not suffice for meets no condition; the next event has all of it', () => {
+  const many = Array.from({ length: 200_000 }, () => ({ a: 2 }));
+  const over = { data: [...many, { a: 1 }] };
+  const few = { data: [{ a: 2 }, { a: 1 }] };
+  const dear: [string, Record<string, unknown>][] = [
+    ['paths', { $or: Array.from({ length: 90 }, (_, i) => ({ 'data.a': i === 89 ? 1 : -1 })) }],
+    ['elements', { $or: Array.from({ length: 30 }, () => ({ data: { $elemMatch: { a: 3 } } })) }],
+    ['fields', { data: { $elemMatch: { $or: Array.from({ length: 90 }, () => ({ a: 3 })) } } }],
+    ['a list', { data: { $in: Array.from({ length: 100 }, (_, i) => ({ a: -i })) } }],
+  ];
+  for (const [what, filter] of dear) {
+    const work = { steps: 0 };
+    compileFilter(filter)(over, work);
+    const most = limits.filterComparisonsMax + limits.regexStepsMax;
+    assert.ok(work.steps > 1_000_000 && work.steps <= most, `${what}: ${work.steps}`);
+  }
+  const [, first] = dear[0] as (typeof dear)[0];
+  const filter = compileFilter(first);
+  assert.equal(filter(over), false);
+  assert.equal(filter(few), true);
+  const cheap = { steps: 0 };
+  filter(few, cheap);
+  assert.ok(cheap.steps < 1000, String(cheap.steps));
 });
 
 test('a path of positions cannot make the work grow beyond its bound', () => {

@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import { setImmediate } from 'node:timers/promises';
+import { test } from 'node:test';
+import { pino } from 'pino';
+import { type MatchQuestion, FilterTurns } from '#src/router/filter-turns.ts';
+import { SubscriptionIndex } from '#src/router/subscription-index.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+
+const log = pino({ level: 'silent' });
+/** Each filter on it takes more than a turn, and little time: all of it is one list. */
+const LONG_LIST = Array.from({ length: 250_000 }, () => 0);
+
+/** A tenant whose `filters` filters, of an endpoint each, ask for 1 in `data`. */
+function indexOf(filters: number): SubscriptionIndex {
+  const numbers = Array.from({ length: filters }, (_, i) => i);
+  return new SubscriptionIndex({
+    v: 1,
+    id: 't',
+    rev: 1,
+    weight: 1,
+    endpoints: numbers.map((i) => ({
+      id: `ep_${i}`,
+      url: 'https://example.com',
+      state: 'active',
+      format: 'standard',
+      headers: {},
+      secrets: [],
+    })),
+    subscriptions: numbers.map((i) => ({
+      id: `sub_${i}`,
+      endpointId: `ep_${i}`,
+      eventTypes: ['*'],
+      filter: { data: 1 },
+    })),
+  });
+}
+
+interface Asked extends MatchQuestion {
+  /** Filters that looked at the event so far. */
+  looked: () => number;
+}
+
+function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWork = true): Asked {
+  let looked = 0;
+  const document = {
+    get data() {
+      looked++;
+      return data;
+    },
+  };
+  return {
+    tenant,
+    index,
+    type: 'order.created',
+    event: () => document,
+    mayWork: () => mayWork,
+    looked: () => looked,
+  };
+}
+
+test('between the filters of one tenant those of others are asked, and cheap ones do not wait', async () => {
+  const turns = new FilterTurns({ log });
+  const other = indexOf(3);
+  // To compile takes longer than a cheap match may.
+  await turns.match(question('beta', other, [1]));
+  const dear = question('acme', indexOf(20), [...LONG_LIST, 1]);
+  const found = turns.match(dear);
+  assert.ok(!Array.isArray(found), 'it held the thread to its end');
+  const after: number[] = [];
+  while (dear.looked() < 20) {
+    const cheap = turns.match(question('beta', other, [1]));
+    assert.ok(Array.isArray(cheap), 'a cheap match waits');
+    assert.equal(cheap.length, 3);
+    if (dear.looked() !== after.at(-1)) after.push(dear.looked());
+    await setImmediate();
+  }
+  assert.deepEqual(
+    after,
+    Array.from({ length: 19 }, (_, i) => i + 1),
+    'the other was asked after each filter',
+  );
+  assert.equal((await found).length, 20);
+});
+
+test('an index that was dear does not begin in a turn that is used up', async () => {
+  const turns = new FilterTurns({ log });
+  const index = indexOf(1);
+  const first = turns.match(question('acme', index, LONG_LIST));
+  assert.ok(Array.isArray(first), 'nobody had the turn before it');
+  const second = question('acme', index, LONG_LIST);
+  const found = turns.match(second);
+  assert.ok(!Array.isArray(found));
+  assert.equal(second.looked(), 0);
+  assert.deepEqual(await found, []);
+  assert.equal(second.looked(), 1);
+});
+
+test('who waits with little to ask does not wait for all of who has much', async () => {
+  const turns = new FilterTurns({ log });
+  const much = question('acme', indexOf(60), LONG_LIST);
+  const little = question('beta', indexOf(5), LONG_LIST);
+  const first = turns.match(much);
+  await waitUntil(() => much.looked() > 3);
+  await turns.match(little);
+  // They alternate from the moment that both wait.
+  assert.ok(much.looked() < 20, `${much.looked()} filters of the other were asked before`);
+  await first;
+  assert.equal(much.looked(), 60);
+});
+
+test('a match that is of no use any more asks no further filter', async () => {
+  const turns = new FilterTurns({ log });
+  const lost = question('acme', indexOf(20), LONG_LIST, false);
+  const found = turns.match(lost);
+  const looked = lost.looked();
+  assert.deepEqual(await found, []);
+  assert.equal(lost.looked(), looked);
+  assert.ok(looked < 20);
+});
