@@ -11,6 +11,7 @@ import type { DirectBatchOptions, JetStreamManager, StoredMsg } from '@nats-io/j
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
+import { readBatch } from '#infra/nats/read-batch.ts';
 import {
   decodeDeliveryFrame,
   deliveryMessageId,
@@ -100,14 +101,13 @@ async function readPage(
   stream: string,
   options: DirectBatchOptions,
 ): Promise<StoredMsg[]> {
-  const page: StoredMsg[] = [];
   try {
-    for await (const message of await jsm.direct.getBatch(stream, options)) page.push(message);
+    return await readBatch(jsm, stream, options);
   } catch (error) {
     // That there is none is said as an error.
     if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
+    return [];
   }
-  return page;
 }
 
 const NOT_FOUND = 404;

@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
+import { readBatch } from '#infra/nats/read-batch.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { RejectedEvent } from '#wire/api/rejected-event.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -61,7 +62,7 @@ export class RejectedEvents {
     try {
       const jsm = await this.deps.jsm();
       const next = { seq, next_by_subj: subjects.rejected(tenant), batch };
-      for await (const message of await jsm.direct.getBatch(streams.rejected, next)) {
+      for (const message of await readBatch(jsm, streams.rejected, next)) {
         found.push({ seq: message.seq, frame: decodeRejectedFrame(message.data) });
       }
     } catch (error) {

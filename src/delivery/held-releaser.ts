@@ -8,6 +8,7 @@
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publisher.ts';
+import { readBatch } from '#infra/nats/read-batch.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -93,23 +94,14 @@ export class HeldReleaser {
     const snapshot = config.tenant(tenant);
     const endpoint = snapshot?.endpoints.find((entry) => entry.id === id);
     if (endpoint !== undefined && (endpoint.state !== 'active' || gone.has(endpoint))) return;
-    const held = await this.deps.jsm.direct.getBatch(stream, {
-      seq: 1,
-      next_by_subj: subject,
-      batch: BATCH,
-    });
-    const releases: Promise<void>[] = [];
+    const query = { seq: 1, next_by_subj: subject, batch: BATCH };
+    const held = await readBatch(this.deps.jsm, stream, query);
     // Published in the order in which they come, so the oldest goes first.
-    for await (const message of held) {
+    const releases = held.map((message) => {
       const delivery = this.read(message);
-      const release =
-        delivery === undefined
-          ? this.remove(stream, message)
-          : this.release(stream, tenant, { message, ...delivery }, endpoint);
-      // One may fail while others are still read: it is told below.
-      release.catch(() => undefined);
-      releases.push(release);
-    }
+      if (delivery === undefined) return this.remove(stream, message);
+      return this.release(stream, tenant, { message, ...delivery }, endpoint);
+    });
     await Promise.all(releases);
   }
 

@@ -5,6 +5,9 @@
  * States: reading -> attempting -> reading | waiting (for a time, for the endpoint, for somebody's action) ->
  * reading; ended, where nothing is left, and closed, where the shard goes to another worker.
  *
+ * It never stands still by itself: all that it asks NATS for ends by the client's time limits, what fails is tried again
+ * after a pause, or ends it, an attempt ends by its own time limit, and every wait has a timer.
+ *
  * Crash safety: the head stays in the stream until its record is stored. What is known of it (the number of the
  * next attempt, when that is due) is saved before it waits. A crash repeats at most the attempt in flight.
  *
@@ -12,7 +15,6 @@
  */
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { Log } from '#infra/telemetry/log.ts';
-import { type DeliveryHead, decodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
 import type { OwedDelivery } from '../owed-delivery.ts';
 import {
@@ -24,7 +26,7 @@ import {
   isDue,
   madeReady,
 } from './head-state.ts';
-import { owedHead } from './owed-head.ts';
+import { type HeadFrame, decodeHead, owedHead } from './owed-head.ts';
 import type { QueueStore, SavedHead } from './queue-store.ts';
 import { Sleeper } from './sleeper.ts';
 
@@ -122,18 +124,19 @@ export class OrderedQueue {
     // What cannot be read can never be sent, and must not hold up what is behind it.
     if (frame === undefined) return this.remove(message.seq);
     const known = this.head?.seq === message.seq ? this.head : this.saved.state;
-    this.head = headState({ ...frame, seq: message.seq }, known);
+    this.head = headState({ ...frame.head, seq: message.seq }, known);
     // Somebody took the head that was meant out of the stream.
-    if (this.asked !== undefined && this.asked.delivery !== frame.id) this.answer('not_waiting');
+    if (this.asked !== undefined && this.asked.delivery !== frame.head.id)
+      this.answer('not_waiting');
     // Known from before this worker: the message is let go, and read again when its time has come.
     if (this.asked === undefined && !this.isHeadDue()) return;
-    const step = await this.attempt(message, this.head);
+    const step = await this.attempt(frame, this.head);
     await this.settle(this.head, step);
   }
 
-  private decode(message: StoredMsg): DeliveryHead | undefined {
+  private decode(message: StoredMsg): HeadFrame | undefined {
     try {
-      return decodeDeliveryFrame(message.data).head;
+      return decodeHead(message.data);
     } catch (error) {
       this.deps.log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
       return undefined;
@@ -163,12 +166,13 @@ export class OrderedQueue {
     this.answer('done');
   }
 
-  private attempt(message: StoredMsg, state: HeadState): Promise<HeadStep> {
+  /** Settles by the actor's word, which comes whatever becomes of the turn (`turn-runner.ts`, `handBack`, `settle.ts`). */
+  private attempt(frame: HeadFrame, state: HeadState): Promise<HeadStep> {
     const cancelled = this.asked?.what === 'cancel';
     const blocks = this.deps.endpoint(this.tenant, this.endpoint)?.blocks ?? false;
     return new Promise((step) => {
       const where = { tenant: this.tenant, endpoint: this.endpoint };
-      this.deps.give(owedHead({ message, state, where, cancelled, blocks }, step));
+      this.deps.give(owedHead({ frame, state, where, cancelled, blocks }, step));
     });
   }
 

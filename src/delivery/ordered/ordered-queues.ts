@@ -4,6 +4,11 @@
  *
  * The stream says at once what was stored for which queue (a core message, which may be lost), and once a second
  * the stream is asked which queues there are: a message that was lost costs a second.
+ *
+ * So a queue that holds something and whose shard is open is always at work, or will be looked at: the look of a shard
+ * sets the timer of the next one whatever came of it, until the shard is closed, and begins each queue that the stream
+ * names and that is not at work, or looks at what it waits for. One that was closed with its shard ends with the attempt
+ * in flight, and only then is begun anew.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';

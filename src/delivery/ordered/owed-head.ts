@@ -1,13 +1,27 @@
-import type { StoredMsg } from '@nats-io/jetstream';
-import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
+import { type DeliveryHead, decodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import type { OwedDelivery } from '../owed-delivery.ts';
 import type { HeadState, HeadStep } from './head-state.ts';
 
 const NAK_MS = 1000;
 
+/** The message at the head of a queue. */
+export interface HeadFrame {
+  head: DeliveryHead;
+  eventBytes: Buffer;
+  /** Undefined where it travels by reference. */
+  event: EventFrame | undefined;
+}
+
+/** @throws SyntaxError where it is not a delivery, or not of an event */
+export function decodeHead(data: Uint8Array): HeadFrame {
+  const { head, eventBytes } = decodeDeliveryFrame(data);
+  const event = head.byReference === undefined ? decodeEventFrame(eventBytes) : undefined;
+  return { head, eventBytes, event };
+}
+
 export interface HeadInHand {
-  message: StoredMsg;
+  frame: HeadFrame;
   state: HeadState;
   where: { tenant: string; endpoint: string };
   /** Somebody cancelled it. */
@@ -19,12 +33,10 @@ export interface HeadInHand {
 /**
  * The head of an ordered endpoint's queue as its actor takes a delivery. What the actor does with it is told to
  * `step`, the first thing only; the queue does what is to be done with the message.
- *
- * @throws SyntaxError where the message is not a delivery
  */
 export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): OwedDelivery {
-  const { message, state, where, cancelled, blocks } = inHand;
-  const { head, eventBytes } = decodeDeliveryFrame(message.data);
+  const { frame, state, where, cancelled, blocks } = inHand;
+  const { head, eventBytes, event } = frame;
   const { attemptNo, hop, firstAttemptMs } = state;
   const age = firstAttemptMs === undefined ? {} : { firstAttemptMs };
   return {
@@ -38,7 +50,7 @@ export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): Ow
     lane: 'o',
     head: { ...head, attemptNo, hop, ...age, ...(cancelled ? { cancelled } : {}) },
     eventBytes,
-    event: head.byReference === undefined ? decodeEventFrame(eventBytes) : undefined,
+    event,
     receivedMs: performance.now(),
     place: {
       blocks,

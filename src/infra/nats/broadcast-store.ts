@@ -10,6 +10,7 @@ import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
 import { parseBroadcastSubject, streams, subjects } from '#wire/subjects.ts';
 import { isLostWrite } from './api-errors.ts';
 import type { Publisher } from './publisher.ts';
+import { readBatch } from './read-batch.ts';
 
 export interface StoredBroadcast {
   id: string;
@@ -62,7 +63,7 @@ export class BroadcastStore {
     const jsm = await this.deps.jsm();
     const next = { seq: fromSeq, next_by_subj: subjects.broadcasts, batch: most };
     try {
-      for await (const message of await jsm.direct.getBatch(streams.broadcasts, next)) {
+      for (const message of await readBatch(jsm, streams.broadcasts, next)) {
         found.push(readBroadcast(message));
       }
     } catch (error) {

@@ -1,5 +1,6 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type LeaseKind, buckets, leaseKeys } from '#wire/subjects.ts';
+import { readBatch } from './read-batch.ts';
 
 export interface Leases {
   /** Those that live. */
@@ -17,10 +18,8 @@ export async function readLeases(jsm: JetStreamManager, kind: LeaseKind): Promis
   const workers: string[] = [];
   const owners = new Map<number, string>();
   const revisions = new Map<number, number>();
-  const entries = await jsm.direct.getLastMessagesFor(`KV_${buckets.leases}`, {
-    multi_last: [`${prefix}${kind}.>`],
-  });
-  for await (const entry of entries) {
+  const query = { multi_last: [`${prefix}${kind}.>`] };
+  for (const entry of await readBatch(jsm, `KV_${buckets.leases}`, query)) {
     // A deleted key leaves a marker without a value.
     if (entry.data.length === 0) continue;
     const shard = keys.shardOf(entry.subject.slice(prefix.length));

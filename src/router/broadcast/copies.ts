@@ -7,6 +7,7 @@
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publisher.ts';
+import { readBatch } from '#infra/nats/read-batch.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
 import { shardOf, streams, subjects } from '#wire/subjects.ts';
 
@@ -64,7 +65,7 @@ export class Copies {
     for (let seq = first?.seq ?? 1; seq <= last.seq;) {
       const from = seq;
       const page = { seq, next_by_subj: subject, batch: LOOK_BATCH };
-      for await (const message of await jsm.direct.getBatch(stream, page)) {
+      for (const message of await readBatch(jsm, stream, page)) {
         if (idOf(message) === wanted) return true;
         seq = message.seq + 1;
       }

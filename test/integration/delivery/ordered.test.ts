@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { encodeOrderedAction } from '#wire/ordered-action.ts';
 import { buckets, subjects } from '#wire/subjects.ts';
 import { seededRandom } from '../../chaos/seeded-random.ts';
@@ -279,12 +280,20 @@ test('another worker goes on with the number of the next attempt, and its time',
 test('what cannot be read does not hold up what is behind it', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
-  await worker.core.publisher.publishAsync({
-    subject: subjects.ordered('acme', 'ep_1'),
-    payload: Buffer.from('rubbish'),
-    messageId: 'rubbish',
-    timeoutMs: 5000,
-  });
+  const head = { id: 'dlv_1', endpoint: 'ep_1', attemptNo: 1, hop: 0, eventSeq: 1 };
+  const unreadable = [
+    Buffer.from('rubbish'),
+    encodeDeliveryFrame(head, Buffer.from('rubbish')),
+    encodeDeliveryFrame(head, Buffer.alloc(0)),
+  ];
+  for (const [i, payload] of unreadable.entries()) {
+    await worker.core.publisher.publishAsync({
+      subject: subjects.ordered('acme', 'ep_1'),
+      payload,
+      messageId: `rubbish ${i}`,
+      timeoutMs: 5000,
+    });
+  }
   const owed = await oweMany(worker, 1);
   await worker.recordsUntil(owed[0]?.id as string, 'delivered');
   await worker.nothingOwed();
