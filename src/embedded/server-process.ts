@@ -4,6 +4,7 @@ import type { Readable } from 'node:stream';
 
 const OUTPUT_LINES_MAX = 40;
 const OUTPUT_LINE_LENGTH_MAX = 1000;
+const OUTPUT_END_MS_MAX = 2000;
 
 /** How a server process ended. */
 export interface ServerExit {
@@ -62,11 +63,16 @@ export class ServerProcess {
     for (const stream of [child.stdout, child.stderr]) if (stream !== null) this.keepLines(stream);
     this.watcher = watchParent(pid);
     this.exited = new Promise((resolve) => {
-      // Not `exit`: what it wrote last, which says why it ended, may come after that.
-      child.once('close', (code, signal) => {
-        this.hasEnded = true;
+      child.once('exit', (code, signal) => {
         this.watcher.kill('SIGKILL');
-        resolve({ code, signal, expected: this.asked });
+        const end = (): void => {
+          clearTimeout(timer);
+          this.hasEnded = true;
+          resolve({ code, signal, expected: this.asked });
+        };
+        // What it wrote last, which says why it ended, may come after this: not for ever, if a child of its own has it.
+        const timer = setTimeout(end, OUTPUT_END_MS_MAX);
+        child.once('close', end);
       });
     });
   }

@@ -103,6 +103,15 @@ test('when a server has ended, what it wrote last is there', async () => {
   }
 });
 
+test('a server has ended, though a child of its own has its output and lives on', async (t) => {
+  const args = ['-c', 'sleep 600 & echo $!'];
+  const server = await ServerProcess.spawn({ name: 'sh', binary: '/bin/sh', args });
+  assert.equal((await server.exited).code, 0);
+  const pid = Number(server.output);
+  t.after(() => process.kill(pid, 'SIGKILL'));
+  assert.ok(commandLine(pid)?.includes('sleep'));
+});
+
 test('a server that cannot start says why', async (t) => {
   const server = await startNatsServer();
   t.after(() => server.dispose());
