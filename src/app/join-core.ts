@@ -52,8 +52,8 @@ export async function joinCore(nc: NatsConnection, settings: Settings, log: Log)
   await config.start();
   const lanes = new LaneStore({ open: () => new Kvm(js).open(buckets.lanes), log });
   await lanes.start();
-  const leases = await new Kvm(jetstream(nc, LEASES)).open(buckets.leases);
-  const ordered = await new Kvm(js).open(buckets.ordered);
+  const leases = await untilDone(() => new Kvm(jetstream(nc, LEASES)).open(buckets.leases), log);
+  const ordered = await untilDone(() => new Kvm(js).open(buckets.ordered), log);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
@@ -75,12 +75,11 @@ export function leaveCore(core: Core): void {
   core.ingressPublisher.close();
 }
 
-/** JetStream may have no leader yet, or another process may be making the same streams. */
-async function untilDone(work: () => Promise<void>, log: Log): Promise<void> {
+/** JetStream may have no leader yet, or be slow, or another process may be making the same streams. */
+async function untilDone<T>(work: () => Promise<T>, log: Log): Promise<T> {
   for (;;) {
     try {
-      await work();
-      return;
+      return await work();
     } catch (error) {
       if (error instanceof ConfigError) throw error;
       log.warn({ error: (error as Error).message }, 'nats.streams_not_ready');
