@@ -1,4 +1,5 @@
 import type { ConsumerMessages, JetStreamClient, JsMsg } from '@nats-io/jetstream';
+import { errors } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 
 export interface ConsumeOptions {
@@ -21,7 +22,12 @@ export interface ConsumeOptions {
  */
 const PULL = { expires: 5000, idle_heartbeat: 1000, bind: true };
 
-/** Pulls for ever and hands each message to `onMessage`, which must not throw. Stop: no more is pulled. */
+/**
+ * Pulls for ever and hands each message to `onMessage`, which must not throw. Stop: no more is pulled.
+ *
+ * The client ends the pulling by itself, without a word, where NATS takes the permission for it away, or a message could
+ * not be handed over. What is owed would stand still in a process that looks well: so this ends it, to be started again.
+ */
 export async function consume(options: ConsumeOptions): Promise<ConsumerMessages> {
   const consumer = await options.js.consumers.get(options.stream, options.consumer);
   const messages = await consumer.consume({
@@ -31,7 +37,21 @@ export async function consume(options: ConsumeOptions): Promise<ConsumerMessages
     threshold_messages: Math.floor(options.ahead / 2),
   });
   void watchConsumer(messages, options);
+  void throwWhereEnded(messages, options);
   return messages;
+}
+
+async function throwWhereEnded(
+  messages: ConsumerMessages,
+  { stream, consumer, log }: ConsumeOptions,
+): Promise<void> {
+  const error = await messages.closed();
+  if (!(error instanceof Error)) return;
+  // The process closes its connection: it ends anyway.
+  if (error instanceof errors.ClosedConnectionError) return;
+  if (error instanceof errors.DrainingConnectionError) return;
+  log.error({ err: error, stream, consumer }, 'nats.consumer_ended');
+  throw error;
 }
 
 async function watchConsumer(messages: ConsumerMessages, options: ConsumeOptions): Promise<void> {

@@ -1,9 +1,12 @@
+import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { test } from 'node:test';
+import { Worker } from 'node:worker_threads';
 import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { consume } from '#infra/nats/consume.ts';
-import { startNatsCluster, type TestServer } from '#testkit/servers.ts';
+import { startNatsCluster, startNatsServer, type TestServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const log = pino({ level: 'silent' });
@@ -39,6 +42,23 @@ test('a pull whose server has stopped is made again at the next leader', async (
   await waitUntil(async () => (await js.publish('s.1', 'after')).seq > 0, { deadlineMs: 60_000 });
   // The client's own default is to notice after 30 s, and then to wait another 30.
   await waitUntil(() => seen.includes('after'), { deadlineMs: 28_000 });
+});
+
+test('a consumer that has ended by itself ends its process, as nobody takes from it any more', async (t) => {
+  const server = await startNatsServer();
+  t.after(() => server.dispose());
+  const nc = await connect({ servers: server.url });
+  t.after(() => nc.close());
+  const jsm = await jetstreamManager(nc);
+  await jsm.streams.add({ name: 'S', subjects: ['s.*'] });
+  await jsm.consumers.add('S', { durable_name: 'c', ack_policy: AckPolicy.Explicit });
+  await jetstream(nc).publish('s.1', 'one');
+  const thread = new Worker(new URL('throwing-consumer.ts', import.meta.url), {
+    workerData: { url: server.url },
+  });
+  t.after(() => thread.terminate());
+  const [error] = (await once(thread, 'error', { signal: AbortSignal.timeout(30_000) })) as [Error];
+  assert.equal(error.message, 'a bug');
 });
 
 /** A stream on all brokers with a consumer. @returns which broker leads the consumer */

@@ -1,0 +1,18 @@
+/** In a thread of its own: takes from a consumer, and cannot stand the first message. */
+import { workerData } from 'node:worker_threads';
+import { jetstream } from '@nats-io/jetstream';
+import { connect } from '@nats-io/transport-node';
+import { pino } from 'pino';
+import { consume } from '#infra/nats/consume.ts';
+
+const { url } = workerData as { url: string };
+await consume({
+  js: jetstream(await connect({ servers: url })),
+  stream: 'S',
+  consumer: 'c',
+  ahead: 10,
+  onMessage: () => {
+    throw new Error('a bug');
+  },
+  log: pino({ level: 'silent' }),
+});
