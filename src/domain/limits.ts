@@ -40,7 +40,7 @@ export const limits = {
   filterRegexLengthMax: 256,
   filterRegexInputLengthMax: 16 * 1024,
   filterPathSegmentsMax: 16,
-  filterComparisonsMax: 5_000_000,
+  filterComparisonsMax: 2_000_000,
   regexInstructionsMax: 2000,
   regexStepsMax: 5_000_000,
   regexMemoryBytesMax: 128 * 1024,
