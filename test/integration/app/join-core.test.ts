@@ -7,7 +7,7 @@ import { startNatsCore } from '../publisher/nats-core.ts';
 
 test('a bucket that is not answered for in time is asked for again: a process starts all the same', async (t) => {
   const { connect, settings, log } = await startNatsCore(t);
-  const real = Reflect.get(Kvm.prototype, 'open') as (this: Kvm, name: string) => Promise<KV>;
+  const real = Reflect.get(Kvm.prototype, 'open');
   const unanswered = new Set<string>([buckets.leases, buckets.ordered]);
   t.mock.method(Kvm.prototype, 'open', function (this: Kvm, name: string): Promise<KV> {
     return unanswered.delete(name) ? Promise.reject(new Error('timeout')) : real.call(this, name);
