@@ -44,6 +44,13 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
     killing.abort();
     deps.process.exit(code);
   };
+  const limitStop = () => {
+    const timer = setTimeout(() => {
+      deps.log.error({ deadline_ms: deps.stopDeadlineMs }, 'process.stop_deadline_passed');
+      endNow(exitCodes.bug);
+    }, deps.stopDeadlineMs);
+    timer.unref();
+  };
   let firstMs = 0;
   const onSignal = (code: number) => {
     if (stopping.signal.aborted) {
@@ -52,11 +59,7 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
     }
     firstMs = performance.now();
     stopping.abort();
-    const timer = setTimeout(() => {
-      deps.log.error({ deadline_ms: deps.stopDeadlineMs }, 'process.stop_deadline_passed');
-      endNow(exitCodes.bug);
-    }, deps.stopDeadlineMs);
-    timer.unref();
+    limitStop();
   };
   deps.process.on('SIGINT', () => onSignal(130));
   deps.process.on('SIGTERM', () => onSignal(143));
@@ -68,6 +71,8 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
   await Promise.race([running.done, stopped]);
   // What ends unasked is to be started again.
   const code = stopping.signal.aborted ? exitCodes.ok : exitCodes.bug;
+  // Whatever ended it may be what the stop waits for too.
+  if (code === exitCodes.bug) limitStop();
   await running.stop();
   return code;
 }
