@@ -28,7 +28,8 @@ test('what was acked before the fence is not given again by a reset of the consu
     await Promise.all([one.close(), other.close()]);
     await Promise.all(brokers.map((broker) => broker.dispose()));
   });
-  const jsm = await jetstreamManager(one, { checkAPI: false, timeout: TIMEOUT_MS });
+  // While there is no leader nobody answers: it is asked again after the 5 s of the client.
+  const jsm = await jetstreamManager(one, { checkAPI: false });
   const work = { name: 'W', subjects: ['w'], retention: RetentionPolicy.Workqueue };
   const made = { deadlineMs: 30_000, intervalMs: 100 };
   await waitUntil(() => jsm.streams.add({ ...work, num_replicas: 3 }), made);
