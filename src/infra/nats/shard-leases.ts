@@ -85,15 +85,28 @@ export class ShardLeases {
     await this.looking;
     if (this.stopped) return;
     this.schedule();
-    const releases = await this.deps.kv.watch({
-      key: this.keys.shard('*'),
-      include: KvWatchInclude.UpdatesOnly,
-    });
-    this.stopWatch = () => releases.stop();
-    void this.lookAtReleases(releases);
+    void this.followReleases();
   }
 
-  /** A shard that is given back is taken at once, not at the next look. */
+  /** A shard that is given back is taken at once; where that is not told, the next look finds it. */
+  private async followReleases(): Promise<void> {
+    try {
+      const releases = await this.deps.kv.watch({
+        key: this.keys.shard('*'),
+        include: KvWatchInclude.UpdatesOnly,
+      });
+      this.stopWatch = () => releases.stop();
+      if (this.stopped) releases.stop();
+      await this.lookAtReleases(releases);
+    } catch (error) {
+      this.failed(error as Error);
+    }
+    if (this.stopped) return;
+    // Not answered, or ended by the client.
+    const timer = setTimeout(() => void this.followReleases(), LOOK_EVERY_MS);
+    timer.unref();
+  }
+
   private async lookAtReleases(releases: AsyncIterable<KvWatchEntry>): Promise<void> {
     for await (const entry of releases) {
       if (entry.operation === 'PUT' || this.stopped) continue;

@@ -10,13 +10,19 @@ import { startNatsServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, leaseKeys } from '#wire/subjects.ts';
 
-/** A bucket that writes, and does not say so, as long as `isDeaf`. */
-function deafBucket(kv: KV, isDeaf: () => boolean): { kv: KV; writes: () => number } {
-  let writes = 0;
+/** A bucket that writes, and does not say so, as long as `isDeaf`; the first watch of it gets no answer. */
+function deafBucket(
+  kv: KV,
+  isDeaf: () => boolean,
+): { kv: KV; writes: () => number; watches: () => number } {
+  let [writes, watches] = [0, 0];
   const deaf = new Proxy(kv, {
     get(target, name) {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
+      if (name === 'watch' && ++watches === 1) {
+        return () => Promise.reject(new Error('timeout'));
+      }
       if (name !== 'update' && name !== 'create') return value.bind(target);
       return async (...given: unknown[]) => {
         const revision: unknown = await value.apply(target, given);
@@ -26,7 +32,7 @@ function deafBucket(kv: KV, isDeaf: () => boolean): { kv: KV; writes: () => numb
       };
     },
   });
-  return { kv: deaf, writes: () => writes };
+  return { kv: deaf, writes: () => writes, watches: () => watches };
 }
 
 async function startLeases(
@@ -38,6 +44,7 @@ async function startLeases(
   leases: ShardLeases;
   bucket: KV;
   writes: () => number;
+  watches: () => number;
   lost: number[];
   taken: number[];
   steps: string[];
@@ -46,7 +53,7 @@ async function startLeases(
   const nc = await connect({ servers: server.url });
   const js = jetstream(nc);
   const bucket = await new Kvm(js).create(buckets.leases, { history: 1, ttl: LEASE_MS });
-  const { kv, writes } = deafBucket(bucket, () => isDeaf(writes()));
+  const { kv, writes, watches } = deafBucket(bucket, () => isDeaf(writes()));
   const [lost, taken]: [number[], number[]] = [[], []];
   const steps: string[] = [];
   const leases = new ShardLeases({
@@ -70,7 +77,7 @@ async function startLeases(
   });
   const started = leases.start();
   if (begun() === undefined) await started;
-  return { leases, bucket, writes, lost, taken, steps };
+  return { leases, bucket, writes, watches, lost, taken, steps };
 }
 
 test('a lease whose renewals are written is kept though every second answer is lost', async (t) => {
@@ -80,6 +87,12 @@ test('a lease whose renewals are written is kept though every second answer is l
   assert.deepEqual(lost, []);
   assert.deepEqual(taken, [0]);
   assert.ok(leases.owns(0));
+});
+
+test('a watch that is not answered keeps nobody from starting, and is asked for again', async (t) => {
+  const { leases, watches } = await startLeases(t, () => false);
+  assert.equal(leases.owned, 1);
+  await waitUntil(() => watches() === 2);
 });
 
 test('a shard that was taken without an answer is taken at the next look', async (t) => {
