@@ -1,4 +1,4 @@
-import { createServer } from 'node:http';
+import { type IncomingHttpHeaders, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 
 interface OtlpValue {
@@ -35,11 +35,14 @@ export interface ReceivedSpan extends Omit<OtlpSpan, 'attributes'> {
 /** A collector of OpenTelemetry: takes OTLP over HTTP as JSON, and keeps all spans. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
+  /** Of the requests that brought them. */
+  readonly headers: IncomingHttpHeaders[] = [];
   private readonly server = createServer((request, response) => {
     const chunks: Buffer[] = [];
     request.on('data', (chunk: Buffer) => chunks.push(chunk));
     request.on('end', () => {
       const isTraces = request.method === 'POST' && request.url === '/v1/traces';
+      this.headers.push(request.headers);
       if (isTraces) this.take(JSON.parse(Buffer.concat(chunks).toString()) as OtlpBatch);
       response.writeHead(isTraces ? 200 : 404, { 'content-type': 'application/json' }).end('{}');
     });

@@ -39,6 +39,7 @@ test(
     // Only what a producer has sampled is traced.
     const system = await startSystem(layout, {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
+      POSTHORN_OTLP_HEADERS: 'Authorization=Bearer%20of-the-collector,x-team=hooks',
       POSTHORN_TRACE_SAMPLE_PERCENT: '0',
     });
     t.after(async () => {
@@ -85,6 +86,11 @@ test(
       assert.equal(found.length, 1, JSON.stringify(spans));
       return found[0] as ReceivedSpan;
     };
+    for (const headers of collector.headers) {
+      assert.equal(headers.authorization, 'Bearer of-the-collector');
+      assert.equal(headers['x-team'], 'hooks');
+    }
+
     const server = only(KINDS.server);
     assert.equal(server.name, 'POST /v1/tenants/:tenant/events');
     assert.equal(server.parentSpanId, SPAN);

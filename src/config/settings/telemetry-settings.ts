@@ -8,6 +8,13 @@ export const telemetrySettings = {
     description:
       'Base URL of an OpenTelemetry collector (OTLP over HTTP; `/v1/traces` is added). Absent: `OTEL_EXPORTER_OTLP_ENDPOINT`; without both there is no tracing.',
   }),
+  POSTHORN_OTLP_HEADERS: optionalText({
+    secret: true,
+    // Printable ASCII; what separates, and %, only as %2C, %3B, %25.
+    pattern: '^([\\w.-]+=((?![,;%])[!-~]|%[2-7][0-9A-Fa-f])+(,(?!$)|$))+$',
+    description:
+      'Header fields of what is sent to the collector, such as its access token: `name=value,name=value`, a space as `%20`. They win over `OTEL_EXPORTER_OTLP_HEADERS`.',
+  }),
   POSTHORN_TRACE_SAMPLE_PERCENT: integer({
     default: 1,
     minimum: 0,

@@ -1,3 +1,4 @@
+import { parseKeyPairsIntoRecord } from '@opentelemetry/core';
 import { OTLPTraceExporter } from '@opentelemetry/exporter-trace-otlp-http';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import {
@@ -14,13 +15,16 @@ import { Tracing } from './tracing.ts';
  * `…_TIMEOUT`, `…_COMPRESSION`) holds.
  *
  * @param endpoint base URL of the collector
+ * @param headers `name=value,…`, percent-encoded, as in `OTEL_EXPORTER_OTLP_HEADERS`
  */
 export function startOtlp(options: {
   endpoint: string;
+  headers: string | undefined;
   samplePercent: number;
   roles: string;
 }): Tracing {
   const { endpoint, samplePercent, roles } = options;
+  const headers = parseKeyPairsIntoRecord(options.headers);
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'posthorn', 'posthorn.roles': roles }),
@@ -28,7 +32,7 @@ export function startOtlp(options: {
     sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [
       new BatchSpanProcessor({
-        exporter: new OTLPTraceExporter({ url }),
+        exporter: new OTLPTraceExporter({ url, headers }),
         maxQueueSize: 2048,
         scheduledDelayMillis: 1000,
       }),

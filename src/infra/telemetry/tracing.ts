@@ -90,6 +90,7 @@ export async function startTracing(settings: Settings): Promise<Tracing | undefi
   const { startOtlp } = await import('./otlp.ts');
   return startOtlp({
     endpoint,
+    headers: settings.POSTHORN_OTLP_HEADERS,
     samplePercent: settings.POSTHORN_TRACE_SAMPLE_PERCENT,
     roles: settings.POSTHORN_ROLES,
   });

@@ -84,6 +84,11 @@ const bad: [string, string, RegExp][] = [
   ['POSTHORN_BOOTSTRAP_KEY', 'short', /platform key/],
   ['POSTHORN_EGRESS_ALLOW', 'localhost', /"localhost" is not a network/],
   ['POSTHORN_EGRESS_ALLOW', '10.0.0.0/8;::1', /is not a network/],
+  ['POSTHORN_OTLP_HEADERS', 'a-token-alone', /name=value,name=value/],
+  ['POSTHORN_OTLP_HEADERS', 'authorization=Bearer token', /a space as `%20`/],
+  ['POSTHORN_OTLP_HEADERS', 'x-team=hooks,', /collector/],
+  ['POSTHORN_OTLP_HEADERS', 'x-team=%zz', /collector/],
+  ['POSTHORN_OTLP_HEADERS', 'x-team=%0a', /collector/],
   ['POSTHORN_LOG_LEVEL', 'loud', /must be one of fatal, error, .*log line/],
 ];
 for (const [key, value, message] of bad) {
