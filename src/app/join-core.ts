@@ -48,9 +48,9 @@ export async function joinCore(nc: NatsConnection, settings: Settings, log: Log)
   const js = jetstream(nc);
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   await untilDone(() => ensureTopology(js, jsm, settings), log);
-  const config = new ConfigStore({ open: () => new Kvm(js).open(buckets.config), log });
+  const config = new ConfigStore({ nc, log });
   await config.start();
-  const lanes = new LaneStore({ open: () => new Kvm(js).open(buckets.lanes), log });
+  const lanes = new LaneStore({ nc, log });
   await lanes.start();
   const leases = await untilDone(() => new Kvm(jetstream(nc, LEASES)).open(buckets.leases), log);
   const ordered = await untilDone(() => new Kvm(js).open(buckets.ordered), log);

@@ -8,19 +8,26 @@
  * - it was purged: entries are gone of which no watch is told, so it counts as made anew;
  * - it holds more than the watch has given, at two looks in a row and without a word between them. An entry may be lost
  *   with a connection, and none that follows shows the gap; a watch whose consumer is gone, as after the end of the
- *   server that had it, is made again by the client after more than a minute only.
+ *   server that had it, is made again by the client after more than a minute only. So the first look is at the moment
+ *   of the new connection, and what was lost with the old one is known half a second later (RT-2).
  *
  * While the bucket is away nothing is called: what was known stays in force (RT-8).
  */
-import type { KV, KvWatchEntry } from '@nats-io/kv';
+import { jetstream } from '@nats-io/jetstream';
+import { type KV, type KvWatchEntry, Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrorCode, apiErrors } from './api-errors.ts';
 
 const AGAIN_AFTER_MS = 1000;
 const LOOK_EVERY_MS = 5000;
+/** Where a look found a watch behind that had known all. One that is still being filled has the longer time. */
+const LOOK_AGAIN_MS = 500;
 
 export interface BucketWatchDeps {
-  open: () => Promise<KV>;
+  nc: NatsConnection;
+  /** Its name. */
+  bucket: string;
   log: Log;
   /** The stable name of the log line of a watch that broke. */
   failed: string;
@@ -50,8 +57,12 @@ interface Round {
   isKnown: boolean;
   /** How many were given when the last look found it behind; undefined: it was not. */
   behindAt: number | undefined;
-  /** One that is under way. */
-  look: Promise<void> | undefined;
+  /** How many looks there were. What an older one finds counts no more: its answer may be lost with a connection. */
+  looks: number;
+  nextLook: NodeJS.Timeout | undefined;
+  /** A look found that the watch does not say what the bucket holds. */
+  isOutdated: boolean;
+  isOver: boolean;
 }
 
 export class BucketWatch {
@@ -60,6 +71,7 @@ export class BucketWatch {
   private made: string | undefined;
   private anew = false;
   private endRound: () => void = () => {};
+  private lookNow: () => void = () => {};
   private wake: () => void = () => {};
 
   constructor(deps: BucketWatchDeps) {
@@ -68,6 +80,7 @@ export class BucketWatch {
 
   /** Resolves when the state of the bucket at this moment is known; goes on until `stop`. */
   start(): Promise<void> {
+    void this.followConnection();
     return new Promise((resolve) => void this.run(resolve));
   }
 
@@ -77,19 +90,33 @@ export class BucketWatch {
     this.wake();
   }
 
-  private async run(known: () => void): Promise<void> {
-    while (!this.stopping) {
-      try {
-        await this.round(known);
-      } catch (error) {
-        this.deps.log.warn({ error: (error as Error).message }, this.deps.failed);
-      }
-      if (!this.stopping) await this.pause();
+  /** The bucket, as it is now. @throws where NATS does not answer */
+  open(): Promise<KV> {
+    return new Kvm(jetstream(this.deps.nc)).open(this.deps.bucket);
+  }
+
+  /** Ends with the connection. */
+  private async followConnection(): Promise<void> {
+    for await (const { type } of this.deps.nc.status()) {
+      if (type === 'reconnect') this.lookNow();
     }
   }
 
-  private async round(known: () => void): Promise<void> {
-    const kv = await this.deps.open();
+  private async run(known: () => void): Promise<void> {
+    while (!this.stopping) {
+      let atOnce = false;
+      try {
+        atOnce = await this.round(known);
+      } catch (error) {
+        this.deps.log.warn({ error: (error as Error).message }, this.deps.failed);
+      }
+      if (!this.stopping && !atOnce) await this.pause();
+    }
+  }
+
+  /** Whether the next has to begin at once. */
+  private async round(known: () => void): Promise<boolean> {
+    const kv = await this.open();
     const { created, state } = await infoOf(kv);
     const entries = await kv.watch();
     this.endRound = () => entries.stop();
@@ -102,15 +129,13 @@ export class BucketWatch {
       given: 0,
       isKnown: false,
       behindAt: undefined,
-      look: undefined,
+      looks: 0,
+      nextLook: undefined,
+      isOutdated: false,
+      isOver: false,
     };
-    // One at a time: two that are answered together are no two looks in a row.
-    const timer = setInterval(() => {
-      round.look ??= this.lookAt(round).finally(() => {
-        round.look = undefined;
-      });
-    }, LOOK_EVERY_MS);
-    timer.unref();
+    this.lookNow = () => void this.lookAt(round);
+    this.planLook(round);
     const allKnown = (): void => {
       round.isKnown = true;
       this.deps.onKnown();
@@ -127,22 +152,36 @@ export class BucketWatch {
         this.deps.onEntry(entry);
         if (!round.isKnown && entry.delta === 0) allKnown();
       }
+      return round.isOutdated;
     } finally {
-      clearInterval(timer);
+      round.isOver = true;
+      clearTimeout(round.nextLook);
     }
   }
 
+  private planLook(round: Round): void {
+    const isSoon = round.isKnown && round.behindAt !== undefined;
+    const inMs = isSoon ? LOOK_AGAIN_MS : LOOK_EVERY_MS;
+    round.nextLook = setTimeout(() => void this.lookAt(round), inMs);
+    round.nextLook.unref();
+  }
+
   private async lookAt(round: Round): Promise<void> {
+    clearTimeout(round.nextLook);
+    const nth = ++round.looks;
+    const isStale = (): boolean => round.isOver || nth !== round.looks;
     try {
       const { created, state } = await infoOf(round.kv);
-      if (created === round.created && !this.isPurged(round, state) && !isLost(round, state)) {
-        return;
-      }
+      if (isStale()) return;
+      round.isOutdated =
+        created !== round.created || this.isPurged(round, state) || isLost(round, state);
     } catch (error) {
-      // NATS does not answer: that says nothing of the bucket.
-      if (apiErrorCode(error) !== apiErrors.streamNotFound) return;
+      if (isStale()) return;
+      // Another fault is that NATS does not answer, which says nothing of the bucket.
+      round.isOutdated = apiErrorCode(error) === apiErrors.streamNotFound;
     }
-    this.endRound();
+    if (round.isOutdated) this.endRound();
+    else this.planLook(round);
   }
 
   /** A change leaves as many messages as before, or more: a deletion is one too. */

@@ -6,6 +6,7 @@
  * (RT-8). Limits: memory in proportion to the configuration, nothing for each event.
  */
 import type { KV, KvWatchEntry } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 import type {
   ApiKeySnapshot,
@@ -13,7 +14,7 @@ import type {
   EventTypeSnapshot,
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
-import { configKeys } from '#wire/subjects.ts';
+import { buckets, configKeys } from '#wire/subjects.ts';
 import { BucketWatch } from './bucket-watch.ts';
 
 const MISS_KEPT_MS = 1000;
@@ -37,10 +38,11 @@ export class ConfigStore implements ConfigView {
   /** Of the newest entry that the watch has brought. */
   private seenRevision = 0;
 
-  constructor(deps: { open: () => Promise<KV>; log: Log }) {
+  constructor(deps: { nc: NatsConnection; log: Log }) {
     this.log = deps.log;
     this.watch = new BucketWatch({
       ...deps,
+      bucket: buckets.config,
       failed: 'config.watch_failed',
       // What is known stays, also where the bucket was made anew: it is written again (RT-8).
       onBegin: (kv, anew) => {

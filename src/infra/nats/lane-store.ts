@@ -1,6 +1,7 @@
-import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { LaneView } from '#wire/lane-view.ts';
+import { buckets } from '#wire/subjects.ts';
 import { BucketWatch } from './bucket-watch.ts';
 
 /**
@@ -12,12 +13,11 @@ export class LaneStore implements LaneView {
   private readonly watch: BucketWatch;
   private tenants: Set<string> = new Set();
   private next: Set<string> = new Set();
-  private readonly open: () => Promise<KV>;
 
-  constructor(deps: { open: () => Promise<KV>; log: Log }) {
-    this.open = deps.open;
+  constructor(deps: { nc: NatsConnection; log: Log }) {
     this.watch = new BucketWatch({
       ...deps,
+      bucket: buckets.lanes,
       failed: 'lanes.watch_failed',
       onBegin: () => {
         this.next = new Set();
@@ -43,13 +43,13 @@ export class LaneStore implements LaneView {
 
   /** Tells routers to use the tenant's lane. @throws where NATS does not answer */
   async announce(tenant: string): Promise<void> {
-    await (await this.open()).put(tenant, '');
+    await (await this.watch.open()).put(tenant, '');
     this.tenants.add(tenant);
   }
 
   /** Tells routers to use it no more. @throws where NATS does not answer */
   async withdraw(tenant: string): Promise<void> {
-    await (await this.open()).delete(tenant);
+    await (await this.watch.open()).delete(tenant);
     this.tenants.delete(tenant);
   }
 

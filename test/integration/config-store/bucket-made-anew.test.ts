@@ -5,13 +5,13 @@ import { ConfigStore } from '#infra/nats/config-store.ts';
 import { LaneStore } from '#infra/nats/lane-store.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
-import { log, startNatsCore } from '../publisher/nats-core.ts';
+import { startNatsCore } from '../publisher/nats-core.ts';
 
 test('a bucket that is deleted and made anew is followed again', async (t) => {
   const core = await startNatsCore(t);
   const kvm = new Kvm(core.js);
-  const lanes = new LaneStore({ open: () => kvm.open(buckets.lanes), log });
-  const config = new ConfigStore({ open: () => kvm.open(buckets.config), log });
+  const lanes = new LaneStore(core);
+  const config = new ConfigStore(core);
   t.after(() => {
     lanes.stop();
     config.stop();

@@ -34,7 +34,7 @@ async function startBench(t: TestContext): Promise<Bench> {
     js,
     bucket: () => new Kvm(js).create(buckets.config, { history: 1 }),
     store: () => {
-      const store = new ConfigStore({ open: () => new Kvm(js).open(buckets.config), log });
+      const store = new ConfigStore({ nc, log });
       stores.push(store);
       return store;
     },

@@ -88,7 +88,7 @@ export async function startControlPlane(
   const js = jetstream(nc);
   await ensureTopology(js, await jetstreamManager(nc), settings);
   const openBucket = (): Promise<KV> => new Kvm(js).open(buckets.config);
-  const config = new ConfigStore({ open: openBucket, log });
+  const config = new ConfigStore({ nc, log });
   undo.push(() => config.stop());
   await config.start();
   const authenticate = createAuthenticator({

@@ -1,6 +1,5 @@
 import type { TestContext } from 'node:test';
 import { type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
-import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { newId } from '#domain/ids.ts';
 import { LaneStore } from '#infra/nats/lane-store.ts';
@@ -9,7 +8,7 @@ import { LaneMetrics } from '#src/delivery/lanes/lane-metrics.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { ShardLanes } from '#src/delivery/lanes/shard-lanes.ts';
 import type { TenantLoad } from '#src/delivery/lanes/tenant-demand.ts';
-import { buckets, subjects } from '#wire/subjects.ts';
+import { subjects } from '#wire/subjects.ts';
 import { type NatsCore, log } from '../publisher/nats-core.ts';
 
 /** A tenant's load that earns it a lane. */
@@ -91,7 +90,7 @@ export class LaneOwner {
     const nc = await core.connect();
     const js = jetstream(nc);
     const jsm = await jetstreamManager(nc);
-    const store = new LaneStore({ open: () => new Kvm(js).open(buckets.lanes), log });
+    const store = new LaneStore({ nc, log });
     await store.start();
     const real = createLaneBroker({
       js,

@@ -74,8 +74,7 @@ export class Worker {
     });
     const core = await startNatsCore(t, { env: options.env ?? {} });
     const worker = new Worker(core, receiver, options.retryPolicy ?? QUICK);
-    const bucket = () => new Kvm(core.js).open(buckets.lanes);
-    worker.lanes = new LaneStore({ open: bucket, log: core.log });
+    worker.lanes = new LaneStore(core);
     worker.laneRules = { ...LANE_RULES, ...options.laneRules };
     await worker.lanes.start();
     stops.push(async () => worker.lanes.stop());

@@ -49,7 +49,7 @@ export class IngressPlane {
     this.kv = kv;
     this.history = history;
     const { settings, log, publisher, payloads, nc, jsm } = core;
-    this.config = new ConfigStore({ open: () => new Kvm(core.js).open(buckets.config), log });
+    this.config = new ConfigStore(core);
     this.app = createApp({ settings, log });
     const { config, registry } = this;
     const authenticate = createAuthenticator({
