@@ -1,49 +1,13 @@
 import assert from 'node:assert/strict';
-import type { Socket } from 'node:net';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import type { AttemptOutcome } from '#domain/delivery.ts';
-import { EgressGuard } from '#domain/egress.ts';
 import { limits } from '#domain/limits.ts';
-import { lookUpBySystem } from '#infra/http/name-lookups.ts';
-import { type SendResult, Sender } from '#infra/http/sender.ts';
 import { attemptRecord } from '#src/delivery/attempt.ts';
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
 import { makeCertificate } from '#testkit/certificates.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { closedPort, listenFor, rawServer } from './raw-server.ts';
-
-const LOOPBACK = '127.0.0.0/8';
-
-function senderTo(t: TestContext, origin: string, allow = LOOPBACK): Sender {
-  const sender = new Sender({
-    origin,
-    guard: new EgressGuard(allow),
-    findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
-    timeoutMs: 5000,
-  });
-  t.after(() => sender.close());
-  return sender;
-}
-
-function send(sender: Sender, signal = AbortSignal.timeout(20_000)): Promise<SendResult> {
-  const headers = ['content-type', 'application/json'];
-  return sender.send({ path: '/hook?a=1', headers, body: Buffer.from('{}'), signal });
-}
-
-async function answerTo(t: TestContext, behaviour: Behaviour): Promise<SendResult> {
-  const receiver = await WebhookReceiver.start();
-  t.after(() => receiver.close());
-  receiver.otherwise(behaviour);
-  return send(senderTo(t, receiver.url().slice(0, -1)));
-}
-
-function failureOf({ outcome }: SendResult): AttemptOutcome & { ok: false } {
-  assert.ok(!outcome.ok, 'it succeeded');
-  assert.notEqual(outcome.detail, '');
-  return outcome;
-}
+import { answerTo, failureOf, send, senderTo } from './send-once.ts';
 
 test('a request goes out as it was given, and a 2xx is success', async (t) => {
   const receiver = await WebhookReceiver.start();
@@ -223,72 +187,6 @@ test('a name that leads to an allowed address is dialled', async (t) => {
   t.after(() => receiver.close());
   const result = await send(senderTo(t, `http://localhost:${receiver.port}`));
   assert.deepEqual(result.outcome, { ok: true, status: 200 });
-});
-
-test('a kept-alive connection that the receiver closes is stale; the next request gets a new one', async (t) => {
-  const sockets: Socket[] = [];
-  const port = await rawServer(t, (socket) => {
-    sockets.push(socket);
-    let served = 0;
-    socket.on('data', (chunk: Buffer) => {
-      if (!chunk.includes('POST ')) return;
-      if (served++ > 0) socket.destroy();
-      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
-    });
-  });
-  const sender = senderTo(t, `http://127.0.0.1:${port}`);
-  assert.equal((await send(sender)).outcome.ok, true);
-  const second = await waitUntil(async () => {
-    const result = await send(sender);
-    return result.outcome.ok ? undefined : result;
-  });
-  assert.equal(failureOf(second).kind, 'reset');
-  assert.equal(second.stale, true);
-  const before = sockets.length;
-  assert.equal((await send(sender)).outcome.ok, true);
-  assert.equal(sockets.length, before + 1);
-});
-
-test('a receiver that closes each connection after its answer is sent to all the same', async (t) => {
-  const port = await rawServer(t, (socket) => {
-    socket.once('data', () => {
-      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
-    });
-  });
-  const sender = senderTo(t, `http://127.0.0.1:${port}`);
-  const inTurn = async (): Promise<void> => {
-    for (let n = 0; n < 50; n++) {
-      const { outcome } = await send(sender);
-      assert.deepEqual(outcome, { ok: true, status: 200 });
-    }
-  };
-  await Promise.all([inTurn(), inTurn(), inTurn()]);
-});
-
-test('connections are as many as exchanges at once, and serve again in turn', async (t) => {
-  const sockets = new Set<Socket>();
-  let answer: (() => void)[] = [];
-  const port = await rawServer(t, (socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
-    socket.on('data', () => {
-      answer.push(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
-    });
-  });
-  const sender = senderTo(t, `http://127.0.0.1:${port}`);
-  const round = async (requests: number): Promise<void> => {
-    const results = Array.from({ length: requests }, () => send(sender));
-    await waitUntil(() => answer.length === requests);
-    for (const each of answer) each();
-    answer = [];
-    for (const { outcome } of await Promise.all(results)) assert.equal(outcome.ok, true);
-  };
-  await round(3);
-  await round(3);
-  await round(2);
-  assert.equal(sockets.size, 3);
-  sender.close();
-  await waitUntil(() => sockets.size === 0);
 });
 
 const kept = limits.responseBodyKeptBytesMax;

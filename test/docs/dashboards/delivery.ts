@@ -1,0 +1,86 @@
+import { type Dashboard, percentiles, rate } from './panel.ts';
+import { ATTEMPTS, attempts, lag } from './shared-panels.ts';
+
+export const delivery: Dashboard = {
+  name: 'delivery',
+  title: 'delivery',
+  panels: [
+    attempts,
+    {
+      title: 'Attempts, by class of status',
+      unit: 'cps',
+      queries: [[rate(ATTEMPTS, 'status_class'), '{{status_class}}']],
+    },
+    {
+      title: 'Failed attempts, by kind',
+      says: 'dns, connect, tls or timeout of most at once is rather our own way out. unexpected is a defect.',
+      unit: 'cps',
+      queries: [[rate(`${ATTEMPTS}{outcome="failure"}`, 'error_type'), '{{error_type}}']],
+    },
+    {
+      title: 'How long attempts take',
+      unit: 's',
+      queries: percentiles('posthorn_delivery_attempt_duration_seconds'),
+    },
+    lag,
+    {
+      title: 'In flight, by process',
+      says: 'At POSTHORN_WORKER_IN_FLIGHT_MAX many receivers are slow at once.',
+      unit: 'short',
+      queries: [['sum by (pod) (posthorn_delivery_in_flight)', '{{pod}}']],
+    },
+    {
+      title: 'Put off without an attempt, by reason',
+      unit: 'cps',
+      queries: [[rate('posthorn_delivery_parked_total', 'reason'), '{{reason}}']],
+    },
+    {
+      title: 'Circuits open',
+      unit: 'short',
+      queries: [['sum(posthorn_delivery_circuits_open)', 'endpoints']],
+    },
+    {
+      title: 'Mailboxes and tenants at work',
+      unit: 'short',
+      queries: [
+        ['sum(posthorn_delivery_mailbox_messages)', 'in mailboxes'],
+        ['sum(posthorn_delivery_activations)', 'tenants'],
+      ],
+    },
+    {
+      title: 'Lanes, by state',
+      says: 'At most 40 of a shard are active.',
+      unit: 'short',
+      queries: [['sum by (state) (max by (shard, state) (posthorn_delivery_lanes))', '{{state}}']],
+    },
+    {
+      title: 'Lanes given, withdrawn and mended',
+      unit: 'cps',
+      queries: [
+        [rate('posthorn_delivery_lane_promotions_total', 'reason'), 'given: {{reason}}'],
+        [rate('posthorn_delivery_lane_demotions_total', 'reason'), 'withdrawn: {{reason}}'],
+        [rate('posthorn_delivery_lane_healed_total', 'cause'), 'mended: {{cause}}'],
+      ],
+    },
+    {
+      title: 'Ordered endpoints',
+      says: 'blocked: its first delivery used up its attempts, and the endpoint is set to wait for somebody.',
+      unit: 'short',
+      queries: [
+        ['sum(posthorn_delivery_ordered_queues)', 'with a queue'],
+        ['sum(posthorn_delivery_ordered_blocked)', 'blocked'],
+      ],
+    },
+    {
+      title: 'Requests for access tokens',
+      unit: 'cps',
+      queries: [[rate('posthorn_delivery_token_requests_total', 'outcome'), '{{outcome}}']],
+    },
+    {
+      title: "Look-ups of receivers' names, by outcome",
+      says: 'failed: nobody could say, neither yes nor no. Of many names at once it is our own resolver.',
+      unit: 'cps',
+      queries: [[rate('posthorn_delivery_name_lookups_total', 'outcome'), '{{outcome}}']],
+    },
+  ],
+};

@@ -1,0 +1,54 @@
+import { type Dashboard, ofQueues } from './panel.ts';
+import { OLDEST, PENDING, UNACKED } from './shared-panels.ts';
+
+export const queues: Dashboard = {
+  name: 'queues',
+  title: 'queues',
+  panels: [
+    {
+      title: 'Age of the oldest, router and delivery',
+      says: 'deliver-again alone: many retries are due, new deliveries do not stand behind them. lanes alone: one tenant’s own backlog.',
+      unit: 's',
+      queries: [[`max by (consumer) (${OLDEST})`, '{{consumer}}']],
+    },
+    {
+      title: 'Age of the oldest, the ten worst',
+      unit: 's',
+      queries: [[`topk(10, ${OLDEST})`, '{{stream}} {{consumer}}']],
+    },
+    {
+      title: 'Not given out yet, the ten most',
+      unit: 'short',
+      queries: [[`topk(10, ${PENDING})`, '{{stream}} {{consumer}}']],
+    },
+    {
+      title: 'Given out and not acknowledged, the ten most',
+      unit: 'short',
+      queries: [[`topk(10, ${UNACKED})`, '{{stream}} {{consumer}}']],
+    },
+    {
+      title: 'Messages, by stream',
+      unit: 'short',
+      queries: [[ofQueues('posthorn_stream_messages', 'stream'), '{{stream}}']],
+    },
+    {
+      title: 'Bytes, by stream',
+      says: 'A stream DLV-k has no limit: what is owed is never dropped.',
+      unit: 'bytes',
+      queries: [[ofQueues('posthorn_stream_bytes', 'stream'), '{{stream}}']],
+    },
+    {
+      title: 'Waiting for a time, an endpoint or their turn, by stream',
+      unit: 'short',
+      queries: [[ofQueues('posthorn_deliveries_waiting', 'stream'), '{{stream}}']],
+    },
+    {
+      title: 'Processes, and shards nobody works on',
+      unit: 'short',
+      queries: [
+        [ofQueues('posthorn_workers', 'role'), '{{role}}: processes'],
+        [ofQueues('posthorn_shards_unowned', 'role'), '{{role}}: shards without'],
+      ],
+    },
+  ],
+};

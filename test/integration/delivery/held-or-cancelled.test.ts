@@ -1,0 +1,134 @@
+/** Deliveries to an endpoint that is gone, paused or deleted. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { subjects } from '#wire/subjects.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { Worker } from './worker.ts';
+
+test('410: the endpoint is told gone, the delivery is dead, and what comes later is held', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 410 });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'failed');
+  assert.equal(record?.reason, 'gone');
+  const url = worker.receiver.url('/acme/ep_1');
+  assert.deepEqual(await worker.goneRecords(), [
+    { k: 'endpoint-gone', tenant: 'acme', endpoint: 'ep_1', url },
+  ]);
+  assert.equal((await worker.deadLetters()).length, 1);
+  // As control does when it reads that record.
+  worker.endpoint('acme', 'ep_1', { state: 'disabled', stateReason: 'gone' });
+  const later = await worker.owe('acme', 'ep_1');
+  const [held] = await worker.recordsUntil(later.delivery.id, 'held');
+  assert.equal(held?.reason, 'endpoint_disabled');
+  assert.equal(worker.receiver.requests.length, 1);
+});
+
+test('410: until control has heard of it, what is held is neither sent nor moved', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.endpoint('other', 'ep_2', { state: 'paused' });
+  worker.receiver.on('/acme/ep_1', { status: 410 });
+  const first = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(first.delivery.id, 'failed');
+  const later = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(later.delivery.id, 'held');
+  // Two rounds of what releases: the first may have begun before.
+  for (let round = 1; round <= 2; round++) {
+    worker.endpoint('other', 'ep_2', { state: 'paused' });
+    const { delivery } = await worker.owe('other', 'ep_2');
+    await worker.recordsUntil(delivery.id, 'held');
+    worker.endpoint('other', 'ep_2', { state: 'active' });
+    await worker.recordsUntil(delivery.id, 'delivered');
+  }
+  const records = await worker.recordsUntil(later.delivery.id, 'held');
+  assert.equal(records.length, 1);
+  assert.deepEqual(
+    (await worker.owed()).map(({ subject }) => subject),
+    [subjects.held('acme', 'ep_1')],
+  );
+  // Another URL: another chance.
+  worker.endpoint('acme', 'ep_1', { url: worker.receiver.url('/moved') });
+  await worker.recordsUntil(later.delivery.id, 'delivered');
+});
+
+test('paused: held under a subject of its own; active again: released and delivered', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { state: 'paused' });
+  const first = await worker.owe('acme', 'ep_1');
+  const second = await worker.owe('acme', 'ep_1');
+  for (const { delivery } of [first, second]) {
+    const [held] = await worker.recordsUntil(delivery.id, 'held');
+    assert.equal(held?.reason, 'endpoint_paused');
+  }
+  await waitUntil(async () => {
+    const owed = await worker.owed();
+    return (
+      owed.length === 2 && owed.every(({ subject }) => subject === subjects.held('acme', 'ep_1'))
+    );
+  });
+  assert.equal(worker.receiver.requests.length, 0);
+  worker.endpoint('acme', 'ep_1', { state: 'active' });
+  const requests = await worker.receiver.waitFor(2, '/acme/ep_1');
+  assert.deepEqual(
+    new Set(requests.map(({ headers }) => headers['webhook-id'])),
+    new Set([first.event.id, second.event.id]),
+  );
+  await worker.recordsUntil(first.delivery.id, 'delivered');
+  await worker.nothingOwed();
+});
+
+test('an endpoint that is deleted: what is owed to it is cancelled', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_other');
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'cancelled');
+  assert.equal(record?.reason, 'endpoint_deleted');
+  await worker.nothingOwed();
+});
+
+test('an endpoint that the router knew of first is looked for before anything is cancelled', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_other');
+  worker.onRefresh = (tenant) => worker.endpoint(tenant, 'ep_1');
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(delivery.id, 'delivered');
+  assert.equal(record?.attempt?.no, 1);
+});
+
+test('while the configuration cannot be asked for nothing is cancelled', async (t) => {
+  const worker = await Worker.start(t);
+  let asked = 0;
+  worker.onRefresh = (tenant) => {
+    if (++asked === 1) throw new Error('no answer');
+    worker.endpoint(tenant, 'ep_1');
+  };
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'delivered');
+});
+
+test('a tenant that is deleted: the same', async (t) => {
+  const worker = await Worker.start(t);
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'cancelled');
+  await worker.nothingOwed();
+});
+
+test('what is held and is no delivery of ours keeps nobody waiting, and is removed', async (t) => {
+  const worker = await Worker.start(t);
+  const tenants = ['acme', 'globex', 'initech'].toSorted((a, b) =>
+    subjects.held(a, 'ep_1') < subjects.held(b, 'ep_1') ? -1 : 1,
+  );
+  for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'paused' });
+  const held = await Promise.all(tenants.map((tenant) => worker.owe(tenant, 'ep_1')));
+  for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'held');
+  // Of the one that is looked at first.
+  const subject = subjects.held(tenants[0] as string, 'ep_1');
+  for (const text of ['no line', '{}\n', '{"id":"dlv_1","endpoint":"ep_1","hop":0}\nno event']) {
+    await worker.core.js.publish(subject, text);
+  }
+  for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'active' });
+  for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.nothingOwed();
+});

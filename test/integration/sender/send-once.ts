@@ -1,0 +1,39 @@
+import assert from 'node:assert/strict';
+import type { TestContext } from 'node:test';
+import type { AttemptOutcome } from '#domain/delivery.ts';
+import { EgressGuard } from '#domain/egress.ts';
+import { lookUpBySystem } from '#infra/http/name-lookups.ts';
+import { type SendResult, Sender } from '#infra/http/sender.ts';
+import type { Behaviour } from '#testkit/receiver-behaviour.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+
+export const LOOPBACK = '127.0.0.0/8';
+
+export function senderTo(t: TestContext, origin: string, allow = LOOPBACK): Sender {
+  const sender = new Sender({
+    origin,
+    guard: new EgressGuard(allow),
+    findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
+    timeoutMs: 5000,
+  });
+  t.after(() => sender.close());
+  return sender;
+}
+
+export function send(sender: Sender, signal = AbortSignal.timeout(20_000)): Promise<SendResult> {
+  const headers = ['content-type', 'application/json'];
+  return sender.send({ path: '/hook?a=1', headers, body: Buffer.from('{}'), signal });
+}
+
+export async function answerTo(t: TestContext, behaviour: Behaviour): Promise<SendResult> {
+  const receiver = await WebhookReceiver.start();
+  t.after(() => receiver.close());
+  receiver.otherwise(behaviour);
+  return send(senderTo(t, receiver.url().slice(0, -1)));
+}
+
+export function failureOf({ outcome }: SendResult): AttemptOutcome & { ok: false } {
+  assert.ok(!outcome.ok, 'it succeeded');
+  assert.notEqual(outcome.detail, '');
+  return outcome;
+}

@@ -1,0 +1,73 @@
+/** Which connection a request takes. */
+import assert from 'node:assert/strict';
+import type { Socket } from 'node:net';
+import { test } from 'node:test';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { rawServer } from './raw-server.ts';
+import { failureOf, send, senderTo } from './send-once.ts';
+
+test('a kept-alive connection that the receiver closes is stale; the next request gets a new one', async (t) => {
+  const sockets: Socket[] = [];
+  const port = await rawServer(t, (socket) => {
+    sockets.push(socket);
+    let served = 0;
+    socket.on('data', (chunk: Buffer) => {
+      if (!chunk.includes('POST ')) return;
+      if (served++ > 0) socket.destroy();
+      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+    });
+  });
+  const sender = senderTo(t, `http://127.0.0.1:${port}`);
+  assert.equal((await send(sender)).outcome.ok, true);
+  const second = await waitUntil(async () => {
+    const result = await send(sender);
+    return result.outcome.ok ? undefined : result;
+  });
+  assert.equal(failureOf(second).kind, 'reset');
+  assert.equal(second.stale, true);
+  const before = sockets.length;
+  assert.equal((await send(sender)).outcome.ok, true);
+  assert.equal(sockets.length, before + 1);
+});
+
+test('a receiver that closes each connection after its answer is sent to all the same', async (t) => {
+  const port = await rawServer(t, (socket) => {
+    socket.once('data', () => {
+      socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
+    });
+  });
+  const sender = senderTo(t, `http://127.0.0.1:${port}`);
+  const inTurn = async (): Promise<void> => {
+    for (let n = 0; n < 50; n++) {
+      const { outcome } = await send(sender);
+      assert.deepEqual(outcome, { ok: true, status: 200 });
+    }
+  };
+  await Promise.all([inTurn(), inTurn(), inTurn()]);
+});
+
+test('connections are as many as exchanges at once, and serve again in turn', async (t) => {
+  const sockets = new Set<Socket>();
+  let answer: (() => void)[] = [];
+  const port = await rawServer(t, (socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    socket.on('data', () => {
+      answer.push(() => socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n'));
+    });
+  });
+  const sender = senderTo(t, `http://127.0.0.1:${port}`);
+  const round = async (requests: number): Promise<void> => {
+    const results = Array.from({ length: requests }, () => send(sender));
+    await waitUntil(() => answer.length === requests);
+    for (const each of answer) each();
+    answer = [];
+    for (const { outcome } of await Promise.all(results)) assert.equal(outcome.ok, true);
+  };
+  await round(3);
+  await round(3);
+  await round(2);
+  assert.equal(sockets.size, 3);
+  sender.close();
+  await waitUntil(() => sockets.size === 0);
+});

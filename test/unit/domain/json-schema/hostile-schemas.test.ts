@@ -1,0 +1,109 @@
+/** Schemas and data that are made to take long. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { compileSchema } from '#domain/json-schema/compile-schema.ts';
+import { validateSchema } from '#domain/json-schema/validate-schema.ts';
+
+type Json = Record<string, unknown>;
+
+const tooLarge = [
+  { pointer: '/data', detail: 'is too large to be checked against the schema of its type' },
+];
+const nest = (levels: number, each: (inner: unknown) => unknown) => {
+  let value: unknown = {};
+  for (let i = 0; i < levels; i++) value = each(value);
+  return value;
+};
+const list = <T>(length: number, each: (i: number) => T) =>
+  Array.from({ length }, (_, i) => each(i));
+
+const hostile: [name: string, schema: Json, data: () => unknown, errors: unknown[]][] = [
+  [
+    'a schema that doubles at each level of the data',
+    { allOf: [{ properties: { x: { $ref: '#' } } }, { properties: { x: { $ref: '#' } } }] },
+    () => nest(60, (x) => ({ x })),
+    tooLarge,
+  ],
+  [
+    'data nested without end',
+    { items: { $ref: '#' } },
+    () => nest(100_000, (item) => [item]),
+    [{ pointer: '/data', detail: 'is nested too deep; 64 levels are allowed' }],
+  ],
+  [
+    'a long enum for many items',
+    { items: { enum: list(10_000, (i) => i) } },
+    () => list(100_000, () => 9999),
+    [],
+  ],
+  ['many unique items', { uniqueItems: true }, () => list(50_000, (i) => [i]), []],
+  [
+    'a pattern that makes a backtracking engine hang',
+    { pattern: '^(a+)+$' },
+    () => `${'a'.repeat(100_000)}!`,
+    [{ pointer: '/data', detail: 'must match pattern "^(a+)+$"' }],
+  ],
+  [
+    'a large pattern for a long text',
+    { pattern: '[ab]{900}x' },
+    () => 'a'.repeat(500_000),
+    tooLarge,
+  ],
+  [
+    'many checks of a long text',
+    { allOf: list(400, (i) => ({ maxLength: 500_000 + i })) },
+    () => 'a'.repeat(500_000),
+    tooLarge,
+  ],
+  [
+    'many checks of many members',
+    {
+      allOf: list(400, () => ({ patternProperties: { '^p': true }, additionalProperties: false })),
+    },
+    () => Object.fromEntries(list(20_000, (i) => [`p${i}`, 1])),
+    tooLarge,
+  ],
+  [
+    'a large definition that is referenced often',
+    {
+      properties: Object.fromEntries(list(800, (i) => [`p${i}`, { $ref: '#/$defs/large' }])),
+      $defs: {
+        large: { properties: Object.fromEntries(list(400, (i) => [`q${i}`, { minLength: i }])) },
+      },
+    },
+    () => ({ p799: { q399: '' } }),
+    [{ pointer: '/data/p799/q399', detail: 'must NOT have fewer than 399 characters' }],
+  ],
+];
+
+for (const [name, schema, data, errors] of hostile) {
+  test(`is bounded: ${name}`, () => {
+    assert.deepEqual(validateSchema(schema), []);
+    assert.deepEqual(compileSchema(schema)(data()), errors);
+  });
+}
+
+test('after a refusal for its size, other data is judged as before', () => {
+  const validate = compileSchema({ items: { required: list(1000, (i) => `r${i}`) } });
+  assert.deepEqual(validate(list(10_000, () => ({}))), [
+    { pointer: '/data/0/r0', detail: 'is required' },
+  ]);
+  assert.deepEqual(validate(list(10_000, () => 1)), tooLarge);
+  assert.deepEqual(validate([1, 2]), []);
+  assert.equal(validate([{}])[0]?.pointer, '/data/0/r0');
+});
+
+test('no format takes longer than in proportion to a text', () => {
+  const names = ['date', 'time', 'date-time', 'iso-time', 'iso-date-time', 'duration', 'uri'];
+  names.push('uri-reference', 'uri-template', 'url', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid');
+  names.push('json-pointer', 'json-pointer-uri-fragment', 'relative-json-pointer', 'byte', 'regex');
+  const pieces = ['a', '1', 'a.', '/~0', 'a@', '{a}', '-', '%20', ':', '0-', 'http://a:', 'a-'];
+  for (const format of names) {
+    const validate = compileSchema({ format });
+    for (const piece of pieces) {
+      const text = `${piece.repeat(100_000 / piece.length)}\u0000`;
+      assert.ok(validate(text).length <= 1);
+      assert.ok(validate(`http://${text}`).length <= 1);
+    }
+  }
+});
