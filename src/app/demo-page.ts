@@ -1,7 +1,18 @@
-import type { ReceivedWebhook } from './demo-receiver.ts';
-
 const SHOWN_MAX = 20;
 const REFRESH_SECONDS = 2;
+
+/** A webhook as the receiver shows it. */
+export interface ReceivedWebhook {
+  /** RFC 3339 */
+  received_at: string;
+  id: string;
+  type: string;
+  signature_valid: boolean;
+  /** Why it is not valid. */
+  signature_fault?: string;
+  headers: Record<string, string>;
+  body: string;
+}
 
 /** The page of the demo receiver: newest first. It holds no script; everything received is escaped. */
 export function demoPage(webhooks: ReceivedWebhook[]): string {

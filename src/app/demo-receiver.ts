@@ -3,24 +3,11 @@ import type { AddressInfo } from 'node:net';
 import { ConfigError } from '#domain/errors.ts';
 import { receiveBody } from '#infra/http/receive-body.ts';
 import { webhookFault } from '#wire/verify-webhook.ts';
-import { demoPage, demoStyle } from './demo-page.ts';
+import { type ReceivedWebhook, demoPage, demoStyle } from './demo-page.ts';
 
 const KEPT_MAX = 100;
 const KEPT_BODY_BYTES_MAX = 64 * 1024;
 const BODY_BYTES_MAX = 8 * 1024 * 1024;
-
-/** A webhook as the receiver shows it. */
-export interface ReceivedWebhook {
-  /** RFC 3339 */
-  received_at: string;
-  id: string;
-  type: string;
-  signature_valid: boolean;
-  /** Why it is not valid. */
-  signature_fault?: string;
-  headers: Record<string, string>;
-  body: string;
-}
 
 export interface DemoReceiver {
   /** Address of the page. */

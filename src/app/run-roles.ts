@@ -10,7 +10,7 @@ import { createMongoClient } from '#infra/mongo/documents.ts';
 import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { startTracing } from '#infra/telemetry/tracing.ts';
+import { startTracing } from '#infra/telemetry/start-tracing.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { PayloadLinks } from '#wire/payload-link.ts';
 import { HttpService } from './http-service.ts';

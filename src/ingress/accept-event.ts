@@ -15,6 +15,7 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
+import type { AcceptDone } from './accepted.ts';
 import type { Admission } from './admission.ts';
 import type { Deduplication, Place } from './deduplication.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
@@ -24,20 +25,6 @@ import type { Idempotency } from './idempotency.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 import type { StoredEvents } from './stored-events.ts';
-
-export interface Accepted {
-  id: string;
-  /** The event had been stored before; this is the first answer again. */
-  replayed: boolean;
-  /** It is one with an event that came before, whose id this is (IN-7). */
-  deduplicated?: true;
-}
-
-/** The answer to one event. */
-export function acceptedJson({ id, deduplicated }: Accepted): string {
-  const mark = deduplicated === true ? ',"deduplicated":true' : '';
-  return `{"id":"${id}","status":"accepted"${mark}}`;
-}
 
 export interface AcceptDeps {
   admission: Admission;
@@ -52,9 +39,6 @@ export interface AcceptDeps {
   tracing?: Tracing | undefined;
   now: () => number;
 }
-
-/** Called once, with one of the two. */
-export type AcceptDone = (error: PosthornError | undefined, accepted: Accepted | undefined) => void;
 
 /** An event that may be stored, as far as it can be seen by itself. */
 interface Offer {

@@ -1,7 +1,7 @@
 import { Counter, type Registry } from 'prom-client';
 import type { PosthornError } from '#domain/errors.ts';
 import { classifyError } from '#infra/http/classify-error.ts';
-import type { Accepted } from './accept-event.ts';
+import type { Accepted } from './accepted.ts';
 import type { RefusalLog, RefusedRequest } from './refusal-log.ts';
 
 const RESULTS = ['accepted', 'replayed', 'deduplicated', 'refused', 'not_stored'] as const;

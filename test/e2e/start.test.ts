@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { readdir, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import type { ReceivedWebhook } from '#src/app/demo-receiver.ts';
+import type { ReceivedWebhook } from '#src/app/demo-page.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
 import { childrenOf, isRunning } from '#testkit/child-processes.ts';
 import { tempDir } from '#testkit/temp-dir.ts';

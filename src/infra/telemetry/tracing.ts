@@ -9,7 +9,6 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import type { Settings } from '#config/schema.ts';
 import { formatTraceparent, parseTraceparent } from '#wire/trace-context.ts';
 
 export interface SpanStart {
@@ -81,17 +80,4 @@ function spanContext(traceparent: string): SpanContext {
   const { traceId, spanId, sampled } = parseTraceparent(traceparent);
   const traceFlags = sampled ? TraceFlags.SAMPLED : TraceFlags.NONE;
   return { traceId, spanId, traceFlags, isRemote: true };
-}
-
-/** The SDK is loaded only where spans are to be sent. */
-export async function startTracing(settings: Settings): Promise<Tracing | undefined> {
-  const endpoint = settings.POSTHORN_OTLP_ENDPOINT;
-  if (endpoint === undefined) return undefined;
-  const { startOtlp } = await import('./otlp.ts');
-  return startOtlp({
-    endpoint,
-    headers: settings.POSTHORN_OTLP_HEADERS,
-    samplePercent: settings.POSTHORN_TRACE_SAMPLE_PERCENT,
-    roles: settings.POSTHORN_ROLES,
-  });
 }

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
-import type { AcceptDone } from '#src/ingress/accept-event.ts';
+import type { AcceptDone } from '#src/ingress/accepted.ts';
 import { FairDoor } from '#src/ingress/fair-door.ts';
 import { NatsService } from '#src/ingress/nats-service.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
