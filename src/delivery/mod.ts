@@ -124,15 +124,16 @@ export function createDelivery(deps: DeliveryDeps): Service {
   // Less than the process has, so that the shards can be given back.
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS * 0.8;
   const onMessage = takeDelivery({ settler, table, fence, log });
+  const owns = (shard: number): boolean => leases.owns(shard);
   const lanes = createLaneKeeper({
     ...deps,
     shards,
     ackWaitMs: timeoutMs + 30_000,
     onMessage,
-    owns: (shard) => leases.owns(shard),
+    owns,
     takeLoads: (take) => table.takeLoads(take),
   });
-  const work = { table, settler, lanes, fence, onMessage };
+  const work = { table, settler, lanes, fence, onMessage, owns };
   const taps = new ShardTaps({ ...deps, ...work, shards, drainMs });
   const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
   const leases = new ShardLeases({
@@ -144,7 +145,6 @@ export function createDelivery(deps: DeliveryDeps): Service {
     ...shardWork(taps, queues, drainMs),
     log,
   });
-  const owns = (shard: number): boolean => leases.owns(shard);
   const releaser = new HeldReleaser({ ...deps, gone, shards, owns });
 
   return {

@@ -1,9 +1,10 @@
 /** The consumers of the shards that this worker owns, and how a shard is begun and ended. */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckFence } from '#infra/nats/ack-fence.ts';
 import { loopUtilization } from '#infra/loop-pace.ts';
-import { consume } from '#infra/nats/consume.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { SoleReader } from '#infra/nats/sole-reader.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { within } from '#infra/within.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
@@ -21,6 +22,7 @@ const TAPS = [
 const DRAIN_POLL_MS = 10;
 
 export interface ShardTapsDeps {
+  nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
   shards: number;
@@ -30,6 +32,8 @@ export interface ShardTapsDeps {
   records: Pick<RecordGatherer, 'drain'>;
   fence: Pick<AckFence, 'pass'>;
   onMessage: (message: JsMsg) => void;
+  /** Whether this process owns a shard, by the clock. */
+  owns: (shard: number) => boolean;
   /** How long what is in flight, and its records, may take when a shard is given up. */
   drainMs: number;
   log: Log;
@@ -57,21 +61,14 @@ export class ShardTaps {
    * @throws where NATS does not answer
    */
   async open(shard: number): Promise<boolean> {
-    const { jsm, lanes } = this.deps;
     const opened: Stoppable[] = [];
     this.taps.set(shard, opened);
     const isInForce = (): boolean => this.taps.get(shard) === opened;
     for (const tap of TAPS) {
-      // What a worker that died had in hand comes again now, not after its ack_wait.
-      await jsm.consumers.reset(streams.deliveries(shard), tap.consumer);
+      await this.read(shard, tap, opened);
       if (!isInForce()) return false;
-      const pull = await this.pull(shard, tap);
-      opened.push(...pull);
-      if (isInForce()) continue;
-      for (const one of pull) one.stop();
-      return false;
     }
-    await lanes.open(shard);
+    await this.deps.lanes.open(shard);
     return isInForce();
   }
 
@@ -97,14 +94,30 @@ export class ShardTaps {
     await this.deps.fence.pass(streams.deliveries(shard));
   }
 
-  private async pull(shard: number, tap: (typeof TAPS)[number]): Promise<Stoppable[]> {
-    const { js, onMessage, log } = this.deps;
-    const { consumer, ahead } = tap;
-    const options = { js, stream: streams.deliveries(shard), consumer, ahead, log };
-    if (!tap.gently) return [await consume({ ...options, onMessage })];
-    const intake = this.gentleIntake();
-    const messages = await consume({ ...options, onMessage: (message) => intake.push(message) });
-    return [messages, intake];
+  /** What it opens can be stopped while it is being opened. What a worker that died had in hand comes again. */
+  private async read(
+    shard: number,
+    { consumer, ahead, gently }: (typeof TAPS)[number],
+    opened: Stoppable[],
+  ): Promise<void> {
+    let { onMessage } = this.deps;
+    if (gently) {
+      const intake = this.gentleIntake();
+      opened.push(intake);
+      onMessage = (message) => intake.push(message);
+    }
+    const reader = new SoleReader({
+      ...this.deps,
+      stream: streams.deliveries(shard),
+      consumer,
+      ahead,
+      // What is in hand, or was settled, is known by its id.
+      inOrder: false,
+      owns: () => this.deps.owns(shard),
+      onMessage,
+    });
+    opened.push(reader);
+    await reader.open();
   }
 
   private gentleIntake(): GentleIntake<JsMsg> {

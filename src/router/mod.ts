@@ -1,6 +1,7 @@
 /** The router plane: events in, one delivery for each matching endpoint out. */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { parseFanOutDelays } from '#domain/fan-out-delay.ts';
@@ -20,6 +21,7 @@ export { Broadcaster } from './broadcast/broadcaster.ts';
 
 export interface RouterDeps {
   settings: Settings;
+  nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
   config: ConfigView;

@@ -5,7 +5,7 @@ import { LaneMetrics } from './lane-metrics.ts';
 import { LANE_RULES, type LaneRules } from './lane-rules.ts';
 
 type Deps = Omit<LaneBrokerDeps, 'shard'> &
-  Pick<LaneKeeperDeps, 'owns' | 'takeLoads'> & { registry: Registry; laneRules?: LaneRules };
+  Pick<LaneKeeperDeps, 'takeLoads'> & { registry: Registry; laneRules?: LaneRules };
 
 /** The lanes of a worker, on NATS. */
 export function createLaneKeeper(deps: Deps): LaneKeeper {

@@ -1,16 +1,15 @@
 import {
   AckPolicy,
-  type ConsumerMessages,
   type JetStreamClient,
   type JetStreamManager,
   type JsMsg,
 } from '@nats-io/jetstream';
-import { nanos } from '@nats-io/nats-core';
+import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
-import { consume } from '#infra/nats/consume.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
 import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
+import { SoleReader } from '#infra/nats/sole-reader.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import {
   consumers,
@@ -37,23 +36,26 @@ export interface LaneBroker {
   makeConsumer(tenant: string): Promise<void>;
   removeConsumer(tenant: string): Promise<void>;
   /** Begins to take from a lane; what another worker had in hand comes again. */
-  open(tenant: string, onDeleted: () => void): Promise<Pick<ConsumerMessages, 'stop'>>;
+  open(tenant: string, onDeleted: () => void): Promise<Pick<SoleReader, 'stop'>>;
 }
 
 export interface LaneBrokerDeps {
+  nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
   lanes: Pick<LaneStore, 'all' | 'announce' | 'withdraw'>;
   shard: number;
   shards: number;
   ackWaitMs: number;
+  /** Whether this process owns a shard, by the clock. */
+  owns: (shard: number) => boolean;
   onMessage: (message: JsMsg) => void;
   log: Log;
 }
 
 /** The lanes of one shard on JetStream: consumers of DLV-k and keys of the bucket LANES. */
 export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
-  const { js, jsm, lanes, shard, shards, onMessage, log } = deps;
+  const { jsm, lanes, shard, shards } = deps;
   const stream = streams.deliveries(shard);
   // Keys that somebody wrote by hand may be anything.
   const isOurs = (id: string): boolean => isTenantId(id) && shardOf(id, shards) === shard;
@@ -95,9 +97,17 @@ export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
       }
     },
     async open(tenant, onDeleted) {
-      const consumer = consumers.lane(tenant);
-      await jsm.consumers.reset(stream, consumer);
-      return consume({ js, stream, consumer, ahead: AHEAD, onMessage, log, onDeleted });
+      const reader = new SoleReader({
+        ...deps,
+        stream,
+        consumer: consumers.lane(tenant),
+        ahead: AHEAD,
+        inOrder: false,
+        owns: () => deps.owns(shard),
+        onDeleted,
+      });
+      await reader.open();
+      return reader;
     },
   };
 }

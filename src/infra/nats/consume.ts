@@ -12,6 +12,8 @@ export interface ConsumeOptions {
   log: Log;
   /** The consumer was removed. What is pulled goes on once it was made again. */
   onDeleted?: () => void;
+  /** A pull was lost with who served it, and is made again; what it was given on its way may be lost too. */
+  onPullLost?: () => void;
 }
 
 /**
@@ -60,6 +62,8 @@ async function watchConsumer(messages: ConsumerMessages, options: ConsumeOptions
       const { stream, consumer } = options;
       options.log.error({ stream, consumer }, 'nats.consumer_deleted');
       options.onDeleted?.();
+    } else if (status.type === 'heartbeats_missed') {
+      options.onPullLost?.();
     }
   }
 }

@@ -93,12 +93,14 @@ export class LaneOwner {
     const store = new LaneStore({ nc, log });
     await store.start();
     const real = createLaneBroker({
+      nc,
       js,
       jsm,
       lanes: store,
       shard: 0,
       shards: 1,
       ackWaitMs: 30_000,
+      owns: () => true,
       onMessage: (message) => owner.take(message, options.holds === true),
       log,
     });

@@ -64,6 +64,7 @@ async function start(t: TestContext): Promise<Opened> {
       taken.push(message.string());
       message.ack();
     },
+    owns: () => true,
     drainMs,
   });
   const work = shardWork(
