@@ -22,7 +22,7 @@ import { WakeTimer } from './wake-timer.ts';
 const LOOK_AGAIN_MS = 1000;
 /** A circuit that is not closed lets one of a lane's deliveries go in this time: the others wait in their lane. */
 const PROBE_EVERY_MS = 1000;
-/** What a lane brought beyond the endpoint's share stays this long: so a lane is not parked faster than 2,000/s. */
+/** What a lane brought beyond the endpoint's share stays this long: so a lane is not parked faster than about 1,000/s. */
 const BEYOND_SHARE_MS = 250;
 /** From here on a mailbox says that its tenant is under pressure. */
 const PRESSED_LENGTH = limits.mailboxMessagesMax / 2;

@@ -1,4 +1,4 @@
-import type { CircuitBreakerPolicy, IPolicy } from 'cockatiel';
+import { type CircuitBreakerPolicy, CircuitState, type IPolicy } from 'cockatiel';
 import type { RetryPolicy } from '#domain/verdict.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { endpointCircuit, endpointPolicies } from './policies.ts';
@@ -25,11 +25,13 @@ export class EndpointSettings {
   policies: IPolicy;
   private readonly defaults: EndpointDefaults;
   private snapshot: EndpointSnapshot | undefined;
+  /** Monotonic milliseconds; undefined: the circuit is closed. */
+  private troubledSinceMs: number | undefined;
 
   /** @param circuitState what `circuit.toJSON()` gave when the endpoint's actor was passivated */
   constructor(defaults: EndpointDefaults, circuitState: unknown) {
     this.defaults = defaults;
-    this.circuit = endpointCircuit(circuitState);
+    this.circuit = this.watched(endpointCircuit(circuitState));
     this.retryPolicy = defaults.retryPolicy;
     this.inFlightMax = defaults.inFlightMax;
     this.timeoutMs = defaults.timeoutMs;
@@ -58,8 +60,25 @@ export class EndpointSettings {
   mendCircuit(nowMs: number): void {
     const { ownState, breakerState } = this.circuit.toJSON() as CircuitJson;
     if (ownState.openedAt === undefined || ownState.openedAt <= nowMs) return;
-    this.circuit = endpointCircuit({ ownState: { ...ownState, openedAt: nowMs }, breakerState });
+    const state = { ownState: { ...ownState, openedAt: nowMs }, breakerState };
+    this.circuit = this.watched(endpointCircuit(state));
     this.policies = endpointPolicies(this);
+  }
+
+  /** How long the circuit has not been closed, as far as this process knows; undefined: it is closed. */
+  get troubledMs(): number | undefined {
+    const { troubledSinceMs } = this;
+    return troubledSinceMs === undefined ? undefined : performance.now() - troubledSinceMs;
+  }
+
+  private watched(circuit: CircuitBreakerPolicy): CircuitBreakerPolicy {
+    const begin = (): void => void (this.troubledSinceMs ??= performance.now());
+    if (circuit.state !== CircuitState.Closed) begin();
+    circuit.onBreak(begin);
+    circuit.onReset(() => {
+      this.troubledSinceMs = undefined;
+    });
+    return circuit;
   }
 
   private applyRate({ rateLimit, state }: EndpointSnapshot): void {

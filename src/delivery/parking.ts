@@ -15,6 +15,12 @@ import type { TurnClock } from './turn-clock.ts';
 const WAIT_MAX_MS = 2000;
 const PARK_MIN_MS = 500;
 const PARK_MAX_MS = 60_000;
+/**
+ * What is put off while the circuit is not closed waits for as long as that has lasted already, up to a minute, or for a
+ * quarter of it, up to half an hour. So a receiver that is back has all of it soon, and what comes by in vain is about
+ * three times what comes anew: not each of the deliveries that are owed to it by then, every few seconds.
+ */
+const TROUBLE = { leastMs: 5000, wholeMaxMs: 60_000, quarterMaxMs: 1_800_000 };
 /** A slot further away than this is looked for anew then: the limit may be another by then. */
 const SLOT_PARK_MAX_MS = 600_000;
 /** What is parked until its slot comes back this much earlier, as schedules fire up to some 100 ms late. */
@@ -43,6 +49,12 @@ export class Parking {
     const { settler, metrics, random } = this.deps;
     settler.park(owed, Math.max(PARK_MIN_MS, delayMs) * (1 + random() * 0.5));
     metrics.parked.inc({ reason });
+  }
+
+  /** Parks what the circuit turned away. The head of an ordered endpoint is alone, and looks often. */
+  untilMended(owed: OwedDelivery): void {
+    const isAlone = owed.place !== undefined;
+    this.park(owed, isAlone ? TROUBLE.leastMs : this.troubleMs(), 'circuit');
   }
 
   /**
@@ -83,9 +95,17 @@ export class Parking {
     const { mailbox } = this.deps;
     for (const owed of mailbox.takeLaneBeyond(laneShare)) {
       if (this.untilSlot(owed)) continue;
-      const waitMs = this.expectedWaitMs(mailbox.length);
-      this.park(owed, Math.min(waitMs, PARK_MAX_MS), 'mailbox');
+      const waitMs = Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS);
+      const isTroubled = this.deps.settings.troubledMs !== undefined;
+      // What the circuit turns away takes no time, and says nothing of what attempts take.
+      this.park(owed, isTroubled ? Math.max(waitMs, this.troubleMs()) : waitMs, 'mailbox');
     }
+  }
+
+  private troubleMs(): number {
+    const lastedMs = this.deps.settings.troubledMs ?? 0;
+    const { leastMs, wholeMaxMs, quarterMaxMs } = TROUBLE;
+    return Math.max(leastMs, Math.min(lastedMs, wholeMaxMs), Math.min(lastedMs / 4, quarterMaxMs));
   }
 
   /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */

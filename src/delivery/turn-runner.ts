@@ -24,7 +24,6 @@ import type { Payloads } from './payloads.ts';
 import type { Settler } from './settle.ts';
 import { tracedAttempt } from './traced-attempt.ts';
 
-const CIRCUIT_PARK_MS = 5000;
 /** While others hold the memory for large payloads. */
 const MEMORY_PARK_MS = 1000;
 /** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
@@ -165,7 +164,7 @@ export class TurnRunner {
     } catch (error) {
       if (!isBrokenCircuitError(error)) throw error;
       this.settings.mendCircuit(now());
-      return this.parking.park(owed, CIRCUIT_PARK_MS, 'circuit');
+      return this.parking.untilMended(owed);
     } finally {
       clearInterval(keeper);
     }

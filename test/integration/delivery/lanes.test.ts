@@ -127,3 +127,25 @@ test('what comes by a lane waits for an open circuit: one goes to see, none is p
   assert.ok((await parked()) < 60, `${await parked()} parked`);
   assert.equal((await worker.deadLetters()).length, 0);
 });
+
+test('what an open circuit keeps from its turn is not parked again and again', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: { ...SOON, quietMs: 60_000 },
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    retryPolicy: { delaysSeconds: Array(20).fill(600), finalStatuses: [], retryAfterMaxMs: 0 },
+  });
+  worker.endpoint('acme', 'ep_fails');
+  worker.endpoint('acme', 'ep_fine');
+  worker.receiver.on('/acme/ep_fails', { status: 500 });
+  await worker.lanes.announce('acme');
+  await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
+  const beyondShare = 600;
+  await owe(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + beyondShare);
+  const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'mailbox' });
+  await waitUntil(async () => (await parked()) >= beyondShare - 50, PATIENT);
+  // Each look of the circuit takes a second at the least, or two.
+  const attempts = (): number => worker.receiver.at('/acme/ep_fails').length;
+  const looked = attempts() + 3;
+  await waitUntil(() => attempts() >= looked, { ...PATIENT, deadlineMs: 60_000 });
+  assert.ok((await parked()) < 3 * beyondShare, `${await parked()} parked`);
+});

@@ -38,3 +38,27 @@ test('an open circuit tries again after its time, though the clock was set back 
   );
   assert.equal(settings.circuit.state, CircuitState.Closed);
 });
+
+test('trouble lasts from the first opening of the circuit to its closing, over probes in vain', async (t) => {
+  let nowMs = Date.now();
+  let monotonicMs = 1000;
+  t.mock.method(Date, 'now', () => nowMs);
+  t.mock.method(performance, 'now', () => monotonicMs);
+  const pass = (ms: number): void => {
+    nowMs += ms;
+    monotonicMs += ms;
+  };
+  const defaults = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
+  const settings = new EndpointSettings(defaults, undefined);
+  assert.equal(settings.troubledMs, undefined);
+  for (let i = 0; i < 20; i++) await settings.policies.execute(async () => result(500));
+  pass(10_000);
+  await settings.policies.execute(async () => result(500));
+  assert.equal(settings.circuit.state, CircuitState.Open);
+  assert.equal(settings.troubledMs, 10_000);
+  const kept = new EndpointSettings(defaults, settings.circuit.toJSON());
+  pass(120_000);
+  assert.equal(kept.troubledMs, 120_000);
+  await settings.policies.execute(async () => result(200));
+  assert.equal(settings.troubledMs, undefined);
+});

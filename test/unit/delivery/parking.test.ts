@@ -1,0 +1,69 @@
+/** How long what is put off waits, while its endpoint's circuit is not closed. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Mailbox } from '#src/delivery/mailbox.ts';
+import type { OwedDelivery } from '#src/delivery/owed-delivery.ts';
+import { Parking, type ParkingDeps } from '#src/delivery/parking.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+/** Which waits those get that the circuit turns away, and what a lane brings beyond its share. */
+function waits(options: { troubledMs: number | undefined; attemptMs?: number; random?: number }): {
+  circuit: number;
+  head: number;
+  beyond: number;
+} {
+  const parked: number[] = [];
+  const mailbox = new Mailbox();
+  const parking = new Parking({
+    settler: { park: (_owed, delayMs) => void parked.push(delayMs) },
+    metrics: { parked: { inc: () => undefined } as unknown as ParkingDeps['metrics']['parked'] },
+    random: () => options.random ?? 0,
+    mailbox,
+    settings: { troubledMs: options.troubledMs, inFlightMax: 1 } as ParkingDeps['settings'],
+    turns: { expectedMs: options.attemptMs ?? 0 } as ParkingDeps['turns'],
+    tenantShare: () => 1,
+  });
+  const owed = { lane: 't' } as OwedDelivery;
+  parking.untilMended(owed);
+  parking.untilMended({ ...owed, place: {} as NonNullable<OwedDelivery['place']> });
+  mailbox.push(owed);
+  mailbox.push(owed);
+  parking.beyondShare(1);
+  const [circuit = 0, head = 0, beyond = 0] = parked;
+  return { circuit, head, beyond };
+}
+
+for (const [lastedMs, waitMs] of [
+  [0, 5 * SECOND],
+  [4 * SECOND, 5 * SECOND],
+  [20 * SECOND, 20 * SECOND],
+  [MINUTE, MINUTE],
+  [4 * MINUTE, MINUTE],
+  [HOUR, 15 * MINUTE],
+  [2 * HOUR, 30 * MINUTE],
+  [100 * HOUR, 30 * MINUTE],
+] as const) {
+  test(`after ${lastedMs / SECOND} s of trouble: ${waitMs / SECOND} s, also for what a lane brought`, () => {
+    const { circuit, head, beyond } = waits({ troubledMs: lastedMs });
+    assert.equal(circuit, waitMs);
+    assert.equal(beyond, waitMs);
+    assert.equal(head, 5 * SECOND);
+  });
+}
+
+test('what a lane brings beyond its share waits as attempts take where that is longer', () => {
+  assert.equal(waits({ troubledMs: 20 * SECOND, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
+  assert.equal(waits({ troubledMs: 20 * SECOND, attemptMs: HOUR }).beyond, MINUTE);
+});
+
+test('while the circuit is closed it waits as attempts take', () => {
+  assert.equal(waits({ troubledMs: undefined, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
+  assert.equal(waits({ troubledMs: undefined }).beyond, 500);
+});
+
+test('waits are spread by half to later, so that what is parked together does not come back together', () => {
+  assert.equal(waits({ troubledMs: MINUTE, random: 1 }).circuit, 90 * SECOND);
+});
