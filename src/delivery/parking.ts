@@ -15,12 +15,11 @@ import type { TurnClock } from './turn-clock.ts';
 const WAIT_MAX_MS = 2000;
 const PARK_MIN_MS = 500;
 const PARK_MAX_MS = 60_000;
-/**
- * What is put off while the circuit is not closed waits for as long as that has lasted already, up to a minute, or for a
- * quarter of it, up to half an hour. So a receiver that is back has all of it soon, and what comes by in vain is about
- * three times what comes anew: not each of the deliveries that are owed to it by then, every few seconds.
- */
-const TROUBLE = { leastMs: 5000, wholeMaxMs: 60_000, quarterMaxMs: 1_800_000 };
+/** What a circuit that is not closed puts off, however short that has lasted. */
+const CIRCUIT_PARK_MIN_MS = 5000;
+/** Up to here what is put off waits for as long as the reason has lasted, and then for a quarter of that. */
+const WHOLE_MAX_MS = 60_000;
+const QUARTER_MAX_MS = 1_800_000;
 /** A slot further away than this is looked for anew then: the limit may be another by then. */
 const SLOT_PARK_MAX_MS = 600_000;
 /** What is parked until its slot comes back this much earlier, as schedules fire up to some 100 ms late. */
@@ -39,6 +38,10 @@ export interface ParkingDeps {
 
 export class Parking {
   private readonly deps: ParkingDeps;
+  /** Monotonic milliseconds: since when a lane has brought more than the endpoint's share again and again. */
+  private crowdedSinceMs = 0;
+  /** Later than this it is another time. */
+  private crowdedUntilMs = 0;
 
   constructor(deps: ParkingDeps) {
     this.deps = deps;
@@ -53,8 +56,8 @@ export class Parking {
 
   /** Parks what the circuit turned away. The head of an ordered endpoint is alone, and looks often. */
   untilMended(owed: OwedDelivery): void {
-    const isAlone = owed.place !== undefined;
-    this.park(owed, isAlone ? TROUBLE.leastMs : this.troubleMs(), 'circuit');
+    const { troubledMs = 0 } = this.deps.settings;
+    this.park(owed, whileOpenMs(owed.place === undefined ? troubledMs : 0), 'circuit');
   }
 
   /**
@@ -93,19 +96,26 @@ export class Parking {
   /** An endpoint that does not keep up must not fill the tenant's lane: the tenant's others wait behind it. */
   beyondShare(laneShare: number): void {
     const { mailbox } = this.deps;
-    for (const owed of mailbox.takeLaneBeyond(laneShare)) {
-      if (this.untilSlot(owed)) continue;
-      const waitMs = Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS);
-      const isTroubled = this.deps.settings.troubledMs !== undefined;
-      // What the circuit turns away takes no time, and says nothing of what attempts take.
-      this.park(owed, isTroubled ? Math.max(waitMs, this.troubleMs()) : waitMs, 'mailbox');
+    const beyond = mailbox.takeLaneBeyond(laneShare);
+    if (beyond.length === 0) return;
+    const { troubledMs } = this.deps.settings;
+    const waitMs = Math.max(
+      Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS),
+      inProportion(this.crowdedMs()),
+      // Those that the circuit turns away take no time, and say nothing of what attempts take.
+      troubledMs === undefined ? 0 : whileOpenMs(troubledMs),
+    );
+    // By then the last of them is back.
+    this.crowdedUntilMs = performance.now() + 2 * Math.max(waitMs, WAIT_MAX_MS);
+    for (const owed of beyond) {
+      if (!this.untilSlot(owed)) this.park(owed, waitMs, 'mailbox');
     }
   }
 
-  private troubleMs(): number {
-    const lastedMs = this.deps.settings.troubledMs ?? 0;
-    const { leastMs, wholeMaxMs, quarterMaxMs } = TROUBLE;
-    return Math.max(leastMs, Math.min(lastedMs, wholeMaxMs), Math.min(lastedMs / 4, quarterMaxMs));
+  private crowdedMs(): number {
+    const nowMs = performance.now();
+    if (nowMs > this.crowdedUntilMs) this.crowdedSinceMs = nowMs;
+    return nowMs - this.crowdedSinceMs;
   }
 
   /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
@@ -114,4 +124,17 @@ export class Parking {
     const { settings, turns, tenantShare } = this.deps;
     return (ahead / Math.min(settings.inFlightMax, tenantShare())) * turns.expectedMs;
   }
+}
+
+function whileOpenMs(troubledMs: number): number {
+  return Math.max(CIRCUIT_PARK_MIN_MS, inProportion(troubledMs));
+}
+
+/**
+ * How long to put off what was put off for `lastedMs`. Deliveries that are owed grow with that time, so what comes by in
+ * vain stays in proportion to what comes anew (about three times as much), and an endpoint that keeps up again has all of
+ * them within about the time that it did not.
+ */
+function inProportion(lastedMs: number): number {
+  return Math.max(Math.min(lastedMs, WHOLE_MAX_MS), Math.min(lastedMs / 4, QUARTER_MAX_MS));
 }

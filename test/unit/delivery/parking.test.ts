@@ -9,12 +9,15 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-/** Which waits those get that the circuit turns away, and what a lane brings beyond its share. */
-function waits(options: { troubledMs: number | undefined; attemptMs?: number; random?: number }): {
-  circuit: number;
-  head: number;
-  beyond: number;
-} {
+const OWED = { lane: 't' } as OwedDelivery;
+
+interface Options {
+  troubledMs: number | undefined;
+  attemptMs?: number;
+  random?: number;
+}
+
+function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; parked: number[] } {
   const parked: number[] = [];
   const mailbox = new Mailbox();
   const parking = new Parking({
@@ -26,11 +29,16 @@ function waits(options: { troubledMs: number | undefined; attemptMs?: number; ra
     turns: { expectedMs: options.attemptMs ?? 0 } as ParkingDeps['turns'],
     tenantShare: () => 1,
   });
-  const owed = { lane: 't' } as OwedDelivery;
-  parking.untilMended(owed);
-  parking.untilMended({ ...owed, place: {} as NonNullable<OwedDelivery['place']> });
-  mailbox.push(owed);
-  mailbox.push(owed);
+  return { parking, mailbox, parked };
+}
+
+/** Which waits those get that the circuit turns away, and what a lane brings beyond its share. */
+function waits(options: Options): { circuit: number; head: number; beyond: number } {
+  const { parking, mailbox, parked } = parkingOf(options);
+  parking.untilMended(OWED);
+  parking.untilMended({ ...OWED, place: {} as NonNullable<OwedDelivery['place']> });
+  mailbox.push(OWED);
+  mailbox.push(OWED);
   parking.beyondShare(1);
   const [circuit = 0, head = 0, beyond = 0] = parked;
   return { circuit, head, beyond };
@@ -62,6 +70,26 @@ test('what a lane brings beyond its share waits as attempts take where that is l
 test('while the circuit is closed it waits as attempts take', () => {
   assert.equal(waits({ troubledMs: undefined, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
   assert.equal(waits({ troubledMs: undefined }).beyond, 500);
+});
+
+test('a lane that brings too much for long has it put off for longer; after a pause it begins anew', (t) => {
+  let nowMs = 1000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const { parking, mailbox, parked } = parkingOf({ troubledMs: undefined, attemptMs: 2 * SECOND });
+  const waitAfter = (ms: number): number => {
+    nowMs += ms;
+    mailbox.push(OWED);
+    mailbox.push(OWED);
+    parking.beyondShare(1);
+    mailbox.empty();
+    return parked.at(-1) ?? Number.NaN;
+  };
+  assert.equal(waitAfter(0), 2 * SECOND);
+  assert.equal(waitAfter(3 * SECOND), 3 * SECOND);
+  assert.equal(waitAfter(5 * SECOND), 8 * SECOND);
+  for (let i = 0; i < 10; i++) waitAfter(10 * SECOND);
+  assert.equal(waitAfter(12 * SECOND), MINUTE);
+  assert.equal(waitAfter(121 * SECOND), 2 * SECOND);
 });
 
 test('waits are spread by half to later, so that what is parked together does not come back together', () => {
