@@ -19,6 +19,8 @@ export const delivered = new Gauge('deliveries');
 export const e2eP50 = new Gauge('e2e_p50_ms');
 export const e2eP95 = new Gauge('e2e_p95_ms');
 export const e2eP99 = new Gauge('e2e_p99_ms');
+/** Of all that behave well, whichever group is judged. */
+export const allP95 = new Gauge('e2e_all_p95_ms');
 
 const POLL_S = 1;
 
@@ -44,6 +46,7 @@ export function judge(group = 'all', waitS = 120): void {
   e2eP50.add(times.p50_ms);
   e2eP95.add(times.p95_ms);
   e2eP99.add(times.p99_ms);
+  allP95.add(groups.all.p95_ms);
 }
 
 function read(): { all: Stats; [group: string]: Stats } {
