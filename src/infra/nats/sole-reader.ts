@@ -6,8 +6,9 @@
  * that died with it. The consumer is then reset, and all that is not acked comes again now, not after its ack_wait;
  * what is in hand comes a second time, and its owner has to know it.
  *
- * The last of what was given may be missing, and nothing comes after it to show that. So for a while after a pull was begun
- * or lost the consumer is asked too.
+ * Two losses show no gap: of the last that was given, as nothing comes after it, and of a nak on its way to a broker that
+ * does not lead any more. So for a while after the beginning the consumer is asked too, and once it answers
+ * again after a pull or a connection was lost, it is reset in any case.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream';
@@ -37,6 +38,8 @@ export class SoleReader {
   private watch: NodeJS.Timeout | undefined;
   private watchUntilMs = 0;
   private looking = false;
+  /** A pull or the connection was lost, and the consumer not reset since. */
+  private broken = false;
   private stopped = false;
 
   constructor(options: SoleReaderOptions) {
@@ -51,7 +54,7 @@ export class SoleReader {
     this.messages = await consume({
       ...this.options,
       onMessage: (message) => this.take(message),
-      onPullLost: () => this.watchFor(WATCH_MS),
+      onPullLost: () => this.onLost(),
     });
     if (this.stopped) return this.messages.stop();
     this.watchFor(WATCH_MS);
@@ -110,8 +113,13 @@ export class SoleReader {
   private async followConnection(): Promise<void> {
     for await (const { type } of this.options.nc.status()) {
       if (this.stopped) return;
-      if (type === 'reconnect') this.watchFor(WATCH_MS);
+      if (type === 'reconnect') this.onLost();
     }
+  }
+
+  private onLost(): void {
+    this.broken = true;
+    this.watchFor(WATCH_MS);
   }
 
   private watchFor(forMs: number): void {
@@ -121,7 +129,7 @@ export class SoleReader {
   }
 
   private async look(): Promise<void> {
-    if (performance.now() > this.watchUntilMs) {
+    if (!this.broken && performance.now() > this.watchUntilMs) {
       clearInterval(this.watch);
       this.watch = undefined;
       return;
@@ -133,10 +141,14 @@ export class SoleReader {
     const { jsm, stream, consumer } = this.options;
     try {
       const { delivered } = await jsm.consumers.info(stream, consumer);
-      if (delivered.consumer_seq < this.expected) return;
-      // The server counts a message before it sends it, so its answer may come first.
-      await delay(ON_ITS_WAY_MS);
-      if (this.expected === expected && this.mayReset()) this.realign();
+      if (!this.broken) {
+        if (delivered.consumer_seq < this.expected) return;
+        // The server counts a message before it sends it, so its answer may come first.
+        await delay(ON_ITS_WAY_MS);
+        if (this.expected !== expected) return;
+      }
+      this.broken = false;
+      if (this.mayReset()) this.realign();
     } catch {
       // NATS is away: it is asked again.
     } finally {

@@ -101,6 +101,16 @@ test('the last message, which nothing follows, is asked for when the connection 
   assert.deepEqual(seen, ['one', 'one', 'two']);
 });
 
+test('with a new connection all that is not acked comes again: a nak may be lost with the old one', async (t) => {
+  const { js, relay, open } = await setup(t);
+  const seen = await open();
+  await js.publish('s.1', 'one');
+  await waitUntil(() => seen.length === 1);
+  relay.breakAll();
+  await waitUntil(() => seen.length === 2);
+  assert.deepEqual(seen, ['one', 'one']);
+});
+
 test('what the open pull of a stopped reader got comes again, though nothing follows it', async (t) => {
   const { js, jsm, open, leavePullOpen } = await setup(t);
   leavePullOpen();
