@@ -20,6 +20,8 @@ const CIRCUIT_PARK_MIN_MS = 5000;
 /** Up to here what is put off waits for as long as the reason has lasted, and then for a quarter of that. */
 const WHOLE_MAX_MS = 60_000;
 const QUARTER_MAX_MS = 1_800_000;
+/** But no longer than it takes to have all that was put off before come by at this rate, 20 a second. */
+const COME_BY_EVERY_MS = 50;
 /** A slot further away than this is looked for anew then: the limit may be another by then. */
 const SLOT_PARK_MAX_MS = 600_000;
 /** What is parked until its slot comes back this much earlier, as schedules fire up to some 100 ms late. */
@@ -42,6 +44,8 @@ export class Parking {
   private crowdedSinceMs = 0;
   /** Later than this it is another time. */
   private crowdedUntilMs = 0;
+  /** Monotonic milliseconds: when the last of those that come by again is due. */
+  private comeByMs = 0;
 
   constructor(deps: ParkingDeps) {
     this.deps = deps;
@@ -54,10 +58,12 @@ export class Parking {
     metrics.parked.inc({ reason });
   }
 
-  /** Parks what the circuit turned away. The head of an ordered endpoint is alone, and looks often. */
+  /** Parks what the circuit turned away. */
   untilMended(owed: OwedDelivery): void {
     const { troubledMs = 0 } = this.deps.settings;
-    this.park(owed, whileOpenMs(owed.place === undefined ? troubledMs : 0), 'circuit');
+    // The head of an ordered endpoint is alone.
+    const waitMs = owed.place === undefined ? this.inTurn(troubledMs) : 0;
+    this.park(owed, Math.max(CIRCUIT_PARK_MIN_MS, waitMs), 'circuit');
   }
 
   /**
@@ -99,17 +105,29 @@ export class Parking {
     const beyond = mailbox.takeLaneBeyond(laneShare);
     if (beyond.length === 0) return;
     const { troubledMs } = this.deps.settings;
-    const waitMs = Math.max(
+    const leastMs = Math.max(
       Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS),
-      inProportion(this.crowdedMs()),
       // Those that the circuit turns away take no time, and say nothing of what attempts take.
-      troubledMs === undefined ? 0 : whileOpenMs(troubledMs),
+      troubledMs === undefined ? 0 : CIRCUIT_PARK_MIN_MS,
     );
+    const lastedMs = Math.max(this.crowdedMs(), troubledMs ?? 0);
+    let waitMs = leastMs;
+    for (const owed of beyond) {
+      if (this.untilSlot(owed)) continue;
+      waitMs = Math.max(leastMs, this.inTurn(lastedMs));
+      this.park(owed, waitMs, 'mailbox');
+    }
     // By then the last of them is back.
     this.crowdedUntilMs = performance.now() + 2 * Math.max(waitMs, WAIT_MAX_MS);
-    for (const owed of beyond) {
-      if (!this.untilSlot(owed)) this.park(owed, waitMs, 'mailbox');
-    }
+  }
+
+  /** The wait of the next one that comes by again, behind the others, and no longer than in proportion. */
+  private inTurn(lastedMs: number): number {
+    const nowMs = performance.now();
+    const behindMs = Math.max(0, this.comeByMs + COME_BY_EVERY_MS - nowMs);
+    const waitMs = Math.min(behindMs, inProportion(lastedMs));
+    this.comeByMs = nowMs + waitMs;
+    return waitMs;
   }
 
   private crowdedMs(): number {
@@ -126,12 +144,8 @@ export class Parking {
   }
 }
 
-function whileOpenMs(troubledMs: number): number {
-  return Math.max(CIRCUIT_PARK_MIN_MS, inProportion(troubledMs));
-}
-
 /**
- * How long to put off what was put off for `lastedMs`. Deliveries that are owed grow with that time, so what comes by in
+ * How long to put off at most what was put off for `lastedMs`. Deliveries that are owed grow with that time, so what comes by in
  * vain stays in proportion to what comes anew (about three times as much), and an endpoint that keeps up again has all of
  * them within about the time that it did not.
  */

@@ -1,6 +1,6 @@
 /** How long what is put off waits, while its endpoint's circuit is not closed. */
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { Mailbox } from '#src/delivery/mailbox.ts';
 import type { OwedDelivery } from '#src/delivery/owed-delivery.ts';
 import { Parking, type ParkingDeps } from '#src/delivery/parking.ts';
@@ -32,9 +32,15 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
   return { parking, mailbox, parked };
 }
 
-/** Which waits those get that the circuit turns away, and what a lane brings beyond its share. */
-function waits(options: Options): { circuit: number; head: number; beyond: number } {
+/** Which waits those get that the circuit turns away, and what a lane brings beyond its share, behind `owed` others. */
+function waits(
+  t: TestContext,
+  { owed, ...options }: Options & { owed: number },
+): { circuit: number; head: number; beyond: number } {
+  t.mock.method(performance, 'now', () => 1000);
   const { parking, mailbox, parked } = parkingOf(options);
+  for (let i = 0; i < owed; i++) parking.untilMended(OWED);
+  parked.length = 0;
   parking.untilMended(OWED);
   parking.untilMended({ ...OWED, place: {} as NonNullable<OwedDelivery['place']> });
   mailbox.push(OWED);
@@ -43,6 +49,8 @@ function waits(options: Options): { circuit: number; head: number; beyond: numbe
   const [circuit = 0, head = 0, beyond = 0] = parked;
   return { circuit, head, beyond };
 }
+
+const MANY = 50_000;
 
 for (const [lastedMs, waitMs] of [
   [0, 5 * SECOND],
@@ -54,32 +62,40 @@ for (const [lastedMs, waitMs] of [
   [2 * HOUR, 30 * MINUTE],
   [100 * HOUR, 30 * MINUTE],
 ] as const) {
-  test(`after ${lastedMs / SECOND} s of trouble: ${waitMs / SECOND} s, also for what a lane brought`, () => {
-    const { circuit, head, beyond } = waits({ troubledMs: lastedMs });
+  test(`behind many, after ${lastedMs / SECOND} s of trouble: ${waitMs / SECOND} s, also for what a lane brought`, (t) => {
+    const { circuit, head, beyond } = waits(t, { troubledMs: lastedMs, owed: MANY });
     assert.equal(circuit, waitMs);
     assert.equal(beyond, waitMs);
     assert.equal(head, 5 * SECOND);
   });
 }
 
-test('what a lane brings beyond its share waits as attempts take where that is longer', () => {
-  assert.equal(waits({ troubledMs: 20 * SECOND, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
-  assert.equal(waits({ troubledMs: 20 * SECOND, attemptMs: HOUR }).beyond, MINUTE);
+test('behind few it is as long as they take at 20 a second, and 5 s at the least', (t) => {
+  assert.equal(waits(t, { troubledMs: HOUR, owed: 0 }).circuit, 5 * SECOND);
+  assert.equal(waits(t, { troubledMs: HOUR, owed: 50 }).circuit, 5 * SECOND);
+  assert.equal(waits(t, { troubledMs: HOUR, owed: 400 }).circuit, 20 * SECOND);
 });
 
-test('while the circuit is closed it waits as attempts take', () => {
-  assert.equal(waits({ troubledMs: undefined, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
-  assert.equal(waits({ troubledMs: undefined }).beyond, 500);
+test('what a lane brings beyond its share waits as attempts take where that is longer', (t) => {
+  const troubledMs = 20 * SECOND;
+  assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
+  assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: HOUR }).beyond, MINUTE);
+});
+
+test('while the circuit is closed it waits as attempts take', (t) => {
+  const closed = { troubledMs: undefined, owed: 0 };
+  assert.equal(waits(t, { ...closed, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
+  assert.equal(waits(t, closed).beyond, 500);
 });
 
 test('a lane that brings too much for long has it put off for longer; after a pause it begins anew', (t) => {
   let nowMs = 1000;
   t.mock.method(performance, 'now', () => nowMs);
   const { parking, mailbox, parked } = parkingOf({ troubledMs: undefined, attemptMs: 2 * SECOND });
+  /** Of the last of very many. */
   const waitAfter = (ms: number): number => {
     nowMs += ms;
-    mailbox.push(OWED);
-    mailbox.push(OWED);
+    for (let i = 0; i < 2000; i++) mailbox.push(OWED);
     parking.beyondShare(1);
     mailbox.empty();
     return parked.at(-1) ?? Number.NaN;
@@ -92,6 +108,6 @@ test('a lane that brings too much for long has it put off for longer; after a pa
   assert.equal(waitAfter(121 * SECOND), 2 * SECOND);
 });
 
-test('waits are spread by half to later, so that what is parked together does not come back together', () => {
-  assert.equal(waits({ troubledMs: MINUTE, random: 1 }).circuit, 90 * SECOND);
+test('waits are spread by half to later, so that what is parked together does not come back together', (t) => {
+  assert.equal(waits(t, { troubledMs: MINUTE, owed: MANY, random: 1 }).circuit, 90 * SECOND);
 });
