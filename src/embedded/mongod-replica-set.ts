@@ -1,10 +1,12 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { type Db, MongoClient, MongoServerError } from 'mongodb';
+import { isMongoUnavailable } from '#infra/mongo/unavailable.ts';
 
 const SET = 'posthorn';
 const NOT_YET_INITIALIZED = 94;
-const ALREADY_INITIALIZED = 23;
+/** AlreadyInitialized and ConfigurationInProgress: it is still reading its set. */
+const IN_BETWEEN = [23, 109];
 
 export interface ReplicaSetMember {
   port: number;
@@ -16,6 +18,9 @@ export interface ReplicaSetMember {
 /**
  * Makes the mongod on `port` the primary of a replica set of one: initiates a new one, and gives a set that
  * was made on another port the new address, without which the member would not find itself in it.
+ *
+ * A mongod that starts answers before it has read its set, and ends all connections whenever its state in the set
+ * changes: what fails by that is looked at anew until `signal` is raised.
  */
 export async function becomePrimary(member: ReplicaSetMember): Promise<void> {
   const { port, signal } = member;
@@ -27,16 +32,24 @@ export async function becomePrimary(member: ReplicaSetMember): Promise<void> {
   });
   try {
     const admin = client.db('admin');
-    const status = await admin.command({ serverStatus: 1 });
-    if (Number(status['pid']) !== member.pid) throw new Error(`port ${port} is another mongod's`);
-    await initiateOrMove(admin, `127.0.0.1:${port}`);
-    for (;;) {
-      const hello = await admin.command({ hello: 1 });
-      if (hello['isWritablePrimary'] === true) return;
-      await delay(10, undefined, { signal });
-    }
+    while (!(await isPrimary(admin, member))) await delay(10, undefined, { signal });
   } finally {
     await client.close();
+  }
+}
+
+/** One look at it, with the next step towards it. */
+async function isPrimary(admin: Db, { port, pid }: ReplicaSetMember): Promise<boolean> {
+  try {
+    const status = await admin.command({ serverStatus: 1 });
+    if (Number(status['pid']) !== pid) throw new Error(`port ${port} is another mongod's`);
+    const isInPlace = await initiateOrMove(admin, `127.0.0.1:${port}`);
+    return isInPlace && (await admin.command({ hello: 1 }))['isWritablePrimary'] === true;
+  } catch (error) {
+    const isPassing =
+      isMongoUnavailable(error) || IN_BETWEEN.some((code) => isServerError(error, code));
+    if (isPassing) return false;
+    throw error;
   }
 }
 
@@ -71,22 +84,22 @@ function canConnect(port: number): Promise<boolean> {
   });
 }
 
-async function initiateOrMove(admin: Db, host: string): Promise<void> {
+/** @returns true where the set already was as it has to be */
+async function initiateOrMove(admin: Db, host: string): Promise<boolean> {
   const members = [{ _id: 0, host }];
   let config: { members: { host: string }[]; version: number };
   try {
     config = (await admin.command({ replSetGetConfig: 1 }))['config'];
   } catch (error) {
     if (!isServerError(error, NOT_YET_INITIALIZED)) throw error;
-    await admin.command({ replSetInitiate: { _id: SET, members } }).catch((again: unknown) => {
-      if (!isServerError(again, ALREADY_INITIALIZED)) throw again;
-    });
-    return;
+    await admin.command({ replSetInitiate: { _id: SET, members } });
+    return false;
   }
-  if (config.members.length === 1 && config.members[0]?.host === host) return;
+  if (config.members.length === 1 && config.members[0]?.host === host) return true;
   // Forced, since a member that does not find its address in the set can never be elected to change it.
   const moved = { ...config, version: config.version + 1, members };
   await admin.command({ replSetReconfig: moved, force: true });
+  return false;
 }
 
 function isServerError(error: unknown, code: number): boolean {

@@ -5,6 +5,8 @@ export interface TcpRelay {
   port: number;
   /** From now on nothing comes back from the server; the connections stay. */
   swallow(): void;
+  /** Ends the next connection on which a client says this, before the server has heard it. */
+  breakAt(text: string): void;
   /** Ends all connections; new ones pass again. */
   breakAll(): void;
   close(): Promise<void>;
@@ -13,12 +15,19 @@ export interface TcpRelay {
 export async function startTcpRelay(serverPort: number): Promise<TcpRelay> {
   const sockets = new Set<Socket>();
   let swallows = false;
+  let breaksAt: string | undefined;
   const server = createServer((client) => {
     const upstream = connect(serverPort, '127.0.0.1');
     upstream.on('data', (bytes) => {
       if (!swallows) client.write(bytes);
     });
-    client.pipe(upstream);
+    client.on('data', (bytes) => {
+      if (breaksAt === undefined || !bytes.includes(breaksAt)) upstream.write(bytes);
+      else {
+        breaksAt = undefined;
+        client.destroy();
+      }
+    });
     for (const [socket, other] of [
       [client, upstream],
       [upstream, client],
@@ -40,6 +49,9 @@ export async function startTcpRelay(serverPort: number): Promise<TcpRelay> {
     port: (server.address() as AddressInfo).port,
     swallow() {
       swallows = true;
+    },
+    breakAt(text) {
+      breaksAt = text;
     },
     breakAll,
     async close() {

@@ -9,12 +9,11 @@ import { ServerProcess } from '#src/embedded/server-process.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { startMongod, startNatsServer, testBinary, testMongo } from '#testkit/servers.ts';
+import { startNatsServer, testBinary } from '#testkit/servers.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { MongoClient } from 'mongodb';
 
 const log = createLog('silent');
 
@@ -35,40 +34,6 @@ test('nats-server keeps its streams over kill -9 on the same port', async (t) =>
   t.after(() => again.close());
   const info = await (await jetstreamManager(again)).streams.info('KEPT');
   assert.equal(info.config.name, 'KEPT');
-});
-
-test('mongod is a primary with change streams and transactions', async (t) => {
-  const mongo = await testMongo();
-  t.after(() => mongo.dispose());
-  const session = mongo.client.startSession();
-  await session.withTransaction(async () => {
-    await mongo.db.collection<{ _id: string }>('a').insertOne({ _id: 'one' }, { session });
-  });
-  await session.endSession();
-  assert.equal(await mongo.db.collection('a').countDocuments(), 1);
-  await mongo.db.watch().close();
-});
-
-test('mongod on an old folder is primary again, on another port too', async (t) => {
-  let server = await startMongod();
-  t.after(() => server.dispose());
-  const write = async () => {
-    const client = new MongoClient(server.url);
-    await client
-      .db('d')
-      .collection('c')
-      .insertOne({}, { writeConcern: { w: 'majority' } });
-    const count = await client.db('d').collection('c').countDocuments();
-    await client.close();
-    return count;
-  };
-  assert.equal(await write(), 1);
-  await server.kill('SIGKILL');
-  server = await server.restart();
-  assert.equal(await write(), 2);
-  await server.stop();
-  server = await server.restart(await findFreePort());
-  assert.equal(await write(), 3);
 });
 
 test('a server that an earlier parent left on the folder is ended at the next start', async (t) => {
