@@ -1,12 +1,17 @@
 import { connect } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
-import { type Db, MongoClient, MongoServerError } from 'mongodb';
-import { isMongoUnavailable } from '#infra/mongo/unavailable.ts';
+import {
+  type Db,
+  MongoClient,
+  MongoNetworkError,
+  MongoServerError,
+  MongoServerSelectionError,
+} from 'mongodb';
 
 const SET = 'posthorn';
 const NOT_YET_INITIALIZED = 94;
-/** AlreadyInitialized and ConfigurationInProgress: it is still reading its set. */
-const IN_BETWEEN = [23, 109];
+/** AlreadyInitialized, ConfigurationInProgress, InterruptedDueToReplStateChange: it is reading its set, or between two states. */
+const IN_BETWEEN = [23, 109, 11_602];
 
 export interface ReplicaSetMember {
   port: number;
@@ -46,9 +51,9 @@ async function isPrimary(admin: Db, { port, pid }: ReplicaSetMember): Promise<bo
     const isInPlace = await initiateOrMove(admin, `127.0.0.1:${port}`);
     return isInPlace && (await admin.command({ hello: 1 }))['isWritablePrimary'] === true;
   } catch (error) {
-    const isPassing =
-      isMongoUnavailable(error) || IN_BETWEEN.some((code) => isServerError(error, code));
-    if (isPassing) return false;
+    const isCutOff =
+      error instanceof MongoNetworkError || error instanceof MongoServerSelectionError;
+    if (isCutOff || IN_BETWEEN.some((code) => isServerError(error, code))) return false;
     throw error;
   }
 }
