@@ -26,6 +26,8 @@ export interface SupervisorOptions {
   hopelessCode?: number;
   /** How often it is asked for its fault. */
   watchEveryMs?: number;
+  /** How often it is logged that it is still coming up. */
+  sayEveryMs?: number;
 }
 
 /** So often in a row a fault is there before the process is ended: it may mend itself. */
@@ -54,6 +56,7 @@ export class Supervisor {
       healthyMs: 30_000,
       hopelessCode: 78,
       watchEveryMs: 2000,
+      sayEveryMs: 10_000,
       ...options,
     };
     this.backoffMs = this.options.backoffMsMin;
@@ -91,10 +94,11 @@ export class Supervisor {
   }
 
   private async spawn(): Promise<void> {
-    const startedMs = performance.now();
-    const process = await this.options.spawn();
+    const beganMs = performance.now();
+    const process = await this.comeUp(beganMs);
     this.current = process;
-    const tookMs = Math.round(performance.now() - startedMs);
+    const startedMs = performance.now();
+    const tookMs = Math.round(startedMs - beganMs);
     this.options.log.debug(
       { process: this.name, pid: process.pid, took_ms: tookMs },
       'process.started',
@@ -114,6 +118,19 @@ export class Supervisor {
       this.options.log.error({ ...facts, restart_in_ms: this.backoffMs }, 'process.ended');
       this.restarting = this.restart();
     });
+  }
+
+  /** A server that recovers much is long in coming: who waits is told so. */
+  private async comeUp(beganMs: number): Promise<Supervised> {
+    const saying = setInterval(() => {
+      const waitedMs = Math.round(performance.now() - beganMs);
+      this.options.log.warn({ process: this.name, waited_ms: waitedMs }, 'process.still_starting');
+    }, this.options.sayEveryMs);
+    try {
+      return await this.options.spawn();
+    } finally {
+      clearInterval(saying);
+    }
   }
 
   private async watch(process: Supervised): Promise<void> {

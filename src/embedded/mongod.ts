@@ -5,7 +5,8 @@ import { becomePrimary, waitUntilListening } from './mongod-replica-set.ts';
 import { type EmbeddedServer, ServerProcess } from './server-process.ts';
 import { endStaleServer } from './stale-server.ts';
 
-const READY_DEADLINE_MS = 60_000;
+/** After a crash it applies its journal and oplog before it answers. */
+const READY_DEADLINE_MS = 600_000;
 const PORT_TRIES = 5;
 
 export interface MongodOptions {

@@ -7,7 +7,8 @@ import { findFreePort } from './free-port.ts';
 import { type EmbeddedServer, ServerProcess } from './server-process.ts';
 import { endStaleServer } from './stale-server.ts';
 
-const READY_DEADLINE_MS = 30_000;
+/** After a crash it reads all that its streams hold before it answers: ended while it does, it would begin anew. */
+const READY_DEADLINE_MS = 600_000;
 const PORT_TRIES = 5;
 const HEALTH_TIMEOUT_MS = 2000;
 const HEALTH_LENGTH_MAX = 500;

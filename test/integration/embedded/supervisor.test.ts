@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Supervisor } from '#src/app/supervisor.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
-import { createLog } from '#infra/telemetry/log.ts';
+import { type Log, createLog } from '#infra/telemetry/log.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const log = createLog('silent');
@@ -75,4 +75,21 @@ test('a stop while the child is still coming up ends it too', async (t) => {
   goOn();
   await Promise.all([started, stopped]);
   assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
+});
+
+test('while a child is coming up it is logged that it still is', async (t) => {
+  const said: string[] = [];
+  const warn = (_facts: object, name: string) => said.push(name);
+  const supervisor = new Supervisor({
+    name: 'child',
+    log: { ...log, warn, debug: () => undefined } as unknown as Log,
+    sayEveryMs: 1,
+    spawn: async () => {
+      await waitUntil(() => said.length >= 2);
+      return shell('exec sleep 600');
+    },
+  });
+  t.after(() => supervisor.stop());
+  await supervisor.start();
+  assert.deepEqual(new Set(said), new Set(['process.still_starting']));
 });
