@@ -10,6 +10,7 @@ import {
   type Published,
   type Publisher,
   PublishRefusedError,
+  PublishWindowFullError,
 } from '#infra/nats/publisher.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
@@ -167,7 +168,7 @@ export class AcceptEvent {
 
   private publish(offer: Offer, done: AcceptDone): void {
     const { tenant, head, frame, wait } = offer;
-    const deadlineMs = performance.now() + this.deps.publishTimeoutMs;
+    const { publisher } = this.deps;
     const { id, type } = head;
     const publication: Publication = {
       subject: subjects.event(tenant, type),
@@ -177,14 +178,17 @@ export class AcceptEvent {
       timeoutMs: this.deps.publishTimeoutMs,
     };
     const published: Published = (error, ack) => {
-      if (ack === undefined) done(notStored(error as Error), undefined);
+      if (error instanceof PublishWindowFullError) {
+        done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+      } else if (ack === undefined) done(notStored(error as Error), undefined);
       else if (ack.duplicate && head.fingerprint !== undefined) {
         void this.answerRepeat(offer, head.fingerprint, ack.seq, done);
       } else done(undefined, { id, replayed: ack.duplicate });
     };
-    if (this.deps.publisher.publish(publication, published)) return;
-    if (wait) this.publishWhenRoom(publication, deadlineMs, published, done);
-    else done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+    if (wait) publisher.publishWhenRoom(publication, published);
+    else if (!publisher.publish(publication, published)) {
+      done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
+    }
   }
 
   /**
@@ -203,28 +207,6 @@ export class AcceptEvent {
     );
     if (fault === undefined) done(undefined, { id, replayed: true });
     else done(fault, undefined);
-  }
-
-  private publishWhenRoom(
-    publication: Publication,
-    deadlineMs: number,
-    published: Published,
-    done: AcceptDone,
-  ): void {
-    const { publisher } = this.deps;
-    let over = false;
-    const timer = setTimeout(() => {
-      over = true;
-      done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
-    }, deadlineMs - performance.now());
-    const tryAgain = (): void => {
-      if (over) return;
-      // Of the time that a publish may take, the wait has used its part.
-      publication.timeoutMs = deadlineMs - performance.now();
-      if (publisher.publish(publication, published)) clearTimeout(timer);
-      else publisher.whenRoom(tryAgain);
-    };
-    publisher.whenRoom(tryAgain);
   }
 }
 

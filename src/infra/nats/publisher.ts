@@ -8,8 +8,8 @@
  * client throws its outbound buffer away at each dial). The server drops the repeat by its id, so an entry
  * is stored once whatever happened to its ack.
  *
- * Bounds: at most `window` entries; over it `publish` refuses. A crash loses only entries whose caller was
- * not told that they are stored.
+ * Bounds: at most `window` entries; over it `publish` refuses, and `publishWhenRoom` waits for at most the time limit
+ * of the publication. A crash loses only entries whose caller was not told that they are stored.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
@@ -39,10 +39,27 @@ interface Entry {
   resendMs: number;
 }
 
+/** A publication that waits for room in the window. */
+interface Waiter {
+  publication: Publication;
+  done: Published;
+  deadlineMs: number;
+  /** Called when there is room. */
+  wake: () => void;
+}
+
 export class PublishTimeoutError extends Error {
   constructor(subject: string, cause: string) {
     super(`not stored in time: ${subject} (${cause})`);
     this.name = 'PublishTimeoutError';
+  }
+}
+
+/** The publication was never sent: its time limit passed while the window was full. */
+export class PublishWindowFullError extends PublishTimeoutError {
+  constructor(subject: string) {
+    super(subject, 'the publish window stayed full');
+    this.name = 'PublishWindowFullError';
   }
 }
 
@@ -62,7 +79,9 @@ export class Publisher {
   private readonly inbox: string;
   private readonly subscription: Subscription;
   private readonly entries = new Map<number, Entry>();
-  private readonly roomWaiters: (() => void)[] = [];
+  /** In the order in which they came. */
+  private readonly roomWaiters = new Set<() => void>();
+  private readonly waiters = new Set<Waiter>();
   private readonly sweeper: NodeJS.Timeout;
   private outbox: number[] = [];
   private nextToken = 1;
@@ -119,23 +138,35 @@ export class Publisher {
     return true;
   }
 
-  /** The same, as a promise. @throws PublishTimeoutError, PublishRefusedError */
+  /**
+   * Publishes now, or as soon as the window has room. The time limit of the publication covers the wait too: when it
+   * passes first, the publication ends with a `PublishWindowFullError`.
+   */
+  publishWhenRoom(publication: Publication, done: Published): void {
+    if (this.publish(publication, done)) return;
+    const waiter: Waiter = {
+      publication,
+      done,
+      deadlineMs: performance.now() + publication.timeoutMs,
+      wake: () => this.publishWaiter(waiter),
+    };
+    this.waiters.add(waiter);
+    this.whenRoom(waiter.wake);
+  }
+
+  /** `publishWhenRoom` as a promise. @throws PublishTimeoutError, PublishRefusedError */
   publishAsync(publication: Publication): Promise<PubAck> {
     return new Promise((resolve, reject) => {
-      const attempt = (): void => {
-        const taken = this.publish(publication, (error, ack) => {
-          if (error === undefined) resolve(ack as PubAck);
-          else reject(error);
-        });
-        if (!taken) this.whenRoom(attempt);
-      };
-      attempt();
+      this.publishWhenRoom(publication, (error, ack) => {
+        if (error === undefined) resolve(ack as PubAck);
+        else reject(error);
+      });
     });
   }
 
   /** Calls back once, as soon as there is room. */
   whenRoom(callback: () => void): void {
-    this.roomWaiters.push(callback);
+    this.roomWaiters.add(callback);
   }
 
   /**
@@ -147,6 +178,13 @@ export class Publisher {
     clearInterval(this.sweeper);
     this.subscription.unsubscribe();
     for (const token of this.entries.keys()) this.fail(token, 'closed');
+  }
+
+  private publishWaiter(waiter: Waiter): void {
+    const timeoutMs = waiter.deadlineMs - performance.now();
+    if (this.publish({ ...waiter.publication, timeoutMs }, waiter.done)) {
+      this.waiters.delete(waiter);
+    } else this.whenRoom(waiter.wake);
   }
 
   private flush(): void {
@@ -216,8 +254,14 @@ export class Publisher {
   }
 
   private sweep(): void {
-    if (this.entries.size === 0) return;
+    if (this.entries.size === 0) return; // nothing waits for room then either
     const now = performance.now();
+    for (const waiter of this.waiters) {
+      if (now < waiter.deadlineMs) continue;
+      this.waiters.delete(waiter);
+      this.roomWaiters.delete(waiter.wake);
+      waiter.done(new PublishWindowFullError(waiter.publication.subject), undefined);
+    }
     for (const [token, entry] of this.entries) {
       if (now >= entry.deadlineMs) this.fail(token, this.lastFault);
       else if (now >= entry.resendMs && this.connected) {
@@ -258,6 +302,11 @@ export class Publisher {
   ): void {
     this.entries.delete(token);
     entry.done(error, ack);
-    while (this.roomWaiters.length > 0 && this.room > 0) this.roomWaiters.shift()?.();
+    while (this.room > 0) {
+      const [next] = this.roomWaiters;
+      if (next === undefined) return;
+      this.roomWaiters.delete(next);
+      next();
+    }
   }
 }

@@ -5,6 +5,7 @@ import {
   type Publication,
   PublishRefusedError,
   PublishTimeoutError,
+  PublishWindowFullError,
   Publisher,
 } from '#infra/nats/publisher.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -129,6 +130,22 @@ test('what is published while the server is away is stored once it is back', asy
   const stored = core.publisher.publishAsync(publication('patient'));
   await core.restartServer();
   assert.deepEqual(await stored, { seq: 1, duplicate: false });
+});
+
+test('a publication that waits for room is refused and not stored when its time limit passes', async (t) => {
+  const core = await startNatsCore(t, { window: 1 });
+  const outcomes = new Outcomes();
+  await core.killServer();
+  core.publisher.publish(publication('first', { timeoutMs: 60_000 }), outcomes.done('first'));
+  await assert.rejects(
+    core.publisher.publishAsync(publication('late', { timeoutMs: 200 })),
+    PublishWindowFullError,
+  );
+  assert.equal(outcomes.count, 0, 'the window was full for the whole time');
+  await core.restartServer();
+  await core.publisher.publishAsync(publication('next'));
+  const ids = (await storedMessages(core.jsm, 'EV-0')).map(({ messageId }) => messageId);
+  assert.deepEqual(ids, ['first', 'next']);
 });
 
 test('closed: what is under way fails, so does what comes later, and nobody waits for ever', async (t) => {
