@@ -15,7 +15,7 @@ import { createProjector } from '#src/control/projector/mod.ts';
 import { QueueMetrics } from '#src/control/queue-metrics.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
-import { Broadcaster, createRouter } from '#src/router/mod.ts';
+import { Broadcaster, createRouter, FaultyFilters } from '#src/router/mod.ts';
 import type { PayloadLinks } from '#wire/payload-link.ts';
 import { streams } from '#wire/subjects.ts';
 import { AfterConfig } from './after-config.ts';
@@ -111,10 +111,11 @@ function planDelivery(parts: RoleParts): Service[] {
 
 function planRouter(parts: RoleParts): Service[] {
   const { config, log } = parts;
-  const router = createRouter({ ...parts, ...parts.quick });
+  const faultyFilters = new FaultyFilters(parts);
+  const router = createRouter({ ...parts, ...parts.quick, faultyFilters });
   const tenantIds = () => config.tenantIds();
   const catchUp = () => config.catchUp();
-  const broadcaster = new Broadcaster({ ...parts, tenantIds, catchUp });
+  const broadcaster = new Broadcaster({ ...parts, faultyFilters, tenantIds, catchUp });
   return [router, broadcaster].map((service) => new AfterConfig({ service, config, log }));
 }
 

@@ -115,6 +115,7 @@ export class ShardTaps {
       inOrder: false,
       owns: () => this.deps.owns(shard),
       onMessage,
+      onDeleted: () => {},
     });
     opened.push(reader);
     await reader.open();

@@ -4,11 +4,11 @@
  */
 import type { EndpointState } from './endpoint.ts';
 import { selectorMatches } from './event-type.ts';
-import { compileFilter } from './filter/compile-filter.ts';
+import { type CompiledFilter, compileFilter } from './filter/compile-filter.ts';
 import { filterNeedsData } from './filter/needs-data.ts';
 
-/** What decides of one subscription: all of it `matched`, or the part that did not. */
-export const subscriptionReasons = ['matched', 'event_type', 'filter'] as const;
+/** What decides of one subscription: all of it `matched`, the part that did not, or a filter that does not compile. */
+export const subscriptionReasons = ['matched', 'event_type', 'filter', 'filter_faulty'] as const;
 export type SubscriptionReason = (typeof subscriptionReasons)[number];
 
 /** What decides of an endpoint. One that is paused or disabled is owed the event: its delivery is held. */
@@ -97,14 +97,14 @@ export function explainSelection(
   event: Record<string, unknown>,
 ): SubscriptionReason {
   if (!selects(selection, type)) return 'event_type';
-  return selection.filter === undefined || passes(selection.filter, event) ? 'matched' : 'filter';
+  return selection.filter === undefined ? 'matched' : judge(selection.filter, event);
 }
 
 function selects({ eventTypes }: Selection, type: string): boolean {
   return eventTypes.some((selector) => selectorMatches(selector, type));
 }
 
-/** A stored filter that cannot be compiled, here and below, matches nothing: as in the router. */
+/** False for a stored filter that does not compile: it is `filter_faulty` whatever the data. */
 function looksAtData(filter: Record<string, unknown>): boolean {
   try {
     return filterNeedsData(filter);
@@ -113,12 +113,17 @@ function looksAtData(filter: Record<string, unknown>): boolean {
   }
 }
 
-function passes(filter: Record<string, unknown>, event: Record<string, unknown>): boolean {
+function judge(
+  filter: Record<string, unknown>,
+  event: Record<string, unknown>,
+): Exclude<SubscriptionReason, 'event_type'> {
+  let passes: CompiledFilter;
   try {
-    return compileFilter(filter)(event);
+    passes = compileFilter(filter);
   } catch {
-    return false;
+    return 'filter_faulty';
   }
+  return passes(event) ? 'matched' : 'filter';
 }
 
 function reasonOfState(state: EndpointState): EndpointReason {
@@ -137,5 +142,7 @@ function reasonOfState(state: EndpointState): EndpointReason {
 /** The part that came nearest to a match. */
 function reasonOfNone(reasons: readonly SubscriptionReason[]): EndpointReason {
   if (reasons.length === 0) return 'no_subscription';
+  // First: it is a fault, and might have matched.
+  if (reasons.includes('filter_faulty')) return 'filter_faulty';
   return reasons.includes('filter') ? 'filter' : 'event_type';
 }

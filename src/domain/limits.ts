@@ -41,6 +41,7 @@ export const limits = {
   filterRegexInputLengthMax: 16 * 1024,
   filterPathSegmentsMax: 16,
   filterComparisonsMax: 2_000_000,
+  faultyFiltersKept: 1000,
   regexInstructionsMax: 2000,
   regexStepsMax: 5_000_000,
   regexMemoryBytesMax: 128 * 1024,

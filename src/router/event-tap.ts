@@ -39,6 +39,7 @@ export class EventTap implements EventSource {
       ahead: AHEAD,
       inOrder: true,
       onMessage: (message) => this.take(message),
+      onDeleted: () => {},
     });
   }
 

@@ -15,9 +15,11 @@ import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { LaneView } from '#wire/lane-view.ts';
 import { EventTap } from './event-tap.ts';
+import type { FaultyFilters } from './faulty-filters.ts';
 import { Router } from './router.ts';
 
 export { Broadcaster } from './broadcast/broadcaster.ts';
+export { FaultyFilters } from './faulty-filters.ts';
 
 export interface RouterDeps {
   settings: Settings;
@@ -30,6 +32,7 @@ export interface RouterDeps {
   publisher: Publisher;
   records: RecordGatherer;
   payloads: PayloadStore;
+  faultyFilters: FaultyFilters;
   registry: Registry;
   /** The brokers' clock, which events are stored by; milliseconds since 1970. */
   brokerNow: () => number;

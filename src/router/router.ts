@@ -25,6 +25,7 @@ import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
 import type { EventInHand } from './event-in-hand.ts';
 import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
+import type { FaultyFilters } from './faulty-filters.ts';
 import { FilterTurns } from './filter-turns.ts';
 import { LargeEvents } from './large-events.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
@@ -49,6 +50,7 @@ export interface RouterState {
   publisher: Publisher;
   records: RecordGatherer;
   payloads: PayloadStore;
+  faultyFilters: FaultyFilters;
   /** The largest number of endpoints first. */
   fanOutDelays: readonly FanOutDelay[];
   registry: Registry;
@@ -247,7 +249,7 @@ export class Router {
     if (snapshot === undefined) return undefined;
     let index = this.indexes.get(snapshot);
     if (index === undefined) {
-      index = new SubscriptionIndex(snapshot);
+      index = new SubscriptionIndex(snapshot, this.deps.faultyFilters);
       // A broadcast asks once of every tenant there is: their indexes would be all that is kept.
       if (event.head.broadcast !== true) this.indexes.set(snapshot, index);
     }

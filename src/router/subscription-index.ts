@@ -4,7 +4,12 @@ import {
   type FilterWork,
 } from '#domain/filter/compile-filter.ts';
 import { filterNeedsData } from '#domain/filter/needs-data.ts';
-import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type {
+  EndpointSnapshot,
+  SubscriptionSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
+import type { FaultyFilters } from './faulty-filters.ts';
 import { SelectorMap } from './selector-map.ts';
 
 /**
@@ -16,10 +21,9 @@ export type EventSource = (needsData: boolean) => Record<string, unknown>;
 
 /** A subscription of an endpoint that exists. */
 interface Candidate {
-  subscriptionId: string;
+  subscription: SubscriptionSnapshot;
   /** Position of the endpoint in the snapshot. */
   endpoint: number;
-  filter: Record<string, unknown> | undefined;
   /** Made when first asked: most of a large tenant's filters are never asked of a process. */
   test: CompiledFilter | undefined;
   needsData: boolean | undefined;
@@ -52,11 +56,6 @@ const FILTER_STEPS = 10;
 /** What is not counted in steps is timed: to compile a filter takes from 5 us to some 10 ms (measured). */
 const STEPS_PER_MS = 100_000;
 
-export interface SubscriptionIndexOptions {
-  /** A stored filter that cannot be compiled, told once; its subscription matches nothing. */
-  onFaultyFilter?: (subscriptionId: string, error: unknown) => void;
-}
-
 /**
  * Which endpoints of a tenant get an event. Built whole from a snapshot and never changed: a newer
  * snapshot gets a new index. The cost of a match is in proportion to the subscriptions whose selectors
@@ -72,10 +71,13 @@ export class SubscriptionIndex {
   private lookedAt = 0;
   /** Its filters took long enough to be counted: no match is begun any more where the turn is used up. */
   isDear = false;
-  private readonly options: SubscriptionIndexOptions;
+  private readonly tenant: string;
+  private readonly faulty: Pick<FaultyFilters, 'report'>;
 
-  constructor(snapshot: TenantSnapshot, options: SubscriptionIndexOptions = {}) {
-    this.options = options;
+  /** @param faulty takes each stored filter that does not compile, when it is first asked */
+  constructor(snapshot: TenantSnapshot, faulty: Pick<FaultyFilters, 'report'>) {
+    this.tenant = snapshot.id;
+    this.faulty = faulty;
     this.endpoints = snapshot.endpoints;
     this.matchedIn = new Uint32Array(snapshot.endpoints.length);
     const positions = new Map(snapshot.endpoints.map((endpoint, i) => [endpoint.id, i]));
@@ -83,9 +85,8 @@ export class SubscriptionIndex {
       const endpoint = positions.get(subscription.endpointId);
       if (endpoint === undefined) continue;
       const candidate: Candidate = {
-        subscriptionId: subscription.id,
+        subscription,
         endpoint,
-        filter: subscription.filter,
         test: undefined,
         needsData: undefined,
       };
@@ -120,7 +121,7 @@ export class SubscriptionIndex {
     for (const list of lists) {
       this.lookedAt += list.length;
       for (const candidate of list) {
-        if (candidate.filter === undefined) this.add(matched, candidate.endpoint);
+        if (candidate.subscription.filter === undefined) this.add(matched, candidate.endpoint);
         else filters++;
       }
     }
@@ -141,7 +142,7 @@ export class SubscriptionIndex {
   ): UnfinishedMatch | undefined {
     const open = lists
       .flat()
-      .filter((each) => each.filter !== undefined && !this.isMatched(each.endpoint));
+      .filter((each) => each.subscription.filter !== undefined && !this.isMatched(each.endpoint));
     if (open.length === 0) return undefined;
     const asked: Asked = { matched, open, next: 0, document: event(open.some(looksAtData)) };
     if (this.ask(asked, budget)) return undefined;
@@ -199,11 +200,10 @@ export class SubscriptionIndex {
   private compile(candidate: Candidate, budget: StepBudget): CompiledFilter {
     const sinceMs = performance.now();
     try {
-      candidate.test = compileFilter(candidate.filter ?? {});
+      candidate.test = compileFilter(candidate.subscription.filter ?? {});
     } catch (error) {
       // Thrown on, it would stop the tenant's other subscriptions too, at every event.
-      candidate.test = () => false;
-      this.options.onFaultyFilter?.(candidate.subscriptionId, error);
+      candidate.test = this.faulty.report(this.tenant, candidate.subscription, error);
     }
     const steps = (performance.now() - sinceMs) * STEPS_PER_MS;
     budget.steps += steps;
@@ -213,7 +213,7 @@ export class SubscriptionIndex {
 }
 
 function looksAtData(candidate: Candidate): boolean {
-  const { filter } = candidate;
+  const { filter } = candidate.subscription;
   if (filter === undefined) return false;
   if (candidate.needsData !== undefined) return candidate.needsData;
   try {

@@ -10,10 +10,10 @@ export interface ConsumeOptions {
   ahead: number;
   onMessage: (message: JsMsg) => void;
   log: Log;
-  /** The consumer was removed. What is pulled goes on once it was made again. */
-  onDeleted?: () => void;
+  /** The consumer was removed, which is logged here. What is pulled goes on once it was made again. */
+  onDeleted: () => void;
   /** A pull was lost with who served it, and is made again; what it was given on its way may be lost too. */
-  onPullLost?: () => void;
+  onPullLost: () => void;
 }
 
 /**
@@ -61,9 +61,9 @@ async function watchConsumer(messages: ConsumerMessages, options: ConsumeOptions
     if (status.type === 'consumer_deleted') {
       const { stream, consumer } = options;
       options.log.error({ stream, consumer }, 'nats.consumer_deleted');
-      options.onDeleted?.();
+      options.onDeleted();
     } else if (status.type === 'heartbeats_missed') {
-      options.onPullLost?.();
+      options.onPullLost();
     }
   }
 }

@@ -107,6 +107,9 @@ export class Broadcaster implements Service {
       consumer: consumers.broadcaster,
       ahead: 1,
       onMessage: (message) => this.take(message),
+      // The pull goes on once the consumer is made again; what was lost on its way comes after the ack_wait.
+      onDeleted: () => {},
+      onPullLost: () => {},
       log: this.deps.log,
     });
   }

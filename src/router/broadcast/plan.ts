@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
-import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
 import { eventForFilter } from '../event-for-filter.ts';
+import type { FaultyFilters } from '../faulty-filters.ts';
 import { type EventSource, type StepBudget, SubscriptionIndex } from '../subscription-index.ts';
 
 /** Tenants looked at before others have the thread. */
@@ -19,6 +20,7 @@ export interface Stop {
 export interface Tenants {
   config: Pick<ConfigView, 'tenant'>;
   tenantIds: () => Iterable<string>;
+  faultyFilters: FaultyFilters;
 }
 
 /**
@@ -45,18 +47,22 @@ export async function planStops(
     if (after !== undefined && compareStops(id, after) <= 0) continue;
     const snapshot = tenants.config.tenant(id);
     if (snapshot === undefined || snapshot.subscriptions.length === 0) continue;
-    const { length: endpoints } = await matchInTurns(snapshot, event.head.type, document);
+    const { length: endpoints } = await matchInTurns(
+      new SubscriptionIndex(snapshot, tenants.faultyFilters),
+      event.head.type,
+      document,
+    );
     if (endpoints > 0) byPartition[partitionOf(id)]?.push({ tenant: id, endpoints });
   }
   return byPartition.flatMap((stops) => stops.sort((a, b) => compareStops(a.tenant, b.tenant)));
 }
 
 async function matchInTurns(
-  snapshot: TenantSnapshot,
+  index: SubscriptionIndex,
   type: string,
   document: EventSource,
 ): Promise<EndpointSnapshot[]> {
-  let found = new SubscriptionIndex(snapshot).match(type, document, newBudget());
+  let found = index.match(type, document, newBudget());
   while (!Array.isArray(found)) {
     await setImmediate();
     found = found.goOn(newBudget()) ?? found;

@@ -12,7 +12,8 @@ const endpointExplanation = Type.Object({
   reason: Type.Enum(endpointReasons, {
     description:
       'What decides. `no_subscription`: it has no approved one. `event_type`: none of them is for this type. ' +
-      '`filter`: those for this type have filters that the event does not pass. `endpoint_paused` and ' +
+      '`filter`: those for this type have filters that the event does not pass. `filter_faulty`: the stored filter of ' +
+      'one cannot be used, so that it matches nothing: set the filter again. `endpoint_paused` and ' +
       '`endpoint_disabled`: it matches, and a delivery would be held.',
   }),
   subscriptions: Type.Array(

@@ -23,6 +23,7 @@ export const history: Dashboard = {
       queries: [
         [rate('posthorn_router_events_total', 'result'), '{{result}}'],
         [rate('posthorn_broadcast_copies_total'), 'copies of broadcasts'],
+        [rate('posthorn_router_faulty_filter_events_total'), 'not judged: faulty filter'],
       ],
     },
     {

@@ -32,6 +32,8 @@ test('a pull whose server has stopped is made again at the next leader', async (
     consumer: 'c',
     ahead: 10,
     onMessage,
+    onDeleted: () => {},
+    onPullLost: () => {},
     log,
   });
   t.after(() => messages.stop());

@@ -60,6 +60,7 @@ async function setup(t: TestContext): Promise<Setup> {
       inOrder,
       owns,
       onMessage: (message: JsMsg) => void seen.push(message.string()),
+      onDeleted: () => {},
       log,
     });
     readers.push(reader);

@@ -14,5 +14,7 @@ await consume({
   onMessage: () => {
     throw new Error('a bug');
   },
+  onDeleted: () => {},
+  onPullLost: () => {},
   log: pino({ level: 'silent' }),
 });

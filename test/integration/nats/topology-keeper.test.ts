@@ -48,6 +48,8 @@ async function take(t: TestContext, core: NatsCore, stream: string, consumer: st
       seen.push(message.string());
       message.ack();
     },
+    onDeleted: () => {},
+    onPullLost: () => {},
     log,
   });
   t.after(() => messages.stop());

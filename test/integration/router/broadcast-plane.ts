@@ -6,6 +6,7 @@ import { Registry } from 'prom-client';
 import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { Broadcaster, type BroadcasterDeps } from '#src/router/broadcast/broadcaster.ts';
+import { FaultyFilters } from '#src/router/mod.ts';
 import type { WalkStep } from '#src/router/broadcast/walk.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { BroadcastProgress } from '#wire/broadcast.ts';
@@ -71,6 +72,7 @@ export class BroadcastPlane {
       tenantIds: () => this.tenants.keys(),
       catchUp: async () => {},
       registry: new Registry(),
+      faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),
       ackWaitMs: ACK_WAIT_MS,
       ...(onStep === undefined ? {} : { onStep }),
     });

@@ -5,7 +5,7 @@ import { Registry } from 'prom-client';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Service } from '#src/app/service.ts';
-import { createRouter } from '#src/router/mod.ts';
+import { createRouter, FaultyFilters } from '#src/router/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type {
   ConfigView,
@@ -101,6 +101,7 @@ export class RouterPlane {
         if (late !== undefined) this.tenants.set(id, late);
       },
       registry: new Registry(),
+      faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),
       leases: await new Kvm(js).open(buckets.leases),
       worker: name,
     });

@@ -13,6 +13,7 @@ test('the reason is named for each endpoint and subscription', () => {
       { id: 'disabled', state: 'disabled' },
       { id: 'paused-other', state: 'paused' },
       { id: 'broken', state: 'active' },
+      { id: 'half-broken', state: 'active' },
     ],
     subscriptions: [
       { id: 's1', endpointId: 'gets', eventTypes: ['order.*'] },
@@ -25,6 +26,8 @@ test('the reason is named for each endpoint and subscription', () => {
       { id: 's8', endpointId: 'paused-other', eventTypes: ['refund'] },
       { id: 's9', endpointId: 'nobody', eventTypes: ['*'] },
       { id: 's10', endpointId: 'broken', eventTypes: ['*'], filter: { $where: 'true' } },
+      { id: 's11', endpointId: 'half-broken', eventTypes: ['*'], filter: { $where: 'true' } },
+      { id: 's12', endpointId: 'half-broken', eventTypes: ['*'], filter: { 'data.n': 1 } },
     ],
   };
   const steps = [...explainMatch(tenant, 'order.created', { data: { n: 1 } })];
@@ -39,7 +42,8 @@ test('the reason is named for each endpoint and subscription', () => {
       ['paused', true, 'endpoint_paused'],
       ['disabled', true, 'endpoint_disabled'],
       ['paused-other', false, 'event_type'],
-      ['broken', false, 'filter'],
+      ['broken', false, 'filter_faulty'],
+      ['half-broken', true, 'matched'],
     ],
   );
   assert.deepEqual(explained[0]?.subscriptions, [
@@ -49,6 +53,10 @@ test('the reason is named for each endpoint and subscription', () => {
   assert.deepEqual(explained[3]?.subscriptions, [
     { subscriptionId: 's4', matched: false, reason: 'event_type' },
     { subscriptionId: 's5', matched: false, reason: 'filter' },
+  ]);
+  assert.deepEqual(explained.at(-1)?.subscriptions, [
+    { subscriptionId: 's11', matched: false, reason: 'filter_faulty' },
+    { subscriptionId: 's12', matched: true, reason: 'matched' },
   ]);
 });
 

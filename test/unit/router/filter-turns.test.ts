@@ -13,26 +13,29 @@ const LONG_LIST = Array.from({ length: 250_000 }, () => 0);
 /** A tenant whose `filters` filters, of an endpoint each, ask for 1 in `data`. */
 function indexOf(filters: number): SubscriptionIndex {
   const numbers = Array.from({ length: filters }, (_, i) => i);
-  return new SubscriptionIndex({
-    v: 1,
-    id: 't',
-    rev: 1,
-    weight: 1,
-    endpoints: numbers.map((i) => ({
-      id: `ep_${i}`,
-      url: 'https://example.com',
-      state: 'active',
-      format: 'standard',
-      headers: {},
-      secrets: [],
-    })),
-    subscriptions: numbers.map((i) => ({
-      id: `sub_${i}`,
-      endpointId: `ep_${i}`,
-      eventTypes: ['*'],
-      filter: { data: 1 },
-    })),
-  });
+  return new SubscriptionIndex(
+    {
+      v: 1,
+      id: 't',
+      rev: 1,
+      weight: 1,
+      endpoints: numbers.map((i) => ({
+        id: `ep_${i}`,
+        url: 'https://example.com',
+        state: 'active',
+        format: 'standard',
+        headers: {},
+        secrets: [],
+      })),
+      subscriptions: numbers.map((i) => ({
+        id: `sub_${i}`,
+        endpointId: `ep_${i}`,
+        eventTypes: ['*'],
+        filter: { data: 1 },
+      })),
+    },
+    { report: (_tenant, _subscription, error) => assert.fail(String(error)) },
+  );
 }
 
 interface Asked extends MatchQuestion {

@@ -1,10 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
+import { pino } from 'pino';
+import { Registry } from 'prom-client';
 import { explainMatch, explanationNeedsData } from '#domain/explain-match.ts';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
 import { selectorMatches } from '#domain/event-type.ts';
 import { type EndpointState, endpointStates } from '#domain/endpoint.ts';
+import { FaultyFilters } from '#src/router/faulty-filters.ts';
 import {
   type EventSource,
   type StepBudget,
@@ -56,6 +59,13 @@ function match(
   return found;
 }
 
+/** Of filters that all compile. */
+function newIndex(of: TenantSnapshot): SubscriptionIndex {
+  return new SubscriptionIndex(of, {
+    report: (_tenant, _subscription, error) => assert.fail(String(error)),
+  });
+}
+
 const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
 
 test('what the platform tells of itself goes to those who named it, and not to the star', () => {
@@ -66,7 +76,7 @@ test('what the platform tells of itself goes to those who named it, and not to t
     'posthorn.endpoint.disabled',
     'post.*',
   ];
-  const index = new SubscriptionIndex(
+  const index = newIndex(
     snapshot(
       selectors.map((_, i) => endpoint(`ep_${i}`)),
       selectors.map((selector, i) => subscription(`sub_${i}`, `ep_${i}`, [selector])),
@@ -83,7 +93,7 @@ test('what the platform tells of itself goes to those who named it, and not to t
 });
 
 test('exact names, prefixes and the star match as selectors say', () => {
-  const index = new SubscriptionIndex(
+  const index = newIndex(
     snapshot(
       ['exact', 'prefix', 'deep', 'all', 'none'].map((id) => endpoint(id)),
       [
@@ -104,7 +114,7 @@ test('exact names, prefixes and the star match as selectors say', () => {
 });
 
 test('an endpoint comes once, in the order of the snapshot, whatever its state', () => {
-  const index = new SubscriptionIndex(
+  const index = newIndex(
     snapshot(
       [endpoint('b', 'paused'), endpoint('a', 'disabled')],
       [
@@ -119,7 +129,7 @@ test('an endpoint comes once, in the order of the snapshot, whatever its state',
 });
 
 test('the event is asked for once, and its data only where a filter needs it', () => {
-  const index = new SubscriptionIndex(
+  const index = newIndex(
     snapshot(
       [endpoint('a'), endpoint('b')],
       [
@@ -141,7 +151,7 @@ test('the event is asked for once, and its data only where a filter needs it', (
 });
 
 test('an event that cannot be read leaves the next match as it should be', () => {
-  const index = new SubscriptionIndex(
+  const index = newIndex(
     snapshot(
       [endpoint('a'), endpoint('b')],
       [subscription('s1', 'a', ['*']), subscription('s2', 'b', ['*'], { id: '1' })],
@@ -154,22 +164,37 @@ test('an event that cannot be read leaves the next match as it should be', () =>
   assert.deepEqual(ids(match(index, 'x', () => ({ id: '1' }))), ['a', 'b']);
 });
 
-test('a stored filter that cannot be compiled is told once and stops nobody else', () => {
-  const faults: string[] = [];
-  const index = new SubscriptionIndex(
-    snapshot(
-      [endpoint('a'), endpoint('b')],
-      [
-        subscription('bad', 'a', ['*'], { $where: 'true' }),
-        subscription('good', 'b', ['*'], { id: '1' }),
-      ],
-    ),
-    { onFaultyFilter: (id) => faults.push(id) },
-  );
+test('a stored filter that does not compile matches nothing, is logged once per revision and counts each event', async () => {
+  const lines: Record<string, unknown>[] = [];
+  const log = pino({ base: null }, { write: (line) => void lines.push(JSON.parse(line)) });
+  const registry = new Registry();
+  const faulty = new FaultyFilters({ log, registry });
+  const bad = subscription('bad', 'a', ['*'], { $where: 'true' });
+  const indexOf = (...more: SubscriptionSnapshot[]): SubscriptionIndex =>
+    new SubscriptionIndex(snapshot([endpoint('a'), endpoint('b')], more), faulty);
+  const good = subscription('good', 'b', ['*'], { id: '1' });
+  const index = indexOf(bad, good);
   for (let i = 0; i < 2; i++) {
     assert.deepEqual(ids(match(index, 'x', () => ({ id: '1' }))), ['b']);
   }
-  assert.deepEqual(faults, ['bad']);
+  // Another snapshot of the tenant, with the subscription as it was; then the subscription changed.
+  match(indexOf(bad), 'x', () => ({ id: '1' }));
+  assert.deepEqual(
+    lines.map(({ msg, tenant_id, subscription_id, endpoint_id }) => [
+      msg,
+      tenant_id,
+      subscription_id,
+      endpoint_id,
+    ]),
+    [['router.filter_faulty', 'acme', 'bad', 'a']],
+  );
+  match(indexOf(subscription('bad', 'a', ['*'], { $where: 'false' })), 'x', () => ({ id: '1' }));
+  assert.equal(lines.length, 2);
+  assert.match(JSON.stringify(lines[0]?.['faults']), /\$where/);
+  const counted = await registry
+    .getSingleMetric('posthorn_router_faulty_filter_events_total')
+    ?.get();
+  assert.equal(counted?.values[0]?.value, 4);
 });
 
 test('of 100,000 subscriptions only those of the event type are looked at', () => {
@@ -179,7 +204,7 @@ test('of 100,000 subscriptions only those of the event type are looked at', () =
       'data.n': i,
     }),
   );
-  const index = new SubscriptionIndex(snapshot(endpoints, subscriptions));
+  const index = newIndex(snapshot(endpoints, subscriptions));
   assert.deepEqual(ids(match(index, 'type7.created', () => ({ data: { n: 20_007 } }))), ['ep7']);
   assert.equal(index.candidatesLookedAt, 5);
   assert.deepEqual(ids(match(index, 'group99999.x.y', () => ({ data: { n: 99_999 } }))), ['ep999']);
@@ -250,7 +275,7 @@ test('a match that stops after each filter finds the same, whatever is matched i
   const turns = fc.constantFrom(1, 25);
   fc.assert(
     fc.property(tenant, type, event, turns, (snapshot, type, event, stepsMax) => {
-      const index = new SubscriptionIndex(snapshot);
+      const index = newIndex(snapshot);
       const whole = ids(match(index, type, () => event));
       const budget = () => newBudget(stepsMax);
       let found = index.match(type, () => event, budget());
@@ -269,7 +294,7 @@ test('a match that stops after each filter finds the same, whatever is matched i
 test('no filter is asked without budget, and one where there is a step', () => {
   const endpoints = Array.from({ length: 3 }, (_, i) => endpoint(`e${i}`));
   const filters = endpoints.map(({ id }) => subscription(`s-${id}`, id, ['*'], { id: '1' }));
-  const index = new SubscriptionIndex(snapshot(endpoints, filters));
+  const index = newIndex(snapshot(endpoints, filters));
   let looked = 0;
   const document = {
     get id() {
@@ -290,7 +315,7 @@ test('no filter is asked without budget, and one where there is a step', () => {
 test('the index agrees with a scan over all subscriptions, and the explanation with it', () => {
   fc.assert(
     fc.property(tenant, fc.array(fc.tuple(type, event), { maxLength: 5 }), (snapshot, events) => {
-      const index = new SubscriptionIndex(snapshot);
+      const index = newIndex(snapshot);
       for (const [type, event] of events) {
         let asked = 0;
         const matched = ids(
