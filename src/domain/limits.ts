@@ -31,6 +31,10 @@ export const limits = {
   accessTokenLengthMax: 8 * 1024,
   accessTokensMax: 10_000,
   namesKeptMax: 4096,
+  /** Of one name; a resolver may give thousands. */
+  addressesDialledMax: 32,
+  /** Of one connection, at once. */
+  dialTriesMax: 8,
   tokenAnswerBytesMax: 64 * 1024,
   subscriptionEventTypesMax: 100,
   filterDepthMax: 8,

@@ -1,4 +1,5 @@
 import { Client } from 'undici';
+import type { Dial } from './guarded-connector.ts';
 
 /** One for all: to make an error for each connection that ends, with its stack, costs more than the end does. */
 const ENDED = new Error('the connection is not needed any more');
@@ -11,12 +12,14 @@ const ENDED = new Error('the connection is not needed any more');
 export class Connections {
   private readonly origin: string;
   private readonly options: Client.Options;
-  private readonly all = new Set<Client>();
+  private readonly newDial: () => Dial;
+  private readonly all = new Map<Client, Dial>();
   /** The last one used is at the end, and is used next: it is the least likely to be closed by the receiver. */
   private readonly idle: Client[] = [];
 
-  constructor(origin: string, options: Client.Options) {
+  constructor(origin: string, newDial: () => Dial, options: Client.Options) {
     this.origin = origin;
+    this.newDial = newDial;
     this.options = options;
   }
 
@@ -30,19 +33,24 @@ export class Connections {
     if (this.all.has(client)) this.idle.push(client);
   }
 
-  /** Ends a connection, and what is under way on it. */
+  /** Ends a connection, also one that is being made, and what is under way on it. */
   discard(client: Client): void {
-    if (this.all.delete(client)) void client.destroy(ENDED);
+    const dial = this.all.get(client);
+    if (dial === undefined) return;
+    this.all.delete(client);
+    void client.destroy(ENDED);
+    dial.cancel();
   }
 
   /** Ends all. */
   destroy(): void {
-    for (const client of this.all) this.discard(client);
+    for (const client of this.all.keys()) this.discard(client);
   }
 
   private open(): Client {
-    const client = new Client(this.origin, this.options);
-    this.all.add(client);
+    const dial = this.newDial();
+    const client = new Client(this.origin, { ...this.options, connect: dial.connect });
+    this.all.set(client, dial);
     client.on('disconnect', () => this.dropIdle(client));
     return client;
   }

@@ -9,7 +9,7 @@ import { limits } from '#domain/limits.ts';
 import type { AttemptFailureKind, AttemptOutcome } from '#domain/delivery.ts';
 import type { EgressGuard } from '#domain/egress.ts';
 import { Connections } from './connections.ts';
-import { ForbiddenAddressError, guardedConnector } from './guarded-connector.ts';
+import { ForbiddenAddressError, guardedDials } from './guarded-connector.ts';
 import type { FindAddresses } from './name-lookups.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -62,8 +62,8 @@ export class Sender {
       keptBytesMax: options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax,
       isLookingUp: () => this.lookingUp > 0,
     };
-    this.connections = new Connections(options.origin, {
-      connect: guardedConnector({ guard, findAddresses, timeoutMs, secureContext }),
+    const newDial = guardedDials({ guard, findAddresses, timeoutMs, secureContext });
+    this.connections = new Connections(options.origin, newDial, {
       pipelining: 1,
       // The attempt's own time limit covers these.
       headersTimeout: 0,
@@ -242,11 +242,9 @@ const KINDS: Readonly<Record<string, AttemptFailureKind>> = {
 
 /** The one table from errors of the network and of undici to our names. */
 function classify(error: Error): { kind: AttemptFailureKind; detail: string } {
-  // A dial that tried several addresses fails with all their errors; the first speaks for them.
-  const first = error instanceof AggregateError ? (error.errors[0] as Error) : error;
-  const code = (first as { code?: string }).code ?? '';
-  const kind = kindOf(first, code);
-  return { kind, detail: code === '' ? first.message : `${code}: ${first.message}` };
+  const code = (error as { code?: string }).code ?? '';
+  const kind = kindOf(error, code);
+  return { kind, detail: code === '' ? error.message : `${code}: ${error.message}` };
 }
 
 function kindOf(error: Error, code: string): AttemptFailureKind {

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { EgressGuard } from '#domain/egress.ts';
-import { guardedConnector } from '#infra/http/guarded-connector.ts';
+import { guardedDials } from '#infra/http/guarded-connector.ts';
 import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
 
 type Dial = (guard?: EgressGuard) => Promise<string>;
@@ -19,7 +19,7 @@ async function startDials(t: TestContext): Promise<ReturnType<typeof startNames>
   const findAddresses = names.names.of('acme');
   const dial: Dial = (guard = loopback) =>
     new Promise((resolve) => {
-      const connect = guardedConnector({ guard, findAddresses, timeoutMs: TIMEOUT_MS });
+      const { connect } = guardedDials({ guard, findAddresses, timeoutMs: TIMEOUT_MS })();
       const where = { hostname: 'shop.test', protocol: 'http:', port: String(port) };
       connect(where, (error, socket) => {
         socket?.destroy();
