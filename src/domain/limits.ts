@@ -53,6 +53,8 @@ export const limits = {
   schemaBytesMax: 64 * 1024,
   schemaDepthMax: 32,
   schemaBranchesMax: 500,
+  /** Nodes beyond one for each subschema, made where `$dynamicRef` depends on the dynamic scope. */
+  schemaScopeCopiesMax: 2000,
   schemaStepsMax: 5_000_000,
   schemaStepsForAllErrorsMax: 50_000,
   schemaPatternLengthMax: 1024,

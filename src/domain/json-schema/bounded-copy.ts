@@ -1,5 +1,7 @@
 import { plainKeywords } from './keywords.ts';
-import type { JsonObject, SchemaChild, SchemaGraph, SchemaNode } from './schema-graph.ts';
+import type { SchemaChild, SchemaGraph, SchemaNode } from './schema-graph.ts';
+import type { JsonObject } from './schema-tree.ts';
+import { hasUnevaluated, isUnevaluated, needsVerdict } from './unevaluated.ts';
 
 /** Takes its value from the work budget each time its schema is applied. */
 export const STEPS_KEYWORD = 'x-steps';
@@ -7,38 +9,54 @@ export const STEPS_KEYWORD = 'x-steps';
 export const MEMBER_STEPS_KEYWORD = 'x-member-steps';
 /** The same, times the length of the text. */
 export const TEXT_STEPS_KEYWORD = 'x-text-steps';
+/** In place of the `unevaluated…` keywords: the position of their node in `BoundedSchema.unevaluated`. */
+export const UNEVALUATED_KEYWORD = 'x-unevaluated';
 
 /** Keywords whose work grows with the number of members, each. */
-const MEMBER_KEYWORDS = [
-  'additionalProperties',
-  'unevaluatedProperties',
-  'propertyNames',
-  'maxProperties',
-  'minProperties',
-];
+const MEMBER_KEYWORDS = ['additionalProperties', 'propertyNames', 'maxProperties', 'minProperties'];
 /** Keywords whose work grows with the length of a text, each. */
 const TEXT_KEYWORDS = ['maxLength', 'minLength', 'format', 'pattern'];
 
+/** A schema for the validator, and how its parts are found again. */
+export interface BoundedSchema {
+  schema: JsonObject;
+  /** Where each node stands that is referenced or whose verdict is needed: `#/$defs/<number>`. */
+  numbers: ReadonlyMap<SchemaNode, number>;
+  /** Nodes with `unevaluatedItems` or `unevaluatedProperties`. */
+  unevaluated: readonly SchemaNode[];
+  /** Nodes whose verdict these ask for. */
+  verdicts: readonly SchemaNode[];
+}
+
 /**
- * A schema that says the same, for the validator: only the keywords that it knows, as it takes some
- * annotations for its own; what is referenced stands in `$defs` under a number, so that nothing depends on
- * its reading of ids, anchors and pointers; and in it stands what each part costs. A part that may be
- * applied often (to each item or member, or by reference) has a `STEPS_KEYWORD` with the size of what is
- * applied with it, so the sum of all steps is in proportion to the work.
+ * Copies a schema for the validator: with the keywords that it knows only, as it takes some annotations for
+ * its own; with each referenced subschema in `$defs` under a number, so that nothing depends on its reading
+ * of ids, anchors and pointers; and with the cost of each part. A part that may be applied often (to each
+ * item or member, or by reference) has a `STEPS_KEYWORD` with the size of all that is applied with it, so
+ * the sum of all steps is in proportion to the work.
  */
-export function boundedCopy(graph: SchemaGraph): JsonObject {
-  const targets = new Map<SchemaNode, number>();
+export function boundedCopy(graph: SchemaGraph): BoundedSchema {
+  const numbers = new Map<SchemaNode, number>();
+  const number = (node: SchemaNode): void => {
+    if (!numbers.has(node)) numbers.set(node, numbers.size);
+  };
+  const unevaluated = graph.nodes.filter(hasUnevaluated);
+  const verdicts =
+    unevaluated.length === 0
+      ? []
+      : graph.nodes.flatMap(({ children }) =>
+          children.filter(needsVerdict).map(({ node }) => node),
+        );
   for (const node of graph.nodes) {
-    for (const { target } of node.references) {
-      if (!targets.has(target)) targets.set(target, targets.size);
-    }
+    for (const { target } of node.references) number(target);
   }
-  const copier = new Copier(targets);
+  for (const node of verdicts) number(node);
+  const copier = new Copier(numbers, new Map(unevaluated.map((node, at) => [node, at])));
   const root = copier.place(graph.root, 'each').schema;
   const $defs = Object.fromEntries(
-    [...targets].map(([node, number]) => [String(number), copier.counted(node)]),
+    [...numbers].map(([node, at]) => [String(at), copier.counted(node)]),
   );
-  return { ...(root as JsonObject), $defs };
+  return { schema: { ...(root as JsonObject), $defs }, numbers, unevaluated, verdicts };
 }
 
 interface Copy {
@@ -49,9 +67,14 @@ interface Copy {
 
 class Copier {
   private readonly targets: ReadonlyMap<SchemaNode, number>;
+  private readonly unevaluated: ReadonlyMap<SchemaNode, number>;
 
-  constructor(targets: ReadonlyMap<SchemaNode, number>) {
+  constructor(
+    targets: ReadonlyMap<SchemaNode, number>,
+    unevaluated: ReadonlyMap<SchemaNode, number>,
+  ) {
     this.targets = targets;
+    this.unevaluated = unevaluated;
   }
 
   place(node: SchemaNode, applies: SchemaChild['applies']): Copy {
@@ -76,8 +99,10 @@ class Copier {
       size += sizeOf(keyword, schema[keyword]);
     }
     addSteps(out, schema);
+    const unevaluated = this.unevaluated.get(node);
+    if (unevaluated !== undefined) out[UNEVALUATED_KEYWORD] = unevaluated;
     for (const child of node.children) {
-      if (child.applies === 'nowhere') continue;
+      if (child.applies === 'nowhere' || isUnevaluated(child.keyword)) continue;
       const copy = this.place(child.node, child.applies);
       put(out, child, copy.schema);
       size += copy.size;

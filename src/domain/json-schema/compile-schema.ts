@@ -1,12 +1,13 @@
 import type { ValidateFunction } from 'ajv/dist/2020.js';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
-import { boundedCopy } from './bounded-copy.ts';
+import { type BoundedSchema, boundedCopy } from './bounded-copy.ts';
 import { checkBranches } from './check-branches.ts';
 import { describeErrors } from './describe-error.ts';
 import { isDeeperThan } from './json-bounds.ts';
 import { newValidator } from './new-validator.ts';
-import { buildSchemaGraph, type JsonObject } from './schema-graph.ts';
+import { buildSchemaGraph } from './schema-graph.ts';
+import type { JsonObject } from './schema-tree.ts';
 import { WorkBudget, WorkExceeded } from './work-budget.ts';
 
 /** Says what is wrong with an event's `data`; pointers start with `/data`. Never throws. */
@@ -21,8 +22,8 @@ export type DataValidator = (data: unknown) => FieldError[];
  */
 export function compileSchema(schema: JsonObject): DataValidator {
   const budget = new WorkBudget();
-  const { bounded, unevaluated } = boundedSchema(schema);
-  const first = compile(bounded, budget, { allErrors: false, unevaluated });
+  const bounded = boundedSchema(schema);
+  const first = compile(bounded, budget, { allErrors: false });
   let all: ValidateFunction | undefined;
   return (data) => {
     if (isDeeperThan(data, limits.dataDepthMax)) {
@@ -32,32 +33,29 @@ export function compileSchema(schema: JsonObject): DataValidator {
     const errors = run(first, data, budget, limits.schemaStepsMax);
     if (errors.length === 0) return errors;
     // Only what is wrong is looked at for further errors, and only where there cannot be very many.
-    all ??= compile(bounded, budget, { allErrors: true, unevaluated });
+    all ??= compile(bounded, budget, { allErrors: true });
     const more = run(all, data, budget, limits.schemaStepsForAllErrorsMax);
     return more.length > errors.length ? more : errors;
   };
 }
 
-function boundedSchema(schema: JsonObject): { bounded: JsonObject; unevaluated: boolean } {
+function boundedSchema(schema: JsonObject): BoundedSchema {
   if (isDeeperThan(schema, limits.schemaDepthMax)) {
     throw new PosthornError('POSTHORN_SCHEMA_INVALID', { detail: 'The schema is nested too deep' });
   }
   const graph = buildSchemaGraph(schema);
   const errors = [...graph.errors, ...checkBranches(graph)];
   if (errors.length > 0) throw new PosthornError('POSTHORN_SCHEMA_INVALID', { fields: errors });
-  const unevaluated = graph.nodes.some(({ children }) =>
-    children.some(({ keyword }) => keyword.startsWith('unevaluated')),
-  );
-  return { bounded: boundedCopy(graph), unevaluated };
+  return boundedCopy(graph);
 }
 
 function compile(
-  schema: JsonObject,
+  bounded: BoundedSchema,
   budget: WorkBudget,
-  options: { allErrors: boolean; unevaluated: boolean },
+  options: { allErrors: boolean },
 ): ValidateFunction {
   try {
-    return newValidator(budget, options).compile(schema);
+    return newValidator(bounded, budget, options);
   } catch (cause) {
     throw new PosthornError('POSTHORN_SCHEMA_INVALID', { detail: (cause as Error).message, cause });
   }

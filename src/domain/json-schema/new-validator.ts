@@ -1,25 +1,38 @@
-import { _, Ajv2020 } from 'ajv/dist/2020.js';
+import { _, Ajv2020, str, type ValidateFunction } from 'ajv/dist/2020.js';
 import { limits } from '#domain/limits.ts';
-import { MEMBER_STEPS_KEYWORD, STEPS_KEYWORD, TEXT_STEPS_KEYWORD } from './bounded-copy.ts';
-import { formats } from './formats.ts';
-import { compilePattern } from './pattern.ts';
+import {
+  type BoundedSchema,
+  MEMBER_STEPS_KEYWORD,
+  STEPS_KEYWORD,
+  TEXT_STEPS_KEYWORD,
+  UNEVALUATED_KEYWORD,
+} from './bounded-copy.ts';
 import { equalToOneOf, hasUniqueItems, type TakeSteps } from './equal-values.ts';
+import { formats } from './formats.ts';
+import { isMultipleOf } from './multiple-of.ts';
+import { compilePattern } from './pattern.ts';
+import type { SchemaNode } from './schema-graph.ts';
+import { unevaluatedCheck } from './unevaluated.ts';
 import type { WorkBudget } from './work-budget.ts';
 
 /** The sum of sizes of a schema's patterns went over its bound. */
 export class PatternsTooLarge extends Error {}
 
+/** The key of the one schema that a validator knows. */
+const SCHEMA = 'schema';
+
 /**
- * A validator for one schema made by `boundedCopy`, whose callbacks draw on `budget`. One for each schema:
+ * Compiles a schema made by `boundedCopy`; its callbacks draw on `budget`. Each schema has an Ajv of its own:
  * it keeps what it compiles, and one tenant's schema must not be seen by another's.
  *
  * @param allErrors false: stops at the first error and collects no more
- * @param unevaluated whether the schema asks for what no other keyword looked at
+ * @throws Error of Ajv, or PatternsTooLarge
  */
 export function newValidator(
+  bounded: BoundedSchema,
   budget: WorkBudget,
-  { allErrors, unevaluated }: { allErrors: boolean; unevaluated: boolean },
-): Ajv2020 {
+  { allErrors }: { allErrors: boolean },
+): ValidateFunction {
   const ajv = new Ajv2020({
     allErrors,
     strict: false,
@@ -31,22 +44,61 @@ export function newValidator(
     inlineRefs: false,
     // Else `constructor` is a field of every object.
     ownProperties: true,
-    // Else 19.99 is not a multiple of 0.01.
-    multipleOfPrecision: 9,
     formats: { ...formats },
     // Its optimiser takes longer the larger the schema, and what it makes is not faster.
     code: { regExp: newRegexEngine(budget), optimize: false },
   });
-  // Else it keeps account of what was looked at for schemas that never ask, and some of the code it makes
-  // for that throws: `patternProperties` in an `if` or in branches of branches.
-  ajv.opts.unevaluated = unevaluated;
+  // `unevaluated…` keywords are ours, so Ajv need not generate code that tracks evaluation.
+  ajv.opts.unevaluated = false;
   addStepKeywords(ajv, budget);
-  replaceEqualityKeywords(ajv, (steps) => budget.take(steps));
-  return ajv;
+  replaceValueKeywords(ajv, (steps) => budget.take(steps));
+  const partOf = (node: SchemaNode): ValidateFunction =>
+    ajv.getSchema(`${SCHEMA}#/$defs/${bounded.numbers.get(node)}`) as ValidateFunction;
+  addUnevaluatedKeyword(ajv, bounded, budget, { allErrors, partOf });
+  ajv.addSchema(bounded.schema, SCHEMA);
+  const validate = ajv.getSchema(SCHEMA) as ValidateFunction;
+  // Now, so that a fault is found when the schema is stored and not at the first event.
+  for (const node of bounded.verdicts) partOf(node);
+  return validate;
 }
 
-function replaceEqualityKeywords(ajv: Ajv2020, take: TakeSteps): void {
-  for (const keyword of ['uniqueItems', 'enum', 'const']) ajv.removeKeyword(keyword);
+function addUnevaluatedKeyword(
+  ajv: Ajv2020,
+  { unevaluated }: BoundedSchema,
+  budget: WorkBudget,
+  options: { allErrors: boolean; partOf: (node: SchemaNode) => ValidateFunction },
+): void {
+  const verdicts = new Map<SchemaNode, ValidateFunction>();
+  const verdictOf = (node: SchemaNode): ValidateFunction => {
+    let verdict = verdicts.get(node);
+    if (verdict === undefined) verdicts.set(node, (verdict = options.partOf(node)));
+    return verdict;
+  };
+  ajv.addKeyword({
+    keyword: UNEVALUATED_KEYWORD,
+    schemaType: 'number',
+    type: ['object', 'array'],
+    errors: 'full',
+    compile: (at: number) =>
+      unevaluatedCheck(unevaluated[at] as SchemaNode, {
+        verdictOf,
+        takeSteps: (steps) => budget.take(steps),
+        regexBudget: () => budget.regexBudget,
+        checkRegex: () => budget.checkRegex(),
+        allErrors: options.allErrors,
+      }),
+  });
+}
+
+function replaceValueKeywords(ajv: Ajv2020, take: TakeSteps): void {
+  for (const keyword of ['uniqueItems', 'enum', 'const', 'multipleOf']) ajv.removeKeyword(keyword);
+  ajv.addKeyword({
+    keyword: 'multipleOf',
+    type: 'number',
+    schemaType: 'number',
+    error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}` },
+    compile: (divisor: number) => (value: number) => isMultipleOf(value, divisor),
+  });
   ajv.addKeyword({
     keyword: 'uniqueItems',
     type: 'array',

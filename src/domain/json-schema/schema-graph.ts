@@ -1,28 +1,27 @@
 import type { FieldError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
+import { limits } from '#domain/limits.ts';
+import type { Applies } from './keywords.ts';
 import {
-  type Applies,
-  refusedKeywords,
-  schemaKeywords,
-  schemaListKeywords,
-  schemaMapKeywords,
-} from './keywords.ts';
+  type JsonObject,
+  type SchemaPart,
+  type SchemaResource,
+  SchemaTree,
+} from './schema-tree.ts';
 
-export type JsonObject = Record<string, unknown>;
-
-/** One schema or subschema, and those that it leads to. */
+/** One schema or subschema in one dynamic scope, with its references resolved. */
 export interface SchemaNode {
-  /** Where it stands in the whole. */
+  /** JSON pointer from the top of the document. */
   pointer: string;
   schema: JsonObject | boolean;
   children: SchemaChild[];
-  /** What `$ref` and `$dynamicRef` name; they are resolved by `buildSchemaGraph`. */
+  /** Targets of `$ref` and `$dynamicRef`. */
   references: SchemaReference[];
 }
 
 export interface SchemaChild {
   keyword: string;
-  /** The name or the position inside the keyword's value; absent where the value is the schema. */
+  /** Name or position inside the keyword's value; absent where the value itself is the schema. */
   key?: string | number;
   applies: Applies;
   node: SchemaNode;
@@ -39,110 +38,125 @@ export interface SchemaGraph {
   errors: FieldError[];
 }
 
-interface Building {
-  nodes: SchemaNode[];
-  byFragment: Map<string, SchemaNode>;
-  errors: FieldError[];
+/**
+ * The resources entered so far, reduced to what `$dynamicRef` asks for: for each name, the anchor in the
+ * outermost resource that has it. Equal scopes are one object.
+ */
+interface DynamicScope {
+  key: string;
+  anchors: ReadonlyMap<string, SchemaPart>;
 }
 
 /**
- * Finds every subschema of a schema and what its references name. References lead only to subschemas of
- * the same schema (`#`, `#/$defs/x`, `#anchor`): nothing is ever fetched. With one schema resource and so
- * one scope, `$dynamicRef` names what `$ref` would.
+ * Finds every subschema of a schema and resolves its references, so that no reader of the graph needs
+ * `$id`, anchors or dynamic scopes. References lead only to schemas of the same document: nothing is
+ * fetched. A subschema reached in several dynamic scopes has a node for each; the number of these copies
+ * is bounded by `limits.schemaScopeCopiesMax`.
  *
- * @param schema of bounded depth (see `checkJsonBounds`)
+ * @param schema of bounded depth (see `isDeeperThan`)
  */
 export function buildSchemaGraph(schema: JsonObject): SchemaGraph {
-  const building: Building = { nodes: [], byFragment: new Map(), errors: [] };
-  const root = addNode(building, schema, '');
-  for (const node of building.nodes) resolveReferences(building, node);
-  return { root, nodes: building.nodes, errors: building.errors };
+  const tree = new SchemaTree(schema);
+  const builder = new GraphBuilder(tree);
+  return { root: builder.root, nodes: builder.nodes, errors: [...tree.errors, ...builder.errors] };
 }
 
-function addNode(building: Building, schema: JsonObject | boolean, pointer: string): SchemaNode {
-  const node: SchemaNode = { pointer, schema, children: [], references: [] };
-  building.nodes.push(node);
-  building.byFragment.set(pointer, node);
-  if (typeof schema === 'boolean') return node;
-  checkKeywords(building, schema, pointer);
-  for (const [keyword, applies] of schemaKeywords) {
-    addChild(building, node, { keyword, applies }, own(schema, keyword));
-  }
-  for (const [keyword, applies] of schemaListKeywords) {
-    const list = own(schema, keyword);
-    if (!Array.isArray(list)) continue;
-    list.forEach((part, key) => addChild(building, node, { keyword, key, applies }, part));
-  }
-  for (const [keyword, applies] of schemaMapKeywords) {
-    const map = own(schema, keyword);
-    if (typeof map !== 'object' || map === null) continue;
-    for (const [key, part] of Object.entries(map)) {
-      addChild(building, node, { keyword, key, applies }, part);
+class GraphBuilder {
+  readonly root: SchemaNode;
+  readonly nodes: SchemaNode[] = [];
+  readonly errors: FieldError[] = [];
+  private readonly tree: SchemaTree;
+  private readonly nodesMax: number;
+  /** Anchor names that several resources have: only these depend on the dynamic scope. */
+  private readonly sharedNames: ReadonlySet<string>;
+  private readonly scopes = new Map<string, DynamicScope>();
+  private readonly built = new Map<DynamicScope, Map<SchemaPart, SchemaNode>>();
+  private readonly pending: { node: SchemaNode; part: SchemaPart; scope: DynamicScope }[] = [];
+
+  constructor(tree: SchemaTree) {
+    this.tree = tree;
+    this.nodesMax = tree.size + limits.schemaScopeCopiesMax;
+    this.sharedNames = findSharedNames(tree);
+    const outside = this.scopeOf(new Map());
+    this.root = this.nodeOf(tree.root, this.enter(outside, tree.root.resource));
+    for (const { node, part, scope } of this.pending) {
+      if (this.nodes.length > this.nodesMax) break;
+      this.resolveReferences(node, part, scope);
+    }
+    if (this.nodes.length > this.nodesMax) {
+      const detail = 'has too many dynamic scopes: $dynamicRef would copy it too often';
+      this.errors.push({ pointer: '', detail });
     }
   }
-  return node;
-}
 
-function addChild(
-  building: Building,
-  node: SchemaNode,
-  place: Omit<SchemaChild, 'node'>,
-  value: unknown,
-): void {
-  const isSchema = typeof value === 'boolean' || (typeof value === 'object' && value !== null);
-  if (!isSchema) return;
-  const at = childPointer(node.pointer, place.keyword);
-  const pointer = place.key === undefined ? at : childPointer(at, place.key);
-  node.children.push({ ...place, node: addNode(building, value as JsonObject | boolean, pointer) });
-}
-
-function own(schema: JsonObject, keyword: string): unknown {
-  return Object.hasOwn(schema, keyword) ? schema[keyword] : undefined;
-}
-
-function checkKeywords(building: Building, schema: JsonObject, pointer: string): void {
-  for (const [keyword, detail] of Object.entries(refusedKeywords)) {
-    if (!Object.hasOwn(schema, keyword)) continue;
-    building.errors.push({ pointer: childPointer(pointer, keyword), detail });
+  private nodeOf(part: SchemaPart, scope: DynamicScope): SchemaNode {
+    let inScope = this.built.get(scope);
+    if (inScope === undefined) this.built.set(scope, (inScope = new Map()));
+    const known = inScope.get(part);
+    if (known !== undefined) return known;
+    const { pointer, schema } = part;
+    const node: SchemaNode = { pointer, schema, children: [], references: [] };
+    inScope.set(part, node);
+    this.nodes.push(node);
+    this.pending.push({ node, part, scope });
+    for (const { part: child, ...place } of part.children) {
+      if (this.nodes.length > this.nodesMax) break;
+      node.children.push({ ...place, node: this.nodeOf(child, this.enter(scope, child.resource)) });
+    }
+    return node;
   }
-  if (pointer !== '' && Object.hasOwn(schema, '$id')) {
-    const detail = 'may stand only at the top: a schema is one document';
-    building.errors.push({ pointer: childPointer(pointer, '$id'), detail });
+
+  private resolveReferences(node: SchemaNode, part: SchemaPart, scope: DynamicScope): void {
+    if (typeof part.schema === 'boolean') return;
+    for (const keyword of ['$ref', '$dynamicRef']) {
+      const reference = Object.hasOwn(part.schema, keyword) ? part.schema[keyword] : undefined;
+      if (typeof reference !== 'string') continue;
+      const pointer = childPointer(part.pointer, keyword);
+      const resolved = this.tree.resolve(reference, part);
+      if (resolved === undefined) {
+        this.errors.push({ pointer, detail: refusal(reference) });
+        continue;
+      }
+      const { dynamicAnchor } = resolved;
+      const isDynamic = keyword === '$dynamicRef' && dynamicAnchor !== undefined;
+      const target = (isDynamic && scope.anchors.get(dynamicAnchor)) || resolved.part;
+      const entered = this.enter(scope, target.resource);
+      node.references.push({ pointer, target: this.nodeOf(target, entered) });
+    }
+  }
+
+  private enter(scope: DynamicScope, resource: SchemaResource): DynamicScope {
+    let anchors: Map<string, SchemaPart> | undefined;
+    for (const [name, part] of resource.dynamicAnchors) {
+      if (!this.sharedNames.has(name) || scope.anchors.has(name)) continue;
+      anchors ??= new Map(scope.anchors);
+      anchors.set(name, part);
+    }
+    return anchors === undefined ? scope : this.scopeOf(anchors);
+  }
+
+  private scopeOf(anchors: Map<string, SchemaPart>): DynamicScope {
+    const names = [...anchors.keys()].toSorted();
+    const key = JSON.stringify(names.map((name) => [name, anchors.get(name)?.pointer]));
+    const known = this.scopes.get(key);
+    if (known !== undefined) return known;
+    const scope = { key, anchors };
+    this.scopes.set(key, scope);
+    return scope;
   }
 }
 
-function resolveReferences(building: Building, node: SchemaNode): void {
-  if (typeof node.schema === 'boolean') return;
-  for (const keyword of ['$ref', '$dynamicRef']) {
-    const reference = own(node.schema, keyword);
-    if (typeof reference !== 'string') continue;
-    const pointer = childPointer(node.pointer, keyword);
-    const target = resolve(building, reference);
-    if (target !== undefined) node.references.push({ pointer, target });
-    else building.errors.push({ pointer, detail: refusal(reference) });
+function findSharedNames(tree: SchemaTree): Set<string> {
+  const seen = new Set<string>();
+  const shared = new Set<string>();
+  for (const { dynamicAnchors } of tree.resources.values()) {
+    for (const name of dynamicAnchors.keys()) (seen.has(name) ? shared : seen).add(name);
   }
+  return shared;
 }
 
 function refusal(reference: string): string {
   return reference.startsWith('#')
     ? 'leads to no schema in this document'
-    : 'must stay in this document, like "#/$defs/address": nothing is fetched';
-}
-
-function resolve(building: Building, reference: string): SchemaNode | undefined {
-  if (!reference.startsWith('#')) return undefined;
-  let fragment: string;
-  try {
-    fragment = decodeURIComponent(reference.slice(1));
-  } catch {
-    return undefined;
-  }
-  return fragment === '' || fragment.startsWith('/')
-    ? building.byFragment.get(fragment)
-    : building.nodes.find((node) => hasAnchor(node.schema, fragment));
-}
-
-function hasAnchor(schema: JsonObject | boolean, name: string): boolean {
-  if (typeof schema === 'boolean') return false;
-  return own(schema, '$anchor') === name || own(schema, '$dynamicAnchor') === name;
+    : 'must lead to a schema in this document, like "#/$defs/address": nothing is fetched';
 }

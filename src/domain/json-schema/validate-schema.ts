@@ -8,7 +8,8 @@ import { describeErrors } from './describe-error.ts';
 import { formats } from './formats.ts';
 import { findProtoMember, isDeeperThan } from './json-bounds.ts';
 import { compilePattern } from './pattern.ts';
-import { buildSchemaGraph, type JsonObject, type SchemaNode } from './schema-graph.ts';
+import { buildSchemaGraph, type SchemaNode } from './schema-graph.ts';
+import type { JsonObject } from './schema-tree.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 

@@ -36,6 +36,21 @@ const hostile: [name: string, schema: Json, data: () => unknown, errors: unknown
     () => list(100_000, () => 9999),
     [],
   ],
+  [
+    'unevaluated keywords that each ask for the verdicts below them',
+    nest(12, (inner) => ({
+      anyOf: [{ properties: { a: true }, ...(inner as Json) }, { required: ['b'] }],
+      unevaluatedProperties: { type: 'number' },
+    })) as Json,
+    () => Object.fromEntries(list(20_000, (i) => [`p${i}`, i])),
+    tooLarge,
+  ],
+  [
+    'patterns of many members beside unevaluated ones',
+    { patternProperties: { '^(a+)+$': true }, unevaluatedProperties: false },
+    () => Object.fromEntries(list(50_000, (i) => [`a${i}`.padEnd(100, 'a'), i])),
+    tooLarge,
+  ],
   ['many unique items', { uniqueItems: true }, () => list(50_000, (i) => [i]), []],
   [
     'a pattern that makes a backtracking engine hang',

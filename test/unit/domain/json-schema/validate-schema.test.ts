@@ -67,7 +67,22 @@ const bad: [name: string, schema: unknown, pointer: string, detail: RegExp][] = 
     /depende/,
   ],
   ['$async', { $async: true }, '/$async', /not JSON Schema/],
-  ['$id inside', { $defs: { a: { $id: 'b' } } }, '/$defs/a/$id', /only at the top/],
+  ['equal $id', { $defs: { a: { $id: 'b' }, b: { $id: 'b' } } }, '/$defs/b/$id', /duplicate \$id/],
+  ['equal $id of the document', { $id: 'a', not: { $id: 'a' } }, '/not/$id', /duplicate \$id/],
+  [
+    'equal anchors',
+    { $anchor: 'a', $defs: { b: { $dynamicAnchor: 'a' } } },
+    '/$defs/b/$dynamicAnchor',
+    /duplicate anchor "a"/,
+  ],
+  ['$id that is no URI', { $defs: { a: { $id: 'http://[' } } }, '/$defs/a/$id', /URI|match format/],
+  [
+    'reference to another resource by a pointer that leads to nothing',
+    { $id: 'https://example.com/a', items: { $ref: '/a#/$defs/b' } },
+    '/items/$ref',
+    /nothing is fetched/,
+  ],
+  ['dynamic scopes that multiply', multiplyingScopes(11), '', /too many dynamic scopes/],
   ['remote reference', { $ref: 'https://example.com/a.json' }, '/$ref', /nothing is fetched/],
   ['reference to a file', { items: { $ref: 'a.json#/$defs/a' } }, '/items/$ref', /this document/],
   ['reference to nothing', { $ref: '#/$defs/a' }, '/$ref', /leads to no schema/],
@@ -105,6 +120,20 @@ const bad: [name: string, schema: unknown, pointer: string, detail: RegExp][] = 
   ['large pattern', { pattern: '.{1000}.{1000}' }, '/pattern', /too large/],
   ['__proto__', JSON.parse('{"properties": {"__proto__": {}}}'), '/properties/__proto__', /name/],
 ];
+
+/** Each path through the resources enters another subset of them, so there are 2 to the power of `count` scopes. */
+function multiplyingScopes(count: number): Json {
+  const $defs: Json = {};
+  for (let i = 0; i <= count; i++) {
+    const next = i === count ? [] : [{ $ref: `r${i + 1}` }, { $ref: `s${i + 1}` }];
+    const use = { properties: { x: { $dynamicRef: `#n${i}` } } };
+    for (const kind of ['r', 's']) {
+      const $id = `${kind}${i}`;
+      $defs[$id] = { $id, $defs: { a: { $dynamicAnchor: `n${i}` } }, anyOf: [use, ...next] };
+    }
+  }
+  return { $id: 'https://example.com/root', anyOf: [{ $ref: 'r0' }, { $ref: 's0' }], $defs };
+}
 
 for (const [name, schema, pointer, detail] of bad) {
   test(`refuses: ${name}`, () => {
