@@ -6,10 +6,11 @@
 import type { SecureContext } from 'node:tls';
 import type { Dispatcher } from 'undici';
 import { limits } from '#domain/limits.ts';
-import type { AttemptFailureKind, AttemptOutcome } from '#domain/delivery.ts';
+import type { AttemptOutcome } from '#domain/delivery.ts';
 import type { EgressGuard } from '#domain/egress.ts';
 import { Connections } from './connections.ts';
-import { ForbiddenAddressError, guardedDials } from './guarded-connector.ts';
+import { type Fault, classifyFault, faults } from './exchange/fault.ts';
+import { guardedDials } from './guarded-connector.ts';
 import type { FindAddresses } from './name-lookups.ts';
 import { retryAfterMs } from './retry-after.ts';
 
@@ -60,6 +61,7 @@ export class Sender {
     };
     this.rules = {
       keptBytesMax: options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax,
+      isTls: options.origin.startsWith('https:'),
       isLookingUp: () => this.lookingUp > 0,
     };
     const newDial = guardedDials({ guard, findAddresses, timeoutMs, secureContext });
@@ -103,6 +105,7 @@ export class Sender {
 /** What all exchanges of a sender have in common. */
 interface ExchangeRules {
   keptBytesMax: number;
+  isTls: boolean;
   /** Whether connections to the receiver wait for its address. */
   isLookingUp: () => boolean;
 }
@@ -132,11 +135,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   readonly onTimeout = (): void => {
     if (!this.started && this.rules.isLookingUp()) {
-      this.settle(this.failure('dns', 'the name was not looked up in time'));
+      this.settle(this.failure(faults.nameLate));
       return;
     }
-    const where = this.status === 0 ? 'no answer came in time' : 'the answer did not end in time';
-    this.settle(this.failure('timeout', where));
+    this.settle(this.failure(this.status === 0 ? faults.noAnswer : faults.bodyLate));
   };
 
   onRequestStart(): void {
@@ -148,6 +150,8 @@ class Exchange implements Dispatcher.DispatchHandler {
     status: number,
     headers: SendResult['responseHeaders'],
   ): void {
+    if (status < 100) return this.settle(this.failure(faults.notValid));
+    if (status === 101) return this.settle(this.failure(faults.switched));
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
@@ -173,9 +177,10 @@ class Exchange implements Dispatcher.DispatchHandler {
 
   onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
     if (this.settled) return;
-    const { kind, detail } = classify(error);
-    const stale = kind === 'reset' && isStale(error, this.status);
-    this.settle(this.failure(kind, detail), { stale });
+    const phase = this.started ? 'exchange' : 'dial';
+    const fault = classifyFault(error, phase, this.rules.isTls);
+    const stale = fault.kind === 'reset' && isStale(error, this.status);
+    this.settle(this.failure(fault), { stale });
   }
 
   private answered(): AttemptOutcome {
@@ -183,12 +188,15 @@ class Exchange implements Dispatcher.DispatchHandler {
     if (status >= 200 && status < 300) return { ok: true, status };
     const redirect = status >= 300 && status < 400;
     return {
-      ...this.failure(redirect ? 'redirect' : 'http_status', `the receiver answered ${status}`),
+      ...this.failure({
+        kind: redirect ? 'redirect' : 'http_status',
+        detail: `the receiver answered ${status}`,
+      }),
       retryAfterMs: retryAfterMs(this.headers?.['retry-after'], Date.now()),
     };
   }
 
-  private failure(kind: AttemptFailureKind, detail: string): AttemptOutcome & { ok: false } {
+  private failure({ kind, detail }: Fault): AttemptOutcome & { ok: false } {
     const status = this.status === 0 ? undefined : this.status;
     return { ok: false, kind, status, detail, retryAfterMs: undefined };
   }
@@ -207,56 +215,4 @@ class Exchange implements Dispatcher.DispatchHandler {
 function isStale(error: Error, status: number): boolean {
   const socket = (error as { socket?: { bytesRead?: number } }).socket;
   return status === 0 && (socket?.bytesRead ?? 0) > 0;
-}
-
-const KINDS: Readonly<Record<string, AttemptFailureKind>> = {
-  ENOTFOUND: 'dns',
-  EAI_AGAIN: 'dns',
-  EAI_FAIL: 'dns',
-  ENODATA: 'dns',
-  POSTHORN_NAME_TIMEOUT: 'dns',
-  POSTHORN_NAMES_FULL: 'dns',
-  ECONNREFUSED: 'connect',
-  EHOSTUNREACH: 'connect',
-  ENETUNREACH: 'connect',
-  EADDRNOTAVAIL: 'connect',
-  ETIMEDOUT: 'connect',
-  UND_ERR_CONNECT_TIMEOUT: 'connect',
-  ECONNRESET: 'reset',
-  EPIPE: 'reset',
-  UND_ERR_SOCKET: 'reset',
-  UND_ERR_HEADERS_OVERFLOW: 'bad_response',
-  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: 'bad_response',
-  UND_ERR_RESPONSE: 'bad_response',
-  POSTHORN_FORBIDDEN_ADDRESS: 'forbidden_address',
-  EPROTO: 'tls',
-  UNABLE_TO_VERIFY_LEAF_SIGNATURE: 'tls',
-  SELF_SIGNED_CERT_IN_CHAIN: 'tls',
-  DEPTH_ZERO_SELF_SIGNED_CERT: 'tls',
-  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: 'tls',
-  UNABLE_TO_GET_ISSUER_CERT: 'tls',
-  INVALID_CA: 'tls',
-  INVALID_PURPOSE: 'tls',
-  PATH_LENGTH_EXCEEDED: 'tls',
-};
-
-/** The one table from errors of the network and of undici to our names. */
-function classify(error: Error): { kind: AttemptFailureKind; detail: string } {
-  const code = (error as { code?: string }).code ?? '';
-  const kind = kindOf(error, code);
-  return { kind, detail: code === '' ? error.message : `${code}: ${error.message}` };
-}
-
-function kindOf(error: Error, code: string): AttemptFailureKind {
-  if (error instanceof ForbiddenAddressError) return 'forbidden_address';
-  // undici does not give every error of its parser a code.
-  if (error.name === 'HTTPParserError') return 'bad_response';
-  return KINDS[code] ?? byPrefix(code);
-}
-
-function byPrefix(code: string): AttemptFailureKind {
-  if (code.startsWith('HPE_')) return 'bad_response';
-  if (code.startsWith('ERR_TLS') || code.startsWith('ERR_SSL') || code.startsWith('CERT_'))
-    return 'tls';
-  return 'unexpected';
 }

@@ -183,7 +183,10 @@ test('a token endpoint that cannot be reached, or may not be', async (t) => {
   const retryPolicy = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
   const { worker, endpoint } = await start(t, { retryPolicy });
   const cases: [string, RegExp][] = [
-    [`http://127.0.0.1:${await closedPort()}/`, /connect: ECONNREFUSED/],
+    [
+      `http://127.0.0.1:${await closedPort()}/`,
+      /connect: the connection was refused \(ECONNREFUSED\)/,
+    ],
     ['https://169.254.169.254/latest', /forbidden_address/],
     // The rules may have changed since it was stored: they are looked at again.
     ['http://example.com/token', /must be https/],

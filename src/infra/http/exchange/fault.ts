@@ -1,0 +1,121 @@
+import type { AttemptFailureKind } from '#domain/delivery.ts';
+import { limits } from '#domain/limits.ts';
+import { ForbiddenAddressError } from '../guarded-connector.ts';
+
+/** Why an exchange has no final status: its kind, and a text that is the same for every equal fault. */
+export interface Fault {
+  kind: AttemptFailureKind;
+  detail: string;
+}
+
+/** `dial`: until the connection is ready for a request, TLS included; `exchange`: from then on. */
+export type Phase = 'dial' | 'exchange';
+
+const NAME_NOT_FOUND = fault('dns', 'the name does not exist');
+const NAME_NOT_LOOKED_UP = fault('dns', 'the name servers did not answer');
+const NOT_VALID = fault('bad_response', 'the answer is not valid HTTP');
+
+/** Faults that are stated by our own code too. */
+export const faults = {
+  nameLate: fault('dns', 'the name was not looked up in time'),
+  noAnswer: fault('timeout', 'no answer came in time'),
+  bodyLate: fault('timeout', 'the answer did not end in time'),
+  notValid: NOT_VALID,
+  switched: fault(
+    'bad_response',
+    'the receiver switched protocols (101), which the request did not ask for',
+  ),
+  headersTooLong: fault(
+    'bad_response',
+    `the headers of the answer are longer than ${limits.responseHeadersBytesMax} bytes`,
+  ),
+} as const;
+
+/** Texts hold nothing of the error's own message: it may name a port, a thread, or what the receiver sent. */
+const BY_CODE: Readonly<Record<string, Fault>> = {
+  ENOTFOUND: NAME_NOT_FOUND,
+  ENODATA: NAME_NOT_FOUND,
+  EAI_AGAIN: NAME_NOT_LOOKED_UP,
+  EAI_FAIL: NAME_NOT_LOOKED_UP,
+  POSTHORN_NAME_TIMEOUT: faults.nameLate,
+  POSTHORN_NAMES_FULL: fault('dns', 'too many names are being looked up'),
+  ECONNREFUSED: fault('connect', 'the connection was refused (ECONNREFUSED)'),
+  EHOSTUNREACH: fault('connect', 'there is no route to the address (EHOSTUNREACH)'),
+  ENETUNREACH: fault('connect', 'there is no route to the network (ENETUNREACH)'),
+  EADDRNOTAVAIL: fault('connect', 'there is no local address for the connection (EADDRNOTAVAIL)'),
+  ETIMEDOUT: fault('connect', 'no connection was made in time'),
+  UND_ERR_CONNECT_TIMEOUT: fault('connect', 'no connection was made in time'),
+  UND_ERR_HEADERS_OVERFLOW: faults.headersTooLong,
+  UND_ERR_RES_CONTENT_LENGTH_MISMATCH: NOT_VALID,
+  ERR_TLS_CERT_ALTNAME_INVALID: fault('tls', 'the certificate is for another name'),
+  CERT_HAS_EXPIRED: fault('tls', 'the certificate has expired (CERT_HAS_EXPIRED)'),
+};
+
+const CLOSED = fault('reset', 'the receiver closed the connection without a complete answer');
+
+/**
+ * Which of these a closed connection shows depends on what reaches us first, the end or the reset, and on whether
+ * we were dialling, writing or reading then: so all have one text.
+ */
+const CLOSED_CODES: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'UND_ERR_SOCKET',
+]);
+/** A network that fails under an open connection ends it. */
+const NETWORK_CODES: ReadonlySet<string> = new Set([
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'ENETRESET',
+  'ENETDOWN',
+]);
+
+/**
+ * Names what an exchange failed with: the one table from errors of the network, of TLS and of the HTTP clients.
+ *
+ * @param isTls whether the connection is, or would have been, one of TLS
+ */
+export function classifyFault(error: Error, phase: Phase, isTls: boolean): Fault {
+  if (error instanceof ForbiddenAddressError) {
+    return fault('forbidden_address', 'the host leads to an address that is not public');
+  }
+  const code = codeOf(error);
+  if (code === 'UND_ERR_SOCKET' && error.message === 'bad upgrade') return faults.switched;
+  if (CLOSED_CODES.has(code)) return CLOSED;
+  if (phase === 'exchange' && NETWORK_CODES.has(code)) return CLOSED;
+  const known = BY_CODE[code];
+  if (known !== undefined) return known;
+  // undici does not give every error of its parser a code.
+  if (error.name === 'HTTPParserError') return NOT_VALID;
+  if (isTls && isOfTls(error, code)) {
+    return fault('tls', `${code.startsWith('ERR_') ? 'TLS failed' : CERTIFICATE} (${code})`);
+  }
+  return fault('unexpected', `an unexpected error (${code === '' ? error.name : code})`);
+}
+
+const CERTIFICATE = 'the certificate is refused';
+
+/** Codes of OpenSSL and of the verification of certificates; the latter have no prefix of their own. */
+function isOfTls(error: Error, code: string): boolean {
+  if (/^ERR_(?:SSL|TLS|OSSL)_/.test(code)) return true;
+  const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
+  return !isSystem && /^[A-Z_]+$/.test(code) && !/^(?:ERR_|UND_ERR|POSTHORN_)/.test(code);
+}
+
+function codeOf(error: Error): string {
+  const { code } = error as { code?: unknown };
+  if (typeof code !== 'string') return '';
+  return code === 'EPROTO' ? openSslCode(error.message) : code;
+}
+
+/** The fault of a TLS write is named in the message alone, beside the number of a thread. */
+function openSslCode(message: string): string {
+  const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? 'handshake failed';
+  return `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;
+}
+
+function fault(kind: AttemptFailureKind, detail: string): Fault {
+  return { kind, detail };
+}
