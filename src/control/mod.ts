@@ -53,7 +53,7 @@ import { registerEventTypeRoutes } from './routes/event-types.ts';
 import { registerEventExplanationRoute, registerEventRoutes } from './routes/events.ts';
 import { registerEventPayloadRoute, registerPayloadLinkRoute } from './routes/payloads.ts';
 import { registerRejectedEventRoutes } from './routes/rejected-events.ts';
-import { registerReferenceRoutes } from './routes/reference.ts';
+import { registerReferenceRoutes } from './reference/routes.ts';
 import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
 import { registerTenantRoutes } from './routes/tenants.ts';
 import { Subscriptions } from './subscriptions.ts';
@@ -166,7 +166,8 @@ export function createControl(deps: ControlDeps): Control {
   return {
     registerRoutes(app) {
       registerApi(app);
-      registerReferenceRoutes(app, { settings, log, registerApi });
+      const { POSTHORN_PUBLIC_URL: publicUrl } = settings;
+      registerReferenceRoutes(app, { settings, log, registerApi, publicUrl });
     },
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,

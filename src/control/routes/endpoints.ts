@@ -15,6 +15,7 @@ import { ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
+import { answer } from '#wire/openapi/describe.ts';
 import type { Api } from '../access.ts';
 import type { Endpoints } from '../endpoints.ts';
 
@@ -36,7 +37,13 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
         tags,
         params: tenantParams,
         body: newEndpoint,
-        response: { 201: createdEndpoint, ...problemAnswers },
+        response: {
+          201: answer(createdEndpoint, {
+            description: 'The endpoint is created.',
+            headers: ['etag', 'location'],
+          }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -98,7 +105,10 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
         summary: 'Read an endpoint with its health',
         tags,
         params: endpointParams,
-        response: { 200: endpointWithHealth, ...problemAnswers },
+        response: {
+          200: answer(endpointWithHealth, { description: 'The endpoint.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -119,7 +129,10 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
         params: endpointParams,
         headers: ifMatchHeader,
         body: endpointChange,
-        response: { 200: endpoint, ...problemAnswers },
+        response: {
+          200: answer(endpoint, { description: 'The endpoint as it is now.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {

@@ -8,6 +8,7 @@ import {
 import { ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { etagOf } from '#wire/revision.ts';
+import { answer } from '#wire/openapi/describe.ts';
 import type { Api } from '../access.ts';
 import type { EventTypes } from '../event-types.ts';
 
@@ -27,7 +28,11 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
         params: eventTypeParams,
         headers: ifMatchHeader,
         body: eventTypeSettings,
-        response: { 200: eventType, 201: eventType, ...problemAnswers },
+        response: {
+          200: answer(eventType, { description: 'The settings are replaced.', headers: ['etag'] }),
+          201: answer(eventType, { description: 'The type is registered.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -60,7 +65,10 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
         summary: 'Read an event type with its versions',
         tags,
         params: eventTypeParams,
-        response: { 200: eventType, ...problemAnswers },
+        response: {
+          200: answer(eventType, { description: 'The event type.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {

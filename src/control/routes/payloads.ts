@@ -2,7 +2,8 @@ import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { strict, tenantId } from '#wire/api/fields.ts';
 import { eventParams } from '#wire/api/event.ts';
-import { problemAnswers } from '#wire/api/problem.ts';
+import { answer } from '#wire/openapi/describe.ts';
+import { problemAnswers, problems } from '#wire/api/problem.ts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { Api } from '../access.ts';
 import type { PayloadReads, ReadPayload } from '../payload-reads.ts';
@@ -10,10 +11,11 @@ import type { PayloadReads, ReadPayload } from '../payload-reads.ts';
 const tags = ['Events'];
 
 const payloadAnswer = {
-  200: {
+  200: answer(Type.String({ format: 'binary' }), {
     description: 'The bytes of `data`, in its own media type.',
-    content: { '*/*': { schema: Type.String({ format: 'binary' }) } },
-  },
+    headers: ['content-disposition'],
+    mediaType: '*/*',
+  }),
   ...problemAnswers,
 };
 
@@ -29,7 +31,7 @@ export function registerEventPayloadRoute(api: Api, payloads: PayloadReads): voi
         summary: 'Read the data of a large event',
         tags,
         params: eventParams,
-        response: payloadAnswer,
+        response: { ...payloadAnswer, ...problems(410) },
       },
     },
     async (request, reply) => {
@@ -62,7 +64,7 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
           },
           strict,
         ),
-        response: payloadAnswer,
+        response: { ...payloadAnswer, ...problems(403, 410) },
       },
     },
     async (request, reply) => {

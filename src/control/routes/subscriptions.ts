@@ -13,6 +13,7 @@ import {
 } from '#wire/api/subscription.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
+import { answer } from '#wire/openapi/describe.ts';
 import { type Api, principalOf } from '../access.ts';
 import type { Subscriptions } from '../subscriptions.ts';
 
@@ -32,7 +33,13 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
         tags,
         params: tenantParams,
         body: newSubscription,
-        response: { 201: subscription, ...problemAnswers },
+        response: {
+          201: answer(subscription, {
+            description: 'The subscription is created.',
+            headers: ['etag', 'location'],
+          }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -86,7 +93,10 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
         summary: 'Read a subscription',
         tags,
         params: subscriptionParams,
-        response: { 200: subscription, ...problemAnswers },
+        response: {
+          200: answer(subscription, { description: 'The subscription.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -109,7 +119,13 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
         params: subscriptionParams,
         headers: ifMatchHeader,
         body: subscriptionChange,
-        response: { 200: subscription, ...problemAnswers },
+        response: {
+          200: answer(subscription, {
+            description: 'The subscription as it is now.',
+            headers: ['etag'],
+          }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {

@@ -9,6 +9,7 @@ import {
   tenantSettings,
 } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
+import { answer } from '#wire/openapi/describe.ts';
 import type { Api } from '../access.ts';
 import type { Tenants } from '../tenants.ts';
 
@@ -27,7 +28,11 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
         params: tenantParams,
         headers: ifMatchHeader,
         body: tenantSettings,
-        response: { 200: tenant, 201: tenant, ...problemAnswers },
+        response: {
+          200: answer(tenant, { description: 'The settings are replaced.', headers: ['etag'] }),
+          201: answer(tenant, { description: 'The tenant is created.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -60,7 +65,10 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
         summary: 'Read a tenant',
         tags,
         params: tenantParams,
-        response: { 200: tenant, ...problemAnswers },
+        response: {
+          200: answer(tenant, { description: 'The tenant.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {

@@ -8,10 +8,13 @@ import type { IncomingMessage } from 'node:http';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { fastify, type FastifyInstance } from 'fastify';
+import { Type } from 'typebox';
 import type { Settings } from '#config/schema.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import { answer, named } from '#wire/openapi/describe.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { answerClientError } from './client-error.ts';
 import { sendError, sendProblem } from './problem.ts';
@@ -81,19 +84,19 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
   return app;
 }
 
-const healthSchema = {
+/** Of `GET /health`. */
+export const healthSchema = {
+  operationId: 'getHealth',
   summary: 'Is this process up',
   description:
     'Needs no key. Says nothing about NATS or MongoDB: `/readyz` on the private port does.',
   tags: ['Operations'],
   security: [],
   response: {
-    200: {
-      description: 'It is',
-      type: 'object',
-      properties: { status: { type: 'string', const: 'ok' } },
-      required: ['status'],
-    },
+    200: answer(named('Health', Type.Object({ status: Type.Literal('ok') })), {
+      description: 'It is up.',
+    }),
+    ...problemAnswers,
   },
 };
 

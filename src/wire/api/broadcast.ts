@@ -1,43 +1,45 @@
 /** Broadcast events in the API: how far each has come. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { nullable, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
-const tally = (what: string) =>
-  Type.Object(
-    {
-      done: Type.Integer({ description: `${what} whose copy is stored.` }),
-      total: nullable(
-        Type.Integer({ description: 'In all, by the configuration at the start; null before.' }),
-      ),
-    },
-    { description: `${what} that it goes to.` },
-  );
+const progress = named(
+  'BroadcastProgress',
+  Type.Object({
+    done: Type.Integer({ description: 'How many have their copy stored.' }),
+    total: nullable(
+      Type.Integer({
+        description: 'How many it goes to, by the configuration at its start; null before.',
+      }),
+    ),
+  }),
+);
 
-export const broadcast = Type.Object({
-  id: Type.String({ description: 'The id of the event: of each of its copies too.' }),
-  type: Type.String(),
-  state: Type.Union(
-    [
-      Type.Literal('queued'),
-      Type.Literal('running'),
-      Type.Literal('done'),
-      Type.Literal('cancelled'),
-    ],
-    {
-      description:
-        '`queued`: behind another broadcast. `done`: every tenant has its copy, from which its deliveries are made.',
-    },
-  ),
-  accepted_at: timestamp('When it was accepted'),
-  starts_at: nullable(
-    timestamp('When its first copy leaves: a large one waits; null while it is queued'),
-  ),
-  ended_at: nullable(timestamp('When it was done or cancelled')),
-  tenants: tally('Tenants'),
-  endpoints: tally('Endpoints'),
-});
+const state = named(
+  'BroadcastState',
+  Type.Enum(['queued', 'running', 'done', 'cancelled'] as const, {
+    description:
+      '`queued`: behind another broadcast. `done`: every tenant has its copy, from which its deliveries are made.',
+  }),
+);
+
+export const broadcast = named(
+  'Broadcast',
+  Type.Object({
+    id: Type.String({ description: 'The id of the event: of each of its copies too.' }),
+    type: Type.String(),
+    state,
+    accepted_at: timestamp('When it was accepted'),
+    starts_at: nullable(
+      timestamp('When its first copy leaves: a large one waits; null while it is queued'),
+    ),
+    ended_at: nullable(timestamp('When it was done or cancelled')),
+    tenants: progress,
+    endpoints: progress,
+  }),
+);
 export type Broadcast = Static<typeof broadcast>;
 
 export const broadcastParams = Type.Object({
@@ -50,4 +52,4 @@ export const broadcastParams = Type.Object({
 });
 
 export const broadcastListQuery = Type.Object(pageFields, strict);
-export const broadcastPage = pageOf(broadcast);
+export const broadcastPage = pageOf('BroadcastPage', broadcast);

@@ -1,6 +1,7 @@
 /** Dead letters in the API (DL-10). A dead letter has the id of its delivery. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { attempt } from './delivery.ts';
 import { payloadFacts } from './event.ts';
 import { eventTypeName, nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
@@ -37,32 +38,38 @@ const summary = {
   replay_delivery_id: nullable(resourceId('the delivery that the replay made', 'dlv')),
 };
 
-export const deadLetterSummary = Type.Object(summary);
+export const deadLetterSummary = named('DeadLetterSummary', Type.Object(summary));
 export type DeadLetterSummary = Static<typeof deadLetterSummary>;
 
-export const deadLetter = Type.Object({
-  ...summary,
-  last_attempt: nullable(attempt),
-  event: nullable(
-    Type.Object(
-      {
-        id: Type.String(),
-        type: eventTypeName,
-        source: Type.String(),
-        time: timestamp('When it happened, as the producer says'),
-        data: Type.Optional(
-          Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' }),
+export const deadLetter = named(
+  'DeadLetter',
+  Type.Object({
+    ...summary,
+    last_attempt: nullable(attempt),
+    event: nullable(
+      named(
+        'DeadLetterEvent',
+        Type.Object(
+          {
+            id: Type.String(),
+            type: eventTypeName,
+            source: Type.String(),
+            time: timestamp('When it happened, as the producer says'),
+            data: Type.Optional(
+              Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' }),
+            ),
+            payload: payloadFacts,
+            data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
+            data_hidden: Type.Boolean({
+              description: 'The event type is sensitive: `data` is not shown.',
+            }),
+          },
+          { description: 'Null where it had expired.' },
         ),
-        payload: payloadFacts,
-        data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
-        data_hidden: Type.Boolean({
-          description: 'The event type is sensitive: `data` is not shown.',
-        }),
-      },
-      { description: 'Null where it had expired.' },
+      ),
     ),
-  ),
-});
+  }),
+);
 
 /** Which dead letters; each that is given has to hold. */
 const selection = {
@@ -73,22 +80,25 @@ const selection = {
   after: Type.Optional(timestamp('Given up after this')),
   before: Type.Optional(timestamp('Given up before this')),
 };
-export const deadLetterSelection = Type.Object(selection, strict);
+export const deadLetterSelection = named('DeadLetterSelection', Type.Object(selection, strict));
 export type DeadLetterSelection = Static<typeof deadLetterSelection>;
 
-export const deadLetterReplay = Type.Object(
-  {
-    ...selection,
-    per_second: Type.Optional(
-      Type.Integer({
-        minimum: 1,
-        maximum: limits.replayPerSecondMax,
-        default: limits.replayPerSecondDefault,
-        description: 'How many become due in a second.',
-      }),
-    ),
-  },
-  strict,
+export const deadLetterReplay = named(
+  'DeadLetterReplay',
+  Type.Object(
+    {
+      ...selection,
+      per_second: Type.Optional(
+        Type.Integer({
+          minimum: 1,
+          maximum: limits.replayPerSecondMax,
+          default: limits.replayPerSecondDefault,
+          description: 'How many become due in a second.',
+        }),
+      ),
+    },
+    strict,
+  ),
 );
 export type DeadLetterReplay = Static<typeof deadLetterReplay>;
 
@@ -103,40 +113,55 @@ export const deadLetterListQuery = Type.Object(
   strict,
 );
 export type DeadLetterListQuery = Static<typeof deadLetterListQuery>;
-export const deadLetterPage = pageOf(deadLetterSummary);
+export const deadLetterPage = pageOf('DeadLetterPage', deadLetterSummary);
 
-export const deadLetterGroups = Type.Object({
-  data: Type.Array(
-    Type.Object({
-      endpoint_id: endpointId,
-      reason,
-      cause,
-      count: Type.Integer(),
-      first_at: timestamp('When the first of them was given up'),
-      last_at: timestamp('When the last of them was given up'),
-    }),
-    { description: 'Those that were neither replayed nor discarded; the largest groups first.' },
-  ),
-});
+export const deadLetterGroups = named(
+  'DeadLetterGroups',
+  Type.Object({
+    data: Type.Array(
+      named(
+        'DeadLetterGroup',
+        Type.Object({
+          endpoint_id: endpointId,
+          reason,
+          cause,
+          count: Type.Integer(),
+          first_at: timestamp('When the first of them was given up'),
+          last_at: timestamp('When the last of them was given up'),
+        }),
+      ),
+      { description: 'Those that were neither replayed nor discarded; the largest groups first.' },
+    ),
+  }),
+);
 export type DeadLetterGroups = Static<typeof deadLetterGroups>;
 
-export const replayedDeadLetter = Type.Object({
-  id: deadLetterId,
-  delivery_id: resourceId('the new delivery', 'dlv'),
-  replayed_at: timestamp('When it was replayed'),
-});
+export const replayedDeadLetter = named(
+  'ReplayedDeadLetter',
+  Type.Object({
+    id: deadLetterId,
+    delivery_id: resourceId('the new delivery', 'dlv'),
+    replayed_at: timestamp('When it was replayed'),
+  }),
+);
 export type ReplayedDeadLetter = Static<typeof replayedDeadLetter>;
 
-export const replayedDeadLetters = Type.Object({
-  replayed: Type.Integer({
-    description: `How many were replayed by this request: at most ${limits.deadLettersReplayedMax}, oldest first.`,
+export const replayedDeadLetters = named(
+  'ReplayedDeadLetters',
+  Type.Object({
+    replayed: Type.Integer({
+      description: `How many were replayed by this request: at most ${limits.deadLettersReplayedMax}, oldest first.`,
+    }),
+    more: Type.Boolean({
+      description: 'More are left that can be replayed: ask again, after `paced_until`.',
+    }),
+    paced_until: nullable(timestamp('When the last of them is due; null where there was none')),
   }),
-  more: Type.Boolean({
-    description: 'More are left that can be replayed: ask again, after `paced_until`.',
-  }),
-  paced_until: nullable(timestamp('When the last of them is due; null where there was none')),
-});
+);
 export type ReplayedDeadLetters = Static<typeof replayedDeadLetters>;
 
-export const discardedDeadLetters = Type.Object({ discarded: Type.Integer() });
+export const discardedDeadLetters = named(
+  'DiscardedDeadLetters',
+  Type.Object({ discarded: Type.Integer() }),
+);
 export type DiscardedDeadLetters = Static<typeof discardedDeadLetters>;

@@ -1,28 +1,34 @@
 /** Deliveries and attempts of the history in the API. */
 import { type Static, Type } from 'typebox';
 import { attemptFailureKinds, deliveryStatuses } from '#domain/delivery.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { eventTypeName, nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
 import { timeFields } from './event.ts';
 import { pageFields, pageOf } from './page.ts';
 
 const deliveryId = resourceId('a delivery', 'dlv');
-const status = Type.Enum(deliveryStatuses);
+const status = named('DeliveryStatus', Type.Enum(deliveryStatuses));
+
+export const attemptFailure = named('AttemptFailure', Type.Enum(attemptFailureKinds));
 
 export const deliveryParams = Type.Object({ tenant: tenantId, delivery: deliveryId }, strict);
 
-export const attempt = Type.Object({
-  id: Type.String(),
-  number: Type.Integer({ description: 'From 1.' }),
-  started_at: timestamp('When it began'),
-  duration_ms: Type.Number(),
-  response_status: nullable(Type.Integer({ description: 'HTTP status; null where none came.' })),
-  failure: nullable(Type.Enum(attemptFailureKinds)),
-  detail: nullable(Type.String()),
-  response_headers: Type.Record(Type.String(), Type.String()),
-  response_body: nullable(Type.String({ description: 'Its first bytes.' })),
-  response_body_encoding: nullable(Type.Literal('base64')),
-  worker: Type.String({ description: 'The process that made it.' }),
-});
+export const attempt = named(
+  'Attempt',
+  Type.Object({
+    id: Type.String(),
+    number: Type.Integer({ description: 'From 1.' }),
+    started_at: timestamp('When it began'),
+    duration_ms: Type.Number(),
+    response_status: nullable(Type.Integer({ description: 'HTTP status; null where none came.' })),
+    failure: nullable(attemptFailure),
+    detail: nullable(Type.String()),
+    response_headers: Type.Record(Type.String(), Type.String()),
+    response_body: nullable(Type.String({ description: 'Its first bytes.' })),
+    response_body_encoding: nullable(Type.Literal('base64')),
+    worker: Type.String({ description: 'The process that made it.' }),
+  }),
+);
 export type AttemptResource = Static<typeof attempt>;
 
 const summary = {
@@ -38,13 +44,16 @@ const summary = {
   attempt_count: Type.Integer(),
 };
 
-export const deliverySummary = Type.Object(summary);
+export const deliverySummary = named('DeliverySummary', Type.Object(summary));
 export type DeliverySummary = Static<typeof deliverySummary>;
 
-export const delivery = Type.Object({
-  ...summary,
-  attempts: Type.Array(attempt, { description: 'First to last.' }),
-});
+export const delivery = named(
+  'Delivery',
+  Type.Object({
+    ...summary,
+    attempts: Type.Array(attempt, { description: 'First to last.' }),
+  }),
+);
 export type DeliveryResource = Static<typeof delivery>;
 
 export const deliveryListQuery = Type.Object(
@@ -65,17 +74,20 @@ export const eventDeliveriesQuery = Type.Object(
 );
 export type EventDeliveriesQuery = Static<typeof eventDeliveriesQuery>;
 
-export const retriedDelivery = Type.Object({
-  id: deliveryId,
-  delivery_id: Type.String({
-    description:
-      'The delivery that is attempted now: itself, or the one that replays its dead letter.',
+export const retriedDelivery = named(
+  'RetriedDelivery',
+  Type.Object({
+    id: deliveryId,
+    delivery_id: Type.String({
+      description:
+        'The delivery that is attempted now: itself, or the one that replays its dead letter.',
+    }),
   }),
-});
+);
 export type RetriedDelivery = Static<typeof retriedDelivery>;
 
-export const cancelledDelivery = Type.Object({ id: deliveryId });
+export const cancelledDelivery = named('CancelledDelivery', Type.Object({ id: deliveryId }));
 export type CancelledDelivery = Static<typeof cancelledDelivery>;
 
-export const deliveryPage = pageOf(deliverySummary);
-export const attemptPage = pageOf(attempt);
+export const deliveryPage = pageOf('DeliveryPage', deliverySummary);
+export const attemptPage = pageOf('AttemptPage', attempt);

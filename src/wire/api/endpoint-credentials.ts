@@ -2,12 +2,16 @@
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { credentialTypes, tokenAuthMethods } from '#domain/outbound-credentials.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { nullable, strict, timestamp } from './fields.ts';
 
 const secret = { maxLength: limits.credentialSecretLengthMax, writeOnly: true };
 
 const known = {
-  type: Type.Enum(credentialTypes, { description: 'Which of the fields belong to it.' }),
+  type: named(
+    'CredentialType',
+    Type.Enum(credentialTypes, { description: 'Which of the fields belong to it.' }),
+  ),
   username: Type.String({
     maxLength: limits.credentialUserLengthMax,
     description: 'For `basic`: without a colon.',
@@ -34,9 +38,12 @@ const known = {
     maxLength: limits.endpointUrlLengthMax,
     description: 'For `oauth2`: sent as `audience`, which some token endpoints ask for.',
   }),
-  auth_method: Type.Enum(tokenAuthMethods, {
-    description: 'For `oauth2`: how the client shows its secret. Absent: `client_secret_basic`.',
-  }),
+  auth_method: named(
+    'TokenAuthMethod',
+    Type.Enum(tokenAuthMethods, {
+      description: 'For `oauth2`: how the client shows its secret. Absent: `client_secret_basic`.',
+    }),
+  ),
 };
 
 const certificateText = (description: string) =>
@@ -45,52 +52,58 @@ const certificateText = (description: string) =>
 const settings = {
   credentials: Type.Optional(
     nullable(
-      Type.Object(
-        {
-          type: known.type,
-          username: Type.Optional(known.username),
-          password: Type.Optional(Type.String({ ...secret, description: 'For `basic`.' })),
-          token: Type.Optional(
-            Type.String({ ...secret, minLength: 1, description: 'For `bearer`.' }),
-          ),
-          token_url: Type.Optional(known.token_url),
-          client_id: Type.Optional(known.client_id),
-          client_secret: Type.Optional(
-            Type.String({ ...secret, minLength: 1, description: 'For `oauth2`.' }),
-          ),
-          scope: Type.Optional(known.scope),
-          audience: Type.Optional(known.audience),
-          auth_method: Type.Optional(known.auth_method),
-        },
-        {
-          ...strict,
-          description:
-            'What stands in `authorization`: `basic` (`username`, `password`), `bearer` (`token`) or `oauth2` (`token_url`, `client_id`, `client_secret`, and `scope`, `audience`, `auth_method` where they are needed). Replaced whole; null takes it away.',
-        },
+      named(
+        'CredentialSettings',
+        Type.Object(
+          {
+            type: known.type,
+            username: Type.Optional(known.username),
+            password: Type.Optional(Type.String({ ...secret, description: 'For `basic`.' })),
+            token: Type.Optional(
+              Type.String({ ...secret, minLength: 1, description: 'For `bearer`.' }),
+            ),
+            token_url: Type.Optional(known.token_url),
+            client_id: Type.Optional(known.client_id),
+            client_secret: Type.Optional(
+              Type.String({ ...secret, minLength: 1, description: 'For `oauth2`.' }),
+            ),
+            scope: Type.Optional(known.scope),
+            audience: Type.Optional(known.audience),
+            auth_method: Type.Optional(known.auth_method),
+          },
+          {
+            ...strict,
+            description:
+              'What stands in `authorization`: `basic` (`username`, `password`), `bearer` (`token`) or `oauth2` (`token_url`, `client_id`, `client_secret`, and `scope`, `audience`, `auth_method` where they are needed). Replaced whole; null takes it away.',
+          },
+        ),
       ),
     ),
   ),
   client_certificate: Type.Optional(
     nullable(
-      Type.Object(
-        {
-          cert: certificateText('The certificate in PEM, and after it those up to its root.'),
-          key: Type.String({
-            minLength: 1,
-            maxLength: limits.privateKeyPemLengthMax,
-            writeOnly: true,
-            description: 'Its private key in PEM, without a passphrase.',
-          }),
-          ca: Type.Optional(
-            certificateText(
-              'In PEM, who may have signed the receiver’s certificate, instead of the authorities that are trusted else.',
+      named(
+        'ClientCertificateSettings',
+        Type.Object(
+          {
+            cert: certificateText('The certificate in PEM, and after it those up to its root.'),
+            key: Type.String({
+              minLength: 1,
+              maxLength: limits.privateKeyPemLengthMax,
+              writeOnly: true,
+              description: 'Its private key in PEM, without a passphrase.',
+            }),
+            ca: Type.Optional(
+              certificateText(
+                'In PEM, who may have signed the receiver’s certificate, instead of the authorities that are trusted else.',
+              ),
             ),
-          ),
-        },
-        {
-          ...strict,
-          description: 'For mTLS, beside any `credentials`. Replaced whole; null takes it away.',
-        },
+          },
+          {
+            ...strict,
+            description: 'For mTLS, beside any `credentials`. Replaced whole; null takes it away.',
+          },
+        ),
       ),
     ),
   ),
@@ -107,30 +120,36 @@ export const endpointCredentialFields = {
     description: 'Names of the header fields sent with every webhook; their values are not shown.',
   }),
   credentials: nullable(
-    Type.Object(
-      {
-        type: known.type,
-        username: Type.Optional(known.username),
-        token_url: Type.Optional(known.token_url),
-        client_id: Type.Optional(known.client_id),
-        scope: Type.Optional(known.scope),
-        audience: Type.Optional(known.audience),
-        auth_method: Type.Optional(known.auth_method),
-      },
-      { description: 'What stands in `authorization`, without its secrets.' },
+    named(
+      'Credentials',
+      Type.Object(
+        {
+          type: known.type,
+          username: Type.Optional(known.username),
+          token_url: Type.Optional(known.token_url),
+          client_id: Type.Optional(known.client_id),
+          scope: Type.Optional(known.scope),
+          audience: Type.Optional(known.audience),
+          auth_method: Type.Optional(known.auth_method),
+        },
+        { description: 'What stands in `authorization`, without its secrets.' },
+      ),
     ),
   ),
   client_certificate: nullable(
-    Type.Object(
-      {
-        subject: Type.String(),
-        issuer: Type.String(),
-        fingerprint_sha256: Type.String({ description: 'Of the certificate, in hex.' }),
-        not_before: timestamp('From when it is valid'),
-        not_after: timestamp('Until when it is valid'),
-        has_ca: Type.Boolean({ description: 'Whether a `ca` was given with it.' }),
-      },
-      { description: 'What is shown in mTLS.' },
+    named(
+      'ClientCertificate',
+      Type.Object(
+        {
+          subject: Type.String(),
+          issuer: Type.String(),
+          fingerprint_sha256: Type.String({ description: 'Of the certificate, in hex.' }),
+          not_before: timestamp('From when it is valid'),
+          not_after: timestamp('Until when it is valid'),
+          has_ca: Type.Boolean({ description: 'Whether a `ca` was given with it.' }),
+        },
+        { description: 'What is shown in mTLS.' },
+      ),
     ),
   ),
 };

@@ -1,6 +1,7 @@
 /** The health of an endpoint in the API. */
 import { type Static, Type } from 'typebox';
-import { attemptFailureKinds } from '#domain/delivery.ts';
+import { named } from '#wire/openapi/describe.ts';
+import { attemptFailure } from './delivery.ts';
 import { nullable, timestamp } from './fields.ts';
 
 export const disableAfterSeconds = Type.Integer({
@@ -10,27 +11,36 @@ export const disableAfterSeconds = Type.Integer({
     'After only failures for so long it is disabled. Null: POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS.',
 });
 
-export const endpointHealth = Type.Object(
-  {
-    state: Type.Enum(['healthy', 'failing', 'unknown'] as const, {
-      description:
-        '`failing`: every attempt since `failing_since` failed; `unknown`: there was none.',
-    }),
-    failing_since: nullable(timestamp('The first of the failures')),
-    disables_at: nullable(timestamp('A failure at this time or later disables it')),
-    last_success_at: nullable(timestamp('The last success; to within 10 s while all is well')),
-    last_failure: nullable(
-      Type.Object({
-        at: timestamp('When that attempt began'),
-        failure: nullable(Type.Enum(attemptFailureKinds)),
-        response_status: nullable(Type.Integer()),
-        detail: nullable(Type.String()),
+export const endpointHealth = named(
+  'EndpointHealth',
+  Type.Object(
+    {
+      state: named(
+        'EndpointHealthState',
+        Type.Enum(['healthy', 'failing', 'unknown'] as const, {
+          description:
+            '`failing`: every attempt since `failing_since` failed; `unknown`: there was none.',
+        }),
+      ),
+      failing_since: nullable(timestamp('The first of the failures')),
+      disables_at: nullable(timestamp('A failure at this time or later disables it')),
+      last_success_at: nullable(timestamp('The last success; to within 10 s while all is well')),
+      last_failure: nullable(
+        named(
+          'EndpointFailure',
+          Type.Object({
+            at: timestamp('When that attempt began'),
+            failure: nullable(attemptFailure),
+            response_status: nullable(Type.Integer()),
+            detail: nullable(Type.String()),
+          }),
+        ),
+      ),
+      held_deliveries: Type.Integer({
+        description: 'Deliveries that wait for it to be active, counted up to 100,000.',
       }),
-    ),
-    held_deliveries: Type.Integer({
-      description: 'Deliveries that wait for it to be active, counted up to 100,000.',
-    }),
-  },
-  { description: 'How its attempts went.' },
+    },
+    { description: 'How its attempts went.' },
+  ),
 );
 export type EndpointHealth = Static<typeof endpointHealth>;

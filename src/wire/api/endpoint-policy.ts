@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { onExhaustedActions, payloadModes } from '#domain/endpoint.ts';
 import { policyBounds } from '#domain/endpoint-policy.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { nullable, strict } from './fields.ts';
 
 const retryFields = {
@@ -51,15 +52,21 @@ const ordered = Type.Boolean({
     'One request in flight, and none overtakes: in the order in which the events were stored.',
 });
 
-const onExhausted = Type.Enum(onExhaustedActions, {
-  description:
-    'Of an ordered endpoint, where its first delivery used up its attempts or got a final status: it becomes a dead letter and the next one goes (the default), or it blocks those behind it until it is retried or cancelled.',
-});
+const onExhausted = named(
+  'OnExhausted',
+  Type.Enum(onExhaustedActions, {
+    description:
+      'Of an ordered endpoint, where its first delivery used up its attempts or got a final status: it becomes a dead letter and the next one goes (the default), or it blocks those behind it until it is retried or cancelled.',
+  }),
+);
 
-const payload = Type.Enum(payloadModes, {
-  description:
-    'How `data` gets here that is over `POSTHORN_PAYLOAD_THRESHOLD_BYTES`: in the webhook, or as a link that expires.',
-});
+const payload = named(
+  'PayloadMode',
+  Type.Enum(payloadModes, {
+    description:
+      'How `data` gets here that is over `POSTHORN_PAYLOAD_THRESHOLD_BYTES`: in the webhook, or as a link that expires.',
+  }),
+);
 
 const payloadInlineMaxBytes = Type.Integer({
   ...policyBounds.payloadInlineMaxBytes,
@@ -75,18 +82,21 @@ const propagateTrace = Type.Boolean({
 export const endpointPolicySettings = {
   retry: Type.Optional(
     nullable(
-      Type.Object(
-        {
-          delays_seconds: Type.Optional(retryFields.delays_seconds),
-          final_statuses: Type.Optional(retryFields.final_statuses),
-          retry_after_max_seconds: Type.Optional(retryFields.retry_after_max_seconds),
-          max_age_seconds: Type.Optional(retryFields.max_age_seconds),
-        },
-        {
-          ...strict,
-          description:
-            'Replaces the policy whole: what is left out in it is as the platform has it.',
-        },
+      named(
+        'RetryPolicySettings',
+        Type.Object(
+          {
+            delays_seconds: Type.Optional(retryFields.delays_seconds),
+            final_statuses: Type.Optional(retryFields.final_statuses),
+            retry_after_max_seconds: Type.Optional(retryFields.retry_after_max_seconds),
+            max_age_seconds: Type.Optional(retryFields.max_age_seconds),
+          },
+          {
+            ...strict,
+            description:
+              'Replaces the policy whole: what is left out in it is as the platform has it.',
+          },
+        ),
       ),
     ),
   ),
@@ -94,9 +104,12 @@ export const endpointPolicySettings = {
   in_flight_max: Type.Optional(nullable(inFlightMax)),
   rate_limit: Type.Optional(
     nullable(
-      Type.Object(
-        { per_second: rateFields.per_second, burst: Type.Optional(rateFields.burst) },
-        strict,
+      named(
+        'RateLimitSettings',
+        Type.Object(
+          { per_second: rateFields.per_second, burst: Type.Optional(rateFields.burst) },
+          strict,
+        ),
       ),
     ),
   ),
@@ -112,11 +125,19 @@ export type EndpointPolicySettings = Static<typeof settings>;
 
 /** As an answer shows them; null: as the platform has it. */
 export const endpointPolicyFields = {
-  retry: nullable(Type.Object(retryFields, { description: 'When a failure is tried again.' })),
+  retry: nullable(
+    named(
+      'RetryPolicy',
+      Type.Object(retryFields, { description: 'When a failure is tried again.' }),
+    ),
+  ),
   timeout_ms: nullable(timeoutMs),
   in_flight_max: nullable(inFlightMax),
   rate_limit: nullable(
-    Type.Object(rateFields, { description: 'How fast requests are sent; a token bucket.' }),
+    named(
+      'RateLimit',
+      Type.Object(rateFields, { description: 'How fast requests are sent; a token bucket.' }),
+    ),
   ),
   ordered,
   on_exhausted: onExhausted,

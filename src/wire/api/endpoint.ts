@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint.ts';
 import { limits } from '#domain/limits.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { endpointCredentialFields, endpointCredentialSettings } from './endpoint-credentials.ts';
 import { disableAfterSeconds, endpointHealth } from './endpoint-health.ts';
 import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
@@ -40,112 +41,143 @@ const fields = {
     description:
       'Header fields sent with every webhook. Replaced whole; their values are not shown again.',
   }),
-  format: Type.Enum(bodyFormats, {
-    description:
-      'How the body looks: the envelope of Standard Webhooks, CloudEvents, or `data` alone.',
-  }),
+  format: named(
+    'BodyFormat',
+    Type.Enum(bodyFormats, {
+      description:
+        'How the body looks: the envelope of Standard Webhooks, CloudEvents, or `data` alone.',
+    }),
+  ),
   description: Type.String({ maxLength: 500, description: 'Shown to people.' }),
-  state: Type.Enum(endpointStates, {
-    description: 'Deliveries to an endpoint that is not active are held until it is active again.',
-  }),
+  state: named(
+    'EndpointState',
+    Type.Enum(endpointStates, {
+      description:
+        'Deliveries to an endpoint that is not active are held until it is active again.',
+    }),
+  ),
   allowDuplicate: Type.Boolean({
     description: 'Take the URL although another endpoint of the tenant has it.',
   }),
 };
 
-export const newEndpoint = Type.Object(
-  {
-    url: fields.url,
-    event_types: Type.Optional(
-      eventTypeSelectors('Absent: all. Empty: none, subscriptions are made apart.'),
-    ),
-    filter: Type.Optional(filterDocument),
-    secret: Type.Optional(secretText),
-    headers: Type.Optional(fields.headers),
-    format: Type.Optional(fields.format),
-    description: Type.Optional(fields.description),
-    ...endpointCredentialSettings,
-    ...endpointPolicySettings,
-    disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
-    allow_duplicate_url: Type.Optional(fields.allowDuplicate),
-  },
-  strict,
+export const newEndpoint = named(
+  'NewEndpoint',
+  Type.Object(
+    {
+      url: fields.url,
+      event_types: Type.Optional(
+        eventTypeSelectors('Absent: all. Empty: none, subscriptions are made apart.'),
+      ),
+      filter: Type.Optional(filterDocument),
+      secret: Type.Optional(secretText),
+      headers: Type.Optional(fields.headers),
+      format: Type.Optional(fields.format),
+      description: Type.Optional(fields.description),
+      ...endpointCredentialSettings,
+      ...endpointPolicySettings,
+      disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
+      allow_duplicate_url: Type.Optional(fields.allowDuplicate),
+    },
+    strict,
+  ),
 );
 export type NewEndpoint = Static<typeof newEndpoint>;
 
-export const endpointChange = Type.Object(
-  {
-    url: Type.Optional(fields.url),
-    headers: Type.Optional(fields.headers),
-    format: Type.Optional(fields.format),
-    description: Type.Optional(nullable(fields.description)),
-    state: Type.Optional(fields.state),
-    ...endpointCredentialSettings,
-    ...endpointPolicySettings,
-    disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
-    allow_duplicate_url: Type.Optional(fields.allowDuplicate),
-  },
-  { ...strict, minProperties: 1 },
+export const endpointChange = named(
+  'EndpointChange',
+  Type.Object(
+    {
+      url: Type.Optional(fields.url),
+      headers: Type.Optional(fields.headers),
+      format: Type.Optional(fields.format),
+      description: Type.Optional(nullable(fields.description)),
+      state: Type.Optional(fields.state),
+      ...endpointCredentialSettings,
+      ...endpointPolicySettings,
+      disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
+      allow_duplicate_url: Type.Optional(fields.allowDuplicate),
+    },
+    { ...strict, minProperties: 1 },
+  ),
 );
 export type EndpointChange = Static<typeof endpointChange>;
 
-export const endpoint = Type.Object({
-  id: endpointId,
-  tenant_id: tenantId,
-  url: fields.url,
-  state: fields.state,
-  state_reason: nullable(
-    Type.Enum(endpointStateReasons, { description: 'Why it is not active, for machines.' }),
-  ),
-  format: fields.format,
-  ...endpointCredentialFields,
-  description: nullable(fields.description),
-  ...endpointPolicyFields,
-  disable_after_seconds: nullable(disableAfterSeconds),
-  revision,
-  created_at: timestamp('When it was made'),
-  updated_at: timestamp('When it was last changed'),
-});
+export const endpoint = named(
+  'Endpoint',
+  Type.Object({
+    id: endpointId,
+    tenant_id: tenantId,
+    url: fields.url,
+    state: fields.state,
+    state_reason: nullable(
+      named(
+        'EndpointStateReason',
+        Type.Enum(endpointStateReasons, { description: 'Why it is not active, for machines.' }),
+      ),
+    ),
+    format: fields.format,
+    ...endpointCredentialFields,
+    description: nullable(fields.description),
+    ...endpointPolicyFields,
+    disable_after_seconds: nullable(disableAfterSeconds),
+    revision,
+    created_at: timestamp('When it was made'),
+    updated_at: timestamp('When it was last changed'),
+  }),
+);
 export type EndpointResource = Static<typeof endpoint>;
 
 /** As it is read by itself. */
-export const endpointWithHealth = Type.Object({
-  ...endpoint.properties,
-  health: endpointHealth,
-});
+export const endpointWithHealth = named(
+  'EndpointWithHealth',
+  Type.Object({
+    ...endpoint.properties,
+    health: endpointHealth,
+  }),
+);
 export type EndpointWithHealth = Static<typeof endpointWithHealth>;
 
-export const createdEndpoint = Type.Object({
-  ...endpoint.properties,
-  secret: Type.String({ description: 'The signing secret. Shown this once.' }),
-  subscription_id: nullable(resourceId('the subscription made with it', 'sub')),
-});
+export const createdEndpoint = named(
+  'CreatedEndpoint',
+  Type.Object({
+    ...endpoint.properties,
+    secret: Type.String({ description: 'The signing secret. Shown this once.' }),
+    subscription_id: nullable(resourceId('the subscription made with it', 'sub')),
+  }),
+);
 export type CreatedEndpoint = Static<typeof createdEndpoint>;
 
-export const secretRotation = Type.Object(
-  {
-    secret: Type.Optional(secretText),
-    overlap_seconds: Type.Optional(
-      Type.Integer({
-        minimum: 0,
-        maximum: 7 * 24 * 3600,
-        default: 24 * 3600,
-        description: 'For how long the secrets before sign too.',
-      }),
-    ),
-  },
-  strict,
+export const secretRotation = named(
+  'SecretRotation',
+  Type.Object(
+    {
+      secret: Type.Optional(secretText),
+      overlap_seconds: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: 7 * 24 * 3600,
+          default: 24 * 3600,
+          description: 'For how long the secrets before sign too.',
+        }),
+      ),
+    },
+    strict,
+  ),
 );
 export type SecretRotation = Static<typeof secretRotation>;
 
-export const rotatedSecret = Type.Object({
-  secret: Type.String({ description: 'The new signing secret. Shown this once.' }),
-  previous_valid_until: timestamp('Until when the secrets before sign too'),
-});
+export const rotatedSecret = named(
+  'RotatedSecret',
+  Type.Object({
+    secret: Type.String({ description: 'The new signing secret. Shown this once.' }),
+    previous_valid_until: timestamp('Until when the secrets before sign too'),
+  }),
+);
 export type RotatedSecret = Static<typeof rotatedSecret>;
 
 export const endpointListQuery = Type.Object(
   { ...pageFields, state: Type.Optional(fields.state) },
   strict,
 );
-export const endpointPage = pageOf(endpoint);
+export const endpointPage = pageOf('EndpointPage', endpoint);

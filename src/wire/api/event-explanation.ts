@@ -1,39 +1,52 @@
 /** Why endpoints get an event, or not, in the API (RT-9). */
 import { type Static, Type } from 'typebox';
 import { endpointReasons } from '#domain/explain-match.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { eventParams } from './event.ts';
 import { eventTypeName, resourceId, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 import { dryRunResult } from './subscription.ts';
 
-const endpointExplanation = Type.Object({
-  endpoint_id: resourceId('an endpoint of the tenant', 'ep'),
-  matched: Type.Boolean({ description: 'At least one of its subscriptions matches.' }),
-  reason: Type.Enum(endpointReasons, {
-    description:
-      'What decides. `no_subscription`: it has no approved one. `event_type`: none of them is for this type. ' +
-      '`filter`: those for this type have filters that the event does not pass. `filter_faulty`: the stored filter of ' +
-      'one cannot be used, so that it matches nothing: set the filter again. `endpoint_paused` and ' +
-      '`endpoint_disabled`: it matches, and a delivery would be held.',
+const endpointExplanation = named(
+  'EndpointExplanation',
+  Type.Object({
+    endpoint_id: resourceId('an endpoint of the tenant', 'ep'),
+    matched: Type.Boolean({ description: 'At least one of its subscriptions matches.' }),
+    reason: named(
+      'EndpointReason',
+      Type.Enum(endpointReasons, {
+        description:
+          'What decides. `no_subscription`: it has no approved one. `event_type`: none of them is for this type. ' +
+          '`filter`: those for this type have filters that the event does not pass. `filter_faulty`: the stored filter of ' +
+          'one cannot be used, so that it matches nothing: set the filter again. `endpoint_paused` and ' +
+          '`endpoint_disabled`: it matches, and a delivery would be held.',
+      }),
+    ),
+    subscriptions: Type.Array(
+      named(
+        'SubscriptionExplanation',
+        Type.Object({
+          subscription_id: resourceId('a subscription', 'sub'),
+          ...dryRunResult.properties,
+        }),
+      ),
+      { description: 'Its approved ones, each with what decides of it.' },
+    ),
   }),
-  subscriptions: Type.Array(
-    Type.Object({
-      subscription_id: resourceId('a subscription', 'sub'),
-      ...dryRunResult.properties,
-    }),
-    { description: 'Its approved ones, each with what decides of it.' },
-  ),
-});
+);
 export type EndpointExplanationResource = Static<typeof endpointExplanation>;
 
 export const explanationQuery = Type.Object({ ...pageFields }, strict);
 
-export const eventExplanation = Type.Object({
-  event_id: eventParams.properties.event,
-  event_type: eventTypeName,
-  judged_at: timestamp(
-    'The endpoints and subscriptions are those of now, not of when the event was routed',
-  ),
-  ...pageOf(endpointExplanation).properties,
-});
+export const eventExplanation = named(
+  'EventExplanation',
+  Type.Object({
+    event_id: eventParams.properties.event,
+    event_type: eventTypeName,
+    judged_at: timestamp(
+      'The endpoints and subscriptions are those of now, not of when the event was routed',
+    ),
+    ...pageOf('EndpointExplanationPage', endpointExplanation).properties,
+  }),
+);
 export type EventExplanation = Static<typeof eventExplanation>;

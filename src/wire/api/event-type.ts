@@ -3,8 +3,8 @@ import { type Static, Type } from 'typebox';
 import { deduplicationBounds } from '#domain/deduplication.ts';
 import { eventTypeStates } from '#domain/event-type.ts';
 import { limits } from '#domain/limits.ts';
-import { priorities } from '#domain/priority.ts';
-import { eventTypeName, nullable, revision, strict, timestamp } from './fields.ts';
+import { named } from '#wire/openapi/describe.ts';
+import { eventTypeName, nullable, priority, revision, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
 export const eventTypeParams = Type.Object({ name: eventTypeName }, strict);
@@ -14,62 +14,71 @@ const fields = {
   schema: Type.Record(Type.String(), Type.Unknown(), {
     description: 'JSON Schema (2020-12) of `data`.',
   }),
-  status: Type.Enum(eventTypeStates, {
-    description: 'Events of an INACTIVE type are refused.',
-  }),
+  status: named(
+    'EventTypeStatus',
+    Type.Enum(eventTypeStates, {
+      description: 'Events of an INACTIVE type are refused.',
+    }),
+  ),
   sensitive: Type.Boolean({ description: 'The `data` of its events is neither shown nor logged.' }),
-  priority: Type.Enum(priorities, {
-    description:
-      'Of its events that name none. A `high` event overtakes the backlog of its tenant.',
-  }),
+  priority,
   producerDomain: Type.String({
     minLength: 1,
     maxLength: 128,
     description: 'The part of the producing system that owns the type.',
   }),
-  deduplication: Type.Object(
-    {
-      fields: Type.Array(
-        Type.String({ minLength: 1, maxLength: limits.deduplicationFieldLengthMax }),
-        {
-          minItems: 1,
-          maxItems: limits.deduplicationFieldsMax,
-          uniqueItems: true,
-          description: 'Attributes by name, parts of `data` by JSON pointer.',
-          examples: [['source', '/data/project']],
-        },
-      ),
-      window_seconds: Type.Integer({
-        ...deduplicationBounds.windowSeconds,
-        description: 'For how long an event stands for those that are equal to it.',
-      }),
-    },
-    {
-      ...strict,
-      description: 'Events of one tenant that are equal in these fields are one event.',
-    },
+  deduplication: named(
+    'Deduplication',
+    Type.Object(
+      {
+        fields: Type.Array(
+          Type.String({ minLength: 1, maxLength: limits.deduplicationFieldLengthMax }),
+          {
+            minItems: 1,
+            maxItems: limits.deduplicationFieldsMax,
+            uniqueItems: true,
+            description: 'Attributes by name, parts of `data` by JSON pointer.',
+            examples: [['source', '/data/project']],
+          },
+        ),
+        window_seconds: Type.Integer({
+          ...deduplicationBounds.windowSeconds,
+          description: 'For how long an event stands for those that are equal to it.',
+        }),
+      },
+      {
+        ...strict,
+        description: 'Events of one tenant that are equal in these fields are one event.',
+      },
+    ),
   ),
 };
 
-export const eventTypeSettings = Type.Object(
-  {
-    description: Type.Optional(fields.description),
-    schema: Type.Optional(fields.schema),
-    status: Type.Optional(fields.status),
-    sensitive: Type.Optional(fields.sensitive),
-    priority: Type.Optional(fields.priority),
-    producer_domain: Type.Optional(fields.producerDomain),
-    deduplication: Type.Optional(nullable(fields.deduplication)),
-  },
-  strict,
+export const eventTypeSettings = named(
+  'EventTypeSettings',
+  Type.Object(
+    {
+      description: Type.Optional(fields.description),
+      schema: Type.Optional(fields.schema),
+      status: Type.Optional(fields.status),
+      sensitive: Type.Optional(fields.sensitive),
+      priority: Type.Optional(fields.priority),
+      producer_domain: Type.Optional(fields.producerDomain),
+      deduplication: Type.Optional(nullable(fields.deduplication)),
+    },
+    strict,
+  ),
 );
 export type EventTypeSettings = Static<typeof eventTypeSettings>;
 
-const version = Type.Object({
-  version: Type.Integer({ description: 'From 1.' }),
-  schema: nullable(fields.schema),
-  created_at: timestamp('When it was made'),
-});
+const version = named(
+  'EventTypeVersion',
+  Type.Object({
+    version: Type.Integer({ description: 'From 1.' }),
+    schema: nullable(fields.schema),
+    created_at: timestamp('When it was made'),
+  }),
+);
 
 const summary = {
   name: eventTypeName,
@@ -86,18 +95,21 @@ const summary = {
   updated_at: timestamp('When it was last changed'),
 };
 
-export const eventTypeSummary = Type.Object(summary);
+export const eventTypeSummary = named('EventTypeSummary', Type.Object(summary));
 export type EventTypeSummary = Static<typeof eventTypeSummary>;
 
-export const eventType = Type.Object({
-  ...summary,
-  schema: nullable(fields.schema),
-  versions: Type.Array(version, { description: 'Oldest first.' }),
-});
+export const eventType = named(
+  'EventType',
+  Type.Object({
+    ...summary,
+    schema: nullable(fields.schema),
+    versions: Type.Array(version, { description: 'Oldest first.' }),
+  }),
+);
 export type EventTypeResource = Static<typeof eventType>;
 
 export const eventTypeListQuery = Type.Object(
   { ...pageFields, status: Type.Optional(fields.status) },
   strict,
 );
-export const eventTypePage = pageOf(eventTypeSummary);
+export const eventTypePage = pageOf('EventTypePage', eventTypeSummary);

@@ -1,6 +1,7 @@
 /** Events of the history in the API. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { eventTypeName, nullable, strict, tenantId, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
@@ -15,15 +16,18 @@ export const timeFields = {
 };
 
 export const payloadFacts = nullable(
-  Type.Object(
-    {
-      size: Type.Integer({ description: 'Bytes.' }),
-      sha256: Type.String({ description: 'In hex.' }),
-    },
-    {
-      description:
-        'Of an event whose `data` is in the object store: `GET …/events/{event}/payload` gives it.',
-    },
+  named(
+    'PayloadFacts',
+    Type.Object(
+      {
+        size: Type.Integer({ description: 'Bytes.' }),
+        sha256: Type.String({ description: 'In hex.' }),
+      },
+      {
+        description:
+          'Of an event whose `data` is in the object store: `GET …/events/{event}/payload` gives it.',
+      },
+    ),
   ),
 );
 export type PayloadFacts = NonNullable<Static<typeof payloadFacts>>;
@@ -50,18 +54,23 @@ const summary = {
   ),
 };
 
-export const eventSummary = Type.Object(summary);
+export const eventSummary = named('EventSummary', Type.Object(summary));
 export type EventSummary = Static<typeof eventSummary>;
 
-export const event = Type.Object({
-  ...summary,
-  data: Type.Optional(Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' })),
-  data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
-  data_hidden: Type.Boolean({ description: 'The event type is sensitive: `data` is not shown.' }),
-  deliveries: Type.Record(Type.String(), Type.Integer(), {
-    description: 'Its deliveries, counted by status.',
+export const event = named(
+  'Event',
+  Type.Object({
+    ...summary,
+    data: Type.Optional(
+      Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' }),
+    ),
+    data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
+    data_hidden: Type.Boolean({ description: 'The event type is sensitive: `data` is not shown.' }),
+    deliveries: Type.Record(Type.String(), Type.Integer(), {
+      description: 'Its deliveries, counted by status.',
+    }),
   }),
-});
+);
 
 export const eventListQuery = Type.Object(
   {
@@ -78,4 +87,4 @@ export const eventListQuery = Type.Object(
   strict,
 );
 export type EventListQuery = Static<typeof eventListQuery>;
-export const eventPage = pageOf(eventSummary);
+export const eventPage = pageOf('EventPage', eventSummary);

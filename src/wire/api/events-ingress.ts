@@ -1,42 +1,58 @@
 /** How the producers' routes look from outside. Their bodies are read by `ingress/`, which keeps their bytes. */
 import { Type } from 'typebox';
-import { EVENT_TYPE_PATTERN } from '#domain/event-type.ts';
-import { priorities } from '#domain/priority.ts';
 import { limits } from '#domain/limits.ts';
-import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
+import { answer, named } from '#wire/openapi/describe.ts';
+import { cloudEvent, cloudEventBatch, cloudEventHeaders } from '#wire/openapi/cloud-event.ts';
+import { eventTypeName, priority, strict, tenantId } from './fields.ts';
+import { problem, problemAnswers } from './problem.ts';
 
-const params = Type.Object({ tenant: Type.String({ pattern: TENANT_ID_PATTERN }) });
+const params = Type.Object({ tenant: tenantId }, strict);
 
-const headers = Type.Object({
+const idempotencyKey = {
   'idempotency-key': Type.Optional(
     Type.String({
+      minLength: 1,
       maxLength: limits.idempotencyKeyLengthMax,
       description: 'Stands for an id where the event has none.',
     }),
   ),
-});
+};
 
-const event = Type.Object(
-  {
-    type: Type.String({ pattern: EVENT_TYPE_PATTERN, examples: ['order.created'] }),
-    data: Type.Optional(Type.Unknown({ description: 'Travels as the bytes that were sent.' })),
-    id: Type.Optional(
-      Type.String({
-        maxLength: limits.eventIdLengthMax,
-        description: 'Chosen by the caller: the same id is never delivered twice.',
-      }),
-    ),
-    source: Type.Optional(Type.String({ maxLength: limits.eventSourceLengthMax })),
-    time: Type.Optional(Type.String({ format: 'date-time' })),
-    subject: Type.Optional(Type.String({ maxLength: limits.eventSubjectLengthMax })),
-    dataschema: Type.Optional(Type.String({ maxLength: limits.eventSourceLengthMax })),
-    priority: Type.Optional(
-      Type.Enum(priorities, {
-        description: '`high` overtakes the backlog of its tenant. Absent: that of the event type.',
-      }),
-    ),
-  },
-  { additionalProperties: false },
+const plainEvent = named(
+  'PlainEvent',
+  Type.Object(
+    {
+      type: eventTypeName,
+      data: Type.Optional(Type.Unknown({ description: 'Travels as the bytes that were sent.' })),
+      id: Type.Optional(
+        Type.String({
+          minLength: 1,
+          maxLength: limits.eventIdLengthMax,
+          description: 'Chosen by the caller: the same id is never delivered twice.',
+        }),
+      ),
+      source: Type.Optional(Type.String({ minLength: 1, maxLength: limits.eventSourceLengthMax })),
+      time: Type.Optional(Type.String({ format: 'date-time' })),
+      subject: Type.Optional(
+        Type.String({ minLength: 1, maxLength: limits.eventSubjectLengthMax }),
+      ),
+      dataschema: Type.Optional(
+        Type.String({ minLength: 1, maxLength: limits.eventSourceLengthMax }),
+      ),
+      priority: Type.Optional(priority),
+    },
+    strict,
+  ),
+);
+
+const eitherEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent]));
+
+const eventBatch = named(
+  'EventBatch',
+  Type.Object(
+    { events: Type.Array(eitherEvent, { minItems: 1, maxItems: limits.batchEventsMax }) },
+    strict,
+  ),
 );
 
 const deduplicated = Type.Optional(
@@ -45,78 +61,97 @@ const deduplicated = Type.Optional(
   }),
 );
 
-const accepted = Type.Object(
-  { id: Type.String(), status: Type.Literal('accepted'), deduplicated },
-  { description: 'The event is stored.' },
+const accepted = named(
+  'AcceptedEvent',
+  Type.Object({ id: Type.String(), status: Type.Literal('accepted'), deduplicated }),
 );
 
-const problem = Type.Object(
-  {
-    type: Type.String(),
-    title: Type.String(),
-    status: Type.Integer(),
-    code: Type.String(),
-    detail: Type.Optional(Type.String()),
-  },
-  { description: 'Problem details (RFC 9457)' },
+const batchResult = named(
+  'BatchResult',
+  Type.Object({
+    accepted: Type.Integer(),
+    refused: Type.Integer(),
+    results: Type.Array(
+      named(
+        'BatchItemResult',
+        Type.Object({
+          status: Type.Integer(),
+          id: Type.Optional(Type.String()),
+          replayed: Type.Optional(Type.Boolean()),
+          deduplicated,
+          error: Type.Optional(problem),
+        }),
+      ),
+    ),
+  }),
 );
 
-const batchResult = Type.Object({
-  accepted: Type.Integer(),
-  refused: Type.Integer(),
-  results: Type.Array(
-    Type.Object({
-      status: Type.Integer(),
-      id: Type.Optional(Type.String()),
-      replayed: Type.Optional(Type.Boolean()),
-      deduplicated,
-      error: Type.Optional(problem),
+const batchAnswers = {
+  202: answer(batchResult, { description: 'Every event is stored.' }),
+  207: answer(batchResult, {
+    description: 'Some events are stored, others not: `results` has one entry for each, in order.',
+  }),
+};
+
+const oneOrBatch = {
+  headers: Type.Object({ ...idempotencyKey, ...cloudEventHeaders }),
+  bodies: {
+    'application/json': eitherEvent,
+    'application/cloudevents+json': cloudEvent,
+    'application/cloudevents-batch+json': cloudEventBatch,
+    '*/*': Type.String({
+      format: 'binary',
+      description: 'The `data` of a CloudEvent in binary mode: its attributes are `ce-` headers.',
     }),
-  ),
-});
-
-export const publishSchema = {
-  operationId: 'publishEvent',
-  summary: 'Publish an event to a tenant',
-  description:
-    'Answers 202 once the event is stored. Takes plain JSON, and CloudEvents 1.0 in structured, batched and binary mode.',
-  tags: ['Events'],
-  params,
-  headers,
-  body: event,
-  response: { 202: accepted, '4xx': problem, 503: problem },
+  },
+  response: {
+    ...batchAnswers,
+    202: answer(Type.Union([accepted, batchResult]), {
+      description: 'Stored: one event, or every event of a batch of CloudEvents.',
+      headers: ['idempotency-replayed'],
+    }),
+    ...problemAnswers,
+  },
 };
 
-export const broadcastSchema = {
-  operationId: 'publishBroadcast',
-  summary: 'Publish an event to every tenant with an approved subscription that matches',
-  description:
-    'Answers 202 once the event is stored; its copies go out afterwards, behind what is sent to single tenants. Takes the same forms as an event to a tenant. For platform keys and producer keys bound to no tenant.',
-  tags: ['Broadcasts'],
-  headers,
-  body: event,
-  response: { 202: accepted, '4xx': problem, 503: problem },
+const batch = {
+  headers: Type.Object(idempotencyKey),
+  bodies: { 'application/json': eventBatch },
+  response: { ...batchAnswers, ...problemAnswers },
 };
 
-export const broadcastBatchSchema = {
-  operationId: 'publishBroadcasts',
-  summary: 'Publish up to 1,000 events to every tenant',
-  description: 'Valid events are stored although others are refused; each has its own result.',
-  tags: ['Broadcasts'],
-  body: Type.Object({
-    events: Type.Array(event, { minItems: 1, maxItems: limits.batchEventsMax }),
-  }),
-  response: { 202: batchResult, 207: batchResult, '4xx': problem, 503: batchResult },
-};
-
-export const publishBatchSchema = {
-  operationId: 'publishEvents',
-  summary: 'Publish up to 1,000 events to a tenant',
-  description: 'Valid events are stored although others are refused; each has its own result.',
-  tags: ['Events'],
-  params,
-  body: Type.Object({
-    events: Type.Array(event, { minItems: 1, maxItems: limits.batchEventsMax }),
-  }),
-  response: { 202: batchResult, 207: batchResult, '4xx': problem, 503: batchResult },
-};
+/** The producers' routes by their paths. */
+export const publishRoutes = {
+  '/v1/tenants/:tenant/events': {
+    operationId: 'publishEvent',
+    summary: 'Publish an event to a tenant',
+    description:
+      'Answers 202 once the event is stored. Takes plain JSON, and CloudEvents 1.0 in structured, batched and binary mode.',
+    tags: ['Events'],
+    params,
+    ...oneOrBatch,
+  },
+  '/v1/tenants/:tenant/events/batch': {
+    operationId: 'publishEvents',
+    summary: 'Publish up to 1,000 events to a tenant',
+    description: 'Valid events are stored although others are refused; each has its own result.',
+    tags: ['Events'],
+    params,
+    ...batch,
+  },
+  '/v1/events': {
+    operationId: 'publishBroadcast',
+    summary: 'Publish an event to every tenant with an approved subscription that matches',
+    description:
+      'Answers 202 once the event is stored; its copies go out afterwards, behind what is sent to single tenants. Takes the same forms as an event to a tenant. For platform keys and producer keys bound to no tenant.',
+    tags: ['Broadcasts'],
+    ...oneOrBatch,
+  },
+  '/v1/events/batch': {
+    operationId: 'publishBroadcasts',
+    summary: 'Publish up to 1,000 events to every tenant',
+    description: 'Valid events are stored although others are refused; each has its own result.',
+    tags: ['Broadcasts'],
+    ...batch,
+  },
+} as const;

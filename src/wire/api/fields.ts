@@ -2,7 +2,9 @@
 import { type TSchema, Type } from 'typebox';
 import { EVENT_TYPE_PATTERN, EVENT_TYPE_SELECTOR_PATTERN } from '#domain/event-type.ts';
 import { limits } from '#domain/limits.ts';
+import { priorities } from '#domain/priority.ts';
 import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
+import { named } from '#wire/openapi/describe.ts';
 
 /** Refuses what it does not know. */
 export const strict = { additionalProperties: false } as const;
@@ -32,6 +34,11 @@ export const eventTypeName = Type.String({
   description: 'Name of an event type: segments between dots.',
   examples: ['order.created'],
 });
+
+export const priority = named(
+  'Priority',
+  Type.Enum(priorities, { description: 'A `high` event overtakes the backlog of its tenant.' }),
+);
 
 /** @param note what is said about the list beside what it may hold */
 export const eventTypeSelectors = (note = '', minItems = 0) =>

@@ -1,6 +1,7 @@
 /** How lists are asked for and answered. */
 import { type TSchema, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
+import { named } from '#wire/openapi/describe.ts';
 
 /** Query fields of every list. */
 export const pageFields = {
@@ -23,10 +24,14 @@ export interface PageQuery {
   cursor?: string;
 }
 
-export const pageOf = <T extends TSchema>(item: T) =>
-  Type.Object({
-    data: Type.Array(item),
-    next_cursor: Type.Union([Type.String(), Type.Null()], {
-      description: 'Asks for the next page; null on the last.',
+/** @param name of the page in the reference */
+export const pageOf = <T extends TSchema>(name: string, item: T) =>
+  named(
+    name,
+    Type.Object({
+      data: Type.Array(item),
+      next_cursor: Type.Union([Type.String(), Type.Null()], {
+        description: 'Asks for the next page; null on the last.',
+      }),
     }),
-  });
+  );

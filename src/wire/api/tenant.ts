@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { policyBounds } from '#domain/endpoint-policy.ts';
 import { eventTypePolicies } from '#domain/tenant.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
@@ -18,34 +19,43 @@ const settings = {
     ...policyBounds.tenantInFlight,
     description: 'How many requests may run at once from one worker, to all endpoints together.',
   }),
-  event_type_policy: Type.Enum(eventTypePolicies, {
-    description:
-      '`auto` registers unknown event types, `strict` refuses them. Absent: the platform decides.',
-  }),
+  event_type_policy: named(
+    'EventTypePolicy',
+    Type.Enum(eventTypePolicies, {
+      description:
+        '`auto` registers unknown event types, `strict` refuses them. Absent: the platform decides.',
+    }),
+  ),
 };
 
-export const tenantSettings = Type.Object(
-  {
-    name: Type.Optional(settings.name),
-    weight: Type.Optional(Type.Integer({ ...settings.weight, default: 1 })),
-    in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
-    event_type_policy: Type.Optional(settings.event_type_policy),
-  },
-  strict,
+export const tenantSettings = named(
+  'TenantSettings',
+  Type.Object(
+    {
+      name: Type.Optional(settings.name),
+      weight: Type.Optional(Type.Integer({ ...settings.weight, default: 1 })),
+      in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
+      event_type_policy: Type.Optional(settings.event_type_policy),
+    },
+    strict,
+  ),
 );
 export type TenantSettings = Static<typeof tenantSettings>;
 
-export const tenant = Type.Object({
-  id: tenantId,
-  name: nullable(settings.name),
-  weight: settings.weight,
-  in_flight_max: nullable(settings.in_flight_max),
-  event_type_policy: nullable(settings.event_type_policy),
-  revision,
-  created_at: timestamp('When it was made'),
-  updated_at: timestamp('When it was last changed'),
-});
+export const tenant = named(
+  'Tenant',
+  Type.Object({
+    id: tenantId,
+    name: nullable(settings.name),
+    weight: settings.weight,
+    in_flight_max: nullable(settings.in_flight_max),
+    event_type_policy: nullable(settings.event_type_policy),
+    revision,
+    created_at: timestamp('When it was made'),
+    updated_at: timestamp('When it was last changed'),
+  }),
+);
 export type TenantResource = Static<typeof tenant>;
 
 export const tenantListQuery = Type.Object(pageFields, strict);
-export const tenantPage = pageOf(tenant);
+export const tenantPage = pageOf('TenantPage', tenant);

@@ -1,18 +1,17 @@
 /** The reference (CT-12): `/openapi.json`, from the schemas that validate, and the page `/docs` that shows it. */
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
-import type { FastifyInstance } from 'fastify';
-import { createApp, type AppDeps } from '#infra/http/app.ts';
-import {
-  broadcastBatchSchema,
-  broadcastSchema,
-  publishBatchSchema,
-  publishSchema,
-} from '#wire/api/events-ingress.ts';
+import type { FastifyInstance, RouteOptions } from 'fastify';
+import { createApp, type AppDeps, healthSchema } from '#infra/http/app.ts';
+import { publishRoutes } from '#wire/api/events-ingress.ts';
+import { buildDocument } from './document.ts';
+import type { RouteSchema } from './route-schema.ts';
 
 export interface ReferenceDeps extends AppDeps {
   /** Registers the routes of the control API. */
   registerApi: (app: FastifyInstance) => void;
+  /** Base URL of the API for callers; absent: not known. */
+  publicUrl: string | undefined;
 }
 
 /** What the page loads comes from here; its styles and pictures are partly in the markup. */
@@ -45,48 +44,29 @@ export function registerReferenceRoutes(app: FastifyInstance, deps: ReferenceDep
  * Builds the document from the routes of both roles, on a server that never listens: this process may have
  * only one of the roles, and the document is of the whole API.
  */
-export async function buildReference(deps: ReferenceDeps): Promise<object> {
+async function buildReference(deps: ReferenceDeps): Promise<object> {
   const app = createApp(deps);
-  await app.register(fastifySwagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: {
-        title: 'Posthorn',
-        version: '1',
-        description: 'Webhook delivery: producers publish events, tenants receive them, signed.',
-      },
-      components: {
-        securitySchemes: {
-          key: { type: 'http', scheme: 'bearer', description: 'An API key: `phk_…`' },
-        },
-      },
-      security: [{ key: [] }],
-    },
-  });
+  const routes: RouteSchema[] = [{ method: 'GET', url: '/health', ...healthSchema }];
   void app.register((scope, _options, done) => {
+    scope.addHook('onRoute', (route) => {
+      if (isDescribed(route)) routes.push(describedRoute(route));
+    });
     deps.registerApi(scope);
-    describeIngress(scope);
     done();
   });
   await app.ready();
-  const document = app.swagger();
   await app.close();
-  return document;
+  for (const [url, schema] of Object.entries(publishRoutes)) {
+    routes.push({ method: 'POST', url, ...schema });
+  }
+  return buildDocument(routes, deps.publicUrl);
 }
 
-/** Ingress reads its bodies itself, so here its routes only look like routes. */
-function describeIngress(scope: FastifyInstance): void {
-  const consumes = [
-    'application/json',
-    'application/cloudevents+json',
-    'application/cloudevents-batch+json',
-  ];
-  scope.post('/v1/tenants/:tenant/events', { schema: { ...publishSchema, consumes } }, never);
-  scope.post('/v1/tenants/:tenant/events/batch', { schema: publishBatchSchema }, never);
-  scope.post('/v1/events', { schema: { ...broadcastSchema, consumes } }, never);
-  scope.post('/v1/events/batch', { schema: broadcastBatchSchema }, never);
+/** Fastify makes a `HEAD` for each `GET`. */
+function isDescribed({ schema, method }: RouteOptions): boolean {
+  return schema?.hide !== true && method !== 'HEAD';
 }
 
-function never(): never {
-  throw new Error('this route only describes');
+function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
+  return { ...(schema as Omit<RouteSchema, 'method' | 'url'>), method: method as string, url };
 }

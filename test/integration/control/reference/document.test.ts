@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startControlPlane } from './control-plane.ts';
+import { startControlPlane } from '../control-plane.ts';
 
 interface Operation {
   operationId?: string;

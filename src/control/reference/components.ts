@@ -1,0 +1,79 @@
+import type { TSchema } from 'typebox';
+import { answerFactsOf, nameOf } from '#wire/openapi/describe.ts';
+
+/** A part of the document. */
+export type Json = Record<string, unknown>;
+
+const SCHEMA_LISTS = ['anyOf', 'oneOf', 'allOf', 'prefixItems'];
+const SCHEMA_MAPS = ['properties', '$defs'];
+const SCHEMAS = ['items', 'additionalProperties', 'propertyNames', 'contains', 'not'];
+/** What `Type.Record(Type.String(), …)` says where JSON Schema has `additionalProperties`. */
+const ANY_NAME = '^.*$';
+
+/** Collects the named schemas that the document refers to, each once. */
+export class Components {
+  private readonly byName = new Map<string, { schema: Json; text: string }>();
+
+  /**
+   * The schema as the document has it: a reference where it has a name.
+   *
+   * @throws Error if two different schemas have one name
+   */
+  refer(schema: TSchema): Json {
+    const name = nameOf(schema);
+    if (name === undefined) return this.describe(schema);
+    const described = this.describe(schema);
+    const text = JSON.stringify(described);
+    const known = this.byName.get(name);
+    if (known === undefined) this.byName.set(name, { schema: described, text });
+    else if (known.text !== text) throw new Error(`two different schemas are named ${name}`);
+    return { $ref: `#/components/schemas/${name}` };
+  }
+
+  /** `components.schemas`, by name. */
+  schemas(): Json {
+    const sorted = [...this.byName].toSorted(([a], [b]) => (a < b ? -1 : 1));
+    return Object.fromEntries(sorted.map(([name, { schema }]) => [name, schema]));
+  }
+
+  private describe(schema: TSchema): Json {
+    const described: Json = {};
+    for (const [key, value] of Object.entries(schema)) described[key] = this.keyword(key, value);
+    const record = described['patternProperties'] as Json | undefined;
+    if (record?.[ANY_NAME] !== undefined) {
+      described['additionalProperties'] = record[ANY_NAME];
+      delete described['patternProperties'];
+    }
+    const values = described['enum'];
+    // Generators need the type; a validator has it from the values.
+    if (Array.isArray(values) && values.every((value) => typeof value === 'string')) {
+      return { type: 'string', ...described };
+    }
+    return described;
+  }
+
+  private keyword(key: string, value: unknown): unknown {
+    if (SCHEMA_LISTS.includes(key)) return (value as TSchema[]).map((each) => this.refer(each));
+    if (SCHEMA_MAPS.includes(key) || key === 'patternProperties') {
+      const members = Object.entries(value as Record<string, TSchema>);
+      return Object.fromEntries(members.map(([name, each]) => [name, this.refer(each)]));
+    }
+    if (SCHEMAS.includes(key) && typeof value === 'object') return this.refer(value as TSchema);
+    return value;
+  }
+}
+
+/** Facts of an answer, by `answer` or by the description of its schema. */
+export function factsOf(schema: TSchema): {
+  description: string;
+  headers: readonly string[];
+  mediaType: string;
+} {
+  const facts = answerFactsOf(schema);
+  const { description } = schema as { description?: string };
+  return {
+    description: facts?.description ?? description ?? 'Done.',
+    headers: facts?.headers ?? [],
+    mediaType: facts?.mediaType ?? 'application/json',
+  };
+}

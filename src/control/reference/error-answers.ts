@@ -1,0 +1,126 @@
+import { PROBLEM_MEDIA_TYPE } from '#wire/problem.ts';
+import type { RouteSchema } from './route-schema.ts';
+
+interface ErrorAnswer {
+  /** In `components.responses`. */
+  name: string;
+  description: string;
+  headers?: readonly string[];
+  /** Whether a route can give it, by what the route takes. */
+  applies: (route: RouteSchema) => boolean;
+}
+
+const always = (): boolean => true;
+const locked = (route: RouteSchema): boolean => route.security?.length !== 0;
+const takesBody = (route: RouteSchema): boolean => hasBody(route);
+const changes = (route: RouteSchema): boolean => route.method !== 'GET';
+/** Where the route says so itself. */
+const stated = (): boolean => false;
+
+/** Every status of the error catalogue; a test compares the two. */
+export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = {
+  400: {
+    name: 'BadRequest',
+    description: 'The request is malformed; `errors` names every bad field.',
+    applies: always,
+  },
+  401: {
+    name: 'Unauthorized',
+    description: 'The API key is missing, unknown, revoked or expired.',
+    headers: ['www-authenticate'],
+    applies: locked,
+  },
+  403: {
+    name: 'Forbidden',
+    description: 'The API key has no access to this, or the data is not shown.',
+    applies: locked,
+  },
+  404: {
+    name: 'NotFound',
+    description: 'There is no such tenant or resource.',
+    applies: (route) => route.params !== undefined,
+  },
+  408: {
+    name: 'RequestTimeout',
+    description: 'The request did not arrive in time.',
+    applies: always,
+  },
+  409: {
+    name: 'Conflict',
+    description: 'The request conflicts with the state of the resource; `code` says how.',
+    applies: changes,
+  },
+  410: {
+    name: 'Gone',
+    description: 'The payload has expired.',
+    applies: stated,
+  },
+  412: {
+    name: 'PreconditionFailed',
+    description: 'The resource has changed since the revision that `if-match` names.',
+    applies: ({ headers }) => Object.hasOwn(headers?.properties ?? {}, 'if-match'),
+  },
+  413: {
+    name: 'ContentTooLarge',
+    description: 'The body, the event or the batch is too large.',
+    applies: takesBody,
+  },
+  415: {
+    name: 'UnsupportedMediaType',
+    description: 'The content type is not supported; `detail` lists those that are.',
+    applies: takesBody,
+  },
+  422: {
+    name: 'UnprocessableContent',
+    description: 'The request is well-formed, but a rule or a limit refuses it; `code` says which.',
+    applies: (route) => takesBody(route) || route.querystring !== undefined,
+  },
+  431: {
+    name: 'RequestHeaderFieldsTooLarge',
+    description: 'The header fields of the request are too large.',
+    applies: always,
+  },
+  500: {
+    name: 'InternalServerError',
+    description: 'An unexpected error. The log has it under `request_id`.',
+    applies: always,
+  },
+  503: {
+    name: 'ServiceUnavailable',
+    description: 'The request cannot be processed now. Try again after `retry-after` seconds.',
+    headers: ['retry-after'],
+    applies: always,
+  },
+};
+
+/** Statuses of the errors that a route can answer. */
+export function errorStatusesOf(route: RouteSchema): number[] {
+  const statuses = Object.keys(errorAnswers).map(Number);
+  return statuses.filter((status) => errorAnswers[status]?.applies(route));
+}
+
+export function hasBody({ body, bodies }: RouteSchema): boolean {
+  return body !== undefined || bodies !== undefined;
+}
+
+/** `components.responses`. */
+export function errorComponents(schema: object, example: (status: number) => unknown): object {
+  const responses = Object.entries(errorAnswers).map(([status, { name, description, headers }]) => [
+    name,
+    {
+      description,
+      headers: headerReferences(headers),
+      content: { [PROBLEM_MEDIA_TYPE]: { schema, example: example(Number(status)) } },
+    },
+  ]);
+  return Object.fromEntries(responses) as object;
+}
+
+/** Every answer has its correlation id. */
+export function headerReferences(names: readonly string[] = []): object {
+  const references = ['x-request-id', ...names].map((name) => [
+    name,
+    { $ref: `#/components/headers/${name}` },
+  ]);
+  return Object.fromEntries(references) as object;
+}

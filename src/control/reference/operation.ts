@@ -1,0 +1,104 @@
+import type { TObject, TSchema } from 'typebox';
+import { problem } from '#wire/api/problem.ts';
+import { PROBLEM_MEDIA_TYPE } from '#wire/problem.ts';
+import { type Components, type Json, factsOf } from './components.ts';
+import { errorAnswers, errorStatusesOf, hasBody, headerReferences } from './error-answers.ts';
+import type { RouteSchema } from './route-schema.ts';
+
+/** The Operation Object of a route. */
+export function describeOperation(route: RouteSchema, components: Components): Json {
+  const { operationId, summary, description, tags, security } = route;
+  const parameters = [
+    ...describeParameters('path', route.params, components),
+    ...describeParameters('query', route.querystring, components),
+    ...describeParameters('header', route.headers, components),
+  ];
+  return {
+    operationId,
+    summary,
+    ...(description === undefined ? {} : { description }),
+    tags,
+    ...(security === undefined ? {} : { security }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(hasBody(route) ? { requestBody: describeBody(route, components) } : {}),
+    responses: describeResponses(route, components),
+  };
+}
+
+/** A parameter that has a default may be left out, although the handler always has a value. */
+function describeParameters(
+  place: 'path' | 'query' | 'header',
+  schema: TObject | undefined,
+  components: Components,
+): Json[] {
+  if (schema === undefined) return [];
+  const required = new Set(schema.required);
+  return Object.entries(schema.properties).map(([name, property]) => {
+    const { description, ...rest } = components.refer(property);
+    const isRequired = required.has(name) && rest['default'] === undefined;
+    return {
+      name,
+      in: place,
+      required: isRequired,
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
+  });
+}
+
+function describeBody({ body, bodies }: RouteSchema, components: Components): Json {
+  const schemas = bodies ?? { 'application/json': body as TSchema };
+  const content = Object.entries(schemas).map(([mediaType, schema]) => [
+    mediaType,
+    mediaOf(schema, components),
+  ]);
+  return {
+    required: body === undefined || !allowsNull(body),
+    content: Object.fromEntries(content) as object,
+  };
+}
+
+function mediaOf(schema: TSchema, components: Components): Json {
+  return { schema: components.refer(schema) };
+}
+
+function allowsNull(schema: TSchema): boolean {
+  const { anyOf = [] } = schema as { anyOf?: { type?: string }[] };
+  return anyOf.some(({ type }) => type === 'null');
+}
+
+function describeResponses(route: RouteSchema, components: Components): Json {
+  const responses: Json = {};
+  for (const status of statusesOf(route)) {
+    const schema = route.response[status];
+    const error = errorAnswers[Number(status)];
+    if (schema === undefined || schema === problem) {
+      responses[status] = { $ref: `#/components/responses/${error?.name}` };
+      continue;
+    }
+    const described = describeAnswer(schema, components);
+    responses[status] = described;
+    // Such an answer, or a problem: the media type tells them apart.
+    if (error !== undefined) {
+      Object.assign(described['content'] as Json, {
+        [PROBLEM_MEDIA_TYPE]: { schema: components.refer(problem) },
+      });
+    }
+  }
+  return responses;
+}
+
+/** In ascending order; `4xx` and `5xx` stand for what follows from what the route takes. */
+function statusesOf(route: RouteSchema): string[] {
+  const given = Object.keys(route.response);
+  const stated = given.filter((status) => !status.endsWith('xx'));
+  const implied = given.length > stated.length ? errorStatusesOf(route).map(String) : [];
+  return [...new Set([...stated, ...implied])].toSorted();
+}
+
+function describeAnswer(schema: TSchema, components: Components): Json {
+  const { description, headers, mediaType } = factsOf(schema);
+  const facts = { description, headers: headerReferences(headers) };
+  if ((schema as { type?: string }).type === 'null') return facts;
+  return { ...facts, content: { [mediaType]: mediaOf(schema, components) } };
+}

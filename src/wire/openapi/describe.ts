@@ -1,0 +1,47 @@
+/**
+ * What the OpenAPI document says about a schema beyond JSON Schema: its name, and the answer that it
+ * is the body of. Both are symbol keys, so validators, JSON and spread copies treat the schema as
+ * before: validation compiles the same objects that the document names.
+ */
+import type { TSchema } from 'typebox';
+
+const NAME = Symbol('name among components.schemas');
+const ANSWER = Symbol('answer');
+
+/** Gives a schema its name in `components.schemas`. Equal copies keep the name. */
+export function named<T extends TSchema>(name: string, schema: T): T {
+  return Object.assign(schema, { [NAME]: name });
+}
+
+/** The name of a schema; undefined if it is described where it is used. */
+export function nameOf(schema: object): string | undefined {
+  return (schema as { [NAME]?: string })[NAME];
+}
+
+/** Response headers that operations declare; `reference/headers.ts` describes each. */
+export type AnswerHeader =
+  | 'allow'
+  | 'content-disposition'
+  | 'etag'
+  | 'idempotency-replayed'
+  | 'location'
+  | 'retry-after'
+  | 'www-authenticate'
+  | 'x-request-id';
+
+export interface AnswerFacts {
+  description: string;
+  headers?: readonly AnswerHeader[];
+  /** Absent: `application/json`. */
+  mediaType?: string;
+}
+
+/** The schema as the body of an answer. Every answer has `x-request-id`; it is not listed. */
+export function answer<T extends TSchema>(schema: T, facts: AnswerFacts): T {
+  return { ...schema, [ANSWER]: facts };
+}
+
+/** The facts of an answer; undefined for a schema that `answer` did not make. */
+export function answerFactsOf(schema: object): AnswerFacts | undefined {
+  return (schema as { [ANSWER]?: AnswerFacts })[ANSWER];
+}

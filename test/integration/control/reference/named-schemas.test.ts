@@ -1,0 +1,61 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { errorCatalogue } from '#domain/errors.ts';
+import { errorAnswers } from '#src/control/reference/error-answers.ts';
+import { startControlPlane } from '../control-plane.ts';
+import { type Json, resolvePointer, schemasOf } from './read-document.ts';
+
+test('the document names each shape once and refers to it everywhere else', async (t) => {
+  const plane = await startControlPlane(t, { idle: true });
+  const document = (await plane.call('GET', '/openapi.json', undefined, { key: '' })).body as Json;
+  const named = new Set<string>();
+  const used = new Set<string>();
+  const shapes = new Map<string, string>();
+  for (const { schema, at } of schemasOf(document)) {
+    const reference = schema['$ref'];
+    if (typeof reference === 'string') {
+      assert.notEqual(
+        resolvePointer(document, reference),
+        undefined,
+        `${at} refers to ${reference}`,
+      );
+      used.add(reference);
+      continue;
+    }
+    const isComponent = /^#\/components\/schemas\/\w+$/.test(at);
+    if (isComponent) named.add(at);
+    if (schema['enum'] !== undefined) assert.equal(schema['type'], 'string', `${at} has a type`);
+    if (schema['properties'] === undefined && schema['enum'] === undefined) continue;
+    assert.ok(isComponent, `${at} has a name`);
+    const text = JSON.stringify(schema);
+    assert.equal(shapes.get(text), undefined, `${at} has a shape of its own`);
+    shapes.set(text, at);
+  }
+  assert.ok(named.size > 90, 'schemas were found');
+  assert.deepEqual(
+    [...named].filter((name) => !used.has(name)),
+    [],
+    'every name is used',
+  );
+});
+
+test('the document has an answer for every status of the error catalogue', () => {
+  const statuses = new Set(Object.values(errorCatalogue).map(([status]) => String(status)));
+  assert.deepEqual(Object.keys(errorAnswers), [...statuses].toSorted());
+});
+
+test('the document leaves out what has a default', async (t) => {
+  const plane = await startControlPlane(t, { idle: true });
+  const document = (await plane.call('GET', '/openapi.json', undefined, { key: '' })).body as Json;
+  let defaults = 0;
+  for (const path of Object.values(document['paths'] as Record<string, Json>)) {
+    for (const { parameters = [] } of Object.values(path) as { parameters?: Json[] }[]) {
+      for (const { name, required, schema } of parameters) {
+        if ((schema as Json)['default'] === undefined) continue;
+        assert.equal(required, false, String(name));
+        defaults++;
+      }
+    }
+  }
+  assert.ok(defaults >= 12);
+});

@@ -1,0 +1,61 @@
+export type Json = Record<string, unknown>;
+
+export interface PlacedSchema {
+  schema: Json;
+  /** JSON pointer from the root of the document. */
+  at: string;
+}
+
+const SCHEMA_LISTS = ['anyOf', 'oneOf', 'allOf'];
+const SCHEMA_MAPS = ['properties', 'patternProperties'];
+const SCHEMAS = ['items', 'additionalProperties', 'propertyNames', 'not'];
+
+/** Every schema of the document, those within schemas too. */
+export function* schemasOf(document: Json): Generator<PlacedSchema> {
+  const { components, ...rest } = document as { components: Json };
+  const { schemas, ...others } = components;
+  for (const [name, schema] of Object.entries(schemas as Json)) {
+    yield* within(schema as Json, `#/components/schemas/${name}`);
+  }
+  yield* outside({ ...rest, components: others }, '#');
+}
+
+function* outside(part: Json, at: string): Generator<PlacedSchema> {
+  for (const [key, value] of Object.entries(part)) {
+    const here = `${at}/${escaped(key)}`;
+    if (key === 'example' || key === 'examples' || typeof value !== 'object') continue;
+    if (key === 'schema') yield* within(value as Json, here);
+    else if (value !== null) yield* outside(value as Json, here);
+  }
+}
+
+function* within(schema: Json, at: string): Generator<PlacedSchema> {
+  yield { schema, at };
+  for (const key of SCHEMA_LISTS) {
+    const list = (schema[key] ?? []) as Json[];
+    for (const [index, each] of list.entries()) yield* within(each, `${at}/${key}/${index}`);
+  }
+  for (const key of SCHEMA_MAPS) {
+    for (const [name, each] of Object.entries((schema[key] ?? {}) as Json)) {
+      yield* within(each as Json, `${at}/${key}/${escaped(name)}`);
+    }
+  }
+  for (const key of SCHEMAS) {
+    const each = schema[key];
+    if (typeof each === 'object') yield* within(each as Json, `${at}/${key}`);
+  }
+}
+
+/** What a reference within the document leads to; undefined if to nothing. */
+export function resolvePointer(document: Json, reference: string): unknown {
+  let found: unknown = document;
+  for (const part of reference.split('/').slice(1)) {
+    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
+    found = (found as Json | undefined)?.[name];
+  }
+  return found;
+}
+
+function escaped(name: string): string {
+  return name.replaceAll('~', '~0').replaceAll('/', '~1');
+}
