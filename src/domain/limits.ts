@@ -1,6 +1,9 @@
 /** Every bound of the product that is not a setting (SE-5). Units stand last in the names. */
 export const limits = {
   requestBodyBytesMax: 512 * 1024,
+  contentCodingsMax: 4,
+  /** That of deflate at its best: br and zstd, which reach 1,000 times as much, get no more. */
+  decodedRatioMax: 1032,
   tenantIdLengthMax: 64,
   eventIdLengthMax: 200,
   eventTypeLengthMax: 128,

@@ -7,12 +7,13 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
+import { isJsonType, isTextType, isWritableAsUtf8 } from '#domain/media-type.ts';
+import { checkJsonCharset } from '#infra/http/body/body-headers.ts';
 import {
   type EventInput,
   NOT_UNICODE,
   checkAttributes,
   checkPriority,
-  isJsonType,
   refuse,
 } from './event-input.ts';
 import { type JsonObject, jsonData } from './json-object.ts';
@@ -80,9 +81,19 @@ function readPayload(
   const data = value['data'];
   if (contentType !== undefined && !isJsonType(contentType) && typeof data === 'string') {
     if (!data.isWellFormed()) faults.push({ pointer: `${at}data`, detail: NOT_UNICODE });
+    checkCharset(contentType, data, at, faults);
     return { kind: 'text', data };
   }
-  return { kind: 'json', data: jsonData(object, faults), value: data ?? null };
+  const json = jsonData(object, faults);
+  if (contentType !== undefined) checkCharset(contentType, json, at, faults);
+  return { kind: 'json', data: json, value: data ?? null };
+}
+
+/** Text leaves as UTF-8 in binary mode, where another charset would name the wrong bytes. */
+function checkCharset(contentType: string, text: string, at: string, faults: FieldError[]): void {
+  if (isWritableAsUtf8(contentType, text)) return;
+  const detail = 'must name no charset other than UTF-8 beside text or JSON; use data_base64';
+  faults.push({ pointer: `${at}datacontenttype`, detail });
 }
 
 function isBase64(text: string): boolean {
@@ -156,11 +167,19 @@ export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): Eve
   return event;
 }
 
-/** `data` alone, by its media type; nothing is JSON's `null`. @throws PosthornError POSTHORN_BODY_INVALID */
+/**
+ * `data` alone, by its media type; nothing is JSON's `null`.
+ *
+ * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ */
 export function readPayloadBytes(contentType: string | undefined, body: Buffer): Payload {
   if (body.length === 0) return { kind: 'json', data: 'null', value: null };
-  if (contentType === undefined || isJsonType(contentType)) return jsonPayload(body);
-  if (contentType.startsWith('text/') && isUtf8(body)) {
+  if (contentType === undefined) return jsonPayload(body);
+  if (isJsonType(contentType)) {
+    checkJsonCharset(contentType);
+    return jsonPayload(body);
+  }
+  if (isTextType(contentType) && isUtf8(body)) {
     return { kind: 'text', data: body.toString() };
   }
   return { kind: 'binary', data: body };

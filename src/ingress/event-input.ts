@@ -119,11 +119,6 @@ function isTime(text: string): boolean {
   return Number(match[3]) <= lastDay;
 }
 
-/** JSON, and not a form of several JSON texts (CloudEvents JSON format, section 3.1.1). */
-export function isJsonType(mediaType: string): boolean {
-  return /^[^;]*[/+]json\s*(;|$)/i.test(mediaType);
-}
-
 /** @throws PosthornError POSTHORN_EVENT_INVALID, where there is any fault */
 export function refuse(faults: FieldError[]): void {
   if (faults.length > 0) throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: faults });

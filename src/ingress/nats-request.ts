@@ -6,6 +6,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { essenceOf } from '#domain/media-type.ts';
 import { isBinaryMode, readBinaryEvent, readPayloadBytes } from './cloudevents.ts';
 import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
 import { readStructuredBody } from './read-body.ts';
@@ -13,15 +14,12 @@ import { readStructuredBody } from './read-body.ts';
 const STRUCTURED = 'application/cloudevents+json';
 
 /**
+ * @param named as `namedHeaders` gives them
+ * @param body without its content codings
  * @param type the type that the subject names; the event must have the same
  * @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID, POSTHORN_MEDIA_TYPE_UNSUPPORTED
  */
-export function readNatsEvent(
-  headers: MsgHdrs | undefined,
-  body: Buffer,
-  type: string,
-): EventInput {
-  const named = namedHeaders(headers);
+export function readNatsEvent(named: IncomingHttpHeaders, body: Buffer, type: string): EventInput {
   const contentType = named['content-type'];
   const structured = contentType?.toLowerCase().startsWith('application/cloudevents') === true;
   if (!structured && !isBinaryMode(named)) return readBare(named, body, type);
@@ -32,16 +30,22 @@ export function readNatsEvent(
   return input;
 }
 
-/** NATS writes names as the producer did, and may hold one several times. */
-function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders {
-  const named: Record<string, string> = {};
+/**
+ * The headers of a message with their names in lower case. NATS keeps names as the producer wrote
+ * them, and may hold one several times.
+ *
+ * @throws PosthornError POSTHORN_EVENT_INVALID for a header that is repeated
+ */
+export function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders {
+  // A producer may name a header like a member of `Object.prototype`.
+  const named = Object.create(null) as Record<string, string>;
   if (headers === undefined) return named;
   const faults: FieldError[] = [];
   for (const key of headers.keys()) {
     const name = key.toLowerCase();
     const values = headers.values(key);
     if (name in named || values.length > 1) {
-      faults.push({ pointer: `#header/${name}`, detail: 'stands here twice' });
+      faults.push({ pointer: `#header/${name}`, detail: 'duplicate header' });
     }
     named[name] = values[0] ?? '';
   }
@@ -50,7 +54,7 @@ function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders {
 }
 
 function readStructured(contentType: string, body: Buffer): EventInput {
-  const mediaType = (contentType.split(';', 1)[0] as string).trim().toLowerCase();
+  const mediaType = essenceOf(contentType);
   if (mediaType === STRUCTURED) return readStructuredBody(body);
   const detail = `${mediaType} is not taken here; send ${STRUCTURED}`;
   throw new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });

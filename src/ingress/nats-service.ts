@@ -8,6 +8,7 @@
  * Limits: `limits.natsRequestsMax` under way, of one tenant `limits.natsRequestsPerTenantMax`; over them a request is
  * refused with POSTHORN_OVERLOADED.
  */
+import type { IncomingHttpHeaders } from 'node:http';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { headers } from '@nats-io/nats-core';
 import type { Span } from '@opentelemetry/api';
@@ -15,6 +16,12 @@ import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
+import { checkBodyHeaders } from '#infra/http/body/body-headers.ts';
+import {
+  ACCEPT_ENCODING,
+  decodeBody,
+  parseContentCodings,
+} from '#infra/http/body/content-coding.ts';
 import { classifyError } from '#infra/http/classify-error.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
@@ -28,7 +35,7 @@ import type { AcceptEvent } from './accept-event.ts';
 import { type AcceptDone, type Accepted, acceptedJson } from './accepted.ts';
 import type { EventResults } from './event-results.ts';
 import type { FairDoor } from './fair-door.ts';
-import { readNatsEvent } from './nats-request.ts';
+import { namedHeaders, readNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
@@ -153,8 +160,35 @@ export class NatsService implements Service {
     try {
       if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
       const body = asBuffer(request.message.data);
-      this.checkSize(body);
-      const input = readNatsEvent(request.message.headers, body, request.type);
+      const bytesMax = this.deps.eventBytesMax + BODY_SLACK_BYTES;
+      if (body.length > bytesMax) {
+        throw tooLarge(`the body has ${body.length} bytes; at most ${bytesMax} are accepted`);
+      }
+      const headers = namedHeaders(request.message.headers);
+      checkBodyHeaders(headers);
+      const codings = parseContentCodings(headers['content-encoding']);
+      if (codings.length === 0) this.read(tenant, request, headers, body);
+      else {
+        const detail = `the decoded body has more than ${bytesMax} bytes, or is too compressed`;
+        decodeBody(body, codings, bytesMax, () => tooLarge(detail)).then(
+          (decoded) => this.read(tenant, request, headers, decoded),
+          (error: unknown) => this.refuse(request, error),
+        );
+      }
+    } catch (error) {
+      this.refuse(request, error);
+    }
+  }
+
+  /** Reads the event of a request and offers it; every error becomes the answer. */
+  private read(
+    tenant: TenantSnapshot,
+    request: Request,
+    headers: IncomingHttpHeaders,
+    body: Buffer,
+  ): void {
+    try {
+      const input = readNatsEvent(headers, body, request.type);
       const done: AcceptDone = (error, accepted) => {
         if (accepted === undefined) this.end(request, error as PosthornError);
         else this.answer(request, accepted);
@@ -167,13 +201,6 @@ export class NatsService implements Service {
     } catch (error) {
       this.refuse(request, error);
     }
-  }
-
-  private checkSize(body: Buffer): void {
-    const most = this.deps.eventBytesMax + BODY_SLACK_BYTES;
-    if (body.length <= most) return;
-    const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
-    throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
   }
 
   /** Refused before it could be offered to `accept`, which counts for itself. */
@@ -207,6 +234,9 @@ export class NatsService implements Service {
     if (error.retryAfterSeconds !== undefined) {
       extra['Retry-After'] = String(error.retryAfterSeconds);
     }
+    if (error.code === 'POSTHORN_CONTENT_CODING_UNSUPPORTED') {
+      extra['Accept-Encoding'] = ACCEPT_ENCODING;
+    }
     this.reply(request, JSON.stringify(problemOf(error, subject, id)), extra);
   }
 
@@ -228,6 +258,10 @@ export class NatsService implements Service {
       this.deps.log.warn({ error: (error as Error).message, request_id: id }, 'ingress.no_answer');
     }
   }
+}
+
+function tooLarge(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
 }
 
 function hasInbox(message: Msg): boolean {

@@ -3,6 +3,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
+import { essenceOf } from '#domain/media-type.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { sendError } from '#infra/http/problem.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -60,7 +61,7 @@ export class PublishRequests {
 
   /** One event, or a batch of CloudEvents. */
   publish(target: Target, request: FastifyRequest, reply: FastifyReply): void {
-    const mediaType = mediaTypeOf(request.headers);
+    const mediaType = essenceOf(request.headers['content-type'] ?? '');
     const body = bodyOf(request);
     if (mediaType === 'application/cloudevents-batch+json') {
       checkBodySize(body, limits.batchBytesMax);
@@ -86,7 +87,7 @@ export class PublishRequests {
 
   /** A batch in a body of our own form. */
   publishBatch(target: Target, request: FastifyRequest, reply: FastifyReply): void {
-    const mediaType = mediaTypeOf(request.headers);
+    const mediaType = essenceOf(request.headers['content-type'] ?? '');
     if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
     this.acceptAll(target, readBatchBody(bodyOf(request)), '/events', request, reply);
   }
@@ -244,12 +245,6 @@ function readOne(mediaType: string, headers: IncomingHttpHeaders, body: Buffer):
 function unsupported(mediaType: string, supported: string[]): PosthornError {
   const detail = `${mediaType === '' ? 'no content type' : mediaType} is not taken here; send ${supported.join(', ')}`;
   return new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
-}
-
-function mediaTypeOf(headers: IncomingHttpHeaders): string {
-  const value = headers['content-type'] ?? '';
-  const end = value.indexOf(';');
-  return (end < 0 ? value : value.slice(0, end)).trim().toLowerCase();
 }
 
 function bodyOf(request: FastifyRequest): Buffer {

@@ -16,6 +16,7 @@ import { limits } from '#domain/limits.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { answer, named } from '#wire/openapi/describe.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { decodeBodies } from './body/decode-bodies.ts';
 import { answerClientError } from './client-error.ts';
 import { sendError, sendProblem } from './problem.ts';
 
@@ -70,6 +71,7 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     done();
   });
+  decodeBodies(app);
   app.setErrorHandler((error, request, reply) => sendError(log, error, request, reply));
   app.setNotFoundHandler((request, reply) => {
     const detail = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;

@@ -3,6 +3,7 @@ import type { PosthornError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import { saneTraceparent } from '#wire/trace-context.ts';
+import { ACCEPT_ENCODING } from './body/content-coding.ts';
 import { classifyError } from './classify-error.ts';
 
 /** Answers with whatever was thrown as problem details; what nobody foresaw is logged with its stack. */
@@ -40,6 +41,10 @@ export function sendProblem(
   }
   // RFC 9110, section 11.6.1: a 401 names the scheme that would do.
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
+  // RFC 9110, section 15.5.16: it names the codings that would do.
+  if (error.code === 'POSTHORN_CONTENT_CODING_UNSUPPORTED') {
+    reply.header('accept-encoding', ACCEPT_ENCODING);
+  }
   const query = request.url.indexOf('?');
   const instance = query < 0 ? request.url : request.url.slice(0, query);
   reply.code(error.status).header('content-type', PROBLEM_MEDIA_TYPE);
