@@ -13,6 +13,28 @@ export function checkLiteral(value: unknown, pointer: string, depth = 0): FieldE
   return [{ pointer, detail: 'must be a value that JSON has' }];
 }
 
+/**
+ * As `checkLiteral`, for a value to order by. Objects are refused, in lists too: MongoDB orders them by the
+ * order of their fields, which an event with numbers for names does not keep.
+ */
+export function checkOrderLiteral(value: unknown, pointer: string): FieldError[] {
+  const errors = checkLiteral(value, pointer);
+  if (errors.length > 0 || !holdsObject(value)) return errors;
+  const detail =
+    'must not be or contain an object: compare its fields, like {"data.price.net": {"$gt": 5}}';
+  return [{ pointer, detail }];
+}
+
+function holdsObject(value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return !Array.isArray(value) || value.some(holdsObject);
+}
+
+/** A name that JavaScript lists before all others (ECMA-262, "array index"). */
+function isArrayIndex(name: string): boolean {
+  return /^(?:0|[1-9]\d{0,9})$/.test(name) && Number(name) < 2 ** 32 - 1;
+}
+
 function checkParts(value: object, pointer: string, depth: number): FieldError[] {
   if (depth >= limits.filterDepthMax) {
     const detail = `is nested too deep; ${limits.filterDepthMax} levels are allowed`;
@@ -22,6 +44,16 @@ function checkParts(value: object, pointer: string, depth: number): FieldError[]
   if (entries.length > limits.filterListMax) {
     const detail = `has ${entries.length} entries; ${limits.filterListMax} are allowed`;
     return [{ pointer, detail }];
+  }
+  if (!Array.isArray(value)) {
+    const [first, second] = entries;
+    // Readers of JSON list such names first, so the order that equality depends on is not that of the text.
+    if (first !== undefined && second !== undefined && isArrayIndex(first[0])) {
+      const detail =
+        `has the field "${first[0]}" beside others: the order of fields with numbers for names is not kept; ` +
+        'compare them one by one, like {"data.rates.1": 5, "data.rates.name": "x"}';
+      return [{ pointer, detail }];
+    }
   }
   for (const [key, part] of entries) {
     const at = childPointer(pointer, key);

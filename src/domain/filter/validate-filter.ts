@@ -2,7 +2,7 @@ import { compileBoundedRegex } from '#domain/bounded-regex.ts';
 import type { FieldError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
-import { checkLiteral } from './check-literal.ts';
+import { checkLiteral, checkOrderLiteral } from './check-literal.ts';
 import { fieldOperators, isOperatorObject, isPlainObject, joinOperators } from './operators.ts';
 
 /** What one validation has found and used up. */
@@ -154,11 +154,13 @@ function checkOperator(
   switch (operator) {
     case '$eq':
     case '$ne':
+      check.errors.push(...checkLiteral(operand, pointer));
+      break;
     case '$gt':
     case '$gte':
     case '$lt':
     case '$lte':
-      check.errors.push(...checkLiteral(operand, pointer));
+      check.errors.push(...checkOrderLiteral(operand, pointer));
       break;
     case '$in':
     case '$nin':

@@ -14,6 +14,8 @@ const good: unknown[] = [
   { $or: [{ data: null }, { $and: [{ $nor: [{}] }] }] },
   { 'data.list': { $elemMatch: { Name_1: 1, $or: [{ 'X-y': 2 }] } } },
   { 'data.list': { $elemMatch: { $gt: 1, $lt: 5 } } },
+  { 'data.rates': { '7': { b: 1 } }, 'data.a': { $gte: [1, ['x']] } },
+  { data: { '07': 1, '-1': 2, '4294967295': 3 } },
   { 'data.$ref': { $exists: true }, data: {}, 'data.a': [] },
 ];
 
@@ -62,6 +64,20 @@ const bad: [name: string, filter: unknown, pointer: string, detail: RegExp][] = 
     '/data/$elemMatch/a/$foo',
     /not an operator/,
   ],
+  [
+    'a name that is a number beside others',
+    { data: { rates: { b: 1, '7': 2 } } },
+    '/data/rates',
+    /"7" beside others/,
+  ],
+  [
+    'names that are numbers in a list',
+    { type: { $in: ['a', [{ '0': 1, '1': 2 }]] } },
+    '/type/$in/1/0',
+    /"0" beside others/,
+  ],
+  ['an object to order by', { data: { $gt: { a: 1 } } }, '/data/$gt', /must not be or contain an/],
+  ['an object in a list to order by', { data: { $lte: [1, [{}]] } }, '/data/$lte', /an object/],
   ['operator in a literal', { data: { a: { $gt: 1 } } }, '/data/a/$gt', /written with dots/],
   ['operator in $in', { type: { $in: [{ $regex: 'a' }] } }, '/type/$in/0/$regex', /with dots/],
   ['empty name', { 'data..a': 1 }, '/data..a', /single dots/],
