@@ -113,7 +113,7 @@ test('all addresses share one time limit', async (t) => {
   const sender = senderOf(t, `http://localhost:${port}`, dead, options);
   const { kind, detail } = failureOf(await send(sender));
   assert.equal(kind, 'connect');
-  assert.equal(detail, 'UND_ERR_CONNECT_TIMEOUT: no connection was made in time');
+  assert.equal(detail, 'no connection was made in time');
   assert.deepEqual(dialling(port), []);
 });
 
@@ -144,7 +144,7 @@ test('the first address speaks for all that refuse', async (t) => {
   const sender = senderOf(t, `http://localhost:${port}`, ['127.0.0.2', '127.0.0.3']);
   const { kind, detail } = failureOf(await send(sender));
   assert.equal(kind, 'connect');
-  assert.equal(detail, `ECONNREFUSED: connect ECONNREFUSED 127.0.0.2:${port}`);
+  assert.equal(detail, 'the connection was refused (ECONNREFUSED)');
 });
 
 test('an address that accepts and never begins TLS does not keep https from the next one', async (t) => {
