@@ -17,7 +17,9 @@ after(() => mongo.dispose());
 async function bothAnswers(documents: Json[], filters: Json[]) {
   const collection = mongo.db.collection<{ _id: number }>('events');
   await collection.deleteMany({});
-  await collection.insertMany(documents.map((event, _id) => ({ ...event, _id })));
+  await collection.insertMany(
+    documents.map((event, _id) => ({ ...(numbersLast(event) as Json), _id })),
+  );
   const answers = [];
   for (const filter of filters) {
     assert.deepEqual(validateFilter(filter), [], JSON.stringify(filter));
@@ -29,6 +31,19 @@ async function bothAnswers(documents: Json[], filters: Json[]) {
     });
   }
   return answers;
+}
+
+/**
+ * A copy for mongod whose fields named by numbers come last, as in a text that JSON.parse cannot keep the
+ * order of: no verdict may depend on that order.
+ */
+function numbersLast(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(numbersLast);
+  if (typeof value !== 'object' || value === null) return value;
+  const entries = Object.entries(value).map(([name, part]) => [name, numbersLast(part)] as const);
+  const named = entries.filter(([name]) => !/^\d+$/.test(name));
+  if (named.length === entries.length) return Object.fromEntries(entries);
+  return new Map([...named, ...entries.filter(([name]) => /^\d+$/.test(name))]);
 }
 
 async function assertSame(documents: Json[], filters: Json[]): Promise<void> {
@@ -119,8 +134,6 @@ const hardConditions: unknown[] = [
   { $gte: '2025-01-01T00:00:00Z', $lt: '2026-01-01T00:00:00Z' },
   { $gt: [] },
   { $lt: [1, 2, 3] },
-  { $gte: {} },
-  { $gt: { b: 1 } },
   { $lte: false },
   { $gt: false },
   { $exists: true },
