@@ -92,7 +92,7 @@ function planControl(parts: RoleParts): Service[] {
         ...parts,
         shards,
         history,
-        registerEventTypes: (names) => control.registerEventTypes(names),
+        registerEventTypes: (seen) => control.registerEventTypes(seen),
         disableGoneEndpoint: (record) => control.disableGoneEndpoint(record),
         trackHealth: (attempts) => control.trackHealth(attempts),
       }),

@@ -37,8 +37,9 @@ import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
 import { Endpoints } from './endpoints.ts';
 import { EventExplanations } from './event-explanations.ts';
-import { EventTypeRegistrar } from './event-type-registrar.ts';
-import { EventTypes } from './event-types.ts';
+import { AutomaticTypes, type SeenType } from './event-types/automatic-types.ts';
+import { EventTypeRegistrar } from './event-types/registrar.ts';
+import { EventTypes } from './event-types/registry.ts';
 import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
@@ -88,7 +89,7 @@ export interface Control {
   syncState(): SyncState;
   /** The bucket CONFIG was made anew: writes all of it again. */
   compareConfig(): void;
-  registerEventTypes(names: readonly string[]): Promise<void>;
+  registerEventTypes(seen: readonly SeenType[]): Promise<void>;
   disableGoneEndpoint(record: EndpointGoneRecord): Promise<void>;
   trackHealth(attempts: AttemptsByEndpoint): Promise<void>;
 }
@@ -116,7 +117,8 @@ export function createControl(deps: ControlDeps): Control {
     probeReceiver: new ProbeReceiver(settings.POSTHORN_PROBE_RECEIVER_URL),
     publicUrl: settings.POSTHORN_PUBLIC_URL,
   });
-  const registrar = new EventTypeRegistrar({ configuration, config, log, clock });
+  const automatic = new AutomaticTypes({ configuration, clock });
+  const registrar = new EventTypeRegistrar({ types: automatic, config, log, clock });
   const events = new EventReads({ history, configuration, config });
   const deliveries = new DeliveryReads({ history, configuration, config, events });
   const deadLetters = createDeadLetters({
@@ -134,7 +136,11 @@ export function createControl(deps: ControlDeps): Control {
     subscriptions: new Subscriptions(shared),
     payloads,
     explanations: new EventExplanations({ events, payloads, config, clock }),
-    eventTypes: new EventTypes(shared),
+    eventTypes: new EventTypes({
+      ...shared,
+      automatic,
+      onRemoved: (name) => registrar.forget(name),
+    }),
     apiKeys: new ApiKeys(shared),
     events,
     deliveries,
@@ -172,7 +178,7 @@ export function createControl(deps: ControlDeps): Control {
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,
     compareConfig: () => sync.compareAgain(),
-    registerEventTypes: (names) => registrar.register(names),
+    registerEventTypes: (seen) => registrar.register(seen),
     disableGoneEndpoint: (record) => health.disableGone(record),
     trackHealth: (attempts) => health.track(attempts),
   };

@@ -6,6 +6,9 @@ import { apiKeySnapshot, eventTypeSnapshot, tenantSnapshot } from './snapshot.ts
 
 export type ConfigSnapshot = TenantSnapshot | EventTypeSnapshot | ApiKeySnapshot;
 
+/** What an earlier version registered by its first event is of one tenant: no process needs it. */
+const registered = { auto: false };
+
 /** Reads from MongoDB what the keys of the bucket CONFIG should hold. */
 export class SnapshotReader {
   private readonly mongo: MongoClient;
@@ -27,7 +30,10 @@ export class SnapshotReader {
       case 'tenant':
         return this.readTenant(name);
       case 'type': {
-        const type = await this.configuration.eventTypes.findOne({ _id: name }, { readConcern });
+        const type = await this.configuration.eventTypes.findOne(
+          { _id: name, ...registered },
+          { readConcern },
+        );
         return type === null ? undefined : eventTypeSnapshot(type);
       }
       case 'key': {
@@ -50,7 +56,7 @@ export class SnapshotReader {
       case 'tenant':
         return (await tenants.findOne({ _id }, some))?.config_rev;
       case 'type':
-        return (await eventTypes.findOne({ _id }, some))?.revision;
+        return (await eventTypes.findOne({ _id, ...registered }, some))?.revision;
       case 'key':
         return (await apiKeys.findOne({ _id, revoked_at: null }, some))?.revision;
       default:
@@ -71,7 +77,7 @@ export class SnapshotReader {
     for await (const tenant of tenants.find({}, some)) {
       revisions.set(configKeys.tenant(tenant._id), tenant.config_rev);
     }
-    for await (const type of eventTypes.find({}, some)) {
+    for await (const type of eventTypes.find(registered, some)) {
       revisions.set(configKeys.eventType(type._id), type.revision);
     }
     for await (const key of apiKeys.find({ revoked_at: null }, some)) {

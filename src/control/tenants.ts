@@ -102,6 +102,7 @@ export class Tenants {
       checkIfMatch(ifMatch, tenant.revision);
       await configuration.endpoints.deleteMany({ tenant: id }, { session });
       await configuration.subscriptions.deleteMany({ tenant: id }, { session });
+      await configuration.automaticEventTypes.deleteMany({ tenant: id }, { session });
       const ofTenant = { tenant: id, revoked_at: null };
       const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
       await configuration.apiKeys.updateMany(

@@ -21,6 +21,7 @@ export const errorCatalogue = {
   POSTHORN_REQUEST_TIMEOUT: [408, 'The request took too long to arrive'],
   POSTHORN_EVENT_ID_REUSED: [409, 'This event id was used for another content'],
   POSTHORN_ENDPOINT_URL_DUPLICATE: [409, 'The tenant has an endpoint with this URL'],
+  POSTHORN_EVENT_TYPE_IN_USE: [409, 'The event type is in use'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
   POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery does not wait for an attempt'],
   POSTHORN_CONFLICT: [409, 'Somebody else changed this at the same time'],

@@ -17,7 +17,10 @@ export const limits = {
   idempotencyKeyLengthMax: 255,
   /** Of the documents; the snapshot, which is smaller, is one message of NATS: 8 MiB. */
   tenantConfigBytesMax: 7 * 1024 * 1024,
+  /** Registered ones; automatic types have places of their own. */
   eventTypesMax: 10_000,
+  automaticEventTypesPerTenantMax: 500,
+  automaticEventTypesRemembered: 50_000,
   eventTypeVersionsMax: 100,
   endpointsPerTenantMax: 10_000,
   subscriptionsPerTenantMax: 20_000,

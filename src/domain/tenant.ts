@@ -9,6 +9,6 @@ export function isTenantId(value: string): boolean {
   return tenantId.test(value);
 }
 
-/** `auto`: an unknown event type is accepted and registered; `strict`: it is refused (IN-5). */
+/** `auto`: an event type that is not registered is accepted, and noted for the tenant; `strict`: it is refused (IN-5). */
 export const eventTypePolicies = ['auto', 'strict'] as const;
 export type EventTypePolicy = (typeof eventTypePolicies)[number];

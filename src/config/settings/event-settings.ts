@@ -38,7 +38,7 @@ export const eventSettings = {
   POSTHORN_EVENT_TYPE_POLICY: Type.Union([Type.Literal('auto'), Type.Literal('strict')], {
     default: 'auto',
     description:
-      '`auto`: an unknown event type is accepted and registered; `strict`: it is refused. A tenant can differ.',
+      '`auto`: an event type that is not registered is accepted; `strict`: it is refused. A tenant can differ.',
   }),
   POSTHORN_PUBLISH_TIMEOUT_MS: integer({
     default: 5000,

@@ -47,12 +47,13 @@ export class Batch {
   readonly events = new Map<string, EventChange>();
   readonly deliveries = new Map<string, DeliveryChange>();
   readonly gone: EndpointGoneRecord[] = [];
-  readonly types = new Set<string>();
+  /** Names of types that a tenant's events have, by tenant. */
+  readonly types = new Map<string, Set<string>>();
   readonly attempts = new AttemptsByEndpoint();
 
   addEvent(tenant: string, seq: number, frame: EventFrame): void {
     const { head } = frame;
-    this.types.add(head.type);
+    this.typesOf(tenant).add(head.type);
     const change = this.event(tenant, head.id, head.acceptedMs);
     change.whole = true;
     const { fields } = change;
@@ -69,6 +70,12 @@ export class Batch {
     if (head.ext !== undefined) fields.ext = head.ext;
     if (head.payload !== undefined) fields.payload = head.payload;
     if (head.fingerprint !== undefined) fields.fingerprint = head.fingerprint;
+  }
+
+  private typesOf(tenant: string): Set<string> {
+    let names = this.types.get(tenant);
+    if (names === undefined) this.types.set(tenant, (names = new Set()));
+    return names;
   }
 
   addRecord(record: HistoryRecord): void {

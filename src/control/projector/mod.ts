@@ -17,6 +17,7 @@ import { asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
 import { type EndpointGoneRecord, decodeRecords } from '#wire/record.ts';
 import { consumers, parseEventSubject, streams } from '#wire/subjects.ts';
 import type { AttemptsByEndpoint } from '../health/attempts.ts';
+import type { SeenType } from '../event-types/automatic-types.ts';
 import { Batch } from './merge.ts';
 import { writeBatch } from './write.ts';
 
@@ -34,7 +35,7 @@ export interface ProjectorDeps {
   history: History;
   registry: Registry;
   log: Log;
-  registerEventTypes: (names: string[]) => Promise<void>;
+  registerEventTypes: (seen: SeenType[]) => Promise<void>;
   disableGoneEndpoint: (record: EndpointGoneRecord) => Promise<void>;
   trackHealth: (attempts: AttemptsByEndpoint) => Promise<void>;
 }
@@ -139,7 +140,7 @@ class Projector {
     for (let delayMs = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.max)) {
       try {
         await writeBatch(this.deps.history, batch);
-        await this.deps.registerEventTypes([...batch.types]);
+        await this.deps.registerEventTypes(seenTypes(batch));
         for (const record of batch.gone) await this.deps.disableGoneEndpoint(record);
         await this.deps.trackHealth(batch.attempts);
         break;
@@ -157,4 +158,8 @@ class Projector {
     // The batch is durable from here on.
     for (const message of messages) message.ack();
   }
+}
+
+function seenTypes({ types }: Batch): SeenType[] {
+  return [...types].flatMap(([tenant, names]) => [...names].map((name) => ({ tenant, name })));
 }

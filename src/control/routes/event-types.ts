@@ -1,3 +1,4 @@
+import { Type } from 'typebox';
 import {
   eventType,
   eventTypeListQuery,
@@ -9,8 +10,9 @@ import { ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import type { Api } from '../access.ts';
-import type { EventTypes } from '../event-types.ts';
+import type { Principal } from '#infra/http/authenticate.ts';
+import { type Api, principalOf } from '../access.ts';
+import type { AutomaticView, EventTypes } from '../event-types/registry.ts';
 
 const tags = ['Event types'];
 
@@ -54,7 +56,7 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
         response: { 200: eventTypePage, ...problemAnswers },
       },
     },
-    (request) => eventTypes.list(request.query),
+    (request) => eventTypes.list(request.query, viewOf(principalOf(request))),
   );
   api.get(
     '/v1/event-types/:name',
@@ -72,9 +74,36 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
       },
     },
     async (request, reply) => {
-      const found = await eventTypes.get(request.params.name);
+      const found = await eventTypes.get(request.params.name, viewOf(principalOf(request)));
       reply.header('etag', etagOf(found.revision));
       return found;
     },
   );
+  api.delete(
+    '/v1/event-types/:name',
+    {
+      config: { access: 'platform' },
+      schema: {
+        operationId: 'deleteEventType',
+        summary: 'Remove an event type that nothing uses',
+        description:
+          'Refused with 409 while a subscription names it, or while it is sensitive. Its events are then those of a type ' +
+          'that is not registered.',
+        tags,
+        params: eventTypeParams,
+        headers: ifMatchHeader,
+        response: { 204: Type.Null({ description: 'It is removed.' }), ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      await eventTypes.remove(request.params.name, request.headers['if-match']);
+      return reply.code(204).send(null);
+    },
+  );
+}
+
+/** A key that belongs to a tenant sees what the events of that tenant use, and nothing of others. */
+function viewOf({ scope, tenant }: Principal): AutomaticView {
+  if (scope === 'platform') return { of: 'all' };
+  return tenant === undefined ? { of: 'none' } : { of: 'tenant', tenant };
 }

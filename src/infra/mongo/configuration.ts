@@ -157,13 +157,32 @@ export interface EventTypeDocument {
   producer_domain: string | null;
   /** Null or absent: none. */
   deduplication?: { fields: string[]; window_seconds: number } | null;
-  /** Registered by its first event. */
+  /** True only in those that an earlier version registered by their first event. */
   auto: boolean;
   /** Oldest first; the last is in force. */
   versions: EventTypeVersion[];
   revision: number;
   created_at: Date;
   updated_at: Date;
+}
+
+/** A type that events of a tenant use and nobody registered. */
+export interface AutomaticEventTypeDocument {
+  /** `<tenant>/<name>` */
+  _id: string;
+  tenant: string;
+  name: string;
+  /** Its place in the share of the tenant, from 0; unique in the tenant. */
+  place: number;
+  first_seen_at: Date;
+  last_seen_at: Date;
+}
+
+/** What removed event types leave: one document. */
+export interface EventTypeEndDocument {
+  _id: 'revision';
+  /** Higher than every revision that a removed type had. */
+  revision: number;
 }
 
 export interface ApiKeyDocument {
@@ -192,6 +211,8 @@ export interface Configuration {
   endpoints: Collection<EndpointDocument>;
   subscriptions: Collection<SubscriptionDocument>;
   eventTypes: Collection<EventTypeDocument>;
+  automaticEventTypes: Collection<AutomaticEventTypeDocument>;
+  eventTypeEnds: Collection<EventTypeEndDocument>;
   apiKeys: Collection<ApiKeyDocument>;
   tenantPurges: Collection<TenantPurgeDocument>;
 }
@@ -206,20 +227,36 @@ export function configurationOf(db: Db): Configuration {
     endpoints: db.collection('endpoints'),
     subscriptions: db.collection('subscriptions'),
     eventTypes: db.collection('event_types'),
+    automaticEventTypes: db.collection('automatic_event_types'),
+    eventTypeEnds: db.collection('event_type_ends'),
     apiKeys: db.collection('api_keys'),
     tenantPurges: db.collection('tenant_purges'),
   };
 }
 
+/** How long an automatic event type is kept after its last event was seen. */
+export const AUTOMATIC_TYPE_KEPT_SECONDS = 30 * 24 * 3600;
 const REVOKED_KEY_KEPT_SECONDS = 90 * 24 * 3600;
 
 /** Creates the indexes of the configuration; idempotent. */
 export async function ensureConfigurationIndexes(db: Db): Promise<void> {
-  const { endpoints, subscriptions, apiKeys } = configurationOf(db);
+  const { endpoints, subscriptions, eventTypes, automaticEventTypes, apiKeys } =
+    configurationOf(db);
   await endpoints.createIndex({ tenant: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, url: 1 });
   await subscriptions.createIndex({ tenant: 1, _id: 1 });
   await subscriptions.createIndex({ tenant: 1, endpoint_id: 1 });
+  await subscriptions.createIndex({ event_types: 1 });
+  await automaticEventTypes.createIndex({ tenant: 1, place: 1 }, { unique: true });
+  await automaticEventTypes.createIndex({ tenant: 1, name: 1 });
+  await automaticEventTypes.createIndex({ name: 1, first_seen_at: 1 });
+  const expireAfterSeconds = AUTOMATIC_TYPE_KEPT_SECONDS;
+  await automaticEventTypes.createIndex({ last_seen_at: 1 }, { expireAfterSeconds });
+  await eventTypes.createIndex({ auto: 1 });
+  await eventTypes.createIndex(
+    { updated_at: 1 },
+    { expireAfterSeconds, partialFilterExpression: { auto: true } },
+  );
   await apiKeys.createIndex({ id: 1 }, { unique: true });
   await apiKeys.createIndex({ tenant: 1, id: 1 });
   await apiKeys.createIndex({ revoked_at: 1 }, { expireAfterSeconds: REVOKED_KEY_KEPT_SECONDS });

@@ -88,7 +88,9 @@ const summary = {
   priority: fields.priority,
   producer_domain: nullable(fields.producerDomain),
   deduplication: nullable(fields.deduplication),
-  auto: Type.Boolean({ description: 'Registered by its first event.' }),
+  auto: Type.Boolean({
+    description: 'Not registered: events of the tenant use it. Removed when none has for 30 days.',
+  }),
   version: Type.Integer({ description: 'The newest version: events are checked against it.' }),
   revision,
   created_at: timestamp('When it was registered'),

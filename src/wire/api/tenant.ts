@@ -23,7 +23,7 @@ const settings = {
     'EventTypePolicy',
     Type.Enum(eventTypePolicies, {
       description:
-        '`auto` registers unknown event types, `strict` refuses them. Absent: the platform decides.',
+        '`auto` accepts event types that are not registered, `strict` refuses them. Absent: the platform decides.',
     }),
   ),
 };

@@ -44,7 +44,7 @@ test('what changes in MongoDB comes to CONFIG', async (t) => {
   await configValue(plane.kv, 'tenant.acme', weightIs(6));
   await configurationOf(plane.db).tenants.deleteOne({ _id: 'acme' });
   await configGone(plane.kv, 'tenant.acme');
-  await plane.control.registerEventTypes(['order.created']);
+  await plane.call('PUT', '/v1/event-types/order.created', {});
   const type = await configValue<EventTypeSnapshot>(plane.kv, 'type.order.created');
   assert.deepEqual(type, {
     v: 1,

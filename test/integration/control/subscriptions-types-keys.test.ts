@@ -174,9 +174,12 @@ test('a formula of de-duplication is checked, in force, and taken away', async (
   );
 });
 
-test('seen types are registered once, and never change what is registered', async () => {
+test('seen types are noted once, and never change what is registered', async () => {
+  await call('PUT', '/v1/tenants/seen', {});
+  await waitUntil(() => plane.config.tenant('seen'));
   await call('PUT', '/v1/event-types/seen.before', { status: 'INACTIVE' });
-  const types = ['seen.before', 'seen.first', 'seen.second'];
+  const names = ['seen.before', 'seen.first', 'seen.second'];
+  const types = names.map((name) => ({ tenant: 'seen', name }));
   await Promise.all([
     plane.control.registerEventTypes(types),
     plane.control.registerEventTypes(types),

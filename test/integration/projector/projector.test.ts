@@ -49,8 +49,8 @@ async function startBench(t: TestContext, mongoUrl?: string): Promise<Bench> {
         shards: 1,
         history,
         registry,
-        registerEventTypes: async (names) => {
-          for (const name of names) types.add(name);
+        registerEventTypes: async (seen) => {
+          for (const { tenant, name } of seen) types.add(`${tenant}/${name}`);
         },
         disableGoneEndpoint: async (record) => {
           gone.push(record);
@@ -145,7 +145,7 @@ test('events and what became of them are written, then acked; types and gone end
   const delivery = await bench.history.deliveries.findOne({ _id: 'dlv_e1' });
   assert.equal(delivery?.state.status, 'delivered');
   assert.equal(delivery?.attempts?.['att_1']?.status, 200);
-  assert.deepEqual(bench.types, new Set(['order.created', 'order.paid']));
+  assert.deepEqual(bench.types, new Set(['acme/order.created', 'acme/order.paid']));
   assert.deepEqual(bench.gone, [gone]);
 });
 

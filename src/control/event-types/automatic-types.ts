@@ -1,0 +1,150 @@
+/**
+ * Event types that nobody registered, as each tenant's events use them. They are kept for each tenant: what one sends
+ * is neither shown to another nor takes places from it, and none of them takes a place in the registry.
+ *
+ * Bounds: `limits.automaticEventTypesPerTenantMax` for each tenant, held by a unique index on numbered places. A type
+ * that no event used for `AUTOMATIC_TYPE_KEPT_SECONDS` is not shown, and a TTL index removes it within minutes.
+ */
+import type { Filter } from 'mongodb';
+import { limits } from '#domain/limits.ts';
+import {
+  AUTOMATIC_TYPE_KEPT_SECONDS,
+  type AutomaticEventTypeDocument,
+  type Configuration,
+} from '#infra/mongo/configuration.ts';
+import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
+
+/** Rows read at once: a name that many tenants use has a row for each. */
+const READ_AT_ONCE = 500;
+
+export interface SeenType {
+  tenant: string;
+  name: string;
+}
+
+/** An automatic type, and when the first event of it was seen. */
+export interface AutomaticType {
+  name: string;
+  firstSeenAt: Date;
+}
+
+export interface AutomaticTypesDeps {
+  configuration: Pick<Configuration, 'automaticEventTypes'>;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export class AutomaticTypes {
+  private readonly deps: AutomaticTypesDeps;
+
+  constructor(deps: AutomaticTypesDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Notes that events of these types were seen. Repeating it changes nothing but the time.
+   *
+   * @returns those without a place: their tenant has used up its share
+   */
+  async note(seen: readonly SeenType[]): Promise<SeenType[]> {
+    const { automaticEventTypes } = this.deps.configuration;
+    const now = new Date(this.deps.clock());
+    const byId = new Map(seen.map((type) => [idOf(type), type]));
+    const ids = { _id: { $in: [...byId.keys()] } };
+    await automaticEventTypes.updateMany(ids, { $set: { last_seen_at: now } });
+    const known = await automaticEventTypes.find(ids, { projection: { _id: 1 } }).toArray();
+    for (const { _id } of known) byId.delete(_id);
+    const refused: SeenType[] = [];
+    for (const [tenant, types] of Map.groupBy(byId.values(), (type) => type.tenant)) {
+      refused.push(...(await this.add(tenant, types, now)));
+    }
+    return refused;
+  }
+
+  /** @param tenant whose types; undefined: those of all tenants, each name once */
+  async find(tenant: string | undefined, name: string): Promise<AutomaticType | undefined> {
+    const [row] = await this.read(tenant, { $eq: name }, 1);
+    return row;
+  }
+
+  /**
+   * The first `count` by name.
+   *
+   * @param tenant whose types; undefined: those of all tenants, each name once
+   * @param after the name behind which the list begins
+   */
+  async list(
+    tenant: string | undefined,
+    after: string | undefined,
+    count: number,
+  ): Promise<AutomaticType[]> {
+    const found = new Map<string, AutomaticType>();
+    let last = after;
+    while (found.size < count) {
+      const rows = await this.read(tenant, last === undefined ? {} : { $gt: last }, READ_AT_ONCE);
+      // The first of a name is the oldest.
+      for (const row of rows) if (!found.has(row.name)) found.set(row.name, row);
+      // The rest of the last name's rows is passed over.
+      last = rows.at(-1)?.name;
+      if (rows.length < READ_AT_ONCE) break;
+    }
+    return [...found.values()].slice(0, count);
+  }
+
+  /** Forgets the name for every tenant. @returns whether there was one */
+  async remove(name: string): Promise<boolean> {
+    const { deletedCount } = await this.deps.configuration.automaticEventTypes.deleteMany({ name });
+    return deletedCount > 0;
+  }
+
+  private async read(
+    tenant: string | undefined,
+    name: Filter<string>,
+    count: number,
+  ): Promise<AutomaticType[]> {
+    const since = new Date(this.deps.clock() - AUTOMATIC_TYPE_KEPT_SECONDS * 1000);
+    const rows = await this.deps.configuration.automaticEventTypes
+      .find({
+        ...(tenant === undefined ? {} : { tenant }),
+        ...(Object.keys(name).length === 0 ? {} : { name }),
+        last_seen_at: { $gt: since },
+      })
+      .sort(tenant === undefined ? { name: 1, first_seen_at: 1 } : { name: 1 })
+      .limit(count)
+      .toArray();
+    return rows.map((row) => ({ name: row.name, firstSeenAt: row.first_seen_at }));
+  }
+
+  private async add(tenant: string, types: SeenType[], now: Date): Promise<SeenType[]> {
+    const { automaticEventTypes } = this.deps.configuration;
+    const places = await this.freePlaces(tenant);
+    const rows: AutomaticEventTypeDocument[] = types.slice(0, places.length).map((type, i) => ({
+      _id: idOf(type),
+      tenant,
+      name: type.name,
+      place: places[i] as number,
+      first_seen_at: now,
+      last_seen_at: now,
+    }));
+    if (rows.length > 0) {
+      await automaticEventTypes.insertMany(rows, { ordered: false }).catch((error: unknown) => {
+        // Another process took the place, or noted the same type: a later event of the type tries again.
+        if (!isDuplicateOnly(error)) throw error;
+      });
+    }
+    return types.slice(rows.length);
+  }
+
+  private async freePlaces(tenant: string): Promise<number[]> {
+    const taken = await this.deps.configuration.automaticEventTypes
+      .find({ tenant }, { projection: { place: 1 } })
+      .toArray();
+    const places = new Set(taken.map(({ place }) => place));
+    const all = Array.from({ length: limits.automaticEventTypesPerTenantMax }, (_, i) => i);
+    return all.filter((place) => !places.has(place));
+  }
+}
+
+function idOf({ tenant, name }: SeenType): string {
+  return `${tenant}/${name}`;
+}

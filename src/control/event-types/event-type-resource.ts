@@ -1,0 +1,48 @@
+/** Event types as the API shows them. */
+import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
+import type { EventTypeResource, EventTypeSummary } from '#wire/api/event-type.ts';
+import type { AutomaticType } from './automatic-types.ts';
+
+/** An automatic type in the form of a registered one: as `PUT` without settings would make it. */
+export function asDocument({ name, firstSeenAt }: AutomaticType): EventTypeDocument {
+  return {
+    _id: name,
+    description: null,
+    status: 'ACTIVE',
+    sensitive: false,
+    producer_domain: null,
+    auto: true,
+    versions: [{ version: 1, schema: null, created_at: firstSeenAt }],
+    revision: 1,
+    created_at: firstSeenAt,
+    updated_at: firstSeenAt,
+  };
+}
+
+/** With its schemas. */
+export function show(eventType: EventTypeDocument): EventTypeResource {
+  const versions = eventType.versions.map(({ version, schema, created_at }) => ({
+    version,
+    schema: schema === null ? null : (JSON.parse(schema) as Record<string, unknown>),
+    created_at: created_at.toISOString(),
+  }));
+  return { ...summarize(eventType), schema: versions.at(-1)?.schema ?? null, versions };
+}
+
+/** Without its schemas. */
+export function summarize(eventType: EventTypeDocument): EventTypeSummary {
+  return {
+    name: eventType._id,
+    description: eventType.description,
+    status: eventType.status,
+    sensitive: eventType.sensitive,
+    priority: eventType.priority ?? 'normal',
+    producer_domain: eventType.producer_domain,
+    deduplication: eventType.deduplication ?? null,
+    auto: eventType.auto,
+    version: eventType.versions.at(-1)?.version ?? 1,
+    revision: eventType.revision,
+    created_at: eventType.created_at.toISOString(),
+    updated_at: eventType.updated_at.toISOString(),
+  };
+}

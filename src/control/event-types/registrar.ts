@@ -1,0 +1,77 @@
+import { limits } from '#domain/limits.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { AutomaticTypes, SeenType } from './automatic-types.ts';
+
+/** A type in use is noted so often; far less than the time for which it is kept. */
+const NOTE_EVERY_MS = 10 * 60_000;
+/** How long a tenant whose share is used up is not asked about further names. */
+const FULL_FOR_MS = 60_000;
+
+export interface EventTypeRegistrarDeps {
+  types: Pick<AutomaticTypes, 'note'>;
+  config: Pick<ConfigView, 'eventType' | 'tenant'>;
+  log: Log;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+/**
+ * Notes the types of events that are not registered (IN-5, policy `auto`), for the tenant that they belong to. A type
+ * that was noted lately costs a look-up in memory.
+ *
+ * Bounds: what was noted is remembered for `limits.automaticEventTypesRemembered` types, the oldest forgotten first;
+ * a tenant has at most its share in there.
+ */
+export class EventTypeRegistrar {
+  private readonly deps: EventTypeRegistrarDeps;
+  /** When a type was noted, by tenant and name. */
+  private readonly noted = new Map<string, number>();
+  /** Until when a tenant gets no further names. */
+  private readonly fullUntilMs = new Map<string, number>();
+
+  constructor(deps: EventTypeRegistrarDeps) {
+    this.deps = deps;
+  }
+
+  /** @throws whatever MongoDB throws; calling again is safe */
+  async register(seen: readonly SeenType[]): Promise<void> {
+    const { config, types, clock, log } = this.deps;
+    const nowMs = clock();
+    for (const [tenant, untilMs] of this.fullUntilMs) {
+      if (untilMs <= nowMs) this.fullUntilMs.delete(tenant);
+    }
+    const due = seen.filter((type) => {
+      // What a deleted tenant still has in the streams is not noted.
+      if (config.tenant(type.tenant) === undefined) return false;
+      if (config.eventType(type.name) !== undefined) return false;
+      const notedMs = this.noted.get(keyOf(type));
+      if (notedMs !== undefined) return nowMs - notedMs >= NOTE_EVERY_MS;
+      return !this.fullUntilMs.has(type.tenant);
+    });
+    if (due.length === 0) return;
+    const refused = new Set(await types.note(due));
+    for (const type of due) if (!refused.has(type)) this.remember(keyOf(type), nowMs);
+    for (const [tenant, { length }] of Map.groupBy(refused, (type) => type.tenant)) {
+      this.fullUntilMs.set(tenant, nowMs + FULL_FOR_MS);
+      log.warn({ tenant_id: tenant, unregistered: length }, 'event_types.tenant_full');
+    }
+  }
+
+  /** The name was removed: the next event of it is noted again. */
+  forget(name: string): void {
+    for (const key of this.noted.keys()) if (key.endsWith(`/${name}`)) this.noted.delete(key);
+  }
+
+  private remember(key: string, nowMs: number): void {
+    this.noted.delete(key);
+    this.noted.set(key, nowMs);
+    if (this.noted.size <= limits.automaticEventTypesRemembered) return;
+    const [oldest] = this.noted.keys();
+    this.noted.delete(oldest as string);
+  }
+}
+
+function keyOf({ tenant, name }: SeenType): string {
+  return `${tenant}/${name}`;
+}

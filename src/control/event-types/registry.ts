@@ -1,0 +1,262 @@
+/**
+ * The registry of event types (CT-4), and beside it the automatic types, which nobody registered. Only registered ones
+ * are in the bucket CONFIG and count for `limits.eventTypesMax`.
+ */
+import type { ClientSession } from 'mongodb';
+import { checkFormulaFields } from '#domain/deduplication.ts';
+import { PosthornError } from '#domain/errors.ts';
+import type { EventTypeState } from '#domain/event-type.ts';
+import { validateSchema } from '#domain/json-schema/validate-schema.ts';
+import { limits } from '#domain/limits.ts';
+import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
+import { runTransaction } from '#infra/mongo/transaction.ts';
+import type {
+  EventTypeResource,
+  EventTypeSettings,
+  EventTypeSummary,
+} from '#wire/api/event-type.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import { decodeCursor, encodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { checkIfMatch } from '#wire/revision.ts';
+import { configKeys } from '#wire/subjects.ts';
+import type { ConfigurationDeps } from '../change-tenant.ts';
+import type { AutomaticTypes } from './automatic-types.ts';
+import { asDocument, show, summarize } from './event-type-resource.ts';
+
+const SORT: PageSort = { name: 'event_types', fields: ['string'] };
+
+/**
+ * Which automatic types a caller sees beside the registered ones: those of all tenants, of one, or none.
+ */
+export type AutomaticView = { of: 'all' } | { of: 'tenant'; tenant: string } | { of: 'none' };
+
+export interface EventTypesDeps extends ConfigurationDeps {
+  automatic: AutomaticTypes;
+  /** Called when a type was removed. */
+  onRemoved: (name: string) => void;
+}
+
+export class EventTypes {
+  private readonly deps: EventTypesDeps;
+
+  constructor(deps: EventTypesDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Registers the type, or replaces its settings: what is left out is as at the start, so a type that is put
+   * without `schema` takes any data. A schema other than the newest makes a new version.
+   */
+  async put(
+    name: string,
+    body: EventTypeSettings,
+    ifMatch: string | undefined,
+  ): Promise<{ created: boolean; eventType: EventTypeResource }> {
+    const { mongo, configuration, automatic, clock, publish } = this.deps;
+    const schema = checkSchema(body.schema);
+    const { deduplication } = body;
+    if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
+    const seen = await automatic.find(undefined, name);
+    const put = await runTransaction(mongo, async (session) => {
+      const now = new Date(clock());
+      const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
+      const known = registered ?? (seen === undefined ? null : asDocument(seen));
+      checkIfMatch(ifMatch, known?.revision);
+      const eventType: EventTypeDocument = {
+        _id: name,
+        description: body.description ?? null,
+        status: body.status ?? 'ACTIVE',
+        sensitive: body.sensitive ?? false,
+        priority: body.priority ?? 'normal',
+        producer_domain: body.producer_domain ?? null,
+        deduplication: deduplication ?? null,
+        auto: false,
+        versions: nextVersions(known?.versions ?? [], schema, now),
+        revision: (known?.revision ?? 0) + 1,
+        created_at: known?.created_at ?? now,
+        updated_at: now,
+      };
+      if (registered?.auto !== false) await this.checkRoom(session);
+      if (registered === null) {
+        eventType.revision = Math.max(eventType.revision, await this.firstRevision(session));
+        await configuration.eventTypes.insertOne(eventType, { session });
+      } else {
+        await configuration.eventTypes.replaceOne({ _id: name }, eventType, { session });
+      }
+      return { created: known === null, eventType };
+    });
+    await publish(configKeys.eventType(name));
+    // Registered, it takes no places of tenants. What a crash leaves here expires.
+    await automatic.remove(name);
+    return { created: put.created, eventType: show(put.eventType) };
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, the same whether another tenant uses the name or not */
+  async get(name: string, view: AutomaticView): Promise<EventTypeResource> {
+    const registered = await this.deps.configuration.eventTypes.findOne({
+      _id: name,
+      ...seenBy(view),
+    });
+    if (registered !== null) return show(registered);
+    const seen =
+      view.of === 'none' ? undefined : await this.deps.automatic.find(tenantOf(view), name);
+    if (seen !== undefined) return show(asDocument(seen));
+    throw unknown(name);
+  }
+
+  async list(
+    query: PageQuery & { status?: EventTypeState },
+    view: AutomaticView,
+  ): Promise<Page<EventTypeSummary>> {
+    const { limit, cursor, status } = query;
+    const after = cursor === undefined ? undefined : (decodeCursor(SORT, cursor)[0] as string);
+    const registered = await this.deps.configuration.eventTypes
+      .find(
+        {
+          ...(after === undefined ? {} : { _id: { $gt: after } }),
+          ...(status === undefined ? {} : { status }),
+          ...seenBy(view),
+        },
+        { projection: { 'versions.schema': 0 } },
+      )
+      .sort({ _id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    const hasAutomatic = view.of !== 'none' && status !== 'INACTIVE';
+    const seen = hasAutomatic
+      ? await this.deps.automatic.list(tenantOf(view), after, limit + 1)
+      : [];
+    const names = seen.map(({ name }) => name);
+    const hidden = new Set(await this.registeredOf(names, view));
+    const automatic = seen.filter(({ name }) => !hidden.has(name)).map(asDocument);
+    // Names behind the end of a list that was cut may be missing here.
+    const ends = [registered.at(limit)?._id, names.at(limit)].filter((end) => end !== undefined);
+    const end = ends.sort()[0];
+    const eventTypes = [...registered, ...automatic]
+      .filter(({ _id }) => end === undefined || _id <= end)
+      .sort((one, other) => (one._id < other._id ? -1 : 1));
+    const page = toPage(eventTypes, limit, SORT, ({ _id }) => [_id], summarize);
+    if (page.next_cursor === null && end !== undefined)
+      page.next_cursor = encodeCursor(SORT, [end]);
+    return page;
+  }
+
+  /**
+   * Removes the type. Events of it are accepted from then on as of any type that is not registered.
+   *
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_PRECONDITION_FAILED, POSTHORN_EVENT_TYPE_IN_USE
+   */
+  async remove(name: string, ifMatch: string | undefined): Promise<void> {
+    const { mongo, configuration, automatic, publish, onRemoved } = this.deps;
+    const seen = await automatic.find(undefined, name);
+    await runTransaction(mongo, async (session) => {
+      const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
+      const known = registered ?? (seen === undefined ? null : asDocument(seen));
+      if (known === null) throw unknown(name);
+      checkIfMatch(ifMatch, known.revision);
+      await this.checkUnused(known, session);
+      if (registered === null) return;
+      await configuration.eventTypes.deleteOne({ _id: name }, { session });
+      const revision = registered.revision + 1;
+      await configuration.eventTypeEnds.updateOne(
+        { _id: 'revision' },
+        { $max: { revision } },
+        { session, upsert: true },
+      );
+    });
+    await publish(configKeys.eventType(name));
+    await automatic.remove(name);
+    onRemoved(name);
+  }
+
+  /** Those of the names that are registered, whatever their status. */
+  private async registeredOf(names: string[], view: AutomaticView): Promise<string[]> {
+    const known = await this.deps.configuration.eventTypes
+      .find({ _id: { $in: names }, ...seenBy(view) }, { projection: { _id: 1 } })
+      .toArray();
+    return known.map(({ _id }) => _id);
+  }
+
+  private async checkRoom(session: ClientSession): Promise<void> {
+    const { eventTypes } = this.deps.configuration;
+    const count = await eventTypes.countDocuments({ auto: false }, { session });
+    if (count < limits.eventTypesMax) return;
+    const detail = `there are at most ${limits.eventTypesMax} registered event types`;
+    throw new PosthornError('POSTHORN_LIMIT_EXCEEDED', { detail });
+  }
+
+  /**
+   * More than every revision that a removed type had: for readers of CONFIG the newer registration is the higher
+   * revision, and an ETag of the earlier one matches nothing.
+   */
+  private async firstRevision(session: ClientSession): Promise<number> {
+    const ends = await this.deps.configuration.eventTypeEnds.findOne(
+      { _id: 'revision' },
+      { session },
+    );
+    return (ends?.revision ?? 0) + 1;
+  }
+
+  /** @throws PosthornError POSTHORN_EVENT_TYPE_IN_USE that names the users */
+  private async checkUnused(eventType: EventTypeDocument, session: ClientSession): Promise<void> {
+    const { subscriptions } = this.deps.configuration;
+    const users = await subscriptions
+      .find({ event_types: eventType._id }, { session, projection: { tenant: 1 } })
+      .sort({ _id: 1 })
+      .limit(limits.fieldErrorsMax)
+      .toArray();
+    const fields = users.map(({ _id, tenant }) => ({
+      pointer: '#path/name',
+      detail: `is named by the subscription ${_id} of the tenant ${tenant}`,
+    }));
+    if (eventType.sensitive) {
+      const detail = 'is sensitive: without it the data of its stored events would be shown';
+      fields.push({ pointer: '#path/name', detail });
+    }
+    if (fields.length > 0) throw new PosthornError('POSTHORN_EVENT_TYPE_IN_USE', { fields });
+  }
+}
+
+/** An earlier version kept automatic types of all tenants in the registry: only the operator sees those that are left. */
+function seenBy(view: AutomaticView): { auto?: false } {
+  return view.of === 'all' ? {} : { auto: false };
+}
+
+function tenantOf(view: AutomaticView): string | undefined {
+  return view.of === 'tenant' ? view.tenant : undefined;
+}
+
+function unknown(name: string): PosthornError {
+  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
+    detail: `there is no event type ${name}`,
+  });
+}
+
+/** Its JSON text, as it is stored. @throws PosthornError POSTHORN_SCHEMA_INVALID with pointers below `/schema` */
+function checkSchema(schema: Record<string, unknown> | undefined): string | null {
+  if (schema === undefined) return null;
+  const fields = validateSchema(schema).map(({ pointer, detail }) => ({
+    pointer: `/schema${pointer}`,
+    detail,
+  }));
+  const [first] = fields;
+  if (first === undefined) return JSON.stringify(schema);
+  throw new PosthornError('POSTHORN_SCHEMA_INVALID', {
+    detail: `${first.pointer} ${first.detail}`,
+    fields,
+  });
+}
+
+function nextVersions(
+  known: EventTypeDocument['versions'],
+  schema: string | null,
+  now: Date,
+): EventTypeDocument['versions'] {
+  const newest = known.at(-1);
+  if (newest !== undefined && newest.schema === schema) return known;
+  if (known.length >= limits.eventTypeVersionsMax) {
+    const detail = `an event type has at most ${limits.eventTypeVersionsMax} versions`;
+    throw new PosthornError('POSTHORN_LIMIT_EXCEEDED', { detail });
+  }
+  return [...known, { version: (newest?.version ?? 0) + 1, schema, created_at: now }];
+}
