@@ -1,0 +1,19 @@
+/** A piece of prose that people read, with its place. */
+export interface Passage {
+  file: string;
+  /** Line of its first character, from 1. */
+  line: number;
+  kind: 'comment' | 'text' | 'test name' | 'document' | 'heading';
+  /** Plain text: code, addresses and markup are taken out; line breaks are kept. */
+  text: string;
+}
+
+/** Takes out what is not prose: code, addresses, links' targets, emphasis, HTML. Lines keep their number. */
+export function plainText(text: string): string {
+  return text
+    .replaceAll(/`[^`\n]*(?:\n[^`\n]*)?`/g, (code) => `code${code.includes('\n') ? '\n' : ''}`)
+    .replaceAll(/\]\([^)\s]*\)/g, ']')
+    .replaceAll(/<?https?:\/\/[^\s>)]+>?/g, 'link')
+    .replaceAll(/<\/?[a-z!][^>\n]*>/gi, '')
+    .replaceAll(/[[\]*_]/g, '');
+}

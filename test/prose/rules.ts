@@ -1,0 +1,98 @@
+/** The rules of CONTRIBUTING.md, "Language", as far as a program can see them. */
+import type { Passage } from './passage.ts';
+
+export interface Finding {
+  file: string;
+  line: number;
+  rule: string;
+  sentence: string;
+}
+
+interface Rule {
+  name: string;
+  pattern: RegExp;
+}
+
+export const SENTENCE_WORDS_MAX = 35;
+
+/** Relative clauses in place of a noun, and words that the field does not use for what they mean. */
+const rules: Rule[] = [
+  {
+    name: 'say who: name the caller, client, worker or owner',
+    pattern:
+      /\b(?:nobody|somebody|whoever|who (?:is|are|has|have|had|does|asks|starts|begins|goes|waits|wants|gives|takes|makes|reads|calls|needs|only|alone))\b/i,
+  },
+  {
+    name: 'say what: name the message, delivery, request or value',
+    pattern:
+      /\b(?:whatever|what (?:is|are|was|were|it|they|comes|came|goes|waits|stands|follows|finds|needs|an?|has|have|had|belongs|remains|can|cannot|must|may|no|another))\b/i,
+  },
+  {
+    name: 'write "again", "while", "always", "forever"',
+    pattern: /\b(?:anew|meanwhile|for ever|all the same|in any case)\b/i,
+  },
+  {
+    name: 'write "in flight", "unacked", "held"',
+    pattern: /\bin hand\b/i,
+  },
+  {
+    name: 'write "redeliver", "return", "retry"',
+    pattern: /\b(?:come|comes|came|coming) (?:again|a second time)\b/i,
+  },
+  {
+    name: 'write "schedule", "delay", "park"',
+    pattern: /\b(?:put|puts|putting) off\b/i,
+  },
+  {
+    name: 'write "release", "drop"',
+    pattern: /\b(?:let|lets|letting) go\b/i,
+  },
+  {
+    name: 'write "is", "contains", "represents", "waits"',
+    pattern: /\bstands? (?:in|for|still|behind|there|beside|before|at|between|by)\b/i,
+  },
+  {
+    name: 'write "continue", "resume"',
+    pattern: /\b(?:goes on|go on|went on|going on)\b/i,
+  },
+  {
+    name: 'write "is unavailable", "is down"',
+    pattern: /\b(?:is|are|was|be|being) away\b/i,
+  },
+];
+
+/** What a passage breaks, one finding for each rule and sentence. */
+export function findFaults({ file, line, kind, text }: Passage): Finding[] {
+  const findings: Finding[] = [];
+  for (const { sentence, offset } of sentencesOf(text)) {
+    const at = line + countLines(text.slice(0, offset));
+    const shown = sentence.replaceAll(/\s+/g, ' ').trim();
+    for (const { name, pattern } of rules) {
+      // A heading may be a question without its mark: "What is refused".
+      const text = kind === 'heading' ? shown.replace(/^(?:what|who) /i, '') : shown;
+      if (pattern.test(text)) findings.push({ file, line: at, rule: name, sentence: shown });
+    }
+    const words = shown.split(' ').filter((word) => /\w/.test(word)).length;
+    if (words > SENTENCE_WORDS_MAX) {
+      const rule = `${words} words; ${SENTENCE_WORDS_MAX} are allowed`;
+      findings.push({ file, line: at, rule, sentence: shown });
+    }
+  }
+  return findings;
+}
+
+const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
+
+function sentencesOf(text: string): { sentence: string; offset: number }[] {
+  // A line break inside a paragraph ends no sentence for the segmenter's reader, but does for the segmenter.
+  const flat = text.replaceAll(/\n(?!\s*\n)/g, ' ');
+  return [...segmenter.segment(flat)].flatMap(({ segment, index }) =>
+    segment
+      .split(/(?<=[;:]\s)(?=[A-Z])|\n\s*\n|\u2029/)
+      .map((sentence) => ({ sentence, offset: index })),
+  );
+}
+
+function countLines(text: string): number {
+  return text.split('\n').length - 1;
+}
