@@ -1,6 +1,4 @@
 import { problem } from '#wire/api/problem.ts';
-import { errorCatalogue, type ErrorCode, PosthornError } from '#domain/errors.ts';
-import { problemOf } from '#wire/problem.ts';
 import { apiFacts, serversOf } from './api-facts.ts';
 import { Components, type Json } from './components.ts';
 import { errorComponents } from './error-answers.ts';
@@ -20,7 +18,7 @@ export function buildDocument(routes: readonly RouteSchema[], publicUrl?: string
     const path = (paths[pathOf(route.url)] ??= {});
     path[route.method.toLowerCase()] = describeOperation(route, components);
   }
-  const responses = errorComponents(components.refer(problem), exampleProblem);
+  const responses = errorComponents(components.refer(problem));
   return {
     openapi: '3.1.0',
     ...apiFacts.head,
@@ -40,12 +38,4 @@ export function buildDocument(routes: readonly RouteSchema[], publicUrl?: string
 /** `/v1/tenants/:tenant` as `/v1/tenants/{tenant}`. */
 function pathOf(url: string): string {
   return url.replaceAll(/:(\w+)/g, '{$1}');
-}
-
-function exampleProblem(status: number): unknown {
-  const codes = Object.keys(errorCatalogue) as ErrorCode[];
-  const code = codes.find((each) => errorCatalogue[each][0] === status);
-  if (code === undefined) throw new Error(`no error of the catalogue has status ${status}`);
-  const error = new PosthornError(code);
-  return problemOf(error, '/v1/tenants/acme', 'req_01k3v9h2c8m4n6p8q0r2s4t6v8');
 }

@@ -1,4 +1,5 @@
-import { PROBLEM_MEDIA_TYPE } from '#wire/problem.ts';
+import { errorCatalogue, type ErrorCode, PosthornError } from '#domain/errors.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import type { RouteSchema } from './route-schema.ts';
 
 interface ErrorAnswer {
@@ -17,8 +18,10 @@ const changes = (route: RouteSchema): boolean => route.method !== 'GET';
 /** Where the route says so itself. */
 const stated = (): boolean => false;
 
-/** Every status of the error catalogue; a test compares the two. */
-export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = {
+type ErrorStatus = (typeof errorCatalogue)[ErrorCode][0];
+
+/** Every status of the error catalogue has its answer. */
+const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   400: {
     name: 'BadRequest',
     description: 'The request is malformed; `errors` names every bad field.',
@@ -67,7 +70,8 @@ export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = {
   },
   415: {
     name: 'UnsupportedMediaType',
-    description: 'The content type is not supported; `detail` lists those that are.',
+    description: 'The content type or the coding is not supported; `detail` lists those that are.',
+    headers: ['accept-encoding'],
     applies: takesBody,
   },
   422: {
@@ -85,6 +89,11 @@ export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = {
     description: 'An unexpected error. The log has it under `request_id`.',
     applies: always,
   },
+  501: {
+    name: 'NotImplemented',
+    description: 'The transfer coding of the body is not supported.',
+    applies: takesBody,
+  },
   503: {
     name: 'ServiceUnavailable',
     description: 'The request cannot be processed now. Try again after `retry-after` seconds.',
@@ -92,6 +101,8 @@ export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = {
     applies: always,
   },
 };
+
+export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = answers;
 
 /** Statuses of the errors that a route can answer. */
 export function errorStatusesOf(route: RouteSchema): number[] {
@@ -104,16 +115,26 @@ export function hasBody({ body, bodies }: RouteSchema): boolean {
 }
 
 /** `components.responses`. */
-export function errorComponents(schema: object, example: (status: number) => unknown): object {
+export function errorComponents(schema: object): object {
   const responses = Object.entries(errorAnswers).map(([status, { name, description, headers }]) => [
     name,
     {
       description,
       headers: headerReferences(headers),
-      content: { [PROBLEM_MEDIA_TYPE]: { schema, example: example(Number(status)) } },
+      content: problemContent(schema, Number(status)),
     },
   ]);
   return Object.fromEntries(responses) as object;
+}
+
+/** A problem as a body, with the first code of the status as its example. */
+export function problemContent(schema: object, status: number): object {
+  const codes = Object.keys(errorCatalogue) as ErrorCode[];
+  const code = codes.find((each) => errorCatalogue[each][0] === status);
+  if (code === undefined) throw new Error(`no error of the catalogue has status ${status}`);
+  const error = new PosthornError(code);
+  const example = problemOf(error, '/v1/tenants/acme', 'req_01k3v9h2c8m4n6p8q0r2s4t6v8');
+  return { [PROBLEM_MEDIA_TYPE]: { schema, example } };
 }
 
 /** Every answer has its correlation id. */

@@ -1,8 +1,14 @@
 import type { TObject, TSchema } from 'typebox';
 import { problem } from '#wire/api/problem.ts';
-import { PROBLEM_MEDIA_TYPE } from '#wire/problem.ts';
 import { type Components, type Json, factsOf } from './components.ts';
-import { errorAnswers, errorStatusesOf, hasBody, headerReferences } from './error-answers.ts';
+import {
+  errorAnswers,
+  errorStatusesOf,
+  hasBody,
+  headerReferences,
+  problemContent,
+} from './error-answers.ts';
+import { exampleOf } from './examples.ts';
 import type { RouteSchema } from './route-schema.ts';
 
 /** The Operation Object of a route. */
@@ -42,6 +48,7 @@ function describeParameters(
       required: isRequired,
       ...(description === undefined ? {} : { description }),
       schema: rest,
+      example: exampleOf(property),
     };
   });
 }
@@ -59,7 +66,7 @@ function describeBody({ body, bodies }: RouteSchema, components: Components): Js
 }
 
 function mediaOf(schema: TSchema, components: Components): Json {
-  return { schema: components.refer(schema) };
+  return { schema: components.refer(schema), example: exampleOf(schema) };
 }
 
 function allowsNull(schema: TSchema): boolean {
@@ -80,9 +87,8 @@ function describeResponses(route: RouteSchema, components: Components): Json {
     responses[status] = described;
     // Such an answer, or a problem: the media type tells them apart.
     if (error !== undefined) {
-      Object.assign(described['content'] as Json, {
-        [PROBLEM_MEDIA_TYPE]: { schema: components.refer(problem) },
-      });
+      const content = problemContent(components.refer(problem), Number(status));
+      Object.assign(described['content'] as Json, content);
     }
   }
   return responses;

@@ -40,6 +40,7 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
       schema: {
         operationId: 'listKeys',
         summary: 'List API keys',
+        description: 'Shows every key without its secret, revoked and expired keys too.',
         tags,
         querystring: apiKeyListQuery,
         response: { 200: apiKeyPage, ...problemAnswers },
@@ -54,6 +55,8 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
       schema: {
         operationId: 'revokeKey',
         summary: 'Revoke an API key',
+        description:
+          'Requests with the key are refused within a second. A revoked key stays in the list.',
         tags,
         params: apiKeyParams,
         response: { 204: Type.Null({ description: 'It is revoked.' }), ...problemAnswers },

@@ -20,6 +20,7 @@ export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void 
       schema: {
         operationId: 'listBroadcasts',
         summary: 'List broadcast events and how far each has come, oldest first',
+        description: 'Shows broadcast events for as long as events are kept.',
         tags,
         querystring: broadcastListQuery,
         response: { 200: broadcastPage, ...problemAnswers },
@@ -34,6 +35,7 @@ export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void 
       schema: {
         operationId: 'getBroadcast',
         summary: 'Read how far a broadcast event has come',
+        description: 'Counts tenants and endpoints that have their copy.',
         tags,
         params: broadcastParams,
         response: { 200: broadcast, ...problemAnswers },
@@ -48,6 +50,8 @@ export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void 
       schema: {
         operationId: 'cancelBroadcast',
         summary: 'End a broadcast event where it is: tenants that have no copy yet get none',
+        description:
+          'Copies that exist already are delivered. Cancelling a cancelled broadcast changes nothing.',
         tags,
         params: broadcastParams,
         response: { 200: broadcast, ...problemAnswers },

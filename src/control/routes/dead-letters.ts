@@ -41,6 +41,7 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
       schema: {
         operationId: 'listDeadLetters',
         summary: "List a tenant's dead letters, newest first",
+        description: 'Filters combine: a dead letter is listed if it matches all of them.',
         tags,
         params: tenantParams,
         querystring: deadLetterListQuery,
@@ -56,6 +57,7 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
       schema: {
         operationId: 'groupDeadLetters',
         summary: 'Count dead letters by endpoint and cause',
+        description: 'Counts dead letters that were neither replayed nor discarded.',
         tags,
         params: tenantParams,
         response: { 200: deadLetterGroups, ...problemAnswers },
@@ -70,6 +72,8 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
       schema: {
         operationId: 'getDeadLetter',
         summary: 'Read a dead letter with its event and last attempt',
+        description:
+          'Shows the event with its data, as long as it is kept, and the last response of the receiver.',
         tags,
         params: deadLetterParams,
         response: { 200: deadLetter, ...problemAnswers },
@@ -111,6 +115,7 @@ function registerActions(api: Api, actions: DeadLetterActions): void {
       schema: {
         operationId: 'discardDeadLetter',
         summary: 'Discard a dead letter',
+        description: 'Deletes the dead letter. It cannot be replayed afterwards.',
         tags,
         params: deadLetterParams,
         response: { 204: Type.Null({ description: 'It is discarded.' }), ...problemAnswers },

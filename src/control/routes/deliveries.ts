@@ -34,6 +34,7 @@ function registerReads(api: Api, deliveries: DeliveryReads): void {
       schema: {
         operationId: 'listDeliveries',
         summary: "List a tenant's deliveries, newest first",
+        description: 'Filters combine: a delivery is listed if it matches all of them.',
         tags,
         params: tenantParams,
         querystring: deliveryListQuery,
@@ -49,6 +50,8 @@ function registerReads(api: Api, deliveries: DeliveryReads): void {
       schema: {
         operationId: 'getDelivery',
         summary: 'Read a delivery with its attempts',
+        description:
+          'Shows each attempt with its status, latency and the first 4 KiB of the response.',
         tags,
         params: deliveryParams,
         response: { 200: delivery, ...problemAnswers },
@@ -63,6 +66,7 @@ function registerReads(api: Api, deliveries: DeliveryReads): void {
       schema: {
         operationId: 'listAttempts',
         summary: 'List the attempts of a delivery',
+        description: 'Shows every attempt on one page, first to last.',
         tags,
         params: deliveryParams,
         response: { 200: attemptPage, ...problemAnswers },
@@ -99,6 +103,8 @@ function registerActions(api: Api, actions: DeliveryActions): void {
       schema: {
         operationId: 'cancelDelivery',
         summary: 'Cancel a delivery that waits for its next attempt, or is held',
+        description:
+          'A delivery that is in flight or has ended is not cancelled: the answer is 409.',
         tags,
         params: deliveryParams,
         response: { 202: cancelledDelivery, ...problemAnswers },

@@ -60,6 +60,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
       schema: {
         operationId: 'listEndpoints',
         summary: "List a tenant's endpoints",
+        description: 'Shows every endpoint without its secrets and header values.',
         tags,
         params: tenantParams,
         querystring: endpointListQuery,
@@ -103,6 +104,8 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
       schema: {
         operationId: 'getEndpoint',
         summary: 'Read an endpoint with its health',
+        description:
+          'Shows policies, credentials without their secrets, and how recent attempts went.',
         tags,
         params: endpointParams,
         response: {
@@ -150,6 +153,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
       schema: {
         operationId: 'deleteEndpoint',
         summary: 'Delete an endpoint with its subscriptions',
+        description: 'Deliveries that wait for the endpoint are cancelled. Its history stays.',
         tags,
         params: endpointParams,
         headers: ifMatchHeader,

@@ -51,6 +51,7 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
       schema: {
         operationId: 'listEventTypes',
         summary: 'List event types',
+        description: 'Shows every event type without its JSON Schema.',
         tags,
         querystring: eventTypeListQuery,
         response: { 200: eventTypePage, ...problemAnswers },
@@ -65,6 +66,7 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
       schema: {
         operationId: 'getEventType',
         summary: 'Read an event type with its versions',
+        description: 'Shows the current JSON Schema and every earlier version.',
         tags,
         params: eventTypeParams,
         response: {

@@ -22,6 +22,7 @@ export function registerEventRoutes(
       schema: {
         operationId: 'listEvents',
         summary: "List a tenant's events, newest first",
+        description: 'Shows events of the retention period without their data. Filters combine.',
         tags,
         params: tenantParams,
         querystring: eventListQuery,
@@ -37,6 +38,8 @@ export function registerEventRoutes(
       schema: {
         operationId: 'getEvent',
         summary: 'Read an event with its data',
+        description:
+          'Counts the deliveries of the event by status. Data of large events is read at `…/payload`.',
         tags,
         params: eventParams,
         response: { 200: event, ...problemAnswers },
@@ -57,6 +60,8 @@ export function registerEventRoutes(
       schema: {
         operationId: 'listEventDeliveries',
         summary: 'List the deliveries of an event',
+        description:
+          'Shows one delivery for each endpoint that the event goes to, and one more for each replay.',
         tags,
         params: eventParams,
         querystring: eventDeliveriesQuery,

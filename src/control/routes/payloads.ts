@@ -11,7 +11,7 @@ import type { PayloadReads, ReadPayload } from '../payload-reads.ts';
 const tags = ['Events'];
 
 const payloadAnswer = {
-  200: answer(Type.String({ format: 'binary' }), {
+  200: answer(Type.String({ format: 'binary', examples: ['{"amount":12.5}'] }), {
     description: 'The bytes of `data`, in its own media type.',
     headers: ['content-disposition'],
     mediaType: '*/*',
@@ -29,6 +29,7 @@ export function registerEventPayloadRoute(api: Api, payloads: PayloadReads): voi
       schema: {
         operationId: 'getEventPayload',
         summary: 'Read the data of a large event',
+        description: 'Answers with the bytes of `data` of an event whose `payload` is not null.',
         tags,
         params: eventParams,
         response: { ...payloadAnswer, ...problems(410) },
@@ -54,13 +55,28 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
         tags,
         security: [],
         params: Type.Object(
-          { tenant: tenantId, payload: Type.String({ pattern: '^pay_[0-9a-z]{26}$' }) },
+          {
+            tenant: tenantId,
+            payload: Type.String({
+              pattern: '^pay_[0-9a-z]{26}$',
+              description: 'Id of the payload.',
+              examples: ['pay_01k3v9h2c8m4n6p8q0r2s4t6v8'],
+            }),
+          },
           strict,
         ),
         querystring: Type.Object(
           {
-            expires: Type.String({ pattern: '^[0-9]{1,12}$', description: 'Seconds since 1970.' }),
-            signature: Type.String({ maxLength: 64 }),
+            expires: Type.String({
+              pattern: '^[0-9]{1,12}$',
+              description: 'Seconds since 1970.',
+              examples: ['1795219200'],
+            }),
+            signature: Type.String({
+              maxLength: 64,
+              description: 'Of path and time.',
+              examples: ['K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN_H_pI4'],
+            }),
           },
           strict,
         ),

@@ -15,6 +15,8 @@ export function registerRejectedEventRoutes(api: Api, rejected: RejectedEvents):
         operationId: 'listRejectedEvents',
         summary:
           'List what was sent over NATS without a reply subject and was refused, oldest first',
+        description:
+          'Keeps the newest 1,000 of each tenant for 7 days, with the first 16 KiB of each.',
         tags: ['Events'],
         params: tenantParams,
         querystring: rejectedEventListQuery,

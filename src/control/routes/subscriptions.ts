@@ -30,6 +30,8 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
       schema: {
         operationId: 'createSubscription',
         summary: 'Subscribe an endpoint to events',
+        description:
+          'An endpoint gets an event if at least one of its approved subscriptions matches.',
         tags,
         params: tenantParams,
         body: newSubscription,
@@ -56,6 +58,7 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
       schema: {
         operationId: 'listSubscriptions',
         summary: "List a tenant's subscriptions",
+        description: 'Shows subscriptions of every status, with their filters.',
         tags,
         params: tenantParams,
         querystring: subscriptionListQuery,
@@ -91,6 +94,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
       schema: {
         operationId: 'getSubscription',
         summary: 'Read a subscription',
+        description: 'Shows event types, filter and status.',
         tags,
         params: subscriptionParams,
         response: {
@@ -145,6 +149,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
       schema: {
         operationId: 'deleteSubscription',
         summary: 'Delete a subscription',
+        description: 'Events that were routed already are still delivered.',
         tags,
         params: subscriptionParams,
         headers: ifMatchHeader,

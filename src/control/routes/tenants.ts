@@ -24,6 +24,8 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
       schema: {
         operationId: 'putTenant',
         summary: 'Create a tenant or replace its settings',
+        description:
+          'Settings that are left out get their defaults. A new tenant has no endpoints.',
         tags,
         params: tenantParams,
         headers: ifMatchHeader,
@@ -49,6 +51,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
       schema: {
         operationId: 'listTenants',
         summary: 'List tenants',
+        description: 'Shows every tenant, ordered by id.',
         tags,
         querystring: tenantListQuery,
         response: { 200: tenantPage, ...problemAnswers },
@@ -63,6 +66,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
       schema: {
         operationId: 'getTenant',
         summary: 'Read a tenant',
+        description: 'Shows the settings of the tenant.',
         tags,
         params: tenantParams,
         response: {

@@ -95,9 +95,12 @@ export const healthSchema = {
   tags: ['Operations'],
   security: [],
   response: {
-    200: answer(named('Health', Type.Object({ status: Type.Literal('ok') })), {
-      description: 'It is up.',
-    }),
+    200: answer(
+      named('Health', Type.Object({ status: Type.Literal('ok') }), { description: 'It is up.' }),
+      {
+        description: 'It is up.',
+      },
+    ),
     ...problemAnswers,
   },
 };

@@ -17,7 +17,12 @@ const fields = {
         '`platform` does everything; `producer` publishes; `tenant` reads and manages one tenant.',
     }),
   ),
-  name: Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' }),
+  name: Type.String({
+    minLength: 1,
+    maxLength: 200,
+    description: 'Shown to people.',
+    examples: ['Billing service'],
+  }),
 };
 
 export const newApiKey = named(
@@ -31,6 +36,10 @@ export const newApiKey = named(
     },
     strict,
   ),
+  {
+    description: 'An API key to create.',
+    examples: [{ scope: 'tenant', tenant: 'acme', name: 'Billing service' }],
+  },
 );
 export type NewApiKey = Static<typeof newApiKey>;
 
@@ -45,6 +54,7 @@ export const apiKey = named(
     expires_at: nullable(timestamp('When it ceases to be valid')),
     revoked_at: nullable(timestamp('When it was revoked')),
   }),
+  { description: 'An API key, without its secret.' },
 );
 export type ApiKeyResource = Static<typeof apiKey>;
 
@@ -52,8 +62,9 @@ export const createdApiKey = named(
   'CreatedApiKey',
   Type.Object({
     ...apiKey.properties,
-    key: Type.String({ description: 'The key. Shown this once.' }),
+    key: Type.String({ description: 'The key. Shown this once.', examples: ['phk_example'] }),
   }),
+  { description: 'A new API key with its secret.' },
 );
 export type CreatedApiKey = Static<typeof createdApiKey>;
 

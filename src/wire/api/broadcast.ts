@@ -8,13 +8,15 @@ import { pageFields, pageOf } from './page.ts';
 const progress = named(
   'BroadcastProgress',
   Type.Object({
-    done: Type.Integer({ description: 'How many have their copy stored.' }),
+    done: Type.Integer({ description: 'How many have their copy stored.', examples: [120] }),
     total: nullable(
       Type.Integer({
         description: 'How many it goes to, by the configuration at its start; null before.',
+        examples: [400],
       }),
     ),
   }),
+  { description: 'How far a broadcast is.' },
 );
 
 const state = named(
@@ -28,8 +30,11 @@ const state = named(
 export const broadcast = named(
   'Broadcast',
   Type.Object({
-    id: Type.String({ description: 'The id of the event: of each of its copies too.' }),
-    type: Type.String(),
+    id: Type.String({
+      description: 'The id of the event: of each of its copies too.',
+      examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
+    }),
+    type: Type.String({ description: 'Event type.', examples: ['platform.maintenance'] }),
     state,
     accepted_at: timestamp('When it was accepted'),
     starts_at: nullable(
@@ -39,6 +44,7 @@ export const broadcast = named(
     tenants: progress,
     endpoints: progress,
   }),
+  { description: 'A broadcast event and its progress.' },
 );
 export type Broadcast = Static<typeof broadcast>;
 

@@ -2,49 +2,90 @@
 import { type Static, Type } from 'typebox';
 import { attemptFailureKinds, deliveryStatuses } from '#domain/delivery.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { eventTypeName, nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
+import {
+  eventId,
+  eventTypeName,
+  nullable,
+  resourceId,
+  strict,
+  tenantId,
+  timestamp,
+} from './fields.ts';
 import { timeFields } from './event.ts';
 import { pageFields, pageOf } from './page.ts';
 
 const deliveryId = resourceId('a delivery', 'dlv');
-const status = named('DeliveryStatus', Type.Enum(deliveryStatuses));
+const status = named('DeliveryStatus', Type.Enum(deliveryStatuses), {
+  description:
+    '`pending`: in flight or waiting for an attempt. `held`: its endpoint is not active. `failed`: given up, with a dead letter.',
+});
 
-export const attemptFailure = named('AttemptFailure', Type.Enum(attemptFailureKinds));
+export const attemptFailure = named('AttemptFailure', Type.Enum(attemptFailureKinds), {
+  description: 'Why the attempt was no success. `http_status`: a response that is not 2xx.',
+});
 
 export const deliveryParams = Type.Object({ tenant: tenantId, delivery: deliveryId }, strict);
 
 export const attempt = named(
   'Attempt',
   Type.Object({
-    id: Type.String(),
-    number: Type.Integer({ description: 'From 1.' }),
+    id: Type.String({
+      description: 'Id of the attempt.',
+      examples: ['dlv_01k3v9h2c8m4n6p8q0r2s4t6v8:1'],
+    }),
+    number: Type.Integer({ description: 'From 1.', examples: [1] }),
     started_at: timestamp('When it began'),
-    duration_ms: Type.Number(),
-    response_status: nullable(Type.Integer({ description: 'HTTP status; null where none came.' })),
+    duration_ms: Type.Number({
+      description: 'How long it took, in milliseconds.',
+      examples: [84.2],
+    }),
+    response_status: nullable(
+      Type.Integer({ description: 'HTTP status; null where none came.', examples: [503] }),
+    ),
     failure: nullable(attemptFailure),
-    detail: nullable(Type.String()),
-    response_headers: Type.Record(Type.String(), Type.String()),
-    response_body: nullable(Type.String({ description: 'Its first bytes.' })),
-    response_body_encoding: nullable(Type.Literal('base64')),
-    worker: Type.String({ description: 'The process that made it.' }),
+    detail: nullable(
+      Type.String({
+        description: 'The failure in words.',
+        examples: ['the endpoint answered 503'],
+      }),
+    ),
+    response_headers: Type.Record(Type.String(), Type.String(), {
+      description: 'Header fields of the response, the first 32.',
+      examples: [{ 'content-type': 'text/plain' }],
+    }),
+    response_body: nullable(
+      Type.String({ description: 'Its first 4 KiB.', examples: ['temporarily unavailable'] }),
+    ),
+    response_body_encoding: nullable(
+      Type.Literal('base64', { description: 'The body is not UTF-8; null: it is text.' }),
+    ),
+    worker: Type.String({ description: 'The process that made it.', examples: ['worker-0'] }),
   }),
+  { description: 'One request to an endpoint, and what came of it.' },
 );
 export type AttemptResource = Static<typeof attempt>;
 
 const summary = {
   id: deliveryId,
-  event_id: Type.String(),
+  event_id: eventId,
   event_type: eventTypeName,
-  endpoint_id: Type.String(),
+  endpoint_id: resourceId('an endpoint', 'ep'),
   status,
-  reason: nullable(Type.String({ description: 'Why it failed, is held or was cancelled.' })),
+  reason: nullable(
+    Type.String({
+      description: 'Why it failed, is held or was cancelled.',
+      examples: ['exhausted'],
+    }),
+  ),
   accepted_at: timestamp('When the event was stored'),
   updated_at: timestamp('When its status was last written'),
   next_attempt_at: nullable(timestamp('When it is tried again')),
-  attempt_count: Type.Integer(),
+  attempt_count: Type.Integer({ description: 'Attempts so far.', examples: [1] }),
 };
 
-export const deliverySummary = named('DeliverySummary', Type.Object(summary));
+export const deliverySummary = named('DeliverySummary', Type.Object(summary), {
+  description: 'A delivery, as lists show it.',
+});
 export type DeliverySummary = Static<typeof deliverySummary>;
 
 export const delivery = named(
@@ -53,6 +94,7 @@ export const delivery = named(
     ...summary,
     attempts: Type.Array(attempt, { description: 'First to last.' }),
   }),
+  { description: 'A delivery with its attempts.' },
 );
 export type DeliveryResource = Static<typeof delivery>;
 
@@ -79,14 +121,18 @@ export const retriedDelivery = named(
   Type.Object({
     id: deliveryId,
     delivery_id: Type.String({
+      examples: ['dlv_01k3v9h2c8m4n6p8q0r2s4t6v8'],
       description:
         'The delivery that is attempted now: itself, or the one that replays its dead letter.',
     }),
   }),
+  { description: 'The delivery that is attempted now.' },
 );
 export type RetriedDelivery = Static<typeof retriedDelivery>;
 
-export const cancelledDelivery = named('CancelledDelivery', Type.Object({ id: deliveryId }));
+export const cancelledDelivery = named('CancelledDelivery', Type.Object({ id: deliveryId }), {
+  description: 'The delivery that is cancelled.',
+});
 export type CancelledDelivery = Static<typeof cancelledDelivery>;
 
 export const deliveryPage = pageOf('DeliveryPage', deliverySummary);

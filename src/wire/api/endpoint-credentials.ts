@@ -15,6 +15,7 @@ const known = {
   username: Type.String({
     maxLength: limits.credentialUserLengthMax,
     description: 'For `basic`: without a colon.',
+    examples: ['posthorn'],
   }),
   token_url: Type.String({
     minLength: 1,
@@ -27,16 +28,19 @@ const known = {
     minLength: 1,
     maxLength: limits.credentialUserLengthMax,
     description: 'For `oauth2`.',
+    examples: ['posthorn'],
   }),
   scope: Type.String({
     minLength: 1,
     maxLength: limits.credentialScopeLengthMax,
     description: 'For `oauth2`: scopes, a space between two.',
+    examples: ['webhooks.write'],
   }),
   audience: Type.String({
     minLength: 1,
     maxLength: limits.endpointUrlLengthMax,
     description: 'For `oauth2`: sent as `audience`, which some token endpoints ask for.',
+    examples: ['https://api.example.com'],
   }),
   auth_method: named(
     'TokenAuthMethod',
@@ -47,7 +51,12 @@ const known = {
 };
 
 const certificateText = (description: string) =>
-  Type.String({ minLength: 1, maxLength: limits.certificatePemLengthMax, description });
+  Type.String({
+    minLength: 1,
+    maxLength: limits.certificatePemLengthMax,
+    description,
+    examples: ['-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n'],
+  });
 
 const settings = {
   credentials: Type.Optional(
@@ -58,14 +67,26 @@ const settings = {
           {
             type: known.type,
             username: Type.Optional(known.username),
-            password: Type.Optional(Type.String({ ...secret, description: 'For `basic`.' })),
+            password: Type.Optional(
+              Type.String({ ...secret, description: 'For `basic`.', examples: ['correct horse'] }),
+            ),
             token: Type.Optional(
-              Type.String({ ...secret, minLength: 1, description: 'For `bearer`.' }),
+              Type.String({
+                ...secret,
+                minLength: 1,
+                description: 'For `bearer`.',
+                examples: ['eyJhbGciOi…'],
+              }),
             ),
             token_url: Type.Optional(known.token_url),
             client_id: Type.Optional(known.client_id),
             client_secret: Type.Optional(
-              Type.String({ ...secret, minLength: 1, description: 'For `oauth2`.' }),
+              Type.String({
+                ...secret,
+                minLength: 1,
+                description: 'For `oauth2`.',
+                examples: ['hunter2'],
+              }),
             ),
             scope: Type.Optional(known.scope),
             audience: Type.Optional(known.audience),
@@ -77,6 +98,7 @@ const settings = {
               'What stands in `authorization`: `basic` (`username`, `password`), `bearer` (`token`) or `oauth2` (`token_url`, `client_id`, `client_secret`, and `scope`, `audience`, `auth_method` where they are needed). Replaced whole; null takes it away.',
           },
         ),
+        { examples: [{ type: 'bearer', token: 'eyJhbGciOi…' }] },
       ),
     ),
   ),
@@ -92,6 +114,7 @@ const settings = {
               maxLength: limits.privateKeyPemLengthMax,
               writeOnly: true,
               description: 'Its private key in PEM, without a passphrase.',
+              examples: ['-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n'],
             }),
             ca: Type.Optional(
               certificateText(
@@ -116,7 +139,7 @@ export type EndpointCredentialSettings = Static<typeof settingsObject>;
 
 /** As an answer shows them: what is not secret. */
 export const endpointCredentialFields = {
-  header_names: Type.Array(Type.String(), {
+  header_names: Type.Array(Type.String({ examples: ['x-tenant'] }), {
     description: 'Names of the header fields sent with every webhook; their values are not shown.',
   }),
   credentials: nullable(
@@ -134,6 +157,15 @@ export const endpointCredentialFields = {
         },
         { description: 'What stands in `authorization`, without its secrets.' },
       ),
+      {
+        examples: [
+          {
+            type: 'oauth2',
+            token_url: 'https://auth.example.com/oauth/token',
+            client_id: 'posthorn',
+          },
+        ],
+      },
     ),
   ),
   client_certificate: nullable(
@@ -141,12 +173,18 @@ export const endpointCredentialFields = {
       'ClientCertificate',
       Type.Object(
         {
-          subject: Type.String(),
-          issuer: Type.String(),
-          fingerprint_sha256: Type.String({ description: 'Of the certificate, in hex.' }),
+          subject: Type.String({ description: 'Distinguished name.', examples: ['CN=posthorn'] }),
+          issuer: Type.String({ description: 'Distinguished name.', examples: ['CN=Example CA'] }),
+          fingerprint_sha256: Type.String({
+            description: 'Of the certificate, in hex.',
+            examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+          }),
           not_before: timestamp('From when it is valid'),
           not_after: timestamp('Until when it is valid'),
-          has_ca: Type.Boolean({ description: 'Whether a `ca` was given with it.' }),
+          has_ca: Type.Boolean({
+            description: 'Whether a `ca` was given with it.',
+            examples: [false],
+          }),
         },
         { description: 'What is shown in mTLS.' },
       ),

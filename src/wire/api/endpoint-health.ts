@@ -9,6 +9,7 @@ export const disableAfterSeconds = Type.Integer({
   maximum: 365 * 24 * 3600,
   description:
     'After only failures for so long it is disabled. Null: POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS.',
+  examples: [432000],
 });
 
 export const endpointHealth = named(
@@ -31,13 +32,22 @@ export const endpointHealth = named(
           Type.Object({
             at: timestamp('When that attempt began'),
             failure: nullable(attemptFailure),
-            response_status: nullable(Type.Integer()),
-            detail: nullable(Type.String()),
+            response_status: nullable(
+              Type.Integer({ description: 'HTTP status.', examples: [503] }),
+            ),
+            detail: nullable(
+              Type.String({
+                description: 'The failure in words.',
+                examples: ['the endpoint answered 503'],
+              }),
+            ),
           }),
+          { description: 'The last attempt that failed.' },
         ),
       ),
       held_deliveries: Type.Integer({
         description: 'Deliveries that wait for it to be active, counted up to 100,000.',
+        examples: [0],
       }),
     },
     { description: 'How its attempts went.' },

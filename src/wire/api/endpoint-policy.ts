@@ -13,7 +13,7 @@ const retryFields = {
       'Seconds to wait after attempt 1, 2, …, none shorter than the one before, 30 days in all at most. Each is spread by 10 %.',
     examples: [[1, 5, 25, 125, 625]],
   }),
-  final_statuses: Type.Array(Type.Integer(policyBounds.finalStatus), {
+  final_statuses: Type.Array(Type.Integer({ ...policyBounds.finalStatus, examples: [404] }), {
     maxItems: policyBounds.finalStatus.maximum - policyBounds.finalStatus.minimum + 1,
     uniqueItems: true,
     description: 'Answers after which there is no further attempt.',
@@ -21,35 +21,45 @@ const retryFields = {
   retry_after_max_seconds: Type.Integer({
     ...policyBounds.retryAfterMaxSeconds,
     description: 'The longest `Retry-After` that is obeyed.',
+    examples: [86400],
   }),
   max_age_seconds: Type.Integer({
     ...policyBounds.retryMaxAgeSeconds,
     description:
       'No attempt begins later than this after the first one, whatever put it off; then the delivery becomes a dead letter.',
+    examples: [259200],
   }),
 };
 
 const rateFields = {
-  per_second: Type.Number({ ...policyBounds.ratePerSecond, description: 'Requests a second.' }),
+  per_second: Type.Number({
+    ...policyBounds.ratePerSecond,
+    description: 'Requests a second.',
+    examples: [10],
+  }),
   burst: Type.Integer({
     ...policyBounds.rateBurst,
     description: 'How many may leave at once after a rest. Absent: a tenth of `per_second`.',
+    examples: [5],
   }),
 };
 
 const timeoutMs = Type.Integer({
   ...policyBounds.timeoutMs,
   description: 'How long an attempt may take, until the answer has arrived whole.',
+  examples: [15000],
 });
 
 const inFlightMax = Type.Integer({
   ...policyBounds.endpointInFlight,
   description: 'How many requests may run at once.',
+  examples: [16],
 });
 
 const ordered = Type.Boolean({
   description:
     'One request in flight, and none overtakes: in the order in which the events were stored.',
+  examples: [false],
 });
 
 const onExhausted = named(
@@ -71,11 +81,13 @@ const payload = named(
 const payloadInlineMaxBytes = Type.Integer({
   ...policyBounds.payloadInlineMaxBytes,
   description: 'Such `data` of more bytes comes as a link, although `payload` is `inline`.',
+  examples: [1048576],
 });
 
 const propagateTrace = Type.Boolean({
   description:
     'Webhooks carry `traceparent` (W3C Trace Context) where the event belongs to a trace. False unless set: a trace tells of the inside.',
+  examples: [false],
 });
 
 /** As a request gives them; null: as the platform has it. */
@@ -110,6 +122,7 @@ export const endpointPolicySettings = {
           { per_second: rateFields.per_second, burst: Type.Optional(rateFields.burst) },
           strict,
         ),
+        { description: 'How fast requests are sent; a token bucket.' },
       ),
     ),
   ),

@@ -26,6 +26,7 @@ const secretText = Type.String({
   maxLength: 128,
   description:
     'Signing secret: `whsec_` and 24 to 64 bytes in base64 (HMAC), or `whsk_` and an ed25519 key.',
+  examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
 });
 
 const fields = {
@@ -40,6 +41,7 @@ const fields = {
     writeOnly: true,
     description:
       'Header fields sent with every webhook. Replaced whole; their values are not shown again.',
+    examples: [{ 'x-tenant': 'acme' }],
   }),
   format: named(
     'BodyFormat',
@@ -48,7 +50,11 @@ const fields = {
         'How the body looks: the envelope of Standard Webhooks, CloudEvents, or `data` alone.',
     }),
   ),
-  description: Type.String({ maxLength: 500, description: 'Shown to people.' }),
+  description: Type.String({
+    maxLength: 500,
+    description: 'Shown to people.',
+    examples: ['Orders of the shop'],
+  }),
   state: named(
     'EndpointState',
     Type.Enum(endpointStates, {
@@ -58,6 +64,7 @@ const fields = {
   ),
   allowDuplicate: Type.Boolean({
     description: 'Take the URL although another endpoint of the tenant has it.',
+    examples: [false],
   }),
 };
 
@@ -81,6 +88,20 @@ export const newEndpoint = named(
     },
     strict,
   ),
+  {
+    description: 'An endpoint to create.',
+    examples: [
+      {
+        url: 'https://example.com/webhooks',
+        event_types: ['order.*'],
+        filter: { 'data.amount': { $gt: 100 } },
+        description: 'Orders of the shop',
+        credentials: { type: 'bearer', token: 'eyJhbGciOi…' },
+        retry: { delays_seconds: [1, 5, 25, 125, 625] },
+        rate_limit: { per_second: 10 },
+      },
+    ],
+  },
 );
 export type NewEndpoint = Static<typeof newEndpoint>;
 
@@ -100,6 +121,10 @@ export const endpointChange = named(
     },
     { ...strict, minProperties: 1 },
   ),
+  {
+    description: 'What to change of an endpoint.',
+    examples: [{ description: 'Orders of the shop', timeout_ms: 5000, state: 'active' }],
+  },
 );
 export type EndpointChange = Static<typeof endpointChange>;
 
@@ -125,6 +150,7 @@ export const endpoint = named(
     created_at: timestamp('When it was made'),
     updated_at: timestamp('When it was last changed'),
   }),
+  { description: 'An endpoint, without its secrets.' },
 );
 export type EndpointResource = Static<typeof endpoint>;
 
@@ -135,6 +161,7 @@ export const endpointWithHealth = named(
     ...endpoint.properties,
     health: endpointHealth,
   }),
+  { description: 'An endpoint with its health.' },
 );
 export type EndpointWithHealth = Static<typeof endpointWithHealth>;
 
@@ -142,9 +169,13 @@ export const createdEndpoint = named(
   'CreatedEndpoint',
   Type.Object({
     ...endpoint.properties,
-    secret: Type.String({ description: 'The signing secret. Shown this once.' }),
+    secret: Type.String({
+      description: 'The signing secret. Shown this once.',
+      examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+    }),
     subscription_id: nullable(resourceId('the subscription made with it', 'sub')),
   }),
+  { description: 'A new endpoint with its signing secret.' },
 );
 export type CreatedEndpoint = Static<typeof createdEndpoint>;
 
@@ -164,15 +195,20 @@ export const secretRotation = named(
     },
     strict,
   ),
+  { description: 'How to replace the signing secret.', examples: [{ overlap_seconds: 86400 }] },
 );
 export type SecretRotation = Static<typeof secretRotation>;
 
 export const rotatedSecret = named(
   'RotatedSecret',
   Type.Object({
-    secret: Type.String({ description: 'The new signing secret. Shown this once.' }),
+    secret: Type.String({
+      description: 'The new signing secret. Shown this once.',
+      examples: ['whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'],
+    }),
     previous_valid_until: timestamp('Until when the secrets before sign too'),
   }),
+  { description: 'The new signing secret.' },
 );
 export type RotatedSecret = Static<typeof rotatedSecret>;
 

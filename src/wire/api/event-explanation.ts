@@ -2,8 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { endpointReasons } from '#domain/explain-match.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { eventParams } from './event.ts';
-import { eventTypeName, resourceId, strict, timestamp } from './fields.ts';
+import { eventId, eventTypeName, resourceId, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 import { dryRunResult } from './subscription.ts';
 
@@ -11,7 +10,10 @@ const endpointExplanation = named(
   'EndpointExplanation',
   Type.Object({
     endpoint_id: resourceId('an endpoint of the tenant', 'ep'),
-    matched: Type.Boolean({ description: 'At least one of its subscriptions matches.' }),
+    matched: Type.Boolean({
+      description: 'At least one of its subscriptions matches.',
+      examples: [true],
+    }),
     reason: named(
       'EndpointReason',
       Type.Enum(endpointReasons, {
@@ -29,10 +31,12 @@ const endpointExplanation = named(
           subscription_id: resourceId('a subscription', 'sub'),
           ...dryRunResult.properties,
         }),
+        { description: 'Why a subscription matches, or not.' },
       ),
       { description: 'Its approved ones, each with what decides of it.' },
     ),
   }),
+  { description: 'Why an endpoint gets the event, or not.' },
 );
 export type EndpointExplanationResource = Static<typeof endpointExplanation>;
 
@@ -41,12 +45,13 @@ export const explanationQuery = Type.Object({ ...pageFields }, strict);
 export const eventExplanation = named(
   'EventExplanation',
   Type.Object({
-    event_id: eventParams.properties.event,
+    event_id: eventId,
     event_type: eventTypeName,
     judged_at: timestamp(
       'The endpoints and subscriptions are those of now, not of when the event was routed',
     ),
     ...pageOf('EndpointExplanationPage', endpointExplanation).properties,
   }),
+  { description: 'One page of endpoints, each with what decides.' },
 );
 export type EventExplanation = Static<typeof eventExplanation>;

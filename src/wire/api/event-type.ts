@@ -10,9 +10,16 @@ import { pageFields, pageOf } from './page.ts';
 export const eventTypeParams = Type.Object({ name: eventTypeName }, strict);
 
 const fields = {
-  description: Type.String({ maxLength: 2000, description: 'Shown to people.' }),
+  description: Type.String({
+    maxLength: 2000,
+    description: 'Shown to people.',
+    examples: ['An order was placed.'],
+  }),
   schema: Type.Record(Type.String(), Type.Unknown(), {
     description: 'JSON Schema (2020-12) of `data`.',
+    examples: [
+      { type: 'object', required: ['amount'], properties: { amount: { type: 'number' } } },
+    ],
   }),
   status: named(
     'EventTypeStatus',
@@ -20,12 +27,16 @@ const fields = {
       description: 'Events of an INACTIVE type are refused.',
     }),
   ),
-  sensitive: Type.Boolean({ description: 'The `data` of its events is neither shown nor logged.' }),
+  sensitive: Type.Boolean({
+    description: 'The `data` of its events is neither shown nor logged.',
+    examples: [false],
+  }),
   priority,
   producerDomain: Type.String({
     minLength: 1,
     maxLength: 128,
     description: 'The part of the producing system that owns the type.',
+    examples: ['orders'],
   }),
   deduplication: named(
     'Deduplication',
@@ -44,6 +55,7 @@ const fields = {
         window_seconds: Type.Integer({
           ...deduplicationBounds.windowSeconds,
           description: 'For how long an event stands for those that are equal to it.',
+          examples: [3600],
         }),
       },
       {
@@ -68,16 +80,31 @@ export const eventTypeSettings = named(
     },
     strict,
   ),
+  {
+    description: 'Settings of an event type.',
+    examples: [
+      {
+        description: 'An order was placed.',
+        schema: {
+          type: 'object',
+          required: ['amount'],
+          properties: { amount: { type: 'number' } },
+        },
+        producer_domain: 'orders',
+      },
+    ],
+  },
 );
 export type EventTypeSettings = Static<typeof eventTypeSettings>;
 
 const version = named(
   'EventTypeVersion',
   Type.Object({
-    version: Type.Integer({ description: 'From 1.' }),
+    version: Type.Integer({ description: 'From 1.', examples: [1] }),
     schema: nullable(fields.schema),
     created_at: timestamp('When it was made'),
   }),
+  { description: 'A version of the JSON Schema.' },
 );
 
 const summary = {
@@ -90,14 +117,20 @@ const summary = {
   deduplication: nullable(fields.deduplication),
   auto: Type.Boolean({
     description: 'Not registered: events of the tenant use it. Removed when none has for 30 days.',
+    examples: [false],
   }),
-  version: Type.Integer({ description: 'The newest version: events are checked against it.' }),
+  version: Type.Integer({
+    description: 'The newest version: events are checked against it.',
+    examples: [1],
+  }),
   revision,
   created_at: timestamp('When it was registered'),
   updated_at: timestamp('When it was last changed'),
 };
 
-export const eventTypeSummary = named('EventTypeSummary', Type.Object(summary));
+export const eventTypeSummary = named('EventTypeSummary', Type.Object(summary), {
+  description: 'An event type, as lists show it.',
+});
 export type EventTypeSummary = Static<typeof eventTypeSummary>;
 
 export const eventType = named(
@@ -107,6 +140,7 @@ export const eventType = named(
     schema: nullable(fields.schema),
     versions: Type.Array(version, { description: 'Oldest first.' }),
   }),
+  { description: 'An event type with its versions.' },
 );
 export type EventTypeResource = Static<typeof eventType>;
 

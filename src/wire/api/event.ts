@@ -1,11 +1,18 @@
 /** Events of the history in the API. */
 import { type Static, Type } from 'typebox';
-import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { eventTypeName, nullable, strict, tenantId, timestamp } from './fields.ts';
+import {
+  eventDataSchema,
+  eventId,
+  eventSource,
+  eventSubject,
+  eventTypeName,
+  nullable,
+  strict,
+  tenantId,
+  timestamp,
+} from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
-
-const eventId = Type.String({ minLength: 1, maxLength: limits.eventIdLengthMax });
 
 export const eventParams = Type.Object({ tenant: tenantId, event: eventId }, strict);
 
@@ -20,8 +27,11 @@ export const payloadFacts = nullable(
     'PayloadFacts',
     Type.Object(
       {
-        size: Type.Integer({ description: 'Bytes.' }),
-        sha256: Type.String({ description: 'In hex.' }),
+        size: Type.Integer({ description: 'Bytes.', examples: [1048576] }),
+        sha256: Type.String({
+          description: 'In hex.',
+          examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+        }),
       },
       {
         description:
@@ -35,26 +45,37 @@ export type PayloadFacts = NonNullable<Static<typeof payloadFacts>>;
 const summary = {
   id: eventId,
   type: eventTypeName,
-  source: Type.String(),
+  source: eventSource,
   time: timestamp('When it happened, as the producer says'),
-  subject: nullable(Type.String()),
-  dataschema: nullable(Type.String()),
-  content_type: nullable(Type.String({ description: 'Null: application/json.' })),
+  subject: nullable(eventSubject),
+  dataschema: nullable(eventDataSchema),
+  content_type: nullable(
+    Type.String({ description: 'Null: application/json.', examples: ['application/json'] }),
+  ),
   extensions: Type.Record(Type.String(), Type.String(), {
     description: 'CloudEvents extension attributes.',
+    examples: [{ region: 'eu' }],
   }),
   accepted_at: timestamp('When it was stored'),
-  correlation_id: nullable(Type.String()),
+  correlation_id: nullable(
+    Type.String({
+      description: '`x-request-id` of the request that published it.',
+      examples: ['req_01k3v9h2c8m4n6p8q0r2s4t6v8'],
+    }),
+  ),
   payload: payloadFacts,
   matched_endpoints: nullable(
     Type.Integer({
       description:
         'How many deliveries it became. Null: not routed yet; 0: unmatched, and `GET …/events/{event}/explanation` says why.',
+      examples: [2],
     }),
   ),
 };
 
-export const eventSummary = named('EventSummary', Type.Object(summary));
+export const eventSummary = named('EventSummary', Type.Object(summary), {
+  description: 'An event, as lists show it.',
+});
 export type EventSummary = Static<typeof eventSummary>;
 
 export const event = named(
@@ -62,14 +83,24 @@ export const event = named(
   Type.Object({
     ...summary,
     data: Type.Optional(
-      Type.Unknown({ description: 'As it was sent: JSON, or text as a string.' }),
+      Type.Unknown({
+        description: 'As it was sent: JSON, or text as a string.',
+        examples: [{ amount: 12.5 }],
+      }),
     ),
-    data_base64: Type.Optional(Type.String({ description: 'Data that is neither.' })),
-    data_hidden: Type.Boolean({ description: 'The event type is sensitive: `data` is not shown.' }),
+    data_base64: Type.Optional(
+      Type.String({ description: 'Data that is neither.', examples: ['3q2+7w=='] }),
+    ),
+    data_hidden: Type.Boolean({
+      description: 'The event type is sensitive: `data` is not shown.',
+      examples: [false],
+    }),
     deliveries: Type.Record(Type.String(), Type.Integer(), {
       description: 'Its deliveries, counted by status.',
+      examples: [{ delivered: 1, pending: 1 }],
     }),
   }),
+  { description: 'An event with its data.' },
 );
 
 export const eventListQuery = Type.Object(
@@ -81,6 +112,7 @@ export const eventListQuery = Type.Object(
       Type.Boolean({
         description:
           'True: only events that matched no endpoint; false: the others. Why: `GET …/events/{event}/explanation`.',
+        examples: [true],
       }),
     ),
   },

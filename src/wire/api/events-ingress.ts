@@ -3,7 +3,17 @@ import { Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { answer, named } from '#wire/openapi/describe.ts';
 import { cloudEvent, cloudEventBatch, cloudEventHeaders } from '#wire/openapi/cloud-event.ts';
-import { eventTypeName, priority, strict, tenantId } from './fields.ts';
+import {
+  eventDataSchema,
+  eventId,
+  eventSource,
+  eventSubject,
+  eventTypeName,
+  priority,
+  strict,
+  tenantId,
+  timestamp,
+} from './fields.ts';
 import { problem, problemAnswers } from './problem.ts';
 
 const params = Type.Object({ tenant: tenantId }, strict);
@@ -14,6 +24,7 @@ const idempotencyKey = {
       minLength: 1,
       maxLength: limits.idempotencyKeyLengthMax,
       description: 'Stands for an id where the event has none.',
+      examples: ['order-42-created'],
     }),
   ),
 };
@@ -23,29 +34,43 @@ const plainEvent = named(
   Type.Object(
     {
       type: eventTypeName,
-      data: Type.Optional(Type.Unknown({ description: 'Travels as the bytes that were sent.' })),
+      data: Type.Optional(
+        Type.Unknown({
+          description: 'Travels as the bytes that were sent.',
+          examples: [{ amount: 12.5 }],
+        }),
+      ),
       id: Type.Optional(
         Type.String({
           minLength: 1,
           maxLength: limits.eventIdLengthMax,
           description: 'Chosen by the caller: the same id is never delivered twice.',
+          examples: ['order-42-created'],
         }),
       ),
-      source: Type.Optional(Type.String({ minLength: 1, maxLength: limits.eventSourceLengthMax })),
-      time: Type.Optional(Type.String({ format: 'date-time' })),
+      source: Type.Optional(
+        Type.String({ ...eventSource, minLength: 1, maxLength: limits.eventSourceLengthMax }),
+      ),
+      time: Type.Optional(timestamp('When it happened. Absent: when it is accepted')),
       subject: Type.Optional(
-        Type.String({ minLength: 1, maxLength: limits.eventSubjectLengthMax }),
+        Type.String({ ...eventSubject, minLength: 1, maxLength: limits.eventSubjectLengthMax }),
       ),
       dataschema: Type.Optional(
-        Type.String({ minLength: 1, maxLength: limits.eventSourceLengthMax }),
+        Type.String({ ...eventDataSchema, minLength: 1, maxLength: limits.eventSourceLengthMax }),
       ),
       priority: Type.Optional(priority),
     },
     strict,
   ),
+  {
+    description: 'An event in the plain form.',
+    examples: [{ type: 'order.created', id: 'order-42-created', data: { amount: 12.5 } }],
+  },
 );
 
-const eitherEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent]));
+const eitherEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent]), {
+  description: 'An event in the plain form, or a CloudEvent.',
+});
 
 const eventBatch = named(
   'EventBatch',
@@ -53,6 +78,17 @@ const eventBatch = named(
     { events: Type.Array(eitherEvent, { minItems: 1, maxItems: limits.batchEventsMax }) },
     strict,
   ),
+  {
+    description: 'Events to publish together.',
+    examples: [
+      {
+        events: [
+          { type: 'order.created', data: { amount: 12.5 } },
+          { type: 'order.paid', data: { amount: 12.5 } },
+        ],
+      },
+    ],
+  },
 );
 
 const deduplicated = Type.Optional(
@@ -63,33 +99,51 @@ const deduplicated = Type.Optional(
 
 const accepted = named(
   'AcceptedEvent',
-  Type.Object({ id: Type.String(), status: Type.Literal('accepted'), deduplicated }),
+  Type.Object({ id: eventId, status: Type.Literal('accepted'), deduplicated }),
+  {
+    description: 'The event is stored.',
+    examples: [{ id: 'order-42-created', status: 'accepted' }],
+  },
 );
 
 const batchResult = named(
   'BatchResult',
   Type.Object({
-    accepted: Type.Integer(),
-    refused: Type.Integer(),
+    accepted: Type.Integer({ description: 'How many are stored.', examples: [1] }),
+    refused: Type.Integer({ description: 'How many are not.', examples: [0] }),
     results: Type.Array(
       named(
         'BatchItemResult',
         Type.Object({
-          status: Type.Integer(),
-          id: Type.Optional(Type.String()),
-          replayed: Type.Optional(Type.Boolean()),
+          status: Type.Integer({
+            description: 'HTTP status of this event alone.',
+            examples: [202],
+          }),
+          id: Type.Optional(eventId),
+          replayed: Type.Optional(
+            Type.Boolean({ description: 'It had been stored before.', examples: [false] }),
+          ),
           deduplicated,
           error: Type.Optional(problem),
         }),
+        {
+          description: 'What became of one event.',
+          examples: [{ status: 202, id: 'order-42-created', replayed: false }],
+        },
       ),
     ),
   }),
+  { description: 'What became of each event, in the order of the batch.' },
 );
 
 const batchAnswers = {
   202: answer(batchResult, { description: 'Every event is stored.' }),
   207: answer(batchResult, {
     description: 'Some events are stored, others not: `results` has one entry for each, in order.',
+  }),
+  503: answer(batchResult, {
+    description: 'No event could be stored: `results` says why. Or the request was not begun.',
+    headers: ['retry-after'],
   }),
 };
 
@@ -102,6 +156,7 @@ const oneOrBatch = {
     '*/*': Type.String({
       format: 'binary',
       description: 'The `data` of a CloudEvent in binary mode: its attributes are `ce-` headers.',
+      examples: ['{"amount":12.5}'],
     }),
   },
   response: {

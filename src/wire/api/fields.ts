@@ -12,7 +12,11 @@ export const strict = { additionalProperties: false } as const;
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
 
 export const timestamp = (description: string) =>
-  Type.String({ format: 'date-time', description: `${description} (RFC 3339, UTC)` });
+  Type.String({
+    format: 'date-time',
+    description: `${description} (RFC 3339, UTC)`,
+    examples: ['2026-01-31T12:00:00.000Z'],
+  });
 
 export const tenantId = Type.String({
   pattern: TENANT_ID_PATTERN,
@@ -40,6 +44,28 @@ export const priority = named(
   Type.Enum(priorities, { description: 'A `high` event overtakes the backlog of its tenant.' }),
 );
 
+export const eventId = Type.String({
+  minLength: 1,
+  maxLength: limits.eventIdLengthMax,
+  description: 'Id of an event: chosen by its producer, or `evt_…`.',
+  examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
+});
+
+export const eventSource = Type.String({
+  description: 'Where the event comes from: a URI reference.',
+  examples: ['/shop/orders'],
+});
+
+export const eventSubject = Type.String({
+  description: 'What the event is about, within its source.',
+  examples: ['order/42'],
+});
+
+export const eventDataSchema = Type.String({
+  description: 'URI of the schema of `data`.',
+  examples: ['https://example.com/schemas/order-created.json'],
+});
+
 /** @param note what is said about the list beside what it may hold */
 export const eventTypeSelectors = (note = '', minItems = 0) =>
   Type.Array(
@@ -60,9 +86,13 @@ export const eventTypeSelectors = (note = '', minItems = 0) =>
 export const filterDocument = Type.Record(Type.String(), Type.Unknown(), {
   description:
     'Filter over the event in MongoDB query operators, like `{"data.amount": {"$gt": 100}}`.',
+  examples: [{ 'data.amount': { $gt: 100 } }],
 });
 
-export const revision = Type.Integer({ description: 'Grows with each change; the ETag.' });
+export const revision = Type.Integer({
+  description: 'Grows with each change; the ETag.',
+  examples: [3],
+});
 
 export const ifMatchHeader = Type.Object({
   'if-match': Type.Optional(
@@ -70,6 +100,7 @@ export const ifMatchHeader = Type.Object({
       maxLength: 200,
       description:
         'ETag of the revision that this change is based on; 412 if it has changed since.',
+      examples: ['"3"'],
     }),
   ),
 });

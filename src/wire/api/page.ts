@@ -15,6 +15,7 @@ export const pageFields = {
     Type.String({
       maxLength: limits.cursorLengthMax,
       description: '`next_cursor` of the page before; opaque.',
+      examples: ['WyJ0ZW5hbnRzIiwiYWNtZSJd'],
     }),
   ),
 };
@@ -32,6 +33,8 @@ export const pageOf = <T extends TSchema>(name: string, item: T) =>
       data: Type.Array(item),
       next_cursor: Type.Union([Type.String(), Type.Null()], {
         description: 'Asks for the next page; null on the last.',
+        examples: ['WyJ0ZW5hbnRzIiwiYWNtZSJd'],
       }),
     }),
+    { description: 'One page of the list.' },
   );

@@ -5,6 +5,8 @@ import { subscriptionReasons } from '#domain/explain-match.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
+  eventSource,
+  eventSubject,
   eventTypeName,
   eventTypeSelectors,
   filterDocument,
@@ -48,6 +50,16 @@ export const newSubscription = named(
     },
     strict,
   ),
+  {
+    description: 'A subscription to create.',
+    examples: [
+      {
+        endpoint_id: 'ep_01k3v9h2c8m4n6p8q0r2s4t6v8',
+        event_types: ['order.*'],
+        filter: { 'data.amount': { $gt: 100 } },
+      },
+    ],
+  },
 );
 export type NewSubscription = Static<typeof newSubscription>;
 
@@ -61,6 +73,10 @@ export const subscriptionChange = named(
     },
     { ...strict, minProperties: 1 },
   ),
+  {
+    description: 'What to change of a subscription.',
+    examples: [{ event_types: ['order.*', 'invoice.paid'] }],
+  },
 );
 export type SubscriptionChange = Static<typeof subscriptionChange>;
 
@@ -77,6 +93,7 @@ export const subscription = named(
     created_at: timestamp('When it was made'),
     updated_at: timestamp('When it was last changed'),
   }),
+  { description: 'Which events an endpoint gets.' },
 );
 export type SubscriptionResource = Static<typeof subscription>;
 
@@ -97,11 +114,23 @@ export const dryRun = named(
         Type.Object(
           {
             type: eventTypeName,
-            id: Type.Optional(Type.String({ maxLength: limits.eventIdLengthMax })),
-            source: Type.Optional(Type.String({ maxLength: limits.eventSourceLengthMax })),
-            time: Type.Optional(Type.String({ format: 'date-time' })),
-            subject: Type.Optional(Type.String({ maxLength: limits.eventSubjectLengthMax })),
-            data: Type.Optional(Type.Unknown()),
+            id: Type.Optional(
+              Type.String({
+                maxLength: limits.eventIdLengthMax,
+                description: 'Its id.',
+                examples: ['order-42'],
+              }),
+            ),
+            source: Type.Optional(
+              Type.String({ ...eventSource, maxLength: limits.eventSourceLengthMax }),
+            ),
+            time: Type.Optional(timestamp('When it happened')),
+            subject: Type.Optional(
+              Type.String({ ...eventSubject, maxLength: limits.eventSubjectLengthMax }),
+            ),
+            data: Type.Optional(
+              Type.Unknown({ description: 'Any JSON.', examples: [{ amount: 120 }] }),
+            ),
           },
           { description: 'A sample event; further fields are CloudEvents extension attributes.' },
         ),
@@ -109,13 +138,23 @@ export const dryRun = named(
     },
     strict,
   ),
+  {
+    description: 'A subscription and a sample event.',
+    examples: [
+      {
+        event_types: ['order.*'],
+        filter: { 'data.amount': { $gt: 100 } },
+        event: { type: 'order.created', data: { amount: 120 } },
+      },
+    ],
+  },
 );
 export type DryRun = Static<typeof dryRun>;
 
 export const dryRunResult = named(
   'DryRunResult',
   Type.Object({
-    matched: Type.Boolean(),
+    matched: Type.Boolean({ description: 'The event matches.', examples: [true] }),
     reason: named(
       'SubscriptionReason',
       Type.Enum(subscriptionReasons, {
@@ -123,5 +162,6 @@ export const dryRunResult = named(
       }),
     ),
   }),
+  { description: 'Whether the sample matches.' },
 );
 export type DryRunResult = Static<typeof dryRunResult>;

@@ -9,15 +9,22 @@ import { pageFields, pageOf } from './page.ts';
 export const tenantParams = Type.Object({ tenant: tenantId }, strict);
 
 const settings = {
-  name: Type.String({ minLength: 1, maxLength: 200, description: 'Shown to people.' }),
+  name: Type.String({
+    minLength: 1,
+    maxLength: 200,
+    description: 'Shown to people.',
+    examples: ['Acme Ltd'],
+  }),
   weight: Type.Integer({
     minimum: 1,
     maximum: 100,
     description: 'Share of a worker against the other tenants.',
+    examples: [1],
   }),
   in_flight_max: Type.Integer({
     ...policyBounds.tenantInFlight,
     description: 'How many requests may run at once from one worker, to all endpoints together.',
+    examples: [100],
   }),
   event_type_policy: named(
     'EventTypePolicy',
@@ -39,6 +46,7 @@ export const tenantSettings = named(
     },
     strict,
   ),
+  { description: 'Settings of a tenant.', examples: [{ name: 'Acme Ltd', weight: 1 }] },
 );
 export type TenantSettings = Static<typeof tenantSettings>;
 
@@ -54,6 +62,7 @@ export const tenant = named(
     created_at: timestamp('When it was made'),
     updated_at: timestamp('When it was last changed'),
   }),
+  { description: 'A tenant and its settings.' },
 );
 export type TenantResource = Static<typeof tenant>;
 

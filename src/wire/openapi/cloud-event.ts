@@ -2,13 +2,40 @@
 import { Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { eventTypeName, nullable, priority } from '#wire/api/fields.ts';
+import {
+  eventDataSchema,
+  eventSource,
+  eventSubject,
+  eventTypeName,
+  nullable,
+  priority,
+  timestamp,
+} from '#wire/api/fields.ts';
 
-const id = Type.String({ minLength: 1, maxLength: limits.eventIdLengthMax });
-const source = Type.String({ minLength: 1, maxLength: limits.eventSourceLengthMax });
-const time = Type.String({ format: 'date-time' });
-const subject = Type.String({ minLength: 1, maxLength: limits.eventSubjectLengthMax });
-const dataschema = Type.String({ minLength: 1, maxLength: limits.eventSourceLengthMax });
+const id = Type.String({
+  minLength: 1,
+  maxLength: limits.eventIdLengthMax,
+  description: 'With `source`, what tells the event from every other.',
+  examples: ['order-42-created'],
+});
+const source = Type.String({
+  ...eventSource,
+  minLength: 1,
+  maxLength: limits.eventSourceLengthMax,
+});
+const subject = Type.String({
+  ...eventSubject,
+  minLength: 1,
+  maxLength: limits.eventSubjectLengthMax,
+});
+const dataschema = Type.String({
+  ...eventDataSchema,
+  minLength: 1,
+  maxLength: limits.eventSourceLengthMax,
+});
+
+const DATE_TIME =
+  '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?([Zz]|[+-]\\d\\d:\\d\\d)$';
 
 export const cloudEvent = named(
   'CloudEvent',
@@ -18,7 +45,7 @@ export const cloudEvent = named(
       id,
       source,
       type: eventTypeName,
-      time: Type.Optional(nullable(time)),
+      time: Type.Optional(nullable(timestamp('When it happened'))),
       subject: Type.Optional(nullable(subject)),
       dataschema: Type.Optional(nullable(dataschema)),
       datacontenttype: Type.Optional(
@@ -26,12 +53,16 @@ export const cloudEvent = named(
           Type.String({
             minLength: 1,
             description: 'Media type of `data`; absent: application/json.',
+            examples: ['application/json'],
           }),
         ),
       ),
-      data: Type.Optional(Type.Unknown()),
+      data: Type.Optional(Type.Unknown({ description: 'Any JSON.', examples: [{ amount: 12.5 }] })),
       data_base64: Type.Optional(
-        Type.String({ description: 'Data as bytes, in base64; never beside `data`.' }),
+        Type.String({
+          description: 'Data as bytes, in base64; never beside `data`.',
+          examples: ['3q2+7w=='],
+        }),
       ),
       posthornpriority: Type.Optional(priority),
     },
@@ -41,22 +72,49 @@ export const cloudEvent = named(
         'CloudEvents 1.0, JSON format. Further members are extension attributes: named by lower-case letters and digits, with a string, an integer or a boolean.',
     },
   ),
+  {
+    examples: [
+      {
+        specversion: '1.0',
+        id: 'order-42-created',
+        source: '/shop/orders',
+        type: 'order.created',
+        time: '2026-01-31T12:00:00Z',
+        datacontenttype: 'application/json',
+        region: 'eu',
+        data: { amount: 12.5 },
+      },
+    ],
+  },
 );
 
 export const cloudEventBatch = named(
   'CloudEventBatch',
   Type.Array(cloudEvent, { minItems: 1, maxItems: limits.batchEventsMax }),
+  { description: 'Events to publish together.' },
 );
 
 /** Binary mode: present together, where the body is `data`. */
 export const cloudEventHeaders = {
   'ce-specversion': Type.Optional(
-    Type.Literal('1.0', { description: 'Says that the request is a CloudEvent in binary mode.' }),
+    named(
+      'CloudEventsVersion',
+      Type.Enum(['1.0'], {
+        description: 'Says that the request is a CloudEvent in binary mode.',
+      }),
+    ),
   ),
   'ce-id': Type.Optional(id),
   'ce-source': Type.Optional(source),
   'ce-type': Type.Optional(eventTypeName),
-  'ce-time': Type.Optional(time),
+  'ce-time': Type.Optional(
+    // As text: a generator would take the format for a date, which no header can hold.
+    Type.String({
+      pattern: DATE_TIME,
+      description: 'When it happened (RFC 3339).',
+      examples: ['2026-01-31T12:00:00Z'],
+    }),
+  ),
   'ce-subject': Type.Optional(subject),
   'ce-dataschema': Type.Optional(dataschema),
   'ce-posthornpriority': Type.Optional(priority),

@@ -9,8 +9,14 @@ const NAME = Symbol('name among components.schemas');
 const ANSWER = Symbol('answer');
 
 /** Gives a schema its name in `components.schemas`. Equal copies keep the name. */
-export function named<T extends TSchema>(name: string, schema: T): T {
-  return Object.assign(schema, { [NAME]: name });
+export function named<T extends TSchema>(name: string, schema: T, notes: SchemaNotes = {}): T {
+  return Object.assign(schema, notes, { [NAME]: name });
+}
+
+export interface SchemaNotes {
+  description?: string;
+  /** Absent: the example is made of those of the properties. */
+  examples?: readonly unknown[];
 }
 
 /** The name of a schema; undefined if it is described where it is used. */
@@ -20,6 +26,7 @@ export function nameOf(schema: object): string | undefined {
 
 /** Response headers that operations declare; `reference/headers.ts` describes each. */
 export type AnswerHeader =
+  | 'accept-encoding'
   | 'allow'
   | 'content-disposition'
   | 'etag'

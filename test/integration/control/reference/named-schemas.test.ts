@@ -1,7 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { errorCatalogue } from '#domain/errors.ts';
-import { errorAnswers } from '#src/control/reference/error-answers.ts';
 import { startControlPlane } from '../control-plane.ts';
 import { type Json, resolvePointer, schemasOf } from './read-document.ts';
 
@@ -37,11 +35,6 @@ test('the document names each shape once and refers to it everywhere else', asyn
     [],
     'every name is used',
   );
-});
-
-test('the document has an answer for every status of the error catalogue', () => {
-  const statuses = new Set(Object.values(errorCatalogue).map(([status]) => String(status)));
-  assert.deepEqual(Object.keys(errorAnswers), [...statuses].toSorted());
 });
 
 test('the document leaves out what has a default', async (t) => {

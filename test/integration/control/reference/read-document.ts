@@ -59,3 +59,17 @@ export function resolvePointer(document: Json, reference: string): unknown {
 function escaped(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
+
+/** Every part of the document that has a schema: bodies by media type, parameters and headers. */
+export function* bodiesOf(part: Json, at = '#'): Generator<{ body: Json; at: string }> {
+  if (typeof part['schema'] === 'object') {
+    yield { body: part, at };
+    return;
+  }
+  for (const [key, value] of Object.entries(part)) {
+    if (at === '#/components' && key === 'schemas') continue;
+    if (typeof value === 'object' && value !== null) {
+      yield* bodiesOf(value as Json, `${at}/${escaped(key)}`);
+    }
+  }
+}

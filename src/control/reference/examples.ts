@@ -1,0 +1,37 @@
+import type { TSchema } from 'typebox';
+
+interface Described {
+  examples?: readonly unknown[];
+  default?: unknown;
+  const?: unknown;
+  enum?: readonly unknown[];
+  type?: string;
+  format?: string;
+  anyOf?: TSchema[];
+  properties?: Record<string, TSchema>;
+  items?: TSchema;
+}
+
+/**
+ * An example of a schema: its own, or one made of those of its parts. Undefined if there is none: a
+ * test refuses such a document, a process starts with it.
+ */
+export function exampleOf(schema: TSchema): unknown {
+  const described = schema as Described;
+  const { examples, anyOf, properties, items } = described;
+  if (examples !== undefined) return examples[0];
+  if (described.default !== undefined) return described.default;
+  if (described.const !== undefined) return described.const;
+  if (described.enum !== undefined) return described.enum[0];
+  if (described.type === 'null') return null;
+  if (anyOf?.[0] !== undefined) return exampleOf(anyOf[0]);
+  if (properties !== undefined) {
+    const members = Object.entries(properties).map(([name, property]) => [
+      name,
+      exampleOf(property),
+    ]);
+    return Object.fromEntries(members) as object;
+  }
+  if (items !== undefined) return [exampleOf(items)];
+  return undefined;
+}
