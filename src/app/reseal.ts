@@ -17,6 +17,7 @@ import {
   type Resealing,
   resealEndpoints,
 } from '#src/control/credentials/reseal-endpoints.ts';
+import { createChangeTurns } from '#src/control/turns/change-turns.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 
@@ -39,8 +40,9 @@ export async function reseal(settings: Settings, log: Log): Promise<number> {
   try {
     const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
     const configuration = configurationOf(db);
+    const turns = createChangeTurns(configuration);
     const done = await whileReachable(mongo, () =>
-      resealEndpoints({ mongo, configuration, clock: Date.now, secretBox }),
+      resealEndpoints({ mongo, configuration, turns, clock: Date.now, secretBox }),
     );
     log.info({ endpoints: done.endpoints, failed: done.failed }, 'reseal.endpoints_done');
     refuseUnopened(done);

@@ -8,8 +8,8 @@ import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination
 
 const SORT: PageSort = { name: 'broadcasts', fields: ['number'] };
 const WRITE_TIMEOUT_MS = 5000;
-/** Each lost race is a step of the broadcaster: it makes several a second at most. */
-const TRIES_MAX = 10;
+/** Each lost race is a step of the broadcaster, which makes several a second at most: a write gets in between. */
+const CANCEL_DEADLINE_MS = 10_000;
 /** What an event id may be made of: nothing else has a subject. */
 const EVENT_ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
 
@@ -61,12 +61,13 @@ export class Broadcasts {
    * Ends it where it is: tenants that have no copy yet get none; those of the chunk that is under way may. One that
    * has ended stays as it is.
    *
-   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_CONFLICT, POSTHORN_NATS_UNAVAILABLE
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_OVERLOADED, POSTHORN_NATS_UNAVAILABLE
    */
   cancel(id: string): Promise<Broadcast> {
     return asked(async () => {
       const found = await this.find(id);
-      for (let tries = 0; tries < TRIES_MAX; tries++) {
+      const deadlineMs = performance.now() + CANCEL_DEADLINE_MS;
+      while (performance.now() < deadlineMs) {
         const { seq, progress } = await this.deps.store.progress(id);
         const known = progress?.eventSeq === found.seq ? progress : undefined;
         if (known !== undefined && known.state !== 'running') return view(found, known);
@@ -83,7 +84,7 @@ export class Broadcasts {
         const write = this.deps.store.writeProgress(id, cancelled, seq, WRITE_TIMEOUT_MS);
         if ((await write) !== undefined) return view(found, cancelled);
       }
-      throw new PosthornError('POSTHORN_CONFLICT', {
+      throw new PosthornError('POSTHORN_OVERLOADED', {
         detail: 'the broadcast moved on each time; try again',
       });
     });

@@ -4,6 +4,7 @@ import type { Configuration, TenantDocument } from '#infra/mongo/configuration.t
 import { runTransaction } from '#infra/mongo/transaction.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { keepTenantSize, SizeChange } from './tenant-size.ts';
+import { type ChangeTurns, turnKeys } from './turns/change-turns.ts';
 
 /** What every change of the configuration needs. */
 export interface ConfigurationDeps {
@@ -11,6 +12,7 @@ export interface ConfigurationDeps {
   configuration: Configuration;
   /** Brings a key of the bucket CONFIG up to date, within a short time, or leaves it to the sync. */
   publish: (key: string) => Promise<void>;
+  turns: Pick<ChangeTurns, 'run'>;
   /** Milliseconds since 1970. */
   clock: () => number;
 }
@@ -25,19 +27,19 @@ export interface TenantChange {
 }
 
 /**
- * Changes something of a tenant: one transaction that also makes its `config_rev` grow (which puts the
+ * Changes something of a tenant when its turn among the tenant's changes has come: one transaction that also makes its `config_rev` grow (which puts the
  * changes of a tenant in one order, and lets the snapshot's readers tell old from new), then the snapshot
  * is published. `change` may run several times: see `runTransaction`.
  *
- * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_LIMIT_EXCEEDED, and whatever `change` throws
+ * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_LIMIT_EXCEEDED, POSTHORN_OVERLOADED, and whatever `change` throws
  */
 export async function changeTenant<T>(
   deps: ConfigurationDeps,
   tenantId: string,
   change: (context: TenantChange) => Promise<T>,
 ): Promise<T> {
-  const { mongo, configuration, clock } = deps;
-  const result = await runTransaction(mongo, async (session) => {
+  const { configuration, clock } = deps;
+  const result = await changeInTurn(deps, turnKeys.tenant(tenantId), async (session) => {
     const now = new Date(clock());
     const tenant = await configuration.tenants.findOneAndUpdate(
       { _id: tenantId },
@@ -52,6 +54,19 @@ export async function changeTenant<T>(
   });
   await deps.publish(configKeys.tenant(tenantId));
   return result;
+}
+
+/**
+ * Runs one transaction when its turn among the changes of `turnKey` has come.
+ *
+ * @param change may run several times: see `runTransaction`
+ */
+export function changeInTurn<T>(
+  deps: Pick<ConfigurationDeps, 'mongo' | 'turns'>,
+  turnKey: string,
+  change: (session: ClientSession) => Promise<T>,
+): Promise<T> {
+  return deps.turns.run(turnKey, () => runTransaction(deps.mongo, change));
 }
 
 /**

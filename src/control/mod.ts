@@ -58,6 +58,7 @@ import { registerReferenceRoutes } from './reference/routes.ts';
 import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
 import { registerTenantRoutes } from './routes/tenants.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { createChangeTurns } from './turns/change-turns.ts';
 import { TenantPurger } from './tenant-purger.ts';
 import { Tenants } from './tenants.ts';
 
@@ -100,13 +101,14 @@ export function createControl(deps: ControlDeps): Control {
   const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
   const configuration = configurationOf(db);
   const history = historyOf(db);
+  const turns = createChangeTurns(configuration);
   const prepare = async (): Promise<void> => {
     await ensureIndexes(db, settings);
-    await sealStoredHeaders({ mongo, configuration, clock, secretBox: deps.secretBox });
+    await sealStoredHeaders({ mongo, configuration, turns, clock, secretBox: deps.secretBox });
   };
   const { sync, publisher } = createConfigPublication({ mongo, db, nc, clock, log, prepare });
   const publish = (key: string): Promise<void> => publisher.publish(key);
-  const shared: ConfigurationDeps = { mongo, configuration, publish, clock };
+  const shared: ConfigurationDeps = { mongo, configuration, publish, turns, clock };
   const health = createHealth({ ...deps, ...shared, db, history });
   const purger = new TenantPurger({ ...shared, ...healthStoreOf(db), history, log });
   const endpoints = new Endpoints({

@@ -2,13 +2,13 @@
 import { noCanary } from '#domain/canary.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { TenantDocument } from '#infra/mongo/configuration.ts';
-import { runTransaction } from '#infra/mongo/transaction.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
-import { type ConfigurationDeps, newRevision } from './change-tenant.ts';
+import { changeInTurn, type ConfigurationDeps, newRevision } from './change-tenant.ts';
+import { turnKeys } from './turns/change-turns.ts';
 
 const SORT: PageSort = { name: 'tenants', fields: ['string'] };
 
@@ -30,8 +30,8 @@ export class Tenants {
     settings: TenantSettings,
     ifMatch: string | undefined,
   ): Promise<{ created: boolean; tenant: TenantResource }> {
-    const { mongo, configuration, clock, publish } = this.deps;
-    const put = await runTransaction(mongo, async (session) => {
+    const { configuration, clock, publish } = this.deps;
+    const put = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock());
       const known = await configuration.tenants.findOne({ _id: id }, { session });
       checkIfMatch(ifMatch, known?.revision);
@@ -94,8 +94,8 @@ export class Tenants {
    * leaves in the history is removed afterwards, however long that takes (`tenant-purger.ts`).
    */
   async remove(id: string, ifMatch: string | undefined): Promise<void> {
-    const { mongo, configuration, clock, publish } = this.deps;
-    const revoked = await runTransaction(mongo, async (session) => {
+    const { configuration, clock, publish } = this.deps;
+    const revoked = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock());
       const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
       if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');

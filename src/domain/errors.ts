@@ -24,7 +24,6 @@ export const errorCatalogue = {
   POSTHORN_EVENT_TYPE_IN_USE: [409, 'The event type is in use'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
   POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery does not wait for an attempt'],
-  POSTHORN_CONFLICT: [409, 'Somebody else changed this at the same time'],
   POSTHORN_PAYLOAD_GONE: [410, 'The payload is not there any more'],
   POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],
   POSTHORN_EVENT_TOO_LARGE: [413, 'The event or the body is too large'],

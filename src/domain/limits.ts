@@ -22,6 +22,8 @@ export const limits = {
   automaticEventTypesPerTenantMax: 500,
   automaticEventTypesRemembered: 50_000,
   eventTypeVersionsMax: 100,
+  /** Of one tenant, in one process. */
+  changesWaitingMax: 256,
   endpointsPerTenantMax: 10_000,
   subscriptionsPerTenantMax: 20_000,
   endpointUrlLengthMax: 2048,

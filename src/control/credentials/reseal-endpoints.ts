@@ -13,7 +13,7 @@ export interface Resealer {
   reseal(sealed: string, context: string): string;
 }
 
-export type ResealDeps = Pick<ConfigurationDeps, 'mongo' | 'configuration' | 'clock'> & {
+export type ResealDeps = Pick<ConfigurationDeps, 'mongo' | 'configuration' | 'turns' | 'clock'> & {
   secretBox: Resealer;
 };
 

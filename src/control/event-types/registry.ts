@@ -9,7 +9,6 @@ import type { EventTypeState } from '#domain/event-type.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { limits } from '#domain/limits.ts';
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
-import { runTransaction } from '#infra/mongo/transaction.ts';
 import type {
   EventTypeResource,
   EventTypeSettings,
@@ -19,7 +18,8 @@ import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, encodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
-import type { ConfigurationDeps } from '../change-tenant.ts';
+import { changeInTurn, type ConfigurationDeps } from '../change-tenant.ts';
+import { turnKeys } from '../turns/change-turns.ts';
 import type { AutomaticTypes } from './automatic-types.ts';
 import { asDocument, show, summarize } from './event-type-resource.ts';
 
@@ -52,12 +52,12 @@ export class EventTypes {
     body: EventTypeSettings,
     ifMatch: string | undefined,
   ): Promise<{ created: boolean; eventType: EventTypeResource }> {
-    const { mongo, configuration, automatic, clock, publish } = this.deps;
+    const { configuration, automatic, clock, publish } = this.deps;
     const schema = checkSchema(body.schema);
     const { deduplication } = body;
     if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
     const seen = await automatic.find(undefined, name);
-    const put = await runTransaction(mongo, async (session) => {
+    const put = await changeInTurn(this.deps, turnKeys.eventTypes, async (session) => {
       const now = new Date(clock());
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
@@ -147,9 +147,9 @@ export class EventTypes {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_PRECONDITION_FAILED, POSTHORN_EVENT_TYPE_IN_USE
    */
   async remove(name: string, ifMatch: string | undefined): Promise<void> {
-    const { mongo, configuration, automatic, publish, onRemoved } = this.deps;
+    const { configuration, automatic, publish, onRemoved } = this.deps;
     const seen = await automatic.find(undefined, name);
-    await runTransaction(mongo, async (session) => {
+    await changeInTurn(this.deps, turnKeys.eventTypes, async (session) => {
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
       if (known === null) throw unknown(name);

@@ -185,6 +185,18 @@ export interface EventTypeEndDocument {
   revision: number;
 }
 
+/** Whose turn it is to change something (`control/turns/mongo-tickets.ts`). */
+export interface ChangeTurnDocument {
+  /** What is changed. */
+  _id: string;
+  /** The number that was taken last. */
+  taken: number;
+  /** The number whose turn it is. */
+  served: number;
+  /** When a number was taken last. */
+  at: Date;
+}
+
 export interface ApiKeyDocument {
   /** SHA-256 of the key, in hex: the key itself is not kept. */
   _id: string;
@@ -213,6 +225,7 @@ export interface Configuration {
   eventTypes: Collection<EventTypeDocument>;
   automaticEventTypes: Collection<AutomaticEventTypeDocument>;
   eventTypeEnds: Collection<EventTypeEndDocument>;
+  changeTurns: Collection<ChangeTurnDocument>;
   apiKeys: Collection<ApiKeyDocument>;
   tenantPurges: Collection<TenantPurgeDocument>;
 }
@@ -229,6 +242,8 @@ export function configurationOf(db: Db): Configuration {
     eventTypes: db.collection('event_types'),
     automaticEventTypes: db.collection('automatic_event_types'),
     eventTypeEnds: db.collection('event_type_ends'),
+    // What an election takes back costs a write conflict.
+    changeTurns: db.collection('change_turns', { writeConcern: { w: 1 } }),
     apiKeys: db.collection('api_keys'),
     tenantPurges: db.collection('tenant_purges'),
   };
@@ -236,11 +251,12 @@ export function configurationOf(db: Db): Configuration {
 
 /** How long an automatic event type is kept after its last event was seen. */
 export const AUTOMATIC_TYPE_KEPT_SECONDS = 30 * 24 * 3600;
+const CHANGE_TURN_KEPT_SECONDS = 3600;
 const REVOKED_KEY_KEPT_SECONDS = 90 * 24 * 3600;
 
 /** Creates the indexes of the configuration; idempotent. */
 export async function ensureConfigurationIndexes(db: Db): Promise<void> {
-  const { endpoints, subscriptions, eventTypes, automaticEventTypes, apiKeys } =
+  const { endpoints, subscriptions, eventTypes, automaticEventTypes, changeTurns, apiKeys } =
     configurationOf(db);
   await endpoints.createIndex({ tenant: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, url: 1 });
@@ -252,6 +268,7 @@ export async function ensureConfigurationIndexes(db: Db): Promise<void> {
   await automaticEventTypes.createIndex({ name: 1, first_seen_at: 1 });
   const expireAfterSeconds = AUTOMATIC_TYPE_KEPT_SECONDS;
   await automaticEventTypes.createIndex({ last_seen_at: 1 }, { expireAfterSeconds });
+  await changeTurns.createIndex({ at: 1 }, { expireAfterSeconds: CHANGE_TURN_KEPT_SECONDS });
   await eventTypes.createIndex({ auto: 1 });
   await eventTypes.createIndex(
     { updated_at: 1 },

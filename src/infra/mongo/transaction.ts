@@ -10,7 +10,7 @@ const BACKOFF_MS_MAX = 100;
  * longer than anybody waits for an answer. So `work` may run several times, and does nothing but reads
  * and writes in the session it is given, one after the other.
  *
- * @throws PosthornError POSTHORN_CONFLICT where others changed the same documents all the time
+ * @throws PosthornError POSTHORN_OVERLOADED where others changed the same documents all the time
  */
 export async function runTransaction<T>(
   client: MongoClient,
@@ -67,7 +67,8 @@ const WRITE_CONFLICT = 112;
 
 function afterDeadline(error: unknown): unknown {
   if ((error as { code?: unknown }).code !== WRITE_CONFLICT) return error;
-  return new PosthornError('POSTHORN_CONFLICT', { cause: error, retryAfterSeconds: 1 });
+  const detail = 'others changed the same documents all the time; nothing was changed, try again';
+  return new PosthornError('POSTHORN_OVERLOADED', { detail, cause: error });
 }
 
 function hasLabel(error: unknown, label: string): boolean {

@@ -13,6 +13,7 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { reseal } from '#src/app/reseal.ts';
+import { createChangeTurns } from '#src/control/turns/change-turns.ts';
 import { resealEndpoints } from '#src/control/credentials/reseal-endpoints.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { openCredentials } from '#wire/sealed-credentials.ts';
@@ -89,7 +90,9 @@ test('all is under the new key afterwards; who was ended in between goes on, and
       return secretBox.reseal(sealed, context);
     },
   };
-  const deps = { mongo: plane.mongo, configuration: configurationOf(plane.db), clock: Date.now };
+  const configuration = configurationOf(plane.db);
+  const turns = createChangeTurns(configuration);
+  const deps = { mongo: plane.mongo, configuration, turns, clock: Date.now };
   const { endpoints, failed } = await resealEndpoints({ ...deps, secretBox: ended });
   assert.deepEqual([endpoints, failed], [2, 4]);
 

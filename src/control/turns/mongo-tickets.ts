@@ -1,0 +1,74 @@
+/**
+ * Turns between control processes, for changes of one thing at a time: a ticket lock in MongoDB (Mellor-Crummey and
+ * Scott, 1991). A process takes the next number of a key, waits until that number is served, and passes the turn on.
+ *
+ * It is for fairness alone. What is changed is guarded by its transaction, so a turn that is lost or skipped costs a
+ * write conflict and no more. That keeps it cheap: no transaction, no majority, no lease to renew.
+ *
+ * Crash: a number whose process has died is skipped by whichever waits, after `SKIP_AFTER_MS`. A process has at most
+ * one number of a key. The documents expire an hour after the last number was taken.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Collection } from 'mongodb';
+import type { ChangeTurnDocument } from '#infra/mongo/configuration.ts';
+
+/** Longer than a turn takes on a busy machine. */
+const SKIP_AFTER_MS = 3000;
+const POLL_MS = { first: 2, max: 25 };
+
+export interface Ticket {
+  key: string;
+  number: number;
+}
+
+export class MongoTickets {
+  private readonly turns: Collection<ChangeTurnDocument>;
+
+  constructor(deps: { turns: Collection<ChangeTurnDocument> }) {
+    this.turns = deps.turns;
+  }
+
+  /**
+   * Resolves when the turn has come.
+   *
+   * @throws whatever MongoDB throws; a number that was taken by then is skipped by others
+   */
+  async take(key: string): Promise<Ticket> {
+    const taken = await this.turns.findOneAndUpdate(
+      { _id: key },
+      [
+        {
+          $set: {
+            taken: { $add: [{ $ifNull: ['$taken', 0] }, 1] },
+            served: { $ifNull: ['$served', 1] },
+            at: '$$NOW',
+          },
+        },
+      ],
+      { upsert: true, returnDocument: 'after' },
+    );
+    const number = taken?.taken ?? 0;
+    await this.wait(key, number, taken?.served ?? number);
+    return { key, number };
+  }
+
+  /** Serves the next number, unless this one was skipped. */
+  async pass({ key, number }: Ticket): Promise<void> {
+    await this.turns.updateOne({ _id: key, served: number }, { $inc: { served: 1 } });
+  }
+
+  private async wait(key: string, number: number, servedFirst: number): Promise<void> {
+    let served = servedFirst;
+    let sinceMs = performance.now();
+    for (let pollMs = POLL_MS.first; served < number; pollMs = Math.min(pollMs * 2, POLL_MS.max)) {
+      await delay(pollMs);
+      const now = (await this.turns.findOne({ _id: key }))?.served ?? number;
+      if (now !== served) {
+        served = now;
+        sinceMs = performance.now();
+      } else if (performance.now() - sinceMs > SKIP_AFTER_MS) {
+        await this.pass({ key, number: served });
+      }
+    }
+  }
+}
