@@ -7,13 +7,8 @@
  */
 import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
+import type { OperationalEventType } from '#wire/openapi/operational-events.ts';
 import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoint-health.ts';
-
-export type OperationalEventType =
-  | 'posthorn.endpoint.failing'
-  | 'posthorn.endpoint.disabled'
-  | 'posthorn.endpoint.recovered'
-  | 'posthorn.delivery.exhausted';
 
 export interface OperationalEvent {
   tenant: string;

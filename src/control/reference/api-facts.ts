@@ -21,6 +21,7 @@ export const apiFacts = {
     { name: 'Broadcasts', description: 'Publish events to every tenant; follow their progress.' },
     { name: 'Deliveries', description: 'Deliveries and their attempts; retry and cancel them.' },
     { name: 'Dead letters', description: 'Deliveries that were given up; replay or discard them.' },
+    { name: 'Webhooks', description: 'What endpoints receive, in the format of each.' },
     { name: 'Operations', description: 'For those who run the platform.' },
   ],
   securitySchemes: {

@@ -5,6 +5,7 @@ import { errorComponents } from './error-answers.ts';
 import { headerComponents } from './headers.ts';
 import { describeOperation } from './operation.ts';
 import type { RouteSchema } from './route-schema.ts';
+import { describeWebhooks } from './webhooks.ts';
 
 /**
  * Builds the OpenAPI 3.1 document of the routes.
@@ -18,6 +19,7 @@ export function buildDocument(routes: readonly RouteSchema[], publicUrl?: string
     const path = (paths[pathOf(route.url)] ??= {});
     path[route.method.toLowerCase()] = describeOperation(route, components);
   }
+  const webhooks = describeWebhooks(components);
   const responses = errorComponents(components.refer(problem));
   return {
     openapi: '3.1.0',
@@ -26,6 +28,7 @@ export function buildDocument(routes: readonly RouteSchema[], publicUrl?: string
     security: [{ key: [] }],
     tags: apiFacts.tags,
     paths,
+    webhooks,
     components: {
       securitySchemes: apiFacts.securitySchemes,
       schemas: components.schemas(),

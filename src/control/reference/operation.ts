@@ -32,7 +32,7 @@ export function describeOperation(route: RouteSchema, components: Components): J
 }
 
 /** A parameter that has a default may be left out, although the handler always has a value. */
-function describeParameters(
+export function describeParameters(
   place: 'path' | 'query' | 'header',
   schema: TObject | undefined,
   components: Components,
@@ -53,7 +53,11 @@ function describeParameters(
   });
 }
 
-function describeBody({ body, bodies }: RouteSchema, components: Components): Json {
+/** The Request Body Object. A body that may be null may be absent. */
+export function describeBody(
+  { body, bodies }: Pick<RouteSchema, 'body' | 'bodies'>,
+  components: Components,
+): Json {
   const schemas = bodies ?? { 'application/json': body as TSchema };
   const content = Object.entries(schemas).map(([mediaType, schema]) => [
     mediaType,

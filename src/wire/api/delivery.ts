@@ -46,7 +46,7 @@ export const attempt = named(
     detail: nullable(
       Type.String({
         description: 'The failure in words.',
-        examples: ['the endpoint answered 503'],
+        examples: ['the receiver answered 503'],
       }),
     ),
     response_headers: Type.Record(Type.String(), Type.String(), {

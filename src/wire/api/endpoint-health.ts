@@ -12,6 +12,22 @@ export const disableAfterSeconds = Type.Integer({
   examples: [432000],
 });
 
+export const endpointFailure = named(
+  'EndpointFailure',
+  Type.Object({
+    at: timestamp('When that attempt began'),
+    failure: nullable(attemptFailure),
+    response_status: nullable(Type.Integer({ description: 'HTTP status.', examples: [503] })),
+    detail: nullable(
+      Type.String({
+        description: 'The failure in words.',
+        examples: ['the receiver answered 503'],
+      }),
+    ),
+  }),
+  { description: 'The last attempt that failed.' },
+);
+
 export const endpointHealth = named(
   'EndpointHealth',
   Type.Object(
@@ -26,25 +42,7 @@ export const endpointHealth = named(
       failing_since: nullable(timestamp('The first of the failures')),
       disables_at: nullable(timestamp('A failure at this time or later disables it')),
       last_success_at: nullable(timestamp('The last success; to within 10 s while all is well')),
-      last_failure: nullable(
-        named(
-          'EndpointFailure',
-          Type.Object({
-            at: timestamp('When that attempt began'),
-            failure: nullable(attemptFailure),
-            response_status: nullable(
-              Type.Integer({ description: 'HTTP status.', examples: [503] }),
-            ),
-            detail: nullable(
-              Type.String({
-                description: 'The failure in words.',
-                examples: ['the endpoint answered 503'],
-              }),
-            ),
-          }),
-          { description: 'The last attempt that failed.' },
-        ),
-      ),
+      last_failure: nullable(endpointFailure),
       held_deliveries: Type.Integer({
         description: 'Deliveries that wait for it to be active, counted up to 100,000.',
         examples: [0],

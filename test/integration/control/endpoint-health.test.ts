@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { Ajv2020 } from 'ajv/dist/2020.js';
+import formats from 'ajv-formats';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
@@ -8,6 +10,10 @@ import { AttemptsByEndpoint } from '#src/control/health/attempts.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { encodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
 import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import {
+  type OperationalEventType,
+  operationalEventData,
+} from '#wire/openapi/operational-events.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
 import { streams, subjects } from '#wire/subjects.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
@@ -98,8 +104,17 @@ function told(receiver: string, endpoint: string, count: number): Promise<Told[]
         data: JSON.parse(data.toString()) as Record<string, unknown>,
       }))
       .filter(({ data }) => data['endpoint_id'] === endpoint);
+    for (const event of events) assertDescribed(event);
     return events.length >= count ? events : undefined;
   });
+}
+
+const ajv = formats.default(new Ajv2020({ strict: false }));
+
+/** The reference shows the data of the event as it is. */
+function assertDescribed({ type, data }: Told): void {
+  const described = operationalEventData[type as OperationalEventType];
+  assert.ok(ajv.validate(described, data), `${type}: ${ajv.errorsText()}`);
 }
 
 const FAILURE = '$literal: the receiver said no';

@@ -52,3 +52,17 @@ test('the document leaves out what has a default', async (t) => {
   }
   assert.ok(defaults >= 12);
 });
+
+test('the document describes each tag that an operation has, and no other', async (t) => {
+  const plane = await startControlPlane(t, { idle: true });
+  const document = (await plane.call('GET', '/openapi.json', undefined, { key: '' })).body as {
+    tags: { name: string; description: string }[];
+    paths: Record<string, Record<string, { tags: string[] }>>;
+    webhooks: Record<string, Record<string, { tags: string[] }>>;
+  };
+  const items = [...Object.values(document.paths), ...Object.values(document.webhooks)];
+  const used = items.flatMap((item) => Object.values(item)).flatMap(({ tags }) => tags);
+  const described = document.tags.map(({ name }) => name);
+  assert.deepEqual([...new Set(used)].toSorted(), described.toSorted());
+  assert.ok(document.tags.every(({ description }) => description !== ''));
+});

@@ -1,0 +1,102 @@
+/** The `data` of operational events (DL-11), by the type of the event. */
+import { type TSchema, Type } from 'typebox';
+import { endpointFailure } from '#wire/api/endpoint-health.ts';
+import {
+  eventId,
+  eventTypeName,
+  nullable,
+  resourceId,
+  tenantId,
+  timestamp,
+} from '#wire/api/fields.ts';
+import { named } from '#wire/openapi/describe.ts';
+
+const url = Type.String({
+  description: 'URL of the endpoint.',
+  examples: ['https://example.com/webhooks'],
+});
+
+const endpointFacts = {
+  tenant_id: tenantId,
+  endpoint_id: resourceId('an endpoint', 'ep'),
+  url,
+};
+
+const failureFacts = {
+  failing_since: timestamp('The first of the failures'),
+  disables_at: nullable(timestamp('A failure at this time or later disables the endpoint')),
+  last_failure: nullable(endpointFailure),
+  dead_letters: Type.Integer({
+    description: 'Dead letters of the endpoint since `failing_since`.',
+    examples: [3],
+  }),
+};
+
+const failing = named(
+  'EndpointFailingData',
+  Type.Object({
+    ...endpointFacts,
+    ...failureFacts,
+    reason: Type.Literal('failing'),
+    percent: Type.Integer({
+      description: 'How much of the time after which the endpoint is disabled has passed.',
+      examples: [50],
+    }),
+  }),
+  { description: 'Every attempt of the endpoint has failed for a while.' },
+);
+
+const disabled = named(
+  'EndpointDisabledData',
+  Type.Object({
+    ...endpointFacts,
+    reason: named('DisabledReason', Type.Enum(['failing', 'gone'] as const), {
+      description: '`gone`: the receiver answered 410.',
+    }),
+    failing_since: Type.Optional(failureFacts.failing_since),
+    disables_at: Type.Optional(failureFacts.disables_at),
+    last_failure: Type.Optional(failureFacts.last_failure),
+    dead_letters: Type.Optional(failureFacts.dead_letters),
+  }),
+  { description: 'The platform disabled the endpoint.' },
+);
+
+const recovered = named(
+  'EndpointRecoveredData',
+  Type.Object({
+    ...endpointFacts,
+    failing_since: failureFacts.failing_since,
+    recovered_at: timestamp('The first success'),
+    was_disabled: Type.Boolean({
+      description: 'The endpoint had been disabled.',
+      examples: [false],
+    }),
+  }),
+  { description: 'The first success after a warning, or after the endpoint was disabled.' },
+);
+
+const exhausted = named(
+  'DeliveryExhaustedData',
+  Type.Object({
+    ...endpointFacts,
+    url: nullable(url),
+    delivery_id: resourceId('the delivery and its dead letter', 'dlv'),
+    event_id: eventId,
+    event_type: eventTypeName,
+    reason: Type.String({ description: 'Why it was given up.', examples: ['exhausted'] }),
+    cause: Type.String({ description: 'Result of its last attempt.', examples: ['http_503'] }),
+    attempt_count: Type.Integer({ description: 'How many attempts were made.', examples: [12] }),
+    accepted_at: timestamp('When the event was stored'),
+    failed_at: timestamp('When it was given up'),
+  }),
+  { description: 'A delivery became a dead letter.' },
+);
+
+/** Every operational event, by its type. */
+export const operationalEventData = {
+  'posthorn.endpoint.failing': failing,
+  'posthorn.endpoint.disabled': disabled,
+  'posthorn.endpoint.recovered': recovered,
+  'posthorn.delivery.exhausted': exhausted,
+} satisfies Record<string, TSchema>;
+export type OperationalEventType = keyof typeof operationalEventData;
