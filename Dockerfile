@@ -20,9 +20,11 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Posthorn" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"
-# The private port has to be reached by probes from outside the container. Threads: src/app/role-process.ts says why.
+# The defaults are loopback: in a container both ports have to be reachable from outside. Threads: src/app/role-process.ts
+# says why.
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
+    POSTHORN_HTTP_HOST=0.0.0.0 \
     POSTHORN_OPS_HOST=0.0.0.0
 # The only folder that may be written, if a volume is mounted on it: compose.yaml keeps the keys there.
 RUN install -d -o 1000 -g 1000 /var/lib/posthorn
@@ -35,6 +37,6 @@ USER 1000:1000
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["node", "-e", "fetch('http://127.0.0.1:'+(process.env.POSTHORN_OPS_PORT??9090)+'/readyz').then(r=>process.exit(r.ok?0:1),()=>process.exit(1))"]
+    CMD ["node", "-e", "require('node:http').get({port:process.env.POSTHORN_OPS_PORT||9090,host:'127.0.0.1',path:'/readyz',agent:false},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
 ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=120", "src/main.ts"]
 CMD ["run"]

@@ -1,11 +1,22 @@
+import { isLoopbackHost } from '#infra/http/loopback.ts';
+
 export interface BannerFacts {
   apiUrl: string;
+  /** Address that the API listens on. */
+  host: string;
   key: string;
   /** Of the embedded NATS. */
   natsUrl: string | undefined;
   receiverUrl: string;
   dataDir: string;
   seconds: number;
+}
+
+/** Who can connect to the address. */
+function reach(host: string): string {
+  return isLoopbackHost(host)
+    ? 'this machine only; POSTHORN_HTTP_HOST=0.0.0.0 opens it to the network'
+    : 'open to the network; POSTHORN_HTTP_HOST=127.0.0.1 is this machine only';
 }
 
 /** What `posthorn start` prints once everything runs: all that one needs for the first webhook. */
@@ -18,6 +29,7 @@ export function banner(facts: BannerFacts): string {
 Posthorn is ready (${facts.seconds.toFixed(1)} s).
 
   API             ${facts.apiUrl}
+  Listens on      ${facts.host} (${reach(facts.host)})
   Reference       ${facts.apiUrl}/docs
   Platform key    ${facts.key}${nats}
   Demo tenant     demo, with one endpoint on the built-in receiver

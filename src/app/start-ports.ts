@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
-import { findFreePort, isPortFree } from '#src/embedded/free-port.ts';
+import { findFreePort, listenFault } from '#src/embedded/free-port.ts';
 
 export interface StartPorts {
   http: number;
@@ -10,11 +10,20 @@ export interface StartPorts {
   receiver: number;
 }
 
+interface WantedPort {
+  setting: string;
+  /** Absent where the host is no setting. */
+  hostSetting?: string;
+  host: string;
+  /** 0: any free one. */
+  port: number;
+}
+
 /**
  * The ports of a start: those of the settings, a free one for each 0.
  *
  * @param graceMs how long to wait for ports that the processes of a killed start may still hold
- * @throws ConfigError that names each setting whose port is taken
+ * @throws ConfigError that names each setting whose port is taken, or whose host is not of this machine
  */
 export async function choosePorts(
   settings: Settings,
@@ -26,10 +35,16 @@ export async function choosePorts(
     POSTHORN_OPS_PORT: ops,
     POSTHORN_RECEIVER_PORT: receiver,
   } = settings;
-  const wanted = [
-    { setting: 'POSTHORN_HTTP_PORT', host: settings.POSTHORN_HTTP_HOST, port: http },
+  const wanted: WantedPort[] = [
+    {
+      setting: 'POSTHORN_HTTP_PORT',
+      hostSetting: 'POSTHORN_HTTP_HOST',
+      host: settings.POSTHORN_HTTP_HOST,
+      port: http,
+    },
     ...Array.from({ length: processes }, (_, index) => ({
       setting: 'POSTHORN_OPS_PORT',
+      hostSetting: 'POSTHORN_OPS_HOST',
       host: settings.POSTHORN_OPS_HOST,
       port: ops === 0 ? 0 : ops + index,
     })),
@@ -38,9 +53,12 @@ export async function choosePorts(
   const deadline = performance.now() + graceMs;
   for (;;) {
     const faults: string[] = [];
-    for (const { setting, host, port } of wanted) {
-      if (port !== 0 && !(await isPortFree(port, host))) {
+    for (const { setting, hostSetting = setting, host, port } of wanted) {
+      const fault = await listenFault(port, host);
+      if (fault === 'EADDRINUSE') {
         faults.push(`${setting}: port ${port} on ${host} is taken; name another one, or 0 for any`);
+      } else if (fault !== undefined) {
+        faults.push(`${hostSetting}: cannot listen on ${host}, port ${port} (${fault})`);
       }
     }
     if (faults.length === 0) break;

@@ -115,6 +115,7 @@ export async function start(
     deps.print(
       banner({
         apiUrl: `http://${local.replace('127.0.0.1', 'localhost')}`,
+        host: settings.POSTHORN_HTTP_HOST,
         key: bootstrapKey,
         natsUrl: servers.producersUrl,
         receiverUrl: receiver.url,

@@ -41,11 +41,20 @@ function hold(port: number): Promise<Socket | undefined> {
   });
 }
 
-/** Whether somebody can listen on this address now. */
-export function isPortFree(port: number, host: string): Promise<boolean> {
+/** Whether a process can listen on this address now. */
+export async function isPortFree(port: number, host: string): Promise<boolean> {
+  return (await listenFault(port, host)) === undefined;
+}
+
+/**
+ * Listens on an address for a moment.
+ *
+ * @returns the error code of the system (`EADDRINUSE`, `EADDRNOTAVAIL`, …), or undefined where it worked
+ */
+export function listenFault(port: number, host: string): Promise<string | undefined> {
   return new Promise((resolve) => {
     const probe = createServer();
-    probe.once('error', () => resolve(false));
-    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(true)));
+    probe.once('error', ({ code, message }: NodeJS.ErrnoException) => resolve(code ?? message));
+    probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(undefined)));
   });
 }

@@ -1,5 +1,5 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
-import { isIP } from 'node:net';
+import { isLoopbackHost } from '#infra/http/loopback.ts';
 import { receiveBody } from '#infra/http/receive-body.ts';
 import { webhookFault } from '#wire/verify-webhook.ts';
 
@@ -37,7 +37,8 @@ export class ProbeHttpReceiver {
     const { hostname, port } = new URL(this.deps.url);
     await new Promise<void>((resolve, reject) => {
       this.server.once('error', reject);
-      const host = isLoopback(hostname) ? { host: '127.0.0.1' } : {};
+      const bare = hostname.replace(/^\[|\]$/g, '');
+      const host = isLoopbackHost(bare) ? { host: bare === '::1' ? bare : '127.0.0.1' } : {};
       this.server.listen({ port: Number(port || 80), ...host }, resolve);
     });
   }
@@ -70,8 +71,4 @@ export class ProbeHttpReceiver {
     response.writeHead(204).end();
     this.deps.onWebhook(tenant, headers['webhook-id'] ?? '');
   }
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === 'localhost' || (isIP(hostname) === 4 && hostname.startsWith('127.'));
 }

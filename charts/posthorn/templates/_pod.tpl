@@ -143,6 +143,7 @@ spec:
       args: [run, --roles, {{ .role }}]
       env:
         {{- include "posthorn.env" . | nindent 8 }}
+        - { name: POSTHORN_HTTP_HOST, value: 0.0.0.0 }
         - { name: POSTHORN_HTTP_PORT, value: '8080' }
         - { name: POSTHORN_OPS_HOST, value: 0.0.0.0 }
         - { name: POSTHORN_OPS_PORT, value: '9090' }

@@ -3,8 +3,9 @@ import { integer, text } from '../setting.ts';
 /** Where a process listens. */
 export const addressSettings = {
   POSTHORN_HTTP_HOST: text({
-    default: '0.0.0.0',
-    description: 'Address that the API listens on.',
+    default: '127.0.0.1',
+    description:
+      'Address that the API listens on: 127.0.0.1 for this machine only, 0.0.0.0 for every IPv4 interface, `::` for IPv6 as well.',
   }),
   POSTHORN_HTTP_PORT: integer({
     default: 8080,
