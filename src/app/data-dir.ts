@@ -1,36 +1,63 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { ConfigError } from '#domain/errors.ts';
-import { commandLine, readPid } from '#src/embedded/stale-server.ts';
+import { readPid } from '#src/embedded/stale-server.ts';
+import { DirectoryLock } from './surroundings/directory-lock.ts';
 
-const LOCK = 'posthorn.pid';
+const LOCK = 'posthorn.lock';
+/** For people and messages only: the lock alone decides who holds the folder. */
+const PID_FILE = 'posthorn.pid';
 
 /**
- * The folder of `posthorn start`: data of the embedded servers, keys, what the demo needs. One process holds
- * it at a time; the lock is a file with its process id, which counts only while that process lives.
+ * The folder of `posthorn start`: data of the embedded servers, keys, what the demo needs. One process holds it at a
+ * time, by a lock that ends with the process.
  */
 export class DataDir {
   readonly path: string;
   /** True if an earlier process ended without releasing the folder. */
   readonly tookOver: boolean;
+  private readonly lock: DirectoryLock;
 
-  private constructor(path: string, tookOver: boolean) {
+  private constructor(path: string, lock: DirectoryLock, tookOver: boolean) {
     this.path = path;
+    this.lock = lock;
     this.tookOver = tookOver;
   }
 
   /** @throws ConfigError if it is no folder, cannot be written or is in use */
   static open(dir: string): DataDir {
-    const path = resolve(dir);
+    let path = dir;
     try {
+      path = resolve(dir);
       makeFolder(path);
-      return new DataDir(path, takeLock(path));
+      return DataDir.take(path);
     } catch (error) {
       if (error instanceof ConfigError) throw error;
       throw new ConfigError([
         `POSTHORN_DATA_DIR: ${pathFault(path, error as NodeJS.ErrnoException)}`,
       ]);
     }
+  }
+
+  private static take(path: string): DataDir {
+    const pidFile = join(path, PID_FILE);
+    const lock = DirectoryLock.acquire(join(path, LOCK));
+    if (lock === undefined) {
+      const holder = readPid(pidFile);
+      const who = holder === undefined ? '' : ` (process ${holder})`;
+      throw new ConfigError([`POSTHORN_DATA_DIR: ${path} is in use by another posthorn${who}`]);
+    }
+    const tookOver = existsSync(pidFile);
+    writeFileSync(pidFile, `${process.pid}\n`, { mode: 0o600 });
+    return new DataDir(path, lock, tookOver);
   }
 
   join(name: string): string {
@@ -63,9 +90,11 @@ export class DataDir {
     renameSync(unfinished, this.join(name));
   }
 
-  /** May be called twice. */
+  /** May be called twice. The process id goes first: after the lock another process may have written its own. */
   release(): void {
-    if (readPid(this.join(LOCK)) === process.pid) rmSync(this.join(LOCK), { force: true });
+    if (!this.lock.isHeld) return;
+    rmSync(this.join(PID_FILE), { force: true });
+    this.lock.release();
   }
 }
 
@@ -81,44 +110,6 @@ function makeFolder(path: string): void {
     makeFolder(dirname(path));
     mkdirSync(path, { mode: 0o700 });
   }
-}
-
-/** @returns true if the lock of a dead process was in the way */
-function takeLock(dir: string): boolean {
-  const lock = join(dir, LOCK);
-  for (let tookOver = false; ; tookOver = true) {
-    try {
-      writeFileSync(lock, `${process.pid}\n`, { flag: 'wx', mode: 0o600 });
-      return tookOver;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-    }
-    const holder = readPid(lock);
-    if (holder !== undefined && isPosthorn(holder)) {
-      throw new ConfigError([
-        `POSTHORN_DATA_DIR: ${dir} is in use by another posthorn (process ${holder})`,
-      ]);
-    }
-    removeLockOf(holder, lock);
-  }
-}
-
-/** Renamed first: of two that find the same dead lock, one gets it, and nobody removes a new one. */
-function removeLockOf(holder: number | undefined, lock: string): void {
-  const aside = `${lock}.${process.pid}`;
-  try {
-    renameSync(lock, aside);
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
-    throw error;
-  }
-  if (readPid(aside) === holder) rmSync(aside, { force: true });
-  else renameSync(aside, lock);
-}
-
-/** After a restart of a container an old id may be our own, or another program's. */
-function isPosthorn(pid: number): boolean {
-  return pid !== process.pid && (commandLine(pid)?.includes('main.ts') ?? false);
 }
 
 function pathFault(path: string, error: NodeJS.ErrnoException): string {

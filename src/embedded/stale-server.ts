@@ -1,19 +1,20 @@
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
+import { basename } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
 export interface StaleServer {
   /** File that holds the process id in its first line. */
   pidFile: string;
-  /** Name of the program, as it stands in its command line. */
+  /** What the file name of its program begins with. */
   program: string;
-  /** Folder that must stand in its command line too. */
+  /** Folder that one of its arguments must name. */
   dataDir: string;
 }
 
 /**
- * Ends a server that an earlier, killed parent left on this data folder. A process id can belong to somebody
- * else by now, so the process's command line must name both the program and the folder.
+ * Ends a server that an earlier, killed parent left on this data folder. Another process can have its id by now, such
+ * as an editor of a file in the folder: the process has to run the program and have the folder among its arguments.
  *
  * @returns the process id that was ended, or undefined
  */
@@ -41,25 +42,31 @@ export function readPid(pidFile: string): number | undefined {
 
 /** The command line of a running process, its words separated by spaces; undefined if there is none. */
 export function commandLine(pid: number): string | undefined {
+  return commandWords(pid)?.join(' ');
+}
+
+/** The program first. Without /proc (macOS) the arguments are one word. */
+function commandWords(pid: number): string[] | undefined {
   try {
-    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').join(' ').trim();
-    return words === '' ? undefined : words; // A zombie has no words.
+    const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
+    return words.length === 0 ? undefined : words; // A zombie has no words.
   } catch {
     // No /proc on macOS, or no such process.
   }
   if (process.platform === 'linux') return undefined;
   try {
-    return execFileSync('ps', ['-o', 'args=', '-p', String(pid)], { encoding: 'utf8' }).trim();
+    const ask = (column: string): string =>
+      execFileSync('ps', ['-o', `${column}=`, '-p', String(pid)], { encoding: 'utf8' }).trim();
+    const program = ask('comm');
+    return [program, ask('args').slice(program.length + 1)];
   } catch {
     return undefined;
   }
 }
 
-function isServer(pid: number, stale: StaleServer): boolean {
-  const command = commandLine(pid);
-  return (
-    command !== undefined && command.includes(stale.program) && command.includes(stale.dataDir)
-  );
+function isServer(pid: number, { program, dataDir }: StaleServer): boolean {
+  const [path = '', ...args] = commandWords(pid) ?? [];
+  return basename(path).startsWith(program) && args.some((arg) => arg.includes(dataDir));
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {

@@ -73,6 +73,7 @@ test('start, the printed curl, a signed webhook, stop, and on again', async (t) 
     'mongod',
     'nats-access.json',
     'nats-server',
+    'posthorn.lock',
   ]);
   assert.equal((await stat(join(dir, 'demo.json'))).mode & 0o777, 0o600);
 

@@ -1,36 +1,77 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdir, readdir, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import type { Readable } from 'node:stream';
+import { type TestContext, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
 import { loadSettings } from '#config/load.ts';
 import { DataDir } from '#src/app/data-dir.ts';
 import { installationKeys } from '#src/app/installation-keys.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 
-test('a folder is locked, released and taken over from the dead', async (t) => {
-  const path = join(await tempDir(t), 'a', 'b');
-  // Any process whose command line names main.ts.
-  const holder = spawn(process.execPath, ['-e', 'setInterval(() => {}, 1e6)', 'main.ts']);
-  t.after(() => holder.kill('SIGKILL'));
-  await once(holder, 'spawn');
-  await mkdir(path, { recursive: true });
-  await writeFile(join(path, 'posthorn.pid'), `${holder.pid}\n`);
-  assert.throws(() => DataDir.open(path), {
-    name: 'ConfigError',
-    faults: [`POSTHORN_DATA_DIR: ${path} is in use by another posthorn (process ${holder.pid})`],
+const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
+
+/** A process of its own that holds the folder. It says so on standard output. */
+async function holderOf(t: TestContext, path: string): Promise<ChildProcess> {
+  const script = `import { DataDir } from '#src/app/data-dir.ts';
+    DataDir.open(process.argv[1]); console.log('held'); setInterval(() => {}, 1e6);`;
+  const args = ['--input-type=module-typescript', '-e', script, path];
+  const holder = spawn(process.execPath, args, {
+    cwd: projectRoot,
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
+  t.after(() => holder.kill('SIGKILL'));
+  await once(holder.stdout as Readable, 'data');
+  return holder;
+}
+
+const inUse = (path: string, pid: number | undefined) => ({
+  name: 'ConfigError',
+  faults: [`POSTHORN_DATA_DIR: ${path} is in use by another posthorn (process ${pid})`],
+});
+
+test('a folder is locked until its process ends, and then taken over', async (t) => {
+  const path = join(await tempDir(t), 'a', 'b');
+  const holder = await holderOf(t, path);
+  assert.throws(() => DataDir.open(path), inUse(path, holder.pid));
   holder.kill('SIGKILL');
   await once(holder, 'exit');
   const dir = DataDir.open(path);
   assert.equal(dir.tookOver, true);
+  assert.throws(() => DataDir.open(path), inUse(path, process.pid));
   dir.release();
   dir.release();
-  assert.deepEqual(await readdir(path), []);
+  assert.deepEqual(await readdir(path), ['posthorn.lock']);
   const again = DataDir.open(path);
   assert.equal(again.tookOver, false);
   again.release();
+});
+
+test('a process id left in the folder is not believed', async (t) => {
+  const path = await tempDir(t);
+  // It has the id of a running process whose command line names all that a start does.
+  const args = ['-e', 'setInterval(() => {}, 1e6)', 'src/main.ts', 'start', path];
+  const other = spawn(process.execPath, args);
+  t.after(() => other.kill('SIGKILL'));
+  await once(other, 'spawn');
+  for (const pid of [other.pid, process.pid, process.ppid, 1, 'no number']) {
+    await writeFile(join(path, 'posthorn.pid'), `${pid}\n`);
+    const dir = DataDir.open(path);
+    assert.equal(dir.tookOver, true);
+    assert.equal(await readFile(join(path, 'posthorn.pid'), 'utf8'), `${process.pid}\n`);
+    dir.release();
+  }
+});
+
+test('a folder is still locked when its process id is lost', async (t) => {
+  const path = await tempDir(t);
+  await holderOf(t, path);
+  await rm(join(path, 'posthorn.pid'));
+  assert.throws(() => DataDir.open(path), {
+    faults: [`POSTHORN_DATA_DIR: ${path} is in use by another posthorn`],
+  });
 });
 
 test('what is no folder, or cannot be written, is named', async (t) => {

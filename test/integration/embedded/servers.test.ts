@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { test } from 'node:test';
 import { startNatsServer as startEmbeddedNats } from '#src/embedded/nats-server.ts';
 import { natsServer } from '#src/embedded/program.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
-import { commandLine } from '#src/embedded/stale-server.ts';
+import { commandLine, endStaleServer } from '#src/embedded/stale-server.ts';
+import { isRunning } from '#testkit/child-processes.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { startNatsServer, testBinary } from '#testkit/servers.ts';
@@ -43,6 +46,27 @@ test('a server that an earlier parent left on the folder is ended at the next st
   t.after(() => next.dispose());
   assert.equal((await left.exited).expected, false);
   assert.notEqual(next.pid, left.pid);
+});
+
+test('a process with the id of an earlier server is left alone unless it is that server', async (t) => {
+  const dataDir = join(await tempDir(t), 'mongod');
+  await mkdir(dataDir);
+  const pidFile = join(dataDir, 'mongod.lock');
+  const script = 'setInterval(() => {}, 1e6)';
+  for (const program of ['node', 'node mongod']) {
+    const args = ['-e', script, 'mongod', '--dbpath', dataDir];
+    const other = spawn(process.execPath, args, { argv0: program });
+    t.after(() => other.kill('SIGKILL'));
+    await once(other, 'spawn');
+    await writeFile(pidFile, `${other.pid}\n`);
+    assert.equal(await endStaleServer({ pidFile, program: 'mongod', dataDir }), undefined);
+    assert.ok(isRunning(other.pid as number));
+  }
+  const server = spawn(process.execPath, ['-e', script, dataDir], { argv0: '/bin/mongod-8.0' });
+  t.after(() => server.kill('SIGKILL'));
+  await once(server, 'spawn');
+  await writeFile(pidFile, `${server.pid}\n`);
+  assert.equal(await endStaleServer({ pidFile, program: 'mongod', dataDir }), server.pid);
 });
 
 test('a server ends when its parent is killed', async (t) => {
