@@ -4,6 +4,9 @@ import { ErrorReports } from '#infra/telemetry/error-reports.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
 import { exitCodeOf } from '#src/app/exit-code.ts';
+import { checkWorkingDirectory } from '#src/app/surroundings/check-working-directory.ts';
+import { followLauncher } from '#src/app/surroundings/follow-launcher.ts';
+import { surviveLostOutput } from '#src/app/surroundings/survive-lost-output.ts';
 import { exitCodes, type Running, runUntilStopped } from '#src/app/run-until-stopped.ts';
 
 /** Of NATS, and again of MongoDB: long enough for a new leader, short enough for a roll-out to say that it failed. */
@@ -18,6 +21,7 @@ async function main(): Promise<number> {
     print(usage);
     return exitCodes.ok;
   }
+  checkWorkingDirectory();
   const settings = loadSettings({
     ...process.env,
     ...(roles === undefined ? {} : { POSTHORN_ROLES: roles }),
@@ -29,6 +33,9 @@ async function main(): Promise<number> {
     const deps = { env: process.env, log, print, report };
     return runUntilStopped({
       begin: (signals) => start(settings, deps, signals),
+      follow: (onGone) => {
+        followLauncher({ env: process.env, parentPid: () => process.ppid }, onGone);
+      },
       // The roles take the deadline, the embedded servers their own after them.
       stopDeadlineMs: deadlineMs + 20_000,
       log,
@@ -94,6 +101,7 @@ function nothingOnce(stopping: AbortSignal): Promise<Running> {
   });
 }
 
+surviveLostOutput([process.stdout, process.stderr]);
 const failed = (error: unknown) => exitCodeOf(error, { report, log: createLog('fatal') });
 process.on('uncaughtException', (error) => process.exit(failed(error)));
 process.exit(await main().catch(failed));

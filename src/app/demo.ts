@@ -1,3 +1,4 @@
+import { askDirectly } from '#infra/http/ask-directly.ts';
 import type { DataDir } from './data-dir.ts';
 
 const FILE = 'demo.json';
@@ -59,13 +60,12 @@ async function listAll(deps: DemoDeps, path: string): Promise<{ id: string; url:
 async function call(deps: DemoDeps, method: string, path: string, body?: unknown) {
   const headers: Record<string, string> = { authorization: `Bearer ${deps.key}` };
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const response = await fetch(`${deps.apiUrl}${path}`, {
+  const { status, ok, text } = await askDirectly(`${deps.apiUrl}${path}`, {
     method,
     headers,
-    body: body === undefined ? null : JSON.stringify(body),
-    signal: AbortSignal.timeout(15_000),
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    timeoutMs: 15_000,
   });
-  const text = await response.text();
-  if (!response.ok) throw new Error(`${method} ${path} answered ${response.status}: ${text}`);
+  if (!ok) throw new Error(`${method} ${path} answered ${status}: ${text}`);
   return text === '' ? undefined : (JSON.parse(text) as unknown);
 }

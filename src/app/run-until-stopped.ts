@@ -15,7 +15,7 @@ export interface Running {
 }
 
 export interface StopSignals {
-  /** Raised by the first SIGTERM or SIGINT. */
+  /** Raised by the first SIGTERM, SIGINT or SIGHUP, and when the parent has gone. */
   stopping: AbortSignal;
   /** Raised right before the process ends without waiting: by a second signal, or past the deadline. */
   killing: AbortSignal;
@@ -28,6 +28,8 @@ export interface RunDeps {
   stopDeadlineMs: number;
   log: Log;
   process: Pick<NodeJS.Process, 'on' | 'exit'>;
+  /** Calls its argument once if the process that this one belongs to has ended. */
+  follow?: (onGone: () => void) => void;
 }
 
 /**
@@ -63,7 +65,12 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
   };
   deps.process.on('SIGINT', () => onSignal(130));
   deps.process.on('SIGTERM', () => onSignal(143));
+  deps.process.on('SIGHUP', () => onSignal(129));
   deps.process.on('disconnect', () => onSignal(exitCodes.bug));
+  deps.follow?.(() => {
+    // A terminal that closes ends npm and signals this process too: that is one request to stop.
+    if (!stopping.signal.aborted) onSignal(exitCodes.bug);
+  });
   const stopped = new Promise<void>((resolve) => {
     stopping.signal.addEventListener('abort', () => resolve(), { once: true });
   });

@@ -83,7 +83,7 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
 async function findProgram(program: Program, deps: StartServersDeps): Promise<string> {
   try {
     return await resolveBinary(program, {
-      ...resolveDeps(deps.env, deps.settings.POSTHORN_CACHE_DIR),
+      ...resolveDeps(deps.env, deps.settings.POSTHORN_CACHE_DIR, deps.dataDir.join('cache')),
       sources: binarySources(program),
       report: deps.report,
     });

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { askDirectly } from '#infra/http/ask-directly.ts';
 
 const POLL_MS = 50;
 
@@ -26,9 +27,8 @@ export async function waitUntilReady(
 
 async function readinessFault(url: string): Promise<string | undefined> {
   try {
-    const response = await fetch(url, { signal: AbortSignal.timeout(5000) });
-    const text = await response.text();
-    return response.status === 200 ? undefined : `${response.status} ${text.slice(0, 500)}`;
+    const { status, text } = await askDirectly(url, { timeoutMs: 5000 });
+    return status === 200 ? undefined : `${status} ${text.slice(0, 500)}`;
   } catch (error) {
     const cause = (error as Error).cause;
     return cause instanceof Error ? cause.message : (error as Error).message;

@@ -65,12 +65,28 @@ async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
   return Date.now() - mtimeMs > ageMs;
 }
 
-/** The folder of the XDG base directory specification, unless the setting names one. */
+/**
+ * The folder of the XDG base directory specification, unless the setting names one.
+ *
+ * @param homeless the folder for a user without a home, as in a container with a user id of its own
+ */
 export function cacheDirectory(
   setting: string | undefined,
   xdgCacheHome: string | undefined,
+  homeless = '.posthorn-cache',
 ): string {
-  return resolve(setting ?? join(xdgCacheHome || join(homedir(), '.cache'), 'posthorn'));
+  if (setting !== undefined) return resolve(setting);
+  if (xdgCacheHome) return resolve(xdgCacheHome, 'posthorn');
+  const home = homeFolder();
+  return home === undefined ? resolve(homeless) : resolve(home, '.cache', 'posthorn');
+}
+
+function homeFolder(): string | undefined {
+  try {
+    return homedir() || undefined;
+  } catch {
+    return undefined; // The user has no entry in the system's list.
+  }
 }
 
 /**

@@ -28,7 +28,7 @@ export interface MongodOptions {
  */
 export async function startMongod(options: MongodOptions): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   await endStaleServer({ pidFile: join(dataDir, 'mongod.lock'), program: 'mongod', dataDir });
   for (let tried = 1; ; tried++) {
     const port = options.port ?? (await findFreePort());

@@ -1,7 +1,9 @@
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
+import { get } from 'node:http';
 import { connect } from 'node:net';
 import { join, resolve } from 'node:path';
+import { text as readText } from 'node:stream/consumers';
 import { setTimeout as delay } from 'node:timers/promises';
 import { findFreePort } from './free-port.ts';
 import { type EmbeddedServer, ServerProcess } from './server-process.ts';
@@ -59,7 +61,7 @@ export interface NatsClusterMember {
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
-  mkdirSync(dataDir, { recursive: true });
+  mkdirSync(dataDir, { recursive: true, mode: 0o700 });
   const pidFile = join(dataDir, 'nats-server.pid');
   await endStaleServer({ pidFile, program: 'nats-server', dataDir });
   const host = options.host ?? '127.0.0.1';
@@ -69,8 +71,8 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
     const configFile = join(dataDir, 'nats-server.conf');
     const monitorPort = options.monitorPort === 0 ? await findFreePort() : options.monitorPort;
     const places = { dataDir, pidFile, host, port, ...(monitorPort ? { monitorPort } : {}) };
-    const text = configText({ ...options, ...places, name });
-    writeFileSync(configFile, text, { mode: 0o600 });
+    const config = configText({ ...options, ...places, name });
+    writeFileSync(configFile, config, { mode: 0o600 });
     const server = await ServerProcess.spawn({
       name: 'nats-server',
       binary: options.binary,
@@ -176,14 +178,20 @@ function readGreeting(host: string, port: number): Promise<string> {
  * server is started again, and only the whole check sees it (nats-server 2.15). No answer is no fault: then the
  * server has too much to do, or ends.
  */
-async function healthFault(host: string, monitorPort: number): Promise<string | undefined> {
-  const url = `http://${host}:${monitorPort}/healthz`;
-  try {
-    const answer = await fetch(url, { signal: AbortSignal.timeout(HEALTH_TIMEOUT_MS) });
-    return answer.status === 503 ? (await answer.text()).slice(0, HEALTH_LENGTH_MAX) : undefined;
-  } catch {
-    return undefined;
-  }
+function healthFault(host: string, monitorPort: number): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const none = (): void => resolve(undefined);
+    // An agent of its own: the global one may send what is for loopback to the proxy of the environment.
+    const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
+    const options = { host, port: monitorPort, path: '/healthz', agent: false, signal } as const;
+    const request = get(options, (answer) => {
+      readText(answer).then(
+        (said) => resolve(answer.statusCode === 503 ? said.slice(0, HEALTH_LENGTH_MAX) : undefined),
+        none,
+      );
+    });
+    request.on('error', none);
+  });
 }
 
 function describe(

@@ -64,14 +64,15 @@ async function fetchInto(
   }
 }
 
-/** The deps of a process: its PATH and its cache folder. */
+/** The deps of a process: its PATH and its cache folder. `homeless`: see `cacheDirectory`. */
 export function resolveDeps(
   env: Record<string, string | undefined>,
   cacheDirSetting: string | undefined,
+  homeless?: string,
 ): Pick<ResolveBinaryDeps, 'path' | 'cacheDir'> {
   return {
     path: env['PATH'],
-    cacheDir: cacheDirectory(cacheDirSetting, env['XDG_CACHE_HOME']),
+    cacheDir: cacheDirectory(cacheDirSetting, env['XDG_CACHE_HOME'], homeless),
   };
 }
 

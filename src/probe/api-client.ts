@@ -1,3 +1,5 @@
+import { askDirectly } from '#infra/http/ask-directly.ts';
+
 /** What the probe asks of the platform: by the public API, as everybody else. */
 const TIMEOUT_MS = 10_000;
 
@@ -25,7 +27,7 @@ export class ApiClient {
     this.deps = deps;
   }
 
-  /** @throws ApiRefusal for every answer that is no 2xx, and whatever fetch throws where there is none */
+  /** @throws ApiRefusal for every answer that is no 2xx, and the error of the connection where there is none */
   control(method: string, path: string, body?: object): Promise<unknown> {
     return this.call(this.deps.controlUrl, method, path, body);
   }
@@ -36,17 +38,16 @@ export class ApiClient {
   }
 
   private async call(base: string, method: string, path: string, body?: object): Promise<unknown> {
-    const response = await fetch(base + path, {
+    const { status, ok, text } = await askDirectly(base + path, {
       method,
       headers: {
         authorization: `Bearer ${this.deps.key}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
-      body: body === undefined ? null : JSON.stringify(body),
-      signal: AbortSignal.timeout(TIMEOUT_MS),
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      timeoutMs: TIMEOUT_MS,
     });
-    const text = await response.text();
-    if (!response.ok) throw new ApiRefusal(method, path, response.status, text);
+    if (!ok) throw new ApiRefusal(method, path, status, text);
     return text === '' ? undefined : JSON.parse(text);
   }
 }

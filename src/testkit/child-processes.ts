@@ -8,6 +8,21 @@ export function childrenOf(parent: number): number[] {
     .map(({ pid }) => pid);
 }
 
+/** The processes that a process started, those that they started, and so on, that still run. */
+export function descendantsOf(parent: number): number[] {
+  const all = allProcesses();
+  const found: number[] = [];
+  const add = (of: number): void => {
+    for (const { pid, ppid } of all) {
+      if (ppid !== of) continue;
+      found.push(pid);
+      add(pid);
+    }
+  };
+  add(parent);
+  return found;
+}
+
 /** Whether a process runs; one that has ended and waits for its parent to notice does not. */
 export function isRunning(pid: number): boolean {
   return allProcesses().some((process) => process.pid === pid);

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { waitUntil } from '#testkit/wait-until.ts';
 
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
 /** A `posthorn start` as its user sees it: what it prints and how it ends. */
@@ -12,9 +13,15 @@ export class PosthornProcess {
   readonly child: ChildProcess;
   readonly exitCode: Promise<number | null>;
 
-  /** On free ports, unless `env` names others. */
-  constructor(dataDir: string, env: Record<string, string> = {}) {
-    this.child = spawn(process.execPath, [MAIN, 'start'], {
+  /**
+   * On free ports, unless `env` names others.
+   *
+   * @param launcher what runs it; absent: Node itself
+   */
+  constructor(dataDir: string, env: Record<string, string> = {}, launcher?: [string, ...string[]]) {
+    const [program, ...args] = launcher ?? [process.execPath, MAIN, 'start'];
+    this.child = spawn(program, args, {
+      cwd: ROOT,
       env: {
         ...process.env,
         POSTHORN_DATA_DIR: dataDir,

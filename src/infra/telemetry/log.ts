@@ -4,6 +4,8 @@ import type { ErrorReports } from './error-reports.ts';
 export type Log = Logger;
 
 const ERROR_LEVEL = 50;
+/** Kept while standard error cannot be written; later lines are dropped. */
+const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 /**
  * JSON lines on standard error (OB-3): `msg` is a dotted name that stays the same (`service.started`), facts
@@ -16,6 +18,9 @@ export function createLog(
   bindings: Record<string, unknown> = {},
   reports?: Pick<ErrorReports, 'report'>,
 ): Log {
+  const destination = pino.destination({ dest: 2, sync: true, maxLength: UNWRITTEN_BYTES_MAX });
+  // A closed terminal or a full disk loses lines; it ends no process.
+  destination.on('error', () => undefined);
   return pino(
     {
       level,
@@ -28,7 +33,7 @@ export function createLog(
       },
       ...(reports === undefined ? {} : { hooks: reportingHook(reports) }),
     },
-    pino.destination({ dest: 2, sync: true }),
+    destination,
   );
 }
 

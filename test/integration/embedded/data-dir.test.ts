@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdir, readFile, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Readable } from 'node:stream';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadSettings } from '#config/load.ts';
@@ -14,7 +13,7 @@ import { tempDir } from '#testkit/temp-dir.ts';
 const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** A process of its own that holds the folder. It says so on standard output. */
-async function holderOf(t: TestContext, path: string): Promise<ChildProcess> {
+async function holderOf(t: TestContext, path: string) {
   const script = `import { DataDir } from '#src/app/data-dir.ts';
     DataDir.open(process.argv[1]); console.log('held'); setInterval(() => {}, 1e6);`;
   const args = ['--input-type=module-typescript', '-e', script, path];
@@ -23,7 +22,7 @@ async function holderOf(t: TestContext, path: string): Promise<ChildProcess> {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   t.after(() => holder.kill('SIGKILL'));
-  await once(holder.stdout as Readable, 'data');
+  await once(holder.stdout, 'data');
   return holder;
 }
 

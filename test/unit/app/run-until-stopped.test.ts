@@ -56,9 +56,11 @@ test('what is asked to stop and does not is ended at the deadline', limited, asy
   assert.equal(await fake.exited, exitCodes.bug);
 });
 
-test('a signal stops it in order', async () => {
-  const fake = fakeProcess();
-  const ended = run(fake, { done: never, stop: async () => undefined });
-  fake.signals.emit('SIGINT');
-  assert.equal(await ended, exitCodes.ok);
-});
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
+  test(`${signal} stops it in order`, async () => {
+    const fake = fakeProcess();
+    const ended = run(fake, { done: never, stop: async () => undefined });
+    fake.signals.emit(signal);
+    assert.equal(await ended, exitCodes.ok);
+  });
+}

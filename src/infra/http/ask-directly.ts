@@ -1,0 +1,35 @@
+import { Agent, fetch } from 'undici';
+
+export interface DirectRequest {
+  method?: string;
+  headers?: Record<string, string>;
+  body?: string;
+  /** For the whole exchange. */
+  timeoutMs: number;
+}
+
+export interface DirectAnswer {
+  status: number;
+  /** 2xx. */
+  ok: boolean;
+  text: string;
+}
+
+/**
+ * Sends a request to another part of this installation and reads the whole answer. It never goes through a proxy: with
+ * `NODE_USE_ENV_PROXY=1` the global `fetch` and the agents of `node:http` would ask the proxy of `HTTP_PROXY` for
+ * loopback addresses too, and hand it the platform key.
+ *
+ * @throws the error of the connection, or a TimeoutError
+ */
+export async function askDirectly(url: string, request: DirectRequest): Promise<DirectAnswer> {
+  const { timeoutMs, method = 'GET', headers = {}, body = null } = request;
+  const dispatcher = new Agent();
+  try {
+    const signal = AbortSignal.timeout(timeoutMs);
+    const response = await fetch(url, { method, headers, body, signal, dispatcher });
+    return { status: response.status, ok: response.ok, text: await response.text() };
+  } finally {
+    await dispatcher.destroy();
+  }
+}
