@@ -30,13 +30,18 @@ export function webhookRequest(
   return { path: target.path, headers: list, body };
 }
 
-/** What the history keeps of an attempt (DL-12). */
+/**
+ * What the history keeps of an attempt (DL-12).
+ *
+ * @param repeatedMs when its request was sent a second time
+ */
 export function attemptRecord(
   no: number,
   worker: string,
   startedMs: number,
   durationMs: number,
   result: SendResult,
+  repeatedMs?: number,
 ): AttemptRecord {
   const { outcome } = result;
   const record: AttemptRecord = {
@@ -47,16 +52,23 @@ export function attemptRecord(
     worker,
   };
   if (outcome.status !== undefined) record.status = outcome.status;
-  if (!outcome.ok) {
-    record.failure = outcome.kind;
-    record.detail = outcome.detail;
+  if (!outcome.ok) record.failure = outcome.kind;
+  const details = [outcome.ok ? undefined : outcome.detail, result.note];
+  if (repeatedMs !== undefined) {
+    record.repeatedMs = repeatedMs;
+    details.push(REPEATED);
   }
+  const detail = details.filter((text) => text !== undefined).join('; ');
+  if (detail !== '') record.detail = detail;
   if (result.responseHeaders !== undefined) {
     record.responseHeaders = keptHeaders(result.responseHeaders);
   }
   if (result.responseBody.length > 0) keepBody(record, result.responseBody);
   return record;
 }
+
+const REPEATED =
+  'sent twice: the connection, which had served before, was closed without a byte of an answer';
 
 function keptHeaders(headers: NonNullable<SendResult['responseHeaders']>): Record<string, string> {
   const kept: Record<string, string> = {};
@@ -107,7 +119,8 @@ export function credentialsFailed(detail: string, retryAfterMs: number | undefin
 function unsent(kind: AttemptFailureKind, detail: string, retryAfterMs?: number): SendResult {
   return {
     outcome: { ok: false, kind, status: undefined, detail, retryAfterMs },
-    stale: false,
+    note: undefined,
+    repeatedAtMs: undefined,
     responseHeaders: undefined,
     responseBody: Buffer.alloc(0),
   };

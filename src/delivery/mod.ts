@@ -10,6 +10,7 @@ import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { NameLookups, lookUpBySystem } from '#infra/http/name-lookups.ts';
+import type { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { requestAccessToken } from '#infra/http/request-access-token.ts';
 import { AckFence } from '#infra/nats/ack-fence.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
@@ -90,7 +91,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   });
   const names = namesOf(metrics);
   const senders = new SenderPool({ guard, probeReceiver, names, timeoutMs });
-  const tokens = tokensOf(guard, names, metrics);
+  const tokens = tokensOf(guard, names, senders.lenientOrigins, metrics);
   const table = new ActivationTable({
     config: deps.config,
     scheduler,
@@ -181,12 +182,18 @@ function namesOf(metrics: DeliveryMetrics): NameLookups {
   });
 }
 
-function tokensOf(guard: EgressGuard, names: NameLookups, metrics: DeliveryMetrics): AccessTokens {
+function tokensOf(
+  guard: EgressGuard,
+  names: NameLookups,
+  lenientOrigins: LenientOrigins,
+  metrics: DeliveryMetrics,
+): AccessTokens {
   return new AccessTokens({
     request: (credentials, tenant) =>
       requestAccessToken(credentials, {
         guard,
         findAddresses: names.of(tenant),
+        lenientOrigins: lenientOrigins.of(tenant),
         timeoutMs: TOKEN_TIMEOUT_MS,
       }),
     now: () => performance.now(),

@@ -7,7 +7,6 @@ import {
   bulkhead,
   circuitBreaker,
   handleWhenResult,
-  retry,
   timeout,
   wrap,
 } from 'cockatiel';
@@ -31,7 +30,7 @@ export function endpointCircuit(initialState: unknown): CircuitBreakerPolicy {
   });
 }
 
-/** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout, retry. */
+/** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout. */
 export function endpointPolicies(options: PolicyOptions): IPolicy {
   // The time limit ends the exchange through its signal, and the exchange then says `timeout`.
   const limit = timeout(options.timeoutMs, {
@@ -39,12 +38,7 @@ export function endpointPolicies(options: PolicyOptions): IPolicy {
     // An abort after each attempt would make a DOMException with its stack: 3 % of a worker's time.
     abortOnReturn: false,
   });
-  // Only what is safe to send again at once: a kept-alive connection that the receiver had closed.
-  const again = retry(
-    handleWhenResult((result) => (result as SendResult).stale),
-    { maxAttempts: 1, backoff: new ExponentialBackoff({ initialDelay: 1, maxDelay: 1 }) },
-  );
-  return wrap(bulkhead(options.inFlightMax), options.circuit, limit, again);
+  return wrap(bulkhead(options.inFlightMax), options.circuit, limit);
 }
 
 /** The receiver is in trouble: no answer, or a 5xx or 429. A 4xx is about the one delivery. */

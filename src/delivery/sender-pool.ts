@@ -1,6 +1,7 @@
 import type { SecureContext } from 'node:tls';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
+import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import type { NameLookups } from '#infra/http/name-lookups.ts';
 import { Sender } from '#infra/http/sender.ts';
 
@@ -23,6 +24,8 @@ export interface Destination {
  * a change of the configuration ends no attempt that is under way.
  */
 export class SenderPool {
+  /** Remembered longer than the senders are. */
+  readonly lenientOrigins = new LenientOrigins(() => performance.now());
   private readonly guard: EgressGuard;
   private readonly probeReceiver: ProbeReceiver;
   private readonly names: Pick<NameLookups, 'of'>;
@@ -50,7 +53,9 @@ export class SenderPool {
       const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
       const tls = certificate === undefined ? {} : { secureContext: certificate.context };
       const findAddresses = this.names.of(tenant);
-      const sender = new Sender({ origin, guard, findAddresses, timeoutMs, ...tls });
+      const lenientOrigins = this.lenientOrigins.of(tenant);
+      const dial = { origin, guard, findAddresses, timeoutMs, ...tls };
+      const sender = new Sender({ ...dial, lenientOrigins });
       entry = { sender, users: 0 };
       this.senders.set(key, entry);
     }

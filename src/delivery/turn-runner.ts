@@ -170,7 +170,10 @@ export class TurnRunner {
     }
     const durationMs = performance.now() - started;
     const { attemptNo, firstAttemptMs = startedMs } = owed.head;
-    const record = attemptRecord(attemptNo, worker, startedMs, durationMs, result);
+    const { repeatedAtMs } = result;
+    const repeatedMs =
+      repeatedAtMs === undefined ? undefined : Math.round(startedMs + repeatedAtMs - started);
+    const record = attemptRecord(attemptNo, worker, startedMs, durationMs, result, repeatedMs);
     const ageMs = startedMs - firstAttemptMs;
     const verdict = judge(retryPolicy, attemptNo, result.outcome, random(), ageMs);
     if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
@@ -179,9 +182,8 @@ export class TurnRunner {
     if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     if (!result.outcome.ok && result.outcome.kind === 'unexpected') {
-      const { detail } = result.outcome;
       this.deps.log.error(
-        { ...factsOf(owed), attempt_no: attemptNo, detail },
+        { ...factsOf(owed), attempt_no: attemptNo, err: result.error },
         'delivery.attempt_unexpected',
       );
     }

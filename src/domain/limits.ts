@@ -43,6 +43,9 @@ export const limits = {
   addressesDialledMax: 32,
   /** Of one connection, at once. */
   dialTriesMax: 8,
+  /** Of a worker: origins whose answers undici does not read. */
+  lenientOriginsMax: 20_000,
+  lenientOriginsPerTenantMax: 1000,
   tokenAnswerBytesMax: 64 * 1024,
   subscriptionEventTypesMax: 100,
   filterDepthMax: 8,

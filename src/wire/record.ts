@@ -44,7 +44,10 @@ export interface AttemptRecord {
   /** The HTTP status, where an answer came. */
   status?: number;
   failure?: AttemptFailureKind;
+  /** Why it failed; after a success too, what was wrong with the rest of the answer, or that it was sent twice. */
   detail?: string;
+  /** When its request was sent a second time: the kept-alive connection was closed without a byte of an answer. */
+  repeatedMs?: number;
   responseHeaders?: Record<string, string>;
   /** The first bytes of the response (`limits.responseBodyKeptBytesMax`), base64 where they are not UTF-8. */
   responseBody?: string;

@@ -135,6 +135,8 @@ export function showAttempt(attempt: AttemptRecord): AttemptResource {
     response_status: attempt.status ?? null,
     failure: attempt.failure ?? null,
     detail: attempt.detail ?? null,
+    repeated_at:
+      attempt.repeatedMs === undefined ? null : new Date(attempt.repeatedMs).toISOString(),
     response_headers: attempt.responseHeaders ?? {},
     response_body: attempt.responseBody ?? null,
     response_body_encoding: attempt.responseBodyEncoding ?? null,

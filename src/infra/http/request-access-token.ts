@@ -31,7 +31,7 @@ const MARGIN_SECONDS_MAX = 60;
  */
 export async function requestAccessToken(
   credentials: OAuth2Credentials,
-  options: Pick<SenderOptions, 'guard' | 'findAddresses' | 'timeoutMs'>,
+  options: Pick<SenderOptions, 'guard' | 'findAddresses' | 'lenientOrigins' | 'timeoutMs'>,
 ): Promise<TokenAnswer> {
   const { origin, protocol, hostname } = new URL(credentials.tokenUrl);
   const isAllowedPrivate = (address: string): boolean => options.guard.isAllowedPrivate(address);
@@ -75,11 +75,12 @@ function formEncoded(text: string): string {
   return new URLSearchParams({ '': text }).toString().slice(1);
 }
 
-function readAnswer({ outcome, responseBody }: SendResult): TokenAnswer {
+function readAnswer({ outcome, note, responseBody }: SendResult): TokenAnswer {
   if (!outcome.ok) return failed(refusal(outcome, responseBody), outcome.retryAfterMs);
   if (responseBody.length > limits.tokenAnswerBytesMax) {
     return failed(`answered more than ${limits.tokenAnswerBytesMax} bytes`);
   }
+  if (note !== undefined) return failed(`did not give a whole answer: ${note}`);
   const answer = jsonObject(responseBody);
   if (answer === undefined) return failed('did not answer a JSON object');
   const { access_token: token, token_type: type, expires_in: expiresIn } = answer;

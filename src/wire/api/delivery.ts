@@ -45,9 +45,15 @@ export const attempt = named(
     failure: nullable(attemptFailure),
     detail: nullable(
       Type.String({
-        description: 'The failure in words.',
+        description:
+          'The failure in words. After a final status, also what was wrong with the rest of the response, or that the request was sent twice.',
         examples: ['the receiver answered 503'],
       }),
+    ),
+    repeated_at: nullable(
+      timestamp(
+        'When the request was sent a second time, because the kept-alive connection closed without a byte of a response',
+      ),
     ),
     response_headers: Type.Record(Type.String(), Type.String(), {
       description: 'Header fields of the response, the first 32.',

@@ -7,6 +7,7 @@ import type { ClientCertificate, OutboundCredentials } from '#domain/outbound-cr
 import type { RetryPolicy } from '#domain/verdict.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { LaneStore } from '#infra/nats/lane-store.ts';
+import type { Log } from '#infra/telemetry/log.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -38,6 +39,8 @@ export interface WorkerOptions {
   env?: Record<string, string>;
   retryPolicy?: RetryPolicy;
   laneRules?: Partial<LaneRules>;
+  /** Absent: that of all tests. */
+  log?: Log;
 }
 
 /** A delivery worker alone: real NATS and receiver, the configuration a map that the test writes. */
@@ -53,6 +56,7 @@ export class Worker {
   /** Stops the worker that it was started with. */
   stopFirst: () => Promise<void> = () => Promise.resolve();
   private laneRules: LaneRules = LANE_RULES;
+  private log: Log | undefined;
   readonly links = new PayloadLinks(randomBytes(32).toString('base64'));
   private readonly box = new SecretBox(randomBytes(32).toString('base64'));
   private events = 0;
@@ -75,6 +79,7 @@ export class Worker {
     const core = await startNatsCore(t, { env: options.env ?? {} });
     const worker = new Worker(core, receiver, options.retryPolicy ?? QUICK);
     worker.lanes = new LaneStore(core);
+    worker.log = options.log;
     worker.laneRules = { ...LANE_RULES, ...options.laneRules };
     await worker.lanes.start();
     stops.push(async () => worker.lanes.stop());
@@ -89,6 +94,7 @@ export class Worker {
     const service = createDelivery({
       brokerNow: Date.now,
       ...core,
+      log: this.log ?? core.log,
       lanes: this.lanes,
       laneRules: this.laneRules,
       config: this.config(),

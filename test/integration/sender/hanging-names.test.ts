@@ -29,7 +29,12 @@ test("40 names of a tenant hang: another tenant's new name is delivered to, and 
   });
   const guard = new EgressGuard('127.0.0.0/8');
   const probeReceiver = new ProbeReceiver(undefined);
-  const senders = new SenderPool({ guard, probeReceiver, names, timeoutMs: 10_000 });
+  const senders = new SenderPool({
+    guard,
+    probeReceiver,
+    names,
+    timeoutMs: 10_000,
+  });
   t.after(() => senders.close());
   const send = (tenant: string, hostname: string, signal: AbortSignal): Promise<SendResult> => {
     const destination = { origin: `http://${hostname}:${receiver.port}`, certificate: undefined };

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { AttemptOutcome } from '#domain/delivery.ts';
 import { EgressGuard } from '#domain/egress.ts';
+import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { lookUpBySystem } from '#infra/http/name-lookups.ts';
 import { type SendResult, Sender } from '#infra/http/sender.ts';
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
@@ -14,6 +15,7 @@ export function senderTo(t: TestContext, origin: string, allow = LOOPBACK): Send
     origin,
     guard: new EgressGuard(allow),
     findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
+    lenientOrigins: new LenientOrigins(() => performance.now()).of('acme'),
     timeoutMs: 5000,
   });
   t.after(() => sender.close());

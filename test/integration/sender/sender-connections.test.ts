@@ -4,31 +4,7 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { rawServer } from './raw-server.ts';
-import { failureOf, send, senderTo } from './send-once.ts';
-
-test('a kept-alive connection that the receiver closes is stale; the next request gets a new one', async (t) => {
-  const sockets: Socket[] = [];
-  const port = await rawServer(t, (socket) => {
-    sockets.push(socket);
-    let served = 0;
-    socket.on('data', (chunk: Buffer) => {
-      if (!chunk.includes('POST ')) return;
-      if (served++ > 0) socket.destroy();
-      else socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
-    });
-  });
-  const sender = senderTo(t, `http://127.0.0.1:${port}`);
-  assert.equal((await send(sender)).outcome.ok, true);
-  const second = await waitUntil(async () => {
-    const result = await send(sender);
-    return result.outcome.ok ? undefined : result;
-  });
-  assert.equal(failureOf(second).kind, 'reset');
-  assert.equal(second.stale, true);
-  const before = sockets.length;
-  assert.equal((await send(sender)).outcome.ok, true);
-  assert.equal(sockets.length, before + 1);
-});
+import { send, senderTo } from './send-once.ts';
 
 test('a receiver that closes each connection after its answer is sent to all the same', async (t) => {
   const port = await rawServer(t, (socket) => {

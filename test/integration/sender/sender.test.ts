@@ -15,7 +15,7 @@ test('a request goes out as it was given, and a 2xx is success', async (t) => {
   receiver.otherwise({ status: 204, headers: { 'x-answer': ['1', '2'] } });
   const result = await send(senderTo(t, receiver.url().slice(0, -1)));
   assert.deepEqual(result.outcome, { ok: true, status: 204 });
-  assert.equal(result.stale, false);
+  assert.equal(result.repeatedAtMs, undefined);
   assert.deepEqual(result.responseHeaders?.['x-answer'], ['1', '2']);
   const [request] = receiver.requests;
   assert.equal(request?.method, 'POST');
@@ -83,18 +83,17 @@ const neverEnding: [string, Behaviour][] = [
   ['trickles byte by byte', { trickleMs: 5, bytes: 1_000_000 }],
 ];
 for (const [what, behaviour] of neverEnding) {
-  test(`an answer that ${what} is a timeout, although its status was 200`, async (t) => {
+  test(`an answer that ${what} counts by its status, and the time limit ends it`, async (t) => {
     const receiver = await WebhookReceiver.start();
     t.after(() => receiver.close());
     receiver.otherwise(behaviour);
     const sender = senderTo(t, receiver.url().slice(0, -1));
     for (const limitMs of LIMITS_MS) {
-      const { kind, status, detail } = failureOf(await send(sender, AbortSignal.timeout(limitMs)));
-      assert.equal(kind, 'timeout');
+      const { outcome, note } = await send(sender, AbortSignal.timeout(limitMs));
       // Too short for this machine: the status had not come.
-      if (status === undefined && limitMs !== LIMITS_MS.at(-1)) continue;
-      assert.equal(status, 200);
-      assert.match(detail, /did not end/);
+      if (!outcome.ok && limitMs !== LIMITS_MS.at(-1)) continue;
+      assert.deepEqual(outcome, { ok: true, status: 200 });
+      assert.equal(note, 'the body did not end in time');
       return;
     }
   });
@@ -119,16 +118,9 @@ test('an endless answer is cut off: its status counts, its first 4 KiB are kept'
 });
 
 const headersWithoutEnd = `HTTP/1.1 200 OK\r\n${'x-a: 1234567890\r\n'.repeat(2000)}\r\n`;
-const chunk = 'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nzz\r\n';
 const wrong: [string, Behaviour, string][] = [
   ['garbage', { raw: 'this is not HTTP\r\n\r\n' }, 'bad_response'],
   ['more headers than are read', { raw: headersWithoutEnd }, 'bad_response'],
-  ['a chunk that is none', { raw: chunk }, 'bad_response'],
-  [
-    'a body shorter than it said',
-    { raw: 'HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\nx' },
-    'reset',
-  ],
   ['a reset', { cut: 'reset' }, 'reset'],
   ['an end without an answer', { cut: 'end' }, 'reset'],
 ];
@@ -136,7 +128,7 @@ for (const [what, behaviour, kind] of wrong) {
   test(`${what} is ${kind}, and not worth sending again at once`, async (t) => {
     const result = await answerTo(t, behaviour);
     assert.equal(failureOf(result).kind, kind, failureOf(result).detail);
-    assert.equal(result.stale, false);
+    assert.equal(result.repeatedAtMs, undefined);
   });
 }
 
@@ -177,7 +169,7 @@ for (const host of [
     const port = await rawServer(t, () => dialled++);
     const result = await send(senderTo(t, `http://${host}:${port}`, ''));
     assert.equal(failureOf(result).kind, 'forbidden_address', failureOf(result).detail);
-    assert.equal(result.stale, false);
+    assert.equal(result.repeatedAtMs, undefined);
     assert.equal(dialled, 0);
   });
 }

@@ -6,6 +6,7 @@ import { type Socket, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import { EgressGuard } from '#domain/egress.ts';
+import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { limits } from '#domain/limits.ts';
 import { Sender, type SenderOptions } from '#infra/http/sender.ts';
 import { makeCertificate } from '#testkit/certificates.ts';
@@ -27,6 +28,7 @@ function senderOf(
       const all = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
       process.nextTick(found, null, all);
     },
+    lenientOrigins: new LenientOrigins(() => performance.now()).of('acme'),
     timeoutMs: 15_000,
     ...options,
   });

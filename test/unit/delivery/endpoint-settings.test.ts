@@ -12,7 +12,8 @@ function result(status: number): SendResult {
   const failure = { ok, kind: 'http_status', status, detail: '', retryAfterMs: undefined };
   return {
     outcome: (ok ? { ok, status } : failure) as SendResult['outcome'],
-    stale: false,
+    note: undefined,
+    repeatedAtMs: undefined,
     responseHeaders: undefined,
     responseBody: Buffer.alloc(0),
   };

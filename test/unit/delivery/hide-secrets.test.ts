@@ -8,7 +8,8 @@ const answer = (
   headers: SendResult['responseHeaders'] = {},
 ): SendResult => ({
   outcome: { ok: true, status: 200 },
-  stale: false,
+  note: undefined,
+  repeatedAtMs: undefined,
   responseHeaders: headers,
   responseBody: Buffer.from(body),
 });

@@ -19,11 +19,14 @@ const NOT_VALID = fault('bad_response', 'the answer is not valid HTTP');
 export const faults = {
   nameLate: fault('dns', 'the name was not looked up in time'),
   noAnswer: fault('timeout', 'no answer came in time'),
-  bodyLate: fault('timeout', 'the answer did not end in time'),
   notValid: NOT_VALID,
   switched: fault(
     'bad_response',
     'the receiver switched protocols (101), which the request did not ask for',
+  ),
+  continued: fault(
+    'bad_response',
+    'the receiver sent 100 Continue, which the request did not ask for; the next attempt reads it',
   ),
   headersTooLong: fault(
     'bad_response',
@@ -46,6 +49,8 @@ const BY_CODE: Readonly<Record<string, Fault>> = {
   ETIMEDOUT: fault('connect', 'no connection was made in time'),
   UND_ERR_CONNECT_TIMEOUT: fault('connect', 'no connection was made in time'),
   UND_ERR_HEADERS_OVERFLOW: faults.headersTooLong,
+  POSTHORN_HEADERS_TOO_LONG: faults.headersTooLong,
+  POSTHORN_ANSWER_INVALID: NOT_VALID,
   UND_ERR_RES_CONTENT_LENGTH_MISMATCH: NOT_VALID,
   ERR_TLS_CERT_ALTNAME_INVALID: fault('tls', 'the certificate is for another name'),
   CERT_HAS_EXPIRED: fault('tls', 'the certificate has expired (CERT_HAS_EXPIRED)'),
@@ -57,12 +62,13 @@ const CLOSED = fault('reset', 'the receiver closed the connection without a comp
  * Which of these a closed connection shows depends on what reaches us first, the end or the reset, and on whether
  * we were dialling, writing or reading then: so all have one text.
  */
-const CLOSED_CODES: ReadonlySet<string> = new Set([
-  'ECONNRESET',
-  'EPIPE',
-  'ECONNABORTED',
-  'UND_ERR_SOCKET',
-]);
+const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+/** What undici tells apart by the message alone. */
+const BY_MESSAGE: Readonly<Record<string, Fault>> = {
+  'bad upgrade': faults.switched,
+  // Its parser refuses 100, and no other interim status.
+  'bad response': faults.continued,
+};
 /** A network that fails under an open connection ends it. */
 const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
@@ -82,7 +88,7 @@ export function classifyFault(error: Error, phase: Phase, isTls: boolean): Fault
     return fault('forbidden_address', 'the host leads to an address that is not public');
   }
   const code = codeOf(error);
-  if (code === 'UND_ERR_SOCKET' && error.message === 'bad upgrade') return faults.switched;
+  if (code === 'UND_ERR_SOCKET') return BY_MESSAGE[error.message] ?? CLOSED;
   if (CLOSED_CODES.has(code)) return CLOSED;
   if (phase === 'exchange' && NETWORK_CODES.has(code)) return CLOSED;
   const known = BY_CODE[code];
@@ -96,6 +102,11 @@ export function classifyFault(error: Error, phase: Phase, isTls: boolean): Fault
 }
 
 const CERTIFICATE = 'the certificate is refused';
+
+/** Whether the lenient client may read what this is a fault of. */
+export function isUnreadable(fault: Fault): boolean {
+  return fault === faults.notValid || fault === faults.continued;
+}
 
 /** Codes of OpenSSL and of the verification of certificates; the latter have no prefix of their own. */
 function isOfTls(error: Error, code: string): boolean {

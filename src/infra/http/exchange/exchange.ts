@@ -1,0 +1,203 @@
+import type { Dispatcher } from 'undici';
+import type { AttemptOutcome } from '#domain/delivery.ts';
+import { limits } from '#domain/limits.ts';
+import { retryAfterMs } from '../retry-after.ts';
+import { type Fault, classifyFault, faults, isUnreadable } from './fault.ts';
+
+export type AnswerHeaders = Record<string, string | string[] | undefined>;
+
+export interface SendResult {
+  outcome: AttemptOutcome;
+  /** What became of the body, where the answer has a status and its body did not end as HTTP says. */
+  note: string | undefined;
+  /** When the request was sent a second time, by the monotonic clock; undefined: it was sent once at most. */
+  repeatedAtMs: number | undefined;
+  responseHeaders: AnswerHeaders | undefined;
+  /** The first bytes of the answer's body. */
+  responseBody: Buffer;
+  /** For our log: what an outcome of the kind `unexpected` came from. */
+  error?: Error;
+}
+
+/** How an exchange ended. */
+export interface ExchangeEnd {
+  result: SendResult;
+  /** The answer ended as HTTP says, so the connection can serve another exchange. */
+  isWhole: boolean;
+  /** The request, or a part of it, was written to a connection. */
+  isSent: boolean;
+  /** The connection had served before and was closed without a byte of this answer: the request may be repeated. */
+  isStale: boolean;
+  /** The answer begins with what one client refuses and the lenient one reads. */
+  needsLenient: boolean;
+}
+
+/** What all exchanges of a sender have in common. */
+export interface ExchangeRules {
+  keptBytesMax: number;
+  isTls: boolean;
+  /** Whether connections to the receiver wait for its address. */
+  isLookingUp: () => boolean;
+}
+
+/** The connection of an exchange, from its first byte on. */
+export interface ServingConnection {
+  /** Exchanges that it has served, to their end. */
+  readonly served: number;
+  /** Bytes that came on it, in plain text. */
+  readonly bytesRead: number;
+}
+
+/** Of one answer: interim ones, headers, and body. */
+const ANSWER_BYTES_MAX = limits.responseHeadersBytesMax + limits.responseBodyReadBytesMax;
+
+const notes = {
+  late: 'the body did not end in time',
+  long: `no more than ${limits.responseBodyReadBytesMax} bytes of the body were read`,
+  broken: 'the body broke off, or was not as long or as encoded as its headers say',
+} as const;
+
+/**
+ * One request and its answer, told by either client in the words of undici's handlers. Settles once. A final status
+ * decides the outcome as soon as its headers are complete: what comes after it is read for the history, within the
+ * time limit and `ANSWER_BYTES_MAX`, and a fault in it is a note.
+ */
+export class Exchange implements Dispatcher.DispatchHandler {
+  private readonly signal: AbortSignal;
+  private readonly rules: ExchangeRules;
+  private readonly connection: ServingConnection;
+  private readonly onSettled: (end: ExchangeEnd) => void;
+  private started = false;
+  private servedBefore = 0;
+  private bytesBefore = 0;
+  private sawContinue = false;
+  private status = 0;
+  private headers: AnswerHeaders | undefined;
+  private readonly chunks: Buffer[] = [];
+  private keptBytes = 0;
+  private settled = false;
+
+  constructor(
+    signal: AbortSignal,
+    rules: ExchangeRules,
+    connection: ServingConnection,
+    onSettled: (end: ExchangeEnd) => void,
+  ) {
+    this.signal = signal;
+    this.rules = rules;
+    this.connection = connection;
+    this.onSettled = onSettled;
+    signal.addEventListener('abort', this.onTimeout);
+  }
+
+  readonly onTimeout = (): void => {
+    if (this.status !== 0) this.answered(notes.late);
+    else if (!this.started && this.rules.isLookingUp()) this.fail(faults.nameLate);
+    else this.fail(faults.noAnswer);
+  };
+
+  /** The connection is there, and the request is about to be written. */
+  onRequestStart(): void {
+    this.started = true;
+    this.servedBefore = this.connection.served;
+    this.bytesBefore = this.connection.bytesRead;
+  }
+
+  /** Bytes came, which may not make a whole header or body. */
+  onBytes(): void {
+    if (!this.started || this.connection.bytesRead - this.bytesBefore <= ANSWER_BYTES_MAX) return;
+    // The rest of an endless answer is not worth its bytes.
+    if (this.status !== 0) this.answered(notes.long);
+    else this.fail(faults.headersTooLong);
+  }
+
+  onResponseStart(
+    _controller: Dispatcher.DispatchController | undefined,
+    status: number,
+    headers: AnswerHeaders,
+  ): void {
+    if (status < 100) return this.fail(faults.notValid);
+    if (status === 101) return this.fail(faults.switched);
+    if (status === 100) this.sawContinue = true;
+    if (status < 200) return;
+    this.status = status;
+    this.headers = headers;
+    // It has no content (RFC 9110, section 15.3.6), and many servers send neither that nor its length.
+    if (status === 205) this.answered();
+  }
+
+  onResponseData(_controller: Dispatcher.DispatchController | undefined, chunk: Buffer): void {
+    const room = this.rules.keptBytesMax - this.keptBytes;
+    if (room <= 0) return;
+    const kept = chunk.subarray(0, room);
+    this.chunks.push(kept);
+    this.keptBytes += kept.length;
+  }
+
+  onResponseEnd(): void {
+    this.answered(undefined, true);
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController | undefined, error: Error): void {
+    if (this.settled) return;
+    if (this.status !== 0) this.answered(notes.broken);
+    else
+      this.fail(classifyFault(error, this.started ? 'exchange' : 'dial', this.rules.isTls), error);
+  }
+
+  private answered(note?: string, isWhole = false): void {
+    if (this.settled) return;
+    const { status } = this;
+    const isSuccess = status >= 200 && status < 300;
+    this.settle(isSuccess ? { ok: true, status } : this.refusal(status), { note, isWhole });
+  }
+
+  private refusal(status: number): AttemptOutcome {
+    return {
+      ok: false,
+      kind: status >= 300 && status < 400 ? 'redirect' : 'http_status',
+      status,
+      detail: `the receiver answered ${status}`,
+      retryAfterMs: retryAfterMs(this.headers?.['retry-after'], Date.now()),
+    };
+  }
+
+  private fail(fault: Fault, error?: Error): void {
+    if (this.settled) return;
+    const { kind, detail } = fault;
+    const isEmpty = this.started && this.connection.bytesRead === this.bytesBefore;
+    this.settle(
+      { ok: false, kind, detail, status: undefined, retryAfterMs: undefined },
+      {
+        isStale: kind === 'reset' && isEmpty && this.servedBefore > 0,
+        needsLenient: isUnreadable(fault),
+        ...(kind === 'unexpected' && error !== undefined ? { error } : {}),
+      },
+    );
+  }
+
+  private settle(
+    outcome: AttemptOutcome,
+    how: Partial<Omit<ExchangeEnd, 'result'>> & Pick<Partial<SendResult>, 'note' | 'error'>,
+  ): void {
+    this.settled = true;
+    this.signal.removeEventListener('abort', this.onTimeout);
+    const { headers: responseHeaders, chunks } = this;
+    const { note, error, isWhole = false, isStale = false, needsLenient = false } = how;
+    const result: SendResult = {
+      outcome,
+      note,
+      repeatedAtMs: undefined,
+      responseHeaders,
+      responseBody: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
+    };
+    if (error !== undefined) result.error = error;
+    this.onSettled({
+      result,
+      isWhole,
+      isSent: this.started,
+      isStale,
+      needsLenient: needsLenient || this.sawContinue,
+    });
+  }
+}
