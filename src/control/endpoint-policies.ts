@@ -9,24 +9,26 @@ import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 const MAX_AGE_SECONDS = (defaultRetryPolicy.maxAgeMs as number) / 1000;
 
 /**
- * What a request sets, as it is stored; what it does not name is left out. What a policy leaves open is filled
- * in, so that a later change of the platform's defaults changes nothing that somebody chose.
+ * What a request sets, as it is stored; what it does not name is left out. Inside a policy, what it does not name stays
+ * as it is. What is named neither now nor before is filled in, so that a later change of the platform's defaults
+ * changes nothing that the caller chose.
  *
+ * @param known the endpoint before the change; absent where it is new
  * @throws PosthornError POSTHORN_REQUEST_INVALID where the delays do not ascend or are too long together
  */
-export function policyFields(body: EndpointPolicySettings): StoredEndpointPolicy {
+export function policyFields(
+  body: EndpointPolicySettings,
+  known: StoredEndpointPolicy = {},
+): StoredEndpointPolicy {
   const fields: StoredEndpointPolicy = {};
   const { retry, rate_limit: rate } = body;
-  if (retry !== undefined) fields.retry = retry === null ? null : storedRetry(retry);
+  if (retry !== undefined) fields.retry = retry === null ? null : storedRetry(retry, known.retry);
   if (body.timeout_ms !== undefined) fields.timeout_ms = body.timeout_ms;
   if (body.ordered !== undefined) fields.ordered = body.ordered;
   if (body.on_exhausted !== undefined) fields.on_exhausted = body.on_exhausted;
   if (body.in_flight_max !== undefined) fields.in_flight_max = body.in_flight_max;
   if (rate !== undefined) {
-    fields.rate_limit =
-      rate === null
-        ? null
-        : { per_second: rate.per_second, burst: rate.burst ?? defaultBurst(rate.per_second) };
+    fields.rate_limit = rate === null ? null : storedRate(rate, known.rate_limit);
   }
   if (body.payload !== undefined) fields.payload = body.payload;
   if (body.payload_inline_max_bytes !== undefined) {
@@ -55,18 +57,31 @@ export function checkLinksAllowed(
   if (fields.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
 }
 
+/** A burst that only followed from the rate before follows from the new one too. */
+function storedRate(
+  rate: NonNullable<EndpointPolicySettings['rate_limit']>,
+  known: StoredEndpointPolicy['rate_limit'],
+): NonNullable<StoredEndpointPolicy['rate_limit']> {
+  const chosen = known && known.burst !== defaultBurst(known.per_second) ? known.burst : undefined;
+  const { per_second } = rate;
+  return { per_second, burst: rate.burst ?? chosen ?? defaultBurst(per_second) };
+}
+
 function storedRetry(
   retry: NonNullable<EndpointPolicySettings['retry']>,
+  known: StoredEndpointPolicy['retry'],
 ): NonNullable<StoredEndpointPolicy['retry']> {
   if (retry.delays_seconds !== undefined) {
     checkRetryDelays(retry.delays_seconds, '/retry/delays_seconds');
   }
   const { delaysSeconds, finalStatuses, retryAfterMaxMs } = defaultRetryPolicy;
   return {
-    delays_seconds: retry.delays_seconds ?? [...delaysSeconds],
-    final_statuses: retry.final_statuses ?? [...finalStatuses],
-    retry_after_max_seconds: retry.retry_after_max_seconds ?? retryAfterMaxMs / 1000,
-    max_age_seconds: retry.max_age_seconds ?? MAX_AGE_SECONDS,
+    delays_seconds: [...delaysSeconds],
+    final_statuses: [...finalStatuses],
+    retry_after_max_seconds: retryAfterMaxMs / 1000,
+    max_age_seconds: MAX_AGE_SECONDS,
+    ...known,
+    ...retry,
   };
 }
 

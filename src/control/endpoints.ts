@@ -18,10 +18,18 @@ import type {
 import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch } from '#wire/revision.ts';
+import { newSecret, publicKeyOf } from '#wire/signature.ts';
 import { changeTenant, type ConfigurationDeps, type TenantChange } from './change-tenant.ts';
 import { checkTogether } from './credentials/check-together.ts';
 import { credentialFields, showCredentials } from './credentials/endpoint-credentials.ts';
-import { type Sealer, checkSecret, rotateSecrets, sealedSecret } from './endpoint-secrets.ts';
+import {
+  type Sealer,
+  checkSecret,
+  rotateSecrets,
+  sealedSecret,
+  showSecrets,
+  successorOf,
+} from './endpoint-secrets.ts';
 import { checkLinksAllowed, policyFields, showPolicies } from './endpoint-policies.ts';
 import { checkTenantUrl } from './endpoint-url.ts';
 import type { HealthReads } from './health/reads.ts';
@@ -55,7 +63,7 @@ export class Endpoints {
     const filter = checkFilter(body.filter);
     checkLinksAllowed(body, this.deps.publicUrl);
     const policies = policyFields(body);
-    const secret = checkSecret(body.secret);
+    const secret = checkSecret(body.secret) ?? newSecret();
     const id = newId('ep', this.deps.clock());
     const credentials = credentialFields(body, id, this.deps);
     return changeTenant(this.deps, tenantId, async (context) => {
@@ -92,7 +100,7 @@ export class Endpoints {
               filter,
               status: 'APPROVED',
             });
-      return { ...show(endpoint), secret, subscription_id: subscription?._id ?? null };
+      return { ...this.show(endpoint), secret, subscription_id: subscription?._id ?? null };
     });
   }
 
@@ -100,7 +108,7 @@ export class Endpoints {
     const { endpoints } = this.deps.configuration;
     const endpoint = await endpoints.findOne({ _id: id, tenant: tenantId });
     if (endpoint !== null) {
-      return { ...show(endpoint), health: await this.deps.health.get(endpoint) };
+      return { ...this.show(endpoint), health: await this.deps.health.get(endpoint) };
     }
     await checkTenantExists(this.deps.configuration, tenantId);
     throw unknown(id);
@@ -119,7 +127,13 @@ export class Endpoints {
       .limit(limit + 1)
       .toArray();
     if (endpoints.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
-    return toPage(endpoints, limit, SORT, (endpoint) => [endpoint._id], show);
+    return toPage(
+      endpoints,
+      limit,
+      SORT,
+      (endpoint) => [endpoint._id],
+      (endpoint) => this.show(endpoint),
+    );
   }
 
   async change(
@@ -129,10 +143,7 @@ export class Endpoints {
     ifMatch: string | undefined,
   ): Promise<EndpointResource> {
     checkLinksAllowed(body, this.deps.publicUrl);
-    const fields: Partial<EndpointDocument> = {
-      ...policyFields(body),
-      ...credentialFields(body, id, this.deps),
-    };
+    const fields: Partial<EndpointDocument> = credentialFields(body, id, this.deps);
     if (body.url !== undefined) fields.url = checkTenantUrl(tenantId, body.url, this.deps);
     if (body.format !== undefined) fields.format = body.format;
     if (body.description !== undefined) fields.description = body.description;
@@ -145,15 +156,16 @@ export class Endpoints {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
       checkIfMatch(ifMatch, known.revision);
+      const policies = policyFields(body, known);
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
         await this.refuseDuplicate(tenantId, id, url, session);
       }
-      checkTogether({ ...known, ...fields }, body);
+      checkTogether({ ...known, ...fields, ...policies }, body);
       const activated = fields.state === 'active' && known.state !== 'active';
       const moved = url !== undefined && url !== known.url;
       // It gets its time anew.
       const since = activated || moved ? { health_since: now } : {};
-      return show(await this.update(known, { ...fields, ...since }, context));
+      return this.show(await this.update(known, { ...fields, ...policies, ...since }, context));
     });
   }
 
@@ -176,17 +188,42 @@ export class Endpoints {
   /** A new secret signs from now on; those before go on signing beside it for the overlap. */
   async rotateSecret(tenantId: string, id: string, body: SecretRotation): Promise<RotatedSecret> {
     const { secretBox } = this.deps;
-    const secret = checkSecret(body.secret);
+    const given = checkSecret(body.secret);
     const overlapMs = (body.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS) * 1000;
     return changeTenant(this.deps, tenantId, async (context) => {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
+      const secret = given ?? successorOf(secretBox, known);
       const until = new Date(now.getTime() + overlapMs);
       const fresh = sealedSecret(secretBox, id, secret, now);
       const secrets = rotateSecrets(known.secrets, fresh, until, now);
       await this.update(known, { secrets }, context);
-      return { secret, previous_valid_until: until.toISOString() };
+      return {
+        secret,
+        public_key: publicKeyOf(secret) ?? null,
+        previous_valid_until: until.toISOString(),
+      };
     });
+  }
+
+  /** Without the secrets: they are shown once, to the caller who made them. */
+  private show(endpoint: EndpointDocument): EndpointResource {
+    return {
+      id: endpoint._id,
+      tenant_id: endpoint.tenant,
+      url: endpoint.url,
+      state: endpoint.state,
+      state_reason: endpoint.state_reason,
+      format: endpoint.format,
+      signing_secrets: showSecrets(this.deps.secretBox, endpoint, new Date(this.deps.clock())),
+      ...showCredentials(endpoint),
+      description: endpoint.description,
+      ...showPolicies(endpoint),
+      disable_after_seconds: endpoint.disable_after_seconds ?? null,
+      revision: endpoint.revision,
+      created_at: endpoint.created_at.toISOString(),
+      updated_at: endpoint.updated_at.toISOString(),
+    };
   }
 
   private async find(
@@ -237,23 +274,4 @@ function stateFields(
 
 function unknown(id: string): PosthornError {
   return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail: `there is no endpoint ${id}` });
-}
-
-/** Without the secrets: they are shown once, by who made them. */
-function show(endpoint: EndpointDocument): EndpointResource {
-  return {
-    id: endpoint._id,
-    tenant_id: endpoint.tenant,
-    url: endpoint.url,
-    state: endpoint.state,
-    state_reason: endpoint.state_reason,
-    format: endpoint.format,
-    ...showCredentials(endpoint),
-    description: endpoint.description,
-    ...showPolicies(endpoint),
-    disable_after_seconds: endpoint.disable_after_seconds ?? null,
-    revision: endpoint.revision,
-    created_at: endpoint.created_at.toISOString(),
-    updated_at: endpoint.updated_at.toISOString(),
-  };
 }

@@ -2,7 +2,14 @@
  * Signatures by Standard Webhooks 1.0.0 (https://github.com/standard-webhooks/standard-webhooks, spec): the
  * content signed is `<webhook-id>.<webhook-timestamp>.<body>`, the exact bytes that are sent.
  */
-import { createHmac, createPrivateKey, createSecretKey, randomBytes, sign } from 'node:crypto';
+import {
+  createHmac,
+  createPrivateKey,
+  createPublicKey,
+  createSecretKey,
+  randomBytes,
+  sign,
+} from 'node:crypto';
 import type { KeyObject } from 'node:crypto';
 
 const SECRET_BYTES_MIN = 24;
@@ -13,22 +20,55 @@ const ED25519_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
 export type Signer = (id: string, timestampSeconds: number, body: Uint8Array) => string;
 
-/** A new secret: `whsec_` and 32 random bytes in base64. */
-export function newSecret(): string {
-  return `whsec_${randomBytes(32).toString('base64')}`;
+export const secretAlgorithms = ['hmac-sha256', 'ed25519'] as const;
+export type SecretAlgorithm = (typeof secretAlgorithms)[number];
+
+/** What a signing secret signs with: its prefix says it. */
+export function algorithmOf(secret: string): SecretAlgorithm {
+  return secret.startsWith('whsk_') ? 'ed25519' : 'hmac-sha256';
+}
+
+/**
+ * A new secret: `whsec_` and 32 random bytes in base64, or `whsk_` and an ed25519 key of 64 bytes, its seed and its
+ * public key, as the libraries of Standard Webhooks take it.
+ */
+export function newSecret(algorithm: SecretAlgorithm = 'hmac-sha256'): string {
+  const random = randomBytes(32);
+  if (algorithm === 'hmac-sha256') return `whsec_${random.toString('base64')}`;
+  return `whsk_${Buffer.concat([random, publicBytes(random)]).toString('base64')}`;
+}
+
+/** What receivers verify by, `whpk_` and the ed25519 public key in base64; undefined for HMAC, which has none. */
+export function publicKeyOf(secret: string): string | undefined {
+  if (algorithmOf(secret) !== 'ed25519') return undefined;
+  const seed = Buffer.from(secret.slice('whsk_'.length), 'base64').subarray(0, 32);
+  return `whpk_${publicBytes(seed).toString('base64')}`;
 }
 
 /** Why a text is not a signing secret, or undefined where it is one. */
 export function secretFault(secret: string): string | undefined {
   const match = /^(whsec_|whsk_)([A-Za-z0-9+/]+={0,2})$/.exec(secret);
   if (match === null) return 'must be whsec_ (HMAC) or whsk_ (ed25519) followed by base64';
-  const bytes = Buffer.from(match[2] as string, 'base64').length;
+  const bytes = Buffer.from(match[2] as string, 'base64');
   if (match[1] === 'whsk_') {
-    return bytes === 32 || bytes === 64 ? undefined : 'must hold an ed25519 key of 32 or 64 bytes';
+    const isKey = bytes.length === 32 || bytes.length === 64;
+    return isKey ? undefined : 'must hold an ed25519 key of 32 or 64 bytes';
   }
-  return bytes >= SECRET_BYTES_MIN && bytes <= SECRET_BYTES_MAX
+  return bytes.length >= SECRET_BYTES_MIN && bytes.length <= SECRET_BYTES_MAX
     ? undefined
     : `must hold ${SECRET_BYTES_MIN} to ${SECRET_BYTES_MAX} bytes`;
+}
+
+/**
+ * Why a secret that `secretFault` has passed should not be taken from a caller: the public key in it is not that of its
+ * seed, so a receiver that took it from there could verify nothing.
+ */
+export function keyPairFault(secret: string): string | undefined {
+  if (algorithmOf(secret) !== 'ed25519') return undefined;
+  const bytes = Buffer.from(secret.slice('whsk_'.length), 'base64');
+  const isPair =
+    bytes.length === 32 || publicBytes(bytes.subarray(0, 32)).equals(bytes.subarray(32));
+  return isPair ? undefined : 'must end with the public key of its first 32 bytes';
 }
 
 /**
@@ -39,7 +79,7 @@ export function secretFault(secret: string): string | undefined {
 export function createSigner(secret: string): Signer {
   const fault = secretFault(secret);
   if (fault !== undefined) throw new Error(`the secret ${fault}`);
-  if (secret.startsWith('whsk_')) {
+  if (algorithmOf(secret) === 'ed25519') {
     return ed25519Signer(Buffer.from(secret.slice('whsk_'.length), 'base64'));
   }
   return hmacSigner(createSecretKey(Buffer.from(secret.slice('whsec_'.length), 'base64')));
@@ -53,12 +93,21 @@ function hmacSigner(key: KeyObject): Signer {
       .digest('base64')}`;
 }
 
-function ed25519Signer(bytes: Buffer): Signer {
-  const key = createPrivateKey({
-    key: Buffer.concat([ED25519_PREFIX, bytes.subarray(0, 32)]),
+function privateKey(seed: Uint8Array): KeyObject {
+  return createPrivateKey({
+    key: Buffer.concat([ED25519_PREFIX, seed]),
     format: 'der',
     type: 'pkcs8',
   });
+}
+
+/** The 32 bytes of the public key: the last ones of its DER form (RFC 8410, section 4). */
+function publicBytes(seed: Uint8Array): Buffer {
+  return createPublicKey(privateKey(seed)).export({ format: 'der', type: 'spki' }).subarray(-32);
+}
+
+function ed25519Signer(bytes: Buffer): Signer {
+  const key = privateKey(bytes.subarray(0, 32));
   return (id, timestampSeconds, body) => {
     const content = Buffer.concat([Buffer.from(`${id}.${timestampSeconds}.`), body]);
     return `v1a,${sign(null, content, key).toString('base64')}`;

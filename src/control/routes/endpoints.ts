@@ -77,7 +77,8 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
       schema: {
         operationId: 'rotateEndpointSecret',
         summary: 'Replace the signing secret',
-        description: 'The secrets before go on signing beside the new one for the overlap.',
+        description:
+          'Without `secret` the new one is of the kind that signs now: HMAC or ed25519. Earlier secrets keep signing beside it for the overlap.',
         tags,
         params: endpointParams,
         body: Type.Union([secretRotation, Type.Null()]),

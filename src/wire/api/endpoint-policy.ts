@@ -39,7 +39,8 @@ const rateFields = {
   }),
   burst: Type.Integer({
     ...policyBounds.rateBurst,
-    description: 'How many may leave at once after a rest. Absent: a tenth of `per_second`.',
+    description:
+      'How many may leave at once after a rest. Absent: as it was set, else a tenth of `per_second`.',
     examples: [5],
   }),
 };
@@ -106,7 +107,7 @@ export const endpointPolicySettings = {
           {
             ...strict,
             description:
-              'Replaces the policy whole: what is left out in it is as the platform has it.',
+              'What is left out in it stays as it is, and is as the platform has it where nothing was set. Null: all as the platform has it.',
           },
         ),
       ),

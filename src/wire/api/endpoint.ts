@@ -3,6 +3,7 @@ import { type Static, Type } from 'typebox';
 import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
+import { secretAlgorithms } from '#wire/signature.ts';
 import { endpointCredentialFields, endpointCredentialSettings } from './endpoint-credentials.ts';
 import { disableAfterSeconds, endpointHealth } from './endpoint-health.ts';
 import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
@@ -128,6 +129,31 @@ export const endpointChange = named(
 );
 export type EndpointChange = Static<typeof endpointChange>;
 
+const publicKey = nullable(
+  Type.String({
+    description:
+      'What receivers verify by: `whpk_` and the ed25519 public key in base64, as Standard Webhooks has it. Null for HMAC, where both sides share the secret.',
+    examples: ['whpk_6R8zVF2LuVXHbN3eGXkpLbpjNBDXuxGAoSTSLn63nsE='],
+  }),
+);
+
+const signingSecret = named(
+  'SigningSecret',
+  Type.Object({
+    algorithm: nullable(
+      Type.Enum(secretAlgorithms, {
+        description:
+          'What it signs with. Null: the master keys of the control process cannot open the secret.',
+      }),
+    ),
+    public_key: publicKey,
+    created_at: timestamp('When it was made'),
+    not_after: nullable(timestamp('Until when it signs, since a newer one was made')),
+  }),
+  { description: 'A secret that signs the webhooks of an endpoint, without the secret.' },
+);
+export type SigningSecret = Static<typeof signingSecret>;
+
 export const endpoint = named(
   'Endpoint',
   Type.Object({
@@ -142,6 +168,9 @@ export const endpoint = named(
       ),
     ),
     format: fields.format,
+    signing_secrets: Type.Array(signingSecret, {
+      description: 'The secrets that sign every webhook now, newest first.',
+    }),
     ...endpointCredentialFields,
     description: nullable(fields.description),
     ...endpointPolicyFields,
@@ -206,6 +235,7 @@ export const rotatedSecret = named(
       description: 'The new signing secret. Shown this once.',
       examples: ['whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'],
     }),
+    public_key: publicKey,
     previous_valid_until: timestamp('Until when the secrets before sign too'),
   }),
   { description: 'The new signing secret.' },

@@ -233,3 +233,24 @@ test('ordered and on_exhausted are refused where they are something else', async
     assert.equal(answer.body.errors[0].pointer, pointer);
   }
 });
+
+test('a change inside a policy keeps what it does not name', async () => {
+  const made = await create({
+    retry: { delays_seconds: [1, 2], final_statuses: [404], max_age_seconds: 60 },
+    rate_limit: { per_second: 100, burst: 3 },
+  });
+  const item = `${path}/${made.body.id}`;
+  const change = async (body: object) => (await plane.call('PATCH', item, body)).body;
+  const retry = made.body.retry;
+  const longer = await change({ retry: { max_age_seconds: 120 } });
+  assert.deepEqual(longer.retry, { ...retry, max_age_seconds: 120 });
+  const faster = await change({ rate_limit: { per_second: 200 } });
+  assert.deepEqual(faster.rate_limit, { per_second: 200, burst: 3 });
+  assert.deepEqual(faster.retry, longer.retry);
+  await change({ rate_limit: null, retry: null });
+  const fresh = await change({ rate_limit: { per_second: 100 }, retry: { final_statuses: [] } });
+  const { burst } = fresh.rate_limit;
+  assert.notEqual(fresh.retry.delays_seconds.length, 2);
+  const slower = await change({ rate_limit: { per_second: 10 } });
+  assert.ok(slower.rate_limit.burst < burst, 'a burst that was never named follows the rate');
+});

@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
+import { createPublicKey, verify } from 'node:crypto';
 import { before, test } from 'node:test';
+import { createSigner, newSecret } from '#wire/signature.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from './control-plane.ts';
 
@@ -59,7 +61,7 @@ test('an endpoint shows its secret once, and gets every event where it names non
   assert.deepEqual(made.body.header_names, ['x-team']);
   const read = await call('GET', `${tenant}/endpoints/${made.body.id}`);
   const list = await call('GET', `${tenant}/endpoints`);
-  assert.ok(!read.text.includes('secret') && !list.text.includes('secret'));
+  for (const { text } of [read, list]) assert.doesNotMatch(text, /whsec_|"secret"|sealed/);
   const snapshot = await configValue<TenantSnapshot>(plane.kv, 'tenant.once', (s) =>
     s.endpoints.some((endpoint) => endpoint.id === made.body.id),
   );
@@ -229,6 +231,44 @@ test('a rotation keeps the old secret for the overlap, and refuses too many at o
   for (let i = 0; i < 4; i++) assert.equal((await call('POST', path)).status, 200);
   assert.equal((await call('POST', path)).body.code, 'POSTHORN_LIMIT_EXCEEDED');
   assert.equal((await call('POST', path, { overlap: 1 })).body.errors[0].pointer, '/overlap');
+});
+
+test('a rotation that names no secret keeps the algorithm, and the public keys are shown', async () => {
+  const tenant = await newTenant('rotate-kind');
+  const body = Buffer.from('{}');
+  for (const algorithm of ['ed25519', 'hmac-sha256'] as const) {
+    const given = newSecret(algorithm);
+    const url = `https://e.com/${algorithm}`;
+    const made = await call('POST', `${tenant}/endpoints`, { url, secret: given });
+    const path = `${tenant}/endpoints/${made.body.id}`;
+    const rotated = (await call('POST', `${path}/rotate-secret`)).body;
+    const secrets = (await call('GET', path)).body.signing_secrets;
+    assert.deepEqual(
+      secrets.map((each: { algorithm: string }) => each.algorithm),
+      [algorithm, algorithm],
+    );
+    assert.deepEqual(
+      secrets.map((each: { not_after: string }) => each.not_after),
+      [null, rotated.previous_valid_until],
+    );
+    const shown = secrets.map((each: { public_key: string }) => each.public_key);
+    if (algorithm === 'hmac-sha256') {
+      assert.deepEqual([rotated.public_key, ...shown], [null, null, null]);
+      continue;
+    }
+    assert.equal(rotated.public_key, shown[0]);
+    for (const [i, secret] of [rotated.secret, given].entries()) {
+      const signature = createSigner(secret)('msg_1', 1, body).slice('v1a,'.length);
+      // What a receiver has: the key in the DER form of RFC 8410.
+      const der = Buffer.concat([
+        Buffer.from('302a300506032b6570032100', 'hex'),
+        Buffer.from(shown[i].slice('whpk_'.length), 'base64'),
+      ]);
+      const key = createPublicKey({ key: der, format: 'der', type: 'spki' });
+      const content = Buffer.concat([Buffer.from('msg_1.1.'), body]);
+      assert.ok(verify(null, content, key, Buffer.from(signature, 'base64')));
+    }
+  }
 });
 
 test('a change is refused where the resource has changed since it was read', async () => {

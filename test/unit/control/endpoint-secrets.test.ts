@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { StoredSecret } from '#infra/mongo/configuration.ts';
-import { checkSecret, rotateSecrets } from '#src/control/endpoint-secrets.ts';
+import type { EndpointDocument, StoredSecret } from '#infra/mongo/configuration.ts';
+import { checkSecret, rotateSecrets, showSecrets } from '#src/control/endpoint-secrets.ts';
+import { newSecret } from '#wire/signature.ts';
 
 const now = new Date(1_000_000);
 const at = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);
@@ -39,11 +40,35 @@ test('at most five are valid at once', () => {
   assert.throws(() => rotateSecrets(rotated, secret('one more', null), at(60), now), /wait/);
 });
 
-test('a secret of the caller is checked, and made where there is none', () => {
-  assert.match(checkSecret(undefined), /^whsec_/);
+test('a secret of the caller is checked', () => {
+  assert.equal(checkSecret(undefined), undefined);
   const given = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
   assert.equal(checkSecret(given), given);
   for (const bad of ['', 'secret', 'whsec_AAAA', `whsec_${'A'.repeat(100)}`]) {
     assert.throws(() => checkSecret(bad), /\/secret/);
   }
+});
+
+test('rejects an ed25519 key whose public half belongs to another one', () => {
+  const bytes = (key: string): Buffer => Buffer.from(key.slice('whsk_'.length), 'base64');
+  const [one, other] = [bytes(newSecret('ed25519')), bytes(newSecret('ed25519'))];
+  const mixed = Buffer.concat([one.subarray(0, 32), other.subarray(32)]);
+  assert.equal(checkSecret(`whsk_${one.toString('base64')}`), `whsk_${one.toString('base64')}`);
+  assert.throws(
+    () => checkSecret(`whsk_${mixed.toString('base64')}`),
+    /must end with the public key/,
+  );
+});
+
+test('secrets that cannot be opened are shown without their algorithm', () => {
+  const box = {
+    seal: (text: string) => text,
+    open: () => {
+      throw new Error('sealed by another master key');
+    },
+  };
+  const endpoint = { _id: 'ep_1', secrets: [secret('a', null)] } as EndpointDocument;
+  assert.deepEqual(showSecrets(box, endpoint, now), [
+    { algorithm: null, public_key: null, created_at: now.toISOString(), not_after: null },
+  ]);
 });
