@@ -64,7 +64,7 @@ export class PayloadReads {
     try {
       const size = await store.size(key);
       if (size === undefined) throw gone('it has expired or was removed');
-      release = budget.tryTake(size);
+      release = budget.tryTake(ownerOf(key), size);
       if (release === undefined) throw new PosthornError('POSTHORN_OVERLOADED');
       const stored = await store.get(key);
       if (stored === undefined) throw gone('it has expired or was removed');
@@ -76,6 +76,11 @@ export class PayloadReads {
       throw new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
     }
   }
+}
+
+/** The first part of a key: the tenant, or what all broadcasts share. */
+function ownerOf(key: string): string {
+  return key.slice(0, Math.max(0, key.indexOf('/')));
 }
 
 function gone(detail: string): PosthornError {

@@ -52,9 +52,14 @@ export class Payloads {
    * The event as it goes to the endpoint. `release` is to be called when the attempt has ended.
    * @throws where the store does not answer
    */
-  async attach(event: EventFrame, ref: PayloadRef, endpoint: EndpointSnapshot): Promise<Attached> {
+  async attach(
+    tenant: string,
+    event: EventFrame,
+    ref: PayloadRef,
+    endpoint: EndpointSnapshot,
+  ): Promise<Attached> {
     if (this.goesAsLink(ref, endpoint)) return this.attachLink(event, ref);
-    const release = this.budget.tryTake(COPIES * ref.size);
+    const release = this.budget.tryTake(tenant, COPIES * ref.size);
     if (release === undefined) return { kind: 'no_room' };
     try {
       const data = await this.cache.get(ref.key, () => this.read(ref));

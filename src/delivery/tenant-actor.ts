@@ -31,7 +31,7 @@ export class TenantActor implements TurnTaker {
   private readonly highRing = new EndpointRing();
   private snapshot: TenantSnapshot | undefined;
   private byId = new Map<string, EndpointSnapshot>();
-  private running = 0;
+  private runningAttempts = 0;
   private load: TenantLoad = { taken: 0, pressed: 0 };
   private readonly laneShare = new LaneShare(() => this.waitingEndpoints());
 
@@ -44,8 +44,12 @@ export class TenantActor implements TurnTaker {
     return this.current()?.weight ?? 1;
   }
 
+  get running(): number {
+    return this.runningAttempts;
+  }
+
   get hasRunnable(): boolean {
-    return this.ring.length + this.highRing.length > 0 && this.running < this.inFlightMax;
+    return this.ring.length + this.highRing.length > 0 && this.runningAttempts < this.inFlightMax;
   }
 
   get mailboxLength(): number {
@@ -68,11 +72,11 @@ export class TenantActor implements TurnTaker {
   }
 
   runNext(): boolean {
-    if (this.running >= this.inFlightMax) return false;
+    if (this.runningAttempts >= this.inFlightMax) return false;
     const actor =
       this.highRing.take((one) => one.hasHigh && one.canRun) ?? this.ring.take((one) => one.canRun);
     if (actor === undefined) return false;
-    this.running++;
+    this.runningAttempts++;
     actor.runNext();
     if (actor.canRun) this.place(actor);
     return true;
@@ -121,7 +125,7 @@ export class TenantActor implements TurnTaker {
       laneShare: () => (this.byId.size <= 1 ? Number.POSITIVE_INFINITY : this.laneShare.now()),
       onPressed: () => this.load.pressed++,
       onTurnEnd: (ended) => {
-        this.running--;
+        this.runningAttempts--;
         // First the actor may stand in the ring again, then the slot is given to whoever is next.
         this.offer(ended);
         // Those that the tenant's own limit kept waiting.

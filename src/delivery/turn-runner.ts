@@ -132,7 +132,7 @@ export class TurnRunner {
     target: EndpointTarget,
   ): Promise<void> {
     const { payloads, settler } = this.deps;
-    const attached = await payloads.attach(event, payload, target.snapshot);
+    const attached = await payloads.attach(owed.tenant, event, payload, target.snapshot);
     if (attached.kind === 'lost') return settler.bury(owed, attached.reason, undefined);
     if (attached.kind === 'no_room') {
       return this.parking.park(owed, MEMORY_PARK_MS, 'memory');

@@ -1,9 +1,14 @@
+import { isWithinShare } from '#domain/fair-shares.ts';
+
 /**
  * Shares a worker's slots between its tenants: those with something to run stand in a ring, and each turn
  * gives a tenant as many attempts as its weight (deficit round robin with a cost of one: Shreedhar and
- * Varghese, 1995). While slots are free nobody waits.
+ * Varghese, 1995). A tenant whose receivers hang holds its slots for as long as an attempt may take, so it gets at most
+ * its share of them (`isWithinShare`): the last are left to tenants that hold none.
  */
 export interface TurnTaker {
+  /** Its attempts that are running. */
+  readonly running: number;
   /** Attempts in one turn, at least 1. */
   readonly weight: number;
   /** Starts one attempt; false when there is none to start. */
@@ -45,8 +50,17 @@ export class TurnScheduler {
   }
 
   private pump(): void {
-    while (this.running < this.slots && this.ring.length > 0) {
+    let overShare = 0;
+    while (this.running < this.slots && overShare < this.ring.length) {
       const taker = this.ring[0] as TurnTaker;
+      if (!isWithinShare(taker.running, 1, this.slots - this.running)) {
+        this.ring.shift();
+        this.ring.push(taker);
+        this.turnsLeft = 0;
+        overShare++;
+        continue;
+      }
+      overShare = 0;
       if (this.turnsLeft <= 0) this.turnsLeft = taker.weight;
       if (taker.runNext()) {
         this.running++;

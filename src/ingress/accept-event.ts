@@ -26,13 +26,15 @@ import type { Idempotency } from './idempotency.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 import type { StoredEvents } from './stored-events.ts';
+import type { TenantWindow } from './tenant-window.ts';
 
 export interface AcceptDeps {
   admission: Admission;
   idempotency: Idempotency;
   deduplication: Deduplication;
   payloads: LargePayloads;
-  publisher: Publisher;
+  publisher: Pick<Publisher, 'room'>;
+  window: TenantWindow;
   stored: Pick<StoredEvents, 'hasContent'>;
   results: EventResults;
   eventBytesMax: number;
@@ -168,7 +170,7 @@ export class AcceptEvent {
 
   private publish(offer: Offer, done: AcceptDone): void {
     const { tenant, head, frame, wait } = offer;
-    const { publisher } = this.deps;
+    const { window } = this.deps;
     const { id, type } = head;
     const publication: Publication = {
       subject: subjects.event(tenant, type),
@@ -185,8 +187,8 @@ export class AcceptEvent {
         void this.answerRepeat(offer, head.fingerprint, ack.seq, done);
       } else done(undefined, { id, replayed: ack.duplicate });
     };
-    if (wait) publisher.publishWhenRoom(publication, published);
-    else if (!publisher.publish(publication, published)) {
+    if (wait) window.publishWhenRoom(tenant, publication, published);
+    else if (!window.publish(tenant, publication, published)) {
       done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
     }
   }

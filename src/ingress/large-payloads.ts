@@ -59,7 +59,7 @@ export class LargePayloads {
   }
 
   private async put(owner: string, head: EventHead, data: Buffer): Promise<PayloadRef> {
-    const release = this.budget.tryTake(data.length);
+    const release = this.budget.tryTake(owner, data.length);
     if (release === undefined) throw new PosthornError('POSTHORN_OVERLOADED');
     try {
       const ref: PayloadRef = {

@@ -33,6 +33,7 @@ import { RefusalLog } from './refusal-log.ts';
 import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
 import { StoredEvents } from './stored-events.ts';
+import { TenantWindow } from './tenant-window.ts';
 
 export interface IngressDeps {
   settings: Settings;
@@ -71,6 +72,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     payloads,
     deduplication: new Deduplication({ config, firstEvents, idempotency }),
     publisher,
+    window: new TenantWindow({ publisher, window: settings.POSTHORN_PUBLISH_WINDOW }),
     stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
     results,
     tracing: deps.tracing,

@@ -5,8 +5,8 @@
  * A request is: taken -> (waits at the door) -> (tenant looked up) -> accepted or refused -> answered. It is core
  * NATS: a process that is killed leaves the producer without an answer, and the producer sends again with the same id.
  *
- * Limits: `limits.natsRequestsMax` under way, of one tenant `limits.natsRequestsPerTenantMax`; over them a request is
- * refused with POSTHORN_OVERLOADED.
+ * Limits: `limits.natsRequestsMax` under way, of one tenant `limits.natsRequestsPerTenantMax`, and never the last places
+ * (`FairShares`); over them a request is refused with POSTHORN_OVERLOADED.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
@@ -14,6 +14,7 @@ import { headers } from '@nats-io/nats-core';
 import type { Span } from '@opentelemetry/api';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
+import { FairShares } from '#domain/fair-shares.ts';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { checkBodyHeaders } from '#infra/http/body/body-headers.ts';
@@ -71,6 +72,8 @@ interface Request {
   span: Span | undefined;
   /** Tells the door that it has ended, where the door counts. */
   left: (() => void) | undefined;
+  /** It holds a place of its tenant. */
+  isCounted: boolean;
 }
 
 export class NatsService implements Service {
@@ -78,7 +81,7 @@ export class NatsService implements Service {
   private readonly deps: NatsServiceDeps;
   private subscription: Subscription | undefined;
   private underWay = 0;
-  private readonly underWayOf = new Map<string, number>();
+  private readonly shares = new FairShares(limits.natsRequestsMax);
 
   constructor(deps: NatsServiceDeps) {
     this.deps = deps;
@@ -117,8 +120,8 @@ export class NatsService implements Service {
     const id = newId('req');
     const span = startNatsRequestSpan(this.deps.tracing, message, id);
     const subject = parseRequestSubject(message.subject);
-    const request: Request = { message, id, span, left: undefined, ...subject };
-    if (this.begin(request.tenant)) {
+    const request: Request = { message, id, span, left: undefined, isCounted: false, ...subject };
+    if (this.begin(request)) {
       this.deps.door.enter(request.tenant, {
         goOn: () => this.goOn(request),
         onLeave: (left) => (request.left = left),
@@ -127,18 +130,17 @@ export class NatsService implements Service {
   }
 
   /** Counts a request; false where there are too many. */
-  private begin(tenant: string): boolean {
-    const ofTenant = (this.underWayOf.get(tenant) ?? 0) + 1;
-    this.underWayOf.set(tenant, ofTenant);
+  private begin(request: Request): boolean {
+    const { tenant } = request;
     this.underWay++;
-    return this.underWay <= limits.natsRequestsMax && ofTenant <= limits.natsRequestsPerTenantMax;
+    if (this.shares.heldBy(tenant) >= limits.natsRequestsPerTenantMax) return false;
+    request.isCounted = this.shares.tryTake(tenant);
+    return request.isCounted;
   }
 
-  private leave({ tenant, left }: Request): void {
+  private leave({ tenant, left, isCounted }: Request): void {
     this.underWay--;
-    const ofTenant = (this.underWayOf.get(tenant) ?? 0) - 1;
-    if (ofTenant > 0) this.underWayOf.set(tenant, ofTenant);
-    else this.underWayOf.delete(tenant);
+    if (isCounted) this.shares.give(tenant);
     // Later: the door lets the next in at once, and a thousand that are refused at once would fill the stack.
     if (left !== undefined) setImmediate(left);
   }

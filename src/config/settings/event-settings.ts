@@ -50,6 +50,7 @@ export const eventSettings = {
     default: 1024,
     minimum: 1,
     maximum: 65_536,
-    description: 'Publishes that a process may have under way; over it, ingress answers 503.',
+    description:
+      'Publishes that a process may have under way, one tenant four fifths of them; over it, ingress answers 503.',
   }),
 };

@@ -6,6 +6,8 @@ import { TurnScheduler, type TurnTaker } from '#src/delivery/turn-scheduler.ts';
 class Taker implements TurnTaker {
   readonly weight: number;
   readonly name: string;
+  /** How many run: the test ends them. */
+  running = 0;
   private readonly log: string[];
   private left: number;
 
@@ -25,6 +27,15 @@ class Taker implements TurnTaker {
     this.left--;
     this.log.push(this.name);
     return true;
+  }
+}
+
+/** One whose attempts count as running until the test ends them. */
+class Hanging extends Taker {
+  override runNext(): boolean {
+    const started = super.runNext();
+    if (started) this.running++;
+    return started;
   }
 }
 
@@ -59,4 +70,23 @@ test('slots are shared by weight', () => {
   const heavy = log.filter((name) => name === 'heavy').length;
   const light = log.filter((name) => name === 'light').length;
   assert.ok(Math.abs(heavy - 3 * light) <= 3, `${heavy} to ${light}`);
+});
+
+test('a tenant whose attempts do not end leaves slots for the attempts of others', () => {
+  const log: string[] = [];
+  const scheduler = new TurnScheduler(100);
+  const hanging = new Hanging('hanging', 1000, log);
+  scheduler.ready(hanging);
+  assert.equal(hanging.running, 80);
+  const others = ['b', 'c', 'd'].map((name) => new Hanging(name, 1, log));
+  for (const other of others) scheduler.ready(other);
+  assert.deepEqual(log.slice(80), ['b', 'c', 'd'], 'each at once');
+  for (const other of others) {
+    other.running = 0;
+    scheduler.release();
+  }
+  // As soon as one of its own ends, its next begins.
+  hanging.running--;
+  scheduler.release();
+  assert.equal(hanging.running, 80);
 });
