@@ -61,6 +61,8 @@ export const limits = {
   regexStepsMax: 5_000_000,
   regexMemoryBytesMax: 128 * 1024,
   fieldErrorsMax: 50,
+  /** Of a pointer or a text in an answer that tells of an error. */
+  problemTextLengthMax: 2048,
   schemaBytesMax: 64 * 1024,
   schemaDepthMax: 32,
   schemaBranchesMax: 500,
@@ -71,6 +73,23 @@ export const limits = {
   schemaPatternLengthMax: 1024,
   schemaRegexInstructionsMax: 10_000,
   dataDepthMax: 64,
+  /** Of a whole text; larger texts than 4 MiB may hold more: src/domain/json/json-bounds.ts. */
+  jsonDepthMax: 256,
+  jsonValuesMax: 1_000_000,
+  jsonContainersMax: 250_000,
+  jsonNamesMax: 50_000,
+  jsonNumberLengthMax: 1024,
+  requestJsonDepthMax: 72,
+  requestJsonValuesMax: 50_000,
+  requestJsonContainersMax: 20_000,
+  requestJsonNamesMax: 10_000,
+  jsonNameKeptLengthMax: 300,
+  /** Larger texts are read in slices of `jsonSliceBytes`. */
+  jsonAtOnceBytesMax: 256 * 1024,
+  jsonSliceBytes: 128 * 1024,
+  eventMembersMax: 100,
+  /** Of an attribute as it is written: each of its characters may be an escape of 6 bytes. */
+  eventAttributeBytesMax: 16 * 1024,
   pageSizeMax: 250,
   pageSizeDefault: 50,
   cursorLengthMax: 1024,
@@ -85,6 +104,7 @@ export const limits = {
   replayPerSecondDefault: 100,
   heldSearchedMax: 10_000,
   rejectedBodyKeptBytesMax: 16 * 1024,
+  natsHeadersMax: 128,
   natsRequestsMax: 4096,
   /** So that one producer leaves room for the others. */
   natsRequestsPerTenantMax: 1024,
@@ -94,6 +114,8 @@ export const limits = {
   deduplicationFieldsMax: 16,
   deduplicationFieldLengthMax: 256,
   deduplicationPathSegmentsMax: 16,
+  /** Of one event, all fields together. */
+  deduplicationCanonicalBytesMax: 64 * 1024,
   /** Each is a consumer, and a message costs the broker 15 us with one on its stream, 6 more with 40, 170 with 1,000. */
   lanesPerShardMax: 40,
   /** Of one tenant, unacked, by its lane: what keeps its backlog in the stream, and endpoints of 1 s busy at 500/s. */

@@ -53,6 +53,6 @@ export class Admission {
       validator = compileSchema(type.schema as Record<string, unknown>);
       this.validators.set(type, validator);
     }
-    return validator(input.value);
+    return validator(JSON.parse(input.data.toString()));
   }
 }

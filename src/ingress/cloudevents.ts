@@ -4,7 +4,8 @@
  */
 import { isUtf8 } from 'node:buffer';
 import type { IncomingHttpHeaders } from 'node:http';
-import { type FieldError, PosthornError } from '#domain/errors.ts';
+import type { FieldError } from '#domain/errors.ts';
+import type { JsonNode } from '#domain/json/json-outline.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 import { isJsonType, isTextType, isWritableAsUtf8 } from '#domain/media-type.ts';
@@ -16,8 +17,15 @@ import {
   checkPriority,
   refuse,
 } from './event-input.ts';
-import { type JsonObject, jsonData } from './json-object.ts';
-import { depthOf } from './json-text.ts';
+import {
+  type JsonObject,
+  attributeValues,
+  checkDataDepth,
+  jsonData,
+  jsonText,
+  stringValue,
+} from './json-object.ts';
+import { scan } from './scan-body.ts';
 
 const ATTRIBUTES = new Set([
   'specversion',
@@ -39,13 +47,13 @@ const HEADERS_AT = '#header/ce-';
 /** @throws PosthornError POSTHORN_EVENT_INVALID */
 export function readCloudEvent(object: JsonObject): EventInput {
   const { at } = object;
-  const value = withoutNulls(object.value);
+  const value = withoutNulls(attributeValues(object));
   const faults: FieldError[] = [];
   requireAttributes(value, at, faults);
   const attributes = checkAttributes(value, at, faults);
   const ext: Record<string, string> = {};
   for (const [name, extension] of Object.entries(value)) {
-    if (ATTRIBUTES.has(name) || name === 'data' || name === 'data_base64') continue;
+    if (ATTRIBUTES.has(name)) continue;
     addExtension(ext, name, extension, at, faults);
   }
   const priority = checkPriority(ext[PRIORITY], at + PRIORITY, faults);
@@ -61,7 +69,7 @@ function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }
 
-export type Payload = Pick<EventInput, 'kind' | 'data' | 'value'>;
+export type Payload = Pick<EventInput, 'kind' | 'data'>;
 
 /** JSON format, section 3.1: what `data` is depends on `datacontenttype`. */
 function readPayload(
@@ -69,29 +77,36 @@ function readPayload(
   contentType: string | undefined,
   faults: FieldError[],
 ): Payload {
-  const { value, at, members } = object;
+  const { at, members } = object;
   if (members.has('data_base64')) {
-    const text = value['data_base64'];
+    const text = stringValue(object, 'data_base64');
     if (members.has('data')) {
       faults.push({ pointer: `${at}data_base64`, detail: 'must not stand beside data' });
     } else if (typeof text !== 'string' || !isBase64(text)) {
       faults.push({ pointer: `${at}data_base64`, detail: 'must be base64' });
     } else return { kind: 'binary', data: Buffer.from(text, 'base64') };
   }
-  const data = value['data'];
-  if (contentType !== undefined && !isJsonType(contentType) && typeof data === 'string') {
+  const data =
+    contentType === undefined || isJsonType(contentType) ? undefined : stringValue(object, 'data');
+  if (contentType !== undefined && typeof data === 'string') {
     if (!data.isWellFormed()) faults.push({ pointer: `${at}data`, detail: NOT_UNICODE });
     checkCharset(contentType, data, at, faults);
     return { kind: 'text', data };
   }
   const json = jsonData(object, faults);
   if (contentType !== undefined) checkCharset(contentType, json, at, faults);
-  return { kind: 'json', data: json, value: data ?? null };
+  return { kind: 'json', data: json };
 }
 
 /** Text leaves as UTF-8 in binary mode, where another charset would name the wrong bytes. */
-function checkCharset(contentType: string, text: string, at: string, faults: FieldError[]): void {
-  if (isWritableAsUtf8(contentType, text)) return;
+function checkCharset(
+  contentType: string,
+  text: string | Buffer,
+  at: string,
+  faults: FieldError[],
+): void {
+  // Of bytes, too, only whether all are ASCII matters.
+  if (isWritableAsUtf8(contentType, text.toString('latin1'))) return;
   const detail = 'must name no charset other than UTF-8 beside text or JSON; use data_base64';
   faults.push({ pointer: `${at}datacontenttype`, detail });
 }
@@ -143,7 +158,11 @@ export function isBinaryMode(headers: IncomingHttpHeaders): boolean {
 }
 
 /** @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID */
-export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): EventInput {
+export function readBinaryEvent(
+  headers: IncomingHttpHeaders,
+  body: Buffer,
+  outline?: JsonNode,
+): EventInput {
   const faults: FieldError[] = [];
   const raw: Record<string, unknown> = {};
   const ext: Record<string, string> = {};
@@ -162,7 +181,11 @@ export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): Eve
   const attributes = checkAttributes(raw, at, faults);
   const priority = checkPriority(ext[PRIORITY], at + PRIORITY, faults);
   refuse(faults);
-  const event: EventInput = { ...attributes, ...priority, ...readPayloadBytes(contentType, body) };
+  const event: EventInput = {
+    ...attributes,
+    ...priority,
+    ...readPayloadBytes(contentType, body, outline),
+  };
   if (Object.keys(ext).length > 0) event.ext = ext;
   return event;
 }
@@ -170,36 +193,36 @@ export function readBinaryEvent(headers: IncomingHttpHeaders, body: Buffer): Eve
 /**
  * `data` alone, by its media type; nothing is JSON's `null`.
  *
- * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ * @param outline of a body of JSON that was read before
+ * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_EVENT_INVALID, POSTHORN_MEDIA_TYPE_UNSUPPORTED
  */
-export function readPayloadBytes(contentType: string | undefined, body: Buffer): Payload {
-  if (body.length === 0) return { kind: 'json', data: 'null', value: null };
-  if (contentType === undefined) return jsonPayload(body);
-  if (isJsonType(contentType)) {
-    checkJsonCharset(contentType);
-    return jsonPayload(body);
+export function readPayloadBytes(
+  contentType: string | undefined,
+  body: Buffer,
+  outline?: JsonNode,
+): Payload {
+  if (body.length === 0) return { kind: 'json', data: 'null' };
+  if (isJsonPayload(contentType)) {
+    if (contentType !== undefined) checkJsonCharset(contentType);
+    return jsonPayload(body, outline ?? scan(body));
   }
-  if (isTextType(contentType) && isUtf8(body)) {
+  if (isTextType(contentType as string) && isUtf8(body)) {
     return { kind: 'text', data: body.toString() };
   }
   return { kind: 'binary', data: body };
 }
 
-function jsonPayload(body: Buffer): Payload {
-  if (!isUtf8(body)) {
-    throw new PosthornError('POSTHORN_BODY_INVALID', { detail: 'the body is not UTF-8' });
-  }
-  const data = body.toString();
-  try {
-    const value: unknown = JSON.parse(data);
-    if (depthOf(data, { start: 0, end: data.length }) > limits.dataDepthMax) {
-      refuse([{ pointer: '', detail: `must not be nested deeper than ${limits.dataDepthMax}` }]);
-    }
-    return { kind: 'json', data, value };
-  } catch (error) {
-    if (error instanceof PosthornError) throw error;
-    throw new PosthornError('POSTHORN_BODY_INVALID', { detail: (error as Error).message });
-  }
+/** Whether `data` of this media type is JSON. */
+export function isJsonPayload(contentType: string | undefined): boolean {
+  return contentType === undefined || isJsonType(contentType);
+}
+
+/** White space around it is a part of what was sent. */
+function jsonPayload(body: Buffer, outline: JsonNode): Payload {
+  const faults: FieldError[] = [];
+  checkDataDepth(outline, '', faults);
+  refuse(faults);
+  return { kind: 'json', data: jsonText(body, { start: 0, end: body.length }) };
 }
 
 /** HTTP binding, section 3.1.3.2. */

@@ -16,11 +16,13 @@
  * State: none here. Where NATS does not answer, the event is refused with 503, as it could not be stored either.
  */
 import type { Formula } from '#domain/deduplication.ts';
+import type { JsonNode } from '#domain/json/json-outline.ts';
+import type { JsonTurns } from '#infra/json-turns.ts';
 import type { FirstEvents, HeldFirstEvent } from '#infra/nats/first-events.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { EventInput } from './event-input.ts';
-import { formulaDigest } from './formula-digest.ts';
+import { formulaDigest, wantedOfFormula } from './formula-digest.ts';
 import type { Idempotency } from './idempotency.ts';
 
 /** Less than the window in which the stream knows message ids (2 minutes). */
@@ -50,6 +52,7 @@ export interface DeduplicationDeps {
   config: Pick<ConfigView, 'eventType'>;
   firstEvents: FirstEvents;
   idempotency: Pick<Idempotency, 'isStored'>;
+  turns: JsonTurns;
 }
 
 export class Deduplication {
@@ -76,7 +79,8 @@ export class Deduplication {
     deadlineMs: number,
   ): Promise<Standing> {
     const { tenant, id, acceptedMs, input } = event;
-    const subject = subjects.firstEvent(tenant, formulaDigest(formula.fields, input));
+    const outline = await this.readLarge(formula, tenant, input);
+    const subject = subjects.firstEvent(tenant, formulaDigest(formula.fields, input, outline));
     const ttlSeconds = formula.windowSeconds;
     const notBeforeMs = acceptedMs - ttlSeconds * 1000;
     const options = { ttlSeconds, notBeforeMs, deadlineMs };
@@ -91,6 +95,18 @@ export class Deduplication {
       return { kind: 'duplicate', id: first.id };
     }
     return { kind: 'unfinished', id: first.id, place };
+  }
+
+  /** Reads large `data` in turns with that of other tenants; undefined where it is small or not JSON. */
+  private async readLarge(
+    { fields }: Formula,
+    tenant: string,
+    { kind, data }: EventInput,
+  ): Promise<JsonNode | undefined> {
+    const { turns } = this.deps;
+    // JSON is bytes only where it is large.
+    if (kind !== 'json' || typeof data === 'string' || !turns.isLarge(data)) return undefined;
+    return turns.read(tenant, data, wantedOfFormula(fields));
   }
 
   /** The event is stored. Nobody waits: until it is said, equal events are dropped by their message id. */

@@ -20,8 +20,6 @@ export interface EventInput {
   ext?: Record<string, string>;
   /** The text or the bytes of `data`. */
   data: string | Buffer;
-  /** `data` as a value, where it is JSON and was parsed on the way. */
-  value?: unknown;
 }
 
 /** Attributes as they came, of any type. */
@@ -35,7 +33,7 @@ export interface RawAttributes {
   datacontenttype?: unknown;
 }
 
-export type CheckedAttributes = Omit<EventInput, 'kind' | 'priority' | 'data' | 'ext' | 'value'>;
+export type CheckedAttributes = Omit<EventInput, 'kind' | 'priority' | 'data' | 'ext'>;
 
 /** An id becomes `webhook-id`, in which Standard Webhooks forbids a dot, and part of NATS headers. */
 const ID = /^[A-Za-z0-9_:@/+=~|-]+$/;

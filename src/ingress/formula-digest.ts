@@ -4,19 +4,57 @@
  * - A field that is absent equals one that is absent, and nothing else: not `null`, not the empty string.
  * - Values of `data` are compared as JSON values: white space, escapes and the order of keys do not count. Numbers
  *   that a double does not hold exactly are compared by their digits, so that two of them are never taken for one.
- * - On the way to a value, an object that has a name twice is compared as it is written.
+ * - On the way to a value, an object that has the next name twice is compared as it is written.
+ * - So are the values of an event beyond `limits.deduplicationCanonicalBytesMax`: to make them canonical costs more
+ *   than to read them.
  */
 import { createHash } from 'node:crypto';
 import { type FormulaField, parseFormulaField } from '#domain/deduplication.ts';
+import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
+import { scanJson } from '#domain/json/scan-json.ts';
+import { limits } from '#domain/limits.ts';
 import type { EventInput } from './event-input.ts';
-import { type Span, elementSpans, memberSpans, skipSpace } from './json-text.ts';
 
-/** SHA-256 (base64url) of the event's type and what it says in the fields. */
-export function formulaDigest(fields: readonly string[], input: EventInput): string {
+/** What is looked for in JSON `data`: the values at the paths of a formula. */
+export function wantedOfFormula(fields: readonly string[]): Wanted {
+  const root: NamedWanted = { named: new Map() };
+  for (const field of fields) {
+    const parsed = parseFormulaField(field);
+    if (parsed?.kind !== 'data') continue;
+    let wanted = root;
+    for (const name of parsed.path) {
+      const inner = wanted.named.get(name) ?? { named: new Map() };
+      wanted.named.set(name, inner);
+      wanted = inner;
+    }
+  }
+  return root;
+}
+
+interface NamedWanted extends Wanted {
+  named: Map<string, NamedWanted>;
+}
+
+/**
+ * SHA-256 (base64url) of the event's type and what it says in the fields.
+ *
+ * @param outline of JSON `data`, with what `wantedOfFormula` says
+ */
+export function formulaDigest(
+  fields: readonly string[],
+  input: EventInput,
+  outline?: JsonNode,
+): string {
+  const data: Data = {
+    bytes: Buffer.from(input.data),
+    outline,
+    lengthLeft: limits.deduplicationCanonicalBytesMax,
+  };
+  if (input.kind === 'json') data.outline ??= scanJson(data.bytes, wantedOfFormula(fields));
   const hash = createHash('sha256').update(JSON.stringify([input.type, fields]));
   for (const field of fields) {
     const parsed = parseFormulaField(field);
-    const said = parsed === undefined ? undefined : valueOf(parsed, input);
+    const said = parsed === undefined ? undefined : valueOf(parsed, input, data);
     // Its length stands before it: where one ends and the next begins is not open to its content.
     if (said === undefined) hash.update('\n-');
     else hash.update(`\n${said.length}:`).update(said);
@@ -24,11 +62,18 @@ export function formulaDigest(fields: readonly string[], input: EventInput): str
   return hash.digest('base64url');
 }
 
-function valueOf(field: FormulaField, input: EventInput): string | Buffer | undefined {
+interface Data {
+  bytes: Buffer;
+  /** Absent: it is not JSON. */
+  outline: JsonNode | undefined;
+  /** Bytes that may still be made canonical. */
+  lengthLeft: number;
+}
+
+function valueOf(field: FormulaField, input: EventInput, data: Data): string | Buffer | undefined {
   if (field.kind === 'attribute') return attributeOf(field.name, input);
-  const { data } = input;
-  if (input.kind === 'json') return jsonValueAt(data.toString(), field.path);
-  return field.path.length === 0 ? data : undefined;
+  if (data.outline !== undefined) return jsonValueAt(data, data.outline, field.path);
+  return field.path.length === 0 ? data.bytes : undefined;
 }
 
 function attributeOf(name: string, input: EventInput): string | undefined {
@@ -46,27 +91,26 @@ function attributeOf(name: string, input: EventInput): string | undefined {
   }
 }
 
-function jsonValueAt(text: string, path: readonly string[]): string | undefined {
-  const start = skipSpace(text, 0);
-  let span: Span = { start, end: text.length };
+function jsonValueAt(
+  data: Data,
+  outline: JsonNode,
+  path: readonly string[],
+): string | Buffer | undefined {
+  let node = outline;
   for (const name of path) {
-    const children = childrenOf(text, span.start);
     // Which of the two is meant cannot be known.
-    if (children === 'ambiguous') return text.slice(span.start, span.end);
-    const child = children?.get(name);
+    if (node.repeated !== undefined) return asWritten(data, node);
+    const child = node.children.get(name);
     if (child === undefined) return undefined;
-    span = child;
+    node = child;
   }
-  return canonical(JSON.parse(text.slice(span.start, span.end), exactNumber as never));
+  data.lengthLeft -= node.end - node.start;
+  if (data.lengthLeft < 0) return asWritten(data, node);
+  return canonical(JSON.parse(String(asWritten(data, node)), exactNumber as never));
 }
 
-function childrenOf(text: string, at: number): Map<string, Span> | 'ambiguous' | undefined {
-  if (text[at] === '[') {
-    return new Map(elementSpans(text, at).map((span, index) => [String(index), span]));
-  }
-  if (text[at] !== '{') return undefined;
-  const members = memberSpans(text, at);
-  return members instanceof Map ? members : 'ambiguous';
+function asWritten({ bytes }: Data, { start, end }: JsonNode): Buffer {
+  return bytes.subarray(start, end);
 }
 
 /** A number as it is written, where a double does not hold it exactly. */

@@ -13,6 +13,7 @@ import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
 import { FirstEvents } from '#infra/nats/first-events.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
+import { JsonTurns } from '#infra/json-turns.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
@@ -64,13 +65,14 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     memoryBytesMax: settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
     messageBytesMax: () => deps.nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
   });
+  const turns = new JsonTurns();
   const refusals = new RefusalLog({ log, now: () => performance.now() });
   const results = new EventResults({ registry, refusals });
   const accept = new AcceptEvent({
     admission,
     idempotency,
     payloads,
-    deduplication: new Deduplication({ config, firstEvents, idempotency }),
+    deduplication: new Deduplication({ config, firstEvents, idempotency, turns }),
     publisher,
     window: new TenantWindow({ publisher, window: settings.POSTHORN_PUBLISH_WINDOW }),
     stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
@@ -91,6 +93,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     now: Date.now,
   });
   const shared = {
+    turns,
     accept,
     results,
     tenant: (id: string) => config.tenant(id),

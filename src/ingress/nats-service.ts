@@ -15,6 +15,8 @@ import type { Span } from '@opentelemetry/api';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { FairShares } from '#domain/fair-shares.ts';
+import type { JsonNode } from '#domain/json/json-outline.ts';
+import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { checkBodyHeaders } from '#infra/http/body/body-headers.ts';
@@ -24,6 +26,7 @@ import {
   parseContentCodings,
 } from '#infra/http/body/content-coding.ts';
 import { classifyError } from '#infra/http/classify-error.ts';
+import type { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#src/app/service.ts';
@@ -36,7 +39,7 @@ import type { AcceptEvent } from './accept-event.ts';
 import { type AcceptDone, type Accepted, acceptedJson } from './accepted.ts';
 import type { EventResults } from './event-results.ts';
 import type { FairDoor } from './fair-door.ts';
-import { namedHeaders, readNatsEvent } from './nats-request.ts';
+import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
@@ -58,6 +61,8 @@ export interface NatsServiceDeps {
   rejections: Pick<Rejections, 'add'>;
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  /** Reads large bodies. */
+  turns: JsonTurns;
   eventBytesMax: number;
   tracing?: Tracing | undefined;
   log: Log;
@@ -169,11 +174,11 @@ export class NatsService implements Service {
       const headers = namedHeaders(request.message.headers);
       checkBodyHeaders(headers);
       const codings = parseContentCodings(headers['content-encoding']);
-      if (codings.length === 0) this.read(tenant, request, headers, body);
+      if (codings.length === 0) this.readInTurn(tenant, request, headers, body);
       else {
         const detail = `the decoded body has more than ${bytesMax} bytes, or is too compressed`;
         decodeBody(body, codings, bytesMax, () => tooLarge(detail)).then(
-          (decoded) => this.read(tenant, request, headers, decoded),
+          (decoded) => this.readInTurn(tenant, request, headers, decoded),
           (error: unknown) => this.refuse(request, error),
         );
       }
@@ -182,15 +187,35 @@ export class NatsService implements Service {
     }
   }
 
+  /** Reads a large body in turns with those of other tenants, a small one at once. */
+  private readInTurn(
+    tenant: TenantSnapshot,
+    request: Request,
+    headers: IncomingHttpHeaders,
+    body: Buffer,
+  ): void {
+    const { turns } = this.deps;
+    const wanted = turns.isLarge(body) ? wantedOfNatsEvent(headers) : undefined;
+    if (wanted === undefined) {
+      this.read(tenant, request, headers, body);
+      return;
+    }
+    turns.read(tenant.id, body, wanted).then(
+      (outline) => this.read(tenant, request, headers, body, outline),
+      (fault: unknown) => this.refuse(request, jsonRefusal(fault, 'POSTHORN_EVENT_INVALID')),
+    );
+  }
+
   /** Reads the event of a request and offers it; every error becomes the answer. */
   private read(
     tenant: TenantSnapshot,
     request: Request,
     headers: IncomingHttpHeaders,
     body: Buffer,
+    outline?: JsonNode,
   ): void {
     try {
-      const input = readNatsEvent(headers, body, request.type);
+      const input = readNatsEvent(headers, body, request.type, outline);
       const done: AcceptDone = (error, accepted) => {
         if (accepted === undefined) this.end(request, error as PosthornError);
         else this.answer(request, accepted);

@@ -1,29 +1,26 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
+import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
+import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';
 import { essenceOf } from '#domain/media-type.ts';
 import { isTenantId } from '#domain/tenant.ts';
 import { sendError } from '#infra/http/problem.ts';
+import type { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { problemOf } from '#wire/problem.ts';
 import type { AcceptBroadcast } from './accept-broadcast.ts';
 import type { AcceptEvent } from './accept-event.ts';
 import { type AcceptDone, acceptedJson } from './accepted.ts';
-import { isBinaryMode, readBinaryEvent } from './cloudevents.ts';
 import type { EventInput } from './event-input.ts';
 import type { EventResults } from './event-results.ts';
 import { readIdempotencyKey, toldOfKey, underIdempotencyKey } from './idempotency-key.ts';
-import {
-  type BatchItem,
-  readBatchBody,
-  readCloudEventBatch,
-  readEventBody,
-  readStructuredBody,
-} from './read-body.ts';
+import { type BatchItem, readBatchBody, readCloudEventBatch } from './read-body.ts';
+import { readOne, unsupported, wantedOfOne } from './read-request.ts';
 import { refusedRequest } from './refusal-log.ts';
+import { wantedOfBatch, wantedOfCloudEventBatch } from './scan-body.ts';
 import type { RequestTrace } from './trace-requests.ts';
 
 export interface PublishRequestsDeps {
@@ -33,6 +30,8 @@ export interface PublishRequestsDeps {
   /** The tenant, from memory where it is known; undefined where there is none. */
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  /** Reads large bodies. */
+  turns: JsonTurns;
   eventBytesMax: number;
   log: Log;
 }
@@ -65,11 +64,24 @@ export class PublishRequests {
     const body = bodyOf(request);
     if (mediaType === 'application/cloudevents-batch+json') {
       checkBodySize(body, limits.batchBytesMax);
-      this.acceptAll(target, readCloudEventBatch(body), '', request, reply);
+      this.read(target, request, reply, wantedOfCloudEventBatch, (outline) => {
+        this.acceptAll(target, readCloudEventBatch(body, outline), '', request, reply);
+      });
       return;
     }
     checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
-    const read = readOne(mediaType, request.headers, body);
+    const { headers } = request;
+    this.read(target, request, reply, wantedOfOne(mediaType, headers), (outline) => {
+      this.acceptOne(target, readOne(mediaType, headers, body, outline), request, reply);
+    });
+  }
+
+  private acceptOne(
+    target: Target,
+    read: EventInput,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
     const input = underIdempotencyKey(read, readIdempotencyKey(request.headers));
     this.accept(target, input, request, false, (error, accepted) => {
       if (accepted === undefined) {
@@ -89,7 +101,9 @@ export class PublishRequests {
   publishBatch(target: Target, request: FastifyRequest, reply: FastifyReply): void {
     const mediaType = essenceOf(request.headers['content-type'] ?? '');
     if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
-    this.acceptAll(target, readBatchBody(bodyOf(request)), '/events', request, reply);
+    this.read(target, request, reply, wantedOfBatch, (outline) => {
+      this.acceptAll(target, readBatchBody(bodyOf(request), outline), '/events', request, reply);
+    });
   }
 
   /** Every error becomes the answer. */
@@ -127,13 +141,42 @@ export class PublishRequests {
     }
   }
 
+  /**
+   * Continues at once with a small body, and with the outline of a large one, which is read in turns.
+   *
+   * @param wanted absent: the body is not JSON
+   */
+  private read(
+    target: Target,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    wanted: Wanted | undefined,
+    proceed: (outline?: JsonNode) => void,
+  ): void {
+    const { turns } = this.deps;
+    const body = bodyOf(request);
+    if (wanted === undefined || !turns.isLarge(body)) {
+      proceed();
+      return;
+    }
+    const owner = target === EVERY_TENANT ? target : target.id;
+    turns.read(owner, body, wanted).then(
+      (outline) => this.guard(() => proceed(outline), request, reply),
+      (fault: unknown) => this.refuse(jsonRefusal(fault, 'POSTHORN_EVENT_INVALID'), request, reply),
+    );
+  }
+
   private guard(go: () => void, request: FastifyRequest, reply: FastifyReply): void {
     try {
       go();
     } catch (error) {
-      this.deps.results.refused(error, refusedRequest(request));
-      sendError(this.deps.log, error, request, reply);
+      this.refuse(error, request, reply);
     }
+  }
+
+  private refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    this.deps.results.refused(error, refusedRequest(request));
+    sendError(this.deps.log, error, request, reply);
   }
 
   private accept(
@@ -231,20 +274,6 @@ function sendBatch(results: BatchResult[], reply: FastifyReply): void {
     .code(allFailed ? 503 : refused > 0 ? 207 : 202)
     .header('content-type', 'application/json; charset=utf-8')
     .send(JSON.stringify({ accepted, refused, results }));
-}
-
-const ONE_EVENT = ['application/json', 'application/cloudevents+json'];
-
-function readOne(mediaType: string, headers: IncomingHttpHeaders, body: Buffer): EventInput {
-  if (mediaType === 'application/cloudevents+json') return readStructuredBody(body);
-  if (isBinaryMode(headers)) return readBinaryEvent(headers, body);
-  if (mediaType === 'application/json') return readEventBody(body);
-  throw unsupported(mediaType, [...ONE_EVENT, 'application/cloudevents-batch+json']);
-}
-
-function unsupported(mediaType: string, supported: string[]): PosthornError {
-  const detail = `${mediaType === '' ? 'no content type' : mediaType} is not taken here; send ${supported.join(', ')}`;
-  return new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
 }
 
 function bodyOf(request: FastifyRequest): Buffer {

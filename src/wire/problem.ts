@@ -31,11 +31,23 @@ export function problemOf(error: PosthornError, instance: string, requestId: str
     type: problemType(error.code),
     title: errorCatalogue[error.code][1],
     status: error.status,
-    detail: error.message,
+    detail: cut(error.message),
     instance,
     code: error.code,
     request_id: requestId,
   };
-  if (error.fields.length > 0) problem.errors = error.fields.slice(0, limits.fieldErrorsMax);
+  if (error.fields.length > 0) {
+    problem.errors = error.fields.slice(0, limits.fieldErrorsMax).map(shortened);
+  }
   return problem;
+}
+
+/** The names of fields are the caller's, and may be as long as its body. */
+function shortened({ pointer, detail }: FieldError): FieldError {
+  return { pointer: cut(pointer), detail: cut(detail) };
+}
+
+function cut(text: string): string {
+  const most = limits.problemTextLengthMax;
+  return text.length <= most ? text : `${text.slice(0, most)}…`;
 }

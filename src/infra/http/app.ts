@@ -17,6 +17,7 @@ import { problemAnswers } from '#wire/api/problem.ts';
 import { answer, named } from '#wire/openapi/describe.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { decodeBodies } from './body/decode-bodies.ts';
+import { parseJsonBodies } from './body/parse-json-bodies.ts';
 import { answerClientError } from './client-error.ts';
 import { sendError, sendProblem } from './problem.ts';
 
@@ -79,6 +80,7 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
   });
   // Fastify would take it as a body that is a string, and refuse that for its form.
   app.removeContentTypeParser('text/plain');
+  parseJsonBodies(app);
   setCompilers(app);
   app.get('/health', { schema: healthSchema }, (_request, reply) => {
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');

@@ -1,5 +1,6 @@
 import type { FastifyError } from 'fastify';
 import { type ErrorCode, type FieldError, isPosthornError, PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { isMongoUnavailable, isSearchOverTime } from '#infra/mongo/unavailable.ts';
 
@@ -55,7 +56,7 @@ const contexts: Record<string, string> = {
 function validationError(error: Partial<FastifyError>): PosthornError {
   const root = contexts[error.validationContext ?? 'body'] ?? '';
   const faults = helpful(error.validation ?? []);
-  const fields = faults.map((fault) => fieldError(root, fault));
+  const fields = faults.slice(0, limits.fieldErrorsMax).map((fault) => fieldError(root, fault));
   const [first] = fields;
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
   return new PosthornError('POSTHORN_REQUEST_INVALID', {

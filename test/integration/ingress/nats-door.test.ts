@@ -5,6 +5,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
 import type { AcceptDone } from '#src/ingress/accepted.ts';
 import { FairDoor } from '#src/ingress/fair-door.ts';
+import { JsonTurns } from '#infra/json-turns.ts';
 import { NatsService } from '#src/ingress/nats-service.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
@@ -34,6 +35,7 @@ async function start(
     rejections: { add: () => assert.fail('every request has an inbox') },
     tenant: tenantOf,
     lookUpTenant: async (id) => tenantOf(id),
+    turns: new JsonTurns(),
     eventBytesMax: 1024,
     log: core.log,
   });

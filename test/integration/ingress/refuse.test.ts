@@ -53,6 +53,22 @@ const refusals: Refusal[] = [
   { what: 'invalid JSON', body: '{"type":', status: 400, code: 'BODY_INVALID' },
   { what: 'invalid JSON in a batch', path: BATCH, body: '[', status: 400, code: 'BODY_INVALID' },
   {
+    what: 'two million arrays in each other, in a batch',
+    path: BATCH,
+    body: `${'['.repeat(2_000_000)}]`,
+    status: 400,
+    code: 'EVENT_INVALID',
+    pointers: ['/0'],
+  },
+  {
+    what: 'two million small numbers in the data of an item of a batch',
+    path: BATCH,
+    body: `{"events":[{"type":"a.b","data":[${'1,'.repeat(2_000_000)}1]}]}`,
+    status: 400,
+    code: 'EVENT_INVALID',
+    pointers: ['/events/0/data'],
+  },
+  {
     what: 'bytes that are not UTF-8',
     body: Buffer.from([0x7b, 0xff, 0x7d]),
     status: 400,

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test, type TestContext } from 'node:test';
+import { limits } from '#domain/limits.ts';
+import { createApp } from '#infra/http/app.ts';
+import { createLog } from '#infra/telemetry/log.ts';
+import type { Problem } from '#wire/problem.ts';
+
+function post(t: TestContext, payload: string) {
+  const settings = {
+    POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
+    POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
+    POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+  };
+  const app = createApp({ settings, log: createLog('silent') });
+  t.after(() => app.close());
+  app.post('/echo', (request) => request.body);
+  const body = { type: 'object', additionalProperties: false, properties: {} };
+  app.post('/strict', { schema: { body } }, (request) => request.body);
+  const headers = { 'content-type': 'application/json' };
+  return {
+    echo: () => app.inject({ method: 'POST', url: '/echo', headers, payload }),
+    strict: () => app.inject({ method: 'POST', url: '/strict', headers, payload }),
+  };
+}
+
+const NAMES = Array.from({ length: limits.requestJsonNamesMax * 2 }, (_, i) => `"${i}":1`);
+
+const refused: [what: string, body: string, detail: RegExp][] = [
+  ['arrays in arrays', '['.repeat(500_000), /nested deeper than 72/],
+  ['small numbers', `[${'1,'.repeat(250_000)}1]`, /more than 50000 values/],
+  ['empty objects', `[${'{},'.repeat(160_000)}1]`, /more than 20000 arrays and objects/],
+  ['different names', `{${NAMES.join(',')}}`, /more than 10000 different names/],
+];
+for (const [what, body, detail] of refused) {
+  test(`rejects a request body of ${what} with POSTHORN_REQUEST_INVALID`, async (t) => {
+    const answer = await post(t, body).echo();
+    const problem = answer.json<Problem>();
+    assert.equal(problem.code, 'POSTHORN_REQUEST_INVALID');
+    assert.match(problem.errors?.[0]?.detail ?? '', detail);
+  });
+}
+
+test('a large request body is parsed as a small one', async (t) => {
+  const small = { a: ['ä', 1.5, null, { b: true }] };
+  const large = { text: 'x'.repeat(limits.jsonAtOnceBytesMax), ...small };
+  assert.deepEqual((await post(t, JSON.stringify(small)).echo()).json(), small);
+  assert.deepEqual((await post(t, JSON.stringify(large)).echo()).json(), large);
+});
+
+test('rejects a large request body that is no JSON with POSTHORN_BODY_INVALID', async (t) => {
+  const answer = await post(t, `{"text":"${'x'.repeat(limits.jsonAtOnceBytesMax)}"`).echo();
+  assert.equal(answer.json<Problem>().code, 'POSTHORN_BODY_INVALID');
+});
+
+test('an answer names at most 50 fields and cuts off long names', async (t) => {
+  const name = 'n'.repeat(10_000);
+  const members = Array.from({ length: 40 }, (_, i) => `"${name}${i}":1`);
+  const many = Array.from({ length: 60 }, (_, i) => `"m${i}":1`);
+  const answer = await post(t, `{${[...members, ...many].join(',')}}`).strict();
+  const { errors = [] } = answer.json<Problem>();
+  assert.equal(errors.length, limits.fieldErrorsMax);
+  assert.equal(errors[0]?.pointer.length, limits.problemTextLengthMax + 1);
+  assert.ok(answer.body.length < limits.fieldErrorsMax * limits.problemTextLengthMax * 1.5);
+});
