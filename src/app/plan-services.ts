@@ -8,6 +8,7 @@ import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { type Authenticate, createAuthenticator } from '#infra/http/authenticate.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
+import { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import { createControl } from '#src/control/mod.ts';
@@ -43,6 +44,7 @@ export interface ProcessParts extends Core {
 interface RoleParts extends ProcessParts {
   history: History | undefined;
   authenticate: Authenticate;
+  lives: TenantLives;
   brokerNow: () => number;
   refreshTenant: (tenant: string, sinceMs?: number) => Promise<void>;
 }
@@ -70,6 +72,7 @@ function shareParts(parts: ProcessParts): RoleParts {
   return {
     ...parts,
     history: mongo && historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
+    lives: new TenantLives(parts),
     authenticate: createAuthenticator({ config, bootstrapKey, clock: Date.now }),
     brokerNow: brokerClock.now,
     refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),
@@ -113,9 +116,9 @@ function planRouter(parts: RoleParts): Service[] {
   const { config, log } = parts;
   const faultyFilters = new FaultyFilters(parts);
   const router = createRouter({ ...parts, ...parts.quick, faultyFilters });
-  const tenantIds = () => config.tenantIds();
+  const lifeIds = () => config.lifeIds();
   const catchUp = () => config.catchUp();
-  const broadcaster = new Broadcaster({ ...parts, faultyFilters, tenantIds, catchUp });
+  const broadcaster = new Broadcaster({ ...parts, faultyFilters, lifeIds, catchUp });
   return [router, broadcaster].map((service) => new AfterConfig({ service, config, log }));
 }
 

@@ -46,8 +46,9 @@ export class ApiKeys {
       await configuration.apiKeys.insertOne(document);
     } else {
       // As a change of the tenant: a tenant that is deleted at the same time leaves no key behind.
-      await changeTenant(this.deps, body.tenant, async ({ session }) => {
-        await configuration.apiKeys.insertOne(document, { session });
+      await changeTenant(this.deps, body.tenant, async ({ session, tenant: { life } }) => {
+        const ofLife = life === undefined ? document : { ...document, life };
+        await configuration.apiKeys.insertOne(ofLife, { session });
       });
     }
     await publish(configKeys.apiKey(document._id));

@@ -54,44 +54,50 @@ export class DeliveryActions {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE,
    *   and those of a replay
    */
-  async retry(tenant: string, id: string): Promise<RetriedDelivery> {
-    const delivery = await this.deps.deliveries.get(tenant, id);
+  async retry(lifeId: string, id: string): Promise<RetriedDelivery> {
+    const delivery = await this.deps.deliveries.get(lifeId, id);
     if (delivery.status === 'failed') {
-      const replayed = await this.deps.deadLetters.replay(tenant, id);
+      const replayed = await this.deps.deadLetters.replay(lifeId, id);
       return { id, delivery_id: replayed.delivery_id };
     }
-    await this.takeFromSchedule(tenant, delivery, 'now');
+    await this.takeFromSchedule(lifeId, delivery, 'now');
     return { id, delivery_id: id };
   }
 
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE */
-  async cancel(tenant: string, id: string): Promise<CancelledDelivery> {
-    const delivery = await this.deps.deliveries.get(tenant, id);
-    if (delivery.status === 'held') await this.cancelHeld(tenant, delivery);
-    else await this.takeFromSchedule(tenant, delivery, 'cancel');
+  async cancel(lifeId: string, id: string): Promise<CancelledDelivery> {
+    const delivery = await this.deps.deliveries.get(lifeId, id);
+    if (delivery.status === 'held') await this.cancelHeld(lifeId, delivery);
+    else await this.takeFromSchedule(lifeId, delivery, 'cancel');
     return { id };
   }
 
   /** The first in the queue of an ordered endpoint is held in its place; others stand among all that is held. */
-  private async cancelHeld(tenant: string, delivery: HeldDelivery): Promise<void> {
+  private async cancelHeld(lifeId: string, delivery: HeldDelivery): Promise<void> {
     const { id, endpoint_id: endpoint } = delivery;
-    if (this.isOrdered(tenant, endpoint)) {
-      const result = await this.askOwner({ tenant, endpoint, delivery: id, what: 'cancel' });
+    if (this.isOrdered(lifeId, endpoint)) {
+      const result = await this.askOwner({
+        tenant: lifeId,
+        endpoint,
+        delivery: id,
+        what: 'cancel',
+      });
       if (result === 'done') return;
     }
-    await this.deps.held.cancel(tenant, delivery);
+    await this.deps.held.cancel(lifeId, delivery);
   }
 
   private async takeFromSchedule(
-    tenant: string,
+    lifeId: string,
     delivery: { id: string; endpoint_id: string; status: string },
     what: 'now' | 'cancel',
   ): Promise<void> {
     const { id, endpoint_id: endpoint, status } = delivery;
     if (status !== 'pending') throw notWaiting(`it is ${status}`);
-    const subject = subjects.waiting(tenant, endpoint, id);
-    const waiting = await this.read(tenant, subject);
-    if (waiting === undefined) return this.actOnHead({ tenant, endpoint, delivery: id, what });
+    const subject = subjects.waiting(lifeId, endpoint, id);
+    const waiting = await this.read(lifeId, subject);
+    if (waiting === undefined)
+      return this.actOnHead({ tenant: lifeId, endpoint, delivery: id, what });
     const target = waiting.header.get('Nats-Schedule-Target');
     if (target === '') throw notWaiting('it is being attempted');
     const { head, eventBytes } = decodeDeliveryFrame(waiting.data);
@@ -133,13 +139,13 @@ export class DeliveryActions {
     }
   }
 
-  private isOrdered(tenant: string, endpoint: string): boolean {
-    const endpoints = this.deps.config.tenant(tenant)?.endpoints ?? [];
+  private isOrdered(lifeId: string, endpoint: string): boolean {
+    const endpoints = this.deps.config.tenant(lifeId)?.endpoints ?? [];
     return endpoints.find(({ id }) => id === endpoint)?.ordered !== undefined;
   }
 
-  private async read(tenant: string, subject: string): Promise<StoredMsg | undefined> {
-    const stream = streams.deliveries(shardOf(tenant, this.deps.shards));
+  private async read(lifeId: string, subject: string): Promise<StoredMsg | undefined> {
+    const stream = streams.deliveries(shardOf(lifeId, this.deps.shards));
     try {
       const jsm = await this.deps.jsm();
       return (await jsm.direct.getMessage(stream, { last_by_subj: subject })) ?? undefined;

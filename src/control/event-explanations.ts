@@ -44,11 +44,11 @@ export class EventExplanations {
    *   looks at its `data`: POSTHORN_DATA_HIDDEN, and of a large event POSTHORN_PAYLOAD_GONE, POSTHORN_OVERLOADED,
    *   POSTHORN_NATS_UNAVAILABLE
    */
-  async explain(tenantId: string, eventId: string, query: PageQuery): Promise<EventExplanation> {
+  async explain(lifeId: string, eventId: string, query: PageQuery): Promise<EventExplanation> {
     const { events, config, clock } = this.deps;
     const after = query.cursor === undefined ? '' : decodeCursor(SORT, query.cursor)[0];
-    const event = await events.find(tenantId, eventId);
-    const snapshot = config.tenant(tenantId);
+    const event = await events.find(lifeId, eventId);
+    const snapshot = config.tenant(lifeId);
     if (snapshot === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
     const judgedAt = new Date(clock()).toISOString();
     const rest = snapshot.endpoints.filter(({ id }) => id > String(after));

@@ -48,12 +48,12 @@ export class HeldDeliveries {
    * @throws PosthornError POSTHORN_DELIVERY_NOT_WAITING where it is being released or is not found,
    *   POSTHORN_NATS_UNAVAILABLE
    */
-  async cancel(tenant: string, delivery: HeldDelivery): Promise<void> {
-    const stream = streams.deliveries(shardOf(tenant, this.deps.shards));
+  async cancel(lifeId: string, delivery: HeldDelivery): Promise<void> {
+    const stream = streams.deliveries(shardOf(lifeId, this.deps.shards));
     try {
       const jsm = await this.deps.jsm();
-      const held = await find(jsm, stream, tenant, delivery);
-      const wasFirst = await this.publishCancelled(tenant, held);
+      const held = await find(jsm, stream, lifeId, delivery);
+      const wasFirst = await this.publishCancelled(lifeId, held);
       await jsm.streams.deleteMessage(stream, held.seq, false);
       if (!wasFirst) throw notWaiting('it is being released or cancelled');
     } catch (error) {
@@ -63,11 +63,11 @@ export class HeldDeliveries {
   }
 
   /** False where its release, or another cancellation, came first. */
-  private async publishCancelled(tenant: string, held: StoredMsg): Promise<boolean> {
+  private async publishCancelled(lifeId: string, held: StoredMsg): Promise<boolean> {
     const { head, eventBytes } = decodeDeliveryFrame(held.data);
     const next = { ...head, hop: head.hop + 1, cancelled: true } as const;
     const ack = await this.deps.publisher.publishAsync({
-      subject: subjects.delivery(tenant, head.endpoint, 'r'),
+      subject: subjects.delivery(lifeId, head.endpoint, 'r'),
       payload: encodeDeliveryFrame(next, eventBytes),
       messageId: deliveryMessageId(next.id, next.hop),
       timeoutMs: STORE_TIMEOUT_MS,
@@ -79,11 +79,11 @@ export class HeldDeliveries {
 async function find(
   jsm: JetStreamManager,
   stream: string,
-  tenant: string,
+  lifeId: string,
   delivery: HeldDelivery,
 ): Promise<StoredMsg> {
   const { id, endpoint_id: endpoint, accepted_at: acceptedAt } = delivery;
-  const options = { next_by_subj: subjects.held(tenant, endpoint), batch: READ_AT_ONCE };
+  const options = { next_by_subj: subjects.held(lifeId, endpoint), batch: READ_AT_ONCE };
   const since = new Date(Date.parse(acceptedAt) - CLOCKS_APART_MS);
   let from: { start_time: Date } | { seq: number } = { start_time: since };
   for (let read = 0; read < limits.heldSearchedMax; read += READ_AT_ONCE) {

@@ -17,6 +17,7 @@ import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -43,6 +44,10 @@ import { EventTypes } from './event-types/registry.ts';
 import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
+import { CurrentLives } from './lives/current-lives.ts';
+import { IngressViews } from './lives/ingress-views.ts';
+import { TenantPurger } from './lives/tenant-purger.ts';
+import { Tombstones } from './lives/tombstones.ts';
 import { PayloadReads } from './payload-reads.ts';
 import { RejectedEvents } from './rejected-events.ts';
 import { registerBroadcastRoutes } from './routes/broadcasts.ts';
@@ -59,7 +64,6 @@ import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
 import { registerTenantRoutes } from './routes/tenants.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { createChangeTurns } from './turns/change-turns.ts';
-import { TenantPurger } from './tenant-purger.ts';
 import { Tenants } from './tenants.ts';
 
 const NATS_TIMEOUT_MS = 2000;
@@ -72,6 +76,7 @@ export interface ControlDeps {
   publisher: Publisher;
   records: RecordGatherer;
   config: ConfigView;
+  lives: TenantLives;
   registry: Registry;
   secretBox: Sealer;
   payloads: PayloadStore;
@@ -110,7 +115,11 @@ export function createControl(deps: ControlDeps): Control {
   const publish = (key: string): Promise<void> => publisher.publish(key);
   const shared: ConfigurationDeps = { mongo, configuration, publish, turns, clock };
   const health = createHealth({ ...deps, ...shared, db, history });
-  const purger = new TenantPurger({ ...shared, ...healthStoreOf(db), history, log });
+  const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
+  const lives = new CurrentLives(configuration);
+  const shards = settings.POSTHORN_SHARDS;
+  const ofTenants = { ...deps, ...shared, ...healthStoreOf(db), history, lives, shards };
+  const purger = new TenantPurger({ ...ofTenants, jsm: openManager });
   const endpoints = new Endpoints({
     ...shared,
     health: health.reads,
@@ -121,19 +130,23 @@ export function createControl(deps: ControlDeps): Control {
   });
   const automatic = new AutomaticTypes({ configuration, clock });
   const registrar = new EventTypeRegistrar({ types: automatic, config, log, clock });
-  const events = new EventReads({ history, configuration, config });
-  const deliveries = new DeliveryReads({ history, configuration, config, events });
+  const events = new EventReads({ history, config });
+  const deliveries = new DeliveryReads({ history, config, events });
   const deadLetters = createDeadLetters({
     ...deps,
     history,
-    configuration,
     announce: (letters) => health.announceDeadLetters(letters),
   });
-  const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
   const payloads = payloadReads(deps, events);
   const parts: ApiParts = {
     ...deadLetters,
-    tenants: new Tenants({ ...shared, onRemoved: () => purger.wake() }),
+    lives,
+    tenants: new Tenants({
+      ...shared,
+      tombstones: new Tombstones({ configuration, history }),
+      views: new IngressViews({ nc, jsm: openManager }),
+      onRemoved: () => purger.wake(),
+    }),
     endpoints,
     subscriptions: new Subscriptions(shared),
     payloads,
@@ -147,28 +160,20 @@ export function createControl(deps: ControlDeps): Control {
     events,
     deliveries,
     deliveryActions: new DeliveryActions({
-      shards: settings.POSTHORN_SHARDS,
+      shards,
       jsm: openManager,
       publisher: deps.publisher,
       deliveries,
       deadLetters: deadLetters.deadLetterActions,
-      held: new HeldDeliveries({
-        shards: settings.POSTHORN_SHARDS,
-        jsm: openManager,
-        publisher: deps.publisher,
-      }),
-      orderedHeads: new OrderedHeads({ nc, shards: settings.POSTHORN_SHARDS }),
+      held: new HeldDeliveries({ ...deps, shards, jsm: openManager }),
+      orderedHeads: new OrderedHeads({ nc, shards }),
       config,
     }),
     broadcasts: new Broadcasts({
       store: new BroadcastStore({ publisher: deps.publisher, jsm: openManager }),
       clock,
     }),
-    rejected: new RejectedEvents({
-      jsm: openManager,
-      config,
-      configuration,
-    }),
+    rejected: new RejectedEvents({ jsm: openManager, config }),
   };
   const registerApi = (app: FastifyInstance): void => registerApiRoutes(app, deps, parts);
   return {
@@ -198,6 +203,7 @@ function payloadReads(deps: ControlDeps, events: EventReads): PayloadReads {
 }
 
 interface ApiParts extends DeadLetterParts {
+  lives: CurrentLives;
   tenants: Tenants;
   endpoints: Endpoints;
   subscriptions: Subscriptions;
@@ -220,14 +226,14 @@ function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiPa
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);
     registerSubscriptionRoutes(api, parts.subscriptions);
-    registerEventTypeRoutes(api, parts.eventTypes);
+    registerEventTypeRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);
     registerEventRoutes(api, parts);
-    registerEventExplanationRoute(api, parts.explanations);
-    registerEventPayloadRoute(api, parts.payloads);
+    registerEventExplanationRoute(api, parts);
+    registerEventPayloadRoute(api, parts);
     registerDeliveryRoutes(api, parts);
     registerDeadLetterRoutes(api, parts);
-    registerRejectedEventRoutes(api, parts.rejected);
+    registerRejectedEventRoutes(api, parts);
     registerBroadcastRoutes(api, parts.broadcasts);
     done();
   });

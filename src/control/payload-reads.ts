@@ -7,14 +7,14 @@ import {
   type StoredPayload,
 } from '#infra/payload-store.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import type { PayloadLinks } from '#wire/payload-link.ts';
+import { type PayloadLinks, lifeOfPayload } from '#wire/payload-link.ts';
 import type { EventReads } from './history/event-reads.ts';
 
 export interface PayloadReadsDeps {
   store: PayloadStore;
   links: PayloadLinks;
   events: Pick<EventReads, 'find'>;
-  config: Pick<ConfigView, 'eventType'>;
+  config: Pick<ConfigView, 'tenant' | 'eventType'>;
   budget: ByteBudget;
   clock: () => number;
 }
@@ -40,14 +40,18 @@ export class PayloadReads {
     if (standing === 'expired') {
       throw new PosthornError('POSTHORN_PAYLOAD_GONE', { detail: 'the link has expired' });
     }
+    const lifeId = lifeOfPayload(key);
+    if (lifeId !== undefined && this.deps.config.tenant(lifeId) === undefined) {
+      throw gone('its tenant was deleted');
+    }
     return this.read(key);
   }
 
   /**
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN, POSTHORN_DATA_HIDDEN, and as `byLink`
    */
-  async ofEvent(tenantId: string, eventId: string): Promise<ReadPayload> {
-    const event = await this.deps.events.find(tenantId, eventId);
+  async ofEvent(lifeId: string, eventId: string): Promise<ReadPayload> {
+    const event = await this.deps.events.find(lifeId, eventId);
     if (event.payload === undefined) {
       const detail = `the event ${eventId} has no payload apart: its data stands in it`;
       throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail });

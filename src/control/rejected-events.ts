@@ -2,7 +2,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
-import type { Configuration } from '#infra/mongo/configuration.ts';
 import { readBatch } from '#infra/nats/read-batch.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { RejectedEvent } from '#wire/api/rejected-event.ts';
@@ -10,7 +9,6 @@ import type { ConfigView } from '#wire/config-snapshot.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
 import { type RejectedFrame, decodeRejectedFrame } from '#wire/rejected-event.ts';
 import { streams, subjects } from '#wire/subjects.ts';
-import { checkTenantExists } from './tenant-exists.ts';
 
 const SORT: PageSort = { name: 'rejected_events', fields: ['number'] };
 
@@ -18,7 +16,6 @@ export interface RejectedEventsDeps {
   /** Made when first asked: control starts while NATS is away. */
   jsm: () => Promise<JetStreamManager>;
   config: Pick<ConfigView, 'eventType'>;
-  configuration: Pick<Configuration, 'tenants'>;
 }
 
 export class RejectedEvents {
@@ -29,11 +26,11 @@ export class RejectedEvents {
   }
 
   /**
-   * Oldest first; the cursor is a sequence of the stream.
+   * Those of one life, oldest first; the cursor is a sequence of the stream.
    *
-   * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_NATS_UNAVAILABLE
+   * @throws PosthornError POSTHORN_NATS_UNAVAILABLE
    */
-  async list(tenant: string, query: PageQuery): Promise<Page<RejectedEvent>> {
+  async list(lifeId: string, query: PageQuery): Promise<Page<RejectedEvent>> {
     const { cursor, limit } = query;
     const after = cursor === undefined ? 0 : (decodeCursor(SORT, cursor)[0] as number);
     if (!Number.isSafeInteger(after) || after < 0) {
@@ -41,8 +38,7 @@ export class RejectedEvents {
         fields: [{ pointer: '#query/cursor', detail: 'is not a cursor of this list' }],
       });
     }
-    const found = await this.read(tenant, after + 1, limit + 1);
-    if (found.length === 0) await checkTenantExists(this.deps.configuration, tenant);
+    const found = await this.read(lifeId, after + 1, limit + 1);
     const config = this.deps.config;
     return toPage(
       found,
@@ -54,14 +50,14 @@ export class RejectedEvents {
   }
 
   private async read(
-    tenant: string,
+    lifeId: string,
     seq: number,
     batch: number,
   ): Promise<{ seq: number; frame: RejectedFrame }[]> {
     const found: { seq: number; frame: RejectedFrame }[] = [];
     try {
       const jsm = await this.deps.jsm();
-      const next = { seq, next_by_subj: subjects.rejected(tenant), batch };
+      const next = { seq, next_by_subj: subjects.rejected(lifeId), batch };
       for (const message of await readBatch(jsm, streams.rejected, next)) {
         found.push({ seq: message.seq, frame: decodeRejectedFrame(message.data) });
       }

@@ -34,6 +34,7 @@ export function tenantSnapshot(parts: TenantParts, nowMs: number): TenantSnapsho
       .filter((subscription) => subscription.status === 'APPROVED')
       .map(subscriptionSnapshot),
   };
+  if (tenant.life !== undefined) snapshot.life = tenant.life;
   if (typeof tenant.in_flight_max === 'number') snapshot.inFlightMax = tenant.in_flight_max;
   if (tenant.event_type_policy !== null) snapshot.eventTypePolicy = tenant.event_type_policy;
   return snapshot;
@@ -92,6 +93,7 @@ export function apiKeySnapshot(key: ApiKeyDocument): ApiKeySnapshot | undefined 
   if (key.revoked_at !== null) return undefined;
   const snapshot: ApiKeySnapshot = { v: 1, id: key.id, rev: key.revision, scope: key.scope };
   if (key.tenant !== null) snapshot.tenant = key.tenant;
+  if (key.life !== undefined) snapshot.life = key.life;
   if (key.expires_at !== null) snapshot.expiresAtMs = key.expires_at.getTime();
   return snapshot;
 }

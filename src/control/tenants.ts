@@ -1,6 +1,7 @@
 /** Tenants (CT-1): their settings, and their end. */
 import { noCanary } from '#domain/canary.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
 import type { TenantDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
@@ -8,11 +9,15 @@ import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination
 import { checkIfMatch } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps, newRevision } from './change-tenant.ts';
+import type { IngressViews } from './lives/ingress-views.ts';
+import type { Tombstones } from './lives/tombstones.ts';
 import { turnKeys } from './turns/change-turns.ts';
 
 const SORT: PageSort = { name: 'tenants', fields: ['string'] };
 
 export interface TenantsDeps extends ConfigurationDeps {
+  tombstones: Pick<Tombstones, 'birth' | 'bury'>;
+  views: Pick<IngressViews, 'confirm'>;
   /** Called when a tenant was deleted: its history may go. */
   onRemoved: () => void;
 }
@@ -24,13 +29,19 @@ export class Tenants {
     this.deps = deps;
   }
 
-  /** Creates the tenant, or replaces its settings: what is left out is as at the start. */
+  /**
+   * Creates the tenant, or replaces its settings: what is left out is as at the start. One that was deleted
+   * begins its next life, and is answered once no ingress process accepts events for an earlier one. A crash
+   * before that leaves it `unconfirmed`: the same request, sent again, waits again.
+   *
+   * @throws PosthornError POSTHORN_PRECONDITION_FAILED, POSTHORN_TENANT_NOT_READY
+   */
   async put(
     id: string,
     settings: TenantSettings,
     ifMatch: string | undefined,
   ): Promise<{ created: boolean; tenant: TenantResource }> {
-    const { configuration, clock, publish } = this.deps;
+    const { configuration, tombstones, clock, publish } = this.deps;
     const put = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock());
       const known = await configuration.tenants.findOne({ _id: id }, { session });
@@ -46,8 +57,7 @@ export class Tenants {
         const made = {
           _id: id,
           ...fields,
-          revision: 1,
-          config_rev: now.getTime(),
+          ...(await tombstones.birth(id, now, session)),
           created_at: now,
         };
         await configuration.tenants.insertOne(made, { session });
@@ -66,10 +76,22 @@ export class Tenants {
         ],
         { session, returnDocument: 'after' },
       );
-      return { created: false, tenant: tenant as TenantDocument };
+      // Its creation was not answered yet.
+      const created = known.unconfirmed === true;
+      return { created, tenant: tenant as TenantDocument };
     });
     await publish(configKeys.tenant(id));
+    if (put.tenant.unconfirmed === true) await this.confirm(put.tenant);
     return { created: put.created, tenant: show(put.tenant) };
+  }
+
+  /** A crash after the wait leaves the tenant unconfirmed, which costs the next request another wait. */
+  private async confirm({ _id, life }: TenantDocument): Promise<void> {
+    await this.deps.views.confirm(lifeIdOf({ id: _id, life }));
+    await this.deps.configuration.tenants.updateOne(
+      { _id, life: life as number },
+      { $unset: { unconfirmed: '' } },
+    );
   }
 
   async get(id: string): Promise<TenantResource> {
@@ -90,11 +112,12 @@ export class Tenants {
   }
 
   /**
-   * Deletes the tenant with its endpoints and subscriptions, and revokes its keys, in one transaction. What it
-   * leaves in the history is removed afterwards, however long that takes (`tenant-purger.ts`).
+   * Deletes the tenant with its endpoints and subscriptions, revokes its keys, and leaves a tombstone, in one
+   * transaction. Its data is removed afterwards, however long that takes (`lives/tenant-purger.ts`). A crash
+   * after the transaction costs nothing: the sync publishes it, and any control process does the removal.
    */
   async remove(id: string, ifMatch: string | undefined): Promise<void> {
-    const { configuration, clock, publish } = this.deps;
+    const { configuration, tombstones, clock, publish } = this.deps;
     const revoked = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock());
       const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
@@ -102,7 +125,8 @@ export class Tenants {
       checkIfMatch(ifMatch, tenant.revision);
       await configuration.endpoints.deleteMany({ tenant: id }, { session });
       await configuration.subscriptions.deleteMany({ tenant: id }, { session });
-      await configuration.automaticEventTypes.deleteMany({ tenant: id }, { session });
+      const ofLife = { tenant: lifeIdOf({ id, life: tenant.life }) };
+      await configuration.automaticEventTypes.deleteMany(ofLife, { session });
       const ofTenant = { tenant: id, revoked_at: null };
       const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
       await configuration.apiKeys.updateMany(
@@ -110,11 +134,7 @@ export class Tenants {
         { $set: { revoked_at: now }, $inc: { revision: 1 } },
         { session },
       );
-      await configuration.tenantPurges.updateOne(
-        { _id: id },
-        { $set: { deleted_at: now } },
-        { session, upsert: true },
-      );
+      await tombstones.bury(tenant, now, session);
       return keys.map((key) => key._id);
     });
     // Together: each may take a second where NATS is away, and a tenant has any number of keys.

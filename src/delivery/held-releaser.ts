@@ -10,6 +10,7 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import { readBatch } from '#infra/nats/read-batch.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import {
@@ -35,6 +36,9 @@ export interface HeldReleaserDeps {
   /** Whether this worker owns a shard: it releases what is held there. */
   owns: (shard: number) => boolean;
   config: ConfigView;
+  lives: TenantLives;
+  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   /** Configurations under which the receiver said 410: what is held stays, as control has not heard of it yet. */
   gone: WeakSet<EndpointSnapshot>;
   publisher: Publisher;
@@ -90,19 +94,30 @@ export class HeldReleaser {
 
   private async visit(stream: string, subject: string): Promise<void> {
     const { tenant, endpoint: id } = parseDeliverySubject(subject);
-    const { config, gone } = this.deps;
-    const snapshot = config.tenant(tenant);
-    const endpoint = snapshot?.endpoints.find((entry) => entry.id === id);
+    const { gone, lives, refreshTenant } = this.deps;
+    let endpoint = this.endpoint(tenant, id);
+    if (endpoint === undefined) {
+      // The router may know of it before this process does, and what is not configured is cancelled.
+      await refreshTenant(tenant, performance.now() - LOOK_EVERY_MS);
+      if (lives.standing(tenant) === 'unborn') return;
+      endpoint = this.endpoint(tenant, id);
+    }
     if (endpoint !== undefined && (endpoint.state !== 'active' || gone.has(endpoint))) return;
     const query = { seq: 1, next_by_subj: subject, batch: BATCH };
     const held = await readBatch(this.deps.jsm, stream, query);
     // Published in the order in which they come, so the oldest goes first.
     const releases = held.map((message) => {
       const delivery = this.read(message);
-      if (delivery === undefined) return this.remove(stream, message);
+      if (delivery === undefined || lives.drops(tenant, 'delivery')) {
+        return this.remove(stream, message);
+      }
       return this.release(stream, tenant, { message, ...delivery }, endpoint);
     });
     await Promise.all(releases);
+  }
+
+  private endpoint(tenant: string, id: string): EndpointSnapshot | undefined {
+    return this.deps.config.tenant(tenant)?.endpoints.find((entry) => entry.id === id);
   }
 
   /** Undefined: not a delivery of ours. It can never be sent, and must not keep others waiting for ever. */

@@ -17,6 +17,7 @@ import type { LaneStore } from '#infra/nats/lane-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -48,6 +49,7 @@ export interface DeliveryDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   config: ConfigView;
+  lives: TenantLives;
   /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
   refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   publisher: Publisher;
@@ -97,6 +99,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     scheduler,
     log,
     endpoint: {
+      ...deps,
       settler,
       senders,
       tokens,
@@ -109,11 +112,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       },
       retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
       metrics,
-      tracing: deps.tracing,
-      log,
-      worker: deps.worker,
       gone,
-      refreshTenant: deps.refreshTenant,
       mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),
       inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
       timeoutMs,

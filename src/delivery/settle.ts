@@ -125,6 +125,12 @@ export class Settler {
     this.record(owed, { status: 'cancelled', reason });
   }
 
+  /** Acks a delivery of an ended life of its tenant. Nothing is recorded: its history is removed. */
+  drop(owed: OwedDelivery): void {
+    this.remember(owed.head);
+    owed.message.ack();
+  }
+
   /** Moves a delivery to the dead letters, whole (DL-10). */
   bury(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
     const head: DeadLetterHead = { ...owed.head, reason };

@@ -1,4 +1,5 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { SendResult } from '#infra/http/sender.ts';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { EventHead } from '#wire/event-frame.ts';
@@ -52,7 +53,7 @@ function attributesOf(owed: OwedDelivery, event: EventHead, target: EndpointTarg
     'server.address': hostname,
     'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
     'url.scheme': protocol.slice(0, -1),
-    'posthorn.tenant.id': owed.tenant,
+    'posthorn.tenant.id': tenantIdOf(owed.tenant),
     'posthorn.endpoint.id': owed.endpoint,
     'posthorn.delivery.id': owed.head.id,
     'posthorn.event.id': event.id,

@@ -6,7 +6,9 @@
  */
 import { isBrokenCircuitError } from 'cockatiel';
 import { judge } from '#domain/verdict.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { SendResult } from '#infra/http/sender.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -39,6 +41,7 @@ export interface TurnDeps {
   metrics: DeliveryMetrics;
   /** Absent: no spans. */
   tracing?: Tracing | undefined;
+  lives: TenantLives;
   log: Log;
   worker: string;
   /** Configurations under which the receiver said 410: nothing is sent until they change. */
@@ -96,7 +99,7 @@ export class TurnRunner {
     // Its lease ran out while it was paused: another worker has the message by now.
     if (!this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     this.settings.apply(snapshot);
-    if (snapshot === undefined) return settler.cancel(owed, 'endpoint_deleted');
+    if (snapshot === undefined) return this.withoutEndpoint(owed);
     if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
     if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
       return settler.hold(owed, 'endpoint_disabled');
@@ -117,6 +120,15 @@ export class TurnRunner {
   private async lookAnew(owed: OwedDelivery): Promise<EndpointSnapshot | undefined> {
     await this.deps.refreshTenant(owed.tenant, owed.receivedMs);
     return this.snapshot();
+  }
+
+  /** Its endpoint or its tenant was deleted, or is still unknown to this process. */
+  private withoutEndpoint(owed: OwedDelivery): void {
+    const { lives, settler } = this.deps;
+    if (lives.drops(owed.tenant, 'delivery')) return settler.drop(owed);
+    if (lives.standing(owed.tenant) !== 'unborn') return settler.cancel(owed, 'endpoint_deleted');
+    settler.unclaim(owed.head);
+    owed.message.nak(FAULT_RETRY_MS);
   }
 
   /** Without a word to the stream, where it is somebody else's by now. */
@@ -194,7 +206,7 @@ export class TurnRunner {
 /** Whose delivery it is, for the log. */
 function factsOf(owed: OwedDelivery): Record<string, string | undefined> {
   return {
-    tenant_id: owed.tenant,
+    tenant_id: tenantIdOf(owed.tenant),
     endpoint_id: owed.endpoint,
     delivery_id: owed.head.id,
     request_id: owed.event?.head.correlationId,

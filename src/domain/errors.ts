@@ -42,6 +42,7 @@ export const errorCatalogue = {
   POSTHORN_OVERLOADED: [503, 'Too much is under way; try again'],
   POSTHORN_NATS_UNAVAILABLE: [503, 'The message store cannot be reached'],
   POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database cannot be reached'],
+  POSTHORN_TENANT_NOT_READY: [503, 'The tenant cannot be used yet; try again'],
   POSTHORN_STOPPING: [503, 'This process is stopping'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 

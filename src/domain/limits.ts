@@ -57,6 +57,7 @@ export const limits = {
   filterPathSegmentsMax: 16,
   filterComparisonsMax: 2_000_000,
   faultyFiltersKept: 1000,
+  endedLivesKept: 1000,
   regexInstructionsMax: 2000,
   regexStepsMax: 5_000_000,
   regexMemoryBytesMax: 128 * 1024,

@@ -1,12 +1,47 @@
 import { limits } from './limits.ts';
 
 /** Tenant ids stand in NATS subjects and in URLs, so they are made of the characters safe in both. */
-export const TENANT_ID_PATTERN = `^[a-zA-Z0-9][a-zA-Z0-9_-]{0,${limits.tenantIdLengthMax - 1}}$`;
+const TENANT_ID = `[a-zA-Z0-9][a-zA-Z0-9_-]{0,${limits.tenantIdLengthMax - 1}}`;
+export const TENANT_ID_PATTERN = `^${TENANT_ID}$`;
 const tenantId = new RegExp(TENANT_ID_PATTERN);
 
 /** Whether it can be the id of a tenant. */
 export function isTenantId(value: string): boolean {
   return tenantId.test(value);
+}
+
+/** No tenant id holds it, and it is legal in NATS subjects, KV keys, consumer names and URLs. */
+const LIFE_MARK = '=';
+/** Life ids: see `lifeIdOf`. */
+export const LIFE_ID_PATTERN = `^${TENANT_ID}(${LIFE_MARK}[1-9][0-9]{0,8})?$`;
+const lifeId = new RegExp(LIFE_ID_PATTERN);
+
+/**
+ * Names one life of a tenant. A tenant that is deleted and created again under its id begins its next
+ * life. Lives are numbered from 0. All data of a tenant is keyed by its life id (subjects, message ids,
+ * documents, objects), so data of one life is never taken for that of another.
+ *
+ * @returns the tenant id itself for life 0, else `<tenant id>=<life>`
+ */
+export function lifeIdOf({ id, life = 0 }: { id: string; life?: number | undefined }): string {
+  return life === 0 ? id : `${id}${LIFE_MARK}${life}`;
+}
+
+/** The tenant of a life id. */
+export function tenantIdOf(lifeId: string): string {
+  const mark = lifeId.indexOf(LIFE_MARK);
+  return mark < 0 ? lifeId : lifeId.slice(0, mark);
+}
+
+/** The number of the life of a life id. */
+export function lifeOf(lifeId: string): number {
+  const mark = lifeId.indexOf(LIFE_MARK);
+  return mark < 0 ? 0 : Number(lifeId.slice(mark + 1));
+}
+
+/** Whether it can be the id of a life. */
+export function isLifeId(value: string): boolean {
+  return lifeId.test(value);
 }
 
 /** `auto`: an event type that is not registered is accepted, and noted for the tenant; `strict`: it is refused (IN-5). */

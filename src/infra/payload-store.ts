@@ -6,7 +6,7 @@
 export interface PayloadStore {
   /**
    * Resolves once the object is durable.
-   * @param key `<tenant>/<payload id>`
+   * @param key `<owner>/<payload id>` (`wire/payload-link.ts`)
    * @param contentType of what is in it
    * @throws where the store does not take it
    */
@@ -17,6 +17,12 @@ export interface PayloadStore {
    * @throws PayloadDamagedError, and where the store does not answer
    */
   get(key: string): Promise<StoredPayload | undefined>;
+
+  /**
+   * Removes all objects of these owners (the first part of their keys).
+   * @throws where the store does not answer; asking again is safe
+   */
+  removeOf(owners: ReadonlySet<string>): Promise<void>;
 
   /** Bytes of the object; undefined as for `get`. @throws where the store does not answer */
   size(key: string): Promise<number | undefined>;

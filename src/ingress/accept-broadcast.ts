@@ -10,6 +10,7 @@ import { PosthornError } from '#domain/errors.ts';
 import type { BroadcastStore } from '#infra/nats/broadcast-store.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import { BROADCAST_OWNER } from '#wire/payload-link.ts';
 import { idReused, notStored } from './accept-event.ts';
 import type { AcceptDone, Accepted } from './accepted.ts';
 import type { Admission } from './admission.ts';
@@ -20,8 +21,6 @@ import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 
 const SOURCE = '/broadcasts';
-/** Stands where a tenant does in the key of a payload: all copies share one. */
-const PAYLOAD_OWNER = 'broadcast';
 
 export interface AcceptBroadcastDeps {
   admission: Admission;
@@ -84,7 +83,7 @@ export class AcceptBroadcast {
     const frame = encodeEventFrame(head, input.data);
     checkFrameSize(frame, eventBytesMax);
     const { id, fingerprint } = head;
-    const stored = await this.deps.payloads.putApart(PAYLOAD_OWNER, head, frame);
+    const stored = await this.deps.payloads.putApart(BROADCAST_OWNER, head, frame);
     if (await store.add(id, stored.frame, publishTimeoutMs)) return { id, replayed: false };
     const known = await store.event(id);
     // Refused, and not there: the replicas have not decided on the other one yet.

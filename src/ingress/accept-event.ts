@@ -1,10 +1,14 @@
 /**
  * Accepts an event: admitted, claimed where its id was chosen, compared with others where its type has a formula,
  * published, and answered only once JetStream has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
+ *
+ * All of it is done in the life that the tenant had when the request came. Where that has ended by the time of
+ * the answer, the event is refused: what is stored of it is never routed.
  */
 import type { Span } from '@opentelemetry/api';
 import type { Formula } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
 import {
   type Publication,
   type Published,
@@ -15,8 +19,9 @@ import {
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import { payloadOwner } from '#wire/payload-link.ts';
 import { subjects } from '#wire/subjects.ts';
-import type { AcceptDone } from './accepted.ts';
+import type { AcceptDone, Accepted } from './accepted.ts';
 import type { Admission } from './admission.ts';
 import type { Deduplication, Place } from './deduplication.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
@@ -27,6 +32,7 @@ import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 import type { StoredEvents } from './stored-events.ts';
 import type { TenantWindow } from './tenant-window.ts';
+import type { IngressView } from './view/ingress-view.ts';
 
 export interface AcceptDeps {
   admission: Admission;
@@ -37,6 +43,7 @@ export interface AcceptDeps {
   window: TenantWindow;
   stored: Pick<StoredEvents, 'hasContent'>;
   results: EventResults;
+  view: Pick<IngressView, 'isCurrent' | 'confirm'>;
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
@@ -45,6 +52,7 @@ export interface AcceptDeps {
 
 /** An event that may be stored, as far as it can be seen by itself. */
 interface Offer {
+  /** Life id. */
   tenant: string;
   input: EventInput;
   head: EventHead;
@@ -79,6 +87,10 @@ export class AcceptEvent {
       this.deps.results.count(error, accepted, { requestId: correlationId, tenant: tenant.id });
       done(error, accepted);
     };
+    const settled: AcceptDone = (error, accepted) => {
+      if (accepted === undefined || this.deps.view.isCurrent(tenant)) counted(error, accepted);
+      else void this.answerInLife(tenant, accepted, counted);
+    };
     try {
       const priority = this.deps.admission.admit(tenant, input);
       const acceptedMs = this.deps.now();
@@ -88,18 +100,32 @@ export class AcceptEvent {
       span = tracePublication(this.deps.tracing, tenant.id, head, traceparent);
       const frame = encodeEventFrame(head, input.data);
       checkFrameSize(frame, this.deps.eventBytesMax);
-      const offer: Offer = { tenant: tenant.id, input, head, frame, wait };
+      const offer: Offer = { tenant: lifeIdOf(tenant), input, head, frame, wait };
       const formula = this.deps.deduplication.formulaOf(input.type);
       const isPlain =
         input.id === undefined &&
         formula === undefined &&
         !this.deps.payloads.isLarge(frame.length);
-      if (isPlain) this.publish(offer, counted);
-      else void this.compareAndPublish(offer, formula, counted);
+      if (isPlain) this.publish(offer, settled);
+      else void this.compareAndPublish(offer, formula, settled);
     } catch (error) {
       if (!(error instanceof PosthornError)) throw error;
       counted(error, undefined);
     }
+  }
+
+  /** This process may not know the tenant's life, or the tenant was deleted since the request came. */
+  private async answerInLife(
+    tenant: TenantSnapshot,
+    accepted: Accepted,
+    done: AcceptDone,
+  ): Promise<void> {
+    const fault = await this.deps.view.confirm(tenant).then(
+      (isCurrent) => (isCurrent ? undefined : lifeEnded(tenant)),
+      (error: unknown) => new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error }),
+    );
+    if (fault === undefined) done(undefined, accepted);
+    else done(fault, undefined);
   }
 
   private async compareAndPublish(
@@ -165,7 +191,7 @@ export class AcceptEvent {
   /** With its `data` in the store of payloads, where it is large. */
   private async putApart(offer: Offer): Promise<Offer> {
     const { tenant, head, frame } = offer;
-    return { ...offer, ...(await this.deps.payloads.putApart(tenant, head, frame)) };
+    return { ...offer, ...(await this.deps.payloads.putApart(payloadOwner(tenant), head, frame)) };
   }
 
   private publish(offer: Offer, done: AcceptDone): void {
@@ -223,6 +249,12 @@ function underId(offer: Offer, id: string): Offer {
 export function idReused(id: string): PosthornError {
   const detail = `${id} was used for another content; use a new id, or send the same content`;
   return new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields: [{ pointer: '/id', detail }] });
+}
+
+function lifeEnded({ id }: TenantSnapshot): PosthornError {
+  return new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', {
+    detail: `the tenant ${id} was deleted while the event was being stored; send it again`,
+  });
 }
 
 export function notStored(error: Error): PosthornError {

@@ -43,7 +43,7 @@ export class LargePayloads {
   /**
    * The event as it is published: as it is, or with its data stored apart.
    *
-   * @param owner the first part of the payload's key
+   * @param owner the first part of the payload's key (`wire/payload-link.ts`)
    * @throws PosthornError POSTHORN_OVERLOADED, POSTHORN_PUBLISH_NOT_ACKED
    */
   async putApart(

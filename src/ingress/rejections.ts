@@ -2,13 +2,16 @@
 import { Counter, type Registry } from 'prom-client';
 import type { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
 import { problemOf } from '#wire/problem.ts';
 import { encodeRejectedFrame } from '#wire/rejected-event.ts';
 import { subjects } from '#wire/subjects.ts';
 
 export interface RejectionsDeps {
+  config: Pick<ConfigView, 'currentTenant'>;
   publisher: Publisher;
   registry: Registry;
   publishTimeoutMs: number;
@@ -41,8 +44,9 @@ export class Rejections {
 
   /** Where the tenant is not known there is no list that it could stand in: it is counted and logged. */
   add(rejection: Rejection): void {
-    const { id, subject, tenant, type, body, error } = rejection;
-    if (error.code === 'POSTHORN_TENANT_UNKNOWN') {
+    const { id, subject, type, body, error } = rejection;
+    const tenant = this.deps.config.currentTenant(rejection.tenant);
+    if (tenant === undefined) {
       this.notKept(rejection, 'the tenant is not known');
       return;
     }
@@ -57,7 +61,7 @@ export class Rejections {
       body.subarray(0, limits.rejectedBodyKeptBytesMax),
     );
     const publication = {
-      subject: subjects.rejected(tenant),
+      subject: subjects.rejected(lifeIdOf(tenant)),
       payload,
       messageId: id,
       timeoutMs: this.deps.publishTimeoutMs,

@@ -11,6 +11,7 @@
  *
  * Limits: as much waits as the router lets match at one time, one event of each tenant.
  */
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventSource, SubscriptionIndex, UnfinishedMatch } from './subscription-index.ts';
@@ -150,7 +151,7 @@ export class FilterTurns {
     const { tenant, type, index } = question;
     if (ranMs <= TELL_OVER_MS || this.told.has(index)) return;
     this.told.add(index);
-    const facts = { tenant_id: tenant, event_type: type, thread_ms: Math.round(ranMs) };
+    const facts = { tenant_id: tenantIdOf(tenant), event_type: type, thread_ms: Math.round(ranMs) };
     this.log.warn(facts, 'router.filters_slow');
   }
 }

@@ -9,6 +9,7 @@ import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#src/app/service.ts';
@@ -27,6 +28,7 @@ export interface RouterDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   config: ConfigView;
+  lives: TenantLives;
   lanes: LaneView;
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;

@@ -1,4 +1,5 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { EventHead } from '#wire/event-frame.ts';
 
@@ -19,7 +20,7 @@ export function startRouteSpan(
       'messaging.destination.template': 'ev.{partition}.{tenant}.{type}',
       'messaging.message.id': head.id,
       'messaging.message.conversation_id': head.correlationId,
-      'posthorn.tenant.id': tenant,
+      'posthorn.tenant.id': tenantIdOf(tenant),
       'posthorn.event.type': head.type,
     },
   }));

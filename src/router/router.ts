@@ -16,6 +16,7 @@ import { type FanOutDelay, fanOutDelayMs } from '#domain/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
@@ -28,6 +29,7 @@ import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
 import { FilterTurns } from './filter-turns.ts';
 import { LargeEvents } from './large-events.ts';
+import { LifeGate } from './lives/life-gate.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 import { TenantLines } from './tenant-lines.ts';
@@ -44,6 +46,7 @@ type Matched = EndpointSnapshot[] | Promise<EndpointSnapshot[]>;
 
 export interface RouterState {
   config: ConfigView;
+  lives: TenantLives;
   lanes: LaneView;
   /** Brings what the process knows of a tenant up to date. */
   refreshTenant: (tenant: string) => Promise<void>;
@@ -67,6 +70,7 @@ export class Router {
   private readonly fanOuts: FanOuts;
   private readonly large: LargeEvents;
   private readonly filters: FilterTurns;
+  private readonly lifeGate: LifeGate;
   private readonly lines = new TenantLines();
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
@@ -74,6 +78,10 @@ export class Router {
 
   constructor(deps: RouterState) {
     this.deps = deps;
+    this.lifeGate = new LifeGate({
+      lives: deps.lives,
+      refresh: (message, lifeId) => this.refresh(message, lifeId),
+    });
     this.large = new LargeEvents({ store: deps.payloads, log: deps.log });
     this.filters = new FilterTurns({ log: deps.log });
     this.fanOuts = new FanOuts({
@@ -144,6 +152,7 @@ export class Router {
       let endpoints = await found;
       if (endpoints.length === 0) {
         await this.refresh(message, tenant);
+        if (!(await this.lifeGate.admits(message, tenant))) return;
         const isNews = this.deps.config.tenant(tenant) !== known;
         if (isNews) endpoints = await this.matchWhole(message, tenant, event);
       }

@@ -19,6 +19,8 @@ import type { RetryPolicy } from '#domain/verdict.ts';
 export interface TenantSnapshot {
   v: 1;
   id: string;
+  /** Grows each time the tenant is deleted and created again (`domain/tenant.ts`); absent: 0. */
+  life?: number;
   /** Grows with every change of the tenant, its endpoints or its subscriptions. */
   rev: number;
   /** Share of a worker, against the other tenants'. */
@@ -95,12 +97,17 @@ export interface ApiKeySnapshot {
   scope: KeyScope;
   /** A tenant key reaches this tenant only; a producer key may be bound to one too. */
   tenant?: string;
+  /** The life of the tenant that the key was made in; absent: 0. */
+  life?: number;
   expiresAtMs?: number;
 }
 
 /** What a process knows of the configuration, at this moment; filled by `infra/nats/config-store.ts`. */
 export interface ConfigView {
-  tenant(id: string): TenantSnapshot | undefined;
+  /** The tenant in exactly this life; undefined where the tenant is unknown, or in another life. */
+  tenant(lifeId: string): TenantSnapshot | undefined;
+  /** The tenant in its current life. */
+  currentTenant(id: string): TenantSnapshot | undefined;
   eventType(name: string): EventTypeSnapshot | undefined;
   /** By the SHA-256 of the key, in hex. */
   apiKey(hash: string): ApiKeySnapshot | undefined;

@@ -11,7 +11,7 @@ export type DataKind = 'json' | 'text' | 'binary';
 
 /** `data` that is not in the frame but in the store of payloads (IN-12). */
 export interface PayloadRef {
-  /** `<tenant>/<payload id>` */
+  /** `<owner>/<payload id>` (`payload-link.ts`) */
   key: string;
   /** Bytes. */
   size: number;

@@ -1,15 +1,34 @@
 /**
  * Links to large payloads (IN-12): whoever has one reads one payload until it expires, without an API key.
  *
- *     <base>/v1/payloads/<tenant>/<payload id>?expires=<seconds since 1970>&signature=<base64url>
+ *     <base>/v1/payloads/<owner>/<payload id>?expires=<seconds since 1970>&signature=<base64url>
  *
  * The signature is HMAC-SHA256 over the version, the payload's key and the time, under a key that is derived from
  * the master key for this alone (RFC 5869), so that a link says nothing about what else is made with it.
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { LIFE_ID_PATTERN } from '#domain/tenant.ts';
 
 const VERSION = 'v1';
 const INFO = 'posthorn payload links';
+
+/** Owns the payloads of broadcasts: all copies share one. */
+export const BROADCAST_OWNER = 'broadcast';
+/** Takes the place of a life id that is the same word. */
+const NAMESAKE_OWNER = `${BROADCAST_OWNER}=0`;
+export const PAYLOAD_OWNER_PATTERN = `${LIFE_ID_PATTERN}|^${NAMESAKE_OWNER}$`;
+
+/** The first part of the keys of a tenant's payloads, in one of its lives. */
+export function payloadOwner(lifeId: string): string {
+  return lifeId === BROADCAST_OWNER ? NAMESAKE_OWNER : lifeId;
+}
+
+/** The life id whose payload a key names; undefined for a broadcast's, which belongs to no tenant. */
+export function lifeOfPayload(key: string): string | undefined {
+  const owner = key.slice(0, key.indexOf('/'));
+  if (owner === BROADCAST_OWNER) return undefined;
+  return owner === NAMESAKE_OWNER ? BROADCAST_OWNER : owner;
+}
 
 export interface PayloadLink {
   url: string;
@@ -32,7 +51,7 @@ export class PayloadLinks {
 
   /**
    * @param baseUrl where the API is reached from outside, without a slash at its end
-   * @param key `<tenant>/<payload id>`
+   * @param key `<owner>/<payload id>`
    */
   make(baseUrl: string, key: string, expiresAtMs: number): PayloadLink {
     const expires = String(Math.floor(expiresAtMs / 1000));

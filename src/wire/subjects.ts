@@ -1,7 +1,11 @@
 /**
  * Every stream, subject, consumer and KV name, and the functions that build and read them. Nobody else
  * writes a subject by hand (design: docs/architecture.md, "Streams").
+ *
+ * `tenant` in the subjects of data is a life id (`domain/tenant.ts`): the tenant id in the tenant's first
+ * life, and `<tenant id>=<life>` in those after it. Requests of producers carry the tenant id.
  */
+import { tenantIdOf } from '#domain/tenant.ts';
 
 /** Fixed for ever: a tenant's subjects carry its partition, and streams own partitions. */
 export const PARTITIONS = 256;
@@ -16,9 +20,9 @@ export function fnv1a32(text: string): number {
   return hash >>> 0;
 }
 
-/** The partition (0 to 255) of a tenant. Tenant ids are ASCII, so characters are bytes. */
+/** The partition (0 to 255) of a tenant, in all its lives. Tenant ids are ASCII, so characters are bytes. */
 export function partitionOf(tenant: string): number {
-  return fnv1a32(tenant) % PARTITIONS;
+  return fnv1a32(tenantIdOf(tenant)) % PARTITIONS;
 }
 
 export const streams = {
@@ -116,6 +120,8 @@ export const subjects = {
   requests: 'in.*.>',
   /** @param tenant its id, or `*` for every tenant */
   requestsOf: (tenant: string) => `in.${tenant}.>`,
+  /** Requests of control to one ingress process (`lives/ingress-view.ts`). */
+  ingressView: (name: string) => `view.${name}`,
   /** What producers sent over NATS without asking for an answer, and was refused. */
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
   /** The first event of a tenant with what the digest stands for (IN-7). */
@@ -137,11 +143,32 @@ export const configKeys = {
   complete: 'complete',
 } as const;
 
+/** All that the streams and buckets hold of one life of a tenant: each stream with the subjects of the life. */
+export function subjectsOfLife(
+  lifeId: string,
+  shards: number,
+): { stream: string; filter: string }[] {
+  const p = partitionOf(lifeId);
+  const shard = shardOf(lifeId, shards);
+  return [
+    { stream: streams.events(shard), filter: `ev.${p}.${lifeId}.>` },
+    { stream: streams.deliveries(shard), filter: `dlv.${p}.*.${lifeId}.>` },
+    { stream: streams.deadLetters, filter: `dlq.${p}.${lifeId}.>` },
+    { stream: streams.rejected, filter: subjects.rejected(lifeId) },
+    { stream: streams.firstEvents, filter: `dup.${p}.${lifeId}.>` },
+    { stream: `KV_${buckets.ordered}`, filter: `$KV.${buckets.ordered}.${lifeId}.>` },
+  ];
+}
+
 /** Whose lease on a shard: routers and delivery workers share the shards apart from each other. */
 export type LeaseKind = 'router' | 'delivery';
 
-/** Keys of the bucket LEASES: `<kind>.worker.<name>` says who lives, `<kind>.shard.<k>` who owns. */
-export function leaseKeys(kind: LeaseKind): {
+/**
+ * Keys of the bucket LEASES: `<kind>.worker.<name>` says who lives, `<kind>.shard.<k>` who owns. Ingress
+ * processes own no shards.
+ */
+export function leaseKeys(kind: LeaseKind | 'ingress'): {
+  /** @param name of one, or `*` for all */
   worker: (name: string) => string;
   shard: (shard: number | '*') => string;
   /** The shard of a shard's key; undefined for a worker's. */

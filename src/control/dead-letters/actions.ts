@@ -24,7 +24,6 @@ import { deliveryMessageId, encodeDeliveryFrame, laneAgain } from '#wire/deliver
 import type { DeliveryRecord } from '#wire/record.ts';
 import { type LaneClass, subjects } from '#wire/subjects.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
-import { checkTenantExists } from '../tenant-exists.ts';
 import type { DeadLetterReads } from './reads.ts';
 import { selected } from './selection.ts';
 
@@ -56,12 +55,12 @@ export class DeadLetterActions {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DEAD_LETTER_UNREPLAYABLE,
    *   POSTHORN_PUBLISH_NOT_ACKED
    */
-  async replay(tenantId: string, id: string): Promise<ReplayedDeadLetter> {
-    const letter = await this.deps.reads.find(tenantId, id);
+  async replay(lifeId: string, id: string): Promise<ReplayedDeadLetter> {
+    const letter = await this.deps.reads.find(lifeId, id);
     const done = replayOf(letter);
     if (done !== undefined) return done;
     if (letter.frame === null) throw unreplayable('its event had expired before it could be kept');
-    if (!this.endpointsOf(tenantId).includes(letter.endpoint)) {
+    if (!this.endpointsOf(lifeId).includes(letter.endpoint)) {
       throw unreplayable(`its endpoint ${letter.endpoint} was deleted`);
     }
     return this.replayOne(letter, this.deps.clock());
@@ -71,14 +70,14 @@ export class DeadLetterActions {
    * Oldest first, one due after the other at the pace that is asked for: those whose turn has not come wait as
    * schedules, like retries. Those whose endpoint was deleted or whose event had expired are left as they are.
    */
-  async replayMany(tenantId: string, asked: DeadLetterReplay): Promise<ReplayedDeadLetters> {
+  async replayMany(lifeId: string, asked: DeadLetterReplay): Promise<ReplayedDeadLetters> {
     const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = asked;
     const { endpoint } = selection;
     const startMs = this.deps.clock();
     const dueMs = (nth: number): number => startMs + Math.floor((nth * 1000) / perSecond);
-    const known = this.endpointsOf(tenantId);
+    const known = this.endpointsOf(lifeId);
     const replayable = {
-      ...selected(tenantId, selection, ''),
+      ...selected(lifeId, selection, ''),
       endpoint: { $in: endpoint === undefined ? known : known.filter((id) => id === endpoint) },
       replayed_at: null,
       frame: { $ne: null },
@@ -98,7 +97,6 @@ export class DeadLetterActions {
       await Promise.all(letters.map((letter, i) => this.replayOne(letter, dueMs(before + i))));
       replayed += letters.length;
       if (letters.length < AT_ONCE) {
-        if (replayed === 0) await checkTenantExists(this.deps.configuration, tenantId);
         return done(false);
       }
     }
@@ -107,18 +105,13 @@ export class DeadLetterActions {
   }
 
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, also for one that was discarded */
-  async discard(tenantId: string, id: string): Promise<void> {
-    await this.deps.reads.find(tenantId, id);
-    await this.discardAll({ _id: id, tenant: tenantId, discarded_at: null });
+  async discard(lifeId: string, id: string): Promise<void> {
+    await this.deps.reads.find(lifeId, id);
+    await this.discardAll({ _id: id, tenant: lifeId, discarded_at: null });
   }
 
-  async discardMany(
-    tenantId: string,
-    selection: DeadLetterSelection,
-  ): Promise<DiscardedDeadLetters> {
-    const discarded = await this.discardAll(selected(tenantId, selection, ''));
-    if (discarded === 0) await checkTenantExists(this.deps.configuration, tenantId);
-    return { discarded };
+  async discardMany(lifeId: string, selection: DeadLetterSelection): Promise<DiscardedDeadLetters> {
+    return { discarded: await this.discardAll(selected(lifeId, selection, '')) };
   }
 
   private async discardAll(filter: object): Promise<number> {
@@ -128,16 +121,16 @@ export class DeadLetterActions {
   }
 
   /** A replay for an ordered endpoint stands at the end of its queue. */
-  private laneOf(tenantId: string, endpointId: string): LaneClass {
-    const endpoints = this.deps.config.tenant(tenantId)?.endpoints ?? [];
+  private laneOf(lifeId: string, endpointId: string): LaneClass {
+    const endpoints = this.deps.config.tenant(lifeId)?.endpoints ?? [];
     return laneAgain(
       {},
       endpoints.find(({ id }) => id === endpointId),
     );
   }
 
-  private endpointsOf(tenantId: string): string[] {
-    return this.deps.config.tenant(tenantId)?.endpoints.map((endpoint) => endpoint.id) ?? [];
+  private endpointsOf(lifeId: string): string[] {
+    return this.deps.config.tenant(lifeId)?.endpoints.map((endpoint) => endpoint.id) ?? [];
   }
 
   private async replayOne(letter: DeadLetterDocument, dueMs: number): Promise<ReplayedDeadLetter> {

@@ -1,6 +1,7 @@
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
@@ -12,6 +13,7 @@ export interface DeadLettersDeps
   extends HistoryReadDeps, Omit<DeadLetterActionsDeps, 'reads' | 'config'> {
   config: ConfigView;
   nc: NatsConnection;
+  lives: TenantLives;
   registry: Registry;
   log: Log;
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;

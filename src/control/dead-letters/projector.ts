@@ -12,6 +12,7 @@ import { Counter, type Registry } from 'prom-client';
 import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
 import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
 import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { deadLetterReasons, decodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
@@ -28,6 +29,7 @@ const RETRY_MS = { first: 250, max: 5000 };
 export interface DeadLetterProjectorDeps {
   nc: NatsConnection;
   history: Pick<History, 'deadLetters'>;
+  lives: Pick<TenantLives, 'drops'>;
   registry: Registry;
   log: Log;
   /** Called before they are written, and again for those that come again. */
@@ -113,7 +115,9 @@ export class DeadLetterProjector implements Service {
 
   private read(message: PulledMessage, into: Map<PulledMessage, DeadLetterDocument>): void {
     try {
-      into.set(message, readDeadLetter(message));
+      const letter = readDeadLetter(message);
+      if (this.deps.lives.drops(letter.tenant, 'dead_letter')) message.ack();
+      else into.set(message, letter);
     } catch (error) {
       this.deps.log.error({ err: error, subject: message.subject }, 'dead_letters.undecodable');
       message.term('undecodable');

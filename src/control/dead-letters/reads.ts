@@ -10,7 +10,6 @@ import { decodeEventFrame } from '#wire/event-frame.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
 import { showAttempt } from '../history/delivery-reads.ts';
 import { type HistoryReadDeps, dataMember, showPayload } from '../history/event-reads.ts';
-import { checkTenantExists } from '../tenant-exists.ts';
 import { selected } from './selection.ts';
 
 const SORT: PageSort = { name: 'dead_letters', fields: ['number', 'string'] };
@@ -28,9 +27,9 @@ export class DeadLetterReads {
   }
 
   /** Newest first. */
-  async list(tenantId: string, query: DeadLetterListQuery): Promise<Page<DeadLetterSummary>> {
+  async list(lifeId: string, query: DeadLetterListQuery): Promise<Page<DeadLetterSummary>> {
     const { limit, cursor, replayed } = query;
-    const conditions: object[] = [selected(tenantId, query, '#query')];
+    const conditions: object[] = [selected(lifeId, query, '#query')];
     if (replayed !== undefined) conditions.push({ replayed_at: replayed ? { $ne: null } : null });
     if (cursor !== undefined) {
       const [time, id] = decodeCursor(SORT, cursor) as [number, string];
@@ -43,17 +42,16 @@ export class DeadLetterReads {
       .sort({ at: -1, _id: -1 })
       .limit(limit + 1)
       .toArray();
-    if (letters.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
     return toPage(letters, limit, SORT, ({ at, _id }) => [at.getTime(), _id], summarize);
   }
 
   /** What waits for a decision, by endpoint and cause. */
-  async groups(tenantId: string): Promise<DeadLetterGroups> {
+  async groups(lifeId: string): Promise<DeadLetterGroups> {
     type Group = Pick<DeadLetterDocument, 'endpoint' | 'reason' | 'cause'>;
     const groups = await this.deps.history.deadLetters
       .aggregate<{ _id: Group; count: number; first: Date; last: Date }>(
         [
-          { $match: { tenant: tenantId, discarded_at: null, replayed_at: null } },
+          { $match: { tenant: lifeId, discarded_at: null, replayed_at: null } },
           {
             $group: {
               _id: { endpoint: '$endpoint', reason: '$reason', cause: '$cause' },
@@ -68,7 +66,6 @@ export class DeadLetterReads {
         { maxTimeMS: SEARCH_MS_MAX },
       )
       .toArray();
-    if (groups.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
     return {
       data: groups.map(({ _id, count, first, last }) => ({
         endpoint_id: _id.endpoint,
@@ -82,8 +79,8 @@ export class DeadLetterReads {
   }
 
   /** The dead letter as JSON text: the event's `data` stands in it byte for byte as it was sent. */
-  async getJson(tenantId: string, id: string): Promise<string> {
-    const letter = await this.find(tenantId, id);
+  async getJson(lifeId: string, id: string): Promise<string> {
+    const letter = await this.find(lifeId, id);
     const { last_attempt: attempt } = letter;
     const shown = {
       ...summarize(letter),
@@ -92,13 +89,11 @@ export class DeadLetterReads {
     return `${JSON.stringify(shown).slice(0, -1)},"event":${this.eventJson(letter)}}`;
   }
 
-  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN */
-  async find(tenantId: string, id: string): Promise<DeadLetterDocument> {
-    const { history, configuration } = this.deps;
-    const open = { _id: id, tenant: tenantId, discarded_at: null };
-    const letter = await history.deadLetters.findOne(open);
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN */
+  async find(lifeId: string, id: string): Promise<DeadLetterDocument> {
+    const open = { _id: id, tenant: lifeId, discarded_at: null };
+    const letter = await this.deps.history.deadLetters.findOne(open);
     if (letter !== null) return letter;
-    await checkTenantExists(configuration, tenantId);
     throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
       detail: `there is no dead letter ${id}`,
     });

@@ -10,14 +10,14 @@ import { timeRange } from '../history/time-range.ts';
  * @throws PosthornError POSTHORN_REQUEST_INVALID for a time that is none
  */
 export function selected(
-  tenant: string,
+  lifeId: string,
   selection: DeadLetterSelection,
   at: '#query' | '',
 ): Filter<DeadLetterDocument> {
   const { endpoint, reason, cause, type } = selection;
   const range = timeRange(selection, at);
   return {
-    tenant,
+    tenant: lifeId,
     discarded_at: null,
     ...(endpoint === undefined ? {} : { endpoint }),
     ...(reason === undefined ? {} : { reason }),

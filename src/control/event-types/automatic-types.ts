@@ -18,6 +18,7 @@ import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
 const READ_AT_ONCE = 500;
 
 export interface SeenType {
+  /** Life id. */
   tenant: string;
   name: string;
 }

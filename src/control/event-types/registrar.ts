@@ -1,3 +1,4 @@
+import { tenantIdOf } from '#domain/tenant.ts';
 import { limits } from '#domain/limits.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -54,7 +55,7 @@ export class EventTypeRegistrar {
     for (const type of due) if (!refused.has(type)) this.remember(keyOf(type), nowMs);
     for (const [tenant, { length }] of Map.groupBy(refused, (type) => type.tenant)) {
       this.fullUntilMs.set(tenant, nowMs + FULL_FOR_MS);
-      log.warn({ tenant_id: tenant, unregistered: length }, 'event_types.tenant_full');
+      log.warn({ tenant_id: tenantIdOf(tenant), unregistered: length }, 'event_types.tenant_full');
     }
   }
 

@@ -26,7 +26,8 @@ import { asDocument, show, summarize } from './event-type-resource.ts';
 const SORT: PageSort = { name: 'event_types', fields: ['string'] };
 
 /**
- * Which automatic types a caller sees beside the registered ones: those of all tenants, of one, or none.
+ * Which automatic types a caller sees beside the registered ones: those of all tenants, of one life of a
+ * tenant, or none.
  */
 export type AutomaticView = { of: 'all' } | { of: 'tenant'; tenant: string } | { of: 'none' };
 

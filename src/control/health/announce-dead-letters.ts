@@ -1,10 +1,11 @@
 import { isOperationalType } from '#domain/event-type.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { ConfigView, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type OperationalEvent, type TellDeps, tell } from './operational-events.ts';
 
 export interface AnnounceDeps extends TellDeps {
-  config: Pick<ConfigView, 'tenant'>;
+  config: Pick<ConfigView, 'tenant' | 'currentTenant'>;
 }
 
 /**
@@ -16,9 +17,10 @@ export async function announceDeadLetters(
   letters: readonly DeadLetterDocument[],
 ): Promise<void> {
   const { config, operatorTenant } = deps;
-  const operator = operatorTenant === undefined ? undefined : config.tenant(operatorTenant);
+  const operator = operatorTenant === undefined ? undefined : config.currentTenant(operatorTenant);
   const events: OperationalEvent[] = [];
   for (const letter of letters) {
+    // Of the tenant's life that the delivery was of.
     const tenant = config.tenant(letter.tenant);
     if (tenant === undefined || isOperationalType(letter.type)) continue;
     if (!listens(tenant) && !listens(operator)) continue;
@@ -39,7 +41,7 @@ function exhausted(letter: DeadLetterDocument, tenant: TenantSnapshot): Operatio
     type: 'posthorn.delivery.exhausted',
     key: letter._id,
     data: {
-      tenant_id: letter.tenant,
+      tenant_id: tenantIdOf(letter.tenant),
       endpoint_id: letter.endpoint,
       url: endpoint?.url ?? null,
       delivery_id: letter._id,

@@ -9,6 +9,8 @@ import type { EndpointGoneRecord } from '#wire/record.ts';
 import type { ConfigurationDeps } from '../change-tenant.ts';
 import { announceDeadLetters } from './announce-dead-letters.ts';
 import type { AttemptsByEndpoint } from './attempts.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
+import { CurrentLives } from '../lives/current-lives.ts';
 import { disableEndpoint } from './disable-endpoint.ts';
 import { OperationalOutbox } from './outbox.ts';
 import { HealthReads } from './reads.ts';
@@ -18,7 +20,7 @@ export interface HealthDeps extends ConfigurationDeps {
   settings: Pick<Settings, 'POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS' | 'POSTHORN_OPERATOR_TENANT'>;
   db: Db;
   history: History;
-  config: Pick<ConfigView, 'tenant'>;
+  config: Pick<ConfigView, 'tenant' | 'currentTenant'>;
   publisher: Publisher;
   log: Log;
 }
@@ -38,14 +40,15 @@ export function createHealth(deps: HealthDeps): Health {
   const store = healthStoreOf(deps.db);
   const disableAfterSeconds = settings.POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS;
   const operatorTenant = settings.POSTHORN_OPERATOR_TENANT;
-  const shared = { ...deps, store, operatorTenant };
+  const lives = new CurrentLives(deps.configuration);
+  const shared = { ...deps, store, operatorTenant, lives };
   const tracker = new HealthTracker({ ...shared, disableAfterSeconds });
   return {
     reads: new HealthReads({ store, history, disableAfterSeconds }),
     outbox: new OperationalOutbox(shared),
     track: (attempts) => tracker.apply(attempts),
     disableGone: ({ tenant, endpoint, url }) =>
-      disableEndpoint(shared, { tenant, endpoint, url, reason: 'gone' }),
+      disableEndpoint(shared, { tenant: tenantIdOf(tenant), endpoint, url, reason: 'gone' }),
     announceDeadLetters: (letters) => announceDeadLetters(shared, letters),
   };
 }

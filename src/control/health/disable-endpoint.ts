@@ -1,5 +1,6 @@
 import { PosthornError } from '#domain/errors.ts';
 import type { EndpointStateReason } from '#domain/endpoint.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import { changeTenant, type ConfigurationDeps } from '../change-tenant.ts';
 import { type TellDeps, tell } from './operational-events.ts';
@@ -27,7 +28,8 @@ export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): 
   // Outside the transaction first: it is asked for many times, and mostly there is nothing to do.
   if ((await endpoints.countDocuments(still, { limit: 1 })) === 0) return;
   try {
-    await changeTenant(deps, tenant, async ({ session, now, size }) => {
+    await changeTenant(deps, tenant, async (context) => {
+      const { session, now, size } = context;
       const known = await endpoints.findOne(still, { session });
       if (known === null) return;
       const change: Pick<EndpointDocument, 'state' | 'state_reason'> = {
@@ -44,7 +46,9 @@ export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): 
       size.replaced('endpoints', known, { ...known, ...change });
       const data = { tenant_id: tenant, endpoint_id: endpoint, url, reason, ...facts };
       const type = 'posthorn.endpoint.disabled';
-      await tell(deps, [{ tenant, type, key: `${endpoint}:${revision}`, data }], session);
+      const lifeId = lifeIdOf({ id: tenant, life: context.tenant.life });
+      const told = { tenant: lifeId, type, key: `${endpoint}:${revision}`, data } as const;
+      await tell(deps, [told], session);
     });
   } catch (error) {
     // Deleted at the same time: then nothing is sent either.

@@ -9,8 +9,10 @@ import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
 import type { OperationalEventType } from '#wire/openapi/operational-events.ts';
 import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoint-health.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 
 export interface OperationalEvent {
+  /** Life id. */
   tenant: string;
   type: OperationalEventType;
   /** Of what it tells, and no other: the event's id is made of it and the type. */
@@ -23,6 +25,7 @@ export interface TellDeps {
   store: Pick<HealthStore, 'outbox'>;
   /** Gets the events of every tenant. */
   operatorTenant: string | undefined;
+  lives: Pick<CurrentLives, 'find'>;
   clock: () => number;
 }
 
@@ -34,8 +37,10 @@ export async function tell(
 ): Promise<void> {
   if (events.length === 0) return;
   const at = new Date(deps.clock());
+  const { operatorTenant } = deps;
+  const operator = operatorTenant && ((await deps.lives.find(operatorTenant)) ?? operatorTenant);
   const operations = events.flatMap((event) => {
-    const receivers = new Set([event.tenant, deps.operatorTenant ?? event.tenant]);
+    const receivers = new Set([event.tenant, operator ?? event.tenant]);
     return [...receivers].map((tenant) => insertOnce(tenant, event, at));
   });
   await deps.store.outbox.bulkWrite(operations, {

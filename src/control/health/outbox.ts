@@ -3,6 +3,7 @@
  * crash between the two publishes it again under the same id. Any number of processes may do it at once.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoint-health.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -75,6 +76,9 @@ export class OperationalOutbox implements Service {
       messageId: `${tenant}:${id}`,
       timeoutMs: STORE_TIMEOUT_MS,
     });
-    this.deps.log.info({ tenant_id: tenant, event_id: id, type }, 'operational_event.published');
+    this.deps.log.info(
+      { tenant_id: tenantIdOf(tenant), event_id: id, type },
+      'operational_event.published',
+    );
   }
 }

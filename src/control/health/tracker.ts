@@ -112,6 +112,9 @@ export class HealthTracker {
     endpoint: EndpointDocument,
   ): Promise<void> {
     const { _id: id, tenant, url } = endpoint;
+    // Deleted at the same time: nobody is left to be told.
+    const lifeId = await this.deps.lives.find(tenant);
+    if (lifeId === undefined) return;
     const key = `${id}:${step.episodeMs}`;
     const data: Record<string, unknown> = { tenant_id: tenant, endpoint_id: id, url };
     data['failing_since'] = new Date(step.episodeMs).toISOString();
@@ -119,24 +122,29 @@ export class HealthTracker {
       const { lastSuccessMs } = standing.facts;
       data['recovered_at'] = new Date(lastSuccessMs ?? 0).toISOString();
       data['was_disabled'] = standing.told?.level === DISABLED_LEVEL;
-      await tell(this.deps, [{ tenant, type: 'posthorn.endpoint.recovered', key, data }]);
+      await tell(this.deps, [{ tenant: lifeId, type: 'posthorn.endpoint.recovered', key, data }]);
       return;
     }
-    const facts = { ...data, ...standing.shown, ...(await this.counts(endpoint, step.episodeMs)) };
+    const facts = {
+      ...data,
+      ...standing.shown,
+      ...(await this.counts(lifeId, id, step.episodeMs)),
+    };
     if (step.kind === 'disable') {
       await disableEndpoint(this.deps, { tenant, endpoint: id, url, reason: 'failing', facts });
       return;
     }
     const warning = { ...facts, reason: 'failing', percent: step.level };
     const type = 'posthorn.endpoint.failing';
-    await tell(this.deps, [{ tenant, type, key: `${key}:${step.level}`, data: warning }]);
+    await tell(this.deps, [{ tenant: lifeId, type, key: `${key}:${step.level}`, data: warning }]);
   }
 
   private async counts(
-    { _id, tenant }: EndpointDocument,
+    tenant: string,
+    endpoint: string,
     sinceMs: number,
   ): Promise<Record<string, number>> {
-    const since = { tenant, endpoint: _id, at: { $gte: new Date(sinceMs) } };
+    const since = { tenant, endpoint, at: { $gte: new Date(sinceMs) } };
     const { deadLetters } = this.deps.history;
     return { dead_letters: await deadLetters.countDocuments(since, { limit: COUNTED_MAX }) };
   }

@@ -1,4 +1,4 @@
-/** Deliveries and attempts of the history (CT-5, DL-12). */
+/** Deliveries and attempts of the history (CT-5, DL-12), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
 import type { DeliveryDocument } from '#infra/mongo/documents.ts';
 import type {
@@ -10,7 +10,6 @@ import type {
 } from '#wire/api/delivery.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
 import type { AttemptRecord } from '#wire/record.ts';
-import { checkTenantExists } from '../tenant-exists.ts';
 import type { EventReads, HistoryReadDeps } from './event-reads.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
 import { timeRange } from './time-range.ts';
@@ -29,48 +28,46 @@ export class DeliveryReads {
     this.deps = deps;
   }
 
-  async list(tenantId: string, query: DeliveryListQuery): Promise<Page<DeliverySummary>> {
+  async list(lifeId: string, query: DeliveryListQuery): Promise<Page<DeliverySummary>> {
     const range = timeRange(query, '#query');
-    const conditions: object[] = [{ tenant: tenantId }];
+    const conditions: object[] = [{ tenant: lifeId }];
     if (range !== undefined) conditions.push({ accepted_at: range });
     if (query.status !== undefined) conditions.push({ 'state.status': query.status });
     if (query.endpoint !== undefined) conditions.push({ endpoint: query.endpoint });
     if (query.type !== undefined) conditions.push({ type: query.type });
     conditions.push(...afterCursor(SORT, query.cursor));
     const deliveries = await this.read(conditions, query.limit);
-    if (deliveries.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
     return toPage(deliveries, query.limit, SORT, positionOf, summarize);
   }
 
   async listOfEvent(
-    tenantId: string,
+    lifeId: string,
     eventId: string,
     query: EventDeliveriesQuery,
   ): Promise<Page<DeliverySummary>> {
-    const conditions: object[] = [{ tenant: tenantId, event: eventId }];
+    const conditions: object[] = [{ tenant: lifeId, event: eventId }];
     if (query.status !== undefined) conditions.push({ 'state.status': query.status });
     conditions.push(...afterCursor(OF_EVENT_SORT, query.cursor));
     const deliveries = await this.read(conditions, query.limit);
-    if (deliveries.length === 0) await this.deps.events.find(tenantId, eventId);
+    if (deliveries.length === 0) await this.deps.events.find(lifeId, eventId);
     return toPage(deliveries, query.limit, OF_EVENT_SORT, positionOf, summarize);
   }
 
-  async get(tenantId: string, deliveryId: string): Promise<DeliveryResource> {
-    const delivery = await this.find(tenantId, deliveryId);
+  async get(lifeId: string, deliveryId: string): Promise<DeliveryResource> {
+    const delivery = await this.find(lifeId, deliveryId);
     return { ...summarize(counted(delivery)), attempts: attemptsOf(delivery) };
   }
 
-  async listAttempts(tenantId: string, deliveryId: string): Promise<Page<AttemptResource>> {
+  async listAttempts(lifeId: string, deliveryId: string): Promise<Page<AttemptResource>> {
     // `limits.attemptsMax` bounds them: one page holds them all.
-    const delivery = await this.find(tenantId, deliveryId);
+    const delivery = await this.find(lifeId, deliveryId);
     return { data: attemptsOf(delivery), next_cursor: null };
   }
 
-  private async find(tenantId: string, deliveryId: string): Promise<DeliveryDocument> {
-    const { history, configuration } = this.deps;
-    const delivery = await history.deliveries.findOne({ _id: deliveryId, tenant: tenantId });
+  private async find(lifeId: string, deliveryId: string): Promise<DeliveryDocument> {
+    const { deliveries } = this.deps.history;
+    const delivery = await deliveries.findOne({ _id: deliveryId, tenant: lifeId });
     if (delivery !== null) return delivery;
-    await checkTenantExists(configuration, tenantId);
     throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
       detail: `there is no delivery ${deliveryId}`,
     });

@@ -1,12 +1,10 @@
-/** Events of the history (CT-5, RT-9). */
+/** Events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
-import type { Configuration } from '#infra/mongo/configuration.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
 import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { PayloadRef } from '#wire/event-frame.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
-import { checkTenantExists } from '../tenant-exists.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
 import { timeRange } from './time-range.ts';
 
@@ -16,7 +14,6 @@ const SEARCH_MS_MAX = 10_000;
 
 export interface HistoryReadDeps {
   history: History;
-  configuration: Pick<Configuration, 'tenants'>;
   config: Pick<ConfigView, 'eventType'>;
 }
 
@@ -27,10 +24,10 @@ export class EventReads {
     this.deps = deps;
   }
 
-  async list(tenantId: string, query: EventListQuery): Promise<Page<EventSummary>> {
+  async list(lifeId: string, query: EventListQuery): Promise<Page<EventSummary>> {
     const range = timeRange(query, '#query');
     // Without a sequence it is a claim of ingress, not an event.
-    const conditions: object[] = [{ tenant: tenantId, seq: { $exists: true } }];
+    const conditions: object[] = [{ tenant: lifeId, seq: { $exists: true } }];
     if (range !== undefined) conditions.push({ accepted_at: range });
     if (query.type !== undefined) conditions.push({ type: query.type });
     if (query.unmatched !== undefined) {
@@ -42,16 +39,15 @@ export class EventReads {
       .sort(newestFirst)
       .limit(query.limit + 1)
       .toArray();
-    if (events.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
     return toPage(events, query.limit, SORT, positionOf, summarize);
   }
 
   /** The event as JSON text: `data` stands in it byte for byte as it was sent. */
-  async getJson(tenantId: string, eventId: string): Promise<string> {
-    const event = await this.find(tenantId, eventId);
+  async getJson(lifeId: string, eventId: string): Promise<string> {
+    const event = await this.find(lifeId, eventId);
     const counts = await this.deps.history.deliveries
       .aggregate<{ _id: string; count: number }>([
-        { $match: { tenant: tenantId, event: eventId } },
+        { $match: { tenant: lifeId, event: eventId } },
         { $group: { _id: '$state.status', count: { $sum: 1 } } },
         { $sort: { _id: 1 } },
       ])
@@ -62,12 +58,10 @@ export class EventReads {
     return hidden ? head : `${head.slice(0, -1)}${dataMember(event)}}`;
   }
 
-  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN */
-  async find(tenantId: string, eventId: string): Promise<EventDocument> {
-    const { history, configuration } = this.deps;
-    const event = await history.events.findOne({ _id: eventKey(tenantId, eventId) });
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN */
+  async find(lifeId: string, eventId: string): Promise<EventDocument> {
+    const event = await this.deps.history.events.findOne({ _id: eventKey(lifeId, eventId) });
     if (event !== null && event.seq !== undefined) return event;
-    await checkTenantExists(configuration, tenantId);
     throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
       detail:
         `there is no event ${eventId}: one just accepted appears within a second, and one that is older than ` +

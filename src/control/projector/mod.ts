@@ -11,6 +11,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { Counter, Gauge, type Registry } from 'prom-client';
 import type { History } from '#infra/mongo/documents.ts';
 import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
+import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#src/app/service.ts';
 import { asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
@@ -33,6 +34,7 @@ export interface ProjectorDeps {
   shards: number;
   nc: NatsConnection;
   history: History;
+  lives: Pick<TenantLives, 'drops'>;
   registry: Registry;
   log: Log;
   registerEventTypes: (seen: SeenType[]) => Promise<void>;
@@ -119,12 +121,16 @@ class Projector {
   }
 
   private read(message: PulledMessage, batch: Batch): boolean {
+    const { lives } = this.deps;
     try {
       if (message.subject.startsWith('ev.')) {
         const { tenant } = parseEventSubject(message.subject);
+        if (lives.drops(tenant, 'event')) return true;
         batch.addEvent(tenant, message.seq, decodeEventFrame(asBuffer(message.data)));
       } else {
-        for (const record of decodeRecords(message.data)) batch.addRecord(record);
+        for (const record of decodeRecords(message.data)) {
+          if (!lives.drops(record.tenant, 'record')) batch.addRecord(record);
+        }
       }
       return true;
     } catch (error) {

@@ -16,24 +16,26 @@ import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from '../access.ts';
 import type { DeadLetterActions } from '../dead-letters/actions.ts';
 import type { DeadLetterReads } from '../dead-letters/reads.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 
 const tags = ['Dead letters'];
 const collection = '/v1/tenants/:tenant/dead-letters';
 const item = `${collection}/:dead_letter`;
 
 export interface DeadLetterParts {
+  lives: CurrentLives;
   deadLetterReads: DeadLetterReads;
   deadLetterActions: DeadLetterActions;
 }
 
 /** Dead letters: list, read, replay, discard, one or many (DL-10). */
 export function registerDeadLetterRoutes(api: Api, parts: DeadLetterParts): void {
-  registerReads(api, parts.deadLetterReads);
-  registerActions(api, parts.deadLetterActions);
-  registerActionsOnMany(api, parts.deadLetterActions);
+  registerReads(api, parts);
+  registerActions(api, parts);
+  registerActionsOnMany(api, parts);
 }
 
-function registerReads(api: Api, reads: DeadLetterReads): void {
+function registerReads(api: Api, { lives, deadLetterReads: reads }: DeadLetterParts): void {
   api.get(
     collection,
     {
@@ -48,7 +50,7 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
         response: { 200: deadLetterPage, ...problemAnswers },
       },
     },
-    (request) => reads.list(request.params.tenant, request.query),
+    async ({ params, query }) => reads.list(await lives.of(params.tenant), query),
   );
   api.get(
     `${collection}/groups`,
@@ -63,7 +65,7 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
         response: { 200: deadLetterGroups, ...problemAnswers },
       },
     },
-    (request) => reads.groups(request.params.tenant),
+    async ({ params }) => reads.groups(await lives.of(params.tenant)),
   );
   api.get(
     item,
@@ -81,7 +83,7 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
     },
     async (request, reply) => {
       const { tenant, dead_letter: id } = request.params;
-      const json = await reads.getJson(tenant, id);
+      const json = await reads.getJson(await lives.of(tenant), id);
       reply.header('content-type', 'application/json; charset=utf-8');
       // It has the form of the schema, as text already.
       return reply.send(json as never);
@@ -89,7 +91,7 @@ function registerReads(api: Api, reads: DeadLetterReads): void {
   );
 }
 
-function registerActions(api: Api, actions: DeadLetterActions): void {
+function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLetterParts): void {
   api.post(
     `${item}/replay`,
     {
@@ -105,7 +107,7 @@ function registerActions(api: Api, actions: DeadLetterActions): void {
     },
     async (request, reply) => {
       const { tenant, dead_letter: id } = request.params;
-      return reply.code(202).send(await actions.replay(tenant, id));
+      return reply.code(202).send(await actions.replay(await lives.of(tenant), id));
     },
   );
   api.delete(
@@ -123,13 +125,16 @@ function registerActions(api: Api, actions: DeadLetterActions): void {
     },
     async (request, reply) => {
       const { tenant, dead_letter: id } = request.params;
-      await actions.discard(tenant, id);
+      await actions.discard(await lives.of(tenant), id);
       return reply.code(204).send(null);
     },
   );
 }
 
-function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
+function registerActionsOnMany(
+  api: Api,
+  { lives, deadLetterActions: actions }: DeadLetterParts,
+): void {
   const schema = { tags, params: tenantParams };
   api.post(
     `${collection}/replay`,
@@ -144,8 +149,9 @@ function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
         response: { 202: replayedDeadLetters, ...problemAnswers },
       },
     },
-    async (request, reply) => {
-      return reply.code(202).send(await actions.replayMany(request.params.tenant, request.body));
+    async ({ params, body }, reply) => {
+      const lifeId = await lives.of(params.tenant);
+      return reply.code(202).send(await actions.replayMany(lifeId, body));
     },
   );
   api.post(
@@ -161,6 +167,6 @@ function registerActionsOnMany(api: Api, actions: DeadLetterActions): void {
         response: { 200: discardedDeadLetters, ...problemAnswers },
       },
     },
-    (request) => actions.discardMany(request.params.tenant, request.body),
+    async ({ params, body }) => actions.discardMany(await lives.of(params.tenant), body),
   );
 }

@@ -12,21 +12,23 @@ import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from '../access.ts';
 import type { DeliveryActions } from '../delivery-actions.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 
 const tags = ['Deliveries'];
 
 export interface DeliveryParts {
+  lives: CurrentLives;
   deliveries: DeliveryReads;
   deliveryActions: DeliveryActions;
 }
 
 /** Deliveries and their attempts (CT-5); retry now and cancel. */
 export function registerDeliveryRoutes(api: Api, parts: DeliveryParts): void {
-  registerReads(api, parts.deliveries);
-  registerActions(api, parts.deliveryActions);
+  registerReads(api, parts);
+  registerActions(api, parts);
 }
 
-function registerReads(api: Api, deliveries: DeliveryReads): void {
+function registerReads(api: Api, { lives, deliveries }: DeliveryParts): void {
   api.get(
     '/v1/tenants/:tenant/deliveries',
     {
@@ -41,7 +43,7 @@ function registerReads(api: Api, deliveries: DeliveryReads): void {
         response: { 200: deliveryPage, ...problemAnswers },
       },
     },
-    (request) => deliveries.list(request.params.tenant, request.query),
+    async ({ params, query }) => deliveries.list(await lives.of(params.tenant), query),
   );
   api.get(
     '/v1/tenants/:tenant/deliveries/:delivery',
@@ -57,7 +59,7 @@ function registerReads(api: Api, deliveries: DeliveryReads): void {
         response: { 200: delivery, ...problemAnswers },
       },
     },
-    (request) => deliveries.get(request.params.tenant, request.params.delivery),
+    async ({ params }) => deliveries.get(await lives.of(params.tenant), params.delivery),
   );
   api.get(
     '/v1/tenants/:tenant/deliveries/:delivery/attempts',
@@ -72,11 +74,11 @@ function registerReads(api: Api, deliveries: DeliveryReads): void {
         response: { 200: attemptPage, ...problemAnswers },
       },
     },
-    (request) => deliveries.listAttempts(request.params.tenant, request.params.delivery),
+    async ({ params }) => deliveries.listAttempts(await lives.of(params.tenant), params.delivery),
   );
 }
 
-function registerActions(api: Api, actions: DeliveryActions): void {
+function registerActions(api: Api, { lives, deliveryActions: actions }: DeliveryParts): void {
   api.post(
     '/v1/tenants/:tenant/deliveries/:delivery/retry',
     {
@@ -93,7 +95,7 @@ function registerActions(api: Api, actions: DeliveryActions): void {
     },
     async (request, reply) => {
       const { tenant, delivery: id } = request.params;
-      return reply.code(202).send(await actions.retry(tenant, id));
+      return reply.code(202).send(await actions.retry(await lives.of(tenant), id));
     },
   );
   api.post(
@@ -112,7 +114,7 @@ function registerActions(api: Api, actions: DeliveryActions): void {
     },
     async (request, reply) => {
       const { tenant, delivery: id } = request.params;
-      return reply.code(202).send(await actions.cancel(tenant, id));
+      return reply.code(202).send(await actions.cancel(await lives.of(tenant), id));
     },
   );
 }

@@ -13,11 +13,15 @@ import { answer } from '#wire/openapi/describe.ts';
 import type { Principal } from '#infra/http/authenticate.ts';
 import { type Api, principalOf } from '../access.ts';
 import type { AutomaticView, EventTypes } from '../event-types/registry.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 
 const tags = ['Event types'];
 
 /** The registry of event types (CT-4). */
-export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void {
+export function registerEventTypeRoutes(
+  api: Api,
+  { lives, eventTypes }: { lives: CurrentLives; eventTypes: EventTypes },
+): void {
   api.put(
     '/v1/event-types/:name',
     {
@@ -57,7 +61,7 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
         response: { 200: eventTypePage, ...problemAnswers },
       },
     },
-    (request) => eventTypes.list(request.query, viewOf(principalOf(request))),
+    async (request) => eventTypes.list(request.query, await viewOf(principalOf(request), lives)),
   );
   api.get(
     '/v1/event-types/:name',
@@ -76,7 +80,8 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
       },
     },
     async (request, reply) => {
-      const found = await eventTypes.get(request.params.name, viewOf(principalOf(request)));
+      const view = await viewOf(principalOf(request), lives);
+      const found = await eventTypes.get(request.params.name, view);
       reply.header('etag', etagOf(found.revision));
       return found;
     },
@@ -105,7 +110,8 @@ export function registerEventTypeRoutes(api: Api, eventTypes: EventTypes): void 
 }
 
 /** A key that belongs to a tenant sees what the events of that tenant use, and nothing of others. */
-function viewOf({ scope, tenant }: Principal): AutomaticView {
+async function viewOf({ scope, tenant }: Principal, lives: CurrentLives): Promise<AutomaticView> {
   if (scope === 'platform') return { of: 'all' };
-  return tenant === undefined ? { of: 'none' } : { of: 'tenant', tenant };
+  const lifeId = tenant === undefined ? undefined : await lives.find(tenant);
+  return lifeId === undefined ? { of: 'none' } : { of: 'tenant', tenant: lifeId };
 }

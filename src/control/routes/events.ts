@@ -7,14 +7,16 @@ import type { Api } from '../access.ts';
 import type { EventExplanations } from '../event-explanations.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
 import type { EventReads } from '../history/event-reads.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 
 const tags = ['Events'];
 
 /** Events as the history has them (CT-5). */
 export function registerEventRoutes(
   api: Api,
-  reads: { events: EventReads; deliveries: DeliveryReads },
+  reads: { lives: CurrentLives; events: EventReads; deliveries: DeliveryReads },
 ): void {
+  const { lives } = reads;
   api.get(
     '/v1/tenants/:tenant/events',
     {
@@ -29,7 +31,7 @@ export function registerEventRoutes(
         response: { 200: eventPage, ...problemAnswers },
       },
     },
-    (request) => reads.events.list(request.params.tenant, request.query),
+    async ({ params, query }) => reads.events.list(await lives.of(params.tenant), query),
   );
   api.get(
     '/v1/tenants/:tenant/events/:event',
@@ -47,7 +49,7 @@ export function registerEventRoutes(
     },
     async (request, reply) => {
       const { tenant, event: id } = request.params;
-      const json = await reads.events.getJson(tenant, id);
+      const json = await reads.events.getJson(await lives.of(tenant), id);
       reply.header('content-type', 'application/json; charset=utf-8');
       // It has the form of the schema, as text already.
       return reply.send(json as never);
@@ -68,15 +70,18 @@ export function registerEventRoutes(
         response: { 200: deliveryPage, ...problemAnswers },
       },
     },
-    (request) => {
+    async (request) => {
       const { tenant, event: id } = request.params;
-      return reads.deliveries.listOfEvent(tenant, id, request.query);
+      return reads.deliveries.listOfEvent(await lives.of(tenant), id, request.query);
     },
   );
 }
 
 /** Why an endpoint did not get an event (RT-9). */
-export function registerEventExplanationRoute(api: Api, explanations: EventExplanations): void {
+export function registerEventExplanationRoute(
+  api: Api,
+  { lives, explanations }: { lives: CurrentLives; explanations: EventExplanations },
+): void {
   api.get(
     '/v1/tenants/:tenant/events/:event/explanation',
     {
@@ -93,9 +98,9 @@ export function registerEventExplanationRoute(api: Api, explanations: EventExpla
         response: { 200: eventExplanation, ...problemAnswers },
       },
     },
-    (request) => {
+    async (request) => {
       const { tenant, event: id } = request.params;
-      return explanations.explain(tenant, id, request.query);
+      return explanations.explain(await lives.of(tenant), id, request.query);
     },
   );
 }

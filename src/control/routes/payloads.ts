@@ -1,11 +1,13 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
-import { strict, tenantId } from '#wire/api/fields.ts';
+import { strict } from '#wire/api/fields.ts';
+import { PAYLOAD_OWNER_PATTERN } from '#wire/payload-link.ts';
 import { eventParams } from '#wire/api/event.ts';
 import { answer } from '#wire/openapi/describe.ts';
 import { problemAnswers, problems } from '#wire/api/problem.ts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { Api } from '../access.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 import type { PayloadReads, ReadPayload } from '../payload-reads.ts';
 
 const tags = ['Events'];
@@ -20,7 +22,10 @@ const payloadAnswer = {
 };
 
 /** Behind the lock: beside its event. */
-export function registerEventPayloadRoute(api: Api, payloads: PayloadReads): void {
+export function registerEventPayloadRoute(
+  api: Api,
+  { lives, payloads }: { lives: CurrentLives; payloads: PayloadReads },
+): void {
   api.get(
     '/v1/tenants/:tenant/events/:event/payload',
     {
@@ -37,7 +42,7 @@ export function registerEventPayloadRoute(api: Api, payloads: PayloadReads): voi
     },
     async (request, reply) => {
       const { tenant, event } = request.params;
-      return send(reply, await payloads.ofEvent(tenant, event));
+      return send(reply, await payloads.ofEvent(await lives.of(tenant), event));
     },
   );
 }
@@ -56,7 +61,11 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
         security: [],
         params: Type.Object(
           {
-            tenant: tenantId,
+            tenant: Type.String({
+              pattern: PAYLOAD_OWNER_PATTERN,
+              description: 'Owner of the payload, as the link names it.',
+              examples: ['acme'],
+            }),
             payload: Type.String({
               pattern: '^pay_[0-9a-z]{26}$',
               description: 'Id of the payload.',

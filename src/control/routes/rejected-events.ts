@@ -2,10 +2,14 @@ import { problemAnswers } from '#wire/api/problem.ts';
 import { rejectedEventListQuery, rejectedEventPage } from '#wire/api/rejected-event.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from '../access.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 import type { RejectedEvents } from '../rejected-events.ts';
 
 /** What producers sent over NATS and was refused (IN-4). */
-export function registerRejectedEventRoutes(api: Api, rejected: RejectedEvents): void {
+export function registerRejectedEventRoutes(
+  api: Api,
+  { lives, rejected }: { lives: CurrentLives; rejected: RejectedEvents },
+): void {
   api.get(
     '/v1/tenants/:tenant/rejected-events',
     {
@@ -23,6 +27,6 @@ export function registerRejectedEventRoutes(api: Api, rejected: RejectedEvents):
         response: { 200: rejectedEventPage, ...problemAnswers },
       },
     },
-    (request) => rejected.list(request.params.tenant, request.query),
+    async ({ params, query }) => rejected.list(await lives.of(params.tenant), query),
   );
 }

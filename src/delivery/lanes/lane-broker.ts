@@ -6,7 +6,7 @@ import {
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
-import { isTenantId } from '#domain/tenant.ts';
+import { isLifeId } from '#domain/tenant.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
 import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
 import { SoleReader } from '#infra/nats/sole-reader.ts';
@@ -58,7 +58,7 @@ export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
   const { jsm, lanes, shard, shards } = deps;
   const stream = streams.deliveries(shard);
   // Keys that somebody wrote by hand may be anything.
-  const isOurs = (id: string): boolean => isTenantId(id) && shardOf(id, shards) === shard;
+  const isOurs = (id: string): boolean => isLifeId(id) && shardOf(id, shards) === shard;
   return {
     announced() {
       return new Set([...lanes.all()].filter(isOurs));

@@ -15,6 +15,7 @@
  *
  * Limits: `lanesMax` keys, twice as many consumers (those that drain). One look runs at a time.
  */
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { LaneBroker } from './lane-broker.ts';
 import type { LaneMetrics } from './lane-metrics.ts';
@@ -160,7 +161,7 @@ export class ShardLanes {
     await broker.makeConsumer(tenant);
     const cause = found.announced ? 'consumer_missing' : 'stored_late';
     metrics.healed.inc({ cause });
-    log.warn({ shard, tenant_id: tenant, cause }, 'lanes.consumer_made');
+    log.warn({ shard, tenant_id: tenantIdOf(tenant), cause }, 'lanes.consumer_made');
     return true;
   }
 
@@ -212,7 +213,7 @@ export class ShardLanes {
     lane.quietSinceMs = undefined;
     lane.knownSinceMs = this.deps.now();
     metrics.promotions.inc({ reason });
-    log.info({ shard, tenant_id: tenant, reason }, 'lanes.promoted');
+    log.info({ shard, tenant_id: tenantIdOf(tenant), reason }, 'lanes.promoted');
   }
 
   private async withdrawQuiet(): Promise<void> {
@@ -235,7 +236,7 @@ export class ShardLanes {
     const lane = this.lanes.get(tenant);
     if (lane !== undefined) lane.withdrawnSinceMs = now();
     metrics.demotions.inc({ reason });
-    log.info({ shard, tenant_id: tenant, reason }, 'lanes.withdrawn');
+    log.info({ shard, tenant_id: tenantIdOf(tenant), reason }, 'lanes.withdrawn');
   }
 
   /**
@@ -246,7 +247,7 @@ export class ShardLanes {
     lane.tap?.stop();
     this.lanes.delete(tenant);
     await this.deps.broker.removeConsumer(tenant);
-    this.deps.log.info({ shard: this.deps.shard, tenant_id: tenant }, 'lanes.removed');
+    this.deps.log.info({ shard: this.deps.shard, tenant_id: tenantIdOf(tenant) }, 'lanes.removed');
   }
 
   private quietest(): { tenant: string; pressure: number } | undefined {

@@ -11,7 +11,7 @@ export interface Principal {
 }
 
 export interface AuthenticatorDeps {
-  config: Pick<ConfigView, 'apiKey'>;
+  config: Pick<ConfigView, 'apiKey' | 'currentTenant'>;
   /** A platform key that is accepted beside those of the configuration (`POSTHORN_BOOTSTRAP_KEY`). */
   bootstrapKey?: string | undefined;
   /** Milliseconds since 1970. */
@@ -57,9 +57,11 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
     if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock()) {
       throw new PosthornError('POSTHORN_KEY_INVALID', { detail: 'the API key has expired' });
     }
-    return key.tenant === undefined
-      ? { keyId: key.id, scope: key.scope }
-      : { keyId: key.id, scope: key.scope, tenant: key.tenant };
+    if (key.tenant === undefined) return { keyId: key.id, scope: key.scope };
+    // Its tenant was deleted and created again: its revocation may not be known here yet.
+    const life = config.currentTenant(key.tenant)?.life ?? 0;
+    if (life > (key.life ?? 0)) throw new PosthornError('POSTHORN_KEY_INVALID');
+    return { keyId: key.id, scope: key.scope, tenant: key.tenant };
   };
 }
 

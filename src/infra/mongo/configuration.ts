@@ -21,6 +21,10 @@ import type { KeyScope } from '#wire/config-snapshot.ts';
 export interface TenantDocument {
   /** Tenant id. */
   _id: string;
+  /** How often it was deleted and created again (`domain/tenant.ts`); absent: 0. */
+  life?: number;
+  /** Ingress processes may still accept events for an earlier life (`control/lives/ingress-views.ts`). */
+  unconfirmed?: true;
   name: string | null;
   weight: number;
   /** Null or absent: no limit of its own. */
@@ -168,8 +172,9 @@ export interface EventTypeDocument {
 
 /** A type that events of a tenant use and nobody registered. */
 export interface AutomaticEventTypeDocument {
-  /** `<tenant>/<name>` */
+  /** `<life id>/<name>` */
   _id: string;
+  /** Life id. */
   tenant: string;
   name: string;
   /** Its place in the share of the tenant, from 0; unique in the tenant. */
@@ -204,6 +209,8 @@ export interface ApiKeyDocument {
   id: string;
   scope: KeyScope;
   tenant: string | null;
+  /** The life of the tenant that it was made in; absent: 0. */
+  life?: number;
   name: string | null;
   revision: number;
   created_at: Date;
@@ -211,10 +218,26 @@ export interface ApiKeyDocument {
   revoked_at: Date | null;
 }
 
-/** The history of a deleted tenant, still to be removed. */
+/** What is left of one life of a deleted tenant, still to be removed. */
 export interface TenantPurgeDocument {
+  /** Life id. */
+  _id: string;
+  deleted_at: Date;
+  /** When it is looked for again; absent: now. */
+  next_at?: Date;
+}
+
+/**
+ * What is remembered of a deleted tenant, for ever: a tenant that is created under its id must differ from
+ * it in each of these.
+ */
+export interface TenantTombstoneDocument {
   /** Tenant id. */
   _id: string;
+  /** The last life that it had. */
+  life: number;
+  revision: number;
+  config_rev: number;
   deleted_at: Date;
 }
 
@@ -228,6 +251,7 @@ export interface Configuration {
   changeTurns: Collection<ChangeTurnDocument>;
   apiKeys: Collection<ApiKeyDocument>;
   tenantPurges: Collection<TenantPurgeDocument>;
+  tenantTombstones: Collection<TenantTombstoneDocument>;
 }
 
 /** Names of the collections whose changes make a key of the bucket CONFIG change. */
@@ -246,6 +270,7 @@ export function configurationOf(db: Db): Configuration {
     changeTurns: db.collection('change_turns', { writeConcern: { w: 1 } }),
     apiKeys: db.collection('api_keys'),
     tenantPurges: db.collection('tenant_purges'),
+    tenantTombstones: db.collection('tenant_tombstones'),
   };
 }
 

@@ -15,14 +15,15 @@ import type { AttemptRecord } from '#wire/record.ts';
 import type { DataKind, PayloadRef } from '#wire/event-frame.ts';
 import type { DeliveryStatus } from '#domain/delivery.ts';
 
-/** `<tenant>/<event id>`: the key of the event store (RT-7). Tenant ids hold no slash. */
-export function eventKey(tenant: string, eventId: string): string {
-  return `${tenant}/${eventId}`;
+/** `<life id>/<event id>`: the key of the event store (RT-7). Life ids hold no slash. */
+export function eventKey(lifeId: string, eventId: string): string {
+  return `${lifeId}/${eventId}`;
 }
 
 export interface EventDocument {
   /** `eventKey(tenant, id)` */
   _id: string;
+  /** Life id, here and in the other documents of the history. */
   tenant: string;
   id: string;
   /** Of an id that the caller chose; set by ingress before the event is stored. */

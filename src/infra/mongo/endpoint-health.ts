@@ -13,6 +13,7 @@ export interface LastFailure {
 export interface EndpointHealthDocument {
   /** Endpoint id. */
   _id: string;
+  /** Life id. */
   tenant: string;
   last_attempt_at: Date;
   last_success_at: Date | null;
@@ -25,8 +26,9 @@ export interface EndpointHealthDocument {
 
 /** Written with what it tells of, published and then deleted. */
 export interface OperationalEventDocument {
-  /** `<tenant>/<event id>` */
+  /** `<life id>/<event id>` */
   _id: string;
+  /** Life id. */
   tenant: string;
   id: string;
   type: string;
@@ -56,7 +58,8 @@ export async function ensureHealthIndexes(db: Db): Promise<void> {
     { failing_since: 1 },
     { partialFilterExpression: { failing_since: { $type: 'date' } } },
   );
+  await outbox.createIndex({ at: 1, _id: 1 });
   // For a tenant that is deleted.
   await health.createIndex({ tenant: 1 });
-  await outbox.createIndex({ at: 1, _id: 1 });
+  await outbox.createIndex({ tenant: 1 });
 }

@@ -5,8 +5,9 @@
  * gives a new object, so nobody has to be told. While NATS or MongoDB is away the last state stays in force
  * (RT-8). Limits: memory in proportion to the configuration, nothing for each event.
  */
-import type { KV, KvWatchEntry } from '@nats-io/kv';
+import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type {
   ApiKeySnapshot,
@@ -26,6 +27,8 @@ export class ConfigStore implements ConfigView {
   private readonly tenants = new Map<string, TenantSnapshot>();
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
+  /** By tenant, deleted ones too: the revision in the bucket of what is known. */
+  private readonly revisions = new Map<string, number>();
   private readonly misses = new Map<string, number>();
   /** By tenant: when the bucket was asked last, and its answer. */
   private readonly asked = new Map<string, { atMs: number; answered: Promise<void> }>();
@@ -47,6 +50,9 @@ export class ConfigStore implements ConfigView {
       // What is known stays, also where the bucket was made anew: it is written again (RT-8).
       onBegin: (kv, anew) => {
         this.kv = kv;
+        this.seenRevision = 0;
+        // The revisions of another bucket cannot be compared with those of this one.
+        if (anew) this.revisions.clear();
         if (anew) for (const listener of this.anewListeners) listener();
       },
       onEntry: (entry) => this.take(entry),
@@ -67,7 +73,12 @@ export class ConfigStore implements ConfigView {
     return this.complete.promise;
   }
 
-  tenant(id: string): TenantSnapshot | undefined {
+  tenant(lifeId: string): TenantSnapshot | undefined {
+    const snapshot = this.tenants.get(tenantIdOf(lifeId));
+    return (snapshot?.life ?? 0) === lifeOf(lifeId) ? snapshot : undefined;
+  }
+
+  currentTenant(id: string): TenantSnapshot | undefined {
     return this.tenants.get(id);
   }
 
@@ -79,20 +90,22 @@ export class ConfigStore implements ConfigView {
     return this.keys.get(hash);
   }
 
-  tenantIds(): Iterable<string> {
-    return this.tenants.keys();
+  /** The life ids of all tenants. */
+  *lifeIds(): Iterable<string> {
+    for (const snapshot of this.tenants.values()) yield lifeIdOf(snapshot);
   }
 
   /**
-   * Resolves when all that stands in the bucket at this moment is known here, or after 5 s.
+   * Resolves when all that stands in the bucket at this moment is known here.
    *
-   * @throws where NATS does not answer
+   * @throws where NATS does not answer, or the watch does not catch up within 5 s
    */
   async catchUp(): Promise<void> {
     if (this.kv === undefined) return;
     const { last_seq: wanted } = (await this.kv.status()).streamInfo.state;
     const deadlineMs = performance.now() + CATCH_UP_MS_MAX;
-    while (this.seenRevision < wanted && performance.now() < deadlineMs) {
+    while (this.seenRevision < wanted) {
+      if (performance.now() >= deadlineMs) throw new Error('the watch on CONFIG is behind');
       await new Promise((next) => setTimeout(next, CATCH_UP_LOOK_MS));
     }
   }
@@ -121,7 +134,7 @@ export class ConfigStore implements ConfigView {
     if (known !== undefined || this.kv === undefined) return known;
     if ((this.misses.get(id) ?? 0) > now) return undefined;
     const entry = await this.kv.get(configKeys.tenant(id));
-    if (entry?.operation === 'PUT') this.apply(entry.key, entry.string());
+    if (entry?.operation === 'PUT') this.applyEntry(entry);
     else {
       if (this.misses.size >= MISSES_MAX) this.misses.clear();
       this.misses.set(id, now + MISS_KEPT_MS);
@@ -133,10 +146,12 @@ export class ConfigStore implements ConfigView {
    * Asks the bucket for a tenant, known or not, unless it was asked after `sinceMs`: for who has a reason to doubt
    * what the watch has brought so far. The leader answers, so what was written before is known afterwards.
    *
+   * @param tenant its id, or that of one of its lives
    * @param sinceMs monotonic; absent: a second ago
    * @throws where NATS does not answer
    */
-  async refreshTenant(id: string, sinceMs = performance.now() - MISS_KEPT_MS): Promise<void> {
+  async refreshTenant(tenant: string, sinceMs = performance.now() - MISS_KEPT_MS): Promise<void> {
+    const id = tenantIdOf(tenant);
     const last = this.asked.get(id);
     if (last !== undefined && last.atMs > sinceMs) return last.answered;
     if (this.kv === undefined) return;
@@ -153,13 +168,35 @@ export class ConfigStore implements ConfigView {
 
   private async ask(kv: KV, id: string): Promise<void> {
     const entry = await kv.get(configKeys.tenant(id));
-    if (entry?.operation === 'PUT') this.apply(entry.key, entry.string());
+    if (entry !== null) this.applyEntry(entry);
   }
 
   private take(entry: KvWatchEntry): void {
     this.seenRevision = entry.revision;
-    if (entry.operation === 'PUT') this.apply(entry.key, entry.string());
-    else this.remove(entry.key);
+    this.applyEntry(entry);
+  }
+
+  /**
+   * A look-up may run ahead of the watch, and be overtaken by it. What is older than what is known must
+   * neither bring a deleted tenant back nor delete one that was created again.
+   */
+  private applyEntry(entry: KvEntry): void {
+    const { key, revision, operation } = entry;
+    if (key.startsWith('tenant.')) {
+      const id = key.slice('tenant.'.length);
+      if (revision <= (this.revisions.get(id) ?? 0)) return;
+      this.keepRevision(id, revision);
+    }
+    if (operation === 'PUT') this.apply(key, entry.string());
+    else this.remove(key);
+  }
+
+  private keepRevision(id: string, revision: number): void {
+    this.revisions.set(id, revision);
+    if (this.revisions.size <= 2 * this.tenants.size + MISSES_MAX) return;
+    for (const known of this.revisions.keys()) {
+      if (!this.tenants.has(known) && known !== id) this.revisions.delete(known);
+    }
   }
 
   private apply(key: string, json: string): void {

@@ -1,4 +1,9 @@
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type {
+  DirectBatchOptions,
+  JetStreamClient,
+  JetStreamManager,
+  StoredMsg,
+} from '@nats-io/jetstream';
 import { type ObjectResult, type ObjectStore, Objm } from '@nats-io/obj';
 import {
   PayloadDamagedError,
@@ -6,11 +11,14 @@ import {
   type StoredPayload,
 } from '#infra/payload-store.ts';
 import { buckets } from '#wire/subjects.ts';
+import { readBatch } from './read-batch.ts';
 
 /** Half of what a server takes in a message unless told otherwise: fewer and larger chunks are faster. */
 const CHUNK_BYTES = 512 * 1024;
 const READ_TIMEOUT_MS = 20_000;
 const CONTENT_TYPE = 'content-type';
+const KEYS_AT_ONCE = 500;
+const NOT_FOUND = 404;
 
 /** Payloads in a NATS object store: the bucket PAYLOADS, a stream like the others (nats-server, ADR-20). */
 export class NatsPayloadStore implements PayloadStore {
@@ -44,6 +52,37 @@ export class NatsPayloadStore implements PayloadStore {
     if (result === null) return undefined;
     const bytes = await readWhole(key, result);
     return { bytes, contentType: info.metadata?.[CONTENT_TYPE] ?? 'application/octet-stream' };
+  }
+
+  async removeOf(owners: ReadonlySet<string>): Promise<void> {
+    const store = await this.open();
+    // The names are encoded in the subjects, so that no filter finds those of an owner.
+    for await (const key of this.keys()) {
+      if (owners.has(key.slice(0, key.indexOf('/')))) await store.delete(key);
+    }
+  }
+
+  private async *keys(): AsyncIterable<string> {
+    const query = { next_by_subj: `$O.${buckets.payloads}.M.*`, batch: KEYS_AT_ONCE };
+    for (let seq = 1; ;) {
+      const page = await this.page({ ...query, seq });
+      for (const message of page) {
+        const { name, deleted } = message.json<{ name: string; deleted?: boolean }>();
+        if (deleted !== true) yield name;
+        seq = message.seq + 1;
+      }
+      if (page.length === 0) return;
+    }
+  }
+
+  private async page(query: DirectBatchOptions): Promise<StoredMsg[]> {
+    try {
+      return await readBatch(this.jsm, `OBJ_${buckets.payloads}`, query);
+    } catch (error) {
+      // That there is none is said as an error.
+      if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
+      return [];
+    }
   }
 
   /** Chunks expire, and can be purged, apart from the entry that names them. */

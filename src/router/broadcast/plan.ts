@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
@@ -13,13 +14,15 @@ const STEPS_AT_ONCE = 200_000;
 
 /** A tenant that a broadcast goes to, and how many of its endpoints match. */
 export interface Stop {
+  /** Life id. */
   tenant: string;
   endpoints: number;
 }
 
 export interface Tenants {
   config: Pick<ConfigView, 'tenant'>;
-  tenantIds: () => Iterable<string>;
+  /** Of all tenants. */
+  lifeIds: () => Iterable<string>;
   faultyFilters: FaultyFilters;
 }
 
@@ -42,7 +45,7 @@ export async function planStops(
   let parsed: Record<string, unknown> | undefined;
   const document = (): Record<string, unknown> => (parsed ??= eventForFilter(event));
   let looked = 0;
-  for (const id of tenants.tenantIds()) {
+  for (const id of tenants.lifeIds()) {
     if (++looked % AT_ONCE === 0) await setImmediate();
     if (after !== undefined && compareStops(id, after) <= 0) continue;
     const snapshot = tenants.config.tenant(id);
@@ -74,9 +77,13 @@ function newBudget(): StepBudget {
   return { steps: 0, stepsMax: STEPS_AT_ONCE, compileSteps: 0 };
 }
 
-/** Negative: `a` comes before `b` in the walk. */
+/**
+ * Negative: `a` comes before `b` in the walk. All lives of a tenant have one place, so one that is created
+ * again behind the walk does not get a copy too.
+ */
 export function compareStops(a: string, b: string): number {
   const partitions = partitionOf(a) - partitionOf(b);
   if (partitions !== 0) return partitions;
-  return a < b ? -1 : a > b ? 1 : 0;
+  const [x, y] = [tenantIdOf(a), tenantIdOf(b)];
+  return x < y ? -1 : x > y ? 1 : 0;
 }

@@ -24,6 +24,7 @@ export const history: Dashboard = {
         [rate('posthorn_router_events_total', 'result'), '{{result}}'],
         [rate('posthorn_broadcast_copies_total'), 'copies of broadcasts'],
         [rate('posthorn_router_faulty_filter_events_total'), 'not judged: faulty filter'],
+        [rate('posthorn_ended_life_dropped_total'), 'dropped: tenant created again'],
       ],
     },
     {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { type JetStreamClient, jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { connectNats } from '#infra/nats/connection.ts';
@@ -65,7 +66,7 @@ test('once started it knows all that was there, of every kind', async (t) => {
   await kv.delete(configKeys.tenant('gone'));
   const store = bench.store();
   await store.start();
-  assert.equal([...store.tenantIds()].length, 100);
+  assert.equal([...store.lifeIds()].length, 100);
   assert.deepEqual(store.tenant('t99'), tenant('t99'));
   assert.equal(store.tenant('gone'), undefined);
   assert.deepEqual(store.eventType('order.created.v1'), type);
@@ -78,11 +79,11 @@ test('an empty bucket, and one with nothing but deletions, do not keep it from s
   const kv = await bench.bucket();
   const empty = bench.store();
   await empty.start();
-  assert.deepEqual([...empty.tenantIds()], []);
+  assert.deepEqual([...empty.lifeIds()], []);
   await kv.delete(configKeys.tenant('never'));
   const deleted = bench.store();
   await deleted.start();
-  assert.deepEqual([...deleted.tenantIds()], []);
+  assert.deepEqual([...deleted.lifeIds()], []);
 });
 
 test('changes and deletions arrive; an unchanged tenant keeps its object', async (t) => {
@@ -102,6 +103,38 @@ test('changes and deletions arrive; an unchanged tenant keeps its object', async
   // Made again after it was deleted: its revisions begin anew.
   await put(kv, tenant('acme', 1));
   await waitUntil(() => store.tenant('acme')?.rev === 1);
+});
+
+test('a tenant is known in its current life and in no other', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, { ...tenant('acme', 5), life: 2 });
+  const store = bench.store();
+  await store.start();
+  assert.equal(store.currentTenant('acme')?.life, 2);
+  assert.equal(store.tenant('acme=2')?.life, 2);
+  for (const other of ['acme', 'acme=1', 'acme=3']) assert.equal(store.tenant(other), undefined);
+  assert.deepEqual([...store.lifeIds()], ['acme=2']);
+});
+
+test('a look-up that ran ahead is not undone by the deletion that came before it', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, tenant('acme', 1));
+  const store = bench.store();
+  await store.start();
+  const seen: (TenantSnapshot | undefined)[] = [];
+  for (let life = 1; life <= 20; life++) {
+    await kv.delete(configKeys.tenant('acme'));
+    await put(kv, { ...tenant('acme', life + 1), life });
+    await store.refreshTenant('acme', performance.now());
+    // The watch may bring the deletion from here on.
+    for (let turn = 0; turn < 20; turn++) {
+      await setImmediate();
+      seen.push(store.tenant(`acme=${life}`));
+    }
+  }
+  assert.ok(seen.every((snapshot) => snapshot !== undefined));
 });
 
 test('an older revision does not take the place of a newer one', async (t) => {

@@ -15,6 +15,7 @@ import { NatsPayloadStore } from '#infra/nats/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import { ensureTopology } from '#infra/nats/streams.ts';
+import { TenantLives } from '#infra/tenant-lives.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { type Control, createControl } from '#src/control/mod.ts';
 import { startNatsServer, testMongo, type TestServer } from '#testkit/servers.ts';
@@ -110,6 +111,7 @@ export async function startControlPlane(
     const control = createControl({
       ...deps,
       registry: metrics,
+      lives: new TenantLives({ config, log, registry: metrics }),
       settings: { ...settings, POSTHORN_MONGODB_DATABASE: db.databaseName },
     });
     undo.push(() => control.service.stop(5000));

@@ -115,6 +115,47 @@ test('a tenant that is deleted: the same', async (t) => {
   await worker.nothingOwed();
 });
 
+test('a delivery of an ended life of its tenant is dropped without a record', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1');
+  worker.tenant('acme', { life: 1 });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery: current } = await worker.owe('acme=1', 'ep_1');
+  await worker.recordsUntil(current.id, 'delivered');
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 1);
+  const records = await worker.core.storedRecords();
+  assert.deepEqual(
+    records.filter((record) => record.k === 'delivery' && record.id === delivery.id),
+    [],
+  );
+});
+
+test('what is held of an ended life of its tenant is removed, also for an active endpoint', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { state: 'paused' });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'held');
+  worker.tenant('acme', { life: 1 });
+  worker.endpoint('acme', 'ep_1', { state: 'active' });
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 0);
+});
+
+test('a delivery of a life that the configuration does not have yet waits for it', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_old');
+  let asked = 0;
+  worker.onRefresh = () => {
+    if (++asked < 2) return;
+    worker.tenant('acme', { life: 1 });
+    worker.endpoint('acme', 'ep_1');
+  };
+  const { delivery } = await worker.owe('acme=1', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'delivered');
+  assert.ok(asked >= 2, 'it was given back once');
+});
+
 test('what is held and is no delivery of ours keeps nobody waiting, and is removed', async (t) => {
   const worker = await Worker.start(t);
   const tenants = ['acme', 'globex', 'initech'].toSorted((a, b) =>

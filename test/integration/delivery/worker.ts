@@ -12,7 +12,8 @@ import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
-import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import { TenantLives } from '#infra/tenant-lives.ts';
+import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
 import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
 import { sealCredentials } from '#wire/sealed-credentials.ts';
@@ -20,6 +21,7 @@ import { PayloadLinks } from '#wire/payload-link.ts';
 import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
 import { newSecret } from '#wire/signature.ts';
 import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
+import { mapConfig } from '../map-config.ts';
 import { metricValue } from '../metric-value.ts';
 import {
   type NatsCore,
@@ -91,13 +93,15 @@ export class Worker {
   /** Another worker of the same streams; gives what stops it. */
   async begin(name: string, registry = new Registry()): Promise<() => Promise<void>> {
     const { core } = this;
+    const config = mapConfig(this.tenants);
     const service = createDelivery({
       brokerNow: Date.now,
       ...core,
       log: this.log ?? core.log,
       lanes: this.lanes,
       laneRules: this.laneRules,
-      config: this.config(),
+      config,
+      lives: new TenantLives({ config, log: core.log, registry }),
       refreshTenant: async (tenant) => this.onRefresh(tenant),
       secretBox: this.box,
       payloadLinks: this.links,
@@ -109,14 +113,6 @@ export class Worker {
     });
     await service.start();
     return () => service.stop(5000);
-  }
-
-  private config(): ConfigView {
-    return {
-      tenant: (id) => this.tenants.get(id),
-      eventType: () => undefined,
-      apiKey: () => undefined,
-    };
   }
 
   /** Adds or changes an endpoint: a new snapshot takes the place of the tenant's. */

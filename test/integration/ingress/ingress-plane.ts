@@ -44,7 +44,7 @@ export class IngressPlane {
   private readonly services: Service[];
   private readonly kv: KV;
 
-  private constructor(core: NatsCore, kv: KV, history: History) {
+  private constructor(core: NatsCore, kv: KV, leases: KV, history: History) {
     this.core = core;
     this.kv = kv;
     this.history = history;
@@ -61,6 +61,7 @@ export class IngressPlane {
       settings,
       nc,
       jsm,
+      leases,
       payloads,
       config,
       publisher,
@@ -84,7 +85,8 @@ export class IngressPlane {
     const core = await startNatsCore(t, { env, ...window, ...access });
     const kv = await new Kvm(core.js).open(buckets.config);
     const history = await openHistory(options.mongoUrl, stops);
-    const plane = new IngressPlane(core, kv, history);
+    const leases = await new Kvm(core.js).open(buckets.leases);
+    const plane = new IngressPlane(core, kv, leases, history);
     stops.push(async () => plane.config.stop());
     stops.push(() => plane.app.close());
     for (const service of plane.services) stops.push(() => service.stop(5000));

@@ -45,6 +45,7 @@ async function startBench(t: TestContext, mongoUrl?: string): Promise<Bench> {
     gone,
     project: async () => {
       const projector = createProjector({
+        lives: { drops: () => false },
         ...core,
         shards: 1,
         history,

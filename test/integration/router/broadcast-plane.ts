@@ -69,7 +69,7 @@ export class BroadcastPlane {
       publisher,
       brokerNow: Date.now,
       config: { tenant: (id) => this.tenants.get(id) },
-      tenantIds: () => this.tenants.keys(),
+      lifeIds: () => this.tenants.keys(),
       catchUp: async () => {},
       registry: new Registry(),
       faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),

@@ -5,10 +5,11 @@ import { Registry } from 'prom-client';
 import { Publisher } from '#infra/nats/publisher.ts';
 import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
 import type { Service } from '#src/app/service.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
+import { TenantLives } from '#infra/tenant-lives.ts';
 import { createRouter, FaultyFilters } from '#src/router/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type {
-  ConfigView,
   EndpointSnapshot,
   SubscriptionSnapshot,
   TenantSnapshot,
@@ -16,6 +17,7 @@ import type {
 import { type EventHead, type PayloadRef, encodeEventFrame } from '#wire/event-frame.ts';
 import type { RoutedRecord } from '#wire/record.ts';
 import { buckets, consumers, leaseKeys, streams, subjects } from '#wire/subjects.ts';
+import { mapConfig } from '../map-config.ts';
 import {
   type NatsCore,
   type StoredMessage,
@@ -81,11 +83,7 @@ export class RouterPlane {
     const publisher = new Publisher({ nc, window, log: core.log });
     const shards = core.settings.POSTHORN_SHARDS;
     const records = new RecordGatherer({ publisher, shards, log: core.log });
-    const config: ConfigView = {
-      tenant: (id) => this.tenants.get(id),
-      eventType: () => undefined,
-      apiKey: () => undefined,
-    };
+    const config = mapConfig(this.tenants);
     const router = createRouter({
       brokerNow: Date.now,
       ...core,
@@ -97,10 +95,11 @@ export class RouterPlane {
       lanes: this.lanes,
       refreshTenant: async (id) => {
         await this.refreshes;
-        const late = this.late.find((one) => one.id === id);
-        if (late !== undefined) this.tenants.set(id, late);
+        const late = this.late.find((one) => one.id === tenantIdOf(id));
+        if (late !== undefined) this.tenants.set(late.id, late);
       },
       registry: new Registry(),
+      lives: new TenantLives({ config, log: core.log, registry: new Registry() }),
       faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),
       leases: await new Kvm(js).open(buckets.leases),
       worker: name,

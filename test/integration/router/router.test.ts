@@ -93,6 +93,33 @@ test('an event of a tenant that is deleted by now is unmatched too', async (t) =
   await plane.settled();
 });
 
+test('an event of an ended life of its tenant is acked, unrouted and unrecorded', async (t) => {
+  const current = tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]);
+  const plane = await RouterPlane.start(t, [{ ...current, life: 1 }]);
+  await plane.publish('old');
+  await plane.publish('new', { tenant: 'acme=1' });
+  const { deliveries } = await plane.routed('new');
+  assert.deepEqual(
+    deliveries.map((delivery) => delivery.endpoint),
+    ['ep_1'],
+  );
+  await plane.settled();
+  assert.equal(await plane.routedCount(), 1);
+  assert.equal((await plane.deliveries()).length, 1);
+});
+
+test('an event of a life that the configuration does not have yet waits for it', async (t) => {
+  const before = tenant([endpoint('ep_old')], [subscription('ep_old', ['*'])]);
+  const next = tenant([endpoint('ep_new')], [subscription('ep_new', ['*'])]);
+  const plane = await RouterPlane.start(t, [before], { late: [{ ...next, rev: 2, life: 1 }] });
+  await plane.publish('e1', { tenant: 'acme=1' });
+  const { deliveries } = await plane.routed('e1');
+  assert.deepEqual(
+    deliveries.map((delivery) => delivery.endpoint),
+    ['ep_new'],
+  );
+});
+
 test('an event that is ahead of the configuration is routed by what the bucket says', async (t) => {
   const late = tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]);
   const plane = await RouterPlane.start(t, [], { late: [late] });

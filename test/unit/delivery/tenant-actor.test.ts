@@ -17,7 +17,12 @@ test('a tenant that is never idle forgets the endpoints that are', () => {
   const settler = { cancel: () => undefined };
   const policies = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
   const actor = new TenantActor('acme', {
-    config: { tenant: () => undefined, eventType: () => undefined, apiKey: () => undefined },
+    config: {
+      tenant: () => undefined,
+      currentTenant: () => undefined,
+      eventType: () => undefined,
+      apiKey: () => undefined,
+    },
     scheduler: new TurnScheduler(8),
     endpoint: { ...policies, settler } as unknown as EndpointActorDeps,
     takeCircuitState: (endpoint) => void activated.push(endpoint),

@@ -17,7 +17,10 @@ const keys: Record<string, ApiKeySnapshot> = {
 const byHash = new Map(Object.entries(keys).map(([key, value]) => [keyHash(key), value]));
 const authenticate = (nowMs = 999) =>
   createAuthenticator({
-    config: { apiKey: (hash) => byHash.get(hash) },
+    config: {
+      apiKey: (hash) => byHash.get(hash),
+      currentTenant: () => undefined,
+    },
     bootstrapKey: 'bootstrap-key-0123',
     clock: () => nowMs,
   });
@@ -90,4 +93,27 @@ test('what each scope reaches', () => {
     tenantAcme: ['read acme', 'manage acme'],
     tenantless: [],
   });
+});
+
+test('rejects a key of an earlier life of its tenant, and accepts one of the current life', () => {
+  const authenticateIn = (life: number | undefined) =>
+    createAuthenticator({
+      config: {
+        apiKey: () => ({ v: 1, id: 'key_1', rev: 1, scope: 'tenant', tenant: 'acme', life: 1 }),
+        currentTenant: (id) => ({
+          v: 1,
+          id,
+          rev: 1,
+          weight: 1,
+          endpoints: [],
+          subscriptions: [],
+          ...(life === undefined ? {} : { life }),
+        }),
+      },
+      clock: () => 0,
+    })('Bearer phk_t_one');
+  assert.equal(authenticateIn(1).tenant, 'acme');
+  throwsCode(() => authenticateIn(2), 'POSTHORN_KEY_INVALID');
+  // The key came before the tenant's snapshot did.
+  assert.equal(authenticateIn(undefined).tenant, 'acme');
 });

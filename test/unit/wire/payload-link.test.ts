@@ -1,7 +1,13 @@
 import assert from 'node:assert/strict';
 import { createHmac, hkdfSync, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { PayloadLinks } from '#wire/payload-link.ts';
+import {
+  BROADCAST_OWNER,
+  PAYLOAD_OWNER_PATTERN,
+  PayloadLinks,
+  lifeOfPayload,
+  payloadOwner,
+} from '#wire/payload-link.ts';
 
 const MASTER = randomBytes(32);
 const links = new PayloadLinks(MASTER.toString('base64'));
@@ -50,4 +56,14 @@ test('another master key makes other links, and the signature is as it is writte
   const key = Buffer.from(hkdfSync('sha256', MASTER, '', 'posthorn payload links', 32));
   const mac = createHmac('sha256', key).update(`v1\n${KEY}\n${expires}`).digest('base64url');
   assert.equal(signature, mac);
+});
+
+test('the owner of a payload gives its life back, and is never that of broadcasts', () => {
+  for (const lifeId of ['acme', 'acme=3', 'broadcast', 'broadcast=1']) {
+    const owner = payloadOwner(lifeId);
+    assert.notEqual(owner, BROADCAST_OWNER);
+    assert.match(owner, new RegExp(PAYLOAD_OWNER_PATTERN));
+    assert.equal(lifeOfPayload(`${owner}/pay_1`), lifeId);
+  }
+  assert.equal(lifeOfPayload(`${BROADCAST_OWNER}/pay_1`), undefined);
 });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { lifeIdOf } from '#domain/tenant.ts';
 import * as fc from 'fast-check';
 import {
   PARTITIONS,
@@ -11,6 +12,7 @@ import {
   shardOf,
   shardSubjects,
   subjects,
+  subjectsOfLife,
   tenantOfLane,
 } from '#wire/subjects.ts';
 import { eventType, tenantId } from '../../property/arbitrary-event.ts';
@@ -111,3 +113,50 @@ test('lanes of different tenants have different consumers, also where upper case
   // nats-server: no white space, dots, wildcards and path separators, at most 255 characters.
   assert.match(consumers.lane('A'.repeat(64)), /^[^.\s*>/\\]{1,255}$/);
 });
+
+test('all lives of a tenant are in one partition', () => {
+  for (const id of ['acme', 'globex', 'a']) {
+    assert.equal(partitionOf(lifeIdOf({ id, life: 3 })), partitionOf(id));
+  }
+});
+
+test('a life id comes back whole from subjects and from the name of a lane', () => {
+  const lifeId = lifeIdOf({ id: 'Acme-1', life: 7 });
+  assert.equal(parseEventSubject(subjects.event(lifeId, 'order.created')).tenant, lifeId);
+  const waiting = subjects.waiting(lifeId, 'ep_1', 'dlv_1');
+  assert.deepEqual(parseDeliverySubject(waiting), { lane: 'w', tenant: lifeId, endpoint: 'ep_1' });
+  assert.equal(tenantOfLane(consumers.lane(lifeId)), lifeId);
+});
+
+test('the subjects of a life cover all that is stored for it, and nothing of another life', () => {
+  const stored = (id: string): string[] => [
+    subjects.event(id, 'order.created'),
+    subjects.delivery(id, 'ep_1', 'h'),
+    subjects.waiting(id, 'ep_1', 'dlv_1'),
+    subjects.held(id, 'ep_1'),
+    subjects.ordered(id, 'ep_1'),
+    subjects.deadLetter(id, 'ep_1'),
+    subjects.rejected(id),
+    subjects.firstEvent(id, 'digest'),
+    `$KV.ORDERED.${id}.ep_1`,
+  ];
+  const lives = ['acme', 'acme=1', 'acme=11', 'acm', 'acme1'];
+  for (const life of lives) {
+    const filters = subjectsOfLife(life, 4).map(({ filter }) => filter);
+    for (const other of lives) {
+      for (const subject of stored(other)) {
+        const isCovered = filters.some((filter) => covers(filter, subject));
+        assert.equal(isCovered, other === life, `${subject} by the subjects of ${life}`);
+      }
+    }
+  }
+});
+
+/** As nats-server matches a subject against a filter. */
+function covers(filter: string, subject: string): boolean {
+  const tokens = subject.split('.');
+  const wanted = filter.split('.');
+  const last = wanted.at(-1);
+  if (last === '>' ? tokens.length < wanted.length : tokens.length !== wanted.length) return false;
+  return wanted.every((each, i) => each === '>' || each === '*' || each === tokens[i]);
+}

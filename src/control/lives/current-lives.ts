@@ -1,0 +1,31 @@
+import { PosthornError } from '#domain/errors.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
+import type { Configuration } from '#infra/mongo/configuration.ts';
+
+/** Finds the life that a tenant is in: its history is read, and its deliveries are acted on, by that alone. */
+export class CurrentLives {
+  private readonly configuration: Pick<Configuration, 'tenants'>;
+
+  constructor(configuration: Pick<Configuration, 'tenants'>) {
+    this.configuration = configuration;
+  }
+
+  /**
+   * Reads the tenant's current life from MongoDB, so that the answer is never one that is over.
+   *
+   * @returns its life id
+   * @throws PosthornError POSTHORN_TENANT_UNKNOWN
+   */
+  async of(tenantId: string): Promise<string> {
+    const lifeId = await this.find(tenantId);
+    if (lifeId === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    return lifeId;
+  }
+
+  /** As `of`; undefined where there is no such tenant. */
+  async find(tenantId: string): Promise<string | undefined> {
+    const options = { projection: { life: 1 } };
+    const tenant = await this.configuration.tenants.findOne({ _id: tenantId }, options);
+    return tenant === null ? undefined : lifeIdOf({ id: tenantId, life: tenant.life });
+  }
+}

@@ -1,0 +1,101 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { PosthornError } from '#domain/errors.ts';
+import { lifeOf, tenantIdOf } from '#domain/tenant.ts';
+import { LEASE_MS } from '#infra/nats/streams.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { IngressViewAnswer } from '#wire/lives/ingress-view.ts';
+import { buckets, configKeys, leaseKeys, subjects } from '#wire/subjects.ts';
+
+/** Longer than a lease: a process that was killed is waited for until its lease has expired. */
+const WAIT_MS_MAX = LEASE_MS + 2000;
+const ASK_TIMEOUT_MS = 500;
+const ASK_AGAIN_MS = 50;
+
+export interface IngressViewsDeps {
+  nc: NatsConnection;
+  /** Made when first asked: control starts while NATS is away. */
+  jsm: () => Promise<JetStreamManager>;
+}
+
+/**
+ * Waits until no ingress process accepts events for an earlier life of a tenant (`ingress/view/ingress-view.ts`).
+ *
+ * First the new life is in the bucket CONFIG, then the live processes are listed and asked. A process that
+ * starts after it was listed catches up with the bucket before it counts as live, so it need not be asked.
+ */
+export class IngressViews {
+  private readonly deps: IngressViewsDeps;
+
+  constructor(deps: IngressViewsDeps) {
+    this.deps = deps;
+  }
+
+  /** @throws PosthornError POSTHORN_TENANT_NOT_READY where a live process does not know it within 6 s */
+  async confirm(lifeId: string): Promise<void> {
+    const deadlineMs = performance.now() + WAIT_MS_MAX;
+    let fault: unknown;
+    for (;;) {
+      try {
+        const jsm = await this.deps.jsm();
+        if ((await isPublished(jsm, lifeId)) && (await this.isKnownEverywhere(jsm, lifeId))) return;
+        fault = undefined;
+      } catch (error) {
+        fault = error;
+      }
+      if (performance.now() > deadlineMs) throw notReady(lifeId, fault);
+      await delay(ASK_AGAIN_MS);
+    }
+  }
+
+  private async isKnownEverywhere(jsm: JetStreamManager, lifeId: string): Promise<boolean> {
+    const names = await liveNames(jsm);
+    const known = await Promise.all(
+      names.map(async (name) => (await this.ask(name, lifeId)) || !(await isLive(jsm, name))),
+    );
+    return known.every(Boolean);
+  }
+
+  private async ask(name: string, lifeId: string): Promise<boolean> {
+    try {
+      const options = { timeout: ASK_TIMEOUT_MS };
+      const answer = await this.deps.nc.request(subjects.ingressView(name), lifeId, options);
+      return (answer.string() as IngressViewAnswer) === 'known';
+    } catch {
+      // It was killed, is paused or cut off: its lease says when that no longer matters.
+      return false;
+    }
+  }
+}
+
+const LEASES = `KV_${buckets.leases}`;
+const leaseSubject = (name: string): string =>
+  `$KV.${buckets.leases}.${leaseKeys('ingress').worker(name)}`;
+
+/** From the leader, as the following: a replica may be behind. */
+async function isPublished(jsm: JetStreamManager, lifeId: string): Promise<boolean> {
+  const query = { last_by_subj: `$KV.${buckets.config}.${configKeys.tenant(tenantIdOf(lifeId))}` };
+  const entry = await jsm.streams.getMessage(`KV_${buckets.config}`, query);
+  if (entry === null || entry.data.length === 0) return false;
+  return (entry.json<TenantSnapshot>().life ?? 0) >= lifeOf(lifeId);
+}
+
+async function liveNames(jsm: JetStreamManager): Promise<string[]> {
+  const all = leaseSubject('*');
+  const { state } = await jsm.streams.info(LEASES, { subjects_filter: all });
+  return Object.keys(state.subjects ?? {}).map((subject) => subject.slice(all.length - 1));
+}
+
+async function isLive(jsm: JetStreamManager, name: string): Promise<boolean> {
+  const entry = await jsm.streams.getMessage(LEASES, { last_by_subj: leaseSubject(name) });
+  // A lease that was given back leaves a marker without a value.
+  return entry !== null && entry.data.length > 0;
+}
+
+function notReady(lifeId: string, cause: unknown): PosthornError {
+  const detail =
+    `the tenant ${tenantIdOf(lifeId)} was created again, and an ingress process may still accept events for ` +
+    'its earlier life; send the request again';
+  return new PosthornError('POSTHORN_TENANT_NOT_READY', { detail, cause });
+}

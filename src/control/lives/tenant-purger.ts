@@ -1,0 +1,129 @@
+/**
+ * Removes what deleted tenants leave (CT-1): history, health, events, deliveries, payloads. A tenant's deletion
+ * leaves a mark for its life in the same transaction. From the mark the work is done by any control process,
+ * again after a crash, and again at growing intervals for what was on its way through the streams: records may
+ * wait there for 3 days while MongoDB is away.
+ *
+ * Everything is selected by the life id, so a tenant that was created again is not touched, however late a
+ * removal comes.
+ */
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { tenantIdOf } from '#domain/tenant.ts';
+import type { Configuration, TenantPurgeDocument } from '#infra/mongo/configuration.ts';
+import type { HealthStore } from '#infra/mongo/endpoint-health.ts';
+import type { History } from '#infra/mongo/documents.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { payloadOwner } from '#wire/payload-link.ts';
+import { buckets, subjectsOfLife } from '#wire/subjects.ts';
+import type { CurrentLives } from './current-lives.ts';
+
+const EVERY_MS = 30_000;
+/** Longer than records are kept in their streams. */
+const MARK_KEPT_MS = 4 * 24 * 3600 * 1000;
+
+export interface TenantPurgerDeps {
+  configuration: Pick<Configuration, 'tenantPurges' | 'automaticEventTypes'>;
+  lives: Pick<CurrentLives, 'find'>;
+  history: History;
+  health: HealthStore['health'];
+  outbox: HealthStore['outbox'];
+  payloads: Pick<PayloadStore, 'removeOf'>;
+  /** Made when first asked: control starts while NATS is away. */
+  jsm: () => Promise<JetStreamManager>;
+  shards: number;
+  log: Log;
+  clock: () => number;
+}
+
+export class TenantPurger {
+  private readonly deps: TenantPurgerDeps;
+  private timer: NodeJS.Timeout | undefined;
+  private running: Promise<void> | undefined;
+  private isAsked = false;
+
+  constructor(deps: TenantPurgerDeps) {
+    this.deps = deps;
+  }
+
+  start(): void {
+    this.timer ??= setInterval(() => this.wake(), EVERY_MS);
+    this.wake();
+  }
+
+  /** Looks for marks now, or once more after the look under way. */
+  wake(): void {
+    this.isAsked = true;
+    this.running ??= this.run().finally(() => {
+      this.running = undefined;
+    });
+  }
+
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    this.isAsked = false;
+    await this.running;
+  }
+
+  private async run(): Promise<void> {
+    while (this.isAsked) {
+      this.isAsked = false;
+      await this.purgeAll().catch((error: unknown) => {
+        this.deps.log.warn({ error: (error as Error).message }, 'tenant_purge.failed');
+      });
+    }
+  }
+
+  private async purgeAll(): Promise<void> {
+    const { configuration, lives, payloads, clock } = this.deps;
+    const due = { $or: [{ next_at: null }, { next_at: { $lte: new Date(clock()) } }] };
+    const marks = await configuration.tenantPurges.find(due as object).toArray();
+    const over: TenantPurgeDocument[] = [];
+    for (const mark of marks) {
+      // A mark of a version without lives, whose tenant was created again by that version.
+      const isAlive = (await lives.find(tenantIdOf(mark._id))) === mark._id;
+      if (isAlive) await configuration.tenantPurges.deleteOne({ _id: mark._id });
+      else over.push(mark);
+    }
+    if (over.length === 0) return;
+    // Before the documents: what is in the streams makes new ones.
+    for (const { _id } of over) await this.purgeStreams(_id);
+    await payloads.removeOf(new Set(over.map(({ _id }) => payloadOwner(_id))));
+    for (const mark of over) await this.purgeDocuments(mark);
+  }
+
+  private async purgeStreams(lifeId: string): Promise<void> {
+    const jsm = await this.deps.jsm();
+    for (const { stream, filter } of subjectsOfLife(lifeId, this.deps.shards)) {
+      await jsm.streams.purge(stream, { filter });
+    }
+    // As a deletion, so that the watches on it are told.
+    const lanes = await new Kvm(jsm.jetstream()).open(buckets.lanes);
+    if ((await lanes.get(lifeId))?.operation === 'PUT') await lanes.delete(lifeId);
+  }
+
+  private async purgeDocuments({ _id, deleted_at }: TenantPurgeDocument): Promise<void> {
+    const { configuration, history, health, outbox, log, clock } = this.deps;
+    const ofLife = { tenant: _id };
+    const deliveries = await history.deliveries.deleteMany(ofLife);
+    const events = await history.events.deleteMany(ofLife);
+    const letters = await history.deadLetters.deleteMany(ofLife);
+    await health.deleteMany(ofLife);
+    await outbox.deleteMany(ofLife);
+    await configuration.automaticEventTypes.deleteMany(ofLife);
+    const counts = {
+      events: events.deletedCount,
+      deliveries: deliveries.deletedCount,
+      dead_letters: letters.deletedCount,
+    };
+    log.info({ tenant_id: tenantIdOf(_id), life_id: _id, ...counts }, 'tenant_purge.done');
+    const nowMs = clock();
+    const ageMs = nowMs - deleted_at.getTime();
+    if (ageMs > MARK_KEPT_MS) await configuration.tenantPurges.deleteOne({ _id, deleted_at });
+    else {
+      const next = new Date(nowMs + Math.max(EVERY_MS, ageMs));
+      await configuration.tenantPurges.updateOne({ _id, deleted_at }, { $set: { next_at: next } });
+    }
+  }
+}

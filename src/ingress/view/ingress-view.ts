@@ -1,0 +1,132 @@
+/**
+ * Which life of a tenant this ingress process may accept events for.
+ *
+ * A tenant that is created again is announced to its caller once every live ingress process knows its new
+ * life (`control/lives/ingress-views.ts`). So each process keeps a lease in the bucket LEASES, and answers
+ * control. Two rules make sure that no event is answered with 202 for a life that is over by then:
+ *
+ * - The life is compared when the event is answered, not when its request came.
+ * - The comparison counts only while the lease is valid by the monotonic clock. Without a lease (LEASES has no
+ *   leader, the process was paused) the bucket CONFIG is asked for the tenant before each answer.
+ *
+ * States of the lease: lapsed -> written -> caught up with CONFIG -> valid -> renewed each second, or lapsed.
+ * A crash leaves a key that expires after `LEASE_MS`.
+ */
+import type { KV } from '@nats-io/kv';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
+import type { ConfigStore } from '#infra/nats/config-store.ts';
+import { LEASE_MS } from '#infra/nats/streams.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#src/app/service.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { IngressViewAnswer } from '#wire/lives/ingress-view.ts';
+import { leaseKeys, subjects } from '#wire/subjects.ts';
+
+const RENEW_EVERY_MS = 1000;
+/** The lease ends here before it ends by the server's clock. */
+const MARGIN_MS = 500;
+
+export interface IngressViewDeps {
+  nc: NatsConnection;
+  /** The bucket LEASES. */
+  leases: KV;
+  config: Pick<ConfigStore, 'catchUp' | 'currentTenant' | 'refreshTenant' | 'tenant'>;
+  /** Name of this process, no other's: letters, digits, - and _. */
+  me: string;
+  log: Log;
+}
+
+export class IngressView implements Service {
+  readonly name = 'ingress-view';
+  private readonly deps: IngressViewDeps;
+  private readonly key: string;
+  /** Monotonic milliseconds. */
+  private validUntilMs = 0;
+  private renewal: Promise<void> | undefined;
+  private timer: NodeJS.Timeout | undefined;
+  private subscription: Subscription | undefined;
+
+  constructor(deps: IngressViewDeps) {
+    this.deps = deps;
+    this.key = leaseKeys('ingress').worker(deps.me);
+  }
+
+  async start(): Promise<void> {
+    const { nc, me } = this.deps;
+    this.subscription = nc.subscribe(subjects.ingressView(me), {
+      callback: (error, message) => {
+        if (error === null) void this.answer(message);
+      },
+    });
+    // Before the lease: a process that has one must be heard.
+    await nc.flush();
+    await this.renew();
+    this.timer = setInterval(() => void this.renew(), RENEW_EVERY_MS);
+    this.timer.unref();
+  }
+
+  /** To be called when every request has been answered. */
+  async stop(): Promise<void> {
+    clearInterval(this.timer);
+    await this.renewal;
+    this.validUntilMs = 0;
+    await this.deps.leases.delete(this.key).catch(() => undefined);
+    this.subscription?.unsubscribe();
+  }
+
+  /** Whether an event that was stored for this tenant may be answered as accepted; false: ask `confirm`. */
+  isCurrent(tenant: TenantSnapshot): boolean {
+    return performance.now() < this.validUntilMs && this.knows(tenant);
+  }
+
+  /**
+   * As `isCurrent`, with a look at the bucket CONFIG where this process has no lease.
+   *
+   * @throws where NATS does not answer
+   */
+  async confirm(tenant: TenantSnapshot): Promise<boolean> {
+    if (performance.now() >= this.validUntilMs) {
+      await this.deps.config.refreshTenant(tenant.id, performance.now());
+    }
+    return this.knows(tenant);
+  }
+
+  private knows(tenant: TenantSnapshot): boolean {
+    return this.deps.config.tenant(lifeIdOf(tenant)) !== undefined;
+  }
+
+  private renew(): Promise<void> {
+    this.renewal ??= this.writeLease().finally(() => {
+      this.renewal = undefined;
+    });
+    return this.renewal;
+  }
+
+  private async writeLease(): Promise<void> {
+    const { leases, config, me, log } = this.deps;
+    const startedMs = performance.now();
+    try {
+      await leases.put(this.key, me);
+      // While there was no lease, lives may have begun that nobody asked this process about.
+      if (performance.now() >= this.validUntilMs) await config.catchUp();
+      this.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, 'ingress.view_not_renewed');
+    }
+  }
+
+  private async answer(message: Msg): Promise<void> {
+    const lifeId = message.string();
+    let answer: IngressViewAnswer = 'behind';
+    try {
+      await this.deps.config.refreshTenant(lifeId, performance.now());
+      const known = this.deps.config.currentTenant(tenantIdOf(lifeId));
+      if (known !== undefined && (known.life ?? 0) >= lifeOf(lifeId)) answer = 'known';
+      message.respond(answer);
+    } catch (error) {
+      // Control asks again.
+      this.deps.log.warn({ error: (error as Error).message }, 'ingress.view_not_told');
+    }
+  }
+}
