@@ -34,18 +34,26 @@ export const apiFacts = {
   },
 } as const;
 
-/** @param publicUrl `POSTHORN_PUBLIC_URL` */
-export function serversOf(publicUrl: string | undefined): object[] {
-  if (publicUrl !== undefined) {
-    return [{ url: publicUrl.replace(/\/+$/, ''), description: 'This installation.' }];
+/**
+ * An installation that is reached on the machine itself has its host and port as variables: readers
+ * elsewhere have others.
+ *
+ * @param publicUrl `POSTHORN_PUBLIC_URL`
+ */
+export function serversOf(publicUrl = 'http://127.0.0.1:8080'): object[] {
+  if (!URL.canParse(publicUrl)) return [{ url: publicUrl }];
+  const { protocol, hostname, port, pathname } = new URL(publicUrl);
+  const path = pathname.replace(/\/+$/, '');
+  if (hostname !== 'localhost' && hostname !== '127.0.0.1') {
+    return [{ url: new URL(publicUrl).origin + path, description: 'This installation.' }];
   }
   return [
     {
-      url: 'http://{host}:{port}',
+      url: `${protocol}//{host}:{port}${path}`,
       description: 'An installation, by its host and port.',
       variables: {
-        host: { default: '127.0.0.1', description: 'Where the API is reached.' },
-        port: { default: '8080', description: 'POSTHORN_HTTP_PORT' },
+        host: { default: hostname, description: 'Where the API is reached.' },
+        port: { default: port || '80', description: 'POSTHORN_HTTP_PORT' },
       },
     },
   ];

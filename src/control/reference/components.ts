@@ -39,6 +39,8 @@ export class Components {
   private describe(schema: TSchema): Json {
     const described: Json = {};
     for (const [key, value] of Object.entries(schema)) described[key] = this.keyword(key, value);
+    const properties = described['properties'] as Record<string, Json> | undefined;
+    for (const property of Object.values(properties ?? {})) wordDefault(property);
     const record = described['patternProperties'] as Json | undefined;
     if (record?.[ANY_NAME] !== undefined) {
       described['additionalProperties'] = record[ANY_NAME];
@@ -61,6 +63,18 @@ export class Components {
     if (SCHEMAS.includes(key) && typeof value === 'object') return this.refer(value as TSchema);
     return value;
   }
+}
+
+/**
+ * Says the default of a property in words: generators take the keyword for a promise that the
+ * property is there, and would ask callers for it.
+ */
+function wordDefault(property: Json): void {
+  const { default: value, description = '' } = property;
+  if (value === undefined) return;
+  delete property['default'];
+  property['description'] =
+    `${description as string} Default: \`${JSON.stringify(value)}\`.`.trim();
 }
 
 /** Facts of an answer, by `answer` or by the description of its schema. */

@@ -53,29 +53,30 @@ export function describeParameters(
   });
 }
 
-/** The Request Body Object. A body that may be null may be absent. */
+/** The Request Body Object. A body that may be null may be absent, and is described so. */
 export function describeBody(
   { body, bodies }: Pick<RouteSchema, 'body' | 'bodies'>,
   components: Components,
 ): Json {
-  const schemas = bodies ?? { 'application/json': body as TSchema };
+  const given = body === undefined ? undefined : withoutNull(body);
+  const schemas = bodies ?? { 'application/json': given as TSchema };
   const content = Object.entries(schemas).map(([mediaType, schema]) => [
     mediaType,
     mediaOf(schema, components),
   ]);
-  return {
-    required: body === undefined || !allowsNull(body),
-    content: Object.fromEntries(content) as object,
-  };
+  return { required: given === body, content: Object.fromEntries(content) as object };
+}
+
+/** The other branch of a union of one schema and null; else the schema itself. */
+function withoutNull(schema: TSchema): TSchema {
+  const { anyOf = [] } = schema as { anyOf?: TSchema[] };
+  const others = anyOf.filter((each) => (each as { type?: string }).type !== 'null');
+  const [other] = others;
+  return other !== undefined && others.length === 1 && anyOf.length === 2 ? other : schema;
 }
 
 function mediaOf(schema: TSchema, components: Components): Json {
   return { schema: components.refer(schema), example: exampleOf(schema) };
-}
-
-function allowsNull(schema: TSchema): boolean {
-  const { anyOf = [] } = schema as { anyOf?: { type?: string }[] };
-  return anyOf.some(({ type }) => type === 'null');
 }
 
 function describeResponses(route: RouteSchema, components: Components): Json {

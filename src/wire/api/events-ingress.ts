@@ -147,17 +147,21 @@ const batchAnswers = {
   }),
 };
 
+const binaryData = Type.String({
+  format: 'binary',
+  description: 'The `data` of a CloudEvent in binary mode: its attributes are `ce-` headers.',
+  examples: ['{"amount":12.5}'],
+});
+
 const oneOrBatch = {
   headers: Type.Object({ ...idempotencyKey, ...cloudEventHeaders }),
   bodies: {
     'application/json': eitherEvent,
     'application/cloudevents+json': cloudEvent,
     'application/cloudevents-batch+json': cloudEventBatch,
-    '*/*': Type.String({
-      format: 'binary',
-      description: 'The `data` of a CloudEvent in binary mode: its attributes are `ce-` headers.',
-      examples: ['{"amount":12.5}'],
-    }),
+    '*/*': binaryData,
+    // Any media type will do; generators want one to send.
+    'application/octet-stream': binaryData,
   },
   response: {
     ...batchAnswers,

@@ -41,7 +41,12 @@ export const cloudEvent = named(
   'CloudEvent',
   Type.Object(
     {
-      specversion: Type.Literal('1.0'),
+      // As text: the CloudEvents SDK types it so.
+      specversion: Type.String({
+        pattern: '^1\\.0$',
+        description: 'Always `1.0`.',
+        examples: ['1.0'],
+      }),
       id,
       source,
       type: eventTypeName,

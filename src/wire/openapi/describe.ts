@@ -27,7 +27,6 @@ export function nameOf(schema: object): string | undefined {
 /** Response headers that operations declare; `reference/headers.ts` describes each. */
 export type AnswerHeader =
   | 'accept-encoding'
-  | 'allow'
   | 'content-disposition'
   | 'etag'
   | 'idempotency-replayed'
