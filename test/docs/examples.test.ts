@@ -9,6 +9,7 @@ import { makeTempDir, type TempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { type Banner, PosthornProcess } from '../e2e/posthorn-process.ts';
 import { markdownFiles, projectRoot, projectText } from './project-files.ts';
+import { assertShown, fencesOf } from './shown-answers.ts';
 
 let dir: TempDir;
 let system: PosthornProcess;
@@ -26,26 +27,53 @@ after(async () => {
 
 /** The fenced blocks of a document whose info string is this. */
 function blocksOf(text: string, info: string): string[] {
-  const fences = text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm);
-  return [...fences].filter(([, given]) => given === info).map(([, , code]) => code as string);
+  return fencesOf(text)
+    .filter((fence) => fence.info === info)
+    .map(({ code }) => code);
 }
 
 /** A `curl` that ends with an error where the answer is one, and shows the answer. */
 const PRELUDE = 'set -eu\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n';
+/** For examples of refusals. */
+const REFUSED = 'set -eu\ncurl() { command curl -sS "$@"; echo; }\n';
 
-async function runShell(script: string): Promise<string> {
+async function runShell(script: string, prelude = PRELUDE): Promise<string> {
   const env = { ...process.env, API: banner.apiUrl, KEY: banner.key };
-  const { stdout } = await promisify(execFile)('bash', ['-c', PRELUDE + script], { env });
+  const { stdout } = await promisify(execFile)('bash', ['-c', prelude + script], { env });
   return stdout;
 }
 
+/** What the last command of an example answered. A `curl` that tries again puts its answers one behind the other. */
+function lastAnswer(output: string): unknown {
+  const line = output.trim().split('\n').at(-1) ?? '';
+  return JSON.parse(line.split(/(?<=\})(?=\{)/).at(-1) ?? '');
+}
+
 for (const { path, text } of markdownFiles()) {
-  const examples = blocksOf(text, 'sh runnable');
+  const fences = fencesOf(text);
+  const examples = fences.filter(({ info }) => info.startsWith('sh runnable'));
   if (examples.length === 0) continue;
-  test(`${path}: ${examples.length} examples run`, async () => {
-    for (const example of examples) assert.match(await runShell(example), /\{/, example);
+  test(`${path}: ${examples.length} examples run, and answer as it is shown`, async () => {
+    let output = '';
+    for (const { info, code } of fences) {
+      if (info.startsWith('sh runnable')) {
+        output = await runShell(code, info === 'sh runnable refused' ? REFUSED : PRELUDE);
+        assert.match(output, /\{/, code);
+      } else if (info === 'json answer') assertShown(code, lastAnswer(output), path);
+    }
   });
 }
+
+test('each JSON example of the documents is an answer of a run, an example with a test, or a request', () => {
+  const kinds = /^json (answer|request|example=[a-z-]+)$/;
+  for (const { path, text } of markdownFiles()) {
+    for (const { info, code } of fencesOf(text)) {
+      if (!info.startsWith('json')) continue;
+      assert.match(info, kinds, `${path}: ${code}`);
+      assert.doesNotThrow(() => JSON.parse(code), `${path}: ${code}`);
+    }
+  }
+});
 
 test('README.md: the receiver verifies what it gets', async (t) => {
   const [code] = blocksOf(projectText('README.md'), 'js');

@@ -1,0 +1,42 @@
+/** Answers that the documents show, compared with what the program says. */
+import assert from 'node:assert/strict';
+
+/** A fenced block of a Markdown text. */
+export interface Fence {
+  /** The whole info string. */
+  info: string;
+  code: string;
+}
+
+/** The fenced blocks of a text, in their order. */
+export function fencesOf(text: string): Fence[] {
+  const fences = text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm);
+  return [...fences].map(([, info = '', code = '']) => ({ info, code }));
+}
+
+/** What is another one in each run, and what stands in its place. */
+const VARYING: readonly [form: RegExp, name: string][] = [
+  [/(?<=^|\/)([a-z]+)_[0-9a-z]{26}(?=$|\?)/, '$1_<id>'],
+  [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, '<time in seconds>'],
+  [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, '<time in milliseconds>'],
+  [/^[0-9a-f]{64}$/, '<sha256>'],
+  [/^v1,[A-Za-z0-9+/]{43}=$/, '<signature>'],
+];
+
+/** A JSON value with names in the place of what is another one in each run. */
+export function withoutVarying(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutVarying);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(
+      Object.entries(value).map(([key, member]) => [key, withoutVarying(member)]),
+    );
+  }
+  if (typeof value !== 'string') return value;
+  return VARYING.reduce((text, [form, name]) => text.replace(form, name), value);
+}
+
+/** The same members in the same order, but for what is another one in each run. */
+export function assertShown(shown: string, actual: unknown, what: string): void {
+  const text = (value: unknown): string => JSON.stringify(withoutVarying(value), undefined, 2);
+  assert.equal(text(JSON.parse(shown)), text(actual), what);
+}
