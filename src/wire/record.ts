@@ -44,9 +44,9 @@ export interface AttemptRecord {
   /** The HTTP status, where an answer came. */
   status?: number;
   failure?: AttemptFailureKind;
-  /** Why it failed; after a success too, what was wrong with the rest of the answer, or that it was sent twice. */
+  /** Why it failed, how the answer's body was faulty, and that the request was sent twice. */
   detail?: string;
-  /** When its request was sent a second time: the kept-alive connection was closed without a byte of an answer. */
+  /** When the request was sent again, after a kept-alive connection closed without a byte. */
   repeatedMs?: number;
   responseHeaders?: Record<string, string>;
   /** The first bytes of the response (`limits.responseBodyKeptBytesMax`), base64 where they are not UTF-8. */

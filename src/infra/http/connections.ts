@@ -4,20 +4,20 @@ import type { Exchange, ServingConnection } from './exchange/exchange.ts';
 import type { HttpRequest } from './exchange/lenient-client.ts';
 import type { Dial } from './guarded-connector.ts';
 
-/** One for all: to make an error for each connection that ends, with its stack, costs more than the end does. */
+/** Shared: an error with its stack for each closed connection costs more than the close itself. */
 const ENDED = new Error('the connection is not needed any more');
 
-/** What undici's `Client` and ours have in common: one connection, that dials as it is needed. */
+/** One connection that dials when needed: undici's `Client`, or the lenient client. */
 export interface HttpClient {
   dispatch: (request: HttpRequest, exchange: Exchange) => unknown;
   destroy: (error: Error) => unknown;
   on: (event: 'disconnect', listener: () => void) => unknown;
 }
 
-/** @param connect dials; called again where the connection has ended */
+/** @param connect dials; the client calls it again after its connection has ended */
 export type OpenClient = (connect: buildConnector.connector) => HttpClient;
 
-/** A client, and what is known of the socket that it uses at this moment. */
+/** A client, with the state of the socket that it uses now. */
 export class Connection implements ServingConnection {
   readonly client: HttpClient;
   private readonly dial: Dial;
@@ -43,7 +43,7 @@ export class Connection implements ServingConnection {
     return this.socket?.bytesRead ?? 0;
   }
 
-  /** @throws Error where the request cannot be one */
+  /** @throws Error for an invalid request */
   send(request: HttpRequest, exchange: Exchange): void {
     this.exchange = exchange;
     this.client.dispatch(request, exchange);
@@ -71,15 +71,15 @@ export class Connection implements ServingConnection {
 }
 
 /**
- * The connections to one origin, one exchange at a time on each, as many as there are exchanges at once. undici's
- * own pool takes 16 KiB for a queue that is never used where the number of connections is not bounded, looks through
- * all connections for a free one, and keeps every one it ever had.
+ * The connections to one origin: as many as there are concurrent exchanges, one exchange at a time
+ * on each. undici's own pool allocates 16 KiB for a queue that an unbounded pool never uses, scans
+ * all connections for a free one. It never drops one.
  */
 export class Connections {
   private readonly newDial: () => Dial;
   private readonly openClient: OpenClient;
   private readonly all = new Set<Connection>();
-  /** The last one used is at the end, and is used next: it is the least likely to be closed by the receiver. */
+  /** The last one used is at the end and is used next: its receiver is least likely to close it. */
   private readonly idle: Connection[] = [];
 
   constructor(newDial: () => Dial, openClient: OpenClient) {
@@ -87,12 +87,12 @@ export class Connections {
     this.openClient = openClient;
   }
 
-  /** A connection that nobody uses; it dials with its first exchange. */
+  /** An idle connection, or a new one, which dials with its first exchange. */
   take(): Connection {
     return this.idle.pop() ?? this.open();
   }
 
-  /** A connection that has served nobody. */
+  /** A new connection. */
   open(): Connection {
     const connection = new Connection(this.newDial(), this.openClient);
     this.all.add(connection);
@@ -107,7 +107,7 @@ export class Connections {
     this.idle.push(connection);
   }
 
-  /** Ends a connection, also one that is being made, and what is under way on it. */
+  /** Ends a connection, its dial and its exchange. */
   discard(connection: Connection): void {
     if (this.all.delete(connection)) connection.end();
   }
@@ -118,8 +118,8 @@ export class Connections {
   }
 
   /**
-   * Idle for too long, or closed by the receiver. One that was taken again meanwhile, as may be after an answer with
-   * `connection: close`, dials anew by itself.
+   * Drops a connection that was idle for too long, or closed by the receiver. One that is in use
+   * again, as after an answer with `connection: close`, dials again by itself.
    */
   private dropIdle(connection: Connection): void {
     const place = this.idle.indexOf(connection);

@@ -1,7 +1,7 @@
 /**
- * Sends one request and gathers what came back, whatever it was: the outcome is a value, never thrown. No
- * redirects are followed. What is read of an answer is bounded in bytes; the caller's signal bounds the
- * time of the whole exchange, the body included.
+ * Sends requests and returns each outcome as a value, never thrown. Follows no redirects. The bytes
+ * of an answer are bounded; the caller's signal bounds the time of the whole exchange, the body
+ * included.
  */
 import type { SecureContext } from 'node:tls';
 import { Client } from 'undici';
@@ -43,9 +43,10 @@ export interface SenderOptions {
 }
 
 /**
- * The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own. undici sends, until
- * an answer comes that its parser refuses: that exchange fails, and the next ones are the lenient client's. Both
- * dial in the same way.
+ * The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own.
+ *
+ * Sends by undici until its parser refuses an answer. That exchange fails, and the origin's next
+ * ones use the lenient client. Both clients dial in the same way.
  */
 export class Sender {
   private readonly origin: string;
@@ -80,8 +81,8 @@ export class Sender {
   }
 
   /**
-   * Sends, and sends once more, on a new connection, where the kept-alive one was closed without a byte of this answer:
-   * the receiver closed it while the request was on its way. The result says so.
+   * Sends the request. Sends it once more, on a new connection, where a kept-alive one closed
+   * without a byte of this answer; `repeatedAtMs` of the result says so.
    */
   async send(request: SendRequest): Promise<SendResult> {
     const connections = this.lenientOrigins.has(this.origin) ? this.lenient : this.connections;
@@ -110,7 +111,7 @@ export class Sender {
         if (end.needsLenient) this.lenientOrigins.add(this.origin);
         resolve(end);
       });
-      // A raised signal tells nobody: waiting for it would be for ever.
+      // A signal that is already raised emits no event.
       if (signal.aborted) return exchange.onTimeout();
       try {
         connection.send({ method: 'POST', path, headers, body }, exchange);

@@ -1,4 +1,6 @@
-/** Receivers on raw sockets: what they count is what the history tells, and nothing they send is an error of ours. */
+/**
+ * Receivers on raw sockets: the history shows every request, and no answer is logged as an error.
+ */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';

@@ -1,7 +1,7 @@
 /**
- * What answers come to that are odd, but have a status: docs/guides/receiving.md shows this table. Each goes to a
- * sender twice, as a retry does: the first goes by undici, and the second by the lenient client where undici did not
- * read the answer.
+ * The outcome of unusual answers, as docs/guides/receiving.md lists them. Each request is sent
+ * twice, as by a retry: first by undici, then by the lenient client where undici refused the
+ * answer.
  */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
@@ -131,7 +131,7 @@ const cases: Record<string, Case> = {
   },
   '205 without a length': { answer: 'HTTP/1.1 205 Reset Content||', comesTo: 205 },
   '205 with a body': { answer: 'HTTP/1.1 205 R|content-length: 2||ok', comesTo: 205 },
-  '304 with the length of what is not sent': {
+  '304 with the length of a body that is not sent': {
     answer: 'HTTP/1.1 304 Not Modified|content-length: 20||',
     comesTo: 304,
     note: BROKEN,

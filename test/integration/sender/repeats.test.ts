@@ -1,16 +1,14 @@
-/** Which requests are sent a second time within one attempt: the receiver's count is the history's. */
+/** Requests sent twice within an attempt: the results account for all that the receiver counts. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
 import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, createSecureContext } from 'node:tls';
-import { EgressGuard } from '#domain/egress.ts';
-import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
-import { type SendResult, Sender } from '#infra/http/sender.ts';
+import type { SendResult, Sender } from '#infra/http/sender.ts';
 import { makeCertificate } from '#testkit/certificates.ts';
 import { listenFor } from './raw-server.ts';
-import { LOOPBACK, failureOf, send, senderTo } from './send-once.ts';
+import { failureOf, send, senderTo } from './send-once.ts';
 
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 
@@ -26,7 +24,7 @@ const ways: Way[] = [
   { name: 'TLS, lenient client', tls: true, lenient: true },
 ];
 
-/** What a receiver does with the nth request of a connection, all counted from 0. */
+/** Answers the nth request of a connection; both count from 0. */
 type OnRequest = (socket: Socket, nth: number, connection: number) => void;
 
 interface Receiver {
@@ -57,18 +55,8 @@ async function startReceiver(t: TestContext, way: Way, onRequest: OnRequest): Pr
   const server: Server = way.tls ? createTlsServer(issuer, onSocket) : createServer(onSocket);
   const port = await listenFor(t, server);
   const origin = `${way.tls ? 'https' : 'http'}://localhost:${port}`;
-  const lenientOrigins = new LenientOrigins(() => performance.now()).of('acme');
-  if (way.lenient) lenientOrigins.add(origin);
-  const sender = new Sender({
-    origin,
-    guard: new EgressGuard(LOOPBACK),
-    findAddresses: (_hostname, _timeoutMs, found) =>
-      process.nextTick(found, null, [{ address: '127.0.0.1', family: 4 }]),
-    lenientOrigins,
-    timeoutMs: 5000,
-    secureContext: createSecureContext({ ca: issuer.cert }),
-  });
-  t.after(() => sender.close());
+  const secureContext = createSecureContext({ ca: issuer.cert });
+  const sender = senderTo(t, origin, { isLenient: way.lenient, secureContext });
   return { sender, requests: () => requests };
 }
 

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
+import type { SecureContext } from 'node:tls';
 import type { AttemptOutcome } from '#domain/delivery.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
@@ -10,13 +11,25 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 export const LOOPBACK = '127.0.0.0/8';
 
-export function senderTo(t: TestContext, origin: string, allow = LOOPBACK): Sender {
+export interface SenderSettings {
+  /** Networks of our own that may be dialled; absent: loopback. */
+  allow?: string;
+  /** The lenient client sends from the first request on. */
+  isLenient?: boolean;
+  secureContext?: SecureContext;
+}
+
+export function senderTo(t: TestContext, origin: string, settings: SenderSettings = {}): Sender {
+  const lenientOrigins = new LenientOrigins(() => performance.now()).of('acme');
+  if (settings.isLenient === true) lenientOrigins.add(origin);
+  const { secureContext, allow = LOOPBACK } = settings;
   const sender = new Sender({
     origin,
     guard: new EgressGuard(allow),
     findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
-    lenientOrigins: new LenientOrigins(() => performance.now()).of('acme'),
+    lenientOrigins,
     timeoutMs: 5000,
+    ...(secureContext === undefined ? {} : { secureContext }),
   });
   t.after(() => sender.close());
   return sender;

@@ -167,7 +167,7 @@ for (const host of [
   test(`${host} without allowance is a forbidden address, and is not dialled`, async (t) => {
     let dialled = 0;
     const port = await rawServer(t, () => dialled++);
-    const result = await send(senderTo(t, `http://${host}:${port}`, ''));
+    const result = await send(senderTo(t, `http://${host}:${port}`, { allow: '' }));
     assert.equal(failureOf(result).kind, 'forbidden_address', failureOf(result).detail);
     assert.equal(result.repeatedAtMs, undefined);
     assert.equal(dialled, 0);

@@ -1,11 +1,11 @@
 /**
- * Reads one answer, its interim answers before it, from the bytes of a connection, as leniently as can be done
- * without guessing: the status line has to be one, all else may be odd. For the rare origins whose answers undici's
- * parser refuses. Where the end of an answer is in doubt, its connection serves no other exchange.
+ * Reads one answer, with the interim answers before it, from the bytes of a connection. Requires a
+ * status line and accepts odd headers: for the rare origins whose answers undici refuses. Where the
+ * end of an answer is in doubt, the connection cannot be reused.
  *
- * States: status -> headers -> (status again after an interim answer) -> body, or sizes and data of chunks, then
- * trailers -> ended. Limits: `limits.responseHeadersBytesMax` for a status line and its headers; the caller bounds
- * the whole.
+ * States: status -> headers -> body, or chunk size -> chunk -> chunk end -> … -> trailers; ->
+ * ended. After an interim answer: headers -> status. Limits: `limits.responseHeadersBytesMax` for a
+ * status line and its headers. The caller bounds the bytes of the whole answer.
  */
 import { limits } from '#domain/limits.ts';
 import type { AnswerHeaders } from './exchange.ts';
@@ -63,11 +63,11 @@ export class AnswerReader {
       const isBody = this.state === 'body' || this.state === 'chunk';
       at = isBody ? this.readBody(chunk, at) : this.readLine(chunk, at);
     }
-    // Whatever else came is not an answer to anything.
+    // Further bytes answer no request: the connection cannot be reused.
     if (this.isEnded) this.sink.onEnd(this.isReusable && at === chunk.length);
   }
 
-  /** The connection has ended. @returns whether the answer has, too */
+  /** Tells the reader that the connection has ended. @returns whether the answer is complete */
   end(): boolean {
     if (this.state !== 'body' || this.bytesLeft !== Number.POSITIVE_INFINITY) return false;
     this.state = 'ended';
@@ -106,7 +106,7 @@ export class AnswerReader {
     return end + 1;
   }
 
-  /** A server of another protocol may wait for us after its first words. */
+  /** Detects another protocol early: its server may wait for a reply before it ends the line. */
   private checkPrefix(): void {
     const start = this.line.slice(0, PREFIX.length).toLowerCase();
     if (start !== '\r' && !PREFIX.startsWith(start)) throw invalid();
@@ -147,7 +147,7 @@ export class AnswerReader {
       return;
     }
     const colon = line.indexOf(':');
-    // A line that is no field says nothing; the status has been read.
+    // A line without a colon is dropped: the status is known.
     if (colon <= 0) this.isReusable = false;
     else
       this.headers.push([line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()]);
@@ -213,7 +213,7 @@ const STATUS_LINE = /^HTTP\/(\d+(?:\.\d+)?)[ \t]+(\d{3})(?:[ \t].*)?$/is;
 const CHUNK_SIZE = /^[ \t]*([\da-f]{1,12})[ \t]*(?:;.*)?$/is;
 
 function joined(fields: readonly [name: string, value: string][]): AnswerHeaders {
-  // Without a prototype: a field may be named as something that objects inherit.
+  // Without a prototype: a field may have the name of an inherited member.
   const headers = Object.create(null) as AnswerHeaders;
   for (const [name, value] of fields) {
     const before = headers[name];

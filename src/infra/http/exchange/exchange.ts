@@ -8,14 +8,14 @@ export type AnswerHeaders = Record<string, string | string[] | undefined>;
 
 export interface SendResult {
   outcome: AttemptOutcome;
-  /** What became of the body, where the answer has a status and its body did not end as HTTP says. */
+  /** Why the body is not whole, where the answer has a final status. */
   note: string | undefined;
-  /** When the request was sent a second time, by the monotonic clock; undefined: it was sent once at most. */
+  /** Monotonic time of the second sending; undefined: the request was sent once at most. */
   repeatedAtMs: number | undefined;
   responseHeaders: AnswerHeaders | undefined;
   /** The first bytes of the answer's body. */
   responseBody: Buffer;
-  /** For our log: what an outcome of the kind `unexpected` came from. */
+  /** The cause of an outcome of kind `unexpected`, for the log. */
   error?: Error;
 }
 
@@ -26,9 +26,11 @@ export interface ExchangeEnd {
   isWhole: boolean;
   /** The request, or a part of it, was written to a connection. */
   isSent: boolean;
-  /** The connection had served before and was closed without a byte of this answer: the request may be repeated. */
+  /**
+   * A connection that had served before closed without a byte of this answer: repeat the request.
+   */
   isStale: boolean;
-  /** The answer begins with what one client refuses and the lenient one reads. */
+  /** undici refuses an answer like this one, and the lenient client may read it. */
   needsLenient: boolean;
 }
 
@@ -40,11 +42,11 @@ export interface ExchangeRules {
   isLookingUp: () => boolean;
 }
 
-/** The connection of an exchange, from its first byte on. */
+/** The connection of an exchange. */
 export interface ServingConnection {
-  /** Exchanges that it has served, to their end. */
+  /** Exchanges that its socket has completed. */
   readonly served: number;
-  /** Bytes that came on it, in plain text. */
+  /** Bytes read from its socket, after decryption. */
   readonly bytesRead: number;
 }
 
@@ -58,9 +60,10 @@ const notes = {
 } as const;
 
 /**
- * One request and its answer, told by either client in the words of undici's handlers. Settles once. A final status
- * decides the outcome as soon as its headers are complete: what comes after it is read for the history, within the
- * time limit and `ANSWER_BYTES_MAX`, and a fault in it is a note.
+ * One request and its answer. Both clients call it as a handler of undici. Settles once.
+ *
+ * The final status decides the outcome once its headers are complete. The body is read for the
+ * history, within the time limit and `ANSWER_BYTES_MAX`; a fault in it is a note, not a failure.
  */
 export class Exchange implements Dispatcher.DispatchHandler {
   private readonly signal: AbortSignal;
@@ -96,17 +99,16 @@ export class Exchange implements Dispatcher.DispatchHandler {
     else this.fail(faults.noAnswer);
   };
 
-  /** The connection is there, and the request is about to be written. */
+  /** The connection is open, and the client writes the request next. */
   onRequestStart(): void {
     this.started = true;
     this.servedBefore = this.connection.served;
     this.bytesBefore = this.connection.bytesRead;
   }
 
-  /** Bytes came, which may not make a whole header or body. */
+  /** Checks the bound after each read, also within a header that is not complete. */
   onBytes(): void {
     if (!this.started || this.connection.bytesRead - this.bytesBefore <= ANSWER_BYTES_MAX) return;
-    // The rest of an endless answer is not worth its bytes.
     if (this.status !== 0) this.answered(notes.long);
     else this.fail(faults.headersTooLong);
   }
@@ -122,7 +124,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
-    // It has no content (RFC 9110, section 15.3.6), and many servers send neither that nor its length.
+    // It has no content (RFC 9110, section 15.3.6), and many servers omit its length.
     if (status === 205) this.answered();
   }
 

@@ -2,7 +2,7 @@ import type { AttemptFailureKind } from '#domain/delivery.ts';
 import { limits } from '#domain/limits.ts';
 import { ForbiddenAddressError } from '../guarded-connector.ts';
 
-/** Why an exchange has no final status: its kind, and a text that is the same for every equal fault. */
+/** Why an exchange has no final status: the kind, and a text that equal faults share. */
 export interface Fault {
   kind: AttemptFailureKind;
   detail: string;
@@ -34,7 +34,7 @@ export const faults = {
   ),
 } as const;
 
-/** Texts hold nothing of the error's own message: it may name a port, a thread, or what the receiver sent. */
+/** No text quotes the error's message, which may name a port, a thread or bytes of the receiver. */
 const BY_CODE: Readonly<Record<string, Fault>> = {
   ENOTFOUND: NAME_NOT_FOUND,
   ENODATA: NAME_NOT_FOUND,
@@ -59,16 +59,25 @@ const BY_CODE: Readonly<Record<string, Fault>> = {
 const CLOSED = fault('reset', 'the receiver closed the connection without a complete answer');
 
 /**
- * Which of these a closed connection shows depends on what reaches us first, the end or the reset, and on whether
- * we were dialling, writing or reading then: so all have one text.
+ * A closed connection shows one of these, depending on whether its end or its reset arrives first,
+ * and on whether the process was dialling, writing or reading then. All have one text.
  */
-const CLOSED_CODES: ReadonlySet<string> = new Set(['ECONNRESET', 'EPIPE', 'ECONNABORTED']);
+const CLOSED_CODES: ReadonlySet<string> = new Set([
+  'ECONNRESET',
+  'EPIPE',
+  'ECONNABORTED',
+  'ENOTCONN',
+  'ERR_STREAM_DESTROYED',
+  'ERR_STREAM_WRITE_AFTER_END',
+]);
+
 /** What undici tells apart by the message alone. */
 const BY_MESSAGE: Readonly<Record<string, Fault>> = {
   'bad upgrade': faults.switched,
   // Its parser refuses 100, and no other interim status.
   'bad response': faults.continued,
 };
+
 /** A network that fails under an open connection ends it. */
 const NETWORK_CODES: ReadonlySet<string> = new Set([
   'ETIMEDOUT',
@@ -79,7 +88,7 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Names what an exchange failed with: the one table from errors of the network, of TLS and of the HTTP clients.
+ * Maps an error of the network, of TLS or of an HTTP client to a fault. No other place does so.
  *
  * @param isTls whether the connection is, or would have been, one of TLS
  */
@@ -93,8 +102,9 @@ export function classifyFault(error: Error, phase: Phase, isTls: boolean): Fault
   if (phase === 'exchange' && NETWORK_CODES.has(code)) return CLOSED;
   const known = BY_CODE[code];
   if (known !== undefined) return known;
-  // undici does not give every error of its parser a code.
-  if (error.name === 'HTTPParserError') return NOT_VALID;
+  // undici gives some errors of its parser no code, and some answers break its assertions.
+  const isParser = error.name === 'HTTPParserError' || code === 'ERR_ASSERTION';
+  if (isParser && phase === 'exchange') return NOT_VALID;
   if (isTls && isOfTls(error, code)) {
     return fault('tls', `${code.startsWith('ERR_') ? 'TLS failed' : CERTIFICATE} (${code})`);
   }
@@ -108,11 +118,11 @@ export function isUnreadable(fault: Fault): boolean {
   return fault === faults.notValid || fault === faults.continued;
 }
 
-/** Codes of OpenSSL and of the verification of certificates; the latter have no prefix of their own. */
+/** Codes of OpenSSL, and codes of certificate verification, which have no prefix. */
 function isOfTls(error: Error, code: string): boolean {
   if (/^ERR_(?:SSL|TLS|OSSL)_/.test(code)) return true;
   const isSystem = (error as NodeJS.ErrnoException).syscall !== undefined;
-  return !isSystem && /^[A-Z_]+$/.test(code) && !/^(?:ERR_|UND_ERR|POSTHORN_)/.test(code);
+  return !isSystem && /^[A-Z\d_]+$/.test(code) && !/^(?:ERR_|UND_ERR|POSTHORN_)/.test(code);
 }
 
 function codeOf(error: Error): string {

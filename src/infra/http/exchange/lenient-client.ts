@@ -16,12 +16,12 @@ export interface HttpRequest {
 const IDLE_MS = 4000;
 
 /**
- * One connection to an origin whose answers undici does not read; dials with its first exchange, and again where the
- * connection has ended. Has the methods of undici's `Client` that we use, and writes the same bytes. One exchange at
- * a time.
+ * One connection to an origin whose answers undici refuses. Has the methods of undici's `Client`
+ * that `Connections` uses, and writes the same bytes. Serves one exchange at a time, and dials when
+ * an exchange finds no open socket.
  *
- * States: no socket -> dialling -> writing and reading an exchange <-> idle -> no socket. An exchange that fails ends
- * the connection.
+ * States: no socket -> dialling -> in an exchange <-> idle -> no socket. A failed exchange closes
+ * the socket.
  */
 export class LenientClient {
   private readonly url: URL;
@@ -41,7 +41,7 @@ export class LenientClient {
     this.onDisconnect = listener;
   }
 
-  /** @throws Error where a header is none */
+  /** @throws Error for an invalid header */
   dispatch(request: HttpRequest, exchange: Exchange): void {
     const head = this.headOf(request);
     this.exchange = exchange;
@@ -50,10 +50,10 @@ export class LenientClient {
     else this.dial((dialled) => this.write(dialled, head, request.body));
   }
 
-  destroy(): void {
+  /** Ends the connection, and with `error` its exchange. */
+  destroy(error: Error): void {
     this.destroyed = true;
-    this.exchange = undefined;
-    this.socket?.destroy();
+    this.fail(error);
   }
 
   private headOf({ method, path, headers, body }: HttpRequest): string {
@@ -82,7 +82,7 @@ export class LenientClient {
 
   private listen(socket: Socket): void {
     this.socket = socket;
-    // A socket that was left may still have events, while the next one is dialled or serves.
+    // A discarded socket may still emit events while the next one is dialled or serves.
     const isCurrent = (): boolean => this.socket === socket;
     socket.on('readable', () => {
       if (isCurrent()) this.read(socket);
@@ -120,7 +120,7 @@ export class LenientClient {
     for (;;) {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
-      // Bytes that no request asked for would be taken for the answer to the next one.
+      // The next exchange would read these bytes as its answer.
       if (this.reader === undefined) {
         socket.destroy();
         return;

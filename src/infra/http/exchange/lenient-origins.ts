@@ -6,15 +6,15 @@ export interface OriginMemory {
   add: (origin: string) => void;
 }
 
-/** A receiver that was repaired is sent to by undici again after this time. */
+/** After this time undici is tried again: the receiver may have been repaired. */
 const KEPT_MS = 6 * 3_600_000;
 
 /**
- * Remembers, in memory, which origins answer so that only the lenient client reads it. Each tenant has its own: what
- * one tenant's receiver answers does not slow another's deliveries, nor push its origins out.
+ * Remembers, in memory, the origins that need the lenient client, for each tenant apart: one
+ * tenant's receiver does not affect another tenant's deliveries.
  *
- * Limits: `limits.lenientOriginsPerTenantMax`, then `limits.lenientOriginsMax` in all; the oldest goes, of the tenant
- * that has the most. An origin that was forgotten costs one attempt that fails.
+ * Limits: `limits.lenientOriginsPerTenantMax`, and `limits.lenientOriginsMax` in all; the oldest
+ * origin of the tenant that has the most is dropped. A dropped origin costs one failed attempt.
  */
 export class LenientOrigins {
   private readonly now: () => number;
@@ -43,7 +43,7 @@ export class LenientOrigins {
   }
 
   private add(tenant: string, origin: string): void {
-    // Again at the end: the order is that of their ages.
+    // Moves the origin to the end: the first one is the oldest.
     this.delete(tenant, origin);
     const held = this.tenants.get(tenant)?.size ?? 0;
     if (held >= limits.lenientOriginsPerTenantMax) this.dropOldest(tenant);
