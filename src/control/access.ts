@@ -7,6 +7,7 @@ import {
   requirePlatform,
   requireTenant,
 } from '#infra/http/authenticate.ts';
+import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 
 /**
  * Who may call a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read` and `manage`:
@@ -43,12 +44,27 @@ export function lockRoutes(scope: FastifyInstance, authenticate: Authenticate): 
       const principal = authenticate(request.headers.authorization);
       checkAccess(principal, request);
       request.setDecorator('principal', principal);
+      const { schema } = request.routeOptions;
+      if (schema?.querystring === undefined) refuseQuery(request);
+      if (takesNoBody(schema?.body)) dropEmptyBodyType(request);
       done();
     } catch (error) {
       done(error as Error);
     }
   });
   return scope.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** Whether the body may be left out. */
+function takesNoBody(body: unknown): boolean {
+  const { anyOf = [] } = (body ?? { anyOf: [{ type: 'null' }] }) as { anyOf?: { type?: string }[] };
+  return anyOf.some(({ type }) => type === 'null');
+}
+
+/** Many clients send `content-type: application/json` with every request. Of no body it says nothing. */
+function dropEmptyBodyType({ headers }: FastifyRequest): void {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  if (length === '0' && coding === undefined) delete headers['content-type'];
 }
 
 /** Whose request this is, in a route behind the lock. */

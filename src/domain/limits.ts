@@ -1,6 +1,8 @@
 /** Every bound of the product that is not a setting (SE-5). Units stand last in the names. */
 export const limits = {
   requestBodyBytesMax: 512 * 1024,
+  /** RFC 9112, section 3, asks for 8000 at least. */
+  requestTargetLengthMax: 8192,
   contentCodingsMax: 4,
   /** That of deflate at its best: br and zstd, which reach 1,000 times as much, get no more. */
   decodedRatioMax: 1032,

@@ -1,6 +1,10 @@
 import type { FastifyInstance } from 'fastify';
 import { limits } from '#domain/limits.ts';
+import { PosthornError } from '#domain/errors.ts';
 import { type Authenticate, requireBroadcast, requireTenant } from '#infra/http/authenticate.ts';
+import { classifyError } from '#infra/http/classify-error.ts';
+import { sendError } from '#infra/http/problem.ts';
+import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { FairDoor } from './fair-door.ts';
 import {
@@ -28,6 +32,9 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     scope.addContentTypeParser('*', { parseAs: 'buffer' }, (_request, body, parsed) => {
       parsed(null, body);
     });
+    scope.setErrorHandler((error, request, reply) =>
+      sendError(deps.log, ofEvents(error), request, reply),
+    );
     // Its span begins before the door: the wait there is a part of it.
     const requests = new PublishRequests(deps, traceRequests(scope, deps.tracing));
     scope.addHook<TenantParams>('onRequest', (request, reply, goOn) => {
@@ -36,6 +43,7 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
         const principal = deps.authenticate(request.headers.authorization);
         if (tenant === undefined) requireBroadcast(principal);
         else requireTenant(principal, tenant, 'publish');
+        refuseQuery(request);
       } catch (error) {
         goOn(error as Error);
         return;
@@ -62,4 +70,11 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     );
     done();
   });
+}
+
+/** Here a body is an event, or several. */
+function ofEvents(error: unknown): unknown {
+  const fault = classifyError(error);
+  if (fault.code !== 'POSTHORN_BODY_TOO_LARGE') return error;
+  return new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail: fault.message, cause: error });
 }

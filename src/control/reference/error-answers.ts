@@ -43,6 +43,13 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
     description: 'There is no such tenant or resource.',
     applies: (route) => route.params !== undefined,
   },
+  405: {
+    name: 'MethodNotAllowed',
+    description: 'The path has other methods; `allow` lists them.',
+    headers: ['allow'],
+    // A route never answers it for its own method.
+    applies: stated,
+  },
   408: {
     name: 'RequestTimeout',
     description: 'The request did not arrive in time.',
@@ -68,11 +75,21 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
     description: 'The body, the event or the batch is too large.',
     applies: takesBody,
   },
+  414: {
+    name: 'UriTooLong',
+    description: 'The URL is too long.',
+    applies: always,
+  },
   415: {
     name: 'UnsupportedMediaType',
     description: 'The content type or the coding is not supported; `detail` lists those that are.',
     headers: ['accept-encoding'],
     applies: takesBody,
+  },
+  417: {
+    name: 'ExpectationFailed',
+    description: 'The request has an `expect` other than `100-continue`.',
+    applies: stated,
   },
   422: {
     name: 'UnprocessableContent',
@@ -91,7 +108,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   501: {
     name: 'NotImplemented',
-    description: 'The transfer coding of the body is not supported.',
+    description: 'The method, or the transfer coding of the body, is not known.',
     applies: takesBody,
   },
   503: {

@@ -10,7 +10,6 @@ import formats from 'ajv-formats';
 import { fastify, type FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { Settings } from '#config/schema.ts';
-import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
@@ -18,8 +17,11 @@ import { answer, named } from '#wire/openapi/describe.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { decodeBodies } from './body/decode-bodies.ts';
 import { parseJsonBodies } from './body/parse-json-bodies.ts';
-import { answerClientError } from './client-error.ts';
-import { sendError, sendProblem } from './problem.ts';
+import { sendError } from './problem.ts';
+import { answerUnrouted } from './protocol/answer-unrouted.ts';
+import { checkRequestHead } from './protocol/check-request-head.ts';
+import { answerClientError, answerConnect, answerExpectation } from './protocol/client-error.ts';
+import { RouteTable } from './protocol/route-table.ts';
 
 export interface AppDeps {
   settings: Pick<
@@ -58,7 +60,13 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     requestTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
     keepAliveTimeout: settings.POSTHORN_HTTP_IDLE_TIMEOUT_MS,
     connectionTimeout: settings.POSTHORN_HTTP_WRITE_TIMEOUT_MS,
-    http: { headersTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS },
+    http: {
+      headersTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
+      // Node looks for late requests every 30 s unless told otherwise, and by then the socket's own limit is over.
+      connectionsCheckingInterval: lateCheckMs(settings.POSTHORN_HTTP_READ_TIMEOUT_MS),
+      // Node would answer without a body; `checkRequestHead` says what is missing.
+      requireHostHeader: false,
+    },
     forceCloseConnections: 'idle',
     // An event id of 200 characters may stand in a path, every byte of it percent-encoded.
     routerOptions: { maxParamLength: limits.eventIdLengthMax * 9 },
@@ -68,16 +76,22 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
       sendError(log, error, request, reply);
     },
   });
+  app.server.on('checkExpectation', answerExpectation);
+  app.server.on('connect', answerConnect);
+  const routes = RouteTable.watch(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
-    done();
+    try {
+      checkRequestHead(request.raw);
+      // Before anything of a body is read, whatever it is.
+      if (request.is404) answerUnrouted(routes, request, reply);
+      else done();
+    } catch (error) {
+      done(error as Error);
+    }
   });
   decodeBodies(app);
   app.setErrorHandler((error, request, reply) => sendError(log, error, request, reply));
-  app.setNotFoundHandler((request, reply) => {
-    const detail = `There is no ${request.method} ${request.url.split('?', 1)[0]}`;
-    sendProblem(new PosthornError('POSTHORN_ROUTE_UNKNOWN', { detail }), request, reply);
-  });
   // Fastify would take it as a body that is a string, and refuse that for its form.
   app.removeContentTypeParser('text/plain');
   parseJsonBodies(app);
@@ -86,6 +100,11 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');
   });
   return app;
+}
+
+/** A tenth of the limit, so that 408 comes at its time, and between 50 ms and a second. */
+function lateCheckMs(limitMs: number): number {
+  return Math.min(1000, Math.max(50, limitMs / 10));
 }
 
 /** Of `GET /health`. */

@@ -141,10 +141,13 @@ const signingSecret = named(
   'SigningSecret',
   Type.Object({
     algorithm: nullable(
-      Type.Enum(secretAlgorithms, {
-        description:
-          'What it signs with. Null: the master keys of the control process cannot open the secret.',
-      }),
+      named(
+        'SigningAlgorithm',
+        Type.Enum(secretAlgorithms, {
+          description:
+            'What it signs with. Null: the master keys of the control process cannot open the secret.',
+        }),
+      ),
     ),
     public_key: publicKey,
     created_at: timestamp('When it was made'),

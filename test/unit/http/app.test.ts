@@ -118,7 +118,7 @@ const refusals: [string, number, string, { url?: string; headers?: object; paylo
   [
     'a body over the limit',
     413,
-    'POSTHORN_EVENT_TOO_LARGE',
+    'POSTHORN_BODY_TOO_LARGE',
     { headers: json, payload: `{"name":"${'x'.repeat(600_000)}"}` },
   ],
   ['an unknown route', 404, 'POSTHORN_ROUTE_UNKNOWN', { url: '/nothing/here?x=1' }],

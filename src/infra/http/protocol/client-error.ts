@@ -1,0 +1,92 @@
+import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type ErrorCode, PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import { limits } from '#domain/limits.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+
+/** https://nodejs.org/api/http.html#event-clienterror; those of the parser are llhttp's. */
+const errorCodes: Readonly<Record<string, ErrorCode>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: 'POSTHORN_REQUEST_TIMEOUT',
+  HPE_HEADER_OVERFLOW: 'POSTHORN_HEADERS_TOO_LARGE',
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: 'POSTHORN_BODY_TOO_LARGE',
+};
+
+/** What a caller can correct, by the error of the parser. */
+const details: Readonly<Record<string, string>> = {
+  HPE_INVALID_CHUNK_SIZE: 'the size of a chunk of the body is not a hexadecimal number',
+  HPE_INVALID_EOF_STATE: 'the connection ended before the request',
+  HPE_INVALID_HEADER_TOKEN: 'a header field has a character that is not allowed there',
+  HPE_INVALID_CONTENT_LENGTH: 'content-length is not a number',
+  HPE_UNEXPECTED_CONTENT_LENGTH: 'content-length is there twice, or beside transfer-encoding',
+  HPE_INVALID_TRANSFER_ENCODING: 'transfer-encoding must end with chunked',
+  HPE_INVALID_URL: 'the target of the request line is not a URL',
+  HPE_INVALID_VERSION: 'the HTTP version is not supported; use HTTP/1.1',
+  HPE_INVALID_CONSTANT: 'the request line is not one of HTTP/1.1',
+};
+
+/** Answers what is not a whole HTTP request; there is no route and no reply object for it. */
+export function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
+  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const reason = error.code ?? '';
+  const code = codeOfHead(error) ?? errorCodes[reason] ?? 'POSTHORN_REQUEST_INVALID';
+  const detail = details[reason];
+  refuseOnSocket(new PosthornError(code, detail === undefined ? {} : { detail }), socket);
+}
+
+/** CONNECT has no route: Node gives it a socket and no reply object (RFC 9110, section 9.3.6). */
+export function answerConnect(request: IncomingMessage, socket: Duplex): void {
+  const detail = `there is no CONNECT ${request.url ?? ''}`;
+  refuseOnSocket(new PosthornError('POSTHORN_METHOD_UNKNOWN', { detail }), socket);
+}
+
+/** Answers an `expect` other than `100-continue` (RFC 9110, section 10.1.1). */
+export function answerExpectation(request: IncomingMessage, response: ServerResponse): void {
+  const detail = `expect: ${request.headers.expect ?? ''} cannot be met; only 100-continue can`;
+  const { fault, headers, body } = problemAnswer(
+    new PosthornError('POSTHORN_EXPECTATION_FAILED', { detail }),
+    (request.url ?? '').split('?', 1)[0] as string,
+  );
+  response.writeHead(fault.status, headers).end(body);
+}
+
+/** A request line of HTTP/1.1 whose method the parser does not know (RFC 9110, section 9.1). */
+const OTHER_METHOD = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
+/** A request line whose target alone is over the limit. */
+const LONG_TARGET = new RegExp(`^[A-Z]+ \\S{${limits.requestTargetLengthMax + 1}}`);
+
+/** What the request line says of a fault that the parser has only one word for. */
+function codeOfHead(error: Error & { code?: string }): ErrorCode | undefined {
+  // What arrived last. Its type in Fastify is not what Node gives.
+  const { rawPacket } = error as { rawPacket?: unknown };
+  if (!Buffer.isBuffer(rawPacket)) return undefined;
+  const head = rawPacket.toString('latin1');
+  if (error.code === 'HPE_INVALID_METHOD' && OTHER_METHOD.test(head))
+    return 'POSTHORN_METHOD_UNKNOWN';
+  if (error.code === 'HPE_HEADER_OVERFLOW' && LONG_TARGET.test(head))
+    return 'POSTHORN_URL_TOO_LONG';
+  return undefined;
+}
+
+function refuseOnSocket(error: PosthornError, socket: Duplex): void {
+  const { fault, headers, body } = problemAnswer(error, '');
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  socket.end(
+    `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}\r\n${lines.join('')}\r\n${body}`,
+  );
+}
+
+function problemAnswer(fault: PosthornError, instance: string) {
+  const requestId = newId('req');
+  const body = JSON.stringify(problemOf(fault, instance, requestId));
+  const headers = {
+    'content-type': PROBLEM_MEDIA_TYPE,
+    'x-request-id': requestId,
+    'content-length': String(Buffer.byteLength(body)),
+    connection: 'close',
+  };
+  return { fault, headers, body };
+}

@@ -1,0 +1,18 @@
+import type { FastifyRequest } from 'fastify';
+import { PosthornError } from '#domain/errors.ts';
+
+/**
+ * Refuses a query on a route that takes none, as routes that take one refuse unknown parameters.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID that names every parameter
+ */
+export function refuseQuery(request: FastifyRequest): void {
+  if (!request.url.includes('?')) return;
+  const names = Object.keys(request.query as object);
+  if (names.length === 0) return;
+  const fields = names.map((name) => ({
+    pointer: `#query/${name}`,
+    detail: 'is not a known field',
+  }));
+  throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+}

@@ -1,0 +1,47 @@
+import type { FastifyInstance } from 'fastify';
+
+interface KnownPath {
+  matches: RegExp;
+  methods: Set<string>;
+}
+
+/** Which methods the paths of an app have. Only requests that no route takes ask it. */
+export class RouteTable {
+  private readonly paths = new Map<string, KnownPath>();
+
+  /** Learns every route that is registered from here on. */
+  static watch(app: FastifyInstance): RouteTable {
+    const table = new RouteTable();
+    app.addHook('onRoute', ({ url, method }) => table.add(url, [method].flat()));
+    return table;
+  }
+
+  /** For `Allow` (RFC 9110, section 10.2.1); empty where there is no such path. `*` stands for the whole server. */
+  allowed(path: string): string[] {
+    const found = new Set<string>();
+    for (const { matches, methods } of this.paths.values()) {
+      if (path !== '*' && !matches.test(path)) continue;
+      for (const method of methods) found.add(method);
+    }
+    if (found.size > 0) found.add('OPTIONS');
+    return [...found].toSorted();
+  }
+
+  private add(url: string, methods: readonly string[]): void {
+    const known = this.paths.get(url) ?? { matches: patternOf(url), methods: new Set<string>() };
+    for (const method of methods) known.methods.add(method);
+    this.paths.set(url, known);
+  }
+}
+
+/** Of a route's URL with `:name` and, at its end, `*`. */
+function patternOf(url: string): RegExp {
+  const source = url
+    .split('/')
+    .map((segment) => {
+      if (segment === '*') return '.*';
+      return segment.startsWith(':') ? '[^/]+' : segment.replaceAll(/[^\w-]/g, String.raw`\$&`);
+    })
+    .join('/');
+  return new RegExp(`^${source}$`);
+}
