@@ -10,6 +10,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type FormulaField, parseFormulaField } from '#domain/deduplication.ts';
+import { isKeptExactly } from '#domain/json/inexact-number.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
@@ -121,16 +122,10 @@ class Digits {
   }
 }
 
-/** A double keeps 15 significant decimal digits, whatever they are (IEEE 754, `DBL_DIG`). */
-const EXACT_DIGITS = 15;
-
 /** A reviver; its third argument has the text of the value (ECMAScript, JSON.parse source text access). */
 function exactNumber(_key: string, value: unknown, context: { source?: string }): unknown {
   if (typeof value !== 'number' || context.source === undefined) return value;
-  const digits = context.source.replace(/[eE].*$/, '').replaceAll(/[-.]/g, '');
-  const tooSmall = value === 0 && /[1-9]/.test(digits);
-  if (digits.length <= EXACT_DIGITS && Number.isFinite(value) && !tooSmall) return value;
-  return new Digits(context.source);
+  return isKeptExactly(context.source, value) ? value : new Digits(context.source);
 }
 
 /** JSON without white space, the names of an object in order. */

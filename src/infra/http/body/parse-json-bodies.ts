@@ -1,5 +1,8 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { PosthornError } from '#domain/errors.ts';
+import { findInexactNumber } from '#domain/json/inexact-number.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
+import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
 import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
@@ -11,6 +14,17 @@ export const requestJsonBounds: JsonBounds = {
   valuesMax: limits.requestJsonValuesMax,
   containersMax: limits.requestJsonContainersMax,
   namesMax: limits.requestJsonNamesMax,
+};
+
+/**
+ * Members of a body whose numbers are compared with those of events later. As doubles they would
+ * silently be other numbers, so one that a double does not keep is refused.
+ */
+const EXACT_MEMBERS: Wanted = {
+  named: new Map([
+    ['filter', LEAF],
+    ['schema', LEAF],
+  ]),
 };
 
 /**
@@ -26,24 +40,42 @@ export function parseJsonBodies(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer' },
     (request, body, done) => {
-      const finish = (): void => void parse(request, body.toString(), done);
+      const finish = (outline?: JsonNode): void => {
+        const inexact = outline && inexactMember(body, outline);
+        if (inexact === undefined) void parse(request, body.toString(), done);
+        else done(inexact, undefined);
+      };
       const fail = (fault: unknown): void => {
         done(jsonRefusal(fault, 'POSTHORN_REQUEST_INVALID') as Error, undefined);
       };
       if (turns.isLarge(body)) {
-        turns.read(ownerOf(request), body, undefined, requestJsonBounds).then(finish, fail);
+        turns.read(ownerOf(request), body, EXACT_MEMBERS, requestJsonBounds).then(finish, fail);
         return;
       }
+      let outline: JsonNode | undefined;
       try {
         // Fastify's parser has an error of its own for nothing.
-        if (body.length > 0) scanJson(body, undefined, requestJsonBounds);
+        if (body.length > 0) outline = scanJson(body, EXACT_MEMBERS, requestJsonBounds);
       } catch (fault) {
         fail(fault);
         return;
       }
-      finish();
+      finish(outline);
     },
   );
+}
+
+function inexactMember(body: Buffer, outline: JsonNode): PosthornError | undefined {
+  for (const [name, { start, end }] of outline.children) {
+    const inexact = findInexactNumber(body.toString('utf8', start, end));
+    if (inexact === undefined) continue;
+    const detail =
+      `${inexact.source} has more digits than a 64-bit float keeps; ` +
+      'send a number that it keeps, or a string';
+    const fields = [{ pointer: `/${name}${inexact.pointer}`, detail }];
+    return new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+  }
+  return undefined;
 }
 
 function ownerOf({ params }: FastifyRequest): string {

@@ -62,3 +62,22 @@ test('an answer names at most 50 fields and cuts off long names', async (t) => {
   assert.equal(errors[0]?.pointer.length, limits.problemTextLengthMax + 1);
   assert.ok(answer.body.length < limits.fieldErrorsMax * limits.problemTextLengthMax * 1.5);
 });
+
+test('rejects a number in a filter or schema that a double does not keep', async (t) => {
+  const cases = [
+    ['{"filter":{"data.id":{"$in":[1,12345678901234567890]}}}', '/filter/data.id/$in/1'],
+    ['{"schema":{"maximum":9007199254740993}}', '/schema/maximum'],
+    [`{"text":"${'x'.repeat(limits.jsonAtOnceBytesMax)}","filter":1e999}`, '/filter'],
+  ] as const;
+  for (const [body, pointer] of cases) {
+    const problem = (await post(t, body).echo()).json<Problem>();
+    assert.equal(problem.code, 'POSTHORN_REQUEST_INVALID');
+    assert.equal(problem.errors?.[0]?.pointer, pointer);
+    assert.match(problem.errors?.[0]?.detail ?? '', /more digits than a 64-bit float keeps/);
+  }
+});
+
+test('numbers of a sample event may have more digits than a double keeps', async (t) => {
+  const answer = await post(t, '{"event":{"data":12345678901234567890}}').echo();
+  assert.equal(answer.statusCode, 200);
+});
