@@ -19,6 +19,7 @@ import { OpsServer, type ReadinessChecks } from './ops-server.ts';
 import { planServices } from './plan-services.ts';
 import { requireSettings } from './require-settings.ts';
 import type { Service } from './service.ts';
+import { checkOpenFiles, openFilesOf } from './start-checks/open-files.ts';
 
 export interface RunningRoles {
   httpPort: number | undefined;
@@ -30,12 +31,13 @@ export interface RunningRoles {
 }
 
 /**
- * @throws ConfigError where a role misses a setting, or NATS or MongoDB refuses one; whatever a port that is taken
+ * @throws ConfigError where a role misses a setting, the limit of open files is too low, or NATS or MongoDB refuses one; whatever a port that is taken
  * throws
  */
 export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
   const roles = parseRoles(settings.POSTHORN_ROLES);
   const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
+  checkOpenFiles(openFilesOf(settings, roles), log);
   let started = false;
   const checks: ReadinessChecks = { started: () => started };
   const registry = new Registry();

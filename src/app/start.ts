@@ -11,6 +11,7 @@ import { reseal } from './reseal.ts';
 import { startRoleProcess } from './role-process.ts';
 import type { Running, StopSignals } from './run-until-stopped.ts';
 import { choosePorts, type StartPorts } from './start-ports.ts';
+import { EMBEDDED_MONGOD_OPEN_FILES, requireOpenFiles } from './start-checks/open-files.ts';
 import { prepareServers } from './start-servers.ts';
 import { Supervisor } from './supervisor.ts';
 import { waitUntilReady } from './wait-until-ready.ts';
@@ -37,7 +38,7 @@ export interface StartDeps {
  * `posthorn start`: the whole system on one machine, with its own servers where no URL is set, and a demo
  * tenant. Everything runs in child processes that are restarted when they end; stopping ends them in order.
  *
- * @throws ConfigError if the data folder, a port or a server program cannot be had
+ * @throws ConfigError if the data folder, a port or a server program cannot be had, or the limit of open files is too low
  */
 export async function start(
   settings: Settings,
@@ -45,6 +46,7 @@ export async function start(
   signals: StopSignals,
 ): Promise<Running> {
   const beganMs = performance.now();
+  if (settings.POSTHORN_MONGODB_URL === undefined) requireOpenFiles(EMBEDDED_MONGOD_OPEN_FILES);
   const cleanups = new AsyncDisposableStack();
   const stop = () => cleanups.disposeAsync();
   const supervisors: Supervisor[] = [];

@@ -16,7 +16,9 @@ export interface AccessTokensDeps {
   request: (credentials: OAuth2Credentials, tenant: string) => Promise<TokenAnswer>;
   /** Monotonic, in milliseconds. */
   now: () => number;
+  /** Told the outcome of each request that left this machine. */
   onAnswer: (ok: boolean) => void;
+  isResolverDown: () => boolean;
 }
 
 export interface TokenOwner {
@@ -62,7 +64,9 @@ export class AccessTokens {
     }
     entry.asking ??= this.ask(entry, owner);
     const answer = await untilAborted(entry.asking, signal);
-    if (answer === undefined) return TOO_LATE;
+    if (answer === undefined) {
+      return this.deps.isResolverDown() ? { ...TOO_LATE, localFault: 'resolver' } : TOO_LATE;
+    }
     return answer.ok ? { ok: true, token: answer.token, kept: false } : answer;
   }
 
@@ -89,7 +93,7 @@ export class AccessTokens {
     const askedMs = this.deps.now();
     try {
       const answer = await this.deps.request(credentials, tenant);
-      this.deps.onAnswer(answer.ok);
+      if (answer.ok || answer.localFault === undefined) this.deps.onAnswer(answer.ok);
       if (answer.ok) {
         entry.token = answer.token;
         entry.goodUntilMs = askedMs + answer.keepMs;

@@ -4,6 +4,7 @@ import {
   type AttemptOutcome,
   attemptFailureKinds,
 } from '#domain/delivery.ts';
+import { localFaults } from '#infra/http/dial/local-fault.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];
 
@@ -13,6 +14,7 @@ export class DeliveryMetrics {
   readonly parked: Counter<'reason'>;
   readonly tokenRequests: Counter<'outcome'>;
   readonly nameLookups: Counter<'outcome'>;
+  readonly localFaults: Counter<'fault'>;
   private readonly duration: Histogram;
   private readonly firstAttemptLag: Histogram;
 
@@ -58,6 +60,13 @@ export class DeliveryMetrics {
       labelNames: ['outcome'],
       registers,
     });
+    this.localFaults = new Counter({
+      name: 'posthorn_delivery_local_faults_total',
+      help: 'Deliveries put off by a fault of this machine, by fault.',
+      labelNames: ['fault'],
+      registers,
+    });
+    for (const fault of localFaults) this.localFaults.inc({ fault }, 0);
     this.duration = new Histogram({
       name: 'posthorn_delivery_attempt_duration_seconds',
       help: 'How long attempts take.',

@@ -85,7 +85,12 @@ export class EndpointSender {
   ): Promise<SendResult> {
     const { tokens } = this.deps;
     const access = await tokens.take(owner, request.signal);
-    if (!access.ok) return credentialsFailed(access.detail, access.retryAfterMs);
+    if (!access.ok) {
+      const unsent = credentialsFailed(access.detail, access.retryAfterMs);
+      return access.localFault === undefined
+        ? unsent
+        : { ...unsent, localFault: access.localFault };
+    }
     request.headers.push('authorization', `Bearer ${access.token}`);
     const sent = await sender.send(request);
     const result = hideSecrets(sent, [...target.secretTexts, access.token]);

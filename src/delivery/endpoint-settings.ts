@@ -60,7 +60,28 @@ export class EndpointSettings {
   mendCircuit(nowMs: number): void {
     const { ownState, breakerState } = this.circuit.toJSON() as CircuitJson;
     if (ownState.openedAt === undefined || ownState.openedAt <= nowMs) return;
-    const state = { ownState: { ...ownState, openedAt: nowMs }, breakerState };
+    this.restoreCircuit({ ownState: { ...ownState, openedAt: nowMs }, breakerState });
+  }
+
+  /** The state of a circuit that is not closed, to take a probe back to; undefined: it is closed. */
+  get openCircuit(): CircuitJson | undefined {
+    const { circuit } = this;
+    return circuit.state === CircuitState.Closed ? undefined : (circuit.toJSON() as CircuitJson);
+  }
+
+  /**
+   * After an attempt that came to nothing by a fault of this machine: where it was the circuit's probe, the circuit is open
+   * from `nowMs` and otherwise as it was.
+   *
+   * @param before `openCircuit` before the attempt
+   */
+  forgetProbe(before: CircuitJson | undefined, nowMs: number): void {
+    if (before === undefined || this.circuit.state === CircuitState.Closed) return;
+    const { ownState, breakerState } = before;
+    this.restoreCircuit({ ownState: { ...ownState, openedAt: nowMs }, breakerState });
+  }
+
+  private restoreCircuit(state: CircuitJson): void {
     this.circuit = this.watched(endpointCircuit(state));
     this.policies = endpointPolicies(this);
   }

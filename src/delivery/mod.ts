@@ -5,13 +5,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { Service } from '#src/app/service.ts';
 import type { Settings } from '#config/schema.ts';
-import { ProbeReceiver } from '#domain/canary.ts';
-import { EgressGuard } from '#domain/egress.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
-import { NameLookups, lookUpBySystem } from '#infra/http/name-lookups.ts';
-import type { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
-import { requestAccessToken } from '#infra/http/request-access-token.ts';
 import { AckFence } from '#infra/nats/ack-fence.ts';
 import type { LaneStore } from '#infra/nats/lane-store.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
@@ -23,7 +18,6 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { PayloadLinks } from '#wire/payload-link.ts';
 import { shardOf } from '#wire/subjects.ts';
-import { AccessTokens } from './access-tokens.ts';
 import { ActivationTable } from './activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './event-fetcher.ts';
@@ -31,17 +25,14 @@ import { HeldReleaser } from './held-releaser.ts';
 import { createLaneKeeper } from './lanes/create-lane-keeper.ts';
 import type { LaneRules } from './lanes/lane-rules.ts';
 import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
+import { createOutbound } from './outbound/create-outbound.ts';
 import { Payloads } from './payloads.ts';
-import { SenderPool } from './sender-pool.ts';
 import { Settler } from './settle.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { ShardTaps } from './shard-taps.ts';
 import { shardWork } from './shard-work.ts';
 import { takeDelivery } from './take-delivery.ts';
 import { TurnScheduler } from './turn-scheduler.ts';
-
-/** Of a request for an access token; an attempt waits for it no longer than its own time limit. */
-const TOKEN_TIMEOUT_MS = 10_000;
 
 export interface DeliveryDeps {
   settings: Settings;
@@ -77,7 +68,6 @@ export interface DeliveryDeps {
 /** The delivery plane of a process as a service. */
 export function createDelivery(deps: DeliveryDeps): Service {
   const { settings, log, publisher, records } = deps;
-  const { guard, probeReceiver } = egressOf(settings);
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
   const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
   const fence = new AckFence(deps);
@@ -91,9 +81,8 @@ export function createDelivery(deps: DeliveryDeps): Service {
     queues: () => queues.size,
     blocked: () => queues.blocked,
   });
-  const names = namesOf(metrics);
-  const senders = new SenderPool({ guard, probeReceiver, names, timeoutMs });
-  const tokens = tokensOf(guard, names, senders.lenientOrigins, metrics);
+  const outbound = createOutbound({ settings, metrics, log });
+  const { guard, probeReceiver, senders, tokens, localFaults } = outbound;
   const table = new ActivationTable({
     config: deps.config,
     scheduler,
@@ -112,6 +101,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       },
       retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
       metrics,
+      localFaults,
       gone,
       mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),
       inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
@@ -163,41 +153,6 @@ export function createDelivery(deps: DeliveryDeps): Service {
       senders.close();
     },
   };
-}
-
-/** Which addresses webhooks may go to. */
-function egressOf(settings: Settings): { guard: EgressGuard; probeReceiver: ProbeReceiver } {
-  return {
-    guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
-    probeReceiver: new ProbeReceiver(settings.POSTHORN_PROBE_RECEIVER_URL),
-  };
-}
-
-function namesOf(metrics: DeliveryMetrics): NameLookups {
-  return new NameLookups({
-    lookUp: lookUpBySystem,
-    now: () => performance.now(),
-    onLookup: (outcome) => metrics.nameLookups.inc({ outcome }),
-  });
-}
-
-function tokensOf(
-  guard: EgressGuard,
-  names: NameLookups,
-  lenientOrigins: LenientOrigins,
-  metrics: DeliveryMetrics,
-): AccessTokens {
-  return new AccessTokens({
-    request: (credentials, tenant) =>
-      requestAccessToken(credentials, {
-        guard,
-        findAddresses: names.of(tenant),
-        lenientOrigins: lenientOrigins.of(tenant),
-        timeoutMs: TOKEN_TIMEOUT_MS,
-      }),
-    now: () => performance.now(),
-    onAnswer: (ok) => metrics.tokenRequests.inc({ outcome: ok ? 'success' : 'failure' }),
-  });
 }
 
 function payloadsOf({ settings, payloads, payloadLinks }: DeliveryDeps): Payloads {

@@ -28,7 +28,7 @@ const SLOT_PARK_MAX_MS = 600_000;
 const SLOT_LEAD_MS = 1000;
 
 export interface ParkingDeps {
-  settler: Pick<Settler, 'park'>;
+  settler: Pick<Settler, 'park' | 'putOff'>;
   metrics: Pick<DeliveryMetrics, 'parked'>;
   random: () => number;
   mailbox: Mailbox;
@@ -53,9 +53,20 @@ export class Parking {
 
   /** Spread, so that what is parked together does not come back together. */
   park(owed: OwedDelivery, delayMs: number, reason: 'mailbox' | 'circuit' | 'memory'): void {
-    const { settler, metrics, random } = this.deps;
-    settler.park(owed, Math.max(PARK_MIN_MS, delayMs) * (1 + random() * 0.5));
+    const { settler, metrics } = this.deps;
+    settler.park(owed, this.spread(delayMs));
     metrics.parked.inc({ reason });
+  }
+
+  private spread(delayMs: number): number {
+    return Math.max(PARK_MIN_MS, delayMs) * (1 + this.deps.random() * 0.5);
+  }
+
+  /** Parks what a fault of this machine kept from being sent. */
+  putOff(owed: OwedDelivery, delayMs: number, triedMs: number): void {
+    const { settler, metrics } = this.deps;
+    settler.putOff(owed, this.spread(delayMs), triedMs);
+    metrics.parked.inc({ reason: 'local_fault' });
   }
 
   /** Parks what the circuit turned away. */

@@ -1,16 +1,18 @@
 import {
   type CircuitBreakerPolicy,
+  CircuitState,
   ConsecutiveBreaker,
   ExponentialBackoff,
   type IPolicy,
   TimeoutStrategy,
   bulkhead,
   circuitBreaker,
-  handleWhenResult,
+  handleWhen,
   timeout,
   wrap,
 } from 'cockatiel';
 import type { SendResult } from '#infra/http/sender.ts';
+import { LocalFaultError } from './local-faults/local-faults.ts';
 
 export interface PolicyOptions {
   circuit: CircuitBreakerPolicy;
@@ -21,13 +23,23 @@ export interface PolicyOptions {
 const FAILURES_TO_OPEN = 20;
 const HALF_OPEN_AFTER_MS = { initialDelay: 2000, maxDelay: 60_000 };
 
-/** @param initialState what `circuit.toJSON()` gave when the endpoint's actor was passivated */
+/**
+ * Makes the circuit of one endpoint. A `LocalFaultError` says nothing of the receiver: it passes through a closed circuit
+ * without being counted. One that ends the probe of a circuit opens it again, as cockatiel would close it otherwise;
+ * `EndpointSettings.forgetProbe` takes the longer wait back.
+ *
+ * @param initialState what `circuit.toJSON()` gave when the endpoint's actor was passivated
+ */
 export function endpointCircuit(initialState: unknown): CircuitBreakerPolicy {
-  return circuitBreaker(handleWhenResult(isCircuitFailure), {
+  const isFailedProbe = (error: Error): boolean =>
+    error instanceof LocalFaultError && circuit.state === CircuitState.HalfOpen;
+  const failures = handleWhen(isFailedProbe).orWhenResult(isCircuitFailure);
+  const circuit: CircuitBreakerPolicy = circuitBreaker(failures, {
     breaker: new ConsecutiveBreaker(FAILURES_TO_OPEN),
     halfOpenAfter: new ExponentialBackoff(HALF_OPEN_AFTER_MS),
     ...(initialState === undefined ? {} : { initialState }),
   });
+  return circuit;
 }
 
 /** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout. */

@@ -29,6 +29,7 @@ export class SenderPool {
   private readonly guard: EgressGuard;
   private readonly probeReceiver: ProbeReceiver;
   private readonly names: Pick<NameLookups, 'of'>;
+  private readonly isResolverDown: () => boolean;
   private readonly timeoutMs: number;
   private readonly senders = new Map<string, { sender: Sender; users: number }>();
 
@@ -36,11 +37,13 @@ export class SenderPool {
     guard: EgressGuard;
     probeReceiver: ProbeReceiver;
     names: Pick<NameLookups, 'of'>;
+    isResolverDown: () => boolean;
     timeoutMs: number;
   }) {
     this.guard = options.guard;
     this.probeReceiver = options.probeReceiver;
     this.names = options.names;
+    this.isResolverDown = options.isResolverDown;
     this.timeoutMs = options.timeoutMs;
   }
 
@@ -48,13 +51,13 @@ export class SenderPool {
     const key = keyOf(tenant, destination);
     let entry = this.senders.get(key);
     if (entry === undefined) {
-      const { timeoutMs } = this;
+      const { timeoutMs, isResolverDown } = this;
       const { origin, certificate } = destination;
       const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
       const tls = certificate === undefined ? {} : { secureContext: certificate.context };
       const findAddresses = this.names.of(tenant);
       const lenientOrigins = this.lenientOrigins.of(tenant);
-      const dial = { origin, guard, findAddresses, timeoutMs, ...tls };
+      const dial = { origin, guard, findAddresses, isResolverDown, timeoutMs, ...tls };
       const sender = new Sender({ ...dial, lenientOrigins });
       entry = { sender, users: 0 };
       this.senders.set(key, entry);
@@ -69,6 +72,11 @@ export class SenderPool {
     if (entry === undefined || --entry.users > 0) return;
     this.senders.delete(key);
     entry.sender.close();
+  }
+
+  /** Closes the connections that no exchange uses. */
+  closeIdle(): void {
+    for (const { sender } of this.senders.values()) sender.closeIdle();
   }
 
   close(): void {

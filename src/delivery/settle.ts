@@ -87,9 +87,7 @@ export class Settler {
         this.retry(owed, verdict.delayMs, attempt);
         return;
       case 'dead':
-        if (owed.place?.blocks === true) this.block(owed, owed.place, attempt);
-        else this.bury(owed, verdict.reason, attempt);
-        return;
+        return this.end(owed, verdict.reason, attempt);
       case 'gone': {
         const { tenant, endpoint } = owed;
         this.deps.records.add({ k: 'endpoint-gone', tenant, endpoint, url }, () => {});
@@ -103,6 +101,26 @@ export class Settler {
   /** Puts a delivery off without an attempt: its turn has not come, or the circuit is open (DL-7). */
   park(owed: OwedDelivery, delayMs: number): void {
     this.waitUntil(owed, this.deps.now() + delayMs, owed.head.attemptNo, undefined);
+  }
+
+  /**
+   * Puts a delivery off whose attempt came to nothing by a fault of this machine. Its age counts from the first time.
+   *
+   * @param triedMs when the webhook was to be sent, milliseconds since 1970
+   */
+  putOff(owed: OwedDelivery, delayMs: number, triedMs: number): void {
+    const { place, head } = owed;
+    const isFirst = head.firstAttemptMs === undefined;
+    head.firstAttemptMs ??= triedMs;
+    if (place === undefined || !isFirst) return this.park(owed, delayMs);
+    const { attemptNo, firstAttemptMs } = head;
+    place.wait(this.deps.now() + delayMs, { attemptNo, firstAttemptMs });
+  }
+
+  /** A delivery that is tried no more: a dead letter, or kept in its place where the endpoint blocks. */
+  end(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
+    if (owed.place?.blocks === true) this.block(owed, owed.place, attempt);
+    else this.bury(owed, reason, attempt);
   }
 
   /** Keeps a delivery until its endpoint is active again (DL-18). */
@@ -199,7 +217,7 @@ export class Settler {
     this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt }, waits);
   }
 
-  private block(owed: OwedDelivery, place: PlaceInQueue, attempt: AttemptRecord): void {
+  private block(owed: OwedDelivery, place: PlaceInQueue, attempt: AttemptRecord | undefined): void {
     const state = { status: 'pending', reason: 'blocked', attempt } as const;
     this.record(owed, state, () => place.block());
   }

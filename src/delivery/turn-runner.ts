@@ -7,6 +7,7 @@
 import { isBrokenCircuitError } from 'cockatiel';
 import { judge } from '#domain/verdict.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
+import type { LocalFault } from '#infra/http/dial/local-fault.ts';
 import type { SendResult } from '#infra/http/sender.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -20,6 +21,7 @@ import type { EndpointSender } from './endpoint-sender.ts';
 import type { EndpointSettings } from './endpoint-settings.ts';
 import type { EndpointTarget } from './endpoint-target.ts';
 import type { EventFetcher } from './event-fetcher.ts';
+import { LocalFaultError, type LocalFaults } from './local-faults/local-faults.ts';
 import { type OwedDelivery, eventFacts, keepInHand } from './owed-delivery.ts';
 import type { Parking } from './parking.ts';
 import type { Payloads } from './payloads.ts';
@@ -39,6 +41,7 @@ export interface TurnDeps {
   events: EventFetcher;
   payloads: Payloads;
   metrics: DeliveryMetrics;
+  localFaults: LocalFaults;
   /** Absent: no spans. */
   tracing?: Tracing | undefined;
   lives: TenantLives;
@@ -154,6 +157,17 @@ export class TurnRunner {
     await this.attempt(owed, attached.event, target).finally(attached.release);
   }
 
+  /** Nothing was sent, by a fault of this machine: it is no attempt, and the delivery has its age all the same. */
+  private putOff(owed: OwedDelivery, fault: LocalFault, triedMs: number): void {
+    const { settler, localFaults, mayWork } = this.deps;
+    const delayMs = localFaults.report(fault);
+    if (!mayWork(owed.tenant)) return this.letGo(owed);
+    const { maxAgeMs = Number.POSITIVE_INFINITY } = this.settings.retryPolicy;
+    const ageMs = triedMs - (owed.head.firstAttemptMs ?? triedMs);
+    if (ageMs + delayMs > maxAgeMs) return settler.end(owed, 'too_old', undefined);
+    this.parking.putOff(owed, delayMs, triedMs);
+  }
+
   private async attempt(
     owed: OwedDelivery,
     event: OutboundEvent,
@@ -162,18 +176,25 @@ export class TurnRunner {
     const { metrics, settler, now, random, worker, tracing } = this.deps;
     const { policies, retryPolicy } = this.settings;
     const keeper = keepInHand(owed, this.settings.timeoutMs - this.deps.timeoutMs);
+    const circuitBefore = this.settings.openCircuit;
     let startedMs = 0;
     let started = 0;
     let result: SendResult;
     try {
-      result = await policies.execute<SendResult>(({ signal }) => {
+      result = await policies.execute<SendResult>(async ({ signal }) => {
         startedMs = now();
         started = performance.now();
-        return tracedAttempt(tracing, owed, event.head, target, (traceparent) =>
+        const sent = await tracedAttempt(tracing, owed, event.head, target, (traceparent) =>
           this.sender.send(target, event, startedMs, signal, traceparent),
         );
+        if (sent.localFault !== undefined) throw new LocalFaultError(sent.localFault);
+        return sent;
       });
     } catch (error) {
+      if (error instanceof LocalFaultError) {
+        this.settings.forgetProbe(circuitBefore, now());
+        return this.putOff(owed, error.fault, startedMs);
+      }
       if (!isBrokenCircuitError(error)) throw error;
       this.settings.mendCircuit(now());
       return this.parking.untilMended(owed);

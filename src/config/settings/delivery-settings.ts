@@ -22,6 +22,12 @@ export const deliverySettings = {
     maximum: 65_536,
     description: 'Attempts that one worker may have in flight, one tenant four fifths of them.',
   }),
+  POSTHORN_RESOLVER_CONTROL_NAME: text({
+    default: 'a.root-servers.net',
+    pattern: '^[A-Za-z0-9._-]{1,253}$',
+    description:
+      "A name that this machine's name servers are asked about where names of several tenants cannot be looked up: without any answer the fault is theirs, and no attempt is counted. Where they know internal names only, name one of these.",
+  }),
   POSTHORN_FANOUT_DELAYS_SECONDS: text({
     default: '100000:30,50000:15,10000:5',
     pattern: FAN_OUT_DELAYS_PATTERN,

@@ -112,6 +112,11 @@ export class Connections {
     if (this.all.delete(connection)) connection.end();
   }
 
+  /** Ends those that nobody uses. */
+  closeIdle(): void {
+    for (const client of this.idle.splice(0)) this.discard(client);
+  }
+
   /** Ends all. */
   destroy(): void {
     for (const connection of this.all) this.discard(connection);

@@ -13,6 +13,7 @@
  */
 import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns';
 import { limits } from '#domain/limits.ts';
+import { type ResolverHealth, resolverDown } from './dial/resolver-health.ts';
 import { FairSlots } from './fair-slots.ts';
 
 export type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
@@ -41,6 +42,8 @@ const SLOTS = 10;
 const SLOTS_FOR_SLOW_NAMES = 4;
 /** A name whose last look-up took longer waits for the slots of slow names. */
 const SLOW_AFTER_MS = 2000;
+/** A look-up that takes longer is a reason to ask whether the resolver is well. */
+const SUSPECT_AFTER_MS = 1000;
 const KEPT_MS = 10_000;
 /** Less than the shortest wait before a retry, which so asks anew. */
 const FAILURE_KEPT_MS = 800;
@@ -55,6 +58,7 @@ export interface NameLookupsDeps {
   /** Monotonic, in milliseconds. */
   now: () => number;
   onLookup: (outcome: 'found' | 'not_found' | 'failed') => void;
+  health: ResolverHealth;
 }
 
 interface Name {
@@ -152,7 +156,7 @@ export class NameLookups {
     const late = (): void => {
       name.waiting.delete(answered);
       if (this.hasStale(name)) found(null, name.addresses);
-      else found(timedOut(name.hostname), []);
+      else found(this.deps.health.isDown ? resolverDown() : timedOut(name.hostname), []);
     };
     const timer = setTimeout(late, Math.max(0, Math.min(timeoutMs, staleAtMs - now)));
     name.waiting.add(answered);
@@ -170,25 +174,29 @@ export class NameLookups {
     const servesLater = slots === this.slowSlots || this.hasStale(name);
     if (name.waiting.size === 0 && !servesLater) return false;
     name.isRunning = true;
-    this.deps.lookUp(name.hostname, (error, addresses) => {
-      this.end(name, startedMs, error, addresses);
-      slots.leave(tenant);
+    const { health } = this.deps;
+    const lookup = { hostname: name.hostname, tenant, startedMs };
+    const suspect = setTimeout(() => health.suspect(lookup), SUSPECT_AFTER_MS);
+    const ended = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]): void => {
+      this.end(name, error, addresses);
       const all = [...name.waiting];
       name.waiting.clear();
       for (const answered of all) answered();
+    };
+    this.deps.lookUp(name.hostname, (error, addresses) => {
+      clearTimeout(suspect);
+      name.isSlow = this.deps.now() - startedMs > SLOW_AFTER_MS;
+      if (error === null) ended(null, addresses);
+      else health.judge(error, lookup, (judged) => ended(judged, []));
+      // Its thread is free, also where the error is still being judged.
+      slots.leave(tenant);
     });
     return true;
   }
 
-  private end(
-    name: Name,
-    startedMs: number,
-    error: NodeJS.ErrnoException | null,
-    addresses: LookupAddress[],
-  ): void {
+  private end(name: Name, error: NodeJS.ErrnoException | null, addresses: LookupAddress[]): void {
     const now = this.deps.now();
     name.isRunning = false;
-    name.isSlow = now - startedMs > SLOW_AFTER_MS;
     name.error = error;
     name.knownUntilMs = now + (error === null ? KEPT_MS : FAILURE_KEPT_MS);
     const isAnswer = error === null || NOT_THERE.has(error.code ?? '');

@@ -1,6 +1,7 @@
 import { limits } from '#domain/limits.ts';
 import { mayBePlain } from '#domain/egress.ts';
 import type { AttemptOutcome } from '#domain/delivery.ts';
+import type { LocalFault } from './dial/local-fault.ts';
 import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
 import { type SendRequest, type SendResult, Sender, type SenderOptions } from './sender.ts';
 
@@ -15,6 +16,8 @@ export type TokenAnswer =
       detail: string;
       /** What the endpoint asked for by `Retry-After`. */
       retryAfterMs: number | undefined;
+      /** Nothing was sent, by a fault of this machine. */
+      localFault?: LocalFault;
     };
 
 const DEFAULT_EXPIRES_SECONDS = 300;
@@ -31,7 +34,10 @@ const MARGIN_SECONDS_MAX = 60;
  */
 export async function requestAccessToken(
   credentials: OAuth2Credentials,
-  options: Pick<SenderOptions, 'guard' | 'findAddresses' | 'lenientOrigins' | 'timeoutMs'>,
+  options: Pick<
+    SenderOptions,
+    'guard' | 'findAddresses' | 'isResolverDown' | 'lenientOrigins' | 'timeoutMs'
+  >,
 ): Promise<TokenAnswer> {
   const { origin, protocol, hostname } = new URL(credentials.tokenUrl);
   const isAllowedPrivate = (address: string): boolean => options.guard.isAllowedPrivate(address);
@@ -75,8 +81,11 @@ function formEncoded(text: string): string {
   return new URLSearchParams({ '': text }).toString().slice(1);
 }
 
-function readAnswer({ outcome, note, responseBody }: SendResult): TokenAnswer {
-  if (!outcome.ok) return failed(refusal(outcome, responseBody), outcome.retryAfterMs);
+function readAnswer({ outcome, note, responseBody, localFault }: SendResult): TokenAnswer {
+  if (!outcome.ok) {
+    const answer = failed(refusal(outcome, responseBody), outcome.retryAfterMs);
+    return localFault === undefined ? answer : { ...answer, localFault };
+  }
   if (responseBody.length > limits.tokenAnswerBytesMax) {
     return failed(`answered more than ${limits.tokenAnswerBytesMax} bytes`);
   }
@@ -134,6 +143,6 @@ function jsonObject(body: Buffer): Record<string, unknown> | undefined {
   }
 }
 
-function failed(fault: string, retryAfterMs?: number): TokenAnswer {
+function failed(fault: string, retryAfterMs?: number): TokenAnswer & { ok: false } {
   return { ok: false, detail: `the token endpoint ${fault}`, retryAfterMs };
 }

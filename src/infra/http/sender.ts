@@ -34,6 +34,8 @@ export interface SenderOptions {
   guard: EgressGuard;
   findAddresses: FindAddresses;
   lenientOrigins: OriginMemory;
+  /** Whether look-ups fail because this machine's resolver is down. */
+  isResolverDown: () => boolean;
   /** Of a dial. */
   timeoutMs: number;
   /** What TLS shows and trusts; absent: no client certificate, and what Node trusts. */
@@ -72,6 +74,7 @@ export class Sender {
       keptBytesMax: options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax,
       isTls: origin.startsWith('https:'),
       isLookingUp: () => this.lookingUp > 0,
+      isResolverDown: options.isResolverDown,
     };
     const newDial = guardedDials({ guard, findAddresses, timeoutMs, secureContext });
     this.connections = new Connections(newDial, (connect) => {
@@ -90,7 +93,15 @@ export class Sender {
     if (!first.isStale || request.signal.aborted) return first.result;
     const repeatedAtMs = performance.now();
     const again = await this.exchange(connections, connections.open(), request);
-    return again.isSent ? { ...again.result, repeatedAtMs } : again.result;
+    if (again.isSent) return { ...again.result, repeatedAtMs };
+    // A fault of this machine is no attempt, but the first request was one.
+    return again.result.localFault === undefined ? again.result : first.result;
+  }
+
+  /** Closes the connections that no exchange uses. */
+  closeIdle(): void {
+    this.connections.closeIdle();
+    this.lenient.closeIdle();
   }
 
   close(): void {

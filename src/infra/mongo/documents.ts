@@ -153,6 +153,9 @@ async function ensureTtl(
   }
 }
 
+/** Connections of a process to each server of MongoDB. */
+export const MONGODB_POOL_MAX = 20;
+
 /**
  * A client that waits for a server only as long as a request may (5 s), and writes durably.
  *
@@ -163,7 +166,7 @@ export function createMongoClient(url: string, appName: string): MongoClient {
     appName,
     serverSelectionTimeoutMS: 5000,
     connectTimeoutMS: 5000,
-    maxPoolSize: 20,
+    maxPoolSize: MONGODB_POOL_MAX,
     retryWrites: true,
     // Acknowledged once in the journal of a majority: what is acknowledged survives a crash (ADR 0005).
     writeConcern: { w: 'majority' },

@@ -35,6 +35,12 @@ export const delivery: Dashboard = {
       queries: [[rate('posthorn_delivery_parked_total', 'reason'), '{{reason}}']],
     },
     {
+      title: 'Faults of the machine, by fault',
+      says: 'Deliveries that were put off and not counted as attempts.',
+      unit: 'cps',
+      queries: [[rate('posthorn_delivery_local_faults_total', 'fault'), '{{fault}}']],
+    },
+    {
       title: 'Circuits open',
       unit: 'short',
       queries: [['sum(posthorn_delivery_circuits_open)', 'endpoints']],

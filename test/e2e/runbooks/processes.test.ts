@@ -4,6 +4,7 @@ import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { LocalSystem, type PrivatePort, secondly } from './local-system.ts';
 
 const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };
@@ -101,13 +102,13 @@ test(
   'attempts-unexpected, pods-restart: a process without descriptors is replaced',
   { skip },
   async () => {
-    const unexpected = ['posthorn_delivery_attempts_total', 'error_type="unexpected"'] as const;
+    const faults = ['posthorn_delivery_local_faults_total', 'fault="descriptors"'] as const;
     const before = system.pidOf('--roles');
     const port = await findFreePort();
     await system.endpoint('files', `http://127.0.0.1:${port}/hook`, secondly(50));
     await system.publish('files', 'runbook.h', 'r8');
     const [delivery] = await system.list('/v1/tenants/files/deliveries', 1);
-    assert.equal(await system.metric(...unexpected), 0);
+    assert.equal(await system.metric(...faults), 0);
     // Without descriptors it takes no connection that would read its metrics.
     await waitUntil(
       async () => {
@@ -115,25 +116,29 @@ test(
         await withoutDescriptors(before, () =>
           waitUntil(() => performance.now() > begun + 1500).then(() => undefined),
         );
-        return (await system.metric(...unexpected)) > 0;
+        return (await system.metric(...faults)) > 0;
       },
-      { what: 'an unexpected failure', ...DEADLINE },
+      { what: 'a fault of the machine', ...DEADLINE },
     );
 
-    await system.logged(/"detail":"EMFILE.*"delivery\.attempt_unexpected"/);
+    await system.logged(/"fault":"descriptors".*"delivery\.local_fault"/);
     process.kill(before, 'SIGKILL');
     await system.logged(/"process\.restarted"/);
     await system.ready();
     assert.notEqual(system.pidOf('--roles'), before);
-    assert.equal(await system.metric(...unexpected), 0);
+    assert.equal(await system.metric(...faults), 0);
+    const receiver = await WebhookReceiver.start(port);
+    after(() => receiver.close());
     const path = `/v1/tenants/files/deliveries/${String(delivery?.['id'])}/attempts`;
-    await waitUntil(
+    const attempts = await waitUntil(
       async () => {
-        const attempts = (await system.api('GET', path)).body['data'] as Record<string, unknown>[];
-        return attempts.some(({ failure }) => failure === 'unexpected');
+        const all = (await system.api('GET', path)).body['data'] as Record<string, unknown>[];
+        return all.some(({ response_status: status }) => status === 200) && all;
       },
-      { what: 'the attempt in the history', ...DEADLINE },
+      { what: 'the delivery in the history', ...DEADLINE },
     );
+    const failures = attempts.flatMap(({ failure }) => failure ?? []);
+    assert.deepEqual(new Set(failures), new Set(['connect']));
   },
 );
 

@@ -17,6 +17,7 @@ const events = (result: string) => `posthorn_ingress_events_total{result="${resu
 const lag = (le: string) => `posthorn_delivery_first_attempt_lag_seconds_bucket{le="${le}"}`;
 const lagCount = 'posthorn_delivery_first_attempt_lag_seconds_count';
 const attempts = (labels: string) => `posthorn_delivery_attempts_total{${labels}}`;
+const localFaults = 'posthorn_delivery_local_faults_total{fault="descriptors"}';
 const rounds = (result: string) => `posthorn_probe_rounds_total{shard="0",result="${result}"}`;
 const lastSuccess = (shard: number) =>
   `posthorn_probe_last_success_timestamp_seconds{shard="${shard}"}`;
@@ -67,6 +68,14 @@ export const alertCases: readonly AlertCase[] = [
     fires: { [fine]: '0+1000x500', [failed('unexpected')]: '0+5x500' },
     // Receivers that fail do not count.
     quiet: { [fine]: '0+100x500', [failed('http_status', '5xx')]: '0+900x500' },
+  },
+  {
+    alert: 'PosthornSoundnessBudgetFast',
+    severity: 'page',
+    at: '90m',
+    // Nothing can be sent at all.
+    fires: { [fine]: '0x500', [localFaults]: '0+5x500' },
+    quiet: { [fine]: '0+1000x500', [localFaults]: '0x500' },
   },
   {
     alert: 'PosthornArrivalBudgetFast',

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
+import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
+import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
 import { type Found, NameLookups, lookUpBySystem } from '#infra/http/name-lookups.ts';
 import type { SendResult } from '#infra/http/sender.ts';
 import { SenderPool } from '#src/delivery/sender-pool.ts';
@@ -26,13 +28,20 @@ test("40 names of a tenant hang: another tenant's new name is delivered to, and 
     },
     now: () => performance.now(),
     onLookup: () => undefined,
+    health: new ResolverHealth({
+      askControl: () => Promise.resolve(true),
+      isOutOfDescriptors,
+      now: () => performance.now(),
+    }),
   });
   const guard = new EgressGuard('127.0.0.0/8');
+  const isResolverDown = (): boolean => false;
   const probeReceiver = new ProbeReceiver(undefined);
   const senders = new SenderPool({
     guard,
     probeReceiver,
     names,
+    isResolverDown,
     timeoutMs: 10_000,
   });
   t.after(() => senders.close());

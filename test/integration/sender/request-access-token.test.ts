@@ -36,6 +36,7 @@ const ask = (tokenUrl: string, timeoutMs: number, by = guard) =>
       guard: by,
       findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
       lenientOrigins: new LenientOrigins(() => performance.now()).of('acme'),
+      isResolverDown: () => false,
       timeoutMs,
     },
   );

@@ -28,6 +28,7 @@ export function senderTo(t: TestContext, origin: string, settings: SenderSetting
     guard: new EgressGuard(allow),
     findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
     lenientOrigins,
+    isResolverDown: () => false,
     timeoutMs: 5000,
     ...(secureContext === undefined ? {} : { secureContext }),
   });

@@ -29,6 +29,7 @@ function senderOf(
       process.nextTick(found, null, all);
     },
     lenientOrigins: new LenientOrigins(() => performance.now()).of('acme'),
+    isResolverDown: () => false,
     timeoutMs: 15_000,
     ...options,
   });

@@ -28,6 +28,7 @@ function startTokens() {
   const tokens = new AccessTokens({
     now: () => clock.nowMs,
     onAnswer: (ok) => outcomes.push(ok),
+    isResolverDown: () => false,
     request: () => {
       clock.asked++;
       return new Promise((resolve) => answers.push(resolve));

@@ -21,7 +21,10 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
   const parked: number[] = [];
   const mailbox = new Mailbox();
   const parking = new Parking({
-    settler: { park: (_owed, delayMs) => void parked.push(delayMs) },
+    settler: {
+      park: (_owed, delayMs) => void parked.push(delayMs),
+      putOff: (_owed, delayMs) => void parked.push(delayMs),
+    },
     metrics: { parked: { inc: () => undefined } as unknown as ParkingDeps['metrics']['parked'] },
     random: () => options.random ?? 0,
     mailbox,

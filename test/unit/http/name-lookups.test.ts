@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
-import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
+import { TIMEOUT_MS, at, failure, startNames, judged } from './names.ts';
 
 test("a tenant's names that hang hold up nobody else, and go on when a look-up ends", async (t) => {
   const { running, begun, end, find } = startNames(t);
@@ -158,6 +158,7 @@ test('names that were slow have slots of their own', async (t) => {
   for (const tenant of tenants.slice(0, 10)) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
   clock.nowMs += 2001;
   for (const tenant of tenants.slice(10)) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
+  await judged();
 
   // All twelve were slow: four are looked up at once, and who is new is not held up.
   clock.nowMs += 1000;
@@ -253,11 +254,13 @@ test('a slow name that is being looked up is not put into the line of whoever as
   for (const tenant of slow) void find(tenant, `${tenant}.test`);
   clock.nowMs += 2001;
   for (const tenant of slow) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
+  await judged();
   clock.nowMs += 1000;
   begun.length = 0;
   for (const tenant of slow) void find(tenant, `${tenant}.test`);
   void find('other', 't0.test');
   end('t0.test', failure('EAI_AGAIN'), []);
+  await judged();
   clock.nowMs += 1000;
   end('t1.test', failure('EAI_AGAIN'), []);
   assert.deepEqual(begun, ['t0.test', 't1.test', 't2.test', 't3.test', 't4.test']);

@@ -1,6 +1,10 @@
 import type { LookupAddress } from 'node:dns';
 import type { TestContext } from 'node:test';
+import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
 import { type Found, NameLookups } from '#infra/http/name-lookups.ts';
+
+/** Until failures of several tenants have been judged: that takes a question about the control name. */
+export const judged = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export const at = (address: string): LookupAddress[] => [{ address, family: 4 }];
 
@@ -15,7 +19,18 @@ export function startNames(t: TestContext) {
   const outcomes: string[] = [];
   const running = new Map<string, Found>();
   const begun: string[] = [];
+  /** What the control name has, where it is asked for. */
+  const control = { answers: true, asked: 0 };
+  const health = new ResolverHealth({
+    askControl: () => {
+      control.asked++;
+      return Promise.resolve(control.answers);
+    },
+    isOutOfDescriptors: () => false,
+    now: () => clock.nowMs,
+  });
   const names = new NameLookups({
+    health,
     lookUp: (hostname, found) => {
       begun.push(hostname);
       running.set(hostname, found);
@@ -35,7 +50,7 @@ export function startNames(t: TestContext) {
         resolve(error === null ? String(addresses[0]?.address) : String(error.code));
       names.of(tenant)(hostname, TIMEOUT_MS, tell);
     });
-  return { clock, outcomes, running, begun, names, end, find };
+  return { clock, control, health, outcomes, running, begun, names, end, find };
 }
 
 export const TIMEOUT_MS = 15_000;

@@ -13,6 +13,7 @@ import type { LookupAddress } from 'node:dns';
 import type { Socket } from 'node:net';
 import { errors } from 'undici';
 import { limits } from '#domain/limits.ts';
+import { localFaultOf } from './local-fault.ts';
 
 /** The Connection Attempt Delay of RFC 8305, section 5. */
 const NEXT_TRY_AFTER_MS = 250;
@@ -133,8 +134,11 @@ export class DialRace {
 
 const NO_CONNECTION = 'no connection was made in time';
 
+/** An address that a local fault kept from being tried may be the one that works, so that error goes first. */
 function firstOf(failures: Error[]): Error {
-  return failures.find((error) => error !== undefined) as Error;
+  // The list has holes: `find` sees them, `filter` does not.
+  const all = failures.filter(() => true);
+  return (all.find((error) => localFaultOf(error) !== undefined) ?? all[0]) as Error;
 }
 
 /**

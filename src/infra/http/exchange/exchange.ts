@@ -1,6 +1,8 @@
 import type { Dispatcher } from 'undici';
 import type { AttemptOutcome } from '#domain/delivery.ts';
 import { limits } from '#domain/limits.ts';
+import { type LocalFault, localFaultOf } from '../dial/local-fault.ts';
+import { resolverDown } from '../dial/resolver-health.ts';
 import { retryAfterMs } from '../retry-after.ts';
 import { type Fault, classifyFault, faults, isUnreadable } from './fault.ts';
 
@@ -8,6 +10,8 @@ export type AnswerHeaders = Record<string, string | string[] | undefined>;
 
 export interface SendResult {
   outcome: AttemptOutcome;
+  /** Nothing was sent, by a fault of this machine: the attempt says nothing of the receiver. */
+  localFault?: LocalFault;
   /** Why the body is not whole, where the answer has a final status. */
   note: string | undefined;
   /** Monotonic time of the second sending; undefined: the request was sent once at most. */
@@ -40,6 +44,7 @@ export interface ExchangeRules {
   isTls: boolean;
   /** Whether connections to the receiver wait for its address. */
   isLookingUp: () => boolean;
+  isResolverDown: () => boolean;
 }
 
 /** The connection of an exchange. */
@@ -49,6 +54,9 @@ export interface ServingConnection {
   /** Bytes read from its socket, after decryption. */
   readonly bytesRead: number;
 }
+
+type SettleOptions = Partial<Omit<ExchangeEnd, 'result'>> &
+  Pick<Partial<SendResult>, 'note' | 'error'> & { localFault?: LocalFault | undefined };
 
 /** Of one answer: interim ones, headers, and body. */
 const ANSWER_BYTES_MAX = limits.responseHeadersBytesMax + limits.responseBodyReadBytesMax;
@@ -95,8 +103,9 @@ export class Exchange implements Dispatcher.DispatchHandler {
 
   readonly onTimeout = (): void => {
     if (this.status !== 0) this.answered(notes.late);
-    else if (!this.started && this.rules.isLookingUp()) this.fail(faults.nameLate);
-    else this.fail(faults.noAnswer);
+    else if (!this.started && this.rules.isLookingUp()) {
+      this.fail(faults.nameLate, this.rules.isResolverDown() ? resolverDown() : undefined);
+    } else this.fail(faults.noAnswer);
   };
 
   /** The connection is open, and the client writes the request next. */
@@ -174,18 +183,17 @@ export class Exchange implements Dispatcher.DispatchHandler {
         isStale: kind === 'reset' && isEmpty && this.servedBefore > 0,
         needsLenient: isUnreadable(fault),
         ...(kind === 'unexpected' && error !== undefined ? { error } : {}),
+        // Once the request has begun, its bytes may have left: that is an attempt, whatever ended it.
+        localFault: this.started || error === undefined ? undefined : localFaultOf(error),
       },
     );
   }
 
-  private settle(
-    outcome: AttemptOutcome,
-    how: Partial<Omit<ExchangeEnd, 'result'>> & Pick<Partial<SendResult>, 'note' | 'error'>,
-  ): void {
+  private settle(outcome: AttemptOutcome, how: SettleOptions): void {
     this.settled = true;
     this.signal.removeEventListener('abort', this.onTimeout);
     const { headers: responseHeaders, chunks } = this;
-    const { note, error, isWhole = false, isStale = false, needsLenient = false } = how;
+    const { note, error, localFault, isWhole = false, isStale = false, needsLenient = false } = how;
     const result: SendResult = {
       outcome,
       note,
@@ -194,6 +202,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       responseBody: chunks.length === 1 ? (chunks[0] as Buffer) : Buffer.concat(chunks),
     };
     if (error !== undefined) result.error = error;
+    if (localFault !== undefined) result.localFault = localFault;
     this.onSettled({
       result,
       isWhole,

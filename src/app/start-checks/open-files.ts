@@ -1,0 +1,69 @@
+import { readFileSync } from 'node:fs';
+import type { Role, Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import { MONGODB_POOL_MAX } from '#infra/mongo/documents.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+
+/** Standard streams, the event loop, listening sockets, NATS, look-ups of names, files that are read. */
+const PROCESS = 64;
+/** Connections of clients to the API; their number has no bound of its own. */
+const API_CLIENTS = 256;
+
+export interface OpenFiles {
+  /** With fewer the process does not work. */
+  required: number;
+  /** With so many nothing has to wait for a descriptor. */
+  wanted: number;
+}
+
+/** How many descriptors a process of these roles needs. Idle connections to receivers are closed where others need them. */
+export function openFilesOf(
+  settings: Pick<Settings, 'POSTHORN_WORKER_IN_FLIGHT_MAX' | 'POSTHORN_MONGODB_URL'>,
+  roles: Role[],
+): OpenFiles {
+  const has = (...names: Role[]): boolean => names.some((name) => roles.includes(name));
+  const required = PROCESS + (settings.POSTHORN_MONGODB_URL === undefined ? 0 : MONGODB_POOL_MAX);
+  const clients = has('ingress', 'control') ? API_CLIENTS : 0;
+  const attempts = has('delivery') ? settings.POSTHORN_WORKER_IN_FLIGHT_MAX : 0;
+  return { required, wanted: required + clients + attempts };
+}
+
+/** With fewer an embedded mongod aborts: it has the limit of the process that starts it. */
+export const EMBEDDED_MONGOD_OPEN_FILES = 200;
+
+/**
+ * Compares the limit of open files (`ulimit -n`) with what the process may open, and warns in the log where it is less.
+ *
+ * @throws ConfigError where the process could not work with it
+ */
+export function checkOpenFiles(
+  { required, wanted }: OpenFiles,
+  log: Log,
+  limit = openFilesLimit(),
+): void {
+  requireOpenFiles(required, limit);
+  if (limit < wanted) log.warn({ limit, wanted }, 'process.open_files_low');
+}
+
+/** @throws ConfigError where the limit of open files is lower */
+export function requireOpenFiles(required: number, limit = openFilesLimit()): void {
+  if (limit >= required) return;
+  throw new ConfigError([
+    `the limit of open files (ulimit -n) is ${limit}: must be at least ${required}`,
+  ]);
+}
+
+/** The soft limit of this process, which Node has raised to the hard one at its start. */
+function openFilesLimit(): number {
+  let limit: string | undefined;
+  try {
+    limit = /^Max open files +(\w+)/m.exec(readFileSync('/proc/self/limits', 'utf8'))?.[1];
+  } catch {
+    // Not Linux.
+    const report = process.report.getReport() as {
+      userLimits?: { open_files?: { soft: string | number } };
+    };
+    limit = String(report.userLimits?.open_files?.soft ?? 'unlimited');
+  }
+  return limit === undefined || limit === 'unlimited' ? Number.POSITIVE_INFINITY : Number(limit);
+}

@@ -1,0 +1,153 @@
+/**
+ * Tells whether a look-up failed by a fault of this machine or of the name's own servers. A tenant whose name servers
+ * are broken is at fault itself. The machine's resolver is taken to be down only where look-ups of names of several
+ * tenants fail within half a minute and a control name gets no answer either. A control name that does not exist is
+ * an answer.
+ *
+ * States: up -> down -> up, by each answer to a control question. `down` ends by itself when nothing asks any more.
+ * Limits: one control question at a time, the next one after an answer only when look-ups of two more tenants fail,
+ * and one in 2 s while the resolver is down; `TENANTS_KEPT_MAX` tenants whose look-ups failed.
+ *
+ * A process without descriptors reads no `/etc/hosts` and reaches no name server, and then getaddrinfo says of every
+ * name, also of `localhost`, that it does not exist. No such answer is believed.
+ */
+import { Resolver } from 'node:dns/promises';
+import { type LocalFault, localFaultOf } from './local-fault.ts';
+
+/** A look-up that failed by a fault of this machine. */
+export class LocalLookupError extends Error {
+  readonly code: string;
+  constructor(code: 'EMFILE' | 'POSTHORN_RESOLVER_DOWN', message: string) {
+    super(message);
+    this.name = 'LocalLookupError';
+    this.code = code;
+  }
+}
+
+export interface FailedLookup {
+  hostname: string;
+  /** For whose dial it was made. */
+  tenant: string;
+  /** By the clock of the deps. */
+  startedMs: number;
+}
+
+export interface ResolverHealthDeps {
+  /** Whether the machine's name servers answer, asked about the control name. Bounded in time; does not reject. */
+  askControl: () => Promise<boolean>;
+  isOutOfDescriptors: () => boolean;
+  /** Monotonic, in milliseconds. */
+  now: () => number;
+}
+
+/** How long a failed look-up counts beside those of other tenants. */
+const WINDOW_MS = 30_000;
+/** While the resolver is down. */
+const ASK_AGAIN_MS = 2000;
+/** How long `down` holds without another question. */
+const DOWN_MS = 10_000;
+const TENANTS_KEPT_MAX = 16;
+
+const ANSWERS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
+
+export class ResolverHealth {
+  private readonly deps: ResolverHealthDeps;
+  /** The last name of each tenant that was not looked up; the latest last. */
+  private readonly failures = new Map<string, { hostname: string; atMs: number }>();
+  private answered = true;
+  private askedAtMs = Number.NEGATIVE_INFINITY;
+  private isAsking = false;
+  private readonly whenAnswered: (() => void)[] = [];
+  private outOfDescriptorsAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(deps: ResolverHealthDeps) {
+    this.deps = deps;
+  }
+
+  /** Whether the machine's resolver is known to be down. */
+  get isDown(): boolean {
+    return !this.answered && this.deps.now() < this.askedAtMs + DOWN_MS;
+  }
+
+  /** To be called where a dial found a local fault: look-ups of that time failed by it too. */
+  noteFault(fault: LocalFault): void {
+    if (fault === 'descriptors') this.outOfDescriptorsAtMs = this.deps.now();
+  }
+
+  /** To be called where a look-up has had no answer for a while. */
+  suspect({ hostname, tenant }: FailedLookup): void {
+    this.failed(hostname, tenant);
+  }
+
+  /**
+   * Gives the error of a failed look-up, or a `LocalLookupError` in its place.
+   *
+   * @param told is called at once, or where it takes a control question, when that is answered
+   */
+  judge(
+    error: NodeJS.ErrnoException,
+    lookup: FailedLookup,
+    told: (error: NodeJS.ErrnoException) => void,
+  ): void {
+    const { deps } = this;
+    if (localFaultOf(error) !== undefined) return told(error);
+    if (this.outOfDescriptorsAtMs >= lookup.startedMs || deps.isOutOfDescriptors()) {
+      return told(new LocalLookupError('EMFILE', 'no descriptor was left for the look-up'));
+    }
+    if (ANSWERS.has(error.code ?? '')) return told(error);
+    const tell = (): void => told(this.isDown ? resolverDown() : error);
+    if (this.failed(lookup.hostname, lookup.tenant)) this.whenAnswered.push(tell);
+    else tell();
+  }
+
+  /** @returns whether a control question is being asked */
+  private failed(hostname: string, tenant: string): boolean {
+    const now = this.deps.now();
+    this.failures.delete(tenant);
+    this.failures.set(tenant, { hostname, atMs: now });
+    for (const [other, { atMs }] of this.failures) {
+      const isOld = atMs < now - WINDOW_MS;
+      if (isOld || this.failures.size > TENANTS_KEPT_MAX) this.failures.delete(other);
+    }
+    if (this.isAsking) return true;
+    const names = new Set([...this.failures.values()].map((failure) => failure.hostname));
+    const isKnown = !this.answered && now < this.askedAtMs + ASK_AGAIN_MS;
+    if (names.size < 2 || isKnown) return false;
+    void this.ask();
+    return true;
+  }
+
+  private async ask(): Promise<void> {
+    this.isAsking = true;
+    const answered = await this.deps.askControl();
+    this.answered = answered;
+    this.askedAtMs = this.deps.now();
+    this.isAsking = false;
+    if (answered) this.failures.clear();
+    for (const tell of this.whenAnswered.splice(0)) tell();
+  }
+}
+
+/** The error of a look-up while the machine's resolver is down. */
+export function resolverDown(): LocalLookupError {
+  return new LocalLookupError(
+    'POSTHORN_RESOLVER_DOWN',
+    "this machine's name servers do not answer",
+  );
+}
+
+/**
+ * Asks the machine's name servers (`resolv.conf`) about a name, beside the system's resolver: that one would hold a
+ * thread for 10 s and more. Takes at most 3 s for each server.
+ *
+ * @returns whether one of them answered, also that the name does not exist
+ */
+export async function nameServersAnswer(name: string): Promise<boolean> {
+  const resolver = new Resolver({ timeout: 1000, tries: 2 });
+  try {
+    await resolver.resolve4(name);
+    return true;
+  } catch (error) {
+    return ANSWERS.has((error as NodeJS.ErrnoException).code ?? '');
+  }
+}
