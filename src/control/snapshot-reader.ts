@@ -1,7 +1,7 @@
 import type { ClientSession, Db, MongoClient } from 'mongodb';
 import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
 import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { configKeys } from '#wire/subjects.ts';
+import { configKeys, parseConfigKey } from '#wire/subjects.ts';
 import { apiKeySnapshot, eventTypeSnapshot, tenantSnapshot } from './snapshot.ts';
 
 export type ConfigSnapshot = TenantSnapshot | EventTypeSnapshot | ApiKeySnapshot;
@@ -23,10 +23,9 @@ export class SnapshotReader {
 
   /** What a key should hold now, by what a majority has stored; undefined: nothing. */
   async read(key: string): Promise<ConfigSnapshot | undefined> {
-    const dot = key.indexOf('.');
-    const name = key.slice(dot + 1);
+    const { kind, name } = parseConfigKey(key);
     const readConcern = { level: 'majority' } as const;
-    switch (key.slice(0, dot)) {
+    switch (kind) {
       case 'tenant':
         return this.readTenant(name);
       case 'type': {
@@ -47,12 +46,11 @@ export class SnapshotReader {
 
   /** The revision that a key should have now, by what a majority has stored; undefined where it should not be. */
   async readRevision(key: string): Promise<number | undefined> {
-    const dot = key.indexOf('.');
-    const _id = key.slice(dot + 1);
+    const { kind, name: _id } = parseConfigKey(key);
     const { tenants, eventTypes, apiKeys } = this.configuration;
     const readConcern = { level: 'majority' } as const;
     const some = { readConcern, projection: { config_rev: 1, revision: 1 } };
-    switch (key.slice(0, dot)) {
+    switch (kind) {
       case 'tenant':
         return (await tenants.findOne({ _id }, some))?.config_rev;
       case 'type':

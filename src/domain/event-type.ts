@@ -1,18 +1,24 @@
 import { limits } from './limits.ts';
 
-const segment = '[a-zA-Z0-9_-]+';
-const segments = `${segment}(\\.${segment}){0,${limits.eventTypeSegmentsMax - 1}}`;
+const control = '\\u0000-\\u001f\\u007f-\\u009f';
 
-/** Event type names: segments of `[a-zA-Z0-9_-]` between dots (Standard Webhooks, section "event types"). */
-export const EVENT_TYPE_PATTERN = `^${segments}$`;
-const name = new RegExp(EVENT_TYPE_PATTERN);
+/** Event type names: any text without control characters (CloudEvents 1.0.2, section "type"). */
+export const EVENT_TYPE_PATTERN = `^[^${control}]+$`;
+const name = new RegExp(EVENT_TYPE_PATTERN, 'u');
 
-/** A subscription's pattern: an exact name, `*` for all, or `order.*` for every name below `order.`. */
-export const EVENT_TYPE_SELECTOR_PATTERN = `^(\\*|${segments}(\\.\\*)?)$`;
+/**
+ * A subscription's pattern: an exact name, `*` for all, or `order.*` for every name below `order.`.
+ * A star elsewhere is refused: it would not match what it seems to.
+ */
+export const EVENT_TYPE_SELECTOR_PATTERN = `^(\\*|[^*${control}]+(\\.\\*)?)$`;
 
-/** Whether it can be the name of an event type. */
+/** Whether it can be the name of an event type. Its length is counted as JSON Schema does. */
 export function isEventTypeName(value: string): boolean {
-  return value.length <= limits.eventTypeLengthMax && name.test(value);
+  const most = limits.eventTypeLengthMax;
+  // Characters outside the basic plane are two units: only a long name has to be counted.
+  const fits =
+    value.length <= most || (value.length <= most * 2 && Array.from(value).length <= most);
+  return fits && name.test(value) && value.isWellFormed();
 }
 
 export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;

@@ -58,13 +58,21 @@ const LF = 10;
 
 /** A line of JSON, then the frame of the event; nothing where that travels by reference. */
 export function encodeDeliveryFrame(head: DeliveryHead, eventBytes: Uint8Array): Buffer {
-  const line = JSON.stringify(head);
-  // The line is ASCII: ids, numbers and trace contexts only.
+  const { byReference } = head;
+  // The line is ASCII: ids, numbers and trace contexts, and a type that is escaped.
+  const line = byReference === undefined ? JSON.stringify(head) : asciiJson(head);
   const out = Buffer.allocUnsafe(line.length + 1 + eventBytes.length);
   out.write(line, 0, 'latin1');
   out[line.length] = LF;
   out.set(eventBytes, line.length + 1);
   return out;
+}
+
+function asciiJson(head: DeliveryHead): string {
+  return JSON.stringify(head).replaceAll(
+    /[^\u0020-\u007e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
 }
 
 /** @throws SyntaxError where the bytes are not a frame */

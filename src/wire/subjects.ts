@@ -83,8 +83,36 @@ export const buckets = {
 
 export type LaneClass = 'h' | 's' | 't' | 'r' | 'o';
 
+/** What a subject and a key of a bucket hold as it is: segments between dots. */
+const PLAIN_TYPE = /^[\w-]+(\.[\w-]+)*$/;
+
+/**
+ * The name of an event type as tokens of a subject, or part of a key of CONFIG: other characters
+ * than letters, digits, `_`, `-` and dots between them are `=XX` for each byte in UTF-8.
+ */
+export function encodeEventType(type: string): string {
+  if (PLAIN_TYPE.test(type)) return type;
+  return (
+    type
+      .replaceAll(/[^\w.-]+/g, (run) =>
+        Buffer.from(run).toString('hex').toUpperCase().replaceAll(/../g, '=$&'),
+      )
+      // A token is never empty.
+      .replaceAll(/^\.|\.$|\.(?=\.)/g, '=2E')
+  );
+}
+
+/** The name that `encodeEventType` was given. What is not encoded stands for itself. */
+export function decodeEventType(tokens: string): string {
+  if (!tokens.includes('=')) return tokens;
+  return tokens.replaceAll(/(?:=[0-9A-F]{2})+/g, (run) =>
+    Buffer.from(run.replaceAll('=', ''), 'hex').toString(),
+  );
+}
+
 export const subjects = {
-  event: (tenant: string, type: string) => `ev.${partitionOf(tenant)}.${tenant}.${type}`,
+  event: (tenant: string, type: string) =>
+    `ev.${partitionOf(tenant)}.${tenant}.${encodeEventType(type)}`,
   /** Runnable deliveries: the consumers' filters cover these. */
   delivery: (tenant: string, endpoint: string, lane: LaneClass = 's') =>
     `dlv.${partitionOf(tenant)}.${lane}.${tenant}.${endpoint}`,
@@ -136,8 +164,7 @@ export function parseWakeSubject(subject: string): { tenant: string; endpoint: s
 
 export const configKeys = {
   tenant: (id: string) => `tenant.${id}`,
-  /** Event type names hold dots, and a KV key may too. */
-  eventType: (name: string) => `type.${name}`,
+  eventType: (name: string) => `type.${encodeEventType(name)}`,
   apiKey: (hash: string) => `key.${hash}`,
   /** Stands there once the bucket holds all that MongoDB has. */
   complete: 'complete',
@@ -158,6 +185,14 @@ export function subjectsOfLife(
     { stream: streams.firstEvents, filter: `dup.${p}.${lifeId}.>` },
     { stream: `KV_${buckets.ordered}`, filter: `$KV.${buckets.ordered}.${lifeId}.>` },
   ];
+}
+
+/** The kind and the id or name that a key of CONFIG is made of. */
+export function parseConfigKey(key: string): { kind: string; name: string } {
+  const dot = key.indexOf('.');
+  const kind = key.slice(0, Math.max(0, dot));
+  const name = key.slice(dot + 1);
+  return { kind, name: kind === 'type' ? decodeEventType(name) : name };
 }
 
 /** Whose lease on a shard: routers and delivery workers share the shards apart from each other. */
@@ -199,7 +234,7 @@ export function shardSubjects(root: 'ev' | 'dlv', shard: number, shards: number)
 export function parseEventSubject(subject: string): { tenant: string; type: string } {
   const a = subject.indexOf('.', 3);
   const b = subject.indexOf('.', a + 1);
-  return { tenant: subject.slice(a + 1, b), type: subject.slice(b + 1) };
+  return { tenant: subject.slice(a + 1, b), type: decodeEventType(subject.slice(b + 1)) };
 }
 
 /** Id of `bc.event.<id>`. */
@@ -207,10 +242,13 @@ export function parseBroadcastSubject(subject: string): string {
   return subject.slice('bc.event.'.length);
 }
 
-/** Tenant and type of `in.<tenant>.<type>`, as the producer wrote them: not checked. */
+/**
+ * Tenant and type of `in.<tenant>.<type>`: not checked. A producer may write a type as it is, where
+ * NATS takes it for a subject, or encoded.
+ */
 export function parseRequestSubject(subject: string): { tenant: string; type: string } {
   const dot = subject.indexOf('.', 3);
-  return { tenant: subject.slice(3, dot), type: subject.slice(dot + 1) };
+  return { tenant: subject.slice(3, dot), type: decodeEventType(subject.slice(dot + 1)) };
 }
 
 /** Tenant and endpoint of `dlq.<p>.<tenant>.<endpoint>`. */

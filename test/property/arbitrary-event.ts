@@ -1,4 +1,5 @@
 import * as fc from 'fast-check';
+import { isEventTypeName } from '#domain/event-type.ts';
 import type { EventHead } from '#wire/event-frame.ts';
 
 /** Any text, control characters, line feeds and half of surrogate pairs among it. */
@@ -9,7 +10,11 @@ export const unicodeText = fc.string({ unit: 'grapheme', maxLength: 40 });
 
 export const tenantId = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/);
 
-export const eventType = fc.stringMatching(/^[a-zA-Z0-9_-]{1,10}(\.[a-zA-Z0-9_-]{1,10}){0,7}$/);
+export const eventType = fc.oneof(
+  fc.stringMatching(/^[a-zA-Z0-9_-]{1,10}(\.[a-zA-Z0-9_-]{1,10}){0,7}$/),
+  fc.stringMatching(/^[.=*> a/0-9A-F]{1,12}$/),
+  fc.string({ unit: 'grapheme', minLength: 1, maxLength: 20 }).filter(isEventTypeName),
+);
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
@@ -24,7 +29,12 @@ export const eventHead: fc.Arbitrary<EventHead> = fc
     dataschema: optional(anyText),
     contentType: optional(anyText),
     kind: fc.constantFrom('json', 'text', 'binary'),
-    ext: optional(fc.dictionary(fc.stringMatching(/^[a-z0-9]{1,20}$/), anyText)),
+    ext: optional(
+      fc.dictionary(
+        fc.stringMatching(/^[a-z0-9]{1,128}$/),
+        fc.oneof(anyText, fc.boolean(), fc.maxSafeInteger()),
+      ),
+    ),
     acceptedMs: fc.nat(4_102_444_800_000),
     correlationId: fc.stringMatching(/^[A-Za-z0-9._:/+=-]{1,128}$/),
     fingerprint: optional(fc.base64String()),

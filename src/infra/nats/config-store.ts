@@ -15,7 +15,7 @@ import type {
   EventTypeSnapshot,
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
-import { buckets, configKeys } from '#wire/subjects.ts';
+import { buckets, configKeys, parseConfigKey } from '#wire/subjects.ts';
 import { BucketWatch } from './bucket-watch.ts';
 
 const MISS_KEPT_MS = 1000;
@@ -200,12 +200,12 @@ export class ConfigStore implements ConfigView {
   }
 
   private apply(key: string, json: string): void {
-    const name = key.slice(key.indexOf('.') + 1);
+    const { kind, name } = parseConfigKey(key);
     try {
       const value: unknown = JSON.parse(json);
-      if (key.startsWith('tenant.')) this.applyTenant(name, value as TenantSnapshot);
-      else if (key.startsWith('type.')) this.types.set(name, value as EventTypeSnapshot);
-      else if (key.startsWith('key.')) this.keys.set(name, value as ApiKeySnapshot);
+      if (kind === 'tenant') this.applyTenant(name, value as TenantSnapshot);
+      else if (kind === 'type') this.types.set(name, value as EventTypeSnapshot);
+      else if (kind === 'key') this.keys.set(name, value as ApiKeySnapshot);
       else if (key === configKeys.complete) this.markComplete();
     } catch (error) {
       this.log.error({ key, error: (error as Error).message }, 'config.entry_unreadable');
@@ -226,9 +226,9 @@ export class ConfigStore implements ConfigView {
   }
 
   private remove(key: string): void {
-    const name = key.slice(key.indexOf('.') + 1);
-    if (key.startsWith('tenant.')) this.tenants.delete(name);
-    else if (key.startsWith('type.')) this.types.delete(name);
-    else if (key.startsWith('key.')) this.keys.delete(name);
+    const { kind, name } = parseConfigKey(key);
+    if (kind === 'tenant') this.tenants.delete(name);
+    else if (kind === 'type') this.types.delete(name);
+    else if (kind === 'key') this.keys.delete(name);
   }
 }

@@ -136,8 +136,19 @@ test('another schema of an event type is another version', async () => {
   const bad = await call('PUT', path, { schema: { type: 'objekt' } });
   assert.equal(bad.body.code, 'POSTHORN_SCHEMA_INVALID');
   assert.match(bad.body.errors[0].pointer, /^\/schema\/type/);
-  const name = await call('PUT', '/v1/event-types/a..b', {});
+  const name = await call('PUT', '/v1/event-types/a%0Ab', {});
   assert.equal(name.body.errors[0].pointer, '#path/name');
+});
+
+test('an event type of any name is registered, found and removed under its name', async () => {
+  for (const name of ['com.example/order:created', 'a..b', 'größe 1', '*']) {
+    const path = `/v1/event-types/${encodeURIComponent(name)}`;
+    assert.equal((await call('PUT', path, {})).body.name, name);
+    await waitUntil(() => plane.config.eventType(name)?.name === name);
+    assert.equal((await call('GET', path)).body.name, name);
+    assert.equal((await call('DELETE', path)).status, 204);
+    await waitUntil(() => plane.config.eventType(name) === undefined);
+  }
 });
 
 test('a formula of de-duplication is checked, in force, and taken away', async () => {

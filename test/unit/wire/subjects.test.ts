@@ -4,10 +4,15 @@ import { lifeIdOf } from '#domain/tenant.ts';
 import * as fc from 'fast-check';
 import {
   PARTITIONS,
+  configKeys,
   consumers,
+  decodeEventType,
+  encodeEventType,
   fnv1a32,
+  parseConfigKey,
   parseDeliverySubject,
   parseEventSubject,
+  parseRequestSubject,
   partitionOf,
   shardOf,
   shardSubjects,
@@ -66,6 +71,28 @@ test('an event subject is read back', () => {
       assert.ok(subject.startsWith(`ev.${partitionOf(tenant)}.`));
     }),
   );
+});
+
+test('an event type is encoded so that it is read back, and plain ones stay as they are', () => {
+  assert.equal(encodeEventType('order.created-v_1'), 'order.created-v_1');
+  assert.equal(encodeEventType('a/b:c'), 'a=2Fb=3Ac');
+  assert.equal(encodeEventType('..ü'), '=2E.=C3=BC');
+  fc.assert(
+    fc.property(eventType, (type) => {
+      const encoded = encodeEventType(type);
+      assert.equal(decodeEventType(encoded), type);
+      // What a bucket takes as a key (nats.go, `validKeyRe`), and no token is empty.
+      assert.match(encoded, /^[-/=\w]+(\.[-/=\w]+)*$/);
+      const { kind, name } = parseConfigKey(configKeys.eventType(type));
+      assert.deepEqual({ kind, name }, { kind: 'type', name: type });
+    }),
+  );
+});
+
+test('a producer over NATS may write a type as it is', () => {
+  const parsed = parseRequestSubject('in.acme.com.example/order:created');
+  assert.deepEqual(parsed, { tenant: 'acme', type: 'com.example/order:created' });
+  assert.equal(parseRequestSubject('in.acme.a=20b').type, 'a b');
 });
 
 test('a delivery subject is read back, in every lane, and the longer ones too', () => {
