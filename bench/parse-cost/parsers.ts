@@ -6,7 +6,7 @@ import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { checkEndpointUrl } from '#src/control/endpoint-url.ts';
 import { checkClientCertificate } from '#src/control/credentials/check-client-certificate.ts';
-import { readBinaryEvent } from '#src/ingress/cloudevents.ts';
+import { readBinaryEvent } from '#src/ingress/cloudevents/binary.ts';
 import { formulaDigest } from '#src/ingress/formula-digest.ts';
 import { readBatchBody, readEventBody, readStructuredBody } from '#src/ingress/read-body.ts';
 import { requestJsonBounds } from '#infra/http/body/parse-json-bodies.ts';

@@ -9,10 +9,11 @@ export function storedEventForFilter(
   event: EventDocument,
   data: string | undefined,
 ): Record<string, unknown> {
-  const { ext, id, type, source, time, subject, kind } = event;
+  const { ext, type, source, time, subject, kind } = event;
+  const id = event.producer_id ?? event.id;
   const seen: Record<string, unknown> = { ...ext, id, type, source, time };
   if (subject !== undefined) seen['subject'] = subject;
-  if (data === undefined) return seen;
+  if (data === undefined || event.no_data === true) return seen;
   if (kind === 'json') seen['data'] = JSON.parse(data);
   else if (kind === 'text') seen['data'] = data;
   return seen;

@@ -20,8 +20,9 @@ export function webhookRequest(
   const { body, contentType, headers } = renderWebhook(target.format, event);
   const timestamp = Math.floor(nowMs / 1000);
   const { id } = event.head;
-  const list = [...target.fixedHeaders, 'content-type', contentType, 'webhook-id', id];
-  list.push('webhook-timestamp', String(timestamp));
+  const list = [...target.fixedHeaders];
+  if (contentType !== undefined) list.push('content-type', contentType);
+  list.push('webhook-id', id, 'webhook-timestamp', String(timestamp));
   list.push('webhook-signature', signatures(target, id, timestamp, body));
   if (traceparent !== undefined && target.snapshot.propagateTrace === true) {
     list.push('traceparent', traceparent);

@@ -19,7 +19,8 @@ export type FormulaField =
   | { kind: 'attribute'; name: string }
   | { kind: 'data'; path: readonly string[] };
 
-const ATTRIBUTE = /^[a-z0-9]{1,20}$/;
+/** Names of attributes (CloudEvents 1.0.2, "naming conventions"). */
+const ATTRIBUTE = new RegExp(`^[a-z0-9]{1,${limits.eventExtensionNameLengthMax}}$`);
 const DATA = '/data';
 
 /** @returns undefined where it is neither the name of an attribute nor a JSON pointer (RFC 6901) into `data` */

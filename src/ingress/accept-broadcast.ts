@@ -90,6 +90,6 @@ export class AcceptBroadcast {
     if (known === undefined) throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED');
     const first = known.event.head.fingerprint;
     if (first === undefined || first === fingerprint) return { id, replayed: true };
-    throw idReused(id);
+    throw idReused(head);
   }
 }

@@ -9,6 +9,7 @@ import type { Span } from '@opentelemetry/api';
 import type { Formula } from '#domain/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
+import { tenantSource } from '#domain/event-id.ts';
 import {
   type Publication,
   type Published,
@@ -94,7 +95,7 @@ export class AcceptEvent {
     try {
       const priority = this.deps.admission.admit(tenant, input);
       const acceptedMs = this.deps.now();
-      const source = `/tenants/${tenant.id}`;
+      const source = tenantSource(tenant.id);
       const head = eventHead(input, { source, acceptedMs, correlationId });
       if (priority === 'high') head.priority = priority;
       span = tracePublication(this.deps.tracing, tenant.id, head, traceparent);
@@ -147,7 +148,7 @@ export class AcceptEvent {
     const { id, fingerprint, acceptedMs } = head;
     if (fingerprint === undefined) return false;
     const claim = await this.deps.idempotency.claim(tenant, id, fingerprint, acceptedMs);
-    if (claim === 'reused') throw idReused(id);
+    if (claim === 'reused') throw idReused(head);
     return claim === 'stored';
   }
 
@@ -224,16 +225,16 @@ export class AcceptEvent {
    * claim was skipped, MongoDB being away, nothing else has compared the two.
    */
   private async answerRepeat(
-    { tenant, head: { id } }: Offer,
+    { tenant, head }: Offer,
     fingerprint: string,
     seq: number,
     done: AcceptDone,
   ): Promise<void> {
     const fault = await this.deps.stored.hasContent(tenant, seq, fingerprint).then(
-      (same) => (same ? undefined : idReused(id)),
+      (same) => (same ? undefined : idReused(head)),
       (error: unknown) => notStored(error as Error),
     );
-    if (fault === undefined) done(undefined, { id, replayed: true });
+    if (fault === undefined) done(undefined, { id: head.id, replayed: true });
     else done(fault, undefined);
   }
 }
@@ -246,8 +247,13 @@ function underId(offer: Offer, id: string): Offer {
   return { ...offer, head, frame: encodeEventFrame(head, offer.input.data) };
 }
 
-export function idReused(id: string): PosthornError {
-  const detail = `${id} was used for another content; use a new id, or send the same content`;
+export function idReused({
+  id,
+  producerId,
+  source,
+}: Pick<EventHead, 'id' | 'producerId' | 'source'>): PosthornError {
+  const named = producerId === undefined ? id : `${producerId} from ${source}`;
+  const detail = `${named} was used for another content; use a new id, or send the same content`;
   return new PosthornError('POSTHORN_EVENT_ID_REUSED', { fields: [{ pointer: '/id', detail }] });
 }
 

@@ -1,4 +1,5 @@
 import { PosthornError } from '#domain/errors.ts';
+import { cloudEventId } from '#domain/event-id.ts';
 import { newId } from '#domain/ids.ts';
 import type { EventHead } from '#wire/event-frame.ts';
 import type { EventInput } from './event-input.ts';
@@ -15,8 +16,9 @@ export function eventHead(
   },
 ): EventHead {
   const { source, acceptedMs, correlationId } = given;
+  const id = eventIdOf(input, source) ?? newId('evt', acceptedMs);
   const head: EventHead = {
-    id: input.id ?? newId('evt', acceptedMs),
+    id,
     type: input.type,
     source: input.source ?? source,
     time: input.time ?? new Date(acceptedMs).toISOString(),
@@ -24,12 +26,20 @@ export function eventHead(
     acceptedMs,
     correlationId,
   };
+  if (input.id !== undefined && input.id !== id) head.producerId = input.id;
   if (input.subject !== undefined) head.subject = input.subject;
   if (input.dataschema !== undefined) head.dataschema = input.dataschema;
   if (input.contentType !== undefined) head.contentType = input.contentType;
+  if (input.noData) head.noData = true;
   if (input.ext !== undefined) head.ext = input.ext;
   if (input.id !== undefined) head.fingerprint = fingerprintOf(input);
   return head;
+}
+
+/** Our id for what the producer chose; undefined where it chose none. */
+function eventIdOf({ id, idScope, source }: EventInput, defaultSource: string): string | undefined {
+  if (id === undefined || idScope === undefined) return id;
+  return cloudEventId(source ?? defaultSource, id, defaultSource);
 }
 
 /** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */

@@ -88,7 +88,9 @@ function attributeOf(name: string, input: EventInput): string | undefined {
     case 'datacontenttype':
       return input.contentType;
     default:
-      return input.ext?.[name];
+      return input.ext !== undefined && Object.hasOwn(input.ext, name)
+        ? String(input.ext[name])
+        : undefined;
   }
 }
 

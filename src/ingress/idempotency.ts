@@ -98,14 +98,29 @@ function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: s
 
 /** SHA-256 (base64url) of all that the caller said. */
 export function fingerprintOf(input: EventInput): string {
-  const { type, source, time, subject, dataschema, contentType, ext, kind, priority } = input;
-  const said = [type, source, time, subject, dataschema, contentType, kind, ext];
+  const { type, source, time, subject, dataschema, contentType, kind, priority } = input;
+  const said = [
+    type,
+    source,
+    time,
+    subject,
+    dataschema,
+    contentType,
+    kind,
+    extensionsAsText(input),
+  ];
   if (priority !== undefined) said.push(priority);
   return createHash('sha256')
     .update(JSON.stringify(said))
     .update('\n')
     .update(input.data)
     .digest('base64url');
+}
+
+/** Binary mode has no types: an event that is sent again in another mode is the same event. */
+function extensionsAsText({ ext }: EventInput): Record<string, string> | undefined {
+  if (ext === undefined) return undefined;
+  return Object.fromEntries(Object.entries(ext).map(([name, value]) => [name, String(value)]));
 }
 
 /** The event id that stands for an `Idempotency-Key`. */

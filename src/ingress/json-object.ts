@@ -1,6 +1,9 @@
 import type { FieldError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { limits } from '#domain/limits.ts';
+import type { EventInput } from './event-input.ts';
+
+export type Payload = Pick<EventInput, 'kind' | 'data' | 'noData'>;
 
 /** A JSON object in a body: what its members are, and where. */
 export interface JsonObject {
@@ -27,28 +30,37 @@ export function attributeValues({ bytes, members }: JsonObject): Record<string, 
   return Object.fromEntries(values);
 }
 
+const QUOTE = 34;
+
+/** Whether a member is there, and not null. */
+export function isGiven({ bytes, members }: JsonObject, name: string): boolean {
+  const node = members.get(name);
+  if (node === undefined) return false;
+  return node.end - node.start !== 4 || bytes.toString('latin1', node.start, node.end) !== 'null';
+}
+
 /**
  * The value of a member that is a string or null. To build these costs in proportion to their
  * length.
  */
-export function stringValue({ bytes, members }: JsonObject, name: string): unknown {
+export function stringValue(object: JsonObject, name: string): unknown {
+  const { bytes, members } = object;
   const node = members.get(name);
   if (node === undefined) return undefined;
-  const text = bytes.toString('utf8', node.start, Math.min(node.end, node.start + 4));
-  if (text === 'null') return null;
-  if (!text.startsWith('"')) return undefined;
+  if (!isGiven(object, name)) return null;
+  if (bytes[node.start] !== QUOTE) return undefined;
   return JSON.parse(bytes.toString('utf8', node.start, node.end));
 }
 
-/** The text of `data`, as it was sent; `null` where there is none. Bytes where it is large. */
-export function jsonData(
-  { bytes, members, at }: JsonObject,
-  faults: FieldError[],
-): string | Buffer {
+/** An event without `data`. */
+export const NO_DATA = { kind: 'json', data: 'null', noData: true } as const;
+
+/** `data` as the JSON text that was sent, bytes where it is large; `NO_DATA` without that member. */
+export function jsonData({ bytes, members, at }: JsonObject, faults: FieldError[]): Payload {
   const node = members.get('data');
-  if (node === undefined) return 'null';
+  if (node === undefined) return NO_DATA;
   checkDataDepth(node, `${at}data`, faults);
-  return jsonText(bytes, node);
+  return { kind: 'json', data: jsonText(bytes, node) };
 }
 
 export function checkDataDepth(node: JsonNode, pointer: string, faults: FieldError[]): void {

@@ -72,7 +72,7 @@ export class PublishRequests {
     checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
     const { headers } = request;
     this.read(target, request, reply, wantedOfOne(mediaType, headers), (outline) => {
-      this.acceptOne(target, readOne(mediaType, headers, body, outline), request, reply);
+      this.acceptOne(target, readOne(mediaType, request, body, outline), request, reply);
     });
   }
 
@@ -225,6 +225,8 @@ export class PublishRequests {
         } else finish(index, { status: 202, ...accepted });
       });
     };
+    // CloudEvents JSON format, section 4: a batch may be empty.
+    if (items.length === 0) sendBatch(results, reply);
     takeInTurns(items, take).catch((error: unknown) => {
       sendError(this.deps.log, error, request, reply);
     });
@@ -267,7 +269,7 @@ type BatchResult =
 /** 202 where all are stored, 207 where some are not, 503 where none could be stored. */
 function sendBatch(results: BatchResult[], reply: FastifyReply): void {
   const accepted = results.filter((result) => result.status === 202).length;
-  const allFailed = results.every((result) => result.status === 503);
+  const allFailed = results.length > 0 && results.every((result) => result.status === 503);
   const refused = results.length - accepted;
   if (allFailed) reply.header('retry-after', '1');
   reply

@@ -21,7 +21,8 @@ export function tracePublication(
   head: EventHead,
   request: string | undefined,
 ): Span | undefined {
-  const own = saneTraceparent(head.ext?.['traceparent']);
+  const given = head.ext?.['traceparent'];
+  const own = typeof given === 'string' ? saneTraceparent(given) : undefined;
   const parent = own !== undefined && !isOneTrace(own, request) ? own : (request ?? own);
   const { name, template } = tenant === undefined ? BROADCASTS : EVENTS;
   const describe = () => ({

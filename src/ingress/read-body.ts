@@ -2,7 +2,7 @@ import { type FieldError, PosthornError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
-import { readCloudEvent } from './cloudevents.ts';
+import { readCloudEvent } from './cloudevents/structured.ts';
 import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
 import { type JsonObject, attributeValues, jsonData } from './json-object.ts';
 import { scan, wantedOfBatch, wantedOfCloudEventBatch, wantedOfEvent } from './scan-body.ts';
@@ -56,9 +56,9 @@ function readItems(
   pointer: string,
   read: (bytes: Buffer, node: JsonNode, at: string) => EventInput,
 ): BatchItem[] {
-  if (list === undefined || bytes[list.start] !== OPEN_BRACKET || list.count === 0) {
+  if (list === undefined || bytes[list.start] !== OPEN_BRACKET) {
     throw new PosthornError('POSTHORN_EVENT_INVALID', {
-      fields: [{ pointer, detail: 'must be an array of at least one event' }],
+      fields: [{ pointer, detail: 'must be an array of events' }],
     });
   }
   if (list.count > limits.batchEventsMax) {
@@ -118,5 +118,5 @@ function readPlainEvent(object: JsonObject): EventInput {
   const priority = checkPriority(values['priority'], `${object.at}priority`, faults);
   const data = jsonData(object, faults);
   refuse(faults);
-  return { ...attributes, ...priority, kind: 'json', data };
+  return { ...attributes, ...priority, ...data };
 }

@@ -1,8 +1,10 @@
 /** Reads the one event of an HTTP request, in whichever form its headers name. */
 import type { IncomingHttpHeaders } from 'node:http';
+import type { FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
 import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
-import { isBinaryMode, isJsonPayload, readBinaryEvent } from './cloudevents.ts';
+import { checkRawHeaders, isBinaryMode, readBinaryEvent } from './cloudevents/binary.ts';
+import { isJsonPayload } from './cloudevents/payload-bytes.ts';
 import type { EventInput } from './event-input.ts';
 import { readEventBody, readStructuredBody } from './read-body.ts';
 import { wantedOfEvent } from './scan-body.ts';
@@ -20,12 +22,15 @@ export function wantedOfOne(mediaType: string, headers: IncomingHttpHeaders): Wa
 /** @param outline of a large body, which was read before */
 export function readOne(
   mediaType: string,
-  headers: IncomingHttpHeaders,
+  { headers, raw }: FastifyRequest,
   body: Buffer,
   outline: JsonNode | undefined,
 ): EventInput {
   if (mediaType === 'application/cloudevents+json') return readStructuredBody(body, outline);
-  if (isBinaryMode(headers)) return readBinaryEvent(headers, body, outline);
+  if (isBinaryMode(headers)) {
+    checkRawHeaders(raw.rawHeaders);
+    return readBinaryEvent(headers, body, outline);
+  }
   if (mediaType === 'application/json') return readEventBody(body, outline);
   throw unsupported(mediaType, [...ONE_EVENT, 'application/cloudevents-batch+json']);
 }

@@ -9,6 +9,12 @@ import type { Priority } from '#domain/priority.ts';
 /** What the bytes of `data` are: JSON text as sent, other text, or anything. */
 export type DataKind = 'json' | 'text' | 'binary';
 
+/**
+ * Value of a CloudEvents extension attribute. In binary mode every value is a string: HTTP headers
+ * have no types.
+ */
+export type ExtensionValue = string | number | boolean;
+
 /** `data` that is not in the frame but in the store of payloads (IN-12). */
 export interface PayloadRef {
   /** `<owner>/<payload id>` (`payload-link.ts`) */
@@ -21,7 +27,10 @@ export interface PayloadRef {
 
 /** CloudEvents 1.0 attributes and what ingress adds. Short names, as they travel with every event. */
 export interface EventHead {
+  /** Unique in its tenant; sent as `webhook-id`. */
   id: string;
+  /** The id of the CloudEvent, where `id` is a digest of it and its source. */
+  producerId?: string;
   type: string;
   source: string;
   /** RFC 3339 */
@@ -33,8 +42,10 @@ export interface EventHead {
   kind: DataKind;
   /** Absent: normal. */
   priority?: Priority;
+  /** The event has no `data`. Its bytes are JSON's `null` then, which older readers send. */
+  noData?: true;
   /** CloudEvents extension attributes. */
-  ext?: Record<string, string>;
+  ext?: Record<string, ExtensionValue>;
   /** When ingress accepted it, milliseconds since 1970. */
   acceptedMs: number;
   /** Correlation id of the producer's request. */

@@ -1,6 +1,12 @@
 /** The body and the content headers of a webhook, in the format that its endpoint asked for (DL-4). */
 import type { BodyFormat } from '#domain/endpoint.ts';
-import { type EventFrame, type EventHead, type PayloadRef, dataMediaType } from './event-frame.ts';
+import {
+  type EventFrame,
+  type EventHead,
+  type ExtensionValue,
+  type PayloadRef,
+  dataMediaType,
+} from './event-frame.ts';
 import type { PayloadLink } from './payload-link.ts';
 
 /** An event on its way out; with `link` its `data` is behind that, made for this attempt (IN-12). */
@@ -10,7 +16,8 @@ export interface OutboundEvent extends EventFrame {
 
 export interface WebhookBody {
   body: Buffer;
-  contentType: string;
+  /** Absent: an event without data and without a content type. */
+  contentType?: string;
   /** Further headers: the attributes of a binary CloudEvent. */
   headers: Record<string, string>;
 }
@@ -88,41 +95,50 @@ function json(body: Buffer): WebhookBody {
   return { body, contentType: 'application/json', headers: {} };
 }
 
-function bare(frame: EventFrame): WebhookBody {
+function bare({ head, data }: EventFrame): WebhookBody {
+  if (head.noData !== true) return { body: data, contentType: dataMediaType(head), headers: {} };
+  const { contentType } = head;
   return {
-    body: frame.data,
-    contentType: frame.head.contentType ?? 'application/json',
+    body: Buffer.alloc(0),
+    ...(contentType === undefined ? {} : { contentType }),
     headers: {},
   };
 }
 
 /** `{"type", "timestamp", "data"}` (Standard Webhooks, "payload structure"). */
 function standardEnvelope({ head, data }: EventFrame): Buffer {
-  const open = `{"type":"${head.type}","timestamp":"${head.time}",`;
-  return splice(open, head, data);
+  const { type, time: timestamp } = head;
+  return splice(JSON.stringify({ type, timestamp }), head, data);
 }
 
 function structured({ head, data }: EventFrame): Buffer {
-  return splice(`${attributesJson(head, head.ext).slice(0, -1)},`, head, data);
+  return splice(attributesJson(head, head.ext), head, data);
 }
 
-function attributesJson(head: EventHead, ext: Record<string, string> = {}): string {
-  const { id, source, type, time, subject, dataschema, contentType } = head;
+function attributesJson(head: EventHead, ext: Record<string, ExtensionValue> = {}): string {
+  const { source, type, time, subject, dataschema, contentType } = head;
   return JSON.stringify({
     specversion: '1.0',
-    id,
+    id: cloudEventIdOf(head),
     source,
     type,
     time,
     subject,
     dataschema,
-    datacontenttype: contentType ?? (head.kind === 'json' ? 'application/json' : undefined),
+    // Absent is JSON in this format (JSON format, section 3.1), and stays absent.
+    datacontenttype: contentType,
     ...ext,
   });
 }
 
-/** Closes an object with `data` (or `data_base64`) as its last member. */
-function splice(open: string, head: EventHead, data: Buffer): Buffer {
+function cloudEventIdOf({ id, producerId }: EventHead): string {
+  return producerId ?? id;
+}
+
+/** The object with `data` (or `data_base64`) as its last member; as it is where there is no data. */
+function splice(object: string, head: EventHead, data: Buffer): Buffer {
+  if (head.noData === true) return Buffer.from(object);
+  const open = `${object.slice(0, -1)},`;
   if (head.kind === 'text') return Buffer.from(`${open}"data":${JSON.stringify(data.toString())}}`);
   if (head.kind === 'binary') {
     return Buffer.from(`${open}"data_base64":"${data.toString('base64')}"}`);
@@ -138,17 +154,20 @@ const DATA = Buffer.from('"data":');
 const CLOSE = '}'.charCodeAt(0);
 
 /** CloudEvents HTTP binding 1.0.2, section 3.1.3: values are percent-encoded where they are not plain. */
-function binaryHeaders(head: EventHead, ext: Record<string, string> = {}): Record<string, string> {
+function binaryHeaders(
+  head: EventHead,
+  ext: Record<string, ExtensionValue> = {},
+): Record<string, string> {
   const headers: Record<string, string> = {
     'ce-specversion': '1.0',
-    'ce-id': encode(head.id),
+    'ce-id': encode(cloudEventIdOf(head)),
     'ce-source': encode(head.source),
     'ce-type': encode(head.type),
     'ce-time': encode(head.time),
   };
   if (head.subject !== undefined) headers['ce-subject'] = encode(head.subject);
   if (head.dataschema !== undefined) headers['ce-dataschema'] = encode(head.dataschema);
-  for (const [name, value] of Object.entries(ext)) headers[`ce-${name}`] = encode(value);
+  for (const [name, value] of Object.entries(ext)) headers[`ce-${name}`] = encode(String(value));
   return headers;
 }
 

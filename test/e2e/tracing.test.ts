@@ -5,6 +5,7 @@ import { headers } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { OtlpReceiver, type ReceivedSpan } from '#testkit/otlp-receiver.ts';
 import { TEST_KEY, startSystem } from '#testkit/system.ts';
+import { cloudEventId } from '#domain/event-id.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
@@ -143,7 +144,8 @@ test(
         () =>
           collector.spans.find(
             ({ kind, attributes }) =>
-              kind === KINDS.producer && attributes['messaging.message.id'] === 'e2',
+              kind === KINDS.producer &&
+              attributes['messaging.message.id'] === cloudEventId('/shop', 'e2'),
           ),
         { what: 'its span', deadlineMs: 20_000 },
       );

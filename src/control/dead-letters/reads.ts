@@ -108,7 +108,10 @@ export class DeadLetterReads {
     const json = JSON.stringify({ id, type, source, time, payload, data_hidden: hidden });
     if (hidden) return json;
     const text = data.toString(kind === 'binary' ? 'base64' : 'utf8');
-    return `${json.slice(0, -1)}${dataMember({ kind, data: text })}}`;
+    const stored: Parameters<typeof dataMember>[0] = { kind, data: text };
+    if (head.noData === true) stored.no_data = true;
+    if (head.payload !== undefined) stored.payload = head.payload;
+    return `${json.slice(0, -1)}${dataMember(stored)}}`;
   }
 }
 

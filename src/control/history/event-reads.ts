@@ -1,5 +1,6 @@
 /** Events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
+import { cloudEventId } from '#domain/event-id.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
 import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -29,6 +30,7 @@ export class EventReads {
     // Without a sequence it is a claim of ingress, not an event.
     const conditions: object[] = [{ tenant: lifeId, seq: { $exists: true } }];
     if (range !== undefined) conditions.push({ accepted_at: range });
+    conditions.push(...ofProducer(lifeId, query));
     if (query.type !== undefined) conditions.push({ type: query.type });
     if (query.unmatched !== undefined) {
       conditions.push({ routed: query.unmatched ? 0 : { $gt: 0 } });
@@ -70,9 +72,34 @@ export class EventReads {
   }
 }
 
+/**
+ * The condition that finds events by the source and the id that their producer gave. Our ids are
+ * made of both (`cloudEventId`), so the index of `_id` finds them.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID where only one of the two is given
+ */
+function ofProducer(lifeId: string, { source, id }: EventListQuery): object[] {
+  if (source === undefined && id === undefined) return [];
+  if (source === undefined || id === undefined) {
+    const [given, missing] = source === undefined ? ['id', 'source'] : ['source', 'id'];
+    const fields = [{ pointer: `#query/${missing}`, detail: `is required beside ${given}` }];
+    throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+  }
+  const ids = [id, cloudEventId(source, id)];
+  return [
+    { _id: { $in: ids.map((each) => eventKey(lifeId, each)) }, source },
+    { $or: [{ producer_id: id }, { producer_id: { $exists: false }, id }] },
+  ];
+}
+
 /** `data` as it is stored: JSON text is put in as it is, so that numbers keep all their digits. */
-export function dataMember({ kind, data }: Pick<EventDocument, 'kind' | 'data'>): string {
-  if (data === undefined || data === '') return '';
+export function dataMember({
+  kind,
+  data,
+  no_data: noData,
+  payload,
+}: Pick<EventDocument, 'kind' | 'data' | 'no_data' | 'payload'>): string {
+  if (data === undefined || noData === true || payload !== undefined) return '';
   switch (kind) {
     case 'binary':
       return `,"data_base64":${JSON.stringify(data)}`;
@@ -94,6 +121,7 @@ export function showPayload(payload: PayloadRef | undefined): PayloadFacts | nul
 function summarize(event: EventDocument): EventSummary {
   return {
     id: event.id,
+    producer_id: event.producer_id ?? event.id,
     type: event.type ?? '',
     source: event.source ?? '',
     time: event.time ?? event.accepted_at.toISOString(),

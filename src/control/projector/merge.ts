@@ -67,6 +67,8 @@ export class Batch {
     if (head.subject !== undefined) fields.subject = head.subject;
     if (head.dataschema !== undefined) fields.dataschema = head.dataschema;
     if (head.contentType !== undefined) fields.content_type = head.contentType;
+    if (head.producerId !== undefined) fields.producer_id = head.producerId;
+    if (head.noData === true) fields.no_data = true;
     if (head.ext !== undefined) fields.ext = head.ext;
     if (head.payload !== undefined) fields.payload = head.payload;
     if (head.fingerprint !== undefined) fields.fingerprint = head.fingerprint;

@@ -12,7 +12,7 @@ import {
 } from 'mongodb';
 import { ConfigError } from '#domain/errors.ts';
 import type { AttemptRecord } from '#wire/record.ts';
-import type { DataKind, PayloadRef } from '#wire/event-frame.ts';
+import type { DataKind, ExtensionValue, PayloadRef } from '#wire/event-frame.ts';
 import type { DeliveryStatus } from '#domain/delivery.ts';
 
 /** `<life id>/<event id>`: the key of the event store (RT-7). Life ids hold no slash. */
@@ -26,6 +26,8 @@ export interface EventDocument {
   /** Life id, here and in the other documents of the history. */
   tenant: string;
   id: string;
+  /** The id of the CloudEvent, where `id` is a digest of it and its source. */
+  producer_id?: string;
   /** Of an id that the caller chose; set by ingress before the event is stored. */
   fingerprint?: string;
   /** Sequence in its EV stream; absent while only claimed by ingress: such a document is not an event yet. */
@@ -37,11 +39,13 @@ export interface EventDocument {
   dataschema?: string;
   content_type?: string;
   kind?: DataKind;
-  ext?: Record<string, string>;
+  ext?: Record<string, ExtensionValue>;
   correlation_id?: string;
   accepted_at: Date;
   /** `data` as it was sent: text for kinds `json` and `text`, base64 for `binary`. */
   data?: string;
+  /** The event has no `data`. */
+  no_data?: true;
   /** Where `data` is instead, of a large event. */
   payload?: PayloadRef;
   /** How many deliveries the router made of it; absent until it was routed; 0: unmatched. */

@@ -1,5 +1,6 @@
 /** Events of the history in the API. */
 import { type Static, Type } from 'typebox';
+import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
   eventDataSchema,
@@ -44,18 +45,30 @@ export type PayloadFacts = NonNullable<Static<typeof payloadFacts>>;
 
 const summary = {
   id: eventId,
+  producer_id: Type.String({
+    description:
+      'The `id` that the producer gave; other than `id` where that is a digest of `source` and this.',
+    examples: ['order-7'],
+  }),
   type: eventTypeName,
   source: eventSource,
   time: timestamp('When it happened, as the producer says'),
   subject: nullable(eventSubject),
   dataschema: nullable(eventDataSchema),
   content_type: nullable(
-    Type.String({ description: 'Null: application/json.', examples: ['application/json'] }),
+    Type.String({
+      description: 'Null: application/json, or nothing where there is no data.',
+      examples: ['application/json'],
+    }),
   ),
-  extensions: Type.Record(Type.String(), Type.String(), {
-    description: 'CloudEvents extension attributes.',
-    examples: [{ region: 'eu' }],
-  }),
+  extensions: Type.Record(
+    Type.String(),
+    Type.Union([Type.String(), Type.Integer(), Type.Boolean()]),
+    {
+      description: 'CloudEvents extension attributes. Those sent in binary mode are strings.',
+      examples: [{ region: 'eu', attempt: 2 }],
+    },
+  ),
   accepted_at: timestamp('When it was stored'),
   correlation_id: nullable(
     Type.String({
@@ -107,6 +120,23 @@ export const eventListQuery = Type.Object(
   {
     ...pageFields,
     ...timeFields,
+    source: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: limits.eventSourceLengthMax,
+        description: 'Together with `id`: only the events with this source and id.',
+        examples: ['/orders'],
+      }),
+    ),
+    id: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: limits.eventIdLengthMax,
+        description:
+          'The id that the producer gave, together with `source`. An id alone: `GET …/events/{event}`.',
+        examples: ['1'],
+      }),
+    ),
     type: Type.Optional(eventTypeName),
     unmatched: Type.Optional(
       Type.Boolean({

@@ -36,7 +36,7 @@ const plainEvent = named(
       type: eventTypeName,
       data: Type.Optional(
         Type.Unknown({
-          description: 'Travels as the bytes that were sent.',
+          description: 'Travels as the bytes that were sent. Absent: the event has no data.',
           examples: [{ amount: 12.5 }],
         }),
       ),
@@ -74,10 +74,7 @@ const eitherEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent])
 
 const eventBatch = named(
   'EventBatch',
-  Type.Object(
-    { events: Type.Array(eitherEvent, { minItems: 1, maxItems: limits.batchEventsMax }) },
-    strict,
-  ),
+  Type.Object({ events: Type.Array(eitherEvent, { maxItems: limits.batchEventsMax }) }, strict),
   {
     description: 'Events to publish together.',
     examples: [

@@ -35,7 +35,8 @@ export const resourceId = (what: string, prefix: string) =>
 export const eventTypeName = Type.String({
   pattern: EVENT_TYPE_PATTERN,
   maxLength: limits.eventTypeLengthMax,
-  description: 'Name of an event type: segments between dots.',
+  description:
+    'Name of an event type: any text without control characters; segments between dots can be selected together.',
   examples: ['order.created'],
 });
 
@@ -47,7 +48,8 @@ export const priority = named(
 export const eventId = Type.String({
   minLength: 1,
   maxLength: limits.eventIdLengthMax,
-  description: 'Id of an event: chosen by its producer, or `evt_…`.',
+  description:
+    'Id of an event: chosen by its producer, a digest of the source and id of a CloudEvent (`ce_…`), or `evt_…`.',
   examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
 });
 

@@ -35,7 +35,7 @@ const dataschema = Type.String({
 });
 
 const DATE_TIME =
-  '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,9})?([Zz]|[+-]\\d\\d:\\d\\d)$';
+  '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,18})?([Zz]|[+-]\\d\\d:\\d\\d)$';
 
 export const cloudEvent = named(
   'CloudEvent',
@@ -57,24 +57,31 @@ export const cloudEvent = named(
         nullable(
           Type.String({
             minLength: 1,
-            description: 'Media type of `data`; absent: application/json.',
+            description: 'Media type of `data`; absent: application/json. JSON and text are UTF-8.',
             examples: ['application/json'],
           }),
         ),
       ),
-      data: Type.Optional(Type.Unknown({ description: 'Any JSON.', examples: [{ amount: 12.5 }] })),
-      data_base64: Type.Optional(
-        Type.String({
-          description: 'Data as bytes, in base64; never beside `data`.',
-          examples: ['3q2+7w=='],
+      data: Type.Optional(
+        Type.Unknown({
+          description: 'Any JSON. Absent: the event has no data, which is not `null`.',
+          examples: [{ amount: 12.5 }],
         }),
+      ),
+      data_base64: Type.Optional(
+        nullable(
+          Type.String({
+            description: 'Data as bytes, in base64; never beside `data`.',
+            examples: ['3q2+7w=='],
+          }),
+        ),
       ),
       posthornpriority: Type.Optional(priority),
     },
     {
       additionalProperties: true,
       description:
-        'CloudEvents 1.0, JSON format. Further members are extension attributes: named by lower-case letters and digits, with a string, an integer or a boolean.',
+        'CloudEvents 1.0, JSON format. Further members are extension attributes: named by lower-case letters and digits, with a string, an integer, a boolean or null, which means that it is absent.',
     },
   ),
   {
@@ -95,7 +102,7 @@ export const cloudEvent = named(
 
 export const cloudEventBatch = named(
   'CloudEventBatch',
-  Type.Array(cloudEvent, { minItems: 1, maxItems: limits.batchEventsMax }),
+  Type.Array(cloudEvent, { maxItems: limits.batchEventsMax }),
   { description: 'Events to publish together.' },
 );
 

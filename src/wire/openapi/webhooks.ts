@@ -3,7 +3,6 @@ import { type TSchema, Type } from 'typebox';
 import type { BodyFormat } from '#domain/endpoint.ts';
 import {
   eventDataSchema,
-  eventId,
   eventSource,
   eventSubject,
   eventTypeName,
@@ -15,7 +14,10 @@ import { type OperationalEventType, operationalEventData } from './operational-e
 const text = (description: string, example: string) =>
   Type.String({ description, examples: [example] });
 
-const data = Type.Unknown({ description: 'As it was published.', examples: [{ amount: 12.5 }] });
+const data = Type.Unknown({
+  description: 'As it was published; absent where it was.',
+  examples: [{ amount: 12.5 }],
+});
 const dataBase64 = text('Data that is neither JSON nor text, in base64.', '3q2+7w==');
 
 /** In place of `data` that is delivered as a link. */
@@ -34,6 +36,8 @@ const linkFields = {
 };
 
 const type = eventTypeName;
+/** Other than `webhook-id` where that is made of it and the source. */
+const cloudEventId = text('Id that the producer gave: unique with `source`.', 'order-42-created');
 const envelopeTime = timestamp('When the event happened');
 
 const standardWebhook = named(
@@ -67,7 +71,7 @@ const deliveredCloudEvent = named(
   Type.Object(
     {
       specversion: Type.Literal('1.0'),
-      id: eventId,
+      id: cloudEventId,
       source: eventSource,
       type,
       time: timestamp('When the event happened'),
@@ -128,7 +132,7 @@ const signatureHeaders = {
 
 const attributeHeaders = {
   'ce-specversion': Type.Literal('1.0'),
-  'ce-id': eventId,
+  'ce-id': cloudEventId,
   'ce-source': eventSource,
   'ce-type': type,
   'ce-time': envelopeTime,
@@ -165,14 +169,15 @@ export const formatWebhooks: Readonly<Record<BodyFormat, WebhookSchema>> = {
     operationId: 'receiveBinaryCloudEvent',
     summary: 'An event as a CloudEvent in binary mode',
     description:
-      'For endpoints with the format `cloudevents-binary`. Extension attributes are headers too, each with the prefix `ce-`. The body is empty if `ce-dataref` is present.',
+      'For endpoints with the format `cloudevents-binary`. Extension attributes are headers too, each with the prefix `ce-`. The body is empty if `ce-dataref` is present, or if the event has no data.',
     headers: Type.Object({ ...signatureHeaders, ...attributeHeaders }),
     bodies: { '*/*': rawData },
   },
   data: {
     operationId: 'receiveData',
     summary: 'The data of an event alone',
-    description: 'For endpoints with the format `data`. A large event comes as a link in JSON.',
+    description:
+      'For endpoints with the format `data`. A large event comes as a link in JSON, an event without data as an empty body.',
     headers: Type.Object(signatureHeaders),
     bodies: { 'application/json': Type.Union([data, linkedData]), '*/*': rawData },
   },

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { cloudEventId } from '#domain/event-id.ts';
 import {
   type DeliveryDocument,
   type EventDocument,
@@ -212,4 +213,40 @@ test("a deleted tenant's history is removed, and that of its next life stays", a
   await waitUntil(async () => (await events.countDocuments({ tenant: 'bygone' })) === 0);
   await waitUntil(async () => (await deliveries.countDocuments({ tenant: 'bygone' })) === 0);
   assert.deepEqual(ids((await call(`${path}/events`)).body), ['e_new']);
+});
+
+test('an event is found by the source and the id that its producer gave', async () => {
+  const path = await newTenant('pairs');
+  const { events } = historyOf(plane.db);
+  const digest = cloudEventId('/orders', '1');
+  await events.insertMany([
+    event('pairs', digest, { source: '/orders', producer_id: '1' }),
+    event('pairs', cloudEventId('/invoices', '1'), { source: '/invoices', producer_id: '1' }),
+    event('pairs', '1', { source: '/tenants/pairs' }),
+  ]);
+  const find = async (source: string, id: string) => {
+    const query = new URLSearchParams({ source, id });
+    return (await call(`${path}/events?${query.toString()}`)).body;
+  };
+  const found = await find('/orders', '1');
+  assert.deepEqual(ids(found), [digest]);
+  assert.equal(found.data[0].producer_id, '1');
+  assert.deepEqual(ids(await find('/tenants/pairs', '1')), ['1']);
+  assert.deepEqual(ids(await find('/orders', '2')), []);
+  const { status, body } = await call(`${path}/events?id=1`);
+  assert.equal(status, 400);
+  assert.deepEqual(body.errors, [{ pointer: '#query/source', detail: 'is required beside id' }]);
+});
+
+test('an event without data is shown without, and its extensions with their types', async () => {
+  const path = await newTenant('without');
+  const ext = { count: 7, on: true, text: '7' };
+  await historyOf(plane.db).events.insertMany([
+    event('without', 'none', { data: 'null', no_data: true, ext }),
+    event('without', 'empty', { kind: 'text', content_type: 'text/plain', data: '' }),
+  ]);
+  const { body } = await call(`${path}/events/none`);
+  assert.ok(!('data' in body));
+  assert.deepEqual(body.extensions, ext);
+  assert.equal((await call(`${path}/events/empty`)).body.data, '');
 });

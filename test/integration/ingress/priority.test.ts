@@ -22,7 +22,10 @@ test('named by the event in every form, else by its type; normal is not said', a
   named.set('Nats-Msg-Id', 'nats');
   named.set('Posthorn-Priority', 'high');
   await plane.core.nc.request('in.acme.a.b', '1', { headers: named, timeout: 10_000 });
-  const stored = (await plane.stored()).map(({ head }) => [head.id, head.priority]);
+  const stored = (await plane.stored()).map(({ head }) => [
+    head.producerId ?? head.id,
+    head.priority,
+  ]);
   assert.deepEqual(Object.fromEntries(stored), {
     plain: 'high',
     none: undefined,

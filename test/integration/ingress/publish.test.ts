@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { cloudEventId } from '#domain/event-id.ts';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { IngressPlane } from './ingress-plane.ts';
 
@@ -48,7 +49,7 @@ test('CloudEvents as the cloudevents package sends them, structured and binary',
     const sent = Object.fromEntries(Object.entries(headers).map(([k, v]) => [k, String(v)]));
     const answer = await plane.post(body, { headers: sent });
     assert.equal(answer.status, 202, JSON.stringify(answer.body));
-    assert.equal(answer.body.id, `c-${mode}`);
+    assert.equal(answer.body.id, cloudEventId('/s', `c-${mode}`));
   }
   const stored = await plane.stored();
   assert.equal(stored.length, 2);
@@ -63,6 +64,7 @@ test('CloudEvents as the cloudevents package sends them, structured and binary',
 test('a CloudEvents batch, and a plain batch: a result for each item, in their order', async (t) => {
   const plane = await IngressPlane.start(t);
   const event = (id: string) => ({ specversion: '1.0', id, source: '/s', type: 'a.b', data: id });
+  const idOf = (id: string) => cloudEventId('/s', id);
   const ce = await plane.post([event('b1'), event('b2')], {
     headers: { 'content-type': 'application/cloudevents-batch+json; charset=utf-8' },
   });
@@ -71,14 +73,14 @@ test('a CloudEvents batch, and a plain batch: a result for each item, in their o
     accepted: 2,
     refused: 0,
     results: [
-      { status: 202, id: 'b1', replayed: false },
-      { status: 202, id: 'b2', replayed: false },
+      { status: 202, id: idOf('b1'), replayed: false },
+      { status: 202, id: idOf('b2'), replayed: false },
     ],
   });
   const plain = await plane.batch({ events: [{ type: 'a.b', id: 'b3' }, event('b4')] });
   assert.equal(plain.status, 202);
   const ids = (await plane.stored()).map(({ head }) => head.id);
-  assert.deepEqual(new Set(ids), new Set(['b1', 'b2', 'b3', 'b4']));
+  assert.deepEqual(new Set(ids), new Set([idOf('b1'), idOf('b2'), 'b3', idOf('b4')]));
 });
 
 test('a batch with some bad items: those are refused with their place, the others stored', async (t) => {
@@ -90,7 +92,7 @@ test('a batch with some bad items: those are refused with their place, the other
   const answer = await plane.batch({
     events: [
       { type: 'a.b', id: 'good' },
-      { type: 'a b' },
+      { type: 'a\nb' },
       7,
       { type: 'order.old' },
       { type: 'a.b', data: 'x'.repeat(300_000) },

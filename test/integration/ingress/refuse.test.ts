@@ -99,7 +99,7 @@ const refusals: Refusal[] = [
   },
   {
     what: 'a binary CloudEvent with a bad type',
-    headers: { ...CE, 'ce-type': 'a b' },
+    headers: { ...CE, 'ce-type': 'a%0Ab' },
     body: '{}',
     status: 400,
     code: 'EVENT_INVALID',
@@ -175,14 +175,6 @@ const refusals: Refusal[] = [
     body: { events: Array.from({ length: 1001 }, () => ({ type: 'a.b' })) },
     status: 413,
     code: 'BATCH_TOO_LARGE',
-  },
-  {
-    what: 'an empty batch',
-    path: BATCH,
-    body: { events: [] },
-    status: 400,
-    code: 'EVENT_INVALID',
-    pointers: ['/events'],
   },
   {
     what: 'a batch with a field beside',

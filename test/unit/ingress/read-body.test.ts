@@ -26,6 +26,7 @@ test('the plain form: type and data suffice, the rest is taken as it came', () =
     dataschema: 'https://x/s',
     kind: 'json',
     data: 'null',
+    noData: true,
   });
 });
 
@@ -97,10 +98,8 @@ const invalid: [string, string, string[]][] = [
   ['no type', '{"data":1}', ['/type']],
   ['a type that is a number', '{"type":7}', ['/type']],
   ['an empty type', '{"type":""}', ['/type']],
-  ['a type with a space', '{"type":"order created"}', ['/type']],
-  ['a type with an empty segment', '{"type":"order..created"}', ['/type']],
-  ['a type with a wildcard', '{"type":"order.*"}', ['/type']],
-  ['a type with 9 segments', '{"type":"a.b.c.d.e.f.g.h.i"}', ['/type']],
+  ['a type with a line feed', '{"type":"order\\ncreated"}', ['/type']],
+  ['a type with half a character', '{"type":"\\ud800"}', ['/type']],
   ['a type that is too long', `{"type":"${'a'.repeat(129)}"}`, ['/type']],
   ['an id that is a number', event('"id":7'), ['/id']],
   ['an empty id', event('"id":""'), ['/id']],
@@ -161,7 +160,6 @@ test('data may be nested as deep as the limit says, and 100,000 levels are refus
 const badBatches: [string, string, string, string[]][] = [
   ['an array', '[]', 'POSTHORN_EVENT_INVALID', ['']],
   ['no events', '{}', 'POSTHORN_EVENT_INVALID', ['/events']],
-  ['an empty list', '{"events":[]}', 'POSTHORN_EVENT_INVALID', ['/events']],
   ['events that are no list', '{"events":{}}', 'POSTHORN_EVENT_INVALID', ['/events']],
   ['a field beside', '{"events":[1],"mode/x":1}', 'POSTHORN_EVENT_INVALID', ['/mode~1x']],
   ['events twice', '{"events":[1],"events":[2]}', 'POSTHORN_EVENT_INVALID', ['/events']],

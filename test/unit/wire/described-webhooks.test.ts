@@ -23,6 +23,7 @@ const events: Record<string, OutboundEvent> = {
   json: frame({ subject: 'order/42', ext: { region: 'eu' } }, '{"amount":12.5}'),
   text: frame({ kind: 'text', contentType: 'text/plain' }, 'hello'),
   bytes: frame({ kind: 'binary', contentType: 'image/png' }, Buffer.from([0, 255])),
+  no: frame({ noData: true }, 'null'),
   link: { ...frame({ payload }, ''), link },
 };
 
@@ -37,7 +38,7 @@ for (const format of bodyFormats) {
     test(`the reference describes the ${format} webhook of ${kind} data as it is sent`, () => {
       const { body, contentType, headers } = renderWebhook(format, event);
       const { bodies, headers: described } = formatWebhooks[format];
-      const mediaType = contentType.split(';', 1)[0] as string;
+      const mediaType = (contentType ?? '').split(';', 1)[0] as string;
       const schema = bodies[mediaType] ?? bodies['*/*'];
       assert.notEqual(schema, undefined, mediaType);
       const text = body.toString();

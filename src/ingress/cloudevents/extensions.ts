@@ -1,0 +1,70 @@
+import type { FieldError } from '#domain/errors.ts';
+import { childPointer } from '#domain/json-pointer.ts';
+import { limits } from '#domain/limits.ts';
+import type { ExtensionValue } from '#wire/event-frame.ts';
+import { NOT_UNICODE } from '../event-input.ts';
+
+/** Our extension attribute: `high` or `normal` (IN-11). */
+export const PRIORITY = 'posthornpriority';
+/** Pointers to attributes in headers begin with it. */
+export const HEADERS_AT = '#header/ce-';
+
+/** In binary mode the body is the data, and its media type the header `content-type`. */
+const RESERVED = new Set(['data', 'datacontenttype']);
+const nameMax = limits.eventExtensionNameLengthMax;
+/** CloudEvents 1.0.2, "naming conventions": over 20 characters is discouraged, not forbidden. */
+const NAME = new RegExp(`^[a-z0-9]{1,${nameMax}}$`);
+
+/**
+ * Extension attributes as they are gathered, with their faults. An integer that a double does not
+ * hold exactly is refused: it would arrive as another number.
+ */
+export class Extensions {
+  private readonly values: Record<string, ExtensionValue> = {};
+  private readonly at: string;
+  private readonly faults: FieldError[];
+  private count = 0;
+
+  /** @param at JSON pointer of the object that holds them, or `HEADERS_AT` */
+  constructor(at: string, faults: FieldError[]) {
+    this.at = at;
+    this.faults = faults;
+  }
+
+  add(name: string, value: unknown): void {
+    const detail = this.faultOf(name, value);
+    if (detail === undefined) {
+      this.values[name] = value as ExtensionValue;
+      this.count++;
+    } else {
+      const { at } = this;
+      const pointer = at === HEADERS_AT ? at + name : childPointer(at.slice(0, -1), name);
+      this.faults.push({ pointer, detail });
+    }
+  }
+
+  get priority(): ExtensionValue | undefined {
+    return this.values[PRIORITY];
+  }
+
+  /** Spread into an event: an event without extensions has no `ext`. */
+  get ext(): { ext?: Record<string, ExtensionValue> } {
+    return this.count === 0 ? {} : { ext: this.values };
+  }
+
+  private faultOf(name: string, value: unknown): string | undefined {
+    if (RESERVED.has(name)) return 'cannot be the name of an extension';
+    if (!NAME.test(name)) {
+      return `must be named by 1 to ${nameMax} lower-case letters and digits`;
+    }
+    if (this.count >= limits.eventExtensionsMax) {
+      return `at most ${limits.eventExtensionsMax} extensions are accepted`;
+    }
+    const most = limits.eventExtensionValueLengthMax;
+    if (typeof value === 'boolean' || Number.isSafeInteger(value)) return undefined;
+    if (typeof value === 'string' && value.length <= most) {
+      return value.isWellFormed() ? undefined : NOT_UNICODE;
+    }
+    return `must be a boolean, an integer within ±(2^53 - 1) or a string of at most ${most} characters`;
+  }
+}

@@ -1,0 +1,44 @@
+import { isUtf8 } from 'node:buffer';
+import type { FieldError } from '#domain/errors.ts';
+import type { JsonNode } from '#domain/json/json-outline.ts';
+import { isJsonType, isTextType } from '#domain/media-type.ts';
+import { checkJsonCharset } from '#infra/http/body/body-headers.ts';
+import { refuse } from '../event-input.ts';
+import { NO_DATA, type Payload, checkDataDepth, jsonText } from '../json-object.ts';
+import { scan } from '../scan-body.ts';
+
+/**
+ * `data` as the bytes of a body, by its media type; an empty body is an event without data.
+ *
+ * @param outline of a body of JSON that was read before
+ * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_EVENT_INVALID,
+ *   POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ */
+export function readPayloadBytes(
+  contentType: string | undefined,
+  body: Buffer,
+  outline?: JsonNode,
+): Payload {
+  if (body.length === 0) return NO_DATA;
+  if (isJsonPayload(contentType)) {
+    if (contentType !== undefined) checkJsonCharset(contentType);
+    return jsonPayload(body, outline ?? scan(body));
+  }
+  if (isTextType(contentType as string) && isUtf8(body)) {
+    return { kind: 'text', data: body.toString() };
+  }
+  return { kind: 'binary', data: body };
+}
+
+/** Whether `data` of this media type is JSON. */
+export function isJsonPayload(contentType: string | undefined): boolean {
+  return contentType === undefined || isJsonType(contentType);
+}
+
+/** White space around it is a part of what was sent. */
+function jsonPayload(body: Buffer, outline: JsonNode): Payload {
+  const faults: FieldError[] = [];
+  checkDataDepth(outline, '', faults);
+  refuse(faults);
+  return { kind: 'json', data: jsonText(body, { start: 0, end: body.length }) };
+}

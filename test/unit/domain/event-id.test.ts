@@ -1,0 +1,32 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import * as fc from 'fast-check';
+import { cloudEventId, isEventId } from '#domain/event-id.ts';
+
+test('the id of a CloudEvent is its own where its source is the default one', () => {
+  assert.equal(cloudEventId('/tenants/acme', 'order-7', '/tenants/acme'), 'order-7');
+});
+
+test('the id of a CloudEvent is a digest where its source is another, or its id not legal', () => {
+  // Stored ids depend on it: it must never change.
+  assert.equal(
+    cloudEventId('/orders', '1', '/tenants/acme'),
+    'ce_dNpqB6uqJ6Bd3n-cX9vPKN2CGj40O3JiJfDao-dnqrI',
+  );
+  for (const id of ['a.b', 'a b', 'ü', 'x'.repeat(201)]) {
+    const made = cloudEventId('/tenants/acme', id, '/tenants/acme');
+    assert.match(made, /^ce_[\w-]{43}$/);
+    assert.ok(isEventId(made));
+  }
+});
+
+test('different pairs of source and id have different event ids', () => {
+  const text = fc.string({ maxLength: 8 });
+  fc.assert(
+    fc.property(text, text, text, text, (source, id, otherSource, otherId) => {
+      const isSame = source === otherSource && id === otherId;
+      const ids = [cloudEventId(source, id, 'd'), cloudEventId(otherSource, otherId, 'd')];
+      assert.equal(ids[0] === ids[1], isSame);
+    }),
+  );
+});
