@@ -1,0 +1,25 @@
+/** An event as a test makes it, before an SDK writes it. */
+export interface SampleEvent {
+  attributes: Record<string, string | number | boolean>;
+  data?: { json: Record<string, unknown> } | { text: string } | { base64: string };
+}
+
+/** An HTTP message; the body in base64. */
+export interface Message {
+  headers: Record<string, string>;
+  body: string;
+}
+
+/** What an SDK makes of a message. */
+export interface ParsedEvent {
+  attributes: Record<string, unknown>;
+  data: unknown;
+}
+
+export type Mode = 'structured' | 'binary';
+
+export interface Sdk {
+  name: string;
+  write(events: SampleEvent[], mode: Mode): Promise<Message[]>;
+  read(messages: Message[]): Promise<ParsedEvent[]>;
+}
