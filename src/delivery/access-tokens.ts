@@ -6,9 +6,10 @@
  *
  * States of an entry: nothing kept -> asked for -> kept (or nothing kept, where it failed) -> nothing kept, when
  * it ends or the receiver refused it. In memory only: a worker that starts asks anew. Limits:
- * `limits.accessTokensMax`, beyond which the entry that was made first goes.
+ * `limits.accessTokensMax`, of which a tenant has at most its share; beyond it its least recently used entry goes.
  */
 import { limits } from '#domain/limits.ts';
+import { SharedLru } from '#domain/shared-lru.ts';
 import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
 import type { TokenAnswer } from '#infra/http/request-access-token.ts';
 
@@ -49,7 +50,7 @@ const TOO_LATE = {
 
 export class AccessTokens {
   private readonly deps: AccessTokensDeps;
-  private readonly entries = new Map<string, Entry>();
+  private readonly entries = new SharedLru<Entry>({ max: limits.accessTokensMax });
 
   constructor(deps: AccessTokensDeps) {
     this.deps = deps;
@@ -72,20 +73,15 @@ export class AccessTokens {
 
   /** The receiver refused this token; another that came meanwhile stays. */
   drop(owner: TokenOwner, token: string): void {
-    const entry = this.entries.get(owner.endpoint);
+    const entry = this.entries.peek(owner.endpoint);
     if (entry?.token === token) entry.token = undefined;
   }
 
-  private entryOf({ endpoint, revision }: TokenOwner): Entry {
+  private entryOf({ tenant, endpoint, revision }: TokenOwner): Entry {
     const known = this.entries.get(endpoint);
     if (known?.revision === revision) return known;
-    this.entries.delete(endpoint);
-    const [first] = this.entries.keys();
-    if (first !== undefined && this.entries.size >= limits.accessTokensMax) {
-      this.entries.delete(first);
-    }
     const entry = { revision, token: undefined, goodUntilMs: 0, asking: undefined };
-    this.entries.set(endpoint, entry);
+    this.entries.set(tenant, endpoint, entry);
     return entry;
   }
 

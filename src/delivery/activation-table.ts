@@ -1,3 +1,4 @@
+import { SharedLru } from '#domain/shared-lru.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { TenantLoad } from './lanes/tenant-demand.ts';
 import type { OwedDelivery } from './owed-delivery.ts';
@@ -20,7 +21,7 @@ const CIRCUITS_KEPT_MAX = 10_000;
 export class ActivationTable {
   private readonly deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log };
   private readonly actors = new Map<string, TenantActor>();
-  private readonly circuits = new Map<string, unknown>();
+  private readonly circuits = new SharedLru<unknown>({ max: CIRCUITS_KEPT_MAX });
   private sweeper: NodeJS.Timeout | undefined;
 
   constructor(deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log }) {
@@ -97,15 +98,11 @@ export class ActivationTable {
 
   private sweep(idleBeforeMs: number): void {
     for (const [tenant, actor] of this.actors) {
-      const isGone = actor.passivate(idleBeforeMs, (endpoint, state) => this.keep(endpoint, state));
+      const isGone = actor.passivate(idleBeforeMs, (endpoint, state) => {
+        // Of an endpoint that was deleted nobody takes it back.
+        this.circuits.set(tenant, endpoint, state);
+      });
       if (isGone) this.actors.delete(tenant);
     }
-  }
-
-  private keep(endpoint: string, circuitState: unknown): void {
-    const [oldest] = this.circuits.keys();
-    // Of an endpoint that was deleted nobody takes it back.
-    if (this.circuits.size >= CIRCUITS_KEPT_MAX) this.circuits.delete(oldest as string);
-    this.circuits.set(endpoint, circuitState);
   }
 }

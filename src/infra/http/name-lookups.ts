@@ -8,11 +8,12 @@
  * fails or is late, the last address that it gave stands in, as RFC 8767 has it; that a name does not exist is an
  * answer, and ends this. Nothing is judged here: what may be dialled is asked anew at each dial.
  *
- * Limits: `limits.namesKeptMax` names, least recently used first to go, also out of a line where nobody waits any more:
- * one tenant's lines are long while its name servers do not answer.
+ * Limits: `limits.namesKeptMax` names, of which a tenant has at most its share (`SharedLru`); its least recently used goes
+ * first, also out of a line where nobody waits any more: its lines are long while its name servers do not answer.
  */
 import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns';
 import { limits } from '#domain/limits.ts';
+import { SharedLru } from '#domain/shared-lru.ts';
 import { type ResolverHealth, resolverDown } from './dial/resolver-health.ts';
 import { FairSlots } from './fair-slots.ts';
 
@@ -83,8 +84,10 @@ export class NameLookups {
   private readonly deps: NameLookupsDeps;
   private readonly slots = new FairSlots(SLOTS);
   private readonly slowSlots = new FairSlots(SLOTS_FOR_SLOW_NAMES);
-  /** The most recently used last. */
-  private readonly names = new Map<string, Name>();
+  private readonly names = new SharedLru<Name>({
+    max: limits.namesKeptMax,
+    mayGo: ({ isRunning, waiting }) => !isRunning && waiting.size === 0,
+  });
 
   constructor(deps: NameLookupsDeps) {
     this.deps = deps;
@@ -93,7 +96,7 @@ export class NameLookups {
   /** For the dials of one tenant. */
   of(tenant: string): FindAddresses {
     return (hostname, timeoutMs, found) => {
-      const name = this.nameOf(hostname);
+      const name = this.nameOf(tenant, hostname);
       if (name === undefined) process.nextTick(found, tooMany(), []);
       else if (this.deps.now() < name.knownUntilMs) {
         process.nextTick(() => this.tell(name, found));
@@ -105,24 +108,11 @@ export class NameLookups {
     };
   }
 
-  /** Undefined where all that are kept are waited for or looked up at this moment. */
-  private nameOf(hostname: string): Name | undefined {
-    const name = this.names.get(hostname) ?? this.newName(hostname);
-    if (name === undefined) return undefined;
-    this.names.delete(hostname);
-    this.names.set(hostname, name);
-    return name;
-  }
-
-  private newName(hostname: string): Name | undefined {
-    let tries = ROOM_TRIES;
-    for (const [oldest, name] of this.names) {
-      if (this.names.size < limits.namesKeptMax || tries-- === 0) break;
-      this.names.delete(oldest);
-      if (name.isRunning || name.waiting.size > 0) this.names.set(oldest, name);
-    }
-    if (this.names.size >= limits.namesKeptMax) return undefined;
-    return {
+  /** Undefined where all that this tenant may have are waited for or looked up at this moment. */
+  private nameOf(tenant: string, hostname: string): Name | undefined {
+    const known = this.names.get(hostname);
+    if (known !== undefined) return known;
+    const name: Name = {
       hostname,
       addresses: [],
       foundAtMs: 0,
@@ -134,6 +124,7 @@ export class NameLookups {
       lines: new Set(),
       waiting: new Set(),
     };
+    return this.names.set(tenant, hostname, name) ? name : undefined;
   }
 
   /** Puts a name into the line of a tenant. Others' lines may be shorter: it waits in each that asks. */
@@ -168,7 +159,7 @@ export class NameLookups {
     const startedMs = this.deps.now();
     if (name.isRunning || startedMs < name.knownUntilMs) return false;
     // It had to make room meanwhile, and may have been asked for anew since.
-    if (this.names.get(name.hostname) !== name) return false;
+    if (this.names.peek(name.hostname) !== name) return false;
     // The turn of a slow name, or of one whose last address stands in, may come after all who asked have gone: the
     // answer serves the next.
     const servesLater = slots === this.slowSlots || this.hasStale(name);
@@ -216,9 +207,6 @@ export class NameLookups {
     return name.addresses.length > 0 && this.deps.now() < name.foundAtMs + STALE_MAX_MS;
   }
 }
-
-/** How many of the oldest names are looked at for one that can go. */
-const ROOM_TRIES = 16;
 
 const NOT_THERE: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
 
