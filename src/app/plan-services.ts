@@ -7,6 +7,7 @@ import type { Role, Settings } from '#config/schema.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { type Authenticate, createAuthenticator } from '#infra/http/authenticate.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
+import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -37,6 +38,8 @@ export interface ProcessParts extends Core {
   payloadLinks: PayloadLinks | undefined;
   checks: ReadinessChecks;
   worker: string;
+  /** For the roles that own shards. */
+  renewer: LeaseThread;
   tracing: Tracing | undefined;
 }
 
@@ -55,6 +58,7 @@ export function planServices(roles: Role[], given: ProcessParts): Service[] {
   const { app, settings, log } = parts;
   const services: Service[] = [keepTopology(roles, parts)];
   if (roles.includes('control')) services.push(...planControl(parts));
+  if (roles.includes('delivery') || roles.includes('router')) services.push(parts.renewer);
   if (roles.includes('delivery')) services.push(...planDelivery(parts));
   if (roles.includes('router')) services.push(...planRouter(parts));
   if (roles.includes('ingress')) services.push(...planIngress(parts));

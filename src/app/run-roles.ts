@@ -9,6 +9,7 @@ import { createApp } from '#infra/http/app.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
 import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
 import { connectNats } from '#infra/nats/connection.ts';
+import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { startTracing } from '#infra/telemetry/start-tracing.ts';
 import { createProbe } from '#src/probe/mod.ts';
@@ -54,7 +55,9 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const services: Service[] = [ops];
   const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
   const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
-  const nc = await connectNats(natsUrl, `posthorn ${roles.join(',')}`, log, login);
+  const name = `posthorn ${roles.join(',')}`;
+  const nc = await connectNats(natsUrl, name, log, login);
+  const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
   checks['nats'] = () => core.publisher.isConnected;
@@ -62,7 +65,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
   const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
   const tracing = await startTracing(settings);
-  const parts = { ...core, settings, log, registry, mongo, app, nc, worker, tracing };
+  const parts = { ...core, settings, log, registry, mongo, app, nc, worker, renewer, tracing };
   const others = otherMasterKeys(settings);
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey, others);
   const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey, others);

@@ -28,6 +28,7 @@ import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
 import { createOutbound } from './outbound/create-outbound.ts';
 import { Payloads } from './payloads.ts';
 import { Settler } from './settle.ts';
+import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { ShardTaps } from './shard-taps.ts';
 import { shardWork } from './shard-work.ts';
@@ -51,6 +52,8 @@ export interface DeliveryDeps {
   registry: Registry;
   /** The bucket LEASES. */
   leases: KV;
+  /** Renews them while the event loop is busy. */
+  renewer: LeaseRenewer;
   /** The bucket ORDERED. */
   ordered: KV;
   /** The brokers' clock, which schedules go by; milliseconds since 1970. */
@@ -128,6 +131,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
   const leases = new ShardLeases({
     kv: deps.leases,
+    renewer: deps.renewer,
     jsm: deps.jsm,
     kind: 'delivery',
     me: deps.worker,

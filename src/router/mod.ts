@@ -7,6 +7,7 @@ import type { Settings } from '#config/schema.ts';
 import { parseFanOutDelays } from '#domain/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publisher.ts';
 import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
@@ -40,6 +41,8 @@ export interface RouterDeps {
   brokerNow: () => number;
   /** The bucket LEASES. */
   leases: KV;
+  /** Renews them while the event loop is busy. */
+  renewer: LeaseRenewer;
   /** Name of this process, in the leases: letters, digits, - and _. */
   worker: string;
   tracing?: Tracing | undefined;
@@ -54,6 +57,7 @@ export function createRouter(deps: RouterDeps): Service {
   const taps = new Map<number, EventTap>();
   const leases = new ShardLeases({
     kv: deps.leases,
+    renewer: deps.renewer,
     jsm: deps.jsm,
     kind: 'router',
     me: deps.worker,

@@ -2,13 +2,16 @@
  * Who owns which shard: leases in a KV bucket whose keys expire (design: docs/architecture.md, "Placement").
  * Routers and delivery workers have leases of their own kind; both are called workers here.
  *
- * Each worker keeps a key of its own, and one for each shard that it owns, and writes them every second. A
- * shard's key is created only where there is none and renewed only at the revision that this worker wrote,
- * so two workers never both hold it; the revision is the fencing token. A worker that dies stops writing: its
- * keys go after `LEASE_MS`, and whoever rendezvous hashing prefers takes them at its next look.
+ * Each worker keeps a key of its own, and one for each shard that it owns; a `LeaseRenewer` writes them every
+ * second. A shard's key is created only where there is none and renewed only at the revision that this worker
+ * wrote, so two workers never both hold it; the revision is the fencing token. A worker that dies stops writing:
+ * its keys go after `LEASE_MS`, and whoever rendezvous hashing prefers takes them at its next look.
  *
- * A worker that was stopped longer than its lease (SIGSTOP, a paused machine) knows by the monotonic clock
- * before it sends: `owns` says no from `LEASE_MS` minus a margin after the last renewal began.
+ * The renewer runs in a thread of its own, so that a busy event loop loses no shard. It renews only while the
+ * event loop of this worker turned within the last 10 s: a worker that is stuck loses its shards.
+ *
+ * A worker that was stopped longer than its lease (SIGSTOP, a paused machine, a stuck event loop) knows by the
+ * monotonic clock before it sends: `owns` is false from `LEASE_MS` minus a margin after the last renewal began.
  *
  * States of a shard here: free -> taking -> owned -> giving up -> free; from taking, owned and giving up -> lost, where
  * the lease was not renewed in time or the key was removed. Taking and giving up ask NATS, which may take longer than a lease lasts:
@@ -19,15 +22,16 @@ import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
 import { type LeaseKind, leaseKeys } from '#wire/subjects.ts';
 import { placementSteps } from './placement.ts';
+import { LeaseEnd } from './leases/lease-clock.ts';
+import { type LeaseRenewer, leaseEndMs } from './leases/lease-renewals.ts';
 import { readLeases } from './read-leases.ts';
-import { LEASE_MS } from './streams.ts';
 
 const LOOK_EVERY_MS = 1000;
-/** Before the end of a lease by the server's clock, its owner has stopped. */
-const MARGIN_MS = 500;
 
 export interface ShardLeasesDeps {
   kv: KV;
+  /** Renews the leases that are acquired here. */
+  renewer: LeaseRenewer;
   jsm: JetStreamManager;
   /** Of what the shards are owned. */
   kind: LeaseKind;
@@ -42,19 +46,10 @@ export interface ShardLeasesDeps {
   log: Log;
 }
 
-/** What stands in the bucket. */
-interface Lease {
-  revision: number;
-  /** Monotonic milliseconds. */
-  validUntilMs: number;
-  /** One that is under way. */
-  renewal: Promise<void> | undefined;
-}
-
 export class ShardLeases {
   private readonly deps: ShardLeasesDeps;
   private readonly keys: ReturnType<typeof leaseKeys>;
-  private readonly leases = new Map<number, Lease>();
+  private readonly leases = new Map<number, LeaseEnd>();
   private readonly givingUp = new Map<number, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private heart: NodeJS.Timeout | undefined;
@@ -69,8 +64,8 @@ export class ShardLeases {
 
   /** Whether this worker may work on a shard at this moment. */
   owns(shard: number): boolean {
-    const lease = this.leases.get(shard);
-    return lease !== undefined && performance.now() < lease.validUntilMs;
+    const end = this.leases.get(shard);
+    return end !== undefined && performance.now() < end.ms;
   }
 
   get owned(): number {
@@ -79,8 +74,13 @@ export class ShardLeases {
 
   /** Resolves after the first look; takes its share then and from then on. */
   async start(): Promise<void> {
-    await this.tellAlive();
-    this.heart = setInterval(() => this.beat(), LOOK_EVERY_MS);
+    const { kv, renewer, me } = this.deps;
+    const key = this.keys.worker(me);
+    // Without an answer the others see this worker a second later.
+    await kv.put(key, me).catch((error: Error) => this.failed(error));
+    renewer.keepAlive(key, me);
+    // Apart from the looks: what a look takes, and what is given up, may need longer than a lease lasts.
+    this.heart = setInterval(() => this.dropExpired(), LOOK_EVERY_MS);
     this.looking = this.look();
     await this.looking;
     if (this.stopped) return;
@@ -123,22 +123,11 @@ export class ShardLeases {
     this.stopWatch();
     await this.looking;
     // First out of the members, so that the others prefer themselves when the shards become free.
-    await this.deps.kv.delete(this.keys.worker(this.deps.me)).catch(() => {});
+    const key = this.keys.worker(this.deps.me);
+    await this.deps.renewer.release(key);
+    await this.deps.kv.delete(key).catch(() => {});
     await Promise.all([...this.leases.keys()].map((shard) => this.giveUp(shard)));
     clearInterval(this.heart);
-  }
-
-  /** Apart from the looks: what a look takes, and what is given up, may need longer than a lease lasts. */
-  private beat(): void {
-    if (!this.stopped) void this.tellAlive();
-    this.dropExpired();
-    for (const [shard, lease] of this.leases) void this.renew(shard, lease);
-  }
-
-  /** Without an answer the others still see this worker by what it wrote before. */
-  private async tellAlive(): Promise<void> {
-    const { kv, me } = this.deps;
-    await kv.put(this.keys.worker(me), me).catch((error: Error) => this.failed(error));
   }
 
   private schedule(afterMs: number = LOOK_EVERY_MS): void {
@@ -152,12 +141,9 @@ export class ShardLeases {
   private async look(): Promise<void> {
     try {
       const { jsm, kind, me } = this.deps;
-      // What is on its way is of a newer revision than what is read now.
-      for (const { renewal } of this.leases.values()) await renewal;
       const { workers, owners, revisions } = await readLeases(jsm, kind);
       // The revisions of the shards' keys that name this worker.
       const mine = new Map([...revisions].filter(([shard]) => owners.get(shard) === me));
-      await this.renewWritten(mine);
       // Before anything is taken anew: who was paused must let go of what it had first.
       this.dropExpired();
       // Its own and not held: written by a renewal or a taking whose answer did not come in time.
@@ -181,42 +167,6 @@ export class ShardLeases {
     return this.leases.has(shard) || this.givingUp.has(shard);
   }
 
-  private renew(shard: number, lease: Lease): Promise<void> {
-    lease.renewal ??= this.writeRenewal(shard, lease).finally(() => {
-      lease.renewal = undefined;
-    });
-    return lease.renewal;
-  }
-
-  private async writeRenewal(shard: number, lease: Lease): Promise<void> {
-    const startedMs = performance.now();
-    try {
-      const { kv, me } = this.deps;
-      lease.revision = await kv.update(this.keys.shard(shard), me, lease.revision);
-      // One that ended meanwhile is not carried on: what was let go of since then is given again only to who begins anew.
-      if (performance.now() < lease.validUntilMs) {
-        lease.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
-      }
-    } catch (error) {
-      // Somebody else's, or NATS is away: `dropExpired` decides by the clock.
-      const { message } = error as Error;
-      this.deps.log.warn({ shard, kind: this.deps.kind, error: message }, 'placement.not_renewed');
-    }
-  }
-
-  /** A renewal whose answer was lost may have been written all the same: the next one goes from there, at once. */
-  private async renewWritten(mine: Map<number, number>): Promise<void> {
-    const behind = [...this.leases].filter(([shard, lease]) => {
-      return lease.revision < (mine.get(shard) ?? 0);
-    });
-    await Promise.all(
-      behind.map(([shard, lease]) => {
-        lease.revision = mine.get(shard) as number;
-        return this.renew(shard, lease);
-      }),
-    );
-  }
-
   /** @param written the revision at which this worker's name stands there already */
   private async take(shard: number, written: number | undefined): Promise<void> {
     const startedMs = performance.now();
@@ -230,16 +180,17 @@ export class ShardLeases {
     }
     // Held, and its key was not there: somebody removed it, or the whole bucket. Not to work there twice.
     if (this.leases.has(shard)) this.lose(shard);
-    const validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
-    const lease = { revision, validUntilMs, renewal: undefined };
-    this.leases.set(shard, lease);
+    const end = new LeaseEnd();
+    end.ms = leaseEndMs(startedMs);
+    this.leases.set(shard, end);
+    this.deps.renewer.hold(key, me, revision, end);
     try {
       await this.deps.onTaken(shard);
-      if (this.leases.get(shard) !== lease) return; // lost meanwhile
+      if (this.leases.get(shard) !== end) return; // lost meanwhile
       this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
     } catch (error) {
       this.deps.log.error({ err: error, shard }, 'placement.take_failed');
-      if (this.leases.get(shard) === lease) await this.giveUp(shard);
+      if (this.leases.get(shard) === end) await this.giveUp(shard);
     }
   }
 
@@ -252,15 +203,14 @@ export class ShardLeases {
   }
 
   private async finishAndRelease(shard: number): Promise<void> {
-    const lease = this.leases.get(shard);
+    const end = this.leases.get(shard);
     await this.deps.onGiveUp(shard);
-    if (lease === undefined || this.leases.get(shard) !== lease) return; // lost meanwhile
+    if (end === undefined || this.leases.get(shard) !== end) return; // lost meanwhile
     this.leases.delete(shard);
-    await lease.renewal;
+    const key = this.keys.shard(shard);
+    const previousSeq = await this.deps.renewer.release(key);
     // Only while it is still ours.
-    await this.deps.kv
-      .delete(this.keys.shard(shard), { previousSeq: lease.revision })
-      .catch(() => undefined);
+    if (previousSeq !== undefined) await this.deps.kv.delete(key, { previousSeq }).catch(() => {});
     this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.given_up');
   }
 
@@ -272,6 +222,7 @@ export class ShardLeases {
 
   private lose(shard: number): void {
     this.leases.delete(shard);
+    void this.deps.renewer.release(this.keys.shard(shard));
     this.deps.log.error({ shard, kind: this.deps.kind }, 'placement.lost');
     this.deps.onLost(shard);
   }

@@ -10,6 +10,7 @@ import { LaneStore } from '#infra/nats/lane-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
+import { renewInProcess } from '#testkit/renew-in-process.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
@@ -94,6 +95,7 @@ export class Worker {
   async begin(name: string, registry = new Registry()): Promise<() => Promise<void>> {
     const { core } = this;
     const config = mapConfig(this.tenants);
+    const leases = await new Kvm(core.js).open(buckets.leases);
     const service = createDelivery({
       brokerNow: Date.now,
       ...core,
@@ -106,7 +108,8 @@ export class Worker {
       secretBox: this.box,
       payloadLinks: this.links,
       registry,
-      leases: await new Kvm(core.js).open(buckets.leases),
+      leases,
+      renewer: renewInProcess(leases, core.log),
       ordered: await new Kvm(core.js).open(buckets.ordered),
       worker: name,
       retryPolicy: this.retryPolicy,

@@ -6,9 +6,12 @@ import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { ShardLeases } from '#infra/nats/shard-leases.ts';
 import { LEASE_MS } from '#infra/nats/streams.ts';
+import { renewInProcess } from '#testkit/renew-in-process.ts';
 import { startNatsServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, leaseKeys } from '#wire/subjects.ts';
+
+const silent = pino({ level: 'silent' });
 
 /** A bucket that writes, and does not say so, as long as `isDeaf`; the first watch of it gets no answer. */
 function deafBucket(
@@ -59,6 +62,7 @@ async function startLeases(
   const leases = new ShardLeases({
     kind: 'delivery',
     kv,
+    renewer: renewInProcess(kv, silent),
     jsm: await jetstreamManager(nc),
     me: 'one',
     shards: 1,
@@ -68,7 +72,7 @@ async function startLeases(
     },
     onGiveUp,
     onLost: (shard) => void steps.push(`lost ${lost.push(shard)}`),
-    log: pino({ level: 'silent' }),
+    log: silent,
   });
   t.after(async () => {
     await leases.stop();

@@ -8,6 +8,7 @@ import type { Service } from '#src/app/service.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createRouter, FaultyFilters } from '#src/router/mod.ts';
+import { renewInProcess } from '#testkit/renew-in-process.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type {
   EndpointSnapshot,
@@ -84,6 +85,7 @@ export class RouterPlane {
     const shards = core.settings.POSTHORN_SHARDS;
     const records = new RecordGatherer({ publisher, shards, log: core.log });
     const config = mapConfig(this.tenants);
+    const leases = await new Kvm(js).open(buckets.leases);
     const router = createRouter({
       brokerNow: Date.now,
       ...core,
@@ -101,7 +103,8 @@ export class RouterPlane {
       registry: new Registry(),
       lives: new TenantLives({ config, log: core.log, registry: new Registry() }),
       faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),
-      leases: await new Kvm(js).open(buckets.leases),
+      leases,
+      renewer: renewInProcess(leases, core.log),
       worker: name,
     });
     this.stops.push(async () => {

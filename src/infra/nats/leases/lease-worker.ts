@@ -1,0 +1,76 @@
+/**
+ * The thread that renews the leases of its process, with a NATS connection of its own
+ * (`LeaseThread` starts it).
+ */
+import { parentPort, workerData } from 'node:worker_threads';
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { pino } from 'pino';
+import { buckets } from '#wire/subjects.ts';
+import { connectNats } from '../connection.ts';
+import { LeaseEnd, clockOffsetMs } from './lease-clock.ts';
+import type { LeaseNotice, LeaseRequest, LeaseWorkerData } from './lease-messages.ts';
+import { LeaseRenewals } from './lease-renewals.ts';
+import { OwnerProgress } from './owner-progress.ts';
+
+/** A renewal without an answer is sent again while its lease lasts. */
+const ANSWER_MAX_MS = 1000;
+const OPEN_RETRY_MS = 250;
+
+const owner = parentPort as NonNullable<typeof parentPort>;
+const { url, name, login, progress, ownerOffsetMs } = workerData as LeaseWorkerData;
+
+// oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
+const tell = (notice: LeaseNotice): void => owner.postMessage(notice);
+
+/** The owner writes the log: one process has one stream of lines. */
+const log = pino({
+  level: 'warn',
+  hooks: {
+    logMethod(args, _method, level) {
+      const [facts, event] = args as unknown as [Record<string, unknown>, string];
+      const line = { ...facts, thread: 'leases' };
+      tell({ kind: 'log', level: level >= 50 ? 'error' : 'warn', facts: line, name: event });
+    },
+  },
+});
+
+async function openLeases(): Promise<Awaited<ReturnType<Kvm['open']>>> {
+  const nc = await connectNats(url, name, log, login);
+  for (;;) {
+    try {
+      return await new Kvm(jetstream(nc, { timeout: ANSWER_MAX_MS })).open(buckets.leases);
+    } catch (error) {
+      log.warn({ error: (error as Error).message }, 'placement.look_failed');
+      await new Promise((resolve) => setTimeout(resolve, OPEN_RETRY_MS));
+    }
+  }
+}
+
+const kv = await openLeases();
+const offsetMs = clockOffsetMs() - ownerOffsetMs;
+const ownerProgress = new OwnerProgress(progress, () => performance.now());
+const renewals = new LeaseRenewals({
+  kv,
+  now: () => performance.now() + offsetMs,
+  isOwnerAlive: () => ownerProgress.isRecent(),
+  log,
+});
+owner.on('message', (request: LeaseRequest) => {
+  switch (request.kind) {
+    case 'alive':
+      renewals.keepAlive(request.key, request.value);
+      break;
+    case 'hold':
+      renewals.hold(request.key, request.value, request.revision, new LeaseEnd(request.end));
+      break;
+    case 'release': {
+      const { key, request: number } = request;
+      void renewals
+        .release(key)
+        .then((revision) => tell({ kind: 'released', request: number, revision }));
+      break;
+    }
+  }
+});
+tell({ kind: 'ready' });

@@ -1,0 +1,67 @@
+/**
+ * A process that owns shards: `node lease-owner.ts NATS_URL NAME`. It "sends" every few milliseconds while it may, and
+ * keeps its event loop busy when it is told to. Talks to its parent over IPC.
+ */
+import { existsSync } from 'node:fs';
+import { jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { pino } from 'pino';
+import { connectNats } from '#infra/nats/connection.ts';
+import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
+import { ShardLeases } from '#infra/nats/shard-leases.ts';
+import { buckets } from '#wire/subjects.ts';
+
+/** From the child; times are milliseconds of the clock that all processes share. */
+export type OwnerReport =
+  | { kind: 'started' | 'acquired' | 'lost' }
+  | { kind: 'sent'; atMs: number }
+  | { kind: 'busy ended'; owns: boolean; atMs: number };
+
+/** Keeps the event loop busy in one turn: for a time, or until a file is there. */
+export interface BusyRequest {
+  busyMs?: number;
+  untilFile?: string;
+}
+
+const SHARD = 0;
+const SEND_EVERY_MS = 5;
+
+let spins = 0;
+
+const [url, me] = process.argv.slice(2) as [string, string];
+const log = pino({ level: 'silent' });
+const report = (said: OwnerReport): void => void process.send?.(said);
+const sharedMs = (): number => Number(process.hrtime.bigint()) / 1e6;
+
+const nc = await connectNats(url, me, log);
+const renewer = new LeaseThread({ url, name: `${me} leases`, login: {}, log });
+await renewer.start();
+const leases = new ShardLeases({
+  kind: 'delivery',
+  kv: await new Kvm(jetstream(nc)).open(buckets.leases),
+  renewer,
+  jsm: await jetstreamManager(nc),
+  me,
+  shards: 1,
+  onTaken: async () => report({ kind: 'acquired' }),
+  onGiveUp: async () => undefined,
+  onLost: () => report({ kind: 'lost' }),
+  log,
+});
+await leases.start();
+
+function send(): void {
+  if (leases.owns(SHARD)) report({ kind: 'sent', atMs: sharedMs() });
+}
+setInterval(send, SEND_EVERY_MS);
+
+process.on('message', ({ busyMs = 0, untilFile }: BusyRequest) => {
+  const endMs = performance.now() + busyMs;
+  while (performance.now() < endMs);
+  if (untilFile !== undefined) while (!existsSync(untilFile)) spins++;
+  // Before anything else in this process has looked at a lease.
+  report({ kind: 'busy ended', owns: leases.owns(SHARD), atMs: sharedMs() });
+  send();
+});
+process.once('disconnect', () => process.exit());
+report({ kind: 'started' });
