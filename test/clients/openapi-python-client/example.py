@@ -105,7 +105,7 @@ several = publish_events.sync_detailed(
     TENANT,
     client=client,
     body=EventBatch(
-        events=[PlainEvent(type_="order.created"), PlainEvent(type_="not a type")]
+        events=[PlainEvent(type_="order.created"), PlainEvent(type_="order.created", id="a.dot")]
     ),
 )
 assert several.status_code == HTTPStatus.MULTI_STATUS

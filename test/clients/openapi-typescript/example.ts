@@ -88,7 +88,7 @@ const binary = await client.POST('/v1/tenants/{tenant}/events', {
 assert.equal(binary.response.status, 202, JSON.stringify(binary.error));
 const several = await client.POST('/v1/tenants/{tenant}/events/batch', {
   params: { path },
-  body: { events: [{ type: 'order.created' }, { type: 'not a type' }] },
+  body: { events: [{ type: 'order.created' }, { type: 'order.created', id: 'a.dot' }] },
 });
 assert.equal(several.response.status, 207);
 assert.equal(several.data?.results[1]?.error?.code, 'POSTHORN_EVENT_INVALID');

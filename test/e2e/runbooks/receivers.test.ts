@@ -16,7 +16,7 @@ after(() => system?.stop());
 
 test('events-refused: counted from 0, and the log says whose and why', async () => {
   assert.equal(await system.metric('posthorn_ingress_events_total', 'result="refused"'), 0);
-  const { status, body } = await system.publish('demo', 'not a type', 'r3');
+  const { status, body } = await system.publish('demo', 'not\na type', 'r3');
   assert.equal(status, 400);
   await system.above(0, 'posthorn_ingress_events_total', 'result="refused"');
   await system.logged(/"ingress\.event_refused".*\n/);
