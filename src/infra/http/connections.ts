@@ -43,6 +43,11 @@ export class Connection implements ServingConnection {
     return this.socket?.bytesRead ?? 0;
   }
 
+  /** False where the receiver answered before it read the whole request. */
+  get isFlushed(): boolean {
+    return (this.socket?.writableLength ?? 0) === 0;
+  }
+
   /** @throws Error for an invalid request */
   send(request: HttpRequest, exchange: Exchange): void {
     this.exchange = exchange;
@@ -100,9 +105,10 @@ export class Connections {
     return connection;
   }
 
-  /** After an exchange that ended as it should. */
+  /** After a whole answer. A connection with an unsent rest of its request is discarded instead. */
   giveBack(connection: Connection): void {
     if (!this.all.has(connection)) return;
+    if (!connection.isFlushed) return this.discard(connection);
     connection.rest();
     this.idle.push(connection);
   }

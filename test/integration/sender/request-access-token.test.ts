@@ -5,6 +5,7 @@ import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { lookUpBySystem } from '#infra/http/name-lookups.ts';
 import { requestAccessToken } from '#infra/http/request-access-token.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { rawServer } from './raw-server.ts';
 
 const HOUR_MS = 3_600_000;
 const guard = new EgressGuard('127.0.0.0/8');
@@ -23,7 +24,12 @@ async function receiverOf(t: { after: (fn: () => Promise<void>) => void }) {
   return receiver;
 }
 
-const ask = (tokenUrl: string, timeoutMs: number, by = guard) =>
+const ask = (
+  tokenUrl: string,
+  timeoutMs: number,
+  by = guard,
+  lenientOrigins = new LenientOrigins(() => performance.now()).of('acme'),
+) =>
   requestAccessToken(
     {
       type: 'oauth2',
@@ -35,7 +41,7 @@ const ask = (tokenUrl: string, timeoutMs: number, by = guard) =>
     {
       guard: by,
       findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
-      lenientOrigins: new LenientOrigins(() => performance.now()).of('acme'),
+      lenientOrigins,
       isResolverDown: () => false,
       timeoutMs,
     },
@@ -80,4 +86,21 @@ test('a name that leads to an address which may not be dialled', async (t) => {
   assert.ok(!answer.ok);
   assert.match(answer.detail, /forbidden_address/);
   assert.equal(receiver.requests.length, 0);
+});
+
+test('a token endpoint that sends 100 unasked gives a token from the second request on', async (t) => {
+  const port = await rawServer(t, (socket) => {
+    const body = '{"access_token": "t"}';
+    const head = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}`;
+    socket.on('data', (chunk: Buffer) => {
+      if (!chunk.includes('grant_type=')) return;
+      socket.write(`HTTP/1.1 100 Continue\r\n\r\n${head}\r\n\r\n${body}`);
+    });
+  });
+  const lenientOrigins = new LenientOrigins(() => performance.now()).of('acme');
+  const url = `http://127.0.0.1:${port}/`;
+  const first = await ask(url, 5000, guard, lenientOrigins);
+  assert.match(first.ok ? '' : first.detail, /bad_response: the receiver sent 100 Continue/);
+  const second = await ask(url, 5000, guard, lenientOrigins);
+  assert.equal(second.ok && second.token, 't');
 });

@@ -22,6 +22,29 @@ test('a receiver that closes each connection after its answer is sent to all the
   await Promise.all([inTurn(), inTurn(), inTurn()]);
 });
 
+for (const isLenient of [false, true]) {
+  const client = isLenient ? 'the lenient client' : 'undici';
+  test(`a connection whose receiver answered before it read the request is not reused by ${client}`, async (t) => {
+    let connections = 0;
+    const port = await rawServer(t, (socket) => {
+      connections++;
+      socket.once('data', () => {
+        socket.pause();
+        socket.write('HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n');
+      });
+    });
+    const sender = senderTo(t, `http://127.0.0.1:${port}`, { isLenient });
+    // More than the buffers of both sides hold.
+    const body = Buffer.alloc(32 * 1024 * 1024);
+    for (let n = 1; n <= 3; n++) {
+      const signal = AbortSignal.timeout(20_000);
+      const { outcome } = await sender.send({ path: '/', headers: [], body, signal });
+      assert.deepEqual(outcome, { ok: true, status: 200 });
+      assert.equal(connections, n);
+    }
+  });
+}
+
 test('connections are as many as exchanges at once, and serve again in turn', async (t) => {
   const sockets = new Set<Socket>();
   let answer: (() => void)[] = [];
