@@ -9,6 +9,8 @@ import { type Authenticate, createAuthenticator } from '#infra/http/authenticate
 import { type History, historyOf } from '#infra/mongo/documents.ts';
 import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
+import { newId } from '#domain/ids.ts';
+import { LifeView } from '#infra/nats/lives/life-view.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
@@ -48,6 +50,7 @@ interface RoleParts extends ProcessParts {
   history: History | undefined;
   authenticate: Authenticate;
   lives: TenantLives;
+  view: LifeView;
   brokerNow: () => number;
   refreshTenant: (tenant: string, sinceMs?: number) => Promise<void>;
 }
@@ -56,7 +59,8 @@ interface RoleParts extends ProcessParts {
 export function planServices(roles: Role[], given: ProcessParts): Service[] {
   const parts = shareParts(given);
   const { app, settings, log } = parts;
-  const services: Service[] = [keepTopology(roles, parts)];
+  // The view stops after the roles: until then they may act by what it knows.
+  const services: Service[] = [keepTopology(roles, parts), parts.view];
   if (roles.includes('control')) services.push(...planControl(parts));
   if (roles.includes('delivery') || roles.includes('router')) services.push(parts.renewer);
   if (roles.includes('delivery')) services.push(...planDelivery(parts));
@@ -77,6 +81,8 @@ function shareParts(parts: ProcessParts): RoleParts {
     ...parts,
     history: mongo && historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
     lives: new TenantLives(parts),
+    // A process that is started again under the name of a killed one must not take over its lease.
+    view: new LifeView({ ...parts, me: newId('req') }),
     authenticate: createAuthenticator({ config, bootstrapKey, clock: Date.now }),
     brokerNow: brokerClock.now,
     refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),

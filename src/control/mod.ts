@@ -45,7 +45,7 @@ import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
 import { CurrentLives } from './lives/current-lives.ts';
-import { IngressViews } from './lives/ingress-views.ts';
+import { LifeViews } from './lives/life-views.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
 import { Tombstones } from './lives/tombstones.ts';
 import { PayloadReads } from './payload-reads.ts';
@@ -144,7 +144,7 @@ export function createControl(deps: ControlDeps): Control {
     tenants: new Tenants({
       ...shared,
       tombstones: new Tombstones({ configuration, history }),
-      views: new IngressViews({ nc, jsm: openManager }),
+      views: new LifeViews({ nc, jsm: openManager }),
       onRemoved: () => purger.wake(),
     }),
     endpoints,

@@ -9,7 +9,7 @@ import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination
 import { checkIfMatch } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps, newRevision } from './change-tenant.ts';
-import type { IngressViews } from './lives/ingress-views.ts';
+import type { LifeViews } from './lives/life-views.ts';
 import type { Tombstones } from './lives/tombstones.ts';
 import { turnKeys } from './turns/change-turns.ts';
 
@@ -17,7 +17,7 @@ const SORT: PageSort = { name: 'tenants', fields: ['string'] };
 
 export interface TenantsDeps extends ConfigurationDeps {
   tombstones: Pick<Tombstones, 'birth' | 'bury'>;
-  views: Pick<IngressViews, 'confirm'>;
+  views: Pick<LifeViews, 'confirm'>;
   /** Called when a tenant was deleted: its history may go. */
   onRemoved: () => void;
 }
@@ -31,7 +31,7 @@ export class Tenants {
 
   /**
    * Creates the tenant, or replaces its settings: what is left out is as at the start. One that was deleted
-   * begins its next life, and is answered once no ingress process accepts events for an earlier one. A crash
+   * begins its next life, and is answered once no process acts for an earlier one. A crash
    * before that leaves it `unconfirmed`: the same request, sent again, waits again.
    *
    * @throws PosthornError POSTHORN_PRECONDITION_FAILED, POSTHORN_TENANT_NOT_READY

@@ -1,6 +1,6 @@
 import { limits } from './limits.ts';
 
-/** Tenant ids stand in NATS subjects and in URLs, so they are made of the characters safe in both. */
+/** Tenant ids are parts of NATS subjects and of URLs: only characters that are safe in both. */
 const TENANT_ID = `[a-zA-Z0-9][a-zA-Z0-9_-]{0,${limits.tenantIdLengthMax - 1}}`;
 export const TENANT_ID_PATTERN = `^${TENANT_ID}$`;
 const tenantId = new RegExp(TENANT_ID_PATTERN);
@@ -17,9 +17,9 @@ export const LIFE_ID_PATTERN = `^${TENANT_ID}(${LIFE_MARK}[1-9][0-9]{0,8})?$`;
 const lifeId = new RegExp(LIFE_ID_PATTERN);
 
 /**
- * Names one life of a tenant. A tenant that is deleted and created again under its id begins its next
- * life. Lives are numbered from 0. All data of a tenant is keyed by its life id (subjects, message ids,
- * documents, objects), so data of one life is never taken for that of another.
+ * Names one life of a tenant. A tenant that is deleted and created again under its id begins its
+ * next life. Lives are numbered from 0. All data of a tenant is keyed by its life id (subjects,
+ * message ids, documents, objects), so data of one life is never mistaken for that of another.
  *
  * @returns the tenant id itself for life 0, else `<tenant id>=<life>`
  */

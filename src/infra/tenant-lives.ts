@@ -5,8 +5,8 @@ import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 
 /**
- * The life of a message's tenant against the configuration of this process. `ended`: a later life has begun.
- * `unborn`: the configuration is behind. `unknown`: there is no such tenant.
+ * The life of a message's tenant against the configuration of this process. `ended`: a later life
+ * has begun. `unborn`: the configuration is behind. `unknown`: there is no such tenant.
  */
 export type LifeStanding = 'current' | 'ended' | 'unborn' | 'unknown';
 
@@ -14,10 +14,10 @@ const KINDS = ['event', 'delivery', 'record', 'dead_letter'] as const;
 export type DroppedKind = (typeof KINDS)[number];
 
 /**
- * Tells messages of a tenant's current life from those of its earlier ones, which are dropped: each is
- * counted, and each life is logged once.
+ * Drops messages of the earlier lives of tenants. Each message is counted, and each life is
+ * logged once.
  *
- * Bound: what was logged is remembered for `limits.endedLivesKept` lives, the oldest forgotten first.
+ * Bound: remembers the last `limits.endedLivesKept` lives that it logged.
  */
 export class TenantLives {
   private readonly config: Pick<ConfigView, 'currentTenant'>;

@@ -33,7 +33,7 @@ import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 import type { StoredEvents } from './stored-events.ts';
 import type { TenantWindow } from './tenant-window.ts';
-import type { IngressView } from './view/ingress-view.ts';
+import type { LifeView } from '#infra/nats/lives/life-view.ts';
 
 export interface AcceptDeps {
   admission: Admission;
@@ -44,7 +44,7 @@ export interface AcceptDeps {
   window: TenantWindow;
   stored: Pick<StoredEvents, 'hasContent'>;
   results: EventResults;
-  view: Pick<IngressView, 'isCurrent' | 'confirm'>;
+  view: Pick<LifeView, 'isCurrent' | 'confirm'>;
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;

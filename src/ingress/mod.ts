@@ -1,6 +1,5 @@
 /** The ingress plane: takes events over HTTP and over NATS and stores them in JetStream. */
 import type { JetStreamManager } from '@nats-io/jetstream';
-import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
@@ -36,14 +35,13 @@ import { Rejections } from './rejections.ts';
 import { registerIngressRoutes } from './routes.ts';
 import { StoredEvents } from './stored-events.ts';
 import { TenantWindow } from './tenant-window.ts';
-import { IngressView } from './view/ingress-view.ts';
+import type { LifeView } from '#infra/nats/lives/life-view.ts';
 
 export interface IngressDeps {
   settings: Settings;
   nc: NatsConnection;
   jsm: JetStreamManager;
-  /** The bucket LEASES. */
-  leases: KV;
+  view: LifeView;
   config: ConfigStore;
   publisher: Publisher;
   payloads: PayloadStore;
@@ -72,8 +70,6 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const turns = new JsonTurns();
   const refusals = new RefusalLog({ log, now: () => performance.now() });
   const results = new EventResults({ registry, refusals });
-  // A process that is started again under the name of one that was killed must not take its lease.
-  const view = new IngressView({ ...deps, me: newId('req') });
   const accept = new AcceptEvent({
     admission,
     idempotency,
@@ -83,7 +79,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     window: new TenantWindow({ publisher, window: settings.POSTHORN_PUBLISH_WINDOW }),
     stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
     results,
-    view,
+    view: deps.view,
     tracing: deps.tracing,
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
@@ -117,8 +113,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ ...deps, publishTimeoutMs, now: Date.now });
   const { nc, tracing } = deps;
-  // The view is the last to stop: it stands for what is still being answered.
-  const services: Service[] = [view, new NatsService({ ...shared, door, nc, tracing, rejections })];
+  const services: Service[] = [new NatsService({ ...shared, door, nc, tracing, rejections })];
   const key = accountKey(settings);
   if (key !== undefined) {
     const account = settings.POSTHORN_NATS_AUTH_ACCOUNT;

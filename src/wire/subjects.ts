@@ -148,8 +148,8 @@ export const subjects = {
   requests: 'in.*.>',
   /** @param tenant its id, or `*` for every tenant */
   requestsOf: (tenant: string) => `in.${tenant}.>`,
-  /** Requests of control to one ingress process (`lives/ingress-view.ts`). */
-  ingressView: (name: string) => `view.${name}`,
+  /** Requests of control to one process (`lives/life-view.ts`). */
+  lifeView: (name: string) => `view.${name}`,
   /** What producers sent over NATS without asking for an answer, and was refused. */
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
   /** The first event of a tenant with what the digest stands for (IN-7). */
@@ -199,10 +199,10 @@ export function parseConfigKey(key: string): { kind: string; name: string } {
 export type LeaseKind = 'router' | 'delivery';
 
 /**
- * Keys of the bucket LEASES: `<kind>.worker.<name>` says who lives, `<kind>.shard.<k>` who owns. Ingress
- * processes own no shards.
+ * Keys of the bucket LEASES: `<kind>.worker.<name>` says who lives, `<kind>.shard.<k>` who owns. Of the kind
+ * `view` is every process, whatever its roles; it owns no shards.
  */
-export function leaseKeys(kind: LeaseKind | 'ingress'): {
+export function leaseKeys(kind: LeaseKind | 'view'): {
   /** @param name of one, or `*` for all */
   worker: (name: string) => string;
   shard: (shard: number | '*') => string;

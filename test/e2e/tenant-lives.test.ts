@@ -1,4 +1,4 @@
-/** A tenant that is deleted and created again under its id is a new tenant: nothing of the first life reaches it. */
+/** A tenant that is deleted and created again under its id receives nothing of its first life. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -195,7 +195,7 @@ interface Accepted {
   answeredMs: number;
 }
 
-/** Publishes without pause, until told, and keeps what was answered with 202. */
+/** Publishes without pause until it is stopped; returns the events that were answered with 202. */
 function startProducer(url: string, name: string): { stop: () => Promise<Accepted[]> } {
   const accepted: Accepted[] = [];
   const stopping = new AbortController();
@@ -244,7 +244,7 @@ test(
     const byId = new Map(accepted.map((each) => [each.id, each]));
     for (const [round, { endedMs }] of rounds.entries()) {
       const mixed = idsAt(receiver, `/r${round}`).filter((id) => {
-        // An event without a 202 may have been stored all the same.
+        // An event without a 202 may have been stored nevertheless.
         const answeredMs = byId.get(id)?.answeredMs ?? Number.POSITIVE_INFINITY;
         return answeredMs < endedMs;
       });
@@ -254,7 +254,7 @@ test(
     const got = new Set(idsAt(receiver, '/r4'));
     const lost = accepted.filter(({ id, sentMs }) => sentMs >= last.readyMs && !got.has(id));
     assert.deepEqual(lost, []);
-    // Before the endpoint was there nobody received them: then the history has them, in the new life.
+    // Before the endpoint existed, events had no receiver: the history has them in the new life.
     const mongo = await new MongoClient(system.mongodUrl).connect();
     t.after(() => mongo.close());
     const inNewLife = accepted.filter(({ answeredMs }) => answeredMs >= last.bornMs);

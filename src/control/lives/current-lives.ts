@@ -2,7 +2,9 @@ import { PosthornError } from '#domain/errors.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 
-/** Finds the life that a tenant is in: its history is read, and its deliveries are acted on, by that alone. */
+/**
+ * Finds the current life of a tenant: its history is read by the life id, never by the tenant id.
+ */
 export class CurrentLives {
   private readonly configuration: Pick<Configuration, 'tenants'>;
 

@@ -1,11 +1,12 @@
 /**
- * Removes what deleted tenants leave (CT-1): history, health, events, deliveries, payloads. A tenant's deletion
- * leaves a mark for its life in the same transaction. From the mark the work is done by any control process,
- * again after a crash, and again at growing intervals for what was on its way through the streams: records may
- * wait there for 3 days while MongoDB is away.
+ * Removes the data of deleted tenants (CT-1): history, health, events, deliveries, payloads.
  *
- * Everything is selected by the life id, so a tenant that was created again is not touched, however late a
- * removal comes.
+ * A deletion leaves a mark for the ended life in its transaction. Any control process works from
+ * the mark, again after a crash. It repeats the removal at growing intervals, because records may
+ * wait in their streams for 3 days while MongoDB is down.
+ *
+ * Everything is selected by the life id. A late removal never touches a tenant that was created
+ * again.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
@@ -30,7 +31,7 @@ export interface TenantPurgerDeps {
   health: HealthStore['health'];
   outbox: HealthStore['outbox'];
   payloads: Pick<PayloadStore, 'removeOf'>;
-  /** Made when first asked: control starts while NATS is away. */
+  /** Opened on first use: control starts while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
   shards: number;
   log: Log;
@@ -87,7 +88,7 @@ export class TenantPurger {
       else over.push(mark);
     }
     if (over.length === 0) return;
-    // Before the documents: what is in the streams makes new ones.
+    // Before the documents: messages in the streams create new ones.
     for (const { _id } of over) await this.purgeStreams(_id);
     await payloads.removeOf(new Set(over.map(({ _id }) => payloadOwner(_id))));
     for (const mark of over) await this.purgeDocuments(mark);

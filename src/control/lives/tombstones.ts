@@ -1,9 +1,10 @@
 /**
- * The lives of tenants across DELETE. A deletion leaves a tombstone in its transaction, and a tenant that is
- * created under the same id takes its life, revision and `config_rev` from there on: so no reader takes the
- * new tenant, its entity tag or its snapshot for the old one's, however clocks differ.
+ * Keeps the lives of tenants across DELETE. A deletion leaves a tombstone in its transaction. A
+ * tenant that is created under the same id continues its life, revision and `config_rev`. So its
+ * entity tags and snapshots are newer than those of the deleted tenant, even if clocks differ.
  *
- * Tombstones are never removed. One takes about 100 bytes for each tenant id that was ever deleted.
+ * Tombstones are never removed. One takes about 100 bytes for each tenant id that was ever
+ * deleted.
  */
 import type { ClientSession } from 'mongodb';
 import { lifeIdOf } from '#domain/tenant.ts';
@@ -15,7 +16,7 @@ export interface TombstonesDeps {
   history: Pick<History, 'events' | 'deliveries' | 'deadLetters'>;
 }
 
-/** What a tenant begins with. */
+/** The fields of a new tenant that depend on its earlier lives. */
 export type Birth = Pick<TenantDocument, 'life' | 'unconfirmed' | 'revision' | 'config_rev'>;
 
 export class Tombstones {
@@ -25,7 +26,9 @@ export class Tombstones {
     this.deps = deps;
   }
 
-  /** Ends the life of a tenant and marks what it leaves for removal, in the transaction of its deletion. */
+  /**
+   * Ends the life of a tenant and marks its data for removal, in the transaction of its deletion.
+   */
   async bury(tenant: TenantDocument, now: Date, session: ClientSession): Promise<void> {
     const { tenantTombstones, tenantPurges } = this.deps.configuration;
     const { _id, life = 0, revision, config_rev } = tenant;
@@ -41,7 +44,7 @@ export class Tombstones {
     );
   }
 
-  /** What a tenant that is created now begins with, in the transaction of its creation. */
+  /** Begins the life of a tenant, in the transaction of its creation. */
   async birth(tenantId: string, now: Date, session: ClientSession): Promise<Birth> {
     const { tenantTombstones } = this.deps.configuration;
     const before = await tenantTombstones.findOne({ _id: tenantId }, { session });
@@ -54,7 +57,7 @@ export class Tombstones {
       };
     }
     const first = { revision: 1, config_rev: now.getTime() };
-    // Versions before tombstones deleted without one: what they left is of life 0.
+    // Versions before tombstones deleted without one: the data they left behind is of life 0.
     if (!(await this.hasTraces(tenantId, session))) return first;
     return { ...first, life: 1, unconfirmed: true };
   }

@@ -23,7 +23,7 @@ export interface TenantDocument {
   _id: string;
   /** How often it was deleted and created again (`domain/tenant.ts`); absent: 0. */
   life?: number;
-  /** Ingress processes may still accept events for an earlier life (`control/lives/ingress-views.ts`). */
+  /** Some process may still act for an earlier life (`control/lives/life-views.ts`). */
   unconfirmed?: true;
   name: string | null;
   weight: number;

@@ -3,9 +3,9 @@ import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { EventInHand } from '../event-in-hand.ts';
 
 const LOOK_AGAIN_MS = 1000;
-/** How long an event of a life that the configuration does not have yet is waited for in hand. */
+/** How often an unacked event waits for the configuration of its life. */
 const LOOKS_MAX = 10;
-/** Then it is given back, so that it takes no place among what the consumer gives. */
+/** Then it is redelivered after this time: it must not use up the consumer's unacked messages. */
 const AGAIN_AFTER_MS = 30_000;
 
 export interface LifeGateDeps {
@@ -23,8 +23,9 @@ export class LifeGate {
   }
 
   /**
-   * Whether the event is to be routed. One of an ended life is acked, unrouted and unrecorded. One of a life
-   * that this process does not know yet is waited for, for 10 s in hand, and then given back unacked.
+   * Whether the event is to be routed. An event of an ended life is acked, unrouted and
+   * unrecorded. An event of a life that this process does not know yet waits for 10 s, and is
+   * then redelivered later.
    */
   async admits(message: EventInHand, lifeId: string): Promise<boolean> {
     const { lives, refresh } = this.deps;

@@ -5,7 +5,9 @@ import { Registry } from 'prom-client';
 import { createApp } from '#infra/http/app.ts';
 import { createAuthenticator, keyHash } from '#infra/http/authenticate.ts';
 import type { History } from '#infra/mongo/documents.ts';
+import { newId } from '#domain/ids.ts';
 import { ConfigStore } from '#infra/nats/config-store.ts';
+import { LifeView } from '#infra/nats/lives/life-view.ts';
 import type { Service } from '#src/app/service.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
@@ -57,11 +59,12 @@ export class IngressPlane {
       bootstrapKey: BOOTSTRAP_KEY,
       clock: Date.now,
     });
+    const view = new LifeView({ nc, leases, config, me: newId('req'), log });
     const deps = {
       settings,
       nc,
       jsm,
-      leases,
+      view,
       payloads,
       config,
       publisher,
@@ -70,7 +73,7 @@ export class IngressPlane {
       registry,
       log,
     };
-    this.services = registerIngress(this.app, deps);
+    this.services = [view, ...registerIngress(this.app, deps)];
   }
 
   /** With the tenant `acme`, known. */

@@ -1,16 +1,19 @@
 /**
- * Which life of a tenant this ingress process may accept events for.
+ * Says which life of a tenant this process may act for.
  *
- * A tenant that is created again is announced to its caller once every live ingress process knows its new
- * life (`control/lives/ingress-views.ts`). So each process keeps a lease in the bucket LEASES, and answers
- * control. Two rules make sure that no event is answered with 202 for a life that is over by then:
+ * A request that creates a tenant again is answered once every live process knows the new life
+ * (`control/lives/life-views.ts`). From then on routers and workers drop messages of the old
+ * life, and keys of the old life are refused. Each process keeps a lease in the bucket LEASES and
+ * answers control.
  *
- * - The life is compared when the event is answered, not when its request came.
- * - The comparison counts only while the lease is valid by the monotonic clock. Without a lease (LEASES has no
- *   leader, the process was paused) the bucket CONFIG is asked for the tenant before each answer.
+ * Ingress must not answer an event with 202 for a life that has ended by then:
  *
- * States of the lease: lapsed -> written -> caught up with CONFIG -> valid -> renewed each second, or lapsed.
- * A crash leaves a key that expires after `LEASE_MS`.
+ * - It compares the life when it answers the event, not when the request arrives.
+ * - The comparison counts only while the lease is valid by the monotonic clock. Without a lease
+ *   (LEASES has no leader, the process was paused) it asks the bucket CONFIG before each answer.
+ *
+ * States of the lease: expired -> written -> caught up with CONFIG -> valid -> renewed each
+ * second, or expired. A crash leaves a key that expires after `LEASE_MS`.
  */
 import type { KV } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
@@ -18,16 +21,15 @@ import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigStore } from '#infra/nats/config-store.ts';
 import { LEASE_MS } from '#infra/nats/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { Service } from '#src/app/service.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import type { IngressViewAnswer } from '#wire/lives/ingress-view.ts';
+import type { LifeViewAnswer } from '#wire/lives/life-view.ts';
 import { leaseKeys, subjects } from '#wire/subjects.ts';
 
 const RENEW_EVERY_MS = 1000;
 /** The lease ends here before it ends by the server's clock. */
 const MARGIN_MS = 500;
 
-export interface IngressViewDeps {
+export interface LifeViewDeps {
   nc: NatsConnection;
   /** The bucket LEASES. */
   leases: KV;
@@ -37,9 +39,9 @@ export interface IngressViewDeps {
   log: Log;
 }
 
-export class IngressView implements Service {
-  readonly name = 'ingress-view';
-  private readonly deps: IngressViewDeps;
+export class LifeView {
+  readonly name = 'life-view';
+  private readonly deps: LifeViewDeps;
   private readonly key: string;
   /** Monotonic milliseconds. */
   private validUntilMs = 0;
@@ -47,14 +49,14 @@ export class IngressView implements Service {
   private timer: NodeJS.Timeout | undefined;
   private subscription: Subscription | undefined;
 
-  constructor(deps: IngressViewDeps) {
+  constructor(deps: LifeViewDeps) {
     this.deps = deps;
-    this.key = leaseKeys('ingress').worker(deps.me);
+    this.key = leaseKeys('view').worker(deps.me);
   }
 
   async start(): Promise<void> {
     const { nc, me } = this.deps;
-    this.subscription = nc.subscribe(subjects.ingressView(me), {
+    this.subscription = nc.subscribe(subjects.lifeView(me), {
       callback: (error, message) => {
         if (error === null) void this.answer(message);
       },
@@ -66,7 +68,7 @@ export class IngressView implements Service {
     this.timer.unref();
   }
 
-  /** To be called when every request has been answered. */
+  /** Call it when every request has been answered. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.renewal;
@@ -75,7 +77,9 @@ export class IngressView implements Service {
     this.subscription?.unsubscribe();
   }
 
-  /** Whether an event that was stored for this tenant may be answered as accepted; false: ask `confirm`. */
+  /**
+   * Whether an event stored for this tenant may be answered as accepted; false: ask `confirm`.
+   */
   isCurrent(tenant: TenantSnapshot): boolean {
     return performance.now() < this.validUntilMs && this.knows(tenant);
   }
@@ -108,17 +112,17 @@ export class IngressView implements Service {
     const startedMs = performance.now();
     try {
       await leases.put(this.key, me);
-      // While there was no lease, lives may have begun that nobody asked this process about.
+      // While the lease was expired, control did not ask this process about lives that began.
       if (performance.now() >= this.validUntilMs) await config.catchUp();
       this.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
     } catch (error) {
-      log.warn({ error: (error as Error).message }, 'ingress.view_not_renewed');
+      log.warn({ error: (error as Error).message }, 'lives.view_not_renewed');
     }
   }
 
   private async answer(message: Msg): Promise<void> {
     const lifeId = message.string();
-    let answer: IngressViewAnswer = 'behind';
+    let answer: LifeViewAnswer = 'behind';
     try {
       await this.deps.config.refreshTenant(lifeId, performance.now());
       const known = this.deps.config.currentTenant(tenantIdOf(lifeId));
@@ -126,7 +130,7 @@ export class IngressView implements Service {
       message.respond(answer);
     } catch (error) {
       // Control asks again.
-      this.deps.log.warn({ error: (error as Error).message }, 'ingress.view_not_told');
+      this.deps.log.warn({ error: (error as Error).message }, 'lives.view_not_told');
     }
   }
 }

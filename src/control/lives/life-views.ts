@@ -5,7 +5,7 @@ import { PosthornError } from '#domain/errors.ts';
 import { lifeOf, tenantIdOf } from '#domain/tenant.ts';
 import { LEASE_MS } from '#infra/nats/streams.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import type { IngressViewAnswer } from '#wire/lives/ingress-view.ts';
+import type { LifeViewAnswer } from '#wire/lives/life-view.ts';
 import { buckets, configKeys, leaseKeys, subjects } from '#wire/subjects.ts';
 
 /** Longer than a lease: a process that was killed is waited for until its lease has expired. */
@@ -13,26 +13,28 @@ const WAIT_MS_MAX = LEASE_MS + 2000;
 const ASK_TIMEOUT_MS = 500;
 const ASK_AGAIN_MS = 50;
 
-export interface IngressViewsDeps {
+export interface LifeViewsDeps {
   nc: NatsConnection;
-  /** Made when first asked: control starts while NATS is away. */
+  /** Opened on first use: control starts while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
 }
 
 /**
- * Waits until no ingress process accepts events for an earlier life of a tenant (`ingress/view/ingress-view.ts`).
+ * Waits until no process acts for an earlier life of a tenant (`infra/nats/lives/life-view.ts`).
  *
- * First the new life is in the bucket CONFIG, then the live processes are listed and asked. A process that
- * starts after it was listed catches up with the bucket before it counts as live, so it need not be asked.
+ * The new life must be in the bucket CONFIG before the live processes are listed and asked. A
+ * process that starts after the listing catches up with the bucket before it trusts itself.
  */
-export class IngressViews {
-  private readonly deps: IngressViewsDeps;
+export class LifeViews {
+  private readonly deps: LifeViewsDeps;
 
-  constructor(deps: IngressViewsDeps) {
+  constructor(deps: LifeViewsDeps) {
     this.deps = deps;
   }
 
-  /** @throws PosthornError POSTHORN_TENANT_NOT_READY where a live process does not know it within 6 s */
+  /**
+   * @throws PosthornError POSTHORN_TENANT_NOT_READY if a live process does not know it within 6 s
+   */
   async confirm(lifeId: string): Promise<void> {
     const deadlineMs = performance.now() + WAIT_MS_MAX;
     let fault: unknown;
@@ -60,8 +62,8 @@ export class IngressViews {
   private async ask(name: string, lifeId: string): Promise<boolean> {
     try {
       const options = { timeout: ASK_TIMEOUT_MS };
-      const answer = await this.deps.nc.request(subjects.ingressView(name), lifeId, options);
-      return (answer.string() as IngressViewAnswer) === 'known';
+      const answer = await this.deps.nc.request(subjects.lifeView(name), lifeId, options);
+      return (answer.string() as LifeViewAnswer) === 'known';
     } catch {
       // It was killed, is paused or cut off: its lease says when that no longer matters.
       return false;
@@ -71,7 +73,7 @@ export class IngressViews {
 
 const LEASES = `KV_${buckets.leases}`;
 const leaseSubject = (name: string): string =>
-  `$KV.${buckets.leases}.${leaseKeys('ingress').worker(name)}`;
+  `$KV.${buckets.leases}.${leaseKeys('view').worker(name)}`;
 
 /** From the leader, as the following: a replica may be behind. */
 async function isPublished(jsm: JetStreamManager, lifeId: string): Promise<boolean> {
@@ -95,7 +97,7 @@ async function isLive(jsm: JetStreamManager, name: string): Promise<boolean> {
 
 function notReady(lifeId: string, cause: unknown): PosthornError {
   const detail =
-    `the tenant ${tenantIdOf(lifeId)} was created again, and an ingress process may still accept events for ` +
-    'its earlier life; send the request again';
+    `the tenant ${tenantIdOf(lifeId)} was created again, and a process may still act for its earlier life; ` +
+    'send the request again';
   return new PosthornError('POSTHORN_TENANT_NOT_READY', { detail, cause });
 }
