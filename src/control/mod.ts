@@ -49,6 +49,8 @@ import { LifeViews } from './lives/life-views.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
 import { Tombstones } from './lives/tombstones.ts';
 import { PayloadReads } from './payload-reads.ts';
+import { answerOnce } from './idempotency/answer-once.ts';
+import { IdempotentAnswers, type IdempotentAnswersDeps } from './idempotency/idempotent-answers.ts';
 import { RejectedEvents } from './rejected-events.ts';
 import { registerBroadcastRoutes } from './routes/broadcasts.ts';
 import { registerApiKeyRoutes } from './routes/api-keys.ts';
@@ -175,7 +177,8 @@ export function createControl(deps: ControlDeps): Control {
     }),
     rejected: new RejectedEvents({ jsm: openManager, config }),
   };
-  const registerApi = (app: FastifyInstance): void => registerApiRoutes(app, deps, parts);
+  const registerApi = (app: FastifyInstance): void =>
+    registerApiRoutes(app, { ...deps, answers: configuration.idempotentAnswers }, parts);
   return {
     registerRoutes(app) {
       registerApi(app);
@@ -219,10 +222,15 @@ interface ApiParts extends DeadLetterParts {
 }
 
 /** In a scope of its own: its lock is for its routes. What a link opens stands outside. */
-function registerApiRoutes(app: FastifyInstance, deps: ControlDeps, parts: ApiParts): void {
+function registerApiRoutes(
+  app: FastifyInstance,
+  deps: ControlDeps & Pick<IdempotentAnswersDeps, 'answers'>,
+  parts: ApiParts,
+): void {
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
     const api = lockRoutes(scope, deps.authenticate);
+    answerOnce(scope, new IdempotentAnswers(deps), deps.log);
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);
     registerSubscriptionRoutes(api, parts.subscriptions);

@@ -127,6 +127,8 @@ export class Tenants {
       await configuration.subscriptions.deleteMany({ tenant: id }, { session });
       const ofLife = { tenant: lifeIdOf({ id, life: tenant.life }) };
       await configuration.automaticEventTypes.deleteMany(ofLife, { session });
+      // They show resources that are gone, to a later tenant of this id too.
+      await configuration.idempotentAnswers.deleteMany({ tenant: id }, { session });
       const ofTenant = { tenant: id, revoked_at: null };
       const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
       await configuration.apiKeys.updateMany(

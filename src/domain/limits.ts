@@ -17,6 +17,7 @@ export const limits = {
   batchEventsMax: 1000,
   batchBytesMax: 4 * 1024 * 1024,
   idempotencyKeyLengthMax: 255,
+  idempotentAnswersKeptSeconds: 24 * 3600,
   /** Of the documents; the snapshot, which is smaller, is one message of NATS: 8 MiB. */
   tenantConfigBytesMax: 7 * 1024 * 1024,
   /** Registered ones; automatic types have places of their own. */

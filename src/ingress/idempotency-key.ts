@@ -1,25 +1,7 @@
-import type { IncomingHttpHeaders } from 'node:http';
 import { PosthornError } from '#domain/errors.ts';
-import { limits } from '#domain/limits.ts';
+import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
 import type { EventInput } from './event-input.ts';
 import { idOfKey } from './idempotency.ts';
-
-const POINTER = '#header/idempotency-key';
-
-/**
- * The request's `Idempotency-Key` (IN-6): a structured string (draft-ietf-httpapi-idempotency-key-header-07), or
- * bare; undefined where there is none.
- *
- * @throws PosthornError POSTHORN_REQUEST_INVALID
- */
-export function readIdempotencyKey(headers: IncomingHttpHeaders): string | undefined {
-  const header = headers['idempotency-key'];
-  if (header === undefined) return undefined;
-  const key = String(header).replace(/^"(.*)"$/, '$1');
-  if (key !== '' && key.length <= limits.idempotencyKeyLengthMax) return key;
-  const detail = `must have 1 to ${limits.idempotencyKeyLengthMax} characters`;
-  throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields: [{ pointer: POINTER, detail }] });
-}
 
 /**
  * The event under the id that the key stands for, where it has none: an id says more and wins.
@@ -40,6 +22,6 @@ export function underIdempotencyKey(
 export function toldOfKey(error: PosthornError): PosthornError {
   if (error.code !== 'POSTHORN_EVENT_ID_REUSED') return error;
   const detail = 'was used for another content; use a new key, or send the same content';
-  const fields = [{ pointer: POINTER, detail }];
+  const fields = [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }];
   return new PosthornError(error.code, { fields, cause: error });
 }

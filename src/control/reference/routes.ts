@@ -4,6 +4,7 @@ import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { createApp, type AppDeps, healthSchema } from '#infra/http/app.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
+import { idempotencyKeyHeader } from '#wire/api/fields.ts';
 import { buildDocument } from './document.ts';
 import type { RouteSchema } from './route-schema.ts';
 
@@ -68,5 +69,11 @@ function isDescribed({ schema, method }: RouteOptions): boolean {
 }
 
 function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
-  return { ...(schema as Omit<RouteSchema, 'method' | 'url'>), method: method as string, url };
+  const described = {
+    ...(schema as Omit<RouteSchema, 'method' | 'url'>),
+    method: method as string,
+    url,
+  };
+  // `answerOnce` reads it on every POST of the control API.
+  return method === 'POST' ? { ...described, headers: idempotencyKeyHeader } : described;
 }

@@ -17,6 +17,7 @@ import type { EventTypeState } from '#domain/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/priority.ts';
 import type { KeyScope } from '#wire/config-snapshot.ts';
+import { type IdempotentAnswerDocument, idempotentAnswersOf } from './idempotent-answers.ts';
 
 export interface TenantDocument {
   /** Tenant id. */
@@ -252,6 +253,7 @@ export interface Configuration {
   apiKeys: Collection<ApiKeyDocument>;
   tenantPurges: Collection<TenantPurgeDocument>;
   tenantTombstones: Collection<TenantTombstoneDocument>;
+  idempotentAnswers: Collection<IdempotentAnswerDocument>;
 }
 
 /** Names of the collections whose changes make a key of the bucket CONFIG change. */
@@ -271,6 +273,7 @@ export function configurationOf(db: Db): Configuration {
     apiKeys: db.collection('api_keys'),
     tenantPurges: db.collection('tenant_purges'),
     tenantTombstones: db.collection('tenant_tombstones'),
+    idempotentAnswers: idempotentAnswersOf(db),
   };
 }
 

@@ -3,6 +3,7 @@ import type { Settings } from '#config/schema.ts';
 import { ensureConfigurationIndexes } from './configuration.ts';
 import { ensureHistoryIndexes } from './documents.ts';
 import { ensureHealthIndexes } from './endpoint-health.ts';
+import { ensureIdempotentAnswerIndexes } from './idempotent-answers.ts';
 
 /**
  * Creates every index of the database; idempotent. Called by control at its start and by `posthorn migrate`:
@@ -15,4 +16,5 @@ export async function ensureIndexes(
   await ensureConfigurationIndexes(db);
   await ensureHistoryIndexes(db, settings.POSTHORN_HISTORY_RETENTION_SECONDS);
   await ensureHealthIndexes(db);
+  await ensureIdempotentAnswerIndexes(db);
 }

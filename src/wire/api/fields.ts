@@ -106,3 +106,16 @@ export const ifMatchHeader = Type.Object({
     }),
   ),
 });
+
+/** Of every POST of the control API. */
+export const idempotencyKeyHeader = Type.Object({
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: limits.idempotencyKeyLengthMax,
+      description:
+        'Makes a repeat of this request safe: for 24 hours the same API key, path and body get the first answer again, with `idempotency-replayed: true`.',
+      examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
+    }),
+  ),
+});

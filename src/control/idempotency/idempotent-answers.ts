@@ -1,0 +1,119 @@
+/**
+ * Answers of the control API, kept for 24 h under the `Idempotency-Key` of their request.
+ *
+ * States of a key: free; claimed, while its request runs; answered. A claim is one insert, so of two requests only one
+ * runs. A request that is refused frees its key. A crash leaves the claim: whether the change was made is then not
+ * known, and the key is refused until it expires, since running again could create a second resource.
+ */
+import { createHash } from 'node:crypto';
+import { type Collection, MongoServerError } from 'mongodb';
+import { PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
+import type { IdempotentAnswerDocument } from '#infra/mongo/idempotent-answers.ts';
+import type { Sealer } from '../endpoint-secrets.ts';
+
+const DUPLICATE_KEY = 11_000;
+
+export interface IdempotentRequest {
+  /** Id of the API key that asks. */
+  caller: string;
+  method: string;
+  /** That the path names; undefined: none. */
+  tenant: string | undefined;
+  /** With the ids in it, without a query. */
+  path: string;
+  key: string;
+  body: unknown;
+}
+
+export interface KeptAnswer {
+  status: number;
+  headers: Record<string, string>;
+  body: string;
+}
+
+export interface IdempotentAnswersDeps {
+  answers: Collection<IdempotentAnswerDocument>;
+  /** Answers can hold secrets: they are stored sealed. */
+  secretBox: Sealer;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export class IdempotentAnswers {
+  private readonly deps: IdempotentAnswersDeps;
+
+  constructor(deps: IdempotentAnswersDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Claims the key of a request for it.
+   *
+   * @returns the id of the claim if the request is to run, else the answer that it got before
+   * @throws PosthornError POSTHORN_IDEMPOTENCY_KEY_BUSY, POSTHORN_IDEMPOTENCY_KEY_REUSED
+   */
+  async claim(request: IdempotentRequest): Promise<{ claim: string } | { answer: KeptAnswer }> {
+    const { answers, clock } = this.deps;
+    const { caller, method, tenant = null, path, key, body } = request;
+    // No part can hold a line feed, but for the key, which is last.
+    const claim = digest(`${caller}\n${method}\n${path}\n${key}`);
+    const fingerprint = digest(JSON.stringify(body ?? null));
+    const now = clock();
+    const expires_at = new Date(now + limits.idempotentAnswersKeptSeconds * 1000);
+    // MongoDB removes what has expired once a minute: until then it must not count.
+    await answers.deleteOne({ _id: claim, expires_at: { $lte: new Date(now) } });
+    try {
+      await answers.insertOne({ _id: claim, tenant, fingerprint, sealed: null, expires_at });
+      return { claim };
+    } catch (error) {
+      if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+    }
+    const known = await answers.findOne({ _id: claim });
+    // The request that held it was refused in between.
+    if (known === null) throw busy('its first request has just been refused; send it again');
+    if (known.fingerprint !== fingerprint) {
+      const detail = 'was used with another body; use a new key, or send the same body';
+      throw new PosthornError('POSTHORN_IDEMPOTENCY_KEY_REUSED', {
+        fields: [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }],
+      });
+    }
+    if (known.sealed === null) {
+      throw busy('its first request has no answer yet; if it never gets one, use a new key');
+    }
+    return { answer: this.open(known.sealed, claim) };
+  }
+
+  /** Keeps the answer of a claim: from here on it is given again. */
+  async keep(claim: string, answer: KeptAnswer): Promise<void> {
+    const sealed = this.deps.secretBox.seal(JSON.stringify(answer), claim);
+    await this.deps.answers.updateOne({ _id: claim }, { $set: { sealed } });
+  }
+
+  private open(sealed: string, claim: string): KeptAnswer {
+    let text: string;
+    try {
+      text = this.deps.secretBox.open(sealed, claim);
+    } catch {
+      throw busy('its first answer cannot be opened by the present master key; use a new key');
+    }
+    return JSON.parse(text) as KeptAnswer;
+  }
+
+  /** Frees a key whose request was refused. */
+  async free(claim: string): Promise<void> {
+    await this.deps.answers.deleteOne({ _id: claim, sealed: null });
+  }
+}
+
+function busy(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_IDEMPOTENCY_KEY_BUSY', {
+    fields: [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }],
+    retryAfterSeconds: 1,
+  });
+}
+
+function digest(text: string): string {
+  return createHash('sha256').update(text).digest('base64url');
+}

@@ -1,0 +1,23 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import { PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+
+/** Where a fault of the key is shown. */
+export const IDEMPOTENCY_KEY_POINTER = '#header/idempotency-key';
+
+/**
+ * The request's `Idempotency-Key` (IN-6): a structured string (draft-ietf-httpapi-idempotency-key-header-07), or
+ * bare; undefined where there is none.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID
+ */
+export function readIdempotencyKey(headers: IncomingHttpHeaders): string | undefined {
+  const header = headers['idempotency-key'];
+  if (header === undefined) return undefined;
+  const key = String(header).replace(/^"(.*)"$/, '$1');
+  if (key !== '' && key.length <= limits.idempotencyKeyLengthMax) return key;
+  const detail = `must have 1 to ${limits.idempotencyKeyLengthMax} characters`;
+  throw new PosthornError('POSTHORN_REQUEST_INVALID', {
+    fields: [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }],
+  });
+}

@@ -1,0 +1,29 @@
+import type { Collection, Db } from 'mongodb';
+
+/** An answer of the control API that is kept under an `Idempotency-Key`. */
+export interface IdempotentAnswerDocument {
+  /** Digest of caller, method, path and key. */
+  _id: string;
+  /** Whose resources the path names; null: none's. They go with the tenant. */
+  tenant: string | null;
+  /** Digest of the body. */
+  fingerprint: string;
+  /** Status, header fields and body, sealed for `_id`; null while the request runs. */
+  sealed: string | null;
+  expires_at: Date;
+}
+
+/** What is claimed must be so for every later reader, whichever member answers it. */
+export function idempotentAnswersOf(db: Db): Collection<IdempotentAnswerDocument> {
+  return db.collection('idempotent_answers', {
+    writeConcern: { w: 'majority' },
+    readConcern: { level: 'majority' },
+  });
+}
+
+/** Idempotent. */
+export async function ensureIdempotentAnswerIndexes(db: Db): Promise<void> {
+  const answers = idempotentAnswersOf(db);
+  await answers.createIndex({ expires_at: 1 }, { expireAfterSeconds: 0 });
+  await answers.createIndex({ tenant: 1 });
+}
