@@ -3,6 +3,7 @@ import { Compile } from 'typebox/compile';
 import { Default } from 'typebox/value';
 import { ConfigError } from '#domain/errors.ts';
 import { parseNetworks } from '#domain/egress.ts';
+import { parseTargetUrl } from '#domain/target-url/target-url.ts';
 import { type Role, type Settings, settingsSchema } from './schema.ts';
 import type { SettingOptions } from './setting.ts';
 
@@ -44,6 +45,7 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
     faults.push(`${key}: ${fault}${allowed(key)}`);
   }
   checkNetworks(settings as Settings, faults);
+  normalizeUrls(settings as Record<string, unknown>, faults);
   if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return Object.freeze(settings) as Settings;
 }
@@ -72,6 +74,25 @@ function allowed(key: string): string {
     property.minimum === undefined ? '' : `, from ${property.minimum} to ${property.maximum}`;
   const pattern = property.pattern === undefined ? '' : `, like ${property.pattern}`;
   return ` (${property.description}${range}${pattern})`;
+}
+
+/** Settings that hold the beginning of URLs: scheme, host and port. */
+const ORIGINS = [
+  'POSTHORN_PUBLIC_URL',
+  'POSTHORN_PROBE_INGRESS_URL',
+  'POSTHORN_PROBE_CONTROL_URL',
+  'POSTHORN_PROBE_RECEIVER_URL',
+] as const;
+
+/** Gives them the form in which URLs of endpoints are compared with them. */
+function normalizeUrls(settings: Record<string, unknown>, faults: string[]): void {
+  for (const key of ORIGINS) {
+    const text = settings[key];
+    if (typeof text !== 'string') continue;
+    const parsed = parseTargetUrl(text);
+    if (parsed.ok) settings[key] = parsed.url.origin;
+    else faults.push(`${key}: ${parsed.fault}`);
+  }
 }
 
 function checkNetworks(settings: Settings, faults: string[]): void {

@@ -1,8 +1,12 @@
 import { isIP } from 'node:net';
-import type { EgressGuard } from '#domain/egress.ts';
+import { type EgressGuard, mayBePlain } from '#domain/egress.ts';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import { PosthornError } from '#domain/errors.ts';
-import { limits } from '#domain/limits.ts';
+import {
+  type ParsedTargetUrl,
+  type TargetUrl,
+  parseTargetUrl,
+} from '#domain/target-url/target-url.ts';
 
 /**
  * Checks a URL on its way in (CT-2, DL-13): the form of it, and the host where that is an address. What a
@@ -10,12 +14,13 @@ import { limits } from '#domain/limits.ts';
  *
  * http is for networks that the operator named: an address in one, or `localhost` where loopback is in one.
  *
- * @returns the URL in its normal form (WHATWG), so that two spellings of one URL compare as equal
+ * @returns the URL in its normal form, so that two spellings of one URL compare as equal
  * @throws PosthornError POSTHORN_ENDPOINT_URL_FORBIDDEN
  */
 export function checkEndpointUrl(text: string, guard: EgressGuard): string {
-  const fault = urlFault(text, guard);
-  if (fault === undefined) return new URL(text).href;
+  const checked = checkTargetUrl(text, guard);
+  if (checked.ok) return checked.url.href;
+  const { fault } = checked;
   throw new PosthornError('POSTHORN_ENDPOINT_URL_FORBIDDEN', {
     detail: `the URL ${fault}`,
     fields: [{ pointer: '/url', detail: fault }],
@@ -28,33 +33,32 @@ export function checkTenantUrl(
   text: string,
   deps: { guard: EgressGuard; probeReceiver: ProbeReceiver },
 ): string {
-  if (deps.probeReceiver.isAt(tenant, text)) return new URL(text).href;
+  const parsed = parseTargetUrl(text);
+  if (parsed.ok && deps.probeReceiver.isAt(tenant, parsed.url.origin)) return parsed.url.href;
   return checkEndpointUrl(text, deps.guard);
 }
 
-/** What stands against sending to a URL, for the words `the URL …`; undefined: nothing. */
-export function urlFault(text: string, guard: EgressGuard): string | undefined {
-  if (!URL.canParse(text)) return 'is not a URL';
-  const url = new URL(text);
-  if (url.protocol !== 'https:' && url.protocol !== 'http:') return 'must be https';
-  if (url.username !== '' || url.password !== '') {
-    return 'must not hold credentials; send them in a header';
-  }
-  if (url.hash !== '' || text.includes('#')) return 'must not have a fragment';
-  if (url.href.length > limits.endpointUrlLengthMax) {
-    return `is longer than ${limits.endpointUrlLengthMax} characters`;
-  }
-  if (url.port === '0') return 'has a port that nobody can listen on';
-  return hostFault(url, guard);
+/** Reads a URL, and refuses one that nothing may be sent to. */
+export function checkTargetUrl(text: string, guard: EgressGuard): ParsedTargetUrl {
+  const parsed = parseTargetUrl(text);
+  const fault = parsed.ok ? addressFault(parsed.url, guard) : undefined;
+  return fault === undefined ? parsed : { ok: false, fault };
 }
 
-function hostFault(url: URL, guard: EgressGuard): string | undefined {
-  const host = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '');
-  const isLocalhost = host === 'localhost' || host.endsWith('.localhost');
-  const address = isLocalhost ? '127.0.0.1' : host;
+/** The form in which a URL is shown: one that an earlier version stored may be in another. */
+export function shownUrl(stored: string): string {
+  const parsed = parseTargetUrl(stored);
+  return parsed.ok ? parsed.url.href : stored;
+}
+
+function addressFault({ protocol, hostname }: TargetUrl, guard: EgressGuard): string | undefined {
+  const isLocalhost = hostname === 'localhost' || hostname.endsWith('.localhost');
+  const address = isLocalhost ? '127.0.0.1' : hostname;
   if (isIP(address) !== 0 && !guard.mayDial(address)) {
     return 'is in a private network that this installation does not deliver to';
   }
-  const mayBePlain = (isIP(host) !== 0 || host === 'localhost') && guard.isAllowedPrivate(address);
-  return url.protocol === 'http:' && !mayBePlain ? 'must be https' : undefined;
+  const isPlain = protocol === 'http:';
+  return isPlain && !mayBePlain(hostname, (ip) => guard.isAllowedPrivate(ip))
+    ? 'must be https'
+    : undefined;
 }

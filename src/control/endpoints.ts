@@ -31,7 +31,7 @@ import {
   successorOf,
 } from './endpoint-secrets.ts';
 import { checkLinksAllowed, policyFields, showPolicies } from './endpoint-policies.ts';
-import { checkTenantUrl } from './endpoint-url.ts';
+import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
 import type { HealthReads } from './health/reads.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { insertSubscription } from './subscriptions.ts';
@@ -211,7 +211,7 @@ export class Endpoints {
     return {
       id: endpoint._id,
       tenant_id: endpoint.tenant,
-      url: endpoint.url,
+      url: shownUrl(endpoint.url),
       state: endpoint.state,
       state_reason: endpoint.state_reason,
       format: endpoint.format,

@@ -28,7 +28,7 @@ export function webhookRequest(
     list.push('traceparent', traceparent);
   }
   for (const name in headers) list.push(name, headers[name] as string);
-  return { path: target.path, headers: list, body };
+  return { path: target.url.path, headers: list, body };
 }
 
 /**
@@ -106,18 +106,17 @@ function withoutCutCharacter(body: Buffer): Buffer {
   return body;
 }
 
-/** What comes of an attempt that plain http would have made to where only https is allowed. */
-export const FORBIDDEN_HTTP: SendResult = unsent(
-  'forbidden_address',
-  'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
-);
-
 /** What comes of an attempt that had nothing to show to the receiver. */
 export function credentialsFailed(detail: string, retryAfterMs: number | undefined): SendResult {
   return unsent('credentials_failed', detail, retryAfterMs);
 }
 
-function unsent(kind: AttemptFailureKind, detail: string, retryAfterMs?: number): SendResult {
+/** What comes of an attempt for which nothing was sent. */
+export function unsent(
+  kind: AttemptFailureKind,
+  detail: string,
+  retryAfterMs?: number,
+): SendResult {
   return {
     outcome: { ok: false, kind, status: undefined, detail, retryAfterMs },
     note: undefined,

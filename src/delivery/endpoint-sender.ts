@@ -2,7 +2,7 @@ import type { SendRequest, SendResult, Sender } from '#infra/http/sender.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { OutboundEvent } from '#wire/webhook-request.ts';
 import type { AccessTokens, TokenOwner } from './access-tokens.ts';
-import { FORBIDDEN_HTTP, credentialsFailed, webhookRequest } from './attempt.ts';
+import { credentialsFailed, unsent, webhookRequest } from './attempt.ts';
 import { type EndpointTarget, type TargetDeps, prepareTarget } from './endpoint-target.ts';
 import { hideSecrets } from './hide-secrets.ts';
 import type { SenderPool } from './sender-pool.ts';
@@ -49,7 +49,8 @@ export class EndpointSender {
     signal: AbortSignal,
     traceparent?: string,
   ): Promise<SendResult> {
-    if (target.insecure) return FORBIDDEN_HTTP;
+    const { refusal } = target;
+    if (refusal !== undefined) return unsent(refusal.kind, refusal.detail);
     const { senders } = this.deps;
     const sender = senders.acquire(this.tenant, target.destination);
     try {

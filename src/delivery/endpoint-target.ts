@@ -1,6 +1,8 @@
 import { mayBePlain } from '#domain/egress.ts';
+import type { AttemptFailureKind } from '#domain/delivery.ts';
 import type { BodyFormat } from '#domain/endpoint.ts';
 import type { OAuth2Credentials } from '#domain/outbound-credentials.ts';
+import { type TargetUrl, parseTargetUrl } from '#domain/target-url/target-url.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { type Signer, createSigner } from '#wire/signature.ts';
 import { openEndpointCredentials } from './endpoint-credentials.ts';
@@ -9,8 +11,8 @@ import type { Destination } from './sender-pool.ts';
 /** What an attempt needs of an endpoint, prepared once for each change of its configuration. */
 export interface EndpointTarget {
   snapshot: EndpointSnapshot;
+  url: TargetUrl;
   destination: Destination;
-  path: string;
   format: BodyFormat;
   /** Names and values in turn; the operator's and the tenant's own headers, and the credentials that stay the same. */
   fixedHeaders: string[];
@@ -19,8 +21,8 @@ export interface EndpointTarget {
   /** What no record may hold. */
   secretTexts: string[];
   signers: { sign: Signer; notAfterMs: number }[];
-  /** True where http is used although the host is not in an allowed private network. */
-  insecure: boolean;
+  /** Why nothing is sent to the URL, by what is known without a look-up; undefined: it is. */
+  refusal: { kind: AttemptFailureKind; detail: string } | undefined;
 }
 
 export interface TargetDeps {
@@ -44,15 +46,16 @@ export function prepareTarget(
   snapshot: EndpointSnapshot,
   deps: TargetDeps,
 ): EndpointTarget {
-  const url = new URL(snapshot.url);
+  const parsed = parseTargetUrl(snapshot.url);
+  const url = parsed.ok ? parsed.url : NOWHERE;
   const { headers, certificate, oauth2, secretTexts } = openEndpointCredentials(
     snapshot,
     deps.openSecret,
   );
   return {
     snapshot,
+    url,
     destination: { origin: url.origin, certificate },
-    path: url.pathname + url.search,
     format: snapshot.format,
     fixedHeaders: ['user-agent', USER_AGENT, ...headers],
     oauth2,
@@ -61,12 +64,36 @@ export function prepareTarget(
       sign: createSigner(deps.openSecret(secret.sealed, snapshot.id)),
       notAfterMs: secret.notAfterMs ?? Number.POSITIVE_INFINITY,
     })),
-    insecure:
-      url.protocol === 'http:' &&
-      !mayBePlain(url.hostname, deps.isAllowedPrivate) &&
-      !deps.isProbeReceiver(tenant, url.origin),
+    refusal: parsed.ok ? refusalOf(tenant, url, deps) : cannotBeUsed(parsed.fault),
   };
 }
+
+/** In the place of a URL that an earlier version stored and that nothing can be sent to (RFC 2606). */
+const NOWHERE: TargetUrl = {
+  href: 'https://invalid/',
+  protocol: 'https:',
+  hostname: 'invalid',
+  port: 443,
+  origin: 'https://invalid',
+  path: '/',
+};
+
+function cannotBeUsed(fault: string): EndpointTarget['refusal'] {
+  return { kind: 'dns', detail: `the URL ${fault}: change it` };
+}
+
+function refusalOf(tenant: string, url: TargetUrl, deps: TargetDeps): EndpointTarget['refusal'] {
+  const mayBeSent =
+    url.protocol === 'https:' ||
+    mayBePlain(url.hostname, deps.isAllowedPrivate) ||
+    deps.isProbeReceiver(tenant, url.origin);
+  return mayBeSent ? undefined : FORBIDDEN_HTTP;
+}
+
+const FORBIDDEN_HTTP = {
+  kind: 'forbidden_address',
+  detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
+} as const;
 
 /** `webhook-signature`: one signature for each secret that is still valid, so that rotation breaks nobody. */
 export function signatures(

@@ -46,12 +46,12 @@ export async function tracedAttempt(
 }
 
 function attributesOf(owed: OwedDelivery, event: EventHead, target: EndpointTarget) {
-  const { protocol, hostname, port } = new URL(target.snapshot.url);
+  const { protocol, hostname, port } = target.url;
   return {
     'http.request.method': 'POST',
     'http.request.resend_count': owed.head.attemptNo - 1,
     'server.address': hostname,
-    'server.port': Number(port || (protocol === 'https:' ? 443 : 80)),
+    'server.port': port,
     'url.scheme': protocol.slice(0, -1),
     'posthorn.tenant.id': tenantIdOf(owed.tenant),
     'posthorn.endpoint.id': owed.endpoint,

@@ -1,3 +1,5 @@
+import { parseTargetUrl } from './target-url/target-url.ts';
+
 /**
  * The tenants of the synthetic probe (OB-6). They are tenants like all others on the whole path; what is different
  * for them is here: they are left out of the list of tenants, and their webhooks may go to the probe's receiver.
@@ -21,12 +23,17 @@ export class ProbeReceiver {
 
   /** @param url where the operator says that the receiver is; undefined: there is none */
   constructor(url: string | undefined) {
-    this.origin = url === undefined ? undefined : new URL(url).origin;
+    this.origin = url === undefined ? undefined : originOf(url);
   }
 
   /** Whether a tenant's webhooks to this URL go to the probe. */
   isAt(tenant: string, url: string): boolean {
     if (this.origin === undefined || !tenant.startsWith(PREFIX)) return false;
-    return URL.canParse(url) && new URL(url).origin === this.origin;
+    return originOf(url) === this.origin;
   }
+}
+
+function originOf(url: string): string | undefined {
+  const parsed = parseTargetUrl(url);
+  return parsed.ok ? parsed.url.origin : undefined;
 }

@@ -52,7 +52,10 @@ export function parseNetworks(text: string): BlockList {
     if (family === 0 || more !== undefined || !whole) {
       throw new Error(`"${part}" is not a network (like 10.0.0.0/8 or fd00::/8)`);
     }
-    list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
+    // Addresses in it are compared as the IPv4 addresses that they carry.
+    const mapped = family === 6 && prefix >= 96 ? mappedIPv4(address) : undefined;
+    if (mapped !== undefined) list.addSubnet(mapped, prefix - 96, 'ipv4');
+    else list.addSubnet(address, prefix, family === 4 ? 'ipv4' : 'ipv6');
   }
   return list;
 }
@@ -104,13 +107,12 @@ function mappedIPv4(address: string): string | undefined {
 /**
  * Whether plain http may go to a host: only to a network that the operator named (DL-13).
  *
- * @param hostname as `URL` gives it
+ * @param hostname of a `TargetUrl`
  */
 export function mayBePlain(
   hostname: string,
   isAllowedPrivate: (address: string) => boolean,
 ): boolean {
-  const host = hostname.replace(/^\[|\]$/g, '');
-  if (isIP(host) !== 0) return isAllowedPrivate(host);
-  return host === 'localhost' && isAllowedPrivate('127.0.0.1');
+  if (isIP(hostname) !== 0) return isAllowedPrivate(hostname);
+  return hostname === 'localhost' && isAllowedPrivate('127.0.0.1');
 }

@@ -2,7 +2,7 @@ import type { EgressGuard } from '#domain/egress.ts';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import type { CredentialType, OutboundCredentials } from '#domain/outbound-credentials.ts';
 import type { EndpointCredentialSettings } from '#wire/api/endpoint-credentials.ts';
-import { urlFault } from '../endpoint-url.ts';
+import { checkTargetUrl } from '../endpoint-url.ts';
 
 type Given = NonNullable<EndpointCredentialSettings['credentials']>;
 type Field = Exclude<keyof Given, 'type'>;
@@ -39,11 +39,11 @@ const characters: Partial<Record<Field, { allowed: RegExp; fault: string }>> = {
  */
 export function checkCredentials(given: Given, guard: EgressGuard): OutboundCredentials {
   const faults = [...shapeFaults(given), ...characterFaults(given)];
-  const tokenUrlFault =
-    given.token_url === undefined ? undefined : urlFault(given.token_url, guard);
-  if (tokenUrlFault !== undefined) faults.push(at('token_url', tokenUrlFault));
+  const tokenUrl =
+    given.token_url === undefined ? undefined : checkTargetUrl(given.token_url, guard);
+  if (tokenUrl?.ok === false) faults.push(at('token_url', tokenUrl.fault));
   if (faults.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields: faults });
-  return credentialsOf(given);
+  return credentialsOf(given, tokenUrl?.ok === true ? tokenUrl.url.href : '');
 }
 
 function shapeFaults(given: Given): FieldError[] {
@@ -80,7 +80,7 @@ function at(name: Field, detail: string): FieldError {
 }
 
 /** What was found whole. */
-function credentialsOf(given: Given): OutboundCredentials {
+function credentialsOf(given: Given, tokenUrl: string): OutboundCredentials {
   const { username = '', password = '', token = '' } = given;
   switch (given.type) {
     case 'basic':
@@ -90,7 +90,7 @@ function credentialsOf(given: Given): OutboundCredentials {
     case 'oauth2':
       return {
         type: 'oauth2',
-        tokenUrl: new URL(given.token_url ?? '').href,
+        tokenUrl,
         clientId: given.client_id ?? '',
         clientSecret: given.client_secret ?? '',
         authMethod: given.auth_method ?? 'client_secret_basic',

@@ -24,7 +24,7 @@ export function checkTogether(
         : { pointer: childPointer('/headers', given), detail: 'cannot stand beside credentials' },
     );
   }
-  if (endpoint.client_certificate && new URL(endpoint.url).protocol === 'http:') {
+  if (endpoint.client_certificate && endpoint.url.startsWith('http:')) {
     fields.push(
       body.client_certificate
         ? { pointer: '/client_certificate', detail: 'needs an endpoint with https' }

@@ -1,4 +1,5 @@
 import { limits } from '#domain/limits.ts';
+import { parseTargetUrl } from '#domain/target-url/target-url.ts';
 import { mayBePlain } from '#domain/egress.ts';
 import type { AttemptOutcome } from '#domain/delivery.ts';
 import type { LocalFault } from './dial/local-fault.ts';
@@ -39,7 +40,9 @@ export async function requestAccessToken(
     'guard' | 'findAddresses' | 'isResolverDown' | 'lenientOrigins' | 'timeoutMs'
   >,
 ): Promise<TokenAnswer> {
-  const { origin, protocol, hostname } = new URL(credentials.tokenUrl);
+  const parsed = parseTargetUrl(credentials.tokenUrl);
+  if (!parsed.ok) return failed(`has a URL that cannot be used: it ${parsed.fault}`);
+  const { origin, protocol, hostname, path } = parsed.url;
   const isAllowedPrivate = (address: string): boolean => options.guard.isAllowedPrivate(address);
   if (protocol === 'http:' && !mayBePlain(hostname, isAllowedPrivate)) {
     return failed('must be https: its network is not one that the operator named');
@@ -50,7 +53,7 @@ export async function requestAccessToken(
   const limit = new AbortController();
   const timer = setTimeout(() => limit.abort(), options.timeoutMs);
   try {
-    const request = tokenRequest(credentials);
+    const request = { ...tokenRequest(credentials), path };
     return readAnswer(await sender.send({ ...request, signal: limit.signal }));
   } finally {
     clearTimeout(timer);
@@ -58,9 +61,8 @@ export async function requestAccessToken(
   }
 }
 
-function tokenRequest(credentials: OAuth2Credentials): Omit<SendRequest, 'signal'> {
+function tokenRequest(credentials: OAuth2Credentials): Omit<SendRequest, 'signal' | 'path'> {
   const { clientId, clientSecret, scope, audience } = credentials;
-  const url = new URL(credentials.tokenUrl);
   const form = new URLSearchParams({ grant_type: 'client_credentials' });
   if (scope !== undefined) form.set('scope', scope);
   if (audience !== undefined) form.set('audience', audience);
@@ -74,7 +76,7 @@ function tokenRequest(credentials: OAuth2Credentials): Omit<SendRequest, 'signal
     const pair = `${formEncoded(clientId)}:${formEncoded(clientSecret)}`;
     headers.push('authorization', `Basic ${Buffer.from(pair).toString('base64')}`);
   }
-  return { path: url.pathname + url.search, headers, body: Buffer.from(form.toString()) };
+  return { headers, body: Buffer.from(form.toString()) };
 }
 
 function formEncoded(text: string): string {

@@ -34,7 +34,8 @@ const fields = {
   url: Type.String({
     minLength: 1,
     maxLength: limits.endpointUrlLengthMax,
-    description: 'Where webhooks are sent. https, unless the operator allowed the network.',
+    description:
+      'Where webhooks are sent. https, unless the operator allowed the network. Kept and shown in its normal form.',
     examples: ['https://example.com/webhooks'],
   }),
   headers: Type.Record(Type.String(), Type.String(), {

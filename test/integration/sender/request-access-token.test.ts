@@ -66,6 +66,14 @@ for (const [fields, keepMs] of lives) {
   });
 }
 
+test('an empty query of a token endpoint is kept, and a last dot of its host is not', async (t) => {
+  const receiver = await receiverOf(t);
+  receiver.otherwise({ status: 200, body: '{"access_token": "t"}' });
+  assert.ok((await ask(`http://localhost.:${receiver.port}/token?`, 5000)).ok);
+  assert.equal(receiver.requests[0]?.url, '/token?');
+  assert.equal(receiver.requests[0].headers['host'], `localhost:${receiver.port}`);
+});
+
 test('a token endpoint that hangs is left at the time limit, in its body too', async (t) => {
   const receiver = await receiverOf(t);
   const faults = {

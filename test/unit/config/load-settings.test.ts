@@ -138,3 +138,19 @@ test('no fault shows a secret', async (t) => {
     assert.ok(!faults.includes(secret), faults);
   }
 });
+
+test('URLs among the settings have the form in which URLs of endpoints are compared with them', () => {
+  const settings = loadSettings({
+    POSTHORN_PUBLIC_URL: 'https://Hooks.Example.:443',
+    POSTHORN_PROBE_RECEIVER_URL: 'http://LOCALHOST.:8082',
+  });
+  assert.equal(settings.POSTHORN_PUBLIC_URL, 'https://hooks.example');
+  assert.equal(settings.POSTHORN_PROBE_RECEIVER_URL, 'http://localhost:8082');
+});
+
+test('rejects a URL among the settings whose host name cannot exist with the reason', () => {
+  assert.throws(
+    () => loadSettings({ POSTHORN_PUBLIC_URL: 'https://hooks..example' }),
+    /POSTHORN_PUBLIC_URL: has a host name with an empty label/,
+  );
+});

@@ -93,3 +93,17 @@ test('a network that the operator allowed may be reached, and by plain http', ()
   }
   assert.ok(refused('http://localhost/', new EgressGuard('10.0.0.0/8')));
 });
+
+test('http to localhost with a last dot is taken where loopback is allowed, without the dot', () => {
+  assert.equal(checkEndpointUrl('http://localhost.:8080', open), 'http://localhost:8080/');
+  assert.equal(checkEndpointUrl('http://LOCALHOST./p?', open), 'http://localhost/p?');
+});
+
+test('an allowed network is the same, written as IPv4 and as IPv6 that carries it', () => {
+  const mapped = new EgressGuard('::ffff:10.1.0.0/112');
+  for (const host of ['10.1.2.3', '[::ffff:10.1.2.3]']) {
+    assert.ok(!refused(`http://${host}/`, mapped), host);
+    assert.ok(!refused(`http://${host}/`, open), host);
+  }
+  assert.ok(refused('http://10.2.0.1/', mapped));
+});
