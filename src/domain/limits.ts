@@ -4,6 +4,8 @@ export const limits = {
   /** RFC 9112, section 3, asks for 8000 at least. */
   requestTargetLengthMax: 8192,
   contentCodingsMax: 4,
+  /** By each door of a process: while one is decoded it may hold as much as the largest body. */
+  bodiesDecodedAtOnceMax: 8,
   /** That of deflate at its best: br and zstd, which reach 1,000 times as much, get no more. */
   decodedRatioMax: 1032,
   tenantIdLengthMax: 64,

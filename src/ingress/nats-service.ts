@@ -19,12 +19,9 @@ import type { JsonNode } from '#domain/json/json-outline.ts';
 import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';
 import { isTenantId } from '#domain/tenant.ts';
+import { BodyDecoder } from '#infra/http/body/body-decoder.ts';
 import { checkBodyHeaders } from '#infra/http/body/body-headers.ts';
-import {
-  ACCEPT_ENCODING,
-  decodeBody,
-  parseContentCodings,
-} from '#infra/http/body/content-coding.ts';
+import { ACCEPT_ENCODING, parseContentCodings } from '#infra/http/body/content-coding.ts';
 import { classifyError } from '#infra/http/classify-error.ts';
 import type { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -84,6 +81,7 @@ interface Request {
 export class NatsService implements Service {
   readonly name = 'nats-ingress';
   private readonly deps: NatsServiceDeps;
+  private readonly decoder = new BodyDecoder();
   private subscription: Subscription | undefined;
   private underWay = 0;
   private readonly shares = new FairShares(limits.natsRequestsMax);
@@ -177,7 +175,10 @@ export class NatsService implements Service {
       if (codings.length === 0) this.readInTurn(tenant, request, headers, body);
       else {
         const detail = `the decoded body has more than ${bytesMax} bytes, or is too compressed`;
-        decodeBody(body, codings, bytesMax, () => tooLarge(detail)).then(
+        const decoding = this.decoder.decode(tenant.id, body, codings, bytesMax, () =>
+          tooLarge(detail),
+        );
+        decoding.then(
           (decoded) => this.readInTurn(tenant, request, headers, decoded),
           (error: unknown) => this.refuse(request, error),
         );

@@ -7,8 +7,9 @@ import {
   errorCodes,
 } from 'fastify';
 import { limits } from '#domain/limits.ts';
+import { BodyDecoder } from './body-decoder.ts';
 import { checkBodyHeaders } from './body-headers.ts';
-import { type ContentCoding, decodeBody, parseContentCodings } from './content-coding.ts';
+import { type ContentCoding, parseContentCodings } from './content-coding.ts';
 
 /**
  * Refuses bodies that cannot be read as their headers say, and decodes those with a
@@ -16,6 +17,7 @@ import { type ContentCoding, decodeBody, parseContentCodings } from './content-c
  * route's `bodyLimit`. A request without a body, or without such headers, passes untouched.
  */
 export function decodeBodies(app: FastifyInstance): void {
+  const decoder = new BodyDecoder();
   app.addHook('preParsing', (request, reply, payload, proceed) => {
     const { headers } = request;
     if (!hasBody(request.raw)) {
@@ -34,7 +36,7 @@ export function decodeBodies(app: FastifyInstance): void {
         proceed(null, payload);
         return;
       }
-      decode(request, payload, codings).then((decoded) => proceed(null, decoded), fail);
+      decode(decoder, request, payload, codings).then((decoded) => proceed(null, decoded), fail);
     } catch (error) {
       fail(error as Error);
     }
@@ -42,13 +44,15 @@ export function decodeBodies(app: FastifyInstance): void {
 }
 
 async function decode(
-  { headers, routeOptions }: FastifyRequest,
+  decoder: BodyDecoder,
+  { headers, params, routeOptions }: FastifyRequest,
   payload: RequestPayload,
   codings: ContentCoding[],
 ): Promise<RequestPayload> {
   const bytesMax = routeOptions.bodyLimit ?? limits.requestBodyBytesMax;
   const encoded = await gather(payload, Number(headers['content-length']), bytesMax);
-  const decoded = await decodeBody(encoded, codings, bytesMax, tooLarge);
+  const owner = (params as { tenant?: string }).tenant ?? '';
+  const decoded = await decoder.decode(owner, encoded, codings, bytesMax, tooLarge);
   // Fastify compares the number of encoded bytes with `content-length`.
   const receivedEncodedLength = encoded.length;
   return Object.assign(Readable.from([decoded]), { receivedEncodedLength });
