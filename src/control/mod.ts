@@ -44,6 +44,7 @@ import { EventTypes } from './event-types/registry.ts';
 import { HeldDeliveries } from './held-deliveries.ts';
 import { DeliveryReads } from './history/delivery-reads.ts';
 import { EventReads } from './history/event-reads.ts';
+import { FairSearches } from './history/fair-searches.ts';
 import { CurrentLives } from './lives/current-lives.ts';
 import { LifeViews } from './lives/life-views.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
@@ -106,8 +107,7 @@ export interface Control {
 export function createControl(deps: ControlDeps): Control {
   const { settings, log, mongo, nc, clock, config } = deps;
   const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
-  const configuration = configurationOf(db);
-  const history = historyOf(db);
+  const [configuration, history] = [configurationOf(db), historyOf(db)];
   const turns = createChangeTurns(configuration);
   const prepare = async (): Promise<void> => {
     await ensureIndexes(db, settings);
@@ -132,11 +132,12 @@ export function createControl(deps: ControlDeps): Control {
   });
   const automatic = new AutomaticTypes({ configuration, clock });
   const registrar = new EventTypeRegistrar({ types: automatic, config, log, clock });
-  const events = new EventReads({ history, config });
-  const deliveries = new DeliveryReads({ history, config, events });
+  const reads = { history, config, searches: new FairSearches() };
+  const events = new EventReads(reads);
+  const deliveries = new DeliveryReads({ ...reads, events });
   const deadLetters = createDeadLetters({
     ...deps,
-    history,
+    ...reads,
     announce: (letters) => health.announceDeadLetters(letters),
   });
   const payloads = payloadReads(deps, events);
@@ -182,7 +183,7 @@ export function createControl(deps: ControlDeps): Control {
   return {
     registerRoutes(app) {
       registerApi(app);
-      const { POSTHORN_PUBLIC_URL: publicUrl } = settings;
+      const publicUrl = settings.POSTHORN_PUBLIC_URL;
       registerReferenceRoutes(app, { settings, log, registerApi, publicUrl });
     },
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),

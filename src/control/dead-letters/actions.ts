@@ -24,11 +24,11 @@ import { deliveryMessageId, encodeDeliveryFrame, laneAgain } from '#wire/deliver
 import type { DeliveryRecord } from '#wire/record.ts';
 import { type LaneClass, subjects } from '#wire/subjects.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
+import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import type { DeadLetterReads } from './reads.ts';
 import { selected } from './selection.ts';
 
 const STORE_TIMEOUT_MS = 5000;
-const SEARCH_MS_MAX = 10_000;
 /** Read, published and marked together. */
 const AT_ONCE = 50;
 /** A schedule fires after a quarter of a second at the earliest. */
@@ -88,11 +88,13 @@ export class DeadLetterActions {
       return { replayed, more, paced_until: pacedUntil };
     };
     while (replayed < limits.deadLettersReplayedMax) {
-      const letters = await this.deps.history.deadLetters
-        .find(replayable, { maxTimeMS: SEARCH_MS_MAX })
-        .sort({ at: 1, _id: 1 })
-        .limit(AT_ONCE)
-        .toArray();
+      const letters = await this.deps.searches.run(lifeId, () =>
+        this.deps.history.deadLetters
+          .find(replayable, { maxTimeMS: SEARCH_MS_MAX })
+          .sort({ at: 1, _id: 1 })
+          .limit(AT_ONCE)
+          .toArray(),
+      );
       const before = replayed;
       await Promise.all(letters.map((letter, i) => this.replayOne(letter, dueMs(before + i))));
       replayed += letters.length;

@@ -10,10 +10,10 @@ import { decodeEventFrame } from '#wire/event-frame.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
 import { showAttempt } from '../history/delivery-reads.ts';
 import { type HistoryReadDeps, dataMember, showPayload } from '../history/event-reads.ts';
+import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import { selected } from './selection.ts';
 
 const SORT: PageSort = { name: 'dead_letters', fields: ['number', 'string'] };
-const SEARCH_MS_MAX = 10_000;
 const GROUPS_MAX = 1000;
 
 /** All but the event and what the receiver answered: those are shown one at a time. */
@@ -36,36 +36,40 @@ export class DeadLetterReads {
       const at = new Date(time);
       conditions.push({ at: { $lte: at } }, { $or: [{ at: { $lt: at } }, { _id: { $lt: id } }] });
     }
-    const letters = await this.deps.history.deadLetters
-      .find({ $and: conditions }, { maxTimeMS: SEARCH_MS_MAX })
-      .project<Listed>({ frame: 0, last_attempt: 0 })
-      .sort({ at: -1, _id: -1 })
-      .limit(limit + 1)
-      .toArray();
+    const letters = await this.deps.searches.run(lifeId, () =>
+      this.deps.history.deadLetters
+        .find({ $and: conditions }, { maxTimeMS: SEARCH_MS_MAX })
+        .project<Listed>({ frame: 0, last_attempt: 0 })
+        .sort({ at: -1, _id: -1 })
+        .limit(limit + 1)
+        .toArray(),
+    );
     return toPage(letters, limit, SORT, ({ at, _id }) => [at.getTime(), _id], summarize);
   }
 
   /** What waits for a decision, by endpoint and cause. */
   async groups(lifeId: string): Promise<DeadLetterGroups> {
     type Group = Pick<DeadLetterDocument, 'endpoint' | 'reason' | 'cause'>;
-    const groups = await this.deps.history.deadLetters
-      .aggregate<{ _id: Group; count: number; first: Date; last: Date }>(
-        [
-          { $match: { tenant: lifeId, discarded_at: null, replayed_at: null } },
-          {
-            $group: {
-              _id: { endpoint: '$endpoint', reason: '$reason', cause: '$cause' },
-              count: { $sum: 1 },
-              first: { $min: '$at' },
-              last: { $max: '$at' },
+    const groups = await this.deps.searches.run(lifeId, () =>
+      this.deps.history.deadLetters
+        .aggregate<{ _id: Group; count: number; first: Date; last: Date }>(
+          [
+            { $match: { tenant: lifeId, discarded_at: null, replayed_at: null } },
+            {
+              $group: {
+                _id: { endpoint: '$endpoint', reason: '$reason', cause: '$cause' },
+                count: { $sum: 1 },
+                first: { $min: '$at' },
+                last: { $max: '$at' },
+              },
             },
-          },
-          { $sort: { count: -1, _id: 1 } },
-          { $limit: GROUPS_MAX },
-        ],
-        { maxTimeMS: SEARCH_MS_MAX },
-      )
-      .toArray();
+            { $sort: { count: -1, _id: 1 } },
+            { $limit: GROUPS_MAX },
+          ],
+          { maxTimeMS: SEARCH_MS_MAX },
+        )
+        .toArray(),
+    );
     return {
       data: groups.map(({ _id, count, first, last }) => ({
         endpoint_id: _id.endpoint,

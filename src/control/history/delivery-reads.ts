@@ -11,12 +11,12 @@ import type {
 import { type Page, toPage } from '#wire/pagination.ts';
 import type { AttemptRecord } from '#wire/record.ts';
 import type { EventReads, HistoryReadDeps } from './event-reads.ts';
+import { SEARCH_MS_MAX } from './fair-searches.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
 import { timeRange } from './time-range.ts';
 
 const SORT = newestFirstSort('deliveries');
 const OF_EVENT_SORT = newestFirstSort('event_deliveries');
-const SEARCH_MS_MAX = 10_000;
 export interface DeliveryReadsDeps extends HistoryReadDeps {
   events: Pick<EventReads, 'find'>;
 }
@@ -36,7 +36,7 @@ export class DeliveryReads {
     if (query.endpoint !== undefined) conditions.push({ endpoint: query.endpoint });
     if (query.type !== undefined) conditions.push({ type: query.type });
     conditions.push(...afterCursor(SORT, query.cursor));
-    const deliveries = await this.read(conditions, query.limit);
+    const deliveries = await this.search(lifeId, conditions, query.limit);
     return toPage(deliveries, query.limit, SORT, positionOf, summarize);
   }
 
@@ -48,7 +48,7 @@ export class DeliveryReads {
     const conditions: object[] = [{ tenant: lifeId, event: eventId }];
     if (query.status !== undefined) conditions.push({ 'state.status': query.status });
     conditions.push(...afterCursor(OF_EVENT_SORT, query.cursor));
-    const deliveries = await this.read(conditions, query.limit);
+    const deliveries = await this.search(lifeId, conditions, query.limit);
     if (deliveries.length === 0) await this.deps.events.find(lifeId, eventId);
     return toPage(deliveries, query.limit, OF_EVENT_SORT, positionOf, summarize);
   }
@@ -73,23 +73,25 @@ export class DeliveryReads {
     });
   }
 
-  private read(conditions: object[], limit: number): Promise<CountedDelivery[]> {
-    return this.deps.history.deliveries
-      .aggregate<CountedDelivery>(
-        [
-          { $match: { $and: conditions } },
-          { $sort: newestFirst },
-          { $limit: limit + 1 },
-          {
-            $set: {
-              attempt_count: { $size: { $objectToArray: { $ifNull: ['$attempts', {}] } } },
+  private search(lifeId: string, conditions: object[], limit: number): Promise<CountedDelivery[]> {
+    return this.deps.searches.run(lifeId, () =>
+      this.deps.history.deliveries
+        .aggregate<CountedDelivery>(
+          [
+            { $match: { $and: conditions } },
+            { $sort: newestFirst },
+            { $limit: limit + 1 },
+            {
+              $set: {
+                attempt_count: { $size: { $objectToArray: { $ifNull: ['$attempts', {}] } } },
+              },
             },
-          },
-          { $unset: 'attempts' },
-        ],
-        { maxTimeMS: SEARCH_MS_MAX },
-      )
-      .toArray();
+            { $unset: 'attempts' },
+          ],
+          { maxTimeMS: SEARCH_MS_MAX },
+        )
+        .toArray(),
+    );
   }
 }
 

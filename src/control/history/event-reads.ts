@@ -6,15 +6,15 @@ import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { PayloadRef } from '#wire/event-frame.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
+import { type FairSearches, SEARCH_MS_MAX } from './fair-searches.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
 import { timeRange } from './time-range.ts';
 
 const SORT = newestFirstSort('events');
-/** How long a list may search for items that fit its conditions. */
-const SEARCH_MS_MAX = 10_000;
 
 export interface HistoryReadDeps {
   history: History;
+  searches: FairSearches;
   config: Pick<ConfigView, 'eventType'>;
 }
 
@@ -36,11 +36,13 @@ export class EventReads {
       conditions.push({ routed: query.unmatched ? 0 : { $gt: 0 } });
     }
     conditions.push(...afterCursor(SORT, query.cursor));
-    const events = await this.deps.history.events
-      .find({ $and: conditions }, { projection: { data: 0 }, maxTimeMS: SEARCH_MS_MAX })
-      .sort(newestFirst)
-      .limit(query.limit + 1)
-      .toArray();
+    const events = await this.deps.searches.run(lifeId, () =>
+      this.deps.history.events
+        .find({ $and: conditions }, { projection: { data: 0 }, maxTimeMS: SEARCH_MS_MAX })
+        .sort(newestFirst)
+        .limit(query.limit + 1)
+        .toArray(),
+    );
     return toPage(events, query.limit, SORT, positionOf, summarize);
   }
 
