@@ -186,13 +186,19 @@ export class Endpoints {
   }
 
   /** A new secret signs from now on; those before go on signing beside it for the overlap. */
-  async rotateSecret(tenantId: string, id: string, body: SecretRotation): Promise<RotatedSecret> {
+  async rotateSecret(
+    tenantId: string,
+    id: string,
+    body: SecretRotation,
+    ifMatch: string | undefined,
+  ): Promise<RotatedSecret> {
     const { secretBox } = this.deps;
     const given = checkSecret(body.secret);
     const overlapMs = (body.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS) * 1000;
     return changeTenant(this.deps, tenantId, async (context) => {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
       const secret = given ?? successorOf(secretBox, known);
       const until = new Date(now.getTime() + overlapMs);
       const fresh = sealedSecret(secretBox, id, secret, now);

@@ -9,6 +9,7 @@ import { ByteBudget } from '#domain/byte-budget.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/egress.ts';
 import type { Authenticate } from '#infra/http/authenticate.ts';
+import { answerNotModified } from '#infra/http/protocol/not-modified.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
@@ -231,6 +232,7 @@ function registerApiRoutes(
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
     const api = lockRoutes(scope, deps.authenticate);
+    answerNotModified(scope);
     answerOnce(scope, new IdempotentAnswers(deps), deps.log);
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);

@@ -6,7 +6,7 @@ import type { TenantDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import { checkIfMatch } from '#wire/revision.ts';
+import { checkIfMatch, checkPutPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps, newRevision } from './change-tenant.ts';
 import type { LifeViews } from './lives/life-views.ts';
@@ -39,13 +39,13 @@ export class Tenants {
   async put(
     id: string,
     settings: TenantSettings,
-    ifMatch: string | undefined,
+    preconditions: Preconditions = {},
   ): Promise<{ created: boolean; tenant: TenantResource }> {
     const { configuration, tombstones, clock, publish } = this.deps;
     const put = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock());
       const known = await configuration.tenants.findOne({ _id: id }, { session });
-      checkIfMatch(ifMatch, known?.revision);
+      checkPutPreconditions(preconditions, known?.revision);
       const fields = {
         name: settings.name ?? null,
         weight: settings.weight ?? 1,

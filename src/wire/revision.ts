@@ -24,3 +24,33 @@ export function checkIfMatch(ifMatch: string | undefined, revision: number | und
       : `it is now at ${etagOf(revision)}; read it again, then change it`;
   throw new PosthornError('POSTHORN_PRECONDITION_FAILED', { detail });
 }
+
+/** What a PUT or GET asks of the resource as it is (RFC 9110, section 13.1). */
+export interface Preconditions {
+  'if-match'?: string | undefined;
+  'if-none-match'?: string | undefined;
+}
+
+/**
+ * Checks the preconditions of a PUT. `if-none-match: *` creates and never replaces.
+ *
+ * @param revision undefined where the resource does not exist
+ * @throws PosthornError POSTHORN_PRECONDITION_FAILED
+ */
+export function checkPutPreconditions(headers: Preconditions, revision: number | undefined): void {
+  checkIfMatch(headers['if-match'], revision);
+  const etag = revision === undefined ? undefined : etagOf(revision);
+  if (!matchesNone(headers['if-none-match'], etag)) {
+    throw new PosthornError('POSTHORN_PRECONDITION_FAILED', { detail: `it exists, at ${etag}` });
+  }
+}
+
+/**
+ * Whether `if-none-match` lets the request through: absent, or none of its tags is that of the resource. Weak tags
+ * match too (RFC 9110, section 13.1.2).
+ */
+export function matchesNone(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
+  if (ifNoneMatch === undefined || etag === undefined) return true;
+  const tags = ifNoneMatch.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
+  return !tags.includes('*') && !tags.includes(etag);
+}

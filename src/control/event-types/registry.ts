@@ -16,7 +16,7 @@ import type {
 } from '#wire/api/event-type.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, encodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import { checkIfMatch } from '#wire/revision.ts';
+import { checkIfMatch, checkPutPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps } from '../change-tenant.ts';
 import { turnKeys } from '../turns/change-turns.ts';
@@ -51,7 +51,7 @@ export class EventTypes {
   async put(
     name: string,
     body: EventTypeSettings,
-    ifMatch: string | undefined,
+    preconditions: Preconditions = {},
   ): Promise<{ created: boolean; eventType: EventTypeResource }> {
     const { configuration, automatic, clock, publish } = this.deps;
     const schema = checkSchema(body.schema);
@@ -62,7 +62,7 @@ export class EventTypes {
       const now = new Date(clock());
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
-      checkIfMatch(ifMatch, known?.revision);
+      checkPutPreconditions(preconditions, known?.revision);
       const eventType: EventTypeDocument = {
         _id: name,
         description: body.description ?? null,

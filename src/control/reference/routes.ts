@@ -2,6 +2,7 @@
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
+import { Type } from 'typebox';
 import { createApp, type AppDeps, healthSchema } from '#infra/http/app.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
 import { idempotencyKeyHeader } from '#wire/api/fields.ts';
@@ -75,5 +76,7 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
     url,
   };
   // `answerOnce` reads it on every POST of the control API.
-  return method === 'POST' ? { ...described, headers: idempotencyKeyHeader } : described;
+  if (method !== 'POST') return described;
+  const properties = { ...described.headers?.properties, ...idempotencyKeyHeader.properties };
+  return { ...described, headers: Type.Object(properties) };
 }

@@ -81,6 +81,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
           'Without `secret` the new one is of the kind that signs now: HMAC or ed25519. Earlier secrets keep signing beside it for the overlap.',
         tags,
         params: endpointParams,
+        headers: ifMatchHeader,
         body: Type.Union([secretRotation, Type.Null()]),
         response: { 200: rotatedSecret, ...problemAnswers },
       },
@@ -92,7 +93,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
     },
     (request) => {
       const { tenant, endpoint: id } = request.params;
-      return endpoints.rotateSecret(tenant, id, request.body ?? {});
+      return endpoints.rotateSecret(tenant, id, request.body ?? {}, request.headers['if-match']);
     },
   );
 }

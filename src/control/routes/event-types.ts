@@ -6,7 +6,7 @@ import {
   eventTypeParams,
   eventTypeSettings,
 } from '#wire/api/event-type.ts';
-import { ifMatchHeader } from '#wire/api/fields.ts';
+import { putPreconditionHeaders, ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
@@ -32,7 +32,7 @@ export function registerEventTypeRoutes(
         description: 'What is left out is as at the start. Another `schema` makes a new version.',
         tags,
         params: eventTypeParams,
-        headers: ifMatchHeader,
+        headers: putPreconditionHeaders,
         body: eventTypeSettings,
         response: {
           200: answer(eventType, { description: 'The settings are replaced.', headers: ['etag'] }),
@@ -42,8 +42,7 @@ export function registerEventTypeRoutes(
       },
     },
     async (request, reply) => {
-      const ifMatch = request.headers['if-match'];
-      const put = await eventTypes.put(request.params.name, request.body, ifMatch);
+      const put = await eventTypes.put(request.params.name, request.body, request.headers);
       reply.code(put.created ? 201 : 200).header('etag', etagOf(put.eventType.revision));
       return put.eventType;
     },

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { ifMatchHeader } from '#wire/api/fields.ts';
+import { putPreconditionHeaders, ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import {
   tenant,
@@ -28,7 +28,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
           'Settings that are left out get their defaults. A new tenant has no endpoints.',
         tags,
         params: tenantParams,
-        headers: ifMatchHeader,
+        headers: putPreconditionHeaders,
         body: tenantSettings,
         response: {
           200: answer(tenant, { description: 'The settings are replaced.', headers: ['etag'] }),
@@ -38,8 +38,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
       },
     },
     async (request, reply) => {
-      const ifMatch = request.headers['if-match'];
-      const put = await tenants.put(request.params.tenant, request.body, ifMatch);
+      const put = await tenants.put(request.params.tenant, request.body, request.headers);
       reply.code(put.created ? 201 : 200).header('etag', etagOf(put.tenant.revision));
       return put.tenant;
     },

@@ -107,6 +107,17 @@ export const ifMatchHeader = Type.Object({
   ),
 });
 
+export const putPreconditionHeaders = Type.Object({
+  ...ifMatchHeader.properties,
+  'if-none-match': Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description: '`*` creates and never replaces: 412 if the resource exists.',
+      examples: ['*'],
+    }),
+  ),
+});
+
 /** Of every POST of the control API. */
 export const idempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(

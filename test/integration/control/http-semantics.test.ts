@@ -133,3 +133,47 @@ test('a body over the limit of the control API is not called an event', async ()
   assert.equal(answer.statusCode, 413);
   assert.equal(answer.json().code, 'POSTHORN_BODY_TOO_LARGE');
 });
+
+test('If-None-Match: * creates and never replaces, and a known ETag is answered with 304', async () => {
+  const tenant = '/v1/tenants/conditional';
+  const put = (path: string, name: string, value: string) =>
+    plane.call('PUT', path, {}, { headers: { [name]: value } });
+  for (const path of [tenant, '/v1/event-types/conditional.type']) {
+    assert.equal((await put(path, 'if-match', '*')).status, 412, path);
+    const made = await put(path, 'if-none-match', '*');
+    assert.equal(made.status, 201, made.text);
+    const etag = String(made.headers['etag']);
+    assert.equal((await put(path, 'if-none-match', '*')).status, 412, path);
+    assert.equal((await put(path, 'if-none-match', etag)).status, 412, path);
+    assert.equal((await put(path, 'if-none-match', '"other"')).status, 200, path);
+  }
+  const made = await plane.call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' });
+  const endpoint = `${tenant}/endpoints/${made.body.id}`;
+  const subscription = `${tenant}/subscriptions/${made.body.subscription_id}`;
+  for (const path of [tenant, '/v1/event-types/conditional.type', endpoint, subscription]) {
+    const etag = String((await ask('GET', path)).headers['etag']);
+    for (const value of [etag, `W/${etag}`, `"0", ${etag}`, '*']) {
+      for (const method of ['GET', 'HEAD']) {
+        const same = await ask(method, path, { 'if-none-match': value });
+        assert.equal(same.statusCode, 304, `${method} ${path} ${value}`);
+        assert.equal(same.body, '');
+        assert.equal(same.headers['etag'], etag);
+      }
+    }
+    assert.equal((await ask('GET', path, { 'if-none-match': '"0"' })).statusCode, 200);
+  }
+  const stale = { headers: { 'if-match': '"0"' } };
+  const changes: [string, string, object?][] = [
+    ['POST', `${endpoint}/rotate-secret`],
+    ['PATCH', endpoint, { format: 'data' }],
+    ['PATCH', subscription, { event_types: ['a.b'] }],
+    ['DELETE', subscription],
+    ['DELETE', endpoint],
+    ['DELETE', tenant],
+    ['DELETE', '/v1/event-types/conditional.type'],
+  ];
+  for (const [method, path, body] of changes) {
+    const refused = await plane.call(method, path, body, stale);
+    assert.equal(refused.status, 412, `${method} ${path}: ${refused.text}`);
+  }
+});
