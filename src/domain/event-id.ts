@@ -7,7 +7,11 @@ import { createHash } from 'node:crypto';
 import { limits } from './limits.ts';
 
 /** An id becomes `webhook-id`, in which Standard Webhooks forbids a dot, and a token of NATS. */
-const ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
+export const EVENT_ID_PATTERN = '^[A-Za-z0-9_:@/+=~|-]+$';
+const ID = new RegExp(EVENT_ID_PATTERN);
+
+/** The id of a CloudEvent, and its other attributes: text without control characters. */
+export const EVENT_TEXT_PATTERN = '^[^\\u0000-\\u001f\\u007f]+$';
 
 export const EVENT_ID_RULE = `must be 1 to ${limits.eventIdLengthMax} letters, digits or any of _:@/+=~|- (no dot: it becomes webhook-id)`;
 

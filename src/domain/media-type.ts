@@ -1,5 +1,9 @@
 /** What a media type says of the bytes behind it (RFC 9110, section 8.3; RFC 6839 for suffixes). */
 
+/** RFC 2045 type/subtype with parameters, in visible ASCII. */
+export const MEDIA_TYPE_PATTERN =
+  '^[\\w!#$&^.+-]{1,100}/[\\w!#$&^.+-]{1,100}(\\s*;[\\x20-\\x7e]{0,200})?$';
+
 const UTF_8 = new Set(['utf-8', 'utf8']);
 /** A subset of UTF-8. */
 const ASCII = new Set(['us-ascii', 'ascii']);

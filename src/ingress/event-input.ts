@@ -1,9 +1,10 @@
 /** An event as a producer sent it, whatever the form: read and checked, not yet admitted. */
 import { type FieldError, PosthornError } from '#domain/errors.ts';
-import { EVENT_ID_RULE, isEventId } from '#domain/event-id.ts';
+import { EVENT_ID_RULE, EVENT_TEXT_PATTERN, isEventId } from '#domain/event-id.ts';
 import { isEventTypeName } from '#domain/event-type.ts';
 import { type Priority, isPriority } from '#domain/priority.ts';
 import { limits } from '#domain/limits.ts';
+import { MEDIA_TYPE_PATTERN } from '#domain/media-type.ts';
 import type { DataKind, ExtensionValue } from '#wire/event-frame.ts';
 
 export interface EventInput {
@@ -42,10 +43,8 @@ export type CheckedAttributes = Omit<EventInput, 'kind' | 'priority' | 'data' | 
 
 const TIME =
   /^(\d{4})-(\d\d)-(\d\d)[Tt]([01]\d|2[0-3]):[0-5]\d:([0-5]\d|60)(\.\d{1,18})?([Zz]|[+-]([01]\d|2[0-3]):[0-5]\d)$/;
-/** RFC 2045 type/subtype with parameters, in visible ASCII. */
-const MEDIA_TYPE = /^[\w!#$&^.+-]{1,100}\/[\w!#$&^.+-]{1,100}(\s*;[\x20-\x7e]{0,200})?$/;
-// oxlint-disable-next-line no-control-regex -- control characters are what it looks for
-const CONTROL = /[\u0000-\u001f\u007f]/;
+const MEDIA_TYPE = new RegExp(MEDIA_TYPE_PATTERN);
+const TEXT = new RegExp(EVENT_TEXT_PATTERN);
 
 /**
  * Checks the attributes; what is wrong is said of every field at once.
@@ -94,7 +93,7 @@ export function checkAttributes(
     if (value === undefined) return;
     if (typeof value !== 'string' || value === '' || value.length > lengthMax) {
       fault(name, `must be a string of 1 to ${lengthMax} characters`);
-    } else if (CONTROL.test(value)) fault(name, 'must not hold control characters');
+    } else if (!TEXT.test(value)) fault(name, 'must not hold control characters');
     else if (!value.isWellFormed()) fault(name, NOT_UNICODE);
     else checked[name] = value;
   }

@@ -1,5 +1,5 @@
 import type { TSchema } from 'typebox';
-import { answerFactsOf, nameOf } from '#wire/openapi/describe.ts';
+import { type AnswerHeader, answerFactsOf, nameOf } from '#wire/openapi/describe.ts';
 
 /** A part of the document. */
 export type Json = Record<string, unknown>;
@@ -80,7 +80,7 @@ function wordDefault(property: Json): void {
 /** Facts of an answer, by `answer` or by the description of its schema. */
 export function factsOf(schema: TSchema): {
   description: string;
-  headers: readonly string[];
+  headers: readonly AnswerHeader[];
   mediaType: string;
 } {
   const facts = answerFactsOf(schema);

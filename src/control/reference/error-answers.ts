@@ -1,12 +1,13 @@
 import { errorCatalogue, type ErrorCode, PosthornError } from '#domain/errors.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import type { AnswerHeader } from '#wire/openapi/describe.ts';
 import type { RouteSchema } from './route-schema.ts';
 
 interface ErrorAnswer {
   /** In `components.responses`. */
   name: string;
   description: string;
-  headers?: readonly string[];
+  headers?: readonly AnswerHeader[];
   /** Whether a route can give it, by what the route takes. */
   applies: (route: RouteSchema) => boolean;
 }
@@ -47,8 +48,8 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
     name: 'MethodNotAllowed',
     description: 'The path has other methods; `allow` lists them.',
     headers: ['allow'],
-    // A route never answers it for its own method.
-    applies: stated,
+    // To another method than that of the operation: its path is the place to say so.
+    applies: always,
   },
   408: {
     name: 'RequestTimeout',
@@ -89,7 +90,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   417: {
     name: 'ExpectationFailed',
     description: 'The request has an `expect` other than `100-continue`.',
-    applies: stated,
+    applies: always,
   },
   422: {
     name: 'UnprocessableContent',
@@ -155,7 +156,7 @@ export function problemContent(schema: object, status: number): object {
 }
 
 /** Every answer has its correlation id. */
-export function headerReferences(names: readonly string[] = []): object {
+export function headerReferences(names: readonly AnswerHeader[] = []): object {
   const references = ['x-request-id', ...names].map((name) => [
     name,
     { $ref: `#/components/headers/${name}` },

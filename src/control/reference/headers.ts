@@ -3,6 +3,7 @@ import type { AnswerHeader } from '#wire/openapi/describe.ts';
 /** `components.headers`: what each response header says. */
 export const headerComponents: Readonly<Record<AnswerHeader, object>> = {
   'accept-encoding': text('Codings that a body may have.', 'gzip, deflate, br, zstd'),
+  allow: text('The methods that the path has.', 'GET, POST'),
   'content-disposition': text('Tells a browser to save the body and not to show it.', 'attachment'),
   etag: text('The revision of the resource, for `if-match`.', '"3"'),
   'idempotency-replayed': {

@@ -1,5 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
 import { problem } from '#wire/api/problem.ts';
+import type { AnswerHeader } from '#wire/openapi/describe.ts';
 import { type Components, type Json, factsOf } from './components.ts';
 import {
   errorAnswers,
@@ -88,7 +89,7 @@ function describeResponses(route: RouteSchema, components: Components): Json {
       responses[status] = { $ref: `#/components/responses/${error?.name}` };
       continue;
     }
-    const described = describeAnswer(schema, components);
+    const described = describeAnswer(schema, components, commonHeaders(route));
     responses[status] = described;
     // Such an answer, or a problem: the media type tells them apart.
     if (error !== undefined) {
@@ -107,9 +108,19 @@ function statusesOf(route: RouteSchema): string[] {
   return [...new Set([...stated, ...implied])].toSorted();
 }
 
-function describeAnswer(schema: TSchema, components: Components): Json {
+/** Those of every success of a route that answers a repeated request once. */
+function commonHeaders({ headers }: RouteSchema): AnswerHeader[] {
+  const isRepeatable = Object.hasOwn(headers?.properties ?? {}, 'idempotency-key');
+  return isRepeatable ? ['idempotency-replayed'] : [];
+}
+
+function describeAnswer(
+  schema: TSchema,
+  components: Components,
+  common: readonly AnswerHeader[],
+): Json {
   const { description, headers, mediaType } = factsOf(schema);
-  const facts = { description, headers: headerReferences(headers) };
+  const facts = { description, headers: headerReferences([...headers, ...common]) };
   if ((schema as { type?: string }).type === 'null') return facts;
   return { ...facts, content: { [mediaType]: mediaOf(schema, components) } };
 }

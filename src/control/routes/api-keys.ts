@@ -6,7 +6,7 @@ import {
   createdApiKey,
   newApiKey,
 } from '#wire/api/api-key.ts';
-import { problemAnswers } from '#wire/api/problem.ts';
+import { problemAnswers, problems } from '#wire/api/problem.ts';
 import type { Api } from '../access.ts';
 import type { ApiKeys } from '../api-keys.ts';
 
@@ -24,7 +24,7 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
         description: 'The answer holds the key, this once.',
         tags,
         body: newApiKey,
-        response: { 201: createdApiKey, ...problemAnswers },
+        response: { 201: createdApiKey, ...problemAnswers, ...problems(404) },
       },
     },
     async (request, reply) => {

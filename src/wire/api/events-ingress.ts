@@ -1,5 +1,6 @@
 /** How the producers' routes look from outside. Their bodies are read by `ingress/`, which keeps their bytes. */
 import { Type } from 'typebox';
+import { EVENT_ID_PATTERN, EVENT_TEXT_PATTERN } from '#domain/event-id.ts';
 import { limits } from '#domain/limits.ts';
 import { answer, named } from '#wire/openapi/describe.ts';
 import { cloudEvent, cloudEventBatch, cloudEventHeaders } from '#wire/openapi/cloud-event.ts';
@@ -44,19 +45,35 @@ const plainEvent = named(
         Type.String({
           minLength: 1,
           maxLength: limits.eventIdLengthMax,
+          pattern: EVENT_ID_PATTERN,
           description: 'Chosen by the caller: the same id is never delivered twice.',
           examples: ['order-42-created'],
         }),
       ),
       source: Type.Optional(
-        Type.String({ ...eventSource, minLength: 1, maxLength: limits.eventSourceLengthMax }),
+        Type.String({
+          ...eventSource,
+          pattern: EVENT_TEXT_PATTERN,
+          minLength: 1,
+          maxLength: limits.eventSourceLengthMax,
+        }),
       ),
       time: Type.Optional(timestamp('When it happened. Absent: when it is accepted')),
       subject: Type.Optional(
-        Type.String({ ...eventSubject, minLength: 1, maxLength: limits.eventSubjectLengthMax }),
+        Type.String({
+          ...eventSubject,
+          pattern: EVENT_TEXT_PATTERN,
+          minLength: 1,
+          maxLength: limits.eventSubjectLengthMax,
+        }),
       ),
       dataschema: Type.Optional(
-        Type.String({ ...eventDataSchema, minLength: 1, maxLength: limits.eventSourceLengthMax }),
+        Type.String({
+          ...eventDataSchema,
+          pattern: EVENT_TEXT_PATTERN,
+          minLength: 1,
+          maxLength: limits.eventSourceLengthMax,
+        }),
       ),
       priority: Type.Optional(priority),
     },
@@ -164,7 +181,6 @@ const oneOrBatch = {
     ...batchAnswers,
     202: answer(Type.Union([accepted, batchResult]), {
       description: 'Stored: one event, or every event of a batch of CloudEvents.',
-      headers: ['idempotency-replayed'],
     }),
     ...problemAnswers,
   },

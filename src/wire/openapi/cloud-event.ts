@@ -1,6 +1,8 @@
 /** CloudEvents 1.0 as producers send them: structured and batched in a body, binary in headers. */
 import { Type } from 'typebox';
+import { EVENT_TEXT_PATTERN } from '#domain/event-id.ts';
 import { limits } from '#domain/limits.ts';
+import { MEDIA_TYPE_PATTERN } from '#domain/media-type.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
   eventDataSchema,
@@ -13,6 +15,7 @@ import {
 } from '#wire/api/fields.ts';
 
 const id = Type.String({
+  pattern: EVENT_TEXT_PATTERN,
   minLength: 1,
   maxLength: limits.eventIdLengthMax,
   description: 'With `source`, what tells the event from every other.',
@@ -20,16 +23,19 @@ const id = Type.String({
 });
 const source = Type.String({
   ...eventSource,
+  pattern: EVENT_TEXT_PATTERN,
   minLength: 1,
   maxLength: limits.eventSourceLengthMax,
 });
 const subject = Type.String({
   ...eventSubject,
+  pattern: EVENT_TEXT_PATTERN,
   minLength: 1,
   maxLength: limits.eventSubjectLengthMax,
 });
 const dataschema = Type.String({
   ...eventDataSchema,
+  pattern: EVENT_TEXT_PATTERN,
   minLength: 1,
   maxLength: limits.eventSourceLengthMax,
 });
@@ -37,53 +43,70 @@ const dataschema = Type.String({
 const DATE_TIME =
   '^\\d{4}-\\d\\d-\\d\\d[Tt]\\d\\d:\\d\\d:\\d\\d(\\.\\d{1,18})?([Zz]|[+-]\\d\\d:\\d\\d)$';
 
+const BASE64 = '^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$';
+const anyButNull = Type.Unsafe({ not: { type: 'null' } });
+
+const extensionValue = Type.Union([
+  Type.String({ maxLength: limits.eventExtensionValueLengthMax }),
+  Type.Integer({ minimum: Number.MIN_SAFE_INTEGER, maximum: Number.MAX_SAFE_INTEGER }),
+  Type.Boolean(),
+  Type.Null(),
+]);
+
+const attributes = {
+  // As text: the CloudEvents SDK types it so.
+  specversion: Type.String({
+    pattern: '^1\\.0$',
+    description: 'Always `1.0`.',
+    examples: ['1.0'],
+  }),
+  id,
+  source,
+  type: eventTypeName,
+  time: Type.Optional(nullable(timestamp('When it happened'))),
+  subject: Type.Optional(nullable(subject)),
+  dataschema: Type.Optional(nullable(dataschema)),
+  datacontenttype: Type.Optional(
+    nullable(
+      Type.String({
+        pattern: MEDIA_TYPE_PATTERN,
+        description: 'Media type of `data`; absent: application/json. JSON and text are UTF-8.',
+        examples: ['application/json'],
+      }),
+    ),
+  ),
+  data: Type.Optional(
+    Type.Unknown({
+      description: 'Any JSON. Absent: the event has no data, which is not `null`.',
+      examples: [{ amount: 12.5 }],
+    }),
+  ),
+  data_base64: Type.Optional(
+    nullable(
+      Type.String({
+        pattern: BASE64,
+        description: 'Data as bytes, in base64; never beside `data`.',
+        examples: ['3q2+7w=='],
+      }),
+    ),
+  ),
+  posthornpriority: Type.Optional(nullable(priority)),
+};
+
+/** What is not an attribute of CloudEvents, nor its data, is an extension attribute. */
+const EXTENSION = `^(?!(?:${Object.keys(attributes).join('|')})$)[a-z0-9]+$`;
+const MEMBER = `^(?:[a-z0-9]{1,${limits.eventExtensionNameLengthMax}}|data_base64)$`;
+
 export const cloudEvent = named(
   'CloudEvent',
-  Type.Object(
-    {
-      // As text: the CloudEvents SDK types it so.
-      specversion: Type.String({
-        pattern: '^1\\.0$',
-        description: 'Always `1.0`.',
-        examples: ['1.0'],
-      }),
-      id,
-      source,
-      type: eventTypeName,
-      time: Type.Optional(nullable(timestamp('When it happened'))),
-      subject: Type.Optional(nullable(subject)),
-      dataschema: Type.Optional(nullable(dataschema)),
-      datacontenttype: Type.Optional(
-        nullable(
-          Type.String({
-            minLength: 1,
-            description: 'Media type of `data`; absent: application/json. JSON and text are UTF-8.',
-            examples: ['application/json'],
-          }),
-        ),
-      ),
-      data: Type.Optional(
-        Type.Unknown({
-          description: 'Any JSON. Absent: the event has no data, which is not `null`.',
-          examples: [{ amount: 12.5 }],
-        }),
-      ),
-      data_base64: Type.Optional(
-        nullable(
-          Type.String({
-            description: 'Data as bytes, in base64; never beside `data`.',
-            examples: ['3q2+7w=='],
-          }),
-        ),
-      ),
-      posthornpriority: Type.Optional(priority),
-    },
-    {
-      additionalProperties: true,
-      description:
-        'CloudEvents 1.0, JSON format. Further members are extension attributes: named by lower-case letters and digits, with a string, an integer, a boolean or null, which means that it is absent.',
-    },
-  ),
+  Type.Object(attributes, {
+    additionalProperties: true,
+    patternProperties: { [EXTENSION]: extensionValue },
+    propertyNames: Type.String({ pattern: MEMBER }),
+    not: Type.Object({ data: anyButNull, data_base64: Type.String() }),
+    description:
+      'CloudEvents 1.0, JSON format. Further members are extension attributes: named by lower-case letters and digits, with a string, an integer, a boolean or null, which means that it is absent.',
+  }),
   {
     examples: [
       {

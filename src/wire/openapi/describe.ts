@@ -27,6 +27,7 @@ export function nameOf(schema: object): string | undefined {
 /** Response headers that operations declare; `reference/headers.ts` describes each. */
 export type AnswerHeader =
   | 'accept-encoding'
+  | 'allow'
   | 'content-disposition'
   | 'etag'
   | 'idempotency-replayed'

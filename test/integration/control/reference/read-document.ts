@@ -46,16 +46,6 @@ function* within(schema: Json, at: string): Generator<PlacedSchema> {
   }
 }
 
-/** What a reference within the document leads to; undefined if to nothing. */
-export function resolvePointer(document: Json, reference: string): unknown {
-  let found: unknown = document;
-  for (const part of reference.split('/').slice(1)) {
-    const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    found = (found as Json | undefined)?.[name];
-  }
-  return found;
-}
-
 function escaped(name: string): string {
   return name.replaceAll('~', '~0').replaceAll('/', '~1');
 }
