@@ -5,14 +5,14 @@ export interface ProgramOptions {
   env?: Record<string, string>;
 }
 
-const TIMEOUT_MS = 240_000;
+const TIMEOUT_MS = 280_000;
 const OUTPUT_BYTES_MAX = 64 * 1024 * 1024;
 
 /**
  * Runs a program to its end.
  *
  * @returns what it wrote, standard error after standard output
- * @throws Error with that, if the program fails or takes longer than 4 minutes
+ * @throws Error with that, if the program fails or takes longer than 280 s
  */
 export function runProgram(
   program: string,

@@ -26,7 +26,7 @@ assert.equal(problem?.code, 'POSTHORN_PRECONDITION_FAILED');
 
 const endpoint = await createEndpoint({
   path,
-  body: { url: 'https://example.com/webhooks', event_types: ['order.*'], format: 'standard' },
+  body: { url: 'https://receiver.invalid/webhooks', event_types: ['order.*'], format: 'standard' },
   throwOnError: true,
 });
 const endpointPath = { ...path, endpoint: endpoint.data.id };

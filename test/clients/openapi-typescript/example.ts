@@ -32,7 +32,7 @@ assert.equal(problem?.code, 'POSTHORN_PRECONDITION_FAILED');
 const endpoint = await client.POST('/v1/tenants/{tenant}/endpoints', {
   params: { path },
   body: {
-    url: 'https://example.com/webhooks',
+    url: 'https://receiver.invalid/webhooks',
     event_types: ['order.*'],
     filter: { 'data.amount': { $gt: 100 } },
   },

@@ -1,0 +1,73 @@
+"""What requests may be refused although the document allows them, and the reverse: each with its reason.
+
+Loaded by schemathesis (`SCHEMATHESIS_HOOKS`). The two checks here stand for the built-in ones that they call.
+"""
+
+import schemathesis
+from schemathesis import Case, CheckContext, Response
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
+
+# Refusals of requests that are valid by their schema, by the code of the problem and the field that it names.
+# An empty field stands for any. JSON Schema cannot say these rules.
+REFUSED = {
+    # A cursor is opaque: it is one that an answer of the same list gave.
+    ("POSTHORN_CURSOR_INVALID", "#query/cursor"): "a cursor comes from the page before",
+    # A filter is a document of MongoDB's query language over the attributes of events.
+    ("POSTHORN_FILTER_INVALID", ""): "the filter language is described in words",
+    # A JSON Schema within a JSON Schema: what is unsafe or unknown in it is refused with its place.
+    ("POSTHORN_SCHEMA_INVALID", ""): "a schema is judged by the compiler of schemas",
+    # The revision that a generated if-match names is hardly ever that of the resource.
+    ("POSTHORN_PRECONDITION_FAILED", ""): "if-match names the revision that was read",
+    ("POSTHORN_REQUEST_INVALID", "#query/source"): "the source and the id of an event go together",
+    ("POSTHORN_REQUEST_INVALID", "#query/id"): "the source and the id of an event go together",
+    ("POSTHORN_REQUEST_INVALID", "/filter"): "numbers that a 64-bit float keeps",
+    ("POSTHORN_REQUEST_INVALID", "/schema"): "numbers that a 64-bit float keeps",
+    ("POSTHORN_REQUEST_INVALID", "/tenant"): "a platform key has none, a tenant key needs one",
+    ("POSTHORN_REQUEST_INVALID", "/secret"): "base64 of 24 to 64 bytes, or two halves of one ed25519 key",
+    ("POSTHORN_REQUEST_INVALID", "/deduplication/fields"): "attributes, or JSON pointers into data",
+    ("POSTHORN_REQUEST_INVALID", "/expires_at"): "an instant in the future",
+    ("POSTHORN_REQUEST_INVALID", "/endpoint_id"): "an endpoint that the tenant has",
+    # Which fields belong together depends on the value of another; the error names each.
+    ("POSTHORN_REQUEST_INVALID", "/credentials"): "fields of another type of credentials",
+    ("POSTHORN_REQUEST_INVALID", "/client_certificate"): "PEM that belongs together",
+    ("POSTHORN_REQUEST_INVALID", "/retry"): "delays that do not get shorter, 30 days in all",
+    ("POSTHORN_REQUEST_INVALID", "/headers"): "names and values of HTTP header fields",
+    ("POSTHORN_REQUEST_INVALID", "/rate_limit"): "a burst that fits the rate",
+    ("POSTHORN_ENDPOINT_URL_FORBIDDEN", "/url"): "a URL that may be dialled",
+    ("POSTHORN_EVENT_TYPE_UNKNOWN", ""): "a type that the registry has",
+}
+
+
+@schemathesis.check
+def valid_data_is_accepted(ctx: CheckContext, response: Response, case: Case) -> None:
+    """`positive_data_acceptance`, but for the refusals above."""
+    if response.status_code >= 400 and is_excused(response):
+        return
+    if in_part_binary(case):
+        return
+    positive_data_acceptance(ctx, response, case)
+
+
+@schemathesis.check
+def invalid_data_is_refused(ctx: CheckContext, response: Response, case: Case) -> None:
+    """`negative_data_rejection`, but for headers of binary mode in requests of another mode."""
+    # A batch is answered 207, with the refusal of each event in its result.
+    if response.status_code == 207 and response.json()["refused"] > 0:
+        return
+    if in_part_binary(case):
+        return
+    negative_data_rejection(ctx, response, case)
+
+
+def is_excused(response: Response) -> bool:
+    if "problem+json" not in response.headers.get("content-type", [""])[0]:
+        return False
+    problem = response.json()
+    pointers = [error["pointer"] for error in problem.get("errors", [])] or [""]
+    fields = [field for code, field in REFUSED if code == problem["code"]]
+    return all(any(pointer.startswith(field) for field in fields) for pointer in pointers)
+
+
+def in_part_binary(case: Case) -> bool:
+    """Whether a request has some of the `ce-` headers: they count together, and in binary mode alone."""
+    return any(name.lower().startswith("ce-") for name in case.headers or {})
