@@ -117,6 +117,8 @@ export const limits = {
   mailboxMessagesMax: 512,
   eventBytesMax: 32 * 1024 * 1024,
   filterPayloadBytesMax: 4 * 1024 * 1024,
+  /** Of larger `data` only the members that filters look at are built. */
+  filterDataWholeBytesMax: 16 * 1024,
   deduplicationFieldsMax: 16,
   deduplicationFieldLengthMax: 256,
   deduplicationPathSegmentsMax: 16,

@@ -1,10 +1,21 @@
+import type { DataFields } from '#domain/filter/needs-data.ts';
+import { JsonFault } from '#domain/json/json-fault.ts';
+import { LEAF } from '#domain/json/json-outline.ts';
+import { scanJson } from '#domain/json/scan-json.ts';
+import { limits } from '#domain/limits.ts';
 import type { EventFrame } from '#wire/event-frame.ts';
 
 /**
- * The event as filters see it (RT-1): its attributes, extensions, and `data` parsed where it is JSON, as text
- * where it is text. Binary data is not seen, nor that of a large event which is not at hand.
+ * The event as filters see it (RT-1): its attributes, extensions, and `data` parsed where it is
+ * JSON, as text where it is text. Binary data is not seen, nor that of a large event which is not at
+ * hand.
+ *
+ * @param fields the members of `data` that the filters look at; others may be absent from it
  */
-export function eventForFilter({ head, data }: EventFrame): Record<string, unknown> {
+export function eventForFilter(
+  { head, data }: EventFrame,
+  fields: () => DataFields = () => 'all',
+): Record<string, unknown> {
   const event: Record<string, unknown> = {
     ...head.ext,
     id: head.producerId ?? head.id,
@@ -15,7 +26,36 @@ export function eventForFilter({ head, data }: EventFrame): Record<string, unkno
   if (head.subject !== undefined) event['subject'] = head.subject;
   if (head.noData === true) return event;
   if (head.payload !== undefined && data.length === 0) return event;
-  if (head.kind === 'json') event['data'] = JSON.parse(data.toString());
+  if (head.kind === 'json') event['data'] = dataValue(data, fields);
   else if (head.kind === 'text') event['data'] = data.toString();
   return event;
+}
+
+/**
+ * The value of `data`. Of a large object only the members that filters look at are built: some
+ * values cost `JSON.parse` many times more than their length explains, and all tenants wait meanwhile.
+ */
+function dataValue(data: Buffer, fieldsOf: () => DataFields): unknown {
+  const fields = data.length > limits.filterDataWholeBytesMax ? fieldsOf() : 'all';
+  const members = fields === 'all' ? undefined : findMembers(data, fields);
+  return members === undefined ? JSON.parse(data.toString()) : Object.fromEntries(members);
+}
+
+const OPEN_BRACE = 123;
+
+/** Undefined where `data` is no object, or has one of the members twice: then it is built whole. */
+function findMembers(data: Buffer, fields: ReadonlySet<string>): [string, unknown][] | undefined {
+  const named = new Map([...fields].map((field) => [field, LEAF]));
+  try {
+    const { start, children, repeated } = scanJson(data, { named });
+    if (data[start] !== OPEN_BRACE || repeated !== undefined) return undefined;
+    return [...children].map(([name, node]) => [
+      name,
+      JSON.parse(data.toString('utf8', node.start, node.end)),
+    ]);
+  } catch (error) {
+    // Accepted before there were bounds.
+    if (error instanceof JsonFault) return undefined;
+    throw error;
+  }
 }

@@ -238,7 +238,7 @@ export class Router {
       tenant,
       index,
       type: seen.head.type,
-      event: () => eventForFilter(seen),
+      event: () => eventForFilter(seen, () => index.dataFields(seen.head.type)),
       mayWork: () => message.mayWork(),
     });
   }

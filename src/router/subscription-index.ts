@@ -3,7 +3,7 @@ import {
   compileFilter,
   type FilterWork,
 } from '#domain/filter/compile-filter.ts';
-import { filterNeedsData } from '#domain/filter/needs-data.ts';
+import { type DataFields, filterDataFields, joinDataFields } from '#domain/filter/needs-data.ts';
 import type {
   EndpointSnapshot,
   SubscriptionSnapshot,
@@ -26,7 +26,7 @@ interface Candidate {
   endpoint: number;
   /** Made when first asked: most of a large tenant's filters are never asked of a process. */
   test: CompiledFilter | undefined;
-  needsData: boolean | undefined;
+  dataFields: DataFields | undefined;
 }
 
 /** How far filters may go before others have the thread. */
@@ -88,7 +88,7 @@ export class SubscriptionIndex {
         subscription,
         endpoint,
         test: undefined,
-        needsData: undefined,
+        dataFields: undefined,
       };
       for (const selector of new Set(subscription.eventTypes)) {
         this.bySelector.add(selector, candidate);
@@ -132,6 +132,11 @@ export class SubscriptionIndex {
   /** Whether a filter that an event of the type may be asked looks at its data. */
   needsData(type: string): boolean {
     return this.bySelector.lookUp(type).some((list) => list.some(looksAtData));
+  }
+
+  /** The members of `data` that a filter looks at which an event of the type may be asked. */
+  dataFields(type: string): DataFields {
+    return joinDataFields(this.bySelector.lookUp(type).flat().map(fieldsOf));
   }
 
   private addFiltered(
@@ -213,14 +218,21 @@ export class SubscriptionIndex {
 }
 
 function looksAtData(candidate: Candidate): boolean {
+  const fields = fieldsOf(candidate);
+  return fields === 'all' || fields.size > 0;
+}
+
+function fieldsOf(candidate: Candidate): DataFields {
   const { filter } = candidate.subscription;
-  if (filter === undefined) return false;
-  if (candidate.needsData !== undefined) return candidate.needsData;
+  if (filter === undefined) return NO_FIELDS;
+  if (candidate.dataFields !== undefined) return candidate.dataFields;
   try {
-    candidate.needsData = filterNeedsData(filter);
+    candidate.dataFields = filterDataFields(filter);
   } catch {
     // It cannot be compiled either, and matches nothing.
-    candidate.needsData = false;
+    candidate.dataFields = NO_FIELDS;
   }
-  return candidate.needsData;
+  return candidate.dataFields;
 }
+
+const NO_FIELDS: DataFields = new Set();

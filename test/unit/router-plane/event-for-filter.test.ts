@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { compileFilter } from '#domain/filter/compile-filter.ts';
+import { filterDataFields } from '#domain/filter/needs-data.ts';
+import { limits } from '#domain/limits.ts';
 import { eventForFilter } from '#src/router/event-for-filter.ts';
 import { type EventHead, decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
 
@@ -32,4 +35,61 @@ test('text is text, bytes are not seen', () => {
 test('an extension does not stand in for an attribute', () => {
   const event = seen({ ext: { type: 'x.y', id: 'other', source: '/o' } }, '1');
   assert.deepEqual(event, { ...BASE, data: 1 });
+});
+
+/** More than is built whole. */
+const LONG = 'x'.repeat(limits.filterDataWholeBytesMax);
+const frame = (data: string) => {
+  const head = { ...BASE, kind: 'json', acceptedMs: 1, correlationId: 'r' } as const;
+  return decodeEventFrame(encodeEventFrame(head, data));
+};
+const asked = (data: string, ...fields: string[]): unknown => {
+  return eventForFilter(frame(data), () => new Set(fields))['data'];
+};
+
+test('of a large object only the members that filters look at are built', () => {
+  const data = `{"a":{"b":[1]},"rest":"${LONG}","c":null,"__proto__":1}`;
+  assert.deepEqual(asked(data, 'a', 'c', 'absent'), { a: { b: [1] }, c: null });
+  assert.deepEqual(asked(data), {});
+});
+
+test('large data that is no object, or has a member twice, is built whole', () => {
+  assert.deepEqual(asked(`[{"a":1},"${LONG}"]`, 'a'), [{ a: 1 }, LONG]);
+  assert.equal(asked(`"${LONG}"`, 'a'), LONG);
+  assert.deepEqual(asked(`{"a":1,"a":2,"rest":"${LONG}"}`, 'a'), { a: 2, rest: LONG });
+});
+
+test('small data is built whole and asks for no fields', () => {
+  const event = eventForFilter(frame('{"a":1,"b":2}'), () => assert.fail('asked'));
+  assert.deepEqual(event['data'], { a: 1, b: 2 });
+});
+
+test('a filter gives the same verdict on the members it looks at as on the whole', () => {
+  const filters: Record<string, unknown>[] = [
+    { 'data.a': 1 },
+    { 'data.a.b': { $gt: 1 } },
+    { $or: [{ 'data.a': { $exists: false } }, { type: 'x' }] },
+    { $nor: [{ 'data.n': { $in: [null, 2] } }] },
+    { 'data.list': { $elemMatch: { k: 1 } } },
+    { 'data.0': 1 },
+    { data: { $exists: true } },
+  ];
+  const values = [
+    '"a":1',
+    '"a":{"b":2}',
+    '"n":null',
+    '"list":[{"k":1}]',
+    '"0":1',
+    '"a":2,"n":2',
+    '"x":0',
+  ];
+  for (const filter of filters) {
+    const test = compileFilter(filter);
+    for (const value of values) {
+      const event = frame(`{${value},"rest":"${LONG}"}`);
+      const whole = test(eventForFilter(event));
+      const part = test(eventForFilter(event, () => filterDataFields(filter)));
+      assert.equal(part, whole, `${JSON.stringify(filter)} ${value}`);
+    }
+  }
 });
