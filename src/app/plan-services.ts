@@ -62,7 +62,7 @@ export function planServices(roles: Role[], given: ProcessParts): Service[] {
   // The view stops after the roles: until then they may act by what it knows.
   const services: Service[] = [keepTopology(roles, parts), parts.view];
   if (roles.includes('control')) services.push(...planControl(parts));
-  if (roles.includes('delivery') || roles.includes('router')) services.push(parts.renewer);
+  if (ownsShards(roles)) services.push(parts.renewer);
   if (roles.includes('delivery')) services.push(...planDelivery(parts));
   if (roles.includes('router')) services.push(...planRouter(parts));
   if (roles.includes('ingress')) services.push(...planIngress(parts));
@@ -72,6 +72,11 @@ export function planServices(roles: Role[], given: ProcessParts): Service[] {
   }
   log.debug({ services: services.map((service) => service.name) }, 'service.planned');
   return services;
+}
+
+/** Whether one of the roles works on shards, under leases. */
+export function ownsShards(roles: Role[]): boolean {
+  return roles.includes('delivery') || roles.includes('router');
 }
 
 function shareParts(parts: ProcessParts): RoleParts {

@@ -17,7 +17,7 @@ import { PayloadLinks } from '#wire/payload-link.ts';
 import { HttpService } from './http-service.ts';
 import { joinCore, leaveCore } from './join-core.ts';
 import { OpsServer, type ReadinessChecks } from './ops-server.ts';
-import { planServices } from './plan-services.ts';
+import { ownsShards, planServices } from './plan-services.ts';
 import { requireSettings } from './require-settings.ts';
 import type { Service } from './service.ts';
 import { checkOpenFiles, openFilesOf } from './start-checks/open-files.ts';
@@ -58,6 +58,8 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const name = `posthorn ${roles.join(',')}`;
   const nc = await connectNats(natsUrl, name, log, login);
   const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });
+  // Its connection is there by the time that the roles need it.
+  if (ownsShards(roles)) void renewer.start();
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
   checks['nats'] = () => core.publisher.isConnected;

@@ -7,6 +7,9 @@ import { natsSettingFault } from './connection-fault.ts';
 const RETRY_MS = { first: 250, max: 2000 };
 const CODE = 'POSTHORN_NATS_UNAVAILABLE';
 
+/** Where a connection reports its faults. */
+export type ConnectionLog = Pick<Log, 'warn' | 'error'>;
+
 export interface NatsLogin {
   user?: string | undefined;
   password?: string | undefined;
@@ -25,7 +28,7 @@ export interface NatsLogin {
 export async function connectNats(
   url: string,
   name: string,
-  log: Log,
+  log: ConnectionLog,
   login: NatsLogin = {},
 ): Promise<NatsConnection> {
   const { user, password } = login;
@@ -51,7 +54,10 @@ export async function connectNats(
 }
 
 /** Each try dials every server once. */
-async function firstConnect(options: ConnectionOptions, log: Log): Promise<NatsConnection> {
+async function firstConnect(
+  options: ConnectionOptions,
+  log: ConnectionLog,
+): Promise<NatsConnection> {
   const servers = [options.servers ?? []].flat().map(withoutLogin);
   for (let retryMs = RETRY_MS.first; ; retryMs = Math.min(retryMs * 2, RETRY_MS.max)) {
     try {
@@ -73,7 +79,11 @@ function withoutLogin(url: string): string {
   return url.replace(/\/\/.*@/, '//');
 }
 
-async function watchStatus(nc: NatsConnection, log: Log, user: string | undefined): Promise<void> {
+async function watchStatus(
+  nc: NatsConnection,
+  log: ConnectionLog,
+  user: string | undefined,
+): Promise<void> {
   for await (const status of nc.status()) {
     if (status.type === 'disconnect' || status.type === 'reconnect') {
       log.warn({ server: nc.getServer() }, `nats.${status.type}`);

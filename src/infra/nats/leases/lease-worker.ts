@@ -5,9 +5,8 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
-import { pino } from 'pino';
 import { buckets } from '#wire/subjects.ts';
-import { connectNats } from '../connection.ts';
+import { type ConnectionLog, connectNats } from '../connection.ts';
 import { LeaseEnd, clockOffsetMs } from './lease-clock.ts';
 import type { LeaseNotice, LeaseRequest, LeaseWorkerData } from './lease-messages.ts';
 import { LeaseRenewals } from './lease-renewals.ts';
@@ -23,17 +22,15 @@ const { url, name, login, progress, ownerOffsetMs } = workerData as LeaseWorkerD
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
 const tell = (notice: LeaseNotice): void => owner.postMessage(notice);
 
+type Say = (facts: Record<string, unknown>, event: string) => void;
+
+const say = (level: 'warn' | 'error'): Say => {
+  return (facts, event) =>
+    tell({ kind: 'log', level, facts: { ...facts, thread: 'leases' }, name: event });
+};
+
 /** The owner writes the log: one process has one stream of lines. */
-const log = pino({
-  level: 'warn',
-  hooks: {
-    logMethod(args, _method, level) {
-      const [facts, event] = args as unknown as [Record<string, unknown>, string];
-      const line = { ...facts, thread: 'leases' };
-      tell({ kind: 'log', level: level >= 50 ? 'error' : 'warn', facts: line, name: event });
-    },
-  },
-});
+const log = { warn: say('warn'), error: say('error') } as ConnectionLog;
 
 async function openLeases(): Promise<Awaited<ReturnType<Kvm['open']>>> {
   const nc = await connectNats(url, name, log, login);
