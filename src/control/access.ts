@@ -1,6 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import { PosthornError } from '#domain/errors.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
 import {
   type Authenticate,
   type Principal,
@@ -8,6 +10,7 @@ import {
   requireTenant,
 } from '#infra/http/authenticate.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
+import type { CurrentLives } from './lives/current-lives.ts';
 
 /**
  * Who may call a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read` and `manage`:
@@ -33,8 +36,15 @@ export type Api = FastifyInstance<
 /**
  * Puts a lock on every route that is registered in this scope from here on: a key is asked for before
  * anything of the request is read. A route that does not say who may call it does not start.
+ *
+ * A key that is bound to a tenant is checked again when the body has been read, which its sender may
+ * delay: the tenant may have been deleted and created again by then.
  */
-export function lockRoutes(scope: FastifyInstance, authenticate: Authenticate): Api {
+export function lockRoutes(
+  scope: FastifyInstance,
+  authenticate: Authenticate,
+  lives: Pick<CurrentLives, 'find'>,
+): Api {
   scope.decorateRequest('principal', null);
   scope.addHook('onRoute', ({ url, config }) => {
     if (config?.access === undefined) throw new Error(`the route ${url} lacks "access"`);
@@ -50,6 +60,14 @@ export function lockRoutes(scope: FastifyInstance, authenticate: Authenticate): 
       done();
     } catch (error) {
       done(error as Error);
+    }
+  });
+  scope.addHook('preHandler', async (request) => {
+    const { tenant, life } = principalOf(request);
+    if (tenant === undefined) return;
+    const current = await lives.find(tenant);
+    if (current !== undefined && current !== lifeIdOf({ id: tenant, life })) {
+      throw new PosthornError('POSTHORN_KEY_INVALID');
     }
   });
   return scope.withTypeProvider<TypeBoxTypeProvider>();

@@ -39,10 +39,13 @@ export async function changeTenant<T>(
   change: (context: TenantChange) => Promise<T>,
 ): Promise<T> {
   const { configuration, clock } = deps;
+  // A change that waits for its turn must not reach the next life of its tenant.
+  const asked = await configuration.tenants.findOne({ _id: tenantId }, { projection: { life: 1 } });
+  if (asked === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
   const result = await changeInTurn(deps, turnKeys.tenant(tenantId), async (session) => {
     const now = new Date(clock());
     const tenant = await configuration.tenants.findOneAndUpdate(
-      { _id: tenantId },
+      { _id: tenantId, life: asked.life ?? { $exists: false } },
       [{ $set: newRevision(now) }],
       { session, returnDocument: 'after' },
     );

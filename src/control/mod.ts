@@ -231,7 +231,7 @@ function registerApiRoutes(
 ): void {
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
-    const api = lockRoutes(scope, deps.authenticate);
+    const api = lockRoutes(scope, deps.authenticate, parts.lives);
     answerNotModified(scope);
     answerOnce(scope, new IdempotentAnswers(deps), deps.log);
     registerTenantRoutes(api, parts.tenants);

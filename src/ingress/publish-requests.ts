@@ -6,6 +6,7 @@ import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';
 import { essenceOf } from '#domain/media-type.ts';
 import { isTenantId } from '#domain/tenant.ts';
+import type { Principal } from '#infra/http/authenticate.ts';
 import { sendError } from '#infra/http/problem.ts';
 import type { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -53,6 +54,8 @@ export const BODY_SLACK_BYTES = 64 * 1024;
 export class PublishRequests {
   private readonly deps: PublishRequestsDeps;
   private readonly traceOf: RequestTrace;
+  /** Of requests with a key that is bound to a tenant: the life that the key was made in. */
+  private readonly keyLives = new WeakMap<FastifyRequest<TenantParams>, number>();
 
   constructor(deps: PublishRequestsDeps, traceOf: RequestTrace) {
     this.deps = deps;
@@ -116,6 +119,18 @@ export class PublishRequests {
     this.guard(() => go(EVERY_TENANT), request, reply);
   }
 
+  /** Notes which life the request's key belongs to, for when the body has been read. */
+  authenticated(request: FastifyRequest<TenantParams>, { tenant, life = 0 }: Principal): void {
+    if (tenant !== undefined) this.keyLives.set(request, life);
+  }
+
+  /** The body may come late: its tenant may have been deleted and created again by then. */
+  private checkKey(request: FastifyRequest<TenantParams>, { life = 0 }: TenantSnapshot): void {
+    const keyLife = this.keyLives.get(request);
+    if (keyLife === undefined || keyLife === life) return;
+    throw new PosthornError('POSTHORN_KEY_INVALID');
+  }
+
   /** Finds the tenant, at once where it is known; every error becomes the answer. */
   withTenant(
     request: FastifyRequest<TenantParams>,
@@ -126,6 +141,7 @@ export class PublishRequests {
       this.guard(
         () => {
           if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+          this.checkKey(request, tenant);
           go(tenant);
         },
         request,

@@ -43,6 +43,7 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
         const principal = deps.authenticate(request.headers.authorization);
         if (tenant === undefined) requireBroadcast(principal);
         else requireTenant(principal, tenant, 'publish');
+        requests.authenticated(request, principal);
         refuseQuery(request);
       } catch (error) {
         goOn(error as Error);

@@ -8,6 +8,8 @@ export interface Principal {
   scope: KeyScope;
   /** A key of scope `tenant` always has one, of scope `producer` where it is bound, of `platform` never. */
   tenant?: string;
+  /** The life of the tenant that the key is bound to; absent: 0. */
+  life?: number;
 }
 
 export interface AuthenticatorDeps {
@@ -61,7 +63,9 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
     // Its tenant was deleted and created again: its revocation may not be known here yet.
     const life = config.currentTenant(key.tenant)?.life ?? 0;
     if (life > (key.life ?? 0)) throw new PosthornError('POSTHORN_KEY_INVALID');
-    return { keyId: key.id, scope: key.scope, tenant: key.tenant };
+    const principal: Principal = { keyId: key.id, scope: key.scope, tenant: key.tenant };
+    if (key.life !== undefined) principal.life = key.life;
+    return principal;
   };
 }
 

@@ -109,7 +109,9 @@ test("a tenant's own key reads and manages the tenant, and reaches nothing of th
 test('a route that does not say who may call it does not start', async () => {
   const app = createApp({ settings: loadSettings({}), log: createLog('silent') });
   void app.register((scope, _options, done) => {
-    lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }));
+    lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
+      find: async () => undefined,
+    });
     assert.throws(() => scope.get('/open-by-mistake', () => 'hello'), /lacks "access"/);
     done();
   });

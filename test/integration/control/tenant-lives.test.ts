@@ -1,5 +1,6 @@
 /** How a tenant's life ends and the next one begins, also where a process crashes in between. */
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { before, test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
@@ -8,6 +9,7 @@ import { configurationOf } from '#infra/mongo/configuration.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { createLog } from '#infra/telemetry/log.ts';
+import { changeTenant } from '#src/control/change-tenant.ts';
 import { CurrentLives } from '#src/control/lives/current-lives.ts';
 import { LifeViews } from '#src/control/lives/life-views.ts';
 import { TenantPurger, type TenantPurgerDeps } from '#src/control/lives/tenant-purger.ts';
@@ -252,7 +254,7 @@ test('rejects ids of endpoints, subscriptions and keys that a caller chooses', a
     const refused = await plane.call('POST', target, body);
     assert.equal(refused.status, 400, `${target} ${JSON.stringify(body)}`);
   }
-  assert.equal((await plane.call('PUT', `${path}/endpoints/${id}`, { url })).status, 404);
+  assert.equal((await plane.call('PUT', `${path}/endpoints/${id}`, { url })).status, 405);
 });
 
 test('a tenant that is deleted while its creation waits is not answered as created', async () => {
@@ -279,4 +281,76 @@ test('a tenant that is deleted while its creation waits is not answered as creat
     subscription.unsubscribe();
     await bucket.delete(key);
   }
+});
+
+/** A body of which nothing comes until `send` is called. */
+function heldBody(json: object): { body: Readable; send: () => void } {
+  const body = new Readable({ read: () => undefined });
+  return {
+    body,
+    send() {
+      body.push(JSON.stringify(json));
+      body.push(null);
+    },
+  };
+}
+
+test('rejects a body that comes after its tenant was created again with POSTHORN_KEY_INVALID', async () => {
+  await put('patient');
+  const made = await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant: 'patient' });
+  const { body, send } = heldBody({ url: 'https://example.com/of-the-first-life' });
+  const authorization = `Bearer ${made.body.key}`;
+  await waitUntil(
+    async () =>
+      (await plane.call('GET', '/v1/tenants/patient', undefined, { key: made.body.key })).status ===
+      200,
+  );
+  const answer = plane.app.inject({
+    method: 'POST',
+    url: '/v1/tenants/patient/endpoints',
+    headers: { authorization, 'content-type': 'application/json' },
+    payload: body,
+  });
+  const answered = answer.then(({ body: text, statusCode }) => ({ text, statusCode }));
+  // The key has been accepted once the body is asked for.
+  await waitUntil(() => body.readableFlowing !== null);
+  await remove('patient');
+  await put('patient');
+  send();
+  const { statusCode, text } = await answered;
+  assert.equal(statusCode, 401, text);
+  const endpoints = await plane.call('GET', '/v1/tenants/patient/endpoints');
+  assert.deepEqual(endpoints.body.data, []);
+});
+
+test('rejects a change that waited for its turn with POSTHORN_TENANT_UNKNOWN in the next life', async () => {
+  await put('queued');
+  const turn = Promise.withResolvers<void>();
+  let isWaiting = false;
+  const change = changeTenant(
+    {
+      mongo: plane.mongo,
+      configuration: configurationOf(plane.db),
+      publish: async () => undefined,
+      clock: Date.now,
+      turns: {
+        async run(_key, work) {
+          isWaiting = true;
+          await turn.promise;
+          return work();
+        },
+      },
+    },
+    'queued',
+    () => assert.fail('the change reached the next life'),
+  );
+  change.catch(() => undefined);
+  await waitUntil(() => isWaiting);
+  await remove('queued');
+  await put('queued');
+  turn.resolve();
+  await assert.rejects(
+    change,
+    (error) => error instanceof PosthornError && error.code === 'POSTHORN_TENANT_UNKNOWN',
+  );
 });

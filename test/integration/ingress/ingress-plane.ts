@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream';
 import type { TestContext } from 'node:test';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { FastifyInstance } from 'fastify';
@@ -100,7 +101,7 @@ export class IngressPlane {
   }
 
   async tenant(id: string, changes: Partial<TenantSnapshot> = {}): Promise<void> {
-    const rev = (this.config.tenant(id)?.rev ?? 0) + 1;
+    const rev = (this.config.currentTenant(id)?.rev ?? 0) + 1;
     const snapshot: TenantSnapshot = {
       v: 1,
       id,
@@ -146,7 +147,8 @@ export class IngressPlane {
     body: unknown,
     options: { headers?: Record<string, string>; path?: string } = {},
   ): Promise<Answer> {
-    const payload = typeof body === 'string' || Buffer.isBuffer(body) ? body : JSON.stringify(body);
+    const isRaw = typeof body === 'string' || Buffer.isBuffer(body) || body instanceof Readable;
+    const payload = isRaw ? body : JSON.stringify(body);
     const answer = await this.app.inject({
       method: 'POST',
       url: options.path ?? '/v1/tenants/acme/events',
