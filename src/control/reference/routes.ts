@@ -2,10 +2,11 @@
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
-import { Type } from 'typebox';
+import { type TObject, Type } from 'typebox';
 import { createApp, type AppDeps, healthSchema } from '#infra/http/app.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
-import { idempotencyKeyHeader } from '#wire/api/fields.ts';
+import { idempotencyKeyHeader, ifNoneMatchHeader } from '#wire/api/fields.ts';
+import { answer, answerFactsOf } from '#wire/openapi/describe.ts';
 import { buildDocument } from './document.ts';
 import type { RouteSchema } from './route-schema.ts';
 
@@ -75,8 +76,24 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
     method: method as string,
     url,
   };
-  // `answerOnce` reads it on every POST of the control API.
-  if (method !== 'POST') return described;
-  const properties = { ...described.headers?.properties, ...idempotencyKeyHeader.properties };
-  return { ...described, headers: Type.Object(properties) };
+  // `answerOnce` and `answerNotModified` read them, on every route of their method.
+  if (method === 'POST') return withHeaders(described, idempotencyKeyHeader);
+  return hasEtag(described) ? withNotModified(described) : described;
+}
+
+function hasEtag({ method, response }: RouteSchema): boolean {
+  const success = response['200'];
+  if (method !== 'GET' || success === undefined) return false;
+  return answerFactsOf(success)?.headers?.includes('etag') === true;
+}
+
+function withNotModified(route: RouteSchema): RouteSchema {
+  const description = 'The resource still has an ETag that `if-none-match` names.';
+  const notModified = answer(Type.Null(), { description, headers: ['etag'] });
+  const response = { ...route.response, 304: notModified };
+  return withHeaders({ ...route, response }, ifNoneMatchHeader);
+}
+
+function withHeaders(route: RouteSchema, { properties }: TObject): RouteSchema {
+  return { ...route, headers: Type.Object({ ...route.headers?.properties, ...properties }) };
 }

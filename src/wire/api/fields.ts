@@ -118,6 +118,17 @@ export const putPreconditionHeaders = Type.Object({
   ),
 });
 
+/** Of every GET that answers with an `etag`. */
+export const ifNoneMatchHeader = Type.Object({
+  'if-none-match': Type.Optional(
+    Type.String({
+      maxLength: 200,
+      description: 'ETags that the caller has: 304 if the resource still has one of them.',
+      examples: ['"3"'],
+    }),
+  ),
+});
+
 /** Of every POST of the control API. */
 export const idempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(

@@ -66,3 +66,26 @@ test('the document uses every component, and refers to nothing else', async (t) 
   const used = new Set([...references].map(([, reference = '']) => reference));
   assert.deepEqual([...used].toSorted(), components.toSorted());
 });
+
+test('the document has 304 and if-none-match where an answer has an etag', async (t) => {
+  const plane = await startControlPlane(t, { idle: true });
+  const document = (await plane.call('GET', '/openapi.json', undefined, { key: '' })).body as {
+    paths: Record<string, Record<string, Operation>>;
+  };
+  let found = 0;
+  for (const [path, { get }] of Object.entries(document.paths)) {
+    if (get?.responses['200']?.headers?.['etag'] === undefined) continue;
+    assert.deepEqual(Object.keys(get.responses['304']?.headers ?? {}), ['x-request-id', 'etag']);
+    assert.ok(
+      get.parameters?.some(({ name }) => name === 'if-none-match'),
+      path,
+    );
+    found++;
+  }
+  assert.ok(found >= 4, 'answers with an etag were found');
+});
+
+interface Operation {
+  parameters?: { name: string }[];
+  responses: Record<string, { headers?: Record<string, unknown> }>;
+}
