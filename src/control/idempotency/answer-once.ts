@@ -23,7 +23,7 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
     const found = await answers.claim({
       caller: principalOf(request).keyId,
       method: request.method,
-      tenant: (request.params as { tenant?: string }).tenant,
+      tenant: tenantOf(request),
       path: request.url.split('?', 1)[0] as string,
       key,
       body: request.body,
@@ -47,6 +47,13 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
     else await answers.free(claim).catch(notFreed(log, request));
     return payload;
   });
+}
+
+/** An API key that is made for a tenant names it in its body: its answer goes with the tenant too. */
+function tenantOf({ params, body }: FastifyRequest): string | undefined {
+  const named = (body ?? {}) as { tenant?: unknown };
+  const ofBody = typeof named.tenant === 'string' ? named.tenant : undefined;
+  return (params as { tenant?: string }).tenant ?? ofBody;
 }
 
 /** A server that was never found was never asked. */

@@ -19,7 +19,7 @@ export interface IdempotentRequest {
   /** Id of the API key that asks. */
   caller: string;
   method: string;
-  /** That the path names; undefined: none. */
+  /** That the path or the body names; undefined: none. */
   tenant: string | undefined;
   /** With the ids in it, without a query. */
   path: string;

@@ -354,3 +354,27 @@ test('rejects a change that waited for its turn with POSTHORN_TENANT_UNKNOWN in 
     (error) => error instanceof PosthornError && error.code === 'POSTHORN_TENANT_UNKNOWN',
   );
 });
+
+test('an answer kept under an Idempotency-Key is not given again in the next life', async () => {
+  await put('repeated');
+  const headers = { 'idempotency-key': 'make-it-once' };
+  const newKey = { scope: 'tenant', tenant: 'repeated' };
+  const newEndpoint = { url: 'https://example.com/hook' };
+  const makeKey = () => plane.call('POST', '/v1/keys', newKey, { headers });
+  const path = '/v1/tenants/repeated/endpoints';
+  const makeEndpoint = () => plane.call('POST', path, newEndpoint, { headers });
+  const first = [await makeKey(), await makeEndpoint()];
+  const same = [await makeKey(), await makeEndpoint()];
+  assert.deepEqual(
+    same.map(({ body }) => body.id),
+    first.map(({ body }) => body.id),
+  );
+  await remove('repeated');
+  await put('repeated');
+  const next = [await makeKey(), await makeEndpoint()];
+  for (const [i, answer] of next.entries()) {
+    assert.equal(answer.status, 201, answer.text);
+    assert.equal(answer.headers['idempotency-replayed'], undefined);
+    assert.notEqual(answer.body.id, first[i]?.body.id);
+  }
+});
