@@ -20,7 +20,7 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Posthorn" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"
-# The defaults are loopback: in a container both ports have to be reachable from outside. Threads: src/app/role-process.ts
+# The defaults are loopback: in a container both ports have to be reachable from outside. Threads: src/app/run/role-process.ts
 # says why.
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \

@@ -3,11 +3,11 @@ import type { Settings } from '#config/schema.ts';
 import { ErrorReports } from '#infra/telemetry/error-reports.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
-import { exitCodeOf } from '#src/app/exit-code.ts';
+import { exitCodeOf } from '#src/app/run/exit-code.ts';
 import { checkWorkingDirectory } from '#src/app/surroundings/check-working-directory.ts';
 import { followLauncher } from '#src/app/surroundings/follow-launcher.ts';
 import { surviveLostOutput } from '#src/app/surroundings/survive-lost-output.ts';
-import { exitCodes, type Running, runUntilStopped } from '#src/app/run-until-stopped.ts';
+import { exitCodes, type Running, runUntilStopped } from '#src/app/run/run-until-stopped.ts';
 
 /** Of NATS, and again of MongoDB: long enough for a new leader, short enough for a roll-out to say that it failed. */
 const MIGRATE_DEADLINE_MS = 120_000;
@@ -29,7 +29,7 @@ async function main(): Promise<number> {
   const deadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
   if (command === 'start') {
     const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'start' });
-    const { start } = await import('#src/app/start.ts');
+    const { start } = await import('#src/app/start/start.ts');
     const deps = { env: process.env, log, print, report };
     return runUntilStopped({
       begin: (signals) => start(settings, deps, signals),
@@ -71,8 +71,9 @@ async function main(): Promise<number> {
 async function runnerOf(
   settings: Settings,
 ): Promise<(settings: Settings, log: Log) => Promise<Running>> {
-  if (settings.POSTHORN_ROLES === 'probe') return (await import('#src/app/run-probe.ts')).runProbe;
-  return (await import('#src/app/run-roles.ts')).runRoles;
+  if (settings.POSTHORN_ROLES === 'probe')
+    return (await import('#src/app/run/run-probe.ts')).runProbe;
+  return (await import('#src/app/run/run-roles.ts')).runRoles;
 }
 
 /** The log of a process of roles, and what reports its errors. */

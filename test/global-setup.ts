@@ -1,5 +1,5 @@
 import { natsServer } from '#src/embedded/program.ts';
-import { startMongod, TEST_MONGODB_URL, testBinary, type TestServer } from '#testkit/servers.ts';
+import { startMongod, TEST_MONGODB_URL, testBinary, type TestServer } from './kit/servers.ts';
 
 let mongod: TestServer | undefined;
 

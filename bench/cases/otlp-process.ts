@@ -1,7 +1,7 @@
 /** An OTLP receiver in a process of its own, so that its work is not on the clock of who measures. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
-import { OtlpReceiver } from '#testkit/otlp-receiver.ts';
+import { OtlpReceiver } from '../../test/kit/otlp-receiver.ts';
 
 export class OtlpProcess {
   private readonly child: ChildProcess;

@@ -1,15 +1,15 @@
 /** Every parser that reads what a caller sends, by the form of its input. */
-import { EgressGuard } from '#domain/egress.ts';
+import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { validateFilter } from '#domain/filter/validate-filter.ts';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
-import { checkEndpointUrl } from '#src/control/endpoint-url.ts';
+import { checkEndpointUrl } from '#src/control/resources/endpoint-url.ts';
 import { checkClientCertificate } from '#src/control/credentials/check-client-certificate.ts';
 import { readBinaryEvent } from '#src/ingress/cloudevents/binary.ts';
-import { formulaDigest } from '#src/ingress/formula-digest.ts';
-import { readBatchBody, readEventBody, readStructuredBody } from '#src/ingress/read-body.ts';
-import { requestJsonBounds } from '#infra/http/body/parse-json-bodies.ts';
+import { formulaDigest } from '#src/ingress/idempotency/formula-digest.ts';
+import { readBatchBody, readEventBody, readStructuredBody } from '#src/ingress/read/read-body.ts';
+import { requestJsonBounds } from '#infra/http/server/body/parse-json-bodies.ts';
 import { decodeCursor } from '#wire/pagination.ts';
 
 export interface Parser {

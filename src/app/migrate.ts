@@ -6,7 +6,7 @@ import { mongoSettingFault } from '#infra/mongo/connection-fault.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
 import { connectNats } from '#infra/nats/connection.ts';
-import { ensureTopology } from '#infra/nats/streams.ts';
+import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
 const RETRY_AFTER_MS = 1000;

@@ -11,13 +11,13 @@ import { createMongoClient } from '#infra/mongo/documents.ts';
 import { isMongoUnavailable } from '#infra/mongo/unavailable.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { createConfigWriter } from '#src/control/config-publication.ts';
+import { createConfigWriter } from '#src/control/config-sync/config-publication.ts';
 import {
   isSnapshotCurrent,
   type Resealing,
   resealEndpoints,
 } from '#src/control/credentials/reseal-endpoints.ts';
-import { createChangeTurns } from '#src/control/turns/change-turns.ts';
+import { createChangeTurns } from '#src/control/config-sync/change-turns.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 

@@ -2,8 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Compile } from 'typebox/compile';
 import { Default } from 'typebox/value';
 import { ConfigError } from '#domain/errors.ts';
-import { parseNetworks } from '#domain/egress.ts';
-import { parseTargetUrl } from '#domain/target-url/target-url.ts';
+import { parseNetworks } from '#domain/endpoint/egress.ts';
+import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
 import { type Role, type Settings, settingsSchema } from './schema.ts';
 import type { SettingOptions } from './setting.ts';
 

@@ -3,7 +3,7 @@ import {
   type AttemptFailureKind,
   type AttemptOutcome,
   attemptFailureKinds,
-} from '#domain/delivery.ts';
+} from '#domain/outcome/delivery.ts';
 import { localFaults } from '#infra/http/dial/local-fault.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];

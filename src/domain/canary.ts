@@ -1,4 +1,4 @@
-import { parseTargetUrl } from './target-url/target-url.ts';
+import { parseTargetUrl } from './endpoint/target-url/target-url.ts';
 
 /**
  * The tenants of the synthetic probe (OB-6). They are tenants like all others on the whole path; what is different

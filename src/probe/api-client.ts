@@ -1,4 +1,4 @@
-import { askDirectly } from '#infra/http/ask-directly.ts';
+import { askDirectly } from '#infra/http/client/ask-directly.ts';
 
 /** What the probe asks of the platform: by the public API, as everybody else. */
 const TIMEOUT_MS = 10_000;

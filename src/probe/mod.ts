@@ -3,7 +3,7 @@ import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { Service } from '#src/app/service.ts';
+import type { Service } from '#infra/service.ts';
 import { ApiClient } from './api-client.ts';
 import { Canary, canaryTenants } from './canary.ts';
 import { ProbeMetrics } from './probe-metrics.ts';

@@ -1,7 +1,7 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
 import { isLoopbackHost } from '#infra/http/loopback.ts';
-import { receiveBody } from '#infra/http/receive-body.ts';
-import { webhookFault } from '#wire/verify-webhook.ts';
+import { receiveBody } from '#infra/http/client/receive-body.ts';
+import { webhookFault } from '#wire/webhook/verify-webhook.ts';
 
 const BODY_BYTES_MAX = 16 * 1024;
 const CONNECTIONS_MAX = 256;

@@ -3,7 +3,7 @@ import { JsonFault } from '#domain/json/json-fault.ts';
 import { LEAF } from '#domain/json/json-outline.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 
 /**
  * The event as filters see it (RT-1): its attributes, extensions, and `data` parsed where it is

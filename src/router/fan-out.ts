@@ -1,17 +1,21 @@
 import type { Span } from '@opentelemetry/api';
 import { deliveryId } from '#domain/ids.ts';
-import type { Publication, Publisher } from '#infra/nats/publisher.ts';
+import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
-import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import {
+  type DeliveryHead,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+} from '#wire/frames/delivery-frame.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { type LaneView, laneFor } from '#wire/lane-view.ts';
-import type { RoutedRecord } from '#wire/record.ts';
+import type { RoutedRecord } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
-import type { EventInHand } from './event-in-hand.ts';
-import { FairQueue } from './fair-queue.ts';
-import { OrderedLines } from './ordered-lines.ts';
+import type { EventInHand } from './in-flight-event.ts';
+import { FairQueue } from './scheduling/fair-queue.ts';
+import { OrderedLines } from './scheduling/ordered-lines.ts';
 
 /** Deliveries that a tenant may publish before the next has its turn. */
 const TURN = 32;

@@ -8,7 +8,7 @@
 import { limits } from '#domain/limits.ts';
 import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 
 const READS_MAX = 4;
 const TRY_AGAIN_MS = 1000;

@@ -1,7 +1,7 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
-import type { EventHead } from '#wire/event-frame.ts';
+import type { EventHead } from '#wire/frames/event-frame.ts';
 
 /** The span of an event's fan-out; undefined where the event is not traced, or its trace not sampled. */
 export function startRouteSpan(

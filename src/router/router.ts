@@ -12,27 +12,27 @@
  * publisher's window. No database is touched.
  */
 import { Counter, type Registry } from 'prom-client';
-import { type FanOutDelay, fanOutDelayMs } from '#domain/fan-out-delay.ts';
-import type { Publisher } from '#infra/nats/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
+import type { Publisher } from '#infra/nats/publish/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/event-frame.ts';
+import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
 import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
-import type { EventInHand } from './event-in-hand.ts';
+import type { EventInHand } from './in-flight-event.ts';
 import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
-import { FilterTurns } from './filter-turns.ts';
+import { FilterTurns } from './scheduling/filter-scheduler.ts';
 import { LargeEvents } from './large-events.ts';
 import { LifeGate } from './lives/life-gate.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
-import { TenantLines } from './tenant-lines.ts';
+import { TenantLines } from './scheduling/tenant-lines.ts';
 
 const NAK_DELAY_MS = 1000;
 /** No id of a tenant. */

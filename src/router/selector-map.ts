@@ -1,4 +1,4 @@
-import { isOperationalType } from '#domain/event-type.ts';
+import { isOperationalType } from '#domain/event/event-type.ts';
 
 /**
  * Values under event type selectors (`order.created`, `order.*`, `*`), found by an event's type with one

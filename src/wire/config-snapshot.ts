@@ -7,13 +7,13 @@ import type {
   EndpointState,
   EndpointStateReason,
   OnExhausted,
-} from '#domain/endpoint.ts';
-import type { RateLimit } from '#domain/endpoint-policy.ts';
-import type { Formula } from '#domain/deduplication.ts';
-import type { EventTypeState } from '#domain/event-type.ts';
-import type { Priority } from '#domain/priority.ts';
+} from '#domain/endpoint/endpoint.ts';
+import type { RateLimit } from '#domain/endpoint/endpoint-policy.ts';
+import type { Formula } from '#domain/event/deduplication.ts';
+import type { EventTypeState } from '#domain/event/event-type.ts';
+import type { Priority } from '#domain/event/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
-import type { RetryPolicy } from '#domain/verdict.ts';
+import type { RetryPolicy } from '#domain/outcome/verdict.ts';
 
 /** `tenant.<id>`: a tenant whole, so that one change is one atomic step for its readers. */
 export interface TenantSnapshot {

@@ -1,5 +1,5 @@
-import { laneOf } from './delivery-frame.ts';
-import type { EventHead } from './event-frame.ts';
+import { laneOf } from './frames/delivery-frame.ts';
+import type { EventHead } from './frames/event-frame.ts';
 import type { LaneClass } from './subjects.ts';
 
 /** Which tenants have a lane of their own at present, as far as this process knows. */

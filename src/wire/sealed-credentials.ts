@@ -2,7 +2,10 @@
  * How the credentials of an endpoint are sealed (CT-10): each kind whole, as JSON, for its endpoint and its
  * place, so that none of them can be put in the place of another.
  */
-import type { ClientCertificate, OutboundCredentials } from '#domain/outbound-credentials.ts';
+import type {
+  ClientCertificate,
+  OutboundCredentials,
+} from '#domain/endpoint/outbound-credentials.ts';
 
 interface Kinds {
   headers: Record<string, string>;

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mongod, natsServer } from '#src/embedded/program.ts';
-import { testBinary } from '#testkit/servers.ts';
+import { testBinary } from '../kit/servers.ts';
 
 const INSIDE = 'TEST_OWN_NAMESPACES';
 /** As root, and else as root of a user namespace, where the system lets everybody have one. */

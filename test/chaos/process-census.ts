@@ -1,4 +1,4 @@
-import type { System } from '#testkit/system.ts';
+import type { System } from '../kit/system.ts';
 
 /** What the processes of the system hold together. */
 export interface Holdings {

@@ -1,7 +1,7 @@
 import { join, posix } from 'node:path';
 import { sourceFiles } from './project-files.ts';
 
-/** The parts of `src/`: its folders, and `app/service.ts`, the one word of `app` that the planes know. */
+/** The parts of `src/`: its folders. */
 export const layers = [
   'domain',
   'wire',
@@ -13,15 +13,12 @@ export const layers = [
   'delivery',
   'control',
   'probe',
-  'app/service',
   'app',
   'main',
-  'testkit',
 ] as const;
 export type Layer = (typeof layers)[number];
 
 const below: Layer[] = ['domain', 'wire', 'config', 'infra'];
-const plane: Layer[] = [...below, 'app/service'];
 
 /** What each part may import beside itself. Planes never import each other: they meet on subjects. */
 export const allowedImports: Record<Layer, readonly Layer[]> = {
@@ -30,15 +27,13 @@ export const allowedImports: Record<Layer, readonly Layer[]> = {
   config: ['domain'],
   infra: ['domain', 'wire', 'config'],
   embedded: ['domain'],
-  ingress: plane,
-  router: plane,
-  delivery: plane,
-  control: plane,
-  probe: plane,
-  'app/service': [],
-  app: [...plane, 'embedded', 'ingress', 'router', 'delivery', 'control', 'probe'],
+  ingress: below,
+  router: below,
+  delivery: below,
+  control: below,
+  probe: below,
+  app: [...below, 'embedded', 'ingress', 'router', 'delivery', 'control', 'probe'],
   main: [...below, 'app'],
-  testkit: [...below, 'embedded', 'app'],
 };
 
 export interface ImportEdge {
@@ -74,7 +69,7 @@ export function drawImports(): string {
   for (const [from, targets] of reach) {
     for (const to of targets) {
       const isImplied = [...targets].some((via) => via !== to && leadsTo(reach, via, to));
-      if (!isImplied) lines.push(`  ${nodeOf(from)} --> ${nodeOf(to)}`);
+      if (!isImplied) lines.push(`  ${from} --> ${to}`);
     }
   }
   return ['```mermaid', 'graph TD', ...lines.toSorted(), '```'].join('\n');
@@ -85,10 +80,6 @@ function leadsTo(reach: Map<Layer, Set<Layer>>, from: Layer, to: Layer): boolean
   return targets.includes(to) || targets.some((via) => leadsTo(reach, via, to));
 }
 
-function nodeOf(layer: Layer): string {
-  return layer === 'app/service' ? 'service[app/service.ts]' : layer;
-}
-
 function resolveImport(file: string, specifier: string): string {
   if (specifier.startsWith('.')) return posix.join(posix.dirname(file), specifier);
   return specifier.replace(/^#src\//, 'src/').replace(/^#/, 'src/');
@@ -97,7 +88,6 @@ function resolveImport(file: string, specifier: string): string {
 /** @throws Error for a file in a folder that is not known: a new part gets its place here first */
 function layerOf(path: string): Layer {
   const inSource = path.replace(/^src\//, '').replace(/\.ts$/, '');
-  if (inSource === 'app/service') return 'app/service';
   const layer = inSource.split('/', 1)[0] as Layer;
   if (!layers.includes(layer)) throw new Error(`${join(path)} is in no known part of src/`);
   return layer;

@@ -4,13 +4,13 @@ import { after, before, test } from 'node:test';
 import { Registry } from 'prom-client';
 import { loadSettings } from '#config/load.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import type { Service } from '#src/app/service.ts';
+import type { Service } from '#infra/service.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { canaryTenants } from '#src/probe/canary.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { LOST_AFTER_MS, LOST_MAX } from '#src/probe/round-ledger.ts';
-import { type System, startSystem, TEST_KEY } from '#testkit/system.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { type System, startSystem, TEST_KEY } from '../kit/system.ts';
+import { waitUntil } from '../kit/wait-until.ts';
 
 const SHARDS = 2;
 const INTERVAL_MS = 1000;

@@ -63,7 +63,6 @@ test('the image has the version of Node that the lock file has, and is not root'
   assert.match(dockerfile, /--omit=dev --ignore-scripts/);
   const ignored = projectText('.dockerignore').split('\n');
   assert.ok(ignored.includes('*'), 'only what is named goes in');
-  assert.ok(ignored.includes('src/testkit'));
 });
 
 test('the compose file: settings that exist, data in volumes, nothing open to the network', () => {

@@ -1,11 +1,11 @@
 /** What the Dockerfile puts into the image is enough to run: the folder is made as it says, without a container. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { cpSync, existsSync, rmSync } from 'node:fs';
+import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { makeTempDir } from '#testkit/temp-dir.ts';
+import { makeTempDir } from '../kit/temp-dir.ts';
 import { projectRoot, projectText } from '../docs/project-files.ts';
 
 const run = promisify(execFile);
@@ -21,7 +21,6 @@ test('source and production dependencies are enough, without install scripts', a
     const filter = (path: string): boolean => !path.endsWith('.md');
     cpSync(join(projectRoot, name), join(dir.path, name), { recursive: true, filter });
   }
-  rmSync(join(dir.path, 'src/testkit'), { recursive: true });
   const install = /npm ci (--omit=dev [^\\\n]+)/.exec(dockerfile)?.[1]?.trim().split(' ') ?? [];
   assert.ok(install.includes('--ignore-scripts'));
   const args = ['ci', '--prefer-offline', ...install];

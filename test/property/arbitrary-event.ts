@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { isEventTypeName } from '#domain/event-type.ts';
-import type { EventHead } from '#wire/event-frame.ts';
+import { isEventTypeName } from '#domain/event/event-type.ts';
+import type { EventHead } from '#wire/frames/event-frame.ts';
 
 /** Any text, control characters, line feeds and half of surrogate pairs among it. */
 export const anyText = fc.string({ unit: 'binary', maxLength: 40 });

@@ -5,9 +5,14 @@ import {
   type DeliveryHead,
   decodeDeliveryFrame,
   encodeDeliveryFrame,
-} from '#wire/delivery-frame.ts';
-import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
-import { type HistoryRecord, decodeRecords, encodeRecord, encodeRecords } from '#wire/record.ts';
+} from '#wire/frames/delivery-frame.ts';
+import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
+import {
+  type HistoryRecord,
+  decodeRecords,
+  encodeRecord,
+  encodeRecords,
+} from '#wire/frames/record.ts';
 import { anyBytes, anyText, eventHead, eventType, unicodeText } from './arbitrary-event.ts';
 
 test('an event frame gives back its head, and its data byte by byte', () => {

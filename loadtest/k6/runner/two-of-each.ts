@@ -5,7 +5,12 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Role } from '#config/schema.ts';
 import type { ServerExit } from '#src/embedded/server-process.ts';
-import { type System, type SystemProcess, TEST_KEY, startSystem } from '#testkit/system.ts';
+import {
+  type System,
+  type SystemProcess,
+  TEST_KEY,
+  startSystem,
+} from '../../../test/kit/system.ts';
 import { Balancer } from './balancer.ts';
 import type { Restart } from './restarts.ts';
 

@@ -1,4 +1,4 @@
-import { FAN_OUT_DELAYS_PATTERN } from '#domain/fan-out-delay.ts';
+import { FAN_OUT_DELAYS_PATTERN } from '#domain/event/fan-out-delay.ts';
 import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
 import { integer, optionalText, text } from '../setting.ts';
 

@@ -2,7 +2,7 @@ import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { createSecureContext } from 'node:tls';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
-import type { ClientCertificate } from '#domain/outbound-credentials.ts';
+import type { ClientCertificate } from '#domain/endpoint/outbound-credentials.ts';
 
 export interface CheckedCertificate {
   /** With its key as PKCS #8. */

@@ -1,8 +1,8 @@
-import type { EgressGuard } from '#domain/egress.ts';
+import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
-import type { CredentialType, OutboundCredentials } from '#domain/outbound-credentials.ts';
-import type { EndpointCredentialSettings } from '#wire/api/endpoint-credentials.ts';
-import { checkTargetUrl } from '../endpoint-url.ts';
+import type { CredentialType, OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
+import type { EndpointCredentialSettings } from '#wire/api/endpoint/endpoint-credentials.ts';
+import { checkTargetUrl } from '../resources/endpoint-url.ts';
 
 type Given = NonNullable<EndpointCredentialSettings['credentials']>;
 type Field = Exclude<keyof Given, 'type'>;

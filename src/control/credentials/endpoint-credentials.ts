@@ -1,7 +1,7 @@
 /** Credentials of an endpoint between the API, MongoDB and the snapshot (DL-14): sealed on their way in. */
 import type { X509Certificate } from 'node:crypto';
-import type { EgressGuard } from '#domain/egress.ts';
-import type { OutboundCredentials } from '#domain/outbound-credentials.ts';
+import type { EgressGuard } from '#domain/endpoint/egress.ts';
+import type { OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
 import type {
   EndpointDocument,
   StoredCertificate,
@@ -11,11 +11,11 @@ import type {
 import type {
   EndpointCredentialFields,
   EndpointCredentialSettings,
-} from '#wire/api/endpoint-credentials.ts';
+} from '#wire/api/endpoint/endpoint-credentials.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { sealCredentials } from '#wire/sealed-credentials.ts';
-import { checkEndpointHeaders } from '../endpoint-headers.ts';
-import type { Sealer } from '../endpoint-secrets.ts';
+import { checkEndpointHeaders } from '../resources/endpoint-headers.ts';
+import type { Sealer } from '../resources/endpoint-secrets.ts';
 import { checkClientCertificate } from './check-client-certificate.ts';
 import { checkCredentials } from './check-credentials.ts';
 

@@ -2,7 +2,7 @@ import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { credentialContext } from '#wire/sealed-credentials.ts';
 import { isPosthornError } from '#domain/errors.ts';
-import { changeTenant, type ConfigurationDeps } from '../change-tenant.ts';
+import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 
 /** Endpoints of a tenant that are changed in one transaction, and so make one new snapshot. */
 const ENDPOINTS_AT_ONCE = 500;

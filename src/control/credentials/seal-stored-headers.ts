@@ -1,6 +1,6 @@
 import { isPosthornError } from '#domain/errors.ts';
-import { changeTenant, type ConfigurationDeps } from '../change-tenant.ts';
-import type { Sealer } from '../endpoint-secrets.ts';
+import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
+import type { Sealer } from '../resources/endpoint-secrets.ts';
 import { sealedHeaders } from './endpoint-credentials.ts';
 
 /**

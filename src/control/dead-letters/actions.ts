@@ -10,8 +10,8 @@ import { PosthornError } from '#domain/errors.ts';
 import { deliveryId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
-import type { Publisher } from '#infra/nats/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/record-gatherer.ts';
+import type { Publisher } from '#infra/nats/publish/publisher.ts';
+import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
 import type {
   DeadLetterReplay,
   DeadLetterSelection,
@@ -20,8 +20,8 @@ import type {
   ReplayedDeadLetters,
 } from '#wire/api/dead-letter.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { deliveryMessageId, encodeDeliveryFrame, laneAgain } from '#wire/delivery-frame.ts';
-import type { DeliveryRecord } from '#wire/record.ts';
+import { deliveryMessageId, encodeDeliveryFrame, laneAgain } from '#wire/frames/delivery-frame.ts';
+import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { type LaneClass, subjects } from '#wire/subjects.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';

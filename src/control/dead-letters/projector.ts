@@ -11,13 +11,13 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { Counter, type Registry } from 'prom-client';
 import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
 import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
-import { BatchPull, type PulledMessage } from '#infra/nats/batch-pull.ts';
+import { BatchPull, type PulledMessage } from '#infra/nats/consume/batch-pull.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { Service } from '#src/app/service.ts';
-import { deadLetterReasons, decodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
-import type { AttemptRecord } from '#wire/record.ts';
+import type { Service } from '#infra/service.ts';
+import { deadLetterReasons, decodeDeadLetterFrame } from '#wire/frames/dead-letter-frame.ts';
+import { decodeEventFrame } from '#wire/frames/event-frame.ts';
+import type { AttemptRecord } from '#wire/frames/record.ts';
 import { consumers, parseDeadLetterSubject, streams } from '#wire/subjects.ts';
 
 const ROUND_MS = 500;

@@ -6,7 +6,7 @@ import type {
   DeadLetterListQuery,
   DeadLetterSummary,
 } from '#wire/api/dead-letter.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
+import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
 import { showAttempt } from '../history/delivery-reads.ts';
 import { type HistoryReadDeps, dataMember, showPayload } from '../history/event-reads.ts';

@@ -3,9 +3,9 @@
  * are in the bucket CONFIG and count for `limits.eventTypesMax`.
  */
 import type { ClientSession } from 'mongodb';
-import { checkFormulaFields } from '#domain/deduplication.ts';
+import { checkFormulaFields } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
-import type { EventTypeState } from '#domain/event-type.ts';
+import type { EventTypeState } from '#domain/event/event-type.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { limits } from '#domain/limits.ts';
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
@@ -18,8 +18,8 @@ import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, encodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkIfMatch, checkPutPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
-import { changeInTurn, type ConfigurationDeps } from '../change-tenant.ts';
-import { turnKeys } from '../turns/change-turns.ts';
+import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
+import { turnKeys } from '../config-sync/change-turns.ts';
 import type { AutomaticTypes } from './automatic-types.ts';
 import { asDocument, show, summarize } from './event-type-resource.ts';
 

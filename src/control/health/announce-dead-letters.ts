@@ -1,4 +1,4 @@
-import { isOperationalType } from '#domain/event-type.ts';
+import { isOperationalType } from '#domain/event/event-type.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { ConfigView, TenantSnapshot } from '#wire/config-snapshot.ts';

@@ -1,5 +1,5 @@
 import type { LastFailure } from '#infra/mongo/endpoint-health.ts';
-import type { AttemptRecord, DeliveryRecord, HistoryRecord } from '#wire/record.ts';
+import type { AttemptRecord, DeliveryRecord, HistoryRecord } from '#wire/frames/record.ts';
 
 /** What a batch of records says about an endpoint. */
 export interface EndpointAttempts {

@@ -1,8 +1,8 @@
 import { PosthornError } from '#domain/errors.ts';
-import type { EndpointStateReason } from '#domain/endpoint.ts';
+import type { EndpointStateReason } from '#domain/endpoint/endpoint.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
-import { changeTenant, type ConfigurationDeps } from '../change-tenant.ts';
+import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import { type TellDeps, tell } from './operational-events.ts';
 
 export interface DisableDeps extends ConfigurationDeps, TellDeps {}

@@ -5,10 +5,10 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoint-health.ts';
-import type { Publisher } from '#infra/nats/publisher.ts';
+import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { Service } from '#src/app/service.ts';
-import { encodeEventFrame } from '#wire/event-frame.ts';
+import type { Service } from '#infra/service.ts';
+import { encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 
 const EVERY_MS = 1000;

@@ -2,7 +2,7 @@
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointHealthDocument, HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';
-import type { EndpointHealth } from '#wire/api/endpoint-health.ts';
+import type { EndpointHealth } from '#wire/api/endpoint/endpoint-health.ts';
 import { standingOf } from './standing.ts';
 import { failingSince } from './transitions.ts';
 

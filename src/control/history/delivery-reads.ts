@@ -9,7 +9,7 @@ import type {
   EventDeliveriesQuery,
 } from '#wire/api/delivery.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
-import type { AttemptRecord } from '#wire/record.ts';
+import type { AttemptRecord } from '#wire/frames/record.ts';
 import type { EventReads, HistoryReadDeps } from './event-reads.ts';
 import { SEARCH_MS_MAX } from './fair-searches.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';

@@ -1,10 +1,10 @@
 /** Events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
-import { cloudEventId } from '#domain/event-id.ts';
+import { cloudEventId } from '#domain/event/event-id.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
 import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import type { PayloadRef } from '#wire/event-frame.ts';
+import type { PayloadRef } from '#wire/frames/event-frame.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
 import { type FairSearches, SEARCH_MS_MAX } from './fair-searches.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';

@@ -1,4 +1,4 @@
-import { FairSlots } from '#infra/http/fair-slots.ts';
+import { FairSlots } from '#infra/http/dial/fair-semaphore.ts';
 
 /** How long a search may take. */
 export const SEARCH_MS_MAX = 10_000;

@@ -1,9 +1,9 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { MongoServerSelectionError } from 'mongodb';
-import { classifyError } from '#infra/http/classify-error.ts';
+import { classifyError } from '#infra/http/server/classify-error.ts';
 import { readIdempotencyKey } from '#infra/http/idempotency-key.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { principalOf } from '../access.ts';
+import { principalOf } from '../routes/access.ts';
 import type { IdempotentAnswers, KeptAnswer } from './idempotent-answers.ts';
 
 /** Header fields that belong to an answer itself. */

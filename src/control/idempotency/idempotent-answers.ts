@@ -11,7 +11,7 @@ import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
 import type { IdempotentAnswerDocument } from '#infra/mongo/idempotent-answers.ts';
-import type { Sealer } from '../endpoint-secrets.ts';
+import type { Sealer } from '../resources/endpoint-secrets.ts';
 
 const DUPLICATE_KEY = 11_000;
 

@@ -3,7 +3,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { PosthornError } from '#domain/errors.ts';
 import { lifeOf, tenantIdOf } from '#domain/tenant.ts';
-import { LEASE_MS } from '#infra/nats/streams.ts';
+import { LEASE_MS } from '#infra/nats/streams/streams.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { LifeViewAnswer } from '#wire/lives/life-view.ts';
 import { buckets, configKeys, leaseKeys, subjects } from '#wire/subjects.ts';

@@ -16,7 +16,7 @@ import type { HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { payloadOwner } from '#wire/payload-link.ts';
+import { payloadOwner } from '#wire/webhook/payload-link.ts';
 import { buckets, subjectsOfLife } from '#wire/subjects.ts';
 import type { CurrentLives } from './current-lives.ts';
 

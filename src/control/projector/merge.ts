@@ -6,20 +6,20 @@
  * gives the same document. States compare by hop, then rank, then their other fields; attempts are keyed by
  * their id; all else is written once. So several projectors may work at once, and a batch may be repeated after a crash.
  */
-import type { DeliveryStatus } from '#domain/delivery.ts';
+import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 import {
   type DeliveryDocument,
   type DeliveryState,
   type EventDocument,
   eventKey,
 } from '#infra/mongo/documents.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 import type {
   DeliveryRecord,
   EndpointGoneRecord,
   HistoryRecord,
   RoutedRecord,
-} from '#wire/record.ts';
+} from '#wire/frames/record.ts';
 import { AttemptsByEndpoint } from '../health/attempts.ts';
 
 /** At the same hop, what is decided outranks what is under way. */

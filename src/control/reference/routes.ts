@@ -3,7 +3,7 @@ import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type TObject, Type } from 'typebox';
-import { createApp, type AppDeps, healthSchema } from '#infra/http/app.ts';
+import { createApp, type AppDeps, healthSchema } from '#infra/http/server/app.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
 import { idempotencyKeyHeader, ifNoneMatchHeader } from '#wire/api/fields.ts';
 import { answer, answerFactsOf } from '#wire/openapi/describe.ts';

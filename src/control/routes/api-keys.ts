@@ -7,8 +7,8 @@ import {
   newApiKey,
 } from '#wire/api/api-key.ts';
 import { problemAnswers, problems } from '#wire/api/problem.ts';
-import type { Api } from '../access.ts';
-import type { ApiKeys } from '../api-keys.ts';
+import type { Api } from './access.ts';
+import type { ApiKeys } from '../resources/api-keys.ts';
 
 const tags = ['API keys'];
 

@@ -5,8 +5,8 @@ import {
   broadcastParams,
 } from '#wire/api/broadcast.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
-import type { Api } from '../access.ts';
-import type { Broadcasts } from '../broadcasts.ts';
+import type { Api } from './access.ts';
+import type { Broadcasts } from '../deliveries/broadcasts.ts';
 
 const tags = ['Broadcasts'];
 const config = { access: 'platform' } as const;

@@ -13,7 +13,7 @@ import {
 } from '#wire/api/dead-letter.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
-import type { Api } from '../access.ts';
+import type { Api } from './access.ts';
 import type { DeadLetterActions } from '../dead-letters/actions.ts';
 import type { DeadLetterReads } from '../dead-letters/reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';

@@ -9,8 +9,8 @@ import {
 } from '#wire/api/delivery.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
-import type { Api } from '../access.ts';
-import type { DeliveryActions } from '../delivery-actions.ts';
+import type { Api } from './access.ts';
+import type { DeliveryActions } from '../deliveries/delivery-actions.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 

@@ -10,14 +10,14 @@ import {
   newEndpoint,
   rotatedSecret,
   secretRotation,
-} from '#wire/api/endpoint.ts';
+} from '#wire/api/endpoint/endpoint.ts';
 import { ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import type { Api } from '../access.ts';
-import type { Endpoints } from '../endpoints.ts';
+import type { Api } from './access.ts';
+import type { Endpoints } from '../resources/endpoints.ts';
 
 const tags = ['Endpoints'];
 const collection = '/v1/tenants/:tenant/endpoints';

@@ -3,8 +3,8 @@ import { event, eventListQuery, eventPage, eventParams } from '#wire/api/event.t
 import { eventExplanation, explanationQuery } from '#wire/api/event-explanation.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
-import type { Api } from '../access.ts';
-import type { EventExplanations } from '../event-explanations.ts';
+import type { Api } from './access.ts';
+import type { EventExplanations } from '../history/event-explanations.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
 import type { EventReads } from '../history/event-reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';

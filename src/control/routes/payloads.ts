@@ -1,14 +1,14 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { strict } from '#wire/api/fields.ts';
-import { PAYLOAD_OWNER_PATTERN } from '#wire/payload-link.ts';
+import { PAYLOAD_OWNER_PATTERN } from '#wire/webhook/payload-link.ts';
 import { eventParams } from '#wire/api/event.ts';
 import { answer } from '#wire/openapi/describe.ts';
 import { problemAnswers, problems } from '#wire/api/problem.ts';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { Api } from '../access.ts';
+import type { Api } from './access.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
-import type { PayloadReads, ReadPayload } from '../payload-reads.ts';
+import type { PayloadReads, ReadPayload } from '../history/payload-reads.ts';
 
 const tags = ['Events'];
 

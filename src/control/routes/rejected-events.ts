@@ -1,9 +1,9 @@
 import { problemAnswers } from '#wire/api/problem.ts';
 import { rejectedEventListQuery, rejectedEventPage } from '#wire/api/rejected-event.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
-import type { Api } from '../access.ts';
+import type { Api } from './access.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
-import type { RejectedEvents } from '../rejected-events.ts';
+import type { RejectedEvents } from '../history/rejected-events.ts';
 
 /** What producers sent over NATS and was refused (IN-4). */
 export function registerRejectedEventRoutes(

@@ -14,8 +14,8 @@ import {
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import { type Api, principalOf } from '../access.ts';
-import type { Subscriptions } from '../subscriptions.ts';
+import { type Api, principalOf } from './access.ts';
+import type { Subscriptions } from '../resources/subscriptions.ts';
 
 const tags = ['Subscriptions'];
 const collection = '/v1/tenants/:tenant/subscriptions';

@@ -10,8 +10,8 @@ import {
 } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import type { Api } from '../access.ts';
-import type { Tenants } from '../tenants.ts';
+import type { Api } from './access.ts';
+import type { Tenants } from '../resources/tenants.ts';
 
 const tags = ['Tenants'];
 

@@ -7,9 +7,9 @@ import {
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
 import { isLifeId } from '#domain/tenant.ts';
-import type { LaneStore } from '#infra/nats/lane-store.ts';
+import type { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
-import { SoleReader } from '#infra/nats/sole-reader.ts';
+import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import {
   consumers,

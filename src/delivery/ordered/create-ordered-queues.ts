@@ -3,7 +3,7 @@ import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import type { OwedDelivery } from '../owed-delivery.ts';
+import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
 import { HeadEndpoints } from './head-endpoints.ts';
 import { OrderedQueues } from './ordered-queues.ts';
 import { NatsQueueStore } from './queue-store.ts';

@@ -5,7 +5,7 @@
  * States: ready -> attempted -> gone from the queue | waiting (by its schedule) | held (its endpoint is not active) |
  * blocked (its schedule is used up, and the endpoint blocks). From each of the last three it becomes ready again.
  */
-import type { EndpointState } from '#domain/endpoint.ts';
+import type { EndpointState } from '#domain/endpoint/endpoint.ts';
 
 export interface HeadState {
   /** The message's sequence in its stream: the state of another message says nothing of this one. */

@@ -16,7 +16,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
-import type { OwedDelivery } from '../owed-delivery.ts';
+import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
 import {
   type HeadEndpoint,
   type HeadState,

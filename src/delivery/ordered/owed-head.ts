@@ -1,6 +1,6 @@
-import { type DeliveryHead, decodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { type EventFrame, decodeEventFrame } from '#wire/event-frame.ts';
-import type { OwedDelivery } from '../owed-delivery.ts';
+import { type DeliveryHead, decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
+import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
 import type { HeadState, HeadStep } from './head-state.ts';
 
 const NAK_MS = 1000;

@@ -1,17 +1,17 @@
 /** What a worker sends webhooks by: where they may go, names, connections, access tokens, faults of the machine. */
 import type { Settings } from '#config/schema.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
-import { EgressGuard } from '#domain/egress.ts';
+import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
 import { ResolverHealth, nameServersAnswer } from '#infra/http/dial/resolver-health.ts';
 import type { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
-import { NameLookups, lookUpBySystem } from '#infra/http/name-lookups.ts';
-import { requestAccessToken } from '#infra/http/request-access-token.ts';
+import { NameLookups, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
+import { requestAccessToken } from '#infra/http/client/request-access-token.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { AccessTokens } from '../access-tokens.ts';
+import { AccessTokens } from '../attempt/access-tokens.ts';
 import type { DeliveryMetrics } from '../delivery-metrics.ts';
 import { LocalFaults } from '../local-faults/local-faults.ts';
-import { SenderPool } from '../sender-pool.ts';
+import { SenderPool } from '../attempt/sender-pool.ts';
 
 /** Of a request for an access token; an attempt waits for it no longer than its own time limit. */
 const TOKEN_TIMEOUT_MS = 10_000;

@@ -1,4 +1,4 @@
-import type { RegexBudget } from '#domain/bounded-regex.ts';
+import type { RegexBudget } from '../bounds/bounded-regex.ts';
 import { limits } from '#domain/limits.ts';
 import type { ComparisonBudget } from './compare-values.ts';
 import { type FieldPath, parsePath, someValue, type ValueTest } from './field-path.ts';

@@ -1,4 +1,4 @@
-import { compileBoundedRegex } from '#domain/bounded-regex.ts';
+import { compileBoundedRegex } from '../bounds/bounded-regex.ts';
 import type { FieldError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';

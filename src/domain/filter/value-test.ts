@@ -1,4 +1,4 @@
-import { compileBoundedRegex, type RegexBudget } from '#domain/bounded-regex.ts';
+import { compileBoundedRegex, type RegexBudget } from '../bounds/bounded-regex.ts';
 import { limits } from '#domain/limits.ts';
 import {
   type ComparisonBudget,

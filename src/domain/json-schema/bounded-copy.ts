@@ -1,7 +1,7 @@
 import { plainKeywords } from './keywords.ts';
 import type { SchemaChild, SchemaGraph, SchemaNode } from './schema-graph.ts';
 import type { JsonObject } from './schema-tree.ts';
-import { hasUnevaluated, isUnevaluated, needsVerdict } from './unevaluated.ts';
+import { hasUnevaluated, isUnevaluated, needsVerdict } from './keywords/unevaluated.ts';
 
 /** Takes its value from the work budget each time its schema is applied. */
 export const STEPS_KEYWORD = 'x-steps';

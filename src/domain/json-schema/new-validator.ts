@@ -7,12 +7,12 @@ import {
   TEXT_STEPS_KEYWORD,
   UNEVALUATED_KEYWORD,
 } from './bounded-copy.ts';
-import { equalToOneOf, hasUniqueItems, type TakeSteps } from './equal-values.ts';
-import { formats } from './formats.ts';
-import { isMultipleOf } from './multiple-of.ts';
-import { compilePattern } from './pattern.ts';
+import { equalToOneOf, hasUniqueItems, type TakeSteps } from './keywords/equal-values.ts';
+import { formats } from './keywords/formats.ts';
+import { isMultipleOf } from './keywords/multiple-of.ts';
+import { compilePattern } from './keywords/pattern.ts';
 import type { SchemaNode } from './schema-graph.ts';
-import { unevaluatedCheck } from './unevaluated.ts';
+import { unevaluatedCheck } from './keywords/unevaluated.ts';
 import type { WorkBudget } from './work-budget.ts';
 
 /** The sum of sizes of a schema's patterns went over its bound. */

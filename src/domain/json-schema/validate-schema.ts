@@ -5,9 +5,9 @@ import { limits } from '#domain/limits.ts';
 import { checkBranches } from './check-branches.ts';
 import { compileSchema } from './compile-schema.ts';
 import { describeErrors } from './describe-error.ts';
-import { formats } from './formats.ts';
+import { formats } from './keywords/formats.ts';
 import { findProtoMember, isDeeperThan } from './json-bounds.ts';
-import { compilePattern } from './pattern.ts';
+import { compilePattern } from './keywords/pattern.ts';
 import { buildSchemaGraph, type SchemaNode } from './schema-graph.ts';
 import type { JsonObject } from './schema-tree.ts';
 

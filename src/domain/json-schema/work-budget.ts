@@ -1,4 +1,4 @@
-import { newRegexBudget, type RegexBudget } from '#domain/bounded-regex.ts';
+import { newRegexBudget, type RegexBudget } from '../bounds/bounded-regex.ts';
 
 /** Thrown inside the validator when a check costs more than it may; caught in `compileSchema`. */
 export class WorkExceeded extends Error {}

@@ -10,12 +10,12 @@ import type {
   EndpointStateReason,
   OnExhausted,
   PayloadMode,
-} from '#domain/endpoint.ts';
-import type { SubscriptionStatus } from '#domain/endpoint.ts';
-import type { CredentialType, TokenAuthMethod } from '#domain/outbound-credentials.ts';
-import type { EventTypeState } from '#domain/event-type.ts';
+} from '#domain/endpoint/endpoint.ts';
+import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
+import type { CredentialType, TokenAuthMethod } from '#domain/endpoint/outbound-credentials.ts';
+import type { EventTypeState } from '#domain/event/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
-import type { Priority } from '#domain/priority.ts';
+import type { Priority } from '#domain/event/priority.ts';
 import type { KeyScope } from '#wire/config-snapshot.ts';
 import { type IdempotentAnswerDocument, idempotentAnswersOf } from './idempotent-answers.ts';
 

@@ -11,9 +11,9 @@ import {
   type MongoClientOptions,
 } from 'mongodb';
 import { ConfigError } from '#domain/errors.ts';
-import type { AttemptRecord } from '#wire/record.ts';
-import type { DataKind, ExtensionValue, PayloadRef } from '#wire/event-frame.ts';
-import type { DeliveryStatus } from '#domain/delivery.ts';
+import type { AttemptRecord } from '#wire/frames/record.ts';
+import type { DataKind, ExtensionValue, PayloadRef } from '#wire/frames/event-frame.ts';
+import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 
 /** `<life id>/<event id>`: the key of the event store (RT-7). Life ids hold no slash. */
 export function eventKey(lifeId: string, eventId: string): string {

@@ -1,6 +1,6 @@
 /** What is known of each endpoint's health, and the operational events that are still to be published. */
 import type { Collection, Db } from 'mongodb';
-import type { AttemptFailureKind } from '#domain/delivery.ts';
+import type { AttemptFailureKind } from '#domain/outcome/delivery.ts';
 
 /** Fields compare in this order: `$max` keeps the newest. */
 export interface LastFailure {

@@ -9,7 +9,7 @@ import {
   type Tracer,
   trace,
 } from '@opentelemetry/api';
-import { formatTraceparent, parseTraceparent } from '#wire/trace-context.ts';
+import { formatTraceparent, parseTraceparent } from '#wire/frames/trace-context.ts';
 
 export interface SpanStart {
   name: string;

@@ -8,9 +8,9 @@
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { isPosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
-import { type Authenticate, keyHash } from '#infra/http/authenticate.ts';
+import { type Authenticate, keyHash } from '#infra/http/server/authenticate.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { Service } from '#src/app/service.ts';
+import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { AccountKey } from './account-key.ts';
 import { decodeClaims, encodeJwt } from './jwt.ts';

@@ -1,4 +1,4 @@
-import { type Principal, requireTenant } from '#infra/http/authenticate.ts';
+import { type Principal, requireTenant } from '#infra/http/server/authenticate.ts';
 import { subjects } from '#wire/subjects.ts';
 
 /** What a producer's connection may do; everything else is refused by nats-server. */

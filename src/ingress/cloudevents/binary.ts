@@ -5,8 +5,8 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FieldError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
-import { unquote } from '#domain/media-type.ts';
-import { type EventInput, checkAttributes, checkPriority, refuse } from '../event-input.ts';
+import { unquote } from '#domain/event/media-type.ts';
+import { type EventInput, checkAttributes, checkPriority, refuse } from '../read/event-input.ts';
 import { ATTRIBUTES, requireAttributes } from './attributes.ts';
 import { Extensions, HEADERS_AT, PRIORITY } from './extensions.ts';
 import { readPayloadBytes } from './payload-bytes.ts';

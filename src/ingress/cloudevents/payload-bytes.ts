@@ -1,11 +1,11 @@
 import { isUtf8 } from 'node:buffer';
 import type { FieldError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
-import { isJsonType, isTextType } from '#domain/media-type.ts';
-import { checkJsonCharset } from '#infra/http/body/body-headers.ts';
-import { refuse } from '../event-input.ts';
-import { NO_DATA, type Payload, checkDataDepth, jsonText } from '../json-object.ts';
-import { scan } from '../scan-body.ts';
+import { isJsonType, isTextType } from '#domain/event/media-type.ts';
+import { checkJsonCharset } from '#infra/http/server/body/body-headers.ts';
+import { refuse } from '../read/event-input.ts';
+import { NO_DATA, type Payload, checkDataDepth, jsonText } from '../read/json-object.ts';
+import { scan } from '../read/scan-body.ts';
 
 /**
  * `data` as the bytes of a body, by its media type; an empty body is an event without data.

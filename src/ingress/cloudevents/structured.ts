@@ -3,14 +3,14 @@
  * (https://github.com/cloudevents/spec, formats/json-format.md).
  */
 import type { FieldError } from '#domain/errors.ts';
-import { isJsonType, isWritableAsUtf8 } from '#domain/media-type.ts';
+import { isJsonType, isWritableAsUtf8 } from '#domain/event/media-type.ts';
 import {
   type EventInput,
   NOT_UNICODE,
   checkAttributes,
   checkPriority,
   refuse,
-} from '../event-input.ts';
+} from '../read/event-input.ts';
 import {
   type JsonObject,
   type Payload,
@@ -18,7 +18,7 @@ import {
   isGiven,
   jsonData,
   stringValue,
-} from '../json-object.ts';
+} from '../read/json-object.ts';
 import { ATTRIBUTES, requireAttributes } from './attributes.ts';
 import { Extensions, PRIORITY } from './extensions.ts';
 

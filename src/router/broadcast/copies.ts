@@ -6,9 +6,9 @@
  * minutes is stored once. For one that may have been published longer ago, the stream itself is asked first.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
-import type { Publisher } from '#infra/nats/publisher.ts';
-import { readBatch } from '#infra/nats/read-batch.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { Publisher } from '#infra/nats/publish/publisher.ts';
+import { readBatch } from '#infra/nats/consume/read-batch.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { shardOf, streams, subjects } from '#wire/subjects.ts';
 
 /** Less than the window of message ids: what is not acknowledged by then is looked for. */

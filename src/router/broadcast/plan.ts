@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
 import { eventForFilter } from '../event-for-filter.ts';
 import type { FaultyFilters } from '../faulty-filters.ts';

@@ -1,7 +1,7 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
-import type { BroadcastProgress } from '#wire/broadcast.ts';
-import { type EventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
+import { type EventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 
 /** One trace of a broadcast has so many attempts and few more: more are read by nobody, and crowd out others. */
 export const TRACED_ENDPOINTS_MAX = 256;

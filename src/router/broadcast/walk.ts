@@ -9,10 +9,10 @@
  * Whoever was overtaken finds that the progress is not as it wrote it, and stops. A cancellation is such a write too.
  */
 import { setTimeout as delay } from 'node:timers/promises';
-import { type FanOutDelay, fanOutDelayMs } from '#domain/fan-out-delay.ts';
-import type { BroadcastStore, StoredProgress } from '#infra/nats/broadcast-store.ts';
-import type { BroadcastProgress } from '#wire/broadcast.ts';
-import type { EventFrame } from '#wire/event-frame.ts';
+import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
+import type { BroadcastStore, StoredProgress } from '#infra/nats/stores/broadcast-store.ts';
+import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
+import type { EventFrame } from '#wire/frames/event-frame.ts';
 import type { Copies } from './copies.ts';
 import type { Pace } from './pace.ts';
 import { type Stop, type Tenants, compareStops, planStops } from './plan.ts';

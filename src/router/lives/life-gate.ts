@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { TenantLives } from '#infra/tenant-lives.ts';
-import type { EventInHand } from '../event-in-hand.ts';
+import type { EventInHand } from '../in-flight-event.ts';
 
 const LOOK_AGAIN_MS = 1000;
 /** How often an unacked event waits for the configuration of its life. */

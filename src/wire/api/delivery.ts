@@ -1,6 +1,6 @@
 /** Deliveries and attempts of the history in the API. */
 import { type Static, Type } from 'typebox';
-import { attemptFailureKinds, deliveryStatuses } from '#domain/delivery.ts';
+import { attemptFailureKinds, deliveryStatuses } from '#domain/outcome/delivery.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
   eventId,

@@ -1,6 +1,6 @@
 /** Why endpoints get an event, or not, in the API (RT-9). */
 import { type Static, Type } from 'typebox';
-import { endpointReasons } from '#domain/explain-match.ts';
+import { endpointReasons } from '#domain/event/explain-match.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { eventId, eventTypeName, resourceId, strict, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';

@@ -1,7 +1,7 @@
 /** The registry of event types in the API. */
 import { type Static, Type } from 'typebox';
-import { deduplicationBounds } from '#domain/deduplication.ts';
-import { eventTypeStates } from '#domain/event-type.ts';
+import { deduplicationBounds } from '#domain/event/deduplication.ts';
+import { eventTypeStates } from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { eventTypeName, nullable, priority, revision, strict, timestamp } from './fields.ts';

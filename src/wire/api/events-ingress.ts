@@ -1,6 +1,6 @@
 /** How the producers' routes look from outside. Their bodies are read by `ingress/`, which keeps their bytes. */
 import { Type } from 'typebox';
-import { EVENT_ID_PATTERN, EVENT_TEXT_PATTERN } from '#domain/event-id.ts';
+import { EVENT_ID_PATTERN, EVENT_TEXT_PATTERN } from '#domain/event/event-id.ts';
 import { limits } from '#domain/limits.ts';
 import { answer, named } from '#wire/openapi/describe.ts';
 import { cloudEvent, cloudEventBatch, cloudEventHeaders } from '#wire/openapi/cloud-event.ts';

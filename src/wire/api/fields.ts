@@ -1,8 +1,8 @@
 /** Fields that several resources share, as the API shows them. */
 import { type TSchema, Type } from 'typebox';
-import { EVENT_TYPE_PATTERN, EVENT_TYPE_SELECTOR_PATTERN } from '#domain/event-type.ts';
+import { EVENT_TYPE_PATTERN, EVENT_TYPE_SELECTOR_PATTERN } from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
-import { priorities } from '#domain/priority.ts';
+import { priorities } from '#domain/event/priority.ts';
 import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
 import { named } from '#wire/openapi/describe.ts';
 

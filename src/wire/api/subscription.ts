@@ -1,7 +1,7 @@
 /** Subscriptions in the API. */
 import { type Static, Type } from 'typebox';
-import { subscriptionStatuses } from '#domain/endpoint.ts';
-import { subscriptionReasons } from '#domain/explain-match.ts';
+import { subscriptionStatuses } from '#domain/endpoint/endpoint.ts';
+import { subscriptionReasons } from '#domain/event/explain-match.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {

@@ -1,6 +1,6 @@
 /** Tenants in the API. */
 import { type Static, Type } from 'typebox';
-import { policyBounds } from '#domain/endpoint-policy.ts';
+import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
 import { eventTypePolicies } from '#domain/tenant.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';

@@ -1,8 +1,8 @@
 /** CloudEvents 1.0 as producers send them: structured and batched in a body, binary in headers. */
 import { Type } from 'typebox';
-import { EVENT_TEXT_PATTERN } from '#domain/event-id.ts';
+import { EVENT_TEXT_PATTERN } from '#domain/event/event-id.ts';
 import { limits } from '#domain/limits.ts';
-import { MEDIA_TYPE_PATTERN } from '#domain/media-type.ts';
+import { MEDIA_TYPE_PATTERN } from '#domain/event/media-type.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
   eventDataSchema,

@@ -1,6 +1,6 @@
 /** The `data` of operational events (DL-11), by the type of the event. */
 import { type TSchema, Type } from 'typebox';
-import { endpointFailure } from '#wire/api/endpoint-health.ts';
+import { endpointFailure } from '../api/endpoint/endpoint-health.ts';
 import {
   eventId,
   eventTypeName,

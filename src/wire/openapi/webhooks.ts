@@ -1,6 +1,6 @@
 /** The webhooks that endpoints receive, in each format (DL-4). `webhook-request.ts` writes them. */
 import { type TSchema, Type } from 'typebox';
-import type { BodyFormat } from '#domain/endpoint.ts';
+import type { BodyFormat } from '#domain/endpoint/endpoint.ts';
 import {
   eventDataSchema,
   eventSource,

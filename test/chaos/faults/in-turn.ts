@@ -1,4 +1,4 @@
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { type Fault, strikeFault } from '../fault.ts';
 
 /** Several faults under one load, each when webhooks come again after the one before. */

@@ -5,10 +5,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
-import { cloudEventId } from '#domain/event-id.ts';
-import { TEST_KEY, type System, startSystem } from '#testkit/system.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
-import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { cloudEventId } from '#domain/event/event-id.ts';
+import { TEST_KEY, type System, startSystem } from '../../kit/system.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
 import { jsSdk } from './js-sdk.ts';
 import { pythonSdk } from './python-sdk.ts';
 import type { Message, Mode, ParsedEvent, SampleEvent, Sdk } from './sdk.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { BlockList, isIPv6 } from 'node:net';
 import { test } from 'node:test';
-import { EgressGuard } from '#domain/egress.ts';
+import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { at, type Manifest, only, render } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 

@@ -1,7 +1,7 @@
 /** What every pod of the chart has to be, whichever way it is installed. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { policyBounds } from '#domain/endpoint-policy.ts';
+import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
 import { loadSettings } from '#config/load.ts';
 import { at, only, podTemplates, render } from '../manifests.ts';
 import { tools, without } from '../tools.ts';

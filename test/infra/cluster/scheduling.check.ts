@@ -1,7 +1,7 @@
 /** The chart, installed by Helm on six nodes in three zones: where its pods go, and what an operator may do to them. */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { at, helm, type Manifest } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 import { clusterTools, withoutCluster } from './cluster-tools.ts';

@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { Agent, type IncomingMessage, get } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
-import { createApp } from '#infra/http/app.ts';
+import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { HttpService } from '#src/app/http-service.ts';
+import { HttpService } from '#src/app/run/http-service.ts';
 
 const settings = {
   POSTHORN_HTTP_READ_TIMEOUT_MS: 300_000,

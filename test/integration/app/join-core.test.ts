@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type KV, Kvm } from '@nats-io/kv';
-import { joinCore, leaveCore } from '#src/app/join-core.ts';
+import { joinCore, leaveCore } from '#src/app/run/join-core.ts';
 import { buckets } from '#wire/subjects.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { loadSettings } from '#config/load.ts';
 import { isPosthornError } from '#domain/errors.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { exitCodeOf } from '#src/app/exit-code.ts';
+import { exitCodeOf } from '#src/app/run/exit-code.ts';
 import { migrate } from '#src/app/migrate.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { startNatsServer } from '#testkit/servers.ts';
+import { startNatsServer } from '../../kit/servers.ts';
 
 test('a MongoDB that is away until the deadline fails it, with its code and exit code 69', async (t) => {
   const nats = await startNatsServer();

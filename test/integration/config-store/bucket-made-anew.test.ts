@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
-import { ConfigStore } from '#infra/nats/config-store.ts';
-import { LaneStore } from '#infra/nats/lane-store.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { ConfigStore } from '#infra/nats/stores/config-store.ts';
+import { LaneStore } from '#infra/nats/stores/lane-store.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 

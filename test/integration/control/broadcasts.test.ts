@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
-import { BroadcastStore } from '#infra/nats/broadcast-store.ts';
-import { Publisher } from '#infra/nats/publisher.ts';
+import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
+import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import type { BroadcastProgress } from '#wire/broadcast.ts';
-import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
+import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
 const ACCEPTED_MS = Date.parse('2026-01-31T12:00:00Z');

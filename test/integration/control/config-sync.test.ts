@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
-import { keyHash } from '#infra/http/authenticate.ts';
+import { keyHash } from '#infra/http/server/authenticate.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { ConfigWriter } from '#src/control/config-writer.ts';
-import { SnapshotReader } from '#src/control/snapshot-reader.ts';
-import { startMongod } from '#testkit/servers.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { ConfigWriter } from '#src/control/config-sync/config-writer.ts';
+import { SnapshotReader } from '#src/control/config-sync/snapshot-reader.ts';
+import { startMongod } from '../../kit/servers.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { buckets } from '#wire/subjects.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from './control-plane.ts';

@@ -2,17 +2,17 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { deliveryId } from '#domain/ids.ts';
-import type { DeliveryStatus } from '#domain/delivery.ts';
+import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
-import { Publisher } from '#infra/nats/publisher.ts';
+import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import {
   type DeliveryHead,
   decodeDeliveryFrame,
   deliveryMessageId,
   encodeDeliveryFrame,
-} from '#wire/delivery-frame.ts';
+} from '#wire/frames/delivery-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';

@@ -7,14 +7,14 @@ import { configurationOf } from '#infra/mongo/configuration.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { AttemptsByEndpoint } from '#src/control/health/attempts.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
-import { encodeDeadLetterFrame } from '#wire/dead-letter-frame.ts';
-import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import { encodeDeadLetterFrame } from '#wire/frames/dead-letter-frame.ts';
+import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import {
   type OperationalEventType,
   operationalEventData,
 } from '#wire/openapi/operational-events.ts';
-import type { AttemptRecord, DeliveryRecord } from '#wire/record.ts';
+import type { AttemptRecord, DeliveryRecord } from '#wire/frames/record.ts';
 import { streams, subjects } from '#wire/subjects.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';

@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { cloudEventId } from '#domain/event-id.ts';
+import { cloudEventId } from '#domain/event/event-id.ts';
 import {
   type DeliveryDocument,
   type EventDocument,
   eventKey,
   historyOf,
 } from '#infra/mongo/documents.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
 /** Not long ago: mongod removes what is older than the retention, at any time. */

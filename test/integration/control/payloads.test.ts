@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
 import { eventKey, historyOf } from '#infra/mongo/documents.ts';
-import { keyHash } from '#infra/http/authenticate.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { keyHash } from '#infra/http/server/authenticate.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type PayloadRef, encodeEventFrame } from '#wire/event-frame.ts';
+import { type PayloadRef, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { Binary } from 'mongodb';
 import { type Answer, type ControlPlane, configValue, startControlPlane } from './control-plane.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
-import { QueueMetrics } from '#src/control/queue-metrics.ts';
+import { QueueMetrics } from '#src/control/deliveries/queue-metrics.ts';
 import { type LaneClass, buckets, leaseKeys, subjects } from '#wire/subjects.ts';
 import { log, startNatsCore } from '../publisher/nats-core.ts';
 

@@ -13,7 +13,7 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { reseal } from '#src/app/reseal.ts';
-import { createChangeTurns } from '#src/control/turns/change-turns.ts';
+import { createChangeTurns } from '#src/control/config-sync/change-turns.ts';
 import { resealEndpoints } from '#src/control/credentials/reseal-endpoints.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { openCredentials } from '#wire/sealed-credentials.ts';

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPublicKey, verify } from 'node:crypto';
 import { before, test } from 'node:test';
-import { createSigner, newSecret } from '#wire/signature.ts';
+import { createSigner, newSecret } from '#wire/webhook/signature.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from './control-plane.ts';
 

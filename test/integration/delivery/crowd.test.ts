@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { Worker } from './worker.ts';
 
 test('of very many tenants those that are idle go soon', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { subjects } from '#wire/subjects.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { Worker } from './worker.ts';
 
 test('410: the endpoint is told gone, the delivery is dead, and what comes later is held', async (t) => {

@@ -3,24 +3,31 @@ import type { TestContext } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { deliveryId } from '#domain/ids.ts';
-import type { ClientCertificate, OutboundCredentials } from '#domain/outbound-credentials.ts';
-import type { RetryPolicy } from '#domain/verdict.ts';
+import type {
+  ClientCertificate,
+  OutboundCredentials,
+} from '#domain/endpoint/outbound-credentials.ts';
+import type { RetryPolicy } from '#domain/outcome/verdict.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
-import { LaneStore } from '#infra/nats/lane-store.ts';
+import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
-import { renewInProcess } from '#testkit/renew-in-process.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
-import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { renewInProcess } from '../../kit/renew-in-process.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type DeliveryHead, deliveryMessageId, encodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { type EventHead, encodeEventFrame } from '#wire/event-frame.ts';
+import {
+  type DeliveryHead,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+} from '#wire/frames/delivery-frame.ts';
+import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { sealCredentials } from '#wire/sealed-credentials.ts';
-import { PayloadLinks } from '#wire/payload-link.ts';
-import type { DeliveryRecord, EndpointGoneRecord } from '#wire/record.ts';
-import { newSecret } from '#wire/signature.ts';
+import { PayloadLinks } from '#wire/webhook/payload-link.ts';
+import type { DeliveryRecord, EndpointGoneRecord } from '#wire/frames/record.ts';
+import { newSecret } from '#wire/webhook/signature.ts';
 import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
 import { mapConfig } from '../map-config.ts';
 import { metricValue } from '../metric-value.ts';

@@ -6,15 +6,15 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { loadSettings } from '#config/load.ts';
-import { DataDir } from '#src/app/data-dir.ts';
-import { installationKeys } from '#src/app/installation-keys.ts';
-import { tempDir } from '#testkit/temp-dir.ts';
+import { DataDir } from '#src/app/start/data-dir.ts';
+import { installationKeys } from '#src/app/start/installation-keys.ts';
+import { tempDir } from '../../kit/temp-dir.ts';
 
 const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 
 /** A process of its own that holds the folder. It says so on standard output. */
 async function holderOf(t: TestContext, path: string) {
-  const script = `import { DataDir } from '#src/app/data-dir.ts';
+  const script = `import { DataDir } from '#src/app/start/data-dir.ts';
     DataDir.open(process.argv[1]); console.log('held'); setInterval(() => {}, 1e6);`;
   const args = ['--input-type=module-typescript', '-e', script, path];
   const holder = spawn(process.execPath, args, {

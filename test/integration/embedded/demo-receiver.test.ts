@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
-import type { ReceivedWebhook } from '#src/app/demo-page.ts';
-import { startDemoReceiver } from '#src/app/demo-receiver.ts';
+import type { ReceivedWebhook } from '#src/app/demo/demo-page.ts';
+import { startDemoReceiver } from '#src/app/demo/demo-receiver.ts';
 
 const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { headers } from '@nats-io/nats-core';
-import { cloudEventId, tenantSource } from '#domain/event-id.ts';
+import { cloudEventId, tenantSource } from '#domain/event/event-id.ts';
 import { streams } from '#wire/subjects.ts';
 import { type Answer, IngressPlane } from './ingress-plane.ts';
 

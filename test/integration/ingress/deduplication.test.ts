@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/nats-core';
-import { startMongod } from '#testkit/servers.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
-import { FirstEvents } from '#infra/nats/first-events.ts';
-import { Publisher } from '#infra/nats/publisher.ts';
+import { startMongod } from '../../kit/servers.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import { FirstEvents } from '#infra/nats/stores/dedup-store.ts';
+import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { type Answer, IngressPlane, type IngressOptions } from './ingress-plane.ts';
 

@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
-import type { AcceptDone } from '#src/ingress/accepted.ts';
-import { FairDoor } from '#src/ingress/fair-door.ts';
+import type { AcceptDone } from '#src/ingress/accept/accepted.ts';
+import { FairDoor } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
-import { NatsService } from '#src/ingress/nats-service.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { NatsService } from '#src/ingress/nats/nats-service.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 

@@ -1,10 +1,10 @@
 /** Producers over NATS: the same answers as over HTTP, or the stream REJECTED (IN-4). */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { cloudEventId } from '#domain/event-id.ts';
+import { cloudEventId } from '#domain/event/event-id.ts';
 import { type NatsConnection, headers } from '@nats-io/nats-core';
-import { waitUntil } from '#testkit/wait-until.ts';
-import { decodeRejectedFrame } from '#wire/rejected-event.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import { decodeRejectedFrame } from '#wire/frames/rejected-event.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { IngressPlane, type IngressOptions } from './ingress-plane.ts';
 

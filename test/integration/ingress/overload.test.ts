@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { IngressPlane } from './ingress-plane.ts';
 
 test('NATS away at publish: 503 with Retry-After, and nothing is stored later', async (t) => {

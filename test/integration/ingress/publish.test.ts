@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cloudEventId } from '#domain/event-id.ts';
+import { cloudEventId } from '#domain/event/event-id.ts';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { IngressPlane } from './ingress-plane.ts';
 

@@ -8,9 +8,9 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { connect, nanos } from '@nats-io/transport-node';
-import { AckFence } from '#infra/nats/ack-fence.ts';
-import { startNatsCluster } from '#testkit/servers.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { AckFence } from '#infra/nats/consume/ack-fence.ts';
+import { startNatsCluster } from '../../kit/servers.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 
 const MESSAGES = 1000;
 /** For a thousand publications at once to three servers. */

@@ -8,7 +8,7 @@ import { Kvm } from '@nats-io/kv';
 import { pino } from 'pino';
 import { connectNats } from '#infra/nats/connection.ts';
 import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
-import { ShardLeases } from '#infra/nats/shard-leases.ts';
+import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
 import { buckets } from '#wire/subjects.ts';
 
 /** From the child; times are milliseconds of the clock that all processes share. */

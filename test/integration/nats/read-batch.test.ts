@@ -3,8 +3,8 @@ import { type TestContext, test } from 'node:test';
 import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, type Subscription, headers } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
-import { readBatch } from '#infra/nats/read-batch.ts';
-import { startNatsServer } from '#testkit/servers.ts';
+import { readBatch } from '#infra/nats/consume/read-batch.ts';
+import { startNatsServer } from '../../kit/servers.ts';
 
 async function start(t: TestContext): Promise<{ nc: NatsConnection; jsm: JetStreamManager }> {
   const server = await startNatsServer();

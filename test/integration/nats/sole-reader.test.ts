@@ -11,10 +11,10 @@ import {
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { connectNats } from '#infra/nats/connection.ts';
-import { SoleReader } from '#infra/nats/sole-reader.ts';
-import { startNatsServer } from '#testkit/servers.ts';
-import { type TcpRelay, startTcpRelay } from '#testkit/tcp-relay.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
+import { startNatsServer } from '../../kit/servers.ts';
+import { type TcpRelay, startTcpRelay } from '../../kit/tcp-relay.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { log } from '../publisher/nats-core.ts';
 
 /** Far longer than any wait of these tests. */

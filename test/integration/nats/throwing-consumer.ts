@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { consume } from '#infra/nats/consume.ts';
+import { consume } from '#infra/nats/consume/consume.ts';
 
 const { url } = workerData as { url: string };
 await consume({

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
-import { consume } from '#infra/nats/consume.ts';
-import { allStreams, ensureStreams, ensureTopology } from '#infra/nats/streams.ts';
-import { TopologyKeeper } from '#infra/nats/topology-keeper.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { consume } from '#infra/nats/consume/consume.ts';
+import { allStreams, ensureStreams, ensureTopology } from '#infra/nats/streams/streams.ts';
+import { TopologyKeeper } from '#infra/nats/streams/topology-reconciler.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
 

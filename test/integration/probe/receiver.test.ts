@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ProbeHttpReceiver } from '#src/probe/receiver.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { createSigner } from '#wire/signature.ts';
+import { createSigner } from '#wire/webhook/signature.ts';
 
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
 const BODY = Buffer.from('{"type":"posthorn_probe.ping","data":{}}');

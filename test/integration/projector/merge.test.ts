@@ -1,13 +1,13 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
-import { deliveryStatuses } from '#domain/delivery.ts';
+import { deliveryStatuses } from '#domain/outcome/delivery.ts';
 import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { Batch } from '#src/control/projector/merge.ts';
 import { writeBatch } from '#src/control/projector/write.ts';
-import { type TestMongo, startMongod, testMongo } from '#testkit/servers.ts';
-import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
-import type { DeliveryRecord, HistoryRecord, RoutedRecord } from '#wire/record.ts';
+import { type TestMongo, startMongod, testMongo } from '../../kit/servers.ts';
+import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
+import type { DeliveryRecord, HistoryRecord, RoutedRecord } from '#wire/frames/record.ts';
 
 let mongo: TestMongo;
 let history: History;

@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
-import { Publisher } from '#infra/nats/publisher.ts';
-import { startNatsCluster } from '#testkit/servers.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { Publisher } from '#infra/nats/publish/publisher.ts';
+import { startNatsCluster } from '../../kit/servers.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 
 test('a sending whose id is still in process is no refusal: it is stored once', async (t) => {
   const brokers = await startNatsCluster(3);

@@ -1,10 +1,10 @@
 /** Filters that take long: they hold up nobody else, and change nothing of what their own tenant is promised. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import type { SubscriptionSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
+import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { consumers, parseDeliverySubject, streams } from '#wire/subjects.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 

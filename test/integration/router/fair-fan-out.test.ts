@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
+import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 

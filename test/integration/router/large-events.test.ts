@@ -3,10 +3,10 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
-import type { PayloadRef } from '#wire/event-frame.ts';
-import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import type { PayloadRef } from '#wire/frames/event-frame.ts';
+import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { parseDeliverySubject } from '#wire/subjects.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 

@@ -2,21 +2,21 @@ import type { TestContext } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
-import { Publisher } from '#infra/nats/publisher.ts';
-import { RecordGatherer } from '#infra/nats/record-gatherer.ts';
-import type { Service } from '#src/app/service.ts';
+import { Publisher } from '#infra/nats/publish/publisher.ts';
+import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { Service } from '#infra/service.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createRouter, FaultyFilters } from '#src/router/mod.ts';
-import { renewInProcess } from '#testkit/renew-in-process.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { renewInProcess } from '../../kit/renew-in-process.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 import type {
   EndpointSnapshot,
   SubscriptionSnapshot,
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
-import { type EventHead, type PayloadRef, encodeEventFrame } from '#wire/event-frame.ts';
-import type { RoutedRecord } from '#wire/record.ts';
+import { type EventHead, type PayloadRef, encodeEventFrame } from '#wire/frames/event-frame.ts';
+import type { RoutedRecord } from '#wire/frames/record.ts';
 import { buckets, consumers, leaseKeys, streams, subjects } from '#wire/subjects.ts';
 import { mapConfig } from '../map-config.ts';
 import {

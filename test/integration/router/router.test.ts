@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { deliveryId } from '#domain/ids.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
-import { decodeDeliveryFrame } from '#wire/delivery-frame.ts';
-import { decodeEventFrame } from '#wire/event-frame.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
+import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
 import type { StoredMessage } from '../publisher/nats-core.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';

@@ -4,9 +4,9 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { loadSettings } from '#config/load.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { connectNats } from '#infra/nats/connection.ts';
-import { ensureTopology } from '#infra/nats/streams.ts';
+import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { startNatsServer } from '#testkit/servers.ts';
+import { startNatsServer } from '../../kit/servers.ts';
 
 test('streams are made once, the same again, and not for another number of shards', async (t) => {
   const server = await startNatsServer();

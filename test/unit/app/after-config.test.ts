@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
-import { AfterConfig } from '#src/app/after-config.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { AfterConfig } from '#src/app/run/after-config.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 
 function setUp(isComplete: boolean) {
   const seen: string[] = [];

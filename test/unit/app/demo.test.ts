@@ -3,9 +3,9 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
-import { DataDir } from '#src/app/data-dir.ts';
-import { seedDemo } from '#src/app/demo.ts';
-import { tempDir } from '#testkit/temp-dir.ts';
+import { DataDir } from '#src/app/start/data-dir.ts';
+import { seedDemo } from '#src/app/demo/demo.ts';
+import { tempDir } from '../../kit/temp-dir.ts';
 
 test('the demo endpoint is found behind many others, and none is made beside it', async (t) => {
   const hookUrl = 'http://127.0.0.1:1/hook';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
-import { exitCodes, type Running, runUntilStopped } from '#src/app/run-until-stopped.ts';
+import { exitCodes, type Running, runUntilStopped } from '#src/app/run/run-until-stopped.ts';
 
 /** A process that only says how it was ended. */
 function fakeProcess() {

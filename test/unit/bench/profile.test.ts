@@ -3,11 +3,11 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { tempDir } from '#testkit/temp-dir.ts';
+import { tempDir } from '../../kit/temp-dir.ts';
 import { readProfile } from '../../../bench/profile.ts';
 
 test('a profile is read into the time in each function itself, idle time left out', async (t) => {
-  const ours = pathToFileURL(join(process.cwd(), 'src/wire/signature.ts')).href;
+  const ours = pathToFileURL(join(process.cwd(), 'src/wire/webhook/signature.ts')).href;
   const node = (id: number, functionName: string, url: string) => {
     return { id, callFrame: { functionName, url, lineNumber: 9 } };
   };
@@ -24,7 +24,7 @@ test('a profile is read into the time in each function itself, idle time left ou
   const file = join(await tempDir(t), 'one.cpuprofile');
   await writeFile(file, JSON.stringify(profile));
   assert.deepEqual(readProfile(file), [
-    { name: 'sign', place: 'src/wire/signature.ts', line: 10, microseconds: 30 },
+    { name: 'sign', place: 'src/wire/webhook/signature.ts', line: 10, microseconds: 30 },
     { name: 'inc', place: 'prom-client lib/counter.js', line: 10, microseconds: 5 },
     {
       name: 'export',

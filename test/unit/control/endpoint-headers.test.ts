@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isPosthornError } from '#domain/errors.ts';
-import { checkEndpointHeaders } from '#src/control/endpoint-headers.ts';
+import { checkEndpointHeaders } from '#src/control/resources/endpoint-headers.ts';
 
 const pointers = (headers: Record<string, string>): string[] => {
   try {

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { EndpointDocument, StoredSecret } from '#infra/mongo/configuration.ts';
-import { checkSecret, rotateSecrets, showSecrets } from '#src/control/endpoint-secrets.ts';
-import { newSecret } from '#wire/signature.ts';
+import {
+  checkSecret,
+  rotateSecrets,
+  showSecrets,
+} from '#src/control/resources/endpoint-secrets.ts';
+import { newSecret } from '#wire/webhook/signature.ts';
 
 const now = new Date(1_000_000);
 const at = (seconds: number): Date => new Date(now.getTime() + seconds * 1000);

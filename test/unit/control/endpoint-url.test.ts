@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EgressGuard } from '#domain/egress.ts';
+import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isPosthornError } from '#domain/errors.ts';
-import { checkEndpointUrl } from '#src/control/endpoint-url.ts';
+import { checkEndpointUrl } from '#src/control/resources/endpoint-url.ts';
 
 const closed = new EgressGuard('');
 const open = new EgressGuard('127.0.0.0/8,10.1.0.0/16,fd00::/8');

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { EventExplanations } from '#src/control/event-explanations.ts';
+import { EventExplanations } from '#src/control/history/event-explanations.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 
 test('others have the thread between two filters of one endpoint', async (t) => {

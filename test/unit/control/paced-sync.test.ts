@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PacedSync } from '#src/control/paced-sync.ts';
+import { PacedSync } from '#src/control/config-sync/coalescing-sync.ts';
 
 const LARGE = 1024 * 1024;
 

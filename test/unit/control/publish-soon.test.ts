@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
-import { PublishSoon } from '#src/control/publish-soon.ts';
+import { PublishSoon } from '#src/control/config-sync/publish-with-deadline.ts';
 
 const log = createLog('silent');
 

@@ -1,14 +1,14 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batch } from '#src/control/projector/merge.ts';
-import { storedEventForFilter } from '#src/control/stored-event-for-filter.ts';
+import { storedEventForFilter } from '#src/control/history/stored-event-for-filter.ts';
 import { eventForFilter } from '#src/router/event-for-filter.ts';
 import {
   type EventFrame,
   type EventHead,
   decodeEventFrame,
   encodeEventFrame,
-} from '#wire/event-frame.ts';
+} from '#wire/frames/event-frame.ts';
 import type { EventDocument } from '#infra/mongo/documents.ts';
 
 function frameOf(changes: Partial<EventHead>, data: string | Buffer): EventFrame {

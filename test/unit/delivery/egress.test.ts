@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { EgressGuard, parseNetworks } from '#domain/egress.ts';
+import { EgressGuard, parseNetworks } from '#domain/endpoint/egress.ts';
 
 const strict = new EgressGuard('');
 

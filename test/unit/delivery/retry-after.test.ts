@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { judge, defaultRetryPolicy } from '#domain/verdict.ts';
-import { retryAfterMs } from '#infra/http/retry-after.ts';
+import { judge, defaultRetryPolicy } from '#domain/outcome/verdict.ts';
+import { retryAfterMs } from '#infra/http/client/retry-after.ts';
 
 // A date without a zone must not be read in the machine's own.
 process.env['TZ'] = 'America/New_York';

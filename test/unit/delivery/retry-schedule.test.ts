@@ -1,8 +1,13 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import type { AttemptOutcome } from '#domain/delivery.ts';
-import { type RetryPolicy, defaultRetryPolicy, judge, retryDelayMs } from '#domain/verdict.ts';
+import type { AttemptOutcome } from '#domain/outcome/delivery.ts';
+import {
+  type RetryPolicy,
+  defaultRetryPolicy,
+  judge,
+  retryDelayMs,
+} from '#domain/outcome/verdict.ts';
 
 const random = fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true });
 const attemptNo = fc.integer({ min: 1, max: 60 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { RE2JS } from 're2js';
-import { compileBoundedRegex, newRegexBudget } from '#domain/bounded-regex.ts';
+import { compileBoundedRegex, newRegexBudget } from '#domain/bounds/bounded-regex.ts';
 import { limits } from '#domain/limits.ts';
 
 const piece = fc.constantFrom(

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { ByteBudget } from '#domain/byte-budget.ts';
+import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 
 test('bytes are taken while there is room, and given back once', () => {
   const budget = new ByteBudget(10);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { cloudEventId, isEventId } from '#domain/event-id.ts';
+import { cloudEventId, isEventId } from '#domain/event/event-id.ts';
 
 test('the id of a CloudEvent is its own where its source is the default one', () => {
   assert.equal(cloudEventId('/tenants/acme', 'order-7', '/tenants/acme'), 'order-7');

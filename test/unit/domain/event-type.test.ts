@@ -5,7 +5,7 @@ import {
   EVENT_TYPE_SELECTOR_PATTERN,
   isEventTypeName,
   selectorMatches,
-} from '#domain/event-type.ts';
+} from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
 
 const most = limits.eventTypeLengthMax;

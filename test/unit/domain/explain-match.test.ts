@@ -1,6 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type ExplainedTenant, explainMatch, explanationNeedsData } from '#domain/explain-match.ts';
+import {
+  type ExplainedTenant,
+  explainMatch,
+  explanationNeedsData,
+} from '#domain/event/explain-match.ts';
 
 test('the reason is named for each endpoint and subscription', () => {
   const tenant: ExplainedTenant = {

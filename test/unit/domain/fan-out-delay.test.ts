@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { loadSettings } from '#config/load.ts';
-import { fanOutDelayMs, parseFanOutDelays } from '#domain/fan-out-delay.ts';
+import { fanOutDelayMs, parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
 
 const byDefault = parseFanOutDelays(loadSettings({}).POSTHORN_FANOUT_DELAYS_SECONDS);
 

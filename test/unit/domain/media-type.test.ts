@@ -6,7 +6,7 @@ import {
   isTextType,
   isUtf8Charset,
   isWritableAsUtf8,
-} from '#domain/media-type.ts';
+} from '#domain/event/media-type.ts';
 
 test('the type and subtype are read without parameters and in lower case', () => {
   assert.equal(essenceOf(' Application/JSON ; Charset=x'), 'application/json');

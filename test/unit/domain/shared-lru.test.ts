@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { SharedLru } from '#domain/shared-lru.ts';
+import { SharedLru } from '#domain/bounds/shared-lru.ts';
 
 test('an owner that fills its share loses its own oldest entry, and others keep theirs', () => {
   const lru = new SharedLru<number>({ max: 100 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { parseTargetUrl } from '#domain/target-url/target-url.ts';
+import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
 
 /** The normal form, or the fault. */
 function read(text: string): string {

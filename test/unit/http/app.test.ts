@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { MongoServerError, MongoServerSelectionError } from 'mongodb';
 import { PosthornError } from '#domain/errors.ts';
-import { createApp } from '#infra/http/app.ts';
+import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 
 const settings = {

@@ -7,7 +7,7 @@ import {
   type Principal,
   requireTenant,
   type TenantAction,
-} from '#infra/http/authenticate.ts';
+} from '#infra/http/server/authenticate.ts';
 import type { ApiKeySnapshot } from '#wire/config-snapshot.ts';
 
 const keys: Record<string, ApiKeySnapshot> = {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairSlots } from '#infra/http/fair-slots.ts';
+import { FairSlots } from '#infra/http/dial/fair-semaphore.ts';
 
 /** Slots whose holders are named in the order in which they began. */
 function startSlots(count: number) {

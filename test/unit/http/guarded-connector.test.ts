@@ -2,8 +2,8 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
-import { EgressGuard } from '#domain/egress.ts';
-import { guardedDials } from '#infra/http/guarded-connector.ts';
+import { EgressGuard } from '#domain/endpoint/egress.ts';
+import { guardedDials } from '#infra/http/dial/guarded-connector.ts';
 import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
 
 type Dial = (guard?: EgressGuard) => Promise<string>;

@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import type { TestContext } from 'node:test';
 import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
-import { type Found, NameLookups } from '#infra/http/name-lookups.ts';
+import { type Found, NameLookups } from '#infra/http/dial/dns-cache.ts';
 
 /** Until failures of several tenants have been judged: that takes a question about the control name. */
 export const judged = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));

@@ -2,9 +2,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PosthornError } from '#domain/errors.ts';
-import type { Publication, Published } from '#infra/nats/publisher.ts';
-import { type AcceptDeps, AcceptEvent } from '#src/ingress/accept-event.ts';
-import type { Accepted } from '#src/ingress/accepted.ts';
+import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
+import { type AcceptDeps, AcceptEvent } from '#src/ingress/accept/accept-event.ts';
+import type { Accepted } from '#src/ingress/accept/accepted.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 
 const tenant: TenantSnapshot = {

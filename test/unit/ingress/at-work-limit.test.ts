@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AtWorkLimit } from '#src/ingress/at-work-limit.ts';
+import { AtWorkLimit } from '#src/ingress/fairness/adaptive-concurrency-limit.ts';
 
 function setUp() {
   let nowMs = 0;

@@ -3,10 +3,14 @@ import { test } from 'node:test';
 import { CloudEvent, type CloudEventV1, HTTP } from 'cloudevents';
 import { limits } from '#domain/limits.ts';
 import { checkRawHeaders, isBinaryMode, readBinaryEvent } from '#src/ingress/cloudevents/binary.ts';
-import type { EventInput } from '#src/ingress/event-input.ts';
-import { readCloudEventBatch, readEventBody, readStructuredBody } from '#src/ingress/read-body.ts';
-import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
-import { renderWebhook } from '#wire/webhook-request.ts';
+import type { EventInput } from '#src/ingress/read/event-input.ts';
+import {
+  readCloudEventBatch,
+  readEventBody,
+  readStructuredBody,
+} from '#src/ingress/read/read-body.ts';
+import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
+import { renderWebhook } from '#wire/webhook/webhook-request.ts';
 import { refusal } from './refusal.ts';
 
 const REQUIRED = '"specversion":"1.0","id":"c1","source":"/s","type":"a.b"';

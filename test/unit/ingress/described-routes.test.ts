@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { fastify } from 'fastify';
-import { registerIngressRoutes, type IngressRoutesDeps } from '#src/ingress/routes.ts';
+import { registerIngressRoutes, type IngressRoutesDeps } from '#src/ingress/http/routes.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
 
 test('the reference describes the routes that ingress registers', async () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairDoor } from '#src/ingress/fair-door.ts';
+import { FairDoor } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 
 function setUp() {
   let most = 4;

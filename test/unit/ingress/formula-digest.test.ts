@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readEventBody } from '#src/ingress/read-body.ts';
-import type { EventInput } from '#src/ingress/event-input.ts';
-import { formulaDigest } from '#src/ingress/formula-digest.ts';
+import { readEventBody } from '#src/ingress/read/read-body.ts';
+import type { EventInput } from '#src/ingress/read/event-input.ts';
+import { formulaDigest } from '#src/ingress/idempotency/formula-digest.ts';
 
 function digest(fields: string[], data: string, more: Partial<EventInput> = {}): string {
   const event = readEventBody(Buffer.from(`{"type":"a.b","data":${data}}`));

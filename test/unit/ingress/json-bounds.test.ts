@@ -4,7 +4,7 @@ import { JsonFault } from '#domain/json/json-fault.ts';
 import { jsonBounds } from '#domain/json/json-bounds.ts';
 import { JsonScanner } from '#domain/json/json-scanner.ts';
 import { limits } from '#domain/limits.ts';
-import { readBatchBody, readEventBody } from '#src/ingress/read-body.ts';
+import { readBatchBody, readEventBody } from '#src/ingress/read/read-body.ts';
 import { refusal } from './refusal.ts';
 
 const MIB = 1024 * 1024;

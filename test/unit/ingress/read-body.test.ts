@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { limits } from '#domain/limits.ts';
-import { readBatchBody, readEventBody } from '#src/ingress/read-body.ts';
+import { readBatchBody, readEventBody } from '#src/ingress/read/read-body.ts';
 import { refusal } from './refusal.ts';
 
 const read = (text: string) => readEventBody(Buffer.from(text));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PosthornError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { RefusalLog } from '#src/ingress/refusal-log.ts';
+import { RefusalLog } from '#src/ingress/http/refusal-log.ts';
 
 type Line = Record<string, unknown>;
 

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PosthornError } from '#domain/errors.ts';
-import { createApp } from '#infra/http/app.ts';
+import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { FairDoor } from '#src/ingress/fair-door.ts';
-import { type IngressRoutesDeps, registerIngressRoutes } from '#src/ingress/routes.ts';
+import { FairDoor } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
+import { type IngressRoutesDeps, registerIngressRoutes } from '#src/ingress/http/routes.ts';
 
 test('who has no key for a tenant takes none of its turns at the door', async (t) => {
   const log = createLog('silent');

@@ -1,8 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Publication, type Published, PublishWindowFullError } from '#infra/nats/publisher.ts';
-import { TenantWindow } from '#src/ingress/tenant-window.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import {
+  type Publication,
+  type Published,
+  PublishWindowFullError,
+} from '#infra/nats/publish/publisher.ts';
+import { TenantWindow } from '#src/ingress/fairness/tenant-window.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 
 /** What was published and not ended yet, by message id. */
 function openWindow(window: number): { tenants: TenantWindow; open: Map<string, Published> } {

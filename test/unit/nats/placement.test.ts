@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { placementSteps, preferredOwner } from '../../../src/infra/nats/placement.ts';
+import { placementSteps, preferredOwner } from '#infra/nats/leases/placement.ts';
 
 const workers = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}-\d{1,5}$/), {
   minLength: 1,

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairQueue } from '#src/router/fair-queue.ts';
+import { FairQueue } from '#src/router/scheduling/fair-queue.ts';
 
 /** Takes all that may be taken, and says in which order. */
 function takeAll(queue: FairQueue<string>): string {

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { type MatchQuestion, FilterTurns } from '#src/router/filter-turns.ts';
+import { type MatchQuestion, FilterTurns } from '#src/router/scheduling/filter-scheduler.ts';
 import { SubscriptionIndex } from '#src/router/subscription-index.ts';
-import { waitUntil } from '#testkit/wait-until.ts';
+import { waitUntil } from '../../kit/wait-until.ts';
 
 const log = pino({ level: 'silent' });
 /** Each filter on it takes more than a turn, and little time: all of it is one list. */

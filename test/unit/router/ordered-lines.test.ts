@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import type { Publication, Published } from '#infra/nats/publisher.ts';
+import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { OrderedLines } from '../../../src/router/ordered-lines.ts';
+import { OrderedLines } from '#src/router/scheduling/ordered-lines.ts';
 
 /** What was published and is not answered yet; the test answers. */
 class Outside {

@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
-import { explainMatch, explanationNeedsData } from '#domain/explain-match.ts';
+import { explainMatch, explanationNeedsData } from '#domain/event/explain-match.ts';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
-import { selectorMatches } from '#domain/event-type.ts';
-import { type EndpointState, endpointStates } from '#domain/endpoint.ts';
+import { selectorMatches } from '#domain/event/event-type.ts';
+import { type EndpointState, endpointStates } from '#domain/endpoint/endpoint.ts';
 import { FaultyFilters } from '#src/router/faulty-filters.ts';
 import {
   type EventSource,

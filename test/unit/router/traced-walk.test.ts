@@ -7,7 +7,7 @@ import {
 } from '@opentelemetry/sdk-trace';
 import { Tracing } from '#infra/telemetry/tracing.ts';
 import { TRACED_ENDPOINTS_MAX, TracedWalk } from '#src/router/broadcast/traced-walk.ts';
-import { type EventFrame, decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import { type EventFrame, decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 
 const PUBLICATION = '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01';
 

@@ -4,8 +4,8 @@ import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { createLog } from '#infra/telemetry/log.ts';
 import { DeliveryMetrics } from '#src/delivery/delivery-metrics.ts';
-import { EventResults } from '#src/ingress/event-results.ts';
-import { RefusalLog } from '#src/ingress/refusal-log.ts';
+import { EventResults } from '#src/ingress/accept/event-results.ts';
+import { RefusalLog } from '#src/ingress/http/refusal-log.ts';
 
 const state = {
   activations: () => 0,

@@ -4,7 +4,7 @@ import {
   type DeadLetterHead,
   decodeDeadLetterFrame,
   encodeDeadLetterFrame,
-} from '#wire/dead-letter-frame.ts';
+} from '#wire/frames/dead-letter-frame.ts';
 
 const head: DeadLetterHead = {
   id: 'dlv_1',

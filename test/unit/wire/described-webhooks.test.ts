@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import formats from 'ajv-formats';
-import { bodyFormats } from '#domain/endpoint.ts';
-import { type EventHead, decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
+import { bodyFormats } from '#domain/endpoint/endpoint.ts';
+import { type EventHead, decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { formatWebhooks } from '#wire/openapi/webhooks.ts';
-import { type OutboundEvent, renderWebhook } from '#wire/webhook-request.ts';
+import { type OutboundEvent, renderWebhook } from '#wire/webhook/webhook-request.ts';
 
 const head: EventHead = {
   id: 'evt_1',

@@ -7,7 +7,7 @@ import {
   PayloadLinks,
   lifeOfPayload,
   payloadOwner,
-} from '#wire/payload-link.ts';
+} from '#wire/webhook/payload-link.ts';
 
 const MASTER = randomBytes(32);
 const links = new PayloadLinks(MASTER.toString('base64'));

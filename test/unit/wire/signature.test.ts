@@ -3,8 +3,8 @@ import { generateKeyPairSync, randomBytes, verify } from 'node:crypto';
 import { test } from 'node:test';
 import { Webhook as StandardWebhook } from 'standardwebhooks';
 import { Webhook as SvixWebhook } from 'svix';
-import { prepareTarget, signatures } from '#src/delivery/endpoint-target.ts';
-import { createSigner, newSecret, secretFault } from '#wire/signature.ts';
+import { prepareTarget, signatures } from '#src/delivery/attempt/endpoint-target.ts';
+import { createSigner, newSecret, secretFault } from '#wire/webhook/signature.ts';
 
 const BODY = Buffer.from(
   '{"type":"order.created","data":{"total":1.0,"note":"ä\\u00e4 \u{1f600}"}}',

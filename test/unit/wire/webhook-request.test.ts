@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { HTTP } from 'cloudevents';
 import * as fc from 'fast-check';
-import type { EventFrame, EventHead } from '#wire/event-frame.ts';
-import { decodeEventFrame, encodeEventFrame } from '#wire/event-frame.ts';
-import { renderWebhook } from '#wire/webhook-request.ts';
+import type { EventFrame, EventHead } from '#wire/frames/event-frame.ts';
+import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
+import { renderWebhook } from '#wire/webhook/webhook-request.ts';
 import { anyBytes, eventHead, unicodeText } from '../../property/arbitrary-event.ts';
 
 const head: EventHead = {

@@ -1,9 +1,9 @@
 import type { Dispatcher } from 'undici';
-import type { AttemptOutcome } from '#domain/delivery.ts';
+import type { AttemptOutcome } from '#domain/outcome/delivery.ts';
 import { limits } from '#domain/limits.ts';
 import { type LocalFault, localFaultOf } from '../dial/local-fault.ts';
 import { resolverDown } from '../dial/resolver-health.ts';
-import { retryAfterMs } from '../retry-after.ts';
+import { retryAfterMs } from '../client/retry-after.ts';
 import { type Fault, classifyFault, faults, isUnreadable } from './fault.ts';
 
 export type AnswerHeaders = Record<string, string | string[] | undefined>;

@@ -1,6 +1,6 @@
-import type { AttemptFailureKind } from '#domain/delivery.ts';
+import type { AttemptFailureKind } from '#domain/outcome/delivery.ts';
 import { limits } from '#domain/limits.ts';
-import { ForbiddenAddressError } from '../guarded-connector.ts';
+import { ForbiddenAddressError } from '../dial/guarded-connector.ts';
 
 /** Why an exchange has no final status: the kind, and a text that equal faults share. */
 export interface Fault {

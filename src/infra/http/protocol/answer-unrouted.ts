@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
-import { sendProblem } from '../problem.ts';
+import { sendProblem } from '../server/problem.ts';
 import type { RouteTable } from './route-table.ts';
 
 /** Answers a request that no route takes: 204 or 405 with `allow` where its path has other methods, else 404. */

@@ -10,7 +10,7 @@
  */
 import type { KV } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
-import { LEASE_MS } from '../streams.ts';
+import { LEASE_MS } from '../streams/streams.ts';
 import type { LeaseEnd } from './lease-clock.ts';
 
 export const RENEW_EVERY_MS = 1000;

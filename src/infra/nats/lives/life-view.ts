@@ -18,8 +18,8 @@
 import type { KV } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
-import type { ConfigStore } from '#infra/nats/config-store.ts';
-import { LEASE_MS } from '#infra/nats/streams.ts';
+import type { ConfigStore } from '../stores/config-store.ts';
+import { LEASE_MS } from '../streams/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { LifeViewAnswer } from '#wire/lives/life-view.ts';

@@ -5,7 +5,7 @@ import { Agent, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, test } from 'node:test';
 import { loadSettings } from '#config/load.ts';
-import { createApp } from '#infra/http/app.ts';
+import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { type ControlPlane, PLATFORM_KEY, startControlPlane } from '../control-plane.ts';
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { isDeepStrictEqual } from 'node:util';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { hasUniqueItems } from '#domain/json-schema/equal-values.ts';
+import { hasUniqueItems } from '#domain/json-schema/keywords/equal-values.ts';
 
 const small = fc.oneof(
   fc.constantFrom<unknown>(null, 0, 1, '1', 'null', true, '[1]', ''),

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { formats } from '#domain/json-schema/formats.ts';
+import { formats } from '#domain/json-schema/keywords/formats.ts';
 import { refusedKeywords } from '#domain/json-schema/keywords.ts';
 import { limits } from '#domain/limits.ts';
 

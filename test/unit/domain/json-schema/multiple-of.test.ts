@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { isMultipleOf } from '#domain/json-schema/multiple-of.ts';
+import { isMultipleOf } from '#domain/json-schema/keywords/multiple-of.ts';
 
 const cases: [value: number, divisor: number, multiple: boolean][] = [
   [19.99, 0.01, true],

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { newRegexBudget } from '#domain/bounded-regex.ts';
-import { compilePattern } from '#domain/json-schema/pattern.ts';
+import { newRegexBudget } from '#domain/bounds/bounded-regex.ts';
+import { compilePattern } from '#domain/json-schema/keywords/pattern.ts';
 
 const matches = (pattern: string, text: string): boolean =>
   compilePattern(pattern).test(text, newRegexBudget());

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import zlib from 'node:zlib';
-import { BodyDecoder } from '#infra/http/body/body-decoder.ts';
+import { BodyDecoder } from '#infra/http/server/body/body-decoder.ts';
 
 const MIB = 1024 * 1024;
 const LARGE = zlib.gzipSync(Buffer.alloc(8 * MIB, 'x'));

@@ -7,7 +7,7 @@ import {
   type ContentCoding,
   decodeBody,
   parseContentCodings,
-} from '#infra/http/body/content-coding.ts';
+} from '#infra/http/server/body/content-coding.ts';
 
 const encoders: Record<ContentCoding, (body: Buffer) => Buffer> = {
   gzip: zlib.gzipSync,

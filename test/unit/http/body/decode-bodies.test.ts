@@ -6,7 +6,7 @@ import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
 import { limits } from '#domain/limits.ts';
-import { createApp } from '#infra/http/app.ts';
+import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 
 const settings = {

@@ -1,0 +1,97 @@
+import { type JetStreamClient, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { type KV, Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
+import { ConfigStore } from '#infra/nats/stores/config-store.ts';
+import { LaneStore } from '#infra/nats/stores/lane-store.ts';
+import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
+import { Publisher } from '#infra/nats/publish/publisher.ts';
+import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import { ensureTopology } from '#infra/nats/streams/streams.ts';
+import type { PayloadStore } from '#infra/payload-store.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { buckets } from '#wire/subjects.ts';
+
+const TOPOLOGY_RETRY_MS = 1000;
+/**
+ * What the data plane asks JetStream is answered in milliseconds, or not at all where the server that was asked has
+ * just died: then it is asked again, and a lease of 4 s must not have ended meanwhile.
+ */
+const QUICK = { timeout: 2000 };
+const LEASES = { timeout: 1000 };
+
+/** What every role has of NATS: the streams, the publishers, the configuration. */
+export interface Core {
+  js: JetStreamClient;
+  jsm: Awaited<ReturnType<typeof jetstreamManager>>;
+  config: ConfigStore;
+  lanes: LaneStore;
+  leases: KV;
+  ordered: KV;
+  publisher: Publisher;
+  ingressPublisher: Publisher;
+  records: RecordGatherer;
+  brokerClock: BrokerClock;
+  /** As `js` and `jsm`, for the data plane. */
+  quick: Pick<Core, 'js' | 'jsm'>;
+  payloads: PayloadStore;
+}
+
+/**
+ * Makes what is missing in JetStream, for which it waits, and starts what every role needs.
+ *
+ * @throws ConfigError where JetStream refuses a setting
+ */
+export async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promise<Core> {
+  const js = jetstream(nc);
+  const jsm = await jetstreamManager(nc, { checkAPI: false });
+  await untilDone(() => ensureTopology(js, jsm, settings), log);
+  const config = new ConfigStore({ nc, log });
+  await config.start();
+  const lanes = new LaneStore({ nc, log });
+  await lanes.start();
+  const leases = await untilDone(() => new Kvm(jetstream(nc, LEASES)).open(buckets.leases), log);
+  const ordered = await untilDone(() => new Kvm(js).open(buckets.ordered), log);
+  const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
+  const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
+  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  const brokerClock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
+  await brokerClock.start();
+  const quick = await askQuickly(nc);
+  const publishers = { publisher, ingressPublisher };
+  const payloads = new NatsPayloadStore({ js, jsm });
+  const stores = { config, lanes, leases, ordered, payloads };
+  return { js, jsm, ...stores, ...publishers, records, brokerClock, quick };
+}
+
+/** Ends what `joinCore` started. The connection stays. */
+export function leaveCore(core: Core): void {
+  core.config.stop();
+  core.brokerClock.stop();
+  core.lanes.stop();
+  core.publisher.close();
+  core.ingressPublisher.close();
+}
+
+/** JetStream may have no leader yet, or be slow, or another process may be making the same streams. */
+async function untilDone<T>(work: () => Promise<T>, log: Log): Promise<T> {
+  for (;;) {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof ConfigError) throw error;
+      log.warn({ error: (error as Error).message }, 'nats.streams_not_ready');
+      await new Promise((resolve) => setTimeout(resolve, TOPOLOGY_RETRY_MS));
+    }
+  }
+}
+
+/** As the data plane asks JetStream. */
+async function askQuickly(nc: NatsConnection): Promise<Pick<Core, 'js' | 'jsm'>> {
+  return {
+    js: jetstream(nc, QUICK),
+    jsm: await jetstreamManager(nc, { ...QUICK, checkAPI: false }),
+  };
+}

@@ -1,0 +1,161 @@
+/** What runs in a process for each of its roles, and in which order it starts. */
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { FastifyInstance } from 'fastify';
+import type { MongoClient } from 'mongodb';
+import type { Registry } from 'prom-client';
+import type { Role, Settings } from '#config/schema.ts';
+import type { SecretBox } from '#infra/crypto/secret-box.ts';
+import { type Authenticate, createAuthenticator } from '#infra/http/server/authenticate.ts';
+import { type History, historyOf } from '#infra/mongo/documents.ts';
+import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
+import { TopologyKeeper } from '#infra/nats/streams/topology-reconciler.ts';
+import { newId } from '#domain/ids.ts';
+import { LifeView } from '#infra/nats/lives/life-view.ts';
+import { TenantLives } from '#infra/tenant-lives.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
+import { createControl } from '#src/control/mod.ts';
+import { createProjector } from '#src/control/projector/mod.ts';
+import { QueueMetrics } from '#src/control/deliveries/queue-metrics.ts';
+import { createDelivery } from '#src/delivery/mod.ts';
+import { registerIngress } from '#src/ingress/mod.ts';
+import { Broadcaster, createRouter, FaultyFilters } from '#src/router/mod.ts';
+import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
+import { streams } from '#wire/subjects.ts';
+import { AfterConfig } from './after-config.ts';
+import { HttpService } from './http-service.ts';
+import type { Core } from './join-core.ts';
+import type { ReadinessChecks } from './ops-server.ts';
+import type { Service } from '#infra/service.ts';
+
+/** What a process has made before its roles; what is undefined belongs to a role that it does not have. */
+export interface ProcessParts extends Core {
+  settings: Settings;
+  log: Log;
+  registry: Registry;
+  mongo: MongoClient | undefined;
+  app: FastifyInstance | undefined;
+  nc: NatsConnection;
+  secretBox: SecretBox | undefined;
+  payloadLinks: PayloadLinks | undefined;
+  checks: ReadinessChecks;
+  worker: string;
+  /** For the roles that own shards. */
+  renewer: LeaseThread;
+  tracing: Tracing | undefined;
+}
+
+/** What the roles share of that. */
+interface RoleParts extends ProcessParts {
+  history: History | undefined;
+  authenticate: Authenticate;
+  lives: TenantLives;
+  view: LifeView;
+  brokerNow: () => number;
+  refreshTenant: (tenant: string, sinceMs?: number) => Promise<void>;
+}
+
+/** The services of the roles in the order of their start: whoever accepts from outside comes last. */
+export function planServices(roles: Role[], given: ProcessParts): Service[] {
+  const parts = shareParts(given);
+  const { app, settings, log } = parts;
+  // The view stops after the roles: until then they may act by what it knows.
+  const services: Service[] = [keepTopology(roles, parts), parts.view];
+  if (roles.includes('control')) services.push(...planControl(parts));
+  if (ownsShards(roles)) services.push(parts.renewer);
+  if (roles.includes('delivery')) services.push(...planDelivery(parts));
+  if (roles.includes('router')) services.push(...planRouter(parts));
+  if (roles.includes('ingress')) services.push(...planIngress(parts));
+  if (app !== undefined) {
+    const { POSTHORN_HTTP_HOST: host, POSTHORN_HTTP_PORT: port } = settings;
+    services.push(new HttpService({ app, host, port }));
+  }
+  log.debug({ services: services.map((service) => service.name) }, 'service.planned');
+  return services;
+}
+
+/** Whether one of the roles works on shards, under leases. */
+export function ownsShards(roles: Role[]): boolean {
+  return roles.includes('delivery') || roles.includes('router');
+}
+
+function shareParts(parts: ProcessParts): RoleParts {
+  const { settings, config, mongo, brokerClock } = parts;
+  const bootstrapKey = settings.POSTHORN_BOOTSTRAP_KEY;
+  return {
+    ...parts,
+    history: mongo && historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
+    lives: new TenantLives(parts),
+    // A process that is started again under the name of a killed one must not take over its lease.
+    view: new LifeView({ ...parts, me: newId('req') }),
+    authenticate: createAuthenticator({ config, bootstrapKey, clock: Date.now }),
+    brokerNow: brokerClock.now,
+    refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),
+  };
+}
+
+function planControl(parts: RoleParts): Service[] {
+  const { settings, config, mongo, app, history, secretBox, payloadLinks } = parts;
+  const shards = settings.POSTHORN_SHARDS;
+  const services: Service[] = [];
+  if (mongo && history && app && secretBox && payloadLinks) {
+    const sealed = { secretBox, payloadLinks };
+    const control = createControl({ ...parts, ...sealed, mongo, clock: Date.now });
+    control.registerRoutes(app);
+    config.onBucketAnew(() => control.compareConfig());
+    parts.checks['config'] = () => control.syncState() !== 'starting';
+    services.push(control.service);
+    services.push(
+      createProjector({
+        ...parts,
+        shards,
+        history,
+        registerEventTypes: (seen) => control.registerEventTypes(seen),
+        disableGoneEndpoint: (record) => control.disableGoneEndpoint(record),
+        trackHealth: (attempts) => control.trackHealth(attempts),
+      }),
+    );
+  }
+  services.push(new QueueMetrics({ ...parts, shards }));
+  return services;
+}
+
+function planDelivery(parts: RoleParts): Service[] {
+  const { config, log, secretBox, payloadLinks } = parts;
+  if (secretBox === undefined || payloadLinks === undefined) return [];
+  const delivery = createDelivery({ ...parts, ...parts.quick, secretBox, payloadLinks });
+  return [new AfterConfig({ service: delivery, config, log })];
+}
+
+function planRouter(parts: RoleParts): Service[] {
+  const { config, log } = parts;
+  const faultyFilters = new FaultyFilters(parts);
+  const router = createRouter({ ...parts, ...parts.quick, faultyFilters });
+  const lifeIds = () => config.lifeIds();
+  const catchUp = () => config.catchUp();
+  const broadcaster = new Broadcaster({ ...parts, faultyFilters, lifeIds, catchUp });
+  return [router, broadcaster].map((service) => new AfterConfig({ service, config, log }));
+}
+
+function planIngress(parts: RoleParts): Service[] {
+  const { app, ingressPublisher } = parts;
+  if (app === undefined) return [];
+  // A window of its own: a fan-out that fills the other one must not have producers refused.
+  return registerIngress(app, { ...parts, publisher: ingressPublisher });
+}
+
+/** Each process looks after the consumers that its roles read by. */
+function keepTopology(roles: Role[], parts: ProcessParts): Service {
+  const readers: [RegExp, Role[]][] = [
+    [/^EV-/, ['router', 'control']],
+    [new RegExp(`^${streams.broadcasts}$`), ['router']],
+    [/^DLV-/, ['delivery']],
+    [/^(ATT-|DLQ$)/, ['control']],
+  ];
+  const keeper = new TopologyKeeper({
+    ...parts,
+    reads: (stream) =>
+      readers.some(([names, by]) => names.test(stream) && by.some((role) => roles.includes(role))),
+  });
+  return { name: 'topology', start: () => keeper.start(), stop: () => keeper.stop() };
+}

@@ -1,0 +1,134 @@
+/** One process with some of the roles: makes what they share, starts them in order, stops them in reverse. */
+import { hostname } from 'node:os';
+import type { MongoClient } from 'mongodb';
+import { Registry, collectDefaultMetrics } from 'prom-client';
+import { otherMasterKeys, parseRoles } from '#config/load.ts';
+import type { Role, Settings } from '#config/schema.ts';
+import { SecretBox } from '#infra/crypto/secret-box.ts';
+import { createApp } from '#infra/http/server/app.ts';
+import { createMongoClient } from '#infra/mongo/documents.ts';
+import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
+import { connectNats } from '#infra/nats/connection.ts';
+import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { startTracing } from '#infra/telemetry/start-tracing.ts';
+import { createProbe } from '#src/probe/mod.ts';
+import { PayloadLinks } from '#wire/webhook/payload-link.ts';
+import { HttpService } from './http-service.ts';
+import { joinCore, leaveCore } from './join-core.ts';
+import { OpsServer, type ReadinessChecks } from './ops-server.ts';
+import { ownsShards, planServices } from './plan-services.ts';
+import { requireSettings } from './require-settings.ts';
+import type { Service } from '#infra/service.ts';
+import { checkOpenFiles, openFilesOf } from '../start-checks/open-files.ts';
+
+export interface RunningRoles {
+  httpPort: number | undefined;
+  opsPort: number;
+  /** Stops in the reverse order of the start, within the deadline of the settings. */
+  stop(): Promise<void>;
+  /** Ends when the process should: its connection to NATS is closed for good, or a setting turned out to be wrong. */
+  done: Promise<void>;
+}
+
+/**
+ * @throws ConfigError where a role misses a setting, the limit of open files is too low, or NATS or MongoDB refuses one; whatever a port that is taken
+ * throws
+ */
+export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
+  const roles = parseRoles(settings.POSTHORN_ROLES);
+  const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
+  checkOpenFiles(openFilesOf(settings, roles), log);
+  let started = false;
+  const checks: ReadinessChecks = { started: () => started };
+  const registry = new Registry();
+  collectDefaultMetrics({ register: registry });
+  const probes = roles.includes('probe') ? [createProbe({ settings, registry, log })] : [];
+  const ops = new OpsServer({
+    host: settings.POSTHORN_OPS_HOST,
+    port: settings.POSTHORN_OPS_PORT,
+    registry,
+    checks,
+  });
+  // First, so that probes see a process that waits for NATS.
+  await ops.start();
+  const services: Service[] = [ops];
+  const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
+  const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
+  const name = `posthorn ${roles.join(',')}`;
+  const nc = await connectNats(natsUrl, name, log, login);
+  const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });
+  // Its connection is there by the time that the roles need it.
+  if (ownsShards(roles)) void renewer.start();
+  const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
+  const core = await joinCore(nc, settings, log);
+  checks['nats'] = () => core.publisher.isConnected;
+  const stopping = new AbortController();
+  const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
+  const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
+  const tracing = await startTracing(settings);
+  const parts = { ...core, settings, log, registry, mongo, app, nc, worker, renewer, tracing };
+  const others = otherMasterKeys(settings);
+  const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey, others);
+  const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey, others);
+  services.push(...planServices(roles, { ...parts, secretBox, payloadLinks, checks }), ...probes);
+  await Promise.race([startAll(services.slice(1), log), mongoRefused]);
+  started = true;
+  log.info({ roles, ops_port: ops.port }, 'service.started');
+  const http = services.find((service) => service instanceof HttpService);
+  return {
+    httpPort: http?.port,
+    opsPort: ops.port,
+    done: Promise.race([nc.closed().then(() => undefined), mongoRefused]),
+    async stop() {
+      started = false;
+      stopping.abort();
+      await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
+      leaveCore(core);
+      // A server that is away cannot be said goodbye to.
+      if (core.publisher.isConnected) await nc.drain();
+      else await nc.close();
+      await mongo?.close();
+      await tracing?.stop().catch((error: unknown) => {
+        log.warn({ error: (error as Error).message }, 'tracing.not_sent');
+      });
+    },
+  };
+}
+
+/** Connects to MongoDB meanwhile. Rejects with a ConfigError where a setting is wrong, and never resolves. */
+function untilRefused(
+  mongo: MongoClient | undefined,
+  roles: Role[],
+  options: { log: Log; signal: AbortSignal },
+): Promise<never> {
+  const never = new Promise<never>(() => undefined);
+  if (mongo === undefined) return never;
+  // Who only asks it goes on without it: a password that is being changed must stop no webhook.
+  const isNeeded = roles.includes('control');
+  const refused = keepConnecting(mongo, { ...options, isNeeded }).then(() => never);
+  refused.catch(() => undefined);
+  return refused;
+}
+
+function needsHttp(roles: Role[]): boolean {
+  return roles.includes('ingress') || roles.includes('control');
+}
+
+async function startAll(services: Service[], log: Log): Promise<void> {
+  for (const service of services) {
+    log.debug({ service: service.name }, 'service.starting');
+    await service.start();
+  }
+}
+
+async function stopAll(services: Service[], deadlineMs: number, log: Log): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  for (const service of services.toReversed()) {
+    try {
+      await service.stop(Math.max(0, deadline - performance.now()));
+    } catch (error) {
+      log.error({ err: error, service: service.name }, 'service.stop_failed');
+    }
+  }
+}

@@ -1,0 +1,101 @@
+import type { Settings } from '#config/schema.ts';
+import { ConfigError } from '#domain/errors.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { binarySources } from '#src/embedded/binary-sources.ts';
+import { findFreePort } from '#src/embedded/free-port.ts';
+import { startMongod } from '#src/embedded/mongod.ts';
+import { startNatsServer } from '#src/embedded/nats-server.ts';
+import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
+import { resolveBinary, resolveDeps } from '#src/embedded/resolve-binary.ts';
+import type { EmbeddedServer } from '#src/embedded/server-process.ts';
+import type { DataDir } from './data-dir.ts';
+import { type EmbeddedNatsAccess, embeddedNatsAccess } from './nats-access.ts';
+import { Supervisor } from '../run/supervisor.ts';
+
+export interface StartServersDeps {
+  settings: Settings;
+  env: Record<string, string | undefined>;
+  dataDir: DataDir;
+  log: Log;
+  /** One line for people, while something takes long. */
+  report: (line: string) => void;
+}
+
+export interface StartedServers {
+  natsUrl: string;
+  mongodbUrl: string;
+  /** How the platform logs in to the embedded NATS. */
+  natsSettings: Partial<EmbeddedNatsAccess['settings']>;
+  /** Where producers reach the embedded NATS. */
+  producersUrl: string | undefined;
+  /** Of the servers that are embedded. */
+  supervisors: Supervisor[];
+}
+
+/** What starts a server: the same for the first time and for every restart. */
+type StartServer = (options: {
+  binary: string;
+  dataDir: string;
+  port: number;
+}) => Promise<EmbeddedServer>;
+
+/**
+ * Finds what is to be embedded: a server for each URL that the settings lack. They are made but not started.
+ *
+ * @throws ConfigError if a program cannot be had
+ */
+export async function prepareServers(deps: StartServersDeps): Promise<StartedServers> {
+  const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = deps.settings;
+  const supervisors: Supervisor[] = [];
+  const embed = async (program: Program, start: StartServer, wanted = 0): Promise<number> => {
+    const binary = await findProgram(program, deps);
+    const port = wanted === 0 ? await findFreePort() : wanted;
+    const dataDir = deps.dataDir.join(program.name);
+    const spawn = () => start({ binary, dataDir, port });
+    supervisors.push(new Supervisor({ name: program.name, spawn, log: deps.log }));
+    return port;
+  };
+  const nats = natsUrl === undefined ? embeddedNatsAccess(deps.dataDir) : undefined;
+  const startNats: StartServer = (options) =>
+    startNatsServer({
+      ...options,
+      // For its health: who watches over it starts it again where its disk was full.
+      monitorPort: 0,
+      ...(nats === undefined ? {} : { access: nats.access }),
+    }).catch((error: Error) => {
+      throw wantedPortTaken(deps.settings.POSTHORN_NATS_PORT, error);
+    });
+  const ownUrl =
+    natsUrl === undefined
+      ? `nats://127.0.0.1:${await embed(natsServer, startNats, deps.settings.POSTHORN_NATS_PORT)}`
+      : undefined;
+  return {
+    natsUrl: natsUrl ?? (ownUrl as string),
+    mongodbUrl:
+      mongodbUrl ??
+      `mongodb://127.0.0.1:${await embed(mongod, startMongod)}/?directConnection=true`,
+    natsSettings: nats?.settings ?? {},
+    producersUrl: ownUrl,
+    supervisors,
+  };
+}
+
+async function findProgram(program: Program, deps: StartServersDeps): Promise<string> {
+  try {
+    return await resolveBinary(program, {
+      ...resolveDeps(deps.env, deps.settings.POSTHORN_CACHE_DIR, deps.dataDir.join('cache')),
+      sources: binarySources(program),
+      report: deps.report,
+    });
+  } catch (error) {
+    throw new ConfigError([(error as Error).message]);
+  }
+}
+
+/** What to say where the port was chosen by the operator; who held it of an earlier start has been ended by then. */
+function wantedPortTaken(port: number, error: Error): Error {
+  if (port === 0 || !error.message.includes('address already in use')) return error;
+  return new ConfigError([
+    `POSTHORN_NATS_PORT: port ${port} on 127.0.0.1 is taken; name another one, or 0 for any`,
+  ]);
+}

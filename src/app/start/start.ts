@@ -1,0 +1,194 @@
+import { loadSettings } from '#config/load.ts';
+import type { Role, Settings } from '#config/schema.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { banner } from './banner.ts';
+import { findFreePort } from '#src/embedded/free-port.ts';
+import { DataDir } from './data-dir.ts';
+import { startDemoReceiver } from '../demo/demo-receiver.ts';
+import { seedDemo } from '../demo/demo.ts';
+import { installationKeys } from './installation-keys.ts';
+import { reseal } from '../reseal.ts';
+import { startRoleProcess } from '../run/role-process.ts';
+import type { Running, StopSignals } from '../run/run-until-stopped.ts';
+import { choosePorts, type StartPorts } from './start-ports.ts';
+import { EMBEDDED_MONGOD_OPEN_FILES, requireOpenFiles } from '../start-checks/open-files.ts';
+import { prepareServers } from './start-servers.ts';
+import { Supervisor } from '../run/supervisor.ts';
+import { waitUntilReady } from './wait-until-ready.ts';
+
+/** The processes of a start, each with its roles. */
+function processesOf(settings: Settings): readonly (readonly Role[])[] {
+  const watched: Role[] = settings.POSTHORN_PROBE_INTERVAL_MS === 0 ? [] : ['probe'];
+  return [['ingress', 'control', 'router', 'delivery', ...watched]];
+}
+
+const READY_DEADLINE_MS = 60_000;
+const LOOPBACK = '127.0.0.0/8,::1/128';
+
+export interface StartDeps {
+  env: Record<string, string | undefined>;
+  log: Log;
+  /** Standard output: the banner, and a line for each webhook of the demo. */
+  print: (text: string) => void;
+  /** Standard error: progress for people. */
+  report: (line: string) => void;
+}
+
+/**
+ * `posthorn start`: the whole system on one machine, with its own servers where no URL is set, and a demo
+ * tenant. Everything runs in child processes that are restarted when they end; stopping ends them in order.
+ *
+ * @throws ConfigError if the data folder, a port or a server program cannot be had, or the limit of open files is too low
+ */
+export async function start(
+  settings: Settings,
+  deps: StartDeps,
+  signals: StopSignals,
+): Promise<Running> {
+  const beganMs = performance.now();
+  if (settings.POSTHORN_MONGODB_URL === undefined) requireOpenFiles(EMBEDDED_MONGOD_OPEN_FILES);
+  const cleanups = new AsyncDisposableStack();
+  const stop = () => cleanups.disposeAsync();
+  const supervisors: Supervisor[] = [];
+  const dataDir = DataDir.open(settings.POSTHORN_DATA_DIR);
+  cleanups.defer(() => dataDir.release());
+  signals.killing.addEventListener('abort', () => {
+    for (const supervisor of supervisors) supervisor.kill();
+    dataDir.release();
+  });
+  const keep = async (supervisor: Supervisor, deadlineMs: number) => {
+    supervisors.push(supervisor);
+    cleanups.defer(() => supervisor.stop(deadlineMs));
+    await supervisor.start();
+  };
+  try {
+    const { bootstrapKey, masterKey } = installationKeys(settings, dataDir);
+    const graceMs = dataDir.tookOver ? settings.POSTHORN_SHUTDOWN_DEADLINE_MS : 0;
+    const processRoles = processesOf(settings);
+    const ports = await choosePorts(settings, processRoles.length, graceMs);
+    const servers = await unlessStopped(
+      prepareServers({ ...deps, settings, dataDir }),
+      signals.stopping,
+    );
+    const serverDeadlineMs = 10_000;
+    await Promise.all(servers.supervisors.map((server) => keep(server, serverDeadlineMs)));
+    signals.stopping.throwIfAborted();
+
+    let secret: string | undefined;
+    const receiver = await startDemoReceiver({
+      port: ports.receiver,
+      secret: () => secret,
+      print: deps.print,
+    });
+    cleanups.defer(() => receiver.close());
+
+    const local = `${urlHost(settings.POSTHORN_HTTP_HOST)}:${ports.http}`;
+    const env = roleEnvironment(settings, deps.env, {
+      ...servers.natsSettings,
+      ...(servers.producersUrl === undefined ? {} : embeddedShards(deps.env)),
+      POSTHORN_NATS_URL: servers.natsUrl,
+      POSTHORN_MONGODB_URL: servers.mongodbUrl,
+      POSTHORN_BOOTSTRAP_KEY: bootstrapKey,
+      POSTHORN_MASTER_KEY: masterKey,
+      POSTHORN_HTTP_PORT: ports.http,
+      POSTHORN_PROBE_INGRESS_URL: `http://${local}`,
+      POSTHORN_PROBE_RECEIVER_URL: `http://127.0.0.1:${await findFreePort()}`,
+      POSTHORN_PUBLIC_URL: settings.POSTHORN_PUBLIC_URL ?? `http://localhost:${ports.http}`,
+    });
+    const roleSupervisors = processRoles.map((roles, index) => {
+      const ownEnv = { ...env, POSTHORN_OPS_PORT: String(ports.ops[index]) };
+      const spawn = () => startRoleProcess(roles, ownEnv);
+      return new Supervisor({ name: roles.join(','), spawn, log: deps.log });
+    });
+    // A little more than the process takes by itself, so that it can say what did not end.
+    const roleDeadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS + 2000;
+    await Promise.all(roleSupervisors.map((role) => keep(role, roleDeadlineMs)));
+    const hopeless = Promise.race(supervisors.map((supervisor) => supervisor.hopeless));
+
+    const readyUrls = readinessUrls(settings, ports);
+    await Promise.race([waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping), hopeless]);
+    if (settings.POSTHORN_MONGODB_URL === undefined) await resealOwn(settings, env, deps);
+    secret = await seedDemo({
+      apiUrl: `http://${local}`,
+      key: bootstrapKey,
+      hookUrl: receiver.hookUrl,
+      dataDir,
+    });
+    deps.print(
+      banner({
+        apiUrl: `http://${local.replace('127.0.0.1', 'localhost')}`,
+        host: settings.POSTHORN_HTTP_HOST,
+        key: bootstrapKey,
+        natsUrl: servers.producersUrl,
+        receiverUrl: receiver.url,
+        dataDir: dataDir.path,
+        seconds: (performance.now() - beganMs) / 1000,
+      }),
+    );
+    return { stop, done: hopeless };
+  } catch (error) {
+    await stop();
+    if (signals.stopping.aborted) return { stop, done: Promise.resolve() };
+    throw error;
+  }
+}
+
+/**
+ * One shard on one machine with one broker: there each further one only adds consumers to wake and to write
+ * down (ADR 0011). What is set wins.
+ */
+function embeddedShards(env: Record<string, string | undefined>): Partial<Settings> {
+  return (env['POSTHORN_SHARDS'] ?? '') === '' ? { POSTHORN_SHARDS: 1 } : {};
+}
+
+/** The environment of the role processes: every setting as it was loaded, and what the start adds. */
+function roleEnvironment(
+  settings: Settings,
+  env: Record<string, string | undefined>,
+  added: Partial<Settings>,
+): Record<string, string | undefined> {
+  const all: Record<string, string | undefined> = {};
+  for (const [key, value] of Object.entries(env)) {
+    if (!key.startsWith('POSTHORN_')) all[key] = value;
+  }
+  for (const [key, value] of Object.entries({ ...settings, ...added })) {
+    if (value !== undefined) all[key] = String(value);
+  }
+  // The demo receiver, and what one tries out here, is on this machine.
+  all['POSTHORN_EGRESS_ALLOW'] = [settings.POSTHORN_EGRESS_ALLOW, LOOPBACK].join(',');
+  return all;
+}
+
+/**
+ * While the master key is changed: all processes that use it were just started with the same keys.
+ *
+ * @param env of the processes
+ */
+async function resealOwn(
+  settings: Settings,
+  env: Record<string, string | undefined>,
+  deps: Pick<StartDeps, 'log' | 'report'>,
+): Promise<void> {
+  if (settings.POSTHORN_MASTER_KEYS_OTHER === undefined) return;
+  const sealed = await reseal(loadSettings(env), deps.log);
+  deps.report(`endpoints sealed under the master key: ${sealed}`);
+}
+
+function readinessUrls(settings: Settings, ports: StartPorts): string[] {
+  const host = urlHost(settings.POSTHORN_OPS_HOST);
+  return ports.ops.map((port) => `http://${host}:${port}/readyz`);
+}
+
+/** Where a listener on `host` is reached from this machine. */
+function urlHost(host: string): string {
+  if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
+  return host.includes(':') ? `[${host}]` : host;
+}
+
+async function unlessStopped<T>(work: Promise<T>, stopping: AbortSignal): Promise<T> {
+  stopping.throwIfAborted();
+  const stopped = new Promise<never>((_resolve, reject) => {
+    stopping.addEventListener('abort', () => reject(stopping.reason as Error), { once: true });
+  });
+  return await Promise.race([work, stopped]);
+}

@@ -1,0 +1,36 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { askDirectly } from '#infra/http/client/ask-directly.ts';
+
+const POLL_MS = 50;
+
+/**
+ * Waits until every address answers 200.
+ *
+ * @param urls `/readyz` of each process
+ * @throws Error with what the first unready one said last, once `deadlineMs` has passed or `signal` is raised
+ */
+export async function waitUntilReady(
+  urls: string[],
+  deadlineMs: number,
+  signal: AbortSignal,
+): Promise<void> {
+  const deadline = performance.now() + deadlineMs;
+  for (const url of urls) {
+    for (;;) {
+      const fault = await readinessFault(url);
+      if (fault === undefined) break;
+      if (performance.now() > deadline) throw new Error(`not ready in time: ${url}: ${fault}`);
+      await delay(POLL_MS, undefined, { signal });
+    }
+  }
+}
+
+async function readinessFault(url: string): Promise<string | undefined> {
+  try {
+    const { status, text } = await askDirectly(url, { timeoutMs: 5000 });
+    return status === 200 ? undefined : `${status} ${text.slice(0, 500)}`;
+  } catch (error) {
+    const cause = (error as Error).cause;
+    return cause instanceof Error ? cause.message : (error as Error).message;
+  }
+}

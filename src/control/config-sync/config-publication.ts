@@ -1,0 +1,64 @@
+import { jetstream } from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
+import type { Db, MongoClient } from 'mongodb';
+import type { Log } from '#infra/telemetry/log.ts';
+import { buckets } from '#wire/subjects.ts';
+import { ConfigSync } from './config-sync.ts';
+import { ConfigWriter } from './config-writer.ts';
+import { PacedSync } from './coalescing-sync.ts';
+import { PublishSoon } from './publish-with-deadline.ts';
+import { SnapshotReader } from './snapshot-reader.ts';
+
+const NATS_TIMEOUT_MS = 2000;
+
+export interface ConfigServers {
+  mongo: MongoClient;
+  db: Db;
+  nc: NatsConnection;
+  clock: () => number;
+  log: Log;
+}
+
+export interface ConfigPublicationDeps extends ConfigServers {
+  /** Run before the bucket is first compared. */
+  prepare: () => Promise<void>;
+}
+
+/**
+ * How the configuration gets from MongoDB into the bucket CONFIG: at once by whoever changes it (`publisher`), and
+ * in any case by following the changes (`sync`). Both go through one queue, so that neither repeats the other.
+ */
+export function createConfigPublication(deps: ConfigPublicationDeps): {
+  sync: ConfigSync;
+  publisher: PublishSoon;
+} {
+  const reader = new SnapshotReader(deps);
+  const writer = createConfigWriter(deps, reader);
+  const paced = new PacedSync({
+    sync: (key) => writer.sync(key),
+    now: () => performance.now(),
+  });
+  const sync = new ConfigSync({
+    ...deps,
+    reader,
+    readWritten: () => writer.readRevisions(),
+    write: (key) => paced.run(key).done,
+    markComplete: () => writer.markComplete(),
+  });
+  return { sync, publisher: new PublishSoon({ run: (key) => paced.run(key), log: deps.log }) };
+}
+
+/** Writes keys of the bucket CONFIG as MongoDB has them. */
+export function createConfigWriter(
+  deps: ConfigServers,
+  reader = new SnapshotReader(deps),
+): ConfigWriter {
+  const js = jetstream(deps.nc, { timeout: NATS_TIMEOUT_MS });
+  return new ConfigWriter({
+    openBucket: () => new Kvm(js).open(buckets.config),
+    read: (key) => reader.read(key),
+    readRevision: (key) => reader.readRevision(key),
+    log: deps.log,
+  });
+}

@@ -1,0 +1,39 @@
+import type { Log } from '#infra/telemetry/log.ts';
+import type { SyncRun } from './coalescing-sync.ts';
+
+const WAIT_MS_MAX = 1000;
+
+export interface PublishSoonDeps {
+  run: (key: string) => SyncRun;
+  log: Log;
+}
+
+/**
+ * Has a changed key published before the change is answered, so that the caller may rely on it at once; waits
+ * for at most a second. A change that could not be published is stored all the same, and the sync, which
+ * follows MongoDB, publishes it as soon as that can be done. Nor is a run waited for that has to pause first.
+ */
+export class PublishSoon {
+  private readonly deps: PublishSoonDeps;
+
+  constructor(deps: PublishSoonDeps) {
+    this.deps = deps;
+  }
+
+  /** Never throws. */
+  async publish(key: string): Promise<void> {
+    const { done, isPaused } = this.deps.run(key);
+    const published = done.catch((error: unknown) => error as Error);
+    if (isPaused) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), WAIT_MS_MAX);
+    });
+    const result = await Promise.race([published, late]);
+    clearTimeout(timer);
+    if (result !== undefined) {
+      const error = result === 'late' ? 'not within a second' : result.message;
+      this.deps.log.warn({ key, error }, 'config.publish_left_to_sync');
+    }
+  }
+}

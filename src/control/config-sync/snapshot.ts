@@ -1,0 +1,99 @@
+import type {
+  ApiKeyDocument,
+  EndpointDocument,
+  EventTypeDocument,
+  SubscriptionDocument,
+  TenantDocument,
+} from '#infra/mongo/configuration.ts';
+import { credentialSnapshot } from '../credentials/endpoint-credentials.ts';
+import { policySnapshot } from '../resources/endpoint-policies.ts';
+import type {
+  ApiKeySnapshot,
+  EndpointSnapshot,
+  EventTypeSnapshot,
+  SubscriptionSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
+
+export interface TenantParts {
+  tenant: TenantDocument;
+  endpoints: EndpointDocument[];
+  subscriptions: SubscriptionDocument[];
+}
+
+/** A tenant as the data plane needs it: what is not in force is left out. */
+export function tenantSnapshot(parts: TenantParts, nowMs: number): TenantSnapshot {
+  const { tenant, endpoints, subscriptions } = parts;
+  const snapshot: TenantSnapshot = {
+    v: 1,
+    id: tenant._id,
+    rev: tenant.config_rev,
+    weight: tenant.weight,
+    endpoints: endpoints.map((endpoint) => endpointSnapshot(endpoint, nowMs)),
+    subscriptions: subscriptions
+      .filter((subscription) => subscription.status === 'APPROVED')
+      .map(subscriptionSnapshot),
+  };
+  if (tenant.life !== undefined) snapshot.life = tenant.life;
+  if (typeof tenant.in_flight_max === 'number') snapshot.inFlightMax = tenant.in_flight_max;
+  if (tenant.event_type_policy !== null) snapshot.eventTypePolicy = tenant.event_type_policy;
+  return snapshot;
+}
+
+function endpointSnapshot(endpoint: EndpointDocument, nowMs: number): EndpointSnapshot {
+  const snapshot: EndpointSnapshot = {
+    id: endpoint._id,
+    url: endpoint.url,
+    state: endpoint.state,
+    format: endpoint.format,
+    ...credentialSnapshot(endpoint),
+    secrets: endpoint.secrets
+      .filter((secret) => secret.not_after === null || secret.not_after.getTime() > nowMs)
+      .map(({ sealed, not_after }) =>
+        not_after === null ? { sealed } : { sealed, notAfterMs: not_after.getTime() },
+      ),
+  };
+  if (endpoint.state_reason !== null) snapshot.stateReason = endpoint.state_reason;
+  return { ...snapshot, ...policySnapshot(endpoint) };
+}
+
+function subscriptionSnapshot(subscription: SubscriptionDocument): SubscriptionSnapshot {
+  const snapshot: SubscriptionSnapshot = {
+    id: subscription._id,
+    endpointId: subscription.endpoint_id,
+    eventTypes: subscription.event_types,
+  };
+  if (subscription.filter !== null) {
+    snapshot.filter = JSON.parse(subscription.filter) as Record<string, unknown>;
+  }
+  return snapshot;
+}
+
+/** An event type as the bucket CONFIG has it. */
+export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
+  const snapshot: EventTypeSnapshot = {
+    v: 1,
+    name: type._id,
+    rev: type.revision,
+    state: type.status,
+    sensitive: type.sensitive,
+  };
+  if (type.priority === 'high') snapshot.priority = 'high';
+  if (type.deduplication) {
+    const { fields, window_seconds: windowSeconds } = type.deduplication;
+    snapshot.deduplication = { fields, windowSeconds };
+  }
+  const schema = type.versions.at(-1)?.schema ?? null;
+  if (schema !== null) snapshot.schema = JSON.parse(schema) as Record<string, unknown>;
+  return snapshot;
+}
+
+/** Undefined for a key that was revoked: it is not in the bucket. */
+export function apiKeySnapshot(key: ApiKeyDocument): ApiKeySnapshot | undefined {
+  if (key.revoked_at !== null) return undefined;
+  const snapshot: ApiKeySnapshot = { v: 1, id: key.id, rev: key.revision, scope: key.scope };
+  if (key.tenant !== null) snapshot.tenant = key.tenant;
+  if (key.life !== undefined) snapshot.life = key.life;
+  if (key.expires_at !== null) snapshot.expiresAtMs = key.expires_at.getTime();
+  return snapshot;
+}

@@ -1,0 +1,140 @@
+/** Broadcast events and how far they have come (RT-5): read from BCAST. */
+import { PosthornError } from '#domain/errors.ts';
+import type { BroadcastStore, StoredBroadcast } from '#infra/nats/stores/broadcast-store.ts';
+import type { Broadcast } from '#wire/api/broadcast.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
+import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
+
+const SORT: PageSort = { name: 'broadcasts', fields: ['number'] };
+const WRITE_TIMEOUT_MS = 5000;
+/** Each lost race is a step of the broadcaster, which makes several a second at most: a write gets in between. */
+const CANCEL_DEADLINE_MS = 10_000;
+/** What an event id may be made of: nothing else has a subject. */
+const EVENT_ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
+
+export interface BroadcastsDeps {
+  store: BroadcastStore;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export class Broadcasts {
+  private readonly deps: BroadcastsDeps;
+
+  constructor(deps: BroadcastsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Oldest first; the cursor is a sequence of the stream.
+   *
+   * @throws PosthornError POSTHORN_CURSOR_INVALID, POSTHORN_NATS_UNAVAILABLE
+   */
+  async list({ cursor, limit }: PageQuery): Promise<Page<Broadcast>> {
+    const after = cursor === undefined ? 0 : (decodeCursor(SORT, cursor)[0] as number);
+    if (!Number.isSafeInteger(after) || after < 0) {
+      const detail = 'is not a cursor of this list';
+      throw new PosthornError('POSTHORN_CURSOR_INVALID', {
+        fields: [{ pointer: '#query/cursor', detail }],
+      });
+    }
+    return asked(async () => {
+      const found = await this.deps.store.events(after + 1, limit + 1);
+      const shown = await Promise.all(found.map((each) => this.show(each)));
+      return toPage(
+        shown,
+        limit,
+        SORT,
+        ({ seq }) => [seq],
+        ({ view }) => view,
+      );
+    });
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_NATS_UNAVAILABLE */
+  get(id: string): Promise<Broadcast> {
+    return asked(async () => (await this.show(await this.find(id))).view);
+  }
+
+  /**
+   * Ends it where it is: tenants that have no copy yet get none; those of the chunk that is under way may. One that
+   * has ended stays as it is.
+   *
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_OVERLOADED, POSTHORN_NATS_UNAVAILABLE
+   */
+  cancel(id: string): Promise<Broadcast> {
+    return asked(async () => {
+      const found = await this.find(id);
+      const deadlineMs = performance.now() + CANCEL_DEADLINE_MS;
+      while (performance.now() < deadlineMs) {
+        const { seq, progress } = await this.deps.store.progress(id);
+        const known = progress?.eventSeq === found.seq ? progress : undefined;
+        if (known !== undefined && known.state !== 'running') return view(found, known);
+        const none = { done: 0, total: 0 };
+        const cancelled: BroadcastProgress = {
+          v: 1,
+          eventSeq: found.seq,
+          tenants: none,
+          endpoints: none,
+          ...known,
+          state: 'cancelled',
+          endedMs: this.deps.clock(),
+        };
+        const write = this.deps.store.writeProgress(id, cancelled, seq, WRITE_TIMEOUT_MS);
+        if ((await write) !== undefined) return view(found, cancelled);
+      }
+      throw new PosthornError('POSTHORN_OVERLOADED', {
+        detail: 'the broadcast moved on each time; try again',
+      });
+    });
+  }
+
+  private async find(id: string): Promise<StoredBroadcast> {
+    const found = EVENT_ID.test(id) ? await this.deps.store.event(id) : undefined;
+    if (found !== undefined) return found;
+    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
+      detail: `there is no broadcast ${id}`,
+    });
+  }
+
+  private async show(stored: StoredBroadcast): Promise<{ seq: number; view: Broadcast }> {
+    const { progress } = await this.deps.store.progress(stored.id);
+    const known = progress?.eventSeq === stored.seq ? progress : undefined;
+    return { seq: stored.seq, view: view(stored, known) };
+  }
+}
+
+/** Says of whatever NATS throws that it cannot be reached. */
+async function asked<T>(work: () => Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof PosthornError) throw error;
+    throw new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+  }
+}
+
+function view({ event }: StoredBroadcast, progress: BroadcastProgress | undefined): Broadcast {
+  const { id, type, acceptedMs } = event.head;
+  // Cancelled before it was planned: nobody knows how many there would have been.
+  const isPlanned = progress?.startsAtMs !== undefined;
+  const tally = (of: 'tenants' | 'endpoints') => ({
+    done: progress?.[of].done ?? 0,
+    total: isPlanned ? progress[of].total : null,
+  });
+  return {
+    id,
+    type,
+    state: progress?.state ?? 'queued',
+    accepted_at: new Date(acceptedMs).toISOString(),
+    starts_at: time(progress?.startsAtMs),
+    ended_at: time(progress?.endedMs),
+    tenants: tally('tenants'),
+    endpoints: tally('endpoints'),
+  };
+}
+
+function time(ms: number | undefined): string | null {
+  return ms === undefined ? null : new Date(ms).toISOString();
+}

@@ -1,0 +1,164 @@
+/**
+ * What is done with a delivery that waits for its next attempt: sent now, or cancelled (DL-5). A held one can be
+ * cancelled too.
+ *
+ * Both publish the waiting message to the workers and remove its schedule in one step, on the condition that
+ * the schedule is still the one that was read. So a schedule that fires at the same time is not sent twice, and
+ * a crash leaves either the schedule or what took its place. A cancelled delivery goes to its worker too: that
+ * one records the end, as it does for every delivery.
+ *
+ * What waits at the head of an ordered endpoint's queue has no schedule: its worker is asked, and answers once it is
+ * stored.
+ */
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { PosthornError } from '#domain/errors.ts';
+import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
+import type { Publisher } from '#infra/nats/publish/publisher.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
+import type { CancelledDelivery, RetriedDelivery } from '#wire/api/delivery.ts';
+import {
+  decodeDeliveryFrame,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+} from '#wire/frames/delivery-frame.ts';
+import { shardOf, streams, subjects } from '#wire/subjects.ts';
+import type { DeadLetterActions } from '../dead-letters/actions.ts';
+import type { HeldDelivery, HeldDeliveries } from './held-deliveries.ts';
+import type { DeliveryReads } from '../history/delivery-reads.ts';
+import type { OrderedHeads } from './ordered-heads.ts';
+
+const STORE_TIMEOUT_MS = 5000;
+
+export interface DeliveryActionsDeps {
+  shards: number;
+  jsm: () => Promise<JetStreamManager>;
+  publisher: Pick<Publisher, 'publishAsync'>;
+  deliveries: Pick<DeliveryReads, 'get'>;
+  deadLetters: Pick<DeadLetterActions, 'replay'>;
+  held: Pick<HeldDeliveries, 'cancel'>;
+  orderedHeads: Pick<OrderedHeads, 'act'>;
+  config: Pick<ConfigView, 'tenant'>;
+}
+
+export class DeliveryActions {
+  private readonly deps: DeliveryActionsDeps;
+
+  constructor(deps: DeliveryActionsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Sends a waiting delivery now, as the attempt that it waits for; replays the dead letter of one that failed.
+   *
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE,
+   *   and those of a replay
+   */
+  async retry(lifeId: string, id: string): Promise<RetriedDelivery> {
+    const delivery = await this.deps.deliveries.get(lifeId, id);
+    if (delivery.status === 'failed') {
+      const replayed = await this.deps.deadLetters.replay(lifeId, id);
+      return { id, delivery_id: replayed.delivery_id };
+    }
+    await this.takeFromSchedule(lifeId, delivery, 'now');
+    return { id, delivery_id: id };
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE */
+  async cancel(lifeId: string, id: string): Promise<CancelledDelivery> {
+    const delivery = await this.deps.deliveries.get(lifeId, id);
+    if (delivery.status === 'held') await this.cancelHeld(lifeId, delivery);
+    else await this.takeFromSchedule(lifeId, delivery, 'cancel');
+    return { id };
+  }
+
+  /** The first in the queue of an ordered endpoint is held in its place; others stand among all that is held. */
+  private async cancelHeld(lifeId: string, delivery: HeldDelivery): Promise<void> {
+    const { id, endpoint_id: endpoint } = delivery;
+    if (this.isOrdered(lifeId, endpoint)) {
+      const result = await this.askOwner({
+        tenant: lifeId,
+        endpoint,
+        delivery: id,
+        what: 'cancel',
+      });
+      if (result === 'done') return;
+    }
+    await this.deps.held.cancel(lifeId, delivery);
+  }
+
+  private async takeFromSchedule(
+    lifeId: string,
+    delivery: { id: string; endpoint_id: string; status: string },
+    what: 'now' | 'cancel',
+  ): Promise<void> {
+    const { id, endpoint_id: endpoint, status } = delivery;
+    if (status !== 'pending') throw notWaiting(`it is ${status}`);
+    const subject = subjects.waiting(lifeId, endpoint, id);
+    const waiting = await this.read(lifeId, subject);
+    if (waiting === undefined)
+      return this.actOnHead({ tenant: lifeId, endpoint, delivery: id, what });
+    const target = waiting.header.get('Nats-Schedule-Target');
+    if (target === '') throw notWaiting('it is being attempted');
+    const { head, eventBytes } = decodeDeliveryFrame(waiting.data);
+    try {
+      await this.deps.publisher.publishAsync({
+        subject: target,
+        payload: encodeDeliveryFrame(
+          what === 'cancel' ? { ...head, cancelled: true } : head,
+          eventBytes,
+        ),
+        // The schedule has the id without the end, and that would make this its repeat.
+        messageId: `${deliveryMessageId(id, head.hop)}:${what}`,
+        timeoutMs: STORE_TIMEOUT_MS,
+        cancels: { subject, seq: waiting.seq },
+      });
+    } catch (error) {
+      if (apiErrorCode(error) === apiErrors.wrongLastSequence) {
+        throw notWaiting('it is being attempted');
+      }
+      throw unavailable(error);
+    }
+  }
+
+  /** Not in a schedule: it may be the head of an ordered endpoint's queue (DL-16). */
+  private async actOnHead(action: OrderedAction): Promise<void> {
+    const result = await this.askOwner(action);
+    if (result === 'done') return;
+    if (result === 'failed') throw unavailable(new Error('the worker could not store it'));
+    if (!this.isOrdered(action.tenant, action.endpoint)) throw notWaiting('it is being attempted');
+    if (result === 'no_owner') throw unavailable(new Error('no worker has the queue at present'));
+    throw notWaiting('it is being attempted, or waits behind others for its ordered endpoint');
+  }
+
+  private async askOwner(action: OrderedAction): Promise<OrderedActionResult | 'no_owner'> {
+    try {
+      return await this.deps.orderedHeads.act(action);
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+
+  private isOrdered(lifeId: string, endpoint: string): boolean {
+    const endpoints = this.deps.config.tenant(lifeId)?.endpoints ?? [];
+    return endpoints.find(({ id }) => id === endpoint)?.ordered !== undefined;
+  }
+
+  private async read(lifeId: string, subject: string): Promise<StoredMsg | undefined> {
+    const stream = streams.deliveries(shardOf(lifeId, this.deps.shards));
+    try {
+      const jsm = await this.deps.jsm();
+      return (await jsm.direct.getMessage(stream, { last_by_subj: subject })) ?? undefined;
+    } catch (error) {
+      throw unavailable(error);
+    }
+  }
+}
+
+function notWaiting(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_DELIVERY_NOT_WAITING', { detail });
+}
+
+function unavailable(cause: unknown): PosthornError {
+  return new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause });
+}

@@ -1,0 +1,117 @@
+/**
+ * Cancels a single held delivery (DL-18). It stands among all that is held for its endpoint, and is looked for
+ * from the time on at which its event was accepted.
+ *
+ * What takes its place is published first, for the worker to record, under the id that its release would have:
+ * of a release and a cancellation at the same time the server keeps the one that comes first. Then the held
+ * message is deleted. A crash between the two leaves it to be released, so a cancellation is
+ * promised only once it is answered.
+ */
+import type { DirectBatchOptions, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+import type { Publisher } from '#infra/nats/publish/publisher.ts';
+import { readBatch } from '#infra/nats/consume/read-batch.ts';
+import {
+  decodeDeliveryFrame,
+  deliveryMessageId,
+  encodeDeliveryFrame,
+} from '#wire/frames/delivery-frame.ts';
+import { shardOf, streams, subjects } from '#wire/subjects.ts';
+
+const STORE_TIMEOUT_MS = 5000;
+const READ_AT_ONCE = 500;
+/** Clocks of processes and brokers may differ by this much. */
+const CLOCKS_APART_MS = 60_000;
+
+export interface HeldDeliveriesDeps {
+  shards: number;
+  jsm: () => Promise<JetStreamManager>;
+  publisher: Pick<Publisher, 'publishAsync'>;
+}
+
+export interface HeldDelivery {
+  id: string;
+  endpoint_id: string;
+  /** RFC 3339 */
+  accepted_at: string;
+}
+
+export class HeldDeliveries {
+  private readonly deps: HeldDeliveriesDeps;
+
+  constructor(deps: HeldDeliveriesDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * @throws PosthornError POSTHORN_DELIVERY_NOT_WAITING where it is being released or is not found,
+   *   POSTHORN_NATS_UNAVAILABLE
+   */
+  async cancel(lifeId: string, delivery: HeldDelivery): Promise<void> {
+    const stream = streams.deliveries(shardOf(lifeId, this.deps.shards));
+    try {
+      const jsm = await this.deps.jsm();
+      const held = await find(jsm, stream, lifeId, delivery);
+      const wasFirst = await this.publishCancelled(lifeId, held);
+      await jsm.streams.deleteMessage(stream, held.seq, false);
+      if (!wasFirst) throw notWaiting('it is being released or cancelled');
+    } catch (error) {
+      if (error instanceof PosthornError) throw error;
+      throw new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+    }
+  }
+
+  /** False where its release, or another cancellation, came first. */
+  private async publishCancelled(lifeId: string, held: StoredMsg): Promise<boolean> {
+    const { head, eventBytes } = decodeDeliveryFrame(held.data);
+    const next = { ...head, hop: head.hop + 1, cancelled: true } as const;
+    const ack = await this.deps.publisher.publishAsync({
+      subject: subjects.delivery(lifeId, head.endpoint, 'r'),
+      payload: encodeDeliveryFrame(next, eventBytes),
+      messageId: deliveryMessageId(next.id, next.hop),
+      timeoutMs: STORE_TIMEOUT_MS,
+    });
+    return !ack.duplicate;
+  }
+}
+
+async function find(
+  jsm: JetStreamManager,
+  stream: string,
+  lifeId: string,
+  delivery: HeldDelivery,
+): Promise<StoredMsg> {
+  const { id, endpoint_id: endpoint, accepted_at: acceptedAt } = delivery;
+  const options = { next_by_subj: subjects.held(lifeId, endpoint), batch: READ_AT_ONCE };
+  const since = new Date(Date.parse(acceptedAt) - CLOCKS_APART_MS);
+  let from: { start_time: Date } | { seq: number } = { start_time: since };
+  for (let read = 0; read < limits.heldSearchedMax; read += READ_AT_ONCE) {
+    const page = await readPage(jsm, stream, { ...from, ...options });
+    const found = page.find(({ data }) => decodeDeliveryFrame(data).head.id === id);
+    if (found !== undefined) return found;
+    if (page.length < READ_AT_ONCE) throw notWaiting('it is being released');
+    from = { seq: (page.at(-1)?.seq ?? 0) + 1 };
+  }
+  throw notWaiting(`it is not among the first ${limits.heldSearchedMax} held after its event`);
+}
+
+async function readPage(
+  jsm: JetStreamManager,
+  stream: string,
+  options: DirectBatchOptions,
+): Promise<StoredMsg[]> {
+  try {
+    return await readBatch(jsm, stream, options);
+  } catch (error) {
+    // That there is none is said as an error.
+    if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
+    return [];
+  }
+}
+
+const NOT_FOUND = 404;
+
+function notWaiting(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_DELIVERY_NOT_WAITING', { detail });
+}

@@ -1,0 +1,168 @@
+/**
+ * How much waits in JetStream, and for how long (OB-2): of each stream and each of its consumers, asked for
+ * regularly and told by whoever has the role control. Several processes of that role tell the same.
+ */
+import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
+import { Gauge, type Registry } from 'prom-client';
+import { readLeases } from '#infra/nats/leases/read-leases.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Service } from '#infra/service.ts';
+import { consumerKind, streams } from '#wire/subjects.ts';
+
+const LOOK_EVERY_MS = 10_000;
+
+export interface QueueMetricsDeps {
+  jsm: JetStreamManager;
+  shards: number;
+  registry: Registry;
+  /** Milliseconds since 1970 by the brokers' clock, which stamps the messages. */
+  brokerNow: () => number;
+  log: Log;
+}
+
+/** What a consumer still has to do; the lanes of a shard are taken together. */
+interface Backlog {
+  pending: number;
+  unacked: number;
+  oldestMs: number;
+}
+
+export class QueueMetrics implements Service {
+  readonly name = 'queue-metrics';
+  private readonly deps: QueueMetricsDeps;
+  private readonly messages: Gauge<'stream'>;
+  private readonly bytes: Gauge<'stream'>;
+  private readonly pending: Gauge<'stream' | 'consumer'>;
+  private readonly unacked: Gauge<'stream' | 'consumer'>;
+  private readonly oldest: Gauge<'stream' | 'consumer'>;
+  private readonly waiting: Gauge<'stream'>;
+  private readonly unowned: Gauge<'role'>;
+  private readonly workers: Gauge<'role'>;
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(deps: QueueMetricsDeps) {
+    this.deps = deps;
+    const registers = [deps.registry];
+    const ofStream = { labelNames: ['stream'] as const, registers };
+    const ofConsumer = { labelNames: ['stream', 'consumer'] as const, registers };
+    this.messages = new Gauge({
+      name: 'posthorn_stream_messages',
+      help: 'Messages that a stream holds.',
+      ...ofStream,
+    });
+    this.bytes = new Gauge({
+      name: 'posthorn_stream_bytes',
+      help: 'Bytes that a stream holds.',
+      ...ofStream,
+    });
+    this.pending = new Gauge({
+      name: 'posthorn_consumer_pending_messages',
+      help: 'Messages that a consumer has not given out yet.',
+      ...ofConsumer,
+    });
+    this.unacked = new Gauge({
+      name: 'posthorn_consumer_unacked_messages',
+      help: 'Messages that a consumer has given out and that are not acked.',
+      ...ofConsumer,
+    });
+    this.oldest = new Gauge({
+      name: 'posthorn_consumer_oldest_seconds',
+      help: 'Age of the oldest message that a consumer has still to do with; 0 where there is none.',
+      ...ofConsumer,
+    });
+    this.waiting = new Gauge({
+      name: 'posthorn_deliveries_waiting',
+      help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked, held, or queued in order.',
+      ...ofStream,
+    });
+    const ofRole = { labelNames: ['role'] as const, registers };
+    this.unowned = new Gauge({
+      name: 'posthorn_shards_unowned',
+      help: 'Shards that no process of a role works on.',
+      ...ofRole,
+    });
+    this.workers = new Gauge({
+      name: 'posthorn_workers',
+      help: 'Processes of a role that live, by their leases.',
+      ...ofRole,
+    });
+  }
+
+  async start(): Promise<void> {
+    this.looking = this.look();
+    await this.looking;
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.looking;
+  }
+
+  private async look(): Promise<void> {
+    try {
+      for (let shard = 0; shard < this.deps.shards; shard++) {
+        await this.lookAt(streams.events(shard));
+        await this.lookAt(streams.records(shard));
+        const runnable = await this.lookAt(streams.deliveries(shard));
+        const stream = streams.deliveries(shard);
+        this.waiting.set({ stream }, Math.max(0, runnable.messages - runnable.owed));
+      }
+      await this.lookAt(streams.deadLetters);
+      for (const role of ['router', 'delivery'] as const) await this.lookAtLeases(role);
+    } catch (error) {
+      // Old figures would say that all is well.
+      for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
+      for (const gauge of [this.pending, this.unacked, this.oldest]) gauge.reset();
+      for (const gauge of [this.unowned, this.workers]) gauge.reset();
+      this.deps.log.warn({ error: (error as Error).message }, 'queue_metrics.look_failed');
+    }
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.looking = this.look();
+    }, LOOK_EVERY_MS);
+    this.timer.unref();
+  }
+
+  /** @returns how many messages the stream holds, and how many of them its consumers have still to do with */
+  private async lookAt(stream: string): Promise<{ messages: number; owed: number }> {
+    const { state } = await this.deps.jsm.streams.info(stream);
+    this.messages.set({ stream }, state.messages);
+    this.bytes.set({ stream }, state.bytes);
+    const backlogs = new Map<string, Backlog>();
+    for await (const info of this.deps.jsm.consumers.list(stream)) {
+      const kind = consumerKind(info.name);
+      const known = backlogs.get(kind) ?? { pending: 0, unacked: 0, oldestMs: 0 };
+      backlogs.set(kind, {
+        pending: known.pending + info.num_pending,
+        unacked: known.unacked + info.num_ack_pending,
+        oldestMs: Math.max(known.oldestMs, await this.oldestMs(stream, info)),
+      });
+    }
+    let owed = 0;
+    for (const [consumer, { pending, unacked, oldestMs }] of backlogs) {
+      this.pending.set({ stream, consumer }, pending);
+      this.unacked.set({ stream, consumer }, unacked);
+      this.oldest.set({ stream, consumer }, oldestMs / 1000);
+      owed += pending + unacked;
+    }
+    return { messages: state.messages, owed };
+  }
+
+  private async lookAtLeases(role: 'router' | 'delivery'): Promise<void> {
+    const { workers, owners } = await readLeases(this.deps.jsm, role);
+    this.workers.set({ role }, workers.length);
+    this.unowned.set({ role }, this.deps.shards - owners.size);
+  }
+
+  private async oldestMs(stream: string, info: ConsumerInfo): Promise<number> {
+    if (info.num_pending + info.num_ack_pending === 0) return 0;
+    const seq = info.ack_floor.stream_seq + 1;
+    const next_by_subj = info.config.filter_subject ?? '>';
+    const message = await this.deps.jsm.direct.getMessage(stream, { seq, next_by_subj });
+    if (message === null) return 0;
+    return Math.max(0, this.deps.brokerNow() - message.time.getTime());
+  }
+}

@@ -1,0 +1,110 @@
+/** Which endpoints of its tenant a stored event matches, and why not the others (RT-9). */
+import { setImmediate } from 'node:timers/promises';
+import { PosthornError } from '#domain/errors.ts';
+import {
+  type EndpointExplanation,
+  type ExplainedTenant,
+  explainMatch,
+  explanationNeedsData,
+} from '#domain/event/explain-match.ts';
+import { limits } from '#domain/limits.ts';
+import type { EventDocument } from '#infra/mongo/documents.ts';
+import type { EndpointExplanationResource, EventExplanation } from '#wire/api/event-explanation.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { decodeCursor, type PageSort, toPage } from '#wire/pagination.ts';
+import type { EventReads } from './event-reads.ts';
+import type { PayloadReads } from './payload-reads.ts';
+import { storedEventForFilter } from './stored-event-for-filter.ts';
+
+const SORT: PageSort = { name: 'explanation', fields: ['string'] };
+/** Filters may be many, and dear: after so long the others have the thread. */
+const AT_ONCE_MS = 5;
+
+export interface EventExplanationsDeps {
+  events: Pick<EventReads, 'find'>;
+  payloads: Pick<PayloadReads, 'ofEvent'>;
+  config: Pick<ConfigView, 'tenant' | 'eventType'>;
+  /** Milliseconds since 1970. */
+  clock: () => number;
+}
+
+export class EventExplanations {
+  private readonly deps: EventExplanationsDeps;
+
+  constructor(deps: EventExplanationsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Judges an event of the history by the configuration that is in force now, as routers do: endpoints by id, each
+   * with all its subscriptions.
+   *
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN, POSTHORN_CURSOR_INVALID; where a filter
+   *   looks at its `data`: POSTHORN_DATA_HIDDEN, and of a large event POSTHORN_PAYLOAD_GONE, POSTHORN_OVERLOADED,
+   *   POSTHORN_NATS_UNAVAILABLE
+   */
+  async explain(lifeId: string, eventId: string, query: PageQuery): Promise<EventExplanation> {
+    const { events, config, clock } = this.deps;
+    const after = query.cursor === undefined ? '' : decodeCursor(SORT, query.cursor)[0];
+    const event = await events.find(lifeId, eventId);
+    const snapshot = config.tenant(lifeId);
+    if (snapshot === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    const judgedAt = new Date(clock()).toISOString();
+    const rest = snapshot.endpoints.filter(({ id }) => id > String(after));
+    const page = toPage(
+      rest,
+      query.limit,
+      SORT,
+      ({ id }) => [id],
+      (each) => each,
+    );
+    const asked = { endpoints: page.data, subscriptions: snapshot.subscriptions };
+    const type = event.type ?? '';
+    const data: EndpointExplanationResource[] = [];
+    const view = await this.view(asked, event);
+    let pauseMs = performance.now() + AT_ONCE_MS;
+    for (const each of explainMatch(asked, type, view)) {
+      if (each !== undefined) data.push(show(each));
+      if (performance.now() < pauseMs) continue;
+      await setImmediate();
+      pauseMs = performance.now() + AT_ONCE_MS;
+    }
+    const { next_cursor } = page;
+    return { event_id: eventId, event_type: type, judged_at: judgedAt, data, next_cursor };
+  }
+
+  private async view(
+    asked: ExplainedTenant,
+    event: EventDocument,
+  ): Promise<Record<string, unknown>> {
+    const { type = '', payload } = event;
+    if (!explanationNeedsData(asked, type)) return storedEventForFilter(event, undefined);
+    if (this.deps.config.eventType(type)?.sensitive === true) {
+      throw new PosthornError('POSTHORN_DATA_HIDDEN', {
+        detail: 'the event type is sensitive, and what a filter says of its data would tell of it',
+      });
+    }
+    if (payload === undefined) return storedEventForFilter(event, event.data);
+    if (payload.size > limits.filterPayloadBytesMax) return storedEventForFilter(event, undefined);
+    const { bytes, release } = await this.deps.payloads.ofEvent(event.tenant, event.id);
+    try {
+      return storedEventForFilter(event, bytes.toString());
+    } finally {
+      release();
+    }
+  }
+}
+
+function show(explanation: EndpointExplanation): EndpointExplanationResource {
+  const { endpointId, matched, reason, subscriptions } = explanation;
+  return {
+    endpoint_id: endpointId,
+    matched,
+    reason,
+    subscriptions: subscriptions.map(({ subscriptionId, ...decided }) => ({
+      subscription_id: subscriptionId,
+      ...decided,
+    })),
+  };
+}

@@ -1,0 +1,92 @@
+/** Large payloads for whoever may read them: by a signed link, or with an API key beside their event (IN-12). */
+import type { ByteBudget } from '#domain/bounds/byte-budget.ts';
+import { PosthornError } from '#domain/errors.ts';
+import {
+  PayloadDamagedError,
+  type PayloadStore,
+  type StoredPayload,
+} from '#infra/payload-store.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { type PayloadLinks, lifeOfPayload } from '#wire/webhook/payload-link.ts';
+import type { EventReads } from './event-reads.ts';
+
+export interface PayloadReadsDeps {
+  store: PayloadStore;
+  links: PayloadLinks;
+  events: Pick<EventReads, 'find'>;
+  config: Pick<ConfigView, 'tenant' | 'eventType'>;
+  budget: ByteBudget;
+  clock: () => number;
+}
+
+/** `release` is to be called when the answer has left. */
+export type ReadPayload = StoredPayload & { release: () => void };
+
+export class PayloadReads {
+  private readonly deps: PayloadReadsDeps;
+
+  constructor(deps: PayloadReadsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * @throws PosthornError POSTHORN_PAYLOAD_LINK_INVALID, POSTHORN_PAYLOAD_GONE, POSTHORN_OVERLOADED,
+   *   POSTHORN_NATS_UNAVAILABLE
+   */
+  async byLink(key: string, expires: string, signature: string): Promise<ReadPayload> {
+    const { links, clock } = this.deps;
+    const standing = links.check(key, expires, signature, clock());
+    if (standing === 'invalid') throw new PosthornError('POSTHORN_PAYLOAD_LINK_INVALID');
+    if (standing === 'expired') {
+      throw new PosthornError('POSTHORN_PAYLOAD_GONE', { detail: 'the link has expired' });
+    }
+    const lifeId = lifeOfPayload(key);
+    if (lifeId !== undefined && this.deps.config.tenant(lifeId) === undefined) {
+      throw gone('its tenant was deleted');
+    }
+    return this.read(key);
+  }
+
+  /**
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN, POSTHORN_DATA_HIDDEN, and as `byLink`
+   */
+  async ofEvent(lifeId: string, eventId: string): Promise<ReadPayload> {
+    const event = await this.deps.events.find(lifeId, eventId);
+    if (event.payload === undefined) {
+      const detail = `the event ${eventId} has no payload apart: its data stands in it`;
+      throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail });
+    }
+    if (this.deps.config.eventType(event.type ?? '')?.sensitive === true) {
+      throw new PosthornError('POSTHORN_DATA_HIDDEN');
+    }
+    return this.read(event.payload.key);
+  }
+
+  private async read(key: string): Promise<ReadPayload> {
+    const { store, budget } = this.deps;
+    let release: (() => void) | undefined;
+    try {
+      const size = await store.size(key);
+      if (size === undefined) throw gone('it has expired or was removed');
+      release = budget.tryTake(ownerOf(key), size);
+      if (release === undefined) throw new PosthornError('POSTHORN_OVERLOADED');
+      const stored = await store.get(key);
+      if (stored === undefined) throw gone('it has expired or was removed');
+      return { ...stored, release };
+    } catch (error) {
+      release?.();
+      if (error instanceof PosthornError) throw error;
+      if (error instanceof PayloadDamagedError) throw gone('it is damaged');
+      throw new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+    }
+  }
+}
+
+/** The first part of a key: the tenant, or what all broadcasts share. */
+function ownerOf(key: string): string {
+  return key.slice(0, Math.max(0, key.indexOf('/')));
+}
+
+function gone(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_PAYLOAD_GONE', { detail });
+}

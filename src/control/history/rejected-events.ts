@@ -1,0 +1,89 @@
+/** What producers sent over NATS without asking for an answer, and was refused (IN-4): read from REJECTED. */
+import { isUtf8 } from 'node:buffer';
+import type { JetStreamManager } from '@nats-io/jetstream';
+import { PosthornError } from '#domain/errors.ts';
+import { readBatch } from '#infra/nats/consume/read-batch.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type { RejectedEvent } from '#wire/api/rejected-event.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
+import { type RejectedFrame, decodeRejectedFrame } from '#wire/frames/rejected-event.ts';
+import { streams, subjects } from '#wire/subjects.ts';
+
+const SORT: PageSort = { name: 'rejected_events', fields: ['number'] };
+
+export interface RejectedEventsDeps {
+  /** Made when first asked: control starts while NATS is away. */
+  jsm: () => Promise<JetStreamManager>;
+  config: Pick<ConfigView, 'eventType'>;
+}
+
+export class RejectedEvents {
+  private readonly deps: RejectedEventsDeps;
+
+  constructor(deps: RejectedEventsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Those of one life, oldest first; the cursor is a sequence of the stream.
+   *
+   * @throws PosthornError POSTHORN_NATS_UNAVAILABLE
+   */
+  async list(lifeId: string, query: PageQuery): Promise<Page<RejectedEvent>> {
+    const { cursor, limit } = query;
+    const after = cursor === undefined ? 0 : (decodeCursor(SORT, cursor)[0] as number);
+    if (!Number.isSafeInteger(after) || after < 0) {
+      throw new PosthornError('POSTHORN_CURSOR_INVALID', {
+        fields: [{ pointer: '#query/cursor', detail: 'is not a cursor of this list' }],
+      });
+    }
+    const found = await this.read(lifeId, after + 1, limit + 1);
+    const config = this.deps.config;
+    return toPage(
+      found,
+      limit,
+      SORT,
+      ({ seq }) => [seq],
+      ({ frame }) => show(frame, config.eventType(frame.head.type)?.sensitive === true),
+    );
+  }
+
+  private async read(
+    lifeId: string,
+    seq: number,
+    batch: number,
+  ): Promise<{ seq: number; frame: RejectedFrame }[]> {
+    const found: { seq: number; frame: RejectedFrame }[] = [];
+    try {
+      const jsm = await this.deps.jsm();
+      const next = { seq, next_by_subj: subjects.rejected(lifeId), batch };
+      for (const message of await readBatch(jsm, streams.rejected, next)) {
+        found.push({ seq: message.seq, frame: decodeRejectedFrame(message.data) });
+      }
+    } catch (error) {
+      if (isNoneLeft(error)) return found;
+      throw new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+    }
+    return found;
+  }
+}
+
+/** The server says "message not found" where there is none at or after the sequence. */
+function isNoneLeft(error: unknown): boolean {
+  return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
+}
+
+function show({ head, body }: RejectedFrame, hidden: boolean): RejectedEvent {
+  const text = isUtf8(body);
+  return {
+    id: head.id,
+    type: head.type,
+    rejected_at: new Date(head.rejectedMs).toISOString(),
+    problem: head.problem,
+    bytes: head.bytes,
+    body: hidden ? null : body.toString(text ? 'utf8' : 'base64'),
+    body_encoding: hidden || text ? null : 'base64',
+    data_hidden: hidden,
+  };
+}

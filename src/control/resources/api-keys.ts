@@ -1,0 +1,118 @@
+/** API keys (CT-8): shown once, kept as digests. */
+import { randomBytes } from 'node:crypto';
+import type { Filter } from 'mongodb';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import { keyHash } from '#infra/http/server/authenticate.ts';
+import type { ApiKeyDocument } from '#infra/mongo/configuration.ts';
+import type { ApiKeyResource, CreatedApiKey, NewApiKey } from '#wire/api/api-key.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type { KeyScope } from '#wire/config-snapshot.ts';
+import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { configKeys } from '#wire/subjects.ts';
+import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
+
+const SORT: PageSort = { name: 'keys', fields: ['string'] };
+const KEY_BYTES = 24;
+
+/** In the key, so that people and secret scanners see what it is. */
+const SCOPE_LETTERS: Record<KeyScope, string> = { platform: 'p', producer: 'e', tenant: 't' };
+
+export type ApiKeyListQuery = PageQuery & { tenant?: string; scope?: KeyScope };
+
+export class ApiKeys {
+  private readonly deps: ConfigurationDeps;
+
+  constructor(deps: ConfigurationDeps) {
+    this.deps = deps;
+  }
+
+  async create(body: NewApiKey): Promise<CreatedApiKey> {
+    const { configuration, clock, publish } = this.deps;
+    const expiresAt = checkNewKey(body, clock());
+    const key = `phk_${SCOPE_LETTERS[body.scope]}_${randomBytes(KEY_BYTES).toString('base64url')}`;
+    const document: ApiKeyDocument = {
+      _id: keyHash(key),
+      id: newId('key', clock()),
+      scope: body.scope,
+      tenant: body.tenant ?? null,
+      name: body.name ?? null,
+      revision: 1,
+      created_at: new Date(clock()),
+      expires_at: expiresAt,
+      revoked_at: null,
+    };
+    if (body.tenant === undefined) {
+      await configuration.apiKeys.insertOne(document);
+    } else {
+      // As a change of the tenant: a tenant that is deleted at the same time leaves no key behind.
+      await changeTenant(this.deps, body.tenant, async ({ session, tenant: { life } }) => {
+        const ofLife = life === undefined ? document : { ...document, life };
+        await configuration.apiKeys.insertOne(ofLife, { session });
+      });
+    }
+    await publish(configKeys.apiKey(document._id));
+    return { ...show(document), key };
+  }
+
+  async list(query: ApiKeyListQuery): Promise<Page<ApiKeyResource>> {
+    const { limit, cursor, tenant, scope } = query;
+    const filter: Filter<ApiKeyDocument> = {};
+    if (cursor !== undefined) filter.id = { $gt: decodeCursor(SORT, cursor)[0] as string };
+    if (tenant !== undefined) filter.tenant = tenant;
+    if (scope !== undefined) filter.scope = scope;
+    const keys = await this.deps.configuration.apiKeys
+      .find(filter)
+      .sort({ id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    return toPage(keys, limit, SORT, (key) => [key.id], show);
+  }
+
+  /** Revoking a key again changes nothing. */
+  async revoke(id: string): Promise<void> {
+    const { configuration, clock, publish } = this.deps;
+    await configuration.apiKeys.updateOne(
+      { id, revoked_at: null },
+      { $set: { revoked_at: new Date(clock()) }, $inc: { revision: 1 } },
+    );
+    const key = await configuration.apiKeys.findOne({ id });
+    if (key === null) {
+      throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail: `there is no key ${id}` });
+    }
+    await publish(configKeys.apiKey(key._id));
+  }
+}
+
+function checkNewKey(body: NewApiKey, nowMs: number): Date | null {
+  const fields: FieldError[] = [];
+  if (body.scope === 'tenant' && body.tenant === undefined) {
+    fields.push({ pointer: '/tenant', detail: 'is missing: a tenant key belongs to a tenant' });
+  }
+  if (body.scope === 'platform' && body.tenant !== undefined) {
+    fields.push({ pointer: '/tenant', detail: 'does not go with the scope platform' });
+  }
+  const expiresAt = body.expires_at === undefined ? null : new Date(body.expires_at);
+  // Negated, so that what is no date at all is refused too.
+  if (expiresAt !== null && !(expiresAt.getTime() > nowMs)) {
+    fields.push({ pointer: '/expires_at', detail: 'must be in the future' });
+  }
+  if (fields.length > 0) {
+    const detail = fields.map((field) => `${field.pointer} ${field.detail}`).join('; ');
+    throw new PosthornError('POSTHORN_REQUEST_INVALID', { detail, fields });
+  }
+  return expiresAt;
+}
+
+/** Without the key and its digest. */
+function show(key: ApiKeyDocument): ApiKeyResource {
+  return {
+    id: key.id,
+    scope: key.scope,
+    tenant: key.tenant,
+    name: key.name,
+    created_at: key.created_at.toISOString(),
+    expires_at: key.expires_at?.toISOString() ?? null,
+    revoked_at: key.revoked_at?.toISOString() ?? null,
+  };
+}

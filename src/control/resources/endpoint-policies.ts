@@ -1,0 +1,141 @@
+/** Policies of an endpoint between the API, MongoDB and the snapshot (DL-5, DL-8, DL-9). */
+import { checkRetryDelays, defaultBurst } from '#domain/endpoint/endpoint-policy.ts';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { defaultRetryPolicy } from '#domain/outcome/verdict.ts';
+import type { StoredEndpointPolicy } from '#infra/mongo/configuration.ts';
+import type {
+  EndpointPolicyFields,
+  EndpointPolicySettings,
+} from '#wire/api/endpoint/endpoint-policy.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+
+const MAX_AGE_SECONDS = (defaultRetryPolicy.maxAgeMs as number) / 1000;
+
+/**
+ * What a request sets, as it is stored; what it does not name is left out. Inside a policy, what it does not name stays
+ * as it is. What is named neither now nor before is filled in, so that a later change of the platform's defaults
+ * changes nothing that the caller chose.
+ *
+ * @param known the endpoint before the change; absent where it is new
+ * @throws PosthornError POSTHORN_REQUEST_INVALID where the delays do not ascend or are too long together
+ */
+export function policyFields(
+  body: EndpointPolicySettings,
+  known: StoredEndpointPolicy = {},
+): StoredEndpointPolicy {
+  const fields: StoredEndpointPolicy = {};
+  const { retry, rate_limit: rate } = body;
+  if (retry !== undefined) fields.retry = retry === null ? null : storedRetry(retry, known.retry);
+  if (body.timeout_ms !== undefined) fields.timeout_ms = body.timeout_ms;
+  if (body.ordered !== undefined) fields.ordered = body.ordered;
+  if (body.on_exhausted !== undefined) fields.on_exhausted = body.on_exhausted;
+  if (body.in_flight_max !== undefined) fields.in_flight_max = body.in_flight_max;
+  if (rate !== undefined) {
+    fields.rate_limit = rate === null ? null : storedRate(rate, known.rate_limit);
+  }
+  if (body.payload !== undefined) fields.payload = body.payload;
+  if (body.payload_inline_max_bytes !== undefined) {
+    fields.payload_inline_max_bytes = body.payload_inline_max_bytes;
+  }
+  if (body.propagate_trace !== undefined) fields.propagate_trace = body.propagate_trace;
+  return fields;
+}
+
+/**
+ * Links to payloads begin with a URL that only the operator knows.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID where they are asked for and the operator named none
+ */
+export function checkLinksAllowed(
+  body: EndpointPolicySettings,
+  publicUrl: string | undefined,
+): void {
+  if (publicUrl !== undefined) return;
+  const detail = 'needs links to payloads, for which the operator has to set POSTHORN_PUBLIC_URL';
+  const fields: FieldError[] = [];
+  if (body.payload === 'url') fields.push({ pointer: '/payload', detail });
+  if (typeof body.payload_inline_max_bytes === 'number') {
+    fields.push({ pointer: '/payload_inline_max_bytes', detail });
+  }
+  if (fields.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+}
+
+/** A burst that only followed from the rate before follows from the new one too. */
+function storedRate(
+  rate: NonNullable<EndpointPolicySettings['rate_limit']>,
+  known: StoredEndpointPolicy['rate_limit'],
+): NonNullable<StoredEndpointPolicy['rate_limit']> {
+  const chosen = known && known.burst !== defaultBurst(known.per_second) ? known.burst : undefined;
+  const { per_second } = rate;
+  return { per_second, burst: rate.burst ?? chosen ?? defaultBurst(per_second) };
+}
+
+function storedRetry(
+  retry: NonNullable<EndpointPolicySettings['retry']>,
+  known: StoredEndpointPolicy['retry'],
+): NonNullable<StoredEndpointPolicy['retry']> {
+  if (retry.delays_seconds !== undefined) {
+    checkRetryDelays(retry.delays_seconds, '/retry/delays_seconds');
+  }
+  const { delaysSeconds, finalStatuses, retryAfterMaxMs } = defaultRetryPolicy;
+  return {
+    delays_seconds: [...delaysSeconds],
+    final_statuses: [...finalStatuses],
+    retry_after_max_seconds: retryAfterMaxMs / 1000,
+    max_age_seconds: MAX_AGE_SECONDS,
+    ...known,
+    ...retry,
+  };
+}
+
+/** The policies as the API shows them; null: that of the platform. */
+export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields {
+  return {
+    retry: stored.retry ? { max_age_seconds: MAX_AGE_SECONDS, ...stored.retry } : null,
+    timeout_ms: stored.timeout_ms ?? null,
+    in_flight_max: stored.in_flight_max ?? null,
+    rate_limit: stored.rate_limit ?? null,
+    ordered: stored.ordered ?? false,
+    on_exhausted: stored.on_exhausted ?? 'dead_letter',
+    payload: stored.payload ?? 'inline',
+    payload_inline_max_bytes: stored.payload_inline_max_bytes ?? null,
+    propagate_trace: stored.propagate_trace ?? false,
+  };
+}
+
+/** What the data plane is told: only what differs from the platform. */
+export function policySnapshot(
+  stored: StoredEndpointPolicy,
+): Pick<
+  EndpointSnapshot,
+  | 'retry'
+  | 'timeoutMs'
+  | 'inFlightMax'
+  | 'rateLimit'
+  | 'ordered'
+  | 'payload'
+  | 'payloadInlineMaxBytes'
+  | 'propagateTrace'
+> {
+  const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax, rate_limit: rate } = stored;
+  const snapshot: ReturnType<typeof policySnapshot> = {};
+  if (retry) {
+    snapshot.retry = {
+      delaysSeconds: retry.delays_seconds,
+      finalStatuses: retry.final_statuses,
+      retryAfterMaxMs: retry.retry_after_max_seconds * 1000,
+      maxAgeMs: (retry.max_age_seconds ?? MAX_AGE_SECONDS) * 1000,
+    };
+  }
+  if (typeof timeoutMs === 'number') snapshot.timeoutMs = timeoutMs;
+  if (typeof inFlightMax === 'number') snapshot.inFlightMax = inFlightMax;
+  if (stored.payload === 'url') snapshot.payload = 'url';
+  const { payload_inline_max_bytes: inlineMax } = stored;
+  if (typeof inlineMax === 'number') snapshot.payloadInlineMaxBytes = inlineMax;
+  if (rate) snapshot.rateLimit = { perSecond: rate.per_second, burst: rate.burst };
+  if (stored.ordered === true) {
+    snapshot.ordered = { onExhausted: stored.on_exhausted ?? 'dead_letter' };
+  }
+  if (stored.propagate_trace === true) snapshot.propagateTrace = true;
+  return snapshot;
+}

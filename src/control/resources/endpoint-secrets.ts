@@ -1,0 +1,98 @@
+import { PosthornError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
+import type { EndpointDocument, StoredSecret } from '#infra/mongo/configuration.ts';
+import type { SigningSecret } from '#wire/api/endpoint/endpoint.ts';
+import {
+  algorithmOf,
+  keyPairFault,
+  newSecret,
+  publicKeyOf,
+  secretFault,
+} from '#wire/webhook/signature.ts';
+
+export interface Sealer {
+  seal(text: string, context: string): string;
+  /** @throws Error where no key of this process opens it */
+  open(sealed: string, context: string): string;
+}
+
+/**
+ * The signing secret that a request names; undefined where it names none.
+ *
+ * @throws PosthornError POSTHORN_REQUEST_INVALID
+ */
+export function checkSecret(given: string | undefined): string | undefined {
+  if (given === undefined) return undefined;
+  const fault = secretFault(given) ?? keyPairFault(given);
+  if (fault === undefined) return given;
+  throw new PosthornError('POSTHORN_REQUEST_INVALID', {
+    detail: `/secret ${fault}`,
+    fields: [{ pointer: '/secret', detail: fault }],
+  });
+}
+
+/** A new secret of the kind that signs now: a rotation that names none must not change what receivers verify by. */
+export function successorOf(box: Sealer, endpoint: EndpointDocument): string {
+  const [newest] = endpoint.secrets;
+  return newSecret(newest && algorithmOf(box.open(newest.sealed, endpoint._id)));
+}
+
+/** The secrets that sign now, newest first, as the API shows them: without the secrets. */
+export function showSecrets(box: Sealer, endpoint: EndpointDocument, now: Date): SigningSecret[] {
+  return endpoint.secrets
+    .filter((secret) => secret.not_after === null || secret.not_after > now)
+    .map((secret) => ({
+      ...showOpened(openedOrNone(box, secret, endpoint._id)),
+      created_at: secret.created_at.toISOString(),
+      not_after: secret.not_after?.toISOString() ?? null,
+    }));
+}
+
+function showOpened(secret: string | undefined): Pick<SigningSecret, 'algorithm' | 'public_key'> {
+  if (secret === undefined) return { algorithm: null, public_key: null };
+  return { algorithm: algorithmOf(secret), public_key: publicKeyOf(secret) ?? null };
+}
+
+/** An endpoint whose secrets cannot be opened is still shown, so that it can be found and repaired. */
+function openedOrNone(box: Sealer, secret: StoredSecret, endpointId: string): string | undefined {
+  try {
+    return box.open(secret.sealed, endpointId);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Sealed for this endpoint and no other. */
+export function sealedSecret(
+  box: Sealer,
+  endpointId: string,
+  secret: string,
+  now: Date,
+): StoredSecret {
+  return { sealed: box.seal(secret, endpointId), created_at: now, not_after: null };
+}
+
+/**
+ * The secrets after a rotation, newest first. Those before are valid until `until`, or until they would have
+ * ended anyway; those that have ended are left out.
+ *
+ * @throws PosthornError POSTHORN_LIMIT_EXCEEDED where too many would be valid at once
+ */
+export function rotateSecrets(
+  before: StoredSecret[],
+  fresh: StoredSecret,
+  until: Date,
+  now: Date,
+): StoredSecret[] {
+  const kept = before
+    .map((secret) => ({
+      ...secret,
+      not_after: secret.not_after !== null && secret.not_after < until ? secret.not_after : until,
+    }))
+    .filter((secret) => secret.not_after > now);
+  if (kept.length >= limits.endpointSecretsMax) {
+    const detail = `${kept.length} secrets are still valid; wait until one ends, or rotate with a shorter overlap`;
+    throw new PosthornError('POSTHORN_LIMIT_EXCEEDED', { detail });
+  }
+  return [fresh, ...kept];
+}

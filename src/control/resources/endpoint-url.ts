@@ -1,0 +1,64 @@
+import { isIP } from 'node:net';
+import { type EgressGuard, mayBePlain } from '#domain/endpoint/egress.ts';
+import type { ProbeReceiver } from '#domain/canary.ts';
+import { PosthornError } from '#domain/errors.ts';
+import {
+  type ParsedTargetUrl,
+  type TargetUrl,
+  parseTargetUrl,
+} from '#domain/endpoint/target-url/target-url.ts';
+
+/**
+ * Checks a URL on its way in (CT-2, DL-13): the form of it, and the host where that is an address. What a
+ * name resolves to is checked at each delivery, on the address that is dialled.
+ *
+ * http is for networks that the operator named: an address in one, or `localhost` where loopback is in one.
+ *
+ * @returns the URL in its normal form, so that two spellings of one URL compare as equal
+ * @throws PosthornError POSTHORN_ENDPOINT_URL_FORBIDDEN
+ */
+export function checkEndpointUrl(text: string, guard: EgressGuard): string {
+  const checked = checkTargetUrl(text, guard);
+  if (checked.ok) return checked.url.href;
+  const { fault } = checked;
+  throw new PosthornError('POSTHORN_ENDPOINT_URL_FORBIDDEN', {
+    detail: `the URL ${fault}`,
+    fields: [{ pointer: '/url', detail: fault }],
+  });
+}
+
+/** As `checkEndpointUrl`, of an endpoint of a tenant: one of the probe's may be at the probe's receiver. */
+export function checkTenantUrl(
+  tenant: string,
+  text: string,
+  deps: { guard: EgressGuard; probeReceiver: ProbeReceiver },
+): string {
+  const parsed = parseTargetUrl(text);
+  if (parsed.ok && deps.probeReceiver.isAt(tenant, parsed.url.origin)) return parsed.url.href;
+  return checkEndpointUrl(text, deps.guard);
+}
+
+/** Reads a URL, and refuses one that nothing may be sent to. */
+export function checkTargetUrl(text: string, guard: EgressGuard): ParsedTargetUrl {
+  const parsed = parseTargetUrl(text);
+  const fault = parsed.ok ? addressFault(parsed.url, guard) : undefined;
+  return fault === undefined ? parsed : { ok: false, fault };
+}
+
+/** The form in which a URL is shown: one that an earlier version stored may be in another. */
+export function shownUrl(stored: string): string {
+  const parsed = parseTargetUrl(stored);
+  return parsed.ok ? parsed.url.href : stored;
+}
+
+function addressFault({ protocol, hostname }: TargetUrl, guard: EgressGuard): string | undefined {
+  const isLocalhost = hostname === 'localhost' || hostname.endsWith('.localhost');
+  const address = isLocalhost ? '127.0.0.1' : hostname;
+  if (isIP(address) !== 0 && !guard.mayDial(address)) {
+    return 'is in a private network that this installation does not deliver to';
+  }
+  const isPlain = protocol === 'http:';
+  return isPlain && !mayBePlain(hostname, (ip) => guard.isAllowedPrivate(ip))
+    ? 'must be https'
+    : undefined;
+}

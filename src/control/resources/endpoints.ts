@@ -1,0 +1,287 @@
+/** Endpoints (CT-2): where a tenant's webhooks go, and the secrets that sign them. */
+import type { ClientSession } from 'mongodb';
+import type { ProbeReceiver } from '#domain/canary.ts';
+import type { EgressGuard } from '#domain/endpoint/egress.ts';
+import type { EndpointState, EndpointStateReason } from '#domain/endpoint/endpoint.ts';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import type {
+  CreatedEndpoint,
+  EndpointChange,
+  EndpointResource,
+  EndpointWithHealth,
+  NewEndpoint,
+  RotatedSecret,
+  SecretRotation,
+} from '#wire/api/endpoint/endpoint.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { checkIfMatch } from '#wire/revision.ts';
+import { newSecret, publicKeyOf } from '#wire/webhook/signature.ts';
+import {
+  changeTenant,
+  type ConfigurationDeps,
+  type TenantChange,
+} from '../config-sync/change-tenant.ts';
+import { checkTogether } from '../credentials/check-together.ts';
+import { credentialFields, showCredentials } from '../credentials/endpoint-credentials.ts';
+import {
+  type Sealer,
+  checkSecret,
+  rotateSecrets,
+  sealedSecret,
+  showSecrets,
+  successorOf,
+} from './endpoint-secrets.ts';
+import { checkLinksAllowed, policyFields, showPolicies } from './endpoint-policies.ts';
+import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
+import type { HealthReads } from '../health/reads.ts';
+import { checkFilter } from './subscription-filter.ts';
+import { insertSubscription } from './subscriptions.ts';
+import { checkTenantExists } from './tenant-exists.ts';
+
+const SORT: PageSort = { name: 'endpoints', fields: ['string'] };
+const DEFAULT_OVERLAP_SECONDS = 24 * 3600;
+
+export interface EndpointsDeps extends ConfigurationDeps {
+  secretBox: Sealer;
+  guard: EgressGuard;
+  probeReceiver: ProbeReceiver;
+  /** The beginning of links to payloads; undefined: there are none. */
+  publicUrl: string | undefined;
+  health: Pick<HealthReads, 'get'>;
+}
+
+export class Endpoints {
+  private readonly deps: EndpointsDeps;
+
+  constructor(deps: EndpointsDeps) {
+    this.deps = deps;
+  }
+
+  /** Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one transaction. */
+  async create(tenantId: string, body: NewEndpoint): Promise<CreatedEndpoint> {
+    const { configuration, secretBox } = this.deps;
+    const url = checkTenantUrl(tenantId, body.url, this.deps);
+    const filter = checkFilter(body.filter);
+    checkLinksAllowed(body, this.deps.publicUrl);
+    const policies = policyFields(body);
+    const secret = checkSecret(body.secret) ?? newSecret();
+    const id = newId('ep', this.deps.clock());
+    const credentials = credentialFields(body, id, this.deps);
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, now } = context;
+      if (body.allow_duplicate_url !== true) await this.refuseDuplicate(tenantId, id, url, session);
+      const endpoint: EndpointDocument = {
+        _id: id,
+        tenant: tenantId,
+        url,
+        state: 'active',
+        state_reason: null,
+        format: body.format ?? 'standard',
+        headers: {},
+        ...credentials,
+        description: body.description ?? null,
+        ...policies,
+        disable_after_seconds: body.disable_after_seconds ?? null,
+        secrets: [sealedSecret(secretBox, id, secret, now)],
+        revision: 1,
+        created_at: now,
+        updated_at: now,
+      };
+      checkTogether(endpoint, body);
+      await configuration.endpoints.insertOne(endpoint, { session });
+      context.size.added('endpoints', endpoint);
+      const eventTypes = body.event_types ?? ['*'];
+      const subscription =
+        eventTypes.length === 0
+          ? null
+          : await insertSubscription(configuration, context, {
+              tenant: tenantId,
+              endpoint_id: id,
+              event_types: eventTypes,
+              filter,
+              status: 'APPROVED',
+            });
+      return { ...this.show(endpoint), secret, subscription_id: subscription?._id ?? null };
+    });
+  }
+
+  async get(tenantId: string, id: string): Promise<EndpointWithHealth> {
+    const { endpoints } = this.deps.configuration;
+    const endpoint = await endpoints.findOne({ _id: id, tenant: tenantId });
+    if (endpoint !== null) {
+      return { ...this.show(endpoint), health: await this.deps.health.get(endpoint) };
+    }
+    await checkTenantExists(this.deps.configuration, tenantId);
+    throw unknown(id);
+  }
+
+  async list(
+    tenantId: string,
+    query: PageQuery & { state?: EndpointState },
+  ): Promise<Page<EndpointResource>> {
+    const { limit, cursor, state } = query;
+    const after =
+      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
+    const endpoints = await this.deps.configuration.endpoints
+      .find({ tenant: tenantId, ...after, ...(state === undefined ? {} : { state }) })
+      .sort({ _id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    if (endpoints.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return toPage(
+      endpoints,
+      limit,
+      SORT,
+      (endpoint) => [endpoint._id],
+      (endpoint) => this.show(endpoint),
+    );
+  }
+
+  async change(
+    tenantId: string,
+    id: string,
+    body: EndpointChange,
+    ifMatch: string | undefined,
+  ): Promise<EndpointResource> {
+    checkLinksAllowed(body, this.deps.publicUrl);
+    const fields: Partial<EndpointDocument> = credentialFields(body, id, this.deps);
+    if (body.url !== undefined) fields.url = checkTenantUrl(tenantId, body.url, this.deps);
+    if (body.format !== undefined) fields.format = body.format;
+    if (body.description !== undefined) fields.description = body.description;
+    if (body.state !== undefined) Object.assign(fields, stateFields(body.state, 'operator'));
+    if (body.disable_after_seconds !== undefined) {
+      fields.disable_after_seconds = body.disable_after_seconds;
+    }
+    const { url } = fields;
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, now } = context;
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
+      const policies = policyFields(body, known);
+      if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
+        await this.refuseDuplicate(tenantId, id, url, session);
+      }
+      checkTogether({ ...known, ...fields, ...policies }, body);
+      const activated = fields.state === 'active' && known.state !== 'active';
+      const moved = url !== undefined && url !== known.url;
+      // It gets its time anew.
+      const since = activated || moved ? { health_since: now } : {};
+      return this.show(await this.update(known, { ...fields, ...policies, ...since }, context));
+    });
+  }
+
+  /** Deletes the endpoint with its subscriptions; its history stays. */
+  async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
+    const { endpoints, subscriptions } = this.deps.configuration;
+    await changeTenant(this.deps, tenantId, async ({ session, size }) => {
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
+      await endpoints.deleteOne({ _id: id }, { session });
+      size.removed('endpoints', known);
+      const ofEndpoint = { tenant: tenantId, endpoint_id: id };
+      for await (const subscription of subscriptions.find(ofEndpoint, { session })) {
+        size.removed('subscriptions', subscription);
+      }
+      await subscriptions.deleteMany(ofEndpoint, { session });
+    });
+  }
+
+  /** A new secret signs from now on; those before go on signing beside it for the overlap. */
+  async rotateSecret(
+    tenantId: string,
+    id: string,
+    body: SecretRotation,
+    ifMatch: string | undefined,
+  ): Promise<RotatedSecret> {
+    const { secretBox } = this.deps;
+    const given = checkSecret(body.secret);
+    const overlapMs = (body.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS) * 1000;
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, now } = context;
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
+      const secret = given ?? successorOf(secretBox, known);
+      const until = new Date(now.getTime() + overlapMs);
+      const fresh = sealedSecret(secretBox, id, secret, now);
+      const secrets = rotateSecrets(known.secrets, fresh, until, now);
+      await this.update(known, { secrets }, context);
+      return {
+        secret,
+        public_key: publicKeyOf(secret) ?? null,
+        previous_valid_until: until.toISOString(),
+      };
+    });
+  }
+
+  /** Without the secrets: they are shown once, to the caller who made them. */
+  private show(endpoint: EndpointDocument): EndpointResource {
+    return {
+      id: endpoint._id,
+      tenant_id: endpoint.tenant,
+      url: shownUrl(endpoint.url),
+      state: endpoint.state,
+      state_reason: endpoint.state_reason,
+      format: endpoint.format,
+      signing_secrets: showSecrets(this.deps.secretBox, endpoint, new Date(this.deps.clock())),
+      ...showCredentials(endpoint),
+      description: endpoint.description,
+      ...showPolicies(endpoint),
+      disable_after_seconds: endpoint.disable_after_seconds ?? null,
+      revision: endpoint.revision,
+      created_at: endpoint.created_at.toISOString(),
+      updated_at: endpoint.updated_at.toISOString(),
+    };
+  }
+
+  private async find(
+    tenantId: string,
+    id: string,
+    session: ClientSession,
+  ): Promise<EndpointDocument> {
+    const query = { _id: id, tenant: tenantId };
+    const known = await this.deps.configuration.endpoints.findOne(query, { session });
+    if (known === null) throw unknown(id);
+    return known;
+  }
+
+  private async update(
+    known: EndpointDocument,
+    fields: Partial<EndpointDocument>,
+    { now, session, size }: TenantChange,
+  ): Promise<EndpointDocument> {
+    const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
+    await this.deps.configuration.endpoints.replaceOne({ _id: known._id }, changed, { session });
+    size.replaced('endpoints', known, changed);
+    return changed;
+  }
+
+  /** The changes of a tenant are in one order (`changeTenant`), so nobody adds the same URL meanwhile. */
+  private async refuseDuplicate(
+    tenantId: string,
+    id: string,
+    url: string,
+    session: ClientSession,
+  ): Promise<void> {
+    const query = { tenant: tenantId, url, _id: { $ne: id } };
+    const other = await this.deps.configuration.endpoints.findOne(query, { session });
+    if (other === null) return;
+    throw new PosthornError('POSTHORN_ENDPOINT_URL_DUPLICATE', {
+      detail: `${other._id} has this URL; send "allow_duplicate_url": true if that is meant`,
+      fields: [{ pointer: '/url', detail: `is that of ${other._id}` }],
+    });
+  }
+}
+
+function stateFields(
+  state: EndpointState,
+  reason: EndpointStateReason,
+): Pick<EndpointDocument, 'state' | 'state_reason'> {
+  return { state, state_reason: state === 'active' ? null : reason };
+}
+
+function unknown(id: string): PosthornError {
+  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail: `there is no endpoint ${id}` });
+}

@@ -1,0 +1,184 @@
+/** Subscriptions (CT-3): which of a tenant's events an endpoint gets. */
+import type { ClientSession } from 'mongodb';
+import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type {
+  DryRun,
+  DryRunResult,
+  NewSubscription,
+  SubscriptionChange,
+  SubscriptionResource,
+} from '#wire/api/subscription.ts';
+import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { checkIfMatch } from '#wire/revision.ts';
+import {
+  changeTenant,
+  type ConfigurationDeps,
+  type TenantChange,
+} from '../config-sync/change-tenant.ts';
+import { dryRunSubscription } from './dry-run.ts';
+import { checkFilter } from './subscription-filter.ts';
+import { checkTenantExists } from './tenant-exists.ts';
+
+const SORT: PageSort = { name: 'subscriptions', fields: ['string'] };
+
+export type SubscriptionListQuery = PageQuery & { endpoint?: string; status?: SubscriptionStatus };
+
+export class Subscriptions {
+  private readonly deps: ConfigurationDeps;
+
+  constructor(deps: ConfigurationDeps) {
+    this.deps = deps;
+  }
+
+  async create(tenantId: string, body: NewSubscription): Promise<SubscriptionResource> {
+    const { configuration } = this.deps;
+    const filter = checkFilter(body.filter);
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session } = context;
+      const endpoint = { _id: body.endpoint_id, tenant: tenantId };
+      if ((await configuration.endpoints.findOne(endpoint, { session })) === null) {
+        throw noSuchEndpoint(body.endpoint_id);
+      }
+      const subscription = await insertSubscription(configuration, context, {
+        tenant: tenantId,
+        endpoint_id: body.endpoint_id,
+        event_types: body.event_types ?? ['*'],
+        filter,
+        status: body.status ?? 'APPROVED',
+      });
+      return show(subscription);
+    });
+  }
+
+  async get(tenantId: string, id: string): Promise<SubscriptionResource> {
+    const { subscriptions } = this.deps.configuration;
+    const subscription = await subscriptions.findOne({ _id: id, tenant: tenantId });
+    if (subscription !== null) return show(subscription);
+    await checkTenantExists(this.deps.configuration, tenantId);
+    throw unknown(id);
+  }
+
+  async list(tenantId: string, query: SubscriptionListQuery): Promise<Page<SubscriptionResource>> {
+    const { limit, cursor, endpoint, status } = query;
+    const after =
+      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
+    const subscriptions = await this.deps.configuration.subscriptions
+      .find({
+        tenant: tenantId,
+        ...after,
+        ...(endpoint === undefined ? {} : { endpoint_id: endpoint }),
+        ...(status === undefined ? {} : { status }),
+      })
+      .sort({ _id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    if (subscriptions.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
+    return toPage(subscriptions, limit, SORT, (subscription) => [subscription._id], show);
+  }
+
+  /**
+   * @param mayApprove whether the caller may approve a subscription that waits for it (the operator may,
+   *   the tenant may not)
+   */
+  async change(
+    tenantId: string,
+    id: string,
+    body: SubscriptionChange,
+    caller: { ifMatch: string | undefined; mayApprove: boolean },
+  ): Promise<SubscriptionResource> {
+    const { configuration } = this.deps;
+    const fields: Partial<SubscriptionDocument> = {};
+    if (body.event_types !== undefined) fields.event_types = body.event_types;
+    if (body.filter !== undefined) fields.filter = checkFilter(body.filter);
+    if (body.status !== undefined) fields.status = body.status;
+    return changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(caller.ifMatch, known.revision);
+      if (body.status === 'APPROVED' && known.status !== 'APPROVED' && !caller.mayApprove) {
+        throw new PosthornError('POSTHORN_KEY_SCOPE', {
+          detail: 'a platform key is needed to approve a subscription',
+        });
+      }
+      const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
+      await configuration.subscriptions.replaceOne({ _id: id }, changed, { session });
+      size.replaced('subscriptions', known, changed);
+      return show(changed);
+    });
+  }
+
+  async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
+    await changeTenant(this.deps, tenantId, async ({ session, size }) => {
+      const known = await this.find(tenantId, id, session);
+      checkIfMatch(ifMatch, known.revision);
+      await this.deps.configuration.subscriptions.deleteOne({ _id: id }, { session });
+      size.removed('subscriptions', known);
+    });
+  }
+
+  /** @throws PosthornError POSTHORN_FILTER_INVALID, POSTHORN_TENANT_UNKNOWN */
+  async dryRun(tenantId: string, body: DryRun): Promise<DryRunResult> {
+    const result = dryRunSubscription(body);
+    await checkTenantExists(this.deps.configuration, tenantId);
+    return result;
+  }
+
+  private async find(
+    tenantId: string,
+    id: string,
+    session: ClientSession,
+  ): Promise<SubscriptionDocument> {
+    const query = { _id: id, tenant: tenantId };
+    const known = await this.deps.configuration.subscriptions.findOne(query, { session });
+    if (known === null) throw unknown(id);
+    return known;
+  }
+}
+
+/** Within a change of the tenant. */
+export async function insertSubscription(
+  configuration: Configuration,
+  { session, now, size }: TenantChange,
+  fields: Pick<
+    SubscriptionDocument,
+    'tenant' | 'endpoint_id' | 'event_types' | 'filter' | 'status'
+  >,
+): Promise<SubscriptionDocument> {
+  const _id = newId('sub', now.getTime());
+  const subscription = { _id, ...fields, revision: 1, created_at: now, updated_at: now };
+  await configuration.subscriptions.insertOne(subscription, { session });
+  size.added('subscriptions', subscription);
+  return subscription;
+}
+
+function noSuchEndpoint(id: string): PosthornError {
+  return new PosthornError('POSTHORN_REQUEST_INVALID', {
+    detail: `the tenant has no endpoint ${id}`,
+    fields: [{ pointer: '/endpoint_id', detail: 'is not an endpoint of the tenant' }],
+  });
+}
+
+function unknown(id: string): PosthornError {
+  const detail = `there is no subscription ${id}`;
+  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail });
+}
+
+function show(subscription: SubscriptionDocument): SubscriptionResource {
+  return {
+    id: subscription._id,
+    tenant_id: subscription.tenant,
+    endpoint_id: subscription.endpoint_id,
+    event_types: subscription.event_types,
+    filter:
+      subscription.filter === null
+        ? null
+        : (JSON.parse(subscription.filter) as Record<string, unknown>),
+    status: subscription.status,
+    revision: subscription.revision,
+    created_at: subscription.created_at.toISOString(),
+    updated_at: subscription.updated_at.toISOString(),
+  };
+}

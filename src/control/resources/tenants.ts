@@ -1,0 +1,168 @@
+/** Tenants (CT-1): their settings, and their end. */
+import { noCanary } from '#domain/canary.ts';
+import { PosthornError } from '#domain/errors.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
+import type { TenantDocument } from '#infra/mongo/configuration.ts';
+import type { PageQuery } from '#wire/api/page.ts';
+import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
+import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { checkIfMatch, checkPutPreconditions, type Preconditions } from '#wire/revision.ts';
+import { configKeys } from '#wire/subjects.ts';
+import { changeInTurn, type ConfigurationDeps, newRevision } from '../config-sync/change-tenant.ts';
+import type { LifeViews } from '../lives/life-views.ts';
+import type { Tombstones } from '../lives/tombstones.ts';
+import { turnKeys } from '../config-sync/change-turns.ts';
+
+const SORT: PageSort = { name: 'tenants', fields: ['string'] };
+
+export interface TenantsDeps extends ConfigurationDeps {
+  tombstones: Pick<Tombstones, 'birth' | 'bury'>;
+  views: Pick<LifeViews, 'confirm'>;
+  /** Called when a tenant was deleted: its history may go. */
+  onRemoved: () => void;
+}
+
+export class Tenants {
+  private readonly deps: TenantsDeps;
+
+  constructor(deps: TenantsDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Creates the tenant, or replaces its settings: what is left out is as at the start. One that was deleted
+   * begins its next life, and is answered once no process acts for an earlier one. A crash
+   * before that leaves it `unconfirmed`: the same request, sent again, waits again.
+   *
+   * @throws PosthornError POSTHORN_PRECONDITION_FAILED, POSTHORN_TENANT_NOT_READY
+   */
+  async put(
+    id: string,
+    settings: TenantSettings,
+    preconditions: Preconditions = {},
+  ): Promise<{ created: boolean; tenant: TenantResource }> {
+    const { configuration, tombstones, clock, publish } = this.deps;
+    const put = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
+      const now = new Date(clock());
+      const known = await configuration.tenants.findOne({ _id: id }, { session });
+      checkPutPreconditions(preconditions, known?.revision);
+      const fields = {
+        name: settings.name ?? null,
+        weight: settings.weight ?? 1,
+        in_flight_max: settings.in_flight_max ?? null,
+        event_type_policy: settings.event_type_policy ?? null,
+        updated_at: now,
+      };
+      if (known === null) {
+        const made = {
+          _id: id,
+          ...fields,
+          ...(await tombstones.birth(id, now, session)),
+          created_at: now,
+        };
+        await configuration.tenants.insertOne(made, { session });
+        return { created: true, tenant: made };
+      }
+      const tenant = await configuration.tenants.findOneAndUpdate(
+        { _id: id },
+        [
+          {
+            $set: {
+              ...literals(fields),
+              revision: { $add: ['$revision', 1] },
+              ...newRevision(now),
+            },
+          },
+        ],
+        { session, returnDocument: 'after' },
+      );
+      // Its creation was not answered yet.
+      const created = known.unconfirmed === true;
+      return { created, tenant: tenant as TenantDocument };
+    });
+    await publish(configKeys.tenant(id));
+    if (put.tenant.unconfirmed === true) await this.confirm(put.tenant);
+    return { created: put.created, tenant: show(put.tenant) };
+  }
+
+  /** A crash after the wait leaves the tenant unconfirmed, which costs the next request another wait. */
+  private async confirm({ _id, life }: TenantDocument): Promise<void> {
+    await this.deps.views.confirm(lifeIdOf({ id: _id, life }));
+    await this.deps.configuration.tenants.updateOne(
+      { _id, life: life as number },
+      { $unset: { unconfirmed: '' } },
+    );
+  }
+
+  async get(id: string): Promise<TenantResource> {
+    const tenant = await this.deps.configuration.tenants.findOne({ _id: id });
+    if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    return show(tenant);
+  }
+
+  /** Without those of the probe, which are nobody's customers. */
+  async list({ limit, cursor }: PageQuery): Promise<Page<TenantResource>> {
+    const after = cursor === undefined ? {} : { $gt: decodeCursor(SORT, cursor)[0] as string };
+    const tenants = await this.deps.configuration.tenants
+      .find({ _id: { ...noCanary, ...after } })
+      .sort({ _id: 1 })
+      .limit(limit + 1)
+      .toArray();
+    return toPage(tenants, limit, SORT, (tenant) => [tenant._id], show);
+  }
+
+  /**
+   * Deletes the tenant with its endpoints and subscriptions, revokes its keys, and leaves a tombstone, in one
+   * transaction. Its data is removed afterwards, however long that takes (`lives/tenant-purger.ts`). A crash
+   * after the transaction costs nothing: the sync publishes it, and any control process does the removal.
+   */
+  async remove(id: string, ifMatch: string | undefined): Promise<void> {
+    const { configuration, tombstones, clock, publish } = this.deps;
+    const revoked = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
+      const now = new Date(clock());
+      const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
+      if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+      checkIfMatch(ifMatch, tenant.revision);
+      await configuration.endpoints.deleteMany({ tenant: id }, { session });
+      await configuration.subscriptions.deleteMany({ tenant: id }, { session });
+      const ofLife = { tenant: lifeIdOf({ id, life: tenant.life }) };
+      await configuration.automaticEventTypes.deleteMany(ofLife, { session });
+      // They show resources that are gone, to a later tenant of this id too.
+      await configuration.idempotentAnswers.deleteMany({ tenant: id }, { session });
+      const ofTenant = { tenant: id, revoked_at: null };
+      const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
+      await configuration.apiKeys.updateMany(
+        ofTenant,
+        { $set: { revoked_at: now }, $inc: { revision: 1 } },
+        { session },
+      );
+      await tombstones.bury(tenant, now, session);
+      return keys.map((key) => key._id);
+    });
+    // Together: each may take a second where NATS is away, and a tenant has any number of keys.
+    await Promise.all(
+      [configKeys.tenant(id), ...revoked.map((hash) => configKeys.apiKey(hash))].map(publish),
+    );
+    this.deps.onRemoved();
+  }
+}
+
+/** In a pipeline a text that begins with `$` would be read as an expression. */
+function literals(fields: Record<string, unknown>): Record<string, unknown> {
+  return Object.fromEntries(
+    Object.entries(fields).map(([name, value]) => [name, { $literal: value }]),
+  );
+}
+
+function show(tenant: TenantDocument): TenantResource {
+  return {
+    id: tenant._id,
+    name: tenant.name,
+    weight: tenant.weight,
+    in_flight_max: tenant.in_flight_max ?? null,
+    event_type_policy: tenant.event_type_policy,
+    revision: tenant.revision,
+    created_at: tenant.created_at.toISOString(),
+    updated_at: tenant.updated_at.toISOString(),
+  };
+}

@@ -1,0 +1,109 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import { PosthornError } from '#domain/errors.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
+import {
+  type Authenticate,
+  type Principal,
+  requirePlatform,
+  requireTenant,
+} from '#infra/http/server/authenticate.ts';
+import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
+
+/**
+ * Who may call a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read` and `manage`:
+ * platform keys, and the tenant's own keys for their tenant.
+ */
+export type Access = 'any-key' | 'platform' | 'read' | 'manage';
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    access?: Access;
+  }
+}
+
+/** Where routes of the control API are registered: schemas give their handlers' types. */
+export type Api = FastifyInstance<
+  RawServerDefault,
+  IncomingMessage,
+  ServerResponse,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/**
+ * Puts a lock on every route that is registered in this scope from here on: a key is asked for before
+ * anything of the request is read. A route that does not say who may call it does not start.
+ *
+ * A key that is bound to a tenant is checked again when the body has been read, which its sender may
+ * delay: the tenant may have been deleted and created again by then.
+ */
+export function lockRoutes(
+  scope: FastifyInstance,
+  authenticate: Authenticate,
+  lives: Pick<CurrentLives, 'find'>,
+): Api {
+  scope.decorateRequest('principal', null);
+  scope.addHook('onRoute', ({ url, config }) => {
+    if (config?.access === undefined) throw new Error(`the route ${url} lacks "access"`);
+  });
+  scope.addHook('onRequest', (request, _reply, done) => {
+    try {
+      const principal = authenticate(request.headers.authorization);
+      checkAccess(principal, request);
+      request.setDecorator('principal', principal);
+      const { schema } = request.routeOptions;
+      if (schema?.querystring === undefined) refuseQuery(request);
+      if (takesNoBody(schema?.body)) dropEmptyBodyType(request);
+      done();
+    } catch (error) {
+      done(error as Error);
+    }
+  });
+  scope.addHook('preHandler', async (request) => {
+    const { tenant, life } = principalOf(request);
+    if (tenant === undefined) return;
+    const current = await lives.find(tenant);
+    if (current !== undefined && current !== lifeIdOf({ id: tenant, life })) {
+      throw new PosthornError('POSTHORN_KEY_INVALID');
+    }
+  });
+  return scope.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/** Whether the body may be left out. */
+function takesNoBody(body: unknown): boolean {
+  const { anyOf = [] } = (body ?? { anyOf: [{ type: 'null' }] }) as { anyOf?: { type?: string }[] };
+  return anyOf.some(({ type }) => type === 'null');
+}
+
+/** Many clients send `content-type: application/json` with every request. Of no body it says nothing. */
+function dropEmptyBodyType({ headers }: FastifyRequest): void {
+  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
+  if (length === '0' && coding === undefined) delete headers['content-type'];
+}
+
+/** Whose request this is, in a route behind the lock. */
+export function principalOf(request: FastifyRequest): Principal {
+  return request.getDecorator<Principal>('principal');
+}
+
+function checkAccess(principal: Principal, request: FastifyRequest): void {
+  const { access } = request.routeOptions.config;
+  switch (access) {
+    case 'any-key':
+      return;
+    case 'read':
+    case 'manage':
+      requireTenant(principal, (request.params as { tenant: string }).tenant, access);
+      return;
+    case 'platform':
+    case undefined:
+      requirePlatform(principal);
+      return;
+    default:
+      access satisfies never;
+  }
+}

@@ -1,0 +1,127 @@
+import { isUtf8 } from 'node:buffer';
+import type { AttemptRecord } from '#wire/frames/record.ts';
+import { type OutboundEvent, renderWebhook } from '#wire/webhook/webhook-request.ts';
+import type { AttemptFailureKind } from '#domain/outcome/delivery.ts';
+import { limits } from '#domain/limits.ts';
+import { newId } from '#domain/ids.ts';
+import type { SendRequest, SendResult } from '#infra/http/client/sender.ts';
+import { type EndpointTarget, signatures } from './endpoint-target.ts';
+
+/**
+ * The request of one attempt: the body in the endpoint's format, signed over the exact bytes that are sent,
+ * with the time of the attempt (Standard Webhooks, "webhook-timestamp").
+ */
+export function webhookRequest(
+  target: EndpointTarget,
+  event: OutboundEvent,
+  nowMs: number,
+  traceparent?: string,
+): Omit<SendRequest, 'signal'> {
+  const { body, contentType, headers } = renderWebhook(target.format, event);
+  const timestamp = Math.floor(nowMs / 1000);
+  const { id } = event.head;
+  const list = [...target.fixedHeaders];
+  if (contentType !== undefined) list.push('content-type', contentType);
+  list.push('webhook-id', id, 'webhook-timestamp', String(timestamp));
+  list.push('webhook-signature', signatures(target, id, timestamp, body));
+  if (traceparent !== undefined && target.snapshot.propagateTrace === true) {
+    list.push('traceparent', traceparent);
+  }
+  for (const name in headers) list.push(name, headers[name] as string);
+  return { path: target.url.path, headers: list, body };
+}
+
+/**
+ * What the history keeps of an attempt (DL-12).
+ *
+ * @param repeatedMs when its request was sent a second time
+ */
+export function attemptRecord(
+  no: number,
+  worker: string,
+  startedMs: number,
+  durationMs: number,
+  result: SendResult,
+  repeatedMs?: number,
+): AttemptRecord {
+  const { outcome } = result;
+  const record: AttemptRecord = {
+    id: newId('att', startedMs),
+    no,
+    startedMs,
+    durationMs: Math.round(durationMs * 100) / 100,
+    worker,
+  };
+  if (outcome.status !== undefined) record.status = outcome.status;
+  if (!outcome.ok) record.failure = outcome.kind;
+  const details = [outcome.ok ? undefined : outcome.detail, result.note];
+  if (repeatedMs !== undefined) {
+    record.repeatedMs = repeatedMs;
+    details.push(REPEATED);
+  }
+  const detail = details.filter((text) => text !== undefined).join('; ');
+  if (detail !== '') record.detail = detail;
+  if (result.responseHeaders !== undefined) {
+    record.responseHeaders = keptHeaders(result.responseHeaders);
+  }
+  if (result.responseBody.length > 0) keepBody(record, result.responseBody);
+  return record;
+}
+
+const REPEATED =
+  'sent twice: the connection, which had served before, was closed without a byte of an answer';
+
+function keptHeaders(headers: NonNullable<SendResult['responseHeaders']>): Record<string, string> {
+  const kept: Record<string, string> = {};
+  let count = 0;
+  for (const name in headers) {
+    // A dot or a dollar sign would mean something else to MongoDB.
+    if (!/^[a-z0-9-]+$/i.test(name)) continue;
+    if (++count > limits.responseHeadersKeptMax) break;
+    const value = headers[name];
+    const text = Array.isArray(value) ? value.join(', ') : (value ?? '');
+    kept[name] = text.slice(0, limits.responseHeaderValueKeptLengthMax);
+  }
+  return kept;
+}
+
+function keepBody(record: AttemptRecord, body: Buffer): void {
+  const whole = withoutCutCharacter(body);
+  if (isUtf8(whole)) {
+    record.responseBody = whole.toString();
+  } else {
+    record.responseBody = body.toString('base64');
+    record.responseBodyEncoding = 'base64';
+  }
+}
+
+/** The cut at 4 KiB may fall inside a character of up to 4 bytes: such a rest is left out. */
+function withoutCutCharacter(body: Buffer): Buffer {
+  for (let back = 1; back <= Math.min(3, body.length); back++) {
+    const byte = body[body.length - back] as number;
+    if ((byte & 0xc0) === 0x80) continue;
+    const length = byte >= 0xf0 ? 4 : byte >= 0xe0 ? 3 : byte >= 0xc0 ? 2 : 1;
+    return length > back ? body.subarray(0, body.length - back) : body;
+  }
+  return body;
+}
+
+/** What comes of an attempt that had nothing to show to the receiver. */
+export function credentialsFailed(detail: string, retryAfterMs: number | undefined): SendResult {
+  return unsent('credentials_failed', detail, retryAfterMs);
+}
+
+/** What comes of an attempt for which nothing was sent. */
+export function unsent(
+  kind: AttemptFailureKind,
+  detail: string,
+  retryAfterMs?: number,
+): SendResult {
+  return {
+    outcome: { ok: false, kind, status: undefined, detail, retryAfterMs },
+    note: undefined,
+    repeatedAtMs: undefined,
+    responseHeaders: undefined,
+    responseBody: Buffer.alloc(0),
+  };
+}

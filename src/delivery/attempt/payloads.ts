@@ -1,0 +1,99 @@
+/**
+ * Brings the `data` of large events to their webhooks (IN-12): whole, or as a link that is made anew for each attempt.
+ *
+ * What is read is shared by the deliveries of an event that come close together. What attempts hold is bounded by a
+ * budget: for each the payload and what is made of it.
+ */
+import { createHash } from 'node:crypto';
+import { ByteBudget } from '#domain/bounds/byte-budget.ts';
+import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import type { EventFrame, PayloadRef } from '#wire/frames/event-frame.ts';
+import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
+import type { OutboundEvent } from '#wire/webhook/webhook-request.ts';
+import { ByteCache } from './byte-cache.ts';
+
+const CACHE_BYTES_MAX = 64 * 1024 * 1024;
+/** The payload and the body, which as base64 is larger by a third. */
+const COPIES = 3;
+
+export interface PayloadsDeps {
+  store: PayloadStore;
+  links: PayloadLinks;
+  /** Undefined: there are no links, and everything goes out whole. */
+  publicUrl: string | undefined;
+  linkMs: number;
+  /** Objects are not kept longer than their events. */
+  retentionMs: number;
+  memoryBytesMax: number;
+  now: () => number;
+}
+
+/** `lost`: there is no such object any more, or not as it was. `no_room`: others hold the memory at present. */
+export type Attached =
+  | { kind: 'ready'; event: OutboundEvent; release: () => void }
+  | { kind: 'lost'; reason: 'payload_missing' | 'payload_damaged' }
+  | { kind: 'no_room' };
+
+export class Payloads {
+  private readonly deps: PayloadsDeps;
+  private readonly budget: ByteBudget;
+  private readonly cache = new ByteCache<Buffer>({
+    bytesMax: CACHE_BYTES_MAX,
+    sizeOf: ({ length }) => length,
+  });
+
+  constructor(deps: PayloadsDeps) {
+    this.deps = deps;
+    this.budget = new ByteBudget(deps.memoryBytesMax);
+  }
+
+  /**
+   * The event as it goes to the endpoint. `release` is to be called when the attempt has ended.
+   * @throws where the store does not answer
+   */
+  async attach(
+    tenant: string,
+    event: EventFrame,
+    ref: PayloadRef,
+    endpoint: EndpointSnapshot,
+  ): Promise<Attached> {
+    if (this.goesAsLink(ref, endpoint)) return this.attachLink(event, ref);
+    const release = this.budget.tryTake(tenant, COPIES * ref.size);
+    if (release === undefined) return { kind: 'no_room' };
+    try {
+      const data = await this.cache.get(ref.key, () => this.read(ref));
+      if (data !== undefined) return { kind: 'ready', event: { ...event, data }, release };
+      release();
+      return { kind: 'lost', reason: 'payload_missing' };
+    } catch (error) {
+      release();
+      if (error instanceof PayloadDamagedError) return { kind: 'lost', reason: 'payload_damaged' };
+      throw error;
+    }
+  }
+
+  private goesAsLink({ size }: PayloadRef, endpoint: EndpointSnapshot): boolean {
+    if (this.deps.publicUrl === undefined) return false;
+    return endpoint.payload === 'url' || size > (endpoint.payloadInlineMaxBytes ?? Infinity);
+  }
+
+  private async attachLink(event: EventFrame, ref: PayloadRef): Promise<Attached> {
+    const { store, links, publicUrl, linkMs, retentionMs } = this.deps;
+    if ((await store.size(ref.key)) === undefined)
+      return { kind: 'lost', reason: 'payload_missing' };
+    const goneMs = event.head.acceptedMs + retentionMs;
+    const expiresAtMs = Math.min(this.deps.now() + linkMs, goneMs);
+    const link = links.make(publicUrl as string, ref.key, expiresAtMs);
+    return { kind: 'ready', event: { ...event, link }, release: () => {} };
+  }
+
+  private async read(ref: PayloadRef): Promise<Buffer | undefined> {
+    const stored = await this.deps.store.get(ref.key);
+    if (stored === undefined) return undefined;
+    const { bytes } = stored;
+    const sha256 = createHash('sha256').update(bytes).digest('hex');
+    if (bytes.length !== ref.size || sha256 !== ref.sha256) throw new PayloadDamagedError(ref.key);
+    return bytes;
+  }
+}

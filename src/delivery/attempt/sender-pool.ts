@@ -1,0 +1,90 @@
+import type { SecureContext } from 'node:tls';
+import type { ProbeReceiver } from '#domain/canary.ts';
+import { EgressGuard } from '#domain/endpoint/egress.ts';
+import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
+import type { NameLookups } from '#infra/http/dial/dns-cache.ts';
+import { Sender } from '#infra/http/client/sender.ts';
+
+/** For the probe's receiver: the operator has named its host, and no other tenant is sent there. */
+const anyAddress = new EgressGuard('0.0.0.0/0,::/0');
+
+/** Where an endpoint's webhooks go, and as whom. */
+export interface Destination {
+  origin: string;
+  /** The client certificate; `id` tells two of them apart. */
+  certificate: { id: string; context: SecureContext } | undefined;
+}
+
+/**
+ * The senders in use: one for each tenant, origin and client certificate, shared by the tenant's endpoints there.
+ * Not shared between tenants: receivers that hang use up nobody else's. Not shared between certificates: a
+ * connection stands for the one it was made with.
+ *
+ * A sender is closed by the last of its users to let go: endpoints while they are active, and attempts, so that
+ * a change of the configuration ends no attempt that is under way.
+ */
+export class SenderPool {
+  /** Remembered longer than the senders are. */
+  readonly lenientOrigins = new LenientOrigins(() => performance.now());
+  private readonly guard: EgressGuard;
+  private readonly probeReceiver: ProbeReceiver;
+  private readonly names: Pick<NameLookups, 'of'>;
+  private readonly isResolverDown: () => boolean;
+  private readonly timeoutMs: number;
+  private readonly senders = new Map<string, { sender: Sender; users: number }>();
+
+  constructor(options: {
+    guard: EgressGuard;
+    probeReceiver: ProbeReceiver;
+    names: Pick<NameLookups, 'of'>;
+    isResolverDown: () => boolean;
+    timeoutMs: number;
+  }) {
+    this.guard = options.guard;
+    this.probeReceiver = options.probeReceiver;
+    this.names = options.names;
+    this.isResolverDown = options.isResolverDown;
+    this.timeoutMs = options.timeoutMs;
+  }
+
+  acquire(tenant: string, destination: Destination): Sender {
+    const key = keyOf(tenant, destination);
+    let entry = this.senders.get(key);
+    if (entry === undefined) {
+      const { timeoutMs, isResolverDown } = this;
+      const { origin, certificate } = destination;
+      const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
+      const tls = certificate === undefined ? {} : { secureContext: certificate.context };
+      const findAddresses = this.names.of(tenant);
+      const lenientOrigins = this.lenientOrigins.of(tenant);
+      const dial = { origin, guard, findAddresses, isResolverDown, timeoutMs, ...tls };
+      const sender = new Sender({ ...dial, lenientOrigins });
+      entry = { sender, users: 0 };
+      this.senders.set(key, entry);
+    }
+    entry.users++;
+    return entry.sender;
+  }
+
+  release(tenant: string, destination: Destination): void {
+    const key = keyOf(tenant, destination);
+    const entry = this.senders.get(key);
+    if (entry === undefined || --entry.users > 0) return;
+    this.senders.delete(key);
+    entry.sender.close();
+  }
+
+  /** Closes the connections that no exchange uses. */
+  closeIdle(): void {
+    for (const { sender } of this.senders.values()) sender.closeIdle();
+  }
+
+  close(): void {
+    for (const { sender } of this.senders.values()) sender.close();
+    this.senders.clear();
+  }
+}
+
+function keyOf(tenant: string, { origin, certificate }: Destination): string {
+  return `${tenant} ${origin} ${certificate?.id ?? ''}`;
+}

@@ -1,0 +1,71 @@
+import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
+import { tenantIdOf } from '#domain/tenant.ts';
+import type { SendResult } from '#infra/http/client/sender.ts';
+import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
+import type { EventHead } from '#wire/frames/event-frame.ts';
+import type { EndpointTarget } from './endpoint-target.ts';
+import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+
+/** @param traceparent what the receiver may be told of the trace */
+type Send = (traceparent: string | undefined) => Promise<SendResult>;
+
+/**
+ * Makes one attempt under a client span (semantic conventions for HTTP), a child of the fan-out's span, or of the
+ * publication's where that is not known; a retry has a link to the attempt before it. The path and the query of the
+ * endpoint's URL are left out, as many receivers take them for a secret.
+ */
+export async function tracedAttempt(
+  tracing: Tracing | undefined,
+  owed: OwedDelivery,
+  event: EventHead,
+  target: EndpointTarget,
+  send: Send,
+): Promise<SendResult> {
+  const parent = owed.head.trace ?? event.trace;
+  const { previous } = owed.head;
+  const span = tracing?.follow(parent, () => ({
+    name: 'POST',
+    kind: SpanKind.CLIENT,
+    links: previous === undefined ? [] : [previous],
+    attributes: attributesOf(owed, event, target),
+  }));
+  if (span === undefined) return send(parent);
+  // The delivery's next attempt, whoever makes it, finds this one.
+  owed.head.previous = traceparentOf(span);
+  try {
+    const result = await send(traceparentOf(span));
+    tellOutcome(span, result);
+    return result;
+  } catch (error) {
+    span.setStatus({ code: SpanStatusCode.ERROR });
+    span.setAttribute('error.type', (error as Error).name);
+    throw error;
+  } finally {
+    span.end();
+  }
+}
+
+function attributesOf(owed: OwedDelivery, event: EventHead, target: EndpointTarget) {
+  const { protocol, hostname, port } = target.url;
+  return {
+    'http.request.method': 'POST',
+    'http.request.resend_count': owed.head.attemptNo - 1,
+    'server.address': hostname,
+    'server.port': port,
+    'url.scheme': protocol.slice(0, -1),
+    'posthorn.tenant.id': tenantIdOf(owed.tenant),
+    'posthorn.endpoint.id': owed.endpoint,
+    'posthorn.delivery.id': owed.head.id,
+    'posthorn.event.id': event.id,
+    'posthorn.event.type': event.type,
+    'posthorn.attempt': owed.head.attemptNo,
+  };
+}
+
+function tellOutcome(span: Span, { outcome }: SendResult): void {
+  if (outcome.status !== undefined) span.setAttribute('http.response.status_code', outcome.status);
+  if (outcome.ok) return;
+  const isStatus = outcome.status !== undefined;
+  span.setAttribute('error.type', isStatus ? String(outcome.status) : outcome.kind);
+  span.setStatus({ code: SpanStatusCode.ERROR });
+}

@@ -1,0 +1,41 @@
+import type { JsMsg } from '@nats-io/jetstream';
+import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { ActivationTable } from '../actors/activation-table.ts';
+import { type OwedDelivery, readOwedDelivery } from './in-flight-delivery.ts';
+import type { Settler } from '../settlement/settle.ts';
+
+const AGAIN_AFTER_MS = 5000;
+
+/** What a worker does with each message of its consumers. */
+export function takeDelivery(deps: {
+  settler: Pick<Settler, 'claim' | 'unclaim'>;
+  table: Pick<ActivationTable, 'deliver'>;
+  fence: Pick<AckFence, 'watch'>;
+  log: Log;
+}): (message: JsMsg) => void {
+  const { settler, table, fence, log } = deps;
+  return (message) => {
+    let owed: OwedDelivery;
+    try {
+      owed = readOwedDelivery(message, performance.now());
+    } catch (error) {
+      // Not a delivery of ours: it can never be sent, and must not come back for ever.
+      log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
+      message.term('undecodable');
+      return;
+    }
+    owed.message = fence.watch(message);
+    const claim = settler.claim(owed.head);
+    if (claim === 'settled') owed.message.ack();
+    if (claim !== 'new') return;
+    try {
+      table.deliver(owed);
+    } catch (error) {
+      // A fault of ours: it is owed still.
+      log.error({ err: error, subject: message.subject }, 'delivery.not_taken');
+      settler.unclaim(owed.head);
+      owed.message.nak(AGAIN_AFTER_MS);
+    }
+  };
+}

@@ -1,0 +1,59 @@
+import { type FieldError, PosthornError } from '../errors.ts';
+import { childPointer } from '../json-pointer.ts';
+import { limits } from '../limits.ts';
+
+const DAY_SECONDS = 24 * 3600;
+
+/** What an endpoint's and a tenant's policies may be (DL-5, DL-8, DL-9). */
+export const policyBounds = {
+  retriesMax: 50,
+  retryDelaySeconds: { minimum: 1, maximum: 7 * DAY_SECONDS },
+  retryDelaysSumSecondsMax: 30 * DAY_SECONDS,
+  finalStatus: { minimum: 400, maximum: 599 },
+  retryAfterMaxSeconds: { minimum: 0, maximum: 7 * DAY_SECONDS },
+  retryMaxAgeSeconds: { minimum: 1, maximum: 30 * DAY_SECONDS },
+  timeoutMs: { minimum: 100, maximum: 60_000 },
+  endpointInFlight: { minimum: 1, maximum: 1024 },
+  tenantInFlight: { minimum: 1, maximum: 8192 },
+  ratePerSecond: { minimum: 0.01, maximum: 10_000 },
+  payloadInlineMaxBytes: { minimum: 1024, maximum: limits.eventBytesMax },
+  rateBurst: { minimum: 1, maximum: 10_000 },
+} as const;
+
+/** How fast an endpoint may be sent to: a token bucket. */
+export interface RateLimit {
+  /** Requests a second, 0.01 to 10,000. */
+  perSecond: number;
+  /** How many may leave at once after a rest, 1 to 10,000. */
+  burst: number;
+}
+
+/** A tenth of a second's worth, so that a limit of 1/s is one each second and never two together. */
+export function defaultBurst(perSecond: number): number {
+  return Math.max(1, Math.floor(perSecond / 10));
+}
+
+/**
+ * Checks what a JSON Schema does not say of a retry schedule: that no delay is shorter than the one before,
+ * and that all of them together are not too long. Each entry was checked by the schema.
+ *
+ * @param pointer JSON pointer of the list
+ * @throws PosthornError POSTHORN_REQUEST_INVALID
+ */
+export function checkRetryDelays(delaysSeconds: readonly number[], pointer: string): void {
+  const fields: FieldError[] = [];
+  delaysSeconds.forEach((seconds, index) => {
+    const before = delaysSeconds[index - 1];
+    if (before === undefined || seconds >= before) return;
+    const detail = `must not be less than the delay before it (${before})`;
+    fields.push({ pointer: childPointer(pointer, index), detail });
+  });
+  const sum = delaysSeconds.reduce((total, seconds) => total + seconds, 0);
+  if (sum > policyBounds.retryDelaysSumSecondsMax) {
+    const most = policyBounds.retryDelaysSumSecondsMax;
+    fields.push({ pointer, detail: `adds up to ${sum} s; at most ${most} s (30 days)` });
+  }
+  if (fields.length === 0) return;
+  const detail = fields.map((field) => `${field.pointer} ${field.detail}`).join('; ');
+  throw new PosthornError('POSTHORN_REQUEST_INVALID', { detail, fields });
+}

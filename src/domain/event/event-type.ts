@@ -1,0 +1,40 @@
+import { limits } from '../limits.ts';
+
+const control = '\\u0000-\\u001f\\u007f-\\u009f';
+
+/** Event type names: any text without control characters (CloudEvents 1.0.2, section "type"). */
+export const EVENT_TYPE_PATTERN = `^[^${control}]+$`;
+const name = new RegExp(EVENT_TYPE_PATTERN, 'u');
+
+/**
+ * A subscription's pattern: an exact name, `*` for all, or `order.*` for every name below `order.`.
+ * A star elsewhere is refused: it would not match what it seems to.
+ */
+export const EVENT_TYPE_SELECTOR_PATTERN = `^(\\*|[^*${control}]+(\\.\\*)?)$`;
+
+/** Whether it can be the name of an event type. Its length is counted as JSON Schema does. */
+export function isEventTypeName(value: string): boolean {
+  const most = limits.eventTypeLengthMax;
+  // Characters outside the basic plane are two units: only a long name has to be counted.
+  const fits =
+    value.length <= most || (value.length <= most * 2 && Array.from(value).length <= most);
+  return fits && name.test(value) && value.isWellFormed();
+}
+
+export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
+export type EventTypeState = (typeof eventTypeStates)[number];
+
+/** Types of what the platform tells of itself (`posthorn.endpoint.disabled`); no producer may publish them. */
+const OPERATIONAL_PREFIX = 'posthorn.';
+
+/** Whether it is the type of an operational event: only who names them gets them, `*` does not. */
+export function isOperationalType(type: string): boolean {
+  return type.startsWith(OPERATIONAL_PREFIX);
+}
+
+/** Whether a subscription's pattern covers an event type. */
+export function selectorMatches(selector: string, type: string): boolean {
+  if (!selector.endsWith('*')) return selector === type;
+  if (selector === '*') return !isOperationalType(type);
+  return type.startsWith(selector.slice(0, -1));
+}

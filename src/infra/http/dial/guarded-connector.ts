@@ -1,0 +1,95 @@
+import { type Socket, isIP } from 'node:net';
+import type { SecureContext } from 'node:tls';
+import { buildConnector } from 'undici';
+import type { EgressGuard } from '#domain/endpoint/egress.ts';
+import { type Connected, DialRace, interleaveFamilies } from './dial-race.ts';
+import type { FindAddresses } from './dns-cache.ts';
+
+/** The address that a webhook would go to is not one that may be dialled (DL-13). */
+export class ForbiddenAddressError extends Error {
+  readonly code = 'POSTHORN_FORBIDDEN_ADDRESS';
+  constructor(host: string) {
+    super(`${host} leads to an address that is not public`);
+    this.name = 'ForbiddenAddressError';
+  }
+}
+
+/** Makes the connections of one undici client. */
+export interface Dial {
+  connect: buildConnector.connector;
+  /** Ends a connection that is being made: nobody waits for it any more. */
+  cancel: () => void;
+}
+
+/**
+ * Gives connectors for undici that check the address which is really dialled, after name resolution, so that
+ * a name which changes its address between check and use (DNS rebinding) gains nothing. All of them share the
+ * TLS sessions.
+ *
+ * @param options.timeoutMs of the look-up, and of the dial to all addresses, TLS included
+ * @param options.secureContext what TLS shows and trusts; absent: no client certificate, and what Node trusts
+ */
+export function guardedDials(options: {
+  guard: EgressGuard;
+  findAddresses: FindAddresses;
+  timeoutMs: number;
+  secureContext?: SecureContext | undefined;
+}): () => Dial {
+  const { secureContext } = options;
+  const connectTo = buildConnector({
+    // The race has one for all its tries.
+    timeout: 0,
+    ...(secureContext === undefined ? {} : { secureContext }),
+  });
+  return () => {
+    let cancel: (() => void) | undefined;
+    return {
+      connect: (target, callback) => {
+        cancel = dial(options, connectTo, target, callback);
+      },
+      cancel: () => cancel?.(),
+    };
+  };
+}
+
+/** @returns what cancels it; the callback is not called then */
+function dial(
+  options: Pick<Parameters<typeof guardedDials>[0], 'guard' | 'findAddresses' | 'timeoutMs'>,
+  connectTo: buildConnector.connector,
+  target: buildConnector.Options,
+  callback: buildConnector.Callback,
+): () => void {
+  const { guard, findAddresses } = options;
+  const endMs = performance.now() + options.timeoutMs;
+  let race: DialRace | undefined;
+  let cancelled = false;
+  const start = (addresses: readonly string[]): void => {
+    if (cancelled) return;
+    // Wherever the addresses come from, also from a cache, they are checked for this dial.
+    const allowed = addresses.filter((address) => guard.mayDial(address));
+    if (allowed.length === 0) callback(new ForbiddenAddressError(target.hostname), null);
+    else {
+      const timeoutMs = Math.max(1, endMs - performance.now());
+      race = new DialRace({ addresses: allowed, startTry, timeoutMs }, settle);
+    }
+  };
+  const settle: Connected = (error, socket) => {
+    if (error === null) callback(null, socket as Socket);
+    else callback(error, null);
+  };
+  const startTry = (address: string, connected: Connected): Socket =>
+    // undici's types leave out what its connector returns.
+    connectTo({ ...target, hostname: address }, connected) as unknown as Socket;
+  const host = target.hostname.replace(/^\[|\]$/g, '');
+  if (isIP(host) !== 0) start([host]);
+  else {
+    findAddresses(host, options.timeoutMs, (error, addresses) => {
+      if (error === null) start(interleaveFamilies(addresses));
+      else if (!cancelled) callback(error, null);
+    });
+  }
+  return () => {
+    cancelled = true;
+    race?.cancel();
+  };
+}

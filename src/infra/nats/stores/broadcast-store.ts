@@ -1,0 +1,130 @@
+/**
+ * The stream BCAST: broadcast events, and how far each has come. Each subject holds one message. An event is
+ * stored on condition that its id is new, so two producers with one id never both win, for as long as the stream
+ * keeps it; progress is written on condition of the progress before, so whoever was overtaken finds out.
+ */
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import { newId } from '#domain/ids.ts';
+import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
+import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
+import { parseBroadcastSubject, streams, subjects } from '#wire/subjects.ts';
+import { isLostWrite } from '../api-errors.ts';
+import type { Publisher } from '../publish/publisher.ts';
+import { readBatch } from '../consume/read-batch.ts';
+
+export interface StoredBroadcast {
+  id: string;
+  /** Its sequence in BCAST. */
+  seq: number;
+  event: EventFrame;
+}
+
+export interface StoredProgress {
+  /** Condition of the next write; 0: there is none yet. */
+  seq: number;
+  progress: BroadcastProgress | undefined;
+}
+
+export interface BroadcastStoreDeps {
+  publisher: Publisher;
+  /** Made when first asked: control starts while NATS is away. */
+  jsm: () => Promise<JetStreamManager>;
+}
+
+export class BroadcastStore {
+  private readonly deps: BroadcastStoreDeps;
+
+  constructor(deps: BroadcastStoreDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Stores an event; resolves with false where the id is taken.
+   *
+   * @throws PublishTimeoutError, PublishRefusedError
+   */
+  add(id: string, frame: Buffer, timeoutMs: number): Promise<boolean> {
+    return this.write(subjects.broadcast(id), frame, 0, timeoutMs).then((seq) => seq !== undefined);
+  }
+
+  /** @throws where NATS does not answer */
+  async event(id: string): Promise<StoredBroadcast | undefined> {
+    const message = await this.last(subjects.broadcast(id));
+    return message === undefined ? undefined : readBroadcast(message);
+  }
+
+  /**
+   * Events from a sequence of the stream on, oldest first.
+   *
+   * @throws where NATS does not answer
+   */
+  async events(fromSeq: number, most: number): Promise<StoredBroadcast[]> {
+    const found: StoredBroadcast[] = [];
+    const jsm = await this.deps.jsm();
+    const next = { seq: fromSeq, next_by_subj: subjects.broadcasts, batch: most };
+    try {
+      for (const message of await readBatch(jsm, streams.broadcasts, next)) {
+        found.push(readBroadcast(message));
+      }
+    } catch (error) {
+      if (!isNoneLeft(error)) throw error;
+    }
+    return found;
+  }
+
+  /** @throws where NATS does not answer */
+  async progress(id: string): Promise<StoredProgress> {
+    const message = await this.last(subjects.broadcastProgress(id));
+    if (message === undefined) return { seq: 0, progress: undefined };
+    return { seq: message.seq, progress: message.json<BroadcastProgress>() };
+  }
+
+  /**
+   * Resolves with the sequence that the next write is made on; undefined where somebody else wrote since.
+   *
+   * @throws PublishTimeoutError, PublishRefusedError
+   */
+  writeProgress(
+    id: string,
+    progress: BroadcastProgress,
+    expectedSeq: number,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
+    const payload = Buffer.from(JSON.stringify(progress));
+    return this.write(subjects.broadcastProgress(id), payload, expectedSeq, timeoutMs);
+  }
+
+  private async write(
+    subject: string,
+    payload: Buffer,
+    expectedSeq: number,
+    timeoutMs: number,
+  ): Promise<number | undefined> {
+    // Of each write its own: it makes one of what is sent again because its ack was late.
+    const messageId = newId('bc');
+    const publication = { subject, payload, messageId, timeoutMs, expectedSeq };
+    try {
+      return (await this.deps.publisher.publishAsync(publication)).seq;
+    } catch (error) {
+      if (isLostWrite(error)) return undefined;
+      throw error;
+    }
+  }
+
+  /** From the leader: a replica may be behind what refused our write. */
+  private async last(subject: string): Promise<StoredMsg | undefined> {
+    const jsm = await this.deps.jsm();
+    const query = { last_by_subj: subject };
+    return (await jsm.streams.getMessage(streams.broadcasts, query)) ?? undefined;
+  }
+}
+
+function readBroadcast(message: StoredMsg): StoredBroadcast {
+  const id = parseBroadcastSubject(message.subject);
+  return { id, seq: message.seq, event: decodeEventFrame(message.data) };
+}
+
+/** The server says "message not found" where there is none at or after the sequence. */
+function isNoneLeft(error: unknown): boolean {
+  return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
+}

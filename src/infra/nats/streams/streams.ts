@@ -1,0 +1,162 @@
+import {
+  AckPolicy,
+  type ConsumerConfig,
+  type JetStreamClient,
+  type JetStreamManager,
+} from '@nats-io/jetstream';
+import { Kvm } from '@nats-io/kv';
+import { nanos } from '@nats-io/nats-core';
+import { ConfigError } from '#domain/errors.ts';
+import {
+  type LaneClass,
+  buckets,
+  consumers,
+  shardSubjects,
+  streams,
+  subjects,
+} from '#wire/subjects.ts';
+import { apiErrorCode, apiErrors } from '../api-errors.ts';
+import { type NamedStream, type StreamSettings, streamConfigs } from './stream-configs.ts';
+
+/** How long a key of the bucket LEASES lives after it was written. */
+export const LEASE_MS = 4000;
+
+/** A broadcaster that has not been heard of for so long is taken for dead. */
+export const BROADCAST_ACK_WAIT_MS = 10_000;
+
+/**
+ * Creates or updates every stream, its consumers and the KV buckets; idempotent, so that each process calls
+ * it at its start and no order of starts matters (docs/architecture.md, "Streams").
+ */
+export async function ensureTopology(
+  js: JetStreamClient,
+  jsm: JetStreamManager,
+  settings: StreamSettings,
+): Promise<void> {
+  await refuseOtherShards(jsm, settings.POSTHORN_SHARDS);
+  await ensureStreams(js, jsm, settings);
+  for (const { stream, config } of sharedConsumers(settings)) {
+    await ensureConsumer(jsm, stream, config);
+  }
+}
+
+/** The streams and buckets alone. */
+export async function ensureStreams(
+  js: JetStreamClient,
+  jsm: JetStreamManager,
+  settings: StreamSettings,
+): Promise<void> {
+  const replicas = settings.POSTHORN_STREAM_REPLICAS;
+  const kvm = new Kvm(js);
+  await kvm.create(buckets.config, { history: 1, replicas });
+  // On disk: a stream in memory would be gone itself after the restart of a single server.
+  await kvm.create(buckets.leases, { history: 1, replicas, ttl: LEASE_MS });
+  await kvm.create(buckets.lanes, { history: 1, replicas });
+  await kvm.create(buckets.ordered, { history: 1, replicas });
+  for (const config of streamConfigs(settings)) await ensureStream(jsm, config);
+}
+
+/** A consumer that is always there, for all tenants. */
+export interface SharedConsumer {
+  stream: string;
+  config: Partial<ConsumerConfig> & { durable_name: string };
+}
+
+/** The consumers that are always there, of every stream. */
+export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
+  const all: SharedConsumer[] = [
+    { stream: streams.deadLetters, config: shared(consumers.projector, 60_000, 1024) },
+    {
+      stream: streams.broadcasts,
+      config: {
+        // One at a time, in the order of their storing, whichever router takes it.
+        ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
+        filter_subject: subjects.broadcasts,
+      },
+    },
+  ];
+  const ackWaitMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS + 30_000;
+  for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+    const deliver = (name: string, lane: LaneClass, maxAckPending: number): SharedConsumer => ({
+      stream: streams.deliveries(shard),
+      config: { ...shared(name, ackWaitMs, maxAckPending), filter_subject: `dlv.*.${lane}.>` },
+    });
+    all.push(
+      { stream: streams.events(shard), config: shared(consumers.router, 30_000, 2048) },
+      { stream: streams.events(shard), config: shared(consumers.projector, 60_000, 8192) },
+      { stream: streams.records(shard), config: shared(consumers.projector, 60_000, 1024) },
+      deliver(consumers.deliverShared, 's', 2048),
+      deliver(consumers.deliverHigh, 'h', 1024),
+      deliver(consumers.deliverAgain, 'r', 2048),
+    );
+  }
+  return all;
+}
+
+/** Every stream that is always there, those of the buckets too. */
+export function allStreams(shards: number): string[] {
+  const fixed = [streams.deadLetters, streams.rejected, streams.firstEvents, streams.broadcasts];
+  const { payloads, ...others } = buckets;
+  const kv = Object.values(others).map((bucket) => `KV_${bucket}`);
+  const sharded = Array.from({ length: shards }, (_, shard) => [
+    streams.events(shard),
+    streams.deliveries(shard),
+    streams.records(shard),
+  ]);
+  return [...fixed, `OBJ_${payloads}`, ...kv, ...sharded.flat()];
+}
+
+/**
+ * A changed number of shards would move subjects between streams and leave messages and retries behind.
+ *
+ * @throws ConfigError where the streams were made for another number
+ */
+async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise<void> {
+  let made: string[];
+  try {
+    made = (await jsm.streams.info(streams.events(0))).config.subjects;
+  } catch (error) {
+    if (apiErrorCode(error) === apiErrors.streamNotFound) return;
+    throw error;
+  }
+  if (made.toSorted().join() === shardSubjects('ev', 0, shards).toSorted().join()) return;
+  throw new ConfigError([
+    `POSTHORN_SHARDS: the streams were made for another number than ${shards}; how to change it: docs/operations/shards.md`,
+  ]);
+}
+
+/** `max_deliver: -1`: nothing is ever given up by the server; what is given up becomes a dead letter. */
+function shared(name: string, ackWaitMs: number, maxAckPending: number): SharedConsumer['config'] {
+  return {
+    durable_name: name,
+    ack_policy: AckPolicy.Explicit,
+    ack_wait: nanos(ackWaitMs),
+    max_deliver: -1,
+    max_ack_pending: maxAckPending,
+  };
+}
+
+async function ensureStream(jsm: JetStreamManager, wanted: NamedStream): Promise<void> {
+  try {
+    await jsm.streams.add(wanted);
+  } catch (error) {
+    // It is there with another configuration: bring it up to date.
+    if (apiErrorCode(error) !== apiErrors.streamNameInUse) throw error;
+    await jsm.streams.update(wanted.name, wanted);
+  }
+}
+
+async function ensureConsumer(
+  jsm: JetStreamManager,
+  stream: string,
+  config: SharedConsumer['config'],
+): Promise<void> {
+  try {
+    // On a consumer that is there this is an update of what may change.
+    await jsm.consumers.add(stream, config);
+  } catch (error) {
+    if (apiErrorCode(error) !== apiErrors.consumerIsThere) throw error;
+    // One that was made again from where it stood (`topology-keeper.ts`) keeps where it began: that cannot change.
+    await jsm.consumers.update(stream, config.durable_name, config);
+  }
+}

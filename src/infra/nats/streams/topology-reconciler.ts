@@ -1,0 +1,150 @@
+/**
+ * Makes again what somebody removed while the system runs: streams, buckets, and the consumers that all tenants
+ * share. Looks every 5 s, and says what it found missing.
+ *
+ * A consumer of a stream that keeps its messages (events, records, dead letters) is made again from where it stood at
+ * the last look. So what came since then is not passed over, and what was done since then is done again: deliveries have
+ * computed ids, which the server knows for 2 minutes, and the history merges. A consumer of a work queue is made again
+ * from the start, where only that is left which is still owed.
+ *
+ * Every process may do this at once; whoever is first makes it, and the others find it there. What was in a stream
+ * that is gone is gone; the configuration is written again by control.
+ */
+import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
+import type { Settings } from '#config/schema.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { apiErrorCode, apiErrors } from '../api-errors.ts';
+import { type SharedConsumer, allStreams, ensureStreams, sharedConsumers } from './streams.ts';
+
+const LOOK_EVERY_MS = 5000;
+
+export interface TopologyKeeperDeps {
+  js: JetStreamClient;
+  jsm: JetStreamManager;
+  settings: Settings;
+  /** Whether this process looks after the consumers of a stream: those that it reads. */
+  reads: (stream: string) => boolean;
+  log: Log;
+  lookEveryMs?: number;
+}
+
+/** Where a consumer stood. */
+interface Floor {
+  /** The last sequence before which all is acked. */
+  seq: number;
+  /** By the brokers' clock, milliseconds since 1970. */
+  seenMs: number;
+}
+
+export class TopologyKeeper {
+  private readonly deps: TopologyKeeperDeps;
+  private readonly streams: string[];
+  private readonly consumers = new Map<string, SharedConsumer[]>();
+  /** By stream and consumer. */
+  private readonly floors = new Map<string, Floor>();
+  private timer: NodeJS.Timeout | undefined;
+  private looking: Promise<void> = Promise.resolve();
+  private stopped = false;
+
+  constructor(deps: TopologyKeeperDeps) {
+    this.deps = deps;
+    this.streams = allStreams(deps.settings.POSTHORN_SHARDS);
+    for (const consumer of sharedConsumers(deps.settings)) {
+      if (!deps.reads(consumer.stream)) continue;
+      const known = this.consumers.get(consumer.stream) ?? [];
+      this.consumers.set(consumer.stream, [...known, consumer]);
+    }
+  }
+
+  /** Resolves after the first look: from then on it knows where the consumers stand. */
+  async start(): Promise<void> {
+    this.looking = this.look();
+    await this.looking;
+    this.schedule();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    await this.looking;
+  }
+
+  private schedule(): void {
+    if (this.stopped) return;
+    this.timer = setTimeout(() => {
+      this.looking = this.look().finally(() => this.schedule());
+    }, this.deps.lookEveryMs ?? LOOK_EVERY_MS);
+    this.timer.unref();
+  }
+
+  private async look(): Promise<void> {
+    try {
+      const { js, jsm, settings, log } = this.deps;
+      const there = new Set<string>();
+      for await (const name of jsm.streams.names()) there.add(name);
+      for (const [stream, wanted] of this.consumers) {
+        // A stream that is made anew counts from 1 again.
+        if (!there.has(stream)) this.forget(stream);
+        else if (!this.stopped) await this.lookAtConsumers(stream, wanted);
+      }
+      const missing = this.streams.filter((name) => !there.has(name));
+      if (missing.length === 0 || this.stopped) return;
+      // Not their consumers: those who read them know best where those stand, and look again soon.
+      await ensureStreams(js, jsm, settings);
+      log.error({ streams: missing }, 'nats.streams_made_again');
+    } catch (error) {
+      // NATS is away, or has no leader: nothing can be said of what is there.
+      this.deps.log.warn({ error: (error as Error).message }, 'nats.topology_not_read');
+    }
+  }
+
+  private async lookAtConsumers(stream: string, wanted: SharedConsumer[]): Promise<void> {
+    const there = new Set<string>();
+    for await (const { name, ack_floor, ts } of this.deps.jsm.consumers.list(stream)) {
+      there.add(name);
+      this.floors.set(key(stream, name), {
+        seq: ack_floor.stream_seq,
+        seenMs: Date.parse(ts ?? ''),
+      });
+    }
+    for (const consumer of wanted) {
+      if (!there.has(consumer.config.durable_name)) await this.makeAgain(consumer);
+    }
+  }
+
+  private async makeAgain({ stream, config }: SharedConsumer): Promise<void> {
+    const { jsm, log } = this.deps;
+    // In a cluster a list may leave one out whose leader does not answer.
+    if (!(await isMissing(jsm, stream, config.durable_name))) return;
+    const floor = this.floors.get(key(stream, config.durable_name));
+    const { config: streamConfig, created } = await jsm.streams.info(stream);
+    // A work queue takes no other start than its first message, and needs none.
+    const resumes = floor !== undefined && streamConfig.retention === 'limits';
+    // Where somebody made the stream again since the last look, it counts from 1 again.
+    const fromSeq = resumes && Date.parse(created) < floor.seenMs ? floor.seq + 1 : 1;
+    const start = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: fromSeq };
+    await jsm.consumers.add(stream, fromSeq > 1 ? { ...config, ...start } : config);
+    const facts = { stream, consumer: config.durable_name, from_seq: fromSeq };
+    log.error(facts, 'nats.consumer_made_again');
+  }
+
+  private forget(stream: string): void {
+    for (const known of this.floors.keys()) {
+      if (known.startsWith(key(stream, ''))) this.floors.delete(known);
+    }
+  }
+}
+
+async function isMissing(jsm: JetStreamManager, stream: string, name: string): Promise<boolean> {
+  try {
+    await jsm.consumers.info(stream, name);
+    return false;
+  } catch (error) {
+    if (apiErrorCode(error) === apiErrors.consumerNotFound) return true;
+    throw error;
+  }
+}
+
+function key(stream: string, consumer: string): string {
+  return `${stream}/${consumer}`;
+}

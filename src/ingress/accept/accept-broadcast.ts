@@ -1,0 +1,95 @@
+/**
+ * Accepts an event for every tenant (RT-5): admitted as any other, and answered once BCAST holds it. Nothing of it has
+ * left then: the router's broadcaster makes the copies.
+ *
+ * Its id is new for as long as the stream keeps it: the same id and content is answered as replayed, another content
+ * with 409. MongoDB is not asked. A formula of its type is not applied: what it compares are events of one tenant.
+ */
+import type { Span } from '@opentelemetry/api';
+import { PosthornError } from '#domain/errors.ts';
+import type { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
+import type { Tracing } from '#infra/telemetry/tracing.ts';
+import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
+import { BROADCAST_OWNER } from '#wire/webhook/payload-link.ts';
+import { idReused, notStored } from './accept-event.ts';
+import type { AcceptDone, Accepted } from './accepted.ts';
+import type { Admission } from './admission.ts';
+import { checkFrameSize, eventHead } from './event-head.ts';
+import type { EventInput } from '../read/event-input.ts';
+import type { EventResults } from './event-results.ts';
+import type { LargePayloads } from './large-payloads.ts';
+import { endPublication, tracePublication } from './publish-span.ts';
+
+const SOURCE = '/broadcasts';
+
+export interface AcceptBroadcastDeps {
+  admission: Admission;
+  store: BroadcastStore;
+  payloads: LargePayloads;
+  results: EventResults;
+  eventBytesMax: number;
+  publishTimeoutMs: number;
+  tracing?: Tracing | undefined;
+  now: () => number;
+}
+
+export class AcceptBroadcast {
+  private readonly deps: AcceptBroadcastDeps;
+
+  constructor(deps: AcceptBroadcastDeps) {
+    this.deps = deps;
+  }
+
+  /**
+   * Calls back once, with one of the two.
+   *
+   * @param traceparent of the request
+   */
+  async accept(
+    input: EventInput,
+    correlationId: string,
+    done: AcceptDone,
+    traceparent?: string,
+  ): Promise<void> {
+    let span: Span | undefined;
+    const counted: AcceptDone = (error, accepted) => {
+      if (span !== undefined) endPublication(span, error);
+      this.deps.results.count(error, accepted, { requestId: correlationId });
+      done(error, accepted);
+    };
+    let accepted: Accepted;
+    try {
+      const head = this.admit(input, correlationId);
+      span = tracePublication(this.deps.tracing, undefined, head, traceparent);
+      accepted = await this.store(input, head);
+    } catch (thrown) {
+      counted(thrown instanceof PosthornError ? thrown : notStored(thrown as Error), undefined);
+      return;
+    }
+    counted(undefined, accepted);
+  }
+
+  private admit(input: EventInput, correlationId: string): EventHead {
+    const priority = this.deps.admission.admit({}, input);
+    const acceptedMs = this.deps.now();
+    const head = eventHead(input, { source: SOURCE, acceptedMs, correlationId });
+    if (priority === 'high') head.priority = priority;
+    head.broadcast = true;
+    return head;
+  }
+
+  private async store(input: EventInput, head: EventHead): Promise<Accepted> {
+    const { store, eventBytesMax, publishTimeoutMs } = this.deps;
+    const frame = encodeEventFrame(head, input.data);
+    checkFrameSize(frame, eventBytesMax);
+    const { id, fingerprint } = head;
+    const stored = await this.deps.payloads.putApart(BROADCAST_OWNER, head, frame);
+    if (await store.add(id, stored.frame, publishTimeoutMs)) return { id, replayed: false };
+    const known = await store.event(id);
+    // Refused, and not there: the replicas have not decided on the other one yet.
+    if (known === undefined) throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED');
+    const first = known.event.head.fingerprint;
+    if (first === undefined || first === fingerprint) return { id, replayed: true };
+    throw idReused(head);
+  }
+}

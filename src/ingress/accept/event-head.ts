@@ -1,0 +1,51 @@
+import { PosthornError } from '#domain/errors.ts';
+import { cloudEventId } from '#domain/event/event-id.ts';
+import { newId } from '#domain/ids.ts';
+import type { EventHead } from '#wire/frames/event-frame.ts';
+import type { EventInput } from '../read/event-input.ts';
+import { fingerprintOf } from '../idempotency/idempotency.ts';
+
+/** What stands in an event's frame before its data: what its producer said, and what ingress adds. */
+export function eventHead(
+  input: EventInput,
+  given: {
+    /** Where the producer names none. */
+    source: string;
+    acceptedMs: number;
+    correlationId: string;
+  },
+): EventHead {
+  const { source, acceptedMs, correlationId } = given;
+  const id = eventIdOf(input, source) ?? newId('evt', acceptedMs);
+  const head: EventHead = {
+    id,
+    type: input.type,
+    source: input.source ?? source,
+    time: input.time ?? new Date(acceptedMs).toISOString(),
+    kind: input.kind,
+    acceptedMs,
+    correlationId,
+  };
+  if (input.id !== undefined && input.id !== id) head.producerId = input.id;
+  if (input.subject !== undefined) head.subject = input.subject;
+  if (input.dataschema !== undefined) head.dataschema = input.dataschema;
+  if (input.contentType !== undefined) head.contentType = input.contentType;
+  if (input.noData) head.noData = true;
+  if (input.ext !== undefined) head.ext = input.ext;
+  if (input.id !== undefined) head.fingerprint = fingerprintOf(input);
+  return head;
+}
+
+/** Our id for what the producer chose; undefined where it chose none. */
+function eventIdOf({ id, idScope, source }: EventInput, defaultSource: string): string | undefined {
+  if (id === undefined || idScope === undefined) return id;
+  return cloudEventId(source ?? defaultSource, id, defaultSource);
+}
+
+/** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */
+export function checkFrameSize(frame: Buffer, bytesMax: number): void {
+  if (frame.length <= bytesMax) return;
+  throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', {
+    detail: `the event has ${frame.length} bytes with its attributes; at most ${bytesMax} are taken`,
+  });
+}

@@ -1,0 +1,302 @@
+import { setImmediate } from 'node:timers/promises';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { PosthornError } from '#domain/errors.ts';
+import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
+import { jsonRefusal } from '#domain/json/json-refusal.ts';
+import { limits } from '#domain/limits.ts';
+import { essenceOf } from '#domain/event/media-type.ts';
+import { isTenantId } from '#domain/tenant.ts';
+import type { Principal } from '#infra/http/server/authenticate.ts';
+import { sendError } from '#infra/http/server/problem.ts';
+import type { JsonTurns } from '#infra/json-turns.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { problemOf } from '#wire/problem.ts';
+import type { AcceptBroadcast } from '../accept/accept-broadcast.ts';
+import type { AcceptEvent } from '../accept/accept-event.ts';
+import { type AcceptDone, acceptedJson } from '../accept/accepted.ts';
+import type { EventInput } from '../read/event-input.ts';
+import type { EventResults } from '../accept/event-results.ts';
+import { readIdempotencyKey } from '#infra/http/idempotency-key.ts';
+import { toldOfKey, underIdempotencyKey } from '../idempotency/idempotency-key.ts';
+import { type BatchItem, readBatchBody, readCloudEventBatch } from '../read/read-body.ts';
+import { readOne, unsupported, wantedOfOne } from '../read/read-request.ts';
+import { refusedRequest } from './refusal-log.ts';
+import { wantedOfBatch, wantedOfCloudEventBatch } from '../read/scan-body.ts';
+import type { RequestTrace } from './trace-requests.ts';
+
+export interface PublishRequestsDeps {
+  accept: AcceptEvent;
+  results: Pick<EventResults, 'refused'>;
+  acceptBroadcast: AcceptBroadcast;
+  /** The tenant, from memory where it is known; undefined where there is none. */
+  tenant: (id: string) => TenantSnapshot | undefined;
+  lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  /** Reads large bodies. */
+  turns: JsonTurns;
+  eventBytesMax: number;
+  log: Log;
+}
+
+export type TenantParams = { Params: { tenant: string } };
+
+/** Whom an event is for. */
+const EVERY_TENANT = 'every tenant';
+type Target = TenantSnapshot | typeof EVERY_TENANT;
+
+/** To check an item against its schema may take tens of ms: after so long the others have the thread. */
+const AT_ONCE_MS = 5;
+
+/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
+export const BODY_SLACK_BYTES = 64 * 1024;
+
+/** The requests of producers: read, accepted by one of the two ways, answered. */
+export class PublishRequests {
+  private readonly deps: PublishRequestsDeps;
+  private readonly traceOf: RequestTrace;
+  /** Of requests with a key that is bound to a tenant: the life that the key was made in. */
+  private readonly keyLives = new WeakMap<FastifyRequest<TenantParams>, number>();
+
+  constructor(deps: PublishRequestsDeps, traceOf: RequestTrace) {
+    this.deps = deps;
+    this.traceOf = traceOf;
+  }
+
+  /** One event, or a batch of CloudEvents. */
+  publish(target: Target, request: FastifyRequest, reply: FastifyReply): void {
+    const mediaType = essenceOf(request.headers['content-type'] ?? '');
+    const body = bodyOf(request);
+    if (mediaType === 'application/cloudevents-batch+json') {
+      checkBodySize(body, limits.batchBytesMax);
+      this.read(target, request, reply, wantedOfCloudEventBatch, (outline) => {
+        this.acceptAll(target, readCloudEventBatch(body, outline), '', request, reply);
+      });
+      return;
+    }
+    checkBodySize(body, this.deps.eventBytesMax + BODY_SLACK_BYTES);
+    const { headers } = request;
+    this.read(target, request, reply, wantedOfOne(mediaType, headers), (outline) => {
+      this.acceptOne(target, readOne(mediaType, request, body, outline), request, reply);
+    });
+  }
+
+  private acceptOne(
+    target: Target,
+    read: EventInput,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    const input = underIdempotencyKey(read, readIdempotencyKey(request.headers));
+    this.accept(target, input, request, false, (error, accepted) => {
+      if (accepted === undefined) {
+        const fault = input === read ? error : toldOfKey(error as PosthornError);
+        sendError(this.deps.log, fault, request, reply);
+        return;
+      }
+      if (accepted.replayed) reply.header('idempotency-replayed', 'true');
+      reply
+        .code(202)
+        .header('content-type', 'application/json; charset=utf-8')
+        .send(acceptedJson(accepted));
+    });
+  }
+
+  /** A batch in a body of our own form. */
+  publishBatch(target: Target, request: FastifyRequest, reply: FastifyReply): void {
+    const mediaType = essenceOf(request.headers['content-type'] ?? '');
+    if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
+    this.read(target, request, reply, wantedOfBatch, (outline) => {
+      this.acceptAll(target, readBatchBody(bodyOf(request), outline), '/events', request, reply);
+    });
+  }
+
+  /** Every error becomes the answer. */
+  withEveryTenant(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    go: (target: Target) => void,
+  ): void {
+    this.guard(() => go(EVERY_TENANT), request, reply);
+  }
+
+  /** Notes which life the request's key belongs to, for when the body has been read. */
+  authenticated(request: FastifyRequest<TenantParams>, { tenant, life = 0 }: Principal): void {
+    if (tenant !== undefined) this.keyLives.set(request, life);
+  }
+
+  /** The body may come late: its tenant may have been deleted and created again by then. */
+  private checkKey(request: FastifyRequest<TenantParams>, { life = 0 }: TenantSnapshot): void {
+    const keyLife = this.keyLives.get(request);
+    if (keyLife === undefined || keyLife === life) return;
+    throw new PosthornError('POSTHORN_KEY_INVALID');
+  }
+
+  /** Finds the tenant, at once where it is known; every error becomes the answer. */
+  withTenant(
+    request: FastifyRequest<TenantParams>,
+    reply: FastifyReply,
+    go: (target: Target) => void,
+  ): void {
+    const guarded = (tenant: TenantSnapshot | undefined): void =>
+      this.guard(
+        () => {
+          if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+          this.checkKey(request, tenant);
+          go(tenant);
+        },
+        request,
+        reply,
+      );
+    const id = request.params.tenant;
+    const known = this.deps.tenant(id);
+    if (known !== undefined || !isTenantId(id)) guarded(known);
+    else {
+      this.deps.lookUpTenant(id).then(guarded, (error: unknown) => {
+        const away = new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+        sendError(this.deps.log, away, request, reply);
+      });
+    }
+  }
+
+  /**
+   * Continues at once with a small body, and with the outline of a large one, which is read in turns.
+   *
+   * @param wanted absent: the body is not JSON
+   */
+  private read(
+    target: Target,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    wanted: Wanted | undefined,
+    proceed: (outline?: JsonNode) => void,
+  ): void {
+    const { turns } = this.deps;
+    const body = bodyOf(request);
+    if (wanted === undefined || !turns.isLarge(body)) {
+      proceed();
+      return;
+    }
+    const owner = target === EVERY_TENANT ? target : target.id;
+    turns.read(owner, body, wanted).then(
+      (outline) => this.guard(() => proceed(outline), request, reply),
+      (fault: unknown) => this.refuse(jsonRefusal(fault, 'POSTHORN_EVENT_INVALID'), request, reply),
+    );
+  }
+
+  private guard(go: () => void, request: FastifyRequest, reply: FastifyReply): void {
+    try {
+      go();
+    } catch (error) {
+      this.refuse(error, request, reply);
+    }
+  }
+
+  private refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+    this.deps.results.refused(error, refusedRequest(request));
+    sendError(this.deps.log, error, request, reply);
+  }
+
+  private accept(
+    target: Target,
+    input: EventInput,
+    request: FastifyRequest,
+    wait: boolean,
+    done: AcceptDone,
+  ): void {
+    const trace = this.traceOf(request);
+    if (target === EVERY_TENANT) {
+      void this.deps.acceptBroadcast.accept(input, request.id, done, trace);
+    } else this.deps.accept.accept(target, input, request.id, wait, done, trace);
+  }
+
+  /** @param at JSON pointer of the list of items */
+  private acceptAll(
+    target: Target,
+    items: BatchItem[],
+    at: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+  ): void {
+    const key = readIdempotencyKey(request.headers);
+    const results: BatchResult[] = [];
+    let open = items.length;
+    const finish = (index: number, result: BatchResult): void => {
+      results[index] = result;
+      if (--open === 0) sendBatch(results, reply);
+    };
+    const refused = (error: PosthornError): BatchResult => ({
+      status: error.status,
+      error: problemOf(error, request.url, request.id),
+    });
+    const take = (item: BatchItem, index: number): void => {
+      if ('error' in item) {
+        this.deps.results.refused(item.error, refusedRequest(request));
+        finish(index, refused(item.error));
+        return;
+      }
+      const input = underIdempotencyKey(item.input, key, index);
+      const told = input === item.input ? placed : toldOfKey;
+      this.accept(target, input, request, true, (error, accepted) => {
+        if (accepted === undefined) {
+          finish(index, refused(told(error as PosthornError, `${at}/${index}`)));
+        } else finish(index, { status: 202, ...accepted });
+      });
+    };
+    // CloudEvents JSON format, section 4: a batch may be empty.
+    if (items.length === 0) sendBatch(results, reply);
+    takeInTurns(items, take).catch((error: unknown) => {
+      sendError(this.deps.log, error, request, reply);
+    });
+  }
+}
+
+/** In order; as many at once as take no longer than others may be kept waiting. */
+async function takeInTurns(
+  items: BatchItem[],
+  take: (item: BatchItem, index: number) => void,
+): Promise<void> {
+  let pauseMs = performance.now() + AT_ONCE_MS;
+  for (const [index, item] of items.entries()) {
+    if (performance.now() >= pauseMs) {
+      await setImmediate();
+      pauseMs = performance.now() + AT_ONCE_MS;
+    }
+    take(item, index);
+  }
+}
+
+/** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */
+function checkBodySize(body: Buffer, most: number): void {
+  if (body.length <= most) return;
+  const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
+  throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
+}
+
+/** What was wrong with an event, told of the item that it was in its batch. */
+function placed(error: PosthornError, at: string): PosthornError {
+  if (error.fields.length === 0) return error;
+  const fields = error.fields.map(({ pointer, detail }) => ({ pointer: at + pointer, detail }));
+  return new PosthornError(error.code, { detail: error.message, fields, cause: error });
+}
+
+type BatchResult =
+  | { status: 202; id: string; replayed: boolean; deduplicated?: true }
+  | { status: number; error: ReturnType<typeof problemOf> };
+
+/** 202 where all are stored, 207 where some are not, 503 where none could be stored. */
+function sendBatch(results: BatchResult[], reply: FastifyReply): void {
+  const accepted = results.filter((result) => result.status === 202).length;
+  const allFailed = results.length > 0 && results.every((result) => result.status === 503);
+  const refused = results.length - accepted;
+  if (allFailed) reply.header('retry-after', '1');
+  reply
+    .code(allFailed ? 503 : refused > 0 ? 207 : 202)
+    .header('content-type', 'application/json; charset=utf-8')
+    .send(JSON.stringify({ accepted, refused, results }));
+}
+
+function bodyOf(request: FastifyRequest): Buffer {
+  return Buffer.isBuffer(request.body) ? request.body : NOTHING;
+}
+
+const NOTHING = Buffer.alloc(0);

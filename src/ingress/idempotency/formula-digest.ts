@@ -1,0 +1,140 @@
+/**
+ * What an event says in the fields of a formula, as a digest: equal digests mean equal fields (IN-7).
+ *
+ * - A field that is absent equals one that is absent, and nothing else: not `null`, not the empty string.
+ * - Values of `data` are compared as JSON values: white space, escapes and the order of keys do not count. Numbers
+ *   that a double does not hold exactly are compared by their digits, so that two of them are never taken for one.
+ * - On the way to a value, an object that has the next name twice is compared as it is written.
+ * - So are the values of an event beyond `limits.deduplicationCanonicalBytesMax`: to make them canonical costs more
+ *   than to read them.
+ */
+import { createHash } from 'node:crypto';
+import { type FormulaField, parseFormulaField } from '#domain/event/deduplication.ts';
+import { isKeptExactly } from '#domain/json/inexact-number.ts';
+import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
+import { scanJson } from '#domain/json/scan-json.ts';
+import { limits } from '#domain/limits.ts';
+import type { EventInput } from '../read/event-input.ts';
+
+/** What is looked for in JSON `data`: the values at the paths of a formula. */
+export function wantedOfFormula(fields: readonly string[]): Wanted {
+  const root: NamedWanted = { named: new Map() };
+  for (const field of fields) {
+    const parsed = parseFormulaField(field);
+    if (parsed?.kind !== 'data') continue;
+    let wanted = root;
+    for (const name of parsed.path) {
+      const inner = wanted.named.get(name) ?? { named: new Map() };
+      wanted.named.set(name, inner);
+      wanted = inner;
+    }
+  }
+  return root;
+}
+
+interface NamedWanted extends Wanted {
+  named: Map<string, NamedWanted>;
+}
+
+/**
+ * SHA-256 (base64url) of the event's type and what it says in the fields.
+ *
+ * @param outline of JSON `data`, with what `wantedOfFormula` says
+ */
+export function formulaDigest(
+  fields: readonly string[],
+  input: EventInput,
+  outline?: JsonNode,
+): string {
+  const data: Data = {
+    bytes: Buffer.from(input.data),
+    outline,
+    lengthLeft: limits.deduplicationCanonicalBytesMax,
+  };
+  if (input.kind === 'json') data.outline ??= scanJson(data.bytes, wantedOfFormula(fields));
+  const hash = createHash('sha256').update(JSON.stringify([input.type, fields]));
+  for (const field of fields) {
+    const parsed = parseFormulaField(field);
+    const said = parsed === undefined ? undefined : valueOf(parsed, input, data);
+    // Its length stands before it: where one ends and the next begins is not open to its content.
+    if (said === undefined) hash.update('\n-');
+    else hash.update(`\n${said.length}:`).update(said);
+  }
+  return hash.digest('base64url');
+}
+
+interface Data {
+  bytes: Buffer;
+  /** Absent: it is not JSON. */
+  outline: JsonNode | undefined;
+  /** Bytes that may still be made canonical. */
+  lengthLeft: number;
+}
+
+function valueOf(field: FormulaField, input: EventInput, data: Data): string | Buffer | undefined {
+  if (field.kind === 'attribute') return attributeOf(field.name, input);
+  if (data.outline !== undefined) return jsonValueAt(data, data.outline, field.path);
+  return field.path.length === 0 ? data.bytes : undefined;
+}
+
+function attributeOf(name: string, input: EventInput): string | undefined {
+  switch (name) {
+    case 'type':
+    case 'source':
+    case 'time':
+    case 'subject':
+    case 'dataschema':
+      return input[name];
+    case 'datacontenttype':
+      return input.contentType;
+    default:
+      return input.ext !== undefined && Object.hasOwn(input.ext, name)
+        ? String(input.ext[name])
+        : undefined;
+  }
+}
+
+function jsonValueAt(
+  data: Data,
+  outline: JsonNode,
+  path: readonly string[],
+): string | Buffer | undefined {
+  let node = outline;
+  for (const name of path) {
+    // Which of the two is meant cannot be known.
+    if (node.repeated !== undefined) return asWritten(data, node);
+    const child = node.children.get(name);
+    if (child === undefined) return undefined;
+    node = child;
+  }
+  data.lengthLeft -= node.end - node.start;
+  if (data.lengthLeft < 0) return asWritten(data, node);
+  return canonical(JSON.parse(String(asWritten(data, node)), exactNumber as never));
+}
+
+function asWritten({ bytes }: Data, { start, end }: JsonNode): Buffer {
+  return bytes.subarray(start, end);
+}
+
+/** A number as it is written, where a double does not hold it exactly. */
+class Digits {
+  readonly text: string;
+  constructor(text: string) {
+    this.text = text;
+  }
+}
+
+/** A reviver; its third argument has the text of the value (ECMAScript, JSON.parse source text access). */
+function exactNumber(_key: string, value: unknown, context: { source?: string }): unknown {
+  if (typeof value !== 'number' || context.source === undefined) return value;
+  return isKeptExactly(context.source, value) ? value : new Digits(context.source);
+}
+
+/** JSON without white space, the names of an object in order. */
+function canonical(value: unknown): string {
+  if (value instanceof Digits) return value.text;
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  if (typeof value !== 'object' || value === null) return JSON.stringify(value);
+  const members = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1));
+  return `{${members.map(([name, member]) => `${JSON.stringify(name)}:${canonical(member)}`).join(',')}}`;
+}

@@ -1,0 +1,129 @@
+/**
+ * Idempotency over the whole window of the history (IN-6): an id that the caller chose is claimed in the
+ * event store, with a fingerprint of the content, before the event is stored.
+ *
+ * A claim without a sequence is an earlier try that did not finish, or one that the projector has not
+ * written yet: publishing again is right then, as the message id makes it one. The crash between claim and
+ * publish so costs nothing. While MongoDB is away the look-up is skipped: JetStream's window of 2 minutes
+ * remains, and a metric says so (RT-8).
+ */
+import { createHash } from 'node:crypto';
+import {
+  ConsecutiveBreaker,
+  TimeoutStrategy,
+  circuitBreaker,
+  handleAll,
+  timeout,
+  wrap,
+} from 'cockatiel';
+import { Counter, type Registry } from 'prom-client';
+import { type EventDocument, type History, eventKey } from '#infra/mongo/documents.ts';
+import type { EventInput } from '../read/event-input.ts';
+
+const CLAIM_TIMEOUT_MS = 1000;
+const AWAY_MS = 1000;
+
+/** `fresh`: go on and publish; `stored`: the same event was stored before; `reused`: the id has another content. */
+export type Claim = 'fresh' | 'stored' | 'reused';
+
+export class Idempotency {
+  private readonly history: History | undefined;
+  private readonly skipped: Counter;
+  // Where MongoDB does not answer, the next events do not wait for it too.
+  private readonly policy = wrap(
+    circuitBreaker(handleAll, { breaker: new ConsecutiveBreaker(1), halfOpenAfter: AWAY_MS }),
+    // The driver's own limit does not hold while it looks for a server: that takes it 5 s (measured).
+    timeout(CLAIM_TIMEOUT_MS, TimeoutStrategy.Aggressive),
+  );
+
+  /** @param deps.history absent where the process has no MongoDB */
+  constructor(deps: { history: History | undefined; registry: Registry }) {
+    this.history = deps.history;
+    this.skipped = new Counter({
+      name: 'posthorn_ingress_idempotency_skipped_total',
+      help: 'Look-ups of chosen event ids that were skipped because MongoDB was away.',
+      registers: [deps.registry],
+    });
+  }
+
+  async claim(tenant: string, id: string, fingerprint: string, nowMs: number): Promise<Claim> {
+    const { history } = this;
+    if (history === undefined) return 'fresh';
+    try {
+      const known = await this.policy.execute(() =>
+        history.events.findOneAndUpdate(
+          { _id: eventKey(tenant, id) },
+          { $setOnInsert: { tenant, id, fingerprint, accepted_at: new Date(nowMs) } },
+          {
+            upsert: true,
+            returnDocument: 'before',
+            projection: { fingerprint: 1, seq: 1 },
+            // A claim that a crash of MongoDB forgets falls back to JetStream's window.
+            writeConcern: { w: 1 },
+            timeoutMS: CLAIM_TIMEOUT_MS,
+          },
+        ),
+      );
+      return known === null ? 'fresh' : judge(known, fingerprint);
+    } catch {
+      this.skipped.inc();
+      return 'fresh';
+    }
+  }
+
+  /** Whether the event store has the event; false where MongoDB is away. */
+  async isStored(tenant: string, id: string): Promise<boolean> {
+    const { history } = this;
+    if (history === undefined) return false;
+    try {
+      const known = await this.policy.execute(() =>
+        history.events.findOne(
+          { _id: eventKey(tenant, id) },
+          { projection: { seq: 1 }, timeoutMS: CLAIM_TIMEOUT_MS },
+        ),
+      );
+      return known?.seq !== undefined;
+    } catch {
+      this.skipped.inc();
+      return false;
+    }
+  }
+}
+
+function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: string): Claim {
+  // Without a fingerprint the id is one that we made: only who was given it can send it again.
+  if (known.fingerprint !== undefined && known.fingerprint !== fingerprint) return 'reused';
+  return known.seq === undefined ? 'fresh' : 'stored';
+}
+
+/** SHA-256 (base64url) of all that the caller said. */
+export function fingerprintOf(input: EventInput): string {
+  const { type, source, time, subject, dataschema, contentType, kind, priority } = input;
+  const said = [
+    type,
+    source,
+    time,
+    subject,
+    dataschema,
+    contentType,
+    kind,
+    extensionsAsText(input),
+  ];
+  if (priority !== undefined) said.push(priority);
+  return createHash('sha256')
+    .update(JSON.stringify(said))
+    .update('\n')
+    .update(input.data)
+    .digest('base64url');
+}
+
+/** Binary mode has no types: an event that is sent again in another mode is the same event. */
+function extensionsAsText({ ext }: EventInput): Record<string, string> | undefined {
+  if (ext === undefined) return undefined;
+  return Object.fromEntries(Object.entries(ext).map(([name, value]) => [name, String(value)]));
+}
+
+/** The event id that stands for an `Idempotency-Key`. */
+export function idOfKey(key: string): string {
+  return `idk_${createHash('sha256').update(key).digest('base64url')}`;
+}

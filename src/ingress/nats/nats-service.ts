@@ -1,0 +1,297 @@
+/**
+ * The door for producers over NATS (IN-4): requests to `in.<tenant>.<type>`, answered like HTTP once the
+ * event is stored. All ingress processes stand in one queue group, so each request comes to one of them.
+ *
+ * A request is: taken -> (waits at the door) -> (tenant looked up) -> accepted or refused -> answered. It is core
+ * NATS: a process that is killed leaves the producer without an answer, and the producer sends again with the same id.
+ *
+ * Limits: `limits.natsRequestsMax` under way, of one tenant `limits.natsRequestsPerTenantMax`, and never the last places
+ * (`FairShares`); over them a request is refused with POSTHORN_OVERLOADED.
+ */
+import type { IncomingHttpHeaders } from 'node:http';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { headers } from '@nats-io/nats-core';
+import type { Span } from '@opentelemetry/api';
+import { PosthornError } from '#domain/errors.ts';
+import { newId } from '#domain/ids.ts';
+import { FairShares } from '#domain/bounds/fair-shares.ts';
+import type { JsonNode } from '#domain/json/json-outline.ts';
+import { jsonRefusal } from '#domain/json/json-refusal.ts';
+import { limits } from '#domain/limits.ts';
+import { isTenantId } from '#domain/tenant.ts';
+import { BodyDecoder } from '#infra/http/server/body/body-decoder.ts';
+import { checkBodyHeaders } from '#infra/http/server/body/body-headers.ts';
+import { ACCEPT_ENCODING, parseContentCodings } from '#infra/http/server/body/content-coding.ts';
+import { classifyError } from '#infra/http/server/classify-error.ts';
+import type { JsonTurns } from '#infra/json-turns.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
+import type { Service } from '#infra/service.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import { asBuffer } from '#wire/frames/event-frame.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import { parseRequestSubject, subjects } from '#wire/subjects.ts';
+import { saneTraceparent } from '#wire/frames/trace-context.ts';
+import type { AcceptEvent } from '../accept/accept-event.ts';
+import { type AcceptDone, type Accepted, acceptedJson } from '../accept/accepted.ts';
+import type { EventResults } from '../accept/event-results.ts';
+import type { FairDoor } from '../fairness/tenant-concurrency-limiter.ts';
+import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
+import type { Rejections } from './rejections.ts';
+import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
+
+const QUEUE_GROUP = 'ingress';
+const DRAIN_POLL_MS = 10;
+/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
+const BODY_SLACK_BYTES = 64 * 1024;
+/**
+ * Answers go to inboxes only. We may publish everywhere and the producer may not: a reply subject of its
+ * choice would let it write through us into a stream.
+ */
+const INBOX = /^_INBOX[._]/;
+
+export interface NatsServiceDeps {
+  nc: NatsConnection;
+  accept: Pick<AcceptEvent, 'accept'>;
+  results: Pick<EventResults, 'refused'>;
+  door: FairDoor;
+  rejections: Pick<Rejections, 'add'>;
+  tenant: (id: string) => TenantSnapshot | undefined;
+  lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  /** Reads large bodies. */
+  turns: JsonTurns;
+  eventBytesMax: number;
+  tracing?: Tracing | undefined;
+  log: Log;
+}
+
+interface Request {
+  message: Msg;
+  /** Correlation id. */
+  id: string;
+  tenant: string;
+  type: string;
+  span: Span | undefined;
+  /** Tells the door that it has ended, where the door counts. */
+  left: (() => void) | undefined;
+  /** It holds a place of its tenant. */
+  isCounted: boolean;
+}
+
+export class NatsService implements Service {
+  readonly name = 'nats-ingress';
+  private readonly deps: NatsServiceDeps;
+  private readonly decoder = new BodyDecoder();
+  private subscription: Subscription | undefined;
+  private underWay = 0;
+  private readonly shares = new FairShares(limits.natsRequestsMax);
+
+  constructor(deps: NatsServiceDeps) {
+    this.deps = deps;
+  }
+
+  async start(): Promise<void> {
+    this.subscription = this.deps.nc.subscribe(subjects.requests, {
+      queue: QUEUE_GROUP,
+      callback: (error, message) => {
+        if (error === null) this.take(message);
+      },
+    });
+    // Only a server that has answered since knows of the subscription.
+    await this.deps.nc.flush();
+  }
+
+  /** Takes no more requests; those that came are answered. */
+  async stop(deadlineMs: number): Promise<void> {
+    const { subscription } = this;
+    if (subscription === undefined) return;
+    this.subscription = undefined;
+    const deadline = performance.now() + deadlineMs;
+    // A server that is away never says that it has heard of the drain.
+    let timer: NodeJS.Timeout | undefined;
+    const tooLate = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, deadlineMs);
+    });
+    await Promise.race([subscription.drain().catch(() => undefined), tooLate]);
+    clearTimeout(timer);
+    while (this.underWay > 0 && performance.now() < deadline) {
+      await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
+    }
+  }
+
+  private take(message: Msg): void {
+    const id = newId('req');
+    const span = startNatsRequestSpan(this.deps.tracing, message, id);
+    const subject = parseRequestSubject(message.subject);
+    const request: Request = { message, id, span, left: undefined, isCounted: false, ...subject };
+    if (this.begin(request)) {
+      this.deps.door.enter(request.tenant, {
+        goOn: () => this.goOn(request),
+        onLeave: (left) => (request.left = left),
+      });
+    } else this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
+  }
+
+  /** Counts a request; false where there are too many. */
+  private begin(request: Request): boolean {
+    const { tenant } = request;
+    this.underWay++;
+    if (this.shares.heldBy(tenant) >= limits.natsRequestsPerTenantMax) return false;
+    request.isCounted = this.shares.tryTake(tenant);
+    return request.isCounted;
+  }
+
+  private leave({ tenant, left, isCounted }: Request): void {
+    this.underWay--;
+    if (isCounted) this.shares.give(tenant);
+    // Later: the door lets the next in at once, and a thousand that are refused at once would fill the stack.
+    if (left !== undefined) setImmediate(left);
+  }
+
+  private goOn(request: Request): void {
+    const known = this.deps.tenant(request.tenant);
+    if (known !== undefined || !isTenantId(request.tenant)) this.acceptFor(known, request);
+    else {
+      this.deps.lookUpTenant(request.tenant).then(
+        (tenant) => this.acceptFor(tenant, request),
+        (error: unknown) => {
+          this.refuse(request, new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error }));
+        },
+      );
+    }
+  }
+
+  private acceptFor(tenant: TenantSnapshot | undefined, request: Request): void {
+    try {
+      if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+      const body = asBuffer(request.message.data);
+      const bytesMax = this.deps.eventBytesMax + BODY_SLACK_BYTES;
+      if (body.length > bytesMax) {
+        throw tooLarge(`the body has ${body.length} bytes; at most ${bytesMax} are accepted`);
+      }
+      const headers = namedHeaders(request.message.headers);
+      checkBodyHeaders(headers);
+      const codings = parseContentCodings(headers['content-encoding']);
+      if (codings.length === 0) this.readInTurn(tenant, request, headers, body);
+      else {
+        const detail = `the decoded body has more than ${bytesMax} bytes, or is too compressed`;
+        const decoding = this.decoder.decode(tenant.id, body, codings, bytesMax, () =>
+          tooLarge(detail),
+        );
+        decoding.then(
+          (decoded) => this.readInTurn(tenant, request, headers, decoded),
+          (error: unknown) => this.refuse(request, error),
+        );
+      }
+    } catch (error) {
+      this.refuse(request, error);
+    }
+  }
+
+  /** Reads a large body in turns with those of other tenants, a small one at once. */
+  private readInTurn(
+    tenant: TenantSnapshot,
+    request: Request,
+    headers: IncomingHttpHeaders,
+    body: Buffer,
+  ): void {
+    const { turns } = this.deps;
+    const wanted = turns.isLarge(body) ? wantedOfNatsEvent(headers) : undefined;
+    if (wanted === undefined) {
+      this.read(tenant, request, headers, body);
+      return;
+    }
+    turns.read(tenant.id, body, wanted).then(
+      (outline) => this.read(tenant, request, headers, body, outline),
+      (fault: unknown) => this.refuse(request, jsonRefusal(fault, 'POSTHORN_EVENT_INVALID')),
+    );
+  }
+
+  /** Reads the event of a request and offers it; every error becomes the answer. */
+  private read(
+    tenant: TenantSnapshot,
+    request: Request,
+    headers: IncomingHttpHeaders,
+    body: Buffer,
+    outline?: JsonNode,
+  ): void {
+    try {
+      const input = readNatsEvent(headers, body, request.type, outline);
+      const done: AcceptDone = (error, accepted) => {
+        if (accepted === undefined) this.end(request, error as PosthornError);
+        else this.answer(request, accepted);
+      };
+      const traceparent =
+        request.span === undefined
+          ? saneTraceparent(request.message.headers?.get('traceparent'))
+          : traceparentOf(request.span);
+      this.deps.accept.accept(tenant, input, request.id, false, done, traceparent);
+    } catch (error) {
+      this.refuse(request, error);
+    }
+  }
+
+  /** Refused before it could be offered to `accept`, which counts for itself. */
+  private refuse(request: Request, thrown: unknown): void {
+    const error = classifyError(thrown);
+    if (error.code === 'POSTHORN_UNEXPECTED') {
+      this.deps.log.error({ err: thrown, request_id: request.id }, 'ingress.unexpected_error');
+    }
+    this.deps.results.refused(error, { requestId: request.id, tenant: request.tenant });
+    this.end(request, error);
+  }
+
+  private answer(request: Request, accepted: Accepted): void {
+    this.leave(request);
+    if (request.span !== undefined) endNatsRequestSpan(request.span, undefined);
+    const extra = accepted.replayed ? { 'Idempotency-Replayed': 'true' } : undefined;
+    this.reply(request, acceptedJson(accepted), extra);
+  }
+
+  private end(request: Request, error: PosthornError): void {
+    this.leave(request);
+    const { message, id, tenant, type, span } = request;
+    if (span !== undefined) endNatsRequestSpan(span, error);
+    const { subject } = message;
+    if (!hasInbox(message)) {
+      const body = asBuffer(message.data);
+      this.deps.rejections.add({ id, subject, tenant, type, body, error });
+      return;
+    }
+    const extra: Record<string, string> = { 'Content-Type': PROBLEM_MEDIA_TYPE };
+    if (error.retryAfterSeconds !== undefined) {
+      extra['Retry-After'] = String(error.retryAfterSeconds);
+    }
+    if (error.code === 'POSTHORN_CONTENT_CODING_UNSUPPORTED') {
+      extra['Accept-Encoding'] = ACCEPT_ENCODING;
+    }
+    this.reply(request, JSON.stringify(problemOf(error, subject, id)), extra);
+  }
+
+  private reply(
+    { message, id }: Request,
+    json: string,
+    extra: Record<string, string> | undefined,
+  ): void {
+    if (!hasInbox(message)) return;
+    try {
+      if (extra === undefined) message.respond(json);
+      else {
+        const hdrs = headers();
+        for (const [name, value] of Object.entries(extra)) hdrs.set(name, value);
+        message.respond(json, { headers: hdrs });
+      }
+    } catch (error) {
+      // The connection is closed: the producer asks again, and its id makes it one event.
+      this.deps.log.warn({ error: (error as Error).message, request_id: id }, 'ingress.no_answer');
+    }
+  }
+}
+
+function tooLarge(detail: string): PosthornError {
+  return new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
+}
+
+function hasInbox(message: Msg): boolean {
+  return message.reply !== undefined && INBOX.test(message.reply);
+}

@@ -1,0 +1,122 @@
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import type { JsonNode } from '#domain/json/json-outline.ts';
+import { childPointer } from '#domain/json-pointer.ts';
+import { limits } from '#domain/limits.ts';
+import { readCloudEvent } from '../cloudevents/structured.ts';
+import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
+import { type JsonObject, attributeValues, jsonData } from './json-object.ts';
+import { scan, wantedOfBatch, wantedOfCloudEventBatch, wantedOfEvent } from './scan-body.ts';
+
+const OPEN_BRACE = 123;
+const OPEN_BRACKET = 91;
+
+/**
+ * One event as `application/json`: the plain form `{type, data, id?, …}`, or a CloudEvent where it says
+ * `specversion`.
+ *
+ * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_EVENT_INVALID
+ */
+export function readEventBody(body: Buffer, outline = scan(body, wantedOfEvent)): EventInput {
+  return readEvent(body, outline, '/');
+}
+
+/** One structured CloudEvent (`application/cloudevents+json`). */
+export function readStructuredBody(body: Buffer, outline = scan(body, wantedOfEvent)): EventInput {
+  return readCloudEvent(objectAt(body, outline, '/'));
+}
+
+/** The items of a batch: events, or why each was refused. */
+export type BatchItem = { input: EventInput } | { error: PosthornError };
+
+/** `{"events":[…]}`. @throws PosthornError where the batch as a whole cannot be read */
+export function readBatchBody(body: Buffer, outline = scan(body, wantedOfBatch)): BatchItem[] {
+  const { members } = objectAt(body, outline, '/');
+  const unknown = [...members.keys()].filter((name) => name !== 'events');
+  if (unknown.length > 0) {
+    refuse(
+      unknown.map((name) => ({ pointer: childPointer('', name), detail: 'is not known here' })),
+    );
+  }
+  return readItems(body, members.get('events'), '/events', readEvent);
+}
+
+/** `application/cloudevents-batch+json`: an array of CloudEvents. */
+export function readCloudEventBatch(
+  body: Buffer,
+  outline = scan(body, wantedOfCloudEventBatch),
+): BatchItem[] {
+  return readItems(body, outline, '', (bytes, node, at) =>
+    readCloudEvent(objectAt(bytes, node, at)),
+  );
+}
+
+function readItems(
+  bytes: Buffer,
+  list: JsonNode | undefined,
+  pointer: string,
+  read: (bytes: Buffer, node: JsonNode, at: string) => EventInput,
+): BatchItem[] {
+  if (list === undefined || bytes[list.start] !== OPEN_BRACKET) {
+    throw new PosthornError('POSTHORN_EVENT_INVALID', {
+      fields: [{ pointer, detail: 'must be an array of events' }],
+    });
+  }
+  if (list.count > limits.batchEventsMax) {
+    const detail = `the batch has more than ${limits.batchEventsMax} events`;
+    throw new PosthornError('POSTHORN_BATCH_TOO_LARGE', { detail });
+  }
+  return [...list.children.values()].map((node, index) => {
+    try {
+      return { input: read(bytes, node, `${pointer}/${index}/`) };
+    } catch (error) {
+      if (error instanceof PosthornError) return { error };
+      throw error;
+    }
+  });
+}
+
+function objectAt(bytes: Buffer, node: JsonNode, at: string): JsonObject {
+  const pointer = at.slice(0, -1);
+  if (bytes[node.start] !== OPEN_BRACE) refuse([{ pointer, detail: 'must be an object' }]);
+  if (node.repeated !== undefined) {
+    const detail = 'stands here twice: which one is meant cannot be known';
+    refuse([{ pointer: childPointer(pointer, node.repeated), detail }]);
+  }
+  if (node.count > limits.eventMembersMax) {
+    refuse([{ pointer, detail: `has more than ${limits.eventMembersMax} members` }]);
+  }
+  return { bytes, members: node.children, at };
+}
+
+function readEvent(bytes: Buffer, node: JsonNode, at: string): EventInput {
+  const object = objectAt(bytes, node, at);
+  if (object.members.has('specversion')) return readCloudEvent(object);
+  return readPlainEvent(object);
+}
+
+const PLAIN_FIELDS = new Set([
+  'id',
+  'type',
+  'source',
+  'time',
+  'subject',
+  'dataschema',
+  'priority',
+  'data',
+]);
+
+function readPlainEvent(object: JsonObject): EventInput {
+  const faults: FieldError[] = [];
+  for (const name of object.members.keys()) {
+    if (!PLAIN_FIELDS.has(name)) {
+      const pointer = childPointer(object.at.slice(0, -1), name);
+      faults.push({ pointer, detail: 'is not known here' });
+    }
+  }
+  const values = attributeValues(object);
+  const attributes = checkAttributes(values, object.at, faults);
+  const priority = checkPriority(values['priority'], `${object.at}priority`, faults);
+  const data = jsonData(object, faults);
+  refuse(faults);
+  return { ...attributes, ...priority, ...data };
+}

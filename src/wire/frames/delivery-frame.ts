@@ -1,0 +1,91 @@
+/**
+ * The form of a delivery in DLV-k: one line of JSON that says what is owed, then the event's frame,
+ * unchanged. The router adds the line in front of the bytes it received; a retry changes only the line.
+ */
+import type { EndpointSnapshot } from '../config-snapshot.ts';
+import { type EventHead, asBuffer } from './event-frame.ts';
+import type { LaneClass } from '../subjects.ts';
+
+export interface DeliveryHead {
+  /** Delivery id. */
+  id: string;
+  endpoint: string;
+  /** The number of the next attempt, from 1. */
+  attemptNo: number;
+  /** Grows each time the delivery is published again (retry, park, hold, release): part of the message id. */
+  hop: number;
+  /** When the first attempt began, milliseconds since 1970; absent before it, and anew after the delivery was held. */
+  firstAttemptMs?: number;
+  /** The event's sequence in its EV stream. */
+  eventSeq: number;
+  /** The event's bytes are not here: the worker fetches them by `eventSeq` (large events). */
+  byReference?: EventFacts;
+  /** Somebody cancelled it while it waited: the worker records that, and sends nothing. */
+  cancelled?: true;
+  /** `traceparent` of the fan-out, where that is traced. */
+  trace?: string;
+  /** `traceparent` of the last attempt, where that is traced. */
+  previous?: string;
+}
+
+/** What the history wants to know of an event whose bytes are elsewhere. */
+export type EventFacts = Pick<EventHead, 'id' | 'type' | 'acceptedMs' | 'priority'>;
+
+/** The lane of a runnable delivery of an event (IN-11). */
+export function laneOf(event: Pick<EventHead, 'priority'>): LaneClass {
+  return event.priority === 'high' ? 'h' : 's';
+}
+
+/**
+ * The lane of a delivery that comes again: it keeps a high priority, and else gives way to what is new. That of an
+ * ordered endpoint goes to the end of its queue.
+ */
+export function laneAgain(
+  event: Pick<EventHead, 'priority'>,
+  endpoint?: Pick<EndpointSnapshot, 'ordered'>,
+): LaneClass {
+  if (endpoint?.ordered !== undefined) return 'o';
+  return event.priority === 'high' ? 'h' : 'r';
+}
+
+export interface DeliveryFrame {
+  head: DeliveryHead;
+  /** The event's frame, undecoded. */
+  eventBytes: Buffer;
+}
+
+const LF = 10;
+
+/** A line of JSON, then the frame of the event; nothing where that travels by reference. */
+export function encodeDeliveryFrame(head: DeliveryHead, eventBytes: Uint8Array): Buffer {
+  const { byReference } = head;
+  // The line is ASCII: ids, numbers and trace contexts, and a type that is escaped.
+  const line = byReference === undefined ? JSON.stringify(head) : asciiJson(head);
+  const out = Buffer.allocUnsafe(line.length + 1 + eventBytes.length);
+  out.write(line, 0, 'latin1');
+  out[line.length] = LF;
+  out.set(eventBytes, line.length + 1);
+  return out;
+}
+
+function asciiJson(head: DeliveryHead): string {
+  return JSON.stringify(head).replaceAll(
+    /[^\u0020-\u007e]/g,
+    (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+/** @throws SyntaxError where the bytes are not a frame */
+export function decodeDeliveryFrame(bytes: Uint8Array): DeliveryFrame {
+  const buffer = asBuffer(bytes);
+  const end = buffer.indexOf(LF);
+  if (end < 0) throw new SyntaxError('a delivery frame has no line feed');
+  const head = JSON.parse(buffer.toString('latin1', 0, end)) as DeliveryHead | null;
+  if (typeof head?.id !== 'string') throw new SyntaxError('a delivery frame has no head');
+  return { head, eventBytes: buffer.subarray(end + 1) };
+}
+
+/** The `Nats-Msg-Id` under which a delivery is published: a repeat of the same step is dropped by the server. */
+export function deliveryMessageId(deliveryId: string, hop: number): string {
+  return `${deliveryId}:${hop}`;
+}

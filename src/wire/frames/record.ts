@@ -1,0 +1,83 @@
+/**
+ * What the router and the workers tell the history (DL-12): records, gathered and published to ATT-k as
+ * one message (a JSON array), written to MongoDB by the projector. Applying a record twice, or two records
+ * in the wrong order, gives the same history: see `control/projector/merge.ts`.
+ */
+import type { AttemptFailureKind, DeliveryStatus } from '#domain/outcome/delivery.ts';
+
+/** An event was routed to these endpoints. */
+export interface RoutedRecord {
+  k: 'routed';
+  tenant: string;
+  event: string;
+  /** RFC 3339 time the event was accepted, for expiry and order. */
+  acceptedMs: number;
+  type: string;
+  /** Of a large fan-out, whose deliveries come in several records: how many they are in all. */
+  total?: number;
+  deliveries: { id: string; endpoint: string; status: 'pending' | 'held' }[];
+}
+
+/** A delivery was attempted, held, cancelled or given up. */
+export interface DeliveryRecord {
+  k: 'delivery';
+  tenant: string;
+  event: string;
+  type: string;
+  acceptedMs: number;
+  id: string;
+  endpoint: string;
+  /** As in the delivery's head; the record of the higher hop is the newer. */
+  hop: number;
+  status: DeliveryStatus;
+  /** Why it is `failed`, `held` or `cancelled`. */
+  reason?: string;
+  nextAttemptMs?: number;
+  attempt?: AttemptRecord;
+}
+
+export interface AttemptRecord {
+  id: string;
+  no: number;
+  startedMs: number;
+  durationMs: number;
+  /** The HTTP status, where an answer came. */
+  status?: number;
+  failure?: AttemptFailureKind;
+  /** Why it failed, how the answer's body was faulty, and that the request was sent twice. */
+  detail?: string;
+  /** When the request was sent again, after a kept-alive connection closed without a byte. */
+  repeatedMs?: number;
+  responseHeaders?: Record<string, string>;
+  /** The first bytes of the response (`limits.responseBodyKeptBytesMax`), base64 where they are not UTF-8. */
+  responseBody?: string;
+  responseBodyEncoding?: 'base64';
+  worker: string;
+}
+
+/** The receiver answered 410: control disables the endpoint, unless it was changed since. */
+export interface EndpointGoneRecord {
+  k: 'endpoint-gone';
+  tenant: string;
+  endpoint: string;
+  url: string;
+}
+
+export type HistoryRecord = RoutedRecord | DeliveryRecord | EndpointGoneRecord;
+
+/** One record as it stands in a message. */
+export function encodeRecord(record: HistoryRecord): string {
+  return JSON.stringify(record);
+}
+
+/** A message of records, each encoded before. */
+export function encodeRecords(encoded: readonly string[]): Buffer {
+  return Buffer.from(`[${encoded.join(',')}]`);
+}
+
+/** The records that one message of ATT-k holds. */
+export function decodeRecords(bytes: Uint8Array): HistoryRecord[] {
+  return JSON.parse(
+    Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(),
+  ) as HistoryRecord[];
+}

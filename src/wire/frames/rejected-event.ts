@@ -1,0 +1,38 @@
+/**
+ * The form of a message in REJECTED: one line of JSON that says what was wrong, then the first bytes of what
+ * the producer sent (`limits.rejectedBodyKeptBytesMax`).
+ */
+import { asBuffer } from './event-frame.ts';
+import type { Problem } from '../problem.ts';
+
+export interface RejectedHead {
+  /** The request id, which the log has too. */
+  id: string;
+  /** The type that the subject names, as the producer wrote it. */
+  type: string;
+  rejectedMs: number;
+  /** All that was sent, of which only the beginning may be kept. */
+  bytes: number;
+  problem: Problem;
+}
+
+export interface RejectedFrame {
+  head: RejectedHead;
+  body: Buffer;
+}
+
+const LF = 10;
+
+/** A line of JSON, then what the producer sent. */
+export function encodeRejectedFrame(head: RejectedHead, body: Uint8Array): Buffer {
+  return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
+}
+
+/** @throws SyntaxError where the bytes are not a frame */
+export function decodeRejectedFrame(bytes: Uint8Array): RejectedFrame {
+  const buffer = asBuffer(bytes);
+  const end = buffer.indexOf(LF);
+  if (end < 0) throw new SyntaxError('a rejected event has no line feed');
+  const head = JSON.parse(buffer.toString('utf8', 0, end)) as RejectedHead;
+  return { head, body: buffer.subarray(end + 1) };
+}

@@ -1,0 +1,219 @@
+/** What a worker does when its own machine fails: no attempt is counted, and the delivery goes out later. */
+import assert from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { closeSync, openSync, readFileSync } from 'node:fs';
+import { devNull } from 'node:os';
+import { type TestContext, after, before, test } from 'node:test';
+import type { DeliveryRecord } from '#wire/frames/record.ts';
+import { waitUntil } from '../../../kit/wait-until.ts';
+import type { LaneClass } from '#wire/subjects.ts';
+import { DEAD_LETTER } from '../ordered/ordered-queue.ts';
+import { Worker, type WorkerOptions } from '../worker.ts';
+
+/** prlimit and /proc are of Linux. */
+const skip = process.platform === 'linux' ? false : 'Linux only';
+/** So that all that are left are used up quickly; servers and connections of a test take fewer. */
+const DESCRIPTORS_MAX = 512;
+
+const limitOf = (text: string): string => /^Max open files +(\d+)/m.exec(text)?.[1] ?? '';
+let former = '';
+before(() => {
+  if (skip !== false) return;
+  former = limitOf(readFileSync('/proc/self/limits', 'utf8'));
+  execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${DESCRIPTORS_MAX}:`]);
+});
+after(() => {
+  if (former !== '') execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${former}:`]);
+});
+
+/** Descriptors that nobody else can have. */
+class Hoard {
+  private readonly taken: number[] = [];
+
+  constructor(t: TestContext) {
+    t.after(() => this.release());
+    this.takeAll();
+  }
+
+  takeAll(): void {
+    try {
+      for (;;) this.taken.push(openSync(devNull, 'r'));
+    } catch (error) {
+      assert.equal((error as NodeJS.ErrnoException).code, 'EMFILE');
+    }
+  }
+
+  /** Takes those that were closed meanwhile too, until that has kept so many deliveries from being sent. */
+  async untilFaults(worker: Worker, count = 1): Promise<void> {
+    await waitUntil(
+      async () => {
+        this.takeAll();
+        return (await faults(worker)) >= count;
+      },
+      { what: `${count} local faults` },
+    );
+  }
+
+  release(): void {
+    for (const descriptor of this.taken.splice(0)) closeSync(descriptor);
+  }
+}
+
+async function startWorker(t: TestContext, options: WorkerOptions = {}): Promise<Worker> {
+  const worker = await Worker.start(t, options);
+  worker.receiver.otherwise({ status: 200 });
+  return worker;
+}
+
+const faults = (worker: Worker): Promise<number> =>
+  worker.metric('posthorn_delivery_local_faults_total', { fault: 'descriptors' });
+const failures = (worker: Worker): Promise<number> =>
+  worker.metric('posthorn_delivery_attempts_total', { outcome: 'failure' });
+const attemptsOf = (records: DeliveryRecord[]) => records.flatMap(({ attempt }) => attempt ?? []);
+
+/** Each reaches the receiver by another way, and none has a connection yet. */
+const WAYS: [string, (worker: Worker) => void, LaneClass?][] = [
+  ['an address', (worker) => worker.endpoint('a', 'ep')],
+  [
+    'a name, which the resolver then does not find',
+    (worker) => worker.endpoint('a', 'ep', { url: `http://localhost:${worker.receiver.port}/a` }),
+  ],
+  [
+    'an access token',
+    (worker) => {
+      worker.receiver.on('/token', { status: 200, body: '{"access_token": "t"}' });
+      worker.endpoint(
+        'a',
+        'ep',
+        worker.sealed('ep', {
+          credentials: {
+            type: 'oauth2',
+            tokenUrl: `http://localhost:${worker.receiver.port}/token`,
+            clientId: 'c',
+            clientSecret: 's',
+            authMethod: 'client_secret_basic',
+          },
+        }),
+      );
+    },
+  ],
+  ['an ordered endpoint', (worker) => worker.endpoint('a', 'ep', DEAD_LETTER), 'o'],
+];
+for (const [way, configure, lane] of WAYS) {
+  test(
+    `a delivery is put off without an attempt when no descriptor is left: ${way}`,
+    { skip },
+    async (t) => {
+      const worker = await startWorker(t);
+      configure(worker);
+      const hoard = new Hoard(t);
+      const { delivery } = await worker.owe('a', 'ep', lane === undefined ? {} : { lane });
+      await hoard.untilFaults(worker);
+      hoard.release();
+      const records = await worker.recordsUntil(delivery.id, 'delivered');
+      assert.deepEqual(
+        attemptsOf(records).map(({ no, failure, status }) => ({ no, failure, status })),
+        [{ no: 1, failure: undefined, status: 200 }],
+      );
+      assert.equal(await failures(worker), 0);
+      const reason = { reason: 'local_fault' };
+      assert.ok((await worker.metric('posthorn_delivery_parked_total', reason)) > 0);
+      await worker.nothingOwed();
+    },
+  );
+}
+
+/** More than open a circuit. */
+const MANY = 25;
+
+test(
+  'a circuit stays closed when many deliveries in a row find no descriptor',
+  { skip },
+  async (t) => {
+    const worker = await startWorker(t);
+    worker.endpoint('a', 'ep');
+    const hoard = new Hoard(t);
+    const owed = [];
+    for (let n = 0; n < MANY; n++) owed.push((await worker.owe('a', 'ep')).delivery.id);
+    await hoard.untilFaults(worker, MANY);
+    assert.equal(await worker.metric('posthorn_delivery_circuits_open'), 0);
+    hoard.release();
+    for (const id of owed) await worker.recordsUntil(id, 'delivered');
+    assert.equal(await worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' }), 0);
+    assert.equal(await failures(worker), 0);
+  },
+);
+
+test(
+  'a failure before and after local faults counts for the circuit as if they were not',
+  { skip },
+  async (t) => {
+    const retryPolicy = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
+    const env = { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '1' };
+    const worker = await startWorker(t, { retryPolicy, env });
+    // Each answer ends its connection, so that the next delivery needs a descriptor.
+    worker.receiver.otherwise({ status: 500, headers: { connection: 'close' } });
+    worker.endpoint('a', 'ep');
+    const open = () => worker.metric('posthorn_delivery_circuits_open');
+    for (let n = 0; n < 19; n++) {
+      await worker.recordsUntil((await worker.owe('a', 'ep')).delivery.id, 'failed');
+    }
+    assert.equal(await open(), 0);
+    const hoard = new Hoard(t);
+    const { delivery } = await worker.owe('a', 'ep');
+    await hoard.untilFaults(worker);
+    hoard.release();
+    await worker.recordsUntil(delivery.id, 'failed');
+    // The twentieth failure in a row.
+    assert.equal(await open(), 1);
+  },
+);
+
+test(
+  'an open circuit stays open when its probe finds no descriptor, and closes later',
+  { skip },
+  async (t) => {
+    const retryPolicy = {
+      delaysSeconds: Array(10).fill(0.3),
+      finalStatuses: [],
+      retryAfterMaxMs: 0,
+    };
+    const worker = await startWorker(t, { retryPolicy });
+    worker.receiver.otherwise({ status: 500, headers: { connection: 'close' } });
+    worker.endpoint('a', 'ep');
+    const owed = [];
+    for (let n = 0; n < MANY; n++) owed.push((await worker.owe('a', 'ep')).delivery.id);
+    const open = () => worker.metric('posthorn_delivery_circuits_open');
+    await waitUntil(async () => (await open()) === 1, { what: 'the circuit is open' });
+    // What was sent before ends first, and fails.
+    await waitUntil(async () => (await worker.metric('posthorn_delivery_in_flight')) === 0);
+    const hoard = new Hoard(t);
+    await hoard.untilFaults(worker);
+    const failed = await failures(worker);
+    assert.equal(await open(), 1);
+    worker.receiver.otherwise({ status: 200 });
+    hoard.release();
+    for (const id of owed) await worker.recordsUntil(id, 'delivered');
+    assert.equal(await open(), 0);
+    assert.equal(await failures(worker), failed);
+  },
+);
+
+test(
+  'a delivery that is put off past its longest age becomes a dead letter without an attempt',
+  { skip },
+  async (t) => {
+    const worker = await startWorker(t, {
+      retryPolicy: { delaysSeconds: [1], finalStatuses: [], retryAfterMaxMs: 0, maxAgeMs: 3000 },
+    });
+    worker.endpoint('a', 'ep');
+    const hoard = new Hoard(t);
+    const { delivery } = await worker.owe('a', 'ep');
+    await hoard.untilFaults(worker, 2);
+    const records = await worker.recordsUntil(delivery.id, 'failed');
+    assert.equal(records.at(-1)?.reason, 'too_old');
+    assert.deepEqual(attemptsOf(records), []);
+    assert.ok((await faults(worker)) > 1);
+    assert.equal((await worker.deadLetters()).length, 1);
+  },
+);

@@ -1,0 +1,164 @@
+/** A shard that is lost, given up or taken again while it is being opened: nothing is pulled without the lease. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { ShardTaps } from '#src/delivery/intake/shard-consumers.ts';
+import { shardWork } from '#src/delivery/intake/shard-lifecycle.ts';
+import { waitUntil } from '../../../kit/wait-until.ts';
+import { consumers, streams, subjects } from '#wire/subjects.ts';
+import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
+
+const TAPPED = [consumers.deliverHigh, consumers.deliverShared, consumers.deliverAgain];
+const STREAM = streams.deliveries(0);
+
+interface Opened {
+  core: NatsCore;
+  work: ReturnType<typeof shardWork>;
+  /** What was begun and ended beside the consumers, in its order. */
+  steps: string[];
+  taken: string[];
+  /** The next call of the nth step of an opening (two for each consumer, then the lanes) waits until `go`. */
+  holdAt: (step: number) => { reached: Promise<void>; go: () => void };
+}
+
+/** The work of a worker on its shard, with NATS as it is. */
+async function start(t: TestContext): Promise<Opened> {
+  const core = await startNatsCore(t);
+  const steps: string[] = [];
+  const taken: string[] = [];
+  let calls = 0;
+  let hold: { at: number; reached: () => void; released: Promise<void> } | undefined;
+  const passed = async <T>(answer: T): Promise<T> => {
+    if (++calls === hold?.at) {
+      const { reached, released } = hold;
+      hold = undefined;
+      reached();
+      await released;
+    }
+    return answer;
+  };
+  const resets = core.jsm.consumers;
+  const reset = resets.reset.bind(resets);
+  t.mock.method(resets, 'reset', async (stream: string, name: string) => {
+    return passed(await reset(stream, name));
+  });
+  const pulls = core.js.consumers;
+  const get = pulls.get.bind(pulls);
+  t.mock.method(pulls, 'get', async (stream: string, name: string) => {
+    return passed(await get(stream, name));
+  });
+  const drainMs = 1000;
+  const taps = new ShardTaps({
+    ...core,
+    shards: 1,
+    table: { handBack: () => undefined, isIdle: () => true },
+    settler: { isStoring: () => false },
+    fence: { pass: () => Promise.resolve() },
+    lanes: {
+      async open() {
+        steps.push('lanes opened');
+        await passed(undefined);
+      },
+      close: () => void steps.push('lanes closed'),
+    },
+    onMessage(message) {
+      taken.push(message.string());
+      message.ack();
+    },
+    owns: () => true,
+    drainMs,
+  });
+  const work = shardWork(
+    taps,
+    {
+      open: () => void steps.push('queues opened'),
+      close: () => void steps.push('queues closed'),
+      settled: () => Promise.resolve(),
+    },
+    drainMs,
+  );
+  t.after(() => taps.close(0));
+  const holdAt = (step: number): ReturnType<Opened['holdAt']> => {
+    const reached = Promise.withResolvers<void>();
+    const released = Promise.withResolvers<void>();
+    hold = { at: calls + step, reached: reached.resolve, released: released.promise };
+    return { reached: reached.promise, go: released.resolve };
+  };
+  return { core, work, steps, taken, holdAt };
+}
+
+/** Open pulls of each consumer, by the server's word. */
+async function pullsOf({ jsm }: NatsCore): Promise<number[]> {
+  const infos = await Promise.all(TAPPED.map((name) => jsm.consumers.info(STREAM, name)));
+  return infos.map(({ num_waiting }) => num_waiting);
+}
+
+/** Waits until what was stopped is stopped at the server too. */
+function pullsBecome(core: NatsCore, each: number): Promise<boolean> {
+  const wanted = TAPPED.map(() => each).join();
+  const is = async (): Promise<boolean> => (await pullsOf(core)).join() === wanted;
+  return waitUntil(is, { what: `${each} open pulls of each consumer` });
+}
+
+const STEPS_BEFORE_LANES = 2 * TAPPED.length;
+
+test('a shard that is lost while it is opened is not opened', async (t) => {
+  const { core, work, steps, holdAt } = await start(t);
+  for (let step = 1; step <= STEPS_BEFORE_LANES; step++) {
+    const { reached, go } = holdAt(step);
+    const opening = work.onTaken(0);
+    await reached;
+    work.onLost(0);
+    go();
+    await opening;
+    await pullsBecome(core, 0);
+  }
+  assert.deepEqual(new Set(steps), new Set(['queues closed', 'lanes closed']));
+});
+
+test('a shard that is given up while it is opened is not opened', async (t) => {
+  const { core, work, steps, holdAt } = await start(t);
+  const { reached, go } = holdAt(2);
+  const opening = work.onTaken(0);
+  await reached;
+  await work.onGiveUp(0);
+  go();
+  await opening;
+  await pullsBecome(core, 0);
+  assert.deepEqual(steps, ['queues closed', 'lanes closed']);
+});
+
+test('ordered queues are not opened where the shard was lost while its lanes were', async (t) => {
+  const { core, work, steps, holdAt } = await start(t);
+  const { reached, go } = holdAt(STEPS_BEFORE_LANES + 1);
+  const opening = work.onTaken(0);
+  await reached;
+  work.onLost(0);
+  go();
+  await opening;
+  await pullsBecome(core, 0);
+  assert.deepEqual(steps, ['lanes opened', 'queues closed', 'lanes closed']);
+});
+
+test('a shard that is taken again while its first opening waits belongs to the second', async (t) => {
+  for (const step of [1, 2, 5, STEPS_BEFORE_LANES + 1]) {
+    await t.test(`at step ${step}`, async (inner) => {
+      const { core, work, steps, taken, holdAt } = await start(inner);
+      const { reached, go } = holdAt(step);
+      const first = work.onTaken(0);
+      await reached;
+      work.onLost(0);
+      await work.onTaken(0);
+      const before = [...steps];
+      assert.equal(before.at(-1), 'queues opened');
+      go();
+      await first;
+      await pullsBecome(core, 1);
+      assert.deepEqual(steps, before);
+      await core.js.publish(subjects.delivery('acme', 'ep_1'), 'one');
+      await waitUntil(() => taken.length > 0);
+      work.onLost(0);
+      await pullsBecome(core, 0);
+      assert.deepEqual(taken, ['one']);
+    });
+  }
+});

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { waitUntil } from '../../../kit/wait-until.ts';
+import { decodeDeliveryFrame, encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { subjects } from '#wire/subjects.ts';
+import { Worker } from '../worker.ts';
+
+const IN_AN_HOUR = { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 };
+
+/** Publishes what waits under a delivery's schedule to the worker, in place of the schedule. */
+async function takeFromSchedule(worker: Worker, id: string, cancelled: boolean): Promise<void> {
+  const subject = subjects.waiting('acme', 'ep_1', id);
+  const waiting = await waitUntil(
+    async () =>
+      (await worker.core.jsm.direct.getMessage('DLV-0', { last_by_subj: subject })) ?? undefined,
+  );
+  const { head, eventBytes } = decodeDeliveryFrame(waiting.data);
+  await worker.core.publisher.publishAsync({
+    subject: subjects.delivery('acme', 'ep_1'),
+    payload: encodeDeliveryFrame(cancelled ? { ...head, cancelled: true } : head, eventBytes),
+    messageId: `${id}:${head.hop}:taken`,
+    timeoutMs: 10_000,
+    cancels: { subject, seq: waiting.seq },
+  });
+}
+
+test('sent now, a delivery makes the attempt that it waited for, and its retries go on', async (t) => {
+  const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise((_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'pending');
+  await takeFromSchedule(worker, delivery.id, false);
+  const records = await worker.recordsUntil(delivery.id, 'delivered');
+  assert.deepEqual(
+    records.map(({ attempt }) => attempt?.no),
+    [1, 2],
+  );
+  await worker.nothingOwed();
+});
+
+test('cancelled, a delivery is recorded so and never sent, whatever its endpoint does', async (t) => {
+  const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
+  // A rate under which its own turn would come in a hundred seconds.
+  worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.01, burst: 1 } });
+  worker.receiver.otherwise({ status: 500 });
+  const { delivery } = await worker.owe('acme', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'pending');
+  await takeFromSchedule(worker, delivery.id, true);
+  const records = await worker.recordsUntil(delivery.id, 'cancelled');
+  assert.equal(records.at(-1)?.reason, 'requested');
+  assert.ok((records.at(-1)?.hop as number) > (records[0]?.hop as number));
+  await worker.nothingOwed();
+  assert.equal(worker.receiver.requests.length, 1);
+});

@@ -1,0 +1,160 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Registry } from 'prom-client';
+import { Kvm } from '@nats-io/kv';
+import { seededRandom } from '../../../chaos/seeded-random.ts';
+import { waitUntil } from '../../../kit/wait-until.ts';
+import { buckets, consumers, streams } from '#wire/subjects.ts';
+import { startNatsCore } from '../../publisher/nats-core.ts';
+import { LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
+
+const RULES = { quietMs: 3000, graceMs: 6000, compareEveryMs: 1000 };
+const DLV = streams.deliveries(0);
+
+async function counted(registry: Registry, name: string): Promise<Record<string, number>> {
+  const { values } = (await registry.getSingleMetric(name)?.get()) ?? { values: [] };
+  return Object.fromEntries(values.map(({ labels, value }) => [Object.values(labels)[0], value]));
+}
+
+test('a consumer removed by hand is made again, and what was in hand comes again', async (t) => {
+  const core = await startNatsCore(t);
+  const registry = new Registry();
+  const owner = await LaneOwner.start(t, core, { rules: RULES, holds: true, registry });
+  await owner.look({ acme: PRESSED });
+  const first = await oweByLane(core, 'acme');
+  await waitUntil(() => owner.held.length === 1, SOON);
+  await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
+  const second = await oweByLane(core, 'acme');
+  await waitUntil(async () => {
+    await owner.look({ acme: PRESSED });
+    return owner.held.length === 3;
+  }, SOON);
+  assert.deepEqual(
+    owner.held.map((message) => message.string()),
+    [first, first, second],
+  );
+  assert.deepEqual(await counted(registry, 'posthorn_delivery_lane_healed_total'), {
+    consumer_missing: 1,
+  });
+  // Acked by the newer of the two: it is owed no more.
+  owner.held.shift();
+  owner.ackHeld();
+  await waitUntil(async () => (await core.jsm.streams.info(DLV)).state.messages === 0, SOON);
+});
+
+test('a consumer that is made again, of which the answer is lost, is taken from', async (t) => {
+  const core = await startNatsCore(t);
+  const owner = await LaneOwner.start(t, core, { rules: RULES });
+  await owner.look({ acme: PRESSED });
+  await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
+  const late = await oweByLane(core, 'acme');
+  const { broker } = owner;
+  const real = { ...broker };
+  broker.makeConsumer = async (tenant) => {
+    Object.assign(broker, real);
+    await real.makeConsumer(tenant);
+    throw new Error('timeout');
+  };
+  await waitUntil(async () => {
+    await owner.look({ acme: PRESSED });
+    return owner.settled.includes(late);
+  }, SOON);
+});
+
+test('keys written by hand: a tenant gets a lane, what is none is left alone, more than fit are deleted', async (t) => {
+  const core = await startNatsCore(t);
+  const kv = await new Kvm(core.js).open(buckets.lanes);
+  for (const key of ['acme', 'globex', 'not.a.tenant']) await kv.put(key, '');
+  const owner = await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 1, quietMs: 1e9 } });
+  await owner.look();
+  await owner.look();
+  // Twice as many consumers as lanes are there at most: both are served.
+  assert.equal((await owner.broker.backlogs()).size, 2);
+  await kv.put('initech', '');
+  await waitUntil(() => owner.store.has('initech'), SOON);
+  await owner.look();
+  assert.equal((await owner.broker.backlogs()).size, 2);
+  assert.equal((await kv.get('initech'))?.operation, 'DEL');
+  assert.equal((await kv.get('not.a.tenant'))?.operation, 'PUT');
+});
+
+test('when all lanes are taken, one under more pressure takes the place of the quietest', async (t) => {
+  const core = await startNatsCore(t);
+  const registry = new Registry();
+  const rules = { ...RULES, lanesMax: 2, quietMs: 1e9, keptMs: 5000 };
+  const owner = await LaneOwner.start(t, core, { rules, registry });
+  const busy = { taken: 300, pressed: 100 };
+  const quiet = { taken: 60, pressed: 60 };
+  await owner.look({ busy, quiet });
+  assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
+  // Not before the quietest has had its lane for a while, and not for a little more pressure.
+  await owner.look({ busy, quiet, late: busy });
+  for (let second = 0; second < 5; second++) await owner.look({ busy, quiet });
+  await owner.look({ busy, quiet, late: { taken: 50, pressed: 50 } });
+  assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
+  await owner.look({ busy, quiet, late: busy });
+  assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'late']);
+  assert.equal(owner.lanes.active, 2);
+  assert.equal(owner.lanes.draining, 1);
+  const demotions = await counted(registry, 'posthorn_delivery_lane_demotions_total');
+  assert.deepEqual(demotions, { replaced: 1 });
+});
+
+test('the bucket is deleted: lanes drain, and a tenant under pressure gets its lane again', async (t) => {
+  const core = await startNatsCore(t);
+  const owner = await LaneOwner.start(t, core, { rules: { ...RULES, graceMs: 1e9 } });
+  await owner.look({ acme: PRESSED });
+  const kvm = new Kvm(core.js);
+  await (await kvm.open(buckets.lanes)).destroy();
+  await kvm.create(buckets.lanes, { history: 1 });
+  await waitUntil(() => !owner.store.has('acme'), { deadlineMs: 30_000 });
+  await owner.look();
+  assert.equal(owner.lanes.draining, 1);
+  const late = await oweByLane(core, 'acme');
+  await waitUntil(() => owner.settled.includes(late), SOON);
+  await owner.look({ acme: PRESSED });
+  assert.ok(owner.store.has('acme'));
+  assert.equal(owner.lanes.active, 1);
+});
+
+test('two owners at once, hands that remove, routers that hear late: nothing is lost, nothing is left', async (t) => {
+  const core = await startNatsCore(t);
+  const kv = await new Kvm(core.js).open(buckets.lanes);
+  const random = seededRandom(7);
+  const pick = <T>(list: readonly T[]): T => list[Math.floor(random() * list.length)] as T;
+  const tenants = ['acme', 'globex', 'initech'];
+  const owners = [
+    await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 2 } }),
+    await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 2 } }),
+  ];
+  const owed: string[] = [];
+  const acts: (() => Promise<unknown>)[] = [
+    () => pick(owners).look({ [pick(tenants)]: PRESSED }),
+    () => pick(owners).look({ [pick(tenants)]: PRESSED }),
+    () => pick(owners).look({}, 4),
+    async () => owed.push(await oweByLane(core, pick(tenants))),
+    async () => owed.push(await oweByLane(core, pick(tenants))),
+    () => core.jsm.consumers.delete(DLV, consumers.lane(pick(tenants))).catch(() => undefined),
+    () => kv.delete(pick(tenants)),
+    () => kv.put(pick(tenants), ''),
+  ];
+  for (let step = 0; step < 150; step++) await pick(acts)();
+  const [stale, owner] = owners as [LaneOwner, LaneOwner];
+  await stale.stop();
+  await waitUntil(
+    async () => {
+      await owner.look({}, 4);
+      const { draining, active } = owner.lanes;
+      return draining + active === 0 && (await owner.broker.stored()).size === 0;
+    },
+    { ...SOON, deadlineMs: 60_000 },
+  );
+  const settled = new Set([...stale.settled, ...owner.settled]);
+  assert.deepEqual(
+    owed.filter((text) => !settled.has(text)),
+    [],
+  );
+  assert.ok(owed.length > 10);
+  assert.equal((await owner.broker.backlogs()).size, 0);
+  assert.equal(owner.broker.announced().size, 0);
+});

@@ -1,0 +1,169 @@
+import type { TestContext } from 'node:test';
+import { type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
+import { Registry } from 'prom-client';
+import { newId } from '#domain/ids.ts';
+import { LaneStore } from '#infra/nats/stores/lane-store.ts';
+import { type LaneBroker, createLaneBroker } from '#src/delivery/lanes/lane-broker.ts';
+import { LaneMetrics } from '#src/delivery/lanes/lane-metrics.ts';
+import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
+import { ShardLanes } from '#src/delivery/lanes/shard-lanes.ts';
+import type { TenantLoad } from '#src/delivery/lanes/tenant-demand.ts';
+import { subjects } from '#wire/subjects.ts';
+import { type NatsCore, log } from '../../publisher/nats-core.ts';
+
+/** A tenant's load that earns it a lane. */
+export const PRESSED: TenantLoad = { taken: 100, pressed: 100 };
+/** For what an owner does by itself. */
+export const SOON = { deadlineMs: 20_000, intervalMs: 10 };
+
+/**
+ * Publishes a delivery as a router would that knows of the lane.
+ *
+ * @returns its text, by which it is known again
+ */
+export async function oweByLane({ publisher }: NatsCore, tenant: string): Promise<string> {
+  const text = `${tenant} ${newId('evt')}`;
+  await publisher.publishAsync({
+    subject: subjects.delivery(tenant, 'ep_1', 't'),
+    payload: Buffer.from(text),
+    messageId: text,
+    timeoutMs: 10_000,
+  });
+  return text;
+}
+
+/** The steps that change something; an owner can die at each. */
+export const STEPS = ['announce', 'withdraw', 'makeConsumer', 'removeConsumer', 'open'] as const;
+
+export interface Death {
+  /** How many steps it takes. */
+  afterSteps: number;
+  /** Whether the last of them still has its effect. */
+  when: 'before' | 'after';
+}
+
+/** One that owns a shard's lanes, on a connection of its own, by a clock that the test moves. */
+export class LaneOwner {
+  readonly broker: LaneBroker;
+  readonly lanes: ShardLanes;
+  readonly store: LaneStore;
+  /** What it was given, as text, and acked. */
+  readonly settled: string[] = [];
+  readonly held: JsMsg[] = [];
+  readonly steps: string[] = [];
+  isDead = false;
+  private clockMs = 0;
+  private readonly disconnect: () => Promise<void>;
+
+  private constructor(parts: {
+    broker: LaneBroker;
+    store: LaneStore;
+    rules: LaneRules;
+    disconnect: () => Promise<void>;
+    registry: Registry;
+  }) {
+    this.broker = parts.broker;
+    this.store = parts.store;
+    this.disconnect = parts.disconnect;
+    this.lanes = new ShardLanes({
+      shard: 0,
+      broker: parts.broker,
+      rules: parts.rules,
+      metrics: new LaneMetrics(parts.registry),
+      mayWork: () => true,
+      now: () => this.clockMs,
+      log,
+    });
+  }
+
+  /** @param holds whether it keeps what it is given unacked, until `ackHeld` */
+  static async start(
+    t: Pick<TestContext, 'after'>,
+    core: NatsCore,
+    options: {
+      rules?: Partial<LaneRules>;
+      death?: Death;
+      holds?: boolean;
+      registry?: Registry;
+    } = {},
+  ): Promise<LaneOwner> {
+    const nc = await core.connect();
+    const js = jetstream(nc);
+    const jsm = await jetstreamManager(nc);
+    const store = new LaneStore({ nc, log });
+    await store.start();
+    const real = createLaneBroker({
+      nc,
+      js,
+      jsm,
+      lanes: store,
+      shard: 0,
+      shards: 1,
+      ackWaitMs: 30_000,
+      owns: () => true,
+      onMessage: (message) => owner.take(message, options.holds === true),
+      log,
+    });
+    const broker = { ...real };
+    const owner: LaneOwner = new LaneOwner({
+      broker,
+      store,
+      rules: { ...LANE_RULES, ...options.rules },
+      registry: options.registry ?? new Registry(),
+      disconnect: async () => {
+        store.stop();
+        await nc.close();
+      },
+    });
+    t.after(() => owner.stop());
+    for (const step of STEPS) owner.watch(broker, step, options.death);
+    return owner;
+  }
+
+  /** One look, `seconds` after the one before. */
+  async look(loads: Record<string, TenantLoad> = {}, seconds = 1): Promise<void> {
+    this.clockMs += seconds * 1000;
+    await this.lanes.look(new Map(Object.entries(loads)), seconds);
+  }
+
+  ackHeld(): void {
+    for (const message of this.held.splice(0)) this.ack(message);
+  }
+
+  async stop(): Promise<void> {
+    this.lanes.close();
+    await this.disconnect();
+  }
+
+  private take(message: JsMsg, holds: boolean): void {
+    if (this.isDead) return;
+    if (holds) this.held.push(message);
+    else this.ack(message);
+  }
+
+  private ack(message: JsMsg): void {
+    message.ack();
+    this.settled.push(message.string());
+  }
+
+  private watch(broker: LaneBroker, step: (typeof STEPS)[number], death?: Death): void {
+    const real = broker[step] as (...args: unknown[]) => Promise<unknown>;
+    const watched = async (...args: unknown[]): Promise<unknown> => {
+      if (this.isDead) throw new Error('dead');
+      const isLast = death !== undefined && this.steps.length === death.afterSteps - 1;
+      this.steps.push(step);
+      if (isLast && death.when === 'before') await this.die();
+      const result = await real(...args);
+      if (isLast) await this.die();
+      return result;
+    };
+    Object.assign(broker, { [step]: watched });
+  }
+
+  /** As by SIGKILL: nothing more is done, and the connection is gone. */
+  private async die(): Promise<never> {
+    this.isDead = true;
+    await this.disconnect();
+    throw new Error('dead');
+  }
+}

@@ -1,0 +1,151 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { limits } from '#domain/limits.ts';
+import type { LaneRules } from '#src/delivery/lanes/lane-rules.ts';
+import { waitUntil } from '../../../kit/wait-until.ts';
+import { consumers, streams, subjects, tenantOfLane } from '#wire/subjects.ts';
+import { Worker } from '../worker.ts';
+
+/** Everything in fractions of a second. */
+const SOON: Partial<LaneRules> = {
+  lookEveryMs: 50,
+  compareEveryMs: 100,
+  pressedPerSecond: 5,
+  quietMs: 300,
+  graceMs: 300,
+};
+const PATIENT = { deadlineMs: 30_000, intervalMs: 30 };
+
+async function lanesOf(worker: Worker): Promise<string[]> {
+  const found: string[] = [];
+  for await (const { name } of worker.core.jsm.consumers.list(streams.deliveries(0))) {
+    const tenant = tenantOfLane(name);
+    if (tenant !== undefined) found.push(tenant);
+  }
+  return found;
+}
+
+/** Publishes deliveries as the router does at this moment: by the tenant's lane where it has one. */
+function owe(worker: Worker, tenant: string, endpoint: string, count: number): Promise<unknown> {
+  const one = (): Promise<unknown> =>
+    worker.owe(tenant, endpoint, { lane: worker.lanes.has(tenant) ? 't' : 's' });
+  return Promise.all(Array.from({ length: count }, one));
+}
+
+test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and the lane goes', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: SOON,
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
+  });
+  worker.endpoint('noisy', 'ep_1');
+  worker.endpoint('quiet', 'ep_1');
+  let open = (): void => {};
+  const until = new Promise<void>((resolve) => {
+    open = resolve;
+  });
+  worker.receiver.on('/noisy/ep_1', { until, status: 200 });
+  await owe(worker, 'noisy', 'ep_1', 250);
+  await waitUntil(() => worker.lanes.has('noisy'), PATIENT);
+  const promotions = 'posthorn_delivery_lane_promotions_total';
+  assert.equal(await worker.metric(promotions, { reason: 'pressure' }), 1);
+  await owe(worker, 'noisy', 'ep_1', 1000);
+  // What the tenant may hold is in hand; the rest stays in the stream, and is not parked.
+  const lane = () => worker.core.jsm.consumers.info(streams.deliveries(0), consumers.lane('noisy'));
+  await waitUntil(async () => (await lane()).num_ack_pending === limits.laneInHandMax, PATIENT);
+  const before = await lane();
+  assert.ok(before.num_pending >= 1000 - limits.laneInHandMax);
+  const { delivery } = await worker.owe('quiet', 'ep_1');
+  await worker.recordsUntil(delivery.id, 'delivered');
+  assert.equal((await lane()).delivered.consumer_seq, before.delivered.consumer_seq);
+  open();
+  await worker.receiver.waitFor(1250, '/noisy/ep_1', 120_000);
+  await waitUntil(async () => (await worker.owed()).length === 0, {
+    ...PATIENT,
+    deadlineMs: 120_000,
+  });
+  await waitUntil(() => !worker.lanes.has('noisy'), PATIENT);
+  await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
+  // Once at least: what was parked before comes back at its own time, and may need the lane again.
+  const quiet = await worker.metric('posthorn_delivery_lane_demotions_total', { reason: 'quiet' });
+  assert.ok(quiet >= 1);
+  // A router that hears late: found, and delivered.
+  const late = await worker.owe('noisy', 'ep_1', { lane: 't' });
+  await worker.recordsUntil(late.delivery.id, 'delivered');
+  const healed = await worker.metric('posthorn_delivery_lane_healed_total', {
+    cause: 'stored_late',
+  });
+  assert.ok(healed >= 1);
+  await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
+});
+
+test('in a lane an endpoint that hangs is parked beyond its share, and the tenant’s others go on', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: { ...SOON, quietMs: 60_000 },
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
+  });
+  worker.endpoint('acme', 'ep_hangs');
+  worker.endpoint('acme', 'ep_fine');
+  worker.receiver.on('/acme/ep_hangs', { hang: 'request' });
+  await owe(worker, 'acme', 'ep_hangs', 250);
+  await waitUntil(() => worker.lanes.has('acme'), PATIENT);
+  // More than the lane gives at once stands in front of it.
+  await owe(worker, 'acme', 'ep_hangs', 2 * limits.laneInHandMax);
+  const fine = await worker.owe('acme', 'ep_fine', { lane: 't' });
+  await worker.recordsUntil(fine.delivery.id, 'delivered');
+  assert.equal(worker.receiver.at('/acme/ep_hangs').length, 4);
+  // What was parked comes back to the lane.
+  const waiting = await worker.core.jsm.streams.getMessage(streams.deliveries(0), {
+    last_by_subj: subjects.waiting('acme', 'ep_hangs', '*'),
+  });
+  const target = waiting?.header.get('Nats-Schedule-Target');
+  assert.equal(target, subjects.delivery('acme', 'ep_hangs', 't'));
+});
+
+test('what comes by a lane waits for an open circuit: one goes to see, none is parked for it', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: { ...SOON, quietMs: 60_000 },
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    retryPolicy: { delaysSeconds: Array(20).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 },
+  });
+  worker.endpoint('acme', 'ep_1');
+  worker.receiver.otherwise({ status: 500 });
+  await worker.lanes.announce('acme');
+  await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
+  await owe(worker, 'acme', 'ep_1', 300);
+  await waitUntil(
+    async () => (await worker.metric('posthorn_delivery_circuits_open')) === 1,
+    PATIENT,
+  );
+  const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
+  await waitUntil(async () => (await parked()) > 0, PATIENT);
+  worker.receiver.otherwise({ status: 200 });
+  await waitUntil(async () => (await worker.owed()).length === 0, {
+    ...PATIENT,
+    deadlineMs: 60_000,
+  });
+  // Of 300, those that had their turn when it opened, and one in a second.
+  assert.ok((await parked()) < 60, `${await parked()} parked`);
+  assert.equal((await worker.deadLetters()).length, 0);
+});
+
+test('what an open circuit keeps from its turn is not parked again and again', async (t) => {
+  const worker = await Worker.start(t, {
+    laneRules: { ...SOON, quietMs: 60_000 },
+    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    retryPolicy: { delaysSeconds: Array(20).fill(600), finalStatuses: [], retryAfterMaxMs: 0 },
+  });
+  worker.endpoint('acme', 'ep_fails');
+  worker.endpoint('acme', 'ep_fine');
+  worker.receiver.on('/acme/ep_fails', { status: 500 });
+  await worker.lanes.announce('acme');
+  await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
+  const beyondShare = 600;
+  await owe(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + beyondShare);
+  const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'mailbox' });
+  await waitUntil(async () => (await parked()) >= beyondShare - 50, PATIENT);
+  // Each look of the circuit takes a second at the least, or two.
+  const attempts = (): number => worker.receiver.at('/acme/ep_fails').length;
+  const looked = attempts() + 3;
+  await waitUntil(() => attempts() >= looked, { ...PATIENT, deadlineMs: 60_000 });
+  assert.ok((await parked()) < 3 * beyondShare, `${await parked()} parked`);
+});

@@ -1,0 +1,33 @@
+/** What the tests of ordered endpoints share: one endpoint, what is owed to it, what it got. */
+import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import { buckets } from '#wire/subjects.ts';
+import { Worker } from '../worker.ts';
+
+export const PATH = '/acme/ep_1';
+export const DEAD_LETTER: Partial<EndpointSnapshot> = { ordered: { onExhausted: 'dead_letter' } };
+export const BLOCK: Partial<EndpointSnapshot> = { ordered: { onExhausted: 'block' } };
+export const OFTEN = {
+  delaysSeconds: Array.from({ length: 30 }, () => 0.05),
+  finalStatuses: [],
+  retryAfterMaxMs: 1000,
+};
+
+export async function oweMany(
+  worker: Worker,
+  count: number,
+): Promise<{ event: string; id: string }[]> {
+  const owed = [];
+  for (let i = 0; i < count; i++) {
+    const { event, delivery } = await worker.owe('acme', 'ep_1', { lane: 'o' });
+    owed.push({ event: event.id, id: delivery.id });
+  }
+  return owed;
+}
+
+export function received(worker: Worker): string[] {
+  return worker.receiver.at(PATH).map(({ headers }) => String(headers['webhook-id']));
+}
+
+export async function savedHeads(worker: Worker): Promise<number> {
+  return (await worker.core.jsm.streams.info(`KV_${buckets.ordered}`)).state.messages;
+}

@@ -1,0 +1,233 @@
+import { randomBytes } from 'node:crypto';
+import { findFreePort } from '#src/embedded/free-port.ts';
+import { startRoleProcess } from '#src/app/run/role-process.ts';
+import type { Supervised } from '#src/app/run/supervisor.ts';
+import type { Role } from '#config/schema.ts';
+import { RestartableServer } from './restartable-server.ts';
+import {
+  type NatsPlace,
+  startMongod,
+  startMongodSet,
+  startNatsCluster,
+  startNatsServer,
+} from './servers.ts';
+import { SmallDisk } from './small-disk.ts';
+import { makeTempDir } from './temp-dir.ts';
+import { waitUntil } from './wait-until.ts';
+import type { Zone } from './zone.ts';
+
+export const TEST_KEY = 'phk_test_0123456789abcdef';
+
+const LOCAL = '127.0.0.1';
+const SMALL_DISK_BROKER = 1;
+
+/** How the system is more than one of everything on one machine. */
+export interface SystemOptions {
+  /** More than one: a cluster, with every stream on `POSTHORN_STREAM_REPLICAS` of them. */
+  brokers?: number;
+  /** Members of MongoDB's replica set. */
+  mongods?: number;
+  /** The last broker and the last worker run there. */
+  zone?: Zone;
+  /** The second broker has a disk of so many MiB. */
+  smallDiskMebibytes?: number;
+}
+
+/** A broker whose disk can be full. */
+export interface BrokerOnSmallDisk {
+  disk: SmallDisk;
+  broker: RestartableServer;
+  /** Whether it has JetStream: what its liveness probe asks. */
+  isHealthy: () => Promise<boolean>;
+}
+
+/** A process of the system, that can be killed and started again with the same settings. */
+export interface SystemProcess {
+  readonly roles: readonly Role[];
+  readonly opsUrl: string;
+  /** Of the public API, where its roles have a part in it. */
+  readonly httpPort: number;
+  process: Supervised;
+  kill(signal: NodeJS.Signals): Promise<void>;
+  /** Starts it anew and waits until it is ready. */
+  restart(): Promise<void>;
+}
+
+/** The whole system on real servers of its own, each role in the process that it is told to be in. */
+export interface System {
+  mongodUrl: string;
+  /** The only mongod, or the first of the replica set. */
+  mongod: RestartableServer;
+  mongods: RestartableServer[];
+  /** One nats-server, or those of the cluster in the order of their names. */
+  brokers: RestartableServer[];
+  natsUrl: string;
+  smallDisk: BrokerOnSmallDisk | undefined;
+  processes: SystemProcess[];
+  /** Base URL of a process with the role. */
+  url(role: Role): string;
+  /** The process that has a role. */
+  with(role: Role): SystemProcess;
+  /** A request to the public API with a platform key, to the process that has the role for it. */
+  fetch(path: string, init: RequestInit): Promise<Response>;
+  /** The same, with the bodies as JSON. */
+  api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
+  stop(): Promise<void>;
+}
+
+/**
+ * @param layout the roles of each process
+ * @param settings beside those that every process needs
+ */
+export async function startSystem(
+  layout: readonly (readonly Role[])[],
+  settings: Record<string, string> = {},
+  options: SystemOptions = {},
+): Promise<System> {
+  const { zone } = options;
+  const [{ members, smallDisk }, { mongods, mongodUrl }] = await Promise.all([
+    startBrokers(options),
+    startMongods(options.mongods ?? 1),
+  ]);
+  const natsUrl = members.map((member) => member.url).join(',');
+  const common: Record<string, string | undefined> = {
+    PATH: process.env['PATH'],
+    POSTHORN_NATS_URL: natsUrl,
+    POSTHORN_MONGODB_URL: mongodUrl,
+    POSTHORN_MASTER_KEY: randomBytes(32).toString('base64'),
+    POSTHORN_BOOTSTRAP_KEY: TEST_KEY,
+    POSTHORN_EGRESS_ALLOW: ['127.0.0.0/8', ...(zone ? [`${zone.coreHost}/32`] : [])].join(','),
+    POSTHORN_HTTP_HOST: LOCAL,
+    POSTHORN_LOG_LEVEL: 'error',
+    ...settings,
+  };
+  const started: SystemProcess[] = [];
+  const lastWorker = layout.findLastIndex((roles) => roles.includes('delivery'));
+  for (const [i, roles] of layout.entries()) {
+    started.push(await startProcess(roles, common, i === lastWorker ? zone : undefined));
+  }
+  const find = (role: Role) => {
+    const found = started.find(({ roles }) => roles.includes(role));
+    if (found === undefined) throw new Error(`no process has the role ${role}`);
+    return found;
+  };
+  await Promise.all(started.map(ready));
+  const url = (role: Role): string => `http://${LOCAL}:${find(role).httpPort}`;
+  const request = (path: string, init: RequestInit): Promise<Response> => {
+    const publishes = init.method === 'POST' && /\/events(\/batch)?$/.test(path);
+    return fetch(url(publishes ? 'ingress' : 'control') + path, {
+      ...init,
+      headers: { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' },
+    });
+  };
+  return {
+    mongodUrl,
+    mongod: mongods[0] as RestartableServer,
+    mongods,
+    brokers: members,
+    natsUrl,
+    smallDisk,
+    processes: started,
+    url,
+    with: find,
+    fetch: request,
+    async api(method, path, body) {
+      const response = await request(path, {
+        method,
+        ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      });
+      const text = await response.text();
+      return { status: response.status, body: text === '' ? undefined : JSON.parse(text) };
+    },
+    async stop() {
+      await Promise.all(started.map(({ process }) => process.stop()));
+      await Promise.all([...members, ...mongods].map((server) => server.dispose()));
+    },
+  };
+}
+
+interface Brokers {
+  members: RestartableServer[];
+  smallDisk: BrokerOnSmallDisk | undefined;
+}
+
+async function startBrokers(options: SystemOptions): Promise<Brokers> {
+  const { brokers = 1, zone, smallDiskMebibytes } = options;
+  if (brokers === 1) {
+    return { members: [new RestartableServer(await startNatsServer())], smallDisk: undefined };
+  }
+  const host = zone?.coreHost ?? LOCAL;
+  const small = smallDiskMebibytes === undefined ? undefined : await smallPlace(smallDiskMebibytes);
+  const servers = await startNatsCluster(brokers, (member): NatsPlace => {
+    if (zone !== undefined && member === brokers - 1) {
+      return { host: zone.host, launcher: zone.launcher };
+    }
+    return member === SMALL_DISK_BROKER ? { host, ...small?.place } : { host };
+  });
+  const members = servers.map((server) => new RestartableServer(server));
+  if (small === undefined) return { members, smallDisk: undefined };
+  const { disk, place } = small;
+  const healthUrl = `http://${host}:${place.monitorPort}/healthz?js-enabled-only=true`;
+  const isHealthy = async (): Promise<boolean> => (await fetch(healthUrl)).ok;
+  const broker = members[SMALL_DISK_BROKER] as RestartableServer;
+  return { members, smallDisk: { disk, broker, isHealthy } };
+}
+
+async function smallPlace(
+  mebibytes: number,
+): Promise<{ disk: SmallDisk; place: Omit<NatsPlace, 'host'> }> {
+  const dir = await makeTempDir();
+  const disk = SmallDisk.mount(dir.path, mebibytes);
+  const remove = async (): Promise<void> => {
+    disk.unmount();
+    await dir.remove();
+  };
+  return { disk, place: { monitorPort: await findFreePort(), dir: { ...dir, remove } } };
+}
+
+async function startMongods(
+  count: number,
+): Promise<{ mongods: RestartableServer[]; mongodUrl: string }> {
+  if (count === 1) {
+    const mongod = new RestartableServer(await startMongod());
+    return { mongods: [mongod], mongodUrl: mongod.url };
+  }
+  const { members, url } = await startMongodSet(count);
+  return { mongods: members.map((member) => new RestartableServer(member)), mongodUrl: url };
+}
+
+async function startProcess(
+  roles: readonly Role[],
+  common: Record<string, string | undefined>,
+  zone: Zone | undefined,
+): Promise<SystemProcess> {
+  const [httpPort, opsPort] = [await findFreePort(), await findFreePort()];
+  const host = zone?.host ?? LOCAL;
+  const start = () => startRoleProcess(roles, env, zone?.launcher);
+  const env = {
+    ...common,
+    POSTHORN_OPS_HOST: host,
+    POSTHORN_HTTP_PORT: String(httpPort),
+    POSTHORN_OPS_PORT: String(opsPort),
+  };
+  const running: SystemProcess = {
+    roles,
+    opsUrl: `http://${host}:${opsPort}`,
+    httpPort,
+    process: await start(),
+    kill: (signal) => running.process.kill(signal),
+    async restart() {
+      running.process = await start();
+      await ready(running);
+    },
+  };
+  return running;
+}
+
+async function ready(process: SystemProcess): Promise<void> {
+  await waitUntil(async () => (await fetch(`${process.opsUrl}/readyz`)).ok || undefined, {
+    what: `${process.roles.join(',')} ready`,
+    deadlineMs: 120_000,
+    intervalMs: 50,
+  });
+}

@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { Mailbox } from '#src/delivery/actors/mailbox.ts';
+import type { OwedDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
+
+const owed = (lane: 'h' | 's' | 't'): OwedDelivery => ({ lane }) as OwedDelivery;
+
+test('high priority goes first, each priority in its own order', () => {
+  const mailbox = new Mailbox();
+  const [s1, s2, h1, h2] = [owed('s'), owed('s'), owed('h'), owed('h')];
+  for (const one of [s1, h1, s2, h2]) mailbox.push(one);
+  assert.equal(mailbox.length, 4);
+  assert.equal(mailbox.aheadOf(owed('h')), 2);
+  assert.equal(mailbox.aheadOf(owed('s')), 4);
+  assert.equal(mailbox.lengthBeside(owed('s')), 2);
+  assert.equal(mailbox.shift(), h1);
+  assert.equal(mailbox.hasHigh, true);
+  assert.equal(mailbox.shift(), h2);
+  assert.equal(mailbox.hasHigh, false);
+  assert.equal(mailbox.shift(), s1);
+  assert.deepEqual(mailbox.empty(), [s2]);
+  assert.equal(mailbox.shift(), undefined);
+  assert.equal(mailbox.length, 0);
+});
+
+test('what a lane brought beyond a share is taken out, from the end; the rest keeps its order', () => {
+  const mailbox = new Mailbox();
+  const [t1, s1, t2, s2, t3] = [owed('t'), owed('s'), owed('t'), owed('s'), owed('t')];
+  for (const one of [t1, s1, t2, s2, t3, owed('h')]) mailbox.push(one);
+  assert.equal(mailbox.headIsOfLane, false);
+  assert.deepEqual(mailbox.takeLaneBeyond(5), []);
+  assert.deepEqual(mailbox.takeLaneBeyond(2), [t2, t3]);
+  mailbox.shift();
+  assert.equal(mailbox.headIsOfLane, true);
+  assert.deepEqual(mailbox.empty(), [t1, s1, s2]);
+});

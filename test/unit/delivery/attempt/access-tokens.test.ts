@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { limits } from '#domain/limits.ts';
+import type { OAuth2Credentials } from '#domain/endpoint/outbound-credentials.ts';
+import type { TokenAnswer } from '#infra/http/client/request-access-token.ts';
+import { AccessTokens } from '#src/delivery/attempt/access-tokens.ts';
+
+const credentials: OAuth2Credentials = {
+  type: 'oauth2',
+  tokenUrl: 'https://auth.test/',
+  clientId: 'c',
+  clientSecret: 's',
+  authMethod: 'client_secret_basic',
+};
+const never = new AbortController().signal;
+const owner = (endpoint: string, revision = 'r1') => ({
+  tenant: 'acme',
+  endpoint,
+  revision,
+  credentials,
+});
+
+/** Gives `t1`, `t2`, …, each to be kept for a second. */
+function startTokens() {
+  const clock = { nowMs: 1000, asked: 0 };
+  const answers: ((answer: TokenAnswer) => void)[] = [];
+  const outcomes: boolean[] = [];
+  const tokens = new AccessTokens({
+    now: () => clock.nowMs,
+    onAnswer: (ok) => outcomes.push(ok),
+    isResolverDown: () => false,
+    request: () => {
+      clock.asked++;
+      return new Promise((resolve) => answers.push(resolve));
+    },
+  });
+  const answer = (): void =>
+    answers.shift()?.({ ok: true, token: `t${clock.asked}`, keepMs: 1000 });
+  const take = async (endpoint: string, revision?: string) => {
+    const taken = tokens.take(owner(endpoint, revision), never);
+    answer();
+    return taken;
+  };
+  return { clock, answers, outcomes, tokens, answer, take };
+}
+
+test('a token is kept from when it was asked for until its end', async () => {
+  const { clock, tokens, answer, take } = startTokens();
+  const first = tokens.take(owner('a'), never);
+  clock.nowMs += 400;
+  answer();
+  assert.deepEqual(await first, { ok: true, token: 't1', kept: false });
+  clock.nowMs += 599;
+  assert.deepEqual(await take('a'), { ok: true, token: 't1', kept: true });
+  clock.nowMs += 1;
+  assert.deepEqual(await take('a'), { ok: true, token: 't2', kept: false });
+  assert.equal(clock.asked, 2);
+});
+
+test('a failure is told to all that waited, and not kept', async () => {
+  const { answers, outcomes, tokens, take } = startTokens();
+  const waiting = [tokens.take(owner('a'), never), tokens.take(owner('a'), never)];
+  const failure = { ok: false, detail: 'no', retryAfterMs: undefined } as const;
+  answers.shift()?.(failure);
+  for (const one of waiting) assert.deepEqual(await one, failure);
+  assert.deepEqual(await take('a'), { ok: true, token: 't2', kept: false });
+  assert.deepEqual(outcomes, [false, true]);
+});
+
+test('who waits no longer ends no request: its token serves the next', async () => {
+  const { clock, tokens, answer } = startTokens();
+  const limit = new AbortController();
+  const first = tokens.take(owner('a'), limit.signal);
+  limit.abort();
+  assert.equal((await first).ok, false);
+  const second = tokens.take(owner('a'), never);
+  answer();
+  assert.deepEqual(await second, { ok: true, token: 't1', kept: false });
+  assert.equal((await tokens.take(owner('a'), limit.signal)).ok, false);
+  assert.equal(clock.asked, 1);
+});
+
+test('a request for credentials that were changed meanwhile gives no token to the new ones', async () => {
+  const { tokens, answer } = startTokens();
+  const old = tokens.take(owner('a', 'r1'), never);
+  const fresh = tokens.take(owner('a', 'r2'), never);
+  answer();
+  answer();
+  await old;
+  await fresh;
+  const kept = await tokens.take(owner('a', 'r2'), never);
+  assert.deepEqual(
+    [kept, await fresh].map((one) => one.ok && one.kept),
+    [true, false],
+  );
+});
+
+test('only the token that was refused is dropped', async () => {
+  const { clock, tokens, take } = startTokens();
+  await take('a');
+  tokens.drop(owner('a'), 'another');
+  assert.deepEqual(await take('a'), { ok: true, token: 't1', kept: true });
+  tokens.drop(owner('a'), 't1');
+  tokens.drop(owner('b'), 't1');
+  assert.deepEqual(await take('a'), { ok: true, token: 't2', kept: false });
+  assert.equal(clock.asked, 2);
+});
+
+test('as many are kept of a tenant as its share allows: the least recently used goes', async () => {
+  const { take } = startTokens();
+  const share = limits.accessTokensMax * 0.8;
+  for (let i = 0; i <= share; i++) await take(`e${i}`);
+  const last = await take(`e${share}`);
+  assert.equal(last.ok && last.kept, true);
+  const first = await take('e0');
+  assert.equal(first.ok && first.kept, false);
+});

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { ByteCache } from '#src/delivery/attempt/byte-cache.ts';
+
+function cacheOf(bytesMax: number) {
+  const cache = new ByteCache<string>({ bytesMax, sizeOf: ({ length }) => length });
+  const reads: string[] = [];
+  const get = (key: string) =>
+    cache.get(key, async () => {
+      reads.push(key);
+      return `${key}-of-ten..`;
+    });
+  return { get, reads };
+}
+
+test('many who want the same at once make one read, and count once', async () => {
+  const { get, reads } = cacheOf(20);
+  for (const key of ['a', 'b', 'c', 'd', 'e']) {
+    await Promise.all(Array.from({ length: 10 }, () => get(key)));
+  }
+  assert.deepEqual(reads, ['a', 'b', 'c', 'd', 'e']);
+  // Two of ten bytes find room, whatever came before.
+  await get('d');
+  await get('e');
+  assert.equal(reads.length, 5);
+});
+
+test('the oldest goes first, and what is larger than all is not kept', async () => {
+  const { get, reads } = cacheOf(25);
+  for (const key of ['a', 'b', 'c', 'c', 'b', 'a']) await get(key);
+  assert.deepEqual(reads, ['a', 'b', 'c', 'a']);
+  const small = cacheOf(5);
+  await small.get('a');
+  await small.get('a');
+  assert.deepEqual(small.reads, ['a', 'a']);
+});
+
+test('nothing, and a read that failed, are not kept', async () => {
+  const cache = new ByteCache<string>({ bytesMax: 10, sizeOf: ({ length }) => length });
+  const fails = () => cache.get('a', () => Promise.reject(new Error('no answer')));
+  await Promise.all([assert.rejects(fails(), /no answer/), assert.rejects(fails(), /no answer/)]);
+  assert.equal(await cache.get('a', async () => undefined), undefined);
+  assert.equal(await cache.get('a', async () => 'x'), 'x');
+});

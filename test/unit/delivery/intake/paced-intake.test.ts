@@ -1,0 +1,70 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { GentleIntake } from '#src/delivery/intake/paced-intake.ts';
+import { waitUntil } from '../../../kit/wait-until.ts';
+
+function intakeOf<T>(take: (message: T) => void, utilization = 0.9): GentleIntake<T> {
+  const loop = { utilization: () => utilization, now: () => performance.now() };
+  return new GentleIntake({ take, loop });
+}
+
+test('everything is let in, in order, and others have their turn meanwhile', async () => {
+  const taken: number[] = [];
+  const intake = intakeOf<number>((n) => void taken.push(n));
+  let seen = 0;
+  let most = 0;
+  const look = () => {
+    most = Math.max(most, taken.length - seen);
+    seen = taken.length;
+    if (seen < 1000) setImmediate(look);
+  };
+  for (let n = 0; n < 1000; n++) intake.push(n);
+  setImmediate(look);
+  await waitUntil(() => taken.length === 1000);
+  assert.deepEqual(
+    taken,
+    Array.from({ length: 1000 }, (_, n) => n),
+  );
+  assert.ok(most <= 4, `at most a few in a turn, but ${most}`);
+});
+
+test('one that comes while nothing waits is let in in the next turn', async () => {
+  const taken: number[] = [];
+  const intake = intakeOf<number>((n) => void taken.push(n));
+  for (let n = 0; n < 3; n++) {
+    intake.push(n);
+    await waitUntil(() => taken.length === n + 1);
+  }
+});
+
+test('stopped, it lets nothing more in', async () => {
+  const taken: number[] = [];
+  const intake = intakeOf<number>((n) => void taken.push(n));
+  for (let n = 0; n < 100; n++) intake.push(n);
+  intake.stop();
+  const before = taken.length;
+  assert.ok(before <= 8);
+  let turns = 0;
+  // Another one, begun later, has had its turns; this one has had none.
+  const counting = intakeOf<number>(() => void turns++);
+  for (let n = 0; n < 100; n++) counting.push(n);
+  await waitUntil(() => turns === 100);
+  intake.push(7);
+  assert.equal(taken.length, before);
+});
+
+test('while the loop is calm it lets in more and more at once', async () => {
+  let taken = 0;
+  let most = 0;
+  let seen = 0;
+  const look = (until: number) => {
+    most = Math.max(most, taken - seen);
+    seen = taken;
+    if (seen < until) setImmediate(look, until);
+  };
+  const intake = intakeOf<number>(() => void taken++, 0.1);
+  for (let n = 0; n < 500; n++) intake.push(n);
+  look(500);
+  await waitUntil(() => taken === 500);
+  assert.ok(most > 4, `more than at first, but ${most}`);
+});

@@ -1,0 +1,53 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { JsMsg } from '@nats-io/jetstream';
+import { pino } from 'pino';
+import { takeDelivery } from '#src/delivery/intake/take-delivery.ts';
+import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { encodeEventFrame } from '#wire/frames/event-frame.ts';
+import { subjects } from '#wire/subjects.ts';
+
+function message(said: string[]): JsMsg {
+  const event = { id: 'e1', type: 'a.b', source: '/s', time: '2026-01-01T00:00:00Z' };
+  const frame = encodeEventFrame(
+    { ...event, kind: 'json', acceptedMs: 0, correlationId: 'req_1' },
+    '{}',
+  );
+  const head = { id: 'dlv_1', endpoint: 'ep_1', attemptNo: 1, hop: 0, eventSeq: 1 };
+  return {
+    subject: subjects.delivery('acme', 'ep_1'),
+    data: encodeDeliveryFrame(head, frame),
+    ack: () => said.push('ack'),
+    nak: () => said.push('nak'),
+    term: () => said.push('term'),
+  } as unknown as JsMsg;
+}
+
+test('a fault of ours gives the delivery back, and it is worked on when it comes again', () => {
+  const said: string[] = [];
+  const claimed = new Set<string>();
+  let faulty = true;
+  const take = takeDelivery({
+    settler: {
+      claim: ({ id }) => {
+        if (claimed.has(id)) return 'in_hand';
+        claimed.add(id);
+        return 'new';
+      },
+      unclaim: ({ id }) => void claimed.delete(id),
+    },
+    table: {
+      deliver: () => {
+        if (faulty) throw new Error('a bug');
+        said.push('delivered');
+      },
+    },
+    fence: { watch: (watched) => watched as never },
+    log: pino({ level: 'silent' }),
+  });
+  take(message(said));
+  assert.deepEqual(said, ['nak']);
+  faulty = false;
+  take(message(said));
+  assert.deepEqual(said, ['nak', 'delivered']);
+});

@@ -1,0 +1,116 @@
+/** How long what is put off waits, while its endpoint's circuit is not closed. */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import { Mailbox } from '#src/delivery/actors/mailbox.ts';
+import type { OwedDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
+import { Parking, type ParkingDeps } from '#src/delivery/settlement/parking.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+
+const OWED = { lane: 't' } as OwedDelivery;
+
+interface Options {
+  troubledMs: number | undefined;
+  attemptMs?: number;
+  random?: number;
+}
+
+function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; parked: number[] } {
+  const parked: number[] = [];
+  const mailbox = new Mailbox();
+  const parking = new Parking({
+    settler: {
+      park: (_owed, delayMs) => void parked.push(delayMs),
+      putOff: (_owed, delayMs) => void parked.push(delayMs),
+    },
+    metrics: { parked: { inc: () => undefined } as unknown as ParkingDeps['metrics']['parked'] },
+    random: () => options.random ?? 0,
+    mailbox,
+    settings: { troubledMs: options.troubledMs, inFlightMax: 1 } as ParkingDeps['settings'],
+    turns: { expectedMs: options.attemptMs ?? 0 } as ParkingDeps['turns'],
+    tenantShare: () => 1,
+  });
+  return { parking, mailbox, parked };
+}
+
+/** Which waits those get that the circuit turns away, and what a lane brings beyond its share, behind `owed` others. */
+function waits(
+  t: TestContext,
+  { owed, ...options }: Options & { owed: number },
+): { circuit: number; head: number; beyond: number } {
+  t.mock.method(performance, 'now', () => 1000);
+  const { parking, mailbox, parked } = parkingOf(options);
+  for (let i = 0; i < owed; i++) parking.untilMended(OWED);
+  parked.length = 0;
+  parking.untilMended(OWED);
+  parking.untilMended({ ...OWED, place: {} as NonNullable<OwedDelivery['place']> });
+  mailbox.push(OWED);
+  mailbox.push(OWED);
+  parking.beyondShare(1);
+  const [circuit = 0, head = 0, beyond = 0] = parked;
+  return { circuit, head, beyond };
+}
+
+const MANY = 50_000;
+
+for (const [lastedMs, waitMs] of [
+  [0, 5 * SECOND],
+  [4 * SECOND, 5 * SECOND],
+  [20 * SECOND, 20 * SECOND],
+  [MINUTE, MINUTE],
+  [4 * MINUTE, MINUTE],
+  [HOUR, 15 * MINUTE],
+  [2 * HOUR, 30 * MINUTE],
+  [100 * HOUR, 30 * MINUTE],
+] as const) {
+  test(`behind many, after ${lastedMs / SECOND} s of trouble: ${waitMs / SECOND} s, also for what a lane brought`, (t) => {
+    const { circuit, head, beyond } = waits(t, { troubledMs: lastedMs, owed: MANY });
+    assert.equal(circuit, waitMs);
+    assert.equal(beyond, waitMs);
+    assert.equal(head, 5 * SECOND);
+  });
+}
+
+test('behind few it is as long as they take at 20 a second, and 5 s at the least', (t) => {
+  assert.equal(waits(t, { troubledMs: HOUR, owed: 0 }).circuit, 5 * SECOND);
+  assert.equal(waits(t, { troubledMs: HOUR, owed: 50 }).circuit, 5 * SECOND);
+  assert.equal(waits(t, { troubledMs: HOUR, owed: 400 }).circuit, 20 * SECOND);
+});
+
+test('what a lane brings beyond its share waits as attempts take where that is longer', (t) => {
+  const troubledMs = 20 * SECOND;
+  assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
+  assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: HOUR }).beyond, MINUTE);
+});
+
+test('while the circuit is closed it waits as attempts take', (t) => {
+  const closed = { troubledMs: undefined, owed: 0 };
+  assert.equal(waits(t, { ...closed, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
+  assert.equal(waits(t, closed).beyond, 500);
+});
+
+test('a lane that brings too much for long has it put off for longer; after a pause it begins anew', (t) => {
+  let nowMs = 1000;
+  t.mock.method(performance, 'now', () => nowMs);
+  const { parking, mailbox, parked } = parkingOf({ troubledMs: undefined, attemptMs: 2 * SECOND });
+  /** Of the last of very many. */
+  const waitAfter = (ms: number): number => {
+    nowMs += ms;
+    for (let i = 0; i < 2000; i++) mailbox.push(OWED);
+    parking.beyondShare(1);
+    mailbox.empty();
+    return parked.at(-1) ?? Number.NaN;
+  };
+  assert.equal(waitAfter(0), 2 * SECOND);
+  assert.equal(waitAfter(3 * SECOND), 3 * SECOND);
+  assert.equal(waitAfter(5 * SECOND), 8 * SECOND);
+  for (let i = 0; i < 10; i++) waitAfter(10 * SECOND);
+  assert.equal(waitAfter(12 * SECOND), MINUTE);
+  assert.equal(waitAfter(121 * SECOND), 2 * SECOND);
+});
+
+test('waits are spread by half to later, so that what is parked together does not come back together', (t) => {
+  assert.equal(waits(t, { troubledMs: MINUTE, owed: MANY, random: 1 }).circuit, 90 * SECOND);
+});
