@@ -3,8 +3,10 @@
 Loaded by schemathesis (`SCHEMATHESIS_HOOKS`). The two checks here stand for the built-in ones that they call.
 """
 
+from itertools import count
+
 import schemathesis
-from schemathesis import Case, CheckContext, Response
+from schemathesis import Case, CheckContext, HookContext, Response
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 # Refusals of requests that are valid by their schema, by the code of the problem and the field that it names.
@@ -25,6 +27,8 @@ REFUSED = {
     ("POSTHORN_REQUEST_INVALID", "/tenant"): "a platform key has none, a tenant key needs one",
     ("POSTHORN_REQUEST_INVALID", "/secret"): "base64 of 24 to 64 bytes, or two halves of one ed25519 key",
     ("POSTHORN_REQUEST_INVALID", "/deduplication/fields"): "attributes, or JSON pointers into data",
+    # Stateful tests send what they sent before with another body.
+    ("POSTHORN_IDEMPOTENCY_KEY_REUSED", ""): "a key belongs to one body",
     ("POSTHORN_REQUEST_INVALID", "/expires_at"): "an instant in the future",
     ("POSTHORN_REQUEST_INVALID", "/endpoint_id"): "an endpoint that the tenant has",
     # Which fields belong together depends on the value of another; the error names each.
@@ -36,6 +40,21 @@ REFUSED = {
     ("POSTHORN_ENDPOINT_URL_FORBIDDEN", "/url"): "a URL that may be dialled",
     ("POSTHORN_EVENT_TYPE_UNKNOWN", ""): "a type that the registry has",
 }
+
+
+KEY_NUMBERS = count()
+
+
+@schemathesis.hook
+def before_call(context: HookContext, case: Case, kwargs: dict[str, object]) -> None:
+    """Gives each valid request an idempotency key of its own: examples and boundaries repeat theirs."""
+    headers = case.headers
+    if case.meta is None or not case.meta.generation.mode.is_positive or not headers:
+        return
+    key = headers.get("idempotency-key")
+    if key is not None:
+        number = str(next(KEY_NUMBERS))
+        headers["idempotency-key"] = number + str(key)[len(number) :]
 
 
 @schemathesis.check
