@@ -122,7 +122,6 @@ export const putPreconditionHeaders = Type.Object({
 export const ifNoneMatchHeader = Type.Object({
   'if-none-match': Type.Optional(
     Type.String({
-      maxLength: 200,
       description: 'ETags that the caller has: 304 if the resource still has one of them.',
       examples: ['"3"'],
     }),
