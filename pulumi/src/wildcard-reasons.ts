@@ -5,7 +5,7 @@
 export const wildcardReasons: Readonly<Record<string, string>> = {
   AccountAdministersKey:
     'In a key policy `*` is this key alone. Without this statement IAM has no say over the key and ' +
-    'nobody could ever change it',
+    'no role could ever change it',
   LogsUseKey:
     'In a key policy `*` is this key alone, and the log groups are those of this platform',
   AlarmsUseKey: 'In a key policy `*` is this key alone',
