@@ -3,6 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import * as fc from 'fast-check';
+import { Check } from 'typebox/schema';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 
@@ -79,13 +80,21 @@ const document = fc.record({
   anyOf: fc.array(schema, { minLength: 1, maxLength: 2 }),
 });
 
-/** Absent where the reference throws: some code that it makes to account for `unevaluated…` does. */
-function verdict(reference: (value: unknown) => unknown, data: unknown): boolean | undefined {
-  try {
-    return reference(data) === true;
-  } catch {
-    return undefined;
-  }
+/**
+ * What two validators agree on; undefined where they do not. Each has faults of its own: Ajv with
+ * `unevaluated…` keywords beside `contains` or `if`, TypeBox with `unevaluatedProperties` of an array.
+ */
+function newReference(schema: object): (data: unknown) => boolean | undefined {
+  const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false });
+  const validate = ajv.compile(schema);
+  return (data) => {
+    const verdict = Check(schema, data);
+    try {
+      return validate(data) === verdict ? verdict : undefined;
+    } catch {
+      return undefined;
+    }
+  };
 }
 
 test('patterns in branches of branches are checked like any others', () => {
@@ -106,11 +115,10 @@ test('the bounded copy of a schema says what the schema says', () => {
   fc.assert(
     fc.property(document, fc.array(value, { minLength: 5, maxLength: 10 }), (schema, values) => {
       fc.pre(validateSchema(schema).length === 0);
-      const plain = new Ajv2020({ strict: false, logger: false, validateSchema: false });
-      const reference = plain.compile(schema);
+      const reference = newReference(schema);
       const ours = compileSchema(schema);
       for (const each of values) {
-        const expected = verdict(reference, each);
+        const expected = reference(each);
         if (expected === undefined) continue;
         if (expected) valid++;
         else invalid++;
