@@ -81,7 +81,8 @@ export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
   if (type.priority === 'high') snapshot.priority = 'high';
   if (type.deduplication) {
     const { fields, window_seconds: windowSeconds } = type.deduplication;
-    snapshot.deduplication = { fields, windowSeconds };
+    const { born_at: bornAt } = type;
+    snapshot.deduplication = { fields, windowSeconds, ...(bornAt && { bornAt }) };
   }
   const schema = type.versions.at(-1)?.schema ?? null;
   if (schema !== null) snapshot.schema = JSON.parse(schema) as Record<string, unknown>;

@@ -80,8 +80,10 @@ export class EventTypes {
       if (registered?.auto !== false) await this.checkRoom(session);
       if (registered === null) {
         eventType.revision = Math.max(eventType.revision, await this.firstRevision(session));
+        if (eventType.revision > 1) eventType.born_at = eventType.revision;
         await configuration.eventTypes.insertOne(eventType, { session });
       } else {
+        if (registered.born_at !== undefined) eventType.born_at = registered.born_at;
         await configuration.eventTypes.replaceOne({ _id: name }, eventType, { session });
       }
       return { created: known === null, eventType };

@@ -8,6 +8,8 @@ export interface Formula {
   /** Attributes by name (`source`, an extension), parts of `data` by JSON pointer (`/data/order/id`). */
   fields: readonly string[];
   windowSeconds: number;
+  /** Of a type that was removed and registered again: its first revision. Events before it are not compared. */
+  bornAt?: number;
 }
 
 export const deduplicationBounds = {

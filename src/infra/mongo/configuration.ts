@@ -162,6 +162,8 @@ export interface EventTypeDocument {
   producer_domain: string | null;
   /** Null or absent: none. */
   deduplication?: { fields: string[]; window_seconds: number } | null;
+  /** Its first revision; absent: 1. */
+  born_at?: number;
   /** True only in those that an earlier version registered by their first event. */
   auto: boolean;
   /** Oldest first; the last is in force. */

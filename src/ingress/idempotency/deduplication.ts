@@ -80,7 +80,12 @@ export class Deduplication {
   ): Promise<Standing> {
     const { tenant, id, acceptedMs, input } = event;
     const outline = await this.readLarge(formula, tenant, input);
-    const subject = subjects.firstEvent(tenant, formulaDigest(formula.fields, input, outline));
+    const digest = formulaDigest(formula.fields, input, outline);
+    const { bornAt } = formula;
+    const subject = subjects.firstEvent(
+      tenant,
+      bornAt === undefined ? digest : `${digest}-${bornAt}`,
+    );
     const ttlSeconds = formula.windowSeconds;
     const notBeforeMs = acceptedMs - ttlSeconds * 1000;
     const options = { ttlSeconds, notBeforeMs, deadlineMs };

@@ -158,7 +158,13 @@ test('a formula of de-duplication is checked, in force, and taken away', async (
   assert.equal(put.status, 201, put.text);
   assert.deepEqual(put.body.deduplication, deduplication);
   const snapshot = await configValue<EventTypeSnapshot>(plane.kv, 'type.build.done');
-  assert.deepEqual(snapshot.deduplication, { fields: deduplication.fields, windowSeconds: 60 });
+  // Types were removed before: events are not compared with those of an earlier type.
+  const bornAt = put.body.revision;
+  assert.deepEqual(snapshot.deduplication, {
+    fields: deduplication.fields,
+    windowSeconds: 60,
+    ...(bornAt > 1 && { bornAt }),
+  });
   const refused = async (change: object, pointer: string) => {
     const answer = await call('PUT', path, { deduplication: { ...deduplication, ...change } });
     assert.equal(answer.status, 400, answer.text);

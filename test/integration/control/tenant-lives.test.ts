@@ -378,3 +378,19 @@ test('an answer kept under an Idempotency-Key is not given again in the next lif
     assert.notEqual(answer.body.id, first[i]?.body.id);
   }
 });
+
+test('an event type that is registered again has a formula of its own', async () => {
+  const path = '/v1/event-types/reborn.type';
+  const settings = { deduplication: { fields: ['source'], window_seconds: 60 } };
+  type Snapshot = { rev: number; deduplication?: { bornAt?: number } };
+  const snapshot = (rev: number) =>
+    configValue<Snapshot>(plane.kv, 'type.reborn.type', (known) => known.rev === rev);
+  const made = await plane.call('PUT', path, settings);
+  const first = (await snapshot(made.body.revision)).deduplication?.bornAt;
+  assert.equal((await plane.call('DELETE', path)).status, 204);
+  const again = await plane.call('PUT', path, settings);
+  const { bornAt } = (await snapshot(again.body.revision)).deduplication ?? {};
+  assert.ok(bornAt !== undefined && bornAt !== first);
+  const changed = await plane.call('PUT', path, { ...settings, description: 'the same type' });
+  assert.equal((await snapshot(changed.body.revision)).deduplication?.bornAt, bornAt);
+});

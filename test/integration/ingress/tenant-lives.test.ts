@@ -24,7 +24,7 @@ test('an event id of an earlier life is a new event, with the same and with othe
 
 test('an event is not compared by its formula with one of an earlier life', async (t) => {
   const plane = await IngressPlane.start(t);
-  const deduplication = { fields: ['data.order'], windowSeconds: 3600 };
+  const deduplication = { fields: ['/data/order'], windowSeconds: 3600 };
   await plane.eventType('order.created', { deduplication });
   const event = { type: 'order.created', data: { order: 7 } };
   const first = await plane.post(event);
@@ -36,6 +36,20 @@ test('an event is not compared by its formula with one of an earlier life', asyn
   assert.equal(next.body.deduplicated, undefined);
   assert.notEqual(next.body.id, first.body.id);
   assert.equal((await plane.stored()).length, 2);
+});
+
+test('an event is not compared by its formula with one of a removed type of the same name', async (t) => {
+  const plane = await IngressPlane.start(t);
+  const deduplication = { fields: ['/data/order'], windowSeconds: 3600 };
+  await plane.eventType('order.created', { deduplication });
+  const event = { type: 'order.created', data: { order: 7 } };
+  const first = await plane.post(event);
+  await plane.eventType('order.created', { deduplication: { ...deduplication, bornAt: 5 } });
+  await waitUntil(() => plane.config.eventType('order.created')?.deduplication?.bornAt === 5);
+  const next = await plane.post(event);
+  assert.equal(next.body.deduplicated, undefined);
+  assert.notEqual(next.body.id, first.body.id);
+  assert.equal((await plane.post(event)).body.id, next.body.id);
 });
 
 test('rejects a body that comes after its tenant was created again with POSTHORN_KEY_INVALID', async (t) => {
