@@ -1,15 +1,16 @@
 /**
- * The events of one shard, in the order of their stream, for the one router that owns it: what is behind a gap comes
- * again after the gap is filled (`sole-reader.ts`), so an event is seen here before every later one.
+ * Consumes the events of one shard in stream order, for the one router that owns the shard. After a
+ * gap in the delivery sequence the consumer is reset (`sole-reader.ts`), so an event always arrives
+ * here before every later one.
  */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { consumers, streams } from '#wire/subjects.ts';
-import { EventInHand, type EventSource } from './in-flight-event.ts';
+import { InFlightEvent, type EventSource } from './in-flight-event.ts';
 
-/** Messages asked for ahead. */
+/** Messages requested ahead. */
 const AHEAD = 512;
 const DRAIN_POLL_MS = 10;
 
@@ -20,14 +21,14 @@ export interface EventTapDeps {
   shard: number;
   /** Whether this process owns the shard, by the clock. */
   owns: () => boolean;
-  onEvent: (event: EventInHand) => void;
+  onEvent: (event: InFlightEvent) => void;
   log: Log;
 }
 
-export class EventTap implements EventSource {
+export class EventConsumer implements EventSource {
   private readonly deps: EventTapDeps;
   private readonly reader: SoleReader;
-  private readonly inHand = new Map<number, EventInHand>();
+  private readonly inFlight = new Map<number, InFlightEvent>();
   private closed = false;
 
   constructor(deps: EventTapDeps) {
@@ -43,7 +44,7 @@ export class EventTap implements EventSource {
     });
   }
 
-  /** @throws where NATS does not answer */
+  /** @throws if NATS does not answer */
   async open(): Promise<void> {
     await this.reader.open();
   }
@@ -52,34 +53,34 @@ export class EventTap implements EventSource {
     return !this.closed && this.deps.owns();
   }
 
-  onEnd(event: EventInHand): void {
-    if (this.inHand.get(event.seq) === event) this.inHand.delete(event.seq);
+  onEnd(event: InFlightEvent): void {
+    if (this.inFlight.get(event.seq) === event) this.inFlight.delete(event.seq);
   }
 
-  /** Takes no more, and publishes no more of what is in hand. */
+  /** Stops consuming, and publishes nothing more of the events in flight. */
   close(): void {
     this.reader.stop();
     this.closed = true;
   }
 
-  /** Takes no more, and waits until what is in hand is routed and acked. */
+  /** Stops consuming, and waits until the events in flight are routed and acked. */
   async drain(deadlineMs: number): Promise<void> {
     this.reader.stop();
     const deadline = performance.now() + deadlineMs;
-    while (this.inHand.size > 0 && performance.now() < deadline) {
+    while (this.inFlight.size > 0 && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     this.closed = true;
   }
 
   private take(message: JsMsg): void {
-    const known = this.inHand.get(message.seq);
+    const known = this.inFlight.get(message.seq);
     if (known !== undefined) {
-      known.givenAgain(message);
+      known.redelivered(message);
       return;
     }
-    const event = new EventInHand(message, this);
-    this.inHand.set(event.seq, event);
+    const event = new InFlightEvent(message, this);
+    this.inFlight.set(event.seq, event);
     this.deps.onEvent(event);
   }
 }

@@ -6,11 +6,11 @@ import { limits } from '#domain/limits.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 
 /**
- * The event as filters see it (RT-1): its attributes, extensions, and `data` parsed where it is
- * JSON, as text where it is text. Binary data is not seen, nor that of a large event which is not at
- * hand.
+ * Builds the event as filters see it (RT-1): its attributes, extensions, and `data`, parsed if it
+ * is JSON, as a string if it is text. Binary data is left out, and so is large data that was not
+ * loaded.
  *
- * @param fields the members of `data` that the filters look at; others may be absent from it
+ * @param fields the members of `data` that the filters read; others may be absent
  */
 export function eventForFilter(
   { head, data }: EventFrame,
@@ -32,8 +32,9 @@ export function eventForFilter(
 }
 
 /**
- * The value of `data`. Of a large object only the members that filters look at are built: some
- * values cost `JSON.parse` many times more than their length explains, and all tenants wait meanwhile.
+ * Returns the value of `data`. Of a large object it builds only the members that filters read: some
+ * values cost `JSON.parse` many times more than their length suggests, and block the event loop for
+ * all tenants.
  */
 function dataValue(data: Buffer, fieldsOf: () => DataFields): unknown {
   const fields = data.length > limits.filterDataWholeBytesMax ? fieldsOf() : 'all';
@@ -43,7 +44,7 @@ function dataValue(data: Buffer, fieldsOf: () => DataFields): unknown {
 
 const OPEN_BRACE = 123;
 
-/** Undefined where `data` is no object, or has one of the members twice: then it is built whole. */
+/** Undefined if `data` is not an object or repeats a member: the caller then parses all of it. */
 function findMembers(data: Buffer, fields: ReadonlySet<string>): [string, unknown][] | undefined {
   const named = new Map([...fields].map((field) => [field, LEAF]));
   try {
@@ -54,7 +55,7 @@ function findMembers(data: Buffer, fields: ReadonlySet<string>): [string, unknow
       JSON.parse(data.toString('utf8', node.start, node.end)),
     ]);
   } catch (error) {
-    // Accepted before there were bounds.
+    // Accepted before bounds on JSON existed.
     if (error instanceof JsonFault) return undefined;
     throw error;
   }

@@ -13,44 +13,44 @@ import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { type LaneView, laneFor } from '#wire/lane-view.ts';
 import type { RoutedRecord } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
-import type { EventInHand } from './in-flight-event.ts';
+import type { InFlightEvent } from './in-flight-event.ts';
 import { FairQueue } from './scheduling/fair-queue.ts';
-import { OrderedLines } from './scheduling/ordered-lines.ts';
+import { OrderedSerialQueue } from './scheduling/ordered-serial-queue.ts';
 
-/** Deliveries that a tenant may publish before the next has its turn. */
+/** Deliveries that a tenant may publish before the next tenant's turn. */
 const TURN = 32;
 /** Larger events travel by reference: their bytes are stored once, not once for each endpoint. */
 const INLINE_BYTES_MAX = 16 * 1024;
-/** An event with many endpoints travels by reference too, above this many bytes in all. */
+/** Events with many endpoints also travel by reference if their bytes in all exceed this. */
 const INLINE_FANOUT_BYTES_MAX = 1024 * 1024;
 const STORE_TIMEOUT_MS = 25_000;
-/** Of one event: what is published already stands before what comes next, whosever that is. */
+/** For one event: deliveries already published delay every later one, of any tenant. */
 const IN_FLIGHT_MAX = 256;
 
 /** An event whose deliveries are being published. */
 export interface FanOut {
-  message: EventInHand;
+  message: InFlightEvent;
   tenant: string;
-  /** Who it takes turns with: its tenant's other events, or all copies of broadcasts. */
+  /** Key of its turn: its tenant, or one key for all copies of broadcasts. */
   lane: string;
   event: EventFrame;
   seq: number;
   endpoints: EndpointSnapshot[];
-  /** The next endpoint to publish for. */
+  /** Index of the next endpoint to publish for. */
   next: number;
-  /** PubAcks still to come, of what is published and of what is not yet. */
+  /** Outstanding PubAcks, including those of deliveries not yet published. */
   open: number;
   /** Its lane waits for PubAcks. */
   aside: boolean;
   failed: boolean;
   deliveries: RoutedRecord['deliveries'];
-  /** Where the event is traced. */
+  /** The span of the fan-out; absent: the event is not traced. */
   span?: Span | undefined;
 }
 
-/** Of an event in its own tenant's lane, with nothing published yet. */
+/** A fan-out in the tenant's own lane, with nothing published yet. */
 export function fanOutOf(
-  message: EventInHand,
+  message: InFlightEvent,
   tenant: string,
   event: EventFrame,
   endpoints: EndpointSnapshot[],
@@ -74,33 +74,34 @@ export interface FanOutsDeps {
   log: Log;
   publisher: Publisher;
   lanes: LaneView;
-  /** Some of its deliveries could not be stored; called for each of them, before `onEnd`. */
+  /** Called for each delivery that could not be stored, before `onEnd`. */
   onNotStored: (fanOut: FanOut, error: Error) => void;
-  /** The last PubAck has come, or the last failure. */
+  /** Called after the last PubAck or failure. */
   onEnd: (fanOut: FanOut) => void;
 }
 
 /**
- * Publishes the deliveries of events, as the publisher has room. Tenants take turns, so an event with
- * thousands of endpoints holds up nobody else's; one tenant's events go one after the other.
+ * Publishes the deliveries of events, as the publisher has room. Tenants take turns, so an event
+ * with thousands of endpoints delays only its own tenant; events of one tenant are published in
+ * order.
  */
 export class FanOuts {
   private readonly deps: FanOutsDeps;
   private readonly queue = new FairQueue<FanOut>(TURN);
-  private readonly lines: OrderedLines;
+  private readonly orderedQueue: OrderedSerialQueue;
   private readonly inFlightMax: number;
   private waiting = false;
 
   constructor(deps: FanOutsDeps) {
     this.deps = deps;
-    this.lines = new OrderedLines(deps);
+    this.orderedQueue = new OrderedSerialQueue(deps);
     const { room, inFlight } = deps.publisher;
     this.inFlightMax = Math.max(1, Math.min(IN_FLIGHT_MAX, Math.floor((room + inFlight) / 4)));
   }
 
   add(fanOut: FanOut): void {
     const { length } = fanOut.endpoints;
-    // The usual case: nobody waits, and there is room for all.
+    // The usual case: the queue is empty, and the publisher has room for all deliveries.
     if (this.queue.isEmpty && length <= TURN && length <= this.deps.publisher.room) {
       this.publishAll(fanOut);
       return;
@@ -109,7 +110,7 @@ export class FanOuts {
     this.pump();
   }
 
-  /** What is not published to its last delivery yet. */
+  /** Events with deliveries that are not published yet. */
   queued(): Iterable<FanOut> {
     return this.queue.items();
   }
@@ -150,7 +151,7 @@ export class FanOuts {
 
   private publishNext(fanOut: FanOut): void {
     const endpoint = fanOut.endpoints[fanOut.next++] as EndpointSnapshot;
-    // The shard is another router's by now: that one publishes what is left.
+    // Another router owns the shard by now, and publishes the rest.
     if (!fanOut.message.mayWork()) return this.onOne(fanOut, undefined);
     if (endpoint.ordered !== undefined) return this.publishInOrder(fanOut, endpoint);
     this.deps.publisher.publish(publicationFor(fanOut, endpoint, this.deps.lanes), (error) =>
@@ -159,7 +160,7 @@ export class FanOuts {
   }
 
   private publishInOrder(fanOut: FanOut, endpoint: EndpointSnapshot): void {
-    this.lines.add(subjects.ordered(fanOut.tenant, endpoint.id), {
+    this.orderedQueue.add(subjects.ordered(fanOut.tenant, endpoint.id), {
       make: () => publicationFor(fanOut, endpoint, this.deps.lanes),
       mayWork: () => fanOut.message.mayWork(),
       done: () => this.onOne(fanOut, undefined),
@@ -173,7 +174,7 @@ export class FanOuts {
     else if (fanOut.aside) this.resumeHalfEmpty(fanOut);
   }
 
-  /** Not at each PubAck: half of what it may have in flight then leaves in one write. */
+  /** Wait until half of the window is free, so that the next half leaves in one write. */
   private resumeHalfEmpty(fanOut: FanOut): void {
     const inFlight = fanOut.open - (fanOut.endpoints.length - fanOut.next);
     if (inFlight * 2 > this.inFlightMax) return;
@@ -215,7 +216,7 @@ function subjectFor(
   endpoint: EndpointSnapshot,
   lanes: LaneView,
 ): string {
-  // Its queue keeps what is held too, in its place.
+  // Held deliveries of an ordered endpoint keep their place in its queue.
   if (endpoint.ordered !== undefined) return subjects.ordered(tenant, endpoint.id);
   if (endpoint.state !== 'active') return subjects.held(tenant, endpoint.id);
   return subjects.delivery(tenant, endpoint.id, laneFor(lanes, tenant, event.head));

@@ -1,9 +1,9 @@
 /**
- * Stored filters that do not compile: their subscriptions match nothing, so each is logged and every event that it could
- * not judge is counted. A filter is validated when it is stored; one is faulty only where another version of the
- * program, or a hand in the database, wrote it.
+ * Reports stored filters that do not compile. Their subscriptions match nothing, so each is logged,
+ * and every event that it could not judge is counted. Filters are validated when they are stored; a
+ * faulty one was written by another version of the program or directly in the database.
  *
- * Bound: what was logged is remembered for `limits.faultyFiltersKept` subscriptions, the oldest forgotten first.
+ * Bound: remembers the last `limits.faultyFiltersKept` logged subscriptions.
  */
 import { createHash } from 'node:crypto';
 import { Counter, type Registry } from 'prom-client';
@@ -18,7 +18,7 @@ const FAULTS_LOGGED = 5;
 export class FaultyFilters {
   private readonly log: Log;
   private readonly unjudged: Counter;
-  /** By subscription: the digest of what was logged, as a snapshot holds no revision for each. */
+  /** By subscription: digest of the logged filter, as a snapshot holds no revision for each. */
   private readonly logged = new Map<string, string>();
 
   constructor(deps: { log: Log; registry: Registry }) {
@@ -33,7 +33,7 @@ export class FaultyFilters {
   /**
    * Logs the subscription once for each of its revisions.
    *
-   * @returns what takes the place of the filter: it passes no event, and counts each
+   * @returns a filter to use instead: it matches no event, and counts each
    */
   report(tenant: string, subscription: SubscriptionSnapshot, error: unknown): CompiledFilter {
     const { id, endpointId } = subscription;

@@ -1,15 +1,15 @@
 import type { JsMsg } from '@nats-io/jetstream';
 
-/** Where an event came from. */
+/** The consumer that delivered an event. */
 export interface EventSource {
-  /** Whether this router still owns the shard, by the clock: asked before each publication. */
+  /** Whether this router still owns the shard, by the clock: checked before each publication. */
   mayWork(): boolean;
-  /** The event is in hand no more. */
-  onEnd(event: EventInHand): void;
+  /** The event is no longer in flight. */
+  onEnd(event: InFlightEvent): void;
 }
 
-/** An event that this router has in hand: a message of EV-k, not acked yet. */
-export class EventInHand {
+/** An event in flight in this router: an unacked message of EV-k. */
+export class InFlightEvent {
   readonly seq: number;
   readonly subject: string;
   readonly data: Uint8Array;
@@ -29,17 +29,17 @@ export class EventInHand {
     return this.message.time.getTime();
   }
 
-  /** False once another router may own the shard: nothing more is published of it. */
+  /** False once another router may own the shard: nothing more is published for it. */
   mayWork(): boolean {
     return this.source.mayWork();
   }
 
-  /** It was given again while it is in hand: what is said of it then answers the newest. */
-  givenAgain(message: JsMsg): void {
+  /** Records a redelivery while it is in flight: acks and naks then answer the newest delivery. */
+  redelivered(message: JsMsg): void {
     this.message = message;
   }
 
-  /** Asks for another ack_wait. */
+  /** Extends the ack deadline by one ack_wait. */
   working(): void {
     this.message.working();
   }
@@ -49,19 +49,19 @@ export class EventInHand {
     this.source.onEnd(this);
   }
 
-  /** It comes again after a while. */
+  /** Asks for redelivery after a delay. */
   nak(delayMs: number): void {
     this.message.nak(delayMs);
     this.source.onEnd(this);
   }
 
-  /** Never again. */
+  /** Asks never to redeliver it. */
   term(reason: string): void {
     this.message.term(reason);
     this.source.onEnd(this);
   }
 
-  /** Lets it go without a word: it is somebody else's by now. */
+  /** Forgets the event without an answer: another router owns the shard by now. */
   drop(): void {
     this.source.onEnd(this);
   }

@@ -1,9 +1,11 @@
 /**
- * Brings the `data` of large events to the filters that look at it (IN-12, RT-1). It is not in the event, so that it
- * has to be read; meanwhile the tenant's later events wait behind it (`tenant-lines.ts`). Tenants whose events are
- * small, or whose filters look at attributes alone, never come here.
+ * Loads the `data` of large events for the filters that read it (IN-12, RT-1). That data is in the
+ * object store, not in the event; while it is read, the tenant's later events wait behind it
+ * (`tenant-serial-queue.ts`). Tenants with small events, or with filters on attributes alone, never
+ * need it.
  *
- * Limits: `limits.filterPayloadBytesMax` of one payload, `READS_MAX` read at once, one of each tenant.
+ * Limits: `limits.filterPayloadBytesMax` for one payload, `READS_MAX` concurrent reads, one for
+ * each tenant.
  */
 import { limits } from '#domain/limits.ts';
 import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
@@ -23,8 +25,9 @@ export class LargeEvents {
   }
 
   /**
-   * The event with its data; without, where that is too large for a filter, or is gone. While the store does not
-   * answer it is asked again: as long as the event is ours, and a later one must not overtake it.
+   * Returns the event with its data; without, if the data is too large for a filter or is gone.
+   * Retries while the store does not answer and this router owns the event: a later event must not
+   * overtake it.
    */
   async whole(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
     const { payload } = event.head;

@@ -1,4 +1,4 @@
-/** The router plane: events in, one delivery for each matching endpoint out. */
+/** The router plane: consumes events, publishes one delivery for each matching endpoint. */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -16,7 +16,7 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { LaneView } from '#wire/lane-view.ts';
-import { EventTap } from './event-consumer.ts';
+import { EventConsumer } from './event-consumer.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
 import { Router } from './router.ts';
 
@@ -37,11 +37,11 @@ export interface RouterDeps {
   payloads: PayloadStore;
   faultyFilters: FaultyFilters;
   registry: Registry;
-  /** The brokers' clock, which events are stored by; milliseconds since 1970. */
+  /** Broker time, which events are stored by; milliseconds since 1970. */
   brokerNow: () => number;
   /** The bucket LEASES. */
   leases: KV;
-  /** Renews them while the event loop is busy. */
+  /** Renews leases while the event loop is busy. */
   renewer: LeaseRenewer;
   /** Name of this process, in the leases: letters, digits, - and _. */
   worker: string;
@@ -49,12 +49,12 @@ export interface RouterDeps {
   log: Log;
 }
 
-/** Routes the events of the shards that this process owns by its leases. */
+/** Routes the events of the shards whose leases this process holds. */
 export function createRouter(deps: RouterDeps): Service {
   const { settings, log } = deps;
   const fanOutDelays = parseFanOutDelays(settings.POSTHORN_FANOUT_DELAYS_SECONDS);
   const router = new Router({ ...deps, fanOutDelays, now: deps.brokerNow });
-  const taps = new Map<number, EventTap>();
+  const taps = new Map<number, EventConsumer>();
   const leases = new ShardLeases({
     kv: deps.leases,
     renewer: deps.renewer,
@@ -64,7 +64,12 @@ export function createRouter(deps: RouterDeps): Service {
     shards: settings.POSTHORN_SHARDS,
     async onTaken(shard) {
       const owns = (): boolean => leases.owns(shard);
-      const tap = new EventTap({ ...deps, shard, owns, onEvent: (event) => router.take(event) });
+      const tap = new EventConsumer({
+        ...deps,
+        shard,
+        owns,
+        onEvent: (event) => router.take(event),
+      });
       taps.set(shard, tap);
       await tap.open();
     },

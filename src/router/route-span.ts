@@ -3,7 +3,7 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
 
-/** The span of an event's fan-out; undefined where the event is not traced, or its trace not sampled. */
+/** Starts the span of an event's fan-out; undefined if the event has no sampled trace. */
 export function startRouteSpan(
   tracing: Tracing | undefined,
   tenant: string,
@@ -26,7 +26,7 @@ export function startRouteSpan(
   }));
 }
 
-/** @param failed the event comes again */
+/** @param failed the event will be redelivered */
 export function endRouteSpan(span: Span, deliveries: number, failed: boolean): void {
   span.setAttribute('posthorn.deliveries', deliveries);
   if (failed) span.setStatus({ code: SpanStatusCode.ERROR, message: 'not stored' });

@@ -1,15 +1,21 @@
 /**
  * Turns an event into deliveries (design: docs/architecture.md, "The path of one event").
  *
- * An event is: in its tenant's line, where its match takes time or an earlier one's does (`tenant-lines.ts`) -> put off,
- * where it goes to very many endpoints -> queued behind its tenant's others -> fanning out
- * (its deliveries are published as the publisher has room, tenants in turn: `fan-out.ts`) -> waiting for the
- * last PubAck -> recorded -> acked. Deliveries have ids computed from event and endpoint, so an event
- * that comes again after a crash gives the same ones and the server drops them (RT-4). The event's ack is
- * the last step: a crash before it brings the event again, a crash after it finds all deliveries stored.
+ * States of an event:
+ * - in its tenant's queue, if its match or an earlier event's takes time (`tenant-serial-queue.ts`)
+ * - delayed, if it has very many endpoints
+ * - queued behind its tenant's other events
+ * - fanning out: deliveries are published as the publisher has room, tenants in turn (`fan-out.ts`)
+ * - waiting for the last PubAck
+ * - recorded
+ * - acked
  *
- * Limits: what is queued is bounded by the consumers' `max_ack_pending`, what is under way by the
- * publisher's window. No database is touched.
+ * Delivery ids are computed from event and endpoint, so an event that is redelivered after a crash
+ * yields the same ids, and the server drops the duplicates (RT-4). The ack of the event is the last
+ * step: a crash before it redelivers the event, a crash after it finds all deliveries stored.
+ *
+ * Limits: the consumers' `max_ack_pending` bounds the queue, the publisher's window bounds
+ * publications in flight. No database is used.
  */
 import { Counter, type Registry } from 'prom-client';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
@@ -24,22 +30,22 @@ import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/frames/event-
 import type { LaneView } from '#wire/lane-view.ts';
 import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter } from './event-for-filter.ts';
-import type { EventInHand } from './in-flight-event.ts';
+import type { InFlightEvent } from './in-flight-event.ts';
 import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
-import { FilterTurns } from './scheduling/filter-scheduler.ts';
+import { FilterScheduler } from './scheduling/filter-scheduler.ts';
 import { LargeEvents } from './large-events.ts';
 import { LifeGate } from './lives/life-gate.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
-import { TenantLines } from './scheduling/tenant-lines.ts';
+import { TenantSerialQueue } from './scheduling/tenant-serial-queue.ts';
 
 const NAK_DELAY_MS = 1000;
-/** No id of a tenant. */
+/** Not a valid tenant id. */
 const BROADCASTS = '*';
 /** Well within the consumer's ack_wait. */
 const WORKING_EVERY_MS = 10_000;
-/** Of a record: one of a large fan-out would be larger than what a server takes. */
+/** For one record: that of a large fan-out would exceed the server's maximum payload. */
 const RECORD_DELIVERIES_MAX = 1000;
 
 type Matched = EndpointSnapshot[] | Promise<EndpointSnapshot[]>;
@@ -48,13 +54,13 @@ export interface RouterState {
   config: ConfigView;
   lives: TenantLives;
   lanes: LaneView;
-  /** Brings what the process knows of a tenant up to date. */
+  /** Refreshes the configuration of a tenant in this process. */
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
   payloads: PayloadStore;
   faultyFilters: FaultyFilters;
-  /** The largest number of endpoints first. */
+  /** Largest number of endpoints first. */
   fanOutDelays: readonly FanOutDelay[];
   registry: Registry;
   /** Absent: no spans. */
@@ -69,9 +75,9 @@ export class Router {
   private readonly indexes = new WeakMap<TenantSnapshot, SubscriptionIndex>();
   private readonly fanOuts: FanOuts;
   private readonly large: LargeEvents;
-  private readonly filters: FilterTurns;
+  private readonly filters: FilterScheduler;
   private readonly lifeGate: LifeGate;
-  private readonly lines = new TenantLines();
+  private readonly tenantQueue = new TenantSerialQueue();
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
   private timer: NodeJS.Timeout | undefined;
@@ -83,7 +89,7 @@ export class Router {
       refresh: (message, lifeId) => this.refresh(message, lifeId),
     });
     this.large = new LargeEvents({ store: deps.payloads, log: deps.log });
-    this.filters = new FilterTurns({ log: deps.log });
+    this.filters = new FilterScheduler({ log: deps.log });
     this.fanOuts = new FanOuts({
       log: deps.log,
       publisher: deps.publisher,
@@ -105,20 +111,20 @@ export class Router {
     });
   }
 
-  /** Takes an event. Never throws. */
-  take(message: EventInHand): void {
+  /** Routes an event. Never throws. */
+  take(message: InFlightEvent): void {
     try {
       const { tenant } = parseEventSubject(message.subject);
       const event = decodeEventFrame(asBuffer(message.data));
-      this.lines.add(tenant, { message, begin: () => this.route(message, tenant, event) });
+      this.tenantQueue.add(tenant, { message, begin: () => this.route(message, tenant, event) });
     } catch (error) {
-      this.giveUp(message, error);
+      this.fail(message, error);
     }
   }
 
-  /** At once, where nothing has to be waited for; else the tenant's later events wait too. */
+  /** Synchronous if nothing has to be awaited; otherwise the tenant's later events wait too. */
   private route(
-    message: EventInHand,
+    message: InFlightEvent,
     tenant: string,
     event: EventFrame,
   ): Promise<void> | undefined {
@@ -131,18 +137,19 @@ export class Router {
       }
       this.begin(fanOutOf(message, tenant, event, found));
     } catch (error) {
-      this.giveUp(message, error);
+      this.fail(message, error);
     }
     return undefined;
   }
 
   /**
-   * An event that matches nothing may be ahead of the configuration: who makes an endpoint and publishes at
-   * once is served. The bucket is asked at most once a second for a tenant, so unmatched events stay cheap.
-   * The tenant's later events wait meanwhile: an ordered endpoint may turn out to be owed this one.
+   * An event that matches nothing may be ahead of the configuration, as when a client creates an
+   * endpoint and publishes at once: refresh the tenant, then match again. A tenant is refreshed at
+   * most once a second, so unmatched events stay cheap. The tenant's later events wait, because an
+   * ordered endpoint may have to receive this one first.
    */
   private async routeLater(
-    message: EventInHand,
+    message: InFlightEvent,
     tenant: string,
     event: EventFrame,
     found: Matched,
@@ -159,7 +166,7 @@ export class Router {
       if (message.mayWork()) this.begin(fanOutOf(message, tenant, event, endpoints));
       else message.drop();
     } catch (error) {
-      this.giveUp(message, error);
+      this.fail(message, error);
     }
   }
 
@@ -168,24 +175,24 @@ export class Router {
     return payload !== undefined && this.indexOf(tenant, event)?.needsData(type) === true;
   }
 
-  /** Keeps what waits for its turn from coming again meanwhile, until `stop`. */
+  /** Extends the ack deadlines of waiting events until `stop`. */
   start(): void {
     this.timer ??= setInterval(() => {
-      for (const message of this.lines.messages()) message.working();
+      for (const message of this.tenantQueue.messages()) message.working();
       for (const { message } of this.fanOuts.queued()) message.working();
     }, WORKING_EVERY_MS);
   }
 
   /**
-   * The wait of a large fan-out is computed from the time that the event was stored (RT-6): whoever takes it
-   * after a crash waits until the same moment.
+   * The delay of a large fan-out counts from when the event was stored (RT-6): after a crash the
+   * next router waits until the same moment.
    */
   private begin(fanOut: FanOut): void {
     const { message, endpoints } = fanOut;
-    // A broadcast has waited as a whole.
+    // A broadcast was delayed as a whole.
     const isCopy = fanOut.event.head.broadcast === true;
     const inOrder = endpoints.some(({ ordered }) => ordered !== undefined);
-    // A broadcast has one turn among the tenants, not one for each of its copies; but order is kept in a tenant's lane.
+    // All copies of broadcasts share one turn; order is kept only in a tenant's own lane.
     if (isCopy && !inOrder) fanOut.lane = BROADCASTS;
     const atOnce = isCopy || inOrder;
     const delayMs = atOnce ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
@@ -195,11 +202,11 @@ export class Router {
       this.fanOuts.add(fanOut);
       return;
     }
-    // At most the delay itself, where the clocks differ.
+    // Never longer than the delay itself, if the clocks differ.
     message.nak(Math.min(waitMs, delayMs));
   }
 
-  private async refresh(message: EventInHand, tenant: string): Promise<void> {
+  private async refresh(message: InFlightEvent, tenant: string): Promise<void> {
     while (message.mayWork()) {
       try {
         await this.deps.refreshTenant(tenant);
@@ -211,15 +218,15 @@ export class Router {
     }
   }
 
-  private giveUp(message: EventInHand, error: unknown): void {
+  private fail(message: InFlightEvent, error: unknown): void {
     const { log } = this.deps;
     const facts = { err: error, subject: message.subject };
     if (error instanceof SyntaxError) {
-      // Ingress wrote it, so what cannot be read is damaged: it would fail for ever.
+      // Ingress wrote it, so an undecodable event is damaged and would fail forever.
       log.error(facts, 'router.undecodable');
       message.term('undecodable');
     } else {
-      // A fault of ours: it is owed still.
+      // An internal error: the event must still be routed.
       log.error(facts, 'router.not_routed');
       message.nak(NAK_DELAY_MS);
     }
@@ -230,9 +237,9 @@ export class Router {
   }
 
   /** @param seen the event as filters see it: with the data of a large one */
-  private match(message: EventInHand, tenant: string, seen: EventFrame): Matched {
+  private match(message: InFlightEvent, tenant: string, seen: EventFrame): Matched {
     const index = this.indexOf(tenant, seen);
-    // Deleted since the event was accepted: nobody is left to receive it.
+    // The tenant was deleted after the event was accepted.
     if (index === undefined) return [];
     return this.filters.match({
       tenant,
@@ -244,7 +251,7 @@ export class Router {
   }
 
   private async matchWhole(
-    message: EventInHand,
+    message: InFlightEvent,
     tenant: string,
     event: EventFrame,
   ): Promise<EndpointSnapshot[]> {
@@ -259,7 +266,7 @@ export class Router {
     let index = this.indexes.get(snapshot);
     if (index === undefined) {
       index = new SubscriptionIndex(snapshot, this.deps.faultyFilters);
-      // A broadcast asks once of every tenant there is: their indexes would be all that is kept.
+      // Do not cache for a broadcast: it asks for every tenant once, and would evict all others.
       if (event.head.broadcast !== true) this.indexes.set(snapshot, index);
     }
     return index;
@@ -275,7 +282,7 @@ export class Router {
     if (span !== undefined) endRouteSpan(span, fanOut.deliveries.length, fanOut.failed);
     if (!fanOut.message.mayWork()) return fanOut.message.drop();
     if (fanOut.failed) {
-      // The event comes again, and those of its deliveries that are stored are dropped by their ids.
+      // The event is redelivered; its stored deliveries are dropped as duplicates by their ids.
       fanOut.message.nak(NAK_DELAY_MS);
       return;
     }

@@ -1,12 +1,12 @@
 import { isOperationalType } from '#domain/event/event-type.ts';
 
 /**
- * Values under event type selectors (`order.created`, `order.*`, `*`), found by an event's type with one
- * look-up for each of its segments, however many selectors there are.
+ * Values by event type selectors (`order.created`, `order.*`, `*`). A look-up takes one map access
+ * for each segment of the event's type, however many selectors there are.
  */
 export class SelectorMap<T> {
   private readonly exact = new Map<string, T[]>();
-  /** By what stands before the star: `order.*` is under `order.`, `*` under the empty string. */
+  /** By the part before the star: `order.*` is under `order.`, `*` under the empty string. */
   private readonly prefixes = new Map<string, T[]>();
 
   add(selector: string, value: T): void {
@@ -14,11 +14,13 @@ export class SelectorMap<T> {
     else append(this.exact, selector, value);
   }
 
-  /** The lists of values whose selectors match the type; a value is in each list that it was added to. */
+  /**
+   * The lists of values whose selectors match the type; a value is in each list it was added to.
+   */
   lookUp(type: string): readonly (readonly T[])[] {
     const lists: T[][] = [];
     push(lists, this.exact.get(type));
-    // Whoever asked for all means its tenant's events, not what the platform tells of itself.
+    // `*` means all of the tenant's own events, not the platform's operational events.
     if (!isOperationalType(type)) push(lists, this.prefixes.get(''));
     for (let dot = type.indexOf('.'); dot >= 0; dot = type.indexOf('.', dot + 1)) {
       push(lists, this.prefixes.get(type.slice(0, dot + 1)));

@@ -13,68 +13,69 @@ import type { FaultyFilters } from './faulty-filters.ts';
 import { SelectorMap } from './selector-map.ts';
 
 /**
- * Gives the event as filters see it: `{id, type, source, time, subject, data, <extension attributes>}`.
+ * Returns the event as filters see it: `{id, type, source, time, subject, data, <extension
+ * attributes>}`.
  *
- * @param needsData false where no filter that will be asked looks at `data`: it may be left out then
+ * @param needsData false if no filter to be evaluated reads `data`, which may then be left out
  */
 export type EventSource = (needsData: boolean) => Record<string, unknown>;
 
-/** A subscription of an endpoint that exists. */
+/** A subscription of an existing endpoint. */
 interface Candidate {
   subscription: SubscriptionSnapshot;
-  /** Position of the endpoint in the snapshot. */
+  /** Index of the endpoint in the snapshot. */
   endpoint: number;
-  /** Made when first asked: most of a large tenant's filters are never asked of a process. */
+  /** Compiled at first use: a process never evaluates most filters of a large tenant. */
   test: CompiledFilter | undefined;
   dataFields: DataFields | undefined;
 }
 
-/** How far filters may go before others have the thread. */
+/** Work that filters may do before the event loop runs other work. */
 export interface StepBudget extends FilterWork {
   stepsMax: number;
-  /** Those of `steps` that no later match takes again. */
+  /** Steps for compiling: later matches do not repeat them. */
   compileSteps: number;
 }
 
-/** A match whose budget did not suffice. */
+/** A match that ran out of budget. */
 export interface UnfinishedMatch {
-  /** Asks the filters that are left; at least one, where the budget has a step. Undefined: it is not done yet. */
-  goOn: (budget: StepBudget) => EndpointSnapshot[] | undefined;
+  /** Evaluates the remaining filters, at least one if a step is left. Undefined: not done yet. */
+  resume: (budget: StepBudget) => EndpointSnapshot[] | undefined;
 }
 
 /** The filters of one match. */
 interface Asked {
-  /** Positions of endpoints. */
+  /** Indexes of endpoints. */
   matched: number[];
   open: readonly Candidate[];
   next: number;
   document: Record<string, unknown>;
 }
 
-/** What a filter takes that looks at nothing. */
+/** Base cost of a filter. */
 const FILTER_STEPS = 10;
-/** What is not counted in steps is timed: to compile a filter takes from 5 us to some 10 ms (measured). */
+/** Converts time to steps: compiling a filter takes from 5 us to about 10 ms (measured). */
 const STEPS_PER_MS = 100_000;
 
 /**
- * Which endpoints of a tenant get an event. Built whole from a snapshot and never changed: a newer
- * snapshot gets a new index. The cost of a match is in proportion to the subscriptions whose selectors
- * match the event's type (RT-3): exact names and prefixes are looked up in maps, one look-up for each
+ * Finds the endpoints of a tenant that get an event. Built from a snapshot and immutable: a newer
+ * snapshot gets a new index. A match costs in proportion to the subscriptions with selectors that
+ * match the event's type (RT-3): exact names and prefixes are in maps, with one look-up for each
  * segment of the type.
  */
 export class SubscriptionIndex {
   private readonly endpoints: readonly EndpointSnapshot[];
   private readonly bySelector = new SelectorMap<Candidate>();
-  /** For each endpoint the number of the last `match` that had it: cheaper than a set for each event. */
+  /** By endpoint: number of the last `match` that had it. Cheaper than a set for each event. */
   private readonly matchedIn: Uint32Array;
   private matchNo = 0;
   private lookedAt = 0;
-  /** Its filters took long enough to be counted: no match is begun any more where the turn is used up. */
-  isDear = false;
+  /** Its filters took long enough to be counted: no match starts once the turn's budget is used. */
+  isExpensive = false;
   private readonly tenant: string;
   private readonly faulty: Pick<FaultyFilters, 'report'>;
 
-  /** @param faulty takes each stored filter that does not compile, when it is first asked */
+  /** @param faulty receives each stored filter that does not compile, at its first use */
   constructor(snapshot: TenantSnapshot, faulty: Pick<FaultyFilters, 'report'>) {
     this.tenant = snapshot.id;
     this.faulty = faulty;
@@ -96,17 +97,18 @@ export class SubscriptionIndex {
     }
   }
 
-  /** How many subscriptions all calls of `match` looked at: the measure of their cost. */
+  /** Subscriptions examined by all calls of `match`: the measure of their cost. */
   get candidatesLookedAt(): number {
     return this.lookedAt;
   }
 
   /**
-   * The endpoints with at least one subscription that matches, each once, in the snapshot's order and
-   * whatever their state (RT-4: what a paused one gets is the router's to decide).
+   * Returns the endpoints with at least one matching subscription, each once, in the snapshot's
+   * order and in any state (RT-4: the router decides how to treat a paused endpoint).
    *
-   * @param event called at most once, and only where a filter has to be asked
-   * @param budget once it is used up no further filter is asked: what is found then is to be gone on with
+   * @param event called at most once, and only if a filter has to be evaluated
+   * @param budget once it is used up no further filter is evaluated: the result is then an
+   * `UnfinishedMatch`
    */
   match(
     type: string,
@@ -116,7 +118,7 @@ export class SubscriptionIndex {
     this.beginMatch();
     const lists = this.bySelector.lookUp(type);
     const matched: number[] = [];
-    // Those without a filter first: an endpoint that is in by one of them has no filter to be asked.
+    // Subscriptions without a filter first: an endpoint found by one needs no filter evaluated.
     let filters = 0;
     for (const list of lists) {
       this.lookedAt += list.length;
@@ -129,12 +131,12 @@ export class SubscriptionIndex {
     return rest ?? this.inOrder(matched);
   }
 
-  /** Whether a filter that an event of the type may be asked looks at its data. */
+  /** Whether a filter that applies to events of the type reads `data`. */
   needsData(type: string): boolean {
     return this.bySelector.lookUp(type).some((list) => list.some(looksAtData));
   }
 
-  /** The members of `data` that a filter looks at which an event of the type may be asked. */
+  /** The members of `data` that filters for events of the type read. */
   dataFields(type: string): DataFields {
     return joinDataFields(this.bySelector.lookUp(type).flat().map(fieldsOf));
   }
@@ -153,14 +155,14 @@ export class SubscriptionIndex {
     if (this.ask(asked, budget)) return undefined;
     const no = this.matchNo;
     return {
-      goOn: (more) => {
+      resume: (more) => {
         if (this.matchNo !== no) this.mark(matched);
         return this.ask(asked, more) ? this.inOrder(matched) : undefined;
       },
     };
   }
 
-  /** False where the budget did not suffice for all. */
+  /** False if the budget ran out. */
   private ask(asked: Asked, budget: StepBudget): boolean {
     const { matched, open, document } = asked;
     for (; asked.next < open.length; asked.next++) {
@@ -179,7 +181,7 @@ export class SubscriptionIndex {
     return matched.map((position) => this.endpoints[position] as EndpointSnapshot);
   }
 
-  /** Another match came between. */
+  /** Another match ran in between. */
   private mark(matched: readonly number[]): void {
     this.beginMatch();
     for (const endpoint of matched) this.matchedIn[endpoint] = this.matchNo;
@@ -207,7 +209,7 @@ export class SubscriptionIndex {
     try {
       candidate.test = compileFilter(candidate.subscription.filter ?? {});
     } catch (error) {
-      // Thrown on, it would stop the tenant's other subscriptions too, at every event.
+      // Rethrown, it would stop the tenant's other subscriptions too, at every event.
       candidate.test = this.faulty.report(this.tenant, candidate.subscription, error);
     }
     const steps = (performance.now() - sinceMs) * STEPS_PER_MS;
@@ -229,7 +231,7 @@ function fieldsOf(candidate: Candidate): DataFields {
   try {
     candidate.dataFields = filterDataFields(filter);
   } catch {
-    // It cannot be compiled either, and matches nothing.
+    // A filter that cannot be compiled either, and matches nothing.
     candidate.dataFields = NO_FIELDS;
   }
   return candidate.dataFields;

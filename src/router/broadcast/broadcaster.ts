@@ -1,12 +1,14 @@
 /**
- * Takes broadcast events from BCAST, one at a time in the whole cluster, and walks each to its end.
+ * Consumes broadcast events from BCAST, one at a time in the whole cluster, and walks each to its
+ * end.
  *
- * The consumer is the lease: it gives out one message at a time, to any router, and gives it again when it has heard
- * nothing for its ack_wait. While the walk goes on it is told so; a process that was stopped for longer sees that by
- * the monotonic clock and goes no further, and the progress, written on condition, keeps out whoever did not see it.
+ * The consumer is the lease: it delivers one message at a time, to any router, and redelivers it
+ * after an ack_wait without an ack or a progress signal. The walk sends these signals. A process
+ * that was paused for longer notices it by the monotonic clock and stops; if it does not, its next
+ * conditional write of the progress fails.
  *
- * A broadcast is: waiting in BCAST -> in hand here -> acked; or given back, where something failed or this process
- * stops, and then gone on with where it was.
+ * States of a broadcast: waiting in BCAST -> in flight here -> acked. After a failure or a shutdown
+ * it is nak'ed, and the next router resumes from the stored progress.
  */
 import type {
   ConsumerMessages,
@@ -44,25 +46,25 @@ export interface BroadcasterDeps extends Tenants {
   jsm: JetStreamManager;
   publisher: Publisher;
   payloads: PayloadStore;
-  /** The time by the brokers' clock, milliseconds since 1970. */
+  /** Broker time, milliseconds since 1970. */
   brokerNow: () => number;
-  /** Resolves when this process knows the configuration as it is now. */
+  /** Resolves when this process has the current configuration. */
   catchUp: () => Promise<void>;
   registry: Registry;
   /** Absent: no spans. */
   tracing?: Tracing | undefined;
   log: Log;
-  /** For tests: how long the consumer waits before it gives a broadcast to somebody else. */
+  /** For tests: the consumer's ack_wait, in milliseconds. */
   ackWaitMs?: number;
   /** For tests: called after each step of a walk. */
   onStep?: (step: WalkStep) => Promise<void> | void;
 }
 
-interface InHand {
+interface InFlight {
   message: JsMsg;
   ended: Promise<void>;
-  /** Monotonic: when the consumer was last told that the walk goes on. */
-  toldMs: number;
+  /** Monotonic milliseconds of the last progress signal to the consumer. */
+  signalledMs: number;
   lost: boolean;
   stopping: AbortController;
 }
@@ -73,7 +75,7 @@ export class Broadcaster implements Service {
   private readonly walkDeps: WalkDeps;
   private readonly ackWaitMs: number;
   private messages: ConsumerMessages | undefined;
-  private inHand: InHand | undefined;
+  private inFlight: InFlight | undefined;
 
   constructor(deps: BroadcasterDeps) {
     this.deps = deps;
@@ -89,7 +91,7 @@ export class Broadcaster implements Service {
     const large = new LargeEvents({ store: deps.payloads, log: deps.log });
     this.walkDeps = {
       ...deps,
-      whole: (event, mayGoOn) => large.whole(event, mayGoOn),
+      whole: (event, isOwner) => large.whole(event, isOwner),
       store: new BroadcastStore({ publisher, jsm: async () => jsm }),
       copies: new Copies({ publisher, jsm, shards }),
       pace: new Pace({ jsm, shards, endpointsPerSecond }),
@@ -107,30 +109,31 @@ export class Broadcaster implements Service {
       consumer: consumers.broadcaster,
       ahead: 1,
       onMessage: (message) => this.take(message),
-      // The pull goes on once the consumer is made again; what was lost on its way comes after the ack_wait.
+      // The pull resumes once the consumer exists again; lost messages are redelivered after
+      // ack_wait.
       onDeleted: () => {},
       onPullLost: () => {},
       log: this.deps.log,
     });
   }
 
-  /** Gives what is in hand back, for another router to go on with. */
+  /** Naks the broadcast in flight, so that another router resumes it. */
   async stop(deadlineMs: number): Promise<void> {
     this.messages?.stop();
-    const { inHand } = this;
-    if (inHand === undefined) return;
-    inHand.stopping.abort();
-    await within(deadlineMs, inHand.ended);
-    inHand.lost = true;
+    const { inFlight } = this;
+    if (inFlight === undefined) return;
+    inFlight.stopping.abort();
+    await within(deadlineMs, inFlight.ended);
+    inFlight.lost = true;
   }
 
   private take(message: JsMsg): void {
-    const { inHand } = this;
-    if (inHand === undefined) this.begin(message);
-    else if (inHand.message.seq === message.seq) {
-      // Given again, as after a broken connection: what is said from now on answers the newest.
-      inHand.message = message;
-      inHand.toldMs = performance.now();
+    const { inFlight } = this;
+    if (inFlight === undefined) this.begin(message);
+    else if (inFlight.message.seq === message.seq) {
+      // Redelivered, as after a broken connection: acks and naks now answer the newest delivery.
+      inFlight.message = message;
+      inFlight.signalledMs = performance.now();
     } else message.nak(AGAIN_AFTER_MS);
   }
 
@@ -139,51 +142,51 @@ export class Broadcaster implements Service {
     try {
       event = decodeEventFrame(message.data);
     } catch (error) {
-      // Ingress wrote it, so it is damaged: it would fail for ever, and hold up all that are behind it.
+      // Ingress wrote it, so it is damaged: it would fail forever and block all later broadcasts.
       this.deps.log.error({ err: error, subject: message.subject }, 'broadcast.undecodable');
       message.term('undecodable');
       return;
     }
-    const taken: InHand = {
+    const taken: InFlight = {
       message,
       ended: Promise.resolve(),
-      toldMs: performance.now(),
+      signalledMs: performance.now(),
       lost: false,
       stopping: new AbortController(),
     };
-    this.inHand = taken;
+    this.inFlight = taken;
     taken.ended = this.work(taken, event);
   }
 
-  private async work(inHand: InHand, event: EventFrame): Promise<void> {
+  private async work(inFlight: InFlight, event: EventFrame): Promise<void> {
     const { log } = this.deps;
-    const { seq } = inHand.message;
-    const telling = setInterval(() => this.tell(inHand), this.ackWaitMs / 4).unref();
+    const { seq } = inFlight.message;
+    const signalling = setInterval(() => this.signalProgress(inFlight), this.ackWaitMs / 4).unref();
     const traced = new TracedWalk(this.deps.tracing, event);
     let progress: BroadcastProgress | undefined;
     try {
       await this.deps.catchUp();
-      const storedMs = inHand.message.time.getTime();
-      const mayGoOn = (): boolean => this.isOurs(inHand);
-      const { signal } = inHand.stopping;
+      const storedMs = inFlight.message.time.getTime();
+      const isOwner = (): boolean => this.isOurs(inFlight);
+      const { signal } = inFlight.stopping;
       const frameFor = traced.frameFor.bind(traced);
-      const broadcast = { event, frameFor, seq, storedMs, mayGoOn, signal };
+      const broadcast = { event, frameFor, seq, storedMs, isOwner, signal };
       progress = await new Walk(this.walkDeps, broadcast).run();
-      inHand.message.ack();
+      inFlight.message.ack();
       log.info({ event_id: event.head.id }, 'broadcast.ended');
     } catch (error) {
-      this.giveBack(inHand, error as Error);
+      this.release(inFlight, error as Error);
     } finally {
-      clearInterval(telling);
+      clearInterval(signalling);
       traced.end(progress);
-      this.inHand = undefined;
+      this.inFlight = undefined;
     }
   }
 
-  private giveBack({ message, stopping }: InHand, error: Error): void {
+  private release({ message, stopping }: InFlight, error: Error): void {
     const { log } = this.deps;
     const { seq } = message;
-    // Whoever overtook us has it in hand; where nobody does, it comes again by itself.
+    // The router that overtook this one holds the broadcast; if it died, ack_wait redelivers it.
     if (error instanceof Overtaken) log.info({ seq }, 'broadcast.handed_on');
     else if (stopping.signal.aborted) message.nak();
     else {
@@ -192,15 +195,15 @@ export class Broadcaster implements Service {
     }
   }
 
-  private tell(inHand: InHand): void {
-    if (!this.isOurs(inHand)) return;
-    inHand.toldMs = performance.now();
-    inHand.message.working();
+  private signalProgress(inFlight: InFlight): void {
+    if (!this.isOurs(inFlight)) return;
+    inFlight.signalledMs = performance.now();
+    inFlight.message.working();
   }
 
-  /** Not after a silence in which the consumer may have given it to somebody else. */
-  private isOurs(inHand: InHand): boolean {
-    if (performance.now() - inHand.toldMs > this.ackWaitMs * 0.8) inHand.lost = true;
-    return !inHand.lost;
+  /** False after a silence of ack_wait: the consumer may have redelivered it to another router. */
+  private isOurs(inFlight: InFlight): boolean {
+    if (performance.now() - inFlight.signalledMs > this.ackWaitMs * 0.8) inFlight.lost = true;
+    return !inFlight.lost;
   }
 }

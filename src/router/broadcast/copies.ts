@@ -1,9 +1,10 @@
 /**
- * Copies of a broadcast event in the streams of its tenants: from there on each is an event of its tenant like any
- * other, with history, delivery, replay and isolation.
+ * Publishes and finds the copies of a broadcast event in the streams of its tenants. From there on
+ * each copy is an ordinary event of its tenant, with history, delivery, replay and isolation.
  *
- * A copy has the message id `<tenant>:<event id>`, so one that is published twice within the stream's window of 2
- * minutes is stored once. For one that may have been published longer ago, the stream itself is asked first.
+ * A copy has the message id `<tenant>:<event id>`, so a second publication within the stream's
+ * deduplication window of 2 minutes is dropped. If the first publication may be older than that,
+ * the caller asks the stream itself first.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
@@ -11,10 +12,10 @@ import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { shardOf, streams, subjects } from '#wire/subjects.ts';
 
-/** Less than the window of message ids: what is not acknowledged by then is looked for. */
+/** Less than the deduplication window: a copy without an ack by then is looked up. */
 const STORE_TIMEOUT_MS = 25_000;
 const LOOK_BATCH = 64;
-/** The servers' clocks may differ by as much. */
+/** Allowance for the clock difference between servers. */
 const CLOCKS_MS = 60_000;
 
 export interface CopiesDeps {
@@ -49,7 +50,7 @@ export class Copies {
    * Whether the tenant's stream holds its copy.
    *
    * @param sinceMs when the broadcast itself was stored
-   * @throws where NATS does not answer
+   * @throws if NATS does not answer
    */
   async isStored(tenant: string, event: EventFrame, sinceMs: number): Promise<boolean> {
     const { jsm, shards } = this.deps;
@@ -60,7 +61,7 @@ export class Copies {
     const notBeforeMs = sinceMs - CLOCKS_MS;
     if (last === null || last.time.getTime() < notBeforeMs) return false;
     if (idOf(last) === wanted) return true;
-    // The tenant has had other events of this type since.
+    // Skip to the start of the broadcast: the tenant may have had later events of this type.
     const first = await jsm.direct.getMessage(stream, { start_time: new Date(notBeforeMs) });
     for (let seq = first?.seq ?? 1; seq <= last.seq;) {
       const from = seq;

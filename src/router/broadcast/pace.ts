@@ -1,18 +1,20 @@
 /**
- * Keeps a broadcast behind live traffic: at most so many endpoints a second, and no further part while the router
- * or the workers have much in hand. What a live event finds before it in the streams is then a few of the
- * broadcast's, not thousands.
+ * Keeps a broadcast behind live traffic: limits its endpoints per second, and pauses it while the
+ * router or the workers have a backlog. A live event then queues behind a few deliveries of the
+ * broadcast, not behind thousands.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 
-/** Runs ahead of its pace by as much: a timer for each copy would cost more than the copies. */
+/**
+ * May run ahead of its rate by this much: a timer for each copy would cost more than the copies.
+ */
 const AHEAD_MS = 10;
-/** Messages that a consumer has in hand or before it, over which a broadcast waits. */
+/** Pending and unacked messages of a consumer above which a broadcast waits. */
 const BACKLOG_MAX = 1024;
 const LOOK_AGAIN_MS = 50;
-/** However busy the others are, the broadcast goes on at last. */
+/** The longest wait for a backlog: after it the broadcast continues under any load. */
 const BACKLOG_WAIT_MS_MAX = 5000;
 
 export interface PaceDeps {
@@ -23,14 +25,14 @@ export interface PaceDeps {
 
 export class Pace {
   private readonly deps: PaceDeps;
-  /** Monotonic milliseconds: when the next endpoint may have its turn. */
+  /** Monotonic milliseconds: when the next endpoint may be published. */
   private nextMs = 0;
 
   constructor(deps: PaceDeps) {
     this.deps = deps;
   }
 
-  /** Resolves when a copy for so many endpoints may leave. @throws AbortError */
+  /** Resolves when a copy for this many endpoints may be published. @throws AbortError */
   async take(endpoints: number, signal: AbortSignal): Promise<void> {
     const now = performance.now();
     const at = Math.max(this.nextMs, now);
@@ -39,9 +41,9 @@ export class Pace {
   }
 
   /**
-   * Resolves when the shards of these tenants have little in hand, or after some seconds.
+   * Resolves when the shards of these tenants have a small backlog, or after `BACKLOG_WAIT_MS_MAX`.
    *
-   * @throws AbortError, and where NATS does not answer
+   * @throws AbortError, or an error if NATS does not answer
    */
   async untilQuiet(tenants: readonly string[], signal: AbortSignal): Promise<void> {
     const deadlineMs = performance.now() + BACKLOG_WAIT_MS_MAX;

@@ -7,12 +7,12 @@ import { eventForFilter } from '../event-for-filter.ts';
 import type { FaultyFilters } from '../faulty-filters.ts';
 import { type EventSource, type StepBudget, SubscriptionIndex } from '../subscription-index.ts';
 
-/** Tenants looked at before others have the thread. */
+/** Tenants matched before the event loop runs other work. */
 const AT_ONCE = 100;
-/** Of one tenant's filters; some ms. */
+/** Filter steps of one tenant at a time; takes some milliseconds. */
 const STEPS_AT_ONCE = 200_000;
 
-/** A tenant that a broadcast goes to, and how many of its endpoints match. */
+/** A tenant that gets a copy of the broadcast, and how many of its endpoints match. */
 export interface Stop {
   /** Life id. */
   tenant: string;
@@ -21,20 +21,20 @@ export interface Stop {
 
 export interface Tenants {
   config: Pick<ConfigView, 'tenant'>;
-  /** Of all tenants. */
+  /** Life ids of all tenants. */
   lifeIds: () => Iterable<string>;
   faultyFilters: FaultyFilters;
 }
 
 /**
- * The tenants with an approved subscription that matches the event, in the order of the walk: by partition, then by
- * id. That order is the same in every process, whatever was made or deleted meanwhile, so a place in it can be
- * handed on.
+ * Lists the tenants with an approved subscription that matches the event, in the order of the walk:
+ * by partition, then by id. Every process computes the same order, whichever tenants were created
+ * or deleted in between, so a position in it can be stored and resumed from.
  *
- * Their subscriptions are looked at and let go: an index of each tenant at once would be all of the configuration
- * a second time.
+ * The index of each tenant is dropped after its match: keeping all of them would hold the whole
+ * configuration in memory twice.
  *
- * @param after the last tenant that is done; absent: none
+ * @param after the last finished tenant; absent: none
  */
 export async function planStops(
   tenants: Tenants,
@@ -68,7 +68,7 @@ async function matchInTurns(
   let found = index.match(type, document, newBudget());
   while (!Array.isArray(found)) {
     await setImmediate();
-    found = found.goOn(newBudget()) ?? found;
+    found = found.resume(newBudget()) ?? found;
   }
   return found;
 }
@@ -78,8 +78,8 @@ function newBudget(): StepBudget {
 }
 
 /**
- * Negative: `a` comes before `b` in the walk. All lives of a tenant have one place, so one that is created
- * again behind the walk does not get a copy too.
+ * Negative: `a` comes before `b` in the walk. All lives of a tenant share one position, so a tenant
+ * that is created again behind the walk does not get a second copy.
  */
 export function compareStops(a: string, b: string): number {
   const partitions = partitionOf(a) - partitionOf(b);

@@ -3,17 +3,17 @@ import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import { type EventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 
-/** One trace of a broadcast has so many attempts and few more: more are read by nobody, and crowd out others. */
+/** The trace of one broadcast has about this many attempts: more would crowd out other traces. */
 export const TRACED_ENDPOINTS_MAX = 256;
 
 /**
- * The trace of a broadcast's walk: a consumer span over it, whose children are the fan-outs of the first copies. The
- * copies after them have no trace context, so nothing is described for them. Where tracing is off every copy has the
- * context of the producer, as any event.
+ * Traces a broadcast's walk: a consumer span, with the fan-outs of the first copies as its
+ * children. Later copies carry no trace context, so they have no spans. With tracing off, every
+ * copy carries the producer's context, as any event does.
  */
 export class TracedWalk {
   private readonly span: Span | undefined;
-  /** For the tenants that come first, and for the others. */
+  /** The frame of the first copies, and that of all later ones. */
   private readonly traced: Buffer;
   private readonly plain: Buffer;
   private endpoints = 0;
@@ -45,7 +45,7 @@ export class TracedWalk {
   }
 
   /**
-   * The copy for the next tenant.
+   * Returns the frame of the next tenant's copy.
    *
    * @param endpoints how many of its endpoints match
    */
@@ -55,7 +55,9 @@ export class TracedWalk {
     return this.traced;
   }
 
-  /** @param progress of the whole broadcast; absent: the walk broke off, and somebody goes on with it */
+  /**
+   * @param progress of the whole broadcast; absent: the walk was interrupted and will be resumed
+   */
   end(progress: BroadcastProgress | undefined): void {
     const { span } = this;
     if (span === undefined) return;

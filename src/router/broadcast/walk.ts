@@ -1,12 +1,15 @@
 /**
- * Takes one broadcast from where it is to its end: a copy into the stream of each tenant, in chunks.
+ * Walks one broadcast from its stored progress to its end: publishes a copy to the stream of each
+ * tenant, in chunks.
  *
- * Steps, each durable before the next: planned (who gets it, when it may begin) -> for each chunk: announced (`until`
- * in the progress) -> published, every PubAck awaited -> done (`cursor`), and in the same write the next announced ->
- * ended. A crash leaves at most one chunk in doubt, and the progress names it: whoever goes on asks the streams of its
- * tenants whether they have their copies, and sends the others. So no tenant is left out, and none has two.
+ * Each step is durable before the next. Planned (number of endpoints, start time) -> for each
+ * chunk: announced (`until` in the progress) -> published, with every PubAck awaited -> done
+ * (`cursor`; the same write announces the next chunk) -> ended. A crash leaves at most one chunk in
+ * doubt, and the progress names it: the next router asks the streams of that chunk's tenants for
+ * their copies, and publishes the missing ones. So each tenant gets exactly one copy.
  *
- * Whoever was overtaken finds that the progress is not as it wrote it, and stops. A cancellation is such a write too.
+ * A router that was overtaken finds that the progress differs from its last write, and stops. A
+ * cancellation is such a write too.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
@@ -17,45 +20,45 @@ import type { Copies } from './copies.ts';
 import type { Pace } from './pace.ts';
 import { type Stop, type Tenants, compareStops, planStops } from './plan.ts';
 
-/** Tenants whose copies are in doubt after a crash, at most. */
+/** The most tenants whose copies can be in doubt after a crash. */
 const CHUNK_TENANTS_MAX = 256;
-/** A chunk is no longer than it has to be: a single large tenant makes one. */
+/** Ends a chunk early: a single tenant with this many endpoints fills one. */
 const CHUNK_ENDPOINTS_MAX = 1024;
 const WRITE_TIMEOUT_MS = 20_000;
 const WAIT_STEP_MS = 1000;
 
 export interface Broadcast {
   event: EventFrame;
-  /** The copy of the next tenant, of whose endpoints so many match. */
+  /** The copy of the next tenant, of which this many endpoints match. */
   frameFor: (endpoints: number) => Buffer;
   /** Its sequence in BCAST. */
   seq: number;
   /** When BCAST stored it, milliseconds since 1970. */
   storedMs: number;
-  /** False once somebody else may go on with it: nothing more is published or written. */
-  mayGoOn: () => boolean;
-  /** Stops what waits. */
+  /** False once another router may hold the broadcast: nothing more is published or written. */
+  isOwner: () => boolean;
+  /** Aborts waits. */
   signal: AbortSignal;
 }
 
-/** What was just done; a test stops the walk there. */
+/** The step that just finished; a test stops the walk there. */
 export type WalkStep = 'taken' | 'planned' | 'announced' | 'copied' | 'published' | 'ended';
 
 export interface WalkDeps extends Tenants {
   store: BroadcastStore;
   copies: Copies;
   pace: Pace;
-  /** The largest number of endpoints first. */
+  /** Largest number of endpoints first. */
   fanOutDelays: readonly FanOutDelay[];
   /** Milliseconds since 1970. */
   now: () => number;
-  /** The event as filters see it: with the data of a large one. */
-  whole: (event: EventFrame, mayGoOn: () => boolean) => Promise<EventFrame>;
+  /** Returns the event as filters see it: with the data of a large one. */
+  whole: (event: EventFrame, isOwner: () => boolean) => Promise<EventFrame>;
   onCopied: () => void;
   onStep: (step: WalkStep) => Promise<void> | void;
 }
 
-/** Somebody else goes on with the broadcast: whoever sees this stops. */
+/** Another router continues the broadcast: this one stops. */
 export class Overtaken extends Error {
   constructor() {
     super('the broadcast is in other hands');
@@ -82,13 +85,13 @@ export class Walk {
   }
 
   /**
-   * Resolves when the broadcast has ended, with how far it came.
+   * Runs the broadcast to its end and resolves with its progress.
    *
-   * @throws Overtaken, or what went wrong on the way
+   * @throws Overtaken, or the error that interrupted it
    */
   async run(): Promise<BroadcastProgress> {
     try {
-      await this.goOn();
+      await this.resume();
     } catch (error) {
       if (!(error instanceof Overtaken) || !(await this.isCancelled())) throw error;
     }
@@ -101,14 +104,14 @@ export class Walk {
     return progress?.eventSeq === seq && progress.state === 'cancelled';
   }
 
-  private async goOn(): Promise<void> {
+  private async resume(): Promise<void> {
     const { event, seq } = this.broadcast;
     const known = await this.deps.store.progress(event.head.id);
     this.seq = known.seq;
     await this.step('taken');
     if (!this.take(known, seq)) return;
     const inDoubt = this.progress.until;
-    const seen = await this.deps.whole(event, this.broadcast.mayGoOn);
+    const seen = await this.deps.whole(event, this.broadcast.isOwner);
     const stops = await planStops(this.deps, seen, this.progress.cursor);
     await this.plan(stops);
     await this.untilStart();
@@ -124,10 +127,10 @@ export class Walk {
     await this.step('ended');
   }
 
-  /** False: there is nothing left to do. */
+  /** False: nothing is left to do. */
   private take({ progress }: StoredProgress, seq: number): boolean {
     if (progress?.eventSeq !== seq) {
-      // Of an earlier event, whose id the stream has forgotten; a cancellation may come before any progress.
+      // Progress of an earlier event with a forgotten id; or cancelled before the first progress.
       return true;
     }
     this.progress = progress;
@@ -140,7 +143,7 @@ export class Walk {
       tenants: { done: tenants.done, total: tenants.done + stops.length },
       endpoints: { done: endpoints.done, total: endpoints.done + endpointsOf(stops) },
     };
-    // The delay counts from when the event was stored, whoever waits for it (RT-6).
+    // The delay counts from when the event was stored, whichever router waits for it (RT-6).
     const delayMs = fanOutDelayMs(this.deps.fanOutDelays, planned.endpoints?.total ?? 0);
     planned.startsAtMs = startsAtMs ?? this.broadcast.storedMs + delayMs;
     await this.write(planned);
@@ -216,7 +219,7 @@ export class Walk {
   }
 
   private checkHands(): void {
-    if (!this.broadcast.mayGoOn()) throw new Overtaken();
+    if (!this.broadcast.isOwner()) throw new Overtaken();
   }
 
   private async step(step: WalkStep): Promise<void> {

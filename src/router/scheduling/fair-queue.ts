@@ -1,17 +1,18 @@
 /**
- * Work of many, taken in turns (deficit round robin): what is pushed under one key waits in a lane, first in
- * first out; lanes that hold work stand in a ring, and the one whose turn it is may spend `turn` units before
- * the next. So what waits behind a lane of any length is at most one turn for each other lane.
+ * Shares a resource between keys by deficit round robin. Items pushed under one key wait in its
+ * lane, first in first out. Lanes with items form a ring; the current lane may spend `turn` units
+ * before the next. So the wait for a turn is at most one turn of each other lane, whatever their
+ * lengths.
  *
- * A lane is: in the ring, while it holds work -> put aside, while its head may not go on -> back at the end of
- * the ring. A lane that is empty is forgotten, and what was left of its turn with it.
+ * States of a lane: in the ring, while it has items -> set aside, while its head is blocked -> back
+ * at the end of the ring. An empty lane is forgotten, with the rest of its turn.
  *
- * Limits: as much as is pushed; whoever pushes bounds that. Every step costs the same, however many lanes.
+ * Limits: the callers bound the number of items. Every step takes constant time.
  */
 export class FairQueue<T> {
   private readonly turn: number;
   private readonly lanes = new Map<string, Lane<T>>();
-  /** The lane whose turn it is; its `previous` is the last of the ring. */
+  /** The lane with the turn; its `previous` is the last of the ring. */
   private current: Lane<T> | undefined;
   private left: number;
 
@@ -20,7 +21,7 @@ export class FairQueue<T> {
     this.left = turn;
   }
 
-  /** True where nothing waits, not even aside. */
+  /** True if there are no items, including lanes set aside. */
   get isEmpty(): boolean {
     return this.lanes.size === 0;
   }
@@ -36,18 +37,18 @@ export class FairQueue<T> {
     this.join(made);
   }
 
-  /** The first item of the lane whose turn it is; undefined where there is none in the ring. */
+  /** The first item of the current lane; undefined if the ring is empty. */
   head(): T | undefined {
     const lane = this.current;
     return lane?.items[lane.first];
   }
 
-  /** A unit of the turn is used. */
+  /** Uses one unit of the turn. */
   spend(): void {
     if (--this.left <= 0 && this.current !== undefined) this.pass(this.current.next);
   }
 
-  /** The head is done: the next of its lane comes up, in the same turn. */
+  /** Removes the head; the next item of its lane becomes the head, in the same turn. */
   shift(): void {
     const lane = this.current;
     if (lane === undefined) return;
@@ -61,7 +62,7 @@ export class FairQueue<T> {
     }
   }
 
-  /** The head cannot go on: its lane leaves the ring until it is resumed. */
+  /** Removes the current lane from the ring until `resume`, as its head is blocked. */
   setAside(): void {
     const lane = this.current;
     if (lane === undefined) return;
@@ -69,7 +70,7 @@ export class FairQueue<T> {
     this.leave(lane);
   }
 
-  /** Puts a lane back that was set aside, at the end of the ring. */
+  /** Returns a lane that was set aside to the end of the ring. */
   resume(key: string): void {
     const lane = this.lanes.get(key);
     if (lane === undefined || !lane.aside) return;
@@ -77,7 +78,7 @@ export class FairQueue<T> {
     this.join(lane);
   }
 
-  /** All that waits. */
+  /** All waiting items. */
   *items(): Iterable<T> {
     for (const { items, first } of this.lanes.values()) {
       for (let i = first; i < items.length; i++) yield items[i] as T;
@@ -117,7 +118,7 @@ export class FairQueue<T> {
 interface Lane<T> {
   key: string;
   items: (T | undefined)[];
-  /** Position of the head; what stands before it is done. */
+  /** Index of the head; earlier items are done. */
   first: number;
   aside: boolean;
   next: Lane<T>;

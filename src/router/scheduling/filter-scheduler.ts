@@ -1,55 +1,57 @@
 /**
- * Shares the thread between filters and everything else, and between tenants, so that no tenant's filters hurt
- * another's latency.
+ * Shares the event loop between filters and other work, and between tenants, so that no tenant's
+ * filters add latency for another.
  *
- * A match is: done at once, as nearly all are -> or over what this turn of the event loop has left, and waiting -> going
- * on in a later turn, and waiting again -> done. Those that wait take turns by what they took so far (start-time fair
- * queueing: Goyal, Vin and Cheng, 1996). A match of few and cheap filters is never counted, and never waits.
+ * A match finishes at once, as nearly all do; or it exceeds the budget of this turn of the event
+ * loop and waits for one or more later turns. The waiting match with the least work done for its
+ * tenant goes first (start-time fair queueing: Goyal, Vin and Cheng, 1996). A match of a few cheap
+ * filters is neither counted nor delayed.
  *
- * Between two filters is the only place where a match can stop. Where one filter ran over its turn
- * (`limits.regexStepsMax` and `limits.filterComparisonsMax` bound it), they all rest for as long as it ran.
+ * A match can stop only between two filters. If one filter overruns its turn
+ * (`limits.regexStepsMax` and `limits.filterComparisonsMax` bound it), all filters pause for as
+ * long as it ran.
  *
- * Limits: as much waits as the router lets match at one time, one event of each tenant.
+ * Limits: the router runs at most one match of each tenant at a time.
  */
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventSource, SubscriptionIndex, UnfinishedMatch } from '../subscription-index.ts';
 
-/** Of all filters in one turn of the event loop; 0.1 to 3 ms (measured). */
+/** Steps of all filters in one turn of the event loop; 0.1 to 3 ms (measured). */
 const TURN_STEPS = 200_000;
-/** Of one match that is not counted: 200 cheap filters; less than all else that is done for an event. */
+/** Steps of a match that is not counted: 200 cheap filters, less than an event's other work. */
 const FREE_STEPS = 2000;
-/** Longer than a turn should be. */
-const REST_OVER_MS = 5;
-/** Of one event's filters, on the thread. */
-const TELL_OVER_MS = 1000;
+/** Longer than a turn should take. */
+const PAUSE_OVER_MS = 5;
+/** Time in the filters of one event above which its tenant is logged. */
+const LOG_OVER_MS = 1000;
 
 export interface MatchQuestion {
   tenant: string;
   index: SubscriptionIndex;
   type: string;
   event: EventSource;
-  /** Whether the answer is still of use; if not, it may be any. */
+  /** Whether the result is still needed; if not, it may be anything. */
   mayWork: () => boolean;
 }
 
 interface Waiting {
   question: MatchQuestion;
   match: UnfinishedMatch;
-  /** Steps of the tenant since somebody waits: the least is the next. */
+  /** Steps of the tenant since its match waits: the smallest position goes next. */
   position: number;
   ranMs: number;
   done: (endpoints: EndpointSnapshot[]) => void;
 }
 
-export class FilterTurns {
+export class FilterScheduler {
   private readonly log: Log;
   private stepsLeft = TURN_STEPS;
   private isArmed = false;
   private restUntilMs = 0;
   private readonly waiting: Waiting[] = [];
-  /** The position of who had the last turn. */
+  /** The position of the tenant that had the last turn. */
   private reached = 0;
   private readonly positions = new Map<string, number>();
   private readonly told = new WeakSet<SubscriptionIndex>();
@@ -59,18 +61,18 @@ export class FilterTurns {
   }
 
   /**
-   * The endpoints that an event matches: at once, where that takes no longer than others may be kept waiting.
+   * Returns the endpoints that an event matches: synchronously if the budget suffices.
    *
-   * @throws what `event` throws, at once
+   * @throws the errors of `event`, synchronously
    */
   match(question: MatchQuestion): EndpointSnapshot[] | Promise<EndpointSnapshot[]> {
     const { tenant, index, type, event } = question;
-    const stepsMax = index.isDear ? this.stepsLeft : Math.max(FREE_STEPS, this.stepsLeft);
+    const stepsMax = index.isExpensive ? this.stepsLeft : Math.max(FREE_STEPS, this.stepsLeft);
     const budget = { steps: 0, stepsMax, compileSteps: 0 };
-    const sinceMs = index.isDear ? performance.now() : undefined;
+    const sinceMs = index.isExpensive ? performance.now() : undefined;
     const found = index.match(type, event, budget);
     if (sinceMs !== undefined) this.ran(sinceMs);
-    if (budget.steps - budget.compileSteps > FREE_STEPS) index.isDear = true;
+    if (budget.steps - budget.compileSteps > FREE_STEPS) index.isExpensive = true;
     if (budget.steps > FREE_STEPS) this.charge(tenant, this.positionOf(tenant), budget.steps);
     if (Array.isArray(found)) return found;
     return new Promise((done) => {
@@ -103,20 +105,20 @@ export class FilterTurns {
       return;
     }
     this.stepsLeft = TURN_STEPS;
-    while (this.stepsLeft > 0 && this.waiting.length > 0) this.goOn(this.takeNext());
+    while (this.stepsLeft > 0 && this.waiting.length > 0) this.resume(this.takeNext());
     this.isArmed = false;
     if (this.waiting.length === 0) {
       this.positions.clear();
       this.reached = 0;
     }
-    // Where something was taken, a new turn has to begin even if nobody waits.
+    // A used budget needs a new turn to refill it, even if no match waits.
     if (this.waiting.length > 0 || this.stepsLeft < TURN_STEPS) this.arm();
   }
 
   private ran(sinceMs: number): number {
     const nowMs = performance.now();
     const ranMs = nowMs - sinceMs;
-    if (ranMs > REST_OVER_MS) this.restUntilMs = nowMs + ranMs;
+    if (ranMs > PAUSE_OVER_MS) this.restUntilMs = nowMs + ranMs;
     return ranMs;
   }
 
@@ -130,12 +132,12 @@ export class FilterTurns {
     return next;
   }
 
-  private goOn(waiting: Waiting): void {
+  private resume(waiting: Waiting): void {
     const { question, match, position, done } = waiting;
     if (!question.mayWork()) return done([]);
     const budget = { steps: 0, stepsMax: this.stepsLeft, compileSteps: 0 };
     const sinceMs = performance.now();
-    const found = match.goOn(budget);
+    const found = match.resume(budget);
     waiting.ranMs += this.ran(sinceMs);
     this.charge(question.tenant, position, budget.steps);
     if (found === undefined) {
@@ -149,7 +151,7 @@ export class FilterTurns {
 
   private tell({ question, ranMs }: Waiting): void {
     const { tenant, type, index } = question;
-    if (ranMs <= TELL_OVER_MS || this.told.has(index)) return;
+    if (ranMs <= LOG_OVER_MS || this.told.has(index)) return;
     this.told.add(index);
     const facts = { tenant_id: tenantIdOf(tenant), event_type: type, thread_ms: Math.round(ranMs) };
     this.log.warn(facts, 'router.filters_slow');

@@ -55,7 +55,7 @@ function match(
   stepsMax = Infinity,
 ): EndpointSnapshot[] {
   let found = index.match(type, event, newBudget(stepsMax));
-  while (!Array.isArray(found)) found = found.goOn(newBudget(stepsMax)) ?? found;
+  while (!Array.isArray(found)) found = found.resume(newBudget(stepsMax)) ?? found;
   return found;
 }
 
@@ -282,7 +282,7 @@ test('a match that stops after each filter finds the same, whatever is matched i
       let stops = 0;
       while (!Array.isArray(found)) {
         match(index, 'a.b', () => ({ source: 's2', data: { n: 3 } }));
-        found = found.goOn(budget()) ?? found;
+        found = found.resume(budget()) ?? found;
         assert.ok(++stops <= snapshot.subscriptions.length, 'a turn asked no filter');
       }
       assert.deepEqual(ids(found), whole);
@@ -305,10 +305,10 @@ test('no filter is asked without budget, and one where there is a step', () => {
   const found = index.match('x', () => document, newBudget(0));
   assert.ok(!Array.isArray(found));
   assert.equal(looked, 0);
-  assert.equal(found.goOn(newBudget(1)), undefined);
+  assert.equal(found.resume(newBudget(1)), undefined);
   assert.equal(looked, 1);
-  assert.equal(found.goOn(newBudget(1)), undefined);
-  assert.equal(found.goOn(newBudget(1))?.length, 3);
+  assert.equal(found.resume(newBudget(1)), undefined);
+  assert.equal(found.resume(newBudget(1))?.length, 3);
   assert.equal(looked, 3);
 });
 

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { pino } from 'pino';
-import { type MatchQuestion, FilterTurns } from '#src/router/scheduling/filter-scheduler.ts';
+import { type MatchQuestion, FilterScheduler } from '#src/router/scheduling/filter-scheduler.ts';
 import { SubscriptionIndex } from '#src/router/subscription-index.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 
@@ -62,7 +62,7 @@ function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWo
 }
 
 test('between the filters of one tenant those of others are asked, and cheap ones do not wait', async () => {
-  const turns = new FilterTurns({ log });
+  const turns = new FilterScheduler({ log });
   const other = indexOf(3);
   // To compile takes longer than a cheap match may.
   await turns.match(question('beta', other, [1]));
@@ -86,7 +86,7 @@ test('between the filters of one tenant those of others are asked, and cheap one
 });
 
 test('an index that was dear does not begin in a turn that is used up', async () => {
-  const turns = new FilterTurns({ log });
+  const turns = new FilterScheduler({ log });
   const index = indexOf(1);
   const first = turns.match(question('acme', index, LONG_LIST));
   assert.ok(Array.isArray(first), 'nobody had the turn before it');
@@ -99,7 +99,7 @@ test('an index that was dear does not begin in a turn that is used up', async ()
 });
 
 test('who waits with little to ask does not wait for all of who has much', async () => {
-  const turns = new FilterTurns({ log });
+  const turns = new FilterScheduler({ log });
   const much = question('acme', indexOf(60), LONG_LIST);
   const little = question('beta', indexOf(5), LONG_LIST);
   const first = turns.match(much);
@@ -112,7 +112,7 @@ test('who waits with little to ask does not wait for all of who has much', async
 });
 
 test('a match that is of no use any more asks no further filter', async () => {
-  const turns = new FilterTurns({ log });
+  const turns = new FilterScheduler({ log });
   const lost = question('acme', indexOf(20), LONG_LIST, false);
   const found = turns.match(lost);
   const looked = lost.looked();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { OrderedLines } from '#src/router/scheduling/ordered-lines.ts';
+import { OrderedSerialQueue } from '#src/router/scheduling/ordered-serial-queue.ts';
 
 /** What was published and is not answered yet; the test answers. */
 class Outside {
@@ -29,10 +29,10 @@ class Outside {
   }
 }
 
-function start(t: TestContext): { lines: OrderedLines; outside: Outside } {
+function start(t: TestContext): { lines: OrderedSerialQueue; outside: Outside } {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const outside = new Outside();
-  const lines = new OrderedLines({ publisher: outside, log: createLog('silent') });
+  const lines = new OrderedSerialQueue({ publisher: outside, log: createLog('silent') });
   return { lines, outside };
 }
 

@@ -1,13 +1,14 @@
 /**
- * Publishes the deliveries of ordered endpoints (DL-16): for each endpoint one after the other, the next only once
- * the PubAck of the one before has come. So their sequences in the stream are in the order of the events,
- * whatever is lost, sent again, or refused for a while on the way.
+ * Publishes the deliveries of ordered endpoints (DL-16) one after the other for each endpoint: the
+ * next only after the PubAck of the one before. So their stream sequences follow the order of the
+ * events, even if publications are lost, repeated or refused.
  *
- * A delivery that is not stored in time is tried again for as long as this router owns the shard: giving it back
- * would let those behind it go first. When the router loses the shard, or dies, the next one begins at the first
- * event that was not acked, in order; what is stored already is dropped by its id.
+ * A delivery that is not stored in time is retried while this router owns the shard: a nak would
+ * let later ones overtake it. When the router loses the shard or dies, the next owner starts at the
+ * first unacked event, in order; deliveries that are already stored are dropped by their ids.
  *
- * Limits: what waits is bounded by the consumer's `max_ack_pending`; an entry holds no bytes of its own.
+ * Limits: the consumer's `max_ack_pending` bounds the entries; an entry holds no payload of its
+ * own.
  */
 import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -15,18 +16,18 @@ import type { Log } from '#infra/telemetry/log.ts';
 const TRY_AGAIN_MS = 1000;
 
 export interface OrderedEntry {
-  /** Makes what is published, when its turn has come. */
+  /** Builds the publication when its turn comes. */
   make: () => Publication;
   /** Whether this router still owns the shard, by the clock. */
   mayWork: () => boolean;
-  /** It is stored, or somebody else's by now. */
+  /** Called when it is stored, or when another router owns the shard. */
   done: () => void;
 }
 
-export class OrderedLines {
+export class OrderedSerialQueue {
   private readonly publisher: Pick<Publisher, 'publish' | 'whenRoom'>;
   private readonly log: Log;
-  private readonly lines = new Map<string, OrderedEntry[]>();
+  private readonly queues = new Map<string, OrderedEntry[]>();
 
   constructor(deps: { publisher: Pick<Publisher, 'publish' | 'whenRoom'>; log: Log }) {
     this.publisher = deps.publisher;
@@ -35,12 +36,12 @@ export class OrderedLines {
 
   /** @param subject that of the endpoint's queue */
   add(subject: string, entry: OrderedEntry): void {
-    const line = this.lines.get(subject);
-    if (line !== undefined) {
-      line.push(entry);
+    const queue = this.queues.get(subject);
+    if (queue !== undefined) {
+      queue.push(entry);
       return;
     }
-    this.lines.set(subject, [entry]);
+    this.queues.set(subject, [entry]);
     this.begin(subject, entry);
   }
 
@@ -66,10 +67,10 @@ export class OrderedLines {
   }
 
   private end(subject: string, entry: OrderedEntry): void {
-    const line = this.lines.get(subject) ?? [];
-    line.shift();
-    const next = line[0];
-    if (next === undefined) this.lines.delete(subject);
+    const queue = this.queues.get(subject) ?? [];
+    queue.shift();
+    const next = queue[0];
+    if (next === undefined) this.queues.delete(subject);
     entry.done();
     if (next !== undefined) this.begin(subject, next);
   }
