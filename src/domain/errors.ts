@@ -1,61 +1,64 @@
 /**
- * The closed catalogue of what the platform says when it refuses or fails (IN-9). Each code has its HTTP
- * status and a title; `docs/errors.md` explains each, and a test compares the two both ways.
+ * The closed catalogue of errors that callers see (IN-9). Each code has its HTTP status and a
+ * title; `docs/errors.md` explains each, and a test compares the two in both directions.
  */
 export const errorCatalogue = {
   POSTHORN_BODY_INVALID: [400, 'The body is not valid JSON'],
-  POSTHORN_REQUEST_INVALID: [400, 'The request does not have the form that is asked for'],
-  POSTHORN_EVENT_INVALID: [400, 'The event does not have the form that is asked for'],
+  POSTHORN_REQUEST_INVALID: [400, 'The request is not valid'],
+  POSTHORN_EVENT_INVALID: [400, 'The event is not valid'],
   POSTHORN_FILTER_INVALID: [400, 'The filter cannot be used'],
   POSTHORN_SCHEMA_INVALID: [400, 'The JSON Schema cannot be used'],
-  POSTHORN_ENDPOINT_URL_FORBIDDEN: [400, 'The URL cannot be an endpoint'],
-  POSTHORN_CURSOR_INVALID: [400, 'The cursor was not made by this API'],
-  POSTHORN_KEY_MISSING: [401, 'An API key is needed'],
+  POSTHORN_ENDPOINT_URL_FORBIDDEN: [400, 'The URL is not allowed for an endpoint'],
+  POSTHORN_CURSOR_INVALID: [400, 'The cursor is not valid for this list'],
+  POSTHORN_KEY_MISSING: [401, 'An API key is required'],
   POSTHORN_KEY_INVALID: [401, 'The API key is not valid'],
-  POSTHORN_KEY_SCOPE: [403, 'The API key does not reach this'],
+  POSTHORN_KEY_SCOPE: [403, 'The API key has no access to this'],
   POSTHORN_PAYLOAD_LINK_INVALID: [403, 'The link to the payload is not valid'],
   POSTHORN_DATA_HIDDEN: [403, 'The data of this event type is not shown'],
-  POSTHORN_TENANT_UNKNOWN: [404, 'There is no such tenant'],
-  POSTHORN_RESOURCE_UNKNOWN: [404, 'There is no such resource'],
-  POSTHORN_ROUTE_UNKNOWN: [404, 'There is no such route'],
-  POSTHORN_METHOD_NOT_ALLOWED: [405, 'The path does not have this method'],
+  POSTHORN_TENANT_UNKNOWN: [404, 'The tenant was not found'],
+  POSTHORN_RESOURCE_UNKNOWN: [404, 'The resource was not found'],
+  POSTHORN_ROUTE_UNKNOWN: [404, 'The route was not found'],
+  POSTHORN_METHOD_NOT_ALLOWED: [405, 'The route does not support this method'],
   POSTHORN_REQUEST_TIMEOUT: [408, 'The request took too long to arrive'],
-  POSTHORN_EVENT_ID_REUSED: [409, 'This event id was used for another content'],
-  POSTHORN_ENDPOINT_URL_DUPLICATE: [409, 'The tenant has an endpoint with this URL'],
+  POSTHORN_EVENT_ID_REUSED: [409, 'The event id was used for different content'],
+  POSTHORN_ENDPOINT_URL_DUPLICATE: [409, 'Another endpoint of the tenant has this URL'],
   POSTHORN_EVENT_TYPE_IN_USE: [409, 'The event type is in use'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
-  POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery does not wait for an attempt'],
-  POSTHORN_IDEMPOTENCY_KEY_BUSY: [409, 'The request with this Idempotency-Key has no answer yet'],
-  POSTHORN_PAYLOAD_GONE: [410, 'The payload is not there any more'],
+  POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery is not waiting for an attempt'],
+  POSTHORN_IDEMPOTENCY_KEY_BUSY: [
+    409,
+    'The first request with this Idempotency-Key has no answer yet',
+  ],
+  POSTHORN_PAYLOAD_GONE: [410, 'The payload has expired or was removed'],
   POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],
   POSTHORN_EVENT_TOO_LARGE: [413, 'The event is too large'],
   POSTHORN_BODY_TOO_LARGE: [413, 'The body is too large'],
   POSTHORN_BATCH_TOO_LARGE: [413, 'The batch has too many events'],
   POSTHORN_URL_TOO_LONG: [414, 'The URL is too long'],
   POSTHORN_MEDIA_TYPE_UNSUPPORTED: [415, 'The content type is not supported'],
-  POSTHORN_CONTENT_CODING_UNSUPPORTED: [415, 'The coding of the body is not supported'],
+  POSTHORN_CONTENT_CODING_UNSUPPORTED: [415, 'The content coding of the body is not supported'],
   POSTHORN_EXPECTATION_FAILED: [417, 'The expectation cannot be met'],
   POSTHORN_EVENT_TYPE_UNKNOWN: [422, 'The event type is not registered'],
   POSTHORN_EVENT_TYPE_INACTIVE: [422, 'The event type is inactive'],
   POSTHORN_EVENT_DATA_INVALID: [422, 'The data does not match the schema of the event type'],
-  POSTHORN_IDEMPOTENCY_KEY_REUSED: [422, 'The Idempotency-Key was used with another body'],
+  POSTHORN_IDEMPOTENCY_KEY_REUSED: [422, 'The Idempotency-Key was used with a different body'],
   POSTHORN_LIMIT_EXCEEDED: [422, 'A limit of the platform would be exceeded'],
   POSTHORN_SEARCH_TOO_LONG: [422, 'The search took too long'],
   POSTHORN_HEADERS_TOO_LARGE: [431, 'The header fields of the request are too large'],
   POSTHORN_UNEXPECTED: [500, 'Something unexpected happened'],
   POSTHORN_TRANSFER_CODING_UNSUPPORTED: [501, 'The transfer coding is not supported'],
-  POSTHORN_METHOD_UNKNOWN: [501, 'The method is not known'],
+  POSTHORN_METHOD_UNKNOWN: [501, 'The method is not supported'],
   POSTHORN_PUBLISH_NOT_ACKED: [503, 'The event could not be stored in time'],
-  POSTHORN_OVERLOADED: [503, 'Too much is under way; try again'],
-  POSTHORN_NATS_UNAVAILABLE: [503, 'The message store cannot be reached'],
-  POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database cannot be reached'],
-  POSTHORN_TENANT_NOT_READY: [503, 'The tenant cannot be used yet; try again'],
+  POSTHORN_OVERLOADED: [503, 'Too many requests are in progress; try again'],
+  POSTHORN_NATS_UNAVAILABLE: [503, 'The message store is unavailable'],
+  POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database is unavailable'],
+  POSTHORN_TENANT_NOT_READY: [503, 'The tenant is not ready yet; try again'],
   POSTHORN_STOPPING: [503, 'This process is stopping'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;
 
 export type ErrorCode = keyof typeof errorCatalogue;
 
-/** A field that was refused: `pointer` is a JSON pointer (RFC 6901) into the body, or `#query/<name>`. */
+/** A rejected field: `pointer` is a JSON pointer (RFC 6901) into the body, or `#query/<name>`. */
 export interface FieldError {
   pointer: string;
   detail: string;
@@ -68,7 +71,7 @@ export interface PosthornErrorOptions {
   cause?: unknown;
 }
 
-/** What every refusal and failure that a caller may see is thrown as. */
+/** An error that callers see: a rejection or a failure of the platform. */
 export class PosthornError extends Error {
   readonly code: ErrorCode;
   readonly status: number;
@@ -89,7 +92,7 @@ export class PosthornError extends Error {
   }
 }
 
-/** Says the first fault in words, so that a reader of `detail` alone knows what to mend. */
+/** States the first fault in words, so that `detail` alone tells a reader what to correct. */
 function firstFault(fields: FieldError[] = []): string | undefined {
   const [first, ...more] = fields;
   if (first === undefined) return undefined;
@@ -97,12 +100,12 @@ function firstFault(fields: FieldError[] = []): string | undefined {
   return `${first.pointer === '' ? 'the body' : first.pointer} ${first.detail}${others}`;
 }
 
-/** Whether it is an error of the catalogue. */
+/** Tells whether an error is one of the catalogue. */
 export function isPosthornError(error: unknown): error is PosthornError {
   return error instanceof PosthornError;
 }
 
-/** What stands wrong in the settings; `main` prints every fault and exits with 78 (EX_CONFIG). */
+/** Faults in the settings; `main` prints every fault and exits with 78 (EX_CONFIG). */
 export class ConfigError extends Error {
   readonly faults: string[];
   constructor(faults: string[]) {

@@ -1,4 +1,4 @@
-/** API keys in the API. */
+/** Schemas of API keys. */
 import { type Static, Type } from 'typebox';
 import { keyScopes } from '#wire/config-snapshot.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -14,13 +14,13 @@ const fields = {
     'KeyScope',
     Type.Enum(keyScopes, {
       description:
-        '`platform` does everything; `producer` publishes; `tenant` reads and manages one tenant.',
+        '`platform` may use every route; `producer` publishes events; `tenant` reads and manages one tenant.',
     }),
   ),
   name: Type.String({
     minLength: 1,
     maxLength: 200,
-    description: 'Shown to people.',
+    description: 'A label for people; the platform does not use it.',
     examples: ['Billing service'],
   }),
 };
@@ -32,7 +32,7 @@ export const newApiKey = named(
       scope: fields.scope,
       tenant: Type.Optional(tenantId),
       name: Type.Optional(fields.name),
-      expires_at: Type.Optional(timestamp('When it ceases to be valid')),
+      expires_at: Type.Optional(timestamp('When the key expires. Absent: never')),
     },
     strict,
   ),
@@ -50,9 +50,9 @@ export const apiKey = named(
     scope: fields.scope,
     tenant: nullable(tenantId),
     name: nullable(fields.name),
-    created_at: timestamp('When it was made'),
-    expires_at: nullable(timestamp('When it ceases to be valid')),
-    revoked_at: nullable(timestamp('When it was revoked')),
+    created_at: timestamp('When the key was created'),
+    expires_at: nullable(timestamp('When the key expires; null: never')),
+    revoked_at: nullable(timestamp('When the key was revoked; null: it is not revoked')),
   }),
   { description: 'An API key, without its secret.' },
 );
@@ -62,9 +62,12 @@ export const createdApiKey = named(
   'CreatedApiKey',
   Type.Object({
     ...apiKey.properties,
-    key: Type.String({ description: 'The key. Shown this once.', examples: ['phk_example'] }),
+    key: Type.String({
+      description: 'The API key. It is shown only in this answer.',
+      examples: ['phk_example'],
+    }),
   }),
-  { description: 'A new API key with its secret.' },
+  { description: 'A new API key, with its secret.' },
 );
 export type CreatedApiKey = Static<typeof createdApiKey>;
 

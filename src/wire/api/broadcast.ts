@@ -1,4 +1,4 @@
-/** Broadcast events in the API: how far each has come. */
+/** Schemas of broadcast events and their progress. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -8,22 +8,26 @@ import { pageFields, pageOf } from './page.ts';
 const progress = named(
   'BroadcastProgress',
   Type.Object({
-    done: Type.Integer({ description: 'How many have their copy stored.', examples: [120] }),
+    done: Type.Integer({
+      description: 'Number of recipients whose copy is stored.',
+      examples: [120],
+    }),
     total: nullable(
       Type.Integer({
-        description: 'How many it goes to, by the configuration at its start; null before.',
+        description:
+          'Number of recipients, by the configuration when the broadcast started; null before the start.',
         examples: [400],
       }),
     ),
   }),
-  { description: 'How far a broadcast is.' },
+  { description: 'Progress of a broadcast.' },
 );
 
 const state = named(
   'BroadcastState',
   Type.Enum(['queued', 'running', 'done', 'cancelled'] as const, {
     description:
-      '`queued`: behind another broadcast. `done`: every tenant has its copy, from which its deliveries are made.',
+      '`queued`: waits for an earlier broadcast. `running`: copies are being stored. `done`: every tenant has its copy, from which its deliveries are made. `cancelled`: stopped by a request.',
   }),
 );
 
@@ -31,16 +35,18 @@ export const broadcast = named(
   'Broadcast',
   Type.Object({
     id: Type.String({
-      description: 'The id of the event: of each of its copies too.',
+      description: 'Id of the event. Each copy has the same id.',
       examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
     }),
-    type: Type.String({ description: 'Event type.', examples: ['platform.maintenance'] }),
+    type: Type.String({ description: 'Type of the event.', examples: ['platform.maintenance'] }),
     state,
-    accepted_at: timestamp('When it was accepted'),
+    accepted_at: timestamp('When the event was accepted'),
     starts_at: nullable(
-      timestamp('When its first copy leaves: a large one waits; null while it is queued'),
+      timestamp(
+        'When the first copy is stored; a broadcast to many recipients waits before it starts. Null while `queued`',
+      ),
     ),
-    ended_at: nullable(timestamp('When it was done or cancelled')),
+    ended_at: nullable(timestamp('When the broadcast was done or cancelled')),
     tenants: progress,
     endpoints: progress,
   }),

@@ -1,4 +1,4 @@
-/** Dead letters in the API (DL-10). A dead letter has the id of its delivery. */
+/** Schemas of dead letters (DL-10). A dead letter has the id of its delivery. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -16,17 +16,18 @@ import {
 } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
-const deadLetterId = resourceId('a dead letter: that of its delivery', 'dlv');
+const deadLetterId = resourceId('a dead letter; the same as that of its delivery', 'dlv');
 const endpointId = resourceId('an endpoint', 'ep');
 const reason = Type.String({
   maxLength: 64,
   description:
-    'Why it was given up: `exhausted`, `final_status`, `too_old`, `gone` (410), `event_expired` before it could be read, `payload_missing` or `payload_damaged` of a large event.',
+    'Why the delivery became a dead letter: `exhausted` (no attempts left), `final_status` (the response rules out retries), `too_old`, `gone` (410), `event_expired` (before it was read). For a large event also `payload_missing` and `payload_damaged`.',
   examples: ['exhausted'],
 });
 const cause = Type.String({
   maxLength: 64,
-  description: 'What its last attempt came to, `http_503` or `timeout`; without one, the reason.',
+  description:
+    'Result of the last attempt, for example `http_503` or `timeout`; equals `reason` if there was no attempt.',
   examples: ['http_503'],
 });
 
@@ -42,11 +43,11 @@ const summary = {
   endpoint_id: endpointId,
   reason,
   cause,
-  attempt_count: Type.Integer({ description: 'How many attempts were made.', examples: [12] }),
+  attempt_count: Type.Integer({ description: 'Number of attempts.', examples: [12] }),
   accepted_at: timestamp('When the event was stored'),
-  failed_at: timestamp('When it was given up'),
-  replayed_at: nullable(timestamp('When it was replayed')),
-  replay_delivery_id: nullable(resourceId('the delivery that the replay made', 'dlv')),
+  failed_at: timestamp('When the delivery became a dead letter'),
+  replayed_at: nullable(timestamp('When the dead letter was replayed; null: it was not')),
+  replay_delivery_id: nullable(resourceId('the delivery that the replay created', 'dlv')),
 };
 
 export const deadLetterSummary = named('DeadLetterSummary', Type.Object(summary), {
@@ -67,23 +68,26 @@ export const deadLetter = named(
             id: eventId,
             type: eventTypeName,
             source: eventSource,
-            time: timestamp('When it happened, as the producer says'),
+            time: timestamp('When the event happened, according to its producer'),
             data: Type.Optional(
               Type.Unknown({
-                description: 'As it was sent: JSON, or text as a string.',
+                description: 'The data as it was published: JSON, or a string if it is text.',
                 examples: [{ amount: 12.5 }],
               }),
             ),
             payload: payloadFacts,
             data_base64: Type.Optional(
-              Type.String({ description: 'Data that is neither.', examples: ['3q2+7w=='] }),
+              Type.String({
+                description: 'Data that is neither JSON nor text, in base64.',
+                examples: ['3q2+7w=='],
+              }),
             ),
             data_hidden: Type.Boolean({
-              description: 'The event type is sensitive: `data` is not shown.',
+              description: 'True if the event type is sensitive: `data` is not shown.',
               examples: [false],
             }),
           },
-          { description: 'Null where it had expired.' },
+          { description: 'The event; null if it had expired.' },
         ),
       ),
     ),
@@ -91,17 +95,17 @@ export const deadLetter = named(
   { description: 'A dead letter with its event and its last attempt.' },
 );
 
-/** Which dead letters; each that is given has to hold. */
+/** Selects dead letters: a dead letter matches if it matches every given field. */
 const selection = {
   endpoint: Type.Optional(endpointId),
   reason: Type.Optional(reason),
   cause: Type.Optional(cause),
   type: Type.Optional(eventTypeName),
-  after: Type.Optional(timestamp('Given up after this')),
-  before: Type.Optional(timestamp('Given up before this')),
+  after: Type.Optional(timestamp('Only those that became dead letters after this time')),
+  before: Type.Optional(timestamp('Only those that became dead letters before this time')),
 };
 export const deadLetterSelection = named('DeadLetterSelection', Type.Object(selection, strict), {
-  description: 'Which dead letters: those that match every field.',
+  description: 'Selects the dead letters that match every given field.',
   examples: [{ endpoint: 'ep_01k3v9h2c8m4n6p8q0r2s4t6v8', cause: 'http_503' }],
 });
 export type DeadLetterSelection = Static<typeof deadLetterSelection>;
@@ -116,14 +120,14 @@ export const deadLetterReplay = named(
           minimum: 1,
           maximum: limits.replayPerSecondMax,
           default: limits.replayPerSecondDefault,
-          description: 'How many become due in a second.',
+          description: 'Number of replays that become due in each second.',
         }),
       ),
     },
     strict,
   ),
   {
-    description: 'Which dead letters to replay, and how fast.',
+    description: 'Selects the dead letters to replay, and the pace.',
     examples: [{ endpoint: 'ep_01k3v9h2c8m4n6p8q0r2s4t6v8', per_second: 50 }],
   },
 );
@@ -135,7 +139,7 @@ export const deadLetterListQuery = Type.Object(
     ...selection,
     replayed: Type.Optional(
       Type.Boolean({
-        description: 'True: only those that were replayed; false: the others.',
+        description: 'True: only dead letters that were replayed. False: only the others.',
         examples: [false],
       }),
     ),
@@ -155,16 +159,22 @@ export const deadLetterGroups = named(
           endpoint_id: endpointId,
           reason,
           cause,
-          count: Type.Integer({ description: 'How many there are.', examples: [40] }),
-          first_at: timestamp('When the first of them was given up'),
-          last_at: timestamp('When the last of them was given up'),
+          count: Type.Integer({
+            description: 'Number of dead letters in the group.',
+            examples: [40],
+          }),
+          first_at: timestamp('When the first of them became a dead letter'),
+          last_at: timestamp('When the last of them became a dead letter'),
         }),
-        { description: 'Dead letters of one endpoint with one cause.' },
+        { description: 'Dead letters of one endpoint with the same cause.' },
       ),
-      { description: 'Those that were neither replayed nor discarded; the largest groups first.' },
+      {
+        description:
+          'Groups of the dead letters that were neither replayed nor discarded, largest first.',
+      },
     ),
   }),
-  { description: 'Dead letters, grouped.' },
+  { description: 'Dead letters, grouped by endpoint and cause.' },
 );
 export type DeadLetterGroups = Static<typeof deadLetterGroups>;
 
@@ -173,7 +183,7 @@ export const replayedDeadLetter = named(
   Type.Object({
     id: deadLetterId,
     delivery_id: resourceId('the new delivery', 'dlv'),
-    replayed_at: timestamp('When it was replayed'),
+    replayed_at: timestamp('When the dead letter was replayed'),
   }),
   { description: 'A replayed dead letter and its new delivery.' },
 );
@@ -183,24 +193,30 @@ export const replayedDeadLetters = named(
   'ReplayedDeadLetters',
   Type.Object({
     replayed: Type.Integer({
-      description: `How many were replayed by this request: at most ${limits.deadLettersReplayedMax}, oldest first.`,
+      description: `Number of dead letters that this request replayed, oldest first: at most ${limits.deadLettersReplayedMax}.`,
       examples: [40],
     }),
     more: Type.Boolean({
-      description: 'More are left that can be replayed: ask again, after `paced_until`.',
+      description:
+        'True if more dead letters can be replayed: send the request again after `paced_until`.',
       examples: [false],
     }),
-    paced_until: nullable(timestamp('When the last of them is due; null where there was none')),
+    paced_until: nullable(
+      timestamp('When the last of the replays is due; null if there were none'),
+    ),
   }),
-  { description: 'What a replay of many did.' },
+  { description: 'Result of replaying selected dead letters.' },
 );
 export type ReplayedDeadLetters = Static<typeof replayedDeadLetters>;
 
 export const discardedDeadLetters = named(
   'DiscardedDeadLetters',
   Type.Object({
-    discarded: Type.Integer({ description: 'How many were discarded.', examples: [40] }),
+    discarded: Type.Integer({
+      description: 'Number of dead letters that were discarded.',
+      examples: [40],
+    }),
   }),
-  { description: 'What a discard of many did.' },
+  { description: 'Result of discarding selected dead letters.' },
 );
 export type DiscardedDeadLetters = Static<typeof discardedDeadLetters>;

@@ -1,4 +1,4 @@
-/** Deliveries and attempts of the history in the API. */
+/** Schemas of deliveries and their attempts. */
 import { type Static, Type } from 'typebox';
 import { attemptFailureKinds, deliveryStatuses } from '#domain/outcome/delivery.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -17,11 +17,11 @@ import { pageFields, pageOf } from './page.ts';
 const deliveryId = resourceId('a delivery', 'dlv');
 const status = named('DeliveryStatus', Type.Enum(deliveryStatuses), {
   description:
-    '`pending`: in flight or waiting for an attempt. `held`: its endpoint is not active. `failed`: given up, with a dead letter.',
+    '`pending`: in flight, or waiting for an attempt. `held`: the endpoint is not active. `delivered`: the receiver accepted it. `failed`: it became a dead letter. `cancelled`: stopped by a request, or with its endpoint.',
 });
 
 export const attemptFailure = named('AttemptFailure', Type.Enum(attemptFailureKinds), {
-  description: 'Why the attempt was no success. `http_status`: a response that is not 2xx.',
+  description: 'Why the attempt failed. `http_status`: the response status was not 2xx.',
 });
 
 export const deliveryParams = Type.Object({ tenant: tenantId, delivery: deliveryId }, strict);
@@ -33,41 +33,52 @@ export const attempt = named(
       description: 'Id of the attempt.',
       examples: ['dlv_01k3v9h2c8m4n6p8q0r2s4t6v8:1'],
     }),
-    number: Type.Integer({ description: 'From 1.', examples: [1] }),
+    number: Type.Integer({ description: 'Number of the attempt, from 1.', examples: [1] }),
     started_at: timestamp('When it began'),
     duration_ms: Type.Number({
-      description: 'How long it took, in milliseconds.',
+      description: 'Duration of the attempt, in milliseconds.',
       examples: [84.2],
     }),
     response_status: nullable(
-      Type.Integer({ description: 'HTTP status; null where none came.', examples: [503] }),
+      Type.Integer({
+        description: 'HTTP status of the response; null if there was no response.',
+        examples: [503],
+      }),
     ),
     failure: nullable(attemptFailure),
     detail: nullable(
       Type.String({
         description:
-          'The failure in words. After a final status, also what was wrong with the rest of the response, or that the request was sent twice.',
+          'The failure in words. After a final status, it also names faults in the rest of the response, or a request that was sent twice.',
         examples: ['the receiver answered 503'],
       }),
     ),
     repeated_at: nullable(
       timestamp(
-        'When the request was sent a second time, because the kept-alive connection closed without a byte of a response',
+        'When the request was sent a second time, because the kept-alive connection closed before the first byte of a response',
       ),
     ),
     response_headers: Type.Record(Type.String(), Type.String(), {
-      description: 'Header fields of the response, the first 32.',
+      description: 'Header fields of the response: the first 32.',
       examples: [{ 'content-type': 'text/plain' }],
     }),
     response_body: nullable(
-      Type.String({ description: 'Its first 4 KiB.', examples: ['temporarily unavailable'] }),
+      Type.String({
+        description: 'Body of the response: the first 4 KiB.',
+        examples: ['temporarily unavailable'],
+      }),
     ),
     response_body_encoding: nullable(
-      Type.Literal('base64', { description: 'The body is not UTF-8; null: it is text.' }),
+      Type.Literal('base64', {
+        description: '`base64` if the body is not UTF-8; null if it is text.',
+      }),
     ),
-    worker: Type.String({ description: 'The process that made it.', examples: ['worker-0'] }),
+    worker: Type.String({
+      description: 'The process that made the attempt.',
+      examples: ['worker-0'],
+    }),
   }),
-  { description: 'One request to an endpoint, and what came of it.' },
+  { description: 'One request to an endpoint, and its result.' },
 );
 export type AttemptResource = Static<typeof attempt>;
 
@@ -79,14 +90,14 @@ const summary = {
   status,
   reason: nullable(
     Type.String({
-      description: 'Why it failed, is held or was cancelled.',
+      description: 'Why the delivery failed, is held or was cancelled.',
       examples: ['exhausted'],
     }),
   ),
   accepted_at: timestamp('When the event was stored'),
-  updated_at: timestamp('When its status was last written'),
-  next_attempt_at: nullable(timestamp('When it is tried again')),
-  attempt_count: Type.Integer({ description: 'Attempts so far.', examples: [1] }),
+  updated_at: timestamp('When the status was last written'),
+  next_attempt_at: nullable(timestamp('When the next attempt is due')),
+  attempt_count: Type.Integer({ description: 'Number of attempts so far.', examples: [1] }),
 };
 
 export const deliverySummary = named('DeliverySummary', Type.Object(summary), {
@@ -98,7 +109,9 @@ export const delivery = named(
   'Delivery',
   Type.Object({
     ...summary,
-    attempts: Type.Array(attempt, { description: 'First to last.' }),
+    attempts: Type.Array(attempt, {
+      description: 'The attempts, in the order in which they were made.',
+    }),
   }),
   { description: 'A delivery with its attempts.' },
 );
@@ -129,7 +142,7 @@ export const retriedDelivery = named(
     delivery_id: Type.String({
       examples: ['dlv_01k3v9h2c8m4n6p8q0r2s4t6v8'],
       description:
-        'The delivery that is attempted now: itself, or the one that replays its dead letter.',
+        'The delivery that is attempted now: the given one or, if that had failed, the replay of its dead letter.',
     }),
   }),
   { description: 'The delivery that is attempted now.' },
@@ -137,7 +150,7 @@ export const retriedDelivery = named(
 export type RetriedDelivery = Static<typeof retriedDelivery>;
 
 export const cancelledDelivery = named('CancelledDelivery', Type.Object({ id: deliveryId }), {
-  description: 'The delivery that is cancelled.',
+  description: 'The cancelled delivery.',
 });
 export type CancelledDelivery = Static<typeof cancelledDelivery>;
 

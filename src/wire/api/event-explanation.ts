@@ -1,4 +1,4 @@
-/** Why endpoints get an event, or not, in the API (RT-9). */
+/** Schemas that explain why endpoints get an event or not (RT-9). */
 import { type Static, Type } from 'typebox';
 import { endpointReasons } from '#domain/event/explain-match.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -11,17 +11,17 @@ const endpointExplanation = named(
   Type.Object({
     endpoint_id: resourceId('an endpoint of the tenant', 'ep'),
     matched: Type.Boolean({
-      description: 'At least one of its subscriptions matches.',
+      description: 'True if at least one subscription of the endpoint matches.',
       examples: [true],
     }),
     reason: named(
       'EndpointReason',
       Type.Enum(endpointReasons, {
         description:
-          'What decides. `no_subscription`: it has no approved one. `event_type`: none of them is for this type. ' +
-          '`filter`: those for this type have filters that the event does not pass. `filter_faulty`: the stored filter of ' +
-          'one cannot be used, so that it matches nothing: set the filter again. `endpoint_paused` and ' +
-          '`endpoint_disabled`: it matches, and a delivery would be held.',
+          'The deciding fact. `no_subscription`: the endpoint has no approved subscription. `event_type`: no subscription selects this type. ' +
+          '`filter`: subscriptions select the type, but the event does not pass their filters. `filter_faulty`: a stored filter ' +
+          'cannot be used, so it matches nothing: set the filter again. `endpoint_paused` and ' +
+          '`endpoint_disabled`: a subscription matches, but a delivery would be held.',
       }),
     ),
     subscriptions: Type.Array(
@@ -31,12 +31,12 @@ const endpointExplanation = named(
           subscription_id: resourceId('a subscription', 'sub'),
           ...dryRunResult.properties,
         }),
-        { description: 'Why a subscription matches, or not.' },
+        { description: 'Whether a subscription matches, and why.' },
       ),
-      { description: 'Its approved ones, each with what decides of it.' },
+      { description: 'The approved subscriptions of the endpoint, each with the deciding fact.' },
     ),
   }),
-  { description: 'Why an endpoint gets the event, or not.' },
+  { description: 'Whether the endpoint gets the event, and why.' },
 );
 export type EndpointExplanationResource = Static<typeof endpointExplanation>;
 
@@ -48,10 +48,10 @@ export const eventExplanation = named(
     event_id: eventId,
     event_type: eventTypeName,
     judged_at: timestamp(
-      'The endpoints and subscriptions are those of now, not of when the event was routed',
+      'The time of the configuration that was used: the present one, not the one when the event was routed',
     ),
     ...pageOf('EndpointExplanationPage', endpointExplanation).properties,
   }),
-  { description: 'One page of endpoints, each with what decides.' },
+  { description: 'One page of endpoints, each with the deciding fact.' },
 );
 export type EventExplanation = Static<typeof eventExplanation>;

@@ -1,4 +1,4 @@
-/** The registry of event types in the API. */
+/** Schemas of the registry of event types. */
 import { type Static, Type } from 'typebox';
 import { deduplicationBounds } from '#domain/event/deduplication.ts';
 import { eventTypeStates } from '#domain/event/event-type.ts';
@@ -12,11 +12,11 @@ export const eventTypeParams = Type.Object({ name: eventTypeName }, strict);
 const fields = {
   description: Type.String({
     maxLength: 2000,
-    description: 'Shown to people.',
+    description: 'A description for people.',
     examples: ['An order was placed.'],
   }),
   schema: Type.Record(Type.String(), Type.Unknown(), {
-    description: 'JSON Schema (2020-12) of `data`.',
+    description: 'JSON Schema (2020-12) that `data` must match. Absent: any data.',
     examples: [
       { type: 'object', required: ['amount'], properties: { amount: { type: 'number' } } },
     ],
@@ -24,18 +24,18 @@ const fields = {
   status: named(
     'EventTypeStatus',
     Type.Enum(eventTypeStates, {
-      description: 'Events of an INACTIVE type are refused.',
+      description: 'Events of an `INACTIVE` type are rejected.',
     }),
   ),
   sensitive: Type.Boolean({
-    description: 'The `data` of its events is neither shown nor logged.',
+    description: 'True: the `data` of events of this type is neither shown nor logged.',
     examples: [false],
   }),
   priority,
   producerDomain: Type.String({
     minLength: 1,
     maxLength: 128,
-    description: 'The part of the producing system that owns the type.',
+    description: 'The team or service that owns the type.',
     examples: ['orders'],
   }),
   deduplication: named(
@@ -48,19 +48,21 @@ const fields = {
             minItems: 1,
             maxItems: limits.deduplicationFieldsMax,
             uniqueItems: true,
-            description: 'Attributes by name, parts of `data` by JSON pointer.',
+            description:
+              'The fields to compare: attributes by name, parts of `data` by JSON pointer.',
             examples: [['source', '/data/project']],
           },
         ),
         window_seconds: Type.Integer({
           ...deduplicationBounds.windowSeconds,
-          description: 'For how long an event stands for those that are equal to it.',
+          description: 'Seconds for which a later equal event counts as a duplicate.',
           examples: [3600],
         }),
       },
       {
         ...strict,
-        description: 'Events of one tenant that are equal in these fields are one event.',
+        description:
+          'Removes duplicates: events of one tenant that are equal in these fields are treated as one event.',
       },
     ),
   ),
@@ -100,9 +102,9 @@ export type EventTypeSettings = Static<typeof eventTypeSettings>;
 const version = named(
   'EventTypeVersion',
   Type.Object({
-    version: Type.Integer({ description: 'From 1.', examples: [1] }),
+    version: Type.Integer({ description: 'Number of the version, from 1.', examples: [1] }),
     schema: nullable(fields.schema),
-    created_at: timestamp('When it was made'),
+    created_at: timestamp('When the version was created'),
   }),
   { description: 'A version of the JSON Schema.' },
 );
@@ -116,16 +118,17 @@ const summary = {
   producer_domain: nullable(fields.producerDomain),
   deduplication: nullable(fields.deduplication),
   auto: Type.Boolean({
-    description: 'Not registered: events of the tenant use it. Removed when none has for 30 days.',
+    description:
+      'True if the type is not registered but events of the tenant use it. Such a type is removed after 30 days without an event.',
     examples: [false],
   }),
   version: Type.Integer({
-    description: 'The newest version: events are checked against it.',
+    description: 'The newest version, which events are checked against.',
     examples: [1],
   }),
   revision,
-  created_at: timestamp('When it was registered'),
-  updated_at: timestamp('When it was last changed'),
+  created_at: timestamp('When the type was registered'),
+  updated_at: timestamp('When the type was last changed'),
 };
 
 export const eventTypeSummary = named('EventTypeSummary', Type.Object(summary), {
@@ -138,7 +141,7 @@ export const eventType = named(
   Type.Object({
     ...summary,
     schema: nullable(fields.schema),
-    versions: Type.Array(version, { description: 'Oldest first.' }),
+    versions: Type.Array(version, { description: 'The versions, oldest first.' }),
   }),
   { description: 'An event type with its versions.' },
 );

@@ -1,4 +1,4 @@
-/** Events of the history in the API. */
+/** Schemas of events in the history. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -17,7 +17,7 @@ import { pageFields, pageOf } from './page.ts';
 
 export const eventParams = Type.Object({ tenant: tenantId, event: eventId }, strict);
 
-/** Query fields that bound a list in time. */
+/** Query fields that limit a list to a time range. */
 export const timeFields = {
   after: Type.Optional(timestamp('Accepted after this')),
   before: Type.Optional(timestamp('Accepted before this')),
@@ -28,15 +28,15 @@ export const payloadFacts = nullable(
     'PayloadFacts',
     Type.Object(
       {
-        size: Type.Integer({ description: 'Bytes.', examples: [1048576] }),
+        size: Type.Integer({ description: 'Size in bytes.', examples: [1048576] }),
         sha256: Type.String({
-          description: 'In hex.',
+          description: 'SHA-256 digest, in hex.',
           examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
         }),
       },
       {
         description:
-          'Of an event whose `data` is in the object store: `GET …/events/{event}/payload` gives it.',
+          'Set for a large event, whose `data` is in the object store: read it with `GET …/events/{event}/payload`.',
       },
     ),
   ),
@@ -47,17 +47,17 @@ const summary = {
   id: eventId,
   producer_id: Type.String({
     description:
-      'The `id` that the producer gave; other than `id` where that is a digest of `source` and this.',
+      'The `id` that the producer gave. It differs from `id` if `id` is a digest of `source` and this id.',
     examples: ['order-7'],
   }),
   type: eventTypeName,
   source: eventSource,
-  time: timestamp('When it happened, as the producer says'),
+  time: timestamp('When the event happened, according to its producer'),
   subject: nullable(eventSubject),
   dataschema: nullable(eventDataSchema),
   content_type: nullable(
     Type.String({
-      description: 'Null: application/json, or nothing where there is no data.',
+      description: 'Media type of `data`. Null: application/json, or no data.',
       examples: ['application/json'],
     }),
   ),
@@ -65,14 +65,15 @@ const summary = {
     Type.String(),
     Type.Union([Type.String(), Type.Integer(), Type.Boolean()]),
     {
-      description: 'CloudEvents extension attributes. Those sent in binary mode are strings.',
+      description:
+        'CloudEvents extension attributes. In an event that was sent in binary mode, they are strings.',
       examples: [{ region: 'eu', attempt: 2 }],
     },
   ),
-  accepted_at: timestamp('When it was stored'),
+  accepted_at: timestamp('When the event was stored'),
   correlation_id: nullable(
     Type.String({
-      description: '`x-request-id` of the request that published it.',
+      description: '`x-request-id` of the request that published the event.',
       examples: ['req_01k3v9h2c8m4n6p8q0r2s4t6v8'],
     }),
   ),
@@ -80,7 +81,7 @@ const summary = {
   matched_endpoints: nullable(
     Type.Integer({
       description:
-        'How many deliveries it became. Null: not routed yet; 0: unmatched, and `GET …/events/{event}/explanation` says why.',
+        'Number of deliveries of the event. Null: not routed yet. 0: no endpoint matched; `GET …/events/{event}/explanation` says why.',
       examples: [2],
     }),
   ),
@@ -97,19 +98,22 @@ export const event = named(
     ...summary,
     data: Type.Optional(
       Type.Unknown({
-        description: 'As it was sent: JSON, or text as a string.',
+        description: 'The data as it was published: JSON, or a string if it is text.',
         examples: [{ amount: 12.5 }],
       }),
     ),
     data_base64: Type.Optional(
-      Type.String({ description: 'Data that is neither.', examples: ['3q2+7w=='] }),
+      Type.String({
+        description: 'Data that is neither JSON nor text, in base64.',
+        examples: ['3q2+7w=='],
+      }),
     ),
     data_hidden: Type.Boolean({
-      description: 'The event type is sensitive: `data` is not shown.',
+      description: 'True if the event type is sensitive: `data` is not shown.',
       examples: [false],
     }),
     deliveries: Type.Record(Type.String(), Type.Integer(), {
-      description: 'Its deliveries, counted by status.',
+      description: 'Number of deliveries by status.',
       examples: [{ delivered: 1, pending: 1 }],
     }),
   }),
@@ -124,7 +128,8 @@ export const eventListQuery = Type.Object(
       Type.String({
         minLength: 1,
         maxLength: limits.eventSourceLengthMax,
-        description: 'Together with `id`: only the events with this source and id.',
+        description:
+          'Source of the event; requires `id`. Lists only events with this source and id.',
         examples: ['/orders'],
       }),
     ),
@@ -133,7 +138,7 @@ export const eventListQuery = Type.Object(
         minLength: 1,
         maxLength: limits.eventIdLengthMax,
         description:
-          'The id that the producer gave, together with `source`. An id alone: `GET …/events/{event}`.',
+          'The id that the producer gave; requires `source`. To read an event by its id alone, use `GET …/events/{event}`.',
         examples: ['1'],
       }),
     ),
@@ -141,7 +146,7 @@ export const eventListQuery = Type.Object(
     unmatched: Type.Optional(
       Type.Boolean({
         description:
-          'True: only events that matched no endpoint; false: the others. Why: `GET …/events/{event}/explanation`.',
+          'True: only events that matched no endpoint. False: only the others. `GET …/events/{event}/explanation` says why.',
         examples: [true],
       }),
     ),

@@ -1,4 +1,7 @@
-/** How the producers' routes look from outside. Their bodies are read by `ingress/`, which keeps their bytes. */
+/**
+ * Schemas of the routes for producers. `ingress/` reads the bodies itself, because it keeps their
+ * bytes.
+ */
 import { Type } from 'typebox';
 import { EVENT_ID_PATTERN, EVENT_TEXT_PATTERN } from '#domain/event/event-id.ts';
 import { limits } from '#domain/limits.ts';
@@ -24,7 +27,7 @@ const idempotencyKey = {
     Type.String({
       minLength: 1,
       maxLength: limits.idempotencyKeyLengthMax,
-      description: 'Stands for an id where the event has none.',
+      description: 'Identifies an event that has no id of its own.',
       examples: ['order-42-created'],
     }),
   ),
@@ -37,7 +40,7 @@ const plainEvent = named(
       type: eventTypeName,
       data: Type.Optional(
         Type.Unknown({
-          description: 'Travels as the bytes that were sent. Absent: the event has no data.',
+          description: 'Delivered as the bytes that were sent. Absent: the event has no data.',
           examples: [{ amount: 12.5 }],
         }),
       ),
@@ -46,7 +49,8 @@ const plainEvent = named(
           minLength: 1,
           maxLength: limits.eventIdLengthMax,
           pattern: EVENT_ID_PATTERN,
-          description: 'Chosen by the caller: the same id is never delivered twice.',
+          description:
+            'Chosen by the producer. Repeating a request with the same id does not deliver the event twice.',
           examples: ['order-42-created'],
         }),
       ),
@@ -58,7 +62,7 @@ const plainEvent = named(
           maxLength: limits.eventSourceLengthMax,
         }),
       ),
-      time: Type.Optional(timestamp('When it happened. Absent: when it is accepted')),
+      time: Type.Optional(timestamp('When the event happened. Absent: the time of acceptance')),
       subject: Type.Optional(
         Type.String({
           ...eventSubject,
@@ -80,13 +84,13 @@ const plainEvent = named(
     strict,
   ),
   {
-    description: 'An event in the plain form.',
+    description: 'An event in the plain format.',
     examples: [{ type: 'order.created', id: 'order-42-created', data: { amount: 12.5 } }],
   },
 );
 
 const eitherEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent]), {
-  description: 'An event in the plain form, or a CloudEvent.',
+  description: 'An event in the plain format, or a CloudEvent.',
 });
 
 const eventBatch = named(
@@ -107,7 +111,8 @@ const eventBatch = named(
 
 const deduplicated = Type.Optional(
   Type.Literal(true, {
-    description: 'Equal to an event that came before, by the formula of its type: `id` is its id.',
+    description:
+      'True if the event equals an earlier one by the de-duplication rule of its type; `id` is the id of that event.',
   }),
 );
 
@@ -123,8 +128,8 @@ const accepted = named(
 const batchResult = named(
   'BatchResult',
   Type.Object({
-    accepted: Type.Integer({ description: 'How many are stored.', examples: [1] }),
-    refused: Type.Integer({ description: 'How many are not.', examples: [0] }),
+    accepted: Type.Integer({ description: 'Number of stored events.', examples: [1] }),
+    refused: Type.Integer({ description: 'Number of rejected events.', examples: [0] }),
     results: Type.Array(
       named(
         'BatchItemResult',
@@ -135,28 +140,33 @@ const batchResult = named(
           }),
           id: Type.Optional(eventId),
           replayed: Type.Optional(
-            Type.Boolean({ description: 'It had been stored before.', examples: [false] }),
+            Type.Boolean({
+              description: 'True if the event had been stored before.',
+              examples: [false],
+            }),
           ),
           deduplicated,
           error: Type.Optional(problem),
         }),
         {
-          description: 'What became of one event.',
+          description: 'Result for one event.',
           examples: [{ status: 202, id: 'order-42-created', replayed: false }],
         },
       ),
     ),
   }),
-  { description: 'What became of each event, in the order of the batch.' },
+  { description: 'The result for each event, in the order of the batch.' },
 );
 
 const batchAnswers = {
   202: answer(batchResult, { description: 'Every event is stored.' }),
   207: answer(batchResult, {
-    description: 'Some events are stored, others not: `results` has one entry for each, in order.',
+    description:
+      'Some events are stored, others are not: `results` has one entry for each event, in order.',
   }),
   503: answer(batchResult, {
-    description: 'No event could be stored: `results` says why. Or the request was not begun.',
+    description:
+      'No event was stored: `results` says why. If the request itself was rejected, the body is a problem.',
     headers: ['retry-after'],
   }),
 };
@@ -174,7 +184,7 @@ const oneOrBatch = {
     'application/cloudevents+json': cloudEvent,
     'application/cloudevents-batch+json': cloudEventBatch,
     '*/*': binaryData,
-    // Any media type will do; generators want one to send.
+    // Any media type is accepted; generators need one to send.
     'application/octet-stream': binaryData,
   },
   response: {
@@ -192,13 +202,13 @@ const batch = {
   response: { ...batchAnswers, ...problemAnswers },
 };
 
-/** The producers' routes by their paths. */
+/** The routes for producers, by path. */
 export const publishRoutes = {
   '/v1/tenants/:tenant/events': {
     operationId: 'publishEvent',
     summary: 'Publish an event to a tenant',
     description:
-      'Answers 202 once the event is stored. Takes plain JSON, and CloudEvents 1.0 in structured, batched and binary mode.',
+      'Answers 202 once the event is stored. Accepts plain JSON, and CloudEvents 1.0 in structured, batched and binary mode.',
     tags: ['Events'],
     params,
     ...oneOrBatch,
@@ -206,7 +216,8 @@ export const publishRoutes = {
   '/v1/tenants/:tenant/events/batch': {
     operationId: 'publishEvents',
     summary: 'Publish up to 1,000 events to a tenant',
-    description: 'Valid events are stored although others are refused; each has its own result.',
+    description:
+      'Valid events are stored even if others are rejected. Each event has its own result.',
     tags: ['Events'],
     params,
     ...batch,
@@ -215,14 +226,15 @@ export const publishRoutes = {
     operationId: 'publishBroadcast',
     summary: 'Publish an event to every tenant with an approved subscription that matches',
     description:
-      'Answers 202 once the event is stored; its copies go out afterwards, behind what is sent to single tenants. Takes the same forms as an event to a tenant. For platform keys and producer keys bound to no tenant.',
+      'Answers 202 once the event is stored. Its copies are delivered afterwards, with lower priority than events to single tenants. Accepts the same formats as an event to a tenant. Requires a platform key, or a producer key that is not bound to a tenant.',
     tags: ['Broadcasts'],
     ...oneOrBatch,
   },
   '/v1/events/batch': {
     operationId: 'publishBroadcasts',
     summary: 'Publish up to 1,000 events to every tenant',
-    description: 'Valid events are stored although others are refused; each has its own result.',
+    description:
+      'Valid events are stored even if others are rejected. Each event has its own result.',
     tags: ['Broadcasts'],
     ...batch,
   },

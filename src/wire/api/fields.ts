@@ -1,4 +1,4 @@
-/** Fields that several resources share, as the API shows them. */
+/** Schemas of fields that several resources share. */
 import { type TSchema, Type } from 'typebox';
 import { EVENT_TYPE_PATTERN, EVENT_TYPE_SELECTOR_PATTERN } from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
@@ -6,7 +6,7 @@ import { priorities } from '#domain/event/priority.ts';
 import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
 import { named } from '#wire/openapi/describe.ts';
 
-/** Refuses what it does not know. */
+/** Rejects unknown fields. */
 export const strict = { additionalProperties: false } as const;
 
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
@@ -20,7 +20,7 @@ export const timestamp = (description: string) =>
 
 export const tenantId = Type.String({
   pattern: TENANT_ID_PATTERN,
-  description: 'Id of a tenant, chosen by the operator.',
+  description: 'Id of a tenant. The operator chooses it.',
   examples: ['acme'],
 });
 
@@ -36,30 +36,32 @@ export const eventTypeName = Type.String({
   pattern: EVENT_TYPE_PATTERN,
   maxLength: limits.eventTypeLengthMax,
   description:
-    'Name of an event type: any text without control characters; segments between dots can be selected together.',
+    'Name of an event type: any text without control characters. Dots separate segments, so that a subscription can select all names below a prefix.',
   examples: ['order.created'],
 });
 
 export const priority = named(
   'Priority',
-  Type.Enum(priorities, { description: 'A `high` event overtakes the backlog of its tenant.' }),
+  Type.Enum(priorities, {
+    description: 'A `high` event is delivered ahead of the backlog of its tenant.',
+  }),
 );
 
 export const eventId = Type.String({
   minLength: 1,
   maxLength: limits.eventIdLengthMax,
   description:
-    'Id of an event: chosen by its producer, a digest of the source and id of a CloudEvent (`ce_…`), or `evt_…`.',
+    'Id of an event: chosen by its producer, derived from the source and id of a CloudEvent (`ce_…`), or generated (`evt_…`).',
   examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
 });
 
 export const eventSource = Type.String({
-  description: 'Where the event comes from: a URI reference.',
+  description: 'Source of the event, as a URI reference.',
   examples: ['/shop/orders'],
 });
 
 export const eventSubject = Type.String({
-  description: 'What the event is about, within its source.',
+  description: 'Subject of the event within its source.',
   examples: ['order/42'],
 });
 
@@ -68,7 +70,7 @@ export const eventDataSchema = Type.String({
   examples: ['https://example.com/schemas/order-created.json'],
 });
 
-/** @param note what is said about the list beside what it may hold */
+/** @param note added to the description of the list, for example the meaning of an absent list */
 export const eventTypeSelectors = (note = '', minItems = 0) =>
   Type.Array(
     Type.String({
@@ -84,15 +86,15 @@ export const eventTypeSelectors = (note = '', minItems = 0) =>
     },
   );
 
-/** Any JSON object; what may stand in it is checked by the filter itself, which names every fault. */
+/** Any JSON object; the filter parser checks its content and names every fault. */
 export const filterDocument = Type.Record(Type.String(), Type.Unknown(), {
   description:
-    'Filter over the event in MongoDB query operators, like `{"data.amount": {"$gt": 100}}`.',
+    'Filter on the event, in MongoDB query operators, for example `{"data.amount": {"$gt": 100}}`.',
   examples: [{ 'data.amount': { $gt: 100 } }],
 });
 
 export const revision = Type.Integer({
-  description: 'Grows with each change; the ETag.',
+  description: 'Revision of the resource: grows with each change. It is also the ETag.',
   examples: [3],
 });
 
@@ -101,7 +103,7 @@ export const ifMatchHeader = Type.Object({
     Type.String({
       maxLength: 200,
       description:
-        'ETag of the revision that this change is based on; 412 if it has changed since.',
+        'ETag of the revision that the change is based on. If the resource has changed since, the answer is 412.',
       examples: ['"3"'],
     }),
   ),
@@ -112,30 +114,32 @@ export const putPreconditionHeaders = Type.Object({
   'if-none-match': Type.Optional(
     Type.String({
       maxLength: 200,
-      description: '`*` creates and never replaces: 412 if the resource exists.',
+      description:
+        '`*` creates the resource and never replaces it: if it exists, the answer is 412.',
       examples: ['*'],
     }),
   ),
 });
 
-/** Of every GET that answers with an `etag`. */
+/** Header fields of every GET that answers with an `etag`. */
 export const ifNoneMatchHeader = Type.Object({
   'if-none-match': Type.Optional(
     Type.String({
-      description: 'ETags that the caller has: 304 if the resource still has one of them.',
+      description:
+        'ETags that the caller has cached. If the resource still has one of them, the answer is 304.',
       examples: ['"3"'],
     }),
   ),
 });
 
-/** Of every POST of the control API. */
+/** Header fields of every POST of the control API. */
 export const idempotencyKeyHeader = Type.Object({
   'idempotency-key': Type.Optional(
     Type.String({
       minLength: 1,
       maxLength: limits.idempotencyKeyLengthMax,
       description:
-        'Makes a repeat of this request safe: for 24 hours the same API key, path and body get the first answer again, with `idempotency-replayed: true`.',
+        'Makes it safe to repeat this request: for 24 hours, the same API key, path and body get the first answer again, with `idempotency-replayed: true`.',
       examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
     }),
   ),

@@ -1,4 +1,4 @@
-/** How lists are asked for and answered. */
+/** Schemas of paginated lists. */
 import { type TSchema, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
@@ -9,12 +9,12 @@ export const pageFields = {
     minimum: 1,
     maximum: limits.pageSizeMax,
     default: limits.pageSizeDefault,
-    description: 'Items on the page.',
+    description: 'Maximum number of items on the page.',
   }),
   cursor: Type.Optional(
     Type.String({
       maxLength: limits.cursorLengthMax,
-      description: '`next_cursor` of the page before; opaque.',
+      description: '`next_cursor` of the previous page; an opaque string.',
       examples: ['WyJ0ZW5hbnRzIiwiYWNtZSJd'],
     }),
   ),
@@ -25,16 +25,16 @@ export interface PageQuery {
   cursor?: string;
 }
 
-/** @param name of the page in the reference */
+/** @param name name of the page's schema in the API reference */
 export const pageOf = <T extends TSchema>(name: string, item: T) =>
   named(
     name,
     Type.Object({
       data: Type.Array(item),
       next_cursor: Type.Union([Type.String(), Type.Null()], {
-        description: 'Asks for the next page; null on the last.',
+        description: 'Pass it as `cursor` to get the next page; null on the last page.',
         examples: ['WyJ0ZW5hbnRzIiwiYWNtZSJd'],
       }),
     }),
-    { description: 'One page of the list.' },
+    { description: 'The items of this page.' },
   );

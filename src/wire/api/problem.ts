@@ -1,4 +1,4 @@
-/** Problem details (RFC 9457) as the reference shows them. */
+/** Schemas of problem details (RFC 9457). */
 import { Type } from 'typebox';
 import { named } from '#wire/openapi/describe.ts';
 
@@ -7,16 +7,16 @@ export const problem = named(
   Type.Object({
     type: Type.String({
       format: 'uri',
-      description: 'Names the code; leads to its documentation.',
+      description: 'URL of the documentation of the error code.',
       examples: ['https://posthorn.dev/errors/POSTHORN_REQUEST_INVALID'],
     }),
     title: Type.String({
-      description: 'What the code means.',
-      examples: ['The request does not have the form that is asked for'],
+      description: 'What the error code means.',
+      examples: ['The request is not valid'],
     }),
     status: Type.Integer({ description: 'HTTP status.', examples: [400] }),
     detail: Type.String({
-      description: 'What is wrong with this request.',
+      description: 'Explanation of the error in this request, for people.',
       examples: ['/url is missing'],
     }),
     instance: Type.String({
@@ -24,11 +24,11 @@ export const problem = named(
       examples: ['/v1/tenants/acme/endpoints'],
     }),
     code: Type.String({
-      description: 'For programs: one of the error catalogue.',
+      description: 'Error code, for programs. The error catalogue lists them all.',
       examples: ['POSTHORN_REQUEST_INVALID'],
     }),
     request_id: Type.String({
-      description: 'The correlation id, which the log has too.',
+      description: 'Correlation id of the request; the log has it too.',
       examples: ['req_01k3v9h2c8m4n6p8q0r2s4t6v8'],
     }),
     errors: Type.Optional(
@@ -37,28 +37,28 @@ export const problem = named(
           'FieldError',
           Type.Object({
             pointer: Type.String({
-              description: 'JSON pointer into the body, `#query/<name>` or `#path/<name>`.',
+              description: 'JSON pointer into the body, `#query/<name>`, or `#path/<name>`.',
               examples: ['/url'],
             }),
             detail: Type.String({
-              description: 'What is wrong with it.',
+              description: 'Explanation of the fault.',
               examples: ['is missing'],
             }),
           }),
-          { description: 'A field that was refused.' },
+          { description: 'A field that was rejected, and why.' },
         ),
       ),
     ),
   }),
-  { description: 'What went wrong (RFC 9457).' },
+  { description: 'An error (RFC 9457 problem details).' },
 );
 
 /**
- * Spread into the `response` of every route. The reference puts in its place each status that the
- * route can answer: which, follows from what the route takes.
+ * Spread into the `response` of every route. The API reference replaces it with each status that
+ * the route can answer, derived from the parameters, body and access of the route.
  */
 export const problemAnswers = { '4xx': problem, '5xx': problem };
 
-/** Answers that do not follow from what a route takes, each a problem. */
+/** Answers that cannot be derived from the route's schemas; each body is a problem. */
 export const problems = <S extends number>(...statuses: S[]) =>
   Object.fromEntries(statuses.map((status) => [status, problem])) as Record<S, typeof problem>;

@@ -1,4 +1,4 @@
-/** What producers sent over NATS and was refused, in the API. */
+/** Schemas of messages that producers sent over NATS and the platform rejected. */
 import { type Static, Type } from 'typebox';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, strict, timestamp } from './fields.ts';
@@ -9,31 +9,34 @@ export const rejectedEvent = named(
   'RejectedEvent',
   Type.Object({
     id: Type.String({
-      description: 'The request id, which the log has too.',
+      description: 'Correlation id of the message; the log has it too.',
       examples: ['req_01k3v9h2c8m4n6p8q0r2s4t6v8'],
     }),
     type: Type.String({
-      description: 'The type that the subject named.',
+      description: 'The event type that the subject named.',
       examples: ['order.created'],
     }),
-    rejected_at: timestamp('When it was refused'),
+    rejected_at: timestamp('When the message was rejected'),
     problem,
-    bytes: Type.Integer({ description: 'Length of what was sent.', examples: [512] }),
+    bytes: Type.Integer({ description: 'Size of the message in bytes.', examples: [512] }),
     body: nullable(
       Type.String({
-        description: 'The first 16 KiB of what was sent. Null where it is hidden.',
+        description: 'The first 16 KiB of the message. Null if it is hidden.',
         examples: ['{"amount": '],
       }),
     ),
     body_encoding: nullable(
-      Type.Literal('base64', { description: 'What was sent is not UTF-8, or was cut within one.' }),
+      Type.Literal('base64', {
+        description:
+          '`base64` if the message is not UTF-8, or was cut inside a character; null if it is text.',
+      }),
     ),
     data_hidden: Type.Boolean({
-      description: 'The event type is sensitive: `body` is not shown.',
+      description: 'True if the event type is sensitive: `body` is not shown.',
       examples: [false],
     }),
   }),
-  { description: 'A message over NATS that was refused.' },
+  { description: 'A message over NATS that was rejected.' },
 );
 export type RejectedEvent = Static<typeof rejectedEvent>;
 

@@ -1,4 +1,4 @@
-/** Subscriptions in the API. */
+/** Schemas of subscriptions. */
 import { type Static, Type } from 'typebox';
 import { subscriptionStatuses } from '#domain/endpoint/endpoint.ts';
 import { subscriptionReasons } from '#domain/event/explain-match.ts';
@@ -28,7 +28,7 @@ export const subscriptionParams = Type.Object(
 );
 
 const someEventTypes = eventTypeSelectors('Absent: all.', 1);
-const statusMeaning = 'Only an APPROVED subscription is in force.';
+const statusMeaning = 'Only an `APPROVED` subscription is in force.';
 const status = named(
   'SubscriptionStatus',
   Type.Enum(subscriptionStatuses, { description: statusMeaning }),
@@ -74,7 +74,7 @@ export const subscriptionChange = named(
     { ...strict, minProperties: 1 },
   ),
   {
-    description: 'What to change of a subscription.',
+    description: 'The fields of a subscription to change.',
     examples: [{ event_types: ['order.*', 'invoice.paid'] }],
   },
 );
@@ -90,10 +90,10 @@ export const subscription = named(
     filter: nullable(filterDocument),
     status,
     revision,
-    created_at: timestamp('When it was made'),
-    updated_at: timestamp('When it was last changed'),
+    created_at: timestamp('When the subscription was created'),
+    updated_at: timestamp('When the subscription was last changed'),
   }),
-  { description: 'Which events an endpoint gets.' },
+  { description: 'Selects the events that an endpoint gets.' },
 );
 export type SubscriptionResource = Static<typeof subscription>;
 
@@ -117,7 +117,7 @@ export const dryRun = named(
             id: Type.Optional(
               Type.String({
                 maxLength: limits.eventIdLengthMax,
-                description: 'Its id.',
+                description: 'Id of the sample event.',
                 examples: ['order-42'],
               }),
             ),
@@ -129,10 +129,13 @@ export const dryRun = named(
               Type.String({ ...eventSubject, maxLength: limits.eventSubjectLengthMax }),
             ),
             data: Type.Optional(
-              Type.Unknown({ description: 'Any JSON.', examples: [{ amount: 120 }] }),
+              Type.Unknown({
+                description: 'Data of the sample event: any JSON.',
+                examples: [{ amount: 120 }],
+              }),
             ),
           },
-          { description: 'A sample event; further fields are CloudEvents extension attributes.' },
+          { description: 'A sample event. Other fields are CloudEvents extension attributes.' },
         ),
       ),
     },
@@ -154,14 +157,15 @@ export type DryRun = Static<typeof dryRun>;
 export const dryRunResult = named(
   'DryRunResult',
   Type.Object({
-    matched: Type.Boolean({ description: 'The event matches.', examples: [true] }),
+    matched: Type.Boolean({ description: 'True if the event matches.', examples: [true] }),
     reason: named(
       'SubscriptionReason',
       Type.Enum(subscriptionReasons, {
-        description: 'What decided: where it is not `matched`, the part that did not match.',
+        description:
+          'The deciding fact: `matched`, or the part of the subscription that did not match.',
       }),
     ),
   }),
-  { description: 'Whether the sample matches.' },
+  { description: 'Whether the sample event matches.' },
 );
 export type DryRunResult = Static<typeof dryRunResult>;

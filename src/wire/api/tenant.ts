@@ -1,4 +1,4 @@
-/** Tenants in the API. */
+/** Schemas of tenants. */
 import { type Static, Type } from 'typebox';
 import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
 import { eventTypePolicies } from '#domain/tenant.ts';
@@ -12,25 +12,27 @@ const settings = {
   name: Type.String({
     minLength: 1,
     maxLength: 200,
-    description: 'Shown to people.',
+    description: 'A label for people; the platform does not use it.',
     examples: ['Acme Ltd'],
   }),
   weight: Type.Integer({
     minimum: 1,
     maximum: 100,
-    description: 'Share of a worker against the other tenants.',
+    description:
+      'Weight of the tenant when tenants compete for a worker: twice the weight, twice the share.',
     examples: [1],
   }),
   in_flight_max: Type.Integer({
     ...policyBounds.tenantInFlight,
-    description: 'How many requests may run at once from one worker, to all endpoints together.',
+    description:
+      'Maximum number of requests in flight from one worker to all endpoints of the tenant together.',
     examples: [100],
   }),
   event_type_policy: named(
     'EventTypePolicy',
     Type.Enum(eventTypePolicies, {
       description:
-        '`auto` accepts event types that are not registered, `strict` refuses them. Absent: the platform decides.',
+        '`auto` accepts events of unregistered types, `strict` rejects them. Absent: the setting of the platform.',
     }),
   ),
 };
@@ -59,8 +61,8 @@ export const tenant = named(
     in_flight_max: nullable(settings.in_flight_max),
     event_type_policy: nullable(settings.event_type_policy),
     revision,
-    created_at: timestamp('When it was made'),
-    updated_at: timestamp('When it was last changed'),
+    created_at: timestamp('When the tenant was created'),
+    updated_at: timestamp('When the tenant was last changed'),
   }),
   { description: 'A tenant and its settings.' },
 );

@@ -1,4 +1,6 @@
-/** CloudEvents 1.0 as producers send them: structured and batched in a body, binary in headers. */
+/**
+ * Schemas of CloudEvents 1.0 from producers: structured and batched in a body, binary in headers.
+ */
 import { Type } from 'typebox';
 import { EVENT_TEXT_PATTERN } from '#domain/event/event-id.ts';
 import { limits } from '#domain/limits.ts';
@@ -18,7 +20,7 @@ const id = Type.String({
   pattern: EVENT_TEXT_PATTERN,
   minLength: 1,
   maxLength: limits.eventIdLengthMax,
-  description: 'With `source`, what tells the event from every other.',
+  description: 'Identifies the event together with `source`.',
   examples: ['order-42-created'],
 });
 const source = Type.String({
@@ -54,7 +56,7 @@ const extensionValue = Type.Union([
 ]);
 
 const attributes = {
-  // As text: the CloudEvents SDK types it so.
+  // Declared as a string, because the CloudEvents SDK types it so.
   specversion: Type.String({
     pattern: '^1\\.0$',
     description: 'Always `1.0`.',
@@ -70,14 +72,14 @@ const attributes = {
     nullable(
       Type.String({
         pattern: MEDIA_TYPE_PATTERN,
-        description: 'Media type of `data`; absent: application/json. JSON and text are UTF-8.',
+        description: 'Media type of `data`. Absent: application/json. JSON and text are in UTF-8.',
         examples: ['application/json'],
       }),
     ),
   ),
   data: Type.Optional(
     Type.Unknown({
-      description: 'Any JSON. Absent: the event has no data, which is not `null`.',
+      description: 'Any JSON. Absent: the event has no data, which differs from `null`.',
       examples: [{ amount: 12.5 }],
     }),
   ),
@@ -85,7 +87,7 @@ const attributes = {
     nullable(
       Type.String({
         pattern: BASE64,
-        description: 'Data as bytes, in base64; never beside `data`.',
+        description: 'Binary data, in base64; cannot be combined with `data`.',
         examples: ['3q2+7w=='],
       }),
     ),
@@ -93,7 +95,10 @@ const attributes = {
   posthornpriority: Type.Optional(nullable(priority)),
 };
 
-/** What is not an attribute of CloudEvents, nor its data, is an extension attribute. */
+/**
+ * Matches the names of extension attributes: every name except those of CloudEvents' own attributes
+ * and `data`.
+ */
 const EXTENSION = `^(?!(?:${Object.keys(attributes).join('|')})$)[a-z0-9]+$`;
 const MEMBER = `^(?:[a-z0-9]{1,${limits.eventExtensionNameLengthMax}}|data_base64)$`;
 
@@ -105,7 +110,7 @@ export const cloudEvent = named(
     propertyNames: Type.String({ pattern: MEMBER }),
     not: Type.Object({ data: anyButNull, data_base64: Type.String() }),
     description:
-      'CloudEvents 1.0, JSON format. Further members are extension attributes: named by lower-case letters and digits, with a string, an integer, a boolean or null, which means that it is absent.',
+      'CloudEvents 1.0, JSON format. Other members are extension attributes: their names have lower-case letters and digits; their values are strings, integers, booleans or null. Null means that the attribute is absent.',
   }),
   {
     examples: [
@@ -129,13 +134,13 @@ export const cloudEventBatch = named(
   { description: 'Events to publish together.' },
 );
 
-/** Binary mode: present together, where the body is `data`. */
+/** Headers of binary mode: all required ones are present together, and the body is `data`. */
 export const cloudEventHeaders = {
   'ce-specversion': Type.Optional(
     named(
       'CloudEventsVersion',
       Type.Enum(['1.0'], {
-        description: 'Says that the request is a CloudEvent in binary mode.',
+        description: 'Marks the request as a CloudEvent in binary mode.',
       }),
     ),
   ),
@@ -143,10 +148,11 @@ export const cloudEventHeaders = {
   'ce-source': Type.Optional(source),
   'ce-type': Type.Optional(eventTypeName),
   'ce-time': Type.Optional(
-    // As text: a generator would take the format for a date, which no header can hold.
+    // Declared as a string: a generator would turn the format into a date, which no header can
+    // hold.
     Type.String({
       pattern: DATE_TIME,
-      description: 'When it happened (RFC 3339).',
+      description: 'When the event happened (RFC 3339).',
       examples: ['2026-01-31T12:00:00Z'],
     }),
   ),

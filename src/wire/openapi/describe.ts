@@ -1,7 +1,7 @@
 /**
- * What the OpenAPI document says about a schema beyond JSON Schema: its name, and the answer that it
- * is the body of. Both are symbol keys, so validators, JSON and spread copies treat the schema as
- * before: validation compiles the same objects that the document names.
+ * Adds facts to a schema that the OpenAPI document needs beyond JSON Schema: its name, and the
+ * answer whose body it describes. Both are stored under symbol keys, so validators, JSON and spread
+ * copies ignore them: validation compiles the same objects that the document names.
  */
 import type { TSchema } from 'typebox';
 
@@ -15,16 +15,16 @@ export function named<T extends TSchema>(name: string, schema: T, notes: SchemaN
 
 export interface SchemaNotes {
   description?: string;
-  /** Absent: the example is made of those of the properties. */
+  /** Absent: the example is assembled from the examples of the properties. */
   examples?: readonly unknown[];
 }
 
-/** The name of a schema; undefined if it is described where it is used. */
+/** Returns the name of a schema; undefined if the document describes it inline. */
 export function nameOf(schema: object): string | undefined {
   return (schema as { [NAME]?: string })[NAME];
 }
 
-/** Response headers that operations declare; `reference/headers.ts` describes each. */
+/** Response headers that operations can declare; `reference/headers.ts` describes each. */
 export type AnswerHeader =
   | 'accept-encoding'
   | 'allow'
@@ -43,12 +43,12 @@ export interface AnswerFacts {
   mediaType?: string;
 }
 
-/** The schema as the body of an answer. Every answer has `x-request-id`; it is not listed. */
+/** Marks the schema as the body of an answer. Every answer has `x-request-id`; it is not listed. */
 export function answer<T extends TSchema>(schema: T, facts: AnswerFacts): T {
   return { ...schema, [ANSWER]: facts };
 }
 
-/** The facts of an answer; undefined for a schema that `answer` did not make. */
+/** Returns the facts of an answer; undefined for a schema that `answer` did not make. */
 export function answerFactsOf(schema: object): AnswerFacts | undefined {
   return (schema as { [ANSWER]?: AnswerFacts })[ANSWER];
 }

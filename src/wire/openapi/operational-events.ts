@@ -1,4 +1,4 @@
-/** The `data` of operational events (DL-11), by the type of the event. */
+/** Schemas of the `data` of operational events (DL-11), by event type. */
 import { type TSchema, Type } from 'typebox';
 import { endpointFailure } from '../api/endpoint/endpoint-health.ts';
 import {
@@ -23,7 +23,7 @@ const endpointFacts = {
 };
 
 const failureFacts = {
-  failing_since: timestamp('The first of the failures'),
+  failing_since: timestamp('The first failure after the last success'),
   disables_at: nullable(timestamp('A failure at this time or later disables the endpoint')),
   last_failure: nullable(endpointFailure),
   dead_letters: Type.Integer({
@@ -39,11 +39,12 @@ const failing = named(
     ...failureFacts,
     reason: Type.Literal('failing'),
     percent: Type.Integer({
-      description: 'How much of the time after which the endpoint is disabled has passed.',
+      description:
+        'Percentage of the allowed failing time that has passed; at 100 the endpoint is disabled.',
       examples: [50],
     }),
   }),
-  { description: 'Every attempt of the endpoint has failed for a while.' },
+  { description: 'A warning: every attempt to the endpoint has failed for some time.' },
 );
 
 const disabled = named(
@@ -51,7 +52,8 @@ const disabled = named(
   Type.Object({
     ...endpointFacts,
     reason: named('DisabledReason', Type.Enum(['failing', 'gone'] as const), {
-      description: '`gone`: the receiver answered 410.',
+      description:
+        '`failing`: every attempt failed for too long. `gone`: the receiver answered 410.',
     }),
     failing_since: Type.Optional(failureFacts.failing_since),
     disables_at: Type.Optional(failureFacts.disables_at),
@@ -68,7 +70,7 @@ const recovered = named(
     failing_since: failureFacts.failing_since,
     recovered_at: timestamp('The first success'),
     was_disabled: Type.Boolean({
-      description: 'The endpoint had been disabled.',
+      description: 'True if the endpoint had been disabled.',
       examples: [false],
     }),
   }),
@@ -80,19 +82,22 @@ const exhausted = named(
   Type.Object({
     ...endpointFacts,
     url: nullable(url),
-    delivery_id: resourceId('the delivery and its dead letter', 'dlv'),
+    delivery_id: resourceId('the delivery and of its dead letter', 'dlv'),
     event_id: eventId,
     event_type: eventTypeName,
-    reason: Type.String({ description: 'Why it was given up.', examples: ['exhausted'] }),
-    cause: Type.String({ description: 'Result of its last attempt.', examples: ['http_503'] }),
-    attempt_count: Type.Integer({ description: 'How many attempts were made.', examples: [12] }),
+    reason: Type.String({
+      description: 'Why the delivery became a dead letter.',
+      examples: ['exhausted'],
+    }),
+    cause: Type.String({ description: 'Result of the last attempt.', examples: ['http_503'] }),
+    attempt_count: Type.Integer({ description: 'Number of attempts.', examples: [12] }),
     accepted_at: timestamp('When the event was stored'),
-    failed_at: timestamp('When it was given up'),
+    failed_at: timestamp('When the delivery became a dead letter'),
   }),
   { description: 'A delivery became a dead letter.' },
 );
 
-/** Every operational event, by its type. */
+/** The schemas of all operational events, by type. */
 export const operationalEventData = {
   'posthorn.endpoint.failing': failing,
   'posthorn.endpoint.disabled': disabled,

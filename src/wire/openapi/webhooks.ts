@@ -1,4 +1,7 @@
-/** The webhooks that endpoints receive, in each format (DL-4). `webhook-request.ts` writes them. */
+/**
+ * Schemas of the webhooks that endpoints receive, in each format (DL-4). `webhook-request.ts`
+ * writes the webhooks.
+ */
 import { type TSchema, Type } from 'typebox';
 import type { BodyFormat } from '#domain/endpoint/endpoint.ts';
 import {
@@ -15,29 +18,29 @@ const text = (description: string, example: string) =>
   Type.String({ description, examples: [example] });
 
 const data = Type.Unknown({
-  description: 'As it was published; absent where it was.',
+  description: 'The data as it was published; absent if the event has none.',
   examples: [{ amount: 12.5 }],
 });
 const dataBase64 = text('Data that is neither JSON nor text, in base64.', '3q2+7w==');
 
-/** In place of `data` that is delivered as a link. */
+/** Fields that replace `data` if it is delivered as a link. */
 const linkFields = {
   data_url: text(
-    'Where `data` is read, without a key.',
+    'URL to read `data` from. It needs no API key.',
     'https://hooks.example.com/v1/payloads/acme/pay_01k3v9h2c8m4n6p8q0r2s4t6v8?expires=1795219200&signature=x',
   ),
-  expires_at: timestamp('Until when the link is valid'),
-  size: Type.Integer({ description: 'Bytes of `data`.', examples: [1048576] }),
+  expires_at: timestamp('When the link expires'),
+  size: Type.Integer({ description: 'Size of `data` in bytes.', examples: [1048576] }),
   sha256: text(
-    'Of `data`, in hex.',
+    'SHA-256 digest of `data`, in hex.',
     '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
   ),
   content_type: text('Media type of `data`.', 'application/json'),
 };
 
 const type = eventTypeName;
-/** Other than `webhook-id` where that is made of it and the source. */
-const cloudEventId = text('Id that the producer gave: unique with `source`.', 'order-42-created');
+/** Differs from `webhook-id` if that is derived from this id and the source. */
+const cloudEventId = text('Id that the producer gave; unique within `source`.', 'order-42-created');
 const envelopeTime = timestamp('When the event happened');
 
 const standardWebhook = named(
@@ -59,11 +62,11 @@ const standardWebhook = named(
 const linkedWebhook = named(
   'LinkedWebhook',
   Type.Object({ type, timestamp: envelopeTime, ...linkFields }),
-  { description: 'The envelope of a large event: a link in place of `data`.' },
+  { description: 'The envelope for a large event: a link replaces `data`.' },
 );
 
 const linkedData = named('LinkedData', Type.Object(linkFields), {
-  description: 'A link in place of the `data` of a large event.',
+  description: 'A link to the `data` of a large event.',
 });
 
 const deliveredCloudEvent = named(
@@ -85,7 +88,7 @@ const deliveredCloudEvent = named(
     { additionalProperties: true },
   ),
   {
-    description: 'A CloudEvent. Further members are its extension attributes.',
+    description: 'A CloudEvent. Other members are its extension attributes.',
     examples: [
       {
         specversion: '1.0',
@@ -102,13 +105,13 @@ const deliveredCloudEvent = named(
 
 const rawData = Type.String({
   format: 'binary',
-  description: '`data` in its own media type.',
+  description: '`data` alone, in its own media type.',
   examples: ['{"amount":12.5}'],
 });
 
 const signatureHeaders = {
   'webhook-id': text(
-    'Id of the event: the same for every attempt.',
+    'Id of the event; every attempt has the same. Use it to drop duplicates.',
     'evt_01k3v9h2c8m4n6p8q0r2s4t6v8',
   ),
   'webhook-timestamp': Type.Integer({
@@ -116,17 +119,17 @@ const signatureHeaders = {
     examples: [1795219200],
   }),
   'webhook-signature': text(
-    'Signatures of `<webhook-id>.<webhook-timestamp>.<body>`, a space between two.',
+    'Signatures of `<webhook-id>.<webhook-timestamp>.<body>`, separated by spaces.',
     'v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4=',
   ),
   traceparent: Type.Optional(
     text(
-      'W3C Trace Context, if `propagate_trace` is set.',
+      'W3C Trace Context; present if `propagate_trace` is true and the event belongs to a trace.',
       '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     ),
   ),
   'posthorn-payload': Type.Optional(
-    Type.Literal('url', { description: '`data` is behind a link.' }),
+    Type.Literal('url', { description: '`link` if `data` is behind a link.' }),
   ),
 };
 
@@ -140,7 +143,7 @@ const attributeHeaders = {
   'ce-dataschema': Type.Optional(eventDataSchema),
 };
 
-/** One webhook as the reference shows it. */
+/** One webhook as the API reference shows it. */
 export interface WebhookSchema {
   operationId: string;
   summary: string;
@@ -149,7 +152,7 @@ export interface WebhookSchema {
   bodies: Readonly<Record<string, TSchema>>;
 }
 
-/** The webhook of each format. */
+/** The webhooks, by format. */
 export const formatWebhooks: Readonly<Record<BodyFormat, WebhookSchema>> = {
   standard: {
     operationId: 'receiveStandardWebhook',
@@ -169,7 +172,7 @@ export const formatWebhooks: Readonly<Record<BodyFormat, WebhookSchema>> = {
     operationId: 'receiveBinaryCloudEvent',
     summary: 'An event as a CloudEvent in binary mode',
     description:
-      'For endpoints with the format `cloudevents-binary`. Extension attributes are headers too, each with the prefix `ce-`. The body is empty if `ce-dataref` is present, or if the event has no data.',
+      'For endpoints with the format `cloudevents-binary`. Extension attributes are headers too, with the prefix `ce-`. The body is empty if `ce-dataref` is present or the event has no data.',
     headers: Type.Object({ ...signatureHeaders, ...attributeHeaders }),
     bodies: { '*/*': rawData },
   },
@@ -177,13 +180,13 @@ export const formatWebhooks: Readonly<Record<BodyFormat, WebhookSchema>> = {
     operationId: 'receiveData',
     summary: 'The data of an event alone',
     description:
-      'For endpoints with the format `data`. A large event comes as a link in JSON, an event without data as an empty body.',
+      'For endpoints with the format `data`. A large event is sent as a link in JSON, an event without data as an empty body.',
     headers: Type.Object(signatureHeaders),
     bodies: { 'application/json': Type.Union([data, linkedData]), '*/*': rawData },
   },
 };
 
-/** Operational events in the default format. */
+/** Operational events, in the default format. */
 export const operationalWebhooks = Object.fromEntries(
   Object.entries(operationalEventData).map(([name, schema]) => {
     const title = name.split('.').slice(1).map(capitalized).join('');
@@ -193,7 +196,7 @@ export const operationalWebhooks = Object.fromEntries(
     const webhook: WebhookSchema = {
       operationId: `receive${title}`,
       summary: `Operational event ${name}`,
-      description: `${(schema as { description?: string }).description} Subscribe to it by its name or to \`posthorn.*\`. Other formats carry the same \`data\`.`,
+      description: `${(schema as { description?: string }).description} Subscribe to it by its name or with \`posthorn.*\`. Other formats carry the same \`data\`.`,
       headers: Type.Object(signatureHeaders),
       bodies: { 'application/json': body },
     };

@@ -1,4 +1,7 @@
-/** What an endpoint's requests show to their receiver, in the API: written, and never shown again. */
+/**
+ * Schemas of the credentials that an endpoint's requests send to the receiver: written by callers,
+ * never shown again.
+ */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { credentialTypes, tokenAuthMethods } from '#domain/endpoint/outbound-credentials.ts';
@@ -10,42 +13,44 @@ const secret = { maxLength: limits.credentialSecretLengthMax, writeOnly: true };
 const known = {
   type: named(
     'CredentialType',
-    Type.Enum(credentialTypes, { description: 'Which of the fields belong to it.' }),
+    Type.Enum(credentialTypes, {
+      description: 'The type of the credentials; it decides which other fields apply.',
+    }),
   ),
   username: Type.String({
     maxLength: limits.credentialUserLengthMax,
-    description: 'For `basic`: without a colon.',
+    description: 'For `basic`: the user name, without a colon.',
     examples: ['posthorn'],
   }),
   token_url: Type.String({
     minLength: 1,
     maxLength: limits.endpointUrlLengthMax,
     description:
-      'For `oauth2`: where access tokens are got with client credentials. https, unless the operator allowed the network.',
+      'For `oauth2`: the URL that issues access tokens for client credentials. https, unless the operator allowed plain http for its network.',
     examples: ['https://auth.example.com/oauth/token'],
   }),
   client_id: Type.String({
     minLength: 1,
     maxLength: limits.credentialUserLengthMax,
-    description: 'For `oauth2`.',
+    description: 'For `oauth2`: the client id.',
     examples: ['posthorn'],
   }),
   scope: Type.String({
     minLength: 1,
     maxLength: limits.credentialScopeLengthMax,
-    description: 'For `oauth2`: scopes, a space between two.',
+    description: 'For `oauth2`: the scopes, separated by single spaces.',
     examples: ['webhooks.write'],
   }),
   audience: Type.String({
     minLength: 1,
     maxLength: limits.endpointUrlLengthMax,
-    description: 'For `oauth2`: sent as `audience`, which some token endpoints ask for.',
+    description: 'For `oauth2`: sent as `audience`, which some token endpoints require.',
     examples: ['https://api.example.com'],
   }),
   auth_method: named(
     'TokenAuthMethod',
     Type.Enum(tokenAuthMethods, {
-      description: 'For `oauth2`: how the client shows its secret. Absent: `client_secret_basic`.',
+      description: 'For `oauth2`: how the client sends its secret. Absent: `client_secret_basic`.',
     }),
   ),
 };
@@ -68,13 +73,17 @@ const settings = {
             type: known.type,
             username: Type.Optional(known.username),
             password: Type.Optional(
-              Type.String({ ...secret, description: 'For `basic`.', examples: ['correct horse'] }),
+              Type.String({
+                ...secret,
+                description: 'For `basic`: the password.',
+                examples: ['correct horse'],
+              }),
             ),
             token: Type.Optional(
               Type.String({
                 ...secret,
                 minLength: 1,
-                description: 'For `bearer`.',
+                description: 'For `bearer`: the token.',
                 examples: ['eyJhbGciOi…'],
               }),
             ),
@@ -84,7 +93,7 @@ const settings = {
               Type.String({
                 ...secret,
                 minLength: 1,
-                description: 'For `oauth2`.',
+                description: 'For `oauth2`: the client secret.',
                 examples: ['hunter2'],
               }),
             ),
@@ -95,7 +104,7 @@ const settings = {
           {
             ...strict,
             description:
-              'What stands in `authorization`: `basic` (`username`, `password`), `bearer` (`token`) or `oauth2` (`token_url`, `client_id`, `client_secret`, and `scope`, `audience`, `auth_method` where they are needed). Replaced whole; null takes it away.',
+              'Credentials for the header field `authorization`: `basic` (`username`, `password`), `bearer` (`token`) or `oauth2` (`token_url`, `client_id`, `client_secret`, and optionally `scope`, `audience`, `auth_method`). Replaced as a whole; null removes them.',
           },
         ),
         { examples: [{ type: 'bearer', token: 'eyJhbGciOi…' }] },
@@ -108,23 +117,26 @@ const settings = {
         'ClientCertificateSettings',
         Type.Object(
           {
-            cert: certificateText('The certificate in PEM, and after it those up to its root.'),
+            cert: certificateText(
+              'The client certificate in PEM, followed by its intermediate certificates.',
+            ),
             key: Type.String({
               minLength: 1,
               maxLength: limits.privateKeyPemLengthMax,
               writeOnly: true,
-              description: 'Its private key in PEM, without a passphrase.',
+              description: 'The private key of the certificate in PEM, without a passphrase.',
               examples: ['-----BEGIN PRIVATE KEY-----\n…\n-----END PRIVATE KEY-----\n'],
             }),
             ca: Type.Optional(
               certificateText(
-                'In PEM, who may have signed the receiver’s certificate, instead of the authorities that are trusted else.',
+                'Certificate authorities in PEM that may have signed the certificate of the receiver. They replace the authorities that are trusted by default.',
               ),
             ),
           },
           {
             ...strict,
-            description: 'For mTLS, beside any `credentials`. Replaced whole; null takes it away.',
+            description:
+              'Client certificate for mutual TLS; it can be combined with `credentials`. Replaced as a whole; null removes it.',
           },
         ),
       ),
@@ -132,15 +144,16 @@ const settings = {
   ),
 };
 
-/** As a request gives them. */
+/** The fields as requests send them. */
 export const endpointCredentialSettings = settings;
 const settingsObject = Type.Object(settings);
 export type EndpointCredentialSettings = Static<typeof settingsObject>;
 
-/** As an answer shows them: what is not secret. */
+/** The fields as answers show them: without secrets. */
 export const endpointCredentialFields = {
   header_names: Type.Array(Type.String({ examples: ['x-tenant'] }), {
-    description: 'Names of the header fields sent with every webhook; their values are not shown.',
+    description:
+      'Names of the header fields that every webhook carries. Their values are not shown.',
   }),
   credentials: nullable(
     named(
@@ -155,7 +168,7 @@ export const endpointCredentialFields = {
           audience: Type.Optional(known.audience),
           auth_method: Type.Optional(known.auth_method),
         },
-        { description: 'What stands in `authorization`, without its secrets.' },
+        { description: 'The credentials of the header field `authorization`, without secrets.' },
       ),
       {
         examples: [
@@ -173,20 +186,26 @@ export const endpointCredentialFields = {
       'ClientCertificate',
       Type.Object(
         {
-          subject: Type.String({ description: 'Distinguished name.', examples: ['CN=posthorn'] }),
-          issuer: Type.String({ description: 'Distinguished name.', examples: ['CN=Example CA'] }),
+          subject: Type.String({
+            description: 'Distinguished name of the subject.',
+            examples: ['CN=posthorn'],
+          }),
+          issuer: Type.String({
+            description: 'Distinguished name of the issuer.',
+            examples: ['CN=Example CA'],
+          }),
           fingerprint_sha256: Type.String({
-            description: 'Of the certificate, in hex.',
+            description: 'SHA-256 fingerprint of the certificate, in hex.',
             examples: ['9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
           }),
-          not_before: timestamp('From when it is valid'),
-          not_after: timestamp('Until when it is valid'),
+          not_before: timestamp('Start of the validity of the certificate'),
+          not_after: timestamp('End of the validity of the certificate'),
           has_ca: Type.Boolean({
-            description: 'Whether a `ca` was given with it.',
+            description: 'True if a `ca` was given with the certificate.',
             examples: [false],
           }),
         },
-        { description: 'What is shown in mTLS.' },
+        { description: 'The client certificate that is sent in mutual TLS.' },
       ),
     ),
   ),

@@ -1,4 +1,4 @@
-/** The health of an endpoint in the API. */
+/** Schemas of an endpoint's health. */
 import { type Static, Type } from 'typebox';
 import { named } from '#wire/openapi/describe.ts';
 import { attemptFailure } from '../delivery.ts';
@@ -8,16 +8,21 @@ export const disableAfterSeconds = Type.Integer({
   minimum: 60,
   maximum: 365 * 24 * 3600,
   description:
-    'After only failures for so long it is disabled. Null: POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS.',
+    'Seconds of failing without a success after which the endpoint is disabled. Null: POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS.',
   examples: [432000],
 });
 
 export const endpointFailure = named(
   'EndpointFailure',
   Type.Object({
-    at: timestamp('When that attempt began'),
+    at: timestamp('When the attempt began'),
     failure: nullable(attemptFailure),
-    response_status: nullable(Type.Integer({ description: 'HTTP status.', examples: [503] })),
+    response_status: nullable(
+      Type.Integer({
+        description: 'HTTP status of the response; null if there was no response.',
+        examples: [503],
+      }),
+    ),
     detail: nullable(
       Type.String({
         description: 'The failure in words.',
@@ -25,7 +30,7 @@ export const endpointFailure = named(
       }),
     ),
   }),
-  { description: 'The last attempt that failed.' },
+  { description: 'The last failed attempt.' },
 );
 
 export const endpointHealth = named(
@@ -36,19 +41,22 @@ export const endpointHealth = named(
         'EndpointHealthState',
         Type.Enum(['healthy', 'failing', 'unknown'] as const, {
           description:
-            '`failing`: every attempt since `failing_since` failed; `unknown`: there was none.',
+            '`healthy`: attempts succeed. `failing`: every attempt since `failing_since` failed. `unknown`: there was no attempt yet.',
         }),
       ),
-      failing_since: nullable(timestamp('The first of the failures')),
-      disables_at: nullable(timestamp('A failure at this time or later disables it')),
-      last_success_at: nullable(timestamp('The last success; to within 10 s while all is well')),
+      failing_since: nullable(timestamp('The first failure after the last success')),
+      disables_at: nullable(timestamp('A failure at this time or later disables the endpoint')),
+      last_success_at: nullable(
+        timestamp('The last success, with a precision of 10 s while the endpoint is healthy'),
+      ),
       last_failure: nullable(endpointFailure),
       held_deliveries: Type.Integer({
-        description: 'Deliveries that wait for it to be active, counted up to 100,000.',
+        description:
+          'Number of deliveries that are held until the endpoint is active, counted up to 100,000.',
         examples: [0],
       }),
     },
-    { description: 'How its attempts went.' },
+    { description: 'Health of the endpoint, from the results of its attempts.' },
   ),
 );
 export type EndpointHealth = Static<typeof endpointHealth>;

@@ -1,4 +1,4 @@
-/** Policies of an endpoint in the API: retries, time limit, requests at once, rate. */
+/** Schemas of an endpoint's policies: retries, timeout, concurrency, rate. */
 import { type Static, Type } from 'typebox';
 import { onExhaustedActions, payloadModes } from '#domain/endpoint/endpoint.ts';
 import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
@@ -10,23 +10,23 @@ const retryFields = {
     minItems: 1,
     maxItems: policyBounds.retriesMax,
     description:
-      'Seconds to wait after attempt 1, 2, …, none shorter than the one before, 30 days in all at most. Each is spread by 10 %.',
+      'Seconds to wait after attempt 1, 2, and so on. No delay is shorter than the one before; together they are at most 30 days. Each delay is randomized by 10 %.',
     examples: [[1, 5, 25, 125, 625]],
   }),
   final_statuses: Type.Array(Type.Integer({ ...policyBounds.finalStatus, examples: [404] }), {
     maxItems: policyBounds.finalStatus.maximum - policyBounds.finalStatus.minimum + 1,
     uniqueItems: true,
-    description: 'Answers after which there is no further attempt.',
+    description: 'Response statuses after which the delivery is not retried.',
   }),
   retry_after_max_seconds: Type.Integer({
     ...policyBounds.retryAfterMaxSeconds,
-    description: 'The longest `Retry-After` that is obeyed.',
+    description: 'Upper bound for the `Retry-After` of a response, in seconds.',
     examples: [86400],
   }),
   max_age_seconds: Type.Integer({
     ...policyBounds.retryMaxAgeSeconds,
     description:
-      'No attempt begins later than this after the first one, whatever put it off; then the delivery becomes a dead letter.',
+      'Seconds after the first attempt when the delivery becomes a dead letter: no attempt begins later, for whichever reason it was delayed.',
     examples: [259200],
   }),
 };
@@ -34,32 +34,32 @@ const retryFields = {
 const rateFields = {
   per_second: Type.Number({
     ...policyBounds.ratePerSecond,
-    description: 'Requests a second.',
+    description: 'Requests in each second.',
     examples: [10],
   }),
   burst: Type.Integer({
     ...policyBounds.rateBurst,
     description:
-      'How many may leave at once after a rest. Absent: as it was set, else a tenth of `per_second`.',
+      'Number of requests that may be sent at once after an idle time. Absent: unchanged, or a tenth of `per_second` if it was never set.',
     examples: [5],
   }),
 };
 
 const timeoutMs = Type.Integer({
   ...policyBounds.timeoutMs,
-  description: 'How long an attempt may take, until the answer has arrived whole.',
+  description: 'Timeout of an attempt in milliseconds, up to the end of the response.',
   examples: [15000],
 });
 
 const inFlightMax = Type.Integer({
   ...policyBounds.endpointInFlight,
-  description: 'How many requests may run at once.',
+  description: 'Maximum number of requests in flight at the same time.',
   examples: [16],
 });
 
 const ordered = Type.Boolean({
   description:
-    'One request in flight, and none overtakes: in the order in which the events were stored.',
+    'True: webhooks are sent one at a time, in the order in which the events were stored.',
   examples: [false],
 });
 
@@ -67,7 +67,7 @@ const onExhausted = named(
   'OnExhausted',
   Type.Enum(onExhaustedActions, {
     description:
-      'Of an ordered endpoint, where its first delivery used up its attempts or got a final status: it becomes a dead letter and the next one goes (the default), or it blocks those behind it until it is retried or cancelled.',
+      'For an ordered endpoint: the action when the first delivery in its queue has used up its attempts or got a final status. With `dead_letter` (the default), it becomes a dead letter and the next delivery is sent. With `block`, the queue is blocked until the delivery is retried or cancelled.',
   }),
 );
 
@@ -75,23 +75,24 @@ const payload = named(
   'PayloadMode',
   Type.Enum(payloadModes, {
     description:
-      'How `data` gets here that is over `POSTHORN_PAYLOAD_THRESHOLD_BYTES`: in the webhook, or as a link that expires.',
+      'How the endpoint gets `data` larger than `POSTHORN_PAYLOAD_THRESHOLD_BYTES`: in the webhook (`inline`), or as a link that expires (`url`).',
   }),
 );
 
 const payloadInlineMaxBytes = Type.Integer({
   ...policyBounds.payloadInlineMaxBytes,
-  description: 'Such `data` of more bytes comes as a link, although `payload` is `inline`.',
+  description:
+    'Large `data` of more than this number of bytes is sent as a link even if `payload` is `inline`.',
   examples: [1048576],
 });
 
 const propagateTrace = Type.Boolean({
   description:
-    'Webhooks carry `traceparent` (W3C Trace Context) where the event belongs to a trace. False unless set: a trace tells of the inside.',
+    'True: webhooks carry `traceparent` (W3C Trace Context) if their event belongs to a trace. Default: false, because a trace reveals internals of the producer.',
   examples: [false],
 });
 
-/** As a request gives them; null: as the platform has it. */
+/** The fields as requests send them; null: the default of the platform. */
 export const endpointPolicySettings = {
   retry: Type.Optional(
     nullable(
@@ -107,7 +108,7 @@ export const endpointPolicySettings = {
           {
             ...strict,
             description:
-              'What is left out in it stays as it is, and is as the platform has it where nothing was set. Null: all as the platform has it.',
+              "Fields that are left out keep their value, or the platform's default if they were never set. Null: the platform's default for all fields.",
           },
         ),
       ),
@@ -123,7 +124,7 @@ export const endpointPolicySettings = {
           { per_second: rateFields.per_second, burst: Type.Optional(rateFields.burst) },
           strict,
         ),
-        { description: 'How fast requests are sent; a token bucket.' },
+        { description: 'Limits the rate of requests with a token bucket.' },
       ),
     ),
   ),
@@ -137,12 +138,12 @@ export const endpointPolicySettings = {
 const settings = Type.Object(endpointPolicySettings);
 export type EndpointPolicySettings = Static<typeof settings>;
 
-/** As an answer shows them; null: as the platform has it. */
+/** The fields as answers show them; null: the default of the platform. */
 export const endpointPolicyFields = {
   retry: nullable(
     named(
       'RetryPolicy',
-      Type.Object(retryFields, { description: 'When a failure is tried again.' }),
+      Type.Object(retryFields, { description: 'When failed attempts are retried.' }),
     ),
   ),
   timeout_ms: nullable(timeoutMs),
@@ -150,7 +151,7 @@ export const endpointPolicyFields = {
   rate_limit: nullable(
     named(
       'RateLimit',
-      Type.Object(rateFields, { description: 'How fast requests are sent; a token bucket.' }),
+      Type.Object(rateFields, { description: 'Limits the rate of requests with a token bucket.' }),
     ),
   ),
   ordered,

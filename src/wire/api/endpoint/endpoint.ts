@@ -1,4 +1,4 @@
-/** Endpoints in the API. */
+/** Schemas of endpoints. */
 import { type Static, Type } from 'typebox';
 import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint/endpoint.ts';
 import { limits } from '#domain/limits.ts';
@@ -26,7 +26,7 @@ export const endpointParams = Type.Object({ tenant: tenantId, endpoint: endpoint
 const secretText = Type.String({
   maxLength: 128,
   description:
-    'Signing secret: `whsec_` and 24 to 64 bytes in base64 (HMAC), or `whsk_` and an ed25519 key.',
+    'Signing secret: `whsec_` followed by 24 to 64 bytes in base64 (HMAC-SHA256), or `whsk_` followed by an ed25519 key in base64.',
   examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
 });
 
@@ -35,37 +35,37 @@ const fields = {
     minLength: 1,
     maxLength: limits.endpointUrlLengthMax,
     description:
-      'Where webhooks are sent. https, unless the operator allowed the network. Kept and shown in its normal form.',
+      'The URL that webhooks are sent to. https, unless the operator allowed plain http for its network. Stored and shown in normalized form.',
     examples: ['https://example.com/webhooks'],
   }),
   headers: Type.Record(Type.String(), Type.String(), {
     maxProperties: limits.endpointHeadersMax,
     writeOnly: true,
     description:
-      'Header fields sent with every webhook. Replaced whole; their values are not shown again.',
+      'Header fields that every webhook carries. Replaced as a whole; their values are not shown again.',
     examples: [{ 'x-tenant': 'acme' }],
   }),
   format: named(
     'BodyFormat',
     Type.Enum(bodyFormats, {
       description:
-        'How the body looks: the envelope of Standard Webhooks, CloudEvents, or `data` alone.',
+        'Format of webhooks: the envelope of Standard Webhooks, a CloudEvent, or `data` alone.',
     }),
   ),
   description: Type.String({
     maxLength: 500,
-    description: 'Shown to people.',
+    description: 'A label for people; the platform does not use it.',
     examples: ['Orders of the shop'],
   }),
   state: named(
     'EndpointState',
     Type.Enum(endpointStates, {
       description:
-        'Deliveries to an endpoint that is not active are held until it is active again.',
+        'Only an `active` endpoint gets webhooks. Deliveries to another one are held until it is active again.',
     }),
   ),
   allowDuplicate: Type.Boolean({
-    description: 'Take the URL although another endpoint of the tenant has it.',
+    description: 'True: accept the URL even if another endpoint of the tenant has it.',
     examples: [false],
   }),
 };
@@ -76,7 +76,7 @@ export const newEndpoint = named(
     {
       url: fields.url,
       event_types: Type.Optional(
-        eventTypeSelectors('Absent: all. Empty: none, subscriptions are made apart.'),
+        eventTypeSelectors('Absent: all. Empty: none; subscriptions are created separately.'),
       ),
       filter: Type.Optional(filterDocument),
       secret: Type.Optional(secretText),
@@ -124,7 +124,7 @@ export const endpointChange = named(
     { ...strict, minProperties: 1 },
   ),
   {
-    description: 'What to change of an endpoint.',
+    description: 'The fields of an endpoint to change.',
     examples: [{ description: 'Orders of the shop', timeout_ms: 5000, state: 'active' }],
   },
 );
@@ -133,7 +133,7 @@ export type EndpointChange = Static<typeof endpointChange>;
 const publicKey = nullable(
   Type.String({
     description:
-      'What receivers verify by: `whpk_` and the ed25519 public key in base64, as Standard Webhooks has it. Null for HMAC, where both sides share the secret.',
+      'The key that receivers verify with: `whpk_` followed by the ed25519 public key in base64, as Standard Webhooks defines it. Null for HMAC, where both sides share the secret.',
     examples: ['whpk_6R8zVF2LuVXHbN3eGXkpLbpjNBDXuxGAoSTSLn63nsE='],
   }),
 );
@@ -146,15 +146,19 @@ const signingSecret = named(
         'SigningAlgorithm',
         Type.Enum(secretAlgorithms, {
           description:
-            'What it signs with. Null: the master keys of the control process cannot open the secret.',
+            'Signature algorithm. Null: the master keys of the control process cannot open the secret.',
         }),
       ),
     ),
     public_key: publicKey,
-    created_at: timestamp('When it was made'),
-    not_after: nullable(timestamp('Until when it signs, since a newer one was made')),
+    created_at: timestamp('When the secret was created'),
+    not_after: nullable(
+      timestamp(
+        'When the secret stops signing because a newer one replaced it; null: not replaced',
+      ),
+    ),
   }),
-  { description: 'A secret that signs the webhooks of an endpoint, without the secret.' },
+  { description: 'A signing secret of an endpoint, without the secret itself.' },
 );
 export type SigningSecret = Static<typeof signingSecret>;
 
@@ -168,26 +172,28 @@ export const endpoint = named(
     state_reason: nullable(
       named(
         'EndpointStateReason',
-        Type.Enum(endpointStateReasons, { description: 'Why it is not active, for machines.' }),
+        Type.Enum(endpointStateReasons, {
+          description: 'Why the endpoint is not active, as a code for programs.',
+        }),
       ),
     ),
     format: fields.format,
     signing_secrets: Type.Array(signingSecret, {
-      description: 'The secrets that sign every webhook now, newest first.',
+      description: 'The secrets that sign each webhook at present, newest first.',
     }),
     ...endpointCredentialFields,
     description: nullable(fields.description),
     ...endpointPolicyFields,
     disable_after_seconds: nullable(disableAfterSeconds),
     revision,
-    created_at: timestamp('When it was made'),
-    updated_at: timestamp('When it was last changed'),
+    created_at: timestamp('When the endpoint was created'),
+    updated_at: timestamp('When the endpoint was last changed'),
   }),
   { description: 'An endpoint, without its secrets.' },
 );
 export type EndpointResource = Static<typeof endpoint>;
 
-/** As it is read by itself. */
+/** The endpoint as a single read returns it. */
 export const endpointWithHealth = named(
   'EndpointWithHealth',
   Type.Object({
@@ -203,12 +209,14 @@ export const createdEndpoint = named(
   Type.Object({
     ...endpoint.properties,
     secret: Type.String({
-      description: 'The signing secret. Shown this once.',
+      description: 'The signing secret. It is shown only in this answer.',
       examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
     }),
-    subscription_id: nullable(resourceId('the subscription made with it', 'sub')),
+    subscription_id: nullable(
+      resourceId('the subscription that was created with the endpoint', 'sub'),
+    ),
   }),
-  { description: 'A new endpoint with its signing secret.' },
+  { description: 'A new endpoint, with its signing secret.' },
 );
 export type CreatedEndpoint = Static<typeof createdEndpoint>;
 
@@ -222,13 +230,13 @@ export const secretRotation = named(
           minimum: 0,
           maximum: 7 * 24 * 3600,
           default: 24 * 3600,
-          description: 'For how long the secrets before sign too.',
+          description: 'Seconds for which previous secrets keep signing alongside the new one.',
         }),
       ),
     },
     strict,
   ),
-  { description: 'How to replace the signing secret.', examples: [{ overlap_seconds: 86400 }] },
+  { description: 'How to rotate the signing secret.', examples: [{ overlap_seconds: 86400 }] },
 );
 export type SecretRotation = Static<typeof secretRotation>;
 
@@ -236,11 +244,11 @@ export const rotatedSecret = named(
   'RotatedSecret',
   Type.Object({
     secret: Type.String({
-      description: 'The new signing secret. Shown this once.',
+      description: 'The new signing secret. It is shown only in this answer.',
       examples: ['whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'],
     }),
     public_key: publicKey,
-    previous_valid_until: timestamp('Until when the secrets before sign too'),
+    previous_valid_until: timestamp('When the previous secrets stop signing'),
   }),
   { description: 'The new signing secret.' },
 );
