@@ -8,7 +8,7 @@ import { localFaults } from '#infra/http/dial/local-fault.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];
 
-/** What delivery tells Prometheus (OB-2). Labels are closed sets: no tenant, endpoint or URL. */
+/** Prometheus metrics of delivery (OB-2). Labels are closed sets: no tenant, endpoint or URL. */
 export class DeliveryMetrics {
   readonly attempts: Counter<'outcome' | 'status_class' | 'error_type'>;
   readonly parked: Counter<'reason'>;
@@ -36,7 +36,8 @@ export class DeliveryMetrics {
       labelNames: ['outcome', 'status_class', 'error_type'],
       registers,
     });
-    // A series that begins at its first failure would hide that failure from `rate`.
+    // Create each series at 0: `rate` does not see the first increment of a series that starts with
+    // it.
     for (const kind of attemptFailureKinds) {
       for (const status_class of statusClassesOf(kind)) {
         this.attempts.inc({ outcome: 'failure', status_class, error_type: kind }, 0);
@@ -44,7 +45,7 @@ export class DeliveryMetrics {
     }
     this.parked = new Counter({
       name: 'posthorn_delivery_parked_total',
-      help: 'Deliveries put off without an attempt, by reason.',
+      help: 'Deliveries parked without an attempt, by reason.',
       labelNames: ['reason'],
       registers,
     });
@@ -56,20 +57,20 @@ export class DeliveryMetrics {
     });
     this.nameLookups = new Counter({
       name: 'posthorn_delivery_name_lookups_total',
-      help: 'Look-ups of names of receivers, by outcome.',
+      help: 'DNS lookups of receivers, by outcome.',
       labelNames: ['outcome'],
       registers,
     });
     this.localFaults = new Counter({
       name: 'posthorn_delivery_local_faults_total',
-      help: 'Deliveries put off by a fault of this machine, by fault.',
+      help: 'Deliveries delayed by a fault of this machine, by fault.',
       labelNames: ['fault'],
       registers,
     });
     for (const fault of localFaults) this.localFaults.inc({ fault }, 0);
     this.duration = new Histogram({
       name: 'posthorn_delivery_attempt_duration_seconds',
-      help: 'How long attempts take.',
+      help: 'Duration of attempts.',
       buckets: SECONDS,
       registers,
     });
@@ -79,22 +80,18 @@ export class DeliveryMetrics {
       buckets: SECONDS,
       registers,
     });
-    gauge('posthorn_delivery_activations', 'Tenant actors that are active.', state.activations);
-    gauge(
-      'posthorn_delivery_mailbox_messages',
-      'Deliveries that wait in mailboxes.',
-      state.mailbox,
-    );
+    gauge('posthorn_delivery_activations', 'Active tenant actors.', state.activations);
+    gauge('posthorn_delivery_mailbox_messages', 'Deliveries waiting in mailboxes.', state.mailbox);
     gauge('posthorn_delivery_in_flight', 'Attempts in flight.', state.inFlight);
     gauge('posthorn_delivery_circuits_open', 'Endpoints whose circuit is open.', state.open);
     gauge(
       'posthorn_delivery_ordered_queues',
-      'Queues of ordered endpoints that hold something.',
+      'Queues of ordered endpoints that are not empty.',
       state.queues,
     );
     gauge(
       'posthorn_delivery_ordered_blocked',
-      'Ordered endpoints that are blocked by a delivery that used up its attempts.',
+      'Ordered endpoints blocked by a delivery that has used up its attempts.',
       state.blocked,
     );
 
@@ -119,7 +116,10 @@ export class DeliveryMetrics {
   }
 }
 
-/** Those that a kind of failure mostly has; another one makes its series when it comes. */
+/**
+ * The status classes usual for a kind of failure. The first failure of another class creates its
+ * series.
+ */
 function statusClassesOf(kind: AttemptFailureKind): string[] {
   if (kind === 'http_status') return ['4xx', '5xx'];
   return [kind === 'redirect' ? '3xx' : 'none'];

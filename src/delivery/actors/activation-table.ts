@@ -6,8 +6,8 @@ import { TenantActor, type TenantActorDeps } from './tenant-actor.ts';
 
 const IDLE_MS = 60_000;
 /**
- * With more tenants than this the idle ones go sooner: each costs about 40 KB with its connection, and one that
- * has an event a minute would never be idle for a minute.
+ * Above this number of active tenants, idle ones are passivated sooner. Each costs about 40 KB with
+ * its connection, and a tenant with one event a minute would otherwise never count as idle.
  */
 const CROWD = 1000;
 const IDLE_IN_CROWD_MS = 2000;
@@ -15,8 +15,9 @@ const SWEEP_EVERY_MS = 5000;
 const CIRCUITS_KEPT_MAX = 10_000;
 
 /**
- * The tenants that are active in this worker, and their endpoints: activated by a delivery, passivated after a minute
- * without one, or sooner where tenants are many. What is idle costs nothing.
+ * Holds the active tenants of this worker and their endpoints. A delivery activates a tenant; a
+ * minute without deliveries passivates it, sooner when there are many tenants. Idle tenants cost no
+ * memory.
  */
 export class ActivationTable {
   private readonly deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log };
@@ -52,7 +53,7 @@ export class ActivationTable {
     this.sweeper.unref();
   }
 
-  /** What each tenant got since the last call; those that got nothing are left out. */
+  /** Reports each tenant's load since the last call; tenants without deliveries are left out. */
   takeLoads(take: (tenant: string, load: TenantLoad) => void): void {
     for (const [tenant, actor] of this.actors) {
       const load = actor.takeLoad();
@@ -60,12 +61,12 @@ export class ActivationTable {
     }
   }
 
-  /** Gives back what has not been started, of the tenants that `of` names. */
+  /** Naks the deliveries that have not started, for the tenants that `of` selects. */
   handBack(of: (tenant: string) => boolean): void {
     for (const [tenant, actor] of this.actors) if (of(tenant)) actor.handBack();
   }
 
-  /** Whether nothing is in hand of the tenants that `of` names. */
+  /** Whether the tenants that `of` selects have no delivery waiting or running. */
   isIdle(of: (tenant: string) => boolean): boolean {
     for (const [tenant, actor] of this.actors) {
       if (of(tenant) && !actor.isIdle) return false;
@@ -99,7 +100,7 @@ export class ActivationTable {
   private sweep(idleBeforeMs: number): void {
     for (const [tenant, actor] of this.actors) {
       const isGone = actor.passivate(idleBeforeMs, (endpoint, state) => {
-        // Of an endpoint that was deleted nobody takes it back.
+        // The state of a deleted endpoint is never read again; the LRU evicts it.
         this.circuits.set(tenant, endpoint, state);
       });
       if (isGone) this.actors.delete(tenant);

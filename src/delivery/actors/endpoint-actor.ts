@@ -1,10 +1,10 @@
 /**
- * One endpoint at work (DL-2): its mailbox, its cockatiel policies, its prepared target. It takes one turn
- * for each free slot of its bulkhead; the tenant's actor gives the turns. What a turn does with a delivery:
- * `turn-runner.ts`.
+ * Delivers to one endpoint (DL-2): owns its mailbox, its cockatiel policies and its prepared
+ * target. It takes one turn for each free slot of its bulkhead; the tenant's actor grants the
+ * turns. `delivery-processor.ts` runs one delivery.
  *
- * Limits: the mailbox holds what can run within 2 s, by what attempts take and by the endpoint's rate; what would
- * wait longer is parked (`parking.ts`).
+ * Limits: the mailbox holds as many deliveries as can start within 2 s, by the expected duration of
+ * an attempt and by the endpoint's rate limit. Deliveries beyond that are parked (`parking.ts`).
  */
 import { CircuitState } from 'cockatiel';
 import { limits } from '#domain/limits.ts';
@@ -18,13 +18,19 @@ import { TurnClock } from '../scheduling/latency-estimator.ts';
 import { type TurnDeps, TurnRunner } from '../attempt/delivery-processor.ts';
 import { WakeTimer } from '../scheduling/wake-timer.ts';
 
-/** A mailbox that waits is looked at this often: a change of the configuration is in force then. */
+/** Checks the configuration this often while deliveries wait in the mailbox. */
 const LOOK_AGAIN_MS = 1000;
-/** A circuit that is not closed lets one of a lane's deliveries go in this time: the others wait in their lane. */
+/**
+ * While the circuit is not closed, one delivery from the tenant's lane starts in each such
+ * interval; the others wait in the lane.
+ */
 const PROBE_EVERY_MS = 1000;
-/** What a lane brought beyond the endpoint's share stays this long: so a lane is not parked faster than about 1,000/s. */
+/**
+ * How long deliveries beyond the endpoint's lane share wait before they are parked. This limits
+ * parking from a lane to about 1,000/s.
+ */
 const BEYOND_SHARE_MS = 250;
-/** From here on a mailbox says that its tenant is under pressure. */
+/** Above this length a mailbox reports its tenant as under pressure. */
 const PRESSED_LENGTH = limits.mailboxMessagesMax / 2;
 
 export type EndpointActorDeps = EndpointDefaults & EndpointSenderDeps & TurnDeps;
@@ -34,15 +40,18 @@ export interface EndpointActorOptions {
   endpoint: string;
   /** The endpoint's configuration at this moment. */
   snapshot: () => EndpointSnapshot | undefined;
-  /** How many of its attempts may run at once by the tenant's own limit: its share of that, maybe less than 1. */
+  /** The endpoint's share of the tenant's own limit on concurrent attempts; may be below 1. */
   tenantShare: () => number;
   /** How many deliveries of the tenant's lane may wait for this endpoint. */
   laneShare: () => number;
-  /** A delivery found no room, or a long mailbox. */
+  /** Called when a delivery is parked for lack of room, or when the mailbox is long. */
   onPressed: () => void;
-  /** A turn has ended. */
+  /** Called when a turn ends. */
   onTurnEnd: (actor: EndpointActor) => void;
-  /** It may have become able to run without a turn's end: a token is there, or the configuration changed. */
+  /**
+   * Called when the endpoint may be able to run for another reason than the end of a turn: a token
+   * became available, or the configuration changed.
+   */
   onRunnable: (actor: EndpointActor) => void;
   circuitState?: unknown;
 }
@@ -62,7 +71,10 @@ export class EndpointActor {
   });
   private readonly sender: EndpointSender;
   private readonly runner: TurnRunner;
-  /** Monotonic milliseconds; see `PROBE_EVERY_MS`. */
+  /**
+   * Monotonic milliseconds at which the next lane delivery may probe the circuit
+   * (`PROBE_EVERY_MS`).
+   */
   private nextProbeMs = 0;
   /** Monotonic milliseconds. */
   private lastUsedMs = 0;
@@ -87,15 +99,16 @@ export class EndpointActor {
   }
 
   /**
-   * Whether it can be forgotten: without a delivery since `beforeMs` (monotonic), and in a state in which no webhook
-   * would leave earlier for it than its rate allows. At the end, with an infinite `beforeMs`, the rate does not count.
+   * Whether the actor can be passivated: no delivery since `beforeMs` (monotonic), and a new rate
+   * limiter would not let a webhook leave sooner than this one. An infinite `beforeMs` (at
+   * shutdown) ignores the rate limiter.
    */
   isIdleSince(beforeMs: number): boolean {
     if (!this.isIdle || this.lastUsedMs > beforeMs) return false;
     return beforeMs === Number.POSITIVE_INFINITY || (this.settings.limiter?.isRested ?? true);
   }
 
-  /** Something of high priority waits. */
+  /** A high-priority delivery waits. */
   get hasHigh(): boolean {
     return this.mailbox.hasHigh;
   }
@@ -104,7 +117,7 @@ export class EndpointActor {
     return this.mailbox.length;
   }
 
-  /** By the turns, not by the bulkhead's slots: a turn that still fetches its event has no slot yet. */
+  /** Counts turns instead of bulkhead slots: a turn that is fetching its event has no slot yet. */
   get canRun(): boolean {
     if (this.mailbox.length === 0) return false;
     this.settings.apply(this.options.snapshot());
@@ -117,14 +130,14 @@ export class EndpointActor {
     return this.settings.circuit.state === CircuitState.Open;
   }
 
-  /** Takes a delivery into the mailbox, or parks it where it could not run soon. */
+  /** Puts a delivery in the mailbox, or parks it if it could not start soon. */
   deliver(owed: OwedDelivery): void {
     this.lastUsedMs = owed.receivedMs;
     if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
     this.settings.apply(this.options.snapshot());
     if (owed.lane === 't') return this.keep(owed);
     if (this.parking.untilSlot(owed)) {
-      // A queue waits by itself: a lane would not help it.
+      // An ordered queue waits by itself: a lane would not help it.
       if (owed.place === undefined) this.options.onPressed();
     } else if (this.parking.withoutRoom(owed)) {
       this.options.onPressed();
@@ -134,13 +147,16 @@ export class EndpointActor {
     }
   }
 
-  /** What comes by the tenant's lane waits here however long: its consumer gives no more than the tenant may hold. */
+  /**
+   * Puts a delivery in the mailbox. Deliveries from the tenant's lane may wait here for any time:
+   * `max_ack_pending` of their consumer bounds their number.
+   */
   private keep(owed: OwedDelivery): void {
     this.mailbox.push(owed);
     this.lookAgain();
   }
 
-  /** Starts one attempt. Call only where `canRun`. */
+  /** Starts one attempt. Call it only while `canRun` is true. */
   runNext(): void {
     const owed = this.mailbox.shift() as OwedDelivery;
     this.settings.limiter?.take();
@@ -153,7 +169,7 @@ export class EndpointActor {
     });
   }
 
-  /** Gives what waits in the mailbox back to the stream, for another worker. */
+  /** Naks the deliveries in the mailbox, so that another worker gets them. */
   handBack(): void {
     this.timer.stop();
     for (const owed of this.mailbox.empty()) {
@@ -162,7 +178,7 @@ export class EndpointActor {
     }
   }
 
-  /** Gives up its connections; returns the circuit's state where it is worth keeping. */
+  /** Releases the endpoint's connections. Returns the state of its circuit unless it is closed. */
   passivate(): unknown {
     this.timer.stop();
     this.sender.release();
@@ -170,7 +186,10 @@ export class EndpointActor {
     return circuit.state === CircuitState.Closed ? undefined : circuit.toJSON();
   }
 
-  /** The circuit is open or tries: what comes by a lane need not be parked, it can wait. */
+  /**
+   * The circuit is not closed and the next probe is not due. Lane deliveries wait in the mailbox
+   * then, instead of being parked.
+   */
   private waitsForProbe(): boolean {
     return this.circuitOpens && this.mailbox.headIsOfLane && performance.now() < this.nextProbeMs;
   }
@@ -179,7 +198,7 @@ export class EndpointActor {
     return this.settings.circuit.state !== CircuitState.Closed;
   }
 
-  /** While something waits here: looks again when there is a token, and at the configuration. */
+  /** While deliveries wait, schedules the next check of the rate limiter and the configuration. */
   private lookAgain(): void {
     if (this.mailbox.length === 0) return;
     const tokenMs = this.settings.limiter?.waitMs(0) ?? 0;

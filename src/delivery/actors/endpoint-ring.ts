@@ -1,6 +1,6 @@
 import type { EndpointActor } from './endpoint-actor.ts';
 
-/** Endpoints that go round: each stands in it once. */
+/** Round-robin ring of endpoints; holds each endpoint at most once. */
 export class EndpointRing {
   private readonly actors: EndpointActor[] = [];
   private readonly members = new Set<EndpointActor>();
@@ -9,14 +9,14 @@ export class EndpointRing {
     return this.actors.length;
   }
 
-  /** At the end, where it does not stand in it already. */
+  /** Appends the endpoint unless the ring already contains it. */
   add(actor: EndpointActor): void {
     if (this.members.has(actor)) return;
     this.members.add(actor);
     this.actors.push(actor);
   }
 
-  /** Takes out the first that `fits`, and with it those before it, which do not. */
+  /** Removes and returns the first endpoint that `fits`. Endpoints before it are removed too. */
   take(fits: (actor: EndpointActor) => boolean): EndpointActor | undefined {
     for (let actor = this.actors.shift(); actor !== undefined; actor = this.actors.shift()) {
       this.members.delete(actor);

@@ -4,7 +4,7 @@ import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { endpointCircuit, endpointPolicies } from './policies.ts';
 import { RateLimiter } from '../scheduling/rate-limiter.ts';
 
-/** What the platform has where an endpoint says nothing. */
+/** The platform's settings for endpoints that do not configure their own. */
 export interface EndpointDefaults {
   retryPolicy: RetryPolicy;
   inFlightMax: number;
@@ -12,23 +12,28 @@ export interface EndpointDefaults {
 }
 
 /**
- * The policies of an endpoint as they are in force. A change of the configuration makes anew what it changes;
- * the circuit stays as it is, and a bucket keeps its tokens.
+ * Holds the policies in force for one endpoint. A configuration change replaces only the policies
+ * that it affects: the circuit keeps its state, and the token bucket keeps its tokens.
  */
 export class EndpointSettings {
   circuit: CircuitBreakerPolicy;
   retryPolicy: RetryPolicy;
   inFlightMax: number;
   timeoutMs: number;
-  /** Undefined: no limit, or nothing is sent at present. */
+  /** Undefined if there is no rate limit, or if the endpoint is not active. */
   limiter: RateLimiter | undefined;
   policies: IPolicy;
   private readonly defaults: EndpointDefaults;
   private snapshot: EndpointSnapshot | undefined;
-  /** Monotonic milliseconds; undefined: the circuit is closed. */
+  /**
+   * Monotonic milliseconds since the circuit left the closed state; undefined while it is closed.
+   */
   private troubledSinceMs: number | undefined;
 
-  /** @param circuitState what `circuit.toJSON()` gave when the endpoint's actor was passivated */
+  /**
+   * @param circuitState result of `circuit.toJSON()` from the last passivation of the endpoint's
+   * actor
+   */
   constructor(defaults: EndpointDefaults, circuitState: unknown) {
     this.defaults = defaults;
     this.circuit = this.watched(endpointCircuit(circuitState));
@@ -38,7 +43,7 @@ export class EndpointSettings {
     this.policies = endpointPolicies(this);
   }
 
-  /** Brings the policies up to date; costs nothing where the snapshot is the same. */
+  /** Brings the policies up to date. Costs nothing if the snapshot has not changed. */
   apply(snapshot: EndpointSnapshot | undefined): void {
     if (snapshot === this.snapshot || snapshot === undefined) return;
     this.snapshot = snapshot;
@@ -49,13 +54,14 @@ export class EndpointSettings {
     if (inFlightMax === this.inFlightMax && timeoutMs === this.timeoutMs) return;
     this.inFlightMax = inFlightMax;
     this.timeoutMs = timeoutMs;
-    // Attempts under way end in the old bulkhead; the actor counts them among its turns.
+    // Running attempts finish in the old bulkhead; the actor still counts them as turns.
     this.policies = endpointPolicies(this);
   }
 
   /**
-   * To be called where the circuit refused. It measures by the wall clock: where that was set back since it opened, it
-   * would stay open for as much longer.
+   * Limits the circuit's opening time to `nowMs`; call it when the circuit rejects an attempt.
+   * cockatiel measures by the wall clock. If the clock is set back while the circuit is open, the
+   * circuit would stay open for that much longer.
    */
   mendCircuit(nowMs: number): void {
     const { ownState, breakerState } = this.circuit.toJSON() as CircuitJson;
@@ -63,15 +69,15 @@ export class EndpointSettings {
     this.restoreCircuit({ ownState: { ...ownState, openedAt: nowMs }, breakerState });
   }
 
-  /** The state of a circuit that is not closed, to take a probe back to; undefined: it is closed. */
+  /** The state of a circuit that is not closed, for `forgetProbe`; undefined while it is closed. */
   get openCircuit(): CircuitJson | undefined {
     const { circuit } = this;
     return circuit.state === CircuitState.Closed ? undefined : (circuit.toJSON() as CircuitJson);
   }
 
   /**
-   * After an attempt that came to nothing by a fault of this machine: where it was the circuit's probe, the circuit is open
-   * from `nowMs` and otherwise as it was.
+   * Undoes a circuit probe that failed because of a fault of this machine. The circuit is open
+   * again from `nowMs`, with its earlier failure state.
    *
    * @param before `openCircuit` before the attempt
    */
@@ -86,7 +92,10 @@ export class EndpointSettings {
     this.policies = endpointPolicies(this);
   }
 
-  /** How long the circuit has not been closed, as far as this process knows; undefined: it is closed. */
+  /**
+   * How long the circuit has been out of the closed state, as far as this process knows; undefined
+   * while it is closed.
+   */
   get troubledMs(): number | undefined {
     const { troubledSinceMs } = this;
     return troubledSinceMs === undefined ? undefined : performance.now() - troubledSinceMs;
@@ -103,7 +112,7 @@ export class EndpointSettings {
   }
 
   private applyRate({ rateLimit, state }: EndpointSnapshot): void {
-    // What is held meanwhile needs no token.
+    // Deliveries to an inactive endpoint are held and need no token.
     if (rateLimit === undefined || state !== 'active') this.limiter = undefined;
     else if (this.limiter === undefined) {
       this.limiter = new RateLimiter(rateLimit, () => performance.now());
@@ -111,7 +120,7 @@ export class EndpointSettings {
   }
 }
 
-/** What cockatiel's `toJSON` gives; `openedAt` of an open circuit, milliseconds since 1970. */
+/** Result of cockatiel's `toJSON`. `openedAt` of an open circuit is in milliseconds since 1970. */
 interface CircuitJson {
   ownState: { openedAt?: number };
   breakerState: unknown;

@@ -1,6 +1,6 @@
 /**
- * What waits for its turn at one endpoint: first what has high priority, each in the order in which it came
- * (IN-11). Its owner bounds it.
+ * Queue of the deliveries that wait for a turn at one endpoint: high priority first, then in order
+ * of arrival (IN-11). Its owner bounds its length.
  */
 import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
 
@@ -16,12 +16,12 @@ export class Mailbox {
     return this.high.length > 0;
   }
 
-  /** How many a delivery that comes now would let go first. */
+  /** The number of waiting deliveries that would start before this one. */
   aheadOf(owed: OwedDelivery): number {
     return isHigh(owed) ? this.high.length : this.length;
   }
 
-  /** How many of the same priority wait. */
+  /** The number of waiting deliveries of the same priority. */
   lengthBeside(owed: OwedDelivery): number {
     return (isHigh(owed) ? this.high : this.normal).length;
   }
@@ -34,12 +34,14 @@ export class Mailbox {
     return this.high.shift() ?? this.normal.shift();
   }
 
-  /** Whether what goes next came by the tenant's own lane. */
+  /** Whether the next delivery came from the tenant's own lane. */
   get headIsOfLane(): boolean {
     return this.high.length === 0 && this.normal[0]?.lane === 't';
   }
 
-  /** Takes out, from the end, what came by the tenant's own lane and stands behind `kept` others. */
+  /**
+   * Removes the lane deliveries from the end of the mailbox, except those among the first `kept`.
+   */
   takeLaneBeyond(kept: number): OwedDelivery[] {
     if (this.normal.length <= kept) return [];
     const beyond = this.normal.splice(kept);
@@ -47,7 +49,7 @@ export class Mailbox {
     return beyond.filter((owed) => owed.lane === 't');
   }
 
-  /** Takes all out. */
+  /** Removes and returns all deliveries. */
   empty(): OwedDelivery[] {
     const all = [...this.high, ...this.normal];
     this.high = [];
@@ -56,7 +58,7 @@ export class Mailbox {
   }
 }
 
-/** Whether it came by the lane of high priority (IN-11). */
+/** Whether the delivery came from the high-priority lane (IN-11). */
 export function isHigh(owed: Pick<OwedDelivery, 'lane'>): boolean {
   return owed.lane === 'h';
 }

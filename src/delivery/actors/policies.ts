@@ -24,11 +24,13 @@ const FAILURES_TO_OPEN = 20;
 const HALF_OPEN_AFTER_MS = { initialDelay: 2000, maxDelay: 60_000 };
 
 /**
- * Makes the circuit of one endpoint. A `LocalFaultError` says nothing of the receiver: it passes through a closed circuit
- * without being counted. One that ends the probe of a circuit opens it again, as cockatiel would close it otherwise;
- * `EndpointSettings.forgetProbe` takes the longer wait back.
+ * Creates the circuit breaker of one endpoint. A `LocalFaultError` says nothing about the receiver,
+ * so a closed circuit does not count it. If it ends a half-open probe, the circuit opens again,
+ * because cockatiel would otherwise close it. `EndpointSettings.forgetProbe` then restores the
+ * previous back-off.
  *
- * @param initialState what `circuit.toJSON()` gave when the endpoint's actor was passivated
+ * @param initialState result of `circuit.toJSON()` from the last passivation of the endpoint's
+ * actor
  */
 export function endpointCircuit(initialState: unknown): CircuitBreakerPolicy {
   const isFailedProbe = (error: Error): boolean =>
@@ -44,16 +46,19 @@ export function endpointCircuit(initialState: unknown): CircuitBreakerPolicy {
 
 /** The cockatiel policies of one endpoint (DL-2), outermost first: bulkhead, circuit, timeout. */
 export function endpointPolicies(options: PolicyOptions): IPolicy {
-  // The time limit ends the exchange through its signal, and the exchange then says `timeout`.
+  // The timeout aborts the exchange through its signal; the exchange then reports `timeout`.
   const limit = timeout(options.timeoutMs, {
     strategy: TimeoutStrategy.Cooperative,
-    // An abort after each attempt would make a DOMException with its stack: 3 % of a worker's time.
+    // An abort after every attempt creates a DOMException with its stack: 3 % of a worker's time.
     abortOnReturn: false,
   });
   return wrap(bulkhead(options.inFlightMax), options.circuit, limit);
 }
 
-/** The receiver is in trouble: no answer, or a 5xx or 429. A 4xx is about the one delivery. */
+/**
+ * Whether the receiver is failing: no answer, a 5xx or a 429. Another 4xx concerns only the
+ * delivery.
+ */
 function isCircuitFailure(value: unknown): boolean {
   const { outcome } = value as SendResult;
   if (outcome.ok) return false;

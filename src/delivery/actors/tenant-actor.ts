@@ -1,10 +1,11 @@
 /**
- * One tenant at work (DL-1): activated by its first delivery, passivated when all its endpoints are. It owns the
- * actors of its endpoints and gives them turns, each in its turn; the worker's scheduler gives the tenant its own.
+ * Delivers for one tenant (DL-1). Its first delivery activates it; it is passivated when its last
+ * endpoint is. It owns the actors of its endpoints and grants them turns in rotation; the worker's
+ * scheduler grants turns to tenants.
  *
- * States of an endpoint, and of the tenant with its last one: active (it has deliveries or had some lately) ->
- * passivated (forgotten; the state of circuits that are not closed is kept by the table). It holds nothing that is not in JetStream too, so a
- * crash loses nothing.
+ * States of an endpoint, and of the tenant with its last one: active (has deliveries or had some
+ * recently) -> passivated (removed; the activation table keeps the state of a circuit that is not
+ * closed). All its state is also in JetStream, so a crash loses nothing.
  */
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
@@ -18,7 +19,7 @@ export interface TenantActorDeps {
   config: ConfigView;
   scheduler: TurnScheduler;
   endpoint: EndpointActorDeps;
-  /** The circuit's state of an endpoint that was passivated, once. */
+  /** Returns the circuit state saved when the endpoint was passivated, and removes it. */
   takeCircuitState: (endpoint: string) => unknown;
 }
 
@@ -26,7 +27,9 @@ export class TenantActor implements TurnTaker {
   readonly tenant: string;
   private readonly deps: TenantActorDeps;
   private readonly endpoints = new Map<string, EndpointActor>();
-  /** Those that can run, and of them those that have something of high priority: they go first. */
+  /**
+   * Endpoints that can run; `highRing` has those with high-priority deliveries, which run first.
+   */
   private readonly ring = new EndpointRing();
   private readonly highRing = new EndpointRing();
   private snapshot: TenantSnapshot | undefined;
@@ -82,7 +85,7 @@ export class TenantActor implements TurnTaker {
     return true;
   }
 
-  /** What happened since the last call; undefined: nothing. */
+  /** Load since the last call; undefined if there was none. */
   takeLoad(): TenantLoad | undefined {
     const { load } = this;
     if (load.taken === 0) return undefined;
@@ -94,16 +97,17 @@ export class TenantActor implements TurnTaker {
     for (const endpoint of this.endpoints.values()) endpoint.handBack();
   }
 
-  /** Nothing is in hand. */
+  /** No delivery waits or runs. */
   get isIdle(): boolean {
     for (const endpoint of this.endpoints.values()) if (!endpoint.isIdle) return false;
     return true;
   }
 
   /**
-   * Lets go of the endpoints that are idle since `beforeMs` (monotonic); `keep` gets the circuits worth keeping.
+   * Passivates the endpoints that have been idle since `beforeMs` (monotonic). Calls `keep` with
+   * the state of each circuit that is not closed.
    *
-   * @returns whether none is left
+   * @returns whether no endpoint is left
    */
   passivate(beforeMs: number, keep: (endpoint: string, circuitState: unknown) => void): boolean {
     for (const [id, actor] of this.endpoints) {
@@ -121,14 +125,15 @@ export class TenantActor implements TurnTaker {
       endpoint,
       snapshot: () => this.endpointSnapshot(endpoint),
       tenantShare: () => this.inFlightMax / Math.max(1, this.ring.length),
-      // With one endpoint nobody stands behind it.
+      // With one endpoint, its deliveries block no other endpoint.
       laneShare: () => (this.byId.size <= 1 ? Number.POSITIVE_INFINITY : this.laneShare.now()),
       onPressed: () => this.load.pressed++,
       onTurnEnd: (ended) => {
         this.runningAttempts--;
-        // First the actor may stand in the ring again, then the slot is given to whoever is next.
+        // Put the actor back in the ring before the scheduler grants the free slot to the next
+        // tenant.
         this.offer(ended);
-        // Those that the tenant's own limit kept waiting.
+        // Endpoints that waited for the tenant's own limit.
         if (this.hasRunnable) this.deps.scheduler.ready(this);
         this.deps.scheduler.release();
       },
@@ -161,7 +166,7 @@ export class TenantActor implements TurnTaker {
     return this.byId.get(endpoint);
   }
 
-  /** Requests that may run at once to all endpoints of the tenant (DL-8). */
+  /** Concurrent requests allowed to all endpoints of the tenant together (DL-8). */
   private get inFlightMax(): number {
     return this.current()?.inFlightMax ?? Number.POSITIVE_INFINITY;
   }

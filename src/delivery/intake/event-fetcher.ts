@@ -5,7 +5,10 @@ import { ByteCache } from '../attempt/byte-cache.ts';
 
 const CACHE_BYTES_MAX = 32 * 1024 * 1024;
 
-/** Reads large events from their stream by sequence, once for the deliveries of one event that come close together. */
+/**
+ * Reads large events from their stream by sequence. Deliveries of one event that follow each other
+ * closely share one read.
+ */
 export class EventFetcher {
   private readonly jsm: JetStreamManager;
   private readonly shards: number;
@@ -20,11 +23,12 @@ export class EventFetcher {
   }
 
   /**
-   * The event, or undefined where the stream holds it no more: also where something else stands at its place, since
-   * the stream was made again or restored from a backup. It would go to a receiver, perhaps of another tenant.
+   * Returns the event, or undefined if the stream no longer has it. A message of another event at
+   * this sequence counts as absent: a recreated or restored stream reuses sequences, and its event
+   * may belong to another tenant.
    *
    * @param id of the event
-   * @throws where NATS does not answer, or its leader does not have the event yet
+   * @throws if NATS does not answer, or if the stream's leader has not reached this sequence yet
    */
   fetch(tenant: string, seq: number, id: string): Promise<EventFrame | undefined> {
     const stream = streams.events(shardOf(tenant, this.shards));
@@ -37,7 +41,7 @@ export class EventFetcher {
     seq: number,
     wanted: { tenant: string; id: string },
   ): Promise<EventFrame | undefined> {
-    // Any replica answers a direct get, one that is behind too: only the leader may say that there is none.
+    // Any replica may answer a direct get, and it may lag. Only the leader's answer proves absence.
     const message =
       (await this.jsm.direct.getMessage(stream, { seq })) ?? (await this.askLeader(stream, seq));
     if (message === null) return undefined;

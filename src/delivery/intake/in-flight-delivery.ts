@@ -7,39 +7,47 @@ import {
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { type LaneClass, parseDeliverySubject } from '#wire/subjects.ts';
 
-/** The place of a delivery in the queue of an ordered endpoint, which it keeps until it is settled (DL-16). */
+/**
+ * Handle of a delivery in the queue of an ordered endpoint. The delivery keeps its position until
+ * it is settled (DL-16).
+ */
 export interface PlaceInQueue {
-  /** A delivery that used up its attempts stays, and keeps those behind it back. */
+  /** Whether a delivery that has used up its attempts stays and blocks those behind it. */
   readonly blocks: boolean;
-  /** It is recorded as held already. */
+  /** Whether the delivery is already recorded as held. */
   readonly isHeld: boolean;
-  /** To be tried again then; `made`: after an attempt, with the number of the next one. */
+  /**
+   * Schedules the next try at `atMs`. `made` is set after an attempt and has the number of the next
+   * one.
+   */
   wait(atMs: number, made: { attemptNo: number; firstAttemptMs: number } | undefined): void;
   hold(): void;
-  /** Its schedule is used up. */
+  /** The delivery has used up its retry schedule. */
   block(): void;
-  /** Nothing came of it. */
+  /** Processing failed without a result: try again. */
   again(): void;
 }
 
-/** A delivery that this worker has in hand: a message of DLV-k, not acked yet. */
+/** A delivery in process at this worker: an unacked message of DLV-k. */
 export interface OwedDelivery {
   message: Pick<JsMsg, 'ack' | 'nak' | 'working'>;
-  /** Absent where the endpoint is not ordered: what waits then leaves as a message of its own. */
+  /**
+   * Set for ordered endpoints. Without it, a waiting delivery is scheduled as a message of its own.
+   */
   place?: PlaceInQueue;
   tenant: string;
   endpoint: string;
   lane: LaneClass;
   head: DeliveryHead;
-  /** The event's frame as it travels; empty where it travels by reference. */
+  /** The encoded event frame; empty if the event travels by reference. */
   eventBytes: Buffer;
-  /** The event; undefined until it is fetched where it travels by reference. */
+  /** The event; undefined for an event by reference until it is fetched. */
   event: EventFrame | undefined;
   /** Monotonic milliseconds. */
   receivedMs: number;
 }
 
-/** @throws SyntaxError where the message is not a delivery */
+/** @throws SyntaxError if the message is not a delivery */
 export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelivery {
   const { lane, tenant, endpoint } = parseDeliverySubject(message.subject);
   const { head, eventBytes } = decodeDeliveryFrame(message.data);
@@ -55,20 +63,21 @@ export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelive
   };
 }
 
-/** What is known of the event, also before it is fetched. */
+/** The event's metadata, known even before the event is fetched. */
 export function eventFacts(owed: OwedDelivery): EventFacts {
   return owed.event?.head ?? (owed.head.byReference as EventFacts);
 }
 
-/** By so much the consumer's ack_wait is longer than the platform's time limit, less a margin. */
+/** By how much the consumer's ack_wait exceeds the platform's time limit, less a margin. */
 const ACK_WAIT_SLACK_MS = 15_000;
 const KEEP_EVERY_MS = 10_000;
 
 /**
- * While an attempt runs that may take longer than the consumer waits for an ack: the message asks for more time.
+ * Extends the ack deadline while an attempt runs, if its time limit may exceed the consumer's
+ * ack_wait.
  *
- * @param extraMs by how much the attempt's time limit is over the platform's
- * @returns a timer to clear afterwards
+ * @param extraMs by how much the attempt's time limit exceeds the platform's
+ * @returns a timer to clear after the attempt
  */
 export function keepInHand(owed: OwedDelivery, extraMs: number): NodeJS.Timeout | undefined {
   if (extraMs <= ACK_WAIT_SLACK_MS) return undefined;

@@ -1,13 +1,13 @@
 import { LoopPace, type LoopPaceDeps } from '#infra/loop-pace.ts';
 
 /**
- * Lets a burst in little by little: some messages, a pause, some more, as many as leave the event loop a pause. So a
- * burst leaves room for what others wait for (answers of receivers, events of other tenants): 100,000 retries may
- * be due at once.
+ * Feeds a burst of messages in small batches with pauses between them; an adaptive batch size keeps
+ * the event loop responsive. Receivers' answers and other tenants' events are served in the pauses:
+ * 100,000 retries may be due at once.
  */
 const PAUSE_MS = 4;
 const AT_ONCE = { start: 4, least: 2, most: 64, fromMost: 8 };
-/** What was let in is cut off the front when it is this many. */
+/** Processed messages are removed from the front of the array when there are this many. */
 const CUT_AT = 1024;
 
 export interface GentleIntakeDeps<T> {
@@ -29,24 +29,31 @@ export class GentleIntake<T> {
     this.pace = new LoopPace(deps.loop, AT_ONCE);
   }
 
-  /** Its owner bounds what may wait: for a consumer it is `max_ack_pending`. */
+  /**
+   * Adds a message. The owner bounds the number that wait; for a consumer, `max_ack_pending` does.
+   */
   push(message: T): void {
     if (this.stopped) return;
     this.waiting.push(message);
     if (this.busy) return;
-    // Each burst begins with few.
+    // Each burst starts with a small batch.
     this.pace = new LoopPace(this.deps.loop, AT_ONCE);
     this.letIn();
   }
 
-  /** Drops what waits: nothing of it was begun, and whoever takes the shard over is given it again. */
+  /**
+   * Drops the waiting messages. None of them has started; the shard's next owner gets them again.
+   */
   stop(): void {
     this.stopped = true;
     this.waiting = [];
     this.next = 0;
   }
 
-  /** Node runs a timer that is due by now in the same turn as the one that set it. */
+  /**
+   * Defers to the next turn of the event loop: Node runs a timer that is already due in the turn
+   * that set it.
+   */
   private readonly inNextTurn = (): void => void setImmediate(() => this.letIn());
 
   private letIn(): void {

@@ -1,4 +1,4 @@
-/** The consumers of the shards that this worker owns, and how a shard is begun and ended. */
+/** Consumes the shards that this worker owns: opens, closes and drains each shard's consumers. */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
@@ -13,7 +13,10 @@ import { GentleIntake } from './paced-intake.ts';
 import type { LaneKeeper } from '../lanes/lane-keeper.ts';
 import type { Settler } from '../settlement/settle.ts';
 
-/** The consumers of a shard, with how many messages are asked for ahead: few of what can wait best. */
+/**
+ * The consumers of a shard and how many messages each prefetches: fewest for retries, which can
+ * wait best.
+ */
 const TAPS = [
   { consumer: consumers.deliverHigh, ahead: 512, gently: false },
   { consumer: consumers.deliverShared, ahead: 512, gently: false },
@@ -32,9 +35,9 @@ export interface ShardTapsDeps {
   records: Pick<RecordGatherer, 'drain'>;
   fence: Pick<AckFence, 'pass'>;
   onMessage: (message: JsMsg) => void;
-  /** Whether this process owns a shard, by the clock. */
+  /** Whether this process owns the shard, by the lease's expiry. */
   owns: (shard: number) => boolean;
-  /** How long what is in flight, and its records, may take when a shard is given up. */
+  /** How long in-flight deliveries and their records may take when a shard is released. */
   drainMs: number;
   log: Log;
 }
@@ -45,7 +48,7 @@ interface Stoppable {
 
 export class ShardTaps {
   private readonly deps: ShardTapsDeps;
-  /** By shard, what the opening in force has opened. */
+  /** By shard, the consumers and intakes that its latest opening started. */
   private readonly taps = new Map<number, Stoppable[]>();
 
   constructor(deps: ShardTapsDeps) {
@@ -53,12 +56,13 @@ export class ShardTaps {
   }
 
   /**
-   * Begins to work on a shard. At each wait here its lease may be lost or given up, and even taken again: an
-   * opening that is not the last one any more opens nothing further, and leaves what is of the last one alone. A pull
-   * without the lease would take messages and let go of them, and they come again only after their ack_wait.
+   * Starts consuming a shard. At each await the lease may expire, be released, or even be acquired
+   * again. An opening that is no longer the latest opens nothing more and leaves the latest one's
+   * consumers alone. A pull without the lease would take messages and drop them, and they would be
+   * redelivered only after their ack_wait.
    *
-   * @returns whether the shard is open: this opening is still the last one, and was not closed
-   * @throws where NATS does not answer
+   * @returns whether the shard is open: this opening is still the latest, and was not closed
+   * @throws if NATS does not answer
    */
   async open(shard: number): Promise<boolean> {
     const opened: Stoppable[] = [];
@@ -72,7 +76,7 @@ export class ShardTaps {
     return isInForce();
   }
 
-  /** Takes no more from a shard, and gives back what has not been started. */
+  /** Stops consuming a shard and naks its deliveries that have not started. */
   close(shard: number): void {
     this.deps.lanes.close(shard);
     for (const tap of this.taps.get(shard) ?? []) tap.stop();
@@ -80,7 +84,10 @@ export class ShardTaps {
     this.deps.table.handBack(this.isIn(shard));
   }
 
-  /** The same, and waits until what is in flight there has ended, is stored, and its acks are taken. */
+  /**
+   * Closes the shard, then waits until its in-flight deliveries have ended, their results are
+   * stored, and the server has processed their acks.
+   */
   async drain(shard: number): Promise<void> {
     this.close(shard);
     const deadline = performance.now() + this.deps.drainMs;
@@ -90,11 +97,14 @@ export class ShardTaps {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     await within(Math.max(0, deadline - performance.now()), this.deps.records.drain());
-    // The next owner resets the consumers.
+    // All acks must have reached the server before the next owner resets the consumers.
     await this.deps.fence.pass(streams.deliveries(shard));
   }
 
-  /** What it opens can be stopped while it is being opened. What a worker that died had in hand comes again. */
+  /**
+   * Opens one consumer. Its parts are pushed to `opened` first, so that a close during the opening
+   * stops them. Messages that a crashed worker had not acked are redelivered.
+   */
   private async read(
     shard: number,
     { consumer, ahead, gently }: (typeof TAPS)[number],
@@ -111,7 +121,7 @@ export class ShardTaps {
       stream: streams.deliveries(shard),
       consumer,
       ahead,
-      // What is in hand, or was settled, is known by its id.
+      // In-flight and settled deliveries are de-duplicated by id.
       inOrder: false,
       owns: () => this.deps.owns(shard),
       onMessage,

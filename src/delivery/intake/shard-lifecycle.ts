@@ -4,9 +4,10 @@ import type { OrderedQueues } from '../ordered/ordered-queues.ts';
 import type { ShardTaps } from './shard-consumers.ts';
 
 /**
- * What a worker does when it takes a shard, gives it up, or finds that it lost it.
+ * Returns the callbacks that start, drain and stop a worker's share of a shard when its lease is
+ * acquired, released or lost.
  *
- * @param drainMs how long what is in flight may take when a shard is given up
+ * @param drainMs how long in-flight deliveries may take when a shard is released
  */
 export function shardWork(
   taps: Pick<ShardTaps, 'open' | 'close' | 'drain'>,
@@ -15,12 +16,12 @@ export function shardWork(
 ): Pick<ShardLeasesDeps, 'onTaken' | 'onGiveUp' | 'onLost'> {
   return {
     async onTaken(shard) {
-      // Without the lease the heads of its queues would be sent beside the new owner.
+      // Without the lease, the new owner would send the heads of the shard's queues too.
       if (await taps.open(shard)) queues.open(shard);
     },
     async onGiveUp(shard) {
       queues.close(shard);
-      // The next owner must not find at the head of a queue what was sent.
+      // A delivered head must leave its queue before the next owner reads it.
       const settled = within(drainMs, queues.settled(shard));
       await Promise.all([taps.drain(shard), settled]);
     },

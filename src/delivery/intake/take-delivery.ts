@@ -7,7 +7,10 @@ import type { Settler } from '../settlement/settle.ts';
 
 const AGAIN_AFTER_MS = 5000;
 
-/** What a worker does with each message of its consumers. */
+/**
+ * Returns the handler for each message of a worker's consumers: decodes, de-duplicates and enqueues
+ * it.
+ */
 export function takeDelivery(deps: {
   settler: Pick<Settler, 'claim' | 'unclaim'>;
   table: Pick<ActivationTable, 'deliver'>;
@@ -20,7 +23,7 @@ export function takeDelivery(deps: {
     try {
       owed = readOwedDelivery(message, performance.now());
     } catch (error) {
-      // Not a delivery of ours: it can never be sent, and must not come back for ever.
+      // A message that cannot be decoded can never be sent, so it must not be redelivered.
       log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
       message.term('undecodable');
       return;
@@ -32,7 +35,7 @@ export function takeDelivery(deps: {
     try {
       table.deliver(owed);
     } catch (error) {
-      // A fault of ours: it is owed still.
+      // An internal error: the delivery is still due, so redeliver it later.
       log.error({ err: error, subject: message.subject }, 'delivery.not_taken');
       settler.unclaim(owed.head);
       owed.message.nak(AGAIN_AFTER_MS);

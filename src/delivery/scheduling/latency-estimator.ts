@@ -1,7 +1,7 @@
-/** Weight of the newest turn in the average. */
+/** Weight of the newest turn in the moving average. */
 const SMOOTHING = 0.2;
 
-/** How many turns of an endpoint run, and how long one takes at present. */
+/** Counts the running turns of an endpoint and estimates how long a turn takes. */
 export class TurnClock {
   private readonly startedMs = new Set<{ ms: number }>();
   private averageMs = 50;
@@ -10,7 +10,7 @@ export class TurnClock {
     return this.startedMs.size;
   }
 
-  /** A turn starts; call what is given back when it has ended. */
+  /** Records the start of a turn. Call the returned function when the turn ends. */
   start(): () => void {
     const started = { ms: performance.now() };
     this.startedMs.add(started);
@@ -20,7 +20,10 @@ export class TurnClock {
     };
   }
 
-  /** What a turn takes, in milliseconds: a receiver that hangs shows in the oldest before it shows in the average. */
+  /**
+   * Expected duration of a turn, in milliseconds. A receiver that hangs raises the oldest turn's
+   * age before it raises the average, so the larger of the two counts.
+   */
   get expectedMs(): number {
     const oldest = this.startedMs.values().next().value;
     const ageMs = oldest === undefined ? 0 : performance.now() - oldest.ms;

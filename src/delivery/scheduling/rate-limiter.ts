@@ -1,11 +1,12 @@
 import type { RateLimit } from '#domain/endpoint/endpoint-policy.ts';
 
 /**
- * A token bucket (DL-9): `burst` tokens, filled at `perSecond`; a request takes one. Beside it, the slots of
- * what is parked because it would wait too long in memory: each parked delivery gets the slot after the last
- * one given, so that they come back at the endpoint's pace and in their order.
+ * Token bucket (DL-9): holds up to `burst` tokens, refilled at `perSecond`; a request takes one. It
+ * also assigns time slots to deliveries that are parked because they would wait too long in memory.
+ * Each gets the slot after the last one assigned, so that they return in order and at the
+ * endpoint's rate.
  *
- * It is full when it is made: an endpoint that begins anew (a restart, another worker) may get one burst more.
+ * A new bucket is full: after a restart, or at another worker, an endpoint may get one extra burst.
  */
 export class RateLimiter {
   private readonly now: () => number;
@@ -22,10 +23,10 @@ export class RateLimiter {
     this.filledMs = now();
   }
 
-  /** Another limit from now on; what was saved up under the old one is kept as far as the new one allows. */
+  /** Changes the limit. Saved tokens are kept up to the new burst. */
   configure(limit: RateLimit): void {
     const { perSecond, burst } = this.limit;
-    // Another change of the tenant: what is parked keeps its slots.
+    // The change concerns another setting: parked deliveries keep their slots.
     if (limit.perSecond === perSecond && limit.burst === burst) return;
     this.fill();
     this.limit = limit;
@@ -33,32 +34,38 @@ export class RateLimiter {
     this.lastSlotMs = Number.NEGATIVE_INFINITY;
   }
 
-  /** The bucket is full, and nothing is parked: a new one would say the same. */
+  /**
+   * Whether the bucket is full and no slot is reserved, so that a new limiter would behave the
+   * same.
+   */
   get isRested(): boolean {
     this.fill();
     return this.tokens >= this.limit.burst && this.lastSlotMs <= this.now();
   }
 
-  /** Milliseconds until there is a token for who comes after `ahead` others; 0: now. */
+  /** Milliseconds until the delivery behind `ahead` others gets a token; 0 if there is one now. */
   waitMs(ahead: number): number {
     this.fill();
     const missing = ahead + 1 - this.tokens;
     return missing <= 0 ? 0 : (missing / this.limit.perSecond) * 1000;
   }
 
-  /** As `waitMs`, for a delivery that has not been parked yet: not before those that are. */
+  /** As `waitMs`, for a delivery that has not been parked yet: it starts after all parked ones. */
   waitBehindParkedMs(ahead: number): number {
     const waitMs = this.waitMs(ahead);
     return Math.max(waitMs, this.lastSlotMs + this.intervalMs - this.now());
   }
 
-  /** Takes a token. Call only where `waitMs(0)` is 0. */
+  /** Takes a token. Call it only while `waitMs(0)` is 0. */
   take(): void {
     this.fill();
     this.tokens--;
   }
 
-  /** Gives the next slot, in milliseconds from now, to a delivery that is parked behind `ahead` that wait here. */
+  /**
+   * Reserves the next slot for a delivery parked behind `ahead` waiting ones. Returns milliseconds
+   * from now.
+   */
   reserveSlotMs(ahead: number): number {
     const inMs = this.waitBehindParkedMs(ahead);
     this.lastSlotMs = this.now() + inMs;
@@ -72,7 +79,7 @@ export class RateLimiter {
   private fill(): void {
     const nowMs = this.now();
     const gained = ((nowMs - this.filledMs) / 1000) * this.limit.perSecond;
-    // Small errors of floating point would put the last part of a token off by another timer.
+    // Add a margin for rounding errors: otherwise the last fraction of a token needs another timer.
     this.tokens = Math.min(this.limit.burst, this.tokens + gained + 1e-9);
     this.filledMs = nowMs;
   }

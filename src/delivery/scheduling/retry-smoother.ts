@@ -1,43 +1,49 @@
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
 
 /**
- * How many retries of this process are due when. What fails at one time is due at one time: an outage that ends, a
- * `Retry-After` that a thousand receivers share. A broker that fires ten thousand schedules in a second keeps all
- * else waiting (nats-server, 2.15), and a process sends so many no sooner by having them at once. So a retry that
- * finds its moment taken is put a little later, never earlier (ADR 0017).
+ * Spreads this process's retries over time. Deliveries that fail together are due together: after
+ * an outage, or when a thousand receivers send the same `Retry-After`. A broker that fires ten
+ * thousand schedules in a second delays everything else (nats-server 2.15), and a process cannot
+ * send that many at once anyway. A retry whose slot is full therefore moves to a later slot, never
+ * to an earlier one (ADR 0017).
  *
- * Time is cut into slots. In each one a tenant has places of its own, so that whoever has few retries keeps their
- * time however many another has; who has more of them shares what room the slots have, first come, first served.
+ * Time is cut into slots. Each tenant has reserved places in every slot, so that a tenant with few
+ * retries keeps their times, however many another tenant has. Retries beyond these places share the
+ * slot's remaining room, first come, first served.
  */
 const SLOT_MS = 100;
-/** Ten minutes; what is due later is spread enough by the schedule's own jitter. */
+/** Ten minutes. The jitter of the retry schedule spreads later retries enough. */
 const SLOTS = 6000;
-/** Behind the last slot: the clock may be set back by so much. */
+/** Slots left unused at the far end, in case the clock is set back by as much. */
 const SLACK = 100;
 const SHARED_ROOM = 80;
-/** A partition stands for its tenants: what is counted stays small, however many there are. */
+/**
+ * Places reserved for each partition in a slot. Counting by partition instead of by tenant bounds
+ * the memory.
+ */
 const OWN_ROOM = 4;
-/** How far a tenant looks for a place of its own. */
+/** How many slots ahead a reserved place is searched for. */
 const OWN_WITHIN = 20;
 
 export class RetryCalendar {
   private readonly now: () => number;
-  /** Which slot each place of the ring stands for now. */
+  /** The slot that each place of the ring represents now. */
   private readonly slots = new Float64Array(SLOTS).fill(-1);
   private readonly shared = new Uint16Array(SLOTS);
-  /** The first slot that may have shared room, for a slot that has none. */
+  /** For a full slot, the next slot that may have shared room. */
   private readonly next = new Float64Array(SLOTS);
   private readonly own = new Uint8Array(SLOTS * PARTITIONS);
 
-  /** @param now the clock that the schedules go by, milliseconds since 1970 */
+  /** @param now the clock of the schedules, milliseconds since 1970 */
   constructor(now: () => number) {
     this.now = now;
   }
 
   /**
    * Finds a place and takes it.
+   *
    * @param wantedMs when the retry is due, milliseconds since 1970
-   * @returns that time, or the first one after it with room
+   * @returns `wantedMs`, or the first time after it with room
    */
   take(tenant: string, wantedMs: number): number {
     const wanted = Math.floor(wantedMs / SLOT_MS);
@@ -78,7 +84,10 @@ export class RetryCalendar {
     return slot;
   }
 
-  /** What was walked over is not walked again: ten minutes may be full. */
+  /**
+   * Compresses the path over full slots, so that the next search skips them: ten minutes of slots
+   * may be full.
+   */
   private shortenWay(from: number, to: number): void {
     for (let slot = from; slot < to;) {
       const place = slot % SLOTS;
@@ -87,7 +96,7 @@ export class RetryCalendar {
     }
   }
 
-  /** Its place in the ring, emptied where an earlier slot had it. */
+  /** The slot's place in the ring, cleared if an earlier slot used it. */
   private placeOf(slot: number): number {
     const place = slot % SLOTS;
     if (this.slots[place] !== slot) {

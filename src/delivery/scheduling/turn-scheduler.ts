@@ -1,19 +1,20 @@
 import { isWithinShare } from '#domain/bounds/fair-shares.ts';
 
 /**
- * Shares a worker's slots between its tenants: those with something to run stand in a ring, and each turn
- * gives a tenant as many attempts as its weight (deficit round robin with a cost of one: Shreedhar and
- * Varghese, 1995). A tenant whose receivers hang holds its slots for as long as an attempt may take, so it gets at most
- * its share of them (`isWithinShare`): the last are left to tenants that hold none.
+ * Shares a worker's slots between its tenants. Tenants with work to run form a ring, and each turn
+ * gives a tenant as many attempts as its weight (deficit round robin with a cost of one: Shreedhar
+ * and Varghese, 1995). A tenant whose receivers hang keeps its slots for the whole attempt timeout,
+ * so each tenant gets at most its share (`isWithinShare`): the last slots are left for tenants that
+ * use none.
  */
 export interface TurnTaker {
-  /** Its attempts that are running. */
+  /** The number of its running attempts. */
   readonly running: number;
   /** Attempts in one turn, at least 1. */
   readonly weight: number;
-  /** Starts one attempt; false when there is none to start. */
+  /** Starts one attempt; returns false if there is none to start. */
   runNext(): boolean;
-  /** Whether there is more to start. */
+  /** Whether another attempt can start. */
   readonly hasRunnable: boolean;
 }
 
@@ -22,10 +23,13 @@ export class TurnScheduler {
   private ring: TurnTaker[] = [];
   private readonly inRing = new Set<TurnTaker>();
   private running = 0;
-  /** Of the first in the ring; slots become free one by one, so its turn goes on with the next. */
+  /**
+   * Attempts left in the turn of the ring's first tenant. Slots become free one by one, so its turn
+   * continues with the next free slot.
+   */
   private turnsLeft = 0;
 
-  /** @param slots attempts that the worker may have in flight */
+  /** @param slots concurrent attempts allowed in the worker */
   constructor(slots: number) {
     this.slots = slots;
   }
@@ -34,7 +38,7 @@ export class TurnScheduler {
     return this.running;
   }
 
-  /** The taker has something to run. */
+  /** Adds a taker that has an attempt to start. */
   ready(taker: TurnTaker): void {
     if (!this.inRing.has(taker)) {
       this.inRing.add(taker);
@@ -43,7 +47,7 @@ export class TurnScheduler {
     this.pump();
   }
 
-  /** An attempt has ended. */
+  /** Frees the slot of an attempt that has ended. */
   release(): void {
     this.running--;
     this.pump();

@@ -1,4 +1,4 @@
-/** One timer that wakes within the shortest of the delays it was asked for; nothing is kept after that. */
+/** A timer that fires after the shortest of the requested delays, and then forgets them all. */
 export class WakeTimer {
   private readonly wake: () => void;
   private timer: NodeJS.Timeout | undefined;
