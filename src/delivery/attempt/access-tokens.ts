@@ -1,12 +1,14 @@
 /**
- * The OAuth 2 access tokens of a worker's endpoints: asked for by the first attempt that needs one, kept until
- * shortly before they end. One request is under way for an endpoint at most, and all its attempts wait for it,
- * each no longer than its own time limit. A token belongs to the credentials it was got with: others, or
- * the same written again, get another (ADR 0015).
+ * Caches the OAuth 2 access tokens of a worker's endpoints. The first attempt that needs a token
+ * requests it, and the token is kept until shortly before it expires. Each endpoint has at most one
+ * request in flight; all its attempts wait for that request, each within its own time limit. A
+ * token belongs to the credentials that it was requested with: a new write of the credentials, even
+ * with the same values, requests a new token (ADR 0015).
  *
- * States of an entry: nothing kept -> asked for -> kept (or nothing kept, where it failed) -> nothing kept, when
- * it ends or the receiver refused it. In memory only: a worker that starts asks anew. Limits:
- * `limits.accessTokensMax`, of which a tenant has at most its share; beyond it its least recently used entry goes.
+ * States of an entry: empty -> requesting -> cached (empty after a failure) -> empty, when the
+ * token expires or the receiver rejects it. Tokens are in memory only: a worker that restarts
+ * requests them again. Limits: `limits.accessTokensMax`, of which each tenant has at most its
+ * share; beyond that, its least recently used entry is evicted.
  */
 import { limits } from '#domain/limits.ts';
 import { SharedLru } from '#domain/bounds/shared-lru.ts';
@@ -15,24 +17,24 @@ import type { TokenAnswer } from '#infra/http/client/request-access-token.ts';
 
 export interface AccessTokensDeps {
   request: (credentials: OAuth2Credentials, tenant: string) => Promise<TokenAnswer>;
-  /** Monotonic, in milliseconds. */
+  /** Monotonic milliseconds. */
   now: () => number;
-  /** Told the outcome of each request that left this machine. */
+  /** Called with the outcome of each request that left this machine. */
   onAnswer: (ok: boolean) => void;
   isResolverDown: () => boolean;
 }
 
 export interface TokenOwner {
   tenant: string;
-  /** Tells endpoints of all tenants apart. */
+  /** Unique across all tenants. */
   endpoint: string;
-  /** Another after each write of the credentials. */
+  /** Changes with each write of the credentials. */
   revision: string;
   credentials: OAuth2Credentials;
 }
 
 export type AccessToken =
-  /** `kept`: it was there before; the receiver may have ended it since. */
+  /** `kept`: the token came from the cache, and the receiver may have revoked it since. */
   { ok: true; token: string; kept: boolean } | Extract<TokenAnswer, { ok: false }>;
 
 interface Entry {
@@ -56,7 +58,7 @@ export class AccessTokens {
     this.deps = deps;
   }
 
-  /** @param signal ends the waiting, not the request: the token may serve the next attempt */
+  /** @param signal ends the wait, not the request: its token may serve the next attempt */
   async take(owner: TokenOwner, signal: AbortSignal): Promise<AccessToken> {
     if (signal.aborted) return TOO_LATE;
     const entry = this.entryOf(owner);
@@ -71,7 +73,7 @@ export class AccessTokens {
     return answer.ok ? { ok: true, token: answer.token, kept: false } : answer;
   }
 
-  /** The receiver refused this token; another that came meanwhile stays. */
+  /** Drops a token that the receiver rejected, unless a newer one has replaced it. */
   drop(owner: TokenOwner, token: string): void {
     const entry = this.entries.peek(owner.endpoint);
     if (entry?.token === token) entry.token = undefined;

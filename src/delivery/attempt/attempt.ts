@@ -8,8 +8,8 @@ import type { SendRequest, SendResult } from '#infra/http/client/sender.ts';
 import { type EndpointTarget, signatures } from './endpoint-target.ts';
 
 /**
- * The request of one attempt: the body in the endpoint's format, signed over the exact bytes that are sent,
- * with the time of the attempt (Standard Webhooks, "webhook-timestamp").
+ * Builds the request of one attempt: the body in the endpoint's format, signed over the exact bytes
+ * sent, with the time of the attempt (Standard Webhooks, "webhook-timestamp").
  */
 export function webhookRequest(
   target: EndpointTarget,
@@ -32,9 +32,9 @@ export function webhookRequest(
 }
 
 /**
- * What the history keeps of an attempt (DL-12).
+ * Builds the history's record of an attempt (DL-12).
  *
- * @param repeatedMs when its request was sent a second time
+ * @param repeatedMs when the request was sent a second time
  */
 export function attemptRecord(
   no: number,
@@ -75,7 +75,7 @@ function keptHeaders(headers: NonNullable<SendResult['responseHeaders']>): Recor
   const kept: Record<string, string> = {};
   let count = 0;
   for (const name in headers) {
-    // A dot or a dollar sign would mean something else to MongoDB.
+    // MongoDB gives dots and dollar signs in field names a special meaning.
     if (!/^[a-z0-9-]+$/i.test(name)) continue;
     if (++count > limits.responseHeadersKeptMax) break;
     const value = headers[name];
@@ -95,7 +95,9 @@ function keepBody(record: AttemptRecord, body: Buffer): void {
   }
 }
 
-/** The cut at 4 KiB may fall inside a character of up to 4 bytes: such a rest is left out. */
+/**
+ * Drops an incomplete UTF-8 character at the end: the cut at 4 KiB may split one of up to 4 bytes.
+ */
 function withoutCutCharacter(body: Buffer): Buffer {
   for (let back = 1; back <= Math.min(3, body.length); back++) {
     const byte = body[body.length - back] as number;
@@ -106,12 +108,12 @@ function withoutCutCharacter(body: Buffer): Buffer {
   return body;
 }
 
-/** What comes of an attempt that had nothing to show to the receiver. */
+/** Result of an attempt that was not sent because its credentials could not be obtained. */
 export function credentialsFailed(detail: string, retryAfterMs: number | undefined): SendResult {
   return unsent('credentials_failed', detail, retryAfterMs);
 }
 
-/** What comes of an attempt for which nothing was sent. */
+/** Result of an attempt that was not sent. */
 export function unsent(
   kind: AttemptFailureKind,
   detail: string,

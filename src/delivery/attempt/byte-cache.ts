@@ -1,6 +1,6 @@
 /**
- * What was read of late, kept in memory up to a number of bytes: the oldest goes first. Those who want the same at once
- * share one read.
+ * Caches recently read values up to a total size in bytes; evicts the oldest first. Concurrent
+ * readers of the same key share one read.
  */
 export class ByteCache<T> {
   private readonly bytesMax: number;
@@ -15,9 +15,9 @@ export class ByteCache<T> {
   }
 
   /**
-   * What is kept under the key, or what `read` gives; undefined is not kept.
+   * Returns the value cached under the key, or the result of `read`; undefined is not cached.
    *
-   * @throws what `read` throws, to all who wait for it
+   * @throws the error of `read`, to all callers that wait for it
    */
   get(key: string, read: () => Promise<T | undefined>): Promise<T | undefined> {
     const known = this.kept.get(key);

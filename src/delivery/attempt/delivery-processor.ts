@@ -1,8 +1,8 @@
 /**
- * What one turn of an endpoint does with a delivery (DL-2), by the endpoint's state at that moment: not configured any
- * more -> cancelled; paused or disabled -> held; circuit open -> parked; else attempted and judged. Whatever happens, a
- * delivery leaves through the settler, or stays unacked and comes again. When a turn begins, and how many run at once,
- * is the actor's (`endpoint-actor.ts`).
+ * Processes one delivery in a turn of its endpoint (DL-2), by the endpoint's state at that moment:
+ * no longer configured -> cancelled; paused or disabled -> held; circuit open -> parked; otherwise
+ * attempted and judged. Every delivery either leaves through the settler, or stays unacked and is
+ * redelivered. `endpoint-actor.ts` decides when a turn starts and how many run at once.
  */
 import { isBrokenCircuitError } from 'cockatiel';
 import { judge } from '#domain/outcome/verdict.ts';
@@ -28,47 +28,53 @@ import type { Payloads } from './payloads.ts';
 import type { Settler } from '../settlement/settle.ts';
 import { tracedAttempt } from './traced-attempt.ts';
 
-/** While others hold the memory for large payloads. */
+/** Delay while other attempts use all the memory for large payloads. */
 const MEMORY_PARK_MS = 1000;
-/** A delivery that waited this long in the mailbox asks for more time before it is attempted. */
+/**
+ * A delivery that waited longer than this in the mailbox extends its ack deadline before the
+ * attempt.
+ */
 const EXTEND_AFTER_MS = 10_000;
-/** After a fault of ours, a message is given again after this time. */
+/** Delay before redelivery after an internal error. */
 const FAULT_RETRY_MS = 5000;
 
-/** What the turns of all endpoints of a worker share. */
+/** Dependencies shared by all endpoints of a worker. */
 export interface TurnDeps {
   settler: Settler;
   events: EventFetcher;
   payloads: Payloads;
   metrics: DeliveryMetrics;
   localFaults: LocalFaults;
-  /** Absent: no spans. */
+  /** Undefined: no spans. */
   tracing?: Tracing | undefined;
   lives: TenantLives;
   log: Log;
   worker: string;
-  /** Configurations under which the receiver said 410: nothing is sent until they change. */
+  /** Configurations to which the receiver answered 410: nothing is sent until they change. */
   gone: WeakSet<EndpointSnapshot>;
-  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  /** Fetches a tenant's configuration unless it was fetched after `sinceMs` (monotonic). */
   refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
-  /** Whether this worker still owns the tenant's shard, by the clock: asked before each attempt. */
+  /**
+   * Whether this worker still owns the tenant's shard, by the lease's expiry. Checked before each
+   * attempt.
+   */
   mayWork: (tenant: string) => boolean;
-  /** The platform's time limit of an attempt. */
+  /** The platform's time limit for an attempt. */
   timeoutMs: number;
   now: () => number;
   random: () => number;
 }
 
-/** What is of the one endpoint. */
+/** The parts that belong to one endpoint. */
 export interface TurnParts {
-  /** The endpoint's configuration at this moment. */
+  /** The endpoint's current configuration. */
   snapshot: () => EndpointSnapshot | undefined;
   settings: EndpointSettings;
   sender: EndpointSender;
   parking: Parking;
 }
 
-/** Runs the turns of one endpoint. */
+/** Processes the deliveries of one endpoint. */
 export class TurnRunner {
   private readonly deps: TurnDeps;
   private readonly snapshot: TurnParts['snapshot'];
@@ -84,12 +90,12 @@ export class TurnRunner {
     this.parking = parts.parking;
   }
 
-  /** One turn, to its end; what fails in it that is ours is logged, and does not reject. */
+  /** Runs one turn to its end. Logs internal errors and does not reject. */
   async run(owed: OwedDelivery): Promise<void> {
     try {
       await this.process(owed);
     } catch (error) {
-      // A fault of ours, not of the receiver: the message stays unacked and is given again after a while.
+      // An internal error, not the receiver's: redeliver the message after a delay.
       this.deps.log.error({ err: error, ...factsOf(owed) }, 'delivery.turn_failed');
       this.deps.settler.unclaim(owed.head);
       owed.message.nak(FAULT_RETRY_MS);
@@ -99,7 +105,7 @@ export class TurnRunner {
   private async process(owed: OwedDelivery): Promise<void> {
     const { settler, events } = this.deps;
     const snapshot = this.snapshot() ?? (await this.lookAnew(owed));
-    // Its lease ran out while it was paused: another worker has the message by now.
+    // The lease expired while this worker was paused: the message belongs to another worker by now.
     if (!this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     this.settings.apply(snapshot);
     if (snapshot === undefined) return this.withoutEndpoint(owed);
@@ -117,15 +123,18 @@ export class TurnRunner {
   }
 
   /**
-   * The router may know of an endpoint before this process does, and what is not configured is cancelled: so first the
-   * configuration is asked for as it is since the delivery came.
+   * Fetches the configuration again, as of the delivery's arrival or later. The router may learn of
+   * an endpoint before this process, and a delivery to an unknown endpoint is cancelled.
    */
   private async lookAnew(owed: OwedDelivery): Promise<EndpointSnapshot | undefined> {
     await this.deps.refreshTenant(owed.tenant, owed.receivedMs);
     return this.snapshot();
   }
 
-  /** Its endpoint or its tenant was deleted, or is still unknown to this process. */
+  /**
+   * Settles a delivery whose endpoint or tenant was deleted; naks it if the tenant is still unknown
+   * here.
+   */
   private withoutEndpoint(owed: OwedDelivery): void {
     const { lives, settler } = this.deps;
     if (lives.drops(owed.tenant, 'delivery')) return settler.drop(owed);
@@ -134,7 +143,7 @@ export class TurnRunner {
     owed.message.nak(FAULT_RETRY_MS);
   }
 
-  /** Without a word to the stream, where it is somebody else's by now. */
+  /** Abandons a delivery that another worker may own by now: without an ack or nak. */
   private letGo(owed: OwedDelivery): void {
     owed.place?.again();
     this.deps.settler.unclaim(owed.head);
@@ -152,12 +161,15 @@ export class TurnRunner {
     if (attached.kind === 'no_room') {
       return this.parking.park(owed, MEMORY_PARK_MS, 'memory');
     }
-    // Reading it may have taken a part of the time in which the consumer wants an ack.
+    // Reading the payload may have used up part of the ack deadline.
     owed.message.working();
     await this.attempt(owed, attached.event, target).finally(attached.release);
   }
 
-  /** Nothing was sent, by a fault of this machine: it is no attempt, and the delivery has its age all the same. */
+  /**
+   * Delays a delivery that was not sent because of a fault of this machine. It does not count as an
+   * attempt, but its age still counts.
+   */
   private putOff(owed: OwedDelivery, fault: LocalFault, triedMs: number): void {
     const { settler, localFaults, mayWork } = this.deps;
     const delayMs = localFaults.report(fault);
@@ -210,8 +222,9 @@ export class TurnRunner {
     const ageMs = startedMs - firstAttemptMs;
     const verdict = judge(retryPolicy, attemptNo, result.outcome, random(), ageMs);
     if (verdict.kind === 'gone') this.deps.gone.add(target.snapshot);
-    // The shard was lost, or given up for lack of time: its new owner has the delivery in hand, and decides what
-    // follows. What a stop cut off is no attempt that failed: it is neither counted nor told.
+    // The shard was lost, or released at the drain deadline: its new owner has the delivery and
+    // decides its next state. An attempt that a shutdown aborted is not a failure: it is neither
+    // counted nor recorded.
     if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     if (!result.outcome.ok && result.outcome.kind === 'unexpected') {
@@ -224,7 +237,7 @@ export class TurnRunner {
   }
 }
 
-/** Whose delivery it is, for the log. */
+/** Identifies the delivery in the log. */
 function factsOf(owed: OwedDelivery): Record<string, string | undefined> {
   return {
     tenant_id: tenantIdOf(owed.tenant),

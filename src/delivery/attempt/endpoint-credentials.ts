@@ -9,17 +9,17 @@ import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { openCredentials } from '#wire/sealed-credentials.ts';
 import type { Destination } from './sender-pool.ts';
 
-/** What an endpoint's requests show to its receiver, opened (DL-14). */
+/** An endpoint's decrypted credentials (DL-14). */
 export interface OpenedCredentials {
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   headers: string[];
   oauth2: OAuth2Credentials | undefined;
   certificate: Destination['certificate'];
-  /** What no record may hold. */
+  /** Secrets that no record may contain. */
   secretTexts: string[];
 }
 
-/** @throws Error where the master key does not fit */
+/** @throws Error if the master key does not fit */
 export function openEndpointCredentials(
   snapshot: EndpointSnapshot,
   open: (sealed: string, context: string) => string,
@@ -49,14 +49,14 @@ export function openEndpointCredentials(
   };
 }
 
-/** The value of `authorization` where it is always the same. */
+/** The value of `authorization`, if it is the same for every request. */
 function fixedAuthorization(
   credentials: OutboundCredentials,
 ): { value: string; secrets: string[] } | undefined {
   switch (credentials.type) {
     case 'basic': {
       const { username, password } = credentials;
-      // In UTF-8 (RFC 7617, section 2.1), which most receivers expect.
+      // In UTF-8 (RFC 7617, section 2.1), as most receivers expect.
       const pair = Buffer.from(`${username}:${password}`).toString('base64');
       return { value: `Basic ${pair}`, secrets: [pair, password] };
     }

@@ -13,7 +13,7 @@ export interface EndpointSenderDeps {
   targets: TargetDeps;
 }
 
-/** Sends one endpoint's webhooks: its prepared target, its connections, its access token. */
+/** Sends one endpoint's webhooks with its prepared target, connections and access token. */
 export class EndpointSender {
   private readonly deps: EndpointSenderDeps;
   private readonly tenant: string;
@@ -24,7 +24,10 @@ export class EndpointSender {
     this.tenant = tenant;
   }
 
-  /** The target of a configuration, made once for each change; keeps its connections open until the next. */
+  /**
+   * Returns the target of a configuration, prepared once per change. Keeps its connections open
+   * until the configuration changes.
+   */
   prepare(snapshot: EndpointSnapshot): EndpointTarget {
     if (this.target?.snapshot === snapshot) return this.target;
     const target = prepareTarget(this.tenant, snapshot, this.deps.targets);
@@ -34,14 +37,14 @@ export class EndpointSender {
     return target;
   }
 
-  /** Lets go of the connections; what is under way ends on them. */
+  /** Releases the connections. Requests in flight still finish on them. */
   release(): void {
     if (this.target === undefined) return;
     this.deps.senders.release(this.tenant, this.target.destination);
     this.target = undefined;
   }
 
-  /** One request to `target`, whatever the endpoint's configuration is by now. */
+  /** Sends one request to `target`, even if the endpoint's configuration has changed since. */
   async send(
     target: EndpointTarget,
     event: OutboundEvent,
@@ -68,15 +71,15 @@ export class EndpointSender {
     return {
       tenant: this.tenant,
       endpoint: `${this.tenant} ${snapshot.id}`,
-      // Sealed under a new nonce by each write.
+      // Each write seals the credentials under a new nonce.
       revision: snapshot.sealedCredentials,
       credentials: oauth2,
     };
   }
 
   /**
-   * Sends with the endpoint's access token. One request is made to the receiver, whatever it answers: where it
-   * refuses the token, the next attempt gets a new one.
+   * Sends with the endpoint's access token. Makes exactly one request to the receiver: if it
+   * rejects the token, the next attempt gets a new one.
    */
   private async sendWithToken(
     target: EndpointTarget,

@@ -8,38 +8,44 @@ import { type Signer, createSigner } from '#wire/webhook/signature.ts';
 import { openEndpointCredentials } from './endpoint-credentials.ts';
 import type { Destination } from './sender-pool.ts';
 
-/** What an attempt needs of an endpoint, prepared once for each change of its configuration. */
+/** An endpoint's configuration, prepared for sending once per change. */
 export interface EndpointTarget {
   snapshot: EndpointSnapshot;
   url: TargetUrl;
   destination: Destination;
   format: BodyFormat;
-  /** Names and values in turn; the operator's and the tenant's own headers, and the credentials that stay the same. */
+  /**
+   * Alternating names and values: the operator's and the tenant's own headers, and fixed
+   * credentials.
+   */
   fixedHeaders: string[];
-  /** What an access token is asked for with. */
+  /** Credentials for access-token requests. */
   oauth2: OAuth2Credentials | undefined;
-  /** What no record may hold. */
+  /** Secrets that no record may contain. */
   secretTexts: string[];
   signers: { sign: Signer; notAfterMs: number }[];
-  /** Why nothing is sent to the URL, by what is known without a look-up; undefined: it is. */
+  /**
+   * Why sending to the URL is refused, as far as known without a DNS lookup; undefined if it is
+   * allowed.
+   */
   refusal: { kind: AttemptFailureKind; detail: string } | undefined;
 }
 
 export interface TargetDeps {
-  /** Opens a sealed secret. @throws where the master key does not fit */
+  /** Opens a sealed secret. @throws if the master key does not fit */
   openSecret: (sealed: string, context: string) => string;
-  /** True for an address in a network that the operator allowed. */
+  /** Whether the address is in a network that the operator allowed. */
   isAllowedPrivate: (address: string) => boolean;
-  /** True where this is a tenant of the probe, and the URL the probe's receiver. */
+  /** Whether the tenant belongs to the probe and the URL is the probe's receiver. */
   isProbeReceiver: (tenant: string, url: string) => boolean;
 }
 
 export const USER_AGENT = 'Posthorn/1 (+https://posthorn.dev)';
 
 /**
- * Makes what every attempt under a configuration needs: opens the secrets, renders the fixed headers.
+ * Prepares a configuration for its attempts: opens the secrets and renders the fixed headers.
  *
- * @throws Error where a secret cannot be opened
+ * @throws Error if a secret cannot be opened
  */
 export function prepareTarget(
   tenant: string,
@@ -68,7 +74,7 @@ export function prepareTarget(
   };
 }
 
-/** In the place of a URL that an earlier version stored and that nothing can be sent to (RFC 2606). */
+/** Placeholder for a URL that an earlier version stored and that cannot be used (RFC 2606). */
 const NOWHERE: TargetUrl = {
   href: 'https://invalid/',
   protocol: 'https:',
@@ -95,7 +101,10 @@ const FORBIDDEN_HTTP = {
   detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
 } as const;
 
-/** `webhook-signature`: one signature for each secret that is still valid, so that rotation breaks nobody. */
+/**
+ * Value of `webhook-signature`: one signature for each secret that is still valid, so that
+ * receivers keep verifying during a rotation.
+ */
 export function signatures(
   target: EndpointTarget,
   id: string,

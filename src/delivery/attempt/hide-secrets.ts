@@ -3,14 +3,15 @@ import type { SendResult } from '#infra/http/client/sender.ts';
 const MASK = '********';
 
 /**
- * An answer without the secrets that were sent: a receiver that repeats its request must not write them into the
- * history. Each is masked where it stands as it was sent, also where the end of what was kept cuts it. One that
- * is shorter than the mask is left: it may stand there by chance, and the answer would grow.
+ * Masks the sent secrets in an answer, so that a receiver that echoes its request does not write
+ * them into the history. Masks each secret as it was sent, also where the kept part of the answer
+ * ends inside it. A secret shorter than the mask stays: it may occur by chance, and the answer
+ * would grow.
  */
 export function hideSecrets(result: SendResult, secrets: readonly string[]): SendResult {
   const { responseHeaders, responseBody } = result;
   if (secrets.length === 0 || responseHeaders === undefined) return result;
-  // Byte for byte, whatever the body is.
+  // Latin-1 keeps every byte, so that binary bodies survive.
   const needles = secrets
     .filter((secret) => secret.length >= MASK.length)
     .map((secret) => Buffer.from(secret).toString('latin1'));
@@ -31,7 +32,7 @@ export function hideSecrets(result: SendResult, secrets: readonly string[]): Sen
   };
 }
 
-/** Without a beginning of the secret at the very end of the text. */
+/** Masks a beginning of the secret at the very end of the text. */
 function withoutCut(text: string, needle: string): string {
   for (let length = Math.min(needle.length - 1, text.length); length >= MASK.length; length--) {
     if (text.endsWith(needle.slice(0, length))) return text.slice(0, -length) + MASK;

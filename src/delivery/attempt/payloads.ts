@@ -1,8 +1,9 @@
 /**
- * Brings the `data` of large events to their webhooks (IN-12): whole, or as a link that is made anew for each attempt.
+ * Adds the `data` of large events to their webhooks (IN-12): inline, or as a link that is created
+ * for each attempt.
  *
- * What is read is shared by the deliveries of an event that come close together. What attempts hold is bounded by a
- * budget: for each the payload and what is made of it.
+ * Deliveries of one event that follow each other closely share one read. A byte budget bounds the
+ * memory of running attempts: each counts its payload and the copies made of it.
  */
 import { createHash } from 'node:crypto';
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
@@ -14,22 +15,22 @@ import type { OutboundEvent } from '#wire/webhook/webhook-request.ts';
 import { ByteCache } from './byte-cache.ts';
 
 const CACHE_BYTES_MAX = 64 * 1024 * 1024;
-/** The payload and the body, which as base64 is larger by a third. */
+/** The payload and the body; as base64, the body is a third larger. */
 const COPIES = 3;
 
 export interface PayloadsDeps {
   store: PayloadStore;
   links: PayloadLinks;
-  /** Undefined: there are no links, and everything goes out whole. */
+  /** Undefined: there are no links, and every payload is sent inline. */
   publicUrl: string | undefined;
   linkMs: number;
-  /** Objects are not kept longer than their events. */
+  /** Objects are kept no longer than their events. */
   retentionMs: number;
   memoryBytesMax: number;
   now: () => number;
 }
 
-/** `lost`: there is no such object any more, or not as it was. `no_room`: others hold the memory at present. */
+/** `lost`: the object is missing or damaged. `no_room`: other attempts use all the memory. */
 export type Attached =
   | { kind: 'ready'; event: OutboundEvent; release: () => void }
   | { kind: 'lost'; reason: 'payload_missing' | 'payload_damaged' }
@@ -49,8 +50,10 @@ export class Payloads {
   }
 
   /**
-   * The event as it goes to the endpoint. `release` is to be called when the attempt has ended.
-   * @throws where the store does not answer
+   * Returns the event in the form that the endpoint gets. Call `release` when the attempt has
+   * ended.
+   *
+   * @throws if the store does not answer
    */
   async attach(
     tenant: string,

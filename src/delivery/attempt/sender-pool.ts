@@ -5,26 +5,30 @@ import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import type { NameLookups } from '#infra/http/dial/dns-cache.ts';
 import { Sender } from '#infra/http/client/sender.ts';
 
-/** For the probe's receiver: the operator has named its host, and no other tenant is sent there. */
+/**
+ * For the probe's receiver only: the operator has named its host, and no other tenant's webhooks go
+ * there.
+ */
 const anyAddress = new EgressGuard('0.0.0.0/0,::/0');
 
-/** Where an endpoint's webhooks go, and as whom. */
+/** The origin of an endpoint's webhooks and the identity presented to it. */
 export interface Destination {
   origin: string;
-  /** The client certificate; `id` tells two of them apart. */
+  /** The client certificate, identified by `id`. */
   certificate: { id: string; context: SecureContext } | undefined;
 }
 
 /**
- * The senders in use: one for each tenant, origin and client certificate, shared by the tenant's endpoints there.
- * Not shared between tenants: receivers that hang use up nobody else's. Not shared between certificates: a
- * connection stands for the one it was made with.
+ * Pool of senders: one for each tenant, origin and client certificate, shared by the tenant's
+ * endpoints at that origin. Tenants do not share senders, so that hanging receivers use up only
+ * their own tenant's connections. Certificates do not share them either, because a connection is
+ * authenticated with one certificate.
  *
- * A sender is closed by the last of its users to let go: endpoints while they are active, and attempts, so that
- * a change of the configuration ends no attempt that is under way.
+ * The last user to release a sender closes it. Users are active endpoints and attempts in flight,
+ * so a configuration change does not abort an attempt.
  */
 export class SenderPool {
-  /** Remembered longer than the senders are. */
+  /** Outlives the senders. */
   readonly lenientOrigins = new LenientOrigins(() => performance.now());
   private readonly guard: EgressGuard;
   private readonly probeReceiver: ProbeReceiver;

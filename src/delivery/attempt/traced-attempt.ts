@@ -6,13 +6,13 @@ import type { EventHead } from '#wire/frames/event-frame.ts';
 import type { EndpointTarget } from './endpoint-target.ts';
 import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
 
-/** @param traceparent what the receiver may be told of the trace */
+/** @param traceparent the trace context that the receiver may get */
 type Send = (traceparent: string | undefined) => Promise<SendResult>;
 
 /**
- * Makes one attempt under a client span (semantic conventions for HTTP), a child of the fan-out's span, or of the
- * publication's where that is not known; a retry has a link to the attempt before it. The path and the query of the
- * endpoint's URL are left out, as many receivers take them for a secret.
+ * Makes one attempt under a client span (semantic conventions for HTTP). Its parent is the
+ * fan-out's span, or the publication's if that is unknown; a retry links to the previous attempt.
+ * The URL's path and query are left out, because many receivers treat them as secrets.
  */
 export async function tracedAttempt(
   tracing: Tracing | undefined,
@@ -30,7 +30,7 @@ export async function tracedAttempt(
     attributes: attributesOf(owed, event, target),
   }));
   if (span === undefined) return send(parent);
-  // The delivery's next attempt, whoever makes it, finds this one.
+  // The delivery's next attempt, at any worker, links to this span.
   owed.head.previous = traceparentOf(span);
   try {
     const result = await send(traceparentOf(span));

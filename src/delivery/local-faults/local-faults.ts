@@ -7,9 +7,9 @@ export interface LocalFaultsDeps {
   log: Log;
   /** Closes the connections that no exchange uses. */
   closeIdle: () => void;
-  /** Told of each fault. */
+  /** Called for each fault. */
   onFault: (fault: LocalFault) => void;
-  /** Monotonic, in milliseconds. */
+  /** Monotonic milliseconds. */
   now: () => number;
 }
 
@@ -17,20 +17,23 @@ const LOG_EVERY_MS = 60_000;
 const CLOSE_IDLE_EVERY_MS = 1000;
 const PUT_OFF_MIN_MS = 2000;
 const PUT_OFF_MAX_MS = 60_000;
-/** Longer than the longest delay with its spread: after that a fault counts as a new one. */
+/**
+ * Longer than the longest delay with its jitter. After this time without a fault, the next one is
+ * new.
+ */
 const OVER_AFTER_MS = 120_000;
 
 interface Ongoing {
   sinceMs: number;
   lastMs: number;
   loggedMs: number;
-  /** Since the last line of the log. */
+  /** Faults since the last log line. */
   count: number;
 }
 
 /**
- * The faults of this machine that keep webhooks from being sent, for all endpoints of a worker: counts each, logs each
- * kind once a minute, and says how long a delivery is put off. In memory only.
+ * Tracks the faults of this machine that prevent sending, for all endpoints of a worker. Counts
+ * each fault, logs each kind once a minute, and returns the delay for the delivery. In memory only.
  */
 export class LocalFaults {
   private readonly deps: LocalFaultsDeps;
@@ -42,9 +45,10 @@ export class LocalFaults {
   }
 
   /**
-   * Takes note of a fault that kept one delivery from being sent.
+   * Records a fault that prevented a delivery from being sent.
    *
-   * @returns how long to put the delivery off, in milliseconds: as long as the fault has lasted, within bounds
+   * @returns the delay of the delivery in milliseconds: as long as the fault has lasted, within
+   * bounds
    */
   report(fault: LocalFault): number {
     const now = this.deps.now();
@@ -71,7 +75,7 @@ export class LocalFaults {
     this.deps.log.error({ fault, put_off: count }, 'delivery.local_fault');
   }
 
-  /** A connection that is kept alive holds a descriptor and a port. */
+  /** Frees descriptors and ports that idle keep-alive connections hold. */
   private makeRoom(fault: LocalFault): void {
     if (fault !== 'descriptors' && fault !== 'ports' && fault !== 'memory') return;
     const now = this.deps.now();
@@ -81,7 +85,7 @@ export class LocalFaults {
   }
 }
 
-/** Nothing was sent, by a fault of this machine: not an attempt. */
+/** Nothing was sent because of a fault of this machine: not an attempt. */
 export class LocalFaultError extends Error {
   readonly fault: LocalFault;
   constructor(fault: LocalFault) {

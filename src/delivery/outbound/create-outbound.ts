@@ -1,4 +1,6 @@
-/** What a worker sends webhooks by: where they may go, names, connections, access tokens, faults of the machine. */
+/**
+ * Creates a worker's outbound side: egress rules, DNS, connections, access tokens, local faults.
+ */
 import type { Settings } from '#config/schema.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
@@ -13,7 +15,7 @@ import type { DeliveryMetrics } from '../delivery-metrics.ts';
 import { LocalFaults } from '../local-faults/local-faults.ts';
 import { SenderPool } from '../attempt/sender-pool.ts';
 
-/** Of a request for an access token; an attempt waits for it no longer than its own time limit. */
+/** Time limit of an access-token request; an attempt waits for it no longer than its own limit. */
 const TOKEN_TIMEOUT_MS = 10_000;
 
 export interface Outbound {
@@ -48,7 +50,7 @@ export function createOutbound(deps: {
   return { guard, probeReceiver, senders, tokens, localFaults };
 }
 
-/** Which addresses webhooks may go to. */
+/** The addresses that webhooks may go to. */
 function egressOf(settings: Settings): { guard: EgressGuard; probeReceiver: ProbeReceiver } {
   return {
     guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),

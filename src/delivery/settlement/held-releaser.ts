@@ -1,10 +1,11 @@
 /**
- * Lets held deliveries go once their endpoint is active again (DL-18): in the order of their age, a few at a
- * time, and cancels those of an endpoint that is not configured any more.
+ * Releases held deliveries once their endpoint is active again (DL-18), oldest first and in
+ * batches. Cancels those whose endpoint is no longer configured.
  *
- * It looks at the streams, not at events of the configuration, so nothing has to be remembered over a crash.
- * Each delivery is published again under its next hop, its PubAck awaited, then the held message deleted: a
- * crash between the two publishes it again, and the server drops the repeat by its id. What is no delivery is removed.
+ * It polls the streams instead of following configuration events, so a crash loses no state. Each
+ * delivery is published under its next hop, its PubAck is awaited, and then the held message is
+ * deleted. A crash between the two publishes it again, and the server drops the duplicate by its
+ * message id. Messages that are not deliveries are removed.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
@@ -26,20 +27,23 @@ import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
 
 const LOOK_EVERY_MS = 1000;
-/** Released of one endpoint in one look: its pace. */
+/** Deliveries released for one endpoint in one poll. */
 const BATCH = 200;
 const STORE_TIMEOUT_MS = 10_000;
 
 export interface HeldReleaserDeps {
   jsm: JetStreamManager;
   shards: number;
-  /** Whether this worker owns a shard: it releases what is held there. */
+  /** Whether this worker owns the shard; it releases only its own shards' deliveries. */
   owns: (shard: number) => boolean;
   config: ConfigView;
   lives: TenantLives;
-  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  /** Fetches a tenant's configuration unless it was fetched after `sinceMs` (monotonic). */
   refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
-  /** Configurations under which the receiver said 410: what is held stays, as control has not heard of it yet. */
+  /**
+   * Configurations to which the receiver answered 410. Their deliveries stay held, because control
+   * may not have disabled the endpoint yet.
+   */
   gone: WeakSet<EndpointSnapshot>;
   publisher: Publisher;
   records: RecordGatherer;
@@ -97,7 +101,8 @@ export class HeldReleaser {
     const { gone, lives, refreshTenant } = this.deps;
     let endpoint = this.endpoint(tenant, id);
     if (endpoint === undefined) {
-      // The router may know of it before this process does, and what is not configured is cancelled.
+      // The router may learn of an endpoint before this process, and deliveries to unknown
+      // endpoints are cancelled.
       await refreshTenant(tenant, performance.now() - LOOK_EVERY_MS);
       if (lives.standing(tenant) === 'unborn') return;
       endpoint = this.endpoint(tenant, id);
@@ -105,7 +110,7 @@ export class HeldReleaser {
     if (endpoint !== undefined && (endpoint.state !== 'active' || gone.has(endpoint))) return;
     const query = { seq: 1, next_by_subj: subject, batch: BATCH };
     const held = await readBatch(this.deps.jsm, stream, query);
-    // Published in the order in which they come, so the oldest goes first.
+    // Publishing in stream order releases the oldest first.
     const releases = held.map((message) => {
       const delivery = this.read(message);
       if (delivery === undefined || lives.drops(tenant, 'delivery')) {
@@ -120,7 +125,10 @@ export class HeldReleaser {
     return this.deps.config.tenant(tenant)?.endpoints.find((entry) => entry.id === id);
   }
 
-  /** Undefined: not a delivery of ours. It can never be sent, and must not keep others waiting for ever. */
+  /**
+   * Undefined if the message is not a delivery: it can never be sent, and must not block others
+   * forever.
+   */
   private read(message: StoredMsg): Pick<HeldDelivery, 'frame' | 'event'> | undefined {
     try {
       const frame = decodeDeliveryFrame(message.data);

@@ -1,7 +1,7 @@
 /**
- * Puts deliveries of one endpoint off, each as a schedule of its own (DL-7, DL-9): what its mailbox has no room for, what
- * its rate lets go only later, and what its circuit or the memory turned away. So the consumer that all tenants share is
- * never full of one endpoint's deliveries.
+ * Parks deliveries of one endpoint, each as a schedule of its own (DL-7, DL-9): deliveries without
+ * room in the mailbox, beyond the rate limit, rejected by the circuit, or lacking memory. One
+ * endpoint's deliveries therefore never fill the consumer that all tenants share.
  */
 import { limits } from '#domain/limits.ts';
 import type { DeliveryMetrics } from '../delivery-metrics.ts';
@@ -11,20 +11,31 @@ import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
 import type { Settler } from './settle.ts';
 import type { TurnClock } from '../scheduling/latency-estimator.ts';
 
-/** What would wait longer in the mailbox is parked. */
+/** Deliveries that would wait longer in the mailbox are parked. */
 const WAIT_MAX_MS = 2000;
 const PARK_MIN_MS = 500;
 const PARK_MAX_MS = 60_000;
-/** What a circuit that is not closed puts off, however short that has lasted. */
+/** Shortest wait of a delivery that an open circuit rejects. */
 const CIRCUIT_PARK_MIN_MS = 5000;
-/** Up to here what is put off waits for as long as the reason has lasted, and then for a quarter of that. */
+/**
+ * Up to this age of the cause, a parked delivery waits as long as the cause has lasted; after that,
+ * a quarter.
+ */
 const WHOLE_MAX_MS = 60_000;
 const QUARTER_MAX_MS = 1_800_000;
-/** But no longer than it takes to have all that was put off before come by at this rate, 20 a second. */
+/**
+ * The wait never exceeds the time to return all earlier parked deliveries at this interval: 20 a
+ * second.
+ */
 const COME_BY_EVERY_MS = 50;
-/** A slot further away than this is looked for anew then: the limit may be another by then. */
+/**
+ * A slot further away than this is assigned again after this time, because the limit may have
+ * changed by then.
+ */
 const SLOT_PARK_MAX_MS = 600_000;
-/** What is parked until its slot comes back this much earlier, as schedules fire up to some 100 ms late. */
+/**
+ * Deliveries parked until a slot return this much earlier: schedules fire up to about 100 ms late.
+ */
 const SLOT_LEAD_MS = 1000;
 
 export interface ParkingDeps {
@@ -34,24 +45,30 @@ export interface ParkingDeps {
   mailbox: Mailbox;
   settings: EndpointSettings;
   turns: TurnClock;
-  /** How many of the endpoint's attempts may run at once by the tenant's own limit; maybe less than 1. */
+  /** The endpoint's share of the tenant's own limit on concurrent attempts; may be below 1. */
   tenantShare: () => number;
 }
 
 export class Parking {
   private readonly deps: ParkingDeps;
-  /** Monotonic milliseconds: since when a lane has brought more than the endpoint's share again and again. */
+  /**
+   * Monotonic milliseconds since when the lane has repeatedly brought more than the endpoint's
+   * share.
+   */
   private crowdedSinceMs = 0;
-  /** Later than this it is another time. */
+  /** Monotonic milliseconds after which an excess starts a new period. */
   private crowdedUntilMs = 0;
-  /** Monotonic milliseconds: when the last of those that come by again is due. */
+  /** Monotonic milliseconds at which the last delivery parked in turn is due. */
   private comeByMs = 0;
 
   constructor(deps: ParkingDeps) {
     this.deps = deps;
   }
 
-  /** Spread, so that what is parked together does not come back together. */
+  /**
+   * Parks a delivery. The delay has jitter, so that deliveries parked together do not return
+   * together.
+   */
   park(owed: OwedDelivery, delayMs: number, reason: 'mailbox' | 'circuit' | 'memory'): void {
     const { settler, metrics } = this.deps;
     settler.park(owed, this.spread(delayMs));
@@ -62,34 +79,34 @@ export class Parking {
     return Math.max(PARK_MIN_MS, delayMs) * (1 + this.deps.random() * 0.5);
   }
 
-  /** Parks what a fault of this machine kept from being sent. */
+  /** Parks a delivery that a fault of this machine prevented from being sent. */
   putOff(owed: OwedDelivery, delayMs: number, triedMs: number): void {
     const { settler, metrics } = this.deps;
     settler.putOff(owed, this.spread(delayMs), triedMs);
     metrics.parked.inc({ reason: 'local_fault' });
   }
 
-  /** Parks what the circuit turned away. */
+  /** Parks a delivery that the circuit rejected. */
   untilMended(owed: OwedDelivery): void {
     const { troubledMs = 0 } = this.deps.settings;
-    // The head of an ordered endpoint is alone.
+    // An ordered endpoint has only one delivery in process, its head.
     const waitMs = owed.place === undefined ? this.inTurn(troubledMs) : 0;
     this.park(owed, Math.max(CIRCUIT_PARK_MIN_MS, waitMs), 'circuit');
   }
 
   /**
-   * Parks what the endpoint's rate lets go only later, to just before its slot. A new delivery stands behind
-   * those that are parked; one that comes back from there does not.
+   * Parks a delivery that the endpoint's rate limit delays too long, until just before its slot. A
+   * new delivery queues behind the parked ones; a returning one does not.
    *
-   * @returns whether it was parked
+   * @returns whether the delivery was parked
    */
   untilSlot(owed: OwedDelivery): boolean {
     const { settler, metrics, mailbox } = this.deps;
     const { limiter } = this.deps.settings;
     if (limiter === undefined) return false;
     const ahead = mailbox.aheadOf(owed);
-    // One of high priority goes before those that are parked too, and takes none of their slots; so does the head
-    // of an ordered endpoint, whose others wait in their queue.
+    // A high-priority delivery overtakes parked ones and takes none of their slots. So does the
+    // head of an ordered endpoint, because the deliveries behind it wait in their queue.
     const overtakes = isHigh(owed) || owed.place !== undefined;
     const waitMs =
       owed.head.hop === 0 && !overtakes ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
@@ -100,7 +117,10 @@ export class Parking {
     return true;
   }
 
-  /** Parks what could not run soon, or finds the mailbox full; says whether it did. */
+  /**
+   * Parks a delivery that could not start soon or that finds the mailbox full. Returns whether it
+   * did.
+   */
   withoutRoom(owed: OwedDelivery): boolean {
     const { mailbox } = this.deps;
     const waitMs = this.expectedWaitMs(mailbox.aheadOf(owed));
@@ -110,7 +130,10 @@ export class Parking {
     return true;
   }
 
-  /** An endpoint that does not keep up must not fill the tenant's lane: the tenant's others wait behind it. */
+  /**
+   * Parks the lane's deliveries beyond `laneShare`. A slow endpoint must not fill the tenant's
+   * lane, because the tenant's other endpoints share it.
+   */
   beyondShare(laneShare: number): void {
     const { mailbox } = this.deps;
     const beyond = mailbox.takeLaneBeyond(laneShare);
@@ -118,7 +141,7 @@ export class Parking {
     const { troubledMs } = this.deps.settings;
     const leastMs = Math.max(
       Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS),
-      // Those that the circuit turns away take no time, and say nothing of what attempts take.
+      // Rejections by the circuit are instant and say nothing about the duration of attempts.
       troubledMs === undefined ? 0 : CIRCUIT_PARK_MIN_MS,
     );
     const lastedMs = Math.max(this.crowdedMs(), troubledMs ?? 0);
@@ -128,11 +151,11 @@ export class Parking {
       waitMs = Math.max(leastMs, this.inTurn(lastedMs));
       this.park(owed, waitMs, 'mailbox');
     }
-    // By then the last of them is back.
+    // By then, the last of them has returned.
     this.crowdedUntilMs = performance.now() + 2 * Math.max(waitMs, WAIT_MAX_MS);
   }
 
-  /** The wait of the next one that comes by again, behind the others, and no longer than in proportion. */
+  /** The wait of the next parked delivery: behind the earlier ones, but at most `inProportion`. */
   private inTurn(lastedMs: number): number {
     const nowMs = performance.now();
     const behindMs = Math.max(0, this.comeByMs + COME_BY_EVERY_MS - nowMs);
@@ -147,7 +170,9 @@ export class Parking {
     return nowMs - this.crowdedSinceMs;
   }
 
-  /** How long a delivery that comes now would stand in the mailbox, by what attempts take at present. */
+  /**
+   * Expected wait in the mailbox behind `ahead` deliveries, by the current duration of attempts.
+   */
   private expectedWaitMs(ahead: number): number {
     if (ahead === 0) return 0;
     const { settings, turns, tenantShare } = this.deps;
@@ -156,9 +181,9 @@ export class Parking {
 }
 
 /**
- * How long to put off at most what was put off for `lastedMs`. Deliveries that are owed grow with that time, so what comes by in
- * vain stays in proportion to what comes anew (about three times as much), and an endpoint that keeps up again has all of
- * them within about the time that it did not.
+ * The longest wait for a cause that has lasted `lastedMs`. The backlog grows with that time, so the
+ * wait grows with it too: parked deliveries then return at most about three times as often as new
+ * ones arrive. An endpoint that recovers gets its backlog within about the length of its outage.
  */
 function inProportion(lastedMs: number): number {
   return Math.max(Math.min(lastedMs, WHOLE_MAX_MS), Math.min(lastedMs / 4, QUARTER_MAX_MS));

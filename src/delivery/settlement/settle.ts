@@ -1,8 +1,8 @@
 /**
- * What follows an attempt: the next state of a delivery is published and stored first, its record with it,
- * and only then the message that was in hand is acked. A crash before the ack brings the message again; the
- * next state is then published again under the same message id and dropped by the server. So nothing is
- * lost at any line, and at worst a webhook is sent twice under the same `webhook-id` (DL-17).
+ * Settles a delivery after an attempt: stores its next state, then its record, and only then acks
+ * the message. A crash before the ack causes a redelivery; the next state is published again under
+ * the same message id, and the server drops the duplicate. No crash loses a delivery; at worst a
+ * webhook is sent twice with the same `webhook-id` (DL-17).
  */
 import type { Verdict } from '#domain/outcome/verdict.ts';
 import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
@@ -22,11 +22,13 @@ import { LANE_RETURN_MS } from '../lanes/lane-rules.ts';
 import { type OwedDelivery, type PlaceInQueue, eventFacts } from '../intake/in-flight-delivery.ts';
 import { RetryCalendar } from '../scheduling/retry-smoother.ts';
 
-/** After this long nothing is acked, and the message comes again by itself. */
+/** After this time the message stays unacked and is redelivered. */
 const STORE_TIMEOUT_MS = 60_000;
-/** How long the record of an ordered delivery waits for others to go with. */
+/** How long the record of an ordered delivery may wait to be batched with others. */
 const ORDERED_WITHIN_MS = 2;
-/** How many deliveries that were settled are remembered, so that a lost ack costs no second webhook. */
+/**
+ * How many settled deliveries are remembered, so that a lost ack does not cause a second webhook.
+ */
 const REMEMBERED_MAX = 20_000;
 
 export type HoldReason = 'endpoint_paused' | 'endpoint_disabled';
@@ -36,7 +38,7 @@ export interface SettlerDeps {
   records: RecordGatherer;
   lanes: LaneView;
   log: Log;
-  /** The brokers' clock, which schedules go by. */
+  /** The brokers' clock, which the schedules use. */
   now: () => number;
 }
 
@@ -44,7 +46,7 @@ export class Settler {
   private readonly deps: SettlerDeps;
   private readonly calendar: RetryCalendar;
   private readonly inHand = new Set<string>();
-  /** Whose next state is on its way into a stream. */
+  /** Deliveries whose next state is being stored. */
   private readonly storing = new Set<OwedDelivery>();
   private recent = new Set<string>();
   private older = new Set<string>();
@@ -55,8 +57,8 @@ export class Settler {
   }
 
   /**
-   * Whether a message that came is to be worked on. `in_hand`: it came again while this worker is at it;
-   * `settled`: it was settled at this hop, and only its ack was lost.
+   * Claims a message for processing. `in_hand`: a redelivery while this worker is processing it;
+   * `settled`: already settled at this hop, and only its ack was lost.
    */
   claim(head: DeliveryHead): 'new' | 'in_hand' | 'settled' {
     const id = deliveryMessageId(head.id, head.hop);
@@ -66,18 +68,23 @@ export class Settler {
     return 'new';
   }
 
-  /** Gives a claimed delivery up unsettled: the message will come again. */
+  /** Releases the claim without settling the delivery: the message will be redelivered. */
   unclaim(head: DeliveryHead): void {
     this.inHand.delete(deliveryMessageId(head.id, head.hop));
   }
 
-  /** Whether the next state of a delivery of these tenants is not stored yet; its record and its ack follow that. */
+  /**
+   * Whether the next state of any delivery of these tenants is still being stored. Its record and
+   * ack follow.
+   */
   isStoring(of: (tenant: string) => boolean): boolean {
     for (const { tenant } of this.storing) if (of(tenant)) return true;
     return false;
   }
 
-  /** After an attempt. `url` is the endpoint's, for a receiver that said 410. */
+  /**
+   * Settles a delivery after an attempt. `url` is the endpoint's, for a receiver that answered 410.
+   */
   attempted(owed: OwedDelivery, verdict: Verdict, attempt: AttemptRecord, url: string): void {
     switch (verdict.kind) {
       case 'delivered':
@@ -98,15 +105,16 @@ export class Settler {
     }
   }
 
-  /** Puts a delivery off without an attempt: its turn has not come, or the circuit is open (DL-7). */
+  /** Delays a delivery without an attempt: its turn has not come, or the circuit is open (DL-7). */
   park(owed: OwedDelivery, delayMs: number): void {
     this.waitUntil(owed, this.deps.now() + delayMs, owed.head.attemptNo, undefined);
   }
 
   /**
-   * Puts a delivery off whose attempt came to nothing by a fault of this machine. Its age counts from the first time.
+   * Delays a delivery that a fault of this machine prevented from being sent. Its age counts from
+   * the first such try.
    *
-   * @param triedMs when the webhook was to be sent, milliseconds since 1970
+   * @param triedMs time of the try, milliseconds since 1970
    */
   putOff(owed: OwedDelivery, delayMs: number, triedMs: number): void {
     const { place, head } = owed;
@@ -117,13 +125,16 @@ export class Settler {
     place.wait(this.deps.now() + delayMs, { attemptNo, firstAttemptMs });
   }
 
-  /** A delivery that is tried no more: a dead letter, or kept in its place where the endpoint blocks. */
+  /**
+   * Ends the retries of a delivery: moves it to the dead letters, or keeps it as the queue's
+   * blocked head.
+   */
   end(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
     if (owed.place?.blocks === true) this.block(owed, owed.place, attempt);
     else this.bury(owed, reason, attempt);
   }
 
-  /** Keeps a delivery until its endpoint is active again (DL-18). */
+  /** Holds a delivery until its endpoint is active again (DL-18). */
   hold(owed: OwedDelivery, reason: HoldReason): void {
     const { place } = owed;
     if (place?.isHeld === true) return place.hold();
@@ -131,31 +142,35 @@ export class Settler {
       return this.record(owed, { status: 'held', reason }, () => place.hold());
     }
     const subject = subjects.held(owed.tenant, owed.endpoint);
-    // The time in which it was held says nothing of its receiver.
+    // The held time says nothing about the receiver, so it does not count towards the age.
     const { firstAttemptMs: _, ...head } = nextHop(owed.head);
     this.store(owed, this.publication(subject, head, owed.eventBytes), () => {
       this.record(owed, { status: 'held', reason });
     });
   }
 
-  /** The endpoint is gone from the configuration: nothing is owed any more. */
+  /** Cancels a delivery, for example because its endpoint no longer exists. */
   cancel(owed: OwedDelivery, reason: string): void {
     this.record(owed, { status: 'cancelled', reason });
   }
 
-  /** Acks a delivery of an ended life of its tenant. Nothing is recorded: its history is removed. */
+  /**
+   * Acks a delivery of a deleted tenant. Nothing is recorded, because the tenant's history is
+   * removed.
+   */
   drop(owed: OwedDelivery): void {
     this.remember(owed.head);
     owed.message.ack();
   }
 
-  /** Moves a delivery to the dead letters, whole (DL-10). */
+  /** Moves a delivery with its full event to the dead letters (DL-10). */
   bury(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
     const head: DeadLetterHead = { ...owed.head, reason };
     if (attempt !== undefined) head.lastAttempt = attempt;
     const publication: Publication = {
       subject: subjects.deadLetter(owed.tenant, owed.endpoint),
-      // Whole, also where it travelled by reference: the event may expire before somebody looks.
+      // Includes the event even if it travelled by reference: it may expire before the dead letter
+      // is read.
       payload: encodeDeadLetterFrame(head, owed.event?.bytes ?? owed.eventBytes),
       messageId: `${deliveryMessageId(owed.head.id, owed.head.hop)}:dead`,
       timeoutMs: STORE_TIMEOUT_MS,
@@ -167,7 +182,7 @@ export class Settler {
 
   private retry(owed: OwedDelivery, delayMs: number, attempt: AttemptRecord): void {
     const dueMs = this.deps.now() + delayMs;
-    // The head of an ordered queue waits in its worker: no schedule fires for it.
+    // The head of an ordered queue waits in its worker and needs no schedule.
     const atMs = owed.place === undefined ? this.calendar.take(owed.tenant, dueMs) : dueMs;
     this.waitUntil(owed, atMs, owed.head.attemptNo + 1, attempt);
   }
@@ -194,8 +209,8 @@ export class Settler {
   }
 
   /**
-   * Where what waits until `atMs` comes back. A lane is promised for a short time only: it may be gone when a wait of
-   * days ends, so such a wait ends in the consumer that all share.
+   * The lane to which a delivery waiting until `atMs` returns. Tenant lanes are guaranteed only for
+   * a short time and may be gone after a wait of days; longer waits return to the shared consumer.
    */
   private returnLane(owed: OwedDelivery, atMs: number): LaneClass {
     const shared = laneAgain(eventFacts(owed));
@@ -203,7 +218,7 @@ export class Settler {
     return shared === 'r' && soon && this.deps.lanes.has(owed.tenant) ? 't' : shared;
   }
 
-  /** The record first: what the queue saves then counts the attempt as made. */
+  /** Stores the record first, then saves the queue's state, which counts the attempt. */
   private waitInPlace(
     owed: OwedDelivery,
     place: PlaceInQueue,
@@ -236,7 +251,8 @@ export class Settler {
     const taken = this.deps.publisher.publish(publication, (error) => {
       this.storing.delete(owed);
       if (error === undefined) stored();
-      // Not acked: the server gives the message again after its ack_wait, and this is tried anew.
+      // Without an ack, the server redelivers the message after its ack_wait, and the publish is
+      // tried again.
       else {
         this.unclaim(owed.head);
         owed.place?.again();
@@ -246,7 +262,7 @@ export class Settler {
     if (!taken) this.deps.publisher.whenRoom(() => this.store(owed, publication, stored));
   }
 
-  /** The last step: the record is stored, then the message in hand is acked, or its place in the queue told. */
+  /** The last step: stores the record, then acks the message or calls the queue handle. */
   private record(
     owed: OwedDelivery,
     state: Pick<DeliveryRecord, 'status'> & {
@@ -272,11 +288,11 @@ export class Settler {
     if (state.nextAttemptMs !== undefined) record.nextAttemptMs = state.nextAttemptMs;
     if (state.attempt !== undefined) record.attempt = state.attempt;
     const stored = (): void => {
-      // Not before: what comes again and is known as settled is acked.
+      // Only now: a redelivery of a delivery known as settled is acked.
       this.remember(owed.head);
       then();
     };
-    // The next of an ordered endpoint waits for it.
+    // The next delivery of the ordered endpoint waits for this record.
     this.deps.records.add(record, stored, owed.place === undefined ? undefined : ORDERED_WITHIN_MS);
   }
 
