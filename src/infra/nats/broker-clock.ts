@@ -3,11 +3,11 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { streams } from '#wire/subjects.ts';
 
 const LOOK_EVERY_MS = 30_000;
-/** An answer that took longer says too little about when it was written. */
+/** A slower answer says too little about when it was written. */
 const ROUND_TRIP_MAX_MS = 1000;
-/** Of so many answers the quickest counts: it says the most. */
+/** Of this many answers the fastest is used, because it is the most precise. */
 const ANSWERS = 3;
-/** A time is read in whole milliseconds: the rest of one is cut off. */
+/** The broker's time is truncated to whole milliseconds. */
 const STAMP_MS = 1;
 
 export interface BrokerClockDeps {
@@ -17,16 +17,18 @@ export interface BrokerClockDeps {
 }
 
 /**
- * The wall clock of the brokers. A schedule says at what time of theirs it fires, so what is put off is put off
- * by their clock: this machine's may be wrong, or be set while a process runs. Between two looks the monotonic
- * clock goes on from what was seen; before the first one this machine's clock has to do.
+ * The wall clock of the brokers. Schedules fire by the brokers' clock, so schedule times are
+ * computed from it: the clock of this machine may be wrong, or may be set while the process runs.
+ * Between two readings the monotonic clock extends the last one. Before the first reading the clock
+ * of this machine is used.
  *
- * An answer was written somewhere between its question and its arrival (Cristian, 1989). What is put off must not come
- * too early, so this clock takes the first moment: it is ahead of the broker's by a round trip at most, never behind it.
+ * The broker wrote its answer at some moment between the request and the arrival of the answer
+ * (Cristian, 1989). A schedule must not fire too early, so this clock assumes the earliest moment:
+ * it is ahead of the broker's clock by one round trip at most, and never behind it.
  */
 export class BrokerClock {
   private readonly deps: BrokerClockDeps;
-  /** What to add to the monotonic clock. */
+  /** Added to the monotonic clock. */
   private offsetMs = Date.now() - performance.now();
   private timer: NodeJS.Timeout | undefined;
 
@@ -34,7 +36,7 @@ export class BrokerClock {
     this.deps = deps;
   }
 
-  /** Resolves after the first look; looks again twice a minute. */
+  /** Resolves after the first reading; then reads the broker's clock every 30 s. */
   async start(): Promise<void> {
     await this.look();
     this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
@@ -65,7 +67,9 @@ export class BrokerClock {
   }
 }
 
-/** Every answer about a stream says when its server wrote it (nats-server, `ts`). */
+/**
+ * Every answer about a stream contains the time at which its server wrote it (nats-server, `ts`).
+ */
 export async function readBrokerClock(jsm: JetStreamManager): Promise<number> {
   const info: { ts?: string } = await jsm.streams.info(streams.deadLetters);
   return Date.parse(info.ts ?? '');

@@ -7,21 +7,22 @@ const WAIT_MAX_MS = 1000;
 const CONSUMERS_MAX = 1024;
 
 /**
- * Knows when a work queue has removed what this process acked. An ack is answered by nobody; it stands in a queue of
- * its consumer's leader for a moment, and then the replicas agree on the removal. A reset of the consumer, which
- * whoever takes a shard over asks for, waits for neither: what was acked right before would be given again
- * (measured: 170 of 600 messages). Acks are taken in order, so it is enough to look for the last one.
+ * Waits until a work queue has removed the messages that this process acked. The server does not
+ * confirm acks: an ack waits in a queue of the consumer's leader, and then the replicas agree on
+ * the removal. The new owner of a shard resets the consumer, and the reset waits for neither:
+ * without the fence, messages acked right before it would be redelivered (measured: 170 of 600).
+ * Acks are processed in order, so checking the last one is enough.
  */
 export class AckFence {
   private readonly jsm: JetStreamManager;
-  /** By consumer, what was acked last. */
+  /** By consumer: the message that was acked last. */
   private readonly last = new Map<string, { stream: string; seq: number }>();
 
   constructor(deps: { jsm: JetStreamManager }) {
     this.jsm = deps.jsm;
   }
 
-  /** The message as it is to be used, so that its ack is known. */
+  /** Wraps a message so that the fence records its ack. */
   watch(message: JsMsg): WatchedMessage {
     return new WatchedMessage(message, this);
   }
@@ -37,7 +38,9 @@ export class AckFence {
     this.last.set(key, { stream, seq });
   }
 
-  /** Resolves when all that was acked until now in the stream is removed; after a second in any case. */
+  /**
+   * Resolves when the stream has removed every message acked until now; after 1 s at the latest.
+   */
   async pass(stream: string): Promise<void> {
     const deadlineMs = performance.now() + WAIT_MAX_MS;
     for (const [key, entry] of this.last) {
@@ -53,13 +56,13 @@ export class AckFence {
     try {
       return (await this.jsm.streams.getMessage(stream, { seq })) !== null;
     } catch {
-      // Nobody answers: it is as it would be without the fence, some may be given again.
+      // No answer. Without the fence some messages may be redelivered; that is harmless.
       return true;
     }
   }
 }
 
-/** What a message can be told. */
+/** A message that reports its ack to the fence. */
 class WatchedMessage {
   private readonly message: JsMsg;
   private readonly fence: AckFence;

@@ -2,7 +2,7 @@ import { type Msg, type NatsConnection, type Subscription, createInbox } from '@
 
 const ANSWER_TIMEOUT_MS = 5000;
 
-/** A message of a stream that was pulled, to be acked by whoever took it. */
+/** A message that was pulled from a stream. The caller acks it. */
 export class PulledMessage {
   readonly subject: string;
   readonly data: Uint8Array;
@@ -15,14 +15,17 @@ export class PulledMessage {
   }
 
   /**
-   * Sequence in the stream: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.…`, with domain and account
-   * before the stream in the newer form of 12 tokens (nats-server, ADR-15).
+   * Sequence in the stream: `$JS.ACK.<stream>.<consumer>.<delivered>.<sequence>.…`, with domain and
+   * account before the stream in the newer form of 12 tokens (nats-server, ADR-15).
    */
   get seq(): number {
     return Number(this.ackToken(0));
   }
 
-  /** When the stream stored it, milliseconds since 1970: two tokens after the sequence, in nanoseconds. */
+  /**
+   * When the stream stored it, milliseconds since 1970: two tokens after the sequence, in
+   * nanoseconds.
+   */
   get storedMs(): number {
     return Math.floor(Number(this.ackToken(2)) / 1e6);
   }
@@ -36,21 +39,21 @@ export class PulledMessage {
     this.message.respond('+ACK');
   }
 
-  /** Asks for another ack_wait. */
+  /** Extends the ack deadline by another ack_wait. */
   working(): void {
     this.message.respond('+WPI');
   }
 
-  /** Never again. */
+  /** The message is never redelivered. */
   term(reason: string): void {
     this.message.respond(`+TERM ${reason}`);
   }
 }
 
 /**
- * Takes what a durable consumer has at this moment, in one go: a pull with `no_wait` (nats-server, ADR-13).
- * For readers that work in batches by the clock, this wakes the process once for a batch, where a standing
- * pull wakes it for every message.
+ * Takes the messages that a durable consumer has now, in one pull with `no_wait` (nats-server,
+ * ADR-13). It suits readers that work in timed batches: it wakes the process once per batch, while
+ * a long-lived pull wakes it for every message.
  */
 export class BatchPull {
   private readonly nc: NatsConnection;
@@ -73,8 +76,9 @@ export class BatchPull {
   }
 
   /**
-   * Resolves with at most `batch` messages of at most `bytesMax` bytes; with none where there are none, or
-   * where NATS does not answer. One call at a time. What is not acked comes again after the consumer's ack_wait.
+   * Resolves with at most `batch` messages of at most `bytesMax` bytes; with none where there are
+   * none, or where NATS does not answer. One call at a time. Unacked messages are redelivered after
+   * the consumer's ack_wait.
    */
   pull(batch: number, bytesMax: number): Promise<PulledMessage[]> {
     return new Promise((resolve) => {
@@ -92,7 +96,8 @@ export class BatchPull {
   }
 
   private take(message: Msg): void {
-    // A message of the stream carries its ack subject; what has none is a status, the end of the batch.
+    // A message of the stream has a reply subject for its ack; a message without one is a status,
+    // which ends the batch.
     if (message.reply === undefined || message.reply === '') this.end();
     else {
       this.messages.push(new PulledMessage(message));

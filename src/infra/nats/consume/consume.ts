@@ -6,29 +6,35 @@ export interface ConsumeOptions {
   js: JetStreamClient;
   stream: string;
   consumer: string;
-  /** Messages asked for ahead; the bound of what may be unacked is the consumer's `max_ack_pending`. */
+  /** Messages requested ahead. The consumer's `max_ack_pending` bounds the unacked ones. */
   ahead: number;
   onMessage: (message: JsMsg) => void;
   log: Log;
-  /** The consumer was removed, which is logged here. What is pulled goes on once it was made again. */
+  /** The consumer was removed, which is logged here. Pulling resumes once it exists again. */
   onDeleted: () => void;
-  /** A pull was lost with who served it, and is made again; what it was given on its way may be lost too. */
+  /**
+   * A pull was lost with the server that served it, and is repeated. Messages on their way may be
+   * lost too.
+   */
   onPullLost: () => void;
 }
 
 /**
- * A pull is lost with the server that leads its consumer, and nobody says so: after two heartbeats that did not
- * come it is made again. `bind`: without asking first whether the consumer is there, a question that waits for a
- * leader by itself, with pauses of `expires`. From a paused broker to the next message: 41 s with the client's own
- * values, 13 to 15 s with these and the question, 7 to 8 s without it (measured).
+ * A pull is lost without notice when the server that leads its consumer dies. It is repeated after
+ * two missed heartbeats. The option `bind` skips the check that the consumer exists, because that
+ * request itself waits for a leader, with pauses of `expires`. Time from a paused broker to the
+ * next message: 41 s with the client's own values, 13 to 15 s with these and the check, 7 to 8 s
+ * without it (measured).
  */
 const PULL = { expires: 5000, idle_heartbeat: 1000, bind: true };
 
 /**
- * Pulls for ever and hands each message to `onMessage`, which must not throw. Stop: no more is pulled.
+ * Pulls without end and passes each message to `onMessage`, which must not throw. Stop: no more
+ * messages are pulled.
  *
- * The client ends the pulling by itself, without a word, where NATS takes the permission for it away, or a message could
- * not be handed over. What is owed would stand still in a process that looks well: so this ends it, to be started again.
+ * The client ends the pull without notice where NATS revokes the permission for it, or where a
+ * message could not be passed on. Deliveries would then stall in a process that looks healthy, so
+ * this ends the process, to be restarted.
  */
 export async function consume(options: ConsumeOptions): Promise<ConsumerMessages> {
   const consumer = await options.js.consumers.get(options.stream, options.consumer);
@@ -49,7 +55,7 @@ async function throwWhereEnded(
 ): Promise<void> {
   const error = await messages.closed();
   if (!(error instanceof Error)) return;
-  // The process closes its connection: it ends anyway.
+  // The process closes its connection: it is stopping anyway.
   if (error instanceof errors.ClosedConnectionError) return;
   if (error instanceof errors.DrainingConnectionError) return;
   log.error({ err: error, stream, consumer }, 'nats.consumer_ended');

@@ -1,14 +1,16 @@
 /**
- * Reads a durable consumer as its only reader, and misses nothing that it gives.
+ * Reads a durable consumer as its only reader, without missing a message.
  *
- * A consumer numbers what it gives, and counts from 1 after a reset. A number that is missing went to somebody who does
- * not answer: to a reader that was stopped and whose pull was still open, into a connection that broke, or to a broker
- * that died with it. The consumer is then reset, and all that is not acked comes again now, not after its ack_wait;
- * what is in hand comes a second time, and its owner has to know it.
+ * A consumer numbers its deliveries, from 1 after a reset. A gap in these numbers means that a
+ * message went to a dead reader: to a stopped reader whose pull was still open, into a broken
+ * connection, or to a broker that died with it. The consumer is then reset, so that unacked
+ * messages are redelivered now instead of after its ack_wait. In-flight messages are redelivered
+ * too: callers de-duplicate them.
  *
- * Two losses show no gap: of the last that was given, as nothing comes after it, and of a nak on its way to a broker that
- * does not lead any more. So for a while after the beginning the consumer is asked too, and once it answers
- * again after a pull or a connection was lost, it is reset in any case.
+ * Two losses leave no gap: the loss of the last message, as none follows it, and that of a nak on
+ * its way to a broker that no longer leads. So for a while after the start the reader also polls
+ * the consumer's state. After a lost pull or connection it always resets the consumer, once that
+ * answers again.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream';
@@ -16,7 +18,9 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { type ConsumeOptions, consume } from './consume.ts';
 
 const RESET_AGAIN_MS = 250;
-/** A pull of a reader that was stopped is open for up to 5 s more: until then it may get what is ours. */
+/**
+ * The pull of a stopped reader stays open for up to 5 s more, and may get our messages until then.
+ */
 const WATCH_MS = 10_000;
 const WATCH_EVERY_MS = 500;
 const ON_ITS_WAY_MS = 100;
@@ -24,9 +28,9 @@ const ON_ITS_WAY_MS = 100;
 export interface SoleReaderOptions extends Omit<ConsumeOptions, 'onPullLost'> {
   nc: NatsConnection;
   jsm: JetStreamManager;
-  /** What comes behind a gap is let go of: it comes again in its order. Else it is given all the same. */
+  /** True: drop messages behind a gap, since they are redelivered in order. False: deliver them. */
   inOrder: boolean;
-  /** Whether the consumer is this process's to reset. */
+  /** Whether this process may reset the consumer. */
   owns: () => boolean;
 }
 
@@ -38,7 +42,7 @@ export class SoleReader {
   private watch: NodeJS.Timeout | undefined;
   private watchUntilMs = 0;
   private looking = false;
-  /** A pull or the connection was lost, and the consumer not reset since. */
+  /** A pull or the connection was lost, and the consumer has not been reset since. */
   private broken = false;
   private stopped = false;
 
@@ -46,10 +50,13 @@ export class SoleReader {
     this.options = options;
   }
 
-  /** Begins. What an earlier reader had in hand comes again. @throws where NATS does not answer */
+  /**
+   * Starts reading. In-flight messages of an earlier reader are redelivered. @throws where NATS
+   * does not answer
+   */
   async open(): Promise<void> {
     await this.resetConsumer();
-    // Stopped meanwhile: a pull would take what is another's, if only for a moment.
+    // Stopped in the meantime: even a short pull would take messages of the next reader.
     if (this.stopped) return;
     this.messages = await consume({
       ...this.options,
@@ -61,7 +68,7 @@ export class SoleReader {
     void this.followConnection();
   }
 
-  /** Takes no more. */
+  /** Pulls no more messages. */
   stop(): void {
     this.stopped = true;
     clearInterval(this.watch);
@@ -71,7 +78,7 @@ export class SoleReader {
   private take(message: JsMsg): void {
     if (this.stopped) return;
     const number = message.info.deliverySequence;
-    // 1: the consumer was reset, by this reader or by somebody's hand.
+    // 1: the consumer was reset, by this reader or by an operator.
     if (number === this.expected || number === 1) this.expected = number + 1;
     else {
       this.realign();
@@ -88,7 +95,7 @@ export class SoleReader {
 
   private async reset(): Promise<void> {
     const { log, stream, consumer } = this.options;
-    // Nothing is in its order until the first message after it.
+    // Drops every message until the first one after the reset.
     this.expected = 1;
     log.warn({ stream, consumer }, 'nats.gap');
     this.watchFor(WATCH_MS);
@@ -109,7 +116,7 @@ export class SoleReader {
     await jsm.consumers.reset(stream, consumer);
   }
 
-  /** Ends at the next ping of the connection once it is stopped. */
+  /** Ends at the first ping of the connection after `stop`. */
   private async followConnection(): Promise<void> {
     for await (const { type } of this.options.nc.status()) {
       if (this.stopped) return;
@@ -134,7 +141,7 @@ export class SoleReader {
       this.watch = undefined;
       return;
     }
-    // One at a time: what an answer from before a reset says is no loss after it.
+    // One check at a time: an answer from before a reset is no evidence of a loss after it.
     if (this.looking) return;
     this.looking = true;
     const { expected } = this;
@@ -143,14 +150,14 @@ export class SoleReader {
       const { delivered } = await jsm.consumers.info(stream, consumer);
       if (!this.broken) {
         if (delivered.consumer_seq < this.expected) return;
-        // The server counts a message before it sends it, so its answer may come first.
+        // The server counts a message before it sends it, so its answer may arrive first.
         await delay(ON_ITS_WAY_MS);
         if (this.expected !== expected) return;
       }
       this.broken = false;
       if (this.mayReset()) this.realign();
     } catch {
-      // NATS is away: it is asked again.
+      // NATS is unavailable: the next check asks again.
     } finally {
       this.looking = false;
     }

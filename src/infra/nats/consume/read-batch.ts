@@ -6,16 +6,19 @@ import type {
   StoredMsg,
 } from '@nats-io/jetstream';
 
-/** From the question to the end of the answer. */
+/** From the request to the end of the answer. */
 const TIMEOUT_MS = 5000;
 
 /**
- * The messages of a stream that a direct get gives in one answer of several, in their order (nats-server, ADR-31).
+ * Reads messages of a stream by one direct get with several answers, in their order (nats-server,
+ * ADR-31).
  *
- * By the client's callback, not by its iterator: that one leaves its subscription behind with each whole answer, for as
- * long as the connection lives, and waits for ever for the rest of an answer whose server stopped in the middle.
+ * Uses the client's callback instead of its iterator. The iterator leaks its subscription with each
+ * whole answer, until the connection closes, and never returns where a server stops in the middle
+ * of an answer.
  *
- * @throws what the server says (code 404: there is none), and where the answer is not whole in time
+ * @throws the server's error (code 404: there is none), and where the answer is not complete in
+ *   time
  */
 export async function readBatch(
   jsm: JetStreamManager,

@@ -21,7 +21,10 @@ export class LeaseEnd {
   }
 }
 
-/** Milliseconds that `performance.now()` of this thread is behind the clock that all threads share. */
+/**
+ * Milliseconds by which `performance.now()` of this thread is behind the clock that all threads
+ * share.
+ */
 export function clockOffsetMs(): number {
   return Number(process.hrtime.bigint()) / 1e6 - performance.now();
 }

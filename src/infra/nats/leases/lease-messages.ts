@@ -1,6 +1,6 @@
 import type { NatsLogin } from '../connection.ts';
 
-/** What the renewing thread is started with. */
+/** The start data of the renewing thread. */
 export interface LeaseWorkerData {
   url: string;
   name: string;

@@ -1,11 +1,11 @@
 /**
- * Renews the keys of a process in the bucket LEASES every second: those of its shards, and those that
- * say that it lives. It runs in a thread of its own (`lease-worker.ts`), so that a busy event loop
- * loses no shard, and renews only while the owner proves that its loop still turns, so that a stuck
- * owner loses them.
+ * Renews the keys of a process in the bucket LEASES every second: those of its shards, and the ones
+ * that show that it lives. It runs in its own thread (`lease-worker.ts`), so that a busy event loop
+ * loses no shard. It renews only while the owner's event loop makes progress, so that a stuck owner
+ * loses its shards.
  *
- * A renewal is written only at the revision that the owner wrote, and extends the lease only if the
- * lease had not ended when its answer came: an owner that saw the end has dropped its work. A lost
+ * A renewal is written only at the revision that the owner wrote. It extends the lease only if the
+ * lease had not ended when the answer came: an owner that saw the end has dropped its work. A lost
  * answer is recovered by reading the key. If this thread dies, the leases end by the clock.
  */
 import type { KV } from '@nats-io/kv';
@@ -14,17 +14,17 @@ import { LEASE_MS } from '../streams/streams.ts';
 import type { LeaseEnd } from './lease-clock.ts';
 
 export const RENEW_EVERY_MS = 1000;
-/** An owner stops this long before its lease ends by the server's clock. */
+/** The owner stops this long before its lease ends by the server's clock. */
 const MARGIN_MS = 500;
 
-/** The end of a lease that was written at a time of the owner's clock. */
+/** Returns the end of a lease that was written at this time of the owner's clock. */
 export function leaseEndMs(writtenMs: number): number {
   return writtenMs + LEASE_MS - MARGIN_MS;
 }
 
 /** Keeps keys of the bucket LEASES alive. */
 export interface LeaseRenewer {
-  /** Writes the key of a worker, over whatever is there. */
+  /** Writes the key of a worker, replacing any value. */
   keepAlive(key: string, value: string): void;
   /** Renews the key of a shard from this revision on, and moves its end. */
   hold(key: string, value: string, revision: number, end: LeaseEnd): void;
@@ -45,7 +45,7 @@ export interface LeaseRenewalsDeps {
   kv: Pick<KV, 'put' | 'update' | 'get'>;
   /** Milliseconds of the owner's monotonic clock. */
   now: () => number;
-  /** Whether the owner's event loop turned lately. */
+  /** Whether the owner's event loop made progress recently. */
   isOwnerAlive: () => boolean;
   log: Pick<Log, 'warn'>;
 }
@@ -109,7 +109,7 @@ export class LeaseRenewals implements LeaseRenewer {
     lease: { revision: number; end: LeaseEnd },
   ): Promise<void> {
     const { kv, now } = this.deps;
-    // The owner has seen that it ended, or is about to.
+    // The owner has seen the end of the lease, or is about to.
     if (now() >= lease.end.ms) return;
     let startedMs = now();
     try {

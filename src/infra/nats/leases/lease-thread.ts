@@ -1,8 +1,8 @@
 /**
- * The owner's side of the thread that renews leases: one for the process. It proves that this event
- * loop turns by a counter in shared memory, and starts the thread again if it ends. The leases that
- * it held are given to the new one, which reads their revisions; those that end meanwhile are lost by
- * the clock, as in any process.
+ * The owner's side of the thread that renews leases; one per process. It shows the progress of this
+ * event loop by a counter in shared memory, and starts the thread again if that ends. The new
+ * thread receives the held leases and reads their revisions. Leases that expire before it does so
+ * are lost by the clock, as in any process.
  *
  * Costs about 30 MB of memory and one connection to NATS.
  */
@@ -30,7 +30,7 @@ export class LeaseThread implements LeaseRenewer {
   readonly name = 'lease-thread';
   private readonly deps: LeaseThreadDeps;
   private readonly progress = new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT);
-  /** By key: what a new thread has to renew. */
+  /** By key: the leases that a new thread has to renew. */
   private readonly renewed = new Map<string, LeaseRequest>();
   private readonly releases = new Map<number, (revision: number | undefined) => void>();
   private requests = 0;
@@ -44,8 +44,8 @@ export class LeaseThread implements LeaseRenewer {
   }
 
   /**
-   * Starts the thread, which takes its time beside whatever else starts, and resolves once it is
-   * connected. May be called again.
+   * Starts the thread, in parallel with other starts, and resolves once it is connected. May be
+   * called again.
    */
   start(): Promise<void> {
     this.connected ??= new Promise((resolve) => {
@@ -104,7 +104,7 @@ export class LeaseThread implements LeaseRenewer {
       name: 'leases',
     });
     this.worker = worker;
-    // A start that fails elsewhere must not wait for it.
+    // A failed start of another part must not wait for this one.
     worker.unref();
     worker.on('message', (notice: LeaseNotice) => this.take(notice, onReady));
     worker.on('error', (error) => log.error({ err: error }, 'placement.thread_failed'));
@@ -133,7 +133,7 @@ export class LeaseThread implements LeaseRenewer {
     }
   }
 
-  /** Without a revision the owner does not delete the key, which then ends by itself. */
+  /** Without a revision the owner does not delete the key, which then expires. */
   private endReleases(): void {
     for (const resolve of this.releases.values()) resolve(undefined);
     this.releases.clear();

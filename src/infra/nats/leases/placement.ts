@@ -1,10 +1,10 @@
 /**
- * Which worker should own which shard: rendezvous hashing (Thaler and Ravishankar, 1998), so that a worker
- * that joins or goes moves only the shards that it gains or had.
+ * Which worker should own which shard: rendezvous hashing (Thaler and Ravishankar, 1998). A worker
+ * that joins or leaves moves only its own shards.
  */
 import { fnv1a32 } from '#wire/subjects.ts';
 
-/** The worker, of those that live, that should own a shard; undefined where none lives. */
+/** The live worker that should own a shard; undefined where none lives. */
 export function preferredOwner(shard: number, workers: readonly string[]): string | undefined {
   let owner: string | undefined;
   let best = -1;
@@ -18,7 +18,9 @@ export function preferredOwner(shard: number, workers: readonly string[]): strin
   return owner;
 }
 
-/** FNV alone leaves names that differ in one character close together (MurmurHash3's finaliser). */
+/**
+ * FNV alone gives similar hashes to names that differ in one character (finaliser of MurmurHash3).
+ */
 function scramble(hash: number): number {
   let h = hash;
   h = Math.imul(h ^ (h >>> 16), 0x85ebca6b);
@@ -28,14 +30,17 @@ function scramble(hash: number): number {
 
 export interface PlacementView {
   me: string;
-  /** Workers that live, me included. */
+  /** Live workers, this one included. */
   workers: readonly string[];
-  /** Owners by shard; a shard that is not in it is free. */
+  /** Owners by shard; a missing shard is free. */
   owners: ReadonlyMap<number, string>;
   shards: number;
 }
 
-/** What this worker should do: take what is free and its own by preference, give up what another should have. */
+/**
+ * The next steps of this worker: acquire free shards that prefer it, release shards that prefer
+ * another.
+ */
 export function placementSteps(view: PlacementView): { take: number[]; giveUp: number[] } {
   const take: number[] = [];
   const giveUp: number[] = [];

@@ -3,15 +3,15 @@ import { type LeaseKind, buckets, leaseKeys } from '#wire/subjects.ts';
 import { readBatch } from '../consume/read-batch.ts';
 
 export interface Leases {
-  /** Those that live. */
+  /** Live workers. */
   workers: string[];
-  /** By shard; one that is not in it has no owner. */
+  /** By shard; a missing shard has no owner. */
   owners: Map<number, string>;
-  /** By shard: the revision at which its owner stands there. */
+  /** By shard: the revision of its owner's entry. */
   revisions: Map<number, number>;
 }
 
-/** What stands in the bucket LEASES for one kind of worker, at this moment. */
+/** Reads the current leases of one kind of worker from the bucket LEASES. */
 export async function readLeases(jsm: JetStreamManager, kind: LeaseKind): Promise<Leases> {
   const prefix = `$KV.${buckets.leases}.`;
   const keys = leaseKeys(kind);

@@ -1,21 +1,26 @@
 /**
- * Who owns which shard: leases in a KV bucket whose keys expire (design: docs/architecture.md, "Placement").
- * Routers and delivery workers have leases of their own kind; both are called workers here.
+ * Who owns which shard: leases in a KV bucket whose keys expire (design: docs/architecture.md,
+ * "Placement"). Routers and delivery workers have leases of their own kind; both are called workers
+ * here.
  *
- * Each worker keeps a key of its own, and one for each shard that it owns; a `LeaseRenewer` writes them every
- * second. A shard's key is created only where there is none and renewed only at the revision that this worker
- * wrote, so two workers never both hold it; the revision is the fencing token. A worker that dies stops writing:
- * its keys go after `LEASE_MS`, and whoever rendezvous hashing prefers takes them at its next look.
+ * Each worker keeps a key of its own, and one for each shard that it owns; a `LeaseRenewer` writes
+ * them every second. A shard's key is created only where there is none and renewed only at the
+ * revision that this worker wrote, so two workers never both hold it; the revision is the fencing
+ * token. A worker that dies stops writing: its keys expire after `LEASE_MS`, and the workers that
+ * rendezvous hashing prefers acquire the shards at their next reconciliation.
  *
- * The renewer runs in a thread of its own, so that a busy event loop loses no shard. It renews only while the
- * event loop of this worker turned within the last 10 s: a worker that is stuck loses its shards.
+ * The renewer runs in its own thread, so that a busy event loop loses no shard. It renews only
+ * while the event loop of this worker made progress within the last 10 s: a stuck worker loses its
+ * shards.
  *
- * A worker that was stopped longer than its lease (SIGSTOP, a paused machine, a stuck event loop) knows by the
- * monotonic clock before it sends: `owns` is false from `LEASE_MS` minus a margin after the last renewal began.
+ * A worker may be stopped longer than its lease (SIGSTOP, a paused machine, a stuck event loop).
+ * The monotonic clock tells it so before it sends: `owns` is false from `LEASE_MS` minus a margin
+ * after the last renewal began.
  *
- * States of a shard here: free -> taking -> owned -> giving up -> free; from taking, owned and giving up -> lost, where
- * the lease was not renewed in time or the key was removed. Taking and giving up ask NATS, which may take longer than a lease lasts:
- * what is lost meanwhile is told at once, and is taken anew only when that has ended.
+ * States of a shard here: free -> acquiring -> owned -> releasing -> free; from acquiring, owned
+ * and releasing -> expired, where the lease was not renewed in time or the key was removed.
+ * Acquiring and releasing ask NATS, which may take longer than a lease lasts. A lease that expires
+ * during one is reported at once, and the shard is acquired again only after that step has ended.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
@@ -33,15 +38,18 @@ export interface ShardLeasesDeps {
   /** Renews the leases that are acquired here. */
   renewer: LeaseRenewer;
   jsm: JetStreamManager;
-  /** Of what the shards are owned. */
+  /** The kind of worker that owns the shards. */
   kind: LeaseKind;
   me: string;
   shards: number;
-  /** Start to work on a shard. */
+  /** Starts the work on a shard. */
   onTaken: (shard: number) => Promise<void>;
-  /** Finish what is in flight there; the lease is kept meanwhile. */
+  /** Finishes the in-flight work of a shard; the lease is kept until then. */
   onGiveUp: (shard: number) => Promise<void>;
-  /** Drop what is in hand: somebody else may own it. Also while `onTaken` or `onGiveUp` is under way. */
+  /**
+   * Drops the in-flight work of a shard: another worker may own it. Also called during `onTaken` or
+   * `onGiveUp`.
+   */
   onLost: (shard: number) => void;
   log: Log;
 }
@@ -72,14 +80,14 @@ export class ShardLeases {
     return this.leases.size;
   }
 
-  /** Resolves after the first look; takes its share then and from then on. */
+  /** Resolves after the first reconciliation, which acquires this worker's share of the shards. */
   async start(): Promise<void> {
     const { kv, renewer, me } = this.deps;
     const key = this.keys.worker(me);
-    // Without an answer the others see this worker a second later.
+    // Without an answer the other workers see this one a second later.
     await kv.put(key, me).catch((error: Error) => this.failed(error));
     renewer.keepAlive(key, me);
-    // Apart from the looks: what a look takes, and what is given up, may need longer than a lease lasts.
+    // Apart from the reconciliation: acquiring and releasing may take longer than a lease lasts.
     this.heart = setInterval(() => this.dropExpired(), LOOK_EVERY_MS);
     this.looking = this.look();
     await this.looking;
@@ -88,7 +96,7 @@ export class ShardLeases {
     void this.followReleases();
   }
 
-  /** A shard that is given back is taken at once; where that is not told, the next look finds it. */
+  /** Acquires a released shard at once; without a notice, the next reconciliation finds it. */
   private async followReleases(): Promise<void> {
     try {
       const releases = await this.deps.kv.watch({
@@ -102,7 +110,7 @@ export class ShardLeases {
       this.failed(error as Error);
     }
     if (this.stopped) return;
-    // Not answered, or ended by the client.
+    // No answer, or the client ended the watch.
     const timer = setTimeout(() => void this.followReleases(), LOOK_EVERY_MS);
     timer.unref();
   }
@@ -116,13 +124,16 @@ export class ShardLeases {
     }
   }
 
-  /** Gives all shards back, so that others take them at once; each is kept until what is in flight there has ended. */
+  /**
+   * Releases all shards, so that other workers acquire them at once. Each is kept until its
+   * in-flight work has ended.
+   */
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
     this.stopWatch();
     await this.looking;
-    // First out of the members, so that the others prefer themselves when the shards become free.
+    // First leave the members, so that the others prefer themselves when the shards become free.
     const key = this.keys.worker(this.deps.me);
     await this.deps.renewer.release(key);
     await this.deps.kv.delete(key).catch(() => {});
@@ -144,13 +155,14 @@ export class ShardLeases {
       const { workers, owners, revisions } = await readLeases(jsm, kind);
       // The revisions of the shards' keys that name this worker.
       const mine = new Map([...revisions].filter(([shard]) => owners.get(shard) === me));
-      // Before anything is taken anew: who was paused must let go of what it had first.
+      // Before acquiring: a worker that was paused must first drop its expired shards.
       this.dropExpired();
-      // Its own and not held: written by a renewal or a taking whose answer did not come in time.
+      // This worker's name without a held lease: written by a renewal or an acquisition whose
+      // answer was late.
       for (const shard of mine.keys()) if (!this.holds(shard)) owners.delete(shard);
       const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });
       for (const shard of steps.giveUp) void this.giveUp(shard);
-      // What is being given up is free once it is finished.
+      // A shard that is being released becomes free when that ends.
       const take = steps.take.filter((shard) => !this.givingUp.has(shard));
       await Promise.all(take.map((shard) => this.take(shard, mine.get(shard))));
     } catch (error) {
@@ -167,7 +179,7 @@ export class ShardLeases {
     return this.leases.has(shard) || this.givingUp.has(shard);
   }
 
-  /** @param written the revision at which this worker's name stands there already */
+  /** @param written the revision at which the key already names this worker */
   private async take(shard: number, written: number | undefined): Promise<void> {
     const startedMs = performance.now();
     const { kv, me } = this.deps;
@@ -178,7 +190,8 @@ export class ShardLeases {
     } catch {
       return; // another worker was first
     }
-    // Held, and its key was not there: somebody removed it, or the whole bucket. Not to work there twice.
+    // Held, but its key was missing: the key or the whole bucket was removed. Never work there
+    // twice.
     if (this.leases.has(shard)) this.lose(shard);
     const end = new LeaseEnd();
     end.ms = leaseEndMs(startedMs);
@@ -186,7 +199,7 @@ export class ShardLeases {
     this.deps.renewer.hold(key, me, revision, end);
     try {
       await this.deps.onTaken(shard);
-      if (this.leases.get(shard) !== end) return; // lost meanwhile
+      if (this.leases.get(shard) !== end) return; // expired in between
       this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
     } catch (error) {
       this.deps.log.error({ err: error, shard }, 'placement.take_failed');
@@ -205,11 +218,11 @@ export class ShardLeases {
   private async finishAndRelease(shard: number): Promise<void> {
     const end = this.leases.get(shard);
     await this.deps.onGiveUp(shard);
-    if (end === undefined || this.leases.get(shard) !== end) return; // lost meanwhile
+    if (end === undefined || this.leases.get(shard) !== end) return; // expired in between
     this.leases.delete(shard);
     const key = this.keys.shard(shard);
     const previousSeq = await this.deps.renewer.release(key);
-    // Only while it is still ours.
+    // Only while it is still this worker's.
     if (previousSeq !== undefined) await this.deps.kv.delete(key, { previousSeq }).catch(() => {});
     this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.given_up');
   }

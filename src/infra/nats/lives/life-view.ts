@@ -2,9 +2,9 @@
  * Says which life of a tenant this process may act for.
  *
  * A request that creates a tenant again is answered once every live process knows the new life
- * (`control/lives/life-views.ts`). From then on routers and workers drop messages of the old
- * life, and keys of the old life are refused. Each process keeps a lease in the bucket LEASES and
- * answers control.
+ * (`control/lives/life-views.ts`). From then on routers and workers drop messages of the old life,
+ * and keys of the old life are refused. Each process keeps a lease in the bucket LEASES and answers
+ * control.
  *
  * Ingress must not answer an event with 202 for a life that has ended by then:
  *
@@ -12,8 +12,8 @@
  * - The comparison counts only while the lease is valid by the monotonic clock. Without a lease
  *   (LEASES has no leader, the process was paused) it asks the bucket CONFIG before each answer.
  *
- * States of the lease: expired -> written -> caught up with CONFIG -> valid -> renewed each
- * second, or expired. A crash leaves a key that expires after `LEASE_MS`.
+ * States of the lease: expired -> written -> caught up with CONFIG -> valid -> renewed each second,
+ * or expired. A crash leaves a key that expires after `LEASE_MS`.
  */
 import type { KV } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
@@ -34,7 +34,7 @@ export interface LifeViewDeps {
   /** The bucket LEASES. */
   leases: KV;
   config: Pick<ConfigStore, 'catchUp' | 'currentTenant' | 'refreshTenant' | 'tenant'>;
-  /** Name of this process, no other's: letters, digits, - and _. */
+  /** Unique name of this process: letters, digits, - and _. */
   me: string;
   log: Log;
 }
@@ -61,14 +61,14 @@ export class LifeView {
         if (error === null) void this.answer(message);
       },
     });
-    // Before the lease: a process that has one must be heard.
+    // Subscribed before the lease is written: control asks every process that has one.
     await nc.flush();
     await this.renew();
     this.timer = setInterval(() => void this.renew(), RENEW_EVERY_MS);
     this.timer.unref();
   }
 
-  /** Call it when every request has been answered. */
+  /** Call it once every request has been answered. */
   async stop(): Promise<void> {
     clearInterval(this.timer);
     await this.renewal;
@@ -85,7 +85,7 @@ export class LifeView {
   }
 
   /**
-   * As `isCurrent`, with a look at the bucket CONFIG where this process has no lease.
+   * As `isCurrent`, but reads the bucket CONFIG where this process has no lease.
    *
    * @throws where NATS does not answer
    */

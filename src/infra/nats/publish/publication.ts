@@ -1,29 +1,37 @@
 import type { MsgHdrs } from '@nats-io/nats-core';
 
-/** What is published to a stream. */
+/** A message to publish to a stream. */
 export interface Publication {
   subject: string;
   payload: Uint8Array;
   /** `Nats-Msg-Id`. No CR or LF. */
   messageId: string;
-  /** How long to try, in milliseconds; `Infinity` where the caller holds the message until it is stored. */
+  /**
+   * How long to try, in milliseconds; `Infinity` where the caller keeps the message until it is
+   * stored.
+   */
   timeoutMs: number;
-  /** Store it as a schedule: the server publishes it to `target` at `atMs` (nats-server, ADR-51). */
+  /**
+   * Store it as a schedule: the server publishes it to `target` at `atMs` (nats-server, ADR-51).
+   */
   schedule?: { atMs: number; target: string };
   /**
-   * Removes the schedule that waits under `subject` in the same step; refused (`wrongLastSequence`) where that is
-   * not the message `seq` any more: it has fired, or was replaced.
+   * Removes the schedule that waits under `subject` in the same step. Refused (`wrongLastSequence`)
+   * where the last message is no longer `seq`: the schedule has fired, or was replaced.
    */
   cancels?: { subject: string; seq: number };
-  /** The server removes it after so long (nats-server, ADR-43). */
+  /** The server removes the message after this time (nats-server, ADR-43). */
   ttlSeconds?: number;
-  /** Stored only where this is the last sequence of the subject (0: nothing is there), else refused. */
+  /**
+   * Stored only if this is the last sequence of the subject (0: the subject is empty), else
+   * refused.
+   */
   expectedSeq?: number;
 }
 
 /**
- * NATS.js asks a headers object only for its bytes. Its own builder canonicalises each name for 1.5 us; ours
- * are canonical as written.
+ * NATS.js asks a headers object only for its bytes. Its own builder canonicalises each name, for
+ * 1.5 us; our names are canonical as written.
  */
 class EncodedHeaders {
   private readonly text: string;

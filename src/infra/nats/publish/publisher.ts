@@ -1,15 +1,16 @@
 /**
- * Publishes to JetStream and waits for the PubAck: the one door through which events, deliveries, retries
- * and records are stored. One inbox subscription serves all acks; a publish costs about 6 us where
- * `js.publish` costs 28 to 44 (measured, ADR 0004).
+ * Publishes to JetStream and waits for the PubAck. Events, deliveries, retries and records are
+ * stored only through this class. One inbox subscription serves all acks; a publish costs about 6
+ * us where `js.publish` costs 28 to 44 (measured, ADR 0004).
  *
- * States of an entry: waiting for room -> sent -> acked | failed. It is sent again, under the same message
- * id, when no ack came in `RESEND_AFTER_MS`, when the stream had no leader (503), and after a reconnect (the
- * client throws its outbound buffer away at each dial). The server drops the repeat by its id, so an entry
- * is stored once whatever happened to its ack.
+ * States of an entry: waiting for room -> sent -> acked | failed. It is sent again, under the same
+ * message id, when no ack came in `RESEND_AFTER_MS`, when the stream had no leader (503), and after
+ * a reconnect (the client discards its outbound buffer at each dial). The server drops the repeat
+ * by its id, so an entry is stored once, also where its ack was lost.
  *
- * Bounds: at most `window` entries; over it `publish` refuses, and `publishWhenRoom` waits for at most the time limit
- * of the publication. A crash loses only entries whose caller was not told that they are stored.
+ * Bounds: at most `window` entries. Over it `publish` refuses, and `publishWhenRoom` waits for at
+ * most the time limit of the publication. A crash loses only entries whose caller was not told that
+ * they are stored.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
@@ -21,7 +22,7 @@ export type { Publication } from './publication.ts';
 
 const RESEND_AFTER_MS = 2000;
 const SWEEP_EVERY_MS = 100;
-/** Where the client itself refuses a payload: larger than the server takes. */
+/** The client itself refuses a payload that is larger than the server takes. */
 const TOO_LARGE = 413;
 
 export interface PubAck {
@@ -63,7 +64,7 @@ export class PublishWindowFullError extends PublishTimeoutError {
   }
 }
 
-/** The server refused the message itself; trying again would not help. */
+/** The server refused the message itself; a retry would not help. */
 export class PublishRefusedError extends Error {
   readonly code: number;
   constructor(code: number, description: string) {
@@ -79,7 +80,7 @@ export class Publisher {
   private readonly inbox: string;
   private readonly subscription: Subscription;
   private readonly entries = new Map<number, Entry>();
-  /** In the order in which they came. */
+  /** In order of arrival. */
   private readonly roomWaiters = new Set<() => void>();
   private readonly waiters = new Set<Waiter>();
   private readonly sweeper: NodeJS.Timeout;
@@ -104,7 +105,7 @@ export class Publisher {
     void this.watchConnection();
   }
 
-  /** How many more entries are taken now. */
+  /** How many more entries are accepted now. */
   get room(): number {
     return this.window - this.entries.size;
   }
@@ -113,12 +114,12 @@ export class Publisher {
     return this.entries.size;
   }
 
-  /** False while the connection is down: what is published then waits for the reconnect. */
+  /** False while the connection is down: publications then wait for the reconnect. */
   get isConnected(): boolean {
     return this.connected;
   }
 
-  /** Takes a publication, or answers false when the window is full (nothing is kept then). */
+  /** Accepts a publication, or returns false and keeps nothing when the window is full. */
   publish(publication: Publication, done: Published): boolean {
     if (this.closed) {
       done(new PublishTimeoutError(publication.subject, 'closed'), undefined);
@@ -133,14 +134,14 @@ export class Publisher {
       deadlineMs: now + publication.timeoutMs,
       resendMs: now + RESEND_AFTER_MS,
     });
-    // All that is published in one turn of the event loop leaves in one write to the socket.
+    // All entries published in one turn of the event loop leave in one write to the socket.
     if (this.outbox.push(token) === 1) setImmediate(() => this.flush());
     return true;
   }
 
   /**
-   * Publishes now, or as soon as the window has room. The time limit of the publication covers the wait too: when it
-   * passes first, the publication ends with a `PublishWindowFullError`.
+   * Publishes now, or as soon as the window has room. The time limit of the publication covers the
+   * wait too: when it passes first, the publication ends with a `PublishWindowFullError`.
    */
   publishWhenRoom(publication: Publication, done: Published): void {
     if (this.publish(publication, done)) return;
@@ -170,8 +171,8 @@ export class Publisher {
   }
 
   /**
-   * Stops; what is still under way fails with a timeout, so that nobody believes it stored, and what is
-   * published from then on fails at once.
+   * Stops. Entries in flight fail with a timeout, so that their callers do not take them for
+   * stored; later publications fail at once.
    */
   close(): void {
     this.closed = true;
@@ -204,7 +205,7 @@ export class Publisher {
         headers: headersOf(entry.publication),
       });
     } catch (error) {
-      // Neither is mended by trying again.
+      // A retry fixes neither.
       if (this.nc.isClosed() || this.nc.isDraining()) this.fail(token, 'closed');
       else {
         const refusal = new PublishRefusedError(TOO_LARGE, (error as Error).message);
@@ -218,7 +219,7 @@ export class Publisher {
     const entry = this.entries.get(token);
     if (entry === undefined) return;
     if (message.data.length === 0) {
-      // No responders: the stream has no leader at this moment. Try again shortly.
+      // No responders: the stream has no leader now. Retry shortly.
       this.lastFault = 'the stream has no leader';
       entry.resendMs = performance.now() + SWEEP_EVERY_MS;
       return;

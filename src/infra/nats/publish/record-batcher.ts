@@ -1,9 +1,10 @@
 /**
- * Gathers the records that come within 20 ms and publishes them to ATT-k as one message (DL-12): one store,
- * one ack and one wake-up of the projector instead of one for each delivery.
+ * Gathers the records of 20 ms and publishes them to ATT-k as one message (DL-12): one store, one
+ * ack and one wake-up of the projector instead of one for each delivery.
  *
- * A caller's `stored` is called once the message with its record is stored; only then does it ack what the
- * record is about. So a crash before that line leaves the work to be done again, and its record with it.
+ * A caller's `stored` is called once the message with its record is stored; only then does it ack
+ * the work that the record describes. A crash before that line leaves the work to be repeated, and
+ * its record with it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type HistoryRecord, encodeRecord, encodeRecords } from '#wire/frames/record.ts';
@@ -14,9 +15,9 @@ import { type Publication, PublishRefusedError, type Publisher } from './publish
 
 const GATHER_MS = 20;
 const RECORDS_MAX = 500;
-/** Where the server refuses them, as when an account is full. */
+/** After a refusal by the server, as when an account is full. */
 const TRY_AGAIN_MS = 1000;
-/** At most three bytes each: a message stays below the 1 MiB that a server takes unless told otherwise. */
+/** At most three bytes each: a message stays below 1 MiB, the server's default limit. */
 const CHARACTERS_MAX = 256 * 1024;
 
 interface Batch {
@@ -42,7 +43,9 @@ export class RecordGatherer {
     this.log = deps.log;
   }
 
-  /** @param withinMs published at the latest after this, at most 20; what has been gathered goes with it */
+  /**
+   * @param withinMs publishes at the latest after this, at most 20; all gathered records go with it
+   */
   add(record: HistoryRecord, stored: () => void, withinMs = GATHER_MS): void {
     const text = encodeRecord(record);
     if (this.batch.characters + text.length > CHARACTERS_MAX) this.flush();
@@ -53,7 +56,7 @@ export class RecordGatherer {
     else this.flushWithin(withinMs);
   }
 
-  /** Publishes what is gathered and resolves when all that was given until now is stored. */
+  /** Publishes the gathered records; resolves when all records added until now are stored. */
   async drain(): Promise<void> {
     this.flush();
     await Promise.all(this.underWay);
@@ -73,7 +76,7 @@ export class RecordGatherer {
     const batch = this.batch;
     if (batch.records.length === 0) return;
     this.batch = { records: [], characters: 0, stored: [] };
-    // Any shard will do: applying records is independent of their order (control/projector).
+    // Any shard will do: the order of records does not matter to the projector (control/projector).
     const shard = this.nextShard++ % this.shards;
     const publication: Publication = {
       subject: subjects.records(shard),
@@ -89,7 +92,9 @@ export class RecordGatherer {
     if (await this.store(publication)) for (const stored of batch.stored) stored();
   }
 
-  /** False only where the publisher was closed: nothing is acked then, so all of it comes again. */
+  /**
+   * False only where the publisher was closed: nothing is acked then, so all of it is redelivered.
+   */
   private async store(publication: Publication): Promise<boolean> {
     for (;;) {
       try {
@@ -97,7 +102,8 @@ export class RecordGatherer {
         return true;
       } catch (error) {
         this.log.error({ error: (error as Error).message }, 'records.not_stored');
-        // Given up, what its records are about would be neither acked nor worked on by this process.
+        // Retry without end: this process would neither ack nor repeat the work of abandoned
+        // records.
         if (!(error instanceof PublishRefusedError)) return false;
       }
       await delay(TRY_AGAIN_MS);

@@ -1,7 +1,8 @@
 /**
- * The stream BCAST: broadcast events, and how far each has come. Each subject holds one message. An event is
- * stored on condition that its id is new, so two producers with one id never both win, for as long as the stream
- * keeps it; progress is written on condition of the progress before, so whoever was overtaken finds out.
+ * The stream BCAST: broadcast events and the progress of each. Each subject holds one message. An
+ * event is stored on condition that its id is new, so of two producers with one id only one wins,
+ * for as long as the stream keeps it. Progress is written on condition of the previous progress, so
+ * a writer that was overtaken notices.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { newId } from '#domain/ids.ts';
@@ -27,7 +28,7 @@ export interface StoredProgress {
 
 export interface BroadcastStoreDeps {
   publisher: Publisher;
-  /** Made when first asked: control starts while NATS is away. */
+  /** Resolved at the first use: control starts also while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
 }
 
@@ -39,7 +40,7 @@ export class BroadcastStore {
   }
 
   /**
-   * Stores an event; resolves with false where the id is taken.
+   * Stores an event; resolves with false where the id exists.
    *
    * @throws PublishTimeoutError, PublishRefusedError
    */
@@ -54,7 +55,7 @@ export class BroadcastStore {
   }
 
   /**
-   * Events from a sequence of the stream on, oldest first.
+   * Reads events from a sequence of the stream on, oldest first.
    *
    * @throws where NATS does not answer
    */
@@ -80,7 +81,8 @@ export class BroadcastStore {
   }
 
   /**
-   * Resolves with the sequence that the next write is made on; undefined where somebody else wrote since.
+   * Resolves with the sequence for the condition of the next write; undefined where another process
+   * has written since.
    *
    * @throws PublishTimeoutError, PublishRefusedError
    */
@@ -100,7 +102,8 @@ export class BroadcastStore {
     expectedSeq: number,
     timeoutMs: number,
   ): Promise<number | undefined> {
-    // Of each write its own: it makes one of what is sent again because its ack was late.
+    // A new id for each write: it de-duplicates a write that is sent again because its ack was
+    // late.
     const messageId = newId('bc');
     const publication = { subject, payload, messageId, timeoutMs, expectedSeq };
     try {
@@ -111,7 +114,7 @@ export class BroadcastStore {
     }
   }
 
-  /** From the leader: a replica may be behind what refused our write. */
+  /** From the leader: a replica may lag behind the write that refused ours. */
   private async last(subject: string): Promise<StoredMsg | undefined> {
     const jsm = await this.deps.jsm();
     const query = { last_by_subj: subject };

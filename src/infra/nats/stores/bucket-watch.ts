@@ -1,17 +1,19 @@
 /**
- * Follows a KV bucket for ever: all that is in it, then every change.
+ * Watches a KV bucket until stopped: first all its entries, then every change.
  *
- * A round begins with `onBegin`, gives each entry that is there, calls `onKnown`, and then gives the changes. It
- * ends, and the next begins, where the watch breaks, and where the bucket itself says what the watch does not:
+ * A round begins with `onBegin`, gives each existing entry, calls `onKnown`, and then gives the
+ * changes. It ends, and the next one begins, when the watch breaks, and when the state of the
+ * bucket contradicts the watch:
  *
- * - it was deleted, or made anew: the client's own watch hears nothing any more;
- * - it was purged: entries are gone of which no watch is told, so it counts as made anew;
- * - it holds more than the watch has given, at two looks in a row and without a word between them. An entry may be lost
- *   with a connection, and none that follows shows the gap; a watch whose consumer is gone, as after the end of the
- *   server that had it, is made again by the client after more than a minute only. So the first look is at the moment
- *   of the new connection, and what was lost with the old one is known half a second later (RT-2).
+ * - The bucket was deleted or created again. The client's own watch hears no more changes.
+ * - The bucket was purged. No watch is told of the removed entries, so this counts as a new bucket.
+ * - Two consecutive polls show revisions that the watch has not delivered, and no entry arrived in
+ *   between. An entry may be lost with a connection, and no later entry shows the gap. The client
+ *   takes more than a minute to repeat a watch whose consumer died with its server. So the first
+ *   poll is made at the moment of the new connection, and a loss with the old one is known half a
+ *   second later (RT-2).
  *
- * While the bucket is away nothing is called: what was known stays in force (RT-8).
+ * While the bucket is unavailable nothing is called: the known state stays in force (RT-8).
  */
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, Kvm } from '@nats-io/kv';
@@ -21,20 +23,26 @@ import { apiErrorCode, apiErrors } from '../api-errors.ts';
 
 const AGAIN_AFTER_MS = 1000;
 const LOOK_EVERY_MS = 5000;
-/** Where a look found a watch behind that had known all. One that is still being filled has the longer time. */
+/**
+ * After a poll that found a complete watch behind. A watch that is still being filled gets the
+ * longer time.
+ */
 const LOOK_AGAIN_MS = 500;
 
 export interface BucketWatchDeps {
   nc: NatsConnection;
-  /** Its name. */
+  /** Name of the bucket. */
   bucket: string;
   log: Log;
-  /** The stable name of the log line of a watch that broke. */
+  /** The log name for a watch that broke. */
   failed: string;
-  /** A round begins: what follows is all there is. `anew`: the bucket is another one than before. */
+  /**
+   * A round begins: the following entries are the whole bucket. `anew`: it is another bucket than
+   * before.
+   */
   onBegin: (kv: KV, anew: boolean) => void;
   onEntry: (entry: KvWatchEntry) => void;
-  /** All that was there when the round began has been given. */
+  /** All entries that existed when the round began have been given. */
   onKnown: () => void;
 }
 
@@ -45,22 +53,25 @@ interface BucketState {
 
 interface Round {
   kv: KV;
-  /** When the bucket was made. */
+  /** When the bucket was created. */
   created: string;
-  /** In the bucket, when it was last looked at. */
+  /** Entries in the bucket at the last poll. */
   messages: number;
-  /** The newest that the watch has given, or that was there before it began. */
+  /** The newest that the watch has given, or that existed before it began. */
   revision: number;
-  /** Entries so far. */
+  /** Entries given so far. */
   given: number;
-  /** All that was there when the round began has been given. */
+  /** All entries that existed when the round began have been given. */
   isKnown: boolean;
-  /** How many were given when the last look found it behind; undefined: it was not. */
+  /** How many were given when the last poll found the watch behind; undefined: it was not. */
   behindAt: number | undefined;
-  /** How many looks there were. What an older one finds counts no more: its answer may be lost with a connection. */
+  /**
+   * Number of polls. The result of an older poll is ignored: its answer may have been lost with a
+   * connection.
+   */
   looks: number;
   nextLook: NodeJS.Timeout | undefined;
-  /** A look found that the watch does not say what the bucket holds. */
+  /** A poll found that the watch contradicts the bucket. */
   isOutdated: boolean;
   isOver: boolean;
 }
@@ -78,7 +89,7 @@ export class BucketWatch {
     this.deps = deps;
   }
 
-  /** Resolves when the state of the bucket at this moment is known; goes on until `stop`. */
+  /** Resolves when the current state of the bucket is known; watches until `stop`. */
   start(): Promise<void> {
     void this.followConnection();
     return new Promise((resolve) => void this.run(resolve));
@@ -90,7 +101,7 @@ export class BucketWatch {
     this.wake();
   }
 
-  /** The bucket, as it is now. @throws where NATS does not answer */
+  /** Opens the current bucket. @throws where NATS does not answer */
   open(): Promise<KV> {
     return new Kvm(jetstream(this.deps.nc)).open(this.deps.bucket);
   }
@@ -114,7 +125,7 @@ export class BucketWatch {
     }
   }
 
-  /** Whether the next has to begin at once. */
+  /** Whether the next round has to begin at once. */
   private async round(known: () => void): Promise<boolean> {
     const kv = await this.open();
     const { created, state } = await infoOf(kv);
@@ -177,14 +188,14 @@ export class BucketWatch {
         created !== round.created || this.isPurged(round, state) || isLost(round, state);
     } catch (error) {
       if (isStale()) return;
-      // Another fault is that NATS does not answer, which says nothing of the bucket.
+      // Any other error means that NATS does not answer, which says nothing about the bucket.
       round.isOutdated = apiErrorCode(error) === apiErrors.streamNotFound;
     }
     if (round.isOutdated) this.endRound();
     else this.planLook(round);
   }
 
-  /** A change leaves as many messages as before, or more: a deletion is one too. */
+  /** A change never lowers the number of messages: a deletion is a message too. */
   private isPurged(round: Round, { messages }: BucketState): boolean {
     this.anew ||= messages < round.messages;
     round.messages = messages;
@@ -202,7 +213,7 @@ export class BucketWatch {
   }
 }
 
-/** Whether the watch has not given what the bucket holds, and has given nothing since the last look. */
+/** Whether the watch lacks entries of the bucket, and has given nothing since the last poll. */
 function isLost(round: Round, { last_seq: revision }: BucketState): boolean {
   const isBehind = !round.isKnown || round.revision < revision;
   const wasBehindHere = round.behindAt === round.given;

@@ -1,9 +1,9 @@
 /**
- * What this process knows of the configuration: a watch on the KV bucket CONFIG, kept in memory.
+ * The configuration as known to this process: a watch on the KV bucket CONFIG, kept in memory.
  *
- * Readers compile from a snapshot object and keep what they compiled by that object's identity: a change
- * gives a new object, so nobody has to be told. While NATS or MongoDB is away the last state stays in force
- * (RT-8). Limits: memory in proportion to the configuration, nothing for each event.
+ * Readers compile from a snapshot object and cache the result by that object's identity. A change
+ * creates a new object, so no notification is needed. While NATS or MongoDB is down the last state
+ * stays in force (RT-8). Limits: memory in proportion to the configuration, nothing for each event.
  */
 import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -27,10 +27,10 @@ export class ConfigStore implements ConfigView {
   private readonly tenants = new Map<string, TenantSnapshot>();
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
-  /** By tenant, deleted ones too: the revision in the bucket of what is known. */
+  /** By tenant, deleted ones too: the known revision in the bucket. */
   private readonly revisions = new Map<string, number>();
   private readonly misses = new Map<string, number>();
-  /** By tenant: when the bucket was asked last, and its answer. */
+  /** By tenant: when the bucket was last asked, and its answer. */
   private readonly asked = new Map<string, { atMs: number; answered: Promise<void> }>();
   private readonly anewListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
@@ -38,7 +38,7 @@ export class ConfigStore implements ConfigView {
   private readonly log: Log;
   private readonly watch: BucketWatch;
   private kv: KV | undefined;
-  /** Of the newest entry that the watch has brought. */
+  /** Revision of the newest entry from the watch. */
   private seenRevision = 0;
 
   constructor(deps: { nc: NatsConnection; log: Log }) {
@@ -47,11 +47,12 @@ export class ConfigStore implements ConfigView {
       ...deps,
       bucket: buckets.config,
       failed: 'config.watch_failed',
-      // What is known stays, also where the bucket was made anew: it is written again (RT-8).
+      // The known state stays in force, also where the bucket was created again: control writes it
+      // again (RT-8).
       onBegin: (kv, anew) => {
         this.kv = kv;
         this.seenRevision = 0;
-        // The revisions of another bucket cannot be compared with those of this one.
+        // Revisions of two buckets cannot be compared.
         if (anew) this.revisions.clear();
         if (anew) for (const listener of this.anewListeners) listener();
       },
@@ -66,8 +67,8 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * Resolves once control has filled the bucket. Before that a tenant that is not known may be still to come: who
-   * routes or delivers for it would take it for deleted.
+   * Resolves once control has filled the bucket. Before that, an unknown tenant may still arrive: a
+   * router or delivery worker would take it for deleted.
    */
   get whenComplete(): Promise<void> {
     return this.complete.promise;
@@ -96,7 +97,7 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * Resolves when all that stands in the bucket at this moment is known here.
+   * Resolves when the current entries of the bucket are known here.
    *
    * @throws where NATS does not answer, or the watch does not catch up within 5 s
    */
@@ -110,12 +111,14 @@ export class ConfigStore implements ConfigView {
     }
   }
 
-  /** Called when the bucket was made anew: what stood in it is gone there, and has to be written again. */
+  /**
+   * Called when the bucket was created again: its entries are lost and have to be written again.
+   */
   onBucketAnew(listener: () => void): void {
     this.anewListeners.push(listener);
   }
 
-  /** Resolves when the state of the bucket at this moment is known; goes on watching until `stop`. */
+  /** Resolves when the current state of the bucket is known; watches until `stop`. */
   async start(): Promise<void> {
     await this.watch.start();
   }
@@ -125,8 +128,9 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * A tenant that is not known yet: asks the bucket itself, so that a producer may publish right after the
-   * call that made the tenant. Misses are remembered for a second, so that unknown names stay cheap.
+   * Finds a tenant. If it is unknown here, asks the bucket itself, so that a producer may publish
+   * right after the call that created the tenant. Misses are cached for a second, so that unknown
+   * names stay cheap.
    */
   async lookUpTenant(id: string): Promise<TenantSnapshot | undefined> {
     const now = performance.now();
@@ -143,8 +147,9 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * Asks the bucket for a tenant, known or not, unless it was asked after `sinceMs`: for who has a reason to doubt
-   * what the watch has brought so far. The leader answers, so what was written before is known afterwards.
+   * Asks the bucket for a tenant, known or not, unless it was asked after `sinceMs`. For callers
+   * with a reason to doubt the state of the watch. The leader answers, so every earlier write is
+   * known afterwards.
    *
    * @param tenant its id, or that of one of its lives
    * @param sinceMs monotonic; absent: a second ago
@@ -177,8 +182,8 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * A look-up may run ahead of the watch, and be overtaken by it. What is older than what is known must
-   * neither bring a deleted tenant back nor delete one that was created again.
+   * A look-up may run ahead of the watch, and be overtaken by it. An entry older than the known one
+   * must neither restore a deleted tenant nor delete one that was created again.
    */
   private applyEntry(entry: KvEntry): void {
     const { key, revision, operation } = entry;
@@ -219,7 +224,7 @@ export class ConfigStore implements ConfigView {
 
   private applyTenant(id: string, snapshot: TenantSnapshot): void {
     const known = this.tenants.get(id);
-    // A look-up may run ahead of the watch: never go back.
+    // A look-up may run ahead of the watch: never replace a newer snapshot.
     if (known !== undefined && known.rev >= snapshot.rev) return;
     this.tenants.set(id, snapshot);
     this.misses.delete(id);

@@ -4,7 +4,7 @@ import { streams } from '#wire/subjects.ts';
 import { isLostWrite } from '../api-errors.ts';
 import type { Publisher } from '../publish/publisher.ts';
 
-/** Which event was the first under a formula, and whether it is known to be stored (IN-7). */
+/** The first event under a subject, and whether it is known to be stored (IN-7). */
 export interface FirstEvent {
   id: string;
   /** When it was accepted, milliseconds since 1970. */
@@ -14,15 +14,16 @@ export interface FirstEvent {
 
 export interface HeldFirstEvent {
   event: FirstEvent;
-  /** Sequence in its stream: changes are made on the condition that it is still this. */
+  /** Sequence in its stream: changes are made on condition that this is still the last one. */
   seq: number;
 }
 
 const LOOK_AGAIN_MS = 20;
 
 /**
- * The stream DEDUP: one message under each subject, written on condition of the one before, gone by itself when its
- * time is over (per-message TTL; nats-server, ADR-43). Two processes that write at once: one of them wins.
+ * The stream DEDUP: one message for each subject, written on condition of the previous one, and
+ * removed by the server when its window ends (per-message TTL; nats-server, ADR-43). Of two
+ * processes that write at once, one wins.
  */
 export class FirstEvents {
   private readonly publisher: Publisher;
@@ -30,7 +31,7 @@ export class FirstEvents {
   private nextWrite = 1;
   private readonly me: string;
 
-  /** @param deps.me tells this process from the others, and from itself before a restart */
+  /** @param deps.me distinguishes this process from the others, and from itself before a restart */
   constructor(deps: { publisher: Publisher; jsm: JetStreamManager; me: string }) {
     this.publisher = deps.publisher;
     this.jsm = deps.jsm;
@@ -38,10 +39,11 @@ export class FirstEvents {
   }
 
   /**
-   * Makes `event` the first under the subject unless there is one that was accepted after `notBeforeMs`.
+   * Claims the subject for `event`, unless another event claimed it after `notBeforeMs`.
    *
-   * @returns what holds now: the event that was given, or another's
-   * @throws PublishTimeoutError, and what JetStream's API throws, where NATS does not answer by the deadline
+   * @returns the claim in force: this event's, or another's
+   * @throws PublishTimeoutError, and errors of JetStream's API, where NATS does not answer by the
+   *   deadline
    */
   async hold(
     subject: string,
@@ -57,13 +59,14 @@ export class FirstEvents {
       if (known !== undefined && known.event.atMs > options.notBeforeMs) {
         return { ...known, created: false };
       }
-      // It is over, and not yet removed; or it went, or is being written, at this moment.
+      // The previous claim has ended and is not yet removed; or it was removed, or is being
+      // written, now.
       expectedSeq = known?.seq ?? 0;
       if (known === undefined) await delay(LOOK_AGAIN_MS);
     }
   }
 
-  /** Says that the event is stored. What somebody else wrote meanwhile stays. */
+  /** Marks the event as stored. A claim that another process has written since stays. */
   async markStored(
     subject: string,
     { event, seq }: HeldFirstEvent,
@@ -72,7 +75,7 @@ export class FirstEvents {
     await this.write(subject, { ...event, stored: true }, { ...options, expectedSeq: seq });
   }
 
-  /** Takes back what `hold` wrote. */
+  /** Removes the claim. */
   async release({ seq }: HeldFirstEvent): Promise<void> {
     await this.jsm.streams.deleteMessage(streams.firstEvents, seq, false);
   }
@@ -87,7 +90,8 @@ export class FirstEvents {
       const ack = await this.publisher.publishAsync({
         subject,
         payload: Buffer.from(JSON.stringify(event)),
-        // Of each write its own: it makes one of what is sent again because its ack was late.
+        // A new id for each write: it de-duplicates a write that is sent again because its ack was
+        // late.
         messageId: `${this.me}:${this.nextWrite++}`,
         timeoutMs,
         ttlSeconds,
@@ -100,7 +104,7 @@ export class FirstEvents {
     }
   }
 
-  /** From the leader of the stream: a replica may be behind what refused our write. */
+  /** From the leader of the stream: a replica may lag behind the write that refused ours. */
   private async read(subject: string): Promise<HeldFirstEvent | undefined> {
     const query = { last_by_subj: subject };
     const message = await this.jsm.streams.getMessage(streams.firstEvents, query);

@@ -5,9 +5,9 @@ import { buckets } from '#wire/subjects.ts';
 import { BucketWatch } from './bucket-watch.ts';
 
 /**
- * The tenants that have a lane of their own: a watch on the KV bucket LANES, whose keys are their ids. It may be
- * behind by a moment, and while NATS is away for as long as that: whatever is published by what it says is found
- * (docs/lanes.md). Where the bucket is gone, all tenants are without a lane.
+ * The tenants that have a lane of their own: a watch on the KV bucket LANES, whose keys are their
+ * ids. It may lag by a moment, and by the length of an outage of NATS: messages published by an
+ * outdated state are still found (docs/lanes.md). Where the bucket is gone, no tenant has a lane.
  */
 export class LaneStore implements LaneView {
   private readonly watch: BucketWatch;
@@ -36,7 +36,7 @@ export class LaneStore implements LaneView {
     return this.tenants.has(tenant);
   }
 
-  /** All of them, in no order. */
+  /** All of them, unordered. */
   all(): IterableIterator<string> {
     return this.tenants.values();
   }
@@ -47,13 +47,13 @@ export class LaneStore implements LaneView {
     this.tenants.add(tenant);
   }
 
-  /** Tells routers to use it no more. @throws where NATS does not answer */
+  /** Tells routers to stop using it. @throws where NATS does not answer */
   async withdraw(tenant: string): Promise<void> {
     await (await this.watch.open()).delete(tenant);
     this.tenants.delete(tenant);
   }
 
-  /** Resolves when the lanes of this moment are known; goes on watching until `stop`. */
+  /** Resolves when the current lanes are known; watches until `stop`. */
   start(): Promise<void> {
     return this.watch.start();
   }

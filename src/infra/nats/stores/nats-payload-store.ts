@@ -13,14 +13,16 @@ import {
 import { buckets } from '#wire/subjects.ts';
 import { readBatch } from '../consume/read-batch.ts';
 
-/** Half of what a server takes in a message unless told otherwise: fewer and larger chunks are faster. */
+/** Half of the server's default limit for a message: fewer and larger chunks are faster. */
 const CHUNK_BYTES = 512 * 1024;
 const READ_TIMEOUT_MS = 20_000;
 const CONTENT_TYPE = 'content-type';
 const KEYS_AT_ONCE = 500;
 const NOT_FOUND = 404;
 
-/** Payloads in a NATS object store: the bucket PAYLOADS, a stream like the others (nats-server, ADR-20). */
+/**
+ * Payloads in a NATS object store: the bucket PAYLOADS, backed by a stream (nats-server, ADR-20).
+ */
 export class NatsPayloadStore implements PayloadStore {
   private readonly js: JetStreamClient;
   private readonly jsm: JetStreamManager;
@@ -46,7 +48,7 @@ export class NatsPayloadStore implements PayloadStore {
   async get(key: string): Promise<StoredPayload | undefined> {
     const store = await this.open();
     const info = await store.info(key);
-    // The reader of the object store waits for ever for a chunk that is gone.
+    // The reader of the object store never returns where a chunk is missing.
     if (info === null || info.deleted || !(await this.isWhole(info))) return undefined;
     const result = await store.get(key);
     if (result === null) return undefined;
@@ -56,7 +58,7 @@ export class NatsPayloadStore implements PayloadStore {
 
   async removeOf(owners: ReadonlySet<string>): Promise<void> {
     const store = await this.open();
-    // The names are encoded in the subjects, so that no filter finds those of an owner.
+    // Names are encoded in the subjects, so no filter selects the objects of one owner.
     for await (const key of this.keys()) {
       if (owners.has(key.slice(0, key.indexOf('/')))) await store.delete(key);
     }
@@ -79,13 +81,13 @@ export class NatsPayloadStore implements PayloadStore {
     try {
       return await readBatch(this.jsm, `OBJ_${buckets.payloads}`, query);
     } catch (error) {
-      // That there is none is said as an error.
+      // A missing object is reported as an error.
       if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
       return [];
     }
   }
 
-  /** Chunks expire, and can be purged, apart from the entry that names them. */
+  /** Chunks expire, and can be purged, independently of the entry that names them. */
   private async isWhole({ nuid, chunks }: { nuid: string; chunks: number }): Promise<boolean> {
     if (chunks === 0) return true;
     const subject = `$O.${buckets.payloads}.C.${nuid}`;
@@ -105,7 +107,7 @@ export class NatsPayloadStore implements PayloadStore {
 }
 
 async function readWhole(key: string, { info, data, error }: ObjectResult): Promise<Buffer> {
-  // What it tells is told by the reader too.
+  // The reader reports this error too.
   error.catch(() => undefined);
   const bytes = Buffer.allocUnsafe(info.size);
   const reader = data.getReader();

@@ -22,7 +22,10 @@ export type StreamSettings = Pick<
 
 export type NamedStream = Partial<StreamConfig> & { name: string };
 
-/** What every stream is to be like (docs/architecture.md, "Streams"); those of the KV buckets are not among them. */
+/**
+ * The wanted configuration of every stream (docs/architecture.md, "Streams"), except those of the
+ * KV buckets.
+ */
 export function streamConfigs(settings: StreamSettings): NamedStream[] {
   const replicas = settings.POSTHORN_STREAM_REPLICAS;
   const all = [
@@ -53,19 +56,19 @@ function eventStream(shard: number, settings: StreamSettings): NamedStream {
   };
 }
 
-/** No age and no size limit: a limit would silently drop retries that wait (nats-server, ADR-51). */
+/** No age and no size limit: a limit would silently drop waiting retries (nats-server, ADR-51). */
 function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
   return {
     ...common(streams.deliveries(shard), settings.POSTHORN_STREAM_REPLICAS),
     subjects: shardSubjects('dlv', shard, settings.POSTHORN_SHARDS),
     retention: RetentionPolicy.Workqueue,
-    // Whoever owns the shard hears at once of what is stored for an ordered endpoint.
+    // Notifies the owner of the shard at once of messages stored for an ordered endpoint.
     republish: { src: subjects.orderedOfAll, dest: subjects.wake(shard), headers_only: true },
     allow_msg_schedules: true,
   };
 }
 
-/** The last of each subject: of an event the only one, of its progress the newest. */
+/** Keeps the last message of each subject: the event itself, and its newest progress. */
 function broadcastStream(settings: StreamSettings): NamedStream {
   return {
     ...common(streams.broadcasts, settings.POSTHORN_STREAM_REPLICAS),
@@ -82,7 +85,7 @@ function recordStream(shard: number, replicas: number): NamedStream {
     ...common(streams.records(shard), replicas),
     subjects: [subjects.records(shard)],
     retention: RetentionPolicy.Limits,
-    // Long enough for MongoDB to be away for a weekend.
+    // Long enough for MongoDB to be down over a weekend.
     max_age: nanos(3 * DAY_MS),
     compression: StoreCompression.S2,
   };
@@ -98,7 +101,9 @@ function deadLetterStream(replicas: number): NamedStream {
   };
 }
 
-/** Bounded for each tenant, so that one faulty producer does not push out what others want to see. */
+/**
+ * Bounded for each tenant, so that one faulty producer does not push out the messages of others.
+ */
 function rejectedStream(replicas: number): NamedStream {
   return {
     ...common(streams.rejected, replicas),
@@ -110,7 +115,10 @@ function rejectedStream(replicas: number): NamedStream {
   };
 }
 
-/** As the object store wants it (nats-server, ADR-20). Objects come before their events, and go after them. */
+/**
+ * As the object store requires it (nats-server, ADR-20). Objects are stored before their events,
+ * and expire after them.
+ */
 function payloadStream(settings: StreamSettings): NamedStream {
   const bucket = buckets.payloads;
   return {
@@ -122,7 +130,7 @@ function payloadStream(settings: StreamSettings): NamedStream {
   };
 }
 
-/** Each message carries its own time to live; the age is for one that has lost it. */
+/** Each message carries its own time to live; the age removes a message that has lost it. */
 function firstEventStream(replicas: number): NamedStream {
   return {
     ...common(streams.firstEvents, replicas),

@@ -21,12 +21,12 @@ import { type NamedStream, type StreamSettings, streamConfigs } from './stream-c
 /** How long a key of the bucket LEASES lives after it was written. */
 export const LEASE_MS = 4000;
 
-/** A broadcaster that has not been heard of for so long is taken for dead. */
+/** A broadcaster without a sign of life for this long is taken for dead. */
 export const BROADCAST_ACK_WAIT_MS = 10_000;
 
 /**
- * Creates or updates every stream, its consumers and the KV buckets; idempotent, so that each process calls
- * it at its start and no order of starts matters (docs/architecture.md, "Streams").
+ * Creates or updates every stream, its consumers and the KV buckets. Idempotent: each process calls
+ * it at its start, so processes may start in any order (docs/architecture.md, "Streams").
  */
 export async function ensureTopology(
   js: JetStreamClient,
@@ -40,7 +40,7 @@ export async function ensureTopology(
   }
 }
 
-/** The streams and buckets alone. */
+/** Creates or updates the streams and buckets alone. */
 export async function ensureStreams(
   js: JetStreamClient,
   jsm: JetStreamManager,
@@ -49,27 +49,27 @@ export async function ensureStreams(
   const replicas = settings.POSTHORN_STREAM_REPLICAS;
   const kvm = new Kvm(js);
   await kvm.create(buckets.config, { history: 1, replicas });
-  // On disk: a stream in memory would be gone itself after the restart of a single server.
+  // On disk: a stream in memory would be lost by the restart of a single server.
   await kvm.create(buckets.leases, { history: 1, replicas, ttl: LEASE_MS });
   await kvm.create(buckets.lanes, { history: 1, replicas });
   await kvm.create(buckets.ordered, { history: 1, replicas });
   for (const config of streamConfigs(settings)) await ensureStream(jsm, config);
 }
 
-/** A consumer that is always there, for all tenants. */
+/** A permanent consumer, shared by all tenants. */
 export interface SharedConsumer {
   stream: string;
   config: Partial<ConsumerConfig> & { durable_name: string };
 }
 
-/** The consumers that are always there, of every stream. */
+/** The permanent consumers of every stream. */
 export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
   const all: SharedConsumer[] = [
     { stream: streams.deadLetters, config: shared(consumers.projector, 60_000, 1024) },
     {
       stream: streams.broadcasts,
       config: {
-        // One at a time, in the order of their storing, whichever router takes it.
+        // One at a time, in stream order, for all routers together.
         ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
         filter_subject: subjects.broadcasts,
       },
@@ -93,7 +93,7 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
   return all;
 }
 
-/** Every stream that is always there, those of the buckets too. */
+/** All permanent streams, those of the buckets included. */
 export function allStreams(shards: number): string[] {
   const fixed = [streams.deadLetters, streams.rejected, streams.firstEvents, streams.broadcasts];
   const { payloads, ...others } = buckets;
@@ -107,9 +107,10 @@ export function allStreams(shards: number): string[] {
 }
 
 /**
- * A changed number of shards would move subjects between streams and leave messages and retries behind.
+ * Refuses another number of shards: it would move subjects between streams and strand messages and
+ * retries.
  *
- * @throws ConfigError where the streams were made for another number
+ * @throws ConfigError where the streams were created for another number
  */
 async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise<void> {
   let made: string[];
@@ -125,7 +126,10 @@ async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise
   ]);
 }
 
-/** `max_deliver: -1`: nothing is ever given up by the server; what is given up becomes a dead letter. */
+/**
+ * `max_deliver: -1`: the server never drops a message; only this code turns deliveries into dead
+ * letters.
+ */
 function shared(name: string, ackWaitMs: number, maxAckPending: number): SharedConsumer['config'] {
   return {
     durable_name: name,
@@ -140,7 +144,7 @@ async function ensureStream(jsm: JetStreamManager, wanted: NamedStream): Promise
   try {
     await jsm.streams.add(wanted);
   } catch (error) {
-    // It is there with another configuration: bring it up to date.
+    // It exists with another configuration: update it.
     if (apiErrorCode(error) !== apiErrors.streamNameInUse) throw error;
     await jsm.streams.update(wanted.name, wanted);
   }
@@ -152,11 +156,12 @@ async function ensureConsumer(
   config: SharedConsumer['config'],
 ): Promise<void> {
   try {
-    // On a consumer that is there this is an update of what may change.
+    // For an existing consumer this updates the settings that may change.
     await jsm.consumers.add(stream, config);
   } catch (error) {
     if (apiErrorCode(error) !== apiErrors.consumerIsThere) throw error;
-    // One that was made again from where it stood (`topology-keeper.ts`) keeps where it began: that cannot change.
+    // A consumer that was recreated from its floor (`topology-reconciler.ts`) keeps its start,
+    // which cannot change.
     await jsm.consumers.update(stream, config.durable_name, config);
   }
 }

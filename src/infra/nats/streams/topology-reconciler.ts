@@ -1,14 +1,15 @@
 /**
- * Makes again what somebody removed while the system runs: streams, buckets, and the consumers that all tenants
- * share. Looks every 5 s, and says what it found missing.
+ * Recreates streams, buckets and shared consumers that were removed while the system runs. Checks
+ * every 5 s, and logs each missing one.
  *
- * A consumer of a stream that keeps its messages (events, records, dead letters) is made again from where it stood at
- * the last look. So what came since then is not passed over, and what was done since then is done again: deliveries have
- * computed ids, which the server knows for 2 minutes, and the history merges. A consumer of a work queue is made again
- * from the start, where only that is left which is still owed.
+ * A consumer of a stream that keeps its messages (events, records, dead letters) is recreated from
+ * its ack floor at the last check. Messages stored since then are not skipped, and those processed
+ * since then are processed again: deliveries have computed ids, which the server knows for 2
+ * minutes, and the history merges. A consumer of a work queue is recreated from the start, where
+ * only the messages still owed remain.
  *
- * Every process may do this at once; whoever is first makes it, and the others find it there. What was in a stream
- * that is gone is gone; the configuration is written again by control.
+ * Every process may do this at once: the first one creates the object, and the others find it. The
+ * messages of a removed stream are lost; control writes the configuration again.
  */
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { Settings } from '#config/schema.ts';
@@ -22,15 +23,15 @@ export interface TopologyKeeperDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   settings: Settings;
-  /** Whether this process looks after the consumers of a stream: those that it reads. */
+  /** Whether this process checks the consumers of a stream: those that it reads. */
   reads: (stream: string) => boolean;
   log: Log;
   lookEveryMs?: number;
 }
 
-/** Where a consumer stood. */
+/** The ack floor of a consumer at a check. */
 interface Floor {
-  /** The last sequence before which all is acked. */
+  /** Every message up to this sequence is acked. */
   seq: number;
   /** By the brokers' clock, milliseconds since 1970. */
   seenMs: number;
@@ -56,7 +57,7 @@ export class TopologyKeeper {
     }
   }
 
-  /** Resolves after the first look: from then on it knows where the consumers stand. */
+  /** Resolves after the first check: from then on it knows the ack floors. */
   async start(): Promise<void> {
     this.looking = this.look();
     await this.looking;
@@ -83,17 +84,18 @@ export class TopologyKeeper {
       const there = new Set<string>();
       for await (const name of jsm.streams.names()) there.add(name);
       for (const [stream, wanted] of this.consumers) {
-        // A stream that is made anew counts from 1 again.
+        // A recreated stream counts from 1 again.
         if (!there.has(stream)) this.forget(stream);
         else if (!this.stopped) await this.lookAtConsumers(stream, wanted);
       }
       const missing = this.streams.filter((name) => !there.has(name));
       if (missing.length === 0 || this.stopped) return;
-      // Not their consumers: those who read them know best where those stand, and look again soon.
+      // Not their consumers: the processes that read them know their floors best, and check again
+      // soon.
       await ensureStreams(js, jsm, settings);
       log.error({ streams: missing }, 'nats.streams_made_again');
     } catch (error) {
-      // NATS is away, or has no leader: nothing can be said of what is there.
+      // NATS is down, or has no leader: the state of the topology is unknown.
       this.deps.log.warn({ error: (error as Error).message }, 'nats.topology_not_read');
     }
   }
@@ -114,13 +116,13 @@ export class TopologyKeeper {
 
   private async makeAgain({ stream, config }: SharedConsumer): Promise<void> {
     const { jsm, log } = this.deps;
-    // In a cluster a list may leave one out whose leader does not answer.
+    // In a cluster the list may omit a consumer whose leader does not answer.
     if (!(await isMissing(jsm, stream, config.durable_name))) return;
     const floor = this.floors.get(key(stream, config.durable_name));
     const { config: streamConfig, created } = await jsm.streams.info(stream);
-    // A work queue takes no other start than its first message, and needs none.
+    // A work queue accepts no other start than its first message, and needs none.
     const resumes = floor !== undefined && streamConfig.retention === 'limits';
-    // Where somebody made the stream again since the last look, it counts from 1 again.
+    // A stream that was recreated since the last check counts from 1 again.
     const fromSeq = resumes && Date.parse(created) < floor.seenMs ? floor.seq + 1 : 1;
     const start = { deliver_policy: DeliverPolicy.StartSequence, opt_start_seq: fromSeq };
     await jsm.consumers.add(stream, fromSeq > 1 ? { ...config, ...start } : config);
