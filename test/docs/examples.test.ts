@@ -4,6 +4,7 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
+import { cloudEventId } from '#domain/event/event-id.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { makeTempDir, type TempDir } from '../kit/temp-dir.ts';
 import { waitUntil } from '../kit/wait-until.ts';
@@ -110,7 +111,8 @@ test('publishing.md: the Python example publishes over NATS', async (t) => {
   const [code] = blocksOf(projectText('docs/guides/publishing.md'), 'python');
   const env = { ...(await producerEnv()), PYTHONPATH: packages };
   const { stdout } = await promisify(execFile)('python3', ['-c', code as string], { env });
-  assert.deepEqual(JSON.parse(stdout), { id: 'py-1', status: 'accepted' });
+  const id = cloudEventId('/billing', 'py-1');
+  assert.deepEqual(JSON.parse(stdout), { id, status: 'accepted' });
 });
 
 /** With a new producer key, bound to the tenant of the examples. */
