@@ -1,4 +1,4 @@
-/** The delivery plane: takes deliveries from DLV-k, attempts them, settles what follows. */
+/** The delivery plane: consumes deliveries from DLV-k, attempts them and settles the results. */
 import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -42,7 +42,7 @@ export interface DeliveryDeps {
   jsm: JetStreamManager;
   config: ConfigView;
   lives: TenantLives;
-  /** Asks for a tenant's configuration unless it was asked for after `sinceMs` (monotonic). */
+  /** Fetches a tenant's configuration unless it was fetched after `sinceMs` (monotonic). */
   refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   publisher: Publisher;
   records: RecordGatherer;
@@ -52,23 +52,23 @@ export interface DeliveryDeps {
   registry: Registry;
   /** The bucket LEASES. */
   leases: KV;
-  /** Renews them while the event loop is busy. */
+  /** Renews leases while the event loop is busy. */
   renewer: LeaseRenewer;
   /** The bucket ORDERED. */
   ordered: KV;
-  /** The brokers' clock, which schedules go by; milliseconds since 1970. */
+  /** The brokers' clock, which the schedules use; milliseconds since 1970. */
   brokerNow: () => number;
   lanes: LaneStore;
   laneRules?: LaneRules;
-  /** Absent: no spans. */
+  /** Undefined: no spans. */
   tracing?: Tracing | undefined;
   log: Log;
-  /** Name of this worker, in the attempt log and in the leases: letters, digits, - and _. */
+  /** Name of this worker in attempt records and leases: letters, digits, - and _. */
   worker: string;
   retryPolicy?: RetryPolicy;
 }
 
-/** The delivery plane of a process as a service. */
+/** Creates the delivery plane of a process as a service. */
 export function createDelivery(deps: DeliveryDeps): Service {
   const { settings, log, publisher, records } = deps;
   const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
@@ -114,7 +114,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     },
   });
   const shards = settings.POSTHORN_SHARDS;
-  // Less than the process has, so that the shards can be given back.
+  // Shorter than the process's shutdown deadline, so that the leases can be released in time.
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS * 0.8;
   const onMessage = takeDelivery({ settler, table, fence, log });
   const owns = (shard: number): boolean => leases.owns(shard);

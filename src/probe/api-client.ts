@@ -1,6 +1,6 @@
 import { askDirectly } from '#infra/http/client/ask-directly.ts';
 
-/** What the probe asks of the platform: by the public API, as everybody else. */
+/** Calls the platform through its public API, like any client. */
 const TIMEOUT_MS = 10_000;
 
 export interface ApiClientDeps {
@@ -10,7 +10,7 @@ export interface ApiClientDeps {
   key: string;
 }
 
-/** An answer that was not the one hoped for. */
+/** An API answer with a status other than 2xx. */
 export class ApiRefusal extends Error {
   readonly status: number;
   constructor(method: string, path: string, status: number, text: string) {
@@ -27,7 +27,10 @@ export class ApiClient {
     this.deps = deps;
   }
 
-  /** @throws ApiRefusal for every answer that is no 2xx, and the error of the connection where there is none */
+  /**
+   * @throws ApiRefusal for every answer other than 2xx; the connection's error if there is no
+   * answer
+   */
   control(method: string, path: string, body?: object): Promise<unknown> {
     return this.call(this.deps.controlUrl, method, path, body);
   }

@@ -1,22 +1,23 @@
 /**
- * One canary: a tenant of a known shard with one endpoint, at the receiver of this process.
+ * A canary: a tenant of a known shard with one endpoint, whose receiver is in this process.
  *
- * What an earlier process left is deleted, and with it all that was still owed to its endpoint: a probe that is
- * restarted over and over leaves nothing behind that piles up. Its secret is made here and kept nowhere else.
+ * `prepare` deletes the endpoints of earlier processes and their pending deliveries, so that a
+ * probe that restarts repeatedly leaves no backlog. The endpoint's secret is created here and
+ * stored nowhere else.
  */
 import { randomBytes } from 'node:crypto';
 import { canaryTenant } from '#domain/canary.ts';
 import { shardOf } from '#wire/subjects.ts';
 import { type ApiClient, ApiRefusal } from './api-client.ts';
 
-/** Not `posthorn.…`: those are the platform's own, which nobody may publish. */
+/** Not `posthorn.…`: tenants cannot publish the platform's own types. */
 export const PROBE_EVENT_TYPE = 'posthorn_probe.ping';
 
 const YEAR_SECONDS = 365 * 24 * 3600;
-/** A quarter of an hour: what the probe does not receive by then becomes a dead letter, and waits no more. */
+/** A quarter of an hour in all: after that, an undelivered event becomes a dead letter. */
 const RETRY_DELAYS_SECONDS = [1, 5, 25, 125, 625];
 
-/** For each shard the id of a tenant that belongs to it; the same ones at every start. */
+/** Returns the id of one tenant for each shard; the same ids at every start. */
 export function canaryTenants(name: string, shards: number): string[] {
   const tenants: string[] = [];
   let missing = shards;
@@ -33,7 +34,7 @@ export function canaryTenants(name: string, shards: number): string[] {
 export interface CanaryDeps {
   api: ApiClient;
   tenant: string;
-  /** The probe's receiver; the path that is added says whose webhook it is. */
+  /** URL of the probe's receiver; the tenant's id is appended as the path. */
   receiverUrl: string;
 }
 
@@ -52,17 +53,17 @@ export class Canary {
     return this.endpoint !== undefined;
   }
 
-  /** Signs what is sent to the endpoint: `whsec_…`. */
+  /** Secret that signs webhooks to the endpoint: `whsec_…`. */
   get secret(): string {
     return this.currentSecret;
   }
 
-  /** Makes tenant and endpoint, in place of all that were there. @throws as ApiClient */
+  /** Creates tenant and endpoint, and replaces existing endpoints. @throws as ApiClient */
   async prepare(): Promise<void> {
     const { api, tenant, receiverUrl } = this.deps;
     this.endpoint = undefined;
     const path = `/v1/tenants/${tenant}`;
-    // Its type is taken wherever unknown ones are refused.
+    // Accept the probe's event type even if the platform's default rejects unknown types.
     const settings = { name: 'Synthetic probe', event_type_policy: 'auto' };
     await api.control('PUT', path, settings);
     const list = (await api.control('GET', `${path}/endpoints`)) as { data: { id: string }[] };
@@ -70,7 +71,7 @@ export class Canary {
     const secret = `whsec_${randomBytes(32).toString('base64')}`;
     const made = (await api.control('POST', `${path}/endpoints`, {
       url: `${receiverUrl}/${tenant}`,
-      description: 'Receiver of the synthetic probe; made anew at each of its starts',
+      description: 'Receiver of the synthetic probe; recreated at each start',
       event_types: [PROBE_EVENT_TYPE],
       secret,
       retry: { delays_seconds: RETRY_DELAYS_SECONDS },
@@ -80,7 +81,7 @@ export class Canary {
     this.endpoint = made.id;
   }
 
-  /** Whether the endpoint is as it was made. @throws as ApiClient, unless it is gone */
+  /** Whether the endpoint exists and is active. @throws as ApiClient, except for 404 */
   async isInPlace(): Promise<boolean> {
     const { api, tenant } = this.deps;
     try {

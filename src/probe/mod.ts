@@ -1,4 +1,7 @@
-/** The synthetic probe: canary tenants that send events through the whole path, and a receiver that measures them. */
+/**
+ * The synthetic probe: canary tenants send events through the whole platform, and a receiver
+ * measures them.
+ */
 import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
@@ -17,10 +20,10 @@ export interface ProbeDeps {
 }
 
 /**
- * It asks nothing of NATS or MongoDB, so that it can say what is wrong while they are away. Starts at once, and waits for
- * nobody.
+ * Creates the probe. It needs neither NATS nor MongoDB, so that it can report their outage. It
+ * starts at once and waits for no other service.
  *
- * @throws ConfigError that names each setting which is missing
+ * @throws ConfigError that names each missing setting
  */
 export function createProbe({ settings, registry, log }: ProbeDeps): Service {
   const { ingressUrl, controlUrl, receiverUrl, key } = requireSettings(settings);

@@ -1,9 +1,10 @@
 /**
- * Sends an event through every shard again and again, and says what became of each (OB-6).
+ * Sends an event through every shard at each interval and reports the result (OB-6).
  *
- * Every round of a canary has one result. Before its first round its tenant and endpoint are made; after a round that was lost
- * they are looked at, and made again where somebody removed them. Nothing here waits for anybody: an answer that takes long
- * holds up the canary's own next round only. Bounds: one request at a time for each canary, and what `round-ledger.ts` says.
+ * Every round of a canary has one result. The first round creates the tenant and the endpoint.
+ * After a lost round, the endpoint is checked and recreated if it was removed. Canaries are
+ * independent: a slow answer delays only its own canary's next round. Bounds: one request at a time
+ * for each canary, and those of `round-ledger.ts`.
  */
 import { newId } from '#domain/ids.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -13,7 +14,7 @@ import type { ProbeMetrics, RoundResult } from './probe-metrics.ts';
 import { LOST_AFTER_MS, RoundLedger } from './round-ledger.ts';
 
 const LOOK_EVERY_MS = 1000;
-/** A change of the configuration is in force everywhere within a second. */
+/** A configuration change is in force everywhere within a second. */
 const IN_FORCE_AFTER_MS = 1000;
 
 export interface ProberDeps {
@@ -31,9 +32,11 @@ interface Watched {
   ledger: RoundLedger;
   nextMs: number;
   isBusy: boolean;
-  /** Something was lost since it was known to be in place. */
+  /** A round was lost since the endpoint was last known to be in place. */
   isDoubtful: boolean;
-  /** Since when no round has succeeded, if the last one did not. */
+  /**
+   * Start of the current failure, monotonic milliseconds; undefined if the last round succeeded.
+   */
   failingSinceMs: number | undefined;
 }
 
@@ -58,20 +61,20 @@ export class Prober {
   start(): void {
     const lookEveryMs = Math.min(LOOK_EVERY_MS, this.deps.intervalMs);
     const now = performance.now();
-    // Spread over the interval, so that they are no burst.
+    // Spread the canaries over the interval to avoid a burst.
     for (const one of this.watched) {
       one.nextMs = now + (this.deps.intervalMs * one.shard) / this.watched.length;
     }
     this.timer = setInterval(() => this.look(), lookEveryMs);
   }
 
-  /** Rounds under way have no result. */
+  /** Rounds in flight get no result. */
   stop(): void {
     clearInterval(this.timer);
     this.timer = undefined;
   }
 
-  /** A genuine webhook to a canary's path. */
+  /** Records a verified webhook to a canary's path. */
   onWebhook(tenant: string, id: string): void {
     const one = this.watched.find(({ canary }) => canary.tenant === tenant);
     if (one === undefined) return;
@@ -89,7 +92,7 @@ export class Prober {
     for (const one of this.watched) {
       for (const id of one.ledger.takeLost(now)) this.lose(one, id);
       if (one.isBusy || now < one.nextMs) continue;
-      // From now: after a pause of the process there is no burst.
+      // Count from now: a process that was paused must not send a burst.
       one.nextMs = now + this.deps.intervalMs;
       one.isBusy = true;
       void this.round(one).finally(() => {
@@ -134,11 +137,11 @@ export class Prober {
     const tenant = { shard, tenant_id: canary.tenant };
     try {
       one.isDoubtful = !(await canary.isInPlace());
-      // Somebody's hand, or another probe of the same name.
+      // The endpoint was removed by hand, or by another probe of the same name.
       if (one.isDoubtful) this.deps.log.error(tenant, 'probe.endpoint_gone');
       return !one.isDoubtful;
     } catch {
-      // Without control nobody has changed it either.
+      // Without control, the endpoint cannot have been changed either.
       return true;
     }
   }
@@ -168,7 +171,7 @@ export class Prober {
   }
 }
 
-/** What fetch throws says `fetch failed`; its cause says why. */
+/** The message of a fetch error is only `fetch failed`; its cause has the reason. */
 function reasonOf(error: unknown): string {
   const { cause, message } = error as Error;
   return cause instanceof Error ? cause.message : message;

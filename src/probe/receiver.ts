@@ -8,18 +8,18 @@ const CONNECTIONS_MAX = 256;
 const REQUEST_TIMEOUT_MS = 10_000;
 
 export interface ReceiverDeps {
-  /** Where delivery reaches it: its port is the one to listen on. */
+  /** The URL that delivery uses; its port is the one to listen on. */
   url: string;
-  /** The secret that webhooks to `/<tenant>` are signed with; undefined: not one of this probe's. */
+  /** The secret that signs webhooks to `/<tenant>`; undefined for tenants of other probes. */
   secretOf: (tenant: string) => string | undefined;
-  /** A webhook that is genuine. */
+  /** Called for a webhook with a valid signature. */
   onWebhook: (tenant: string, id: string) => void;
   onInvalid: (fault: string) => void;
 }
 
 /**
- * The receiver of the probe: takes what it can verify and answers 204. It listens on loopback where its URL is there,
- * else on all addresses, as delivery runs elsewhere.
+ * Receives the probe's webhooks, verifies them and answers 204. Listens on loopback if its URL is a
+ * loopback address; otherwise on all addresses, because delivery runs on another host.
  */
 export class ProbeHttpReceiver {
   private readonly deps: ReceiverDeps;
@@ -67,7 +67,7 @@ export class ProbeHttpReceiver {
       response.writeHead(401).end();
       return;
     }
-    // The answer first: the round is judged by the arrival, and delivery need not wait for that.
+    // Answer first: the round counts the arrival, so delivery need not wait for its bookkeeping.
     response.writeHead(204).end();
     this.deps.onWebhook(tenant, headers['webhook-id'] ?? '');
   }

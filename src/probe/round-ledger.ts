@@ -1,13 +1,17 @@
 /**
- * The rounds of one canary that are not over: events that were published and whose webhook has not arrived.
+ * Tracks the unfinished rounds of one canary: published events whose webhook has not arrived.
  *
- * A round is open, then either arrives in time and is forgotten, or is decided against (lost, refused) and remembered, since
- * its webhook may still come: a broken path is not a lost event. After `LOST_MAX` lost ones in a row they say by themselves
- * that the path is broken, and only one event every two minutes is added to what waits there, so that a long outage leaves
- * few behind. Whatever arrives, in time or late, says that the path works again.
+ * An open round ends when its webhook arrives in time. A lost or refused round is remembered,
+ * because its webhook may still arrive. After `LOST_MAX` lost rounds in a row, the path counts as
+ * broken: further rounds are lost without an event, except one event every two minutes. A long
+ * outage therefore leaves a small backlog. Any arrival, in time or late, shows that the path works
+ * again.
  */
 
-/** Longer than what heals itself takes: a worker's shards are taken over within 5 s, a broker's streams within 9 s. */
+/**
+ * Longer than automatic recovery: a worker's shards are taken over within 5 s, a broker's streams
+ * within 9 s.
+ */
 export const LOST_AFTER_MS = 10_000;
 export const LOST_MAX = 4;
 export const TRIAL_EVERY_MS = 120_000;
@@ -21,7 +25,7 @@ export class RoundLedger {
   private lostInARow = 0;
   private lastSentMs = 0;
 
-  /** Whether it is known how a further event would end. */
+  /** Whether a new event would be lost too, so that none needs to be sent. */
   isHopeless(nowMs: number): boolean {
     return this.lostInARow >= LOST_MAX && nowMs - this.lastSentMs < TRIAL_EVERY_MS;
   }
@@ -31,14 +35,17 @@ export class RoundLedger {
     this.lastSentMs = nowMs;
   }
 
-  /** Ingress did not take it; it may have been stored all the same. @returns false where it has arrived already */
+  /**
+   * Records that ingress rejected the event, although it may have been stored. @returns false if it
+   * has already arrived
+   */
   refuse(id: string): boolean {
     if (!this.open.delete(id)) return false;
     this.decide(id);
     return true;
   }
 
-  /** The ids of events whose time is over: their rounds are lost. */
+  /** Ends the rounds whose time is over, and returns their event ids: they are lost. */
   takeLost(nowMs: number): string[] {
     const lost: string[] = [];
     for (const [id, sentMs] of this.open) {
@@ -51,7 +58,10 @@ export class RoundLedger {
     return lost;
   }
 
-  /** A webhook: how long it took in milliseconds if in time, else that it is late, or not known (any more). */
+  /**
+   * Records an arrival. @returns its latency in milliseconds if in time, else whether it is late or
+   * unknown
+   */
   arrive(id: string, nowMs: number): number | 'late' | 'unknown' {
     const sentMs = this.open.get(id);
     if (sentMs === undefined && !this.decided.delete(id)) return 'unknown';
@@ -61,7 +71,7 @@ export class RoundLedger {
     return nowMs - sentMs;
   }
 
-  /** The path is another one now: what was lost on the last says nothing of it. */
+  /** Resets the count for a new endpoint: losses on the old one do not apply to it. */
   startAfresh(): void {
     this.lostInARow = 0;
   }

@@ -7,7 +7,7 @@ import { LANE_RULES, type LaneRules } from './lane-rules.ts';
 type Deps = Omit<LaneBrokerDeps, 'shard'> &
   Pick<LaneKeeperDeps, 'takeLoads'> & { registry: Registry; laneRules?: LaneRules };
 
-/** The lanes of a worker, on NATS. */
+/** Creates the lanes of a worker, on NATS. */
 export function createLaneKeeper(deps: Deps): LaneKeeper {
   return new LaneKeeper({
     ...deps,

@@ -20,22 +20,24 @@ import {
   tenantOfLane,
 } from '#wire/subjects.ts';
 
-/** Asked for ahead by a lane. */
+/** Messages that a lane prefetches. */
 const AHEAD = limits.laneInHandMax / 2;
 
-/** What NATS holds of a shard's lanes, and the steps that change it. Each step may be repeated. */
+/**
+ * A shard's lanes as NATS holds them, and the steps that change them. Each step may be repeated.
+ */
 export interface LaneBroker {
-  /** The tenants that routers are told to have a lane. */
+  /** The tenants whose lanes are announced to the routers. */
   announced(): Set<string>;
   announce(tenant: string): Promise<void>;
   withdraw(tenant: string): Promise<void>;
-  /** Tenants that have a consumer, with what it still owes: not given yet, or not acked. */
+  /** Tenants that have a lane consumer, with its number of undelivered and unacked messages. */
   backlogs(): Promise<Map<string, number>>;
-  /** Tenants for whose lane something is stored. */
+  /** Tenants with stored messages for their lane. */
   stored(): Promise<Set<string>>;
   makeConsumer(tenant: string): Promise<void>;
   removeConsumer(tenant: string): Promise<void>;
-  /** Begins to take from a lane; what another worker had in hand comes again. */
+  /** Starts consuming a lane; messages that another worker had in flight are redelivered. */
   open(tenant: string, onDeleted: () => void): Promise<Pick<SoleReader, 'stop'>>;
 }
 
@@ -47,17 +49,17 @@ export interface LaneBrokerDeps {
   shard: number;
   shards: number;
   ackWaitMs: number;
-  /** Whether this process owns a shard, by the clock. */
+  /** Whether this process owns the shard, by the lease's expiry. */
   owns: (shard: number) => boolean;
   onMessage: (message: JsMsg) => void;
   log: Log;
 }
 
-/** The lanes of one shard on JetStream: consumers of DLV-k and keys of the bucket LANES. */
+/** Holds the lanes of one shard in JetStream: consumers of DLV-k and keys of the bucket LANES. */
 export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
   const { jsm, lanes, shard, shards } = deps;
   const stream = streams.deliveries(shard);
-  // Keys that somebody wrote by hand may be anything.
+  // Keys written by hand may be anything.
   const isOurs = (id: string): boolean => isLifeId(id) && shardOf(id, shards) === shard;
   return {
     announced() {

@@ -11,12 +11,12 @@ export interface LaneKeeperDeps {
   rules: LaneRules;
   metrics: LaneMetrics;
   owns: (shard: number) => boolean;
-  /** What each tenant got since the last call. */
+  /** Reports each tenant's load since the last call. */
   takeLoads: (take: (tenant: string, load: TenantLoad) => void) => void;
   log: ShardLanesDeps['log'];
 }
 
-/** Looks after the lanes of the shards that this worker owns, every second. */
+/** Reconciles the lanes of the shards that this worker owns, every second. */
 export class LaneKeeper {
   private readonly deps: LaneKeeperDeps;
   private readonly shards = new Map<number, ShardLanes>();
@@ -33,7 +33,7 @@ export class LaneKeeper {
     this.timer.unref();
   }
 
-  /** Takes over the lanes of a shard: takes from all that are there. */
+  /** Takes over the lanes of a shard and consumes all that exist. */
   async open(shard: number): Promise<void> {
     const { broker, rules, metrics, owns, log } = this.deps;
     const lanes = new ShardLanes({
@@ -49,7 +49,7 @@ export class LaneKeeper {
     await lanes.look(new Map(), 1);
   }
 
-  /** Takes no more from the lanes of a shard. */
+  /** Stops consuming the lanes of a shard. */
   close(shard: number): void {
     this.shards.get(shard)?.close();
     this.shards.delete(shard);

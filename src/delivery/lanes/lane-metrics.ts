@@ -1,6 +1,6 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** What lanes tell Prometheus (OB-2). No tenant in a label; shards are at most 64. */
+/** Prometheus metrics of lanes (OB-2). No tenant in a label; there are at most 64 shards. */
 export class LaneMetrics {
   readonly promotions: Counter<'reason'>;
   readonly demotions: Counter<'reason'>;
@@ -11,19 +11,19 @@ export class LaneMetrics {
     const registers = [registry];
     this.promotions = new Counter({
       name: 'posthorn_delivery_lane_promotions_total',
-      help: 'Tenants that got a lane of their own, by reason.',
+      help: 'Tenants that got a lane, by reason.',
       labelNames: ['reason'],
       registers,
     });
     this.demotions = new Counter({
       name: 'posthorn_delivery_lane_demotions_total',
-      help: 'Lanes that were withdrawn, by reason.',
+      help: 'Lanes withdrawn, by reason.',
       labelNames: ['reason'],
       registers,
     });
     this.healed = new Counter({
       name: 'posthorn_delivery_lane_healed_total',
-      help: 'Consumers of lanes that were missing and were made, by cause.',
+      help: 'Missing lane consumers that were recreated, by cause.',
       labelNames: ['cause'],
       registers,
     });
@@ -42,7 +42,7 @@ export class LaneMetrics {
     });
   }
 
-  /** Says where the numbers of lanes are read. */
+  /** Sets the source of the lane counts. */
   watch(shards: () => ReadonlyMap<number, { active: number; draining: number }>): void {
     this.shards = shards;
   }

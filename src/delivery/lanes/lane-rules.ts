@@ -1,31 +1,34 @@
 import { limits } from '#domain/limits.ts';
 
 /**
- * What waits for longer than this does not come back by a lane: parking takes at most 60 s, and half as much again
- * by chance.
+ * Deliveries that wait longer than this do not return through a lane. Parking takes at most 60 s
+ * plus 50 % jitter.
  */
 export const LANE_RETURN_MS = 90_000;
 
-/** When a tenant gets a lane, and when it loses it. */
+/** When a tenant gets a lane and when it loses it. */
 export interface LaneRules {
-  /** How often the load of the tenants is looked at. */
+  /** How often the tenants' load is evaluated. */
   lookEveryMs: number;
-  /** How often consumers, keys and stored messages are compared. */
+  /** How often consumers, keys and stored messages are reconciled. */
   compareEveryMs: number;
-  /** Deliveries of a tenant in a second that found no room, from which on it is under pressure. */
+  /** A tenant is under pressure from this many deliveries a second that find no room. */
   pressedPerSecond: number;
-  /** Deliveries of a tenant in a second, from which on it is busy, and for how many looks in a row. */
+  /**
+   * A tenant is busy from this many deliveries a second, in `busyLooks` consecutive evaluations.
+   */
   busyPerSecond: number;
   busyLooks: number;
-  /** Less than this in a second and no backlog: quiet. */
+  /** A tenant is quiet below this many deliveries a second and with no larger backlog. */
   quietPerSecond: number;
-  /** Quiet for so long: the lane is withdrawn. */
+  /** The lane of a tenant that has been quiet for this long is withdrawn. */
   quietMs: number;
-  /** A lane is kept for so long before a tenant under more pressure may take its place. */
+  /** Minimum age of a lane before a tenant under more pressure may take its place. */
   keptMs: number;
   /**
-   * From the withdrawal to the removal of the consumer, at least: longer than a router hears late, and than what was
-   * parked takes to come back (`LANE_RETURN_MS`, and what schedules fire late).
+   * Minimum time from the withdrawal of a lane to the removal of its consumer. It exceeds the delay
+   * of the routers' watch and the longest time until a parked delivery returns (`LANE_RETURN_MS`
+   * plus late schedules).
    */
   graceMs: number;
   lanesMax: number;

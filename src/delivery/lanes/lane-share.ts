@@ -3,8 +3,9 @@ import { limits } from '#domain/limits.ts';
 const COUNT_EVERY_MS = 250;
 
 /**
- * How much of what a lane may bring one endpoint may keep waiting: with n endpoints that keep something waiting,
- * one part of n + 1, so that a part stays free for those that keep up (Choudhury and Hahne 1998, dynamic thresholds).
+ * Limits how much of a lane's capacity one endpoint's waiting deliveries may use. With n endpoints
+ * that have waiting deliveries, each may use 1/(n + 1), so that one part stays free for endpoints
+ * that keep up (Choudhury and Hahne 1998, dynamic thresholds).
  */
 export class LaneShare {
   private readonly countWaiting: () => number;
@@ -15,7 +16,10 @@ export class LaneShare {
     this.countWaiting = countWaiting;
   }
 
-  /** Deliveries; counted anew four times a second, as a tenant may have thousands of endpoints. */
+  /**
+   * The share, in deliveries. Recomputed at most four times a second, as a tenant may have
+   * thousands of endpoints.
+   */
   now(): number {
     const nowMs = performance.now();
     if (nowMs >= this.countAgainMs) {

@@ -1,19 +1,23 @@
 /**
- * The lanes of one shard, kept by the worker that owns it (docs/lanes.md).
+ * Manages the lanes of one shard; runs in the worker that owns the shard (docs/lanes.md).
  *
- * States of a tenant's lane, as NATS holds them (nothing is true only here, so a new owner finds all of it):
+ * States of a tenant's lane. NATS holds them all, so a new owner finds them:
  *
- *   none      no consumer, no key in LANES: its deliveries come by the shared consumer
- *   made      a consumer, no key yet. Left by `announce`; a crash leaves it as `draining` to the next owner
- *   active    a consumer and a key: routers publish to the lane
- *   draining  a consumer, the key withdrawn: what is stored comes still. Left after a grace, once it is empty
+ * - none: no consumer and no key in LANES. Deliveries go through the shared consumer.
+ * - made: a consumer without a key. `announce` ends this state; after a crash the next owner sees
+ *   it as `draining`.
+ * - active: a consumer and a key. Routers publish to the lane.
+ * - draining: a consumer whose key is withdrawn. Stored messages are still delivered. Ends after a
+ *   grace period, once the lane is empty.
  *
- * Two rules make it safe at every line. A message that is stored under a lane's subjects is never removed but by
- * its ack, whatever consumers come and go. And `compare` looks, at the takeover and every few seconds, for keys and
- * stored messages without a consumer, and makes it: so every state that a crash, a hand or a worker that woke too late
- * may leave is one of the four above, and moves on from there. Each step may be repeated.
+ * Two rules make every line crash-safe. First, only an ack removes a message stored under a lane's
+ * subjects, however consumers come and go. Second, `compare` runs at the takeover and every few
+ * seconds. It finds keys and stored messages without a consumer and creates the consumer. Every
+ * state left by a crash, a manual change or a worker that resumes too late is therefore one of the
+ * four above and progresses from there. Each step may be repeated.
  *
- * Limits: `lanesMax` keys, twice as many consumers (those that drain). One look runs at a time.
+ * Limits: `lanesMax` keys and twice as many consumers, because of draining lanes. One `look` runs
+ * at a time.
  */
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -27,7 +31,7 @@ export interface ShardLanesDeps {
   broker: LaneBroker;
   rules: LaneRules;
   metrics: LaneMetrics;
-  /** Whether this worker still owns the shard: asked before each step. */
+  /** Whether this worker still owns the shard. Checked before each step. */
   mayWork: () => boolean;
   /** Monotonic milliseconds. */
   now: () => number;
@@ -35,15 +39,15 @@ export interface ShardLanesDeps {
 }
 
 interface Lane {
-  /** Undefined until it is taken from. */
+  /** Undefined until the lane is consumed. */
   tap: { stop: () => void } | undefined;
   knownSinceMs: number;
-  /** Taken in a second at present. */
+  /** Current deliveries a second. */
   rate: number;
-  /** Owed by its consumer when it was last looked at. */
+  /** Undelivered and unacked messages of the consumer at the last check. */
   backlog: number;
   quietSinceMs: number | undefined;
-  /** Undefined while its key stands in LANES. */
+  /** Undefined while LANES has the key. */
   withdrawnSinceMs: number | undefined;
 }
 
@@ -75,7 +79,7 @@ export class ShardLanes {
     return this.lanes.size - this.active;
   }
 
-  /** Moves every lane on. Never throws; a look that failed is made good by the next. */
+  /** Advances every lane. Never throws; the next call makes up for a failed one. */
   async look(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Promise<void> {
     if (this.looking) return;
     this.looking = true;
@@ -90,7 +94,7 @@ export class ShardLanes {
     }
   }
 
-  /** Takes no more. Everything else stays as it is in NATS, for the next owner. */
+  /** Stops consuming. The state in NATS stays as it is, for the next owner. */
   close(): void {
     this.closed = true;
     for (const lane of this.lanes.values()) lane.tap?.stop();
@@ -101,13 +105,13 @@ export class ShardLanes {
     for (const [tenant, lane] of this.lanes) {
       lane.rate = (loads.get(tenant)?.taken ?? 0) / seconds;
     }
-    // First what is there: a new owner must not promote over the limit.
+    // Reconcile before promoting: a new owner must not exceed the limit.
     if (this.deps.now() >= this.compareAtMs) await this.compare();
     for (const candidate of this.demand.look(loads, seconds)) await this.consider(candidate);
     await this.withdrawQuiet();
   }
 
-  /** Brings keys, consumers and stored messages together, whatever the last owner left. */
+  /** Reconciles keys, consumers and stored messages, in any state that the last owner left. */
   private async compare(): Promise<void> {
     const { broker, now, rules } = this.deps;
     const [backlogs, stored] = await Promise.all([broker.backlogs(), broker.stored()]);
@@ -142,19 +146,23 @@ export class ShardLanes {
     if (this.mayWork()) await this.remove(tenant, lane);
   }
 
-  /** A lane without its consumer: somebody removed it, or a crash came between, or something was stored late. */
+  /**
+   * Recreates the missing consumer of a lane. Causes: it was deleted by hand, a crash, or a late
+   * message.
+   */
   private async makeMissing(tenant: string, found: Found): Promise<boolean> {
     const { shard, broker, log, metrics } = this.deps;
     const known = this.lanes.get(tenant);
     known?.tap?.stop();
-    // At once: where the answer to `makeConsumer` is lost, the next look finds the consumer, and takes from it anew.
+    // Clear the tap first: if the answer to `makeConsumer` is lost, the next call finds the
+    // consumer and opens it.
     if (known !== undefined) known.tap = undefined;
     if (!found.announced && !found.stored) {
       this.lanes.delete(tenant);
       return false;
     }
     if (known === undefined && !this.hasRoom) {
-      // Its deliveries come by the shared consumer then; what is stored waits until another lane is gone.
+      // New deliveries use the shared consumer; stored ones wait until another lane is removed.
       if (found.announced) await this.withdraw(tenant, 'limit');
       return false;
     }
@@ -165,7 +173,7 @@ export class ShardLanes {
     return true;
   }
 
-  /** Takes from a lane whose consumer is there. */
+  /** Starts consuming a lane whose consumer exists. */
   private async serve(tenant: string): Promise<Lane> {
     const lane = this.lanes.get(tenant) ?? {
       tap: undefined,
@@ -179,7 +187,7 @@ export class ShardLanes {
     const tap = await this.deps.broker.open(tenant, () => {
       this.compareAtMs = 0;
     });
-    // The shard was lost meanwhile: another worker takes from it.
+    // The shard was lost during the opening: another worker consumes the lane.
     if (this.closed) tap.stop();
     else {
       lane.tap = tap;
@@ -203,11 +211,13 @@ export class ShardLanes {
 
   private async promote(tenant: string, reason: Candidate['reason']): Promise<void> {
     const { shard, broker, log, metrics } = this.deps;
-    // First the consumer. A crash after it: a consumer without a key, which the next owner drains and removes.
+    // Create the consumer first. A crash here leaves a consumer without a key; the next owner
+    // drains and removes it.
     await broker.makeConsumer(tenant);
     const lane = await this.serve(tenant);
     if (!this.mayWork()) return;
-    // Then the key: from here on routers publish to the lane. A crash after it: the next owner finds both.
+    // Announce the key second: from now on routers publish to the lane. After a crash the next
+    // owner finds both.
     await broker.announce(tenant);
     lane.withdrawnSinceMs = undefined;
     lane.quietSinceMs = undefined;
@@ -227,8 +237,9 @@ export class ShardLanes {
   }
 
   /**
-   * First the key, so that nothing new comes; the consumer goes in a later look, by `settle`. A crash after it: a
-   * consumer without a key, which the next owner drains and removes.
+   * Withdraws the key, so that no new deliveries arrive; a later call of `settle` removes the
+   * consumer. A crash after the withdrawal leaves a consumer without a key; the next owner drains
+   * and removes it.
    */
   private async withdraw(tenant: string, reason: 'quiet' | 'replaced' | 'limit'): Promise<void> {
     const { shard, broker, log, metrics, now } = this.deps;
@@ -240,8 +251,8 @@ export class ShardLanes {
   }
 
   /**
-   * It was empty a moment ago. What is stored after that, or given to the tap that has just stopped, stays in the
-   * stream without a consumer: the next `compare` finds it there.
+   * Removes a lane that was just found empty. A message stored after that check, or delivered to
+   * the stopped tap, stays in the stream without a consumer until the next `compare` finds it.
    */
   private async remove(tenant: string, lane: Lane): Promise<void> {
     lane.tap?.stop();

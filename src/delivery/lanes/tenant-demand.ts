@@ -1,10 +1,10 @@
 import type { LaneRules } from './lane-rules.ts';
 
-/** What a tenant got in a look. */
+/** A tenant's deliveries in one evaluation period. */
 export interface TenantLoad {
-  /** Deliveries taken, by whatever consumer. */
+  /** Deliveries received through any consumer. */
   taken: number;
-  /** Of them, those that found no room soon. */
+  /** The part of `taken` that was parked or found a long mailbox. */
   pressed: number;
 }
 
@@ -13,11 +13,11 @@ export type PromotionReason = 'pressure' | 'rate';
 export interface Candidate {
   tenant: string;
   reason: PromotionReason;
-  /** How much it needs a lane: deliveries in a second, those that found no room twice. */
+  /** Need for a lane: deliveries a second, counting those without room twice. */
   pressure: number;
 }
 
-/** Says which tenants should have a lane, by what they got in the last looks. */
+/** Selects the tenants that should get a lane, by their load in the last periods. */
 export class TenantDemand {
   private readonly rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyLooks'>;
   private busy = new Map<string, number>();
@@ -26,7 +26,10 @@ export class TenantDemand {
     this.rules = rules;
   }
 
-  /** Once for each look. @param seconds since the one before. @returns the one under most pressure first */
+  /**
+   * Evaluates one period. @param seconds length of the period. @returns candidates, highest
+   * pressure first
+   */
   look(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Candidate[] {
     const { pressedPerSecond, busyPerSecond, busyLooks } = this.rules;
     const busy = new Map<string, number>();

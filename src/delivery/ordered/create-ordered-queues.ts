@@ -15,13 +15,13 @@ export interface OrderedParts {
   /** The bucket ORDERED. */
   ordered: KV;
   shards: number;
-  /** The brokers' clock, as the times of retries go by it. */
+  /** The brokers' clock, which retry times use. */
   brokerNow: () => number;
   give: (owed: OwedDelivery) => void;
   log: Log;
 }
 
-/** The queues of ordered endpoints, joined to NATS and to the configuration (DL-16). */
+/** Creates the queues of ordered endpoints on NATS and the configuration (DL-16). */
 export function createOrderedQueues(parts: OrderedParts): OrderedQueues {
   const { nc, jsm, config, ordered, shards, brokerNow, give, log } = parts;
   const endpoints = new HeadEndpoints(config);

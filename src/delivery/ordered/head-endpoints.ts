@@ -1,7 +1,7 @@
 import type { ConfigView, TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { HeadEndpoint } from './head-state.ts';
 
-/** Endpoints by id, as queues ask for them: made once for each snapshot of a tenant. */
+/** Looks up endpoints by id for the queues; builds the index once per tenant snapshot. */
 export class HeadEndpoints {
   private readonly config: Pick<ConfigView, 'tenant'>;
   private readonly byTenant = new WeakMap<TenantSnapshot, Map<string, HeadEndpoint>>();
@@ -10,7 +10,7 @@ export class HeadEndpoints {
     this.config = config;
   }
 
-  /** Undefined where it was deleted. */
+  /** Undefined if the endpoint was deleted. */
   get(tenant: string, id: string): HeadEndpoint | undefined {
     const snapshot = this.config.tenant(tenant);
     if (snapshot === undefined) return undefined;

@@ -1,43 +1,51 @@
 /**
- * What becomes of the head of an ordered endpoint's queue: pure, so that it can be tested by itself. It is saved
- * before the head waits, and whoever owns the queue next goes on from there.
+ * State machine of the head of an ordered endpoint's queue, as pure functions. The state is saved
+ * before the head waits, and the queue's next owner continues from it.
  *
- * States: ready -> attempted -> gone from the queue | waiting (by its schedule) | held (its endpoint is not active) |
- * blocked (its schedule is used up, and the endpoint blocks). From each of the last three it becomes ready again.
+ * States: ready -> attempted -> removed from the queue | waiting (for its retry) | held (its
+ * endpoint is not active) | blocked (its schedule is used up, and the endpoint blocks). Waiting,
+ * held and blocked return to ready.
  */
 import type { EndpointState } from '#domain/endpoint/endpoint.ts';
 
 export interface HeadState {
-  /** The message's sequence in its stream: the state of another message says nothing of this one. */
+  /**
+   * Stream sequence of the message. A state saved for another message does not apply to this one.
+   */
   seq: number;
   /** Delivery id. */
   id: string;
   /** The number of the next attempt, from 1. */
   attemptNo: number;
-  /** When the first attempt began, milliseconds since 1970; absent before it, and anew after it was held. */
+  /**
+   * Start of the first attempt, milliseconds since 1970; absent before it, and again after a hold.
+   */
   firstAttemptMs?: number;
-  /** Grows with each state that is recorded: the history keeps the one of the highest hop. */
+  /** Grows with each recorded state: the history keeps the state with the highest hop. */
   hop: number;
   /** Milliseconds since 1970. */
   notBeforeMs: number;
   stand: 'ready' | 'held' | 'blocked';
 }
 
-/** What an attempt, or the refusal to make one, came to. */
+/** Result of an attempt, or of the decision not to make one. */
 export type HeadStep =
-  /** Settled and recorded: it leaves the queue. */
+  /** Settled and recorded: the head leaves the queue. */
   | { kind: 'done' }
-  /** To be tried again; `made` where an attempt was. */
+  /** Retry at `atMs`; `made` is set if an attempt was made. */
   | { kind: 'wait'; atMs: number; made: { attemptNo: number; firstAttemptMs: number } | undefined }
   | { kind: 'held' }
   | { kind: 'blocked'; attemptNo: number }
-  /** Nothing came of it: given back, or a fault of ours. */
+  /** No result: the delivery was returned, or an internal error occurred. */
   | { kind: 'again'; afterMs: number };
 
-/** A receiver that said 410 is held before the configuration says so: looked at again after this. */
+/**
+ * An endpoint that answered 410 is held before the configuration says so: check again after this
+ * time.
+ */
 const HELD_AGAIN_MS = 1000;
 
-/** @param saved what is known of the queue's head, if it is this message */
+/** @param saved the queue's saved head state, possibly of another message */
 export function headState(
   message: { seq: number; id: string; attemptNo: number; hop: number },
   saved: HeadState | undefined,
@@ -47,7 +55,10 @@ export function headState(
   return { seq, id, attemptNo, hop, notBeforeMs: 0, stand: 'ready' };
 }
 
-/** The state after a step that leaves the head in its place, and whether it must be saved before the wait. */
+/**
+ * Returns the state after a step that keeps the head in the queue, and whether to save it before
+ * the wait.
+ */
 export function afterStep(
   state: HeadState,
   step: Exclude<HeadStep, { kind: 'done' }>,
@@ -76,15 +87,15 @@ export function afterStep(
   }
 }
 
-/** What of the endpoint's configuration decides whether its head goes; undefined: it was deleted. */
+/** The endpoint's settings that decide whether its head starts; undefined if it was deleted. */
 export interface HeadEndpoint {
   state: EndpointState;
   blocks: boolean;
 }
 
 /**
- * Whether the head is given to the endpoint's actor now. That one cancels what is of a deleted endpoint, and
- * records what is held, once.
+ * Whether the endpoint's actor gets the head now. The actor cancels deliveries of a deleted
+ * endpoint, and records a hold once.
  */
 export function isDue(
   state: HeadState,
@@ -97,7 +108,7 @@ export function isDue(
   return nowMs >= state.notBeforeMs;
 }
 
-/** Somebody asked for it: it is attempted now, and its age counts from there. */
+/** Makes the head ready on request: it is attempted now, and its age counts from that attempt. */
 export function madeReady(state: HeadState): HeadState {
   const { firstAttemptMs: _, ...rest } = state;
   return { ...rest, notBeforeMs: 0, stand: 'ready' };

@@ -1,17 +1,19 @@
 /**
- * The queue of one ordered endpoint at work (DL-16): its head is read, given to the endpoint's actor, and deleted
- * once it is settled; only then is the next one read. So one is in flight, and none overtakes.
+ * Runs the queue of one ordered endpoint (DL-16). Reads its head, passes it to the endpoint's
+ * actor, deletes it once it is settled, and only then reads the next one. One delivery is in flight
+ * at a time, so none overtakes another.
  *
- * States: reading -> attempting -> reading | waiting (for a time, for the endpoint, for somebody's action) ->
- * reading; ended, where nothing is left, and closed, where the shard goes to another worker.
+ * States: reading -> attempting -> reading | waiting (for a time, the endpoint or a request) ->
+ * reading; ended when the queue is empty, closed when the shard moves to another worker.
  *
- * It never stands still by itself: all that it asks NATS for ends by the client's time limits, what fails is tried again
- * after a pause, or ends it, an attempt ends by its own time limit, and every wait has a timer.
+ * The queue never stalls. Requests to NATS end by the client's time limits; a failed request is
+ * retried after a pause or ends the queue; an attempt ends by its own time limit; every wait has a
+ * timer.
  *
- * Crash safety: the head stays in the stream until its record is stored. What is known of it (the number of the
- * next attempt, when that is due) is saved before it waits. A crash repeats at most the attempt in flight.
+ * Crash safety: the head stays in the stream until its record is stored. The number and time of its
+ * next attempt are saved before it waits. A crash repeats at most the attempt in flight.
  *
- * Limits: one message at a time, and none while it waits, however long the queue is.
+ * Limits: one message in memory, and none during a wait, for any queue length.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -31,12 +33,12 @@ import type { QueueStore, SavedHead } from './queue-store.ts';
 import { Sleeper } from './sleeper.ts';
 
 const TROUBLE_MS = 500;
-/** No timer is longer: what is due is looked at anew then. */
+/** Longest timer; the head's time is checked again after it. */
 const SLEEP_MAX_MS = 3_600_000;
 
 export interface OrderedQueueDeps {
   store: QueueStore;
-  /** To the actor of the endpoint. */
+  /** Passes the delivery to the endpoint's actor. */
   give: (owed: OwedDelivery) => void;
   endpoint: (tenant: string, id: string) => HeadEndpoint | undefined;
   now: () => number;
@@ -72,19 +74,22 @@ export class OrderedQueue {
     return this.isWaiting && this.head?.stand === 'blocked';
   }
 
-  /** Something was stored in it, or the configuration may have changed. */
+  /** Signals that a message was stored in the queue, or that the configuration may have changed. */
   look(): void {
     this.more = true;
     if (this.isWaiting && this.isHeadDue()) this.sleeper.wake();
   }
 
-  /** Starts nothing more. */
+  /** Starts no further attempt. */
   close(): void {
     this.closed = true;
     this.sleeper.wake();
   }
 
-  /** Acts on its head, where that is the delivery and waits. Resolves once what was asked is stored. */
+  /**
+   * Applies an action to the head, if it is this delivery and waits. Resolves once the result is
+   * stored.
+   */
   act(delivery: string, what: OrderedAction['what']): Promise<OrderedActionResult> {
     const waits = this.isWaiting && this.head?.id === delivery && this.asked === undefined;
     if (!waits || this.closed) return Promise.resolve('not_waiting');
@@ -94,7 +99,7 @@ export class OrderedQueue {
     });
   }
 
-  /** Until nothing is left, or it is closed. Never throws. */
+  /** Runs until the queue is empty or closed. Never throws. */
   async run(): Promise<void> {
     let loaded = false;
     while (!this.closed) {
@@ -121,14 +126,14 @@ export class OrderedQueue {
 
   private async serve(message: StoredMsg): Promise<void> {
     const frame = this.decode(message);
-    // What cannot be read can never be sent, and must not hold up what is behind it.
+    // An undecodable message can never be sent, and must not block the messages behind it.
     if (frame === undefined) return this.remove(message.seq);
     const known = this.head?.seq === message.seq ? this.head : this.saved.state;
     this.head = headState({ ...frame.head, seq: message.seq }, known);
-    // Somebody took the head that was meant out of the stream.
+    // The head that the request named was removed from the stream.
     if (this.asked !== undefined && this.asked.delivery !== frame.head.id)
       this.answer('not_waiting');
-    // Known from before this worker: the message is let go, and read again when its time has come.
+    // The saved state says that the head is not due: drop the message and read it again when it is.
     if (this.asked === undefined && !this.isHeadDue()) return;
     const step = await this.attempt(frame, this.head);
     await this.settle(this.head, step);
@@ -166,7 +171,10 @@ export class OrderedQueue {
     this.answer('done');
   }
 
-  /** Settles by the actor's word, which comes whatever becomes of the turn (`turn-runner.ts`, `handBack`, `settle.ts`). */
+  /**
+   * Resolves with the actor's result. Every path of a turn reports one (`delivery-processor.ts`,
+   * `releaseUnstarted`, `settle.ts`).
+   */
   private attempt(frame: HeadFrame, state: HeadState): Promise<HeadStep> {
     const cancelled = this.asked?.what === 'cancel';
     const blocks = this.deps.endpoint(this.tenant, this.endpoint)?.blocks ?? false;
@@ -205,7 +213,10 @@ export class OrderedQueue {
     });
   }
 
-  /** What is settled must be stored before anything else is done here; also while the shard is given up. */
+  /**
+   * Retries until the work is stored, because nothing else may happen before. After a close, it
+   * fails at the first error.
+   */
   private async untilDone(work: () => Promise<void>): Promise<void> {
     for (;;) {
       try {

@@ -1,14 +1,14 @@
 /**
- * The queues of the ordered endpoints of the shards that this worker owns (DL-16). One is at work while it holds
- * something; an endpoint without a backlog costs nothing.
+ * Runs the queues of the ordered endpoints in the shards that this worker owns (DL-16). A queue
+ * exists while it has messages; an endpoint without a backlog costs nothing.
  *
- * The stream says at once what was stored for which queue (a core message, which may be lost), and once a second
- * the stream is asked which queues there are: a message that was lost costs a second.
+ * The stream announces each stored message in a core message, which may be lost. Once a second, the
+ * stream is also listed, so a lost announcement delays a queue by at most a second.
  *
- * So a queue that holds something and whose shard is open is always at work, or will be looked at: the look of a shard
- * sets the timer of the next one whatever came of it, until the shard is closed, and begins each queue that the stream
- * names and that is not at work, or looks at what it waits for. One that was closed with its shard ends with the attempt
- * in flight, and only then is begun anew.
+ * A non-empty queue of an open shard therefore always runs or is found by the next poll. The poll
+ * of a shard schedules the next one even after a failure, until the shard is closed. It starts each
+ * listed queue that does not run, and wakes the others. A queue closed with its shard ends with its
+ * attempt in flight, and only then starts again.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -18,7 +18,10 @@ import { OrderedQueue, type OrderedQueueDeps } from './ordered-queue.ts';
 import type { NatsQueueStore } from './queue-store.ts';
 
 const LOOK_EVERY_MS = 1000;
-/** Where a look takes long, as there are very many queues, this many times that passes before the next. */
+/**
+ * With very many queues a poll takes long. The pause before the next is at least this many times
+ * its duration.
+ */
 const LOOK_SHARE = 20;
 
 export interface OrderedQueuesDeps extends Omit<OrderedQueueDeps, 'store'> {
@@ -47,7 +50,7 @@ export class OrderedQueues {
     this.deps = deps;
   }
 
-  /** Queues that hold something. */
+  /** Queues that are not empty. */
   get size(): number {
     return this.queues.size;
   }
@@ -59,7 +62,7 @@ export class OrderedQueues {
     return blocked;
   }
 
-  /** Begins to work on the queues of a shard. */
+  /** Starts the queues of a shard. */
   open(shard: number): void {
     const { nc } = this.deps;
     const subscriptions = [
@@ -81,7 +84,7 @@ export class OrderedQueues {
     void this.look(shard, opened);
   }
 
-  /** Starts nothing more of a shard. */
+  /** Starts no further attempt in the shard. */
   close(shard: number): void {
     const opened = this.shards.get(shard);
     if (opened === undefined) return;
@@ -91,7 +94,7 @@ export class OrderedQueues {
     for (const { queue } of this.ofShard(shard)) queue.close();
   }
 
-  /** Resolves when what the queues of a closed shard had in flight is stored. */
+  /** Resolves when the in-flight results of the closed shard's queues are stored. */
   async settled(shard: number): Promise<void> {
     await Promise.all(this.ofShard(shard).map(({ done }) => done));
   }

@@ -5,15 +5,15 @@ import type { HeadState, HeadStep } from './head-state.ts';
 
 const NAK_MS = 1000;
 
-/** The message at the head of a queue. */
+/** The decoded message at the head of a queue. */
 export interface HeadFrame {
   head: DeliveryHead;
   eventBytes: Buffer;
-  /** Undefined where it travels by reference. */
+  /** Undefined if the event travels by reference. */
   event: EventFrame | undefined;
 }
 
-/** @throws SyntaxError where it is not a delivery, or not of an event */
+/** @throws SyntaxError if the data is not a delivery, or its event cannot be decoded */
 export function decodeHead(data: Uint8Array): HeadFrame {
   const { head, eventBytes } = decodeDeliveryFrame(data);
   const event = head.byReference === undefined ? decodeEventFrame(eventBytes) : undefined;
@@ -24,15 +24,15 @@ export interface HeadInHand {
   frame: HeadFrame;
   state: HeadState;
   where: { tenant: string; endpoint: string };
-  /** Somebody cancelled it. */
+  /** The delivery's cancellation was requested. */
   cancelled: boolean;
-  /** The endpoint is blocked by what used up its schedule. */
+  /** Whether a head that has used up its schedule blocks the endpoint. */
   blocks: boolean;
 }
 
 /**
- * The head of an ordered endpoint's queue as its actor takes a delivery. What the actor does with it is told to
- * `step`, the first thing only; the queue does what is to be done with the message.
+ * Presents the head of an ordered queue to its actor as a delivery. The actor's first outcome is
+ * reported to `step`; the queue then changes the message.
  */
 export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): OwedDelivery {
   const { frame, state, where, cancelled, blocks } = inHand;
@@ -44,7 +44,7 @@ export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): Ow
     message: {
       ack: () => step({ kind: 'done' }),
       nak: (afterMs) => step({ kind: 'again', afterMs: afterMs ?? 0 }),
-      // Nothing is waiting for it: no other worker is given the message meanwhile.
+      // No ack deadline runs: no other worker gets the message.
       working: () => undefined,
     },
     lane: 'o',

@@ -1,8 +1,9 @@
 /**
- * The queues of ordered endpoints as JetStream has them: each the messages of one subject of DLV-k, read one at a
- * time, and beside it the state of a head that waits, in the bucket ORDERED.
+ * Stores the queues of ordered endpoints in JetStream. A queue is the messages of one subject of
+ * DLV-k, read one at a time; the bucket ORDERED holds the state of a waiting head.
  *
- * Only the leaders of the streams are asked: a replica that is behind would give a head again that is gone.
+ * All reads go to the streams' leaders: a lagging replica could return a head that was already
+ * removed.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
@@ -11,22 +12,24 @@ import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { HeadState } from './head-state.ts';
 import { Slots } from './slots.ts';
 
-/** After a takeover every queue is read at once; the server drops requests that pile up. */
+/** After a takeover every queue is read at once, and the server drops requests beyond its limit. */
 const REQUESTS_AT_ONCE = 64;
 
 export interface SavedHead {
   state: HeadState | undefined;
-  /** Of the bucket; 0: there is none. */
+  /** Revision in the bucket; 0 if there is no entry. */
   revision: number;
 }
 
 export interface QueueStore {
-  /** The first message of the queue with a sequence above `afterSeq`; null: there is none. */
+  /**
+   * Returns the first message of the queue with a sequence above `afterSeq`; null if there is none.
+   */
   next(tenant: string, endpoint: string, afterSeq: number): Promise<StoredMsg | null>;
-  /** Deletes a message; done also where it is gone. */
+  /** Deletes a message; succeeds if it is already gone. */
   remove(tenant: string, seq: number): Promise<void>;
   load(tenant: string, endpoint: string): Promise<SavedHead>;
-  /** Gives the new revision. */
+  /** Returns the new revision. */
   save(tenant: string, endpoint: string, state: HeadState, revision: number): Promise<number>;
   forget(revision: number): Promise<void>;
 }
@@ -61,8 +64,8 @@ export class NatsQueueStore implements QueueStore {
   }
 
   /**
-   * On the condition that nobody wrote since: a worker that lost the queue may have written the end of an attempt,
-   * and attempts are not counted backwards.
+   * Saves only if no other worker wrote in between. A worker that lost the queue may have written
+   * the result of its last attempt; the merge never lowers the attempt number.
    */
   async save(
     tenant: string,
@@ -88,12 +91,12 @@ export class NatsQueueStore implements QueueStore {
     return this.kv.update(key, JSON.stringify(merged), other.revision);
   }
 
-  /** The message itself, so that no marker of a deletion stays. */
+  /** Deletes the stored message itself, so that no delete marker remains. */
   async forget(revision: number): Promise<void> {
     await this.delete(BUCKET, revision);
   }
 
-  /** How many messages wait in each queue of a shard, by subject. */
+  /** The number of messages in each queue of a shard, by subject. */
   async list(shard: number): Promise<Record<string, number>> {
     const filter = { subjects_filter: subjects.orderedOfAll };
     const { state } = await this.jsm.streams.info(streams.deliveries(shard), filter);

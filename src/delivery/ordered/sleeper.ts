@@ -1,4 +1,4 @@
-/** A sleep that can be ended before its time. One at a time. */
+/** A sleep that `wake` ends early. One sleep at a time. */
 export class Sleeper {
   private end: (() => void) | undefined;
 

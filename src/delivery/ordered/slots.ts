@@ -1,4 +1,4 @@
-/** At most so many pieces of work at once; the rest wait in their order. Bounded by whoever asks. */
+/** Limits concurrent work; the rest waits in order. Callers bound how much waits. */
 export class Slots {
   private free: number;
   private readonly waiting: (() => void)[] = [];

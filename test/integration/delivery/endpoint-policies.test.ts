@@ -6,7 +6,7 @@ import { Worker } from './worker.ts';
 const owe = (worker: Worker, tenant: string, endpoint: string, count: number) =>
   Promise.all(Array.from({ length: count }, () => worker.owe(tenant, endpoint)));
 
-test('10 at once at 1/s: paced, none early, none attempted twice; what waits longer is parked', async (t) => {
+test('10 simultaneous deliveries at 1/s are paced, none early or attempted twice, and longer waits are parked', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 1, burst: 1 } });
   worker.endpoint('acme', 'ep_free');
@@ -14,11 +14,12 @@ test('10 at once at 1/s: paced, none early, none attempted twice; what waits lon
   const owed = await owe(worker, 'acme', 'ep_1', 10);
   const free = await worker.owe('acme', 'ep_free');
   await worker.recordsUntil(free.delivery.id, 'delivered');
-  // Another endpoint of the tenant does not wait for it.
+  // Another endpoint of the tenant does not wait for this one.
   assert.ok(worker.receiver.at('/acme/ep_1').length <= 5);
   const requests = await worker.receiver.waitFor(10, '/acme/ep_1');
   requests.slice(1).forEach(({ atMs }, i) => {
-    // A token each second from the first on, which was taken after this began: the n-th request has the n-th token.
+    // One token a second from the first on, which was taken after this began: the n-th request has
+    // the n-th token.
     const afterMs = atMs - beganMs;
     assert.ok(afterMs >= (i + 1) * 1000, `request ${i + 2} after ${afterMs} ms`);
   });
@@ -31,7 +32,7 @@ test('10 at once at 1/s: paced, none early, none attempted twice; what waits lon
   assert.equal(worker.receiver.at('/acme/ep_1').length, 10);
 });
 
-test('a rate that is raised is in force for what waits in the mailbox', async (t) => {
+test('a raised rate applies to the deliveries in the mailbox', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.6, burst: 1 } });
   const owed = await owe(worker, 'acme', 'ep_1', 2);
@@ -39,11 +40,11 @@ test('a rate that is raised is in force for what waits in the mailbox', async (t
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 10_000, burst: 1 } });
   owed.push(...(await owe(worker, 'acme', 'ep_1', 20)));
   for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
-  // By the old rate, eighteen of them would have been.
+  // By the old rate, it would have been eighteen.
   assert.equal(await worker.metric('posthorn_delivery_parked_total', { reason: 'rate' }), 0);
 });
 
-test('what is held needs no token', async (t) => {
+test('a held delivery takes no token', async (t) => {
   const worker = await Worker.start(t);
   const rateLimit = { perSecond: 0.01, burst: 1 };
   worker.endpoint('acme', 'ep_1', { rateLimit, state: 'paused' });
@@ -51,7 +52,7 @@ test('what is held needs no token', async (t) => {
   for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'held');
 });
 
-test('an endpoint has its own retry policy: its delays, its final statuses', async (t) => {
+test('an endpoint uses its own retry delays and final statuses', async (t) => {
   const worker = await Worker.start(t);
   const retry = { delaysSeconds: [0.2], finalStatuses: [404], retryAfterMaxMs: 0 };
   worker.endpoint('acme', 'ep_1', { retry });
@@ -70,7 +71,7 @@ for (const [how, ordered] of [
   ['in any order', undefined],
   ['in order', { onExhausted: 'dead_letter' }],
 ] as const) {
-  test(`no attempt begins later than the endpoint's age after the first one, ${how}`, async (t) => {
+  test(`no attempt starts later than the endpoint's maximum age after the first one, ${how}`, async (t) => {
     const worker = await Worker.start(t);
     const delaysSeconds = Array<number>(50).fill(0.3);
     const retry = { delaysSeconds, finalStatuses: [], retryAfterMaxMs: 0, maxAgeMs: 4000 };
@@ -80,11 +81,11 @@ for (const [how, ordered] of [
     const records = await worker.recordsUntil(owed.delivery.id, 'failed');
     assert.equal(records.at(-1)?.reason, 'too_old');
     const starts = records.flatMap(({ attempt }) => attempt?.startedMs ?? []);
-    assert.ok(starts.length >= 2, 'it was tried again before');
+    assert.ok(starts.length >= 2, 'it was retried before');
   });
 }
 
-test('an endpoint has its own time limit, and a change of it holds from the next attempt on', async (t) => {
+test('an endpoint uses its own time limit, and a change applies from the next attempt on', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { timeoutMs: 150 });
   worker.receiver.otherwise({ hang: 'request' });
@@ -100,7 +101,7 @@ test('an endpoint has its own time limit, and a change of it holds from the next
   for (const { attempt } of longer) assert.ok((attempt?.durationMs ?? 0) >= 695);
 });
 
-test('requests at once: as many as the endpoint says, more as soon as it says more', async (t) => {
+test('an endpoint gets as many concurrent requests as configured, and more as soon as that is raised', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { inFlightMax: 2, timeoutMs: 60_000 });
   worker.receiver.otherwise({ hang: 'request' });
@@ -109,14 +110,14 @@ test('requests at once: as many as the endpoint says, more as soon as it says mo
   const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
   await waitUntil(async () => (await waiting()) === 6, { what: 'six wait' });
   assert.equal(worker.receiver.requests.length, 2);
-  // Nothing ends and nothing comes: the change alone lets more go.
+  // No attempt ends and no delivery arrives: the change alone starts more.
   worker.endpoint('acme', 'ep_1', { inFlightMax: 5 });
   await worker.receiver.waitFor(5);
   assert.equal(await worker.metric('posthorn_delivery_in_flight'), 5);
   assert.equal(worker.receiver.requests.length, 5);
 });
 
-test('the circuit stays open while policies change', async (t) => {
+test('the circuit stays open when policies change', async (t) => {
   const retryPolicy = { delaysSeconds: Array(10).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 };
   const env = { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '2' };
   const worker = await Worker.start(t, { retryPolicy, env });
@@ -131,11 +132,12 @@ test('the circuit stays open while policies change', async (t) => {
   const parkedBefore = await parked();
   await owe(worker, 'acme', 'ep_1', 1);
   await waitUntil(async () => (await parked()) > parkedBefore, { deadlineMs: 20_000 });
-  // What was under way and a probe may have come; a circuit made anew would have let twenty through.
+  // Requests in flight and one probe may have arrived; a recreated circuit would have allowed
+  // twenty.
   assert.ok(worker.receiver.requests.length <= before + 5);
 });
 
-test("a tenant's own limit holds over all its endpoints, and for no other tenant", async (t) => {
+test("a tenant's own limit applies across its endpoints, and to no other tenant", async (t) => {
   const worker = await Worker.start(t);
   for (const id of ['ep_1', 'ep_2', 'ep_3']) worker.endpoint('acme', id, { timeoutMs: 60_000 });
   worker.endpoint('other', 'ep_1');
@@ -151,7 +153,7 @@ test("a tenant's own limit holds over all its endpoints, and for no other tenant
   await waitUntil(async () => (await worker.metric('posthorn_delivery_in_flight')) === 4);
 });
 
-test("a tenant's limit lets all go in the end", async (t) => {
+test("a tenant's limit lets every delivery through in the end", async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.endpoint('acme', 'ep_2');

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { Worker } from './worker.ts';
 
-test('a busy worker shares its slots between tenants by weight, whoever came first', async (t) => {
+test('a busy worker shares its slots between tenants by weight, in any order of arrival', async (t) => {
   const worker = await Worker.start(t, { env: { POSTHORN_WORKER_IN_FLIGHT_MAX: '1' } });
   const gate = Promise.withResolvers<void>();
   t.after(() => gate.resolve());
@@ -12,7 +12,7 @@ test('a busy worker shares its slots between tenants by weight, whoever came fir
   worker.endpoint('light', 'ep_1');
   worker.endpoint('heavy', 'ep_1');
   worker.tenant('heavy', { weight: 3 });
-  // The one slot is taken until all that the two are owed waits.
+  // The only slot is taken until all deliveries of both tenants wait.
   await worker.owe('first', 'ep_1');
   await worker.receiver.waitFor(1, '/first/ep_1');
   for (const tenant of ['light', 'heavy']) {
@@ -25,7 +25,7 @@ test('a busy worker shares its slots between tenants by weight, whoever came fir
   await worker.receiver.waitFor(60, '/heavy/ep_1', 60_000);
   const served = worker.receiver.requests.slice(1, 61).map(({ path }) => path);
   const heavy = served.filter((path) => path === '/heavy/ep_1').length;
-  // While both had something to send: three of four turns, give or take the one that was under way.
+  // While both had deliveries to send: three of four turns, within one of the turn in flight.
   assert.ok(heavy >= 44 && heavy <= 46, `${heavy} of 60`);
   await worker.nothingOwed();
 });

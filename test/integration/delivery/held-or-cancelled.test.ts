@@ -1,11 +1,11 @@
-/** Deliveries to an endpoint that is gone, paused or deleted. */
+/** Deliveries to an endpoint that answered 410, is paused or was deleted. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { subjects } from '#wire/subjects.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { Worker } from './worker.ts';
 
-test('410: the endpoint is told gone, the delivery is dead, and what comes later is held', async (t) => {
+test('a 410 records the endpoint as gone, fails its delivery and holds later ones', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 410 });
@@ -25,7 +25,7 @@ test('410: the endpoint is told gone, the delivery is dead, and what comes later
   assert.equal(worker.receiver.requests.length, 1);
 });
 
-test('410: until control has heard of it, what is held is neither sent nor moved', async (t) => {
+test('after a 410, held deliveries are neither sent nor moved until control has disabled the endpoint', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.endpoint('other', 'ep_2', { state: 'paused' });
@@ -34,7 +34,7 @@ test('410: until control has heard of it, what is held is neither sent nor moved
   await worker.recordsUntil(first.delivery.id, 'failed');
   const later = await worker.owe('acme', 'ep_1');
   await worker.recordsUntil(later.delivery.id, 'held');
-  // Two rounds of what releases: the first may have begun before.
+  // Two rounds of the releaser: the first may have begun before.
   for (let round = 1; round <= 2; round++) {
     worker.endpoint('other', 'ep_2', { state: 'paused' });
     const { delivery } = await worker.owe('other', 'ep_2');
@@ -48,12 +48,12 @@ test('410: until control has heard of it, what is held is neither sent nor moved
     (await worker.owed()).map(({ subject }) => subject),
     [subjects.held('acme', 'ep_1')],
   );
-  // Another URL: another chance.
+  // A new URL gets another chance.
   worker.endpoint('acme', 'ep_1', { url: worker.receiver.url('/moved') });
   await worker.recordsUntil(later.delivery.id, 'delivered');
 });
 
-test('paused: held under a subject of its own; active again: released and delivered', async (t) => {
+test('a delivery is held under its own subject when its endpoint is paused, and delivered when it is active again', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
   const first = await worker.owe('acme', 'ep_1');
@@ -79,7 +79,7 @@ test('paused: held under a subject of its own; active again: released and delive
   await worker.nothingOwed();
 });
 
-test('an endpoint that is deleted: what is owed to it is cancelled', async (t) => {
+test('deliveries are cancelled when their endpoint is deleted', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_other');
   const { delivery } = await worker.owe('acme', 'ep_1');
@@ -88,7 +88,7 @@ test('an endpoint that is deleted: what is owed to it is cancelled', async (t) =
   await worker.nothingOwed();
 });
 
-test('an endpoint that the router knew of first is looked for before anything is cancelled', async (t) => {
+test('an endpoint known only to the router is looked up before its delivery is cancelled', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_other');
   worker.onRefresh = (tenant) => worker.endpoint(tenant, 'ep_1');
@@ -97,7 +97,7 @@ test('an endpoint that the router knew of first is looked for before anything is
   assert.equal(record?.attempt?.no, 1);
 });
 
-test('while the configuration cannot be asked for nothing is cancelled', async (t) => {
+test('no delivery is cancelled while the configuration cannot be read', async (t) => {
   const worker = await Worker.start(t);
   let asked = 0;
   worker.onRefresh = (tenant) => {
@@ -108,7 +108,7 @@ test('while the configuration cannot be asked for nothing is cancelled', async (
   await worker.recordsUntil(delivery.id, 'delivered');
 });
 
-test('a tenant that is deleted: the same', async (t) => {
+test('deliveries are cancelled when their tenant is deleted', async (t) => {
   const worker = await Worker.start(t);
   const { delivery } = await worker.owe('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'cancelled');
@@ -131,7 +131,7 @@ test('a delivery of an ended life of its tenant is dropped without a record', as
   );
 });
 
-test('what is held of an ended life of its tenant is removed, also for an active endpoint', async (t) => {
+test('a held delivery of an ended life of its tenant is removed, even for an active endpoint', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
   const { delivery } = await worker.owe('acme', 'ep_1');
@@ -153,10 +153,10 @@ test('a delivery of a life that the configuration does not have yet waits for it
   };
   const { delivery } = await worker.owe('acme=1', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
-  assert.ok(asked >= 2, 'it was given back once');
+  assert.ok(asked >= 2, 'it was redelivered once');
 });
 
-test('what is held and is no delivery of ours keeps nobody waiting, and is removed', async (t) => {
+test('a held message that is not a delivery is removed and blocks no others', async (t) => {
   const worker = await Worker.start(t);
   const tenants = ['acme', 'globex', 'initech'].toSorted((a, b) =>
     subjects.held(a, 'ep_1') < subjects.held(b, 'ep_1') ? -1 : 1,
@@ -164,7 +164,7 @@ test('what is held and is no delivery of ours keeps nobody waiting, and is remov
   for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'paused' });
   const held = await Promise.all(tenants.map((tenant) => worker.owe(tenant, 'ep_1')));
   for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'held');
-  // Of the one that is looked at first.
+  // Of the endpoint that is visited first.
   const subject = subjects.held(tenants[0] as string, 'ep_1');
   for (const text of ['no line', '{}\n', '{"id":"dlv_1","endpoint":"ep_1","hop":0}\nno event']) {
     await worker.core.js.publish(subject, text);

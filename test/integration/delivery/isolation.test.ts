@@ -7,7 +7,7 @@ import { Worker } from './worker.ts';
 
 const PATIENT = { delaysSeconds: Array(10).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 };
 
-test('the circuit opens after 20 failures: then nothing is attempted, and after recovery all arrives', async (t) => {
+test('the circuit opens after 20 failures, stops attempts, and lets everything arrive after the recovery', async (t) => {
   const worker = await Worker.start(t, {
     retryPolicy: PATIENT,
     env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
@@ -19,14 +19,14 @@ test('the circuit opens after 20 failures: then nothing is attempted, and after 
     deadlineMs: 20_000,
   });
   const attemptsToOpen = worker.receiver.requests.length;
-  // 20 failures, and what was in flight beside the twentieth.
+  // 20 failures, and the attempts in flight beside the twentieth.
   assert.ok(attemptsToOpen >= 20 && attemptsToOpen <= 25, `${attemptsToOpen} attempts`);
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
   await waitUntil(async () => (await parked()) > 0, { deadlineMs: 20_000 });
   worker.receiver.otherwise({ status: 200 });
   for (const { delivery } of owed) {
     const records = await worker.recordsUntil(delivery.id, 'delivered');
-    // What was parked is no attempt: the numbers of the attempts have no gap.
+    // Parked deliveries make no attempt: the attempt numbers have no gap.
     const numbers = records.flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt.no]));
     assert.deepEqual(
       numbers,
@@ -38,7 +38,7 @@ test('the circuit opens after 20 failures: then nothing is attempted, and after 
   assert.equal((await worker.deadLetters()).length, 0);
 });
 
-test('an answer of 4xx does not open the circuit: it is about the one delivery', async (t) => {
+test('a 4xx answer does not open the circuit, because it concerns only the delivery', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 404 });
@@ -48,7 +48,7 @@ test('an answer of 4xx does not open the circuit: it is about the one delivery',
   assert.equal(await worker.metric('posthorn_delivery_circuits_open'), 0);
 });
 
-test('endpoints that hang hold up no other tenant, nor the other endpoint of their own', async (t) => {
+test("hanging endpoints delay neither other tenants nor the tenant's other endpoint", async (t) => {
   const worker = await Worker.start(t, {
     env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
   });
@@ -61,11 +61,11 @@ test('endpoints that hang hold up no other tenant, nor the other endpoint of the
   const fine = await worker.owe('slow', 'ep_fine');
   const quick = await Promise.all(Array.from({ length: 20 }, () => worker.owe('quick', 'ep_1')));
   for (const { delivery } of [fine, ...quick]) await worker.recordsUntil(delivery.id, 'delivered');
-  // The bulkhead holds: four are under way, and no more.
+  // The bulkhead holds: exactly four are in flight.
   assert.equal(worker.receiver.at('/slow/ep_hangs').length, 4);
 });
 
-test('a large event travels by reference, and arrives as it was sent', async (t) => {
+test('a large event travels by reference and arrives as it was published', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { format: 'data' });
   const data = JSON.stringify(randomBytes(200 * 1024).toString('base64'));
@@ -77,7 +77,7 @@ test('a large event travels by reference, and arrives as it was sent', async (t)
   assert.equal(record?.type, event.type);
 });
 
-test('many deliveries by reference stay within the bulkhead, and none is put off by it', async (t) => {
+test('many deliveries by reference stay within the bulkhead, and it delays none of them', async (t) => {
   const worker = await Worker.start(t, { env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '2' } });
   worker.endpoint('acme', 'ep_1');
   const owed = await Promise.all(
@@ -85,7 +85,7 @@ test('many deliveries by reference stay within the bulkhead, and none is put off
   );
   for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
   await worker.nothingOwed();
-  // Each message was given once: nothing was refused and asked for again.
+  // Each message was delivered once: none was rejected and redelivered.
   for (const consumer of ['deliver-shared', 'deliver-high']) {
     const { num_redelivered, delivered } = await worker.core.jsm.consumers.info('DLV-0', consumer);
     assert.equal(num_redelivered, 0);
@@ -93,7 +93,7 @@ test('many deliveries by reference stay within the bulkhead, and none is put off
   }
 });
 
-test('an event by reference that is not there any more is a dead letter, not an endless search', async (t) => {
+test('an event by reference that has expired makes a dead letter, not an endless search', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   const { seq } = await worker.core.publisher.publishAsync({
@@ -110,14 +110,14 @@ test('an event by reference that is not there any more is a dead letter, not an 
   await worker.nothingOwed();
 });
 
-test('a secret that cannot be opened stops that endpoint alone', async (t) => {
+test('a secret that cannot be opened stops only its own endpoint', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { secrets: [{ sealed: 'v1.00000000.rubbish' }] });
   worker.endpoint('acme', 'ep_2');
   await worker.owe('acme', 'ep_1');
   const { delivery } = await worker.owe('acme', 'ep_2');
   await worker.recordsUntil(delivery.id, 'delivered');
-  // It is still owed: once the right master key is there it will be delivered.
+  // The delivery is still pending: with the right master key it will be sent.
   assert.equal((await worker.owed()).length, 1);
   assert.equal(worker.receiver.at('/acme/ep_1').length, 0);
 });

@@ -5,7 +5,7 @@ import { waitUntil } from '../../kit/wait-until.ts';
 import { parseDeliverySubject } from '#wire/subjects.ts';
 import { Worker } from './worker.ts';
 
-test('a high one goes before what waits in the mailbox, also of another endpoint', async (t) => {
+test('a high-priority delivery overtakes waiting ones, even of another endpoint', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.endpoint('acme', 'ep_2');
@@ -34,7 +34,7 @@ test('a high one goes before what waits in the mailbox, also of another endpoint
   await worker.nothingOwed();
 });
 
-test('a full mailbox of normal ones parks the next of them, and lets a high one in', async (t) => {
+test('a mailbox full of normal deliveries parks the next one and accepts a high-priority one', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { inFlightMax: 1 });
   const gate = Promise.withResolvers<void>();
@@ -57,7 +57,7 @@ test('a full mailbox of normal ones parks the next of them, and lets a high one 
   const requests = await worker.receiver.waitFor(100);
   const ids = requests.map(({ headers }) => String(headers['webhook-id']));
   const at = ids.indexOf(high.event.id);
-  // Some of the backlog may go before it is taken from the stream; it is not parked behind the rest.
+  // Part of the backlog may be sent before it leaves the stream; it is not parked behind the rest.
   assert.ok(at > 0 && at < 100, `it came as number ${at}`);
 });
 
@@ -65,7 +65,7 @@ for (const [lane, again] of [
   ['h', 'h'],
   ['s', 'r'],
 ] as const) {
-  test(`a retry of a delivery of lane ${lane} comes again by lane ${again}`, async (t) => {
+  test(`a retry of a delivery of lane ${lane} returns through lane ${again}`, async (t) => {
     const worker = await Worker.start(t);
     worker.endpoint('acme', 'ep_1', {
       retry: { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 },
@@ -81,7 +81,7 @@ for (const [lane, again] of [
   });
 }
 
-test('released after a pause, a high one is high still', async (t) => {
+test('a high-priority delivery keeps its priority when it is released after a pause', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
   const seen: string[] = [];
@@ -97,15 +97,16 @@ test('released after a pause, a high one is high still', async (t) => {
   for (const { delivery } of [owed, byReference])
     await worker.recordsUntil(delivery.id, 'delivered');
   tap.unsubscribe();
-  assert.equal(seen.length, 4, 'each was published to the lane twice: owed, and released');
+  assert.equal(seen.length, 4, 'each was published to the lane twice: at first, and when released');
 });
 
-test('new deliveries do not stand behind those that come again', async (t) => {
+test('new deliveries do not wait behind retries', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('other', 'ep_1');
   const gate = Promise.withResolvers<void>();
   t.after(() => gate.resolve());
-  // As many as the consumer lets be unacked, to endpoints that hang: it gives no further message.
+  // As many unacked deliveries to hanging endpoints as the consumer allows: it delivers no further
+  // message.
   for (let i = 0; i < 10; i++) {
     worker.endpoint('acme', `ep_${i}`);
     worker.receiver.on(`/acme/ep_${i}`, () => ({ status: 200, until: gate.promise }));

@@ -8,7 +8,7 @@ import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { Worker } from './worker.ts';
 
-test('a delivery is sent signed, recorded, and owed no more', async (t) => {
+test('a delivery is sent signed, recorded and removed from the stream', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { headers: { 'x-team': 'blue' } });
   const { event, delivery } = await worker.owe('acme', 'ep_1', { data: '{"n":1.0,"n":2}' });
@@ -32,7 +32,7 @@ test('a delivery is sent signed, recorded, and owed no more', async (t) => {
   assert.equal(await worker.metric('posthorn_delivery_attempts_total', { outcome: 'success' }), 1);
 });
 
-test('a failure waits as a schedule and comes again as attempt 2, with the same webhook-id', async (t) => {
+test('a failure waits as a schedule and returns as attempt 2 with the same webhook-id', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.on('/acme/ep_1', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
@@ -55,7 +55,7 @@ test('a failure waits as a schedule and comes again as attempt 2, with the same 
   await worker.nothingOwed();
 });
 
-test('while it waits it is one schedule, and not in a mailbox', async (t) => {
+test('a waiting delivery is one schedule, and not in a mailbox', async (t) => {
   const retryPolicy = { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 };
   const worker = await Worker.start(t, { retryPolicy });
   worker.endpoint('acme', 'ep_1');
@@ -71,7 +71,7 @@ test('while it waits it is one schedule, and not in a mailbox', async (t) => {
   assert.equal(await worker.metric('posthorn_delivery_mailbox_messages'), 0);
 });
 
-test('a receiver that asks for time by Retry-After gets it', async (t) => {
+test('a receiver gets the delay that its Retry-After asks for', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 429, headers: { 'retry-after': '30' } });
@@ -81,7 +81,7 @@ test('a receiver that asks for time by Retry-After gets it', async (t) => {
   assert.ok(waitMs >= 30_000, `${waitMs} ms`);
 });
 
-test('after the last attempt the dead letter holds the whole event, and the record says failed', async (t) => {
+test('after the last attempt the dead letter has the whole event, and the record says failed', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 500, body: 'no' });
@@ -109,7 +109,7 @@ test('after the last attempt the dead letter holds the whole event, and the reco
   assert.equal(worker.receiver.requests.length, 3);
 });
 
-test('http to an address that the operator did not name is an attempt that failed, not sent', async (t) => {
+test('http to an address that the operator did not allow is a failed attempt, and nothing is sent', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { url: 'http://192.0.2.1/hook' });
   worker.endpoint('acme', 'ep_2', { url: 'https://10.0.0.1/hook' });
@@ -126,7 +126,7 @@ const undecodable: [string, string, string][] = [
   ['an event without head', subjects.delivery('acme', 'ep_1'), '{"id":"dlv_1"}\nnull\n{}'],
   ['a short subject', 'dlv.0.s.acme', '{"id":"dlv_1"}\n{"id":"e1"}\n{}'],
 ];
-test('what is no delivery is given up, not given again for ever, and holds up nobody', async (t) => {
+test('a message that is not a delivery is terminated, not redelivered, and blocks no others', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   for (const [what, subject, payload] of undecodable) {
@@ -143,14 +143,15 @@ test('what is no delivery is given up, not given again for ever, and holds up no
   assert.equal(worker.receiver.requests.length, 1);
 });
 
-test('a delivery that comes again after it was settled is acked, and not sent again', async (t) => {
+test('a redelivery of a settled delivery is acked and not sent again', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   const { delivery } = await worker.owe('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
   await worker.nothingOwed();
   const { publisher } = worker.core;
-  // Under another message id, as after a restart of the server, which forgets the ids of what was acked.
+  // Under another message id, as after a restart of the server, which forgets the ids of acked
+  // messages.
   const eventFrame = Buffer.from('{"id":"e0","type":"a.b","source":"/","time":"x"}\n{}');
   await publisher.publishAsync({
     subject: subjects.delivery('acme', 'ep_1'),
@@ -162,17 +163,17 @@ test('a delivery that comes again after it was settled is acked, and not sent ag
   assert.equal(worker.receiver.requests.length, 1);
 });
 
-test('what comes again while its record is not stored yet is acked only after that', async (t) => {
+test('a redelivery is acked only after its record is stored', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   const { jsm } = worker.core;
-  // Refuses every record.
+  // Rejects every record.
   await jsm.streams.update(streams.records(0), { max_msg_size: 10 });
   const { delivery } = await worker.owe('acme', 'ep_1');
   await worker.receiver.waitFor(1, '/acme/ep_1');
   await jsm.consumers.reset(streams.deliveries(0), consumers.deliverShared);
   await worker.owe('acme', 'ep_1');
-  // By the same consumer, so the first one has come again before.
+  // From the same consumer, so the first one was redelivered before.
   await worker.receiver.waitFor(2, '/acme/ep_1');
   assert.equal((await worker.owed()).length, 2);
   await jsm.streams.update(streams.records(0), { max_msg_size: -1 });
@@ -181,7 +182,7 @@ test('what comes again while its record is not stored yet is acked only after th
   assert.equal(worker.receiver.requests.length, 2);
 });
 
-test("an attempt that a stop cuts off is the next worker's, and no attempt that failed", async (t) => {
+test('an attempt that a stop aborts belongs to the next worker, and is not a failed attempt', async (t) => {
   const worker = await Worker.start(t, { env: { POSTHORN_SHUTDOWN_DEADLINE_MS: '100' } });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.on('/acme/ep_1', (_request, nth) =>
@@ -197,11 +198,11 @@ test("an attempt that a stop cuts off is the next worker's, and no attempt that 
     [[1, 'worker-2']],
   );
   await worker.nothingOwed();
-  // Counted as `unexpected`, it would tell of a defect at each roll-out.
+  // Counted as `unexpected`, it would suggest a defect at each rollout.
   assert.equal(await worker.metric('posthorn_delivery_attempts_total'), 0);
 });
 
-test('a worker that stops waits until the next state of what it has in hand is stored', async (t) => {
+test('a worker that stops waits until the next states of its deliveries are stored', async (t) => {
   const hourly = { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 60_000 };
   const worker = await Worker.start(t, { retryPolicy: hourly });
   worker.endpoint('acme', 'ep_1');
@@ -219,7 +220,7 @@ test('a worker that stops waits until the next state of what it has in hand is s
   await waitUntil(() => answers.length === 1);
   const order: string[] = [];
   const stopped = worker.stopFirst().then(() => order.push('stopped'));
-  // Far more than a worker needs to give back what nothing is under way for.
+  // Far more than a worker needs to release deliveries that have not started.
   for (let n = 0; n < 100; n++) await jsm.streams.info(streams.deliveries(0));
   order.push('stored');
   for (const answer of answers) answer();

@@ -38,7 +38,7 @@ import {
   storedMessages,
 } from '../publisher/nats-core.ts';
 
-/** Retries after a third of a second, twice; then the delivery is dead. */
+/** Two retries after a third of a second each; then the delivery is dead. */
 const QUICK: RetryPolicy = {
   delaysSeconds: [0.3, 0.3],
   finalStatuses: [],
@@ -49,11 +49,14 @@ export interface WorkerOptions {
   env?: Record<string, string>;
   retryPolicy?: RetryPolicy;
   laneRules?: Partial<LaneRules>;
-  /** Absent: that of all tests. */
+  /** Undefined: the default of all tests. */
   log?: Log;
 }
 
-/** A delivery worker alone: real NATS and receiver, the configuration a map that the test writes. */
+/**
+ * A delivery worker alone, with real NATS and receiver; its configuration is a map that the test
+ * writes.
+ */
 export class Worker {
   readonly core: NatsCore;
   readonly receiver: WebhookReceiver;
@@ -61,9 +64,9 @@ export class Worker {
   readonly secret = newSecret();
   readonly registry = new Registry();
   lanes!: LaneStore;
-  /** What is done when the bucket of the configuration is asked for a tenant. */
+  /** Replaces the read of a tenant from the configuration bucket. */
   onRefresh: (tenant: string) => void = () => {};
-  /** Stops the worker that it was started with. */
+  /** Stops the worker that the test started with. */
   stopFirst: () => Promise<void> = () => Promise.resolve();
   private laneRules: LaneRules = LANE_RULES;
   private log: Log | undefined;
@@ -82,7 +85,7 @@ export class Worker {
   static async start(t: TestContext, options: WorkerOptions = {}): Promise<Worker> {
     const receiver = await WebhookReceiver.start();
     const stops: (() => Promise<void>)[] = [() => receiver.close()];
-    // Before what it uses: hooks run in the order in which they were added.
+    // Registered before the resources it uses: hooks run in the order of registration.
     t.after(async () => {
       for (const stop of stops) await stop();
     });
@@ -98,7 +101,7 @@ export class Worker {
     return worker;
   }
 
-  /** Another worker of the same streams; gives what stops it. */
+  /** Starts another worker on the same streams; returns a function that stops it. */
   async begin(name: string, registry = new Registry()): Promise<() => Promise<void>> {
     const { core } = this;
     const config = mapConfig(this.tenants);
@@ -125,7 +128,7 @@ export class Worker {
     return () => service.stop(5000);
   }
 
-  /** Adds or changes an endpoint: a new snapshot takes the place of the tenant's. */
+  /** Adds or changes an endpoint: a new snapshot replaces the tenant's. */
   endpoint(tenant: string, id: string, changes: Partial<EndpointSnapshot> = {}): void {
     const known = this.tenants.get(tenant);
     const before = known?.endpoints.find((endpoint) => endpoint.id === id);
@@ -151,7 +154,7 @@ export class Worker {
     });
   }
 
-  /** Credentials of an endpoint as its snapshot has them. */
+  /** An endpoint's credentials in the form of its snapshot. */
   sealed(
     id: string,
     given: {
@@ -171,13 +174,13 @@ export class Worker {
     return out;
   }
 
-  /** Changes the tenant itself, which has an endpoint. */
+  /** Changes a tenant that has an endpoint. */
   tenant(id: string, changes: Partial<TenantSnapshot>): void {
     const known = this.tenants.get(id) as TenantSnapshot;
     this.tenants.set(id, { ...known, rev: known.rev + 1, ...changes });
   }
 
-  /** Publishes a delivery as the router does; gives the event's head and the delivery's. */
+  /** Publishes a delivery like the router; returns the heads of the event and the delivery. */
   async owe(
     tenant: string,
     endpoint: string,
@@ -236,7 +239,7 @@ export class Worker {
     return ack.seq;
   }
 
-  /** What is told of a delivery until its last state is the wanted one. */
+  /** The records of a delivery up to the wanted status. */
   recordsUntil(id: string, status: DeliveryRecord['status']): Promise<DeliveryRecord[]> {
     return waitUntil(
       async () => {
@@ -254,7 +257,7 @@ export class Worker {
     return records.filter((record) => record.k === 'endpoint-gone');
   }
 
-  /** What the shard's stream still holds: owed, waiting or held. */
+  /** The messages in the shard's stream: ready, waiting or held. */
   owed(): Promise<StoredMessage[]> {
     return storedMessages(this.core.jsm, 'DLV-0');
   }

@@ -33,7 +33,7 @@ async function send(url: string, id: string, body: Buffer, secret = SECRET): Pro
   return response.status;
 }
 
-test('takes what is signed, and refuses another body, secret or path', async (t) => {
+test('the receiver accepts signed webhooks and rejects another body, secret or path', async (t) => {
   const { url, arrived, faults } = await start(t);
   assert.equal(await send(`${url}/canary`, 'e1', BODY), 204);
   assert.deepEqual(arrived, ['canary e1']);

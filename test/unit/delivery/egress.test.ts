@@ -39,7 +39,7 @@ const forbidden: Record<string, string[]> = {
     'ff02::1',
   ],
   'unique local and old site-local': ['fc00::1', 'fdff::1', 'fec0::1'],
-  '6to4, NAT64 and relays, whatever they carry': [
+  '6to4, NAT64 and relays, with any inner address': [
     '192.88.99.1',
     '2002:7f00:1::',
     '2002:808:808::',
@@ -80,7 +80,7 @@ const forbidden: Record<string, string[]> = {
 };
 for (const [what, addresses] of Object.entries(forbidden)) {
   for (const address of addresses) {
-    test(`${what}: ${JSON.stringify(address)} is not dialled`, () => {
+    test(`the guard refuses ${what}: ${JSON.stringify(address)}`, () => {
       assert.equal(strict.mayDial(address), false);
       assert.equal(strict.isAllowedPrivate(address), false);
     });
@@ -110,13 +110,13 @@ const open = [
   '::ffff:808:808',
 ];
 for (const address of open) {
-  test(`public: ${address} may be dialled, and is not a private network that was allowed`, () => {
+  test(`the guard allows public ${address}, and does not count it as an allowed private network`, () => {
     assert.equal(strict.mayDial(address), true);
     assert.equal(strict.isAllowedPrivate(address), false);
   });
 }
 
-test('the networks that the operator names are allowed, and no other', () => {
+test('the guard allows the networks that the operator lists, and no others', () => {
   const guard = new EgressGuard(' 127.0.0.0/8, ::1 ,10.1.0.0/16,fd00:1::/32');
   for (const address of ['127.0.0.1', '::1', '10.1.255.1', 'fd00:1::5', '::ffff:127.0.0.1']) {
     assert.ok(guard.mayDial(address), address);
@@ -145,7 +145,7 @@ const notNetworks = [
   '1.2.3.4/8/9',
 ];
 for (const text of [...notNetworks, '10.0.0.0/-1', '10.0.0.0/8x', '10.0.0.0 /8']) {
-  test(`${JSON.stringify(text)} is refused as a network, by name`, () => {
+  test(`rejects the network ${JSON.stringify(text)} with its text`, () => {
     assert.throws(
       () => parseNetworks(`127.0.0.0/8,${text}`),
       (error: Error) => error.message.includes(`"${text}"`),

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { judge, defaultRetryPolicy } from '#domain/outcome/verdict.ts';
 import { retryAfterMs } from '#infra/http/client/retry-after.ts';
 
-// A date without a zone must not be read in the machine's own.
+// A date without a zone must not be parsed in the machine's own time zone.
 process.env['TZ'] = 'America/New_York';
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
@@ -31,7 +31,7 @@ for (const [value, expected] of cases) {
   });
 }
 
-test('a number of seconds with any number of digits is a long time, not none', () => {
+test('a number of seconds with any number of digits is a long delay, not none', () => {
   const askedMs = retryAfterMs('9'.repeat(400), NOW);
   const outcome = {
     ok: false as const,

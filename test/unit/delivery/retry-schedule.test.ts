@@ -21,7 +21,7 @@ function failed(status: number | undefined, retryAfterMs?: number): AttemptOutco
   return { ok: false, kind: 'http_status', status, detail: '', retryAfterMs };
 }
 
-test('the default is 1, 5, 25, 125, 625 s and then longer steps, about three days in all', () => {
+test('the default delays are 1, 5, 25, 125 and 625 s, then longer ones, about three days in all', () => {
   const delays = defaultRetryPolicy.delaysSeconds;
   assert.deepEqual(delays.slice(0, 5), [1, 5, 25, 125, 625]);
   assert.deepEqual(
@@ -32,7 +32,7 @@ test('the default is 1, 5, 25, 125, 625 s and then longer steps, about three day
   assert.ok(days > 2.5 && days < 4, `${days} days`);
 });
 
-test('a delay is its step, spread by a tenth to either side; after the last step there is none', () => {
+test('a delay is its step with a jitter of 10 %, and there is none after the last step', () => {
   fc.assert(
     fc.property(policies, attemptNo, random, (policy, no, r) => {
       const delayMs = retryDelayMs(policy, no, r);
@@ -46,13 +46,13 @@ test('a delay is its step, spread by a tenth to either side; after the last step
   );
 });
 
-test('the spread uses its whole range', () => {
+test('the jitter uses its whole range', () => {
   assert.equal(retryDelayMs(defaultRetryPolicy, 2, 0), 4500);
   assert.equal(retryDelayMs(defaultRetryPolicy, 2, 0.5), 5000);
   assert.ok((retryDelayMs(defaultRetryPolicy, 2, 0.999) as number) > 5490);
 });
 
-test('Retry-After puts a retry off, never brings it forward, and is bounded by the policy', () => {
+test('Retry-After postpones a retry within the bounds of the policy, and never brings it forward', () => {
   fc.assert(
     fc.property(policies, attemptNo, random, fc.nat(200_000_000), (policy, no, r, askedMs) => {
       const verdict = judge({ ...policy, finalStatuses: [] }, no, failed(503, askedMs), r);
@@ -63,13 +63,13 @@ test('Retry-After puts a retry off, never brings it forward, and is bounded by t
       }
       const leastMs = Math.max(ownMs, Math.min(askedMs, policy.retryAfterMaxMs));
       const { delayMs } = verdict as { kind: 'retry'; delayMs: number };
-      assert.ok(delayMs >= leastMs, 'not before it was asked for');
+      assert.ok(delayMs >= leastMs, 'not before the requested time');
       assert.ok(delayMs <= Math.ceil(leastMs * 1.1), 'and not much later');
     }),
   );
 });
 
-test('those who were told the same Retry-After do not come back in the same moment', () => {
+test('deliveries with the same Retry-After do not return at the same moment', () => {
   const delays = [0, 0.25, 0.5, 0.999].map((r) => {
     const verdict = judge(defaultRetryPolicy, 1, failed(429, 100_000), r);
     return verdict.kind === 'retry' ? verdict.delayMs : undefined;
@@ -77,12 +77,12 @@ test('those who were told the same Retry-After do not come back in the same mome
   assert.deepEqual(delays, [100_000, 102_500, 105_000, 109_990]);
 });
 
-test('a Retry-After without end does not hold a delivery for ever', () => {
+test('an endless Retry-After does not delay a delivery forever', () => {
   const verdict = judge(defaultRetryPolicy, 1, failed(429, Number.POSITIVE_INFINITY), 0);
   assert.deepEqual(verdict, { kind: 'retry', delayMs: 86_400_000 });
 });
 
-test('after the last attempt a failure is exhausted, whatever it was', () => {
+test('any failure is exhausted when it is the last attempt', () => {
   const last = defaultRetryPolicy.delaysSeconds.length + 1;
   for (const outcome of [failed(500), failed(undefined), failed(429, 1000), failed(404)]) {
     assert.equal(judge(defaultRetryPolicy, last - 1, outcome, 0.5).kind, 'retry');
@@ -91,24 +91,24 @@ test('after the last attempt a failure is exhausted, whatever it was', () => {
   }
 });
 
-test('what would be tried again too long after the first attempt is not', () => {
+test('a retry too long after the first attempt is not made', () => {
   const policy = { ...defaultRetryPolicy, maxAgeMs: 10_000 };
   const tooOld = { kind: 'dead', reason: 'too_old' };
   assert.equal(judge(policy, 2, failed(500), 0.5, 5000).kind, 'retry');
   assert.deepEqual(judge(policy, 2, failed(500), 0.5, 5001), tooOld);
-  // The wait that the receiver asks for counts.
+  // The delay that the receiver asks for counts.
   assert.deepEqual(judge(policy, 1, failed(429, 10_001), 0, 0), tooOld);
   assert.deepEqual(judge(policy, 2, { ok: true, status: 200 }, 0, 99_999), { kind: 'delivered' });
   assert.deepEqual(judge(policy, 2, failed(410), 0, 99_999), { kind: 'gone' });
 });
 
-test('410 is gone, at the first attempt and at the last, also where it is a final status', () => {
+test('410 is gone at any attempt, even as a final status', () => {
   const policy = { ...defaultRetryPolicy, finalStatuses: [410] };
   for (const no of [1, 12, 50])
     assert.deepEqual(judge(policy, no, failed(410), 0), { kind: 'gone' });
 });
 
-test('a final status is dead at once, others are tried again', () => {
+test('a final status is dead at once, and other statuses are retried', () => {
   const policy = { ...defaultRetryPolicy, finalStatuses: [400, 404] };
   assert.deepEqual(judge(policy, 1, failed(404), 0), { kind: 'dead', reason: 'final_status' });
   for (const status of [401, 403, 408, 409, 422, 425, 429, 302, 500, 503]) {
@@ -116,7 +116,7 @@ test('a final status is dead at once, others are tried again', () => {
   }
 });
 
-test('a 2xx is delivered, whichever attempt it was', () => {
+test('a 2xx is delivered at any attempt', () => {
   fc.assert(
     fc.property(policies, attemptNo, fc.integer({ min: 200, max: 299 }), (policy, no, status) => {
       assert.deepEqual(judge(policy, no, { ok: true, status }, 0), { kind: 'delivered' });

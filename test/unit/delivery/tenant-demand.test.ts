@@ -6,7 +6,7 @@ const RULES = { pressedPerSecond: 50, busyPerSecond: 500, busyLooks: 3 };
 const calm = { taken: 499, pressed: 49 };
 const busy = { taken: 500, pressed: 0 };
 
-test('under pressure at once, busy only after three looks in a row; the one under most pressure first', () => {
+test('a tenant gets a lane at once under pressure, after three busy periods otherwise, highest pressure first', () => {
   const demand = new TenantDemand(RULES);
   const pressed = { taken: 60, pressed: 50 };
   const look = (loads: Record<string, { taken: number; pressed: number }>): string[] =>
@@ -16,12 +16,12 @@ test('under pressure at once, busy only after three looks in a row; the one unde
   assert.deepEqual(look({ calm, busy, pressed }), ['pressed pressure']);
   assert.deepEqual(look({ calm, busy }), []);
   assert.deepEqual(look({ calm, busy, pressed }), ['busy rate', 'pressed pressure']);
-  // A look without it, and it begins anew.
+  // A period that is not busy resets the count.
   assert.deepEqual(look({ calm }), []);
   assert.deepEqual(look({ busy }), []);
 });
 
-test('looks that come late or early change nothing: all is by the second', () => {
+test('rates are by the second when periods are shorter or longer', () => {
   const demand = new TenantDemand(RULES);
   const twice = new Map([
     ['calm', { taken: 998, pressed: 98 }],

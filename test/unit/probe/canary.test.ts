@@ -4,7 +4,7 @@ import { canaryTenant, noCanary, ProbeReceiver } from '#domain/canary.ts';
 import { canaryTenants } from '#src/probe/canary.ts';
 import { shardOf } from '#wire/subjects.ts';
 
-test('every shard has a canary of its own, and always the same', () => {
+test('every shard has its own canary, always the same', () => {
   for (const shards of [1, 4, 12, 64]) {
     const tenants = canaryTenants('main', shards);
     assert.deepEqual(

@@ -4,7 +4,7 @@ import { LOST_AFTER_MS, LOST_MAX, RoundLedger, TRIAL_EVERY_MS } from '#src/probe
 
 const HOUR_MS = 3_600_000;
 
-test('a webhook in time is measured, once', () => {
+test('a webhook in time is measured once', () => {
   const ledger = new RoundLedger();
   ledger.begin('a', 1000);
   assert.equal(ledger.arrive('a', 1012), 12);
@@ -12,7 +12,7 @@ test('a webhook in time is measured, once', () => {
   assert.deepEqual(ledger.takeLost(1000 + LOST_AFTER_MS), []);
 });
 
-test('a round is lost once, and its webhook is late when it comes', () => {
+test('a round is lost once, and its webhook counts as late when it arrives', () => {
   const ledger = new RoundLedger();
   ledger.begin('a', 0);
   ledger.begin('b', 1);
@@ -23,7 +23,7 @@ test('a round is lost once, and its webhook is late when it comes', () => {
   assert.equal(ledger.arrive('a', LOST_AFTER_MS + 6), 'unknown');
 });
 
-test('what ingress did not take may arrive all the same: late, or before its answer', () => {
+test('the webhook of a rejected event counts as late, or arrives before the rejection', () => {
   const ledger = new RoundLedger();
   ledger.begin('a', 0);
   assert.equal(ledger.refuse('a'), true);
@@ -34,7 +34,7 @@ test('what ingress did not take may arrive all the same: late, or before its ans
   assert.equal(ledger.refuse('b'), false);
 });
 
-test('an outage leaves few events; the first that arrives lets the next go', () => {
+test('an outage leaves few events, and the first arrival resumes the rounds', () => {
   const ledger = new RoundLedger();
   let sent = 0;
   let now = 0;
@@ -42,7 +42,7 @@ test('an outage leaves few events; the first that arrives lets the next go', () 
     ledger.takeLost(now);
     if (!ledger.isHopeless(now)) ledger.begin(`e${sent++}`, now);
   }
-  // Those of the time until it became clear, and one every two minutes.
+  // Those before the path counted as broken, and one every two minutes.
   const bound = LOST_MAX + LOST_AFTER_MS / 1000 + HOUR_MS / TRIAL_EVERY_MS;
   assert.ok(sent > HOUR_MS / TRIAL_EVERY_MS && sent <= bound, String(sent));
   assert.equal(ledger.isHopeless(now), true);
@@ -50,7 +50,7 @@ test('an outage leaves few events; the first that arrives lets the next go', () 
   assert.equal(ledger.isHopeless(now), false);
 });
 
-test('what was lost on the way to an endpoint that was removed says nothing of the next one', () => {
+test('losses on the way to a removed endpoint do not count for the next one', () => {
   const ledger = new RoundLedger();
   for (let i = 0; i < LOST_MAX; i++) ledger.begin(`e${i}`, i);
   ledger.takeLost(LOST_AFTER_MS + LOST_MAX);
@@ -59,14 +59,14 @@ test('what was lost on the way to an endpoint that was removed says nothing of t
   assert.equal(ledger.isHopeless(LOST_AFTER_MS + LOST_MAX), false);
 });
 
-test('refused rounds are no reason to send nothing', () => {
+test('rejected rounds do not stop further rounds', () => {
   const ledger = new RoundLedger();
   for (let i = 0; i < 1000; i++) {
     ledger.begin(`e${i}`, i);
     assert.equal(ledger.refuse(`e${i}`), true);
     assert.equal(ledger.isHopeless(i), false);
   }
-  // What is remembered of them is bounded.
+  // The number of remembered rounds is bounded.
   assert.equal(ledger.arrive('e0', 1000), 'unknown');
   assert.equal(ledger.arrive('e999', 1000), 'late');
 });

@@ -16,7 +16,7 @@ const tokenAnswer = (fields: object): Behaviour => ({
   body: JSON.stringify({ token_type: 'Bearer', expires_in: 3600, ...fields }),
 });
 
-/** A worker, and a token endpoint that gives `token-number-1`, `token-number-2`, … */
+/** A worker, and a token endpoint that issues `token-number-1`, `token-number-2`, … */
 async function start(t: Parameters<typeof Worker.start>[0], options: WorkerOptions = {}) {
   const auth = await WebhookReceiver.start();
   t.after(() => auth.close());
@@ -43,7 +43,7 @@ async function deliver(worker: Worker, endpoint: string) {
   return worker.recordsUntil(delivery.id, 'delivered');
 }
 
-test('one token serves all attempts of an endpoint, also those that begin at once', async (t) => {
+test('one token serves all attempts of an endpoint, even simultaneous ones', async (t) => {
   const { auth, worker, endpoint, authorizations } = await start(t);
   const scope = 'webhooks write';
   endpoint('ep_1', { scope, audience: 'https://api.example.com' });
@@ -81,7 +81,7 @@ test('client_secret_post sends the secret in the form', async (t) => {
   });
 });
 
-test('a token that has ended, and credentials that were changed, get another; each endpoint has its own', async (t) => {
+test('an endpoint gets a new token after expiry or a change of its credentials, and shares none with another endpoint', async (t) => {
   const { auth, worker, endpoint, authorizations } = await start(t);
   auth.otherwise((_, nth) => tokenAnswer({ access_token: `short-${nth}`, expires_in: 0 }));
   endpoint('short');
@@ -103,7 +103,7 @@ test('a token that has ended, and credentials that were changed, get another; ea
 
 test('a 401 drops the token: one request for each attempt, the next one with a new token', async (t) => {
   const { worker, endpoint, authorizations } = await start(t, {
-    // Not even where 401 is final: the receiver may have ended the token early.
+    // Even where 401 is final: the receiver may have revoked the token early.
     retryPolicy: { delaysSeconds: [0.3, 0.3], finalStatuses: [401], retryAfterMaxMs: 0 },
   });
   endpoint('ep_1');
@@ -124,7 +124,7 @@ test('a 401 drops the token: one request for each attempt, the next one with a n
     'Bearer token-number-1',
     'Bearer token-number-2',
   ]);
-  // With a token that was got for this very attempt it is the receiver's answer, and final.
+  // With a token requested for this very attempt, 401 is the receiver's answer, and final.
   worker.receiver.otherwise({ status: 401 });
   endpoint('ep_2');
   const { delivery } = await worker.owe('acme', 'ep_2');
@@ -158,7 +158,7 @@ const wrong: [what: string, behaviour: Behaviour, detail: RegExp][] = [
   ['no HTTP', { raw: 'hello\r\n\r\n' }, /bad_response/],
 ];
 
-test('a token endpoint that fails: a failed attempt with its reason, nothing sent, nothing told', async (t) => {
+test('a failing token endpoint fails the attempt with its reason, and nothing is sent or revealed', async (t) => {
   const retryPolicy = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
   const { auth, worker, endpoint } = await start(t, { retryPolicy });
   for (const [index, [what, behaviour, detail]] of wrong.entries()) {
@@ -179,7 +179,7 @@ test('a token endpoint that fails: a failed attempt with its reason, nothing sen
   assert.equal(failed, wrong.length);
 });
 
-test('a token endpoint that cannot be reached, or may not be', async (t) => {
+test('an attempt fails when its token endpoint is unreachable or forbidden', async (t) => {
   const retryPolicy = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
   const { worker, endpoint } = await start(t, { retryPolicy });
   const cases: [string, RegExp][] = [
@@ -188,7 +188,7 @@ test('a token endpoint that cannot be reached, or may not be', async (t) => {
       /connect: the connection was refused \(ECONNREFUSED\)/,
     ],
     ['https://169.254.169.254/latest', /forbidden_address/],
-    // The rules may have changed since it was stored: they are looked at again.
+    // The egress rules may have changed since the URL was stored, so they are checked again.
     ['http://example.com/token', /must be https/],
   ];
   for (const [index, [tokenUrl, detail]] of cases.entries()) {
@@ -200,7 +200,7 @@ test('a token endpoint that cannot be reached, or may not be', async (t) => {
   }
 });
 
-test('a token endpoint that asks for time gets it', async (t) => {
+test('an attempt is retried later when the token endpoint asks for a delay', async (t) => {
   const { auth, worker, endpoint } = await start(t);
   auth.otherwise({ status: 429, headers: { 'retry-after': '50' } });
   endpoint('ep_1');
@@ -211,12 +211,12 @@ test('a token endpoint that asks for time gets it', async (t) => {
   assert.ok((record.nextAttemptMs ?? 0) >= startedMs + durationMs + 49_000);
 });
 
-test('a token endpoint that hangs: the time limit ends the attempt, others do not wait, the circuit opens', async (t) => {
+test('a hanging token endpoint ends the attempt by its time limit, delays no other endpoint, and opens the circuit', async (t) => {
   const retryPolicy = { delaysSeconds: [60], finalStatuses: [], retryAfterMaxMs: 0 };
   const { auth, worker, endpoint } = await start(t, { retryPolicy });
   auth.on('/hang', { hang: 'request' });
   endpoint('hangs', { tokenUrl: auth.url('/hang') });
-  // All of them have begun before it is over.
+  // All attempts start before the first one ends.
   worker.endpoint('acme', 'hangs', { timeoutMs: 3000 });
   endpoint('fine');
   const stuck = await Promise.all(Array.from({ length: 20 }, () => worker.owe('acme', 'hangs')));

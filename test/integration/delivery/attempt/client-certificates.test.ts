@@ -20,7 +20,7 @@ async function failures(worker: Worker, endpoint: string) {
   return records.map(({ attempt }) => attempt);
 }
 
-test('the receiver sees the certificate, together with the authorization', async (t) => {
+test('the receiver gets the client certificate together with the authorization', async (t) => {
   const worker = await Worker.start(t);
   const receiver = await startTlsReceiver(t);
   worker.endpoint('acme', 'ep_1', {
@@ -33,7 +33,7 @@ test('the receiver sees the certificate, together with the authorization', async
   assert.equal(request.headers.authorization, 'Bearer tok-123456789');
 });
 
-test('endpoints of one tenant and origin with different certificates share no connection', async (t) => {
+test('endpoints of one tenant and origin share no connection when their certificates differ', async (t) => {
   const worker = await Worker.start(t);
   const receiver = await startTlsReceiver(t, { required: false });
   const names = ['one', 'two'];
@@ -54,11 +54,11 @@ test('endpoints of one tenant and origin with different certificates share no co
   }
   for (const clients of seen.values()) assert.equal(clients.size, 1);
   assert.deepEqual(new Set(receiver.requests.map(({ client }) => client)).size, 3);
-  // One connection for each certificate, kept alive.
+  // One keep-alive connection for each certificate.
   assert.equal(seen.size, 3);
 });
 
-test('a certificate that is changed is shown from the next attempt on', async (t) => {
+test('a changed certificate is used from the next attempt on', async (t) => {
   const worker = await Worker.start(t);
   const receiver = await startTlsReceiver(t);
   worker.endpoint('acme', 'ep_1', withCertificate(worker, receiver, 'ep_1', 'old'));
@@ -71,7 +71,7 @@ test('a certificate that is changed is shown from the next attempt on', async (t
   );
 });
 
-test('a receiver that trusts nobody of that name: the attempt fails, and others do not notice', async (t) => {
+test('a client certificate that the receiver does not trust fails the attempt and affects no other endpoint', async (t) => {
   const worker = await Worker.start(t);
   const receiver = await startTlsReceiver(t);
   const { serverCa: ca } = receiver;
@@ -81,7 +81,7 @@ test('a receiver that trusts nobody of that name: the attempt fails, and others 
     ...worker.sealed('ep_1', { certificate: stranger }),
   });
   worker.endpoint('acme', 'ep_2', withCertificate(worker, receiver, 'ep_2', 'known'));
-  // TLS 1.3 tells the client after its handshake: as an alert, or as a connection that is cut.
+  // In TLS 1.3 the client learns this after its handshake, from an alert or a closed connection.
   for (const attempt of await failures(worker, 'ep_1')) {
     assert.ok(attempt?.failure === 'tls' || attempt?.failure === 'reset', attempt?.detail);
     assert.notEqual(attempt.detail, '');
@@ -93,7 +93,7 @@ test('a receiver that trusts nobody of that name: the attempt fails, and others 
   );
 });
 
-test('a receiver whose certificate the ca did not sign: tls, with the reason, and nothing is sent', async (t) => {
+test('a server certificate not signed by the ca fails as tls with the reason, and nothing is sent', async (t) => {
   const worker = await Worker.start(t);
   const receiver = await startTlsReceiver(t);
   const certificate = { ...receiver.newClient('acme'), ca: makeCertificate().cert };

@@ -7,14 +7,14 @@ async function deliver(worker: Worker, endpoint: string) {
   return worker.recordsUntil(delivery.id, 'delivered');
 }
 
-test('basic, bearer and sealed headers arrive as they were given', async (t) => {
+test('basic, bearer and sealed headers arrive as configured', async (t) => {
   const worker = await Worker.start(t);
   const basic = { type: 'basic', username: 'jürgen', password: 'a:b ü' } as const;
   worker.endpoint('acme', 'basic', worker.sealed('basic', { credentials: basic }));
   const bearer = { type: 'bearer', token: 'abc.def-123' } as const;
   worker.endpoint('acme', 'bearer', {
     ...worker.sealed('bearer', { credentials: bearer, headers: { 'x-team': 'a' } }),
-    // As it was before header fields were sealed.
+    // The form in use before header fields were sealed.
     headers: { 'x-old': 'b' },
   });
   await deliver(worker, 'basic');
@@ -27,7 +27,7 @@ test('basic, bearer and sealed headers arrive as they were given', async (t) => 
   assert.equal(headers['x-old'], 'b');
 });
 
-test('credentials that are changed or taken away are in force for the next attempt', async (t) => {
+test('changed or removed credentials apply to the next attempt', async (t) => {
   const worker = await Worker.start(t);
   const as = (token: string) => worker.sealed('ep_1', { credentials: { type: 'bearer', token } });
   worker.endpoint('acme', 'ep_1', as('one'));
@@ -45,7 +45,7 @@ test('credentials that are changed or taken away are in force for the next attem
   );
 });
 
-test('a receiver that repeats what it got writes no secret into the history', async (t) => {
+test('a receiver that echoes its request writes no secret into the history', async (t) => {
   const worker = await Worker.start(t);
   const credentials = { type: 'basic', username: 'me', password: 'swordfish-1' } as const;
   const headers = { 'x-api-key': 'key-0123456789' };
@@ -64,14 +64,14 @@ test('a receiver that repeats what it got writes no secret into the history', as
   assert.match(attempt.responseBody ?? '', /x \*{8} \{/);
 });
 
-test('a change of the configuration ends no attempt that is under way', async (t) => {
+test('a configuration change does not abort an attempt in flight', async (t) => {
   const worker = await Worker.start(t);
   const release = Promise.withResolvers<void>();
   worker.endpoint('acme', 'ep_1');
   worker.receiver.on('/acme/ep_1', { status: 200, until: release.promise });
   const { delivery } = await worker.owe('acme', 'ep_1');
   await worker.receiver.waitFor(1, '/acme/ep_1');
-  // Another origin: the connections to the old one are not needed any more.
+  // Another origin: the connections to the old one are no longer needed.
   const url = worker.receiver.url('/moved').replace('127.0.0.1', 'localhost');
   worker.endpoint('acme', 'ep_1', { url });
   await deliver(worker, 'ep_1');

@@ -1,4 +1,4 @@
-/** Large payloads on their way to receivers: whole or by link, and what becomes of those that are lost (IN-12). */
+/** Delivery of large payloads, inline or as a link, and the handling of lost ones (IN-12). */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
@@ -27,7 +27,7 @@ function large(payload: PayloadRef, more: object = {}) {
   return { data: '', head: { payload, ...more } };
 }
 
-/** The body, once the signature over its bytes is right. */
+/** The body, after a check of the signature over its bytes. */
 function verified(worker: Worker, { body, headers }: ReceivedRequest): string {
   new Webhook(worker.secret).verify(body.toString(), headers);
   return body.toString();
@@ -51,7 +51,7 @@ function assertLink(worker: Worker, url: string, expiresAt: string, { key }: Pay
   assert.equal(worker.links.check(key, expires, signature, Date.now() + 601_000), 'expired');
 }
 
-test('the receiver gets a large payload whole, in every format', async (t) => {
+test('the receiver gets a large payload inline in every format', async (t) => {
   const worker = await Worker.start(t);
   const data = `{ "n":12345678901234567890, "x":"${'x'.repeat(3_000_000)}" }`;
   const ref = await put(worker, data);
@@ -79,7 +79,7 @@ test('the receiver gets a large payload whole, in every format', async (t) => {
   await worker.nothingOwed();
 });
 
-test('an endpoint that asked for it gets a link in place of the data, in every format', async (t) => {
+test('an endpoint configured for links gets one in place of the data in every format', async (t) => {
   const worker = await Worker.start(t, { env: PUBLIC });
   const ref = await put(worker, '"large"');
   const { size, sha256 } = ref;
@@ -101,7 +101,7 @@ test('an endpoint that asked for it gets a link in place of the data, in every f
   }
 });
 
-test('CloudEvents say where the data is by the attribute dataref', async (t) => {
+test('CloudEvents carry the link in the attribute dataref', async (t) => {
   const worker = await Worker.start(t, { env: PUBLIC });
   const ref = await put(worker, '"large"');
   for (const format of ['cloudevents-structured', 'cloudevents-binary'] as const) {
@@ -125,7 +125,7 @@ test('CloudEvents say where the data is by the attribute dataref', async (t) => 
   assertLink(worker, headers['ce-dataref'] as string, headers['ce-datarefexpires'] as string, ref);
 });
 
-test('over the limit of the endpoint it is a link, up to it whole', async (t) => {
+test("a payload above the endpoint's limit is sent as a link, and one up to it inline", async (t) => {
   const worker = await Worker.start(t, { env: PUBLIC });
   const ref = await put(worker, '"large"');
   worker.endpoint('acme', 'at', { payloadInlineMaxBytes: ref.size });
@@ -138,7 +138,7 @@ test('over the limit of the endpoint it is a link, up to it whole', async (t) =>
   assert.match(verified(worker, under as ReceivedRequest), /"data_url":"https/);
 });
 
-test('small events, and an installation without a public URL, know no links', async (t) => {
+test('no link is sent for small events, or without a public URL', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep', { payload: 'url', payloadInlineMaxBytes: 1 });
   await worker.owe('acme', 'ep', { data: '"small"' });
@@ -149,7 +149,7 @@ test('small events, and an installation without a public URL, know no links', as
   assert.ok(bodies.some((body) => body.endsWith('"data":"large"}')));
 });
 
-test('each attempt has a link of its own', async (t) => {
+test('each attempt has its own link', async (t) => {
   const env = { ...PUBLIC, POSTHORN_PAYLOAD_LINK_SECONDS: '60' };
   const policy = { delaysSeconds: [1.2], finalStatuses: [], retryAfterMaxMs: 0 };
   const worker = await Worker.start(t, { env, retryPolicy: policy });
@@ -194,13 +194,13 @@ async function buriedBecause(
 
 const GONE: PayloadRef = { key: 'acme/pay_gone', size: 3, sha256: '0'.repeat(64) };
 
-test('a payload that is gone is a dead letter at once, whole or as a link', async (t) => {
+test('a missing payload makes a dead letter at once, inline or as a link', async (t) => {
   const harm = async () => GONE;
   assert.equal(await buriedBecause(t, { harm }), 'payload_missing');
   assert.equal(await buriedBecause(t, { env: PUBLIC, harm }), 'payload_missing');
 });
 
-test('a payload that is not what was accepted is a dead letter', async (t) => {
+test('a damaged payload makes a dead letter', async (t) => {
   const harm = async (worker: Worker): Promise<PayloadRef> => {
     const ref = await put(worker, '"good"');
     return { ...ref, sha256: createHash('sha256').update('"evil"').digest('hex') };
@@ -208,7 +208,7 @@ test('a payload that is not what was accepted is a dead letter', async (t) => {
   assert.equal(await buriedBecause(t, { harm }), 'payload_damaged');
 });
 
-test('while the object store does not answer a delivery waits, and is sent afterwards', async (t) => {
+test('a delivery waits while the object store does not answer, and is sent afterwards', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep');
   const ref = await put(worker, '"large"');
@@ -226,7 +226,7 @@ test('while the object store does not answer a delivery waits, and is sent after
   await worker.receiver.waitFor(1, '/acme/ep', 30_000);
 });
 
-test('what finds no memory waits, and small events go on', async (t) => {
+test('large payloads wait for memory while small events keep flowing', async (t) => {
   const env = { POSTHORN_PAYLOAD_MEMORY_BYTES_MAX: String(16 * 1024 * 1024) };
   const worker = await Worker.start(t, { env });
   const answered = Promise.withResolvers<void>();

@@ -1,4 +1,4 @@
-/** What a worker does when its own machine fails: no attempt is counted, and the delivery goes out later. */
+/** Faults of the worker's own machine: no attempt is counted, and the delivery is sent later. */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { closeSync, openSync, readFileSync } from 'node:fs';
@@ -10,9 +10,9 @@ import type { LaneClass } from '#wire/subjects.ts';
 import { DEAD_LETTER } from '../ordered/ordered-queue.ts';
 import { Worker, type WorkerOptions } from '../worker.ts';
 
-/** prlimit and /proc are of Linux. */
+/** prlimit and /proc exist only on Linux. */
 const skip = process.platform === 'linux' ? false : 'Linux only';
-/** So that all that are left are used up quickly; servers and connections of a test take fewer. */
+/** Few, so that a test uses them all up quickly; its servers and connections need fewer. */
 const DESCRIPTORS_MAX = 512;
 
 const limitOf = (text: string): string => /^Max open files +(\d+)/m.exec(text)?.[1] ?? '';
@@ -26,7 +26,7 @@ after(() => {
   if (former !== '') execFileSync('prlimit', ['--pid', String(process.pid), `--nofile=${former}:`]);
 });
 
-/** Descriptors that nobody else can have. */
+/** Descriptors that no other code can get. */
 class Hoard {
   private readonly taken: number[] = [];
 
@@ -43,7 +43,10 @@ class Hoard {
     }
   }
 
-  /** Takes those that were closed meanwhile too, until that has kept so many deliveries from being sent. */
+  /**
+   * Also takes descriptors closed in the meantime, until the lack of them has prevented so many
+   * deliveries.
+   */
   async untilFaults(worker: Worker, count = 1): Promise<void> {
     await waitUntil(
       async () => {
@@ -71,7 +74,7 @@ const failures = (worker: Worker): Promise<number> =>
   worker.metric('posthorn_delivery_attempts_total', { outcome: 'failure' });
 const attemptsOf = (records: DeliveryRecord[]) => records.flatMap(({ attempt }) => attempt ?? []);
 
-/** Each reaches the receiver by another way, and none has a connection yet. */
+/** Each reaches the receiver in another way, and none has a connection yet. */
 const WAYS: [string, (worker: Worker) => void, LaneClass?][] = [
   ['an address', (worker) => worker.endpoint('a', 'ep')],
   [
@@ -101,7 +104,7 @@ const WAYS: [string, (worker: Worker) => void, LaneClass?][] = [
 ];
 for (const [way, configure, lane] of WAYS) {
   test(
-    `a delivery is put off without an attempt when no descriptor is left: ${way}`,
+    `a delivery is delayed without an attempt when no descriptor is left: ${way}`,
     { skip },
     async (t) => {
       const worker = await startWorker(t);
@@ -123,7 +126,7 @@ for (const [way, configure, lane] of WAYS) {
   );
 }
 
-/** More than open a circuit. */
+/** More failures than open a circuit. */
 const MANY = 25;
 
 test(
@@ -145,13 +148,13 @@ test(
 );
 
 test(
-  'a failure before and after local faults counts for the circuit as if they were not',
+  'the circuit counts failures before and after local faults as consecutive',
   { skip },
   async (t) => {
     const retryPolicy = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
     const env = { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '1' };
     const worker = await startWorker(t, { retryPolicy, env });
-    // Each answer ends its connection, so that the next delivery needs a descriptor.
+    // Each answer closes its connection, so that the next delivery needs a descriptor.
     worker.receiver.otherwise({ status: 500, headers: { connection: 'close' } });
     worker.endpoint('a', 'ep');
     const open = () => worker.metric('posthorn_delivery_circuits_open');
@@ -164,7 +167,7 @@ test(
     await hoard.untilFaults(worker);
     hoard.release();
     await worker.recordsUntil(delivery.id, 'failed');
-    // The twentieth failure in a row.
+    // The twentieth consecutive failure.
     assert.equal(await open(), 1);
   },
 );
@@ -185,7 +188,7 @@ test(
     for (let n = 0; n < MANY; n++) owed.push((await worker.owe('a', 'ep')).delivery.id);
     const open = () => worker.metric('posthorn_delivery_circuits_open');
     await waitUntil(async () => (await open()) === 1, { what: 'the circuit is open' });
-    // What was sent before ends first, and fails.
+    // The request sent earlier ends first, and fails.
     await waitUntil(async () => (await worker.metric('posthorn_delivery_in_flight')) === 0);
     const hoard = new Hoard(t);
     await hoard.untilFaults(worker);
@@ -200,7 +203,7 @@ test(
 );
 
 test(
-  'a delivery that is put off past its longest age becomes a dead letter without an attempt',
+  'a delivery becomes a dead letter without an attempt when it is delayed past its maximum age',
   { skip },
   async (t) => {
     const worker = await startWorker(t, {

@@ -13,11 +13,11 @@ const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';
 
 interface RawReceiver {
   url: string;
-  /** Requests that came, whole. */
+  /** Complete requests received. */
   requests: () => number;
 }
 
-/** @param onRequest is told how many requests the connection, and the receiver, had before */
+/** @param onRequest gets the number of earlier requests of the connection and of the receiver */
 async function startReceiver(
   t: TestContext,
   onRequest: (socket: Socket, nthOfConnection: number, nth: number) => void,
@@ -47,11 +47,11 @@ async function attemptsOf(
   return records.flatMap(({ attempt }) => attempt ?? []);
 }
 
-/** Requests that attempts tell of. */
+/** Requests that the attempts report. */
 const told = (attempts: AttemptRecord[]): number =>
   attempts.reduce((sum, { repeatedMs }) => sum + (repeatedMs === undefined ? 1 : 2), 0);
 
-test('a receiver that sends 100 unasked is delivered to by the second attempt, then by the first', async (t) => {
+test('a receiver that sends an unsolicited 100 gets the delivery by the second attempt, then by the first', async (t) => {
   const receiver = await startReceiver(t, (socket) => {
     socket.write(`HTTP/1.1 100 Continue\r\n\r\n${ANSWER}`);
   });
@@ -85,7 +85,7 @@ test('a receiver that closes inside its answer gets as many requests as the hist
   assert.equal(new Set(attempts.map(({ detail }) => detail)).size, 1);
 });
 
-test('a request that is sent twice is told with its time and its reason', async (t) => {
+test('a request that is sent twice is reported with its time and its reason', async (t) => {
   const receiver = await startReceiver(t, (socket, _nthOfConnection, nth) => {
     if (nth === 1) socket.end();
     else socket.write(ANSWER);
@@ -104,7 +104,7 @@ test('a request that is sent twice is told with its time and its reason', async 
   assert.ok(startedMs <= repeatedMs && repeatedMs <= Math.ceil(startedMs + durationMs));
 });
 
-test('no answer makes an error line in the log', async (t) => {
+test('no answer logs an error', async (t) => {
   const answers = [
     'HTTP/1.1 101 S\r\n\r\n',
     'HTTP/1.1 101 S\r\nconnection: upgrade\r\nupgrade: x\r\n\r\n',

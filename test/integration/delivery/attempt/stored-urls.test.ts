@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Worker } from '../worker.ts';
 
-test('a stored URL with a last dot and an empty query is delivered to', async (t) => {
+test('a stored URL with a trailing dot and an empty query is delivered to', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep', { url: `http://localhost.:${worker.receiver.port}/p?` });
   const { delivery } = await worker.owe('acme', 'ep');
@@ -13,7 +13,7 @@ test('a stored URL with a last dot and an empty query is delivered to', async (t
   assert.equal(request.headers['host'], `localhost:${worker.receiver.port}`);
 });
 
-test('a stored URL whose host name cannot exist fails with the reason', async (t) => {
+test('a stored URL with an impossible host name fails with the reason', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep', { url: 'https://a..example/' });
   const { delivery } = await worker.owe('acme', 'ep');

@@ -7,23 +7,23 @@ import { type Certificate, makeCertificate } from '../../../kit/certificates.ts'
 import { listenFor } from '../../http/client/raw-server.ts';
 
 export interface TlsRequest {
-  /** The common name of the client's certificate, where it showed one. */
+  /** The common name of the client's certificate, if it sent one. */
   client: string | undefined;
   headers: IncomingHttpHeaders;
   /** The same for all requests of one connection. */
   connection: number;
 }
 
-/** An https server on loopback that asks for a client certificate of its own authority. */
+/** An https server on loopback that requests a client certificate of its own authority. */
 export interface TlsReceiver {
   url: (path: string) => string;
   requests: TlsRequest[];
-  /** Who signed the server's certificate: the `ca` of its clients. */
+  /** The issuer of the server's certificate: the `ca` of its clients. */
   serverCa: string;
   newClient: (commonName: string) => Certificate;
 }
 
-/** @param options.required a client without a certificate of the authority is refused by TLS */
+/** @param options.required TLS rejects a client without a certificate of the authority */
 export async function startTlsReceiver(
   t: TestContext,
   options: { required?: boolean } = {},

@@ -10,7 +10,7 @@ import { streams, subjects } from '#wire/subjects.ts';
 
 const EVENTS = 40;
 
-test('an event is gone only where the leader of its stream says so', async (t) => {
+test('an event counts as gone only when the leader of its stream says so', async (t) => {
   const server = await startNatsServer();
   const nc = await connect({ servers: server.url });
   t.after(async () => {
@@ -21,7 +21,7 @@ test('an event is gone only where the leader of its stream says so', async (t) =
   const jsm = await jetstreamManager(nc);
   const name = streams.events(0);
   await jsm.streams.add({ name, subjects: ['ev.>'], allow_direct: true });
-  // Answers direct gets of the stream as a replica does, and is always behind.
+  // Answers direct gets of the stream like a replica that always lags.
   await jsm.streams.add({
     name: 'BEHIND',
     mirror: { name, opt_start_seq: EVENTS },
@@ -41,7 +41,7 @@ test('an event is gone only where the leader of its stream says so', async (t) =
   await jsm.streams.deleteMessage(name, 1);
   const fresh = new EventFetcher({ jsm, shards: 1 });
   assert.equal(await fresh.fetch('acme', 1, 'e1'), undefined);
-  // After a restore another event may stand at the place of one: it is not taken for it.
+  // After a restore, another event may have the sequence: it is not returned instead.
   assert.equal(await fresh.fetch('acme', 2, 'e1'), undefined);
   assert.equal(await fresh.fetch('other', 2, 'e2'), undefined);
   assert.equal((await fresh.fetch('acme', 2, 'e2'))?.head.id, 'e2');

@@ -1,4 +1,7 @@
-/** A shard that is lost, given up or taken again while it is being opened: nothing is pulled without the lease. */
+/**
+ * A shard that is lost, released or acquired again during its opening: no message is pulled without
+ * the lease.
+ */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ShardTaps } from '#src/delivery/intake/shard-consumers.ts';
@@ -13,14 +16,17 @@ const STREAM = streams.deliveries(0);
 interface Opened {
   core: NatsCore;
   work: ReturnType<typeof shardWork>;
-  /** What was begun and ended beside the consumers, in its order. */
+  /** The events beside the consumers, in order. */
   steps: string[];
   taken: string[];
-  /** The next call of the nth step of an opening (two for each consumer, then the lanes) waits until `go`. */
+  /**
+   * The next call of the nth step of an opening (two for each consumer, then the lanes) waits until
+   * `go`.
+   */
   holdAt: (step: number) => { reached: Promise<void>; go: () => void };
 }
 
-/** The work of a worker on its shard, with NATS as it is. */
+/** A worker's part of its shard, on real NATS. */
 async function start(t: TestContext): Promise<Opened> {
   const core = await startNatsCore(t);
   const steps: string[] = [];
@@ -86,13 +92,13 @@ async function start(t: TestContext): Promise<Opened> {
   return { core, work, steps, taken, holdAt };
 }
 
-/** Open pulls of each consumer, by the server's word. */
+/** Open pulls of each consumer, as the server reports them. */
 async function pullsOf({ jsm }: NatsCore): Promise<number[]> {
   const infos = await Promise.all(TAPPED.map((name) => jsm.consumers.info(STREAM, name)));
   return infos.map(({ num_waiting }) => num_waiting);
 }
 
-/** Waits until what was stopped is stopped at the server too. */
+/** Waits until the server has also ended the stopped pulls. */
 function pullsBecome(core: NatsCore, each: number): Promise<boolean> {
   const wanted = TAPPED.map(() => each).join();
   const is = async (): Promise<boolean> => (await pullsOf(core)).join() === wanted;
@@ -101,7 +107,7 @@ function pullsBecome(core: NatsCore, each: number): Promise<boolean> {
 
 const STEPS_BEFORE_LANES = 2 * TAPPED.length;
 
-test('a shard that is lost while it is opened is not opened', async (t) => {
+test('a shard is not opened when it is lost during the opening', async (t) => {
   const { core, work, steps, holdAt } = await start(t);
   for (let step = 1; step <= STEPS_BEFORE_LANES; step++) {
     const { reached, go } = holdAt(step);
@@ -115,7 +121,7 @@ test('a shard that is lost while it is opened is not opened', async (t) => {
   assert.deepEqual(new Set(steps), new Set(['queues closed', 'lanes closed']));
 });
 
-test('a shard that is given up while it is opened is not opened', async (t) => {
+test('a shard is not opened when it is released during the opening', async (t) => {
   const { core, work, steps, holdAt } = await start(t);
   const { reached, go } = holdAt(2);
   const opening = work.onTaken(0);
@@ -127,7 +133,7 @@ test('a shard that is given up while it is opened is not opened', async (t) => {
   assert.deepEqual(steps, ['queues closed', 'lanes closed']);
 });
 
-test('ordered queues are not opened where the shard was lost while its lanes were', async (t) => {
+test('ordered queues are not opened when the shard is lost during the opening of its lanes', async (t) => {
   const { core, work, steps, holdAt } = await start(t);
   const { reached, go } = holdAt(STEPS_BEFORE_LANES + 1);
   const opening = work.onTaken(0);
@@ -139,7 +145,7 @@ test('ordered queues are not opened where the shard was lost while its lanes wer
   assert.deepEqual(steps, ['lanes opened', 'queues closed', 'lanes closed']);
 });
 
-test('a shard that is taken again while its first opening waits belongs to the second', async (t) => {
+test('a shard belongs to the second opening when it is acquired again during the first', async (t) => {
   for (const step of [1, 2, 5, STEPS_BEFORE_LANES + 1]) {
     await t.test(`at step ${step}`, async (inner) => {
       const { core, work, steps, taken, holdAt } = await start(inner);

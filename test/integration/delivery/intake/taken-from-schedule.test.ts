@@ -7,7 +7,7 @@ import { Worker } from '../worker.ts';
 
 const IN_AN_HOUR = { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 };
 
-/** Publishes what waits under a delivery's schedule to the worker, in place of the schedule. */
+/** Publishes the payload of a delivery's schedule to the worker, in place of the schedule. */
 async function takeFromSchedule(worker: Worker, id: string, cancelled: boolean): Promise<void> {
   const subject = subjects.waiting('acme', 'ep_1', id);
   const waiting = await waitUntil(
@@ -24,7 +24,7 @@ async function takeFromSchedule(worker: Worker, id: string, cancelled: boolean):
   });
 }
 
-test('sent now, a delivery makes the attempt that it waited for, and its retries go on', async (t) => {
+test('a delivery sent now makes the attempt that it waited for, and its retries continue', async (t) => {
   const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise((_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
@@ -39,9 +39,9 @@ test('sent now, a delivery makes the attempt that it waited for, and its retries
   await worker.nothingOwed();
 });
 
-test('cancelled, a delivery is recorded so and never sent, whatever its endpoint does', async (t) => {
+test('a cancelled delivery is recorded and never sent, in any state of its endpoint', async (t) => {
   const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
-  // A rate under which its own turn would come in a hundred seconds.
+  // At this rate its own turn would come in a hundred seconds.
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.01, burst: 1 } });
   worker.receiver.otherwise({ status: 500 });
   const { delivery } = await worker.owe('acme', 'ep_1');

@@ -4,10 +4,12 @@ import { waitUntil } from '../../../kit/wait-until.ts';
 import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
 import { type Death, LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
 
-/** Fewer looks than in life, in the same order. */
+/** Fewer periods than in production, in the same order. */
 const RULES = { quietMs: 3000, graceMs: 6000, compareEveryMs: 2000 };
 
-/** The whole life of a lane, and of one that something late makes; ends where the owner dies. */
+/**
+ * The whole life of a lane, and of one that a late message creates; ends where the owner crashes.
+ */
 async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<string[]> {
   const owed: string[] = [];
   const isOver = (condition: () => boolean): Promise<unknown> =>
@@ -21,14 +23,14 @@ async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<s
   if (owner.store.has(tenant)) {
     for (let i = 0; i < 3; i++) owed.push(await oweByLane(core, tenant));
     await waitUntil(() => owner.isDead || owner.held.length === owed.length, SOON);
-    // It holds them for some looks.
+    // It keeps them unacked for some periods.
     for (let i = 0; i < 5; i++) await owner.look();
   }
   await isOver(() => !owner.store.has(tenant));
-  // A router hears late, while the lane drains.
+  // A router with a stale watch publishes while the lane drains.
   owed.push(await oweByLane(core, tenant));
   await isOver(() => owner.lanes.draining === 0);
-  // And one hears later than any grace.
+  // Another router publishes after any grace period.
   owed.push(await oweByLane(core, tenant));
   await isOver(() => owner.steps.filter((step) => step === 'removeConsumer').length === 2);
   return owed;
@@ -44,13 +46,13 @@ async function takenOver(
   const owed = await live(core, first, tenant);
   assert.ok(first.isDead, `it died at step ${death.afterSteps}`);
   const next = await LaneOwner.start(t, core, { rules: RULES });
-  // At its first look everything that is stored has a consumer.
+  // After the first reconciliation every stored message has a consumer.
   await next.look();
   await waitUntil(
     () => owed.every((text) => first.settled.includes(text) || next.settled.includes(text)),
     { ...SOON, what: `everything arrives after ${first.steps.join(', ')}` },
   );
-  // And then, as nothing comes any more, nothing is left.
+  // Once no more messages arrive, nothing is left.
   await waitUntil(async () => {
     await next.look({}, 10);
     return next.lanes.active === 0 && next.lanes.draining === 0;
@@ -65,7 +67,7 @@ async function takenOver(
 const MADE = ['makeConsumer', 'open'];
 const LIFE = [...MADE, 'announce', 'withdraw', 'removeConsumer', ...MADE, 'removeConsumer'];
 
-test('an owner that lives takes a lane through all its states, and nothing is left', async (t) => {
+test('a lane passes through all its states and leaves nothing behind when its owner lives', async (t) => {
   const core = await startNatsCore(t);
   const owner = await LaneOwner.start(t, core, { holds: true, rules: RULES });
   const owed = await live(core, owner, 'acme');
@@ -74,7 +76,7 @@ test('an owner that lives takes a lane through all its states, and nothing is le
   await owner.stop();
 });
 
-test('an owner that dies before or after any step: the next one finishes, and nothing is lost', async (t) => {
+test('the next owner finishes and loses nothing when an owner crashes before or after any step', async (t) => {
   const core = await startNatsCore(t);
   for (let afterSteps = 1; afterSteps <= LIFE.length; afterSteps++) {
     for (const when of ['before', 'after'] as const) {

@@ -16,7 +16,7 @@ async function counted(registry: Registry, name: string): Promise<Record<string,
   return Object.fromEntries(values.map(({ labels, value }) => [Object.values(labels)[0], value]));
 }
 
-test('a consumer removed by hand is made again, and what was in hand comes again', async (t) => {
+test('a lane consumer that is deleted by hand is recreated, and unacked messages are redelivered', async (t) => {
   const core = await startNatsCore(t);
   const registry = new Registry();
   const owner = await LaneOwner.start(t, core, { rules: RULES, holds: true, registry });
@@ -36,13 +36,13 @@ test('a consumer removed by hand is made again, and what was in hand comes again
   assert.deepEqual(await counted(registry, 'posthorn_delivery_lane_healed_total'), {
     consumer_missing: 1,
   });
-  // Acked by the newer of the two: it is owed no more.
+  // Acked through the newer consumer: nothing is pending.
   owner.held.shift();
   owner.ackHeld();
   await waitUntil(async () => (await core.jsm.streams.info(DLV)).state.messages === 0, SOON);
 });
 
-test('a consumer that is made again, of which the answer is lost, is taken from', async (t) => {
+test('a recreated consumer is consumed when the answer to its creation is lost', async (t) => {
   const core = await startNatsCore(t);
   const owner = await LaneOwner.start(t, core, { rules: RULES });
   await owner.look({ acme: PRESSED });
@@ -61,14 +61,14 @@ test('a consumer that is made again, of which the answer is lost, is taken from'
   }, SOON);
 });
 
-test('keys written by hand: a tenant gets a lane, what is none is left alone, more than fit are deleted', async (t) => {
+test('a key written by hand gives a tenant a lane, is ignored if it is not a tenant, and is deleted beyond the limit', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.lanes);
   for (const key of ['acme', 'globex', 'not.a.tenant']) await kv.put(key, '');
   const owner = await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 1, quietMs: 1e9 } });
   await owner.look();
   await owner.look();
-  // Twice as many consumers as lanes are there at most: both are served.
+  // There are at most twice as many consumers as lanes: both are consumed.
   assert.equal((await owner.broker.backlogs()).size, 2);
   await kv.put('initech', '');
   await waitUntil(() => owner.store.has('initech'), SOON);
@@ -78,7 +78,7 @@ test('keys written by hand: a tenant gets a lane, what is none is left alone, mo
   assert.equal((await kv.get('not.a.tenant'))?.operation, 'PUT');
 });
 
-test('when all lanes are taken, one under more pressure takes the place of the quietest', async (t) => {
+test('a tenant under more pressure takes the lane of the quietest when all are taken', async (t) => {
   const core = await startNatsCore(t);
   const registry = new Registry();
   const rules = { ...RULES, lanesMax: 2, quietMs: 1e9, keptMs: 5000 };
@@ -87,7 +87,7 @@ test('when all lanes are taken, one under more pressure takes the place of the q
   const quiet = { taken: 60, pressed: 60 };
   await owner.look({ busy, quiet });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
-  // Not before the quietest has had its lane for a while, and not for a little more pressure.
+  // Not before the quietest has had its lane for a while, and not for slightly more pressure.
   await owner.look({ busy, quiet, late: busy });
   for (let second = 0; second < 5; second++) await owner.look({ busy, quiet });
   await owner.look({ busy, quiet, late: { taken: 50, pressed: 50 } });
@@ -100,7 +100,7 @@ test('when all lanes are taken, one under more pressure takes the place of the q
   assert.deepEqual(demotions, { replaced: 1 });
 });
 
-test('the bucket is deleted: lanes drain, and a tenant under pressure gets its lane again', async (t) => {
+test('lanes drain when their bucket is deleted, and a tenant under pressure gets its lane again', async (t) => {
   const core = await startNatsCore(t);
   const owner = await LaneOwner.start(t, core, { rules: { ...RULES, graceMs: 1e9 } });
   await owner.look({ acme: PRESSED });
@@ -117,7 +117,7 @@ test('the bucket is deleted: lanes drain, and a tenant under pressure gets its l
   assert.equal(owner.lanes.active, 1);
 });
 
-test('two owners at once, hands that remove, routers that hear late: nothing is lost, nothing is left', async (t) => {
+test('two owners, deletions by hand and stale routers at once lose nothing and leave nothing behind', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.lanes);
   const random = seededRandom(7);

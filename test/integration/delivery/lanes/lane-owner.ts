@@ -11,15 +11,15 @@ import type { TenantLoad } from '#src/delivery/lanes/tenant-demand.ts';
 import { subjects } from '#wire/subjects.ts';
 import { type NatsCore, log } from '../../publisher/nats-core.ts';
 
-/** A tenant's load that earns it a lane. */
+/** A tenant's load that qualifies for a lane. */
 export const PRESSED: TenantLoad = { taken: 100, pressed: 100 };
-/** For what an owner does by itself. */
+/** For asynchronous work of an owner. */
 export const SOON = { deadlineMs: 20_000, intervalMs: 10 };
 
 /**
- * Publishes a delivery as a router would that knows of the lane.
+ * Publishes a delivery like a router that knows of the lane.
  *
- * @returns its text, by which it is known again
+ * @returns its text, which identifies it
  */
 export async function oweByLane({ publisher }: NatsCore, tenant: string): Promise<string> {
   const text = `${tenant} ${newId('evt')}`;
@@ -32,22 +32,22 @@ export async function oweByLane({ publisher }: NatsCore, tenant: string): Promis
   return text;
 }
 
-/** The steps that change something; an owner can die at each. */
+/** The steps that change NATS; an owner can crash at each. */
 export const STEPS = ['announce', 'withdraw', 'makeConsumer', 'removeConsumer', 'open'] as const;
 
 export interface Death {
-  /** How many steps it takes. */
+  /** The number of steps until the crash. */
   afterSteps: number;
-  /** Whether the last of them still has its effect. */
+  /** Whether the last of them still takes effect. */
   when: 'before' | 'after';
 }
 
-/** One that owns a shard's lanes, on a connection of its own, by a clock that the test moves. */
+/** An owner of a shard's lanes, on its own connection, with a clock that the test moves. */
 export class LaneOwner {
   readonly broker: LaneBroker;
   readonly lanes: ShardLanes;
   readonly store: LaneStore;
-  /** What it was given, as text, and acked. */
+  /** The texts of the deliveries that it received and acked. */
   readonly settled: string[] = [];
   readonly held: JsMsg[] = [];
   readonly steps: string[] = [];
@@ -76,7 +76,7 @@ export class LaneOwner {
     });
   }
 
-  /** @param holds whether it keeps what it is given unacked, until `ackHeld` */
+  /** @param holds whether deliveries stay unacked until `ackHeld` */
   static async start(
     t: Pick<TestContext, 'after'>,
     core: NatsCore,
@@ -120,7 +120,7 @@ export class LaneOwner {
     return owner;
   }
 
-  /** One look, `seconds` after the one before. */
+  /** Runs one period, `seconds` after the last. */
   async look(loads: Record<string, TenantLoad> = {}, seconds = 1): Promise<void> {
     this.clockMs += seconds * 1000;
     await this.lanes.look(new Map(Object.entries(loads)), seconds);
@@ -160,7 +160,7 @@ export class LaneOwner {
     Object.assign(broker, { [step]: watched });
   }
 
-  /** As by SIGKILL: nothing more is done, and the connection is gone. */
+  /** As by SIGKILL: does nothing more, and the connection is closed. */
   private async die(): Promise<never> {
     this.isDead = true;
     await this.disconnect();

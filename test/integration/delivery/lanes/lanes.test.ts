@@ -6,7 +6,7 @@ import { waitUntil } from '../../../kit/wait-until.ts';
 import { consumers, streams, subjects, tenantOfLane } from '#wire/subjects.ts';
 import { Worker } from '../worker.ts';
 
-/** Everything in fractions of a second. */
+/** All periods are fractions of a second. */
 const SOON: Partial<LaneRules> = {
   lookEveryMs: 50,
   compareEveryMs: 100,
@@ -25,14 +25,14 @@ async function lanesOf(worker: Worker): Promise<string[]> {
   return found;
 }
 
-/** Publishes deliveries as the router does at this moment: by the tenant's lane where it has one. */
+/** Publishes deliveries like the router at this moment: through the tenant's lane if it has one. */
 function owe(worker: Worker, tenant: string, endpoint: string, count: number): Promise<unknown> {
   const one = (): Promise<unknown> =>
     worker.owe(tenant, endpoint, { lane: worker.lanes.has(tenant) ? 't' : 's' });
   return Promise.all(Array.from({ length: count }, one));
 }
 
-test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and the lane goes', async (t) => {
+test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and then the lane is removed', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: SOON,
     env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
@@ -49,7 +49,7 @@ test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and t
   const promotions = 'posthorn_delivery_lane_promotions_total';
   assert.equal(await worker.metric(promotions, { reason: 'pressure' }), 1);
   await owe(worker, 'noisy', 'ep_1', 1000);
-  // What the tenant may hold is in hand; the rest stays in the stream, and is not parked.
+  // The tenant's allowance is in flight; the rest stays in the stream and is not parked.
   const lane = () => worker.core.jsm.consumers.info(streams.deliveries(0), consumers.lane('noisy'));
   await waitUntil(async () => (await lane()).num_ack_pending === limits.laneInHandMax, PATIENT);
   const before = await lane();
@@ -65,10 +65,10 @@ test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and t
   });
   await waitUntil(() => !worker.lanes.has('noisy'), PATIENT);
   await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
-  // Once at least: what was parked before comes back at its own time, and may need the lane again.
+  // At least once: deliveries parked earlier return at their own time and may need the lane again.
   const quiet = await worker.metric('posthorn_delivery_lane_demotions_total', { reason: 'quiet' });
   assert.ok(quiet >= 1);
-  // A router that hears late: found, and delivered.
+  // A router with a stale watch: its delivery is found and delivered.
   const late = await worker.owe('noisy', 'ep_1', { lane: 't' });
   await worker.recordsUntil(late.delivery.id, 'delivered');
   const healed = await worker.metric('posthorn_delivery_lane_healed_total', {
@@ -78,7 +78,7 @@ test('a flood to an endpoint that hangs gets a lane, waits in it, arrives, and t
   await waitUntil(async () => (await lanesOf(worker)).length === 0, PATIENT);
 });
 
-test('in a lane an endpoint that hangs is parked beyond its share, and the tenant’s others go on', async (t) => {
+test('in a lane, a hanging endpoint is parked beyond its share, and the tenant’s other endpoints continue', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: { ...SOON, quietMs: 60_000 },
     env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
@@ -88,12 +88,12 @@ test('in a lane an endpoint that hangs is parked beyond its share, and the tenan
   worker.receiver.on('/acme/ep_hangs', { hang: 'request' });
   await owe(worker, 'acme', 'ep_hangs', 250);
   await waitUntil(() => worker.lanes.has('acme'), PATIENT);
-  // More than the lane gives at once stands in front of it.
+  // More than the lane's capacity is ahead of it.
   await owe(worker, 'acme', 'ep_hangs', 2 * limits.laneInHandMax);
   const fine = await worker.owe('acme', 'ep_fine', { lane: 't' });
   await worker.recordsUntil(fine.delivery.id, 'delivered');
   assert.equal(worker.receiver.at('/acme/ep_hangs').length, 4);
-  // What was parked comes back to the lane.
+  // The parked deliveries return to the lane.
   const waiting = await worker.core.jsm.streams.getMessage(streams.deliveries(0), {
     last_by_subj: subjects.waiting('acme', 'ep_hangs', '*'),
   });
@@ -101,7 +101,7 @@ test('in a lane an endpoint that hangs is parked beyond its share, and the tenan
   assert.equal(target, subjects.delivery('acme', 'ep_hangs', 't'));
 });
 
-test('what comes by a lane waits for an open circuit: one goes to see, none is parked for it', async (t) => {
+test('lane deliveries wait for an open circuit: one probes it, and none is parked', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: { ...SOON, quietMs: 60_000 },
     env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
@@ -123,12 +123,12 @@ test('what comes by a lane waits for an open circuit: one goes to see, none is p
     ...PATIENT,
     deadlineMs: 60_000,
   });
-  // Of 300, those that had their turn when it opened, and one in a second.
+  // Of 300: those in flight when it opened, and one a second.
   assert.ok((await parked()) < 60, `${await parked()} parked`);
   assert.equal((await worker.deadLetters()).length, 0);
 });
 
-test('what an open circuit keeps from its turn is not parked again and again', async (t) => {
+test('deliveries that an open circuit rejects are not parked again and again', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: { ...SOON, quietMs: 60_000 },
     env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
@@ -143,7 +143,7 @@ test('what an open circuit keeps from its turn is not parked again and again', a
   await owe(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + beyondShare);
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'mailbox' });
   await waitUntil(async () => (await parked()) >= beyondShare - 50, PATIENT);
-  // Each look of the circuit takes a second at the least, or two.
+  // Each probe of the circuit takes at least a second or two.
   const attempts = (): number => worker.receiver.at('/acme/ep_fails').length;
   const looked = attempts() + 3;
   await waitUntil(() => attempts() >= looked, { ...PATIENT, deadlineMs: 60_000 });

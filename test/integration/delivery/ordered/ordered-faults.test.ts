@@ -1,4 +1,4 @@
-/** Ordered endpoints while something is wrong: a worker, an answer, a bucket, a message. */
+/** Ordered endpoints under faults: of a worker, an answer, a bucket, a message. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
@@ -7,14 +7,14 @@ import { buckets, subjects } from '#wire/subjects.ts';
 import { DEAD_LETTER, OFTEN, PATH, oweMany, received } from './ordered-queue.ts';
 import { Worker } from '../worker.ts';
 
-test('another worker goes on with the number of the next attempt, and its time', async (t) => {
+test('another worker continues with the number and the time of the next attempt', async (t) => {
   const policy = { delaysSeconds: [0.2, 8, 600], finalStatuses: [], retryAfterMaxMs: 1000 };
   const worker = await Worker.start(t, { retryPolicy: policy });
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
   worker.receiver.on(PATH, (_request, nth) => ({ status: nth <= 2 ? 500 : 200 }));
   const owed = await oweMany(worker, 2);
   await worker.receiver.waitFor(2, PATH);
-  // Both own the shard at some time: the first gives it up when it stops.
+  // Both own the shard at some time: the first releases it when it stops.
   const stopSecond = await worker.begin('worker-2');
   t.after(stopSecond);
   await worker.stopFirst();
@@ -33,7 +33,7 @@ test('another worker goes on with the number of the next attempt, and its time',
   assert.ok((third as number) - (second as number) >= 7100, 'it did not wait for its time');
 });
 
-test('what cannot be read does not hold up what is behind it', async (t) => {
+test('an undecodable message does not block the messages behind it', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
   const head = { id: 'dlv_1', endpoint: 'ep_1', attemptNo: 1, hop: 0, eventSeq: 1 };
@@ -55,7 +55,7 @@ test('what cannot be read does not hold up what is behind it', async (t) => {
   await worker.nothingOwed();
 });
 
-test('a queue goes on though the answers to its removals are lost', async (t) => {
+test('a queue continues when the answers to its removals are lost', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
   const { streams: api } = worker.core.jsm;
@@ -67,7 +67,7 @@ test('a queue goes on though the answers to its removals are lost', async (t) =>
     unanswered.add(seq);
     throw new Error('timeout');
   });
-  // What stands before them in the stream: what is removed then leaves a hole in it.
+  // Messages before them in the stream: their removal leaves a gap.
   worker.endpoint('acme', 'ep_2', { ...DEAD_LETTER, state: 'paused' });
   await worker.owe('acme', 'ep_2', { lane: 'o' });
   const owed = await oweMany(worker, 3);
@@ -79,7 +79,7 @@ test('a queue goes on though the answers to its removals are lost', async (t) =>
   assert.equal(unanswered.size, 3);
 });
 
-test('without its bucket a queue stands; once that is made again it goes on', async (t) => {
+test('a queue stops without its bucket, and continues once the bucket is recreated', async (t) => {
   const worker = await Worker.start(t, { retryPolicy: OFTEN });
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
   const { js, jsm } = worker.core;

@@ -1,4 +1,4 @@
-/** What the tests of ordered endpoints share: one endpoint, what is owed to it, what it got. */
+/** Shared by the tests of ordered endpoints: one endpoint, its deliveries and its requests. */
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { buckets } from '#wire/subjects.ts';
 import { Worker } from '../worker.ts';

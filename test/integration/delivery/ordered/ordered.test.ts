@@ -1,4 +1,4 @@
-/** Ordered endpoints: one in flight, and none overtakes (DL-16). */
+/** Ordered endpoints: one delivery in flight, and none overtakes another (DL-16). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '../../../kit/wait-until.ts';
@@ -40,7 +40,7 @@ test('a receiver that fails at random gets every event in order, one at a time',
   const order = owed.map(({ event }) => event);
   assert.deepEqual(accepted, order);
   assert.equal(inFlightMost, 1);
-  // What was tried again was tried before anything behind it.
+  // Each retry came before anything behind it.
   assert.deepEqual([...new Set(received(worker))], order);
   assert.deepEqual(
     received(worker).map((id) => order.indexOf(id)),
@@ -51,7 +51,7 @@ test('a receiver that fails at random gets every event in order, one at a time',
   await waitUntil(async () => (await savedHeads(worker)) === 0, { what: 'no state is left' });
 });
 
-test('a head that fails for ever becomes a dead letter after its schedule; the next one goes', async (t) => {
+test('a head that always fails becomes a dead letter after its schedule, and the next one is sent', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
   worker.receiver.on(PATH, (_request, nth) => ({ status: nth <= 3 ? 500 : 200 }));
@@ -74,7 +74,7 @@ test('a head that fails for ever becomes a dead letter after its schedule; the n
   await worker.nothingOwed();
 });
 
-test('a head that blocks keeps the rest back until it is retried', async (t) => {
+test('a head that blocks stops the queue until it is retried', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', BLOCK);
   let broken = true;
@@ -88,7 +88,7 @@ test('a head that blocks keeps the rest back until it is retried', async (t) => 
   assert.equal(last?.reason, 'blocked');
   assert.equal(last?.nextAttemptMs, undefined);
   assert.equal(await act(worker, owed[1]?.id as string, 'now'), 'not_waiting');
-  // Retried while it is still broken, it is blocked again.
+  // Retried while the receiver still fails, it is blocked again.
   assert.equal(await act(worker, id, 'now'), 'done');
   await worker.receiver.waitFor(4, PATH);
   await waitUntil(blocked, { what: 'it is blocked again' });
@@ -105,7 +105,7 @@ test('a head that blocks keeps the rest back until it is retried', async (t) => 
   assert.equal((await worker.deadLetters()).length, 0);
 });
 
-test('a blocked head that is cancelled lets the rest go; so does the other setting', async (t) => {
+test('a queue continues when its blocked head is cancelled, or the endpoint no longer blocks', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', BLOCK);
   const bad = new Set(['e0', 'e1']);
@@ -126,7 +126,7 @@ test('a blocked head that is cancelled lets the rest go; so does the other setti
   await worker.nothingOwed();
 });
 
-test('a retry that waits is hurried or cancelled', async (t) => {
+test('a waiting retry can be sent now or cancelled', async (t) => {
   const slow = { delaysSeconds: [600], finalStatuses: [], retryAfterMaxMs: 1000 };
   const worker = await Worker.start(t, { retryPolicy: slow });
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
@@ -153,7 +153,7 @@ test('a retry that waits is hurried or cancelled', async (t) => {
   assert.equal(await act(worker, second, 'cancel'), 'not_waiting');
 });
 
-test('while its endpoint is paused the queue waits, shown as held; then it goes on in order', async (t) => {
+test('a queue waits as held while its endpoint is paused, then continues in order', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { ...DEAD_LETTER, state: 'paused' });
   const owed = await oweMany(worker, 3);
@@ -170,7 +170,7 @@ test('while its endpoint is paused the queue waits, shown as held; then it goes 
   assert.ok((records.at(-1)?.hop ?? 0) > (held.at(-1)?.hop ?? 0));
 });
 
-test('what is queued for an endpoint that is deleted is cancelled', async (t) => {
+test('queued deliveries are cancelled when their endpoint is deleted', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { ...DEAD_LETTER, state: 'paused' });
   const owed = await oweMany(worker, 3);
@@ -185,7 +185,7 @@ test('what is queued for an endpoint that is deleted is cancelled', async (t) =>
   await worker.nothingOwed();
 });
 
-test('a queue drains in order also once the endpoint is not ordered any more', async (t) => {
+test('a queue drains in order when the endpoint is no longer ordered', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { ...DEAD_LETTER, state: 'paused' });
   const owed = await oweMany(worker, 5);
@@ -200,7 +200,7 @@ test('a queue drains in order also once the endpoint is not ordered any more', a
   );
 });
 
-test('held ones that are released after the endpoint became ordered go to its queue', async (t) => {
+test('held deliveries go to the queue when they are released after the endpoint became ordered', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
   const { delivery } = await worker.owe('acme', 'ep_1');
@@ -210,7 +210,7 @@ test('held ones that are released after the endpoint became ordered go to its qu
   await worker.nothingOwed();
 });
 
-test('its rate is kept, slower than one in 10 s too', async (t) => {
+test('a queue keeps its rate, even below one in 10 s', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { ...DEAD_LETTER, rateLimit: { perSecond: 0.25, burst: 1 } });
   const owed = await oweMany(worker, 3);
@@ -224,7 +224,7 @@ test('its rate is kept, slower than one in 10 s too', async (t) => {
   await worker.nothingOwed();
 });
 
-test('after a 410 a head that blocks is held in its place', async (t) => {
+test('a blocking head is held in place after a 410', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', BLOCK);
   worker.receiver.on(PATH, (_request, nth) => ({ status: nth === 1 ? 410 : 200 }));
@@ -233,7 +233,7 @@ test('after a 410 a head that blocks is held in its place', async (t) => {
   assert.equal(held.at(-1)?.reason, 'endpoint_disabled');
   assert.equal((await worker.goneRecords()).length, 1);
   assert.equal((await worker.deadLetters()).length, 0);
-  // Somebody mends the receiver, and changes the endpoint.
+  // The receiver is repaired, and the endpoint changed.
   worker.endpoint('acme', 'ep_1', { url: worker.receiver.url(PATH) });
   await worker.nothingOwed();
   assert.deepEqual(

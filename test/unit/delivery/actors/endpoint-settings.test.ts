@@ -19,7 +19,7 @@ function result(status: number): SendResult {
   };
 }
 
-test('an open circuit tries again after its time, though the clock was set back meanwhile', async (t) => {
+test('an open circuit probes again after its delay when the clock was set back in between', async (t) => {
   let nowMs = Date.now();
   t.mock.method(Date, 'now', () => nowMs);
   const defaults = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
@@ -29,7 +29,7 @@ test('an open circuit tries again after its time, though the clock was set back 
   nowMs -= HOUR_MS;
   await assert.rejects(settings.policies.execute(async () => result(200)));
   settings.mendCircuit(nowMs);
-  // Still for its time: the receiver is no better for that.
+  // Still open for its delay: the receiver has not recovered because of the clock.
   await assert.rejects(settings.policies.execute(async () => result(200)));
   settings.mendCircuit(nowMs);
   nowMs += 10_000;
@@ -40,7 +40,7 @@ test('an open circuit tries again after its time, though the clock was set back 
   assert.equal(settings.circuit.state, CircuitState.Closed);
 });
 
-test('trouble lasts from the first opening of the circuit to its closing, over probes in vain', async (t) => {
+test('unhealthyMs counts from the opening of the circuit to its closing, across failed probes', async (t) => {
   let nowMs = Date.now();
   let monotonicMs = 1000;
   t.mock.method(Date, 'now', () => nowMs);

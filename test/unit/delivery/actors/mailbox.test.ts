@@ -5,7 +5,7 @@ import type { OwedDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
 
 const owed = (lane: 'h' | 's' | 't'): OwedDelivery => ({ lane }) as OwedDelivery;
 
-test('high priority goes first, each priority in its own order', () => {
+test('a mailbox returns high priority first, and each priority in order of arrival', () => {
   const mailbox = new Mailbox();
   const [s1, s2, h1, h2] = [owed('s'), owed('s'), owed('h'), owed('h')];
   for (const one of [s1, h1, s2, h2]) mailbox.push(one);
@@ -23,7 +23,7 @@ test('high priority goes first, each priority in its own order', () => {
   assert.equal(mailbox.length, 0);
 });
 
-test('what a lane brought beyond a share is taken out, from the end; the rest keeps its order', () => {
+test('a mailbox gives up lane deliveries beyond the share from its end, and keeps the order of the rest', () => {
   const mailbox = new Mailbox();
   const [t1, s1, t2, s2, t3] = [owed('t'), owed('s'), owed('t'), owed('s'), owed('t')];
   for (const one of [t1, s1, t2, s2, t3, owed('h')]) mailbox.push(one);

@@ -6,13 +6,13 @@ import type { OwedDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
 import { TenantActor } from '#src/delivery/actors/tenant-actor.ts';
 import { TurnScheduler } from '#src/delivery/scheduling/turn-scheduler.ts';
 
-/** A delivery that is settled as soon as it comes. */
+/** A delivery that is settled on arrival. */
 function cancelled(endpoint: string, receivedMs: number): OwedDelivery {
   const head = { id: 'dlv_1', endpoint, attemptNo: 1, hop: 0, eventSeq: 1, cancelled: true };
   return { tenant: 'acme', endpoint, lane: 's', head, receivedMs } as unknown as OwedDelivery;
 }
 
-test('a tenant that is never idle forgets the endpoints that are', () => {
+test('a tenant that is never idle passivates its idle endpoints', () => {
   const activated: string[] = [];
   const settler = { cancel: () => undefined };
   const policies = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
@@ -27,7 +27,7 @@ test('a tenant that is never idle forgets the endpoints that are', () => {
     endpoint: { ...policies, settler } as unknown as EndpointActorDeps,
     takeCircuitState: (endpoint) => void activated.push(endpoint),
   });
-  const keep = (): void => assert.fail('a closed circuit is not worth keeping');
+  const keep = (): void => assert.fail('the state of a closed circuit was kept');
   actor.deliver(cancelled('ep_1', 10));
   actor.deliver(cancelled('ep_2', 100));
   assert.equal(actor.passivate(50, keep), false);

@@ -20,7 +20,7 @@ const owner = (endpoint: string, revision = 'r1') => ({
   credentials,
 });
 
-/** Gives `t1`, `t2`, …, each to be kept for a second. */
+/** Answers `t1`, `t2`, …, each valid for a second. */
 function startTokens() {
   const clock = { nowMs: 1000, asked: 0 };
   const answers: ((answer: TokenAnswer) => void)[] = [];
@@ -44,7 +44,7 @@ function startTokens() {
   return { clock, answers, outcomes, tokens, answer, take };
 }
 
-test('a token is kept from when it was asked for until its end', async () => {
+test('a token is cached from its request until it expires', async () => {
   const { clock, tokens, answer, take } = startTokens();
   const first = tokens.take(owner('a'), never);
   clock.nowMs += 400;
@@ -57,7 +57,7 @@ test('a token is kept from when it was asked for until its end', async () => {
   assert.equal(clock.asked, 2);
 });
 
-test('a failure is told to all that waited, and not kept', async () => {
+test('a failed request is reported to all waiting attempts and not cached', async () => {
   const { answers, outcomes, tokens, take } = startTokens();
   const waiting = [tokens.take(owner('a'), never), tokens.take(owner('a'), never)];
   const failure = { ok: false, detail: 'no', retryAfterMs: undefined } as const;
@@ -67,7 +67,7 @@ test('a failure is told to all that waited, and not kept', async () => {
   assert.deepEqual(outcomes, [false, true]);
 });
 
-test('who waits no longer ends no request: its token serves the next', async () => {
+test('a token request continues for the next attempt when the waiting one is aborted', async () => {
   const { clock, tokens, answer } = startTokens();
   const limit = new AbortController();
   const first = tokens.take(owner('a'), limit.signal);
@@ -80,7 +80,7 @@ test('who waits no longer ends no request: its token serves the next', async () 
   assert.equal(clock.asked, 1);
 });
 
-test('a request for credentials that were changed meanwhile gives no token to the new ones', async () => {
+test('a token request is ignored when the credentials change before its answer', async () => {
   const { tokens, answer } = startTokens();
   const old = tokens.take(owner('a', 'r1'), never);
   const fresh = tokens.take(owner('a', 'r2'), never);
@@ -95,7 +95,7 @@ test('a request for credentials that were changed meanwhile gives no token to th
   );
 });
 
-test('only the token that was refused is dropped', async () => {
+test('a rejected token is dropped, and a newer one is kept', async () => {
   const { clock, tokens, take } = startTokens();
   await take('a');
   tokens.drop(owner('a'), 'another');
@@ -106,7 +106,7 @@ test('only the token that was refused is dropped', async () => {
   assert.equal(clock.asked, 2);
 });
 
-test('as many are kept of a tenant as its share allows: the least recently used goes', async () => {
+test('a tenant keeps at most its share of the tokens, and the least recently used is evicted', async () => {
   const { take } = startTokens();
   const share = limits.accessTokensMax * 0.8;
   for (let i = 0; i <= share; i++) await take(`e${i}`);

@@ -13,19 +13,19 @@ function cacheOf(bytesMax: number) {
   return { get, reads };
 }
 
-test('many who want the same at once make one read, and count once', async () => {
+test('concurrent readers of one key share one read, and its size counts once', async () => {
   const { get, reads } = cacheOf(20);
   for (const key of ['a', 'b', 'c', 'd', 'e']) {
     await Promise.all(Array.from({ length: 10 }, () => get(key)));
   }
   assert.deepEqual(reads, ['a', 'b', 'c', 'd', 'e']);
-  // Two of ten bytes find room, whatever came before.
+  // Two of ten bytes fit, after any earlier entries.
   await get('d');
   await get('e');
   assert.equal(reads.length, 5);
 });
 
-test('the oldest goes first, and what is larger than all is not kept', async () => {
+test('the cache evicts the oldest entry first and does not keep a value above its limit', async () => {
   const { get, reads } = cacheOf(25);
   for (const key of ['a', 'b', 'c', 'c', 'b', 'a']) await get(key);
   assert.deepEqual(reads, ['a', 'b', 'c', 'a']);
@@ -35,7 +35,7 @@ test('the oldest goes first, and what is larger than all is not kept', async () 
   assert.deepEqual(small.reads, ['a', 'a']);
 });
 
-test('nothing, and a read that failed, are not kept', async () => {
+test('undefined and failed reads are not cached', async () => {
   const cache = new ByteCache<string>({ bytesMax: 10, sizeOf: ({ length }) => length });
   const fails = () => cache.get('a', () => Promise.reject(new Error('no answer')));
   await Promise.all([assert.rejects(fails(), /no answer/), assert.rejects(fails(), /no answer/)]);

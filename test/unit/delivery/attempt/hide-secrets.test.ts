@@ -38,7 +38,7 @@ for (const [what, body, shown] of bodies) {
   });
 }
 
-test('headers are masked too, each of several with one name', () => {
+test('secrets are masked in headers, and in each of several headers with one name', () => {
   const headers = { 'x-a': `k=${SECRET}`, 'x-b': ['1', SECRET], 'x-c': undefined };
   const { responseHeaders } = hideSecrets(answer('', headers), [SECRET]);
   assert.deepEqual(responseHeaders, {
@@ -48,13 +48,13 @@ test('headers are masked too, each of several with one name', () => {
   });
 });
 
-test('characters beyond ASCII, special ones of patterns, and several secrets', () => {
+test('secrets are masked when there are several, with non-ASCII and special pattern characters', () => {
   const secrets = ['pässwörter', '$&.*+?^${}()|', SECRET];
   const { responseBody } = hideSecrets(answer(secrets.join(' ')), secrets);
   assert.equal(responseBody.toString(), '******** ******** ********');
 });
 
-test('a short secret is left, as it may stand there by chance; so is an answer that did not come', () => {
+test('a secret shorter than the mask stays, and a missing answer is unchanged', () => {
   const said = answer('the word is abc');
   assert.deepEqual(hideSecrets(said, ['abc']), said);
   const none = { ...answer(''), responseHeaders: undefined };

@@ -36,16 +36,16 @@ test('a fault of the machine is logged once a minute with the number of deliveri
   assert.deepEqual(lines[2], [{ ...descriptors, put_off: 5 }, 'delivery.local_fault']);
 });
 
-test('a delivery is put off for as long as the fault has lasted, from 2 s to a minute', () => {
+test('a delivery is delayed for as long as the fault has lasted, from 2 s to a minute', () => {
   const { faults, clock } = startFaults();
   assert.equal(faults.report('ports'), 2000);
   clock.nowMs += 10_000;
   assert.equal(faults.report('ports'), 10_000);
-  // Another kind has not lasted yet.
+  // A fault of another kind has only begun.
   assert.equal(faults.report('memory'), 2000);
   clock.nowMs += 100_000;
   assert.equal(faults.report('ports'), 60_000);
-  // It was over in between.
+  // The fault ended in between.
   clock.nowMs += 130_000;
   assert.equal(faults.report('ports'), 2000);
 });

@@ -8,7 +8,7 @@ function intakeOf<T>(take: (message: T) => void, utilization = 0.9): GentleIntak
   return new GentleIntake({ take, loop });
 }
 
-test('everything is let in, in order, and others have their turn meanwhile', async () => {
+test('a burst is processed in order, and other work runs in between', async () => {
   const taken: number[] = [];
   const intake = intakeOf<number>((n) => void taken.push(n));
   let seen = 0;
@@ -28,7 +28,7 @@ test('everything is let in, in order, and others have their turn meanwhile', asy
   assert.ok(most <= 4, `at most a few in a turn, but ${most}`);
 });
 
-test('one that comes while nothing waits is let in in the next turn', async () => {
+test('a message is processed in the next turn when none waits before it', async () => {
   const taken: number[] = [];
   const intake = intakeOf<number>((n) => void taken.push(n));
   for (let n = 0; n < 3; n++) {
@@ -37,7 +37,7 @@ test('one that comes while nothing waits is let in in the next turn', async () =
   }
 });
 
-test('stopped, it lets nothing more in', async () => {
+test('a stopped intake processes no more messages', async () => {
   const taken: number[] = [];
   const intake = intakeOf<number>((n) => void taken.push(n));
   for (let n = 0; n < 100; n++) intake.push(n);
@@ -45,7 +45,7 @@ test('stopped, it lets nothing more in', async () => {
   const before = taken.length;
   assert.ok(before <= 8);
   let turns = 0;
-  // Another one, begun later, has had its turns; this one has had none.
+  // Another intake, started later, has processed messages; the stopped one has not.
   const counting = intakeOf<number>(() => void turns++);
   for (let n = 0; n < 100; n++) counting.push(n);
   await waitUntil(() => turns === 100);
@@ -53,7 +53,7 @@ test('stopped, it lets nothing more in', async () => {
   assert.equal(taken.length, before);
 });
 
-test('while the loop is calm it lets in more and more at once', async () => {
+test('the batches grow while the event loop is idle', async () => {
   let taken = 0;
   let most = 0;
   let seen = 0;

@@ -23,7 +23,7 @@ function message(said: string[]): JsMsg {
   } as unknown as JsMsg;
 }
 
-test('a fault of ours gives the delivery back, and it is worked on when it comes again', () => {
+test('an internal error naks the delivery, and its redelivery is processed', () => {
   const said: string[] = [];
   const claimed = new Set<string>();
   let faulty = true;

@@ -8,7 +8,7 @@ class Clock {
   readonly now = () => this.ms;
 }
 
-/** When each of `count` deliveries that are all there at once may leave, in milliseconds from the first. */
+/** When each of `count` simultaneous deliveries may leave, in milliseconds from the first. */
 function departures(limiter: RateLimiter, clock: Clock, count: number): number[] {
   const startMs = clock.ms;
   return Array.from({ length: count }, () => {
@@ -19,7 +19,7 @@ function departures(limiter: RateLimiter, clock: Clock, count: number): number[]
   });
 }
 
-test('10 at once at 1/s take 9 s', () => {
+test('10 simultaneous deliveries at 1/s take 9 s', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, clock.now);
   assert.deepEqual(
@@ -28,7 +28,7 @@ test('10 at once at 1/s take 9 s', () => {
   );
 });
 
-test('a burst leaves at once, then the rate holds; after a rest the bucket is full, and not fuller', () => {
+test('a burst leaves at once, then the rate holds, and an idle bucket fills up to its burst only', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 10, burst: 3 }, clock.now);
   assert.deepEqual(departures(limiter, clock, 5), [0, 0, 0, 100, 200]);
@@ -36,7 +36,7 @@ test('a burst leaves at once, then the rate holds; after a rest the bucket is fu
   assert.deepEqual(departures(limiter, clock, 5), [0, 0, 0, 100, 200]);
 });
 
-test('over a long time no more leave than the rate allows, for any rate', () => {
+test('over a long time no more deliveries leave than the rate allows, for any rate', () => {
   for (const perSecond of [0.01, 0.3, 7, 333.3, 10_000]) {
     const clock = new Clock();
     const limiter = new RateLimiter({ perSecond, burst: defaultBurst(perSecond) }, clock.now);
@@ -47,7 +47,7 @@ test('over a long time no more leave than the rate allows, for any rate', () => 
   }
 });
 
-test('who stands behind others waits for their tokens too', () => {
+test('a delivery behind others waits for their tokens too', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 4, burst: 2 }, clock.now);
   assert.equal(limiter.waitMs(1), 0);
@@ -55,14 +55,14 @@ test('who stands behind others waits for their tokens too', () => {
   assert.equal(Math.round(limiter.waitMs(5)), 1000);
 });
 
-test('the parked get slots one after the other, and a new delivery stands behind them', () => {
+test('parked deliveries get consecutive slots, and a new delivery queues behind them', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, clock.now);
   limiter.take();
   const slots = [1, 2, 3].map(() => Math.round(limiter.reserveSlotMs(2)));
   assert.deepEqual(slots, [3000, 4000, 5000]);
   assert.equal(Math.round(limiter.waitBehindParkedMs(0)), 6000);
-  // One that comes back from its slot stands behind the mailbox alone.
+  // A delivery that returns at its slot queues behind the mailbox only.
   assert.equal(Math.round(limiter.waitMs(0)), 1000);
   assert.equal(limiter.isRested, false);
   clock.ms += 10_000;
@@ -70,7 +70,7 @@ test('the parked get slots one after the other, and a new delivery stands behind
   assert.equal(limiter.isRested, true);
 });
 
-test('another limit holds at once, and gives no burst that was not saved up', () => {
+test('a new limit applies at once and adds no burst that was not saved up', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, clock.now);
   limiter.take();
@@ -82,11 +82,11 @@ test('another limit holds at once, and gives no burst that was not saved up', ()
   assert.equal(Math.round(limiter.waitMs(2)), 1000);
 });
 
-test('without a burst of its own a limit has a tenth of a second of it, at least one', () => {
+test('a limit without a burst gets a tenth of a second of its rate, at least one', () => {
   assert.deepEqual([0.01, 1, 19, 20, 10_000].map(defaultBurst), [1, 1, 1, 2, 1000]);
 });
 
-test('a change that leaves the limit as it is takes no slot from what is parked', () => {
+test('a change that keeps the limit keeps the slots of parked deliveries', () => {
   const clock = new Clock();
   const limit = { perSecond: 0.1, burst: 1 };
   const limiter = new RateLimiter(limit, clock.now);

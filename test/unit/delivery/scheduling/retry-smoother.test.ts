@@ -4,13 +4,13 @@ import { RetryCalendar } from '#src/delivery/scheduling/retry-smoother.ts';
 
 const NOW = 1_800_000_000_000;
 
-test('a retry that is alone comes at its time', () => {
+test('a single retry keeps its time', () => {
   const calendar = new RetryCalendar(() => NOW);
   assert.equal(calendar.take('acme', NOW + 1234), NOW + 1234);
   assert.equal(calendar.take('globex', NOW + 1234), NOW + 1234);
 });
 
-test('what is due at one time is spread to later, never to earlier, and none is put off longer than needed', () => {
+test('simultaneous retries move to later times, never to earlier ones, and no further than needed', () => {
   const calendar = new RetryCalendar(() => NOW);
   const due = NOW + 60_000;
   const bySlot = new Map<number, number>();
@@ -21,30 +21,30 @@ test('what is due at one time is spread to later, never to earlier, and none is 
     bySlot.set(slot, (bySlot.get(slot) ?? 0) + 1);
   }
   const most = Math.max(...bySlot.values());
-  // Shared room, and the own places of ten tenants.
+  // Shared room, and the reserved places of ten tenants.
   assert.ok(most <= 80 + 4 * 10, `${most} in one slot`);
   const lastSlot = Math.max(...bySlot.keys()) - Math.floor(due / 100);
   assert.ok(lastSlot <= 250, `spread over ${lastSlot} slots`);
 });
 
-test('who has few retries keeps their time while another has very many', () => {
+test('a tenant with few retries keeps their times while another has very many', () => {
   const calendar = new RetryCalendar(() => NOW);
   const due = NOW + 5000;
   for (let n = 0; n < 50_000; n++) calendar.take('acme', due + (n % 1000));
   for (let n = 0; n < 40; n++) {
     const at = calendar.take('globex', due);
-    assert.ok(at >= due && at <= due + 2000, `put off by ${at - due} ms`);
+    assert.ok(at >= due && at <= due + 2000, `delayed by ${at - due} ms`);
   }
 });
 
-test('what does not fit into ten minutes waits for their end, and each look stays short', () => {
+test('retries beyond ten minutes of full slots get the last slot, and each search stays short', () => {
   const calendar = new RetryCalendar(() => NOW);
   let at = 0;
   for (let n = 0; n < 700_000; n++) at = calendar.take('acme', NOW);
   assert.ok(at > NOW + 580_000 && at < NOW + 600_000);
 });
 
-test('what is further away than ten minutes is left where it is', () => {
+test('a retry more than ten minutes ahead keeps its time', () => {
   const calendar = new RetryCalendar(() => NOW);
   for (let n = 0; n < 5000; n++) {
     assert.equal(calendar.take('acme', NOW + 3_600_000), NOW + 3_600_000);

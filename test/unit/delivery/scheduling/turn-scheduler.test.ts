@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { TurnScheduler, type TurnTaker } from '#src/delivery/scheduling/turn-scheduler.ts';
 
-/** A tenant with so much to run; each start is written into `log`. */
+/** A tenant with `todo` attempts to run; each start is written to `log`. */
 class Taker implements TurnTaker {
   readonly weight: number;
   readonly name: string;
-  /** How many run: the test ends them. */
+  /** The running attempts; the test ends them. */
   running = 0;
   private readonly log: string[];
   private left: number;
@@ -30,7 +30,7 @@ class Taker implements TurnTaker {
   }
 }
 
-/** One whose attempts count as running until the test ends them. */
+/** A tenant whose attempts count as running until the test ends them. */
 class Hanging extends Taker {
   override runNext(): boolean {
     const started = super.runNext();
@@ -39,7 +39,7 @@ class Hanging extends Taker {
   }
 }
 
-test('while slots are free everything runs, and never more than there are', () => {
+test('all attempts run while slots are free, and never more than there are slots', () => {
   const log: string[] = [];
   const scheduler = new TurnScheduler(5);
   scheduler.ready(new Taker('a', 3, log));
@@ -72,7 +72,7 @@ test('slots are shared by weight', () => {
   assert.ok(Math.abs(heavy - 3 * light) <= 3, `${heavy} to ${light}`);
 });
 
-test('a tenant whose attempts do not end leaves slots for the attempts of others', () => {
+test('a tenant whose attempts do not end leaves slots for other tenants', () => {
   const log: string[] = [];
   const scheduler = new TurnScheduler(100);
   const hanging = new Hanging('hanging', 1000, log);
@@ -85,7 +85,7 @@ test('a tenant whose attempts do not end leaves slots for the attempts of others
     other.running = 0;
     scheduler.release();
   }
-  // As soon as one of its own ends, its next begins.
+  // The next of its attempts starts as soon as one ends.
   hanging.running--;
   scheduler.release();
   assert.equal(hanging.running, 80);

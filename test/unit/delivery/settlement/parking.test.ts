@@ -1,4 +1,4 @@
-/** How long what is put off waits, while its endpoint's circuit is not closed. */
+/** The delays of parked deliveries while their endpoint's circuit is not closed. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Mailbox } from '#src/delivery/actors/mailbox.ts';
@@ -35,7 +35,10 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
   return { parking, mailbox, parked };
 }
 
-/** Which waits those get that the circuit turns away, and what a lane brings beyond its share, behind `owed` others. */
+/**
+ * The delays of deliveries that the circuit rejects, and of lane deliveries beyond the share,
+ * behind `owed` others.
+ */
 function waits(
   t: TestContext,
   { owed, ...options }: Options & { owed: number },
@@ -65,7 +68,7 @@ for (const [lastedMs, waitMs] of [
   [2 * HOUR, 30 * MINUTE],
   [100 * HOUR, 30 * MINUTE],
 ] as const) {
-  test(`behind many, after ${lastedMs / SECOND} s of trouble: ${waitMs / SECOND} s, also for what a lane brought`, (t) => {
+  test(`a delivery behind many waits ${waitMs / SECOND} s after an outage of ${lastedMs / SECOND} s, from a lane too`, (t) => {
     const { circuit, head, beyond } = waits(t, { troubledMs: lastedMs, owed: MANY });
     assert.equal(circuit, waitMs);
     assert.equal(beyond, waitMs);
@@ -73,29 +76,29 @@ for (const [lastedMs, waitMs] of [
   });
 }
 
-test('behind few it is as long as they take at 20 a second, and 5 s at the least', (t) => {
+test('a delivery behind few waits for their return at 20 a second, and at least 5 s', (t) => {
   assert.equal(waits(t, { troubledMs: HOUR, owed: 0 }).circuit, 5 * SECOND);
   assert.equal(waits(t, { troubledMs: HOUR, owed: 50 }).circuit, 5 * SECOND);
   assert.equal(waits(t, { troubledMs: HOUR, owed: 400 }).circuit, 20 * SECOND);
 });
 
-test('what a lane brings beyond its share waits as attempts take where that is longer', (t) => {
+test('a lane delivery beyond the share waits for the duration of attempts when that is longer', (t) => {
   const troubledMs = 20 * SECOND;
   assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
   assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: HOUR }).beyond, MINUTE);
 });
 
-test('while the circuit is closed it waits as attempts take', (t) => {
+test('a lane delivery beyond the share waits for the duration of attempts while the circuit is closed', (t) => {
   const closed = { troubledMs: undefined, owed: 0 };
   assert.equal(waits(t, { ...closed, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
   assert.equal(waits(t, closed).beyond, 500);
 });
 
-test('a lane that brings too much for long has it put off for longer; after a pause it begins anew', (t) => {
+test('a lane that exceeds its share for long is parked for longer, until a pause resets the delay', (t) => {
   let nowMs = 1000;
   t.mock.method(performance, 'now', () => nowMs);
   const { parking, mailbox, parked } = parkingOf({ troubledMs: undefined, attemptMs: 2 * SECOND });
-  /** Of the last of very many. */
+  /** The delay of the last of very many. */
   const waitAfter = (ms: number): number => {
     nowMs += ms;
     for (let i = 0; i < 2000; i++) mailbox.push(OWED);
@@ -111,6 +114,6 @@ test('a lane that brings too much for long has it put off for longer; after a pa
   assert.equal(waitAfter(121 * SECOND), 2 * SECOND);
 });
 
-test('waits are spread by half to later, so that what is parked together does not come back together', (t) => {
+test('delays get up to 50 % of jitter, so that deliveries parked together do not return together', (t) => {
   assert.equal(waits(t, { troubledMs: MINUTE, owed: MANY, random: 1 }).circuit, 90 * SECOND);
 });
