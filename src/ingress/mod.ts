@@ -1,4 +1,4 @@
-/** The ingress plane: takes events over HTTP and over NATS and stores them in JetStream. */
+/** The ingress plane: accepts events over HTTP and NATS and stores them in JetStream. */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
@@ -21,12 +21,12 @@ import type { Service } from '#infra/service.ts';
 import { AcceptBroadcast } from './accept/accept-broadcast.ts';
 import { AcceptEvent } from './accept/accept-event.ts';
 import { AccountKey } from './auth-callout/account-key.ts';
-import { AtWorkLimit } from './fairness/adaptive-concurrency-limit.ts';
+import { AdaptiveConcurrencyLimit } from './fairness/adaptive-concurrency-limit.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
 import { Admission } from './accept/admission.ts';
 import { Deduplication } from './idempotency/deduplication.ts';
 import { EventResults } from './accept/event-results.ts';
-import { FairDoor } from './fairness/tenant-concurrency-limiter.ts';
+import { TenantConcurrencyLimiter } from './fairness/tenant-concurrency-limiter.ts';
 import { Idempotency } from './idempotency/idempotency.ts';
 import { LargePayloads } from './accept/large-payloads.ts';
 import { NatsService } from './nats/nats-service.ts';
@@ -45,7 +45,7 @@ export interface IngressDeps {
   config: ConfigStore;
   publisher: Publisher;
   payloads: PayloadStore;
-  /** Absent where the process has no MongoDB: idempotency is then JetStream's window. */
+  /** Absent if the process has no MongoDB: idempotency then spans JetStream's window. */
   history: History | undefined;
   authenticate: Authenticate;
   registry: Registry;
@@ -54,7 +54,7 @@ export interface IngressDeps {
   log: Log;
 }
 
-/** Registers the routes; the services that are returned take the producers over NATS. */
+/** Registers the routes; the returned services handle producers over NATS. */
 export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
   const { settings, config, publisher, history, registry, log } = deps;
   const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
@@ -104,16 +104,16 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
     log,
   };
-  const limit = new AtWorkLimit({
+  const limit = new AdaptiveConcurrencyLimit({
     utilization: loopUtilization(),
     now: () => performance.now(),
   });
-  const door = new FairDoor({ limit });
-  registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, door });
+  const limiter = new TenantConcurrencyLimiter({ limit });
+  registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, limiter });
   const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ ...deps, publishTimeoutMs, now: Date.now });
   const { nc, tracing } = deps;
-  const services: Service[] = [new NatsService({ ...shared, door, nc, tracing, rejections })];
+  const services: Service[] = [new NatsService({ ...shared, limiter, nc, tracing, rejections })];
   const key = accountKey(settings);
   if (key !== undefined) {
     const account = settings.POSTHORN_NATS_AUTH_ACCOUNT;
@@ -122,7 +122,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   return services;
 }
 
-/** @throws ConfigError where the seed is damaged */
+/** @throws ConfigError if the seed is damaged */
 function accountKey({ POSTHORN_NATS_AUTH_SEED: seed }: Settings): AccountKey | undefined {
   if (seed === undefined) return undefined;
   try {

@@ -1,9 +1,10 @@
 /**
- * Accepts an event for every tenant (RT-5): admitted as any other, and answered once BCAST holds it. Nothing of it has
- * left then: the router's broadcaster makes the copies.
+ * Accepts an event for every tenant (RT-5): admits it like any other, and answers once BCAST holds
+ * it. The router's broadcaster makes the copies later.
  *
- * Its id is new for as long as the stream keeps it: the same id and content is answered as replayed, another content
- * with 409. MongoDB is not asked. A formula of its type is not applied: what it compares are events of one tenant.
+ * Its id is new for as long as the stream keeps it: a repeat with the same content is answered as
+ * replayed, one with other content with 409. MongoDB is not used. The deduplication formula of its
+ * type is not applied: formulas compare events of one tenant.
  */
 import type { Span } from '@opentelemetry/api';
 import { PosthornError } from '#domain/errors.ts';
@@ -41,7 +42,7 @@ export class AcceptBroadcast {
   }
 
   /**
-   * Calls back once, with one of the two.
+   * Calls back exactly once, with an error or a result.
    *
    * @param traceparent of the request
    */
@@ -83,10 +84,10 @@ export class AcceptBroadcast {
     const frame = encodeEventFrame(head, input.data);
     checkFrameSize(frame, eventBytesMax);
     const { id, fingerprint } = head;
-    const stored = await this.deps.payloads.putApart(BROADCAST_OWNER, head, frame);
+    const stored = await this.deps.payloads.offload(BROADCAST_OWNER, head, frame);
     if (await store.add(id, stored.frame, publishTimeoutMs)) return { id, replayed: false };
     const known = await store.event(id);
-    // Refused, and not there: the replicas have not decided on the other one yet.
+    // Rejected, yet not found: the replicas have not decided on the other event yet.
     if (known === undefined) throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED');
     const first = known.event.head.fingerprint;
     if (first === undefined || first === fingerprint) return { id, replayed: true };

@@ -1,9 +1,10 @@
 /**
- * Accepts an event: admitted, claimed where its id was chosen, compared with others where its type has a formula,
- * published, and answered only once JetStream has stored it (IN-1). There is no other way to a 2xx: the callback of the PubAck is the line.
+ * Accepts an event: admits it, claims a chosen id, compares the event by the formula of its type,
+ * publishes it, and answers only once JetStream has stored it (IN-1). The callback of the PubAck is
+ * the only way to a 2xx.
  *
- * All of it is done in the life that the tenant had when the request came. Where that has ended by the time of
- * the answer, the event is refused: what is stored of it is never routed.
+ * All steps use the life that the tenant had when the request arrived. If that life has ended by
+ * the time of the answer, the event is rejected; the router drops a stored copy.
  */
 import type { Span } from '@opentelemetry/api';
 import type { Formula } from '#domain/event/deduplication.ts';
@@ -24,7 +25,7 @@ import { payloadOwner } from '#wire/webhook/payload-link.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { AcceptDone, Accepted } from './accepted.ts';
 import type { Admission } from './admission.ts';
-import type { Deduplication, Place } from '../idempotency/deduplication.ts';
+import type { Deduplication, DedupClaim } from '../idempotency/deduplication.ts';
 import { checkFrameSize, eventHead } from './event-head.ts';
 import type { EventInput } from '../read/event-input.ts';
 import type { EventResults } from './event-results.ts';
@@ -51,14 +52,14 @@ export interface AcceptDeps {
   now: () => number;
 }
 
-/** An event that may be stored, as far as it can be seen by itself. */
+/** An event that passed all checks that need nothing but the event. */
 interface Offer {
   /** Life id. */
   tenant: string;
   input: EventInput;
   head: EventHead;
   frame: Buffer;
-  /** For room in the publisher's window. */
+  /** Wait for room in the publisher's window. */
   wait: boolean;
 }
 
@@ -70,8 +71,8 @@ export class AcceptEvent {
   }
 
   /**
-   * @param wait true: wait for room in the publisher's window (an item of a batch), as long as a publish
-   *   may take in all; false: refuse at once
+   * @param wait true: wait for room in the publisher's window (an item of a batch), within the time
+   * limit of a publication; false: reject at once
    * @param traceparent of the request
    */
   accept(
@@ -115,7 +116,7 @@ export class AcceptEvent {
     }
   }
 
-  /** This process may not know the tenant's life, or the tenant was deleted since the request came. */
+  /** This process may not know the life, or the tenant was deleted after the request arrived. */
   private async answerInLife(
     tenant: TenantSnapshot,
     accepted: Accepted,
@@ -136,14 +137,14 @@ export class AcceptEvent {
   ): Promise<void> {
     try {
       if (await this.isReplayed(offer)) done(undefined, { id: offer.head.id, replayed: true });
-      else if (formula === undefined) this.publish(await this.putApart(offer), done);
+      else if (formula === undefined) this.publish(await this.offload(offer), done);
       else await this.publishFirst(offer, formula, done);
     } catch (error) {
       done(error instanceof PosthornError ? error : notStored(error as Error), undefined);
     }
   }
 
-  /** @throws PosthornError where the id that was chosen has another content */
+  /** @throws PosthornError if the chosen id is stored with other content */
   private async isReplayed({ tenant, head }: Offer): Promise<boolean> {
     const { id, fingerprint, acceptedMs } = head;
     if (fingerprint === undefined) return false;
@@ -152,47 +153,51 @@ export class AcceptEvent {
     return claim === 'stored';
   }
 
-  /** Stores the event unless one that is equal by the formula is stored. */
+  /** Stores the event unless an equal one by the formula is stored. */
   private async publishFirst(offer: Offer, formula: Formula, done: AcceptDone): Promise<void> {
     const { deduplication, publisher, publishTimeoutMs, now } = this.deps;
     const { tenant, input, head } = offer;
     if (publisher.room <= 0 && !offer.wait) throw new PosthornError('POSTHORN_OVERLOADED');
     const event = { tenant, id: head.id, acceptedMs: head.acceptedMs, input };
     const deadlineMs = performance.now() + publishTimeoutMs;
-    const standing = await deduplication.stand(formula, event, deadlineMs);
-    if (standing.kind === 'duplicate') {
-      done(undefined, { id: standing.id, replayed: false, deduplicated: true });
+    const result = await deduplication.check(formula, event, deadlineMs);
+    if (result.kind === 'duplicate') {
+      done(undefined, { id: result.id, replayed: false, deduplicated: true });
       return;
     }
-    if (standing.kind === 'replayed') return done(undefined, { id: head.id, replayed: true });
-    const { place } = standing;
-    const isFirst = standing.kind === 'first';
-    const apart = await this.putApart(isFirst ? offer : underId(offer, standing.id));
-    this.publish(apart, (error, accepted) => {
+    if (result.kind === 'replayed') return done(undefined, { id: head.id, replayed: true });
+    const { claim } = result;
+    const isFirst = result.kind === 'first';
+    const offloaded = await this.offload(isFirst ? offer : underId(offer, result.id));
+    this.publish(offloaded, (error, accepted) => {
       if (accepted === undefined) {
-        const isReused = error?.code === 'POSTHORN_EVENT_ID_REUSED' && place.created;
-        if (isReused) void this.leavePlace(place, error, done);
+        const isReused = error?.code === 'POSTHORN_EVENT_ID_REUSED' && claim.created;
+        if (isReused) void this.releaseClaim(claim, error, done);
         else done(error, undefined);
       } else {
-        // An id that was chosen and stored before: while MongoDB was away, nothing else said so.
-        const isOld = accepted.replayed && place.created && input.id !== undefined;
-        if (isOld) void deduplication.release(place);
-        else deduplication.markStored(place, now());
+        // A chosen id that was stored before: with MongoDB down, only this shows it.
+        const isOld = accepted.replayed && claim.created && input.id !== undefined;
+        if (isOld) void deduplication.release(claim);
+        else deduplication.markStored(claim, now());
         done(undefined, isFirst ? accepted : { ...accepted, replayed: false, deduplicated: true });
       }
     });
   }
 
-  /** What the place is held for will never be stored: its id is another event's. */
-  private async leavePlace(place: Place, error: PosthornError, done: AcceptDone): Promise<void> {
-    await this.deps.deduplication.release(place);
+  /** The event of this claim will never be stored, as its id belongs to another event. */
+  private async releaseClaim(
+    claim: DedupClaim,
+    error: PosthornError,
+    done: AcceptDone,
+  ): Promise<void> {
+    await this.deps.deduplication.release(claim);
     done(error, undefined);
   }
 
-  /** With its `data` in the store of payloads, where it is large. */
-  private async putApart(offer: Offer): Promise<Offer> {
+  /** Moves large `data` to the payload store. */
+  private async offload(offer: Offer): Promise<Offer> {
     const { tenant, head, frame } = offer;
-    return { ...offer, ...(await this.deps.payloads.putApart(payloadOwner(tenant), head, frame)) };
+    return { ...offer, ...(await this.deps.payloads.offload(payloadOwner(tenant), head, frame)) };
   }
 
   private publish(offer: Offer, done: AcceptDone): void {
@@ -202,7 +207,7 @@ export class AcceptEvent {
     const publication: Publication = {
       subject: subjects.event(tenant, type),
       payload: frame,
-      // The tenant stands in it: two tenants may use the same id.
+      // Contains the tenant: two tenants may use the same id.
       messageId: `${tenant}:${id}`,
       timeoutMs: this.deps.publishTimeoutMs,
     };
@@ -221,8 +226,8 @@ export class AcceptEvent {
   }
 
   /**
-   * The stream has an event of this id, which was chosen. Only that one is stored, so its content decides: where the
-   * claim was skipped, MongoDB being away, nothing else has compared the two.
+   * Answers an event whose chosen id the stream already has. Only the stored event counts, so its
+   * content decides: if the claim was skipped with MongoDB down, nothing has compared the two yet.
    */
   private async answerRepeat(
     { tenant, head }: Offer,
@@ -239,9 +244,9 @@ export class AcceptEvent {
   }
 }
 
-/** Its content, as that of the event which came first: the message id makes the two one. */
+/** Keeps the content, but takes the id of the first event: the message id merges the two. */
 function underId(offer: Offer, id: string): Offer {
-  // The fingerprint is of the content that the first one's producer sent.
+  // The fingerprint covers the content that the producer of the first event sent.
   const { fingerprint: _, ...rest } = offer.head;
   const head: EventHead = { ...rest, id };
   return { ...offer, head, frame: encodeEventFrame(head, offer.input.data) };

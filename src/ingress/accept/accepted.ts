@@ -1,11 +1,11 @@
 import type { PosthornError } from '#domain/errors.ts';
 
-/** An event that is stored. */
+/** A stored event. */
 export interface Accepted {
   id: string;
-  /** The event had been stored before; this is the first answer again. */
+  /** The event was stored before; this repeats the first answer. */
   replayed: boolean;
-  /** It is one with an event that came before, whose id this is (IN-7). */
+  /** An equal event came before; this is its id (IN-7). */
   deduplicated?: true;
 }
 
@@ -15,5 +15,5 @@ export function acceptedJson({ id, deduplicated }: Accepted): string {
   return `{"id":"${id}","status":"accepted"${mark}}`;
 }
 
-/** Called once, with one of the two. */
+/** Called once, with an error or a result. */
 export type AcceptDone = (error: PosthornError | undefined, accepted: Accepted | undefined) => void;

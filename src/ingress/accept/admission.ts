@@ -7,7 +7,7 @@ import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { ConfigView, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { EventInput } from '../read/event-input.ts';
 
-/** Decides whether an event that can be read is also wanted (IN-5): its type, and `data` by the type's schema. */
+/** Decides whether a readable event is admitted (IN-5): by its type, and `data` by the schema. */
 export class Admission {
   private readonly config: ConfigView;
   private readonly policy: EventTypePolicy;
@@ -20,7 +20,7 @@ export class Admission {
 
   /**
    * @returns the priority of the event: its own, else that of its type
-   * @throws PosthornError that says what is wrong
+   * @throws PosthornError naming each fault
    */
   admit(tenant: Pick<TenantSnapshot, 'eventTypePolicy'>, input: EventInput): Priority {
     if (isOperationalType(input.type)) {

@@ -5,11 +5,11 @@ import type { EventHead } from '#wire/frames/event-frame.ts';
 import type { EventInput } from '../read/event-input.ts';
 import { fingerprintOf } from '../idempotency/idempotency.ts';
 
-/** What stands in an event's frame before its data: what its producer said, and what ingress adds. */
+/** Builds the head of an event's frame: the producer's attributes, and those that ingress adds. */
 export function eventHead(
   input: EventInput,
   given: {
-    /** Where the producer names none. */
+    /** Used if the producer names no source. */
     source: string;
     acceptedMs: number;
     correlationId: string;
@@ -36,7 +36,7 @@ export function eventHead(
   return head;
 }
 
-/** Our id for what the producer chose; undefined where it chose none. */
+/** The event id for the producer's chosen id; undefined if the producer chose none. */
 function eventIdOf({ id, idScope, source }: EventInput, defaultSource: string): string | undefined {
   if (id === undefined || idScope === undefined) return id;
   return cloudEventId(source ?? defaultSource, id, defaultSource);

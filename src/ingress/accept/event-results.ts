@@ -7,7 +7,7 @@ import type { RefusalLog, RefusedRequest } from '../http/refusal-log.ts';
 const RESULTS = ['accepted', 'replayed', 'deduplicated', 'refused', 'not_stored'] as const;
 type Result = (typeof RESULTS)[number];
 
-/** Counts what became of events, and names those that were refused in the log. */
+/** Counts events by result, and logs rejected ones. */
 export class EventResults {
   private readonly results: Counter<'result'>;
   private readonly refusals: RefusalLog;
@@ -20,7 +20,7 @@ export class EventResults {
       labelNames: ['result'],
       registers: [deps.registry],
     });
-    // A series that begins at its first failure would hide that failure from `rate`.
+    // Start at 0: a series that begins at its first failure would hide that failure from `rate`.
     for (const result of RESULTS) this.results.inc({ result }, 0);
   }
 
@@ -34,7 +34,7 @@ export class EventResults {
     else this.results.inc({ result });
   }
 
-  /** @param thrown for an event that could not even be read, whatever reading it threw */
+  /** @param thrown the error of an event, also of one that could not be read */
   refused(thrown: unknown, request: RefusedRequest): void {
     this.results.inc({ result: 'refused' });
     this.refusals.add(classifyError(thrown), request);

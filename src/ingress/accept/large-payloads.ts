@@ -1,6 +1,7 @@
 /**
- * Puts the `data` of a large event into the store of payloads before the event is published (IN-12). First the
- * object, then the event that names it: a crash between the two leaves an object that nobody names, which expires.
+ * Stores the `data` of a large event in the payload store before the event is published (IN-12).
+ * The object comes first, then the event that references it: a crash between the two leaves an
+ * unreferenced object, which expires.
  */
 import { createHash } from 'node:crypto';
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
@@ -14,14 +15,14 @@ import {
   encodeEventFrame,
 } from '#wire/frames/event-frame.ts';
 
-/** Room for what the platform adds to an event where it goes on: a delivery's line, a dead letter's last attempt. */
+/** Room for later additions: the head of a delivery, the last attempt of a dead letter. */
 const FRAME_SLACK_BYTES = 64 * 1024;
 
 export interface LargePayloadsDeps {
   store: Pick<PayloadStore, 'put'>;
   thresholdBytes: number;
   memoryBytesMax: number;
-  /** What NATS takes in one message. */
+  /** The broker's maximum payload. */
   messageBytesMax: () => number;
 }
 
@@ -34,28 +35,28 @@ export class LargePayloads {
     this.budget = new ByteBudget(deps.memoryBytesMax);
   }
 
-  /** Whether the data of an event with a frame of so many bytes is kept apart. */
+  /** Whether the data of an event with a frame of this size is offloaded. */
   isLarge(frameBytes: number): boolean {
     const { thresholdBytes, messageBytesMax } = this.deps;
     return frameBytes > Math.min(thresholdBytes, messageBytesMax() - FRAME_SLACK_BYTES);
   }
 
   /**
-   * The event as it is published: as it is, or with its data stored apart.
+   * Returns the event to publish: unchanged, or with its data stored separately.
    *
-   * @param owner the first part of the payload's key (`wire/payload-link.ts`)
+   * @param owner the first part of the payload's key (`wire/webhook/payload-link.ts`)
    * @throws PosthornError POSTHORN_OVERLOADED, POSTHORN_PUBLISH_NOT_ACKED
    */
-  async putApart(
+  async offload(
     owner: string,
     head: EventHead,
     frame: Buffer,
   ): Promise<{ head: EventHead; frame: Buffer }> {
     if (!this.isLarge(frame.length)) return { head, frame };
-    // The line of the head has no line feed in it.
+    // The head is one line.
     const data = frame.subarray(frame.indexOf('\n') + 1);
-    const apart: EventHead = { ...head, payload: await this.put(owner, head, data) };
-    return { head: apart, frame: encodeEventFrame(apart, '') };
+    const offloaded: EventHead = { ...head, payload: await this.put(owner, head, data) };
+    return { head: offloaded, frame: encodeEventFrame(offloaded, '') };
   }
 
   private async put(owner: string, head: EventHead, data: Buffer): Promise<PayloadRef> {

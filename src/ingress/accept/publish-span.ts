@@ -2,18 +2,18 @@ import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { PosthornError } from '#domain/errors.ts';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
-import { parseTraceparent, saneTraceparent } from '#wire/frames/trace-context.ts';
+import { parseTraceparent, normalizeTraceparent } from '#wire/frames/trace-context.ts';
 
 const EVENTS = { name: 'events', template: 'ev.{partition}.{tenant}.{type}' };
 const BROADCASTS = { name: 'broadcasts', template: 'bc.event.{id}' };
 
 /**
- * Puts the trace that an event belongs to into its head (`head.trace`): its own, where the producer named one (the
+ * Writes the event's trace context into its head (`head.trace`): the producer's own (the
  * CloudEvents extension `traceparent`), else that of the request.
  *
- * @param tenant absent: it goes to all of them
- * @param request `traceparent` of the request that brought it; absent: that one is not traced
- * @returns the span of its publication, where it is traced and sampled
+ * @param tenant absent: the event goes to all tenants
+ * @param request `traceparent` of the request; absent: the request is not traced
+ * @returns the span of the publication, if it is traced and sampled
  */
 export function tracePublication(
   tracing: Tracing | undefined,
@@ -22,13 +22,13 @@ export function tracePublication(
   request: string | undefined,
 ): Span | undefined {
   const given = head.ext?.['traceparent'];
-  const own = typeof given === 'string' ? saneTraceparent(given) : undefined;
+  const own = typeof given === 'string' ? normalizeTraceparent(given) : undefined;
   const parent = own !== undefined && !isOneTrace(own, request) ? own : (request ?? own);
   const { name, template } = tenant === undefined ? BROADCASTS : EVENTS;
   const describe = () => ({
     name: `publish ${name}`,
     kind: SpanKind.PRODUCER,
-    // An event with a trace of its own: the request that brought it is another.
+    // An event with a trace of its own links to the trace of its request.
     links: request !== undefined && parent !== request ? [request] : [],
     attributes: {
       'messaging.system': 'nats',
@@ -46,14 +46,14 @@ export function tracePublication(
     if (parent !== undefined) head.trace = parent;
     return undefined;
   }
-  // Of what is not sampled nobody would read the context: it would only make each frame longer.
+  // An unsampled context is left out: it would only make each frame longer.
   const span = tracing.follow(parent, describe);
   if (span === undefined) return undefined;
   head.trace = traceparentOf(span);
   return span;
 }
 
-/** Ends the span, with the code of the error where the event was not stored. */
+/** Ends the span, with the error's code if the event was not stored. */
 export function endPublication(span: Span, error: PosthornError | undefined): void {
   if (error !== undefined) {
     span.setAttribute('error.type', error.code);

@@ -1,6 +1,7 @@
 /**
- * The key of an account as NATS writes it (an nkey: https://github.com/nats-io/nkeys): Base32 of a prefix, the
- * key and a CRC-16. Signed with node:crypto, as the JavaScript library takes 12 ms for what takes 0.06 there.
+ * The key of an account in NATS format (an nkey: https://github.com/nats-io/nkeys): Base32 of a
+ * prefix, the key and a CRC-16. Signs with node:crypto: 0.06 ms, against 12 ms in the JavaScript
+ * library.
  */
 import { type KeyObject, createPrivateKey, createPublicKey, randomBytes, sign } from 'node:crypto';
 
@@ -21,7 +22,7 @@ export class AccountKey {
 
   /**
    * @param seed `SA…`, 58 characters
-   * @throws RangeError where it is none
+   * @throws RangeError if it is not a valid seed
    */
   constructor(seed: string) {
     const raw = decodeSeed(seed);
@@ -39,7 +40,7 @@ export class AccountKey {
   }
 }
 
-/** The seed of a new account key, `SA…`. */
+/** Returns the seed of a new account key, `SA…`. */
 export function newAccountSeed(): string {
   return encode(SEED_PREFIX, randomBytes(SEED_BYTES));
 }

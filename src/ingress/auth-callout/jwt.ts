@@ -1,15 +1,15 @@
-/** JSON Web Tokens as nats-server reads and writes them (nats-io/jwt, version 2): signed with ed25519. */
+/** JSON Web Tokens for nats-server (nats-io/jwt, version 2), signed with ed25519. */
 import type { AccountKey } from './account-key.ts';
 
 const HEADER = segment({ typ: 'JWT', alg: 'ed25519-nkey' });
 
-/** A token with these claims, signed by the key. */
+/** Encodes a token with these claims, signed by the key. */
 export function encodeJwt(claims: object, key: AccountKey): string {
   const signed = `${HEADER}.${segment(claims)}`;
   return `${signed}.${key.sign(signed).toString('base64url')}`;
 }
 
-/** The claims, without a check of who signed them. @throws SyntaxError where it is no token */
+/** Decodes the claims without verifying the signature. @throws SyntaxError if it is not a token */
 export function decodeClaims(token: string): Record<string, unknown> {
   const payload = token.split('.')[1] ?? '';
   const claims: unknown = JSON.parse(Buffer.from(payload, 'base64url').toString());

@@ -1,20 +1,20 @@
 import { type Principal, requireTenant } from '#infra/http/server/authenticate.ts';
 import { subjects } from '#wire/subjects.ts';
 
-/** What a producer's connection may do; everything else is refused by nats-server. */
+/** The permissions of a producer's connection; nats-server denies everything else. */
 export interface ProducerPermissions {
   publish: string[];
   subscribe: string[];
 }
 
 /**
- * A producer sends requests to the tenants that its key reaches, and listens for the answers in an inbox that
+ * A producer may send requests to the tenants of its key, and receive the answers in an inbox that
  * only its key may read.
  *
  * @throws PosthornError POSTHORN_KEY_SCOPE for a key that may not publish
  */
 export function producerPermissions(principal: Principal): ProducerPermissions {
-  // A tenant's own key is refused here, whatever tenant is asked about.
+  // A tenant's own key is rejected here, for any tenant.
   requireTenant(principal, principal.tenant ?? '', 'publish');
   return {
     publish: [subjects.requestsOf(principal.tenant ?? '*')],
@@ -22,7 +22,7 @@ export function producerPermissions(principal: Principal): ProducerPermissions {
   };
 }
 
-/** What the producer's client must be told to begin its inboxes with. */
+/** The inbox prefix that the producer's client must use. */
 export function inboxPrefix(keyId: string): string {
   return `_INBOX_${keyId}`;
 }

@@ -12,7 +12,7 @@ export const ATTRIBUTES: ReadonlySet<string> = new Set([
   'time',
 ]);
 
-/** Checks the attributes that only CloudEvents require. */
+/** Checks the attributes that CloudEvents require and our own form does not. */
 export function requireAttributes(
   value: Record<string, unknown>,
   at: string,

@@ -17,11 +17,11 @@ export function isBinaryMode(headers: IncomingHttpHeaders): boolean {
 }
 
 /**
- * Reads an event in binary mode. Attributes are strings there: headers have no types.
+ * Reads an event in binary mode. All attributes are strings, as headers have no types.
  *
- * @param outline of a body of JSON that was read before
+ * @param outline of a JSON body that was scanned before
  * @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID,
- *   POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ * POSTHORN_MEDIA_TYPE_UNSUPPORTED
  */
 export function readBinaryEvent(
   headers: IncomingHttpHeaders,
@@ -51,10 +51,10 @@ export function readBinaryEvent(
 }
 
 /**
- * Checks the headers of an HTTP request in binary mode, where Node joins repeated headers with a
- * comma, and gives the bytes of each as Latin-1.
+ * Checks the headers of an HTTP request in binary mode. Node joins repeated headers with a comma
+ * and decodes header bytes as Latin-1.
  *
- * @param rawHeaders names and values in turn
+ * @param rawHeaders names and values, alternating
  * @throws PosthornError POSTHORN_EVENT_INVALID
  */
 export function checkRawHeaders(rawHeaders: readonly string[]): void {

@@ -6,18 +6,18 @@ import { NOT_UNICODE } from '../read/event-input.ts';
 
 /** Our extension attribute: `high` or `normal` (IN-11). */
 export const PRIORITY = 'posthornpriority';
-/** Pointers to attributes in headers begin with it. */
+/** Prefix of pointers to attributes in headers. */
 export const HEADERS_AT = '#header/ce-';
 
-/** In binary mode the body is the data, and its media type the header `content-type`. */
+/** In binary mode the body is the data, and the header `content-type` its media type. */
 const RESERVED = new Set(['data', 'datacontenttype']);
 const nameMax = limits.eventExtensionNameLengthMax;
 /** CloudEvents 1.0.2, "naming conventions": over 20 characters is discouraged, not forbidden. */
 const NAME = new RegExp(`^[a-z0-9]{1,${nameMax}}$`);
 
 /**
- * Extension attributes as they are gathered, with their faults. An integer that a double does not
- * hold exactly is refused: it would arrive as another number.
+ * Collects extension attributes and their faults. Rejects integers that a double does not represent
+ * exactly: they would arrive as other numbers.
  */
 export class Extensions {
   private readonly values: Record<string, ExtensionValue> = {};
@@ -47,7 +47,7 @@ export class Extensions {
     return this.values[PRIORITY];
   }
 
-  /** Spread into an event: an event without extensions has no `ext`. */
+  /** Spread into an event, so that an event without extensions has no `ext`. */
   get ext(): { ext?: Record<string, ExtensionValue> } {
     return this.count === 0 ? {} : { ext: this.values };
   }

@@ -8,11 +8,11 @@ import { NO_DATA, type Payload, checkDataDepth, jsonText } from '../read/json-ob
 import { scan } from '../read/scan-body.ts';
 
 /**
- * `data` as the bytes of a body, by its media type; an empty body is an event without data.
+ * Reads `data` from the bytes of a body, by its media type; an empty body is an event without data.
  *
- * @param outline of a body of JSON that was read before
+ * @param outline of a JSON body that was scanned before
  * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_EVENT_INVALID,
- *   POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ * POSTHORN_MEDIA_TYPE_UNSUPPORTED
  */
 export function readPayloadBytes(
   contentType: string | undefined,
@@ -35,7 +35,7 @@ export function isJsonPayload(contentType: string | undefined): boolean {
   return contentType === undefined || isJsonType(contentType);
 }
 
-/** White space around it is a part of what was sent. */
+/** Surrounding white space belongs to the payload and is kept. */
 function jsonPayload(body: Buffer, outline: JsonNode): Payload {
   const faults: FieldError[] = [];
   checkDataDepth(outline, '', faults);

@@ -40,14 +40,14 @@ export function readCloudEvent(object: JsonObject): EventInput {
   return { ...attributes, ...priority, ...payload, ...extensions.ext };
 }
 
-/** JSON format, section 2.2: null means that an attribute is not there. */
+/** JSON format, section 2.2: an attribute with the value null is absent. */
 function withoutNulls(value: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== null));
 }
 
 /**
- * JSON format, section 3.1: what `data` is depends on `datacontenttype`. `data_base64` that is null
- * is absent, like an attribute; `data` that is null is JSON's `null`, unless bytes stand beside it.
+ * JSON format, section 3.1: `datacontenttype` decides how `data` is encoded. A null `data_base64`
+ * is absent, like an attribute; a null `data` is JSON's `null`, unless `data_base64` is present.
  */
 function readPayload(
   object: JsonObject,
@@ -75,14 +75,14 @@ function readPayload(
   return json;
 }
 
-/** Text leaves as UTF-8 in binary mode, where another charset would name the wrong bytes. */
+/** Binary mode sends text as UTF-8, so another charset would describe the bytes wrongly. */
 function checkCharset(
   contentType: string,
   text: string | Buffer,
   at: string,
   faults: FieldError[],
 ): void {
-  // Of bytes, too, only whether all are ASCII matters.
+  // For bytes, too, only ASCII or not matters.
   if (isWritableAsUtf8(contentType, text.toString('latin1'))) return;
   const detail = 'must name no charset other than UTF-8 beside text or JSON; use data_base64';
   faults.push({ pointer: `${at}datacontenttype`, detail });

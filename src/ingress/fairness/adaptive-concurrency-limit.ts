@@ -1,18 +1,19 @@
 import { LoopPace, type LoopPaceDeps } from '#infra/loop-pace.ts';
 
-/** Where so many of each tenant may be at work there is no limit. */
+/** At this many concurrent requests of each tenant there is no limit. */
 const MANY = 64;
 const FIRST = 16;
-/** After another tenant's request, for so long a tenant is not taken to be alone. */
+/** A tenant counts as alone this long after another tenant's last request. */
 const ALONE_AFTER_MS = 10_000;
 
 /**
- * How many requests of one tenant may be at work at once: no limit while the event loop is calm, fewer and fewer
- * while it is busy and more than one tenant publishes. A tenant that is alone may use all there is.
+ * Limits the concurrent requests of one tenant. Unlimited while the event loop is calm; lower and
+ * lower while it is busy and more than one tenant publishes. A tenant that is alone may use the
+ * whole process.
  *
- * Tenants who all publish as fast as they can lose nothing: one request of each is enough to keep a process busy.
+ * Tenants that all publish at full speed lose nothing: one request of each keeps a process busy.
  */
-export class AtWorkLimit {
+export class AdaptiveConcurrencyLimit {
   private readonly deps: LoopPaceDeps;
   private readonly pace: LoopPace;
   private lastTenant: string | undefined;
@@ -23,14 +24,14 @@ export class AtWorkLimit {
     this.pace = new LoopPace(deps, { start: MANY, least: 1, most: MANY, fromMost: FIRST });
   }
 
-  /** A request of this tenant came. */
-  saw(tenant: string): void {
+  /** Records the arrival of a tenant's request. */
+  recordArrival(tenant: string): void {
     if (tenant === this.lastTenant) return;
     if (this.lastTenant !== undefined) this.mixedAtMs = this.deps.now();
     this.lastTenant = tenant;
   }
 
-  /** At least 1; infinite where there is no limit. */
+  /** At least 1; infinite if there is no limit. */
   current(): number {
     const alone = this.deps.now() - this.mixedAtMs > ALONE_AFTER_MS;
     const level = this.pace.current(alone);

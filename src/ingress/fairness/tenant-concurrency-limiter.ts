@@ -1,75 +1,75 @@
 /**
- * While the process is busy, a tenant has only a few requests at work at once; its others wait at the door, before
- * their bodies are read. A queue inside the process is everybody's queue: without this, who publishes as fast as
- * it can on 64 connections stands 64 times before every other tenant.
+ * Under load, limits the concurrent requests of each tenant; further ones wait before their bodies
+ * are read. Otherwise a tenant that publishes on 64 connections gets 64 slots in the process's
+ * queue ahead of every other tenant.
  *
- * A process that is not busy lets everybody in at once and counts nothing.
+ * Without load it admits every request at once and counts nothing.
  */
-export interface FairDoorDeps {
+export interface TenantConcurrencyLimiterDeps {
   limit: {
-    saw: (tenant: string) => void;
-    /** Requests of one tenant that may be at work now: at least 1, infinite where nobody need wait. */
+    recordArrival: (tenant: string) => void;
+    /** Concurrent requests allowed to one tenant now: at least 1, infinite without a limit. */
     current: () => number;
   };
 }
 
-interface TenantDoor {
-  atWork: number;
-  waiting: Visitor[];
+interface TenantSlots {
+  active: number;
+  waiting: LimitedRequest[];
 }
 
-export interface Visitor {
-  /** Called once when it may go on; never where it has left before. */
-  goOn: () => void;
-  /** Registers what to call when it has left: answered, or gone. */
+export interface LimitedRequest {
+  /** Called once when the request is admitted; never if the request ended before. */
+  start: () => void;
+  /** Registers a callback for the end of the request: answered or aborted. */
   onLeave: (left: () => void) => void;
 }
 
-export class FairDoor {
-  private readonly deps: FairDoorDeps;
-  private readonly doors = new Map<string, TenantDoor>();
+export class TenantConcurrencyLimiter {
+  private readonly deps: TenantConcurrencyLimiterDeps;
+  private readonly tenants = new Map<string, TenantSlots>();
 
-  constructor(deps: FairDoorDeps) {
+  constructor(deps: TenantConcurrencyLimiterDeps) {
     this.deps = deps;
   }
 
-  /** Requests that wait. Each is a connection of its own: the server's limit of those bounds them. */
+  /** Waiting requests. Each holds a connection, so the server's connection limit bounds them. */
   get waiting(): number {
     let count = 0;
-    for (const { waiting } of this.doors.values()) count += waiting.length;
+    for (const { waiting } of this.tenants.values()) count += waiting.length;
     return count;
   }
 
-  enter(tenant: string, visitor: Visitor): void {
+  enter(tenant: string, request: LimitedRequest): void {
     const { limit } = this.deps;
-    limit.saw(tenant);
+    limit.recordArrival(tenant);
     const most = limit.current();
-    const known = this.doors.get(tenant);
-    // Nobody overtakes those of the same tenant who wait already.
+    const known = this.tenants.get(tenant);
+    // A new request must not overtake those of its tenant that already wait.
     if (known === undefined && most === Number.POSITIVE_INFINITY) {
-      visitor.goOn();
+      request.start();
       return;
     }
-    const door = known ?? { atWork: 0, waiting: [] };
-    if (known === undefined) this.doors.set(tenant, door);
-    visitor.onLeave(() => this.leave(tenant, door, visitor));
-    if (door.atWork < most) this.admit(door, visitor);
-    else door.waiting.push(visitor);
+    const slots = known ?? { active: 0, waiting: [] };
+    if (known === undefined) this.tenants.set(tenant, slots);
+    request.onLeave(() => this.leave(tenant, slots, request));
+    if (slots.active < most) this.admit(slots, request);
+    else slots.waiting.push(request);
   }
 
-  private admit(door: TenantDoor, visitor: Visitor): void {
-    door.atWork++;
-    visitor.goOn();
+  private admit(slots: TenantSlots, request: LimitedRequest): void {
+    slots.active++;
+    request.start();
   }
 
-  private leave(tenant: string, door: TenantDoor, visitor: Visitor): void {
-    const at = door.waiting.indexOf(visitor);
-    if (at >= 0) door.waiting.splice(at, 1);
-    else door.atWork--;
+  private leave(tenant: string, slots: TenantSlots, request: LimitedRequest): void {
+    const at = slots.waiting.indexOf(request);
+    if (at >= 0) slots.waiting.splice(at, 1);
+    else slots.active--;
     const most = this.deps.limit.current();
-    while (door.atWork < most && door.waiting.length > 0) {
-      this.admit(door, door.waiting.shift() as Visitor);
+    while (slots.active < most && slots.waiting.length > 0) {
+      this.admit(slots, slots.waiting.shift() as LimitedRequest);
     }
-    if (door.atWork === 0 && door.waiting.length === 0) this.doors.delete(tenant);
+    if (slots.active === 0 && slots.waiting.length === 0) this.tenants.delete(tenant);
   }
 }

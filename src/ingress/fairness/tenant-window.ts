@@ -1,8 +1,9 @@
 /**
- * The window of a publisher, shared by tenants: one that publishes faster than NATS stores leaves room for the others.
- * A publication over its tenant's share is refused, or waits behind its tenant's others for as long as it may take in all.
+ * Shares a publisher's window between tenants: one that publishes faster than NATS stores leaves
+ * room for the others. A publication over its tenant's share is rejected, or waits behind its
+ * tenant's others within the time limit of a publication.
  *
- * Bounds: the publisher's window; as much waits as the batches that are read hold.
+ * Bounds: the publisher's window; the batches being read bound the waiting publications.
  */
 import { FairShares } from '#domain/bounds/fair-shares.ts';
 import {
@@ -22,7 +23,7 @@ interface Waiting {
 export class TenantWindow {
   private readonly publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>;
   private readonly shares: FairShares;
-  /** By tenant, in the order in which they came; only tenants that wait. */
+  /** By tenant, in order of arrival; only tenants that wait. */
   private readonly lines = new Map<string, Set<Waiting>>();
 
   constructor(deps: { publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>; window: number }) {
@@ -30,7 +31,7 @@ export class TenantWindow {
     this.shares = new FairShares(deps.window);
   }
 
-  /** Publishes, or answers false where there is no room for this tenant. */
+  /** Publishes, or returns false if there is no room for this tenant. */
   publish(tenant: string, publication: Publication, done: Published): boolean {
     if (this.lines.has(tenant) || !this.shares.tryTake(tenant)) return false;
     if (this.publisher.publish(publication, this.leaving(tenant, done))) return true;
@@ -38,7 +39,7 @@ export class TenantWindow {
     return false;
   }
 
-  /** Publishes now or later; ends with a PublishWindowFullError where the time limit passes first. */
+  /** Publishes now or later; fails with a PublishWindowFullError after the time limit. */
   publishWhenRoom(tenant: string, publication: Publication, done: Published): void {
     const line = this.lines.get(tenant);
     if (line === undefined && this.shares.tryTake(tenant)) {
@@ -63,7 +64,7 @@ export class TenantWindow {
     };
   }
 
-  /** Lines take turns. */
+  /** Tenants take turns. */
   private admitNext(): void {
     for (const [tenant, line] of this.lines) {
       const [first] = line;

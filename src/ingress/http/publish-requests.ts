@@ -29,7 +29,7 @@ export interface PublishRequestsDeps {
   accept: AcceptEvent;
   results: Pick<EventResults, 'refused'>;
   acceptBroadcast: AcceptBroadcast;
-  /** The tenant, from memory where it is known; undefined where there is none. */
+  /** Returns the tenant if it is in memory; undefined if it is not. */
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
   /** Reads large bodies. */
@@ -40,21 +40,21 @@ export interface PublishRequestsDeps {
 
 export type TenantParams = { Params: { tenant: string } };
 
-/** Whom an event is for. */
+/** Recipient of the event, for messages. */
 const EVERY_TENANT = 'every tenant';
 type Target = TenantSnapshot | typeof EVERY_TENANT;
 
-/** To check an item against its schema may take tens of ms: after so long the others have the thread. */
+/** Validating an item may take tens of ms: after this time the event loop runs other work. */
 const AT_ONCE_MS = 5;
 
-/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
+/** A body may exceed an event by this: field names and white space are not stored. */
 export const BODY_SLACK_BYTES = 64 * 1024;
 
-/** The requests of producers: read, accepted by one of the two ways, answered. */
+/** Handles producers' requests: reads, accepts, answers. */
 export class PublishRequests {
   private readonly deps: PublishRequestsDeps;
   private readonly traceOf: RequestTrace;
-  /** Of requests with a key that is bound to a tenant: the life that the key was made in. */
+  /** For requests with a key of one tenant: the life that the key was created in. */
   private readonly keyLives = new WeakMap<FastifyRequest<TenantParams>, number>();
 
   constructor(deps: PublishRequestsDeps, traceOf: RequestTrace) {
@@ -101,7 +101,7 @@ export class PublishRequests {
     });
   }
 
-  /** A batch in a body of our own form. */
+  /** A batch in our own form. */
   publishBatch(target: Target, request: FastifyRequest, reply: FastifyReply): void {
     const mediaType = essenceOf(request.headers['content-type'] ?? '');
     if (mediaType !== 'application/json') throw unsupported(mediaType, ['application/json']);
@@ -110,7 +110,7 @@ export class PublishRequests {
     });
   }
 
-  /** Every error becomes the answer. */
+  /** Answers with the error if one is thrown. */
   withEveryTenant(
     request: FastifyRequest,
     reply: FastifyReply,
@@ -119,19 +119,21 @@ export class PublishRequests {
     this.guard(() => go(EVERY_TENANT), request, reply);
   }
 
-  /** Notes which life the request's key belongs to, for when the body has been read. */
+  /** Remembers the life of the request's key until the body has been read. */
   authenticated(request: FastifyRequest<TenantParams>, { tenant, life = 0 }: Principal): void {
     if (tenant !== undefined) this.keyLives.set(request, life);
   }
 
-  /** The body may come late: its tenant may have been deleted and created again by then. */
+  /** The body may arrive late: its tenant may have been deleted and created again by then. */
   private checkKey(request: FastifyRequest<TenantParams>, { life = 0 }: TenantSnapshot): void {
     const keyLife = this.keyLives.get(request);
     if (keyLife === undefined || keyLife === life) return;
     throw new PosthornError('POSTHORN_KEY_INVALID');
   }
 
-  /** Finds the tenant, at once where it is known; every error becomes the answer. */
+  /**
+   * Finds the tenant, synchronously if it is in memory; answers with the error if one is thrown.
+   */
   withTenant(
     request: FastifyRequest<TenantParams>,
     reply: FastifyReply,
@@ -159,7 +161,8 @@ export class PublishRequests {
   }
 
   /**
-   * Continues at once with a small body, and with the outline of a large one, which is read in turns.
+   * Continues synchronously with a small body, and later with the outline of a large one, which is
+   * read in turns.
    *
    * @param wanted absent: the body is not JSON
    */
@@ -250,7 +253,7 @@ export class PublishRequests {
   }
 }
 
-/** In order; as many at once as take no longer than others may be kept waiting. */
+/** Runs the items in order, yielding to other work after `AT_ONCE_MS`. */
 async function takeInTurns(
   items: BatchItem[],
   take: (item: BatchItem, index: number) => void,
@@ -272,7 +275,7 @@ function checkBodySize(body: Buffer, most: number): void {
   throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
 }
 
-/** What was wrong with an event, told of the item that it was in its batch. */
+/** Prefixes an event's error with its position in the batch. */
 function placed(error: PosthornError, at: string): PosthornError {
   if (error.fields.length === 0) return error;
   const fields = error.fields.map(({ pointer, detail }) => ({ pointer: at + pointer, detail }));
@@ -283,7 +286,7 @@ type BatchResult =
   | { status: 202; id: string; replayed: boolean; deduplicated?: true }
   | { status: number; error: ReturnType<typeof problemOf> };
 
-/** 202 where all are stored, 207 where some are not, 503 where none could be stored. */
+/** 202 if all are stored, 207 if some are not, 503 if none could be stored. */
 function sendBatch(results: BatchResult[], reply: FastifyReply): void {
   const accepted = results.filter((result) => result.status === 202).length;
   const allFailed = results.length > 0 && results.every((result) => result.status === 503);

@@ -1,6 +1,7 @@
 /**
- * Names refused events in the log: its producer has to be told of one by its correlation id, and knows nothing of a
- * counter. A flood must not fill the disk, so only some of each minute are named; the next line says how many were not.
+ * Logs rejected events by correlation id, which a producer can quote when it asks about one. Only
+ * some are logged each minute, so that a flood does not fill the disk; the next line counts the
+ * rest.
  */
 import type { FastifyRequest } from 'fastify';
 import type { PosthornError } from '#domain/errors.ts';
@@ -8,10 +9,10 @@ import type { Log } from '#infra/telemetry/log.ts';
 
 const PERIOD_MS = 60_000;
 const LINES_MAX = 20;
-/** A pointer is as long as the names of the fields that were sent. */
+/** A pointer is as long as the field names that the client sent. */
 const POINTER_LENGTH_MAX = 200;
 
-/** Whose request was refused. */
+/** Origin of the rejected request. */
 export interface RefusedRequest {
   requestId: string;
   /** Absent: an event to every tenant. */
@@ -28,7 +29,7 @@ export class RefusalLog {
   private named = 0;
   private unnamed = 0;
 
-  /** @param deps.now milliseconds of a clock that does not go back */
+  /** @param deps.now monotonic milliseconds */
   constructor(deps: { log: Log; now: () => number }) {
     this.deps = deps;
   }

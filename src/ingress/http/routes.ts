@@ -10,7 +10,7 @@ import { classifyError } from '#infra/http/server/classify-error.ts';
 import { sendError } from '#infra/http/server/problem.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
-import type { FairDoor } from '../fairness/tenant-concurrency-limiter.ts';
+import type { TenantConcurrencyLimiter } from '../fairness/tenant-concurrency-limiter.ts';
 import {
   BODY_SLACK_BYTES,
   PublishRequests,
@@ -21,14 +21,15 @@ import { traceRequests } from './trace-requests.ts';
 
 export interface IngressRoutesDeps extends PublishRequestsDeps {
   authenticate: Authenticate;
-  /** Before the requests for one tenant. */
-  door: FairDoor;
+  /** Limits the concurrent requests of each tenant. */
+  limiter: TenantConcurrencyLimiter;
   tracing?: Tracing | undefined;
 }
 
 /**
- * Registers the producers' routes in a scope of their own: there, bodies stay bytes. A key is asked for before
- * anything of the request is read, and before the door: who has none takes up neither memory nor a tenant's turns.
+ * Registers the producers' routes in a scope of their own, where bodies stay bytes. The key is
+ * checked before the request is read and before the concurrency limiter: unauthenticated requests
+ * use neither memory nor a tenant's slots.
  */
 export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesDeps): void {
   void app.register((scope, _options, done) => {
@@ -39,9 +40,9 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     scope.setErrorHandler((error, request, reply) =>
       sendError(deps.log, ofEvents(error), request, reply),
     );
-    // Its span begins before the door: the wait there is a part of it.
+    // The span begins before the limiter, so it includes the wait there.
     const requests = new PublishRequests(deps, traceRequests(scope, deps.tracing));
-    scope.addHook<TenantParams>('onRequest', (request, reply, goOn) => {
+    scope.addHook<TenantParams>('onRequest', (request, reply, start) => {
       const { tenant } = request.params;
       try {
         const principal = deps.authenticate(request.headers.authorization);
@@ -50,13 +51,13 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
         requests.authenticated(request, principal);
         refuseQuery(request);
       } catch (error) {
-        goOn(error as Error);
+        start(error as Error);
         return;
       }
-      if (tenant === undefined) goOn();
-      else deps.door.enter(tenant, { goOn, onLeave: (left) => reply.raw.once('close', left) });
+      if (tenant === undefined) start();
+      else deps.limiter.enter(tenant, { start, onLeave: (left) => reply.raw.once('close', left) });
     });
-    // Those for one event take batches of CloudEvents too.
+    // Routes for one event also take batches of CloudEvents.
     const bodyLimit = Math.max(limits.batchBytesMax, deps.eventBytesMax + BODY_SLACK_BYTES);
     scope.post<TenantParams>('/v1/tenants/:tenant/events', { bodyLimit }, (request, reply) =>
       requests.withTenant(request, reply, (to) => requests.publish(to, request, reply)),
@@ -77,7 +78,7 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
   });
 }
 
-/** Here a body is an event, or several. */
+/** The body of these routes is one event or several. */
 function ofEvents(error: unknown): unknown {
   const fault = classifyError(error);
   if (fault.code !== 'POSTHORN_BODY_TOO_LARGE') return error;

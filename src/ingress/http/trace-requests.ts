@@ -1,17 +1,18 @@
 import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
-import { saneTraceparent } from '#wire/frames/trace-context.ts';
+import { normalizeTraceparent } from '#wire/frames/trace-context.ts';
 
-/** The `traceparent` of what a request leads to. */
+/** Returns the `traceparent` for the work that a request causes. */
 export type RequestTrace = (request: FastifyRequest) => string | undefined;
 
 /**
- * A server span for each request of the routes in `scope` (semantic conventions for HTTP, 1.23 and later). Without
- * tracing the producer's own context is passed on.
+ * Starts a server span for each request of the routes in `scope` (semantic conventions for HTTP,
+ * 1.23 and later). Without tracing, passes on the producer's own context.
  */
 export function traceRequests(scope: FastifyInstance, tracing: Tracing | undefined): RequestTrace {
-  if (tracing === undefined) return (request) => saneTraceparent(request.headers['traceparent']);
+  if (tracing === undefined)
+    return (request) => normalizeTraceparent(request.headers['traceparent']);
   const spans = new WeakMap<FastifyRequest, Span>();
   const end = (request: FastifyRequest, status: number | undefined): void => {
     const span = spans.get(request);
@@ -24,7 +25,7 @@ export function traceRequests(scope: FastifyInstance, tracing: Tracing | undefin
     span.end();
   };
   scope.addHook('onRequest', (request, _reply, done) => {
-    const span = tracing.begin(saneTraceparent(request.headers['traceparent']), () => {
+    const span = tracing.begin(normalizeTraceparent(request.headers['traceparent']), () => {
       const route = request.routeOptions.url ?? '';
       return {
         name: `${request.method} ${route}`,

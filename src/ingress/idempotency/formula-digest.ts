@@ -1,12 +1,15 @@
 /**
- * What an event says in the fields of a formula, as a digest: equal digests mean equal fields (IN-7).
+ * Digest of an event's values in the fields of a formula: equal digests mean equal fields (IN-7).
  *
- * - A field that is absent equals one that is absent, and nothing else: not `null`, not the empty string.
- * - Values of `data` are compared as JSON values: white space, escapes and the order of keys do not count. Numbers
- *   that a double does not hold exactly are compared by their digits, so that two of them are never taken for one.
- * - On the way to a value, an object that has the next name twice is compared as it is written.
- * - So are the values of an event beyond `limits.deduplicationCanonicalBytesMax`: to make them canonical costs more
- *   than to read them.
+ * An absent field equals only an absent field: neither `null` nor the empty string.
+ *
+ * Values in `data` are compared as JSON values: white space, escapes and the order of keys do not
+ * count. Numbers that a double does not represent exactly are compared by their digits, so that two
+ * different ones never compare as equal.
+ *
+ * Two kinds of values are compared as written. First, an object on the way to a value that repeats
+ * the next name. Second, values beyond `limits.deduplicationCanonicalBytesMax` of an event, as
+ * making them canonical costs more than reading them.
  */
 import { createHash } from 'node:crypto';
 import { type FormulaField, parseFormulaField } from '#domain/event/deduplication.ts';
@@ -16,7 +19,7 @@ import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
 import type { EventInput } from '../read/event-input.ts';
 
-/** What is looked for in JSON `data`: the values at the paths of a formula. */
+/** The parts to find in JSON `data`: the values at the paths of a formula. */
 export function wantedOfFormula(fields: readonly string[]): Wanted {
   const root: NamedWanted = { named: new Map() };
   for (const field of fields) {
@@ -37,9 +40,9 @@ interface NamedWanted extends Wanted {
 }
 
 /**
- * SHA-256 (base64url) of the event's type and what it says in the fields.
+ * SHA-256 (base64url) of the event's type and its values in the fields.
  *
- * @param outline of JSON `data`, with what `wantedOfFormula` says
+ * @param outline of JSON `data`, with the parts of `wantedOfFormula`
  */
 export function formulaDigest(
   fields: readonly string[],
@@ -56,7 +59,7 @@ export function formulaDigest(
   for (const field of fields) {
     const parsed = parseFormulaField(field);
     const said = parsed === undefined ? undefined : valueOf(parsed, input, data);
-    // Its length stands before it: where one ends and the next begins is not open to its content.
+    // Prefixed with its length, so that content cannot imitate a boundary.
     if (said === undefined) hash.update('\n-');
     else hash.update(`\n${said.length}:`).update(said);
   }
@@ -65,7 +68,7 @@ export function formulaDigest(
 
 interface Data {
   bytes: Buffer;
-  /** Absent: it is not JSON. */
+  /** Absent: the data is not JSON. */
   outline: JsonNode | undefined;
   /** Bytes that may still be made canonical. */
   lengthLeft: number;
@@ -101,7 +104,7 @@ function jsonValueAt(
 ): string | Buffer | undefined {
   let node = outline;
   for (const name of path) {
-    // Which of the two is meant cannot be known.
+    // The name is repeated: neither value is the right one.
     if (node.repeated !== undefined) return asWritten(data, node);
     const child = node.children.get(name);
     if (child === undefined) return undefined;
@@ -116,7 +119,7 @@ function asWritten({ bytes }: Data, { start, end }: JsonNode): Buffer {
   return bytes.subarray(start, end);
 }
 
-/** A number as it is written, where a double does not hold it exactly. */
+/** A number as written, if a double does not represent it exactly. */
 class Digits {
   readonly text: string;
   constructor(text: string) {
@@ -124,13 +127,13 @@ class Digits {
   }
 }
 
-/** A reviver; its third argument has the text of the value (ECMAScript, JSON.parse source text access). */
+/** A reviver; its third argument has the text of the value (JSON.parse source text access). */
 function exactNumber(_key: string, value: unknown, context: { source?: string }): unknown {
   if (typeof value !== 'number' || context.source === undefined) return value;
   return isKeptExactly(context.source, value) ? value : new Digits(context.source);
 }
 
-/** JSON without white space, the names of an object in order. */
+/** JSON without white space, with the names of each object sorted. */
 function canonical(value: unknown): string {
   if (value instanceof Digits) return value.text;
   if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;

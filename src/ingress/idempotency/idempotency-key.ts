@@ -4,9 +4,9 @@ import type { EventInput } from '../read/event-input.ts';
 import { idOfKey } from './idempotency.ts';
 
 /**
- * The event under the id that the key stands for, where it has none: an id says more and wins.
+ * Gives an event without an id the id derived from the key; a chosen id takes precedence.
  *
- * @param index of an item of a batch: each has an id of its own, so a batch may be sent again whole
+ * @param index of an item of a batch: each has its own id, so a whole batch may be repeated
  */
 export function underIdempotencyKey(
   input: EventInput,
@@ -14,11 +14,11 @@ export function underIdempotencyKey(
   index?: number,
 ): EventInput {
   if (key === undefined || input.id !== undefined) return input;
-  // No header holds a line feed, so no other key is the same text.
+  // A header has no line feed, so no other key produces the same text.
   return { ...input, id: idOfKey(index === undefined ? key : `${key}\n${index}`) };
 }
 
-/** What was wrong with an id that the caller never wrote, told of the key that it did write. */
+/** Points an error about a derived id at the key that the caller sent. */
 export function toldOfKey(error: PosthornError): PosthornError {
   if (error.code !== 'POSTHORN_EVENT_ID_REUSED') return error;
   const detail = 'was used for another content; use a new key, or send the same content';

@@ -1,11 +1,11 @@
 /**
- * Idempotency over the whole window of the history (IN-6): an id that the caller chose is claimed in the
- * event store, with a fingerprint of the content, before the event is stored.
+ * Idempotency over the whole retention of the history (IN-6): a chosen id is claimed in the event
+ * store, with a fingerprint of the content, before the event is stored.
  *
- * A claim without a sequence is an earlier try that did not finish, or one that the projector has not
- * written yet: publishing again is right then, as the message id makes it one. The crash between claim and
- * publish so costs nothing. While MongoDB is away the look-up is skipped: JetStream's window of 2 minutes
- * remains, and a metric says so (RT-8).
+ * A claim without a sequence belongs to an unfinished try, or to an event that the projector has
+ * not written yet. Publishing again is right in both cases, as the message id removes the
+ * duplicate; so a crash between claim and publish costs nothing. While MongoDB is down the look-up
+ * is skipped: JetStream's window of 2 minutes remains, and a metric counts it (RT-8).
  */
 import { createHash } from 'node:crypto';
 import {
@@ -23,25 +23,25 @@ import type { EventInput } from '../read/event-input.ts';
 const CLAIM_TIMEOUT_MS = 1000;
 const AWAY_MS = 1000;
 
-/** `fresh`: go on and publish; `stored`: the same event was stored before; `reused`: the id has another content. */
+/** `fresh`: publish; `stored`: the same event is stored; `reused`: the id has other content. */
 export type Claim = 'fresh' | 'stored' | 'reused';
 
 export class Idempotency {
   private readonly history: History | undefined;
   private readonly skipped: Counter;
-  // Where MongoDB does not answer, the next events do not wait for it too.
+  // While MongoDB does not answer, later events do not wait for it.
   private readonly policy = wrap(
     circuitBreaker(handleAll, { breaker: new ConsecutiveBreaker(1), halfOpenAfter: AWAY_MS }),
-    // The driver's own limit does not hold while it looks for a server: that takes it 5 s (measured).
+    // The driver's own limit does not apply while it selects a server: 5 s (measured).
     timeout(CLAIM_TIMEOUT_MS, TimeoutStrategy.Aggressive),
   );
 
-  /** @param deps.history absent where the process has no MongoDB */
+  /** @param deps.history absent if the process has no MongoDB */
   constructor(deps: { history: History | undefined; registry: Registry }) {
     this.history = deps.history;
     this.skipped = new Counter({
       name: 'posthorn_ingress_idempotency_skipped_total',
-      help: 'Look-ups of chosen event ids that were skipped because MongoDB was away.',
+      help: 'Look-ups of chosen event ids that were skipped because MongoDB was down.',
       registers: [deps.registry],
     });
   }
@@ -58,7 +58,7 @@ export class Idempotency {
             upsert: true,
             returnDocument: 'before',
             projection: { fingerprint: 1, seq: 1 },
-            // A claim that a crash of MongoDB forgets falls back to JetStream's window.
+            // If a crash of MongoDB loses a claim, JetStream's window still removes duplicates.
             writeConcern: { w: 1 },
             timeoutMS: CLAIM_TIMEOUT_MS,
           },
@@ -71,7 +71,7 @@ export class Idempotency {
     }
   }
 
-  /** Whether the event store has the event; false where MongoDB is away. */
+  /** Whether the event store has the event; false while MongoDB is down. */
   async isStored(tenant: string, id: string): Promise<boolean> {
     const { history } = this;
     if (history === undefined) return false;
@@ -91,12 +91,12 @@ export class Idempotency {
 }
 
 function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: string): Claim {
-  // Without a fingerprint the id is one that we made: only who was given it can send it again.
+  // Without a fingerprint the id is generated: only a client that received it can repeat it.
   if (known.fingerprint !== undefined && known.fingerprint !== fingerprint) return 'reused';
   return known.seq === undefined ? 'fresh' : 'stored';
 }
 
-/** SHA-256 (base64url) of all that the caller said. */
+/** SHA-256 (base64url) of all content that the caller sent. */
 export function fingerprintOf(input: EventInput): string {
   const { type, source, time, subject, dataschema, contentType, kind, priority } = input;
   const said = [
@@ -117,13 +117,13 @@ export function fingerprintOf(input: EventInput): string {
     .digest('base64url');
 }
 
-/** Binary mode has no types: an event that is sent again in another mode is the same event. */
+/** Binary mode has no types: the same event may be repeated in another mode. */
 function extensionsAsText({ ext }: EventInput): Record<string, string> | undefined {
   if (ext === undefined) return undefined;
   return Object.fromEntries(Object.entries(ext).map(([name, value]) => [name, String(value)]));
 }
 
-/** The event id that stands for an `Idempotency-Key`. */
+/** The event id derived from an `Idempotency-Key`. */
 export function idOfKey(key: string): string {
   return `idk_${createHash('sha256').update(key).digest('base64url')}`;
 }

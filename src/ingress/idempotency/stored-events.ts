@@ -2,7 +2,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { shardOf, streams } from '#wire/subjects.ts';
 
-/** Events as their stream has them. */
+/** Reads events from their stream. */
 export class StoredEvents {
   private readonly deps: { jsm: JetStreamManager; shards: number };
 
@@ -11,16 +11,17 @@ export class StoredEvents {
   }
 
   /**
-   * Whether the stored event has this content: what the stream dropped by its message id is a repeat only then. True,
-   * too, where its content is not known: its id is one that we made, or it was removed since.
+   * Whether the stored event has this content: only then is a publication that the stream dropped
+   * by its message id a repeat. Also true if the stored content is unknown: its id was generated,
+   * or the event was removed since.
    *
-   * @param seq its sequence, by the acknowledgement of what was dropped
-   * @throws where NATS does not answer
+   * @param seq its sequence, from the acknowledgement of the duplicate
+   * @throws if NATS does not answer
    */
   async hasContent(tenant: string, seq: number, fingerprint: string): Promise<boolean> {
     const { jsm, shards } = this.deps;
     const stream = streams.events(shardOf(tenant, shards));
-    // Any replica answers a direct get, one that is behind too: only the leader may say that there is none.
+    // Any replica, even one that lags, answers a direct get: only the leader can say "not found".
     const message =
       (await jsm.direct.getMessage(stream, { seq })) ??
       (await jsm.streams.getMessage(stream, { seq }));

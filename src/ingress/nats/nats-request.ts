@@ -1,7 +1,8 @@
 /**
- * Reads an event out of a NATS message (IN-4). Structured CloudEvents follow the NATS protocol binding 1.0.2,
- * section 3 (https://github.com/cloudevents/spec, bindings/nats-protocol-binding.md); binary mode has the
- * attributes in `ce-` headers as the HTTP binding writes them. A message without either is the data of an event.
+ * Reads an event from a NATS message (IN-4). Structured CloudEvents follow the NATS protocol
+ * binding 1.0.2, section 3 (https://github.com/cloudevents/spec,
+ * bindings/nats-protocol-binding.md); binary mode uses `ce-` headers as in the HTTP binding. Any
+ * other message is the data of an event.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { MsgHdrs } from '@nats-io/nats-core';
@@ -18,11 +19,12 @@ import { wantedOfEvent } from '../read/scan-body.ts';
 const STRUCTURED = 'application/cloudevents+json';
 
 /**
- * @param named as `namedHeaders` gives them
- * @param body without its content codings
- * @param type the type that the subject names; the event must have the same
- * @param outline of a large body, which was read before
- * @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID, POSTHORN_MEDIA_TYPE_UNSUPPORTED
+ * @param named from `namedHeaders`
+ * @param body after its content codings are removed
+ * @param type the type in the subject; the event must have the same
+ * @param outline of a large body, which was scanned before
+ * @throws PosthornError POSTHORN_EVENT_INVALID, POSTHORN_BODY_INVALID,
+ * POSTHORN_MEDIA_TYPE_UNSUPPORTED
  */
 export function readNatsEvent(
   named: IncomingHttpHeaders,
@@ -42,7 +44,7 @@ export function readNatsEvent(
   return input;
 }
 
-/** The parts to find in the body of a message; undefined where it is not read as JSON. */
+/** The parts to find in the body of a message; undefined if it is not read as JSON. */
 export function wantedOfNatsEvent(named: IncomingHttpHeaders): Wanted | undefined {
   if (isStructured(named['content-type'])) return wantedOfEvent;
   return isJsonPayload(dataTypeOf(named)) ? LEAF : undefined;
@@ -53,13 +55,13 @@ function isStructured(contentType: string | undefined): boolean {
 }
 
 /**
- * The headers of a message with their names in lower case. NATS keeps names as the producer wrote
- * them, and may hold one several times.
+ * Returns the headers of a message with lower-case names. NATS keeps the producer's spelling, and
+ * may hold one header several times.
  *
- * @throws PosthornError POSTHORN_EVENT_INVALID for a header that is repeated
+ * @throws PosthornError POSTHORN_EVENT_INVALID for a repeated header
  */
 export function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders {
-  // A producer may name a header like a member of `Object.prototype`.
+  // A header may have the name of a member of `Object.prototype`.
   const named = Object.create(null) as Record<string, string>;
   if (headers === undefined) return named;
   const faults: FieldError[] = [];
@@ -87,7 +89,7 @@ function readStructured(contentType: string, body: Buffer, outline?: JsonNode): 
   throw new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
 }
 
-/** The media type of the data may stand in either header. */
+/** The media type of the data may be in either header. */
 function dataTypeOf(named: IncomingHttpHeaders): string | undefined {
   const dataType = isBinaryMode(named) ? named['ce-datacontenttype'] : undefined;
   return dataType === undefined ? named['content-type'] : String(dataType);

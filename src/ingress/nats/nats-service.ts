@@ -1,12 +1,15 @@
 /**
- * The door for producers over NATS (IN-4): requests to `in.<tenant>.<type>`, answered like HTTP once the
- * event is stored. All ingress processes stand in one queue group, so each request comes to one of them.
+ * Handles producers over NATS (IN-4): requests to `in.<tenant>.<type>`, answered like HTTP once the
+ * event is stored. All ingress processes share one queue group, so each request goes to one of
+ * them.
  *
- * A request is: taken -> (waits at the door) -> (tenant looked up) -> accepted or refused -> answered. It is core
- * NATS: a process that is killed leaves the producer without an answer, and the producer sends again with the same id.
+ * States of a request: received -> (waits in the concurrency limiter) -> (tenant looked up) ->
+ * accepted or rejected -> answered. This is core NATS: if a process is killed, the producer gets no
+ * answer, and repeats the request with the same id.
  *
- * Limits: `limits.natsRequestsMax` under way, of one tenant `limits.natsRequestsPerTenantMax`, and never the last places
- * (`FairShares`); over them a request is refused with POSTHORN_OVERLOADED.
+ * Limits: `limits.natsRequestsMax` concurrent requests, `limits.natsRequestsPerTenantMax` of one
+ * tenant, never the last slots (`FairShares`). Further requests are rejected with
+ * POSTHORN_OVERLOADED.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
@@ -31,22 +34,22 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { asBuffer } from '#wire/frames/event-frame.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 import { parseRequestSubject, subjects } from '#wire/subjects.ts';
-import { saneTraceparent } from '#wire/frames/trace-context.ts';
+import { normalizeTraceparent } from '#wire/frames/trace-context.ts';
 import type { AcceptEvent } from '../accept/accept-event.ts';
 import { type AcceptDone, type Accepted, acceptedJson } from '../accept/accepted.ts';
 import type { EventResults } from '../accept/event-results.ts';
-import type { FairDoor } from '../fairness/tenant-concurrency-limiter.ts';
+import type { TenantConcurrencyLimiter } from '../fairness/tenant-concurrency-limiter.ts';
 import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
 const QUEUE_GROUP = 'ingress';
 const DRAIN_POLL_MS = 10;
-/** The body may be a little larger than an event: the names of its fields and white space are not stored. */
+/** A body may exceed an event by this: field names and white space are not stored. */
 const BODY_SLACK_BYTES = 64 * 1024;
 /**
- * Answers go to inboxes only. We may publish everywhere and the producer may not: a reply subject of its
- * choice would let it write through us into a stream.
+ * Answers go to inboxes only. This process may publish everywhere and the producer may not: a reply
+ * subject of its choice would let it write into a stream through us.
  */
 const INBOX = /^_INBOX[._]/;
 
@@ -54,7 +57,7 @@ export interface NatsServiceDeps {
   nc: NatsConnection;
   accept: Pick<AcceptEvent, 'accept'>;
   results: Pick<EventResults, 'refused'>;
-  door: FairDoor;
+  limiter: TenantConcurrencyLimiter;
   rejections: Pick<Rejections, 'add'>;
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
@@ -72,9 +75,9 @@ interface Request {
   tenant: string;
   type: string;
   span: Span | undefined;
-  /** Tells the door that it has ended, where the door counts. */
+  /** Tells the concurrency limiter that the request ended, if the limiter counts it. */
   left: (() => void) | undefined;
-  /** It holds a place of its tenant. */
+  /** It holds one of its tenant's slots. */
   isCounted: boolean;
 }
 
@@ -97,17 +100,17 @@ export class NatsService implements Service {
         if (error === null) this.take(message);
       },
     });
-    // Only a server that has answered since knows of the subscription.
+    // Ensures that the server has the subscription.
     await this.deps.nc.flush();
   }
 
-  /** Takes no more requests; those that came are answered. */
+  /** Stops receiving requests; those already received are answered. */
   async stop(deadlineMs: number): Promise<void> {
     const { subscription } = this;
     if (subscription === undefined) return;
     this.subscription = undefined;
     const deadline = performance.now() + deadlineMs;
-    // A server that is away never says that it has heard of the drain.
+    // Bounded: a server that is down never acknowledges the drain.
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<void>((resolve) => {
       timer = setTimeout(resolve, deadlineMs);
@@ -125,14 +128,14 @@ export class NatsService implements Service {
     const subject = parseRequestSubject(message.subject);
     const request: Request = { message, id, span, left: undefined, isCounted: false, ...subject };
     if (this.begin(request)) {
-      this.deps.door.enter(request.tenant, {
-        goOn: () => this.goOn(request),
+      this.deps.limiter.enter(request.tenant, {
+        start: () => this.lookUp(request),
         onLeave: (left) => (request.left = left),
       });
     } else this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
   }
 
-  /** Counts a request; false where there are too many. */
+  /** Counts a request; false if there are too many. */
   private begin(request: Request): boolean {
     const { tenant } = request;
     this.underWay++;
@@ -144,11 +147,11 @@ export class NatsService implements Service {
   private leave({ tenant, left, isCounted }: Request): void {
     this.underWay--;
     if (isCounted) this.shares.give(tenant);
-    // Later: the door lets the next in at once, and a thousand that are refused at once would fill the stack.
+    // Deferred: the limiter admits the next at once, and a thousand rejections would nest.
     if (left !== undefined) setImmediate(left);
   }
 
-  private goOn(request: Request): void {
+  private lookUp(request: Request): void {
     const known = this.deps.tenant(request.tenant);
     if (known !== undefined || !isTenantId(request.tenant)) this.acceptFor(known, request);
     else {
@@ -207,7 +210,10 @@ export class NatsService implements Service {
     );
   }
 
-  /** Reads the event of a request and offers it; every error becomes the answer. */
+  /**
+   * Reads the event of a request and passes it to `accept`; answers with the error if one is
+   * thrown.
+   */
   private read(
     tenant: TenantSnapshot,
     request: Request,
@@ -223,7 +229,7 @@ export class NatsService implements Service {
       };
       const traceparent =
         request.span === undefined
-          ? saneTraceparent(request.message.headers?.get('traceparent'))
+          ? normalizeTraceparent(request.message.headers?.get('traceparent'))
           : traceparentOf(request.span);
       this.deps.accept.accept(tenant, input, request.id, false, done, traceparent);
     } catch (error) {
@@ -231,7 +237,7 @@ export class NatsService implements Service {
     }
   }
 
-  /** Refused before it could be offered to `accept`, which counts for itself. */
+  /** Counted here, as `accept` counts only the events that reach it. */
   private refuse(request: Request, thrown: unknown): void {
     const error = classifyError(thrown);
     if (error.code === 'POSTHORN_UNEXPECTED') {
@@ -282,7 +288,7 @@ export class NatsService implements Service {
         message.respond(json, { headers: hdrs });
       }
     } catch (error) {
-      // The connection is closed: the producer asks again, and its id makes it one event.
+      // The connection is closed: the producer repeats the request, and its id removes duplicates.
       this.deps.log.warn({ error: (error as Error).message, request_id: id }, 'ingress.no_answer');
     }
   }

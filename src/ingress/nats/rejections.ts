@@ -1,4 +1,4 @@
-/** Keeps what was refused and has nobody to be told: in the stream REJECTED, for a week (IN-4). */
+/** Stores rejected messages that had no reply subject in the stream REJECTED, for a week (IN-4). */
 import { Counter, type Registry } from 'prom-client';
 import type { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
@@ -36,13 +36,13 @@ export class Rejections {
     this.deps = deps;
     this.rejected = new Counter({
       name: 'posthorn_ingress_rejected_total',
-      help: 'Messages of NATS producers that were refused and had nobody to be told.',
+      help: 'Rejected messages of NATS producers that had no reply subject.',
       labelNames: ['result'],
       registers: [deps.registry],
     });
   }
 
-  /** Where the tenant is not known there is no list that it could stand in: it is counted and logged. */
+  /** Without a known tenant there is no list to store it in: it is counted and logged. */
   add(rejection: Rejection): void {
     const { id, subject, type, body, error } = rejection;
     const tenant = this.deps.config.currentTenant(rejection.tenant);

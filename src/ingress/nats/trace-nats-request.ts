@@ -2,21 +2,21 @@ import { type Span, SpanKind, SpanStatusCode } from '@opentelemetry/api';
 import type { Msg } from '@nats-io/nats-core';
 import type { PosthornError } from '#domain/errors.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
-import { saneTraceparent } from '#wire/frames/trace-context.ts';
+import { normalizeTraceparent } from '#wire/frames/trace-context.ts';
 
 /**
- * A server span for a request over NATS, the twin of that for one over HTTP (semantic conventions for messaging: what
- * takes a message and works on it is `process`; who waits for its answer makes us a server).
+ * Starts a server span for a request over NATS, as over HTTP (semantic conventions for messaging:
+ * the operation is `process`; the kind is server, as the producer waits for the answer).
  *
  * @param id correlation id
- * @returns undefined without tracing: the producer's own context is passed on then
+ * @returns undefined without tracing: the producer's own context is then passed on
  */
 export function startNatsRequestSpan(
   tracing: Tracing | undefined,
   { headers, data }: Pick<Msg, 'headers' | 'data'>,
   id: string,
 ): Span | undefined {
-  return tracing?.begin(saneTraceparent(headers?.get('traceparent')), () => ({
+  return tracing?.begin(normalizeTraceparent(headers?.get('traceparent')), () => ({
     name: 'process in.{tenant}.{type}',
     kind: SpanKind.SERVER,
     attributes: {
@@ -30,11 +30,11 @@ export function startNatsRequestSpan(
   }));
 }
 
-/** @param error what the producer was answered with, if it was refused */
+/** @param error the producer's answer, if the event was rejected */
 export function endNatsRequestSpan(span: Span, error: PosthornError | undefined): void {
   if (error !== undefined) {
     span.setAttribute('error.type', error.code);
-    // As over HTTP: what the producer did wrong is no fault of the server.
+    // As over HTTP: a producer's mistake is not an error of the server.
     if (error.status >= 500) span.setStatus({ code: SpanStatusCode.ERROR });
   }
   span.end();

@@ -1,4 +1,4 @@
-/** An event as a producer sent it, whatever the form: read and checked, not yet admitted. */
+/** An event as a producer sent it, in any form: read and checked, not yet admitted. */
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { EVENT_ID_RULE, EVENT_TEXT_PATTERN, isEventId } from '#domain/event/event-id.ts';
 import { isEventTypeName } from '#domain/event/event-type.ts';
@@ -8,9 +8,9 @@ import { MEDIA_TYPE_PATTERN } from '#domain/event/media-type.ts';
 import type { DataKind, ExtensionValue } from '#wire/frames/event-frame.ts';
 
 export interface EventInput {
-  /** As the caller chose it; absent: ours. */
+  /** The caller's choice; absent: generated. */
   id?: string;
-  /** `source`: the id tells events apart together with `source`; absent: alone. */
+  /** `source`: the id is unique within `source`; absent: within the tenant. */
   idScope?: 'source';
   type: string;
   source?: string;
@@ -22,13 +22,13 @@ export interface EventInput {
   /** Absent: that of the event type. */
   priority?: Priority;
   ext?: Record<string, ExtensionValue>;
-  /** There is no `data`; `data` is then JSON's `null`. */
+  /** There is no `data`; the field `data` is then JSON's `null`. */
   noData?: true;
   /** The text or the bytes of `data`. */
   data: string | Buffer;
 }
 
-/** Attributes as they came, of any type. */
+/** Attributes as received, of any type. */
 export interface RawAttributes {
   id?: unknown;
   type?: unknown;
@@ -47,7 +47,7 @@ const MEDIA_TYPE = new RegExp(MEDIA_TYPE_PATTERN);
 const TEXT = new RegExp(EVENT_TEXT_PATTERN);
 
 /**
- * Checks the attributes; what is wrong is said of every field at once.
+ * Checks the attributes and reports the faults of all fields together.
  *
  * @param at JSON pointer of the object that holds them, `#header/ce-` for binary CloudEvents
  * @param idScope `source` for CloudEvents, whose id is any text
@@ -99,7 +99,7 @@ export function checkAttributes(
   }
 }
 
-/** The priority that an event names, spread into it. */
+/** The event's own priority, spread into it. */
 export function checkPriority(
   value: unknown,
   pointer: string,
@@ -111,10 +111,10 @@ export function checkPriority(
   return {};
 }
 
-/** Half of a surrogate pair cannot be written in UTF-8: it would arrive as another character. */
+/** UTF-8 cannot represent half of a surrogate pair: another character would arrive. */
 export const NOT_UNICODE = 'must not hold half of a surrogate pair';
 
-/** RFC 3339, section 5.6, with leap seconds, which `Date` does not know. */
+/** RFC 3339, section 5.6, with leap seconds, which `Date` rejects. */
 function isTime(text: string): boolean {
   const match = TIME.exec(text);
   if (match === null) return false;
@@ -123,7 +123,7 @@ function isTime(text: string): boolean {
   return day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
 }
 
-/** @throws PosthornError POSTHORN_EVENT_INVALID, where there is any fault */
+/** @throws PosthornError POSTHORN_EVENT_INVALID if there are faults */
 export function refuse(faults: FieldError[]): void {
   if (faults.length > 0) throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: faults });
 }

@@ -5,18 +5,18 @@ import type { EventInput } from './event-input.ts';
 
 export type Payload = Pick<EventInput, 'kind' | 'data' | 'noData'>;
 
-/** A JSON object in a body: what its members are, and where. */
+/** A JSON object in a body: its members and their positions. */
 export interface JsonObject {
   bytes: Buffer;
   members: ReadonlyMap<string, JsonNode>;
-  /** JSON pointer of the object, with the slash after it. */
+  /** JSON pointer of the object, with a trailing slash. */
   at: string;
 }
 
 /** The members that hold `data`, which may be as large as the body. */
 const DATA_MEMBERS = new Set(['data', 'data_base64']);
 
-/** Replaces a value that is longer than any attribute: every check of an attribute refuses it. */
+/** Replaces a value longer than any attribute; every check of an attribute rejects it. */
 const OVERSIZED = Object.freeze({});
 
 /** The members of an event that are attributes, as values. */
@@ -32,17 +32,14 @@ export function attributeValues({ bytes, members }: JsonObject): Record<string, 
 
 const QUOTE = 34;
 
-/** Whether a member is there, and not null. */
+/** Whether a member is present and not null. */
 export function isGiven({ bytes, members }: JsonObject, name: string): boolean {
   const node = members.get(name);
   if (node === undefined) return false;
   return node.end - node.start !== 4 || bytes.toString('latin1', node.start, node.end) !== 'null';
 }
 
-/**
- * The value of a member that is a string or null. To build these costs in proportion to their
- * length.
- */
+/** The value of a member that is a string or null. Its cost is in proportion to its length. */
 export function stringValue(object: JsonObject, name: string): unknown {
   const { bytes, members } = object;
   const node = members.get(name);
@@ -55,7 +52,7 @@ export function stringValue(object: JsonObject, name: string): unknown {
 /** An event without `data`. */
 export const NO_DATA = { kind: 'json', data: 'null', noData: true } as const;
 
-/** `data` as the JSON text that was sent, bytes where it is large; `NO_DATA` without that member. */
+/** `data` as the JSON text received, as bytes if it is large; `NO_DATA` without that member. */
 export function jsonData({ bytes, members, at }: JsonObject, faults: FieldError[]): Payload {
   const node = members.get('data');
   if (node === undefined) return NO_DATA;
@@ -68,7 +65,7 @@ export function checkDataDepth(node: JsonNode, pointer: string, faults: FieldErr
   faults.push({ pointer, detail: `must not be nested deeper than ${limits.dataDepthMax}` });
 }
 
-/** A value as it is written. Large ones are not decoded: they travel as bytes. */
+/** A value as written. Large ones are not decoded: they travel as bytes. */
 export function jsonText(
   bytes: Buffer,
   { start, end }: Pick<JsonNode, 'start' | 'end'>,

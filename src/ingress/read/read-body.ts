@@ -11,8 +11,8 @@ const OPEN_BRACE = 123;
 const OPEN_BRACKET = 91;
 
 /**
- * One event as `application/json`: the plain form `{type, data, id?, …}`, or a CloudEvent where it says
- * `specversion`.
+ * Reads one event from `application/json`: the plain form `{type, data, id?, …}`, or a CloudEvent
+ * if it has `specversion`.
  *
  * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_EVENT_INVALID
  */
@@ -25,10 +25,10 @@ export function readStructuredBody(body: Buffer, outline = scan(body, wantedOfEv
   return readCloudEvent(objectAt(body, outline, '/'));
 }
 
-/** The items of a batch: events, or why each was refused. */
+/** The items of a batch: events, or the errors of rejected ones. */
 export type BatchItem = { input: EventInput } | { error: PosthornError };
 
-/** `{"events":[…]}`. @throws PosthornError where the batch as a whole cannot be read */
+/** `{"events":[…]}`. @throws PosthornError if the batch as a whole cannot be read */
 export function readBatchBody(body: Buffer, outline = scan(body, wantedOfBatch)): BatchItem[] {
   const { members } = objectAt(body, outline, '/');
   const unknown = [...members.keys()].filter((name) => name !== 'events');

@@ -1,4 +1,4 @@
-/** Reads the one event of an HTTP request, in whichever form its headers name. */
+/** Reads the one event of an HTTP request, in the form that its headers name. */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
@@ -11,7 +11,7 @@ import { wantedOfEvent } from './scan-body.ts';
 
 const ONE_EVENT = ['application/json', 'application/cloudevents+json'];
 
-/** The parts to find in the body of one event; undefined where it is not read as JSON. */
+/** The parts to find in the body of one event; undefined if it is not read as JSON. */
 export function wantedOfOne(mediaType: string, headers: IncomingHttpHeaders): Wanted | undefined {
   if (mediaType !== 'application/cloudevents+json' && isBinaryMode(headers)) {
     return isJsonPayload(headers['content-type']) ? LEAF : undefined;
@@ -19,7 +19,7 @@ export function wantedOfOne(mediaType: string, headers: IncomingHttpHeaders): Wa
   return mediaType.endsWith('json') ? wantedOfEvent : undefined;
 }
 
-/** @param outline of a large body, which was read before */
+/** @param outline of a large body, which was scanned before */
 export function readOne(
   mediaType: string,
   { headers, raw }: FastifyRequest,

@@ -12,7 +12,7 @@ export interface TraceContext {
 }
 
 /** A producer's `traceparent`; undefined where it is none: the standard has a damaged one ignored, not refused. */
-export function saneTraceparent(given: unknown): string | undefined {
+export function normalizeTraceparent(given: unknown): string | undefined {
   if (typeof given !== 'string' || given.length > 256) return undefined;
   const [, version, traceId, spanId, flags, rest] = TRACEPARENT.exec(given) ?? [];
   if (version === undefined || (version === '00' && rest !== undefined)) return undefined;
@@ -20,7 +20,7 @@ export function saneTraceparent(given: unknown): string | undefined {
   return `00-${traceId}-${spanId}-${flags}`;
 }
 
-/** @param traceparent one that `saneTraceparent` or `formatTraceparent` made */
+/** @param traceparent one that `normalizeTraceparent` or `formatTraceparent` made */
 export function parseTraceparent(traceparent: string): TraceContext {
   const [, traceId = '', spanId = '', flags = ''] = traceparent.split('-');
   return { traceId, spanId, sampled: (Number.parseInt(flags, 16) & 1) === 1 };

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { PosthornError } from '#domain/errors.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { FairDoor } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
+import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 import { type IngressRoutesDeps, registerIngressRoutes } from '#src/ingress/http/routes.ts';
 
 test('who has no key for a tenant takes none of its turns at the door', async (t) => {
@@ -17,9 +17,11 @@ test('who has no key for a tenant takes none of its turns at the door', async (t
     log,
   });
   t.after(() => app.close());
-  const door = new FairDoor({ limit: { saw: () => undefined, current: () => 1 } });
+  const limiter = new TenantConcurrencyLimiter({
+    limit: { recordArrival: () => undefined, current: () => 1 },
+  });
   const visitors: string[] = [];
-  t.mock.method(door, 'enter', (tenant: string) => void visitors.push(tenant));
+  t.mock.method(limiter, 'enter', (tenant: string) => void visitors.push(tenant));
   const authenticate: IngressRoutesDeps['authenticate'] = (authorization) => {
     if (authorization === 'Bearer of acme') {
       return { keyId: 'key_1', scope: 'producer', tenant: 'acme' };
@@ -28,7 +30,7 @@ test('who has no key for a tenant takes none of its turns at the door', async (t
   };
   registerIngressRoutes(app, {
     authenticate,
-    door,
+    limiter,
     log,
     eventBytesMax: 1024,
   } as Partial<IngressRoutesDeps> as IngressRoutesDeps);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import {
   formatTraceparent,
   parseTraceparent,
-  saneTraceparent,
+  normalizeTraceparent,
 } from '#wire/frames/trace-context.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -11,14 +11,14 @@ const SPAN = '00f067aa0ba902b7';
 const TEXT = `00-${TRACE}-${SPAN}-01`;
 
 test('a traceparent is read and written as it is', () => {
-  assert.equal(saneTraceparent(TEXT), TEXT);
+  assert.equal(normalizeTraceparent(TEXT), TEXT);
   assert.deepEqual(parseTraceparent(TEXT), { traceId: TRACE, spanId: SPAN, sampled: true });
   assert.equal(formatTraceparent(parseTraceparent(TEXT)), TEXT);
   assert.equal(parseTraceparent(`00-${TRACE}-${SPAN}-00`).sampled, false);
 });
 
 test('of a later version what is known of it', () => {
-  assert.equal(saneTraceparent(`01-${TRACE}-${SPAN}-01-more`), TEXT);
+  assert.equal(normalizeTraceparent(`01-${TRACE}-${SPAN}-01-more`), TEXT);
 });
 
 const damaged: [name: string, text: unknown][] = [
@@ -36,5 +36,5 @@ const damaged: [name: string, text: unknown][] = [
 ];
 
 for (const [name, text] of damaged) {
-  test(`no traceparent: ${name}`, () => assert.equal(saneTraceparent(text), undefined));
+  test(`no traceparent: ${name}`, () => assert.equal(normalizeTraceparent(text), undefined));
 }

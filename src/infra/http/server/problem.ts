@@ -2,7 +2,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { PosthornError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
-import { saneTraceparent } from '#wire/frames/trace-context.ts';
+import { normalizeTraceparent } from '#wire/frames/trace-context.ts';
 import { ACCEPT_ENCODING } from './body/content-coding.ts';
 import { classifyError } from './classify-error.ts';
 
@@ -20,7 +20,7 @@ export function sendError(
       {
         err: thrown,
         request_id: request.id,
-        traceparent: saneTraceparent(request.headers['traceparent']),
+        traceparent: normalizeTraceparent(request.headers['traceparent']),
         method: request.method,
         route,
       },

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { AtWorkLimit } from '#src/ingress/fairness/adaptive-concurrency-limit.ts';
+import { AdaptiveConcurrencyLimit } from '#src/ingress/fairness/adaptive-concurrency-limit.ts';
 
 function setUp() {
   let nowMs = 0;
   let utilization = 0;
-  const limit = new AtWorkLimit({ utilization: () => utilization, now: () => nowMs });
+  const limit = new AdaptiveConcurrencyLimit({ utilization: () => utilization, now: () => nowMs });
   return {
     limit,
-    saw: (...tenants: string[]) => tenants.forEach((tenant) => limit.saw(tenant)),
+    recordArrival: (...tenants: string[]) =>
+      tenants.forEach((tenant) => limit.recordArrival(tenant)),
     /** What it says at each of so many looks, at this utilization. */
     looks: (count: number, at: number): number[] => {
       utilization = at;
@@ -22,14 +23,14 @@ function setUp() {
 }
 
 test('a busy loop shared by tenants has fewer and fewer at work, and never none', () => {
-  const { saw, looks } = setUp();
-  saw('a', 'b');
+  const { recordArrival, looks } = setUp();
+  recordArrival('a', 'b');
   assert.deepEqual(looks(8, 0.95), [16, 11, 7, 4, 2, 1, 1, 1]);
 });
 
 test('a calm loop has one more at each look, and in the end no limit', () => {
-  const { saw, looks } = setUp();
-  saw('a', 'b');
+  const { recordArrival, looks } = setUp();
+  recordArrival('a', 'b');
   looks(6, 0.95);
   assert.deepEqual(looks(3, 0.5), [2, 3, 4]);
   assert.deepEqual(looks(3, 0.75), [4, 4, 4]);
@@ -37,17 +38,17 @@ test('a calm loop has one more at each look, and in the end no limit', () => {
 });
 
 test('it does not look again at once', () => {
-  const { limit, saw, looks } = setUp();
-  saw('a', 'b');
+  const { limit, recordArrival, looks } = setUp();
+  recordArrival('a', 'b');
   looks(1, 0.95);
   assert.equal(limit.current(), 16);
 });
 
 test('a tenant that is alone has no limit, and loses the one it had little by little', () => {
-  const { saw, looks, pass } = setUp();
-  saw('a', 'a', 'a');
+  const { recordArrival, looks, pass } = setUp();
+  recordArrival('a', 'a', 'a');
   assert.deepEqual(looks(2, 1), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
-  saw('b', 'a');
+  recordArrival('b', 'a');
   assert.deepEqual(looks(1, 1), [16]);
   pass(10_000);
   assert.deepEqual(looks(2, 1), [17, 18]);

@@ -1,18 +1,20 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairDoor } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
+import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 
 function setUp() {
   let most = 4;
-  const door = new FairDoor({ limit: { saw: () => undefined, current: () => most } });
+  const limiter = new TenantConcurrencyLimiter({
+    limit: { recordArrival: () => undefined, current: () => most },
+  });
   const inside: string[] = [];
   const leaves = new Map<string, () => void>();
   return {
-    door,
+    limiter,
     inside,
     enter: (tenant: string, name: string) =>
-      door.enter(tenant, {
-        goOn: () => void inside.push(name),
+      limiter.enter(tenant, {
+        start: () => void inside.push(name),
         onLeave: (left) => void leaves.set(name, left),
       }),
     leave: (name: string) => leaves.get(name)?.(),
@@ -21,15 +23,15 @@ function setUp() {
 }
 
 test('a busy process lets in as many of a tenant as it may, and the others of it in their order', () => {
-  const { door, inside, enter, leave } = setUp();
+  const { limiter, inside, enter, leave } = setUp();
   for (const n of [1, 2, 3, 4, 5, 6]) enter('noisy', `n${n}`);
   enter('quiet', 'q1');
   assert.deepEqual(inside, ['n1', 'n2', 'n3', 'n4', 'q1']);
-  assert.equal(door.waiting, 2);
+  assert.equal(limiter.waiting, 2);
   leave('n2');
   leave('n1');
   assert.deepEqual(inside.slice(5), ['n5', 'n6']);
-  assert.equal(door.waiting, 0);
+  assert.equal(limiter.waiting, 0);
 });
 
 test('who goes away while it waits is not let in', () => {
@@ -41,7 +43,7 @@ test('who goes away while it waits is not let in', () => {
 });
 
 test('a process that has become calm lets all in', () => {
-  const { door, inside, enter, leave, allow } = setUp();
+  const { limiter, inside, enter, leave, allow } = setUp();
   for (let n = 1; n <= 20; n++) enter('noisy', `n${n}`);
   allow(Number.POSITIVE_INFINITY);
   leave('n1');
@@ -49,5 +51,5 @@ test('a process that has become calm lets all in', () => {
   for (let n = 2; n <= 20; n++) leave(`n${n}`);
   enter('noisy', 'later');
   assert.equal(inside.at(-1), 'later');
-  assert.equal(door.waiting, 0);
+  assert.equal(limiter.waiting, 0);
 });

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { limits } from '#domain/limits.ts';
 import type { AcceptDone } from '#src/ingress/accept/accepted.ts';
-import { FairDoor } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
+import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { NatsService } from '#src/ingress/nats/nats-service.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
@@ -18,7 +18,7 @@ interface Offered {
 
 async function start(
   t: TestContext,
-  atWorkMax: number,
+  activeMax: number,
 ): Promise<{ producer: NatsConnection; offered: Offered[]; store: (offer: Offered) => void }> {
   const core = await startNatsCore(t);
   const offered: Offered[] = [];
@@ -31,7 +31,9 @@ async function start(
       accept: (tenant, _input, _id, _wait, done) => void offered.push({ tenant: tenant.id, done }),
     },
     results: { refused: () => undefined },
-    door: new FairDoor({ limit: { saw: () => undefined, current: () => atWorkMax } }),
+    limiter: new TenantConcurrencyLimiter({
+      limit: { recordArrival: () => undefined, current: () => activeMax },
+    }),
     rejections: { add: () => assert.fail('every request has an inbox') },
     tenant: tenantOf,
     lookUpTenant: async (id) => tenantOf(id),
