@@ -1,11 +1,10 @@
 /**
- * Reads large JSON texts in slices, so that the event loop runs in between. Owners (tenants)
- * take turns of one slice: a tenant with many large texts delays its own texts, and those of
- * another tenant by one slice for each slice of theirs. The texts of one owner are read in the
- * order in which they came.
+ * Reads large JSON texts in slices, so that the event loop runs in between. Owners (tenants) take
+ * turns of one slice. A tenant with many large texts delays its own texts; those of another tenant
+ * wait one slice for each slice of their own. The texts of one owner are read in order of arrival.
  *
- * State: the texts being read, which their requests hold in memory anyway. A crash loses them,
- * and their callers get no answer.
+ * State: the texts being read, which their requests hold in memory anyway. A crash loses them, and
+ * their callers get no answer.
  */
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
@@ -20,7 +19,7 @@ interface Reading {
 }
 
 export class JsonTurns {
-  /** By owner; the one that comes next is first. */
+  /** By owner, in the order of turns. */
   private readonly queues = new Map<string, Reading[]>();
   private readonly soon: (step: () => void) => void;
 
@@ -60,7 +59,7 @@ export class JsonTurns {
   }
 }
 
-/** Reads a slice; whether it was the last. */
+/** Reads a slice. Returns whether it was the last. */
 function isDone({ scanner, resolve, reject }: Reading): boolean {
   try {
     if (!scanner.read(limits.jsonSliceBytes)) return false;

@@ -1,9 +1,10 @@
 /**
- * How much may be begun at once so that the event loop keeps a pause. What passes through a loop that never rests
- * waits at each turn for all that came meanwhile.
+ * Controls how much work may start at once, so that the event loop keeps headroom. In a loop
+ * without pauses, each event waits in every turn for all work that arrived before it.
  *
- * At each look: a part less while the loop is busy, one more while it is calm (additive increase, multiplicative
- * decrease: Chiu and Jain, 1989). So what was kept away does not come back in one burst (ADR 0017).
+ * At each check the level is multiplied by `LESS` while the loop is busy, and raised by one while
+ * it is calm (additive increase, multiplicative decrease: Chiu and Jain, 1989). Held-back work
+ * therefore does not return in one burst (ADR 0017).
  */
 const LOOK_EVERY_MS = 50;
 const BUSY_ABOVE = 0.8;
@@ -21,7 +22,7 @@ export interface LoopPaceRange {
   start: number;
   least: number;
   most: number;
-  /** From `most` it goes down to this at once. */
+  /** From `most` the level drops to this at once. */
   fromMost: number;
 }
 
@@ -39,8 +40,8 @@ export class LoopPace {
   }
 
   /**
-   * Looks at the loop when asked, by no timer.
-   * @param freely true: there is nobody to keep a pause for
+   * Returns the level. Checks the loop when called, without a timer.
+   * @param freely true: no work needs headroom
    */
   current(freely = false): number {
     const nowMs = this.deps.now();
@@ -58,7 +59,9 @@ export class LoopPace {
   }
 }
 
-/** Of this process's event loop, since the last call; the first: since this one. */
+/**
+ * Utilization of this process's event loop since the last call; the first call counts from here.
+ */
 export function loopUtilization(): () => number {
   let last = performance.eventLoopUtilization();
   return () => {

@@ -1,26 +1,26 @@
 /**
- * Where the `data` of large events is kept, apart from the streams (IN-12). An object is written before the event
- * that names it, and never changed; it expires a little after the event. One that no event names is garbage, and
- * expires too.
+ * Stores the `data` of large events, outside the streams (IN-12). An object is written before the
+ * event that names it, and never changed; it expires a little after the event. An object without an
+ * event is garbage, and expires too.
  */
 export interface PayloadStore {
   /**
    * Resolves once the object is durable.
    * @param key `<owner>/<payload id>` (`wire/payload-link.ts`)
-   * @param contentType of what is in it
-   * @throws where the store does not take it
+   * @param contentType media type of the object
+   * @throws where the store does not accept it
    */
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
 
   /**
-   * The object, or undefined where there is none, any more or whole.
+   * Reads an object; undefined where it is missing, expired or incomplete.
    * @throws PayloadDamagedError, and where the store does not answer
    */
   get(key: string): Promise<StoredPayload | undefined>;
 
   /**
    * Removes all objects of these owners (the first part of their keys).
-   * @throws where the store does not answer; asking again is safe
+   * @throws where the store does not answer; a retry is safe
    */
   removeOf(owners: ReadonlySet<string>): Promise<void>;
 
@@ -33,7 +33,7 @@ export interface StoredPayload {
   contentType: string;
 }
 
-/** What is stored under the key is not what was put there. */
+/** The stored object differs from the one that was put. */
 export class PayloadDamagedError extends Error {
   constructor(key: string, cause?: unknown) {
     super(`the payload ${key} is damaged`, { cause });

@@ -1,7 +1,10 @@
-/** Something that runs until it is stopped. `stop` may be called twice, and before `start` ended. */
+/**
+ * A component that runs until it is stopped. `stop` may be called twice, and before `start` has
+ * ended.
+ */
 export interface Service {
   name: string;
   start(): Promise<void>;
-  /** Finish what is in flight, within `deadlineMs`. */
+  /** Finishes the work in flight, within `deadlineMs`. */
   stop(deadlineMs: number): Promise<void>;
 }

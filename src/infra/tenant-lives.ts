@@ -5,8 +5,8 @@ import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 
 /**
- * The life of a message's tenant against the configuration of this process. `ended`: a later life
- * has begun. `unborn`: the configuration is behind. `unknown`: there is no such tenant.
+ * The life of a message's tenant, compared with the configuration of this process. `ended`: a later
+ * life has begun. `unborn`: the configuration is behind. `unknown`: there is no such tenant.
  */
 export type LifeStanding = 'current' | 'ended' | 'unborn' | 'unknown';
 
@@ -45,7 +45,7 @@ export class TenantLives {
     return ahead > 0 ? 'ended' : 'unborn';
   }
 
-  /** Whether a later life has begun; the message is counted as dropped then. */
+  /** Whether a later life has begun; if so, counts the message as dropped. */
   drops(lifeId: string, kind: DroppedKind): boolean {
     if (this.standing(lifeId) !== 'ended') return false;
     this.dropped.inc({ kind });

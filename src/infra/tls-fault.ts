@@ -1,4 +1,4 @@
-/** What Node says of a certificate that no other try will make better (`X509_V_ERR_…` of OpenSSL). */
+/** Node's codes for a certificate that no retry will fix (`X509_V_ERR_…` of OpenSSL). */
 const unknownAuthority = new Set([
   'SELF_SIGNED_CERT_IN_CHAIN',
   'DEPTH_ZERO_SELF_SIGNED_CERT',
@@ -10,10 +10,11 @@ const unknownAuthority = new Set([
 ]);
 
 /**
- * Why the certificate of a server is refused, where that is a wrong setting; undefined for anything else, and for
- * what mends itself, such as a certificate that ended and is being renewed. Looks at causes too.
+ * Returns why a server's certificate is refused, where a setting is wrong. Undefined for any other
+ * error, and for temporary faults, such as an expired certificate that is being renewed. Checks
+ * causes too.
  *
- * @param authoritySetting what names the authorities that are known
+ * @param authoritySetting the setting that names the trusted authorities
  */
 export function tlsFault(error: unknown, authoritySetting: string): string | undefined {
   const CAUSES_MAX = 8;

@@ -7,11 +7,12 @@ const TAG_BYTES = 16;
 const KEY_ID_LENGTH = 8;
 
 /**
- * Seals short secrets for storage (CT-10): AES-256-GCM (NIST SP 800-38D) with a random nonce. What is
- * sealed is bound to a context, the id of what owns it, so that it cannot be moved to another owner.
+ * Seals short secrets for storage (CT-10): AES-256-GCM (NIST SP 800-38D) with a random nonce. A
+ * sealed secret is bound to a context, the id of its owner, so that it cannot be moved to another
+ * owner.
  *
- * The form is `v1.<key id>.<base64url of nonce, ciphertext, tag>`. The key id is derived from the key, so
- * that several keys can be held at once while the master key is rotated.
+ * The format is `v1.<key id>.<base64url of nonce, ciphertext, tag>`. The key id is derived from the
+ * key, so that several keys can be held at once while the master key is rotated.
  */
 export class SecretBox {
   private readonly keys = new Map<string, Buffer>();
@@ -19,8 +20,8 @@ export class SecretBox {
 
   /**
    * @param masterKeyBase64 32 bytes in base64: seals and opens
-   * @param otherKeysBase64 keys that only open: those before and after this one, in a rotation
-   * @throws Error where a key has not 32 bytes
+   * @param otherKeysBase64 keys that only open: earlier and later ones, during a rotation
+   * @throws Error where a key does not have 32 bytes
    */
   constructor(masterKeyBase64: string, otherKeysBase64: readonly string[] = []) {
     this.sealingKeyId = this.hold(masterKeyBase64);
@@ -41,13 +42,13 @@ export class SecretBox {
     return `v1.${this.sealingKeyId}.${sealed.toString('base64url')}`;
   }
 
-  /** Whether `seal` would seal by the same key. */
+  /** Whether the secret was sealed with the key that `seal` uses. */
   isCurrent(sealed: string): boolean {
     return sealed.startsWith(`v1.${this.sealingKeyId}.`);
   }
 
   /**
-   * The same under the key that seals; as it is where that is the one it is under.
+   * Seals the secret with the current key; returns it unchanged where it already is.
    *
    * @throws Error as `open` does
    */
@@ -55,17 +56,21 @@ export class SecretBox {
     return this.isCurrent(sealed) ? sealed : this.seal(this.open(sealed, context), context);
   }
 
-  /** @throws Error where it was sealed by another key or for another context, or was changed since */
+  /**
+   * @throws Error where it was sealed with another key or for another context, or was changed since
+   */
   open(sealed: string, context: string): string {
     const [version, keyId = '', payload = '', more] = sealed.split('.');
     if (version !== 'v1' || more !== undefined)
-      throw new Error('the sealed secret has no known form');
+      throw new Error('the sealed secret has an unknown format');
     const key = this.keys.get(keyId);
     if (key === undefined) {
-      throw new Error(`the secret was sealed by the master key ${keyId}, which is not here`);
+      throw new Error(
+        `the secret was sealed with the master key ${keyId}, which is not configured`,
+      );
     }
     const bytes = Buffer.from(payload, 'base64url');
-    if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error('the sealed secret is cut off');
+    if (bytes.length < NONCE_BYTES + TAG_BYTES) throw new Error('the sealed secret is truncated');
     const nonce = bytes.subarray(0, NONCE_BYTES);
     const decipher = createDecipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
     decipher.setAAD(Buffer.from(context));
@@ -81,7 +86,7 @@ export class SecretBox {
     if (key.length !== KEY_BYTES) {
       throw new Error(`a master key has ${KEY_BYTES} bytes; this one has ${key.length}`);
     }
-    // Domain-separated, and cut: the id tells keys apart and tells nothing about them.
+    // Domain-separated and truncated: the id distinguishes keys and reveals nothing about them.
     const id = createHash('sha256').update('posthorn-master-key-id\n').update(key).digest('hex');
     this.keys.set(id.slice(0, KEY_ID_LENGTH), key);
     return id.slice(0, KEY_ID_LENGTH);

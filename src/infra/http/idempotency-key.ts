@@ -2,12 +2,12 @@ import type { IncomingHttpHeaders } from 'node:http';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
-/** Where a fault of the key is shown. */
+/** The pointer of errors about the key. */
 export const IDEMPOTENCY_KEY_POINTER = '#header/idempotency-key';
 
 /**
- * The request's `Idempotency-Key` (IN-6): a structured string (draft-ietf-httpapi-idempotency-key-header-07), or
- * bare; undefined where there is none.
+ * Reads the request's `Idempotency-Key` (IN-6): a structured string
+ * (draft-ietf-httpapi-idempotency-key-header-07), or bare; undefined where it is missing.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID
  */

@@ -1,7 +1,8 @@
 /**
- * The documents of the configuration (MongoDB is the system of record for it) and their collections. A
- * tenant's own document carries `config_rev`, which every change of the tenant, its endpoints and its
- * subscriptions makes grow in the same transaction: that puts the changes of a tenant in one order.
+ * The documents of the configuration, for which MongoDB is the system of record, and their
+ * collections. A tenant's document carries `config_rev`. Every change of the tenant, its endpoints
+ * and its subscriptions increments it in the same transaction, which puts the changes of a tenant
+ * in one order.
  */
 import type { Collection, Db } from 'mongodb';
 import type {
@@ -28,33 +29,36 @@ export interface TenantDocument {
   unconfirmed?: true;
   name: string | null;
   weight: number;
-  /** Null or absent: no limit of its own. */
+  /** Null or absent: the tenant has no limit of its own. */
   in_flight_max?: number | null;
   event_type_policy: EventTypePolicy | null;
-  /** Of these settings: the ETag. */
+  /** Revision of these settings: the ETag. */
   revision: number;
-  /** Of the tenant whole: the revision of its snapshot. */
+  /** Revision of the tenant's snapshot, which contains all of the tenant. */
   config_rev: number;
-  /** Of its endpoints and subscriptions, counted up to `rev`; it holds while that is `config_rev`. */
+  /**
+   * Size of its endpoints and subscriptions, counted up to `rev`; valid while that equals
+   * `config_rev`.
+   */
   size?: TenantSize & { rev: number };
   created_at: Date;
   updated_at: Date;
 }
 
-/** How many there are, and the bytes of their documents. */
+/** Number of documents, and their bytes. */
 export interface TenantSize {
   endpoints: number;
   subscriptions: number;
   bytes: number;
 }
 
-/** As the API has it; null or absent: as the platform has it. */
+/** As in the API; null or absent: the platform's default. */
 export interface StoredEndpointPolicy {
   retry?: {
     delays_seconds: number[];
     final_statuses: number[];
     retry_after_max_seconds: number;
-    /** Absent in those stored before there was a limit: as the platform has it. */
+    /** Absent in documents stored before there was a limit: the platform's default. */
     max_age_seconds?: number;
   } | null;
   timeout_ms?: number | null;
@@ -75,11 +79,14 @@ export interface StoredSecret {
   /** Sealed for the endpoint's id (`infra/crypto/secret-box.ts`). */
   sealed: string;
   created_at: Date;
-  /** Until when it signs; null: the current one. */
+  /** Until when it signs; null: it is the current one. */
   not_after: Date | null;
 }
 
-/** What is not secret, to be shown; all of it is in `sealed` (`wire/sealed-credentials.ts`), and used from there. */
+/**
+ * The public part, to be shown. The complete credentials are in `sealed`
+ * (`wire/sealed-credentials.ts`), and used from there.
+ */
 export interface StoredCredentials {
   type: CredentialType;
   username?: string;
@@ -102,7 +109,7 @@ export interface StoredCertificate {
 }
 
 export interface StoredEndpointCredentials {
-  /** In plain text, as they were stored once; what control finds at its start it seals. */
+  /** In plain text, as earlier versions stored them; control seals them at its start. */
   headers: Record<string, string>;
   header_names?: string[];
   sealed_headers?: string | null;
@@ -119,9 +126,12 @@ export interface EndpointDocument extends StoredEndpointPolicy, StoredEndpointCr
   state_reason: EndpointStateReason | null;
   format: BodyFormat;
   description: string | null;
-  /** Null or absent: the platform's. */
+  /** Null or absent: the platform's default. */
   disable_after_seconds?: number | null;
-  /** When it was activated or got its URL; absent: when it was made. What failed before does not count. */
+  /**
+   * When it was activated or got its URL; absent: when it was created. Earlier failures do not
+   * count.
+   */
   health_since?: Date;
   /** Newest first. */
   secrets: StoredSecret[];
@@ -136,7 +146,7 @@ export interface SubscriptionDocument {
   tenant: string;
   endpoint_id: string;
   event_types: string[];
-  /** JSON text: names with `$` and dots do not go well as names of fields. */
+  /** JSON text: field names with `$` and dots are troublesome in MongoDB. */
   filter: string | null;
   status: SubscriptionStatus;
   revision: number;
@@ -157,51 +167,51 @@ export interface EventTypeDocument {
   description: string | null;
   status: EventTypeState;
   sensitive: boolean;
-  /** Absent in older ones: normal. */
+  /** Absent in older documents: normal. */
   priority?: Priority;
   producer_domain: string | null;
   /** Null or absent: none. */
   deduplication?: { fields: string[]; window_seconds: number } | null;
   /** Its first revision; absent: 1. */
   born_at?: number;
-  /** True only in those that an earlier version registered by their first event. */
+  /** True only in documents that an earlier version registered at their first event. */
   auto: boolean;
-  /** Oldest first; the last is in force. */
+  /** Oldest first; the last one is in force. */
   versions: EventTypeVersion[];
   revision: number;
   created_at: Date;
   updated_at: Date;
 }
 
-/** A type that events of a tenant use and nobody registered. */
+/** An unregistered type that events of a tenant use. */
 export interface AutomaticEventTypeDocument {
   /** `<life id>/<name>` */
   _id: string;
   /** Life id. */
   tenant: string;
   name: string;
-  /** Its place in the share of the tenant, from 0; unique in the tenant. */
+  /** Its slot in the tenant's share, from 0; unique in the tenant. */
   place: number;
   first_seen_at: Date;
   last_seen_at: Date;
 }
 
-/** What removed event types leave: one document. */
+/** The one document that removed event types leave behind. */
 export interface EventTypeEndDocument {
   _id: 'revision';
-  /** Higher than every revision that a removed type had. */
+  /** Higher than every revision of a removed type. */
   revision: number;
 }
 
-/** Whose turn it is to change something (`control/turns/mongo-tickets.ts`). */
+/** Tickets that serialise changes of a resource (`control/turns/mongo-tickets.ts`). */
 export interface ChangeTurnDocument {
-  /** What is changed. */
+  /** Key of the changed resource. */
   _id: string;
-  /** The number that was taken last. */
+  /** The last ticket number drawn. */
   taken: number;
-  /** The number whose turn it is. */
+  /** The ticket number whose turn it is. */
   served: number;
-  /** When a number was taken last. */
+  /** When a ticket was last drawn. */
   at: Date;
 }
 
@@ -212,7 +222,7 @@ export interface ApiKeyDocument {
   id: string;
   scope: KeyScope;
   tenant: string | null;
-  /** The life of the tenant that it was made in; absent: 0. */
+  /** The tenant's life in which it was created; absent: 0. */
   life?: number;
   name: string | null;
   revision: number;
@@ -221,23 +231,23 @@ export interface ApiKeyDocument {
   revoked_at: Date | null;
 }
 
-/** What is left of one life of a deleted tenant, still to be removed. */
+/** Data of one life of a deleted tenant, still to be removed. */
 export interface TenantPurgeDocument {
   /** Life id. */
   _id: string;
   deleted_at: Date;
-  /** When it is looked for again; absent: now. */
+  /** When the purge runs next; absent: now. */
   next_at?: Date;
 }
 
 /**
- * What is remembered of a deleted tenant, for ever: a tenant that is created under its id must differ from
- * it in each of these.
+ * Kept forever of a deleted tenant: a tenant that is created under its id must differ from it in
+ * each of these.
  */
 export interface TenantTombstoneDocument {
   /** Tenant id. */
   _id: string;
-  /** The last life that it had. */
+  /** Its last life. */
   life: number;
   revision: number;
   config_rev: number;
@@ -258,7 +268,7 @@ export interface Configuration {
   idempotentAnswers: Collection<IdempotentAnswerDocument>;
 }
 
-/** Names of the collections whose changes make a key of the bucket CONFIG change. */
+/** Names of the collections whose changes update keys of the bucket CONFIG. */
 export const watchedCollections = ['tenants', 'event_types', 'api_keys'] as const;
 
 /** The collections of the configuration in a database. */
@@ -270,7 +280,7 @@ export function configurationOf(db: Db): Configuration {
     eventTypes: db.collection('event_types'),
     automaticEventTypes: db.collection('automatic_event_types'),
     eventTypeEnds: db.collection('event_type_ends'),
-    // What an election takes back costs a write conflict.
+    // A write that an election rolls back costs one write conflict.
     changeTurns: db.collection('change_turns', { writeConcern: { w: 1 } }),
     apiKeys: db.collection('api_keys'),
     tenantPurges: db.collection('tenant_purges'),

@@ -1,6 +1,6 @@
 /**
  * The documents of the history, written by the projector and read by the control API. Configuration
- * documents (tenants, endpoints, …) stand beside their resources in `control/`.
+ * documents (tenants, endpoints, …) are in `configuration.ts`.
  */
 import {
   type Binary,
@@ -15,7 +15,7 @@ import type { AttemptRecord } from '#wire/frames/record.ts';
 import type { DataKind, ExtensionValue, PayloadRef } from '#wire/frames/event-frame.ts';
 import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 
-/** `<life id>/<event id>`: the key of the event store (RT-7). Life ids hold no slash. */
+/** `<life id>/<event id>`: the key of the event store (RT-7). Life ids contain no slash. */
 export function eventKey(lifeId: string, eventId: string): string {
   return `${lifeId}/${eventId}`;
 }
@@ -26,11 +26,11 @@ export interface EventDocument {
   /** Life id, here and in the other documents of the history. */
   tenant: string;
   id: string;
-  /** The id of the CloudEvent, where `id` is a digest of it and its source. */
+  /** The id of the CloudEvent, where `id` is a digest of that and its source. */
   producer_id?: string;
-  /** Of an id that the caller chose; set by ingress before the event is stored. */
+  /** Set for an id that the caller chose, by ingress before the event is stored. */
   fingerprint?: string;
-  /** Sequence in its EV stream; absent while only claimed by ingress: such a document is not an event yet. */
+  /** Sequence in its EV stream; absent in a claim of ingress, which is not an event yet. */
   seq?: number;
   type?: string;
   source?: string;
@@ -46,15 +46,15 @@ export interface EventDocument {
   data?: string;
   /** The event has no `data`. */
   no_data?: true;
-  /** Where `data` is instead, of a large event. */
+  /** Where the `data` of a large event is stored instead. */
   payload?: PayloadRef;
-  /** How many deliveries the router made of it; absent until it was routed; 0: unmatched. */
+  /** Number of deliveries that the router created; absent until it was routed; 0: unmatched. */
   routed?: number;
 }
 
 /**
- * What became of a delivery. Fields compare in this order, so that MongoDB's `$max` keeps the newest
- * state whatever order the records are applied in: first `hop`, then `rank`.
+ * The state of a delivery. Fields compare in this order, first `hop`, then `rank`. MongoDB's `$max`
+ * therefore keeps the newest state, and the order in which records are applied does not matter.
  */
 export interface DeliveryState {
   hop: number;
@@ -78,7 +78,7 @@ export interface DeliveryDocument {
   attempts?: Record<string, AttemptRecord>;
 }
 
-/** A delivery that was given up, kept whole (DL-10). */
+/** A dead-lettered delivery, complete (DL-10). */
 export interface DeadLetterDocument {
   /** Delivery id: a delivery ends once. */
   _id: string;
@@ -86,22 +86,30 @@ export interface DeadLetterDocument {
   event: string;
   endpoint: string;
   type: string;
-  /** When it was given up. */
+  /** When it was dead-lettered. */
   at: Date;
   accepted_at: Date;
   reason: string;
-  /** What made the last attempt fail, or the reason where there was none: `http_503`, `timeout`, … */
+  /**
+   * Result of the last attempt, for example `http_503` or `timeout`; equals the reason where there
+   * was no attempt.
+   */
   cause: string;
   attempt_count: number;
   last_attempt: AttemptRecord | null;
   /** The event's sequence in its EV stream. */
   seq: number;
-  /** The event's frame; null where the event had expired, or after it was discarded. */
+  /**
+   * The event's frame; null where the event had expired, or after the dead letter was discarded.
+   */
   frame: Binary | null;
   replayed_at: Date | null;
-  /** The delivery that the replay made. */
+  /** The delivery that the replay created. */
   replay: string | null;
-  /** Kept, empty, until it expires: a repeated write of the dead letter must not bring it back. */
+  /**
+   * When it was discarded. An empty document stays until it expires, so that a repeated write does
+   * not restore the dead letter.
+   */
   discarded_at: Date | null;
 }
 
@@ -120,14 +128,17 @@ export function historyOf(db: Db): History {
   };
 }
 
-/** Creates the indexes of the history; idempotent. A changed retention changes the TTL index in place. */
+/**
+ * Creates the indexes of the history; idempotent. A changed retention changes the TTL index in
+ * place.
+ */
 export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Promise<void> {
   const { events, deliveries, deadLetters } = historyOf(db);
   // One index serves the tenant's list, newest first, and its pages; `_id` breaks ties.
   await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, event: 1 });
-  // Only the held ones are in it: they are counted for their endpoint.
+  // Contains only held deliveries, which are counted for their endpoint.
   await deliveries.createIndex(
     { endpoint: 1 },
     { partialFilterExpression: { 'state.status': 'held' } },
@@ -161,9 +172,10 @@ async function ensureTtl(
 export const MONGODB_POOL_MAX = 20;
 
 /**
- * A client that waits for a server only as long as a request may (5 s), and writes durably.
+ * Creates a client that waits for a server for at most 5 s, the time limit of a request, and writes
+ * durably.
  *
- * @throws ConfigError where the URL, which is that of the settings, cannot be understood
+ * @throws ConfigError where the URL of the settings is not valid
  */
 export function createMongoClient(url: string, appName: string): MongoClient {
   const options: MongoClientOptions = {
@@ -172,14 +184,15 @@ export function createMongoClient(url: string, appName: string): MongoClient {
     connectTimeoutMS: 5000,
     maxPoolSize: MONGODB_POOL_MAX,
     retryWrites: true,
-    // Acknowledged once in the journal of a majority: what is acknowledged survives a crash (ADR 0005).
+    // Acknowledged once it is in the journal of a majority: an acknowledged write survives a crash
+    // (ADR 0005).
     writeConcern: { w: 'majority' },
     ignoreUndefined: true,
   };
   try {
     return new MongoClient(url, options);
   } catch (error) {
-    // The driver may repeat the URL, which holds the password.
+    // The driver may quote the URL, which contains the password.
     const message = (error as Error).message.replaceAll(url, 'it');
     throw new ConfigError([`POSTHORN_MONGODB_URL: cannot be understood (${message})`]);
   }

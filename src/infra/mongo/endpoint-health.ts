@@ -1,4 +1,4 @@
-/** What is known of each endpoint's health, and the operational events that are still to be published. */
+/** The known health of each endpoint, and the operational events that are still to be published. */
 import type { Collection, Db } from 'mongodb';
 import type { AttemptFailureKind } from '#domain/outcome/delivery.ts';
 
@@ -18,13 +18,13 @@ export interface EndpointHealthDocument {
   last_attempt_at: Date;
   last_success_at: Date | null;
   last_failure: LastFailure | null;
-  /** The first failure after the last success that is known; null while it does not only fail. */
+  /** The first failure after the last known success; null while attempts succeed. */
   failing_since: Date | null;
-  /** What was told of the time since `episode` in which it only failed; null: nothing. */
+  /** The last notification about the failing time since `episode`; null: none yet. */
   told?: { episode: Date; level: number; at: Date } | null;
 }
 
-/** Written with what it tells of, published and then deleted. */
+/** Written in one step with the state it reports, then published and deleted. */
 export interface OperationalEventDocument {
   /** `<life id>/<event id>` */
   _id: string;
@@ -42,24 +42,26 @@ export interface HealthStore {
   outbox: Collection<OperationalEventDocument>;
 }
 
-/** The collections of the health of endpoints in a database. */
+/** The collections of endpoint health in a database. */
 export function healthStoreOf(db: Db): HealthStore {
   return { health: db.collection('endpoint_health'), outbox: db.collection('operational_events') };
 }
 
 const KEPT_SECONDS = 400 * 24 * 3600;
 
-/** Creates the indexes; idempotent. What is known of an endpoint without attempts for 400 days is forgotten. */
+/**
+ * Creates the indexes; idempotent. The health of an endpoint without attempts for 400 days expires.
+ */
 export async function ensureHealthIndexes(db: Db): Promise<void> {
   const { health, outbox } = healthStoreOf(db);
   await health.createIndex({ last_attempt_at: 1 }, { expireAfterSeconds: KEPT_SECONDS });
-  // Only those that fail now are in it.
+  // Contains only endpoints that fail now.
   await health.createIndex(
     { failing_since: 1 },
     { partialFilterExpression: { failing_since: { $type: 'date' } } },
   );
   await outbox.createIndex({ at: 1, _id: 1 });
-  // For a tenant that is deleted.
+  // For the deletion of a tenant.
   await health.createIndex({ tenant: 1 });
   await outbox.createIndex({ tenant: 1 });
 }

@@ -6,8 +6,8 @@ import { ensureHealthIndexes } from './endpoint-health.ts';
 import { ensureIdempotentAnswerIndexes } from './idempotent-answers.ts';
 
 /**
- * Creates every index of the database; idempotent. Called by control at its start and by `posthorn migrate`:
- * an index that is made here is there before a new version runs.
+ * Creates every index of the database; idempotent. Control calls it at its start, and so does
+ * `posthorn migrate`, so that indexes exist before a new version runs.
  */
 export async function ensureIndexes(
   db: Db,

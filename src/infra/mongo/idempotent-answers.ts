@@ -4,7 +4,7 @@ import type { Collection, Db } from 'mongodb';
 export interface IdempotentAnswerDocument {
   /** Digest of caller, method, path and key. */
   _id: string;
-  /** Whose resources the path names; null: none's. They go with the tenant. */
+  /** The tenant whose resources the path names; null: none. Answers are deleted with the tenant. */
   tenant: string | null;
   /** Digest of the body. */
   fingerprint: string;
@@ -13,7 +13,7 @@ export interface IdempotentAnswerDocument {
   expires_at: Date;
 }
 
-/** What is claimed must be so for every later reader, whichever member answers it. */
+/** Majority concerns: every later reader must see a claim, whichever member answers it. */
 export function idempotentAnswersOf(db: Db): Collection<IdempotentAnswerDocument> {
   return db.collection('idempotent_answers', {
     writeConcern: { w: 'majority' },
@@ -21,7 +21,7 @@ export function idempotentAnswersOf(db: Db): Collection<IdempotentAnswerDocument
   });
 }
 
-/** Idempotent. */
+/** Creates the indexes; idempotent. */
 export async function ensureIdempotentAnswerIndexes(db: Db): Promise<void> {
   const answers = idempotentAnswersOf(db);
   await answers.createIndex({ expires_at: 1 }, { expireAfterSeconds: 0 });

@@ -10,13 +10,14 @@ const CODE = 'POSTHORN_MONGODB_UNAVAILABLE';
 export interface KeepConnectingOptions {
   log: Log;
   signal: AbortSignal;
-  /** Whether a wrong setting ends it; else it is said again and again, and tried on. */
+  /** Whether a wrong setting ends it; otherwise it logs the fault and retries. */
   isNeeded: boolean;
 }
 
 /**
- * Connects a client for the first time, however long that takes: one whose first connect failed never tries
- * again by itself; once connected, it does. Nobody waits for this: what needs MongoDB fails meanwhile.
+ * Connects a client for the first time, retrying without limit: the driver reconnects by itself
+ * only after its first connect. Callers do not wait for this; operations that need MongoDB fail
+ * until it has connected.
  *
  * @throws ConfigError that names the setting
  */

@@ -5,12 +5,13 @@ const DEADLINE_MS = 5000;
 const BACKOFF_MS_MAX = 100;
 
 /**
- * Runs `work` in one transaction on a snapshot (CT-11). What collides with another transaction is run
- * again until it goes through, for at most 5 s: the driver's own `withTransaction` would try for 2 minutes,
- * longer than anybody waits for an answer. So `work` may run several times, and does nothing but reads
- * and writes in the session it is given, one after the other.
+ * Runs `work` in one transaction on a snapshot (CT-11). After a conflict with another transaction
+ * it runs again, for at most 5 s. The driver's own `withTransaction` would retry for 2 minutes,
+ * longer than any caller waits for an answer. So `work` may run several times, and must do nothing
+ * but sequential reads and writes in the given session.
  *
- * @throws PosthornError POSTHORN_OVERLOADED where others changed the same documents all the time
+ * @throws PosthornError POSTHORN_OVERLOADED where other transactions kept changing the same
+ *   documents
  */
 export async function runTransaction<T>(
   client: MongoClient,
@@ -47,7 +48,8 @@ async function runOnce<T>(
   try {
     result = await work(session);
   } catch (error) {
-    // What `work` threw says more than a failed abort: the server aborts what is left lying by itself.
+    // The error of `work` says more than a failed abort: the server aborts abandoned transactions
+    // itself.
     await session.abortTransaction().catch(() => undefined);
     throw error;
   }
@@ -56,7 +58,7 @@ async function runOnce<T>(
       await session.commitTransaction();
       return result;
     } catch (error) {
-      // Whether it was committed is not known; committing again is safe and tells.
+      // The result of the commit is unknown; committing again is safe and returns it.
       const again = hasLabel(error, 'UnknownTransactionCommitResult');
       if (!again || performance.now() > deadline) throw error;
     }
@@ -67,7 +69,7 @@ const WRITE_CONFLICT = 112;
 
 function afterDeadline(error: unknown): unknown {
   if ((error as { code?: unknown }).code !== WRITE_CONFLICT) return error;
-  const detail = 'others changed the same documents all the time; nothing was changed, try again';
+  const detail = 'other requests kept changing the same documents; nothing was changed, retry';
   return new PosthornError('POSTHORN_OVERLOADED', { detail, cause: error });
 }
 

@@ -1,4 +1,7 @@
-/** A line of a stack as Sentry has it (https://develop.sentry.dev/sdk/data-model/event-payloads/stacktrace/). */
+/**
+ * A stack frame in Sentry's format
+ * (https://develop.sentry.dev/sdk/data-model/event-payloads/stacktrace/).
+ */
 export interface ErrorFrame {
   filename: string;
   function?: string;
@@ -9,15 +12,21 @@ export interface ErrorFrame {
 }
 
 const FRAMES_MAX = 50;
-/** Only what V8 writes for code in a file: nothing else of a stack is read, for its message may hold anything. */
+/**
+ * Matches only frames that V8 writes for code in a file. No other line is read: a message may
+ * contain anything.
+ */
 const LINE =
   /^ {4}at (?:(?:async )?([\w.<>#$ [\]]+) \()?((?:file:\/\/|node:|\/)[^\s():]+):(\d+):(\d+)\)?$/;
 
-/** The frames of an error, the outermost first, without its message. Paths begin at `src/` or `node_modules/`. */
+/**
+ * The frames of an error, the outermost first, without its message. Paths begin at `src/` or
+ * `node_modules/`.
+ */
 export function errorFrames(error: Error): ErrorFrame[] {
   const stack = error.stack ?? '';
   const head = `${error.name}: ${error.message}`;
-  // A message may have lines that look like frames.
+  // A message may contain lines that look like frames.
   const trace = stack.startsWith(head) ? stack.slice(head.length) : stack;
   const frames: ErrorFrame[] = [];
   for (const line of trace.split('\n')) {

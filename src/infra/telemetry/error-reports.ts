@@ -1,11 +1,13 @@
 /**
- * Unexpected errors, reported to a service that takes Sentry's envelopes (OB-7,
- * https://develop.sentry.dev/sdk/data-model/envelopes/). What is logged at level error or above with an `err` is
- * reported: its class and code, the name of the log line, where it was thrown, and ids. Never its message: that of a
- * parser quotes what it read, which may be a payload. The message is in the log, found by the ids.
+ * Reports unexpected errors to a service that accepts Sentry's envelopes (OB-7,
+ * https://develop.sentry.dev/sdk/data-model/envelopes/). Each log line at level error or above with
+ * an `err` is reported: its class and code, the name of the log line, the source location, and ids.
+ * The message is never sent: a parser's message quotes its input, which may be a payload. The
+ * message is in the log, found by the ids.
  *
- * Limits: in 60 s `REPORTS_MAX` reports, of one place one; `IN_FLIGHT_MAX` at once, each 5 s at most. What is over is
- * dropped, and counted in the next report. A service that is away costs nothing else.
+ * Limits: `REPORTS_MAX` reports in 60 s, one for each source location; `IN_FLIGHT_MAX` at once,
+ * each for 5 s at most. Further reports are dropped, and counted in the next one. An unavailable
+ * service costs nothing else.
  */
 import { randomUUID } from 'node:crypto';
 import { type ErrorFrame, errorFrames } from './error-frames.ts';
@@ -17,7 +19,7 @@ const TIMEOUT_MS = 5000;
 const TAG_LENGTH_MAX = 200;
 const PAUSE_MAX_SECONDS = 3600;
 
-/** Fields of a log line that are ids or names; no other one leaves the process. */
+/** Fields of a log line that are ids or names; no other field leaves the process. */
 const TAGS = [
   'request_id',
   'tenant_id',
@@ -30,10 +32,10 @@ const TAGS = [
   'shard',
 ] as const;
 
-/** A line of the log, and the error in it. */
+/** A log line, and the error in it. */
 export interface LoggedError {
   err: Error;
-  /** Name of the line. */
+  /** Name of the log line. */
   name: string;
   facts: Record<string, unknown>;
 }
@@ -45,7 +47,7 @@ export interface ErrorReportsDeps {
   roles: string;
   /** Milliseconds since 1970. */
   now: () => number;
-  /** Told once for all that fail in a window. */
+  /** Called once for all failures of a window. */
   onFailed: (reason: string) => void;
 }
 
@@ -96,7 +98,7 @@ export class ErrorReports {
     void sending.then(() => this.underWay.delete(sending));
   }
 
-  /** Until what is under way has been sent, or given up. */
+  /** Resolves when all reports in flight have been sent, or dropped. */
   async flush(): Promise<void> {
     await Promise.all(this.underWay);
   }
@@ -152,13 +154,13 @@ export class ErrorReports {
   }
 }
 
-/** What makes two errors one: class, line of the log, and where it was thrown. */
+/** The identity of an error: class, log line, and source location. */
 function placeOf({ err, name }: LoggedError, frames: ErrorFrame[]): string {
   const last = frames.findLast(({ in_app }) => in_app) ?? frames.at(-1);
   return `${err.name} ${name} ${last?.filename}:${last?.lineno}`;
 }
 
-/** Of an error that is made by hand the name may be anything. */
+/** The name of a custom error may be anything. */
 function classOf({ name }: Error): string {
   return /^\w{1,60}$/.test(name) ? name : 'Error';
 }

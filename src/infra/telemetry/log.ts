@@ -4,14 +4,14 @@ import type { ErrorReports } from './error-reports.ts';
 export type Log = Logger;
 
 const ERROR_LEVEL = 50;
-/** Kept while standard error cannot be written; later lines are dropped. */
+/** Buffer size while standard error cannot be written; further lines are dropped. */
 const UNWRITTEN_BYTES_MAX = 1024 * 1024;
 
 /**
- * JSON lines on standard error (OB-3): `msg` is a dotted name that stays the same (`service.started`), facts
- * are fields in snake_case with units. Bodies, secrets and signatures are never logged.
+ * Writes JSON lines on standard error (OB-3): `msg` is a stable dotted name (`service.started`),
+ * facts are fields in snake_case with units. Bodies, secrets and signatures are never logged.
  *
- * @param reports gets the errors of what is logged at level error or above
+ * @param reports gets the errors of lines at level error or above
  */
 export function createLog(
   level: string,
@@ -37,7 +37,7 @@ export function createLog(
   );
 }
 
-/** Sees what is logged; what the level leaves out does not come here. */
+/** Sees every logged line; lines below the log level are not passed to it. */
 function reportingHook(reports: Pick<ErrorReports, 'report'>) {
   return {
     logMethod(this: Logger, args: Parameters<pino.LogFn>, method: pino.LogFn, level: number): void {

@@ -10,9 +10,9 @@ import {
 import { Tracing } from './tracing.ts';
 
 /**
- * Sends spans by OTLP over HTTP, in batches. At most 2,048 wait; more are dropped, so a collector that is away
- * costs neither memory nor time. What the exporter reads of the environment by itself (`OTEL_EXPORTER_OTLP_HEADERS`,
- * `…_TIMEOUT`, `…_COMPRESSION`) holds.
+ * Sends spans by OTLP over HTTP, in batches. At most 2,048 spans wait; more are dropped, so an
+ * unavailable collector costs neither memory nor time. The exporter's own environment variables
+ * (`OTEL_EXPORTER_OTLP_HEADERS`, `…_TIMEOUT`, `…_COMPRESSION`) apply.
  *
  * @param endpoint base URL of the collector
  * @param headers `name=value,…`, percent-encoded, as in `OTEL_EXPORTER_OTLP_HEADERS`
@@ -28,7 +28,7 @@ export function startOtlp(options: {
   const url = `${endpoint.replace(/\/+$/, '')}/v1/traces`;
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': 'posthorn', 'posthorn.roles': roles }),
-    // What has no parent was chosen before it became a span.
+    // A span without a parent was sampled before it was created.
     sampler: new ParentBasedSampler({ root: new AlwaysOnSampler() }),
     spanProcessors: [
       new BatchSpanProcessor({

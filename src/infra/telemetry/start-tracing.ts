@@ -1,7 +1,7 @@
 import type { Settings } from '#config/schema.ts';
 import type { Tracing } from './tracing.ts';
 
-/** The SDK is loaded only where spans are to be sent. */
+/** Loads the SDK only where spans are to be sent. */
 export async function startTracing(settings: Settings): Promise<Tracing | undefined> {
   const endpoint = settings.POSTHORN_OTLP_ENDPOINT;
   if (endpoint === undefined) return undefined;

@@ -17,14 +17,15 @@ export interface SpanStart {
   /** `traceparent`; absent: the span begins a trace. */
   parent: string | undefined;
   attributes: Attributes;
-  /** `traceparent` of each span that this one has to do with. */
+  /** `traceparent` of each related span. */
   links?: string[];
 }
 
 /**
- * Spans of OpenTelemetry (OB-1). Parents are given by hand, as text out of our frames: work passes from callback to
- * callback and from process to process, so no context of the running code would be the right one. Where tracing is
- * off there is no object of this class, and who would make a span sees `undefined`.
+ * Creates spans of OpenTelemetry (OB-1). Parents are passed explicitly, as text from our frames.
+ * Work moves from callback to callback and from process to process, so the context of the running
+ * code would be the wrong one. While tracing is off there is no object of this class, and callers
+ * see `undefined`.
  */
 export class Tracing {
   private readonly tracer: Tracer;
@@ -32,8 +33,8 @@ export class Tracing {
   private readonly shutdown: () => Promise<void>;
 
   /**
-   * @param shareBegun how many of the requests without a trace begin one, 0 to 1
-   * @param shutdown sends what is not sent yet
+   * @param shareBegun share of the requests without a trace that begin one, 0 to 1
+   * @param shutdown sends the remaining spans
    */
   constructor(tracer: Tracer, shareBegun: number, shutdown: () => Promise<void>) {
     this.tracer = tracer;
@@ -42,17 +43,20 @@ export class Tracing {
   }
 
   /**
-   * The first span of ours. A producer that names a trace decides by its flag; else it is decided here, before there is
-   * a span: most requests then cost one random number.
+   * Begins our first span. The flag of a producer's trace decides; without a trace the decision is
+   * made here, before there is a span. Most requests then cost one random number.
    *
-   * @returns undefined where it is not sampled
+   * @returns undefined where the trace is not sampled
    */
   begin(parent: string | undefined, describe: () => Omit<SpanStart, 'parent'>): Span | undefined {
     if (parent !== undefined) return this.follow(parent, describe);
     return Math.random() < this.shareBegun ? this.start({ ...describe(), parent }) : undefined;
   }
 
-  /** A span of what follows another: undefined where that one is not sampled, and then `describe` is not called. */
+  /**
+   * Begins a span after its parent: undefined where the parent is not sampled, and then `describe`
+   * is not called.
+   */
   follow(parent: string | undefined, describe: () => Omit<SpanStart, 'parent'>): Span | undefined {
     if (parent === undefined || !parseTraceparent(parent).sampled) return undefined;
     return this.start({ ...describe(), parent });
@@ -70,7 +74,7 @@ export class Tracing {
   }
 }
 
-/** The `traceparent` of what follows a span. */
+/** The `traceparent` for the children of a span. */
 export function traceparentOf(span: Span): string {
   const { traceId, spanId, traceFlags } = span.spanContext();
   return formatTraceparent({ traceId, spanId, sampled: (traceFlags & TraceFlags.SAMPLED) !== 0 });

@@ -4,21 +4,22 @@ export interface DirectRequest {
   method?: string;
   headers?: Record<string, string>;
   body?: string;
-  /** For the whole exchange. */
+  /** Time limit of the whole exchange. */
   timeoutMs: number;
 }
 
 export interface DirectAnswer {
   status: number;
-  /** 2xx. */
+  /** Whether the status is 2xx. */
   ok: boolean;
   text: string;
 }
 
 /**
- * Sends a request to another part of this installation and reads the whole answer. It never goes through a proxy: with
- * `NODE_USE_ENV_PROXY=1` the global `fetch` and the agents of `node:http` would ask the proxy of `HTTP_PROXY` for
- * loopback addresses too, and hand it the platform key.
+ * Sends a request to another part of this installation and reads the whole answer. It never uses a
+ * proxy: with `NODE_USE_ENV_PROXY=1` the global `fetch` and the agents of `node:http` would send
+ * the request, with the platform key in it, to the proxy of `HTTP_PROXY`, for loopback addresses
+ * too.
  *
  * @throws the error of the connection, or a TimeoutError
  */

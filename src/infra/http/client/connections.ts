@@ -4,7 +4,10 @@ import type { Exchange, ServingConnection } from '../exchange/exchange.ts';
 import type { HttpRequest } from '../exchange/lenient-client.ts';
 import type { Dial } from '../dial/guarded-connector.ts';
 
-/** Shared: an error with its stack for each closed connection costs more than the close itself. */
+/**
+ * Shared: creating an error with its stack for each closed connection costs more than the close
+ * itself.
+ */
 const ENDED = new Error('the connection is not needed any more');
 
 /** One connection that dials when needed: undici's `Client`, or the lenient client. */
@@ -54,7 +57,7 @@ export class Connection implements ServingConnection {
     this.client.dispatch(request, exchange);
   }
 
-  /** The exchange ended, and the connection may serve another. */
+  /** Marks the exchange as ended; the connection may serve another. */
   rest(): void {
     this.exchange = undefined;
     this.exchangesServed++;
@@ -77,8 +80,8 @@ export class Connection implements ServingConnection {
 
 /**
  * The connections to one origin: as many as there are concurrent exchanges, one exchange at a time
- * on each. undici's own pool allocates 16 KiB for a queue that an unbounded pool never uses, scans
- * all connections for a free one. It never drops one.
+ * on each. It replaces undici's own pool, which allocates 16 KiB for a queue that an unbounded pool
+ * never uses, scans all connections for a free one, and never drops one.
  */
 export class Connections {
   private readonly newDial: () => Dial;
@@ -92,12 +95,12 @@ export class Connections {
     this.openClient = openClient;
   }
 
-  /** An idle connection, or a new one, which dials with its first exchange. */
+  /** Returns an idle connection, or a new one, which dials with its first exchange. */
   take(): Connection {
     return this.idle.pop() ?? this.open();
   }
 
-  /** A new connection. */
+  /** Adds a new connection. */
   open(): Connection {
     const connection = new Connection(this.newDial(), this.openClient);
     this.all.add(connection);
@@ -105,7 +108,9 @@ export class Connections {
     return connection;
   }
 
-  /** After a whole answer. A connection with an unsent rest of its request is discarded instead. */
+  /**
+   * Returns a connection after a whole answer. One with an unsent rest of its request is discarded.
+   */
   giveBack(connection: Connection): void {
     if (!this.all.has(connection)) return;
     if (!connection.isFlushed) return this.discard(connection);
@@ -118,19 +123,19 @@ export class Connections {
     if (this.all.delete(connection)) connection.end();
   }
 
-  /** Ends those that nobody uses. */
+  /** Closes the idle connections. */
   closeIdle(): void {
     for (const client of this.idle.splice(0)) this.discard(client);
   }
 
-  /** Ends all. */
+  /** Closes all connections. */
   destroy(): void {
     for (const connection of this.all) this.discard(connection);
   }
 
   /**
-   * Drops a connection that was idle for too long, or closed by the receiver. One that is in use
-   * again, as after an answer with `connection: close`, dials again by itself.
+   * Drops a connection that was idle for too long, or closed by the receiver. A connection in use,
+   * as after an answer with `connection: close`, dials again by itself.
    */
   private dropIdle(connection: Connection): void {
     const place = this.idle.indexOf(connection);

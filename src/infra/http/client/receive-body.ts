@@ -1,8 +1,8 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 
 /**
- * The body of a request, whole. One of more than `bytesMax` is answered 413 without being read to its end, and
- * undefined is returned.
+ * Reads the whole body of a request. Answers 413 and returns undefined for a body of more than
+ * `bytesMax`, without reading it to its end.
  *
  * @throws Error where the connection ends before the body does
  */

@@ -10,28 +10,30 @@ export type TokenAnswer =
   | {
       ok: true;
       token: string;
-      /** How long it may be kept, from when it was asked for. */ keepMs: number;
+      /** How long the token may be kept, counted from the request. */
+      keepMs: number;
     }
   | {
       ok: false;
       detail: string;
-      /** What the endpoint asked for by `Retry-After`. */
+      /** The endpoint's `Retry-After`. */
       retryAfterMs: number | undefined;
-      /** Nothing was sent, by a fault of this machine. */
+      /** Set where a fault of this machine kept the request from being sent. */
       localFault?: LocalFault;
     };
 
 const DEFAULT_EXPIRES_SECONDS = 300;
 const KEEP_SECONDS_MAX = 24 * 3600;
-/** A token is given up this much before its end, or a tenth of its life before where that is less. */
+/** A token is dropped this long before its end, or at nine tenths of its life if that is later. */
 const MARGIN_SECONDS_MAX = 60;
 
 /**
- * Asks a token endpoint for an access token with client credentials (RFC 6749, section 4.4). The address that is
- * dialled is guarded as a webhook's is, redirects are not followed, and time, answer and token are bounded. What
- * goes wrong is a value, and tells nothing of the secret or of what the endpoint wrote.
+ * Requests an access token from a token endpoint with client credentials (RFC 6749, section 4.4).
+ * The dialled address is checked as a webhook's is, redirects are not followed, and time, answer
+ * and token are bounded. Faults are returned as values. They reveal nothing of the secret and
+ * nothing of the endpoint's answer.
  *
- * @param options.timeoutMs of the whole exchange
+ * @param options.timeoutMs time limit of the whole exchange
  */
 export async function requestAccessToken(
   credentials: OAuth2Credentials,
@@ -47,7 +49,7 @@ export async function requestAccessToken(
   if (protocol === 'http:' && !mayBePlain(hostname, isAllowedPrivate)) {
     return failed('must be https: its network is not one that the operator named');
   }
-  // For this exchange alone: tokens are asked for rarely, and nobody shares a connection with another's secret.
+  // For this exchange alone: tokens are requested rarely, and two secrets never share a connection.
   const bodyKeptBytesMax = limits.tokenAnswerBytesMax + 1;
   const sender = new Sender({ ...options, origin, bodyKeptBytesMax });
   const limit = new AbortController();
@@ -95,7 +97,7 @@ function readAnswer({ outcome, note, responseBody, localFault }: SendResult): To
   const answer = jsonObject(responseBody);
   if (answer === undefined) return failed('did not answer a JSON object');
   const { access_token: token, token_type: type, expires_in: expiresIn } = answer;
-  // A type is required by RFC 6749; many leave it out and mean this one.
+  // RFC 6749 requires a type; many servers omit it and mean Bearer.
   if (type !== undefined && !(typeof type === 'string' && type.toLowerCase() === 'bearer')) {
     return failed('gave a token of a type other than Bearer');
   }
@@ -115,7 +117,7 @@ function keepMs(expiresIn: unknown): number {
   return Math.max(0, Math.min(seconds - margin, KEEP_SECONDS_MAX)) * 1000;
 }
 
-/** The codes of RFC 6749, section 5.2; another text might repeat what it was sent. */
+/** The codes of RFC 6749, section 5.2. Any other text might repeat the request. */
 const KNOWN_ERRORS = new Set([
   'invalid_request',
   'invalid_client',

@@ -23,7 +23,7 @@ export type { SendResult } from '../exchange/exchange.ts';
 
 export interface SendRequest {
   path: string;
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   headers: string[];
   body: Uint8Array;
   signal: AbortSignal;
@@ -36,19 +36,22 @@ export interface SenderOptions {
   lenientOrigins: OriginMemory;
   /** Whether look-ups fail because this machine's resolver is down. */
   isResolverDown: () => boolean;
-  /** Of a dial. */
+  /** Time limit of a dial. */
   timeoutMs: number;
-  /** What TLS shows and trusts; absent: no client certificate, and what Node trusts. */
+  /**
+   * Client certificate and trusted authorities for TLS; absent: no client certificate, and Node's
+   * authorities.
+   */
   secureContext?: SecureContext;
-  /** How much of an answer is kept; absent: `limits.responseBodyKeptBytesMax`. */
+  /** How many bytes of an answer are kept; absent: `limits.responseBodyKeptBytesMax`. */
   bodyKeptBytesMax?: number;
 }
 
 /**
  * The connections to one origin for one tenant: a tenant whose receivers hang uses up only its own.
  *
- * Sends by undici until its parser refuses an answer. That exchange fails, and the origin's next
- * ones use the lenient client. Both clients dial in the same way.
+ * It sends with undici until undici's parser refuses an answer. That exchange fails, and later ones
+ * to the origin use the lenient client. Both clients dial in the same way.
  */
 export class Sender {
   private readonly origin: string;
@@ -84,8 +87,8 @@ export class Sender {
   }
 
   /**
-   * Sends the request. Sends it once more, on a new connection, where a kept-alive one closed
-   * without a byte of this answer; `repeatedAtMs` of the result says so.
+   * Sends the request. Repeats it once, on a new connection, where a kept-alive connection closed
+   * without a byte of this answer; `repeatedAtMs` of the result shows this.
    */
   async send(request: SendRequest): Promise<SendResult> {
     const connections = this.lenientOrigins.has(this.origin) ? this.lenient : this.connections;
@@ -98,7 +101,7 @@ export class Sender {
     return again.result.localFault === undefined ? again.result : first.result;
   }
 
-  /** Closes the connections that no exchange uses. */
+  /** Closes the idle connections. */
   closeIdle(): void {
     this.connections.closeIdle();
     this.lenient.closeIdle();
@@ -122,7 +125,7 @@ export class Sender {
         if (end.needsLenient) this.lenientOrigins.add(this.origin);
         resolve(end);
       });
-      // A signal that is already raised emits no event.
+      // A signal that is already aborted emits no event.
       if (signal.aborted) return exchange.onTimeout();
       try {
         connection.send({ method: 'POST', path, headers, body }, exchange);
@@ -135,7 +138,7 @@ export class Sender {
 
 const CLIENT_OPTIONS: Client.Options = {
   pipelining: 1,
-  // The attempt's own time limit covers these.
+  // The time limit of the attempt covers these.
   headersTimeout: 0,
   bodyTimeout: 0,
   keepAliveTimeout: 30_000,

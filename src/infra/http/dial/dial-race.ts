@@ -1,13 +1,14 @@
 /**
- * Dials the addresses of one name as "Happy Eyeballs" does (RFC 8305): one address after another, each 250 ms after
- * the one before it or as soon as that one fails. Earlier tries continue while later ones start, and the first that
- * connects wins. A try of https includes its TLS handshake, so an address that accepts connections and then stays
- * silent does not win.
+ * Dials the addresses of one name as "Happy Eyeballs" does (RFC 8305): one address after another,
+ * each 250 ms after the previous one or as soon as that one fails. Earlier tries continue while
+ * later ones start, and the first that connects wins. A try of https includes its TLS handshake, so
+ * an address that accepts connections and then stays silent does not win.
  *
  * States: running -> decided (a socket, an error, or cancelled). Deciding ends every other try.
  *
- * Limits: `limits.addressesDialledMax` addresses, `limits.dialTriesMax` tries at once, one time limit for all. Where
- * there are more addresses than tries, each try gets an equal share of the time and then makes room for the next.
+ * Limits: `limits.addressesDialledMax` addresses, `limits.dialTriesMax` tries at once, one time
+ * limit for all. Where there are more addresses than tries, each try gets an equal share of the
+ * time and then makes room for the next.
  */
 import type { LookupAddress } from 'node:dns';
 import type { Socket } from 'node:net';
@@ -18,17 +19,17 @@ import { localFaultOf } from './local-fault.ts';
 /** The Connection Attempt Delay of RFC 8305, section 5. */
 const NEXT_TRY_AFTER_MS = 250;
 
-/** Told an error, or a socket that is ready for a request. */
+/** Called with an error, or with a socket that is ready for a request. */
 export type Connected = (error: Error | null, socket?: Socket | null) => void;
 
 /** Starts one try. The socket can be destroyed before `connected` is called. */
 export type StartTry = (address: string, connected: Connected) => Socket;
 
 export interface DialRaceOptions {
-  /** At least one, in the order in which to try them. */
+  /** At least one, in the order of the tries. */
   addresses: readonly string[];
   startTry: StartTry;
-  /** Of the whole race. */
+  /** Time limit of the whole race. */
   timeoutMs: number;
 }
 
@@ -36,12 +37,15 @@ export class DialRace {
   private readonly options: DialRaceOptions;
   private readonly onDecided: Connected;
   private readonly addresses: readonly string[];
-  /** Of a single try. */
+  /** Time limit of a single try. */
   private readonly tryMs: number;
   private started = 0;
   /** The oldest first. */
   private readonly running = new Map<number, { socket: Socket; startedMs: number }>();
-  /** By the place of the address, so that the error shown does not depend on which try ended first. */
+  /**
+   * By the index of the address, so that the reported error does not depend on which try ended
+   * first.
+   */
   private readonly errors: Error[] = [];
   private readonly deadline: NodeJS.Timeout;
   private nextTimer: NodeJS.Timeout | undefined;
@@ -116,7 +120,7 @@ export class DialRace {
   }
 
   private won(place: number, socket: Socket): void {
-    // The winner is not one of those that `cancel` ends.
+    // The winner is removed first, so that `cancel` does not end it.
     if (this.running.delete(place) && !this.decided) this.decide(null, socket);
     else socket.destroy();
   }
@@ -134,16 +138,19 @@ export class DialRace {
 
 const NO_CONNECTION = 'no connection was made in time';
 
-/** An address that a local fault kept from being tried may be the one that works, so that error goes first. */
+/**
+ * An address that a local fault kept from being tried may be the working one, so that error is
+ * reported first.
+ */
 function firstOf(failures: Error[]): Error {
-  // The list has holes: `find` sees them, `filter` does not.
+  // The list has holes, which `find` visits and `filter` skips.
   const all = failures.filter(() => true);
   return (all.find((error) => localFaultOf(error) !== undefined) ?? all[0]) as Error;
 }
 
 /**
- * Puts addresses into the order of RFC 8305, section 4: as the resolver sorted them (RFC 6724), the families taking
- * turns, so that a family without a route delays a dial once and not for each of its addresses.
+ * Orders addresses by RFC 8305, section 4: as the resolver sorted them (RFC 6724), with alternating
+ * families. A family without a route then delays a dial once, not for each of its addresses.
  */
 export function interleaveFamilies(addresses: readonly LookupAddress[]): string[] {
   const first = addresses[0]?.family;

@@ -1,15 +1,18 @@
 /**
- * Looks up the names of receivers for all tenants of a worker. The system's resolver (getaddrinfo) works in a few
- * threads, and a name whose servers do not answer holds one for 10 s and more, whoever still waits for it: so
- * tenants share them fairly, and names that were slow have a few of their own (ADR 0024).
+ * Looks up the names of receivers for all tenants of a worker. The system's resolver (getaddrinfo)
+ * works in a few threads. A name whose servers do not answer blocks one for 10 s and more, even
+ * when no dial waits for it any longer. So tenants share the threads fairly, and slow names have a
+ * few of their own (ADR 0024).
  *
- * A name is: not known -> asked for (waits in the lines of the tenants that ask) -> looked up, by one thread at
- * most -> known for a short while, its address or that it was not found -> known no more. While the resolver
- * fails or is late, the last address that it gave stands in, as RFC 8767 has it; that a name does not exist is an
- * answer, and ends this. Nothing is judged here: what may be dialled is asked anew at each dial.
+ * States of a name: unknown -> requested (queued for each tenant that asks) -> being looked up, in
+ * at most one thread -> known for a short time, with its addresses or as not found -> unknown.
+ * While the resolver fails or is late, the last known addresses are used (serve-stale, RFC 8767).
+ * An answer that the name does not exist ends this. This cache judges no address: each dial checks
+ * the addresses again.
  *
- * Limits: `limits.namesKeptMax` names, of which a tenant has at most its share (`SharedLru`); its least recently used goes
- * first, also out of a line where nobody waits any more: its lines are long while its name servers do not answer.
+ * Limits: `limits.namesKeptMax` names, of which a tenant has at most its share (`SharedLru`). The
+ * tenant's least recently used name is dropped first. It is dropped from a queue too when no dial
+ * waits for it any longer: queues grow long while a tenant's name servers do not answer.
  */
 import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns';
 import { limits } from '#domain/limits.ts';
@@ -20,13 +23,13 @@ import { FairSlots } from './fair-semaphore.ts';
 export type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
 
 /**
- * Finds the addresses of a name, and tells them after it has returned.
+ * Finds the addresses of a name. Calls `found` after it has returned.
  *
- * @param timeoutMs after which `found` is told a NameLookupError
+ * @param timeoutMs after this time `found` gets a NameLookupError
  */
 export type FindAddresses = (hostname: string, timeoutMs: number, found: Found) => void;
 
-/** No answer about a name was there in time, or there is no room to ask for it. */
+/** A name was not answered in time, or there was no room to look it up. */
 export class NameLookupError extends Error {
   readonly code: 'POSTHORN_NAME_TIMEOUT' | 'POSTHORN_NAMES_FULL';
   constructor(code: NameLookupError['code'], message: string) {
@@ -37,20 +40,24 @@ export class NameLookupError extends Error {
 }
 
 /**
- * Of the 16 look-ups that Node makes at once with `UV_THREADPOOL_SIZE=32`. Two are left to the names of NATS and MongoDB.
+ * Node makes 16 look-ups at once with `UV_THREADPOOL_SIZE=32`. Two are left to the names of NATS
+ * and MongoDB.
  */
 const SLOTS = 10;
 const SLOTS_FOR_SLOW_NAMES = 4;
 /** A name whose last look-up took longer waits for the slots of slow names. */
 const SLOW_AFTER_MS = 2000;
-/** A look-up that takes longer is a reason to ask whether the resolver is well. */
+/** A slower look-up is a reason to check the resolver's health. */
 const SUSPECT_AFTER_MS = 1000;
 const KEPT_MS = 10_000;
-/** Less than the shortest wait before a retry, which so asks anew. */
+/** Shorter than the shortest delay before a retry, so that the retry looks the name up again. */
 const FAILURE_KEPT_MS = 800;
-/** How old an address may be that stands in for an answer. */
+/** Maximum age of a stale address. */
 const STALE_MAX_MS = 300_000;
-/** How long an answer is waited for where such an address is there (the client response timer of RFC 8767). */
+/**
+ * How long to wait for an answer before using a stale address (the client response timer of RFC
+ * 8767).
+ */
 const STALE_AFTER_MS = 1800;
 
 export interface NameLookupsDeps {
@@ -64,18 +71,18 @@ export interface NameLookupsDeps {
 
 interface Name {
   hostname: string;
-  /** Those that were found last. */
+  /** The addresses of the last successful look-up. */
   addresses: LookupAddress[];
   foundAtMs: number;
-  /** What the last look-up failed with. */
+  /** The error of the last look-up. */
   error: NodeJS.ErrnoException | null;
-  /** Until then nobody asks again. */
+  /** The name is not looked up again before this time. */
   knownUntilMs: number;
-  /** Since when somebody has been asking, while somebody does. */
+  /** Since when a dial has been waiting for the name, without a break. */
   askedAtMs: number;
   isSlow: boolean;
   isRunning: boolean;
-  /** In whose lines it waits. */
+  /** The tenants in whose queues it waits. */
   lines: Set<string>;
   waiting: Set<() => void>;
 }
@@ -93,7 +100,7 @@ export class NameLookups {
     this.deps = deps;
   }
 
-  /** For the dials of one tenant. */
+  /** The look-up for the dials of one tenant. */
   of(tenant: string): FindAddresses {
     return (hostname, timeoutMs, found) => {
       const name = this.nameOf(tenant, hostname);
@@ -108,7 +115,7 @@ export class NameLookups {
     };
   }
 
-  /** Undefined where all that this tenant may have are waited for or looked up at this moment. */
+  /** Undefined where all names that this tenant may have are waited for or being looked up. */
   private nameOf(tenant: string, hostname: string): Name | undefined {
     const known = this.names.get(hostname);
     if (known !== undefined) return known;
@@ -127,7 +134,10 @@ export class NameLookups {
     return this.names.set(tenant, hostname, name) ? name : undefined;
   }
 
-  /** Puts a name into the line of a tenant. Others' lines may be shorter: it waits in each that asks. */
+  /**
+   * Adds a name to the queue of a tenant. The queue of another tenant may be shorter: the name
+   * waits in the queue of each tenant that asks.
+   */
   private enter(name: Name, tenant: string): void {
     if (name.isRunning || name.lines.has(tenant)) return;
     name.lines.add(tenant);
@@ -153,15 +163,15 @@ export class NameLookups {
     name.waiting.add(answered);
   }
 
-  /** The name's turn has come in a tenant's line: false where there is nothing to look up any more. */
+  /** Starts the look-up in the tenant's turn; false where the name needs none any more. */
   private begin(name: Name, tenant: string, slots: FairSlots): boolean {
     name.lines.delete(tenant);
     const startedMs = this.deps.now();
     if (name.isRunning || startedMs < name.knownUntilMs) return false;
-    // It had to make room meanwhile, and may have been asked for anew since.
+    // It was dropped to make room, and may have been requested again since.
     if (this.names.peek(name.hostname) !== name) return false;
-    // The turn of a slow name, or of one whose last address stands in, may come after all who asked have gone: the
-    // answer serves the next.
+    // The turn of a slow or stale name may come after every caller has left: the answer then serves
+    // the next one.
     const servesLater = slots === this.slowSlots || this.hasStale(name);
     if (name.waiting.size === 0 && !servesLater) return false;
     name.isRunning = true;
@@ -179,7 +189,7 @@ export class NameLookups {
       name.isSlow = this.deps.now() - startedMs > SLOW_AFTER_MS;
       if (error === null) ended(null, addresses);
       else health.judge(error, lookup, (judged) => ended(judged, []));
-      // Its thread is free, also where the error is still being judged.
+      // The thread is free, even while the error is still being judged.
       slots.leave(tenant);
     });
     return true;
@@ -222,7 +232,10 @@ function tooMany(): NameLookupError {
   return new NameLookupError('POSTHORN_NAMES_FULL', 'too many names are being looked up');
 }
 
-/** By the system's resolver: `/etc/hosts` and search domains count, and a thread is taken until it ends. */
+/**
+ * Uses the system's resolver: `/etc/hosts` and search domains count. It occupies a thread until it
+ * ends.
+ */
 export function lookUpBySystem(hostname: string, found: Found): void {
   lookup(hostname, { all: true, hints: ADDRCONFIG }, found);
 }

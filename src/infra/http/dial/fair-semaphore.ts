@@ -1,13 +1,15 @@
 /**
- * A few slots that many tenants share. A tenant may hold half as many as are free at the moment, and one in any case
- * (dynamic thresholds: Choudhury and Hahne, 1998): whoever comes first does not get them all, however much it
- * wants and however long it holds them. What finds no slot waits in the tenant's own line; lines take turns.
+ * A semaphore with few slots that many tenants share. A tenant may hold half as many slots as are
+ * free at the moment, and always one (dynamic thresholds: Choudhury and Hahne, 1998). The first
+ * tenant therefore never gets all slots, however many it wants and however long it holds them.
+ * Requests without a slot wait in the tenant's own queue; queues take turns.
  *
- * Limits: as much waits as is entered; whoever enters bounds that. A step costs as much as there are slots.
+ * Limits: callers bound the number of waiting requests. The work of a step is proportional to the
+ * number of slots.
  */
 export class FairSlots {
   private free: number;
-  /** Those that hold or wait, in the order of their turns. */
+  /** Tenants with held slots or waiting requests, in the order of their turns. */
   private readonly tenants = new Map<string, Share>();
 
   constructor(slots: number) {
@@ -15,10 +17,10 @@ export class FairSlots {
   }
 
   /**
-   * Waits for a slot, which is the tenant's until it calls `leave`.
+   * Waits for a slot, which the tenant holds until it calls `leave`.
    *
-   * @param begin called with the slot; false: it is not needed any more, and goes to the next. It must not call
-   * anything of this object before it returns
+   * @param begin called with the slot; returns false where it needs the slot no more, and the next
+   *   request gets it. It must not call this object before it returns
    */
   enter(tenant: string, begin: () => boolean): void {
     const share = this.tenants.get(tenant);
@@ -27,7 +29,7 @@ export class FairSlots {
     this.fill();
   }
 
-  /** Gives back one slot of a tenant. */
+  /** Releases one slot of a tenant. */
   leave(tenant: string): void {
     const share = this.tenants.get(tenant);
     if (share === undefined) return;
@@ -39,7 +41,8 @@ export class FairSlots {
   }
 
   private fill(): void {
-    // Whose turn it was goes to the end, where the loop meets it again, until nobody may have one more.
+    // A served tenant moves to the end, where the loop meets it again, until no tenant may have
+    // another slot.
     for (const [tenant, share] of this.tenants) {
       if (this.free === 0) return;
       const most = Math.max(1, Math.floor(this.free / 2));

@@ -5,7 +5,7 @@ import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type Connected, DialRace, interleaveFamilies } from './dial-race.ts';
 import type { FindAddresses } from './dns-cache.ts';
 
-/** The address that a webhook would go to is not one that may be dialled (DL-13). */
+/** A webhook's address is not one that may be dialled (DL-13). */
 export class ForbiddenAddressError extends Error {
   readonly code = 'POSTHORN_FORBIDDEN_ADDRESS';
   constructor(host: string) {
@@ -17,17 +17,18 @@ export class ForbiddenAddressError extends Error {
 /** Makes the connections of one undici client. */
 export interface Dial {
   connect: buildConnector.connector;
-  /** Ends a connection that is being made: nobody waits for it any more. */
+  /** Ends a dial in progress, whose connection is needed no more. */
   cancel: () => void;
 }
 
 /**
- * Gives connectors for undici that check the address which is really dialled, after name resolution, so that
- * a name which changes its address between check and use (DNS rebinding) gains nothing. All of them share the
- * TLS sessions.
+ * Makes connectors for undici that check each dialled address after name resolution. A name that
+ * changes its address between check and use (DNS rebinding) therefore gains nothing. All connectors
+ * share the TLS sessions.
  *
  * @param options.timeoutMs of the look-up, and of the dial to all addresses, TLS included
- * @param options.secureContext what TLS shows and trusts; absent: no client certificate, and what Node trusts
+ * @param options.secureContext client certificate and trusted authorities; absent: no client
+ *   certificate, and Node's authorities
  */
 export function guardedDials(options: {
   guard: EgressGuard;
@@ -37,7 +38,7 @@ export function guardedDials(options: {
 }): () => Dial {
   const { secureContext } = options;
   const connectTo = buildConnector({
-    // The race has one for all its tries.
+    // The race has one time limit for all its tries.
     timeout: 0,
     ...(secureContext === undefined ? {} : { secureContext }),
   });
@@ -52,7 +53,7 @@ export function guardedDials(options: {
   };
 }
 
-/** @returns what cancels it; the callback is not called then */
+/** @returns a function that cancels the dial; the callback is not called then */
 function dial(
   options: Pick<Parameters<typeof guardedDials>[0], 'guard' | 'findAddresses' | 'timeoutMs'>,
   connectTo: buildConnector.connector,
@@ -65,7 +66,7 @@ function dial(
   let cancelled = false;
   const start = (addresses: readonly string[]): void => {
     if (cancelled) return;
-    // Wherever the addresses come from, also from a cache, they are checked for this dial.
+    // Addresses are checked for each dial, from whichever source they come, a cache included.
     const allowed = addresses.filter((address) => guard.mayDial(address));
     if (allowed.length === 0) callback(new ForbiddenAddressError(target.hostname), null);
     else {
@@ -78,7 +79,7 @@ function dial(
     else callback(error, null);
   };
   const startTry = (address: string, connected: Connected): Socket =>
-    // undici's types leave out what its connector returns.
+    // undici's types omit the return value of its connector.
     connectTo({ ...target, hostname: address }, connected) as unknown as Socket;
   const host = target.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0) start([host]);

@@ -2,10 +2,14 @@ import { closeSync, openSync } from 'node:fs';
 import { devNull, networkInterfaces } from 'node:os';
 
 /**
- * A fault of the machine that this process runs on, which kept a request from being sent. It says nothing of the
- * receiver. `descriptors`: no file descriptor is left; `memory`: no memory for a socket; `ports`: no local port is
- * left; `network`: the machine has no network; `resolver`: its name servers do not answer; `lookups`: too many names
- * wait to be looked up.
+ * A fault of this machine that kept a request from being sent. It says nothing about the receiver.
+ *
+ * - `descriptors`: No file descriptor is left.
+ * - `memory`: No memory for a socket.
+ * - `ports`: No local port is left.
+ * - `network`: The machine has no network.
+ * - `resolver`: Its name servers do not answer.
+ * - `lookups`: Too many names wait to be looked up.
  */
 export const localFaults = [
   'descriptors',
@@ -33,21 +37,24 @@ const BY_CODE: Readonly<Record<string, LocalFault>> = {
 };
 
 /**
- * Names the local fault behind an error of a dial or a look-up; undefined where it may be the receiver's.
+ * Names the local fault behind an error of a dial or a look-up; undefined where it may be the
+ * receiver's.
  *
  * @param error of a request of which nothing was sent
  */
 export function localFaultOf(error: Error): LocalFault | undefined {
   const { code = '', address } = error as { code?: string; address?: string };
   const fault = BY_CODE[code];
-  // A machine without IPv6 stays so: a receiver that has nothing else is not reached later either.
+  // A machine without IPv6 stays without it: a receiver with IPv6 addresses only stays unreachable.
   if (code === 'EADDRNOTAVAIL' && address?.includes(':') && !hasInterface('IPv6')) return undefined;
-  // One destination may be unreachable; a machine that has loopback alone reaches none.
+  // One destination may be unreachable; a machine with loopback alone reaches none.
   if (code === 'ENETUNREACH' && hasInterface()) return undefined;
   return fault;
 }
 
-/** Whether an interface is up that has an address: of any family, and not loopback, or of this family. */
+/**
+ * Whether an interface with an address is up: of any family, loopback excluded, or of this family.
+ */
 function hasInterface(family?: 'IPv6'): boolean {
   return Object.values(networkInterfaces()).some((addresses) =>
     addresses?.some((address) =>
@@ -56,7 +63,7 @@ function hasInterface(family?: 'IPv6'): boolean {
   );
 }
 
-/** Whether the process can open no file at this moment. */
+/** Whether the process can open no more files at this moment. */
 export function isOutOfDescriptors(): boolean {
   try {
     closeSync(openSync(devNull, 'r'));

@@ -1,15 +1,16 @@
 /**
- * Tells whether a look-up failed by a fault of this machine or of the name's own servers. A tenant whose name servers
- * are broken is at fault itself. The machine's resolver is taken to be down only where look-ups of names of several
- * tenants fail within half a minute and a control name gets no answer either. A control name that does not exist is
- * an answer.
+ * Decides whether a look-up failed by a fault of this machine or of the name's own servers. A
+ * tenant whose name servers are broken is at fault itself. The machine's resolver counts as down
+ * only where look-ups of several tenants fail within half a minute and a control name gets no
+ * answer either. The answer that the control name does not exist is an answer too.
  *
- * States: up -> down -> up, by each answer to a control question. `down` ends by itself when nothing asks any more.
- * Limits: one control question at a time, the next one after an answer only when look-ups of two more tenants fail,
- * and one in 2 s while the resolver is down; `TENANTS_KEPT_MAX` tenants whose look-ups failed.
+ * States: up -> down -> up, by each answer to a control query. `down` ends by itself when there are
+ * no more look-ups. Limits: one control query at a time; after an answer, the next one only when
+ * look-ups of two more tenants fail. While the resolver is down, one query every 2 s.
+ * `TENANTS_KEPT_MAX` tenants with failed look-ups are kept.
  *
- * A process without descriptors reads no `/etc/hosts` and reaches no name server, and then getaddrinfo says of every
- * name, also of `localhost`, that it does not exist. No such answer is believed.
+ * A process without descriptors reads no `/etc/hosts` and reaches no name server. getaddrinfo then
+ * reports of every name, also of `localhost`, that it does not exist. Such answers are ignored.
  */
 import { Resolver } from 'node:dns/promises';
 import { type LocalFault, localFaultOf } from './local-fault.ts';
@@ -26,25 +27,28 @@ export class LocalLookupError extends Error {
 
 export interface FailedLookup {
   hostname: string;
-  /** For whose dial it was made. */
+  /** The tenant whose dial made the look-up. */
   tenant: string;
   /** By the clock of the deps. */
   startedMs: number;
 }
 
 export interface ResolverHealthDeps {
-  /** Whether the machine's name servers answer, asked about the control name. Bounded in time; does not reject. */
+  /**
+   * Whether the machine's name servers answer a query for the control name. Bounded in time; does
+   * not reject.
+   */
   askControl: () => Promise<boolean>;
   isOutOfDescriptors: () => boolean;
   /** Monotonic, in milliseconds. */
   now: () => number;
 }
 
-/** How long a failed look-up counts beside those of other tenants. */
+/** How long a failed look-up counts together with those of other tenants. */
 const WINDOW_MS = 30_000;
-/** While the resolver is down. */
+/** Interval of control queries while the resolver is down. */
 const ASK_AGAIN_MS = 2000;
-/** How long `down` holds without another question. */
+/** How long `down` lasts without another control query. */
 const DOWN_MS = 10_000;
 const TENANTS_KEPT_MAX = 16;
 
@@ -52,7 +56,7 @@ const ANSWERS: ReadonlySet<string> = new Set(['ENOTFOUND', 'ENODATA']);
 
 export class ResolverHealth {
   private readonly deps: ResolverHealthDeps;
-  /** The last name of each tenant that was not looked up; the latest last. */
+  /** The last failed name of each tenant; the latest is last. */
   private readonly failures = new Map<string, { hostname: string; atMs: number }>();
   private answered = true;
   private askedAtMs = Number.NEGATIVE_INFINITY;
@@ -69,20 +73,20 @@ export class ResolverHealth {
     return !this.answered && this.deps.now() < this.askedAtMs + DOWN_MS;
   }
 
-  /** To be called where a dial found a local fault: look-ups of that time failed by it too. */
+  /** Records a local fault of a dial: concurrent look-ups failed by it too. */
   noteFault(fault: LocalFault): void {
     if (fault === 'descriptors') this.outOfDescriptorsAtMs = this.deps.now();
   }
 
-  /** To be called where a look-up has had no answer for a while. */
+  /** Records a look-up that has been without an answer for a while. */
   suspect({ hostname, tenant }: FailedLookup): void {
     this.failed(hostname, tenant);
   }
 
   /**
-   * Gives the error of a failed look-up, or a `LocalLookupError` in its place.
+   * Passes on the error of a failed look-up, or replaces it by a `LocalLookupError`.
    *
-   * @param told is called at once, or where it takes a control question, when that is answered
+   * @param told called at once, or after the answer to a control query where one is needed
    */
   judge(
     error: NodeJS.ErrnoException,
@@ -100,7 +104,7 @@ export class ResolverHealth {
     else tell();
   }
 
-  /** @returns whether a control question is being asked */
+  /** @returns whether a control query is in flight */
   private failed(hostname: string, tenant: string): boolean {
     const now = this.deps.now();
     this.failures.delete(tenant);
@@ -137,10 +141,10 @@ export function resolverDown(): LocalLookupError {
 }
 
 /**
- * Asks the machine's name servers (`resolv.conf`) about a name, beside the system's resolver: that one would hold a
- * thread for 10 s and more. Takes at most 3 s for each server.
+ * Queries the machine's name servers (`resolv.conf`) for a name, without the system's resolver,
+ * which would hold a thread for 10 s and more. Takes at most 3 s for each server.
  *
- * @returns whether one of them answered, also that the name does not exist
+ * @returns whether one of them answered; "does not exist" is an answer too
  */
 export async function nameServersAnswer(name: string): Promise<boolean> {
   const resolver = new Resolver({ timeout: 1000, tries: 2 });

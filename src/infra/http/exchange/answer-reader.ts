@@ -1,7 +1,7 @@
 /**
  * Reads one answer, with the interim answers before it, from the bytes of a connection. Requires a
- * status line and accepts odd headers: for the rare origins whose answers undici refuses. Where the
- * end of an answer is in doubt, the connection cannot be reused.
+ * status line and accepts malformed headers: for the rare origins whose answers undici refuses.
+ * Where the end of an answer is in doubt, the connection is not reused.
  *
  * States: status -> headers -> body, or chunk size -> chunk -> chunk end -> … -> trailers; ->
  * ended. After an interim answer: headers -> status. Limits: `limits.responseHeadersBytesMax` for a
@@ -20,7 +20,7 @@ export class AnswerError extends Error {
 }
 
 export interface AnswerSink {
-  /** Of each interim answer, then of the final one. */
+  /** Called for each interim answer, then for the final one. */
   onHead: (status: number, headers: AnswerHeaders) => void;
   onBody: (chunk: Buffer) => void;
   /** @param isReusable whether the connection can serve another exchange */
@@ -42,7 +42,7 @@ const PREFIX = 'http/';
 export class AnswerReader {
   private readonly sink: AnswerSink;
   private state: State = 'status';
-  /** The beginning of a line whose end has not come. */
+  /** The beginning of an incomplete line. */
   private line = '';
   private headBytes = 0;
   private status = 0;
@@ -125,7 +125,7 @@ export class AnswerReader {
       if (!isEmpty) throw invalid();
       this.state = 'chunk size';
     } else if (isEmpty) {
-      // Of the trailers.
+      // The end of the trailers.
       this.state = 'ended';
     }
   }
@@ -147,7 +147,7 @@ export class AnswerReader {
       return;
     }
     const colon = line.indexOf(':');
-    // A line without a colon is dropped: the status is known.
+    // A line without a colon is dropped: the status is known already.
     if (colon <= 0) this.isReusable = false;
     else
       this.headers.push([line.slice(0, colon).trim().toLowerCase(), line.slice(colon + 1).trim()]);
@@ -198,7 +198,7 @@ export class AnswerReader {
     this.state = this.bytesLeft === 0 ? 'trailers' : 'chunk';
   }
 
-  /** The members of a field that is a list, of all its lines. */
+  /** Returns the members of a list field, from all its lines. */
   private tokens(name: string): string[] {
     const all: string[] = [];
     for (const [field, value] of this.headers) {
@@ -213,7 +213,7 @@ const STATUS_LINE = /^HTTP\/(\d+(?:\.\d+)?)[ \t]+(\d{3})(?:[ \t].*)?$/is;
 const CHUNK_SIZE = /^[ \t]*([\da-f]{1,12})[ \t]*(?:;.*)?$/is;
 
 function joined(fields: readonly [name: string, value: string][]): AnswerHeaders {
-  // Without a prototype: a field may have the name of an inherited member.
+  // No prototype: a field may have the name of an inherited member.
   const headers = Object.create(null) as AnswerHeaders;
   for (const [name, value] of fields) {
     const before = headers[name];

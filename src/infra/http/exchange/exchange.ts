@@ -10,11 +10,14 @@ export type AnswerHeaders = Record<string, string | string[] | undefined>;
 
 export interface SendResult {
   outcome: AttemptOutcome;
-  /** Nothing was sent, by a fault of this machine: the attempt says nothing of the receiver. */
+  /**
+   * A fault of this machine kept the request from being sent: the attempt says nothing about the
+   * receiver.
+   */
   localFault?: LocalFault;
-  /** Why the body is not whole, where the answer has a final status. */
+  /** Why the body is incomplete, where the answer has a final status. */
   note: string | undefined;
-  /** Monotonic time of the second sending; undefined: the request was sent once at most. */
+  /** Monotonic time of the repeated request; undefined: the request was sent once at most. */
   repeatedAtMs: number | undefined;
   responseHeaders: AnswerHeaders | undefined;
   /** The first bytes of the answer's body. */
@@ -26,19 +29,17 @@ export interface SendResult {
 /** How an exchange ended. */
 export interface ExchangeEnd {
   result: SendResult;
-  /** The answer ended as HTTP says, so the connection can serve another exchange. */
+  /** The answer ended as HTTP requires, so the connection can serve another exchange. */
   isWhole: boolean;
   /** The request, or a part of it, was written to a connection. */
   isSent: boolean;
-  /**
-   * A connection that had served before closed without a byte of this answer: repeat the request.
-   */
+  /** A reused connection closed without a byte of this answer: repeat the request. */
   isStale: boolean;
-  /** undici refuses an answer like this one, and the lenient client may read it. */
+  /** undici refuses an answer like this one; the lenient client may read it. */
   needsLenient: boolean;
 }
 
-/** What all exchanges of a sender have in common. */
+/** Shared by all exchanges of a sender. */
 export interface ExchangeRules {
   keptBytesMax: number;
   isTls: boolean;
@@ -58,7 +59,7 @@ export interface ServingConnection {
 type SettleOptions = Partial<Omit<ExchangeEnd, 'result'>> &
   Pick<Partial<SendResult>, 'note' | 'error'> & { localFault?: LocalFault | undefined };
 
-/** Of one answer: interim ones, headers, and body. */
+/** For one answer: interim answers, headers, and body. */
 const ANSWER_BYTES_MAX = limits.responseHeadersBytesMax + limits.responseBodyReadBytesMax;
 
 const notes = {
@@ -115,7 +116,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     this.bytesBefore = this.connection.bytesRead;
   }
 
-  /** Checks the bound after each read, also within a header that is not complete. */
+  /** Checks the bound after each read, also within an incomplete header. */
   onBytes(): void {
     if (!this.started || this.connection.bytesRead - this.bytesBefore <= ANSWER_BYTES_MAX) return;
     if (this.status !== 0) this.answered(notes.long);
@@ -133,7 +134,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
-    // It has no content (RFC 9110, section 15.3.6), and many servers omit its length.
+    // A 205 has no content (RFC 9110, section 15.3.6), and many servers omit its length.
     if (status === 205) this.answered();
   }
 
@@ -183,7 +184,8 @@ export class Exchange implements Dispatcher.DispatchHandler {
         isStale: kind === 'reset' && isEmpty && this.servedBefore > 0,
         needsLenient: isUnreadable(fault),
         ...(kind === 'unexpected' && error !== undefined ? { error } : {}),
-        // Once the request has begun, its bytes may have left: that is an attempt, whatever ended it.
+        // Once the request has begun, its bytes may have left: that counts as an attempt, however
+        // it ended.
         localFault: this.started || error === undefined ? undefined : localFaultOf(error),
       },
     );

@@ -15,7 +15,7 @@ const NAME_NOT_FOUND = fault('dns', 'the name does not exist');
 const NAME_NOT_LOOKED_UP = fault('dns', 'the name servers did not answer');
 const NOT_VALID = fault('bad_response', 'the answer is not valid HTTP');
 
-/** Faults that are stated by our own code too. */
+/** Faults that our own code reports too. */
 export const faults = {
   nameLate: fault('dns', 'the name was not looked up in time'),
   noAnswer: fault('timeout', 'no answer came in time'),
@@ -47,7 +47,7 @@ const BY_CODE: Readonly<Record<string, Fault>> = {
   EHOSTUNREACH: fault('connect', 'there is no route to the address (EHOSTUNREACH)'),
   ENETUNREACH: fault('connect', 'there is no route to the network (ENETUNREACH)'),
   EADDRNOTAVAIL: fault('connect', 'there is no local address for the connection (EADDRNOTAVAIL)'),
-  // A rule of this machine's firewall: it holds until somebody changes it.
+  // A rule of this machine's firewall: it holds until an operator changes it.
   EPERM: fault('connect', 'the connection is not permitted (EPERM)'),
   EACCES: fault('connect', 'the connection is not permitted (EACCES)'),
   ETIMEDOUT: fault('connect', 'no connection was made in time'),
@@ -63,7 +63,7 @@ const BY_CODE: Readonly<Record<string, Fault>> = {
 const CLOSED = fault('reset', 'the receiver closed the connection without a complete answer');
 
 /**
- * A closed connection shows one of these, depending on whether its end or its reset arrives first,
+ * A closed connection shows one of these. It depends on whether its end or its reset arrives first,
  * and on whether the process was dialling, writing or reading then. All have one text.
  */
 const CLOSED_CODES: ReadonlySet<string> = new Set([
@@ -75,7 +75,7 @@ const CLOSED_CODES: ReadonlySet<string> = new Set([
   'ERR_STREAM_WRITE_AFTER_END',
 ]);
 
-/** What undici tells apart by the message alone. */
+/** Errors that undici distinguishes by the message alone. */
 const BY_MESSAGE: Readonly<Record<string, Fault>> = {
   'bad upgrade': faults.switched,
   // Its parser refuses 100, and no other interim status.
@@ -92,9 +92,9 @@ const NETWORK_CODES: ReadonlySet<string> = new Set([
 ]);
 
 /**
- * Maps an error of the network, of TLS or of an HTTP client to a fault. No other place does so.
+ * Maps an error of the network, of TLS or of an HTTP client to a fault. No other code does so.
  *
- * @param isTls whether the connection is, or would have been, one of TLS
+ * @param isTls whether the connection uses TLS, or would have
  */
 export function classifyFault(error: Error, phase: Phase, isTls: boolean): Fault {
   if (error instanceof ForbiddenAddressError) {
@@ -117,7 +117,7 @@ export function classifyFault(error: Error, phase: Phase, isTls: boolean): Fault
 
 const CERTIFICATE = 'the certificate is refused';
 
-/** Whether the lenient client may read what this is a fault of. */
+/** Whether the lenient client may read an answer with this fault. */
 export function isUnreadable(fault: Fault): boolean {
   return fault === faults.notValid || fault === faults.continued;
 }
@@ -135,7 +135,7 @@ function codeOf(error: Error): string {
   return code === 'EPROTO' ? openSslCode(error.message) : code;
 }
 
-/** The fault of a TLS write is named in the message alone, beside the number of a thread. */
+/** The fault of a TLS write is named in the message alone, next to a thread number. */
 function openSslCode(message: string): string {
   const reason = /:SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? 'handshake failed';
   return `ERR_SSL_${reason.toUpperCase().replaceAll(' ', '_')}`;

@@ -7,12 +7,12 @@ import type { Exchange } from './exchange.ts';
 export interface HttpRequest {
   method: string;
   path: string;
-  /** Names and values in turn. */
+  /** Alternating names and values. */
   headers: string[];
   body: Uint8Array;
 }
 
-/** Less than most servers keep an idle connection. */
+/** Shorter than most servers keep an idle connection. */
 const IDLE_MS = 4000;
 
 /**
@@ -50,7 +50,7 @@ export class LenientClient {
     else this.dial((dialled) => this.write(dialled, head, request.body));
   }
 
-  /** Ends the connection, and with `error` its exchange. */
+  /** Ends the connection; `error` ends its exchange. */
   destroy(error: Error): void {
     this.destroyed = true;
     this.fail(error);
@@ -120,7 +120,7 @@ export class LenientClient {
     for (;;) {
       const chunk = socket.read() as Buffer | null;
       if (chunk === null) return;
-      // The next exchange would read these bytes as its answer.
+      // The next exchange would take these bytes for its answer.
       if (this.reader === undefined) {
         socket.destroy();
         return;
@@ -133,7 +133,7 @@ export class LenientClient {
     }
   }
 
-  /** The receiver sends no more. */
+  /** The receiver has closed its side. */
   private ended(): void {
     if (this.reader?.end() === true) return;
     this.fail(Object.assign(new Error('the connection has ended'), { code: 'ECONNRESET' }));

@@ -1,6 +1,6 @@
 import { limits } from '#domain/limits.ts';
 
-/** The origins of one tenant that the lenient client sends to. */
+/** The origins of one tenant that need the lenient client. */
 export interface OriginMemory {
   has: (origin: string) => boolean;
   add: (origin: string) => void;
@@ -10,11 +10,11 @@ export interface OriginMemory {
 const KEPT_MS = 6 * 3_600_000;
 
 /**
- * Remembers, in memory, the origins that need the lenient client, for each tenant apart: one
- * tenant's receiver does not affect another tenant's deliveries.
+ * Remembers, in memory and separately for each tenant, the origins that need the lenient client:
+ * one tenant's receiver does not affect another tenant's deliveries.
  *
  * Limits: `limits.lenientOriginsPerTenantMax`, and `limits.lenientOriginsMax` in all; the oldest
- * origin of the tenant that has the most is dropped. A dropped origin costs one failed attempt.
+ * origin of the tenant with the most is dropped. A dropped origin costs one failed attempt.
  */
 export class LenientOrigins {
   private readonly now: () => number;

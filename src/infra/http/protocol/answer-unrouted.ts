@@ -3,7 +3,10 @@ import { PosthornError } from '#domain/errors.ts';
 import { sendProblem } from '../server/problem.ts';
 import type { RouteTable } from './route-table.ts';
 
-/** Answers a request that no route takes: 204 or 405 with `allow` where its path has other methods, else 404. */
+/**
+ * Answers a request without a route: 204 or 405 with `allow` where its path has other methods, else
+ * 404.
+ */
 export function answerUnrouted(
   routes: RouteTable,
   request: FastifyRequest,

@@ -2,12 +2,16 @@ import type { IncomingMessage } from 'node:http';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
-/** Header fields that say who asks, whom, and what: with two of them the first would silently count. */
+/**
+ * Header fields that identify the caller, the host and the format: of two values the first would
+ * silently win.
+ */
 const SINGLE = new Set(['host', 'authorization', 'content-type']);
 
 /**
- * Refuses a request whose head leaves open what is meant (RFC 9112, section 3.2): HTTP/1.1 without `host`, a field
- * twice that has one value, a target over `limits.requestTargetLengthMax`. Cheap: every request passes here.
+ * Refuses a request with an ambiguous head (RFC 9112, section 3.2): HTTP/1.1 without `host`, a
+ * repeated single-value field, a target over `limits.requestTargetLengthMax`. Cheap, because it
+ * runs for every request.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID, POSTHORN_URL_TOO_LONG
  */

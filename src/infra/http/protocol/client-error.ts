@@ -5,14 +5,14 @@ import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
 
-/** https://nodejs.org/api/http.html#event-clienterror; those of the parser are llhttp's. */
+/** https://nodejs.org/api/http.html#event-clienterror; the codes of the parser are llhttp's. */
 const errorCodes: Readonly<Record<string, ErrorCode>> = {
   ERR_HTTP_REQUEST_TIMEOUT: 'POSTHORN_REQUEST_TIMEOUT',
   HPE_HEADER_OVERFLOW: 'POSTHORN_HEADERS_TOO_LARGE',
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'POSTHORN_BODY_TOO_LARGE',
 };
 
-/** What a caller can correct, by the error of the parser. */
+/** Faults that a caller can correct, by error code of the parser. */
 const details: Readonly<Record<string, string>> = {
   HPE_INVALID_CHUNK_SIZE: 'the size of a chunk of the body is not a hexadecimal number',
   HPE_INVALID_EOF_STATE: 'the connection ended before the request',
@@ -25,7 +25,10 @@ const details: Readonly<Record<string, string>> = {
   HPE_INVALID_CONSTANT: 'the request line is not one of HTTP/1.1',
 };
 
-/** Answers what is not a whole HTTP request; there is no route and no reply object for it. */
+/**
+ * Answers bytes that are not a complete HTTP request; there is no route and no reply object for
+ * them.
+ */
 export function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
@@ -53,14 +56,16 @@ export function answerExpectation(request: IncomingMessage, response: ServerResp
   response.writeHead(fault.status, headers).end(body);
 }
 
-/** A request line of HTTP/1.1 whose method the parser does not know (RFC 9110, section 9.1). */
+/**
+ * A request line of HTTP/1.1 with a method that the parser does not know (RFC 9110, section 9.1).
+ */
 const OTHER_METHOD = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
 /** A request line whose target alone is over the limit. */
 const LONG_TARGET = new RegExp(`^[A-Z]+ \\S{${limits.requestTargetLengthMax + 1}}`);
 
-/** What the request line says of a fault that the parser has only one word for. */
+/** Reads the code from the request line, where one code of the parser covers several faults. */
 function codeOfHead(error: Error & { code?: string }): ErrorCode | undefined {
-  // What arrived last. Its type in Fastify is not what Node gives.
+  // The bytes that arrived last. Fastify's type for it is wrong.
   const { rawPacket } = error as { rawPacket?: unknown };
   if (!Buffer.isBuffer(rawPacket)) return undefined;
   const head = rawPacket.toString('latin1');

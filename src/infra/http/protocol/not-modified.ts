@@ -2,8 +2,8 @@ import type { FastifyInstance } from 'fastify';
 import { matchesNone } from '#wire/revision.ts';
 
 /**
- * Answers a GET or HEAD of this scope with 304 where `if-none-match` names the `etag` that the answer has (RFC 9110,
- * section 15.4.5). The resource is read all the same: what is saved is its way over the network.
+ * Answers a GET or HEAD of this scope with 304 where `if-none-match` names the `etag` of the answer
+ * (RFC 9110, section 15.4.5). The resource is still read: this saves only its transfer.
  */
 export function answerNotModified(scope: FastifyInstance): void {
   scope.addHook('onSend', (request, reply, payload, done) => {
@@ -18,7 +18,7 @@ export function answerNotModified(scope: FastifyInstance): void {
       return;
     }
     reply.code(304).removeHeader('content-type').removeHeader('content-length');
-    // Not null: Fastify reads the length of what a HEAD would have sent.
+    // Not null: for a HEAD, Fastify reads the length of the payload.
     done(null, '');
   });
 }

@@ -2,7 +2,7 @@ import type { FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
 
 /**
- * Refuses a query on a route that takes none, as routes that take one refuse unknown parameters.
+ * Refuses a query on a route without parameters, as other routes refuse unknown parameters.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID that names every parameter
  */

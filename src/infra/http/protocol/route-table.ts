@@ -5,18 +5,21 @@ interface KnownPath {
   methods: Set<string>;
 }
 
-/** Which methods the paths of an app have. Only requests that no route takes ask it. */
+/** The methods of each path of an app. Only requests without a route use it. */
 export class RouteTable {
   private readonly paths = new Map<string, KnownPath>();
 
-  /** Learns every route that is registered from here on. */
+  /** Records every route that is registered from here on. */
   static watch(app: FastifyInstance): RouteTable {
     const table = new RouteTable();
     app.addHook('onRoute', ({ url, method }) => table.add(url, [method].flat()));
     return table;
   }
 
-  /** For `Allow` (RFC 9110, section 10.2.1); empty where there is no such path. `*` stands for the whole server. */
+  /**
+   * For `Allow` (RFC 9110, section 10.2.1); empty where there is no such path. `*` means the whole
+   * server.
+   */
   allowed(path: string): string[] {
     const found = new Set<string>();
     for (const { matches, methods } of this.paths.values()) {
@@ -34,7 +37,7 @@ export class RouteTable {
   }
 }
 
-/** Of a route's URL with `:name` and, at its end, `*`. */
+/** Matches a route's URL with `:name` and, at its end, `*`. */
 function patternOf(url: string): RegExp {
   const source = url
     .split('/')

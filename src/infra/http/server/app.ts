@@ -1,8 +1,8 @@
 /**
- * The HTTP server of a process: ingress and control register their routes on it. One place for time limits
- * (IN-13), the form of errors (IN-9), correlation ids, security headers (SE-2) and how requests are
- * validated. Ingress answers thousands of requests a second through it: nothing here is asynchronous,
- * and nothing is made for each request but what is sent.
+ * The HTTP server of a process: ingress and control register their routes on it. It sets time
+ * limits (IN-13), the format of errors (IN-9), correlation ids, security headers (SE-2) and the
+ * validation of requests in one place. Ingress answers thousands of requests a second through it:
+ * nothing here is asynchronous, and only the answer itself is allocated for each request.
  */
 import type { IncomingMessage } from 'node:http';
 import { Ajv } from 'ajv';
@@ -35,7 +35,10 @@ export interface AppDeps {
 
 const PLUGIN_TIMEOUT_MS = 60_000;
 
-/** An API answers data, never a page: nothing may be loaded, framed, guessed or kept (OWASP REST cheat sheet). */
+/**
+ * An API answers data, never a page: a browser must not load, frame, sniff or cache it (OWASP REST
+ * cheat sheet).
+ */
 const SECURITY_HEADERS = {
   'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
   'x-content-type-options': 'nosniff',
@@ -45,16 +48,16 @@ const SECURITY_HEADERS = {
 };
 
 /**
- * A server without routes but `GET /health`. Bodies are bounded by `limits.requestBodyBytesMax`; a route
- * that takes more says so itself (`bodyLimit`).
+ * Creates a server with `GET /health` alone. Bodies are bounded by `limits.requestBodyBytesMax`; a
+ * route with larger bodies sets its own `bodyLimit`.
  */
 export function createApp({ settings, log }: AppDeps): FastifyInstance {
   const app = fastify({
-    // No logger: Fastify would make a child of it for every request.
+    // No logger: Fastify would create a child logger for every request.
     logger: false,
     genReqId: correlationId,
     requestIdHeader: false,
-    // The reference is built at the start: on a machine that is busy with other things that takes longer than 10 s.
+    // The API reference is built at the start, which takes longer than 10 s on a busy machine.
     pluginTimeout: PLUGIN_TIMEOUT_MS,
     bodyLimit: limits.requestBodyBytesMax,
     requestTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
@@ -62,13 +65,13 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     connectionTimeout: settings.POSTHORN_HTTP_WRITE_TIMEOUT_MS,
     http: {
       headersTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
-      // Node looks for late requests every 30 s unless told otherwise, and by then the socket's own limit is over.
+      // Node checks for late requests every 30 s by default, later than the socket's own limit.
       connectionsCheckingInterval: lateCheckMs(settings.POSTHORN_HTTP_READ_TIMEOUT_MS),
-      // Node would answer without a body; `checkRequestHead` says what is missing.
+      // Node would answer without a body; `checkRequestHead` explains the fault.
       requireHostHeader: false,
     },
     forceCloseConnections: 'idle',
-    // An event id of 200 characters may stand in a path, every byte of it percent-encoded.
+    // A path may contain an event id of 200 characters, every byte of it percent-encoded.
     routerOptions: { maxParamLength: limits.eventIdLengthMax * 9 },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error, request, reply) => {
@@ -83,7 +86,7 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     try {
       checkRequestHead(request.raw);
-      // Before anything of a body is read, whatever it is.
+      // Before reading any of the body.
       if (request.is404) answerUnrouted(routes, request, reply);
       else done();
     } catch (error) {
@@ -92,7 +95,7 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
   });
   decodeBodies(app);
   app.setErrorHandler((error, request, reply) => sendError(log, error, request, reply));
-  // Fastify would take it as a body that is a string, and refuse that for its form.
+  // Fastify would accept it as a string body, and then refuse it by the schema.
   app.removeContentTypeParser('text/plain');
   parseJsonBodies(app);
   setCompilers(app);
@@ -102,12 +105,12 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
   return app;
 }
 
-/** A tenth of the limit, so that 408 comes at its time, and between 50 ms and a second. */
+/** A tenth of the limit, so that 408 comes on time, and between 50 ms and a second. */
 function lateCheckMs(limitMs: number): number {
   return Math.min(1000, Math.max(50, limitMs / 10));
 }
 
-/** Of `GET /health`. */
+/** The answer of `GET /health`. */
 export const healthSchema = {
   operationId: 'getHealth',
   summary: 'Is this process up',
@@ -127,8 +130,8 @@ export const healthSchema = {
 };
 
 /**
- * Values are taken as they come: in a body a string is not a number, and a field that is not known is
- * refused by the schemas, not dropped. Only a path and a query, which are text, are converted.
+ * Values are not converted: in a body a string is not a number, and the schemas refuse an unknown
+ * field instead of dropping it. Only a path and a query, which are text, are converted.
  */
 function setCompilers(app: FastifyInstance): void {
   const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false };
@@ -137,13 +140,13 @@ function setCompilers(app: FastifyInstance): void {
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? bodies : texts).compile(schema as object),
   );
-  // Response schemas describe the answers for the reference; they do not rewrite them.
+  // Response schemas describe the answers for the API reference; they do not rewrite them.
   app.setSerializerCompiler(() => JSON.stringify);
 }
 
 const SANE_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 
-/** The caller's correlation id where it is a sane one, else a new one. */
+/** Returns the caller's correlation id where it is valid, else a new one. */
 function correlationId(request: IncomingMessage): string {
   const given = request.headers['x-request-id'] ?? request.headers['x-correlation-id'];
   return typeof given === 'string' && SANE_ID.test(given) ? given : newId('req');

@@ -2,11 +2,14 @@ import { hash } from 'node:crypto';
 import { PosthornError } from '#domain/errors.ts';
 import type { ConfigView, KeyScope } from '#wire/config-snapshot.ts';
 
-/** Who sends a request: the API key, and how far it reaches. */
+/** The API key of a request, and its scope. */
 export interface Principal {
   keyId: string;
   scope: KeyScope;
-  /** A key of scope `tenant` always has one, of scope `producer` where it is bound, of `platform` never. */
+  /**
+   * Always set for scope `tenant`, for scope `producer` where the key is bound, never for
+   * `platform`.
+   */
   tenant?: string;
   /** The life of the tenant that the key is bound to; absent: 0. */
   life?: number;
@@ -14,7 +17,9 @@ export interface Principal {
 
 export interface AuthenticatorDeps {
   config: Pick<ConfigView, 'apiKey' | 'currentTenant'>;
-  /** A platform key that is accepted beside those of the configuration (`POSTHORN_BOOTSTRAP_KEY`). */
+  /**
+   * A platform key that is accepted in addition to the configured ones (`POSTHORN_BOOTSTRAP_KEY`).
+   */
   bootstrapKey?: string | undefined;
   /** Milliseconds since 1970. */
   clock: () => number;
@@ -30,9 +35,9 @@ export function keyHash(key: string): string {
 }
 
 /**
- * Makes the function that takes an `authorization` header for the key it carries (RFC 6750, section 2.1).
- * Keys are random and are compared by their SHA-256 alone: how long a comparison of digests takes tells
- * nothing about a key, since who guesses does not choose the digest.
+ * Creates the function that finds the key of an `authorization` header (RFC 6750, section 2.1).
+ * Keys are random and are compared by their SHA-256 alone. The time to compare digests reveals
+ * nothing about a key, since a caller cannot choose the digest of a guess.
  *
  * @returns a function that throws PosthornError POSTHORN_KEY_MISSING or POSTHORN_KEY_INVALID
  */
@@ -60,7 +65,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
       throw new PosthornError('POSTHORN_KEY_INVALID', { detail: 'the API key has expired' });
     }
     if (key.tenant === undefined) return { keyId: key.id, scope: key.scope };
-    // Its tenant was deleted and created again: its revocation may not be known here yet.
+    // The key's tenant was deleted and created again: its revocation may not be known here yet.
     const life = config.currentTenant(key.tenant)?.life ?? 0;
     if (life > (key.life ?? 0)) throw new PosthornError('POSTHORN_KEY_INVALID');
     const principal: Principal = { keyId: key.id, scope: key.scope, tenant: key.tenant };
@@ -70,21 +75,21 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
 }
 
 /**
- * What is done in a tenant. `publish`: send events to it. `read`: see its settings, endpoints and history.
- * `manage`: change its endpoints and subscriptions.
+ * An action in a tenant. `publish`: send events to it. `read`: read its settings, endpoints and
+ * history. `manage`: change its endpoints and subscriptions.
  */
 export type TenantAction = 'publish' | 'read' | 'manage';
 
 /**
- * Lets a key through to a tenant, or throws.
+ * Checks that a key may act in a tenant.
  *
- * - A platform key does everything in every tenant.
- * - A producer key publishes, to every tenant or to the one it is bound to, and does nothing else.
- * - A tenant key reads and manages its own tenant. It does not publish: a tenant is whom events are sent
- *   to, and one that could publish could forge what the producer says.
+ * - Platform key: Every action in every tenant.
+ * - Producer key: Publishing, to every tenant or to the one it is bound to.
+ * - Tenant key: Reading and managing its own tenant. It may not publish: a tenant receives events,
+ *   and one that could publish could forge the producer's events.
  *
- * Decided by the key alone, before anything is looked up: the answer for a tenant out of reach is the same
- * 403 whether that tenant exists or not.
+ * The key alone decides, before any look-up: for a tenant out of scope the answer is the same 403,
+ * whether that tenant exists or not.
  *
  * @throws PosthornError POSTHORN_KEY_SCOPE
  */
@@ -105,7 +110,8 @@ export function requireTenant(principal: Principal, tenant: string, action: Tena
 }
 
 /**
- * Lets whoever may publish to every tenant publish a broadcast: platform keys, and producer keys that are bound to none.
+ * Checks that a key may publish to every tenant, and so publish a broadcast: platform keys, and
+ * unbound producer keys.
  *
  * @throws PosthornError POSTHORN_KEY_SCOPE
  */
@@ -117,7 +123,7 @@ export function requireBroadcast(principal: Principal): void {
   });
 }
 
-/** Lets only platform keys through. @throws PosthornError POSTHORN_KEY_SCOPE */
+/** Accepts platform keys only. @throws PosthornError POSTHORN_KEY_SCOPE */
 export function requirePlatform(principal: Principal): void {
   if (principal.scope !== 'platform') {
     throw new PosthornError('POSTHORN_KEY_SCOPE', { detail: 'this needs a platform key' });

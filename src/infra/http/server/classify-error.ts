@@ -5,9 +5,9 @@ import { childPointer } from '#domain/json-pointer.ts';
 import { isMongoUnavailable, isSearchOverTime } from '#infra/mongo/unavailable.ts';
 
 /**
- * The error that the caller is shown for whatever a route threw: our own as it is; Fastify's by their
- * meaning; MongoDB out of reach as 503, a search over its time as 422; all else, being a bug, as 500 that tells
- * nothing.
+ * Maps an error of a route to the error shown to the caller. Our own errors pass unchanged, and
+ * Fastify's are mapped by their meaning. MongoDB out of reach becomes 503, a search over its time
+ * limit 422. Any other error is a bug: 500 without details.
  */
 export function classifyError(error: unknown): PosthornError {
   if (isPosthornError(error)) return error;
@@ -45,7 +45,7 @@ const byStatus: Record<number, ErrorCode> = {
   503: 'POSTHORN_STOPPING',
 };
 
-/** Where a value stood: the start of its pointer. */
+/** The start of a field's pointer, by the location of the field. */
 const contexts: Record<string, string> = {
   body: '',
   querystring: '#query',
@@ -65,7 +65,7 @@ function validationError(error: Partial<FastifyError>): PosthornError {
   });
 }
 
-/** A field that may be null fails in both of its forms; that it is not null helps nobody. */
+/** A nullable field fails in both of its forms; the error "must be null" is no help. */
 function helpful<F extends Fault>(faults: F[]): F[] {
   const rest = faults.filter(({ keyword, params }) => {
     return keyword !== 'anyOf' && params['type'] !== 'null';
@@ -80,7 +80,7 @@ interface Fault {
   params: Record<string, unknown>;
 }
 
-/** An Ajv error (https://ajv.js.org/api.html#error-objects) in our words. */
+/** Translates an Ajv error (https://ajv.js.org/api.html#error-objects) into our wording. */
 function fieldError(root: string, fault: Fault): FieldError {
   const { missingProperty, additionalProperty, allowedValues } = fault.params;
   const at = `${root}${fault.instancePath}`;

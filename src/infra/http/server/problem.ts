@@ -6,7 +6,7 @@ import { normalizeTraceparent } from '#wire/frames/trace-context.ts';
 import { ACCEPT_ENCODING } from './body/content-coding.ts';
 import { classifyError } from './classify-error.ts';
 
-/** Answers with whatever was thrown as problem details; what nobody foresaw is logged with its stack. */
+/** Answers a thrown error as problem details, and logs an unexpected one with its stack. */
 export function sendError(
   log: Log,
   thrown: unknown,
@@ -39,9 +39,9 @@ export function sendProblem(
   if (error.retryAfterSeconds !== undefined) {
     reply.header('retry-after', String(error.retryAfterSeconds));
   }
-  // RFC 9110, section 11.6.1: a 401 names the scheme that would do.
+  // RFC 9110, section 11.6.1: a 401 names an accepted scheme.
   if (error.status === 401) reply.header('www-authenticate', 'Bearer');
-  // RFC 9110, section 15.5.16: it names the codings that would do.
+  // RFC 9110, section 15.5.16: the answer names the accepted codings.
   if (error.code === 'POSTHORN_CONTENT_CODING_UNSUPPORTED') {
     reply.header('accept-encoding', ACCEPT_ENCODING);
   }

@@ -3,8 +3,8 @@ import { FairSlots } from '../../dial/fair-semaphore.ts';
 import { type ContentCoding, decodeBody } from './content-coding.ts';
 
 /**
- * Decodes a few bodies at a time, fairly over their owners: a small encoded body may hold as many
- * bytes as the largest body while it is decoded, and callers may send thousands at once.
+ * Decodes a few bodies at a time, fairly for their owners: while it is decoded, a small encoded
+ * body may need as much memory as the largest body, and callers may send thousands at once.
  */
 export class BodyDecoder {
   private readonly slots: FairSlots;
@@ -16,7 +16,7 @@ export class BodyDecoder {
   /**
    * Decodes a body as soon as the owner has a slot.
    *
-   * @param owner tenant, or what else competes for the slots
+   * @param owner tenant, or another key that competes for the slots
    * @throws as `decodeBody`
    */
   async decode(

@@ -1,13 +1,13 @@
 /**
- * Headers that change what the bytes of a body mean. A body is read as UTF-8 and as the whole of
- * what is sent; a header that says otherwise is refused, never ignored.
+ * Headers that change the meaning of a body's bytes. A body is read as UTF-8 and as the whole
+ * content; a header that contradicts this is refused, never ignored.
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import { PosthornError } from '#domain/errors.ts';
 import { isJsonType, isUtf8Charset } from '#domain/event/media-type.ts';
 import { unsupportedCoding } from './content-coding.ts';
 
-/** RFC 2045, section 6.2: those that leave the bytes as they are. */
+/** RFC 2045, section 6.2: encodings that leave the bytes unchanged. */
 const PLAIN_TRANSFER_ENCODINGS = new Set(['7bit', '8bit', 'binary']);
 
 /**
@@ -19,7 +19,7 @@ const PLAIN_TRANSFER_ENCODINGS = new Set(['7bit', '8bit', 'binary']);
  */
 export function checkBodyHeaders(headers: IncomingHttpHeaders): void {
   const transferCoding = headers['transfer-encoding'];
-  // RFC 9112, section 6.1: what is left after the chunks is not the body.
+  // RFC 9112, section 6.1: after chunked decoding, another coding would still be applied.
   if (transferCoding !== undefined && transferCoding.trim().toLowerCase() !== 'chunked') {
     throw new PosthornError('POSTHORN_TRANSFER_CODING_UNSUPPORTED', {
       detail: `transfer-encoding ${transferCoding} is not supported; send chunked`,
@@ -27,7 +27,7 @@ export function checkBodyHeaders(headers: IncomingHttpHeaders): void {
   }
   const mimeEncoding = headers['content-transfer-encoding'];
   if (mimeEncoding !== undefined) checkMimeEncoding(String(mimeEncoding));
-  // RFC 9110, section 14.5: taken for the whole, a part would be stored as something else.
+  // RFC 9110, section 14.5: a part of a body must not be stored as the whole.
   if (headers['content-range'] !== undefined) {
     const detail = 'is not supported: send the whole body';
     const fields = [{ pointer: '#header/content-range', detail }];

@@ -29,7 +29,7 @@ interface DecodeResult {
 /** RFC 9659: a content coding of zstd has a window of at most 8 MiB. */
 const ZSTD_WINDOW_LOG_MAX = 23;
 const CHUNK_BYTES = 64 * 1024;
-/** A body this small may decode to as much whatever its ratio. */
+/** The ratio does not apply to decoded bodies up to this size. */
 const RATIO_FREE_BYTES = 64 * 1024;
 const POINTER = '#header/content-encoding';
 
@@ -42,12 +42,12 @@ const decoders = {
 
 export type ContentCoding = keyof typeof decoders;
 
-/** The value of `accept-encoding` in the answer to a coding that is not supported. */
+/** The value of `accept-encoding` in the answer to an unsupported coding. */
 export const ACCEPT_ENCODING = Object.keys(decoders).join(', ');
 
 /**
- * The codings of a `content-encoding` header in the order in which they were applied; `identity`
- * is none.
+ * Parses a `content-encoding` header into its codings in the order in which they were applied,
+ * without `identity`.
  *
  * @throws PosthornError POSTHORN_CONTENT_CODING_UNSUPPORTED
  */
@@ -77,12 +77,12 @@ function isContentCoding(name: string): name is ContentCoding {
 }
 
 /**
- * The body without its codings. An empty body has nothing to decode.
+ * Removes the codings of a body. An empty body has nothing to decode.
  *
  * @param bytesMax of the decoded body, and of every stage before it
  * @param tooLarge makes the error for a body over its bounds
- * @throws PosthornError POSTHORN_BODY_INVALID where the stream is truncated or damaged, or goes on
- *   after its end
+ * @throws PosthornError POSTHORN_BODY_INVALID where the stream is truncated or damaged, or where
+ *   bytes follow its end
  */
 export async function decodeBody(
   body: Buffer,
@@ -118,7 +118,7 @@ async function decodeStage(
     if (code === 'ERR_BUFFER_TOO_LARGE') throw tooLarge();
     throw damaged(`the body is not a whole ${coding} stream: ${message}`, error);
   }
-  // Node stops at the end of the stream, and says nothing of what follows it.
+  // Node stops at the end of the stream, and ignores any bytes after it.
   if (result.engine.bytesWritten === body.length) return result.buffer;
   throw damaged(`the body has bytes after the end of its ${coding} stream`);
 }

@@ -12,9 +12,9 @@ import { checkBodyHeaders } from './body-headers.ts';
 import { type ContentCoding, parseContentCodings } from './content-coding.ts';
 
 /**
- * Refuses bodies that cannot be read as their headers say, and decodes those with a
- * `content-encoding`, on every route. The encoded and the decoded body are both bounded by the
- * route's `bodyLimit`. A request without a body, or without such headers, passes untouched.
+ * Refuses bodies that their headers misdescribe, and decodes those with a `content-encoding`, on
+ * every route. The encoded and the decoded body are both bounded by the route's `bodyLimit`. A
+ * request without a body, or without such headers, passes unchanged.
  */
 export function decodeBodies(app: FastifyInstance): void {
   const decoder = new BodyDecoder();
@@ -69,8 +69,8 @@ function tooLarge(): Error {
 }
 
 /**
- * The whole payload. Reads by events: leaving an async iterator early destroys the socket, and
- * with it the answer.
+ * Reads the whole payload. By events: leaving an async iterator early destroys the socket, and with
+ * it the answer.
  */
 function gather(payload: RequestPayload, announced: number, bytesMax: number): Promise<Buffer> {
   return new Promise((resolve, reject) => {

@@ -8,7 +8,7 @@ import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 
-/** What the body of a request to the API may hold: requests are smaller and simpler than events. */
+/** Bounds of JSON bodies of the API: requests are smaller and simpler than events. */
 export const requestJsonBounds: JsonBounds = {
   depthMax: limits.requestJsonDepthMax,
   valuesMax: limits.requestJsonValuesMax,
@@ -17,8 +17,8 @@ export const requestJsonBounds: JsonBounds = {
 };
 
 /**
- * Members of a body whose numbers are compared with those of events later. As doubles they would
- * silently be other numbers, so one that a double does not keep is refused.
+ * Members of a body whose numbers are later compared with those of events. A number that a double
+ * cannot represent exactly is refused, because it would silently become another one.
  */
 const EXACT_MEMBERS: Wanted = {
   named: new Map([
@@ -28,9 +28,8 @@ const EXACT_MEMBERS: Wanted = {
 };
 
 /**
- * Parses the bodies of requests, on routes that have no parser of their own. A body is first
- * validated by a scanner, which stops at its bounds, a large one in slices; then it is parsed as
- * Fastify does it.
+ * Parses request bodies on routes without their own parser. A scanner validates each body first and
+ * stops at the bounds; it reads large bodies in slices. Then Fastify's parser runs.
  */
 export function parseJsonBodies(app: FastifyInstance): void {
   const turns = new JsonTurns();
@@ -54,7 +53,7 @@ export function parseJsonBodies(app: FastifyInstance): void {
       }
       let outline: JsonNode | undefined;
       try {
-        // Fastify's parser has an error of its own for nothing.
+        // Fastify's parser has its own error for an empty body.
         if (body.length > 0) outline = scanJson(body, EXACT_MEMBERS, requestJsonBounds);
       } catch (fault) {
         fail(fault);
