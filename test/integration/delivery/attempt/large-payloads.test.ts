@@ -106,7 +106,11 @@ test('CloudEvents carry the link in the attribute dataref', async (t) => {
   const ref = await put(worker, '"large"');
   for (const format of ['cloudevents-structured', 'cloudevents-binary'] as const) {
     worker.endpoint('acme', format, { format, payload: 'url' });
-    await worker.owe('acme', format, large(ref, { ext: { region: 'eu', dataref: 'theirs' } }));
+    await worker.owe(
+      'acme',
+      format,
+      large(ref, { contentType: 'application/json', ext: { region: 'eu', dataref: 'theirs' } }),
+    );
   }
   const [structured] = await worker.receiver.waitFor(1, '/acme/cloudevents-structured');
   const event = JSON.parse(verified(worker, structured as ReceivedRequest)) as Record<
