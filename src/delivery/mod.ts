@@ -22,7 +22,7 @@ import { ActivationTable } from './actors/activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './intake/event-fetcher.ts';
 import { HeldReleaser } from './settlement/held-releaser.ts';
-import { createLaneKeeper } from './lanes/create-lane-keeper.ts';
+import { createLaneController } from './lanes/create-lane-controller.ts';
 import type { LaneRules } from './lanes/lane-rules.ts';
 import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
 import { createOutbound } from './outbound/create-outbound.ts';
@@ -30,8 +30,8 @@ import { Payloads } from './attempt/payloads.ts';
 import { Settler } from './settlement/settle.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
 import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
-import { ShardTaps } from './intake/shard-consumers.ts';
-import { shardWork } from './intake/shard-lifecycle.ts';
+import { ShardConsumers } from './intake/shard-consumers.ts';
+import { shardLifecycle } from './intake/shard-lifecycle.ts';
 import { takeDelivery } from './intake/take-delivery.ts';
 import { TurnScheduler } from './scheduling/turn-scheduler.ts';
 
@@ -118,7 +118,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS * 0.8;
   const onMessage = takeDelivery({ settler, table, fence, log });
   const owns = (shard: number): boolean => leases.owns(shard);
-  const lanes = createLaneKeeper({
+  const lanes = createLaneController({
     ...deps,
     shards,
     ackWaitMs: timeoutMs + 30_000,
@@ -127,8 +127,8 @@ export function createDelivery(deps: DeliveryDeps): Service {
     takeLoads: (take) => table.takeLoads(take),
   });
   const work = { table, settler, lanes, fence, onMessage, owns };
-  const taps = new ShardTaps({ ...deps, ...work, shards, drainMs });
-  const queues = createOrderedQueues({ ...deps, shards, give: (owed) => table.deliver(owed) });
+  const shardConsumers = new ShardConsumers({ ...deps, ...work, shards, drainMs });
+  const queues = createOrderedQueues({ ...deps, shards, give: (one) => table.deliver(one) });
   const leases = new ShardLeases({
     kv: deps.leases,
     renewer: deps.renewer,
@@ -136,7 +136,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     kind: 'delivery',
     me: deps.worker,
     shards,
-    ...shardWork(taps, queues, drainMs),
+    ...shardLifecycle(shardConsumers, queues, drainMs),
     log,
   });
   const releaser = new HeldReleaser({ ...deps, gone, shards, owns });

@@ -13,7 +13,7 @@ import { type Canary, PROBE_EVENT_TYPE } from './canary.ts';
 import type { ProbeMetrics, RoundResult } from './probe-metrics.ts';
 import { LOST_AFTER_MS, RoundLedger } from './round-ledger.ts';
 
-const LOOK_EVERY_MS = 1000;
+const TICK_EVERY_MS = 1000;
 /** A configuration change is in force everywhere within a second. */
 const IN_FORCE_AFTER_MS = 1000;
 
@@ -26,7 +26,7 @@ export interface ProberDeps {
   log: Log;
 }
 
-interface Watched {
+interface CanaryState {
   shard: number;
   canary: Canary;
   ledger: RoundLedger;
@@ -42,12 +42,12 @@ interface Watched {
 
 export class Prober {
   private readonly deps: ProberDeps;
-  private readonly watched: Watched[];
+  private readonly states: CanaryState[];
   private timer: NodeJS.Timeout | undefined;
 
   constructor(deps: ProberDeps) {
     this.deps = deps;
-    this.watched = deps.canaries.map((canary, shard) => ({
+    this.states = deps.canaries.map((canary, shard) => ({
       shard,
       canary,
       ledger: new RoundLedger(),
@@ -59,13 +59,13 @@ export class Prober {
   }
 
   start(): void {
-    const lookEveryMs = Math.min(LOOK_EVERY_MS, this.deps.intervalMs);
+    const tickEveryMs = Math.min(TICK_EVERY_MS, this.deps.intervalMs);
     const now = performance.now();
     // Spread the canaries over the interval to avoid a burst.
-    for (const one of this.watched) {
-      one.nextMs = now + (this.deps.intervalMs * one.shard) / this.watched.length;
+    for (const one of this.states) {
+      one.nextMs = now + (this.deps.intervalMs * one.shard) / this.states.length;
     }
-    this.timer = setInterval(() => this.look(), lookEveryMs);
+    this.timer = setInterval(() => this.tick(), tickEveryMs);
   }
 
   /** Rounds in flight get no result. */
@@ -76,7 +76,7 @@ export class Prober {
 
   /** Records a verified webhook to a canary's path. */
   onWebhook(tenant: string, id: string): void {
-    const one = this.watched.find(({ canary }) => canary.tenant === tenant);
+    const one = this.states.find(({ canary }) => canary.tenant === tenant);
     if (one === undefined) return;
     const { metrics } = this.deps;
     const took = one.ledger.arrive(id, performance.now());
@@ -87,10 +87,10 @@ export class Prober {
     this.end(one, 'succeeded');
   }
 
-  private look(): void {
+  private tick(): void {
     const now = performance.now();
-    for (const one of this.watched) {
-      for (const id of one.ledger.takeLost(now)) this.lose(one, id);
+    for (const one of this.states) {
+      for (const id of one.ledger.expire(now)) this.reportLost(one, id);
       if (one.isBusy || now < one.nextMs) continue;
       // Count from now: a process that was paused must not send a burst.
       one.nextMs = now + this.deps.intervalMs;
@@ -101,26 +101,26 @@ export class Prober {
     }
   }
 
-  private async round(one: Watched): Promise<void> {
+  private async round(one: CanaryState): Promise<void> {
     const { canary, ledger } = one;
     try {
       if (!canary.isPrepared || (one.isDoubtful && !(await this.isInPlace(one)))) {
         await canary.prepare();
         one.isDoubtful = false;
-        ledger.startAfresh();
+        ledger.reset();
         one.nextMs = performance.now() + IN_FORCE_AFTER_MS;
         return;
       }
     } catch (error) {
-      this.complain(one, 'unprepared', { error: reasonOf(error) });
+      this.reportFailure(one, 'unprepared', { error: reasonOf(error) });
       return;
     }
     const now = performance.now();
-    if (ledger.isHopeless(now)) this.end(one, 'lost');
+    if (ledger.isPathBroken(now)) this.end(one, 'lost');
     else await this.send(one, newId('evt'), now);
   }
 
-  private async send(one: Watched, id: string, nowMs: number): Promise<void> {
+  private async send(one: CanaryState, id: string, nowMs: number): Promise<void> {
     const { canary, ledger, shard } = one;
     ledger.begin(id, nowMs);
     try {
@@ -128,11 +128,11 @@ export class Prober {
       this.deps.metrics.sent.inc({ shard });
     } catch (error) {
       if (!ledger.refuse(id)) return;
-      this.complain(one, 'refused', { event_id: id, error: reasonOf(error) });
+      this.reportFailure(one, 'refused', { event_id: id, error: reasonOf(error) });
     }
   }
 
-  private async isInPlace(one: Watched): Promise<boolean> {
+  private async isInPlace(one: CanaryState): Promise<boolean> {
     const { canary, shard } = one;
     const tenant = { shard, tenant_id: canary.tenant };
     try {
@@ -146,19 +146,19 @@ export class Prober {
     }
   }
 
-  private lose(one: Watched, id: string): void {
+  private reportLost(one: CanaryState, id: string): void {
     one.isDoubtful = true;
-    this.complain(one, 'lost', { event_id: id, waited_ms: LOST_AFTER_MS });
+    this.reportFailure(one, 'lost', { event_id: id, waited_ms: LOST_AFTER_MS });
   }
 
-  private complain(one: Watched, result: RoundResult, facts: object): void {
+  private reportFailure(one: CanaryState, result: RoundResult, facts: object): void {
     const { shard, canary } = one;
     const line = { shard, tenant_id: canary.tenant, result, ...facts };
     this.deps.log.warn(line, 'probe.round_failed');
     this.end(one, result);
   }
 
-  private end(one: Watched, result: RoundResult): void {
+  private end(one: CanaryState, result: RoundResult): void {
     const { shard, failingSinceMs } = one;
     this.deps.metrics.rounds.inc({ shard, result });
     if (result !== 'succeeded') {

@@ -26,7 +26,7 @@ export class RoundLedger {
   private lastSentMs = 0;
 
   /** Whether a new event would be lost too, so that none needs to be sent. */
-  isHopeless(nowMs: number): boolean {
+  isPathBroken(nowMs: number): boolean {
     return this.lostInARow >= LOST_MAX && nowMs - this.lastSentMs < TRIAL_EVERY_MS;
   }
 
@@ -46,7 +46,7 @@ export class RoundLedger {
   }
 
   /** Ends the rounds whose time is over, and returns their event ids: they are lost. */
-  takeLost(nowMs: number): string[] {
+  expire(nowMs: number): string[] {
     const lost: string[] = [];
     for (const [id, sentMs] of this.open) {
       if (nowMs - sentMs < LOST_AFTER_MS) continue;
@@ -72,7 +72,7 @@ export class RoundLedger {
   }
 
   /** Resets the count for a new endpoint: losses on the old one do not apply to it. */
-  startAfresh(): void {
+  reset(): void {
     this.lostInARow = 0;
   }
 

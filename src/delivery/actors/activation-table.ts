@@ -1,7 +1,7 @@
 import { SharedLru } from '#domain/bounds/shared-lru.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { TenantLoad } from '../lanes/tenant-demand.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import { TenantActor, type TenantActorDeps } from './tenant-actor.ts';
 
 const IDLE_MS = 60_000;
@@ -62,8 +62,8 @@ export class ActivationTable {
   }
 
   /** Naks the deliveries that have not started, for the tenants that `of` selects. */
-  handBack(of: (tenant: string) => boolean): void {
-    for (const [tenant, actor] of this.actors) if (of(tenant)) actor.handBack();
+  releaseUnstarted(of: (tenant: string) => boolean): void {
+    for (const [tenant, actor] of this.actors) if (of(tenant)) actor.releaseUnstarted();
   }
 
   /** Whether the tenants that `of` selects have no delivery waiting or running. */
@@ -79,9 +79,9 @@ export class ActivationTable {
     this.sweep(Number.POSITIVE_INFINITY);
   }
 
-  deliver(owed: OwedDelivery): void {
-    const actor = this.actors.get(owed.tenant) ?? this.activate(owed.tenant);
-    actor.deliver(owed);
+  deliver(delivery: InFlightDelivery): void {
+    const actor = this.actors.get(delivery.tenant) ?? this.activate(delivery.tenant);
+    actor.deliver(delivery);
   }
 
   private activate(tenant: string): TenantActor {

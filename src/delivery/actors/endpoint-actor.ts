@@ -12,14 +12,14 @@ import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
 import { EndpointSender, type EndpointSenderDeps } from '../attempt/endpoint-sender.ts';
 import { Mailbox } from './mailbox.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import { Parking } from '../settlement/parking.ts';
-import { TurnClock } from '../scheduling/latency-estimator.ts';
-import { type TurnDeps, TurnRunner } from '../attempt/delivery-processor.ts';
+import { LatencyEstimator } from '../scheduling/latency-estimator.ts';
+import { type DeliveryProcessorDeps, DeliveryProcessor } from '../attempt/delivery-processor.ts';
 import { WakeTimer } from '../scheduling/wake-timer.ts';
 
 /** Checks the configuration this often while deliveries wait in the mailbox. */
-const LOOK_AGAIN_MS = 1000;
+const CHECK_EVERY_MS = 1000;
 /**
  * While the circuit is not closed, one delivery from the tenant's lane starts in each such
  * interval; the others wait in the lane.
@@ -29,11 +29,11 @@ const PROBE_EVERY_MS = 1000;
  * How long deliveries beyond the endpoint's lane share wait before they are parked. This limits
  * parking from a lane to about 1,000/s.
  */
-const BEYOND_SHARE_MS = 250;
+const EXCESS_WAIT_MS = 250;
 /** Above this length a mailbox reports its tenant as under pressure. */
-const PRESSED_LENGTH = limits.mailboxMessagesMax / 2;
+const PRESSURE_LENGTH = limits.mailboxMessagesMax / 2;
 
-export type EndpointActorDeps = EndpointDefaults & EndpointSenderDeps & TurnDeps;
+export type EndpointActorDeps = EndpointDefaults & EndpointSenderDeps & DeliveryProcessorDeps;
 
 export interface EndpointActorOptions {
   tenant: string;
@@ -62,15 +62,15 @@ export class EndpointActor {
   private readonly options: EndpointActorOptions;
   private readonly settings: EndpointSettings;
   private readonly mailbox = new Mailbox();
-  private readonly turns = new TurnClock();
+  private readonly turns = new LatencyEstimator();
   private readonly parking: Parking;
   private readonly timer = new WakeTimer(() => {
-    this.parking.beyondShare(this.options.laneShare());
-    this.lookAgain();
+    this.parking.parkExcess(this.options.laneShare());
+    this.scheduleCheck();
     this.options.onRunnable(this);
   });
   private readonly sender: EndpointSender;
-  private readonly runner: TurnRunner;
+  private readonly processor: DeliveryProcessor;
   /**
    * Monotonic milliseconds at which the next lane delivery may probe the circuit
    * (`PROBE_EVERY_MS`).
@@ -91,7 +91,12 @@ export class EndpointActor {
     const { snapshot, tenantShare } = options;
     const own = { mailbox, settings, turns };
     this.parking = new Parking({ settler, metrics, random, tenantShare, ...own });
-    this.runner = new TurnRunner(deps, { snapshot, settings, sender, parking: this.parking });
+    this.processor = new DeliveryProcessor(deps, {
+      snapshot,
+      settings,
+      sender,
+      parking: this.parking,
+    });
   }
 
   get isIdle(): boolean {
@@ -105,7 +110,7 @@ export class EndpointActor {
    */
   isIdleSince(beforeMs: number): boolean {
     if (!this.isIdle || this.lastUsedMs > beforeMs) return false;
-    return beforeMs === Number.POSITIVE_INFINITY || (this.settings.limiter?.isRested ?? true);
+    return beforeMs === Number.POSITIVE_INFINITY || (this.settings.limiter?.isFull ?? true);
   }
 
   /** A high-priority delivery waits. */
@@ -131,19 +136,19 @@ export class EndpointActor {
   }
 
   /** Puts a delivery in the mailbox, or parks it if it could not start soon. */
-  deliver(owed: OwedDelivery): void {
-    this.lastUsedMs = owed.receivedMs;
-    if (owed.head.cancelled === true) return this.deps.settler.cancel(owed, 'requested');
+  deliver(delivery: InFlightDelivery): void {
+    this.lastUsedMs = delivery.receivedMs;
+    if (delivery.head.cancelled === true) return this.deps.settler.cancel(delivery, 'requested');
     this.settings.apply(this.options.snapshot());
-    if (owed.lane === 't') return this.keep(owed);
-    if (this.parking.untilSlot(owed)) {
+    if (delivery.lane === 't') return this.keep(delivery);
+    if (this.parking.parkUntilSlot(delivery)) {
       // An ordered queue waits by itself: a lane would not help it.
-      if (owed.place === undefined) this.options.onPressed();
-    } else if (this.parking.withoutRoom(owed)) {
+      if (delivery.queueHandle === undefined) this.options.onPressed();
+    } else if (this.parking.parkWithoutRoom(delivery)) {
       this.options.onPressed();
     } else {
-      this.keep(owed);
-      if (this.mailbox.length > PRESSED_LENGTH) this.options.onPressed();
+      this.keep(delivery);
+      if (this.mailbox.length > PRESSURE_LENGTH) this.options.onPressed();
     }
   }
 
@@ -151,30 +156,30 @@ export class EndpointActor {
    * Puts a delivery in the mailbox. Deliveries from the tenant's lane may wait here for any time:
    * `max_ack_pending` of their consumer bounds their number.
    */
-  private keep(owed: OwedDelivery): void {
-    this.mailbox.push(owed);
-    this.lookAgain();
+  private keep(delivery: InFlightDelivery): void {
+    this.mailbox.push(delivery);
+    this.scheduleCheck();
   }
 
   /** Starts one attempt. Call it only while `canRun` is true. */
   runNext(): void {
-    const owed = this.mailbox.shift() as OwedDelivery;
+    const delivery = this.mailbox.shift() as InFlightDelivery;
     this.settings.limiter?.take();
     if (this.circuitOpens) this.nextProbeMs = performance.now() + PROBE_EVERY_MS;
-    this.lookAgain();
+    this.scheduleCheck();
     const ended = this.turns.start();
-    void this.runner.run(owed).finally(() => {
+    void this.processor.run(delivery).finally(() => {
       ended();
       this.options.onTurnEnd(this);
     });
   }
 
   /** Naks the deliveries in the mailbox, so that another worker gets them. */
-  handBack(): void {
+  releaseUnstarted(): void {
     this.timer.stop();
-    for (const owed of this.mailbox.empty()) {
-      this.deps.settler.unclaim(owed.head);
-      owed.message.nak();
+    for (const delivery of this.mailbox.empty()) {
+      this.deps.settler.unclaim(delivery.head);
+      delivery.message.nak();
     }
   }
 
@@ -199,11 +204,11 @@ export class EndpointActor {
   }
 
   /** While deliveries wait, schedules the next check of the rate limiter and the configuration. */
-  private lookAgain(): void {
+  private scheduleCheck(): void {
     if (this.mailbox.length === 0) return;
     const tokenMs = this.settings.limiter?.waitMs(0) ?? 0;
-    const delayMs = tokenMs > 0 ? Math.min(Math.ceil(tokenMs), LOOK_AGAIN_MS) : LOOK_AGAIN_MS;
+    const delayMs = tokenMs > 0 ? Math.min(Math.ceil(tokenMs), CHECK_EVERY_MS) : CHECK_EVERY_MS;
     const crowded = this.mailbox.headIsOfLane && this.mailbox.length > this.options.laneShare();
-    this.timer.within(crowded ? Math.min(delayMs, BEYOND_SHARE_MS) : delayMs);
+    this.timer.within(crowded ? Math.min(delayMs, EXCESS_WAIT_MS) : delayMs);
   }
 }

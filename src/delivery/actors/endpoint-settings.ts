@@ -28,7 +28,7 @@ export class EndpointSettings {
   /**
    * Monotonic milliseconds since the circuit left the closed state; undefined while it is closed.
    */
-  private troubledSinceMs: number | undefined;
+  private unhealthySinceMs: number | undefined;
 
   /**
    * @param circuitState result of `circuit.toJSON()` from the last passivation of the endpoint's
@@ -63,7 +63,7 @@ export class EndpointSettings {
    * cockatiel measures by the wall clock. If the clock is set back while the circuit is open, the
    * circuit would stay open for that much longer.
    */
-  mendCircuit(nowMs: number): void {
+  clampCircuitClock(nowMs: number): void {
     const { ownState, breakerState } = this.circuit.toJSON() as CircuitJson;
     if (ownState.openedAt === undefined || ownState.openedAt <= nowMs) return;
     this.restoreCircuit({ ownState: { ...ownState, openedAt: nowMs }, breakerState });
@@ -96,17 +96,17 @@ export class EndpointSettings {
    * How long the circuit has been out of the closed state, as far as this process knows; undefined
    * while it is closed.
    */
-  get troubledMs(): number | undefined {
-    const { troubledSinceMs } = this;
-    return troubledSinceMs === undefined ? undefined : performance.now() - troubledSinceMs;
+  get unhealthyMs(): number | undefined {
+    const { unhealthySinceMs } = this;
+    return unhealthySinceMs === undefined ? undefined : performance.now() - unhealthySinceMs;
   }
 
   private watched(circuit: CircuitBreakerPolicy): CircuitBreakerPolicy {
-    const begin = (): void => void (this.troubledSinceMs ??= performance.now());
+    const begin = (): void => void (this.unhealthySinceMs ??= performance.now());
     if (circuit.state !== CircuitState.Closed) begin();
     circuit.onBreak(begin);
     circuit.onReset(() => {
-      this.troubledSinceMs = undefined;
+      this.unhealthySinceMs = undefined;
     });
     return circuit;
   }

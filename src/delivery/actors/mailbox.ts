@@ -2,11 +2,11 @@
  * Queue of the deliveries that wait for a turn at one endpoint: high priority first, then in order
  * of arrival (IN-11). Its owner bounds its length.
  */
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 
 export class Mailbox {
-  private high: OwedDelivery[] = [];
-  private normal: OwedDelivery[] = [];
+  private high: InFlightDelivery[] = [];
+  private normal: InFlightDelivery[] = [];
 
   get length(): number {
     return this.high.length + this.normal.length;
@@ -17,20 +17,20 @@ export class Mailbox {
   }
 
   /** The number of waiting deliveries that would start before this one. */
-  aheadOf(owed: OwedDelivery): number {
-    return isHigh(owed) ? this.high.length : this.length;
+  aheadOf(delivery: InFlightDelivery): number {
+    return isHigh(delivery) ? this.high.length : this.length;
   }
 
   /** The number of waiting deliveries of the same priority. */
-  lengthBeside(owed: OwedDelivery): number {
-    return (isHigh(owed) ? this.high : this.normal).length;
+  lengthBeside(delivery: InFlightDelivery): number {
+    return (isHigh(delivery) ? this.high : this.normal).length;
   }
 
-  push(owed: OwedDelivery): void {
-    (isHigh(owed) ? this.high : this.normal).push(owed);
+  push(delivery: InFlightDelivery): void {
+    (isHigh(delivery) ? this.high : this.normal).push(delivery);
   }
 
-  shift(): OwedDelivery | undefined {
+  shift(): InFlightDelivery | undefined {
     return this.high.shift() ?? this.normal.shift();
   }
 
@@ -42,15 +42,15 @@ export class Mailbox {
   /**
    * Removes the lane deliveries from the end of the mailbox, except those among the first `kept`.
    */
-  takeLaneBeyond(kept: number): OwedDelivery[] {
+  takeLaneBeyond(kept: number): InFlightDelivery[] {
     if (this.normal.length <= kept) return [];
     const beyond = this.normal.splice(kept);
-    this.normal.push(...beyond.filter((owed) => owed.lane !== 't'));
-    return beyond.filter((owed) => owed.lane === 't');
+    this.normal.push(...beyond.filter((delivery) => delivery.lane !== 't'));
+    return beyond.filter((delivery) => delivery.lane === 't');
   }
 
   /** Removes and returns all deliveries. */
-  empty(): OwedDelivery[] {
+  empty(): InFlightDelivery[] {
     const all = [...this.high, ...this.normal];
     this.high = [];
     this.normal = [];
@@ -59,6 +59,6 @@ export class Mailbox {
 }
 
 /** Whether the delivery came from the high-priority lane (IN-11). */
-export function isHigh(owed: Pick<OwedDelivery, 'lane'>): boolean {
-  return owed.lane === 'h';
+export function isHigh(delivery: Pick<InFlightDelivery, 'lane'>): boolean {
+  return delivery.lane === 'h';
 }

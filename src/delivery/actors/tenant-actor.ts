@@ -12,7 +12,7 @@ import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
 import { EndpointRing } from './endpoint-ring.ts';
 import { LaneShare } from '../lanes/lane-share.ts';
 import type { TenantLoad } from '../lanes/tenant-demand.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import type { TurnScheduler, TurnTaker } from '../scheduling/turn-scheduler.ts';
 
 export interface TenantActorDeps {
@@ -67,10 +67,10 @@ export class TenantActor implements TurnTaker {
     return open;
   }
 
-  deliver(owed: OwedDelivery): void {
+  deliver(delivery: InFlightDelivery): void {
     this.load.taken++;
-    const actor = this.endpoints.get(owed.endpoint) ?? this.activate(owed.endpoint);
-    actor.deliver(owed);
+    const actor = this.endpoints.get(delivery.endpoint) ?? this.activate(delivery.endpoint);
+    actor.deliver(delivery);
     this.offer(actor);
   }
 
@@ -93,8 +93,8 @@ export class TenantActor implements TurnTaker {
     return load;
   }
 
-  handBack(): void {
-    for (const endpoint of this.endpoints.values()) endpoint.handBack();
+  releaseUnstarted(): void {
+    for (const endpoint of this.endpoints.values()) endpoint.releaseUnstarted();
   }
 
   /** No delivery waits or runs. */

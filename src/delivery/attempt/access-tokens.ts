@@ -40,8 +40,8 @@ export type AccessToken =
 interface Entry {
   revision: string;
   token: string | undefined;
-  goodUntilMs: number;
-  asking: Promise<TokenAnswer> | undefined;
+  expiresAtMs: number;
+  pending: Promise<TokenAnswer> | undefined;
 }
 
 const TOO_LATE = {
@@ -62,11 +62,11 @@ export class AccessTokens {
   async take(owner: TokenOwner, signal: AbortSignal): Promise<AccessToken> {
     if (signal.aborted) return TOO_LATE;
     const entry = this.entryOf(owner);
-    if (entry.token !== undefined && this.deps.now() < entry.goodUntilMs) {
+    if (entry.token !== undefined && this.deps.now() < entry.expiresAtMs) {
       return { ok: true, token: entry.token, kept: true };
     }
-    entry.asking ??= this.ask(entry, owner);
-    const answer = await untilAborted(entry.asking, signal);
+    entry.pending ??= this.request(entry, owner);
+    const answer = await untilAborted(entry.pending, signal);
     if (answer === undefined) {
       return this.deps.isResolverDown() ? { ...TOO_LATE, localFault: 'resolver' } : TOO_LATE;
     }
@@ -82,23 +82,23 @@ export class AccessTokens {
   private entryOf({ tenant, endpoint, revision }: TokenOwner): Entry {
     const known = this.entries.get(endpoint);
     if (known?.revision === revision) return known;
-    const entry = { revision, token: undefined, goodUntilMs: 0, asking: undefined };
+    const entry = { revision, token: undefined, expiresAtMs: 0, pending: undefined };
     this.entries.set(tenant, endpoint, entry);
     return entry;
   }
 
-  private async ask(entry: Entry, { credentials, tenant }: TokenOwner): Promise<TokenAnswer> {
+  private async request(entry: Entry, { credentials, tenant }: TokenOwner): Promise<TokenAnswer> {
     const askedMs = this.deps.now();
     try {
       const answer = await this.deps.request(credentials, tenant);
       if (answer.ok || answer.localFault === undefined) this.deps.onAnswer(answer.ok);
       if (answer.ok) {
         entry.token = answer.token;
-        entry.goodUntilMs = askedMs + answer.keepMs;
+        entry.expiresAtMs = askedMs + answer.keepMs;
       }
       return answer;
     } finally {
-      entry.asking = undefined;
+      entry.pending = undefined;
     }
   }
 }

@@ -22,7 +22,11 @@ import type { EndpointSettings } from '../actors/endpoint-settings.ts';
 import type { EndpointTarget } from './endpoint-target.ts';
 import type { EventFetcher } from '../intake/event-fetcher.ts';
 import { LocalFaultError, type LocalFaults } from '../local-faults/local-faults.ts';
-import { type OwedDelivery, eventFacts, keepInHand } from '../intake/in-flight-delivery.ts';
+import {
+  type InFlightDelivery,
+  eventFacts,
+  extendAckDeadline,
+} from '../intake/in-flight-delivery.ts';
 import type { Parking } from '../settlement/parking.ts';
 import type { Payloads } from './payloads.ts';
 import type { Settler } from '../settlement/settle.ts';
@@ -39,7 +43,7 @@ const EXTEND_AFTER_MS = 10_000;
 const FAULT_RETRY_MS = 5000;
 
 /** Dependencies shared by all endpoints of a worker. */
-export interface TurnDeps {
+export interface DeliveryProcessorDeps {
   settler: Settler;
   events: EventFetcher;
   payloads: Payloads;
@@ -66,7 +70,7 @@ export interface TurnDeps {
 }
 
 /** The parts that belong to one endpoint. */
-export interface TurnParts {
+export interface EndpointParts {
   /** The endpoint's current configuration. */
   snapshot: () => EndpointSnapshot | undefined;
   settings: EndpointSettings;
@@ -75,14 +79,14 @@ export interface TurnParts {
 }
 
 /** Processes the deliveries of one endpoint. */
-export class TurnRunner {
-  private readonly deps: TurnDeps;
-  private readonly snapshot: TurnParts['snapshot'];
+export class DeliveryProcessor {
+  private readonly deps: DeliveryProcessorDeps;
+  private readonly snapshot: EndpointParts['snapshot'];
   private readonly settings: EndpointSettings;
   private readonly sender: EndpointSender;
   private readonly parking: Parking;
 
-  constructor(deps: TurnDeps, parts: TurnParts) {
+  constructor(deps: DeliveryProcessorDeps, parts: EndpointParts) {
     this.deps = deps;
     this.snapshot = parts.snapshot;
     this.settings = parts.settings;
@@ -91,43 +95,48 @@ export class TurnRunner {
   }
 
   /** Runs one turn to its end. Logs internal errors and does not reject. */
-  async run(owed: OwedDelivery): Promise<void> {
+  async run(delivery: InFlightDelivery): Promise<void> {
     try {
-      await this.process(owed);
+      await this.process(delivery);
     } catch (error) {
       // An internal error, not the receiver's: redeliver the message after a delay.
-      this.deps.log.error({ err: error, ...factsOf(owed) }, 'delivery.turn_failed');
-      this.deps.settler.unclaim(owed.head);
-      owed.message.nak(FAULT_RETRY_MS);
+      this.deps.log.error({ err: error, ...factsOf(delivery) }, 'delivery.turn_failed');
+      this.deps.settler.unclaim(delivery.head);
+      delivery.message.nak(FAULT_RETRY_MS);
     }
   }
 
-  private async process(owed: OwedDelivery): Promise<void> {
+  private async process(delivery: InFlightDelivery): Promise<void> {
     const { settler, events } = this.deps;
-    const snapshot = this.snapshot() ?? (await this.lookAnew(owed));
+    const snapshot = this.snapshot() ?? (await this.refetchSnapshot(delivery));
     // The lease expired while this worker was paused: the message belongs to another worker by now.
-    if (!this.deps.mayWork(owed.tenant)) return this.letGo(owed);
+    if (!this.deps.mayWork(delivery.tenant)) return this.abandon(delivery);
     this.settings.apply(snapshot);
-    if (snapshot === undefined) return this.withoutEndpoint(owed);
-    if (snapshot.state === 'paused') return settler.hold(owed, 'endpoint_paused');
+    if (snapshot === undefined) return this.withoutEndpoint(delivery);
+    if (snapshot.state === 'paused') return settler.hold(delivery, 'endpoint_paused');
     if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
-      return settler.hold(owed, 'endpoint_disabled');
+      return settler.hold(delivery, 'endpoint_disabled');
     }
-    if (performance.now() - owed.receivedMs > EXTEND_AFTER_MS) owed.message.working();
-    owed.event ??= await events.fetch(owed.tenant, owed.head.eventSeq, eventFacts(owed).id);
-    if (owed.event === undefined) return settler.bury(owed, 'event_expired', undefined);
+    if (performance.now() - delivery.receivedMs > EXTEND_AFTER_MS) delivery.message.working();
+    delivery.event ??= await events.fetch(
+      delivery.tenant,
+      delivery.head.eventSeq,
+      eventFacts(delivery).id,
+    );
+    if (delivery.event === undefined)
+      return settler.deadLetter(delivery, 'event_expired', undefined);
     const target = this.sender.prepare(snapshot);
-    const { payload } = owed.event.head;
-    if (payload === undefined) return this.attempt(owed, owed.event, target);
-    return this.attemptLarge(owed, owed.event, payload, target);
+    const { payload } = delivery.event.head;
+    if (payload === undefined) return this.attempt(delivery, delivery.event, target);
+    return this.attemptLarge(delivery, delivery.event, payload, target);
   }
 
   /**
    * Fetches the configuration again, as of the delivery's arrival or later. The router may learn of
    * an endpoint before this process, and a delivery to an unknown endpoint is cancelled.
    */
-  private async lookAnew(owed: OwedDelivery): Promise<EndpointSnapshot | undefined> {
-    await this.deps.refreshTenant(owed.tenant, owed.receivedMs);
+  private async refetchSnapshot(delivery: InFlightDelivery): Promise<EndpointSnapshot | undefined> {
+    await this.deps.refreshTenant(delivery.tenant, delivery.receivedMs);
     return this.snapshot();
   }
 
@@ -135,59 +144,60 @@ export class TurnRunner {
    * Settles a delivery whose endpoint or tenant was deleted; naks it if the tenant is still unknown
    * here.
    */
-  private withoutEndpoint(owed: OwedDelivery): void {
+  private withoutEndpoint(delivery: InFlightDelivery): void {
     const { lives, settler } = this.deps;
-    if (lives.drops(owed.tenant, 'delivery')) return settler.drop(owed);
-    if (lives.standing(owed.tenant) !== 'unborn') return settler.cancel(owed, 'endpoint_deleted');
-    settler.unclaim(owed.head);
-    owed.message.nak(FAULT_RETRY_MS);
+    if (lives.drops(delivery.tenant, 'delivery')) return settler.drop(delivery);
+    if (lives.standing(delivery.tenant) !== 'unborn')
+      return settler.cancel(delivery, 'endpoint_deleted');
+    settler.unclaim(delivery.head);
+    delivery.message.nak(FAULT_RETRY_MS);
   }
 
   /** Abandons a delivery that another worker may own by now: without an ack or nak. */
-  private letGo(owed: OwedDelivery): void {
-    owed.place?.again();
-    this.deps.settler.unclaim(owed.head);
+  private abandon(delivery: InFlightDelivery): void {
+    delivery.queueHandle?.again();
+    this.deps.settler.unclaim(delivery.head);
   }
 
   private async attemptLarge(
-    owed: OwedDelivery,
+    delivery: InFlightDelivery,
     event: EventFrame,
     payload: PayloadRef,
     target: EndpointTarget,
   ): Promise<void> {
     const { payloads, settler } = this.deps;
-    const attached = await payloads.attach(owed.tenant, event, payload, target.snapshot);
-    if (attached.kind === 'lost') return settler.bury(owed, attached.reason, undefined);
+    const attached = await payloads.attach(delivery.tenant, event, payload, target.snapshot);
+    if (attached.kind === 'lost') return settler.deadLetter(delivery, attached.reason, undefined);
     if (attached.kind === 'no_room') {
-      return this.parking.park(owed, MEMORY_PARK_MS, 'memory');
+      return this.parking.park(delivery, MEMORY_PARK_MS, 'memory');
     }
     // Reading the payload may have used up part of the ack deadline.
-    owed.message.working();
-    await this.attempt(owed, attached.event, target).finally(attached.release);
+    delivery.message.working();
+    await this.attempt(delivery, attached.event, target).finally(attached.release);
   }
 
   /**
    * Delays a delivery that was not sent because of a fault of this machine. It does not count as an
    * attempt, but its age still counts.
    */
-  private putOff(owed: OwedDelivery, fault: LocalFault, triedMs: number): void {
+  private parkUnsent(delivery: InFlightDelivery, fault: LocalFault, triedMs: number): void {
     const { settler, localFaults, mayWork } = this.deps;
     const delayMs = localFaults.report(fault);
-    if (!mayWork(owed.tenant)) return this.letGo(owed);
+    if (!mayWork(delivery.tenant)) return this.abandon(delivery);
     const { maxAgeMs = Number.POSITIVE_INFINITY } = this.settings.retryPolicy;
-    const ageMs = triedMs - (owed.head.firstAttemptMs ?? triedMs);
-    if (ageMs + delayMs > maxAgeMs) return settler.end(owed, 'too_old', undefined);
-    this.parking.putOff(owed, delayMs, triedMs);
+    const ageMs = triedMs - (delivery.head.firstAttemptMs ?? triedMs);
+    if (ageMs + delayMs > maxAgeMs) return settler.end(delivery, 'too_old', undefined);
+    this.parking.parkUnsent(delivery, delayMs, triedMs);
   }
 
   private async attempt(
-    owed: OwedDelivery,
+    delivery: InFlightDelivery,
     event: OutboundEvent,
     target: EndpointTarget,
   ): Promise<void> {
     const { metrics, settler, now, random, worker, tracing } = this.deps;
     const { policies, retryPolicy } = this.settings;
-    const keeper = keepInHand(owed, this.settings.timeoutMs - this.deps.timeoutMs);
+    const keeper = extendAckDeadline(delivery, this.settings.timeoutMs - this.deps.timeoutMs);
     const circuitBefore = this.settings.openCircuit;
     let startedMs = 0;
     let started = 0;
@@ -196,7 +206,7 @@ export class TurnRunner {
       result = await policies.execute<SendResult>(async ({ signal }) => {
         startedMs = now();
         started = performance.now();
-        const sent = await tracedAttempt(tracing, owed, event.head, target, (traceparent) =>
+        const sent = await tracedAttempt(tracing, delivery, event.head, target, (traceparent) =>
           this.sender.send(target, event, startedMs, signal, traceparent),
         );
         if (sent.localFault !== undefined) throw new LocalFaultError(sent.localFault);
@@ -205,16 +215,16 @@ export class TurnRunner {
     } catch (error) {
       if (error instanceof LocalFaultError) {
         this.settings.forgetProbe(circuitBefore, now());
-        return this.putOff(owed, error.fault, startedMs);
+        return this.parkUnsent(delivery, error.fault, startedMs);
       }
       if (!isBrokenCircuitError(error)) throw error;
-      this.settings.mendCircuit(now());
-      return this.parking.untilMended(owed);
+      this.settings.clampCircuitClock(now());
+      return this.parking.parkUntilCircuitCloses(delivery);
     } finally {
       clearInterval(keeper);
     }
     const durationMs = performance.now() - started;
-    const { attemptNo, firstAttemptMs = startedMs } = owed.head;
+    const { attemptNo, firstAttemptMs = startedMs } = delivery.head;
     const { repeatedAtMs } = result;
     const repeatedMs =
       repeatedAtMs === undefined ? undefined : Math.round(startedMs + repeatedAtMs - started);
@@ -225,25 +235,26 @@ export class TurnRunner {
     // The shard was lost, or released at the drain deadline: its new owner has the delivery and
     // decides its next state. An attempt that a shutdown aborted is not a failure: it is neither
     // counted nor recorded.
-    if (verdict.kind !== 'delivered' && !this.deps.mayWork(owed.tenant)) return this.letGo(owed);
+    if (verdict.kind !== 'delivered' && !this.deps.mayWork(delivery.tenant))
+      return this.abandon(delivery);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     if (!result.outcome.ok && result.outcome.kind === 'unexpected') {
       this.deps.log.error(
-        { ...factsOf(owed), attempt_no: attemptNo, err: result.error },
+        { ...factsOf(delivery), attempt_no: attemptNo, err: result.error },
         'delivery.attempt_unexpected',
       );
     }
-    settler.attempted(owed, verdict, record, target.snapshot.url);
+    settler.attempted(delivery, verdict, record, target.snapshot.url);
   }
 }
 
 /** Identifies the delivery in the log. */
-function factsOf(owed: OwedDelivery): Record<string, string | undefined> {
+function factsOf(delivery: InFlightDelivery): Record<string, string | undefined> {
   return {
-    tenant_id: tenantIdOf(owed.tenant),
-    endpoint_id: owed.endpoint,
-    delivery_id: owed.head.id,
-    request_id: owed.event?.head.correlationId,
-    traceparent: owed.head.trace ?? owed.event?.head.trace,
+    tenant_id: tenantIdOf(delivery.tenant),
+    endpoint_id: delivery.endpoint,
+    delivery_id: delivery.head.id,
+    request_id: delivery.event?.head.correlationId,
+    traceparent: delivery.head.trace ?? delivery.event?.head.trace,
   };
 }

@@ -4,7 +4,7 @@ import type { SendResult } from '#infra/http/client/sender.ts';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
 import type { EndpointTarget } from './endpoint-target.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 
 /** @param traceparent the trace context that the receiver may get */
 type Send = (traceparent: string | undefined) => Promise<SendResult>;
@@ -16,25 +16,25 @@ type Send = (traceparent: string | undefined) => Promise<SendResult>;
  */
 export async function tracedAttempt(
   tracing: Tracing | undefined,
-  owed: OwedDelivery,
+  delivery: InFlightDelivery,
   event: EventHead,
   target: EndpointTarget,
   send: Send,
 ): Promise<SendResult> {
-  const parent = owed.head.trace ?? event.trace;
-  const { previous } = owed.head;
+  const parent = delivery.head.trace ?? event.trace;
+  const { previous } = delivery.head;
   const span = tracing?.follow(parent, () => ({
     name: 'POST',
     kind: SpanKind.CLIENT,
     links: previous === undefined ? [] : [previous],
-    attributes: attributesOf(owed, event, target),
+    attributes: attributesOf(delivery, event, target),
   }));
   if (span === undefined) return send(parent);
   // The delivery's next attempt, at any worker, links to this span.
-  owed.head.previous = traceparentOf(span);
+  delivery.head.previous = traceparentOf(span);
   try {
     const result = await send(traceparentOf(span));
-    tellOutcome(span, result);
+    recordOutcome(span, result);
     return result;
   } catch (error) {
     span.setStatus({ code: SpanStatusCode.ERROR });
@@ -45,24 +45,24 @@ export async function tracedAttempt(
   }
 }
 
-function attributesOf(owed: OwedDelivery, event: EventHead, target: EndpointTarget) {
+function attributesOf(delivery: InFlightDelivery, event: EventHead, target: EndpointTarget) {
   const { protocol, hostname, port } = target.url;
   return {
     'http.request.method': 'POST',
-    'http.request.resend_count': owed.head.attemptNo - 1,
+    'http.request.resend_count': delivery.head.attemptNo - 1,
     'server.address': hostname,
     'server.port': port,
     'url.scheme': protocol.slice(0, -1),
-    'posthorn.tenant.id': tenantIdOf(owed.tenant),
-    'posthorn.endpoint.id': owed.endpoint,
-    'posthorn.delivery.id': owed.head.id,
+    'posthorn.tenant.id': tenantIdOf(delivery.tenant),
+    'posthorn.endpoint.id': delivery.endpoint,
+    'posthorn.delivery.id': delivery.head.id,
     'posthorn.event.id': event.id,
     'posthorn.event.type': event.type,
-    'posthorn.attempt': owed.head.attemptNo,
+    'posthorn.attempt': delivery.head.attemptNo,
   };
 }
 
-function tellOutcome(span: Span, { outcome }: SendResult): void {
+function recordOutcome(span: Span, { outcome }: SendResult): void {
   if (outcome.status !== undefined) span.setAttribute('http.response.status_code', outcome.status);
   if (outcome.ok) return;
   const isStatus = outcome.status !== undefined;

@@ -11,7 +11,7 @@ import { type LaneClass, parseDeliverySubject } from '#wire/subjects.ts';
  * Handle of a delivery in the queue of an ordered endpoint. The delivery keeps its position until
  * it is settled (DL-16).
  */
-export interface PlaceInQueue {
+export interface QueueHandle {
   /** Whether a delivery that has used up its attempts stays and blocks those behind it. */
   readonly blocks: boolean;
   /** Whether the delivery is already recorded as held. */
@@ -29,12 +29,12 @@ export interface PlaceInQueue {
 }
 
 /** A delivery in process at this worker: an unacked message of DLV-k. */
-export interface OwedDelivery {
+export interface InFlightDelivery {
   message: Pick<JsMsg, 'ack' | 'nak' | 'working'>;
   /**
    * Set for ordered endpoints. Without it, a waiting delivery is scheduled as a message of its own.
    */
-  place?: PlaceInQueue;
+  queueHandle?: QueueHandle;
   tenant: string;
   endpoint: string;
   lane: LaneClass;
@@ -48,7 +48,7 @@ export interface OwedDelivery {
 }
 
 /** @throws SyntaxError if the message is not a delivery */
-export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelivery {
+export function readInFlightDelivery(message: JsMsg, receivedMs: number): InFlightDelivery {
   const { lane, tenant, endpoint } = parseDeliverySubject(message.subject);
   const { head, eventBytes } = decodeDeliveryFrame(message.data);
   return {
@@ -64,13 +64,13 @@ export function readOwedDelivery(message: JsMsg, receivedMs: number): OwedDelive
 }
 
 /** The event's metadata, known even before the event is fetched. */
-export function eventFacts(owed: OwedDelivery): EventFacts {
-  return owed.event?.head ?? (owed.head.byReference as EventFacts);
+export function eventFacts(delivery: InFlightDelivery): EventFacts {
+  return delivery.event?.head ?? (delivery.head.byReference as EventFacts);
 }
 
 /** By how much the consumer's ack_wait exceeds the platform's time limit, less a margin. */
 const ACK_WAIT_SLACK_MS = 15_000;
-const KEEP_EVERY_MS = 10_000;
+const EXTEND_EVERY_MS = 10_000;
 
 /**
  * Extends the ack deadline while an attempt runs, if its time limit may exceed the consumer's
@@ -79,7 +79,10 @@ const KEEP_EVERY_MS = 10_000;
  * @param extraMs by how much the attempt's time limit exceeds the platform's
  * @returns a timer to clear after the attempt
  */
-export function keepInHand(owed: OwedDelivery, extraMs: number): NodeJS.Timeout | undefined {
+export function extendAckDeadline(
+  delivery: InFlightDelivery,
+  extraMs: number,
+): NodeJS.Timeout | undefined {
   if (extraMs <= ACK_WAIT_SLACK_MS) return undefined;
-  return setInterval(() => owed.message.working(), KEEP_EVERY_MS);
+  return setInterval(() => delivery.message.working(), EXTEND_EVERY_MS);
 }

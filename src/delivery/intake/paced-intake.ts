@@ -6,27 +6,27 @@ import { LoopPace, type LoopPaceDeps } from '#infra/loop-pace.ts';
  * 100,000 retries may be due at once.
  */
 const PAUSE_MS = 4;
-const AT_ONCE = { start: 4, least: 2, most: 64, fromMost: 8 };
+const BATCH = { start: 4, least: 2, most: 64, fromMost: 8 };
 /** Processed messages are removed from the front of the array when there are this many. */
-const CUT_AT = 1024;
+const COMPACT_AT = 1024;
 
-export interface GentleIntakeDeps<T> {
+export interface PacedIntakeDeps<T> {
   /** Must not throw. */
   take: (message: T) => void;
   loop: LoopPaceDeps;
 }
 
-export class GentleIntake<T> {
-  private readonly deps: GentleIntakeDeps<T>;
+export class PacedIntake<T> {
+  private readonly deps: PacedIntakeDeps<T>;
   private pace: LoopPace;
   private waiting: T[] = [];
   private next = 0;
   private busy = false;
   private stopped = false;
 
-  constructor(deps: GentleIntakeDeps<T>) {
+  constructor(deps: PacedIntakeDeps<T>) {
     this.deps = deps;
-    this.pace = new LoopPace(deps.loop, AT_ONCE);
+    this.pace = new LoopPace(deps.loop, BATCH);
   }
 
   /**
@@ -37,8 +37,8 @@ export class GentleIntake<T> {
     this.waiting.push(message);
     if (this.busy) return;
     // Each burst starts with a small batch.
-    this.pace = new LoopPace(this.deps.loop, AT_ONCE);
-    this.letIn();
+    this.pace = new LoopPace(this.deps.loop, BATCH);
+    this.processBatch();
   }
 
   /**
@@ -54,13 +54,13 @@ export class GentleIntake<T> {
    * Defers to the next turn of the event loop: Node runs a timer that is already due in the turn
    * that set it.
    */
-  private readonly inNextTurn = (): void => void setImmediate(() => this.letIn());
+  private readonly inNextTurn = (): void => void setImmediate(() => this.processBatch());
 
-  private letIn(): void {
+  private processBatch(): void {
     const end = Math.min(this.next + this.pace.current(), this.waiting.length);
     while (this.next < end) this.deps.take(this.waiting[this.next++] as T);
     this.busy = end > 0;
-    if (this.next >= CUT_AT || this.next === this.waiting.length) {
+    if (this.next >= COMPACT_AT || this.next === this.waiting.length) {
       this.waiting = this.waiting.slice(this.next);
       this.next = 0;
     }

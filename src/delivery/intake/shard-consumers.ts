@@ -9,29 +9,29 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { within } from '#infra/within.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from '../actors/activation-table.ts';
-import { GentleIntake } from './paced-intake.ts';
-import type { LaneKeeper } from '../lanes/lane-keeper.ts';
+import { PacedIntake } from './paced-intake.ts';
+import type { LaneController } from '../lanes/lane-controller.ts';
 import type { Settler } from '../settlement/settle.ts';
 
 /**
  * The consumers of a shard and how many messages each prefetches: fewest for retries, which can
  * wait best.
  */
-const TAPS = [
-  { consumer: consumers.deliverHigh, ahead: 512, gently: false },
-  { consumer: consumers.deliverShared, ahead: 512, gently: false },
-  { consumer: consumers.deliverAgain, ahead: 64, gently: true },
+const CONSUMERS = [
+  { consumer: consumers.deliverHigh, ahead: 512, paced: false },
+  { consumer: consumers.deliverShared, ahead: 512, paced: false },
+  { consumer: consumers.deliverAgain, ahead: 64, paced: true },
 ];
 const DRAIN_POLL_MS = 10;
 
-export interface ShardTapsDeps {
+export interface ShardConsumersDeps {
   nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
   shards: number;
-  table: Pick<ActivationTable, 'handBack' | 'isIdle'>;
+  table: Pick<ActivationTable, 'releaseUnstarted' | 'isIdle'>;
   settler: Pick<Settler, 'isStoring'>;
-  lanes: Pick<LaneKeeper, 'open' | 'close'>;
+  lanes: Pick<LaneController, 'open' | 'close'>;
   records: Pick<RecordGatherer, 'drain'>;
   fence: Pick<AckFence, 'pass'>;
   onMessage: (message: JsMsg) => void;
@@ -46,12 +46,12 @@ interface Stoppable {
   stop(): void;
 }
 
-export class ShardTaps {
-  private readonly deps: ShardTapsDeps;
+export class ShardConsumers {
+  private readonly deps: ShardConsumersDeps;
   /** By shard, the consumers and intakes that its latest opening started. */
-  private readonly taps = new Map<number, Stoppable[]>();
+  private readonly openings = new Map<number, Stoppable[]>();
 
-  constructor(deps: ShardTapsDeps) {
+  constructor(deps: ShardConsumersDeps) {
     this.deps = deps;
   }
 
@@ -66,10 +66,10 @@ export class ShardTaps {
    */
   async open(shard: number): Promise<boolean> {
     const opened: Stoppable[] = [];
-    this.taps.set(shard, opened);
-    const isInForce = (): boolean => this.taps.get(shard) === opened;
-    for (const tap of TAPS) {
-      await this.read(shard, tap, opened);
+    this.openings.set(shard, opened);
+    const isInForce = (): boolean => this.openings.get(shard) === opened;
+    for (const settings of CONSUMERS) {
+      await this.read(shard, settings, opened);
       if (!isInForce()) return false;
     }
     await this.deps.lanes.open(shard);
@@ -79,9 +79,9 @@ export class ShardTaps {
   /** Stops consuming a shard and naks its deliveries that have not started. */
   close(shard: number): void {
     this.deps.lanes.close(shard);
-    for (const tap of this.taps.get(shard) ?? []) tap.stop();
-    this.taps.delete(shard);
-    this.deps.table.handBack(this.isIn(shard));
+    for (const part of this.openings.get(shard) ?? []) part.stop();
+    this.openings.delete(shard);
+    this.deps.table.releaseUnstarted(this.isIn(shard));
   }
 
   /**
@@ -107,12 +107,12 @@ export class ShardTaps {
    */
   private async read(
     shard: number,
-    { consumer, ahead, gently }: (typeof TAPS)[number],
+    { consumer, ahead, paced }: (typeof CONSUMERS)[number],
     opened: Stoppable[],
   ): Promise<void> {
     let { onMessage } = this.deps;
-    if (gently) {
-      const intake = this.gentleIntake();
+    if (paced) {
+      const intake = this.pacedIntake();
       opened.push(intake);
       onMessage = (message) => intake.push(message);
     }
@@ -131,9 +131,9 @@ export class ShardTaps {
     await reader.open();
   }
 
-  private gentleIntake(): GentleIntake<JsMsg> {
+  private pacedIntake(): PacedIntake<JsMsg> {
     const loop = { utilization: loopUtilization(), now: () => performance.now() };
-    return new GentleIntake({ take: this.deps.onMessage, loop });
+    return new PacedIntake({ take: this.deps.onMessage, loop });
   }
 
   private isIn(shard: number): (tenant: string) => boolean {

@@ -1,7 +1,7 @@
 import type { ShardLeasesDeps } from '#infra/nats/leases/shard-leases.ts';
 import { within } from '#infra/within.ts';
 import type { OrderedQueues } from '../ordered/ordered-queues.ts';
-import type { ShardTaps } from './shard-consumers.ts';
+import type { ShardConsumers } from './shard-consumers.ts';
 
 /**
  * Returns the callbacks that start, drain and stop a worker's share of a shard when its lease is
@@ -9,25 +9,25 @@ import type { ShardTaps } from './shard-consumers.ts';
  *
  * @param drainMs how long in-flight deliveries may take when a shard is released
  */
-export function shardWork(
-  taps: Pick<ShardTaps, 'open' | 'close' | 'drain'>,
+export function shardLifecycle(
+  consumers: Pick<ShardConsumers, 'open' | 'close' | 'drain'>,
   queues: Pick<OrderedQueues, 'open' | 'close' | 'settled'>,
   drainMs: number,
 ): Pick<ShardLeasesDeps, 'onTaken' | 'onGiveUp' | 'onLost'> {
   return {
     async onTaken(shard) {
       // Without the lease, the new owner would send the heads of the shard's queues too.
-      if (await taps.open(shard)) queues.open(shard);
+      if (await consumers.open(shard)) queues.open(shard);
     },
     async onGiveUp(shard) {
       queues.close(shard);
       // A delivered head must leave its queue before the next owner reads it.
       const settled = within(drainMs, queues.settled(shard));
-      await Promise.all([taps.drain(shard), settled]);
+      await Promise.all([consumers.drain(shard), settled]);
     },
     onLost(shard) {
       queues.close(shard);
-      taps.close(shard);
+      consumers.close(shard);
     },
   };
 }

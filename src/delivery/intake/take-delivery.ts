@@ -2,7 +2,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ActivationTable } from '../actors/activation-table.ts';
-import { type OwedDelivery, readOwedDelivery } from './in-flight-delivery.ts';
+import { type InFlightDelivery, readInFlightDelivery } from './in-flight-delivery.ts';
 import type { Settler } from '../settlement/settle.ts';
 
 const AGAIN_AFTER_MS = 5000;
@@ -19,26 +19,26 @@ export function takeDelivery(deps: {
 }): (message: JsMsg) => void {
   const { settler, table, fence, log } = deps;
   return (message) => {
-    let owed: OwedDelivery;
+    let delivery: InFlightDelivery;
     try {
-      owed = readOwedDelivery(message, performance.now());
+      delivery = readInFlightDelivery(message, performance.now());
     } catch (error) {
       // A message that cannot be decoded can never be sent, so it must not be redelivered.
       log.error({ err: error, subject: message.subject }, 'delivery.undecodable');
       message.term('undecodable');
       return;
     }
-    owed.message = fence.watch(message);
-    const claim = settler.claim(owed.head);
-    if (claim === 'settled') owed.message.ack();
+    delivery.message = fence.watch(message);
+    const claim = settler.claim(delivery.head);
+    if (claim === 'settled') delivery.message.ack();
     if (claim !== 'new') return;
     try {
-      table.deliver(owed);
+      table.deliver(delivery);
     } catch (error) {
       // An internal error: the delivery is still due, so redeliver it later.
       log.error({ err: error, subject: message.subject }, 'delivery.not_taken');
-      settler.unclaim(owed.head);
-      owed.message.nak(AGAIN_AFTER_MS);
+      settler.unclaim(delivery.head);
+      delivery.message.nak(AGAIN_AFTER_MS);
     }
   };
 }

@@ -9,16 +9,16 @@ export const LANE_RETURN_MS = 90_000;
 /** When a tenant gets a lane and when it loses it. */
 export interface LaneRules {
   /** How often the tenants' load is evaluated. */
-  lookEveryMs: number;
+  evaluateEveryMs: number;
   /** How often consumers, keys and stored messages are reconciled. */
-  compareEveryMs: number;
+  reconcileEveryMs: number;
   /** A tenant is under pressure from this many deliveries a second that find no room. */
   pressedPerSecond: number;
   /**
-   * A tenant is busy from this many deliveries a second, in `busyLooks` consecutive evaluations.
+   * A tenant is busy from this many deliveries a second, in `busyPeriods` consecutive evaluations.
    */
   busyPerSecond: number;
-  busyLooks: number;
+  busyPeriods: number;
   /** A tenant is quiet below this many deliveries a second and with no larger backlog. */
   quietPerSecond: number;
   /** The lane of a tenant that has been quiet for this long is withdrawn. */
@@ -35,11 +35,11 @@ export interface LaneRules {
 }
 
 export const LANE_RULES: LaneRules = {
-  lookEveryMs: 1000,
-  compareEveryMs: 5000,
+  evaluateEveryMs: 1000,
+  reconcileEveryMs: 5000,
   pressedPerSecond: 50,
   busyPerSecond: 500,
-  busyLooks: 3,
+  busyPeriods: 3,
   quietPerSecond: 100,
   quietMs: 60_000,
   keptMs: 30_000,

@@ -11,13 +11,13 @@
  *   grace period, once the lane is empty.
  *
  * Two rules make every line crash-safe. First, only an ack removes a message stored under a lane's
- * subjects, however consumers come and go. Second, `compare` runs at the takeover and every few
+ * subjects, however consumers come and go. Second, `reconcile` runs at the takeover and every few
  * seconds. It finds keys and stored messages without a consumer and creates the consumer. Every
  * state left by a crash, a manual change or a worker that resumes too late is therefore one of the
  * four above and progresses from there. Each step may be repeated.
  *
- * Limits: `lanesMax` keys and twice as many consumers, because of draining lanes. One `look` runs
- * at a time.
+ * Limits: `lanesMax` keys and twice as many consumers, because of draining lanes. One `advance`
+ * runs at a time.
  */
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -40,7 +40,7 @@ export interface ShardLanesDeps {
 
 interface Lane {
   /** Undefined until the lane is consumed. */
-  tap: { stop: () => void } | undefined;
+  reader: { stop: () => void } | undefined;
   knownSinceMs: number;
   /** Current deliveries a second. */
   rate: number;
@@ -62,8 +62,8 @@ export class ShardLanes {
   private readonly deps: ShardLanesDeps;
   private readonly lanes = new Map<string, Lane>();
   private readonly demand: TenantDemand;
-  private compareAtMs = 0;
-  private looking = false;
+  private reconcileAtMs = 0;
+  private advancing = false;
   private closed = false;
 
   constructor(deps: ShardLanesDeps) {
@@ -80,39 +80,42 @@ export class ShardLanes {
   }
 
   /** Advances every lane. Never throws; the next call makes up for a failed one. */
-  async look(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Promise<void> {
-    if (this.looking) return;
-    this.looking = true;
+  async advance(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Promise<void> {
+    if (this.advancing) return;
+    this.advancing = true;
     try {
-      await this.lookOnce(loads, seconds);
+      await this.advanceOnce(loads, seconds);
     } catch (error) {
       const { shard, log } = this.deps;
       log.warn({ shard, error: (error as Error).message }, 'lanes.look_failed');
-      this.compareAtMs = 0;
+      this.reconcileAtMs = 0;
     } finally {
-      this.looking = false;
+      this.advancing = false;
     }
   }
 
   /** Stops consuming. The state in NATS stays as it is, for the next owner. */
   close(): void {
     this.closed = true;
-    for (const lane of this.lanes.values()) lane.tap?.stop();
+    for (const lane of this.lanes.values()) lane.reader?.stop();
     this.lanes.clear();
   }
 
-  private async lookOnce(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Promise<void> {
+  private async advanceOnce(
+    loads: ReadonlyMap<string, TenantLoad>,
+    seconds: number,
+  ): Promise<void> {
     for (const [tenant, lane] of this.lanes) {
       lane.rate = (loads.get(tenant)?.taken ?? 0) / seconds;
     }
     // Reconcile before promoting: a new owner must not exceed the limit.
-    if (this.deps.now() >= this.compareAtMs) await this.compare();
-    for (const candidate of this.demand.look(loads, seconds)) await this.consider(candidate);
+    if (this.deps.now() >= this.reconcileAtMs) await this.reconcile();
+    for (const candidate of this.demand.evaluate(loads, seconds)) await this.consider(candidate);
     await this.withdrawQuiet();
   }
 
   /** Reconciles keys, consumers and stored messages, in any state that the last owner left. */
-  private async compare(): Promise<void> {
+  private async reconcile(): Promise<void> {
     const { broker, now, rules } = this.deps;
     const [backlogs, stored] = await Promise.all([broker.backlogs(), broker.stored()]);
     const announced = broker.announced();
@@ -129,7 +132,7 @@ export class ShardLanes {
         stored: stored.has(tenant),
       });
     }
-    this.compareAtMs = now() + rules.compareEveryMs;
+    this.reconcileAtMs = now() + rules.reconcileEveryMs;
   }
 
   private async settle(tenant: string, found: Found): Promise<void> {
@@ -153,10 +156,10 @@ export class ShardLanes {
   private async makeMissing(tenant: string, found: Found): Promise<boolean> {
     const { shard, broker, log, metrics } = this.deps;
     const known = this.lanes.get(tenant);
-    known?.tap?.stop();
-    // Clear the tap first: if the answer to `makeConsumer` is lost, the next call finds the
+    known?.reader?.stop();
+    // Clear the reader first: if the answer to `makeConsumer` is lost, the next call finds the
     // consumer and opens it.
-    if (known !== undefined) known.tap = undefined;
+    if (known !== undefined) known.reader = undefined;
     if (!found.announced && !found.stored) {
       this.lanes.delete(tenant);
       return false;
@@ -176,21 +179,21 @@ export class ShardLanes {
   /** Starts consuming a lane whose consumer exists. */
   private async serve(tenant: string): Promise<Lane> {
     const lane = this.lanes.get(tenant) ?? {
-      tap: undefined,
+      reader: undefined,
       knownSinceMs: this.deps.now(),
       rate: 0,
       backlog: 0,
       quietSinceMs: undefined,
       withdrawnSinceMs: undefined,
     };
-    if (lane.tap !== undefined || this.closed) return lane;
-    const tap = await this.deps.broker.open(tenant, () => {
-      this.compareAtMs = 0;
+    if (lane.reader !== undefined || this.closed) return lane;
+    const reader = await this.deps.broker.open(tenant, () => {
+      this.reconcileAtMs = 0;
     });
     // The shard was lost during the opening: another worker consumes the lane.
-    if (this.closed) tap.stop();
+    if (this.closed) reader.stop();
     else {
-      lane.tap = tap;
+      lane.reader = reader;
       this.lanes.set(tenant, lane);
     }
     return lane;
@@ -252,10 +255,10 @@ export class ShardLanes {
 
   /**
    * Removes a lane that was just found empty. A message stored after that check, or delivered to
-   * the stopped tap, stays in the stream without a consumer until the next `compare` finds it.
+   * the stopped reader, stays in the stream without a consumer until the next `reconcile` finds it.
    */
   private async remove(tenant: string, lane: Lane): Promise<void> {
-    lane.tap?.stop();
+    lane.reader?.stop();
     this.lanes.delete(tenant);
     await this.deps.broker.removeConsumer(tenant);
     this.deps.log.info({ shard: this.deps.shard, tenant_id: tenantIdOf(tenant) }, 'lanes.removed');

@@ -19,10 +19,10 @@ export interface Candidate {
 
 /** Selects the tenants that should get a lane, by their load in the last periods. */
 export class TenantDemand {
-  private readonly rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyLooks'>;
+  private readonly rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyPeriods'>;
   private busy = new Map<string, number>();
 
-  constructor(rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyLooks'>) {
+  constructor(rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyPeriods'>) {
     this.rules = rules;
   }
 
@@ -30,8 +30,8 @@ export class TenantDemand {
    * Evaluates one period. @param seconds length of the period. @returns candidates, highest
    * pressure first
    */
-  look(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Candidate[] {
-    const { pressedPerSecond, busyPerSecond, busyLooks } = this.rules;
+  evaluate(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Candidate[] {
+    const { pressedPerSecond, busyPerSecond, busyPeriods } = this.rules;
     const busy = new Map<string, number>();
     const candidates: Candidate[] = [];
     for (const [tenant, { taken, pressed }] of loads) {
@@ -39,7 +39,7 @@ export class TenantDemand {
       if (taken >= busyPerSecond * seconds) busy.set(tenant, (this.busy.get(tenant) ?? 0) + 1);
       if (pressed >= pressedPerSecond * seconds)
         candidates.push({ tenant, reason: 'pressure', pressure });
-      else if ((busy.get(tenant) ?? 0) >= busyLooks) {
+      else if ((busy.get(tenant) ?? 0) >= busyPeriods) {
         candidates.push({ tenant, reason: 'rate', pressure });
       }
     }

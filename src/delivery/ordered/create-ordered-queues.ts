@@ -3,7 +3,7 @@ import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import { HeadEndpoints } from './head-endpoints.ts';
 import { OrderedQueues } from './ordered-queues.ts';
 import { NatsQueueStore } from './queue-store.ts';
@@ -17,7 +17,7 @@ export interface OrderedParts {
   shards: number;
   /** The brokers' clock, which retry times use. */
   brokerNow: () => number;
-  give: (owed: OwedDelivery) => void;
+  give: (delivery: InFlightDelivery) => void;
   log: Log;
 }
 

@@ -18,7 +18,7 @@
 import type { StoredMsg } from '@nats-io/jetstream';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import {
   type HeadEndpoint,
   type HeadState,
@@ -28,24 +28,24 @@ import {
   isDue,
   madeReady,
 } from './head-state.ts';
-import { type HeadFrame, decodeHead, owedHead } from './owed-head.ts';
+import { type HeadFrame, decodeHead, inFlightHead } from './in-flight-head.ts';
 import type { QueueStore, SavedHead } from './queue-store.ts';
 import { Sleeper } from './sleeper.ts';
 
-const TROUBLE_MS = 500;
+const RETRY_DELAY_MS = 500;
 /** Longest timer; the head's time is checked again after it. */
 const SLEEP_MAX_MS = 3_600_000;
 
 export interface OrderedQueueDeps {
   store: QueueStore;
   /** Passes the delivery to the endpoint's actor. */
-  give: (owed: OwedDelivery) => void;
+  give: (delivery: InFlightDelivery) => void;
   endpoint: (tenant: string, id: string) => HeadEndpoint | undefined;
   now: () => number;
   log: Log;
 }
 
-interface Asked {
+interface PendingAction {
   delivery: string;
   what: OrderedAction['what'];
   answer: (result: OrderedActionResult) => void;
@@ -58,7 +58,7 @@ export class OrderedQueue {
   private readonly sleeper = new Sleeper();
   private saved: SavedHead = { state: undefined, revision: 0 };
   private head: HeadState | undefined;
-  private asked: Asked | undefined;
+  private pendingAction: PendingAction | undefined;
   private afterSeq = 0;
   private isWaiting = false;
   private closed = false;
@@ -75,7 +75,7 @@ export class OrderedQueue {
   }
 
   /** Signals that a message was stored in the queue, or that the configuration may have changed. */
-  look(): void {
+  check(): void {
     this.more = true;
     if (this.isWaiting && this.isHeadDue()) this.sleeper.wake();
   }
@@ -91,10 +91,10 @@ export class OrderedQueue {
    * stored.
    */
   act(delivery: string, what: OrderedAction['what']): Promise<OrderedActionResult> {
-    const waits = this.isWaiting && this.head?.id === delivery && this.asked === undefined;
+    const waits = this.isWaiting && this.head?.id === delivery && this.pendingAction === undefined;
     if (!waits || this.closed) return Promise.resolve('not_waiting');
     return new Promise((answer) => {
-      this.asked = { delivery, what, answer };
+      this.pendingAction = { delivery, what, answer };
       this.sleeper.wake();
     });
   }
@@ -117,11 +117,11 @@ export class OrderedQueue {
           { endpoint_id: this.endpoint, error: (error as Error).message },
           'ordered.queue_failed',
         );
-        await this.sleeper.sleep(TROUBLE_MS);
+        await this.sleeper.sleep(RETRY_DELAY_MS);
       }
     }
-    this.asked?.answer('failed');
-    this.asked = undefined;
+    this.pendingAction?.answer('failed');
+    this.pendingAction = undefined;
   }
 
   private async serve(message: StoredMsg): Promise<void> {
@@ -131,10 +131,10 @@ export class OrderedQueue {
     const known = this.head?.seq === message.seq ? this.head : this.saved.state;
     this.head = headState({ ...frame.head, seq: message.seq }, known);
     // The head that the request named was removed from the stream.
-    if (this.asked !== undefined && this.asked.delivery !== frame.head.id)
+    if (this.pendingAction !== undefined && this.pendingAction.delivery !== frame.head.id)
       this.answer('not_waiting');
     // The saved state says that the head is not due: drop the message and read it again when it is.
-    if (this.asked === undefined && !this.isHeadDue()) return;
+    if (this.pendingAction === undefined && !this.isHeadDue()) return;
     const step = await this.attempt(frame, this.head);
     await this.settle(this.head, step);
   }
@@ -156,12 +156,12 @@ export class OrderedQueue {
   private async waitUntilDue(): Promise<void> {
     if (this.head === undefined || this.isHeadDue()) return;
     this.isWaiting = true;
-    while (!this.closed && this.asked === undefined && !this.isHeadDue()) {
+    while (!this.closed && this.pendingAction === undefined && !this.isHeadDue()) {
       const dueInMs = (this.head?.notBeforeMs ?? 0) - this.deps.now();
       await this.sleeper.sleep(dueInMs > 0 ? Math.min(dueInMs, SLEEP_MAX_MS) : SLEEP_MAX_MS);
     }
     this.isWaiting = false;
-    if (this.asked?.what === 'now' && !this.closed) await this.makeReady(this.head);
+    if (this.pendingAction?.what === 'now' && !this.closed) await this.makeReady(this.head);
   }
 
   private async makeReady(head: HeadState): Promise<void> {
@@ -176,11 +176,11 @@ export class OrderedQueue {
    * `releaseUnstarted`, `settle.ts`).
    */
   private attempt(frame: HeadFrame, state: HeadState): Promise<HeadStep> {
-    const cancelled = this.asked?.what === 'cancel';
+    const cancelled = this.pendingAction?.what === 'cancel';
     const blocks = this.deps.endpoint(this.tenant, this.endpoint)?.blocks ?? false;
     return new Promise((step) => {
       const where = { tenant: this.tenant, endpoint: this.endpoint };
-      this.deps.give(owedHead({ frame, state, where, cancelled, blocks }, step));
+      this.deps.give(inFlightHead({ frame, state, where, cancelled, blocks }, step));
     });
   }
 
@@ -197,17 +197,17 @@ export class OrderedQueue {
   }
 
   private async remove(seq: number): Promise<void> {
-    await this.untilDone(() => this.deps.store.remove(this.tenant, seq));
+    await this.retryUntilDone(() => this.deps.store.remove(this.tenant, seq));
     this.afterSeq = seq;
     const { revision } = this.saved;
     this.saved = { state: undefined, revision: 0 };
     this.head = undefined;
-    if (revision > 0) await this.untilDone(() => this.deps.store.forget(revision));
+    if (revision > 0) await this.retryUntilDone(() => this.deps.store.forget(revision));
   }
 
   private async save(state: HeadState): Promise<void> {
     const { store } = this.deps;
-    await this.untilDone(async () => {
+    await this.retryUntilDone(async () => {
       const revision = await store.save(this.tenant, this.endpoint, state, this.saved.revision);
       this.saved = { state, revision };
     });
@@ -217,7 +217,7 @@ export class OrderedQueue {
    * Retries until the work is stored, because nothing else may happen before. After a close, it
    * fails at the first error.
    */
-  private async untilDone(work: () => Promise<void>): Promise<void> {
+  private async retryUntilDone(work: () => Promise<void>): Promise<void> {
     for (;;) {
       try {
         await work();
@@ -225,13 +225,13 @@ export class OrderedQueue {
       } catch (error) {
         this.deps.log.warn({ error: (error as Error).message }, 'ordered.not_stored');
         if (this.closed) throw error;
-        await this.sleeper.sleep(TROUBLE_MS);
+        await this.sleeper.sleep(RETRY_DELAY_MS);
       }
     }
   }
 
   private answer(result: OrderedActionResult): void {
-    this.asked?.answer(result);
-    this.asked = undefined;
+    this.pendingAction?.answer(result);
+    this.pendingAction = undefined;
   }
 }

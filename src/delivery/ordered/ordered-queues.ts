@@ -17,12 +17,12 @@ import { parseDeliverySubject, parseWakeSubject, subjects } from '#wire/subjects
 import { OrderedQueue, type OrderedQueueDeps } from './ordered-queue.ts';
 import type { NatsQueueStore } from './queue-store.ts';
 
-const LOOK_EVERY_MS = 1000;
+const POLL_EVERY_MS = 1000;
 /**
  * With very many queues a poll takes long. The pause before the next is at least this many times
  * its duration.
  */
-const LOOK_SHARE = 20;
+const POLL_PAUSE_FACTOR = 20;
 
 export interface OrderedQueuesDeps extends Omit<OrderedQueueDeps, 'store'> {
   nc: NatsConnection;
@@ -30,7 +30,7 @@ export interface OrderedQueuesDeps extends Omit<OrderedQueueDeps, 'store'> {
   log: Log;
 }
 
-interface AtWork {
+interface RunningQueue {
   queue: OrderedQueue;
   shard: number;
   done: Promise<void>;
@@ -43,7 +43,7 @@ interface OpenShard {
 
 export class OrderedQueues {
   private readonly deps: OrderedQueuesDeps;
-  private readonly queues = new Map<string, AtWork>();
+  private readonly queues = new Map<string, RunningQueue>();
   private readonly shards = new Map<number, OpenShard>();
 
   constructor(deps: OrderedQueuesDeps) {
@@ -81,7 +81,7 @@ export class OrderedQueues {
     ];
     const opened: OpenShard = { subscriptions, timer: undefined };
     this.shards.set(shard, opened);
-    void this.look(shard, opened);
+    void this.poll(shard, opened);
   }
 
   /** Starts no further attempt in the shard. */
@@ -99,7 +99,7 @@ export class OrderedQueues {
     await Promise.all(this.ofShard(shard).map(({ done }) => done));
   }
 
-  private ofShard(shard: number): AtWork[] {
+  private ofShard(shard: number): RunningQueue[] {
     return [...this.queues.values()].filter((one) => one.shard === shard);
   }
 
@@ -108,16 +108,16 @@ export class OrderedQueues {
     const key = `${tenant}.${endpoint}`;
     const known = this.queues.get(key);
     if (known !== undefined) {
-      known.queue.look();
+      known.queue.check();
       return;
     }
     const queue = new OrderedQueue(this.deps, tenant, endpoint);
-    const atWork: AtWork = { queue, shard, done: Promise.resolve() };
-    this.queues.set(key, atWork);
-    atWork.done = queue.run().finally(() => this.queues.delete(key));
+    const running: RunningQueue = { queue, shard, done: Promise.resolve() };
+    this.queues.set(key, running);
+    running.done = queue.run().finally(() => this.queues.delete(key));
   }
 
-  private async look(shard: number, opened: OpenShard): Promise<void> {
+  private async poll(shard: number, opened: OpenShard): Promise<void> {
     const started = performance.now();
     try {
       const found = await this.deps.store.list(shard);
@@ -130,8 +130,8 @@ export class OrderedQueues {
     }
     if (this.shards.get(shard) !== opened) return;
     const tookMs = performance.now() - started;
-    const inMs = Math.max(LOOK_EVERY_MS, tookMs * LOOK_SHARE);
-    opened.timer = setTimeout(() => void this.look(shard, opened), inMs);
+    const inMs = Math.max(POLL_EVERY_MS, tookMs * POLL_PAUSE_FACTOR);
+    opened.timer = setTimeout(() => void this.poll(shard, opened), inMs);
   }
 
   private async answer(message: Msg): Promise<void> {

@@ -10,7 +10,7 @@ import type { KV } from '@nats-io/kv';
 import { apiErrorCode, apiErrors, isGone } from '#infra/nats/api-errors.ts';
 import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { HeadState } from './head-state.ts';
-import { Slots } from './slots.ts';
+import { Semaphore } from './semaphore.ts';
 
 /** After a takeover every queue is read at once, and the server drops requests beyond its limit. */
 const REQUESTS_AT_ONCE = 64;
@@ -38,7 +38,7 @@ export class NatsQueueStore implements QueueStore {
   private readonly jsm: JetStreamManager;
   private readonly kv: KV;
   private readonly shards: number;
-  private readonly slots = new Slots(REQUESTS_AT_ONCE);
+  private readonly requests = new Semaphore(REQUESTS_AT_ONCE);
 
   constructor(deps: { jsm: JetStreamManager; ordered: KV; shards: number }) {
     this.jsm = deps.jsm;
@@ -48,7 +48,7 @@ export class NatsQueueStore implements QueueStore {
 
   next(tenant: string, endpoint: string, afterSeq: number): Promise<StoredMsg | null> {
     const query = { seq: afterSeq + 1, next_by_subj: subjects.ordered(tenant, endpoint) };
-    return this.slots.run(() => this.jsm.streams.getMessage(this.streamOf(tenant), query));
+    return this.requests.run(() => this.jsm.streams.getMessage(this.streamOf(tenant), query));
   }
 
   async remove(tenant: string, seq: number): Promise<void> {
@@ -57,7 +57,7 @@ export class NatsQueueStore implements QueueStore {
 
   async load(tenant: string, endpoint: string): Promise<SavedHead> {
     const query = { last_by_subj: `$KV.${buckets.ordered}.${keyOf(tenant, endpoint)}` };
-    const entry = await this.slots.run(() => this.jsm.streams.getMessage(BUCKET, query));
+    const entry = await this.requests.run(() => this.jsm.streams.getMessage(BUCKET, query));
     if (entry === null) return { state: undefined, revision: 0 };
     if (entry.data.length === 0) return { state: undefined, revision: entry.seq };
     return { state: entry.json<HeadState>(), revision: entry.seq };
@@ -105,7 +105,7 @@ export class NatsQueueStore implements QueueStore {
 
   private async delete(stream: string, seq: number): Promise<void> {
     try {
-      await this.slots.run(() => this.jsm.streams.deleteMessage(stream, seq, false));
+      await this.requests.run(() => this.jsm.streams.deleteMessage(stream, seq, false));
     } catch (error) {
       if (!isGone(error)) throw error;
     }

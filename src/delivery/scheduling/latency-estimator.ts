@@ -2,7 +2,7 @@
 const SMOOTHING = 0.2;
 
 /** Counts the running turns of an endpoint and estimates how long a turn takes. */
-export class TurnClock {
+export class LatencyEstimator {
   private readonly startedMs = new Set<{ ms: number }>();
   private averageMs = 50;
 

@@ -38,7 +38,7 @@ export class RateLimiter {
    * Whether the bucket is full and no slot is reserved, so that a new limiter would behave the
    * same.
    */
-  get isRested(): boolean {
+  get isFull(): boolean {
     this.fill();
     return this.tokens >= this.limit.burst && this.lastSlotMs <= this.now();
   }

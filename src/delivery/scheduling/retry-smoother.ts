@@ -25,7 +25,7 @@ const OWN_ROOM = 4;
 /** How many slots ahead a reserved place is searched for. */
 const OWN_WITHIN = 20;
 
-export class RetryCalendar {
+export class RetrySmoother {
   private readonly now: () => number;
   /** The slot that each place of the ring represents now. */
   private readonly slots = new Float64Array(SLOTS).fill(-1);

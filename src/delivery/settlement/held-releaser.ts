@@ -26,7 +26,7 @@ import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
 
-const LOOK_EVERY_MS = 1000;
+const POLL_EVERY_MS = 1000;
 /** Deliveries released for one endpoint in one poll. */
 const BATCH = 200;
 const STORE_TIMEOUT_MS = 10_000;
@@ -59,7 +59,7 @@ interface HeldDelivery {
 export class HeldReleaser {
   private readonly deps: HeldReleaserDeps;
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
+  private polling: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(deps: HeldReleaserDeps) {
@@ -68,19 +68,19 @@ export class HeldReleaser {
 
   start(): void {
     this.timer = setTimeout(() => {
-      this.looking = this.look().finally(() => {
+      this.polling = this.poll().finally(() => {
         if (!this.stopped) this.start();
       });
-    }, LOOK_EVERY_MS);
+    }, POLL_EVERY_MS);
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.looking;
+    await this.polling;
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     for (let shard = 0; shard < this.deps.shards && !this.stopped; shard++) {
       if (!this.deps.owns(shard)) continue;
       const stream = streams.deliveries(shard);
@@ -88,7 +88,7 @@ export class HeldReleaser {
         const filter = { subjects_filter: subjects.heldOfAll };
         const { state } = await this.deps.jsm.streams.info(stream, filter);
         for (const subject of Object.keys(state.subjects ?? {})) {
-          await this.visit(stream, subject);
+          await this.releaseEndpoint(stream, subject);
         }
       } catch (error) {
         this.deps.log.warn({ stream, error: (error as Error).message }, 'held.look_failed');
@@ -96,14 +96,14 @@ export class HeldReleaser {
     }
   }
 
-  private async visit(stream: string, subject: string): Promise<void> {
+  private async releaseEndpoint(stream: string, subject: string): Promise<void> {
     const { tenant, endpoint: id } = parseDeliverySubject(subject);
     const { gone, lives, refreshTenant } = this.deps;
     let endpoint = this.endpoint(tenant, id);
     if (endpoint === undefined) {
       // The router may learn of an endpoint before this process, and deliveries to unknown
       // endpoints are cancelled.
-      await refreshTenant(tenant, performance.now() - LOOK_EVERY_MS);
+      await refreshTenant(tenant, performance.now() - POLL_EVERY_MS);
       if (lives.standing(tenant) === 'unborn') return;
       endpoint = this.endpoint(tenant, id);
     }

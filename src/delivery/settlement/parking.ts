@@ -7,9 +7,9 @@ import { limits } from '#domain/limits.ts';
 import type { DeliveryMetrics } from '../delivery-metrics.ts';
 import type { EndpointSettings } from '../actors/endpoint-settings.ts';
 import { type Mailbox, isHigh } from '../actors/mailbox.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import type { Settler } from './settle.ts';
-import type { TurnClock } from '../scheduling/latency-estimator.ts';
+import type { LatencyEstimator } from '../scheduling/latency-estimator.ts';
 
 /** Deliveries that would wait longer in the mailbox are parked. */
 const WAIT_MAX_MS = 2000;
@@ -21,13 +21,13 @@ const CIRCUIT_PARK_MIN_MS = 5000;
  * Up to this age of the cause, a parked delivery waits as long as the cause has lasted; after that,
  * a quarter.
  */
-const WHOLE_MAX_MS = 60_000;
-const QUARTER_MAX_MS = 1_800_000;
+const FULL_WAIT_MAX_MS = 60_000;
+const QUARTER_WAIT_MAX_MS = 1_800_000;
 /**
  * The wait never exceeds the time to return all earlier parked deliveries at this interval: 20 a
  * second.
  */
-const COME_BY_EVERY_MS = 50;
+const RETURN_EVERY_MS = 50;
 /**
  * A slot further away than this is assigned again after this time, because the limit may have
  * changed by then.
@@ -39,12 +39,12 @@ const SLOT_PARK_MAX_MS = 600_000;
 const SLOT_LEAD_MS = 1000;
 
 export interface ParkingDeps {
-  settler: Pick<Settler, 'park' | 'putOff'>;
+  settler: Pick<Settler, 'park' | 'parkUnsent'>;
   metrics: Pick<DeliveryMetrics, 'parked'>;
   random: () => number;
   mailbox: Mailbox;
   settings: EndpointSettings;
-  turns: TurnClock;
+  turns: LatencyEstimator;
   /** The endpoint's share of the tenant's own limit on concurrent attempts; may be below 1. */
   tenantShare: () => number;
 }
@@ -55,11 +55,11 @@ export class Parking {
    * Monotonic milliseconds since when the lane has repeatedly brought more than the endpoint's
    * share.
    */
-  private crowdedSinceMs = 0;
+  private excessSinceMs = 0;
   /** Monotonic milliseconds after which an excess starts a new period. */
-  private crowdedUntilMs = 0;
+  private excessUntilMs = 0;
   /** Monotonic milliseconds at which the last delivery parked in turn is due. */
-  private comeByMs = 0;
+  private lastReturnMs = 0;
 
   constructor(deps: ParkingDeps) {
     this.deps = deps;
@@ -69,9 +69,13 @@ export class Parking {
    * Parks a delivery. The delay has jitter, so that deliveries parked together do not return
    * together.
    */
-  park(owed: OwedDelivery, delayMs: number, reason: 'mailbox' | 'circuit' | 'memory'): void {
+  park(
+    delivery: InFlightDelivery,
+    delayMs: number,
+    reason: 'mailbox' | 'circuit' | 'memory',
+  ): void {
     const { settler, metrics } = this.deps;
-    settler.park(owed, this.spread(delayMs));
+    settler.park(delivery, this.spread(delayMs));
     metrics.parked.inc({ reason });
   }
 
@@ -80,18 +84,18 @@ export class Parking {
   }
 
   /** Parks a delivery that a fault of this machine prevented from being sent. */
-  putOff(owed: OwedDelivery, delayMs: number, triedMs: number): void {
+  parkUnsent(delivery: InFlightDelivery, delayMs: number, triedMs: number): void {
     const { settler, metrics } = this.deps;
-    settler.putOff(owed, this.spread(delayMs), triedMs);
+    settler.parkUnsent(delivery, this.spread(delayMs), triedMs);
     metrics.parked.inc({ reason: 'local_fault' });
   }
 
   /** Parks a delivery that the circuit rejected. */
-  untilMended(owed: OwedDelivery): void {
-    const { troubledMs = 0 } = this.deps.settings;
+  parkUntilCircuitCloses(delivery: InFlightDelivery): void {
+    const { unhealthyMs = 0 } = this.deps.settings;
     // An ordered endpoint has only one delivery in process, its head.
-    const waitMs = owed.place === undefined ? this.inTurn(troubledMs) : 0;
-    this.park(owed, Math.max(CIRCUIT_PARK_MIN_MS, waitMs), 'circuit');
+    const waitMs = delivery.queueHandle === undefined ? this.waitInTurn(unhealthyMs) : 0;
+    this.park(delivery, Math.max(CIRCUIT_PARK_MIN_MS, waitMs), 'circuit');
   }
 
   /**
@@ -100,19 +104,21 @@ export class Parking {
    *
    * @returns whether the delivery was parked
    */
-  untilSlot(owed: OwedDelivery): boolean {
+  parkUntilSlot(delivery: InFlightDelivery): boolean {
     const { settler, metrics, mailbox } = this.deps;
     const { limiter } = this.deps.settings;
     if (limiter === undefined) return false;
-    const ahead = mailbox.aheadOf(owed);
+    const ahead = mailbox.aheadOf(delivery);
     // A high-priority delivery overtakes parked ones and takes none of their slots. So does the
     // head of an ordered endpoint, because the deliveries behind it wait in their queue.
-    const overtakes = isHigh(owed) || owed.place !== undefined;
+    const overtakes = isHigh(delivery) || delivery.queueHandle !== undefined;
     const waitMs =
-      owed.head.hop === 0 && !overtakes ? limiter.waitBehindParkedMs(ahead) : limiter.waitMs(ahead);
+      delivery.head.hop === 0 && !overtakes
+        ? limiter.waitBehindParkedMs(ahead)
+        : limiter.waitMs(ahead);
     if (waitMs <= WAIT_MAX_MS) return false;
     const slotMs = Math.min(overtakes ? waitMs : limiter.reserveSlotMs(ahead), SLOT_PARK_MAX_MS);
-    settler.park(owed, slotMs - SLOT_LEAD_MS);
+    settler.park(delivery, slotMs - SLOT_LEAD_MS);
     metrics.parked.inc({ reason: 'rate' });
     return true;
   }
@@ -121,12 +127,12 @@ export class Parking {
    * Parks a delivery that could not start soon or that finds the mailbox full. Returns whether it
    * did.
    */
-  withoutRoom(owed: OwedDelivery): boolean {
+  parkWithoutRoom(delivery: InFlightDelivery): boolean {
     const { mailbox } = this.deps;
-    const waitMs = this.expectedWaitMs(mailbox.aheadOf(owed));
-    const isFull = mailbox.lengthBeside(owed) >= limits.mailboxMessagesMax;
+    const waitMs = this.expectedWaitMs(mailbox.aheadOf(delivery));
+    const isFull = mailbox.lengthBeside(delivery) >= limits.mailboxMessagesMax;
     if (waitMs <= WAIT_MAX_MS && !isFull) return false;
-    this.park(owed, Math.min(waitMs, PARK_MAX_MS), 'mailbox');
+    this.park(delivery, Math.min(waitMs, PARK_MAX_MS), 'mailbox');
     return true;
   }
 
@@ -134,40 +140,40 @@ export class Parking {
    * Parks the lane's deliveries beyond `laneShare`. A slow endpoint must not fill the tenant's
    * lane, because the tenant's other endpoints share it.
    */
-  beyondShare(laneShare: number): void {
+  parkExcess(laneShare: number): void {
     const { mailbox } = this.deps;
     const beyond = mailbox.takeLaneBeyond(laneShare);
     if (beyond.length === 0) return;
-    const { troubledMs } = this.deps.settings;
+    const { unhealthyMs } = this.deps.settings;
     const leastMs = Math.max(
       Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS),
       // Rejections by the circuit are instant and say nothing about the duration of attempts.
-      troubledMs === undefined ? 0 : CIRCUIT_PARK_MIN_MS,
+      unhealthyMs === undefined ? 0 : CIRCUIT_PARK_MIN_MS,
     );
-    const lastedMs = Math.max(this.crowdedMs(), troubledMs ?? 0);
+    const lastedMs = Math.max(this.excessMs(), unhealthyMs ?? 0);
     let waitMs = leastMs;
-    for (const owed of beyond) {
-      if (this.untilSlot(owed)) continue;
-      waitMs = Math.max(leastMs, this.inTurn(lastedMs));
-      this.park(owed, waitMs, 'mailbox');
+    for (const delivery of beyond) {
+      if (this.parkUntilSlot(delivery)) continue;
+      waitMs = Math.max(leastMs, this.waitInTurn(lastedMs));
+      this.park(delivery, waitMs, 'mailbox');
     }
     // By then, the last of them has returned.
-    this.crowdedUntilMs = performance.now() + 2 * Math.max(waitMs, WAIT_MAX_MS);
+    this.excessUntilMs = performance.now() + 2 * Math.max(waitMs, WAIT_MAX_MS);
   }
 
-  /** The wait of the next parked delivery: behind the earlier ones, but at most `inProportion`. */
-  private inTurn(lastedMs: number): number {
+  /** The wait of the next parked delivery: behind the earlier ones, but at most `maxWaitMs`. */
+  private waitInTurn(lastedMs: number): number {
     const nowMs = performance.now();
-    const behindMs = Math.max(0, this.comeByMs + COME_BY_EVERY_MS - nowMs);
-    const waitMs = Math.min(behindMs, inProportion(lastedMs));
-    this.comeByMs = nowMs + waitMs;
+    const behindMs = Math.max(0, this.lastReturnMs + RETURN_EVERY_MS - nowMs);
+    const waitMs = Math.min(behindMs, maxWaitMs(lastedMs));
+    this.lastReturnMs = nowMs + waitMs;
     return waitMs;
   }
 
-  private crowdedMs(): number {
+  private excessMs(): number {
     const nowMs = performance.now();
-    if (nowMs > this.crowdedUntilMs) this.crowdedSinceMs = nowMs;
-    return nowMs - this.crowdedSinceMs;
+    if (nowMs > this.excessUntilMs) this.excessSinceMs = nowMs;
+    return nowMs - this.excessSinceMs;
   }
 
   /**
@@ -185,6 +191,9 @@ export class Parking {
  * wait grows with it too: parked deliveries then return at most about three times as often as new
  * ones arrive. An endpoint that recovers gets its backlog within about the length of its outage.
  */
-function inProportion(lastedMs: number): number {
-  return Math.max(Math.min(lastedMs, WHOLE_MAX_MS), Math.min(lastedMs / 4, QUARTER_MAX_MS));
+function maxWaitMs(lastedMs: number): number {
+  return Math.max(
+    Math.min(lastedMs, FULL_WAIT_MAX_MS),
+    Math.min(lastedMs / 4, QUARTER_WAIT_MAX_MS),
+  );
 }

@@ -19,8 +19,12 @@ import type { LaneView } from '#wire/lane-view.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/frames/record.ts';
 import { type LaneClass, subjects } from '#wire/subjects.ts';
 import { LANE_RETURN_MS } from '../lanes/lane-rules.ts';
-import { type OwedDelivery, type PlaceInQueue, eventFacts } from '../intake/in-flight-delivery.ts';
-import { RetryCalendar } from '../scheduling/retry-smoother.ts';
+import {
+  type InFlightDelivery,
+  type QueueHandle,
+  eventFacts,
+} from '../intake/in-flight-delivery.ts';
+import { RetrySmoother } from '../scheduling/retry-smoother.ts';
 
 /** After this time the message stays unacked and is redelivered. */
 const STORE_TIMEOUT_MS = 60_000;
@@ -44,33 +48,33 @@ export interface SettlerDeps {
 
 export class Settler {
   private readonly deps: SettlerDeps;
-  private readonly calendar: RetryCalendar;
-  private readonly inHand = new Set<string>();
+  private readonly smoother: RetrySmoother;
+  private readonly inFlight = new Set<string>();
   /** Deliveries whose next state is being stored. */
-  private readonly storing = new Set<OwedDelivery>();
+  private readonly storing = new Set<InFlightDelivery>();
   private recent = new Set<string>();
   private older = new Set<string>();
 
   constructor(deps: SettlerDeps) {
     this.deps = deps;
-    this.calendar = new RetryCalendar(deps.now);
+    this.smoother = new RetrySmoother(deps.now);
   }
 
   /**
-   * Claims a message for processing. `in_hand`: a redelivery while this worker is processing it;
+   * Claims a message for processing. `in_flight`: a redelivery while this worker is processing it;
    * `settled`: already settled at this hop, and only its ack was lost.
    */
-  claim(head: DeliveryHead): 'new' | 'in_hand' | 'settled' {
+  claim(head: DeliveryHead): 'new' | 'in_flight' | 'settled' {
     const id = deliveryMessageId(head.id, head.hop);
     if (this.recent.has(id) || this.older.has(id)) return 'settled';
-    if (this.inHand.has(id)) return 'in_hand';
-    this.inHand.add(id);
+    if (this.inFlight.has(id)) return 'in_flight';
+    this.inFlight.add(id);
     return 'new';
   }
 
   /** Releases the claim without settling the delivery: the message will be redelivered. */
   unclaim(head: DeliveryHead): void {
-    this.inHand.delete(deliveryMessageId(head.id, head.hop));
+    this.inFlight.delete(deliveryMessageId(head.id, head.hop));
   }
 
   /**
@@ -85,29 +89,34 @@ export class Settler {
   /**
    * Settles a delivery after an attempt. `url` is the endpoint's, for a receiver that answered 410.
    */
-  attempted(owed: OwedDelivery, verdict: Verdict, attempt: AttemptRecord, url: string): void {
+  attempted(
+    delivery: InFlightDelivery,
+    verdict: Verdict,
+    attempt: AttemptRecord,
+    url: string,
+  ): void {
     switch (verdict.kind) {
       case 'delivered':
-        this.record(owed, { status: 'delivered', attempt });
+        this.record(delivery, { status: 'delivered', attempt });
         return;
       case 'retry':
-        this.retry(owed, verdict.delayMs, attempt);
+        this.retry(delivery, verdict.delayMs, attempt);
         return;
       case 'dead':
-        return this.end(owed, verdict.reason, attempt);
+        return this.end(delivery, verdict.reason, attempt);
       case 'gone': {
-        const { tenant, endpoint } = owed;
+        const { tenant, endpoint } = delivery;
         this.deps.records.add({ k: 'endpoint-gone', tenant, endpoint, url }, () => {});
-        if (owed.place?.blocks === true)
-          this.waitInPlace(owed, owed.place, this.deps.now(), attempt);
-        else this.bury(owed, 'gone', attempt);
+        if (delivery.queueHandle?.blocks === true)
+          this.waitInQueue(delivery, delivery.queueHandle, this.deps.now(), attempt);
+        else this.deadLetter(delivery, 'gone', attempt);
       }
     }
   }
 
   /** Delays a delivery without an attempt: its turn has not come, or the circuit is open (DL-7). */
-  park(owed: OwedDelivery, delayMs: number): void {
-    this.waitUntil(owed, this.deps.now() + delayMs, owed.head.attemptNo, undefined);
+  park(delivery: InFlightDelivery, delayMs: number): void {
+    this.waitUntil(delivery, this.deps.now() + delayMs, delivery.head.attemptNo, undefined);
   }
 
   /**
@@ -116,95 +125,100 @@ export class Settler {
    *
    * @param triedMs time of the try, milliseconds since 1970
    */
-  putOff(owed: OwedDelivery, delayMs: number, triedMs: number): void {
-    const { place, head } = owed;
+  parkUnsent(delivery: InFlightDelivery, delayMs: number, triedMs: number): void {
+    const { queueHandle, head } = delivery;
     const isFirst = head.firstAttemptMs === undefined;
     head.firstAttemptMs ??= triedMs;
-    if (place === undefined || !isFirst) return this.park(owed, delayMs);
+    if (queueHandle === undefined || !isFirst) return this.park(delivery, delayMs);
     const { attemptNo, firstAttemptMs } = head;
-    place.wait(this.deps.now() + delayMs, { attemptNo, firstAttemptMs });
+    queueHandle.wait(this.deps.now() + delayMs, { attemptNo, firstAttemptMs });
   }
 
   /**
    * Ends the retries of a delivery: moves it to the dead letters, or keeps it as the queue's
    * blocked head.
    */
-  end(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
-    if (owed.place?.blocks === true) this.block(owed, owed.place, attempt);
-    else this.bury(owed, reason, attempt);
+  end(delivery: InFlightDelivery, reason: string, attempt: AttemptRecord | undefined): void {
+    if (delivery.queueHandle?.blocks === true) this.block(delivery, delivery.queueHandle, attempt);
+    else this.deadLetter(delivery, reason, attempt);
   }
 
   /** Holds a delivery until its endpoint is active again (DL-18). */
-  hold(owed: OwedDelivery, reason: HoldReason): void {
-    const { place } = owed;
-    if (place?.isHeld === true) return place.hold();
-    if (place !== undefined) {
-      return this.record(owed, { status: 'held', reason }, () => place.hold());
+  hold(delivery: InFlightDelivery, reason: HoldReason): void {
+    const { queueHandle } = delivery;
+    if (queueHandle?.isHeld === true) return queueHandle.hold();
+    if (queueHandle !== undefined) {
+      return this.record(delivery, { status: 'held', reason }, () => queueHandle.hold());
     }
-    const subject = subjects.held(owed.tenant, owed.endpoint);
+    const subject = subjects.held(delivery.tenant, delivery.endpoint);
     // The held time says nothing about the receiver, so it does not count towards the age.
-    const { firstAttemptMs: _, ...head } = nextHop(owed.head);
-    this.store(owed, this.publication(subject, head, owed.eventBytes), () => {
-      this.record(owed, { status: 'held', reason });
+    const { firstAttemptMs: _, ...head } = nextHop(delivery.head);
+    this.store(delivery, this.publication(subject, head, delivery.eventBytes), () => {
+      this.record(delivery, { status: 'held', reason });
     });
   }
 
   /** Cancels a delivery, for example because its endpoint no longer exists. */
-  cancel(owed: OwedDelivery, reason: string): void {
-    this.record(owed, { status: 'cancelled', reason });
+  cancel(delivery: InFlightDelivery, reason: string): void {
+    this.record(delivery, { status: 'cancelled', reason });
   }
 
   /**
    * Acks a delivery of a deleted tenant. Nothing is recorded, because the tenant's history is
    * removed.
    */
-  drop(owed: OwedDelivery): void {
-    this.remember(owed.head);
-    owed.message.ack();
+  drop(delivery: InFlightDelivery): void {
+    this.remember(delivery.head);
+    delivery.message.ack();
   }
 
   /** Moves a delivery with its full event to the dead letters (DL-10). */
-  bury(owed: OwedDelivery, reason: string, attempt: AttemptRecord | undefined): void {
-    const head: DeadLetterHead = { ...owed.head, reason };
+  deadLetter(delivery: InFlightDelivery, reason: string, attempt: AttemptRecord | undefined): void {
+    const head: DeadLetterHead = { ...delivery.head, reason };
     if (attempt !== undefined) head.lastAttempt = attempt;
     const publication: Publication = {
-      subject: subjects.deadLetter(owed.tenant, owed.endpoint),
+      subject: subjects.deadLetter(delivery.tenant, delivery.endpoint),
       // Includes the event even if it travelled by reference: it may expire before the dead letter
       // is read.
-      payload: encodeDeadLetterFrame(head, owed.event?.bytes ?? owed.eventBytes),
-      messageId: `${deliveryMessageId(owed.head.id, owed.head.hop)}:dead`,
+      payload: encodeDeadLetterFrame(head, delivery.event?.bytes ?? delivery.eventBytes),
+      messageId: `${deliveryMessageId(delivery.head.id, delivery.head.hop)}:dead`,
       timeoutMs: STORE_TIMEOUT_MS,
     };
-    this.store(owed, publication, () => {
-      this.record(owed, { status: 'failed', reason, attempt });
+    this.store(delivery, publication, () => {
+      this.record(delivery, { status: 'failed', reason, attempt });
     });
   }
 
-  private retry(owed: OwedDelivery, delayMs: number, attempt: AttemptRecord): void {
+  private retry(delivery: InFlightDelivery, delayMs: number, attempt: AttemptRecord): void {
     const dueMs = this.deps.now() + delayMs;
     // The head of an ordered queue waits in its worker and needs no schedule.
-    const atMs = owed.place === undefined ? this.calendar.take(owed.tenant, dueMs) : dueMs;
-    this.waitUntil(owed, atMs, owed.head.attemptNo + 1, attempt);
+    const atMs =
+      delivery.queueHandle === undefined ? this.smoother.take(delivery.tenant, dueMs) : dueMs;
+    this.waitUntil(delivery, atMs, delivery.head.attemptNo + 1, attempt);
   }
 
   private waitUntil(
-    owed: OwedDelivery,
+    delivery: InFlightDelivery,
     atMs: number,
     attemptNo: number,
     attempt: AttemptRecord | undefined,
   ): void {
-    const { place } = owed;
-    if (place !== undefined) return this.waitInPlace(owed, place, atMs, attempt);
-    const head = { ...nextHop(owed.head), attemptNo };
+    const { queueHandle } = delivery;
+    if (queueHandle !== undefined) return this.waitInQueue(delivery, queueHandle, atMs, attempt);
+    const head = { ...nextHop(delivery.head), attemptNo };
     if (attempt !== undefined) head.firstAttemptMs ??= attempt.startedMs;
-    const subject = subjects.waiting(owed.tenant, owed.endpoint, head.id);
-    const publication = this.publication(subject, head, owed.eventBytes);
+    const subject = subjects.waiting(delivery.tenant, delivery.endpoint, head.id);
+    const publication = this.publication(subject, head, delivery.eventBytes);
     publication.schedule = {
       atMs,
-      target: subjects.delivery(owed.tenant, owed.endpoint, this.returnLane(owed, atMs)),
+      target: subjects.delivery(
+        delivery.tenant,
+        delivery.endpoint,
+        this.returnLane(delivery, atMs),
+      ),
     };
-    this.store(owed, publication, () => {
-      this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt });
+    this.store(delivery, publication, () => {
+      this.record(delivery, { status: 'pending', nextAttemptMs: atMs, attempt });
     });
   }
 
@@ -212,29 +226,33 @@ export class Settler {
    * The lane to which a delivery waiting until `atMs` returns. Tenant lanes are guaranteed only for
    * a short time and may be gone after a wait of days; longer waits return to the shared consumer.
    */
-  private returnLane(owed: OwedDelivery, atMs: number): LaneClass {
-    const shared = laneAgain(eventFacts(owed));
+  private returnLane(delivery: InFlightDelivery, atMs: number): LaneClass {
+    const shared = laneAgain(eventFacts(delivery));
     const soon = atMs - this.deps.now() <= LANE_RETURN_MS;
-    return shared === 'r' && soon && this.deps.lanes.has(owed.tenant) ? 't' : shared;
+    return shared === 'r' && soon && this.deps.lanes.has(delivery.tenant) ? 't' : shared;
   }
 
   /** Stores the record first, then saves the queue's state, which counts the attempt. */
-  private waitInPlace(
-    owed: OwedDelivery,
-    place: PlaceInQueue,
+  private waitInQueue(
+    delivery: InFlightDelivery,
+    queueHandle: QueueHandle,
     atMs: number,
     attempt: AttemptRecord | undefined,
   ): void {
-    if (attempt === undefined) return place.wait(atMs, undefined);
-    const firstAttemptMs = owed.head.firstAttemptMs ?? attempt.startedMs;
-    const made = { attemptNo: owed.head.attemptNo + 1, firstAttemptMs };
-    const waits = () => place.wait(atMs, made);
-    this.record(owed, { status: 'pending', nextAttemptMs: atMs, attempt }, waits);
+    if (attempt === undefined) return queueHandle.wait(atMs, undefined);
+    const firstAttemptMs = delivery.head.firstAttemptMs ?? attempt.startedMs;
+    const made = { attemptNo: delivery.head.attemptNo + 1, firstAttemptMs };
+    const waits = () => queueHandle.wait(atMs, made);
+    this.record(delivery, { status: 'pending', nextAttemptMs: atMs, attempt }, waits);
   }
 
-  private block(owed: OwedDelivery, place: PlaceInQueue, attempt: AttemptRecord | undefined): void {
+  private block(
+    delivery: InFlightDelivery,
+    queueHandle: QueueHandle,
+    attempt: AttemptRecord | undefined,
+  ): void {
     const state = { status: 'pending', reason: 'blocked', attempt } as const;
-    this.record(owed, state, () => place.block());
+    this.record(delivery, state, () => queueHandle.block());
   }
 
   private publication(subject: string, head: DeliveryHead, eventBytes: Uint8Array): Publication {
@@ -246,42 +264,42 @@ export class Settler {
     };
   }
 
-  private store(owed: OwedDelivery, publication: Publication, stored: () => void): void {
-    this.storing.add(owed);
+  private store(delivery: InFlightDelivery, publication: Publication, stored: () => void): void {
+    this.storing.add(delivery);
     const taken = this.deps.publisher.publish(publication, (error) => {
-      this.storing.delete(owed);
+      this.storing.delete(delivery);
       if (error === undefined) stored();
       // Without an ack, the server redelivers the message after its ack_wait, and the publish is
       // tried again.
       else {
-        this.unclaim(owed.head);
-        owed.place?.again();
+        this.unclaim(delivery.head);
+        delivery.queueHandle?.again();
         this.deps.log.error({ error: error.message }, 'delivery.next_state_not_stored');
       }
     });
-    if (!taken) this.deps.publisher.whenRoom(() => this.store(owed, publication, stored));
+    if (!taken) this.deps.publisher.whenRoom(() => this.store(delivery, publication, stored));
   }
 
   /** The last step: stores the record, then acks the message or calls the queue handle. */
   private record(
-    owed: OwedDelivery,
+    delivery: InFlightDelivery,
     state: Pick<DeliveryRecord, 'status'> & {
       reason?: string;
       nextAttemptMs?: number;
       attempt?: AttemptRecord | undefined;
     },
-    then: () => void = () => owed.message.ack(),
+    then: () => void = () => delivery.message.ack(),
   ): void {
-    const event = eventFacts(owed);
+    const event = eventFacts(delivery);
     const record: DeliveryRecord = {
       k: 'delivery',
-      tenant: owed.tenant,
+      tenant: delivery.tenant,
       event: event.id,
       type: event.type,
       acceptedMs: event.acceptedMs,
-      id: owed.head.id,
-      endpoint: owed.endpoint,
-      hop: owed.head.hop,
+      id: delivery.head.id,
+      endpoint: delivery.endpoint,
+      hop: delivery.head.hop,
       status: state.status,
     };
     if (state.reason !== undefined) record.reason = state.reason;
@@ -289,16 +307,20 @@ export class Settler {
     if (state.attempt !== undefined) record.attempt = state.attempt;
     const stored = (): void => {
       // Only now: a redelivery of a delivery known as settled is acked.
-      this.remember(owed.head);
+      this.remember(delivery.head);
       then();
     };
     // The next delivery of the ordered endpoint waits for this record.
-    this.deps.records.add(record, stored, owed.place === undefined ? undefined : ORDERED_WITHIN_MS);
+    this.deps.records.add(
+      record,
+      stored,
+      delivery.queueHandle === undefined ? undefined : ORDERED_WITHIN_MS,
+    );
   }
 
   private remember(head: DeliveryHead): void {
     const id = deliveryMessageId(head.id, head.hop);
-    this.inHand.delete(id);
+    this.inFlight.delete(id);
     this.recent.add(id);
     if (this.recent.size < REMEMBERED_MAX) return;
     this.older = this.recent;

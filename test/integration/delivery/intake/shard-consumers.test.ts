@@ -4,8 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { ShardTaps } from '#src/delivery/intake/shard-consumers.ts';
-import { shardWork } from '#src/delivery/intake/shard-lifecycle.ts';
+import { ShardConsumers } from '#src/delivery/intake/shard-consumers.ts';
+import { shardLifecycle } from '#src/delivery/intake/shard-lifecycle.ts';
 import { waitUntil } from '../../../kit/wait-until.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
@@ -15,7 +15,7 @@ const STREAM = streams.deliveries(0);
 
 interface Opened {
   core: NatsCore;
-  work: ReturnType<typeof shardWork>;
+  work: ReturnType<typeof shardLifecycle>;
   /** The events beside the consumers, in order. */
   steps: string[];
   taken: string[];
@@ -53,10 +53,10 @@ async function start(t: TestContext): Promise<Opened> {
     return passed(await get(stream, name));
   });
   const drainMs = 1000;
-  const taps = new ShardTaps({
+  const shardConsumers = new ShardConsumers({
     ...core,
     shards: 1,
-    table: { handBack: () => undefined, isIdle: () => true },
+    table: { releaseUnstarted: () => undefined, isIdle: () => true },
     settler: { isStoring: () => false },
     fence: { pass: () => Promise.resolve() },
     lanes: {
@@ -73,8 +73,8 @@ async function start(t: TestContext): Promise<Opened> {
     owns: () => true,
     drainMs,
   });
-  const work = shardWork(
-    taps,
+  const work = shardLifecycle(
+    shardConsumers,
     {
       open: () => void steps.push('queues opened'),
       close: () => void steps.push('queues closed'),
@@ -82,7 +82,7 @@ async function start(t: TestContext): Promise<Opened> {
     },
     drainMs,
   );
-  t.after(() => taps.close(0));
+  t.after(() => shardConsumers.close(0));
   const holdAt = (step: number): ReturnType<Opened['holdAt']> => {
     const reached = Promise.withResolvers<void>();
     const released = Promise.withResolvers<void>();

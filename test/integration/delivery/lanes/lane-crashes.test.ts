@@ -5,7 +5,7 @@ import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
 import { type Death, LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
 
 /** Fewer periods than in production, in the same order. */
-const RULES = { quietMs: 3000, graceMs: 6000, compareEveryMs: 2000 };
+const RULES = { quietMs: 3000, graceMs: 6000, reconcileEveryMs: 2000 };
 
 /**
  * The whole life of a lane, and of one that a late message creates; ends where the owner crashes.
@@ -15,16 +15,16 @@ async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<s
   const isOver = (condition: () => boolean): Promise<unknown> =>
     waitUntil(async () => {
       if (owner.isDead || condition()) return true;
-      await owner.look();
+      await owner.advance();
       owner.ackHeld();
       return undefined;
     }, SOON);
-  await owner.look({ [tenant]: PRESSED });
+  await owner.advance({ [tenant]: PRESSED });
   if (owner.store.has(tenant)) {
     for (let i = 0; i < 3; i++) owed.push(await oweByLane(core, tenant));
     await waitUntil(() => owner.isDead || owner.held.length === owed.length, SOON);
     // It keeps them unacked for some periods.
-    for (let i = 0; i < 5; i++) await owner.look();
+    for (let i = 0; i < 5; i++) await owner.advance();
   }
   await isOver(() => !owner.store.has(tenant));
   // A router with a stale watch publishes while the lane drains.
@@ -47,14 +47,14 @@ async function takenOver(
   assert.ok(first.isDead, `it died at step ${death.afterSteps}`);
   const next = await LaneOwner.start(t, core, { rules: RULES });
   // After the first reconciliation every stored message has a consumer.
-  await next.look();
+  await next.advance();
   await waitUntil(
     () => owed.every((text) => first.settled.includes(text) || next.settled.includes(text)),
     { ...SOON, what: `everything arrives after ${first.steps.join(', ')}` },
   );
   // Once no more messages arrive, nothing is left.
   await waitUntil(async () => {
-    await next.look({}, 10);
+    await next.advance({}, 10);
     return next.lanes.active === 0 && next.lanes.draining === 0;
   }, SOON);
   assert.equal((await next.broker.backlogs()).size, 0);

@@ -8,7 +8,7 @@ import { buckets, consumers, streams } from '#wire/subjects.ts';
 import { startNatsCore } from '../../publisher/nats-core.ts';
 import { LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
 
-const RULES = { quietMs: 3000, graceMs: 6000, compareEveryMs: 1000 };
+const RULES = { quietMs: 3000, graceMs: 6000, reconcileEveryMs: 1000 };
 const DLV = streams.deliveries(0);
 
 async function counted(registry: Registry, name: string): Promise<Record<string, number>> {
@@ -20,13 +20,13 @@ test('a lane consumer that is deleted by hand is recreated, and unacked messages
   const core = await startNatsCore(t);
   const registry = new Registry();
   const owner = await LaneOwner.start(t, core, { rules: RULES, holds: true, registry });
-  await owner.look({ acme: PRESSED });
+  await owner.advance({ acme: PRESSED });
   const first = await oweByLane(core, 'acme');
   await waitUntil(() => owner.held.length === 1, SOON);
   await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
   const second = await oweByLane(core, 'acme');
   await waitUntil(async () => {
-    await owner.look({ acme: PRESSED });
+    await owner.advance({ acme: PRESSED });
     return owner.held.length === 3;
   }, SOON);
   assert.deepEqual(
@@ -45,7 +45,7 @@ test('a lane consumer that is deleted by hand is recreated, and unacked messages
 test('a recreated consumer is consumed when the answer to its creation is lost', async (t) => {
   const core = await startNatsCore(t);
   const owner = await LaneOwner.start(t, core, { rules: RULES });
-  await owner.look({ acme: PRESSED });
+  await owner.advance({ acme: PRESSED });
   await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
   const late = await oweByLane(core, 'acme');
   const { broker } = owner;
@@ -56,7 +56,7 @@ test('a recreated consumer is consumed when the answer to its creation is lost',
     throw new Error('timeout');
   };
   await waitUntil(async () => {
-    await owner.look({ acme: PRESSED });
+    await owner.advance({ acme: PRESSED });
     return owner.settled.includes(late);
   }, SOON);
 });
@@ -66,13 +66,13 @@ test('a key written by hand gives a tenant a lane, is ignored if it is not a ten
   const kv = await new Kvm(core.js).open(buckets.lanes);
   for (const key of ['acme', 'globex', 'not.a.tenant']) await kv.put(key, '');
   const owner = await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 1, quietMs: 1e9 } });
-  await owner.look();
-  await owner.look();
+  await owner.advance();
+  await owner.advance();
   // There are at most twice as many consumers as lanes: both are consumed.
   assert.equal((await owner.broker.backlogs()).size, 2);
   await kv.put('initech', '');
   await waitUntil(() => owner.store.has('initech'), SOON);
-  await owner.look();
+  await owner.advance();
   assert.equal((await owner.broker.backlogs()).size, 2);
   assert.equal((await kv.get('initech'))?.operation, 'DEL');
   assert.equal((await kv.get('not.a.tenant'))?.operation, 'PUT');
@@ -85,14 +85,14 @@ test('a tenant under more pressure takes the lane of the quietest when all are t
   const owner = await LaneOwner.start(t, core, { rules, registry });
   const busy = { taken: 300, pressed: 100 };
   const quiet = { taken: 60, pressed: 60 };
-  await owner.look({ busy, quiet });
+  await owner.advance({ busy, quiet });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
   // Not before the quietest has had its lane for a while, and not for slightly more pressure.
-  await owner.look({ busy, quiet, late: busy });
-  for (let second = 0; second < 5; second++) await owner.look({ busy, quiet });
-  await owner.look({ busy, quiet, late: { taken: 50, pressed: 50 } });
+  await owner.advance({ busy, quiet, late: busy });
+  for (let second = 0; second < 5; second++) await owner.advance({ busy, quiet });
+  await owner.advance({ busy, quiet, late: { taken: 50, pressed: 50 } });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
-  await owner.look({ busy, quiet, late: busy });
+  await owner.advance({ busy, quiet, late: busy });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'late']);
   assert.equal(owner.lanes.active, 2);
   assert.equal(owner.lanes.draining, 1);
@@ -103,16 +103,16 @@ test('a tenant under more pressure takes the lane of the quietest when all are t
 test('lanes drain when their bucket is deleted, and a tenant under pressure gets its lane again', async (t) => {
   const core = await startNatsCore(t);
   const owner = await LaneOwner.start(t, core, { rules: { ...RULES, graceMs: 1e9 } });
-  await owner.look({ acme: PRESSED });
+  await owner.advance({ acme: PRESSED });
   const kvm = new Kvm(core.js);
   await (await kvm.open(buckets.lanes)).destroy();
   await kvm.create(buckets.lanes, { history: 1 });
   await waitUntil(() => !owner.store.has('acme'), { deadlineMs: 30_000 });
-  await owner.look();
+  await owner.advance();
   assert.equal(owner.lanes.draining, 1);
   const late = await oweByLane(core, 'acme');
   await waitUntil(() => owner.settled.includes(late), SOON);
-  await owner.look({ acme: PRESSED });
+  await owner.advance({ acme: PRESSED });
   assert.ok(owner.store.has('acme'));
   assert.equal(owner.lanes.active, 1);
 });
@@ -129,9 +129,9 @@ test('two owners, deletions by hand and stale routers at once lose nothing and l
   ];
   const owed: string[] = [];
   const acts: (() => Promise<unknown>)[] = [
-    () => pick(owners).look({ [pick(tenants)]: PRESSED }),
-    () => pick(owners).look({ [pick(tenants)]: PRESSED }),
-    () => pick(owners).look({}, 4),
+    () => pick(owners).advance({ [pick(tenants)]: PRESSED }),
+    () => pick(owners).advance({ [pick(tenants)]: PRESSED }),
+    () => pick(owners).advance({}, 4),
     async () => owed.push(await oweByLane(core, pick(tenants))),
     async () => owed.push(await oweByLane(core, pick(tenants))),
     () => core.jsm.consumers.delete(DLV, consumers.lane(pick(tenants))).catch(() => undefined),
@@ -143,7 +143,7 @@ test('two owners, deletions by hand and stale routers at once lose nothing and l
   await stale.stop();
   await waitUntil(
     async () => {
-      await owner.look({}, 4);
+      await owner.advance({}, 4);
       const { draining, active } = owner.lanes;
       return draining + active === 0 && (await owner.broker.stored()).size === 0;
     },

@@ -121,9 +121,9 @@ export class LaneOwner {
   }
 
   /** Runs one period, `seconds` after the last. */
-  async look(loads: Record<string, TenantLoad> = {}, seconds = 1): Promise<void> {
+  async advance(loads: Record<string, TenantLoad> = {}, seconds = 1): Promise<void> {
     this.clockMs += seconds * 1000;
-    await this.lanes.look(new Map(Object.entries(loads)), seconds);
+    await this.lanes.advance(new Map(Object.entries(loads)), seconds);
   }
 
   ackHeld(): void {

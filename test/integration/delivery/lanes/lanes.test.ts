@@ -8,8 +8,8 @@ import { Worker } from '../worker.ts';
 
 /** All periods are fractions of a second. */
 const SOON: Partial<LaneRules> = {
-  lookEveryMs: 50,
-  compareEveryMs: 100,
+  evaluateEveryMs: 50,
+  reconcileEveryMs: 100,
   pressedPerSecond: 5,
   quietMs: 300,
   graceMs: 300,
@@ -139,13 +139,13 @@ test('deliveries that an open circuit rejects are not parked again and again', a
   worker.receiver.on('/acme/ep_fails', { status: 500 });
   await worker.lanes.announce('acme');
   await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
-  const beyondShare = 600;
-  await owe(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + beyondShare);
+  const excess = 600;
+  await owe(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + excess);
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'mailbox' });
-  await waitUntil(async () => (await parked()) >= beyondShare - 50, PATIENT);
+  await waitUntil(async () => (await parked()) >= excess - 50, PATIENT);
   // Each probe of the circuit takes at least a second or two.
   const attempts = (): number => worker.receiver.at('/acme/ep_fails').length;
   const looked = attempts() + 3;
   await waitUntil(() => attempts() >= looked, { ...PATIENT, deadlineMs: 60_000 });
-  assert.ok((await parked()) < 3 * beyondShare, `${await parked()} parked`);
+  assert.ok((await parked()) < 3 * excess, `${await parked()} parked`);
 });

@@ -28,10 +28,10 @@ test('an open circuit probes again after its delay when the clock was set back i
   assert.equal(settings.circuit.state, CircuitState.Open);
   nowMs -= HOUR_MS;
   await assert.rejects(settings.policies.execute(async () => result(200)));
-  settings.mendCircuit(nowMs);
+  settings.clampCircuitClock(nowMs);
   // Still open for its delay: the receiver has not recovered because of the clock.
   await assert.rejects(settings.policies.execute(async () => result(200)));
-  settings.mendCircuit(nowMs);
+  settings.clampCircuitClock(nowMs);
   nowMs += 10_000;
   assert.equal(
     (await settings.policies.execute<SendResult>(async () => result(200))).outcome.ok,
@@ -51,15 +51,15 @@ test('unhealthyMs counts from the opening of the circuit to its closing, across 
   };
   const defaults = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
   const settings = new EndpointSettings(defaults, undefined);
-  assert.equal(settings.troubledMs, undefined);
+  assert.equal(settings.unhealthyMs, undefined);
   for (let i = 0; i < 20; i++) await settings.policies.execute(async () => result(500));
   pass(10_000);
   await settings.policies.execute(async () => result(500));
   assert.equal(settings.circuit.state, CircuitState.Open);
-  assert.equal(settings.troubledMs, 10_000);
+  assert.equal(settings.unhealthyMs, 10_000);
   const kept = new EndpointSettings(defaults, settings.circuit.toJSON());
   pass(120_000);
-  assert.equal(kept.troubledMs, 120_000);
+  assert.equal(kept.unhealthyMs, 120_000);
   await settings.policies.execute(async () => result(200));
-  assert.equal(settings.troubledMs, undefined);
+  assert.equal(settings.unhealthyMs, undefined);
 });

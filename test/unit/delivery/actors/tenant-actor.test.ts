@@ -2,14 +2,14 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { defaultRetryPolicy } from '#domain/outcome/verdict.ts';
 import type { EndpointActorDeps } from '#src/delivery/actors/endpoint-actor.ts';
-import type { OwedDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
 import { TenantActor } from '#src/delivery/actors/tenant-actor.ts';
 import { TurnScheduler } from '#src/delivery/scheduling/turn-scheduler.ts';
 
 /** A delivery that is settled on arrival. */
-function cancelled(endpoint: string, receivedMs: number): OwedDelivery {
+function cancelled(endpoint: string, receivedMs: number): InFlightDelivery {
   const head = { id: 'dlv_1', endpoint, attemptNo: 1, hop: 0, eventSeq: 1, cancelled: true };
-  return { tenant: 'acme', endpoint, lane: 's', head, receivedMs } as unknown as OwedDelivery;
+  return { tenant: 'acme', endpoint, lane: 's', head, receivedMs } as unknown as InFlightDelivery;
 }
 
 test('a tenant that is never idle passivates its idle endpoints', () => {

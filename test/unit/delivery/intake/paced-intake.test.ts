@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { GentleIntake } from '#src/delivery/intake/paced-intake.ts';
+import { PacedIntake } from '#src/delivery/intake/paced-intake.ts';
 import { waitUntil } from '../../../kit/wait-until.ts';
 
-function intakeOf<T>(take: (message: T) => void, utilization = 0.9): GentleIntake<T> {
+function intakeOf<T>(take: (message: T) => void, utilization = 0.9): PacedIntake<T> {
   const loop = { utilization: () => utilization, now: () => performance.now() };
-  return new GentleIntake({ take, loop });
+  return new PacedIntake({ take, loop });
 }
 
 test('a burst is processed in order, and other work runs in between', async () => {

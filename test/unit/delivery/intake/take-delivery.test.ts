@@ -30,7 +30,7 @@ test('an internal error naks the delivery, and its redelivery is processed', () 
   const take = takeDelivery({
     settler: {
       claim: ({ id }) => {
-        if (claimed.has(id)) return 'in_hand';
+        if (claimed.has(id)) return 'in_flight';
         claimed.add(id);
         return 'new';
       },

@@ -64,10 +64,10 @@ test('parked deliveries get consecutive slots, and a new delivery queues behind 
   assert.equal(Math.round(limiter.waitBehindParkedMs(0)), 6000);
   // A delivery that returns at its slot queues behind the mailbox only.
   assert.equal(Math.round(limiter.waitMs(0)), 1000);
-  assert.equal(limiter.isRested, false);
+  assert.equal(limiter.isFull, false);
   clock.ms += 10_000;
   assert.equal(limiter.waitBehindParkedMs(0), 0);
-  assert.equal(limiter.isRested, true);
+  assert.equal(limiter.isFull, true);
 });
 
 test('a new limit applies at once and adds no burst that was not saved up', () => {

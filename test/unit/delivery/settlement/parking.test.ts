@@ -2,17 +2,17 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Mailbox } from '#src/delivery/actors/mailbox.ts';
-import type { OwedDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
 import { Parking, type ParkingDeps } from '#src/delivery/settlement/parking.ts';
 
 const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-const OWED = { lane: 't' } as OwedDelivery;
+const DELIVERY = { lane: 't' } as InFlightDelivery;
 
 interface Options {
-  troubledMs: number | undefined;
+  unhealthyMs: number | undefined;
   attemptMs?: number;
   random?: number;
 }
@@ -22,13 +22,13 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
   const mailbox = new Mailbox();
   const parking = new Parking({
     settler: {
-      park: (_owed, delayMs) => void parked.push(delayMs),
-      putOff: (_owed, delayMs) => void parked.push(delayMs),
+      park: (_delivery, delayMs) => void parked.push(delayMs),
+      parkUnsent: (_delivery, delayMs) => void parked.push(delayMs),
     },
     metrics: { parked: { inc: () => undefined } as unknown as ParkingDeps['metrics']['parked'] },
     random: () => options.random ?? 0,
     mailbox,
-    settings: { troubledMs: options.troubledMs, inFlightMax: 1 } as ParkingDeps['settings'],
+    settings: { unhealthyMs: options.unhealthyMs, inFlightMax: 1 } as ParkingDeps['settings'],
     turns: { expectedMs: options.attemptMs ?? 0 } as ParkingDeps['turns'],
     tenantShare: () => 1,
   });
@@ -37,21 +37,24 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
 
 /**
  * The delays of deliveries that the circuit rejects, and of lane deliveries beyond the share,
- * behind `owed` others.
+ * behind `backlog` others.
  */
 function waits(
   t: TestContext,
-  { owed, ...options }: Options & { owed: number },
+  { backlog, ...options }: Options & { backlog: number },
 ): { circuit: number; head: number; beyond: number } {
   t.mock.method(performance, 'now', () => 1000);
   const { parking, mailbox, parked } = parkingOf(options);
-  for (let i = 0; i < owed; i++) parking.untilMended(OWED);
+  for (let i = 0; i < backlog; i++) parking.parkUntilCircuitCloses(DELIVERY);
   parked.length = 0;
-  parking.untilMended(OWED);
-  parking.untilMended({ ...OWED, place: {} as NonNullable<OwedDelivery['place']> });
-  mailbox.push(OWED);
-  mailbox.push(OWED);
-  parking.beyondShare(1);
+  parking.parkUntilCircuitCloses(DELIVERY);
+  parking.parkUntilCircuitCloses({
+    ...DELIVERY,
+    queueHandle: {} as NonNullable<InFlightDelivery['queueHandle']>,
+  });
+  mailbox.push(DELIVERY);
+  mailbox.push(DELIVERY);
+  parking.parkExcess(1);
   const [circuit = 0, head = 0, beyond = 0] = parked;
   return { circuit, head, beyond };
 }
@@ -69,7 +72,7 @@ for (const [lastedMs, waitMs] of [
   [100 * HOUR, 30 * MINUTE],
 ] as const) {
   test(`a delivery behind many waits ${waitMs / SECOND} s after an outage of ${lastedMs / SECOND} s, from a lane too`, (t) => {
-    const { circuit, head, beyond } = waits(t, { troubledMs: lastedMs, owed: MANY });
+    const { circuit, head, beyond } = waits(t, { unhealthyMs: lastedMs, backlog: MANY });
     assert.equal(circuit, waitMs);
     assert.equal(beyond, waitMs);
     assert.equal(head, 5 * SECOND);
@@ -77,19 +80,22 @@ for (const [lastedMs, waitMs] of [
 }
 
 test('a delivery behind few waits for their return at 20 a second, and at least 5 s', (t) => {
-  assert.equal(waits(t, { troubledMs: HOUR, owed: 0 }).circuit, 5 * SECOND);
-  assert.equal(waits(t, { troubledMs: HOUR, owed: 50 }).circuit, 5 * SECOND);
-  assert.equal(waits(t, { troubledMs: HOUR, owed: 400 }).circuit, 20 * SECOND);
+  assert.equal(waits(t, { unhealthyMs: HOUR, backlog: 0 }).circuit, 5 * SECOND);
+  assert.equal(waits(t, { unhealthyMs: HOUR, backlog: 50 }).circuit, 5 * SECOND);
+  assert.equal(waits(t, { unhealthyMs: HOUR, backlog: 400 }).circuit, 20 * SECOND);
 });
 
 test('a lane delivery beyond the share waits for the duration of attempts when that is longer', (t) => {
-  const troubledMs = 20 * SECOND;
-  assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
-  assert.equal(waits(t, { troubledMs, owed: MANY, attemptMs: HOUR }).beyond, MINUTE);
+  const unhealthyMs = 20 * SECOND;
+  assert.equal(
+    waits(t, { unhealthyMs, backlog: MANY, attemptMs: 30 * SECOND }).beyond,
+    30 * SECOND,
+  );
+  assert.equal(waits(t, { unhealthyMs, backlog: MANY, attemptMs: HOUR }).beyond, MINUTE);
 });
 
 test('a lane delivery beyond the share waits for the duration of attempts while the circuit is closed', (t) => {
-  const closed = { troubledMs: undefined, owed: 0 };
+  const closed = { unhealthyMs: undefined, backlog: 0 };
   assert.equal(waits(t, { ...closed, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
   assert.equal(waits(t, closed).beyond, 500);
 });
@@ -97,12 +103,12 @@ test('a lane delivery beyond the share waits for the duration of attempts while 
 test('a lane that exceeds its share for long is parked for longer, until a pause resets the delay', (t) => {
   let nowMs = 1000;
   t.mock.method(performance, 'now', () => nowMs);
-  const { parking, mailbox, parked } = parkingOf({ troubledMs: undefined, attemptMs: 2 * SECOND });
+  const { parking, mailbox, parked } = parkingOf({ unhealthyMs: undefined, attemptMs: 2 * SECOND });
   /** The delay of the last of very many. */
   const waitAfter = (ms: number): number => {
     nowMs += ms;
-    for (let i = 0; i < 2000; i++) mailbox.push(OWED);
-    parking.beyondShare(1);
+    for (let i = 0; i < 2000; i++) mailbox.push(DELIVERY);
+    parking.parkExcess(1);
     mailbox.empty();
     return parked.at(-1) ?? Number.NaN;
   };
@@ -115,5 +121,5 @@ test('a lane that exceeds its share for long is parked for longer, until a pause
 });
 
 test('delays get up to 50 % of jitter, so that deliveries parked together do not return together', (t) => {
-  assert.equal(waits(t, { troubledMs: MINUTE, owed: MANY, random: 1 }).circuit, 90 * SECOND);
+  assert.equal(waits(t, { unhealthyMs: MINUTE, backlog: MANY, random: 1 }).circuit, 90 * SECOND);
 });

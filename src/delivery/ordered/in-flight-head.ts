@@ -1,6 +1,6 @@
 import { type DeliveryHead, decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
-import type { OwedDelivery } from '../intake/in-flight-delivery.ts';
+import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
 import type { HeadState, HeadStep } from './head-state.ts';
 
 const NAK_MS = 1000;
@@ -20,7 +20,7 @@ export function decodeHead(data: Uint8Array): HeadFrame {
   return { head, eventBytes, event };
 }
 
-export interface HeadInHand {
+export interface InFlightHead {
   frame: HeadFrame;
   state: HeadState;
   where: { tenant: string; endpoint: string };
@@ -34,8 +34,11 @@ export interface HeadInHand {
  * Presents the head of an ordered queue to its actor as a delivery. The actor's first outcome is
  * reported to `step`; the queue then changes the message.
  */
-export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): OwedDelivery {
-  const { frame, state, where, cancelled, blocks } = inHand;
+export function inFlightHead(
+  inFlight: InFlightHead,
+  step: (step: HeadStep) => void,
+): InFlightDelivery {
+  const { frame, state, where, cancelled, blocks } = inFlight;
   const { head, eventBytes, event } = frame;
   const { attemptNo, hop, firstAttemptMs } = state;
   const age = firstAttemptMs === undefined ? {} : { firstAttemptMs };
@@ -52,7 +55,7 @@ export function owedHead(inHand: HeadInHand, step: (step: HeadStep) => void): Ow
     eventBytes,
     event,
     receivedMs: performance.now(),
-    place: {
+    queueHandle: {
       blocks,
       isHeld: state.stand === 'held',
       wait: (atMs, made) => step({ kind: 'wait', atMs, made }),

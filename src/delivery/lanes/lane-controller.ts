@@ -5,7 +5,7 @@ import { ShardLanes, type ShardLanesDeps } from './shard-lanes.ts';
 import type { LaneBroker } from './lane-broker.ts';
 import type { TenantLoad } from './tenant-demand.ts';
 
-export interface LaneKeeperDeps {
+export interface LaneControllerDeps {
   shards: number;
   broker: (shard: number) => LaneBroker;
   rules: LaneRules;
@@ -17,19 +17,19 @@ export interface LaneKeeperDeps {
 }
 
 /** Reconciles the lanes of the shards that this worker owns, every second. */
-export class LaneKeeper {
-  private readonly deps: LaneKeeperDeps;
+export class LaneController {
+  private readonly deps: LaneControllerDeps;
   private readonly shards = new Map<number, ShardLanes>();
   private timer: NodeJS.Timeout | undefined;
-  private lookedMs = performance.now();
+  private evaluatedMs = performance.now();
 
-  constructor(deps: LaneKeeperDeps) {
+  constructor(deps: LaneControllerDeps) {
     this.deps = deps;
     deps.metrics.watch(() => this.shards);
   }
 
   start(): void {
-    this.timer = setInterval(() => this.look(), this.deps.rules.lookEveryMs);
+    this.timer = setInterval(() => this.tick(), this.deps.rules.evaluateEveryMs);
     this.timer.unref();
   }
 
@@ -46,7 +46,7 @@ export class LaneKeeper {
       log,
     });
     this.shards.set(shard, lanes);
-    await lanes.look(new Map(), 1);
+    await lanes.advance(new Map(), 1);
   }
 
   /** Stops consuming the lanes of a shard. */
@@ -60,17 +60,17 @@ export class LaneKeeper {
     for (const shard of this.shards.keys()) this.close(shard);
   }
 
-  private look(): void {
+  private tick(): void {
     const nowMs = performance.now();
-    const seconds = (nowMs - this.lookedMs) / 1000;
-    this.lookedMs = nowMs;
+    const seconds = (nowMs - this.evaluatedMs) / 1000;
+    this.evaluatedMs = nowMs;
     const loads = new Map<number, Map<string, TenantLoad>>();
     for (const shard of this.shards.keys()) loads.set(shard, new Map());
     this.deps.takeLoads((tenant, load) => {
       loads.get(shardOf(tenant, this.deps.shards))?.set(tenant, load);
     });
     for (const [shard, lanes] of this.shards) {
-      void lanes.look(loads.get(shard) as Map<string, TenantLoad>, seconds);
+      void lanes.advance(loads.get(shard) as Map<string, TenantLoad>, seconds);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** Limits concurrent work; the rest waits in order. Callers bound how much waits. */
-export class Slots {
+export class Semaphore {
   private free: number;
   private readonly waiting: (() => void)[] = [];
 
