@@ -20,19 +20,19 @@ ARG REVISION=unknown
 LABEL org.opencontainers.image.title="Posthorn" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.revision="${REVISION}"
-# The defaults are loopback: in a container both ports have to be reachable from outside. Threads: src/app/run/role-process.ts
-# says why.
+# The defaults are loopback: in a container both ports must be reachable from outside. For the number of threads see
+# src/app/run/role-process.ts.
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
     POSTHORN_HTTP_HOST=0.0.0.0 \
     POSTHORN_OPS_HOST=0.0.0.0
-# The only folder that may be written, if a volume is mounted on it: compose.yaml keeps the keys there.
+# The only writable folder, if a volume is mounted on it: compose.yaml keeps the keys there.
 RUN install -d -o 1000 -g 1000 /var/lib/posthorn
 WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY src ./src
-# By number, so that Kubernetes can see that it is not root.
+# By number, so that Kubernetes can verify that the user is not root.
 USER 1000:1000
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM

@@ -1,4 +1,4 @@
-{{/* What every application has: it mends what was changed by hand, and tries again for a while. */}}
+{{/* Common part of every application: it reverts manual changes, and retries for a while. */}}
 {{- define "apps.metadata" -}}
 name: {{ .name }}
 namespace: argocd
@@ -11,7 +11,7 @@ labels:
 
 {{- define "apps.syncPolicy" -}}
 automated:
-  # What holds data is not removed because a line is.
+  # Removing a line from Git must not remove data.
   prune: {{ .prune }}
   selfHeal: true
 syncOptions:
@@ -22,12 +22,12 @@ syncOptions:
   {{- end }}
 retry:
   limit: 5
-  # What mends it is a commit, which does not have to wait for the tries of the one before.
+  # A fixing commit need not wait for the retries of the commit before it.
   refresh: true
   backoff: { duration: 10s, factor: 2, maxDuration: 3m }
 {{- end }}
 
-{{/* "true" for an operator that this environment has: some exist for one setting only. */}}
+{{/* "true" for an operator of this environment: some are installed for one setting only. */}}
 {{- define "apps.wanted" -}}
 {{- if eq .name "argo-rollouts" }}{{ .root.Values.argoRollouts }}
 {{- else if eq .name "psmdb-operator" }}{{ eq .root.Values.mongodb.mode "operator" }}

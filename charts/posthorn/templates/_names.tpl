@@ -7,7 +7,7 @@
 {{- else }}{{ .Values.image.repository }}:{{ required "image.tag: say which commit is to run (or image.digest)" .Values.image.tag }}{{ end }}
 {{- end }}
 
-{{/* Of all objects. */}}
+{{/* Labels of all objects. */}}
 {{- define "posthorn.labels" -}}
 {{ include "posthorn.selector" . }}
 app.kubernetes.io/part-of: posthorn
@@ -16,19 +16,19 @@ app.kubernetes.io/version: {{ .Values.image.tag | default .Chart.AppVersion | tr
 helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version }}
 {{- end }}
 
-{{/* Never changes: a Deployment's selector cannot. */}}
+{{/* Must never change, because a Deployment's selector cannot. */}}
 {{- define "posthorn.selector" -}}
 app.kubernetes.io/name: posthorn
 app.kubernetes.io/instance: {{ .Release.Name }}
 {{- end }}
 
-{{/* Whether a role is scaled by something else than its replicas. */}}
+{{/* Whether an autoscaler sets the replicas of a role. */}}
 {{- define "posthorn.scaled" -}}
 {{- $auto := (index .Values.roles .role).autoscaling | default dict -}}
 {{- if and $auto.enabled (or (eq .role "ingress") .Values.autoscaling.keda) }}true{{ end }}
 {{- end }}
 
-{{/* What the schema cannot say: one value against another. */}}
+{{/* Checks between values, which the schema cannot express. */}}
 {{- define "posthorn.check" -}}
 {{- range $role, $of := .Values.roles }}
 {{- $auto := $of.autoscaling | default dict }}

@@ -1,4 +1,4 @@
-{{/* The keys of the Secret that a role may read: no role has more than it needs. Names of settings by names of keys. */}}
+{{/* Names of settings by the keys of the Secret that a role may read: no role has more than it needs. */}}
 {{- define "posthorn.secretKeys" -}}
 {{- $keys := dict -}}
 {{- if and .Values.nats.user (ne .role "probe") }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
@@ -47,14 +47,14 @@ readOnlyRootFilesystem: true
 capabilities: { drop: [ALL] }
 {{- end }}
 
-{{/* What the pods of roles and of the migration have in common. */}}
+{{/* Common parts of the pods of roles and of the migration. */}}
 {{- define "posthorn.podBase" -}}
-{{- /* The migration runs before there is an account: it needs none. */}}
+{{- /* The migration runs before the account exists, and needs none. */}}
 {{- if ne .role "migrate" }}
 serviceAccountName: {{ include "posthorn.name" . }}-{{ .role }}
 {{- end }}
 automountServiceAccountToken: false
-# Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and a setting that is not known stops the start.
+# Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and an unknown setting stops the start.
 enableServiceLinks: false
 securityContext:
   runAsNonRoot: true
@@ -62,7 +62,7 @@ securityContext:
   runAsGroup: 1000
   fsGroup: 1000
   seccompProfile: { type: RuntimeDefault }
-# A name of a receiver is looked up as it is, not first in each of the cluster's domains.
+# Look up a receiver's name as given, not first in each of the cluster's domains.
 dnsConfig:
   options: [{ name: ndots, value: '1' }]
 {{- with .Values.image.pullSecrets }}
@@ -157,7 +157,7 @@ spec:
         - { name: probe, containerPort: 8082 }
         {{- end }}
         - { name: ops, containerPort: 9090 }
-      # Alive says nothing of NATS or MongoDB: an outage of theirs restarts nobody.
+      # Liveness does not depend on NATS or MongoDB: their outage restarts no pod.
       startupProbe:
         httpGet: { path: /livez, port: ops }
         periodSeconds: 1
@@ -173,7 +173,7 @@ spec:
         periodSeconds: 3
         timeoutSeconds: 2
         failureThreshold: 2
-      # Load balancers and other pods learn that it goes before it stops to listen.
+      # Give load balancers and other pods time to notice before the process stops listening.
       lifecycle:
         preStop: { sleep: { seconds: {{ $of.preStopSeconds }} } }
       resources: {{ toYaml $of.resources | nindent 8 }}
