@@ -55,7 +55,7 @@ function testApp(t: TestContext) {
 
 const json = { 'content-type': 'application/json' };
 
-test('every bad field of a body is named by its pointer, and unknown fields are refused', async (t) => {
+test('the app rejects a body with the pointer of every invalid or unknown field', async (t) => {
   const answer = await testApp(t).inject({
     method: 'POST',
     url: '/things/1',
@@ -76,7 +76,7 @@ test('every bad field of a body is named by its pointer, and unknown fields are 
   ]);
 });
 
-test('a body of a media type that is not taken is 415, plain text too', async (t) => {
+test('the app rejects a body of an unsupported media type, plain text included, with 415', async (t) => {
   const app = testApp(t);
   for (const type of ['text/plain', 'application/xml']) {
     const headers = { 'content-type': type };
@@ -87,13 +87,13 @@ test('a body of a media type that is not taken is 415, plain text too', async (t
   }
 });
 
-test('a search that went over its time is the caller’s to narrow, and no bug', async (t) => {
+test('the app answers 422 when a search exceeds its time limit', async (t) => {
   const answer = await testApp(t).inject({ url: '/fails/search' });
   assert.equal(answer.statusCode, 422);
   assert.equal(answer.json().code, 'POSTHORN_SEARCH_TOO_LONG');
 });
 
-test('a query is converted from text, and its bad fields are named', async (t) => {
+test('the app converts a query from text and names its invalid fields', async (t) => {
   const app = testApp(t);
   const payload = { name: 'x' };
   const good = await app.inject({ method: 'POST', url: '/things/1?limit=5', payload });
@@ -107,7 +107,7 @@ test('a query is converted from text, and its bad fields are named', async (t) =
 });
 
 const refusals: [string, number, string, { url?: string; headers?: object; payload?: string }][] = [
-  ['JSON that is cut off', 400, 'POSTHORN_BODY_INVALID', { headers: json, payload: '{"name":' }],
+  ['truncated JSON', 400, 'POSTHORN_BODY_INVALID', { headers: json, payload: '{"name":' }],
   ['an empty body', 400, 'POSTHORN_BODY_INVALID', { headers: json, payload: '' }],
   [
     'another content type',
@@ -125,7 +125,7 @@ const refusals: [string, number, string, { url?: string; headers?: object; paylo
   ['a path that cannot be decoded', 400, 'POSTHORN_REQUEST_INVALID', { url: '/things/%zz' }],
 ];
 for (const [what, status, code, request] of refusals) {
-  test(`${what} is a ${status} ${code}`, async (t) => {
+  test(`the app answers ${status} ${code} for ${what}`, async (t) => {
     const answer = await testApp(t).inject({
       method: 'POST',
       url: '/things/1',
@@ -139,7 +139,7 @@ for (const [what, status, code, request] of refusals) {
   });
 }
 
-test('MongoDB out of reach, or with another password by now, is a 503 that says when to come again', async (t) => {
+test('the app answers 503 with Retry-After when MongoDB is unreachable or rejects the password', async (t) => {
   for (const how of ['mongo', 'password']) {
     const answer = await testApp(t).inject(`/fails/${how}`);
     assert.equal(answer.statusCode, 503, how);
@@ -148,20 +148,20 @@ test('MongoDB out of reach, or with another password by now, is a 503 that says 
   }
 });
 
-test('our own errors keep their Retry-After, and a 401 names its scheme', async (t) => {
+test('the app keeps the Retry-After of our own errors, and names the scheme in a 401', async (t) => {
   const app = testApp(t);
   assert.equal((await app.inject('/fails/ours')).headers['retry-after'], '7');
   assert.equal((await app.inject('/fails/key')).headers['www-authenticate'], 'Bearer');
 });
 
-test('what nobody foresaw is a 500 that tells nothing', async (t) => {
+test('the app answers 500 without details when an error is unexpected', async (t) => {
   const answer = await testApp(t).inject('/fails/otherwise');
   assert.equal(answer.statusCode, 500);
   assert.equal(answer.json().code, 'POSTHORN_UNEXPECTED');
   assert.ok(!answer.body.includes('whsec_'));
 });
 
-test('a sane correlation id is kept, another is replaced', async (t) => {
+test('the app keeps a valid correlation id and replaces an invalid one', async (t) => {
   const app = testApp(t);
   const ask = async (headers: Record<string, string>) =>
     (await app.inject({ url: '/health', headers })).headers['x-request-id'];
@@ -171,7 +171,7 @@ test('a sane correlation id is kept, another is replaced', async (t) => {
   assert.match(String(await ask({ 'x-request-id': 'a'.repeat(129) })), /^req_/);
 });
 
-test('every answer carries the security headers, refusals too', async (t) => {
+test('every answer carries the security headers, including errors', async (t) => {
   const app = testApp(t);
   for (const url of ['/health', '/nothing', '/fails/otherwise', '/things/%zz']) {
     const { headers } = await app.inject(url);
@@ -181,7 +181,7 @@ test('every answer carries the security headers, refusals too', async (t) => {
   }
 });
 
-test('what is not HTTP is answered by a problem, and the connection closed', async (t) => {
+test('the app answers a problem and closes the connection when the bytes are not HTTP', async (t) => {
   const app = testApp(t);
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as { port: number };

@@ -28,7 +28,7 @@ const authenticate = (nowMs = 999) =>
 const throwsCode = (run: () => unknown, code: string) =>
   assert.throws(run, (error) => isPosthornError(error) && error.code === code);
 
-test('a key is found by its digest, with its tenant', () => {
+test('authentication finds a key by its digest, with its tenant', () => {
   assert.deepEqual(authenticate()('Bearer phk_t_one'), {
     keyId: 'key_1',
     scope: 'tenant',
@@ -37,7 +37,7 @@ test('a key is found by its digest, with its tenant', () => {
   assert.equal(authenticate()('bearer  bootstrap-key-0123').scope, 'platform');
 });
 
-test('no key, a wrong key, another scheme, a digest instead of a key', () => {
+test('authentication rejects a missing key, a wrong key, another scheme, and a digest in place of the key', () => {
   throwsCode(() => authenticate()(undefined), 'POSTHORN_KEY_MISSING');
   throwsCode(() => authenticate()(''), 'POSTHORN_KEY_MISSING');
   for (const header of [
@@ -57,7 +57,7 @@ test('a key is valid until the instant it expires', () => {
   throwsCode(() => authenticate(1000)('Bearer phk_p_old'), 'POSTHORN_KEY_INVALID');
 });
 
-test('what each scope reaches', () => {
+test('each scope allows its own actions and no others', () => {
   const principals: Record<string, Principal> = {
     platform: { keyId: 'k', scope: 'platform' },
     producer: { keyId: 'k', scope: 'producer' },
@@ -114,6 +114,6 @@ test('rejects a key of an earlier life of its tenant, and accepts one of the cur
     })('Bearer phk_t_one');
   assert.equal(authenticateIn(1).tenant, 'acme');
   throwsCode(() => authenticateIn(2), 'POSTHORN_KEY_INVALID');
-  // The key came before the tenant's snapshot did.
+  // The key arrived before the tenant's snapshot.
   assert.equal(authenticateIn(undefined).tenant, 'acme');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FairSlots } from '#infra/http/dial/fair-semaphore.ts';
 
-/** Slots whose holders are named in the order in which they began. */
+/** A semaphore whose holders are named in the order in which they began. */
 function startSlots(count: number) {
   const slots = new FairSlots(count);
   const began: string[] = [];
@@ -17,7 +17,7 @@ function startSlots(count: number) {
   return { slots, began, enter };
 }
 
-test('a tenant holds half of what is free, and others find room', () => {
+test('a tenant holds half of the free slots, and other tenants find room', () => {
   const { began, enter } = startSlots(10);
   enter('a', 40);
   assert.deepEqual(began.splice(0), ['a', 'a', 'a']);
@@ -31,7 +31,7 @@ test('a tenant holds half of what is free, and others find room', () => {
   assert.deepEqual(began, []);
 });
 
-test('who waits goes on when a slot is given back, in turns', () => {
+test('a waiting tenant gets a released slot in its turn', () => {
   const { slots, began, enter } = startSlots(1);
   enter('a', 3);
   enter('b', 2);
@@ -40,7 +40,7 @@ test('who waits goes on when a slot is given back, in turns', () => {
   assert.deepEqual(began, ['a', 'b', 'c', 'a', 'b', 'a']);
 });
 
-test('what is not needed any more takes no slot', () => {
+test('a request that is needed no more takes no slot', () => {
   const { slots, began, enter } = startSlots(1);
   let isWanted = true;
   enter('a');
@@ -51,7 +51,7 @@ test('what is not needed any more takes no slot', () => {
   assert.deepEqual(began, ['a', 'b']);
 });
 
-test('slots are given back whole', () => {
+test('every slot is free again after all were released', () => {
   const { slots, began, enter } = startSlots(4);
   for (let n = 0; n < 1000; n++) enter(`t${n % 7}`);
   for (let done = 0; done < began.length; done++) slots.leave(began[done] as string);

@@ -9,7 +9,7 @@ import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
 type Dial = (guard?: EgressGuard) => Promise<string>;
 const loopback = new EgressGuard('127.0.0.0/8');
 
-/** Dials of one tenant to one name, and what decides over it. */
+/** Dials of one tenant to one name, with control over their look-ups. */
 async function startDials(t: TestContext): Promise<ReturnType<typeof startNames> & { dial: Dial }> {
   const server = createServer((socket) => socket.destroy()).listen(0, '127.0.0.1');
   await once(server, 'listening');
@@ -29,14 +29,14 @@ async function startDials(t: TestContext): Promise<ReturnType<typeof startNames>
   return { ...names, dial };
 }
 
-test('dials that wait for one name make one look-up, and each is judged', async (t) => {
+test('dials that wait for one name share one look-up, and the guard checks each dial', async (t) => {
   const { clock, begun, end, dial } = await startDials(t);
   const together = Array.from({ length: 10 }, () => dial());
   end('shop.test', null, at('127.0.0.1'));
   assert.deepEqual(new Set(await Promise.all(together)), new Set(['connected']));
   assert.equal(begun.length, 1);
 
-  // The name leads elsewhere by now: what was found before is not kept for longer than said.
+  // The name has another address by now: the earlier one is not kept for longer than promised.
   clock.nowMs += 10_000;
   const later = [dial(), dial()];
   end('shop.test', null, at('10.0.0.1'));
@@ -44,7 +44,7 @@ test('dials that wait for one name make one look-up, and each is judged', async 
   assert.equal(begun.length, 2);
 });
 
-test('an address that was kept is judged at each dial', async (t) => {
+test('the guard checks a cached address at each dial', async (t) => {
   const { clock, begun, end, dial } = await startDials(t);
   const first = dial();
   end('shop.test', null, at('127.0.0.1'));
@@ -54,14 +54,14 @@ test('an address that was kept is judged at each dial', async (t) => {
   assert.equal(await dial(), 'connected');
   assert.equal(begun.length, 1);
 
-  // Also where it stands in, because the resolver fails.
+  // Also when a stale address is used because the resolver fails.
   clock.nowMs += 10_000;
   const failing = [dial(strict), dial()];
   end('shop.test', failure('EAI_AGAIN'), []);
   assert.deepEqual(await Promise.all(failing), ['POSTHORN_FORBIDDEN_ADDRESS', 'connected']);
 });
 
-test('a forbidden address that was kept stays forbidden, and is looked up anew in time', async (t) => {
+test('a forbidden cached address stays forbidden until it expires and is looked up again', async (t) => {
   const { clock, begun, end, dial } = await startDials(t);
   const first = dial();
   end('shop.test', null, at('169.254.169.254'));

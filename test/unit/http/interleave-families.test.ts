@@ -7,7 +7,7 @@ const order = (...addresses: string[]): string[] =>
     addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 })),
   );
 
-test('families take turns, beginning with the one that the resolver prefers', () => {
+test('families alternate, beginning with the one that the resolver prefers', () => {
   const mixed = order('::1', '::2', '::3', '1.1.1.1', '1.1.1.2');
   assert.deepEqual(mixed, ['::1', '1.1.1.1', '::2', '1.1.1.2', '::3']);
   assert.deepEqual(order('1.1.1.1', '1.1.1.2', '::1'), ['1.1.1.1', '::1', '1.1.1.2']);

@@ -35,7 +35,7 @@ test('a tenant over its share loses its own oldest origin', () => {
   assert.equal(origins.of('globex').has('https://a.test'), true);
 });
 
-test('the tenant with the most origins makes room when all places are taken', () => {
+test('the tenant with the most origins loses one when the memory is full', () => {
   const origins = new LenientOrigins(() => 0);
   origins.of('small').add('o0');
   const perTenant = limits.lenientOriginsPerTenantMax;

@@ -6,7 +6,7 @@ import { localFaultOf } from '#infra/http/dial/local-fault.ts';
 const failed = (code: string, address?: string): string | undefined =>
   localFaultOf(Object.assign(new Error(code), { code, address }));
 
-test('an error of the own machine has the name of its fault', () => {
+test('an error of this machine is mapped to its local fault', () => {
   const faults: Record<string, string> = {
     EMFILE: 'descriptors',
     ENFILE: 'descriptors',
@@ -36,7 +36,7 @@ test('an error that the receiver, its network or its name servers may have cause
   }
 });
 
-test('an unreachable network is a local fault on a machine that has loopback alone', () => {
+test('an unreachable network is a local fault when the machine has loopback alone', () => {
   const all = Object.values(networkInterfaces()).flatMap((addresses) => addresses ?? []);
   const isAlone = all.every(({ internal }) => internal);
   assert.equal(failed('ENETUNREACH', '192.0.2.1'), isAlone ? 'network' : undefined);

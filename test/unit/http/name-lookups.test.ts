@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import { TIMEOUT_MS, at, failure, startNames, judged } from './names.ts';
 
-test("a tenant's names that hang hold up nobody else, and go on when a look-up ends", async (t) => {
+test('hanging names of a tenant do not delay other tenants, and continue when a look-up ends', async (t) => {
   const { running, begun, end, find } = startNames(t);
   const hanging = Array.from({ length: 40 }, (_, n) => find('a', `a${n}.test`));
   assert.deepEqual([...running.keys()], ['a0.test', 'a1.test', 'a2.test']);
@@ -21,7 +21,7 @@ test("a tenant's names that hang hold up nobody else, and go on when a look-up e
   assert.equal(begun.length, 41);
 });
 
-test('a thread is counted until its look-up ends, also when nobody waits for it', async (t) => {
+test('a thread is counted until its look-up ends, even when no dial waits for it', async (t) => {
   const { begun, end, find } = startNames(t);
   const first = ['a0.test', 'a1.test', 'a2.test', 'a3.test'].map((name) => find('a', name));
   t.mock.timers.tick(TIMEOUT_MS);
@@ -29,20 +29,20 @@ test('a thread is counted until its look-up ends, also when nobody waits for it'
 
   void find('a', 'a4.test');
   assert.equal(begun.length, 3);
-  // Nobody waits for a3 any more: its turn goes to the next.
+  // No dial waits for a3 any longer: its turn goes to the next name.
   end('a0.test', failure('EAI_AGAIN'), []);
   assert.deepEqual(begun, ['a0.test', 'a1.test', 'a2.test', 'a4.test']);
-  // One that hangs is not begun a second time.
+  // A hanging look-up is not started a second time.
   void find('b', 'a1.test');
   assert.equal(begun.length, 4);
 });
 
-test('a name that others wait for behind their own is looked up for who can go on', async (t) => {
+test('a name in several queues is looked up for the first tenant with a free slot', async (t) => {
   const { begun, end, find } = startNames(t);
   for (let n = 0; n < 3; n++) void find('a', `a${n}.test`);
   const slowly = find('a', 'shared.test');
   const quickly = find('b', 'shared.test');
-  // Its turn comes in the other line too, while it is looked up, and once it is known.
+  // Its turn comes in the other queue too, during its look-up, and once it is known.
   end('a0.test', failure('EAI_AGAIN'), []);
   void find('c', 'shared.test');
   assert.deepEqual(begun, ['a0.test', 'a1.test', 'a2.test', 'shared.test']);
@@ -50,7 +50,7 @@ test('a name that others wait for behind their own is looked up for who can go o
   assert.deepEqual(await Promise.all([slowly, quickly]), ['192.0.2.1', '192.0.2.1']);
 });
 
-test('an answer is kept for 10 s, that a name is not there for less than a retry waits', async (t) => {
+test('an answer is kept for 10 s, and "not found" for less than the shortest retry delay', async (t) => {
   const { clock, outcomes, begun, end, find } = startNames(t);
   const first = find('a', 'shop.test');
   end('shop.test', null, at('192.0.2.1'));
@@ -73,7 +73,7 @@ test('an answer is kept for 10 s, that a name is not there for less than a retry
   assert.deepEqual(outcomes, ['found', 'not_found', 'found']);
 });
 
-test('while the resolver fails the last address stands in, for 5 minutes', async (t) => {
+test('the last address is used for 5 minutes while the resolver fails', async (t) => {
   const { clock, outcomes, end, find } = startNames(t);
   const ask = (code: string): Promise<string> => {
     const found = find('a', 'shop.test');
@@ -93,7 +93,7 @@ test('while the resolver fails the last address stands in, for 5 minutes', async
   assert.deepEqual(outcomes, ['found', 'failed', 'failed', 'failed']);
 });
 
-test('a name that is gone has no address that stands in', async (t) => {
+test('no stale address is used when the name does not exist any more', async (t) => {
   const { clock, end, find } = startNames(t);
   for (const [error, told] of [
     [null, '192.0.2.1'],
@@ -107,7 +107,7 @@ test('a name that is gone has no address that stands in', async (t) => {
   }
 });
 
-test('while the resolver is late the last address stands in after 1.8 s', async (t) => {
+test('the last address is used after 1.8 s while the resolver is late', async (t) => {
   const { clock, running, begun, end, find } = startNames(t);
   const pass = (ms: number): void => {
     clock.nowMs += ms;
@@ -120,19 +120,19 @@ test('while the resolver is late the last address stands in after 1.8 s', async 
   const late = find('a', 'shop.test');
   pass(1800);
   assert.equal(await late, '192.0.2.1');
-  // The next does not wait as long again.
+  // The next dial does not wait as long again.
   const next = find('b', 'shop.test');
   pass(0);
   assert.equal(await next, '192.0.2.1');
   assert.equal(begun.length, 2);
 
-  // What comes late is the answer from then on.
+  // A late answer counts from then on.
   assert.ok(running.has('shop.test'));
   end('shop.test', null, at('192.0.2.2'));
   assert.equal(await find('a', 'shop.test'), '192.0.2.2');
 });
 
-test('a name whose last address stands in has its turn although nobody waits any more', async (t) => {
+test('a name with a stale address gets its turn even when no dial waits any longer', async (t) => {
   const { clock, begun, end, find } = startNames(t);
   const first = find('a', 'shop.test');
   end('shop.test', null, at('192.0.2.1'));
@@ -146,7 +146,7 @@ test('a name whose last address stands in has its turn although nobody waits any
   assert.equal(begun.at(-1), 'shop.test');
 });
 
-test('names that were slow have slots of their own', async (t) => {
+test('slow names have slots of their own', async (t) => {
   const { clock, running, begun, end, find } = startNames(t);
   const tenants = Array.from({ length: 12 }, (_, n) => `t${n}`);
   const askAll = (): void => {
@@ -160,7 +160,7 @@ test('names that were slow have slots of their own', async (t) => {
   for (const tenant of tenants.slice(10)) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
   await judged();
 
-  // All twelve were slow: four are looked up at once, and who is new is not held up.
+  // All twelve were slow: four are looked up at once, and a new name is not delayed.
   clock.nowMs += 1000;
   begun.length = 0;
   askAll();
@@ -169,7 +169,8 @@ test('names that were slow have slots of their own', async (t) => {
   end('new.test', null, at('192.0.2.1'));
   assert.equal(await fresh, '192.0.2.1');
 
-  // Their turns come although all who asked have gone; the one that is quick again is as others are.
+  // Their turns come although every caller has left; a name that is fast again is treated like
+  // others.
   t.mock.timers.tick(TIMEOUT_MS);
   for (const name of begun.filter((hostname) => hostname !== 'new.test')) {
     end(name, null, at('192.0.2.2'));
@@ -183,17 +184,17 @@ test('names that were slow have slots of their own', async (t) => {
   assert.equal(begun.length, 10);
 });
 
-/** Of one tenant, where others have hardly any. */
+/** One tenant's share, where others have few names. */
 const SHARE = Math.floor(limits.namesKeptMax * 0.8);
 
-test('as many names of a tenant are kept as its share allows, the least recently used goes first', async (t) => {
+test('a tenant keeps as many names as its share allows, and loses the least recently used first', async (t) => {
   const { running, begun, end, find } = startNames(t);
   const ask = async (hostname: string): Promise<void> => {
     const found = find('a', hostname);
     end(hostname, null, at('192.0.2.1'));
     await found;
   };
-  // It is waited for all the while, so it stays.
+  // A dial waits for it all the time, so it stays.
   const asked = find('b', 'asked.test');
   for (let n = 1; n <= SHARE; n++) await ask(`a${n}.test`);
   await find('a', 'a1.test');
@@ -208,7 +209,7 @@ test('as many names of a tenant are kept as its share allows, the least recently
   assert.equal(await asked, '192.0.2.9');
 });
 
-test('a tenant asks for no more names at once than its share, and others ask for theirs', async (t) => {
+test('a tenant asks for no more names at once than its share, and other tenants ask for theirs', async (t) => {
   const { find, end } = startNames(t);
   const waiting = Array.from({ length: SHARE }, (_, n) => find('a', `a${n}.test`));
   assert.equal(await find('a', 'more.test'), 'POSTHORN_NAMES_FULL');
@@ -219,7 +220,7 @@ test('a tenant asks for no more names at once than its share, and others ask for
   assert.equal(new Set(await Promise.all(waiting)).size, 1);
 });
 
-test('names that nobody waits for any more leave their room to those of others', async (t) => {
+test('names that no dial waits for any longer make room for those of others', async (t) => {
   const { running, end, find } = startNames(t);
   const given = Array.from({ length: SHARE }, (_, n) => find('a', `a${n}.test`));
   t.mock.timers.tick(TIMEOUT_MS);
@@ -230,7 +231,7 @@ test('names that nobody waits for any more leave their room to those of others',
   assert.deepEqual(await Promise.all(others), Array(3).fill('192.0.2.1'));
 });
 
-test('a name that left its room in a line is looked up for its next turn only', async (t) => {
+test('a name that was dropped from a queue is looked up for its next turn only', async (t) => {
   const { clock, begun, end, find } = startNames(t);
   const askBoth = () => [find('a', 'held.test'), find('a', 'left.test')];
   const ask = async (hostname: string): Promise<void> => {
@@ -254,7 +255,7 @@ test('a name that left its room in a line is looked up for its next turn only', 
   assert.deepEqual(begun, ['left.test']);
 });
 
-test('a slow name that is being looked up is not put into the line of whoever asks', async (t) => {
+test('a slow name that is being looked up is not queued for another tenant that asks', async (t) => {
   const { clock, begun, end, find } = startNames(t);
   const slow = ['t0', 't1', 't2', 't3', 't4'];
   for (const tenant of slow) void find(tenant, `${tenant}.test`);

@@ -3,7 +3,7 @@ import type { TestContext } from 'node:test';
 import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
 import { type Found, NameLookups } from '#infra/http/dial/dns-cache.ts';
 
-/** Until failures of several tenants have been judged: that takes a question about the control name. */
+/** Waits until failures of several tenants have been judged, which takes a control query. */
 export const judged = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 export const at = (address: string): LookupAddress[] => [{ address, family: 4 }];
@@ -12,14 +12,14 @@ export function failure(code: string): NodeJS.ErrnoException {
   return Object.assign(new Error(`getaddrinfo ${code}`), { code });
 }
 
-/** Look-ups that end when the test says so, on a clock of the test's; timers are mocked too. */
+/** Look-ups that end when the test says so, on the test's clock; timers are mocked too. */
 export function startNames(t: TestContext) {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const clock = { nowMs: 0 };
   const outcomes: string[] = [];
   const running = new Map<string, Found>();
   const begun: string[] = [];
-  /** What the control name has, where it is asked for. */
+  /** The state of the control name. */
   const control = { answers: true, asked: 0 };
   const health = new ResolverHealth({
     askControl: () => {
@@ -43,7 +43,7 @@ export function startNames(t: TestContext) {
     running.delete(hostname);
     found?.(...answer);
   };
-  /** An address, or the code of an error. */
+  /** Finds an address, or the code of an error. */
   const find = (tenant: string, hostname: string): Promise<string> =>
     new Promise((resolve) => {
       const tell: Found = (error, addresses) =>

@@ -22,7 +22,7 @@ async function listen(t: TestContext, changed: Partial<typeof settings> = {}): P
   return (app.server.address() as AddressInfo).port;
 }
 
-/** Everything that is answered until the server closes the connection. */
+/** Returns every byte that is answered until the server closes the connection. */
 async function send(t: TestContext, port: number, text: string): Promise<string> {
   const socket = connect(port, '127.0.0.1');
   t.after(() => socket.destroy());
@@ -43,7 +43,7 @@ const long = 'x'.repeat(limits.requestTargetLengthMax);
 const refusals: { what: string; request: string; status: number; code: string; detail?: RegExp }[] =
   [
     {
-      what: 'a request line that is none',
+      what: 'an invalid request line',
       request: 'NOT HTTP\r\n\r\n',
       status: 400,
       code: 'REQUEST_INVALID',
@@ -55,7 +55,7 @@ const refusals: { what: string; request: string; status: number; code: string; d
       code: 'REQUEST_INVALID',
     },
     {
-      what: 'a method that HTTP does not know',
+      what: 'an unknown method',
       request: `BREW /things/1 HTTP/1.1\r\n${host}\r\n`,
       status: 501,
       code: 'METHOD_UNKNOWN',
@@ -144,7 +144,7 @@ const refusals: { what: string; request: string; status: number; code: string; d
     },
   ];
 for (const { what, request, status, code, detail = /./ } of refusals) {
-  test(`${what} is answered with ${status} and a problem`, async (t) => {
+  test(`the server answers ${status} and a problem for ${what}`, async (t) => {
     const answer = await send(t, await listen(t), request);
     assert.match(answer, new RegExp(`^HTTP/1\\.1 ${status} `));
     assert.match(answer, /\r\ncontent-type: application\/problem\+json\r\n/i);
@@ -163,7 +163,7 @@ for (const [what, request] of [
     'POST /things/1 HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 9\r\n\r\n{',
   ],
 ] as const) {
-  // Without an answer the connection ends at the write timeout, silently.
+  // Without an answer the connection would end at the write timeout, silently.
   test(`a request is answered with 408 when ${what} does not arrive`, async (t) => {
     const port = await listen(t, {
       POSTHORN_HTTP_READ_TIMEOUT_MS: 100,
@@ -175,7 +175,7 @@ for (const [what, request] of [
   });
 }
 
-test('a path names its methods to whoever asks with another one', async (t) => {
+test('a path names its methods when it is requested with another one', async (t) => {
   const port = await listen(t);
   const ask = async (method: string, path: string) => {
     const answer = await send(t, port, `${method} ${path} HTTP/1.1\r\n${host}\r\n`);

@@ -1,4 +1,4 @@
-/** Whose fault it is that a name is not looked up: the tenant's, or that of this machine. */
+/** Whether the tenant's name servers or this machine caused a failed look-up. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { failure, judged, startNames } from './names.ts';
@@ -6,12 +6,12 @@ import { failure, judged, startNames } from './names.ts';
 const DOWN = 'POSTHORN_RESOLVER_DOWN';
 const AGAIN = 'EAI_AGAIN';
 
-test('names of several tenants that fail are the resolver, when the control name has no answer', async (t) => {
+test('failing names of several tenants mean a broken resolver when the control name has no answer', async (t) => {
   const { control, end, find } = startNames(t);
   control.answers = false;
   const first = find('a', 'a.test');
   end('a.test', failure(AGAIN), []);
-  // Alone it may be the name's own servers.
+  // Alone, the failure may be caused by the name's own servers.
   assert.equal(await first, AGAIN);
   assert.equal(control.asked, 0);
   const second = find('b', 'b.test');
@@ -20,7 +20,7 @@ test('names of several tenants that fail are the resolver, when the control name
   assert.equal(control.asked, 1);
 });
 
-test('names of several tenants that fail are their own fault, when the control name has an answer', async (t) => {
+test('failing names of several tenants are their own fault when the control name has an answer', async (t) => {
   const { end, find } = startNames(t);
   for (const [tenant, name] of [
     ['a', 'a.test'],
@@ -33,7 +33,7 @@ test('names of several tenants that fail are their own fault, when the control n
   }
 });
 
-test('names of one tenant that fail are its own fault, however many they are', async (t) => {
+test('failing names of one tenant are its own fault, however many there are', async (t) => {
   const { control, end, find } = startNames(t);
   control.answers = false;
   for (let n = 0; n < 10; n++) {
@@ -44,7 +44,7 @@ test('names of one tenant that fail are its own fault, however many they are', a
   assert.equal(control.asked, 0);
 });
 
-test('one name that several tenants share is not the resolver', async (t) => {
+test('one failing name that several tenants share is no fault of the resolver', async (t) => {
   const { control, clock, end, find } = startNames(t);
   control.answers = false;
   for (const tenant of ['a', 'b', 'c']) {
@@ -56,7 +56,7 @@ test('one name that several tenants share is not the resolver', async (t) => {
   assert.equal(control.asked, 0);
 });
 
-test('a failure of half a minute ago does not count beside another', async (t) => {
+test('a failure half a minute ago does not count together with another', async (t) => {
   const { control, clock, end, find } = startNames(t);
   control.answers = false;
   const first = find('a', 'a.test');
@@ -68,7 +68,7 @@ test('a failure of half a minute ago does not count beside another', async (t) =
   assert.equal(await second, AGAIN);
 });
 
-test('a name that does not exist is an answer, also while the resolver is down', async (t) => {
+test('a name that does not exist counts as an answer, even while the resolver is down', async (t) => {
   const { control, end, find } = startNames(t);
   control.answers = false;
   for (const [tenant, name] of [
@@ -84,7 +84,7 @@ test('a name that does not exist is an answer, also while the resolver is down',
   assert.equal(await found, 'ENOTFOUND');
 });
 
-test('look-ups of several tenants without an answer raise the question before they fail', async (t) => {
+test('look-ups of several tenants without an answer start a control query before they fail', async (t) => {
   const { control, health, find } = startNames(t);
   control.answers = false;
   const waiting = [find('a', 'a.test'), find('b', 'b.test')];

@@ -5,7 +5,7 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 
 const newKey = () => randomBytes(32).toString('base64');
 
-test('what is sealed opens again, and each seal is another', () => {
+test('a sealed secret opens again, and each seal differs', () => {
   const box = new SecretBox(newKey());
   const [one, two] = [box.seal('whsec_ä', 'ep_1'), box.seal('whsec_ä', 'ep_1')];
   assert.notEqual(one, two);
@@ -14,7 +14,7 @@ test('what is sealed opens again, and each seal is another', () => {
   assert.equal(box.open(two, 'ep_1'), 'whsec_ä');
 });
 
-test('another context, another key or a changed byte does not open', () => {
+test('a sealed secret does not open with another context, another key or a changed byte', () => {
   const box = new SecretBox(newKey());
   const sealed = box.seal('whsec_x', 'ep_1');
   assert.throws(() => box.open(sealed, 'ep_2'));
@@ -23,10 +23,10 @@ test('another context, another key or a changed byte does not open', () => {
   const changed = sealed.slice(0, at) + (sealed[at] === 'A' ? 'B' : 'A') + sealed.slice(at + 1);
   assert.throws(() => box.open(changed, 'ep_1'));
   assert.throws(() => box.open(sealed.slice(0, 20), 'ep_1'), /truncated/);
-  assert.throws(() => box.open('whsec_plain', 'ep_1'), /no known form/);
+  assert.throws(() => box.open('whsec_plain', 'ep_1'), /unknown format/);
 });
 
-test('after a rotation the new key seals, and the old one still opens', () => {
+test('the new key seals and the old one still opens after a rotation', () => {
   const [oldKey, key] = [newKey(), newKey()];
   const sealed = new SecretBox(oldKey).seal('whsec_x', 'ep_1');
   const rotated = new SecretBox(key, [oldKey]);
@@ -34,7 +34,7 @@ test('after a rotation the new key seals, and the old one still opens', () => {
   assert.equal(new SecretBox(key).open(rotated.seal('y', 'c'), 'c'), 'y');
 });
 
-test('what is resealed opens with the new key alone; what is under it stays as it is', () => {
+test('a resealed secret opens with the new key alone, and a current one is left unchanged', () => {
   const [oldKey, key] = [newKey(), newKey()];
   const sealed = new SecretBox(oldKey).seal('whsec_x', 'ep_1');
   const rotated = new SecretBox(key, [oldKey]);
@@ -46,6 +46,6 @@ test('what is resealed opens with the new key alone; what is under it stays as i
   assert.throws(() => rotated.reseal(sealed, 'ep_2'));
 });
 
-test('a key of another length is refused', () => {
+test('rejects a key of another length', () => {
   assert.throws(() => new SecretBox(randomBytes(16).toString('base64')), /32 bytes/);
 });

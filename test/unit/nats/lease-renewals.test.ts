@@ -5,7 +5,7 @@ import { LeaseRenewals, RENEW_EVERY_MS, leaseEndMs } from '#infra/nats/leases/le
 import { OWNER_STUCK_MS, OwnerProgress } from '#infra/nats/leases/owner-progress.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 
-/** Renewals of one lease, whose answers come when the test says so. */
+/** Renewals of one lease, whose answers arrive when the test says so. */
 function renewals(t: TestContext) {
   t.mock.timers.enable({ apis: ['setInterval'] });
   const state = { nowMs: 0, isOwnerAlive: true, updates: 0 };
@@ -56,7 +56,7 @@ test('a lease is not renewed while its owner makes no progress', async (t) => {
   assert.equal(end.ms, leaseEndMs(0));
 });
 
-test('a lease that ended is neither renewed nor extended', async (t) => {
+test('a lease that has ended is neither renewed nor extended', async (t) => {
   const { state, end, second, answerBy } = renewals(t);
   const answer = Promise.withResolvers<number>();
   answerBy(() => answer.promise);
@@ -69,7 +69,7 @@ test('a lease that ended is neither renewed nor extended', async (t) => {
   assert.equal(state.updates, 1);
 });
 
-test('a released key is renewed no more, and its revision is that of the renewal in flight', async (t) => {
+test('a released key is not renewed, and its revision is that of the renewal in flight', async (t) => {
   const { state, all, second, answerBy } = renewals(t);
   const answer = Promise.withResolvers<number>();
   answerBy(() => answer.promise);
@@ -81,7 +81,7 @@ test('a released key is renewed no more, and its revision is that of the renewal
   assert.equal(state.updates, 1);
 });
 
-test('an owner is alive until its counter stood still for the bound', () => {
+test('an owner counts as alive until its counter has not changed for the bound', () => {
   const memory = new SharedArrayBuffer(4);
   const counter = new Int32Array(memory);
   let nowMs = 0;

@@ -8,7 +8,7 @@ const workers = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,8}-\d{1,5}$/), {
   maxLength: 8,
 });
 
-test('a worker that goes moves only the shards that it had', () => {
+test('a worker that leaves moves only the shards that it had', () => {
   fc.assert(
     fc.property(workers, fc.nat(7), (all, index) => {
       const gone = all[index % all.length] as string;
@@ -23,7 +23,7 @@ test('a worker that goes moves only the shards that it had', () => {
   );
 });
 
-test('every worker computes the same owner, whatever order it knows the others in', () => {
+test('every worker computes the same owner in any order of the other workers', () => {
   fc.assert(
     fc.property(workers, fc.nat(63), (all, shard) => {
       assert.equal(preferredOwner(shard, all.toReversed()), preferredOwner(shard, all));
@@ -41,10 +41,10 @@ test('64 shards are spread over 4 workers so that none has less than half of its
   for (const [worker, count] of counts) assert.ok(count >= 8, `${worker} has ${count} of 64`);
 });
 
-test('steps of all workers together own every shard once, after two looks', () => {
+test('all workers together own every shard once after two reconciliations', () => {
   fc.assert(
     fc.property(workers, fc.integer({ min: 1, max: 64 }), workers, (all, shards, before) => {
-      // Shards are owned by whoever lived before; some of them live no more.
+      // Shards belong to earlier workers, some of which are dead.
       const owners = new Map<number, string>();
       for (let shard = 0; shard < shards; shard++) {
         const owner = preferredOwner(shard, before) as string;

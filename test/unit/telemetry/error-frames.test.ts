@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { loadSettings } from '#config/load.ts';
 import { errorFrames } from '#infra/telemetry/error-frames.ts';
 
-test('frames by file and line, the innermost last, ours told from others', () => {
+test('frames carry file and line, the innermost last, and mark our own code', () => {
   try {
     loadSettings({ POSTHORN_NO_SUCH: '1' });
   } catch (error) {
@@ -19,7 +19,7 @@ test('frames by file and line, the innermost last, ours told from others', () =>
   assert.fail('the setting was taken');
 });
 
-test('nothing of the message, though it looks like a frame', () => {
+test('frames contain nothing of the message, even when it looks like a frame', () => {
   const error = new TypeError('card\n    at leak (/etc/payload.ts:1:1)');
   const frames = errorFrames(error);
   assert.ok(frames.length > 0);
@@ -32,7 +32,7 @@ test('an error without a stack has no frames', () => {
   assert.deepEqual(errorFrames(error), []);
 });
 
-test('of a deep stack the innermost 50', () => {
+test('a deep stack is reduced to its innermost 50 frames', () => {
   const error = new Error('x');
   const lines = Array.from({ length: 80 }, (_, i) => `    at f${i} (/app/src/a.ts:${i + 1}:1)`);
   error.stack = `Error: x\n${lines.join('\n')}`;

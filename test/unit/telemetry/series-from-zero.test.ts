@@ -1,4 +1,6 @@
-/** Alerts look at `rate` and `increase`, which do not see the first value of a series: it has to begin at 0. */
+/**
+ * Alerts use `rate` and `increase`, which miss the first value of a series: it has to begin at 0.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry } from 'prom-client';
@@ -16,7 +18,7 @@ const state = {
   blocked: () => 0,
 };
 
-test('what alerts count is told as 0 before it happens for the first time', async () => {
+test('series that alerts count are exported as 0 before their first increment', async () => {
   const registry = new Registry();
   const refusals = new RefusalLog({ log: createLog('silent'), now: () => 0 });
   assert.ok(new DeliveryMetrics(registry, state));

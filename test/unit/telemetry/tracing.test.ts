@@ -13,18 +13,18 @@ function tracing(shareBegun: number): Tracing {
   return new Tracing(new TracerProvider().getTracer('test'), shareBegun, async () => {});
 }
 
-test('what is not sampled makes no span, and is not even described', () => {
+test('an unsampled trace creates no span and does not call its description', () => {
   const describe = () => assert.fail('described');
   assert.equal(tracing(0).begin(undefined, describe), undefined);
   assert.equal(tracing(1).begin(NOT_SAMPLED, describe), undefined);
 });
 
-test('a request without a trace begins one, in its share of the cases', () => {
+test('a request without a trace begins one at the configured rate', () => {
   const span = tracing(1).begin(undefined, () => begun);
   assert.equal(span?.isRecording(), true);
 });
 
-test('where the producer named a trace its flag decides, whatever the share', () => {
+test("the flag of the producer's trace decides, at any sampling rate", () => {
   const span = tracing(0).begin(SAMPLED, () => begun);
   assert.ok(span !== undefined);
   assert.match(traceparentOf(span), /^00-4bf92f3577b34da6a3ce929d0e0e4736-.{16}-01$/);

@@ -7,7 +7,7 @@ const MIB = 1024 * 1024;
 const LARGE = zlib.gzipSync(Buffer.alloc(8 * MIB, 'x'));
 const SMALL = zlib.gzipSync('x');
 
-/** The names of bodies in the order in which they were decoded. */
+/** Returns the names of bodies in the order in which they were decoded. */
 async function orderOf(slots: number, bodies: [name: string, owner: string, body: Buffer][]) {
   const decoder = new BodyDecoder(slots);
   const order: string[] = [];
@@ -20,7 +20,7 @@ async function orderOf(slots: number, bodies: [name: string, owner: string, body
   return order;
 }
 
-test('a body waits for its slot, and slots take turns between owners', async () => {
+test('a body waits for a slot, and slots alternate between owners', async () => {
   const bodies: [string, string, Buffer][] = [
     ['a1', 'a', LARGE],
     ['a2', 'a', LARGE],

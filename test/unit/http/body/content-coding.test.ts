@@ -29,7 +29,7 @@ for (const coding of codings) {
     assert.deepEqual(await decode(encoders[coding](BODY), [coding]), BODY);
   });
 
-  test(`rejects a body in ${coding} that is cut off, at every length`, async () => {
+  test(`rejects a body in ${coding} that is truncated at any length`, async () => {
     const encoded = encoders[coding](BODY);
     for (let end = 1; end < encoded.length; end++) {
       await assert.rejects(decode(encoded.subarray(0, end), [coding]), isDamaged, `${end} bytes`);
@@ -41,11 +41,11 @@ for (const coding of codings) {
     await assert.rejects(decode(encoded, [coding]), isDamaged);
   });
 
-  test(`rejects JSON that is only called ${coding}`, async () => {
+  test(`rejects plain JSON that is labelled as ${coding}`, async () => {
     await assert.rejects(decode(BODY, [coding]), isDamaged);
   });
 
-  test(`a body in ${coding} may decode to the bound and to no more`, async () => {
+  test(`a body in ${coding} may decode to the bound and no further`, async () => {
     const encoded = encoders[coding](BODY);
     assert.deepEqual(await decode(encoded, [coding], BODY.length), BODY);
     await assert.rejects(decode(encoded, [coding], BODY.length - 1), TOO_LARGE);
@@ -56,12 +56,12 @@ for (const coding of codings) {
   });
 }
 
-test('codings are undone in the reverse of their order', async () => {
+test('codings are removed in reverse order', async () => {
   const encoded = codings.reduce<Buffer>((body, coding) => encoders[coding](body), BODY);
   assert.deepEqual(await decode(encoded, parseContentCodings(codings.join(', '))), BODY);
 });
 
-test('gzip of equal bytes is decoded, whatever its ratio', async () => {
+test('gzip of equal bytes is decoded at any ratio', async () => {
   const zeros = Buffer.alloc(4 * MIB);
   assert.deepEqual(await decode(zlib.gzipSync(zeros), ['gzip'], 4 * MIB), zeros);
 });
@@ -83,7 +83,7 @@ test('rejects zstd with a window over 8 MiB', async () => {
   await assert.rejects(decode(frame(24), ['zstd']), isDamaged);
 });
 
-test('names of codings are read in any case, and identity is none', () => {
+test('names of codings are read in upper and lower case, and identity is skipped', () => {
   assert.deepEqual(parseContentCodings(undefined), []);
   assert.deepEqual(parseContentCodings(' identity ,'), []);
   assert.deepEqual(parseContentCodings('X-GZIP, Br,identity'), ['gzip', 'br']);

@@ -1,4 +1,4 @@
-/** What headers say of a body, on a server that listens: `inject` would not parse a request. */
+/** Headers that describe a body, on a listening server: `inject` would not parse a request. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type IncomingHttpHeaders, request } from 'node:http';
@@ -19,11 +19,11 @@ const BODY = Buffer.from('{"name":"bolt"}');
 interface Answer {
   status: number | undefined;
   headers: IncomingHttpHeaders;
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test says by its assertions what it expects
+  // oxlint-disable-next-line typescript/no-explicit-any -- assertions check the shape
   body: any;
 }
 
-/** An application that answers with the body it read. */
+/** Starts an application that answers with the body it read. */
 async function start(t: TestContext) {
   const app = createApp({ settings, log: createLog('silent') });
   app.post('/echo', (incoming) => ({ read: incoming.body ?? null }));
@@ -40,7 +40,7 @@ async function start(t: TestContext) {
       method: 'POST',
       headers: { ...type, ...headers },
     });
-    // The server may answer, and close, before it has read the whole.
+    // The server may answer, and close, before it has read the whole body.
     outgoing.on('error', () => undefined);
     outgoing.end(body);
     const [answer] = await once(outgoing, 'response');
@@ -49,7 +49,7 @@ async function start(t: TestContext) {
   };
 }
 
-test('a body with a content-encoding is read as its content', async (t) => {
+test('a body with a content-encoding is decoded', async (t) => {
   const post = await start(t);
   const encoded = zlib.brotliCompressSync(zlib.gzipSync(BODY));
   for (const framing of [{}, { 'transfer-encoding': 'chunked' }]) {
@@ -59,7 +59,7 @@ test('a body with a content-encoding is read as its content', async (t) => {
   assert.equal((await post(BODY, { 'content-encoding': 'identity' })).status, 200);
 });
 
-test('rejects an unknown content-encoding with 415 that names those which would do', async (t) => {
+test('rejects an unknown content-encoding with 415 that names the accepted ones', async (t) => {
   const post = await start(t);
   const { status, body, headers } = await post(BODY, { 'content-encoding': 'compress' });
   assert.equal(status, 415);
@@ -79,7 +79,7 @@ test('rejects a body that is too large, encoded or decoded, with 413', async (t)
   const decoded = Buffer.alloc(limits.requestBodyBytesMax + 1, ' ');
   const bomb = zlib.gzipSync(decoded);
   assert.equal((await post(bomb, { 'content-encoding': 'gzip' })).status, 413);
-  // Members without content decode to nothing, however many they are.
+  // Empty members decode to nothing, however many there are.
   const member = zlib.gzipSync('');
   const nothing = Buffer.alloc(limits.requestBodyBytesMax + member.length, member);
   for (const framing of [{}, { 'transfer-encoding': 'chunked' }]) {
@@ -88,7 +88,7 @@ test('rejects a body that is too large, encoded or decoded, with 413', async (t)
   }
 });
 
-test('JSON may name UTF-8 as its charset, and no other', async (t) => {
+test('a JSON body may name UTF-8 as its charset, and no other', async (t) => {
   const post = await start(t);
   for (const charset of ['utf-8', 'UTF-8', '"utf-8"', 'us-ascii', 'utf8; v=1']) {
     const headers = { 'content-type': `application/json; charset=${charset}` };
@@ -102,28 +102,28 @@ test('JSON may name UTF-8 as its charset, and no other', async (t) => {
   }
 });
 
-test('rejects a body of which only a part is sent', async (t) => {
+test('rejects a body with a content-range', async (t) => {
   const post = await start(t);
   const { status, body } = await post(BODY, { 'content-range': 'bytes 0-14/90' });
   assert.equal(status, 400);
   assert.equal(body.errors[0].pointer, '#header/content-range');
 });
 
-test('rejects a transfer encoding of MIME that changes bytes', async (t) => {
+test('rejects a MIME transfer encoding that changes bytes', async (t) => {
   const post = await start(t);
   const base64 = Buffer.from(BODY.toString('base64'));
   assert.equal((await post(base64, { 'content-transfer-encoding': 'base64' })).status, 415);
   assert.equal((await post(BODY, { 'content-transfer-encoding': '8bit' })).status, 200);
 });
 
-test('rejects a transfer coding beside chunked with 501', async (t) => {
+test('rejects a transfer coding in addition to chunked with 501', async (t) => {
   const post = await start(t);
   const { status, body } = await post(BODY, { 'transfer-encoding': 'gzip, chunked' });
   assert.equal(status, 501);
   assert.equal(body.code, 'POSTHORN_TRANSFER_CODING_UNSUPPORTED');
 });
 
-test('headers that speak of a body do not matter where there is none', async (t) => {
+test('headers that describe a body are ignored when there is no body', async (t) => {
   const post = await start(t);
   const headers = { 'content-encoding': 'aes', 'content-length': '0' };
   assert.deepEqual((await post(Buffer.alloc(0), headers)).body, { read: null });

@@ -40,19 +40,19 @@ for (const [what, body, detail] of refused) {
   });
 }
 
-test('a large request body is parsed as a small one', async (t) => {
+test('a large request body is parsed like a small one', async (t) => {
   const small = { a: ['ä', 1.5, null, { b: true }] };
   const large = { text: 'x'.repeat(limits.jsonAtOnceBytesMax), ...small };
   assert.deepEqual((await post(t, JSON.stringify(small)).echo()).json(), small);
   assert.deepEqual((await post(t, JSON.stringify(large)).echo()).json(), large);
 });
 
-test('rejects a large request body that is no JSON with POSTHORN_BODY_INVALID', async (t) => {
+test('rejects a large request body that is not JSON with POSTHORN_BODY_INVALID', async (t) => {
   const answer = await post(t, `{"text":"${'x'.repeat(limits.jsonAtOnceBytesMax)}"`).echo();
   assert.equal(answer.json<Problem>().code, 'POSTHORN_BODY_INVALID');
 });
 
-test('an answer names at most 50 fields and cuts off long names', async (t) => {
+test('an answer names at most 50 fields and truncates long names', async (t) => {
   const name = 'n'.repeat(10_000);
   const members = Array.from({ length: 40 }, (_, i) => `"${name}${i}":1`);
   const many = Array.from({ length: 60 }, (_, i) => `"m${i}":1`);
@@ -63,7 +63,7 @@ test('an answer names at most 50 fields and cuts off long names', async (t) => {
   assert.ok(answer.body.length < limits.fieldErrorsMax * limits.problemTextLengthMax * 1.5);
 });
 
-test('rejects a number in a filter or schema that a double does not keep', async (t) => {
+test('rejects a number in a filter or schema that a double cannot represent', async (t) => {
   const cases = [
     ['{"filter":{"data.id":{"$in":[1,12345678901234567890]}}}', '/filter/data.id/$in/1'],
     ['{"schema":{"maximum":9007199254740993}}', '/schema/maximum'],
@@ -77,7 +77,7 @@ test('rejects a number in a filter or schema that a double does not keep', async
   }
 });
 
-test('numbers of a sample event may have more digits than a double keeps', async (t) => {
+test('a sample event may contain numbers with more digits than a double', async (t) => {
   const answer = await post(t, '{"event":{"data":12345678901234567890}}').echo();
   assert.equal(answer.statusCode, 200);
 });
