@@ -1,6 +1,7 @@
 /**
- * The configuration as the data plane knows it: values of the KV bucket CONFIG, written by control from
- * MongoDB, watched by every process (design: ADR 0002). Secrets in it are sealed (`infra/crypto/secret-box`).
+ * The configuration as the data plane reads it: values of the KV bucket CONFIG, written by control
+ * from MongoDB, watched by every process (design: ADR 0002). Its secrets are sealed
+ * (`infra/crypto/secret-box`).
  */
 import type {
   BodyFormat,
@@ -15,17 +16,17 @@ import type { Priority } from '#domain/event/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { RetryPolicy } from '#domain/outcome/verdict.ts';
 
-/** `tenant.<id>`: a tenant whole, so that one change is one atomic step for its readers. */
+/** `tenant.<id>`: a whole tenant, so that readers see each change as one atomic step. */
 export interface TenantSnapshot {
   v: 1;
   id: string;
-  /** Grows each time the tenant is deleted and created again (`domain/tenant.ts`); absent: 0. */
+  /** Incremented when the tenant is deleted and created again (`domain/tenant.ts`); absent: 0. */
   life?: number;
-  /** Grows with every change of the tenant, its endpoints or its subscriptions. */
+  /** Incremented with every change of the tenant, its endpoints or its subscriptions. */
   rev: number;
-  /** Share of a worker, against the other tenants'. */
+  /** The tenant's share of a worker, relative to other tenants. */
   weight: number;
-  /** Requests that may run at once to all its endpoints; absent: no limit of its own. */
+  /** Concurrent requests to all its endpoints; absent: no limit of its own. */
   inFlightMax?: number;
   eventTypePolicy?: EventTypePolicy;
   endpoints: EndpointSnapshot[];
@@ -38,24 +39,24 @@ export interface EndpointSnapshot {
   state: EndpointState;
   stateReason?: EndpointStateReason;
   format: BodyFormat;
-  /** In plain text, as they were stored before they were sealed; `sealedHeaders` stands in their place now. */
+  /** Plain text, in snapshots written before headers were sealed; now `sealedHeaders` is used. */
   headers: Record<string, string>;
-  /** This and the two that follow: by `wire/sealed-credentials.ts`. */
+  /** This field and the next two are sealed by `wire/sealed-credentials.ts`. */
   sealedHeaders?: string;
   sealedCredentials?: string;
   sealedCertificate?: string;
   /** Newest first; each signs until `notAfterMs`. */
   secrets: { sealed: string; notAfterMs?: number }[];
-  /** Absent, this and the following: as the platform has it. */
+  /** This field and those below: absent means the platform's default. */
   retry?: RetryPolicy;
   timeoutMs?: number;
   inFlightMax?: number;
   rateLimit?: RateLimit;
-  /** One delivery in flight, none overtakes (DL-16); absent: in any order. */
+  /** One delivery in flight, in event order (DL-16); absent: in any order. */
   ordered?: { onExhausted: OnExhausted };
-  /** Large payloads go as a link; absent: whole. */
+  /** Large payloads are sent as a link; absent: inline. */
   payload?: 'url';
-  /** Those over so many bytes go as a link; absent: none. */
+  /** Payloads over this many bytes are sent as a link; absent: none. */
   payloadInlineMaxBytes?: number;
   /** Webhooks carry `traceparent`. */
   propagateTrace?: true;
@@ -82,7 +83,7 @@ export interface EventTypeSnapshot {
   priority?: Priority;
   /** The JSON Schema (2020-12) of the newest version of `data`. */
   schema?: Record<string, unknown>;
-  /** Which of its events are one. */
+  /** Which of its events count as duplicates. */
   deduplication?: Formula;
 }
 
@@ -95,16 +96,16 @@ export interface ApiKeySnapshot {
   id: string;
   rev: number;
   scope: KeyScope;
-  /** A tenant key reaches this tenant only; a producer key may be bound to one too. */
+  /** A tenant key covers this tenant only; a producer key may be limited to one too. */
   tenant?: string;
-  /** The life of the tenant that the key was made in; absent: 0. */
+  /** The life of the tenant that the key was created in; absent: 0. */
   life?: number;
   expiresAtMs?: number;
 }
 
-/** What a process knows of the configuration, at this moment; filled by `infra/nats/config-store.ts`. */
+/** The current configuration in a process; filled by `infra/nats/stores/config-store.ts`. */
 export interface ConfigView {
-  /** The tenant in exactly this life; undefined where the tenant is unknown, or in another life. */
+  /** The tenant in exactly this life; undefined if the tenant is unknown or in another life. */
   tenant(lifeId: string): TenantSnapshot | undefined;
   /** The tenant in its current life. */
   currentTenant(id: string): TenantSnapshot | undefined;

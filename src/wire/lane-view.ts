@@ -2,12 +2,12 @@ import { laneOf } from './frames/delivery-frame.ts';
 import type { EventHead } from './frames/event-frame.ts';
 import type { LaneClass } from './subjects.ts';
 
-/** Which tenants have a lane of their own at present, as far as this process knows. */
+/** Which tenants have a lane of their own now, as far as this process knows. */
 export interface LaneView {
   has: (tenant: string) => boolean;
 }
 
-/** The class of subjects of a new delivery: one of high priority goes before all lanes (IN-11). */
+/** The class of subjects of a new delivery; high priority overtakes all lanes (IN-11). */
 export function laneFor(
   lanes: LaneView,
   tenant: string,

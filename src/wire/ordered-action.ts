@@ -1,6 +1,6 @@
 /**
- * What control asks of the worker that owns a shard: to act on the head of an ordered endpoint's queue (DL-16). A
- * request over core NATS, in JSON; it is answered once what was asked is stored.
+ * A request of control to the worker that owns a shard (DL-16): to act on the head of an ordered
+ * endpoint's queue. JSON over core NATS, answered once the result is stored.
  */
 export interface OrderedAction {
   tenant: string;
@@ -18,7 +18,7 @@ export function encodeOrderedAction(action: OrderedAction): string {
   return JSON.stringify(action);
 }
 
-/** @throws SyntaxError where the bytes are not an action */
+/** @throws SyntaxError if the text is not an action */
 export function decodeOrderedAction(text: string): OrderedAction {
   const action = JSON.parse(text) as Partial<OrderedAction> | null;
   const { tenant, endpoint, delivery, what } = action ?? {};

@@ -1,17 +1,17 @@
 /**
- * Pages of a list (CT-5): an opaque cursor says after which item the next page begins. It holds the values
- * that the list is sorted by, so items that come or go do not shift the pages.
+ * Pages of a list (CT-5): an opaque cursor marks the item after which the next page begins. It
+ * holds the values that the list is sorted by, so new or deleted items do not shift the pages.
  */
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
-/** What a list is sorted by, and of which types: a cursor of one list is refused by another. */
+/** The sort fields of a list and their types: a list rejects the cursor of another. */
 export interface PageSort {
   name: string;
   fields: readonly ('string' | 'number')[];
 }
 
-/** The last millisecond that a date can be (ECMAScript, time values); more than any stream will count to. */
+/** The last millisecond of a date (ECMAScript, time values); larger than any sequence. */
 const TIME_MAX = 8.64e15;
 
 export type CursorPosition = readonly (string | number)[];
@@ -27,7 +27,7 @@ export function encodeCursor(sort: PageSort, position: CursorPosition): string {
   return Buffer.from(JSON.stringify([sort.name, ...position])).toString('base64url');
 }
 
-/** @throws PosthornError POSTHORN_CURSOR_INVALID where it is not a cursor of that list */
+/** @throws PosthornError POSTHORN_CURSOR_INVALID if it is not a cursor of that list */
 export function decodeCursor(sort: PageSort, cursor: string): CursorPosition {
   const parts = parseCursor(cursor);
   const [name, ...position] = parts;
@@ -37,12 +37,12 @@ export function decodeCursor(sort: PageSort, cursor: string): CursorPosition {
     position.every((value, i) => typeof value === sort.fields[i] && isPosition(value));
   if (!fits) throw invalid();
   const values = position as (string | number)[];
-  // One position has one cursor: what decodes by luck is refused.
+  // Each position has exactly one cursor: reject one that only happens to decode.
   if (encodeCursor(sort, values) !== cursor) throw invalid();
   return values;
 }
 
-/** The numbers that lists are sorted by are times and sequences; `NaN` and infinities cannot stand in JSON. */
+/** Lists are sorted by times and sequences; JSON cannot represent `NaN` and infinities. */
 function isPosition(value: unknown): boolean {
   return typeof value !== 'number' || (Number.isSafeInteger(value) && Math.abs(value) <= TIME_MAX);
 }
@@ -53,19 +53,19 @@ function parseCursor(cursor: string): unknown[] {
     const value: unknown = JSON.parse(Buffer.from(cursor, 'base64url').toString());
     if (Array.isArray(value)) return value;
   } catch {
-    // Falls through to the one refusal.
+    // Continue with the common rejection.
   }
   throw invalid();
 }
 
 function invalid(): PosthornError {
   return new PosthornError('POSTHORN_CURSOR_INVALID', {
-    detail: 'the cursor was not made by this list; leave it out to begin anew',
+    detail: 'the cursor was not made by this list; leave it out to start at the first page',
     fields: [{ pointer: '#query/cursor', detail: 'is not a cursor of this list' }],
   });
 }
 
-/** The page out of up to `limit + 1` items: the one too many says that there is a next page. */
+/** Makes the page from up to `limit + 1` items: the extra item shows that a next page exists. */
 export function toPage<D, T>(
   items: D[],
   limit: number,

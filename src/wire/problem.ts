@@ -1,6 +1,6 @@
 /**
- * What a refusal or a failure looks like on the wire: problem details (RFC 9457) with the code of
- * `domain/errors.ts`, the correlation id and every bad field.
+ * Problem details of an error (RFC 9457): the code of `domain/errors.ts`, the correlation id and
+ * every invalid field.
  */
 import { errorCatalogue, type ErrorCode, type FieldError, PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
@@ -13,19 +13,19 @@ export interface Problem {
   title: string;
   status: number;
   detail: string;
-  /** The path that was asked for, without its query. */
+  /** The requested path, without its query. */
   instance: string;
   code: ErrorCode;
   request_id: string;
   errors?: FieldError[];
 }
 
-/** The `type` of a code: it never changes, and leads to the code's section of docs/errors.md. */
+/** The `type` of a code: permanent, and a link to the code's section of docs/errors.md. */
 export function problemType(code: ErrorCode): string {
   return `https://posthorn.dev/errors/${code}`;
 }
 
-/** The body of an answer that tells of an error. `instance`: path of the request. */
+/** The body of an error response. `instance`: path of the request. */
 export function problemOf(error: PosthornError, instance: string, requestId: string): Problem {
   const problem: Problem = {
     type: problemType(error.code),
@@ -42,7 +42,7 @@ export function problemOf(error: PosthornError, instance: string, requestId: str
   return problem;
 }
 
-/** The names of fields are the caller's, and may be as long as its body. */
+/** Field names come from the caller, and may be as long as its body. */
 function shortened({ pointer, detail }: FieldError): FieldError {
   return { pointer: cut(pointer), detail: cut(detail) };
 }

@@ -1,4 +1,4 @@
-/** Optimistic concurrency (CT-11): a resource's revision as its ETag (RFC 9110, sections 8.8.3 and 13.1.1). */
+/** Optimistic concurrency (CT-11): a resource's revision as its ETag (RFC 9110, section 8.8.3). */
 import { PosthornError } from '#domain/errors.ts';
 
 /** The strong entity tag of a revision (RFC 9110, section 8.8.3). */
@@ -7,10 +7,10 @@ export function etagOf(revision: number): string {
 }
 
 /**
- * Checks the header `if-match` of a change against the resource as it is now. No header: any revision will
- * do. A weak tag never matches, as the comparison is the strong one.
+ * Checks the header `if-match` of a change against the current resource. Without the header any
+ * revision matches. A weak tag never matches, as the comparison is strong.
  *
- * @param revision undefined where the resource does not exist
+ * @param revision undefined if the resource does not exist
  * @throws PosthornError POSTHORN_PRECONDITION_FAILED
  */
 export function checkIfMatch(ifMatch: string | undefined, revision: number | undefined): void {
@@ -25,7 +25,7 @@ export function checkIfMatch(ifMatch: string | undefined, revision: number | und
   throw new PosthornError('POSTHORN_PRECONDITION_FAILED', { detail });
 }
 
-/** What a PUT or GET asks of the resource as it is (RFC 9110, section 13.1). */
+/** The preconditions of a PUT or GET (RFC 9110, section 13.1). */
 export interface Preconditions {
   'if-match'?: string | undefined;
   'if-none-match'?: string | undefined;
@@ -34,7 +34,7 @@ export interface Preconditions {
 /**
  * Checks the preconditions of a PUT. `if-none-match: *` creates and never replaces.
  *
- * @param revision undefined where the resource does not exist
+ * @param revision undefined if the resource does not exist
  * @throws PosthornError POSTHORN_PRECONDITION_FAILED
  */
 export function checkPutPreconditions(headers: Preconditions, revision: number | undefined): void {
@@ -46,8 +46,8 @@ export function checkPutPreconditions(headers: Preconditions, revision: number |
 }
 
 /**
- * Whether `if-none-match` lets the request through: absent, or none of its tags is that of the resource. Weak tags
- * match too (RFC 9110, section 13.1.2).
+ * Whether `if-none-match` lets the request through: it is absent, or none of its tags is the
+ * resource's. Weak tags match too (RFC 9110, section 13.1.2).
  */
 export function matchesNone(ifNoneMatch: string | undefined, etag: string | undefined): boolean {
   if (ifNoneMatch === undefined || etag === undefined) return true;

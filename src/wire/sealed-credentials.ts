@@ -1,6 +1,6 @@
 /**
- * How the credentials of an endpoint are sealed (CT-10): each kind whole, as JSON, for its endpoint and its
- * place, so that none of them can be put in the place of another.
+ * Seals the credentials of an endpoint (CT-10): each kind as a whole, as JSON, bound to its
+ * endpoint and kind, so that a sealed value is useless anywhere else.
  */
 import type {
   ClientCertificate,
@@ -27,7 +27,7 @@ export function sealCredentials<K extends keyof Kinds>(
 
 /**
  * @param open `SecretBox.open`
- * @throws Error where the master key does not fit, or it was sealed for another endpoint or place
+ * @throws Error if the master key is wrong, or the value belongs to another endpoint or kind
  */
 export function openCredentials<K extends keyof Kinds>(
   open: Crypt,
@@ -38,7 +38,7 @@ export function openCredentials<K extends keyof Kinds>(
   return JSON.parse(open(sealed, credentialContext(kind, endpointId))) as Kinds[K];
 }
 
-/** What one of them is sealed for: the context of `SecretBox`. */
+/** The context of `SecretBox` that a value is sealed for. */
 export function credentialContext(kind: keyof Kinds, endpointId: string): string {
   return `${endpointId}/${kind}`;
 }

@@ -1,16 +1,16 @@
 /**
- * Every stream, subject, consumer and KV name, and the functions that build and read them. Nobody else
- * writes a subject by hand (design: docs/architecture.md, "Streams").
+ * Every stream, subject, consumer and KV name, and the functions that build and parse them. No
+ * other module writes a subject by hand (design: docs/architecture.md, "Streams").
  *
- * `tenant` in the subjects of data is a life id (`domain/tenant.ts`): the tenant id in the tenant's first
- * life, and `<tenant id>=<life>` in those after it. Requests of producers carry the tenant id.
+ * `tenant` in the subjects of data is a life id (`domain/tenant.ts`): the tenant id in the tenant's
+ * first life, and `<tenant id>=<life>` in later ones. Requests of producers carry the tenant id.
  */
 import { tenantIdOf } from '#domain/tenant.ts';
 
-/** Fixed for ever: a tenant's subjects carry its partition, and streams own partitions. */
+/** Never changes: subjects of a tenant carry its partition, and streams own partitions. */
 export const PARTITIONS = 256;
 
-/** FNV-1a, 32 bits, of the UTF-8 bytes: the function of the server's `{{partition(n,1)}}` (nats-server, ADR-30). */
+/** FNV-1a, 32 bits, of the UTF-8 bytes: as the server's `{{partition(n,1)}}` (NATS ADR-30). */
 export function fnv1a32(text: string): number {
   let hash = 0x811c9dc5;
   for (let i = 0; i < text.length; i++) {
@@ -20,7 +20,7 @@ export function fnv1a32(text: string): number {
   return hash >>> 0;
 }
 
-/** The partition (0 to 255) of a tenant, in all its lives. Tenant ids are ASCII, so characters are bytes. */
+/** The partition (0 to 255) of a tenant, in all its lives. Tenant ids are ASCII. */
 export function partitionOf(tenant: string): number {
   return fnv1a32(tenantIdOf(tenant)) % PARTITIONS;
 }
@@ -32,7 +32,7 @@ export const streams = {
   deadLetters: 'DLQ',
   rejected: 'REJECTED',
   broadcasts: 'BCAST',
-  /** Which event came first under a formula of de-duplication. */
+  /** The first event of each deduplication digest. */
   firstEvents: 'DEDUP',
 } as const;
 
@@ -40,22 +40,21 @@ export const consumers = {
   router: 'router',
   projector: 'projector',
   broadcaster: 'broadcaster',
-  /** Normal priority, of every tenant that has no lane of its own. */
+  /** Normal priority, of every tenant without a lane of its own. */
   deliverShared: 'deliver-shared',
   /** High priority (IN-11). */
   deliverHigh: 'deliver-high',
-  /** What comes again: retries, parked, released and replayed ones. New deliveries never stand behind these. */
+  /** Retries, parked, released and replayed deliveries: new deliveries never queue behind these. */
   deliverAgain: 'deliver-again',
-  /** Of a tenant that has a lane of its own. */
+  /** Of a tenant with a lane of its own. */
   lane: laneConsumer,
 } as const;
 
 const LANE_PREFIX = 'lane-';
 
 /**
- * The name of a tenant's own consumer. Different tenants have different names also where file names do not tell
- * upper from lower case (nats-server keeps a consumer in a folder of its name): `+` stands before what was upper
- * case, and no tenant id holds one.
+ * The name of a tenant's own consumer. nats-server keeps a consumer in a folder of its name, on a
+ * file system that may ignore case. So `+` precedes each upper-case letter; tenant ids have no `+`.
  */
 function laneConsumer(tenant: string): string {
   return LANE_PREFIX + tenant.replaceAll(/[A-Z]/g, (letter) => `+${letter.toLowerCase()}`);
@@ -83,12 +82,12 @@ export const buckets = {
 
 export type LaneClass = 'h' | 's' | 't' | 'r' | 'o';
 
-/** What a subject and a key of a bucket hold as it is: segments between dots. */
+/** Segments between dots, valid as they are in subjects and bucket keys. */
 const PLAIN_TYPE = /^[\w-]+(\.[\w-]+)*$/;
 
 /**
- * The name of an event type as tokens of a subject, or part of a key of CONFIG: other characters
- * than letters, digits, `_`, `-` and dots between them are `=XX` for each byte in UTF-8.
+ * Encodes the name of an event type as tokens of a subject, or part of a key of CONFIG. Characters
+ * other than letters, digits, `_`, `-` and dots between them become `=XX` for each UTF-8 byte.
  */
 export function encodeEventType(type: string): string {
   if (PLAIN_TYPE.test(type)) return type;
@@ -97,12 +96,12 @@ export function encodeEventType(type: string): string {
       .replaceAll(/[^\w.-]+/g, (run) =>
         Buffer.from(run).toString('hex').toUpperCase().replaceAll(/../g, '=$&'),
       )
-      // A token is never empty.
+      // A token must not be empty.
       .replaceAll(/^\.|\.$|\.(?=\.)/g, '=2E')
   );
 }
 
-/** The name that `encodeEventType` was given. What is not encoded stands for itself. */
+/** Reverses `encodeEventType`. Characters that are not encoded are kept. */
 export function decodeEventType(tokens: string): string {
   if (!tokens.includes('=')) return tokens;
   return tokens.replaceAll(/(?:=[0-9A-F]{2})+/g, (run) =>
@@ -116,21 +115,21 @@ export const subjects = {
   /** Runnable deliveries: the consumers' filters cover these. */
   delivery: (tenant: string, endpoint: string, lane: LaneClass = 's') =>
     `dlv.${partitionOf(tenant)}.${lane}.${tenant}.${endpoint}`,
-  /** Waiting for its time: one schedule for each subject, so the delivery's id stands in it. No filter covers `w`. */
+  /** Scheduled: one schedule per subject, so it contains the delivery id. No filter covers `w`. */
   waiting: (tenant: string, endpoint: string, delivery: string) =>
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
   /** Held while its endpoint is paused or disabled. No filter covers `x`. */
   held: (tenant: string, endpoint: string) => `dlv.${partitionOf(tenant)}.x.${tenant}.${endpoint}`,
-  /** The queue of an ordered endpoint: its head is the message with the lowest sequence. No filter covers `o`. */
+  /** Queue of an ordered endpoint; the lowest sequence is its head. No filter covers `o`. */
   ordered: (tenant: string, endpoint: string) =>
     `dlv.${partitionOf(tenant)}.o.${tenant}.${endpoint}`,
   /** All queues of a shard. */
   orderedOfAll: 'dlv.*.o.>',
-  /** Where the stream says that something was stored in a queue: `wake.<shard>.<tenant>.<endpoint>`. Not stored. */
+  /** Notice of a message stored in a queue: `wake.<shard>.<tenant>.<endpoint>`. Not stored. */
   wake: (shard: number | string) => `wake.${shard}.>`,
   /** Requests to the worker that owns a shard, about the heads of its queues. */
   orderedActions: (shard: number) => `ordered.${shard}`,
-  /** What a tenant's own lane takes. */
+  /** The subjects of a tenant's own lane. */
   lane: (tenant: string) => `dlv.${partitionOf(tenant)}.t.${tenant}.>`,
   /** All that is stored for the lanes of a shard; one subject for each endpoint. */
   lanesOfAll: 'dlv.*.t.>',
@@ -142,7 +141,7 @@ export const subjects = {
   /** An event to every tenant (RT-5). Its id is a token: event ids hold no dot, star or space. */
   broadcast: (id: string) => `bc.event.${id}`,
   broadcasts: 'bc.event.*',
-  /** How far it has come. */
+  /** The progress of a broadcast. */
   broadcastProgress: (id: string) => `bc.progress.${id}`,
   /** Requests of producers over NATS: no stream covers these (IN-4). */
   requests: 'in.*.>',
@@ -150,9 +149,9 @@ export const subjects = {
   requestsOf: (tenant: string) => `in.${tenant}.>`,
   /** Requests of control to one process (`lives/life-view.ts`). */
   lifeView: (name: string) => `view.${name}`,
-  /** What producers sent over NATS without asking for an answer, and was refused. */
+  /** Rejected messages that producers sent over NATS without a reply subject. */
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
-  /** The first event of a tenant with what the digest stands for (IN-7). */
+  /** The first event of a tenant with this digest (IN-7). */
   firstEvent: (tenant: string, digest: string) => `dup.${partitionOf(tenant)}.${tenant}.${digest}`,
 } as const;
 
@@ -166,11 +165,11 @@ export const configKeys = {
   tenant: (id: string) => `tenant.${id}`,
   eventType: (name: string) => `type.${encodeEventType(name)}`,
   apiKey: (hash: string) => `key.${hash}`,
-  /** Stands there once the bucket holds all that MongoDB has. */
+  /** Present once the bucket holds all that MongoDB has. */
   complete: 'complete',
 } as const;
 
-/** All that the streams and buckets hold of one life of a tenant: each stream with the subjects of the life. */
+/** All data of one life of a tenant in streams and buckets, by stream or bucket. */
 export function subjectsOfLife(
   lifeId: string,
   shards: number,
@@ -187,7 +186,7 @@ export function subjectsOfLife(
   ];
 }
 
-/** The kind and the id or name that a key of CONFIG is made of. */
+/** The kind and the id or name in a key of CONFIG. */
 export function parseConfigKey(key: string): { kind: string; name: string } {
   const dot = key.indexOf('.');
   const kind = key.slice(0, Math.max(0, dot));
@@ -195,12 +194,13 @@ export function parseConfigKey(key: string): { kind: string; name: string } {
   return { kind, name: kind === 'type' ? decodeEventType(name) : name };
 }
 
-/** Whose lease on a shard: routers and delivery workers share the shards apart from each other. */
+/** Whose leases on shards: routers and delivery workers divide the shards independently. */
 export type LeaseKind = 'router' | 'delivery';
 
 /**
- * Keys of the bucket LEASES: `<kind>.worker.<name>` says who lives, `<kind>.shard.<k>` who owns. Of the kind
- * `view` is every process, whatever its roles; it owns no shards.
+ * Keys of the bucket LEASES: `<kind>.worker.<name>` shows that a worker is alive,
+ * `<kind>.shard.<k>` names the owner of a shard. Every process has a key of the kind `view`;
+ * that kind owns no shards.
  */
 export function leaseKeys(kind: LeaseKind | 'view'): {
   /** @param name of one, or `*` for all */
@@ -243,8 +243,8 @@ export function parseBroadcastSubject(subject: string): string {
 }
 
 /**
- * Tenant and type of `in.<tenant>.<type>`: not checked. A producer may write a type as it is, where
- * NATS takes it for a subject, or encoded.
+ * Tenant and type of `in.<tenant>.<type>`, unchecked. A producer may write a type unencoded if it
+ * is a valid subject, or encoded.
  */
 export function parseRequestSubject(subject: string): { tenant: string; type: string } {
   const dot = subject.indexOf('.', 3);

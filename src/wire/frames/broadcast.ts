@@ -1,9 +1,9 @@
 /**
- * How far a broadcast event has come (RT-5): one message of BCAST under `bc.progress.<id>`, JSON, written on
- * condition of the one before and taking its place. Where there is none, the broadcast is queued.
+ * The progress of a broadcast event (RT-5): one JSON message in BCAST under `bc.progress.<id>`.
+ * Each conditional write replaces the one before. Without one, the broadcast is queued.
  */
 
-/** Of how many: those that are done. */
+/** How many of how many are done. */
 export interface Tally {
   done: number;
   total: number;
@@ -11,18 +11,18 @@ export interface Tally {
 
 export interface BroadcastProgress {
   v: 1;
-  /** The sequence in BCAST of the event that it is about: ids may be used again once the stream forgot them. */
+  /** Sequence in BCAST of the event: an id may be reused once the stream has forgotten it. */
   eventSeq: number;
   state: 'running' | 'done' | 'cancelled';
-  /** When its first copy may leave, milliseconds since 1970; absent: cancelled before that was known. */
+  /** When the first copy may be sent, ms since 1970; absent: cancelled before that was known. */
   startsAtMs?: number;
   /** When its state became `done` or `cancelled`. */
   endedMs?: number;
   tenants: Tally;
-  /** Of the tenants that are done, and of all, by the configuration at the time. */
+  /** Endpoints of finished tenants, and of all, by the configuration at the time. */
   endpoints: Tally;
-  /** The last tenant, in the order of the walk, whose copy is known to be stored; absent: none. */
+  /** The last tenant, in walk order, whose copy is known to be stored; absent: none. */
   cursor?: string;
-  /** The last tenant whose copy may be stored, or on its way. */
+  /** The last tenant whose copy may be stored or in flight. */
   until?: string;
 }

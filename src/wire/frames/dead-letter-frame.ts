@@ -1,13 +1,13 @@
 /**
- * The form of a dead letter in DLQ: the line of its last delivery with what ended it, then the event's frame,
- * whole also where the delivery travelled by reference. Unlike other lines it holds text of the receiver,
- * so it is UTF-8 and not ASCII.
+ * The format of a dead letter in DLQ: the head of its last delivery with the reason, then the
+ * event's whole frame, even if the delivery travelled by reference. Unlike other heads, this one
+ * contains text from the receiver, so it is UTF-8 and not ASCII.
  */
 import type { DeliveryHead } from './delivery-frame.ts';
 import { asBuffer } from './event-frame.ts';
 import type { AttemptRecord } from './record.ts';
 
-/** Why a delivery was given up. */
+/** Why a delivery became a dead letter. */
 export const deadLetterReasons = [
   'exhausted',
   'final_status',
@@ -21,24 +21,24 @@ export const deadLetterReasons = [
 export interface DeadLetterHead extends DeliveryHead {
   /** One of `deadLetterReasons`. */
   reason: string;
-  /** Absent where no attempt ended it. */
+  /** Absent if no attempt ended it. */
   lastAttempt?: AttemptRecord;
 }
 
 export interface DeadLetterFrame {
   head: DeadLetterHead;
-  /** The event's frame, undecoded; empty where the event had expired. */
+  /** The event's frame, undecoded; empty if the event has expired. */
   eventBytes: Buffer;
 }
 
 const LF = 10;
 
-/** A line of JSON, then the frame of the event. */
+/** Encodes a line of JSON, then the frame of the event. */
 export function encodeDeadLetterFrame(head: DeadLetterHead, eventBytes: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), eventBytes]);
 }
 
-/** @throws SyntaxError where the bytes are not a frame */
+/** @throws SyntaxError if the bytes are not a frame */
 export function decodeDeadLetterFrame(bytes: Uint8Array): DeadLetterFrame {
   const buffer = asBuffer(bytes);
   const end = buffer.indexOf(LF);

@@ -1,6 +1,7 @@
 /**
- * The form of a delivery in DLV-k: one line of JSON that says what is owed, then the event's frame,
- * unchanged. The router adds the line in front of the bytes it received; a retry changes only the line.
+ * The format of a delivery in DLV-k: one line of JSON with the delivery's state, then the event's
+ * unchanged frame. The router puts the line in front of the bytes it received; a retry changes only
+ * the line.
  */
 import type { EndpointSnapshot } from '../config-snapshot.ts';
 import { type EventHead, asBuffer } from './event-frame.ts';
@@ -12,23 +13,23 @@ export interface DeliveryHead {
   endpoint: string;
   /** The number of the next attempt, from 1. */
   attemptNo: number;
-  /** Grows each time the delivery is published again (retry, park, hold, release): part of the message id. */
+  /** Incremented at each publication (retry, park, hold, release): part of the message id. */
   hop: number;
-  /** When the first attempt began, milliseconds since 1970; absent before it, and anew after the delivery was held. */
+  /** When the first attempt began, ms since 1970; absent before it, and reset by a hold. */
   firstAttemptMs?: number;
   /** The event's sequence in its EV stream. */
   eventSeq: number;
-  /** The event's bytes are not here: the worker fetches them by `eventSeq` (large events). */
+  /** The event's bytes are not included: the worker fetches them by `eventSeq` (large events). */
   byReference?: EventFacts;
-  /** Somebody cancelled it while it waited: the worker records that, and sends nothing. */
+  /** Cancelled while it waited: the worker records that, and sends nothing. */
   cancelled?: true;
-  /** `traceparent` of the fan-out, where that is traced. */
+  /** `traceparent` of the fan-out, if it is traced. */
   trace?: string;
-  /** `traceparent` of the last attempt, where that is traced. */
+  /** `traceparent` of the last attempt, if it is traced. */
   previous?: string;
 }
 
-/** What the history wants to know of an event whose bytes are elsewhere. */
+/** The facts that the history needs of an event whose bytes are elsewhere. */
 export type EventFacts = Pick<EventHead, 'id' | 'type' | 'acceptedMs' | 'priority'>;
 
 /** The lane of a runnable delivery of an event (IN-11). */
@@ -37,8 +38,8 @@ export function laneOf(event: Pick<EventHead, 'priority'>): LaneClass {
 }
 
 /**
- * The lane of a delivery that comes again: it keeps a high priority, and else gives way to what is new. That of an
- * ordered endpoint goes to the end of its queue.
+ * The lane of a delivery that is published again: high priority keeps its lane, others yield to new
+ * deliveries. A delivery of an ordered endpoint goes to the end of its queue.
  */
 export function laneAgain(
   event: Pick<EventHead, 'priority'>,
@@ -56,10 +57,10 @@ export interface DeliveryFrame {
 
 const LF = 10;
 
-/** A line of JSON, then the frame of the event; nothing where that travels by reference. */
+/** Encodes a line of JSON, then the event's frame; nothing follows if it travels by reference. */
 export function encodeDeliveryFrame(head: DeliveryHead, eventBytes: Uint8Array): Buffer {
   const { byReference } = head;
-  // The line is ASCII: ids, numbers and trace contexts, and a type that is escaped.
+  // The line is ASCII: ids, numbers, trace contexts, and an escaped type.
   const line = byReference === undefined ? JSON.stringify(head) : asciiJson(head);
   const out = Buffer.allocUnsafe(line.length + 1 + eventBytes.length);
   out.write(line, 0, 'latin1');
@@ -75,7 +76,7 @@ function asciiJson(head: DeliveryHead): string {
   );
 }
 
-/** @throws SyntaxError where the bytes are not a frame */
+/** @throws SyntaxError if the bytes are not a frame */
 export function decodeDeliveryFrame(bytes: Uint8Array): DeliveryFrame {
   const buffer = asBuffer(bytes);
   const end = buffer.indexOf(LF);
@@ -85,7 +86,7 @@ export function decodeDeliveryFrame(bytes: Uint8Array): DeliveryFrame {
   return { head, eventBytes: buffer.subarray(end + 1) };
 }
 
-/** The `Nats-Msg-Id` under which a delivery is published: a repeat of the same step is dropped by the server. */
+/** The `Nats-Msg-Id` of a delivery: the server drops a repeat of the same step. */
 export function deliveryMessageId(deliveryId: string, hop: number): string {
   return `${deliveryId}:${hop}`;
 }

@@ -1,21 +1,22 @@
 /**
- * The form of an event in EV-k, and inside a delivery in DLV-k: one line of JSON with the attributes, a
- * line feed, then the bytes of `data` as the producer sent them (ADR 0003: why a line and not NATS headers).
+ * The format of an event in EV-k, and inside a delivery in DLV-k: one line of JSON with the
+ * attributes, a line feed, then the bytes of `data` as the producer sent them. ADR 0003 explains
+ * why it is a line and not NATS headers.
  *
- *     {"id":"evt_…","type":"order.created",…}\n{"amount":12.50}
+ * `{"id":"evt_…","type":"order.created",…}\n{"amount":12.50}`
  */
 import type { Priority } from '#domain/event/priority.ts';
 
-/** What the bytes of `data` are: JSON text as sent, other text, or anything. */
+/** The kind of bytes in `data`: JSON text as sent, other text, or anything. */
 export type DataKind = 'json' | 'text' | 'binary';
 
 /**
- * Value of a CloudEvents extension attribute. In binary mode every value is a string: HTTP headers
- * have no types.
+ * Value of a CloudEvents extension attribute. In binary mode every value is a string, as HTTP
+ * headers have no types.
  */
 export type ExtensionValue = string | number | boolean;
 
-/** `data` that is not in the frame but in the store of payloads (IN-12). */
+/** Reference to `data` in the payload store, outside the frame (IN-12). */
 export interface PayloadRef {
   /** `<owner>/<payload id>` (`payload-link.ts`) */
   key: string;
@@ -25,11 +26,13 @@ export interface PayloadRef {
   sha256: string;
 }
 
-/** CloudEvents 1.0 attributes and what ingress adds. Short names, as they travel with every event. */
+/**
+ * CloudEvents 1.0 attributes and ingress's own. Names are short, as they travel with each event.
+ */
 export interface EventHead {
   /** Unique in its tenant; sent as `webhook-id`. */
   id: string;
-  /** The id of the CloudEvent, where `id` is a digest of it and its source. */
+  /** The id of the CloudEvent, if `id` is a digest of it and its source. */
   producerId?: string;
   type: string;
   source: string;
@@ -42,7 +45,7 @@ export interface EventHead {
   kind: DataKind;
   /** Absent: normal. */
   priority?: Priority;
-  /** The event has no `data`. Its bytes are JSON's `null` then, which older readers send. */
+  /** The event has no `data`. Its bytes are then JSON's `null`, which older readers send. */
   noData?: true;
   /** CloudEvents extension attributes. */
   ext?: Record<string, ExtensionValue>;
@@ -50,13 +53,13 @@ export interface EventHead {
   acceptedMs: number;
   /** Correlation id of the producer's request. */
   correlationId: string;
-  /** `traceparent` of what follows: the span of the publication, or what the producer said. */
+  /** `traceparent` for later steps: the publication's span, or the producer's own. */
   trace?: string;
   /** SHA-256 of the content (base64url), for an id that the caller chose (IN-6). */
   fingerprint?: string;
-  /** It goes, or came, to every tenant (RT-5). */
+  /** The event was published to every tenant (RT-5). */
   broadcast?: true;
-  /** Where `data` is; nothing stands behind the line then. */
+  /** Location of `data`; the line is then not followed by bytes. */
   payload?: PayloadRef;
 }
 
@@ -68,7 +71,7 @@ export function dataMediaType({ contentType, kind }: EventHead): string {
 
 const LF = 10;
 
-/** A line of JSON, then the bytes of `data` as they came. */
+/** Encodes a line of JSON, then the bytes of `data` as received. */
 export function encodeEventFrame(head: EventHead, data: Uint8Array | string): Buffer {
   if (typeof data === 'string') return Buffer.from(`${JSON.stringify(head)}\n${data}`);
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), data]);
@@ -81,7 +84,7 @@ export interface EventFrame {
   bytes: Buffer;
 }
 
-/** @throws SyntaxError where the bytes are not a frame */
+/** @throws SyntaxError if the bytes are not a frame */
 export function decodeEventFrame(bytes: Uint8Array): EventFrame {
   const buffer = asBuffer(bytes);
   const end = buffer.indexOf(LF);
@@ -95,7 +98,7 @@ export function decodeEventFrame(bytes: Uint8Array): EventFrame {
   };
 }
 
-/** The same memory as a Buffer: no copy. */
+/** Returns the same memory as a Buffer, without a copy. */
 export function asBuffer(bytes: Uint8Array): Buffer {
   return Buffer.isBuffer(bytes)
     ? bytes

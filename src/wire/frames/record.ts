@@ -1,7 +1,8 @@
 /**
- * What the router and the workers tell the history (DL-12): records, gathered and published to ATT-k as
- * one message (a JSON array), written to MongoDB by the projector. Applying a record twice, or two records
- * in the wrong order, gives the same history: see `control/projector/merge.ts`.
+ * Records for the history (DL-12), written by the router and the workers. They are batched and
+ * published to ATT-k as one message (a JSON array); the projector writes them to MongoDB. Applying
+ * a record twice, or two records in the wrong order, gives the same history: see
+ * `control/projector/merge.ts`.
  */
 import type { AttemptFailureKind, DeliveryStatus } from '#domain/outcome/delivery.ts';
 
@@ -13,12 +14,12 @@ export interface RoutedRecord {
   /** RFC 3339 time the event was accepted, for expiry and order. */
   acceptedMs: number;
   type: string;
-  /** Of a large fan-out, whose deliveries come in several records: how many they are in all. */
+  /** Of a large fan-out, whose deliveries come in several records: their total number. */
   total?: number;
   deliveries: { id: string; endpoint: string; status: 'pending' | 'held' }[];
 }
 
-/** A delivery was attempted, held, cancelled or given up. */
+/** A delivery was attempted, held, cancelled or dead-lettered. */
 export interface DeliveryRecord {
   k: 'delivery';
   tenant: string;
@@ -27,7 +28,7 @@ export interface DeliveryRecord {
   acceptedMs: number;
   id: string;
   endpoint: string;
-  /** As in the delivery's head; the record of the higher hop is the newer. */
+  /** As in the delivery's head; the record with the higher hop is newer. */
   hop: number;
   status: DeliveryStatus;
   /** Why it is `failed`, `held` or `cancelled`. */
@@ -41,21 +42,21 @@ export interface AttemptRecord {
   no: number;
   startedMs: number;
   durationMs: number;
-  /** The HTTP status, where an answer came. */
+  /** The HTTP status, if there was an answer. */
   status?: number;
   failure?: AttemptFailureKind;
-  /** Why it failed, how the answer's body was faulty, and that the request was sent twice. */
+  /** Why it failed, a fault of the answer's body, and whether the request was sent twice. */
   detail?: string;
   /** When the request was sent again, after a kept-alive connection closed without a byte. */
   repeatedMs?: number;
   responseHeaders?: Record<string, string>;
-  /** The first bytes of the response (`limits.responseBodyKeptBytesMax`), base64 where they are not UTF-8. */
+  /** First bytes of the response (`limits.responseBodyKeptBytesMax`); base64 if not UTF-8. */
   responseBody?: string;
   responseBodyEncoding?: 'base64';
   worker: string;
 }
 
-/** The receiver answered 410: control disables the endpoint, unless it was changed since. */
+/** The receiver answered 410: control disables the endpoint, unless it has changed since. */
 export interface EndpointGoneRecord {
   k: 'endpoint-gone';
   tenant: string;
@@ -65,17 +66,17 @@ export interface EndpointGoneRecord {
 
 export type HistoryRecord = RoutedRecord | DeliveryRecord | EndpointGoneRecord;
 
-/** One record as it stands in a message. */
+/** Encodes one record for a message. */
 export function encodeRecord(record: HistoryRecord): string {
   return JSON.stringify(record);
 }
 
-/** A message of records, each encoded before. */
+/** Joins encoded records into a message. */
 export function encodeRecords(encoded: readonly string[]): Buffer {
   return Buffer.from(`[${encoded.join(',')}]`);
 }
 
-/** The records that one message of ATT-k holds. */
+/** Decodes the records of one message of ATT-k. */
 export function decodeRecords(bytes: Uint8Array): HistoryRecord[] {
   return JSON.parse(
     Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString(),

@@ -1,17 +1,17 @@
 /**
- * The form of a message in REJECTED: one line of JSON that says what was wrong, then the first bytes of what
- * the producer sent (`limits.rejectedBodyKeptBytesMax`).
+ * The format of a message in REJECTED: one line of JSON with the error, then the first bytes of the
+ * producer's message (`limits.rejectedBodyKeptBytesMax`).
  */
 import { asBuffer } from './event-frame.ts';
 import type { Problem } from '../problem.ts';
 
 export interface RejectedHead {
-  /** The request id, which the log has too. */
+  /** The request id, which the log also has. */
   id: string;
-  /** The type that the subject names, as the producer wrote it. */
+  /** The type in the subject, as the producer wrote it. */
   type: string;
   rejectedMs: number;
-  /** All that was sent, of which only the beginning may be kept. */
+  /** Size of the whole message, of which only the beginning may be kept. */
   bytes: number;
   problem: Problem;
 }
@@ -23,12 +23,12 @@ export interface RejectedFrame {
 
 const LF = 10;
 
-/** A line of JSON, then what the producer sent. */
+/** Encodes a line of JSON, then the producer's bytes. */
 export function encodeRejectedFrame(head: RejectedHead, body: Uint8Array): Buffer {
   return Buffer.concat([Buffer.from(`${JSON.stringify(head)}\n`), body]);
 }
 
-/** @throws SyntaxError where the bytes are not a frame */
+/** @throws SyntaxError if the bytes are not a frame */
 export function decodeRejectedFrame(bytes: Uint8Array): RejectedFrame {
   const buffer = asBuffer(bytes);
   const end = buffer.indexOf(LF);

@@ -1,7 +1,7 @@
 /**
- * The question of control to every process, whether it knows the new life of a tenant: a request
- * over core NATS to `subjects.lifeView`, whose payload is the id of the life that began.
+ * A request of control to every process: does it know the new life of a tenant? Sent over core NATS
+ * to `subjects.lifeView`, with the id of the new life as its payload.
  */
 
-/** `known`: the process does nothing more for an earlier life. `behind`: ask again. */
+/** `known`: the process does no more work for an earlier life. `behind`: ask again. */
 export type LifeViewAnswer = 'known' | 'behind';

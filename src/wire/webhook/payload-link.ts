@@ -1,10 +1,12 @@
 /**
- * Links to large payloads (IN-12): whoever has one reads one payload until it expires, without an API key.
+ * Links to large payloads (IN-12): a link grants access to one payload until it expires, without an
+ * API key.
  *
- *     <base>/v1/payloads/<owner>/<payload id>?expires=<seconds since 1970>&signature=<base64url>
+ * `<base>/v1/payloads/<owner>/<payload id>?expires=<seconds since 1970>&signature=<base64url>`
  *
- * The signature is HMAC-SHA256 over the version, the payload's key and the time, under a key that is derived from
- * the master key for this alone (RFC 5869), so that a link says nothing about what else is made with it.
+ * The signature is HMAC-SHA256 over the version, the payload's key and the time. Its key is derived
+ * from the master key for this purpose alone (RFC 5869), so a link reveals nothing about other
+ * uses.
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
 import { LIFE_ID_PATTERN } from '#domain/tenant.ts';
@@ -14,7 +16,7 @@ const INFO = 'posthorn payload links';
 
 /** Owns the payloads of broadcasts: all copies share one. */
 export const BROADCAST_OWNER = 'broadcast';
-/** Takes the place of a life id that is the same word. */
+/** Replaces a life id that equals the word. */
 const NAMESAKE_OWNER = `${BROADCAST_OWNER}=0`;
 export const PAYLOAD_OWNER_PATTERN = `${LIFE_ID_PATTERN}|^${NAMESAKE_OWNER}$`;
 
@@ -23,7 +25,7 @@ export function payloadOwner(lifeId: string): string {
   return lifeId === BROADCAST_OWNER ? NAMESAKE_OWNER : lifeId;
 }
 
-/** The life id whose payload a key names; undefined for a broadcast's, which belongs to no tenant. */
+/** The life id whose payload a key names; undefined for a broadcast's payload. */
 export function lifeOfPayload(key: string): string | undefined {
   const owner = key.slice(0, key.indexOf('/'));
   if (owner === BROADCAST_OWNER) return undefined;
@@ -50,7 +52,7 @@ export class PayloadLinks {
   }
 
   /**
-   * @param baseUrl where the API is reached from outside, without a slash at its end
+   * @param baseUrl public URL of the API, without a slash at its end
    * @param key `<owner>/<payload id>`
    */
   make(baseUrl: string, key: string, expiresAtMs: number): PayloadLink {
@@ -62,7 +64,7 @@ export class PayloadLinks {
     };
   }
 
-  /** In constant time; what is not signed is never called expired. */
+  /** Verifies in constant time; an invalid signature is never reported as expired. */
   check(
     key: string,
     expires: string,

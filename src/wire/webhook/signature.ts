@@ -1,6 +1,7 @@
 /**
- * Signatures by Standard Webhooks 1.0.0 (https://github.com/standard-webhooks/standard-webhooks, spec): the
- * content signed is `<webhook-id>.<webhook-timestamp>.<body>`, the exact bytes that are sent.
+ * Signatures by Standard Webhooks 1.0.0 (https://github.com/standard-webhooks/standard-webhooks,
+ * spec): the signed content is `<webhook-id>.<webhook-timestamp>.<body>`, with the exact bytes that
+ * are sent.
  */
 import {
   createHmac,
@@ -23,14 +24,14 @@ export type Signer = (id: string, timestampSeconds: number, body: Uint8Array) =>
 export const secretAlgorithms = ['hmac-sha256', 'ed25519'] as const;
 export type SecretAlgorithm = (typeof secretAlgorithms)[number];
 
-/** What a signing secret signs with: its prefix says it. */
+/** The algorithm of a signing secret, by its prefix. */
 export function algorithmOf(secret: string): SecretAlgorithm {
   return secret.startsWith('whsk_') ? 'ed25519' : 'hmac-sha256';
 }
 
 /**
- * A new secret: `whsec_` and 32 random bytes in base64, or `whsk_` and an ed25519 key of 64 bytes, its seed and its
- * public key, as the libraries of Standard Webhooks take it.
+ * Generates a secret: `whsec_` and 32 random bytes in base64, or `whsk_` and an ed25519 key of 64
+ * bytes (seed, then public key), as the libraries of Standard Webhooks expect.
  */
 export function newSecret(algorithm: SecretAlgorithm = 'hmac-sha256'): string {
   const random = randomBytes(32);
@@ -38,14 +39,14 @@ export function newSecret(algorithm: SecretAlgorithm = 'hmac-sha256'): string {
   return `whsk_${Buffer.concat([random, publicBytes(random)]).toString('base64')}`;
 }
 
-/** What receivers verify by, `whpk_` and the ed25519 public key in base64; undefined for HMAC, which has none. */
+/** The key for verification, `whpk_` and the ed25519 public key in base64; undefined for HMAC. */
 export function publicKeyOf(secret: string): string | undefined {
   if (algorithmOf(secret) !== 'ed25519') return undefined;
   const seed = Buffer.from(secret.slice('whsk_'.length), 'base64').subarray(0, 32);
   return `whpk_${publicBytes(seed).toString('base64')}`;
 }
 
-/** Why a text is not a signing secret, or undefined where it is one. */
+/** Why a text is not a signing secret; undefined if it is one. */
 export function secretFault(secret: string): string | undefined {
   const match = /^(whsec_|whsk_)([A-Za-z0-9+/]+={0,2})$/.exec(secret);
   if (match === null) return 'must be whsec_ (HMAC) or whsk_ (ed25519) followed by base64';
@@ -60,8 +61,8 @@ export function secretFault(secret: string): string | undefined {
 }
 
 /**
- * Why a secret that `secretFault` has passed should not be taken from a caller: the public key in it is not that of its
- * seed, so a receiver that took it from there could verify nothing.
+ * Why a secret that passed `secretFault` must not be accepted from a caller: its public key does
+ * not match its seed, so a receiver with that public key could verify nothing.
  */
 export function keyPairFault(secret: string): string | undefined {
   if (algorithmOf(secret) !== 'ed25519') return undefined;
@@ -72,9 +73,10 @@ export function keyPairFault(secret: string): string | undefined {
 }
 
 /**
- * Makes the signing function of a secret: `v1` (HMAC-SHA256) for `whsec_`, `v1a` (ed25519) for `whsk_`.
+ * Creates the signing function of a secret: `v1` (HMAC-SHA256) for `whsec_`, `v1a` (ed25519) for
+ * `whsk_`.
  *
- * @throws Error where the secret is not one
+ * @throws Error if the secret is invalid
  */
 export function createSigner(secret: string): Signer {
   const fault = secretFault(secret);

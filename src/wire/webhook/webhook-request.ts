@@ -1,4 +1,4 @@
-/** The body and the content headers of a webhook, in the format that its endpoint asked for (DL-4). */
+/** Renders the body and the content headers of a webhook, in its endpoint's format (DL-4). */
 import type { BodyFormat } from '#domain/endpoint/endpoint.ts';
 import {
   type EventFrame,
@@ -9,7 +9,7 @@ import {
 } from '../frames/event-frame.ts';
 import type { PayloadLink } from './payload-link.ts';
 
-/** An event on its way out; with `link` its `data` is behind that, made for this attempt (IN-12). */
+/** An event to send; with `link`, its `data` is behind that link, made for this attempt (IN-12). */
 export interface OutboundEvent extends EventFrame {
   link?: PayloadLink;
 }
@@ -23,8 +23,8 @@ export interface WebhookBody {
 }
 
 /**
- * Renders an event. JSON `data` goes out as the bytes that came in: it is spliced, never parsed and written
- * again, so that big numbers, escapes and the order of keys survive.
+ * Renders an event. JSON `data` keeps the bytes received: it is spliced, never parsed and
+ * serialized again, so that big numbers, escapes and the order of keys survive.
  */
 export function renderWebhook(format: BodyFormat, frame: OutboundEvent): WebhookBody {
   if (frame.link !== undefined) return renderLink(format, frame.head, frame.link);
@@ -45,8 +45,9 @@ export function renderWebhook(format: BodyFormat, frame: OutboundEvent): Webhook
 }
 
 /**
- * In place of `data` stands where it is. CloudEvents have an attribute for that, `dataref` (extension "Dataref
- * (Claim Check Pattern)", https://github.com/cloudevents/spec, cloudevents/extensions/dataref.md).
+ * Renders a reference instead of `data`. CloudEvents have an attribute for it, `dataref` (extension
+ * "Dataref (Claim Check Pattern)", https://github.com/cloudevents/spec,
+ * cloudevents/extensions/dataref.md).
  */
 function renderLink(format: BodyFormat, head: EventHead, link: PayloadLink): WebhookBody {
   const marked = { 'posthorn-payload': 'url' };
@@ -135,7 +136,7 @@ function cloudEventIdOf({ id, producerId }: EventHead): string {
   return producerId ?? id;
 }
 
-/** The object with `data` (or `data_base64`) as its last member; as it is where there is no data. */
+/** Adds `data` (or `data_base64`) as the object's last member; unchanged if there is no data. */
 function splice(object: string, head: EventHead, data: Buffer): Buffer {
   if (head.noData === true) return Buffer.from(object);
   const open = `${object.slice(0, -1)},`;
@@ -153,7 +154,7 @@ function splice(object: string, head: EventHead, data: Buffer): Buffer {
 const DATA = Buffer.from('"data":');
 const CLOSE = '}'.charCodeAt(0);
 
-/** CloudEvents HTTP binding 1.0.2, section 3.1.3: values are percent-encoded where they are not plain. */
+/** CloudEvents HTTP binding 1.0.2, section 3.1.3: values are percent-encoded if not plain. */
 function binaryHeaders(
   head: EventHead,
   ext: Record<string, ExtensionValue> = {},
