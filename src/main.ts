@@ -9,7 +9,10 @@ import { followLauncher } from '#src/app/surroundings/follow-launcher.ts';
 import { surviveLostOutput } from '#src/app/surroundings/survive-lost-output.ts';
 import { exitCodes, type Running, runUntilStopped } from '#src/app/run/run-until-stopped.ts';
 
-/** Of NATS, and again of MongoDB: long enough for a new leader, short enough for a roll-out to say that it failed. */
+/**
+ * Time for NATS, and again for MongoDB: long enough to elect a new leader, short enough to fail a
+ * roll-out.
+ */
 const MIGRATE_DEADLINE_MS = 120_000;
 
 const print = (text: string) => void process.stdout.write(`${text}\n`);
@@ -36,7 +39,7 @@ async function main(): Promise<number> {
       follow: (onGone) => {
         followLauncher({ env: process.env, parentPid: () => process.ppid }, onGone);
       },
-      // The roles take the deadline, the embedded servers their own after them.
+      // The roles use the deadline; the embedded servers need more time after them.
       stopDeadlineMs: deadlineMs + 20_000,
       log,
       process,
@@ -57,7 +60,7 @@ async function main(): Promise<number> {
   const { log, reports } = roleLog(settings);
   const run = await runnerOf(settings);
   const code = await runUntilStopped({
-    // Before a process is up there is nothing to finish.
+    // Nothing has to finish before a process is up.
     begin: ({ stopping }) => Promise.race([run(settings, log), nothingOnce(stopping)]),
     stopDeadlineMs: deadlineMs + 1000,
     log,
@@ -67,7 +70,7 @@ async function main(): Promise<number> {
   return code;
 }
 
-/** The probe by itself connects to no server. */
+/** The probe alone connects to no server. */
 async function runnerOf(
   settings: Settings,
 ): Promise<(settings: Settings, log: Log) => Promise<Running>> {
@@ -76,7 +79,7 @@ async function runnerOf(
   return (await import('#src/app/run/run-roles.ts')).runRoles;
 }
 
-/** The log of a process of roles, and what reports its errors. */
+/** The log of a role process, and its error reporter. */
 function roleLog(settings: Settings): { log: Log; reports: ErrorReports | undefined } {
   const { POSTHORN_ROLES: roles, POSTHORN_LOG_LEVEL: level } = settings;
   const dsn = settings.POSTHORN_SENTRY_DSN;

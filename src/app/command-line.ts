@@ -3,9 +3,9 @@ import { ConfigError } from '#domain/errors.ts';
 
 export const usage = `posthorn start            run everything on this machine, with its own servers
 posthorn run [--roles R]  run roles: ingress, router, delivery, control (default: these), probe
-posthorn --roles R        the same
-posthorn migrate          make or update streams and indexes, then end: before a new version runs
-posthorn reseal           seal all secrets under the master key, then end: while it is changed
+posthorn --roles R        same as run --roles R
+posthorn migrate          create or update streams and indexes, then end; run it before a new version
+posthorn reseal           seal all secrets under the master key, then end; run it when the key changes
 posthorn --help           this text
 
 Settings are environment variables POSTHORN_…; see docs/configuration.md.
@@ -19,7 +19,7 @@ export interface CommandLine {
   roles: string | undefined;
 }
 
-/** @throws ConfigError that says what is not understood */
+/** @throws ConfigError that names the part of the command line that is not valid */
 export function parseCommandLine(args: string[]): CommandLine {
   let parsed;
   try {
@@ -35,7 +35,7 @@ export function parseCommandLine(args: string[]): CommandLine {
   const [command = roles === undefined ? 'start' : 'run', ...more] = parsed.positionals;
   if (help === true) return { command: 'help', roles };
   if (!isCommand(command) || more.length > 0) {
-    throw new ConfigError([`there is no command "${parsed.positionals.join(' ')}"; try --help`]);
+    throw new ConfigError([`unknown command "${parsed.positionals.join(' ')}"; try --help`]);
   }
   if (roles === '') throw new ConfigError(['--roles is empty; name at least one role']);
   if (command === 'start' && roles !== undefined) {

@@ -14,18 +14,20 @@ const REQUEST_TIMEOUT_MS = 5000;
 
 export interface MigrateDeps {
   log: Log;
-  /** How long each of NATS and MongoDB may take until it has done its part. */
+  /** Longest wait for NATS, and again for MongoDB, in milliseconds. */
   deadlineMs: number;
 }
 
 /**
- * Brings the streams, their consumers, the buckets and the indexes to what this version needs. Idempotent: what
- * is there and right is left alone. For a step before a roll-out: the new version finds all that it needs, and a
- * change that cannot be made stops the roll-out. The process is to be ended after it: what did not answer may
- * still be dialled.
+ * Creates or updates the streams, their consumers, the buckets and the indexes that this version
+ * needs. Idempotent: resources that are already right do not change. Run it before a roll-out: the
+ * new version then finds all it needs, and a change that cannot be made stops the roll-out. End the
+ * process afterwards: a connection attempt may still be open.
  *
- * @throws ConfigError where a setting is missing or refused by NATS or MongoDB, or the streams were made for other settings
- * @throws PosthornError POSTHORN_NATS_UNAVAILABLE, POSTHORN_MONGODB_UNAVAILABLE: not done by the deadline
+ * @throws ConfigError if a setting is missing or refused by NATS or MongoDB, or the streams were
+ * created with other settings
+ * @throws PosthornError POSTHORN_NATS_UNAVAILABLE, POSTHORN_MONGODB_UNAVAILABLE: not done by the
+ * deadline
  */
 export async function migrate(settings: Settings, deps: MigrateDeps): Promise<void> {
   const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = settings;
@@ -64,7 +66,7 @@ async function migrateMongodb(url: string, settings: Settings): Promise<void> {
   }
 }
 
-/** Tries again what may pass, such as a stream without a leader; a wrong setting does not. */
+/** Retries temporary faults, such as a stream without a leader. A wrong setting is not retried. */
 async function untilDone(
   code: ErrorCode,
   { log, deadlineMs }: MigrateDeps,

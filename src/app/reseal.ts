@@ -24,12 +24,13 @@ import { buckets, configKeys } from '#wire/subjects.ts';
 const NATS_TIMEOUT_MS = 5000;
 
 /**
- * Seals every secret in MongoDB under `POSTHORN_MASTER_KEY`, and brings the bucket CONFIG after it: then nothing
- * that the data plane reads needs another key. Idempotent; may be killed, run again, and run while the system does,
- * as soon as all its processes have all the keys.
+ * Seals every secret in MongoDB under `POSTHORN_MASTER_KEY` and updates the bucket CONFIG.
+ * Afterwards the data plane needs no other key. Idempotent: it may be killed and run again. It may
+ * run beside a working system once all processes have all the keys.
  *
- * @returns how many endpoints were sealed anew
- * @throws ConfigError where a setting is missing or refused, or what is sealed is under a key that is not given
+ * @returns how many endpoints were sealed again
+ * @throws ConfigError if a setting is missing or refused, or a secret is sealed under a key that is
+ * not configured
  * @throws PosthornError POSTHORN_MONGODB_UNAVAILABLE
  */
 export async function reseal(settings: Settings, log: Log): Promise<number> {
@@ -49,7 +50,9 @@ export async function reseal(settings: Settings, log: Log): Promise<number> {
     const js = jetstream(nc, { timeout: NATS_TIMEOUT_MS });
     const bucket = await new Kvm(js).open(buckets.config);
     const writer = createConfigWriter({ mongo, db, nc, clock: Date.now, log });
-    const written = await whileReachable(mongo, () => bringBucketAfter(bucket, secretBox, writer));
+    const written = await whileReachable(mongo, () =>
+      updateConfigBucket(bucket, secretBox, writer),
+    );
     log.info({ tenants: written }, 'reseal.config_done');
     return done.endpoints;
   } finally {
@@ -58,8 +61,11 @@ export async function reseal(settings: Settings, log: Log): Promise<number> {
   }
 }
 
-/** The tenants whose snapshots had to be written; none where control has written them meanwhile. */
-async function bringBucketAfter(
+/**
+ * Writes the snapshots that differ from MongoDB and returns their tenants. Empty if control wrote
+ * them first.
+ */
+async function updateConfigBucket(
   bucket: KV,
   secretBox: SecretBox,
   writer: { sync: (key: string) => Promise<number> },
@@ -81,7 +87,7 @@ async function bringBucketAfter(
 function refuseUnopened({ failed, faults }: Resealing): void {
   if (failed === 0) return;
   throw new ConfigError([
-    `POSTHORN_MASTER_KEYS_OTHER: a key is missing, ${failed} endpoint(s) are as they were`,
+    `POSTHORN_MASTER_KEYS_OTHER: a key is missing; ${failed} endpoint(s) were not changed`,
     ...faults,
   ]);
 }

@@ -4,8 +4,8 @@ import type { SettingOptions } from './setting.ts';
 type Setting = SettingOptions & { type?: string; anyOf?: { const: string }[] };
 
 /**
- * The reference of all settings as a Markdown table, in the order of the schema: what
- * `docs/configuration.md` holds between its marks.
+ * Renders all settings as a Markdown table, in the order of the schema: the generated part of
+ * `docs/configuration.md`.
  */
 export function describeSettings(): string {
   const rows = Object.entries(settingsSchema.properties).map(([name, property]) =>
@@ -30,7 +30,7 @@ function defaultOf(setting: Setting): string {
 function allowed({ type, anyOf, minimum, maximum, minLength, pattern }: Setting): string {
   if (anyOf !== undefined) return anyOf.map((option) => `\`${option.const}\``).join(', ');
   if (type === 'integer') return `${minimum} to ${maximum}`;
-  // A pipe in a cell would end it.
+  // An unescaped pipe would end the cell.
   if (pattern !== undefined) return `\`${pattern.replaceAll('|', '\\|')}\``;
   return minLength === undefined || minLength === 1 ? 'text' : `at least ${minLength} characters`;
 }

@@ -10,8 +10,9 @@ import type { SettingOptions } from './setting.ts';
 const check = Compile(settingsSchema);
 
 /**
- * The settings from the environment; a secret may come from the file named by `<KEY>_FILE`. Reports every
- * fault at once, an unknown `POSTHORN_*` key too: a misspelt setting must not be ignored.
+ * Loads the settings from the environment. A secret may come from the file named by `<KEY>_FILE`.
+ * Reports all faults at once. An unknown `POSTHORN_*` key is a fault too, so that a misspelt
+ * setting is not ignored.
  *
  * @throws ConfigError
  */
@@ -23,11 +24,11 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
     const name = key.endsWith('_FILE') ? key.slice(0, -'_FILE'.length) : key;
     const property = settingOptions(name);
     if (property === undefined) {
-      faults.push(`${key}: there is no such setting`);
+      faults.push(`${key}: unknown setting`);
     } else if (key !== name && property.secret !== true) {
-      faults.push(`${key}: only a secret can be read from a file`);
+      faults.push(`${key}: only a secret may be read from a file`);
     } else if (key !== name && (env[name] ?? '') !== '') {
-      faults.push(`${key}: ${name} is set too; which one is meant cannot be known`);
+      faults.push(`${key}: ${name} is also set; set one of them`);
     } else {
       const text = key === name ? value : readSecretFile(key, value, faults);
       if (text === undefined) continue;
@@ -35,7 +36,7 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
     }
   }
   const collector = env['OTEL_EXPORTER_OTLP_ENDPOINT'] ?? '';
-  // The name that the standard has for it.
+  // OpenTelemetry's standard name for the setting.
   if (collector !== '') raw['POSTHORN_OTLP_ENDPOINT'] ??= collector;
   const settings = Default(settingsSchema, raw);
   for (const error of check.Errors(settings)) {
@@ -50,12 +51,12 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
   return Object.freeze(settings) as Settings;
 }
 
-/** The type and the options of a setting, by its name. */
+/** The type and the options of the setting `name`. */
 function settingOptions(name: string): KnownSetting | undefined {
   return (settingsSchema.properties as Record<string, unknown>)[name] as KnownSetting | undefined;
 }
 
-/** `anyOf`: the values of a choice. */
+/** `anyOf`: the allowed values. */
 type KnownSetting = SettingOptions & { type?: string; anyOf?: { const: string }[] };
 
 function readSecretFile(key: string, path: string, faults: string[]): string | undefined {
@@ -76,7 +77,7 @@ function allowed(key: string): string {
   return ` (${property.description}${range}${pattern})`;
 }
 
-/** Settings that hold the beginning of URLs: scheme, host and port. */
+/** Settings that are the origin of URLs: scheme, host and port. */
 const ORIGINS = [
   'POSTHORN_PUBLIC_URL',
   'POSTHORN_PROBE_INGRESS_URL',
@@ -84,7 +85,7 @@ const ORIGINS = [
   'POSTHORN_PROBE_RECEIVER_URL',
 ] as const;
 
-/** Gives them the form in which URLs of endpoints are compared with them. */
+/** Normalizes them to the form of endpoint URLs, with which they are compared. */
 function normalizeUrls(settings: Record<string, unknown>, faults: string[]): void {
   for (const key of ORIGINS) {
     const text = settings[key];
@@ -103,12 +104,12 @@ function checkNetworks(settings: Settings, faults: string[]): void {
   }
 }
 
-/** The roles of `POSTHORN_ROLES`, each once; the schema has checked the names. */
+/** The distinct roles of `POSTHORN_ROLES`. The schema has checked the names. */
 export function parseRoles(text: string): Role[] {
   return [...new Set(text.split(','))] as Role[];
 }
 
-/** Those that only open. */
+/** The keys that open secrets but never seal. */
 export function otherMasterKeys(settings: Pick<Settings, 'POSTHORN_MASTER_KEYS_OTHER'>): string[] {
   return settings.POSTHORN_MASTER_KEYS_OTHER?.split(',') ?? [];
 }

@@ -1,6 +1,6 @@
 /**
  * Every setting: its environment variable, type, default, unit (last in its name) and meaning. The
- * reference `docs/configuration.md` is written from this, in this order, and checked against it.
+ * reference in `docs/configuration.md` is generated from it, in this order, and checked against it.
  */
 import { type Static, Type } from 'typebox';
 import { text } from './setting.ts';
@@ -15,7 +15,7 @@ import { storageSettings } from './settings/storage-settings.ts';
 import { telemetrySettings } from './settings/telemetry-settings.ts';
 
 export const planes = ['ingress', 'router', 'delivery', 'control'] as const;
-/** The planes, and who watches them from outside. */
+/** The planes, and the synthetic probe that watches them from outside. */
 export const roles = [...planes, 'probe'] as const;
 export type Role = (typeof roles)[number];
 
@@ -25,7 +25,7 @@ export const settingsSchema = Type.Object(
       default: planes.join(','),
       pattern: `^(${roles.join('|')})(,(${roles.join('|')}))*$`,
       description:
-        'The roles of this process, separated by commas; `--roles` on the command line wins.',
+        'Roles of this process, separated by commas. `--roles` on the command line overrides it.',
     }),
     ...serverSettings,
     ...addressSettings,

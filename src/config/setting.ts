@@ -1,6 +1,6 @@
 import { type TNumberOptions, type TStringOptions, Type } from 'typebox';
 
-/** What stands beside a setting's type. `secret`: may come from a file, is never printed. */
+/** Options of a setting beside its type. A `secret` may come from a file and is never printed. */
 export type SettingOptions = {
   description: string;
   secret?: boolean;
@@ -13,9 +13,9 @@ export type SettingOptions = {
 
 type Described = { description: string };
 
-/** Text that is always there. */
+/** A required text. */
 export const text = (options: TStringOptions & Described) => Type.String(options);
-/** Text that may be absent; its description says what holds then. */
+/** An optional text. Its description says which behaviour applies without it. */
 export const optionalText = (options: TStringOptions & Described & { secret?: boolean }) =>
   Type.Optional(Type.String(options));
 /** A whole number with a default and both bounds. */

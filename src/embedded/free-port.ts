@@ -3,17 +3,20 @@ import { type Socket, createSocket } from 'node:dgram';
 import { createServer } from 'node:net';
 
 const LOCAL = '127.0.0.1';
-/** Below the range from which systems take the ports of outgoing connections (Linux: 32768 and up). */
+/**
+ * Below the range of ephemeral ports, from which systems choose ports of outgoing connections
+ * (Linux: 32768 and up).
+ */
 const RANGE = { first: 15_000, last: 32_000 };
 const TRIES_MAX = 100;
 
 /**
- * A TCP port of 127.0.0.1 that is free at this moment. Drawn from a range that the system gives to nobody by
- * itself, so that it is not given away before it is used: a port that the system chose is soon chosen again. Nor does
- * this function give it again, here or in another process, while this process lives.
+ * Finds a TCP port of 127.0.0.1 that is free now. The port is outside the range of ephemeral ports:
+ * the system soon reuses a port that it chose itself. While this process lives, this function
+ * returns the port only once, in all processes.
  *
  * @param range ports from `first` up to the one before `last`
- * @throws Error where none is found
+ * @throws Error if there is none
  */
 export async function findFreePort(range = RANGE): Promise<number> {
   for (let tries = 0; tries < TRIES_MAX; tries++) {
@@ -27,8 +30,8 @@ export async function findFreePort(range = RANGE): Promise<number> {
 }
 
 /**
- * Takes the UDP port of the same number, which nobody needs: it is the sign that the other one was given away, though
- * nobody listens there yet, or not at this moment.
+ * Binds the UDP port of the same number, which is otherwise unused. It marks the TCP port as given
+ * out, even while no process listens on it.
  */
 function hold(port: number): Promise<Socket | undefined> {
   return new Promise((resolve) => {
@@ -49,7 +52,8 @@ export async function isPortFree(port: number, host: string): Promise<boolean> {
 /**
  * Listens on an address for a moment.
  *
- * @returns the error code of the system (`EADDRINUSE`, `EADDRNOTAVAIL`, …), or undefined where it worked
+ * @returns the error code of the system (`EADDRINUSE`, `EADDRNOTAVAIL`, …), or undefined if it
+ * worked
  */
 export function listenFault(port: number, host: string): Promise<string | undefined> {
   return new Promise((resolve) => {

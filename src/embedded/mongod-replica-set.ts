@@ -10,26 +10,30 @@ import {
 
 const SET = 'posthorn';
 const NOT_YET_INITIALIZED = 94;
-/** AlreadyInitialized, ConfigurationInProgress, InterruptedDueToReplStateChange: it is reading its set, or between two states. */
+/**
+ * AlreadyInitialized, ConfigurationInProgress, InterruptedDueToReplStateChange: the member is
+ * reading its configuration or changing its state.
+ */
 const IN_BETWEEN = [23, 109, 11_602];
 
 export interface ReplicaSetMember {
   port: number;
-  /** Of the mongod that is meant: another one on the port is an error. */
+  /** Process id of the expected mongod: another one on the port is an error. */
   pid: number;
   signal: AbortSignal;
 }
 
 /**
- * Makes the mongod on `port` the primary of a replica set of one: initiates a new one, and gives a set that
- * was made on another port the new address, without which the member would not find itself in it.
+ * Makes the mongod on `port` the primary of a replica set of one. Initiates a new set; gives a set
+ * that was created on another port the new address, without which the member would not find itself
+ * in it.
  *
- * A mongod that starts answers before it has read its set, and ends all connections whenever its state in the set
- * changes: what fails by that is looked at anew until `signal` is raised.
+ * A starting mongod answers before it has read its set, and closes all connections whenever its
+ * state in the set changes. Errors of that kind are retried until `signal` is raised.
  */
 export async function becomePrimary(member: ReplicaSetMember): Promise<void> {
   const { port, signal } = member;
-  // The driver gives up for good when its first dial is refused.
+  // The driver stops retrying once its first connection is refused.
   await waitUntilListening(port, signal);
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/`, {
     directConnection: true,
@@ -43,7 +47,7 @@ export async function becomePrimary(member: ReplicaSetMember): Promise<void> {
   }
 }
 
-/** One look at it, with the next step towards it. */
+/** Checks the state once and takes the next step towards primary. */
 async function isPrimary(admin: Db, { port, pid }: ReplicaSetMember): Promise<boolean> {
   try {
     const status = await admin.command({ serverStatus: 1 });
@@ -58,12 +62,12 @@ async function isPrimary(admin: Db, { port, pid }: ReplicaSetMember): Promise<bo
   }
 }
 
-/** Resolves when somebody listens on the port of 127.0.0.1. */
+/** Resolves when a process listens on the port of 127.0.0.1. */
 export async function waitUntilListening(port: number, signal: AbortSignal): Promise<void> {
   while (!(await canConnect(port))) await delay(10, undefined, { signal });
 }
 
-/** Makes a set of members that have never been in one: the first call of its life, at any member. */
+/** Initiates a set of new members. Call it once, on any member. */
 export async function initiateSet(ports: readonly number[]): Promise<void> {
   const client = new MongoClient(`mongodb://127.0.0.1:${ports[0]}/`, { directConnection: true });
   try {
@@ -74,7 +78,7 @@ export async function initiateSet(ports: readonly number[]): Promise<void> {
   }
 }
 
-/** What a client connects to in order to find whoever is primary. */
+/** The URL with which clients find the current primary. */
 export function setUrl(ports: readonly number[]): string {
   const hosts = ports.map((port) => `127.0.0.1:${port}`);
   return `mongodb://${hosts.join(',')}/?replicaSet=${SET}`;
@@ -89,7 +93,7 @@ function canConnect(port: number): Promise<boolean> {
   });
 }
 
-/** @returns true where the set already was as it has to be */
+/** @returns true if the set already has the right address */
 async function initiateOrMove(admin: Db, host: string): Promise<boolean> {
   const members = [{ _id: 0, host }];
   let config: { members: { host: string }[]; version: number };
@@ -101,7 +105,7 @@ async function initiateOrMove(admin: Db, host: string): Promise<boolean> {
     return false;
   }
   if (config.members.length === 1 && config.members[0]?.host === host) return true;
-  // Forced, since a member that does not find its address in the set can never be elected to change it.
+  // Forced, because a member that does not find its own address in the set cannot become primary.
   const moved = { ...config, version: config.version + 1, members };
   await admin.command({ replSetReconfig: moved, force: true });
   return false;

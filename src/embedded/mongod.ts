@@ -5,26 +5,28 @@ import { becomePrimary, waitUntilListening } from './mongod-replica-set.ts';
 import { type EmbeddedServer, ServerProcess } from './server-process.ts';
 import { endStaleServer } from './stale-server.ts';
 
-/** After a crash it applies its journal and oplog before it answers. */
+/** After a crash, mongod applies its journal and oplog before it answers. */
 const READY_DEADLINE_MS = 600_000;
 const PORT_TRIES = 5;
 
 export interface MongodOptions {
   /** Path of the `mongod` program. */
   binary: string;
-  /** Folder of the data; made if it is not there. */
+  /** Folder of the data; created if missing. */
   dataDir: string;
   /** Absent: any free port. It may differ from the port of an earlier start. */
   port?: number;
-  /** It is one member of several: who started them makes the set (`initiateSet`), and here it need only answer. */
+  /**
+   * One member of several: only wait until it answers. The caller creates the set (`initiateSet`).
+   */
   ofSeveral?: boolean;
 }
 
 /**
- * Runs a mongod on 127.0.0.1 as a replica set of one member (change streams and transactions need one) and
- * waits until it is primary.
+ * Runs a mongod on 127.0.0.1 as a replica set of one member (change streams and transactions need
+ * one) and waits until it is primary.
  *
- * @throws Error with the server's last lines if it does not come up
+ * @throws Error with the server's last lines if it does not start
  */
 export async function startMongod(options: MongodOptions): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
@@ -42,7 +44,7 @@ export async function startMongod(options: MongodOptions): Promise<EmbeddedServe
       return describe(server, port);
     } catch (error) {
       await server.stop();
-      // Somebody else took the port between the search and the start.
+      // Another process bound the port between the search and the start.
       const portLost =
         options.port === undefined && server.output.includes('Address already in use');
       if (!portLost || tried === PORT_TRIES) throw error;
@@ -53,7 +55,7 @@ export async function startMongod(options: MongodOptions): Promise<EmbeddedServe
 function mongodArguments(dataDir: string, port: number): string[] {
   const parameters = [
     'diagnosticDataCollectionEnabled=false',
-    // There is no other member to hand over to: do not wait 15 s for one when stopping.
+    // There is no other member to hand over to, so skip the wait of 15 s when stopping.
     'shutdownTimeoutMillisForSignaledShutdown=100',
   ];
   return [
@@ -91,7 +93,7 @@ function describe(server: ServerProcess, port: number): EmbeddedServer {
   return {
     pid: server.pid,
     port,
-    // Direct: the name of the member in the set's configuration is of no concern to a client.
+    // A direct connection ignores the member's name in the configuration of the set.
     url: `mongodb://127.0.0.1:${port}/?directConnection=true`,
     exited: server.exited,
     stop: (deadlineMs) => server.stop(deadlineMs),

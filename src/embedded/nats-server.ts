@@ -9,7 +9,10 @@ import { findFreePort } from './free-port.ts';
 import { type EmbeddedServer, ServerProcess } from './server-process.ts';
 import { endStaleServer } from './stale-server.ts';
 
-/** After a crash it reads all that its streams hold before it answers: ended while it does, it would begin anew. */
+/**
+ * After a crash, nats-server reads all its streams before it answers. Ending it early would restart
+ * that work.
+ */
 const READY_DEADLINE_MS = 600_000;
 const PORT_TRIES = 5;
 const HEALTH_TIMEOUT_MS = 2000;
@@ -18,25 +21,27 @@ const HEALTH_LENGTH_MAX = 500;
 export interface NatsServerOptions {
   /** Path of the `nats-server` program. */
   binary: string;
-  /** Folder of the JetStream data; made if it is not there. */
+  /** Folder of the JetStream data; created if missing. */
   dataDir: string;
-  /** Where it listens; absent: 127.0.0.1. */
+  /** Host to listen on; absent: 127.0.0.1. */
   host?: string;
   /** Absent: any free port. */
   port?: number;
-  /** Where it answers `/healthz`, at its host; 0: any free port; absent: nowhere. */
+  /** Port of `/healthz` on its host; 0: any free port; absent: none. */
   monitorPort?: number;
-  /** A command that becomes the one after it (`nsenter …`), for tests. */
+  /** A command that runs the command that follows it (`nsenter …`), for tests. */
   launcher?: readonly string[];
   /** fsync before every acknowledgement: survives a power cut, ten times slower on one node. */
   syncAlways?: boolean;
-  /** Makes it a member of a cluster. */
+  /** Makes the server a member of a cluster. */
   cluster?: NatsClusterMember;
-  /** Absent: whoever reaches the port may do everything. */
+  /** Absent: every client that reaches the port has full access. */
   access?: NatsAccess;
 }
 
-/** Who may connect: the platform with its password, and whom the platform lets in (auth callout). */
+/**
+ * Access rules: the platform connects with its password, and admits other clients (auth callout).
+ */
 export interface NatsAccess {
   user: string;
   /** Letters and digits. */
@@ -46,9 +51,9 @@ export interface NatsAccess {
 }
 
 export interface NatsClusterMember {
-  /** The same after a restart: JetStream knows its peers by name. */
+  /** Must stay the same after a restart: JetStream knows its peers by name. */
   serverName: string;
-  /** Where the other members reach this one, at its host. */
+  /** Port for the other members, at its host. */
   port: number;
   /** The other members: `host:port`. */
   others: readonly string[];
@@ -57,7 +62,7 @@ export interface NatsClusterMember {
 /**
  * Runs a nats-server with JetStream and waits until its streams are recovered and it answers.
  *
- * @throws Error with the server's last lines if it does not come up
+ * @throws Error with the server's last lines if it does not start
  */
 export async function startNatsServer(options: NatsServerOptions): Promise<EmbeddedServer> {
   const dataDir = resolve(options.dataDir);
@@ -84,7 +89,7 @@ export async function startNatsServer(options: NatsServerOptions): Promise<Embed
       return describe(server, host, port, monitorPort);
     } catch (error) {
       await server.stop();
-      // Somebody else took the port between the search and the start.
+      // Another process bound the port between the search and the start.
       const portLost =
         (options.port === undefined || options.monitorPort === 0) &&
         server.output.includes('address already in use');
@@ -100,20 +105,20 @@ interface NatsConfig extends NatsServerOptions {
   pidFile: string;
 }
 
-/** The configuration file; JSON strings are strings of its language too. */
+/** The configuration file. JSON strings are valid strings of its language. */
 function configText(config: NatsConfig): string {
   return `server_name: ${JSON.stringify(config.name)}
 listen: "${config.host}:${config.port}"
 ${config.monitorPort === undefined ? '' : `http: "${config.host}:${config.monitorPort}"`}
 pid_file: ${JSON.stringify(config.pidFile)}
-# A batch of events is 4 MiB, and travels as one message with its headers.
+# A batch of events is 4 MiB, published as one message with its headers.
 max_payload: 8MB
-# What one slow client may have waiting before it is cut off.
+# Pending bytes at which a slow client is disconnected.
 max_pending: 128MB
 write_deadline: "10s"
 jetstream {
   store_dir: ${JSON.stringify(config.dataDir)}
-  # The bound is the disk: a limit here would refuse retries that are already owed.
+  # The disk is the limit: one here would refuse retries of accepted events.
   max_file_store: 1TB
   max_memory_store: 256MB
   ${config.syncAlways === true ? 'sync_interval: always' : ''}
@@ -121,7 +126,9 @@ jetstream {
 ${config.access === undefined ? '' : accessText(config.access)}${config.cluster === undefined ? '' : clusterText(config.host, config.cluster)}`;
 }
 
-/** All in the one account that JetStream's data has been in from the start: what divides them is permissions. */
+/**
+ * All users share the account that has always held the JetStream data; permissions separate them.
+ */
 function accessText({ user, password, issuer }: NatsAccess): string {
   return `authorization {
   timeout: 5
@@ -143,7 +150,7 @@ function clusterText(host: string, { port, others }: NatsClusterMember): string 
 `;
 }
 
-/** The server greets with its name: another server on the port is not taken for ours. */
+/** The server's greeting has its name: reject another server on the port. */
 async function waitUntilReady(
   server: ServerProcess,
   { host, port, name }: { host: string; port: number; name: string },
@@ -174,14 +181,15 @@ function readGreeting(host: string, port: number): Promise<string> {
 }
 
 /**
- * What `/healthz` says. A stream that could not be written, as its disk was full, refuses all that comes until the
- * server is started again, and only the whole check sees it (nats-server 2.15). No answer is no fault: then the
- * server has too much to do, or ends.
+ * Returns the fault that `/healthz` reports. A stream that could not be written because its disk
+ * was full refuses all messages until the server restarts. Only the full check reports it
+ * (nats-server 2.15). No answer is not a fault: the server is overloaded or ending.
  */
 function healthFault(host: string, monitorPort: number): Promise<string | undefined> {
   return new Promise((resolve) => {
     const none = (): void => resolve(undefined);
-    // An agent of its own: the global one may send what is for loopback to the proxy of the environment.
+    // Use an own agent: the global one may send requests for loopback to the proxy of the
+    // environment.
     const signal = AbortSignal.timeout(HEALTH_TIMEOUT_MS);
     const options = { host, port: monitorPort, path: '/healthz', agent: false, signal } as const;
     const request = get(options, (answer) => {

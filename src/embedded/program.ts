@@ -1,11 +1,11 @@
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 
-/** A server that Posthorn can run as its child. */
+/** A server that Posthorn can run as its child process. */
 export interface Program {
   name: 'nats-server' | 'mongod';
   versionMin: string;
-  /** The setting that makes the embedded one unnecessary. */
+  /** The setting that replaces the embedded server. */
   urlSetting: 'POSTHORN_NATS_URL' | 'POSTHORN_MONGODB_URL';
 }
 
@@ -22,9 +22,9 @@ export const mongod: Program = {
 };
 
 /**
- * What `<binary> --version` says, like `2.15.1`.
+ * Reads the version from `<binary> --version`, for example `2.15.1`.
  *
- * @throws Error if it cannot be run or names no version
+ * @throws Error if the program cannot be run or prints no version
  */
 export async function readVersion(binary: string): Promise<string> {
   const { stdout } = await promisify(execFile)(binary, ['--version'], { timeout: 10_000 });

@@ -3,12 +3,13 @@ import { delimiter, join } from 'node:path';
 import { BinaryCache, cacheDirectory } from './binary-cache.ts';
 import { isVersionAtLeast, type Program, readVersion } from './program.ts';
 
-/** A place that a program can be fetched from, which verifies the checksum of what it fetches. */
+/** A source of a program. It verifies the checksum of the downloaded file. */
 export interface BinarySource {
   name: string;
   /**
-   * Fetch the program into `dir`, an empty folder, and give the path of the binary in it.
-   * @throws Error that says why not
+   * Fetches the program into `dir`, an empty folder, and returns the path of the binary in it.
+   *
+   * @throws Error with the reason
    */
   fetch(dir: string, progress: (line: string) => void): Promise<string>;
 }
@@ -19,15 +20,15 @@ export interface ResolveBinaryDeps {
   cacheDir: string;
   /** Tried in order. */
   sources: BinarySource[];
-  /** One line for people: what is being done, what was passed over and why. */
+  /** Prints one line of progress, for example a download or a skipped binary with the reason. */
   report: (line: string) => void;
 }
 
 /**
- * Finds a program: on the PATH, in the cache, else from the first source that gives it.
+ * Finds a program: on the PATH, in the cache, or else from the first source that has it.
  *
  * @returns its path
- * @throws Error that names the ways out and why each try failed
+ * @throws Error that lists the remedies and why each try failed
  */
 export async function resolveBinary(program: Program, deps: ResolveBinaryDeps): Promise<string> {
   const onPath = await findOnPath(program, deps);
@@ -42,10 +43,10 @@ export async function resolveBinary(program: Program, deps: ResolveBinaryDeps): 
       return await fetchInto(cache, program, source, deps.report);
     } catch (error) {
       failures.push(`${source.name}: ${(error as Error).message}`);
-      deps.report(`  not to be had there: ${(error as Error).message}`);
+      deps.report(`  failed: ${(error as Error).message}`);
     }
   }
-  throw new Error(noWayText(program, deps, failures));
+  throw new Error(notFoundText(program, deps, failures));
 }
 
 async function fetchInto(
@@ -64,7 +65,9 @@ async function fetchInto(
   }
 }
 
-/** The deps of a process: its PATH and its cache folder. `homeless`: see `cacheDirectory`. */
+/**
+ * Dependencies of a process: its PATH and its cache folder. For `homeless` see `cacheDirectory`.
+ */
 export function resolveDeps(
   env: Record<string, string | undefined>,
   cacheDirSetting: string | undefined,
@@ -89,7 +92,7 @@ async function findOnPath(program: Program, deps: ResolveBinaryDeps): Promise<st
       await usableVersion(program, binary);
       return binary;
     } catch (error) {
-      deps.report(`${binary} is passed over: ${(error as Error).message}`);
+      deps.report(`${binary} is skipped: ${(error as Error).message}`);
     }
   }
   return undefined;
@@ -103,14 +106,14 @@ async function usableVersion(program: Program, binary: string): Promise<string> 
   return version;
 }
 
-function noWayText(program: Program, deps: ResolveBinaryDeps, failures: string[]): string {
+function notFoundText(program: Program, deps: ResolveBinaryDeps, failures: string[]): string {
   const tried = [
     `PATH: no ${program.name} ${program.versionMin} or later`,
     `cache ${deps.cacheDir}: empty`,
     ...failures,
   ];
-  return `${program.name} is needed, and there is none.
-Ways out:
+  return `${program.name} is required, but was not found.
+Remedies:
   set ${program.urlSetting} to a server that runs already,
   or install ${program.name} ${program.versionMin} or later so that it is on the PATH,
   or run everything in containers: docker compose up

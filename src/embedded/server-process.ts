@@ -10,7 +10,7 @@ const OUTPUT_END_MS_MAX = 2000;
 export interface ServerExit {
   code: number | null;
   signal: NodeJS.Signals | null;
-  /** True if `stop` or `kill` asked for it. */
+  /** Whether `stop` or `kill` caused the end. */
   expected: boolean;
 }
 
@@ -18,17 +18,20 @@ export interface ServerExit {
 export interface EmbeddedServer {
   readonly pid: number;
   readonly port: number;
-  /** What a client connects to. */
+  /** URL for clients. */
   readonly url: string;
-  /** Ends when the process has ended. */
+  /** Resolves when the process has ended. */
   readonly exited: Promise<ServerExit>;
-  /** Ask it to end, wait for it, kill it if it does not within `deadlineMs` (10 s). May be called twice. */
+  /**
+   * Asks the server to end and waits for it. Kills it after `deadlineMs` (10 s). May be called
+   * twice.
+   */
   stop(deadlineMs?: number): Promise<void>;
-  /** Send a signal; with SIGKILL wait until it is gone. */
+  /** Sends a signal; with SIGKILL waits until the process has ended. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Called once when the process ends, at once if it has already. */
+  /** Called once when the process ends, or at once if it has already ended. */
   onExit(listener: (exit: ServerExit) => void): void;
-  /** What it says is wrong with it, so that it is of no use until it is started again; undefined: nothing. */
+  /** A fault that only a restart can clear; undefined if there is none. */
   fault?(): Promise<string | undefined>;
 }
 
@@ -37,14 +40,14 @@ export interface ServerProcessOptions {
   name: string;
   binary: string;
   args: string[];
-  /** A command that becomes the one after it (`nsenter …`), for tests. */
+  /** A command that runs the command that follows it (`nsenter …`), for tests. */
   launcher?: readonly string[];
 }
 
 /**
- * A server run as a child in a process group of its own, so that Ctrl-C in a terminal reaches the parent
- * alone, which then stops everything in order. If the parent dies without that (kill -9), a watching shell,
- * whose standard input then closes, ends the server: nothing is left behind.
+ * A server run as a child in its own process group, so that Ctrl-C in a terminal reaches the parent
+ * alone, which then stops everything in order. If the parent is killed instead, the standard input
+ * of a watching shell closes, and the shell ends the server: no process is left behind.
  */
 export class ServerProcess {
   readonly name: string;
@@ -70,7 +73,8 @@ export class ServerProcess {
           this.hasEnded = true;
           resolve({ code, signal, expected: this.asked });
         };
-        // What it wrote last, which says why it ended, may come after this: not for ever, if a child of its own has it.
+        // The last output, which has the reason of the end, may arrive after the exit. The wait is
+        // limited, because a child of the server may keep the output open.
         const timer = setTimeout(end, OUTPUT_END_MS_MAX);
         child.once('close', end);
       });
@@ -98,7 +102,7 @@ export class ServerProcess {
     return this.hasEnded;
   }
 
-  /** The last lines that the server wrote: what to show when it fails. */
+  /** The last lines of the server's output, for error texts. */
   get output(): string {
     return this.lines.join('\n');
   }
@@ -131,14 +135,18 @@ export class ServerProcess {
   }
 }
 
-/** Ends `pid` when this process is gone: the shell waits on a pipe that only this process holds open. */
+/**
+ * Ends `pid` when this process has ended: the shell reads from a pipe that only this process holds
+ * open.
+ */
 function watchParent(pid: number): ChildProcess {
   const script = 'read -r _; kill -TERM "$1" 2>/dev/null';
   const watcher = spawn('/bin/sh', ['-c', script, 'posthorn-watch', String(pid)], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   });
-  // Without it the server still ends with an orderly stop, and a leftover is ended at the next start.
+  // Without the watcher, an orderly stop still ends the server, and the next start ends a leftover
+  // one.
   watcher.on('error', () => undefined);
   watcher.stdin?.on('error', () => undefined);
   watcher.unref();

@@ -6,17 +6,18 @@ import { setTimeout as delay } from 'node:timers/promises';
 export interface StaleServer {
   /** File that holds the process id in its first line. */
   pidFile: string;
-  /** What the file name of its program begins with. */
+  /** Prefix of the file name of its program. */
   program: string;
-  /** Folder that one of its arguments must name. */
+  /** Folder that must be among its arguments. */
   dataDir: string;
 }
 
 /**
- * Ends a server that an earlier, killed parent left on this data folder. Another process can have its id by now, such
- * as an editor of a file in the folder: the process has to run the program and have the folder among its arguments.
+ * Ends a server that an earlier, killed parent left running on this data folder. Another process
+ * may have its process id by now, such as an editor of a file in the folder. Therefore the process
+ * must run the program and have the folder among its arguments.
  *
- * @returns the process id that was ended, or undefined
+ * @returns the process id of the ended server, or undefined
  */
 export async function endStaleServer(stale: StaleServer): Promise<number | undefined> {
   const pid = readPid(stale.pidFile);
@@ -30,7 +31,7 @@ export async function endStaleServer(stale: StaleServer): Promise<number | undef
   return pid;
 }
 
-/** The process id in a file, or undefined. */
+/** Reads the process id from a file; undefined if there is none. */
 export function readPid(pidFile: string): number | undefined {
   try {
     const pid = Number.parseInt(readFileSync(pidFile, 'utf8'), 10);
@@ -40,12 +41,15 @@ export function readPid(pidFile: string): number | undefined {
   }
 }
 
-/** The command line of a running process, its words separated by spaces; undefined if there is none. */
+/**
+ * Reads the command line of a running process, its words separated by spaces; undefined if there is
+ * none.
+ */
 export function commandLine(pid: number): string | undefined {
   return commandWords(pid)?.join(' ');
 }
 
-/** The program first. Without /proc (macOS) the arguments are one word. */
+/** The program comes first. Without /proc (macOS) all arguments are one word. */
 function commandWords(pid: number): string[] | undefined {
   try {
     const words = readFileSync(`/proc/${pid}/cmdline`, 'utf8').split('\0').slice(0, -1);
@@ -73,6 +77,6 @@ function signal(pid: number, name: NodeJS.Signals): void {
   try {
     process.kill(pid, name);
   } catch {
-    // It has ended in between.
+    // The process has ended since.
   }
 }

@@ -127,6 +127,6 @@ test('a wrong setting is named and ends the start with 78', async (t) => {
   const dir = await tempDir(t);
   const start = new PosthornProcess(dir, { POSTHORN_HTTP_PROT: '1' });
   assert.equal(await start.exitCode, 78);
-  assert.equal(start.stderr, 'posthorn: POSTHORN_HTTP_PROT: there is no such setting\n');
+  assert.equal(start.stderr, 'posthorn: POSTHORN_HTTP_PROT: unknown setting\n');
   assert.deepEqual(await readdir(dir), []);
 });

@@ -1,20 +1,23 @@
 const SHOWN_MAX = 20;
 const REFRESH_SECONDS = 2;
 
-/** A webhook as the receiver shows it. */
+/** A webhook as shown on the receiver's page. */
 export interface ReceivedWebhook {
   /** RFC 3339 */
   received_at: string;
   id: string;
   type: string;
   signature_valid: boolean;
-  /** Why it is not valid. */
+  /** Why the signature is not valid. */
   signature_fault?: string;
   headers: Record<string, string>;
   body: string;
 }
 
-/** The page of the demo receiver: newest first. It holds no script; everything received is escaped. */
+/**
+ * Renders the page of the demo receiver, newest webhook first. It has no script; all received text
+ * is escaped.
+ */
 export function demoPage(webhooks: ReceivedWebhook[]): string {
   const shown = webhooks.slice(0, SHOWN_MAX);
   return `<!doctype html>

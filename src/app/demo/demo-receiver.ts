@@ -12,22 +12,23 @@ const BODY_BYTES_MAX = 8 * 1024 * 1024;
 export interface DemoReceiver {
   /** Address of the page. */
   url: string;
-  /** Address for the endpoint. */
+  /** URL for the demo endpoint. */
   hookUrl: string;
   close(): Promise<void>;
 }
 
 export interface DemoReceiverDeps {
   port: number;
-  /** The endpoint's secret, once there is one. */
+  /** The endpoint's secret; undefined until the endpoint exists. */
   secret: () => string | undefined;
-  /** Gets one line for each webhook. */
+  /** Prints one line for each webhook. */
   print: (line: string) => void;
 }
 
 /**
- * The receiver that `posthorn start` brings along: it verifies what comes to `/hook` and shows the last 100 on
- * its page, and as JSON at `/requests`. On 127.0.0.1 only, in memory only.
+ * Starts the demo receiver of `posthorn start`. It verifies webhooks sent to `/hook` and shows the
+ * last 100 on its page, and as JSON at `/requests`. It listens on 127.0.0.1 only and keeps webhooks
+ * in memory only.
  *
  * @throws ConfigError if the port is taken
  */
@@ -89,7 +90,7 @@ async function receive(
   const { type, id, signature_fault: fault } = webhook;
   const verdict = fault === undefined ? 'valid' : `INVALID (${fault})`;
   deps.print(printable(`webhook received: ${type} ${id} signature ${verdict}`));
-  // A receiver refuses what it cannot trust.
+  // A receiver must refuse a webhook whose signature it cannot verify.
   response.writeHead(webhook.signature_valid ? 204 : 401).end();
 }
 
@@ -125,7 +126,7 @@ function eventType(body: Buffer): string {
   return 'of no type';
 }
 
-/** What comes over the network must not steer the terminal. */
+/** Escapes control characters, so that text from the network cannot control the terminal. */
 function printable(line: string): string {
   return line.replace(/[^\x20-\x7e]/g, '?').slice(0, 300);
 }

@@ -4,7 +4,9 @@ import type { DataDir } from '../start/data-dir.ts';
 const FILE = 'demo.json';
 const TENANT = 'demo';
 
-/** What is kept of the demo endpoint: its secret is shown once only, when it is made. */
+/**
+ * The demo endpoint as kept in the data folder. The API shows its secret only once, on creation.
+ */
 interface DemoEndpoint {
   id: string;
   secret: string;
@@ -15,17 +17,14 @@ export interface DemoDeps {
   /** Like `http://127.0.0.1:8080`. */
   apiUrl: string;
   key: string;
-  /** The receiver's address for the endpoint. */
+  /** The receiver's address for the demo endpoint. */
   hookUrl: string;
   dataDir: DataDir;
 }
 
 /**
- * Sees to it, through the public API, that tenant `demo` has one endpoint on the built-in receiver; a later
- * start finds it and adds none.
- *
- * @returns the endpoint's secret
- * @throws Error with the API's answer if it refuses
+ * Ensures, through the public API, that tenant `demo` has one endpoint that points at the demo
+ * receiver. Idempotent: a later start finds the endpoint and adds none.
  */
 export async function seedDemo(deps: DemoDeps): Promise<string> {
   await call(deps, 'PUT', `/v1/tenants/${TENANT}`, { name: 'Demo' });
@@ -34,7 +33,7 @@ export async function seedDemo(deps: DemoDeps): Promise<string> {
   const data = await listAll(deps, endpoints);
   const current = data.find(({ id }) => id === kept?.id);
   if (kept !== undefined && current?.url === deps.hookUrl) return kept.secret;
-  // The receiver's port changed, or the secret is lost: the old endpoint is of no use.
+  // Replace the old endpoint: the receiver's port changed, or the secret is lost.
   const useless = data.filter(({ id, url }) => id === kept?.id || url === deps.hookUrl);
   for (const { id } of useless) await call(deps, 'DELETE', `${endpoints}/${id}`);
   const made = (await call(deps, 'POST', endpoints, { url: deps.hookUrl })) as DemoEndpoint;
@@ -42,7 +41,9 @@ export async function seedDemo(deps: DemoDeps): Promise<string> {
   return made.secret;
 }
 
-/** Every page: of an endpoint that is not seen another one would be made, and refused. */
+/**
+ * Reads every page: creating an endpoint that is on a later page would be refused as a duplicate.
+ */
 async function listAll(deps: DemoDeps, path: string): Promise<{ id: string; url: string }[]> {
   const found: { id: string; url: string }[] = [];
   let next: string | null = '';

@@ -9,8 +9,9 @@ export interface AfterConfigDeps {
 }
 
 /**
- * A service that works by the configuration and waits for it: with a bucket that is new or was lost, it would take
- * every tenant for deleted, and cancel what is owed. The start of the process does not wait.
+ * Delays a service until the configuration is loaded. With a bucket that is new or was lost, the
+ * service would treat every tenant as deleted and cancel its deliveries. The start of the process
+ * does not wait for it.
  */
 export class AfterConfig implements Service {
   readonly name: string;

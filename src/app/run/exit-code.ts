@@ -3,14 +3,14 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { exitCodes } from './run-until-stopped.ts';
 
 export interface ExitDeps {
-  /** One line for the operator. */
+  /** Prints one line for the operator. */
   report: (line: string) => void;
   log: Log;
 }
 
 /**
- * Says why a process ends, and gives its exit code: 78 for what the operator can put right, 69 for a server
- * that could not be reached in time, 70 for a bug.
+ * Reports why a process ends and returns its exit code: 78 if the operator has to change something,
+ * 69 if a server could not be reached in time, 70 for a bug.
  */
 export function exitCodeOf(error: unknown, deps: ExitDeps): number {
   if (error instanceof ConfigError) {

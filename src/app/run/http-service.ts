@@ -4,11 +4,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
 import type { Service } from '#infra/service.ts';
 
-/** How long clients that keep their connections have to leave them. */
+/** Longest wait for clients to close their keep-alive connections, in milliseconds. */
 const LEAVE_MAX_MS = 2000;
 const LOOK_EVERY_MS = 20;
 
-/** The public port. Several processes of one machine may share it: the kernel spreads the connections. */
+/**
+ * The public port. Several processes of one machine may share it: the kernel spreads the
+ * connections.
+ */
 export class HttpService implements Service {
   readonly name = 'http';
   private readonly deps: { app: FastifyInstance; host: string; port: number };
@@ -27,10 +30,12 @@ export class HttpService implements Service {
   }
 
   /**
-   * What is asked is answered, and each answer asks the client to leave its connection. Once all have left, or after
-   * 2 s, the port is closed, and what is idle still. A connection that were closed at once could have a request on
-   * its way: its client would see a reset, and not know what became of it. Who has not asked whole by half of the
-   * time, or does not take its answer, is cut off: the services after this one need the rest.
+   * Stops without resetting connections. Requests are still answered, each with a request to close
+   * the connection. Once all clients have disconnected, or after 2 s, the port and all idle
+   * connections are closed. Closing at once could reset a request in transit, and its client would
+   * not know whether it was processed. A client that has not sent its whole request within half of
+   * the deadline, or does not read its response, is disconnected: the services that stop later need
+   * the remaining time.
    */
   async stop(deadlineMs: number): Promise<void> {
     const { app } = this.deps;

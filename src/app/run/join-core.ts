@@ -16,13 +16,13 @@ import { buckets } from '#wire/subjects.ts';
 
 const TOPOLOGY_RETRY_MS = 1000;
 /**
- * What the data plane asks JetStream is answered in milliseconds, or not at all where the server that was asked has
- * just died: then it is asked again, and a lease of 4 s must not have ended meanwhile.
+ * JetStream answers the data plane within milliseconds, or not at all if the server that was asked
+ * has just died. Two seconds leave time to ask again before a lease of 4 s expires.
  */
 const QUICK = { timeout: 2000 };
 const LEASES = { timeout: 1000 };
 
-/** What every role has of NATS: the streams, the publishers, the configuration. */
+/** The parts of NATS that every role needs: the streams, the publishers, the configuration. */
 export interface Core {
   js: JetStreamClient;
   jsm: Awaited<ReturnType<typeof jetstreamManager>>;
@@ -34,15 +34,15 @@ export interface Core {
   ingressPublisher: Publisher;
   records: RecordGatherer;
   brokerClock: BrokerClock;
-  /** As `js` and `jsm`, for the data plane. */
+  /** `js` and `jsm` with short timeouts, for the data plane. */
   quick: Pick<Core, 'js' | 'jsm'>;
   payloads: PayloadStore;
 }
 
 /**
- * Makes what is missing in JetStream, for which it waits, and starts what every role needs.
+ * Creates missing JetStream resources, waits for them, and starts the parts that every role needs.
  *
- * @throws ConfigError where JetStream refuses a setting
+ * @throws ConfigError if JetStream refuses a setting
  */
 export async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promise<Core> {
   const js = jetstream(nc);
@@ -66,7 +66,7 @@ export async function joinCore(nc: NatsConnection, settings: Settings, log: Log)
   return { js, jsm, ...stores, ...publishers, records, brokerClock, quick };
 }
 
-/** Ends what `joinCore` started. The connection stays. */
+/** Stops the parts that `joinCore` started. The connection stays open. */
 export function leaveCore(core: Core): void {
   core.config.stop();
   core.brokerClock.stop();
@@ -75,7 +75,10 @@ export function leaveCore(core: Core): void {
   core.ingressPublisher.close();
 }
 
-/** JetStream may have no leader yet, or be slow, or another process may be making the same streams. */
+/**
+ * Retries: JetStream may have no leader yet, or be slow, or another process may be creating the
+ * same streams.
+ */
 async function untilDone<T>(work: () => Promise<T>, log: Log): Promise<T> {
   for (;;) {
     try {
@@ -88,7 +91,7 @@ async function untilDone<T>(work: () => Promise<T>, log: Log): Promise<T> {
   }
 }
 
-/** As the data plane asks JetStream. */
+/** JetStream clients with the short timeouts of the data plane. */
 async function askQuickly(nc: NatsConnection): Promise<Pick<Core, 'js' | 'jsm'>> {
   return {
     js: jetstream(nc, QUICK),

@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
 import type { Service } from '#infra/service.ts';
 
-/** What a process needs to do its work, by name; ready when all answer true. */
+/** The dependencies of a process, by name. The process is ready when all return true. */
 export type ReadinessChecks = Record<string, () => boolean>;
 
 export interface OpsServerDeps {
@@ -14,8 +14,9 @@ export interface OpsServerDeps {
 }
 
 /**
- * The private port of every process (OB-5): `/livez` says that the process runs and nothing of what it needs,
- * so that an outage of NATS restarts nobody; `/readyz` says whether it can do its work now; `/metrics`.
+ * The private port of every process (OB-5). `/livez` reports only that the process runs, so that a
+ * NATS outage restarts no process. `/readyz` reports whether it can work now. `/metrics` serves the
+ * metrics.
  */
 export class OpsServer implements Service {
   readonly name = 'ops';

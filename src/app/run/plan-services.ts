@@ -1,4 +1,4 @@
-/** What runs in a process for each of its roles, and in which order it starts. */
+/** The services that each role runs, and the order in which they start. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { MongoClient } from 'mongodb';
@@ -28,7 +28,10 @@ import type { Core } from './join-core.ts';
 import type { ReadinessChecks } from './ops-server.ts';
 import type { Service } from '#infra/service.ts';
 
-/** What a process has made before its roles; what is undefined belongs to a role that it does not have. */
+/**
+ * The parts that a process creates before its roles. A part is undefined if no role of the process
+ * needs it.
+ */
 export interface ProcessParts extends Core {
   settings: Settings;
   log: Log;
@@ -45,7 +48,7 @@ export interface ProcessParts extends Core {
   tracing: Tracing | undefined;
 }
 
-/** What the roles share of that. */
+/** The parts that the roles share. */
 interface RoleParts extends ProcessParts {
   history: History | undefined;
   authenticate: Authenticate;
@@ -55,11 +58,11 @@ interface RoleParts extends ProcessParts {
   refreshTenant: (tenant: string, sinceMs?: number) => Promise<void>;
 }
 
-/** The services of the roles in the order of their start: whoever accepts from outside comes last. */
+/** Lists the services of the roles in start order. The servers that accept requests come last. */
 export function planServices(roles: Role[], given: ProcessParts): Service[] {
   const parts = shareParts(given);
   const { app, settings, log } = parts;
-  // The view stops after the roles: until then they may act by what it knows.
+  // The view stops after the roles, because they use it until then.
   const services: Service[] = [keepTopology(roles, parts), parts.view];
   if (roles.includes('control')) services.push(...planControl(parts));
   if (ownsShards(roles)) services.push(parts.renewer);
@@ -86,7 +89,8 @@ function shareParts(parts: ProcessParts): RoleParts {
     ...parts,
     history: mongo && historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
     lives: new TenantLives(parts),
-    // A process that is started again under the name of a killed one must not take over its lease.
+    // A unique id: a process that restarts under the name of a killed one must not take over its
+    // lease.
     view: new LifeView({ ...parts, me: newId('req') }),
     authenticate: createAuthenticator({ config, bootstrapKey, clock: Date.now }),
     brokerNow: brokerClock.now,
@@ -140,11 +144,12 @@ function planRouter(parts: RoleParts): Service[] {
 function planIngress(parts: RoleParts): Service[] {
   const { app, ingressPublisher } = parts;
   if (app === undefined) return [];
-  // A window of its own: a fan-out that fills the other one must not have producers refused.
+  // A separate in-flight window: a fan-out that fills the other one must not cause 503 for
+  // producers.
   return registerIngress(app, { ...parts, publisher: ingressPublisher });
 }
 
-/** Each process looks after the consumers that its roles read by. */
+/** Each process maintains the consumers that its roles read from. */
 function keepTopology(roles: Role[], parts: ProcessParts): Service {
   const readers: [RegExp, Role[]][] = [
     [/^EV-/, ['router', 'control']],

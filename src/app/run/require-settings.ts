@@ -8,9 +8,9 @@ export interface RequiredSettings {
 }
 
 /**
- * The settings that may be absent, but not for every role.
+ * Checks the settings that only some roles require.
  *
- * @throws ConfigError with each that a role of `roles` misses
+ * @throws ConfigError that names each setting that a role of `roles` lacks
  */
 export function requireSettings(settings: Settings, roles: Role[]): RequiredSettings {
   const natsUrl = settings.POSTHORN_NATS_URL;

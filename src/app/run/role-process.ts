@@ -6,24 +6,26 @@ import type { Supervised } from './supervisor.ts';
 const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 
 /**
- * V8's young generation, in MiB a half: what an event needs lives for milliseconds, so a larger one costs less CPU and
- * a smaller one less memory. And how far the old one may grow beyond what lived at the last collection, in percent:
- * left to itself it holds twice as much garbage as it holds of use. Together they keep all Node processes below
- * 500 MB at the highest load, for 4 % more CPU (bench/RESULTS.md).
+ * V8 heap limits. The young generation has 8 MiB in each half: the objects of an event live for
+ * milliseconds, so a larger one costs less CPU and a smaller one less memory. The old generation
+ * may grow by 20 % over the live size of the last collection; by default V8 keeps twice as much
+ * garbage as live data. Together they keep all Node processes below 500 MB at the highest load, for
+ * 4 % more CPU (bench/RESULTS.md).
  */
 const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=120'];
 
 /**
- * Node looks names up in half of these threads: with the usual four, two names whose servers do not answer would hold
- * up the first connections of all tenants. What is set wins.
+ * Node resolves names in half of these threads. With the default of four, two names whose servers
+ * do not answer would delay the first connections of all tenants. A value in the environment wins.
  */
 const THREADS = { UV_THREADPOOL_SIZE: '32' };
 
 /**
- * Runs roles in a process of their own: `main.ts run --roles …`. Its process group is its own too, so that
- * Ctrl-C reaches the parent alone; if the parent dies, the channel between the two closes and it stops.
+ * Runs roles in a process of their own: `main.ts run --roles …`. The process also has its own
+ * process group, so that Ctrl-C reaches the parent alone. If the parent dies, the channel between
+ * the two closes and the process stops.
  *
- * @param launcher a command that becomes the one after it (`nsenter …`), for tests
+ * @param launcher a command that runs the command that follows it (`nsenter …`), for tests
  * @throws Error if Node cannot be run
  */
 export function startRoleProcess(
@@ -35,7 +37,7 @@ export function startRoleProcess(
   const [program, ...args] = [...launcher, ...node];
   const child = spawn(program as string, args, {
     env: { ...THREADS, ...env },
-    // Its log goes to standard error as it is; standard output stays for the banner.
+    // The log passes unchanged to standard error; standard output is kept for the banner.
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     detached: true,
   });

@@ -6,9 +6,11 @@ import { OpsServer } from './ops-server.ts';
 import type { RunningRoles } from './run-roles.ts';
 
 /**
- * One process with the role probe alone. It connects to no server: what it tells must not depend on what it watches.
+ * Runs a process with the role probe alone. It connects to no server: its results must not depend
+ * on the system that it watches.
  *
- * @throws ConfigError where a setting is missing; whatever a port that is taken throws
+ * @throws ConfigError if a setting is missing
+ * @throws Error of the system if a port is taken
  */
 export async function runProbe(settings: Settings, log: Log): Promise<RunningRoles> {
   const registry = new Registry();

@@ -1,4 +1,7 @@
-/** One process with some of the roles: makes what they share, starts them in order, stops them in reverse. */
+/**
+ * Runs some of the roles in one process: creates their shared parts, starts the services in order,
+ * and stops them in reverse.
+ */
 import { hostname } from 'node:os';
 import type { MongoClient } from 'mongodb';
 import { Registry, collectDefaultMetrics } from 'prom-client';
@@ -27,13 +30,17 @@ export interface RunningRoles {
   opsPort: number;
   /** Stops in the reverse order of the start, within the deadline of the settings. */
   stop(): Promise<void>;
-  /** Ends when the process should: its connection to NATS is closed for good, or a setting turned out to be wrong. */
+  /**
+   * Resolves when the process should end: its connection to NATS is closed for good, or a setting
+   * is wrong.
+   */
   done: Promise<void>;
 }
 
 /**
- * @throws ConfigError where a role misses a setting, the limit of open files is too low, or NATS or MongoDB refuses one; whatever a port that is taken
- * throws
+ * @throws ConfigError if a role lacks a setting, the limit of open files is too low, or NATS or
+ * MongoDB refuses a setting
+ * @throws Error of the system if a port is taken
  */
 export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
   const roles = parseRoles(settings.POSTHORN_ROLES);
@@ -50,7 +57,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
     registry,
     checks,
   });
-  // First, so that probes see a process that waits for NATS.
+  // First, so that health checks can reach a process that waits for NATS.
   await ops.start();
   const services: Service[] = [ops];
   const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
@@ -58,7 +65,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const name = `posthorn ${roles.join(',')}`;
   const nc = await connectNats(natsUrl, name, log, login);
   const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });
-  // Its connection is there by the time that the roles need it.
+  // Connect early, so that the connection is ready when the roles need it.
   if (ownsShards(roles)) void renewer.start();
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, log);
@@ -85,7 +92,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       stopping.abort();
       await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
       leaveCore(core);
-      // A server that is away cannot be said goodbye to.
+      // Draining needs a server that answers.
       if (core.publisher.isConnected) await nc.drain();
       else await nc.close();
       await mongo?.close();
@@ -96,7 +103,10 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   };
 }
 
-/** Connects to MongoDB meanwhile. Rejects with a ConfigError where a setting is wrong, and never resolves. */
+/**
+ * Connects to MongoDB in the background. Rejects with a ConfigError if a setting is wrong, and
+ * never resolves.
+ */
 function untilRefused(
   mongo: MongoClient | undefined,
   roles: Role[],
@@ -104,7 +114,8 @@ function untilRefused(
 ): Promise<never> {
   const never = new Promise<never>(() => undefined);
   if (mongo === undefined) return never;
-  // Who only asks it goes on without it: a password that is being changed must stop no webhook.
+  // Roles that only read MongoDB keep running without it, so that rotating its password does not
+  // stop webhooks.
   const isNeeded = roles.includes('control');
   const refused = keepConnecting(mongo, { ...options, isNeeded }).then(() => never);
   refused.catch(() => undefined);

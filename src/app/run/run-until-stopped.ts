@@ -3,41 +3,46 @@ import type { Log } from '#infra/telemetry/log.ts';
 /** Exit codes of sysexits.h. */
 export const exitCodes = { ok: 0, unavailable: 69, bug: 70, config: 78 } as const;
 
-// A Ctrl-C under npm comes twice: from the terminal, and once more from npm, which passes it on.
+// Under npm, one Ctrl-C arrives twice: from the terminal, and again from npm, which forwards it.
 const SAME_SIGNAL_MS = 500;
 
-/** What a process runs. */
+/** The running part of a process. */
 export interface Running {
-  /** Finish what is in flight and end. */
+  /** Finishes in-flight work and stops. */
   stop(): Promise<void>;
-  /** Ends or rejects when the process cannot go on. */
+  /** Resolves or rejects when the process has to end. */
   done: Promise<unknown>;
 }
 
 export interface StopSignals {
-  /** Raised by the first SIGTERM, SIGINT or SIGHUP, and when the parent has gone. */
+  /** Raised by the first SIGTERM, SIGINT or SIGHUP, and when the parent has ended. */
   stopping: AbortSignal;
-  /** Raised right before the process ends without waiting: by a second signal, or past the deadline. */
+  /**
+   * Raised right before the process ends without waiting: by a second signal, or at the deadline.
+   */
   killing: AbortSignal;
 }
 
 export interface RunDeps {
-  /** Comes up; if `stopping` is raised meanwhile, it cleans up and gives something that is done. */
+  /**
+   * Starts the process. If `stopping` is raised during the start, cleans up and returns a `Running`
+   * that is done.
+   */
   begin: (signals: StopSignals) => Promise<Running>;
-  /** How long `stop` may take. */
+  /** Longest time that `stop` may take, in milliseconds. */
   stopDeadlineMs: number;
   log: Log;
   process: Pick<NodeJS.Process, 'on' | 'exit'>;
-  /** Calls its argument once if the process that this one belongs to has ended. */
+  /** Calls its argument once when the parent process has ended. */
   follow?: (onGone: () => void) => void;
 }
 
 /**
- * Runs until it is done or stopped by a signal. A second signal ends the process at once. A child whose parent
- * has gone stops as if by a signal.
+ * Runs until the work is done or a signal stops it. A second signal ends the process at once. A
+ * child whose parent has ended stops as if by a signal.
  *
  * @returns the exit code
- * @throws what `begin` throws, and the bug that ended it
+ * @throws the error of `begin`, or the bug that ended the process
  */
 export async function runUntilStopped(deps: RunDeps): Promise<number> {
   const stopping = new AbortController();
@@ -68,7 +73,7 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
   deps.process.on('SIGHUP', () => onSignal(129));
   deps.process.on('disconnect', () => onSignal(exitCodes.bug));
   deps.follow?.(() => {
-    // A terminal that closes ends npm and signals this process too: that is one request to stop.
+    // A closing terminal ends npm and also signals this process: treat both as one request to stop.
     if (!stopping.signal.aborted) onSignal(exitCodes.bug);
   });
   const stopped = new Promise<void>((resolve) => {
@@ -76,9 +81,9 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
   });
   const running = await deps.begin({ stopping: stopping.signal, killing: killing.signal });
   await Promise.race([running.done, stopped]);
-  // What ends unasked is to be started again.
+  // A process that ends without a stop request must be restarted, so its exit code is not 0.
   const code = stopping.signal.aborted ? exitCodes.ok : exitCodes.bug;
-  // Whatever ended it may be what the stop waits for too.
+  // `stop` may hang on the same fault that ended the process, so limit it.
   if (code === exitCodes.bug) limitStop();
   await running.stop();
   return code;

@@ -2,51 +2,52 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { ServerExit } from '#src/embedded/server-process.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
-/** A process that is watched over. */
+/** A supervised process. */
 export interface Supervised {
   readonly pid: number;
   onExit(listener: (exit: ServerExit) => void): void;
   stop(deadlineMs?: number): Promise<void>;
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** What makes it of no use until it is started again; undefined: nothing. */
+  /** A fault that only a restart can clear; undefined if there is none. */
   fault?(): Promise<string | undefined>;
 }
 
 export interface SupervisorOptions {
   /** Name for the log. */
   name: string;
-  /** Start the process; rejects if it does not come up. */
+  /** Starts the process; rejects if the start fails. */
   spawn: () => Promise<Supervised>;
   log: Log;
   backoffMsMin?: number;
   backoffMsMax?: number;
-  /** A process that lived this long was healthy: its next restart is quick again. */
+  /** A process that lived this long was healthy: its next restart is immediate again. */
   healthyMs?: number;
-  /** An exit code that means "do not try again" (78: the configuration is wrong). */
+  /** The exit code that stops restarts (78: the configuration is wrong). */
   hopelessCode?: number;
-  /** How often it is asked for its fault. */
+  /** Interval of the fault checks, in milliseconds. */
   watchEveryMs?: number;
-  /** How often it is logged that it is still coming up. */
+  /** Interval of the log lines during a slow start, in milliseconds. */
   sayEveryMs?: number;
 }
 
-/** So often in a row a fault is there before the process is ended: it may mend itself. */
+/** End the process after this many faults in a row: a single one may clear by itself. */
 const FAULTS_MAX = 3;
 
 /**
- * Keeps one process running: starts it again when it ends unasked, after 100 ms, doubling to 5 s while it
- * does not live for 30 s. One that says three times in a row that it is of no use is ended, and started again.
+ * Keeps one process running. Restarts it when it ends without a stop request: after 100 ms,
+ * doubling to 5 s until it lives for 30 s. Ends and restarts a process that reports a fault three
+ * times in a row.
  */
 export class Supervisor {
   readonly name: string;
-  /** Rejects when the process is hopeless; never ends otherwise. */
+  /** Rejects when a restart cannot help; never resolves. */
   readonly hopeless: Promise<never>;
   private readonly options: Required<SupervisorOptions>;
   private readonly stopping = new AbortController();
   private current: Supervised | undefined;
   private restarting: Promise<void> = Promise.resolve();
   private backoffMs: number;
-  private giveUp: (error: Error) => void = () => undefined;
+  private fail: (error: Error) => void = () => undefined;
 
   constructor(options: SupervisorOptions) {
     this.name = options.name;
@@ -61,9 +62,9 @@ export class Supervisor {
     };
     this.backoffMs = this.options.backoffMsMin;
     this.hopeless = new Promise((_resolve, reject) => {
-      this.giveUp = reject;
+      this.fail = reject;
     });
-    // Nobody need listen.
+    // The rejection may go unobserved.
     this.hopeless.catch(() => undefined);
   }
 
@@ -72,22 +73,22 @@ export class Supervisor {
     return this.current?.pid;
   }
 
-  /** The first start; what goes wrong in it is the caller's. */
+  /** Starts the process for the first time; its errors go to the caller. */
   start(): Promise<void> {
     const first = this.spawn();
-    // So that a stop meanwhile waits for it, and then ends what came up.
+    // A stop during the start waits for the start, then ends the process.
     this.restarting = first.catch(() => undefined);
     return first;
   }
 
-  /** Ends the process and restarts it no more. May be called twice. */
+  /** Ends the process and stops restarting it. May be called twice. */
   async stop(deadlineMs?: number): Promise<void> {
     this.stopping.abort();
     await this.restarting;
     await this.current?.stop(deadlineMs);
   }
 
-  /** Kills it at once and restarts it no more. */
+  /** Kills the process at once and stops restarting it. */
   kill(): void {
     this.stopping.abort();
     void this.current?.kill('SIGKILL');
@@ -109,7 +110,7 @@ export class Supervisor {
       if (this.stopping.signal.aborted) return;
       const facts = { process: this.name, pid: process.pid, code: exit.code, signal: exit.signal };
       if (exit.code === this.options.hopelessCode) {
-        this.giveUp(new Error(`${this.name} ended with exit code ${exit.code}`));
+        this.fail(new Error(`${this.name} ended with exit code ${exit.code}`));
         return;
       }
       if (performance.now() - startedMs >= this.options.healthyMs) {
@@ -120,7 +121,7 @@ export class Supervisor {
     });
   }
 
-  /** A server that recovers much is long in coming: who waits is told so. */
+  /** A server with much data to recover starts slowly: log that it is still starting. */
   private async comeUp(beganMs: number): Promise<Supervised> {
     const saying = setInterval(() => {
       const waitedMs = Math.round(performance.now() - beganMs);

@@ -4,19 +4,22 @@ import { ConfigError } from '#domain/errors.ts';
 import { MONGODB_POOL_MAX } from '#infra/mongo/documents.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
-/** Standard streams, the event loop, listening sockets, NATS, look-ups of names, files that are read. */
+/** Standard streams, the event loop, listening sockets, NATS, DNS look-ups, files being read. */
 const PROCESS = 64;
-/** Connections of clients to the API; their number has no bound of its own. */
+/** Client connections to the API. Their number has no limit of its own. */
 const API_CLIENTS = 256;
 
 export interface OpenFiles {
-  /** With fewer the process does not work. */
+  /** The process does not work with fewer. */
   required: number;
-  /** With so many nothing has to wait for a descriptor. */
+  /** With this many, no work waits for a descriptor. */
   wanted: number;
 }
 
-/** How many descriptors a process of these roles needs. Idle connections to receivers are closed where others need them. */
+/**
+ * Counts the descriptors that a process with these roles needs. Idle connections to receivers are
+ * closed when other work needs their descriptors.
+ */
 export function openFilesOf(
   settings: Pick<Settings, 'POSTHORN_WORKER_IN_FLIGHT_MAX' | 'POSTHORN_MONGODB_URL'>,
   roles: Role[],
@@ -28,13 +31,14 @@ export function openFilesOf(
   return { required, wanted: required + clients + attempts };
 }
 
-/** With fewer an embedded mongod aborts: it has the limit of the process that starts it. */
+/** With fewer, an embedded mongod aborts: it inherits the limit of its parent process. */
 export const EMBEDDED_MONGOD_OPEN_FILES = 200;
 
 /**
- * Compares the limit of open files (`ulimit -n`) with what the process may open, and warns in the log where it is less.
+ * Compares the limit of open files (`ulimit -n`) with the number that the process may open. Logs a
+ * warning if the limit is lower.
  *
- * @throws ConfigError where the process could not work with it
+ * @throws ConfigError if the process could not work with the limit
  */
 export function checkOpenFiles(
   { required, wanted }: OpenFiles,
@@ -45,7 +49,7 @@ export function checkOpenFiles(
   if (limit < wanted) log.warn({ limit, wanted }, 'process.open_files_low');
 }
 
-/** @throws ConfigError where the limit of open files is lower */
+/** @throws ConfigError if the limit of open files is lower */
 export function requireOpenFiles(required: number, limit = openFilesLimit()): void {
   if (limit >= required) return;
   throw new ConfigError([
@@ -53,7 +57,7 @@ export function requireOpenFiles(required: number, limit = openFilesLimit()): vo
   ]);
 }
 
-/** The soft limit of this process, which Node has raised to the hard one at its start. */
+/** The soft limit of this process. Node raises it to the hard limit at its start. */
 function openFilesLimit(): number {
   let limit: string | undefined;
   try {

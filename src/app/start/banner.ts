@@ -5,21 +5,24 @@ export interface BannerFacts {
   /** Address that the API listens on. */
   host: string;
   key: string;
-  /** Of the embedded NATS. */
+  /** URL of the embedded NATS. */
   natsUrl: string | undefined;
   receiverUrl: string;
   dataDir: string;
   seconds: number;
 }
 
-/** Who can connect to the address. */
+/** Describes which machines can connect to the address. */
 function reach(host: string): string {
   return isLoopbackHost(host)
     ? 'this machine only; POSTHORN_HTTP_HOST=0.0.0.0 opens it to the network'
     : 'open to the network; POSTHORN_HTTP_HOST=127.0.0.1 is this machine only';
 }
 
-/** What `posthorn start` prints once everything runs: all that one needs for the first webhook. */
+/**
+ * Builds the text that `posthorn start` prints once everything runs, with all that the first
+ * webhook needs.
+ */
 export function banner(facts: BannerFacts): string {
   const nats =
     facts.natsUrl === undefined

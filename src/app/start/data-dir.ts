@@ -13,11 +13,11 @@ import { readPid } from '#src/embedded/stale-server.ts';
 import { DirectoryLock } from '../surroundings/directory-lock.ts';
 
 const LOCK = 'posthorn.lock';
-/** For people and messages only: the lock alone decides who holds the folder. */
+/** For messages only: the lock alone decides which process owns the folder. */
 const PID_FILE = 'posthorn.pid';
 
 /**
- * The folder of `posthorn start`: data of the embedded servers, keys, what the demo needs. One process holds it at a
+ * The data folder of `posthorn start`: embedded servers, keys, the demo. One process owns it at a
  * time, by a lock that ends with the process.
  */
 export class DataDir {
@@ -32,7 +32,7 @@ export class DataDir {
     this.tookOver = tookOver;
   }
 
-  /** @throws ConfigError if it is no folder, cannot be written or is in use */
+  /** @throws ConfigError if the path is not a folder, cannot be written or is in use */
   static open(dir: string): DataDir {
     let path = dir;
     try {
@@ -65,8 +65,9 @@ export class DataDir {
   }
 
   /**
-   * The JSON value kept under a name; undefined if there is none.
-   * @throws ConfigError if it is not JSON
+   * Reads the JSON value stored under a name; undefined if there is none.
+   *
+   * @throws ConfigError if the file is not JSON
    */
   read(name: string): unknown {
     let text: string;
@@ -83,14 +84,20 @@ export class DataDir {
     }
   }
 
-  /** Keeps a JSON value, readable by the owner only; a crash leaves the old or the new one. */
+  /**
+   * Stores a JSON value that only the owner can read. A crash leaves either the old or the new
+   * value.
+   */
   write(name: string, value: unknown): void {
     const unfinished = this.join(`.${name}.unfinished`);
     writeFileSync(unfinished, `${JSON.stringify(value, null, 2)}\n`, { mode: 0o600, flush: true });
     renameSync(unfinished, this.join(name));
   }
 
-  /** May be called twice. The process id goes first: after the lock another process may have written its own. */
+  /**
+   * Releases the folder. May be called twice. The process id is removed first: after the lock is
+   * released, another process may have written its own.
+   */
   release(): void {
     if (!this.lock.isHeld) return;
     rmSync(this.join(PID_FILE), { force: true });
@@ -98,7 +105,10 @@ export class DataDir {
   }
 }
 
-/** Not by `recursive`: on a file system that takes no folders (/proc) Node tries again for ever. */
+/**
+ * Creates parent folders one by one: `recursive` never returns on a file system without folders
+ * (/proc).
+ */
 function makeFolder(path: string): void {
   try {
     mkdirSync(path, { mode: 0o700 });

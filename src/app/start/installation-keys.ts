@@ -10,7 +10,10 @@ export interface InstallationKeys {
   masterKey: string;
 }
 
-/** The keys from the settings, else those made at the first start on this data folder. */
+/**
+ * Returns the keys from the settings, or else the keys created at the first start on this data
+ * folder.
+ */
 export function installationKeys(settings: Settings, dataDir: DataDir): InstallationKeys {
   const { POSTHORN_BOOTSTRAP_KEY: bootstrap, POSTHORN_MASTER_KEY: master } = settings;
   if (bootstrap !== undefined && master !== undefined) {

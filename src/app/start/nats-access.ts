@@ -9,9 +9,9 @@ const FILE = 'nats-access.json';
 const USER = 'posthorn';
 
 export interface EmbeddedNatsAccess {
-  /** For the server. */
+  /** For the embedded server. */
   access: NatsAccess;
-  /** For the processes of the platform. */
+  /** For the role processes. */
   settings: Pick<
     Settings,
     | 'POSTHORN_NATS_USER'
@@ -22,10 +22,10 @@ export interface EmbeddedNatsAccess {
 }
 
 /**
- * Who may connect to the embedded nats-server: the platform with a password made at the first start on this data
- * folder, and producers with their API keys.
+ * Access to the embedded nats-server: the platform uses a password created at the first start on
+ * this data folder, producers use their API keys.
  *
- * @throws ConfigError where what is kept is damaged
+ * @throws ConfigError if the stored values are damaged
  */
 export function embeddedNatsAccess(dataDir: DataDir): EmbeddedNatsAccess {
   const kept = (dataDir.read(FILE) ?? makeAccess(dataDir)) as Record<string, unknown>;

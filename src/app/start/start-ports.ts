@@ -12,7 +12,7 @@ export interface StartPorts {
 
 interface WantedPort {
   setting: string;
-  /** Absent where the host is no setting. */
+  /** Absent if no setting names the host. */
   hostSetting?: string;
   host: string;
   /** 0: any free one. */
@@ -20,10 +20,11 @@ interface WantedPort {
 }
 
 /**
- * The ports of a start: those of the settings, a free one for each 0.
+ * Chooses the ports of a start: those of the settings, and a free one for each 0.
  *
- * @param graceMs how long to wait for ports that the processes of a killed start may still hold
- * @throws ConfigError that names each setting whose port is taken, or whose host is not of this machine
+ * @param graceMs longest wait for ports that processes of a killed start may still hold
+ * @throws ConfigError that names each setting whose port is taken, or whose host is not an address
+ * of this machine
  */
 export async function choosePorts(
   settings: Settings,

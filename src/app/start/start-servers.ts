@@ -17,22 +17,22 @@ export interface StartServersDeps {
   env: Record<string, string | undefined>;
   dataDir: DataDir;
   log: Log;
-  /** One line for people, while something takes long. */
+  /** Prints a line of progress when something takes long. */
   report: (line: string) => void;
 }
 
 export interface StartedServers {
   natsUrl: string;
   mongodbUrl: string;
-  /** How the platform logs in to the embedded NATS. */
+  /** The platform's login for the embedded NATS. */
   natsSettings: Partial<EmbeddedNatsAccess['settings']>;
-  /** Where producers reach the embedded NATS. */
+  /** URL of the embedded NATS for producers. */
   producersUrl: string | undefined;
-  /** Of the servers that are embedded. */
+  /** Supervisors of the embedded servers. */
   supervisors: Supervisor[];
 }
 
-/** What starts a server: the same for the first time and for every restart. */
+/** Starts a server, the first time and at every restart. */
 type StartServer = (options: {
   binary: string;
   dataDir: string;
@@ -40,9 +40,9 @@ type StartServer = (options: {
 }) => Promise<EmbeddedServer>;
 
 /**
- * Finds what is to be embedded: a server for each URL that the settings lack. They are made but not started.
+ * Prepares an embedded server for each URL that the settings lack. The servers are not started.
  *
- * @throws ConfigError if a program cannot be had
+ * @throws ConfigError if a program cannot be found or fetched
  */
 export async function prepareServers(deps: StartServersDeps): Promise<StartedServers> {
   const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = deps.settings;
@@ -59,7 +59,7 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
   const startNats: StartServer = (options) =>
     startNatsServer({
       ...options,
-      // For its health: who watches over it starts it again where its disk was full.
+      // For the fault check: the supervisor restarts the server after its disk was full.
       monitorPort: 0,
       ...(nats === undefined ? {} : { access: nats.access }),
     }).catch((error: Error) => {
@@ -92,7 +92,10 @@ async function findProgram(program: Program, deps: StartServersDeps): Promise<st
   }
 }
 
-/** What to say where the port was chosen by the operator; who held it of an earlier start has been ended by then. */
+/**
+ * Names the setting if the operator chose the taken port. A server of an earlier start has been
+ * ended by then.
+ */
 function wantedPortTaken(port: number, error: Error): Error {
   if (port === 0 || !error.message.includes('address already in use')) return error;
   return new ConfigError([

@@ -28,17 +28,19 @@ const LOOPBACK = '127.0.0.0/8,::1/128';
 export interface StartDeps {
   env: Record<string, string | undefined>;
   log: Log;
-  /** Standard output: the banner, and a line for each webhook of the demo. */
+  /** Prints to standard output: the banner, and a line for each webhook of the demo. */
   print: (text: string) => void;
-  /** Standard error: progress for people. */
+  /** Prints progress to standard error. */
   report: (line: string) => void;
 }
 
 /**
- * `posthorn start`: the whole system on one machine, with its own servers where no URL is set, and a demo
- * tenant. Everything runs in child processes that are restarted when they end; stopping ends them in order.
+ * Runs `posthorn start`: the whole system on one machine, with embedded servers where no URL is
+ * set, and a demo tenant. Everything runs in child processes that are restarted when they end. A
+ * stop ends them in order.
  *
- * @throws ConfigError if the data folder, a port or a server program cannot be had, or the limit of open files is too low
+ * @throws ConfigError if the data folder, a port or a server program cannot be used, or the limit
+ * of open files is too low
  */
 export async function start(
   settings: Settings,
@@ -100,7 +102,8 @@ export async function start(
       const spawn = () => startRoleProcess(roles, ownEnv);
       return new Supervisor({ name: roles.join(','), spawn, log: deps.log });
     });
-    // A little more than the process takes by itself, so that it can say what did not end.
+    // Slightly longer than the deadline of the process itself, so that it can log which service did
+    // not stop.
     const roleDeadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS + 2000;
     await Promise.all(roleSupervisors.map((role) => keep(role, roleDeadlineMs)));
     const hopeless = Promise.race(supervisors.map((supervisor) => supervisor.hopeless));
@@ -134,14 +137,16 @@ export async function start(
 }
 
 /**
- * One shard on one machine with one broker: there each further one only adds consumers to wake and to write
- * down (ADR 0011). What is set wins.
+ * One shard is best on one machine with one broker: each further shard only adds consumers that
+ * wake up and write state (ADR 0011). A value in the environment wins.
  */
 function embeddedShards(env: Record<string, string | undefined>): Partial<Settings> {
   return (env['POSTHORN_SHARDS'] ?? '') === '' ? { POSTHORN_SHARDS: 1 } : {};
 }
 
-/** The environment of the role processes: every setting as it was loaded, and what the start adds. */
+/**
+ * The environment of the role processes: every loaded setting, and the values that the start adds.
+ */
 function roleEnvironment(
   settings: Settings,
   env: Record<string, string | undefined>,
@@ -154,15 +159,16 @@ function roleEnvironment(
   for (const [key, value] of Object.entries({ ...settings, ...added })) {
     if (value !== undefined) all[key] = String(value);
   }
-  // The demo receiver, and what one tries out here, is on this machine.
+  // The demo receiver and other test receivers run on this machine.
   all['POSTHORN_EGRESS_ALLOW'] = [settings.POSTHORN_EGRESS_ALLOW, LOOPBACK].join(',');
   return all;
 }
 
 /**
- * While the master key is changed: all processes that use it were just started with the same keys.
+ * Reseals secrets while the master key is being changed. All processes that use it have just
+ * started with the same keys.
  *
- * @param env of the processes
+ * @param env environment of the processes
  */
 async function resealOwn(
   settings: Settings,
@@ -179,7 +185,7 @@ function readinessUrls(settings: Settings, ports: StartPorts): string[] {
   return ports.ops.map((port) => `http://${host}:${port}/readyz`);
 }
 
-/** Where a listener on `host` is reached from this machine. */
+/** The host by which this machine reaches a listener on `host`. */
 function urlHost(host: string): string {
   if (host === '0.0.0.0' || host === '::') return '127.0.0.1';
   return host.includes(':') ? `[${host}]` : host;

@@ -4,10 +4,11 @@ import { askDirectly } from '#infra/http/client/ask-directly.ts';
 const POLL_MS = 50;
 
 /**
- * Waits until every address answers 200.
+ * Waits until every URL answers 200.
  *
  * @param urls `/readyz` of each process
- * @throws Error with what the first unready one said last, once `deadlineMs` has passed or `signal` is raised
+ * @throws Error with the last answer of the first unready process, once `deadlineMs` has passed or
+ * `signal` is raised
  */
 export async function waitUntilReady(
   urls: string[],

@@ -1,6 +1,6 @@
 import { ConfigError } from '#domain/errors.ts';
 
-/** @throws ConfigError if the working directory was removed: relative paths and some libraries need it */
+/** @throws ConfigError if the working directory, which relative paths need, was removed */
 export function checkWorkingDirectory(): void {
   try {
     process.cwd();

@@ -1,16 +1,20 @@
 import { accessSync, closeSync, constants, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 
-/** SQLite's code for a lock that another connection holds (https://sqlite.org/rescode.html#busy). */
+/**
+ * SQLite's code for a lock that another connection holds (https://sqlite.org/rescode.html#busy).
+ */
 const SQLITE_BUSY = 5;
 
 /**
- * Holds a file exclusively for as long as this process lives. The lock is the operating system's (`fcntl`), taken by
- * SQLite because Node offers no file locks: the kernel releases it when the process ends, however that happens. No
- * process id is believed, so a reused id, a restarted container or a shell with a similar command line cannot keep
- * the file locked. Processes in different containers that share the volume exclude each other too.
+ * An exclusive lock on a file for as long as this process lives. It is the operating system's lock
+ * (`fcntl`), acquired through SQLite because Node has no file locks: the kernel releases it when
+ * the process ends, even by SIGKILL. No process id is used, so a reused id, a restarted container
+ * or a shell with a similar command line cannot keep the file locked. Processes in different
+ * containers that share the volume exclude each other too.
  *
- * The file stays when the lock is released: removing it would let two processes lock two files of one name.
+ * The file remains when the lock is released: if it were removed, two processes could lock two
+ * files of the same name.
  */
 export class DirectoryLock {
   private readonly database: DatabaseSync;
@@ -18,19 +22,21 @@ export class DirectoryLock {
 
   private constructor(database: DatabaseSync) {
     this.database = database;
-    // Garbage collection of the connection would release the lock: the process refers to it until it ends.
+    // Keeps a reference for the life of the process: garbage collection of the connection would
+    // release the lock.
     process.on('exit', this.onExit);
   }
 
   /**
-   * @returns undefined if another process, or this one, holds the file
-   * @throws Error of the file system if the file cannot be made or written, of SQLite if it cannot be locked
+   * @returns undefined if any process, including this one, holds the lock
+   * @throws Error of the file system if the file cannot be created or written, of SQLite if it
+   * cannot be locked
    */
   static acquire(file: string): DirectoryLock | undefined {
     makeFile(file);
     const database = new DatabaseSync(file, { timeout: 0 });
     try {
-      // Leaves no journal file behind, whatever ends the process.
+      // Leaves no journal file behind, however the process ends.
       database.exec('PRAGMA journal_mode = MEMORY; BEGIN EXCLUSIVE');
       return new DirectoryLock(database);
     } catch (error) {
@@ -53,8 +59,8 @@ export class DirectoryLock {
 }
 
 /**
- * SQLite does not say why it cannot open a file. The file is opened here only if it is new: closing any descriptor of
- * a file ends all `fcntl` locks that the process has on it.
+ * Creates the file, because SQLite does not report why it cannot open one. An existing file is not
+ * opened: closing any descriptor of a file releases all `fcntl` locks that the process has on it.
  */
 function makeFile(file: string): void {
   try {

@@ -2,16 +2,17 @@ const LOOK_EVERY_MS = 250;
 
 export interface Launcher {
   env: Record<string, string | undefined>;
-  /** Process id of the parent now. */
+  /** Current process id of the parent. */
   parentPid: () => number;
 }
 
 /**
- * Calls `onGone` once when the package manager that runs `npm start` has ended. npm passes SIGTERM and SIGINT on, but
- * nothing is passed on by one that dies of SIGHUP or SIGKILL: its program would go on, and hold the ports and the
- * data folder. A program that something else started is not followed: it may outlive its shell.
+ * Calls `onGone` once when the package manager that runs `npm start` has ended. npm forwards
+ * SIGTERM and SIGINT, but cannot forward anything when SIGHUP or SIGKILL ends it. Its child would
+ * then keep the ports and the data folder. Only a package manager is watched: a program started in
+ * another way may outlive its shell.
  *
- * @returns ends the watch
+ * @returns a function that ends the watch
  */
 export function followLauncher({ env, parentPid }: Launcher, onGone: () => void): () => void {
   const isNpmStart =

@@ -1,6 +1,6 @@
 import { integer, text } from '../setting.ts';
 
-/** Where a process listens. */
+/** Addresses that a process listens on. */
 export const addressSettings = {
   POSTHORN_HTTP_HOST: text({
     default: '127.0.0.1',
@@ -22,7 +22,7 @@ export const addressSettings = {
     minimum: 0,
     maximum: 65535,
     description:
-      'Private port; the further processes of `posthorn start` count up from it. 0: any free one.',
+      'Private port; further processes of `posthorn start` use the ports after it. 0: any free one.',
   }),
   POSTHORN_RECEIVER_PORT: integer({
     default: 8081,

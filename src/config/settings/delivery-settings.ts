@@ -2,13 +2,13 @@ import { FAN_OUT_DELAYS_PATTERN } from '#domain/event/fan-out-delay.ts';
 import { TENANT_ID_PATTERN } from '#domain/tenant.ts';
 import { integer, optionalText, text } from '../setting.ts';
 
-/** Fan-out, attempts, and the health of endpoints. */
+/** Fan-out, attempts, and endpoint health. */
 export const deliverySettings = {
   POSTHORN_DELIVERY_TIMEOUT_MS: integer({
     default: 15_000,
     minimum: 100,
     maximum: 60_000,
-    description: 'How long an attempt may take, from the dial to the last byte of the answer.',
+    description: 'Longest time of an attempt, from the dial to the last byte of the response.',
   }),
   POSTHORN_ENDPOINT_IN_FLIGHT_MAX: integer({
     default: 64,
@@ -20,46 +20,47 @@ export const deliverySettings = {
     default: 1024,
     minimum: 1,
     maximum: 65_536,
-    description: 'Attempts that one worker may have in flight, one tenant four fifths of them.',
+    description:
+      'Attempts that one worker may have in flight; one tenant may use four fifths of them.',
   }),
   POSTHORN_RESOLVER_CONTROL_NAME: text({
     default: 'a.root-servers.net',
     pattern: '^[A-Za-z0-9._-]{1,253}$',
     description:
-      "A name that this machine's name servers are asked about where names of several tenants cannot be looked up: without any answer the fault is theirs, and no attempt is counted. Where they know internal names only, name one of these.",
+      'DNS name that is looked up when look-ups fail for several tenants. If it gets no answer either, the name servers of this machine are at fault, and no attempt is counted. If they resolve only internal names, set one of those.',
   }),
   POSTHORN_FANOUT_DELAYS_SECONDS: text({
     default: '100000:30,50000:15,10000:5',
     pattern: FAN_OUT_DELAYS_PATTERN,
     description:
-      'How long an event waits before its deliveries begin, by the number of its endpoints: `<over>:<seconds>`, separated by commas. Empty: no event waits.',
+      'Delay before the deliveries of an event begin, by the number of its endpoints: `<over>:<seconds>`, separated by commas. Empty: no delay.',
   }),
   POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND: integer({
     default: 250,
     minimum: 1,
     maximum: 100_000,
     description:
-      'Pace of broadcast events: they stay behind what is sent to single tenants. A worker keeps a tenant in memory for a minute, about 40 KB each.',
+      'Endpoints per second that broadcast events are sent to. They have lower priority than events for single tenants. A worker keeps a tenant in memory for a minute, about 40 KB each.',
   }),
   POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS: integer({
     default: 5 * 24 * 3600,
     minimum: 60,
     maximum: 365 * 24 * 3600,
     description:
-      'An endpoint whose attempts only failed for so long is disabled. An endpoint can differ.',
+      'An endpoint is disabled after its attempts have only failed for this long. An endpoint can override it.',
   }),
   POSTHORN_OPERATOR_TENANT: optionalText({
     pattern: TENANT_ID_PATTERN,
     description:
-      'Tenant of the operator: gets the operational events (`posthorn.*`) of every tenant. Absent: nobody does.',
+      'Tenant of the operator, which receives the operational events (`posthorn.*`) of every tenant. Absent: no tenant does.',
   }),
 };
 
-/** Where webhooks may go. */
+/** Addresses that webhooks may be sent to. */
 export const egressSettings = {
   POSTHORN_EGRESS_ALLOW: text({
     default: '',
     description:
-      'Networks (CIDR, separated by commas) that delivery may reach although they are private. An address in them may be http.',
+      'Private networks (CIDR, separated by commas) that webhooks may be sent to. URLs of endpoints in them may use http.',
   }),
 };

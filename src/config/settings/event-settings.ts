@@ -2,27 +2,27 @@ import { Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { integer, optionalText } from '../setting.ts';
 
-/** What events may be, and how they are stored. */
+/** Limits of events, and how they are stored. */
 export const eventSettings = {
   POSTHORN_EVENT_BYTES_MAX: integer({
     default: 4 * 1024 * 1024,
     minimum: 1024,
     maximum: limits.eventBytesMax,
-    description: 'Largest event that is sent by itself; a batch has 4 MiB in all.',
+    description: 'Largest single event; a batch may have 4 MiB in total.',
   }),
   POSTHORN_PAYLOAD_THRESHOLD_BYTES: integer({
     default: 256 * 1024,
     minimum: 1024,
     maximum: 4 * 1024 * 1024,
     description:
-      'Larger events keep their `data` in the object store. Never more than 64 KiB below the `max_payload` of NATS.',
+      'The `data` of larger events is kept in the object store. At least 64 KiB below the `max_payload` of NATS.',
   }),
   POSTHORN_PAYLOAD_MEMORY_BYTES_MAX: integer({
     default: 128 * 1024 * 1024,
     minimum: 16 * 1024 * 1024,
     maximum: 16 * 1024 * 1024 * 1024,
     description:
-      'Bytes of large payloads that each role of a process may work on at once; what finds no room waits or is answered 503.',
+      'Bytes of large payloads that each role of a process may hold in memory at once. Beyond that, a payload waits or its request is answered 503.',
   }),
   POSTHORN_PAYLOAD_LINK_SECONDS: integer({
     default: 3600,
@@ -33,12 +33,12 @@ export const eventSettings = {
   POSTHORN_PUBLIC_URL: optionalText({
     pattern: '^https?://[^/?#\\s]+$',
     description:
-      'Where receivers reach the API, like https://posthorn.example.com: the beginning of links to payloads. Absent: no endpoint can ask for links. `posthorn start` takes its own address.',
+      'URL at which receivers reach the API, for example https://posthorn.example.com. Links to payloads begin with it. Absent: endpoints cannot ask for links. `posthorn start` uses its own address.',
   }),
   POSTHORN_EVENT_TYPE_POLICY: Type.Union([Type.Literal('auto'), Type.Literal('strict')], {
     default: 'auto',
     description:
-      '`auto`: an event type that is not registered is accepted; `strict`: it is refused. A tenant can differ.',
+      '`auto`: unregistered event types are accepted; `strict`: they are refused. A tenant can override it.',
   }),
   POSTHORN_PUBLISH_TIMEOUT_MS: integer({
     default: 5000,
@@ -51,6 +51,6 @@ export const eventSettings = {
     minimum: 1,
     maximum: 65_536,
     description:
-      'Publishes that a process may have under way, one tenant four fifths of them; over it, ingress answers 503.',
+      'Publishes that a process may have in flight; one tenant may use four fifths of them. Beyond that, ingress answers 503.',
   }),
 };

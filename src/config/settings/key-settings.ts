@@ -6,18 +6,18 @@ export const keySettings = {
     secret: true,
     minLength: 16,
     description:
-      'A platform key that is accepted from the start. `posthorn start` makes and prints one where this is absent.',
+      'A platform key that is valid from the start. Absent: `posthorn start` creates and prints one.',
   }),
   POSTHORN_MASTER_KEY: optionalText({
     secret: true,
     pattern: '^[A-Za-z0-9+/]{43}=$',
     description:
-      '32 bytes in base64: seals endpoint secrets (AES-256-GCM). `posthorn start` makes one where this is absent.',
+      'Key that seals endpoint secrets (AES-256-GCM): 32 bytes in base64. Absent: `posthorn start` creates one.',
   }),
   POSTHORN_MASTER_KEYS_OTHER: optionalText({
     secret: true,
     pattern: '^[A-Za-z0-9+/]{43}=(,[A-Za-z0-9+/]{43}=){0,7}$',
     description:
-      'Up to 8 further master keys, separated by commas, that open and never seal: while the master key is changed (docs/operations/secrets.md).',
+      'Up to 8 further master keys, separated by commas, that open secrets but never seal them. For changing the master key (docs/operations/secrets.md).',
   }),
 };

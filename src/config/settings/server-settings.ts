@@ -1,33 +1,32 @@
 import { integer, optionalText, text } from '../setting.ts';
 
-/** The folders of `posthorn start`, and the servers: NATS and MongoDB. */
+/** Folders of `posthorn start`, and the servers NATS and MongoDB. */
 export const serverSettings = {
   POSTHORN_DATA_DIR: text({
     default: '.posthorn',
     minLength: 1,
     description:
-      'Folder of `posthorn start`: the data of the embedded servers, the keys made at the first start.',
+      'Folder of `posthorn start`: the data of the embedded servers, and the keys created at the first start.',
   }),
   POSTHORN_CACHE_DIR: optionalText({
     minLength: 1,
     description:
-      "Folder where fetched server binaries are kept (default: `posthorn` in the user's cache folder).",
+      "Folder for downloaded server binaries (default: `posthorn` in the user's cache folder).",
   }),
   POSTHORN_NATS_URL: optionalText({
     pattern: '^(nats|tls|wss?)://',
-    description:
-      'NATS servers, separated by commas. `posthorn start` embeds one where this is absent.',
+    description: 'NATS servers, separated by commas. Absent: `posthorn start` embeds one.',
   }),
   POSTHORN_NATS_PORT: integer({
     default: 0,
     minimum: 0,
     maximum: 65535,
     description:
-      'Port of the embedded nats-server on 127.0.0.1, where producers on this machine reach it. 0: any free one.',
+      'Port of the embedded nats-server on 127.0.0.1, for producers on this machine. 0: any free one.',
   }),
   POSTHORN_NATS_USER: optionalText({
     minLength: 1,
-    description: 'User that the platform connects to NATS as. Absent: none.',
+    description: 'User name with which the platform connects to NATS. Absent: none.',
   }),
   POSTHORN_NATS_PASSWORD: optionalText({
     secret: true,
@@ -38,7 +37,7 @@ export const serverSettings = {
     secret: true,
     pattern: '^SA[A-Z2-7]{56}$',
     description:
-      'Seed of the account key that NATS has as the issuer of its auth callout: ingress then lets producers in with their API keys. `posthorn start` makes one for its own NATS.',
+      'Seed of the account key that NATS has as the issuer of its auth callout. With it, ingress admits producers to NATS by their API keys. `posthorn start` creates one for its embedded NATS.',
   }),
   POSTHORN_NATS_AUTH_ACCOUNT: text({
     default: '$G',
@@ -49,7 +48,8 @@ export const serverSettings = {
   POSTHORN_MONGODB_URL: optionalText({
     secret: true,
     pattern: '^mongodb(\\+srv)?://',
-    description: 'MongoDB, a replica set. `posthorn start` embeds one where this is absent.',
+    description:
+      'URL of MongoDB, which must be a replica set. Absent: `posthorn start` embeds one.',
   }),
   POSTHORN_MONGODB_DATABASE: text({
     default: 'posthorn',

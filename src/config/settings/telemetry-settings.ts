@@ -6,32 +6,32 @@ export const telemetrySettings = {
   POSTHORN_OTLP_ENDPOINT: optionalText({
     pattern: '^https?://',
     description:
-      'Base URL of an OpenTelemetry collector (OTLP over HTTP; `/v1/traces` is added). Absent: `OTEL_EXPORTER_OTLP_ENDPOINT`; without both there is no tracing.',
+      'Base URL of an OpenTelemetry collector (OTLP over HTTP; `/v1/traces` is added). Absent: `OTEL_EXPORTER_OTLP_ENDPOINT`; without either there is no tracing.',
   }),
   POSTHORN_OTLP_HEADERS: optionalText({
     secret: true,
-    // Printable ASCII; what separates, and %, only as %2C, %3B, %25.
+    // Printable ASCII. Separators and % only as %2C, %3B, %25.
     pattern: '^([\\w.-]+=((?![,;%])[!-~]|%[2-7][0-9A-Fa-f])+(,(?!$)|$))+$',
     description:
-      'Header fields of what is sent to the collector, such as its access token: `name=value,name=value`, a space as `%20`. They win over `OTEL_EXPORTER_OTLP_HEADERS`.',
+      'Header fields of requests to the collector, for example its access token: `name=value,name=value`, with a space as `%20`. They override `OTEL_EXPORTER_OTLP_HEADERS`.',
   }),
   POSTHORN_TRACE_SAMPLE_PERCENT: integer({
     default: 1,
     minimum: 0,
     maximum: 100,
     description:
-      'How many of the requests that come without a trace begin one. A producer that sends `traceparent` decides for itself.',
+      'Percentage of requests without a trace that begin a new one. A producer that sends `traceparent` decides for itself.',
   }),
   POSTHORN_SENTRY_DSN: optionalText({
     secret: true,
     pattern: '^https?://[^:@/?#]+@[^@/?#]+/([^?#]+/)?[0-9]+$',
     description:
-      "Where unexpected errors are reported: the DSN of a project in Sentry, or in a service that takes Sentry's envelopes. Absent: nowhere.",
+      "Where unexpected errors are reported: the DSN of a project in Sentry, or in a service that accepts Sentry's envelopes. Absent: nowhere.",
   }),
   POSTHORN_SENTRY_ENVIRONMENT: text({
     default: 'production',
     pattern: '^[a-zA-Z0-9._-]{1,64}$',
-    description: 'Environment that these reports name.',
+    description: 'Environment named in these reports.',
   }),
   POSTHORN_LOG_LEVEL: Type.Union(
     [
@@ -42,6 +42,6 @@ export const telemetrySettings = {
       Type.Literal('debug'),
       Type.Literal('silent'),
     ],
-    { default: 'info', description: 'The least severe log line that is written.' },
+    { default: 'info', description: 'Least severe level that is logged.' },
   ),
 };

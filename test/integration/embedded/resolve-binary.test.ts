@@ -49,7 +49,7 @@ test('a program on the PATH is taken, an older one is passed over and said so', 
     report: (line) => lines.push(line),
   });
   assert.equal(found, good);
-  assert.deepEqual(lines, [`${old} is passed over: version 2.9.25, but 2.14.0 or later is needed`]);
+  assert.deepEqual(lines, [`${old} is skipped: version 2.9.25, but 2.14.0 or later is needed`]);
 });
 
 test('what was fetched is cached; a damaged copy is fetched again', async (t) => {
