@@ -32,7 +32,7 @@ import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
 import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
 import { ShardConsumers } from './intake/shard-consumers.ts';
 import { shardLifecycle } from './intake/shard-lifecycle.ts';
-import { takeDelivery } from './intake/take-delivery.ts';
+import { createDeliveryHandler } from './intake/delivery-handler.ts';
 import { TurnScheduler } from './scheduling/turn-scheduler.ts';
 
 export interface DeliveryDeps {
@@ -116,7 +116,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const shards = settings.POSTHORN_SHARDS;
   // Shorter than the process's shutdown deadline, so that the leases can be released in time.
   const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS * 0.8;
-  const onMessage = takeDelivery({ settler, table, fence, log });
+  const onMessage = createDeliveryHandler({ settler, table, fence, log });
   const owns = (shard: number): boolean => leases.owns(shard);
   const lanes = createLaneController({
     ...deps,
@@ -128,7 +128,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   });
   const work = { table, settler, lanes, fence, onMessage, owns };
   const shardConsumers = new ShardConsumers({ ...deps, ...work, shards, drainMs });
-  const queues = createOrderedQueues({ ...deps, shards, give: (one) => table.deliver(one) });
+  const queues = createOrderedQueues({ ...deps, shards, dispatch: (one) => table.deliver(one) });
   const leases = new ShardLeases({
     kv: deps.leases,
     renewer: deps.renewer,

@@ -62,8 +62,8 @@ export class Prober {
     const tickEveryMs = Math.min(TICK_EVERY_MS, this.deps.intervalMs);
     const now = performance.now();
     // Spread the canaries over the interval to avoid a burst.
-    for (const one of this.states) {
-      one.nextMs = now + (this.deps.intervalMs * one.shard) / this.states.length;
+    for (const state of this.states) {
+      state.nextMs = now + (this.deps.intervalMs * state.shard) / this.states.length;
     }
     this.timer = setInterval(() => this.tick(), tickEveryMs);
   }
@@ -76,97 +76,97 @@ export class Prober {
 
   /** Records a verified webhook to a canary's path. */
   onWebhook(tenant: string, id: string): void {
-    const one = this.states.find(({ canary }) => canary.tenant === tenant);
-    if (one === undefined) return;
+    const state = this.states.find(({ canary }) => canary.tenant === tenant);
+    if (state === undefined) return;
     const { metrics } = this.deps;
-    const took = one.ledger.arrive(id, performance.now());
-    if (took === 'late') metrics.late.inc({ shard: one.shard });
+    const took = state.ledger.arrive(id, performance.now());
+    if (took === 'late') metrics.late.inc({ shard: state.shard });
     if (typeof took !== 'number') return;
     metrics.duration.observe(took / 1000);
-    metrics.lastSuccess.set({ shard: one.shard }, Date.now() / 1000);
-    this.end(one, 'succeeded');
+    metrics.lastSuccess.set({ shard: state.shard }, Date.now() / 1000);
+    this.end(state, 'succeeded');
   }
 
   private tick(): void {
     const now = performance.now();
-    for (const one of this.states) {
-      for (const id of one.ledger.expire(now)) this.reportLost(one, id);
-      if (one.isBusy || now < one.nextMs) continue;
+    for (const state of this.states) {
+      for (const id of state.ledger.expire(now)) this.reportLost(state, id);
+      if (state.isBusy || now < state.nextMs) continue;
       // Count from now: a process that was paused must not send a burst.
-      one.nextMs = now + this.deps.intervalMs;
-      one.isBusy = true;
-      void this.round(one).finally(() => {
-        one.isBusy = false;
+      state.nextMs = now + this.deps.intervalMs;
+      state.isBusy = true;
+      void this.round(state).finally(() => {
+        state.isBusy = false;
       });
     }
   }
 
-  private async round(one: CanaryState): Promise<void> {
-    const { canary, ledger } = one;
+  private async round(state: CanaryState): Promise<void> {
+    const { canary, ledger } = state;
     try {
-      if (!canary.isPrepared || (one.isDoubtful && !(await this.isInPlace(one)))) {
+      if (!canary.isPrepared || (state.isDoubtful && !(await this.isInPlace(state)))) {
         await canary.prepare();
-        one.isDoubtful = false;
+        state.isDoubtful = false;
         ledger.reset();
-        one.nextMs = performance.now() + IN_FORCE_AFTER_MS;
+        state.nextMs = performance.now() + IN_FORCE_AFTER_MS;
         return;
       }
     } catch (error) {
-      this.reportFailure(one, 'unprepared', { error: reasonOf(error) });
+      this.reportFailure(state, 'unprepared', { error: reasonOf(error) });
       return;
     }
     const now = performance.now();
-    if (ledger.isPathBroken(now)) this.end(one, 'lost');
-    else await this.send(one, newId('evt'), now);
+    if (ledger.isPathBroken(now)) this.end(state, 'lost');
+    else await this.send(state, newId('evt'), now);
   }
 
-  private async send(one: CanaryState, id: string, nowMs: number): Promise<void> {
-    const { canary, ledger, shard } = one;
+  private async send(state: CanaryState, id: string, nowMs: number): Promise<void> {
+    const { canary, ledger, shard } = state;
     ledger.begin(id, nowMs);
     try {
       await this.deps.api.publish(canary.tenant, { id, type: PROBE_EVENT_TYPE, data: { shard } });
       this.deps.metrics.sent.inc({ shard });
     } catch (error) {
       if (!ledger.refuse(id)) return;
-      this.reportFailure(one, 'refused', { event_id: id, error: reasonOf(error) });
+      this.reportFailure(state, 'refused', { event_id: id, error: reasonOf(error) });
     }
   }
 
-  private async isInPlace(one: CanaryState): Promise<boolean> {
-    const { canary, shard } = one;
+  private async isInPlace(state: CanaryState): Promise<boolean> {
+    const { canary, shard } = state;
     const tenant = { shard, tenant_id: canary.tenant };
     try {
-      one.isDoubtful = !(await canary.isInPlace());
+      state.isDoubtful = !(await canary.isInPlace());
       // The endpoint was removed by hand, or by another probe of the same name.
-      if (one.isDoubtful) this.deps.log.error(tenant, 'probe.endpoint_gone');
-      return !one.isDoubtful;
+      if (state.isDoubtful) this.deps.log.error(tenant, 'probe.endpoint_gone');
+      return !state.isDoubtful;
     } catch {
       // Without control, the endpoint cannot have been changed either.
       return true;
     }
   }
 
-  private reportLost(one: CanaryState, id: string): void {
-    one.isDoubtful = true;
-    this.reportFailure(one, 'lost', { event_id: id, waited_ms: LOST_AFTER_MS });
+  private reportLost(state: CanaryState, id: string): void {
+    state.isDoubtful = true;
+    this.reportFailure(state, 'lost', { event_id: id, waited_ms: LOST_AFTER_MS });
   }
 
-  private reportFailure(one: CanaryState, result: RoundResult, facts: object): void {
-    const { shard, canary } = one;
+  private reportFailure(state: CanaryState, result: RoundResult, facts: object): void {
+    const { shard, canary } = state;
     const line = { shard, tenant_id: canary.tenant, result, ...facts };
     this.deps.log.warn(line, 'probe.round_failed');
-    this.end(one, result);
+    this.end(state, result);
   }
 
-  private end(one: CanaryState, result: RoundResult): void {
-    const { shard, failingSinceMs } = one;
+  private end(state: CanaryState, result: RoundResult): void {
+    const { shard, failingSinceMs } = state;
     this.deps.metrics.rounds.inc({ shard, result });
     if (result !== 'succeeded') {
-      one.failingSinceMs ??= performance.now();
+      state.failingSinceMs ??= performance.now();
     } else if (failingSinceMs !== undefined) {
       const failedMs = Math.round(performance.now() - failingSinceMs);
       this.deps.log.info({ shard, failed_ms: failedMs }, 'probe.recovered');
-      one.failingSinceMs = undefined;
+      state.failingSinceMs = undefined;
     }
   }
 }

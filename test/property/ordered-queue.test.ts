@@ -100,7 +100,7 @@ class Model {
     if (ends === 'parked') {
       return this.step(head, { kind: 'wait', atMs: this.nowMs + 5000, made: undefined });
     }
-    if (ends === 'again') return this.step(head, { kind: 'again', afterMs: 1000 });
+    if (ends === 'again') return this.step(head, { kind: 'retryLater', afterMs: 1000 });
     this.attempts.push([head.seq, head.attemptNo]);
     if (ends === 'ok') this.leave(head);
     else if (head.attemptNo < ATTEMPTS_MAX) {

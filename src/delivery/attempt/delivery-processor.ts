@@ -112,7 +112,7 @@ export class DeliveryProcessor {
     // The lease expired while this worker was paused: the message belongs to another worker by now.
     if (!this.deps.mayWork(delivery.tenant)) return this.abandon(delivery);
     this.settings.apply(snapshot);
-    if (snapshot === undefined) return this.withoutEndpoint(delivery);
+    if (snapshot === undefined) return this.settleWithoutEndpoint(delivery);
     if (snapshot.state === 'paused') return settler.hold(delivery, 'endpoint_paused');
     if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
       return settler.hold(delivery, 'endpoint_disabled');
@@ -144,7 +144,7 @@ export class DeliveryProcessor {
    * Settles a delivery whose endpoint or tenant was deleted; naks it if the tenant is still unknown
    * here.
    */
-  private withoutEndpoint(delivery: InFlightDelivery): void {
+  private settleWithoutEndpoint(delivery: InFlightDelivery): void {
     const { lives, settler } = this.deps;
     if (lives.drops(delivery.tenant, 'delivery')) return settler.drop(delivery);
     if (lives.standing(delivery.tenant) !== 'unborn')
@@ -155,7 +155,7 @@ export class DeliveryProcessor {
 
   /** Abandons a delivery that another worker may own by now: without an ack or nak. */
   private abandon(delivery: InFlightDelivery): void {
-    delivery.queueHandle?.again();
+    delivery.queueHandle?.retryLater();
     this.deps.settler.unclaim(delivery.head);
   }
 
@@ -197,7 +197,7 @@ export class DeliveryProcessor {
   ): Promise<void> {
     const { metrics, settler, now, random, worker, tracing } = this.deps;
     const { policies, retryPolicy } = this.settings;
-    const keeper = extendAckDeadline(delivery, this.settings.timeoutMs - this.deps.timeoutMs);
+    const ackTimer = extendAckDeadline(delivery, this.settings.timeoutMs - this.deps.timeoutMs);
     const circuitBefore = this.settings.openCircuit;
     let startedMs = 0;
     let started = 0;
@@ -221,7 +221,7 @@ export class DeliveryProcessor {
       this.settings.clampCircuitClock(now());
       return this.parking.parkUntilCircuitCloses(delivery);
     } finally {
-      clearInterval(keeper);
+      clearInterval(ackTimer);
     }
     const durationMs = performance.now() - started;
     const { attemptNo, firstAttemptMs = startedMs } = delivery.head;

@@ -25,7 +25,7 @@ export interface QueueHandle {
   /** The delivery has used up its retry schedule. */
   block(): void;
   /** Processing failed without a result: try again. */
-  again(): void;
+  retryLater(): void;
 }
 
 /** A delivery in process at this worker: an unacked message of DLV-k. */

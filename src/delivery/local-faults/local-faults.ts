@@ -15,8 +15,8 @@ export interface LocalFaultsDeps {
 
 const LOG_EVERY_MS = 60_000;
 const CLOSE_IDLE_EVERY_MS = 1000;
-const PUT_OFF_MIN_MS = 2000;
-const PUT_OFF_MAX_MS = 60_000;
+const DELAY_MIN_MS = 2000;
+const DELAY_MAX_MS = 60_000;
 /**
  * Longer than the longest delay with its jitter. After this time without a fault, the next one is
  * new.
@@ -63,8 +63,8 @@ export class LocalFaults {
     this.deps.metrics.localFaults.inc({ fault });
     this.deps.onFault(fault);
     this.log(fault, ongoing);
-    this.makeRoom(fault);
-    return Math.min(PUT_OFF_MAX_MS, Math.max(PUT_OFF_MIN_MS, now - ongoing.sinceMs));
+    this.closeIdleConnections(fault);
+    return Math.min(DELAY_MAX_MS, Math.max(DELAY_MIN_MS, now - ongoing.sinceMs));
   }
 
   private log(fault: LocalFault, ongoing: Ongoing): void {
@@ -76,7 +76,7 @@ export class LocalFaults {
   }
 
   /** Frees descriptors and ports that idle keep-alive connections hold. */
-  private makeRoom(fault: LocalFault): void {
+  private closeIdleConnections(fault: LocalFault): void {
     if (fault !== 'descriptors' && fault !== 'ports' && fault !== 'memory') return;
     const now = this.deps.now();
     if (now - this.closedIdleMs < CLOSE_IDLE_EVERY_MS) return;

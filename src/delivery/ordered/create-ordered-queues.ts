@@ -17,18 +17,18 @@ export interface OrderedParts {
   shards: number;
   /** The brokers' clock, which retry times use. */
   brokerNow: () => number;
-  give: (delivery: InFlightDelivery) => void;
+  dispatch: (delivery: InFlightDelivery) => void;
   log: Log;
 }
 
 /** Creates the queues of ordered endpoints on NATS and the configuration (DL-16). */
 export function createOrderedQueues(parts: OrderedParts): OrderedQueues {
-  const { nc, jsm, config, ordered, shards, brokerNow, give, log } = parts;
+  const { nc, jsm, config, ordered, shards, brokerNow, dispatch, log } = parts;
   const endpoints = new HeadEndpoints(config);
   return new OrderedQueues({
     nc,
     store: new NatsQueueStore({ jsm, ordered, shards }),
-    give,
+    dispatch,
     endpoint: (tenant, id) => endpoints.get(tenant, id),
     now: brokerNow,
     log,

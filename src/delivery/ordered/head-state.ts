@@ -37,7 +37,7 @@ export type HeadStep =
   | { kind: 'held' }
   | { kind: 'blocked'; attemptNo: number }
   /** No result: the delivery was returned, or an internal error occurred. */
-  | { kind: 'again'; afterMs: number };
+  | { kind: 'retryLater'; afterMs: number };
 
 /**
  * An endpoint that answered 410 is held before the configuration says so: check again after this
@@ -82,7 +82,7 @@ export function afterStep(
         state: { ...state, attemptNo: step.attemptNo, hop, notBeforeMs: 0, stand: 'blocked' },
         save: true,
       };
-    case 'again':
+    case 'retryLater':
       return { state: { ...state, notBeforeMs: nowMs + step.afterMs }, save: false };
   }
 }

@@ -46,7 +46,7 @@ export function inFlightHead(
     ...where,
     message: {
       ack: () => step({ kind: 'done' }),
-      nak: (afterMs) => step({ kind: 'again', afterMs: afterMs ?? 0 }),
+      nak: (afterMs) => step({ kind: 'retryLater', afterMs: afterMs ?? 0 }),
       // No ack deadline runs: no other worker gets the message.
       working: () => undefined,
     },
@@ -61,7 +61,7 @@ export function inFlightHead(
       wait: (atMs, made) => step({ kind: 'wait', atMs, made }),
       hold: () => step({ kind: 'held' }),
       block: () => step({ kind: 'blocked', attemptNo: attemptNo + 1 }),
-      again: () => step({ kind: 'again', afterMs: NAK_MS }),
+      retryLater: () => step({ kind: 'retryLater', afterMs: NAK_MS }),
     },
   };
 }

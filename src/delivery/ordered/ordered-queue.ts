@@ -39,7 +39,7 @@ const SLEEP_MAX_MS = 3_600_000;
 export interface OrderedQueueDeps {
   store: QueueStore;
   /** Passes the delivery to the endpoint's actor. */
-  give: (delivery: InFlightDelivery) => void;
+  dispatch: (delivery: InFlightDelivery) => void;
   endpoint: (tenant: string, id: string) => HeadEndpoint | undefined;
   now: () => number;
   log: Log;
@@ -180,7 +180,7 @@ export class OrderedQueue {
     const blocks = this.deps.endpoint(this.tenant, this.endpoint)?.blocks ?? false;
     return new Promise((step) => {
       const where = { tenant: this.tenant, endpoint: this.endpoint };
-      this.deps.give(inFlightHead({ frame, state, where, cancelled, blocks }, step));
+      this.deps.dispatch(inFlightHead({ frame, state, where, cancelled, blocks }, step));
     });
   }
 

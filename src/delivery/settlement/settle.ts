@@ -273,7 +273,7 @@ export class Settler {
       // tried again.
       else {
         this.unclaim(delivery.head);
-        delivery.queueHandle?.again();
+        delivery.queueHandle?.retryLater();
         this.deps.log.error({ error: error.message }, 'delivery.next_state_not_stored');
       }
     });

@@ -3,16 +3,16 @@ import { test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { Worker } from './worker.ts';
 
-const owe = (worker: Worker, tenant: string, endpoint: string, count: number) =>
-  Promise.all(Array.from({ length: count }, () => worker.owe(tenant, endpoint)));
+const publishDeliveries = (worker: Worker, tenant: string, endpoint: string, count: number) =>
+  Promise.all(Array.from({ length: count }, () => worker.publishDelivery(tenant, endpoint)));
 
 test('10 simultaneous deliveries at 1/s are paced, none early or attempted twice, and longer waits are parked', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 1, burst: 1 } });
   worker.endpoint('acme', 'ep_free');
   const beganMs = performance.now();
-  const owed = await owe(worker, 'acme', 'ep_1', 10);
-  const free = await worker.owe('acme', 'ep_free');
+  const published = await publishDeliveries(worker, 'acme', 'ep_1', 10);
+  const free = await worker.publishDelivery('acme', 'ep_free');
   await worker.recordsUntil(free.delivery.id, 'delivered');
   // Another endpoint of the tenant does not wait for this one.
   assert.ok(worker.receiver.at('/acme/ep_1').length <= 5);
@@ -24,22 +24,22 @@ test('10 simultaneous deliveries at 1/s are paced, none early or attempted twice
     assert.ok(afterMs >= (i + 1) * 1000, `request ${i + 2} after ${afterMs} ms`);
   });
   assert.ok((await worker.metric('posthorn_delivery_parked_total', { reason: 'rate' })) >= 6);
-  for (const { delivery } of owed) {
+  for (const { delivery } of published) {
     const records = await worker.recordsUntil(delivery.id, 'delivered');
     assert.equal(records.at(-1)?.attempt?.no, 1);
   }
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.at('/acme/ep_1').length, 10);
 });
 
 test('a raised rate applies to the deliveries in the mailbox', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.6, burst: 1 } });
-  const owed = await owe(worker, 'acme', 'ep_1', 2);
+  const published = await publishDeliveries(worker, 'acme', 'ep_1', 2);
   await worker.receiver.waitFor(1);
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 10_000, burst: 1 } });
-  owed.push(...(await owe(worker, 'acme', 'ep_1', 20)));
-  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
+  published.push(...(await publishDeliveries(worker, 'acme', 'ep_1', 20)));
+  for (const { delivery } of published) await worker.recordsUntil(delivery.id, 'delivered');
   // By the old rate, it would have been eighteen.
   assert.equal(await worker.metric('posthorn_delivery_parked_total', { reason: 'rate' }), 0);
 });
@@ -48,8 +48,8 @@ test('a held delivery takes no token', async (t) => {
   const worker = await Worker.start(t);
   const rateLimit = { perSecond: 0.01, burst: 1 };
   worker.endpoint('acme', 'ep_1', { rateLimit, state: 'paused' });
-  const owed = await owe(worker, 'acme', 'ep_1', 5);
-  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'held');
+  const published = await publishDeliveries(worker, 'acme', 'ep_1', 5);
+  for (const { delivery } of published) await worker.recordsUntil(delivery.id, 'held');
 });
 
 test('an endpoint uses its own retry delays and final statuses', async (t) => {
@@ -59,8 +59,8 @@ test('an endpoint uses its own retry delays and final statuses', async (t) => {
   worker.endpoint('acme', 'ep_2', { retry });
   worker.receiver.on('/acme/ep_1', { status: 503, headers: { 'retry-after': '3600' } });
   worker.receiver.on('/acme/ep_2', { status: 404 });
-  const tried = await worker.owe('acme', 'ep_1');
-  const final = await worker.owe('acme', 'ep_2');
+  const tried = await worker.publishDelivery('acme', 'ep_1');
+  const final = await worker.publishDelivery('acme', 'ep_2');
   const records = await worker.recordsUntil(tried.delivery.id, 'failed');
   assert.deepEqual([records.length, records.at(-1)?.reason], [2, 'exhausted']);
   const [once, ...more] = await worker.recordsUntil(final.delivery.id, 'failed');
@@ -77,8 +77,8 @@ for (const [how, ordered] of [
     const retry = { delaysSeconds, finalStatuses: [], retryAfterMaxMs: 0, maxAgeMs: 4000 };
     worker.endpoint('acme', 'ep_1', { retry, ...(ordered === undefined ? {} : { ordered }) });
     worker.receiver.otherwise({ status: 500 });
-    const owed = await worker.owe('acme', 'ep_1');
-    const records = await worker.recordsUntil(owed.delivery.id, 'failed');
+    const published = await worker.publishDelivery('acme', 'ep_1');
+    const records = await worker.recordsUntil(published.delivery.id, 'failed');
     assert.equal(records.at(-1)?.reason, 'too_old');
     const starts = records.flatMap(({ attempt }) => attempt?.startedMs ?? []);
     assert.ok(starts.length >= 2, 'it was retried before');
@@ -89,14 +89,14 @@ test('an endpoint uses its own time limit, and a change applies from the next at
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { timeoutMs: 150 });
   worker.receiver.otherwise({ hang: 'request' });
-  const first = await worker.owe('acme', 'ep_1');
+  const first = await worker.publishDelivery('acme', 'ep_1');
   const records = await worker.recordsUntil(first.delivery.id, 'failed');
   for (const { attempt } of records) {
     assert.equal(attempt?.failure, 'timeout');
     assert.ok(attempt.durationMs >= 145);
   }
   worker.endpoint('acme', 'ep_1', { timeoutMs: 700 });
-  const second = await worker.owe('acme', 'ep_1');
+  const second = await worker.publishDelivery('acme', 'ep_1');
   const longer = await worker.recordsUntil(second.delivery.id, 'failed');
   for (const { attempt } of longer) assert.ok((attempt?.durationMs ?? 0) >= 695);
 });
@@ -105,7 +105,7 @@ test('an endpoint gets as many concurrent requests as configured, and more as so
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { inFlightMax: 2, timeoutMs: 60_000 });
   worker.receiver.otherwise({ hang: 'request' });
-  await owe(worker, 'acme', 'ep_1', 8);
+  await publishDeliveries(worker, 'acme', 'ep_1', 8);
   await worker.receiver.waitFor(2);
   const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
   await waitUntil(async () => (await waiting()) === 6, { what: 'six wait' });
@@ -123,14 +123,14 @@ test('the circuit stays open when policies change', async (t) => {
   const worker = await Worker.start(t, { retryPolicy, env });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 500 });
-  await owe(worker, 'acme', 'ep_1', 30);
+  await publishDeliveries(worker, 'acme', 'ep_1', 30);
   const open = () => worker.metric('posthorn_delivery_circuits_open');
   await waitUntil(async () => (await open()) === 1, { deadlineMs: 20_000 });
   const before = worker.receiver.requests.length;
   worker.endpoint('acme', 'ep_1', { timeoutMs: 5000, inFlightMax: 3 });
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
   const parkedBefore = await parked();
-  await owe(worker, 'acme', 'ep_1', 1);
+  await publishDeliveries(worker, 'acme', 'ep_1', 1);
   await waitUntil(async () => (await parked()) > parkedBefore, { deadlineMs: 20_000 });
   // Requests in flight and one probe may have arrived; a recreated circuit would have allowed
   // twenty.
@@ -144,9 +144,9 @@ test("a tenant's own limit applies across its endpoints, and to no other tenant"
   worker.tenant('acme', { inFlightMax: 2 });
   for (const id of ['ep_1', 'ep_2', 'ep_3']) {
     worker.receiver.on(`/acme/${id}`, { hang: 'request' });
-    await owe(worker, 'acme', id, 2);
+    await publishDeliveries(worker, 'acme', id, 2);
   }
-  const other = await owe(worker, 'other', 'ep_1', 20);
+  const other = await publishDeliveries(worker, 'other', 'ep_1', 20);
   for (const { delivery } of other) await worker.recordsUntil(delivery.id, 'delivered');
   assert.equal(await worker.metric('posthorn_delivery_in_flight'), 2);
   worker.tenant('acme', { inFlightMax: 4 });
@@ -158,10 +158,10 @@ test("a tenant's limit lets every delivery through in the end", async (t) => {
   worker.endpoint('acme', 'ep_1');
   worker.endpoint('acme', 'ep_2');
   worker.tenant('acme', { inFlightMax: 1 });
-  const owed = [
-    ...(await owe(worker, 'acme', 'ep_1', 20)),
-    ...(await owe(worker, 'acme', 'ep_2', 20)),
+  const published = [
+    ...(await publishDeliveries(worker, 'acme', 'ep_1', 20)),
+    ...(await publishDeliveries(worker, 'acme', 'ep_2', 20)),
   ];
-  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
-  await worker.nothingOwed();
+  for (const { delivery } of published) await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.waitUntilEmpty();
 });

@@ -13,10 +13,10 @@ test('a busy worker shares its slots between tenants by weight, in any order of 
   worker.endpoint('heavy', 'ep_1');
   worker.tenant('heavy', { weight: 3 });
   // The only slot is taken until all deliveries of both tenants wait.
-  await worker.owe('first', 'ep_1');
+  await worker.publishDelivery('first', 'ep_1');
   await worker.receiver.waitFor(1, '/first/ep_1');
   for (const tenant of ['light', 'heavy']) {
-    await Promise.all(Array.from({ length: 60 }, () => worker.owe(tenant, 'ep_1')));
+    await Promise.all(Array.from({ length: 60 }, () => worker.publishDelivery(tenant, 'ep_1')));
   }
   const waiting = () => worker.metric('posthorn_delivery_mailbox_messages');
   await waitUntil(async () => (await waiting()) === 120, { what: 'all of it waits' });
@@ -27,5 +27,5 @@ test('a busy worker shares its slots between tenants by weight, in any order of 
   const heavy = served.filter((path) => path === '/heavy/ep_1').length;
   // While both had deliveries to send: three of four turns, within one of the turn in flight.
   assert.ok(heavy >= 44 && heavy <= 46, `${heavy} of 60`);
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });

@@ -9,7 +9,7 @@ test('a 410 records the endpoint as gone, fails its delivery and holds later one
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 410 });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   const [record] = await worker.recordsUntil(delivery.id, 'failed');
   assert.equal(record?.reason, 'gone');
   const url = worker.receiver.url('/acme/ep_1');
@@ -19,7 +19,7 @@ test('a 410 records the endpoint as gone, fails its delivery and holds later one
   assert.equal((await worker.deadLetters()).length, 1);
   // As control does when it reads that record.
   worker.endpoint('acme', 'ep_1', { state: 'disabled', stateReason: 'gone' });
-  const later = await worker.owe('acme', 'ep_1');
+  const later = await worker.publishDelivery('acme', 'ep_1');
   const [held] = await worker.recordsUntil(later.delivery.id, 'held');
   assert.equal(held?.reason, 'endpoint_disabled');
   assert.equal(worker.receiver.requests.length, 1);
@@ -30,14 +30,14 @@ test('after a 410, held deliveries are neither sent nor moved until control has 
   worker.endpoint('acme', 'ep_1');
   worker.endpoint('other', 'ep_2', { state: 'paused' });
   worker.receiver.on('/acme/ep_1', { status: 410 });
-  const first = await worker.owe('acme', 'ep_1');
+  const first = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(first.delivery.id, 'failed');
-  const later = await worker.owe('acme', 'ep_1');
+  const later = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(later.delivery.id, 'held');
   // Two rounds of the releaser: the first may have begun before.
   for (let round = 1; round <= 2; round++) {
     worker.endpoint('other', 'ep_2', { state: 'paused' });
-    const { delivery } = await worker.owe('other', 'ep_2');
+    const { delivery } = await worker.publishDelivery('other', 'ep_2');
     await worker.recordsUntil(delivery.id, 'held');
     worker.endpoint('other', 'ep_2', { state: 'active' });
     await worker.recordsUntil(delivery.id, 'delivered');
@@ -45,7 +45,7 @@ test('after a 410, held deliveries are neither sent nor moved until control has 
   const records = await worker.recordsUntil(later.delivery.id, 'held');
   assert.equal(records.length, 1);
   assert.deepEqual(
-    (await worker.owed()).map(({ subject }) => subject),
+    (await worker.storedMessages()).map(({ subject }) => subject),
     [subjects.held('acme', 'ep_1')],
   );
   // A new URL gets another chance.
@@ -56,16 +56,17 @@ test('after a 410, held deliveries are neither sent nor moved until control has 
 test('a delivery is held under its own subject when its endpoint is paused, and delivered when it is active again', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
-  const first = await worker.owe('acme', 'ep_1');
-  const second = await worker.owe('acme', 'ep_1');
+  const first = await worker.publishDelivery('acme', 'ep_1');
+  const second = await worker.publishDelivery('acme', 'ep_1');
   for (const { delivery } of [first, second]) {
     const [held] = await worker.recordsUntil(delivery.id, 'held');
     assert.equal(held?.reason, 'endpoint_paused');
   }
   await waitUntil(async () => {
-    const owed = await worker.owed();
+    const stored = await worker.storedMessages();
     return (
-      owed.length === 2 && owed.every(({ subject }) => subject === subjects.held('acme', 'ep_1'))
+      stored.length === 2 &&
+      stored.every(({ subject }) => subject === subjects.held('acme', 'ep_1'))
     );
   });
   assert.equal(worker.receiver.requests.length, 0);
@@ -76,23 +77,23 @@ test('a delivery is held under its own subject when its endpoint is paused, and 
     new Set([first.event.id, second.event.id]),
   );
   await worker.recordsUntil(first.delivery.id, 'delivered');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('deliveries are cancelled when their endpoint is deleted', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_other');
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   const [record] = await worker.recordsUntil(delivery.id, 'cancelled');
   assert.equal(record?.reason, 'endpoint_deleted');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('an endpoint known only to the router is looked up before its delivery is cancelled', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_other');
   worker.onRefresh = (tenant) => worker.endpoint(tenant, 'ep_1');
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   const [record] = await worker.recordsUntil(delivery.id, 'delivered');
   assert.equal(record?.attempt?.no, 1);
 });
@@ -104,25 +105,25 @@ test('no delivery is cancelled while the configuration cannot be read', async (t
     if (++asked === 1) throw new Error('no answer');
     worker.endpoint(tenant, 'ep_1');
   };
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
 });
 
 test('deliveries are cancelled when their tenant is deleted', async (t) => {
   const worker = await Worker.start(t);
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'cancelled');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('a delivery of an ended life of its tenant is dropped without a record', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.tenant('acme', { life: 1 });
-  const { delivery } = await worker.owe('acme', 'ep_1');
-  const { delivery: current } = await worker.owe('acme=1', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
+  const { delivery: current } = await worker.publishDelivery('acme=1', 'ep_1');
   await worker.recordsUntil(current.id, 'delivered');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 1);
   const records = await worker.core.storedRecords();
   assert.deepEqual(
@@ -134,11 +135,11 @@ test('a delivery of an ended life of its tenant is dropped without a record', as
 test('a held delivery of an ended life of its tenant is removed, even for an active endpoint', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { state: 'paused' });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'held');
   worker.tenant('acme', { life: 1 });
   worker.endpoint('acme', 'ep_1', { state: 'active' });
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 0);
 });
 
@@ -151,7 +152,7 @@ test('a delivery of a life that the configuration does not have yet waits for it
     worker.tenant('acme', { life: 1 });
     worker.endpoint('acme', 'ep_1');
   };
-  const { delivery } = await worker.owe('acme=1', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme=1', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
   assert.ok(asked >= 2, 'it was redelivered once');
 });
@@ -162,7 +163,7 @@ test('a held message that is not a delivery is removed and blocks no others', as
     subjects.held(a, 'ep_1') < subjects.held(b, 'ep_1') ? -1 : 1,
   );
   for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'paused' });
-  const held = await Promise.all(tenants.map((tenant) => worker.owe(tenant, 'ep_1')));
+  const held = await Promise.all(tenants.map((tenant) => worker.publishDelivery(tenant, 'ep_1')));
   for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'held');
   // Of the endpoint that is visited first.
   const subject = subjects.held(tenants[0] as string, 'ep_1');
@@ -171,5 +172,5 @@ test('a held message that is not a delivery is removed and blocks no others', as
   }
   for (const tenant of tenants) worker.endpoint(tenant, 'ep_1', { state: 'active' });
   for (const { delivery } of held) await worker.recordsUntil(delivery.id, 'delivered');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });

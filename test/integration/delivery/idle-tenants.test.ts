@@ -6,7 +6,7 @@ test('idle tenants are passivated sooner when there are very many', async (t) =>
   const worker = await Worker.start(t);
   const tenants = Array.from({ length: 1100 }, (_, i) => `tenant-${i}`);
   for (const tenant of tenants) worker.endpoint(tenant, 'ep_1');
-  await Promise.all(tenants.map((tenant) => worker.owe(tenant, 'ep_1')));
+  await Promise.all(tenants.map((tenant) => worker.publishDelivery(tenant, 'ep_1')));
   await worker.receiver.waitFor(tenants.length, undefined, 30_000);
   // A single tenant would stay for a minute.
   const active = () => worker.metric('posthorn_delivery_activations');

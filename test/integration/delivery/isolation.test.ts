@@ -14,7 +14,9 @@ test('the circuit opens after 20 failures, stops attempts, and lets everything a
   });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 500 });
-  const owed = await Promise.all(Array.from({ length: 30 }, () => worker.owe('acme', 'ep_1')));
+  const published = await Promise.all(
+    Array.from({ length: 30 }, () => worker.publishDelivery('acme', 'ep_1')),
+  );
   await waitUntil(async () => (await worker.metric('posthorn_delivery_circuits_open')) === 1, {
     deadlineMs: 20_000,
   });
@@ -24,7 +26,7 @@ test('the circuit opens after 20 failures, stops attempts, and lets everything a
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
   await waitUntil(async () => (await parked()) > 0, { deadlineMs: 20_000 });
   worker.receiver.otherwise({ status: 200 });
-  for (const { delivery } of owed) {
+  for (const { delivery } of published) {
     const records = await worker.recordsUntil(delivery.id, 'delivered');
     // Parked deliveries make no attempt: the attempt numbers have no gap.
     const numbers = records.flatMap(({ attempt }) => (attempt === undefined ? [] : [attempt.no]));
@@ -34,7 +36,7 @@ test('the circuit opens after 20 failures, stops attempts, and lets everything a
     );
     assert.ok(records.every(({ status }) => status !== 'failed'));
   }
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal((await worker.deadLetters()).length, 0);
 });
 
@@ -42,8 +44,10 @@ test('a 4xx answer does not open the circuit, because it concerns only the deliv
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 404 });
-  const owed = await Promise.all(Array.from({ length: 12 }, () => worker.owe('acme', 'ep_1')));
-  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'failed');
+  const published = await Promise.all(
+    Array.from({ length: 12 }, () => worker.publishDelivery('acme', 'ep_1')),
+  );
+  for (const { delivery } of published) await worker.recordsUntil(delivery.id, 'failed');
   assert.equal(worker.receiver.requests.length, 36);
   assert.equal(await worker.metric('posthorn_delivery_circuits_open'), 0);
 });
@@ -56,10 +60,12 @@ test("hanging endpoints delay neither other tenants nor the tenant's other endpo
   worker.endpoint('slow', 'ep_fine');
   worker.endpoint('quick', 'ep_1');
   worker.receiver.on('/slow/ep_hangs', { hang: 'request' });
-  await Promise.all(Array.from({ length: 200 }, () => worker.owe('slow', 'ep_hangs')));
+  await Promise.all(Array.from({ length: 200 }, () => worker.publishDelivery('slow', 'ep_hangs')));
   await worker.receiver.waitFor(4, '/slow/ep_hangs');
-  const fine = await worker.owe('slow', 'ep_fine');
-  const quick = await Promise.all(Array.from({ length: 20 }, () => worker.owe('quick', 'ep_1')));
+  const fine = await worker.publishDelivery('slow', 'ep_fine');
+  const quick = await Promise.all(
+    Array.from({ length: 20 }, () => worker.publishDelivery('quick', 'ep_1')),
+  );
   for (const { delivery } of [fine, ...quick]) await worker.recordsUntil(delivery.id, 'delivered');
   // The bulkhead holds: exactly four are in flight.
   assert.equal(worker.receiver.at('/slow/ep_hangs').length, 4);
@@ -69,7 +75,10 @@ test('a large event travels by reference and arrives as it was published', async
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { format: 'data' });
   const data = JSON.stringify(randomBytes(200 * 1024).toString('base64'));
-  const { event, delivery } = await worker.owe('acme', 'ep_1', { data, byReference: true });
+  const { event, delivery } = await worker.publishDelivery('acme', 'ep_1', {
+    data,
+    byReference: true,
+  });
   const [request] = await worker.receiver.waitFor(1);
   assert.equal(request?.body.toString(), data);
   const [record] = await worker.recordsUntil(delivery.id, 'delivered');
@@ -80,16 +89,16 @@ test('a large event travels by reference and arrives as it was published', async
 test('many deliveries by reference stay within the bulkhead, and it delays none of them', async (t) => {
   const worker = await Worker.start(t, { env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '2' } });
   worker.endpoint('acme', 'ep_1');
-  const owed = await Promise.all(
-    Array.from({ length: 30 }, () => worker.owe('acme', 'ep_1', { byReference: true })),
+  const published = await Promise.all(
+    Array.from({ length: 30 }, () => worker.publishDelivery('acme', 'ep_1', { byReference: true })),
   );
-  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
-  await worker.nothingOwed();
+  for (const { delivery } of published) await worker.recordsUntil(delivery.id, 'delivered');
+  await worker.waitUntilEmpty();
   // Each message was delivered once: none was rejected and redelivered.
   for (const consumer of ['deliver-shared', 'deliver-high']) {
     const { num_redelivered, delivered } = await worker.core.jsm.consumers.info('DLV-0', consumer);
     assert.equal(num_redelivered, 0);
-    if (consumer === 'deliver-shared') assert.equal(delivered.consumer_seq, owed.length);
+    if (consumer === 'deliver-shared') assert.equal(delivered.consumer_seq, published.length);
   }
 });
 
@@ -103,21 +112,21 @@ test('an event by reference that has expired makes a dead letter, not an endless
     timeoutMs: 10_000,
   });
   await worker.core.jsm.streams.deleteMessage('EV-0', seq);
-  const { delivery } = await worker.owe('acme', 'ep_1', { byReference: true, seq });
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1', { byReference: true, seq });
   const [record] = await worker.recordsUntil(delivery.id, 'failed');
   assert.equal(record?.reason, 'event_expired');
   assert.equal((await worker.deadLetters())[0]?.subject, subjects.deadLetter('acme', 'ep_1'));
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('a secret that cannot be opened stops only its own endpoint', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { secrets: [{ sealed: 'v1.00000000.rubbish' }] });
   worker.endpoint('acme', 'ep_2');
-  await worker.owe('acme', 'ep_1');
-  const { delivery } = await worker.owe('acme', 'ep_2');
+  await worker.publishDelivery('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_2');
   await worker.recordsUntil(delivery.id, 'delivered');
   // The delivery is still pending: with the right master key it will be sent.
-  assert.equal((await worker.owed()).length, 1);
+  assert.equal((await worker.storedMessages()).length, 1);
   assert.equal(worker.receiver.at('/acme/ep_1').length, 0);
 });

@@ -16,14 +16,14 @@ test('a high-priority delivery overtakes waiting ones, even of another endpoint'
   worker.receiver.on('/acme/ep_1', (_request, nth) =>
     nth === 1 ? { status: 200, until } : { status: 200 },
   );
-  const first = await worker.owe('acme', 'ep_1');
+  const first = await worker.publishDelivery('acme', 'ep_1');
   await worker.receiver.waitFor(1);
   const normal = [];
   for (const endpoint of ['ep_1', 'ep_1', 'ep_2', 'ep_2']) {
-    normal.push(await worker.owe('acme', endpoint));
+    normal.push(await worker.publishDelivery('acme', endpoint));
   }
   await waitUntil(async () => (await worker.metric('posthorn_delivery_mailbox_messages')) === 4);
-  const high = await worker.owe('acme', 'ep_2', { lane: 'h' });
+  const high = await worker.publishDelivery('acme', 'ep_2', { lane: 'h' });
   await waitUntil(async () => (await worker.metric('posthorn_delivery_mailbox_messages')) === 5);
   gate.resolve();
   const requests = await worker.receiver.waitFor(6);
@@ -31,7 +31,7 @@ test('a high-priority delivery overtakes waiting ones, even of another endpoint'
   assert.equal(ids[0], first.event.id);
   assert.equal(ids[1], high.event.id);
   assert.deepEqual(ids.slice(2).toSorted(), normal.map(({ event }) => event.id).toSorted());
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('a mailbox full of normal deliveries parks the next one and accepts a high-priority one', async (t) => {
@@ -43,11 +43,11 @@ test('a mailbox full of normal deliveries parks the next one and accepts a high-
   worker.receiver.on('/acme/ep_1', (_request, nth) =>
     nth === 1 ? { status: 200, until } : { status: 200 },
   );
-  await worker.owe('acme', 'ep_1');
+  await worker.publishDelivery('acme', 'ep_1');
   await worker.receiver.waitFor(1);
-  await Promise.all(Array.from({ length: 520 }, () => worker.owe('acme', 'ep_1')));
+  await Promise.all(Array.from({ length: 520 }, () => worker.publishDelivery('acme', 'ep_1')));
   await waitUntil(async () => (await worker.metric('posthorn_delivery_parked_total')) > 0);
-  const high = await worker.owe('acme', 'ep_1', { lane: 'h' });
+  const high = await worker.publishDelivery('acme', 'ep_1', { lane: 'h' });
   await waitUntil(async () => {
     const { jsm } = worker.core;
     const { num_ack_pending } = await jsm.consumers.info('DLV-0', 'deliver-high');
@@ -71,9 +71,11 @@ for (const [lane, again] of [
       retry: { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 },
     });
     worker.receiver.on('/acme/ep_1', { status: 500 });
-    await worker.owe('acme', 'ep_1', { lane });
+    await worker.publishDelivery('acme', 'ep_1', { lane });
     const waiting = await waitUntil(async () =>
-      (await worker.owed()).find(({ subject }) => parseDeliverySubject(subject).lane === 'w'),
+      (await worker.storedMessages()).find(
+        ({ subject }) => parseDeliverySubject(subject).lane === 'w',
+      ),
     );
     const message = await worker.core.jsm.streams.getMessage('DLV-0', { seq: waiting.seq });
     const target = message?.header.get('Nats-Schedule-Target') ?? '';
@@ -90,11 +92,15 @@ test('a high-priority delivery keeps its priority when it is released after a pa
       seen.push(message.subject);
     },
   });
-  const owed = await worker.owe('acme', 'ep_1', { lane: 'h' });
-  const byReference = await worker.owe('acme', 'ep_1', { lane: 'h', byReference: true });
-  for (const { delivery } of [owed, byReference]) await worker.recordsUntil(delivery.id, 'held');
+  const published = await worker.publishDelivery('acme', 'ep_1', { lane: 'h' });
+  const byReference = await worker.publishDelivery('acme', 'ep_1', {
+    lane: 'h',
+    byReference: true,
+  });
+  for (const { delivery } of [published, byReference])
+    await worker.recordsUntil(delivery.id, 'held');
   worker.endpoint('acme', 'ep_1', { state: 'active' });
-  for (const { delivery } of [owed, byReference])
+  for (const { delivery } of [published, byReference])
     await worker.recordsUntil(delivery.id, 'delivered');
   tap.unsubscribe();
   assert.equal(seen.length, 4, 'each was published to the lane twice: at first, and when released');
@@ -112,11 +118,11 @@ test('new deliveries do not wait behind retries', async (t) => {
     worker.receiver.on(`/acme/ep_${i}`, () => ({ status: 200, until: gate.promise }));
   }
   await worker.core.jsm.consumers.update('DLV-0', 'deliver-again', { max_ack_pending: 20 });
-  for (let i = 0; i < 40; i++) await worker.owe('acme', `ep_${i % 10}`, { lane: 'r' });
+  for (let i = 0; i < 40; i++) await worker.publishDelivery('acme', `ep_${i % 10}`, { lane: 'r' });
   await waitUntil(async () => {
     const { num_ack_pending } = await worker.core.jsm.consumers.info('DLV-0', 'deliver-again');
     return num_ack_pending === 20;
   });
-  await worker.owe('other', 'ep_1');
+  await worker.publishDelivery('other', 'ep_1');
   await worker.receiver.waitFor(1, '/other/ep_1');
 });

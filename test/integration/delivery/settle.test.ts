@@ -11,7 +11,9 @@ import { Worker } from './worker.ts';
 test('a delivery is sent signed, recorded and removed from the stream', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1', { headers: { 'x-team': 'blue' } });
-  const { event, delivery } = await worker.owe('acme', 'ep_1', { data: '{"n":1.0,"n":2}' });
+  const { event, delivery } = await worker.publishDelivery('acme', 'ep_1', {
+    data: '{"n":1.0,"n":2}',
+  });
   const [request] = await worker.receiver.waitFor(1, '/acme/ep_1');
   assert.ok(request);
   new Webhook(worker.secret).verify(request.body, request.headers);
@@ -27,7 +29,7 @@ test('a delivery is sent signed, recorded and removed from the stream', async (t
   assert.equal(record?.attempt?.no, 1);
   assert.equal(record?.attempt?.status, 200);
   assert.equal(record?.attempt?.worker, 'worker-1');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 1);
   assert.equal(await worker.metric('posthorn_delivery_attempts_total', { outcome: 'success' }), 1);
 });
@@ -36,7 +38,7 @@ test('a failure waits as a schedule and returns as attempt 2 with the same webho
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.on('/acme/ep_1', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
-  const { event, delivery } = await worker.owe('acme', 'ep_1');
+  const { event, delivery } = await worker.publishDelivery('acme', 'ep_1');
   const requests = await worker.receiver.waitFor(2, '/acme/ep_1');
   assert.deepEqual(
     requests.map(({ headers }) => headers['webhook-id']),
@@ -52,7 +54,7 @@ test('a failure waits as a schedule and returns as attempt 2 with the same webho
   assert.ok(waitMs >= 0.9 * 300 && waitMs <= durationMs + 2000, `${waitMs} ms`);
   assert.deepEqual([second?.status, second?.hop, second?.attempt?.no], ['delivered', 1, 2]);
   assert.ok((second?.attempt?.startedMs as number) >= (first?.nextAttemptMs as number), 'early');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('a waiting delivery is one schedule, and not in a mailbox', async (t) => {
@@ -60,10 +62,10 @@ test('a waiting delivery is one schedule, and not in a mailbox', async (t) => {
   const worker = await Worker.start(t, { retryPolicy });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 503 });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'pending');
   await waitUntil(async () => {
-    const [waiting, ...more] = await worker.owed();
+    const [waiting, ...more] = await worker.storedMessages();
     assert.equal(waiting?.subject, subjects.waiting('acme', 'ep_1', delivery.id));
     assert.equal(waiting?.messageId, `${delivery.id}:1`);
     return more.length === 0;
@@ -75,7 +77,7 @@ test('a receiver gets the delay that its Retry-After asks for', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 429, headers: { 'retry-after': '30' } });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   const [record] = await worker.recordsUntil(delivery.id, 'pending');
   const waitMs = (record?.nextAttemptMs as number) - (record?.attempt?.startedMs as number);
   assert.ok(waitMs >= 30_000, `${waitMs} ms`);
@@ -85,7 +87,7 @@ test('after the last attempt the dead letter has the whole event, and the record
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 500, body: 'no' });
-  const { event, delivery } = await worker.owe('acme', 'ep_1', {
+  const { event, delivery } = await worker.publishDelivery('acme', 'ep_1', {
     data: '{"big":12345678901234567890}',
   });
   const records = await worker.recordsUntil(delivery.id, 'failed');
@@ -105,7 +107,7 @@ test('after the last attempt the dead letter has the whole event, and the record
   const told = head as unknown as { reason: string; lastAttempt: { responseBody: string } };
   assert.equal(told.reason, 'exhausted');
   assert.equal(told.lastAttempt.responseBody, 'no');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 3);
 });
 
@@ -114,7 +116,7 @@ test('http to an address that the operator did not allow is a failed attempt, an
   worker.endpoint('acme', 'ep_1', { url: 'http://192.0.2.1/hook' });
   worker.endpoint('acme', 'ep_2', { url: 'https://10.0.0.1/hook' });
   for (const endpoint of ['ep_1', 'ep_2']) {
-    const { delivery } = await worker.owe('acme', endpoint);
+    const { delivery } = await worker.publishDelivery('acme', endpoint);
     const [record] = await worker.recordsUntil(delivery.id, 'failed');
     assert.equal(record?.attempt?.failure, 'forbidden_address');
   }
@@ -137,18 +139,18 @@ test('a message that is not a delivery is terminated, not redelivered, and block
       timeoutMs: 5000,
     });
   }
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 1);
 });
 
 test('a redelivery of a settled delivery is acked and not sent again', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   const { publisher } = worker.core;
   // Under another message id, as after a restart of the server, which forgets the ids of acked
   // messages.
@@ -159,7 +161,7 @@ test('a redelivery of a settled delivery is acked and not sent again', async (t)
     messageId: 'another',
     timeoutMs: 5000,
   });
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 1);
 });
 
@@ -169,16 +171,16 @@ test('a redelivery is acked only after its record is stored', async (t) => {
   const { jsm } = worker.core;
   // Rejects every record.
   await jsm.streams.update(streams.records(0), { max_msg_size: 10 });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.receiver.waitFor(1, '/acme/ep_1');
   await jsm.consumers.reset(streams.deliveries(0), consumers.deliverShared);
-  await worker.owe('acme', 'ep_1');
+  await worker.publishDelivery('acme', 'ep_1');
   // From the same consumer, so the first one was redelivered before.
   await worker.receiver.waitFor(2, '/acme/ep_1');
-  assert.equal((await worker.owed()).length, 2);
+  assert.equal((await worker.storedMessages()).length, 2);
   await jsm.streams.update(streams.records(0), { max_msg_size: -1 });
   await worker.recordsUntil(delivery.id, 'delivered');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 2);
 });
 
@@ -188,7 +190,7 @@ test('an attempt that a stop aborts belongs to the next worker, and is not a fai
   worker.receiver.on('/acme/ep_1', (_request, nth) =>
     nth === 1 ? { hang: 'request' } : { status: 200 },
   );
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.receiver.waitFor(1, '/acme/ep_1');
   await worker.stopFirst();
   worker.stopFirst = await worker.begin('worker-2');
@@ -197,7 +199,7 @@ test('an attempt that a stop aborts belongs to the next worker, and is not a fai
     records.map(({ attempt }) => [attempt?.no, attempt?.worker]),
     [[1, 'worker-2']],
   );
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   // Counted as `unexpected`, it would suggest a defect at each rollout.
   assert.equal(await worker.metric('posthorn_delivery_attempts_total'), 0);
 });
@@ -216,7 +218,7 @@ test('a worker that stops waits until the next states of its deliveries are stor
       else answers.push(() => done(error, ack));
     }),
   );
-  await worker.owe('acme', 'ep_1');
+  await worker.publishDelivery('acme', 'ep_1');
   await waitUntil(() => answers.length === 1);
   const order: string[] = [];
   const stopped = worker.stopFirst().then(() => order.push('stopped'));
@@ -227,7 +229,7 @@ test('a worker that stops waits until the next states of its deliveries are stor
   await stopped;
   assert.deepEqual(order, ['stored', 'stopped']);
   worker.stopFirst = await worker.begin('worker-2');
-  const second = await worker.owe('acme', 'ep_1');
+  const second = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(second.delivery.id, 'delivered');
   assert.equal(worker.receiver.requests.length, 2, 'the failed one waits for its hour');
 });

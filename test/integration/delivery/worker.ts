@@ -181,7 +181,7 @@ export class Worker {
   }
 
   /** Publishes a delivery like the router; returns the heads of the event and the delivery. */
-  async owe(
+  async publishDelivery(
     tenant: string,
     endpoint: string,
     options: {
@@ -258,12 +258,14 @@ export class Worker {
   }
 
   /** The messages in the shard's stream: ready, waiting or held. */
-  owed(): Promise<StoredMessage[]> {
+  storedMessages(): Promise<StoredMessage[]> {
     return storedMessages(this.core.jsm, 'DLV-0');
   }
 
-  async nothingOwed(): Promise<void> {
-    await waitUntil(async () => (await this.owed()).length === 0, { what: 'nothing is owed' });
+  async waitUntilEmpty(): Promise<void> {
+    await waitUntil(async () => (await this.storedMessages()).length === 0, {
+      what: 'the stream is empty',
+    });
   }
 
   deadLetters(): Promise<StoredMessage[]> {

@@ -39,7 +39,7 @@ async function start(t: Parameters<typeof Worker.start>[0], options: WorkerOptio
 }
 
 async function deliver(worker: Worker, endpoint: string) {
-  const { delivery } = await worker.owe('acme', endpoint);
+  const { delivery } = await worker.publishDelivery('acme', endpoint);
   return worker.recordsUntil(delivery.id, 'delivered');
 }
 
@@ -49,11 +49,13 @@ test('one token serves all attempts of an endpoint, even simultaneous ones', asy
   endpoint('ep_1', { scope, audience: 'https://api.example.com' });
   const gate = Promise.withResolvers<void>();
   auth.on('/token', { ...tokenAnswer({ access_token: 'the-only-one' }), until: gate.promise });
-  const owed = await Promise.all(Array.from({ length: 10 }, () => worker.owe('acme', 'ep_1')));
+  const published = await Promise.all(
+    Array.from({ length: 10 }, () => worker.publishDelivery('acme', 'ep_1')),
+  );
   const running = () => worker.metric('posthorn_delivery_in_flight');
   await waitUntil(async () => (await running()) === 10, { what: 'all ten wait for the token' });
   gate.resolve();
-  for (const { delivery } of owed) await worker.recordsUntil(delivery.id, 'delivered');
+  for (const { delivery } of published) await worker.recordsUntil(delivery.id, 'delivered');
   await deliver(worker, 'ep_1');
   assert.deepEqual(authorizations('ep_1'), Array(11).fill('Bearer the-only-one'));
   assert.equal(auth.requests.length, 1);
@@ -127,7 +129,7 @@ test('a 401 drops the token: one request for each attempt, the next one with a n
   // With a token requested for this very attempt, 401 is the receiver's answer, and final.
   worker.receiver.otherwise({ status: 401 });
   endpoint('ep_2');
-  const { delivery } = await worker.owe('acme', 'ep_2');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_2');
   const last = (await worker.recordsUntil(delivery.id, 'failed')).at(-1);
   assert.deepEqual([last?.reason, last?.attempt?.failure], ['final_status', 'http_status']);
 });
@@ -165,7 +167,7 @@ test('a failing token endpoint fails the attempt with its reason, and nothing is
     const id = `ep_${index}`;
     endpoint(id, { tokenUrl: auth.url(`/${id}`) });
     auth.on(`/${id}`, behaviour);
-    const { delivery } = await worker.owe('acme', id);
+    const { delivery } = await worker.publishDelivery('acme', id);
     const [record] = await worker.recordsUntil(delivery.id, 'failed');
     assert.equal(record?.attempt?.failure, 'credentials_failed', what);
     assert.match(record.attempt.detail ?? '', detail, what);
@@ -193,7 +195,7 @@ test('an attempt fails when its token endpoint is unreachable or forbidden', asy
   ];
   for (const [index, [tokenUrl, detail]] of cases.entries()) {
     endpoint(`ep_${index}`, { tokenUrl });
-    const { delivery } = await worker.owe('acme', `ep_${index}`);
+    const { delivery } = await worker.publishDelivery('acme', `ep_${index}`);
     const [record] = await worker.recordsUntil(delivery.id, 'failed');
     assert.equal(record?.attempt?.failure, 'credentials_failed');
     assert.match(record.attempt.detail ?? '', detail);
@@ -204,7 +206,7 @@ test('an attempt is retried later when the token endpoint asks for a delay', asy
   const { auth, worker, endpoint } = await start(t);
   auth.otherwise({ status: 429, headers: { 'retry-after': '50' } });
   endpoint('ep_1');
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   const [record] = await worker.recordsUntil(delivery.id, 'pending');
   assert.equal(record?.attempt?.failure, 'credentials_failed');
   const { startedMs, durationMs } = record.attempt;
@@ -219,7 +221,9 @@ test('a hanging token endpoint ends the attempt by its time limit, delays no oth
   // All attempts start before the first one ends.
   worker.endpoint('acme', 'hangs', { timeoutMs: 3000 });
   endpoint('fine');
-  const stuck = await Promise.all(Array.from({ length: 20 }, () => worker.owe('acme', 'hangs')));
+  const stuck = await Promise.all(
+    Array.from({ length: 20 }, () => worker.publishDelivery('acme', 'hangs')),
+  );
   await deliver(worker, 'fine');
   for (const { delivery } of stuck) {
     const records = await waitUntil(async () => {

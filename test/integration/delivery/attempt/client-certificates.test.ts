@@ -10,12 +10,12 @@ const withCertificate = (worker: Worker, receiver: TlsReceiver, id: string, clie
 };
 
 async function deliver(worker: Worker, endpoint: string, tenant = 'acme') {
-  const { delivery } = await worker.owe(tenant, endpoint);
+  const { delivery } = await worker.publishDelivery(tenant, endpoint);
   return worker.recordsUntil(delivery.id, 'delivered');
 }
 
 async function failures(worker: Worker, endpoint: string) {
-  const { delivery } = await worker.owe('acme', endpoint);
+  const { delivery } = await worker.publishDelivery('acme', endpoint);
   const records = await worker.recordsUntil(delivery.id, 'failed');
   return records.map(({ attempt }) => attempt);
 }

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Worker } from '../worker.ts';
 
 async function deliver(worker: Worker, endpoint: string) {
-  const { delivery } = await worker.owe('acme', endpoint);
+  const { delivery } = await worker.publishDelivery('acme', endpoint);
   return worker.recordsUntil(delivery.id, 'delivered');
 }
 
@@ -69,7 +69,7 @@ test('a configuration change does not abort an attempt in flight', async (t) => 
   const release = Promise.withResolvers<void>();
   worker.endpoint('acme', 'ep_1');
   worker.receiver.on('/acme/ep_1', { status: 200, until: release.promise });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.receiver.waitFor(1, '/acme/ep_1');
   // Another origin: the connections to the old one are no longer needed.
   const url = worker.receiver.url('/moved').replace('127.0.0.1', 'localhost');

@@ -62,7 +62,7 @@ test('the receiver gets a large payload inline in every format', async (t) => {
     'cloudevents-binary',
   ] as const) {
     worker.endpoint('acme', format, { format });
-    await worker.owe('acme', format, large(ref));
+    await worker.publishDelivery('acme', format, large(ref));
     const [request] = await worker.receiver.waitFor(1, `/acme/${format}`);
     assert.ok(request);
     const body = verified(worker, request);
@@ -71,12 +71,12 @@ test('the receiver gets a large payload inline in every format', async (t) => {
   }
   const image = randomBytes(100_000);
   const png = { kind: 'binary', contentType: 'image/png' } as const;
-  await worker.owe('acme', 'data', large(await put(worker, image, 'image/png'), png));
+  await worker.publishDelivery('acme', 'data', large(await put(worker, image, 'image/png'), png));
   const [, request] = await worker.receiver.waitFor(2, '/acme/data');
   assert.ok(request);
   assert.ok(request.body.equals(image));
   assert.equal(request.headers['content-type'], 'image/png');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('an endpoint configured for links gets one in place of the data in every format', async (t) => {
@@ -85,7 +85,7 @@ test('an endpoint configured for links gets one in place of the data in every fo
   const { size, sha256 } = ref;
   const receive = async (format: 'standard' | 'data') => {
     worker.endpoint('acme', format, { format, payload: 'url' });
-    await worker.owe('acme', format, large(ref));
+    await worker.publishDelivery('acme', format, large(ref));
     const [request] = await worker.receiver.waitFor(1, `/acme/${format}`);
     assert.ok(request);
     assert.equal(request.headers['posthorn-payload'], 'url');
@@ -106,7 +106,7 @@ test('CloudEvents carry the link in the attribute dataref', async (t) => {
   const ref = await put(worker, '"large"');
   for (const format of ['cloudevents-structured', 'cloudevents-binary'] as const) {
     worker.endpoint('acme', format, { format, payload: 'url' });
-    await worker.owe(
+    await worker.publishDelivery(
       'acme',
       format,
       large(ref, { contentType: 'application/json', ext: { region: 'eu', dataref: 'theirs' } }),
@@ -134,8 +134,8 @@ test("a payload above the endpoint's limit is sent as a link, and one up to it i
   const ref = await put(worker, '"large"');
   worker.endpoint('acme', 'at', { payloadInlineMaxBytes: ref.size });
   worker.endpoint('acme', 'under', { payloadInlineMaxBytes: ref.size - 1 });
-  await worker.owe('acme', 'at', large(ref));
-  await worker.owe('acme', 'under', large(ref));
+  await worker.publishDelivery('acme', 'at', large(ref));
+  await worker.publishDelivery('acme', 'under', large(ref));
   const [at] = await worker.receiver.waitFor(1, '/acme/at');
   assert.match(verified(worker, at as ReceivedRequest), /"data":"large"/);
   const [under] = await worker.receiver.waitFor(1, '/acme/under');
@@ -145,8 +145,8 @@ test("a payload above the endpoint's limit is sent as a link, and one up to it i
 test('no link is sent for small events, or without a public URL', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep', { payload: 'url', payloadInlineMaxBytes: 1 });
-  await worker.owe('acme', 'ep', { data: '"small"' });
-  await worker.owe('acme', 'ep', large(await put(worker, '"large"')));
+  await worker.publishDelivery('acme', 'ep', { data: '"small"' });
+  await worker.publishDelivery('acme', 'ep', large(await put(worker, '"large"')));
   const requests = await worker.receiver.waitFor(2, '/acme/ep');
   const bodies = requests.map((request) => verified(worker, request));
   assert.ok(bodies.some((body) => body.endsWith('"data":"small"}')));
@@ -159,7 +159,7 @@ test('each attempt has its own link', async (t) => {
   const worker = await Worker.start(t, { env, retryPolicy: policy });
   worker.endpoint('acme', 'ep', { payload: 'url' });
   worker.receiver.on('/acme/ep', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
-  await worker.owe('acme', 'ep', large(await put(worker, '"large"')));
+  await worker.publishDelivery('acme', 'ep', large(await put(worker, '"large"')));
   const requests = await worker.receiver.waitFor(2, '/acme/ep');
   const [first, second] = requests.map(({ body }) => JSON.parse(body.toString()) as Link);
   assert.notEqual(first?.data_url, second?.data_url);
@@ -171,7 +171,7 @@ test('a link does not outlive the payload', async (t) => {
   const worker = await Worker.start(t, { env });
   worker.endpoint('acme', 'ep', { payload: 'url' });
   const acceptedMs = Math.floor((Date.now() - 3500_000) / 1000) * 1000;
-  await worker.owe('acme', 'ep', large(await put(worker, '1'), { acceptedMs }));
+  await worker.publishDelivery('acme', 'ep', large(await put(worker, '1'), { acceptedMs }));
   const [request] = await worker.receiver.waitFor(1, '/acme/ep');
   const { expires_at } = JSON.parse((request as ReceivedRequest).body.toString()) as Link;
   assert.equal(Date.parse(expires_at), acceptedMs + 3600_000);
@@ -184,7 +184,7 @@ async function buriedBecause(
   const worker = await Worker.start(t, { env: options.env ?? {} });
   worker.endpoint('acme', 'ep', options.env === undefined ? {} : { payload: 'url' });
   const ref = await options.harm(worker);
-  const { delivery } = await worker.owe('acme', 'ep', large(ref));
+  const { delivery } = await worker.publishDelivery('acme', 'ep', large(ref));
   const record = (await worker.recordsUntil(delivery.id, 'failed')).at(-1);
   const [letter, ...more] = await worker.deadLetters();
   assert.deepEqual(more, []);
@@ -192,7 +192,7 @@ async function buriedBecause(
   assert.equal(head.reason, record?.reason);
   assert.deepEqual(decodeEventFrame(eventBytes).head.payload, ref);
   assert.equal(worker.receiver.requests.length, 0);
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   return head.reason;
 }
 
@@ -218,7 +218,7 @@ test('a delivery waits while the object store does not answer, and is sent after
   const ref = await put(worker, '"large"');
   const { config } = await worker.core.jsm.streams.info('OBJ_PAYLOADS');
   await worker.core.jsm.streams.delete('OBJ_PAYLOADS');
-  await worker.owe('acme', 'ep', large(ref));
+  await worker.publishDelivery('acme', 'ep', large(ref));
   await waitUntil(async () => {
     const info = await worker.core.jsm.consumers.info('DLV-0', 'deliver-shared');
     return info.num_redelivered > 0 || info.delivered.consumer_seq > 0;
@@ -239,15 +239,15 @@ test('large payloads wait for memory while small events keep flowing', async (t)
   worker.endpoint('acme', 'quick');
   const refs = [await put(worker, randomBytes(6_000_000)), await put(worker, randomBytes(10))];
   const binary = { kind: 'binary', contentType: 'image/png' };
-  await worker.owe('acme', 'slow', large(refs[0] as PayloadRef, binary));
+  await worker.publishDelivery('acme', 'slow', large(refs[0] as PayloadRef, binary));
   await worker.receiver.waitFor(1, '/acme/slow');
-  await worker.owe('acme', 'quick', large(refs[1] as PayloadRef, binary));
-  await worker.owe('acme', 'quick', { data: '"small"' });
+  await worker.publishDelivery('acme', 'quick', large(refs[1] as PayloadRef, binary));
+  await worker.publishDelivery('acme', 'quick', { data: '"small"' });
   const [small] = await worker.receiver.waitFor(1, '/acme/quick');
   assert.match((small as ReceivedRequest).body.toString(), /"small"/);
   const parked = { reason: 'memory' };
   await waitUntil(async () => (await worker.metric('posthorn_delivery_parked_total', parked)) >= 1);
   answered.resolve();
   await worker.receiver.waitFor(2, '/acme/quick');
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });

@@ -110,7 +110,11 @@ for (const [way, configure, lane] of WAYS) {
       const worker = await startWorker(t);
       configure(worker);
       const hoard = new Hoard(t);
-      const { delivery } = await worker.owe('a', 'ep', lane === undefined ? {} : { lane });
+      const { delivery } = await worker.publishDelivery(
+        'a',
+        'ep',
+        lane === undefined ? {} : { lane },
+      );
       await hoard.untilFaults(worker);
       hoard.release();
       const records = await worker.recordsUntil(delivery.id, 'delivered');
@@ -121,7 +125,7 @@ for (const [way, configure, lane] of WAYS) {
       assert.equal(await failures(worker), 0);
       const reason = { reason: 'local_fault' };
       assert.ok((await worker.metric('posthorn_delivery_parked_total', reason)) > 0);
-      await worker.nothingOwed();
+      await worker.waitUntilEmpty();
     },
   );
 }
@@ -136,12 +140,13 @@ test(
     const worker = await startWorker(t);
     worker.endpoint('a', 'ep');
     const hoard = new Hoard(t);
-    const owed = [];
-    for (let n = 0; n < MANY; n++) owed.push((await worker.owe('a', 'ep')).delivery.id);
+    const published = [];
+    for (let n = 0; n < MANY; n++)
+      published.push((await worker.publishDelivery('a', 'ep')).delivery.id);
     await hoard.untilFaults(worker, MANY);
     assert.equal(await worker.metric('posthorn_delivery_circuits_open'), 0);
     hoard.release();
-    for (const id of owed) await worker.recordsUntil(id, 'delivered');
+    for (const id of published) await worker.recordsUntil(id, 'delivered');
     assert.equal(await worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' }), 0);
     assert.equal(await failures(worker), 0);
   },
@@ -159,11 +164,11 @@ test(
     worker.endpoint('a', 'ep');
     const open = () => worker.metric('posthorn_delivery_circuits_open');
     for (let n = 0; n < 19; n++) {
-      await worker.recordsUntil((await worker.owe('a', 'ep')).delivery.id, 'failed');
+      await worker.recordsUntil((await worker.publishDelivery('a', 'ep')).delivery.id, 'failed');
     }
     assert.equal(await open(), 0);
     const hoard = new Hoard(t);
-    const { delivery } = await worker.owe('a', 'ep');
+    const { delivery } = await worker.publishDelivery('a', 'ep');
     await hoard.untilFaults(worker);
     hoard.release();
     await worker.recordsUntil(delivery.id, 'failed');
@@ -184,8 +189,9 @@ test(
     const worker = await startWorker(t, { retryPolicy });
     worker.receiver.otherwise({ status: 500, headers: { connection: 'close' } });
     worker.endpoint('a', 'ep');
-    const owed = [];
-    for (let n = 0; n < MANY; n++) owed.push((await worker.owe('a', 'ep')).delivery.id);
+    const published = [];
+    for (let n = 0; n < MANY; n++)
+      published.push((await worker.publishDelivery('a', 'ep')).delivery.id);
     const open = () => worker.metric('posthorn_delivery_circuits_open');
     await waitUntil(async () => (await open()) === 1, { what: 'the circuit is open' });
     // The request sent earlier ends first, and fails.
@@ -196,7 +202,7 @@ test(
     assert.equal(await open(), 1);
     worker.receiver.otherwise({ status: 200 });
     hoard.release();
-    for (const id of owed) await worker.recordsUntil(id, 'delivered');
+    for (const id of published) await worker.recordsUntil(id, 'delivered');
     assert.equal(await open(), 0);
     assert.equal(await failures(worker), failed);
   },
@@ -211,7 +217,7 @@ test(
     });
     worker.endpoint('a', 'ep');
     const hoard = new Hoard(t);
-    const { delivery } = await worker.owe('a', 'ep');
+    const { delivery } = await worker.publishDelivery('a', 'ep');
     await hoard.untilFaults(worker, 2);
     const records = await worker.recordsUntil(delivery.id, 'failed');
     assert.equal(records.at(-1)?.reason, 'too_old');

@@ -42,7 +42,7 @@ async function attemptsOf(
   worker: Worker,
   status: 'delivered' | 'failed',
 ): Promise<AttemptRecord[]> {
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   const records = await worker.recordsUntil(delivery.id, status);
   return records.flatMap(({ attempt }) => attempt ?? []);
 }
@@ -130,12 +130,13 @@ test('no answer logs an error', async (t) => {
     retryPolicy: { delaysSeconds: [0.1], finalStatuses: [], retryAfterMaxMs: 0 },
   });
   worker.endpoint('acme', 'ep_1', { url: receiver.url });
-  const owed: string[] = [];
-  for (const _ of answers) owed.push((await worker.owe('acme', 'ep_1')).delivery.id);
-  await worker.nothingOwed();
+  const published: string[] = [];
+  for (const _ of answers)
+    published.push((await worker.publishDelivery('acme', 'ep_1')).delivery.id);
+  await worker.waitUntilEmpty();
   const told = await worker.core.storedRecords();
   const done = told.flatMap((record) => (record.k === 'delivery' ? [record] : []));
-  for (const id of owed) {
+  for (const id of published) {
     const failures = done.flatMap((record) =>
       record.id === id ? [record.attempt?.failure ?? 'none'] : [],
     );

@@ -6,7 +6,7 @@ import { Worker } from '../worker.ts';
 test('a stored URL with a trailing dot and an empty query is delivered to', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep', { url: `http://localhost.:${worker.receiver.port}/p?` });
-  const { delivery } = await worker.owe('acme', 'ep');
+  const { delivery } = await worker.publishDelivery('acme', 'ep');
   await worker.recordsUntil(delivery.id, 'delivered');
   const [request] = worker.receiver.requests;
   assert.equal(request?.url, '/p?');
@@ -16,7 +16,7 @@ test('a stored URL with a trailing dot and an empty query is delivered to', asyn
 test('a stored URL with an impossible host name fails with the reason', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep', { url: 'https://a..example/' });
-  const { delivery } = await worker.owe('acme', 'ep');
+  const { delivery } = await worker.publishDelivery('acme', 'ep');
   const records = await worker.recordsUntil(delivery.id, 'failed');
   const { failure, detail } = records.at(-1)?.attempt ?? {};
   assert.equal(failure, 'dns');

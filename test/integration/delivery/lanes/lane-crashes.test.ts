@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { waitUntil } from '../../../kit/wait-until.ts';
 import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
-import { type Death, LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
+import { type Death, LaneOwner, PRESSED, SOON, publishToLane } from './lane-owner.ts';
 
 /** Fewer periods than in production, in the same order. */
 const RULES = { quietMs: 3000, graceMs: 6000, reconcileEveryMs: 2000 };
@@ -11,7 +11,7 @@ const RULES = { quietMs: 3000, graceMs: 6000, reconcileEveryMs: 2000 };
  * The whole life of a lane, and of one that a late message creates; ends where the owner crashes.
  */
 async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<string[]> {
-  const owed: string[] = [];
+  const published: string[] = [];
   const isOver = (condition: () => boolean): Promise<unknown> =>
     waitUntil(async () => {
       if (owner.isDead || condition()) return true;
@@ -21,19 +21,19 @@ async function live(core: NatsCore, owner: LaneOwner, tenant: string): Promise<s
     }, SOON);
   await owner.advance({ [tenant]: PRESSED });
   if (owner.store.has(tenant)) {
-    for (let i = 0; i < 3; i++) owed.push(await oweByLane(core, tenant));
-    await waitUntil(() => owner.isDead || owner.held.length === owed.length, SOON);
+    for (let i = 0; i < 3; i++) published.push(await publishToLane(core, tenant));
+    await waitUntil(() => owner.isDead || owner.held.length === published.length, SOON);
     // It keeps them unacked for some periods.
     for (let i = 0; i < 5; i++) await owner.advance();
   }
   await isOver(() => !owner.store.has(tenant));
   // A router with a stale watch publishes while the lane drains.
-  owed.push(await oweByLane(core, tenant));
+  published.push(await publishToLane(core, tenant));
   await isOver(() => owner.lanes.draining === 0);
   // Another router publishes after any grace period.
-  owed.push(await oweByLane(core, tenant));
+  published.push(await publishToLane(core, tenant));
   await isOver(() => owner.steps.filter((step) => step === 'removeConsumer').length === 2);
-  return owed;
+  return published;
 }
 
 async function takenOver(
@@ -43,13 +43,13 @@ async function takenOver(
   death: Death,
 ): Promise<string[]> {
   const first = await LaneOwner.start(t, core, { holds: true, death, rules: RULES });
-  const owed = await live(core, first, tenant);
+  const published = await live(core, first, tenant);
   assert.ok(first.isDead, `it died at step ${death.afterSteps}`);
   const next = await LaneOwner.start(t, core, { rules: RULES });
   // After the first reconciliation every stored message has a consumer.
   await next.advance();
   await waitUntil(
-    () => owed.every((text) => first.settled.includes(text) || next.settled.includes(text)),
+    () => published.every((text) => first.settled.includes(text) || next.settled.includes(text)),
     { ...SOON, what: `everything arrives after ${first.steps.join(', ')}` },
   );
   // Once no more messages arrive, nothing is left.
@@ -70,9 +70,9 @@ const LIFE = [...MADE, 'announce', 'withdraw', 'removeConsumer', ...MADE, 'remov
 test('a lane passes through all its states and leaves nothing behind when its owner lives', async (t) => {
   const core = await startNatsCore(t);
   const owner = await LaneOwner.start(t, core, { holds: true, rules: RULES });
-  const owed = await live(core, owner, 'acme');
+  const published = await live(core, owner, 'acme');
   assert.deepEqual(owner.steps, LIFE);
-  assert.deepEqual(owner.settled, owed);
+  assert.deepEqual(owner.settled, published);
   await owner.stop();
 });
 

@@ -6,7 +6,7 @@ import { seededRandom } from '../../../chaos/seeded-random.ts';
 import { waitUntil } from '../../../kit/wait-until.ts';
 import { buckets, consumers, streams } from '#wire/subjects.ts';
 import { startNatsCore } from '../../publisher/nats-core.ts';
-import { LaneOwner, PRESSED, SOON, oweByLane } from './lane-owner.ts';
+import { LaneOwner, PRESSED, SOON, publishToLane } from './lane-owner.ts';
 
 const RULES = { quietMs: 3000, graceMs: 6000, reconcileEveryMs: 1000 };
 const DLV = streams.deliveries(0);
@@ -21,10 +21,10 @@ test('a lane consumer that is deleted by hand is recreated, and unacked messages
   const registry = new Registry();
   const owner = await LaneOwner.start(t, core, { rules: RULES, holds: true, registry });
   await owner.advance({ acme: PRESSED });
-  const first = await oweByLane(core, 'acme');
+  const first = await publishToLane(core, 'acme');
   await waitUntil(() => owner.held.length === 1, SOON);
   await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
-  const second = await oweByLane(core, 'acme');
+  const second = await publishToLane(core, 'acme');
   await waitUntil(async () => {
     await owner.advance({ acme: PRESSED });
     return owner.held.length === 3;
@@ -47,7 +47,7 @@ test('a recreated consumer is consumed when the answer to its creation is lost',
   const owner = await LaneOwner.start(t, core, { rules: RULES });
   await owner.advance({ acme: PRESSED });
   await core.jsm.consumers.delete(DLV, consumers.lane('acme'));
-  const late = await oweByLane(core, 'acme');
+  const late = await publishToLane(core, 'acme');
   const { broker } = owner;
   const real = { ...broker };
   broker.makeConsumer = async (tenant) => {
@@ -110,7 +110,7 @@ test('lanes drain when their bucket is deleted, and a tenant under pressure gets
   await waitUntil(() => !owner.store.has('acme'), { deadlineMs: 30_000 });
   await owner.advance();
   assert.equal(owner.lanes.draining, 1);
-  const late = await oweByLane(core, 'acme');
+  const late = await publishToLane(core, 'acme');
   await waitUntil(() => owner.settled.includes(late), SOON);
   await owner.advance({ acme: PRESSED });
   assert.ok(owner.store.has('acme'));
@@ -127,13 +127,13 @@ test('two owners, deletions by hand and stale routers at once lose nothing and l
     await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 2 } }),
     await LaneOwner.start(t, core, { rules: { ...RULES, lanesMax: 2 } }),
   ];
-  const owed: string[] = [];
+  const published: string[] = [];
   const acts: (() => Promise<unknown>)[] = [
     () => pick(owners).advance({ [pick(tenants)]: PRESSED }),
     () => pick(owners).advance({ [pick(tenants)]: PRESSED }),
     () => pick(owners).advance({}, 4),
-    async () => owed.push(await oweByLane(core, pick(tenants))),
-    async () => owed.push(await oweByLane(core, pick(tenants))),
+    async () => published.push(await publishToLane(core, pick(tenants))),
+    async () => published.push(await publishToLane(core, pick(tenants))),
     () => core.jsm.consumers.delete(DLV, consumers.lane(pick(tenants))).catch(() => undefined),
     () => kv.delete(pick(tenants)),
     () => kv.put(pick(tenants), ''),
@@ -151,10 +151,10 @@ test('two owners, deletions by hand and stale routers at once lose nothing and l
   );
   const settled = new Set([...stale.settled, ...owner.settled]);
   assert.deepEqual(
-    owed.filter((text) => !settled.has(text)),
+    published.filter((text) => !settled.has(text)),
     [],
   );
-  assert.ok(owed.length > 10);
+  assert.ok(published.length > 10);
   assert.equal((await owner.broker.backlogs()).size, 0);
   assert.equal(owner.broker.announced().size, 0);
 });

@@ -21,7 +21,7 @@ export const SOON = { deadlineMs: 20_000, intervalMs: 10 };
  *
  * @returns its text, which identifies it
  */
-export async function oweByLane({ publisher }: NatsCore, tenant: string): Promise<string> {
+export async function publishToLane({ publisher }: NatsCore, tenant: string): Promise<string> {
   const text = `${tenant} ${newId('evt')}`;
   await publisher.publishAsync({
     subject: subjects.delivery(tenant, 'ep_1', 't'),

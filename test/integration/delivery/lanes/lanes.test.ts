@@ -26,9 +26,14 @@ async function lanesOf(worker: Worker): Promise<string[]> {
 }
 
 /** Publishes deliveries like the router at this moment: through the tenant's lane if it has one. */
-function owe(worker: Worker, tenant: string, endpoint: string, count: number): Promise<unknown> {
+function publishDeliveries(
+  worker: Worker,
+  tenant: string,
+  endpoint: string,
+  count: number,
+): Promise<unknown> {
   const one = (): Promise<unknown> =>
-    worker.owe(tenant, endpoint, { lane: worker.lanes.has(tenant) ? 't' : 's' });
+    worker.publishDelivery(tenant, endpoint, { lane: worker.lanes.has(tenant) ? 't' : 's' });
   return Promise.all(Array.from({ length: count }, one));
 }
 
@@ -44,22 +49,22 @@ test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and th
     open = resolve;
   });
   worker.receiver.on('/noisy/ep_1', { until, status: 200 });
-  await owe(worker, 'noisy', 'ep_1', 250);
+  await publishDeliveries(worker, 'noisy', 'ep_1', 250);
   await waitUntil(() => worker.lanes.has('noisy'), PATIENT);
   const promotions = 'posthorn_delivery_lane_promotions_total';
   assert.equal(await worker.metric(promotions, { reason: 'pressure' }), 1);
-  await owe(worker, 'noisy', 'ep_1', 1000);
+  await publishDeliveries(worker, 'noisy', 'ep_1', 1000);
   // The tenant's allowance is in flight; the rest stays in the stream and is not parked.
   const lane = () => worker.core.jsm.consumers.info(streams.deliveries(0), consumers.lane('noisy'));
   await waitUntil(async () => (await lane()).num_ack_pending === limits.laneInHandMax, PATIENT);
   const before = await lane();
   assert.ok(before.num_pending >= 1000 - limits.laneInHandMax);
-  const { delivery } = await worker.owe('quiet', 'ep_1');
+  const { delivery } = await worker.publishDelivery('quiet', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
   assert.equal((await lane()).delivered.consumer_seq, before.delivered.consumer_seq);
   open();
   await worker.receiver.waitFor(1250, '/noisy/ep_1', 120_000);
-  await waitUntil(async () => (await worker.owed()).length === 0, {
+  await waitUntil(async () => (await worker.storedMessages()).length === 0, {
     ...PATIENT,
     deadlineMs: 120_000,
   });
@@ -69,7 +74,7 @@ test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and th
   const quiet = await worker.metric('posthorn_delivery_lane_demotions_total', { reason: 'quiet' });
   assert.ok(quiet >= 1);
   // A router with a stale watch: its delivery is found and delivered.
-  const late = await worker.owe('noisy', 'ep_1', { lane: 't' });
+  const late = await worker.publishDelivery('noisy', 'ep_1', { lane: 't' });
   await worker.recordsUntil(late.delivery.id, 'delivered');
   const healed = await worker.metric('posthorn_delivery_lane_healed_total', {
     cause: 'stored_late',
@@ -86,11 +91,11 @@ test('in a lane, a hanging endpoint is parked beyond its share, and the tenantâ€
   worker.endpoint('acme', 'ep_hangs');
   worker.endpoint('acme', 'ep_fine');
   worker.receiver.on('/acme/ep_hangs', { hang: 'request' });
-  await owe(worker, 'acme', 'ep_hangs', 250);
+  await publishDeliveries(worker, 'acme', 'ep_hangs', 250);
   await waitUntil(() => worker.lanes.has('acme'), PATIENT);
   // More than the lane's capacity is ahead of it.
-  await owe(worker, 'acme', 'ep_hangs', 2 * limits.laneInHandMax);
-  const fine = await worker.owe('acme', 'ep_fine', { lane: 't' });
+  await publishDeliveries(worker, 'acme', 'ep_hangs', 2 * limits.laneInHandMax);
+  const fine = await worker.publishDelivery('acme', 'ep_fine', { lane: 't' });
   await worker.recordsUntil(fine.delivery.id, 'delivered');
   assert.equal(worker.receiver.at('/acme/ep_hangs').length, 4);
   // The parked deliveries return to the lane.
@@ -111,7 +116,7 @@ test('lane deliveries wait for an open circuit: one probes it, and none is parke
   worker.receiver.otherwise({ status: 500 });
   await worker.lanes.announce('acme');
   await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
-  await owe(worker, 'acme', 'ep_1', 300);
+  await publishDeliveries(worker, 'acme', 'ep_1', 300);
   await waitUntil(
     async () => (await worker.metric('posthorn_delivery_circuits_open')) === 1,
     PATIENT,
@@ -119,7 +124,7 @@ test('lane deliveries wait for an open circuit: one probes it, and none is parke
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
   await waitUntil(async () => (await parked()) > 0, PATIENT);
   worker.receiver.otherwise({ status: 200 });
-  await waitUntil(async () => (await worker.owed()).length === 0, {
+  await waitUntil(async () => (await worker.storedMessages()).length === 0, {
     ...PATIENT,
     deadlineMs: 60_000,
   });
@@ -140,7 +145,7 @@ test('deliveries that an open circuit rejects are not parked again and again', a
   await worker.lanes.announce('acme');
   await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
   const excess = 600;
-  await owe(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + excess);
+  await publishDeliveries(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + excess);
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'mailbox' });
   await waitUntil(async () => (await parked()) >= excess - 50, PATIENT);
   // Each probe of the circuit takes at least a second or two.

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { buckets, subjects } from '#wire/subjects.ts';
-import { DEAD_LETTER, OFTEN, PATH, oweMany, received } from './ordered-queue.ts';
+import { DEAD_LETTER, OFTEN, PATH, publishOrdered, received } from './ordered-queue.ts';
 import { Worker } from '../worker.ts';
 
 test('another worker continues with the number and the time of the next attempt', async (t) => {
@@ -12,14 +12,14 @@ test('another worker continues with the number and the time of the next attempt'
   const worker = await Worker.start(t, { retryPolicy: policy });
   worker.endpoint('acme', 'ep_1', DEAD_LETTER);
   worker.receiver.on(PATH, (_request, nth) => ({ status: nth <= 2 ? 500 : 200 }));
-  const owed = await oweMany(worker, 2);
+  const published = await publishOrdered(worker, 2);
   await worker.receiver.waitFor(2, PATH);
   // Both own the shard at some time: the first releases it when it stops.
   const stopSecond = await worker.begin('worker-2');
   t.after(stopSecond);
   await worker.stopFirst();
-  const records = await worker.recordsUntil(owed[0]?.id as string, 'delivered');
-  await worker.nothingOwed();
+  const records = await worker.recordsUntil(published[0]?.id as string, 'delivered');
+  await worker.waitUntilEmpty();
   assert.deepEqual(
     records.map(({ attempt }) => attempt?.no),
     [1, 2, 3],
@@ -27,7 +27,7 @@ test('another worker continues with the number and the time of the next attempt'
   assert.equal(records.at(-1)?.attempt?.worker, 'worker-2');
   assert.deepEqual(
     received(worker),
-    [0, 0, 0, 1].map((i) => owed[i]?.event),
+    [0, 0, 0, 1].map((i) => published[i]?.event),
   );
   const [, second, third] = worker.receiver.at(PATH).map(({ atMs }) => atMs);
   assert.ok((third as number) - (second as number) >= 7100, 'it did not wait for its time');
@@ -50,9 +50,9 @@ test('an undecodable message does not block the messages behind it', async (t) =
       timeoutMs: 5000,
     });
   }
-  const owed = await oweMany(worker, 1);
-  await worker.recordsUntil(owed[0]?.id as string, 'delivered');
-  await worker.nothingOwed();
+  const published = await publishOrdered(worker, 1);
+  await worker.recordsUntil(published[0]?.id as string, 'delivered');
+  await worker.waitUntilEmpty();
 });
 
 test('a queue continues when the answers to its removals are lost', async (t) => {
@@ -69,12 +69,12 @@ test('a queue continues when the answers to its removals are lost', async (t) =>
   });
   // Messages before them in the stream: their removal leaves a gap.
   worker.endpoint('acme', 'ep_2', { ...DEAD_LETTER, state: 'paused' });
-  await worker.owe('acme', 'ep_2', { lane: 'o' });
-  const owed = await oweMany(worker, 3);
-  await worker.recordsUntil(owed[2]?.id as string, 'delivered');
+  await worker.publishDelivery('acme', 'ep_2', { lane: 'o' });
+  const published = await publishOrdered(worker, 3);
+  await worker.recordsUntil(published[2]?.id as string, 'delivered');
   assert.deepEqual(
     received(worker),
-    owed.map(({ event }) => event),
+    published.map(({ event }) => event),
   );
   assert.equal(unanswered.size, 3);
 });
@@ -85,14 +85,14 @@ test('a queue stops without its bucket, and continues once the bucket is recreat
   const { js, jsm } = worker.core;
   const bad = new Set([2, 3, 4]);
   worker.receiver.on(PATH, (_request, nth) => ({ status: bad.has(nth) ? 500 : 200 }));
-  const owed = await oweMany(worker, 1);
-  await worker.nothingOwed();
+  const published = await publishOrdered(worker, 1);
+  await worker.waitUntilEmpty();
   await jsm.streams.delete(`KV_${buckets.ordered}`);
-  owed.push(...(await oweMany(worker, 2)));
+  published.push(...(await publishOrdered(worker, 2)));
   assert.equal(received(worker).length, 1);
   await new Kvm(js).create(buckets.ordered, { history: 1 });
-  await worker.nothingOwed();
-  const order = owed.map(({ event }) => event);
+  await worker.waitUntilEmpty();
+  const order = published.map(({ event }) => event);
   assert.deepEqual(
     received(worker),
     [0, 1, 1, 1, 1, 2].map((i) => order[i]),

@@ -12,16 +12,16 @@ export const OFTEN = {
   retryAfterMaxMs: 1000,
 };
 
-export async function oweMany(
+export async function publishOrdered(
   worker: Worker,
   count: number,
 ): Promise<{ event: string; id: string }[]> {
-  const owed = [];
+  const published = [];
   for (let i = 0; i < count; i++) {
-    const { event, delivery } = await worker.owe('acme', 'ep_1', { lane: 'o' });
-    owed.push({ event: event.id, id: delivery.id });
+    const { event, delivery } = await worker.publishDelivery('acme', 'ep_1', { lane: 'o' });
+    published.push({ event: event.id, id: delivery.id });
   }
-  return owed;
+  return published;
 }
 
 export function received(worker: Worker): string[] {

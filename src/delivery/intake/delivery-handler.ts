@@ -5,13 +5,13 @@ import type { ActivationTable } from '../actors/activation-table.ts';
 import { type InFlightDelivery, readInFlightDelivery } from './in-flight-delivery.ts';
 import type { Settler } from '../settlement/settle.ts';
 
-const AGAIN_AFTER_MS = 5000;
+const REDELIVER_AFTER_MS = 5000;
 
 /**
  * Returns the handler for each message of a worker's consumers: decodes, de-duplicates and enqueues
  * it.
  */
-export function takeDelivery(deps: {
+export function createDeliveryHandler(deps: {
   settler: Pick<Settler, 'claim' | 'unclaim'>;
   table: Pick<ActivationTable, 'deliver'>;
   fence: Pick<AckFence, 'watch'>;
@@ -38,7 +38,7 @@ export function takeDelivery(deps: {
       // An internal error: the delivery is still due, so redeliver it later.
       log.error({ err: error, subject: message.subject }, 'delivery.not_taken');
       settler.unclaim(delivery.head);
-      delivery.message.nak(AGAIN_AFTER_MS);
+      delivery.message.nak(REDELIVER_AFTER_MS);
     }
   };
 }

@@ -28,7 +28,7 @@ test('a delivery sent now makes the attempt that it waited for, and its retries 
   const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise((_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'pending');
   await takeFromSchedule(worker, delivery.id, false);
   const records = await worker.recordsUntil(delivery.id, 'delivered');
@@ -36,7 +36,7 @@ test('a delivery sent now makes the attempt that it waited for, and its retries 
     records.map(({ attempt }) => attempt?.no),
     [1, 2],
   );
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
 });
 
 test('a cancelled delivery is recorded and never sent, in any state of its endpoint', async (t) => {
@@ -44,12 +44,12 @@ test('a cancelled delivery is recorded and never sent, in any state of its endpo
   // At this rate its own turn would come in a hundred seconds.
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.01, burst: 1 } });
   worker.receiver.otherwise({ status: 500 });
-  const { delivery } = await worker.owe('acme', 'ep_1');
+  const { delivery } = await worker.publishDelivery('acme', 'ep_1');
   await worker.recordsUntil(delivery.id, 'pending');
   await takeFromSchedule(worker, delivery.id, true);
   const records = await worker.recordsUntil(delivery.id, 'cancelled');
   assert.equal(records.at(-1)?.reason, 'requested');
   assert.ok((records.at(-1)?.hop as number) > (records[0]?.hop as number));
-  await worker.nothingOwed();
+  await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 1);
 });

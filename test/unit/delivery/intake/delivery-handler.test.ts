@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsMsg } from '@nats-io/jetstream';
 import { pino } from 'pino';
-import { takeDelivery } from '#src/delivery/intake/take-delivery.ts';
+import { createDeliveryHandler } from '#src/delivery/intake/delivery-handler.ts';
 import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
@@ -27,7 +27,7 @@ test('an internal error naks the delivery, and its redelivery is processed', () 
   const said: string[] = [];
   const claimed = new Set<string>();
   let faulty = true;
-  const take = takeDelivery({
+  const handle = createDeliveryHandler({
     settler: {
       claim: ({ id }) => {
         if (claimed.has(id)) return 'in_flight';
@@ -45,9 +45,9 @@ test('an internal error naks the delivery, and its redelivery is processed', () 
     fence: { watch: (watched) => watched as never },
     log: pino({ level: 'silent' }),
   });
-  take(message(said));
+  handle(message(said));
   assert.deepEqual(said, ['nak']);
   faulty = false;
-  take(message(said));
+  handle(message(said));
   assert.deepEqual(said, ['nak', 'delivered']);
 });
