@@ -31,10 +31,15 @@ export function checkSecret(given: string | undefined): string | undefined {
   });
 }
 
-/** A new secret of the kind that signs now: a rotation that names none must not change what receivers verify by. */
+/**
+ * A new secret with the algorithm that signs now: a rotation that names no secret must not change what
+ * receivers verify with. If the master key of the secret is lost, its algorithm is lost too, and the new
+ * secret is HMAC.
+ */
 export function successorOf(box: Sealer, endpoint: EndpointDocument): string {
   const [newest] = endpoint.secrets;
-  return newSecret(newest && algorithmOf(box.open(newest.sealed, endpoint._id)));
+  const opened = newest && openedOrNone(box, newest, endpoint._id);
+  return newSecret(opened === undefined ? undefined : algorithmOf(opened));
 }
 
 /** The secrets that sign now, newest first, as the API shows them: without the secrets. */

@@ -5,6 +5,7 @@ import {
   checkSecret,
   rotateSecrets,
   showSecrets,
+  successorOf,
 } from '#src/control/resources/endpoint-secrets.ts';
 import { newSecret } from '#wire/webhook/signature.ts';
 
@@ -75,4 +76,21 @@ test('secrets that cannot be opened are shown without their algorithm', () => {
   assert.deepEqual(showSecrets(box, endpoint, now), [
     { algorithm: null, public_key: null, created_at: now.toISOString(), not_after: null },
   ]);
+});
+
+test('a rotated secret keeps its algorithm, and is HMAC when no key opens the old one', () => {
+  const endpoint = { _id: 'ep_1', secrets: [secret('sealed', null)] } as EndpointDocument;
+  const box = (open: () => string) => ({ seal: (text: string) => text, open });
+  const ed25519 = newSecret('ed25519');
+  assert.match(
+    successorOf(
+      box(() => ed25519),
+      endpoint,
+    ),
+    /^whsk_/,
+  );
+  const lost = (): never => {
+    throw new Error('the secret was sealed with another master key');
+  };
+  assert.match(successorOf(box(lost), endpoint), /^whsec_/);
 });
