@@ -1,4 +1,6 @@
-/** Answers put together at random: either client reads them, and nothing in them is a fault of ours. */
+/**
+ * Randomly composed answers: either client reads them, and none of them ends as a fault of ours.
+ */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
@@ -42,7 +44,7 @@ const arbitraryAnswer = fc
   })
   .map((parts) => Buffer.from(parts.join(''), 'latin1'));
 
-/** What a reader tells of an answer that comes in these chunks, bodies joined. */
+/** The calls of a reader for an answer in these chunks, bodies joined. */
 function readIn(chunks: Buffer[]): string[] {
   const told: string[] = [];
   const reader = new AnswerReader({

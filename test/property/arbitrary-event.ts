@@ -2,10 +2,10 @@ import * as fc from 'fast-check';
 import { isEventTypeName } from '#domain/event/event-type.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
 
-/** Any text, control characters, line feeds and half of surrogate pairs among it. */
+/** Any text, control characters, line feeds and lone surrogates included. */
 export const anyText = fc.string({ unit: 'binary', maxLength: 40 });
 
-/** Text without halves of surrogate pairs: what JSON in UTF-8 can carry. */
+/** Text without lone surrogates: any text that JSON in UTF-8 can carry. */
 export const unicodeText = fc.string({ unit: 'grapheme', maxLength: 40 });
 
 export const tenantId = fc.stringMatching(/^[a-zA-Z0-9][a-zA-Z0-9_-]{0,63}$/);
@@ -18,7 +18,7 @@ export const eventType = fc.oneof(
 
 const optional = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined });
 
-/** An event head as ingress makes it, with any text where a producer may choose it. */
+/** An event head as ingress creates it, with any text where a producer may choose it. */
 export const eventHead: fc.Arbitrary<EventHead> = fc
   .record({
     id: fc.stringMatching(/^[A-Za-z0-9_:@/+=~|-]{1,200}$/),
@@ -39,7 +39,7 @@ export const eventHead: fc.Arbitrary<EventHead> = fc
     correlationId: fc.stringMatching(/^[A-Za-z0-9._:/+=-]{1,128}$/),
     fingerprint: optional(fc.base64String()),
   })
-  // As it comes back from JSON: a field that is undefined is not there, an object has a prototype.
+  // As parsed from JSON: undefined fields are absent, an object has a prototype.
   .map((head) => JSON.parse(JSON.stringify(head)) as EventHead);
 
 export const anyBytes = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes));

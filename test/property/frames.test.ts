@@ -15,7 +15,7 @@ import {
 } from '#wire/frames/record.ts';
 import { anyBytes, anyText, eventHead, eventType, unicodeText } from './arbitrary-event.ts';
 
-test('an event frame gives back its head, and its data byte by byte', () => {
+test('an event frame returns its head, and its data byte by byte', () => {
   fc.assert(
     fc.property(eventHead, anyBytes, (head, data) => {
       const bytes = encodeEventFrame(head, data);
@@ -53,11 +53,11 @@ const deliveryHead: fc.Arbitrary<DeliveryHead> = fc
   })
   .map((head) => JSON.parse(JSON.stringify(head)) as DeliveryHead);
 
-test('a delivery frame gives back its head, and the event frame byte by byte', () => {
+test('a delivery frame returns its head, and the event frame byte by byte', () => {
   fc.assert(
     fc.property(deliveryHead, eventHead, anyBytes, (head, event, data) => {
       const eventBytes = encodeEventFrame(event, data);
-      // As it comes from NATS: a view into a larger piece of memory.
+      // As received from NATS: a view into a larger piece of memory.
       const larger = Buffer.concat([
         Buffer.from('head'),
         encodeDeliveryFrame(head, eventBytes),
@@ -99,7 +99,7 @@ const record: fc.Arbitrary<HistoryRecord> = fc
   })
   .map((value) => JSON.parse(JSON.stringify(value)) as HistoryRecord);
 
-test('records come back as they were, whatever text is in them', () => {
+test('records survive encoding and decoding with any text', () => {
   fc.assert(
     fc.property(fc.array(record), (records) => {
       assert.deepEqual(decodeRecords(encodeRecords(records.map(encodeRecord))), records);
@@ -115,7 +115,7 @@ const damaged: [string, string][] = [
   ['a line without id', '{}\n{}'],
 ];
 for (const [what, bytes] of damaged) {
-  test(`damaged bytes (${what}) are refused, as event and as delivery`, () => {
+  test(`damaged bytes (${what}) are rejected, as event and as delivery`, () => {
     assert.throws(() => decodeEventFrame(Buffer.from(bytes)), SyntaxError);
     assert.throws(() => decodeDeliveryFrame(Buffer.from(bytes)), SyntaxError);
   });

@@ -6,7 +6,7 @@ import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
 import { JsonScanner } from '#domain/json/json-scanner.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 
-/** JSON with random white space and spellings: a text and the value that it stands for. */
+/** JSON with random white space and spellings: a text and its value. */
 interface Written {
   text: string;
   depth: number;
@@ -94,8 +94,8 @@ function isAccepted(read: () => unknown): boolean {
   }
 }
 
-// What was written is the oracle, not what JSON.parse makes of the whole: Node 24.21 mistakes names that are
-// an escape alone, like "\\"" and "\\\\", for one another in some objects.
+// The generated value is the oracle, not JSON.parse: Node 24.21 confuses names that consist of one
+// escape, like "\\"" and "\\\\", in some objects.
 test('the scanner finds the names and the texts of members as they were written', () => {
   fc.assert(
     fc.property(
@@ -125,7 +125,7 @@ test('the scanner finds the names and the texts of members as they were written'
   );
 });
 
-test('the scanner reports a repeated name however it is spelt', () => {
+test('the scanner reports a repeated name in any spelling', () => {
   fc.assert(
     fc.property(stringLiteral, value, value, (name, one, two) => {
       const again = escaped(JSON.parse(name) as string);
@@ -206,7 +206,7 @@ test('the scanner reports the same fault when it pauses after any number of byte
   );
 });
 
-test('the scanner takes names that objects inherit for names like others', () => {
+test('the scanner treats names that objects inherit like other names', () => {
   const text = '{"__proto__":1,"constructor":2,"toString":3}';
   assert.deepEqual(
     [...scan(text, CHILDREN).children.keys()],

@@ -40,7 +40,7 @@ const command: fc.Arbitrary<Command> = fc.oneof(
   }),
 );
 
-/** A queue as the worker drives it, with what JetStream and the receiver would hold. */
+/** A queue as the worker drives it, with the state of JetStream and of the receiver. */
 class Model {
   stored: number[] = [];
   saved: HeadState | undefined;
@@ -128,7 +128,7 @@ class Model {
   }
 }
 
-test('whatever happens to a queue: it leaves in order, and no attempt is counted twice or skipped', () => {
+test('a queue is delivered in order, and no attempt is counted twice or skipped, under any interleaving', () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 200 }), (commands) => {
       const model = new Model();
@@ -139,7 +139,8 @@ test('whatever happens to a queue: it leaves in order, and no attempt is counted
       );
       for (const [i, [seq, no]] of model.attempts.entries()) {
         const before = model.attempts[i - 1];
-        // The next of the same, or the first of a later one: what was cancelled or held had none.
+        // The next attempt of the same event, or the first of a later one: a cancelled or held
+        // event had none.
         if (before?.[0] === seq) assert.equal(no, before[1] + 1);
         else {
           assert.equal(no, 1);
@@ -150,7 +151,7 @@ test('whatever happens to a queue: it leaves in order, and no attempt is counted
   );
 });
 
-test('in the end every queue empties, once its endpoint is active and somebody acts on what blocks', () => {
+test('every queue empties in the end, once its endpoint is active and an operator resolves each block', () => {
   fc.assert(
     fc.property(fc.array(command, { maxLength: 100 }), (commands) => {
       const model = new Model();

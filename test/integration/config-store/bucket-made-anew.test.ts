@@ -7,7 +7,7 @@ import { waitUntil } from '../../kit/wait-until.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 
-test('a bucket that is deleted and made anew is followed again', async (t) => {
+test('a store follows a bucket that was deleted and created again', async (t) => {
   const core = await startNatsCore(t);
   const kvm = new Kvm(core.js);
   const lanes = new LaneStore(core);
@@ -30,7 +30,8 @@ test('a bucket that is deleted and made anew is followed again', async (t) => {
   await (await kvm.open(buckets.config)).put(configKeys.tenant('globex'), tenant('globex'));
   const options = { deadlineMs: 30_000, intervalMs: 50 };
   await waitUntil(() => lanes.has('globex') && config.tenant('globex'), options);
-  // A lane is what the bucket says; a configuration that is known stays in force until another one comes.
+  // A lane exists only while the bucket names it; a known configuration stays in force until the
+  // next one arrives.
   assert.equal(lanes.has('acme'), false);
   assert.notEqual(config.tenant('acme'), undefined);
 });

@@ -13,9 +13,9 @@ import { log } from '../publisher/nats-core.ts';
 
 interface Bench {
   js: JetStreamClient;
-  /** Makes the bucket, or opens it. */
+  /** Creates the bucket, or opens it. */
   bucket: () => Promise<KV>;
-  /** A store that is gone with the test, not started. */
+  /** A store that ends with the test; not started. */
   store: () => ConfigStore;
   killServer: () => Promise<void>;
   restartServer: () => Promise<void>;
@@ -54,7 +54,7 @@ function put(kv: KV, snapshot: TenantSnapshot): Promise<number> {
   return kv.put(configKeys.tenant(snapshot.id), JSON.stringify(snapshot));
 }
 
-test('once started it knows all that was there, of every kind', async (t) => {
+test('a started store knows all entries of the bucket, of every kind', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   for (let i = 0; i < 100; i++) await put(kv, tenant(`t${i}`));
@@ -74,7 +74,7 @@ test('once started it knows all that was there, of every kind', async (t) => {
   assert.equal(store.apiKey('cd34'), undefined);
 });
 
-test('an empty bucket, and one with nothing but deletions, do not keep it from starting', async (t) => {
+test('a store starts when the bucket is empty or contains only deletions', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   const empty = bench.store();
@@ -86,7 +86,7 @@ test('an empty bucket, and one with nothing but deletions, do not keep it from s
   assert.deepEqual([...deleted.lifeIds()], []);
 });
 
-test('changes and deletions arrive; an unchanged tenant keeps its object', async (t) => {
+test('changes and deletions arrive, and an unchanged tenant keeps its object', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   await put(kv, tenant('same'));
@@ -100,7 +100,7 @@ test('changes and deletions arrive; an unchanged tenant keeps its object', async
   assert.equal(store.tenant('same'), same);
   await kv.delete(configKeys.tenant('acme'));
   await waitUntil(() => store.tenant('acme') === undefined);
-  // Made again after it was deleted: its revisions begin anew.
+  // Created again after its deletion: its revisions start over.
   await put(kv, tenant('acme', 1));
   await waitUntil(() => store.tenant('acme')?.rev === 1);
 });
@@ -117,7 +117,7 @@ test('a tenant is known in its current life and in no other', async (t) => {
   assert.deepEqual([...store.lifeIds()], ['acme=2']);
 });
 
-test('a look-up that ran ahead is not undone by the deletion that came before it', async (t) => {
+test('a look-up that ran ahead is not undone by an earlier deletion', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   await put(kv, tenant('acme', 1));
@@ -128,7 +128,7 @@ test('a look-up that ran ahead is not undone by the deletion that came before it
     await kv.delete(configKeys.tenant('acme'));
     await put(kv, { ...tenant('acme', life + 1), life });
     await store.refreshTenant('acme', performance.now());
-    // The watch may bring the deletion from here on.
+    // The watch may deliver the deletion from here on.
     for (let turn = 0; turn < 20; turn++) {
       await setImmediate();
       seen.push(store.tenant(`acme=${life}`));
@@ -137,7 +137,7 @@ test('a look-up that ran ahead is not undone by the deletion that came before it
   assert.ok(seen.every((snapshot) => snapshot !== undefined));
 });
 
-test('an older revision does not take the place of a newer one', async (t) => {
+test('an older revision does not replace a newer one', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   await put(kv, tenant('acme', 7));
@@ -149,7 +149,7 @@ test('an older revision does not take the place of a newer one', async (t) => {
   assert.equal(store.tenant('acme')?.rev, 7);
 });
 
-test('an entry that cannot be read is passed over, and the rest is known', async (t) => {
+test('an unreadable entry is skipped, and the others are known', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   await kv.put(configKeys.tenant('bad'), '{');
@@ -161,21 +161,21 @@ test('an entry that cannot be read is passed over, and the rest is known', async
   assert.ok(store.tenant('acme') !== undefined);
 });
 
-test('a look-up finds what the watch has not brought yet; a miss is remembered for a moment only', async (t) => {
+test('a look-up finds an entry ahead of the watch, and a miss is cached for a moment only', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   const store = bench.store();
   await store.start();
   assert.equal(await store.lookUpTenant('acme'), undefined);
   await put(kv, tenant('other'));
-  // Whatever the watch has done by now.
+  // Whether or not the watch has delivered it by now.
   assert.equal((await store.lookUpTenant('other'))?.id, 'other');
   await put(kv, tenant('acme'));
   await waitUntil(async () => (await store.lookUpTenant('acme')) !== undefined);
   assert.equal(store.tenant('acme')?.rev, 1);
 });
 
-test('no bucket at the start: it waits, and goes on as soon as somebody makes it', async (t) => {
+test('a store without a bucket waits, and resumes as soon as the bucket is created', async (t) => {
   const bench = await startBench(t);
   const store = bench.store();
   let started = false;
@@ -189,7 +189,7 @@ test('no bucket at the start: it waits, and goes on as soon as somebody makes it
   assert.equal(store.tenant('acme')?.id, 'acme');
 });
 
-test('while NATS is away the last state stays in force; after a restart changes arrive again', async (t) => {
+test('the last state stays in force while NATS is down, and changes arrive after its restart', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   await put(kv, tenant('acme', 1));
@@ -205,13 +205,13 @@ test('while NATS is away the last state stays in force; after a restart changes 
   });
 });
 
-test('who asks for a tenant since a moment knows what was written before it', async (t) => {
+test('a caller that refreshes a tenant knows every earlier write', async (t) => {
   const bench = await startBench(t);
   const kv = await bench.bucket();
   await put(kv, tenant('acme', 1));
   const store = bench.store();
   await store.start();
-  // Nothing comes by the watch any more.
+  // The watch delivers nothing any more.
   store.stop();
   const nowMs = performance.now();
   const clock = t.mock.method(performance, 'now', () => nowMs);

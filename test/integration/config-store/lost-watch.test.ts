@@ -10,7 +10,9 @@ import { waitUntil } from '../../kit/wait-until.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
 
-/** The client's own watch looks whether it hears anything every 30 s, and is made again at the third time. */
+/**
+ * The client's own watch checks its liveness every 30 s, and is repeated after the third failure.
+ */
 const BEFORE_THE_CLIENT = { deadlineMs: 25_000, intervalMs: 50 };
 const STREAM = `KV_${buckets.config}`;
 
@@ -26,7 +28,7 @@ async function startStore(t: TestContext, nc: NatsConnection): Promise<ConfigSto
   return store;
 }
 
-/** Timers of five seconds never end: only the new connection can be the reason of a look. */
+/** Timers of five seconds never end: only the new connection can cause a poll. */
 function withoutRegularLooks(t: TestContext): void {
   const { setTimeout: later } = globalThis;
   const never = 2 ** 31 - 1;
@@ -40,7 +42,7 @@ async function deliveredToWatch({ jsm }: NatsCore): Promise<number> {
   return watch?.delivered.stream_seq ?? 0;
 }
 
-test('the consumer of a watch is removed: changes arrive again', async (t) => {
+test('changes arrive again when the consumer of a watch was removed', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.config);
   await put(kv, 'acme', 1);
@@ -52,7 +54,7 @@ test('the consumer of a watch is removed: changes arrive again', async (t) => {
   await waitUntil(() => store.tenant('acme')?.rev === 2, BEFORE_THE_CLIENT);
 });
 
-test('a change that was lost with a connection is known with the next one, although no other follows', async (t) => {
+test('a change that was lost with a connection is known with the next one, even when no other follows', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.config);
   await put(kv, 'acme', 1);
@@ -69,7 +71,7 @@ test('a change that was lost with a connection is known with the next one, altho
   await waitUntil(() => store.tenant('acme')?.rev === 2, BEFORE_THE_CLIENT);
 });
 
-test('a bucket that was purged counts as made anew', async (t) => {
+test('a purged bucket counts as created again', async (t) => {
   const core = await startNatsCore(t);
   const kvm = new Kvm(core.js);
   await put(await kvm.open(buckets.config), 'acme', 1);
@@ -83,5 +85,5 @@ test('a bucket that was purged counts as made anew', async (t) => {
   await core.jsm.streams.purge(STREAM);
   await core.jsm.streams.purge(`KV_${buckets.lanes}`);
   await waitUntil(() => anew > 0 && !lanes.has('acme'), BEFORE_THE_CLIENT);
-  assert.equal(store.tenant('acme')?.rev, 1, 'what is known stays in force');
+  assert.equal(store.tenant('acme')?.rev, 1, 'the known state stays in force');
 });

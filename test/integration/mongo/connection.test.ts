@@ -17,7 +17,7 @@ function keptLog(): { log: Log; lines: Record<string, unknown>[] } {
   return { log: { warn: at('warn'), error: at('error') } as unknown as Log, lines };
 }
 
-test('a password that is wrong ends who needs MongoDB, and is said by who goes on', async (t) => {
+test('a wrong password ends a role that needs MongoDB, and other roles log it and continue', async (t) => {
   const mongo = await testMongo();
   t.after(() => mongo.dispose());
   const { host, search } = new URL(mongo.url);
@@ -49,7 +49,7 @@ test('a password that is wrong ends who needs MongoDB, and is said by who goes o
   assert.ok(said.lines.every(({ level }) => level === 'error'));
 });
 
-test('an authority that is not known, and a file that is not there', async (t) => {
+test('the first connect names an unknown authority and a missing file', async (t) => {
   const stopped = new AbortController();
   t.after(() => stopped.abort());
   const { log, lines } = keptLog();
@@ -61,7 +61,7 @@ test('an authority that is not known, and a file that is not there', async (t) =
   assert.equal(lines.length, 1);
 });
 
-test('a server that is away is waited for, and that is said', async (t) => {
+test('the first connect waits for a server that is down, and logs it', async (t) => {
   const url = `mongodb://127.0.0.1:${await findFreePort()}/?directConnection=true`;
   const client = new MongoClient(url, { serverSelectionTimeoutMS: 100 });
   t.after(() => client.close());
@@ -76,7 +76,7 @@ test('a server that is away is waited for, and that is said', async (t) => {
   assert.equal(lines[0]['code'], 'POSTHORN_MONGODB_UNAVAILABLE');
 });
 
-test('a URL that cannot be understood names its setting, and not the password', () => {
+test('rejects an invalid URL with an error that names its setting, and not the password', () => {
   for (const url of ['mongodb://a:hidden@h/?nonsense=1', 'mongodb://a:hidden@', 'mongodb://h:x']) {
     assert.throws(
       () => createMongoClient(url, 'test'),

@@ -13,13 +13,13 @@ import { startNatsCluster } from '../../kit/servers.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 
 const MESSAGES = 1000;
-/** For a thousand publications at once to three servers. */
+/** For a thousand concurrent publications to three servers. */
 const TIMEOUT_MS = 30_000;
 
-test('what was acked before the fence is not given again by a reset of the consumer', async (t) => {
+test('a consumer reset does not redeliver messages that were acked before the fence', async (t) => {
   const brokers = await startNatsCluster(3);
   const servers = brokers.map(({ url }) => url);
-  // Who gives the shard up and who takes it over are connected to different brokers.
+  // The old and the new owner of the shard are connected to different brokers.
   const [one, other] = [
     await connect({ servers: servers[0] as string }),
     await connect({ servers: servers[2] as string }),
@@ -28,7 +28,7 @@ test('what was acked before the fence is not given again by a reset of the consu
     await Promise.all([one.close(), other.close()]);
     await Promise.all(brokers.map((broker) => broker.dispose()));
   });
-  // While there is no leader nobody answers: it is asked again after the 5 s of the client.
+  // Without a leader there is no answer: the request is repeated after the client's 5 s.
   const jsm = await jetstreamManager(one, { checkAPI: false });
   const work = { name: 'W', subjects: ['w'], retention: RetentionPolicy.Workqueue };
   const made = { deadlineMs: 30_000, intervalMs: 100 };
@@ -53,7 +53,7 @@ test('what was acked before the fence is not given again by a reset of the consu
   });
   await waitUntil(() => inHand.length === MESSAGES, { deadlineMs: 30_000 });
   reader.stop();
-  // The first stays unacked: from there the reset begins.
+  // The first stays unacked: the reset begins there.
   for (const message of inHand.slice(1)) fence.watch(message).ack();
   await fence.pass('W');
 

@@ -11,7 +11,7 @@ import { streams } from '#wire/subjects.ts';
 const log = pino({ level: 'silent' });
 const HOUR_MS = 3_600_000;
 
-test('what is put off goes by the clock of the broker, however wrong the own one is', async (t) => {
+test("the broker clock follows the broker when this machine's clock is wrong", async (t) => {
   const server = await startNatsServer();
   const nc = await connect({ servers: server.url });
   t.after(async () => {
@@ -21,7 +21,7 @@ test('what is put off goes by the clock of the broker, however wrong the own one
   const jsm = await jetstreamManager(nc);
   await jsm.streams.add({ name: streams.deadLetters, subjects: ['dlq.>'] });
   const trueNow = Date.now;
-  // Wrong from the start, and wrong in another way while it runs.
+  // Wrong from the start, and differently wrong later.
   const wrong = t.mock.method(Date, 'now', () => trueNow() + 3 * HOUR_MS);
   const clock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
   await clock.start();
@@ -30,7 +30,7 @@ test('what is put off goes by the clock of the broker, however wrong the own one
   assert.ok(Math.abs(clock.now() - trueNow()) < HOUR_MS / 60);
 });
 
-test('it is never behind the clock of the broker, whichever way of the question is slow', async () => {
+test('the broker clock is never behind the broker, whichever direction of the request is slow', async () => {
   const slowAnswer = async () => {
     const brokerMs = Date.now();
     await delay(40);
@@ -42,7 +42,7 @@ test('it is never behind the clock of the broker, whichever way of the question 
   assert.ok(clock.now() >= Date.now(), 'a retry would come too early');
 });
 
-test('without an answer the own clock has to do', async () => {
+test("the broker clock uses this machine's clock when the broker does not answer", async () => {
   const unread = new BrokerClock({ read: () => Promise.reject(new Error('no leader')), log });
   const strange = new BrokerClock({ read: () => Promise.resolve(Number.NaN), log });
   for (const clock of [unread, strange]) {

@@ -42,7 +42,7 @@ async function refused(url: string, login: NatsLogin = LOGIN): Promise<string> {
   return fault;
 }
 
-test('an authority that is not known, another name, and a wrong password are said and end it', async (t) => {
+test('the first connect reports and fails on an unknown authority, another name and a wrong password', async (t) => {
   const { port, authority } = await startTlsBroker(t, LOGIN);
   const fault = await refused(`tls://localhost:${port}`);
   assert.match(fault, /^POSTHORN_NATS_URL: .*authority that is not known.*NODE_EXTRA_CA_CERTS/);
@@ -61,14 +61,14 @@ test('an authority that is not known, another name, and a wrong password are sai
   await nc.close();
 });
 
-test('a server without TLS is not logged in to where TLS is asked for', async (t) => {
+test('the client does not log in to a server without TLS when TLS is required', async (t) => {
   const nats = await startNatsServer();
   t.after(() => nats.dispose());
   const fault = await refused(nats.url.replace('nats://', 'tls://'));
   assert.match(fault, /^POSTHORN_NATS_URL: asks for TLS/);
 });
 
-test('a server that is away is waited for, and that is said', async (t) => {
+test('the first connect waits for a server that is down, and logs it', async (t) => {
   const port = await findFreePort();
   const { log, lines } = keptLog();
   const connected = connectNats(`nats://user:secret@127.0.0.1:${port}`, 'test', log);

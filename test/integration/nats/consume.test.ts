@@ -11,10 +11,10 @@ import { waitUntil } from '../../kit/wait-until.ts';
 
 const log = pino({ level: 'silent' });
 
-test('a pull whose server has stopped is made again at the next leader', async (t) => {
+test('a pull is repeated at the next leader when its server has stopped', async (t) => {
   const brokers = await startNatsCluster(3);
   t.after(async () => {
-    // One that is stopped does not end when it is asked to.
+    // A stopped process does not end on SIGTERM.
     await Promise.all(brokers.map((broker) => broker.kill('SIGKILL')));
     await Promise.all(brokers.map((broker) => broker.dispose()));
   });
@@ -42,11 +42,11 @@ test('a pull whose server has stopped is made again at the next leader', async (
 
   await leading.kill('SIGSTOP');
   await waitUntil(async () => (await js.publish('s.1', 'after')).seq > 0, { deadlineMs: 60_000 });
-  // The client's own default is to notice after 30 s, and then to wait another 30.
+  // By default the client notices after 30 s, and then waits another 30 s.
   await waitUntil(() => seen.includes('after'), { deadlineMs: 28_000 });
 });
 
-test('a consumer that has ended by itself ends its process, as nobody takes from it any more', async (t) => {
+test('a consumer that has ended by itself ends its process', async (t) => {
   const server = await startNatsServer();
   t.after(() => server.dispose());
   const nc = await connect({ servers: server.url });
@@ -63,7 +63,7 @@ test('a consumer that has ended by itself ends its process, as nobody takes from
   assert.equal(error.message, 'a bug');
 });
 
-/** A stream on all brokers with a consumer. @returns which broker leads the consumer */
+/** Creates a stream on all brokers with a consumer. @returns which broker leads the consumer */
 async function makeStream(brokers: TestServer[]): Promise<number> {
   const nc = await connect({ servers: brokers.map(({ url }) => url) });
   try {

@@ -1,6 +1,6 @@
 /**
- * A process that owns shards: `node lease-owner.ts NATS_URL NAME`. It "sends" every few milliseconds while it may, and
- * keeps its event loop busy when it is told to. Talks to its parent over IPC.
+ * A process that owns shards: `node lease-owner.ts NATS_URL NAME`. It "sends" every few
+ * milliseconds while it may, and blocks its event loop on request. Talks to its parent over IPC.
  */
 import { existsSync } from 'node:fs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -17,7 +17,7 @@ export type OwnerReport =
   | { kind: 'sent'; atMs: number }
   | { kind: 'busy ended'; owns: boolean; atMs: number };
 
-/** Keeps the event loop busy in one turn: for a time, or until a file is there. */
+/** Blocks the event loop in one turn: for a time, or until a file exists. */
 export interface BusyRequest {
   busyMs?: number;
   untilFile?: string;
@@ -59,7 +59,7 @@ process.on('message', ({ busyMs = 0, untilFile }: BusyRequest) => {
   const endMs = performance.now() + busyMs;
   while (performance.now() < endMs);
   if (untilFile !== undefined) while (!existsSync(untilFile)) spins++;
-  // Before anything else in this process has looked at a lease.
+  // Before any other code of this process has checked a lease.
   report({ kind: 'busy ended', owns: leases.owns(SHARD), atMs: sharedMs() });
   send();
 });

@@ -59,7 +59,7 @@ function sentAt(said: OwnerReport): number[] {
   return said.kind === 'sent' ? [said.atMs] : [];
 }
 
-/** Two processes, of which the first owns the shard. */
+/** Starts two processes, of which the first owns the shard. */
 async function startTwo(t: TestContext): Promise<{ owner: Owner; other: Owner; bucket: KV }> {
   const { url, bucket } = await startBucket(t);
   const owner = await startOwner(t, url, PREFERRED);
@@ -87,7 +87,7 @@ test('a process keeps its shard while its event loop is busy for longer than a l
   assert.ok(!other.has('acquired'));
 });
 
-test('a process whose event loop is stuck loses its shard to another and sends nothing after', async (t) => {
+test('a process loses its shard and sends nothing more when its event loop is stuck', async (t) => {
   const { owner, other, bucket } = await startTwo(t);
   const untilFile = join(await tempDir(t), 'end');
   occupy(owner, { untilFile });
@@ -107,7 +107,7 @@ test('a process whose event loop is stuck loses its shard to another and sends n
   assert.ok(other.sentMs().every((sent) => sent < again));
 });
 
-test('a thread that ends is started again and goes on with its leases', async (t) => {
+test('the lease thread is started again with its leases when it ends', async (t) => {
   const { url, bucket } = await startBucket(t, LASTING_MS);
   const log = pino({ level: 'silent' });
   const thread = new LeaseThread({ url, name: 'test leases', login: {}, log });
@@ -122,7 +122,7 @@ test('a thread that ends is started again and goes on with its leases', async (t
   await waitUntil(async () => (await revisionNow()) > first, wait);
   // oxlint-disable-next-line typescript/dot-notation -- no other way ends it
   await thread['worker']?.terminate();
-  // The lease is not what is tried here: a slow machine may take longer to start a thread.
+  // The lease is not under test here: a slow machine may take longer to start a thread.
   end.ms = performance.now() + LASTING_MS;
   const second = await revisionNow();
   await waitUntil(async () => (await revisionNow()) > second, wait);

@@ -1,4 +1,4 @@
-/** The lease by which a process may trust what it knows of the lives of tenants. */
+/** The lease by which a process may trust its own view of the lives of tenants. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
@@ -63,7 +63,7 @@ function tenant(life: number): TenantSnapshot {
 const ask = async (nc: NatsConnection, lifeId: string): Promise<string> =>
   (await nc.request(subjects.lifeView('me'), lifeId)).string();
 
-test('a process with a lease compares with what it knows, and answers control', async (t) => {
+test('a process with a lease compares with its own view, and answers control', async (t) => {
   const { nc, config, leases, view } = await startBench(t);
   await view.start();
   assert.equal((await leases.get(leaseKeys('view').worker('me')))?.operation, 'PUT');
@@ -71,14 +71,14 @@ test('a process with a lease compares with what it knows, and answers control', 
   assert.equal(view.isCurrent(tenant(1)), false);
   assert.equal(await ask(nc, 'acme=1'), 'behind');
   await config.put(configKeys.tenant('acme'), JSON.stringify(tenant(1)));
-  // The answer is by the bucket, not by what the watch has brought.
+  // The answer comes from the bucket, not from the watch.
   assert.equal(await ask(nc, 'acme=1'), 'known');
   assert.equal(view.isCurrent(tenant(0)), false);
   assert.equal(view.isCurrent(tenant(1)), true);
   assert.equal(await view.confirm(tenant(0)), false);
 });
 
-test('a process whose lease has expired asks the bucket, and trusts itself only once it has caught up', async (t) => {
+test('a process with an expired lease asks the bucket until it has renewed the lease and caught up', async (t) => {
   const { config, deaf, store, view } = await startBench(t);
   await view.start();
   deaf.isDeaf = true;
@@ -93,7 +93,7 @@ test('a process whose lease has expired asks the bucket, and trusts itself only 
   assert.equal(store.currentTenant('acme')?.life, 1);
 });
 
-test('a process that stops gives its lease back and answers for nothing more', async (t) => {
+test('a stopped process releases its lease and answers no more', async (t) => {
   const { leases, view } = await startBench(t);
   await view.start();
   await view.stop();

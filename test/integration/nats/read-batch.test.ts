@@ -16,7 +16,7 @@ async function start(t: TestContext): Promise<{ nc: NatsConnection; jsm: JetStre
   return { nc, jsm: await jetstreamManager(nc) };
 }
 
-test('an answer leaves no subscription behind', async (t) => {
+test('a complete answer leaves no subscription behind', async (t) => {
   const { nc, jsm } = await start(t);
   await jsm.streams.add({ name: 'S', subjects: ['s.*'], allow_direct: true });
   const js = jetstream(nc);
@@ -50,9 +50,9 @@ test('an answer leaves no subscription behind', async (t) => {
   );
 });
 
-test('an answer that breaks off is not waited for for ever', async (t) => {
+test('a read fails in time when its answer breaks off', async (t) => {
   const { nc, jsm } = await start(t);
-  // As a server that stops after the first message of its answer.
+  // Like a server that stops after the first message of its answer.
   nc.subscribe('$JS.API.DIRECT.GET.HALF', {
     callback(_error, question) {
       const first = headers();

@@ -13,7 +13,7 @@ import { buckets, leaseKeys } from '#wire/subjects.ts';
 
 const silent = pino({ level: 'silent' });
 
-/** A bucket that writes, and does not say so, as long as `isDeaf`; the first watch of it gets no answer. */
+/** A bucket that writes without answering while `isDeaf`; the first watch of it gets no answer. */
 function deafBucket(
   kv: KV,
   isDeaf: () => boolean,
@@ -84,7 +84,7 @@ async function startLeases(
   return { leases, bucket, writes, watches, lost, taken, steps };
 }
 
-test('a lease whose renewals are written is kept though every second answer is lost', async (t) => {
+test('a lease is kept when its renewals are written and every second answer is lost', async (t) => {
   const { leases, writes, lost, taken } = await startLeases(t, (count) => count % 2 === 0);
   // More seconds than a lease lasts.
   await waitUntil(() => writes() > 10, { deadlineMs: 30_000 });
@@ -93,20 +93,20 @@ test('a lease whose renewals are written is kept though every second answer is l
   assert.ok(leases.owns(0));
 });
 
-test('a watch that is not answered keeps nobody from starting, and is asked for again', async (t) => {
+test('an unanswered watch delays no start, and is repeated', async (t) => {
   const { leases, watches } = await startLeases(t, () => false);
   assert.equal(leases.owned, 1);
   await waitUntil(() => watches() === 2);
 });
 
-test('a shard that was taken without an answer is taken at the next look', async (t) => {
+test('a shard that was acquired without an answer is acquired at the next reconciliation', async (t) => {
   const { leases, writes } = await startLeases(t, (count) => count === 1);
   await waitUntil(() => leases.owns(0), { what: 'the shard owned' });
   // The second write: not a new key after the first one's time.
   assert.equal(writes(), 2);
 });
 
-test('who was paused longer than its lease lets go of a shard before it takes it again', async (t) => {
+test('a worker that was paused longer than its lease drops a shard before it acquires it again', async (t) => {
   const { leases, bucket, steps } = await startLeases(t, () => false);
   const now = performance.now.bind(performance);
   t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
@@ -115,14 +115,14 @@ test('who was paused longer than its lease lets go of a shard before it takes it
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
 });
 
-test('a shard whose key was removed by hand is let go of before it is taken again', async (t) => {
+test('a shard whose key was removed by hand is dropped before it is acquired again', async (t) => {
   const { leases, bucket, steps } = await startLeases(t, () => false);
   await bucket.purge(leaseKeys('delivery').shard(0));
   await waitUntil(() => steps.length > 1 && leases.owns(0), { deadlineMs: 60_000 });
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
 });
 
-test('a lease that ended before it was renewed is begun anew, though nobody else took the shard', async (t) => {
+test('an expired lease is acquired again, even when no other worker took the shard', async (t) => {
   const { leases, steps } = await startLeases(t, () => false);
   const now = performance.now.bind(performance);
   t.mock.method(performance, 'now', () => now() + LEASE_MS);
@@ -130,7 +130,7 @@ test('a lease that ended before it was renewed is begun anew, though nobody else
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
 });
 
-test('while it stops a worker keeps what it has not finished', async (t) => {
+test('a stopping worker keeps its leases until its work has ended', async (t) => {
   const finished = Promise.withResolvers<void>();
   const { leases, bucket, writes } = await startLeases(
     t,
@@ -147,7 +147,7 @@ test('while it stops a worker keeps what it has not finished', async (t) => {
   assert.notEqual((await bucket.get(leaseKeys('delivery').shard(0)))?.operation, 'PUT');
 });
 
-test('leases are renewed while a shard takes long to begin', async (t) => {
+test('leases are renewed while a shard takes long to start', async (t) => {
   const begun = Promise.withResolvers<void>();
   t.after(() => begun.resolve());
   const { writes } = await startLeases(
@@ -159,7 +159,7 @@ test('leases are renewed while a shard takes long to begin', async (t) => {
   await waitUntil(() => writes() > LEASE_MS / 1000 + 2, { deadlineMs: 60_000 });
 });
 
-test('a lease that ends while its shard takes long to begin is lost at once, and taken anew after that', async (t) => {
+test('a lease that expires while its shard starts is lost at once, and acquired again afterwards', async (t) => {
   const begun = Promise.withResolvers<void>();
   t.after(() => begun.resolve());
   const { leases, lost, steps } = await startLeases(
@@ -177,7 +177,7 @@ test('a lease that ends while its shard takes long to begin is lost at once, and
   assert.deepEqual(steps, ['lost 1', 'taken 1', 'taken 2']);
 });
 
-test('a shard that could not be begun is given up once, and not where it was lost before', async (t) => {
+test('a shard that failed to start is released once, unless its lease expired before', async (t) => {
   const begun = Promise.withResolvers<void>();
   const given: number[] = [];
   const { leases, lost } = await startLeases(
@@ -191,13 +191,13 @@ test('a shard that could not be begun is given up once, and not where it was los
   t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
   await waitUntil(() => lost.length > 0, { what: 'the shard lost' });
   begun.reject(new Error('NATS did not answer'));
-  // What is taken after that cannot be begun either: it is given up, and tried at the next look.
+  // The next shard fails to start too: it is released, and tried again at the next reconciliation.
   await waitUntil(() => given.length > 1, { deadlineMs: 60_000 });
   assert.equal(given[0], 1);
   assert.equal(lost.length, 1);
 });
 
-test('a stop that comes while a first shard is begun waits for it, and then gives it up', async (t) => {
+test('a stop during the start of the first shard waits for it, and then releases it', async (t) => {
   const begun = Promise.withResolvers<void>();
   const order: string[] = [];
   const { leases, writes, steps } = await startLeases(
@@ -209,7 +209,7 @@ test('a stop that comes while a first shard is begun waits for it, and then give
   await waitUntil(() => leases.owned === 1);
   const before = writes();
   const stopped = leases.stop();
-  // Renewed meanwhile, and not given up.
+  // Renewed, and not released.
   await waitUntil(() => writes() > before + 2, { deadlineMs: 30_000 });
   begun.resolve();
   await stopped;

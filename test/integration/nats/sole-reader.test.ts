@@ -1,4 +1,4 @@
-/** What a consumer gave to somebody who does not answer comes soon, not after its ack_wait. */
+/** Messages that a consumer gave to a dead reader are redelivered soon, not after its ack_wait. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import {
@@ -24,9 +24,9 @@ interface Setup {
   js: JetStreamClient;
   jsm: JetStreamManager;
   relay: TcpRelay;
-  /** Over the relay. */
+  /** Connects through the relay. */
   open: (options?: { inOrder?: boolean; owns?: () => boolean }) => Promise<string[]>;
-  /** As of a reader that was stopped: what it gets is neither acked nor seen by anybody. */
+  /** As of a stopped reader: its messages are neither acked nor read. */
   leavePullOpen: () => void;
 }
 
@@ -85,12 +85,12 @@ async function pullsAre(jsm: JetStreamManager, count: number): Promise<void> {
   await waitUntil(async () => (await jsm.consumers.info('S', 'c')).num_waiting === count);
 }
 
-test('the last message, which nothing follows, is asked for when the connection is back', async (t) => {
+test('the reader asks for the last message, which no other follows, when the connection is back', async (t) => {
   const { js, jsm, relay, open } = await setup(t);
   const seen = await open();
   await js.publish('s.1', 'one');
   await waitUntil(() => seen.length === 1);
-  // So long after the beginning that nobody asks the consumer any more.
+  // So long after the start that the reader does not poll the consumer any more.
   const now = performance.now.bind(performance);
   t.mock.method(performance, 'now', () => now() + 60_000);
   relay.swallow();
@@ -98,11 +98,11 @@ test('the last message, which nothing follows, is asked for when the connection 
   await waitUntil(async () => (await jsm.consumers.info('S', 'c')).delivered.consumer_seq === 2);
   relay.breakAll();
   await waitUntil(() => seen.includes('two'));
-  // Nobody has acked the first: it is in hand, and comes a second time.
+  // The first is unacked and in flight, so it is redelivered.
   assert.deepEqual(seen, ['one', 'one', 'two']);
 });
 
-test('with a new connection all that is not acked comes again: a nak may be lost with the old one', async (t) => {
+test('all unacked messages are redelivered after a new connection, as a nak may be lost with the old one', async (t) => {
   const { js, relay, open } = await setup(t);
   const seen = await open();
   await js.publish('s.1', 'one');
@@ -112,7 +112,7 @@ test('with a new connection all that is not acked comes again: a nak may be lost
   assert.deepEqual(seen, ['one', 'one']);
 });
 
-test('what the open pull of a stopped reader got comes again, though nothing follows it', async (t) => {
+test('messages in the open pull of a stopped reader are redelivered, even when no other follows', async (t) => {
   const { js, jsm, open, leavePullOpen } = await setup(t);
   leavePullOpen();
   await pullsAre(jsm, 1);
@@ -123,7 +123,7 @@ test('what the open pull of a stopped reader got comes again, though nothing fol
 });
 
 for (const inOrder of [true, false]) {
-  test(`what follows a gap is ${inOrder ? 'let go of, and comes in its order' : 'given at once'}`, async (t) => {
+  test(`messages behind a gap are ${inOrder ? 'dropped and redelivered in order' : 'delivered at once'}`, async (t) => {
     const { js, jsm, open, leavePullOpen } = await setup(t);
     leavePullOpen();
     await pullsAre(jsm, 1);
@@ -137,7 +137,7 @@ for (const inOrder of [true, false]) {
   });
 }
 
-test('without the right to it the consumer is left as it is', async (t) => {
+test('a reader without ownership leaves the consumer unchanged', async (t) => {
   const { js, jsm, open, leavePullOpen } = await setup(t);
   leavePullOpen();
   await pullsAre(jsm, 1);

@@ -1,4 +1,4 @@
-/** In a thread of its own: takes from a consumer, and cannot stand the first message. */
+/** Runs in its own thread: pulls from a consumer, and throws at the first message. */
 import { workerData } from 'node:worker_threads';
 import { jetstream } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';

@@ -12,11 +12,14 @@ import { waitUntil } from '../../kit/wait-until.ts';
 
 export interface TlsBroker {
   port: number;
-  /** Of the authority that signed the certificate of the server, as PEM. */
+  /** The authority that signed the certificate of the server, as PEM. */
   authority: string;
 }
 
-/** A nats-server that speaks TLS only and knows one user. @param commonName whom its certificate is for */
+/**
+ * Starts a nats-server that speaks TLS only and knows one user. @param commonName the name in its
+ * certificate
+ */
 export async function startTlsBroker(
   t: TestContext,
   user: { user: string; password: string },

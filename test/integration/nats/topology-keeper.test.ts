@@ -36,7 +36,7 @@ async function isThere(core: NatsCore, stream: string, consumer: string): Promis
   );
 }
 
-/** Takes what a consumer gives, as text, acked. */
+/** Takes and acks the messages of a consumer, and returns them as text. */
 async function take(t: TestContext, core: NatsCore, stream: string, consumer: string) {
   const seen: string[] = [];
   const messages = await consume({
@@ -56,13 +56,13 @@ async function take(t: TestContext, core: NatsCore, stream: string, consumer: st
   return seen;
 }
 
-test('a consumer of a work queue that is removed is made again, and its pull goes on', async (t) => {
+test('a removed consumer of a work queue is recreated, and its pull resumes', async (t) => {
   const core = await startNatsCore(t);
   await keep(t, core);
   const stream = streams.deliveries(0);
   const seen = await take(t, core, stream, consumers.deliverShared);
   await publish(core, subjects.delivery('acme', 'ep_1'), ['one']);
-  // Acked, so that it is owed no more.
+  // Acked, so that it is not owed any more.
   await waitUntil(async () => (await core.jsm.streams.info(stream)).state.messages === 0, OPTIONS);
   await core.jsm.consumers.delete(stream, consumers.deliverShared);
   await publish(core, subjects.delivery('acme', 'ep_1'), ['two']);
@@ -70,7 +70,7 @@ test('a consumer of a work queue that is removed is made again, and its pull goe
   assert.deepEqual(seen, ['one', 'two']);
 });
 
-test('a consumer of the events that is removed goes on where it stood, also over a restart', async (t) => {
+test('a removed consumer of the events resumes at its ack floor, even after a restart', async (t) => {
   const core = await startNatsCore(t);
   const stream = streams.events(0);
   const seen = await take(t, core, stream, consumers.router);
@@ -84,14 +84,14 @@ test('a consumer of the events that is removed goes on where it stood, also over
   await publish(core, subjects.event('acme', 'a'), ['four']);
   await waitUntil(() => seen.includes('four'), OPTIONS);
   assert.deepEqual(seen, ['one', 'two', 'three', 'four']);
-  // What every process does at its start leaves it as it is.
+  // The start of another process leaves it unchanged.
   await ensureTopology(core.js, core.jsm, core.settings);
   const { config } = await core.jsm.consumers.info(stream, consumers.router);
   assert.equal(config.opt_start_seq, 4);
   assert.equal(config.max_ack_pending, 2048);
 });
 
-test('streams and buckets that are deleted are made again, with their consumers', async (t) => {
+test('deleted streams and buckets are recreated, with their consumers', async (t) => {
   const core = await startNatsCore(t);
   await publish(core, subjects.event('acme', 'a'), ['one', 'two']);
   await keep(t, core);
@@ -107,7 +107,7 @@ test('streams and buckets that are deleted are made again, with their consumers'
       OPTIONS,
     );
   }
-  // It counts from 1 again: nothing of the new stream is passed over.
+  // It counts from 1 again: no message of the new stream is skipped.
   await core.jsm.consumers.delete(streams.events(0), consumers.router);
   await publish(core, subjects.event('acme', 'a'), ['three']);
   await waitUntil(() => isThere(core, streams.events(0), consumers.router), OPTIONS);
@@ -116,7 +116,7 @@ test('streams and buckets that are deleted are made again, with their consumers'
   assert.deepEqual(seen, ['three']);
 });
 
-test('a purged stream goes on with what comes next', async (t) => {
+test('a consumer of a purged stream resumes with the next message', async (t) => {
   const core = await startNatsCore(t);
   await keep(t, core);
   const stream = streams.deliveries(0);
@@ -128,14 +128,14 @@ test('a purged stream goes on with what comes next', async (t) => {
   assert.deepEqual(seen, ['three']);
 });
 
-test('where all is there nothing is made again', async (t) => {
+test('a complete topology is left unchanged', async (t) => {
   const core = await startNatsCore(t);
   const there = new Set<string>();
   for await (const name of core.jsm.streams.names()) there.add(name);
   assert.deepEqual(allStreams(core.settings.POSTHORN_SHARDS).toSorted(), [...there].toSorted());
 });
 
-test('a stream that somebody else made again is read from its beginning, not from where the old one stood', async (t) => {
+test('a stream recreated by another process is read from its beginning, not from the old floor', async (t) => {
   const core = await startNatsCore(t);
   const stream = streams.events(0);
   const acked = await take(t, core, stream, consumers.router);
@@ -150,7 +150,7 @@ test('a stream that somebody else made again is read from its beginning, not fro
   await keeper.start();
   await core.jsm.streams.delete(stream);
   await ensureStreams(core.js, core.jsm, core.settings);
-  // It looks again.
+  // Checks again.
   await keeper.start();
   const seen = await take(t, core, stream, consumers.router);
   await publish(core, subjects.event('acme', 'a'), ['four']);

@@ -1,4 +1,4 @@
-/** Payloads in a real NATS object store: whole, missing, in part, damaged. */
+/** Payloads in a real NATS object store: whole, missing, incomplete, damaged. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
@@ -19,7 +19,7 @@ async function chunksOf(): Promise<{ seq: number; subject: string }[]> {
   return chunks.filter(({ subject }) => subject === chunks.at(-1)?.subject);
 }
 
-test('what is put is got, up to the largest event, with its media type', async () => {
+test('a payload is read as it was stored, up to the largest event, with its media type', async () => {
   for (const size of [1, 512 * 1024, limits.eventBytesMax]) {
     const bytes = randomBytes(size);
     await core.payloads.put(`acme/pay_${size}`, bytes, 'image/png');
@@ -30,7 +30,7 @@ test('what is put is got, up to the largest event, with its media type', async (
   }
 });
 
-test('what is not there, was removed, or lacks a part, is missing', async () => {
+test('a payload is missing when it never existed, was removed, or lacks a part', async () => {
   assert.equal(await core.payloads.get('acme/pay_none'), undefined);
   assert.equal(await core.payloads.size('acme/pay_none'), undefined);
   await core.payloads.put('acme/pay_part', randomBytes(2_000_000), 'text/plain');
@@ -45,7 +45,7 @@ test('what is not there, was removed, or lacks a part, is missing', async () => 
   assert.equal(await core.payloads.get('acme/pay_gone'), undefined);
 });
 
-test('other bytes of the same length are told', async () => {
+test('rejects a payload of the same length with other bytes', async () => {
   await core.payloads.put('acme/pay_bad', Buffer.from('good'), 'text/plain');
   const [chunk] = await chunksOf();
   assert.ok(chunk);
@@ -57,7 +57,7 @@ test('other bytes of the same length are told', async () => {
   await assert.rejects(core.payloads.get('acme/pay_bad'), PayloadDamagedError);
 });
 
-test('objects stay a little longer than events', async () => {
+test('objects are kept a little longer than events', async () => {
   const { config } = await core.jsm.streams.info(STREAM);
   const events = await core.jsm.streams.info('EV-0');
   assert.equal(config.max_age - events.config.max_age, 3600 * 1e9);

@@ -7,10 +7,10 @@ import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { startNatsCluster } from '../../kit/servers.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 
-test('a sending whose id is still in process is no refusal: it is stored once', async (t) => {
+test('a message whose id is still in process is not refused, and is stored once', async (t) => {
   const brokers = await startNatsCluster(3);
   t.after(async () => {
-    // One that is stopped does not end when it is asked to.
+    // A stopped process does not end on SIGTERM.
     await Promise.all(brokers.map((broker) => broker.kill('SIGKILL')));
     await Promise.all(brokers.map((broker) => broker.dispose()));
   });

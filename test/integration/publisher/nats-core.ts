@@ -22,7 +22,7 @@ import { streams } from '#wire/subjects.ts';
 
 export const log: Log = createLog(process.env['TEST_LOG_LEVEL'] ?? 'silent');
 
-/** A nats-server of a test's own with all streams, and what every plane is made with. */
+/** A nats-server for one test with all streams, and the dependencies of every plane. */
 export interface NatsCore {
   server: { url: string; kill: TestServer['kill'] };
   nc: NatsConnection;
@@ -33,20 +33,20 @@ export interface NatsCore {
   records: RecordGatherer;
   payloads: PayloadStore;
   log: Log;
-  /** With SIGKILL: nothing is said to anybody. */
+  /** With SIGKILL: no client is notified. */
   killServer: () => Promise<void>;
   /** On the same port and folder. */
   restartServer: () => Promise<void>;
-  /** Another connection, gone with the test. */
+  /** Another connection, closed with the test. */
   connect: () => Promise<NatsConnection>;
-  /** Every record in the streams, in the order of their storing. */
+  /** Every record in the streams, in stream order. */
   storedRecords: () => Promise<HistoryRecord[]>;
 }
 
 export interface NatsCoreOptions {
   env?: Record<string, string>;
   window?: number;
-  /** Who may connect; else everybody. */
+  /** Users that may connect; absent: any client. */
   access?: NatsAccess;
 }
 
@@ -115,7 +115,7 @@ export interface StoredMessage {
   data: Buffer;
 }
 
-/** What a stream holds now. */
+/** Reads the current messages of a stream. */
 export async function storedMessages(
   jsm: JetStreamManager,
   stream: string,

@@ -24,7 +24,7 @@ function publication(messageId: string, changes: Partial<Publication> = {}): Pub
   };
 }
 
-/** Counts what each publication was called back with. */
+/** Counts the callbacks of each publication. */
 class Outcomes {
   readonly acks = new Map<string, PubAck[]>();
   readonly errors = new Map<string, Error[]>();
@@ -46,7 +46,7 @@ function append<T>(map: Map<string, T[]>, key: string, value: T): void {
   map.set(key, [...(map.get(key) ?? []), value]);
 }
 
-test('an ack says where it is stored; the same id again is stored once and told so', async (t) => {
+test('an ack names the sequence, and a repeated id is stored once and reported', async (t) => {
   const { publisher, jsm } = await startNatsCore(t);
   const first = await publisher.publishAsync(publication('one'));
   assert.deepEqual(first, { seq: 1, duplicate: false });
@@ -59,7 +59,7 @@ test('an ack says where it is stored; the same id again is stored once and told 
   assert.equal(stored?.data.toString(), 'payload of one');
 });
 
-test('over the window nothing is taken; whoever waits is called as soon as there is room', async (t) => {
+test('a full window accepts nothing, and calls waiting callers as soon as there is room', async (t) => {
   const { publisher } = await startNatsCore(t, { window: 4 });
   const outcomes = new Outcomes();
   const ids = ['a', 'b', 'c', 'd'];
@@ -79,7 +79,7 @@ test('over the window nothing is taken; whoever waits is called as soon as there
   assert.equal(new Set(acks.map(({ seq }) => seq)).size, 50);
 });
 
-test('the server killed in the middle, twice: every callback comes once, each id is stored once', async (t) => {
+test('every callback is called once and each id is stored once when the server is killed twice', async (t) => {
   const core = await startNatsCore(t, { window: 64 });
   const outcomes = new Outcomes();
   const total = 3000;
@@ -107,7 +107,7 @@ test('the server killed in the middle, twice: every callback comes once, each id
   assert.equal(new Set(ids).size, total);
 });
 
-test('the server away: a timeout within its time, and nothing is stored when it is back', async (t) => {
+test('a publication fails in time, and is not stored later, when the server is down', async (t) => {
   const core = await startNatsCore(t);
   const outcomes = new Outcomes();
   await core.publisher.publishAsync(publication('before'));
@@ -123,7 +123,7 @@ test('the server away: a timeout within its time, and nothing is stored when it 
   assert.deepEqual(ids, ['before', 'after']);
 });
 
-test('what is published while the server is away is stored once it is back', async (t) => {
+test('a publication is stored when the server is back', async (t) => {
   const core = await startNatsCore(t);
   await core.killServer();
   await waitUntil(() => !core.publisher.isConnected);
@@ -148,11 +148,11 @@ test('a publication that waits for room is refused and not stored when its time 
   assert.deepEqual(ids, ['first', 'next']);
 });
 
-test('closed: what is under way fails, so does what comes later, and nobody waits for ever', async (t) => {
+test('a closed publisher fails publications in flight and later ones, and leaves none waiting', async (t) => {
   const core = await startNatsCore(t);
   const nc = await core.connect();
   const publisher = new Publisher({ nc, window: 2, log });
-  // It takes what comes and answers nothing.
+  // It accepts bytes and answers nothing.
   await core.server.kill('SIGSTOP');
   try {
     await checkClosed(publisher);
@@ -175,7 +175,7 @@ async function checkClosed(publisher: Publisher): Promise<void> {
   }
 }
 
-test('a payload larger than the server takes is refused, and the next one is stored', async (t) => {
+test("a payload larger than the server's limit is refused, and the next one is stored", async (t) => {
   const { publisher } = await startNatsCore(t);
   const payload = Buffer.alloc(9 * 1024 * 1024);
   await assert.rejects(
@@ -185,7 +185,7 @@ test('a payload larger than the server takes is refused, and the next one is sto
   assert.equal((await publisher.publishAsync(publication('small'))).seq, 1);
 });
 
-test('a subject that no stream takes, and a full stream, are timeouts that say why', async (t) => {
+test('a publication times out with a reason when no stream takes its subject or the stream is full', async (t) => {
   const { publisher, jsm } = await startNatsCore(t);
   await assert.rejects(
     publisher.publishAsync(publication('x', { subject: 'nobody.listens', timeoutMs: 300 })),
@@ -194,7 +194,7 @@ test('a subject that no stream takes, and a full stream, are timeouts that say w
   const { config } = await jsm.streams.info('EV-0');
   await jsm.streams.update('EV-0', { ...config, max_msgs: 1 });
   await publisher.publishAsync(publication('one'));
-  // There may be room again in a moment: it is tried until its time is over.
+  // There may be room again soon: it is retried until its time limit.
   await assert.rejects(
     publisher.publishAsync(publication('two', { timeoutMs: 300 })),
     (error: Error) =>
@@ -202,14 +202,14 @@ test('a subject that no stream takes, and a full stream, are timeouts that say w
   );
 });
 
-test('a schedule fires once, not early, with its payload, and is gone then', async (t) => {
+test('a schedule fires once, not early, with its payload, and is removed', async (t) => {
   const { publisher, jsm } = await startNatsCore(t);
   const target = subjects.delivery('acme', 'ep_1');
   const atMs = Date.now() + 1200;
   const waiting = subjects.waiting('acme', 'ep_1', 'dlv_1');
   const schedule = { atMs, target };
   await publisher.publishAsync(publication('dlv_1:1', { subject: waiting, schedule }));
-  // The repeat of a crashed worker: the same step under the same id.
+  // The repeat after a worker's crash: the same step under the same id.
   const again = await publisher.publishAsync(
     publication('dlv_1:1', { subject: waiting, schedule }),
   );

@@ -22,7 +22,7 @@ function record(i: number, more: Partial<DeliveryRecord> = {}): DeliveryRecord {
   };
 }
 
-test('records that come together are stored as one message, each told so once', async (t) => {
+test('records that are added together are stored as one message, each reported once', async (t) => {
   const { records, jsm, storedRecords } = await startNatsCore(t);
   const stored: number[] = [];
   for (let i = 0; i < 20; i++) records.add(record(i), () => stored.push(i));
@@ -39,7 +39,7 @@ test('records that come together are stored as one message, each told so once', 
   );
 });
 
-test('without anybody who drains, they are stored after a moment', async (t) => {
+test('records are stored after a moment when no caller drains', async (t) => {
   const { records, storedRecords } = await startNatsCore(t);
   let stored = 0;
   records.add(record(1), () => stored++);
@@ -47,7 +47,7 @@ test('without anybody who drains, they are stored after a moment', async (t) => 
   assert.equal((await storedRecords()).length, 1);
 });
 
-test('records with the largest answers are stored in messages that every server takes', async (t) => {
+test('records with the largest answers are stored in messages that every server accepts', async (t) => {
   const { records, jsm, storedRecords } = await startNatsCore(t);
   const names = Array.from({ length: limits.responseHeadersKeptMax }, (_, i) => `x-${i}`);
   const attempt = {
@@ -56,7 +56,7 @@ test('records with the largest answers are stored in messages that every server 
     startedMs: 1,
     durationMs: 1,
     worker: 'w',
-    // Three bytes for each character: what is counted must be bytes.
+    // Three bytes for each character: the limit must count bytes.
     responseBody: '\u20ac'.repeat(limits.responseBodyKeptBytesMax / 3),
     responseHeaders: Object.fromEntries(
       names.map((name) => [name, '\u20ac'.repeat(limits.responseHeaderValueKeptLengthMax)]),
@@ -67,13 +67,13 @@ test('records with the largest answers are stored in messages that every server 
   await records.drain();
   assert.equal(stored, 400);
   assert.equal((await storedRecords()).length, 400);
-  // A nats-server takes 1 MiB unless it is told otherwise.
+  // The default limit of a nats-server is 1 MiB.
   for (const { data } of await storedMessages(jsm, 'ATT-0')) {
     assert.ok(data.length < 1024 * 1024, `${data.length} bytes`);
   }
 });
 
-test('records that the server refuses are tried until it takes them', async (t) => {
+test('refused records are retried until the server accepts them', async (t) => {
   const { records, jsm, storedRecords } = await startNatsCore(t);
   await jsm.streams.update(streams.records(0), { max_msg_size: 10 });
   let stored = 0;
@@ -89,7 +89,7 @@ test('records that the server refuses are tried until it takes them', async (t) 
   assert.equal((await storedRecords()).length, 1);
 });
 
-test('a drain waits for what was given before it, not for what comes after', async (t) => {
+test('a drain waits for records added before it, not for later ones', async (t) => {
   const { publisher, jsm, settings, log } = await startNatsCore(t, {
     env: { POSTHORN_SHARDS: '2' },
   });
@@ -108,7 +108,7 @@ test('a drain waits for what was given before it, not for what comes after', asy
   assert.deepEqual(stored, [1, 2]);
 });
 
-test('a closed publisher: nothing is told stored', async (t) => {
+test('a closed publisher reports nothing as stored', async (t) => {
   const { records, publisher } = await startNatsCore(t);
   let stored = 0;
   publisher.close();

@@ -8,7 +8,7 @@ import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { startNatsServer } from '../../kit/servers.ts';
 
-test('streams are made once, the same again, and not for another number of shards', async (t) => {
+test('streams are created once, left unchanged by a repeat, and rejected for another number of shards', async (t) => {
   const server = await startNatsServer();
   const nc = await connectNats(server.url, 'test', createLog('silent'));
   t.after(async () => {

@@ -53,7 +53,7 @@ function logged(name: string, facts: Record<string, unknown> = {}): LoggedError 
   return { err: new SyntaxError('"4111 1111" is not valid JSON'), name, facts };
 }
 
-test('an error as an envelope: where and by what ids, and no word of its message', async (t) => {
+test('an error is reported with its location and ids, and without its message', async (t) => {
   const { receiver, reports, sent } = await setup(t);
   const err = Object.assign(new RangeError('4111 1111'), { code: 'ERR_X' });
   const facts = { request_id: 'req_1', tenant_id: 'acme', body: '4111 1111', err };
@@ -75,7 +75,7 @@ test('an error as an envelope: where and by what ids, and no word of its message
   assert.ok(exception.stacktrace.frames.some(({ filename }) => filename.includes('error-reports')));
 });
 
-test('of one place one report in a minute; the next says how many there were', async (t) => {
+test('one location is reported once a minute, and the next report has the number of errors', async (t) => {
   const { reports, clock, sent } = await setup(t);
   for (let i = 0; i < 3; i++) {
     reports.report(logged('a.failed'));
@@ -91,7 +91,7 @@ test('of one place one report in a minute; the next says how many there were', a
   );
 });
 
-test('at most 20 in a minute, whatever fails', async (t) => {
+test('at most 20 errors a minute are reported', async (t) => {
   const { reports, sent } = await setup(t);
   for (let i = 0; i < 25; i++) {
     reports.report(logged(`part_${i}.failed`));
@@ -100,14 +100,14 @@ test('at most 20 in a minute, whatever fails', async (t) => {
   assert.equal(sent().length, 20);
 });
 
-test('at most 4 at once', async (t) => {
+test('at most 4 reports are in flight at once', async (t) => {
   const { reports, sent } = await setup(t);
   for (let i = 0; i < 10; i++) reports.report(logged(`part_${i}.failed`));
   await reports.flush();
   assert.equal(sent().length, 4);
 });
 
-test('a service that wants none for a while gets none', async (t) => {
+test('a service that asks for a pause gets none until it ends', async (t) => {
   const { receiver, reports, clock, failures, sent } = await setup(t);
   receiver.on(ENVELOPE, { status: 429, headers: { 'retry-after': '150' } });
   reports.report(logged('a.failed'));
@@ -124,7 +124,7 @@ test('a service that wants none for a while gets none', async (t) => {
   assert.equal(sent().length, 2);
 });
 
-test('a service that is away is told of once', async (t) => {
+test('a service that is down is logged once', async (t) => {
   const { receiver, reports, failures } = await setup(t);
   await receiver.close();
   for (let i = 0; i < 3; i++) {
@@ -134,7 +134,7 @@ test('a service that is away is told of once', async (t) => {
   assert.equal(failures.length, 1);
 });
 
-test('what is logged as an error with an err is reported, and nothing else', () => {
+test('only log lines of level error with an err are reported', () => {
   const reported: LoggedError[] = [];
   const log = createLog('error', {}, { report: (one) => reported.push(one) });
   const err = new Error('x');

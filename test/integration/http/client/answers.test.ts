@@ -20,11 +20,11 @@ const SWITCHED =
 const LONG = 'bad_response: the headers of the answer are longer than 16384 bytes';
 
 interface Case {
-  /** Lines end with CR LF where `|` stands. */
+  /** Each `|` is a line end, CR LF. */
   answer: string;
-  /** Then the receiver closes the connection. */
+  /** True: the receiver then closes the connection. */
   ends?: boolean;
-  /** The status that decides, or the fault; of two attempts where they differ. */
+  /** The deciding status, or the fault; for two attempts where they differ. */
   comesTo: number | string | [first: string, second: number | string];
   note?: string;
   body?: string;
@@ -260,7 +260,7 @@ const cases: Record<string, Case> = {
     answer: `${OK}x: a\u0000b\u0001|content-length: 2||ok`,
     comesTo: [INVALID, 200],
   },
-  'headers named as what objects inherit': {
+  'headers with the names of inherited members': {
     answer: `${OK}__proto__: 1|constructor: 1|tostring: 1|constructor: 2|content-length: 2||ok`,
     comesTo: 200,
   },
@@ -274,7 +274,7 @@ const cases: Record<string, Case> = {
   },
 };
 
-/** Long enough for the status, also where a machine has much to do; grows until it came. */
+/** Long enough for the status, also on a busy machine; increased until it arrives. */
 const LIMITS_MS = [300, 3000, 30_000];
 
 async function answerTwice(
@@ -302,7 +302,7 @@ function summary({ outcome }: SendResult): number | string {
 }
 
 for (const [what, odd] of Object.entries(cases)) {
-  test(`${what}: ${JSON.stringify(odd.comesTo)}`, async (t) => {
+  test(`the outcome of ${what} is ${JSON.stringify(odd.comesTo)}`, async (t) => {
     for (const limitMs of LIMITS_MS) {
       const { results, requests } = await answerTwice(t, odd, limitMs);
       const isLate = results.some(({ outcome }) => !outcome.ok && outcome.kind === 'timeout');

@@ -1,4 +1,4 @@
-/** Answers without end: whatever part never ends, the exchange ends within its bound of bytes. */
+/** Endless answers: whichever part never ends, the exchange ends within its bound of bytes. */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -14,10 +14,11 @@ const BODY_TOO_LONG = `no more than ${limits.responseBodyReadBytesMax} bytes of 
 
 interface Endless {
   start: string;
-  /** Sent again and again. */
+  /** Sent repeatedly. */
   more: string;
   /**
-   * What the outcome or the note says; undefined: the status, and no more than its bound is read.
+   * A part of the outcome or note; undefined: the status counts, and no more than its bound is
+   * read.
    */
   says: string;
   ok: boolean;
@@ -49,7 +50,7 @@ const parts: Record<string, Endless> = {
   },
 };
 
-/** Writes as fast as it is read, until the other side closes. */
+/** Writes as fast as the other side reads, until it closes. */
 function writeEndlessly(socket: Socket, { start, more }: Endless): void {
   const block = Buffer.from(more.repeat(Math.ceil(16_384 / more.length)));
   const write = (): void => {
@@ -77,7 +78,7 @@ async function answerOf(t: TestContext, part: Endless, isLenient: boolean): Prom
 for (const isLenient of [false, true]) {
   const client = isLenient ? 'the lenient client' : 'undici';
   for (const [what, part] of Object.entries(parts)) {
-    test(`${what} without end: ${client} reads no further than the bound`, async (t) => {
+    test(`${client} reads ${what} without end no further than the bound`, async (t) => {
       const { outcome, note, responseBody } = await answerOf(t, part, isLenient);
       assert.equal(outcome.ok, part.ok);
       assert.equal(outcome.ok ? note : outcome.detail, part.says);
@@ -85,7 +86,7 @@ for (const isLenient of [false, true]) {
     });
   }
 
-  test(`trailers without end: ${client} counts the status`, async (t) => {
+  test(`${client} counts the status when trailers never end`, async (t) => {
     const start = `${OK}transfer-encoding: chunked\r\n\r\n0\r\n`;
     const { outcome, note } = await answerOf(t, { start, more: 'x: 1\r\n', ...cutOff }, isLenient);
     assert.deepEqual(outcome, { ok: true, status: 200 });

@@ -1,4 +1,4 @@
-/** Equal faults of a receiver have equal texts, whichever process, port or moment shows them. */
+/** Equal faults of a receiver have equal texts, independent of process, port and time. */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
@@ -45,7 +45,7 @@ test('a refused connection has one text for all ports and names', async (t) => {
   }
 });
 
-test('TLS spoken to a port of plain text has one text, without the number of a thread', async (t) => {
+test('TLS to a plain-text port has one text, without a thread number', async (t) => {
   const answer = 'HTTP/1.1 400 Bad Request\r\n\r\n';
   for (let n = 0; n < 3; n++) {
     const port = await rawServer(t, (socket) => socket.once('data', () => socket.write(answer)));
@@ -54,7 +54,7 @@ test('TLS spoken to a port of plain text has one text, without the number of a t
   }
 });
 
-test('a certificate that is not trusted has one text for all hosts', async (t) => {
+test('an untrusted certificate has one text for all hosts', async (t) => {
   const port = await listenFor(t, createTlsServer(makeCertificate()));
   for (const host of ['127.0.0.1', 'localhost']) {
     const { kind, detail } = failureOf(await send(senderTo(t, `https://${host}:${port}`)));

@@ -16,7 +16,7 @@ const request = (signal: AbortSignal) => ({
   signal,
 });
 
-test("40 names of a tenant hang: another tenant's new name is delivered to, and theirs are named", async (t) => {
+test("40 hanging names of a tenant do not delay another tenant's new name, and are reported", async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   receiver.otherwise({ status: 204 });
@@ -58,7 +58,7 @@ test("40 names of a tenant hang: another tenant's new name is delivered to, and 
   assert.equal(hanging.size, 3);
   const own = send('a', 'fine.test', never);
 
-  // Their time is up, and the resolver gives up: the tenant's own good name has its turn.
+  // Their time limit passes and the resolver gives up: the tenant's own good name gets its turn.
   limit.abort();
   for (const { outcome } of await Promise.all(held)) {
     assert.ok(!outcome.ok);

@@ -1,4 +1,4 @@
-/** The lenient client keeps the rules of the other one: addresses, TLS, connections, bytes. */
+/** The lenient client keeps the rules of undici's: addresses, TLS, connections, bytes. */
 import assert from 'node:assert/strict';
 import { type Socket, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
@@ -36,7 +36,7 @@ test('both clients write the same bytes', async (t) => {
   assert.equal(fourth, third);
 });
 
-test('connections are kept alive and serve again in turn', async (t) => {
+test('connections are kept alive and reused in turn', async (t) => {
   const sockets = new Set<Socket>();
   let answers: (() => void)[] = [];
   const port = await rawServer(t, (socket) => {
@@ -84,7 +84,7 @@ for (const [what, answer] of closing) {
   });
 }
 
-test('an idle connection on which bytes come is closed', async (t) => {
+test('an idle connection is closed when it receives bytes', async (t) => {
   const sockets: Socket[] = [];
   let closed = 0;
   const port = await rawServer(t, (socket) => {
@@ -100,7 +100,7 @@ test('an idle connection on which bytes come is closed', async (t) => {
   assert.equal(sockets.length, 2);
 });
 
-test('an address that may not be dialled is not dialled', async (t) => {
+test('the lenient client does not dial a forbidden address', async (t) => {
   let dialled = 0;
   const port = await rawServer(t, () => dialled++);
   for (const host of ['127.0.0.1', 'localhost']) {
@@ -126,7 +126,7 @@ async function startTls(
 }
 const issuer = makeCertificate();
 
-test('the client certificate is shown', async (t) => {
+test('the lenient client presents the client certificate', async (t) => {
   const { origin, names } = await startTls(t);
   const client = makeCertificate({ commonName: 'acme' });
   const context = { ca: issuer.cert, cert: client.cert, key: client.key };
@@ -136,7 +136,7 @@ test('the client certificate is shown', async (t) => {
   assert.deepEqual(names, ['acme']);
 });
 
-test('a certificate that is not trusted, or of another name, is refused', async (t) => {
+test('the lenient client rejects an untrusted certificate, and one for another name', async (t) => {
   const { origin } = await startTls(t);
   assert.equal(failureOf(await send(senderTo(t, origin, lenient))).kind, 'tls');
   const secureContext = createSecureContext({ ca: issuer.cert });
@@ -145,7 +145,7 @@ test('a certificate that is not trusted, or of another name, is refused', async 
   assert.deepEqual(failureOf(await send(sender)).detail, 'the certificate is for another name');
 });
 
-test('the time limit ends a dial, a wait for the answer, and its connection', async (t) => {
+test('the time limit ends a dial, an unanswered request, and its connection', async (t) => {
   let open = 0;
   const server = createServer((socket) => {
     open++;
@@ -164,7 +164,7 @@ test('the time limit ends a dial, a wait for the answer, and its connection', as
   }
 });
 
-test('a header that is none fails without a request', async (t) => {
+test('an invalid header fails without a request', async (t) => {
   let dialled = 0;
   const port = await rawServer(t, () => dialled++);
   for (const isLenient of [false, true]) {

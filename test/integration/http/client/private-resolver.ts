@@ -1,6 +1,7 @@
 /**
- * A program for a network and a mount namespace of its own: looks names up by the system's resolver while the only name
- * server, on port 53 of loopback, answers, fails or is away. Prints one line of JSON: what each stage found.
+ * A program for a network and a mount namespace of its own. It looks names up with the system's
+ * resolver while the only name server, on port 53 of loopback, answers, fails or is down. Prints
+ * the result of each stage as one line of JSON.
  */
 import { type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
@@ -11,7 +12,9 @@ import { NameLookups, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 const TYPE_A = 1;
 const SERVFAIL = 2;
 
-/** Knows 192.0.2.1 for every name, but fails for those under `broken.test` (RFC 1035, section 4). */
+/**
+ * Knows 192.0.2.1 for every name, but fails for those under `broken.test` (RFC 1035, section 4).
+ */
 async function startNameServer(): Promise<Socket> {
   const server = createSocket('udp4');
   server.on('message', (query, from) => {
@@ -53,7 +56,7 @@ const find = (tenant: string, hostname: string): Promise<string> =>
       resolve(error === null ? String(addresses[0]?.address) : String(error.code)),
     );
   });
-/** One after the other: the first alone tells nothing of the resolver. */
+/** One after the other: the first failure alone says nothing about the resolver. */
 async function findAll(domain: string): Promise<string[]> {
   const found: string[] = [];
   for (const tenant of ['a', 'b', 'c']) found.push(await find(tenant, `${tenant}.${domain}`));

@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import { type AddressInfo, type Server, type Socket, createServer } from 'node:net';
 import type { TestContext } from 'node:test';
 
-/** A TCP server on 127.0.0.1 that is gone with the test, its connections too; gives its port. */
+/**
+ * Starts a TCP server on 127.0.0.1 that ends with the test, with its connections; returns its port.
+ */
 export function rawServer(t: TestContext, onSocket: (socket: Socket) => void): Promise<number> {
   return listenFor(t, createServer(onSocket));
 }
 
-/** The same for a server that is there already. */
+/** As `rawServer`, for an existing server. */
 export async function listenFor(t: TestContext, server: Server): Promise<number> {
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
@@ -25,7 +27,7 @@ export async function listenFor(t: TestContext, server: Server): Promise<number>
   return (server.address() as AddressInfo).port;
 }
 
-/** A port on which nobody listens: one that was free a moment ago. */
+/** Returns a port without a listener: one that was free a moment ago. */
 export async function closedPort(): Promise<number> {
   const server = createServer();
   server.listen(0, '127.0.0.1');

@@ -1,4 +1,7 @@
-/** Requests sent twice within an attempt: the results account for all that the receiver counts. */
+/**
+ * Requests sent twice within an attempt: the results account for every request that the receiver
+ * counts.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import type { AddressInfo, Server, Socket } from 'node:net';
@@ -29,7 +32,7 @@ type OnRequest = (socket: Socket, nth: number, connection: number) => void;
 
 interface Receiver {
   sender: Sender;
-  /** Requests that came, whole. */
+  /** Number of complete requests received. */
   requests: () => number;
 }
 
@@ -60,7 +63,7 @@ async function startReceiver(t: TestContext, way: Way, onRequest: OnRequest): Pr
   return { sender, requests: () => requests };
 }
 
-/** Requests that the results tell of. */
+/** Number of requests that the results report. */
 const told = (results: SendResult[]): number =>
   results.reduce((sum, { repeatedAtMs }) => sum + (repeatedAtMs === undefined ? 1 : 2), 0);
 
@@ -79,7 +82,7 @@ const begun: [what: string, bytes: string][] = [
 
 for (const way of ways) {
   for (const [what, close] of closes) {
-    test(`a receiver that reads a request and ${what} gets no second one on a new connection (${way.name})`, async (t) => {
+    test(`a request to a receiver that reads it and ${what} is not repeated on a new connection (${way.name})`, async (t) => {
       const { sender, requests } = await startReceiver(t, way, (socket) => close(socket));
       const result = await send(sender);
       assert.equal(failureOf(result).kind, 'reset');
@@ -87,7 +90,7 @@ for (const way of ways) {
       assert.equal(requests(), 1);
     });
 
-    test(`a kept-alive connection whose receiver ${what} is repeated once and named (${way.name})`, async (t) => {
+    test(`a request on a kept-alive connection is repeated once and reported when its receiver ${what} (${way.name})`, async (t) => {
       const { sender, requests } = await startReceiver(t, way, (socket, nth, connection) => {
         if (connection === 0 && nth === 1) close(socket);
         else socket.write(ANSWER);
@@ -114,7 +117,7 @@ for (const way of ways) {
 
   for (const [what, bytes] of begun) {
     for (const before of [0, 1, 3]) {
-      test(`an answer that ends after ${what} is not repeated, after ${before} exchanges (${way.name})`, async (t) => {
+      test(`a request is not repeated when its answer ends after ${what}, after ${before} exchanges (${way.name})`, async (t) => {
         const { sender, requests } = await startReceiver(t, way, (socket, nth) => {
           if (nth < before) socket.write(ANSWER);
           else socket.end(bytes);
@@ -130,7 +133,7 @@ for (const way of ways) {
   }
 }
 
-test('a request whose time limit is over is not repeated', async (t) => {
+test('a request is not repeated when its time limit has passed', async (t) => {
   const limit = new AbortController();
   const { sender, requests } = await startReceiver(t, ways[0] as Way, (socket, nth) => {
     if (nth === 0) socket.write(ANSWER);
@@ -144,7 +147,7 @@ test('a request whose time limit is over is not repeated', async (t) => {
   assert.equal(requests(), 2);
 });
 
-test('a repeat that cannot be sent is not told as sent', async (t) => {
+test('a repeat that cannot be sent is not reported as sent', async (t) => {
   let requests = 0;
   const server = createServer((socket) => {
     socket.on('data', (chunk: Buffer) => {

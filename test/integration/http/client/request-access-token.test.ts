@@ -61,12 +61,12 @@ const lives: [answer: string, keepMs: number][] = [
   [', "token_type": "bearer", "expires_in": 3600', HOUR_MS - 60_000],
 ];
 for (const [fields, keepMs] of lives) {
-  test(`how long a token is kept: ${fields || 'nothing said'}`, async (t) => {
+  test(`a token is kept for its lifetime less a margin: ${fields || 'no lifetime'}`, async (t) => {
     assert.equal(await keptFor(t, fields), keepMs);
   });
 }
 
-test('an empty query of a token endpoint is kept, and a last dot of its host is not', async (t) => {
+test("a token endpoint's empty query is kept, and a trailing dot of its host is removed", async (t) => {
   const receiver = await receiverOf(t);
   receiver.otherwise({ status: 200, body: '{"access_token": "t"}' });
   assert.ok((await ask(`http://localhost.:${receiver.port}/token?`, 5000)).ok);
@@ -74,7 +74,7 @@ test('an empty query of a token endpoint is kept, and a last dot of its host is 
   assert.equal(receiver.requests[0].headers['host'], `localhost:${receiver.port}`);
 });
 
-test('a token endpoint that hangs is left at the time limit, in its body too', async (t) => {
+test('a hanging token endpoint is abandoned at the time limit, even within its body', async (t) => {
   const receiver = await receiverOf(t);
   const faults = {
     request: 'did not give a token: timeout: no answer came in time',
@@ -88,7 +88,7 @@ test('a token endpoint that hangs is left at the time limit, in its body too', a
   }
 });
 
-test('a name that leads to an address which may not be dialled', async (t) => {
+test('rejects a token endpoint whose name leads to a forbidden address', async (t) => {
   const receiver = await receiverOf(t);
   const answer = await ask(`https://localhost:${receiver.port}/`, 5000, new EgressGuard(''));
   assert.ok(!answer.ok);
@@ -96,7 +96,7 @@ test('a name that leads to an address which may not be dialled', async (t) => {
   assert.equal(receiver.requests.length, 0);
 });
 
-test('a token endpoint that sends 100 unasked gives a token from the second request on', async (t) => {
+test('a token endpoint that sends an unrequested 100 gives a token from the second request on', async (t) => {
   const port = await rawServer(t, (socket) => {
     const body = '{"access_token": "t"}';
     const head = `HTTP/1.1 200 OK\r\ncontent-length: ${body.length}`;

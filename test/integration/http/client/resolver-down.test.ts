@@ -1,4 +1,4 @@
-/** The real resolver with a name server of its own: Linux, where namespaces can be made. */
+/** The real resolver with a name server of its own: on Linux, where namespaces can be created. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
@@ -12,7 +12,7 @@ const PROGRAM = fileURLToPath(new URL('private-resolver.ts', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'Linux only';
 
 test(
-  'name servers of this machine that are away are told from broken ones of tenants',
+  'name servers of this machine that are down are distinguished from broken ones of tenants',
   { skip },
   async (t) => {
     const dir = await makeTempDir();
@@ -27,7 +27,7 @@ test(
     assert.deepEqual(JSON.parse(stdout), {
       well: ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
       broken: ['EAI_AGAIN', 'EAI_AGAIN', 'EAI_AGAIN'],
-      // What failed before, of other names, counts beside the first.
+      // Earlier failures of other names count together with the first.
       away: [down, down, down],
       back: ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
     });

@@ -14,7 +14,7 @@ export const LOOPBACK = '127.0.0.0/8';
 export interface SenderSettings {
   /** Networks of our own that may be dialled; absent: loopback. */
   allow?: string;
-  /** The lenient client sends from the first request on. */
+  /** Whether the lenient client sends from the first request on. */
   isLenient?: boolean;
   secureContext?: SecureContext;
 }

@@ -1,4 +1,4 @@
-/** Which connection a request takes. */
+/** Which connection a request uses. */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { waitUntil } from '../../../kit/wait-until.ts';
 import { rawServer } from './raw-server.ts';
 import { send, senderTo } from './send-once.ts';
 
-test('a receiver that closes each connection after its answer is sent to all the same', async (t) => {
+test('requests reach a receiver that closes each connection after its answer', async (t) => {
   const port = await rawServer(t, (socket) => {
     socket.once('data', () => {
       socket.end('HTTP/1.1 200 OK\r\ncontent-length: 0\r\nconnection: close\r\n\r\n');
@@ -24,7 +24,7 @@ test('a receiver that closes each connection after its answer is sent to all the
 
 for (const isLenient of [false, true]) {
   const client = isLenient ? 'the lenient client' : 'undici';
-  test(`a connection whose receiver answered before it read the request is not reused by ${client}`, async (t) => {
+  test(`a connection is not reused by ${client} when the receiver answered before it read the request`, async (t) => {
     let connections = 0;
     const port = await rawServer(t, (socket) => {
       connections++;
@@ -45,7 +45,7 @@ for (const isLenient of [false, true]) {
   });
 }
 
-test('connections are as many as exchanges at once, and serve again in turn', async (t) => {
+test('there are as many connections as concurrent exchanges, and they are reused in turn', async (t) => {
   const sockets = new Set<Socket>();
   let answer: (() => void)[] = [];
   const port = await rawServer(t, (socket) => {

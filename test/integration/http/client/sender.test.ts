@@ -9,7 +9,7 @@ import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
 import { closedPort, listenFor, rawServer } from './raw-server.ts';
 import { answerTo, failureOf, send, senderTo } from './send-once.ts';
 
-test('a request goes out as it was given, and a 2xx is success', async (t) => {
+test('a request is sent unchanged, and a 2xx is success', async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   receiver.otherwise({ status: 204, headers: { 'x-answer': ['1', '2'] } });
@@ -25,7 +25,7 @@ test('a request goes out as it was given, and a 2xx is success', async (t) => {
 });
 
 for (const status of [400, 404, 410, 500, 503]) {
-  test(`${status} is a failure with its status, and its body is kept`, async (t) => {
+  test(`status ${status} is a failure with its status, and its body is kept`, async (t) => {
     const result = await answerTo(t, { status, body: 'why' });
     const { kind, status: said, retryAfterMs } = failureOf(result);
     assert.deepEqual([kind, said, retryAfterMs], ['http_status', status, undefined]);
@@ -34,7 +34,7 @@ for (const status of [400, 404, 410, 500, 503]) {
 }
 
 for (const status of [301, 302, 307, 308]) {
-  test(`a redirect (${status}) is not followed, and is no success`, async (t) => {
+  test(`a redirect (${status}) is not followed, and is a failure`, async (t) => {
     const receiver = await WebhookReceiver.start();
     t.after(() => receiver.close());
     receiver.on('/hook', { status, headers: { location: '/elsewhere' } });
@@ -47,7 +47,7 @@ for (const status of [301, 302, 307, 308]) {
   });
 }
 
-test('Retry-After in seconds and as a date', async (t) => {
+test('Retry-After is read in seconds and as a date', async (t) => {
   const seconds = await answerTo(t, { status: 429, headers: { 'retry-after': '120' } });
   assert.equal(failureOf(seconds).retryAfterMs, 120_000);
   const at = new Date(Date.now() + 600_000).toUTCString();
@@ -56,7 +56,7 @@ test('Retry-After in seconds and as a date', async (t) => {
   assert.ok(ms > 0 && ms <= 600_000, String(ms));
 });
 
-test('a receiver that never answers: the time limit ends it, also the connection', async (t) => {
+test('the time limit ends the exchange and its connection when a receiver never answers', async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   receiver.otherwise({ hang: 'request' });
@@ -69,28 +69,28 @@ test('a receiver that never answers: the time limit ends it, also the connection
   assert.match(detail, /no answer/);
 });
 
-test('a receiver that does not accept: the time limit ends it', async (t) => {
-  // The backlog takes the connection; nobody ever reads from it.
+test('the time limit ends a dial when a receiver does not accept', async (t) => {
+  // The backlog accepts the connection, but the receiver never reads from it.
   const port = await rawServer(t, (socket) => socket.pause());
   const result = await send(senderTo(t, `http://127.0.0.1:${port}`), AbortSignal.timeout(100));
   assert.equal(failureOf(result).kind, 'timeout');
 });
 
-/** Each longer than the one before, for a machine that has much to do. */
+/** Each longer than the previous one, for a busy machine. */
 const LIMITS_MS = [500, 4000, 30_000];
 const neverEnding: [string, Behaviour][] = [
   ['hangs inside the body', { hang: 'body' }],
   ['trickles byte by byte', { trickleMs: 5, bytes: 1_000_000 }],
 ];
 for (const [what, behaviour] of neverEnding) {
-  test(`an answer that ${what} counts by its status, and the time limit ends it`, async (t) => {
+  test(`the status of an answer that ${what} counts, and the time limit ends it`, async (t) => {
     const receiver = await WebhookReceiver.start();
     t.after(() => receiver.close());
     receiver.otherwise(behaviour);
     const sender = senderTo(t, receiver.url().slice(0, -1));
     for (const limitMs of LIMITS_MS) {
       const { outcome, note } = await send(sender, AbortSignal.timeout(limitMs));
-      // Too short for this machine: the status had not come.
+      // Too short for this machine: the status had not arrived.
       if (!outcome.ok && limitMs !== LIMITS_MS.at(-1)) continue;
       assert.deepEqual(outcome, { ok: true, status: 200 });
       assert.equal(note, 'the body did not end in time');
@@ -99,7 +99,7 @@ for (const [what, behaviour] of neverEnding) {
   });
 }
 
-test('a time limit that is over before it begins is a timeout, and nothing is sent', async (t) => {
+test('nothing is sent when the time limit has passed before the start', async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   const sender = senderTo(t, receiver.url().slice(0, -1));
@@ -109,7 +109,7 @@ test('a time limit that is over before it begins is a timeout, and nothing is se
   assert.equal(receiver.requests.length, 1);
 });
 
-test('an endless answer is cut off: its status counts, its first 4 KiB are kept', async (t) => {
+test('an endless answer is truncated: its status counts, its first 4 KiB are kept', async (t) => {
   const result = await answerTo(t, { endless: true, status: 200 });
   assert.deepEqual(result.outcome, { ok: true, status: 200 });
   assert.equal(result.responseBody.length, limits.responseBodyKeptBytesMax);
@@ -125,26 +125,26 @@ const wrong: [string, Behaviour, string][] = [
   ['an end without an answer', { cut: 'end' }, 'reset'],
 ];
 for (const [what, behaviour, kind] of wrong) {
-  test(`${what} is ${kind}, and not worth sending again at once`, async (t) => {
+  test(`an exchange that gets ${what} fails with ${kind}, and is not repeated at once`, async (t) => {
     const result = await answerTo(t, behaviour);
     assert.equal(failureOf(result).kind, kind, failureOf(result).detail);
     assert.equal(result.repeatedAtMs, undefined);
   });
 }
 
-test('nobody listens: connect', async (t) => {
+test('a dial fails with kind connect when the port has no listener', async (t) => {
   const result = await send(senderTo(t, `http://127.0.0.1:${await closedPort()}`));
   const { kind, detail } = failureOf(result);
   assert.equal(kind, 'connect');
   assert.match(detail, /ECONNREFUSED/);
 });
 
-test('a name that does not exist: dns', async (t) => {
+test('a dial fails with kind dns when the name does not exist', async (t) => {
   const result = await send(senderTo(t, 'http://no-such-host.invalid'));
   assert.equal(failureOf(result).kind, 'dns', failureOf(result).detail);
 });
 
-test('a certificate that nobody trusts, and a port that does not speak TLS: tls', async (t) => {
+test('a dial fails with kind tls when the certificate is untrusted or the port does not speak TLS', async (t) => {
   const port = await listenFor(t, createTlsServer(makeCertificate()));
   for (const host of ['127.0.0.1', 'localhost']) {
     const result = await send(senderTo(t, `https://${host}:${port}`));
@@ -164,7 +164,7 @@ for (const host of [
   '2130706433',
   '0x7f.1',
 ]) {
-  test(`${host} without allowance is a forbidden address, and is not dialled`, async (t) => {
+  test(`the forbidden address ${host} is not dialled`, async (t) => {
     let dialled = 0;
     const port = await rawServer(t, () => dialled++);
     const result = await send(senderTo(t, `http://${host}:${port}`, { allow: '' }));
@@ -217,7 +217,7 @@ for (const [what, body, said, encoding] of bodies) {
   });
 }
 
-test('the headers of an answer are kept within bounds, under names that MongoDB takes', async (t) => {
+test('the headers of an answer are kept within bounds, under names that MongoDB accepts', async (t) => {
   const lines = Array.from({ length: 50 }, (_, i) => `x-${i}: ${'v'.repeat(200)}`);
   const result = await answerTo(t, {
     raw: `HTTP/1.1 200 OK\r\nx.dotted: 1\r\n$x: 1\r\nx-long: ${'v'.repeat(600)}\r\n${lines.join('\r\n')}\r\ncontent-length: 0\r\n\r\n`,

@@ -1,4 +1,6 @@
-/** A name with several addresses, on real addresses of the loopback network: RFC 8305. Linux only. */
+/**
+ * A name with several addresses, on real addresses of the loopback network: RFC 8305. Linux only.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer as createHttpsServer } from 'node:https';
@@ -37,7 +39,7 @@ function senderOf(
   return sender;
 }
 
-/** A receiver on one address; gives its port, and counts its connections. */
+/** Starts a receiver on one address; returns its port and the number of its connections. */
 async function startReceiver(
   t: TestContext,
   host: string,
@@ -60,7 +62,7 @@ async function startReceiver(
 
 const DELIVERED = { ok: true, status: 204 };
 
-test('a try that is slow to connect goes on when later addresses are dead', async (t) => {
+test('a slow try continues when later addresses are dead', async (t) => {
   const slow = await startSilentListener(t, ['127.0.0.2']);
   const { port } = slow;
   await startSilentListener(t, ['127.0.0.3'], { port });
@@ -69,7 +71,7 @@ test('a try that is slow to connect goes on when later addresses are dead', asyn
   await waitUntil(() => dialling(port).includes('127.0.0.3'));
   slow.resume();
   assert.deepEqual((await sent).outcome, DELIVERED);
-  // The try that lost is over too.
+  // The losing try has ended too.
   await waitUntil(() => dialling(port).length === 0);
 });
 
@@ -80,7 +82,7 @@ test('a dead first address delays a delivery and does not fail it', async (t) =>
   assert.deepEqual((await send(sender)).outcome, DELIVERED);
 });
 
-test('an address that refuses makes way for the next one', async (t) => {
+test('the next address is dialled when one refuses', async (t) => {
   const { port } = await startReceiver(t, '127.0.0.4');
   const addresses = ['127.0.0.2', '127.0.0.3', '127.0.0.4'];
   assert.deepEqual(
@@ -89,7 +91,7 @@ test('an address that refuses makes way for the next one', async (t) => {
   );
 });
 
-test('more dead addresses than tries do not keep the last one from its turn', async (t) => {
+test('the last address gets its turn when there are more dead addresses than tries', async (t) => {
   const dead = Array.from({ length: limits.dialTriesMax + 1 }, (_, n) => `127.0.1.${n + 1}`);
   const { port } = await startSilentListener(t, dead);
   await startReceiver(t, '127.0.2.1', { port });
@@ -131,7 +133,7 @@ test('the time limit of the attempt ends every try', async (t) => {
   await waitUntil(() => dialling(port).length === 0);
 });
 
-test('an address that is not allowed is not dialled beside one that is', async (t) => {
+test('a forbidden address is not dialled along with an allowed one', async (t) => {
   const forbidden = await startReceiver(t, '127.0.0.2');
   const allowed = await startReceiver(t, '127.0.0.3', { port: forbidden.port });
   const guard = new EgressGuard('127.0.0.3/32');
@@ -142,7 +144,7 @@ test('an address that is not allowed is not dialled beside one that is', async (
   assert.equal(allowed.sockets.length, 1);
 });
 
-test('the first address speaks for all that refuse', async (t) => {
+test('the error of the first address is reported when all refuse', async (t) => {
   const { port } = await startSilentListener(t, ['127.0.0.9']);
   const sender = senderOf(t, `http://localhost:${port}`, ['127.0.0.2', '127.0.0.3']);
   const { kind, detail } = failureOf(await send(sender));
@@ -150,7 +152,7 @@ test('the first address speaks for all that refuse', async (t) => {
   assert.equal(detail, 'the connection was refused (ECONNREFUSED)');
 });
 
-test('an address that accepts and never begins TLS does not keep https from the next one', async (t) => {
+test('the next address is dialled when one accepts and never begins TLS', async (t) => {
   const mute = await startReceiver(t, '127.0.0.2', { answer: '' });
   const certificate = makeCertificate();
   const server = createHttpsServer(certificate, (request, response) => {

@@ -20,17 +20,17 @@ let at = Number(port);
 })();
 `;
 
-/** With \`backlog: 1\` the kernel completes this many connections and then drops every SYN. */
+/** With `backlog: 1` the kernel completes this many connections and then drops every SYN. */
 const BACKLOG_FILLED_BY = 2;
 
-/** Addresses whose TCP handshake does not end: the process is stopped, and its backlog is full. */
+/** Addresses with incomplete TCP handshakes: the process is stopped, and its backlog is full. */
 export interface SilentListener {
   port: number;
-  /** Accepts from now on. A SYN that was dropped comes again after a second: the kernel's first retransmission. */
+  /** Accepts from now on. The kernel retransmits a dropped SYN after a second. */
   resume: () => void;
 }
 
-/** @param options.port the one to listen on; absent: any */
+/** @param options.port the port to listen on; absent: any */
 export async function startSilentListener(
   t: TestContext,
   addresses: string[],
@@ -56,14 +56,14 @@ export async function startSilentListener(
 
 const SYN_SENT = '02';
 
-/** The addresses to which this machine is connecting on a port, once for each connection. */
+/** The addresses to which this machine is connecting on a port, one for each connection. */
 export function dialling(port: number): string[] {
   const found: string[] = [];
   for (const line of readFileSync('/proc/net/tcp', 'utf8').split('\n').slice(1)) {
     const [, , remote, state] = line.trim().split(/\s+/);
     const [address = '', remotePort = ''] = remote?.split(':') ?? [];
     if (state !== SYN_SENT || Number.parseInt(remotePort, 16) !== port) continue;
-    // The four bytes of the address in the order of the machine, little-endian.
+    // The four bytes of the address in the machine's byte order, little-endian.
     found.push(
       (address.match(/../g) ?? [])
         .toReversed()

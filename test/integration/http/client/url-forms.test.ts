@@ -1,4 +1,4 @@
-/** What a receiver gets for a URL: the same host and path wherever they are written. */
+/** Forms of one URL: the receiver gets the same host and path for each. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
@@ -9,7 +9,7 @@ import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
 import { makeCertificate } from '../../../kit/certificates.ts';
 import { senderTo } from './send-once.ts';
 
-test('a name with a last dot is dialled, checked by TLS and written in `host` without it', async (t) => {
+test('a name with a trailing dot is dialled, checked by TLS and sent in `host` without the dot', async (t) => {
   const certificate = makeCertificate();
   const seen: { host: string | undefined; sni: unknown; url: string | undefined }[] = [];
   const server = createServer(certificate, (request, response) => {
