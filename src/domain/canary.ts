@@ -1,8 +1,8 @@
 import { parseTargetUrl } from './endpoint/target-url/target-url.ts';
 
 /**
- * The tenants of the synthetic probe (OB-6). They are tenants like all others on the whole path; what is different
- * for them is here: they are left out of the list of tenants, and their webhooks may go to the probe's receiver.
+ * The tenants of the synthetic probe (OB-6). They take the same path as all tenants, with two
+ * exceptions: lists of tenants leave them out, and their webhooks may go to the probe's receiver.
  */
 const PREFIX = 'posthorn-probe-';
 
@@ -11,17 +11,18 @@ export function canaryTenant(name: string, n: number): string {
   return `${PREFIX}${name}-${n}`;
 }
 
-/** Matches the ids of tenants that are none of the probe's, as a query of MongoDB on an indexed field. */
+/** Excludes the probe's tenants in a MongoDB query on an indexed field. */
 export const noCanary = { $not: new RegExp(`^${PREFIX}`) };
 
 /**
- * The one private address that delivery may reach although its network is not allowed: the receiver of the probe, from
- * the probe's own tenants alone. Another tenant with the same URL is refused as for every private address (DL-13).
+ * The receiver of the probe: the only private address that delivery may reach outside the allowed
+ * networks, and only for the probe's own tenants. The same URL of another tenant is rejected like
+ * every private address (DL-13).
  */
 export class ProbeReceiver {
   private readonly origin: string | undefined;
 
-  /** @param url where the operator says that the receiver is; undefined: there is none */
+  /** @param url the operator's URL of the receiver; undefined: there is none */
   constructor(url: string | undefined) {
     this.origin = url === undefined ? undefined : originOf(url);
   }

@@ -5,8 +5,9 @@ const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
 export type IdPrefix = 'evt' | 'ep' | 'sub' | 'key' | 'att' | 'rpl' | 'req' | 'bc' | 'pay';
 
 /**
- * A new identifier: `<prefix>_<26 characters>`, the first 10 from the clock (48 bits, milliseconds), so
- * that ids made later sort later (the ULID layout, https://github.com/ulid/spec, in lower case).
+ * Generates an identifier: `<prefix>_<26 characters>`, the first 10 from the clock (48 bits,
+ * milliseconds), so that later ids sort later (the ULID layout, https://github.com/ulid/spec, in
+ * lower case).
  */
 export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
   let time = nowMs;
@@ -20,7 +21,7 @@ export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
   return `${prefix}_${head}${tail}`;
 }
 
-// One system call serves many ids: asking the kernel for 16 bytes costs more than all the rest.
+// Filled for many ids at once: a system call for 16 bytes costs more than the rest.
 let pool = Buffer.alloc(0);
 let poolAt = 0;
 function takeRandom(bytes: number): Buffer {
@@ -34,9 +35,10 @@ function takeRandom(bytes: number): Buffer {
 }
 
 /**
- * The id of the delivery that an event owes to an endpoint. It is computed, not drawn, so that an event
- * which is routed twice after a crash gives the same delivery (RT-4). `generation` is empty for the
- * first delivery and the replay's id for one made by a replay.
+ * The id of the delivery of an event to an endpoint. It is computed, not random, so that an event
+ * routed twice after a crash yields the same delivery (RT-4).
+ *
+ * @param generation empty for the first delivery; the replay's id for a replayed one
  */
 export function deliveryId(
   tenant: string,

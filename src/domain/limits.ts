@@ -1,12 +1,12 @@
-/** Every bound of the product that is not a setting (SE-5). Units stand last in the names. */
+/** Every bound of the product that is not a setting (SE-5). Names end with their unit. */
 export const limits = {
   requestBodyBytesMax: 512 * 1024,
-  /** RFC 9112, section 3, asks for 8000 at least. */
+  /** RFC 9112, section 3, requires at least 8000. */
   requestTargetLengthMax: 8192,
   contentCodingsMax: 4,
-  /** By each door of a process: while one is decoded it may hold as much as the largest body. */
+  /** For each protocol of a process: each decoder may hold as much as the largest body. */
   bodiesDecodedAtOnceMax: 8,
-  /** That of deflate at its best: br and zstd, which reach 1,000 times as much, get no more. */
+  /** The best ratio of deflate; br and zstd, which reach 1,000 times as much, get no more. */
   decodedRatioMax: 1032,
   tenantIdLengthMax: 64,
   eventIdLengthMax: 200,
@@ -20,9 +20,9 @@ export const limits = {
   batchBytesMax: 4 * 1024 * 1024,
   idempotencyKeyLengthMax: 255,
   idempotentAnswersKeptSeconds: 24 * 3600,
-  /** Of the documents; the snapshot, which is smaller, is one message of NATS: 8 MiB. */
+  /** Size of the documents. The snapshot is smaller and must fit one NATS message: 8 MiB. */
   tenantConfigBytesMax: 7 * 1024 * 1024,
-  /** Registered ones; automatic types have places of their own. */
+  /** Registered types; automatic types have a bound of their own. */
   eventTypesMax: 10_000,
   automaticEventTypesPerTenantMax: 500,
   automaticEventTypesRemembered: 50_000,
@@ -44,11 +44,11 @@ export const limits = {
   accessTokenLengthMax: 8 * 1024,
   accessTokensMax: 10_000,
   namesKeptMax: 4096,
-  /** Of one name; a resolver may give thousands. */
+  /** For one name; a resolver may return thousands. */
   addressesDialledMax: 32,
-  /** Of one connection, at once. */
+  /** Concurrent, for one connection. */
   dialTriesMax: 8,
-  /** Of a worker: origins whose answers undici does not read. */
+  /** In a worker: origins with answers that undici cannot parse. */
   lenientOriginsMax: 20_000,
   lenientOriginsPerTenantMax: 1000,
   tokenAnswerBytesMax: 64 * 1024,
@@ -67,19 +67,19 @@ export const limits = {
   regexStepsMax: 5_000_000,
   regexMemoryBytesMax: 128 * 1024,
   fieldErrorsMax: 50,
-  /** Of a pointer or a text in an answer that tells of an error. */
+  /** Of a pointer or a text in an error response. */
   problemTextLengthMax: 2048,
   schemaBytesMax: 64 * 1024,
   schemaDepthMax: 32,
   schemaBranchesMax: 500,
-  /** Nodes beyond one for each subschema, made where `$dynamicRef` depends on the dynamic scope. */
+  /** Nodes beyond one for each subschema, created for `$dynamicRef` in different scopes. */
   schemaScopeCopiesMax: 2000,
   schemaStepsMax: 5_000_000,
   schemaStepsForAllErrorsMax: 50_000,
   schemaPatternLengthMax: 1024,
   schemaRegexInstructionsMax: 10_000,
   dataDepthMax: 64,
-  /** Of a whole text; larger texts than 4 MiB may hold more: src/domain/json/json-bounds.ts. */
+  /** Of a whole text; texts over 4 MiB may hold more: src/domain/json/json-bounds.ts. */
   jsonDepthMax: 256,
   jsonValuesMax: 1_000_000,
   jsonContainersMax: 250_000,
@@ -94,7 +94,7 @@ export const limits = {
   jsonAtOnceBytesMax: 256 * 1024,
   jsonSliceBytes: 128 * 1024,
   eventMembersMax: 100,
-  /** Of an attribute as it is written: each of its characters may be an escape of 6 bytes. */
+  /** Of an attribute as written: each of its characters may be an escape of 6 bytes. */
   eventAttributeBytesMax: 16 * 1024,
   pageSizeMax: 250,
   pageSizeDefault: 50,
@@ -117,15 +117,15 @@ export const limits = {
   mailboxMessagesMax: 512,
   eventBytesMax: 32 * 1024 * 1024,
   filterPayloadBytesMax: 4 * 1024 * 1024,
-  /** Of larger `data` only the members that filters look at are built. */
+  /** Of larger `data` only the members that filters read are built. */
   filterDataWholeBytesMax: 16 * 1024,
   deduplicationFieldsMax: 16,
   deduplicationFieldLengthMax: 256,
   deduplicationPathSegmentsMax: 16,
   /** Of one event, all fields together. */
   deduplicationCanonicalBytesMax: 64 * 1024,
-  /** Each is a consumer, and a message costs the broker 15 us with one on its stream, 6 more with 40, 170 with 1,000. */
+  /** Each is a consumer. It adds 6 us to a message's 15 us with 40 on a stream, 170 with 1,000. */
   lanesPerShardMax: 40,
-  /** Of one tenant, unacked, by its lane: what keeps its backlog in the stream, and endpoints of 1 s busy at 500/s. */
+  /** Unacked messages of a tenant's lane: bounds its backlog; serves 1 s endpoints at 500/s. */
   laneInHandMax: 512,
 } as const;

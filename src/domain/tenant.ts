@@ -1,16 +1,16 @@
 import { limits } from './limits.ts';
 
-/** Tenant ids are parts of NATS subjects and of URLs: only characters that are safe in both. */
+/** Tenant ids are parts of NATS subjects and URLs: only characters that are safe in both. */
 const TENANT_ID = `[a-zA-Z0-9][a-zA-Z0-9_-]{0,${limits.tenantIdLengthMax - 1}}`;
 export const TENANT_ID_PATTERN = `^${TENANT_ID}$`;
 const tenantId = new RegExp(TENANT_ID_PATTERN);
 
-/** Whether it can be the id of a tenant. */
+/** Whether it is a valid tenant id. */
 export function isTenantId(value: string): boolean {
   return tenantId.test(value);
 }
 
-/** No tenant id holds it, and it is legal in NATS subjects, KV keys, consumer names and URLs. */
+/** Not in any tenant id, yet legal in NATS subjects, KV keys, consumer names and URLs. */
 const LIFE_MARK = '=';
 /** Life ids: see `lifeIdOf`. */
 export const LIFE_ID_PATTERN = `^${TENANT_ID}(${LIFE_MARK}[1-9][0-9]{0,8})?$`;
@@ -39,11 +39,11 @@ export function lifeOf(lifeId: string): number {
   return mark < 0 ? 0 : Number(lifeId.slice(mark + 1));
 }
 
-/** Whether it can be the id of a life. */
+/** Whether it is a valid life id. */
 export function isLifeId(value: string): boolean {
   return lifeId.test(value);
 }
 
-/** `auto`: an event type that is not registered is accepted, and noted for the tenant; `strict`: it is refused (IN-5). */
+/** `auto`: unregistered event types are accepted and recorded; `strict`: rejected (IN-5). */
 export const eventTypePolicies = ['auto', 'strict'] as const;
 export type EventTypePolicy = (typeof eventTypePolicies)[number];

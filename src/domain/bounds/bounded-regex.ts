@@ -2,24 +2,24 @@ import { RE2JS, RE2Set } from 're2js';
 import { limits } from '../limits.ts';
 
 /**
- * Regular expressions from users, in the syntax and with the semantics of RE2
- * (https://github.com/google/re2/wiki/Syntax): no backtracking, so the time grows with the length of the
- * text and the size of the expression and never faster. That product has a bound too: whoever evaluates
- * gives a budget, as a linear engine with 2,000 states over megabytes still takes seconds.
+ * Regular expressions from users, with the syntax and semantics of RE2
+ * (https://github.com/google/re2/wiki/Syntax). Without backtracking, the time grows at most with
+ * the length of the text times the size of the expression. That product is bounded too, by the
+ * caller's budget: even a linear engine takes seconds for 2,000 states over megabytes.
  */
 export interface BoundedRegex {
-  /** Instructions of the compiled program; what one character of text may cost. */
+  /** Instructions of the compiled program: the most work for one character of text. */
   readonly instructions: number;
-  /** False, too, where the budget does not suffice for a text of this length. */
+  /** Also false if the budget does not suffice for a text of this length. */
   test(text: string, budget: RegexBudget): boolean;
 }
 
-/** What is left for one evaluation, in instructions times characters. */
+/** The remaining work of one evaluation, in instructions times characters. */
 export interface RegexBudget {
   stepsLeft: number;
 }
 
-/** What one evaluation may take in all. */
+/** The full budget of one evaluation. */
 export function newRegexBudget(): RegexBudget {
   return { stepsLeft: limits.regexStepsMax };
 }
@@ -30,7 +30,7 @@ export interface RegexFlags {
   dotAll?: boolean;
 }
 
-/** @throws Error whose message says what is wrong with the pattern */
+/** @throws Error with a message that describes the fault of the pattern */
 export function compileBoundedRegex(pattern: string, flags: RegexFlags = {}): BoundedRegex {
   const plain = compilePlain(pattern, flags);
   if (plain !== undefined) return { instructions: 1, test: plain };
@@ -44,8 +44,8 @@ export function compileBoundedRegex(pattern: string, flags: RegexFlags = {}): Bo
       `is too large: it compiles to ${instructions} instructions, ${limits.regexInstructionsMax} are allowed`,
     );
   }
-  // A set of one, as only a set takes a bound for the memory of its automaton (else 8 MB each). A small
-  // program gets little: it is fast enough without the automaton.
+  // A set of one, as only a set accepts a bound on its automaton's memory (otherwise 8 MB each). A
+  // small program gets little memory: it is fast enough without the automaton.
   const memory = Math.min(limits.regexMemoryBytesMax, (instructions + 8) * 1024);
   const set = new RE2Set(RE2Set.UNANCHORED, bits, memory);
   set.add(pattern);
@@ -59,13 +59,13 @@ export function compileBoundedRegex(pattern: string, flags: RegexFlags = {}): Bo
   };
 }
 
-/** `^` or a needless `.*`, plain characters and escaped punctuation, `$` or a needless `.*`. */
+/** `^` or a redundant `.*`, plain characters and escaped punctuation, `$` or a redundant `.*`. */
 const PLAIN = /^(\^|(?:\.\*)?)((?:[^\\^$.*+?()[\]{}|]|\\[!-/:-@[-`{-~])*)(\$|(?:\.\*)?)$/;
 
 /**
- * A regex that is only a literal with or without anchors is a search for a piece of text, which the
- * runtime does a hundred times faster. Not with `i` (case folding), not with `m` and an anchor, and not
- * with half a surrogate pair in it: those mean something else than the search does.
+ * Compiles a regex that is a literal, with or without anchors, to a string search, which is a
+ * hundred times faster. Not for `i` (case folding), `m` with an anchor, or half a surrogate pair: a
+ * search would match differently.
  */
 function compilePlain(pattern: string, flags: RegexFlags): ((text: string) => boolean) | undefined {
   const parts = PLAIN.exec(pattern);

@@ -1,8 +1,8 @@
 import { FairShares } from './fair-shares.ts';
 
 /**
- * Bytes that a process may hold at once for one purpose, shared by tenants: none gets the last of them. Who finds no room
- * is turned away, and comes again.
+ * Bounds the bytes that a process may hold for one purpose. Tenants share them, and none gets the
+ * last of them. A caller without room is rejected and retries.
  */
 export class ByteBudget {
   private readonly shares: FairShares;
@@ -12,10 +12,10 @@ export class ByteBudget {
   }
 
   /**
-   * Takes some. What is larger than all of it has room while nothing else is there.
+   * Acquires bytes. A request larger than the whole budget succeeds while nothing else is held.
    *
-   * @param owner the tenant, or who else competes for the bytes
-   * @returns what gives it back (further calls do nothing); undefined where there is no room
+   * @param owner the tenant, or another owner that competes for the bytes
+   * @returns the release function (further calls do nothing); undefined if there is no room
    */
   tryTake(owner: string, bytes: number): (() => void) | undefined {
     if (!this.shares.tryTake(owner, bytes)) return undefined;

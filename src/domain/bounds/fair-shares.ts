@@ -1,11 +1,12 @@
 /**
- * Room that many owners share, such as the tenants of a process. An owner may hold at most `PART_OF_FREE` times what it
- * leaves free (dynamic thresholds: Choudhury and Hahne, 1998). So one that wants everything gets four fifths, two get four
- * ninths each, and the last places are always left for an owner that holds nothing.
+ * Capacity shared by many owners, such as the tenants of a process. An owner may hold at most
+ * `PART_OF_FREE` times the amount it leaves free (dynamic thresholds: Choudhury and Hahne, 1998). A
+ * single greedy owner gets four fifths, two get four ninths each, and an owner that holds nothing
+ * always finds room.
  */
 const PART_OF_FREE = 4;
 
-/** Whether an owner that holds `held` may have so much more, where `free` is left without it. */
+/** Whether an owner that holds `held` may take `amount` more, with `free` left before it does. */
 export function isWithinShare(held: number, amount: number, free: number): boolean {
   return held === 0 ? amount <= free : held + amount <= PART_OF_FREE * (free - amount);
 }
@@ -20,10 +21,10 @@ export class FairShares {
     this.max = max;
   }
 
-  /** Takes some for the owner; false where there is no room, or not for this owner. */
+  /** Takes an amount for the owner; false if there is no room, or none for this owner. */
   tryTake(owner: string, amount = 1): boolean {
     const held = this.held.get(owner) ?? 0;
-    // What is larger than all of it has room while nothing else is there.
+    // An amount above the maximum fits while nothing else is held.
     const fits = this.used === 0 || isWithinShare(held, amount, this.max - this.used);
     if (!fits) return false;
     this.used += amount;
@@ -35,7 +36,7 @@ export class FairShares {
     return this.held.get(owner) ?? 0;
   }
 
-  /** Gives back what was taken, or a part of it. */
+  /** Returns an amount, or a part of it. */
   give(owner: string, amount = 1): void {
     const held = (this.held.get(owner) ?? 0) - amount;
     this.used -= amount;

@@ -1,11 +1,11 @@
 import { isWithinShare } from './fair-shares.ts';
 
-/** How many of an owner's oldest entries are looked at for one that may go. */
+/** How many of an owner's oldest entries are tried for eviction. */
 const TRIES = 16;
 
 /**
- * A bounded map that many owners share, such as the tenants of a process. An owner that has used up its share loses its own
- * least recently used entry to its next one, and never one of somebody else's.
+ * A bounded map shared by many owners, such as the tenants of a process. An owner that has used up
+ * its share evicts its own least recently used entry, never an entry of another owner.
  */
 export class SharedLru<V> {
   private readonly max: number;
@@ -14,7 +14,7 @@ export class SharedLru<V> {
   /** The keys of each owner, the most recently used last. */
   private readonly owners = new Map<string, Set<string>>();
 
-  /** @param options.mayGo false while an entry is in use, and cannot make room; absent: each may go */
+  /** @param options.mayGo false while an entry is in use and must stay; absent: always true */
   constructor(options: { max: number; mayGo?: (value: V) => boolean }) {
     this.max = options.max;
     this.mayGo = options.mayGo ?? (() => true);
@@ -24,7 +24,7 @@ export class SharedLru<V> {
     return this.entries.size;
   }
 
-  /** The value, which counts as used now. */
+  /** Returns the value and marks it as used. */
   get(key: string): V | undefined {
     const entry = this.entries.get(key);
     if (entry === undefined) return undefined;
@@ -34,12 +34,12 @@ export class SharedLru<V> {
     return entry.value;
   }
 
-  /** The value, without counting as a use. */
+  /** Returns the value without marking it as used. */
   peek(key: string): V | undefined {
     return this.entries.get(key)?.value;
   }
 
-  /** Keeps a value under a key that is new, or replaces the one there; false where there is no room for this owner. */
+  /** Sets or replaces the value of a key; false if there is no room for this owner. */
   set(owner: string, key: string, value: V): boolean {
     this.delete(key);
     const held = this.owners.get(owner)?.size ?? 0;
@@ -72,7 +72,7 @@ export class SharedLru<V> {
         this.delete(key);
         return true;
       }
-      // In use: not the oldest any more, so that the next look does not meet it first.
+      // In use: mark it, so that the next eviction does not try it first.
       this.get(key);
     }
     return false;

@@ -1,10 +1,11 @@
 import { BlockList, isIP } from 'node:net';
 
 /**
- * Which addresses a webhook may be sent to (DL-13). Forbidden are the networks that are not the public
- * Internet: IANA's special-purpose registries (RFC 6890, https://www.iana.org/assignments/iana-ipv4-special-registry,
- * iana-ipv6-special-registry) and multicast, among them loopback, private, link-local and the metadata
- * addresses of the clouds. IPv6 forms that carry an IPv4 address are judged by that address.
+ * Decides which addresses a webhook may be sent to (DL-13). Forbidden are networks outside the
+ * public Internet: IANA's special-purpose registries (RFC 6890,
+ * https://www.iana.org/assignments/iana-ipv4-special-registry, iana-ipv6-special-registry) and
+ * multicast. These include loopback, private, link-local and cloud metadata addresses. An IPv6 form
+ * that carries an IPv4 address is judged by that address.
  */
 const FORBIDDEN = [
   '0.0.0.0/8',
@@ -22,7 +23,7 @@ const FORBIDDEN = [
   '203.0.113.0/24',
   '224.0.0.0/4',
   '240.0.0.0/4',
-  // Unspecified, loopback and the old IPv4-compatible addresses; then the translated ones of RFC 2765.
+  // Unspecified, loopback, old IPv4-compatible; then the translated addresses of RFC 2765.
   '::/96',
   '::ffff:0:0:0/96',
   '64:ff9b::/96',
@@ -39,7 +40,7 @@ const FORBIDDEN = [
   'ff00::/8',
 ];
 
-/** @throws Error that names the part which is not a network */
+/** @throws Error that names the invalid part */
 export function parseNetworks(text: string): BlockList {
   const list = new BlockList();
   for (const part of text.split(',').map((network) => network.trim())) {
@@ -62,7 +63,7 @@ export function parseNetworks(text: string): BlockList {
 
 const forbidden = parseNetworks(FORBIDDEN.join(','));
 
-/** Says whether an address may be dialled. */
+/** Decides whether an address may be dialled. */
 export class EgressGuard {
   private readonly allow: BlockList;
 
@@ -71,7 +72,7 @@ export class EgressGuard {
     this.allow = parseNetworks(allow);
   }
 
-  /** True where the operator named the address's network: there, plain http is fine too. */
+  /** True if the operator allowed the address's network: plain http is then allowed too. */
   isAllowedPrivate(address: string): boolean {
     return within(this.allow, address);
   }
@@ -105,7 +106,7 @@ function mappedIPv4(address: string): string | undefined {
 }
 
 /**
- * Whether plain http may go to a host: only to a network that the operator named (DL-13).
+ * Whether plain http is allowed for a host: only in a network that the operator named (DL-13).
  *
  * @param hostname of a `TargetUrl`
  */

@@ -4,7 +4,7 @@ import { limits } from '../limits.ts';
 
 const DAY_SECONDS = 24 * 3600;
 
-/** What an endpoint's and a tenant's policies may be (DL-5, DL-8, DL-9). */
+/** Bounds for the policies of endpoints and tenants (DL-5, DL-8, DL-9). */
 export const policyBounds = {
   retriesMax: 50,
   retryDelaySeconds: { minimum: 1, maximum: 7 * DAY_SECONDS },
@@ -20,22 +20,24 @@ export const policyBounds = {
   rateBurst: { minimum: 1, maximum: 10_000 },
 } as const;
 
-/** How fast an endpoint may be sent to: a token bucket. */
+/** The rate limit of an endpoint: a token bucket. */
 export interface RateLimit {
   /** Requests a second, 0.01 to 10,000. */
   perSecond: number;
-  /** How many may leave at once after a rest, 1 to 10,000. */
+  /** Requests that may be sent at once after a pause, 1 to 10,000. */
   burst: number;
 }
 
-/** A tenth of a second's worth, so that a limit of 1/s is one each second and never two together. */
+/**
+ * A tenth of a second's worth, so that a limit of 1/s sends one a second and never two together.
+ */
 export function defaultBurst(perSecond: number): number {
   return Math.max(1, Math.floor(perSecond / 10));
 }
 
 /**
- * Checks what a JSON Schema does not say of a retry schedule: that no delay is shorter than the one before,
- * and that all of them together are not too long. Each entry was checked by the schema.
+ * Checks the parts of a retry schedule that its JSON Schema does not cover: no delay is shorter
+ * than the one before, and their sum is within bounds.
  *
  * @param pointer JSON pointer of the list
  * @throws PosthornError POSTHORN_REQUEST_INVALID

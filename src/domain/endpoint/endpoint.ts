@@ -1,4 +1,4 @@
-/** How the webhook's body looks (DL-4). `standard` is the envelope of Standard Webhooks. */
+/** Format of a webhook's body (DL-4). `standard` is the envelope of Standard Webhooks. */
 export const bodyFormats = [
   'standard',
   'cloudevents-structured',
@@ -7,7 +7,7 @@ export const bodyFormats = [
 ] as const;
 export type BodyFormat = (typeof bodyFormats)[number];
 
-/** How the `data` of a large event gets to the endpoint (IN-12). */
+/** How the endpoint receives the `data` of a large event (IN-12). */
 export const payloadModes = ['inline', 'url'] as const;
 export type PayloadMode = (typeof payloadModes)[number];
 
@@ -18,7 +18,7 @@ export type EndpointState = (typeof endpointStates)[number];
 export const endpointStateReasons = ['operator', 'gone', 'failing'] as const;
 export type EndpointStateReason = (typeof endpointStateReasons)[number];
 
-/** What an ordered endpoint does with a delivery that used up its attempts (DL-16): it goes, or the queue stops. */
+/** On exhausted attempts, an ordered endpoint dead-letters the delivery or blocks (DL-16). */
 export const onExhaustedActions = ['dead_letter', 'block'] as const;
 export type OnExhausted = (typeof onExhaustedActions)[number];
 

@@ -1,9 +1,9 @@
-/** What a webhook shows to its receiver beside its signature (DL-14). In memory and sealed; never shown. */
+/** Credentials of a webhook in addition to its signature (DL-14). Stored sealed; never shown. */
 
 export const credentialTypes = ['basic', 'bearer', 'oauth2'] as const;
 export type CredentialType = (typeof credentialTypes)[number];
 
-/** How the token endpoint is told who asks (RFC 6749, section 2.3.1). */
+/** How a client authenticates to the token endpoint (RFC 6749, section 2.3.1). */
 export const tokenAuthMethods = ['client_secret_basic', 'client_secret_post'] as const;
 export type TokenAuthMethod = (typeof tokenAuthMethods)[number];
 
@@ -29,6 +29,6 @@ export interface ClientCertificate {
   cert: string;
   /** Without a passphrase. */
   key: string;
-  /** Who may have signed the receiver's certificate, instead of those that Node trusts. */
+  /** CAs of the receiver's certificate, instead of those that Node trusts. */
   ca?: string;
 }

@@ -3,12 +3,12 @@ import { PosthornError } from '../errors.ts';
 import { childPointer } from '../json-pointer.ts';
 import { limits } from '../limits.ts';
 
-/** What makes two events of a type one (IN-7): equal in these fields, within this time. */
+/** When two events of a type are duplicates (IN-7): equal in these fields, within this time. */
 export interface Formula {
-  /** Attributes by name (`source`, an extension), parts of `data` by JSON pointer (`/data/order/id`). */
+  /** Attribute names (`source`, an extension), or pointers into `data` (`/data/order/id`). */
   fields: readonly string[];
   windowSeconds: number;
-  /** Of a type that was removed and registered again: its first revision. Events before it are not compared. */
+  /** First revision of a type that was registered again: earlier events are not compared. */
   bornAt?: number;
 }
 
@@ -16,7 +16,7 @@ export const deduplicationBounds = {
   windowSeconds: { minimum: 1, maximum: 24 * 3600 },
 } as const;
 
-/** A field of a formula, read: an attribute, or the way to a value in `data`. */
+/** A parsed field of a formula: an attribute, or the path to a value in `data`. */
 export type FormulaField =
   | { kind: 'attribute'; name: string }
   | { kind: 'data'; path: readonly string[] };
@@ -25,7 +25,7 @@ export type FormulaField =
 const ATTRIBUTE = new RegExp(`^[a-z0-9]{1,${limits.eventExtensionNameLengthMax}}$`);
 const DATA = '/data';
 
-/** @returns undefined where it is neither the name of an attribute nor a JSON pointer (RFC 6901) into `data` */
+/** @returns undefined if it is neither an attribute name nor a pointer (RFC 6901) into `data` */
 export function parseFormulaField(field: string): FormulaField | undefined {
   if (ATTRIBUTE.test(field)) return { kind: 'attribute', name: field };
   if (field !== DATA && !field.startsWith(`${DATA}/`)) return undefined;
@@ -37,7 +37,7 @@ export function parseFormulaField(field: string): FormulaField | undefined {
 }
 
 /**
- * Checks what a JSON Schema does not say of the fields of a formula.
+ * Checks the parts of a formula's fields that its JSON Schema does not cover.
  *
  * @param pointer JSON pointer of the list
  * @throws PosthornError POSTHORN_REQUEST_INVALID
@@ -53,7 +53,7 @@ export function checkFormulaFields(formula: readonly string[], pointer: string):
 
 function faultOf(field: string): string | undefined {
   // No two events have the same.
-  if (field === 'id') return 'cannot be id: that is of each event its own';
+  if (field === 'id') return 'cannot be id: every event has its own';
   if (parseFormulaField(field) !== undefined) return undefined;
   const most = limits.deduplicationPathSegmentsMax;
   return `must be the name of an attribute, like source, or a JSON pointer into data, like /data/order/id, of at most ${most} segments`;

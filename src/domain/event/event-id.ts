@@ -1,7 +1,7 @@
 /**
- * Ids of events. A CloudEvent is told from others by its source and its id; a plain event by its id
- * alone. Our id for either is a pure function of what the producer sent: no look-up is needed, so
- * a repeat is known while every store is away.
+ * Ids of events. A CloudEvent is identified by its source and id, a plain event by its id alone.
+ * Our id for either is a pure function of the producer's input: it needs no look-up, so a repeat is
+ * recognized even while every store is down.
  */
 import { createHash } from 'node:crypto';
 import { limits } from '../limits.ts';
@@ -15,13 +15,13 @@ export const EVENT_TEXT_PATTERN = '^[^\\u0000-\\u001f\\u007f]+$';
 
 export const EVENT_ID_RULE = `must be 1 to ${limits.eventIdLengthMax} letters, digits or any of _:@/+=~|- (no dot: it becomes webhook-id)`;
 
-/** Whether it can be the id of an event as it is. */
+/** Whether it is valid as an event id. */
 export function isEventId(id: string): boolean {
   return id.length <= limits.eventIdLengthMax && ID.test(id);
 }
 
 /**
- * The event id of a CloudEvent: its own id where its source is the default one and the id is legal
+ * The event id of a CloudEvent: its own id if its source is the default one and the id is valid
  * here, else `ce_` and the SHA-256 (base64url) of both.
  *
  * @param defaultSource absent: no source is the default one
@@ -33,7 +33,7 @@ export function cloudEventId(source: string, id: string, defaultSource?: string)
     .digest('base64url')}`;
 }
 
-/** The source of a tenant's events that name none. */
+/** The source of a tenant's events without one. */
 export function tenantSource(tenant: string): string {
   return `/tenants/${tenant}`;
 }

@@ -8,14 +8,14 @@ const name = new RegExp(EVENT_TYPE_PATTERN, 'u');
 
 /**
  * A subscription's pattern: an exact name, `*` for all, or `order.*` for every name below `order.`.
- * A star elsewhere is refused: it would not match what it seems to.
+ * A star elsewhere is rejected, as its meaning would be misread.
  */
 export const EVENT_TYPE_SELECTOR_PATTERN = `^(\\*|[^*${control}]+(\\.\\*)?)$`;
 
-/** Whether it can be the name of an event type. Its length is counted as JSON Schema does. */
+/** Whether it is a valid event type name. Its length is counted as JSON Schema does. */
 export function isEventTypeName(value: string): boolean {
   const most = limits.eventTypeLengthMax;
-  // Characters outside the basic plane are two units: only a long name has to be counted.
+  // Characters outside the basic plane are two units: only long names need counting.
   const fits =
     value.length <= most || (value.length <= most * 2 && Array.from(value).length <= most);
   return fits && name.test(value) && value.isWellFormed();
@@ -24,10 +24,10 @@ export function isEventTypeName(value: string): boolean {
 export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
 export type EventTypeState = (typeof eventTypeStates)[number];
 
-/** Types of what the platform tells of itself (`posthorn.endpoint.disabled`); no producer may publish them. */
+/** Types of the platform's own events (`posthorn.endpoint.disabled`); closed to producers. */
 const OPERATIONAL_PREFIX = 'posthorn.';
 
-/** Whether it is the type of an operational event: only who names them gets them, `*` does not. */
+/** Whether it is the type of an operational event. `*` does not select these; their names do. */
 export function isOperationalType(type: string): boolean {
   return type.startsWith(OPERATIONAL_PREFIX);
 }

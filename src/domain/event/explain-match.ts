@@ -1,17 +1,17 @@
 /**
- * Why an endpoint gets an event, or not (RT-9), read one subscription after the other. What the router decides by is
- * its index; a property test holds the two against each other.
+ * Explains why an endpoint gets an event, or not (RT-9), one subscription after the other. The
+ * router decides by its index; a property test compares the two.
  */
 import type { EndpointState } from '../endpoint/endpoint.ts';
 import { selectorMatches } from './event-type.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile-filter.ts';
 import { filterNeedsData } from '../filter/needs-data.ts';
 
-/** What decides of one subscription: all of it `matched`, the part that did not, or a filter that does not compile. */
+/** The outcome of a subscription: `matched`, the part that failed, or a faulty filter. */
 export const subscriptionReasons = ['matched', 'event_type', 'filter', 'filter_faulty'] as const;
 export type SubscriptionReason = (typeof subscriptionReasons)[number];
 
-/** What decides of an endpoint. One that is paused or disabled is owed the event: its delivery is held. */
+/** The outcome of an endpoint. A paused or disabled one matches: its delivery is held. */
 export const endpointReasons = [
   ...subscriptionReasons,
   'no_subscription',
@@ -20,14 +20,14 @@ export const endpointReasons = [
 ] as const;
 export type EndpointReason = (typeof endpointReasons)[number];
 
-/** Which events a subscription is for. */
+/** The events that a subscription selects. */
 export interface Selection {
   eventTypes: readonly string[];
   /** Absent: no condition on the content. */
   filter?: Record<string, unknown> | undefined;
 }
 
-/** A tenant, or some of its endpoints; subscriptions of others are passed over. */
+/** A tenant, or some of its endpoints; subscriptions of others are skipped. */
 export interface ExplainedTenant {
   endpoints: readonly { id: string; state: EndpointState }[];
   /** Approved ones. */
@@ -45,12 +45,12 @@ export interface EndpointExplanation {
 }
 
 /**
- * For each endpoint, in the order given, what decides, and what of each of its subscriptions. Lazily: undefined comes
- * after each filter that an endpoint has, so that the caller may let others have the thread. One filter may take a tenth
- * of a second, and an endpoint have thousands.
+ * Yields for each endpoint, in the order given, its outcome and that of each of its subscriptions.
+ * Yields undefined after each evaluated filter, so that the caller can run other work: one filter
+ * may take a tenth of a second, and an endpoint may have thousands.
  *
  * @param type of the event
- * @param event as filters see it; `data` may be left out where `explanationNeedsData` says so
+ * @param event as filters see it; `data` may be left out if `explanationNeedsData` is false
  */
 export function* explainMatch(
   tenant: ExplainedTenant,
@@ -74,7 +74,7 @@ export function* explainMatch(
   }
 }
 
-/** Whether a filter that an event of the type is asked looks at its `data`. */
+/** Whether a filter evaluated for an event of the type reads its `data`. */
 export function explanationNeedsData(tenant: ExplainedTenant, type: string): boolean {
   const ids = new Set(tenant.endpoints.map(({ id }) => id));
   return tenant.subscriptions.some(
@@ -87,7 +87,7 @@ export function explanationNeedsData(tenant: ExplainedTenant, type: string): boo
 }
 
 /**
- * What decides of one subscription.
+ * The outcome of one subscription.
  *
  * @param event as filters see it
  */
@@ -104,7 +104,7 @@ function selects({ eventTypes }: Selection, type: string): boolean {
   return eventTypes.some((selector) => selectorMatches(selector, type));
 }
 
-/** False for a stored filter that does not compile: it is `filter_faulty` whatever the data. */
+/** False for a filter that does not compile: it is `filter_faulty` for any data. */
 function looksAtData(filter: Record<string, unknown>): boolean {
   try {
     return filterNeedsData(filter);
@@ -139,7 +139,7 @@ function reasonOfState(state: EndpointState): EndpointReason {
   }
 }
 
-/** The part that came nearest to a match. */
+/** The part that came closest to a match. */
 function reasonOfNone(reasons: readonly SubscriptionReason[]): EndpointReason {
   if (reasons.length === 0) return 'no_subscription';
   // First: it is a fault, and might have matched.

@@ -1,17 +1,17 @@
 /**
- * How long an event waits before its deliveries begin, by how many endpoints it goes to (RT-6): a large one
- * gives what is under way time to pass.
+ * The delay of an event's deliveries by the number of its endpoints (RT-6): a large event leaves
+ * deliveries in flight time to finish.
  */
 export interface FanOutDelay {
-  /** For events that go to more endpoints than this. */
+  /** For events with more endpoints than this. */
   over: number;
   delayMs: number;
 }
 
-/** Steps as they stand in the settings: `100000:30,50000:15` is 30 s over 100,000 endpoints, 15 s over 50,000. */
+/** Steps in the settings: `100000:30` is 30 s over 100,000 endpoints; a comma separates steps. */
 export const FAN_OUT_DELAYS_PATTERN = '^(|\\d{1,9}:\\d{1,5}(,\\d{1,9}:\\d{1,5}){0,15})$';
 
-/** @param text as `FAN_OUT_DELAYS_PATTERN` has it. The steps, the largest number of endpoints first. */
+/** Parses a text of `FAN_OUT_DELAYS_PATTERN`. Returns the largest number of endpoints first. */
 export function parseFanOutDelays(text: string): FanOutDelay[] {
   if (text === '') return [];
   const steps = text.split(',').map((step): FanOutDelay => {
@@ -21,7 +21,7 @@ export function parseFanOutDelays(text: string): FanOutDelay[] {
   return steps.sort((a, b) => b.over - a.over);
 }
 
-/** The delay of an event that goes to so many endpoints, in milliseconds. */
+/** The delay of an event with this many endpoints, in milliseconds. */
 export function fanOutDelayMs(steps: readonly FanOutDelay[], endpoints: number): number {
   for (const { over, delayMs } of steps) if (endpoints > over) return delayMs;
   return 0;

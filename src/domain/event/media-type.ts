@@ -1,4 +1,4 @@
-/** What a media type says of the bytes behind it (RFC 9110, section 8.3; RFC 6839 for suffixes). */
+/** Properties of media types (RFC 9110, section 8.3; RFC 6839 for suffixes). */
 
 /** RFC 2045 type/subtype with parameters, in visible ASCII. */
 export const MEDIA_TYPE_PATTERN =
@@ -9,7 +9,7 @@ const UTF_8 = new Set(['utf-8', 'utf8']);
 const ASCII = new Set(['us-ascii', 'ascii']);
 const PARAMETER = /;\s*([^\s=;]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;]*)/g;
 
-/** Types outside `text/` and without `+xml` that are text all the same, in lower case. */
+/** Types that are text although outside `text/` and without `+xml`, in lower case. */
 const TEXT_TYPES = new Set([
   'application/csv',
   'application/ecmascript',
@@ -29,13 +29,13 @@ const TEXT_TYPES = new Set([
   'application/yaml',
 ]);
 
-/** The type and subtype in lower case, without parameters; empty where there is none. */
+/** The type and subtype in lower case, without parameters; empty if there is none. */
 export function essenceOf(mediaType: string): string {
   const end = mediaType.indexOf(';');
   return (end < 0 ? mediaType : mediaType.slice(0, end)).trim().toLowerCase();
 }
 
-/** Whether it is JSON, and not a sequence of JSON texts (CloudEvents JSON format, section 3.1.1). */
+/** Whether it is JSON, but not a sequence of JSON texts (CloudEvents JSON format, 3.1.1). */
 export function isJsonType(mediaType: string): boolean {
   return /[/+]json$/.test(essenceOf(mediaType));
 }
@@ -50,7 +50,7 @@ export function isTextType(mediaType: string): boolean {
   return isText && isUtf8Charset(mediaType);
 }
 
-/** Whether bytes under this media type can be read as UTF-8; one that names two charsets cannot. */
+/** Whether bytes of this media type are valid as UTF-8; false if it names two charsets. */
 export function isUtf8Charset(mediaType: string): boolean {
   return charsetsOf(mediaType).every((charset) => UTF_8.has(charset) || ASCII.has(charset));
 }
@@ -65,14 +65,14 @@ export function isWritableAsUtf8(mediaType: string, text: string): boolean {
 
 /** The values of every `charset` parameter, in lower case. */
 function charsetsOf(mediaType: string): string[] {
-  // Most media types name none: parameters are read only where one may stand.
+  // Most media types name none: parse parameters only if one may be present.
   if (!/charset/i.test(mediaType)) return [];
   return [...mediaType.matchAll(PARAMETER)]
     .filter(([, name]) => name?.toLowerCase() === 'charset')
     .map(([, , value = '']) => unquote(value.trim()).toLowerCase());
 }
 
-/** The content of a quoted string (RFC 9110, section 5.6.4); other text as it is. */
+/** The content of a quoted string (RFC 9110, section 5.6.4); other text unchanged. */
 export function unquote(text: string): string {
   if (text.length < 2 || !text.startsWith('"') || !text.endsWith('"')) return text;
   return text.slice(1, -1).replaceAll(/\\(.)/gs, '$1');

@@ -3,8 +3,8 @@ import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 
 /**
- * Says what is wrong with a value that a filter compares with: it must be JSON, not too deep, and without
- * operators in it, which would compare as plain names and so never match what was meant.
+ * Returns the faults of a literal in a filter: it must be JSON, of bounded depth, and without
+ * operators inside, which would compare as plain names and never match.
  */
 export function checkLiteral(value: unknown, pointer: string, depth = 0): FieldError[] {
   if (value === null || typeof value === 'string' || typeof value === 'boolean') return [];
@@ -14,8 +14,8 @@ export function checkLiteral(value: unknown, pointer: string, depth = 0): FieldE
 }
 
 /**
- * As `checkLiteral`, for a value to order by. Objects are refused, in lists too: MongoDB orders them by the
- * order of their fields, which an event with numbers for names does not keep.
+ * As `checkLiteral`, for an ordering operator. Rejects objects, also in lists: MongoDB orders them
+ * by the order of their fields, which JavaScript changes for numeric names.
  */
 export function checkOrderLiteral(value: unknown, pointer: string): FieldError[] {
   const errors = checkLiteral(value, pointer);
@@ -47,7 +47,7 @@ function checkParts(value: object, pointer: string, depth: number): FieldError[]
   }
   if (!Array.isArray(value)) {
     const [first, second] = entries;
-    // Readers of JSON list such names first, so the order that equality depends on is not that of the text.
+    // JSON parsers move such names to the front, which changes the order that equality depends on.
     if (first !== undefined && second !== undefined && isArrayIndex(first[0])) {
       const detail =
         `has the field "${first[0]}" beside others: the order of fields with numbers for names is not kept; ` +

@@ -1,9 +1,10 @@
 /**
- * The order of JSON values in MongoDB (BSON comparison order): by type first (null, numbers, strings,
- * objects, arrays, booleans), then by value. Source: https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
+ * The order of JSON values in MongoDB (BSON comparison order): by type first (null, numbers,
+ * strings, objects, arrays, booleans), then by value. Source:
+ * https://www.mongodb.com/docs/manual/reference/bson-type-comparison-order/
  */
 
-/** What a value is, in the order of the types. `other` is what JSON does not have: it equals nothing. */
+/** Types of values in their order. `other` is not JSON and equals nothing. */
 export const typeRank = {
   null: 1,
   number: 2,
@@ -14,7 +15,7 @@ export const typeRank = {
   other: 7,
 };
 
-/** Where values of its type stand among those of other types. */
+/** The rank of a value's type among all types. */
 export function rankOf(value: unknown): number {
   if (typeof value === 'number') return typeRank.number;
   if (typeof value === 'string') return typeRank.string;
@@ -24,14 +25,14 @@ export function rankOf(value: unknown): number {
   return Array.isArray(value) ? typeRank.array : typeRank.object;
 }
 
-/** What is left for one evaluation, in values and fields that are looked at. */
+/** The remaining work of one evaluation, in values and fields. */
 export interface ComparisonBudget {
   comparisonsLeft: number;
 }
 
 /**
- * Below 0, 0 or above 0, as MongoDB sorts `a` and `b`. Recursion ends where either value has no more
- * parts, so it is bounded by the depth of the shallower one: the filter's literal.
+ * Below 0, 0 or above 0, as MongoDB sorts `a` and `b`. Recursion ends when either value has no more
+ * parts, so the shallower value bounds it: the filter's literal.
  */
 export function compareValues(a: unknown, b: unknown, budget: ComparisonBudget): number {
   budget.comparisonsLeft--;
@@ -55,7 +56,7 @@ export function compareValues(a: unknown, b: unknown, budget: ComparisonBudget):
   }
 }
 
-/** As the bytes of UTF-8 compare, that is by code point and not, as `<` does, by UTF-16 unit. */
+/** Compares by code point, as UTF-8 bytes do; `<` compares by UTF-16 unit. */
 export function compareStrings(a: string, b: string): number {
   if (a === b) return 0;
   const end = Math.min(a.length, b.length);
@@ -67,7 +68,7 @@ export function compareStrings(a: string, b: string): number {
   return a.length - b.length;
 }
 
-/** Moves the surrogates, which stand for the highest code points, above U+E000 to U+FFFF. */
+/** Moves the surrogates, which encode the highest code points, above U+E000 to U+FFFF. */
 function byCodePoint(unit: number): number {
   if (unit < 0xd800) return unit;
   return unit < 0xe000 ? unit + 0x2000 : unit - 0x800;
@@ -82,7 +83,7 @@ function compareArrays(a: unknown[], b: unknown[], budget: ComparisonBudget): nu
   return a.length - b.length;
 }
 
-/** Field by field in the order in which they stand: type, then name, then value. */
+/** Field by field in their order: type, then name, then value. */
 function compareObjects(
   a: Record<string, unknown>,
   b: Record<string, unknown>,
@@ -90,7 +91,7 @@ function compareObjects(
 ): number {
   const keysA = Object.keys(a);
   const keysB = Object.keys(b);
-  // Listed is the event's object whole, however few fields the literal has.
+  // All fields of the event's object are listed, however few the literal has.
   budget.comparisonsLeft -= keysA.length;
   const end = Math.min(keysA.length, keysB.length);
   for (let i = 0; i < end; i++) {

@@ -6,13 +6,14 @@ import { isOperatorObject } from './operators.ts';
 import { equalTest, existsTest, inTest, orderTest, regexTest } from './value-test.ts';
 
 /**
- * Says whether an event, as the document that filters see, passes. Never throws.
+ * Whether an event passes the filter. Never throws.
  *
- * @param work what the answer took is added to it
+ * @param event as filters see it
+ * @param work is increased by the work done
  */
 export type CompiledFilter = (event: Record<string, unknown>, work?: FilterWork) => boolean;
 
-/** In steps: of a regex one instruction on one character, else a value in a list, or compared. 2 to 16 ns (measured). */
+/** Steps: regex instructions times characters, list elements, comparisons; 2 to 16 ns each. */
 export interface FilterWork {
   steps: number;
 }
@@ -22,25 +23,27 @@ interface FilterBudget extends RegexBudget, ComparisonBudget {}
 type DocumentTest = (document: object) => boolean;
 
 /**
- * A condition on one field, before it is known whether it is asked of a path (any of the values there) or,
- * in `$elemMatch`, of a value itself. `$ne` and its like are "not any", so they hold a list to negate.
+ * A condition on one field, before its use is known: on a path (any of the values there), or on one
+ * value in `$elemMatch`. Negations such as `$ne` mean "not any", so they hold a list to negate.
  */
 type Condition = { test: ValueTest; intoLeaf: boolean } | { not: Condition[] };
 
 /**
- * Compiles a filter that `validateFilter` has accepted to closures, once, for many events (RT-1). The
- * answers are those of MongoDB's `find` over the same documents
- * (https://www.mongodb.com/docs/manual/reference/operator/query/), but for these, on purpose:
+ * Compiles a filter that `validateFilter` has accepted to closures, once, for many events (RT-1).
+ * It matches the same documents as MongoDB's `find`
+ * (https://www.mongodb.com/docs/manual/reference/operator/query/), except on purpose as follows.
  *
- * - `$regex` has the syntax and the meaning of RE2, not of PCRE: no back-references and look-arounds; `$`
- *   is the very end of the text, not also the place before a last line feed.
- * - A string over `limits.filterRegexInputLengthMax` characters, or one for which the budget of the
- *   evaluation (`limits.regexStepsMax`) does not suffice, does not match a `$regex`. An array that is not looked at
- *   for want of budget (`limits.filterComparisonsMax`) meets no condition.
- * - Numbers are those of JSON in JavaScript: 64-bit floats; integers over 2^53 are rounded. The fields of
- *   an object stand in JavaScript's order: names that are whole numbers come first.
+ * `$regex` has the syntax and the meaning of RE2, not of PCRE: no back-references and look-arounds.
+ * `$` matches only at the very end of the text, not before a last line feed.
  *
- * @throws Error where the filter is not one that `validateFilter` accepts
+ * A string does not match a `$regex` if it has over `limits.filterRegexInputLengthMax` characters,
+ * or if the budget of the evaluation (`limits.regexStepsMax`) does not suffice for it. An array
+ * that is skipped for lack of budget (`limits.filterComparisonsMax`) meets no condition.
+ *
+ * Numbers are those of JSON in JavaScript: 64-bit floats; integers over 2^53 are rounded. Fields of
+ * an object are in JavaScript's order: names that are whole numbers come first.
+ *
+ * @throws Error if `validateFilter` does not accept the filter
  */
 export function compileFilter(filter: Record<string, unknown>): CompiledFilter {
   const { regexStepsMax, filterComparisonsMax } = limits;
@@ -73,7 +76,7 @@ function compileDocument(filter: Record<string, unknown>, budget: FilterBudget):
         case '$nor':
           return none(parts);
         default:
-          throw new Error(`"${key}" is not an operator that stands there`);
+          throw new Error(`"${key}" is not an operator that is allowed there`);
       }
     }),
   );
@@ -90,7 +93,7 @@ function compileField(path: string, condition: unknown, budget: FilterBudget): D
 function compileOperators(operators: Record<string, unknown>, budget: FilterBudget): Condition[] {
   const conditions: Condition[] = [];
   for (const [operator, operand] of Object.entries(operators)) {
-    // `$options` belongs to the `$regex` beside it.
+    // `$options` is read with its `$regex`.
     if (operator === '$options') continue;
     const options = operators['$options'];
     conditions.push(
@@ -132,7 +135,7 @@ function compileOperator(
         intoLeaf: false,
       };
     default:
-      throw new Error(`"${operator}" is not an operator that stands there`);
+      throw new Error(`"${operator}" is not an operator that is allowed there`);
   }
 }
 
@@ -140,7 +143,10 @@ function anyOf(test: ValueTest): Condition {
   return { test, intoLeaf: true };
 }
 
-/** An array with one element that meets all: operators ask the element, else it is a document. */
+/**
+ * Matches an array with an element that meets all conditions: operators test the element itself,
+ * other keys its fields.
+ */
 function compileElemMatch(operand: Record<string, unknown>, budget: FilterBudget): ValueTest {
   if (isOperatorObject(operand)) {
     const tests = compileOperators(operand, budget).map(onValue);

@@ -1,24 +1,24 @@
 import type { ComparisonBudget } from './compare-values.ts';
 
 /**
- * How a dotted path finds values in a document, as MongoDB does it: through objects by name; through an
- * array by looking into each of its objects, and by position where the segment is a number; and where the
- * path ends at an array, its elements one by one and then the array itself.
+ * How a dotted path finds values in a document, as in MongoDB: through objects by name; through an
+ * array into each of its objects, and by index if the segment is a number. If the path ends at an
+ * array, each element is tested, then the array itself.
  */
 export interface PathSegment {
   key: string;
-  /** The position that `key` means in an array, -1 if it means none. */
+  /** The array index that `key` means, -1 if none. */
   index: number;
-  /** `key` is on every object (`constructor`, `__proto__`), so only an own property counts. */
+  /** `key` exists on every object (`constructor`, `__proto__`), so only own properties count. */
   inherited: boolean;
 }
 
 export type FieldPath = readonly PathSegment[];
 
-/** Judges one value; `undefined` stands for a missing field. */
+/** Tests one value; `undefined` is a missing field. */
 export type ValueTest = (value: unknown) => boolean;
 
-/** Takes a path with dots apart; a part that is a whole number is an index of a list too. */
+/** Splits a path at its dots; a whole number is also an array index. */
 export function parsePath(path: string): FieldPath {
   return path.split('.').map((key) => ({
     key,
@@ -28,12 +28,12 @@ export function parsePath(path: string): FieldPath {
 }
 
 /**
- * Whether `test` holds for any value that the path leads to.
+ * Whether `test` holds for any value at the path.
  *
- * @param document an object, or an array that is looked at as an object with the keys 0, 1, …
- * @param from the segment to begin with
- * @param intoLeaf whether an array at the end of the path is also tested element by element
- * @param budget an array takes as much of it as it has elements; what it does not suffice for is not looked at
+ * @param document an object, or an array treated as an object with the keys 0, 1, …
+ * @param from the first segment
+ * @param intoLeaf whether an array at the end of the path is also tested by element
+ * @param budget an array uses one unit for each element; without enough budget it is skipped
  */
 export function someValue(
   document: object,
@@ -47,7 +47,7 @@ export function someValue(
   for (let i = from; i < path.length; i++) {
     const value = member(current, path[i] as PathSegment);
     if (typeof value !== 'object' || value === null) {
-      // A path that goes on below a number or a string leads to a missing field.
+      // A path that continues below a number or a string leads to a missing field.
       return test(i === path.length - 1 ? value : undefined);
     }
     if (Array.isArray(value)) return someElement(value, path, i + 1, intoLeaf, test, budget);
@@ -84,7 +84,7 @@ function someElement(
     if (isObject && !isArray && someValue(element, path, next, intoLeaf, test, budget)) return true;
     if (i !== segment.index) continue;
     if (next === path.length - 1) {
-      // A position that ends the path names the element as it is, even if that is an array.
+      // An index at the end of the path names the element itself, even an array.
       if (test(element)) return true;
     } else if (isArray) {
       if (someElement(element as unknown[], path, next + 1, intoLeaf, test, budget)) return true;

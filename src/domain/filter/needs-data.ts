@@ -1,10 +1,10 @@
-/** The members of `data` that filters look at; `all` where one looks at `data` as a whole. */
+/** The members of `data` that filters read; `all` if a filter reads `data` as a whole. */
 export type DataFields = ReadonlySet<string> | 'all';
 
 const NONE: DataFields = new Set();
 
 /**
- * Whether a filter looks at the event's `data`: where it does not, the router need not parse it.
+ * Whether a filter reads the event's `data`; if not, the router does not parse it.
  *
  * @param filter one that `validateFilter` has accepted
  */
@@ -14,7 +14,7 @@ export function filterNeedsData(filter: Record<string, unknown>): boolean {
 }
 
 /**
- * The members of `data` that a filter looks at, so that the others need not be built.
+ * The members of `data` that a filter reads; the others need not be built.
  *
  * @param filter one that `validateFilter` has accepted
  */
@@ -31,7 +31,7 @@ export function filterDataFields(filter: Record<string, unknown>): DataFields {
   );
 }
 
-/** What any of them looks at. */
+/** The union of several filters' members. */
 export function joinDataFields(parts: readonly DataFields[]): DataFields {
   const joined = new Set<string>();
   for (const part of parts) {

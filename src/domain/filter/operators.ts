@@ -18,14 +18,14 @@ export const fieldOperators = [
   '$elemMatch',
 ] as const;
 
-/** An object of JSON, which is neither a list nor null. */
+/** A JSON object: neither a list nor null. */
 export function isPlainObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
 /**
- * True for `{$gt: 5}`, where the object is a condition; false for `{a: 1}`, which is a literal to equal.
- * The join operators do not count: `{$or: […]}` in an `$elemMatch` is a filter on the element's fields.
+ * True for a condition like `{$gt: 5}`; false for a literal like `{a: 1}`. Join operators do not
+ * count: `{$or: […]}` in an `$elemMatch` is a filter on the element's fields.
  */
 export function isOperatorObject(value: unknown): value is Record<string, unknown> {
   if (!isPlainObject(value)) return false;

@@ -5,7 +5,7 @@ import { limits } from '#domain/limits.ts';
 import { checkLiteral, checkOrderLiteral } from './check-literal.ts';
 import { fieldOperators, isOperatorObject, isPlainObject, joinOperators } from './operators.ts';
 
-/** What one validation has found and used up. */
+/** Faults and used bounds of one validation. */
 interface Check {
   errors: FieldError[];
   conditions: number;
@@ -13,17 +13,18 @@ interface Check {
 }
 
 /**
- * Says what is wrong with a content filter (RT-1); empty if `compileFilter` takes it. Pointers start at
- * the filter: `` is the whole of it. Stricter than MongoDB where that saves a filter which could never
- * match: names with `$` in a literal, and attributes that no event can have.
+ * Returns the faults of a content filter (RT-1); none if `compileFilter` accepts it. Pointers are
+ * relative to the filter, so that the empty pointer means all of it. Stricter than MongoDB for
+ * filters that could never match: names with `$` in a literal, and attributes that no event can
+ * have.
  *
- * @param value whatever the caller sent
+ * @param value any value from the caller
  */
 export function validateFilter(value: unknown): FieldError[] {
   const check: Check = { errors: [], conditions: 0, regexInstructions: 0 };
   checkDocument(check, value, '', 0, true);
   if (check.errors.length > 0) return check.errors.slice(0, limits.fieldErrorsMax);
-  // Only now: what passed is shallow, so this cannot run out of stack.
+  // Only now: a value that passed is shallow and cannot overflow the stack.
   const bytes = Buffer.byteLength(JSON.stringify(value));
   if (bytes > limits.filterBytesMax) {
     fail(check, '', `has ${bytes} bytes of JSON; ${limits.filterBytesMax} are allowed`);
@@ -35,7 +36,7 @@ function fail(check: Check, pointer: string, detail: string): void {
   check.errors.push({ pointer, detail });
 }
 
-/** False, with an error, where the filter has become too deep or too large to look further. */
+/** False, with a fault, if the filter is too deep or too large to continue. */
 function withinBounds(check: Check, pointer: string, depth: number): boolean {
   if (check.errors.length >= limits.fieldErrorsMax) return false;
   if (depth > limits.filterDepthMax) {
@@ -45,7 +46,7 @@ function withinBounds(check: Check, pointer: string, depth: number): boolean {
   return true;
 }
 
-/** False from the condition that is one too many; the error is written once. */
+/** False from the first condition over the bound; the fault is reported once. */
 function countCondition(check: Check, pointer: string): boolean {
   check.conditions++;
   if (check.conditions === limits.filterNodesMax + 1) {
@@ -113,7 +114,7 @@ function checkPath(check: Check, path: string, pointer: string, isEvent: boolean
       check,
       pointer,
       `is not a field of events: they have id, type, source, time, subject, data and extension ` +
-        `attributes in lower case; what is in the payload starts with "data."`,
+        `attributes in lower case; a path into the payload starts with "data."`,
     );
   } else {
     return true;
@@ -213,7 +214,7 @@ function checkRegex(check: Check, pattern: unknown, options: unknown, pointer: s
     fail(check, pointer, `must be a string of at most ${limits.filterRegexLengthMax} characters`);
     return;
   }
-  // Once the sum is used up no more is compiled, so that a filter cannot cost more than its bound.
+  // Compile no more patterns once the sum is over its bound.
   if (check.regexInstructions > limits.regexInstructionsMax) return;
   const flags = typeof options === 'string' ? options : '';
   try {

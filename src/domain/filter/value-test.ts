@@ -9,7 +9,7 @@ import {
 } from './compare-values.ts';
 import type { ValueTest } from './field-path.ts';
 
-/** Equal as MongoDB has it: null also means missing, objects have the same fields in the same order. */
+/** Equality as in MongoDB: null equals missing, objects have the same fields in the same order. */
 export function equalTest(literal: unknown, budget: ComparisonBudget): ValueTest {
   if (literal === null) return isNullOrMissing;
   if (typeof literal !== 'object') return (value) => value === literal;
@@ -20,7 +20,7 @@ export function equalTest(literal: unknown, budget: ComparisonBudget): ValueTest
     compareValues(value, literal, budget) === 0;
 }
 
-/** `$in`: equal to one of the list; null stands for a field that is missing too. */
+/** `$in`: equal to a value of the list; null also matches a missing field. */
 export function inTest(list: readonly unknown[], budget: ComparisonBudget): ValueTest {
   const scalars = new Set(list.filter((item) => typeof item !== 'object'));
   const compound = list
@@ -80,8 +80,8 @@ function numberOrderTest(operator: OrderOperator, literal: number): ValueTest {
 }
 
 /**
- * A longer string than `limits.filterRegexInputLengthMax` does not match: cut short it could match by
- * mistake.
+ * A string over `limits.filterRegexInputLengthMax` does not match: cut short it could match
+ * wrongly.
  */
 export function regexTest(pattern: string, options: string, budget: RegexBudget): ValueTest {
   const regex = compileBoundedRegex(pattern, {
@@ -95,7 +95,7 @@ export function regexTest(pattern: string, options: string, budget: RegexBudget)
     regex.test(value, budget);
 }
 
-/** `$exists`: null is there. */
+/** `$exists`: null counts as present. */
 export function existsTest(value: unknown): boolean {
   return value !== undefined;
 }

@@ -3,13 +3,13 @@ import type { SchemaChild, SchemaGraph, SchemaNode } from './schema-graph.ts';
 import type { JsonObject } from './schema-tree.ts';
 import { hasUnevaluated, isUnevaluated, needsVerdict } from './keywords/unevaluated.ts';
 
-/** Takes its value from the work budget each time its schema is applied. */
+/** Uses its value of the work budget each time its schema is applied. */
 export const STEPS_KEYWORD = 'x-steps';
 /** The same, times the number of members of the object. */
 export const MEMBER_STEPS_KEYWORD = 'x-member-steps';
 /** The same, times the length of the text. */
 export const TEXT_STEPS_KEYWORD = 'x-text-steps';
-/** In place of the `unevaluated…` keywords: the position of their node in `BoundedSchema.unevaluated`. */
+/** Replaces the `unevaluated…` keywords: index of their node in `BoundedSchema.unevaluated`. */
 export const UNEVALUATED_KEYWORD = 'x-unevaluated';
 
 /** Keywords whose work grows with the number of members, each. */
@@ -17,23 +17,25 @@ const MEMBER_KEYWORDS = ['additionalProperties', 'propertyNames', 'maxProperties
 /** Keywords whose work grows with the length of a text, each. */
 const TEXT_KEYWORDS = ['maxLength', 'minLength', 'format', 'pattern'];
 
-/** A schema for the validator, and how its parts are found again. */
+/** A schema for the validator, with the positions of its parts. */
 export interface BoundedSchema {
   schema: JsonObject;
-  /** Where each node stands that is referenced or whose verdict is needed: `#/$defs/<number>`. */
+  /** Number in `#/$defs/<number>` of each node that is referenced or needs a verdict. */
   numbers: ReadonlyMap<SchemaNode, number>;
   /** Nodes with `unevaluatedItems` or `unevaluatedProperties`. */
   unevaluated: readonly SchemaNode[];
-  /** Nodes whose verdict these ask for. */
+  /** Nodes with a verdict that these need. */
   verdicts: readonly SchemaNode[];
 }
 
 /**
- * Copies a schema for the validator: with the keywords that it knows only, as it takes some annotations for
- * its own; with each referenced subschema in `$defs` under a number, so that nothing depends on its reading
- * of ids, anchors and pointers; and with the cost of each part. A part that may be applied often (to each
- * item or member, or by reference) has a `STEPS_KEYWORD` with the size of all that is applied with it, so
- * the sum of all steps is in proportion to the work.
+ * Copies a schema for the validator. The copy contains only keywords of the standard, as the
+ * validator gives some annotations a meaning of its own. Each referenced subschema gets a number in
+ * `$defs`, so that the validator's handling of ids, anchors and pointers does not matter.
+ *
+ * Each part that may be applied often (to each item or member, or by reference) has a
+ * `STEPS_KEYWORD`. Its value is the size of everything applied with it, so that the sum of all
+ * steps is in proportion to the work.
  */
 export function boundedCopy(graph: SchemaGraph): BoundedSchema {
   const numbers = new Map<SchemaNode, number>();
@@ -61,7 +63,7 @@ export function boundedCopy(graph: SchemaGraph): BoundedSchema {
 
 interface Copy {
   schema: JsonObject | boolean;
-  /** The size of what is applied whenever the schema around it is. */
+  /** The size of the schemas applied together with the enclosing one. */
   size: number;
 }
 
@@ -136,7 +138,7 @@ function addSteps(out: JsonObject, schema: JsonObject): void {
   if (texts > 0) out[TEXT_STEPS_KEYWORD] = texts;
 }
 
-/** How much work a keyword is: its values are looked at one by one, except where one is looked up. */
+/** The work of a keyword: one for each of its values, unless they are looked up. */
 function sizeOf(keyword: string, value: unknown): number {
   return keyword === 'enum' || keyword === 'const' ? 1 : countValues(value);
 }

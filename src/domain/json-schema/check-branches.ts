@@ -3,8 +3,8 @@ import { limits } from '#domain/limits.ts';
 import type { SchemaGraph, SchemaNode } from './schema-graph.ts';
 
 /**
- * Says where a schema would go round without end, or branch too often, at one and the same place of the
- * data: `{"$ref": "#"}`, or definitions each of which holds the next one twice.
+ * Returns where a schema would recurse forever or branch too often at one place of the data:
+ * `{"$ref": "#"}`, or definitions that each contain the next one twice.
  */
 export function checkBranches(graph: SchemaGraph): FieldError[] {
   const errors: FieldError[] = [];

@@ -10,13 +10,14 @@ import { buildSchemaGraph } from './schema-graph.ts';
 import type { JsonObject } from './schema-tree.ts';
 import { WorkBudget, WorkExceeded } from './work-budget.ts';
 
-/** Says what is wrong with an event's `data`; pointers start with `/data`. Never throws. */
+/** Returns the faults of an event's `data`; pointers start with `/data`. Never throws. */
 export type DataValidator = (data: unknown) => FieldError[];
 
 /**
- * Compiles a JSON Schema (2020-12) that `validateSchema` has accepted, once, for many events (IN-5).
- * Schema and data may both be hostile: the work for one event is bounded (`limits.schemaStepsMax`), and
- * what goes over it is refused. The caller keeps the result: to compile takes milliseconds.
+ * Compiles a JSON Schema (2020-12) that `validateSchema` has accepted, once, for many events
+ * (IN-5). Schema and data may both be hostile: the work for one event is bounded
+ * (`limits.schemaStepsMax`), and data that exceeds it is rejected. The caller caches the result, as
+ * compiling takes milliseconds.
  *
  * @throws PosthornError POSTHORN_SCHEMA_INVALID
  */
@@ -32,7 +33,7 @@ export function compileSchema(schema: JsonObject): DataValidator {
     }
     const errors = run(first, data, budget, limits.schemaStepsMax);
     if (errors.length === 0) return errors;
-    // Only what is wrong is looked at for further errors, and only where there cannot be very many.
+    // Only invalid data is checked for further errors, and only if there cannot be too many.
     all ??= compile(bounded, budget, { allErrors: true });
     const more = run(all, data, budget, limits.schemaStepsForAllErrorsMax);
     return more.length > errors.length ? more : errors;

@@ -6,16 +6,16 @@ import { limits } from '#domain/limits.ts';
 const SHOWN_LENGTH_MAX = 200;
 
 /**
- * The validator's errors in our words: each points at the field that is wrong, and where a field is
- * missing or too many, at that field.
+ * Describes the validator's errors in our words: each points at the invalid field, or at the
+ * missing or unexpected one.
  *
- * @param prefix pointer to what was validated
+ * @param prefix pointer to the validated value
  */
 export function describeErrors(errors: readonly ErrorObject[], prefix: string): FieldError[] {
   const fields: FieldError[] = [];
   const seen = new Set<string>();
   for (const error of errors) {
-    // What `if` led to is among the errors by itself.
+    // The errors of the branch that `if` selected are in the list themselves.
     if (error.keyword === 'if' && errors.length > 1) continue;
     const field = describeError(error, prefix);
     const key = `${field.pointer}\n${field.detail}`;
@@ -56,7 +56,7 @@ function describeError(error: ErrorObject, prefix: string): FieldError {
   }
 }
 
-/** What is allowed: `allowed` in errors of our own keywords, `name` in those of the validator's. */
+/** The allowed values: `allowed` in errors of our keywords, `name` in the validator's. */
 function shown(error: ErrorObject, name: string): string {
   const params = error.params as Record<string, unknown>;
   return cut(JSON.stringify(params['allowed'] ?? params[name]) ?? 'null');

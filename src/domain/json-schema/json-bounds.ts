@@ -1,7 +1,7 @@
 import type { FieldError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 
-/** Whether a value is nested in more than `depthMax` objects and lists. Looks no deeper than that. */
+/** Whether a value is nested deeper than `depthMax`; inspects no deeper level. */
 export function isDeeperThan(value: unknown, depthMax: number): boolean {
   if (typeof value !== 'object' || value === null) return false;
   if (depthMax === 0) return true;
@@ -12,7 +12,7 @@ export function isDeeperThan(value: unknown, depthMax: number): boolean {
   return false;
 }
 
-/** Where a value has the member `__proto__`, which code that copies objects takes for their prototype. */
+/** Finds the member `__proto__`, which code that copies objects confuses with the prototype. */
 export function findProtoMember(value: unknown, pointer = ''): FieldError | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, part] of Object.entries(value)) {

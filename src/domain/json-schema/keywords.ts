@@ -1,9 +1,9 @@
 /**
  * The keywords of JSON Schema 2020-12 (https://json-schema.org/draft/2020-12/json-schema-core,
- * json-schema-validation) that say something about `data`. All others are annotations and are not looked at.
+ * json-schema-validation) that constrain `data`. All others are annotations and are ignored.
  */
 
-/** Where a subschema applies: at the same place of the data, at one place below, or at each place below. */
+/** Where a subschema applies: at the same place of the data, one place below, or all below. */
 export type Applies = 'here' | 'below' | 'each' | 'nowhere';
 
 export type Place = readonly [keyword: string, applies: Applies];
@@ -30,7 +30,9 @@ export const schemaListKeywords: readonly Place[] = [
   ['prefixItems', 'below'],
 ];
 
-/** Keywords whose value is an object of schemas by name. `definitions` is the older name of `$defs`. */
+/**
+ * Keywords whose value is an object of schemas by name. `definitions` is the old name of `$defs`.
+ */
 export const schemaMapKeywords: readonly Place[] = [
   ['properties', 'below'],
   ['patternProperties', 'each'],
@@ -64,7 +66,7 @@ export const plainKeywords: readonly string[] = [
   'dependentRequired',
 ];
 
-/** Keywords that are refused, with what to write instead. */
+/** Rejected keywords, with the text that says what to use instead. */
 export const refusedKeywords: Readonly<Record<string, string>> = {
   $async: 'is not JSON Schema',
   dependencies: 'is of an older draft; use dependentRequired or dependentSchemas',

@@ -15,17 +15,17 @@ import type { SchemaNode } from './schema-graph.ts';
 import { unevaluatedCheck } from './keywords/unevaluated.ts';
 import type { WorkBudget } from './work-budget.ts';
 
-/** The sum of sizes of a schema's patterns went over its bound. */
+/** The patterns of a schema exceed their bound. */
 export class PatternsTooLarge extends Error {}
 
-/** The key of the one schema that a validator knows. */
+/** The key of the only schema in a validator. */
 const SCHEMA = 'schema';
 
 /**
- * Compiles a schema made by `boundedCopy`; its callbacks draw on `budget`. Each schema has an Ajv of its own:
- * it keeps what it compiles, and one tenant's schema must not be seen by another's.
+ * Compiles a schema made by `boundedCopy`; its callbacks use `budget`. Each schema has its own Ajv,
+ * as Ajv keeps compiled schemas, and those of tenants must stay separate.
  *
- * @param allErrors false: stops at the first error and collects no more
+ * @param allErrors false: stops at the first error
  * @throws Error of Ajv, or PatternsTooLarge
  */
 export function newValidator(
@@ -40,12 +40,12 @@ export function newValidator(
     meta: false,
     validateSchema: false,
     addUsedSchema: false,
-    // An inlined definition is written out at each reference: 64 KiB of schema become 50 MB of code.
+    // Inlined, each reference repeats its definition: 64 KiB of schema become 50 MB of code.
     inlineRefs: false,
-    // Else `constructor` is a field of every object.
+    // Otherwise `constructor` is a field of every object.
     ownProperties: true,
     formats: { ...formats },
-    // Its optimiser takes longer the larger the schema, and what it makes is not faster.
+    // The optimiser gets slow with large schemas, and its code is no faster.
     code: { regExp: newRegexEngine(budget), optimize: false },
   });
   // `unevaluated…` keywords are ours, so Ajv need not generate code that tracks evaluation.
@@ -57,7 +57,7 @@ export function newValidator(
   addUnevaluatedKeyword(ajv, bounded, budget, { allErrors, partOf });
   ajv.addSchema(bounded.schema, SCHEMA);
   const validate = ajv.getSchema(SCHEMA) as ValidateFunction;
-  // Now, so that a fault is found when the schema is stored and not at the first event.
+  // Compile now, so that a fault is found when the schema is stored, not at the first event.
   for (const node of bounded.verdicts) partOf(node);
   return validate;
 }
@@ -119,7 +119,7 @@ function replaceValueKeywords(ajv: Ajv2020, take: TakeSteps): void {
   });
 }
 
-/** In front of all others of their type, so that work is paid for before it is done. */
+/** Before all other keywords of their type, so that work is paid for before it is done. */
 function addStepKeywords(ajv: Ajv2020, budget: WorkBudget): void {
   ajv.addKeyword({
     keyword: STEPS_KEYWORD,
@@ -167,7 +167,7 @@ function newRegexEngine(budget: WorkBudget) {
         budget.checkRegex();
         return matches;
       },
-      // The validator tells expressions apart by this.
+      // The validator distinguishes expressions by this text.
       toString: () => pattern,
     };
   };

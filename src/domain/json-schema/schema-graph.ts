@@ -21,7 +21,7 @@ export interface SchemaNode {
 
 export interface SchemaChild {
   keyword: string;
-  /** Name or position inside the keyword's value; absent where the value itself is the schema. */
+  /** Name or position inside the keyword's value; absent if the value itself is the schema. */
   key?: string | number;
   applies: Applies;
   node: SchemaNode;
@@ -39,8 +39,8 @@ export interface SchemaGraph {
 }
 
 /**
- * The resources entered so far, reduced to what `$dynamicRef` asks for: for each name, the anchor in the
- * outermost resource that has it. Equal scopes are one object.
+ * The resources entered so far, reduced to the part that `$dynamicRef` needs: for each name, the
+ * anchor in the outermost resource that has it. Equal scopes are one object.
  */
 interface DynamicScope {
   key: string;
@@ -48,10 +48,10 @@ interface DynamicScope {
 }
 
 /**
- * Finds every subschema of a schema and resolves its references, so that no reader of the graph needs
- * `$id`, anchors or dynamic scopes. References lead only to schemas of the same document: nothing is
- * fetched. A subschema reached in several dynamic scopes has a node for each; the number of these copies
- * is bounded by `limits.schemaScopeCopiesMax`.
+ * Finds every subschema of a schema and resolves its references, so that readers of the graph need
+ * no `$id`, anchors or dynamic scopes. References lead only to schemas of the same document:
+ * nothing is fetched. A subschema reached in several dynamic scopes has a node for each;
+ * `limits.schemaScopeCopiesMax` bounds these copies.
  *
  * @param schema of bounded depth (see `isDeeperThan`)
  */
@@ -67,7 +67,7 @@ class GraphBuilder {
   readonly errors: FieldError[] = [];
   private readonly tree: SchemaTree;
   private readonly nodesMax: number;
-  /** Anchor names that several resources have: only these depend on the dynamic scope. */
+  /** Anchor names in several resources: only these depend on the dynamic scope. */
   private readonly sharedNames: ReadonlySet<string>;
   private readonly scopes = new Map<string, DynamicScope>();
   private readonly built = new Map<DynamicScope, Map<SchemaPart, SchemaNode>>();

@@ -25,7 +25,7 @@ export interface SchemaPart {
 
 export interface SchemaPartChild {
   keyword: string;
-  /** Name or position inside the keyword's value; absent where the value itself is the schema. */
+  /** Name or position inside the keyword's value; absent if the value itself is the schema. */
   key?: string | number;
   applies: Applies;
   part: SchemaPart;
@@ -41,14 +41,16 @@ export interface SchemaResource {
   dynamicAnchors: Map<string, SchemaPart>;
 }
 
-/** What a reference names. */
+/** The target of a reference. */
 export interface ResolvedReference {
   part: SchemaPart;
   /** Set if the reference ends in the name of a `$dynamicAnchor`. */
   dynamicAnchor: string | undefined;
 }
 
-/** Base of a document without `$id`. RFC 2606 reserves `.invalid`, so no `$id` can collide by chance. */
+/**
+ * Base of a document without `$id`. RFC 2606 reserves `.invalid`, so no `$id` equals it by chance.
+ */
 const DEFAULT_BASE = 'https://schema.invalid/';
 
 export class SchemaTree {
@@ -63,11 +65,11 @@ export class SchemaTree {
   constructor(schema: JsonObject) {
     const resource = this.addResource(DEFAULT_BASE, '');
     this.root = this.addPart(schema, '', resource);
-    // A document with an `$id` has that one; references by the default base would be an accident.
+    // A document with an `$id` uses it; references by the default base would be accidental.
     if (this.root.resource !== resource) this.resources.delete(DEFAULT_BASE);
   }
 
-  /** @returns undefined where the reference leads out of the document or to no schema in it */
+  /** @returns undefined if the reference leaves the document or leads to no schema in it */
   resolve(reference: string, from: SchemaPart): ResolvedReference | undefined {
     const uri = resolveUri(reference, from.resource.uri);
     const [base = '', encoded = ''] = uri?.split('#', 2) ?? [];

@@ -13,19 +13,19 @@ import type { JsonObject } from './schema-tree.ts';
 
 const DIALECT = 'https://json-schema.org/draft/2020-12/schema';
 
-/** Judges schemas by the schema of schemas; knows none of them, so it may serve all. */
+/** Validates schemas by the meta-schema; holds no schema itself, so all callers share it. */
 const metaValidator = new Ajv2020({ allErrors: true, strict: false, logger: false });
 for (const [name, format] of Object.entries(formats)) metaValidator.addFormat(name, format);
-// `checkPatterns` says it better.
+// `checkPatterns` gives better messages.
 metaValidator.addFormat('regex', true);
 
 /**
- * Says what is wrong with the JSON Schema of an event type (CT-4); empty if `compileSchema` takes it.
- * It must be valid 2020-12, refer only to itself, and stay within the bounds of `limits.schema…`; patterns
- * must be such that RE2 has. Keywords that are not of 2020-12 are annotations, except those of older
- * drafts that would silently not be obeyed.
+ * Returns the faults of an event type's JSON Schema (CT-4); none if `compileSchema` accepts it. It
+ * must be valid 2020-12, refer only to itself, and stay within `limits.schema…`; RE2 must support
+ * its patterns. Unknown keywords are annotations, except those of older drafts, which would be
+ * ignored silently.
  *
- * @param value whatever the caller sent; pointers start at it
+ * @param value any value from the caller; pointers are relative to it
  */
 export function validateSchema(value: unknown): FieldError[] {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {

@@ -1,9 +1,9 @@
 import { newRegexBudget, type RegexBudget } from '../bounds/bounded-regex.ts';
 
-/** Thrown inside the validator when a check costs more than it may; caught in `compileSchema`. */
+/** Thrown inside the validator when the budget is used up; caught in `compileSchema`. */
 export class WorkExceeded extends Error {}
 
-/** What one validation may still do. Renewed for each; the validator's callbacks draw on it. */
+/** The remaining work of one validation; the validator's callbacks use it. */
 export class WorkBudget {
   private stepsLeft = 0;
   private regex: RegexBudget = newRegexBudget();
@@ -24,7 +24,7 @@ export class WorkBudget {
     return this.regex;
   }
 
-  /** @throws WorkExceeded where the last test was not made for want of steps */
+  /** @throws WorkExceeded if the last test was skipped for lack of budget */
   checkRegex(): void {
     if (this.regex.stepsLeft < 0) throw new WorkExceeded();
   }

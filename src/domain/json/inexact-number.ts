@@ -1,15 +1,15 @@
-/** Numbers of JSON texts whose value changes when they are read as doubles (IEEE 754 binary64). */
+/** Numbers in JSON texts that change their value when read as doubles (IEEE 754 binary64). */
 import { childPointer } from '#domain/json-pointer.ts';
 
-/** A double keeps 15 significant decimal digits, whatever they are (IEEE 754, `DBL_DIG`). */
+/** A double keeps any 15 significant decimal digits (IEEE 754, `DBL_DIG`). */
 const DIGITS_ALWAYS_KEPT = 15;
 
 /**
- * Whether a number, read as a double and written again, has the value that its text had.
- * `12345678901234567890`, `1e400` and `0.1000000000000000055` have not.
+ * Whether a number keeps its value when it is read as a double and written again.
+ * `12345678901234567890`, `1e400` and `0.1000000000000000055` do not.
  *
  * @param source text of the number in JSON
- * @param value that `JSON.parse` gave for it
+ * @param value parsed by `JSON.parse`
  */
 export function isKeptExactly(source: string, value: number): boolean {
   if (!Number.isFinite(value)) return false;
@@ -35,16 +35,16 @@ function decimalOf(source: string): Decimal {
   return { digits: digits.replace(/0+$/, ''), exponent };
 }
 
-/** A number that a double does not keep. */
+/** A number that a double does not represent exactly. */
 export interface InexactNumber {
   /** Below the text's root. */
   pointer: string;
   source: string;
 }
 
-/** Finds the first number of a JSON text that a double does not keep exactly. */
+/** Finds the first number of a JSON text that a double does not represent exactly. */
 export function findInexactNumber(text: string): InexactNumber | undefined {
-  // Most texts have no number that could be one, and need no second parse.
+  // Most texts contain no candidate, and need no second parse.
   if (!/\d[\d.]{15}|\d[eE][-+]?\d{3}/.test(text)) return undefined;
   const found: Search = { path: [] };
   JSON.parse(text, function review(this: object, key: string, value: unknown, context: Context) {
@@ -61,7 +61,7 @@ export function findInexactNumber(text: string): InexactNumber | undefined {
     return value;
   } as never);
   if (found.source === undefined) return undefined;
-  // The root is the member '' of an object that JSON.parse makes.
+  // JSON.parse makes the root the member '' of an object.
   const [, ...path] = found.path;
   return { pointer: path.reduce<string>(childPointer, ''), source: found.source };
 }

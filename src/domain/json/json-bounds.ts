@@ -1,22 +1,19 @@
 import { limits } from '#domain/limits.ts';
 
-/**
- * What a JSON text may hold. What `JSON.parse` of such a text may cost grows with each of these.
- */
+/** Bounds of a JSON text: the cost of `JSON.parse` can grow with each of them. */
 export interface JsonBounds {
   /** Levels of arrays and objects. */
   depthMax: number;
-  /** Values, those inside others included. */
+  /** Values, including nested ones. */
   valuesMax: number;
   /** Arrays and objects. */
   containersMax: number;
-  /** Different names of members. */
+  /** Distinct member names. */
   namesMax: number;
 }
 
 /**
- * Bytes for each value, container and different name of a text that is larger than the constants
- * allow for.
+ * Bytes of text for each value, container and distinct name, in texts too large for the constants.
  */
 const BYTES_EACH = { value: 8, container: 16, name: 128 };
 

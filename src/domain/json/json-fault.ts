@@ -1,8 +1,8 @@
-/** Thrown by a scanner; what follows in the text was not read. */
+/** Thrown by a scanner; the rest of the text was not read. */
 export class JsonFault extends Error {
-  /** `syntax`: the text is no JSON. `bound`: it exceeds a bound, which the message names. */
+  /** `syntax`: the text is not JSON. `bound`: it exceeds the bound that the message names. */
   readonly kind: 'syntax' | 'bound';
-  /** JSON pointer of the innermost value that the reader wanted and that was being read. */
+  /** JSON pointer of the innermost wanted value that was being read. */
   readonly pointer: string;
 
   constructor(kind: 'syntax' | 'bound', detail: string, pointer: string) {

@@ -1,7 +1,7 @@
 import type { JsonNode, Wanted } from './json-outline.ts';
 
 /**
- * An open container whose children are wanted. The outermost open containers are such, or none is.
+ * An open container with wanted children. The outermost open containers have frames, or none does.
  */
 export interface Frame {
   node: JsonNode;
@@ -11,7 +11,7 @@ export interface Frame {
   name: string | undefined;
   /** Children beyond these are not wanted. */
   most: number;
-  /** Bytes of the names that are wanted; absent where every name is. */
+  /** Lengths in bytes of the wanted names; absent if every name is wanted. */
   nameLengths: ReadonlySet<number> | undefined;
 }
 
@@ -27,14 +27,12 @@ export function newFrame(
   return { node, wanted, isObject, name, most: mostWanted(wanted, isObject), nameLengths };
 }
 
-/**
- * Whether a name of this length, as it is written, can be one that is wanted. Saves decoding it.
- */
+/** Whether a name of this length, as written, can be a wanted one. Saves decoding it. */
 export function mayBeWanted({ nameLengths }: Frame, bytes: number, hasEscape: boolean): boolean {
   return nameLengths === undefined || hasEscape || nameLengths.has(bytes);
 }
 
-/** After the last index that is wanted, an array has no more children of interest. */
+/** After the last wanted index, an array has no more children of interest. */
 function mostWanted(
   { each, named, most = Number.POSITIVE_INFINITY }: Wanted,
   isObject: boolean,

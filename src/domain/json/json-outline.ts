@@ -1,11 +1,11 @@
 /**
- * Which parts of a JSON text a reader wants to find, and where they are. Everything below the parts
+ * The parts of a JSON text that a reader wants, and their positions. Everything below these parts
  * is validated and skipped.
  */
 
 /** What to record below a value. */
 export interface Wanted {
-  /** For each child that is not named. Absent: those are skipped. */
+  /** For each child without a name in `named`. Absent: skipped. */
   each?: Wanted;
   /** For the children with these names; elements of an array are named by their index. */
   named?: ReadonlyMap<string, Wanted>;
@@ -13,7 +13,7 @@ export interface Wanted {
   most?: number;
 }
 
-/** A value of which only the place is wanted. */
+/** A value of which only the position is wanted. */
 export const LEAF: Wanted = {};
 
 /** A value in a JSON text. Positions count bytes. */
@@ -22,13 +22,12 @@ export interface JsonNode {
   /** After the last byte. */
   end: number;
   /**
-   * Levels of arrays and objects in it, where its children are not wanted: 0 for a scalar, 1 for
-   * `[]`.
+   * Levels of arrays and objects in it, if its children are not wanted: 0 for a scalar, 1 for `[]`.
    */
   depth: number;
-  /** Recorded children by name or index, in their order; of a repeated name the first. */
+  /** Recorded children by name or index, in order; the first of a repeated name. */
   children: ReadonlyMap<string, JsonNode> & Pick<Map<string, JsonNode>, 'set'>;
-  /** Number of children, recorded or not; one more than `most` where there are more. */
+  /** Number of children, recorded or not; one more than `most` if there are more. */
   count: number;
   /** The first name that occurs twice among the recorded children. */
   repeated: string | undefined;

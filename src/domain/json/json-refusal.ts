@@ -2,10 +2,9 @@ import { type ErrorCode, PosthornError } from '#domain/errors.ts';
 import { JsonFault } from './json-fault.ts';
 
 /**
- * The error for a body that was not read to its end; anything else that was thrown is returned as
- * it is.
+ * The error for a body that was not read to its end; returns any other thrown value unchanged.
  *
- * @param boundCode of a body that exceeds a bound
+ * @param boundCode for a body that exceeds a bound
  */
 export function jsonRefusal(thrown: unknown, boundCode: ErrorCode): unknown {
   if (!(thrown instanceof JsonFault)) return thrown;

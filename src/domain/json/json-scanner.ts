@@ -1,13 +1,13 @@
 /**
  * Validates a JSON text (RFC 8259) and finds parts of it without building a value. It reads once
- * from start to end and can pause almost anywhere, so that the reader of a large text can let the
- * event loop run in between.
+ * from start to end and can pause almost anywhere, so that the event loop can run other work while
+ * a large text is read.
  *
  * `JSON.parse` needs up to seconds for some texts of a few megabytes (2 million `[`, objects with
- * ever new names) and reports a fault of form only at the end. The scanner costs about the same for
- * each byte and stops at the first one beyond a bound. Within the bounds it accepts what
- * `JSON.parse` accepts. The parts that it finds keep the spelling of their producer: numbers too
- * large for a double, escapes, order and repetition of members.
+ * ever new names) and reports a syntax fault only at the end. The scanner costs about the same for
+ * each byte and stops at the first one beyond a bound. Within the bounds it accepts the same texts
+ * as `JSON.parse`. Parts keep their producer's spelling: numbers too large for a double, escapes,
+ * order and repetition of members.
  */
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
@@ -33,7 +33,7 @@ import {
 } from './json-tokens.ts';
 import { NameCounter } from './name-counter.ts';
 
-/** What may come next. The order counts: `read` compares. */
+/** The next expected token. The order counts: `read` compares. */
 const VALUE = 0;
 const ELEMENT_OR_END = 1;
 const NAME = 2;
@@ -51,7 +51,7 @@ export class JsonScanner {
   /** For each open container: 1 for an object. */
   private readonly kinds: Uint8Array;
   private readonly frames: Frame[] = [];
-  /** The number of containers around values that are wanted; -1 where none is. */
+  /** The number of containers around wanted values; -1 if there are none. */
   private wantedLevel = 0;
   private at = 0;
   private next = VALUE;
@@ -59,22 +59,19 @@ export class JsonScanner {
   private values = 0;
   private containers = 0;
   private nameStart = 0;
-  /** Whether the string that is being read has an escape. */
+  /** Whether the current string has an escape. */
   private hasEscape = false;
-  /**
-   * Name of the child that comes, or is being read, in the innermost frame; undefined where it is
-   * not wanted.
-   */
+  /** Name of the next or current child in the innermost frame; undefined if it is not wanted. */
   private name: string | undefined;
   private root: JsonNode | undefined;
-  /** What is being read, if it is wanted without its children. */
+  /** The current value, if it is wanted without its children. */
   private leaf: JsonNode | undefined;
   private leafLevel = 0;
   private deepest = 0;
 
   /**
-   * @param bytes UTF-8, which the caller has checked
-   * @param wanted what to find in it
+   * @param bytes UTF-8, checked by the caller
+   * @param wanted the parts to find
    */
   constructor(bytes: Buffer, wanted: Wanted = LEAF, bounds: JsonBounds = jsonBounds(bytes.length)) {
     this.bytes = bytes;
@@ -84,18 +81,18 @@ export class JsonScanner {
     this.kinds = new Uint8Array(bounds.depthMax);
   }
 
-  /** How many bytes are read. */
+  /** Number of bytes read. */
   get position(): number {
     return this.at;
   }
 
-  /** What was wanted, once the whole text is read. */
+  /** The wanted parts, once the whole text is read. */
   get outline(): JsonNode {
     return this.root as JsonNode;
   }
 
   /**
-   * Reads on, about `length` bytes.
+   * Continues for about `length` bytes.
    *
    * @returns whether the whole text is read
    * @throws JsonFault
@@ -165,7 +162,7 @@ export class JsonScanner {
   private endValue(end: number): number {
     const { level } = this;
     if (this.leaf !== undefined && level === this.leafLevel) this.endLeaf(this.leaf, end);
-    // A step less for most values.
+    // Saves a step for most values.
     if (level > 0 && this.bytes[end] === COMMA) {
       this.next = this.kinds[level - 1] === 1 ? NAME : VALUE;
       return end + 1;
@@ -237,7 +234,7 @@ export class JsonScanner {
       this.name = undefined;
       return;
     }
-    // No reader looks for longer names: they are only told to whoever sent them.
+    // No reader wants longer names: they appear only in messages to the sender.
     if (end - nameStart > limits.jsonNameKeptLengthMax) {
       this.name = shortened(bytes, nameStart);
       return;
@@ -312,7 +309,7 @@ export class JsonScanner {
   }
 }
 
-/** As it is written, cut off; longer than any name that is kept whole. */
+/** As written, cut off; longer than any name that is kept whole. */
 function shortened(bytes: Buffer, start: number): string {
   return `${bytes.toString('utf8', start, start + limits.jsonNameKeptLengthMax)}…`;
 }

@@ -1,6 +1,6 @@
 /**
- * The tokens of JSON (RFC 8259, sections 2, 3, 6 and 7). In UTF-8. Each function returns a
- * position, -1 for no such token.
+ * The tokens of JSON (RFC 8259, sections 2, 3, 6 and 7) in UTF-8. Each function returns a position,
+ * or -1 if there is no such token.
  */
 
 export const SPACE = 32;
@@ -60,8 +60,8 @@ const LITERALS: Partial<Record<number, Buffer>> = Object.fromEntries(
 );
 
 /**
- * After the number that begins at `at`; within a number that is longer than `most`, somewhere
- * behind that length.
+ * After the number that begins at `at`; for a number longer than `most`, a position beyond that
+ * length.
  */
 export function endOfNumber(bytes: Uint8Array, at: number, most: number): number {
   const stop = at + most + 1;

@@ -1,24 +1,24 @@
 import { randomBytes } from 'node:crypto';
 
 /**
- * Below so many names, different ones are not counted: a table costs more than it protects from.
+ * Below this many names, distinct ones are not counted: the table would cost more than it saves.
  */
 const COUNTED_FROM = 4096;
-/** Of a name, so many bytes at its start and at its end, and its length, tell it from others. */
+/** Names are distinguished by this many bytes at both ends, and by their length. */
 const EDGE_LENGTH = 24;
-/** Nobody who does not know it can choose names that count as one. */
+/** Random, so that a sender cannot choose names that collide. */
 const SEED = randomBytes(4).readUInt32LE() | 1;
 
 /**
- * Estimates how many different names the objects of a text have, by a hash of each: `JSON.parse`
- * keeps every different name, and makes a new kind of object for each combination. Counts a few
- * percent too few, never too many.
+ * Estimates the number of distinct names in a text's objects, by a hash of each: `JSON.parse` keeps
+ * every distinct name, and makes a new object shape for each combination. Counts a few percent too
+ * few, never too many.
  */
 export class NameCounter {
   private readonly most: number;
   private seen: Uint8Array | undefined;
   private different = 0;
-  /** Names, repeated ones included. */
+  /** Names, including repeated ones. */
   total = 0;
 
   constructor(most: number) {
@@ -26,7 +26,8 @@ export class NameCounter {
   }
 
   /**
-   * Counts the name between two positions of a text; false if it is one different name too many.
+   * Counts the name between two positions of a text; false if it exceeds the bound of distinct
+   * names.
    */
   add(bytes: Uint8Array, start: number, end: number): boolean {
     if (++this.total <= COUNTED_FROM) return true;

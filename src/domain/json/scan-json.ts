@@ -15,7 +15,7 @@ export function newJsonScanner(bytes: Buffer, wanted?: Wanted, bounds?: JsonBoun
 }
 
 /**
- * Validates a JSON text and finds what is wanted in it.
+ * Validates a JSON text and finds the wanted parts.
  *
  * @throws JsonFault
  */

@@ -1,13 +1,14 @@
 /**
- * What became of one event owed to one endpoint. `pending` is also the status while it waits for a retry
- * (then `next_attempt_at` says when); `failed` keeps its dead letter; `held` waits for its endpoint.
+ * The status of one event's delivery to one endpoint. `pending` includes waiting for a retry
+ * (`next_attempt_at` has its time); `failed` keeps its dead letter; `held` waits for its endpoint.
  */
 export const deliveryStatuses = ['pending', 'delivered', 'failed', 'held', 'cancelled'] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
 /**
- * Why an attempt did not get a 2xx. `http_status`: an answer came, with another status. `credentials_failed`: there
- * was no access token to send with, or the receiver refused (401) one that had been kept.
+ * Why an attempt did not get a 2xx. `http_status`: the answer had another status.
+ * `credentials_failed`: no access token was available, or the receiver rejected a cached one with
+ * 401.
  */
 export const attemptFailureKinds = [
   'http_status',
@@ -24,7 +25,7 @@ export const attemptFailureKinds = [
 ] as const;
 export type AttemptFailureKind = (typeof attemptFailureKinds)[number];
 
-/** What an attempt came to; a value, never thrown. */
+/** The outcome of an attempt; a value, never thrown. */
 export type AttemptOutcome =
   | { ok: true; status: number }
   | {

@@ -1,8 +1,8 @@
 import type { AttemptOutcome } from './delivery.ts';
 
 /**
- * What is done with a delivery after an attempt (DL-6).
- * `gone`: the receiver said 410; the endpoint is disabled and the delivery becomes a dead letter.
+ * The next step of a delivery after an attempt (DL-6). `gone`: the receiver answered 410; the
+ * endpoint is disabled and the delivery becomes a dead letter.
  */
 export type Verdict =
   | { kind: 'delivered' }
@@ -13,11 +13,11 @@ export type Verdict =
 export interface RetryPolicy {
   /** Seconds to wait after attempt 1, 2, …; as many retries as there are entries. */
   delaysSeconds: readonly number[];
-  /** Statuses that are not tried again. */
+  /** Statuses that are not retried. */
   finalStatuses: readonly number[];
-  /** The longest `Retry-After` that is obeyed. */
+  /** The longest accepted `Retry-After`. */
   retryAfterMaxMs: number;
-  /** After the first attempt none begins later than this; absent: the schedule alone decides. */
+  /** Time after the first attempt when no more begin; absent: the schedule alone decides. */
   maxAgeMs?: number;
 }
 
@@ -32,9 +32,9 @@ export const defaultRetryPolicy: RetryPolicy = {
 };
 
 /**
- * The delay before the attempt that follows attempt `attemptNo` (from 1), in milliseconds, or `undefined`
- * when the schedule is used up. Spread by -10 % to +10 %: 10,000 retries due at the same instant would
- * hold up a stream (measured), and would hit a receiver that just came back all at once.
+ * The delay before the attempt that follows attempt `attemptNo` (from 1), in milliseconds;
+ * `undefined` once the schedule is used up. Spread by -10 % to +10 %: 10,000 retries due at the
+ * same instant would block a stream (measured), and would hit a recovering receiver all at once.
  *
  * @param random a number in [0, 1)
  */
@@ -47,7 +47,7 @@ export function retryDelayMs(
   return seconds === undefined ? undefined : Math.round(seconds * 1000 * (0.9 + random * 0.2));
 }
 
-/** A `Retry-After` is spread by up to this much, and only to later: thousands may have been told the same second. */
+/** `Retry-After` is extended by up to this: thousands may have received the same second. */
 const LATER = 0.1;
 
 /**
@@ -55,7 +55,7 @@ const LATER = 0.1;
  *
  * @param attemptNo counts from 1
  * @param random a number in [0, 1)
- * @param ageMs how long before this attempt the first one began
+ * @param ageMs time from the start of the first attempt to this one
  */
 export function judge(
   policy: RetryPolicy,
@@ -69,15 +69,15 @@ export function judge(
   if (isFinal(policy, outcome)) return { kind: 'dead', reason: 'final_status' };
   const delayMs = retryDelayMs(policy, attemptNo, random);
   if (delayMs === undefined) return { kind: 'dead', reason: 'exhausted' };
-  // A receiver that asks for more time gets it; one that asks for less does not shorten our schedule.
+  // A receiver may ask for more time; asking for less does not shorten the schedule.
   const asked = Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs) * (1 + random * LATER);
   const waitMs = Math.max(delayMs, Math.round(asked));
-  // What keeps a delivery waiting beside its schedule (Retry-After, an open circuit, a rate) has an end too.
+  // Bounds other delays too: Retry-After, an open circuit, a rate limit.
   const isTooOld = ageMs + waitMs > (policy.maxAgeMs ?? Number.POSITIVE_INFINITY);
   return isTooOld ? { kind: 'dead', reason: 'too_old' } : { kind: 'retry', delayMs: waitMs };
 }
 
-/** A 401 for an access token that had been kept says nothing of the next one: never final. */
+/** A 401 for a cached access token says nothing about the next token: never final. */
 function isFinal(policy: RetryPolicy, outcome: AttemptOutcome): boolean {
   if (outcome.ok || outcome.status === undefined) return false;
   return outcome.kind !== 'credentials_failed' && policy.finalStatuses.includes(outcome.status);

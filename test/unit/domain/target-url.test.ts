@@ -81,7 +81,7 @@ const refused: [text: string, fault: string][] = [
   [`https://a${NAME_253}/`, 'has a host name with a label of more than 63 characters'],
   [`https://a.${NAME_253}/`, 'has a host name of more than 253 characters'],
   [`https://${'ü'.repeat(60)}.example/`, 'has a host name with a label of more than 63 characters'],
-  ['https://example.com:0/', 'has a port that nobody can listen on'],
+  ['https://example.com:0/', 'has port 0, which no server can listen on'],
   [`https://example.com/${'a'.repeat(2048)}`, 'is longer than 2048 characters'],
 ];
 for (const [text, fault] of refused) {

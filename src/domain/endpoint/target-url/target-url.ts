@@ -1,11 +1,12 @@
 /**
- * The one reading of a URL that requests are sent to: endpoints, token endpoints, and the settings that hold a URL. It is
- * read here when it is accepted and again when it is dialled, so both see the same host, port and path; TLS, the `host`
- * header and the path of the request are taken from the result. URLs stored by earlier versions are read in the same
- * way at each use.
+ * Parses every URL that requests are sent to: endpoints, token endpoints, and URLs in settings. It
+ * runs when a URL is accepted and again when it is dialled, so both use the same host, port and
+ * path; TLS, the `host` header and the request's path come from the result. URLs stored by earlier
+ * versions are parsed the same way at each use.
  *
- * The normal form is that of the WHATWG (lower case, punycode, IPv4 and IPv6 in one spelling, no default port, no dot
- * segments) without the dot that may end a host name. A `?` before an empty query is kept.
+ * The normal form is that of the WHATWG (lower case, punycode, one spelling of IPv4 and IPv6
+ * addresses, no default port, no dot segments), without a final dot of the host name. A `?` before
+ * an empty query is kept.
  */
 import { isIP } from 'node:net';
 import { limits } from '../../limits.ts';
@@ -17,13 +18,13 @@ export interface TargetUrl {
   /** A name, or an address without brackets. */
   hostname: string;
   port: number;
-  /** Scheme, host and port where it is not the default one. */
+  /** Scheme, host, and the port unless it is the default. */
   origin: string;
-  /** What the request line holds: path and query. */
+  /** Path and query, as in the request line. */
   path: string;
 }
 
-/** A URL, or what is wrong with it, for the words `the URL …`. */
+/** A URL, or its fault, for messages of the form `the URL …`. */
 export type ParsedTargetUrl = { ok: true; url: TargetUrl } | { ok: false; fault: string };
 
 /** RFC 1035, section 2.3.4, in the form of text. */
@@ -50,7 +51,7 @@ export function parseTargetUrl(text: string): ParsedTargetUrl {
   };
 }
 
-/** What the parser of the WHATWG would change without a word: others read it as another URL. */
+/** Rejects spellings that the WHATWG parser changes silently: other parsers read another URL. */
 function writtenFault(text: string): string | undefined {
   // eslint-disable-next-line no-control-regex
   if (/[\u0000-\u001f\u007f]|^ | $/.test(text)) {
@@ -68,14 +69,14 @@ function writtenFault(text: string): string | undefined {
 }
 
 function urlFault(url: URL): string | undefined {
-  if (url.port === '0') return 'has a port that nobody can listen on';
+  if (url.port === '0') return 'has port 0, which no server can listen on';
   if (url.href.length > limits.endpointUrlLengthMax) {
     return `is longer than ${limits.endpointUrlLengthMax} characters`;
   }
   return undefined;
 }
 
-/** Takes the last dot off the host name, which DNS reads as the same name, and TLS and receivers do not. */
+/** Removes the final dot of a host name: DNS ignores it, but TLS and receivers do not. */
 function hostFault(url: URL): string | undefined {
   if (url.hostname.startsWith('[') || isIP(url.hostname) !== 0) return undefined;
   const name = url.hostname.replace(/\.$/, '');

@@ -1,10 +1,10 @@
-/** Told the number of values looked at; may throw to stop. */
+/** Receives the number of values compared; may throw to stop. */
 export type TakeSteps = (steps: number) => void;
 
 /**
- * Whether no two items are equal, as JSON Schema has equality: numbers by value, objects whatever the
- * order of their members. In proportion to the size of the list; the validator's own compares each with
- * each.
+ * Whether all items differ, by JSON Schema's equality: numbers by value, objects regardless of
+ * member order. Takes time in proportion to the size of the list; the validator's own check
+ * compares every pair.
  */
 export function hasUniqueItems(items: readonly unknown[], take: TakeSteps): boolean {
   const seen = new Set<string>();
@@ -17,8 +17,8 @@ export function hasUniqueItems(items: readonly unknown[], take: TakeSteps): bool
 }
 
 /**
- * Makes the test for being equal to one of some values. In the time of one look-up, and right for members
- * named `valueOf` or `constructor`, at which the validator's own equality calls.
+ * Creates the test for equality with one of some values. Takes one look-up, and handles members
+ * named `valueOf` or `constructor`, which the validator's own equality calls.
  */
 export function equalToOneOf(
   values: readonly unknown[],

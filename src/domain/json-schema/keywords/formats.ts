@@ -3,9 +3,9 @@ import type { Format } from 'ajv';
 import { compilePattern } from './pattern.ts';
 
 /**
- * The formats that are checked: those of the specification and of OpenAPI for which there is a check in
- * linear time. Of `url` the usual expression is quadratic, so URLs are parsed; `regex` means an expression
- * that `pattern` would take. Others, like `idn-email`, are annotations.
+ * The checked formats: those of the specification and of OpenAPI that have a linear-time check. The
+ * usual expression for `url` is quadratic, so URLs are parsed; `regex` means an expression that
+ * `pattern` accepts. Others, like `idn-email`, are annotations.
  */
 export const formats: Readonly<Record<string, Format>> = {
   ...pick(fullFormats, [

@@ -1,7 +1,7 @@
 /**
- * Whether a number is a multiple of another, by their decimal values: 19.99 is a multiple of 0.01, and
- * 1e308 is none of 0.123456789. Binary arithmetic gets both wrong. Both numbers have at most 17 digits and
- * exponents within 324, so the integers below have at most 650 digits.
+ * Whether a number is a multiple of another, by their decimal values: 19.99 is a multiple of 0.01,
+ * and 1e308 is not one of 0.123456789. Binary arithmetic gets both wrong. Both numbers have at most
+ * 17 digits and exponents within 324, so the integers below have at most 650 digits.
  *
  * @param divisor above 0
  */

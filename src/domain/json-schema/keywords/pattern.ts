@@ -3,11 +3,11 @@ import { limits } from '#domain/limits.ts';
 import { type BoundedRegex, compileBoundedRegex } from '../../bounds/bounded-regex.ts';
 
 /**
- * Compiles a `pattern` of JSON Schema, which is written as in ECMA-262 (`\u00e9`, `(?<name>…)`), for RE2.
- * White space and `.` mean what they mean in ECMA-262. Look-around and back-references are refused, as RE2
- * has none.
+ * Compiles a `pattern` of JSON Schema, in the syntax of ECMA-262 (`\u00e9`, `(?<name>…)`), for RE2.
+ * White space and `.` have the meaning of ECMA-262. Look-around and back-references are rejected,
+ * as RE2 has none.
  *
- * @throws Error whose message says what is wrong with the pattern
+ * @throws Error with a message that describes the fault of the pattern
  */
 export function compilePattern(pattern: string): BoundedRegex {
   if (pattern.length > limits.schemaPatternLengthMax) {
@@ -21,7 +21,7 @@ const SPACE = String.raw`\t-\r \x{a0}\x{1680}\x{2000}-\x{200a}\x{2028}\x{2029}\x
 const NOT_SPACE =
   String.raw`\x{0}-\x{8}\x{e}-\x{1f}!-\x{9f}\x{a1}-\x{167f}\x{1681}-\x{1fff}\x{200b}-\x{2027}` +
   String.raw`\x{202a}-\x{202e}\x{2030}-\x{205e}\x{2060}-\x{2fff}\x{3001}-\x{fefe}\x{ff00}-\x{10ffff}`;
-/** The `.` of ECMA-262; that of RE2 leaves out `\n` only. */
+/** The `.` of ECMA-262; that of RE2 excludes only `\n`. */
 const DOT = String.raw`[^\n\r\x{2028}\x{2029}]`;
 
 function withEcmaClasses(pattern: string): string {
@@ -36,7 +36,7 @@ function withEcmaClasses(pattern: string): string {
   });
 }
 
-/** A `.*` at either end of a search matches nothing too, so its `.` does not matter. */
+/** A `.*` at either end of a search also matches nothing, so its `.` does not matter. */
 function isNeedless(pattern: string, offset: number): boolean {
   return pattern[offset + 1] === '*' && (offset === 0 || offset + 2 === pattern.length);
 }

@@ -1,7 +1,7 @@
 /**
- * `unevaluatedProperties` and `unevaluatedItems` (JSON Schema Core 2020-12, section 11). Ajv generates code
- * for them that loses track of `contains`, of `if` without a branch and of branches in `anyOf`, so these two
- * keywords are evaluated here. The verdict on each branch is still Ajv's.
+ * `unevaluatedProperties` and `unevaluatedItems` (JSON Schema Core 2020-12, section 11). Ajv's
+ * generated code loses track of `contains`, of `if` without a branch and of branches in `anyOf`, so
+ * these two keywords are evaluated here. The verdict on each branch is still Ajv's.
  */
 import type { DataValidateFunction, DataValidationCxt } from 'ajv/dist/types/index.js';
 import type { ErrorObject, ValidateFunction } from 'ajv';
@@ -33,7 +33,7 @@ export function isUnevaluated(keyword: string): boolean {
   return UNEVALUATED_KEYWORDS.includes(keyword);
 }
 
-/** Whether the check needs the verdict on this child by itself. */
+/** Whether the check needs a separate verdict on this child. */
 export function needsVerdict({ keyword, node }: SchemaChild): boolean {
   if (typeof node.schema === 'boolean') return false;
   return DECIDING_KEYWORDS.includes(keyword) || isUnevaluated(keyword);
@@ -46,8 +46,8 @@ interface Evaluated {
 }
 
 /**
- * Makes the check of the `unevaluated…` keywords of one node. It sets `errors` with full instance paths.
- * The recursion is bounded by the branches of the schema at one place (`checkBranches`).
+ * Creates the check of the `unevaluated…` keywords of one node. It sets `errors` with full instance
+ * paths. `checkBranches` bounds the recursion by the branches at one place.
  */
 export function unevaluatedCheck(node: SchemaNode, deps: UnevaluatedDeps): DataValidateFunction {
   const checker = new UnevaluatedChecker(node, deps);
@@ -102,7 +102,7 @@ class UnevaluatedChecker {
     });
   }
 
-  /** @param except the keyword that asks, which does not count for itself */
+  /** @param except the keyword being checked, which does not count for itself */
   private collect(node: SchemaNode, data: object, seen: Evaluated, except?: SchemaChild): void {
     if (seen.all || typeof node.schema === 'boolean') return;
     this.deps.takeSteps(1);
@@ -121,7 +121,7 @@ class UnevaluatedChecker {
     }
   }
 
-  /** Whether a subschema at the same place of the data held, so that its annotations count. */
+  /** Whether a subschema at the same place of the data was valid, so its annotations count. */
   private counts(child: SchemaChild, data: object, branch: string | undefined): boolean {
     switch (child.keyword) {
       case 'allOf':
