@@ -9,6 +9,7 @@ import {
   requirePlatform,
   requireTenant,
 } from '#infra/http/server/authenticate.ts';
+import { takesNoBody } from '#infra/http/server/body/takes-no-body.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 
@@ -71,12 +72,6 @@ export function lockRoutes(
     }
   });
   return scope.withTypeProvider<TypeBoxTypeProvider>();
-}
-
-/** Whether the body may be left out. */
-function takesNoBody(body: unknown): boolean {
-  const { anyOf = [] } = (body ?? { anyOf: [{ type: 'null' }] }) as { anyOf?: { type?: string }[] };
-  return anyOf.some(({ type }) => type === 'null');
 }
 
 /** Many clients send `content-type: application/json` with every request. Of no body it says nothing. */

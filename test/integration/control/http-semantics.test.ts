@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
 import { before, test } from 'node:test';
 import { type ControlPlane, PLATFORM_KEY, startControlPlane } from './control-plane.ts';
 
@@ -37,6 +38,19 @@ before(async (t) => {
   });
   assert.ok(paths.length > 25, `${paths.length} paths`);
 });
+
+/** Chunks of a body that is empty: `inject` then sends no `content-length`. */
+const chunked = (method: string, url: string) =>
+  plane.app.inject({
+    method: method as 'GET',
+    url,
+    headers: {
+      authorization: `Bearer ${PLATFORM_KEY}`,
+      'content-type': 'application/json',
+      'transfer-encoding': 'chunked',
+    },
+    payload: Readable.from([]),
+  });
 
 const ask = (method: string, url: string, headers: Record<string, string> = {}) =>
   plane.app.inject({
@@ -85,6 +99,9 @@ test('a content type without a body changes nothing where no body is needed', as
         assert.equal(typed.statusCode, plain.statusCode, `${method} ${url}: ${typed.body}`);
         assert.equal(typed.json().code, plain.json().code, `${method} ${url}`);
       }
+      const empty = await chunked(method, url);
+      assert.equal(empty.statusCode, plain.statusCode, `${method} ${url}: ${empty.body}`);
+      assert.equal(empty.json().code, plain.json().code, `${method} ${url}`);
       if (method !== 'GET') seen++;
     }
   }

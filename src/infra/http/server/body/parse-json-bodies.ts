@@ -7,6 +7,7 @@ import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
+import { takesNoBody } from './takes-no-body.ts';
 
 /** Bounds of JSON bodies of the API: requests are smaller and simpler than events. */
 export const requestJsonBounds: JsonBounds = {
@@ -39,6 +40,11 @@ export function parseJsonBodies(app: FastifyInstance): void {
     'application/json',
     { parseAs: 'buffer' },
     (request, body, done) => {
+      // A chunked body shows only at its end that it is empty.
+      if (body.length === 0 && takesNoBody(request.routeOptions.schema?.body)) {
+        done(null, undefined);
+        return;
+      }
       const finish = (outline?: JsonNode): void => {
         const inexact = outline && inexactMember(body, outline);
         if (inexact === undefined) void parse(request, body.toString(), done);
