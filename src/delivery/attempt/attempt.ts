@@ -68,8 +68,7 @@ export function attemptRecord(
   return record;
 }
 
-const REPEATED =
-  'sent twice: the connection, which had served before, was closed without a byte of an answer';
+const REPEATED = 'sent twice: the reused connection was closed before any byte of a response';
 
 function keptHeaders(headers: NonNullable<SendResult['responseHeaders']>): Record<string, string> {
   const kept: Record<string, string> = {};

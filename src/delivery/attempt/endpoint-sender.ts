@@ -108,5 +108,5 @@ export class EndpointSender {
 const TOKEN_REFUSED = {
   kind: 'credentials_failed',
   detail:
-    'the receiver answered 401 to the access token that was kept; the next attempt gets a new one',
+    'the receiver answered 401 to the cached access token; the next attempt requests a new one',
 } as const;

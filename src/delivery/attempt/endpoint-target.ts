@@ -98,7 +98,7 @@ function refusalOf(tenant: string, url: TargetUrl, deps: TargetDeps): EndpointTa
 
 const FORBIDDEN_HTTP = {
   kind: 'forbidden_address',
-  detail: 'http is allowed only to networks that the operator named (POSTHORN_EGRESS_ALLOW)',
+  detail: 'http is allowed only to networks listed in POSTHORN_EGRESS_ALLOW',
 } as const;
 
 /**

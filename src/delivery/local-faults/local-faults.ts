@@ -89,7 +89,7 @@ export class LocalFaults {
 export class LocalFaultError extends Error {
   readonly fault: LocalFault;
   constructor(fault: LocalFault) {
-    super(`a fault of this machine kept the webhook from being sent: ${fault}`);
+    super(`a fault of this machine prevented sending the webhook: ${fault}`);
     this.name = 'LocalFaultError';
     this.fault = fault;
   }
