@@ -1,4 +1,7 @@
-/** The control plane: the API of the configuration and of the history, and the way from MongoDB to CONFIG. */
+/**
+ * The control plane: the API for configuration and history, and the publication of the
+ * configuration from MongoDB to CONFIG.
+ */
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
@@ -93,18 +96,24 @@ export interface ControlDeps {
 export interface Control {
   /** Registers the API and its reference. */
   registerRoutes(app: FastifyInstance): void;
-  /** Makes the indexes, keeps CONFIG up to date, removes what deleted tenants left. Waits for nobody. */
+  /**
+   * Creates the indexes, keeps CONFIG up to date, removes the data of deleted tenants. Starting it
+   * waits for no server.
+   */
   service: Service;
-  /** For `/readyz`: not ready until all that is in MongoDB was in CONFIG once. */
+  /** For `/readyz`: not ready until CONFIG has once held all of MongoDB's configuration. */
   syncState(): SyncState;
-  /** The bucket CONFIG was made anew: writes all of it again. */
+  /** Writes the whole bucket CONFIG again, because it was created again. */
   compareConfig(): void;
   registerEventTypes(seen: readonly SeenType[]): Promise<void>;
   disableGoneEndpoint(record: EndpointGoneRecord): Promise<void>;
   trackHealth(attempts: AttemptsByEndpoint): Promise<void>;
 }
 
-/** The control plane of a process: its service, its routes, and what the projector tells it. */
+/**
+ * Creates the control plane of a process: its service, its routes, and its interface for the
+ * projector.
+ */
 export function createControl(deps: ControlDeps): Control {
   const { settings, log, mongo, nc, clock, config } = deps;
   const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
@@ -223,7 +232,10 @@ interface ApiParts extends DeadLetterParts {
   explanations: EventExplanations;
 }
 
-/** In a scope of its own: its lock is for its routes. What a link opens stands outside. */
+/**
+ * Registered in a scope of its own, because access checks apply to all routes of a scope. Payload
+ * links are outside it.
+ */
 function registerApiRoutes(
   app: FastifyInstance,
   deps: ControlDeps & Pick<IdempotentAnswersDeps, 'answers'>,

@@ -6,11 +6,11 @@ import { configKeys } from '#wire/subjects.ts';
 import { keepTenantSize, SizeChange } from './tenant-size.ts';
 import { type ChangeTurns, turnKeys } from './change-turns.ts';
 
-/** What every change of the configuration needs. */
+/** Dependencies of every change of the configuration. */
 export interface ConfigurationDeps {
   mongo: MongoClient;
   configuration: Configuration;
-  /** Brings a key of the bucket CONFIG up to date, within a short time, or leaves it to the sync. */
+  /** Brings a key of the bucket CONFIG up to date within a short time, or leaves it to the sync. */
   publish: (key: string) => Promise<void>;
   turns: Pick<ChangeTurns, 'run'>;
   /** Milliseconds since 1970. */
@@ -19,19 +19,21 @@ export interface ConfigurationDeps {
 
 export interface TenantChange {
   session: ClientSession;
-  /** As it is after this change. */
+  /** The tenant as this change leaves it. */
   tenant: TenantDocument;
   now: Date;
-  /** To be told of endpoints and subscriptions that are written or removed. */
+  /** Collects the endpoints and subscriptions that the change writes or removes. */
   size: SizeChange;
 }
 
 /**
- * Changes something of a tenant when its turn among the tenant's changes has come: one transaction that also makes its `config_rev` grow (which puts the
- * changes of a tenant in one order, and lets the snapshot's readers tell old from new), then the snapshot
- * is published. `change` may run several times: see `runTransaction`.
+ * Changes the configuration of a tenant, in turn with its other changes. One transaction makes the
+ * change and increases the tenant's `config_rev`; then the snapshot is published. The revision
+ * orders the changes of a tenant, so that readers of the snapshot can tell old from new. The
+ * function `change` may run several times: see `runTransaction`.
  *
- * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_LIMIT_EXCEEDED, POSTHORN_OVERLOADED, and whatever `change` throws
+ * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_LIMIT_EXCEEDED, POSTHORN_OVERLOADED, and
+ * errors of `change`
  */
 export async function changeTenant<T>(
   deps: ConfigurationDeps,
@@ -60,7 +62,7 @@ export async function changeTenant<T>(
 }
 
 /**
- * Runs one transaction when its turn among the changes of `turnKey` has come.
+ * Runs one transaction in turn with the other changes of `turnKey`.
  *
  * @param change may run several times: see `runTransaction`
  */
@@ -73,10 +75,13 @@ export function changeInTurn<T>(
 }
 
 /**
- * The fields of a tenant's document that grow with every change, as aggregation expressions. `config_rev`: one
- * more, and not less than the clock, so that a tenant that is deleted and made again begins above where it ended,
- * and so does one from a backup once it changes. `size` stays while it was kept up to the change before this one;
- * one that somebody passed by (an older version, in an upgrade) goes, and is measured when it is needed.
+ * Computes the fields of a tenant's document that grow with every change, as aggregation
+ * expressions.
+ *
+ * - `config_rev` grows by one and is at least the clock. So it stays above the earlier revisions of
+ *   a tenant that is deleted and created again, or restored from a backup and changed.
+ * - The `size` is kept if the change before this one maintained it. A change by an older version,
+ *   during an upgrade, does not: then `size` is removed, and measured when it is needed.
  */
 export function newRevision(now: Date): Record<'config_rev' | 'size', object> {
   const next = { $max: [{ $add: ['$config_rev', 1] }, now.getTime()] };

@@ -1,13 +1,13 @@
 /**
- * Runs the changes of one thing (a tenant, the registry of event types) one after the other: in this process in the
- * order in which they came, between processes in turns (`mongo-tickets.ts`). Transactions that run side by side on
- * one document abort each other, and with random pauses between the tries some never get through.
- *
- * A change is: waiting -> running -> done; or refused with 503, where `limits.changesWaitingMax` wait already or its turn
- * did not come within `CHANGE_DEADLINE_MS`. A refused change has changed nothing.
- *
- * Bounds: a process keeps the turn for `TURN_CHANGES_MAX` changes or `TURN_MS`. State is in memory: what waits dies with
- * its request.
+ * Runs the changes of one resource (a tenant, the registry of event types) one after the other: in
+ * the order of arrival within this process, in turns between processes (`mongo-tickets.ts`).
+ * Concurrent transactions on one document abort each other, and with randomized retries some never
+ * commit.
+ * A change is waiting -> running -> done. It is rejected with 503 if `limits.changesWaitingMax`
+ * changes already wait, or if its turn does not come within `CHANGE_DEADLINE_MS`. A rejected change
+ * has changed nothing.
+ * Bounds: a process keeps the turn for `TURN_CHANGES_MAX` changes or `TURN_MS`. State is in memory:
+ * a waiting change is lost with its request.
  */
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
@@ -32,11 +32,14 @@ interface Waiting {
 
 export interface ChangeTurnsDeps {
   tickets: Pick<MongoTickets, 'take' | 'pass'>;
-  /** How long a change waits for its turn; absent: `CHANGE_DEADLINE_MS`. */
+  /** How long a change waits for its turn. Absent: `CHANGE_DEADLINE_MS`. */
   deadlineMs?: number;
 }
 
-/** The turns of a process; others of the same database take turns with it. */
+/**
+ * Creates the turns of a process. They alternate with those of other processes on the same
+ * database.
+ */
 export function createChangeTurns({
   changeTurns,
 }: Pick<Configuration, 'changeTurns'>): ChangeTurns {
@@ -46,7 +49,7 @@ export function createChangeTurns({
 export class ChangeTurns {
   private readonly tickets: ChangeTurnsDeps['tickets'];
   private readonly deadlineMs: number;
-  /** By key; only keys that something waits for, or runs. */
+  /** By key; holds only keys with a waiting or running change. */
   private readonly queues = new Map<string, Set<Waiting>>();
 
   constructor(deps: ChangeTurnsDeps) {
@@ -55,9 +58,9 @@ export class ChangeTurns {
   }
 
   /**
-   * Runs `work` when its turn has come.
+   * Runs `work` in its turn.
    *
-   * @throws PosthornError POSTHORN_OVERLOADED, and whatever `work` or MongoDB throw
+   * @throws PosthornError POSTHORN_OVERLOADED, and errors of `work` or MongoDB
    */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
     const known = this.queues.get(key);
@@ -88,7 +91,7 @@ export class ChangeTurns {
         await this.runSome(queue);
         await this.tickets.pass(ticket);
       } catch (error) {
-        // MongoDB is away: each would wait for it in vain.
+        // MongoDB is unavailable: each of them would wait for it in vain.
         for (let next = takeFirst(queue); next !== undefined; next = takeFirst(queue)) {
           next.refuse(error);
         }

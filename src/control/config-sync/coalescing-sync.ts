@@ -1,25 +1,29 @@
 /**
- * Brings keys of the configuration up to date, each at most once at a time, and those that are costly not all
- * the time: the whole snapshot of a tenant is one value, so a tenant of thousands of endpoints would otherwise be
- * read and written whole for each of its changes. What is asked for meanwhile is one run, which begins afterwards
- * and so sees every change that was stored before it.
+ * Brings keys of the configuration up to date: each key at most once at a time, and costly keys
+ * with pauses. The whole snapshot of a tenant is one value. Without pauses, a tenant with thousands
+ * of endpoints would be read and written as a whole for each of its changes.
+ * All requests during a run share one later run, which therefore sees every change that was stored
+ * before it starts.
  */
 const COSTLY_BYTES = 256 * 1024;
-/** After a costly run, a pause of so many times what it took; within a second a change is in force (RT-2). */
+/**
+ * Length of the pause after a costly run, as a multiple of the run. A change is still in force
+ * within a second (RT-2).
+ */
 const PAUSE_TIMES = 4;
 const PAUSE_MS_MAX = 700;
 
 export interface PacedSyncDeps {
-  /** Resolves with the bytes of the key's value, 0 where there was nothing to do. */
+  /** Resolves with the size of the key's value in bytes; 0 if there was nothing to do. */
   sync: (key: string) => Promise<number>;
   /** Monotonic milliseconds. */
   now: () => number;
 }
 
 export interface SyncRun {
-  /** As `sync` ends it. */
+  /** Settles with `sync`. */
   done: Promise<void>;
-  /** It does not begin at once: who has other things to do does them. */
+  /** The run starts only after a pause, so callers with other work do that first. */
   isPaused: boolean;
 }
 
@@ -27,7 +31,7 @@ interface KeyState {
   next: SyncRun | undefined;
   last: Promise<void>;
   isRunning: boolean;
-  /** The last run that had something to do was. */
+  /** The last run that wrote something was costly. */
   isCostly: boolean;
   /** Monotonic milliseconds. */
   pauseEndsMs: number;
@@ -41,7 +45,7 @@ export class PacedSync {
     this.deps = deps;
   }
 
-  /** A run for the key that begins after this call. */
+  /** Requests a run for the key that begins after this call. */
   run(key: string): SyncRun {
     const state = this.keys.get(key) ?? {
       next: undefined,
@@ -52,7 +56,7 @@ export class PacedSync {
     };
     this.keys.set(key, state);
     if (state.next !== undefined) return state.next;
-    // Behind a costly run there is a pause too.
+    // A pause also follows the costly run that is in progress.
     const isPaused = (state.isRunning && state.isCostly) || state.pauseEndsMs > this.deps.now();
     const before = state.last;
     const done = this.runAfter(before, key, state);
@@ -65,7 +69,7 @@ export class PacedSync {
     await before;
     const pauseMs = state.pauseEndsMs - this.deps.now();
     if (pauseMs > 0) await new Promise((resolve) => setTimeout(resolve, pauseMs));
-    // Whoever asks from here on may have stored something that this run does not see.
+    // A later caller may have stored a change that this run does not see, so it gets the next run.
     state.next = undefined;
     state.isRunning = true;
     const beganMs = this.deps.now();

@@ -21,13 +21,14 @@ export interface ConfigServers {
 }
 
 export interface ConfigPublicationDeps extends ConfigServers {
-  /** Run before the bucket is first compared. */
+  /** Runs before the first comparison with the bucket. */
   prepare: () => Promise<void>;
 }
 
 /**
- * How the configuration gets from MongoDB into the bucket CONFIG: at once by whoever changes it (`publisher`), and
- * in any case by following the changes (`sync`). Both go through one queue, so that neither repeats the other.
+ * Publishes the configuration from MongoDB to the bucket CONFIG: the process that makes a change
+ * publishes it at once (`publisher`), and the sync follows all changes (`sync`). Both use one
+ * queue, so that neither repeats the work of the other.
  */
 export function createConfigPublication(deps: ConfigPublicationDeps): {
   sync: ConfigSync;
@@ -49,7 +50,7 @@ export function createConfigPublication(deps: ConfigPublicationDeps): {
   return { sync, publisher: new PublishSoon({ run: (key) => paced.run(key), log: deps.log }) };
 }
 
-/** Writes keys of the bucket CONFIG as MongoDB has them. */
+/** Creates the writer that copies keys from MongoDB to the bucket CONFIG. */
 export function createConfigWriter(
   deps: ConfigServers,
   reader = new SnapshotReader(deps),

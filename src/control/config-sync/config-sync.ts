@@ -1,14 +1,14 @@
 /**
- * Keeps the bucket CONFIG as MongoDB has it (RT-2), so that a change is in force in every process within
- * a second and none is missed.
- *
- * One round: note the time of the database; compare all that it holds, at that time or later, with all
- * that is in the bucket, and write what differs; then follow the changes since that time. The driver resumes a broken stream by itself where it can; where it cannot (its place is gone from
- * the oplog, a collection was dropped, MongoDB was away for long) the round ends, and the next one finds by
- * comparing whatever the stream did not tell.
- *
- * States: `starting` (no round has compared yet), `in_sync`, `behind` (the last round broke); left by the
- * end and the start of rounds. Any number of processes may run this at once (`config-writer.ts`).
+ * Keeps the bucket CONFIG equal to MongoDB (RT-2): every change is in force in every process within
+ * a second, and none is missed.
+ * Each round notes the time of the database, compares all of its state at that time or later with
+ * the bucket, writes the differences, and then follows the change stream from that time.
+ * The driver resumes a broken stream if it can. It cannot if the resume point has left the oplog, a
+ * collection was dropped, or MongoDB was unavailable for long. Then the round ends, and the
+ * comparison of the next round finds the missed changes.
+ * States: `starting` (no round has completed its comparison), `in_sync`, `behind` (the last round
+ * failed). Rounds change the state at their start and end. Any number of processes may run this at
+ * the same time (`config-writer.ts`).
  */
 import type { ChangeStream, ClientSession, Db, MongoClient, Timestamp } from 'mongodb';
 import { watchedCollections } from '#infra/mongo/configuration.ts';
@@ -24,20 +24,20 @@ export interface ConfigSyncDeps {
   mongo: MongoClient;
   db: Db;
   reader: Pick<SnapshotReader, 'readRevisions'>;
-  /** Every key that is in the bucket, with its revision. */
+  /** Lists every key in the bucket, with its revision. */
   readWritten: () => Promise<Map<string, number | undefined>>;
   /** Brings a key up to date. */
   write: (key: string) => Promise<void>;
-  /** Told after each comparison, when all that differed is written. */
+  /** Called after each comparison, when all differences are written. */
   markComplete: () => Promise<void>;
   log: Log;
-  /** Run before the first round: the indexes. */
+  /** Runs before the first round; creates the indexes. */
   prepare: () => Promise<void>;
 }
 
 export type SyncState = 'starting' | 'in_sync' | 'behind';
 
-/** The parts of a change that say which key it is about. */
+/** The parts of a change event that identify the key. */
 interface Change {
   operationType: string;
   ns?: { coll?: string };
@@ -73,12 +73,12 @@ export class ConfigSync {
     return this.current;
   }
 
-  /** Starts to run; does not wait for MongoDB or NATS, which may be away. */
+  /** Starts to run; does not wait for MongoDB or NATS, which may be unavailable. */
   start(): void {
     this.running ??= this.runForEver();
   }
 
-  /** Ends the round, so that the next one compares: the bucket is not what was written to it. */
+  /** Ends the round, so that the next one compares: the content of the bucket was lost. */
   compareAgain(): void {
     void this.stream?.close().catch(() => undefined);
   }
@@ -95,7 +95,8 @@ export class ConfigSync {
     let prepared = false;
     while (!this.stopping.signal.aborted) {
       try {
-        // A client whose first connect failed never tries again by itself; on a connected one this is nothing.
+        // A client whose first connect failed never retries on its own; on a connected client this
+        // does nothing.
         await this.deps.mongo.connect();
         if (!prepared) await this.deps.prepare();
         prepared = true;
@@ -114,7 +115,7 @@ export class ConfigSync {
   }
 
   private async runRound(onCompared: () => void): Promise<void> {
-    // In this session every read sees at least what was stored at `startAtOperationTime`.
+    // In this session, every read sees at least the state at `startAtOperationTime`.
     const session = this.deps.mongo.startSession({ causalConsistency: true });
     try {
       await this.deps.db.command({ ping: 1 }, { session });
@@ -144,7 +145,7 @@ export class ConfigSync {
     }
   }
 
-  /** Compares every key by its revision, and has what differs written. */
+  /** Compares every key by its revision and writes the differences. */
   private async compare(session: ClientSession): Promise<void> {
     const there = await this.deps.readWritten();
     const wanted = await this.deps.reader.readRevisions(session);
@@ -155,7 +156,7 @@ export class ConfigSync {
     }
     differ.push(...there.keys());
     for (const key of differ) this.queue.add(key);
-    // Not waited for: the changes that come now must not stand behind a key that cannot be written.
+    // Not awaited: a key that cannot be written must not delay the changes that follow.
     void this.reportInSync({ keys: wanted.size, written: differ.length });
   }
 
@@ -174,7 +175,7 @@ export class ConfigSync {
     const collection = change.ns?.coll as (typeof watchedCollections)[number] | undefined;
     const id = change.documentKey?._id;
     if (collection !== undefined && id !== undefined) this.queue.add(keyOf[collection](id));
-    // A collection was dropped or renamed: there is no telling which documents went.
+    // A collection was dropped or renamed: the stream does not list the documents that it had.
     else throw new Error(`the configuration was changed by "${change.operationType}"`);
   }
 

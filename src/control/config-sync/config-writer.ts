@@ -1,10 +1,10 @@
 /**
- * Brings one key of the bucket CONFIG up to what MongoDB holds.
- *
- * Any number of processes may do this at once, for the same key, however slowly. A writer reads the key,
- * then MongoDB, then writes on the condition that the key is still as it was read. So what it writes was
- * read from MongoDB after whatever it replaces, and the bucket only ever moves forward; who loses the race
- * reads both again. Every change in MongoDB is followed by at least one run, so the last state gets there.
+ * Brings one key of the bucket CONFIG up to the state in MongoDB.
+ * Any number of processes may do this at the same time for the same key, however slowly. A writer
+ * reads the key, then MongoDB, and then writes on the condition that the key is unchanged. So each
+ * written value was read from MongoDB after the value that it replaces, and the bucket only moves
+ * forward. A writer that loses the race reads both again. At least one run follows every change in
+ * MongoDB, so the last state is published.
  */
 import type { KV } from '@nats-io/kv';
 import { isLostWrite } from '#infra/nats/api-errors.ts';
@@ -12,14 +12,14 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { configKeys } from '#wire/subjects.ts';
 import type { ConfigSnapshot } from './snapshot-reader.ts';
 
-/** Each lost race is another writer's success: more than a few in a row are not to be expected. */
+/** Each lost race is a success of another writer, so more than a few in a row are not expected. */
 const TRIES_MAX = 50;
 const READ_TIMEOUT_MS = 30_000;
 
 export interface ConfigWriterDeps {
   openBucket: () => Promise<KV>;
   read: (key: string) => Promise<ConfigSnapshot | undefined>;
-  /** Of what `read` would give now. */
+  /** Returns the revision that `read` would give now. */
   readRevision: (key: string) => Promise<number | undefined>;
   log: Log;
 }
@@ -27,7 +27,10 @@ export interface ConfigWriterDeps {
 export class ConfigWriter {
   private readonly deps: ConfigWriterDeps;
   private bucket: KV | undefined;
-  /** By key: what this writer has seen there. The bucket only moves forward, so it holds that or more. */
+  /**
+   * By key: the revision that this writer has seen there. The bucket only moves forward, so it has
+   * that revision or a later one.
+   */
   private readonly seen = new Map<string, number>();
 
   constructor(deps: ConfigWriterDeps) {
@@ -35,8 +38,10 @@ export class ConfigWriter {
   }
 
   /**
-   * @returns the bytes of the value; 0 where it was known to be there
-   * @throws whatever MongoDB or NATS throw; the key is then as it was, or as it should be
+   * Writes the key if it differs from MongoDB.
+   *
+   * @returns the size of the value in bytes; 0 if it was known to be current
+   * @throws errors of MongoDB or NATS; the key is then unchanged or up to date
    */
   async sync(key: string): Promise<number> {
     const seen = this.seen.get(key);
@@ -50,8 +55,8 @@ export class ConfigWriter {
   }
 
   /**
-   * Every key that is there, with its revision; undefined for a value that this version does not write. What was
-   * seen before counts no more: the bucket may have been made anew.
+   * Lists every key with its revision; undefined for a value that this version does not write.
+   * Forgets the revisions seen earlier, because the bucket may have been created again.
    */
   async readRevisions(): Promise<Map<string, number | undefined>> {
     this.seen.clear();
@@ -74,7 +79,10 @@ export class ConfigWriter {
     return revisions;
   }
 
-  /** Says in the bucket that it holds all that MongoDB had: a tenant that is not in it is deleted, not yet to come. */
+  /**
+   * Marks the bucket as holding all that MongoDB had: from then on, a missing tenant is a deleted
+   * one and not one still to be published.
+   */
   async markComplete(): Promise<void> {
     const kv = await this.open();
     if ((await kv.get(configKeys.complete))?.operation !== 'PUT') {
@@ -82,10 +90,13 @@ export class ConfigWriter {
     }
   }
 
-  /** The bytes of the value where the key is as it should be; undefined where another writer came between. */
+  /**
+   * Returns the size of the value if the key is up to date; undefined if another writer changed it
+   * in between.
+   */
   private async syncOnce(kv: KV, key: string): Promise<number | undefined> {
     const entry = await kv.get(key);
-    // Only after the key: see above.
+    // Must come after reading the key: see the class description.
     const wanted = await this.deps.read(key);
     const there = entry?.operation === 'PUT' ? entry.string() : undefined;
     try {
@@ -106,8 +117,9 @@ export class ConfigWriter {
   }
 
   /**
-   * MongoDB behind the bucket: it was restored from a backup, or this reader was sent to a member that is
-   * behind. A lower revision never replaces a higher one; the next change of the resource will.
+   * Tells whether MongoDB is older than the bucket: it was restored from a backup, or this read
+   * went to a replica that lags. A lower revision never replaces a higher one; the next change of
+   * the resource does.
    */
   private isBehind(key: string, wanted: ConfigSnapshot, there: string | undefined): boolean {
     const revision = there === undefined ? undefined : revisionOf(there);

@@ -1,18 +1,18 @@
 /**
- * Turns between control processes, for changes of one thing at a time: a ticket lock in MongoDB (Mellor-Crummey and
- * Scott, 1991). A process takes the next number of a key, waits until that number is served, and passes the turn on.
- *
- * It is for fairness alone. What is changed is guarded by its transaction, so a turn that is lost or skipped costs a
- * write conflict and no more. That keeps it cheap: no transaction, no majority, no lease to renew.
- *
- * Crash: a number whose process has died is skipped by whichever waits, after `SKIP_AFTER_MS`. A process has at most
- * one number of a key. The documents expire an hour after the last number was taken.
+ * Gives control processes turns for changes of one resource, with a ticket lock in MongoDB
+ * (Mellor-Crummey and Scott, 1991). A process takes the next number of a key, waits until that
+ * number is served, and passes the turn on.
+ * The lock serves fairness only. A transaction guards the change itself, so a lost or skipped turn
+ * costs no more than a write conflict. This keeps the lock cheap: no transaction, no majority, no
+ * lease to renew.
+ * Crash: any waiting process skips the number of a dead process after `SKIP_AFTER_MS`. A process
+ * has at most one number of a key. The documents expire an hour after the last number was taken.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Collection } from 'mongodb';
 import type { ChangeTurnDocument } from '#infra/mongo/configuration.ts';
 
-/** Longer than a turn takes on a busy machine. */
+/** Longer than a turn on a busy machine. */
 const SKIP_AFTER_MS = 3000;
 const POLL_MS = { first: 2, max: 25 };
 
@@ -29,9 +29,9 @@ export class MongoTickets {
   }
 
   /**
-   * Resolves when the turn has come.
+   * Takes a number and resolves when its turn comes.
    *
-   * @throws whatever MongoDB throws; a number that was taken by then is skipped by others
+   * @throws errors of MongoDB; others skip a number that was taken by then
    */
   async take(key: string): Promise<Ticket> {
     const taken = await this.turns.findOneAndUpdate(
@@ -52,7 +52,7 @@ export class MongoTickets {
     return { key, number };
   }
 
-  /** Serves the next number, unless this one was skipped. */
+  /** Serves the next number, unless this number was skipped. */
   async pass({ key, number }: Ticket): Promise<void> {
     await this.turns.updateOne({ _id: key, served: number }, { $inc: { served: 1 } });
   }

@@ -9,9 +9,10 @@ export interface PublishSoonDeps {
 }
 
 /**
- * Has a changed key published before the change is answered, so that the caller may rely on it at once; waits
- * for at most a second. A change that could not be published is stored all the same, and the sync, which
- * follows MongoDB, publishes it as soon as that can be done. Nor is a run waited for that has to pause first.
+ * Publishes a changed key before the change is answered, so that the caller can rely on it at once;
+ * waits for at most a second. If publishing fails, the change stays stored, and the sync,
+ * which follows MongoDB, publishes it as soon as possible. Does not wait for a run that has to
+ * pause first.
  */
 export class PublishSoon {
   private readonly deps: PublishSoonDeps;

@@ -6,10 +6,13 @@ import { apiKeySnapshot, eventTypeSnapshot, tenantSnapshot } from './snapshot.ts
 
 export type ConfigSnapshot = TenantSnapshot | EventTypeSnapshot | ApiKeySnapshot;
 
-/** What an earlier version registered by its first event is of one tenant: no process needs it. */
+/**
+ * Excludes types that an earlier version registered with their first event: they belong to one
+ * tenant, and no process needs them.
+ */
 const registered = { auto: false };
 
-/** Reads from MongoDB what the keys of the bucket CONFIG should hold. */
+/** Reads the values for the keys of the bucket CONFIG from MongoDB. */
 export class SnapshotReader {
   private readonly mongo: MongoClient;
   private readonly clock: () => number;
@@ -21,7 +24,7 @@ export class SnapshotReader {
     this.configuration = configurationOf(deps.db);
   }
 
-  /** What a key should hold now, by what a majority has stored; undefined: nothing. */
+  /** Reads the value that a key must have now, with read concern majority; undefined: none. */
   async read(key: string): Promise<ConfigSnapshot | undefined> {
     const { kind, name } = parseConfigKey(key);
     const readConcern = { level: 'majority' } as const;
@@ -44,7 +47,10 @@ export class SnapshotReader {
     }
   }
 
-  /** The revision that a key should have now, by what a majority has stored; undefined where it should not be. */
+  /**
+   * Reads the revision that a key must have now, with read concern majority; undefined if the key
+   * must not exist.
+   */
   async readRevision(key: string): Promise<number | undefined> {
     const { kind, name: _id } = parseConfigKey(key);
     const { tenants, eventTypes, apiKeys } = this.configuration;
@@ -63,9 +69,9 @@ export class SnapshotReader {
   }
 
   /**
-   * Every key that should be there, with the revision it should have.
+   * Lists every key that must exist, with its revision.
    *
-   * @param session what is read is at least as new as what was seen in it
+   * @param session reads are at least as new as earlier reads in it
    */
   async readRevisions(session: ClientSession): Promise<Map<string, number>> {
     const { tenants, eventTypes, apiKeys } = this.configuration;
@@ -84,7 +90,7 @@ export class SnapshotReader {
     return revisions;
   }
 
-  /** The three reads see one instant: a tenant is never shown with half of a change. */
+  /** The three reads see one point in time: a snapshot never holds half of a change. */
   private async readTenant(id: string): Promise<TenantSnapshot | undefined> {
     const { tenants, endpoints, subscriptions } = this.configuration;
     const session = this.mongo.startSession({ snapshot: true });

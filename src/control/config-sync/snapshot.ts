@@ -21,7 +21,7 @@ export interface TenantParts {
   subscriptions: SubscriptionDocument[];
 }
 
-/** A tenant as the data plane needs it: what is not in force is left out. */
+/** Builds a tenant's snapshot for the data plane; omits resources that are not in force. */
 export function tenantSnapshot(parts: TenantParts, nowMs: number): TenantSnapshot {
   const { tenant, endpoints, subscriptions } = parts;
   const snapshot: TenantSnapshot = {
@@ -69,7 +69,7 @@ function subscriptionSnapshot(subscription: SubscriptionDocument): SubscriptionS
   return snapshot;
 }
 
-/** An event type as the bucket CONFIG has it. */
+/** Builds the value of an event type in the bucket CONFIG. */
 export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
   const snapshot: EventTypeSnapshot = {
     v: 1,
@@ -89,7 +89,10 @@ export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
   return snapshot;
 }
 
-/** Undefined for a key that was revoked: it is not in the bucket. */
+/**
+ * Builds the value of an API key in the bucket CONFIG. Undefined for a revoked key: it is not in
+ * the bucket.
+ */
 export function apiKeySnapshot(key: ApiKeyDocument): ApiKeySnapshot | undefined {
   if (key.revoked_at !== null) return undefined;
   const snapshot: ApiKeySnapshot = { v: 1, id: key.id, rev: key.revision, scope: key.scope };

@@ -6,13 +6,13 @@ import type { Configuration, TenantDocument, TenantSize } from '#infra/mongo/con
 type Counted = 'endpoints' | 'subscriptions';
 
 /**
- * What one change adds to a tenant's configuration and takes from it. Every change of endpoints and subscriptions
- * tells it, and `changeTenant` keeps the sum in the tenant's document, in the same transaction: so nobody counts
- * what is there already.
+ * Collects how one change grows or shrinks a tenant's configuration. Every change of endpoints and
+ * subscriptions reports to it. `changeTenant` keeps the sum in the tenant's document in the same
+ * transaction, so existing documents need not be counted.
  */
 export class SizeChange {
   readonly grown: TenantSize = { endpoints: 0, subscriptions: 0, bytes: 0 };
-  /** False: it is kept, and never refused, as what the platform itself has to write. */
+  /** False for changes by the platform itself: they update the size and are never rejected. */
   isBounded = true;
 
   added(kind: Counted, document: object): void {
@@ -37,11 +37,11 @@ export class SizeChange {
 }
 
 /**
- * Keeps a tenant's configuration within what fits into one snapshot (SE-5), and its size in its document; called
- * after what changed it, in the same transaction. What is over a limit may shrink.
- *
- * A size that was not kept by the change before this one (`newRevision`) is measured, and so is one that would
- * refuse: a refusal is never due to a sum that is wrong.
+ * Keeps a tenant's configuration small enough for one snapshot (SE-5), and its size in its
+ * document. Call it after the change, in the same transaction. A configuration over a limit may
+ * shrink.
+ * Measures the size if the change before this one did not maintain it (`newRevision`), and before
+ * rejecting a change: a wrong sum never causes a rejection.
  *
  * @param tenant with the revision of this change
  * @throws PosthornError POSTHORN_LIMIT_EXCEEDED
@@ -70,7 +70,7 @@ export async function keepTenantSize(
   );
 }
 
-/** As `$bsonSize` has it. */
+/** The size as `$bsonSize` computes it. */
 function storedBytes(document: object): number {
   return BSON.calculateObjectSize(document, { ignoreUndefined: true });
 }

@@ -5,25 +5,25 @@ import { limits } from '#domain/limits.ts';
 import type { ClientCertificate } from '#domain/endpoint/outbound-credentials.ts';
 
 export interface CheckedCertificate {
-  /** With its key as PKCS #8. */
+  /** With its key in PKCS #8. */
   certificate: ClientCertificate;
-  /** The certificate itself, first of its chain. */
+  /** The first certificate of the chain. */
   leaf: X509Certificate;
 }
 
 type Field = keyof ClientCertificate;
 
 /**
- * Checks a client certificate on its way in: that everything can be read, is valid now, belongs together, and
- * can be used for TLS by this Node.
+ * Checks a client certificate in a request: it is readable, valid now, matches its key, and works
+ * for TLS in this version of Node.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID that names the field
  */
 export function checkClientCertificate(given: ClientCertificate, now: Date): CheckedCertificate {
   const [leaf] = readCertificates('cert', given.cert, now);
-  if (leaf === undefined) throw invalid('cert', 'holds no certificate in PEM');
+  if (leaf === undefined) throw invalid('cert', 'has no certificate in PEM');
   if (given.ca !== undefined && readCertificates('ca', given.ca, now).length === 0) {
-    throw invalid('ca', 'holds no certificate in PEM');
+    throw invalid('ca', 'has no certificate in PEM');
   }
   const key = readKey(given.key);
   if (!leaf.checkPrivateKey(key)) throw invalid('key', 'does not belong to the certificate');
@@ -43,10 +43,11 @@ const BLOCK = /-----BEGIN ([A-Z0-9 ]{1,40})-----[^-]*-----END \1-----/g;
 function readCertificates(field: Field, pem: string, now: Date): X509Certificate[] {
   const blocks = [...pem.matchAll(BLOCK)];
   if (blocks.length > limits.certificatesMax) {
-    throw invalid(field, `holds more than ${limits.certificatesMax} certificates`);
+    throw invalid(field, `has more than ${limits.certificatesMax} certificates`);
   }
   return blocks.map(([block, label], index) => {
-    if (label !== 'CERTIFICATE') throw invalid(field, `holds something else: ${label}`);
+    if (label !== 'CERTIFICATE')
+      throw invalid(field, `has a PEM block that is not a certificate: ${label}`);
     const which =
       blocks.length === 1
         ? 'holds a certificate that'

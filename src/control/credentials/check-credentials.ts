@@ -7,7 +7,7 @@ import { checkTargetUrl } from '../resources/endpoint-url.ts';
 type Given = NonNullable<EndpointCredentialSettings['credentials']>;
 type Field = Exclude<keyof Given, 'type'>;
 
-/** Which fields belong to a type: those that it must have, and those that it may have. */
+/** The required and optional fields of each type. */
 const fieldsOf: Record<CredentialType, { required: Field[]; optional: Field[] }> = {
   basic: { required: ['username', 'password'], optional: [] },
   bearer: { required: ['token'], optional: [] },
@@ -28,14 +28,14 @@ const characters: Partial<Record<Field, { allowed: RegExp; fault: string }>> = {
   token: { allowed: VISIBLE, fault: 'has characters other than visible ASCII' },
   client_id: { allowed: VSCHAR, fault: 'has characters other than printable ASCII' },
   client_secret: { allowed: VSCHAR, fault: 'has characters other than printable ASCII' },
-  scope: { allowed: SCOPE, fault: 'is not a list of scopes with one space between two' },
+  scope: { allowed: SCOPE, fault: 'must be a list of scopes separated by single spaces' },
   audience: { allowed: PRINTABLE, fault: 'has control characters' },
 };
 
 /**
- * Checks credentials on their way in, beyond what the schema says of each field.
+ * Checks credentials in a request beyond the schema of each field.
  *
- * @throws PosthornError POSTHORN_REQUEST_INVALID that names every bad field, and repeats no value
+ * @throws PosthornError POSTHORN_REQUEST_INVALID that names every bad field and repeats no value
  */
 export function checkCredentials(given: Given, guard: EgressGuard): OutboundCredentials {
   const faults = [...shapeFaults(given), ...characterFaults(given)];
@@ -79,7 +79,7 @@ function at(name: Field, detail: string): FieldError {
   return { pointer: `/credentials/${name}`, detail };
 }
 
-/** What was found whole. */
+/** Builds the credentials from fields that passed the checks. */
 function credentialsOf(given: Given, tokenUrl: string): OutboundCredentials {
   const { username = '', password = '', token = '' } = given;
   switch (given.type) {

@@ -4,9 +4,9 @@ import { childPointer } from '#domain/json-pointer.ts';
 import { type CredentialSettings, headerNames } from './endpoint-credentials.ts';
 
 /**
- * Checks that what an endpoint has after a change goes together.
+ * Checks that the fields of an endpoint are consistent after a change.
  *
- * @param body what was asked for: its fields are the ones that are named
+ * @param body the request: errors name its fields
  * @throws PosthornError POSTHORN_REQUEST_INVALID
  */
 export function checkTogether(
@@ -20,14 +20,20 @@ export function checkTogether(
     );
     fields.push(
       given === undefined
-        ? { pointer: '/credentials', detail: 'cannot stand beside the header field authorization' }
-        : { pointer: childPointer('/headers', given), detail: 'cannot stand beside credentials' },
+        ? {
+            pointer: '/credentials',
+            detail: 'cannot be combined with the header field authorization',
+          }
+        : {
+            pointer: childPointer('/headers', given),
+            detail: 'cannot be combined with credentials',
+          },
     );
   }
   if (endpoint.client_certificate && endpoint.url.startsWith('http:')) {
     fields.push(
       body.client_certificate
-        ? { pointer: '/client_certificate', detail: 'needs an endpoint with https' }
+        ? { pointer: '/client_certificate', detail: 'requires an endpoint with https' }
         : { pointer: '/url', detail: 'must be https for the client certificate' },
     );
   }

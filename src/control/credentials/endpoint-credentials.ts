@@ -1,4 +1,7 @@
-/** Credentials of an endpoint between the API, MongoDB and the snapshot (DL-14): sealed on their way in. */
+/**
+ * Converts credentials of an endpoint between the API, MongoDB and the snapshot (DL-14). They are
+ * sealed before they are stored.
+ */
 import type { X509Certificate } from 'node:crypto';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
@@ -29,7 +32,8 @@ export interface CredentialDeps {
 export type CredentialSettings = EndpointCredentialSettings & { headers?: Record<string, string> };
 
 /**
- * What a request sets, as it is stored; what it does not name is left out.
+ * Returns the stored form of the credentials that a request sets; omits fields that it does not
+ * name.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID that names the field
  */
@@ -64,7 +68,7 @@ export function credentialFields(
   return fields;
 }
 
-/** Header fields as they are stored: names to be shown, the rest sealed, and nothing in plain text. */
+/** Returns the stored form of header fields: their names in plain text, their values sealed. */
 export function sealedHeaders(
   box: Sealer,
   endpointId: string,
@@ -80,12 +84,12 @@ export function sealedHeaders(
   };
 }
 
-/** The names of all header fields, sealed or from before they were sealed. */
+/** Returns the names of all header fields, sealed or stored before they were sealed. */
 export function headerNames(stored: StoredEndpointCredentials): string[] {
   return [...Object.keys(stored.headers), ...(stored.header_names ?? [])];
 }
 
-/** What the API shows of the credentials: names, never a secret. */
+/** Returns the credentials as the API shows them: names, never a secret. */
 export function showCredentials(stored: StoredEndpointCredentials): EndpointCredentialFields {
   return {
     header_names: headerNames(stored),
@@ -108,7 +112,7 @@ function showCertificate(
   return { ...shown, not_before: notBefore.toISOString(), not_after: notAfter.toISOString() };
 }
 
-/** What the data plane is told: sealed as it is stored. */
+/** Returns the credentials for the data plane, sealed as they are stored. */
 export function credentialSnapshot(
   stored: EndpointDocument,
 ): Pick<EndpointSnapshot, 'headers' | 'sealedHeaders' | 'sealedCredentials' | 'sealedCertificate'> {
@@ -152,7 +156,7 @@ function certificateFacts(leaf: X509Certificate): Omit<StoredCertificate, 'seale
   };
 }
 
-/** Node writes one attribute a line. */
+/** Node puts each attribute on its own line. */
 function inOneLine(name = ''): string {
   return name.replaceAll('\n', ', ').slice(0, NAME_LENGTH_MAX);
 }

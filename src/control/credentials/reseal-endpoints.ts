@@ -4,7 +4,7 @@ import { credentialContext } from '#wire/sealed-credentials.ts';
 import { isPosthornError } from '#domain/errors.ts';
 import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 
-/** Endpoints of a tenant that are changed in one transaction, and so make one new snapshot. */
+/** Endpoints of a tenant that one transaction changes, which makes one new snapshot. */
 const ENDPOINTS_AT_ONCE = 500;
 const FAULTS_MAX = 20;
 
@@ -18,18 +18,19 @@ export type ResealDeps = Pick<ConfigurationDeps, 'mongo' | 'configuration' | 'tu
 };
 
 export interface Resealing {
-  /** Endpoints that were sealed anew. */
+  /** Number of endpoints that were sealed again. */
   endpoints: number;
-  /** What no key opens: the endpoint and why; the first few. */
+  /** The first few endpoints with a secret that no key opens, and the error. */
   faults: string[];
-  /** How many endpoints have such. */
+  /** Number of endpoints with such a secret. */
   failed: number;
 }
 
 /**
- * Seals whatever endpoints have sealed under the key that seals now (CT-10). Each step is a transaction of some
- * endpoints of one tenant that changes nothing else and leaves the ETags, so it may be killed at any line, run
- * again, and run while the system does. The bucket CONFIG follows as it does any change.
+ * Seals all secrets of endpoints again with the current key (CT-10). Each step is a transaction on
+ * some endpoints of one tenant that changes nothing else and keeps the ETags. So it may crash at
+ * any line, run again, and run while the system is in use. The bucket CONFIG follows as with any
+ * change.
  */
 export async function resealEndpoints(deps: ResealDeps): Promise<Resealing> {
   const { endpoints } = deps.configuration;
@@ -38,7 +39,8 @@ export async function resealEndpoints(deps: ResealDeps): Promise<Resealing> {
   const flush = async (): Promise<void> => {
     if (batch.ids.length > 0) await resealBatch(deps, batch, done);
   };
-  // In the order of an index; what is added behind the cursor meanwhile is sealed under the new key anyway.
+  // In index order. A document that is added behind the cursor during the run is sealed with the
+  // new key anyway.
   for await (const endpoint of endpoints.find().sort({ tenant: 1, _id: 1 })) {
     if (sealedOf(endpoint).every((sealed) => deps.secretBox.isCurrent(sealed))) continue;
     if (endpoint.tenant !== batch.tenant || batch.ids.length >= ENDPOINTS_AT_ONCE) {
@@ -51,7 +53,7 @@ export async function resealEndpoints(deps: ResealDeps): Promise<Resealing> {
   return done;
 }
 
-/** Whether all that a snapshot holds sealed is sealed under the key that seals now. */
+/** Tells whether all secrets of a snapshot are sealed with the current key. */
 export function isSnapshotCurrent(endpoints: EndpointSnapshot[], box: Resealer): boolean {
   return endpoints.every(({ secrets, sealedHeaders, sealedCredentials, sealedCertificate }) =>
     [...secrets.map(({ sealed }) => sealed), sealedHeaders, sealedCredentials, sealedCertificate]
@@ -72,7 +74,7 @@ async function resealBatch(
     await changeTenant({ ...deps, publish: notNow }, tenant, async ({ session }) => {
       changed = 0;
       faults = [];
-      // Read anew: others change them too.
+      // Read again in the transaction, because other requests change endpoints too.
       const found = await endpoints.find({ _id: { $in: ids } }, { session }).toArray();
       const writes = [];
       for (const endpoint of found) {
@@ -87,7 +89,7 @@ async function resealBatch(
       changed = writes.length;
     });
   } catch (error) {
-    // Deleted since.
+    // The tenant was deleted in between.
     if (isPosthornError(error) && error.code === 'POSTHORN_TENANT_UNKNOWN') return;
     throw error;
   }
@@ -112,7 +114,9 @@ function sealedOf(endpoint: EndpointDocument): string[] {
   ];
 }
 
-/** The fields that hold something sealed. @throws Error where a key is missing */
+/**
+ * Returns the sealed fields, sealed again with the current key. @throws Error if a key is missing
+ */
 function resealed(endpoint: EndpointDocument, box: Resealer): Partial<EndpointDocument> {
   const {
     _id: id,

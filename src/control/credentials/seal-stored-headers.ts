@@ -4,8 +4,8 @@ import type { Sealer } from '../resources/endpoint-secrets.ts';
 import { sealedHeaders } from './endpoint-credentials.ts';
 
 /**
- * Seals header fields that were stored in plain text, tenant by tenant. Idempotent, and safe in several
- * processes at once; the bucket CONFIG follows by the comparison after it.
+ * Seals header fields that were stored in plain text, one tenant at a time. Idempotent, and safe in
+ * several processes at once. The next comparison updates the bucket CONFIG.
  */
 export async function sealStoredHeaders(
   deps: Omit<ConfigurationDeps, 'publish'> & { secretBox: Sealer },
@@ -25,7 +25,7 @@ export async function sealStoredHeaders(
         }
       });
     } catch (error) {
-      // Deleted since.
+      // The tenant was deleted in between.
       if (!isPosthornError(error) || error.code !== 'POSTHORN_TENANT_UNKNOWN') throw error;
     }
   }

@@ -1,10 +1,10 @@
 /**
- * What is done with dead letters (DL-10): replayed or discarded, one or many.
- *
- * A replay publishes a new delivery and awaits its PubAck, and only then marks the dead letter. The new
- * delivery's id is computed from the dead letter's, so a replay that is repeated after a crash between the two,
- * or asked for twice at once, is the same delivery and its publish is dropped by its id. A dead letter is
- * replayed once; if the replay fails too, that is a dead letter of its own.
+ * Replays and discards dead letters (DL-10), one or many.
+ * A replay publishes a new delivery, awaits its PubAck, and only then marks the dead letter. The id
+ * of the new delivery is derived from that of the dead letter. So a replay that is repeated, after
+ * a crash between the two steps or by a second request, is the same delivery, and the server drops
+ * the publish as a duplicate. A dead letter is replayed once. If the replay fails too, it becomes a
+ * dead letter of its own.
  */
 import { PosthornError } from '#domain/errors.ts';
 import { deliveryId } from '#domain/ids.ts';
@@ -29,9 +29,12 @@ import type { DeadLetterReads } from './reads.ts';
 import { selected } from './selection.ts';
 
 const STORE_TIMEOUT_MS = 5000;
-/** Read, published and marked together. */
+/** Number of dead letters that are read, published and marked together. */
 const AT_ONCE = 50;
-/** A schedule fires after a quarter of a second at the earliest. */
+/**
+ * Replays that are due later than this become schedules: a schedule fires after a quarter of a
+ * second at the earliest.
+ */
 const SCHEDULED_FROM_MS = 250;
 
 export interface DeadLetterActionsDeps extends Omit<HistoryReadDeps, 'config'> {
@@ -50,16 +53,17 @@ export class DeadLetterActions {
   }
 
   /**
-   * The answer to a replay that was done before is that of the first time.
+   * Replays one dead letter. A repeat gets the answer of the first replay.
    *
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DEAD_LETTER_UNREPLAYABLE,
-   *   POSTHORN_PUBLISH_NOT_ACKED
+   * POSTHORN_PUBLISH_NOT_ACKED
    */
   async replay(lifeId: string, id: string): Promise<ReplayedDeadLetter> {
     const letter = await this.deps.reads.find(lifeId, id);
     const done = replayOf(letter);
     if (done !== undefined) return done;
-    if (letter.frame === null) throw unreplayable('its event had expired before it could be kept');
+    if (letter.frame === null)
+      throw unreplayable('its event had expired before it could be stored');
     if (!this.endpointsOf(lifeId).includes(letter.endpoint)) {
       throw unreplayable(`its endpoint ${letter.endpoint} was deleted`);
     }
@@ -67,8 +71,9 @@ export class DeadLetterActions {
   }
 
   /**
-   * Oldest first, one due after the other at the pace that is asked for: those whose turn has not come wait as
-   * schedules, like retries. Those whose endpoint was deleted or whose event had expired are left as they are.
+   * Replays the selected dead letters, oldest first, at the requested pace. Deliveries that are not
+   * yet due wait as schedules, as retries do. Skips dead letters whose endpoint was deleted or
+   * whose event had expired.
    */
   async replayMany(lifeId: string, asked: DeadLetterReplay): Promise<ReplayedDeadLetters> {
     const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = asked;
@@ -106,7 +111,7 @@ export class DeadLetterActions {
     return done(left > 0);
   }
 
-  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, also for one that was discarded */
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, also if it was already discarded */
   async discard(lifeId: string, id: string): Promise<void> {
     await this.deps.reads.find(lifeId, id);
     await this.discardAll({ _id: id, tenant: lifeId, discarded_at: null });
@@ -122,7 +127,7 @@ export class DeadLetterActions {
     return result.modifiedCount;
   }
 
-  /** A replay for an ordered endpoint stands at the end of its queue. */
+  /** A replay for an ordered endpoint goes to the end of its queue. */
   private laneOf(lifeId: string, endpointId: string): LaneClass {
     const endpoints = this.deps.config.tenant(lifeId)?.endpoints ?? [];
     return laneAgain(
@@ -145,7 +150,7 @@ export class DeadLetterActions {
       { $set: { replayed_at: new Date(clock()), replay: id } },
       { returnDocument: 'after' },
     );
-    // Not found: somebody else marked it meanwhile, for the same delivery.
+    // Not found: a concurrent request has marked it, for the same delivery.
     const now = marked ?? (await history.deadLetters.findOne({ _id: letter._id }));
     const at = now?.replayed_at ?? new Date(clock());
     return { id: letter._id, delivery_id: id, replayed_at: at.toISOString() };
@@ -166,12 +171,12 @@ export class DeadLetterActions {
       });
     } catch (error) {
       throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', {
-        detail: `the delivery of ${letter._id} was not stored in time; ask again`,
+        detail: `the delivery of ${letter._id} was not stored in time; try again`,
         cause: error,
       });
     }
     const acceptedMs = letter.accepted_at.getTime();
-    // If it is lost in a crash, the worker's record makes the document.
+    // If a crash loses this record, the worker's record creates the document.
     const record: DeliveryRecord = {
       k: 'delivery',
       tenant,

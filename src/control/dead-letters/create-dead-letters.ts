@@ -19,14 +19,14 @@ export interface DeadLettersDeps
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
 }
 
-/** What control does with dead letters, joined. */
+/** The parts of the control plane that handle dead letters. */
 export interface DeadLetters {
   deadLetterReads: DeadLetterReads;
   deadLetterActions: DeadLetterActions;
   projector: DeadLetterProjector;
 }
 
-/** What reads, replays, discards and stores dead letters (DL-10). */
+/** Creates the parts that read, replay, discard and store dead letters (DL-10). */
 export function createDeadLetters(deps: DeadLettersDeps): DeadLetters {
   const deadLetterReads = new DeadLetterReads(deps);
   return {

@@ -1,9 +1,9 @@
 /**
- * Brings dead letters from the stream DLQ into MongoDB (DL-10), with a consumer of its own, so that a flood
- * of them holds up no other history.
- *
- * It goes round: take what is there, insert it, ack it. A dead letter's id is its delivery's, so what comes
- * again after a crash is found there and left as it is, replayed or discarded as it may be.
+ * Copies dead letters from the stream DLQ to MongoDB (DL-10). It has its own consumer, so that a
+ * flood of dead letters does not delay other history.
+ * Each round pulls messages, inserts them and acks them. The id of a dead letter is that of its
+ * delivery. So a message that is redelivered after a crash finds its document and leaves it
+ * unchanged, even if it was replayed or discarded.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { Binary } from 'mongodb';
@@ -22,7 +22,10 @@ import { consumers, parseDeadLetterSubject, streams } from '#wire/subjects.ts';
 
 const ROUND_MS = 500;
 const MESSAGES_MAX = 500;
-/** More than the largest event with what the receiver answered: one that did not fit would never be given. */
+/**
+ * More than the largest event with its response: a larger message would never be delivered to this
+ * consumer.
+ */
 const BYTES_MAX = 5 * 1024 * 1024;
 const RETRY_MS = { first: 250, max: 5000 };
 
@@ -32,7 +35,7 @@ export interface DeadLetterProjectorDeps {
   lives: Pick<TenantLives, 'drops'>;
   registry: Registry;
   log: Log;
-  /** Called before they are written, and again for those that come again. */
+  /** Called before the dead letters are written, and again for redelivered ones. */
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
 }
 
@@ -48,11 +51,12 @@ export class DeadLetterProjector implements Service {
     this.deps = deps;
     this.written = new Counter({
       name: 'posthorn_projector_dead_letters_total',
-      help: 'Dead letters brought into the database, by reason.',
+      help: 'Dead letters written to the database, by reason.',
       labelNames: ['reason'],
       registers: [deps.registry],
     });
-    // A series that begins with its first dead letters would hide them from `increase`.
+    // Start each series at 0: `increase` would miss the first dead letters of a series that starts
+    // with them.
     for (const reason of deadLetterReasons) this.written.inc({ reason }, 0);
   }
 
@@ -80,7 +84,7 @@ export class DeadLetterProjector implements Service {
     }
   }
 
-  /** Tries until it is written: nothing is lost by waiting, and nobody waits for it. */
+  /** Retries until the batch is written: waiting loses nothing and blocks no other work. */
   private async write(taken: PulledMessage[]): Promise<void> {
     const { signal } = this.stopping;
     const documents = new Map<PulledMessage, DeadLetterDocument>();
@@ -125,12 +129,12 @@ export class DeadLetterProjector implements Service {
   }
 }
 
-/** @throws SyntaxError where the message is not a dead letter */
+/** @throws SyntaxError if the message is not a dead letter */
 function readDeadLetter(message: PulledMessage): DeadLetterDocument {
   const { tenant, endpoint } = parseDeadLetterSubject(message.subject);
   const { head, eventBytes } = decodeDeadLetterFrame(message.data);
   const event = eventBytes.length > 0 ? decodeEventFrame(eventBytes).head : head.byReference;
-  if (event === undefined) throw new SyntaxError('a dead letter says nothing of its event');
+  if (event === undefined) throw new SyntaxError('a dead letter has no event');
   return {
     _id: head.id,
     tenant,

@@ -1,4 +1,4 @@
-/** Dead letters as the API shows them (DL-10): listed, grouped, and one whole. */
+/** Reads dead letters for the API (DL-10): lists, groups, and single ones. */
 import { PosthornError } from '#domain/errors.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type {
@@ -16,7 +16,7 @@ import { selected } from './selection.ts';
 const SORT: PageSort = { name: 'dead_letters', fields: ['number', 'string'] };
 const GROUPS_MAX = 1000;
 
-/** All but the event and what the receiver answered: those are shown one at a time. */
+/** Without the event and the response: those are shown only for a single dead letter. */
 type Listed = Omit<DeadLetterDocument, 'frame' | 'last_attempt'>;
 
 export class DeadLetterReads {
@@ -47,7 +47,7 @@ export class DeadLetterReads {
     return toPage(letters, limit, SORT, ({ at, _id }) => [at.getTime(), _id], summarize);
   }
 
-  /** What waits for a decision, by endpoint and cause. */
+  /** Groups the dead letters that were neither replayed nor discarded by endpoint and cause. */
   async groups(lifeId: string): Promise<DeadLetterGroups> {
     type Group = Pick<DeadLetterDocument, 'endpoint' | 'reason' | 'cause'>;
     const groups = await this.deps.searches.run(lifeId, () =>
@@ -82,7 +82,10 @@ export class DeadLetterReads {
     };
   }
 
-  /** The dead letter as JSON text: the event's `data` stands in it byte for byte as it was sent. */
+  /**
+   * Returns the dead letter as JSON text, with the event's `data` byte for byte as it was
+   * published.
+   */
   async getJson(lifeId: string, id: string): Promise<string> {
     const letter = await this.find(lifeId, id);
     const { last_attempt: attempt } = letter;

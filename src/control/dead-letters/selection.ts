@@ -4,10 +4,10 @@ import type { DeadLetterSelection } from '#wire/api/dead-letter.ts';
 import { timeRange } from '../history/time-range.ts';
 
 /**
- * The dead letters that a caller means, as a condition of MongoDB; those that were discarded are never meant.
+ * Builds the MongoDB condition for a selection of dead letters; discarded ones never match.
  *
- * @param at what the pointers to its fields begin with
- * @throws PosthornError POSTHORN_REQUEST_INVALID for a time that is none
+ * @param at prefix of the JSON pointers to the fields of the selection
+ * @throws PosthornError POSTHORN_REQUEST_INVALID for an impossible time
  */
 export function selected(
   lifeId: string,

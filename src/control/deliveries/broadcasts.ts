@@ -1,4 +1,4 @@
-/** Broadcast events and how far they have come (RT-5): read from BCAST. */
+/** Reads and cancels broadcast events (RT-5), which are in the stream BCAST. */
 import { PosthornError } from '#domain/errors.ts';
 import type { BroadcastStore, StoredBroadcast } from '#infra/nats/stores/broadcast-store.ts';
 import type { Broadcast } from '#wire/api/broadcast.ts';
@@ -8,9 +8,12 @@ import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination
 
 const SORT: PageSort = { name: 'broadcasts', fields: ['number'] };
 const WRITE_TIMEOUT_MS = 5000;
-/** Each lost race is a step of the broadcaster, which makes several a second at most: a write gets in between. */
+/**
+ * Each lost race is a step of the broadcaster, which makes several in a second at most: a write
+ * succeeds in between.
+ */
 const CANCEL_DEADLINE_MS = 10_000;
-/** What an event id may be made of: nothing else has a subject. */
+/** The characters of an event id: other ids have no subject. */
 const EVENT_ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
 
 export interface BroadcastsDeps {
@@ -27,7 +30,7 @@ export class Broadcasts {
   }
 
   /**
-   * Oldest first; the cursor is a sequence of the stream.
+   * Lists broadcasts, oldest first; the cursor is a sequence of the stream.
    *
    * @throws PosthornError POSTHORN_CURSOR_INVALID, POSTHORN_NATS_UNAVAILABLE
    */
@@ -58,8 +61,8 @@ export class Broadcasts {
   }
 
   /**
-   * Ends it where it is: tenants that have no copy yet get none; those of the chunk that is under way may. One that
-   * has ended stays as it is.
+   * Cancels a broadcast: tenants without a copy get none, except those of the chunk that is being
+   * copied. A broadcast that has ended is unchanged.
    *
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_OVERLOADED, POSTHORN_NATS_UNAVAILABLE
    */
@@ -85,7 +88,7 @@ export class Broadcasts {
         if ((await write) !== undefined) return view(found, cancelled);
       }
       throw new PosthornError('POSTHORN_OVERLOADED', {
-        detail: 'the broadcast moved on each time; try again',
+        detail: 'the broadcast advanced during each try; try again',
       });
     });
   }
@@ -105,7 +108,7 @@ export class Broadcasts {
   }
 }
 
-/** Says of whatever NATS throws that it cannot be reached. */
+/** Converts every error of NATS to POSTHORN_NATS_UNAVAILABLE. */
 async function asked<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
@@ -117,7 +120,7 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
 
 function view({ event }: StoredBroadcast, progress: BroadcastProgress | undefined): Broadcast {
   const { id, type, acceptedMs } = event.head;
-  // Cancelled before it was planned: nobody knows how many there would have been.
+  // Cancelled before it was planned: the number of recipients is unknown.
   const isPlanned = progress?.startsAtMs !== undefined;
   const tally = (of: 'tenants' | 'endpoints') => ({
     done: progress?.[of].done ?? 0,

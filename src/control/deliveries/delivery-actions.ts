@@ -1,14 +1,12 @@
 /**
- * What is done with a delivery that waits for its next attempt: sent now, or cancelled (DL-5). A held one can be
- * cancelled too.
- *
- * Both publish the waiting message to the workers and remove its schedule in one step, on the condition that
- * the schedule is still the one that was read. So a schedule that fires at the same time is not sent twice, and
- * a crash leaves either the schedule or what took its place. A cancelled delivery goes to its worker too: that
- * one records the end, as it does for every delivery.
- *
- * What waits at the head of an ordered endpoint's queue has no schedule: its worker is asked, and answers once it is
- * stored.
+ * Sends a delivery that waits for its next attempt now, or cancels it (DL-5). Cancels held
+ * deliveries too.
+ * Both actions publish the waiting message to the workers and remove its schedule in one step, on
+ * the condition that the schedule is unchanged. So a schedule that fires at the same time is not
+ * sent twice, and a crash leaves either the schedule or its replacement. A cancelled delivery also
+ * goes to its worker, which records the end as for every delivery.
+ * The head of an ordered endpoint's queue has no schedule: this asks its worker, which answers once
+ * the action is stored.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
@@ -49,10 +47,10 @@ export class DeliveryActions {
   }
 
   /**
-   * Sends a waiting delivery now, as the attempt that it waits for; replays the dead letter of one that failed.
+   * Makes the next attempt of a waiting delivery now; replays the dead letter of a failed delivery.
    *
-   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE,
-   *   and those of a replay
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING,
+   * POSTHORN_NATS_UNAVAILABLE, and the errors of a replay
    */
   async retry(lifeId: string, id: string): Promise<RetriedDelivery> {
     const delivery = await this.deps.deliveries.get(lifeId, id);
@@ -64,7 +62,10 @@ export class DeliveryActions {
     return { id, delivery_id: id };
   }
 
-  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE */
+  /**
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING,
+   * POSTHORN_NATS_UNAVAILABLE
+   */
   async cancel(lifeId: string, id: string): Promise<CancelledDelivery> {
     const delivery = await this.deps.deliveries.get(lifeId, id);
     if (delivery.status === 'held') await this.cancelHeld(lifeId, delivery);
@@ -72,7 +73,10 @@ export class DeliveryActions {
     return { id };
   }
 
-  /** The first in the queue of an ordered endpoint is held in its place; others stand among all that is held. */
+  /**
+   * The head of an ordered endpoint's queue is held in its queue; all other held deliveries are in
+   * the stream of held messages.
+   */
   private async cancelHeld(lifeId: string, delivery: HeldDelivery): Promise<void> {
     const { id, endpoint_id: endpoint } = delivery;
     if (this.isOrdered(lifeId, endpoint)) {
@@ -108,7 +112,8 @@ export class DeliveryActions {
           what === 'cancel' ? { ...head, cancelled: true } : head,
           eventBytes,
         ),
-        // The schedule has the id without the end, and that would make this its repeat.
+        // The schedule has the id without the suffix, so without it the server would drop this
+        // message as a duplicate.
         messageId: `${deliveryMessageId(id, head.hop)}:${what}`,
         timeoutMs: STORE_TIMEOUT_MS,
         cancels: { subject, seq: waiting.seq },
@@ -121,7 +126,7 @@ export class DeliveryActions {
     }
   }
 
-  /** Not in a schedule: it may be the head of an ordered endpoint's queue (DL-16). */
+  /** The delivery has no schedule: it may be the head of an ordered endpoint's queue (DL-16). */
   private async actOnHead(action: OrderedAction): Promise<void> {
     const result = await this.askOwner(action);
     if (result === 'done') return;

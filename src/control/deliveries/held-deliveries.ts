@@ -1,11 +1,10 @@
 /**
- * Cancels a single held delivery (DL-18). It stands among all that is held for its endpoint, and is looked for
- * from the time on at which its event was accepted.
- *
- * What takes its place is published first, for the worker to record, under the id that its release would have:
- * of a release and a cancellation at the same time the server keeps the one that comes first. Then the held
- * message is deleted. A crash between the two leaves it to be released, so a cancellation is
- * promised only once it is answered.
+ * Cancels a single held delivery (DL-18). It searches the held messages of the endpoint, from the
+ * time at which the event was accepted.
+ * First it publishes the replacement for the worker to record, under the message id that the
+ * release would use: of a concurrent release and cancellation, the server keeps the first. Then it
+ * deletes the held message. A crash between the two steps leaves the message to be released, so a
+ * cancellation counts only once it is answered.
  */
 import type { DirectBatchOptions, JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
@@ -21,7 +20,7 @@ import { shardOf, streams, subjects } from '#wire/subjects.ts';
 
 const STORE_TIMEOUT_MS = 5000;
 const READ_AT_ONCE = 500;
-/** Clocks of processes and brokers may differ by this much. */
+/** Maximum difference between the clocks of processes and brokers. */
 const CLOCKS_APART_MS = 60_000;
 
 export interface HeldDeliveriesDeps {
@@ -45,8 +44,8 @@ export class HeldDeliveries {
   }
 
   /**
-   * @throws PosthornError POSTHORN_DELIVERY_NOT_WAITING where it is being released or is not found,
-   *   POSTHORN_NATS_UNAVAILABLE
+   * @throws PosthornError POSTHORN_DELIVERY_NOT_WAITING if it is being released or not found,
+   * POSTHORN_NATS_UNAVAILABLE
    */
   async cancel(lifeId: string, delivery: HeldDelivery): Promise<void> {
     const stream = streams.deliveries(shardOf(lifeId, this.deps.shards));
@@ -62,7 +61,7 @@ export class HeldDeliveries {
     }
   }
 
-  /** False where its release, or another cancellation, came first. */
+  /** Returns false if its release, or another cancellation, came first. */
   private async publishCancelled(lifeId: string, held: StoredMsg): Promise<boolean> {
     const { head, eventBytes } = decodeDeliveryFrame(held.data);
     const next = { ...head, hop: head.hop + 1, cancelled: true } as const;
@@ -104,7 +103,7 @@ async function readPage(
   try {
     return await readBatch(jsm, stream, options);
   } catch (error) {
-    // That there is none is said as an error.
+    // The server reports an empty result as an error.
     if ((error as { code?: unknown }).code !== NOT_FOUND) throw error;
     return [];
   }

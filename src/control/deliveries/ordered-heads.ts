@@ -8,7 +8,7 @@ import { shardOf, subjects } from '#wire/subjects.ts';
 
 const TIMEOUT_MS = 5000;
 
-/** Asks the workers to act on what waits at the head of an ordered endpoint's queue (DL-16). */
+/** Asks workers to act on the head of an ordered endpoint's queue (DL-16). */
 export class OrderedHeads {
   private readonly nc: NatsConnection;
   private readonly shards: number;
@@ -19,8 +19,8 @@ export class OrderedHeads {
   }
 
   /**
-   * `no_owner`: no worker has the shard at this moment.
-   * @throws where the worker does not answer in time
+   * `no_owner`: no worker owns the shard at this moment.
+   * @throws Error if the worker does not answer in time
    */
   async act(action: OrderedAction): Promise<OrderedActionResult | 'no_owner'> {
     const subject = subjects.orderedActions(shardOf(action.tenant, this.shards));

@@ -1,6 +1,6 @@
 /**
- * How much waits in JetStream, and for how long (OB-2): of each stream and each of its consumers, asked for
- * regularly and told by whoever has the role control. Several processes of that role tell the same.
+ * Measures how many messages wait in JetStream, and for how long (OB-2), for each stream and each
+ * of its consumers. Every process with the role control polls and reports the same figures.
  */
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { Gauge, type Registry } from 'prom-client';
@@ -15,12 +15,12 @@ export interface QueueMetricsDeps {
   jsm: JetStreamManager;
   shards: number;
   registry: Registry;
-  /** Milliseconds since 1970 by the brokers' clock, which stamps the messages. */
+  /** Milliseconds since 1970 by the brokers' clock, which timestamps the messages. */
   brokerNow: () => number;
   log: Log;
 }
 
-/** What a consumer still has to do; the lanes of a shard are taken together. */
+/** The remaining messages of a consumer; the lanes of a shard are added up. */
 interface Backlog {
   pending: number;
   unacked: number;
@@ -49,43 +49,43 @@ export class QueueMetrics implements Service {
     const ofConsumer = { labelNames: ['stream', 'consumer'] as const, registers };
     this.messages = new Gauge({
       name: 'posthorn_stream_messages',
-      help: 'Messages that a stream holds.',
+      help: 'Messages in a stream.',
       ...ofStream,
     });
     this.bytes = new Gauge({
       name: 'posthorn_stream_bytes',
-      help: 'Bytes that a stream holds.',
+      help: 'Bytes in a stream.',
       ...ofStream,
     });
     this.pending = new Gauge({
       name: 'posthorn_consumer_pending_messages',
-      help: 'Messages that a consumer has not given out yet.',
+      help: 'Messages that a consumer has not delivered yet.',
       ...ofConsumer,
     });
     this.unacked = new Gauge({
       name: 'posthorn_consumer_unacked_messages',
-      help: 'Messages that a consumer has given out and that are not acked.',
+      help: 'Messages that a consumer has delivered and that are not acked.',
       ...ofConsumer,
     });
     this.oldest = new Gauge({
       name: 'posthorn_consumer_oldest_seconds',
-      help: 'Age of the oldest message that a consumer has still to do with; 0 where there is none.',
+      help: 'Age of the oldest message that a consumer has not finished, in seconds; 0 if there is none.',
       ...ofConsumer,
     });
     this.waiting = new Gauge({
       name: 'posthorn_deliveries_waiting',
-      help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked, held, or queued in order.',
+      help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked or held, or are queued for an ordered endpoint.',
       ...ofStream,
     });
     const ofRole = { labelNames: ['role'] as const, registers };
     this.unowned = new Gauge({
       name: 'posthorn_shards_unowned',
-      help: 'Shards that no process of a role works on.',
+      help: 'Shards of a role that no process owns.',
       ...ofRole,
     });
     this.workers = new Gauge({
       name: 'posthorn_workers',
-      help: 'Processes of a role that live, by their leases.',
+      help: 'Running processes of a role, by their leases.',
       ...ofRole,
     });
   }
@@ -113,7 +113,7 @@ export class QueueMetrics implements Service {
       await this.lookAt(streams.deadLetters);
       for (const role of ['router', 'delivery'] as const) await this.lookAtLeases(role);
     } catch (error) {
-      // Old figures would say that all is well.
+      // Stale figures would hide the failure.
       for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
       for (const gauge of [this.pending, this.unacked, this.oldest]) gauge.reset();
       for (const gauge of [this.unowned, this.workers]) gauge.reset();
@@ -126,7 +126,10 @@ export class QueueMetrics implements Service {
     this.timer.unref();
   }
 
-  /** @returns how many messages the stream holds, and how many of them its consumers have still to do with */
+  /**
+   * Measures one stream. @returns how many messages the stream holds, and how many of them its
+   * consumers have not finished
+   */
   private async lookAt(stream: string): Promise<{ messages: number; owed: number }> {
     const { state } = await this.deps.jsm.streams.info(stream);
     this.messages.set({ stream }, state.messages);

@@ -1,10 +1,9 @@
 /**
- * Keys that still have to be worked on: each at most once at a time, some at once, again until it succeeds.
- * A key that is added while it is being worked on is worked on once more.
- *
- * Keys whose work failed wait aside and are tried again together, after a delay that doubles until none is
- * left there: while the database or the broker is away nothing is forgotten, and a key that cannot succeed
- * does not hold up the others. Bounded by the number of different keys.
+ * Works through a set of keys: each key at most once at a time, several keys in parallel, each
+ * until it succeeds. A key that is added while it is being processed is processed once more.
+ * Failed keys are set aside and retried together, after a delay that doubles until all have
+ * succeeded. So no key is lost while the database or the broker is unavailable, and a key that
+ * always fails does not delay the others. Memory is bounded by the number of different keys.
  */
 const RETRY_MS = { first: 100, max: 5000 };
 
@@ -39,13 +38,13 @@ export class RetryQueue {
     this.pump();
   }
 
-  /** Resolves when nothing is left to do, or the queue was stopped. */
+  /** Resolves when no work is left or the queue is stopped. */
   async idle(): Promise<void> {
     if (this.stopped || this.size === 0) return;
     await new Promise<void>((resolve) => this.idleWaiters.push(resolve));
   }
 
-  /** Starts nothing more; what is being worked on is not waited for. */
+  /** Starts no more work; does not wait for work in progress. */
   stop(): void {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -85,7 +84,7 @@ export class RetryQueue {
   }
 
   private retryLater(key: string): void {
-    // Added again meanwhile: it has its next turn already.
+    // Unless the key was added again: then it already waits for its next run.
     if (!this.waiting.has(key)) this.failed.add(key);
     if (this.timer !== undefined) return;
     this.timer = setTimeout(() => {

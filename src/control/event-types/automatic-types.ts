@@ -1,9 +1,10 @@
 /**
- * Event types that nobody registered, as each tenant's events use them. They are kept for each tenant: what one sends
- * is neither shown to another nor takes places from it, and none of them takes a place in the registry.
- *
- * Bounds: `limits.automaticEventTypesPerTenantMax` for each tenant, held by a unique index on numbered places. A type
- * that no event used for `AUTOMATIC_TYPE_KEPT_SECONDS` is not shown, and a TTL index removes it within minutes.
+ * Stores the event types that tenants use without registration. They belong to each tenant
+ * separately: a type of one tenant is not visible to another and takes no place from it, and none
+ * takes a place in the registry.
+ * Bounds: `limits.automaticEventTypesPerTenantMax` for each tenant, enforced by a unique index on
+ * numbered places. A type that no event has used for `AUTOMATIC_TYPE_KEPT_SECONDS` is no longer
+ * shown, and a TTL index removes it within minutes.
  */
 import type { Filter } from 'mongodb';
 import { limits } from '#domain/limits.ts';
@@ -14,7 +15,7 @@ import {
 } from '#infra/mongo/configuration.ts';
 import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
 
-/** Rows read at once: a name that many tenants use has a row for each. */
+/** Rows of one read: a name that many tenants use has a row for each. */
 const READ_AT_ONCE = 500;
 
 export interface SeenType {
@@ -23,7 +24,7 @@ export interface SeenType {
   name: string;
 }
 
-/** An automatic type, and when the first event of it was seen. */
+/** An automatic type, and when its first event was seen. */
 export interface AutomaticType {
   name: string;
   firstSeenAt: Date;
@@ -43,9 +44,9 @@ export class AutomaticTypes {
   }
 
   /**
-   * Notes that events of these types were seen. Repeating it changes nothing but the time.
+   * Records that events of these types were seen. Repeating it only updates the time.
    *
-   * @returns those without a place: their tenant has used up its share
+   * @returns the types without a place, because their tenant has used up its share
    */
   async note(seen: readonly SeenType[]): Promise<SeenType[]> {
     const { automaticEventTypes } = this.deps.configuration;
@@ -62,17 +63,17 @@ export class AutomaticTypes {
     return refused;
   }
 
-  /** @param tenant whose types; undefined: those of all tenants, each name once */
+  /** @param tenant life id of a tenant; undefined: all tenants, each name once */
   async find(tenant: string | undefined, name: string): Promise<AutomaticType | undefined> {
     const [row] = await this.read(tenant, { $eq: name }, 1);
     return row;
   }
 
   /**
-   * The first `count` by name.
+   * Lists the first `count` types by name.
    *
-   * @param tenant whose types; undefined: those of all tenants, each name once
-   * @param after the name behind which the list begins
+   * @param tenant life id of a tenant; undefined: all tenants, each name once
+   * @param after the name after which the list begins
    */
   async list(
     tenant: string | undefined,
@@ -83,16 +84,16 @@ export class AutomaticTypes {
     let last = after;
     while (found.size < count) {
       const rows = await this.read(tenant, last === undefined ? {} : { $gt: last }, READ_AT_ONCE);
-      // The first of a name is the oldest.
+      // The first row of a name is the oldest.
       for (const row of rows) if (!found.has(row.name)) found.set(row.name, row);
-      // The rest of the last name's rows is passed over.
+      // Skip the remaining rows of the last name.
       last = rows.at(-1)?.name;
       if (rows.length < READ_AT_ONCE) break;
     }
     return [...found.values()].slice(0, count);
   }
 
-  /** Forgets the name for every tenant. @returns whether there was one */
+  /** Removes the name for every tenant. @returns whether it existed */
   async remove(name: string): Promise<boolean> {
     const { deletedCount } = await this.deps.configuration.automaticEventTypes.deleteMany({ name });
     return deletedCount > 0;
@@ -129,7 +130,8 @@ export class AutomaticTypes {
     }));
     if (rows.length > 0) {
       await automaticEventTypes.insertMany(rows, { ordered: false }).catch((error: unknown) => {
-        // Another process took the place, or noted the same type: a later event of the type tries again.
+        // Another process took the place, or recorded the same type: a later event of the type
+        // retries.
         if (!isDuplicateOnly(error)) throw error;
       });
     }

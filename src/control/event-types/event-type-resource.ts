@@ -1,9 +1,12 @@
-/** Event types as the API shows them. */
+/** Converts event types to their form in the API. */
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
 import type { EventTypeResource, EventTypeSummary } from '#wire/api/event-type.ts';
 import type { AutomaticType } from './automatic-types.ts';
 
-/** An automatic type in the form of a registered one: as `PUT` without settings would make it. */
+/**
+ * Returns an automatic type in the form of a registered one, as `PUT` without settings would create
+ * it.
+ */
 export function asDocument({ name, firstSeenAt }: AutomaticType): EventTypeDocument {
   return {
     _id: name,
@@ -19,7 +22,7 @@ export function asDocument({ name, firstSeenAt }: AutomaticType): EventTypeDocum
   };
 }
 
-/** With its schemas. */
+/** Returns the event type with its schemas. */
 export function show(eventType: EventTypeDocument): EventTypeResource {
   const versions = eventType.versions.map(({ version, schema, created_at }) => ({
     version,
@@ -29,7 +32,7 @@ export function show(eventType: EventTypeDocument): EventTypeResource {
   return { ...summarize(eventType), schema: versions.at(-1)?.schema ?? null, versions };
 }
 
-/** Without its schemas. */
+/** Returns the event type without its schemas. */
 export function summarize(eventType: EventTypeDocument): EventTypeSummary {
   return {
     name: eventType._id,

@@ -4,9 +4,9 @@ import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { AutomaticTypes, SeenType } from './automatic-types.ts';
 
-/** A type in use is noted so often; far less than the time for which it is kept. */
+/** How often a type in use is recorded: much more often than its retention requires. */
 const NOTE_EVERY_MS = 10 * 60_000;
-/** How long a tenant whose share is used up is not asked about further names. */
+/** For how long a tenant that has used up its share gets no new names. */
 const FULL_FOR_MS = 60_000;
 
 export interface EventTypeRegistrarDeps {
@@ -18,24 +18,23 @@ export interface EventTypeRegistrarDeps {
 }
 
 /**
- * Notes the types of events that are not registered (IN-5, policy `auto`), for the tenant that they belong to. A type
- * that was noted lately costs a look-up in memory.
- *
- * Bounds: what was noted is remembered for `limits.automaticEventTypesRemembered` types, the oldest forgotten first;
- * a tenant has at most its share in there.
+ * Records the types of events that are not registered (IN-5, policy `auto`), for the tenant of the
+ * event. A recently recorded type costs one look-up in memory.
+ * Bounds: remembers `limits.automaticEventTypesRemembered` types and drops the oldest first; each
+ * tenant has at most its share of them.
  */
 export class EventTypeRegistrar {
   private readonly deps: EventTypeRegistrarDeps;
-  /** When a type was noted, by tenant and name. */
+  /** When a type was last recorded, by tenant and name. */
   private readonly noted = new Map<string, number>();
-  /** Until when a tenant gets no further names. */
+  /** By tenant: until when it gets no new names. */
   private readonly fullUntilMs = new Map<string, number>();
 
   constructor(deps: EventTypeRegistrarDeps) {
     this.deps = deps;
   }
 
-  /** @throws whatever MongoDB throws; calling again is safe */
+  /** @throws errors of MongoDB; calling it again is safe */
   async register(seen: readonly SeenType[]): Promise<void> {
     const { config, types, clock, log } = this.deps;
     const nowMs = clock();
@@ -43,7 +42,7 @@ export class EventTypeRegistrar {
       if (untilMs <= nowMs) this.fullUntilMs.delete(tenant);
     }
     const due = seen.filter((type) => {
-      // What a deleted tenant still has in the streams is not noted.
+      // Events of a deleted tenant may still be in the streams: do not record their types.
       if (config.tenant(type.tenant) === undefined) return false;
       if (config.eventType(type.name) !== undefined) return false;
       const notedMs = this.noted.get(keyOf(type));
@@ -59,7 +58,7 @@ export class EventTypeRegistrar {
     }
   }
 
-  /** The name was removed: the next event of it is noted again. */
+  /** Forgets a removed name: its next event records it again. */
   forget(name: string): void {
     for (const key of this.noted.keys()) if (key.endsWith(`/${name}`)) this.noted.delete(key);
   }

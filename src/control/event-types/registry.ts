@@ -1,6 +1,7 @@
 /**
- * The registry of event types (CT-4), and beside it the automatic types, which nobody registered. Only registered ones
- * are in the bucket CONFIG and count for `limits.eventTypesMax`.
+ * Keeps the registry of event types (CT-4), and shows the automatic types, which are not
+ * registered, beside it. Only registered types are in the bucket CONFIG and count for
+ * `limits.eventTypesMax`.
  */
 import type { ClientSession } from 'mongodb';
 import { checkFormulaFields } from '#domain/event/deduplication.ts';
@@ -26,14 +27,14 @@ import { asDocument, show, summarize } from './event-type-resource.ts';
 const SORT: PageSort = { name: 'event_types', fields: ['string'] };
 
 /**
- * Which automatic types a caller sees beside the registered ones: those of all tenants, of one life of a
- * tenant, or none.
+ * The automatic types that a caller sees beside the registered ones: those of all tenants, of one
+ * life of a tenant, or none.
  */
 export type AutomaticView = { of: 'all' } | { of: 'tenant'; tenant: string } | { of: 'none' };
 
 export interface EventTypesDeps extends ConfigurationDeps {
   automatic: AutomaticTypes;
-  /** Called when a type was removed. */
+  /** Called after a type was removed. */
   onRemoved: (name: string) => void;
 }
 
@@ -45,8 +46,9 @@ export class EventTypes {
   }
 
   /**
-   * Registers the type, or replaces its settings: what is left out is as at the start, so a type that is put
-   * without `schema` takes any data. A schema other than the newest makes a new version.
+   * Registers the type, or replaces its settings. Settings that are left out get their defaults, so
+   * a type without `schema` accepts any data. A schema other than the newest one creates a new
+   * version.
    */
   async put(
     name: string,
@@ -89,12 +91,15 @@ export class EventTypes {
       return { created: known === null, eventType };
     });
     await publish(configKeys.eventType(name));
-    // Registered, it takes no places of tenants. What a crash leaves here expires.
+    // A registered type takes no places of tenants. If a crash comes before this line, the rows
+    // expire.
     await automatic.remove(name);
     return { created: put.created, eventType: show(put.eventType) };
   }
 
-  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, the same whether another tenant uses the name or not */
+  /**
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, whether or not another tenant uses the name
+   */
   async get(name: string, view: AutomaticView): Promise<EventTypeResource> {
     const registered = await this.deps.configuration.eventTypes.findOne({
       _id: name,
@@ -132,7 +137,7 @@ export class EventTypes {
     const names = seen.map(({ name }) => name);
     const hidden = new Set(await this.registeredOf(names, view));
     const automatic = seen.filter(({ name }) => !hidden.has(name)).map(asDocument);
-    // Names behind the end of a list that was cut may be missing here.
+    // Names after the end of a truncated list may be missing here.
     const ends = [registered.at(limit)?._id, names.at(limit)].filter((end) => end !== undefined);
     const end = ends.sort()[0];
     const eventTypes = [...registered, ...automatic]
@@ -145,9 +150,10 @@ export class EventTypes {
   }
 
   /**
-   * Removes the type. Events of it are accepted from then on as of any type that is not registered.
+   * Removes the type. From then on, its events are treated as events of an unregistered type.
    *
-   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_PRECONDITION_FAILED, POSTHORN_EVENT_TYPE_IN_USE
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_PRECONDITION_FAILED,
+   * POSTHORN_EVENT_TYPE_IN_USE
    */
   async remove(name: string, ifMatch: string | undefined): Promise<void> {
     const { configuration, automatic, publish, onRemoved } = this.deps;
@@ -172,7 +178,7 @@ export class EventTypes {
     onRemoved(name);
   }
 
-  /** Those of the names that are registered, whatever their status. */
+  /** Returns the names that are registered, with any status. */
   private async registeredOf(names: string[], view: AutomaticView): Promise<string[]> {
     const known = await this.deps.configuration.eventTypes
       .find({ _id: { $in: names }, ...seenBy(view) }, { projection: { _id: 1 } })
@@ -189,8 +195,8 @@ export class EventTypes {
   }
 
   /**
-   * More than every revision that a removed type had: for readers of CONFIG the newer registration is the higher
-   * revision, and an ETag of the earlier one matches nothing.
+   * Returns a revision above all revisions of a removed type: so readers of CONFIG see the newer
+   * registration as the higher revision, and an ETag of the earlier one matches nothing.
    */
   private async firstRevision(session: ClientSession): Promise<number> {
     const ends = await this.deps.configuration.eventTypeEnds.findOne(
@@ -220,7 +226,10 @@ export class EventTypes {
   }
 }
 
-/** An earlier version kept automatic types of all tenants in the registry: only the operator sees those that are left. */
+/**
+ * An earlier version kept the automatic types of all tenants in the registry: only the operator
+ * sees the remaining ones.
+ */
 function seenBy(view: AutomaticView): { auto?: false } {
   return view.of === 'all' ? {} : { auto: false };
 }
@@ -235,7 +244,10 @@ function unknown(name: string): PosthornError {
   });
 }
 
-/** Its JSON text, as it is stored. @throws PosthornError POSTHORN_SCHEMA_INVALID with pointers below `/schema` */
+/**
+ * Returns the JSON text of the schema, as it is stored. @throws PosthornError
+ * POSTHORN_SCHEMA_INVALID with pointers below `/schema`
+ */
 function checkSchema(schema: Record<string, unknown> | undefined): string | null {
   if (schema === undefined) return null;
   const fields = validateSchema(schema).map(({ pointer, detail }) => ({

@@ -9,8 +9,9 @@ export interface AnnounceDeps extends TellDeps {
 }
 
 /**
- * Tells of deliveries that were given up. A receiver that is down can make thousands of them, so nothing is
- * written where nobody subscribed; and what the platform tells of itself is never told of again.
+ * Announces dead letters as operational events. A receiver that is down can produce thousands of
+ * them, so it writes nothing for tenants without a subscription to them. A dead letter of an
+ * operational event is never announced.
  */
 export async function announceDeadLetters(
   deps: AnnounceDeps,
@@ -20,7 +21,7 @@ export async function announceDeadLetters(
   const operator = operatorTenant === undefined ? undefined : config.currentTenant(operatorTenant);
   const events: OperationalEvent[] = [];
   for (const letter of letters) {
-    // Of the tenant's life that the delivery was of.
+    // Only if the life of the delivery is the tenant's current one.
     const tenant = config.tenant(letter.tenant);
     if (tenant === undefined || isOperationalType(letter.type)) continue;
     if (!listens(tenant) && !listens(operator)) continue;

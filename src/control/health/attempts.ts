@@ -1,7 +1,7 @@
 import type { LastFailure } from '#infra/mongo/endpoint-health.ts';
 import type { AttemptRecord, DeliveryRecord, HistoryRecord } from '#wire/frames/record.ts';
 
-/** What a batch of records says about an endpoint. */
+/** The attempts of a batch of records to one endpoint. */
 export interface EndpointAttempts {
   tenant: string;
   lastAttemptMs: number;
@@ -10,7 +10,10 @@ export interface EndpointAttempts {
   lastFailure: AttemptRecord | undefined;
 }
 
-/** Gathers the attempts in a batch of records by endpoint, so that each endpoint's health is written once. */
+/**
+ * Groups the attempts of a batch of records by endpoint, so that each endpoint's health is written
+ * once.
+ */
 export class AttemptsByEndpoint {
   readonly byEndpoint = new Map<string, EndpointAttempts>();
 
@@ -43,7 +46,7 @@ export class AttemptsByEndpoint {
   }
 }
 
-/** The first failure that no success of the batch came after. */
+/** Returns the time of the first failure after the last success of the batch. */
 export function firstFailureMs(attempts: EndpointAttempts): number | undefined {
   const after = attempts.lastSuccessMs ?? -1;
   let first: number | undefined;
@@ -53,7 +56,7 @@ export function firstFailureMs(attempts: EndpointAttempts): number | undefined {
   return first;
 }
 
-/** The newest attempt that failed, as it is stored; null where none did. */
+/** Returns the newest failed attempt in its stored form; null if none failed. */
 export function lastFailureOf(attempts: EndpointAttempts): LastFailure | null {
   const { lastFailure } = attempts;
   if (lastFailure === undefined) return null;

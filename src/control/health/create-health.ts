@@ -25,7 +25,7 @@ export interface HealthDeps extends ConfigurationDeps {
   log: Log;
 }
 
-/** What control does for the health of endpoints, joined. */
+/** The parts of the control plane that handle the health of endpoints. */
 export interface Health {
   reads: HealthReads;
   outbox: OperationalOutbox;
@@ -34,7 +34,7 @@ export interface Health {
   announceDeadLetters(letters: readonly DeadLetterDocument[]): Promise<void>;
 }
 
-/** The health of endpoints (DL-11): what keeps it, reads it and tells of it. */
+/** Creates the parts that track, show and announce the health of endpoints (DL-11). */
 export function createHealth(deps: HealthDeps): Health {
   const { settings, history } = deps;
   const store = healthStoreOf(deps.db);

@@ -10,22 +10,23 @@ export interface DisableDeps extends ConfigurationDeps, TellDeps {}
 export interface Disabling {
   tenant: string;
   endpoint: string;
-  /** Only while this is its URL: another one deserves a try. */
+  /** Disable only while the endpoint has this URL: a new URL deserves a try. */
   url: string;
   reason: Extract<EndpointStateReason, 'gone' | 'failing'>;
-  /** What is told beside the endpoint and the reason. */
+  /** Facts to announce beside the endpoint and the reason. */
   facts?: Record<string, unknown>;
 }
 
 /**
- * Disables an endpoint that is active and tells of it, in one transaction. Nothing happens where it is not
- * active, has another URL by now or is deleted, so a repeat changes and tells nothing.
+ * Disables an active endpoint and announces it, in one transaction. Does nothing if the endpoint is
+ * not active, has another URL, or is deleted: a repeat changes and announces nothing.
  */
 export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): Promise<void> {
   const { endpoints } = deps.configuration;
   const { tenant, endpoint, url, reason, facts } = disabling;
   const still = { _id: endpoint, tenant, url, state: 'active' as const };
-  // Outside the transaction first: it is asked for many times, and mostly there is nothing to do.
+  // Check outside the transaction first: callers repeat this often, and mostly there is nothing to
+  // do.
   if ((await endpoints.countDocuments(still, { limit: 1 })) === 0) return;
   try {
     await changeTenant(deps, tenant, async (context) => {
@@ -51,7 +52,7 @@ export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): 
       await tell(deps, [told], session);
     });
   } catch (error) {
-    // Deleted at the same time: then nothing is sent either.
+    // Deleted at the same time: nothing is sent either.
     if (!(error instanceof PosthornError) || error.code !== 'POSTHORN_TENANT_UNKNOWN') throw error;
   }
 }

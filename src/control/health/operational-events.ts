@@ -1,9 +1,9 @@
 /**
- * Operational events (DL-11): what the platform tells of itself, as ordinary events of a tenant and, where the
- * operator named a tenant of its own (`POSTHORN_OPERATOR_TENANT`), of that tenant too.
- *
- * They are written to an outbox together with what they tell of, and published from there (`outbox.ts`). Their
- * ids are computed, so what is told again after a crash is the same event and makes no second delivery.
+ * Stores operational events (DL-11): facts that the platform announces as ordinary events to a
+ * tenant, and also to the operator's own tenant if there is one (`POSTHORN_OPERATOR_TENANT`).
+ * They are written to an outbox in the transaction of the change that they announce, and published
+ * from there (`outbox.ts`). Their ids are derived from their content, so a repeat after a crash is
+ * the same event and makes no second delivery.
  */
 import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
@@ -15,21 +15,21 @@ export interface OperationalEvent {
   /** Life id. */
   tenant: string;
   type: OperationalEventType;
-  /** Of what it tells, and no other: the event's id is made of it and the type. */
+  /** Identifies the announced fact: the event id is derived from it and the type. */
   key: string;
-  /** Self-contained: who reads it needs no further request. */
+  /** Self-contained: a receiver needs no further request. */
   data: Record<string, unknown>;
 }
 
 export interface TellDeps {
   store: Pick<HealthStore, 'outbox'>;
-  /** Gets the events of every tenant. */
+  /** The tenant that gets the events of every tenant. */
   operatorTenant: string | undefined;
   lives: Pick<CurrentLives, 'find'>;
   clock: () => number;
 }
 
-/** Puts events into the outbox; one that is there already stays as it is. */
+/** Inserts events into the outbox; an event that is already there is unchanged. */
 export async function tell(
   deps: TellDeps,
   events: readonly OperationalEvent[],

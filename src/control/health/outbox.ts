@@ -1,6 +1,7 @@
 /**
- * Publishes operational events from their outbox: each is published, its PubAck awaited, and then deleted. A
- * crash between the two publishes it again under the same id. Any number of processes may do it at once.
+ * Publishes operational events from their outbox: publishes each, awaits its PubAck, then deletes
+ * it. A crash between the two steps publishes it again under the same id. Any number of processes
+ * may do this at the same time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { tenantIdOf } from '#domain/tenant.ts';

@@ -1,4 +1,4 @@
-/** The health of an endpoint as the API shows it (CT-2, DL-11, DL-18). */
+/** Reads the health of an endpoint for the API (CT-2, DL-11, DL-18). */
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointHealthDocument, HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';

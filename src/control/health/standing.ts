@@ -2,12 +2,12 @@ import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointHealthDocument, LastFailure } from '#infra/mongo/endpoint-health.ts';
 import { type HealthFacts, type HealthRules, type Told, failingSince } from './transitions.ts';
 
-/** Where an endpoint stands: what is known of it, and the rules that hold for it. */
+/** The known health of an endpoint, and the rules that apply to it. */
 export interface HealthStanding {
   facts: HealthFacts;
   told: Told | null;
   rules: HealthRules;
-  /** For people and receivers; null where it does not fail. */
+  /** For people and receivers; null if the endpoint is not failing. */
   shown: { disables_at: string | null; last_failure: ShownFailure | null };
 }
 
@@ -18,7 +18,7 @@ export interface ShownFailure {
   detail: string | null;
 }
 
-/** @param disableAfterSeconds for an endpoint that does not say */
+/** @param disableAfterSeconds for an endpoint without its own setting */
 export function standingOf(
   health: EndpointHealthDocument,
   endpoint: EndpointDocument,

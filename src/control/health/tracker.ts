@@ -1,10 +1,9 @@
 /**
- * Keeps the health of endpoints by the attempts that the projector reads, and does what follows from it (DL-11):
- * `transitions.ts` has the states. Each step is done before it is noted, and is idempotent, so a batch that
- * comes again after a crash repeats nothing that can be seen.
- *
- * What costs: a success is written once in 10 s for each endpoint unless the endpoint fails, so healthy traffic
- * costs next to nothing. The successes seen are remembered for 50,000 endpoints.
+ * Tracks the health of endpoints from the attempts that the projector reads, and takes the steps
+ * that follow (DL-11); `transitions.ts` has the states. Each step is taken before it is recorded,
+ * and is idempotent, so a batch that is redelivered after a crash has no visible effect.
+ * Cost: while an endpoint does not fail, a success is written once in 10 s, so healthy traffic
+ * costs next to nothing. Successes are remembered for 50,000 endpoints.
  */
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointHealthDocument, HealthStore } from '#infra/mongo/endpoint-health.ts';
@@ -23,7 +22,7 @@ const COUNTED_MAX = 100_000;
 export interface HealthTrackerDeps extends DisableDeps {
   store: HealthStore;
   history: Pick<History, 'deadLetters'>;
-  /** For endpoints that do not say. */
+  /** For endpoints without their own setting. */
   disableAfterSeconds: number;
 }
 
@@ -35,7 +34,7 @@ export class HealthTracker {
     this.deps = deps;
   }
 
-  /** @throws MongoError where MongoDB is away: the records must not be acked then */
+  /** @throws MongoError if MongoDB is unavailable: the records must not be acked then */
   async apply({ byEndpoint }: AttemptsByEndpoint): Promise<void> {
     const due = await this.due(byEndpoint);
     if (due.length === 0) return;
@@ -52,7 +51,10 @@ export class HealthTracker {
     if (notable.length > 0) await this.stepAll(notable);
   }
 
-  /** What has to be written: failures, and successes that were not written for a while or that end failing. */
+  /**
+   * Selects the results to write: failures, successes that end failing, and successes that were not
+   * written recently.
+   */
   private async due(
     byEndpoint: ReadonlyMap<string, EndpointAttempts>,
   ): Promise<[string, EndpointAttempts][]> {
@@ -65,7 +67,7 @@ export class HealthTracker {
       else due.push([endpoint, attempts]);
     }
     if (recent.length === 0) return due;
-    // Another process may have seen it fail.
+    // Another process may have recorded a failure.
     const failing = await this.deps.store.health
       .find({ failing_since: { $type: 'date' }, _id: { $in: recent } })
       .project<{ _id: string }>({ _id: 1 })
@@ -90,7 +92,7 @@ export class HealthTracker {
     const byId = new Map(endpoints.map((endpoint) => [endpoint._id, endpoint]));
     for (const health of healths) {
       const endpoint = byId.get(health._id);
-      // Deleted: nothing follows.
+      // If it is deleted, nothing follows.
       if (endpoint !== undefined) await this.step(health, endpoint);
     }
   }
@@ -102,7 +104,7 @@ export class HealthTracker {
     await this.act(step, standing, endpoint);
     const told = toldAfter(step, standing);
     await this.deps.store.health.updateOne({ _id: endpoint._id }, { $set: { told } });
-    // It works again, and may have begun to fail anew in the same batch.
+    // The endpoint recovered, and may have started to fail again in the same batch.
     if (step.kind === 'recover') await this.step({ ...health, told }, endpoint);
   }
 
@@ -112,7 +114,7 @@ export class HealthTracker {
     endpoint: EndpointDocument,
   ): Promise<void> {
     const { _id: id, tenant, url } = endpoint;
-    // Deleted at the same time: nobody is left to be told.
+    // Deleted at the same time: there is no tenant to notify.
     const lifeId = await this.deps.lives.find(tenant);
     if (lifeId === undefined) return;
     const key = `${id}:${step.episodeMs}`;

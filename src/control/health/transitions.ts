@@ -1,19 +1,20 @@
 /**
- * What follows from an endpoint's health (DL-11). Pure: time is that of the attempts, never that of a clock, so
- * that the same records lead to the same steps whenever and however often they are looked at.
+ * Computes the steps that follow from an endpoint's health (DL-11). Pure: it uses the times of
+ * attempts, never a clock, so the same records lead to the same steps, whenever and however often
+ * they are evaluated.
  *
- * States of an endpoint, by what was told of the period in which it only fails (`told`):
+ * States of an endpoint, by the last announcement in its present period of failures (`told`):
  *
  *     quiet ──50 %──> warned 50 ──75 %──> warned 75 ──90 %──> warned 90 ──100 %──> disabled
  *       ^                 │                   │                   │                    │
  *       └──── recover: an attempt succeeded after the period began ────────────────────┘
  *
- * - The period begins at the first failure after the last success, or, if that is later, when the endpoint was
- *   made, activated or moved to another URL (`countFromMs`): what failed before then does not count.
- * - Its length is measured up to the last failure, not to now: an endpoint that gets nothing is not failing.
- * - Steps may be skipped, but for one: nobody is disabled who was not warned before in the same period.
- * - An endpoint that is not active is neither warned nor disabled. Activated again after `disabled`, it
- *   begins anew as quiet; that it works again is told at its first success.
+ * The period begins at the first failure after the last success. It begins later if the endpoint
+ * was created, activated or moved to another URL later (`countFromMs`): earlier failures do not
+ * count. Its length is measured up to the last failure, not to now: an endpoint without attempts is
+ * not failing. Steps may be skipped, with one exception: an endpoint is disabled only after a
+ * warning in the same period. An endpoint that is not active is neither warned nor disabled.
+ * Activated again after `disabled`, it starts as quiet; its first success announces the recovery.
  */
 export const WARNING_LEVELS = [50, 75, 90] as const;
 export const DISABLED_LEVEL = 100;
@@ -28,7 +29,7 @@ export interface HealthFacts {
 export interface Told {
   episodeMs: number;
   level: number;
-  /** The failure at which it was told. */
+  /** When the announced failure happened. */
   atMs: number;
 }
 
@@ -43,7 +44,7 @@ export type Transition =
   | { kind: 'disable'; episodeMs: number }
   | { kind: 'recover'; episodeMs: number };
 
-/** The next step, or undefined where nothing follows now. Ask again after a `recover`. */
+/** Returns the next step; undefined if no step is due. Call it again after a `recover`. */
 export function nextTransition(
   facts: HealthFacts,
   told: Told | null,
@@ -55,7 +56,7 @@ export function nextTransition(
   const sinceMs = failingSince(facts, rules);
   if (sinceMs === null || !rules.active) return undefined;
   const level = told !== null && told.episodeMs >= rules.countFromMs ? told.level : 0;
-  // An earlier first failure that became known later does not make it another period.
+  // An earlier first failure that becomes known later does not start another period.
   const episodeMs = level > 0 && told !== null ? told.episodeMs : sinceMs;
   const lastFailureMs = facts.lastFailureMs ?? 0;
   const percent = ((lastFailureMs - sinceMs) / rules.disableAfterMs) * 100;
@@ -68,7 +69,7 @@ export function nextTransition(
   return { kind: 'warn', episodeMs, level: reached };
 }
 
-/** When the period in which it only fails began; null where there is none. */
+/** Returns when the present period of failures began; null if there is none. */
 export function failingSince(facts: HealthFacts, rules: HealthRules): number | null {
   const { failingSinceMs, lastFailureMs } = facts;
   if (failingSinceMs === null || lastFailureMs === null) return null;

@@ -3,9 +3,10 @@ import type { EndpointHealthDocument } from '#infra/mongo/endpoint-health.ts';
 import { type EndpointAttempts, firstFailureMs, lastFailureOf } from './attempts.ts';
 
 /**
- * Merges what a batch says into an endpoint's health. Times only move forward, and the first failure is the
- * earliest known one after the last success: applied twice, or in another order, it gives the same, but that
- * an earlier failure may be forgotten where a success came between, which only makes the time shorter.
+ * Merges the attempts of a batch into an endpoint's health. Times only move forward, and the first
+ * failure is the earliest known one after the last success. So repeating a batch, or applying
+ * batches in another order, gives the same result, with one exception: an earlier failure may be
+ * lost if a success came between, which only shortens the period.
  */
 export function mergeHealth(
   endpoint: string,
@@ -22,7 +23,7 @@ export function mergeHealth(
             tenant: { $literal: attempts.tenant },
             last_attempt_at: { $max: ['$last_attempt_at', new Date(attempts.lastAttemptMs)] },
             last_success_at: { $max: ['$last_success_at', success] },
-            // A text in it that begins with `$` would be read as an expression.
+            // Without `$literal`, a text that begins with `$` would be evaluated as an expression.
             last_failure: { $max: ['$last_failure', { $literal: lastFailureOf(attempts) }] },
           },
         },
@@ -32,7 +33,7 @@ export function mergeHealth(
               $min: {
                 $filter: {
                   input: ['$failing_since', first, '$last_failure.at'],
-                  // Null is below every date.
+                  // Null sorts below every date.
                   cond: { $gt: ['$$this', { $ifNull: ['$last_success_at', new Date(0)] }] },
                 },
               },

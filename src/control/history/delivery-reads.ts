@@ -1,4 +1,4 @@
-/** Deliveries and attempts of the history (CT-5, DL-12), each of one life of its tenant. */
+/** Reads deliveries and attempts of the history (CT-5, DL-12), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
 import type { DeliveryDocument } from '#infra/mongo/documents.ts';
 import type {
@@ -95,7 +95,10 @@ export class DeliveryReads {
   }
 }
 
-/** A delivery without its attempts, but their number: an attempt can hold 4 KiB of a response. */
+/**
+ * A delivery with the number of its attempts in place of the attempts: each can hold 4 KiB of a
+ * response.
+ */
 type CountedDelivery = Omit<DeliveryDocument, 'attempts'> & { attempt_count: number };
 
 function counted(delivery: DeliveryDocument): CountedDelivery {
@@ -124,7 +127,7 @@ function attemptsOf(delivery: DeliveryDocument): AttemptResource[] {
     .map((attempt) => showAttempt(attempt));
 }
 
-/** An attempt as the API shows it. */
+/** Returns an attempt in its form in the API. */
 export function showAttempt(attempt: AttemptRecord): AttemptResource {
   return {
     id: attempt.id,

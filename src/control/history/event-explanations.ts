@@ -1,4 +1,7 @@
-/** Which endpoints of its tenant a stored event matches, and why not the others (RT-9). */
+/**
+ * Explains which endpoints of its tenant a stored event matches, and why the others do not match
+ * (RT-9).
+ */
 import { setImmediate } from 'node:timers/promises';
 import { PosthornError } from '#domain/errors.ts';
 import {
@@ -18,7 +21,7 @@ import type { PayloadReads } from './payload-reads.ts';
 import { storedEventForFilter } from './stored-event-for-filter.ts';
 
 const SORT: PageSort = { name: 'explanation', fields: ['string'] };
-/** Filters may be many, and dear: after so long the others have the thread. */
+/** Filters may be many and expensive: after this time, yield to the event loop. */
 const AT_ONCE_MS = 5;
 
 export interface EventExplanationsDeps {
@@ -37,12 +40,12 @@ export class EventExplanations {
   }
 
   /**
-   * Judges an event of the history by the configuration that is in force now, as routers do: endpoints by id, each
-   * with all its subscriptions.
+   * Matches an event of the history against the current configuration, as routers do: endpoints by
+   * id, each with all its subscriptions.
    *
-   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN, POSTHORN_CURSOR_INVALID; where a filter
-   *   looks at its `data`: POSTHORN_DATA_HIDDEN, and of a large event POSTHORN_PAYLOAD_GONE, POSTHORN_OVERLOADED,
-   *   POSTHORN_NATS_UNAVAILABLE
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN,
+   * POSTHORN_CURSOR_INVALID; if a filter reads its `data`: POSTHORN_DATA_HIDDEN, and for a large
+   * event POSTHORN_PAYLOAD_GONE, POSTHORN_OVERLOADED, POSTHORN_NATS_UNAVAILABLE
    */
   async explain(lifeId: string, eventId: string, query: PageQuery): Promise<EventExplanation> {
     const { events, config, clock } = this.deps;
@@ -82,7 +85,7 @@ export class EventExplanations {
     if (!explanationNeedsData(asked, type)) return storedEventForFilter(event, undefined);
     if (this.deps.config.eventType(type)?.sensitive === true) {
       throw new PosthornError('POSTHORN_DATA_HIDDEN', {
-        detail: 'the event type is sensitive, and what a filter says of its data would tell of it',
+        detail: 'the event type is sensitive, and the result of a filter would reveal its data',
       });
     }
     if (payload === undefined) return storedEventForFilter(event, event.data);

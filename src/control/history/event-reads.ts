@@ -1,4 +1,4 @@
-/** Events of the history (CT-5, RT-9), each of one life of its tenant. */
+/** Reads events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
 import { cloudEventId } from '#domain/event/event-id.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
@@ -27,7 +27,7 @@ export class EventReads {
 
   async list(lifeId: string, query: EventListQuery): Promise<Page<EventSummary>> {
     const range = timeRange(query, '#query');
-    // Without a sequence it is a claim of ingress, not an event.
+    // A document without a sequence is a claim of ingress, not an event.
     const conditions: object[] = [{ tenant: lifeId, seq: { $exists: true } }];
     if (range !== undefined) conditions.push({ accepted_at: range });
     conditions.push(...ofProducer(lifeId, query));
@@ -46,7 +46,7 @@ export class EventReads {
     return toPage(events, query.limit, SORT, positionOf, summarize);
   }
 
-  /** The event as JSON text: `data` stands in it byte for byte as it was sent. */
+  /** Returns the event as JSON text, with `data` byte for byte as it was published. */
   async getJson(lifeId: string, eventId: string): Promise<string> {
     const event = await this.find(lifeId, eventId);
     const counts = await this.deps.history.deliveries
@@ -75,10 +75,10 @@ export class EventReads {
 }
 
 /**
- * The condition that finds events by the source and the id that their producer gave. Our ids are
- * made of both (`cloudEventId`), so the index of `_id` finds them.
+ * Builds the condition for events with the producer's source and id. Our ids are derived from both
+ * (`cloudEventId`), so the index on `_id` is used.
  *
- * @throws PosthornError POSTHORN_REQUEST_INVALID where only one of the two is given
+ * @throws PosthornError POSTHORN_REQUEST_INVALID if only one of the two is given
  */
 function ofProducer(lifeId: string, { source, id }: EventListQuery): object[] {
   if (source === undefined && id === undefined) return [];
@@ -94,7 +94,10 @@ function ofProducer(lifeId: string, { source, id }: EventListQuery): object[] {
   ];
 }
 
-/** `data` as it is stored: JSON text is put in as it is, so that numbers keep all their digits. */
+/**
+ * Returns `data` as it is stored: JSON text is inserted as it is, so that numbers keep all their
+ * digits.
+ */
 export function dataMember({
   kind,
   data,
@@ -115,7 +118,7 @@ export function dataMember({
   }
 }
 
-/** Without its key: it is read beside its event. */
+/** Returns the payload's facts without its key: the payload is read through its event. */
 export function showPayload(payload: PayloadRef | undefined): PayloadFacts | null {
   return payload === undefined ? null : { size: payload.size, sha256: payload.sha256 };
 }

@@ -1,4 +1,4 @@
-/** Large payloads for whoever may read them: by a signed link, or with an API key beside their event (IN-12). */
+/** Reads large payloads by a signed link, or with an API key through their event (IN-12). */
 import type { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { PosthornError } from '#domain/errors.ts';
 import {
@@ -19,7 +19,7 @@ export interface PayloadReadsDeps {
   clock: () => number;
 }
 
-/** `release` is to be called when the answer has left. */
+/** Call `release` when the answer is sent. */
 export type ReadPayload = StoredPayload & { release: () => void };
 
 export class PayloadReads {
@@ -30,8 +30,8 @@ export class PayloadReads {
   }
 
   /**
-   * @throws PosthornError POSTHORN_PAYLOAD_LINK_INVALID, POSTHORN_PAYLOAD_GONE, POSTHORN_OVERLOADED,
-   *   POSTHORN_NATS_UNAVAILABLE
+   * @throws PosthornError POSTHORN_PAYLOAD_LINK_INVALID, POSTHORN_PAYLOAD_GONE,
+   * POSTHORN_OVERLOADED, POSTHORN_NATS_UNAVAILABLE
    */
   async byLink(key: string, expires: string, signature: string): Promise<ReadPayload> {
     const { links, clock } = this.deps;
@@ -48,12 +48,13 @@ export class PayloadReads {
   }
 
   /**
-   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN, POSTHORN_DATA_HIDDEN, and as `byLink`
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_TENANT_UNKNOWN, POSTHORN_DATA_HIDDEN,
+   * and the errors of `byLink`
    */
   async ofEvent(lifeId: string, eventId: string): Promise<ReadPayload> {
     const event = await this.deps.events.find(lifeId, eventId);
     if (event.payload === undefined) {
-      const detail = `the event ${eventId} has no payload apart: its data stands in it`;
+      const detail = `the event ${eventId} has no separate payload: its data is part of the event`;
       throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail });
     }
     if (this.deps.config.eventType(event.type ?? '')?.sensitive === true) {
@@ -82,7 +83,7 @@ export class PayloadReads {
   }
 }
 
-/** The first part of a key: the tenant, or what all broadcasts share. */
+/** Returns the first part of a key: the tenant, or the common prefix of broadcasts. */
 function ownerOf(key: string): string {
   return key.slice(0, Math.max(0, key.indexOf('/')));
 }

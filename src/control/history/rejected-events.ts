@@ -1,4 +1,7 @@
-/** What producers sent over NATS without asking for an answer, and was refused (IN-4): read from REJECTED. */
+/**
+ * Reads messages that producers sent over NATS without a reply subject and that were rejected
+ * (IN-4), from the stream REJECTED.
+ */
 import { isUtf8 } from 'node:buffer';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
@@ -13,7 +16,7 @@ import { streams, subjects } from '#wire/subjects.ts';
 const SORT: PageSort = { name: 'rejected_events', fields: ['number'] };
 
 export interface RejectedEventsDeps {
-  /** Made when first asked: control starts while NATS is away. */
+  /** Opened on first use: control starts while NATS is unavailable. */
   jsm: () => Promise<JetStreamManager>;
   config: Pick<ConfigView, 'eventType'>;
 }
@@ -26,7 +29,7 @@ export class RejectedEvents {
   }
 
   /**
-   * Those of one life, oldest first; the cursor is a sequence of the stream.
+   * Lists the messages of one life, oldest first; the cursor is a sequence of the stream.
    *
    * @throws PosthornError POSTHORN_NATS_UNAVAILABLE
    */
@@ -69,7 +72,7 @@ export class RejectedEvents {
   }
 }
 
-/** The server says "message not found" where there is none at or after the sequence. */
+/** The server answers "message not found" if there is no message at or after the sequence. */
 function isNoneLeft(error: unknown): boolean {
   return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
 }

@@ -1,9 +1,11 @@
 import type { EventDocument } from '#infra/mongo/documents.ts';
 
 /**
- * An event of the history as filters see it (RT-1): as routers saw it in its stream, which a test compares.
+ * Builds the event that filters see from a stored event (RT-1): the same as routers saw in the
+ * stream, which a test compares.
  *
- * @param data as text; undefined where no filter looks at it, or none may see it. That of kind `binary` is not seen.
+ * @param data as text; undefined if no filter reads it or none may see it. Filters do not see data
+ * of kind `binary`.
  */
 export function storedEventForFilter(
   event: EventDocument,

@@ -1,10 +1,10 @@
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 
 /**
- * The bounds of a list in time, as a condition of MongoDB; undefined where it has none.
+ * Builds the MongoDB condition for a time range; undefined if there is none.
  *
- * @param at what the pointers to `after` and `before` begin with
- * @throws PosthornError POSTHORN_REQUEST_INVALID for what has the form of a time and is none
+ * @param at prefix of the JSON pointers to `after` and `before`
+ * @throws PosthornError POSTHORN_REQUEST_INVALID for an impossible time
  */
 export function timeRange(
   query: { after?: string; before?: string },

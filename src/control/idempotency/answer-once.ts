@@ -6,13 +6,14 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { principalOf } from '../routes/access.ts';
 import type { IdempotentAnswers, KeptAnswer } from './idempotent-answers.ts';
 
-/** Header fields that belong to an answer itself. */
+/** The header fields that are stored with an answer. */
 const KEPT_HEADERS = ['content-type', 'etag', 'location'] as const;
 
 /**
- * Makes every POST of this scope that has an `Idempotency-Key` run once: the same request again, by the same API key,
- * gets the first answer again with `idempotency-replayed: true`. The claim comes after validation, so a malformed
- * request uses up no key. The answer is kept before it is sent.
+ * Makes every POST of this scope with an `Idempotency-Key` run once: a repeat of the request with
+ * the same API key gets the first answer, with `idempotency-replayed: true`. The key is claimed
+ * after validation, so a malformed request does not use it up. The answer is stored before it is
+ * sent.
  */
 export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, log: Log): void {
   scope.decorateRequest('idempotencyClaim', null);
@@ -35,7 +36,7 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
     await replay(reply, found.answer);
   });
   scope.addHook('onError', (request, _reply, error, done) => {
-    // The change may have been made: the key stays claimed, so that it is not made a second time.
+    // The change may have been made: keep the claim, so that it is not made a second time.
     if (isOutcomeUnknown(error)) request.setDecorator('idempotencyClaim', null);
     done();
   });
@@ -49,14 +50,17 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
   });
 }
 
-/** An API key that is made for a tenant names it in its body: its answer goes with the tenant too. */
+/**
+ * A request for an API key of a tenant names the tenant in its body: its answer is deleted with the
+ * tenant too.
+ */
 function tenantOf({ params, body }: FastifyRequest): string | undefined {
   const named = (body ?? {}) as { tenant?: unknown };
   const ofBody = typeof named.tenant === 'string' ? named.tenant : undefined;
   return (params as { tenant?: string }).tenant ?? ofBody;
 }
 
-/** A server that was never found was never asked. */
+/** If no server was found, the change was not sent. */
 function isOutcomeUnknown(error: unknown): boolean {
   if (error instanceof MongoServerSelectionError) return false;
   const { code } = classifyError(error);
@@ -73,7 +77,7 @@ function keptOf(reply: FastifyReply, payload: unknown): KeptAnswer {
 }
 
 async function replay(reply: FastifyReply, { status, headers, body }: KeptAnswer): Promise<void> {
-  // Bytes, because the text is serialized already.
+  // Bytes, because the text is already serialized.
   reply.code(status).headers(headers).header('idempotency-replayed', 'true');
   await reply.send(Buffer.from(body));
 }

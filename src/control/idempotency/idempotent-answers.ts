@@ -1,9 +1,9 @@
 /**
- * Answers of the control API, kept for 24 h under the `Idempotency-Key` of their request.
- *
- * States of a key: free; claimed, while its request runs; answered. A claim is one insert, so of two requests only one
- * runs. A request that is refused frees its key. A crash leaves the claim: whether the change was made is then not
- * known, and the key is refused until it expires, since running again could create a second resource.
+ * Keeps answers of the control API for 24 h under the `Idempotency-Key` of their request.
+ * States of a key: free; claimed, while its request runs; answered. A claim is one insert, so of
+ * two concurrent requests only one runs. A rejected request frees its key. A crash leaves the
+ * claim. Then it is unknown whether the change was made, and the key is rejected until it expires,
+ * because running the request again could create a second resource.
  */
 import { createHash } from 'node:crypto';
 import { type Collection, MongoServerError } from 'mongodb';
@@ -16,12 +16,12 @@ import type { Sealer } from '../resources/endpoint-secrets.ts';
 const DUPLICATE_KEY = 11_000;
 
 export interface IdempotentRequest {
-  /** Id of the API key that asks. */
+  /** Id of the caller's API key. */
   caller: string;
   method: string;
-  /** That the path or the body names; undefined: none. */
+  /** The tenant that the path or the body names; undefined: none. */
   tenant: string | undefined;
-  /** With the ids in it, without a query. */
+  /** Including ids, without a query. */
   path: string;
   key: string;
   body: unknown;
@@ -35,7 +35,7 @@ export interface KeptAnswer {
 
 export interface IdempotentAnswersDeps {
   answers: Collection<IdempotentAnswerDocument>;
-  /** Answers can hold secrets: they are stored sealed. */
+  /** Answers can contain secrets: they are stored sealed. */
   secretBox: Sealer;
   /** Milliseconds since 1970. */
   clock: () => number;
@@ -49,20 +49,20 @@ export class IdempotentAnswers {
   }
 
   /**
-   * Claims the key of a request for it.
+   * Claims the key of a request.
    *
-   * @returns the id of the claim if the request is to run, else the answer that it got before
+   * @returns the id of the claim if the request must run, else its first answer
    * @throws PosthornError POSTHORN_IDEMPOTENCY_KEY_BUSY, POSTHORN_IDEMPOTENCY_KEY_REUSED
    */
   async claim(request: IdempotentRequest): Promise<{ claim: string } | { answer: KeptAnswer }> {
     const { answers, clock } = this.deps;
     const { caller, method, tenant = null, path, key, body } = request;
-    // No part can hold a line feed, but for the key, which is last.
+    // No part can contain a line feed, except for the key, which is last.
     const claim = digest(`${caller}\n${method}\n${path}\n${key}`);
     const fingerprint = digest(JSON.stringify(body ?? null));
     const now = clock();
     const expires_at = new Date(now + limits.idempotentAnswersKeptSeconds * 1000);
-    // MongoDB removes what has expired once a minute: until then it must not count.
+    // MongoDB removes expired documents once a minute: until then they must not count.
     await answers.deleteOne({ _id: claim, expires_at: { $lte: new Date(now) } });
     try {
       await answers.insertOne({ _id: claim, tenant, fingerprint, sealed: null, expires_at });
@@ -71,8 +71,8 @@ export class IdempotentAnswers {
       if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
     }
     const known = await answers.findOne({ _id: claim });
-    // The request that held it was refused in between.
-    if (known === null) throw busy('its first request has just been refused; send it again');
+    // The request that held the claim was rejected in between.
+    if (known === null) throw busy('its first request has just been rejected; try again');
     if (known.fingerprint !== fingerprint) {
       const detail = 'was used with another body; use a new key, or send the same body';
       throw new PosthornError('POSTHORN_IDEMPOTENCY_KEY_REUSED', {
@@ -85,7 +85,7 @@ export class IdempotentAnswers {
     return { answer: this.open(known.sealed, claim) };
   }
 
-  /** Keeps the answer of a claim: from here on it is given again. */
+  /** Stores the answer of a claim: from here on, repeats get it. */
   async keep(claim: string, answer: KeptAnswer): Promise<void> {
     const sealed = this.deps.secretBox.seal(JSON.stringify(answer), claim);
     await this.deps.answers.updateOne({ _id: claim }, { $set: { sealed } });
@@ -101,7 +101,7 @@ export class IdempotentAnswers {
     return JSON.parse(text) as KeptAnswer;
   }
 
-  /** Frees a key whose request was refused. */
+  /** Frees the key of a rejected request. */
   async free(claim: string): Promise<void> {
     await this.deps.answers.deleteOne({ _id: claim, sealed: null });
   }

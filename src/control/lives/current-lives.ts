@@ -13,7 +13,7 @@ export class CurrentLives {
   }
 
   /**
-   * Reads the tenant's current life from MongoDB, so that the answer is never one that is over.
+   * Reads the tenant's current life from MongoDB, so that the answer is never an ended life.
    *
    * @returns its life id
    * @throws PosthornError POSTHORN_TENANT_UNKNOWN
@@ -24,7 +24,7 @@ export class CurrentLives {
     return lifeId;
   }
 
-  /** As `of`; undefined where there is no such tenant. */
+  /** Same as `of`; undefined if there is no such tenant. */
   async find(tenantId: string): Promise<string | undefined> {
     const options = { projection: { life: 1 } };
     const tenant = await this.configuration.tenants.findOne({ _id: tenantId }, options);

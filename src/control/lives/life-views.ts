@@ -8,7 +8,7 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { LifeViewAnswer } from '#wire/lives/life-view.ts';
 import { buckets, configKeys, leaseKeys, subjects } from '#wire/subjects.ts';
 
-/** Longer than a lease: a process that was killed is waited for until its lease has expired. */
+/** Longer than a lease: this waits until the lease of a killed process has expired. */
 const WAIT_MS_MAX = LEASE_MS + 2000;
 const ASK_TIMEOUT_MS = 500;
 const ASK_AGAIN_MS = 50;
@@ -65,7 +65,8 @@ export class LifeViews {
       const answer = await this.deps.nc.request(subjects.lifeView(name), lifeId, options);
       return (answer.string() as LifeViewAnswer) === 'known';
     } catch {
-      // It was killed, is paused or cut off: its lease says when that no longer matters.
+      // The process was killed, is paused or is disconnected: once its lease expires, that no
+      // longer matters.
       return false;
     }
   }
@@ -75,7 +76,7 @@ const LEASES = `KV_${buckets.leases}`;
 const leaseSubject = (name: string): string =>
   `$KV.${buckets.leases}.${leaseKeys('view').worker(name)}`;
 
-/** From the leader, as the following: a replica may be behind. */
+/** Read from the leader, as below: a replica may lag. */
 async function isPublished(jsm: JetStreamManager, lifeId: string): Promise<boolean> {
   const query = { last_by_subj: `$KV.${buckets.config}.${configKeys.tenant(tenantIdOf(lifeId))}` };
   const entry = await jsm.streams.getMessage(`KV_${buckets.config}`, query);
@@ -91,7 +92,7 @@ async function liveNames(jsm: JetStreamManager): Promise<string[]> {
 
 async function isLive(jsm: JetStreamManager, name: string): Promise<boolean> {
   const entry = await jsm.streams.getMessage(LEASES, { last_by_subj: leaseSubject(name) });
-  // A lease that was given back leaves a marker without a value.
+  // A released lease leaves a marker without a value.
   return entry !== null && entry.data.length > 0;
 }
 

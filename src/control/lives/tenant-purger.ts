@@ -53,7 +53,7 @@ export class TenantPurger {
     this.wake();
   }
 
-  /** Looks for marks now, or once more after the look under way. */
+  /** Looks for marks now, or once more after the pass in progress. */
   wake(): void {
     this.isAsked = true;
     this.running ??= this.run().finally(() => {
@@ -99,7 +99,7 @@ export class TenantPurger {
     for (const { stream, filter } of subjectsOfLife(lifeId, this.deps.shards)) {
       await jsm.streams.purge(stream, { filter });
     }
-    // As a deletion, so that the watches on it are told.
+    // As a deletion, so that its watchers get it.
     const lanes = await new Kvm(jsm.jetstream()).open(buckets.lanes);
     if ((await lanes.get(lifeId))?.operation === 'PUT') await lanes.delete(lifeId);
   }

@@ -1,10 +1,10 @@
 /**
- * Gathers what a batch of messages says about events and deliveries, so that each document is written once
- * for a batch, however many records are about it.
- *
- * The merge is a join (a CRDT): applying a record twice, or records in any order, in one batch or in several,
- * gives the same document. States compare by hop, then rank, then their other fields; attempts are keyed by
- * their id; all else is written once. So several projectors may work at once, and a batch may be repeated after a crash.
+ * Merges the messages of a batch by event and delivery, so that each document is written once for a
+ * batch, however many records concern it.
+ * The merge is a join (a CRDT): repeating a record, or applying records in any order, in one batch
+ * or in several, gives the same document. States compare by hop, then rank, then their other
+ * fields; attempts are keyed by their id; all other fields are written once. So several projectors
+ * may work at the same time, and a batch may be repeated after a crash.
  */
 import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 import {
@@ -22,7 +22,7 @@ import type {
 } from '#wire/frames/record.ts';
 import { AttemptsByEndpoint } from '../health/attempts.ts';
 
-/** At the same hop, what is decided outranks what is under way. */
+/** At the same hop, a final status outranks one in progress. */
 const RANKS: Record<DeliveryStatus, number> = {
   pending: 0,
   held: 1,
@@ -39,7 +39,7 @@ export interface EventChange {
 
 export interface DeliveryChange {
   document: DeliveryDocument;
-  /** The record of its making is in the batch, so the document may be new. */
+  /** The record of its creation is in the batch, so the document may be new. */
   whole: boolean;
 }
 
@@ -47,7 +47,7 @@ export class Batch {
   readonly events = new Map<string, EventChange>();
   readonly deliveries = new Map<string, DeliveryChange>();
   readonly gone: EndpointGoneRecord[] = [];
-  /** Names of types that a tenant's events have, by tenant. */
+  /** Names of the event types in the batch, by tenant. */
   readonly types = new Map<string, Set<string>>();
   readonly attempts = new AttemptsByEndpoint();
 
@@ -163,8 +163,9 @@ export class Batch {
 }
 
 /**
- * The order in which MongoDB's `$max` compares states too: field by field, null below all else. Two states of
- * one hop and rank are told where a webhook was sent twice; then too, all must keep the same one.
+ * Compares states as MongoDB's `$max` does: field by field, null below all else. Two states can
+ * have the same hop and rank if a webhook was sent twice; then all processes must keep the same
+ * one.
  */
 function isNewer(state: DeliveryState, known: DeliveryState): boolean {
   if (state.hop !== known.hop) return state.hop > known.hop;

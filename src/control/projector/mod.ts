@@ -1,10 +1,9 @@
 /**
- * The projector: writes the history to MongoDB in batches, from its own consumers on the events and on the
- * records (RT-7, DL-12). It is on nobody's path: while MongoDB is away deliveries go on, the messages wait
- * in JetStream, and the history catches up afterwards.
- *
- * It goes round: take what is there, write it, ack it. A message is acked once the batch that holds it is
- * durable; a crash before that repeats the batch, and repeating changes nothing (`merge.ts`).
+ * Writes the history to MongoDB in batches, from its own consumers of events and records (RT-7,
+ * DL-12). No delivery depends on it: while MongoDB is unavailable, deliveries continue, the
+ * messages wait in JetStream, and the history catches up afterwards.
+ * Each round pulls messages, writes them and acks them. A message is acked once its batch is
+ * durable. A crash before that repeats the batch, which changes nothing (`merge.ts`).
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -22,11 +21,14 @@ import type { SeenType } from '../event-types/automatic-types.ts';
 import { Batch } from './merge.ts';
 import { writeBatch } from './write.ts';
 
-/** How long the history may lag while there is little to write. */
+/** Maximum lag of the history while there is little to write. */
 const ROUND_MS = 250;
-/** Of one stream in one round. */
+/** Per stream and round. */
 const MESSAGES_MAX = 1000;
-/** More than the largest event that can be set with its headers: one that did not fit would never be given. */
+/**
+ * More than the largest event that can be configured, with its headers: a larger message would
+ * never be delivered to this consumer.
+ */
 const BYTES_MAX = 5 * 1024 * 1024;
 const RETRY_MS = { first: 250, max: 5000 };
 
@@ -42,7 +44,7 @@ export interface ProjectorDeps {
   trackHealth: (attempts: AttemptsByEndpoint) => Promise<void>;
 }
 
-/** The projector as a service of its own. */
+/** Creates the projector as a service of its own. */
 export function createProjector(deps: ProjectorDeps): Service {
   const projector = new Projector(deps);
   return {
@@ -73,7 +75,7 @@ class Projector {
     });
     const blocked: Gauge = new Gauge({
       name: 'posthorn_projector_blocked_seconds',
-      help: 'For how long the history could not be written; 0 while it can.',
+      help: 'Seconds for which the history could not be written; 0 while it can.',
       registers,
       collect: (): void => {
         const since = this.blockedSinceMs;
@@ -93,7 +95,7 @@ class Projector {
     this.running = this.run();
   }
 
-  /** Ends after the round that is under way; what is not written then comes again to whoever runs next. */
+  /** Ends after the round in progress. Unacked messages are redelivered to the next projector. */
   async stop(deadlineMs: number): Promise<void> {
     this.stopping.abort();
     const over = delay(deadlineMs, undefined, { ref: false });
@@ -111,7 +113,7 @@ class Projector {
     }
   }
 
-  /** True where a stream had more than one round takes. */
+  /** Returns true if a stream had more messages than one round takes. */
   private async round(): Promise<boolean> {
     const taken = await Promise.all(this.pulls.map((pull) => pull.pull(MESSAGES_MAX, BYTES_MAX)));
     const batch = new Batch();
@@ -140,7 +142,7 @@ class Projector {
     }
   }
 
-  /** Tries until it is written: nothing else can be done, and nothing is lost by waiting. */
+  /** Retries until the batch is written: nothing else can be done, and waiting loses nothing. */
   private async write(batch: Batch, messages: PulledMessage[]): Promise<void> {
     const { signal } = this.stopping;
     for (let delayMs = RETRY_MS.first; ; delayMs = Math.min(delayMs * 2, RETRY_MS.max)) {

@@ -5,12 +5,12 @@ import type { Batch, DeliveryChange, EventChange } from './merge.ts';
 const DUPLICATE_KEY = 11_000;
 
 /**
- * Writes a batch durably (the client's write concern waits for the journal). What is new as far as the batch
- * knows is inserted, which costs half of an upsert; where the document is there already, because another
- * batch knew of it first or this one is repeated after a crash, the insert is refused and the same change is
- * applied as an update.
+ * Writes a batch durably (the client's write concern waits for the journal). Documents that are new
+ * to the batch are inserted, which costs half of an upsert. If the document already exists, because
+ * another batch created it or this batch is repeated after a crash, the insert fails and the same
+ * change is applied as an update.
  *
- * @throws MongoError where MongoDB is away: nothing must be acked then
+ * @throws MongoError if MongoDB is unavailable: nothing must be acked then
  */
 export async function writeBatch(history: History, batch: Batch): Promise<void> {
   await Promise.all([
@@ -34,7 +34,8 @@ async function writeAll<T extends EventDocument | DeliveryDocument, C extends { 
     } catch (error) {
       if (!(error instanceof MongoBulkWriteError)) throw error;
       const faults = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
-      // The connection failed, or what was written is not durable: this error then names no operation.
+      // The connection failed, or the written data is not durable: such an error names no
+      // operation.
       if (faults.length === 0 || error.result.getWriteConcernError() !== undefined) throw error;
       // Two upserts of one new document may race too; the loser is applied again as well.
       if (faults.some((fault) => fault.code !== DUPLICATE_KEY)) throw error;

@@ -1,4 +1,4 @@
-/** What the document says of the API as a whole. */
+/** The facts of the OpenAPI document about the API as a whole. */
 export const apiFacts = {
   head: {
     info: {
@@ -10,33 +10,42 @@ export const apiFacts = {
       contact: { name: 'The operator of this installation' },
     },
   },
-  /** In the order in which they are needed: set up, publish, look, mend. */
+  /** In the order of use: set up, publish, observe, repair. */
   tags: [
-    { name: 'Tenants', description: 'Whom events are sent to: one tenant for each customer.' },
-    { name: 'API keys', description: 'Keys of platform, producers and tenants.' },
+    { name: 'Tenants', description: 'Receivers of events: one tenant for each customer.' },
+    { name: 'API keys', description: 'Keys for the platform, producers and tenants.' },
     { name: 'Event types', description: 'The registry of event types, with their JSON Schemas.' },
-    { name: 'Endpoints', description: 'URLs that webhooks are sent to, and their secrets.' },
-    { name: 'Subscriptions', description: 'Which events an endpoint gets: types and filters.' },
-    { name: 'Events', description: 'Publish events to a tenant; read what was published.' },
+    {
+      name: 'Endpoints',
+      description: 'URLs that webhooks are sent to, with their policies and secrets.',
+    },
+    {
+      name: 'Subscriptions',
+      description: 'Select the events that an endpoint gets, by type and filter.',
+    },
+    { name: 'Events', description: 'Publish events to a tenant; read published events.' },
     { name: 'Broadcasts', description: 'Publish events to every tenant; follow their progress.' },
     { name: 'Deliveries', description: 'Deliveries and their attempts; retry and cancel them.' },
-    { name: 'Dead letters', description: 'Deliveries that were given up; replay or discard them.' },
-    { name: 'Webhooks', description: 'What endpoints receive, in the format of each.' },
-    { name: 'Operations', description: 'For those who run the platform.' },
+    {
+      name: 'Dead letters',
+      description: 'Deliveries that have failed for good; replay or discard them.',
+    },
+    { name: 'Webhooks', description: 'The requests that endpoints receive, in each format.' },
+    { name: 'Operations', description: 'For operators of the platform.' },
   ],
   securitySchemes: {
     key: {
       type: 'http',
       scheme: 'bearer',
       description:
-        'An API key, `phk_…`. A `platform` key does everything, a `producer` key publishes, a `tenant` key reads and manages its tenant.',
+        'An API key, `phk_…`. A `platform` key may use every route, a `producer` key publishes events, a `tenant` key reads and manages its tenant.',
     },
   },
 } as const;
 
 /**
- * An installation that is reached on the machine itself has its host and port as variables: readers
- * elsewhere have others.
+ * Lists the servers for the document. An installation on a local address gets its host and port as
+ * variables, because other readers reach it under another address.
  *
  * @param publicUrl `POSTHORN_PUBLIC_URL`
  */
@@ -50,10 +59,10 @@ export function serversOf(publicUrl = 'http://127.0.0.1:8080'): object[] {
   return [
     {
       url: `${protocol}//{host}:{port}${path}`,
-      description: 'An installation, by its host and port.',
+      description: 'An installation at the given host and port.',
       variables: {
-        host: { default: hostname, description: 'Where the API is reached.' },
-        port: { default: port || '80', description: 'POSTHORN_HTTP_PORT' },
+        host: { default: hostname, description: 'Host of the API.' },
+        port: { default: port || '80', description: 'Port of the API (`POSTHORN_HTTP_PORT`).' },
       },
     },
   ];

@@ -7,7 +7,10 @@ export type Json = Record<string, unknown>;
 const SCHEMA_LISTS = ['anyOf', 'oneOf', 'allOf', 'prefixItems'];
 const SCHEMA_MAPS = ['properties', '$defs'];
 const SCHEMAS = ['items', 'additionalProperties', 'propertyNames', 'contains', 'not'];
-/** What `Type.Record(Type.String(), …)` says where JSON Schema has `additionalProperties`. */
+/**
+ * The pattern that `Type.Record(Type.String(), …)` uses in place of JSON Schema's
+ * `additionalProperties`.
+ */
 const ANY_NAME = '^.*$';
 
 /** Collects the named schemas that the document refers to, each once. */
@@ -15,7 +18,7 @@ export class Components {
   private readonly byName = new Map<string, { schema: Json; text: string }>();
 
   /**
-   * The schema as the document has it: a reference where it has a name.
+   * Returns the schema for the document: a reference if it has a name.
    *
    * @throws Error if two different schemas have one name
    */
@@ -30,7 +33,7 @@ export class Components {
     return { $ref: `#/components/schemas/${name}` };
   }
 
-  /** `components.schemas`, by name. */
+  /** Returns `components.schemas`, by name. */
   schemas(): Json {
     const sorted = [...this.byName].toSorted(([a], [b]) => (a < b ? -1 : 1));
     return Object.fromEntries(sorted.map(([name, { schema }]) => [name, schema]));
@@ -47,7 +50,7 @@ export class Components {
       delete described['patternProperties'];
     }
     const values = described['enum'];
-    // Generators need the type; a validator has it from the values.
+    // Generators need the type; a validator derives it from the values.
     if (Array.isArray(values) && values.every((value) => typeof value === 'string')) {
       return { type: 'string', ...described };
     }
@@ -66,8 +69,8 @@ export class Components {
 }
 
 /**
- * Says the default of a property in words: generators take the keyword for a promise that the
- * property is there, and would ask callers for it.
+ * States the default of a property in words. Generators read the keyword `default` as a guarantee
+ * that the property is present, and would require it from callers.
  */
 function wordDefault(property: Json): void {
   const { default: value, description = '' } = property;
@@ -77,7 +80,7 @@ function wordDefault(property: Json): void {
     `${description as string} Default: \`${JSON.stringify(value)}\`.`.trim();
 }
 
-/** Facts of an answer, by `answer` or by the description of its schema. */
+/** Returns the facts of an answer: those given to `answer`, or the description of its schema. */
 export function factsOf(schema: TSchema): {
   description: string;
   headers: readonly AnswerHeader[];

@@ -10,7 +10,7 @@ import { describeWebhooks } from './webhooks.ts';
 /**
  * Builds the OpenAPI 3.1 document of the routes.
  *
- * @param publicUrl where callers reach the API; absent: they know where they read the document
+ * @param publicUrl URL of the API for callers; absent: unknown
  */
 export function buildDocument(routes: readonly RouteSchema[], publicUrl?: string): object {
   const components = new Components();
@@ -38,7 +38,7 @@ export function buildDocument(routes: readonly RouteSchema[], publicUrl?: string
   };
 }
 
-/** `/v1/tenants/:tenant` as `/v1/tenants/{tenant}`. */
+/** Converts `/v1/tenants/:tenant` to `/v1/tenants/{tenant}`. */
 function pathOf(url: string): string {
   return url.replaceAll(/:(\w+)/g, '{$1}');
 }

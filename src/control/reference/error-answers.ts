@@ -4,11 +4,11 @@ import type { AnswerHeader } from '#wire/openapi/describe.ts';
 import type { RouteSchema } from './route-schema.ts';
 
 interface ErrorAnswer {
-  /** In `components.responses`. */
+  /** Name in `components.responses`. */
   name: string;
   description: string;
   headers?: readonly AnswerHeader[];
-  /** Whether a route can give it, by what the route takes. */
+  /** Tells whether a route can give this answer, by its parameters, body and access. */
   applies: (route: RouteSchema) => boolean;
 }
 
@@ -16,16 +16,16 @@ const always = (): boolean => true;
 const locked = (route: RouteSchema): boolean => route.security?.length !== 0;
 const takesBody = (route: RouteSchema): boolean => hasBody(route);
 const changes = (route: RouteSchema): boolean => route.method !== 'GET';
-/** Where the route says so itself. */
+/** For answers that the route itself declares. */
 const stated = (): boolean => false;
 
 type ErrorStatus = (typeof errorCatalogue)[ErrorCode][0];
 
-/** Every status of the error catalogue has its answer. */
+/** Every status of the error catalogue has an entry. */
 const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   400: {
     name: 'BadRequest',
-    description: 'The request is malformed; `errors` names every bad field.',
+    description: 'The request is malformed; `errors` names every invalid field.',
     applies: always,
   },
   401: {
@@ -36,19 +36,20 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   403: {
     name: 'Forbidden',
-    description: 'The API key has no access to this, or the data is not shown.',
+    description: 'The API key has no access to this resource, or its data is hidden.',
     applies: locked,
   },
   404: {
     name: 'NotFound',
-    description: 'There is no such tenant or resource.',
+    description: 'The tenant or resource was not found.',
     applies: (route) => route.params !== undefined,
   },
   405: {
     name: 'MethodNotAllowed',
-    description: 'The path has other methods; `allow` lists them.',
+    description:
+      'The path does not support the method; the header `allow` lists the supported ones.',
     headers: ['allow'],
-    // To another method than that of the operation: its path is the place to say so.
+    // Given to methods other than that of the operation; OpenAPI has no other place for it.
     applies: always,
   },
   408: {
@@ -83,7 +84,8 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   415: {
     name: 'UnsupportedMediaType',
-    description: 'The content type or the coding is not supported; `detail` lists those that are.',
+    description:
+      'The content type or content coding is not supported; `detail` lists the supported ones.',
     headers: ['accept-encoding'],
     applies: takesBody,
   },
@@ -94,7 +96,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   422: {
     name: 'UnprocessableContent',
-    description: 'The request is well-formed, but a rule or a limit refuses it; `code` says which.',
+    description: 'The request is well-formed, but breaks a rule or a limit; `code` says which.',
     applies: (route) => takesBody(route) || route.querystring !== undefined,
   },
   431: {
@@ -104,17 +106,17 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   500: {
     name: 'InternalServerError',
-    description: 'An unexpected error. The log has it under `request_id`.',
+    description: 'An unexpected error. The log has its details under `request_id`.',
     applies: always,
   },
   501: {
     name: 'NotImplemented',
-    description: 'The method, or the transfer coding of the body, is not known.',
+    description: 'The method, or the transfer coding of the body, is not supported.',
     applies: takesBody,
   },
   503: {
     name: 'ServiceUnavailable',
-    description: 'The request cannot be processed now. Try again after `retry-after` seconds.',
+    description: 'The request cannot be processed now. Repeat it after `retry-after` seconds.',
     headers: ['retry-after'],
     applies: always,
   },
@@ -122,7 +124,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
 
 export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = answers;
 
-/** Statuses of the errors that a route can answer. */
+/** Returns the error statuses that a route can answer. */
 export function errorStatusesOf(route: RouteSchema): number[] {
   const statuses = Object.keys(errorAnswers).map(Number);
   return statuses.filter((status) => errorAnswers[status]?.applies(route));
@@ -132,7 +134,7 @@ export function hasBody({ body, bodies }: RouteSchema): boolean {
   return body !== undefined || bodies !== undefined;
 }
 
-/** `components.responses`. */
+/** Builds the error answers for `components.responses`. */
 export function errorComponents(schema: object): object {
   const responses = Object.entries(errorAnswers).map(([status, { name, description, headers }]) => [
     name,
@@ -145,7 +147,7 @@ export function errorComponents(schema: object): object {
   return Object.fromEntries(responses) as object;
 }
 
-/** A problem as a body, with the first code of the status as its example. */
+/** Builds the body of a problem, with the first code of the status as its example. */
 export function problemContent(schema: object, status: number): object {
   const codes = Object.keys(errorCatalogue) as ErrorCode[];
   const code = codes.find((each) => errorCatalogue[each][0] === status);
@@ -155,7 +157,7 @@ export function problemContent(schema: object, status: number): object {
   return { [PROBLEM_MEDIA_TYPE]: { schema, example } };
 }
 
-/** Every answer has its correlation id. */
+/** Builds the headers of an answer; every answer has its correlation id. */
 export function headerReferences(names: readonly AnswerHeader[] = []): object {
   const references = ['x-request-id', ...names].map((name) => [
     name,

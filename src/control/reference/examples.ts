@@ -13,8 +13,8 @@ interface Described {
 }
 
 /**
- * An example of a schema: its own, or one made of those of its parts. Undefined if there is none: a
- * test refuses such a document, a process starts with it.
+ * Returns an example of a schema: its own, or one assembled from its parts. Undefined if there is
+ * none: a test rejects such a document, but a process starts with it.
  */
 export function exampleOf(schema: TSchema): unknown {
   const described = schema as Described;

@@ -12,7 +12,7 @@ import {
 import { exampleOf } from './examples.ts';
 import type { RouteSchema } from './route-schema.ts';
 
-/** The Operation Object of a route. */
+/** Builds the Operation Object of a route. */
 export function describeOperation(route: RouteSchema, components: Components): Json {
   const { operationId, summary, description, tags, security } = route;
   const parameters = [
@@ -32,7 +32,10 @@ export function describeOperation(route: RouteSchema, components: Components): J
   };
 }
 
-/** A parameter that has a default may be left out, although the handler always has a value. */
+/**
+ * Describes the parameters. A parameter with a default is optional for callers, although the
+ * handler always has a value.
+ */
 export function describeParameters(
   place: 'path' | 'query' | 'header',
   schema: TObject | undefined,
@@ -54,7 +57,7 @@ export function describeParameters(
   });
 }
 
-/** The Request Body Object. A body that may be null may be absent, and is described so. */
+/** Builds the Request Body Object. A body that may be null may be absent, and is described so. */
 export function describeBody(
   { body, bodies }: Pick<RouteSchema, 'body' | 'bodies'>,
   components: Components,
@@ -68,7 +71,7 @@ export function describeBody(
   return { required: given === body, content: Object.fromEntries(content) as object };
 }
 
-/** The other branch of a union of one schema and null; else the schema itself. */
+/** Returns the other branch of a union of one schema and null; else the schema itself. */
 function withoutNull(schema: TSchema): TSchema {
   const { anyOf = [] } = schema as { anyOf?: TSchema[] };
   const others = anyOf.filter((each) => (each as { type?: string }).type !== 'null');
@@ -91,7 +94,7 @@ function describeResponses(route: RouteSchema, components: Components): Json {
     }
     const described = describeAnswer(schema, components, commonHeaders(route));
     responses[status] = described;
-    // Such an answer, or a problem: the media type tells them apart.
+    // The answer is either this one or a problem: the media type tells them apart.
     if (error !== undefined) {
       const content = problemContent(components.refer(problem), Number(status));
       Object.assign(described['content'] as Json, content);
@@ -100,7 +103,10 @@ function describeResponses(route: RouteSchema, components: Components): Json {
   return responses;
 }
 
-/** In ascending order; `4xx` and `5xx` stand for what follows from what the route takes. */
+/**
+ * Returns the statuses in ascending order; `4xx` and `5xx` represent the statuses that are derived
+ * from the route.
+ */
 function statusesOf(route: RouteSchema): string[] {
   const given = Object.keys(route.response);
   const stated = given.filter((status) => !status.endsWith('xx'));
@@ -108,7 +114,7 @@ function statusesOf(route: RouteSchema): string[] {
   return [...new Set([...stated, ...implied])].toSorted();
 }
 
-/** Those of every success of a route that answers a repeated request once. */
+/** Returns the headers of every success of a route that supports `Idempotency-Key`. */
 function commonHeaders({ headers }: RouteSchema): AnswerHeader[] {
   const isRepeatable = Object.hasOwn(headers?.properties ?? {}, 'idempotency-key');
   return isRepeatable ? ['idempotency-replayed'] : [];

@@ -1,6 +1,6 @@
 import type { TObject, TSchema } from 'typebox';
 
-/** What a route says of itself, as its registration has it. */
+/** The schema of a route, as it is registered. */
 export interface RouteSchema {
   method: string;
   /** With parameters as `:name`. */
@@ -9,13 +9,13 @@ export interface RouteSchema {
   summary: string;
   description?: string;
   tags: readonly string[];
-  /** Absent: an API key is needed. Empty: nothing is. */
+  /** Absent: an API key is required. Empty: no authentication. */
   security?: readonly object[];
   params?: TObject;
   querystring?: TObject;
   headers?: TObject;
   body?: TSchema;
-  /** Bodies by media type, where there are several. */
+  /** Bodies by media type, if there are several. */
   bodies?: Readonly<Record<string, TSchema>>;
   response: Readonly<Record<string, TSchema>>;
 }

@@ -1,4 +1,7 @@
-/** The reference (CT-12): `/openapi.json`, from the schemas that validate, and the page `/docs` that shows it. */
+/**
+ * Serves the API reference (CT-12): `/openapi.json`, built from the schemas that validate requests,
+ * and the page `/docs` that shows it.
+ */
 import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
@@ -13,16 +16,19 @@ import type { RouteSchema } from './route-schema.ts';
 export interface ReferenceDeps extends AppDeps {
   /** Registers the routes of the control API. */
   registerApi: (app: FastifyInstance) => void;
-  /** Base URL of the API for callers; absent: not known. */
+  /** Base URL of the API for callers; absent: unknown. */
   publicUrl: string | undefined;
 }
 
-/** What the page loads comes from here; its styles and pictures are partly in the markup. */
+/** The page loads everything from this server; some of its styles and images are inline. */
 const PAGE_CSP =
   "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " +
   "font-src 'self'; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 
-/** Both need no key: they say how to ask, not what the answers are. */
+/**
+ * Registers the document and the page. Neither needs an API key: they describe the API and hold no
+ * data.
+ */
 export function registerReferenceRoutes(app: FastifyInstance, deps: ReferenceDeps): void {
   void app.register(async (scope) => {
     const document = await buildReference(deps);
@@ -44,8 +50,8 @@ export function registerReferenceRoutes(app: FastifyInstance, deps: ReferenceDep
 }
 
 /**
- * Builds the document from the routes of both roles, on a server that never listens: this process may have
- * only one of the roles, and the document is of the whole API.
+ * Builds the document from the routes of both roles, on a server that never listens: this process
+ * may have only one of the roles, but the document covers the whole API.
  */
 async function buildReference(deps: ReferenceDeps): Promise<object> {
   const app = createApp(deps);
@@ -65,7 +71,7 @@ async function buildReference(deps: ReferenceDeps): Promise<object> {
   return buildDocument(routes, deps.publicUrl);
 }
 
-/** Fastify makes a `HEAD` for each `GET`. */
+/** Fastify adds a `HEAD` route for each `GET` route. */
 function isDescribed({ schema, method }: RouteOptions): boolean {
   return schema?.hide !== true && method !== 'HEAD';
 }
@@ -76,7 +82,7 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
     method: method as string,
     url,
   };
-  // `answerOnce` and `answerNotModified` read them, on every route of their method.
+  // `answerOnce` and `answerNotModified` read these headers on every route of their method.
   if (method === 'POST') return withHeaders(described, idempotencyKeyHeader);
   return hasEtag(described) ? withNotModified(described) : described;
 }

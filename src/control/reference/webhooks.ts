@@ -2,7 +2,7 @@ import { type WebhookSchema, formatWebhooks, operationalWebhooks } from '#wire/o
 import type { Components, Json } from './components.ts';
 import { describeBody, describeParameters } from './operation.ts';
 
-/** `webhooks`: what endpoints receive, and what their answers do. */
+/** Builds `webhooks`: the requests that endpoints receive, and the effects of their responses. */
 export function describeWebhooks(components: Components): Json {
   const webhooks = Object.entries({ ...formatWebhooks, ...operationalWebhooks });
   return Object.fromEntries(
@@ -24,9 +24,9 @@ function describeWebhook(webhook: WebhookSchema, components: Components): Json {
       '2XX': { description: 'The event is delivered. The body is ignored.' },
       410: { description: 'The endpoint is disabled. Later events are held.' },
       '4XX': {
-        description: 'The attempt is repeated, unless the endpoint lists the status as final.',
+        description: 'The attempt is retried, unless the endpoint lists the status as final.',
       },
-      '5XX': { description: 'The attempt is repeated; `retry-after` is respected.' },
+      '5XX': { description: 'The attempt is retried; `retry-after` is respected.' },
     },
   };
 }

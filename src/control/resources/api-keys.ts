@@ -1,4 +1,4 @@
-/** API keys (CT-8): shown once, kept as digests. */
+/** Manages API keys (CT-8). A key is shown once and stored as a digest. */
 import { randomBytes } from 'node:crypto';
 import type { Filter } from 'mongodb';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
@@ -15,7 +15,7 @@ import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tena
 const SORT: PageSort = { name: 'keys', fields: ['string'] };
 const KEY_BYTES = 24;
 
-/** In the key, so that people and secret scanners see what it is. */
+/** The letter of each scope in the key, so that people and secret scanners recognize it. */
 const SCOPE_LETTERS: Record<KeyScope, string> = { platform: 'p', producer: 'e', tenant: 't' };
 
 export type ApiKeyListQuery = PageQuery & { tenant?: string; scope?: KeyScope };
@@ -45,7 +45,7 @@ export class ApiKeys {
     if (body.tenant === undefined) {
       await configuration.apiKeys.insertOne(document);
     } else {
-      // As a change of the tenant: a tenant that is deleted at the same time leaves no key behind.
+      // As a change of the tenant: a tenant that is deleted at the same time keeps no key.
       await changeTenant(this.deps, body.tenant, async ({ session, tenant: { life } }) => {
         const ofLife = life === undefined ? document : { ...document, life };
         await configuration.apiKeys.insertOne(ofLife, { session });
@@ -87,13 +87,13 @@ export class ApiKeys {
 function checkNewKey(body: NewApiKey, nowMs: number): Date | null {
   const fields: FieldError[] = [];
   if (body.scope === 'tenant' && body.tenant === undefined) {
-    fields.push({ pointer: '/tenant', detail: 'is missing: a tenant key belongs to a tenant' });
+    fields.push({ pointer: '/tenant', detail: 'is required for the scope tenant' });
   }
   if (body.scope === 'platform' && body.tenant !== undefined) {
-    fields.push({ pointer: '/tenant', detail: 'does not go with the scope platform' });
+    fields.push({ pointer: '/tenant', detail: 'is not allowed for the scope platform' });
   }
   const expiresAt = body.expires_at === undefined ? null : new Date(body.expires_at);
-  // Negated, so that what is no date at all is refused too.
+  // Negated, so that an invalid date is rejected too.
   if (expiresAt !== null && !(expiresAt.getTime() > nowMs)) {
     fields.push({ pointer: '/expires_at', detail: 'must be in the future' });
   }
@@ -104,7 +104,7 @@ function checkNewKey(body: NewApiKey, nowMs: number): Date | null {
   return expiresAt;
 }
 
-/** Without the key and its digest. */
+/** Returns the resource, without the key and its digest. */
 function show(key: ApiKeyDocument): ApiKeyResource {
   return {
     id: key.id,

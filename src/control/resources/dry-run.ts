@@ -3,8 +3,9 @@ import type { DryRun, DryRunResult } from '#wire/api/subscription.ts';
 import { checkFilter } from './subscription-filter.ts';
 
 /**
- * Says whether a subscription would get an event (CT-3). The event is as a filter sees it: its attributes
- * and its `data`; what the platform would add (`id`, `source`, `time`) is there only where the sample has it.
+ * Tells whether a subscription would match an event (CT-3). Filters see the attributes and `data`
+ * of the sample. The platform's own attributes (`id`, `source`, `time`) are present only if the
+ * sample has them.
  *
  * @throws PosthornError POSTHORN_FILTER_INVALID
  */

@@ -4,10 +4,12 @@ import { limits } from '#domain/limits.ts';
 
 /** RFC 9110, section 5.6.2 */
 const TOKEN = /^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,128}$/;
-/** RFC 9110, section 5.5, without the bytes over 127, which nobody reads alike. */
+/** RFC 9110, section 5.5, without the bytes over 127, which receivers decode differently. */
 const VALUE = /^[\t\x20-\x7e]*$/;
 
-/** Headers of the connection (RFC 9110, section 7.6.1), of the message's frame, and those that we set. */
+/**
+ * Headers of the connection (RFC 9110, section 7.6.1), of the message framing, and of the platform.
+ */
 const RESERVED = new Set([
   'connection',
   'date',
@@ -25,10 +27,10 @@ const RESERVED = new Set([
 const RESERVED_PREFIXES = ['webhook-', 'content-', 'proxy-', 'ce-'];
 
 /**
- * Checks the header fields that a tenant wants with every webhook.
+ * Checks the header fields that a tenant adds to every webhook.
  *
- * @returns them with their names in lower case
- * @throws PosthornError POSTHORN_REQUEST_INVALID that names every bad one
+ * @returns the fields, with their names in lower case
+ * @throws PosthornError POSTHORN_REQUEST_INVALID that names every invalid field
  */
 export function checkEndpointHeaders(headers: Record<string, string>): Record<string, string> {
   const fields: FieldError[] = [];

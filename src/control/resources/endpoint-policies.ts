@@ -1,4 +1,6 @@
-/** Policies of an endpoint between the API, MongoDB and the snapshot (DL-5, DL-8, DL-9). */
+/**
+ * Converts policies of an endpoint between the API, MongoDB and the snapshot (DL-5, DL-8, DL-9).
+ */
 import { checkRetryDelays, defaultBurst } from '#domain/endpoint/endpoint-policy.ts';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { defaultRetryPolicy } from '#domain/outcome/verdict.ts';
@@ -12,12 +14,14 @@ import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 const MAX_AGE_SECONDS = (defaultRetryPolicy.maxAgeMs as number) / 1000;
 
 /**
- * What a request sets, as it is stored; what it does not name is left out. Inside a policy, what it does not name stays
- * as it is. What is named neither now nor before is filled in, so that a later change of the platform's defaults
- * changes nothing that the caller chose.
+ * Returns the stored form of the policies that a request sets; omits policies that it does not
+ * name. Within a policy, unnamed fields keep their value. Fields that were never named are filled
+ * with the defaults of now, so that a later change of the platform's defaults leaves the policy
+ * unchanged.
  *
- * @param known the endpoint before the change; absent where it is new
- * @throws PosthornError POSTHORN_REQUEST_INVALID where the delays do not ascend or are too long together
+ * @param known the endpoint before the change; absent for a new one
+ * @throws PosthornError POSTHORN_REQUEST_INVALID if the delays do not ascend or are too long
+ * together
  */
 export function policyFields(
   body: EndpointPolicySettings,
@@ -42,9 +46,9 @@ export function policyFields(
 }
 
 /**
- * Links to payloads begin with a URL that only the operator knows.
+ * Checks that payload links are possible: they begin with a URL that the operator has to set.
  *
- * @throws PosthornError POSTHORN_REQUEST_INVALID where they are asked for and the operator named none
+ * @throws PosthornError POSTHORN_REQUEST_INVALID if links are requested and the operator set no URL
  */
 export function checkLinksAllowed(
   body: EndpointPolicySettings,
@@ -60,7 +64,7 @@ export function checkLinksAllowed(
   if (fields.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
 }
 
-/** A burst that only followed from the rate before follows from the new one too. */
+/** A burst that was derived from the previous rate is derived from the new rate too. */
 function storedRate(
   rate: NonNullable<EndpointPolicySettings['rate_limit']>,
   known: StoredEndpointPolicy['rate_limit'],
@@ -88,7 +92,7 @@ function storedRetry(
   };
 }
 
-/** The policies as the API shows them; null: that of the platform. */
+/** Returns the policies in their form in the API; null: the default of the platform. */
 export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields {
   return {
     retry: stored.retry ? { max_age_seconds: MAX_AGE_SECONDS, ...stored.retry } : null,
@@ -103,7 +107,7 @@ export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields
   };
 }
 
-/** What the data plane is told: only what differs from the platform. */
+/** Returns the policies for the data plane: only the differences from the platform's defaults. */
 export function policySnapshot(
   stored: StoredEndpointPolicy,
 ): Pick<

@@ -12,12 +12,12 @@ import {
 
 export interface Sealer {
   seal(text: string, context: string): string;
-  /** @throws Error where no key of this process opens it */
+  /** @throws Error if no key of this process opens it */
   open(sealed: string, context: string): string;
 }
 
 /**
- * The signing secret that a request names; undefined where it names none.
+ * Returns the signing secret that a request names; undefined if it names none.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID
  */
@@ -32,9 +32,9 @@ export function checkSecret(given: string | undefined): string | undefined {
 }
 
 /**
- * A new secret with the algorithm that signs now: a rotation that names no secret must not change what
- * receivers verify with. If the master key of the secret is lost, its algorithm is lost too, and the new
- * secret is HMAC.
+ * Generates a secret with the present algorithm: a rotation without a given secret must not change
+ * how receivers verify. If the master key of the secret is lost, its algorithm is lost too, and the
+ * new secret is for HMAC.
  */
 export function successorOf(box: Sealer, endpoint: EndpointDocument): string {
   const [newest] = endpoint.secrets;
@@ -42,7 +42,10 @@ export function successorOf(box: Sealer, endpoint: EndpointDocument): string {
   return newSecret(opened === undefined ? undefined : algorithmOf(opened));
 }
 
-/** The secrets that sign now, newest first, as the API shows them: without the secrets. */
+/**
+ * Returns the secrets that sign now, newest first, in their form in the API: without the secrets
+ * themselves.
+ */
 export function showSecrets(box: Sealer, endpoint: EndpointDocument, now: Date): SigningSecret[] {
   return endpoint.secrets
     .filter((secret) => secret.not_after === null || secret.not_after > now)
@@ -58,7 +61,9 @@ function showOpened(secret: string | undefined): Pick<SigningSecret, 'algorithm'
   return { algorithm: algorithmOf(secret), public_key: publicKeyOf(secret) ?? null };
 }
 
-/** An endpoint whose secrets cannot be opened is still shown, so that it can be found and repaired. */
+/**
+ * An endpoint whose secrets cannot be opened is still shown, so that it can be found and repaired.
+ */
 function openedOrNone(box: Sealer, secret: StoredSecret, endpointId: string): string | undefined {
   try {
     return box.open(secret.sealed, endpointId);
@@ -67,7 +72,7 @@ function openedOrNone(box: Sealer, secret: StoredSecret, endpointId: string): st
   }
 }
 
-/** Sealed for this endpoint and no other. */
+/** Seals a secret for this endpoint and no other. */
 export function sealedSecret(
   box: Sealer,
   endpointId: string,
@@ -78,10 +83,10 @@ export function sealedSecret(
 }
 
 /**
- * The secrets after a rotation, newest first. Those before are valid until `until`, or until they would have
- * ended anyway; those that have ended are left out.
+ * Returns the secrets after a rotation, newest first. Previous secrets are valid until `until`, or
+ * until their own earlier end; ended secrets are omitted.
  *
- * @throws PosthornError POSTHORN_LIMIT_EXCEEDED where too many would be valid at once
+ * @throws PosthornError POSTHORN_LIMIT_EXCEEDED if too many would be valid at once
  */
 export function rotateSecrets(
   before: StoredSecret[],

@@ -9,12 +9,12 @@ import {
 } from '#domain/endpoint/target-url/target-url.ts';
 
 /**
- * Checks a URL on its way in (CT-2, DL-13): the form of it, and the host where that is an address. What a
- * name resolves to is checked at each delivery, on the address that is dialled.
+ * Checks a URL in a request (CT-2, DL-13): its form, and its host if that is an address. The
+ * addresses of a host name are checked at each delivery, before the connection is made.
+ * http is accepted for networks that the operator allowed: an address in one, or `localhost` if
+ * loopback is allowed.
  *
- * http is for networks that the operator named: an address in one, or `localhost` where loopback is in one.
- *
- * @returns the URL in its normal form, so that two spellings of one URL compare as equal
+ * @returns the normalized URL, so that two spellings of one URL compare as equal
  * @throws PosthornError POSTHORN_ENDPOINT_URL_FORBIDDEN
  */
 export function checkEndpointUrl(text: string, guard: EgressGuard): string {
@@ -27,7 +27,10 @@ export function checkEndpointUrl(text: string, guard: EgressGuard): string {
   });
 }
 
-/** As `checkEndpointUrl`, of an endpoint of a tenant: one of the probe's may be at the probe's receiver. */
+/**
+ * Checks the URL of a tenant's endpoint with `checkEndpointUrl`; endpoints of the probe may also
+ * use the probe's receiver.
+ */
 export function checkTenantUrl(
   tenant: string,
   text: string,
@@ -38,14 +41,14 @@ export function checkTenantUrl(
   return checkEndpointUrl(text, deps.guard);
 }
 
-/** Reads a URL, and refuses one that nothing may be sent to. */
+/** Parses a URL, and rejects one that must not be requested. */
 export function checkTargetUrl(text: string, guard: EgressGuard): ParsedTargetUrl {
   const parsed = parseTargetUrl(text);
   const fault = parsed.ok ? addressFault(parsed.url, guard) : undefined;
   return fault === undefined ? parsed : { ok: false, fault };
 }
 
-/** The form in which a URL is shown: one that an earlier version stored may be in another. */
+/** Returns the normalized form of a URL: an earlier version stored URLs as they were given. */
 export function shownUrl(stored: string): string {
   const parsed = parseTargetUrl(stored);
   return parsed.ok ? parsed.url.href : stored;

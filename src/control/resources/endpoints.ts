@@ -1,4 +1,4 @@
-/** Endpoints (CT-2): where a tenant's webhooks go, and the secrets that sign them. */
+/** Manages endpoints (CT-2): URLs for a tenant's webhooks, and the secrets that sign them. */
 import type { ClientSession } from 'mongodb';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
@@ -48,7 +48,7 @@ export interface EndpointsDeps extends ConfigurationDeps {
   secretBox: Sealer;
   guard: EgressGuard;
   probeReceiver: ProbeReceiver;
-  /** The beginning of links to payloads; undefined: there are none. */
+  /** Base URL of links to payloads; undefined: there are no links. */
   publicUrl: string | undefined;
   health: Pick<HealthReads, 'get'>;
 }
@@ -60,7 +60,10 @@ export class Endpoints {
     this.deps = deps;
   }
 
-  /** Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one transaction. */
+  /**
+   * Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one
+   * transaction.
+   */
   async create(tenantId: string, body: NewEndpoint): Promise<CreatedEndpoint> {
     const { configuration, secretBox } = this.deps;
     const url = checkTenantUrl(tenantId, body.url, this.deps);
@@ -167,13 +170,13 @@ export class Endpoints {
       checkTogether({ ...known, ...fields, ...policies }, body);
       const activated = fields.state === 'active' && known.state !== 'active';
       const moved = url !== undefined && url !== known.url;
-      // It gets its time anew.
+      // The endpoint gets the full failing time again.
       const since = activated || moved ? { health_since: now } : {};
       return this.show(await this.update(known, { ...fields, ...policies, ...since }, context));
     });
   }
 
-  /** Deletes the endpoint with its subscriptions; its history stays. */
+  /** Deletes the endpoint with its subscriptions; its history is kept. */
   async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
     const { endpoints, subscriptions } = this.deps.configuration;
     await changeTenant(this.deps, tenantId, async ({ session, size }) => {
@@ -189,7 +192,10 @@ export class Endpoints {
     });
   }
 
-  /** A new secret signs from now on; those before go on signing beside it for the overlap. */
+  /**
+   * Rotates the signing secret. Previous secrets keep signing alongside the new one until the
+   * overlap ends.
+   */
   async rotateSecret(
     tenantId: string,
     id: string,
@@ -216,7 +222,9 @@ export class Endpoints {
     });
   }
 
-  /** Without the secrets: they are shown once, to the caller who made them. */
+  /**
+   * Returns the resource without its secrets: they are shown once, to the caller that created them.
+   */
   private show(endpoint: EndpointDocument): EndpointResource {
     return {
       id: endpoint._id,
@@ -258,7 +266,10 @@ export class Endpoints {
     return changed;
   }
 
-  /** The changes of a tenant are in one order (`changeTenant`), so nobody adds the same URL meanwhile. */
+  /**
+   * The changes of a tenant run one after the other (`changeTenant`), so no other request adds the
+   * same URL in between.
+   */
   private async refuseDuplicate(
     tenantId: string,
     id: string,
@@ -269,7 +280,7 @@ export class Endpoints {
     const other = await this.deps.configuration.endpoints.findOne(query, { session });
     if (other === null) return;
     throw new PosthornError('POSTHORN_ENDPOINT_URL_DUPLICATE', {
-      detail: `${other._id} has this URL; send "allow_duplicate_url": true if that is meant`,
+      detail: `${other._id} has this URL; send "allow_duplicate_url": true to use it twice`,
       fields: [{ pointer: '/url', detail: `is that of ${other._id}` }],
     });
   }

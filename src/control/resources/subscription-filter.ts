@@ -2,9 +2,9 @@ import { PosthornError } from '#domain/errors.ts';
 import { validateFilter } from '#domain/filter/validate-filter.ts';
 
 /**
- * Checks a content filter of a request body.
+ * Checks a content filter in a request body.
  *
- * @returns its JSON text, as it is stored; null where there is none
+ * @returns its JSON text, as it is stored; null if there is none
  * @throws PosthornError POSTHORN_FILTER_INVALID with pointers below `/filter`
  */
 export function checkFilter(filter: Record<string, unknown> | null | undefined): string | null {

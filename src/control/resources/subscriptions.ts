@@ -1,4 +1,4 @@
-/** Subscriptions (CT-3): which of a tenant's events an endpoint gets. */
+/** Manages subscriptions (CT-3): they select the tenant's events that an endpoint gets. */
 import type { ClientSession } from 'mongodb';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
@@ -81,8 +81,8 @@ export class Subscriptions {
   }
 
   /**
-   * @param mayApprove whether the caller may approve a subscription that waits for it (the operator may,
-   *   the tenant may not)
+   * @param mayApprove whether the caller may approve a pending subscription (an operator may, a
+   * tenant may not)
    */
   async change(
     tenantId: string,
@@ -138,7 +138,7 @@ export class Subscriptions {
   }
 }
 
-/** Within a change of the tenant. */
+/** Inserts a subscription within a change of the tenant. */
 export async function insertSubscription(
   configuration: Configuration,
   { session, now, size }: TenantChange,

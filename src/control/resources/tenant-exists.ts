@@ -2,8 +2,8 @@ import { PosthornError } from '#domain/errors.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 
 /**
- * Tells a tenant without what was asked for from a tenant that is not there. Asked only once nothing was
- * found, so that the usual answer costs one query.
+ * Throws if the tenant does not exist, to tell that from a missing resource of an existing tenant.
+ * Call it only after a look-up found nothing, so that the usual answer costs one query.
  *
  * @throws PosthornError POSTHORN_TENANT_UNKNOWN
  */

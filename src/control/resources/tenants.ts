@@ -1,4 +1,4 @@
-/** Tenants (CT-1): their settings, and their end. */
+/** Manages tenants (CT-1): their settings and their deletion. */
 import { noCanary } from '#domain/canary.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
@@ -18,7 +18,7 @@ const SORT: PageSort = { name: 'tenants', fields: ['string'] };
 export interface TenantsDeps extends ConfigurationDeps {
   tombstones: Pick<Tombstones, 'birth' | 'bury'>;
   views: Pick<LifeViews, 'confirm'>;
-  /** Called when a tenant was deleted: its history may go. */
+  /** Called after a tenant was deleted: its history can be removed. */
   onRemoved: () => void;
 }
 
@@ -30,9 +30,10 @@ export class Tenants {
   }
 
   /**
-   * Creates the tenant, or replaces its settings: what is left out is as at the start. One that was deleted
-   * begins its next life, and is answered once no process acts for an earlier one. A crash
-   * before that leaves it `unconfirmed`: the same request, sent again, waits again.
+   * Creates the tenant, or replaces its settings; settings that are left out get their defaults. A
+   * tenant that was deleted starts its next life, and is answered once no process acts for an
+   * earlier one. A crash before that leaves it `unconfirmed`: the same request, sent again, waits
+   * again.
    *
    * @throws PosthornError POSTHORN_PRECONDITION_FAILED, POSTHORN_TENANT_NOT_READY
    */
@@ -85,7 +86,10 @@ export class Tenants {
     return { created: put.created, tenant: show(put.tenant) };
   }
 
-  /** A crash after the wait leaves the tenant unconfirmed, which costs the next request another wait. */
+  /**
+   * A crash after the wait leaves the tenant unconfirmed, which costs the next request another
+   * wait.
+   */
   private async confirm({ _id, life }: TenantDocument): Promise<void> {
     await this.deps.views.confirm(lifeIdOf({ id: _id, life }));
     await this.deps.configuration.tenants.updateOne(
@@ -100,7 +104,7 @@ export class Tenants {
     return show(tenant);
   }
 
-  /** Without those of the probe, which are nobody's customers. */
+  /** Lists tenants without those of the probe, which are not customers. */
   async list({ limit, cursor }: PageQuery): Promise<Page<TenantResource>> {
     const after = cursor === undefined ? {} : { $gt: decodeCursor(SORT, cursor)[0] as string };
     const tenants = await this.deps.configuration.tenants
@@ -112,9 +116,10 @@ export class Tenants {
   }
 
   /**
-   * Deletes the tenant with its endpoints and subscriptions, revokes its keys, and leaves a tombstone, in one
-   * transaction. Its data is removed afterwards, however long that takes (`lives/tenant-purger.ts`). A crash
-   * after the transaction costs nothing: the sync publishes it, and any control process does the removal.
+   * Deletes the tenant with its endpoints and subscriptions, revokes its keys, and leaves a
+   * tombstone, in one transaction. Its data is removed afterwards, which may take long
+   * (`lives/tenant-purger.ts`). A crash after the transaction is harmless: the sync publishes the
+   * deletion, and any control process removes the data.
    */
   async remove(id: string, ifMatch: string | undefined): Promise<void> {
     const { configuration, tombstones, clock, publish } = this.deps;
@@ -127,7 +132,7 @@ export class Tenants {
       await configuration.subscriptions.deleteMany({ tenant: id }, { session });
       const ofLife = { tenant: lifeIdOf({ id, life: tenant.life }) };
       await configuration.automaticEventTypes.deleteMany(ofLife, { session });
-      // They show resources that are gone, to a later tenant of this id too.
+      // They show deleted resources, and would be shown to a later tenant with this id too.
       await configuration.idempotentAnswers.deleteMany({ tenant: id }, { session });
       const ofTenant = { tenant: id, revoked_at: null };
       const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
@@ -139,7 +144,8 @@ export class Tenants {
       await tombstones.bury(tenant, now, session);
       return keys.map((key) => key._id);
     });
-    // Together: each may take a second where NATS is away, and a tenant has any number of keys.
+    // In parallel: each may take a second while NATS is unavailable, and a tenant has any number of
+    // keys.
     await Promise.all(
       [configKeys.tenant(id), ...revoked.map((hash) => configKeys.apiKey(hash))].map(publish),
     );
@@ -147,7 +153,7 @@ export class Tenants {
   }
 }
 
-/** In a pipeline a text that begins with `$` would be read as an expression. */
+/** In a pipeline, a text that begins with `$` would be evaluated as an expression. */
 function literals(fields: Record<string, unknown>): Record<string, unknown> {
   return Object.fromEntries(
     Object.entries(fields).map(([name, value]) => [name, { $literal: value }]),

@@ -14,8 +14,8 @@ import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 
 /**
- * Who may call a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read` and `manage`:
- * platform keys, and the tenant's own keys for their tenant.
+ * Required access of a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read`
+ * and `manage`: platform keys, and the tenant's own keys for their tenant.
  */
 export type Access = 'any-key' | 'platform' | 'read' | 'manage';
 
@@ -25,7 +25,7 @@ declare module 'fastify' {
   }
 }
 
-/** Where routes of the control API are registered: schemas give their handlers' types. */
+/** A Fastify instance for routes of the control API: schemas give their handlers' types. */
 export type Api = FastifyInstance<
   RawServerDefault,
   IncomingMessage,
@@ -35,11 +35,11 @@ export type Api = FastifyInstance<
 >;
 
 /**
- * Puts a lock on every route that is registered in this scope from here on: a key is asked for before
- * anything of the request is read. A route that does not say who may call it does not start.
- *
- * A key that is bound to a tenant is checked again when the body has been read, which its sender may
- * delay: the tenant may have been deleted and created again by then.
+ * Requires access to every route that is registered in this scope afterwards: the API key is
+ * checked before anything else of the request is read. Registering a route without a required
+ * access fails at start.
+ * A key that is bound to a tenant is checked again when the body has been read. The sender may
+ * delay the body, and by then the tenant may have been deleted and created again.
  */
 export function lockRoutes(
   scope: FastifyInstance,
@@ -74,13 +74,16 @@ export function lockRoutes(
   return scope.withTypeProvider<TypeBoxTypeProvider>();
 }
 
-/** Many clients send `content-type: application/json` with every request. Of no body it says nothing. */
+/**
+ * Many clients send `content-type: application/json` with every request; without a body it means
+ * nothing.
+ */
 function dropEmptyBodyType({ headers }: FastifyRequest): void {
   const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
   if (length === '0' && coding === undefined) delete headers['content-type'];
 }
 
-/** Whose request this is, in a route behind the lock. */
+/** Returns the caller of a request to a route with required access. */
 export function principalOf(request: FastifyRequest): Principal {
   return request.getDecorator<Principal>('principal');
 }

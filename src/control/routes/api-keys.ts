@@ -21,7 +21,7 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
       schema: {
         operationId: 'createKey',
         summary: 'Create an API key',
-        description: 'The answer holds the key, this once.',
+        description: 'The answer contains the key. It is not shown again.',
         tags,
         body: newApiKey,
         response: { 201: createdApiKey, ...problemAnswers, ...problems(404) },
@@ -40,7 +40,7 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
       schema: {
         operationId: 'listKeys',
         summary: 'List API keys',
-        description: 'Shows every key without its secret, revoked and expired keys too.',
+        description: 'Shows every key without its secret, including revoked and expired keys.',
         tags,
         querystring: apiKeyListQuery,
         response: { 200: apiKeyPage, ...problemAnswers },
@@ -56,10 +56,10 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
         operationId: 'revokeKey',
         summary: 'Revoke an API key',
         description:
-          'Requests with the key are refused within a second. A revoked key stays in the list.',
+          'Requests with the key are rejected within a second. A revoked key stays in the list.',
         tags,
         params: apiKeyParams,
-        response: { 204: Type.Null({ description: 'It is revoked.' }), ...problemAnswers },
+        response: { 204: Type.Null({ description: 'The key is revoked.' }), ...problemAnswers },
       },
     },
     async (request, reply) => {

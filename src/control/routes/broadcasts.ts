@@ -11,7 +11,7 @@ import type { Broadcasts } from '../deliveries/broadcasts.ts';
 const tags = ['Broadcasts'];
 const config = { access: 'platform' } as const;
 
-/** Broadcast events and how far they have come (RT-5). */
+/** Routes for broadcast events and their progress (RT-5). */
 export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void {
   api.get(
     '/v1/broadcasts',
@@ -19,8 +19,8 @@ export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void 
       config,
       schema: {
         operationId: 'listBroadcasts',
-        summary: 'List broadcast events and how far each has come, oldest first',
-        description: 'Shows broadcast events for as long as events are kept.',
+        summary: 'List broadcast events with their progress, oldest first',
+        description: 'Shows broadcast events for as long as events are retained.',
         tags,
         querystring: broadcastListQuery,
         response: { 200: broadcastPage, ...problemAnswers },
@@ -34,8 +34,8 @@ export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void 
       config,
       schema: {
         operationId: 'getBroadcast',
-        summary: 'Read how far a broadcast event has come',
-        description: 'Counts tenants and endpoints that have their copy.',
+        summary: 'Read the progress of a broadcast event',
+        description: 'Counts the tenants and endpoints whose copy is stored.',
         tags,
         params: broadcastParams,
         response: { 200: broadcast, ...problemAnswers },
@@ -49,9 +49,9 @@ export function registerBroadcastRoutes(api: Api, broadcasts: Broadcasts): void 
       config,
       schema: {
         operationId: 'cancelBroadcast',
-        summary: 'End a broadcast event where it is: tenants that have no copy yet get none',
+        summary: 'Cancel a broadcast event: tenants without a copy get none',
         description:
-          'Copies that exist already are delivered. Cancelling a cancelled broadcast changes nothing.',
+          'Copies that exist already are delivered. Cancelling a cancelled broadcast again changes nothing.',
         tags,
         params: broadcastParams,
         response: { 200: broadcast, ...problemAnswers },

@@ -75,7 +75,7 @@ function registerReads(api: Api, { lives, deadLetterReads: reads }: DeadLetterPa
         operationId: 'getDeadLetter',
         summary: 'Read a dead letter with its event and last attempt',
         description:
-          'Shows the event with its data, as long as it is kept, and the last response of the receiver.',
+          'Shows the event with its data, for as long as it is retained, and the last response of the receiver.',
         tags,
         params: deadLetterParams,
         response: { 200: deadLetter, ...problemAnswers },
@@ -85,7 +85,7 @@ function registerReads(api: Api, { lives, deadLetterReads: reads }: DeadLetterPa
       const { tenant, dead_letter: id } = request.params;
       const json = await reads.getJson(await lives.of(tenant), id);
       reply.header('content-type', 'application/json; charset=utf-8');
-      // It has the form of the schema, as text already.
+      // The JSON text already has the form of the schema.
       return reply.send(json as never);
     },
   );
@@ -99,7 +99,7 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
       schema: {
         operationId: 'replayDeadLetter',
         summary: 'Replay a dead letter as a new delivery',
-        description: 'Asked again, it answers as the first time and makes no second delivery.',
+        description: 'A repeat of the request gets the first answer and makes no second delivery.',
         tags,
         params: deadLetterParams,
         response: { 202: replayedDeadLetter, ...problemAnswers },
@@ -120,7 +120,10 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
         description: 'Deletes the dead letter. It cannot be replayed afterwards.',
         tags,
         params: deadLetterParams,
-        response: { 204: Type.Null({ description: 'It is discarded.' }), ...problemAnswers },
+        response: {
+          204: Type.Null({ description: 'The dead letter is discarded.' }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -142,8 +145,9 @@ function registerActionsOnMany(
       config: { access: 'manage' },
       schema: {
         operationId: 'replayDeadLetters',
-        summary: 'Replay the dead letters that fit',
-        description: 'An empty selection means all that can be replayed. Paced by `per_second`.',
+        summary: 'Replay selected dead letters',
+        description:
+          'An empty selection selects all dead letters that can be replayed. `per_second` sets the pace.',
         ...schema,
         body: deadLetterReplay,
         response: { 202: replayedDeadLetters, ...problemAnswers },
@@ -160,8 +164,8 @@ function registerActionsOnMany(
       config: { access: 'manage' },
       schema: {
         operationId: 'discardDeadLetters',
-        summary: 'Discard the dead letters that fit',
-        description: 'An empty selection means all of them.',
+        summary: 'Discard selected dead letters',
+        description: 'An empty selection selects all dead letters.',
         ...schema,
         body: deadLetterSelection,
         response: { 200: discardedDeadLetters, ...problemAnswers },

@@ -22,7 +22,7 @@ export interface DeliveryParts {
   deliveryActions: DeliveryActions;
 }
 
-/** Deliveries and their attempts (CT-5); retry now and cancel. */
+/** Routes for deliveries and their attempts (CT-5): list, read, retry now, cancel. */
 export function registerDeliveryRoutes(api: Api, parts: DeliveryParts): void {
   registerReads(api, parts);
   registerActions(api, parts);
@@ -68,7 +68,7 @@ function registerReads(api: Api, { lives, deliveries }: DeliveryParts): void {
       schema: {
         operationId: 'listAttempts',
         summary: 'List the attempts of a delivery',
-        description: 'Shows every attempt on one page, first to last.',
+        description: 'Shows every attempt on one page, in the order in which they were made.',
         tags,
         params: deliveryParams,
         response: { 200: attemptPage, ...problemAnswers },
@@ -87,7 +87,7 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
         operationId: 'retryDelivery',
         summary: 'Attempt a delivery now',
         description:
-          'One that waits is attempted now instead of later. Of one that failed the dead letter is replayed, as a new delivery with a schedule of its own.',
+          'Makes the next attempt of a waiting delivery now. If the delivery has failed, its dead letter is replayed as a new delivery with a retry schedule of its own.',
         tags,
         params: deliveryParams,
         response: { 202: retriedDelivery, ...problemAnswers },
@@ -104,9 +104,9 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
       config: { access: 'manage' },
       schema: {
         operationId: 'cancelDelivery',
-        summary: 'Cancel a delivery that waits for its next attempt, or is held',
+        summary: 'Cancel a delivery that is held or waits for its next attempt',
         description:
-          'A delivery that is in flight or has ended is not cancelled: the answer is 409.',
+          'A delivery that is in flight or has ended cannot be cancelled: the answer is 409.',
         tags,
         params: deliveryParams,
         response: { 202: cancelledDelivery, ...problemAnswers },

@@ -23,7 +23,7 @@ const tags = ['Endpoints'];
 const collection = '/v1/tenants/:tenant/endpoints';
 const item = `${collection}/:endpoint`;
 
-/** Endpoints and their secrets (CT-2). */
+/** Routes for endpoints and their secrets (CT-2). */
 export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
   api.post(
     collection,
@@ -33,7 +33,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
         operationId: 'createEndpoint',
         summary: 'Create an endpoint',
         description:
-          'Without `event_types` it gets every event of the tenant. The answer holds the signing secret, this once.',
+          'Without `event_types`, the endpoint gets every event of the tenant. The answer contains the signing secret, which is not shown again.',
         tags,
         params: tenantParams,
         body: newEndpoint,
@@ -76,9 +76,9 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
       config: { access: 'manage' },
       schema: {
         operationId: 'rotateEndpointSecret',
-        summary: 'Replace the signing secret',
+        summary: 'Rotate the signing secret',
         description:
-          'Without `secret` the new one is of the kind that signs now: HMAC or ed25519. Earlier secrets keep signing beside it for the overlap.',
+          'Without `secret`, a new one is generated with the present algorithm: HMAC or ed25519. Previous secrets keep signing alongside the new one until the overlap ends.',
         tags,
         params: endpointParams,
         headers: ifMatchHeader,
@@ -86,7 +86,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
         response: { 200: rotatedSecret, ...problemAnswers },
       },
       preValidation: (request, _reply, done) => {
-        // Nothing to say is a request too: a new secret and the usual overlap.
+        // An empty request is valid: a generated secret and the default overlap.
         request.body ??= {};
         done();
       },
@@ -107,7 +107,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
         operationId: 'getEndpoint',
         summary: 'Read an endpoint with its health',
         description:
-          'Shows policies, credentials without their secrets, and how recent attempts went.',
+          'Shows policies, credentials without their secrets, and the health from recent attempts.',
         tags,
         params: endpointParams,
         response: {
@@ -129,13 +129,16 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
       schema: {
         operationId: 'changeEndpoint',
         summary: 'Change an endpoint',
-        description: 'What is left out stays as it is.',
+        description: 'Fields that are left out keep their value.',
         tags,
         params: endpointParams,
         headers: ifMatchHeader,
         body: endpointChange,
         response: {
-          200: answer(endpoint, { description: 'The endpoint as it is now.', headers: ['etag'] }),
+          200: answer(endpoint, {
+            description: 'The endpoint after the change.',
+            headers: ['etag'],
+          }),
           ...problemAnswers,
         },
       },
@@ -155,11 +158,14 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
       schema: {
         operationId: 'deleteEndpoint',
         summary: 'Delete an endpoint with its subscriptions',
-        description: 'Deliveries that wait for the endpoint are cancelled. Its history stays.',
+        description: 'Waiting deliveries to the endpoint are cancelled. Its history is kept.',
         tags,
         params: endpointParams,
         headers: ifMatchHeader,
-        response: { 204: Type.Null({ description: 'It is deleted.' }), ...problemAnswers },
+        response: {
+          204: Type.Null({ description: 'The endpoint is deleted.' }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {

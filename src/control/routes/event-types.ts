@@ -17,7 +17,10 @@ import type { CurrentLives } from '../lives/current-lives.ts';
 
 const tags = ['Event types'];
 
-/** The registry of event types (CT-4). */
+const REMOVAL =
+  'Rejected with 409 while a subscription names the type, or while it is sensitive. Afterwards, its events are treated as events of an unregistered type.';
+
+/** Routes for the registry of event types (CT-4). */
 export function registerEventTypeRoutes(
   api: Api,
   { lives, eventTypes }: { lives: CurrentLives; eventTypes: EventTypes },
@@ -29,7 +32,7 @@ export function registerEventTypeRoutes(
       schema: {
         operationId: 'putEventType',
         summary: 'Register an event type or replace its settings',
-        description: 'What is left out is as at the start. Another `schema` makes a new version.',
+        description: 'Omitted settings get their defaults. A new `schema` creates a version.',
         tags,
         params: eventTypeParams,
         headers: putPreconditionHeaders,
@@ -91,14 +94,15 @@ export function registerEventTypeRoutes(
       config: { access: 'platform' },
       schema: {
         operationId: 'deleteEventType',
-        summary: 'Remove an event type that nothing uses',
-        description:
-          'Refused with 409 while a subscription names it, or while it is sensitive. Its events are then those of a type ' +
-          'that is not registered.',
+        summary: 'Remove an unused event type',
+        description: REMOVAL,
         tags,
         params: eventTypeParams,
         headers: ifMatchHeader,
-        response: { 204: Type.Null({ description: 'It is removed.' }), ...problemAnswers },
+        response: {
+          204: Type.Null({ description: 'The event type is removed.' }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {
@@ -108,7 +112,7 @@ export function registerEventTypeRoutes(
   );
 }
 
-/** A key that belongs to a tenant sees what the events of that tenant use, and nothing of others. */
+/** A key that belongs to a tenant sees the automatic types of that tenant, and none of others. */
 async function viewOf({ scope, tenant }: Principal, lives: CurrentLives): Promise<AutomaticView> {
   if (scope === 'platform') return { of: 'all' };
   const lifeId = tenant === undefined ? undefined : await lives.find(tenant);

@@ -11,7 +11,7 @@ import type { CurrentLives } from '../lives/current-lives.ts';
 
 const tags = ['Events'];
 
-/** Events as the history has them (CT-5). */
+/** Routes for events of the history (CT-5). */
 export function registerEventRoutes(
   api: Api,
   reads: { lives: CurrentLives; events: EventReads; deliveries: DeliveryReads },
@@ -24,7 +24,8 @@ export function registerEventRoutes(
       schema: {
         operationId: 'listEvents',
         summary: "List a tenant's events, newest first",
-        description: 'Shows events of the retention period without their data. Filters combine.',
+        description:
+          'Shows events of the retention period without their data. Filters combine: an event is listed if it matches all of them.',
         tags,
         params: tenantParams,
         querystring: eventListQuery,
@@ -41,7 +42,7 @@ export function registerEventRoutes(
         operationId: 'getEvent',
         summary: 'Read an event with its data',
         description:
-          'Counts the deliveries of the event by status. Data of large events is read at `…/payload`.',
+          'Includes the number of deliveries by status. Read the data of a large event at `…/payload`.',
         tags,
         params: eventParams,
         response: { 200: event, ...problemAnswers },
@@ -51,7 +52,7 @@ export function registerEventRoutes(
       const { tenant, event: id } = request.params;
       const json = await reads.events.getJson(await lives.of(tenant), id);
       reply.header('content-type', 'application/json; charset=utf-8');
-      // It has the form of the schema, as text already.
+      // The JSON text already has the form of the schema.
       return reply.send(json as never);
     },
   );
@@ -63,7 +64,7 @@ export function registerEventRoutes(
         operationId: 'listEventDeliveries',
         summary: 'List the deliveries of an event',
         description:
-          'Shows one delivery for each endpoint that the event goes to, and one more for each replay.',
+          'Shows one delivery for each endpoint that the event is sent to, and one more for each replay.',
         tags,
         params: eventParams,
         querystring: eventDeliveriesQuery,
@@ -77,7 +78,7 @@ export function registerEventRoutes(
   );
 }
 
-/** Why an endpoint did not get an event (RT-9). */
+/** Route that explains why an endpoint did not get an event (RT-9). */
 export function registerEventExplanationRoute(
   api: Api,
   { lives, explanations }: { lives: CurrentLives; explanations: EventExplanations },
@@ -88,10 +89,10 @@ export function registerEventExplanationRoute(
       config: { access: 'read' },
       schema: {
         operationId: 'explainEvent',
-        summary: 'Say for each endpoint whether it matches an event, and why not',
+        summary: 'Explain for each endpoint whether it matches an event, and why',
         description:
-          'By the endpoints and subscriptions as they are now (`judged_at`): they may have changed since the event was ' +
-          'routed. What became of it then are its deliveries. An event that is not stored: see the dry run of a subscription.',
+          'Uses the present endpoints and subscriptions (`judged_at`), which may have changed since the event was ' +
+          'routed. The deliveries of the event show how it was routed. For an event that is not stored, use the dry run of a subscription.',
         tags,
         params: eventParams,
         querystring: explanationQuery,

@@ -21,7 +21,7 @@ const payloadAnswer = {
   ...problemAnswers,
 };
 
-/** Behind the lock: beside its event. */
+/** Route with required access: the payload of an event. */
 export function registerEventPayloadRoute(
   api: Api,
   { lives, payloads }: { lives: CurrentLives; payloads: PayloadReads },
@@ -47,7 +47,7 @@ export function registerEventPayloadRoute(
   );
 }
 
-/** Without a lock: the link is the key. */
+/** Route without an API key: the signature of the link authorizes the request. */
 export function registerPayloadLinkRoute(app: FastifyInstance, payloads: PayloadReads): void {
   app.withTypeProvider<TypeBoxTypeProvider>().get(
     '/v1/payloads/:tenant/:payload',
@@ -55,15 +55,15 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
       exposeHeadRoute: false,
       schema: {
         operationId: 'getPayload',
-        summary: 'Read a large payload by the link in its webhook',
-        description: 'Needs no key. The link holds a signature, and until when it is valid.',
+        summary: 'Read a large payload with the link from its webhook',
+        description: 'Needs no API key: the link contains a signature and its expiry time.',
         tags,
         security: [],
         params: Type.Object(
           {
             tenant: Type.String({
               pattern: PAYLOAD_OWNER_PATTERN,
-              description: 'Owner of the payload, as the link names it.',
+              description: 'Owner of the payload, from the link.',
               examples: ['acme'],
             }),
             payload: Type.String({
@@ -78,12 +78,12 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
           {
             expires: Type.String({
               pattern: '^[0-9]{1,12}$',
-              description: 'Seconds since 1970.',
+              description: 'When the link expires, in seconds since 1970.',
               examples: ['1795219200'],
             }),
             signature: Type.String({
               maxLength: 64,
-              description: 'Of path and time.',
+              description: 'Signature of the path and the expiry time.',
               examples: ['K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN_H_pI4'],
             }),
           },
@@ -101,7 +101,10 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
   );
 }
 
-/** A producer chose bytes and media type: a browser must neither run nor guess them (OWASP file upload cheat sheet). */
+/**
+ * A producer chose the bytes and the media type: a browser must neither run nor sniff them (OWASP
+ * file upload cheat sheet).
+ */
 function send(reply: FastifyReply, { bytes, contentType, release }: ReadPayload): never {
   reply.raw.once('close', release);
   reply.header('content-type', contentType);

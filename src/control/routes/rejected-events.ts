@@ -5,7 +5,7 @@ import type { Api } from './access.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 import type { RejectedEvents } from '../history/rejected-events.ts';
 
-/** What producers sent over NATS and was refused (IN-4). */
+/** Routes for messages that producers sent over NATS and that were rejected (IN-4). */
 export function registerRejectedEventRoutes(
   api: Api,
   { lives, rejected }: { lives: CurrentLives; rejected: RejectedEvents },
@@ -13,12 +13,13 @@ export function registerRejectedEventRoutes(
   api.get(
     '/v1/tenants/:tenant/rejected-events',
     {
-      // What cannot be read may hold anything: it is for who runs the producers, not for the tenant.
+      // An unreadable message may contain anything: it is shown to the operator of the producers,
+      // not to the tenant.
       config: { access: 'platform' },
       schema: {
         operationId: 'listRejectedEvents',
         summary:
-          'List what was sent over NATS without a reply subject and was refused, oldest first',
+          'List rejected messages that were sent over NATS without a reply subject, oldest first',
         description:
           'Keeps the newest 1,000 of each tenant for 7 days, with the first 16 KiB of each.',
         tags: ['Events'],

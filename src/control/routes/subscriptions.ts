@@ -21,7 +21,7 @@ const tags = ['Subscriptions'];
 const collection = '/v1/tenants/:tenant/subscriptions';
 const item = `${collection}/:subscription`;
 
-/** Subscriptions, and the dry run of a filter (CT-3). */
+/** Routes for subscriptions, and the dry run of a filter (CT-3). */
 export function registerSubscriptionRoutes(api: Api, subscriptions: Subscriptions): void {
   api.post(
     collection,
@@ -73,7 +73,7 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
       config: { access: 'read' },
       schema: {
         operationId: 'dryRunSubscription',
-        summary: 'Would a subscription get this event',
+        summary: 'Test whether a subscription matches an event',
         description: 'Nothing is stored or sent.',
         tags,
         params: tenantParams,
@@ -94,7 +94,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
       schema: {
         operationId: 'getSubscription',
         summary: 'Read a subscription',
-        description: 'Shows event types, filter and status.',
+        description: 'Shows the event types, filter and status of the subscription.',
         tags,
         params: subscriptionParams,
         response: {
@@ -118,14 +118,14 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
         operationId: 'changeSubscription',
         summary: 'Change, approve or cancel a subscription',
         description:
-          'What is left out stays as it is. Only a platform key approves what is not APPROVED.',
+          'Fields that are left out keep their value. Only a platform key may set the status of a subscription to `APPROVED`.',
         tags,
         params: subscriptionParams,
         headers: ifMatchHeader,
         body: subscriptionChange,
         response: {
           200: answer(subscription, {
-            description: 'The subscription as it is now.',
+            description: 'The subscription after the change.',
             headers: ['etag'],
           }),
           ...problemAnswers,
@@ -149,11 +149,14 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
       schema: {
         operationId: 'deleteSubscription',
         summary: 'Delete a subscription',
-        description: 'Events that were routed already are still delivered.',
+        description: 'Events that are already routed are still delivered.',
         tags,
         params: subscriptionParams,
         headers: ifMatchHeader,
-        response: { 204: Type.Null({ description: 'It is deleted.' }), ...problemAnswers },
+        response: {
+          204: Type.Null({ description: 'The subscription is deleted.' }),
+          ...problemAnswers,
+        },
       },
     },
     async (request, reply) => {

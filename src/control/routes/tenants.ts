@@ -15,7 +15,7 @@ import type { Tenants } from '../resources/tenants.ts';
 
 const tags = ['Tenants'];
 
-/** Tenants (CT-1). */
+/** Routes for tenants (CT-1). */
 export function registerTenantRoutes(api: Api, tenants: Tenants): void {
   api.put(
     '/v1/tenants/:tenant',
@@ -87,11 +87,12 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
       schema: {
         operationId: 'deleteTenant',
         summary: 'Delete a tenant with its data',
-        description: 'Its endpoints, subscriptions and keys go at once, its history soon after.',
+        description:
+          'Its endpoints, subscriptions and keys are deleted at once, its history soon after.',
         tags,
         params: tenantParams,
         headers: ifMatchHeader,
-        response: { 204: Type.Null({ description: 'It is deleted.' }), ...problemAnswers },
+        response: { 204: Type.Null({ description: 'The tenant is deleted.' }), ...problemAnswers },
       },
     },
     async (request, reply) => {
