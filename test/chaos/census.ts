@@ -2,15 +2,15 @@ import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import { connect, type NatsConnection } from '@nats-io/transport-node';
 import { type LeaseKind, buckets, leaseKeys, tenantOfLane } from '#wire/subjects.ts';
 
-/** What stands in a stream and at its consumers. */
+/** The contents of a stream and the state of its consumers. */
 interface StreamCount {
   messages: number;
   consumers: { name: string; waiting: number; inHand: number }[];
-  /** Members of the cluster that are away or behind. */
+  /** Cluster members that are offline or behind. */
   behind: string[];
 }
 
-/** Counts what is in JetStream, over a connection of its own. */
+/** Counts the contents of JetStream, over a connection of its own. */
 export class Census {
   private readonly nc: NatsConnection;
   private readonly jsm: JetStreamManager;
@@ -34,7 +34,9 @@ export class Census {
     return (await this.jsm.streams.info(stream)).cluster?.leader ?? '';
   }
 
-  /** The process id of the router or worker that owns a shard: the last part of its name. */
+  /**
+   * The process id of the router or worker that owns a shard, which is the last part of its name.
+   */
   async ownerOf(kind: LeaseKind, shard: number): Promise<number> {
     const key = { last_by_subj: `$KV.${buckets.leases}.${leaseKeys(kind).shard(shard)}` };
     const lease = await this.jsm.streams.getMessage(`KV_${buckets.leases}`, key);
@@ -54,7 +56,10 @@ export class Census {
     return streams.filter(({ config }) => config.name.startsWith('DLV-')).length;
   }
 
-  /** By stream, the durable consumers that all tenants share: what must be the same after a fault. Lanes may differ. */
+  /**
+   * The shared durable consumers of each stream, which must be the same after a fault. Lanes may
+   * differ.
+   */
   async consumers(): Promise<Record<string, string[]>> {
     const counts = await this.count();
     return Object.fromEntries(
@@ -65,13 +70,16 @@ export class Census {
     );
   }
 
-  /** What is not at rest: work or schedules left, messages in somebody's hand, replicas behind. */
+  /**
+   * Lists everything that is not at rest: remaining work or schedules, unacked messages, replicas
+   * behind.
+   */
   async unrest(): Promise<string[]> {
     const found: string[] = [];
     for (const [stream, { messages, consumers, behind }] of await this.count()) {
       if (stream.startsWith('DLV-') && messages > 0) found.push(`${stream}: ${messages} messages`);
       for (const { name, waiting, inHand } of consumers) {
-        if (waiting + inHand > 0) found.push(`${stream} ${name}: ${waiting} and ${inHand} in hand`);
+        if (waiting + inHand > 0) found.push(`${stream} ${name}: ${waiting} pending and ${inHand} unacked`);
       }
       for (const server of behind) found.push(`${stream}: ${server} is behind`);
     }
@@ -85,7 +93,7 @@ export class Census {
   private async count(): Promise<Map<string, StreamCount>> {
     const counts = new Map<string, StreamCount>();
     for await (const { config, state, cluster } of this.jsm.streams.list()) {
-      // Watches of the configuration come and go with the processes that watch.
+      // Consumers of watches exist only while their processes run.
       if (config.name.startsWith('KV_')) continue;
       const replicas = cluster?.replicas ?? [];
       const consumers: StreamCount['consumers'] = [];

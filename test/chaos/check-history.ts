@@ -7,11 +7,12 @@ interface Page {
 }
 
 /**
- * Compares what the control API tells of each delivery with what the receiver saw: one delivery for each
- * accepted event, delivered, with at least as many attempts as requests that were answered. Where a webhook
- * came twice, the record of an attempt may be missing: its worker died before it was stored.
+ * Compares the history of each delivery in the control API with the receiver's requests. Each
+ * accepted event must have one delivery, with status delivered and at least as many attempts as
+ * answered requests. After a duplicate webhook the record of an attempt may be missing: its worker
+ * died before it was stored.
  *
- * @returns what is not so, for at most a few events
+ * @returns the differences, for a few events at most
  */
 export async function checkHistory({ system, ledger, tenants }: Arena): Promise<string[]> {
   const told = new Map<string, DeliverySummary[]>();

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { System } from '../kit/system.ts';
 
-/** The signal at which a process reads its clock's step from the file (shifted-clock.ts). */
+/** The signal on which a process reads its clock offset from the file (shifted-clock.ts). */
 export const CLOCK_SIGNAL = 'SIGUSR2';
 
 /** Steps the wall clock of processes that were started with its settings. */
@@ -14,13 +14,13 @@ export class ClockFile {
     writeFileSync(this.path, '0');
   }
 
-  /** What a process needs in its environment to have such a clock. */
+  /** The environment of a process with such a clock. */
   get settings(): Record<string, string> {
     const module = new URL('./shifted-clock.ts', import.meta.url);
     return { NODE_OPTIONS: `--import=${module.href}`, TEST_CLOCK_FILE: this.path };
   }
 
-  /** From now on every process of the system is wrong by so many milliseconds. */
+  /** Shifts the wall clock of every process of the system by this offset. */
   async step(system: System, milliseconds: number): Promise<void> {
     writeFileSync(this.path, String(milliseconds));
     await Promise.all(system.processes.map((process) => process.kill(CLOCK_SIGNAL)));

@@ -1,7 +1,10 @@
 import { MongoClient } from 'mongodb';
 import { historyOf } from '#infra/mongo/documents.ts';
 
-/** How many deliveries the history of these tenants shows as delivered, with the attempt that was answered 2xx. */
+/**
+ * Counts the deliveries that the history of these tenants shows as delivered, with an attempt that
+ * was answered 2xx.
+ */
 export async function countDelivered(url: string, tenants: readonly string[]): Promise<number> {
   const client = new MongoClient(url, { serverSelectionTimeoutMS: 2000 });
   try {

@@ -2,18 +2,21 @@ import type { Strike } from './fault.ts';
 import type { Duplicate } from './ledger.ts';
 
 /**
- * From a webhook's answer to the acknowledgement of its delivery in the broker: 20 ms of gathering, two writes
- * to it, and what a busy machine adds.
+ * Longest time from the response of a webhook to the acknowledgement of its delivery in the broker:
+ * 20 ms of batching, two writes, and the delay of a busy machine.
  */
 const SETTLE_MS = 2000;
-/** From the end of a fault until leaders are elected, leases held and lost pulls made again. */
+/**
+ * Longest time from the end of a fault until leaders are elected, leases acquired and lost pulls
+ * repeated.
+ */
 const RECOVERY_MS = 15_000;
 
 /**
- * A webhook may come twice where it was answered and not yet settled as a fault struck: such a strike explains
- * it.
+ * Finds the fault that explains a duplicate: a webhook may be repeated if it was answered but not
+ * yet settled when a fault struck.
  *
- * @returns the name of the fault, or undefined where none explains it
+ * @returns the name of the fault, or undefined if none explains it
  */
 export function explainDuplicate(
   { firstMs }: Pick<Duplicate, 'firstMs'>,
@@ -26,7 +29,7 @@ export function explainDuplicate(
   })?.fault;
 }
 
-/** How many of the duplicates each fault explains; `unexplained` where none does. */
+/** Counts the duplicates that each fault explains; `unexplained` counts the others. */
 export function countByFault(
   duplicates: readonly Duplicate[],
   strikes: readonly Strike[],

@@ -4,25 +4,25 @@ import type { ClockFile } from './clock-file.ts';
 import type { Census } from './census.ts';
 import type { Ledger } from './ledger.ts';
 
-/** What a fault may reach for. */
+/** The parts of the system that a fault may use. */
 export interface Arena {
   system: System;
   ledger: Ledger;
   census: Census;
-  /** Those whose events are published during the fault. */
+  /** Tenants whose events are published during the fault. */
   tenants: readonly string[];
-  /** Of them the one whose endpoint is ordered: its events are published one after the other. */
+  /** The tenant whose endpoint is ordered: its events are published one after the other. */
   ordered: string;
   random: () => number;
-  /** How many the load publishes in all. */
+  /** Number of events that the load publishes. */
   events: number;
   /** The part of the network that can be cut off. */
   zone: Zone | undefined;
   /** The clock of all processes of the system. */
   clock: ClockFile | undefined;
-  /** What struck, and when: `strikeFault` keeps it. */
+  /** The faults that struck, with their times; `strikeFault` adds them. */
   strikes: Strike[];
-  /** What a fault found that must not be. */
+  /** Errors that a fault found. */
   findings: string[];
 }
 
@@ -31,28 +31,31 @@ export interface Strike {
   duplicates: Fault['duplicates'];
   /** Monotonic milliseconds. */
   beganMs: number;
-  /** When all that was struck ran again. */
+  /** When all affected processes ran again. */
   endedMs: number;
 }
 
 export interface Fault {
   name: string;
-  /** About how long `strike` takes; the load goes on a little longer. */
+  /** Approximate duration of `strike`; the load continues a little longer. */
   lastsMs: number;
   /**
-   * Which webhooks may come twice: none; those that were sent and not settled when the fault struck; or
-   * those that were so at any time while it lasted and the system recovered.
+   * Webhooks that may be repeated: none; those in flight when the fault struck; or those in flight
+   * at any time during the fault and the recovery.
    */
   duplicates: 'none' | 'when_struck' | 'while_it_lasts';
-  /** It strikes the worker that owns shard 0: how long that shard's tenants waited is a figure. */
+  /**
+   * The fault strikes the worker that owns shard 0: the longest wait of that shard's tenants is
+   * reported.
+   */
   strikesWorker?: boolean;
-  /** Why it cannot be done here; absent where it can be done everywhere. */
+  /** The reason why the fault cannot run here; undefined if it can. */
   needs?(arena: Pick<Arena, 'system' | 'zone' | 'clock'>): string | undefined;
-  /** Does the fault, and what an orchestrator does after it: start again what has ended. */
+  /** Causes the fault, then acts as an orchestrator: restarts processes that have ended. */
   strike(arena: Arena): Promise<void>;
 }
 
-/** Strikes, and notes when. */
+/** Strikes, and records the time. */
 export async function strikeFault(fault: Fault, arena: Arena): Promise<void> {
   const { name, duplicates } = fault;
   const beganMs = performance.now();

@@ -3,48 +3,51 @@ import type { ReceivedRequest, WebhookReceiver } from '../kit/webhook-receiver.t
 
 const ALWAYS: readonly [number, number] = [0, Number.POSITIVE_INFINITY];
 
-/** What came for one event, whether its producer knows already that it was accepted or not. */
+/** The requests for one event, whether or not its producer has its 202 yet. */
 interface Received {
-  /** When webhooks for it were answered with 2xx. */
+  /** When webhooks for the event were answered with 2xx. */
   answeredMs: number[];
-  /** All requests, however they were answered. */
+  /** All requests, with any response. */
   requests: number;
-  /** Of these, those whose connection was cut: a sender may repeat such a request within one attempt. */
+  /** Requests whose connection was cut: a sender may repeat such a request within one attempt. */
   cut: number;
 }
 
 interface Entry {
   tenant: string;
   acceptedMs: number;
-  /** From its first sending to its 202. */
+  /** Time from the first publish of the event to its 202. */
   acceptTookMs: number;
 }
 
 export interface Tally {
   accepted: number;
-  /** Accepted, and no webhook for it was answered with 2xx. */
+  /** Accepted events of which no webhook was answered with 2xx. */
   lost: string[];
-  /** The longest time in which tenants with healthy receivers got nothing, though the load went on. */
+  /** The longest time without webhooks for the tenants with healthy receivers, under load. */
   longestGapMs: number;
-  /** The longest time from the first sending of an event to its 202. */
+  /** The longest time from the first publish of an event to its 202. */
   slowestAcceptMs: number;
-  /** The longest time from 202 to the first webhook, for tenants with healthy receivers. */
+  /** The longest time from the 202 to the first webhook, for tenants with healthy receivers. */
   slowestMs: number;
 }
 
-/** A webhook that was answered with 2xx though an earlier one for the same event had been. */
+/** A webhook that was answered with 2xx although an earlier one for the same event had been. */
 export interface Duplicate {
   key: string;
-  /** When the first one was answered, and when this one. */
+  /** When the first one and the repeated one were answered. */
   firstMs: number;
   againMs: number;
 }
 
-/** What was accepted, and what of it came: one entry for each event. Each tenant has one endpoint, `/<tenant>`. */
+/**
+ * Records accepted events and their webhooks, with one entry for each event. Each tenant has one
+ * endpoint, `/<tenant>`.
+ */
 export class Ledger {
   private readonly entries = new Map<string, Entry>();
   private readonly came = new Map<string, Received>();
-  /** Event ids of each tenant in the order of their first 2xx. */
+  /** Event ids of each tenant, in the order of their first 2xx. */
   private readonly orders = new Map<string, string[]>();
   private readonly behaviours = new Map<string, (request: ReceivedRequest) => Behaviour>();
   private readonly misbehaving = new Set<string>();
@@ -54,7 +57,10 @@ export class Ledger {
     receiver.otherwise((request) => this.receive(request));
   }
 
-  /** The tenant's receiver does this from now on. Its waits are then not those of the healthy ones. */
+  /**
+   * Sets the behaviour of the tenant's receiver. Its delays no longer count as those of a healthy
+   * one.
+   */
   misbehave(tenant: string, behaviour: (request: ReceivedRequest) => Behaviour): void {
     this.misbehaving.add(tenant);
     this.behaviours.set(tenant, behaviour);
@@ -75,7 +81,7 @@ export class Ledger {
     return this.entries.size;
   }
 
-  /** How many requests have come. */
+  /** Number of requests received. */
   get received(): number {
     return this.requestCount;
   }
@@ -85,17 +91,17 @@ export class Ledger {
     return [...this.entries.keys()];
   }
 
-  /** The events that no webhook came for yet, as `tenant/id`. */
+  /** The events without a webhook so far, as `tenant/id`. */
   missing(): string[] {
     return this.keys().filter((key) => this.of(key).answeredMs.length === 0);
   }
 
-  /** What came for an event. */
+  /** The record of an event. */
   of(key: string): Readonly<Received> {
     return this.came.get(key) ?? { answeredMs: [], requests: 0, cut: 0 };
   }
 
-  /** A tenant's event ids in the order in which they were delivered. */
+  /** A tenant's event ids in delivery order. */
   orderOf(tenant: string): readonly string[] {
     return this.orders.get(tenant) ?? [];
   }
@@ -130,7 +136,10 @@ export class Ledger {
     };
   }
 
-  /** The longest time between two webhooks to these tenants, answered with 2xx, the first of them in the span. */
+  /**
+   * The longest time between two webhooks to these tenants that were answered with 2xx, the first
+   * of them in the span.
+   */
   longestGapMs(of: (tenant: string) => boolean, [fromMs, toMs] = ALWAYS): number {
     const times = [...this.entries]
       .filter(([, { tenant }]) => of(tenant))
@@ -141,7 +150,7 @@ export class Ledger {
     return largest(inSpan.map((gap) => gap.atMs - gap.fromMs));
   }
 
-  /** Whether its receiver has been well all the time. */
+  /** Whether the tenant's receiver has always been healthy. */
   isHealthy(tenant: string): boolean {
     return !this.misbehaving.has(tenant);
   }

@@ -4,13 +4,16 @@ import { mongod, natsServer } from '#src/embedded/program.ts';
 import { testBinary } from '../kit/servers.ts';
 
 const INSIDE = 'TEST_OWN_NAMESPACES';
-/** As root, and else as root of a user namespace, where the system lets everybody have one. */
+/** As root, or else as root of a user namespace, if the system allows one. */
 const WAYS = [
   ['--net', '--mount'],
   ['--user', '--map-root-user', '--net', '--mount'],
 ];
 
-/** Whether this process has network and mounts of its own: what it does to them, nobody else sees. */
+/**
+ * Whether this process has its own network and mounts, so that changes to them affect no other
+ * process.
+ */
 export function hasOwnNamespaces(): boolean {
   return process.env[INSIDE] !== undefined;
 }
@@ -18,7 +21,7 @@ export function hasOwnNamespaces(): boolean {
 /**
  * Runs this program again, with the same arguments, in namespaces of its own.
  *
- * @returns its exit code; undefined where the machine does not allow namespaces
+ * @returns its exit code; undefined if the machine does not allow namespaces
  */
 export async function runInOwnNamespaces(): Promise<number | undefined> {
   const way = WAYS.find((flags) => {
@@ -26,7 +29,7 @@ export async function runInOwnNamespaces(): Promise<number | undefined> {
     return spawnSync('unshare', [...flags, ...probe]).status === 0;
   });
   if (way === undefined) return undefined;
-  // Inside, nothing can be fetched.
+  // Fetch it now: the namespace has no network.
   await testBinary(natsServer);
   await testBinary(mongod);
   const script = 'ip link set lo up && exec "$@"';

@@ -1,13 +1,13 @@
 import type { System } from '../kit/system.ts';
 
-/** What the processes of the system hold together. */
+/** The resources that the processes of the system hold in total. */
 export interface Holdings {
   memoryMebibytes: number;
   /** Open files, most of them sockets. */
   files: number;
 }
 
-/** Adds up what every process says of itself at its private port. */
+/** Adds up the metrics of every process, read from its private port. */
 export async function countHoldings({ processes }: System): Promise<Holdings> {
   const texts = await Promise.all(
     processes.map(async ({ opsUrl }) => (await fetch(`${opsUrl}/metrics`)).text()),

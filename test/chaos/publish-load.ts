@@ -3,22 +3,22 @@ import { TEST_KEY } from '../kit/system.ts';
 import { waitUntil } from '../kit/wait-until.ts';
 import type { Arena } from './fault.ts';
 
-/** As a careful producer does: each event is sent until it is accepted, for at most this long. */
+/** Like a careful producer, repeat each event until it is accepted, for at most this long. */
 const ACCEPT_DEADLINE_MS = 90_000;
-/** Larger than what travels inside a delivery. */
+/** Larger than a payload that is stored in the delivery itself. */
 const LARGE_BYTES = 20 * 1024;
 
 export interface LoadOptions {
   events: number;
   lastsMs: number;
-  /** Called when an event was accepted, with how many have been. */
+  /** Called when an event was accepted, with the number accepted so far. */
   onAccepted: (count: number) => void;
 }
 
 /**
- * Publishes events with ids of the producer's own at a steady pace, to tenants and in sizes that the seed
- * decides. The pace does not wait for answers: a fault does not stop the load, but for the tenant whose events have
- * an order.
+ * Publishes events with the producer's own ids at a steady pace. The seed chooses the tenants and
+ * sizes. The pace does not wait for answers, so that a fault does not stop the load; only the
+ * tenant with ordered events waits.
  */
 export async function publishLoad(arena: Arena, options: LoadOptions): Promise<void> {
   const { tenants, ordered, random, ledger } = arena;
@@ -40,7 +40,7 @@ export async function publishLoad(arena: Arena, options: LoadOptions): Promise<v
       ledger.accept(tenant, id, firstSentMs);
       options.onAccepted(ledger.accepted);
     })();
-    // Said by `Promise.all` below.
+    // `Promise.all` below reports the error.
     accepted.catch(() => undefined);
     if (tenant === ordered) before = accepted;
     under.push(accepted);

@@ -16,12 +16,15 @@ import { publishLoad } from './publish-load.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const TENANTS = 12;
-/** The load goes on after the fault is over. */
+/** The load continues after the fault is over. */
 const LOAD_AFTER_MS = 5000;
 const RECEIVED_DEADLINE_MS = 150_000;
 const REST_DEADLINE_MS = 150_000;
 const AFTER_FAULT_DEADLINE_MS = 5000;
-/** The last webhook before a fault came at most so long before it: a gap that begins with it is the fault's. */
+/**
+ * The last webhook before a fault arrived at most this long before it: a gap that begins with it
+ * belongs to the fault.
+ */
 const BEFORE_MS = 200;
 
 export interface FaultOptions {
@@ -29,7 +32,7 @@ export interface FaultOptions {
   receiver: WebhookReceiver;
   seed: number;
   events: number;
-  /** Of the rows of a run: tenants of one are not those of another. */
+  /** Number of the row in the run: each row has its own tenants. */
   nth?: number;
   zone?: Zone | undefined;
   clock?: ClockFile | undefined;
@@ -37,23 +40,23 @@ export interface FaultOptions {
 
 export interface Row extends Tally {
   fault: string;
-  /** Webhooks after the first that was answered with 2xx. */
+  /** Repeated webhooks, after the first one that was answered with 2xx. */
   duplicates: number;
-  /** Of these, how many each fault explains. */
+  /** The number of duplicates that each fault explains. */
   duplicatesByFault: Record<string, number>;
   /** The longest gap that began with each fault or after it. */
   gapsByFaultMs: Record<string, number>;
-  /** Where a worker was struck: the longest time in which the tenants of its shard got nothing. */
+  /** If a worker was struck: the longest time without webhooks for the tenants of its shard. */
   takeoverMs: number | undefined;
-  /** What was not as it must be afterwards; empty: all is well. */
+  /** Failed checks after the fault; empty if there are none. */
   faults: string[];
 }
 
 /**
- * Loads the system, lets the fault strike in the first third of the load, and waits for the end: every event
- * received, every process ready again, the history complete, nothing left in JetStream.
+ * Loads the system, lets the fault strike in the first third of the load, and waits for the end:
+ * every event received, every process ready again, the history complete, JetStream empty.
  *
- * @throws Error where the load or the fault itself could not be done
+ * @throws Error if the load or the fault itself failed
  */
 export async function runFault(fault: Fault, options: FaultOptions): Promise<Row> {
   const { system, receiver, seed, events, nth = 0, zone, clock } = options;
@@ -86,14 +89,17 @@ export async function runFault(fault: Fault, options: FaultOptions): Promise<Row
   }
 }
 
-/** When the duplicates came, in seconds since the first strike: `first: again`. */
+/** When the duplicates arrived, in seconds since the first strike: `first: repeated`. */
 function seconds(duplicates: readonly Duplicate[], { strikes }: Arena): string {
   const beganMs = strikes[0]?.beganMs ?? 0;
   const since = (atMs: number): string => ((atMs - beganMs) / 1000).toFixed(2);
   return duplicates.map((one) => `${since(one.firstMs)}: ${since(one.againMs)}`).join(', ');
 }
 
-/** The ordered endpoint's webhooks, by their first answer, came as its events were accepted. */
+/**
+ * The ordered endpoint must get its webhooks, by their first 2xx, in the order in which its events
+ * were accepted.
+ */
 function checkOrder({ ledger, ordered }: Arena): string[] {
   const delivered = ledger.orderOf(ordered);
   const accepted = ledger.acceptedOf(ordered);
@@ -111,7 +117,7 @@ function gapsByFault({ ledger, strikes }: Arena): Record<string, number> {
   return Object.fromEntries(spans);
 }
 
-/** How long the tenants of the shard whose worker was struck got nothing. */
+/** The longest time without webhooks for the tenants of the struck shard. */
 async function takeover({ census, ledger, strikes }: Arena): Promise<number> {
   const shards = await census.shards();
   const beganMs = strikes[0]?.beganMs ?? 0;
@@ -147,7 +153,7 @@ async function checkAfter(
   const { system, ledger, census, tenants, events } = arena;
   const faults: string[] = [];
   const check = async (what: string, waitMs: number, condition: () => Promise<unknown>) => {
-    // Where one thing has not come, what follows from it need not be waited for as long.
+    // After one failed check, the checks that depend on it need less time.
     const deadlineMs = faults.length === 0 ? waitMs : AFTER_FAULT_DEADLINE_MS;
     await waitUntil(
       async () => {
@@ -176,7 +182,7 @@ async function checkAfter(
     const unrest = await census.unrest();
     return unrest.length === 0 || unrest;
   });
-  // What one tenant had for itself while it was busy goes a while after.
+  // Consumers of a busy tenant's lane are removed some time after the load.
   await check('consumers as before', REST_DEADLINE_MS, async () => {
     assert.deepEqual(await census.consumers(), consumersBefore);
     return true;

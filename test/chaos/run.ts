@@ -1,8 +1,8 @@
 /**
- * Breaks a system of three brokers, two workers and a MongoDB of three in every way it should bear, one after the
- * other and under load, and prints a line for each: `npm run test:chaos -- --seed 1 --faults kill-router,cut-zone`.
- * Ends with 1 where an event was lost or something did not come back by itself. What each fault does and
- * what to expect stands in docs/operations/chaos.md.
+ * Breaks a system of three brokers, two workers and a MongoDB set of three, with one fault after
+ * the other and under load. Prints a line for each: `npm run test:chaos -- --seed 1 --faults
+ * kill-router,cut-zone`. Exits with 1 if an event was lost or a part did not recover by itself.
+ * Each fault and its expected result are described in docs/operations/chaos.md.
  */
 import { parseArgs } from 'node:util';
 import type { Role } from '#config/schema.ts';
@@ -24,12 +24,15 @@ const LAYOUT: Role[][] = [['ingress'], ['router'], ['delivery'], ['delivery'], [
 const SETTINGS = {
   POSTHORN_SHARDS: '2',
   POSTHORN_STREAM_REPLICAS: String(BROKERS),
-  // A receiver that hangs is seen sooner, so that a run stays short.
+  // Time out hanging receivers sooner, to keep the run short.
   POSTHORN_DELIVERY_TIMEOUT_MS: '2000',
 };
-/** Connections to receivers end after half a minute without use, and actors go after one. */
+/** Connections to receivers close after 30 s without use, actors passivate after 60 s. */
 const IDLE_DEADLINE_MS = 150_000;
-/** What processes that have worked hold more than new ones: pools of MongoDB's driver, compiled code, a warm heap. */
+/**
+ * Processes that have worked hold more than new ones: pools of MongoDB's driver, compiled code, a
+ * warm heap.
+ */
 const MORE_FILES_MAX = 10 * LAYOUT.length;
 const MORE_MEMORY_MEBIBYTES_MAX = 60 * LAYOUT.length;
 
@@ -58,7 +61,7 @@ function chosenFaults(): readonly Fault[] {
     const fault = allFaults.find((one) => one.name === name);
     if (fault !== undefined) return fault;
     const names = allFaults.map((one) => one.name).join(', ');
-    throw new Error(`--faults: there is no ${name}; there are ${names}`);
+    throw new Error(`--faults: unknown fault ${name}; must be one of ${names}`);
   });
 }
 
@@ -68,7 +71,7 @@ function positive(option: 'seed' | 'events'): number {
   return value;
 }
 
-/** As a Markdown row. */
+/** Prints a Markdown row. */
 function print(...cells: (string | number)[]): void {
   console.log(`| ${cells.join(' | ')} |`);
 }
@@ -85,7 +88,7 @@ function printRow(row: Row, tookMs: number): void {
   for (const key of lost.slice(0, 10)) console.error(`${fault}: lost ${key}`);
 }
 
-/** Where everything runs: what the machine allows. */
+/** The environment of the run, with the features that the machine allows. */
 class Stage {
   readonly zone: Zone | undefined;
   readonly receiver: WebhookReceiver;
@@ -112,7 +115,7 @@ class Stage {
     return system;
   }
 
-  /** Whether the processes come to hold what they held before, or little more. */
+  /** Whether the processes return to about the resources that they held before. */
   async comesToRest(): Promise<boolean> {
     if (this.running === undefined) return true;
     const { system, before } = this.running;
@@ -167,7 +170,7 @@ async function main(): Promise<boolean> {
       printRow(row, performance.now() - beganMs);
       if (row.faults.length === 0) continue;
       well = false;
-      // The next fault finds a system that nothing has happened to.
+      // Start the next fault with a new system.
       await stage.stopSystem();
     }
     well = (await stage.comesToRest()) && well;

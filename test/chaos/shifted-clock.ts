@@ -1,6 +1,7 @@
 /**
- * Loaded into a process before its program (`--import`): its wall clock is wrong by what stands in a file, read
- * anew at a signal, as if somebody had set the clock of the machine. Timers and the monotonic clock go on.
+ * Loaded into a process before its program (`--import`): shifts its wall clock by the offset in a
+ * file, which is read again at a signal, as if the clock of the machine were changed. Timers and
+ * the monotonic clock are unaffected.
  */
 import { readFileSync } from 'node:fs';
 

@@ -15,14 +15,17 @@ export interface Certificate {
 export interface CertificateOptions {
   /** Absent: `localhost`. */
   commonName?: string;
-  /** Who signs it; absent: it signs itself. */
+  /** Certificate that signs it; absent: self-signed. */
   issuer?: Certificate & { commonName: string };
   /** `YYMMDDHHMMSSZ` */
   notBefore?: string;
   notAfter?: string;
 }
 
-/** A certificate (X.509, version 1) on a key of P-256; made here, as nothing else on a machine is sure to be there. */
+/**
+ * Makes an X.509 certificate (version 1) with a P-256 key. Written here, because no program for it
+ * is sure to be installed.
+ */
 export function makeCertificate(
   options: CertificateOptions = {},
 ): Certificate & { commonName: string } {
@@ -65,7 +68,7 @@ function der(tag: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...derLength(content.length)]), content]);
 }
 
-/** In as few bytes as it takes: programs written in Go read nothing else. */
+/** In the fewest bytes: Go programs accept no other form. */
 function derLength(length: number): number[] {
   if (length < 0x80) return [length];
   return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

@@ -1,14 +1,14 @@
 import { execFileSync } from 'node:child_process';
 import { readdirSync, readFileSync } from 'node:fs';
 
-/** The processes that a process started and that still run. */
+/** The running child processes of a process. */
 export function childrenOf(parent: number): number[] {
   return allProcesses()
     .filter(({ ppid }) => ppid === parent)
     .map(({ pid }) => pid);
 }
 
-/** The processes that a process started, those that they started, and so on, that still run. */
+/** The running descendants of a process. */
 export function descendantsOf(parent: number): number[] {
   const all = allProcesses();
   const found: number[] = [];
@@ -23,7 +23,7 @@ export function descendantsOf(parent: number): number[] {
   return found;
 }
 
-/** Whether a process runs; one that has ended and waits for its parent to notice does not. */
+/** Whether a process is running; a zombie is not. */
 export function isRunning(pid: number): boolean {
   return allProcesses().some((process) => process.pid === pid);
 }
@@ -39,7 +39,7 @@ function allProcesses(): { pid: number; ppid: number }[] {
   const found = [];
   for (const name of readdirSync('/proc')) {
     if (!/^\d+$/.test(name)) continue;
-    // pid (name) state ppid …; the name may hold anything.
+    // pid (name) state ppid …; the name may contain any character.
     const stat = readStat(`/proc/${name}/stat`);
     const [state, ppid] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     if (stat !== '' && state !== 'Z') found.push({ pid: Number(name), ppid: Number(ppid) });

@@ -4,8 +4,9 @@ import { readFileSync, readdirSync, readlinkSync } from 'node:fs';
 const LISTEN = '0A';
 
 /**
- * The addresses and ports that processes listen on by TCP, as `/proc/net/tcp` and `tcp6` write them: the address in
- * hexadecimal, each group of 4 bytes in the order of the machine. Linux only.
+ * The TCP addresses and ports that processes listen on, in the format of `/proc/net/tcp` and
+ * `tcp6`: the address in hexadecimal, each group of 4 bytes in the machine's byte order. Linux
+ * only.
  */
 export function listeningAddresses(pids: readonly number[]): string[] {
   const inodes = new Set(pids.flatMap(socketInodes));

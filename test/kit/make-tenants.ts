@@ -1,7 +1,10 @@
 import type { System } from './system.ts';
 import type { WebhookReceiver } from './webhook-receiver.ts';
 
-/** Makes the tenants `<prefix>0`, `<prefix>1`, … with one endpoint each, at `/<tenant>` of the receiver. */
+/**
+ * Creates the tenants `<prefix>0`, `<prefix>1`, … with one endpoint each, at `/<tenant>` of the
+ * receiver.
+ */
 export async function makeTenants(
   system: System,
   receiver: WebhookReceiver,

@@ -25,17 +25,17 @@ interface OtlpBatch {
   }[];
 }
 
-/** A span as it came, its attributes by their names. */
+/** A received span, its attributes by their names. */
 export interface ReceivedSpan extends Omit<OtlpSpan, 'attributes'> {
   attributes: Record<string, string | number | undefined>;
   /** The roles of the process that sent it. */
   roles: string;
 }
 
-/** A collector of OpenTelemetry: takes OTLP over HTTP as JSON, and keeps all spans. */
+/** An OpenTelemetry collector that accepts OTLP over HTTP as JSON and keeps all spans. */
 export class OtlpReceiver {
   readonly spans: ReceivedSpan[] = [];
-  /** Of the requests that brought them. */
+  /** Headers of the requests with the spans. */
   readonly headers: IncomingHttpHeaders[] = [];
   private readonly server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -54,7 +54,7 @@ export class OtlpReceiver {
     return receiver;
   }
 
-  /** What a process is told as its collector. */
+  /** URL for the setting of a process. */
   get url(): string {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }

@@ -2,11 +2,11 @@ import { once } from 'node:events';
 import type { ServerResponse } from 'node:http';
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** What a scripted receiver does with a request. */
+/** Behaviour of a scripted receiver for a request. */
 export type Behaviour = {
-  /** Wait before anything else. */
+  /** Wait first, in milliseconds. */
   delayMs?: number;
-  /** Wait for this before anything else. */
+  /** Wait for this promise first. */
   until?: Promise<void>;
 } & (
   | { status: number; headers?: Record<string, string | string[]>; body?: string | Buffer }
@@ -14,15 +14,15 @@ export type Behaviour = {
   | { hang: 'request' | 'body' }
   /** Cut the connection with a TCP reset, or end it politely, without an answer. */
   | { cut: 'reset' | 'end' }
-  /** A body without end, as fast as it is read. */
+  /** An endless body, as fast as the client reads. */
   | { endless: true; status?: number }
-  /** A body that comes byte by byte. */
+  /** A body sent byte by byte. */
   | { trickleMs: number; bytes: number; status?: number }
-  /** These bytes instead of an HTTP answer; then the connection ends. */
+  /** These bytes instead of an HTTP response; then the connection closes. */
   | { raw: string | Buffer }
 );
 
-/** Acts on one response; returns when it is over or `signal` is raised. */
+/** Acts on one response; returns when it is complete or `signal` is raised. */
 export async function behave(
   behaviour: Behaviour,
   response: ServerResponse,

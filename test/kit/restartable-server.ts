@@ -1,6 +1,6 @@
 import type { TestServer } from './servers.ts';
 
-/** A server that can be killed or paused, and that comes back on the same folder and port. */
+/** A server that can be killed, paused and restarted on the same folder and port. */
 export class RestartableServer {
   private current: TestServer;
 
@@ -12,12 +12,12 @@ export class RestartableServer {
     return this.current.url;
   }
 
-  /** With SIGKILL: resolves when it is gone. */
+  /** With SIGKILL, resolves when the process has ended. */
   kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
     return this.current.kill(signal);
   }
 
-  /** After a kill: resolves when it answers again. */
+  /** Restarts after a kill; resolves when the server answers. */
   async restart(): Promise<void> {
     this.current = await this.current.restart();
   }

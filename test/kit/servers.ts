@@ -14,14 +14,14 @@ import type { EmbeddedServer } from '#src/embedded/server-process.ts';
 import { type TempDir, makeTempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** Names the mongod that `test/global-setup.ts` started for the whole run. */
+/** Name of the variable with the mongod that `test/global-setup.ts` started for the whole run. */
 export const TEST_MONGODB_URL = 'TEST_MONGODB_URL';
 
 export interface TestServer extends EmbeddedServer {
-  /** A server on the same folder, and the same port unless told: what comes after `kill`. */
+  /** Starts a server on the same folder after `kill`; on the same port by default. */
   restart(port?: number): Promise<TestServer>;
   dataDir: string;
-  /** Stop it and remove its folder. */
+  /** Stops it and removes its folder. */
   dispose(): Promise<void>;
 }
 
@@ -32,7 +32,10 @@ type NatsOptions = Partial<
   >
 >;
 
-/** A real nats-server with a folder and a port of its own (about 50 ms). `dir` absent: a new one. */
+/**
+ * Starts a real nats-server with a folder and a port of its own (about 50 ms). `dir` absent: a new
+ * one.
+ */
 export function startNatsServer(options: NatsOptions = {}, dir?: TempDir): Promise<TestServer> {
   return startTestServer(
     natsServer,
@@ -42,7 +45,7 @@ export function startNatsServer(options: NatsOptions = {}, dir?: TempDir): Promi
   );
 }
 
-/** Where a member of a cluster runs, if not on 127.0.0.1 with a folder of its own. */
+/** Place of a cluster member, if not on 127.0.0.1 with a folder of its own. */
 export interface NatsPlace {
   host: string;
   monitorPort?: number;
@@ -50,7 +53,7 @@ export interface NatsPlace {
   dir?: TempDir;
 }
 
-/** Real nats-servers that form a cluster: `broker-0`, `broker-1`, … */
+/** Starts real nats-servers that form a cluster: `broker-0`, `broker-1`, … */
 export async function startNatsCluster(
   members: number,
   placeOf: (member: number) => NatsPlace = () => ({ host: '127.0.0.1' }),
@@ -69,12 +72,12 @@ export async function startNatsCluster(
   );
 }
 
-/** A real mongod of one's own (about 1 s), for a test that kills it; others take `testMongo`. */
+/** Starts a separate mongod (about 1 s), for a test that kills it; other tests use `testMongo`. */
 export function startMongod(): Promise<TestServer> {
   return startMongodWith({});
 }
 
-/** Real mongods that form a replica set. */
+/** Starts real mongods that form a replica set. */
 export async function startMongodSet(
   members: number,
 ): Promise<{ members: TestServer[]; url: string }> {
@@ -112,13 +115,13 @@ export interface TestMongo {
   url: string;
   client: MongoClient;
   db: Db;
-  /** Drop the database and close the client. */
+  /** Drops the database and closes the client. */
   dispose(): Promise<void>;
 }
 
 /**
- * A fresh database on the mongod of the test run. A test file that is run by itself, without the global
- * set-up, gets a mongod of its own.
+ * Creates a new database on the mongod of the test run. A test file that runs alone, without the
+ * global set-up, starts its own mongod.
  */
 export async function testMongo(): Promise<TestMongo> {
   const shared = process.env[TEST_MONGODB_URL];
@@ -138,7 +141,7 @@ export async function testMongo(): Promise<TestMongo> {
   };
 }
 
-/** The path of a real server's program, fetched if need be. */
+/** The path of a real server's program, fetched if necessary. */
 export function testBinary(program: Program): Promise<string> {
   return resolveBinary(program, {
     ...resolveDeps(process.env, process.env['POSTHORN_CACHE_DIR']),

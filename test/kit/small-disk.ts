@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** A file system of a fixed size in memory, mounted on a folder: a disk that can be full. */
+/** A file system of a fixed size in memory, mounted on a folder, to simulate a full disk. */
 export class SmallDisk {
   private readonly path: string;
 
@@ -13,25 +13,25 @@ export class SmallDisk {
   /**
    * Linux only, as root of the caller's mount namespace.
    *
-   * @throws Error where it cannot be mounted
+   * @throws Error if it cannot be mounted
    */
   static mount(path: string, mebibytes: number): SmallDisk {
     command('mount', '-t', 'tmpfs', '-o', `size=${mebibytes}m`, 'posthorn-test', path);
     return new SmallDisk(path);
   }
 
-  /** Takes all the space that is left. */
+  /** Uses all remaining space. */
   fill(): void {
     const file = openSync(this.ballast, 'a');
     try {
-      // Down to single pages, so that nobody finds room.
+      // Down to single pages, so that no free space remains.
       for (const bytes of [1024 * 1024, 4096]) writeUntilFull(file, Buffer.alloc(bytes));
     } finally {
       closeSync(file);
     }
   }
 
-  /** Gives it back. */
+  /** Frees the space again. */
   free(): void {
     rmSync(this.ballast, { force: true });
   }

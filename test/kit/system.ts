@@ -21,39 +21,39 @@ export const TEST_KEY = 'phk_test_0123456789abcdef';
 const LOCAL = '127.0.0.1';
 const SMALL_DISK_BROKER = 1;
 
-/** How the system is more than one of everything on one machine. */
+/** Numbers of servers and processes of a system on one machine. */
 export interface SystemOptions {
   /** More than one: a cluster, with every stream on `POSTHORN_STREAM_REPLICAS` of them. */
   brokers?: number;
   /** Members of MongoDB's replica set. */
   mongods?: number;
-  /** The last broker and the last worker run there. */
+  /** The last broker and the last worker run in this zone. */
   zone?: Zone;
-  /** The second broker has a disk of so many MiB. */
+  /** Disk size of the second broker, in MiB. */
   smallDiskMebibytes?: number;
 }
 
-/** A broker whose disk can be full. */
+/** A broker whose disk can be filled. */
 export interface BrokerOnSmallDisk {
   disk: SmallDisk;
   broker: RestartableServer;
-  /** Whether it has JetStream: what its liveness probe asks. */
+  /** Whether JetStream works, as checked by its liveness probe. */
   isHealthy: () => Promise<boolean>;
 }
 
-/** A process of the system, that can be killed and started again with the same settings. */
+/** A process of the system that can be killed and restarted with the same settings. */
 export interface SystemProcess {
   readonly roles: readonly Role[];
   readonly opsUrl: string;
-  /** Of the public API, where its roles have a part in it. */
+  /** Port of the public API, if the process has a role that serves it. */
   readonly httpPort: number;
   process: Supervised;
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Starts it anew and waits until it is ready. */
+  /** Restarts the process and waits until it is ready. */
   restart(): Promise<void>;
 }
 
-/** The whole system on real servers of its own, each role in the process that it is told to be in. */
+/** The whole system on real servers of its own; `layout` assigns the roles to processes. */
 export interface System {
   mongodUrl: string;
   /** The only mongod, or the first of the replica set. */
@@ -68,16 +68,16 @@ export interface System {
   url(role: Role): string;
   /** The process that has a role. */
   with(role: Role): SystemProcess;
-  /** A request to the public API with a platform key, to the process that has the role for it. */
+  /** Sends a request to the public API with a platform key, to the process with the role for it. */
   fetch(path: string, init: RequestInit): Promise<Response>;
-  /** The same, with the bodies as JSON. */
+  /** Like `fetch`, with JSON bodies. */
   api(method: string, path: string, body?: unknown): Promise<{ status: number; body: unknown }>;
   stop(): Promise<void>;
 }
 
 /**
  * @param layout the roles of each process
- * @param settings beside those that every process needs
+ * @param settings settings in addition to those that every process needs
  */
 export async function startSystem(
   layout: readonly (readonly Role[])[],

@@ -1,13 +1,15 @@
 import { type AddressInfo, type Socket, connect, createServer } from 'node:net';
 
-/** A relay before a server, on which what the server says can be lost as in a network that breaks. */
+/** A relay in front of a server that can drop the server's data, as a broken network does. */
 export interface TcpRelay {
   port: number;
-  /** From now on nothing comes back from the server; the connections stay. */
+  /** From now on, drops all data from the server; the connections stay open. */
   swallow(): void;
-  /** Ends the next connection on which a client says this, before the server has heard it. */
+  /**
+   * Closes the next connection on which a client sends this text, before the server receives it.
+   */
   breakAt(text: string): void;
-  /** Ends all connections; new ones pass again. */
+  /** Closes all connections; new ones are relayed again. */
   breakAll(): void;
   close(): Promise<void>;
 }

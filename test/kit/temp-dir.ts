@@ -8,13 +8,13 @@ export interface TempDir {
   remove(): Promise<void>;
 }
 
-/** A new empty folder; who makes it removes it. */
+/** Creates an empty folder; the caller removes it. */
 export async function makeTempDir(): Promise<TempDir> {
   const path = await mkdtemp(join(tmpdir(), 'posthorn-test-'));
   return { path, remove: () => rm(path, { recursive: true, force: true, maxRetries: 3 }) };
 }
 
-/** A new empty folder that goes when the test ends. */
+/** Creates an empty folder that is removed when the test ends. */
 export async function tempDir(t: Pick<TestContext, 'after'>): Promise<string> {
   const dir = await makeTempDir();
   t.after(() => dir.remove());

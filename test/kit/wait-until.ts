@@ -1,20 +1,23 @@
 import { setTimeout as delay } from 'node:timers/promises';
 
-/** Far more than anything takes, for a slow machine; less than after what JetStream gives again what was lost (30 s). */
+/**
+ * Far above any expected time, for slow machines, and below the 30 s after which JetStream
+ * redelivers a lost message.
+ */
 const DEADLINE_MS = 20_000;
 
 export interface WaitOptions {
-  /** What is waited for, for the message. */
+  /** Name of the condition, for the message. */
   what?: string;
   deadlineMs?: number;
   intervalMs?: number;
 }
 
 /**
- * Polls until `condition` gives something other than false, null or undefined, and gives that. What the
- * condition throws counts as "not yet", and is shown if the deadline passes.
+ * Polls until `condition` returns a value other than false, null or undefined, and returns it. An
+ * error of the condition counts as "not yet", and is shown if the deadline passes.
  *
- * @throws Error that names what was waited for, with the last error as its cause
+ * @throws Error that names the condition, with the last error as its cause
  */
 export async function waitUntil<T>(
   condition: () => T | Promise<T>,

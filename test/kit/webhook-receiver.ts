@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { type Behaviour, behave } from './receiver-behaviour.ts';
 import { waitUntil } from './wait-until.ts';
 
-/** A request as it came, the body's bytes untouched. */
+/** A received request, with the body's exact bytes. */
 export interface ReceivedRequest {
   /** Milliseconds of `performance.now()` when the body was complete. */
   atMs: number;
@@ -12,17 +12,17 @@ export interface ReceivedRequest {
   path: string;
   /** With the query. */
   url: string;
-  /** Names in lower case; of several with one name the values joined by `, `. */
+  /** Names in lower case; values of repeated names joined by `, `. */
   headers: Record<string, string>;
-  /** Name and value in turn, as they were sent. */
+  /** Names and values alternating, as sent. */
   rawHeaders: string[];
   body: Buffer;
 }
 
-/** What to do with a request; `nth` counts the requests of this path from 1. */
+/** The behaviour for a request; `nth` counts the requests of this path from 1. */
 export type Script = Behaviour | ((request: ReceivedRequest, nth: number) => Behaviour);
 
-/** An HTTP server that keeps all that it receives and behaves as it is told, path by path. */
+/** An HTTP server that records all requests and behaves as scripted for each path. */
 export class WebhookReceiver {
   /** In the order in which they were complete. */
   readonly requests: ReceivedRequest[] = [];
@@ -48,23 +48,23 @@ export class WebhookReceiver {
     return receiver;
   }
 
-  /** Stays the same when it is closed, so that another one can be started in its place. */
+  /** Stays the same after `close`, so that another receiver can replace it. */
   get port(): number {
     return this.listensOn;
   }
 
-  /** `url('/hook')` is the address of a path. */
+  /** `url('/hook')` is the URL of a path. */
   url(path = '/'): string {
     return `http://${this.host}:${this.port}${path}`;
   }
 
-  /** What requests to a path get from now on. */
+  /** Sets the behaviour for a path. */
   on(path: string, script: Script): this {
     this.scripts.set(path, script);
     return this;
   }
 
-  /** What requests to every other path get (200 if never set). */
+  /** Sets the behaviour for all other paths (200 by default). */
   otherwise(script: Script): this {
     this.fallback = script;
     return this;
@@ -75,7 +75,7 @@ export class WebhookReceiver {
     return this.requests.filter((request) => request.path === path);
   }
 
-  /** Waits for `count` requests, of one path or of all; gives the first `count`. */
+  /** Waits for `count` requests, of one path or of all; returns the first `count`. */
   async waitFor(count: number, path?: string, deadlineMs?: number): Promise<ReceivedRequest[]> {
     const seen = () => (path === undefined ? this.requests : this.at(path));
     await waitUntil(() => seen().length >= count, {
@@ -85,7 +85,7 @@ export class WebhookReceiver {
     return seen().slice(0, count);
   }
 
-  /** Ends every connection, however far its answer is. */
+  /** Closes every connection, even during a response. */
   async close(): Promise<void> {
     this.closing.abort();
     const closed = new Promise((resolve) => this.server.close(resolve));

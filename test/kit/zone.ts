@@ -3,17 +3,18 @@ import { once } from 'node:events';
 import { readlinkSync } from 'node:fs';
 import { waitUntil } from './wait-until.ts';
 
-/** The addresses of the two ends; they are seen in the namespaces of the run alone. */
+/** The addresses of the two ends, visible only in the namespaces of the run. */
 const CORE_HOST = '10.77.0.1';
 const ZONE_HOST = '10.77.0.2';
 const INTERFACE = 'eth0';
 
 /**
- * A network namespace beside the one of this process, joined to it by a virtual cable that can be cut: packets
- * then vanish in both directions and connections stay open, as when a zone is cut off. It goes with its holder.
+ * A network namespace joined to that of this process by a virtual cable that can be cut. Packets
+ * then vanish in both directions and connections stay open, as when a zone is cut off. The
+ * namespace ends with its holder process.
  */
 export class Zone {
-  /** The address of this process's side, that both sides reach. */
+  /** The address of this process's end, reachable from both ends. */
   readonly coreHost = CORE_HOST;
   readonly host = ZONE_HOST;
   private readonly holder: ChildProcess;
@@ -23,9 +24,9 @@ export class Zone {
   }
 
   /**
-   * Linux only, and only in a network namespace of the caller's own, as root of it (`unshare --net`).
+   * Linux only, as root of a network namespace of the caller's own (`unshare --net`).
    *
-   * @throws Error where the namespace or its cable cannot be made
+   * @throws Error if the namespace or its cable cannot be created
    */
   static async open(): Promise<Zone> {
     const holder = spawn('unshare', ['--net', 'sleep', 'infinity'], { stdio: 'ignore' });
@@ -47,7 +48,7 @@ export class Zone {
     }
   }
 
-  /** What to put before a command so that it runs in the zone; the process id stays that of the command. */
+  /** Prefix for a command that runs it in the zone. The process id remains that of the command. */
   get launcher(): string[] {
     return this.inside();
   }

@@ -67,7 +67,7 @@ function restartRows(restarts: Restarts): Row[] {
   const out = restarts.done.map(({ role, exitCode, stopMs, startMs, delivered }): Row => {
     const ended = `ended with ${exitCode} after ${seconds(stopMs)}`;
     const back = `ready ${seconds(startMs)} later`;
-    return [`${role} restarted`, `${ended}, ${back}, ${delivered} deliveries meanwhile`];
+    return [`${role} restarted`, `${ended}, ${back}, ${delivered} deliveries during it`];
   });
   const label = `${restarts.done.length} of ${restarts.due} processes restarted in order`;
   return [...out, [label, allRestarted(restarts) ? 'passed' : 'FAILED']];

@@ -4,7 +4,7 @@ import type { Fault } from '../fault.ts';
 
 const BAD_MS = 8000;
 
-/** What a broken receiver does with each request; all but the flapping one never end an answer of 2xx. */
+/** Behaviour of each broken receiver. All but the flapping one never complete a 2xx response. */
 const behaviours: Record<string, (random: () => number) => Behaviour> = {
   hang: () => ({ hang: 'request' }),
   hangInBody: () => ({ hang: 'body' }),
@@ -16,7 +16,7 @@ const behaviours: Record<string, (random: () => number) => Behaviour> = {
   flap: (random) => (random() < 0.5 ? { cut: 'end' } : { status: 200 }),
 };
 
-/** One tenant for each bad behaviour, for 8 s; the other tenants' receivers are well. */
+/** One tenant for each bad behaviour, for 8 s. The receivers of the other tenants are healthy. */
 export const badReceivers: Fault = {
   name: 'bad-receivers',
   lastsMs: BAD_MS,

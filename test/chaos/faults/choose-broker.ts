@@ -1,7 +1,7 @@
 import type { RestartableServer } from '../../kit/restartable-server.ts';
 import type { Arena } from '../fault.ts';
 
-/** A broker that the seed chooses. */
+/** A broker chosen by the seed. */
 export function anyBroker({ system, random }: Arena): Promise<RestartableServer> {
   return Promise.resolve(brokerAt(system, Math.floor(random() * system.brokers.length)));
 }

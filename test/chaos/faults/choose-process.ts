@@ -3,7 +3,10 @@ import type { SystemProcess } from '../../kit/system.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 import type { Arena } from '../fault.ts';
 
-/** The process that a fault strikes: of several routers or workers the one that owns shard 0, as another may own nothing. */
+/**
+ * Chooses the process that a fault strikes: the router or worker that owns shard 0, since another
+ * one may own no shard.
+ */
 export function chooseProcess({ system, census }: Arena, role: Role): Promise<SystemProcess> {
   if (role !== 'delivery' && role !== 'router') return Promise.resolve(system.with(role));
   return waitUntil(

@@ -3,7 +3,10 @@ import type { Fault } from '../fault.ts';
 
 const CUT_MS = 12_000;
 
-/** For 12 s no packet passes between the zone of the last broker and the last worker, and everything else. */
+/**
+ * For 12 s all packets between two parts are lost: the zone with the last broker and the last
+ * worker, and the rest.
+ */
 export const cutZone: Fault = {
   name: 'cut-zone',
   lastsMs: CUT_MS,

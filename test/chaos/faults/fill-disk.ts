@@ -6,8 +6,8 @@ const PROBE_EVERY_MS = 1000;
 const PROBES_FAILED = 3;
 
 /**
- * The disk of one broker has no free block for 8 s. A nats-server that could not write lets go of JetStream until
- * it is started again, which its liveness probe sees to.
+ * The disk of one broker has no free block for 8 s. After a failed write, nats-server disables
+ * JetStream until a restart; its liveness probe restarts it.
  */
 export const fillDisk: Fault = {
   name: 'full-disk',

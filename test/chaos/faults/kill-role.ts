@@ -4,10 +4,10 @@ import type { Fault } from '../fault.ts';
 import { chooseProcess } from './choose-process.ts';
 
 const AWAY_MS = 1000;
-/** Where it owned shards, nobody works on them until its leases have ended. */
+/** Until its leases expire, no process works on its shards. */
 const LEASES_END_MS = 6000;
 
-/** kill -9 of a process; it is started again a second later. */
+/** kill -9 of a process; it is restarted a second later. */
 export function killRole(role: Role): Fault {
   return {
     name: `kill-${role}`,

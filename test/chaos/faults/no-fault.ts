@@ -1,6 +1,6 @@
 import type { Fault } from '../fault.ts';
 
-/** Nothing happens: what the other rows are compared with. */
+/** No fault: the baseline for the other rows. */
 export const noFault: Fault = {
   name: 'none',
   lastsMs: 1000,

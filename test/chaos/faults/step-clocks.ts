@@ -2,13 +2,13 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Fault } from '../fault.ts';
 
 const MINUTE_MS = 60_000;
-/** Against the true time, one after the other. */
+/** Offsets from the true time, applied one after the other. */
 const OFFSETS_MS = [2 * MINUTE_MS, -2 * MINUTE_MS, 180 * MINUTE_MS, -180 * MINUTE_MS, 0];
 const EACH_MS = 2500;
 
 /**
- * The wall clock of every process jumps forward and back by minutes and hours, while some attempts fail and are
- * put off. Nobody may lose a lease by it, and no retry may come hours late.
+ * The wall clock of every process jumps forward and back by minutes and hours, while some attempts
+ * fail and are scheduled for a retry. No lease may be lost, and no retry may be hours late.
  */
 export const stepClocks: Fault = {
   name: 'clock-steps',

@@ -5,7 +5,7 @@ import { joinCore, leaveCore } from '#src/app/run/join-core.ts';
 import { buckets } from '#wire/subjects.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 
-test('a bucket that is not answered for in time is asked for again: a process starts all the same', async (t) => {
+test('a process starts when the first request for a bucket times out', async (t) => {
   const { connect, settings, log } = await startNatsCore(t);
   const real = Reflect.get(Kvm.prototype, 'open');
   const unanswered = new Set<string>([buckets.leases, buckets.ordered]);

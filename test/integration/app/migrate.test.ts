@@ -8,7 +8,7 @@ import { migrate } from '#src/app/migrate.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { startNatsServer } from '../../kit/servers.ts';
 
-test('a MongoDB that is away until the deadline fails it, with its code and exit code 69', async (t) => {
+test('migrate fails with exit code 69 when MongoDB is unreachable until the deadline', async (t) => {
   const nats = await startNatsServer();
   t.after(() => nats.dispose());
   const settings = loadSettings({

@@ -35,7 +35,7 @@ async function start(t: TestContext): Promise<{ processes: Process[]; balancer: 
   return { processes, balancer };
 }
 
-/** Which process answered. */
+/** Returns the name of the process that answered. */
 function ask(url: string, agent?: Agent): Promise<string> {
   return new Promise((answered, failed) => {
     const request = get(url, { agent: agent ?? new Agent() }, (response) => {
@@ -47,7 +47,7 @@ function ask(url: string, agent?: Agent): Promise<string> {
   });
 }
 
-test('connections go round, and to none that is not ready; what is open stays where it is', async (t) => {
+test('a balancer spreads new connections over the ready processes and keeps open ones where they are', async (t) => {
   const { processes, balancer } = await start(t);
   const [a] = processes as [Process, Process];
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -56,7 +56,7 @@ test('connections go round, and to none that is not ready; what is open stays wh
   assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['b', 'a']);
   a.ready = false;
   await balancer.probe();
-  // Once may be chance.
+  // Twice, because once may be chance.
   assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['b', 'a']);
   await balancer.probe();
   const answers = await Promise.all(Array.from({ length: 4 }, () => ask(balancer.url)));
@@ -67,14 +67,14 @@ test('connections go round, and to none that is not ready; what is open stays wh
   assert.deepEqual([await ask(balancer.url), await ask(balancer.url)].toSorted(), ['a', 'b']);
 });
 
-test('one that is to end gets no new connection from that moment', async (t) => {
+test('a draining process gets no new connection', async (t) => {
   const { processes, balancer } = await start(t);
   const [, b] = processes as [Process, Process];
   b.ending = true;
   assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['a', 'a']);
 });
 
-test('a refusal is not hidden, and where none is ready nobody is let in', async (t) => {
+test('a balancer passes a refusal on, and refuses connections when no process is ready', async (t) => {
   const { processes, balancer } = await start(t);
   const [a, b] = processes as [Process, Process];
   await new Promise((closed) => a.server.close(closed));

@@ -20,7 +20,7 @@ function setUp(isComplete: boolean) {
   return { service, seen, complete: resolve };
 }
 
-test('with the configuration there the service starts with the process', async () => {
+test('a service starts with the process when the configuration is loaded', async () => {
   const { service, seen } = setUp(true);
   await service.start();
   assert.deepEqual(seen, ['started']);
@@ -28,7 +28,7 @@ test('with the configuration there the service starts with the process', async (
   assert.deepEqual(seen, ['started', 'stopped']);
 });
 
-test('without it the process starts, and the service once it is there', async () => {
+test('a service starts later than the process when the configuration loads late', async () => {
   const { service, seen, complete } = setUp(false);
   await service.start();
   assert.deepEqual(seen, []);
@@ -38,7 +38,7 @@ test('without it the process starts, and the service once it is there', async ()
   assert.deepEqual(seen, ['started', 'stopped']);
 });
 
-test('stopped while it waits, it never starts', async () => {
+test('a service that is stopped while it waits for the configuration never starts', async () => {
   const { service, seen, complete } = setUp(false);
   await service.start();
   await service.stop(1000);

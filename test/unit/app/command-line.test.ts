@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parseCommandLine } from '#src/app/command-line.ts';
 
-test('the commands and what stands for them', () => {
+test('a command line is parsed into its command and roles', () => {
   const start = { command: 'start', roles: undefined };
   assert.deepEqual(parseCommandLine([]), start);
   assert.deepEqual(parseCommandLine(['start']), start);
@@ -15,7 +15,7 @@ test('the commands and what stands for them', () => {
   assert.equal(parseCommandLine(['run', '-h']).command, 'help');
 });
 
-test('what is not understood is said', () => {
+test('rejects a command line that is not valid with the reason', () => {
   const faults = (args: string[]) => {
     try {
       parseCommandLine(args);
@@ -24,13 +24,13 @@ test('what is not understood is said', () => {
     }
     return 'none';
   };
-  assert.match(faults(['dance']), /no command "dance"/);
-  assert.match(faults(['run', 'run']), /no command "run run"/);
+  assert.match(faults(['dance']), /unknown command "dance"/);
+  assert.match(faults(['run', 'run']), /unknown command "run run"/);
   assert.match(faults(['start', '--roles', 'router']), /--roles is for "run"/);
   assert.match(faults(['migrate', '--roles', 'router']), /"migrate" is for all roles/);
   assert.match(faults(['reseal', '--roles', 'router']), /"reseal" is for all roles/);
   assert.match(faults(['--role', 'router']), /--role/);
-  // A variable that is not set: it must not mean all of them.
+  // An unset shell variable must not mean all roles.
   assert.match(faults(['run', '--roles', '']), /--roles is empty/);
   assert.match(faults(['--roles=']), /--roles is empty/);
 });

@@ -7,7 +7,7 @@ import { DataDir } from '#src/app/start/data-dir.ts';
 import { seedDemo } from '#src/app/demo/demo.ts';
 import { tempDir } from '../../kit/temp-dir.ts';
 
-test('the demo endpoint is found behind many others, and none is made beside it', async (t) => {
+test('seeding the demo creates no second endpoint when the first is on a later page', async (t) => {
   const hookUrl = 'http://127.0.0.1:1/hook';
   const asked: string[] = [];
   const api = createServer((request, response) => {

@@ -4,7 +4,7 @@ import { followLauncher } from '#src/app/surroundings/follow-launcher.ts';
 
 const NPM_START = { npm_lifecycle_event: 'start', npm_package_name: 'posthorn' };
 
-/** How often `onGone` was called when the parent was replaced and minutes passed. */
+/** Counts the calls of `onGone` after the parent was replaced and minutes passed. */
 function goneAfterParent(t: TestContext, env: Record<string, string>): number {
   t.mock.timers.enable({ apis: ['setInterval'] });
   let parent = 100;
@@ -17,7 +17,7 @@ function goneAfterParent(t: TestContext, env: Record<string, string>): number {
   return gone;
 }
 
-test('a start by npm is told once that npm has ended', (t) => {
+test('a start by npm is notified once when npm has ended', (t) => {
   assert.equal(goneAfterParent(t, NPM_START), 1);
 });
 

@@ -14,7 +14,7 @@ function warnings(roles: Parameters<typeof openFilesOf>[1], limit: number): unkn
   return lines;
 }
 
-test('a worker is warned when its limit of open files is lower than what its attempts may open', () => {
+test('a worker logs a warning when its limit of open files is lower than its attempts need', () => {
   assert.deepEqual(warnings(['delivery'], 256), [
     [{ limit: 256, wanted: 1064 }, 'process.open_files_low'],
   ]);
@@ -26,7 +26,7 @@ test('a process without the role delivery needs no descriptors for attempts', ()
   assert.deepEqual(warnings(['router'], 256), []);
 });
 
-test('rejects a limit of open files with which the process does not work with a ConfigError', () => {
+test('rejects a limit of open files below the required number with a ConfigError', () => {
   assert.throws(
     () => warnings(['delivery'], 63),
     (error) =>

@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
 import { exitCodes, type Running, runUntilStopped } from '#src/app/run/run-until-stopped.ts';
 
-/** A process that only says how it was ended. */
+/** A process that records how it was ended. */
 function fakeProcess() {
   const signals = new EventEmitter();
   const exited = Promise.withResolvers<number>();
@@ -24,13 +24,13 @@ function run(fake: ReturnType<typeof fakeProcess>, running: Running): Promise<nu
 const never = new Promise<void>(() => undefined);
 const limited = { timeout: 10_000 };
 
-/** A deadline keeps no process running, so the test has to run as long as it. */
+/** A pending deadline keeps no process alive, so this timer does until the test ends. */
 function stayAlive(t: TestContext): void {
   const timer = setInterval(() => undefined, 1000);
   t.after(() => clearInterval(timer));
 }
 
-test('what is done unasked is stopped, and says that it is to be started again', async () => {
+test('a process that ends without a stop request is stopped with the exit code of a bug', async () => {
   let stopped = false;
   const running = { done: Promise.resolve(), stop: async () => void (stopped = true) };
   assert.equal(await run(fakeProcess(), running), exitCodes.bug);
@@ -38,7 +38,7 @@ test('what is done unasked is stopped, and says that it is to be started again',
 });
 
 test(
-  'what ends unasked and does not come to a stop is ended at the deadline',
+  'a process that ends without a stop request is killed at the deadline when its stop hangs',
   limited,
   async (t) => {
     stayAlive(t);
@@ -48,7 +48,7 @@ test(
   },
 );
 
-test('what is asked to stop and does not is ended at the deadline', limited, async (t) => {
+test('a process that does not stop when asked is killed at the deadline', limited, async (t) => {
   stayAlive(t);
   const fake = fakeProcess();
   void run(fake, { done: never, stop: () => never });
@@ -57,7 +57,7 @@ test('what is asked to stop and does not is ended at the deadline', limited, asy
 });
 
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) {
-  test(`${signal} stops it in order`, async () => {
+  test(`${signal} stops a process in order`, async () => {
     const fake = fakeProcess();
     const ended = run(fake, { done: never, stop: async () => undefined });
     fake.signals.emit(signal);

@@ -15,10 +15,10 @@ function faultsOf(env: Record<string, string>): string[] {
     for (const fault of error.faults) assert.ok(error.message.includes(fault));
     return error.faults;
   }
-  throw new Error('the settings were taken');
+  throw new Error('the settings were accepted');
 }
 
-test('nothing set: the defaults, frozen; what has none is not there', () => {
+test('an empty environment gives the frozen defaults and leaves optional settings out', () => {
   const settings = loadSettings({ PATH: '/bin', posthorn_lower: 'x' });
   assert.equal(settings.POSTHORN_HTTP_PORT, 8080);
   assert.equal(settings.POSTHORN_ROLES, 'ingress,router,delivery,control');
@@ -31,7 +31,7 @@ test('nothing set: the defaults, frozen; what has none is not there', () => {
   }
 });
 
-test('values are read by their type; an empty one is as good as none', () => {
+test('values are parsed by their type, and an empty one counts as absent', () => {
   const settings = loadSettings({
     POSTHORN_HTTP_PORT: '0',
     POSTHORN_SHARDS: '64',
@@ -48,7 +48,7 @@ test('values are read by their type; an empty one is as good as none', () => {
   assert.deepEqual(parseRoles('control,control'), ['control']);
 });
 
-test('every fault is told at once, each by the name of its setting', () => {
+test('rejects several wrong settings at once, each by its name', () => {
   const env = {
     POSTHORN_HTTP_PORT: '65536',
     POSTHORN_SHARDS: 'four',
@@ -89,10 +89,10 @@ const bad: [string, string, RegExp][] = [
   ['POSTHORN_OTLP_HEADERS', 'x-team=hooks,', /collector/],
   ['POSTHORN_OTLP_HEADERS', 'x-team=%zz', /collector/],
   ['POSTHORN_OTLP_HEADERS', 'x-team=%0a', /collector/],
-  ['POSTHORN_LOG_LEVEL', 'loud', /must be one of fatal, error, .*log line/],
+  ['POSTHORN_LOG_LEVEL', 'loud', /must be one of fatal, error, .*Least severe/],
 ];
 for (const [key, value, message] of bad) {
-  test(`${key}=${value} is refused and explained`, () => {
+  test(`${key}=${value} is rejected with an explanation`, () => {
     const faults = faultsOf({ [key]: value });
     assert.ok(
       faults.every((fault) => fault.startsWith(`${key}:`)),
@@ -106,7 +106,7 @@ test('rejects an unknown setting', () => {
   assert.deepEqual(faultsOf({ POSTHORN_HTTP_PROT: '1' }), ['POSTHORN_HTTP_PROT: unknown setting']);
 });
 
-test('a secret comes from the file that _FILE names, without the line feed at its end', async (t) => {
+test('a secret is read from the file that _FILE names, without its trailing line feed', async (t) => {
   const file = join(await tempDir(t), 'key');
   await writeFile(file, 'a-platform-key-of-some-length\n');
   const settings = loadSettings({ POSTHORN_BOOTSTRAP_KEY_FILE: file });
@@ -124,7 +124,7 @@ test('rejects a secret that is given both as a value and as a file', async (t) =
   assert.match(String(faults[0]), /^POSTHORN_BOOTSTRAP_KEY_FILE: .*POSTHORN_BOOTSTRAP_KEY/);
 });
 
-test('no fault shows a secret', async (t) => {
+test('an error text contains no secret', async (t) => {
   const file = join(await tempDir(t), 'key');
   await writeFile(file, 'not-a-master-key-but-secret');
   const faults = faultsOf({
@@ -137,7 +137,7 @@ test('no fault shows a secret', async (t) => {
   }
 });
 
-test('URLs among the settings have the form in which URLs of endpoints are compared with them', () => {
+test('URLs in settings are normalized like URLs of endpoints', () => {
   const settings = loadSettings({
     POSTHORN_PUBLIC_URL: 'https://Hooks.Example.:443',
     POSTHORN_PROBE_RECEIVER_URL: 'http://LOCALHOST.:8082',
@@ -146,7 +146,7 @@ test('URLs among the settings have the form in which URLs of endpoints are compa
   assert.equal(settings.POSTHORN_PROBE_RECEIVER_URL, 'http://localhost:8082');
 });
 
-test('rejects a URL among the settings whose host name cannot exist with the reason', () => {
+test('rejects a URL in a setting with an impossible host name with the reason', () => {
   assert.throws(
     () => loadSettings({ POSTHORN_PUBLIC_URL: 'https://hooks..example' }),
     /POSTHORN_PUBLIC_URL: has a host name with an empty label/,

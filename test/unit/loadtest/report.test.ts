@@ -26,7 +26,7 @@ const result = {
   ],
 };
 
-test('the rows say what was lost, and which thresholds were crossed', () => {
+test('a report lists lost deliveries and crossed thresholds', () => {
   const said = Object.fromEntries(rows(result));
   assert.equal(said['lost'], '2');
   assert.equal(said['deliveries_lost value==0'], 'FAILED');
@@ -35,7 +35,7 @@ test('the rows say what was lost, and which thresholds were crossed', () => {
   assert.equal(said['memory of Node, highest'], '300 MiB');
 });
 
-test('a restart counts if it was in order and deliveries went on meanwhile, and every process is due', () => {
+test('a restart passes when it was orderly and deliveries continued, and every process was restarted', () => {
   const good = { role: 'router', exitCode: 0, stopMs: 400, startMs: 1500, delivered: 7 } as const;
   const verdict = (done: readonly Restart[]) => rows({ ...result, restarts: { done, due: 2 } });
   const last = (done: readonly Restart[]) => {
@@ -47,10 +47,10 @@ test('a restart counts if it was in order and deliveries went on meanwhile, and 
   assert.equal(last([good, { ...good, exitCode: 70 }]), 'FAILED');
   assert.equal(last([good, { ...good, delivered: 0 }]), 'FAILED');
   const [, said] = verdict([good]).find(([label]) => label === 'router restarted') ?? [];
-  assert.equal(said, 'ended with 0 after 0.4 s, ready 1.5 s later, 7 deliveries meanwhile');
+  assert.equal(said, 'ended with 0 after 0.4 s, ready 1.5 s later, 7 deliveries during it');
 });
 
-test('the page draws each series once, and nothing comes from elsewhere', () => {
+test('the page draws each series once and loads no external resource', () => {
   const html = page(result);
   assert.equal(html.match(/<polyline/g)?.length, 5);
   assert.doesNotMatch(html, /NaN|https?:|<script/);
