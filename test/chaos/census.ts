@@ -79,7 +79,8 @@ export class Census {
     for (const [stream, { messages, consumers, behind }] of await this.count()) {
       if (stream.startsWith('DLV-') && messages > 0) found.push(`${stream}: ${messages} messages`);
       for (const { name, waiting, inHand } of consumers) {
-        if (waiting + inHand > 0) found.push(`${stream} ${name}: ${waiting} pending and ${inHand} unacked`);
+        if (waiting + inHand > 0)
+          found.push(`${stream} ${name}: ${waiting} pending, ${inHand} unacked`);
       }
       for (const server of behind) found.push(`${stream}: ${server} is behind`);
     }
