@@ -111,6 +111,8 @@ export const limits = {
   heldSearchedMax: 10_000,
   rejectedBodyKeptBytesMax: 16 * 1024,
   natsHeadersMax: 128,
+  /** All headers of a message as they are sent. Over HTTP they have 16 KiB. */
+  natsHeaderBytesMax: 64 * 1024,
   natsRequestsMax: 4096,
   /** So that one producer leaves room for the others. */
   natsRequestsPerTenantMax: 1024,

@@ -39,6 +39,7 @@ import type { AcceptEvent } from '../accept/accept-event.ts';
 import { type AcceptDone, type Accepted, acceptedJson } from '../accept/accepted.ts';
 import type { EventResults } from '../accept/event-results.ts';
 import type { TenantConcurrencyLimiter } from '../fairness/tenant-concurrency-limiter.ts';
+import { headerFault } from './header-block.ts';
 import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
@@ -124,15 +125,19 @@ export class NatsService implements Service {
 
   private take(message: Msg): void {
     const id = newId('req');
-    const span = startNatsRequestSpan(this.deps.tracing, message, id);
+    const fault = headerFault(message);
+    const span =
+      fault === undefined ? startNatsRequestSpan(this.deps.tracing, message, id) : undefined;
     const subject = parseRequestSubject(message.subject);
     const request: Request = { message, id, span, left: undefined, isCounted: false, ...subject };
-    if (this.begin(request)) {
+    if (!this.begin(request)) this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
+    else if (fault !== undefined) this.refuse(request, fault);
+    else {
       this.deps.limiter.enter(request.tenant, {
         start: () => this.lookUp(request),
         onLeave: (left) => (request.left = left),
       });
-    } else this.refuse(request, new PosthornError('POSTHORN_OVERLOADED'));
+    }
   }
 
   /** Counts a request; false if there are too many. */

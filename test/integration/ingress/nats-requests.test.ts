@@ -116,6 +116,8 @@ test('what is refused is answered with a problem that names the field', async (t
     ['in.acme.a.c', '1', CE, 'POSTHORN_EVENT_INVALID', '/type'],
     ['in.acme.a.b', '1', { ...CE, 'ce-specversion': '2' }, 'POSTHORN_EVENT_INVALID'],
     ['in.acme.a.b', '1', { ...CE, 'CE-Id': 'c2' }, 'POSTHORN_EVENT_INVALID', '#header/ce-id'],
+    ['in.acme.a.b', '1', { h: 'v'.repeat(70_000) }, 'POSTHORN_EVENT_INVALID', '#header'],
+    ['in.acme.a.b', '1', MANY, 'POSTHORN_EVENT_INVALID', '#header'],
     ['in.acme.a.b', '[]', STRUCTURED, 'POSTHORN_EVENT_INVALID'],
     ['in.acme.a.b', '[]', { 'content-type': 'application/cloudevents+avro' }, MEDIA],
     ['in.acme.order.paid', '{}', {}, 'POSTHORN_EVENT_DATA_INVALID', '/data/total'],
@@ -136,6 +138,7 @@ test('what is refused is answered with a problem that names the field', async (t
   assert.deepEqual(await plane.stored(), []);
   assert.equal(await plane.metric('posthorn_ingress_rejected_total'), 0);
 });
+const MANY = Object.fromEntries(Array.from({ length: 129 }, (_, i) => [`h${i}`, 'v']));
 const MEDIA = 'POSTHORN_MEDIA_TYPE_UNSUPPORTED';
 
 test('without a reply subject: the valid is stored, the invalid kept with its reason', async (t) => {
