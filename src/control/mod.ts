@@ -19,7 +19,7 @@ import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -81,7 +81,7 @@ export interface ControlDeps {
   mongo: MongoClient;
   nc: NatsConnection;
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   config: ConfigView;
   lives: TenantLives;
   registry: Registry;

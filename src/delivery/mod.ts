@@ -10,7 +10,7 @@ import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { AckFence } from '#infra/nats/consume/ack-fence.ts';
 import type { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -45,7 +45,7 @@ export interface DeliveryDeps {
   /** Fetches a tenant's configuration unless it was fetched after `sinceMs` (monotonic). */
   refreshTenant: (tenant: string, sinceMs: number) => Promise<void>;
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   secretBox: SecretBox;
   payloads: PayloadStore;
   payloadLinks: PayloadLinks;

@@ -7,11 +7,11 @@ import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
-import { loopUtilization } from '#infra/loop-pace.ts';
+import { loopUtilization } from '#infra/aimd-controller.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/stores/config-store.ts';
-import { FirstEvents } from '#infra/nats/stores/dedup-store.ts';
+import { DedupStore } from '#infra/nats/stores/dedup-store.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -59,7 +59,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const { settings, config, publisher, history, registry, log } = deps;
   const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
   const idempotency = new Idempotency({ history, registry });
-  const firstEvents = new FirstEvents({ publisher, jsm: deps.jsm, me: newId('req') });
+  const dedupStore = new DedupStore({ publisher, jsm: deps.jsm, me: newId('req') });
   const admission = new Admission({ config, policy });
   const payloads = new LargePayloads({
     store: deps.payloads,
@@ -74,7 +74,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     admission,
     idempotency,
     payloads,
-    deduplication: new Deduplication({ config, firstEvents, idempotency, turns }),
+    deduplication: new Deduplication({ config, dedupStore, idempotency, turns }),
     publisher,
     window: new TenantWindow({ publisher, window: settings.POSTHORN_PUBLISH_WINDOW }),
     stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),

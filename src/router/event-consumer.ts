@@ -5,7 +5,7 @@
  */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
+import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { consumers, streams } from '#wire/subjects.ts';
 import { InFlightEvent, type EventSource } from './in-flight-event.ts';
@@ -27,13 +27,13 @@ export interface EventTapDeps {
 
 export class EventConsumer implements EventSource {
   private readonly deps: EventTapDeps;
-  private readonly reader: SoleReader;
+  private readonly reader: ExclusiveConsumer;
   private readonly inFlight = new Map<number, InFlightEvent>();
   private closed = false;
 
   constructor(deps: EventTapDeps) {
     this.deps = deps;
-    this.reader = new SoleReader({
+    this.reader = new ExclusiveConsumer({
       ...deps,
       stream: streams.events(deps.shard),
       consumer: consumers.router,

@@ -6,7 +6,7 @@ import type { Registry } from 'prom-client';
 import type { Settings } from '#config/schema.ts';
 import { parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
 import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -33,7 +33,7 @@ export interface RouterDeps {
   lanes: LaneView;
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   payloads: PayloadStore;
   faultyFilters: FaultyFilters;
   registry: Registry;
@@ -62,7 +62,7 @@ export function createRouter(deps: RouterDeps): Service {
     kind: 'router',
     me: deps.worker,
     shards: settings.POSTHORN_SHARDS,
-    async onTaken(shard) {
+    async onAcquired(shard) {
       const owns = (): boolean => leases.owns(shard);
       const tap = new EventConsumer({
         ...deps,
@@ -73,11 +73,11 @@ export function createRouter(deps: RouterDeps): Service {
       taps.set(shard, tap);
       await tap.open();
     },
-    async onGiveUp(shard) {
+    async onRelease(shard) {
       await taps.get(shard)?.drain(settings.POSTHORN_SHUTDOWN_DEADLINE_MS);
       taps.delete(shard);
     },
-    onLost(shard) {
+    onExpired(shard) {
       taps.get(shard)?.close();
       taps.delete(shard);
     },

@@ -20,7 +20,7 @@
 import { Counter, type Registry } from 'prom-client';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -57,7 +57,7 @@ export interface RouterState {
   /** Refreshes the configuration of a tenant in this process. */
   refreshTenant: (tenant: string) => Promise<void>;
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   payloads: PayloadStore;
   faultyFilters: FaultyFilters;
   /** Largest number of endpoints first. */

@@ -8,7 +8,7 @@ import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
-import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -32,7 +32,7 @@ export interface Core {
   ordered: KV;
   publisher: Publisher;
   ingressPublisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   brokerClock: BrokerClock;
   /** `js` and `jsm` with short timeouts, for the data plane. */
   quick: Pick<Core, 'js' | 'jsm'>;
@@ -56,7 +56,7 @@ export async function joinCore(nc: NatsConnection, settings: Settings, log: Log)
   const ordered = await untilDone(() => new Kvm(js).open(buckets.ordered), log);
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   const ingressPublisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
-  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  const records = new RecordBatcher({ publisher, shards: settings.POSTHORN_SHARDS, log });
   const brokerClock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
   await brokerClock.start();
   const quick = await askQuickly(nc);

@@ -8,7 +8,7 @@ import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { type Authenticate, createAuthenticator } from '#infra/http/server/authenticate.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
 import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
-import { TopologyKeeper } from '#infra/nats/streams/topology-reconciler.ts';
+import { TopologyReconciler } from '#infra/nats/streams/topology-reconciler.ts';
 import { newId } from '#domain/ids.ts';
 import { LifeView } from '#infra/nats/lives/life-view.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
@@ -157,7 +157,7 @@ function keepTopology(roles: Role[], parts: ProcessParts): Service {
     [/^DLV-/, ['delivery']],
     [/^(ATT-|DLQ$)/, ['control']],
   ];
-  const keeper = new TopologyKeeper({
+  const keeper = new TopologyReconciler({
     ...parts,
     reads: (stream) =>
       readers.some(([names, by]) => names.test(stream) && by.some((role) => roles.includes(role))),

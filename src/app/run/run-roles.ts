@@ -10,7 +10,7 @@ import type { Role, Settings } from '#config/schema.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
-import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
+import { connectWithRetry } from '#infra/mongo/connect-with-retry.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -117,7 +117,7 @@ function untilRefused(
   // Roles that only read MongoDB keep running without it, so that rotating its password does not
   // stop webhooks.
   const isNeeded = roles.includes('control');
-  const refused = keepConnecting(mongo, { ...options, isNeeded }).then(() => never);
+  const refused = connectWithRetry(mongo, { ...options, isNeeded }).then(() => never);
   refused.catch(() => undefined);
   return refused;
 }

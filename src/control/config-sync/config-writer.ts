@@ -7,7 +7,7 @@
  * MongoDB, so the last state is published.
  */
 import type { KV } from '@nats-io/kv';
-import { isLostWrite } from '#infra/nats/api-errors.ts';
+import { isWriteConflict } from '#infra/nats/api-errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { configKeys } from '#wire/subjects.ts';
 import type { ConfigSnapshot } from './snapshot-reader.ts';
@@ -111,7 +111,7 @@ export class ConfigWriter {
       this.seen.set(key, wanted.rev);
       return value.length;
     } catch (error) {
-      if (isLostWrite(error)) return undefined;
+      if (isWriteConflict(error)) return undefined;
       throw error;
     }
   }

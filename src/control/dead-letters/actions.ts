@@ -11,7 +11,7 @@ import { deliveryId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type {
   DeadLetterReplay,
   DeadLetterSelection,
@@ -41,7 +41,7 @@ export interface DeadLetterActionsDeps extends Omit<HistoryReadDeps, 'config'> {
   reads: Pick<DeadLetterReads, 'find'>;
   config: Pick<ConfigView, 'tenant'>;
   publisher: Pick<Publisher, 'publishAsync'>;
-  records: Pick<RecordGatherer, 'add'>;
+  records: Pick<RecordBatcher, 'add'>;
   clock: () => number;
 }
 

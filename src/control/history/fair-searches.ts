@@ -1,4 +1,4 @@
-import { FairSlots } from '#infra/http/dial/fair-semaphore.ts';
+import { FairSemaphore } from '#infra/http/dial/fair-semaphore.ts';
 
 /** How long a search may take. */
 export const SEARCH_MS_MAX = 10_000;
@@ -14,7 +14,7 @@ const SLOTS = 12;
  * connection to MongoDB.
  */
 export class FairSearches {
-  private readonly slots = new FairSlots(SLOTS);
+  private readonly slots = new FairSemaphore(SLOTS);
 
   /** Runs the search once it has a slot. @throws errors of the search */
   run<T>(tenant: string, search: () => Promise<T>): Promise<T> {

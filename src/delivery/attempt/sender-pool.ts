@@ -2,7 +2,7 @@ import type { SecureContext } from 'node:tls';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
-import type { NameLookups } from '#infra/http/dial/dns-cache.ts';
+import type { DnsCache } from '#infra/http/dial/dns-cache.ts';
 import { Sender } from '#infra/http/client/sender.ts';
 
 /**
@@ -32,7 +32,7 @@ export class SenderPool {
   readonly lenientOrigins = new LenientOrigins(() => performance.now());
   private readonly guard: EgressGuard;
   private readonly probeReceiver: ProbeReceiver;
-  private readonly names: Pick<NameLookups, 'of'>;
+  private readonly names: Pick<DnsCache, 'of'>;
   private readonly isResolverDown: () => boolean;
   private readonly timeoutMs: number;
   private readonly senders = new Map<string, { sender: Sender; users: number }>();
@@ -40,7 +40,7 @@ export class SenderPool {
   constructor(options: {
     guard: EgressGuard;
     probeReceiver: ProbeReceiver;
-    names: Pick<NameLookups, 'of'>;
+    names: Pick<DnsCache, 'of'>;
     isResolverDown: () => boolean;
     timeoutMs: number;
   }) {
@@ -59,9 +59,9 @@ export class SenderPool {
       const { origin, certificate } = destination;
       const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
       const tls = certificate === undefined ? {} : { secureContext: certificate.context };
-      const findAddresses = this.names.of(tenant);
+      const lookUpAddresses = this.names.of(tenant);
       const lenientOrigins = this.lenientOrigins.of(tenant);
-      const dial = { origin, guard, findAddresses, isResolverDown, timeoutMs, ...tls };
+      const dial = { origin, guard, lookUpAddresses, isResolverDown, timeoutMs, ...tls };
       const sender = new Sender({ ...dial, lenientOrigins });
       entry = { sender, users: 0 };
       this.senders.set(key, entry);

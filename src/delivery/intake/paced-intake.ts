@@ -1,4 +1,4 @@
-import { LoopPace, type LoopPaceDeps } from '#infra/loop-pace.ts';
+import { AimdController, type AimdControllerDeps } from '#infra/aimd-controller.ts';
 
 /**
  * Feeds a burst of messages in small batches with pauses between them; an adaptive batch size keeps
@@ -13,12 +13,12 @@ const COMPACT_AT = 1024;
 export interface PacedIntakeDeps<T> {
   /** Must not throw. */
   take: (message: T) => void;
-  loop: LoopPaceDeps;
+  loop: AimdControllerDeps;
 }
 
 export class PacedIntake<T> {
   private readonly deps: PacedIntakeDeps<T>;
-  private pace: LoopPace;
+  private pace: AimdController;
   private waiting: T[] = [];
   private next = 0;
   private busy = false;
@@ -26,7 +26,7 @@ export class PacedIntake<T> {
 
   constructor(deps: PacedIntakeDeps<T>) {
     this.deps = deps;
-    this.pace = new LoopPace(deps.loop, BATCH);
+    this.pace = new AimdController(deps.loop, BATCH);
   }
 
   /**
@@ -37,7 +37,7 @@ export class PacedIntake<T> {
     this.waiting.push(message);
     if (this.busy) return;
     // Each burst starts with a small batch.
-    this.pace = new LoopPace(this.deps.loop, BATCH);
+    this.pace = new AimdController(this.deps.loop, BATCH);
     this.processBatch();
   }
 

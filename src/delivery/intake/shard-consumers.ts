@@ -2,11 +2,11 @@
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
-import { loopUtilization } from '#infra/loop-pace.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
-import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
+import { loopUtilization } from '#infra/aimd-controller.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
+import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { within } from '#infra/within.ts';
+import { withTimeout } from '#infra/with-timeout.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import type { ActivationTable } from '../actors/activation-table.ts';
 import { PacedIntake } from './paced-intake.ts';
@@ -32,7 +32,7 @@ export interface ShardConsumersDeps {
   table: Pick<ActivationTable, 'releaseUnstarted' | 'isIdle'>;
   settler: Pick<Settler, 'isStoring'>;
   lanes: Pick<LaneController, 'open' | 'close'>;
-  records: Pick<RecordGatherer, 'drain'>;
+  records: Pick<RecordBatcher, 'drain'>;
   fence: Pick<AckFence, 'pass'>;
   onMessage: (message: JsMsg) => void;
   /** Whether this process owns the shard, by the lease's expiry. */
@@ -96,7 +96,7 @@ export class ShardConsumers {
     while ((!table.isIdle(isIn) || settler.isStoring(isIn)) && performance.now() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
-    await within(Math.max(0, deadline - performance.now()), this.deps.records.drain());
+    await withTimeout(Math.max(0, deadline - performance.now()), this.deps.records.drain());
     // All acks must have reached the server before the next owner resets the consumers.
     await this.deps.fence.pass(streams.deliveries(shard));
   }
@@ -116,7 +116,7 @@ export class ShardConsumers {
       opened.push(intake);
       onMessage = (message) => intake.push(message);
     }
-    const reader = new SoleReader({
+    const reader = new ExclusiveConsumer({
       ...this.deps,
       stream: streams.deliveries(shard),
       consumer,

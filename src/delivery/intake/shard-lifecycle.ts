@@ -1,5 +1,5 @@
 import type { ShardLeasesDeps } from '#infra/nats/leases/shard-leases.ts';
-import { within } from '#infra/within.ts';
+import { withTimeout } from '#infra/with-timeout.ts';
 import type { OrderedQueues } from '../ordered/ordered-queues.ts';
 import type { ShardConsumers } from './shard-consumers.ts';
 
@@ -13,19 +13,19 @@ export function shardLifecycle(
   consumers: Pick<ShardConsumers, 'open' | 'close' | 'drain'>,
   queues: Pick<OrderedQueues, 'open' | 'close' | 'settled'>,
   drainMs: number,
-): Pick<ShardLeasesDeps, 'onTaken' | 'onGiveUp' | 'onLost'> {
+): Pick<ShardLeasesDeps, 'onAcquired' | 'onRelease' | 'onExpired'> {
   return {
-    async onTaken(shard) {
+    async onAcquired(shard) {
       // Without the lease, the new owner would send the heads of the shard's queues too.
       if (await consumers.open(shard)) queues.open(shard);
     },
-    async onGiveUp(shard) {
+    async onRelease(shard) {
       queues.close(shard);
       // A delivered head must leave its queue before the next owner reads it.
-      const settled = within(drainMs, queues.settled(shard));
+      const settled = withTimeout(drainMs, queues.settled(shard));
       await Promise.all([consumers.drain(shard), settled]);
     },
-    onLost(shard) {
+    onExpired(shard) {
       queues.close(shard);
       consumers.close(shard);
     },

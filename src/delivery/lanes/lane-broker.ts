@@ -9,7 +9,7 @@ import { limits } from '#domain/limits.ts';
 import { isLifeId } from '#domain/tenant.ts';
 import type { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import { apiErrorCode, apiErrors } from '#infra/nats/api-errors.ts';
-import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
+import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import {
   consumers,
@@ -38,7 +38,7 @@ export interface LaneBroker {
   makeConsumer(tenant: string): Promise<void>;
   removeConsumer(tenant: string): Promise<void>;
   /** Starts consuming a lane; messages that another worker had in flight are redelivered. */
-  open(tenant: string, onDeleted: () => void): Promise<Pick<SoleReader, 'stop'>>;
+  open(tenant: string, onDeleted: () => void): Promise<Pick<ExclusiveConsumer, 'stop'>>;
 }
 
 export interface LaneBrokerDeps {
@@ -99,7 +99,7 @@ export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
       }
     },
     async open(tenant, onDeleted) {
-      const reader = new SoleReader({
+      const reader = new ExclusiveConsumer({
         ...deps,
         stream,
         consumer: consumers.lane(tenant),

@@ -7,7 +7,7 @@ import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
 import { ResolverHealth, nameServersAnswer } from '#infra/http/dial/resolver-health.ts';
 import type { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
-import { NameLookups, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
+import { DnsCache, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 import { requestAccessToken } from '#infra/http/client/request-access-token.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { AccessTokens } from '../attempt/access-tokens.ts';
@@ -66,8 +66,8 @@ function resolverHealthOf(settings: Settings): ResolverHealth {
   });
 }
 
-function namesOf(metrics: DeliveryMetrics, health: ResolverHealth): NameLookups {
-  return new NameLookups({
+function namesOf(metrics: DeliveryMetrics, health: ResolverHealth): DnsCache {
+  return new DnsCache({
     lookUp: lookUpBySystem,
     now: () => performance.now(),
     onLookup: (outcome) => metrics.nameLookups.inc({ outcome }),
@@ -77,7 +77,7 @@ function namesOf(metrics: DeliveryMetrics, health: ResolverHealth): NameLookups 
 
 function tokensOf(deps: {
   guard: EgressGuard;
-  names: NameLookups;
+  names: DnsCache;
   isResolverDown: () => boolean;
   lenientOrigins: LenientOrigins;
   metrics: DeliveryMetrics;
@@ -87,7 +87,7 @@ function tokensOf(deps: {
     request: (credentials, tenant) =>
       requestAccessToken(credentials, {
         guard,
-        findAddresses: names.of(tenant),
+        lookUpAddresses: names.of(tenant),
         lenientOrigins: lenientOrigins.of(tenant),
         isResolverDown,
         timeoutMs: TOKEN_TIMEOUT_MS,

@@ -10,7 +10,7 @@
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import { readBatch } from '#infra/nats/consume/read-batch.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -46,7 +46,7 @@ export interface HeldReleaserDeps {
    */
   gone: WeakSet<EndpointSnapshot>;
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   log: Log;
 }
 

@@ -6,7 +6,7 @@
  */
 import type { Verdict } from '#domain/outcome/verdict.ts';
 import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
-import type { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { type DeadLetterHead, encodeDeadLetterFrame } from '#wire/frames/dead-letter-frame.ts';
 import {
@@ -39,7 +39,7 @@ export type HoldReason = 'endpoint_paused' | 'endpoint_disabled';
 
 export interface SettlerDeps {
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   lanes: LaneView;
   log: Log;
   /** The brokers' clock, which the schedules use. */

@@ -36,7 +36,7 @@ export function isGone(error: unknown): boolean {
 }
 
 /** Whether a conditional write failed because another write came between the read and this one. */
-export function isLostWrite(error: unknown): boolean {
+export function isWriteConflict(error: unknown): boolean {
   const code = apiErrorCode(error);
   return code === apiErrors.wrongLastSequence || code === apiErrors.writeInProcess;
 }

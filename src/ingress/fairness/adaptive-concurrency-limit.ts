@@ -1,4 +1,4 @@
-import { LoopPace, type LoopPaceDeps } from '#infra/loop-pace.ts';
+import { AimdController, type AimdControllerDeps } from '#infra/aimd-controller.ts';
 
 /** At this many concurrent requests of each tenant there is no limit. */
 const MANY = 64;
@@ -14,14 +14,14 @@ const ALONE_AFTER_MS = 10_000;
  * Tenants that all publish at full speed lose nothing: one request of each keeps a process busy.
  */
 export class AdaptiveConcurrencyLimit {
-  private readonly deps: LoopPaceDeps;
-  private readonly pace: LoopPace;
+  private readonly deps: AimdControllerDeps;
+  private readonly pace: AimdController;
   private lastTenant: string | undefined;
   private mixedAtMs = Number.NEGATIVE_INFINITY;
 
-  constructor(deps: LoopPaceDeps) {
+  constructor(deps: AimdControllerDeps) {
     this.deps = deps;
-    this.pace = new LoopPace(deps, { start: MANY, least: 1, most: MANY, fromMost: FIRST });
+    this.pace = new AimdController(deps, { start: MANY, least: 1, most: MANY, fromMost: FIRST });
   }
 
   /** Records the arrival of a tenant's request. */

@@ -20,7 +20,7 @@
 import type { Formula } from '#domain/event/deduplication.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import type { JsonTurns } from '#infra/json-turns.ts';
-import type { FirstEvents, HeldFirstEvent } from '#infra/nats/stores/dedup-store.ts';
+import type { DedupStore, StoredDedupEntry } from '#infra/nats/stores/dedup-store.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { EventInput } from '../read/event-input.ts';
@@ -34,7 +34,7 @@ const MARK_TIMEOUT_MS = 5000;
 /** The claim of an event under its formula. */
 export interface DedupClaim {
   subject: string;
-  held: HeldFirstEvent;
+  held: StoredDedupEntry;
   /** Created by this event, just now. */
   created: boolean;
   ttlSeconds: number;
@@ -52,7 +52,7 @@ export type DedupResult =
 
 export interface DeduplicationDeps {
   config: Pick<ConfigView, 'eventType'>;
-  firstEvents: FirstEvents;
+  dedupStore: DedupStore;
   idempotency: Pick<Idempotency, 'isStored'>;
   turns: JsonTurns;
 }
@@ -91,7 +91,7 @@ export class Deduplication {
     const ttlSeconds = formula.windowSeconds;
     const notBeforeMs = acceptedMs - ttlSeconds * 1000;
     const options = { ttlSeconds, notBeforeMs, deadlineMs };
-    const held = await this.deps.firstEvents.hold(subject, { id, atMs: acceptedMs }, options);
+    const held = await this.deps.dedupStore.claim(subject, { id, atMs: acceptedMs }, options);
     const claim: DedupClaim = { subject, held, created: held.created, ttlSeconds };
     const first = held.event;
     if (first.id === id) return first.stored ? { kind: 'replayed' } : { kind: 'first', claim };
@@ -127,7 +127,7 @@ export class Deduplication {
       ttlSeconds: Math.max(1, Math.ceil(restMs / 1000)),
       timeoutMs: MARK_TIMEOUT_MS,
     };
-    this.deps.firstEvents.markStored(subject, held, options).catch(() => undefined);
+    this.deps.dedupStore.markStored(subject, held, options).catch(() => undefined);
   }
 
   /**
@@ -135,6 +135,6 @@ export class Deduplication {
    * Never throws.
    */
   async release({ held }: DedupClaim): Promise<void> {
-    await this.deps.firstEvents.release(held).catch(() => undefined);
+    await this.deps.dedupStore.release(held).catch(() => undefined);
   }
 }

@@ -26,7 +26,7 @@ import type { PayloadStore } from '#infra/payload-store.ts';
 import { BROADCAST_ACK_WAIT_MS } from '#infra/nats/streams/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
-import { within } from '#infra/within.ts';
+import { withTimeout } from '#infra/with-timeout.ts';
 import type { Service } from '#infra/service.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
@@ -123,7 +123,7 @@ export class Broadcaster implements Service {
     const { inFlight } = this;
     if (inFlight === undefined) return;
     inFlight.stopping.abort();
-    await within(deadlineMs, inFlight.ended);
+    await withTimeout(deadlineMs, inFlight.ended);
     inFlight.lost = true;
   }
 

@@ -13,7 +13,7 @@ import { createAuthenticator } from '#infra/http/server/authenticate.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
-import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -100,7 +100,7 @@ export async function startControlPlane(
   const secretBox = new SecretBox(options.masterKey ?? randomBytes(32).toString('base64'));
   const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
   undo.push(() => publisher.close());
-  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  const records = new RecordBatcher({ publisher, shards: settings.POSTHORN_SHARDS, log });
   undo.push(() => records.drain());
   const payloads = new NatsPayloadStore({ js, jsm: await jetstreamManager(nc) });
   const payloadLinks = new PayloadLinks(randomBytes(32).toString('base64'));

@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/nats-core';
 import { startMongod } from '../../kit/servers.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
-import { FirstEvents } from '#infra/nats/stores/dedup-store.ts';
+import { DedupStore } from '#infra/nats/stores/dedup-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { type Answer, IngressPlane, type IngressOptions } from './ingress-plane.ts';
@@ -202,12 +202,12 @@ test('two processes at once: one event', async (t) => {
   const nc = await plane.core.connect();
   const publisher = new Publisher({ nc, window: 64, log: plane.core.log });
   const jsm = await jetstreamManager(nc);
-  const other = new FirstEvents({ publisher, jsm, me: 'other' });
-  const own = new FirstEvents({ publisher: plane.core.publisher, jsm: plane.core.jsm, me: 'own' });
+  const other = new DedupStore({ publisher, jsm, me: 'other' });
+  const own = new DedupStore({ publisher: plane.core.publisher, jsm: plane.core.jsm, me: 'own' });
   const options = { ttlSeconds: 60, notBeforeMs: 0 };
   const held = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>
-      (i % 2 === 0 ? own : other).hold(
+      (i % 2 === 0 ? own : other).claim(
         'dup.1.acme.x',
         { id: `e${i}`, atMs: Date.now() },
         { ...options, deadlineMs: performance.now() + 10_000 },

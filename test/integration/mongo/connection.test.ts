@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { MongoClient } from 'mongodb';
 import { ConfigError } from '#domain/errors.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
-import { keepConnecting } from '#infra/mongo/keep-connecting.ts';
+import { connectWithRetry } from '#infra/mongo/connect-with-retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { testMongo } from '../../kit/servers.ts';
@@ -26,7 +26,7 @@ test('a wrong password ends a role that needs MongoDB, and other roles log it an
   t.after(() => needed.close());
   const { log, lines } = keptLog();
   const signal = AbortSignal.timeout(120_000);
-  const failed = keepConnecting(needed, { log, signal, isNeeded: true });
+  const failed = connectWithRetry(needed, { log, signal, isNeeded: true });
   await assert.rejects(failed, (error: unknown) => {
     assert.ok(error instanceof ConfigError);
     assert.match(error.faults.join(), /^POSTHORN_MONGODB_URL: .*this password/);
@@ -42,7 +42,7 @@ test('a wrong password ends a role that needs MongoDB, and other roles log it an
   const stopping = new AbortController();
   const said = keptLog();
   const options = { log: said.log, signal: stopping.signal, isNeeded: false };
-  const goesOn = keepConnecting(other, options);
+  const goesOn = connectWithRetry(other, options);
   await waitUntil(() => said.lines.length > 1, { what: 'two lines', deadlineMs: 30_000 });
   stopping.abort();
   await goesOn;
@@ -56,7 +56,7 @@ test('the first connect names an unknown authority and a missing file', async (t
   const url = `mongodb://localhost/?tls=true&tlsCAFile=/no/such/file`;
   const client = createMongoClient(url, 'test');
   t.after(() => client.close());
-  const failed = keepConnecting(client, { log, signal: stopped.signal, isNeeded: true });
+  const failed = connectWithRetry(client, { log, signal: stopped.signal, isNeeded: true });
   await assert.rejects(failed, /POSTHORN_MONGODB_URL: there is no file \/no\/such\/file/);
   assert.equal(lines.length, 1);
 });
@@ -67,7 +67,7 @@ test('the first connect waits for a server that is down, and logs it', async (t)
   t.after(() => client.close());
   const stopping = new AbortController();
   const { log, lines } = keptLog();
-  const done = keepConnecting(client, { log, signal: stopping.signal, isNeeded: true });
+  const done = connectWithRetry(client, { log, signal: stopping.signal, isNeeded: true });
   await waitUntil(() => lines.length > 0, { what: 'a line', deadlineMs: 30_000 });
   stopping.abort();
   await done;

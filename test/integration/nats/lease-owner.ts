@@ -43,9 +43,9 @@ const leases = new ShardLeases({
   jsm: await jetstreamManager(nc),
   me,
   shards: 1,
-  onTaken: async () => report({ kind: 'acquired' }),
-  onGiveUp: async () => undefined,
-  onLost: () => report({ kind: 'lost' }),
+  onAcquired: async () => report({ kind: 'acquired' }),
+  onRelease: async () => undefined,
+  onExpired: () => report({ kind: 'lost' }),
   log,
 });
 await leases.start();

@@ -41,7 +41,7 @@ function deafBucket(
 async function startLeases(
   t: { after(work: () => Promise<void>): void },
   isDeaf: (writes: number) => boolean,
-  onGiveUp: () => Promise<void> = async () => undefined,
+  onRelease: () => Promise<void> = async () => undefined,
   begun: () => Promise<void> | undefined = () => undefined,
 ): Promise<{
   leases: ShardLeases;
@@ -66,12 +66,12 @@ async function startLeases(
     jsm: await jetstreamManager(nc),
     me: 'one',
     shards: 1,
-    async onTaken(shard) {
+    async onAcquired(shard) {
       await begun();
       steps.push(`taken ${taken.push(shard)}`);
     },
-    onGiveUp,
-    onLost: (shard) => void steps.push(`lost ${lost.push(shard)}`),
+    onRelease,
+    onExpired: (shard) => void steps.push(`lost ${lost.push(shard)}`),
     log: silent,
   });
   t.after(async () => {

@@ -12,7 +12,7 @@ import { connectNats } from '#infra/nats/connection.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
-import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
@@ -30,7 +30,7 @@ export interface NatsCore {
   jsm: JetStreamManager;
   settings: Settings;
   publisher: Publisher;
-  records: RecordGatherer;
+  records: RecordBatcher;
   payloads: PayloadStore;
   log: Log;
   /** With SIGKILL: no client is notified. */
@@ -75,7 +75,7 @@ export async function startNatsCore(
   const window = options.window ?? settings.POSTHORN_PUBLISH_WINDOW;
   const publisher = new Publisher({ nc, window, log });
   const shards = settings.POSTHORN_SHARDS;
-  const records = new RecordGatherer({ publisher, shards, log });
+  const records = new RecordBatcher({ publisher, shards, log });
   t.after(async () => {
     publisher.close();
     for (const connection of connections) await connection.close();

@@ -3,7 +3,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
-import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { Service } from '#infra/service.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
@@ -83,7 +83,7 @@ export class RouterPlane {
     const js = jetstream(nc);
     const publisher = new Publisher({ nc, window, log: core.log });
     const shards = core.settings.POSTHORN_SHARDS;
-    const records = new RecordGatherer({ publisher, shards, log: core.log });
+    const records = new RecordBatcher({ publisher, shards, log: core.log });
     const config = mapConfig(this.tenants);
     const leases = await new Kvm(js).open(buckets.leases);
     const router = createRouter({

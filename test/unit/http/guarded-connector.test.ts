@@ -16,10 +16,10 @@ async function startDials(t: TestContext): Promise<ReturnType<typeof startNames>
   t.after(() => void server.close());
   const { port } = server.address() as AddressInfo;
   const names = startNames(t);
-  const findAddresses = names.names.of('acme');
+  const lookUpAddresses = names.names.of('acme');
   const dial: Dial = (guard = loopback) =>
     new Promise((resolve) => {
-      const { connect } = guardedDials({ guard, findAddresses, timeoutMs: TIMEOUT_MS })();
+      const { connect } = guardedDials({ guard, lookUpAddresses, timeoutMs: TIMEOUT_MS })();
       const where = { hostname: 'shop.test', protocol: 'http:', port: String(port) };
       connect(where, (error, socket) => {
         socket?.destroy();

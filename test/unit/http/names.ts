@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns';
 import type { TestContext } from 'node:test';
 import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
-import { type Found, NameLookups } from '#infra/http/dial/dns-cache.ts';
+import { type Found, DnsCache } from '#infra/http/dial/dns-cache.ts';
 
 /** Waits until failures of several tenants have been judged, which takes a control query. */
 export const judged = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
@@ -29,7 +29,7 @@ export function startNames(t: TestContext) {
     isOutOfDescriptors: () => false,
     now: () => clock.nowMs,
   });
-  const names = new NameLookups({
+  const names = new DnsCache({
     health,
     lookUp: (hostname, found) => {
       begun.push(hostname);

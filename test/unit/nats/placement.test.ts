@@ -52,9 +52,9 @@ test('all workers together own every shard once after two reconciliations', () =
       }
       for (let look = 0; look < 2; look++) {
         for (const me of all) {
-          const { take, giveUp } = placementSteps({ me, workers: all, owners, shards });
-          for (const shard of take) owners.set(shard, me);
-          for (const shard of giveUp) owners.delete(shard);
+          const { acquire, release } = placementSteps({ me, workers: all, owners, shards });
+          for (const shard of acquire) owners.set(shard, me);
+          for (const shard of release) owners.delete(shard);
         }
       }
       for (let shard = 0; shard < shards; shard++) {

@@ -17,7 +17,7 @@ import {
 import { LenientClient } from '../exchange/lenient-client.ts';
 import type { OriginMemory } from '../exchange/lenient-origins.ts';
 import { guardedDials } from '../dial/guarded-connector.ts';
-import type { FindAddresses } from '../dial/dns-cache.ts';
+import type { AddressLookup } from '../dial/dns-cache.ts';
 
 export type { SendResult } from '../exchange/exchange.ts';
 
@@ -32,7 +32,7 @@ export interface SendRequest {
 export interface SenderOptions {
   origin: string;
   guard: EgressGuard;
-  findAddresses: FindAddresses;
+  lookUpAddresses: AddressLookup;
   lenientOrigins: OriginMemory;
   /** Whether look-ups fail because this machine's resolver is down. */
   isResolverDown: () => boolean;
@@ -64,9 +64,9 @@ export class Sender {
 
   constructor(options: SenderOptions) {
     const { origin, guard, timeoutMs, secureContext } = options;
-    const findAddresses: FindAddresses = (hostname, limitMs, found) => {
+    const lookUpAddresses: AddressLookup = (hostname, limitMs, found) => {
       this.lookingUp++;
-      options.findAddresses(hostname, limitMs, (error, addresses) => {
+      options.lookUpAddresses(hostname, limitMs, (error, addresses) => {
         this.lookingUp--;
         found(error, addresses);
       });
@@ -79,7 +79,7 @@ export class Sender {
       isLookingUp: () => this.lookingUp > 0,
       isResolverDown: options.isResolverDown,
     };
-    const newDial = guardedDials({ guard, findAddresses, timeoutMs, secureContext });
+    const newDial = guardedDials({ guard, lookUpAddresses, timeoutMs, secureContext });
     this.connections = new Connections(newDial, (connect) => {
       return new Client(origin, { ...CLIENT_OPTIONS, connect });
     });

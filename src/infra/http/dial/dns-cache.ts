@@ -18,7 +18,7 @@ import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns';
 import { limits } from '#domain/limits.ts';
 import { SharedLru } from '#domain/bounds/shared-lru.ts';
 import { type ResolverHealth, resolverDown } from './resolver-health.ts';
-import { FairSlots } from './fair-semaphore.ts';
+import { FairSemaphore } from './fair-semaphore.ts';
 
 export type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
 
@@ -27,7 +27,7 @@ export type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddre
  *
  * @param timeoutMs after this time `found` gets a NameLookupError
  */
-export type FindAddresses = (hostname: string, timeoutMs: number, found: Found) => void;
+export type AddressLookup = (hostname: string, timeoutMs: number, found: Found) => void;
 
 /** A name was not answered in time, or there was no room to look it up. */
 export class NameLookupError extends Error {
@@ -60,7 +60,7 @@ const STALE_MAX_MS = 300_000;
  */
 const STALE_AFTER_MS = 1800;
 
-export interface NameLookupsDeps {
+export interface DnsCacheDeps {
   /** @param found called once, and not before this returns */
   lookUp: (hostname: string, found: Found) => void;
   /** Monotonic, in milliseconds. */
@@ -77,7 +77,7 @@ interface Name {
   /** The error of the last look-up. */
   error: NodeJS.ErrnoException | null;
   /** The name is not looked up again before this time. */
-  knownUntilMs: number;
+  expiresAtMs: number;
   /** Since when a dial has been waiting for the name, without a break. */
   askedAtMs: number;
   isSlow: boolean;
@@ -87,25 +87,25 @@ interface Name {
   waiting: Set<() => void>;
 }
 
-export class NameLookups {
-  private readonly deps: NameLookupsDeps;
-  private readonly slots = new FairSlots(SLOTS);
-  private readonly slowSlots = new FairSlots(SLOTS_FOR_SLOW_NAMES);
+export class DnsCache {
+  private readonly deps: DnsCacheDeps;
+  private readonly slots = new FairSemaphore(SLOTS);
+  private readonly slowSlots = new FairSemaphore(SLOTS_FOR_SLOW_NAMES);
   private readonly names = new SharedLru<Name>({
     max: limits.namesKeptMax,
     mayGo: ({ isRunning, waiting }) => !isRunning && waiting.size === 0,
   });
 
-  constructor(deps: NameLookupsDeps) {
+  constructor(deps: DnsCacheDeps) {
     this.deps = deps;
   }
 
   /** The look-up for the dials of one tenant. */
-  of(tenant: string): FindAddresses {
+  of(tenant: string): AddressLookup {
     return (hostname, timeoutMs, found) => {
       const name = this.nameOf(tenant, hostname);
       if (name === undefined) process.nextTick(found, tooMany(), []);
-      else if (this.deps.now() < name.knownUntilMs) {
+      else if (this.deps.now() < name.expiresAtMs) {
         process.nextTick(() => this.tell(name, found));
       } else {
         if (!isAsked(name)) name.askedAtMs = this.deps.now();
@@ -124,7 +124,7 @@ export class NameLookups {
       addresses: [],
       foundAtMs: 0,
       error: null,
-      knownUntilMs: Number.NEGATIVE_INFINITY,
+      expiresAtMs: Number.NEGATIVE_INFINITY,
       askedAtMs: 0,
       isSlow: false,
       isRunning: false,
@@ -164,10 +164,10 @@ export class NameLookups {
   }
 
   /** Starts the look-up in the tenant's turn; false where the name needs none any more. */
-  private begin(name: Name, tenant: string, slots: FairSlots): boolean {
+  private begin(name: Name, tenant: string, slots: FairSemaphore): boolean {
     name.lines.delete(tenant);
     const startedMs = this.deps.now();
-    if (name.isRunning || startedMs < name.knownUntilMs) return false;
+    if (name.isRunning || startedMs < name.expiresAtMs) return false;
     // It was dropped to make room, and may have been requested again since.
     if (this.names.peek(name.hostname) !== name) return false;
     // The turn of a slow or stale name may come after every caller has left: the answer then serves
@@ -199,7 +199,7 @@ export class NameLookups {
     const now = this.deps.now();
     name.isRunning = false;
     name.error = error;
-    name.knownUntilMs = now + (error === null ? KEPT_MS : FAILURE_KEPT_MS);
+    name.expiresAtMs = now + (error === null ? KEPT_MS : FAILURE_KEPT_MS);
     const isAnswer = error === null || NOT_THERE.has(error.code ?? '');
     if (isAnswer) {
       name.addresses = error === null ? addresses : [];

@@ -7,7 +7,7 @@
  * Limits: callers bound the number of waiting requests. The work of a step is proportional to the
  * number of slots.
  */
-export class FairSlots {
+export class FairSemaphore {
   private free: number;
   /** Tenants with held slots or waiting requests, in the order of their turns. */
   private readonly tenants = new Map<string, Share>();

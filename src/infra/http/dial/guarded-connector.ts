@@ -3,7 +3,7 @@ import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type Connected, DialRace, interleaveFamilies } from './dial-race.ts';
-import type { FindAddresses } from './dns-cache.ts';
+import type { AddressLookup } from './dns-cache.ts';
 
 /** A webhook's address is not one that may be dialled (DL-13). */
 export class ForbiddenAddressError extends Error {
@@ -32,7 +32,7 @@ export interface Dial {
  */
 export function guardedDials(options: {
   guard: EgressGuard;
-  findAddresses: FindAddresses;
+  lookUpAddresses: AddressLookup;
   timeoutMs: number;
   secureContext?: SecureContext | undefined;
 }): () => Dial {
@@ -55,12 +55,12 @@ export function guardedDials(options: {
 
 /** @returns a function that cancels the dial; the callback is not called then */
 function dial(
-  options: Pick<Parameters<typeof guardedDials>[0], 'guard' | 'findAddresses' | 'timeoutMs'>,
+  options: Pick<Parameters<typeof guardedDials>[0], 'guard' | 'lookUpAddresses' | 'timeoutMs'>,
   connectTo: buildConnector.connector,
   target: buildConnector.Options,
   callback: buildConnector.Callback,
 ): () => void {
-  const { guard, findAddresses } = options;
+  const { guard, lookUpAddresses } = options;
   const endMs = performance.now() + options.timeoutMs;
   let race: DialRace | undefined;
   let cancelled = false;
@@ -84,7 +84,7 @@ function dial(
   const host = target.hostname.replace(/^\[|\]$/g, '');
   if (isIP(host) !== 0) start([host]);
   else {
-    findAddresses(host, options.timeoutMs, (error, addresses) => {
+    lookUpAddresses(host, options.timeoutMs, (error, addresses) => {
       if (error === null) start(interleaveFamilies(addresses));
       else if (!cancelled) callback(error, null);
     });

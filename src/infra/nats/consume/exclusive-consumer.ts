@@ -25,7 +25,7 @@ const WATCH_MS = 10_000;
 const WATCH_EVERY_MS = 500;
 const ON_ITS_WAY_MS = 100;
 
-export interface SoleReaderOptions extends Omit<ConsumeOptions, 'onPullLost'> {
+export interface ExclusiveConsumerOptions extends Omit<ConsumeOptions, 'onPullLost'> {
   nc: NatsConnection;
   jsm: JetStreamManager;
   /** True: drop messages behind a gap, since they are redelivered in order. False: deliver them. */
@@ -34,8 +34,8 @@ export interface SoleReaderOptions extends Omit<ConsumeOptions, 'onPullLost'> {
   owns: () => boolean;
 }
 
-export class SoleReader {
-  private readonly options: SoleReaderOptions;
+export class ExclusiveConsumer {
+  private readonly options: ExclusiveConsumerOptions;
   private messages: ConsumerMessages | undefined;
   private expected = 1;
   private resetting: Promise<void> | undefined;
@@ -46,7 +46,7 @@ export class SoleReader {
   private broken = false;
   private stopped = false;
 
-  constructor(options: SoleReaderOptions) {
+  constructor(options: ExclusiveConsumerOptions) {
     this.options = options;
   }
 
@@ -61,7 +61,7 @@ export class SoleReader {
     this.messages = await consume({
       ...this.options,
       onMessage: (message) => this.take(message),
-      onPullLost: () => this.onLost(),
+      onPullLost: () => this.onExpired(),
     });
     if (this.stopped) return this.messages.stop();
     this.watchFor(WATCH_MS);
@@ -81,13 +81,13 @@ export class SoleReader {
     // 1: the consumer was reset, by this reader or by an operator.
     if (number === this.expected || number === 1) this.expected = number + 1;
     else {
-      this.realign();
+      this.resync();
       if (this.options.inOrder) return;
     }
     this.options.onMessage(message);
   }
 
-  private realign(): void {
+  private resync(): void {
     this.resetting ??= this.reset().finally(() => {
       this.resetting = undefined;
     });
@@ -120,11 +120,11 @@ export class SoleReader {
   private async followConnection(): Promise<void> {
     for await (const { type } of this.options.nc.status()) {
       if (this.stopped) return;
-      if (type === 'reconnect') this.onLost();
+      if (type === 'reconnect') this.onExpired();
     }
   }
 
-  private onLost(): void {
+  private onExpired(): void {
     this.broken = true;
     this.watchFor(WATCH_MS);
   }
@@ -155,7 +155,7 @@ export class SoleReader {
         if (this.expected !== expected) return;
       }
       this.broken = false;
-      if (this.mayReset()) this.realign();
+      if (this.mayReset()) this.resync();
     } catch {
       // NATS is unavailable: the next check asks again.
     } finally {

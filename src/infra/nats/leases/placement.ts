@@ -41,14 +41,14 @@ export interface PlacementView {
  * The next steps of this worker: acquire free shards that prefer it, release shards that prefer
  * another.
  */
-export function placementSteps(view: PlacementView): { take: number[]; giveUp: number[] } {
-  const take: number[] = [];
-  const giveUp: number[] = [];
+export function placementSteps(view: PlacementView): { acquire: number[]; release: number[] } {
+  const acquire: number[] = [];
+  const release: number[] = [];
   for (let shard = 0; shard < view.shards; shard++) {
     const mine = view.owners.get(shard) === view.me;
     const preferred = preferredOwner(shard, view.workers) === view.me;
-    if (preferred && !view.owners.has(shard)) take.push(shard);
-    if (mine && !preferred) giveUp.push(shard);
+    if (preferred && !view.owners.has(shard)) acquire.push(shard);
+    if (mine && !preferred) release.push(shard);
   }
-  return { take, giveUp };
+  return { acquire, release };
 }

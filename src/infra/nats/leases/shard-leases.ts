@@ -31,7 +31,7 @@ import { LeaseEnd } from './lease-clock.ts';
 import { type LeaseRenewer, leaseEndMs } from './lease-renewals.ts';
 import { readLeases } from './read-leases.ts';
 
-const LOOK_EVERY_MS = 1000;
+const RECONCILE_EVERY_MS = 1000;
 
 export interface ShardLeasesDeps {
   kv: KV;
@@ -43,14 +43,14 @@ export interface ShardLeasesDeps {
   me: string;
   shards: number;
   /** Starts the work on a shard. */
-  onTaken: (shard: number) => Promise<void>;
+  onAcquired: (shard: number) => Promise<void>;
   /** Finishes the in-flight work of a shard; the lease is kept until then. */
-  onGiveUp: (shard: number) => Promise<void>;
+  onRelease: (shard: number) => Promise<void>;
   /**
-   * Drops the in-flight work of a shard: another worker may own it. Also called during `onTaken` or
-   * `onGiveUp`.
+   * Drops the in-flight work of a shard: another worker may own it. Also called during
+   * `onAcquired` or `onRelease`.
    */
-  onLost: (shard: number) => void;
+  onExpired: (shard: number) => void;
   log: Log;
 }
 
@@ -58,10 +58,10 @@ export class ShardLeases {
   private readonly deps: ShardLeasesDeps;
   private readonly keys: ReturnType<typeof leaseKeys>;
   private readonly leases = new Map<number, LeaseEnd>();
-  private readonly givingUp = new Map<number, Promise<void>>();
+  private readonly releasing = new Map<number, Promise<void>>();
   private timer: NodeJS.Timeout | undefined;
   private heart: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
+  private reconciling: Promise<void> = Promise.resolve();
   private stopped = false;
   private stopWatch: () => void = () => {};
 
@@ -88,9 +88,9 @@ export class ShardLeases {
     await kv.put(key, me).catch((error: Error) => this.failed(error));
     renewer.keepAlive(key, me);
     // Apart from the reconciliation: acquiring and releasing may take longer than a lease lasts.
-    this.heart = setInterval(() => this.dropExpired(), LOOK_EVERY_MS);
-    this.looking = this.look();
-    await this.looking;
+    this.heart = setInterval(() => this.dropExpired(), RECONCILE_EVERY_MS);
+    this.reconciling = this.reconcile();
+    await this.reconciling;
     if (this.stopped) return;
     this.schedule();
     void this.followReleases();
@@ -105,21 +105,21 @@ export class ShardLeases {
       });
       this.stopWatch = () => releases.stop();
       if (this.stopped) releases.stop();
-      await this.lookAtReleases(releases);
+      await this.handleReleases(releases);
     } catch (error) {
       this.failed(error as Error);
     }
     if (this.stopped) return;
     // No answer, or the client ended the watch.
-    const timer = setTimeout(() => void this.followReleases(), LOOK_EVERY_MS);
+    const timer = setTimeout(() => void this.followReleases(), RECONCILE_EVERY_MS);
     timer.unref();
   }
 
-  private async lookAtReleases(releases: AsyncIterable<KvWatchEntry>): Promise<void> {
+  private async handleReleases(releases: AsyncIterable<KvWatchEntry>): Promise<void> {
     for await (const entry of releases) {
       if (entry.operation === 'PUT' || this.stopped) continue;
       clearTimeout(this.timer);
-      await this.looking;
+      await this.reconciling;
       this.schedule(0);
     }
   }
@@ -132,24 +132,24 @@ export class ShardLeases {
     this.stopped = true;
     clearTimeout(this.timer);
     this.stopWatch();
-    await this.looking;
+    await this.reconciling;
     // First leave the members, so that the others prefer themselves when the shards become free.
     const key = this.keys.worker(this.deps.me);
     await this.deps.renewer.release(key);
     await this.deps.kv.delete(key).catch(() => {});
-    await Promise.all([...this.leases.keys()].map((shard) => this.giveUp(shard)));
+    await Promise.all([...this.leases.keys()].map((shard) => this.release(shard)));
     clearInterval(this.heart);
   }
 
-  private schedule(afterMs: number = LOOK_EVERY_MS): void {
+  private schedule(afterMs: number = RECONCILE_EVERY_MS): void {
     clearTimeout(this.timer);
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.looking = this.look().finally(() => this.schedule());
+      this.reconciling = this.reconcile().finally(() => this.schedule());
     }, afterMs);
   }
 
-  private async look(): Promise<void> {
+  private async reconcile(): Promise<void> {
     try {
       const { jsm, kind, me } = this.deps;
       const { workers, owners, revisions } = await readLeases(jsm, kind);
@@ -161,10 +161,10 @@ export class ShardLeases {
       // answer was late.
       for (const shard of mine.keys()) if (!this.holds(shard)) owners.delete(shard);
       const steps = placementSteps({ me, workers, owners, shards: this.deps.shards });
-      for (const shard of steps.giveUp) void this.giveUp(shard);
+      for (const shard of steps.release) void this.release(shard);
       // A shard that is being released becomes free when that ends.
-      const take = steps.take.filter((shard) => !this.givingUp.has(shard));
-      await Promise.all(take.map((shard) => this.take(shard, mine.get(shard))));
+      const free = steps.acquire.filter((shard) => !this.releasing.has(shard));
+      await Promise.all(free.map((shard) => this.acquire(shard, mine.get(shard))));
     } catch (error) {
       this.failed(error as Error);
     }
@@ -176,11 +176,11 @@ export class ShardLeases {
   }
 
   private holds(shard: number): boolean {
-    return this.leases.has(shard) || this.givingUp.has(shard);
+    return this.leases.has(shard) || this.releasing.has(shard);
   }
 
   /** @param written the revision at which the key already names this worker */
-  private async take(shard: number, written: number | undefined): Promise<void> {
+  private async acquire(shard: number, written: number | undefined): Promise<void> {
     const startedMs = performance.now();
     const { kv, me } = this.deps;
     const key = this.keys.shard(shard);
@@ -192,32 +192,32 @@ export class ShardLeases {
     }
     // Held, but its key was missing: the key or the whole bucket was removed. Never work there
     // twice.
-    if (this.leases.has(shard)) this.lose(shard);
+    if (this.leases.has(shard)) this.expire(shard);
     const end = new LeaseEnd();
     end.ms = leaseEndMs(startedMs);
     this.leases.set(shard, end);
     this.deps.renewer.hold(key, me, revision, end);
     try {
-      await this.deps.onTaken(shard);
+      await this.deps.onAcquired(shard);
       if (this.leases.get(shard) !== end) return; // expired in between
       this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
     } catch (error) {
       this.deps.log.error({ err: error, shard }, 'placement.take_failed');
-      if (this.leases.get(shard) === end) await this.giveUp(shard);
+      if (this.leases.get(shard) === end) await this.release(shard);
     }
   }
 
-  private giveUp(shard: number): Promise<void> {
-    const known = this.givingUp.get(shard);
+  private release(shard: number): Promise<void> {
+    const known = this.releasing.get(shard);
     if (known !== undefined) return known;
-    const done = this.finishAndRelease(shard).finally(() => this.givingUp.delete(shard));
-    this.givingUp.set(shard, done);
+    const done = this.finishAndRelease(shard).finally(() => this.releasing.delete(shard));
+    this.releasing.set(shard, done);
     return done;
   }
 
   private async finishAndRelease(shard: number): Promise<void> {
     const end = this.leases.get(shard);
-    await this.deps.onGiveUp(shard);
+    await this.deps.onRelease(shard);
     if (end === undefined || this.leases.get(shard) !== end) return; // expired in between
     this.leases.delete(shard);
     const key = this.keys.shard(shard);
@@ -229,14 +229,14 @@ export class ShardLeases {
 
   private dropExpired(): void {
     for (const shard of this.leases.keys()) {
-      if (!this.owns(shard)) this.lose(shard);
+      if (!this.owns(shard)) this.expire(shard);
     }
   }
 
-  private lose(shard: number): void {
+  private expire(shard: number): void {
     this.leases.delete(shard);
     void this.deps.renewer.release(this.keys.shard(shard));
     this.deps.log.error({ shard, kind: this.deps.kind }, 'placement.lost');
-    this.deps.onLost(shard);
+    this.deps.onExpired(shard);
   }
 }

@@ -27,7 +27,7 @@ interface Batch {
   stored: (() => void)[];
 }
 
-export class RecordGatherer {
+export class RecordBatcher {
   private readonly publisher: Publisher;
   private readonly shards: number;
   private readonly log: Log;

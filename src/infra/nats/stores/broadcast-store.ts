@@ -9,7 +9,7 @@ import { newId } from '#domain/ids.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { parseBroadcastSubject, streams, subjects } from '#wire/subjects.ts';
-import { isLostWrite } from '../api-errors.ts';
+import { isWriteConflict } from '../api-errors.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import { readBatch } from '../consume/read-batch.ts';
 
@@ -109,7 +109,7 @@ export class BroadcastStore {
     try {
       return (await this.deps.publisher.publishAsync(publication)).seq;
     } catch (error) {
-      if (isLostWrite(error)) return undefined;
+      if (isWriteConflict(error)) return undefined;
       throw error;
     }
   }

@@ -1,19 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { streams } from '#wire/subjects.ts';
-import { isLostWrite } from '../api-errors.ts';
+import { isWriteConflict } from '../api-errors.ts';
 import type { Publisher } from '../publish/publisher.ts';
 
 /** The first event under a subject, and whether it is known to be stored (IN-7). */
-export interface FirstEvent {
+export interface DedupEntry {
   id: string;
   /** When it was accepted, milliseconds since 1970. */
   atMs: number;
   stored?: true;
 }
 
-export interface HeldFirstEvent {
-  event: FirstEvent;
+export interface StoredDedupEntry {
+  event: DedupEntry;
   /** Sequence in its stream: changes are made on condition that this is still the last one. */
   seq: number;
 }
@@ -25,7 +25,7 @@ const LOOK_AGAIN_MS = 20;
  * removed by the server when its window ends (per-message TTL; nats-server, ADR-43). Of two
  * processes that write at once, one wins.
  */
-export class FirstEvents {
+export class DedupStore {
   private readonly publisher: Publisher;
   private readonly jsm: JetStreamManager;
   private nextWrite = 1;
@@ -45,11 +45,11 @@ export class FirstEvents {
    * @throws PublishTimeoutError, and errors of JetStream's API, where NATS does not answer by the
    *   deadline
    */
-  async hold(
+  async claim(
     subject: string,
-    event: FirstEvent,
+    event: DedupEntry,
     options: { ttlSeconds: number; notBeforeMs: number; deadlineMs: number },
-  ): Promise<HeldFirstEvent & { created: boolean }> {
+  ): Promise<StoredDedupEntry & { created: boolean }> {
     let expectedSeq = 0;
     for (;;) {
       const timeoutMs = options.deadlineMs - performance.now();
@@ -69,20 +69,20 @@ export class FirstEvents {
   /** Marks the event as stored. A claim that another process has written since stays. */
   async markStored(
     subject: string,
-    { event, seq }: HeldFirstEvent,
+    { event, seq }: StoredDedupEntry,
     options: { ttlSeconds: number; timeoutMs: number },
   ): Promise<void> {
     await this.write(subject, { ...event, stored: true }, { ...options, expectedSeq: seq });
   }
 
   /** Removes the claim. */
-  async release({ seq }: HeldFirstEvent): Promise<void> {
+  async release({ seq }: StoredDedupEntry): Promise<void> {
     await this.jsm.streams.deleteMessage(streams.firstEvents, seq, false);
   }
 
   private async write(
     subject: string,
-    event: FirstEvent,
+    event: DedupEntry,
     options: { ttlSeconds: number; expectedSeq: number; timeoutMs: number },
   ): Promise<number | undefined> {
     const { ttlSeconds, expectedSeq, timeoutMs } = options;
@@ -99,16 +99,16 @@ export class FirstEvents {
       });
       return ack.seq;
     } catch (error) {
-      if (isLostWrite(error)) return undefined;
+      if (isWriteConflict(error)) return undefined;
       throw error;
     }
   }
 
   /** From the leader of the stream: a replica may lag behind the write that refused ours. */
-  private async read(subject: string): Promise<HeldFirstEvent | undefined> {
+  private async read(subject: string): Promise<StoredDedupEntry | undefined> {
     const query = { last_by_subj: subject };
     const message = await this.jsm.streams.getMessage(streams.firstEvents, query);
     if (message === null) return undefined;
-    return { event: message.json<FirstEvent>(), seq: message.seq };
+    return { event: message.json<DedupEntry>(), seq: message.seq };
   }
 }

@@ -17,9 +17,9 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrorCode, apiErrors } from '../api-errors.ts';
 import { type SharedConsumer, allStreams, ensureStreams, sharedConsumers } from './streams.ts';
 
-const LOOK_EVERY_MS = 5000;
+const CHECK_EVERY_MS = 5000;
 
-export interface TopologyKeeperDeps {
+export interface TopologyReconcilerDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   settings: Settings;
@@ -37,17 +37,17 @@ interface Floor {
   seenMs: number;
 }
 
-export class TopologyKeeper {
-  private readonly deps: TopologyKeeperDeps;
+export class TopologyReconciler {
+  private readonly deps: TopologyReconcilerDeps;
   private readonly streams: string[];
   private readonly consumers = new Map<string, SharedConsumer[]>();
   /** By stream and consumer. */
   private readonly floors = new Map<string, Floor>();
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
+  private reconciling: Promise<void> = Promise.resolve();
   private stopped = false;
 
-  constructor(deps: TopologyKeeperDeps) {
+  constructor(deps: TopologyReconcilerDeps) {
     this.deps = deps;
     this.streams = allStreams(deps.settings.POSTHORN_SHARDS);
     for (const consumer of sharedConsumers(deps.settings)) {
@@ -59,26 +59,26 @@ export class TopologyKeeper {
 
   /** Resolves after the first check: from then on it knows the ack floors. */
   async start(): Promise<void> {
-    this.looking = this.look();
-    await this.looking;
+    this.reconciling = this.reconcile();
+    await this.reconciling;
     this.schedule();
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.looking;
+    await this.reconciling;
   }
 
   private schedule(): void {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.looking = this.look().finally(() => this.schedule());
-    }, this.deps.lookEveryMs ?? LOOK_EVERY_MS);
+      this.reconciling = this.reconcile().finally(() => this.schedule());
+    }, this.deps.lookEveryMs ?? CHECK_EVERY_MS);
     this.timer.unref();
   }
 
-  private async look(): Promise<void> {
+  private async reconcile(): Promise<void> {
     try {
       const { js, jsm, settings, log } = this.deps;
       const there = new Set<string>();
@@ -86,7 +86,7 @@ export class TopologyKeeper {
       for (const [stream, wanted] of this.consumers) {
         // A recreated stream counts from 1 again.
         if (!there.has(stream)) this.forget(stream);
-        else if (!this.stopped) await this.lookAtConsumers(stream, wanted);
+        else if (!this.stopped) await this.reconcileConsumers(stream, wanted);
       }
       const missing = this.streams.filter((name) => !there.has(name));
       if (missing.length === 0 || this.stopped) return;
@@ -100,7 +100,7 @@ export class TopologyKeeper {
     }
   }
 
-  private async lookAtConsumers(stream: string, wanted: SharedConsumer[]): Promise<void> {
+  private async reconcileConsumers(stream: string, wanted: SharedConsumer[]): Promise<void> {
     const there = new Set<string>();
     for await (const { name, ack_floor, ts } of this.deps.jsm.consumers.list(stream)) {
       there.add(name);
@@ -110,11 +110,11 @@ export class TopologyKeeper {
       });
     }
     for (const consumer of wanted) {
-      if (!there.has(consumer.config.durable_name)) await this.makeAgain(consumer);
+      if (!there.has(consumer.config.durable_name)) await this.recreate(consumer);
     }
   }
 
-  private async makeAgain({ stream, config }: SharedConsumer): Promise<void> {
+  private async recreate({ stream, config }: SharedConsumer): Promise<void> {
     const { jsm, log } = this.deps;
     // In a cluster the list may omit a consumer whose leader does not answer.
     if (!(await isMissing(jsm, stream, config.durable_name))) return;

@@ -111,9 +111,9 @@ test('a shard is not opened when it is lost during the opening', async (t) => {
   const { core, work, steps, holdAt } = await start(t);
   for (let step = 1; step <= STEPS_BEFORE_LANES; step++) {
     const { reached, go } = holdAt(step);
-    const opening = work.onTaken(0);
+    const opening = work.onAcquired(0);
     await reached;
-    work.onLost(0);
+    work.onExpired(0);
     go();
     await opening;
     await pullsBecome(core, 0);
@@ -124,9 +124,9 @@ test('a shard is not opened when it is lost during the opening', async (t) => {
 test('a shard is not opened when it is released during the opening', async (t) => {
   const { core, work, steps, holdAt } = await start(t);
   const { reached, go } = holdAt(2);
-  const opening = work.onTaken(0);
+  const opening = work.onAcquired(0);
   await reached;
-  await work.onGiveUp(0);
+  await work.onRelease(0);
   go();
   await opening;
   await pullsBecome(core, 0);
@@ -136,9 +136,9 @@ test('a shard is not opened when it is released during the opening', async (t) =
 test('ordered queues are not opened when the shard is lost during the opening of its lanes', async (t) => {
   const { core, work, steps, holdAt } = await start(t);
   const { reached, go } = holdAt(STEPS_BEFORE_LANES + 1);
-  const opening = work.onTaken(0);
+  const opening = work.onAcquired(0);
   await reached;
-  work.onLost(0);
+  work.onExpired(0);
   go();
   await opening;
   await pullsBecome(core, 0);
@@ -150,10 +150,10 @@ test('a shard belongs to the second opening when it is acquired again during the
     await t.test(`at step ${step}`, async (inner) => {
       const { core, work, steps, taken, holdAt } = await start(inner);
       const { reached, go } = holdAt(step);
-      const first = work.onTaken(0);
+      const first = work.onAcquired(0);
       await reached;
-      work.onLost(0);
-      await work.onTaken(0);
+      work.onExpired(0);
+      await work.onAcquired(0);
       const before = [...steps];
       assert.equal(before.at(-1), 'queues opened');
       go();
@@ -162,7 +162,7 @@ test('a shard belongs to the second opening when it is acquired again during the
       assert.deepEqual(steps, before);
       await core.js.publish(subjects.delivery('acme', 'ep_1'), 'one');
       await waitUntil(() => taken.length > 0);
-      work.onLost(0);
+      work.onExpired(0);
       await pullsBecome(core, 0);
       assert.deepEqual(taken, ['one']);
     });

@@ -4,7 +4,7 @@ import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
 import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
-import { type Found, NameLookups, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
+import { type Found, DnsCache, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 import type { SendResult } from '#infra/http/client/sender.ts';
 import { SenderPool } from '#src/delivery/attempt/sender-pool.ts';
 import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
@@ -21,7 +21,7 @@ test("40 hanging names of a tenant do not delay another tenant's new name, and a
   t.after(() => receiver.close());
   receiver.otherwise({ status: 204 });
   const hanging = new Map<string, Found>();
-  const names = new NameLookups({
+  const names = new DnsCache({
     lookUp: (hostname, found) => {
       if (hostname.startsWith('hangs')) hanging.set(hostname, found);
       else lookUpBySystem('127.0.0.1', found);

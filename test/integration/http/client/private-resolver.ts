@@ -7,7 +7,7 @@ import { type Socket, createSocket } from 'node:dgram';
 import { once } from 'node:events';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
 import { ResolverHealth, nameServersAnswer } from '#infra/http/dial/resolver-health.ts';
-import { NameLookups, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
+import { DnsCache, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 
 const TYPE_A = 1;
 const SERVFAIL = 2;
@@ -40,7 +40,7 @@ async function startNameServer(): Promise<Socket> {
   return server;
 }
 
-const names = new NameLookups({
+const names = new DnsCache({
   lookUp: lookUpBySystem,
   now: () => performance.now(),
   onLookup: () => undefined,

@@ -40,7 +40,7 @@ const ask = (
     },
     {
       guard: by,
-      findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
+      lookUpAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
       lenientOrigins,
       isResolverDown: () => false,
       timeoutMs,

@@ -26,7 +26,7 @@ export function senderTo(t: TestContext, origin: string, settings: SenderSetting
   const sender = new Sender({
     origin,
     guard: new EgressGuard(allow),
-    findAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
+    lookUpAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
     lenientOrigins,
     isResolverDown: () => false,
     timeoutMs: 5000,

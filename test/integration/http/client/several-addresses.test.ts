@@ -26,7 +26,7 @@ function senderOf(
   const sender = new Sender({
     origin,
     guard: new EgressGuard(LOOPBACK),
-    findAddresses: (_hostname, _timeoutMs, found) => {
+    lookUpAddresses: (_hostname, _timeoutMs, found) => {
       const all = addresses.map((address) => ({ address, family: address.includes(':') ? 6 : 4 }));
       process.nextTick(found, null, all);
     },

@@ -1,5 +1,5 @@
 import { limits } from '#domain/limits.ts';
-import { FairSlots } from '../../dial/fair-semaphore.ts';
+import { FairSemaphore } from '../../dial/fair-semaphore.ts';
 import { type ContentCoding, decodeBody } from './content-coding.ts';
 
 /**
@@ -7,10 +7,10 @@ import { type ContentCoding, decodeBody } from './content-coding.ts';
  * body may need as much memory as the largest body, and callers may send thousands at once.
  */
 export class BodyDecoder {
-  private readonly slots: FairSlots;
+  private readonly slots: FairSemaphore;
 
   constructor(slots: number = limits.bodiesDecodedAtOnceMax) {
-    this.slots = new FairSlots(slots);
+    this.slots = new FairSemaphore(slots);
   }
 
   /**

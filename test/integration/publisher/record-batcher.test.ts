@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
-import { RecordGatherer } from '#infra/nats/publish/record-batcher.ts';
+import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { streams } from '#wire/subjects.ts';
@@ -93,7 +93,7 @@ test('a drain waits for records added before it, not for later ones', async (t) 
   const { publisher, jsm, settings, log } = await startNatsCore(t, {
     env: { POSTHORN_SHARDS: '2' },
   });
-  const records = new RecordGatherer({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  const records = new RecordBatcher({ publisher, shards: settings.POSTHORN_SHARDS, log });
   // The first batch goes to this shard, the second to the other one.
   await jsm.streams.update(streams.records(1), { max_msg_size: 10 });
   const stored: number[] = [];

@@ -11,7 +11,7 @@ import {
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { connectNats } from '#infra/nats/connection.ts';
-import { SoleReader } from '#infra/nats/consume/exclusive-consumer.ts';
+import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import { startNatsServer } from '../../kit/servers.ts';
 import { type TcpRelay, startTcpRelay } from '../../kit/tcp-relay.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
@@ -35,7 +35,7 @@ async function setup(t: TestContext): Promise<Setup> {
   const relay = await startTcpRelay(Number(new URL(server.url).port));
   const nc = await connectNats(server.url, 'by the side', log);
   const relayed = await connectNats(`nats://127.0.0.1:${relay.port}`, 'reader', log);
-  const readers: SoleReader[] = [];
+  const readers: ExclusiveConsumer[] = [];
   t.after(async () => {
     for (const reader of readers) reader.stop();
     await Promise.all([nc.close(), relayed.close()]);
@@ -52,7 +52,7 @@ async function setup(t: TestContext): Promise<Setup> {
   });
   const open: Setup['open'] = async ({ inOrder = false, owns = () => true } = {}) => {
     const seen: string[] = [];
-    const reader = new SoleReader({
+    const reader = new ExclusiveConsumer({
       ...(await clientsOf(relayed)),
       stream: 'S',
       consumer: 'c',

@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairSlots } from '#infra/http/dial/fair-semaphore.ts';
+import { FairSemaphore } from '#infra/http/dial/fair-semaphore.ts';
 
 /** A semaphore whose holders are named in the order in which they began. */
 function startSlots(count: number) {
-  const slots = new FairSlots(count);
+  const slots = new FairSemaphore(count);
   const began: string[] = [];
   const enter = (tenant: string, times = 1, isWanted = () => true): void => {
     for (let n = 0; n < times; n++) {

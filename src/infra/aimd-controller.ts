@@ -11,14 +11,14 @@ const BUSY_ABOVE = 0.8;
 const CALM_BELOW = 0.7;
 const LESS = 0.7;
 
-export interface LoopPaceDeps {
+export interface AimdControllerDeps {
   /** Share of the time since the last call in which the event loop worked, 0 to 1. */
   utilization: () => number;
   /** Monotonic milliseconds. */
   now: () => number;
 }
 
-export interface LoopPaceRange {
+export interface AimdRange {
   start: number;
   least: number;
   most: number;
@@ -26,13 +26,13 @@ export interface LoopPaceRange {
   fromMost: number;
 }
 
-export class LoopPace {
-  private readonly deps: LoopPaceDeps;
-  private readonly range: LoopPaceRange;
+export class AimdController {
+  private readonly deps: AimdControllerDeps;
+  private readonly range: AimdRange;
   private level: number;
   private lookedAtMs: number;
 
-  constructor(deps: LoopPaceDeps, range: LoopPaceRange) {
+  constructor(deps: AimdControllerDeps, range: AimdRange) {
     this.deps = deps;
     this.range = range;
     this.level = range.start;

@@ -7,7 +7,7 @@ import { mongoSettingFault } from './connection-fault.ts';
 const RETRY_AFTER_MS = 1000;
 const CODE = 'POSTHORN_MONGODB_UNAVAILABLE';
 
-export interface KeepConnectingOptions {
+export interface ConnectWithRetryOptions {
   log: Log;
   signal: AbortSignal;
   /** Whether a wrong setting ends it; otherwise it logs the fault and retries. */
@@ -21,9 +21,9 @@ export interface KeepConnectingOptions {
  *
  * @throws ConfigError that names the setting
  */
-export async function keepConnecting(
+export async function connectWithRetry(
   mongo: Pick<MongoClient, 'connect'>,
-  { log, signal, isNeeded }: KeepConnectingOptions,
+  { log, signal, isNeeded }: ConnectWithRetryOptions,
 ): Promise<void> {
   while (!signal.aborted) {
     try {

@@ -3,7 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { consume } from '#infra/nats/consume/consume.ts';
 import { allStreams, ensureStreams, ensureTopology } from '#infra/nats/streams/streams.ts';
-import { TopologyKeeper } from '#infra/nats/streams/topology-reconciler.ts';
+import { TopologyReconciler } from '#infra/nats/streams/topology-reconciler.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
@@ -11,8 +11,8 @@ import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
 const KV_BUCKETS = [buckets.config, buckets.leases, buckets.lanes, buckets.ordered];
 const OPTIONS = { deadlineMs: 30_000, intervalMs: 20 };
 
-async function keep(t: TestContext, core: NatsCore): Promise<TopologyKeeper> {
-  const keeper = new TopologyKeeper({ ...core, reads: () => true, lookEveryMs: 50 });
+async function keep(t: TestContext, core: NatsCore): Promise<TopologyReconciler> {
+  const keeper = new TopologyReconciler({ ...core, reads: () => true, lookEveryMs: 50 });
   t.after(() => keeper.stop());
   await keeper.start();
   return keeper;
@@ -145,7 +145,7 @@ test('a stream recreated by another process is read from its beginning, not from
     return ack_floor.stream_seq === 3;
   }, OPTIONS);
   assert.equal(acked.length, 3);
-  const keeper = new TopologyKeeper({ ...core, reads: () => true, lookEveryMs: 3_600_000 });
+  const keeper = new TopologyReconciler({ ...core, reads: () => true, lookEveryMs: 3_600_000 });
   t.after(() => keeper.stop());
   await keeper.start();
   await core.jsm.streams.delete(stream);
