@@ -1,6 +1,7 @@
 /**
- * The official test suite of JSON Schema. Its npm package names a git repository for its data, which no
- * registry serves, so it is taken from the source archive of `jsonschema` on PyPI, which contains it whole.
+ * The official test suite of JSON Schema. Its npm package names a git repository for its data,
+ * which no registry serves. So it is taken from the source archive of `jsonschema` on PyPI, which
+ * contains all of it.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
@@ -20,7 +21,7 @@ export interface SuiteGroup {
 }
 
 /**
- * Downloads the suite, verifies its SHA-256 and reads the groups for a draft. Nothing stays on the disk.
+ * Downloads the suite, verifies its SHA-256 and reads the groups for a draft. Leaves no files.
  *
  * @param path of a folder of the suite, like `draft2020-12` or `draft2020-12/optional`
  */

@@ -1,11 +1,11 @@
-/** Schemas of event types against the official test suite; the documented exceptions are the only ones. */
+/** Event type schemas against the official test suite, except for documented differences. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { readJsonSchemaSuite } from './json-schema-suite.ts';
 
-/** Why a schema of the suite is refused: the table in docs/guides/schemas.md, "What is refused". */
+/** Why a schema of the suite is rejected, as in the table of docs/guides/schemas.md. */
 const refusals: Record<string, RegExp> = {
   'a document that is true or false': /^must be an object/,
   'another dialect': /^must be absent or/,

@@ -34,8 +34,8 @@ async function bothAnswers(documents: Json[], filters: Json[]) {
 }
 
 /**
- * A copy for mongod whose fields named by numbers come last, as in a text that JSON.parse cannot keep the
- * order of: no verdict may depend on that order.
+ * A copy for mongod with numeric field names last, as JSON.parse cannot keep the order of such a
+ * text: no verdict may depend on that order.
  */
 function numbersLast(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(numbersLast);
@@ -239,7 +239,7 @@ const { value } = fc.letrec<{ value: unknown }>((tie) => ({
 }));
 const event = fc.record({ type: text, data: value }, { requiredKeys: [] });
 
-/** Left out, as there we differ on purpose (see `compileFilter`): `$` in a regex before a line feed. */
+/** Without `$` before a line feed in a regex, where we differ on purpose (see `compileFilter`). */
 const regex = fc.record(
   {
     $regex: fc.constantFrom(

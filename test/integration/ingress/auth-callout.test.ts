@@ -51,7 +51,7 @@ async function reaches(door: Door, nc: NatsConnection, subject: string): Promise
   });
   await door.plane.core.nc.flush();
   nc.publish(subject, 'x');
-  // What the producer wrote is with the server, then it is with the platform, if it was let through.
+  // The first flush brings the message to the server, the second to the platform, if permitted.
   await nc.flush();
   await door.plane.core.nc.flush();
   tap.unsubscribe();
@@ -83,7 +83,7 @@ test('a key as the password works too; one for every tenant reaches every tenant
   assert.equal(await publish(nc, 'in.globex.order.created'), 'accepted');
 });
 
-test('a producer can write to nothing else, and hear nobody else', async (t) => {
+test('a producer can publish to no other subject and receive no other messages', async (t) => {
   const door = await openDoor(t);
   await door.plane.key('free', 'producer');
   const inbox = { inboxPrefix: '_INBOX_key_free' };

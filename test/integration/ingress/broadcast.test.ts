@@ -37,7 +37,7 @@ test('the same id and content is answered as replayed, another content with 409;
   assert.equal((await broadcasts(plane)).length, 1);
 });
 
-test('an Idempotency-Key stands for the id', async (t) => {
+test('an Idempotency-Key is used as the id', async (t) => {
   const plane = await IngressPlane.start(t);
   const headers = { 'idempotency-key': 'k1' };
   const { id: _, ...event } = EVENT;
@@ -74,7 +74,7 @@ test('CloudEvents in all modes, and batches', async (t) => {
   assert.deepEqual(ids, [...cloudIds, 'b1']);
 });
 
-test('what is refused to one tenant is refused here: form, type, schema, size', async (t) => {
+test('rejects a broadcast like an event of one tenant: by form, type, schema and size', async (t) => {
   const plane = await IngressPlane.start(t, {
     env: { POSTHORN_EVENT_TYPE_POLICY: 'strict', POSTHORN_EVENT_BYTES_MAX: '2048' },
   });
@@ -96,7 +96,7 @@ test('what is refused to one tenant is refused here: form, type, schema, size', 
   assert.deepEqual(await broadcasts(plane), []);
 });
 
-test('platform keys and unbound producer keys may; bound ones, tenant keys and nobody may not', async (t) => {
+test('rejects a broadcast without a platform key or an unbound producer key', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.key('unbound', 'producer');
   await plane.key('bound', 'producer', { tenant: 'acme' });
@@ -113,7 +113,7 @@ test('platform keys and unbound producer keys may; bound ones, tenant keys and n
   assert.equal((await broadcasts(plane)).length, 1);
 });
 
-test('NATS away: 503, and the same id is taken afterwards', async (t) => {
+test('rejects an event with 503 when NATS is down, and accepts the same id afterwards', async (t) => {
   const plane = await IngressPlane.start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
   await plane.core.killServer();
   const away = await plane.broadcast(EVENT);

@@ -41,7 +41,7 @@ test('rejects another content for the same source and id, and names them', async
   assert.match(body.errors[0].detail, /^a b from \/orders was used for another content/);
 });
 
-test('the same pair is the same event in every mode and through every door', async (t) => {
+test('the same source and id are the same event in every mode and protocol', async (t) => {
   const plane = await IngressPlane.start(t);
   const event = { ...ATTRIBUTES, id: 'ä.1 x', source: '/orders', n: 7 };
   const { body: first } = await send(plane, event);

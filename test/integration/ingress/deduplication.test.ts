@@ -1,4 +1,4 @@
-/** De-duplication by formula (IN-7): what is one, what is not, and what a fault leaves behind. */
+/** Deduplication by formula (IN-7): duplicates, distinct events, and the state after a fault. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
@@ -56,7 +56,7 @@ function assertDuplicate(answer: Answer, id: string): void {
   assert.deepEqual(answer.body, { id, status: 'accepted', deduplicated: true });
 }
 
-test('events that are equal in the fields are one, by each door', async (t) => {
+test("events equal in the formula's fields are one over HTTP and NATS", async (t) => {
   const plane = await start(t);
   const first = await plane.post(build('a'));
   assert.deepEqual(first.body, { id: first.body.id, status: 'accepted' });
@@ -83,7 +83,7 @@ test('events that are equal in the fields are one, by each door', async (t) => {
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'deduplicated' }), 6);
 });
 
-test('over NATS too', async (t) => {
+test('the same holds over NATS', async (t) => {
   const plane = await start(t);
   const nc = await plane.core.connect();
   const hdrs = headers();
@@ -159,7 +159,7 @@ test('the same chosen id again is a replay, not a duplicate', async (t) => {
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('what a crash before the PubAck leaves: the next one is stored under the id of the first', async (t) => {
+test('an equal event after a crash before the PubAck is stored under the id of the first', async (t) => {
   const plane = await start(t);
   const first = await plane.post(build('a', { id: 'first' }));
   await forgetMessageIds(plane);
@@ -176,7 +176,7 @@ test('what a crash before the PubAck leaves: the next one is stored under the id
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('what a crash after the PubAck leaves: dropped by its message id, later by the event store', async (t) => {
+test('an equal event after a crash past the PubAck is dropped by message id, later by the event store', async (t) => {
   const plane = await start(t);
   const first = await plane.post(build('a'));
   await rewritePlace(plane, {});
@@ -197,7 +197,7 @@ test('what a crash after the PubAck leaves: dropped by its message id, later by 
   assert.equal((await plane.stored()).length, 0, 'it was stored a second time');
 });
 
-test('two processes at once: one event', async (t) => {
+test('two concurrent processes store one event', async (t) => {
   const plane = await start(t);
   const nc = await plane.core.connect();
   const publisher = new Publisher({ nc, window: 64, log: plane.core.log });
@@ -228,7 +228,7 @@ test('many equal events at once are one', async (t) => {
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('without NATS nothing is accepted, and then it is one event', async (t) => {
+test('rejects events while NATS is down, and stores the repeat once afterwards', async (t) => {
   const plane = await start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '500' } });
   await plane.core.killServer();
   const refused = await plane.post(build('a'));
@@ -243,7 +243,7 @@ test('without NATS nothing is accepted, and then it is one event', async (t) => 
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('without MongoDB it is the same', async (t) => {
+test('duplicates by formula are found without MongoDB', async (t) => {
   const mongod = await startMongod();
   t.after(() => mongod.dispose());
   const plane = await start(t, { mongoUrl: mongod.url });
@@ -253,7 +253,7 @@ test('without MongoDB it is the same', async (t) => {
   assertDuplicate(await plane.post(build('a', { id: 'two' })), 'one');
   await forgetMessageIds(plane);
   await rewritePlace(plane, { atMs: Date.now() - 600_000 });
-  // Nobody can say whether it is there: it is stored again, under the same id.
+  // No store can tell whether it is stored: it is stored again, under the same id.
   assertDuplicate(await plane.post(build('a')), 'one');
   assert.deepEqual(
     (await plane.stored()).map(({ head }) => head.id),
@@ -261,7 +261,7 @@ test('without MongoDB it is the same', async (t) => {
   );
 });
 
-test('an old event sent again while MongoDB is away does not swallow a new one', async (t) => {
+test('a repeated old event does not drop a new one while MongoDB is down', async (t) => {
   const mongod = await startMongod();
   t.after(() => mongod.dispose());
   const plane = await start(t, { mongoUrl: mongod.url });
@@ -277,7 +277,7 @@ test('an old event sent again while MongoDB is away does not swallow a new one',
   assert.deepEqual(fresh.body, { id: 'two', status: 'accepted' });
 });
 
-test('an id that has another content holds no place, although MongoDB is away', async (t) => {
+test('an id with other content releases its claim when MongoDB is down', async (t) => {
   const mongod = await startMongod();
   await mongod.dispose();
   const plane = await IngressPlane.start(t, { mongoUrl: mongod.url });

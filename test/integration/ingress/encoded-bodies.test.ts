@@ -64,7 +64,7 @@ test('a message over NATS is decoded, or refused as over HTTP', async (t) => {
     for (const [name, value] of Object.entries(named)) hdrs.set(name, value);
     const options = { headers: hdrs, timeout: 10_000 };
     const reply = await nc.request('in.acme.note.written', body, options);
-    // oxlint-disable-next-line typescript/no-explicit-any -- a test says by its assertions what it expects
+    // oxlint-disable-next-line typescript/no-explicit-any -- assertions check the shape
     return { body: reply.json<any>(), header: (name: string) => reply.headers?.get(name) };
   };
   const { 'content-type': _, ...attributes } = BINARY_MODE;

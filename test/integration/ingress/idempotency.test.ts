@@ -81,7 +81,7 @@ test('the same id in two tenants is two events', async (t) => {
   assert.equal((await plane.stored()).length, 2);
 });
 
-test('an Idempotency-Key stands for the id, bare or as a quoted string; an id says more', async (t) => {
+test('an Idempotency-Key, bare or quoted, is used as the id when the event has none', async (t) => {
   const plane = await IngressPlane.start(t);
   const headers = { 'idempotency-key': '8e03978e' };
   const event = { type: 'a.b', data: 1 };
@@ -123,7 +123,7 @@ test('a batch under an Idempotency-Key may be sent again whole', async (t) => {
   assert.equal(pointerOf(2), '/events/2/id');
 });
 
-test('a key that was used for another content is what the refusal names', async (t) => {
+test('rejects a key that was used for other content with an error that names the key', async (t) => {
   const plane = await IngressPlane.start(t);
   const headers = { 'idempotency-key': 'k1' };
   await plane.post({ type: 'a.b', data: 1 }, { headers });
@@ -144,7 +144,7 @@ test('a claim whose publish did not finish costs nothing: the next try stores it
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('twenty at once with one id and one content: one is stored', async (t) => {
+test('twenty concurrent events with one id and content are stored once', async (t) => {
   const plane = await IngressPlane.start(t);
   const answers = await Promise.all(Array.from({ length: 20 }, () => plane.post(EVENT)));
   assert.ok(answers.every(({ status }) => status === 202));
@@ -153,7 +153,7 @@ test('twenty at once with one id and one content: one is stored', async (t) => {
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('twenty at once with one id and twenty contents: one is stored, the others are 409', async (t) => {
+test('rejects all but one of twenty concurrent events with one id and other content with 409', async (t) => {
   const plane = await IngressPlane.start(t);
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, i) => plane.post({ ...EVENT, data: i })),
@@ -163,7 +163,7 @@ test('twenty at once with one id and twenty contents: one is stored, the others 
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('while MongoDB is away events are taken, the stream keeps one of each id, and a metric says so', async (t) => {
+test('events are accepted once per id and counted in a metric while MongoDB is down', async (t) => {
   const mongod = await startMongod();
   t.after(() => mongod.dispose());
   const plane = await IngressPlane.start(t, { mongoUrl: mongod.url });
@@ -175,7 +175,7 @@ test('while MongoDB is away events are taken, the stream keeps one of each id, a
   assert.deepEqual([first.status, again.status], [202, 202]);
   assert.equal(again.headers['idempotency-replayed'], 'true');
   const other = await plane.post({ ...away, data: 'another' });
-  assert.equal(other.status, 409, 'what is not stored is answered as if it were');
+  assert.equal(other.status, 409, 'an event is answered as stored although it is not');
   assert.equal(other.body.code, 'POSTHORN_EVENT_ID_REUSED');
   assert.equal((await plane.stored()).length, 2);
   assert.ok((await plane.metric('posthorn_ingress_idempotency_skipped_total')) >= 2);
@@ -195,7 +195,7 @@ test('while MongoDB is away events are taken, the stream keeps one of each id, a
   assert.deepEqual(late, []);
 });
 
-test('MongoDB away from the start: the same', async (t) => {
+test('events are accepted when MongoDB is down from the start', async (t) => {
   const mongod = await startMongod();
   await mongod.dispose();
   const plane = await IngressPlane.start(t, { mongoUrl: mongod.url });

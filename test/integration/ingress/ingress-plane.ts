@@ -33,7 +33,7 @@ export interface IngressOptions {
 export interface Answer {
   status: number;
   headers: Record<string, unknown>;
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test says by its assertions what it expects
+  // oxlint-disable-next-line typescript/no-explicit-any -- assertions check the shape
   body: any;
 }
 

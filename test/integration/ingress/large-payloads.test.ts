@@ -84,7 +84,7 @@ test('bytes and text, several MiB of them, in batches and over NATS', async (t) 
   assert.equal((await plane.core.payloads.get(png?.key as string))?.contentType, 'image/png');
 });
 
-test('a broadcast is stored apart too, once for all its copies', async (t) => {
+test('the large data of a broadcast is stored once for all its copies', async (t) => {
   const plane = await IngressPlane.start(t, { env: ENV });
   const data = 'x'.repeat(5000);
   const answer = await plane.post({ type: 'a.b', data }, { path: '/v1/events' });
@@ -97,7 +97,7 @@ test('a broadcast is stored apart too, once for all its copies', async (t) => {
   assert.equal(stored?.bytes.toString(), JSON.stringify(data));
 });
 
-test('too large is too large: the event, a batch, and what NATS takes', async (t) => {
+test('rejects an event, a batch and a message over their size bounds', async (t) => {
   const env = { ...ENV, POSTHORN_EVENT_BYTES_MAX: '5000000' };
   const plane = await IngressPlane.start(t, { env });
   const refused = async (bytes: number, headers: Record<string, string>, status: number) => {
@@ -140,7 +140,7 @@ test('a replay stores no second object, nor does an equal event of a formula', a
   assert.equal(await objects(plane), 2);
 });
 
-test('without the object store nothing large is accepted, and nothing small is refused', async (t) => {
+test('rejects only large events when the object store is down', async (t) => {
   const plane = await IngressPlane.start(t, { env: ENV });
   await plane.core.jsm.streams.delete('OBJ_PAYLOADS');
   const large = await plane.post({ type: 'a.b', data: 'x'.repeat(5000) });

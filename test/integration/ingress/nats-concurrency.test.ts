@@ -50,7 +50,7 @@ async function start(
 const request = (producer: NatsConnection, tenant: string): Promise<unknown> =>
   producer.request(`in.${tenant}.a.b`, '1', { timeout: 20_000 }).then((reply) => reply.json());
 
-test('the requests of a tenant wait for each other, and nobody else waits for them', async (t) => {
+test('requests of a tenant wait for each other and delay no other tenant', async (t) => {
   const { producer, offered, store } = await start(t, 1);
   const noisy = [1, 2, 3].map(() => request(producer, 'noisy'));
   const quiet = request(producer, 'quiet');
@@ -68,7 +68,7 @@ test('the requests of a tenant wait for each other, and nobody else waits for th
   assert.equal((await Promise.all(noisy)).length, 3);
 });
 
-test('a tenant that sends and sends is refused while others have room', async (t) => {
+test('a tenant that floods is rejected while others have room', async (t) => {
   const { producer, offered } = await start(t, Number.POSITIVE_INFINITY);
   const many = limits.natsRequestsPerTenantMax;
   for (let n = 0; n < many; n++) producer.publish('in.noisy.a.b', '1', { reply: '_INBOX.nobody' });

@@ -9,7 +9,7 @@ import { storedMessages } from '../publisher/nats-core.ts';
 import { IngressPlane, type IngressOptions } from './ingress-plane.ts';
 
 interface Reply {
-  // oxlint-disable-next-line typescript/no-explicit-any -- a test says by its assertions what it expects
+  // oxlint-disable-next-line typescript/no-explicit-any -- assertions check the shape
   body: any;
   header: (name: string) => string | undefined;
 }
@@ -99,7 +99,7 @@ test('structured CloudEvents are told by the content type', async (t) => {
 const CE = { 'ce-specversion': '1.0', 'ce-id': 'c1', 'ce-source': '/s', 'ce-type': 'a.b' };
 const STRUCTURED = { 'content-type': 'application/cloudevents+json' };
 
-test('what is refused is answered with a problem that names the field', async (t) => {
+test('rejects an invalid request with a problem that names the field', async (t) => {
   const { plane, nc } = await start(t, { env: { POSTHORN_EVENT_BYTES_MAX: '65536' } });
   await plane.eventType('order.paid', { schema: { type: 'object', required: ['total'] } });
   await plane.tenant('strict', { eventTypePolicy: 'strict' });
@@ -141,7 +141,7 @@ test('what is refused is answered with a problem that names the field', async (t
 const MANY = Object.fromEntries(Array.from({ length: 129 }, (_, i) => [`h${i}`, 'v']));
 const MEDIA = 'POSTHORN_MEDIA_TYPE_UNSUPPORTED';
 
-test('without a reply subject: the valid is stored, the invalid kept with its reason', async (t) => {
+test('a message without a reply subject is stored if valid, else kept with its reason', async (t) => {
   const { plane, nc } = await start(t);
   nc.publish('in.acme.order.created', '{"good":1}');
   nc.publish('in.acme.order.created', '{"bad":');
@@ -168,7 +168,7 @@ test('an answer goes to inboxes only: a reply subject cannot reach a stream thro
   assert.equal((await plane.core.jsm.streams.info('DLQ')).state.messages, 0);
 });
 
-test('nothing is answered before it is stored: without a broker for the stream, 503', async (t) => {
+test('rejects an event with 503 when the stream has no broker', async (t) => {
   const { plane, nc } = await start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
   await plane.core.jsm.streams.delete('EV-0');
   const reply = await ask(nc, 'in.acme.order.created', '1');

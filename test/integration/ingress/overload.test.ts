@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { IngressPlane } from './ingress-plane.ts';
 
-test('NATS away at publish: 503 with Retry-After, and nothing is stored later', async (t) => {
+test('rejects an event with 503 and Retry-After when NATS is down, and stores nothing later', async (t) => {
   const plane = await IngressPlane.start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
   await plane.core.killServer();
   for (const body of [{ type: 'a.b' }, { type: 'a.b', id: 'mine' }]) {
@@ -28,9 +28,9 @@ test('NATS away at publish: 503 with Retry-After, and nothing is stored later', 
   assert.ok((await plane.metric('posthorn_ingress_events_total', { result: 'not_stored' })) >= 4);
 });
 
-test('the window full: one event is refused at once with 503, and taken when there is room', async (t) => {
+test('rejects an event with 503 when the window is full, and accepts it when there is room', async (t) => {
   const plane = await IngressPlane.start(t, { window: 1 });
-  // It takes what is sent and answers nothing until it is woken.
+  // The server receives messages and answers nothing until it is resumed.
   await plane.core.server.kill('SIGSTOP');
   try {
     const first = plane.post({ type: 'a.b', data: 1 });
@@ -56,7 +56,7 @@ test('a batch does not wait for a window that stays full: each item is refused i
   });
   await plane.core.server.kill('SIGSTOP');
   try {
-    // Something of another part, which may take for ever.
+    // A publication of another part, which may never be answered.
     plane.core.publisher.publish(
       {
         subject: 'att.0',
@@ -76,7 +76,7 @@ test('a batch does not wait for a window that stays full: each item is refused i
   } finally {
     await plane.core.server.kill('SIGCONT');
   }
-  // What was refused is not published after all, now that there is room.
+  // The rejected event is not published later, although there is room now.
   await plane.core.publisher.publishAsync({
     subject: 'att.0',
     payload: Buffer.from('[]'),

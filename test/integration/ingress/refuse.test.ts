@@ -11,7 +11,7 @@ const SCHEMA = {
   },
 };
 
-// One ingress for all: nothing of what is sent here is stored.
+// One ingress for all tests: it rejects every event here, so nothing is stored.
 let plane: IngressPlane;
 const stops: (() => unknown)[] = [];
 before(async () => {

@@ -16,7 +16,7 @@ import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, startNatsCore, storedMessages } from '../publisher/nats-core.ts';
 import { endpoint, subscription, tenant } from './router-plane.ts';
 
-/** Soon enough for a test, long enough for a slow machine to say that it goes on. */
+/** Short enough for a test, long enough for a slow machine to signal its progress. */
 export const ACK_WAIT_MS = 2000;
 
 /** Broadcasters on a real NATS, the configuration a map that the test writes. */
@@ -44,7 +44,7 @@ export class BroadcastPlane {
     await core.jsm.consumers.update(streams.broadcasts, consumers.broadcaster, {
       ack_wait: nanos(ACK_WAIT_MS),
     });
-    // No router runs here: what it has not taken would have the broadcast wait.
+    // No router runs here: events it has not consumed would pause the broadcast.
     await core.jsm.consumers.update(streams.events(0), consumers.router, {
       filter_subject: 'ev.0.nobody.>',
     });
@@ -54,7 +54,7 @@ export class BroadcastPlane {
   /**
    * A router's broadcaster with a connection of its own.
    *
-   * @param onStep what it does between two steps; one that never comes back is a crash there
+   * @param onStep runs between two steps; one that never resolves simulates a crash there
    */
   async broadcaster(
     onStep?: BroadcasterDeps['onStep'],
@@ -121,7 +121,7 @@ export class BroadcastPlane {
     return (await storedMessages(this.core.jsm, streams.events(0))).map((one) => one.messageId);
   }
 
-  /** Event ids are forgotten at once: only what is asked of the streams keeps doubles out. */
+  /** Makes the stream forget message ids: only look-ups in the streams then prevent duplicates. */
   async forgetMessageIds(): Promise<void> {
     const { config } = await this.core.jsm.streams.info(streams.events(0));
     const duplicate_window = nanos(100);

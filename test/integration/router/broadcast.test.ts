@@ -6,7 +6,7 @@ import { streams, subjects } from '#wire/subjects.ts';
 import { BroadcastPlane, diesAt, manyTenants } from './broadcast-plane.ts';
 import { endpoint, subscription, tenant } from './router-plane.ts';
 
-test('2,000 tenants have a copy each, those without a subscription that matches have none', async (t) => {
+test('a broadcast makes one copy for each of 2,000 tenants with a matching subscription', async (t) => {
   const others = [
     tenant([endpoint('ep_1')], [], 'none'),
     tenant([endpoint('ep_1')], [subscription('ep_1', ['invoice.*'])], 'other'),
@@ -34,7 +34,7 @@ test('2,000 tenants have a copy each, those without a subscription that matches 
   );
 });
 
-test('nobody subscribed: the broadcast is done at once, with no copy', async (t) => {
+test('a broadcast without subscribers ends at once without copies', async (t) => {
   const plane = await BroadcastPlane.start(t, [tenant([endpoint('ep_1')], [], 'none')]);
   await plane.broadcaster();
   await plane.publish('b1');
@@ -57,7 +57,7 @@ test('broadcasts go one after the other, in the order of their storing', async (
   assert.equal(of('b2').at(-1), 599);
 });
 
-test('a broadcast that is damaged is given up, and holds up nobody', async (t) => {
+test('a damaged broadcast is terminated and does not block later ones', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(3));
   await plane.core.publisher.publishAsync({
     subject: subjects.broadcast('b0'),
@@ -92,7 +92,7 @@ for (const [step, nth] of steps) {
     await plane.publish('b1');
     await death.dead;
     await first.kill();
-    // What the tenants publish meanwhile stands before and behind their copies.
+    // Events that tenants publish during the broadcast are stored before and after their copies.
     for (let i = 0; i < 700; i += 70) await plane.publishTo(`t${i}`, 'own');
     await plane.broadcaster();
     const progress = await plane.ended('b1');
@@ -103,7 +103,7 @@ for (const [step, nth] of steps) {
   });
 }
 
-test('a broadcaster that stops hands on where it is', async (t) => {
+test('a broadcaster that stops lets another one resume from its progress', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(1000), {
     POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND: '2000',
   });
@@ -122,7 +122,7 @@ test('a broadcaster that stops hands on where it is', async (t) => {
   assert.equal((await plane.copies()).length, 1000);
 });
 
-test('one that was overtaken publishes and writes no more', async (t) => {
+test('a broadcaster that was overtaken publishes and writes nothing more', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(700));
   const { promise: held, resolve: release } = Promise.withResolvers<void>();
   const { promise: reached, resolve: reach } = Promise.withResolvers<void>();
@@ -133,7 +133,7 @@ test('one that was overtaken publishes and writes no more', async (t) => {
   });
   await plane.publish('b1');
   await reached;
-  // Somebody else goes on, as after a pause that only the server noticed.
+  // Another router resumes, as after a pause that only the server noticed.
   const { seq, progress } = await plane.store.progress('b1');
   assert.ok(progress !== undefined);
   const taken = await plane.store.writeProgress('b1', progress, seq, 5000);
@@ -165,7 +165,7 @@ test('the delay of a large one counts from when it was stored', async (t) => {
   assert.ok((first?.time.getTime() ?? 0) >= (progress.startsAtMs ?? Number.POSITIVE_INFINITY));
 });
 
-test('a broadcast that is cancelled, waiting or under way, goes no further', async (t) => {
+test('a broadcast stops when it is cancelled before or during its walk', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(700));
   let cancel = async (): Promise<void> => {};
   await plane.publish('b1');

@@ -50,7 +50,7 @@ test('filters see the data of a large event; its deliveries carry the reference 
   }
 });
 
-test('what is gone or too large for filters is matched by its attributes', async (t) => {
+test('an event with lost or too large data is matched by its attributes', async (t) => {
   const plane = await RouterPlane.start(t, [TENANT]);
   await plane.publish('gone', { data: '', payload: refOf('acme/pay_gone', '{"total":13}') });
   const size = limits.filterPayloadBytesMax + 1;
@@ -78,7 +78,7 @@ test('the events of a tenant keep their order around a large one', async (t) => 
   assert.deepEqual(order, ids);
 });
 
-test('a tenant whose large event is read holds up nobody else, and needs no store without a filter', async (t) => {
+test("a tenant's large event delays no other tenant, and needs no store without a filter", async (t) => {
   const other = { ...tenant([endpoint('ep_o')], [subscription('ep_o', ['*'])]), id: 'other' };
   const env = { POSTHORN_SHUTDOWN_DEADLINE_MS: '200' };
   const plane = await RouterPlane.start(t, [TENANT, other], { env });

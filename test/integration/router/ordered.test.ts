@@ -1,4 +1,4 @@
-/** What is owed to an ordered endpoint is stored in the order of the events (DL-16). */
+/** Deliveries of an ordered endpoint are stored in the order of the events (DL-16). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';
@@ -70,7 +70,7 @@ test('the server killed while events are routed: the queues are in order, and ho
   }
 });
 
-test('an event that is looked up anew is not overtaken by the next', async (t) => {
+test('an event that waits for a refresh is not overtaken by the next', async (t) => {
   const known = tenant([ordered('ep_1')], [subscription('ep_1', ['*'])]);
   const plane = await RouterPlane.start(t, [], { late: [known] });
   const gate = Promise.withResolvers<void>();

@@ -42,7 +42,7 @@ export class RouterPlane {
   /** The tenants that have a lane of their own. */
   readonly lanes = new Set<string>();
   router: Service | undefined;
-  /** What a look at the bucket waits for. */
+  /** Awaited by each refresh of a tenant. */
   refreshes: Promise<void> = Promise.resolve();
   private late: TenantSnapshot[] = [];
   private readonly stops: (() => Promise<void>)[];

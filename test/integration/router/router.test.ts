@@ -60,7 +60,7 @@ test('an event becomes one delivery for each endpoint that matches, however many
   await plane.settled();
 });
 
-test('the same event again, as after a crash, makes no second delivery', async (t) => {
+test('a redelivered event makes no second delivery', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant(
       [endpoint('ep_1'), endpoint('ep_2')],
@@ -69,7 +69,7 @@ test('the same event again, as after a crash, makes no second delivery', async (
   ]);
   await plane.publish('e1');
   await plane.routed('e1');
-  // What was not acked when a router died comes again to the next.
+  // Unacked events of a dead router are redelivered to the next.
   await plane.core.jsm.consumers.reset(streams.events(0), consumers.router, 1);
   await waitUntil(async () => (await plane.routedCount()) >= 2);
   await plane.settled();
@@ -120,7 +120,7 @@ test('an event of a life that the configuration does not have yet waits for it',
   );
 });
 
-test('an event that is ahead of the configuration is routed by what the bucket says', async (t) => {
+test("an event that is ahead of the configuration is routed by the bucket's content", async (t) => {
   const late = tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]);
   const plane = await RouterPlane.start(t, [], { late: [late] });
   await plane.publish('e1');
@@ -206,7 +206,7 @@ test('high events go to the lane of high priority, those of a tenant with a lane
   ]);
   await plane.publish('e1', { priority: 'high', data: JSON.stringify('x'.repeat(17 * 1024)) });
   await plane.routed('e1');
-  plane.lanes.add('acme'); // for what is of normal priority, until it has none
+  plane.lanes.add('acme'); // for normal priority, until the lane is removed
   await plane.publish('e2', { priority: 'high' });
   await plane.publish('e3', {});
   await plane.routed('e3');
@@ -225,7 +225,7 @@ test('high events go to the lane of high priority, those of a tenant with a lane
   assert.equal(decodeDeliveryFrame(stored.data).head.byReference?.priority, 'high');
 });
 
-test('3,000 endpoints through a window of 64: one delivery each, and the event acked once', async (t) => {
+test('a fan-out to 3,000 endpoints through a window of 64 makes one delivery each and acks once', async (t) => {
   const ids = Array.from({ length: 3000 }, (_, i) => `ep_${i}`);
   const plane = await RouterPlane.start(
     t,
@@ -279,7 +279,7 @@ test('the server killed in the middle of a fan-out: every endpoint gets one deli
   assert.equal(new Set(found).size, 1000);
 });
 
-test('what is no event is given up, and the next one is routed', async (t) => {
+test('an undecodable event is terminated and the next one is routed', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'], { 'data.a': 1 })]),
   ]);
@@ -297,7 +297,7 @@ test('what is no event is given up, and the next one is routed', async (t) => {
   await plane.settled();
 });
 
-test('a fault of ours costs a second, not the event', async (t) => {
+test('an internal error delays an event by a second and does not lose it', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
   ]);

@@ -8,7 +8,7 @@ import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 
 const ONE = [tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])])];
 
-/** A pull of somebody who never answers what it gets, as a router that was stopped leaves one behind. */
+/** A pull without any acks, as a router that was stopped leaves behind. */
 function strayPull(plane: RouterPlane, batch: number): { taken: () => number } {
   const { nc } = plane.core;
   const inbox = `stray.${batch}`;
@@ -28,13 +28,13 @@ async function routedSeqs(plane: RouterPlane): Promise<number[]> {
   return (await plane.deliveries()).map(({ data }) => decodeDeliveryFrame(data).head.eventSeq);
 }
 
-test('what went to a router that does not answer comes again at once, before what was stored later', async (t) => {
+test('unacked events of a dead router are redelivered at once, before later events', async (t) => {
   const plane = await RouterPlane.start(t, ONE, { started: false });
   const stray = strayPull(plane, 5);
   await plane.core.nc.flush();
   const ids = Array.from({ length: 20 }, (_, i) => `e${i}`);
   for (const id of ids) await plane.publish(id);
-  await waitUntil(() => stray.taken() === 5, { what: 'a router has 5 in hand' });
+  await waitUntil(() => stray.taken() === 5, { what: 'a router has 5 events in flight' });
   await plane.router?.start();
   await waitUntil(async () => (await routedSeqs(plane)).length === 20, {
     what: 'all are routed',
@@ -67,7 +67,7 @@ test('a pull that is left open beside the owner of the shard changes no order', 
   await plane.settled();
 });
 
-test('two routers share the shards; what one leaves the other takes at once', async (t) => {
+test("two routers share the shards, and one takes over the other's at once when it stops", async (t) => {
   const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
   const tenants = names.map((name) =>
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])], name),

@@ -21,7 +21,7 @@ test('bytes are taken while there is room, and given back once', () => {
   assert.ok(budget.tryTake('a', 11));
 });
 
-test('what is larger than all of it has its turn alone', () => {
+test('a request larger than the budget succeeds while nothing else is held', () => {
   const budget = new ByteBudget(10);
   const large = budget.tryTake('a', 25);
   assert.ok(large);

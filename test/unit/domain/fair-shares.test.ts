@@ -10,13 +10,13 @@ function takeAll(shares: FairShares, owner: string): number {
   return taken;
 }
 
-test('an owner that wants everything gets four fifths, and another one gets its part of the rest', () => {
+test('a greedy owner gets four fifths, and another owner its part of the rest', () => {
   const shares = new FairShares(1000);
   assert.equal(takeAll(shares, 'greedy'), 800);
   assert.equal(takeAll(shares, 'second'), 160);
   for (let i = 0; i < 800; i++) shares.give('greedy');
   assert.equal(shares.heldBy('greedy'), 0);
-  // Four times what is left free: 672 to 168.
+  // Four times the free amount: 672 to 168.
   assert.equal(takeAll(shares, 'greedy'), 672);
 });
 
@@ -34,7 +34,7 @@ test('an owner that holds nothing finds a place while several take all they can'
   );
 });
 
-test('one place goes to whoever asks', () => {
+test('a single place goes to the first owner that asks', () => {
   const shares = new FairShares(1);
   assert.ok(shares.tryTake('a'));
   assert.ok(!shares.tryTake('b'));

@@ -20,7 +20,7 @@ for (const [endpoints, delayMs] of [
   });
 }
 
-test('the steps may stand in any order, and be none', () => {
+test('the steps may be in any order, and may be absent', () => {
   const steps = parseFanOutDelays('10:1,1000:3,100:2');
   assert.deepEqual(
     [10, 11, 101, 1001].map((endpoints) => fanOutDelayMs(steps, endpoints)),

@@ -51,7 +51,7 @@ for (const [text, pointer, source] of found) {
   });
 }
 
-test('digits in strings and numbers that are kept are no finding', () => {
+test('digits in strings and exact numbers are not reported as inexact', () => {
   assert.equal(
     findInexactNumber('{"12345678901234567890":"12345678901234567890","n":[1.25e300]}'),
     undefined,

@@ -13,7 +13,7 @@ test('the type and subtype are read without parameters and in lower case', () =>
   assert.equal(essenceOf(''), '');
 });
 
-test('JSON is told by its subtype or suffix, in any case', () => {
+test('JSON is recognized by its subtype or suffix, in upper or lower case', () => {
   for (const type of ['application/json', 'text/JSON', 'Application/Vnd.x+JSON; v=1']) {
     assert.ok(isJsonType(type), type);
   }
@@ -22,7 +22,7 @@ test('JSON is told by its subtype or suffix, in any case', () => {
   }
 });
 
-test('text types are told in any case and outside text/', () => {
+test('text types are recognized in upper and lower case and outside text/', () => {
   const texts = ['TEXT/Plain', 'application/xml', 'image/svg+XML; charset=utf-8', 'text/csv;h=1'];
   for (const type of [...texts, 'application/javascript']) assert.ok(isTextType(type), type);
   for (const type of ['application/octet-stream', 'image/png', 'text/plain; charset=utf-16']) {

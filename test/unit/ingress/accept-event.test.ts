@@ -1,4 +1,4 @@
-/** What an event is answered whose tenant's life ends while it is being stored. */
+/** Answers to events whose tenant's life ends while they are being stored. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { PosthornError } from '#domain/errors.ts';

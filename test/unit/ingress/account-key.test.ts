@@ -25,7 +25,7 @@ test('a new seed gives an account key of the form that NATS reads', () => {
   assert.notEqual(newAccountSeed(), seed);
 });
 
-test('what is no seed, or a damaged one, is refused', () => {
+test('rejects an invalid or damaged seed with a RangeError', () => {
   const seed = newAccountSeed();
   assert.throws(() => new AccountKey('SAAA'), /is not the seed of an account/);
   assert.throws(() => new AccountKey(seed.replace('S', 'T')), /is not the seed of an account/);
@@ -34,7 +34,7 @@ test('what is no seed, or a damaged one, is refused', () => {
   assert.throws(() => new AccountKey(damaged), /checksum/);
 });
 
-test('a token is signed with the account key and says what it was given', () => {
+test('a token is signed with the account key and carries the given claims', () => {
   const key = new AccountKey(newAccountSeed());
   const token = encodeJwt({ sub: 'U1', nats: { type: 'user' } }, key);
   assert.deepEqual(decodeClaims(token), { sub: 'U1', nats: { type: 'user' } });

@@ -10,7 +10,7 @@ function setUp() {
     limit,
     recordArrival: (...tenants: string[]) =>
       tenants.forEach((tenant) => limit.recordArrival(tenant)),
-    /** What it says at each of so many looks, at this utilization. */
+    /** The limit at each of this many polls, at this utilization. */
     looks: (count: number, at: number): number[] => {
       utilization = at;
       return Array.from({ length: count }, () => {
@@ -22,13 +22,13 @@ function setUp() {
   };
 }
 
-test('a busy loop shared by tenants has fewer and fewer at work, and never none', () => {
+test('the limit falls to 1 and not below while the loop is busy and tenants share it', () => {
   const { recordArrival, looks } = setUp();
   recordArrival('a', 'b');
   assert.deepEqual(looks(8, 0.95), [16, 11, 7, 4, 2, 1, 1, 1]);
 });
 
-test('a calm loop has one more at each look, and in the end no limit', () => {
+test('the limit grows by 1 at each poll of a calm loop until there is none', () => {
   const { recordArrival, looks } = setUp();
   recordArrival('a', 'b');
   looks(6, 0.95);
@@ -37,14 +37,14 @@ test('a calm loop has one more at each look, and in the end no limit', () => {
   assert.deepEqual(looks(60, 0.5).slice(-2), [63, Number.POSITIVE_INFINITY]);
 });
 
-test('it does not look again at once', () => {
+test('a router does not refresh a tenant twice within a second', () => {
   const { limit, recordArrival, looks } = setUp();
   recordArrival('a', 'b');
   looks(1, 0.95);
   assert.equal(limit.current(), 16);
 });
 
-test('a tenant that is alone has no limit, and loses the one it had little by little', () => {
+test('a tenant that is alone has no limit, and a limit it had grows away', () => {
   const { recordArrival, looks, pass } = setUp();
   recordArrival('a', 'a', 'a');
   assert.deepEqual(looks(2, 1), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);

@@ -51,7 +51,7 @@ test('an optional attribute that is null is not there (JSON format, section 2.2)
   assert.deepEqual(structured(nulls), { ...BASE, ...NO_DATA });
 });
 
-test('what data is depends on datacontenttype: text, bytes or JSON', () => {
+test('datacontenttype decides whether data is text, bytes or JSON', () => {
   const of = (type: string, data: string): Pick<EventInput, 'kind' | 'data'> => {
     const { kind, data: said } = structured(`,"datacontenttype":"${type}",${data}`);
     return { kind, data: said };
@@ -79,7 +79,7 @@ test('data that is null is null, and an event without data has none', () => {
   assert.deepEqual(binary({}, 'null'), { ...BASE, ...isNull, contentType: 'application/json' });
 });
 
-test('text is text in every mode, whatever the case and the name of its type', () => {
+test('text stays text in every mode, for every name and spelling of its type', () => {
   const types = ['TEXT/Plain', 'application/xml', 'image/svg+xml', 'application/javascript'];
   for (const type of [...types, 'text/plain; charset="utf-8"']) {
     const { kind, data } = binary({ 'content-type': type }, '<a>ä</a>');
@@ -318,7 +318,7 @@ function readProduced(mode: 'structured' | 'binary', made: CloudEvent<unknown>):
   const sent = Object.fromEntries(
     Object.entries(headers).map(([name, value]) => [
       name,
-      // Node's client refuses what is not latin1 in a header; a producer encodes it by the binding.
+      // Node's client accepts only latin1 in headers; a producer encodes others by the binding.
       name.startsWith('ce-') ? encodeURIComponent(String(value)) : String(value),
     ]),
   );

@@ -54,7 +54,7 @@ for (const data of kept) {
   });
 }
 
-test('data is the bytes that were sent, whatever JSON it is and whatever stands around it', () => {
+test('data keeps the bytes that were sent, for any JSON and any surroundings', () => {
   const space = fc.stringMatching(/^[ \n\r\t]{0,3}$/);
   fc.assert(
     fc.property(fc.json({ stringUnit: 'binary' }), space, fc.boolean(), (data, around, first) => {
@@ -152,7 +152,7 @@ function nested(levels: number): string {
   return '['.repeat(levels) + ']'.repeat(levels);
 }
 
-test('data may be nested as deep as the limit says, and 100,000 levels are refused, not crashed on', () => {
+test('rejects data of 100,000 levels without crashing, and accepts the deepest allowed', () => {
   assert.equal(read(event(`"data":${nested(limits.dataDepthMax)}`)).kind, 'json');
   assert.deepEqual(refusal(() => read(event(`"data":${nested(100_000)}`))).pointers, ['/data']);
 });

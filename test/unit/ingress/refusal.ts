@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type ErrorCode, isPosthornError } from '#domain/errors.ts';
 
-/** Runs what must be refused; gives the code and the pointers, in order. */
+/** Runs a function that must throw; returns the code and the pointers, in order. */
 export function refusal(read: () => unknown): { code: ErrorCode; pointers: string[] } {
   try {
     read();

@@ -6,7 +6,7 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 import { type IngressRoutesDeps, registerIngressRoutes } from '#src/ingress/http/routes.ts';
 
-test('who has no key for a tenant takes none of its turns at the door', async (t) => {
+test('a request without a key for a tenant uses none of its slots', async (t) => {
   const log = createLog('silent');
   const app = createApp({
     settings: {

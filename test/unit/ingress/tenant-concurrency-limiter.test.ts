@@ -22,7 +22,7 @@ function setUp() {
   };
 }
 
-test('a busy process lets in as many of a tenant as it may, and the others of it in their order', () => {
+test('a busy process admits requests of a tenant up to the limit, and the others in order', () => {
   const { limiter, inside, enter, leave } = setUp();
   for (const n of [1, 2, 3, 4, 5, 6]) enter('noisy', `n${n}`);
   enter('quiet', 'q1');
@@ -34,7 +34,7 @@ test('a busy process lets in as many of a tenant as it may, and the others of it
   assert.equal(limiter.waiting, 0);
 });
 
-test('who goes away while it waits is not let in', () => {
+test('a request that ends while it waits is not admitted', () => {
   const { inside, enter, leave } = setUp();
   for (const n of [1, 2, 3, 4, 5, 6]) enter('noisy', `n${n}`);
   leave('n5');
@@ -42,7 +42,7 @@ test('who goes away while it waits is not let in', () => {
   assert.deepEqual(inside, ['n1', 'n2', 'n3', 'n4', 'n6']);
 });
 
-test('a process that has become calm lets all in', () => {
+test('a process admits all waiting requests when it becomes calm', () => {
   const { limiter, inside, enter, leave, allow } = setUp();
   for (let n = 1; n <= 20; n++) enter('noisy', `n${n}`);
   allow(Number.POSITIVE_INFINITY);

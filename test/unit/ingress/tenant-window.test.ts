@@ -8,7 +8,7 @@ import {
 import { TenantWindow } from '#src/ingress/fairness/tenant-window.ts';
 import { waitUntil } from '../../kit/wait-until.ts';
 
-/** What was published and not ended yet, by message id. */
+/** `open`: publications in flight, by message id. */
 function openWindow(window: number): { tenants: TenantWindow; open: Map<string, Published> } {
   const open = new Map<string, Published>();
   const publish = ({ messageId }: Publication, done: Published): boolean => {

@@ -22,17 +22,17 @@ function seen(changes: Partial<EventHead>, data: string | Buffer): Record<string
 }
 const BASE = { id: 'e1', type: 'a.b', source: '/s', time: '2026-01-31T12:00:00Z' };
 
-test('attributes, extensions and data as a value; nothing of what is ours', () => {
+test('filters see attributes, extensions and data, and no internal fields', () => {
   const event = seen({ subject: 'x', ext: { region: 'eu' } }, '{"a":[1,{"b":null}]}');
   assert.deepEqual(event, { ...BASE, subject: 'x', region: 'eu', data: { a: [1, { b: null }] } });
 });
 
-test('text is text, bytes are not seen', () => {
+test('filters see text data and not binary data', () => {
   assert.deepEqual(seen({ kind: 'text' }, '{"a":1}'), { ...BASE, data: '{"a":1}' });
   assert.deepEqual(seen({ kind: 'binary' }, Buffer.from([0, 255])), BASE);
 });
 
-test('an extension does not stand in for an attribute', () => {
+test('an extension does not replace an attribute', () => {
   const event = seen({ ext: { type: 'x.y', id: 'other', source: '/o' } }, '1');
   assert.deepEqual(event, { ...BASE, data: 1 });
 });

@@ -38,7 +38,7 @@ test('a lane is first in, first out', () => {
   assert.equal(queue.head(), undefined);
 });
 
-test('whatever comes behind a long fan-out has its turn after one turn of the others', () => {
+test('an item behind a long fan-out has its turn after one turn of each other lane', () => {
   const queue = new FairQueue<{ name: string; left: number }>(4);
   queue.push('a', { name: 'a', left: 5000 });
   assert.equal(spendOn(queue, 2), 'aa');
@@ -48,7 +48,7 @@ test('whatever comes behind a long fan-out has its turn after one turn of the ot
   assert.equal(spendOn(queue, 19), 'aabccccaaaaccaaaaaa');
 });
 
-test('a lane that is set aside is passed over until it is resumed, and goes on where it was', () => {
+test('a lane that is set aside is skipped until it is resumed at its head', () => {
   const queue = new FairQueue<string>(2);
   for (const item of 'abcd') queue.push('t', item);
   queue.push('u', 'x');
@@ -58,7 +58,7 @@ test('a lane that is set aside is passed over until it is resumed, and goes on w
   assert.equal(queue.head(), undefined);
   assert.equal(queue.isEmpty, false);
   queue.push('t', 'e');
-  assert.equal(queue.head(), undefined, 'what is pushed to a lane set aside waits with it');
+  assert.equal(queue.head(), undefined, 'an item pushed to a lane that is set aside waits with it');
   assert.deepEqual([...queue.items()], ['a', 'b', 'c', 'd', 'e']);
   queue.resume('t');
   queue.resume('t');
@@ -66,7 +66,7 @@ test('a lane that is set aside is passed over until it is resumed, and goes on w
   assert.equal(takeAll(queue), 'abcde');
 });
 
-test('a hundred thousand items of one lane are let go as they are done', () => {
+test('a lane of a hundred thousand items releases each when it is done', () => {
   const queue = new FairQueue<number>(32);
   for (let i = 0; i < 100_000; i++) queue.push('t', i);
   for (let i = 0; i < 100_000; i++) {

@@ -61,7 +61,7 @@ function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWo
   };
 }
 
-test('between the filters of one tenant those of others are asked, and cheap ones do not wait', async () => {
+test('filters of tenants alternate, and cheap ones do not wait', async () => {
   const turns = new FilterScheduler({ log });
   const other = indexOf(3);
   // To compile takes longer than a cheap match may.
@@ -85,11 +85,11 @@ test('between the filters of one tenant those of others are asked, and cheap one
   assert.equal((await found).length, 20);
 });
 
-test('an index that was dear does not begin in a turn that is used up', async () => {
+test('a match of an expensive index does not start in a turn without budget', async () => {
   const turns = new FilterScheduler({ log });
   const index = indexOf(1);
   const first = turns.match(question('acme', index, LONG_LIST));
-  assert.ok(Array.isArray(first), 'nobody had the turn before it');
+  assert.ok(Array.isArray(first), 'no other tenant had a turn before it');
   const second = question('acme', index, LONG_LIST);
   const found = turns.match(second);
   assert.ok(!Array.isArray(found));
@@ -98,7 +98,7 @@ test('an index that was dear does not begin in a turn that is used up', async ()
   assert.equal(second.looked(), 1);
 });
 
-test('who waits with little to ask does not wait for all of who has much', async () => {
+test('a tenant with cheap filters is not delayed by one with expensive filters', async () => {
   const turns = new FilterScheduler({ log });
   const much = question('acme', indexOf(60), LONG_LIST);
   const little = question('beta', indexOf(5), LONG_LIST);
@@ -111,7 +111,7 @@ test('who waits with little to ask does not wait for all of who has much', async
   assert.equal(much.looked(), 60);
 });
 
-test('a match that is of no use any more asks no further filter', async () => {
+test('a match evaluates no further filter when its result is no longer needed', async () => {
   const turns = new FilterScheduler({ log });
   const lost = question('acme', indexOf(20), LONG_LIST, false);
   const found = turns.match(lost);

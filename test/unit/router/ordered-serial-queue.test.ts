@@ -4,7 +4,7 @@ import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { OrderedSerialQueue } from '#src/router/scheduling/ordered-serial-queue.ts';
 
-/** What was published and is not answered yet; the test answers. */
+/** Publications that the test has not answered yet. */
 class Outside {
   readonly sent: { messageId: string; done: Published }[] = [];
   readonly waiting: (() => void)[] = [];
@@ -41,7 +41,7 @@ function entry(messageId: string, done: string[], mayWork = (): boolean => true)
   return { make: () => publication, mayWork, done: () => done.push(messageId) };
 }
 
-test('the next of a subject is published once the one before is stored; other subjects do not wait', (t) => {
+test('a delivery waits for the PubAck of the one before on its subject only', (t) => {
   const { lines, outside } = start(t);
   const done: string[] = [];
   for (const id of ['a1', 'a2', 'a3']) lines.add('a', entry(id, done));
@@ -56,7 +56,7 @@ test('the next of a subject is published once the one before is stored; other su
   assert.deepEqual(outside.ids.slice(3), ['b1', 'a4']);
 });
 
-test('one that is not stored is tried again, and nothing goes before it', (t) => {
+test('a delivery that is not stored is retried before any later one', (t) => {
   const { lines, outside } = start(t);
   const done: string[] = [];
   for (const id of ['a1', 'a2']) lines.add('a', entry(id, done));
@@ -69,7 +69,7 @@ test('one that is not stored is tried again, and nothing goes before it', (t) =>
   assert.deepEqual(done, ['a1']);
 });
 
-test('without room it waits for room', (t) => {
+test('a fan-out without room waits for room', (t) => {
   const { lines, outside } = start(t);
   outside.full = true;
   lines.add('a', entry('a1', []));

@@ -68,7 +68,7 @@ function newIndex(of: TenantSnapshot): SubscriptionIndex {
 
 const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
 
-test('what the platform tells of itself goes to those who named it, and not to the star', () => {
+test('operational events match selectors that name them and not the star', () => {
   const selectors = [
     '*',
     'posthorn.*',
@@ -113,7 +113,7 @@ test('exact names, prefixes and the star match as selectors say', () => {
   assert.deepEqual(found('orders.created'), ['all']);
 });
 
-test('an endpoint comes once, in the order of the snapshot, whatever its state', () => {
+test("a match returns each endpoint once, in the snapshot's order and in any state", () => {
   const index = newIndex(
     snapshot(
       [endpoint('b', 'paused'), endpoint('a', 'disabled')],
@@ -271,7 +271,7 @@ const event = fc.record({
   data: fc.record({ n: fc.integer({ min: 0, max: 3 }) }),
 });
 
-test('a match that stops after each filter finds the same, whatever is matched in between', () => {
+test('a match that pauses after each filter finds the same when other matches run in between', () => {
   const turns = fc.constantFrom(1, 25);
   fc.assert(
     fc.property(tenant, type, event, turns, (snapshot, type, event, stepsMax) => {
@@ -291,7 +291,7 @@ test('a match that stops after each filter finds the same, whatever is matched i
   );
 });
 
-test('no filter is asked without budget, and one where there is a step', () => {
+test('no filter is evaluated without budget, and at least one with a step left', () => {
   const endpoints = Array.from({ length: 3 }, (_, i) => endpoint(`e${i}`));
   const filters = endpoints.map(({ id }) => subscription(`s-${id}`, id, ['*'], { id: '1' }));
   const index = newIndex(snapshot(endpoints, filters));

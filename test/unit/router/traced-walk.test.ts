@@ -32,7 +32,7 @@ function recording(): { tracing: Tracing; exporter: InMemorySpanExporter } {
   return { tracing: new Tracing(provider.getTracer('test'), 1, async () => {}), exporter };
 }
 
-test('the first copies go on with the trace, the others have none, and all have the same data', () => {
+test('the first copies carry the trace, later ones do not, and their data is the same', () => {
   const { tracing, exporter } = recording();
   const walk = new TracedWalk(tracing, broadcast(PUBLICATION));
   const half = TRACED_ENDPOINTS_MAX / 2;

@@ -15,7 +15,7 @@ const head: DeadLetterHead = {
   reason: 'exhausted',
 };
 
-test('what a receiver answered, in whatever language, comes back with the event unchanged', () => {
+test("a dead letter keeps the receiver's text in any language and the event's bytes", () => {
   // U+010A ends in the byte of a line feed, were it cut to one byte.
   const responseBody = 'Ċ schließen\n閉じる 🚪';
   const lastAttempt = {
@@ -32,7 +32,7 @@ test('what a receiver answered, in whatever language, comes back with the event 
   assert.deepEqual(decoded.eventBytes, event);
 });
 
-test('an event that had expired leaves no bytes; what is no dead letter is refused', () => {
+test('a dead letter of an expired event has no event bytes, and other bytes are rejected', () => {
   const decoded = decodeDeadLetterFrame(encodeDeadLetterFrame(head, Buffer.alloc(0)));
   assert.equal(decoded.eventBytes.length, 0);
   for (const text of ['', '{}', '{}\n', 'null\n', '{"id":"dlv_1"}\n', 'rubbish\n{}']) {

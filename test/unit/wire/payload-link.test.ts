@@ -33,7 +33,7 @@ test('a link is valid until its second, for its key alone', () => {
   assert.equal(links.check('acme/pay_02', expires, signature, NOW), 'invalid');
   assert.equal(links.check('other/pay_01', expires, signature, NOW), 'invalid');
   assert.equal(links.check(KEY, '1700009999', signature, NOW), 'invalid');
-  // Whoever guesses is not told that it is too late.
+  // A guessed link is not reported as expired.
   assert.equal(links.check(KEY, '1', signature, NOW), 'invalid');
   for (const wrong of ['', 'x', signature.slice(0, -2), `${signature}AA`, 'A'.repeat(43)]) {
     assert.equal(links.check(KEY, expires, wrong, NOW), 'invalid', wrong);

@@ -81,7 +81,7 @@ test('an event type is encoded so that it is read back, and plain ones stay as t
     fc.property(eventType, (type) => {
       const encoded = encodeEventType(type);
       assert.equal(decodeEventType(encoded), type);
-      // What a bucket takes as a key (nats.go, `validKeyRe`), and no token is empty.
+      // The keys that a bucket accepts (nats.go, `validKeyRe`), and no token is empty.
       assert.match(encoded, /^[-/=\w]+(\.[-/=\w]+)*$/);
       const { kind, name } = parseConfigKey(configKeys.eventType(type));
       assert.deepEqual({ kind, name }, { kind: 'type', name: type });
@@ -127,7 +127,7 @@ test('no subject has an empty or a wildcard token, so that each can be published
   );
 });
 
-test('lanes of different tenants have different consumers, also where upper case is not told from lower', () => {
+test('lanes of different tenants have consumers that differ by more than case', () => {
   fc.assert(
     fc.property(tenantId, tenantId, (one, other) => {
       assert.equal(tenantOfLane(consumers.lane(one)), one);

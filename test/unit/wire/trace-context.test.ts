@@ -17,7 +17,7 @@ test('a traceparent is read and written as it is', () => {
   assert.equal(parseTraceparent(`00-${TRACE}-${SPAN}-00`).sampled, false);
 });
 
-test('of a later version what is known of it', () => {
+test('a traceparent of a later version keeps its known parts', () => {
   assert.equal(normalizeTraceparent(`01-${TRACE}-${SPAN}-01-more`), TEXT);
 });
 

@@ -21,7 +21,7 @@ function frame(changes: Partial<EventHead>, data: string | Buffer): EventFrame {
   return decodeEventFrame(encodeEventFrame({ ...head, ...changes }, data));
 }
 
-/** What a parse and a print would change. */
+/** Data that parsing and serializing would change. */
 const DATA = '{ "n":12345678901234567890,"n":1.0, "e":"\\u00e4\\/ä" ,"10":1,"2":2}';
 
 test('standard: type, timestamp and data, the bytes of data untouched', () => {
@@ -160,7 +160,7 @@ for (const format of ['cloudevents-structured', 'cloudevents-binary'] as const) 
   });
 }
 
-test('whatever the attributes hold, envelopes are JSON and headers are plain ASCII', () => {
+test('envelopes are JSON and headers are plain ASCII for any attributes', () => {
   fc.assert(
     fc.property(eventHead, anyBytes, unicodeText, (attributes, bytes, text) => {
       const data = { json: JSON.stringify(text), text, binary: bytes }[attributes.kind];

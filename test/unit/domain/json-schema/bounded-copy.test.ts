@@ -1,4 +1,4 @@
-/** What is compiled is a copy of the schema with bounds: it has to say what the schema says. */
+/** The compiled schema is a copy with bounds: its verdicts must be those of the schema. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Ajv2020 } from 'ajv/dist/2020.js';
@@ -81,8 +81,9 @@ const document = fc.record({
 });
 
 /**
- * What two validators agree on; undefined where they do not. Each has faults of its own: Ajv with
- * `unevaluated…` keywords beside `contains` or `if`, TypeBox with `unevaluatedProperties` of an array.
+ * The common verdict of two validators; undefined if they differ. Each has faults of its own: Ajv
+ * with `unevaluated…` keywords beside `contains` or `if`, TypeBox with `unevaluatedProperties` of
+ * an array.
  */
 function newReference(schema: object): (data: unknown) => boolean | undefined {
   const ajv = new Ajv2020({ strict: false, logger: false, validateSchema: false });

@@ -63,7 +63,7 @@ for (const [change, pointer, detail] of cases) {
   });
 }
 
-test('data that is no object is wrong itself, and all that is wrong is named at once', () => {
+test('rejects data that is not an object with all its faults at once', () => {
   assert.deepEqual(validateOrder('x'), [{ pointer: '/data', detail: 'must be object' }]);
   assert.deepEqual(validateOrder(undefined).length, 1);
   assert.deepEqual(
@@ -72,7 +72,7 @@ test('data that is no object is wrong itself, and all that is wrong is named at 
   );
 });
 
-test('what every object has by its prototype is neither a field nor in the way of one', () => {
+test('members of Object.prototype are not fields and hide none', () => {
   const schema = { required: ['constructor'], properties: { toString: { type: 'string' } } };
   assert.deepEqual(
     compileSchema(schema)({}).map((each) => each.pointer),
@@ -97,7 +97,7 @@ test('the number of errors is bounded', () => {
   assert.deepEqual(validate(numbers(200_000)), [{ pointer: '/data/0', detail: 'must be string' }]);
 });
 
-test('url and regex are judged by what can be done with them', () => {
+test('url and regex are validated by parsing them', () => {
   const url = compileSchema({ format: 'url' });
   assert.deepEqual(url('https://example.com/a?b'), []);
   for (const text of ['example.com', 'javascript:alert(1)', 'http://'])

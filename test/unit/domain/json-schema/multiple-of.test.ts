@@ -25,7 +25,7 @@ for (const [value, divisor, multiple] of cases) {
   });
 }
 
-test('an integer count of cents is a multiple of 0.01 whatever its size', () => {
+test('an integer count of cents of any size is a multiple of 0.01', () => {
   fc.assert(
     fc.property(fc.integer({ min: -1e12, max: 1e12 }), (cents) =>
       isMultipleOf(Number(`${cents}e-2`), 0.01),

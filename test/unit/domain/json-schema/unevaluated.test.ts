@@ -1,4 +1,4 @@
-/** What the suite of the specification does not ask of the `unevaluated…` keywords: places and number of errors. */
+/** Places and number of errors of the `unevaluated…` keywords, which the official suite omits. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';

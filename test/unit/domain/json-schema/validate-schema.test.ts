@@ -27,7 +27,7 @@ const good: [name: string, schema: Json][] = [
   ],
   ['definitions of old', { $ref: '#/definitions/a', definitions: { a: true } }],
   [
-    'a reference to what stands elsewhere',
+    'a reference to another document',
     { properties: { a: { type: 'string' }, b: { $ref: '#/properties/a' } } },
   ],
   [
@@ -121,7 +121,7 @@ const bad: [name: string, schema: unknown, pointer: string, detail: RegExp][] = 
   ['__proto__', JSON.parse('{"properties": {"__proto__": {}}}'), '/properties/__proto__', /name/],
 ];
 
-/** Each path through the resources enters another subset of them, so there are 2 to the power of `count` scopes. */
+/** Each path enters another subset of the resources: 2 to the power of `count` scopes. */
 function multiplyingScopes(count: number): Json {
   const $defs: Json = {};
   for (let i = 0; i <= count; i++) {
@@ -175,7 +175,7 @@ for (const [name, atBound, over] of bounds) {
   });
 }
 
-test('a schema nested as deep as JSON.parse takes is refused, not thrown at', () => {
+test('rejects a schema nested as deep as JSON.parse accepts without throwing', () => {
   const text = `${'{"items":'.repeat(10_000)}{}${'}'.repeat(10_000)}`;
   assert.match(validateSchema(JSON.parse(text))[0]?.detail ?? '', /too deep/);
 });
@@ -187,7 +187,7 @@ test('errors are bounded', () => {
   assert.equal(validateSchema({ properties }).length, limits.fieldErrorsMax);
 });
 
-test('what is refused does not compile either, and names the fields', () => {
+test('rejects an invalid schema at compilation with its fields', () => {
   assert.throws(() => compileSchema({ $ref: '#' }), {
     code: 'POSTHORN_SCHEMA_INVALID',
     fields: [

@@ -1,4 +1,4 @@
-/** Filters that take long: they hold up nobody else, and change nothing of what their own tenant is promised. */
+/** Expensive filters: they delay no other tenant, and keep the guarantees of their own tenant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';
@@ -11,8 +11,8 @@ import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 /** About 3 million steps for each filter. */
 const DATA = JSON.stringify({ text: 'ab'.repeat(1600) });
 
-/** A tenant whose events of the type `order.created` have so many filters to pass, and pass none but the last. */
-function dear(filters: number): TenantSnapshot {
+/** A tenant with this many filters for `order.created`, of which only the last matches. */
+function expensive(filters: number): TenantSnapshot {
   const ids = Array.from({ length: filters }, (_, i) => `ep_${i}`);
   const subscriptions: SubscriptionSnapshot[] = ids.map((id) =>
     subscription(id, ['order.created'], { 'data.text': { $regex: '[ab]*a[ab]{900}c' } }),
@@ -41,8 +41,8 @@ async function owed(plane: RouterPlane, events: number): Promise<void> {
   });
 }
 
-test('an event of another tenant is routed while dear filters are asked; order is kept', async (t) => {
-  const plane = await RouterPlane.start(t, [dear(12), OTHER], { started: false });
+test('an event of another tenant is routed while expensive filters run, and order is kept', async (t) => {
+  const plane = await RouterPlane.start(t, [expensive(12), OTHER], { started: false });
   await plane.publish('a1', { data: DATA });
   await plane.publish('a2', { type: 'order.paid', data: DATA });
   await plane.publish('a3', { data: DATA });
@@ -58,7 +58,7 @@ test('an event of another tenant is routed while dear filters are asked; order i
 
 test('a router that stops in the middle publishes nothing of the event, and the next all of it', async (t) => {
   const env = { POSTHORN_SHUTDOWN_DEADLINE_MS: '100' };
-  const plane = await RouterPlane.start(t, [dear(500), OTHER], { env });
+  const plane = await RouterPlane.start(t, [expensive(500), OTHER], { env });
   await plane.publish('a1', { data: DATA });
   await plane.publish('a2', { type: 'order.paid', data: DATA });
   await plane.publish('b1', { tenant: 'beta' });
@@ -67,7 +67,7 @@ test('a router that stops in the middle publishes nothing of the event, and the 
   await plane.router?.stop(5000);
   assert.deepEqual(await stored(plane), ['beta b1']);
   await owed(plane, 2);
-  plane.tenants.set('acme', dear(1));
+  plane.tenants.set('acme', expensive(1));
   await (await plane.another('router-2')).start();
   await plane.routed('a2');
   assert.deepEqual(await stored(plane), ['beta b1', 'acme a1', 'acme a2']);
