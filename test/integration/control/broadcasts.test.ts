@@ -95,7 +95,7 @@ test('progress of an id that was used before is not that of the new event', asyn
   assert.deepEqual((await plane.call('GET', '/v1/broadcasts/b1')).body, QUEUED);
 });
 
-test('one that waits or runs is cancelled; one that has ended stays as it is', async (t) => {
+test('a waiting or running broadcast is cancelled, and an ended one is unchanged', async (t) => {
   const stops: (() => void)[] = [];
   t.after(() => stops.forEach((stop) => stop()));
   const plane = await startControlPlane(t);
@@ -117,7 +117,7 @@ test('one that waits or runs is cancelled; one that has ended stays as it is', a
   assert.equal((await cancel('ended')).state, 'done');
 });
 
-test('what is not there, and a cursor that is none', async (t) => {
+test('rejects an unknown broadcast and an invalid cursor', async (t) => {
   const plane = await startControlPlane(t);
   for (const [method, path] of [
     ['GET', '/v1/broadcasts/none'],
@@ -132,7 +132,7 @@ test('what is not there, and a cursor that is none', async (t) => {
   assert.equal(bad.body.code, 'POSTHORN_CURSOR_INVALID');
 });
 
-test('NATS away: 503', async (t) => {
+test('rejects broadcast requests with 503 when NATS is unavailable', async (t) => {
   const plane = await startControlPlane(t);
   await plane.nats.kill('SIGKILL');
   const answer = await plane.call('GET', '/v1/broadcasts');

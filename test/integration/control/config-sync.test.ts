@@ -14,7 +14,7 @@ import { type ControlPlane, configGone, configValue, startControlPlane } from '.
 
 const weightIs = (weight: number) => (snapshot: TenantSnapshot) => snapshot.weight === weight;
 
-/** A change that no control process made, as one whose process died before it published: only the sync sees it. */
+/** Makes a change as a process that dies before it publishes: only the sync sees it. */
 async function changeBehindTheApi(plane: ControlPlane, id: string, weight: number): Promise<void> {
   await configurationOf(plane.db).tenants.updateOne(
     { _id: id },
@@ -35,7 +35,7 @@ async function changeBehindTheApi(plane: ControlPlane, id: string, weight: numbe
 const inSync = (plane: ControlPlane): Promise<unknown> =>
   waitUntil(() => plane.control.syncState() === 'in_sync', { what: 'in sync' });
 
-test('what changes in MongoDB comes to CONFIG', async (t) => {
+test('a change in MongoDB is published to CONFIG', async (t) => {
   const plane = await startControlPlane(t);
   await inSync(plane);
   await changeBehindTheApi(plane, 'acme', 5);
@@ -55,7 +55,7 @@ test('what changes in MongoDB comes to CONFIG', async (t) => {
   });
 });
 
-test('what was changed while control was down is there after its start, and what was removed is gone', async (t) => {
+test('changes and deletions made while control was down are published after its start', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   await plane.call('PUT', '/v1/tenants/old', {});
   const { key, id } = (await plane.call('POST', '/v1/keys', { scope: 'platform' })).body;
@@ -75,7 +75,7 @@ test('what was changed while control was down is there after its start, and what
   await configGone(plane.kv, 'tenant.unreadable');
 });
 
-test('two processes at once end where MongoDB is', async (t) => {
+test('two concurrent control processes publish the state of MongoDB', async (t) => {
   const plane = await startControlPlane(t);
   await plane.startAnother().service.start();
   await inSync(plane);
@@ -97,7 +97,7 @@ test('two processes at once end where MongoDB is', async (t) => {
   await configGone(plane.kv, 'tenant.t1');
 });
 
-test('a slow writer with an old state does not undo what a newer one wrote', async (t) => {
+test('a slow writer with an old state does not undo a newer write', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   await changeBehindTheApi(plane, 'slow', 1);
   const reader = new SnapshotReader({ mongo: plane.db.client, db: plane.db, clock: Date.now });
@@ -127,11 +127,12 @@ test('a slow writer with an old state does not undo what a newer one wrote', asy
   await changeBehindTheApi(plane, 'slow', 1.5);
   await slow.sync('tenant.slow');
   assert.equal(reads, 2);
-  // The bucket was as the slow one had read it, so it changed nothing; then it was asked about the deletion.
+  // The bucket was unchanged since the slow writer had read it, so it wrote nothing; then it
+  // processed the deletion.
   assert.equal((await plane.kv.get('tenant.slow'))?.operation, 'DEL');
 });
 
-test('a database from a backup does not undo what is published; its next change goes ahead', async (t) => {
+test('a database restored from a backup does not undo the published state, and its next change is published', async (t) => {
   const plane = await startControlPlane(t);
   await inSync(plane);
   await plane.call('PUT', '/v1/tenants/restored', { weight: 50 });
@@ -145,7 +146,7 @@ test('a database from a backup does not undo what is published; its next change 
   await configValue(plane.kv, 'tenant.restored', weightIs(4));
 });
 
-test('nothing is missed when the stream is killed', async (t) => {
+test('no change is missed when the change stream is killed', async (t) => {
   const plane = await startControlPlane(t);
   await inSync(plane);
   const admin = plane.db.client.db('admin');
@@ -175,7 +176,7 @@ test('nothing is missed when the stream is killed', async (t) => {
   }
 });
 
-test('a stream that cannot be resumed is begun anew, and what it missed is found', async (t) => {
+test('changes are found by comparison when the change stream cannot be resumed', async (t) => {
   const plane = await startControlPlane(t);
   await inSync(plane);
   await changeBehindTheApi(plane, 'gone', 1);
@@ -187,7 +188,7 @@ test('a stream that cannot be resumed is begun anew, and what it missed is found
   await configValue(plane.kv, 'tenant.again', weightIs(2));
 });
 
-test('MongoDB restarts: nothing is missed', async (t) => {
+test('no change is missed when MongoDB restarts', async (t) => {
   let mongod = await startMongod();
   t.after(() => mongod.dispose());
   const plane = await startControlPlane(t, { mongodUrl: mongod.url });
@@ -203,7 +204,7 @@ test('MongoDB restarts: nothing is missed', async (t) => {
   await configValue(plane.kv, 'tenant.restart', weightIs(2));
 });
 
-test('MongoDB is away at the start: control waits for it', async (t) => {
+test('control waits for MongoDB when it is unavailable at the start', async (t) => {
   let mongod = await startMongod();
   t.after(() => mongod.dispose());
   await mongod.kill('SIGKILL');
@@ -214,7 +215,7 @@ test('MongoDB is away at the start: control waits for it', async (t) => {
   await waitUntil(() => plane.control.syncState() === 'in_sync', { deadlineMs: 30_000 });
 });
 
-test('NATS is away: a change is stored, and published once NATS is back', async (t) => {
+test('a change is stored while NATS is unavailable, and published once NATS is back', async (t) => {
   const plane = await startControlPlane(t);
   await inSync(plane);
   await plane.nats.kill('SIGKILL');
@@ -225,7 +226,7 @@ test('NATS is away: a change is stored, and published once NATS is back', async 
   await configValue(plane.kv, 'tenant.patient', weightIs(9));
 });
 
-test('a bucket that was made anew gets all that is in MongoDB again', async (t) => {
+test('a bucket that was created again is filled from MongoDB', async (t) => {
   const plane = await startControlPlane(t);
   await inSync(plane);
   await plane.call('PUT', '/v1/tenants/acme', { weight: 5 });

@@ -177,7 +177,7 @@ async function call(
   };
 }
 
-/** What a key of CONFIG holds, once it holds something that `fits`. */
+/** Returns the value of a key of CONFIG, once `fits` accepts it. */
 export function configValue<T>(
   kv: KV,
   key: string,

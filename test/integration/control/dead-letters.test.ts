@@ -170,7 +170,7 @@ test('killed between the publish and the mark, a replay asked for again is the s
   assert.equal((await owedTo(tenant)).length, 1);
 });
 
-test('many are replayed by a selection, and what cannot be replayed is left', async () => {
+test('a selection is replayed, except for dead letters that cannot be replayed', async () => {
   const tenant = await newTenant('many');
   for (let i = 0; i < 60; i++) await bury(tenant, `e${i}`);
   await bury(tenant, 'other', { status: 404 });
@@ -197,7 +197,7 @@ test('many are replayed by a selection, and what cannot be replayed is left', as
   assert.equal(bad.status, 400);
 });
 
-test('many become due one after the other, oldest first, at the pace that is asked for', async () => {
+test('selected replays become due one after the other, oldest first, at the requested pace', async () => {
   const tenant = await newTenant('paced');
   const oldestFirst: string[] = [];
   for (const event of ['e1', 'e2', 'e3']) {
@@ -233,7 +233,7 @@ test('many become due one after the other, oldest first, at the pace that is ask
   }
 });
 
-test('what is discarded is gone, and a repeated write does not bring it back', async () => {
+test('a discarded dead letter is not restored when its write is repeated', async () => {
   const tenant = await newTenant('discarded');
   const dead = await bury(tenant, 'e1');
   await bury(tenant, 'e2', { status: 404 });
@@ -255,7 +255,7 @@ test('what is discarded is gone, and a repeated write does not bring it back', a
   await listed(tenant, 0);
 });
 
-test('damage is given up and the rest goes on; a tenant that is not there is said', async () => {
+test('a damaged message is terminated and the next ones are written; an unknown tenant is reported', async () => {
   const tenant = await newTenant('damaged');
   plane.nc.publish(subjects.deadLetter('damaged', tenant.endpoint), 'rubbish');
   await bury(tenant, 'e1');
@@ -264,7 +264,7 @@ test('damage is given up and the rest goes on; a tenant that is not there is sai
   assert.equal(answer.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
 
-test('a time that is none is refused where it stands', async () => {
+test('rejects an impossible time with its JSON pointer', async () => {
   const { path } = await newTenant('times');
   // The form of a leap second is right; JavaScript has none.
   const after = '2026-12-31T23:59:60Z';
@@ -275,7 +275,7 @@ test('a time that is none is refused where it stands', async () => {
   assert.equal(await pointer('POST', `${path}/dead-letters/discard`, { after }), '/after');
 });
 
-test('a replay to an ordered endpoint stands at the end of its queue', async () => {
+test('a replay to an ordered endpoint goes to the end of its queue', async () => {
   const tenant = await newTenant('in-order');
   await plane.call('PATCH', `${tenant.path}/endpoints/${tenant.endpoint}`, { ordered: true });
   const isOrdered = () =>

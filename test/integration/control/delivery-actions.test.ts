@@ -74,7 +74,7 @@ async function stored(id: string) {
     .filter(({ head }) => head.id === id);
 }
 
-test('retry now: the schedule is gone, and its message runnable as it was, once', async () => {
+test('retry now removes the schedule and makes its message runnable once', async () => {
   const { id, head } = await owe('e1', 'pending');
   const answer = await plane.call('POST', `${path}/${id}/retry`);
   assert.equal(answer.status, 202, answer.text);
@@ -90,7 +90,7 @@ test('retry now: the schedule is gone, and its message runnable as it was, once'
   assert.equal((await stored(id)).length, 1);
 });
 
-test('asked ten times at once, one retry is taken and the delivery is sent once', async () => {
+test('ten concurrent retries send the delivery once', async () => {
   const { id } = await owe('e2', 'pending');
   const ask = () => plane.call('POST', `${path}/${id}/retry`);
   const answers = await Promise.all(Array.from({ length: 10 }, ask));
@@ -100,7 +100,7 @@ test('asked ten times at once, one retry is taken and the delivery is sent once'
   assert.equal((await stored(id)).length, 1);
 });
 
-test('cancel: the schedule is gone, and the worker is told to send nothing', async () => {
+test('a cancellation removes the schedule, and the worker gets a message to send nothing', async () => {
   const { id, head } = await owe('e3', 'pending');
   const answer = await plane.call('POST', `${path}/${id}/cancel`);
   assert.equal(answer.status, 202, answer.text);
@@ -110,7 +110,7 @@ test('cancel: the schedule is gone, and the worker is told to send nothing', asy
   assert.deepEqual(message?.head, { ...head, cancelled: true });
 });
 
-test('of retry and cancel at once one is done', async () => {
+test('of a concurrent retry and cancellation one is done', async () => {
   const { id } = await owe('e4', 'pending');
   const answers = await Promise.all([
     plane.call('POST', `${path}/${id}/cancel`),
@@ -125,7 +125,7 @@ test('of retry and cancel at once one is done', async () => {
   assert.equal(message?.head.cancelled === true, answers[0]?.status === 202);
 });
 
-test('a schedule that has fired is neither hurried nor cancelled', async () => {
+test('rejects retry and cancellation of a schedule that has fired', async () => {
   const { id } = await owe('e5', 'pending', Date.now() + 100);
   await waitUntil(async () => (await stored(id))[0]?.subject.includes('.h.'), { what: 'it fired' });
   for (const action of ['retry', 'cancel']) {
@@ -136,7 +136,7 @@ test('a schedule that has fired is neither hurried nor cancelled', async () => {
   assert.equal((await stored(id)).length, 1);
 });
 
-test('a held delivery is cancelled alone: it is held no more, and the worker is told to send nothing', async () => {
+test('a held delivery is cancelled alone, and the worker gets a message to send nothing', async () => {
   const others = await Promise.all(['h1', 'h2', 'h3'].map((event) => owe(event, 'held')));
   const { id, head } = await owe('h4', 'held');
   others.push(await owe('h5', 'held'));
@@ -153,7 +153,7 @@ test('a held delivery is cancelled alone: it is held no more, and the worker is 
   assert.equal(again.body.code, 'POSTHORN_DELIVERY_NOT_WAITING', again.text);
 });
 
-test('a held delivery is found behind more than are read at once', async () => {
+test('a held delivery is found behind more than one batch of held messages', async () => {
   const before = Array.from({ length: 1100 }, (_, i) => `many_${i}`);
   await Promise.all(
     before.map((event) =>
@@ -165,9 +165,9 @@ test('a held delivery is found behind more than are read at once', async () => {
   assert.equal(answer.status, 202, answer.text);
 });
 
-test('of a release and a cancellation of a held delivery the first is kept', async () => {
+test('of a concurrent release and cancellation of a held delivery the first is kept', async () => {
   const { id, head } = await owe('h6', 'held');
-  // As the worker releases it, before it deletes what was held.
+  // As the worker releases it, before it deletes the held message.
   await publisher.publishAsync({
     subject: subjects.delivery('acme', ENDPOINT, 'r'),
     payload: encodeDeliveryFrame({ ...head, hop: head.hop + 1 }, Buffer.from('the event')),
@@ -182,7 +182,7 @@ test('of a release and a cancellation of a held delivery the first is kept', asy
   assert.equal(message?.head.cancelled, undefined);
 });
 
-test('what has ended does not wait, what is held is not sent now; what is not there is unknown', async () => {
+test('rejects actions on ended, held and unknown deliveries', async () => {
   const held = await owe('e_held', 'held');
   const hurried = await plane.call('POST', `${path}/${held.id}/retry`);
   assert.equal(hurried.body.code, 'POSTHORN_DELIVERY_NOT_WAITING', hurried.text);

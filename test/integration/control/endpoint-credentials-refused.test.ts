@@ -177,7 +177,7 @@ const bad: [what: string, fields: object, pointer: string][] = [
   ],
 ];
 
-test('what cannot be used is refused with its place, repeats no secret, and nothing is stored', async () => {
+test('rejects unusable credentials with the field, without repeating a secret or storing anything', async () => {
   const { body } = await create({});
   const item = `${path}/${body.id}`;
   for (const [what, fields, pointer] of bad) {
@@ -193,7 +193,7 @@ test('what cannot be used is refused with its place, repeats no secret, and noth
   assert.deepEqual([after.body.credentials, after.body.client_certificate], [null, null]);
 });
 
-test('what does not go together is refused also where only one of the two is sent', async () => {
+test('rejects inconsistent credentials when a request sends only one of the two', async () => {
   const withHeader = await create({ headers: { authorization: 'x' } });
   const certificate = { cert: one.cert, key: one.key };
   const withBoth = await create({ credentials: basic, client_certificate: certificate });
@@ -214,7 +214,7 @@ test('what does not go together is refused also where only one of the two is sen
   assert.equal(swapped.status, 200, swapped.text);
 });
 
-test('a token endpoint in a network that the operator named may be http', async () => {
+test('a token endpoint in a network that the operator allowed may use http', async () => {
   const token_url = 'http://127.0.0.1:9/token';
   const made = await create({ credentials: { ...oauth2, token_url } });
   assert.equal(made.status, 201, made.text);

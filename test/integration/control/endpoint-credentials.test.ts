@@ -54,7 +54,7 @@ const shown: [type: string, given: object, answer: object][] = [
 ];
 
 for (const [type, given, answer] of shown) {
-  test(`${type}: stored sealed, shown without its secret, taken back`, async () => {
+  test(`${type}: is stored sealed, shown without its secret, and removed by null`, async () => {
     const made = await create({ credentials: { type, ...given } });
     assert.equal(made.status, 201, made.text);
     const item = `${path}/${made.body.id}`;
@@ -68,7 +68,7 @@ for (const [type, given, answer] of shown) {
     assert.equal(opened.type, type);
     assert.ok(JSON.stringify(opened).includes(SECRET));
     await isStoredNowhere(SECRET);
-    // What is not named stays; null takes it away.
+    // An unnamed field keeps its value; null removes it.
     const other = await plane.call('PATCH', item, { description: 'x' });
     assert.deepEqual(other.body.credentials, { type, ...answer });
     const without = await plane.call('PATCH', item, { credentials: null });
@@ -77,7 +77,7 @@ for (const [type, given, answer] of shown) {
   });
 }
 
-test('header fields: sealed, shown by their names, replaced whole', async () => {
+test('header fields are sealed, shown by their names, and replaced as a whole', async () => {
   const made = await create({ headers: { 'X-Api-Key': SECRET, 'x-team': 'a' } });
   assert.deepEqual(made.body.header_names, ['x-api-key', 'x-team']);
   assert.ok(!made.text.includes(SECRET));
@@ -118,7 +118,7 @@ test('header fields that were stored in plain text work, and are sealed at the n
   assert.deepEqual((await plane.call('GET', item)).body.header_names, ['x-old']);
 });
 
-test('a client certificate: its facts are shown, its key is sealed', async () => {
+test('the facts of a client certificate are shown, and its key is sealed', async () => {
   const issuer = makeCertificate({ commonName: 'issuer' });
   const { cert, key } = makeCertificate({ commonName: 'acme', issuer });
   const given = { cert: cert + issuer.cert, key, ca: issuer.cert };

@@ -45,7 +45,7 @@ async function newTenant(name: string, body: object = {}): Promise<Tenant> {
   const made = await plane.call('POST', endpoints, { url: 'https://example.com/h', ...body });
   assert.equal(made.status, 201, made.text);
   const path = `${endpoints}/${made.body.id}`;
-  // Long ago, so that its attempts lie before what is done in the test.
+  // Long ago, so that its attempts come before the actions of the test.
   const createdAt = new Date(Date.now() - AGE_SECONDS * 1000);
   const { endpoints: stored } = configurationOf(plane.db);
   await stored.updateOne({ _id: made.body.id }, { $set: { created_at: createdAt } });
@@ -90,7 +90,7 @@ interface Told {
   data: Record<string, unknown>;
 }
 
-/** What was told to a tenant about an endpoint, once there are so many, and nothing waits to be told. */
+/** Waits for a number of announcements to a tenant about an endpoint, and for an empty outbox. */
 function told(receiver: string, endpoint: string, count: number): Promise<Told[]> {
   return waitUntil(async () => {
     if ((await healthStoreOf(plane.db).outbox.countDocuments()) > 0) return undefined;
@@ -119,7 +119,7 @@ function assertDescribed({ type, data }: Told): void {
 
 const FAILURE = '$literal: the receiver said no';
 
-test('health shows in the endpoint: unknown, healthy, failing since, disables at, held', async () => {
+test('an endpoint shows its health: unknown, healthy, failing since, disables at, held', async () => {
   const tenant = await newTenant('seen', { disable_after_seconds: 500 });
   const health = async () => (await plane.call('GET', tenant.path)).body.health;
   assert.equal((await health()).state, 'unknown');
@@ -149,7 +149,7 @@ test('health shows in the endpoint: unknown, healthy, failing since, disables at
   assert.equal((await health()).state, 'healthy');
 });
 
-test('records twice, and in any order, give the same health', async () => {
+test('repeated and reordered records give the same health', async () => {
   const tenant = await newTenant('orders');
   const records = [
     attempt(tenant, 0, 'a'),
@@ -174,7 +174,7 @@ test('records twice, and in any order, give the same health', async () => {
   assert.equal(await sinceAfter([2, 0, 3, 1]), 9);
 });
 
-test('warned at 50, 75 and 90 %, disabled, told to the tenant and the operator, each once', async () => {
+test('an endpoint is warned at 50, 75 and 90 %, then disabled, each announced once to tenant and operator', async () => {
   const tenant = await newTenant('failing');
   for (const seconds of [0, 499, 500, 750, 900, 999]) {
     await track(attempt(tenant, seconds, FAILURE));
@@ -204,7 +204,7 @@ test('warned at 50, 75 and 90 %, disabled, told to the tenant and the operator, 
   assert.deepEqual(await told('operator', tenant.endpoint, 4), events);
 });
 
-test('activated again it gets its time anew, and its first success is told', async () => {
+test('an activated endpoint gets the full failing time again, and its first success is announced', async () => {
   const tenant = await newTenant('back');
   for (const seconds of [0, 500, 1000]) await track(attempt(tenant, seconds, FAILURE));
   assert.equal((await plane.call('GET', tenant.path)).body.state, 'disabled');
@@ -226,7 +226,7 @@ test('activated again it gets its time anew, and its first success is told', asy
   assert.equal(recovered?.data['was_disabled'], true);
 });
 
-test('410 disables and is told, once', async () => {
+test('a 410 disables the endpoint and is announced once', async () => {
   const tenant = await newTenant('gone');
   const record = { k: 'endpoint-gone' as const, tenant: 'gone', endpoint: tenant.endpoint };
   for (let i = 0; i < 3; i++) {
@@ -238,7 +238,7 @@ test('410 disables and is told, once', async () => {
   assert.equal(event?.data['reason'], 'gone');
 });
 
-test('a dead letter is told to those who subscribed, and one of an operational event never', async () => {
+test('a dead letter is announced to subscribers, and one of an operational event never', async () => {
   const deaf = await newTenant('deaf');
   const ears = await newTenant('ears', { event_types: ['posthorn.delivery.exhausted'] });
   const listens = (name: string) =>
@@ -267,7 +267,7 @@ test('a dead letter is told to those who subscribed, and one of an operational e
   assert.deepEqual(await told('deaf', deaf.endpoint, 0), []);
 });
 
-test('a time out of range is refused by its name', async () => {
+test('rejects an out-of-range failing time with its name', async () => {
   const tenant = await newTenant('bounds');
   for (const value of [0, -1, 59, 1.5, 400 * 24 * 3600, '60']) {
     const answer = await plane.call('PATCH', tenant.path, { disable_after_seconds: value });

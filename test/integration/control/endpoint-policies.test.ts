@@ -24,7 +24,7 @@ const create = (policies: object) =>
 const inForce = (id: string, fits: (endpoint: EndpointSnapshot) => boolean) =>
   endpointInForce(plane.kv, 'acme', id, fits);
 
-test('policies are stored, shown, changed one by one, taken back, and reach the workers', async () => {
+test('policies are stored, shown, changed one by one, removed, and published to workers', async () => {
   const made = await create({
     retry: { delays_seconds: [1, 1, 2.5], final_statuses: [400, 404] },
     timeout_ms: 100,
@@ -61,7 +61,7 @@ test('policies are stored, shown, changed one by one, taken back, and reach the 
   assert.equal(after.inFlightMax, 1024);
 });
 
-test('an endpoint without policies shows none, and the workers are told none', async () => {
+test('an endpoint without policies shows none and publishes none', async () => {
   const { body } = await create({});
   for (const name of ['retry', 'timeout_ms', 'in_flight_max', 'rate_limit']) {
     assert.equal(body[name], null, name);
@@ -136,7 +136,7 @@ const bad: [what: string, policies: object, pointer: string][] = [
   ['an unknown policy', { patience: 1 }, '/patience'],
 ];
 
-test('policies out of range are refused with their place, and nothing is stored', async () => {
+test('rejects out-of-range policies with their JSON pointers, and stores nothing', async () => {
   const { body } = await create({ timeout_ms: 5000 });
   for (const [what, policies, pointer] of bad) {
     for (const answer of [
@@ -145,7 +145,7 @@ test('policies out of range are refused with their place, and nothing is stored'
     ]) {
       assert.equal(answer.status, 400, `${what}: ${answer.text}`);
       assert.equal(answer.body.code, 'POSTHORN_REQUEST_INVALID', what);
-      // That it is not null is said of none of them: that would help nobody.
+      // None of the errors says "must be null": that would help no caller.
       const pointers = answer.body.errors.map((error: { pointer: string }) => error.pointer);
       assert.deepEqual(new Set(pointers), new Set([pointer]), `${what}: ${answer.text}`);
     }
@@ -154,7 +154,7 @@ test('policies out of range are refused with their place, and nothing is stored'
   assert.equal(still.body.revision, 1);
 });
 
-test('an unknown state is refused with those that there are', async () => {
+test('rejects an unknown state and lists the allowed ones', async () => {
   const { body } = await create({});
   for (const state of ['ACTIVE', 'gone', '', null, 1]) {
     const answer = await plane.call('PATCH', `${path}/${body.id}`, { state });
@@ -165,14 +165,14 @@ test('an unknown state is refused with those that there are', async () => {
   }
 });
 
-test('of very many faults so many are named as anybody reads', async () => {
+test('a request with very many faults gets a bounded list of them', async () => {
   const answer = await create({ retry: { delays_seconds: Array(50_000).fill('x') } });
   assert.equal(answer.status, 400);
   assert.equal(answer.body.errors.length, limits.fieldErrorsMax);
   assert.match(answer.body.detail, /and 50000 more/);
 });
 
-test('numbers that JSON does not have, or that are no finite number, are refused', async () => {
+test('rejects numbers that JSON does not have, and numbers that are not finite', async () => {
   const headers = { 'content-type': 'application/json' };
   for (const [number, code] of [
     ['NaN', 'POSTHORN_BODY_INVALID'],
@@ -186,7 +186,7 @@ test('numbers that JSON does not have, or that are no finite number, are refused
   }
 });
 
-test("a tenant's own limit of requests at once is stored, shown and taken back", async () => {
+test("a tenant's own limit of concurrent requests is stored, shown and removed", async () => {
   const put = (body: object) => plane.call('PUT', '/v1/tenants/bound', body);
   const made = await put({ in_flight_max: 3 });
   assert.equal(made.body.in_flight_max, 3, made.text);
@@ -200,7 +200,7 @@ test("a tenant's own limit of requests at once is stored, shown and taken back",
   assert.equal((await put({})).body.in_flight_max, null);
 });
 
-test('an endpoint is ordered, and what it does with a delivery that used up its attempts', async () => {
+test('an endpoint is ordered, with an action for a delivery that used up its attempts', async () => {
   const plain = await create({});
   assert.equal(plain.body.ordered, false);
   assert.equal(plain.body.on_exhausted, 'dead_letter');
@@ -220,7 +220,7 @@ test('an endpoint is ordered, and what it does with a delivery that used up its 
   assert.equal(read.body.on_exhausted, 'block');
 });
 
-test('ordered and on_exhausted are refused where they are something else', async () => {
+test('rejects invalid values of ordered and on_exhausted', async () => {
   const cases: [object, string][] = [
     [{ ordered: 'yes' }, '/ordered'],
     [{ ordered: null }, '/ordered'],
@@ -234,7 +234,7 @@ test('ordered and on_exhausted are refused where they are something else', async
   }
 });
 
-test('a change inside a policy keeps what it does not name', async () => {
+test('a change within a policy keeps the fields that it does not name', async () => {
   const made = await create({
     retry: { delays_seconds: [1, 2], final_statuses: [404], max_age_seconds: 60 },
     rate_limit: { per_second: 100, burst: 3 },

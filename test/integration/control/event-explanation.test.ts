@@ -1,4 +1,4 @@
-/** Why an endpoint gets an event, or not, as the API tells it (RT-9). */
+/** Explains why an endpoint gets an event or not, through the API (RT-9). */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { before, test } from 'node:test';
@@ -71,7 +71,7 @@ interface Explained {
   subscriptions: object[];
 }
 
-test('each endpoint is there with what decides, and each of its subscriptions', async () => {
+test('each endpoint is listed with its deciding fact, and each of its subscriptions', async () => {
   const path = await newTenant('why');
   const gets = await newEndpoint('why', { event_types: ['order.*'] });
   const none = await newEndpoint('why');
@@ -130,7 +130,7 @@ test('each endpoint is there with what decides, and each of its subscriptions', 
   assert.equal(changed?.reason, 'matched', 'it is judged by the configuration of now');
 });
 
-test('pages go from endpoint to endpoint, by id', async () => {
+test('pages list the endpoints by id', async () => {
   await newTenant('pages');
   const ids: string[] = [];
   for (let i = 0; i < 3; i++) ids.push(await newEndpoint('pages'));
@@ -148,7 +148,7 @@ test('pages go from endpoint to endpoint, by id', async () => {
   assert.equal((await get(`${path}?limit=0`)).body.errors[0].pointer, '#query/limit');
 });
 
-test('what is not there is named, and what has expired', async () => {
+test('rejects an unknown event, and one whose payload has expired', async () => {
   const path = await newTenant('gaps');
   const nobody = await get('/v1/tenants/nobody/events/evt_1/explanation');
   assert.equal(nobody.status, 404);
@@ -162,7 +162,7 @@ test('what is not there is named, and what has expired', async () => {
   assert.equal(left.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
 
-test('only the keys of the platform and of the tenant may ask', async () => {
+test('only the keys of the platform and of the tenant may read an explanation', async () => {
   await newTenant('locked');
   const path = await storeEvent('locked', 'evt_1');
   const keyOf = async (body: object): Promise<string> => {
@@ -182,7 +182,7 @@ test('only the keys of the platform and of the tenant may ask', async () => {
   assert.equal((await get(path, '')).status, 401);
 });
 
-test('the payload of a large event is read where a filter looks at it', async () => {
+test('the payload of a large event is read if a filter needs it', async () => {
   await newTenant('large');
   const bytes = Buffer.from('{"amount":500}');
   const sha256 = createHash('sha256').update(bytes).digest('hex');
@@ -213,7 +213,7 @@ test('the payload of a large event is read where a filter looks at it', async ()
   assert.equal(await reasonOf(huge), 'filter', 'filters do not see so large a payload');
 });
 
-test('filters do not tell of the data of a sensitive type', async () => {
+test('filters do not reveal the data of a sensitive type', async () => {
   const path = await newTenant('quiet');
   await plane.call('PUT', '/v1/event-types/patient.seen', { sensitive: true });
   await waitUntil(() => plane.config.eventType('patient.seen')?.sensitive === true);

@@ -10,7 +10,7 @@ import {
 import { waitUntil } from '../../kit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
-/** Not long ago: mongod removes what is older than the retention, at any time. */
+/** Recent: mongod removes documents older than the retention at any time. */
 const ACCEPTED_MS = Date.now() - 3600_000;
 
 let plane: ControlPlane;
@@ -62,7 +62,7 @@ function delivery(
   };
 }
 
-test('data is shown as it was sent, digit for digit', async () => {
+test('data is shown as it was published, digit for digit', async () => {
   const path = await newTenant('raw');
   const data = '{"big": 12345678901234567890.10, "a":1, "a":2,\n "s":"\\u00e9"}';
   const { events } = historyOf(plane.db);
@@ -200,7 +200,7 @@ test('deliveries are listed, counted for their event, and shown with their attem
   assert.equal((await call(`${path}/deliveries?status=lost`)).status, 400);
 });
 
-test("a deleted tenant's history is removed, and that of its next life stays", async () => {
+test("a deleted tenant's history is removed, and that of its next life is kept", async () => {
   await newTenant('bygone');
   const { events, deliveries } = historyOf(plane.db);
   // The times say nothing: both were accepted at the same one.
@@ -215,7 +215,7 @@ test("a deleted tenant's history is removed, and that of its next life stays", a
   assert.deepEqual(ids((await call(`${path}/events`)).body), ['e_new']);
 });
 
-test('an event is found by the source and the id that its producer gave', async () => {
+test('an event is found by the source and id of its producer', async () => {
   const path = await newTenant('pairs');
   const { events } = historyOf(plane.db);
   const digest = cloudEventId('/orders', '1');
@@ -238,7 +238,7 @@ test('an event is found by the source and the id that its producer gave', async 
   assert.deepEqual(body.errors, [{ pointer: '#query/source', detail: 'is required beside id' }]);
 });
 
-test('an event without data is shown without, and its extensions with their types', async () => {
+test('an event without data is shown without data, and its extensions with their types', async () => {
   const path = await newTenant('without');
   const ext = { count: 7, on: true, text: '7' };
   await historyOf(plane.db).events.insertMany([

@@ -111,7 +111,7 @@ test('a content type without a body changes nothing where no body is needed', as
 test('rejects an unknown query parameter on every route with 400', async () => {
   for (const { url, operations } of paths) {
     for (const [method, { security, requestBody }] of operations) {
-      // What needs no key is for browsers and probes; a required body is read first.
+      // Routes without a key are for browsers and probes; a required body is read first.
       if (security?.length === 0 || requestBody?.required === true) continue;
       const answer = await ask(method, `${url}?nonsense=1`);
       assert.equal(answer.statusCode, 400, `${method} ${url}: ${answer.body}`);
@@ -121,7 +121,7 @@ test('rejects an unknown query parameter on every route with 400', async () => {
   }
 });
 
-test('a trailing slash, another case and an encoded slash make another path', async () => {
+test('a trailing slash, another case and an encoded slash make a different path', async () => {
   for (const { url, operations } of paths) {
     const [method] = operations.keys() as Iterable<string>;
     // Behind a collection an empty id follows.
@@ -139,7 +139,7 @@ test('an id is decoded once', async () => {
   assert.equal((await ask('GET', '/v1/tenants/plain%252Did')).statusCode, 400);
 });
 
-test('a body over the limit of the control API is not called an event', async () => {
+test('rejects an oversized body of the control API with an error that does not call it an event', async () => {
   const payload = JSON.stringify({ name: 'x'.repeat(600_000) });
   const answer = await plane.app.inject({
     method: 'PUT',

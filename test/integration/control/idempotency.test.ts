@@ -34,7 +34,7 @@ test('a repeated POST /v1/keys creates one key and gets the same answer', async 
   assert.equal(await plane.db.collection('api_keys').countDocuments({ name: 'one' }), 1);
 });
 
-test('of requests at the same time one runs, and the others get its answer or 409', async () => {
+test('of concurrent requests with one key one runs, and the others get its answer or 409', async () => {
   const all = await Promise.all(
     Array.from({ length: 20 }, () => post('/v1/keys', newKey('burst'), 'k2')),
   );
@@ -65,7 +65,7 @@ test('a key is bound to its body, its path and its caller', async () => {
   assert.equal(replayed(byAnother), undefined);
 });
 
-test('every POST that creates or rotates gives its first answer again, with its headers', async () => {
+test('every POST that creates or rotates repeats its first answer, with its headers', async () => {
   const endpoint = await post(`${tenant}/endpoints`, { url: 'https://e.com/all' }, 'k4');
   const { id, subscription_id: subscription } = endpoint.body;
   const requests: [string, object | undefined][] = [
@@ -87,7 +87,7 @@ test('every POST that creates or rotates gives its first answer again, with its 
   assert.notEqual(subscription, null);
 });
 
-test('a refused request does not use its key up', async () => {
+test('a rejected request does not use up its key', async () => {
   const missing = { endpoint_id: 'ep_none', event_types: ['a.b'] };
   assert.equal((await post(`${tenant}/subscriptions`, missing, 'k5')).status, 400);
   assert.equal((await post('/v1/keys', { scope: 'nonsense' }, 'k5')).status, 400);
@@ -97,7 +97,7 @@ test('a refused request does not use its key up', async () => {
   assert.equal((await post(`${tenant}/subscriptions`, valid, 'k5')).status, 201);
 });
 
-test('a claim whose process died is refused and runs no second time, until it expires', async () => {
+test('a claim of a dead process is rejected until it expires, and does not run again', async () => {
   await post('/v1/keys', newKey('died'), 'k6');
   await answers.updateMany({}, { $set: { sealed: null } });
   const again = await post('/v1/keys', newKey('died'), 'k6');
@@ -108,7 +108,7 @@ test('a claim whose process died is refused and runs no second time, until it ex
   assert.equal((await post('/v1/keys', newKey('died'), 'k6')).status, 201);
 });
 
-test('kept answers are sealed, expire after a day, and go with their tenant', async () => {
+test('stored answers are sealed, expire after a day, and are deleted with their tenant', async () => {
   await plane.call('PUT', '/v1/tenants/gone', {});
   const path = '/v1/tenants/gone/endpoints';
   const made = await post(path, { url: 'https://e.com/' }, 'k7');

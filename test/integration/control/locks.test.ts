@@ -37,7 +37,10 @@ async function newKey(plane: ControlPlane, body: object): Promise<{ key: string;
   return made;
 }
 
-/** A request that would succeed with the platform key, as far as a route needs no more than its path. */
+/**
+ * Fills in a request that would succeed with the platform key, if a path is all that the route
+ * needs.
+ */
 function fill(url: string, endpoint: string, subscription: string): string {
   return url
     .replace(':tenant', 'acme')
@@ -48,7 +51,7 @@ function fill(url: string, endpoint: string, subscription: string): string {
     .replace(/:\w+/, 'none');
 }
 
-test('no route lets anybody in without a key, with a revoked key or with the key of another tenant', async (t) => {
+test('every route rejects requests without a key, with a revoked key, and with the key of another tenant', async (t) => {
   const plane = await startControlPlane(t);
   await plane.call('PUT', '/v1/tenants/acme', {});
   await plane.call('PUT', '/v1/tenants/other', {});
@@ -79,7 +82,7 @@ test('no route lets anybody in without a key, with a revoked key or with the key
       const answer = await plane.call(method, path, body, { key });
       const readsTypes = url.startsWith('/v1/event-types') && ['GET', 'HEAD'].includes(method);
       const what = `${method} ${url} with the key ${name}: ${answer.status}`;
-      // The registry is for whoever has a key; it holds nothing of a tenant.
+      // Every valid key may read the registry; it holds no data of tenants.
       if (readsTypes && status === 403) assert.ok([200, 404].includes(answer.status), what);
       else assert.equal(answer.status, status, what);
     }
@@ -88,7 +91,7 @@ test('no route lets anybody in without a key, with a revoked key or with the key
   assert.equal(still.body.revision, 1);
 });
 
-test("a tenant's own key reads and manages the tenant, and reaches nothing of the platform", async (t) => {
+test("a tenant's own key reads and manages the tenant, and has no access to the platform", async (t) => {
   const plane = await startControlPlane(t);
   await plane.call('PUT', '/v1/tenants/acme', {});
   const { key } = await newKey(plane, { scope: 'tenant', tenant: 'acme' });
@@ -106,7 +109,7 @@ test("a tenant's own key reads and manages the tenant, and reaches nothing of th
   assert.equal(await own('GET', '/v1/tenants/nobody'), 403);
 });
 
-test('a route that does not say who may call it does not start', async () => {
+test('rejects a route without a required access at start', async () => {
   const app = createApp({ settings: loadSettings({}), log: createLog('silent') });
   void app.register((scope, _options, done) => {
     lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {

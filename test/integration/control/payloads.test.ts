@@ -47,7 +47,7 @@ async function storeEvent(id: string, type: string, payload?: PayloadRef): Promi
   });
 }
 
-test('a link gives the bytes to whoever has it, and a browser is told to keep its hands off', async () => {
+test('a link returns the bytes to any caller, and tells a browser to save them', async () => {
   const html = Buffer.from('<script>alert(1)</script>');
   const ref = await put(html, 'text/html');
   const answer = await open(linkTo(ref.key));
@@ -61,7 +61,7 @@ test('a link gives the bytes to whoever has it, and a browser is told to keep it
   assert.equal(answer.headers['cache-control'], 'no-store');
 });
 
-test('a link that was changed is refused, an old one is gone, and so is a payload that is not there', async () => {
+test('rejects a changed link, an expired link, and the link of a removed payload', async () => {
   const ref = await put(Buffer.from('1'), 'application/json');
   const refused = async (path: string, status: number, code: string) => {
     const answer = await open(path);
@@ -89,7 +89,7 @@ test('a link that was changed is refused, an old one is gone, and so is a payloa
   await refused(`${link}&x=1`, 400, bad);
 });
 
-test('beside its event it is read with a key, and the event says how large it is', async () => {
+test('a payload is read with a key through its event, and the event shows its size', async () => {
   const bytes = randomBytes(2_000_000);
   const ref = await put(bytes, 'image/png');
   await storeEvent('large', 'a.b', ref);
@@ -126,7 +126,7 @@ test('beside its event it is read with a key, and the event says how large it is
   assert.equal((await plane.call('GET', path, undefined, { key: foreign.key })).status, 403);
 });
 
-test('a sensitive type is not shown, and a payload that has gone says so', async () => {
+test('rejects reading a sensitive payload with 403 and a removed one with 410', async () => {
   const ref = await put(Buffer.from('"secret"'), 'application/json');
   await storeEvent('hidden', 'secret.kept', ref);
   await plane.call('PUT', '/v1/event-types/secret.kept', { sensitive: true });
@@ -140,7 +140,7 @@ test('a sensitive type is not shown, and a payload that has gone says so', async
   assert.equal(gone.body.code, 'POSTHORN_PAYLOAD_GONE');
 });
 
-test('a dead letter of a large event shows what it was of', async () => {
+test('a dead letter of a large event shows its event', async () => {
   const payload = { key: 'acme/pay_x', size: 7, sha256: 'aa' };
   const head = {
     id: 'large',
@@ -177,7 +177,7 @@ test('a dead letter of a large event shows what it was of', async () => {
   assert.ok(!('data' in letter.body.event));
 });
 
-test('an endpoint asks for links, within bounds', async () => {
+test('an endpoint can request links, within bounds', async () => {
   const path = '/v1/tenants/acme/endpoints';
   const url = 'https://example.com/hooks';
   const plain = await plane.call('POST', path, { url });
@@ -205,7 +205,7 @@ test('an endpoint asks for links, within bounds', async () => {
   assert.equal(unknown.body.errors[0].pointer, '/payload');
 });
 
-test('without a public URL nobody can ask for links', async (t) => {
+test('rejects links when there is no public URL', async (t) => {
   const bare = await startControlPlane(t);
   await bare.call('PUT', '/v1/tenants/acme', {});
   const path = '/v1/tenants/acme/endpoints';

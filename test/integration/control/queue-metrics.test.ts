@@ -9,7 +9,7 @@ import { log, startNatsCore } from '../publisher/nats-core.ts';
 async function setUp(t: TestContext) {
   const core = await startNatsCore(t);
   const registry = new Registry();
-  // An hour later, so that ages can be told without waiting.
+  // An hour later, so that ages are visible without waiting.
   const brokerNow = () => Date.now() + 3600_000;
   const metrics = new QueueMetrics({ jsm: core.jsm, shards: 1, registry, brokerNow, log });
   t.after(() => metrics.stop());
@@ -30,7 +30,7 @@ async function setUp(t: TestContext) {
   return { core, metrics, owe, value };
 }
 
-test('what is runnable, what waits, and how old the oldest is', async (t) => {
+test('the metrics show runnable messages, waiting messages and the age of the oldest', async (t) => {
   const { core, metrics, owe, value } = await setUp(t);
   for (let n = 0; n < 3; n++) await owe(n, 's');
   await owe(0, 'r');
@@ -56,7 +56,7 @@ test('what is runnable, what waits, and how old the oldest is', async (t) => {
   assert.equal(await value('posthorn_deliveries_waiting', { stream }), 2);
 });
 
-test('what was given out and is not acked is unacked, and still old', async (t) => {
+test('a delivered message without an ack counts as unacked and keeps its age', async (t) => {
   const { core, metrics, owe, value } = await setUp(t);
   await owe(0, 's');
   const consumer = await core.js.consumers.get('DLV-0', 'deliver-shared');
@@ -69,7 +69,7 @@ test('what was given out and is not acked is unacked, and still old', async (t) 
   assert.equal(await value('posthorn_deliveries_waiting', { stream: 'DLV-0' }), 0);
 });
 
-test('with the brokers away no old figures are told', async (t) => {
+test('no stale figures are reported when the brokers are unavailable', async (t) => {
   const { core, metrics, owe, value } = await setUp(t);
   await owe(0, 's');
   await core.jsm.streams.delete('DLV-0');
@@ -77,7 +77,7 @@ test('with the brokers away no old figures are told', async (t) => {
   assert.equal(await value('posthorn_stream_messages', { stream: 'EV-0' }), undefined);
 });
 
-test('shards that nobody owns, and workers that live', async (t) => {
+test('the metrics show shards without an owner and live workers', async (t) => {
   const { core, metrics, value } = await setUp(t);
   const leases = await new Kvm(core.js).open(buckets.leases);
   await leases.put(leaseKeys('router').worker('a'), 'a');

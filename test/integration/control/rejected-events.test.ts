@@ -1,4 +1,4 @@
-/** `GET /v1/tenants/{tenant}/rejected-events`: what stands in the stream REJECTED. */
+/** `GET /v1/tenants/{tenant}/rejected-events`: the messages in the stream REJECTED. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
@@ -55,7 +55,7 @@ test('rejected events are listed by tenant, oldest first, in pages', async (t) =
   assert.equal(rest.body.next_cursor, null);
 });
 
-test('what cannot be listed says why', async (t) => {
+test('rejects a list request with the reason', async (t) => {
   const plane = await startControlPlane(t);
   await plane.call('PUT', '/v1/tenants/acme', {});
   const unknown = await plane.call('GET', '/v1/tenants/nobody/rejected-events');

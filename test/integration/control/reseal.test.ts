@@ -72,7 +72,7 @@ async function assertOpens(tenant: string, made: { id: string; secret: string }[
   }
 }
 
-test('all is under the new key afterwards; who was ended in between goes on, and a second time changes nothing', async () => {
+test('reseal moves all secrets to the new key, resumes after a crash, and changes nothing when repeated', async () => {
   const made = new Map<string, { id: string; secret: string }[]>();
   for (const tenant of ['one', 'two', 'three']) {
     await plane.call('PUT', `/v1/tenants/${tenant}`, {});
@@ -103,7 +103,7 @@ test('all is under the new key afterwards; who was ended in between goes on, and
   assert.deepEqual(after.body, before.body);
 });
 
-test('the bucket is brought after MongoDB where nobody else does it', async () => {
+test('the bucket follows MongoDB when no other process updates it', async () => {
   await plane.call('PUT', '/v1/tenants/alone', {});
   const made = [await makeEndpoint('alone', 1)];
   await assertOpens('alone', made, firstKey);
@@ -112,7 +112,7 @@ test('the bucket is brought after MongoDB where nobody else does it', async () =
   await assertOpens('alone', made, key);
 });
 
-test('the command of the page does it too', async () => {
+test('the documented command reseals the secrets', async () => {
   const page = await readFile(new URL('docs/operations/secrets.md', ROOT), 'utf8');
   const [, command = ''] = /```sh reseal\n\s*([\s\S]*?)\n\s*```/.exec(page) ?? [];
   assert.match(command, /^node src\/main\.ts reseal$/);
@@ -140,7 +140,7 @@ test('the command of the page does it too', async () => {
   });
 });
 
-test('a key that is missing is said with the setting, and what can be done is done', async () => {
+test('a missing key is reported with its setting, and all other secrets are resealed', async () => {
   await plane.call('PUT', '/v1/tenants/lost', {});
   const { id } = await makeEndpoint('lost', 1);
   const strange = newKey();

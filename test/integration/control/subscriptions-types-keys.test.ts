@@ -25,7 +25,7 @@ async function newKey(body: object): Promise<{ key: string; id: string }> {
   return made.body;
 }
 
-test('a subscription is in force once it is approved, and by a platform key only', async () => {
+test('a subscription is in force once a platform key approves it', async () => {
   const { path, endpoint } = await newEndpoint('approve');
   const made = await call('POST', `${path}/subscriptions`, {
     endpoint_id: endpoint,
@@ -54,7 +54,7 @@ test('a subscription is in force once it is approved, and by a platform key only
   assert.equal((await call('DELETE', item)).status, 204);
 });
 
-test('a subscription is changed in part, and its filter taken away by null', async () => {
+test('a subscription is changed in part, and null removes its filter', async () => {
   const { path, endpoint } = await newEndpoint('change');
   const filter = { 'data.a': { $in: [1, 2] } };
   const { id } = (await call('POST', `${path}/subscriptions`, { endpoint_id: endpoint, filter }))
@@ -68,7 +68,7 @@ test('a subscription is changed in part, and its filter taken away by null', asy
   assert.equal(bad.body.code, 'POSTHORN_FILTER_INVALID');
 });
 
-test('a subscription of an endpoint that the tenant has not is refused', async () => {
+test('rejects a subscription for an endpoint of another tenant', async () => {
   const { path } = await newEndpoint('foreign-1');
   const other = await newEndpoint('foreign-2');
   const made = await call('POST', `${path}/subscriptions`, { endpoint_id: other.endpoint });
@@ -76,7 +76,7 @@ test('a subscription of an endpoint that the tenant has not is refused', async (
   assert.equal(made.body.errors[0].pointer, '/endpoint_id');
 });
 
-test('a dry run says what decides', async () => {
+test('a dry run names the deciding fact', async () => {
   const { path } = await newEndpoint('dry');
   const run = async (body: object) =>
     (await call('POST', `${path}/subscriptions/dry-run`, body)).body;
@@ -101,7 +101,7 @@ test('a dry run says what decides', async () => {
   assert.equal(nobody.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
 
-test('another schema of an event type is another version', async () => {
+test('another schema of an event type creates another version', async () => {
   const path = '/v1/event-types/order.shipped';
   const first = await call('PUT', path, { description: 'a', schema: { type: 'object' } });
   assert.equal(first.status, 201, first.text);
@@ -151,7 +151,7 @@ test('an event type of any name is registered, found and removed under its name'
   }
 });
 
-test('a formula of de-duplication is checked, in force, and taken away', async () => {
+test('a de-duplication rule is checked, in force, and removed', async () => {
   const path = '/v1/event-types/build.done';
   const deduplication = { fields: ['source', '/data/a~1b/0', 'region'], window_seconds: 60 };
   const put = await call('PUT', path, { deduplication });
@@ -191,7 +191,7 @@ test('a formula of de-duplication is checked, in force, and taken away', async (
   );
 });
 
-test('seen types are noted once, and never change what is registered', async () => {
+test('seen types are recorded once, and never change registered ones', async () => {
   await call('PUT', '/v1/tenants/seen', {});
   await waitUntil(() => plane.config.tenant('seen'));
   await call('PUT', '/v1/event-types/seen.before', { status: 'INACTIVE' });
@@ -210,7 +210,7 @@ test('seen types are noted once, and never change what is registered', async () 
   assert.equal(put.body.version, 2);
 });
 
-test('a key is shown once, lets in until it is revoked, and is never kept as it is', async () => {
+test('a key is shown once, is valid until it is revoked, and is stored only as a digest', async () => {
   const { key, id } = await newKey({ scope: 'platform', name: 'ci' });
   assert.match(key, /^phk_p_[A-Za-z0-9_-]{32}$/);
   assert.equal((await call('GET', '/v1/tenants', undefined, { key })).status, 200);
@@ -226,7 +226,7 @@ test('a key is shown once, lets in until it is revoked, and is never kept as it 
   assert.equal((await call('DELETE', '/v1/keys/key_none')).status, 404);
 });
 
-test('a key that makes no sense is refused', async () => {
+test('rejects inconsistent API keys', async () => {
   const refused = async (body: object, pointer: string) => {
     const answer = await call('POST', '/v1/keys', body);
     assert.equal(answer.status, 400, answer.text);
@@ -241,7 +241,7 @@ test('a key that makes no sense is refused', async () => {
   assert.equal(unknown.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
 
-test("a deleted tenant's keys let nobody in", async () => {
+test("rejects a deleted tenant's keys", async () => {
   await newEndpoint('leaving');
   const { key } = await newKey({ scope: 'tenant', tenant: 'leaving' });
   assert.equal((await call('GET', '/v1/tenants/leaving', undefined, { key })).status, 200);

@@ -27,7 +27,7 @@ before(async (t) => {
 
 class Crash extends Error {}
 
-/** The part of a control process that changes tenants, with what the test puts in place of its parts. */
+/** The part of a control process that changes tenants, with the replacements of the test. */
 function tenants(changes: Partial<TenantsDeps> = {}): Tenants {
   const configuration = configurationOf(plane.db);
   const jsm = () => jetstreamManager(plane.nc, { checkAPI: false });

@@ -26,7 +26,7 @@ async function storedTenant(id: string): Promise<TenantDocument> {
   return (await tenants.findOne({ _id: id })) as TenantDocument;
 }
 
-/** What MongoDB itself says. */
+/** The size as MongoDB itself computes it. */
 async function measured(tenant: string) {
   const sizes = (of: typeof endpoints | typeof subscriptions) =>
     of.aggregate([{ $match: { tenant } }, { $project: { b: { $bsonSize: '$$ROOT' } } }]).toArray();
@@ -48,7 +48,7 @@ async function addEndpoint(tenant: string, fields: object = {}): Promise<string>
   return made.body.id;
 }
 
-test('the size of a tenant is kept by every change, as MongoDB would measure it', async () => {
+test('every change updates the size of a tenant, as MongoDB would measure it', async () => {
   const tenant = '/v1/tenants/kept';
   await call('PUT', tenant, {});
   const policies = { rate_limit: { per_second: 0.5 }, retry: { delays_seconds: [1, 2, 30] } };
@@ -82,13 +82,13 @@ test('the size of a tenant is kept by every change, as MongoDB would measure it'
   await assertSizeIsTrue('kept');
 });
 
-test('many changes at once keep it too', async () => {
+test('concurrent changes keep the size correct', async () => {
   await call('PUT', '/v1/tenants/crowd', {});
   await Promise.all(Array.from({ length: 12 }, () => addEndpoint('crowd')));
   await assertSizeIsTrue('crowd');
 });
 
-test('who changed the tenant without counting makes the next change measure', async () => {
+test('the next change measures the size when an older version changed the tenant', async () => {
   await call('PUT', '/v1/tenants/older', {});
   const id = await addEndpoint('older');
   // As a version that keeps no size.
@@ -99,7 +99,7 @@ test('who changed the tenant without counting makes the next change measure', as
   assert.equal((await storedTenant('older')).size?.subscriptions, 0);
 });
 
-test('as many endpoints as there may be are in force; one more is refused, one less is not', async () => {
+test('rejects an endpoint over the maximum, and accepts one after a deletion', async () => {
   await call('PUT', '/v1/tenants/full', {});
   const id = await addEndpoint('full');
   const endpoint = await endpoints.findOne({ _id: id });
@@ -127,7 +127,7 @@ test('as many endpoints as there may be are in force; one more is refused, one l
   await assertSizeIsTrue('full');
 });
 
-test('a size that is too high refuses nothing, and is put right', async () => {
+test('a stored size that is too high rejects nothing, and is corrected', async () => {
   await call('PUT', '/v1/tenants/wrong', {});
   await addEndpoint('wrong');
   const wrong = { 'size.endpoints': 1_000_000, 'size.bytes': 1e9 };
@@ -136,7 +136,7 @@ test('a size that is too high refuses nothing, and is put right', async () => {
   await assertSizeIsTrue('wrong');
 });
 
-test('what a change looks for it finds by an index', async () => {
+test('the queries of a change use an index', async () => {
   const names = async (of: { indexes: () => Promise<{ name?: string }[]> }) =>
     (await of.indexes().catch(() => [])).map(({ name }) => name);
   await waitUntil(

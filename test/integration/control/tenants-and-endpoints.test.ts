@@ -40,7 +40,7 @@ test('a tenant is created, replaced, read, listed and deleted', async () => {
   await configGone(plane.kv, 'tenant.acme');
 });
 
-test('a tenant made again goes on above its old revision', async () => {
+test('a tenant that is created again continues above its old revision', async () => {
   await newTenant('phoenix');
   for (let i = 0; i < 5; i++) await call('PUT', '/v1/tenants/phoenix', { weight: i + 1 });
   const old = await configValue<TenantSnapshot>(plane.kv, 'tenant.phoenix', (s) => s.weight === 5);
@@ -50,7 +50,7 @@ test('a tenant made again goes on above its old revision', async () => {
   assert.ok(again.rev > old.rev);
 });
 
-test('an endpoint shows its secret once, and gets every event where it names none', async () => {
+test('an endpoint shows its secret once, and gets every event if it names no types', async () => {
   const tenant = await newTenant('once');
   const made = await call('POST', `${tenant}/endpoints`, {
     url: 'https://example.com/hooks',
@@ -73,7 +73,7 @@ test('an endpoint shows its secret once, and gets every event where it names non
   ]);
 });
 
-test('event_types and filter become one subscription; an empty list none', async () => {
+test('event_types and filter create one subscription, and an empty list none', async () => {
   const tenant = await newTenant('subs');
   const filter = { 'data.amount': { $gt: 100 } };
   const one = await call('POST', `${tenant}/endpoints`, {
@@ -94,7 +94,7 @@ test('event_types and filter become one subscription; an empty list none', async
   assert.equal((await call('GET', `${tenant}/subscriptions`)).body.data.length, 0);
 });
 
-test('a bad endpoint leaves nothing behind', async () => {
+test('a rejected endpoint leaves nothing behind', async () => {
   const tenant = await newTenant('bad');
   const url = 'https://example.com/';
   const cases: [object, string, string][] = [
@@ -120,7 +120,7 @@ test('a bad endpoint leaves nothing behind', async () => {
   });
 });
 
-test('the same URL twice is refused, however it is spelt, unless it is meant', async () => {
+test('rejects a URL that another endpoint has in any spelling, unless duplicates are allowed', async () => {
   const tenant = await newTenant('twice');
   const post = (body: object) => call('POST', `${tenant}/endpoints`, body);
   assert.equal((await post({ url: 'https://example.com/a' })).status, 201);
@@ -141,7 +141,7 @@ test('the same URL twice is refused, however it is spelt, unless it is meant', a
   );
 });
 
-test('of many who add the same URL at once, one does', async () => {
+test('of concurrent requests with the same URL, one succeeds', async () => {
   const tenant = await newTenant('race');
   const answers = await Promise.all(
     Array.from({ length: 12 }, () =>
@@ -152,7 +152,7 @@ test('of many who add the same URL at once, one does', async () => {
   assert.deepEqual(statuses, [201, ...Array.from({ length: 11 }, () => 409)]);
 });
 
-test('many changes of one tenant at once all take effect', async () => {
+test('all concurrent changes of one tenant take effect', async () => {
   const tenant = await newTenant('busy');
   const answers = await Promise.all(
     Array.from({ length: 20 }, (_, i) =>
@@ -168,7 +168,7 @@ test('many changes of one tenant at once all take effect', async () => {
   assert.equal(snapshot.subscriptions.length, 20);
 });
 
-test('plain http is for loopback, where loopback is allowed', async () => {
+test('plain http is accepted for loopback where loopback is allowed', async () => {
   const tenant = await newTenant('plain');
   for (const url of ['http://127.0.0.1:8081/x', 'http://localhost:8081/x']) {
     assert.equal((await call('POST', `${tenant}/endpoints`, { url })).status, 201, url);
@@ -190,7 +190,7 @@ test('an endpoint is paused and made active again', async () => {
   assert.equal((await call('PATCH', `${tenant}/endpoints/${id}`, {})).status, 400);
 });
 
-test('an endpoint that is gone is disabled once, and not where its URL was changed since', async () => {
+test('a gone endpoint is disabled once, and not if its URL was changed since', async () => {
   const tenant = await newTenant('gone');
   const { id, url } = (await call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' })).body;
   const record = { k: 'endpoint-gone' as const, tenant: 'gone', endpoint: id, url };
@@ -205,7 +205,7 @@ test('an endpoint that is gone is disabled once, and not where its URL was chang
   await plane.control.disableGoneEndpoint({ ...record, tenant: 'never' });
 });
 
-test('a rotation keeps the old secret for the overlap, and refuses too many at once', async () => {
+test('a rotation keeps the old secret for the overlap, and is rejected when too many are valid', async () => {
   const tenant = await newTenant('rotate');
   const made = (await call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' })).body;
   const path = `${tenant}/endpoints/${made.id}/rotate-secret`;
@@ -233,7 +233,7 @@ test('a rotation keeps the old secret for the overlap, and refuses too many at o
   assert.equal((await call('POST', path, { overlap: 1 })).body.errors[0].pointer, '/overlap');
 });
 
-test('a rotation that names no secret keeps the algorithm, and the public keys are shown', async () => {
+test('a rotation without a secret keeps the algorithm, and public keys are shown', async () => {
   const tenant = await newTenant('rotate-kind');
   const body = Buffer.from('{}');
   for (const algorithm of ['ed25519', 'hmac-sha256'] as const) {
@@ -259,7 +259,7 @@ test('a rotation that names no secret keeps the algorithm, and the public keys a
     assert.equal(rotated.public_key, shown[0]);
     for (const [i, secret] of [rotated.secret, given].entries()) {
       const signature = createSigner(secret)('msg_1', 1, body).slice('v1a,'.length);
-      // What a receiver has: the key in the DER form of RFC 8410.
+      // As receivers have it: the key in the DER form of RFC 8410.
       const der = Buffer.concat([
         Buffer.from('302a300506032b6570032100', 'hex'),
         Buffer.from(shown[i].slice('whpk_'.length), 'base64'),
@@ -271,7 +271,7 @@ test('a rotation that names no secret keeps the algorithm, and the public keys a
   }
 });
 
-test('a change is refused where the resource has changed since it was read', async () => {
+test('rejects a change when the resource has changed since it was read', async () => {
   const tenant = await newTenant('etag');
   const { id } = (await call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' })).body;
   const path = `${tenant}/endpoints/${id}`;
@@ -291,7 +291,7 @@ test('a change is refused where the resource has changed since it was read', asy
   assert.equal(last.status, 204);
 });
 
-test('what is not there is a 404 that says what', async () => {
+test('rejects unknown resources with 404 and their kind', async () => {
   const tenant = await newTenant('empty');
   const codes = async (path: string) => (await call('GET', path)).body.code;
   assert.equal(await codes('/v1/tenants/nobody/endpoints'), 'POSTHORN_TENANT_UNKNOWN');
@@ -307,7 +307,7 @@ test('what is not there is a 404 that says what', async () => {
   assert.equal(patched.status, 404);
 });
 
-test('pages hold every endpoint once, while others are added', async () => {
+test('pages list every endpoint once while others are added', async () => {
   const tenant = await newTenant('pages');
   const ids: string[] = [];
   for (let i = 0; i < 7; i++) {

@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => mongo.dispose());
 
-/** What one message tells: an event, or a record. */
+/** The content of one message: an event, or a record. */
 type Told = { event: string } | HistoryRecord;
 
 const ACCEPTED_MS = 1_700_000_000_000;
@@ -111,7 +111,7 @@ function frameOf(head: Parameters<typeof encodeEventFrame>[0]): Buffer {
   return encodeEventFrame(head, '{"a":1.0}');
 }
 
-/** Writes to an empty database, batch after batch, and gives what is there in the end. */
+/** Writes batch after batch to an empty database, and returns the resulting documents. */
 async function write(batches: Told[][]): Promise<unknown> {
   await Promise.all([history.events.deleteMany({}), history.deliveries.deleteMany({})]);
   for (const items of batches) {
@@ -157,7 +157,7 @@ test('any order, repetition and split into batches gives the same documents', as
   );
 });
 
-test('a repeat of a batch as a whole, as after a crash, changes nothing', async () => {
+test('repeating a whole batch, as after a crash, changes nothing', async () => {
   await fc.assert(
     fc.asyncProperty(fc.array(told, { minLength: 1 }), async (items) => {
       assert.deepEqual(await write([items, items]), await write([items]));
@@ -166,7 +166,7 @@ test('a repeat of a batch as a whole, as after a crash, changes nothing', async 
   );
 });
 
-test('two projectors that write the same at the same time end at the same documents', async () => {
+test('two projectors that write the same batches concurrently produce the same documents', async () => {
   const items: Told[] = [
     ...events.map((event) => ({ event })),
     ...fc.sample(routed, { numRuns: 4, seed: 1 }),
@@ -189,7 +189,7 @@ test('two projectors that write the same at the same time end at the same docume
   assert.deepEqual(found, expected);
 });
 
-test('the state that is kept: the higher hop, then what is decided over what is under way', async () => {
+test('the state with the higher hop is kept, then a final one over one in progress', async () => {
   const record = (hop: number, status: DeliveryRecord['status']): DeliveryRecord => ({
     k: 'delivery',
     tenant: 'acme',
@@ -251,7 +251,7 @@ test('an id that ingress claimed becomes the event, and keeps its fingerprint', 
   });
 });
 
-test('a batch is not written where MongoDB is away, whatever kind of write it is', async (t) => {
+test('rejects a batch with any kind of write when MongoDB is unavailable', async (t) => {
   const mongod = await startMongod();
   t.after(() => mongod.dispose());
   const client = createMongoClient(mongod.url, 'test');

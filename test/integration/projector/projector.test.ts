@@ -114,7 +114,7 @@ const delivered = (event: string): HistoryRecord => ({
   attempt: { id: 'att_1', no: 1, startedMs: 1, durationMs: 1, status: 200, worker: 'w' },
 });
 
-test('events and what became of them are written, then acked; types and gone endpoints are told', async (t) => {
+test('events and deliveries are written, then acked; types and gone endpoints are reported', async (t) => {
   const bench = await startBench(t);
   const seq = await bench.publishEvent('e1');
   await bench.publishEvent('e2', { type: 'order.paid' });
@@ -150,7 +150,7 @@ test('events and what became of them are written, then acked; types and gone end
   assert.deepEqual(bench.gone, [gone]);
 });
 
-test('what comes while it runs is written too, in its time', async (t) => {
+test('messages that arrive while it runs are written in time', async (t) => {
   const bench = await startBench(t);
   await bench.project();
   for (let i = 0; i < 5; i++) {
@@ -160,7 +160,7 @@ test('what comes while it runs is written too, in its time', async (t) => {
   await bench.settled();
 });
 
-test('more than a round takes, and the largest events, are written all', async (t) => {
+test('more messages than one round takes, and the largest events, are all written', async (t) => {
   const bench = await startBench(t);
   const ids = Array.from({ length: 2500 }, (_, i) => `e${i}`);
   await Promise.all(ids.map((id) => bench.publishEvent(id)));
@@ -175,7 +175,7 @@ test('more than a round takes, and the largest events, are written all', async (
   assert.ok((found?.data?.length ?? 0) > frameBytes - 1000);
 });
 
-test('MongoDB killed in the middle: nothing is acked before it is written, and all is in the end', async (t) => {
+test('no message is acked before it is written, and all are written, when MongoDB is killed', async (t) => {
   let mongod = await startMongod();
   t.after(() => mongod.dispose());
   const bench = await startBench(t, mongod.url);
@@ -199,7 +199,7 @@ test('MongoDB killed in the middle: nothing is acked before it is written, and a
   await projector.stop(5000);
 });
 
-test('stopped while MongoDB is away it ends, and whoever runs next writes what it left', async (t) => {
+test('a projector that is stopped while MongoDB is unavailable leaves its messages to the next one', async (t) => {
   let mongod = await startMongod();
   t.after(() => mongod.dispose());
   const bench = await startBench(t, mongod.url);
@@ -220,7 +220,7 @@ test('stopped while MongoDB is away it ends, and whoever runs next writes what i
   assert.equal(await bench.history.events.countDocuments(), 1);
 });
 
-test('what cannot be read is given up, and the rest is written', async (t) => {
+test('an undecodable message is terminated, and the rest is written', async (t) => {
   const bench = await startBench(t);
   const damaged: [string, string][] = [
     [subjects.event('acme', 'a.b'), 'rubbish'],

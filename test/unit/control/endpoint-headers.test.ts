@@ -20,7 +20,7 @@ test('names are kept in lower case, values without white space around them', () 
   });
 });
 
-test('what the platform sets, and what belongs to the connection, is refused', () => {
+test('rejects header fields of the platform and of the connection', () => {
   for (const name of [
     'Host',
     'Connection',
@@ -43,7 +43,7 @@ test('what the platform sets, and what belongs to the connection, is refused', (
   }
 });
 
-test('a name or a value that could break out of its line is refused', () => {
+test('rejects a name or a value that could break out of its line', () => {
   for (const name of ['', 'a b', 'a:b', 'a\r\nb', 'ä', 'x'.repeat(129)]) {
     assert.equal(pointers({ [name]: 'x' }).length, 1, name);
   }
@@ -52,7 +52,7 @@ test('a name or a value that could break out of its line is refused', () => {
   }
 });
 
-test('one name in two spellings is refused, and every fault is named', () => {
+test('rejects one name in two spellings, and names every fault', () => {
   assert.deepEqual(pointers({ 'X-A': '1', 'x-a': '2', host: 'x' }), [
     '/headers/x-a',
     '/headers/host',

@@ -19,7 +19,7 @@ const secret = (sealed: string, notAfter: Date | null): StoredSecret => ({
 const ends = (secrets: StoredSecret[]) =>
   secrets.map((each) => [each.sealed, each.not_after?.getTime() ?? null]);
 
-test('after a rotation the new secret stands first, and those before end with the overlap', () => {
+test('after a rotation the new secret is first, and previous ones end with the overlap', () => {
   const rotated = rotateSecrets(
     [secret('b', null), secret('a', at(60))],
     secret('c', null),
@@ -33,7 +33,7 @@ test('after a rotation the new secret stands first, and those before end with th
   ]);
 });
 
-test('an overlap of nothing ends those before at once, and those that have ended are left out', () => {
+test('an overlap of zero ends previous secrets at once, and omits ended ones', () => {
   const before = [secret('b', null), secret('a', at(-1))];
   assert.deepEqual(ends(rotateSecrets(before, secret('c', null), now, now)), [['c', null]]);
 });
@@ -45,7 +45,7 @@ test('at most five are valid at once', () => {
   assert.throws(() => rotateSecrets(rotated, secret('one more', null), at(60), now), /wait/);
 });
 
-test('a secret of the caller is checked', () => {
+test("a caller's secret is checked", () => {
   assert.equal(checkSecret(undefined), undefined);
   const given = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
   assert.equal(checkSecret(given), given);

@@ -18,7 +18,7 @@ function refused(url: string, guard: EgressGuard): boolean {
   }
 }
 
-test('a public https URL is taken, in its normal form', () => {
+test('a public https URL is accepted and normalized', () => {
   assert.equal(
     checkEndpointUrl('HTTPS://Example.COM:443/a/../b?c=1', closed),
     'https://example.com/b?c=1',
@@ -31,7 +31,7 @@ test('a public https URL is taken, in its normal form', () => {
   );
 });
 
-test('what is not a URL for webhooks is refused', () => {
+test('rejects URLs that are not for webhooks', () => {
   for (const url of [
     '',
     'example.com',
@@ -54,7 +54,7 @@ test('what is not a URL for webhooks is refused', () => {
   }
 });
 
-test('an address in a private network is refused in every spelling', () => {
+test('rejects an address in a private network in every spelling', () => {
   for (const host of [
     '127.0.0.1',
     '127.1',
@@ -94,7 +94,7 @@ test('a network that the operator allowed may be reached, and by plain http', ()
   assert.ok(refused('http://localhost/', new EgressGuard('10.0.0.0/8')));
 });
 
-test('http to localhost with a last dot is taken where loopback is allowed, without the dot', () => {
+test('http to localhost with a final dot is accepted where loopback is allowed, without the dot', () => {
   assert.equal(checkEndpointUrl('http://localhost.:8080', open), 'http://localhost:8080/');
   assert.equal(checkEndpointUrl('http://LOCALHOST./p?', open), 'http://localhost/p?');
 });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { EventExplanations } from '#src/control/history/event-explanations.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 
-test('others have the thread between two filters of one endpoint', async (t) => {
+test('the event loop runs other work between two filters of one endpoint', async (t) => {
   const filter = { 'data.n': 'another' };
   const form = { format: 'data', headers: {} } as const;
   const url = 'https://example.com';

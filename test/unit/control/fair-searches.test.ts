@@ -16,7 +16,7 @@ test('a tenant whose searches take long leaves room for a search of another one'
   await Promise.all(all);
 });
 
-test('a search that fails gives its slot back', async () => {
+test('a failed search releases its slot', async () => {
   const searches = new FairSearches();
   for (let i = 0; i < 20; i++) {
     await assert.rejects(

@@ -20,7 +20,10 @@ const failing = (
   lastSuccessMs: successMs,
 });
 
-/** Plays attempts, each at its time, and gives every step with the time of the attempt that led to it. */
+/**
+ * Plays attempts, each at its time, and returns every step with the time of the attempt that caused
+ * it.
+ */
 function play(
   attempts: [atMs: number, ok: boolean][],
   from: HealthRules = rules,
@@ -59,7 +62,7 @@ test('an endpoint that only fails is warned at 50, 75 and 90 %, each once, and t
   ]);
 });
 
-test('one success resets, and is told only where a warning was', () => {
+test('one success resets the period, and is announced only after a warning', () => {
   assert.deepEqual(play([...every(10, 400), [700, true], ...every(10, 400)]), []);
   const steps = play([...every(10, 600), [800, true], [900, false], [1390, false]]);
   assert.deepEqual(steps, [
@@ -68,7 +71,7 @@ test('one success resets, and is told only where a warning was', () => {
   ]);
 });
 
-test('nobody is disabled without a warning in the same period, however long a pause was', () => {
+test('an endpoint is never disabled without a warning in the same period, even after a long pause', () => {
   assert.deepEqual(
     play([
       [100, false],
@@ -84,13 +87,13 @@ test('nobody is disabled without a warning in the same period, however long a pa
   assert.deepEqual(third.at(-1), [99_001, { kind: 'disable', episodeMs: 100 }]);
 });
 
-test('time without attempts is not failing: the length is that between failures', () => {
+test('time without attempts does not count: the period is measured between failures', () => {
   assert.deepEqual(play([[100, false]]), []);
   assert.equal(nextTransition(failing(100, 599), null, rules), undefined);
   assert.equal(nextTransition(failing(100, 600), null, rules)?.kind, 'warn');
 });
 
-test('what failed before it was activated, or at another URL, does not count', () => {
+test('failures before activation, or at another URL, do not count', () => {
   const activated = { ...rules, countFromMs: 5000 };
   const told = { episodeMs: 100, level: 100, atMs: 4000 };
   assert.equal(nextTransition(failing(100, 4999), told, activated), undefined);
@@ -104,7 +107,7 @@ test('what failed before it was activated, or at another URL, does not count', (
   });
 });
 
-test('an endpoint that is not active is left alone, and its recovery is told once it works', () => {
+test('an inactive endpoint gets no steps, and its recovery is announced once it works', () => {
   const paused = { ...rules, active: false };
   assert.equal(nextTransition(failing(100, 9000), null, paused), undefined);
   const told = { episodeMs: 100, level: 100, atMs: 4000 };
@@ -115,7 +118,7 @@ test('an endpoint that is not active is left alone, and its recovery is told onc
   });
 });
 
-test('a repeated look, or an earlier first failure known late, tells nothing again', () => {
+test('a repeated evaluation, or an earlier first failure found late, announces nothing again', () => {
   const told = { episodeMs: 100, level: 50, atMs: 600 };
   assert.equal(nextTransition(failing(100, 700), told, rules), undefined);
   assert.equal(nextTransition(failing(90, 700), told, rules), undefined);

@@ -30,7 +30,7 @@ function setUp(bytes: number) {
   };
 }
 
-test('a key is worked on once at a time; what is asked for meanwhile is one more run', async () => {
+test('a key runs once at a time, and requests during a run share one more run', async () => {
   const { paced, begun, settle, end } = setUp(10);
   const first = paced.run('a').done;
   await settle();
@@ -48,7 +48,7 @@ test('a key is worked on once at a time; what is asked for meanwhile is one more
   assert.deepEqual(begun, ['a', 'b', 'a']);
 });
 
-test('a small value is never paused for, however long it took', async () => {
+test('a small value never causes a pause, however long its run took', async () => {
   const { paced, settle, end } = setUp(10);
   paced.run('a');
   await settle();
@@ -56,7 +56,7 @@ test('a small value is never paused for, however long it took', async () => {
   assert.equal(paced.run('a').isPaused, false);
 });
 
-test('after a large one there is a pause in proportion, bounded', async (t) => {
+test('a large value causes a bounded pause in proportion to its run', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const { paced, begun, settle, end, pass } = setUp(LARGE);
   assert.equal(paced.run('a').isPaused, false);
@@ -77,7 +77,7 @@ test('after a large one there is a pause in proportion, bounded', async (t) => {
   assert.equal(begun.length, 3);
 });
 
-test('who asks while a large one is being worked on has a pause before him', async () => {
+test('a request during the run of a large value is paused', async () => {
   const { paced, settle, end, pass } = setUp(LARGE);
   paced.run('a');
   await settle();
@@ -90,7 +90,7 @@ test('who asks while a large one is being worked on has a pause before him', asy
   assert.equal(paced.run('a').isPaused, true);
 });
 
-test('a run that fails says so to those who asked for it, and the next one begins', async () => {
+test('a failed run rejects its callers, and the next run begins', async () => {
   let fails = true;
   const sync = (): Promise<number> =>
     fails ? Promise.reject(new Error('away')) : Promise.resolve(1);

@@ -16,7 +16,7 @@ function refused(cursor: string, by: PageSort = sort): boolean {
   }
 }
 
-test('a cursor gives its position back, whatever stands in it', () => {
+test('a cursor returns its position, whichever values it contains', () => {
   fc.assert(
     fc.property(fc.integer(), fc.string({ unit: 'grapheme', maxLength: 200 }), (time, id) => {
       const position = [time, id];
@@ -25,7 +25,7 @@ test('a cursor gives its position back, whatever stands in it', () => {
   );
 });
 
-test('whatever is not a cursor of the list is refused', () => {
+test('rejects cursors of other lists', () => {
   const good = encodeCursor(sort, [1, 'a']);
   assert.ok(!refused(good));
   assert.ok(refused(good, { ...sort, name: 'deliveries' }));
@@ -56,7 +56,7 @@ test('whatever is not a cursor of the list is refused', () => {
   fc.assert(fc.property(fc.string(), (text) => refused(text)));
 });
 
-test('a page says that there is more only where there is', () => {
+test('a page has a next cursor only if there are more items', () => {
   const items = [3, 2, 1];
   const byNumber: PageSort = { name: 'n', fields: ['number'] };
   const page = (limit: number) =>

@@ -15,7 +15,7 @@ test('a change waits for its publication', async () => {
   assert.deepEqual(published, ['tenant.acme']);
 });
 
-test('a publication that fails, or takes too long, holds no change up', async (t) => {
+test('a failing or slow publication does not delay a change', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const fails = new PublishSoon({
     run: () => ({ done: Promise.reject(new Error('away')), isPaused: false }),
@@ -31,7 +31,7 @@ test('a publication that fails, or takes too long, holds no change up', async (t
   await published;
 });
 
-test('a run that has to pause first is not waited for', async () => {
+test('a run that has to pause first is not awaited', async () => {
   const pausing = new PublishSoon({
     run: () => ({ done: new Promise(() => {}), isPaused: true }),
     log,

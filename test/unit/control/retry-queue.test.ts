@@ -19,7 +19,7 @@ function heldWork() {
   };
 }
 
-test('a key is worked on once at a time, and once more if it was added meanwhile', async () => {
+test('a key runs once at a time, and once more if it was added during its run', async () => {
   const { work, started, succeed } = heldWork();
   const queue = new RetryQueue({ work, onFailure: assert.fail, concurrency: 4 });
   queue.add('a');
@@ -33,7 +33,7 @@ test('a key is worked on once at a time, and once more if it was added meanwhile
   assert.deepEqual(started, ['a', 'a']);
 });
 
-test('no more are worked on at once than allowed', async () => {
+test('no more keys run at once than allowed', async () => {
   const { work, started, succeed } = heldWork();
   const queue = new RetryQueue({ work, onFailure: assert.fail, concurrency: 2 });
   for (const key of ['a', 'b', 'c']) queue.add(key);
@@ -46,7 +46,7 @@ test('no more are worked on at once than allowed', async () => {
   assert.equal(queue.size, 0);
 });
 
-test('what fails is tried again until it succeeds', async () => {
+test('a failed key is retried until it succeeds', async () => {
   let failures = 0;
   const queue = new RetryQueue({
     work: async () => {
@@ -60,7 +60,7 @@ test('what fails is tried again until it succeeds', async () => {
   assert.equal(failures, 2);
 });
 
-test('a key that always fails does not hold up the others', async () => {
+test('a key that always fails does not delay the others', async () => {
   const done: string[] = [];
   let failures = 0;
   const queue = new RetryQueue({
@@ -79,7 +79,7 @@ test('a key that always fails does not hold up the others', async () => {
   queue.stop();
 });
 
-test('stop forgets what waits, lets nothing new in, and wakes who waits for the end', async () => {
+test('stop drops waiting keys, accepts no new ones, and resolves idle', async () => {
   const { work, started } = heldWork();
   const queue = new RetryQueue({ work, onFailure: assert.fail, concurrency: 1 });
   queue.add('a');

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { checkIfMatch, etagOf } from '#wire/revision.ts';
 
-test('a change goes through where the tag is that of the resource', () => {
+test('a change is accepted if the tag is that of the resource', () => {
   for (const header of [undefined, etagOf(3), '*', '"1", "3"', ' "3" ']) {
     assert.doesNotThrow(() => checkIfMatch(header, 3), header);
   }

@@ -36,7 +36,7 @@ function documentOf(frame: EventFrame): EventDocument {
   return change.fields;
 }
 
-test('filters see in the history what they saw in the stream', () => {
+test('filters see the same event in the history as in the stream', () => {
   const frames = [
     frameOf({}, '{"n":12345678901234567890.1,"s":"é","a":[{"b":null}]}'),
     frameOf({}, 'null'),
@@ -51,7 +51,7 @@ test('filters see in the history what they saw in the stream', () => {
   }
 });
 
-test('of a large event they see its payload, or no data', () => {
+test('filters see the payload of a large event, or no data', () => {
   const payload = { key: 'acme/pay_1', size: 7, sha256: 'aa' };
   for (const kind of ['json', 'text', 'binary'] as const) {
     const frame = frameOf({ kind, payload }, '');

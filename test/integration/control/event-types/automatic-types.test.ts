@@ -1,4 +1,4 @@
-/** Event types that nobody registered: each tenant's own, in its own share. */
+/** Event types that are not registered: each tenant has its own, in its own share. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { limits } from '#domain/limits.ts';
@@ -41,7 +41,7 @@ async function namesSeenBy(key: string | undefined, query = ''): Promise<string[
   }
 }
 
-test('a tenant sees registered types and its own automatic ones, and no trace of those of others', async () => {
+test('a tenant sees registered types and its own automatic ones, and none of other tenants', async () => {
   await newTenant('one');
   await newTenant('two');
   await plane.call('PUT', '/v1/event-types/catalogue.item', {});
@@ -80,7 +80,7 @@ test('the operator sees the automatic types of all tenants once each, in pages w
   assert.deepEqual(active, []);
 });
 
-test('a tenant that sends any number of types fills its share, and no place of others or of the registry', async () => {
+test('a tenant that sends many types fills its own share, and takes no place of others', async () => {
   await newTenant('flood');
   await newTenant('calm');
   const other = plane.startAnother();
@@ -103,7 +103,7 @@ test('a tenant that sends any number of types fills its share, and no place of o
   assert.equal(plane.config.eventType('flood.n0'), undefined);
 });
 
-test('an automatic type that no event used for long is not shown, and MongoDB removes it', async () => {
+test('an automatic type without recent events is hidden, and MongoDB removes it', async () => {
   await newTenant('idle');
   await see('idle', 'idle.old', 'idle.new');
   const { automaticEventTypes } = configurationOf(plane.db);
@@ -118,7 +118,7 @@ test('an automatic type that no event used for long is not shown, and MongoDB re
   assert.equal(expiry?.expireAfterSeconds, AUTOMATIC_TYPE_KEPT_SECONDS);
 });
 
-test('the automatic types of a tenant go with it, and its later events bring none back', async () => {
+test('the automatic types of a tenant are deleted with it, and its later events create none', async () => {
   await newTenant('gone');
   await see('gone', 'gone.type');
   assert.equal((await plane.call('DELETE', '/v1/tenants/gone')).status, 204);
@@ -128,7 +128,7 @@ test('the automatic types of a tenant go with it, and its later events bring non
   assert.equal(await automaticEventTypes.countDocuments({ tenant: 'gone' }), 0);
 });
 
-test('what an earlier version registered by itself is shown to the operator alone, and is in no process', async () => {
+test('a type that an earlier version registered automatically is shown only to the operator', async () => {
   await newTenant('legacy');
   const now = new Date();
   const { eventTypes } = configurationOf(plane.db);

@@ -11,7 +11,7 @@ before(async (t) => {
   plane = await startControlPlane(t as never);
 });
 
-test('an event type is removed, and one of its name made later has a higher revision', async () => {
+test('an event type that is registered again after its removal has a higher revision', async () => {
   const path = '/v1/event-types/short.lived';
   await plane.call('PUT', path, {});
   const { body } = await plane.call('PUT', path, { description: 'twice' });
@@ -32,7 +32,7 @@ test('an event type is removed, and one of its name made later has a higher revi
   );
 });
 
-test('an event type that a subscription names is not removed, and the answer names the subscription', async () => {
+test('rejects the removal of an event type that a subscription names, with the subscription', async () => {
   await plane.call('PUT', '/v1/tenants/user', {});
   const path = '/v1/event-types/in.use';
   await plane.call('PUT', path, {});
@@ -52,7 +52,7 @@ test('an event type that a subscription names is not removed, and the answer nam
   assert.equal((await plane.call('DELETE', path)).status, 204);
 });
 
-test('a sensitive event type is not removed: the data of its events would be shown', async () => {
+test('rejects the removal of a sensitive event type: the data of its events would be shown', async () => {
   const path = '/v1/event-types/hidden.data';
   await plane.call('PUT', path, { sensitive: true });
   const refused = await plane.call('DELETE', path);
@@ -62,7 +62,7 @@ test('a sensitive event type is not removed: the data of its events would be sho
   assert.equal((await plane.call('DELETE', path)).status, 204);
 });
 
-test('an automatic event type that is removed is noted again by the next event of it', async () => {
+test('a removed automatic event type is recorded again by its next event', async () => {
   await plane.call('PUT', '/v1/tenants/again', {});
   await waitUntil(() => plane.config.tenant('again'));
   const path = '/v1/event-types/again.sent';

@@ -8,7 +8,7 @@ interface Operation {
   responses: Record<string, unknown>;
 }
 
-test('the OpenAPI document has every route of both roles, and the page loads from here', async (t) => {
+test('the OpenAPI document has every route of both roles, and the page loads from this server', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   const answer = await plane.call('GET', '/openapi.json', undefined, { key: '' });
   assert.equal(answer.status, 200);
@@ -40,7 +40,7 @@ test('the OpenAPI document has every route of both roles, and the page loads fro
       assert.ok(Object.keys(operation.responses).length > 0);
     }
   }
-  // Nothing of TypeScript's or Fastify's own stands in it.
+  // It has no internals of TypeBox or Fastify.
   assert.ok(!answer.text.includes('"~kind"') && !answer.text.includes('undefined'));
 
   const page = await plane.call('GET', '/docs', undefined, { key: '' });

@@ -14,7 +14,7 @@ test('the document names each shape once and refers to it everywhere else', asyn
     if (isComponent) named.add(at);
     if (schema['enum'] !== undefined) assert.equal(schema['type'], 'string', `${at} has a type`);
     if (schema['properties'] === undefined && schema['enum'] === undefined) continue;
-    // What a schema must not be is no shape.
+    // A schema under `not` describes no value of its own.
     if (at.endsWith('/not')) continue;
     assert.ok(isComponent, `${at} has a name`);
     const text = JSON.stringify(schema);
@@ -24,7 +24,7 @@ test('the document names each shape once and refers to it everywhere else', asyn
   assert.ok(named.size > 90, 'schemas were found');
 });
 
-test('the document leaves out what has a default', async (t) => {
+test('the document has no keyword default', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   const document = (await plane.call('GET', '/openapi.json', undefined, { key: '' })).body as Json;
   let defaults = 0;

@@ -13,7 +13,7 @@ async function openTickets(t: TestContext): Promise<() => MongoTickets> {
   return () => new MongoTickets({ turns: configurationOf(mongo.db).changeTurns });
 }
 
-/** Tickets of a key that nobody else wants. */
+/** Tickets of a key without competition. */
 const alone = {
   take: async (key: string) => ({ key, number: 1 }),
   pass: async () => {},

@@ -31,7 +31,10 @@ interface Change {
   body?: object;
 }
 
-/** Sends all changes at once by 32 connections, the processes in turn. @returns how many answers had each status */
+/**
+ * Sends all changes at once over 32 connections, to the processes in turn. @returns the number of
+ * answers by status
+ */
 async function sendAll(changes: Change[]): Promise<Record<string, number>> {
   const agents = ports.map(() => new Agent({ keepAlive: true, maxSockets: CONNECTIONS / 2 }));
   const statuses: Record<string, number> = {};
@@ -116,7 +119,7 @@ test('event types are registered, changed and removed at once without a conflict
   assert.deepEqual(await sendAll(changes), { 200: 19, 201: 21, 204: 20 });
 });
 
-test('a parallel change is refused only for a real conflict: another revision, the same URL', async () => {
+test('rejects a concurrent change only for a real conflict: another revision, the same URL', async () => {
   const tenant = '/v1/tenants/real';
   await plane.call('PUT', tenant, {});
   const body = { url: 'https://example.com/same' };
