@@ -1,4 +1,6 @@
-/** The driver: a Go program that is producers and receivers at once, and speaks the public API only. */
+/**
+ * The driver: a Go program that is producers and receivers at once, and speaks the public API only.
+ */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

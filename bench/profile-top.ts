@@ -1,4 +1,6 @@
-/** Prints where a CPU profile spends its time: `node bench/profile-top.ts FILE.cpuprofile [rows]`. */
+/**
+ * Prints where a CPU profile spends its time: `node bench/profile-top.ts FILE.cpuprofile [rows]`.
+ */
 import { readProfile } from './profile.ts';
 
 const [file, rows = '40'] = process.argv.slice(2);
@@ -13,7 +15,7 @@ function add(times: Map<string, number>, key: string, time: number): void {
 }
 
 for (const { name, place, line, microseconds } of readProfile(file)) {
-  // Native code, which is neither ours nor idle: shown, and not a part of what is busy.
+  // Native code is neither ours nor idle: shown, but not counted as busy.
   if (name === '(program)') {
     add(byPart, name, microseconds);
     continue;

@@ -12,7 +12,7 @@ interface Profile {
   timeDeltas: number[];
 }
 
-/** The time in a function itself, without what it calls. */
+/** The time in a function itself, without its callees. */
 export interface FunctionTime {
   name: string;
   /** `<package> <path>`, `node:<module>` or the path below the project; empty: V8 itself. */
@@ -21,7 +21,9 @@ export interface FunctionTime {
   microseconds: number;
 }
 
-/** The functions of a profile; one stands there several times, once for each way to it. Idle time is left out. */
+/**
+ * The functions of a profile. A function appears once for each call path. Idle time is left out.
+ */
 export function readProfile(file: string): FunctionTime[] {
   const profile = JSON.parse(readFileSync(file, 'utf8')) as Profile;
   const self = new Map<number, number>();

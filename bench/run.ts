@@ -1,7 +1,7 @@
 /**
- * Starts the whole system fresh, with its own servers and on free ports, loads it with the driver, and prints
- * a line for each run: `npm run bench -- max rate --runs 3`. The driver is a Go program that speaks the public
- * API only; BENCH_DRIVER names its folder.
+ * Starts the whole system fresh, with its own servers and on free ports, loads it with the driver,
+ * and prints a line for each run: `npm run bench -- max rate --runs 3`. The driver is a Go program
+ * that speaks the public API only; BENCH_DRIVER names its folder.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -1,4 +1,7 @@
-/** What the bench measures: the flags of the driver, and the figures to reach (docs/architecture.md, "Figures"). */
+/**
+ * What the bench measures: the flags of the driver, and the figures to reach (docs/architecture.md,
+ * "Figures").
+ */
 export interface Scenario {
   title: string;
   flags: string[];

@@ -1,4 +1,7 @@
-/** What cases have in common that do something large beside a quiet load: a receiver that counts, and what to measure. */
+/**
+ * Common parts of the cases that run a large task beside a quiet load: a counting receiver, and the
+ * measurements.
+ */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type System, nodeMemoryMiB } from '../system.ts';
 import { Api } from './api.ts';
@@ -16,7 +19,10 @@ export interface Beside {
   quiet: QuietLoad;
 }
 
-/** Runs a case beside a quiet load that is not started yet, and ends all of it whatever happens. */
+/**
+ * Runs a case beside a quiet load, which the case starts, and ends everything afterwards, also on
+ * an error.
+ */
 export async function besideQuiet<T>(
   system: System,
   work: (beside: Beside) => Promise<T>,
@@ -35,7 +41,10 @@ export async function besideQuiet<T>(
   }
 }
 
-/** Waits until it is done or `untilMs` (since 1970) has come, and tells the most memory that Node had meanwhile. */
+/**
+ * Waits until it is done or `untilMs` (since 1970) has come, and returns Node's peak memory until
+ * then.
+ */
 export async function peakMiB(
   system: System,
   isDone: () => boolean,

@@ -1,6 +1,6 @@
 /**
- * A receiver in a process of its own: until `dueMs` it answers 503 and asks to be tried again at that time, then
- * it takes everything. Its counts are sent to the parent twice a second.
+ * A receiver in a process of its own: until `dueMs` it answers 503 and asks to be tried again at
+ * that time, then it takes everything. Its counts are sent to the parent twice a second.
  */
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

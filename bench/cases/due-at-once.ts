@@ -1,6 +1,7 @@
 /**
- * 100,000 retries due in the same second: 10 tenants of 600 endpoints and 17 events each, all refused at first
- * with one `Retry-After`. Fewer than 20 failures in a row for each endpoint, so that no circuit opens.
+ * 100,000 retries due in the same second: 10 tenants of 600 endpoints and 17 events each, all
+ * refused at first with one `Retry-After`. Fewer than 20 failures in a row for each endpoint, so
+ * that no circuit opens.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeMemoryMiB, type System } from '../system.ts';

@@ -1,4 +1,7 @@
-/** What tenants cost that do nothing: memory and CPU of the system with none and with 20,000, after a restart. */
+/**
+ * The cost of idle tenants: memory and CPU of the system with none and with 20,000, after a
+ * restart.
+ */
 import { readFileSync, readdirSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { nodeMemoryMiB, startSystem, stopSystem } from '../system.ts';
@@ -47,7 +50,7 @@ function cpuSeconds(pid: number): number {
       if (Number(entry) !== pid && Number(fields[1]) !== pid) continue;
       ticks += Number(fields[11]) + Number(fields[12]);
     } catch {
-      // It ended meanwhile.
+      // The process has ended.
     }
   }
   return ticks / TICKS_PER_S;

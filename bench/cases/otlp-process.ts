@@ -1,4 +1,4 @@
-/** An OTLP receiver in a process of its own, so that its work is not on the clock of who measures. */
+/** An OTLP receiver in its own process, so that its work does not disturb the measurement. */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { OtlpReceiver } from '../../test/kit/otlp-receiver.ts';
@@ -14,12 +14,12 @@ export class OtlpProcess {
     );
   }
 
-  /** What a system is told as its collector. */
+  /** URL for the collector setting of a system. */
   url(): Promise<string> {
     return this.started;
   }
 
-  /** How many spans have come so far. */
+  /** The number of spans so far. */
   async spans(): Promise<number> {
     const answer = once(this.child, 'message');
     this.child.send('count');

@@ -1,4 +1,7 @@
-/** Steady events of quiet tenants and the time until their webhooks arrive: what others' load must not move. */
+/**
+ * Steady events of quiet tenants and the time until their webhooks arrive: what others' load must
+ * not move.
+ */
 import { type Server, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { Api } from './api.ts';

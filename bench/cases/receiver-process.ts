@@ -1,4 +1,4 @@
-/** The counting receiver as a process of its own, so that its work is not on the clock of who measures. */
+/** The counting receiver in its own process, so that its work does not disturb the measurement. */
 import { type ChildProcess, fork } from 'node:child_process';
 
 export interface Counts {
@@ -6,7 +6,7 @@ export interface Counts {
   early: number;
   delivered: number;
   doubled: number;
-  /** Of the last one that was taken, milliseconds since 1970. */
+  /** Time of the last accepted webhook, in milliseconds since 1970. */
   lastMs: number;
 }
 
@@ -28,7 +28,7 @@ export class ReceiverProcess {
     });
   }
 
-  /** Until then it answers 503 and asks to be tried again at that time. */
+  /** Until then it answers 503 with a `Retry-After` for that time. */
   takeFrom(dueMs: number): void {
     this.child.send({ dueMs });
   }

@@ -1,9 +1,9 @@
 /**
- * What metrics and traces cost: pairs of runs without and with tracing (1 of 100 requests, to an OTLP receiver on
- * loopback in a process of its own), at 278/s and at the most it can do; which of a pair comes first changes from pair
- * to pair, so that a machine that gets slower or faster is on neither side. Then one run without tracing under a CPU
- * profile, scraped every 5 s: what the code of traces costs where it is off, and what metrics cost, as shares of the
- * time that Node was busy.
+ * What metrics and traces cost: pairs of runs without and with tracing (1 of 100 requests, to an
+ * OTLP receiver on loopback in a process of its own), at 278/s and at the most it can do; which of
+ * a pair comes first changes from pair to pair, so that a machine that gets slower or faster is on
+ * neither side. Then one run without tracing under a CPU profile, scraped every 5 s: what the code
+ * of traces costs where it is off, and what metrics cost, as shares of the time that Node was busy.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -15,7 +15,7 @@ import { OtlpProcess } from './otlp-process.ts';
 const SCRAPE_EVERY_MS = 5000;
 const MOST_PER_S = 1000;
 
-/** Where the code is that asks whether there is tracing, and that makes spans. */
+/** The code that checks whether tracing is on, and that creates spans. */
 const TRACING = [
   /^@opentelemetry\//,
   /^src\/infra\/telemetry\/(tracing|otlp)\.ts$/,

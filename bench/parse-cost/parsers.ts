@@ -1,4 +1,4 @@
-/** Every parser that reads what a caller sends, by the form of its input. */
+/** Every parser of caller input, by the form of its input. */
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { validateFilter } from '#domain/filter/validate-filter.ts';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';

@@ -1,7 +1,7 @@
 /**
- * Runs a load test and judges it: `npm run loadtest -- capacity --duration 10m` against a system that it starts
- * fresh, or `--url https://… --key phk_…` against one that is there. Ends with the exit code of k6: 99 where a
- * threshold was crossed.
+ * Runs and judges a load test: `npm run loadtest -- capacity --duration 10m` against a system that
+ * it starts, or `--url https://… --key phk_…` against an existing one. Ends with the exit code of
+ * k6: 99 if a threshold was crossed.
  */
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,7 @@ import { allRestarted } from './runner/restarts.ts';
 
 const SCENARIOS = join(import.meta.dirname, 'src', 'scenarios');
 const names = readdirSync(SCENARIOS).map((file) => basename(file, '.ts'));
-/** As k6 ends where a threshold was crossed. */
+/** Exit code of k6 when a threshold was crossed. */
 const CROSSED = 99;
 
 const { values, positionals } = parseArgs({
@@ -28,7 +28,7 @@ const { values, positionals } = parseArgs({
     key: { type: 'string' },
     duration: { type: 'string' },
     rate: { type: 'string' },
-    /** Where the receiver listens, and how the system reaches it: for a system on another machine. */
+    /** Port of the receiver, and its address for the system: for a system on another machine. */
     'receiver-port': { type: 'string', default: '0' },
     'receiver-host': { type: 'string', default: '127.0.0.1' },
     'receiver-url': { type: 'string' },
@@ -81,7 +81,7 @@ async function k6Arguments(
 /** @returns its exit code */
 function runK6(program: string, flags: string[]): Promise<number> {
   const k6 = spawn(program, flags, { stdio: ['ignore', 'inherit', 'inherit'] });
-  // Ctrl-C reaches k6 too. However it ends, what was begun here is ended after it.
+  // Ctrl-C reaches k6 too. However k6 ends, the processes started here are ended after it.
   process.once('SIGINT', () => {});
   process.once('SIGTERM', () => k6.kill('SIGINT'));
   return new Promise((ended, failed) => {
@@ -102,7 +102,7 @@ async function run(scenario: string): Promise<number> {
     const summaryFile = join(work, 'summary.json');
     const loaded = new AbortController();
     const disturbed = target.disturb?.(loaded.signal);
-    // It is awaited below, once k6 has ended.
+    // It is awaited below, after k6 has ended.
     disturbed?.catch(() => undefined);
     const code = await runK6(program, await k6Arguments(scenario, target, receiver, summaryFile));
     loaded.abort();

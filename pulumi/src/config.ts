@@ -129,7 +129,8 @@ function crossFaults(settings: Settings): ConfigFault[] {
 
 /**
  * Reads a stack's configuration.
- * @param given all configuration of the stack, `project:key` to text (lists as JSON), as Pulumi gives it
+ * @param given all configuration of the stack, `project:key` to text (lists as JSON), as Pulumi
+ * gives it
  * @throws ConfigError with every fault
  */
 export function readSettings(given: Readonly<Record<string, string>>): Settings {

@@ -1,4 +1,6 @@
-/** Runs the program of a stack against a monitor that makes nothing, and keeps what it was asked. */
+/**
+ * Runs the program of a stack against a monitor that makes nothing, and keeps what it was asked.
+ */
 import * as pulumi from '@pulumi/pulumi';
 import { getMonitor } from '@pulumi/pulumi/runtime/settings.js';
 import { answerOf, stateOf } from './cloud-answers.ts';

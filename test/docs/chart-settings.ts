@@ -26,8 +26,8 @@ const OF_ONE_MACHINE = new Set([
 ]);
 
 /**
- * The settings that the chart takes as values, as JSON Schema (draft 7): what the program refuses at its start,
- * the chart refuses when it is rendered.
+ * The settings that the chart takes as values, as JSON Schema (draft 7): what the program refuses
+ * at its start, the chart refuses when it is rendered.
  */
 export function chartSettingsSchema(): object {
   const properties: Record<string, object> = {};

@@ -1,4 +1,7 @@
-/** What Grafana wants of a dashboard's file, so that it loads, is found again by its link, and draws what it asks for. */
+/**
+ * What Grafana wants of a dashboard's file, so that it loads, is found again by its link, and draws
+ * what it asks for.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { projectFiles } from './project-files.ts';

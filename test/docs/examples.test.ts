@@ -44,7 +44,10 @@ async function runShell(script: string, prelude = PRELUDE): Promise<string> {
   return stdout;
 }
 
-/** What the last command of an example answered. A `curl` that tries again puts its answers one behind the other. */
+/**
+ * What the last command of an example answered. A `curl` that tries again puts its answers one
+ * behind the other.
+ */
 function lastAnswer(output: string): unknown {
   const line = output.trim().split('\n').at(-1) ?? '';
   return JSON.parse(line.split(/(?<=\})(?=\{)/).at(-1) ?? '');
@@ -76,7 +79,7 @@ test('each JSON example of the documents is an answer of a run, an example with 
   }
 });
 
-test('README.md: the receiver verifies what it gets', async (t) => {
+test('README.md: the receiver verifies its webhooks', async (t) => {
   const [code] = blocksOf(projectText('README.md'), 'js');
   const port = await findFreePort();
   const endpoint = await api('POST', '/v1/tenants/demo/endpoints', {

@@ -7,7 +7,9 @@ export const generatedParts = [
   { document: 'docs/architecture.md', name: 'import directions', make: drawImports },
 ] as const;
 
-/** The document with the part between the marks replaced. @throws Error where the marks are missing */
+/**
+ * The document with the part between the marks replaced. @throws Error where the marks are missing
+ */
 export function replacePart(text: string, name: string, content: string): string {
   const begin = `<!-- generated: ${name} (npm run docs) -->`;
   const end = '<!-- end of what is generated -->';

@@ -20,7 +20,9 @@ export type Layer = (typeof layers)[number];
 
 const below: Layer[] = ['domain', 'wire', 'config', 'infra'];
 
-/** What each part may import beside itself. Planes never import each other: they meet on subjects. */
+/**
+ * What each part may import beside itself. Planes never import each other: they meet on subjects.
+ */
 export const allowedImports: Record<Layer, readonly Layer[]> = {
   domain: [],
   wire: ['domain'],
@@ -56,8 +58,8 @@ export function importEdges(): ImportEdge[] {
 }
 
 /**
- * The picture of the import directions that `docs/architecture.md` holds, as a Mermaid graph. An arrow that
- * a longer way says already is left out.
+ * The picture of the import directions that `docs/architecture.md` holds, as a Mermaid graph. An
+ * arrow that a longer way says already is left out.
  */
 export function drawImports(): string {
   const reach = new Map<Layer, Set<Layer>>();

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { projectFiles, projectText, sourceFiles } from './project-files.ts';
 
-test('names of log lines in docs/operations stand in the source', () => {
+test('names of log lines in docs/operations exist in the source', () => {
   const written = new Set<string>();
   for (const { text } of sourceFiles()) {
     for (const [, name = ''] of text.matchAll(/'([a-z_]+\.[a-z_]+)'/g)) written.add(name);

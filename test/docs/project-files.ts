@@ -26,7 +26,7 @@ export function projectText(path: string): string {
   return readFileSync(join(projectRoot, path), 'utf8');
 }
 
-/** A Markdown text without its fenced blocks: what is prose. */
+/** The prose of a Markdown text: everything outside fenced blocks. */
 export function withoutFences(text: string): string {
   return text.replace(/^```[\s\S]*?^```/gm, '');
 }

@@ -1,4 +1,4 @@
-/** The runbooks know every alert, and what they say to type is there. */
+/** The runbooks cover every alert, and their commands refer to existing things. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -23,7 +23,7 @@ test('the README says of every alert which page it leads to, and how to bring it
   assert.deepEqual(led.toSorted(), alerts.toSorted());
 });
 
-/** The code of a page: its `sh` blocks and what stands in backticks. */
+/** The code of a page: its `sh` blocks and its text in backticks. */
 const commands = pages.flatMap(({ path, text }) =>
   [...text.matchAll(/^ *```sh\n([\s\S]*?)^ *```|`([^`\n]+)`/gm)].map(([, block, inline]) => ({
     path,

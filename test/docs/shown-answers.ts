@@ -1,4 +1,4 @@
-/** Answers that the documents show, compared with what the program says. */
+/** Compares answers shown in the documents with those of the program. */
 import assert from 'node:assert/strict';
 
 /** A fenced block of a Markdown text. */
@@ -14,7 +14,7 @@ export function fencesOf(text: string): Fence[] {
   return [...fences].map(([, info = '', code = '']) => ({ info, code }));
 }
 
-/** What is another one in each run, and what stands in its place. */
+/** Values that differ in each run, and their placeholders. */
 const VARYING: readonly [form: RegExp, name: string][] = [
   [/(?<=^|\/)([a-z]+)_[0-9a-z]{26}(?=$|\?)/, '$1_<id>'],
   [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, '<time in seconds>'],
@@ -23,7 +23,7 @@ const VARYING: readonly [form: RegExp, name: string][] = [
   [/^v1,[A-Za-z0-9+/]{43}=$/, '<signature>'],
 ];
 
-/** A JSON value with names in the place of what is another one in each run. */
+/** Replaces values that differ in each run by placeholders. */
 export function withoutVarying(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutVarying);
   if (typeof value === 'object' && value !== null) {
@@ -35,7 +35,7 @@ export function withoutVarying(value: unknown): unknown {
   return VARYING.reduce((text, [form, name]) => text.replace(form, name), value);
 }
 
-/** The same members in the same order, but for what is another one in each run. */
+/** Asserts the same members in the same order, apart from values that differ in each run. */
 export function assertShown(shown: string, actual: unknown, what: string): void {
   const text = (value: unknown): string => JSON.stringify(withoutVarying(value), undefined, 2);
   assert.equal(text(JSON.parse(shown)), text(actual), what);

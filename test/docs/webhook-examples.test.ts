@@ -1,4 +1,4 @@
-/** Examples of webhooks and of endpoints that fail, compared with what a receiver gets. */
+/** Examples of webhooks and of failing endpoints, compared with real requests to a receiver. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { makeTempDir } from '../kit/temp-dir.ts';
@@ -81,7 +81,7 @@ test('a webhook has the headers and the body that are shown', async () => {
     if (name === 'webhook-timestamp') assert.match(actual, /^\d{10}$/);
     else assert.equal(withoutVarying(actual), withoutVarying(value), name);
   }
-  // `12.50` stays what it is: the text is compared, not the value.
+  // `12.50` must not change: the text is compared, not the value.
   const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/;
   assert.equal(request.body.toString().replace(time, ''), body.replace(time, ''));
 });

@@ -35,7 +35,7 @@ test(
     assert.equal(sent.status, 202, JSON.stringify(sent.body));
     const read = async (): Promise<Shown> =>
       (await system.api('GET', '/v1/broadcasts/b1')).body as Shown;
-    // Within the second chunk: the copies of a part of it are stored, and nobody has said so.
+    // Within the second chunk: some of its copies are stored, but its progress is not.
     await receiver.waitFor(265, undefined, 60_000);
     const midway = await read();
     assert.equal(midway.state, 'running');
@@ -53,7 +53,7 @@ test(
     assert.deepEqual(done.endpoints, { done: TENANTS, total: TENANTS });
     assert.ok(done.starts_at !== null && done.ended_at !== null);
     await receiver.waitFor(TENANTS, undefined, 60_000);
-    // In the history of each tenant it is an event of its own.
+    // In the history of each tenant it is a separate event.
     const last = tenants.at(-1) as string;
     await waitUntil(async () => {
       const { status } = await system.api('GET', `/v1/tenants/${last}/events/b1`);

@@ -8,7 +8,7 @@ import { killAllBrokers } from '../chaos/faults/kill-all-brokers.ts';
 import { killRole } from '../chaos/faults/kill-role.ts';
 import { runFault } from '../chaos/run-fault.ts';
 
-// The short form of `npm run test:chaos`, which takes one fault after the other to a cluster.
+// The short form of `npm run test:chaos`, which runs all faults against a cluster.
 test('kill -9 of each role and of the broker under load loses nothing', async (t) => {
   const receiver = await WebhookReceiver.start();
   const system = await startSystem([['ingress'], ['router'], ['delivery'], ['control']]);

@@ -13,7 +13,7 @@ const SECRETS = {
   header: 'header-value-0123456789',
 };
 
-/** All that every stream and every bucket holds, and all that was ever put there and is not purged. */
+/** The contents of every stream and bucket, including old values that are not purged. */
 async function allOfNats(url: string): Promise<string> {
   const nc = await connect({ servers: url });
   try {
@@ -58,7 +58,7 @@ test(
       await receiver.close();
     });
     receiver.on('/token', { status: 200, body: JSON.stringify({ access_token: SECRETS.token }) });
-    // It repeats what it was sent.
+    // The receiver echoes the request headers.
     receiver.on('/hook', ({ headers }) => ({ status: 200, body: JSON.stringify(headers) }));
     await system.api('PUT', '/v1/tenants/acme', {});
     const made = await system.api('POST', '/v1/tenants/acme/endpoints', {
@@ -86,7 +86,7 @@ test(
     );
     const nats = await allOfNats(system.natsUrl);
     const mongodb = await allOfMongodb(system.mongodUrl);
-    // What is looked through holds the attempt and its answer.
+    // The searched stores contain the attempt and its response.
     for (const store of [nats, mongodb]) assert.ok(store.includes('x-api-key'));
     for (const [name, secret] of Object.entries(SECRETS)) {
       assert.ok(!nats.includes(secret), `NATS holds the ${name}`);

@@ -27,7 +27,7 @@ async function newEndpoint(system: System, tenant: string, body: object): Promis
 }
 
 test(
-  'an endpoint that says 410 is disabled and told of; what was held and what was given up is sent afterwards',
+  'an endpoint that answers 410 is disabled and reported; held and dead-lettered deliveries are sent later',
   { timeout: 400_000 },
   async (t) => {
     const { system, receiver } = await start(t);
@@ -44,7 +44,8 @@ test(
     await publish('e1');
     const [first] = await receiver.waitFor(1, '/hook');
 
-    // Both are told of the endpoint and of the delivery, and the endpoint with `*` is not.
+    // The tenant and the operator are notified of the endpoint and the delivery; the endpoint with
+    // `*` is not.
     for (const tenant of ['acme', 'operator']) {
       const told = await receiver.waitFor(2, `/told/${tenant}`, 20_000);
       const types = told.map(({ body }) => (JSON.parse(body.toString()) as { type: string }).type);
@@ -80,7 +81,7 @@ test(
     const all = await receiver.waitFor(3, '/hook', 20_000);
     assert.equal(all.at(-1)?.headers['webhook-id'], 'e1');
     assert.deepEqual(all.at(-1)?.body, first?.body);
-    // Held and replayed, and nothing of the platform's own.
+    // The held and the replayed events, and no operational event.
     assert.deepEqual(
       all.map(({ headers }) => headers['webhook-id']),
       ['e1', 'e2', 'e1'],

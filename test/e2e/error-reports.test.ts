@@ -1,4 +1,7 @@
-/** A fault inside a role process reaches the service for errors; what caused it does not (OB-7). */
+/**
+ * A fault in a role process is reported to the error service without the data that caused it
+ * (OB-7).
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '@nats-io/transport-node';

@@ -1,7 +1,8 @@
 /**
- * What `nats stream backup` and `nats stream restore` do, by the API that they use, so that a restore is tested
- * where that tool is not.
- * https://github.com/nats-io/nats-architecture-and-design (ADR on JetStream JSON API, stream snapshot and restore)
+ * The operations of `nats stream backup` and `nats stream restore`, through the same API, so that a
+ * restore is tested on machines without that tool.
+ * https://github.com/nats-io/nats-architecture-and-design (ADR on JetStream JSON API, stream
+ * snapshot and restore)
  */
 import { jetstreamManager } from '@nats-io/jetstream';
 import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
@@ -9,21 +10,25 @@ import { createInbox, type Msg, type NatsConnection } from '@nats-io/nats-core';
 const REQUEST_TIMEOUT_MS = 10_000;
 const CHUNK_BYTES = 128 * 1024;
 
-/** A stream with its consumers, as the server packed it. */
+/** A stream with its consumers, as packed by the server. */
 export interface StreamBackup {
   name: string;
-  /** Configuration and state of the stream when the backup began: what the restore has to be given. */
+  /** Configuration and state of the stream at the start of the backup; the restore needs them. */
   config: object;
   state: object;
   chunks: Uint8Array[];
 }
 
-/** Beginnings of names, in the order in which the streams feed each other; all others come after them. */
+/**
+ * Name prefixes in the order in which the streams feed each other. All other streams come after
+ * them.
+ */
 const FLOW = ['BCAST', 'DEDUP', 'EV-', 'DLV-'];
 
 /**
- * Every stream that is there, while the server runs. Each before those that it feeds: what moves on meanwhile is then
- * in both backups, and comes twice, rather than in neither.
+ * Backs up every stream while the server runs, each before those that it feeds. A message that
+ * moves on during the backup is then in both backups, and is delivered twice, rather than in
+ * neither.
  */
 export async function backUpStreams(connection: NatsConnection): Promise<StreamBackup[]> {
   const manager = await jetstreamManager(connection);
@@ -56,7 +61,7 @@ async function backUpStream(connection: NatsConnection, name: string): Promise<S
   return { name, config: config as object, state: state as object, chunks };
 }
 
-/** Makes a stream that is not there out of its backup. @throws Error where the server refuses it */
+/** Creates a missing stream from its backup. @throws Error if the server refuses it */
 export async function restoreStream(
   connection: NatsConnection,
   backup: StreamBackup,

@@ -34,7 +34,7 @@ test('a tenant that floods a slow endpoint has a lane; its worker is killed; all
   await worker.kill('SIGKILL');
   await worker.restart();
   await waitUntil(lanes, { what: 'the lane is found again', deadlineMs: 30_000, intervalMs: 100 });
-  // The other tenant does not stand behind it.
+  // The other tenant does not wait behind it.
   await publish(system, 't1', 0, 1);
   await receiver.waitFor(1, '/t1', 20_000);
   await waitUntil(() => delivered(receiver) === 3 * BATCH, {

@@ -1,4 +1,6 @@
-/** A large event through the whole system: whole to one endpoint, as a link to another (IN-12). */
+/**
+ * A large event through the whole system: in full to one endpoint, as a link to another (IN-12).
+ */
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';

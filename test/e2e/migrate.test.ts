@@ -1,4 +1,6 @@
-/** `posthorn migrate` as a roll-out runs it: a program that ends, whose exit code decides. */
+/**
+ * `posthorn migrate` as run by a roll-out: a program that ends, with the result as its exit code.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';
@@ -57,7 +59,7 @@ test('streams and indexes are made, and made again without a fault', async (t) =
   };
   const made = await indexes();
   assert.ok(made.some(({ name, keys }) => name === 'deliveries' && keys.length > 3));
-  // What a process of the new version makes at its start is what it finds.
+  // A process of the new version finds all that it would create at its start.
   await ensureIndexes(mongo.db, { POSTHORN_HISTORY_RETENTION_SECONDS: 30 * 24 * 3600 });
   assert.deepEqual(await indexes(), made);
 

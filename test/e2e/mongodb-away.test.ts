@@ -6,7 +6,7 @@ import { waitUntil } from '../kit/wait-until.ts';
 import { WebhookReceiver } from '../kit/webhook-receiver.ts';
 
 test(
-  'without MongoDB events are accepted, routed and delivered, also by processes started meanwhile',
+  'events are accepted, routed and delivered without MongoDB, also by newly started processes',
   {
     timeout: 400_000,
   },
@@ -34,7 +34,7 @@ test(
     assert.equal((refused.body as { code: string }).code, 'POSTHORN_MONGODB_UNAVAILABLE');
 
     await system.mongod.restart();
-    // Nothing is missing from the history, and the id chosen while it was away is still one event.
+    // The history is complete, and an id used during the outage still means one event.
     await waitUntil(
       async () => {
         const { body } = await system.api('GET', '/v1/tenants/t0/deliveries?status=delivered');

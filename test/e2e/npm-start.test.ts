@@ -11,7 +11,7 @@ const NPM_START: [string, ...string[]] = ['npm', 'start', '--silent'];
 const isProgram = (pid: number): boolean =>
   commandLine(pid)?.endsWith('src/main.ts start') ?? false;
 
-/** Whoever is signalled, and by what: nothing of the start may be left. */
+/** Whichever process gets the signal, no process of the start may remain. */
 const ends: { who: 'npm' | 'the program'; signal: NodeJS.Signals }[] = [
   { who: 'npm', signal: 'SIGTERM' },
   { who: 'npm', signal: 'SIGINT' },
@@ -43,7 +43,7 @@ for (const { who, signal } of ends) {
   });
 }
 
-test('a start goes on when the readers of its output have gone', async (t) => {
+test('a start keeps running when the readers of its output have ended', async (t) => {
   const dir = await tempDir(t);
   const start = new PosthornProcess(dir, { POSTHORN_LOG_LEVEL: 'debug' });
   t.after(() => start.end());

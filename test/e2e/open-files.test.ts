@@ -1,4 +1,7 @@
-/** Few descriptors (`ulimit -n`): more receivers than they are for get their webhooks, none by a second attempt. */
+/**
+ * With few descriptors (`ulimit -n`), more receivers than descriptors still get their webhooks,
+ * none by a second attempt.
+ */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type ServerResponse, createServer } from 'node:http';
@@ -10,7 +13,9 @@ import { waitUntil } from '../kit/wait-until.ts';
 import { PosthornProcess } from './posthorn-process.ts';
 
 const DESCRIPTORS_MAX = 256;
-/** Each has an endpoint, which may have 64 attempts in flight: together more than there are descriptors. */
+/**
+ * Each has an endpoint, which may have 64 attempts in flight: in total more than the descriptors.
+ */
 const TENANTS = 6;
 const EVENTS_EACH = 50;
 const DEADLINE = { deadlineMs: 90_000, intervalMs: 100 };
@@ -24,7 +29,7 @@ const limited = (limit: number): [string, ...string[]] => {
 test('every delivery to a healthy receiver has one attempt when descriptors run out', async (t) => {
   const dir = await makeTempDir();
   const posthorn = new PosthornProcess(dir.path, {}, limited(DESCRIPTORS_MAX));
-  /** Answers that are held back, so that each request keeps its connection. */
+  /** Responses that are delayed, so that each request keeps its connection. */
   const held: ServerResponse[] = [];
   const got = new Map<string, number>();
   let isOpen = false;

@@ -1,4 +1,4 @@
-/** Order over kill -9 of router and worker, two of each, with receivers that fail (DL-16). */
+/** Order across kill -9 of router and worker, two of each, with failing receivers (DL-16). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { waitUntil } from '../kit/wait-until.ts';
@@ -87,7 +87,7 @@ test('kill -9 of the routers and workers at work: each endpoint gets its events 
   });
   const all = Array.from({ length: EVENTS }, (_, i) => i);
   for (const [tenant, got] of accepted) {
-    // Each at least once, and none again once a later one came: only the last one may be repeated.
+    // Each at least once, and none again after a later one: only the last one may be repeated.
     assert.deepEqual([...new Set(got)], all, tenant);
     assert.deepEqual(
       got,

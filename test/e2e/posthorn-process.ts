@@ -6,7 +6,7 @@ import { waitUntil } from '../kit/wait-until.ts';
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 
-/** A `posthorn start` as its user sees it: what it prints and how it ends. */
+/** A `posthorn start` from its user's view: its output and its end. */
 export class PosthornProcess {
   stdout = '';
   stderr = '';
@@ -14,9 +14,9 @@ export class PosthornProcess {
   readonly exitCode: Promise<number | null>;
 
   /**
-   * On free ports, unless `env` names others.
+   * Uses free ports, unless `env` sets others.
    *
-   * @param launcher what runs it; absent: Node itself
+   * @param launcher a command that runs it; absent: Node itself
    */
   constructor(dataDir: string, env: Record<string, string> = {}, launcher?: [string, ...string[]]) {
     const [program, ...args] = launcher ?? [process.execPath, MAIN, 'start'];
@@ -34,7 +34,7 @@ export class PosthornProcess {
     });
     this.child.stdout?.on('data', (chunk: Buffer) => (this.stdout += chunk.toString()));
     this.child.stderr?.on('data', (chunk: Buffer) => (this.stderr += chunk.toString()));
-    // Not `exit`: what it wrote last may come after that.
+    // Not `exit`: the last output may arrive after it.
     this.exitCode = once(this.child, 'close').then(([code]) => code as number | null);
   }
 
@@ -42,7 +42,7 @@ export class PosthornProcess {
     return this.child.pid as number;
   }
 
-  /** What the banner says, once it is there. */
+  /** Waits for the banner and parses it. */
   async banner(): Promise<Banner> {
     await waitUntil(() => this.stdout.includes('Ctrl-C') || this.child.exitCode !== null, {
       what: 'the banner',
@@ -67,7 +67,7 @@ export class PosthornProcess {
     };
   }
 
-  /** Ends it for good, whatever state it is in. */
+  /** Ends the process, whatever state it is in. */
   async end(): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       this.child.kill('SIGINT');
@@ -84,7 +84,7 @@ export interface Banner {
   curl: { url: string; authorization: string; contentType: string; body: string };
 }
 
-/** Does what the printed `curl` does. */
+/** Sends the request of the printed `curl`. */
 export async function sendPrinted({ curl }: Banner): Promise<{ id: string }> {
   const response = await fetch(curl.url, {
     method: 'POST',

@@ -1,4 +1,7 @@
-/** The synthetic probe on a whole system: it succeeds while all is well, tells what is broken, and recovers. */
+/**
+ * The synthetic probe on a whole system: it succeeds on a healthy one, reports broken parts, and
+ * recovers.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Registry } from 'prom-client';
@@ -24,7 +27,7 @@ let registry: Registry;
 
 before(async () => {
   receiverUrl = `http://127.0.0.1:${await findFreePort()}`;
-  // No private network is open: the receiver of the probe is reached all the same.
+  // No private network is allowed, and yet the receiver of the probe is reached.
   system = await startSystem([['ingress', 'control'], ['router'], ['delivery']], {
     POSTHORN_SHARDS: String(SHARDS),
     POSTHORN_EGRESS_ALLOW: '',
@@ -63,7 +66,7 @@ async function byShard(name: string, result?: string): Promise<number[]> {
 }
 const rounds = (result: string) => byShard('posthorn_probe_rounds_total', result);
 
-/** Waits until each shard has had so many more rounds with this result. */
+/** Waits until each shard has had this many more rounds with the result. */
 async function more(result: string, count: number): Promise<void> {
   const from = await rounds(result);
   await waitUntil(
@@ -75,7 +78,7 @@ async function more(result: string, count: number): Promise<void> {
   );
 }
 
-test('a healthy system: every shard succeeds, and nobody else is sent to the receiver', async () => {
+test('every shard succeeds on a healthy system, and no other tenant can reach the receiver', async () => {
   await more('succeeded', 2);
   assert.deepEqual(await rounds('lost'), [0, 0]);
   assert.deepEqual(await rounds('refused'), [0, 0]);
@@ -125,7 +128,7 @@ test('without ingress rounds are refused', async () => {
   await more('succeeded', 1);
 });
 
-test('an endpoint that somebody removed is made again', async () => {
+test('the probe creates its endpoint again when it was removed', async () => {
   const path = `/v1/tenants/${tenants[1]}/endpoints`;
   const [removed] = await endpoints(path);
   const answer = await fetch(`${system.url('control')}${path}/${removed}`, {

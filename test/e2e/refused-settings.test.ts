@@ -1,4 +1,7 @@
-/** docs/operations/processes.md: what NATS or MongoDB refuses ends a process with the name of the setting. */
+/**
+ * docs/operations/processes.md: a setting that NATS or MongoDB refuses ends a process with the name
+ * of the setting.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';

@@ -1,4 +1,4 @@
-/** docs/operations/backup.md: both stores are backed up while the system works, destroyed, and restored. */
+/** docs/operations/backup.md: both stores are backed up under load, destroyed, and restored. */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { cp, rm } from 'node:fs/promises';
@@ -18,10 +18,10 @@ import { WebhookReceiver } from '../kit/webhook-receiver.ts';
 import { subjects } from '#wire/subjects.ts';
 import { type StreamBackup, backUpStreams, restoreStream } from './jetstream-backup.ts';
 
-/** The buckets: made again from MongoDB and from what the streams hold, see the page. */
+/** Buckets are created again from MongoDB and from the streams, see the page. */
 const BUCKET = 'KV_';
 
-/** Fewer than a page of a list holds. */
+/** Fewer than one page of a list. */
 const DURING_MAX = 200;
 
 function idIn(body: Buffer): string {
@@ -139,7 +139,7 @@ class Installation {
     return JSON.parse(text) as Record<string, unknown>;
   }
 
-  /** How many events of a type the streams hold. */
+  /** Counts the events of a type in the streams. */
   async storedEvents(tenant: string, type: string): Promise<number> {
     const connection = await connect({ servers: this.nats.url });
     try {
@@ -153,7 +153,7 @@ class Installation {
     }
   }
 
-  /** The statuses of an event's deliveries, by the history. */
+  /** The statuses of an event's deliveries in the history. */
   async statuses(event: string): Promise<unknown[]> {
     const { data } = await this.api('GET', `/v1/tenants/acme/events/${event}/deliveries`);
     return (data as { status: string }[]).map(({ status }) => status);
@@ -195,9 +195,11 @@ test(
     });
     const config = await system.api('GET', '/v1/tenants/acme/endpoints');
 
-    // MongoDB first: what it lacks is in the streams. What it had more than they would be taken for delivered.
+    // MongoDB first: records that it lacks are in the streams. With the streams first, later
+    // records in MongoDB would count as delivered.
     await system.backUpMongodb(dir);
-    // While the streams are backed up, events come and are routed. Until the disaster they are held.
+    // Events arrive and are routed during the backup of the streams. Until the disaster they are
+    // held.
     await publish('e-during', 'paused.later');
     const publishing = new AbortController();
     const during = (async () => {
@@ -218,26 +220,27 @@ test(
     await system.startPosthorn();
 
     assert.deepEqual(await system.api('GET', '/v1/tenants/acme/endpoints'), config);
-    // The history is made whole out of the streams that were backed up after it.
+    // The history is completed from the streams, which were backed up after it.
     const listed = async (type: string): Promise<string[]> => {
       const path = `/v1/tenants/acme/events?limit=250&type=${type}`;
       const { data } = await system.api('GET', path);
       return (data as { id: string }[]).map(({ id }) => id);
     };
     const restored = await system.storedEvents('acme', 'paused.later');
-    assert.ok(restored >= 2, 'e-paused and e-during, and what came later');
+    assert.ok(restored >= 2, 'e-paused and e-during, and later events');
     await waitUntil(async () => (await listed('paused.later')).length >= restored, {
-      what: 'the history of what came during the backup',
+      what: 'the history of events during the backup',
       deadlineMs: 30_000,
     });
-    assert.deepEqual(await listed('well.after'), [], 'what came after the backup is lost');
-    // What waited for its retry is sent when that is due, signed with a secret that still opens.
+    assert.deepEqual(await listed('well.after'), [], 'events after the backup are lost');
+    // A delivery that waited for its retry is sent when due, signed with a secret that can still be
+    // opened.
     await receiver.waitFor(tried + 1, '/ill', 60_000);
     await waitUntil(async () => (await system.statuses('e-ill'))[0] === 'delivered', {
       what: 'e-ill in the history',
       deadlineMs: 60_000,
     });
-    // What was held is still held, and is sent when its endpoint is active again.
+    // A held delivery is still held, and is sent when its endpoint is active again.
     await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { state: 'active' });
     const kept = new Set(await listed('paused.later'));
     const dataIds = (path: string): string[] => receiver.at(path).map(({ body }) => idIn(body));
@@ -245,9 +248,9 @@ test(
       what: 'every event of the restored streams at its endpoint',
       deadlineMs: 60_000,
     });
-    // What was delivered before the backup is not sent again, and its id is still known.
+    // An event delivered before the backup is not sent again, and its id is still known.
     await publish('e-well', 'well.done');
-    // What came after the backup is not known any more: its producer may publish it again.
+    // An event after the backup is unknown: its producer may publish it again.
     await publish('e-after', 'well.after');
     await receiver.waitFor(3, '/well');
     assert.deepEqual(dataIds('/well'), ['e-well', 'e-after', 'e-after']);

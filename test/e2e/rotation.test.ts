@@ -1,4 +1,6 @@
-/** docs/operations/secrets.md: keys of the installation are changed, and the system works on. */
+/**
+ * docs/operations/secrets.md: keys of the installation are changed while the system keeps working.
+ */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { execFile } from 'node:child_process';
@@ -24,7 +26,10 @@ function publish(banner: Banner, id: string): Promise<Response> {
   return api(banner, 'POST', '/v1/tenants/acme/events', { type: 'a.b', id, data: {} });
 }
 
-/** What the page has for `npm start`, with the data folder at its usual place; gives the settings of the start. */
+/**
+ * Runs the commands of the page for `npm start`, with the data folder at its default place; returns
+ * the settings of the start.
+ */
 async function changeMasterKey(dataDir: string): Promise<Record<string, string>> {
   const page = await readFile(new URL('../../docs/operations/secrets.md', import.meta.url), 'utf8');
   const [, commands = ''] = /```sh start\n([\s\S]*?)```/.exec(page) ?? [];
@@ -75,10 +80,10 @@ test('bootstrap key, NATS password and seed, and master key', { timeout: 600_000
   const others = await changeMasterKey(dir);
   const third = await start(others);
   const sealed = /endpoints sealed under the master key: [1-9]/;
-  // It comes by another pipe than the banner.
+  // It arrives through another pipe than the banner.
   await waitUntil(() => sealed.test(third.system.stderr), { what: String(sealed) });
   await third.system.end();
-  // The old key is needed no more, and the receivers have the secrets that they had.
+  // The old key is no longer needed, and the receivers' secrets are unchanged.
   const fourth = await start();
   await publish(fourth.banner, 'under-another-key');
   const again = await sendPrinted(fourth.banner);
@@ -87,7 +92,7 @@ test('bootstrap key, NATS password and seed, and master key', { timeout: 600_000
   new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {});
   await fourth.system.end();
 
-  // Lost: nothing that it sealed can be opened, nothing is sent, and nothing is lost.
+  // A lost key: its secrets cannot be opened, and no webhook is sent, but none is lost.
   await changeMasterKey(dir);
   const fifth = await start();
   await publish(fifth.banner, 'under-a-lost-key');

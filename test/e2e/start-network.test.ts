@@ -9,7 +9,7 @@ import { waitUntil } from '../kit/wait-until.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { PosthornProcess, sendPrinted } from './posthorn-process.ts';
 
-/** What is asked of it, which is then refused. */
+/** Records the requests to the proxy, which are then refused. */
 async function startProxy(): Promise<{ server: Server; url: string; asked: string[] }> {
   const asked: string[] = [];
   const server = createServer((socket) => {
@@ -55,7 +55,8 @@ test('a start with a proxy in its environment asks nothing of its own there', as
 
   await t.test('it listens on loopback only', { skip: process.platform !== 'linux' }, () => {
     const addresses = listeningAddresses([start.pid, ...descendantsOf(start.pid)]);
-    // The API, the private port, the demo receiver, that of the probe, NATS and its health, MongoDB.
+    // The API, the private port, the demo receiver, the probe's receiver, NATS and its monitoring,
+    // MongoDB.
     assert.ok(addresses.length >= 7, addresses.join(' '));
     assert.deepEqual(
       addresses.filter((address) => !isLoopbackAddress(address)),

@@ -18,7 +18,7 @@ function roleProcess(start: PosthornProcess): number | undefined {
   return childrenOf(start.pid).find((pid) => commandLine(pid)?.includes('main.ts run'));
 }
 
-test('start, the printed curl, a signed webhook, stop, and on again', async (t) => {
+test('a start delivers a signed webhook for the printed curl, stops, and starts again', async (t) => {
   const dir = await tempDir(t);
   const first = new PosthornProcess(dir);
   t.after(() => first.end());
@@ -104,14 +104,14 @@ test('a start that was killed leaves no process, and the next one takes over', a
   t.after(() => next.end());
   const { id } = await sendPrinted(await next.banner());
   await waitUntil(() => next.stdout.includes(`${id} signature valid`), { what: 'the webhook' });
-  // The role process may take its shutdown deadline: it has lost its NATS too.
+  // The role process may use its whole shutdown deadline: it has lost its NATS too.
   await waitUntil(() => !children.some(isRunning), {
     what: 'every child to have ended',
     deadlineMs: 20_000,
   });
 });
 
-test('a second signal ends at once what does not end by itself', async (t) => {
+test('a second signal ends a start that does not stop', async (t) => {
   const start = new PosthornProcess(await tempDir(t));
   t.after(() => start.end());
   await start.banner();

@@ -19,7 +19,7 @@ const BROADCAST_TRACE = '88882222333344445555666677778888';
 
 const KINDS = { server: 2, client: 3, producer: 4, consumer: 5 };
 
-/** The spans of a trace, once there are so many. */
+/** Waits for this many spans of a trace, and returns them. */
 function spansOf(collector: OtlpReceiver, trace: string, count: number): Promise<ReceivedSpan[]> {
   return waitUntil(
     () => {
@@ -31,13 +31,13 @@ function spansOf(collector: OtlpReceiver, trace: string, count: number): Promise
 }
 
 test(
-  'one trace from the request of the producer to the second attempt, and to who opted in',
+  'one trace leads from the request of the producer to the second attempt, and to opted-in receivers',
   { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();
     const collector = await OtlpReceiver.start();
     const layout = [['ingress'], ['router'], ['delivery'], ['control']] as const;
-    // Only what a producer has sampled is traced.
+    // Only requests sampled by a producer are traced.
     const system = await startSystem(layout, {
       OTEL_EXPORTER_OTLP_ENDPOINT: collector.url,
       POSTHORN_OTLP_HEADERS: 'Authorization=Bearer%20of-the-collector,x-team=hooks',

@@ -1,4 +1,7 @@
-/** What the Dockerfile puts into the image is enough to run: the folder is made as it says, without a container. */
+/**
+ * What the Dockerfile puts into the image is enough to run: the folder is made as it says, without
+ * a container.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';

@@ -1,7 +1,8 @@
 /**
- * The image itself: built by the Dockerfile as it stands, and run as the chart runs it, without root, without
- * capabilities, on a file system that cannot be written. Needs root, buildah, umoci and runc, and a base image:
- * that of the Dockerfile, or one that INFRA_NODE_IMAGE names (`oci:<folder>`) where no registry can be reached.
+ * The image itself: built by the Dockerfile as it stands, and run as the chart runs it, without
+ * root, without capabilities, on a file system that cannot be written. Needs root, buildah, umoci
+ * and runc, and a base image: that of the Dockerfile, or one that INFRA_NODE_IMAGE names
+ * (`oci:<folder>`) where no registry can be reached.
  */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';

@@ -1,4 +1,7 @@
-/** The commands of docs/operations/install.md: what they name is there, and what helm is given renders. */
+/**
+ * The commands of docs/operations/install.md: what they name is there, and what helm is given
+ * renders.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -7,7 +7,8 @@ import { type GoModule, type Tool, toolPath, toolsDirectory } from './tools.ts';
 const run = promisify(execFile);
 
 /**
- * Fetches or builds a tool in a folder beside its place, which is then renamed: there is never half a tool.
+ * Fetches or builds a tool in a folder beside its place, which is then renamed: there is never half
+ * a tool.
  *
  * @param timeoutMs for each of its steps
  * @throws Error with what the step that failed wrote
@@ -57,7 +58,10 @@ interface BuildPlace {
   timeout: number;
 }
 
-/** In the module's own folder, which is not written to: its list of modules is a changed copy elsewhere. */
+/**
+ * In the module's own folder, which is not written to: its list of modules is a changed copy
+ * elsewhere.
+ */
 async function build(from: GoModule, version: string, place: BuildPlace): Promise<void> {
   const { dir, binary, timeout } = place;
   const folder = await goModuleFolder(`${from.module}@${version}`, timeout);
@@ -72,7 +76,8 @@ async function build(from: GoModule, version: string, place: BuildPlace): Promis
     Require: { Path: string }[];
   };
   const edits = Replace.filter(({ New }) => New.Path.startsWith('.')).map(({ Old: { Path } }) =>
-    // Folders of modules that are not required stand in the way of using them, and are nowhere published.
+    // Folders of modules that are not required stand in the way of using them, and are nowhere
+    // published.
     Require.some((required) => required.Path === Path)
       ? `-replace=${Path}=${Path}@${from.folders}`
       : `-dropreplace=${Path}`,

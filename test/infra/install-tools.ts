@@ -1,4 +1,7 @@
-/** Before the checks: fetches the tools that are not in the cache, one after the other, and the schemas. */
+/**
+ * Before the checks: fetches the tools that are not in the cache, one after the other, and the
+ * schemas.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { installTool } from './install-tool.ts';

@@ -19,7 +19,10 @@ export interface Manifest {
   data?: Record<string, string>;
 }
 
-/** The lowest version that the charts are written for is asked for by them; this is the one that is rendered for. */
+/**
+ * The lowest version that the charts are written for is asked for by them; this is the one that is
+ * rendered for.
+ */
 const KUBERNETES = ['--kube-version', '1.34.0'];
 
 /**

@@ -1,4 +1,7 @@
-/** The values for the chart of NATS: its chart is not in this repository, so what they say is judged, not its render. */
+/**
+ * The values for the chart of NATS: its chart is not in this repository, so what they say is
+ * judged, not its render.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';

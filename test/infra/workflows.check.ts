@@ -1,4 +1,7 @@
-/** The workflows of CI, the image and the compose file: by their linters, and what these do not look at. */
+/**
+ * The workflows of CI, the image and the compose file: by their linters, and what these do not look
+ * at.
+ */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { test } from 'node:test';

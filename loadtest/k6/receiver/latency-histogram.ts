@@ -1,4 +1,4 @@
-/** Counts of latencies in buckets that grow by 2 %: any number of them in the same memory. */
+/** Counts latencies in buckets that grow by 2 %: any number of values in the same memory. */
 const GROWTH = Math.log(1.02);
 const BUCKETS = 800;
 
@@ -13,7 +13,7 @@ export class LatencyHistogram {
     this.total++;
   }
 
-  /** @returns milliseconds, to 2 %; 0 where there is none */
+  /** @returns milliseconds, to 2 %; 0 if there is no value */
   percentile(share: number): number {
     let left = Math.ceil(this.total * share);
     if (left === 0) return 0;

@@ -1,8 +1,8 @@
 /**
- * The receiver of a load test: `/<behaviour>/<group>/<tenant>/<number>` takes webhooks, `/stats` and `/series` say
- * what came. Only endpoints that behave well (`ok`) are counted.
+ * The receiver of a load test: `/<behaviour>/<group>/<tenant>/<number>` accepts webhooks, `/stats`
+ * and `/series` report them. Only healthy endpoints (`ok`) are counted.
  *
- *     node loadtest/k6/receiver/receiver.ts [port] [host]
+ * node loadtest/k6/receiver/receiver.ts [port] [host]
  */
 import { type IncomingMessage, type ServerResponse, createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';

@@ -2,7 +2,7 @@
 export class SeenNumbers {
   private bits = new Uint8Array(1024);
 
-  /** @returns false where it was seen before */
+  /** @returns false if the number was added before */
   add(n: number): boolean {
     const at = n >>> 3;
     if (at >= this.bits.length) {

@@ -1,4 +1,4 @@
-/** What arrived: how often, how late, and in which second. */
+/** Counts arrivals: how often, how late, and in which second. */
 import { LatencyHistogram } from './latency-histogram.ts';
 import { SeenNumbers } from './seen-numbers.ts';
 
@@ -43,7 +43,10 @@ export class Tally {
   private readonly seen = new Map<string, SeenNumbers>();
   private readonly seconds = new Map<number, LatencyHistogram>();
 
-  /** @param scenario together with `n` it names the event; its tenant has one endpoint that is counted */
+  /**
+   * @param scenario together with `n` it names the event; its tenant has one endpoint that is
+   * counted
+   */
   add(group: string, scenario: string, n: number, sentMs: number, nowMs: number): void {
     let seen = this.seen.get(scenario);
     if (seen === undefined) this.seen.set(scenario, (seen = new SeenNumbers()));

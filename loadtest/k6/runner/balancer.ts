@@ -1,8 +1,9 @@
 /**
- * Shares connections out over several processes as a Service of Kubernetes does: each new connection goes to one that
- * is ready, and stays there. One that is to end is out at once; one that does not say that it is ready, after two
- * probes, as the chart has it. What is open then is left as it is: the process ends it. A connection that is refused
- * is the client's to see; nothing is tried again here.
+ * Balances connections over several processes as a Kubernetes Service does: each new connection
+ * goes to a ready process and stays there. A process that is about to end gets no new connection
+ * from then on; one that is not ready, after two probes, as in the chart. Open connections are left
+ * alone: the process closes them. The client sees a refused connection; the balancer does not
+ * retry.
  */
 import { type AddressInfo, type Server, type Socket, connect, createServer } from 'node:net';
 
@@ -11,9 +12,9 @@ const PROBES_FAILED_MAX = 2;
 
 export interface Backend {
   port: number;
-  /** Its readiness probe; what it throws is a no. */
+  /** The readiness probe; an error counts as not ready. */
   isReady: () => Promise<boolean>;
-  /** It was told to end: a pod that is being deleted. */
+  /** Whether the process was told to end, as a pod being deleted. */
   isEnding: () => boolean;
 }
 
@@ -21,7 +22,7 @@ export class Balancer {
   private readonly backends: readonly Backend[];
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  /** Of each backend, in a row. Nobody is ready before the first probe. */
+  /** Failed probes in a row, for each backend. No backend is ready before its first probe. */
   private readonly failed: number[];
   private next = 0;
   private timer: NodeJS.Timeout | undefined;
@@ -46,7 +47,7 @@ export class Balancer {
     return `http://127.0.0.1:${(this.server.address() as AddressInfo).port}`;
   }
 
-  /** Asks every process whether it is ready; by itself it does so each second. */
+  /** Probes every process for readiness. Also runs by itself each second. */
   async probe(): Promise<void> {
     await Promise.all(
       this.backends.map(async (backend, i) => {
@@ -81,7 +82,7 @@ export class Balancer {
     this.pipe(upstream, client);
   }
 
-  /** An end is passed on as an end, and a reset as a reset. */
+  /** Passes a FIN on as a FIN, and a reset as a reset. */
   private pipe(from: Socket, to: Socket): void {
     this.sockets.add(from);
     from.pipe(to);

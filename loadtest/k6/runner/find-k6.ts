@@ -1,4 +1,4 @@
-/** The k6 program: K6_BIN, the PATH, the cache, else built once by `go install`. */
+/** Finds k6: K6_BIN, the PATH, the cache, or else a build by `go install`, once. */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync } from 'node:fs';
 import { homedir } from 'node:os';
@@ -6,7 +6,7 @@ import { join } from 'node:path';
 
 const VERSION = 'v1.8.1';
 
-/** @throws Error that says how to get it */
+/** @throws Error with the ways to install it */
 export function findK6(env: Record<string, string | undefined>): string {
   if (env['K6_BIN'] !== undefined) return env['K6_BIN'];
   if (spawnSync('k6', ['version']).status === 0) return 'k6';

@@ -1,8 +1,8 @@
-/** A line chart as SVG, for a page that needs nothing else. */
+/** Draws a line chart as SVG, for a page without external resources. */
 export interface Line {
   name: string;
   colour: string;
-  /** `[x, y]`, by rising x. */
+  /** `[x, y]`, in ascending order of x. */
   points: readonly (readonly [number, number])[];
 }
 

@@ -1,37 +1,37 @@
-/** The system under test: started fresh, or one that is there. */
+/** The system under test: a new or an existing one. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { KEY, startSystem, stopSystem } from '../../../bench/system.ts';
 import { childrenOf } from './platform-sampler.ts';
 import type { Restarts } from './restarts.ts';
 import { TwoOfEach } from './two-of-each.ts';
 
-/** After this long the scenario `broker-kill` loses its broker. */
+/** The time after which the scenario `broker-kill` kills the broker. */
 const KILL_AFTER_MS = 20_000;
 
 export interface Target {
-  /** Where events are published. */
+  /** URL for publishing. */
   url: string;
-  /** Where tenants are made. */
+  /** URL for creating tenants. */
   controlUrl: string;
   key: string;
   /** Of `posthorn start`, whose children are the platform. */
   pid?: number;
-  /** What is done to it once it is under load, until `signal` is aborted. */
+  /** Disturbs the system under load, until `signal` is aborted. */
   disturb?: (signal: AbortSignal) => Promise<void>;
   restarts?: Restarts;
-  /** Ends what was started. */
+  /** Ends the processes that were started. */
   stop(): Promise<void>;
 }
 
-/** A system that is there. */
+/** An existing system. */
 export function targetAt(url: string, key: string): Target {
   return { url, controlUrl: url, key, stop: async () => undefined };
 }
 
 /**
- * What the scenario is run against, on this machine.
+ * Starts the target of a scenario on this machine.
  *
- * @param delivered how many deliveries have come so far
+ * @param delivered the number of deliveries so far
  */
 export function startTarget(
   scenario: string,
@@ -66,7 +66,7 @@ async function twoOfEach(delivered: () => number): Promise<Target> {
   };
 }
 
-/** Kills the embedded broker: the system starts it again by itself. */
+/** Kills the embedded broker: the system restarts it by itself. */
 async function killBroker(pid: number, signal: AbortSignal): Promise<void> {
   await delay(KILL_AFTER_MS);
   if (signal.aborted) return;

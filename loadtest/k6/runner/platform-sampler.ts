@@ -1,4 +1,7 @@
-/** CPU and memory of the platform's processes once a second, from /proc: a local run on Linux only. */
+/**
+ * Samples CPU and memory of the platform's processes once a second, from /proc: for local runs on
+ * Linux only.
+ */
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 
 const TICKS_PER_S = 100;
@@ -46,7 +49,7 @@ export class PlatformSampler {
   }
 }
 
-/** The children of a process whose command line holds `word`. */
+/** The children of a process whose command line contains `word`. */
 export function childrenOf(pid: number, word: string): number[] {
   return processes()
     .filter(({ parent }) => parent === pid)
@@ -71,7 +74,7 @@ function processes(): { pid: number; parent: number; ticks: number }[] {
   for (const entry of readdirSync('/proc')) {
     if (!/^\d+$/.test(entry)) continue;
     const stat = readOr(`/proc/${entry}/stat`);
-    // The program's name may hold blanks and stands in parentheses.
+    // The program's name is in parentheses and may contain spaces.
     const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
     const ticks = Number(fields[11] ?? 0) + Number(fields[12] ?? 0);
     found.push({ pid: Number(entry), parent: Number(fields[1] ?? 0), ticks });
@@ -87,7 +90,7 @@ function rssKiB(pid: number): number {
   return Number(/VmRSS:\s+(\d+)/.exec(readOr(`/proc/${pid}/status`))?.[1] ?? 0);
 }
 
-/** Empty where the process has ended meanwhile. */
+/** Empty if the process has ended. */
 function readOr(path: string): string {
   try {
     return readFileSync(path, 'utf8');

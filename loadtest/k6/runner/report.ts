@@ -1,10 +1,10 @@
-/** The result of a run: a few lines for the terminal, and one page with pictures. */
+/** The result of a run: a few lines for the terminal, and one page with charts. */
 import type { GroupStats, SecondStats } from '../receiver/tally.ts';
 import { lineChart } from './line-chart.ts';
 import type { PlatformSample } from './platform-sampler.ts';
 import { type Restarts, allRestarted } from './restarts.ts';
 
-/** What `k6 run --summary-export` writes, as far as it is read here. */
+/** The part of `k6 run --summary-export` that is used here. */
 export interface K6Summary {
   metrics: Record<
     string,

@@ -3,19 +3,19 @@ import type { Role } from '#config/schema.ts';
 /** One process that was stopped and started again under load. */
 export interface Restart {
   role: Role;
-  /** 0: it ended in order. */
+  /** 0 means an orderly end. */
   exitCode: number | null;
   /** From SIGTERM to its end. */
   stopMs: number;
   /** From its start until it was ready. */
   startMs: number;
-  /** Deliveries that came meanwhile, by the others. */
+  /** Deliveries during the restart, by the other processes. */
   delivered: number;
 }
 
 export interface Restarts {
   done: readonly Restart[];
-  /** So many processes there are. */
+  /** The number of processes to restart. */
   due: number;
 }
 

@@ -1,6 +1,6 @@
 /**
- * Posthorn with two processes of each role, its own servers, and a balancer before ingress and control: what the
- * scenario `rolling-restart` restarts, one process after the other.
+ * Posthorn with two processes of each role, its own servers, and a balancer in front of ingress and
+ * control. The scenario `rolling-restart` restarts one process after the other.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Role } from '#config/schema.ts';
@@ -15,12 +15,12 @@ import { Balancer } from './balancer.ts';
 import type { Restart } from './restarts.ts';
 
 const ROLES = ['ingress', 'router', 'delivery', 'control'] as const satisfies Role[];
-/** Between the order to end, which takes it out of the balancer, and SIGTERM: in a cluster the pod's `preStop`. */
+/** Time from leaving the balancer to SIGTERM: in a cluster the pod's `preStop`. */
 const PRE_STOP_MS = 2000;
 const PROBE_TIMEOUT_MS = 2000;
 /** A process ends by itself before that (`POSTHORN_SHUTDOWN_DEADLINE_MS`). */
 const STOP_MAX_MS = 30_000;
-/** The next one is not stopped before the one before it has taken its part again. */
+/** Stop the next process only after the previous one has resumed its part. */
 const SETTLE_MS = 3000;
 const LOOK_EVERY_MS = 100;
 
@@ -45,7 +45,7 @@ export class TwoOfEach {
     [this.ingress, this.control] = balancers;
   }
 
-  /** @param delivered how many deliveries have come so far */
+  /** @param delivered the number of deliveries so far */
   static async start(delivered: () => number): Promise<TwoOfEach> {
     const system = await startSystem(
       ROLES.flatMap((role) => [[role], [role]]),
@@ -66,7 +66,7 @@ export class TwoOfEach {
     return new TwoOfEach(system, ending, delivered, balancers);
   }
 
-  /** Where events are published. */
+  /** URL for publishing. */
   get url(): string {
     return this.ingress.url;
   }
@@ -75,12 +75,15 @@ export class TwoOfEach {
     return this.control.url;
   }
 
-  /** How many restarts a whole round is. */
+  /** The number of restarts in a whole round. */
   get size(): number {
     return this.system.processes.length;
   }
 
-  /** Restarts each process once, one after the other, until `signal` is aborted: begins with the first delivery. */
+  /**
+   * Restarts each process once, one after the other, until `signal` is aborted. Begins at the first
+   * delivery.
+   */
   async roll(signal: AbortSignal): Promise<void> {
     while (this.delivered() === 0 && !signal.aborted) await delay(LOOK_EVERY_MS);
     for (const process of this.system.processes) {

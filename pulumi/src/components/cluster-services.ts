@@ -3,7 +3,9 @@ import type { PlatformContext } from '../platform-context.ts';
 import type { Network } from './network.ts';
 import { POOL_LABEL } from './node-groups.ts';
 
-/** What is added to an entry of `platform` in the values of `argocd/apps`: Git says which version. */
+/**
+ * What is added to an entry of `platform` in the values of `argocd/apps`: Git says which version.
+ */
 interface PlatformFacts {
   values: Record<string, unknown>;
 }

@@ -23,7 +23,10 @@ const NAMESPACE = 'argocd';
 const SERVER = 'https://kubernetes.default.svc';
 const REPOSITORY = 'https://argoproj.github.io/argo-helm';
 
-/** Without it sync waves between applications do not wait for one another: as argocd/install/values.yaml says it. */
+/**
+ * Without it sync waves between applications do not wait for one another: as
+ * argocd/install/values.yaml says it.
+ */
 const APPLICATION_HEALTH = [
   'local status = obj.status or {}',
   'local sync = status.sync or {}',
@@ -184,7 +187,8 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
             syncOptions: ['ServerSideApply=true', 'RespectIgnoreDifferences=true'],
             retry: {
               limit: 10,
-              // What mends it is a commit, which does not have to wait for the tries of the one before.
+              // What mends it is a commit, which does not have to wait for the tries of the one
+              // before.
               refresh: true,
               backoff: { duration: '10s', factor: 2, maxDuration: '5m' },
             },

@@ -13,7 +13,9 @@ export interface ImageRegistryArgs {
 const IMAGES_KEPT = 500;
 const UNTAGGED_DAYS = 14;
 
-/** The repository of the image: a tag, once pushed, is that image for ever; each push is scanned. */
+/**
+ * The repository of the image: a tag, once pushed, is that image for ever; each push is scanned.
+ */
 export class ImageRegistry extends pulumi.ComponentResource {
   readonly repositoryUrl: pulumi.Output<string>;
 

@@ -15,7 +15,9 @@ export interface PodIdentityArgs {
   associate: boolean;
 }
 
-/** A role for the pods of one service account in one namespace of this cluster, and for no other. */
+/**
+ * A role for the pods of one service account in one namespace of this cluster, and for no other.
+ */
 export class PodIdentity extends pulumi.ComponentResource {
   readonly roleArn: pulumi.Output<string>;
 

@@ -69,7 +69,8 @@ export class RecoveryRegion extends pulumi.ComponentResource {
             { parent: this },
           )
         : undefined;
-    // A copy goes to a repository that is there; one that ECR makes itself would have tags that move.
+    // A copy goes to a repository that is there; one that ECR makes itself would have tags that
+    // move.
     new ImageRegistry(name, { context, keyArn: this.keyArn, recoveryRegion: '' }, { parent: this });
     const vault = new aws.backup.Vault(
       name,

@@ -19,8 +19,8 @@ export function secretName(context: PlatformContext): string {
 }
 
 /**
- * A secret without a value: the value is put in by people, and is in no state file, no configuration
- * and no log of this program.
+ * A secret without a value: the value is put in by people, and is in no state file, no
+ * configuration and no log of this program.
  */
 export class SecretContainer extends pulumi.ComponentResource {
   readonly arn: pulumi.Output<string>;

@@ -31,7 +31,7 @@ function read({ headers, body }: Message): ParsedEvent {
   const isText = /json|text|xml/i.test(headers['content-type'] ?? '');
   const time = headers['ce-time'];
   const event = HTTP.toEvent({
-    // The package takes a time that is percent-encoded for none, and puts its own in its place.
+    // The package takes a percent-encoded time for a missing one and replaces it.
     headers: time === undefined ? headers : { ...headers, 'ce-time': decodeURIComponent(time) },
     body: bytes.length === 0 ? undefined : isText ? bytes.toString() : bytes,
   }) as CloudEventV1<unknown>;
@@ -45,7 +45,7 @@ function read({ headers, body }: Message): ParsedEvent {
   const isBinary = Object.keys(headers).some((name) => name.startsWith('ce-'));
   const attributes = Object.entries(rest).map(([name, value]) => [
     name,
-    // Nor does it undo it.
+    // Nor does it decode it.
     isBinary && typeof value === 'string' && name !== 'datacontenttype'
       ? decodeURIComponent(value)
       : value,

@@ -1,6 +1,6 @@
 /**
- * CloudEvents from the SDKs of JavaScript and Python through the whole system: what an SDK reads in
- * a webhook is what it would have read in the producer's request, in the mode of either.
+ * CloudEvents from the SDKs of JavaScript and Python through the whole system: an SDK reads the
+ * same event from a webhook as from the producer's request, in either mode.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -18,16 +18,16 @@ const EVENTS = 10;
 const START_MS_MAX = 400_000;
 const TEST_MS_MAX = 180_000;
 
-/** Text that CloudEvents take as an attribute, and whole characters. */
+/** Text that CloudEvents allow as an attribute, with whole characters. */
 const attributeText = fc
   .string({ unit: 'grapheme', minLength: 1, maxLength: 12 })
   // oxlint-disable-next-line no-control-regex -- control characters are what it excludes
   .map((text) => text.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, '-'))
   .filter((text) => text.isWellFormed());
-/** The Python SDK asks for a letter or digit where the spec does not. */
+/** The Python SDK requires a letter or digit; the specification does not. */
 const plainText = attributeText.map((text) => `a${text}z`);
 
-/** A URI reference, as the JavaScript SDK asks for. */
+/** A URI reference, as the JavaScript SDK requires. */
 const sourceText = plainText.map((text) => `/${encodeURIComponent(text)}`);
 
 const extensions = fc.dictionary(
@@ -95,7 +95,7 @@ const sdks: [string, () => Sdk][] = [
 ];
 for (const [name, sdk] of sdks) {
   for (const mode of MODES) {
-    const title = `the ${name} SDK reads what it wrote, ${mode}, from webhooks in both modes`;
+    const title = `the ${name} SDK reads the event that it wrote, ${mode}, from webhooks in both modes`;
     test(title, { timeout: TEST_MS_MAX }, () => roundTrip(sdk(), mode));
   }
 }

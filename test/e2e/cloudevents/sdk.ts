@@ -1,4 +1,4 @@
-/** An event as a test makes it, before an SDK writes it. */
+/** An event of a test, before an SDK writes it. */
 export interface SampleEvent {
   attributes: Record<string, string | number | boolean>;
   data?: { json: Record<string, unknown> } | { text: string } | { base64: string };
@@ -10,7 +10,7 @@ export interface Message {
   body: string;
 }
 
-/** What an SDK makes of a message. */
+/** A message as parsed by an SDK. */
 export interface ParsedEvent {
   attributes: Record<string, unknown>;
   data: unknown;

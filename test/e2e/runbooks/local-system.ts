@@ -13,7 +13,7 @@ import { type Banner, PosthornProcess } from '../posthorn-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 const DEADLINE_MS = 45_000;
-/** No request is answered later by a process that is well. */
+/** A healthy process answers every request sooner. */
 const ANSWER_MS = 10_000;
 
 export interface Answer {
@@ -21,7 +21,7 @@ export interface Answer {
   body: Record<string, unknown>;
 }
 
-/** The private port of a process, as an operator reads it. */
+/** The private port of a process, as read by an operator. */
 export class PrivatePort {
   readonly port: number;
 
@@ -34,7 +34,7 @@ export class PrivatePort {
     return fetch(`http://127.0.0.1:${this.port}${path}`, { signal });
   }
 
-  /** The sum of the series of a metric whose labels hold this text; -1 where there is none. */
+  /** The sum of the series of a metric whose labels contain this text; -1 if there is none. */
   async metric(name: string, labels = ''): Promise<number> {
     const lines = (await (await this.get('/metrics')).text()).split('\n');
     const values = lines
@@ -62,10 +62,10 @@ export class PrivatePort {
   }
 }
 
-/** Delays of so many retries, a second each. */
+/** Delays of this many retries, a second each. */
 export const secondly = (retries: number): number[] => Array.from({ length: retries }, () => 1);
 
-/** `npm start` and a receiver beside it, to be broken and mended by the steps of docs/operations/runbooks. */
+/** `npm start` and a receiver, broken and repaired by the steps of docs/operations/runbooks. */
 export class LocalSystem extends PrivatePort {
   readonly receiver: WebhookReceiver;
   readonly dir: TempDir;
@@ -104,7 +104,7 @@ export class LocalSystem extends PrivatePort {
     await end(this);
   }
 
-  /** Ends what `another` began: the process of `npm start` works on all shards again. */
+  /** Ends the processes of `another`: the process of `npm start` then owns all shards again. */
   async endOthers(): Promise<void> {
     for (const other of this.others.splice(0)) {
       const ended = once(other, 'exit');
@@ -112,12 +112,15 @@ export class LocalSystem extends PrivatePort {
     }
   }
 
-  /** What all processes wrote to their log. */
+  /** The log of all processes. */
   get log(): string {
     return this.start.stdout + this.start.stderr;
   }
 
-  /** Waits until a line is in it: it comes by a pipe, and may be read after an answer that was sent later. */
+  /**
+   * Waits for a line in the log. It arrives through a pipe, and may be read after a response that
+   * was sent later.
+   */
   async logged(line: RegExp): Promise<void> {
     await waitUntil(() => line.test(this.log), {
       what: `the log has ${line}`,
@@ -125,14 +128,14 @@ export class LocalSystem extends PrivatePort {
     });
   }
 
-  /** The child of `npm start` whose command line holds this text. */
+  /** The child of `npm start` whose command line contains this text. */
   pidOf(text: string): number {
     const pid = childrenOf(this.start.pid).find((child) => commandLine(child)?.includes(text));
     assert.ok(pid !== undefined, `no ${text} runs`);
     return pid;
   }
 
-  /** Stops a process as if its machine hung, for as long as `during` takes. */
+  /** Stops a process for the duration of `during`, as if its machine hung. */
   async whileHanging(pid: number, during: () => Promise<void>): Promise<void> {
     process.kill(pid, 'SIGSTOP');
     try {
@@ -142,14 +145,16 @@ export class LocalSystem extends PrivatePort {
     }
   }
 
-  /** The settings of the process of the roles, as `env $(…)` of the pages takes them. */
+  /** The settings of the role process, in the form of `env $(…)` on the pages. */
   settings(): Record<string, string> {
     const environ = readFileSync(`/proc/${this.pidOf('--roles')}/environ`, 'utf8').split('\0');
     const settings = environ.filter((line) => line.startsWith('POSTHORN_'));
     return Object.fromEntries(settings.map((line) => line.split(/=(.*)/s, 2) as [string, string]));
   }
 
-  /** A process of these roles beside it, as runbooks/README.md starts one. Resolves once it is ready. */
+  /**
+   * Starts another process with these roles as in runbooks/README.md. Resolves once it is ready.
+   */
   async another(roles: string): Promise<PrivatePort & { apiUrl: string }> {
     const [opsPort, httpPort] = [await findFreePort(), await findFreePort()];
     const child = spawn(process.execPath, [MAIN, 'run', '--roles', roles], {
@@ -167,7 +172,7 @@ export class LocalSystem extends PrivatePort {
     return Object.assign(port, { apiUrl: `http://127.0.0.1:${httpPort}` });
   }
 
-  /** @param at where the API is; absent: at the process of `npm start` */
+  /** @param at URL of the API; absent: that of the process of `npm start` */
   async api(method: string, path: string, body?: object, at?: string): Promise<Answer> {
     const type = { 'content-type': 'application/json' };
     const response = await fetch((at ?? this.banner.apiUrl) + path, {
@@ -187,7 +192,7 @@ export class LocalSystem extends PrivatePort {
     return this.api('POST', `/v1/tenants/${tenant}/events`, { type, id, data: {} }, at);
   }
 
-  /** Makes a tenant with one endpoint; gives the path of the endpoint. */
+  /** Creates a tenant with one endpoint; returns the path of the endpoint. */
   async endpoint(tenant: string, url: string, delaysSeconds = secondly(1)): Promise<string> {
     await this.api('PUT', `/v1/tenants/${tenant}`, {});
     const made = await this.api('POST', `/v1/tenants/${tenant}/endpoints`, {
@@ -198,7 +203,7 @@ export class LocalSystem extends PrivatePort {
     return `/v1/tenants/${tenant}/endpoints/${String(made.body['id'])}`;
   }
 
-  /** Waits until what is asked for gives a list of this length; gives the list. */
+  /** Waits until the list has this length; returns the list. */
   async list(path: string, length: number): Promise<Record<string, unknown>[]> {
     const list = async () => (await this.api('GET', path)).body['data'] as Answer['body'][];
     const full = async () => {

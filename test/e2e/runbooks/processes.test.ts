@@ -1,4 +1,7 @@
-/** Processes that hang, are gone or have no room: what the alerts look at says so, and the step of the page mends it. */
+/**
+ * Processes that hang, have ended or lack resources: the metrics of the alerts show it, and the
+ * step of the page repairs it.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -8,7 +11,7 @@ import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
 import { LocalSystem, type PrivatePort, secondly } from './local-system.ts';
 
 const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };
-/** Settings of a process are read in /proc, and prlimit is a program of Linux. */
+/** The settings of a process are read from /proc, and prlimit is a program of Linux. */
 const skip = process.platform === 'linux' ? false : 'Linux only';
 
 let system: LocalSystem;
@@ -23,7 +26,7 @@ const isOne = (value: number) => value === 1;
 const isZero = (value: number) => value === 0;
 
 test(
-  'shard-unowned, router-behind, deliveries-late: nobody works, and others take over',
+  'shard-unowned, router-behind, deliveries-late: no process works, and others take over',
   { skip },
   async () => {
     const { receiver } = system;
@@ -82,7 +85,7 @@ async function lateIn(port: PrivatePort): Promise<number> {
   return (await port.metric(`${LAG}_count`)) - inTime;
 }
 
-test('deliveries-late: the event loop stands still for long', { skip }, async () => {
+test('deliveries-late: the event loop is blocked for long', { skip }, async () => {
   const lag = 'nodejs_eventloop_lag_p99_seconds';
   await system.above(-1, lag);
   await waitUntil(
@@ -109,7 +112,7 @@ test(
     await system.publish('files', 'runbook.h', 'r8');
     const [delivery] = await system.list('/v1/tenants/files/deliveries', 1);
     assert.equal(await system.metric(...faults), 0);
-    // Without descriptors it takes no connection that would read its metrics.
+    // Without descriptors it accepts no connection on which to read its metrics.
     await waitUntil(
       async () => {
         const begun = performance.now();
@@ -142,7 +145,7 @@ test(
   },
 );
 
-/** While `during` takes, the process can open nothing. */
+/** The process cannot open a file or socket during `during`. */
 async function withoutDescriptors(pid: number, during: () => Promise<void>): Promise<void> {
   const prlimit = (...options: string[]) =>
     execFileSync('prlimit', ['--pid', String(pid), ...options], { encoding: 'utf8' }).trim();

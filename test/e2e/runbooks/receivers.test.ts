@@ -1,4 +1,7 @@
-/** Producers and receivers at fault: what the alerts look at says so, and the step of the page mends it. */
+/**
+ * Producers and receivers at fault: the metrics of the alerts show it, and the step of the page
+ * repairs it.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -29,7 +32,7 @@ test('events-refused: counted from 0, and the log says whose and why', async () 
   );
 });
 
-test('stream-grows: what a paused endpoint is owed goes when it is deleted', async () => {
+test('stream-grows: deliveries of a paused endpoint are removed when it is deleted', async () => {
   const path = await system.endpoint('paused', system.receiver.url('/paused'));
   assert.equal((await system.api('PATCH', path, { state: 'paused' })).status, 200);
   await system.publish('paused', 'runbook.d', 'r4');
@@ -61,7 +64,7 @@ test('receivers-failing, dead-letters-grow: 5xx; replayed once the receiver is w
   await system.until((value) => value === 0, 'posthorn_delivery_circuits_open');
 });
 
-test('receivers-failing: nobody is reachable; a retry at once gets through when somebody listens', async () => {
+test('receivers-failing: no receiver is reachable; a manual retry succeeds once one listens', async () => {
   assert.equal(await system.metric(ATTEMPTS, 'error_type="connect"'), 0);
   const port = await findFreePort();
   await system.endpoint('alone', `http://127.0.0.1:${port}/hook`, secondly(40));

@@ -1,4 +1,6 @@
-/** NATS or MongoDB hangs: what the alerts look at says so, and goes back once the server answers. */
+/**
+ * NATS or MongoDB hangs: the metrics of the alerts show it, and recover once the server answers.
+ */
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
@@ -8,7 +10,7 @@ import { LocalSystem } from './local-system.ts';
 
 const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };
 
-/** Settings of a process are read in /proc. */
+/** The settings of a process are read from /proc. */
 const linuxOnly = process.platform === 'linux' ? false : 'Linux only';
 
 let system: LocalSystem;
@@ -29,7 +31,7 @@ test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () 
     await system.above(0, 'posthorn_probe_rounds_total', 'result="refused"');
     const last = await system.metric(succeeded);
     await system.until((value) => value === -1, 'posthorn_stream_messages');
-    assert.equal(await system.metric(succeeded), last, 'the last success stands still');
+    assert.equal(await system.metric(succeeded), last, 'the last success does not advance');
     const answer = await system.get('/readyz');
     assert.equal(answer.status, 503);
     assert.equal(((await answer.json()) as { checks: { nats: boolean } }).checks.nats, false);
@@ -44,7 +46,7 @@ test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () 
   await system.logged(/probe\.recovered/);
 });
 
-test('history-blocked: MongoDB hangs, and webhooks go on', async () => {
+test('history-blocked: webhooks continue when MongoDB hangs', async () => {
   await system.endpoint('blocked', system.receiver.url('/blocked'));
   await system.whileHanging(system.pidOf('mongod'), async () => {
     await system.publish('blocked', 'runbook.b', 'r2');

@@ -1,4 +1,6 @@
-/** MongoDB in the cluster, where an environment asks for it: what Argo CD makes then, and only then. */
+/**
+ * MongoDB in the cluster, where an environment asks for it: what Argo CD makes then, and only then.
+ */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';

@@ -1,4 +1,6 @@
-/** What the network policies let through is what the cloud program makes, at the recovery site too. */
+/**
+ * What the network policies let through is what the cloud program makes, at the recovery site too.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';

@@ -1,4 +1,7 @@
-/** The chart as a whole: it is well-formed, refuses wrong values by their names, and scales by what exists. */
+/**
+ * The chart as a whole: it is well-formed, refuses wrong values by their names, and scales by what
+ * exists.
+ */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { test } from 'node:test';

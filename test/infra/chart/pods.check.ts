@@ -28,7 +28,8 @@ for (const [variant, set] of Object.entries(variants)) {
       assert.equal(templates.length, 6);
       for (const { name, pod } of templates) {
         assert.equal(at(pod, 'automountServiceAccountToken'), false, name);
-        // Else Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and the start would be refused.
+        // Else Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and the start
+        // would be refused.
         assert.equal(at(pod, 'enableServiceLinks'), false, name);
         assert.equal(at(pod, 'securityContext', 'runAsNonRoot'), true, name);
         assert.deepEqual(at(pod, 'securityContext', 'seccompProfile'), { type: 'RuntimeDefault' });
@@ -198,7 +199,8 @@ test('the program takes the environment that the chart gives each role', { skip 
     assert.deepEqual(files.map(({ value }) => value).toSorted(), mounted.toSorted(), name);
     secrets[name] = items.map(({ key }) => key).toSorted();
   }
-  // No role has a secret that it does not need: the worker, which talks to strangers, no way into the database.
+  // No role has a secret that it does not need: the worker, which talks to strangers, no way into
+  // the database.
   assert.deepEqual(secrets, {
     'posthorn-ingress': ['bootstrapKey', 'mongodbUrl', 'natsAuthSeed', 'natsPassword'],
     'posthorn-router': ['natsPassword'],

@@ -165,7 +165,9 @@ async function installCrds(api: KubeApi, kinds: readonly string[]): Promise<void
   }
 }
 
-/** The OpenAPI of the server follows its definitions; kwok ends where one of its kinds is not in it. */
+/**
+ * The OpenAPI of the server follows its definitions; kwok ends where one of its kinds is not in it.
+ */
 async function describes(api: KubeApi, { spec }: Manifest): Promise<boolean> {
   const [group, plural] = [at(spec, 'group') as string, at(spec, 'names', 'plural') as string];
   const served = (at(spec, 'versions') as object[]).filter((one) => at(one, 'served') === true);

@@ -1,4 +1,7 @@
-/** Argo CD outside of the cluster: what renders (with its cache) and what applies; no web pages, no single sign-on. */
+/**
+ * Argo CD outside of the cluster: what renders (with its cache) and what applies; no web pages, no
+ * single sign-on.
+ */
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
@@ -73,7 +76,8 @@ export async function startArgoCd(
 
 async function environmentOf(plane: ControlPlane, dir: string): Promise<Record<string, string>> {
   for (const folder of ['keys', 'tls', 'ssh', 'plugins']) await mkdir(join(dir, folder));
-  // It is run for each commit, signatures asked for or not. The one of the image says nothing of a commit without one.
+  // It is run for each commit, signatures asked for or not. The one of the image says nothing of a
+  // commit without one.
   await writeFile(join(dir, 'git-verify-wrapper.sh'), '#!/bin/sh\n', { mode: 0o755 });
   return {
     // `https://kubernetes.default.svc` is the cluster of this file.

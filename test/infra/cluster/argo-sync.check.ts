@@ -1,4 +1,7 @@
-/** Argo CD follows a repository with charts/ and argocd/: from the root application to pods, and what changes then. */
+/**
+ * Argo CD follows a repository with charts/ and argocd/: from the root application to pods, and
+ * what changes then.
+ */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -61,7 +64,10 @@ function application(name: string): Promise<KubeObject> {
   return plane.api.get({ apiVersion: 'argoproj.io/v1alpha1', kind: 'Application', metadata });
 }
 
-/** @throws Error that says what the application looked like, and which program has ended, at the deadline */
+/**
+ * @throws Error that says what the application looked like, and which program has ended, at the
+ * deadline
+ */
 function untilApplication(
   name: string,
   is: (status: Record<string, unknown>) => boolean,
@@ -92,7 +98,10 @@ function inForce(name: string, commit?: string): Promise<KubeObject> {
   return untilApplication(name, is, 'is in force');
 }
 
-/** Commits what is to run, and tells Argo CD, as the webhook of a repository does. @returns the commit */
+/**
+ * Commits what is to run, and tells Argo CD, as the webhook of a repository does. @returns the
+ * commit
+ */
 async function rollOut(tag: string, others: object = {}): Promise<string> {
   const file = `argocd/environments/${environment}/image.yaml`;
   const made = await repository.commit(file, { image: { tag }, ...others });
@@ -121,7 +130,10 @@ const createdAt = (object: object): number => timeAt(object, 'metadata', 'creati
 const waveOf = ({ metadata }: Manifest): number =>
   Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0);
 
-/** Each of a wave begins once all of those before have ended. Times are whole seconds; between waves there are two. */
+/**
+ * Each of a wave begins once all of those before have ended. Times are whole seconds; between waves
+ * there are two.
+ */
 function assertInOrder(
   steps: { name: string; wave: number; begun: number; ended: number }[],
 ): void {

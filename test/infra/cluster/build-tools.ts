@@ -1,4 +1,7 @@
-/** `npm run tools:cluster`: builds what the checks on a control plane need and is not in the cache. Takes long. */
+/**
+ * `npm run tools:cluster`: builds what the checks on a control plane need and is not in the cache.
+ * Takes long.
+ */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { installTool } from '../install-tool.ts';

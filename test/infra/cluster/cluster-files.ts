@@ -1,4 +1,7 @@
-/** What a cluster is given before the tests: the CRDs of the operators, and how its nodes and pods come up. */
+/**
+ * What a cluster is given before the tests: the CRDs of the operators, and how its nodes and pods
+ * come up.
+ */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
 import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';

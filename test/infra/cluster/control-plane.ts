@@ -1,6 +1,6 @@
 /**
- * The parts of a cluster that decide: besides the API server the controllers, the scheduler, and kwok in the place of
- * the nodes' kubelets. Pods are placed for real, and only said to run.
+ * The parts of a cluster that decide: besides the API server the controllers, the scheduler, and
+ * kwok in the place of the nodes' kubelets. Pods are placed for real, and only said to run.
  */
 import { join } from 'node:path';
 import type { ServerProcess } from '#src/embedded/server-process.ts';
@@ -56,7 +56,8 @@ function controllerManagerOptions({ path, kubeconfig }: ApiServer): Record<strin
     'secure-port': '0',
     'service-account-private-key-file': join(path, 'accounts.key'),
     'root-ca-file': join(path, 'certificates/apiserver.crt'),
-    // Nodes have the taints that a test gives them; nothing measures pods, so nothing scales them by measures.
+    // Nodes have the taints that a test gives them; nothing measures pods, so nothing scales them
+    // by measures.
     controllers: '*,-node-lifecycle-controller,-horizontal-pod-autoscaler-controller',
   };
 }

@@ -1,6 +1,7 @@
 /**
- * Every object of charts/ and argocd/ as the API server takes it: what no schema says (fields against one another,
- * keys of lists, what restricted pods may have) is refused here, and what is out of date is warned of.
+ * Every object of charts/ and argocd/ as the API server takes it: what no schema says (fields
+ * against one another, keys of lists, what restricted pods may have) is refused here, and what is
+ * out of date is warned of.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';

@@ -6,7 +6,10 @@ import { parse, stringify } from 'yaml';
 import { projectRoot, projectText } from '../../docs/project-files.ts';
 import type { AppsValues } from './stand-in-charts.ts';
 
-/** charts/ and argocd/ of this project as a repository of their own, as an operator has it: with other addresses. */
+/**
+ * charts/ and argocd/ of this project as a repository of their own, as an operator has it: with
+ * other addresses.
+ */
 export class GitRepository {
   readonly path: string;
 
@@ -18,7 +21,9 @@ export class GitRepository {
     return `file://${this.path}`;
   }
 
-  /** @param chartsUrl serves, instead of those that are named, charts of the same names and versions */
+  /**
+   * @param chartsUrl serves, instead of those that are named, charts of the same names and versions
+   */
   static async make(dir: string, chartsUrl: string): Promise<GitRepository> {
     const repository = new GitRepository(join(dir, 'posthorn.git'));
     await mkdir(repository.path);

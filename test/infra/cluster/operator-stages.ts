@@ -1,4 +1,6 @@
-/** In the place of the operators, which are not there: kwok says of their objects what they would. */
+/**
+ * In the place of the operators, which are not there: kwok says of their objects what they would.
+ */
 
 /** A commit whose migration fails: kwok has the pods of this image end so. */
 export const failingTag = 'bad'.padEnd(40, '0');

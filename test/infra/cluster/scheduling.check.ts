@@ -1,4 +1,7 @@
-/** The chart, installed by Helm on six nodes in three zones: where its pods go, and what an operator may do to them. */
+/**
+ * The chart, installed by Helm on six nodes in three zones: where its pods go, and what an operator
+ * may do to them.
+ */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';

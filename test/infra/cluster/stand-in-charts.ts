@@ -15,8 +15,9 @@ export interface AppsValues {
 }
 
 /**
- * A repository of charts on loopback: in the place of each that argocd/apps names, and whose address need not be
- * reachable, one of the same name and version that makes a ConfigMap. Nobody has signed its certificate.
+ * A repository of charts on loopback: in the place of each that argocd/apps names, and whose
+ * address need not be reachable, one of the same name and version that makes a ConfigMap. Nobody
+ * has signed its certificate.
  */
 export class StandInCharts {
   readonly url: string;

@@ -6,7 +6,10 @@ export const zones = ['a', 'b', 'c'] as const;
 const ZONE = 'topology.kubernetes.io/zone';
 const NODES_IN_A_ZONE = 2;
 
-/** Six nodes in three zones, of the size and with the label that the cloud program gives those of the workers. */
+/**
+ * Six nodes in three zones, of the size and with the label that the cloud program gives those of
+ * the workers.
+ */
 export async function makeNodes(api: KubeApi): Promise<void> {
   const size = { cpu: '8', memory: '32Gi', pods: '110' };
   for (const zone of zones) {

@@ -1,6 +1,6 @@
 /**
- * For each alert: series under which it fires, and series under which it does not, in promtool's notation
- * (`a+bxn`: a, then n times b more, one a minute).
+ * For each alert: series under which it fires, and series under which it does not, in promtool's
+ * notation (`a+bxn`: a, then n times b more, one a minute).
  */
 export interface AlertCase {
   alert: string;

@@ -1,6 +1,7 @@
 /**
- * Strict JSON schemas for kubeconform, made of what the projects publish as Go modules: the OpenAPI of Kubernetes
- * and the CRDs of the operators. One file a kind: `<kind>_<group>_<version>.json`, all in lower case.
+ * Strict JSON schemas for kubeconform, made of what the projects publish as Go modules: the OpenAPI
+ * of Kubernetes and the CRDs of the operators. One file a kind: `<kind>_<group>_<version>.json`,
+ * all in lower case.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';

@@ -12,8 +12,9 @@ const BY_HAND: Record<string, JsonObject> = {
 const REF = '#/definitions/';
 
 /**
- * A schema that stands by itself and refuses fields that it does not know, of one from an OpenAPI document or a
- * CRD. Null is refused too: the API server drops such a field, so that what is in Git is not what runs.
+ * A schema that stands by itself and refuses fields that it does not know, of one from an OpenAPI
+ * document or a CRD. Null is refused too: the API server drops such a field, so that what is in Git
+ * is not what runs.
  */
 export function strict(schema: JsonObject, all: Record<string, JsonObject>): JsonObject {
   const definitions: Record<string, JsonObject> = {};

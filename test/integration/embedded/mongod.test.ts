@@ -81,7 +81,8 @@ test('mongod is primary on another port though who has its old one keeps it wait
   );
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`);
   t.after(() => client.close());
-  // As long as it asks there whether that is itself it seems to be in no set, and yet it cannot be put in one.
+  // As long as it asks there whether that is itself it seems to be in no set, and yet it cannot be
+  // put in one.
   await waitUntil(async () => {
     const { metrics } = await client.db('admin').command({ serverStatus: 1 });
     return metrics.commands.replSetInitiate.total > 0;

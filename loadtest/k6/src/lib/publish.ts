@@ -1,6 +1,6 @@
 /**
- * Publishes one event as a producer should: by an id of its own, and again under the same id where the answer
- * asks for that or does not come.
+ * Publishes one event as a producer should: with an id of its own, and again under the same id if
+ * there is no answer or the answer asks for it.
  */
 import { sleep } from 'k6';
 import exec from 'k6/execution';
@@ -9,7 +9,7 @@ import { Counter } from 'k6/metrics';
 import { API_KEY, BASE_URL, RUN } from './target.ts';
 import { tenantId } from './tenants.ts';
 
-/** Events that were answered with 202: so many deliveries are owed. */
+/** Events that were answered with 202: each must be delivered once. */
 const accepted = new Counter('accepted');
 const publishedAgain = new Counter('published_again');
 
@@ -21,7 +21,7 @@ const params = {
   timeout: '15s',
 };
 
-/** @throws Error where the event was refused for good */
+/** @throws Error if the event was refused permanently */
 export function publish(tenant: string): void {
   // Unique in the run: the receiver counts by it.
   const n = exec.scenario.iterationInTest;

@@ -1,6 +1,6 @@
 /**
- * Many tenants, a few of them busy: what the scenarios on them have in common from `setup` to `teardown`, and the
- * steady rate of capacity and soak.
+ * Many tenants, a few of them busy: the common parts of these scenarios from `setup` to `teardown`,
+ * and the steady rate of capacity and soak.
  */
 import type { Options } from 'k6/options';
 import { Zipf } from './zipf.ts';
@@ -18,7 +18,7 @@ export function makeSteadyTenants(): void {
   makeTenants(steadyTenants);
 }
 
-/** `teardown`: the figures that the thresholds judge; then the tenants go. */
+/** `teardown`: the figures for the thresholds; then removes the tenants. */
 export function judgeSteadyTenants(): void {
   judge();
   removeTenants(steadyTenants);
@@ -47,7 +47,7 @@ export function steadyOptions(name: string, perS: number, length: string): Optio
       deliveries: ['value>0'],
       deliveries_lost: ['value==0'],
       deliveries_duplicated: ['value==0'],
-      // A generator that cannot keep up would otherwise pass with less load than it says.
+      // A generator that cannot keep up would otherwise pass with less load than stated.
       dropped_iterations: ['count==0'],
       http_req_failed: ['rate==0'],
       e2e_p95_ms: ['value<20'],

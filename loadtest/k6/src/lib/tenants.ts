@@ -1,15 +1,15 @@
-/** The tenants of a run: made in `setup`, removed in `teardown`. */
+/** The tenants of a run: created in `setup`, removed in `teardown`. */
 import http from 'k6/http';
 import { API_KEY, CONTROL_URL, RECEIVER_PUBLIC_URL, RUN } from './target.ts';
 
-/** How the receiver behaves at an endpoint: the first part of its path. */
+/** Behaviour of the receiver at an endpoint: the first part of its path. */
 export type Behaviour = 'ok' | 'slow' | 'error' | 'hang';
 
 export interface TenantPlan {
   name: string;
-  /** Under which its times are taken together with those of others. */
+  /** Group with which the latencies are aggregated. */
   group: string;
-  /** The endpoints that it has beside the one that behaves well. */
+  /** Endpoints in addition to the healthy one. */
   beside?: readonly Behaviour[];
 }
 
@@ -19,7 +19,7 @@ export function tenantId(name: string): string {
   return `k6-${RUN}-${name}`;
 }
 
-/** `count` tenants with one endpoint each that behaves well. */
+/** Plans `count` tenants with one healthy endpoint each. */
 export function healthyTenants(count: number, group = 't'): TenantPlan[] {
   return Array.from({ length: count }, (_, i) => ({ name: `${group}${i}`, group }));
 }

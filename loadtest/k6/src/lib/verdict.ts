@@ -1,4 +1,4 @@
-/** What the receiver says at the end, as metrics of k6, so that thresholds judge it. */
+/** Turns the receiver's final report into k6 metrics for the thresholds. */
 import { sleep } from 'k6';
 import http from 'k6/http';
 import { Gauge } from 'k6/metrics';
@@ -19,19 +19,20 @@ export const delivered = new Gauge('deliveries');
 export const e2eP50 = new Gauge('e2e_p50_ms');
 export const e2eP95 = new Gauge('e2e_p95_ms');
 export const e2eP99 = new Gauge('e2e_p99_ms');
-/** Of all that behave well, whichever group is judged. */
+/** Of all healthy endpoints, whichever group is judged. */
 export const allP95 = new Gauge('e2e_all_p95_ms');
 
 const POLL_S = 1;
 
 /**
- * Waits until every accepted event has arrived, or `waitS` have passed. Each tenant has exactly one endpoint that
- * behaves well, whatever others it has: so as many deliveries are owed as events were accepted.
+ * Waits until every accepted event has arrived, or `waitS` seconds have passed. Each tenant has
+ * exactly one healthy endpoint, so the number of deliveries must equal the number of accepted
+ * events.
  *
- * @param group whose times are judged: all that behave well, or those of one group of tenants
+ * @param group whose latencies are judged: all healthy endpoints, or those of one group of tenants
  */
 export function judge(group = 'all', waitS = 120): void {
-  // Samples of the last iterations are on their way to the counter.
+  // Samples of the last iterations may not have reached the counter yet.
   sleep(POLL_S);
   const expected = acceptedEvents();
   let groups = read();
@@ -54,7 +55,7 @@ function read(): { all: Stats; [group: string]: Stats } {
   return response.json('groups') as unknown as { all: Stats; [group: string]: Stats };
 }
 
-/** A script cannot read its own metrics, but k6 tells them over its REST API. */
+/** A script cannot read its own metrics, but k6 serves them over its REST API. */
 function acceptedEvents(): number {
   const response = http.get(`${K6_API_URL}/v1/metrics/accepted`);
   return Number(response.json('data.attributes.sample.count'));

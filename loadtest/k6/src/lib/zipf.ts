@@ -1,6 +1,6 @@
 /**
- * Some tenants are busy and most are not: chooses tenant `i` with a share of `1 / (i + 1)` (Zipf's law, with an
- * exponent of 1).
+ * Some tenants are busy and most are not: chooses tenant `i` with a share of `1 / (i + 1)` (Zipf's
+ * law, with an exponent of 1).
  */
 export class Zipf {
   private readonly ends: number[] = [];

@@ -1,4 +1,7 @@
-/** The rate of a million an hour while some receivers are slow, some answer 500 and one never answers. */
+/**
+ * The rate of a million an hour while some receivers are slow, some answer 500 and one never
+ * answers.
+ */
 import type { Options } from 'k6/options';
 import { publish } from '../lib/publish.ts';
 import { duration, rate } from '../lib/target.ts';

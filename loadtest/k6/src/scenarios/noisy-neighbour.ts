@@ -1,4 +1,7 @@
-/** One tenant floods an endpoint that hangs; the others' times are judged, and those of its own other endpoint. */
+/**
+ * One tenant floods an endpoint that hangs; the others' times are judged, and those of its own
+ * other endpoint.
+ */
 import type { Options } from 'k6/options';
 import { publish } from '../lib/publish.ts';
 import { duration, rate } from '../lib/target.ts';

@@ -1,4 +1,7 @@
-/** The runner stops and starts each process in turn (SIGTERM): producers see nothing of it, nothing is lost. */
+/**
+ * The runner stops and starts each process in turn (SIGTERM): producers see nothing of it, nothing
+ * is lost.
+ */
 import type { Options } from 'k6/options';
 import { duration, rate } from '../lib/target.ts';
 
@@ -12,8 +15,8 @@ export const options: Options = {
       executor: 'constant-arrival-rate',
       rate: perS,
       duration: duration('3m'),
-      // Each keeps a connection and uses it once a second, at any rate: a process that stops asks its clients to leave,
-      // and can ask only those that ask it for something.
+      // Each keeps a connection and uses it once a second, at any rate: a process that stops asks
+      // its clients to leave, and can ask only those that ask it for something.
       preAllocatedVUs: perS,
       maxVUs: 1000,
       gracefulStop: '60s',

@@ -1,4 +1,6 @@
-/** Ten times the usual rate for a minute, and back: nothing is lost, and the backlog is gone soon. */
+/**
+ * Ten times the usual rate for a minute, and back: nothing is lost, and the backlog is gone soon.
+ */
 import type { Options } from 'k6/options';
 import { rate } from '../lib/target.ts';
 
