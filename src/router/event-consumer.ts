@@ -1,7 +1,7 @@
 /**
  * Consumes the events of one shard in stream order, for the one router that owns the shard. After a
- * gap in the delivery sequence the consumer is reset (`sole-reader.ts`), so an event always arrives
- * here before every later one.
+ * gap in the delivery sequence the consumer is reset (`exclusive-consumer.ts`), so an event always
+ * arrives here before every later one.
  */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';

@@ -1,14 +1,10 @@
 /**
  * Turns an event into deliveries (design: docs/architecture.md, "The path of one event").
  *
- * States of an event:
- * - in its tenant's queue, if its match or an earlier event's takes time (`tenant-serial-queue.ts`)
- * - delayed, if it has very many endpoints
- * - queued behind its tenant's other events
- * - fanning out: deliveries are published as the publisher has room, tenants in turn (`fan-out.ts`)
- * - waiting for the last PubAck
- * - recorded
- * - acked
+ * An event waits in its tenant's queue if its match or an earlier event's takes time
+ * (`tenant-serial-queue.ts`), and is delayed if it has very many endpoints. Then it is queued
+ * behind its tenant's other events. Its deliveries are published as the publisher has room, tenants
+ * in turn (`fan-out.ts`). After the last PubAck the event is recorded, then acked.
  *
  * Delivery ids are computed from event and endpoint, so an event that is redelivered after a crash
  * yields the same ids, and the server drops the duplicates (RT-4). The ack of the event is the last

@@ -2,7 +2,7 @@ import type { Msg } from '@nats-io/nats-core';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
-/** What the client library keeps of a message whose headers nobody asked for yet. */
+/** What the client library keeps of a message whose headers were not read yet. */
 interface Received {
   _rdata?: Uint8Array;
   _msg?: { hdr: number };

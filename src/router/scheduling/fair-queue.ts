@@ -1,8 +1,8 @@
 /**
  * Shares a resource between keys by deficit round robin. Items pushed under one key wait in its
  * lane, first in first out. Lanes with items form a ring; the current lane may spend `turn` units
- * before the next. So the wait for a turn is at most one turn of each other lane, whatever their
- * lengths.
+ * before the next. So the wait for a turn is at most one turn of each other lane, however many
+ * items it holds.
  *
  * States of a lane: in the ring, while it has items -> set aside, while its head is blocked -> back
  * at the end of the ring. An empty lane is forgotten, with the rest of its turn.
