@@ -161,7 +161,7 @@ export function createControl(deps: ControlDeps): Control {
       onRemoved: () => purger.wake(),
     }),
     endpoints,
-    subscriptions: new Subscriptions(shared),
+    subscriptions: new Subscriptions({ ...shared, settings }),
     payloads,
     explanations: new EventExplanations({ events, payloads, config, clock }),
     eventTypes: new EventTypes({

@@ -7,10 +7,10 @@
  * Limits: `limits.filterPayloadBytesMax` for one payload, `READS_MAX` concurrent reads, one for
  * each tenant.
  */
-import { limits } from '#domain/limits.ts';
 import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
+import { isDataSeen } from '#wire/published/event-for-filter.ts';
 
 const READS_MAX = 4;
 const TRY_AGAIN_MS = 1000;
@@ -31,7 +31,7 @@ export class LargeEvents {
    */
   async whole(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
     const { payload } = event.head;
-    if (payload === undefined || payload.size > limits.filterPayloadBytesMax) return event;
+    if (payload === undefined || !isDataSeen(payload.size)) return event;
     while (mayWork()) {
       try {
         const data = await this.read(payload.key);

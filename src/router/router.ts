@@ -25,7 +25,7 @@ import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
 import { parseEventSubject } from '#wire/subjects.ts';
-import { eventForFilter } from './event-for-filter.ts';
+import { eventForFilter } from '#wire/published/event-for-filter.ts';
 import type { InFlightEvent } from './in-flight-event.ts';
 import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
 import type { FaultyFilters } from './faulty-filters.ts';

@@ -10,15 +10,15 @@ import {
   explainMatch,
   explanationNeedsData,
 } from '#domain/event/explain-match.ts';
-import { limits } from '#domain/limits.ts';
 import type { EventDocument } from '#infra/mongo/documents.ts';
 import type { EndpointExplanationResource, EventExplanation } from '#wire/api/event-explanation.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
+import { eventForFilter, isDataSeen } from '#wire/published/event-for-filter.ts';
 import { decodeCursor, type PageSort, toPage } from '#wire/pagination.ts';
 import type { EventReads } from './event-reads.ts';
 import type { PayloadReads } from './payload-reads.ts';
-import { storedEventForFilter } from './stored-event-for-filter.ts';
+import { filterableEvent } from './filterable-event.ts';
 
 const SORT: PageSort = { name: 'explanation', fields: ['string'] };
 /** Filters may be many and expensive: after this time, yield to the event loop. */
@@ -82,17 +82,19 @@ export class EventExplanations {
     event: EventDocument,
   ): Promise<Record<string, unknown>> {
     const { type = '', payload } = event;
-    if (!explanationNeedsData(asked, type)) return storedEventForFilter(event, undefined);
+    const seen = (data: string | Buffer | undefined): Record<string, unknown> =>
+      eventForFilter(filterableEvent(event, data));
+    if (!explanationNeedsData(asked, type)) return seen(undefined);
     if (this.deps.config.eventType(type)?.sensitive === true) {
       throw new PosthornError('POSTHORN_DATA_HIDDEN', {
         detail: 'the event type is sensitive, and the result of a filter would reveal its data',
       });
     }
-    if (payload === undefined) return storedEventForFilter(event, event.data);
-    if (payload.size > limits.filterPayloadBytesMax) return storedEventForFilter(event, undefined);
+    if (payload === undefined) return seen(event.data);
+    if (!isDataSeen(payload.size)) return seen(undefined);
     const { bytes, release } = await this.deps.payloads.ofEvent(event.tenant, event.id);
     try {
-      return storedEventForFilter(event, bytes.toString());
+      return seen(bytes);
     } finally {
       release();
     }

@@ -15,7 +15,13 @@ export interface RouteSchema {
   querystring?: TObject;
   headers?: TObject;
   body?: TSchema;
-  /** Bodies by media type, if there are several. */
+  /** Bodies by media type: if there are several, or if `body` checks less than is documented. */
   bodies?: Readonly<Record<string, TSchema>>;
   response: Readonly<Record<string, TSchema>>;
+}
+
+declare module 'fastify' {
+  interface FastifySchema {
+    bodies?: RouteSchema['bodies'];
+  }
 }

@@ -3,10 +3,10 @@ import type { ClientSession } from 'mongodb';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
+import type { Settings } from '#config/schema.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type {
-  DryRun,
   DryRunResult,
   NewSubscription,
   SubscriptionChange,
@@ -19,7 +19,7 @@ import {
   type ConfigurationDeps,
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
-import { dryRunSubscription } from './dry-run.ts';
+import { type DryRunRequest, dryRunSubscription } from './dry-run.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { checkTenantExists } from './tenant-exists.ts';
 
@@ -27,10 +27,14 @@ const SORT: PageSort = { name: 'subscriptions', fields: ['string'] };
 
 export type SubscriptionListQuery = PageQuery & { endpoint?: string; status?: SubscriptionStatus };
 
-export class Subscriptions {
-  private readonly deps: ConfigurationDeps;
+export interface SubscriptionsDeps extends ConfigurationDeps {
+  settings: Pick<Settings, 'POSTHORN_EVENT_BYTES_MAX'>;
+}
 
-  constructor(deps: ConfigurationDeps) {
+export class Subscriptions {
+  private readonly deps: SubscriptionsDeps;
+
+  constructor(deps: SubscriptionsDeps) {
     this.deps = deps;
   }
 
@@ -119,9 +123,19 @@ export class Subscriptions {
     });
   }
 
-  /** @throws PosthornError POSTHORN_FILTER_INVALID, POSTHORN_TENANT_UNKNOWN */
-  async dryRun(tenantId: string, body: DryRun): Promise<DryRunResult> {
-    const result = dryRunSubscription(body);
+  /**
+   * @throws PosthornError POSTHORN_FILTER_INVALID, POSTHORN_EVENT_INVALID,
+   *   POSTHORN_EVENT_TOO_LARGE, POSTHORN_TENANT_UNKNOWN
+   */
+  async dryRun(
+    tenantId: string,
+    body: DryRunRequest,
+    correlationId: string,
+  ): Promise<DryRunResult> {
+    const { settings, clock } = this.deps;
+    const eventBytesMax = settings.POSTHORN_EVENT_BYTES_MAX;
+    const context = { tenantId, correlationId, eventBytesMax, nowMs: clock() };
+    const result = dryRunSubscription(body, context);
     await checkTenantExists(this.deps.configuration, tenantId);
     return result;
   }

@@ -3,6 +3,7 @@ import { ifMatchHeader } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import {
   dryRun,
+  dryRunBody,
   dryRunResult,
   newSubscription,
   subscription,
@@ -12,6 +13,8 @@ import {
   subscriptionParams,
 } from '#wire/api/subscription.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
+import { wantedOfEvent } from '#wire/published/scan-body.ts';
+import type { JsonMember } from '#infra/http/server/body/parse-json-bodies.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
 import { type Api, principalOf } from './access.ts';
@@ -70,18 +73,23 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
   api.post(
     `${collection}/dry-run`,
     {
-      config: { access: 'read' },
+      config: { access: 'read', unparsedMember: { name: 'event', wanted: wantedOfEvent } },
       schema: {
         operationId: 'dryRunSubscription',
         summary: 'Test whether a subscription matches an event',
-        description: 'Nothing is stored or sent.',
+        description:
+          'Reads the event as publishing it would, with the same errors and defaults, and applies the event types and the ' +
+          'filter to it. Does not check that its type is registered, nor `data` against the schema of the type. Stores ' +
+          'and sends nothing.',
         tags,
         params: tenantParams,
-        body: dryRun,
+        body: dryRunBody,
+        bodies: { 'application/json': dryRun },
         response: { 200: dryRunResult, ...problemAnswers },
       },
     },
-    (request) => subscriptions.dryRun(request.params.tenant, request.body),
+    ({ params, body, id }) =>
+      subscriptions.dryRun(params.tenant, { ...body, event: body.event as JsonMember }, id),
   );
   registerItemRoutes(api, subscriptions);
 }

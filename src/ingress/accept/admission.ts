@@ -5,7 +5,7 @@ import type { FieldError } from '#domain/errors.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { ConfigView, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import type { EventInput } from '../read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 
 /** Decides whether a readable event is admitted (IN-5): by its type, and `data` by the schema. */
 export class Admission {

@@ -6,9 +6,14 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { FieldError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { unquote } from '#domain/event/media-type.ts';
-import { type EventInput, checkAttributes, checkPriority, refuse } from '../read/event-input.ts';
-import { ATTRIBUTES, requireAttributes } from './attributes.ts';
-import { Extensions, HEADERS_AT, PRIORITY } from './extensions.ts';
+import {
+  type EventInput,
+  checkAttributes,
+  checkPriority,
+  refuse,
+} from '#wire/published/event-input.ts';
+import { ATTRIBUTES, requireAttributes } from '#wire/published/cloudevent-attributes.ts';
+import { Extensions, HEADERS_AT, PRIORITY } from '#wire/published/cloudevent-extensions.ts';
 import { readPayloadBytes } from './payload-bytes.ts';
 
 /** True for a request in binary mode: its attributes are headers. */

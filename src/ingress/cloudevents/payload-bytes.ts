@@ -3,9 +3,9 @@ import type { FieldError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { isJsonType, isTextType } from '#domain/event/media-type.ts';
 import { checkJsonCharset } from '#infra/http/server/body/body-headers.ts';
-import { refuse } from '../read/event-input.ts';
-import { NO_DATA, type Payload, checkDataDepth, jsonText } from '../read/json-object.ts';
-import { scan } from '../read/scan-body.ts';
+import { refuse } from '#wire/published/event-input.ts';
+import { NO_DATA, type Payload, checkDataDepth, jsonText } from '#wire/published/json-object.ts';
+import { scan } from '#wire/published/scan-body.ts';
 
 /**
  * Reads `data` from the bytes of a body, by its media type; an empty body is an event without data.

@@ -15,14 +15,14 @@ import { problemOf } from '#wire/problem.ts';
 import type { AcceptBroadcast } from '../accept/accept-broadcast.ts';
 import type { AcceptEvent } from '../accept/accept-event.ts';
 import { type AcceptDone, acceptedJson } from '../accept/accepted.ts';
-import type { EventInput } from '../read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 import type { EventResults } from '../accept/event-results.ts';
 import { readIdempotencyKey } from '#infra/http/idempotency-key.ts';
 import { toldOfKey, underIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { type BatchItem, readBatchBody, readCloudEventBatch } from '../read/read-body.ts';
 import { readOne, unsupported, wantedOfOne } from '../read/read-request.ts';
 import { refusedRequest } from './refusal-log.ts';
-import { wantedOfBatch, wantedOfCloudEventBatch } from '../read/scan-body.ts';
+import { wantedOfBatch, wantedOfCloudEventBatch } from '#wire/published/scan-body.ts';
 import type { RequestTrace } from './trace-requests.ts';
 
 export interface PublishRequestsDeps {

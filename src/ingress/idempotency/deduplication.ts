@@ -23,7 +23,7 @@ import type { JsonTurns } from '#infra/json-turns.ts';
 import type { DedupStore, StoredDedupEntry } from '#infra/nats/stores/dedup-store.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import { subjects } from '#wire/subjects.ts';
-import type { EventInput } from '../read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 import { formulaDigest, wantedOfFormula } from './formula-digest.ts';
 import type { Idempotency } from './idempotency.ts';
 

@@ -17,7 +17,7 @@ import { isKeptExactly } from '#domain/json/inexact-number.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
-import type { EventInput } from '../read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 
 /** The parts to find in JSON `data`: the values at the paths of a formula. */
 export function wantedOfFormula(fields: readonly string[]): Wanted {

@@ -1,6 +1,6 @@
 import { PosthornError } from '#domain/errors.ts';
 import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
-import type { EventInput } from '../read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 import { idOfKey } from './idempotency.ts';
 
 /**

@@ -18,7 +18,6 @@ import {
 } from 'cockatiel';
 import { Counter, type Registry } from 'prom-client';
 import { type EventDocument, type History, eventKey } from '#infra/mongo/documents.ts';
-import type { EventInput } from '../read/event-input.ts';
 
 const CLAIM_TIMEOUT_MS = 1000;
 const AWAY_MS = 1000;
@@ -94,33 +93,6 @@ function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: s
   // Without a fingerprint the id is generated: only a client that received it can repeat it.
   if (known.fingerprint !== undefined && known.fingerprint !== fingerprint) return 'reused';
   return known.seq === undefined ? 'fresh' : 'stored';
-}
-
-/** SHA-256 (base64url) of all content that the caller sent. */
-export function fingerprintOf(input: EventInput): string {
-  const { type, source, time, subject, dataschema, contentType, kind, priority } = input;
-  const said = [
-    type,
-    source,
-    time,
-    subject,
-    dataschema,
-    contentType,
-    kind,
-    extensionsAsText(input),
-  ];
-  if (priority !== undefined) said.push(priority);
-  return createHash('sha256')
-    .update(JSON.stringify(said))
-    .update('\n')
-    .update(input.data)
-    .digest('base64url');
-}
-
-/** Binary mode has no types: the same event may be repeated in another mode. */
-function extensionsAsText({ ext }: EventInput): Record<string, string> | undefined {
-  if (ext === undefined) return undefined;
-  return Object.fromEntries(Object.entries(ext).map(([name, value]) => [name, String(value)]));
 }
 
 /** The event id derived from an `Idempotency-Key`. */

@@ -12,9 +12,14 @@ import { limits } from '#domain/limits.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
 import { isBinaryMode, readBinaryEvent } from '../cloudevents/binary.ts';
 import { isJsonPayload, readPayloadBytes } from '../cloudevents/payload-bytes.ts';
-import { type EventInput, checkAttributes, checkPriority, refuse } from '../read/event-input.ts';
+import {
+  type EventInput,
+  checkAttributes,
+  checkPriority,
+  refuse,
+} from '#wire/published/event-input.ts';
 import { readStructuredBody } from '../read/read-body.ts';
-import { wantedOfEvent } from '../read/scan-body.ts';
+import { wantedOfEvent } from '#wire/published/scan-body.ts';
 
 const STRUCTURED = 'application/cloudevents+json';
 

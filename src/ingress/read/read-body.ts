@@ -1,13 +1,17 @@
-import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { PosthornError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
-import { readCloudEvent } from '../cloudevents/structured.ts';
-import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
-import { type JsonObject, attributeValues, jsonData } from './json-object.ts';
-import { scan, wantedOfBatch, wantedOfCloudEventBatch, wantedOfEvent } from './scan-body.ts';
+import { readCloudEvent } from '#wire/published/cloudevent.ts';
+import { type EventInput, refuse } from '#wire/published/event-input.ts';
+import { objectAt, readEvent } from '#wire/published/read-event.ts';
+import {
+  scan,
+  wantedOfBatch,
+  wantedOfCloudEventBatch,
+  wantedOfEvent,
+} from '#wire/published/scan-body.ts';
 
-const OPEN_BRACE = 123;
 const OPEN_BRACKET = 91;
 
 /**
@@ -73,50 +77,4 @@ function readItems(
       throw error;
     }
   });
-}
-
-function objectAt(bytes: Buffer, node: JsonNode, at: string): JsonObject {
-  const pointer = at.slice(0, -1);
-  if (bytes[node.start] !== OPEN_BRACE) refuse([{ pointer, detail: 'must be an object' }]);
-  if (node.repeated !== undefined) {
-    const detail = 'stands here twice: which one is meant cannot be known';
-    refuse([{ pointer: childPointer(pointer, node.repeated), detail }]);
-  }
-  if (node.count > limits.eventMembersMax) {
-    refuse([{ pointer, detail: `has more than ${limits.eventMembersMax} members` }]);
-  }
-  return { bytes, members: node.children, at };
-}
-
-function readEvent(bytes: Buffer, node: JsonNode, at: string): EventInput {
-  const object = objectAt(bytes, node, at);
-  if (object.members.has('specversion')) return readCloudEvent(object);
-  return readPlainEvent(object);
-}
-
-const PLAIN_FIELDS = new Set([
-  'id',
-  'type',
-  'source',
-  'time',
-  'subject',
-  'dataschema',
-  'priority',
-  'data',
-]);
-
-function readPlainEvent(object: JsonObject): EventInput {
-  const faults: FieldError[] = [];
-  for (const name of object.members.keys()) {
-    if (!PLAIN_FIELDS.has(name)) {
-      const pointer = childPointer(object.at.slice(0, -1), name);
-      faults.push({ pointer, detail: 'is not known here' });
-    }
-  }
-  const values = attributeValues(object);
-  const attributes = checkAttributes(values, object.at, faults);
-  const priority = checkPriority(values['priority'], `${object.at}priority`, faults);
-  const data = jsonData(object, faults);
-  refuse(faults);
-  return { ...attributes, ...priority, ...data };
 }

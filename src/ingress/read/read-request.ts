@@ -5,9 +5,9 @@ import { PosthornError } from '#domain/errors.ts';
 import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
 import { checkRawHeaders, isBinaryMode, readBinaryEvent } from '../cloudevents/binary.ts';
 import { isJsonPayload } from '../cloudevents/payload-bytes.ts';
-import type { EventInput } from './event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 import { readEventBody, readStructuredBody } from './read-body.ts';
-import { wantedOfEvent } from './scan-body.ts';
+import { wantedOfEvent } from '#wire/published/scan-body.ts';
 
 const ONE_EVENT = ['application/json', 'application/cloudevents+json'];
 

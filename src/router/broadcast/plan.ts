@@ -3,7 +3,7 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
-import { eventForFilter } from '../event-for-filter.ts';
+import { eventForFilter } from '#wire/published/event-for-filter.ts';
 import type { FaultyFilters } from '../faulty-filters.ts';
 import { type EventSource, type StepBudget, SubscriptionIndex } from '../subscription-index.ts';
 

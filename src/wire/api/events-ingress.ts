@@ -89,13 +89,13 @@ const plainEvent = named(
   },
 );
 
-const eitherEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent]), {
+export const publishedEvent = named('PublishedEvent', Type.Union([plainEvent, cloudEvent]), {
   description: 'An event in the plain format, or a CloudEvent.',
 });
 
 const eventBatch = named(
   'EventBatch',
-  Type.Object({ events: Type.Array(eitherEvent, { maxItems: limits.batchEventsMax }) }, strict),
+  Type.Object({ events: Type.Array(publishedEvent, { maxItems: limits.batchEventsMax }) }, strict),
   {
     description: 'Events to publish together.',
     examples: [
@@ -180,7 +180,7 @@ const binaryData = Type.String({
 const oneOrBatch = {
   headers: Type.Object({ ...idempotencyKey, ...cloudEventHeaders }),
   bodies: {
-    'application/json': eitherEvent,
+    'application/json': publishedEvent,
     'application/cloudevents+json': cloudEvent,
     'application/cloudevents-batch+json': cloudEventBatch,
     '*/*': binaryData,

@@ -2,12 +2,8 @@
 import { type Static, Type } from 'typebox';
 import { subscriptionStatuses } from '#domain/endpoint/endpoint.ts';
 import { subscriptionReasons } from '#domain/event/explain-match.ts';
-import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
-  eventSource,
-  eventSubject,
-  eventTypeName,
   eventTypeSelectors,
   filterDocument,
   nullable,
@@ -17,6 +13,7 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
+import { publishedEvent } from './events-ingress.ts';
 import { pageFields, pageOf } from './page.ts';
 
 const subscriptionId = resourceId('a subscription', 'sub');
@@ -109,35 +106,7 @@ export const dryRun = named(
     {
       event_types: Type.Optional(someEventTypes),
       filter: Type.Optional(filterDocument),
-      event: named(
-        'SampleEvent',
-        Type.Object(
-          {
-            type: eventTypeName,
-            id: Type.Optional(
-              Type.String({
-                maxLength: limits.eventIdLengthMax,
-                description: 'Id of the sample event.',
-                examples: ['order-42'],
-              }),
-            ),
-            source: Type.Optional(
-              Type.String({ ...eventSource, maxLength: limits.eventSourceLengthMax }),
-            ),
-            time: Type.Optional(timestamp('When it happened')),
-            subject: Type.Optional(
-              Type.String({ ...eventSubject, maxLength: limits.eventSubjectLengthMax }),
-            ),
-            data: Type.Optional(
-              Type.Unknown({
-                description: 'Data of the sample event: any JSON.',
-                examples: [{ amount: 120 }],
-              }),
-            ),
-          },
-          { description: 'A sample event. Other fields are CloudEvents extension attributes.' },
-        ),
-      ),
+      event: publishedEvent,
     },
     strict,
   ),
@@ -152,7 +121,17 @@ export const dryRun = named(
     ],
   },
 );
-export type DryRun = Static<typeof dryRun>;
+
+/** The part of it that is checked against a schema: the event is read as ingress reads events. */
+export const dryRunBody = Type.Object(
+  {
+    event_types: dryRun.properties.event_types,
+    filter: dryRun.properties.filter,
+    event: Type.Unknown(),
+  },
+  strict,
+);
+export type DryRunSelection = Omit<Static<typeof dryRunBody>, 'event'>;
 
 export const dryRunResult = named(
   'DryRunResult',

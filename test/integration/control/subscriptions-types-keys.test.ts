@@ -80,7 +80,8 @@ test('a dry run names the deciding fact', async () => {
   const { path } = await newEndpoint('dry');
   const run = async (body: object) =>
     (await call('POST', `${path}/subscriptions/dry-run`, body)).body;
-  const event = { type: 'order.created', data: { amount: 150 }, tenantregion: 'eu' };
+  const attributes = { specversion: '1.0', id: '1', source: '/shop', tenantregion: 'eu' };
+  const event = { type: 'order.created', data: { amount: 150 }, ...attributes };
   const filter = { 'data.amount': { $gt: 100 }, tenantregion: 'eu' };
   assert.deepEqual(await run({ event }), { matched: true, reason: 'matched' });
   assert.deepEqual(await run({ event, filter, event_types: ['order.*'] }), {
@@ -96,9 +97,40 @@ test('a dry run names the deciding fact', async () => {
     reason: 'filter',
   });
   assert.equal((await run({ event, filter: { $foo: 1 } })).code, 'POSTHORN_FILTER_INVALID');
-  assert.equal((await run({ event: {} })).errors[0].pointer, '/event/type');
+  assert.equal((await run({})).errors[0].pointer, '/event');
   const nobody = await call('POST', '/v1/tenants/nobody/subscriptions/dry-run', { event });
   assert.equal(nobody.body.code, 'POSTHORN_TENANT_UNKNOWN');
+});
+
+test('a dry run refuses a sample that publishing refuses, with pointers below /event', async () => {
+  const { path } = await newEndpoint('dry-refused');
+  const run = (event: unknown) => call('POST', `${path}/subscriptions/dry-run`, { event });
+  const faults: [event: unknown, pointers: string[]][] = [
+    ['text', ['/event']],
+    [null, ['/event']],
+    [{}, ['/event/type']],
+    [{ type: 'a', time: 'now', region: 'eu' }, ['/event/region', '/event/time']],
+    [{ type: 'a', specversion: '1.0', subject: null }, ['/event/id', '/event/source']],
+  ];
+  for (const [event, pointers] of faults) {
+    const { status, body } = await run(event);
+    assert.equal(status, 400);
+    assert.equal(body.code, 'POSTHORN_EVENT_INVALID');
+    assert.deepEqual(
+      body.errors.map(({ pointer }: { pointer: string }) => pointer),
+      pointers,
+    );
+  }
+});
+
+test('a dry run of one key in two bodies is refused with POSTHORN_IDEMPOTENCY_KEY_REUSED', async () => {
+  const { path } = await newEndpoint('dry-key');
+  const headers = { 'idempotency-key': 'dry-1' };
+  const run = (data: number) =>
+    call('POST', `${path}/subscriptions/dry-run`, { event: { type: 'a', data } }, { headers });
+  assert.equal((await run(1)).status, 200);
+  assert.equal((await run(1)).status, 200);
+  assert.equal((await run(2)).body.code, 'POSTHORN_IDEMPOTENCY_KEY_REUSED');
 });
 
 test('another schema of an event type creates another version', async () => {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { CloudEvent, type CloudEventV1, HTTP } from 'cloudevents';
 import { limits } from '#domain/limits.ts';
 import { checkRawHeaders, isBinaryMode, readBinaryEvent } from '#src/ingress/cloudevents/binary.ts';
-import type { EventInput } from '#src/ingress/read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 import {
   readCloudEventBatch,
   readEventBody,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readEventBody } from '#src/ingress/read/read-body.ts';
-import type { EventInput } from '#src/ingress/read/event-input.ts';
+import type { EventInput } from '#wire/published/event-input.ts';
 import { formulaDigest } from '#src/ingress/idempotency/formula-digest.ts';
 
 function digest(fields: string[], data: string, more: Partial<EventInput> = {}): string {

@@ -1,7 +1,9 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { LEAF } from '#domain/json/json-outline.ts';
 import { limits } from '#domain/limits.ts';
 import { createApp } from '#infra/http/server/app.ts';
+import type { UnparsedMember } from '#infra/http/server/body/parse-json-bodies.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import type { Problem } from '#wire/problem.ts';
 
@@ -14,11 +16,14 @@ function post(t: TestContext, payload: string) {
   const app = createApp({ settings, log: createLog('silent') });
   t.after(() => app.close());
   app.post('/echo', (request) => request.body);
+  const unparsedMember: UnparsedMember = { name: 'event', wanted: { each: LEAF } };
+  app.post('/unparsed', { config: { unparsedMember } }, (request) => request.body);
   const body = { type: 'object', additionalProperties: false, properties: {} };
   app.post('/strict', { schema: { body } }, (request) => request.body);
   const headers = { 'content-type': 'application/json' };
   return {
     echo: () => app.inject({ method: 'POST', url: '/echo', headers, payload }),
+    unparsed: () => app.inject({ method: 'POST', url: '/unparsed', headers, payload }),
     strict: () => app.inject({ method: 'POST', url: '/strict', headers, payload }),
   };
 }
@@ -80,4 +85,25 @@ test('rejects a number in a filter or schema that a double cannot represent', as
 test('a sample event may contain numbers with more digits than a double', async (t) => {
   const answer = await post(t, '{"event":{"data":12345678901234567890}}').echo();
   assert.equal(answer.statusCode, 200);
+});
+
+test('an unparsed member keeps its text, whatever the size of the body', async (t) => {
+  for (const rest of ['x', 'x'.repeat(limits.jsonAtOnceBytesMax)]) {
+    const event = '{"__proto__":1, "n":1e400,"n":1.0}';
+    const answer = await post(t, `{"é":"${rest}","event":${event},"filter":{"a":1}}`).unparsed();
+    assert.deepEqual(answer.json(), { é: rest, event, filter: { a: 1 } });
+  }
+});
+
+test('rejects a filter, schema or unparsed member that occurs twice', async (t) => {
+  const twice = [
+    ['{"filter":{"a":1},"filter":{"a":12345678901234567890}}', '/filter'],
+    ['{"schema":true,"\\u0073chema":true}', '/schema'],
+    ['{"event":{},"event":{}}', '/event'],
+  ] as const;
+  for (const [body, pointer] of twice) {
+    const problem = (await post(t, body).unparsed()).json<Problem>();
+    assert.equal(problem.code, 'POSTHORN_REQUEST_INVALID');
+    assert.deepEqual(problem.errors, [{ pointer, detail: 'duplicate key' }]);
+  }
 });

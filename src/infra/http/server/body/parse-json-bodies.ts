@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
+import { childPointer } from '#domain/json-pointer.ts';
 import { findInexactNumber } from '#domain/json/inexact-number.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
 import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
@@ -21,12 +22,42 @@ export const requestJsonBounds: JsonBounds = {
  * Members of a body whose numbers are later compared with those of events. A number that a double
  * cannot represent exactly is refused, because it would silently become another one.
  */
-const EXACT_MEMBERS: Wanted = {
-  named: new Map([
-    ['filter', LEAF],
-    ['schema', LEAF],
-  ]),
-};
+const EXACT_NAMES: ReadonlyMap<string, Wanted> = new Map([
+  ['filter', LEAF],
+  ['schema', LEAF],
+]);
+const EXACT_MEMBERS: Wanted = { named: EXACT_NAMES };
+
+/** A member of a request body, unparsed. */
+export class JsonMember {
+  readonly bytes: Buffer;
+  /** Position of the member's value in `bytes`. */
+  readonly node: JsonNode;
+
+  constructor(bytes: Buffer, node: JsonNode) {
+    this.bytes = bytes;
+    this.node = node;
+  }
+
+  /** Returns the JSON text, so that the fingerprint of the request covers the member. */
+  toJSON(): string {
+    return this.bytes.toString('utf8', this.node.start, this.node.end);
+  }
+}
+
+/** A member that the route reads itself, from the bytes. */
+export interface UnparsedMember {
+  name: string;
+  /** The parts to find in it. */
+  wanted: Wanted;
+}
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The handler receives it as a `JsonMember`. */
+    unparsedMember?: UnparsedMember;
+  }
+}
 
 /**
  * Parses request bodies on routes without their own parser. A scanner validates each body first and
@@ -45,22 +76,33 @@ export function parseJsonBodies(app: FastifyInstance): void {
         done(null, undefined);
         return;
       }
+      const { unparsedMember } = request.routeOptions.config;
+      const wanted = wantedOf(unparsedMember);
       const finish = (outline?: JsonNode): void => {
-        const inexact = outline && inexactMember(body, outline);
-        if (inexact === undefined) void parse(request, body.toString(), done);
-        else done(inexact, undefined);
+        const refusal = outline && (repeatedMember(outline) ?? inexactMember(body, outline));
+        const node = unparsedMember && outline?.children.get(unparsedMember.name);
+        if (refusal !== undefined) done(refusal, undefined);
+        else if (unparsedMember === undefined || node === undefined) {
+          void parse(request, body.toString(), done);
+        } else {
+          const member = new JsonMember(body, node);
+          void parse(request, textWithout(body, node), (error, value) => {
+            if (error !== null) done(error, undefined);
+            else done(null, { ...(value as object), [unparsedMember.name]: member });
+          });
+        }
       };
       const fail = (fault: unknown): void => {
         done(jsonRefusal(fault, 'POSTHORN_REQUEST_INVALID') as Error, undefined);
       };
       if (turns.isLarge(body)) {
-        turns.read(ownerOf(request), body, EXACT_MEMBERS, requestJsonBounds).then(finish, fail);
+        turns.read(ownerOf(request), body, wanted, requestJsonBounds).then(finish, fail);
         return;
       }
       let outline: JsonNode | undefined;
       try {
         // Fastify's parser has its own error for an empty body.
-        if (body.length > 0) outline = scanJson(body, EXACT_MEMBERS, requestJsonBounds);
+        if (body.length > 0) outline = scanJson(body, wanted, requestJsonBounds);
       } catch (fault) {
         fail(fault);
         return;
@@ -70,8 +112,28 @@ export function parseJsonBodies(app: FastifyInstance): void {
   );
 }
 
+function wantedOf(unparsed: UnparsedMember | undefined): Wanted {
+  if (unparsed === undefined) return EXACT_MEMBERS;
+  return { named: new Map([...EXACT_NAMES, [unparsed.name, unparsed.wanted]]) };
+}
+
+/** The text of a body with `null` for one of its values. */
+function textWithout(body: Buffer, { start, end }: JsonNode): string {
+  return `${body.toString('utf8', 0, start)}null${body.toString('utf8', end)}`;
+}
+
+/** Of two members with one name only the first was checked, and only the last would be used. */
+function repeatedMember({ repeated }: JsonNode): PosthornError | undefined {
+  if (repeated === undefined) return undefined;
+  const fields = [{ pointer: childPointer('', repeated), detail: 'duplicate key' }];
+  return new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+}
+
 function inexactMember(body: Buffer, outline: JsonNode): PosthornError | undefined {
-  for (const [name, { start, end }] of outline.children) {
+  for (const name of EXACT_NAMES.keys()) {
+    const node = outline.children.get(name);
+    if (node === undefined) continue;
+    const { start, end } = node;
     const inexact = findInexactNumber(body.toString('utf8', start, end));
     if (inexact === undefined) continue;
     const detail =

@@ -2,8 +2,8 @@ import { PosthornError } from '#domain/errors.ts';
 import { cloudEventId } from '#domain/event/event-id.ts';
 import { newId } from '#domain/ids.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
-import type { EventInput } from '../read/event-input.ts';
-import { fingerprintOf } from '../idempotency/idempotency.ts';
+import type { EventInput } from './event-input.ts';
+import { fingerprintOf } from './fingerprint.ts';
 
 /** Builds the head of an event's frame: the producer's attributes, and those that ingress adds. */
 export function eventHead(

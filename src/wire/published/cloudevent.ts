@@ -10,7 +10,7 @@ import {
   checkAttributes,
   checkPriority,
   refuse,
-} from '../read/event-input.ts';
+} from './event-input.ts';
 import {
   type JsonObject,
   type Payload,
@@ -18,9 +18,9 @@ import {
   isGiven,
   jsonData,
   stringValue,
-} from '../read/json-object.ts';
-import { ATTRIBUTES, requireAttributes } from './attributes.ts';
-import { Extensions, PRIORITY } from './extensions.ts';
+} from './json-object.ts';
+import { ATTRIBUTES, requireAttributes } from './cloudevent-attributes.ts';
+import { Extensions, PRIORITY } from './cloudevent-extensions.ts';
 
 /** @throws PosthornError POSTHORN_EVENT_INVALID */
 export function readCloudEvent(object: JsonObject): EventInput {

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
 import { filterDataFields } from '#domain/filter/needs-data.ts';
 import { limits } from '#domain/limits.ts';
-import { eventForFilter } from '#src/router/event-for-filter.ts';
+import { eventForFilter } from '#wire/published/event-for-filter.ts';
 import { type EventHead, decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 
 function seen(changes: Partial<EventHead>, data: string | Buffer): Record<string, unknown> {

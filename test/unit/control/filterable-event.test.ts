@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Batch } from '#src/control/projector/merge.ts';
-import { storedEventForFilter } from '#src/control/history/stored-event-for-filter.ts';
-import { eventForFilter } from '#src/router/event-for-filter.ts';
+import { filterableEvent } from '#src/control/history/filterable-event.ts';
+import { eventForFilter } from '#wire/published/event-for-filter.ts';
 import {
   type EventFrame,
   type EventHead,
@@ -47,7 +47,7 @@ test('filters see the same event in the history as in the stream', () => {
   ];
   for (const frame of frames) {
     const stored = documentOf(frame);
-    assert.deepEqual(storedEventForFilter(stored, stored.data), eventForFilter(frame));
+    assert.deepEqual(eventForFilter(filterableEvent(stored, stored.data)), eventForFilter(frame));
   }
 });
 
@@ -56,8 +56,8 @@ test('filters see the payload of a large event, or no data', () => {
   for (const kind of ['json', 'text', 'binary'] as const) {
     const frame = frameOf({ kind, payload }, '');
     const stored = documentOf(frame);
-    assert.deepEqual(storedEventForFilter(stored, undefined), eventForFilter(frame));
+    assert.deepEqual(eventForFilter(filterableEvent(stored, undefined)), eventForFilter(frame));
     const whole = { ...frame, data: Buffer.from('{"n":1}') };
-    assert.deepEqual(storedEventForFilter(stored, '{"n":1}'), eventForFilter(whole));
+    assert.deepEqual(eventForFilter(filterableEvent(stored, '{"n":1}')), eventForFilter(whole));
   }
 });

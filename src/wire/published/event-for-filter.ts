@@ -3,17 +3,42 @@ import { JsonFault } from '#domain/json/json-fault.ts';
 import { LEAF } from '#domain/json/json-outline.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
-import type { EventFrame } from '#wire/frames/event-frame.ts';
+import type { EventHead } from '#wire/frames/event-frame.ts';
+
+/** The parts of an event that filters see, whether it is from a stream, the history or a dry run. */
+export interface FilterableEvent {
+  head: Pick<
+    EventHead,
+    | 'id'
+    | 'producerId'
+    | 'type'
+    | 'source'
+    | 'time'
+    | 'subject'
+    | 'ext'
+    | 'kind'
+    | 'noData'
+    | 'payload'
+  >;
+  /** Undefined, or empty if there is a payload: not loaded, so filters do not see it. */
+  data: Buffer | string | undefined;
+}
+
+/** Whether filters see `data` of this size. The router does not read larger payloads for them. */
+export function isDataSeen(bytes: number): boolean {
+  return bytes <= limits.filterPayloadBytesMax;
+}
 
 /**
  * Builds the event as filters see it (RT-1): its attributes, extensions, and `data`, parsed if it
  * is JSON, as a string if it is text. Binary data is left out, and so is large data that was not
- * loaded.
+ * loaded. The router, the explanation of a stored event and the dry run all use this function, so
+ * that their verdicts agree.
  *
  * @param fields the members of `data` that the filters read; others may be absent
  */
 export function eventForFilter(
-  { head, data }: EventFrame,
+  { head, data }: FilterableEvent,
   fields: () => DataFields = () => 'all',
 ): Record<string, unknown> {
   const event: Record<string, unknown> = {
@@ -24,7 +49,7 @@ export function eventForFilter(
     time: head.time,
   };
   if (head.subject !== undefined) event['subject'] = head.subject;
-  if (head.noData === true) return event;
+  if (head.noData === true || data === undefined || !isDataSeen(data.length)) return event;
   if (head.payload !== undefined && data.length === 0) return event;
   if (head.kind === 'json') event['data'] = dataValue(data, fields);
   else if (head.kind === 'text') event['data'] = data.toString();
@@ -36,10 +61,14 @@ export function eventForFilter(
  * values cost `JSON.parse` many times more than their length suggests, and block the event loop for
  * all tenants.
  */
-function dataValue(data: Buffer, fieldsOf: () => DataFields): unknown {
+function dataValue(data: Buffer | string, fieldsOf: () => DataFields): unknown {
   const fields = data.length > limits.filterDataWholeBytesMax ? fieldsOf() : 'all';
-  const members = fields === 'all' ? undefined : findMembers(data, fields);
+  const members = fields === 'all' ? undefined : findMembers(asBytes(data), fields);
   return members === undefined ? JSON.parse(data.toString()) : Object.fromEntries(members);
+}
+
+function asBytes(data: Buffer | string): Buffer {
+  return typeof data === 'string' ? Buffer.from(data) : data;
 }
 
 const OPEN_BRACE = 123;

@@ -2,7 +2,7 @@ import type { FieldError } from '#domain/errors.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 import type { ExtensionValue } from '#wire/frames/event-frame.ts';
-import { NOT_UNICODE } from '../read/event-input.ts';
+import { NOT_UNICODE } from './event-input.ts';
 
 /** Our extension attribute: `high` or `normal` (IN-11). */
 export const PRIORITY = 'posthornpriority';
