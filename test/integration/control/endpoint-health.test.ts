@@ -96,7 +96,7 @@ function told(receiver: string, endpoint: string, count: number): Promise<Told[]
     if ((await healthStoreOf(plane.db).outbox.countDocuments()) > 0) return undefined;
     const stored = await storedMessages(await jetstreamManager(plane.nc), streams.events(0));
     const events = stored
-      .filter(({ subject }) => subject.startsWith(subjects.event(receiver, 'posthorn.')))
+      .filter(({ subject }) => subject.startsWith(`${subjects.event(receiver, 'posthorn')}.`))
       .map(({ data }) => decodeEventFrame(data))
       .map(({ head, data }) => ({
         type: head.type,

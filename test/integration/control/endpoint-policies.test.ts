@@ -166,10 +166,10 @@ test('rejects an unknown state and lists the allowed ones', async () => {
 });
 
 test('a request with very many faults gets a bounded list of them', async () => {
-  const answer = await create({ retry: { delays_seconds: Array(50_000).fill('x') } });
+  const answer = await create({ retry: { delays_seconds: Array(40_000).fill('x') } });
   assert.equal(answer.status, 400);
   assert.equal(answer.body.errors.length, limits.fieldErrorsMax);
-  assert.match(answer.body.detail, /and 50000 more/);
+  assert.match(answer.body.detail, /and 40000 more/);
 });
 
 test('rejects numbers that JSON does not have, and numbers that are not finite', async () => {
