@@ -75,7 +75,7 @@ export function nodeMemoryMiB(pid: number): number {
       const status = readFileSync(`/proc/${entry}/status`, 'utf8');
       total += Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0) / 1024;
     } catch {
-      // It ended meanwhile.
+      // It has ended.
     }
   }
   return Math.round(total);

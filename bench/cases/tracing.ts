@@ -1,9 +1,10 @@
 /**
- * What metrics and traces cost: pairs of runs without and with tracing (1 of 100 requests, to an
- * OTLP receiver on loopback in a process of its own), at 278/s and at the most it can do; which of
- * a pair comes first changes from pair to pair, so that a machine that gets slower or faster is on
- * neither side. Then one run without tracing under a CPU profile, scraped every 5 s: what the code
- * of traces costs where it is off, and what metrics cost, as shares of the time that Node was busy.
+ * Cost of metrics and traces: pairs of runs without and with tracing, at 278/s and at the highest
+ * load. One of 100 requests is traced, to an OTLP receiver on loopback in a process of its own. The
+ * order in a pair alternates, so that a machine that gets slower favours neither side.
+ *
+ * One more run without tracing is profiled and scraped every 5 s. It gives the cost of trace code
+ * that is switched off, and of metrics, as shares of the time that Node was busy.
  */
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';

@@ -67,7 +67,7 @@ export class PosthornProcess {
     };
   }
 
-  /** Ends the process, whatever state it is in. */
+  /** Ends the process in any state. */
   async end(): Promise<void> {
     if (this.child.exitCode === null && this.child.signalCode === null) {
       this.child.kill('SIGINT');

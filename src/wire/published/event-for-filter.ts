@@ -5,7 +5,7 @@ import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
 
-/** The parts of an event that filters see, whether it is from a stream, the history or a dry run. */
+/** The parts of an event that filters see: of one from a stream, the history or a dry run. */
 export interface FilterableEvent {
   head: Pick<
     EventHead,

@@ -73,7 +73,7 @@ test('a folder is still locked when its process id is lost', async (t) => {
   });
 });
 
-test('what is no folder, or cannot be written, is named', async (t) => {
+test('rejects a path that is no folder or cannot be written, with its name', async (t) => {
   const dir = await tempDir(t);
   const file = join(dir, 'file');
   await writeFile(file, '');

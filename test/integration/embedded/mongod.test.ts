@@ -63,7 +63,7 @@ for (const command of ['serverStatus', 'replSetGetConfig', 'replSetInitiate']) {
   });
 }
 
-test('mongod is primary on another port though who has its old one keeps it waiting', async (t) => {
+test('mongod becomes primary on another port when a process on its old port never answers', async (t) => {
   const server = await startMongod();
   t.after(() => server.dispose());
   await server.stop();

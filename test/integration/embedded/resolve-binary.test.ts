@@ -52,7 +52,7 @@ test('a program on the PATH is taken, an older one is passed over and said so', 
   assert.deepEqual(lines, [`${old} is skipped: version 2.9.25, but 2.14.0 or later is needed`]);
 });
 
-test('what was fetched is cached; a damaged copy is fetched again', async (t) => {
+test('a fetched binary is cached, and a damaged copy is fetched again', async (t) => {
   const cacheDir = join(await tempDir(t), 'cache');
   const source = sourceOf('2.15.1');
   const lines: string[] = [];
@@ -84,7 +84,7 @@ test('several that fetch at once end with one file and nothing half', async (t) 
   assert.equal((await readdir(cacheDir)).length, 1);
 });
 
-test('if nothing works, the message names the ways out and what was tried', async (t) => {
+test('the error names the remedies and each failed source when no binary is found', async (t) => {
   const cacheDir = join(await tempDir(t), 'cache');
   const tooOld = sourceOf('2.1.0');
   const deps = { path: '', cacheDir, sources: [broken, tooOld], report: () => undefined };

@@ -83,7 +83,7 @@ test('a server ends when its parent is killed', async (t) => {
   await waitUntil(() => commandLine(pid) === undefined, { what: 'the server to end' });
 });
 
-test('when a server has ended, what it wrote last is there', async () => {
+test('the last output of a server is available after it has ended', async () => {
   for (let round = 0; round < 20; round++) {
     const args = ['-c', 'echo early; echo late >&2; exit 1'];
     const server = await ServerProcess.spawn({ name: 'sh', binary: '/bin/sh', args });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { waitUntil } from '../../kit/wait-until.ts';
 import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
 
-test('the receiver keeps what it got and answers by script', async (t) => {
+test('the receiver keeps its requests and answers by script', async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   receiver

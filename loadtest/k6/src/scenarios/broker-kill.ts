@@ -21,7 +21,7 @@ export const options: Options = {
   thresholds: {
     deliveries: ['value>0'],
     deliveries_lost: ['value==0'],
-    // What was in flight at the moment of the fault may come twice, under the same webhook-id.
+    // Deliveries in flight at the moment of the fault may arrive twice, under the same webhook-id.
     deliveries_duplicated: ['value<200'],
     dropped_iterations: ['count==0'],
   },
