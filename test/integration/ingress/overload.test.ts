@@ -67,7 +67,7 @@ test('a batch does not wait for a window that stays full: each item is refused i
       () => undefined,
     );
     const answer = await plane.batch({ events: [{ type: 'a.b' }, { type: 'a.b', id: 'mine' }] });
-    assert.equal(answer.status, 503);
+    assert.equal(answer.status, 503, JSON.stringify(answer.body));
     assert.equal(answer.headers['retry-after'], '1');
     const codes = answer.body.results.map(
       (result: { error: { code: string } }) => result.error.code,

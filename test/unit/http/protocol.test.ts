@@ -88,6 +88,20 @@ const refusals: { what: string; request: string; status: number; code: string; d
       detail: /#header\/authorization must be there once/,
     },
     {
+      what: 'a host with a path',
+      request: 'GET /things/1 HTTP/1.1\r\nHost: a b/c\r\n\r\n',
+      status: 400,
+      code: 'REQUEST_INVALID',
+      detail: /#header\/host must be a host name or address/,
+    },
+    {
+      what: 'two idempotency keys',
+      request: `GET /things/1 HTTP/1.1\r\n${host}idempotency-key: a\r\nIdempotency-Key: b\r\n\r\n`,
+      status: 400,
+      code: 'REQUEST_INVALID',
+      detail: /#header\/idempotency-key must be there once/,
+    },
+    {
       what: 'two content types',
       request: post('content-type: a/b\r\ncontent-type: c/d\r\ncontent-length: 1\r\n', 'x'),
       status: 400,

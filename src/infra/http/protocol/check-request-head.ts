@@ -3,15 +3,19 @@ import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 
 /**
- * Header fields that identify the caller, the host and the format: of two values the first would
- * silently win.
+ * Header fields that identify the caller, the host, the format and the request: of two values the
+ * first would silently win, or both would be joined.
  */
-const SINGLE = new Set(['host', 'authorization', 'content-type']);
+const SINGLE = new Set(['host', 'authorization', 'content-type', 'idempotency-key']);
+/** Lower-casing every name of every request would cost more than the check. */
+const SINGLE_LENGTHS = new Set([...SINGLE].map((name) => name.length));
+/** `uri-host [ ":" port ]` of RFC 9110, section 7.2; it may be empty. */
+const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 
 /**
- * Refuses a request with an ambiguous head (RFC 9112, section 3.2): HTTP/1.1 without `host`, a
- * repeated single-value field, a target over `limits.requestTargetLengthMax`. Cheap, because it
- * runs for every request.
+ * Rejects a request with an ambiguous head (RFC 9112, section 3.2): HTTP/1.1 without `host`, an
+ * invalid `host`, a repeated single-value field, a target over `limits.requestTargetLengthMax`.
+ * Cheap, because it runs for every request.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID, POSTHORN_URL_TOO_LONG
  */
@@ -26,11 +30,17 @@ export function checkRequestHead(request: IncomingMessage): void {
       fields: [{ pointer: '#header/host', detail: 'is required' }],
     });
   }
+  if (headers.host !== undefined && !HOST.test(headers.host)) {
+    const detail = 'must be a host name or address, with a port where one is needed';
+    throw new PosthornError('POSTHORN_REQUEST_INVALID', {
+      fields: [{ pointer: '#header/host', detail }],
+    });
+  }
   let seen = '';
   for (let i = 0; i < rawHeaders.length; i += 2) {
-    const { length } = rawHeaders[i] as string;
-    if (length !== 4 && length !== 12 && length !== 13) continue;
-    const name = (rawHeaders[i] as string).toLowerCase();
+    const given = rawHeaders[i] as string;
+    if (!SINGLE_LENGTHS.has(given.length)) continue;
+    const name = given.toLowerCase();
     if (!SINGLE.has(name)) continue;
     if (seen.includes(name)) {
       throw new PosthornError('POSTHORN_REQUEST_INVALID', {
