@@ -1,7 +1,7 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { System } from '../kit/system.ts';
+import type { System } from '#testkit/system.ts';
 
 /** The signal on which a process reads its clock offset from the file (shifted-clock.ts). */
 export const CLOCK_SIGNAL = 'SIGUSR2';

@@ -1,5 +1,5 @@
-import type { Behaviour } from '../kit/receiver-behaviour.ts';
-import type { ReceivedRequest, WebhookReceiver } from '../kit/webhook-receiver.ts';
+import type { Behaviour } from '#testkit/receiver-behaviour.ts';
+import type { ReceivedRequest, WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 const ALWAYS: readonly [number, number] = [0, Number.POSITIVE_INFINITY];
 

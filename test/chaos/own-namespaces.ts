@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mongod, natsServer } from '#src/embedded/program.ts';
-import { testBinary } from '../kit/servers.ts';
+import { testBinary } from '#testkit/servers.ts';
 
 const INSIDE = 'TEST_OWN_NAMESPACES';
 /** As root, or else as root of a user namespace, if the system allows one. */

@@ -1,4 +1,4 @@
-import type { System } from '../kit/system.ts';
+import type { System } from '#testkit/system.ts';
 
 /** The resources that the processes of the system hold in total. */
 export interface Holdings {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { TEST_KEY } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { TEST_KEY } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { Arena } from './fault.ts';
 
 /** Like a careful producer, repeat each event until it is accepted, for at most this long. */

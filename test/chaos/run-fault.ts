@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
-import { makeTenants } from '../kit/make-tenants.ts';
-import type { System } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import type { WebhookReceiver } from '../kit/webhook-receiver.ts';
-import type { Zone } from '../kit/zone.ts';
+import { makeTenants } from '#testkit/make-tenants.ts';
+import type { System } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import type { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import type { Zone } from '#testkit/zone.ts';
 import { shardOf } from '#wire/subjects.ts';
 import { Census } from './census.ts';
 import { checkHistory } from './check-history.ts';

@@ -6,10 +6,10 @@
  */
 import { parseArgs } from 'node:util';
 import type { Role } from '#config/schema.ts';
-import { startSystem, type System } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
-import { Zone } from '../kit/zone.ts';
+import { startSystem, type System } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { Zone } from '#testkit/zone.ts';
 import { ClockFile } from './clock-file.ts';
 import type { Fault } from './fault.ts';
 import { allFaults } from './faults/all.ts';

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { type TempDir, makeTempDir } from '../kit/temp-dir.ts';
+import { type TempDir, makeTempDir } from '#testkit/temp-dir.ts';
 import { PosthornProcess } from '../e2e/posthorn-process.ts';
 
 /** A system started as its README says, and its OpenAPI document as a file. */

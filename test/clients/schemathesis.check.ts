@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { TEST_KEY, startSystem } from '../kit/system.ts';
-import { makeTempDir } from '../kit/temp-dir.ts';
+import { TEST_KEY, startSystem } from '#testkit/system.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
 import { projectRoot } from '../docs/project-files.ts';
 import { pythonEnvironment } from './python-environment.ts';
 import { runProgram } from './run-program.ts';

@@ -1,9 +1,9 @@
 /** Examples of webhooks and of failing endpoints, compared with real requests to a receiver. */
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { makeTempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { type Banner, PosthornProcess } from '../e2e/posthorn-process.ts';
 import { markdownFiles } from './project-files.ts';
 import { assertShown, fencesOf, withoutVarying } from './shown-answers.ts';

@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { planes } from '#config/schema.ts';
-import { startSystem } from '../kit/system.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { startSystem } from '#testkit/system.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { inTurn } from '../chaos/faults/in-turn.ts';
 import { killAllBrokers } from '../chaos/faults/kill-all-brokers.ts';
 import { killRole } from '../chaos/faults/kill-role.ts';

@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type System, startSystem } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { type System, startSystem } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const SAMPLES = 60;
 const START_MS_MAX = 400_000;

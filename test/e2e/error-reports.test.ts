@@ -5,8 +5,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { connect } from '@nats-io/transport-node';
-import { startSystem } from '../kit/system.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { startSystem } from '#testkit/system.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { subjects } from '#wire/subjects.ts';
 
 test('a damaged event is reported by the router, without its bytes', async (t) => {

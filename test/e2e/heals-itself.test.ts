@@ -3,10 +3,10 @@ import { test } from 'node:test';
 import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
-import { makeTenants } from '../kit/make-tenants.ts';
-import { type System, startSystem } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { makeTenants } from '#testkit/make-tenants.ts';
+import { type System, startSystem } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { buckets, streams } from '#wire/subjects.ts';
 
 const KV_BUCKETS = [buckets.config, buckets.leases, buckets.lanes, buckets.ordered];

@@ -4,9 +4,9 @@
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
-import { startSystem } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { startSystem } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 const BASE = 'https://posthorn.example.com';
 

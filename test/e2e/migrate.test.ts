@@ -9,7 +9,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { startNatsServer, testMongo } from '../kit/servers.ts';
+import { startNatsServer, testMongo } from '#testkit/servers.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 

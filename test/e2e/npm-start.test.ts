@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { DataDir } from '#src/app/start/data-dir.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
-import { descendantsOf, isRunning } from '../kit/child-processes.ts';
-import { tempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { descendantsOf, isRunning } from '#testkit/child-processes.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { PosthornProcess, sendPrinted } from './posthorn-process.ts';
 
 const NPM_START: [string, ...string[]] = ['npm', 'start', '--silent'];

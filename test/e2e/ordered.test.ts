@@ -1,9 +1,9 @@
 /** Order across kill -9 of router and worker, two of each, with failing receivers (DL-16). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../kit/wait-until.ts';
-import { type System, startSystem } from '../kit/system.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { type System, startSystem } from '#testkit/system.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { type LeaseKind, shardOf } from '#wire/subjects.ts';
 import { Census } from '../chaos/census.ts';
 import { seededRandom } from '../chaos/seeded-random.ts';

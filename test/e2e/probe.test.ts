@@ -12,8 +12,8 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { canaryTenants } from '#src/probe/canary.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { LOST_AFTER_MS, LOST_MAX } from '#src/probe/round-ledger.ts';
-import { type System, startSystem, TEST_KEY } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { type System, startSystem, TEST_KEY } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const SHARDS = 2;
 const INTERVAL_MS = 1000;

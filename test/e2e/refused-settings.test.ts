@@ -8,7 +8,7 @@ import { randomBytes } from 'node:crypto';
 import { before, test, type TestContext } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { AccountKey, newAccountSeed } from '#src/ingress/auth-callout/account-key.ts';
-import { startNatsServer, testMongo, type TestMongo, type TestServer } from '../kit/servers.ts';
+import { startNatsServer, testMongo, type TestMongo, type TestServer } from '#testkit/servers.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));
 const access = { user: 'posthorn', password: 'right', issuer: '' };

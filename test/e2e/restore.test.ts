@@ -10,11 +10,11 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { MongoClient } from 'mongodb';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { startRoleProcess } from '#src/app/run/role-process.ts';
-import { type TestServer, startMongod, startNatsServer } from '../kit/servers.ts';
-import { TEST_KEY } from '../kit/system.ts';
-import { tempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { type TestServer, startMongod, startNatsServer } from '#testkit/servers.ts';
+import { TEST_KEY } from '#testkit/system.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { subjects } from '#wire/subjects.ts';
 import { type StreamBackup, backUpStreams, restoreStream } from './jetstream-backup.ts';
 

@@ -2,10 +2,10 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, createServer } from 'node:net';
 import { test } from 'node:test';
-import { descendantsOf } from '../kit/child-processes.ts';
-import { isLoopbackAddress, listeningAddresses } from '../kit/listening-addresses.ts';
-import { tempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { descendantsOf } from '#testkit/child-processes.ts';
+import { isLoopbackAddress, listeningAddresses } from '#testkit/listening-addresses.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { PosthornProcess, sendPrinted } from './posthorn-process.ts';
 

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import type { ReceivedWebhook } from '#src/app/demo/demo-page.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
-import { childrenOf, isRunning } from '../kit/child-processes.ts';
-import { tempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { childrenOf, isRunning } from '#testkit/child-processes.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type Banner, PosthornProcess, sendPrinted } from './posthorn-process.ts';
 
 async function receivedAt(banner: Banner): Promise<ReceivedWebhook[]> {

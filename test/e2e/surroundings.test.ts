@@ -5,8 +5,8 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { cacheDirectory } from '#src/embedded/binary-cache.ts';
-import { tempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { PosthornProcess, sendPrinted } from './posthorn-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../src/main.ts', import.meta.url));

@@ -4,9 +4,9 @@ import { type TestContext, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { type NatsConnection, connect } from '@nats-io/transport-node';
 import { MongoClient } from 'mongodb';
-import { type System, TEST_KEY, startSystem } from '../kit/system.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { type System, TEST_KEY, startSystem } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { consumers, partitionOf, streams, subjects } from '#wire/subjects.ts';
 
 const BASE = 'https://posthorn.example.com';

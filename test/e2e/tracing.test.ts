@@ -3,11 +3,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { headers } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
-import { OtlpReceiver, type ReceivedSpan } from '../kit/otlp-receiver.ts';
-import { TEST_KEY, startSystem } from '../kit/system.ts';
+import { OtlpReceiver, type ReceivedSpan } from '#testkit/otlp-receiver.ts';
+import { TEST_KEY, startSystem } from '#testkit/system.ts';
 import { cloudEventId } from '#domain/event/event-id.ts';
-import { waitUntil } from '../kit/wait-until.ts';
-import { WebhookReceiver } from '../kit/webhook-receiver.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 const TRACE = '4bf92f3577b34da6a3ce929d0e0e4736';
 const SPAN = '00f067aa0ba902b7';

@@ -8,7 +8,7 @@ import { cpSync, existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { makeTempDir } from '../kit/temp-dir.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
 import { projectRoot, projectText } from '../docs/project-files.ts';
 
 const run = promisify(execFile);

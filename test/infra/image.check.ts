@@ -12,9 +12,9 @@ import { delimiter, join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { startNatsServer, testMongo } from '../kit/servers.ts';
-import { makeTempDir } from '../kit/temp-dir.ts';
-import { waitUntil } from '../kit/wait-until.ts';
+import { startNatsServer, testMongo } from '#testkit/servers.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { projectRoot, projectText } from '../docs/project-files.ts';
 import { at } from './manifests.ts';
 

@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makeTempDir } from '../kit/temp-dir.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
 import { parse } from 'yaml';
 import { projectFiles, projectRoot, projectText } from '../docs/project-files.ts';
 import { at, conform, render } from './manifests.ts';

@@ -1,5 +1,5 @@
 import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
-import { testMongo } from '../kit/servers.ts';
+import { testMongo } from '#testkit/servers.ts';
 
 /**
  * The history in a database of the test's own.

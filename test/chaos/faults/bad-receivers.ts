@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Behaviour } from '../../kit/receiver-behaviour.ts';
+import type { Behaviour } from '#testkit/receiver-behaviour.ts';
 import type { Fault } from '../fault.ts';
 
 const BAD_MS = 8000;

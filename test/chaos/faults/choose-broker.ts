@@ -1,4 +1,4 @@
-import type { RestartableServer } from '../../kit/restartable-server.ts';
+import type { RestartableServer } from '#testkit/restartable-server.ts';
 import type { Arena } from '../fault.ts';
 
 /** A broker chosen by the seed. */

@@ -1,6 +1,6 @@
 import type { Role } from '#config/schema.ts';
-import type { SystemProcess } from '../../kit/system.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import type { SystemProcess } from '#testkit/system.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { Arena } from '../fault.ts';
 
 /**

@@ -1,4 +1,4 @@
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type Fault, strikeFault } from '../fault.ts';
 
 /** Runs several faults under one load, each after webhooks have resumed. */

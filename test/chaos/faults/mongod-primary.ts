@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { MongoClient } from 'mongodb';
-import type { RestartableServer } from '../../kit/restartable-server.ts';
-import type { System } from '../../kit/system.ts';
+import type { RestartableServer } from '#testkit/restartable-server.ts';
+import type { System } from '#testkit/system.ts';
 import type { Fault } from '../fault.ts';
 
 const AWAY_MS = 60_000;

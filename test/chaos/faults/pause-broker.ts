@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { RestartableServer } from '../../kit/restartable-server.ts';
+import type { RestartableServer } from '#testkit/restartable-server.ts';
 import type { Arena, Fault } from '../fault.ts';
 import { anyBroker, streamLeader } from './choose-broker.ts';
 

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { join } from 'node:path';
 import { text } from 'node:stream/consumers';
 import { promisify } from 'node:util';
-import { makeTempDir } from '../../kit/temp-dir.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
 import type { Message, ParsedEvent, Sdk } from './sdk.ts';
 
 const run = promisify(execFile);

@@ -5,10 +5,10 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
-import { childrenOf } from '../../kit/child-processes.ts';
-import { makeTempDir, type TempDir } from '../../kit/temp-dir.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
-import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { childrenOf } from '#testkit/child-processes.ts';
+import { makeTempDir, type TempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { type Banner, PosthornProcess } from '../posthorn-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));

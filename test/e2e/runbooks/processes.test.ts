@@ -6,8 +6,8 @@ import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
-import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { LocalSystem, type PrivatePort, secondly } from './local-system.ts';
 
 const DEADLINE = { deadlineMs: 45_000, intervalMs: 100 };

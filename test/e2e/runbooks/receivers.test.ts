@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { LocalSystem, secondly } from './local-system.ts';
 
 const ATTEMPTS = 'posthorn_delivery_attempts_total';

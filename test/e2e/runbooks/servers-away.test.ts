@@ -4,7 +4,7 @@
 import assert from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
 import { after, before, test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { projectFiles, projectRoot, projectText } from '../../docs/project-files.ts';
 import { LocalSystem } from './local-system.ts';
 

@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { at, helm, type Manifest } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 import { clusterTools, withoutCluster } from './cluster-tools.ts';

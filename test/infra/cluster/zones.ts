@@ -1,4 +1,4 @@
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { at, type Manifest } from '../manifests.ts';
 import type { KubeApi, KubeObject } from './kube-api.ts';
 

@@ -5,7 +5,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 import { dashboards } from '../../docs/dashboards/dashboards.ts';
 import { toolPath, tools, without } from '../tools.ts';
 

@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
 import { parse } from 'yaml';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 import { projectText } from '../../docs/project-files.ts';
 import { toolPath, tools, without } from '../tools.ts';
 import { type AlertCase, alertCases } from './alert-cases.ts';

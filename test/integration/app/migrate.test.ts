@@ -6,7 +6,7 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { exitCodeOf } from '#src/app/run/exit-code.ts';
 import { migrate } from '#src/app/migrate.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { startNatsServer } from '../../kit/servers.ts';
+import { startNatsServer } from '#testkit/servers.ts';
 
 test('migrate fails with exit code 69 when MongoDB is unreachable until the deadline', async (t) => {
   const nats = await startNatsServer();

@@ -5,8 +5,8 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { LaneStore } from '#infra/nats/stores/lane-store.ts';
-import { startTcpRelay } from '../../kit/tcp-relay.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startTcpRelay } from '#testkit/tcp-relay.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { LaneStore } from '#infra/nats/stores/lane-store.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, configKeys } from '#wire/subjects.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 

@@ -3,7 +3,7 @@ import { before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { deliveryId } from '#domain/ids.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type DeadLetterHead, encodeDeadLetterFrame } from '#wire/frames/dead-letter-frame.ts';
 import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';

@@ -6,7 +6,7 @@ import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import {
   type DeliveryHead,
   decodeDeliveryFrame,

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { before, test } from 'node:test';
-import { makeCertificate } from '../../kit/certificates.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
 let plane: ControlPlane;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { X509Certificate } from 'node:crypto';
 import { before, test } from 'node:test';
-import { makeCertificate } from '../../kit/certificates.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { openCredentials } from '#wire/sealed-credentials.ts';
 import { type ControlPlane, endpointInForce, startControlPlane } from './control-plane.ts';

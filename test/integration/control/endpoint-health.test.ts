@@ -7,7 +7,7 @@ import { configurationOf } from '#infra/mongo/configuration.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { AttemptsByEndpoint } from '#src/control/health/attempts.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { encodeDeadLetterFrame } from '#wire/frames/dead-letter-frame.ts';
 import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import {

@@ -5,7 +5,7 @@ import { before, test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import { type EventDocument, eventKey, historyOf } from '#infra/mongo/documents.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { PayloadRef } from '#wire/frames/event-frame.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 

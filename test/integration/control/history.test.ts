@@ -7,7 +7,7 @@ import {
   eventKey,
   historyOf,
 } from '#infra/mongo/documents.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
 /** Recent: mongod removes documents older than the retention at any time. */

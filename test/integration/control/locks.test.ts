@@ -5,7 +5,7 @@ import { createApp } from '#infra/http/server/app.ts';
 import { lockRoutes } from '#src/control/routes/access.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { loadSettings } from '#config/load.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from './control-plane.ts';
 
 const OPEN = new Set(['/health', '/openapi.json']);

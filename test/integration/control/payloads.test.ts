@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';
 import { eventKey, historyOf } from '#infra/mongo/documents.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type PayloadRef, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { Binary } from 'mongodb';
@@ -15,6 +15,8 @@ let plane: ControlPlane;
 before(async (t) => {
   plane = await startControlPlane(t as never, { settings: { POSTHORN_PUBLIC_URL: BASE } });
   for (const tenant of ['acme', 'other']) await plane.call('PUT', `/v1/tenants/${tenant}`, {});
+  // A link of a tenant that the process does not know answers 410.
+  await waitUntil(() => plane.config.tenant('acme') !== undefined);
 });
 
 let made = 0;

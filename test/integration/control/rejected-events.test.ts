@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { problemOf } from '#wire/problem.ts';
 import { encodeRejectedFrame } from '#wire/frames/rejected-event.ts';
 import { subjects } from '#wire/subjects.ts';

@@ -15,7 +15,7 @@ import { LifeViews } from '#src/control/lives/life-views.ts';
 import { TenantPurger, type TenantPurgerDeps } from '#src/control/lives/tenant-purger.ts';
 import { Tombstones } from '#src/control/lives/tombstones.ts';
 import { Tenants, type TenantsDeps } from '#src/control/resources/tenants.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { buckets, configKeys, leaseKeys, streams, subjects } from '#wire/subjects.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from './control-plane.ts';

@@ -6,7 +6,7 @@ import {
   configurationOf,
   type TenantDocument,
 } from '#infra/mongo/configuration.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type ControlPlane, configValue, startControlPlane } from './control-plane.ts';
 

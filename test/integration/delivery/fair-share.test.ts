@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { Worker } from './worker.ts';
 
 test('a busy worker shares its slots between tenants by weight, in any order of arrival', async (t) => {

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { subjects } from '#wire/subjects.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { Worker } from './worker.ts';
 
 test('a 410 records the endpoint as gone, fails its delivery and holds later ones', async (t) => {

@@ -1,5 +1,5 @@
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { Worker } from './worker.ts';
 
 test('idle tenants are passivated sooner when there are very many', async (t) => {

@@ -1,7 +1,7 @@
 /** High priority overtakes the tenant's own backlog (IN-11). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { parseDeliverySubject } from '#wire/subjects.ts';
 import { Worker } from './worker.ts';
 

@@ -5,7 +5,7 @@ import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
 import { decodeDeliveryFrame, encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { Worker } from './worker.ts';
 
 test('a delivery is sent signed, recorded and removed from the stream', async (t) => {

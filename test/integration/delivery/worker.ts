@@ -13,9 +13,9 @@ import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
-import { renewInProcess } from '../../kit/renew-in-process.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
-import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { renewInProcess } from '#testkit/renew-in-process.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import {

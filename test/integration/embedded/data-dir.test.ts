@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { loadSettings } from '#config/load.ts';
 import { DataDir } from '#src/app/start/data-dir.ts';
 import { installationKeys } from '#src/app/start/installation-keys.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 
 const projectRoot = fileURLToPath(new URL('../../../', import.meta.url));
 

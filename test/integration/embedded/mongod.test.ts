@@ -7,10 +7,10 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { startMongod as startEmbeddedMongod } from '#src/embedded/mongod.ts';
 import { becomePrimary } from '#src/embedded/mongod-replica-set.ts';
 import { mongod } from '#src/embedded/program.ts';
-import { startMongod, testBinary, testMongo } from '../../kit/servers.ts';
-import { startTcpRelay } from '../../kit/tcp-relay.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startMongod, testBinary, testMongo } from '#testkit/servers.ts';
+import { startTcpRelay } from '#testkit/tcp-relay.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 test('mongod is a primary with change streams and transactions', async (t) => {
   const mongo = await testMongo();

@@ -6,8 +6,8 @@ import { test } from 'node:test';
 import { natsServer } from '#src/embedded/program.ts';
 import { type BinarySource, resolveBinary } from '#src/embedded/resolve-binary.ts';
 import { fetchArchive, findChecksum } from '#src/embedded/fetch-archive.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { execFileSync } from 'node:child_process';
 
 const script = (version: string) => `#!/bin/sh\necho "nats-server: v${version}"\n`;

@@ -9,10 +9,10 @@ import { startNatsServer as startEmbeddedNats } from '#src/embedded/nats-server.
 import { natsServer } from '#src/embedded/program.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
 import { commandLine, endStaleServer } from '#src/embedded/stale-server.ts';
-import { isRunning } from '../../kit/child-processes.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
-import { startNatsServer, testBinary } from '../../kit/servers.ts';
+import { isRunning } from '#testkit/child-processes.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { startNatsServer, testBinary } from '#testkit/servers.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { createLog } from '#infra/telemetry/log.ts';

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Supervisor } from '#src/app/run/supervisor.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const log = createLog('silent');
 const shell = (script: string) =>

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
-import { WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 test('the receiver keeps its requests and answers by script', async (t) => {
   const receiver = await WebhookReceiver.start();

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import * as fc from 'fast-check';
-import { type TestMongo, testMongo } from '../../kit/servers.ts';
+import { type TestMongo, testMongo } from '#testkit/servers.ts';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
 import { validateFilter } from '#domain/filter/validate-filter.ts';
 

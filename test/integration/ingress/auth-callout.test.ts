@@ -4,7 +4,7 @@ import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { AccountKey, newAccountSeed } from '#src/ingress/auth-callout/account-key.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { IngressPlane } from './ingress-plane.ts';
 
 interface Door {

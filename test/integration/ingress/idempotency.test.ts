@@ -1,8 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as delay } from 'node:timers/promises';
-import { startMongod } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startMongod } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { IngressPlane } from './ingress-plane.ts';
 
 const EVENT = { type: 'a.b', id: 'order-1', data: { total: 1 } };

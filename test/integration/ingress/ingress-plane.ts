@@ -12,7 +12,7 @@ import { LifeView } from '#infra/nats/lives/life-view.ts';
 import type { Service } from '#infra/service.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { EventTypeSnapshot, KeyScope, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { buckets, configKeys, streams } from '#wire/subjects.ts';

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { IngressPlane } from './ingress-plane.ts';

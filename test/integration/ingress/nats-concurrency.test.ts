@@ -7,7 +7,7 @@ import type { AcceptDone } from '#src/ingress/accept/accepted.ts';
 import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { NatsService } from '#src/ingress/nats/nats-service.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { startNatsCore } from '../publisher/nats-core.ts';
 

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { cloudEventId } from '#domain/event/event-id.ts';
 import { type NatsConnection, headers } from '@nats-io/nats-core';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { decodeRejectedFrame } from '#wire/frames/rejected-event.ts';
 import { storedMessages } from '../publisher/nats-core.ts';
 import { IngressPlane, type IngressOptions } from './ingress-plane.ts';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { IngressPlane } from './ingress-plane.ts';
 
 test('rejects an event with 503 and Retry-After when NATS is down, and stores nothing later', async (t) => {

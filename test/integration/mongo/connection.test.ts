@@ -6,8 +6,8 @@ import { createMongoClient } from '#infra/mongo/documents.ts';
 import { connectWithRetry } from '#infra/mongo/connect-with-retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { testMongo } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { testMongo } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 function keptLog(): { log: Log; lines: Record<string, unknown>[] } {
   const lines: Record<string, unknown>[] = [];

@@ -9,8 +9,8 @@ import {
 } from '@nats-io/jetstream';
 import { connect, nanos } from '@nats-io/transport-node';
 import { AckFence } from '#infra/nats/consume/ack-fence.ts';
-import { startNatsCluster } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startNatsCluster } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const MESSAGES = 1000;
 /** For a thousand concurrent publications to three servers. */

@@ -5,7 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
-import { startNatsServer } from '../../kit/servers.ts';
+import { startNatsServer } from '#testkit/servers.ts';
 import { streams } from '#wire/subjects.ts';
 
 const log = pino({ level: 'silent' });

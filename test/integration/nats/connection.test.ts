@@ -5,8 +5,8 @@ import { ConfigError } from '#domain/errors.ts';
 import { connectNats, type NatsLogin } from '#infra/nats/connection.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { startNatsServer } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { startTlsBroker } from './tls-broker.ts';
 
 const LOGIN = { user: 'posthorn', password: 'right' };

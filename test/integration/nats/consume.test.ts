@@ -6,8 +6,8 @@ import { AckPolicy, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { consume } from '#infra/nats/consume/consume.ts';
-import { startNatsCluster, startNatsServer, type TestServer } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startNatsCluster, startNatsServer, type TestServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const log = pino({ level: 'silent' });
 

@@ -12,9 +12,9 @@ import {
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
-import { startNatsServer } from '../../kit/servers.ts';
-import { type TcpRelay, startTcpRelay } from '../../kit/tcp-relay.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { type TcpRelay, startTcpRelay } from '#testkit/tcp-relay.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { log } from '../publisher/nats-core.ts';
 
 /** Far longer than any wait of these tests. */

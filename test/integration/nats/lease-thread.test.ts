@@ -12,9 +12,9 @@ import { LeaseEnd } from '#infra/nats/leases/lease-clock.ts';
 import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { preferredOwner } from '#infra/nats/leases/placement.ts';
 import { LEASE_MS } from '#infra/nats/streams/streams.ts';
-import { startNatsServer } from '../../kit/servers.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, leaseKeys } from '#wire/subjects.ts';
 import type { BusyRequest, OwnerReport } from './lease-owner.ts';
 

@@ -4,7 +4,7 @@ import { type JetStreamManager, jetstream, jetstreamManager } from '@nats-io/jet
 import { type NatsConnection, type Subscription, headers } from '@nats-io/nats-core';
 import { connect } from '@nats-io/transport-node';
 import { readBatch } from '#infra/nats/consume/read-batch.ts';
-import { startNatsServer } from '../../kit/servers.ts';
+import { startNatsServer } from '#testkit/servers.ts';
 
 async function start(t: TestContext): Promise<{ nc: NatsConnection; jsm: JetStreamManager }> {
   const server = await startNatsServer();

@@ -6,9 +6,9 @@ import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
 import { LEASE_MS } from '#infra/nats/streams/streams.ts';
-import { renewInProcess } from '../../kit/renew-in-process.ts';
-import { startNatsServer } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { renewInProcess } from '#testkit/renew-in-process.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, leaseKeys } from '#wire/subjects.ts';
 
 const silent = pino({ level: 'silent' });

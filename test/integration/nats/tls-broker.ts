@@ -5,10 +5,10 @@ import type { TestContext } from 'node:test';
 import { natsServer } from '#src/embedded/program.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
-import { makeCertificate } from '../../kit/certificates.ts';
-import { testBinary } from '../../kit/servers.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
+import { testBinary } from '#testkit/servers.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 export interface TlsBroker {
   port: number;

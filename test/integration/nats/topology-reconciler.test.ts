@@ -4,7 +4,7 @@ import { Kvm } from '@nats-io/kv';
 import { consume } from '#infra/nats/consume/consume.ts';
 import { allStreams, ensureStreams, ensureTopology } from '#infra/nats/streams/streams.ts';
 import { TopologyReconciler } from '#infra/nats/streams/topology-reconciler.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, log, startNatsCore } from '../publisher/nats-core.ts';
 

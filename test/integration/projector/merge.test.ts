@@ -5,7 +5,7 @@ import { deliveryStatuses } from '#domain/outcome/delivery.ts';
 import { type History, createMongoClient, historyOf } from '#infra/mongo/documents.ts';
 import { Batch } from '#src/control/projector/merge.ts';
 import { writeBatch } from '#src/control/projector/write.ts';
-import { type TestMongo, startMongod, testMongo } from '../../kit/servers.ts';
+import { type TestMongo, startMongod, testMongo } from '#testkit/servers.ts';
 import { decodeEventFrame, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { DeliveryRecord, HistoryRecord, RoutedRecord } from '#wire/frames/record.ts';
 

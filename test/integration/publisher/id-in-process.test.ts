@@ -4,8 +4,8 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
-import { startNatsCluster } from '../../kit/servers.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { startNatsCluster } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 test('a message whose id is still in process is not refused, and is stored once', async (t) => {
   const brokers = await startNatsCluster(3);

@@ -16,7 +16,7 @@ import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
-import { type TestServer, startNatsServer } from '../../kit/servers.ts';
+import { type TestServer, startNatsServer } from '#testkit/servers.ts';
 import { type HistoryRecord, decodeRecords } from '#wire/frames/record.ts';
 import { streams } from '#wire/subjects.ts';
 

@@ -8,7 +8,7 @@ import {
   PublishWindowFullError,
   Publisher,
 } from '#infra/nats/publish/publisher.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { subjects } from '#wire/subjects.ts';
 import { log, startNatsCore, storedMessages } from './nats-core.ts';
 

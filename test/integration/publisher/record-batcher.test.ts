@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { streams } from '#wire/subjects.ts';
 import { startNatsCore, storedMessages } from './nats-core.ts';

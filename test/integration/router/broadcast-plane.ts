@@ -8,7 +8,7 @@ import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { Broadcaster, type BroadcasterDeps } from '#src/router/broadcast/broadcaster.ts';
 import { FaultyFilters } from '#src/router/mod.ts';
 import type { WalkStep } from '#src/router/broadcast/walk.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';

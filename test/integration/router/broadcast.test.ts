@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { WalkStep } from '#src/router/broadcast/walk.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { streams, subjects } from '#wire/subjects.ts';
 import { BroadcastPlane, diesAt, manyTenants } from './broadcast-plane.ts';
 import { endpoint, subscription, tenant } from './router-plane.ts';

@@ -1,7 +1,7 @@
 /** Expensive filters: they delay no other tenant, and keep the guarantees of their own tenant. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { SubscriptionSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';

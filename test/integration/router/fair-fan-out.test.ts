@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { PayloadRef } from '#wire/frames/event-frame.ts';
 import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';

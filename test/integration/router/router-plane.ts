@@ -8,8 +8,8 @@ import type { Service } from '#infra/service.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createRouter, FaultyFilters } from '#src/router/mod.ts';
-import { renewInProcess } from '../../kit/renew-in-process.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { renewInProcess } from '#testkit/renew-in-process.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type {
   EndpointSnapshot,
   SubscriptionSnapshot,

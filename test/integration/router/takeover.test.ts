@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nanos } from '@nats-io/nats-core';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';

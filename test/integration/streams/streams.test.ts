@@ -6,7 +6,7 @@ import { ConfigError } from '#domain/errors.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { startNatsServer } from '../../kit/servers.ts';
+import { startNatsServer } from '#testkit/servers.ts';
 
 test('streams are created once, left unchanged by a repeat, and rejected for another number of shards', async (t) => {
   const server = await startNatsServer();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ErrorReports, type LoggedError } from '#infra/telemetry/error-reports.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { type ReceivedRequest, WebhookReceiver } from '../../kit/webhook-receiver.ts';
+import { type ReceivedRequest, WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 const ENVELOPE = '/sentry/api/7/envelope/';
 

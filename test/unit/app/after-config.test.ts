@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
 import { AfterConfig } from '#src/app/run/after-config.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 function setUp(isComplete: boolean) {
   const seen: string[] = [];

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { DataDir } from '#src/app/start/data-dir.ts';
 import { seedDemo } from '#src/app/demo/demo.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 
 test('seeding the demo creates no second endpoint when the first is on a later page', async (t) => {
   const hookUrl = 'http://127.0.0.1:1/hook';

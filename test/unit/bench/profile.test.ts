@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { pathToFileURL } from 'node:url';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 import { readProfile } from '../../../bench/profile.ts';
 
 test('a profile is read into the time in each function itself, idle time left out', async (t) => {

@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { loadSettings, parseRoles } from '#config/load.ts';
 import { settingsSchema } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
-import { tempDir } from '../../kit/temp-dir.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
 
 function faultsOf(env: Record<string, string>): string[] {
   try {

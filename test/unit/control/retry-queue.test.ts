@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { RetryQueue } from '#src/control/deliveries/retry-queue.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 /** Work that ends when the test says so. */
 function heldWork() {

@@ -6,7 +6,7 @@ import {
   PublishWindowFullError,
 } from '#infra/nats/publish/publisher.ts';
 import { TenantWindow } from '#src/ingress/fairness/tenant-window.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 /** `open`: publications in flight, by message id. */
 function openWindow(window: number): { tenants: TenantWindow; open: Map<string, Published> } {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { pino } from 'pino';
 import { type MatchQuestion, FilterScheduler } from '#src/router/scheduling/filter-scheduler.ts';
 import { SubscriptionIndex } from '#src/router/subscription-index.ts';
-import { waitUntil } from '../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 const log = pino({ level: 'silent' });
 /** Each filter on it takes more than a turn, and little time: all of it is one list. */

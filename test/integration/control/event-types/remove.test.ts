@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import type { EventTypeSnapshot } from '#wire/config-snapshot.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from '../control-plane.ts';
 
 let plane: ControlPlane;

@@ -4,8 +4,8 @@ import { limits } from '#domain/limits.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { ChangeTurns } from '#src/control/config-sync/change-turns.ts';
 import { MongoTickets } from '#src/control/config-sync/mongo-tickets.ts';
-import { testMongo } from '../../../kit/servers.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { testMongo } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 async function openTickets(t: TestContext): Promise<() => MongoTickets> {
   const mongo = await testMongo();

@@ -2,9 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import type { OAuth2Credentials } from '#domain/endpoint/outbound-credentials.ts';
-import type { Behaviour } from '../../../kit/receiver-behaviour.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
-import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
+import type { Behaviour } from '#testkit/receiver-behaviour.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { closedPort } from '../../http/client/raw-server.ts';
 import { Worker, type WorkerOptions } from '../worker.ts';
 

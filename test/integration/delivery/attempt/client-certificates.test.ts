@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeCertificate } from '../../../kit/certificates.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import { type TlsReceiver, startTlsReceiver } from './tls-receiver.ts';
 import { Worker } from '../worker.ts';
 

@@ -5,7 +5,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { devNull } from 'node:os';
 import { type TestContext, after, before, test } from 'node:test';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { LaneClass } from '#wire/subjects.ts';
 import { DEAD_LETTER } from '../ordered/ordered-queue.ts';
 import { Worker, type WorkerOptions } from '../worker.ts';

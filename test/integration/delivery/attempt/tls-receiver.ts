@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { type Certificate, makeCertificate } from '../../../kit/certificates.ts';
+import { type Certificate, makeCertificate } from '#testkit/certificates.ts';
 import { listenFor } from '../../http/client/raw-server.ts';
 
 export interface TlsRequest {

@@ -3,8 +3,8 @@ import { test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { EventFetcher } from '#src/delivery/intake/event-fetcher.ts';
-import { startNatsServer } from '../../../kit/servers.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { startNatsServer } from '#testkit/servers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { streams, subjects } from '#wire/subjects.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { decodeDeliveryFrame, encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 import { Worker } from '../worker.ts';

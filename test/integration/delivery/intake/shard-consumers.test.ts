@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { ShardConsumers } from '#src/delivery/intake/shard-consumers.ts';
 import { shardLifecycle } from '#src/delivery/intake/shard-lifecycle.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
 

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
 import { type Death, LaneOwner, PRESSED, SOON, publishToLane } from './lane-owner.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { Registry } from 'prom-client';
 import { Kvm } from '@nats-io/kv';
 import { seededRandom } from '../../../chaos/seeded-random.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, consumers, streams } from '#wire/subjects.ts';
 import { startNatsCore } from '../../publisher/nats-core.ts';
 import { LaneOwner, PRESSED, SOON, publishToLane } from './lane-owner.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import type { LaneRules } from '#src/delivery/lanes/lane-rules.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { consumers, streams, subjects, tenantOfLane } from '#wire/subjects.ts';
 import { Worker } from '../worker.ts';
 

@@ -1,7 +1,7 @@
 /** Ordered endpoints: one delivery in flight, and none overtakes another (DL-16). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { encodeOrderedAction } from '#wire/ordered-action.ts';
 import { buckets, subjects } from '#wire/subjects.ts';

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import type { SendResult } from '#infra/http/client/sender.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { rawServer } from './raw-server.ts';
 import { send, senderTo } from './send-once.ts';
 

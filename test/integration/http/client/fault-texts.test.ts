@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
-import { makeCertificate } from '../../../kit/certificates.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import { closedPort, listenFor, rawServer } from './raw-server.ts';
 import { failureOf, send, senderTo } from './send-once.ts';
 

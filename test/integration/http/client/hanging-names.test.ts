@@ -7,7 +7,7 @@ import { ResolverHealth } from '#infra/http/dial/resolver-health.ts';
 import { type Found, DnsCache, lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 import type { SendResult } from '#infra/http/client/sender.ts';
 import { SenderPool } from '#src/delivery/attempt/sender-pool.ts';
-import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 const request = (signal: AbortSignal) => ({
   path: '/hook',

@@ -3,8 +3,8 @@ import assert from 'node:assert/strict';
 import { type Socket, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type TLSSocket, createSecureContext, createServer as createTlsServer } from 'node:tls';
-import { makeCertificate } from '../../../kit/certificates.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { listenFor, rawServer } from './raw-server.ts';
 import { failureOf, send, senderTo } from './send-once.ts';
 

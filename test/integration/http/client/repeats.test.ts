@@ -9,7 +9,7 @@ import { createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createServer as createTlsServer, createSecureContext } from 'node:tls';
 import type { SendResult, Sender } from '#infra/http/client/sender.ts';
-import { makeCertificate } from '../../../kit/certificates.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import { listenFor } from './raw-server.ts';
 import { failureOf, send, senderTo } from './send-once.ts';
 

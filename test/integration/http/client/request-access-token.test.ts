@@ -4,7 +4,7 @@ import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 import { requestAccessToken } from '#infra/http/client/request-access-token.ts';
-import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { rawServer } from './raw-server.ts';
 
 const HOUR_MS = 3_600_000;

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { makeTempDir } from '../../../kit/temp-dir.ts';
+import { makeTempDir } from '#testkit/temp-dir.ts';
 
 const PROGRAM = fileURLToPath(new URL('private-resolver.ts', import.meta.url));
 const skip = process.platform === 'linux' ? false : 'Linux only';

@@ -6,8 +6,8 @@ import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
 import { type SendResult, Sender } from '#infra/http/client/sender.ts';
-import type { Behaviour } from '../../../kit/receiver-behaviour.ts';
-import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
+import type { Behaviour } from '#testkit/receiver-behaviour.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 export const LOOPBACK = '127.0.0.0/8';
 

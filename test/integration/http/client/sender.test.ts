@@ -3,9 +3,9 @@ import { test } from 'node:test';
 import { createServer as createTlsServer } from 'node:tls';
 import { limits } from '#domain/limits.ts';
 import { attemptRecord } from '#src/delivery/attempt/attempt.ts';
-import type { Behaviour } from '../../../kit/receiver-behaviour.ts';
-import { makeCertificate } from '../../../kit/certificates.ts';
-import { WebhookReceiver } from '../../../kit/webhook-receiver.ts';
+import type { Behaviour } from '#testkit/receiver-behaviour.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
+import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { closedPort, listenFor, rawServer } from './raw-server.ts';
 import { answerTo, failureOf, send, senderTo } from './send-once.ts';
 

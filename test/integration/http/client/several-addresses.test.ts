@@ -11,8 +11,8 @@ import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { limits } from '#domain/limits.ts';
 import { Sender, type SenderOptions } from '#infra/http/client/sender.ts';
-import { makeCertificate } from '../../../kit/certificates.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { failureOf, LOOPBACK, send } from './send-once.ts';
 import { dialling, startSilentListener } from './silent-listener.ts';
 

@@ -6,7 +6,7 @@ import { test } from 'node:test';
 import { createSecureContext } from 'node:tls';
 import type { TLSSocket } from 'node:tls';
 import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
-import { makeCertificate } from '../../../kit/certificates.ts';
+import { makeCertificate } from '#testkit/certificates.ts';
 import { senderTo } from './send-once.ts';
 
 test('a name with a trailing dot is dialled, checked by TLS and sent in `host` without the dot', async (t) => {

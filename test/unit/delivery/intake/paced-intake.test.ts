@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { PacedIntake } from '#src/delivery/intake/paced-intake.ts';
-import { waitUntil } from '../../../kit/wait-until.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 
 function intakeOf<T>(take: (message: T) => void, utilization = 0.9): PacedIntake<T> {
   const loop = { utilization: () => utilization, now: () => performance.now() };
