@@ -1,5 +1,5 @@
 import type { System } from '#testkit/system.ts';
-import type { Zone } from '#testkit/zone.ts';
+import type { Zone } from '../kit/network/zone.ts';
 import type { ClockFile } from './clock-file.ts';
 import type { Census } from './census.ts';
 import type { Ledger } from './ledger.ts';

@@ -3,7 +3,7 @@ import { makeTenants } from '#testkit/make-tenants.ts';
 import type { System } from '#testkit/system.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { WebhookReceiver } from '#testkit/webhook-receiver.ts';
-import type { Zone } from '#testkit/zone.ts';
+import type { Zone } from '../kit/network/zone.ts';
 import { shardOf } from '#wire/subjects.ts';
 import { Census } from './census.ts';
 import { checkHistory } from './check-history.ts';

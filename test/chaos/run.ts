@@ -9,7 +9,7 @@ import type { Role } from '#config/schema.ts';
 import { startSystem, type System } from '#testkit/system.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
-import { Zone } from '#testkit/zone.ts';
+import { Zone } from '../kit/network/zone.ts';
 import { ClockFile } from './clock-file.ts';
 import type { Fault } from './fault.ts';
 import { allFaults } from './faults/all.ts';

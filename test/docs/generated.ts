@@ -1,5 +1,5 @@
 import { describeSettings } from '#config/describe.ts';
-import { drawImports } from './import-graph.ts';
+import { drawImports } from './source/import-graph.ts';
 
 /** The parts of documents that are written by `npm run docs`, between marks of this name. */
 export const generatedParts = [

@@ -14,7 +14,7 @@ import {
 import { SmallDisk } from './small-disk.ts';
 import { makeTempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
-import type { Zone } from './zone.ts';
+import type { Zone } from './network/zone.ts';
 
 export const TEST_KEY = 'phk_test_0123456789abcdef';
 

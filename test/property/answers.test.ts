@@ -6,8 +6,8 @@ import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import { AnswerError, AnswerReader } from '#infra/http/exchange/answer-reader.ts';
-import { rawServer } from '../integration/http/client/raw-server.ts';
-import { send, senderTo } from '../integration/http/client/send-once.ts';
+import { rawServer } from '../integration/infra/http/raw-server.ts';
+import { send, senderTo } from '../integration/infra/http/send-once.ts';
 
 const pieces = [
   'HTTP/1.1 200 OK\r\n',

@@ -3,15 +3,15 @@ import type { Fault } from '../fault.ts';
 import { badReceivers } from './bad-receivers.ts';
 import { cutZone } from './cut-zone.ts';
 import { fillDisk } from './fill-disk.ts';
-import { killAllBrokers } from './kill-all-brokers.ts';
-import { killBroker, killStreamLeader } from './kill-broker.ts';
-import { killRole } from './kill-role.ts';
+import { killAllBrokers } from './brokers/kill-all-brokers.ts';
+import { killBroker, killStreamLeader } from './brokers/kill-broker.ts';
+import { killRole } from './processes/kill-role.ts';
 import { killMongodPrimary, pauseMongodPrimary } from './mongod-primary.ts';
 import { noFault } from './no-fault.ts';
-import { pauseAllBrokers, pauseBroker, pauseStreamLeader } from './pause-broker.ts';
-import { pauseRole } from './pause-role.ts';
+import { pauseAllBrokers, pauseBroker, pauseStreamLeader } from './brokers/pause-broker.ts';
+import { pauseRole } from './processes/pause-role.ts';
 import { stepClocks } from './step-clocks.ts';
-import { stopWorker } from './stop-worker.ts';
+import { stopWorker } from './processes/stop-worker.ts';
 
 /** Every fault of `npm run test:chaos`, in the order in which they run. */
 export const allFaults: readonly Fault[] = [

@@ -5,7 +5,7 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
-import { childrenOf } from '#testkit/child-processes.ts';
+import { childrenOf } from '../../kit/processes/child-processes.ts';
 import { makeTempDir, type TempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';

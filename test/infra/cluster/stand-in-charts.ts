@@ -3,7 +3,7 @@ import { createServer, type Server } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { basename, join } from 'node:path';
 import { parse, stringify } from 'yaml';
-import { makeCertificate } from '#testkit/certificates.ts';
+import { makeCertificate } from '../../kit/network/certificates.ts';
 import { projectText } from '../../docs/project-files.ts';
 import { helm } from '../manifests.ts';
 

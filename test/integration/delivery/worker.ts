@@ -13,7 +13,7 @@ import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
-import { renewInProcess } from '#testkit/renew-in-process.ts';
+import { renewInProcess } from '../../kit/processes/renew-in-process.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
@@ -31,12 +31,7 @@ import { newSecret } from '#wire/webhook/signature.ts';
 import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
 import { mapConfig } from '../map-config.ts';
 import { metricValue } from '../metric-value.ts';
-import {
-  type NatsCore,
-  type StoredMessage,
-  startNatsCore,
-  storedMessages,
-} from '../publisher/nats-core.ts';
+import { type NatsCore, type StoredMessage, startNatsCore, storedMessages } from '../nats-core.ts';
 
 /** Two retries after a third of a second each; then the delivery is dead. */
 const QUICK: RetryPolicy = {

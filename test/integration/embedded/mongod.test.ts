@@ -8,7 +8,7 @@ import { startMongod as startEmbeddedMongod } from '#src/embedded/mongod.ts';
 import { becomePrimary } from '#src/embedded/mongod-replica-set.ts';
 import { mongod } from '#src/embedded/program.ts';
 import { startMongod, testBinary, testMongo } from '#testkit/servers.ts';
-import { startTcpRelay } from '#testkit/tcp-relay.ts';
+import { startTcpRelay } from '../../kit/network/tcp-relay.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 

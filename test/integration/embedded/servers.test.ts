@@ -9,7 +9,7 @@ import { startNatsServer as startEmbeddedNats } from '#src/embedded/nats-server.
 import { natsServer } from '#src/embedded/program.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
 import { commandLine, endStaleServer } from '#src/embedded/stale-server.ts';
-import { isRunning } from '#testkit/child-processes.ts';
+import { isRunning } from '../../kit/processes/child-processes.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { startNatsServer, testBinary } from '#testkit/servers.ts';

@@ -18,7 +18,7 @@ import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { buckets, configKeys, streams } from '#wire/subjects.ts';
 import { metricValue } from '../metric-value.ts';
 import { openHistory } from '../open-history.ts';
-import { type NatsCore, startNatsCore, storedMessages } from '../publisher/nats-core.ts';
+import { type NatsCore, startNatsCore, storedMessages } from '../nats-core.ts';
 
 const BOOTSTRAP_KEY = 'a-platform-key-for-tests';
 

@@ -13,7 +13,7 @@ import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
-import { type NatsCore, startNatsCore, storedMessages } from '../publisher/nats-core.ts';
+import { type NatsCore, startNatsCore, storedMessages } from '../nats-core.ts';
 import { endpoint, subscription, tenant } from './router-plane.ts';
 
 /** Short enough for a test, long enough for a slow machine to signal its progress. */

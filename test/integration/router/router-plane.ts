@@ -8,7 +8,7 @@ import type { Service } from '#infra/service.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createRouter, FaultyFilters } from '#src/router/mod.ts';
-import { renewInProcess } from '#testkit/renew-in-process.ts';
+import { renewInProcess } from '../../kit/processes/renew-in-process.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type {
   EndpointSnapshot,
@@ -19,12 +19,7 @@ import { type EventHead, type PayloadRef, encodeEventFrame } from '#wire/frames/
 import type { RoutedRecord } from '#wire/frames/record.ts';
 import { buckets, consumers, leaseKeys, streams, subjects } from '#wire/subjects.ts';
 import { mapConfig } from '../map-config.ts';
-import {
-  type NatsCore,
-  type StoredMessage,
-  startNatsCore,
-  storedMessages,
-} from '../publisher/nats-core.ts';
+import { type NatsCore, type StoredMessage, startNatsCore, storedMessages } from '../nats-core.ts';
 
 export interface RouterPlaneOptions {
   window?: number;

@@ -5,7 +5,7 @@ import { waitUntil } from '#testkit/wait-until.ts';
 import { decodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { consumers, parseDeliverySubject, streams, subjects } from '#wire/subjects.ts';
-import type { StoredMessage } from '../publisher/nats-core.ts';
+import type { StoredMessage } from '../nats-core.ts';
 import { RouterPlane, endpoint, subscription, tenant } from './router-plane.ts';
 
 test('an event becomes one delivery for each endpoint that matches, however many subscriptions do', async (t) => {

@@ -5,7 +5,7 @@ import type { OAuth2Credentials } from '#domain/endpoint/outbound-credentials.ts
 import type { Behaviour } from '#testkit/receiver-behaviour.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
-import { closedPort } from '../../http/client/raw-server.ts';
+import { closedPort } from '../../infra/http/raw-server.ts';
 import { Worker, type WorkerOptions } from '../worker.ts';
 
 const SECRET = 'client-secret-0123456789';

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { makeCertificate } from '#testkit/certificates.ts';
+import { makeCertificate } from '../../../kit/network/certificates.ts';
 import { type TlsReceiver, startTlsReceiver } from './tls-receiver.ts';
 import { Worker } from '../worker.ts';
 

@@ -6,7 +6,7 @@ import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
 import type { AttemptRecord } from '#wire/frames/record.ts';
-import { rawServer } from '../../http/client/raw-server.ts';
+import { rawServer } from '../../infra/http/raw-server.ts';
 import { Worker } from '../worker.ts';
 
 const ANSWER = 'HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n';

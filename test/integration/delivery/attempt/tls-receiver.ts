@@ -3,8 +3,8 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Socket } from 'node:net';
 import type { TestContext } from 'node:test';
 import type { TLSSocket } from 'node:tls';
-import { type Certificate, makeCertificate } from '#testkit/certificates.ts';
-import { listenFor } from '../../http/client/raw-server.ts';
+import { type Certificate, makeCertificate } from '../../../kit/network/certificates.ts';
+import { listenFor } from '../../infra/http/raw-server.ts';
 
 export interface TlsRequest {
   /** The common name of the client's certificate, if it sent one. */

@@ -8,7 +8,7 @@ import { ShardConsumers } from '#src/delivery/intake/shard-consumers.ts';
 import { shardLifecycle } from '#src/delivery/intake/shard-lifecycle.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
-import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
+import { type NatsCore, startNatsCore } from '../../nats-core.ts';
 
 const TAPPED = [consumers.deliverHigh, consumers.deliverShared, consumers.deliverAgain];
 const STREAM = streams.deliveries(0);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { type NatsCore, startNatsCore } from '../../publisher/nats-core.ts';
+import { type NatsCore, startNatsCore } from '../../nats-core.ts';
 import { type Death, LaneOwner, PRESSED, SOON, publishToLane } from './lane-owner.ts';
 
 /** Fewer periods than in production, in the same order. */

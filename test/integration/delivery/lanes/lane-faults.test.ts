@@ -5,7 +5,7 @@ import { Kvm } from '@nats-io/kv';
 import { seededRandom } from '../../../chaos/seeded-random.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { buckets, consumers, streams } from '#wire/subjects.ts';
-import { startNatsCore } from '../../publisher/nats-core.ts';
+import { startNatsCore } from '../../nats-core.ts';
 import { LaneOwner, PRESSED, SOON, publishToLane } from './lane-owner.ts';
 
 const RULES = { quietMs: 3000, graceMs: 6000, reconcileEveryMs: 1000 };

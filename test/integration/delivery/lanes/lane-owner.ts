@@ -9,7 +9,7 @@ import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
 import { ShardLanes } from '#src/delivery/lanes/shard-lanes.ts';
 import type { TenantLoad } from '#src/delivery/lanes/tenant-demand.ts';
 import { subjects } from '#wire/subjects.ts';
-import { type NatsCore, log } from '../../publisher/nats-core.ts';
+import { type NatsCore, log } from '../../nats-core.ts';
 
 /** A tenant's load that qualifies for a lane. */
 export const PRESSED: TenantLoad = { taken: 100, pressed: 100 };

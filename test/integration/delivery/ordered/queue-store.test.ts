@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { NatsQueueStore } from '#src/delivery/ordered/queue-store.ts';
 import { buckets, streams, subjects } from '#wire/subjects.ts';
-import { startNatsCore } from '../../publisher/nats-core.ts';
+import { startNatsCore } from '../../nats-core.ts';
 
 test('a missing message counts as removed at any position of its stream', async (t) => {
   const { js, jsm } = await startNatsCore(t);

@@ -1,0 +1,19 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Fault } from '../../fault.ts';
+import { chooseProcess } from './choose-process.ts';
+
+const AWAY_MS = 1000;
+
+/** SIGTERM of a worker, as in a rolling restart; it is restarted a second later. */
+export const stopWorker: Fault = {
+  name: 'stop-delivery',
+  lastsMs: 4000,
+  duplicates: 'none',
+  strikesWorker: true,
+  async strike(arena) {
+    const worker = await chooseProcess(arena, 'delivery');
+    await worker.process.stop();
+    await delay(AWAY_MS);
+    await worker.restart();
+  },
+};

@@ -1,0 +1,87 @@
+/** The dashboards are as the code says, ask for metrics that exist, and leave none out. */
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { dashboards } from './dashboards.ts';
+import { renderDashboard } from './panel.ts';
+import { projectFiles, projectText } from '../project-files.ts';
+
+const FOLDER = 'charts/posthorn/files/dashboards';
+const files = projectFiles(`${FOLDER}/*.json`);
+
+interface Written {
+  uid: string;
+  templating: { list: { name: string; type: string }[] };
+  panels: {
+    title: string;
+    datasource: { uid: string };
+    gridPos: { x: number; y: number; w: number; h: number };
+    targets: { expr: string; datasource: { uid: string } }[];
+  }[];
+}
+
+const written = files.map(({ path, text }) => ({ path, ...(JSON.parse(text) as Written) }));
+const queries = written.flatMap(({ path, panels }) =>
+  panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ path, title, expr }))),
+);
+
+test('the files are those that the code makes', () => {
+  const names = dashboards.map(({ name }) => `${FOLDER}/${name}.json`);
+  assert.deepEqual(files.map(({ path }) => path).toSorted(), names.toSorted());
+  for (const dashboard of dashboards) {
+    const text = projectText(`${FOLDER}/${dashboard.name}.json`);
+    assert.equal(text, renderDashboard(dashboard), 'run `npm run docs`');
+  }
+});
+
+test('each has a uid of its own, and the data source is chosen by who looks', () => {
+  assert.equal(new Set(written.map(({ uid }) => uid)).size, written.length);
+  for (const { path, templating, panels } of written) {
+    assert.deepEqual(
+      templating.list.map(({ name, type }) => [name, type]),
+      [['datasource', 'datasource']],
+      path,
+    );
+    for (const { datasource, targets } of panels) {
+      for (const source of [datasource, ...targets.map((target) => target.datasource)]) {
+        assert.equal(source.uid, '${datasource}', path);
+      }
+    }
+  }
+});
+
+test('no panel lies over another or over the edge', () => {
+  for (const { path, panels } of written) {
+    const taken = new Set<string>();
+    for (const { title, gridPos } of panels) {
+      for (let x = gridPos.x; x < gridPos.x + gridPos.w; x++) {
+        for (let y = gridPos.y; y < gridPos.y + gridPos.h; y++) {
+          assert.ok(x < 24 && !taken.has(`${x},${y}`), `${path}: ${title}`);
+          taken.add(`${x},${y}`);
+        }
+      }
+    }
+  }
+});
+
+test('every metric of ours that a query reads is in the catalogue, and each of it in a dashboard', () => {
+  const catalogue = new Set<string>();
+  const rows = projectText('docs/metrics.md').matchAll(/^\| `(posthorn_\w+)` \|/gm);
+  for (const [, name = ''] of rows) catalogue.add(name);
+  const recorded = projectFiles('charts/posthorn/files/rules/*.yaml').map(({ text }) => text);
+  const read = new Set<string>();
+  for (const { path, title, expr } of queries) {
+    for (const [name] of expr.matchAll(/\bposthorn[_:][\w:]+/g)) {
+      const base = name.replace(/_(bucket|count|sum)$/, '');
+      if (name.includes(':')) {
+        assert.ok(
+          recorded.some((rules) => rules.includes(`record: ${name}\n`)),
+          `${path}: ${name}`,
+        );
+      } else {
+        assert.ok(catalogue.has(base), `${path}, ${title}: ${name}`);
+        read.add(base);
+      }
+    }
+  }
+  assert.deepEqual([...catalogue.difference(read)], [], 'not in any dashboard');
+});

@@ -1,0 +1,133 @@
+import assert from 'node:assert/strict';
+import { before, test } from 'node:test';
+import type { Collection } from 'mongodb';
+import {
+  type IdempotentAnswerDocument,
+  idempotentAnswersOf,
+} from '#infra/mongo/idempotent-answers.ts';
+import { type Answer, type ControlPlane, startControlPlane } from '../control-plane.ts';
+
+let plane: ControlPlane;
+let answers: Collection<IdempotentAnswerDocument>;
+const tenant = '/v1/tenants/acme';
+
+before(async (t) => {
+  plane = await startControlPlane(t as never);
+  answers = idempotentAnswersOf(plane.db);
+  await plane.call('PUT', tenant, {});
+});
+
+const post = (path: string, body: object | undefined, key: string, by?: string): Promise<Answer> =>
+  plane.call('POST', path, body, { headers: { 'idempotency-key': key }, key: by });
+const replayed = ({ headers }: Answer) => headers['idempotency-replayed'];
+const newKey = (name: string) => ({ scope: 'tenant', tenant: 'acme', name });
+
+test('a repeated POST /v1/keys creates one key and gets the same answer', async () => {
+  const first = await post('/v1/keys', newKey('one'), 'k1');
+  const again = await post('/v1/keys', newKey('one'), '"k1"');
+  assert.equal(first.status, 201, first.text);
+  assert.equal(again.status, 201, again.text);
+  assert.deepEqual(again.body, first.body);
+  assert.equal(replayed(first), undefined);
+  assert.equal(replayed(again), 'true');
+  assert.equal(again.headers['content-type'], first.headers['content-type']);
+  assert.equal(await plane.db.collection('api_keys').countDocuments({ name: 'one' }), 1);
+});
+
+test('of concurrent requests with one key one runs, and the others get its answer or 409', async () => {
+  const all = await Promise.all(
+    Array.from({ length: 20 }, () => post('/v1/keys', newKey('burst'), 'k2')),
+  );
+  for (const { status, body, headers } of all) {
+    if (status === 201) continue;
+    assert.equal(status, 409);
+    assert.equal(body.code, 'POSTHORN_IDEMPOTENCY_KEY_BUSY');
+    assert.equal(headers['retry-after'], '1');
+  }
+  const made = all.filter(({ status }) => status === 201);
+  assert.equal(made.filter((answer) => replayed(answer) === undefined).length, 1);
+  assert.equal(new Set(made.map(({ body }) => body.key)).size, 1);
+  assert.equal(await plane.db.collection('api_keys').countDocuments({ name: 'burst' }), 1);
+});
+
+test('a key is bound to its body, its path and its caller', async () => {
+  await post('/v1/keys', newKey('bound'), 'k3');
+  const otherBody = await post('/v1/keys', newKey('other'), 'k3');
+  assert.equal(otherBody.status, 422);
+  assert.equal(otherBody.body.code, 'POSTHORN_IDEMPOTENCY_KEY_REUSED');
+  assert.equal(otherBody.body.errors[0].pointer, '#header/idempotency-key');
+  const url = 'https://e.com/bound';
+  const otherPath = await post(`${tenant}/endpoints`, { url }, 'k3');
+  assert.equal(otherPath.status, 201, otherPath.text);
+  const caller = (await plane.call('POST', '/v1/keys', { scope: 'platform' })).body.key;
+  const byAnother = await post('/v1/keys', newKey('bound'), 'k3', caller);
+  assert.equal(byAnother.status, 201, byAnother.text);
+  assert.equal(replayed(byAnother), undefined);
+});
+
+test('every POST that creates or rotates repeats its first answer, with its headers', async () => {
+  const endpoint = await post(`${tenant}/endpoints`, { url: 'https://e.com/all' }, 'k4');
+  const { id, subscription_id: subscription } = endpoint.body;
+  const requests: [string, object | undefined][] = [
+    [`${tenant}/endpoints`, { url: 'https://e.com/all' }],
+    [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
+    [`${tenant}/subscriptions`, { endpoint_id: id, event_types: ['a.b'] }],
+    [`${tenant}/dead-letters/replay`, { endpoint: id }],
+  ];
+  for (const [path, body] of requests) {
+    const first = await post(path, body, 'k4');
+    const again = await post(path, body, 'k4');
+    assert.ok(first.status < 300, `${path}: ${first.text}`);
+    assert.deepEqual(again.body, first.body, path);
+    assert.equal(replayed(again), 'true', path);
+    for (const name of ['etag', 'location']) assert.equal(again.headers[name], first.headers[name]);
+  }
+  const secrets = (await plane.call('GET', `${tenant}/endpoints/${id}`)).body.signing_secrets;
+  assert.equal(secrets.length, 2, 'rotated once');
+  assert.notEqual(subscription, null);
+});
+
+test('a rejected request does not use up its key', async () => {
+  const missing = { endpoint_id: 'ep_none', event_types: ['a.b'] };
+  assert.equal((await post(`${tenant}/subscriptions`, missing, 'k5')).status, 400);
+  assert.equal((await post('/v1/keys', { scope: 'nonsense' }, 'k5')).status, 400);
+  assert.equal((await post('/v1/keys', newKey('after'), 'k5')).status, 201);
+  const { body } = await plane.call('POST', `${tenant}/endpoints`, { url: 'https://e.com/5' });
+  const valid = { endpoint_id: body.id, event_types: ['a.b'] };
+  assert.equal((await post(`${tenant}/subscriptions`, valid, 'k5')).status, 201);
+});
+
+test('a claim of a dead process is rejected until it expires, and does not run again', async () => {
+  await post('/v1/keys', newKey('died'), 'k6');
+  await answers.updateMany({}, { $set: { sealed: null } });
+  const again = await post('/v1/keys', newKey('died'), 'k6');
+  assert.equal(again.status, 409);
+  assert.equal(again.body.code, 'POSTHORN_IDEMPOTENCY_KEY_BUSY');
+  assert.equal(await plane.db.collection('api_keys').countDocuments({ name: 'died' }), 1);
+  await answers.updateMany({}, { $set: { expires_at: new Date(0) } });
+  assert.equal((await post('/v1/keys', newKey('died'), 'k6')).status, 201);
+});
+
+test('stored answers are sealed, expire after a day, and are deleted with their tenant', async () => {
+  await plane.call('PUT', '/v1/tenants/gone', {});
+  const path = '/v1/tenants/gone/endpoints';
+  const made = await post(path, { url: 'https://e.com/' }, 'k7');
+  const stored = await answers.find({ tenant: 'gone' }).toArray();
+  assert.equal(stored.length, 1);
+  assert.ok(!JSON.stringify(stored).includes(made.body.secret));
+  const left = (stored[0]?.expires_at.getTime() ?? 0) - Date.now();
+  assert.ok(left > 23 * 3600_000 && left <= 24 * 3600_000);
+  await plane.call('DELETE', '/v1/tenants/gone');
+  await plane.call('PUT', '/v1/tenants/gone', {});
+  const anew = await post(path, { url: 'https://e.com/' }, 'k7');
+  assert.equal(anew.status, 201, anew.text);
+  assert.notEqual(anew.body.id, made.body.id);
+});
+
+test('rejects an Idempotency-Key without a length of 1 to 255', async () => {
+  for (const key of ['""', 'x'.repeat(256)]) {
+    const answer = await post('/v1/keys', newKey('long'), key);
+    assert.equal(answer.status, 400);
+    assert.equal(answer.body.errors[0].pointer, '#header/idempotency-key');
+  }
+});

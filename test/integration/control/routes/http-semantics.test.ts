@@ -1,0 +1,196 @@
+import assert from 'node:assert/strict';
+import { Readable } from 'node:stream';
+import { before, test } from 'node:test';
+import { type ControlPlane, PLATFORM_KEY, startControlPlane } from '../control-plane.ts';
+
+interface Operation {
+  requestBody?: { required?: boolean };
+  security?: unknown[];
+}
+
+/** A path of the API, with ids that nothing has. */
+interface Path {
+  url: string;
+  operations: Map<string, Operation>;
+}
+
+const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
+
+/** Large payloads are streamed: their length is only known once they are read. */
+const withoutHead = (url: string): boolean => /\/payload(s\/|$)/.test(url);
+
+let plane: ControlPlane;
+let paths: Path[];
+
+before(async (t) => {
+  plane = await startControlPlane(t as never);
+  const document = (await plane.app.inject('/openapi.json')).json() as {
+    paths: Record<string, Record<string, Operation>>;
+  };
+  paths = Object.entries(document.paths).flatMap(([template, item]) => {
+    const route = template.replaceAll(/\{(\w+)\}/g, ':$1');
+    // Events are published to another plane.
+    const operations = Object.entries(item)
+      .map(([method, operation]) => [method.toUpperCase(), operation] as const)
+      .filter(([method]) => plane.app.hasRoute({ method, url: route }));
+    const url = template.replaceAll(/\{(\w+)\}/g, 'none-0');
+    return operations.length === 0 ? [] : [{ url, operations: new Map(operations) }];
+  });
+  assert.ok(paths.length > 25, `${paths.length} paths`);
+});
+
+/** Chunks of a body that is empty: `inject` then sends no `content-length`. */
+const chunked = (method: string, url: string) =>
+  plane.app.inject({
+    method: method as 'GET',
+    url,
+    headers: {
+      authorization: `Bearer ${PLATFORM_KEY}`,
+      'content-type': 'application/json',
+      'transfer-encoding': 'chunked',
+    },
+    payload: Readable.from([]),
+  });
+
+const ask = (method: string, url: string, headers: Record<string, string> = {}) =>
+  plane.app.inject({
+    method: method as 'GET',
+    url,
+    headers: { authorization: `Bearer ${PLATFORM_KEY}`, ...headers },
+  });
+
+test('every path answers other methods with 405 and OPTIONS with 204, and names its methods', async () => {
+  for (const { url, operations } of paths) {
+    // For other methods the last segment is the id of a subscription or of a dead letter.
+    if (/\/(dry-run|groups|replay|discard)$/.test(url)) continue;
+    const own = new Set([...operations.keys(), 'OPTIONS']);
+    if (own.has('GET') && !withoutHead(url)) own.add('HEAD');
+    const allow = [...own].toSorted().join(', ');
+    for (const method of METHODS) {
+      if (own.has(method) && method !== 'OPTIONS') continue;
+      const answer = await ask(method, url);
+      assert.equal(answer.statusCode, method === 'OPTIONS' ? 204 : 405, `${method} ${url}`);
+      assert.equal(answer.headers['allow'], allow, `${method} ${url}`);
+      if (method !== 'OPTIONS' && method !== 'HEAD') {
+        assert.equal(answer.json().code, 'POSTHORN_METHOD_NOT_ALLOWED');
+      }
+    }
+  }
+});
+
+test('HEAD answers as GET does, without a body', async () => {
+  for (const { url, operations } of paths) {
+    if (!operations.has('GET') || withoutHead(url)) continue;
+    const [get, head] = [await ask('GET', url), await ask('HEAD', url)];
+    assert.equal(head.statusCode, get.statusCode, url);
+    assert.equal(head.body, '', url);
+    assert.equal(head.headers['content-type'], get.headers['content-type'], url);
+  }
+});
+
+test('a content type without a body changes nothing where no body is needed', async () => {
+  let seen = 0;
+  for (const { url, operations } of paths) {
+    for (const [method, { requestBody }] of operations) {
+      if (requestBody?.required === true) continue;
+      const plain = await ask(method, url);
+      for (const type of ['application/json', 'application/json; charset=utf-8']) {
+        const typed = await ask(method, url, { 'content-type': type, 'content-length': '0' });
+        assert.equal(typed.statusCode, plain.statusCode, `${method} ${url}: ${typed.body}`);
+        assert.equal(typed.json().code, plain.json().code, `${method} ${url}`);
+      }
+      const empty = await chunked(method, url);
+      assert.equal(empty.statusCode, plain.statusCode, `${method} ${url}: ${empty.body}`);
+      assert.equal(empty.json().code, plain.json().code, `${method} ${url}`);
+      if (method !== 'GET') seen++;
+    }
+  }
+  assert.ok(seen >= 8, `${seen} routes change something without a body`);
+});
+
+test('rejects an unknown query parameter on every route with 400', async () => {
+  for (const { url, operations } of paths) {
+    for (const [method, { security, requestBody }] of operations) {
+      // Routes without a key are for browsers and probes; a required body is read first.
+      if (security?.length === 0 || requestBody?.required === true) continue;
+      const answer = await ask(method, `${url}?nonsense=1`);
+      assert.equal(answer.statusCode, 400, `${method} ${url}: ${answer.body}`);
+      const pointers = answer.json().errors.map((each: { pointer: string }) => each.pointer);
+      assert.ok(pointers.includes('#query/nonsense'), `${method} ${url}: ${pointers}`);
+    }
+  }
+});
+
+test('a trailing slash, another case and an encoded slash make a different path', async () => {
+  for (const { url, operations } of paths) {
+    const [method] = operations.keys() as Iterable<string>;
+    // Behind a collection an empty id follows.
+    const slashed = await ask(method as string, `${url}/`);
+    assert.ok([400, 404].includes(slashed.statusCode), `${url}/: ${slashed.body}`);
+    if (!url.includes('none-0')) continue;
+    const encoded = await ask(method as string, url.replace('none-0', 'none%2F0'));
+    assert.ok([400, 404].includes(encoded.statusCode), `${url}: ${encoded.body}`);
+  }
+});
+
+test('an id is decoded once', async () => {
+  await plane.call('PUT', '/v1/tenants/plain-id', {});
+  assert.equal((await ask('GET', '/v1/tenants/plain%2Did')).statusCode, 200);
+  assert.equal((await ask('GET', '/v1/tenants/plain%252Did')).statusCode, 400);
+});
+
+test('rejects an oversized body of the control API with an error that does not call it an event', async () => {
+  const payload = JSON.stringify({ name: 'x'.repeat(600_000) });
+  const answer = await plane.app.inject({
+    method: 'PUT',
+    url: '/v1/tenants/plain-id',
+    headers: { authorization: `Bearer ${PLATFORM_KEY}`, 'content-type': 'application/json' },
+    payload,
+  });
+  assert.equal(answer.statusCode, 413);
+  assert.equal(answer.json().code, 'POSTHORN_BODY_TOO_LARGE');
+});
+
+test('If-None-Match: * creates and never replaces, and a known ETag is answered with 304', async () => {
+  const tenant = '/v1/tenants/conditional';
+  const put = (path: string, name: string, value: string) =>
+    plane.call('PUT', path, {}, { headers: { [name]: value } });
+  for (const path of [tenant, '/v1/event-types/conditional.type']) {
+    assert.equal((await put(path, 'if-match', '*')).status, 412, path);
+    const made = await put(path, 'if-none-match', '*');
+    assert.equal(made.status, 201, made.text);
+    const etag = String(made.headers['etag']);
+    assert.equal((await put(path, 'if-none-match', '*')).status, 412, path);
+    assert.equal((await put(path, 'if-none-match', etag)).status, 412, path);
+    assert.equal((await put(path, 'if-none-match', '"other"')).status, 200, path);
+  }
+  const made = await plane.call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' });
+  const endpoint = `${tenant}/endpoints/${made.body.id}`;
+  const subscription = `${tenant}/subscriptions/${made.body.subscription_id}`;
+  for (const path of [tenant, '/v1/event-types/conditional.type', endpoint, subscription]) {
+    const etag = String((await ask('GET', path)).headers['etag']);
+    for (const value of [etag, `W/${etag}`, `"0", ${etag}`, '*']) {
+      for (const method of ['GET', 'HEAD']) {
+        const same = await ask(method, path, { 'if-none-match': value });
+        assert.equal(same.statusCode, 304, `${method} ${path} ${value}`);
+        assert.equal(same.body, '');
+        assert.equal(same.headers['etag'], etag);
+      }
+    }
+    assert.equal((await ask('GET', path, { 'if-none-match': '"0"' })).statusCode, 200);
+  }
+  const stale = { headers: { 'if-match': '"0"' } };
+  const changes: [string, string, object?][] = [
+    ['POST', `${endpoint}/rotate-secret`],
+    ['PATCH', endpoint, { format: 'data' }],
+    ['PATCH', subscription, { event_types: ['a.b'] }],
+    ['DELETE', subscription],
+    ['DELETE', endpoint],
+    ['DELETE', tenant],
+    ['DELETE', '/v1/event-types/conditional.type'],
+  ];
+  for (const [method, path, body] of changes) {
+    const refused = await plane.call(method, path, body, stale);
+    assert.equal(refused.status, 412, `${method} ${path}: ${refused.text}`);
+  }
+});

@@ -1,0 +1,135 @@
+/** Producers are let into NATS with their API keys, and may do nothing there but publish (IN-4). */
+import assert from 'node:assert/strict';
+import { type TestContext, test } from 'node:test';
+import type { NatsConnection } from '@nats-io/nats-core';
+import { connect } from '@nats-io/transport-node';
+import { AccountKey, newAccountSeed } from '#src/ingress/auth-callout/account-key.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
+import { IngressPlane } from '../ingress-plane.ts';
+
+interface Door {
+  plane: IngressPlane;
+  /** A producer's connection, closed with the test. */
+  dial: (key: string, options?: Parameters<typeof connect>[0]) => Promise<NatsConnection>;
+}
+
+async function openDoor(t: TestContext): Promise<Door> {
+  const seed = newAccountSeed();
+  const issuer = new AccountKey(seed).publicKey;
+  const plane = await IngressPlane.start(t, {
+    env: { POSTHORN_NATS_AUTH_SEED: seed },
+    access: { user: 'posthorn', password: 'secret0123', issuer },
+  });
+  const { url } = plane.core.server;
+  return {
+    plane,
+    async dial(key, options = {}) {
+      const nc = await connect({ servers: url, token: key, reconnect: false, ...options });
+      t.after(() => nc.close());
+      return nc;
+    },
+  };
+}
+
+async function publish(nc: NatsConnection, subject: string): Promise<string> {
+  try {
+    const reply = await nc.request(subject, '{"a":1}', { timeout: 5000 });
+    return reply.json<{ status: string }>().status;
+  } catch (error) {
+    const { name, cause } = error as Error;
+    return cause instanceof Error ? cause.name : name;
+  }
+}
+
+/** The platform sees whether anything comes on a subject that a producer tries to write to. */
+async function reaches(door: Door, nc: NatsConnection, subject: string): Promise<boolean> {
+  let seen = false;
+  const tap = door.plane.core.nc.subscribe(subject, {
+    callback: () => {
+      seen = true;
+    },
+  });
+  await door.plane.core.nc.flush();
+  nc.publish(subject, 'x');
+  // The first flush brings the message to the server, the second to the platform, if permitted.
+  await nc.flush();
+  await door.plane.core.nc.flush();
+  tap.unsubscribe();
+  return seen;
+}
+
+test('a producer bound to a tenant publishes to it and to no other', async (t) => {
+  const door = await openDoor(t);
+  await door.plane.tenant('globex');
+  await door.plane.key('bound', 'producer', { tenant: 'acme' });
+  const nc = await door.dial('bound', { inboxPrefix: '_INBOX_key_bound' });
+  assert.equal(await publish(nc, 'in.acme.order.created'), 'accepted');
+  assert.equal(await publish(nc, 'in.globex.order.created'), 'PermissionViolationError');
+  assert.equal((await door.plane.stored()).length, 1);
+});
+
+test('a key as the password works too; one for every tenant reaches every tenant', async (t) => {
+  const door = await openDoor(t);
+  await door.plane.tenant('globex');
+  await door.plane.key('free', 'producer');
+  const nc = await connect({
+    servers: door.plane.core.server.url,
+    user: 'shop',
+    pass: 'free',
+    inboxPrefix: '_INBOX_key_free',
+  });
+  t.after(() => nc.close());
+  assert.equal(await publish(nc, 'in.acme.order.created'), 'accepted');
+  assert.equal(await publish(nc, 'in.globex.order.created'), 'accepted');
+});
+
+test('a producer can publish to no other subject and receive no other messages', async (t) => {
+  const door = await openDoor(t);
+  await door.plane.key('free', 'producer');
+  const inbox = { inboxPrefix: '_INBOX_key_free' };
+  const forbidden = [
+    'ev.1.acme.order.created',
+    'dlv.1.s.acme.ep_1',
+    '$JS.API.STREAM.DELETE.EV-0',
+    '$KV.CONFIG.tenant.acme',
+    '$SYS.REQ.USER.AUTH',
+    '_INBOX_key_other.x',
+  ];
+  for (const subject of forbidden) {
+    const nc = await door.dial('free', inbox);
+    assert.equal(await reaches(door, nc, subject), false, subject);
+  }
+  for (const subject of ['>', 'ev.>', 'in.>', '_INBOX.>', '_INBOX_key_other.>', '$SYS.>']) {
+    const nc = await door.dial('free', inbox);
+    const heard = new Promise<Error | undefined>((resolve) => {
+      nc.subscribe(subject, { callback: (error) => resolve(error ?? undefined) });
+    });
+    assert.equal((await heard)?.name, 'PermissionViolationError', subject);
+  }
+  const streams = await door.plane.core.jsm.streams.info('EV-0');
+  assert.equal(streams.state.messages, 0);
+});
+
+test('wrong keys, a tenant key and no key are refused; a revoked one at the next connect', async (t) => {
+  const door = await openDoor(t);
+  await door.plane.key('of-tenant', 'tenant', { tenant: 'acme' });
+  await door.plane.key('short', 'producer');
+  const refused = { name: 'AuthorizationError' };
+  await assert.rejects(door.dial('no-such-key'), refused);
+  await assert.rejects(door.dial('of-tenant'), refused);
+  await assert.rejects(connect({ servers: door.plane.core.server.url, reconnect: false }), refused);
+  const nc = await door.dial('short', { inboxPrefix: '_INBOX_key_short' });
+  assert.equal(await publish(nc, 'in.acme.a.b'), 'accepted');
+  await door.plane.revokeKey('short');
+  await assert.rejects(door.dial('short'), refused);
+});
+
+test('a connection ends with its key', async (t) => {
+  const door = await openDoor(t);
+  // Long enough to connect and publish.
+  const expiresAtMs = Date.now() + 8000;
+  await door.plane.key('brief', 'producer', { expiresAtMs });
+  const nc = await door.dial('brief', { inboxPrefix: '_INBOX_key_brief' });
+  assert.equal(await publish(nc, 'in.acme.a.b'), 'accepted');
+  await waitUntil(() => nc.isClosed(), { what: 'the connection closed', deadlineMs: 30_000 });
+});
