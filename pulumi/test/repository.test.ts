@@ -52,10 +52,13 @@ for (const stack of stacks) {
     for (const key of ['environment', 'region', 'remoteKey']) {
       assert.equal(source.helm.valuesObject[key], apps[key], key);
     }
-    const posthorn = parse(textOf(`${folder}/posthorn.yaml`)) as { mongodb: { cidrs: string[] } };
+    const posthorn = parse(textOf(`${folder}/posthorn.yaml`)) as {
+      network: { egress: { purpose: string; cidr?: string }[] };
+    };
     const { cidrBlock } = onlyOf(resources, 'ec2/vpc:Vpc').inputs;
     // That of the recovery site may be there too (test/infra/argocd/networks.test.ts).
-    assert.ok(posthorn.mongodb.cidrs.includes(String(cidrBlock)));
+    const mongodb = posthorn.network.egress.filter(({ purpose }) => purpose === 'mongodb');
+    assert.ok(mongodb.some(({ cidr }) => cidr === cidrBlock));
   });
 }
 

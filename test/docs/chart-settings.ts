@@ -7,6 +7,8 @@ const SET_BY_THE_CHART = new Set([
   'POSTHORN_NATS_URL',
   'POSTHORN_NATS_USER',
   'POSTHORN_MONGODB_DATABASE',
+  // From network.egress, which the policies are made of too.
+  'POSTHORN_EGRESS_ALLOW',
   'POSTHORN_HTTP_HOST',
   'POSTHORN_HTTP_PORT',
   'POSTHORN_OPS_HOST',

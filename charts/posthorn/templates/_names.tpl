@@ -50,9 +50,7 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- fail "probe.enabled: the probe needs a platform key: secret.bootstrapKey, or an entry of secret.extra with setting POSTHORN_PROBE_KEY and the role probe" }}
 {{- end }}
 {{- end }}
-{{- if and (not .Values.mongodb.namespace) (not .Values.mongodb.cidrs) .Values.network.enabled }}
-{{- fail "mongodb.namespace or mongodb.cidrs: one is needed, or nothing reaches MongoDB" }}
-{{- end }}
+{{- include "posthorn.checkEgress" . }}
 {{- if and .Values.ingress.enabled (or (not .Values.ingress.publishHost) (not .Values.ingress.apiHost)) }}
 {{- fail "ingress.publishHost and ingress.apiHost: both are needed, and are two names" }}
 {{- end }}

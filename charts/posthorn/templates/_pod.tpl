@@ -24,6 +24,11 @@
 - { name: POSTHORN_NATS_USER, value: {{ . | quote }} }
 {{- end }}
 - { name: POSTHORN_MONGODB_DATABASE, value: {{ .Values.mongodb.database | quote }} }
+{{- if has .role (list "delivery" "control") }}
+{{- with include "posthorn.egressAllow" . }}
+- { name: POSTHORN_EGRESS_ALLOW, value: {{ . | quote }} }
+{{- end }}
+{{- end }}
 {{- with .Values.nats.caSecret }}
 - { name: NODE_EXTRA_CA_CERTS, value: /run/secrets/nats-ca/ca.crt }
 {{- end }}

@@ -57,9 +57,11 @@ test('the operator comes before the database, the database before Posthorn', { s
   assert.equal(at(mongodb, 'spec', 'syncPolicy', 'automated', 'prune'), false, 'data is kept');
   assert.equal(at(mongodb, 'spec', 'source', 'helm', 'valuesObject', 'backup', 'days'), 14);
   const posthorn = only(manifests, 'Application', 'posthorn');
-  assert.deepEqual(at(posthorn, 'spec', 'source', 'helm', 'valuesObject'), {
-    mongodb: { namespace: 'mongodb', cidrs: [] },
-  });
+  const egress = at(posthorn, 'spec', 'source', 'helm', 'valuesObject', 'network', 'egress');
+  assert.deepEqual(egress, [
+    { purpose: 'nats', namespace: 'nats', podLabels: { 'app.kubernetes.io/name': 'nats' } },
+    { purpose: 'mongodb', namespace: 'mongodb', port: 27017 },
+  ]);
   const { spec } = only(manifests, 'AppProject', 'platform');
   const allowed = at(spec, 'destinations') as object[];
   assert.ok(allowed.some((one) => at(one, 'namespace') === 'mongodb'));

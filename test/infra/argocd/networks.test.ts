@@ -21,7 +21,11 @@ for (const { path, text } of stacks) {
     const values: unknown = parse(projectText(`argocd/environments/${environment}/posthorn.yaml`));
     const clients = at(values, 'network', 'clientCidrs') as unknown[];
     assert.ok(clients.includes(network), `network.clientCidrs has ${network}`);
-    const databases = at(values, 'mongodb', 'cidrs') as unknown[];
-    assert.ok(databases.includes(network), `mongodb.cidrs has ${network}`);
+    const egress = at(values, 'network', 'egress') as object[];
+    const databases = egress.filter((entry) => at(entry, 'purpose') === 'mongodb');
+    assert.ok(
+      databases.some((entry) => at(entry, 'cidr') === network),
+      `network.egress has MongoDB in ${network}`,
+    );
   });
 }

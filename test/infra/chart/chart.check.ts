@@ -23,7 +23,10 @@ const everything = [
   'nats.caSecret=nats-ca',
   'ingress.enabled=true,ingress.publishHost=in.example.com,ingress.apiHost=api.example.com',
   'ingress.tlsSecret=tls,ingress.className=nginx',
-  'network.clientCidrs={10.0.0.0/16},mongodb.cidrs={10.9.0.0/24},network.delivery.allowCidrs={10.3.0.0/24}',
+  'network.clientCidrs={10.0.0.0/16}',
+  'network.egress[0].purpose=nats,network.egress[0].namespace=nats',
+  'network.egress[1].purpose=mongodb,network.egress[1].cidr=10.9.0.0/24,network.egress[1].port=27017',
+  'network.egress[2].purpose=webhooks,network.egress[2].cidr=10.3.0.0/24',
   'priorityClassName=high,nodeSelector.pool=work,image.pullSecrets[0].name=pull',
   'secret.extra[0].key=more,secret.extra[0].setting=POSTHORN_MORE,secret.extra[0].roles={control}',
 ];
@@ -85,7 +88,6 @@ const refused: [value: string, named: RegExp][] = [
   ],
   ['settings.POSTHORN_SHARDS=10', /roles\.delivery\.autoscaling\.maxReplicas: 12 .*\(10\)/],
   ['roles.router.autoscaling.minReplicas=20', /roles\.router\.autoscaling: minReplicas \(20\)/],
-  ['mongodb.namespace=', /mongodb\.namespace or mongodb\.cidrs/],
   ['ingress.enabled=true', /ingress\.publishHost and ingress\.apiHost/],
   ['image.tag=', /image\.tag: say which commit/],
 ];

@@ -83,24 +83,6 @@ test('the policy refuses what the worker refuses, and no more', { skip }, async 
   }
 });
 
-test('a network that is allowed is reached', { skip }, async () => {
-  const allow = [...set, 'network.delivery.allowCidrs={10.20.0.0/16}'];
-  const manifests = await render('charts/posthorn', { set: allow });
-  const blocks = blocksOf(only(manifests, 'NetworkPolicy', 'posthorn-delivery'));
-  assert.equal(mayReach(blocks, '10.20.3.4'), true);
-  assert.equal(mayReach(blocks, '10.21.3.4'), false);
-});
-
-test('a further rule is for the roles that it names', { skip }, async () => {
-  const rule =
-    'network.extraEgress[0].roles={control},network.extraEgress[0].to[0].ipBlock.cidr=10.20.0.0/16';
-  const manifests = await render('charts/posthorn', { set: [...set, rule] });
-  for (const role of ['ingress', 'router', 'delivery', 'control', 'migrate']) {
-    const blocks = blocksOf(only(manifests, 'NetworkPolicy', `posthorn-${role}`));
-    assert.equal(mayReach(blocks, '10.20.3.4'), role === 'control', role);
-  }
-});
-
 test('no other role reaches an address outside the cluster', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set });
   for (const role of ['ingress', 'router', 'control', 'migrate']) {
