@@ -1,11 +1,13 @@
 /**
  * Reads large JSON texts in slices, so that the event loop runs in between. Owners (tenants) take
- * turns of one slice. A tenant with many large texts delays its own texts; those of another tenant
- * wait one slice for each slice of their own. The texts of one owner are read in order of arrival.
+ * turns of one slice (deficit round robin). A tenant with many large texts delays its own texts;
+ * those of another tenant wait one slice for each slice of their own. The texts of one owner are
+ * read in order of arrival.
  *
  * State: the texts being read, which their requests hold in memory anyway. A crash loses them, and
  * their callers get no answer.
  */
+import { FairQueue } from '#domain/contention/fair-queue.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
 import type { JsonScanner } from '#domain/json/json-scanner.ts';
@@ -19,8 +21,7 @@ interface Reading {
 }
 
 export class JsonTurns {
-  /** By owner, in the order of turns. */
-  private readonly queues = new Map<string, Reading[]>();
+  private readonly queue = new FairQueue<Reading>(1);
   private readonly soon: (step: () => void) => void;
 
   /** @param soon runs a step in a later turn of the event loop */
@@ -38,24 +39,18 @@ export class JsonTurns {
     return new Promise((resolve, reject) => {
       const scanner = newJsonScanner(bytes, wanted, bounds);
       const reading: Reading = { scanner, resolve, reject };
-      const queue = this.queues.get(owner);
-      if (queue !== undefined) {
-        queue.push(reading);
-        return;
-      }
-      this.queues.set(owner, [reading]);
-      if (this.queues.size === 1) this.soon(() => this.step());
+      const isIdle = this.queue.isEmpty;
+      this.queue.push(owner, reading);
+      if (isIdle) this.soon(() => this.step());
     });
   }
 
   private step(): void {
-    const [turn] = this.queues;
-    if (turn === undefined) return;
-    const [owner, queue] = turn;
-    this.queues.delete(owner);
-    if (isDone(queue[0] as Reading)) queue.shift();
-    if (queue.length > 0) this.queues.set(owner, queue);
-    if (this.queues.size > 0) this.soon(() => this.step());
+    const reading = this.queue.head();
+    if (reading === undefined) return;
+    // The owner's turn ends with the slice. If it was the owner's last, its turn has ended already.
+    if (!isDone(reading) || this.queue.shift()) this.queue.spend();
+    if (!this.queue.isEmpty) this.soon(() => this.step());
   }
 }
 

@@ -7,7 +7,7 @@ import type { Settings } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
-import { loopUtilization } from '#infra/aimd-controller.ts';
+import { loopUtilization } from '#infra/loop-utilization.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/stores/config-store.ts';

@@ -1,4 +1,5 @@
 import type { Span } from '@opentelemetry/api';
+import { FairQueue } from '#domain/contention/fair-queue.ts';
 import { deliveryId } from '#domain/ids.ts';
 import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -14,7 +15,6 @@ import { type LaneView, laneFor } from '#wire/lane-view.ts';
 import type { RoutedRecord } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { InFlightEvent } from './in-flight-event.ts';
-import { FairQueue } from './scheduling/fair-queue.ts';
 import { OrderedSerialQueue } from './scheduling/ordered-serial-queue.ts';
 
 /** Deliveries that a tenant may publish before the next tenant's turn. */

@@ -7,6 +7,7 @@
  * Limits: `limits.filterPayloadBytesMax` for one payload, `READS_MAX` concurrent reads, one for
  * each tenant.
  */
+import { Semaphore } from '#domain/contention/semaphore.ts';
 import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
@@ -17,8 +18,7 @@ const TRY_AGAIN_MS = 1000;
 
 export class LargeEvents {
   private readonly deps: { store: Pick<PayloadStore, 'get'>; log: Log };
-  private readonly forSlot: (() => void)[] = [];
-  private reads = 0;
+  private readonly reads = new Semaphore(READS_MAX);
 
   constructor(deps: { store: Pick<PayloadStore, 'get'>; log: Log }) {
     this.deps = deps;
@@ -34,7 +34,7 @@ export class LargeEvents {
     if (payload === undefined || !isDataSeen(payload.size)) return event;
     while (mayWork()) {
       try {
-        const data = await this.read(payload.key);
+        const data = await this.reads.run(() => this.read(payload.key));
         return data === undefined ? event : { ...event, data };
       } catch (error) {
         this.deps.log.warn({ error: (error as Error).message }, 'router.payload_not_read');
@@ -45,20 +45,11 @@ export class LargeEvents {
   }
 
   private async read(key: string): Promise<Buffer | undefined> {
-    while (this.reads >= READS_MAX) {
-      await new Promise<void>((resolve) => {
-        this.forSlot.push(resolve);
-      });
-    }
-    this.reads++;
     try {
       return (await this.deps.store.get(key))?.bytes;
     } catch (error) {
       if (error instanceof PayloadDamagedError) return undefined;
       throw error;
-    } finally {
-      this.reads--;
-      this.forSlot.shift()?.();
     }
   }
 }

@@ -1,4 +1,4 @@
-import { FairSemaphore } from '#infra/http/dial/fair-semaphore.ts';
+import { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
 
 /** How long a search may take. */
 export const SEARCH_MS_MAX = 10_000;

@@ -7,6 +7,7 @@
  * an attempt and by the endpoint's rate limit. Deliveries beyond that are parked (`parking.ts`).
  */
 import { CircuitState } from 'cockatiel';
+import { Flow } from '#domain/contention/deficit-round-robin.ts';
 import { limits } from '#domain/limits.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
@@ -58,6 +59,9 @@ export interface EndpointActorOptions {
 
 export class EndpointActor {
   readonly endpoint: string;
+  /** Its places in the rings of its tenant: of all deliveries, and of high-priority ones. */
+  readonly flow = new Flow<EndpointActor>(this);
+  readonly highFlow = new Flow<EndpointActor>(this);
   private readonly deps: EndpointActorDeps;
   private readonly options: EndpointActorOptions;
   private readonly settings: EndpointSettings;

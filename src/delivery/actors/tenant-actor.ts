@@ -7,9 +7,9 @@
  * recently) -> passivated (removed; the activation table keeps the state of a circuit that is not
  * closed). All its state is also in JetStream, so a crash loses nothing.
  */
+import { DeficitRoundRobin, Flow } from '#domain/contention/deficit-round-robin.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
-import { EndpointRing } from './endpoint-ring.ts';
 import { LaneShare } from '../lanes/lane-share.ts';
 import type { TenantLoad } from '../lanes/tenant-demand.ts';
 import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
@@ -27,11 +27,13 @@ export class TenantActor implements TurnTaker {
   readonly tenant: string;
   private readonly deps: TenantActorDeps;
   private readonly endpoints = new Map<string, EndpointActor>();
+  readonly flow: Flow<TurnTaker>;
   /**
-   * Endpoints that can run; `highRing` has those with high-priority deliveries, which run first.
+   * Endpoints that can run, in turns of one attempt; `highRing` has those with high-priority
+   * deliveries, which run first.
    */
-  private readonly ring = new EndpointRing();
-  private readonly highRing = new EndpointRing();
+  private readonly ring = new DeficitRoundRobin<EndpointActor>(() => 1);
+  private readonly highRing = new DeficitRoundRobin<EndpointActor>(() => 1);
   private snapshot: TenantSnapshot | undefined;
   private byId = new Map<string, EndpointSnapshot>();
   private runningAttempts = 0;
@@ -41,6 +43,7 @@ export class TenantActor implements TurnTaker {
   constructor(tenant: string, deps: TenantActorDeps) {
     this.tenant = tenant;
     this.deps = deps;
+    this.flow = new Flow<TurnTaker>(this);
   }
 
   get weight(): number {
@@ -52,7 +55,7 @@ export class TenantActor implements TurnTaker {
   }
 
   get hasRunnable(): boolean {
-    return this.ring.length + this.highRing.length > 0 && this.runningAttempts < this.inFlightMax;
+    return this.ring.size + this.highRing.size > 0 && this.runningAttempts < this.inFlightMax;
   }
 
   get mailboxLength(): number {
@@ -76,8 +79,7 @@ export class TenantActor implements TurnTaker {
 
   runNext(): boolean {
     if (this.runningAttempts >= this.inFlightMax) return false;
-    const actor =
-      this.highRing.take((one) => one.hasHigh && one.canRun) ?? this.ring.take((one) => one.canRun);
+    const actor = this.takeHigh() ?? this.takeRunnable();
     if (actor === undefined) return false;
     this.runningAttempts++;
     actor.runNext();
@@ -124,7 +126,7 @@ export class TenantActor implements TurnTaker {
       tenant: this.tenant,
       endpoint,
       snapshot: () => this.endpointSnapshot(endpoint),
-      tenantShare: () => this.inFlightMax / Math.max(1, this.ring.length),
+      tenantShare: () => this.inFlightMax / Math.max(1, this.ring.size),
       // With one endpoint, its deliveries block no other endpoint.
       laneShare: () => (this.byId.size <= 1 ? Number.POSITIVE_INFINITY : this.laneShare.now()),
       onPressed: () => this.load.pressed++,
@@ -157,8 +159,26 @@ export class TenantActor implements TurnTaker {
   }
 
   private place(actor: EndpointActor): void {
-    this.ring.add(actor);
-    if (actor.hasHigh) this.highRing.add(actor);
+    this.ring.join(actor.flow);
+    if (actor.hasHigh) this.highRing.join(actor.highFlow);
+  }
+
+  /** Removes endpoints from the ring up to the first that can run, and returns it. */
+  private takeRunnable(): EndpointActor | undefined {
+    for (let actor = this.ring.head; actor !== undefined; actor = this.ring.head) {
+      this.ring.leave(actor.flow);
+      if (actor.canRun) return actor;
+    }
+    return undefined;
+  }
+
+  /** The same for high-priority deliveries. */
+  private takeHigh(): EndpointActor | undefined {
+    for (let actor = this.highRing.head; actor !== undefined; actor = this.highRing.head) {
+      this.highRing.leave(actor.highFlow);
+      if (actor.hasHigh && actor.canRun) return actor;
+    }
+    return undefined;
   }
 
   private endpointSnapshot(endpoint: string): EndpointSnapshot | undefined {

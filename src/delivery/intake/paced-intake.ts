@@ -1,4 +1,4 @@
-import { AimdController, type AimdControllerDeps } from '#infra/aimd-controller.ts';
+import { AimdController, type AimdControllerDeps } from '#domain/contention/aimd-controller.ts';
 
 /**
  * Feeds a burst of messages in small batches with pauses between them; an adaptive batch size keeps

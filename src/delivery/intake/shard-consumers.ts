@@ -2,7 +2,7 @@
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
-import { loopUtilization } from '#infra/aimd-controller.ts';
+import { loopUtilization } from '#infra/loop-utilization.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';

@@ -10,7 +10,7 @@ import type { KV } from '@nats-io/kv';
 import { apiErrorCode, apiErrors, isGone } from '#infra/nats/api-errors.ts';
 import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
 import type { HeadState } from './head-state.ts';
-import { Semaphore } from './semaphore.ts';
+import { Semaphore } from '#domain/contention/semaphore.ts';
 
 /** After a takeover every queue is read at once, and the server drops requests beyond its limit. */
 const REQUESTS_AT_ONCE = 64;

@@ -1,13 +1,10 @@
-import { isWithinShare } from '#domain/bounds/fair-shares.ts';
+import { DeficitRoundRobin, type Flow } from '#domain/contention/deficit-round-robin.ts';
+import { isWithinShare } from '#domain/contention/fair-shares.ts';
 
-/**
- * Shares a worker's slots between its tenants. Tenants with work to run form a ring, and each turn
- * gives a tenant as many attempts as its weight (deficit round robin with a cost of one: Shreedhar
- * and Varghese, 1995). A tenant whose receivers hang keeps its slots for the whole attempt timeout,
- * so each tenant gets at most its share (`isWithinShare`): the last slots are left for tenants that
- * use none.
- */
+/** A tenant of the worker. */
 export interface TurnTaker {
+  /** Its place in the scheduler's ring. */
+  readonly flow: Flow<TurnTaker>;
   /** The number of its running attempts. */
   readonly running: number;
   /** Attempts in one turn, at least 1. */
@@ -18,16 +15,17 @@ export interface TurnTaker {
   readonly hasRunnable: boolean;
 }
 
+/**
+ * Shares a worker's slots between its tenants. Tenants with work take turns by deficit round robin,
+ * and each turn gives a tenant as many attempts as its weight. Slots become free one by one, so a
+ * turn continues with the next free slot. A tenant whose receivers hang keeps its slots for the
+ * whole attempt timeout, so each tenant gets at most its share (`isWithinShare`): the last slots
+ * are left for tenants that use none.
+ */
 export class TurnScheduler {
   private readonly slots: number;
-  private ring: TurnTaker[] = [];
-  private readonly inRing = new Set<TurnTaker>();
+  private readonly ring = new DeficitRoundRobin<TurnTaker>((taker) => taker.weight);
   private running = 0;
-  /**
-   * Attempts left in the turn of the ring's first tenant. Slots become free one by one, so its turn
-   * continues with the next free slot.
-   */
-  private turnsLeft = 0;
 
   /** @param slots concurrent attempts allowed in the worker */
   constructor(slots: number) {
@@ -40,10 +38,7 @@ export class TurnScheduler {
 
   /** Adds a taker that has an attempt to start. */
   ready(taker: TurnTaker): void {
-    if (!this.inRing.has(taker)) {
-      this.inRing.add(taker);
-      this.ring.push(taker);
-    }
+    this.ring.join(taker.flow);
     this.pump();
   }
 
@@ -55,29 +50,19 @@ export class TurnScheduler {
 
   private pump(): void {
     let overShare = 0;
-    while (this.running < this.slots && overShare < this.ring.length) {
-      const taker = this.ring[0] as TurnTaker;
+    while (this.running < this.slots && overShare < this.ring.size) {
+      const taker = this.ring.head as TurnTaker;
       if (!isWithinShare(taker.running, 1, this.slots - this.running)) {
-        this.ring.shift();
-        this.ring.push(taker);
-        this.turnsLeft = 0;
+        this.ring.pass();
         overShare++;
         continue;
       }
       overShare = 0;
-      if (this.turnsLeft <= 0) this.turnsLeft = taker.weight;
-      if (taker.runNext()) {
-        this.running++;
-        this.turnsLeft--;
-      } else this.turnsLeft = 0;
-      if (!taker.hasRunnable) {
-        this.ring.shift();
-        this.inRing.delete(taker);
-        this.turnsLeft = 0;
-      } else if (this.turnsLeft <= 0) {
-        this.ring.shift();
-        this.ring.push(taker);
-      }
+      const isStarted = taker.runNext();
+      if (isStarted) this.running++;
+      if (!taker.hasRunnable) this.ring.leave(taker.flow);
+      else if (isStarted) this.ring.spend();
+      else this.ring.pass();
     }
   }
 }

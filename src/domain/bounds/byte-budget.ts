@@ -1,4 +1,4 @@
-import { FairShares } from './fair-shares.ts';
+import { FairShares } from '../contention/fair-shares.ts';
 
 /**
  * Bounds the bytes that a process may hold for one purpose. Tenants share them, and none gets the

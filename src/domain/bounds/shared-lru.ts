@@ -1,4 +1,4 @@
-import { isWithinShare } from './fair-shares.ts';
+import { isWithinShare } from '../contention/fair-shares.ts';
 
 /** How many of an owner's oldest entries are tried for eviction. */
 const TRIES = 16;

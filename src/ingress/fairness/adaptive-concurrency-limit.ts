@@ -1,4 +1,4 @@
-import { AimdController, type AimdControllerDeps } from '#infra/aimd-controller.ts';
+import { AimdController, type AimdControllerDeps } from '#domain/contention/aimd-controller.ts';
 
 /** At this many concurrent requests of each tenant there is no limit. */
 const MANY = 64;

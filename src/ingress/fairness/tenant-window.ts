@@ -5,13 +5,26 @@
  *
  * Bounds: the publisher's window; the batches being read bound the waiting publications.
  */
-import { FairShares } from '#domain/bounds/fair-shares.ts';
+import { DeficitRoundRobin, Flow } from '#domain/contention/deficit-round-robin.ts';
+import { FairShares } from '#domain/contention/fair-shares.ts';
 import {
   type Publication,
   type Published,
   type Publisher,
   PublishWindowFullError,
 } from '#infra/nats/publish/publisher.ts';
+
+/** The waiting publications of one tenant, in order of arrival. */
+class Backlog {
+  readonly tenant: string;
+  readonly waiting = new Set<Waiting>();
+  readonly flow: Flow<Backlog>;
+
+  constructor(tenant: string) {
+    this.tenant = tenant;
+    this.flow = new Flow<Backlog>(this);
+  }
+}
 
 interface Waiting {
   publication: Publication;
@@ -23,8 +36,9 @@ interface Waiting {
 export class TenantWindow {
   private readonly publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>;
   private readonly shares: FairShares;
-  /** By tenant, in order of arrival; only tenants that wait. */
-  private readonly lines = new Map<string, Set<Waiting>>();
+  /** Only of tenants that wait. Tenants take turns of one publication. */
+  private readonly backlogs = new Map<string, Backlog>();
+  private readonly ring = new DeficitRoundRobin<Backlog>(() => 1);
 
   constructor(deps: { publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>; window: number }) {
     this.publisher = deps.publisher;
@@ -33,7 +47,7 @@ export class TenantWindow {
 
   /** Publishes, or returns false if there is no room for this tenant. */
   publish(tenant: string, publication: Publication, done: Published): boolean {
-    if (this.lines.has(tenant) || !this.shares.tryTake(tenant)) return false;
+    if (this.backlogs.has(tenant) || !this.shares.tryTake(tenant)) return false;
     if (this.publisher.publish(publication, this.leaving(tenant, done))) return true;
     this.shares.give(tenant);
     return false;
@@ -41,50 +55,60 @@ export class TenantWindow {
 
   /** Publishes now or later; fails with a PublishWindowFullError after the time limit. */
   publishWhenRoom(tenant: string, publication: Publication, done: Published): void {
-    const line = this.lines.get(tenant);
-    if (line === undefined && this.shares.tryTake(tenant)) {
+    const known = this.backlogs.get(tenant);
+    if (known === undefined && this.shares.tryTake(tenant)) {
       this.publisher.publishWhenRoom(publication, this.leaving(tenant, done));
       return;
     }
+    const backlog = known ?? this.beginBacklog(tenant);
     const timer = setTimeout(() => {
-      this.remove(tenant, waiting);
+      this.remove(backlog, waiting);
       done(new PublishWindowFullError(publication.subject), undefined);
     }, publication.timeoutMs);
     const deadlineMs = performance.now() + publication.timeoutMs;
     const waiting: Waiting = { publication, done, deadlineMs, timer };
-    if (line === undefined) this.lines.set(tenant, new Set([waiting]));
-    else line.add(waiting);
+    backlog.waiting.add(waiting);
+  }
+
+  private beginBacklog(tenant: string): Backlog {
+    const backlog = new Backlog(tenant);
+    this.backlogs.set(tenant, backlog);
+    this.ring.join(backlog.flow);
+    return backlog;
   }
 
   private leaving(tenant: string, done: Published): Published {
     return (error, ack) => {
       this.shares.give(tenant);
       done(error, ack);
-      if (this.lines.size > 0) this.admitNext();
+      if (this.ring.size > 0) this.admitNext();
     };
   }
 
-  /** Tenants take turns. */
+  /** Publishes for the first tenant in the ring that has a share left. */
   private admitNext(): void {
-    for (const [tenant, line] of this.lines) {
-      const [first] = line;
-      if (first === undefined || !this.shares.tryTake(tenant)) continue;
-      this.remove(tenant, first);
-      if (line.size > 0) {
-        this.lines.delete(tenant);
-        this.lines.set(tenant, line);
-      }
-      const timeoutMs = first.deadlineMs - performance.now();
-      const publication = { ...first.publication, timeoutMs };
-      this.publisher.publishWhenRoom(publication, this.leaving(tenant, first.done));
-      return;
+    for (let tried = 0; tried < this.ring.size; tried++) {
+      const backlog = this.ring.head as Backlog;
+      if (this.shares.tryTake(backlog.tenant)) return this.admit(backlog);
+      this.ring.pass();
     }
   }
 
-  private remove(tenant: string, waiting: Waiting): void {
+  private admit(backlog: Backlog): void {
+    const [first] = backlog.waiting;
+    if (first === undefined) return;
+    if (backlog.waiting.size > 1) this.ring.spend();
+    this.remove(backlog, first);
+    const timeoutMs = first.deadlineMs - performance.now();
+    const publication = { ...first.publication, timeoutMs };
+    this.publisher.publishWhenRoom(publication, this.leaving(backlog.tenant, first.done));
+  }
+
+  private remove(backlog: Backlog, waiting: Waiting): void {
     clearTimeout(waiting.timer);
-    const line = this.lines.get(tenant);
-    line?.delete(waiting);
-    if (line?.size === 0) this.lines.delete(tenant);
+    backlog.waiting.delete(waiting);
+    if (backlog.waiting.size > 0) return;
+    this.backlogs.delete(backlog.tenant);
+    this.ring.leave(backlog.flow);
   }
 }

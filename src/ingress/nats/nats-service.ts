@@ -17,7 +17,7 @@ import { headers } from '@nats-io/nats-core';
 import type { Span } from '@opentelemetry/api';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
-import { FairShares } from '#domain/bounds/fair-shares.ts';
+import { FairShares } from '#domain/contention/fair-shares.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';

@@ -15,10 +15,10 @@
  * waits for it any longer: queues grow long while a tenant's name servers do not answer.
  */
 import { ADDRCONFIG, type LookupAddress, lookup } from 'node:dns';
+import { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
 import { limits } from '#domain/limits.ts';
 import { SharedLru } from '#domain/bounds/shared-lru.ts';
 import { type ResolverHealth, resolverDown } from './resolver-health.ts';
-import { FairSemaphore } from './fair-semaphore.ts';
 
 export type Found = (error: NodeJS.ErrnoException | null, addresses: LookupAddress[]) => void;
 

@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { Flow } from '#domain/contention/deficit-round-robin.ts';
 import { TurnScheduler, type TurnTaker } from '#src/delivery/scheduling/turn-scheduler.ts';
 
 /** A tenant with `todo` attempts to run; each start is written to `log`. */
 class Taker implements TurnTaker {
+  readonly flow: Flow<TurnTaker> = new Flow<TurnTaker>(this);
   readonly weight: number;
   readonly name: string;
   /** The running attempts; the test ends them. */

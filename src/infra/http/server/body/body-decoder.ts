@@ -1,5 +1,5 @@
+import { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
 import { limits } from '#domain/limits.ts';
-import { FairSemaphore } from '../../dial/fair-semaphore.ts';
 import { type ContentCoding, decodeBody } from './content-coding.ts';
 
 /**

@@ -2,14 +2,14 @@
  * Controls how much work may start at once, so that the event loop keeps headroom. In a loop
  * without pauses, each event waits in every turn for all work that arrived before it.
  *
- * At each check the level is multiplied by `LESS` while the loop is busy, and raised by one while
- * it is calm (additive increase, multiplicative decrease: Chiu and Jain, 1989). Held-back work
- * therefore does not return in one burst (ADR 0017).
+ * At each check the level is multiplied by `DECREASE` while the loop is busy, and raised by one
+ * while it is calm (additive increase, multiplicative decrease: Chiu and Jain, 1989). Held-back
+ * work therefore does not return in one burst (ADR 0017).
  */
-const LOOK_EVERY_MS = 50;
+const CHECK_EVERY_MS = 50;
 const BUSY_ABOVE = 0.8;
 const CALM_BELOW = 0.7;
-const LESS = 0.7;
+const DECREASE = 0.7;
 
 export interface AimdControllerDeps {
   /** Share of the time since the last call in which the event loop worked, 0 to 1. */
@@ -30,13 +30,13 @@ export class AimdController {
   private readonly deps: AimdControllerDeps;
   private readonly range: AimdRange;
   private level: number;
-  private lookedAtMs: number;
+  private checkedAtMs: number;
 
   constructor(deps: AimdControllerDeps, range: AimdRange) {
     this.deps = deps;
     this.range = range;
     this.level = range.start;
-    this.lookedAtMs = deps.now();
+    this.checkedAtMs = deps.now();
   }
 
   /**
@@ -45,29 +45,16 @@ export class AimdController {
    */
   current(freely = false): number {
     const nowMs = this.deps.now();
-    if (nowMs - this.lookedAtMs < LOOK_EVERY_MS) return this.level;
-    this.lookedAtMs = nowMs;
+    if (nowMs - this.checkedAtMs < CHECK_EVERY_MS) return this.level;
+    this.checkedAtMs = nowMs;
     const utilization = this.deps.utilization();
     const { least, most, fromMost } = this.range;
     if (utilization > BUSY_ABOVE && !freely) {
-      const lower = this.level === most ? fromMost : Math.floor(this.level * LESS);
+      const lower = this.level === most ? fromMost : Math.floor(this.level * DECREASE);
       this.level = Math.max(least, lower);
     } else if (utilization < CALM_BELOW || freely) {
       this.level = Math.min(most, this.level + 1);
     }
     return this.level;
   }
-}
-
-/**
- * Utilization of this process's event loop since the last call; the first call counts from here.
- */
-export function loopUtilization(): () => number {
-  let last = performance.eventLoopUtilization();
-  return () => {
-    const current = performance.eventLoopUtilization();
-    const { utilization } = performance.eventLoopUtilization(current, last);
-    last = current;
-    return utilization;
-  };
 }

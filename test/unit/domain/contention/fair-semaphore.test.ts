@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairSemaphore } from '#infra/http/dial/fair-semaphore.ts';
+import * as fc from 'fast-check';
+import { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
 
 /** A semaphore whose holders are named in the order in which they began. */
 function startSlots(count: number) {
@@ -59,4 +60,41 @@ test('every slot is free again after all were released', () => {
   began.length = 0;
   for (const tenant of ['a', 'b', 'c', 'd', 'e']) enter(tenant, 9);
   assert.deepEqual(began, ['a', 'b', 'c', 'd']);
+});
+
+test('holders never exceed the slots, and a tenant without one gets the next free slot in turn', () => {
+  const action = fc.record({
+    isEnter: fc.boolean(),
+    tenant: fc.constantFrom('a', 'b', 'c', 'd'),
+    isWanted: fc.constantFrom(true, true, true, false),
+  });
+  const actions = fc.array(action, { maxLength: 200 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 6 }), actions, (count, all) => {
+      const slots = new FairSemaphore(count);
+      const held = new Map<string, number>();
+      const waiting = new Map<string, number>();
+      const add = (of: Map<string, number>, tenant: string, n: number): void =>
+        void of.set(tenant, (of.get(tenant) ?? 0) + n);
+      for (const { isEnter, tenant, isWanted } of all) {
+        if (isEnter) {
+          add(waiting, tenant, 1);
+          slots.enter(tenant, () => {
+            add(waiting, tenant, -1);
+            if (isWanted) add(held, tenant, 1);
+            return isWanted;
+          });
+        } else if ((held.get(tenant) ?? 0) > 0) {
+          add(held, tenant, -1);
+          slots.leave(tenant);
+        }
+        const inUse = [...held.values()].reduce((sum, n) => sum + n, 0);
+        assert.ok(inUse <= count, `${inUse} of ${count}`);
+        for (const [name, n] of waiting) {
+          const isStarved = n > 0 && (held.get(name) ?? 0) === 0 && inUse < count;
+          assert.ok(!isStarved, `${name} waits beside a free slot and holds none`);
+        }
+      }
+    }),
+  );
 });

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { FairShares } from '#domain/bounds/fair-shares.ts';
+import { FairShares } from '#domain/contention/fair-shares.ts';
 
 /** How many places an owner gets that takes all it can. */
 function takeAll(shares: FairShares, owner: string): number {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { FairQueue } from '#src/router/scheduling/fair-queue.ts';
+import * as fc from 'fast-check';
+import { FairQueue } from '#domain/contention/fair-queue.ts';
 
 /** Takes all that may be taken, and says in which order. */
 function takeAll(queue: FairQueue<string>): string {
@@ -29,7 +30,7 @@ function spendOn(queue: FairQueue<{ name: string; left: number }>, units: number
   return order;
 }
 
-test('a lane is first in, first out', () => {
+test('the items of a key are first in, first out', () => {
   const queue = new FairQueue<string>(100);
   for (const item of 'abcdef') queue.push('t', item);
   assert.equal(queue.isEmpty, false);
@@ -38,7 +39,7 @@ test('a lane is first in, first out', () => {
   assert.equal(queue.head(), undefined);
 });
 
-test('an item behind a long fan-out has its turn after one turn of each other lane', () => {
+test('an item behind a long fan-out has its turn after one turn of each other key', () => {
   const queue = new FairQueue<{ name: string; left: number }>(4);
   queue.push('a', { name: 'a', left: 5000 });
   assert.equal(spendOn(queue, 2), 'aa');
@@ -48,7 +49,7 @@ test('an item behind a long fan-out has its turn after one turn of each other la
   assert.equal(spendOn(queue, 19), 'aabccccaaaaccaaaaaa');
 });
 
-test('a lane that is set aside is skipped until it is resumed at its head', () => {
+test('a key that is set aside is skipped until it is resumed at its head', () => {
   const queue = new FairQueue<string>(2);
   for (const item of 'abcd') queue.push('t', item);
   queue.push('u', 'x');
@@ -58,7 +59,7 @@ test('a lane that is set aside is skipped until it is resumed at its head', () =
   assert.equal(queue.head(), undefined);
   assert.equal(queue.isEmpty, false);
   queue.push('t', 'e');
-  assert.equal(queue.head(), undefined, 'an item pushed to a lane that is set aside waits with it');
+  assert.equal(queue.head(), undefined, 'an item pushed to a key that is set aside waits with it');
   assert.deepEqual([...queue.items()], ['a', 'b', 'c', 'd', 'e']);
   queue.resume('t');
   queue.resume('t');
@@ -66,7 +67,7 @@ test('a lane that is set aside is skipped until it is resumed at its head', () =
   assert.equal(takeAll(queue), 'abcde');
 });
 
-test('a lane of a hundred thousand items releases each when it is done', () => {
+test('a key with a hundred thousand items removes each when it is done', () => {
   const queue = new FairQueue<number>(32);
   for (let i = 0; i < 100_000; i++) queue.push('t', i);
   for (let i = 0; i < 100_000; i++) {
@@ -75,4 +76,34 @@ test('a lane of a hundred thousand items releases each when it is done', () => {
     queue.spend();
   }
   assert.equal(queue.isEmpty, true);
+});
+
+test('items of a key keep their order, and none is lost, while other keys come and go', () => {
+  const push = fc.record({ key: fc.constantFrom('a', 'b', 'c'), takes: fc.nat({ max: 4 }) });
+  const runs = fc.array(push, { maxLength: 300 });
+  fc.assert(
+    fc.property(fc.integer({ min: 1, max: 5 }), runs, (quantum, pushes) => {
+      const queue = new FairQueue<{ key: string; no: number }>(quantum);
+      const taken = new Map<string, number[]>([
+        ['a', []],
+        ['b', []],
+        ['c', []],
+      ]);
+      const takeOne = (): void => {
+        const item = queue.head();
+        if (item === undefined) return;
+        taken.get(item.key)?.push(item.no);
+        if (queue.shift()) queue.spend();
+      };
+      pushes.forEach(({ key, takes }, no) => {
+        queue.push(key, { key, no });
+        for (let n = 0; n < takes; n++) takeOne();
+      });
+      while (!queue.isEmpty) takeOne();
+      for (const [key, numbers] of taken) {
+        const expected = pushes.flatMap((one, no) => (one.key === key ? [no] : []));
+        assert.deepEqual(numbers, expected);
+      }
+    }),
+  );
 });
