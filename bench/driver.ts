@@ -21,6 +21,7 @@ export interface Result {
   e2e_p99_ms: number;
   cpu_ms_per_delivery: number;
   platform_cpu_s: number;
+  delivered: number;
   wall_s: number;
   rss_peak_mb: number;
   quiet_p95_ms?: number;

@@ -43,5 +43,6 @@ export function readProfile(file: string): FunctionTime[] {
 function placeOf(url: string): string {
   const inModules = /node_modules\/((?:@[^/]+\/)?[^/]+)\/(.*)$/.exec(url);
   if (inModules !== null) return `${inModules[1]} ${inModules[2]}`;
-  return url.replace(/^file:\/\//, '').replace(`${process.cwd()}/`, '');
+  // Of any checkout: profiles of two are compared.
+  return url.replace(/^file:\/\/.*?\/src\//, 'src/').replace(/^file:\/\//, '');
 }

@@ -62,6 +62,10 @@ export const scenarios: Record<string, Scenario> = {
     title: 'one event to 5,000 endpoints of one tenant',
     flags: ['-events', '1', '-tenants', '1', '-endpoints', '5000', '-conc', '1'],
   },
+  five: {
+    title: 'five endpoints for each event',
+    flags: ['-events', '5000', '-tenants', '10', '-endpoints', '5', '-conc', '64'],
+  },
   fanout: {
     title: '20 endpoints for each event',
     flags: ['-events', '2000', '-tenants', '10', '-endpoints', '20', '-conc', '64'],

@@ -18,11 +18,13 @@ export interface StartOptions {
   profileDir?: string | undefined;
   /** Settings beside those of every run. */
   env?: Record<string, string>;
+  /** The checkout to start, with its own node_modules; absent: this one. */
+  checkout?: string | undefined;
 }
 
 /** `posthorn start` on free ports with an empty data folder; resolves when it prints its banner. */
 export async function startSystem(dataDir: string, options: StartOptions = {}): Promise<System> {
-  const { profileDir } = options;
+  const { profileDir, checkout } = options;
   const [http, ops, receiver] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env: Record<string, string | undefined> = {
     ...process.env,
@@ -40,6 +42,7 @@ export async function startSystem(dataDir: string, options: StartOptions = {}): 
   }
   const child = spawn(process.execPath, ['--max-semi-space-size=1', 'src/main.ts', 'start'], {
     env,
+    cwd: checkout,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const banner = new Promise<void>((ready, failed) => {

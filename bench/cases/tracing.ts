@@ -9,6 +9,7 @@
 import { mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { median } from '../median.ts';
 import { type Result, buildDriver, measure } from '../driver.ts';
 import { readProfile } from '../profile.ts';
 import { OtlpProcess } from './otlp-process.ts';
@@ -20,12 +21,12 @@ const MOST_PER_S = 1000;
 const TRACING = [
   /^@opentelemetry\//,
   /^src\/infra\/telemetry\/(tracing|otlp)\.ts$/,
-  /^src\/wire\/trace-context\.ts$/,
-  /^src\/ingress\/(publish-span|trace-requests|trace-nats-request)\.ts$/,
+  /^src\/wire\/frames\/trace-context\.ts$/,
+  /^src\/ingress\/.*\/(publish-span|trace-requests|trace-nats-request)\.ts$/,
   /^src\/router\/(route-span|broadcast\/traced-walk)\.ts$/,
-  /^src\/delivery\/traced-attempt\.ts$/,
+  /^src\/delivery\/attempt\/traced-attempt\.ts$/,
 ];
-const METRICS = [/^prom-client /, /-metrics\.ts$/, /^src\/app\/ops-server\.ts$/];
+const METRICS = [/^prom-client /, /-metrics\.ts$/, /^src\/app\/run\/ops-server\.ts$/];
 
 export interface TracingOptions {
   /** Of runs, at each of both loads. */
@@ -147,13 +148,6 @@ async function sharesWhenOff(
     metrics_percent: percent(METRICS),
     scrapes,
   };
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  const middle = sorted.length >>> 1;
-  const upper = sorted[middle] ?? Number.NaN;
-  return sorted.length % 2 === 1 ? upper : ((sorted[middle - 1] ?? Number.NaN) + upper) / 2;
 }
 
 function rounded(value: number): number {
