@@ -1,5 +1,5 @@
-import { loadSettings } from '#config/load.ts';
-import type { Settings } from '#config/schema.ts';
+import { loadEnvironment } from '#config/load.ts';
+import { type Settings, toSections } from '#config/sections.ts';
 import { ErrorReports } from '#infra/telemetry/error-reports.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
@@ -25,17 +25,18 @@ async function main(): Promise<number> {
     return exitCodes.ok;
   }
   checkWorkingDirectory();
-  const settings = loadSettings({
+  const environment = loadEnvironment({
     ...process.env,
     ...(roles === undefined ? {} : { POSTHORN_ROLES: roles }),
   });
-  const deadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS;
+  const settings = toSections(environment);
+  const deadlineMs = settings.shutdownDeadlineMs;
   if (command === 'start') {
-    const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'start' });
+    const log = createLog(settings.logLevel, { process: 'start' });
     const { start } = await import('#src/app/start/start.ts');
     const deps = { env: process.env, log, print, report };
     return runUntilStopped({
-      begin: (signals) => start(settings, deps, signals),
+      begin: (signals) => start(environment, deps, signals),
       follow: (onGone) => {
         followLauncher({ env: process.env, parentPid: () => process.ppid }, onGone);
       },
@@ -46,13 +47,13 @@ async function main(): Promise<number> {
     });
   }
   if (command === 'migrate') {
-    const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'migrate' });
+    const log = createLog(settings.logLevel, { process: 'migrate' });
     const { migrate } = await import('#src/app/migrate.ts');
     await migrate(settings, { log, deadlineMs: MIGRATE_DEADLINE_MS });
     return exitCodes.ok;
   }
   if (command === 'reseal') {
-    const log = createLog(settings.POSTHORN_LOG_LEVEL, { process: 'reseal' });
+    const log = createLog(settings.logLevel, { process: 'reseal' });
     const { reseal } = await import('#src/app/reseal.ts');
     print(`endpoints sealed under the master key: ${await reseal(settings, log)}`);
     return exitCodes.ok;
@@ -74,22 +75,23 @@ async function main(): Promise<number> {
 async function runnerOf(
   settings: Settings,
 ): Promise<(settings: Settings, log: Log) => Promise<Running>> {
-  if (settings.POSTHORN_ROLES === 'probe')
+  if (settings.roles.join() === 'probe')
     return (await import('#src/app/run/run-probe.ts')).runProbe;
   return (await import('#src/app/run/run-roles.ts')).runRoles;
 }
 
 /** The log of a role process, and its error reporter. */
 function roleLog(settings: Settings): { log: Log; reports: ErrorReports | undefined } {
-  const { POSTHORN_ROLES: roles, POSTHORN_LOG_LEVEL: level } = settings;
-  const dsn = settings.POSTHORN_SENTRY_DSN;
+  const { logLevel: level } = settings;
+  const { dsn, environment } = settings.errorReports;
+  const roles = settings.roles.join(',');
   if (dsn === undefined) {
     return { log: createLog(level, { process: roles }), reports: undefined };
   }
   const reports = new ErrorReports({
     dsn,
     roles,
-    environment: settings.POSTHORN_SENTRY_ENVIRONMENT,
+    environment,
     now: Date.now,
     onFailed: (error) => log.warn({ error }, 'error_report.not_sent'),
   });

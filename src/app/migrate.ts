@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError, type ErrorCode, PosthornError } from '#domain/errors.ts';
 import { mongoSettingFault } from '#infra/mongo/connection-fault.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
@@ -30,7 +30,8 @@ export interface MigrateDeps {
  * deadline
  */
 export async function migrate(settings: Settings, deps: MigrateDeps): Promise<void> {
-  const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = settings;
+  const { url: natsUrl } = settings.nats;
+  const { url: mongodbUrl } = settings.mongodb;
   const faults: string[] = [];
   if (natsUrl === undefined) faults.push('POSTHORN_NATS_URL: is required for migrate');
   if (mongodbUrl === undefined) faults.push('POSTHORN_MONGODB_URL: is required for migrate');
@@ -43,11 +44,12 @@ export async function migrate(settings: Settings, deps: MigrateDeps): Promise<vo
 }
 
 async function migrateNats(url: string, settings: Settings, log: Log): Promise<void> {
-  const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
+  const { user, password } = settings.nats;
+  const login = { user, password };
   const nc = await connectNats(url, 'posthorn migrate', log, login);
   try {
     const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
-    await ensureTopology(jetstream(nc, { timeout: REQUEST_TIMEOUT_MS }), jsm, settings);
+    await ensureTopology(jetstream(nc, { timeout: REQUEST_TIMEOUT_MS }), jsm, settings.streams);
   } finally {
     await nc.close();
   }
@@ -60,7 +62,8 @@ async function migrateMongodb(url: string, settings: Settings): Promise<void> {
       const fault = mongoSettingFault(error);
       throw fault === undefined ? error : new ConfigError([fault]);
     });
-    await ensureIndexes(mongo.db(settings.POSTHORN_MONGODB_DATABASE), settings);
+    const { database, historyRetentionSeconds } = settings.mongodb;
+    await ensureIndexes(mongo.db(database), historyRetentionSeconds);
   } finally {
     await mongo.close();
   }

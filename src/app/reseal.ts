@@ -1,8 +1,7 @@
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { MongoClient } from 'mongodb';
-import { otherMasterKeys } from '#config/load.ts';
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError, PosthornError } from '#domain/errors.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
@@ -36,10 +35,11 @@ const NATS_TIMEOUT_MS = 5000;
 export async function reseal(settings: Settings, log: Log): Promise<number> {
   const { natsUrl, mongodbUrl, secretBox } = requireSettings(settings);
   const mongo = createMongoClient(mongodbUrl, 'posthorn reseal');
-  const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
+  const { user, password } = settings.nats;
+  const login = { user, password };
   const nc = await connectNats(natsUrl, 'posthorn reseal', log, login);
   try {
-    const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
+    const db = mongo.db(settings.mongodb.database);
     const configuration = configurationOf(db);
     const turns = createChangeTurns(configuration);
     const done = await whileReachable(mongo, () =>
@@ -110,11 +110,9 @@ function requireSettings(settings: Settings): {
   mongodbUrl: string;
   secretBox: SecretBox;
 } {
-  const {
-    POSTHORN_NATS_URL: natsUrl,
-    POSTHORN_MONGODB_URL: mongodbUrl,
-    POSTHORN_MASTER_KEY: masterKey,
-  } = settings;
+  const { url: natsUrl } = settings.nats;
+  const { url: mongodbUrl } = settings.mongodb;
+  const { master: masterKey, otherMasters } = settings.keys;
   const faults: string[] = [];
   if (natsUrl === undefined) faults.push('POSTHORN_NATS_URL: is required for reseal');
   if (mongodbUrl === undefined) faults.push('POSTHORN_MONGODB_URL: is required for reseal');
@@ -122,5 +120,5 @@ function requireSettings(settings: Settings): {
   if (natsUrl === undefined || mongodbUrl === undefined || masterKey === undefined) {
     throw new ConfigError(faults);
   }
-  return { natsUrl, mongodbUrl, secretBox: new SecretBox(masterKey, otherMasterKeys(settings)) };
+  return { natsUrl, mongodbUrl, secretBox: new SecretBox(masterKey, otherMasters) };
 }

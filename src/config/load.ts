@@ -4,19 +4,29 @@ import { Default } from 'typebox/value';
 import { ConfigError } from '#domain/errors.ts';
 import { parseNetworks } from '#domain/endpoint/egress.ts';
 import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
-import { type Role, type Settings, settingsSchema } from './schema.ts';
+import { type Environment, settingsSchema } from './schema.ts';
+import { type Settings, toSections } from './sections.ts';
 import type { SettingOptions } from './setting.ts';
 
 const check = Compile(settingsSchema);
 
 /**
- * Loads the settings from the environment. A secret may come from the file named by `<KEY>_FILE`.
- * Reports all faults at once. An unknown `POSTHORN_*` key is a fault too, so that a misspelt
- * setting is not ignored.
+ * Loads the settings from the environment, as the sections that the parts of the program read.
  *
  * @throws ConfigError
  */
 export function loadSettings(env: Record<string, string | undefined>): Settings {
+  return toSections(loadEnvironment(env));
+}
+
+/**
+ * Reads and checks every setting by the name of its variable. A secret may come from the file named
+ * by `<KEY>_FILE`. Reports all faults at once. An unknown `POSTHORN_*` key is a fault too, so that
+ * a misspelt setting is not ignored.
+ *
+ * @throws ConfigError
+ */
+export function loadEnvironment(env: Record<string, string | undefined>): Environment {
   const faults: string[] = [];
   const raw: Record<string, unknown> = {};
   for (const [key, value] of Object.entries(env)) {
@@ -45,10 +55,10 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
     const fault = oneOf === undefined ? error.message : `must be one of ${oneOf.join(', ')}`;
     faults.push(`${key}: ${fault}${allowed(key)}`);
   }
-  checkNetworks(settings as Settings, faults);
+  checkNetworks(settings as Environment, faults);
   normalizeUrls(settings as Record<string, unknown>, faults);
   if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
-  return Object.freeze(settings) as Settings;
+  return Object.freeze(settings) as Environment;
 }
 
 /** The type and the options of the setting `name`. */
@@ -96,20 +106,10 @@ function normalizeUrls(settings: Record<string, unknown>, faults: string[]): voi
   }
 }
 
-function checkNetworks(settings: Settings, faults: string[]): void {
+function checkNetworks(settings: Environment, faults: string[]): void {
   try {
     parseNetworks(settings.POSTHORN_EGRESS_ALLOW);
   } catch (error) {
     faults.push(`POSTHORN_EGRESS_ALLOW: ${(error as Error).message}`);
   }
-}
-
-/** The distinct roles of `POSTHORN_ROLES`. The schema has checked the names. */
-export function parseRoles(text: string): Role[] {
-  return [...new Set(text.split(','))] as Role[];
-}
-
-/** The keys that open secrets but never seal. */
-export function otherMasterKeys(settings: Pick<Settings, 'POSTHORN_MASTER_KEYS_OTHER'>): string[] {
-  return settings.POSTHORN_MASTER_KEYS_OTHER?.split(',') ?? [];
 }

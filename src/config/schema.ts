@@ -41,4 +41,5 @@ export const settingsSchema = Type.Object(
   { additionalProperties: false },
 );
 
-export type Settings = Static<typeof settingsSchema>;
+/** The checked values, by the names of their variables. */
+export type Environment = Static<typeof settingsSchema>;

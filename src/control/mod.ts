@@ -5,9 +5,9 @@
 import { jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
-import type { MongoClient } from 'mongodb';
+import type { Db, MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
-import type { Settings } from '#config/schema.ts';
+import type { ControlSettings, HttpSettings } from '#config/sections.ts';
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
@@ -76,9 +76,12 @@ import { Tenants } from './resources/tenants.ts';
 const NATS_TIMEOUT_MS = 2000;
 
 export interface ControlDeps {
-  settings: Settings;
+  settings: ControlSettings;
+  /** Of the public port. */
+  http: HttpSettings;
   log: Log;
   mongo: MongoClient;
+  db: Db;
   nc: NatsConnection;
   publisher: Publisher;
   records: RecordBatcher;
@@ -115,12 +118,11 @@ export interface Control {
  * projector.
  */
 export function createControl(deps: ControlDeps): Control {
-  const { settings, log, mongo, nc, clock, config } = deps;
-  const db = mongo.db(settings.POSTHORN_MONGODB_DATABASE);
+  const { settings, log, mongo, db, nc, clock, config } = deps;
   const [configuration, history] = [configurationOf(db), historyOf(db)];
   const turns = createChangeTurns(configuration);
   const prepare = async (): Promise<void> => {
-    await ensureIndexes(db, settings);
+    await ensureIndexes(db, settings.historyRetentionSeconds);
     await sealStoredHeaders({ mongo, configuration, turns, clock, secretBox: deps.secretBox });
   };
   const { sync, publisher } = createConfigPublication({ mongo, db, nc, clock, log, prepare });
@@ -129,16 +131,16 @@ export function createControl(deps: ControlDeps): Control {
   const health = createHealth({ ...deps, ...shared, db, history });
   const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
   const lives = new CurrentLives(configuration);
-  const shards = settings.POSTHORN_SHARDS;
+  const { shards } = settings;
   const ofTenants = { ...deps, ...shared, ...healthStoreOf(db), history, lives, shards };
   const purger = new TenantPurger({ ...ofTenants, jsm: openManager });
   const endpoints = new Endpoints({
     ...shared,
     health: health.reads,
     secretBox: deps.secretBox,
-    guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
-    probeReceiver: new ProbeReceiver(settings.POSTHORN_PROBE_RECEIVER_URL),
-    publicUrl: settings.POSTHORN_PUBLIC_URL,
+    guard: new EgressGuard(settings.egress.allow),
+    probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
+    publicUrl: settings.publicUrl,
   });
   const automatic = new AutomaticTypes({ configuration, clock });
   const registrar = new EventTypeRegistrar({ types: automatic, config, log, clock });
@@ -161,7 +163,7 @@ export function createControl(deps: ControlDeps): Control {
       onRemoved: () => purger.wake(),
     }),
     endpoints,
-    subscriptions: new Subscriptions({ ...shared, settings }),
+    subscriptions: new Subscriptions({ ...shared, eventBytesMax: settings.eventBytesMax }),
     payloads,
     explanations: new EventExplanations({ events, payloads, config, clock }),
     eventTypes: new EventTypes({
@@ -193,8 +195,8 @@ export function createControl(deps: ControlDeps): Control {
   return {
     registerRoutes(app) {
       registerApi(app);
-      const publicUrl = settings.POSTHORN_PUBLIC_URL;
-      registerReferenceRoutes(app, { settings, log, registerApi, publicUrl });
+      const { publicUrl } = settings;
+      registerReferenceRoutes(app, { settings: deps.http, log, registerApi, publicUrl });
     },
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,
@@ -206,7 +208,7 @@ export function createControl(deps: ControlDeps): Control {
 }
 
 function payloadReads(deps: ControlDeps, events: EventReads): PayloadReads {
-  const budget = new ByteBudget(deps.settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX);
+  const budget = new ByteBudget(deps.settings.payloadMemoryBytesMax);
   return new PayloadReads({
     ...deps,
     store: deps.payloads,

@@ -4,7 +4,7 @@ import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { Service } from '#infra/service.ts';
-import type { Settings } from '#config/schema.ts';
+import type { DeliverySettings } from '#config/sections.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/outcome/verdict.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { AckFence } from '#infra/nats/consume/ack-fence.ts';
@@ -36,7 +36,7 @@ import { createDeliveryHandler } from './intake/delivery-handler.ts';
 import { TurnScheduler } from './scheduling/turn-scheduler.ts';
 
 export interface DeliveryDeps {
-  settings: Settings;
+  settings: DeliverySettings;
   nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
@@ -71,8 +71,8 @@ export interface DeliveryDeps {
 /** Creates the delivery plane of a process as a service. */
 export function createDelivery(deps: DeliveryDeps): Service {
   const { settings, log, publisher, records } = deps;
-  const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
-  const scheduler = new TurnScheduler(settings.POSTHORN_WORKER_IN_FLIGHT_MAX);
+  const { timeoutMs, shards } = settings;
+  const scheduler = new TurnScheduler(settings.inFlightMax);
   const fence = new AckFence(deps);
   const gone = new WeakSet<EndpointSnapshot>();
   const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
@@ -95,7 +95,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
       settler,
       senders,
       tokens,
-      events: new EventFetcher({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
+      events: new EventFetcher({ jsm: deps.jsm, shards }),
       payloads: payloadsOf(deps),
       targets: {
         openSecret: (sealed, context) => deps.secretBox.open(sealed, context),
@@ -106,16 +106,15 @@ export function createDelivery(deps: DeliveryDeps): Service {
       metrics,
       localFaults,
       gone,
-      mayWork: (tenant) => leases.owns(shardOf(tenant, settings.POSTHORN_SHARDS)),
-      inFlightMax: settings.POSTHORN_ENDPOINT_IN_FLIGHT_MAX,
+      mayWork: (tenant) => leases.owns(shardOf(tenant, shards)),
+      inFlightMax: settings.endpointInFlightMax,
       timeoutMs,
       now: Date.now,
       random: Math.random,
     },
   });
-  const shards = settings.POSTHORN_SHARDS;
   // Shorter than the process's shutdown deadline, so that the leases can be released in time.
-  const drainMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS * 0.8;
+  const drainMs = settings.shutdownDeadlineMs * 0.8;
   const onMessage = createDeliveryHandler({ settler, table, fence, log });
   const owns = (shard: number): boolean => leases.owns(shard);
   const lanes = createLaneController({
@@ -163,10 +162,10 @@ function payloadsOf({ settings, payloads, payloadLinks }: DeliveryDeps): Payload
   return new Payloads({
     store: payloads,
     links: payloadLinks,
-    publicUrl: settings.POSTHORN_PUBLIC_URL,
-    linkMs: settings.POSTHORN_PAYLOAD_LINK_SECONDS * 1000,
-    retentionMs: settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000,
-    memoryBytesMax: settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
+    publicUrl: settings.publicUrl,
+    linkMs: settings.payloadLinkMs,
+    retentionMs: settings.eventRetentionMs,
+    memoryBytesMax: settings.payloadMemoryBytesMax,
     now: Date.now,
   });
 }

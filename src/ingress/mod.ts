@@ -3,7 +3,7 @@ import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
-import type { Settings } from '#config/schema.ts';
+import type { IngressSettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
@@ -38,7 +38,7 @@ import { TenantWindow } from './fairness/tenant-window.ts';
 import type { LifeView } from '#infra/nats/lives/life-view.ts';
 
 export interface IngressDeps {
-  settings: Settings;
+  settings: IngressSettings;
   nc: NatsConnection;
   jsm: JetStreamManager;
   view: LifeView;
@@ -57,14 +57,14 @@ export interface IngressDeps {
 /** Registers the routes; the returned services handle producers over NATS. */
 export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
   const { settings, config, publisher, history, registry, log } = deps;
-  const policy = settings.POSTHORN_EVENT_TYPE_POLICY;
+  const { eventBytesMax, publishTimeoutMs } = settings;
   const idempotency = new Idempotency({ history, registry });
   const dedupStore = new DedupStore({ publisher, jsm: deps.jsm, me: newId('req') });
-  const admission = new Admission({ config, policy });
+  const admission = new Admission({ config, policy: settings.eventTypePolicy });
   const payloads = new LargePayloads({
     store: deps.payloads,
-    thresholdBytes: settings.POSTHORN_PAYLOAD_THRESHOLD_BYTES,
-    memoryBytesMax: settings.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
+    thresholdBytes: settings.payloadThresholdBytes,
+    memoryBytesMax: settings.payloadMemoryBytesMax,
     messageBytesMax: () => deps.nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
   });
   const turns = new JsonTurns();
@@ -76,13 +76,13 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     payloads,
     deduplication: new Deduplication({ config, dedupStore, idempotency, turns }),
     publisher,
-    window: new TenantWindow({ publisher, window: settings.POSTHORN_PUBLISH_WINDOW }),
-    stored: new StoredEvents({ jsm: deps.jsm, shards: settings.POSTHORN_SHARDS }),
+    window: new TenantWindow({ publisher, window: settings.publishWindow }),
+    stored: new StoredEvents({ jsm: deps.jsm, shards: settings.shards }),
     results,
     view: deps.view,
     tracing: deps.tracing,
-    eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
-    publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
+    eventBytesMax,
+    publishTimeoutMs,
     now: Date.now,
   });
   const acceptBroadcast = new AcceptBroadcast({
@@ -91,8 +91,8 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     payloads,
     results,
     tracing: deps.tracing,
-    eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
-    publishTimeoutMs: settings.POSTHORN_PUBLISH_TIMEOUT_MS,
+    eventBytesMax,
+    publishTimeoutMs,
     now: Date.now,
   });
   const shared = {
@@ -101,7 +101,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     results,
     tenant: (id: string) => config.currentTenant(id),
     lookUpTenant: (id: string) => config.lookUpTenant(id),
-    eventBytesMax: settings.POSTHORN_EVENT_BYTES_MAX,
+    eventBytesMax,
     log,
   };
   const limit = new AdaptiveConcurrencyLimit({
@@ -110,20 +110,19 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   });
   const limiter = new TenantConcurrencyLimiter({ limit });
   registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, limiter });
-  const publishTimeoutMs = settings.POSTHORN_PUBLISH_TIMEOUT_MS;
   const rejections = new Rejections({ ...deps, publishTimeoutMs, now: Date.now });
   const { nc, tracing } = deps;
   const services: Service[] = [new NatsService({ ...shared, limiter, nc, tracing, rejections })];
   const key = accountKey(settings);
   if (key !== undefined) {
-    const account = settings.POSTHORN_NATS_AUTH_ACCOUNT;
+    const account = settings.natsAuthAccount;
     services.push(new AuthCallout({ ...deps, ...shared, key, account, now: Date.now }));
   }
   return services;
 }
 
 /** @throws ConfigError if the seed is damaged */
-function accountKey({ POSTHORN_NATS_AUTH_SEED: seed }: Settings): AccountKey | undefined {
+function accountKey({ natsAuthSeed: seed }: IngressSettings): AccountKey | undefined {
   if (seed === undefined) return undefined;
   try {
     return new AccountKey(seed);

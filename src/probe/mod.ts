@@ -3,7 +3,7 @@
  * measures them.
  */
 import type { Registry } from 'prom-client';
-import type { Settings } from '#config/schema.ts';
+import type { ProbeSettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#infra/service.ts';
@@ -14,7 +14,7 @@ import { Prober } from './prober.ts';
 import { ProbeHttpReceiver } from './receiver.ts';
 
 export interface ProbeDeps {
-  settings: Settings;
+  settings: ProbeSettings;
   registry: Registry;
   log: Log;
 }
@@ -27,11 +27,11 @@ export interface ProbeDeps {
  */
 export function createProbe({ settings, registry, log }: ProbeDeps): Service {
   const { ingressUrl, controlUrl, receiverUrl, key } = requireSettings(settings);
-  const { POSTHORN_PROBE_INTERVAL_MS: intervalMs, POSTHORN_SHARDS: shards } = settings;
+  const { intervalMs, shards } = settings;
   if (intervalMs === 0) return { name: 'probe', start: async () => {}, stop: async () => {} };
   const api = new ApiClient({ ingressUrl, controlUrl, key });
   const metrics = new ProbeMetrics(registry, shards);
-  const canaries = canaryTenants(settings.POSTHORN_PROBE_NAME, shards).map(
+  const canaries = canaryTenants(settings.name, shards).map(
     (tenant) => new Canary({ api, tenant, receiverUrl }),
   );
   const byTenant = new Map(canaries.map((canary) => [canary.tenant, canary]));
@@ -58,15 +58,13 @@ export function createProbe({ settings, registry, log }: ProbeDeps): Service {
   };
 }
 
-function requireSettings(settings: Settings): {
+function requireSettings(settings: ProbeSettings): {
   ingressUrl: string;
   controlUrl: string;
   receiverUrl: string;
   key: string;
 } {
-  const { POSTHORN_PROBE_INGRESS_URL: ingressUrl, POSTHORN_PROBE_RECEIVER_URL: receiverUrl } =
-    settings;
-  const key = settings.POSTHORN_PROBE_KEY ?? settings.POSTHORN_BOOTSTRAP_KEY;
+  const { ingressUrl, receiverUrl, key } = settings;
   const faults: string[] = [];
   if (ingressUrl === undefined) {
     faults.push('POSTHORN_PROBE_INGRESS_URL: is required for the role probe');
@@ -80,6 +78,6 @@ function requireSettings(settings: Settings): {
   if (ingressUrl === undefined || receiverUrl === undefined || key === undefined) {
     throw new ConfigError(faults);
   }
-  const controlUrl = settings.POSTHORN_PROBE_CONTROL_URL ?? ingressUrl;
+  const controlUrl = settings.controlUrl ?? ingressUrl;
   return { ingressUrl, controlUrl, receiverUrl, key };
 }

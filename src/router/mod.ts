@@ -3,8 +3,7 @@ import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
-import type { Settings } from '#config/schema.ts';
-import { parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
+import type { RouterSettings } from '#config/sections.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
@@ -24,7 +23,7 @@ export { Broadcaster } from './broadcast/broadcaster.ts';
 export { FaultyFilters } from './faulty-filters.ts';
 
 export interface RouterDeps {
-  settings: Settings;
+  settings: RouterSettings;
   nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
@@ -52,7 +51,7 @@ export interface RouterDeps {
 /** Routes the events of the shards whose leases this process holds. */
 export function createRouter(deps: RouterDeps): Service {
   const { settings, log } = deps;
-  const fanOutDelays = parseFanOutDelays(settings.POSTHORN_FANOUT_DELAYS_SECONDS);
+  const { fanOutDelays } = settings;
   const router = new Router({ ...deps, fanOutDelays, now: deps.brokerNow });
   const taps = new Map<number, EventConsumer>();
   const leases = new ShardLeases({
@@ -61,7 +60,7 @@ export function createRouter(deps: RouterDeps): Service {
     jsm: deps.jsm,
     kind: 'router',
     me: deps.worker,
-    shards: settings.POSTHORN_SHARDS,
+    shards: settings.shards,
     async onAcquired(shard) {
       const owns = (): boolean => leases.owns(shard);
       const tap = new EventConsumer({
@@ -74,7 +73,7 @@ export function createRouter(deps: RouterDeps): Service {
       await tap.open();
     },
     async onRelease(shard) {
-      await taps.get(shard)?.drain(settings.POSTHORN_SHUTDOWN_DEADLINE_MS);
+      await taps.get(shard)?.drain(settings.shutdownDeadlineMs);
       taps.delete(shard);
     },
     onExpired(shard) {

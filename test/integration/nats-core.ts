@@ -6,8 +6,7 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
-import { loadSettings } from '#config/load.ts';
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -17,6 +16,7 @@ import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { type TestServer, startNatsServer } from '#testkit/servers.ts';
+import { type SettingsChanges, testSettings } from '#testkit/test-settings.ts';
 import { type HistoryRecord, decodeRecords } from '#wire/frames/record.ts';
 import { streams } from '#wire/subjects.ts';
 
@@ -44,7 +44,7 @@ export interface NatsCore {
 }
 
 export interface NatsCoreOptions {
-  env?: Record<string, string>;
+  settings?: SettingsChanges;
   window?: number;
   /** Users that may connect; absent: any client. */
   access?: NatsAccess;
@@ -54,11 +54,7 @@ export async function startNatsCore(
   t: Pick<TestContext, 'after'>,
   options: NatsCoreOptions = {},
 ): Promise<NatsCore> {
-  const settings = loadSettings({
-    POSTHORN_SHARDS: '1',
-    POSTHORN_EGRESS_ALLOW: '127.0.0.0/8',
-    ...options.env,
-  });
+  const settings = testSettings(options.settings);
   const { access } = options;
   let server = await startNatsServer(access === undefined ? {} : { access });
   const { url } = server;
@@ -71,10 +67,10 @@ export async function startNatsCore(
   const nc = await connect();
   const js = jetstream(nc);
   const jsm = await jetstreamManager(nc);
-  await ensureTopology(js, jsm, settings);
-  const window = options.window ?? settings.POSTHORN_PUBLISH_WINDOW;
+  await ensureTopology(js, jsm, settings.streams);
+  const window = options.window ?? settings.publishWindow;
   const publisher = new Publisher({ nc, window, log });
-  const shards = settings.POSTHORN_SHARDS;
+  const { shards } = settings.streams;
   const records = new RecordBatcher({ publisher, shards, log });
   t.after(async () => {
     publisher.close();

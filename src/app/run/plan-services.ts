@@ -1,9 +1,10 @@
 /** The services that each role runs, and the order in which they start. */
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
-import type { MongoClient } from 'mongodb';
+import type { Db, MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
-import type { Role, Settings } from '#config/schema.ts';
+import type { Role } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { type Authenticate, createAuthenticator } from '#infra/http/server/authenticate.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
@@ -50,6 +51,7 @@ export interface ProcessParts extends Core {
 
 /** The parts that the roles share. */
 interface RoleParts extends ProcessParts {
+  db: Db | undefined;
   history: History | undefined;
   authenticate: Authenticate;
   lives: TenantLives;
@@ -59,7 +61,7 @@ interface RoleParts extends ProcessParts {
 }
 
 /** Lists the services of the roles in start order. The servers that accept requests come last. */
-export function planServices(roles: Role[], given: ProcessParts): Service[] {
+export function planServices(roles: readonly Role[], given: ProcessParts): Service[] {
   const parts = shareParts(given);
   const { app, settings, log } = parts;
   // The view stops after the roles, because they use it until then.
@@ -70,24 +72,25 @@ export function planServices(roles: Role[], given: ProcessParts): Service[] {
   if (roles.includes('router')) services.push(...planRouter(parts));
   if (roles.includes('ingress')) services.push(...planIngress(parts));
   if (app !== undefined) {
-    const { POSTHORN_HTTP_HOST: host, POSTHORN_HTTP_PORT: port } = settings;
-    services.push(new HttpService({ app, host, port }));
+    services.push(new HttpService({ app, ...settings.api }));
   }
   log.debug({ services: services.map((service) => service.name) }, 'service.planned');
   return services;
 }
 
 /** Whether one of the roles works on shards, under leases. */
-export function ownsShards(roles: Role[]): boolean {
+export function ownsShards(roles: readonly Role[]): boolean {
   return roles.includes('delivery') || roles.includes('router');
 }
 
 function shareParts(parts: ProcessParts): RoleParts {
   const { settings, config, mongo, brokerClock } = parts;
-  const bootstrapKey = settings.POSTHORN_BOOTSTRAP_KEY;
+  const bootstrapKey = settings.keys.bootstrap;
+  const db = mongo?.db(settings.mongodb.database);
   return {
     ...parts,
-    history: mongo && historyOf(mongo.db(settings.POSTHORN_MONGODB_DATABASE)),
+    db,
+    history: db && historyOf(db),
     lives: new TenantLives(parts),
     // A unique id: a process that restarts under the name of a killed one must not take over its
     // lease.
@@ -99,12 +102,20 @@ function shareParts(parts: ProcessParts): RoleParts {
 }
 
 function planControl(parts: RoleParts): Service[] {
-  const { settings, config, mongo, app, history, secretBox, payloadLinks } = parts;
-  const shards = settings.POSTHORN_SHARDS;
+  const { settings, config, mongo, db, app, history, secretBox, payloadLinks } = parts;
+  const { shards } = settings.streams;
   const services: Service[] = [];
-  if (mongo && history && app && secretBox && payloadLinks) {
+  if (mongo && db && history && app && secretBox && payloadLinks) {
     const sealed = { secretBox, payloadLinks };
-    const control = createControl({ ...parts, ...sealed, mongo, clock: Date.now });
+    const control = createControl({
+      ...parts,
+      ...sealed,
+      settings: settings.control,
+      http: settings.http,
+      mongo,
+      db,
+      clock: Date.now,
+    });
     control.registerRoutes(app);
     config.onBucketAnew(() => control.compareConfig());
     parts.checks['config'] = () => control.syncState() !== 'starting';
@@ -127,17 +138,34 @@ function planControl(parts: RoleParts): Service[] {
 function planDelivery(parts: RoleParts): Service[] {
   const { config, log, secretBox, payloadLinks } = parts;
   if (secretBox === undefined || payloadLinks === undefined) return [];
-  const delivery = createDelivery({ ...parts, ...parts.quick, secretBox, payloadLinks });
+  const delivery = createDelivery({
+    ...parts,
+    ...parts.quick,
+    settings: parts.settings.delivery,
+    secretBox,
+    payloadLinks,
+  });
   return [new AfterConfig({ service: delivery, config, log })];
 }
 
 function planRouter(parts: RoleParts): Service[] {
-  const { config, log } = parts;
+  const { settings, config, log } = parts;
   const faultyFilters = new FaultyFilters(parts);
-  const router = createRouter({ ...parts, ...parts.quick, faultyFilters });
+  const router = createRouter({
+    ...parts,
+    ...parts.quick,
+    settings: settings.router,
+    faultyFilters,
+  });
   const lifeIds = () => config.lifeIds();
   const catchUp = () => config.catchUp();
-  const broadcaster = new Broadcaster({ ...parts, faultyFilters, lifeIds, catchUp });
+  const broadcaster = new Broadcaster({
+    ...parts,
+    settings: settings.router,
+    faultyFilters,
+    lifeIds,
+    catchUp,
+  });
   return [router, broadcaster].map((service) => new AfterConfig({ service, config, log }));
 }
 
@@ -146,11 +174,15 @@ function planIngress(parts: RoleParts): Service[] {
   if (app === undefined) return [];
   // A separate in-flight window: a fan-out that fills the other one must not cause 503 for
   // producers.
-  return registerIngress(app, { ...parts, publisher: ingressPublisher });
+  return registerIngress(app, {
+    ...parts,
+    settings: parts.settings.ingress,
+    publisher: ingressPublisher,
+  });
 }
 
 /** Each process maintains the consumers that its roles read from. */
-function keepTopology(roles: Role[], parts: ProcessParts): Service {
+function keepTopology(roles: readonly Role[], parts: ProcessParts): Service {
   const readers: [RegExp, Role[]][] = [
     [/^EV-/, ['router', 'control']],
     [new RegExp(`^${streams.broadcasts}$`), ['router']],
@@ -159,6 +191,7 @@ function keepTopology(roles: Role[], parts: ProcessParts): Service {
   ];
   const keeper = new TopologyReconciler({
     ...parts,
+    settings: parts.settings.streams,
     reads: (stream) =>
       readers.some(([names, by]) => names.test(stream) && by.some((role) => roles.includes(role))),
   });

@@ -1,4 +1,5 @@
-import type { Role, Settings } from '#config/schema.ts';
+import type { Role } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 
 export interface RequiredSettings {
@@ -12,10 +13,10 @@ export interface RequiredSettings {
  *
  * @throws ConfigError that names each setting that a role of `roles` lacks
  */
-export function requireSettings(settings: Settings, roles: Role[]): RequiredSettings {
-  const natsUrl = settings.POSTHORN_NATS_URL;
-  const mongoUrl = settings.POSTHORN_MONGODB_URL;
-  const masterKey = settings.POSTHORN_MASTER_KEY;
+export function requireSettings(settings: Settings, roles: readonly Role[]): RequiredSettings {
+  const natsUrl = settings.nats.url;
+  const mongoUrl = settings.mongodb.url;
+  const masterKey = settings.keys.master;
   const faults: string[] = [];
   if (natsUrl === undefined) faults.push('POSTHORN_NATS_URL: is required');
   if (mongoUrl === undefined && roles.includes('control')) {

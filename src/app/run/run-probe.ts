@@ -1,5 +1,5 @@
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { OpsServer } from './ops-server.ts';
@@ -15,11 +15,10 @@ import type { RunningRoles } from './run-roles.ts';
 export async function runProbe(settings: Settings, log: Log): Promise<RunningRoles> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const probe = createProbe({ settings, registry, log });
+  const probe = createProbe({ settings: settings.probe, registry, log });
   let started = false;
   const ops = new OpsServer({
-    host: settings.POSTHORN_OPS_HOST,
-    port: settings.POSTHORN_OPS_PORT,
+    ...settings.ops,
     registry,
     checks: { started: () => started },
   });
@@ -33,7 +32,7 @@ export async function runProbe(settings: Settings, log: Log): Promise<RunningRol
     done: new Promise(() => undefined),
     async stop() {
       started = false;
-      await probe.stop(settings.POSTHORN_SHUTDOWN_DEADLINE_MS);
+      await probe.stop(settings.shutdownDeadlineMs);
       await ops.stop();
     },
   };

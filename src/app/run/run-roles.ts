@@ -5,8 +5,8 @@
 import { hostname } from 'node:os';
 import type { MongoClient } from 'mongodb';
 import { Registry, collectDefaultMetrics } from 'prom-client';
-import { otherMasterKeys, parseRoles } from '#config/load.ts';
-import type { Role, Settings } from '#config/schema.ts';
+import type { Role } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
@@ -43,17 +43,18 @@ export interface RunningRoles {
  * @throws Error of the system if a port is taken
  */
 export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
-  const roles = parseRoles(settings.POSTHORN_ROLES);
+  const { roles } = settings;
   const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
   checkOpenFiles(openFilesOf(settings, roles), log);
   let started = false;
   const checks: ReadinessChecks = { started: () => started };
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const probes = roles.includes('probe') ? [createProbe({ settings, registry, log })] : [];
+  const probes = roles.includes('probe')
+    ? [createProbe({ settings: settings.probe, registry, log })]
+    : [];
   const ops = new OpsServer({
-    host: settings.POSTHORN_OPS_HOST,
-    port: settings.POSTHORN_OPS_PORT,
+    ...settings.ops,
     registry,
     checks,
   });
@@ -61,7 +62,8 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   await ops.start();
   const services: Service[] = [ops];
   const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
-  const login = { user: settings.POSTHORN_NATS_USER, password: settings.POSTHORN_NATS_PASSWORD };
+  const { user, password } = settings.nats;
+  const login = { user, password };
   const name = `posthorn ${roles.join(',')}`;
   const nc = await connectNats(natsUrl, name, log, login);
   const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });
@@ -72,10 +74,10 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   checks['nats'] = () => core.publisher.isConnected;
   const stopping = new AbortController();
   const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
-  const app = needsHttp(roles) ? createApp({ settings, log }) : undefined;
-  const tracing = await startTracing(settings);
+  const app = needsHttp(roles) ? createApp({ settings: settings.http, log }) : undefined;
+  const tracing = await startTracing(settings.tracing, roles);
   const parts = { ...core, settings, log, registry, mongo, app, nc, worker, renewer, tracing };
-  const others = otherMasterKeys(settings);
+  const others = settings.keys.otherMasters;
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey, others);
   const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey, others);
   services.push(...planServices(roles, { ...parts, secretBox, payloadLinks, checks }), ...probes);
@@ -90,7 +92,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
     async stop() {
       started = false;
       stopping.abort();
-      await stopAll(services, settings.POSTHORN_SHUTDOWN_DEADLINE_MS, log);
+      await stopAll(services, settings.shutdownDeadlineMs, log);
       leaveCore(core);
       // Draining needs a server that answers.
       if (core.publisher.isConnected) await nc.drain();
@@ -109,7 +111,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
  */
 function untilRefused(
   mongo: MongoClient | undefined,
-  roles: Role[],
+  roles: readonly Role[],
   options: { log: Log; signal: AbortSignal },
 ): Promise<never> {
   const never = new Promise<never>(() => undefined);
@@ -122,7 +124,7 @@ function untilRefused(
   return refused;
 }
 
-function needsHttp(roles: Role[]): boolean {
+function needsHttp(roles: readonly Role[]): boolean {
   return roles.includes('ingress') || roles.includes('control');
 }
 

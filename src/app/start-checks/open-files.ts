@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
-import type { Role, Settings } from '#config/schema.ts';
+import type { Role } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { MONGODB_POOL_MAX } from '#infra/mongo/documents.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -21,13 +22,13 @@ export interface OpenFiles {
  * closed when other work needs their descriptors.
  */
 export function openFilesOf(
-  settings: Pick<Settings, 'POSTHORN_WORKER_IN_FLIGHT_MAX' | 'POSTHORN_MONGODB_URL'>,
-  roles: Role[],
+  settings: Pick<Settings, 'delivery' | 'mongodb'>,
+  roles: readonly Role[],
 ): OpenFiles {
   const has = (...names: Role[]): boolean => names.some((name) => roles.includes(name));
-  const required = PROCESS + (settings.POSTHORN_MONGODB_URL === undefined ? 0 : MONGODB_POOL_MAX);
+  const required = PROCESS + (settings.mongodb.url === undefined ? 0 : MONGODB_POOL_MAX);
   const clients = has('ingress', 'control') ? API_CLIENTS : 0;
-  const attempts = has('delivery') ? settings.POSTHORN_WORKER_IN_FLIGHT_MAX : 0;
+  const attempts = has('delivery') ? settings.delivery.inFlightMax : 0;
   return { required, wanted: required + clients + attempts };
 }
 

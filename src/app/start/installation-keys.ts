@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Settings } from '#config/schema.ts';
+import type { KeySettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { DataDir } from './data-dir.ts';
 
@@ -14,8 +14,8 @@ export interface InstallationKeys {
  * Returns the keys from the settings, or else the keys created at the first start on this data
  * folder.
  */
-export function installationKeys(settings: Settings, dataDir: DataDir): InstallationKeys {
-  const { POSTHORN_BOOTSTRAP_KEY: bootstrap, POSTHORN_MASTER_KEY: master } = settings;
+export function installationKeys(settings: KeySettings, dataDir: DataDir): InstallationKeys {
+  const { bootstrap, master } = settings;
   if (bootstrap !== undefined && master !== undefined) {
     return { bootstrapKey: bootstrap, masterKey: master };
   }

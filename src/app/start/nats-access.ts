@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import type { Settings } from '#config/schema.ts';
+import type { Environment } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { AccountKey, newAccountSeed } from '#src/ingress/auth-callout/account-key.ts';
@@ -12,8 +12,8 @@ export interface EmbeddedNatsAccess {
   /** For the embedded server. */
   access: NatsAccess;
   /** For the role processes. */
-  settings: Pick<
-    Settings,
+  environment: Pick<
+    Environment,
     | 'POSTHORN_NATS_USER'
     | 'POSTHORN_NATS_PASSWORD'
     | 'POSTHORN_NATS_AUTH_SEED'
@@ -39,7 +39,7 @@ export function embeddedNatsAccess(dataDir: DataDir): EmbeddedNatsAccess {
   }
   return {
     access: { user: USER, password, issuer },
-    settings: {
+    environment: {
       POSTHORN_NATS_USER: USER,
       POSTHORN_NATS_PASSWORD: password,
       POSTHORN_NATS_AUTH_SEED: seed,

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { findFreePort, listenFault } from '#src/embedded/free-port.ts';
 
@@ -31,25 +31,20 @@ export async function choosePorts(
   processes: number,
   graceMs: number,
 ): Promise<StartPorts> {
-  const {
-    POSTHORN_HTTP_PORT: http,
-    POSTHORN_OPS_PORT: ops,
-    POSTHORN_RECEIVER_PORT: receiver,
-  } = settings;
+  const { api, ops } = settings;
   const wanted: WantedPort[] = [
     {
       setting: 'POSTHORN_HTTP_PORT',
       hostSetting: 'POSTHORN_HTTP_HOST',
-      host: settings.POSTHORN_HTTP_HOST,
-      port: http,
+      ...api,
     },
     ...Array.from({ length: processes }, (_, index) => ({
       setting: 'POSTHORN_OPS_PORT',
       hostSetting: 'POSTHORN_OPS_HOST',
-      host: settings.POSTHORN_OPS_HOST,
-      port: ops === 0 ? 0 : ops + index,
+      host: ops.host,
+      port: ops.port === 0 ? 0 : ops.port + index,
     })),
-    { setting: 'POSTHORN_RECEIVER_PORT', host: '127.0.0.1', port: receiver },
+    { setting: 'POSTHORN_RECEIVER_PORT', host: '127.0.0.1', port: settings.start.receiverPort },
   ];
   const deadline = performance.now() + graceMs;
   for (;;) {

@@ -1,4 +1,4 @@
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { binarySources } from '#src/embedded/binary-sources.ts';
@@ -25,7 +25,7 @@ export interface StartedServers {
   natsUrl: string;
   mongodbUrl: string;
   /** The platform's login for the embedded NATS. */
-  natsSettings: Partial<EmbeddedNatsAccess['settings']>;
+  natsEnvironment: Partial<EmbeddedNatsAccess['environment']>;
   /** URL of the embedded NATS for producers. */
   producersUrl: string | undefined;
   /** Supervisors of the embedded servers. */
@@ -45,7 +45,8 @@ type StartServer = (options: {
  * @throws ConfigError if a program cannot be found or fetched
  */
 export async function prepareServers(deps: StartServersDeps): Promise<StartedServers> {
-  const { POSTHORN_NATS_URL: natsUrl, POSTHORN_MONGODB_URL: mongodbUrl } = deps.settings;
+  const { url: natsUrl } = deps.settings.nats;
+  const { url: mongodbUrl } = deps.settings.mongodb;
   const supervisors: Supervisor[] = [];
   const embed = async (program: Program, start: StartServer, wanted = 0): Promise<number> => {
     const binary = await findProgram(program, deps);
@@ -63,18 +64,18 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
       monitorPort: 0,
       ...(nats === undefined ? {} : { access: nats.access }),
     }).catch((error: Error) => {
-      throw wantedPortTaken(deps.settings.POSTHORN_NATS_PORT, error);
+      throw wantedPortTaken(deps.settings.start.natsPort, error);
     });
   const ownUrl =
     natsUrl === undefined
-      ? `nats://127.0.0.1:${await embed(natsServer, startNats, deps.settings.POSTHORN_NATS_PORT)}`
+      ? `nats://127.0.0.1:${await embed(natsServer, startNats, deps.settings.start.natsPort)}`
       : undefined;
   return {
     natsUrl: natsUrl ?? (ownUrl as string),
     mongodbUrl:
       mongodbUrl ??
       `mongodb://127.0.0.1:${await embed(mongod, startMongod)}/?directConnection=true`,
-    natsSettings: nats?.settings ?? {},
+    natsEnvironment: nats?.environment ?? {},
     producersUrl: ownUrl,
     supervisors,
   };
@@ -83,7 +84,7 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
 async function findProgram(program: Program, deps: StartServersDeps): Promise<string> {
   try {
     return await resolveBinary(program, {
-      ...resolveDeps(deps.env, deps.settings.POSTHORN_CACHE_DIR, deps.dataDir.join('cache')),
+      ...resolveDeps(deps.env, deps.settings.start.cacheDir, deps.dataDir.join('cache')),
       sources: binarySources(program),
       report: deps.report,
     });

@@ -1,5 +1,6 @@
 import { loadSettings } from '#config/load.ts';
-import type { Role, Settings } from '#config/schema.ts';
+import type { Environment, Role } from '#config/schema.ts';
+import { type Settings, toSections } from '#config/sections.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { banner } from './banner.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -18,7 +19,7 @@ import { waitUntilReady } from './wait-until-ready.ts';
 
 /** The processes of a start, each with its roles. */
 function processesOf(settings: Settings): readonly (readonly Role[])[] {
-  const watched: Role[] = settings.POSTHORN_PROBE_INTERVAL_MS === 0 ? [] : ['probe'];
+  const watched: Role[] = settings.probe.intervalMs === 0 ? [] : ['probe'];
   return [['ingress', 'control', 'router', 'delivery', ...watched]];
 }
 
@@ -43,16 +44,17 @@ export interface StartDeps {
  * of open files is too low
  */
 export async function start(
-  settings: Settings,
+  environment: Environment,
   deps: StartDeps,
   signals: StopSignals,
 ): Promise<Running> {
+  const settings = toSections(environment);
   const beganMs = performance.now();
-  if (settings.POSTHORN_MONGODB_URL === undefined) requireOpenFiles(EMBEDDED_MONGOD_OPEN_FILES);
+  if (settings.mongodb.url === undefined) requireOpenFiles(EMBEDDED_MONGOD_OPEN_FILES);
   const cleanups = new AsyncDisposableStack();
   const stop = () => cleanups.disposeAsync();
   const supervisors: Supervisor[] = [];
-  const dataDir = DataDir.open(settings.POSTHORN_DATA_DIR);
+  const dataDir = DataDir.open(settings.start.dataDir);
   cleanups.defer(() => dataDir.release());
   signals.killing.addEventListener('abort', () => {
     for (const supervisor of supervisors) supervisor.kill();
@@ -64,8 +66,8 @@ export async function start(
     await supervisor.start();
   };
   try {
-    const { bootstrapKey, masterKey } = installationKeys(settings, dataDir);
-    const graceMs = dataDir.tookOver ? settings.POSTHORN_SHUTDOWN_DEADLINE_MS : 0;
+    const { bootstrapKey, masterKey } = installationKeys(settings.keys, dataDir);
+    const graceMs = dataDir.tookOver ? settings.shutdownDeadlineMs : 0;
     const processRoles = processesOf(settings);
     const ports = await choosePorts(settings, processRoles.length, graceMs);
     const servers = await unlessStopped(
@@ -84,9 +86,9 @@ export async function start(
     });
     cleanups.defer(() => receiver.close());
 
-    const local = `${urlHost(settings.POSTHORN_HTTP_HOST)}:${ports.http}`;
-    const env = roleEnvironment(settings, deps.env, {
-      ...servers.natsSettings,
+    const local = `${urlHost(settings.api.host)}:${ports.http}`;
+    const env = roleEnvironment(environment, deps.env, {
+      ...servers.natsEnvironment,
       ...(servers.producersUrl === undefined ? {} : embeddedShards(deps.env)),
       POSTHORN_NATS_URL: servers.natsUrl,
       POSTHORN_MONGODB_URL: servers.mongodbUrl,
@@ -95,7 +97,7 @@ export async function start(
       POSTHORN_HTTP_PORT: ports.http,
       POSTHORN_PROBE_INGRESS_URL: `http://${local}`,
       POSTHORN_PROBE_RECEIVER_URL: `http://127.0.0.1:${await findFreePort()}`,
-      POSTHORN_PUBLIC_URL: settings.POSTHORN_PUBLIC_URL ?? `http://localhost:${ports.http}`,
+      POSTHORN_PUBLIC_URL: settings.delivery.publicUrl ?? `http://localhost:${ports.http}`,
     });
     const roleSupervisors = processRoles.map((roles, index) => {
       const ownEnv = { ...env, POSTHORN_OPS_PORT: String(ports.ops[index]) };
@@ -104,13 +106,13 @@ export async function start(
     });
     // Slightly longer than the deadline of the process itself, so that it can log which service did
     // not stop.
-    const roleDeadlineMs = settings.POSTHORN_SHUTDOWN_DEADLINE_MS + 2000;
+    const roleDeadlineMs = settings.shutdownDeadlineMs + 2000;
     await Promise.all(roleSupervisors.map((role) => keep(role, roleDeadlineMs)));
     const hopeless = Promise.race(supervisors.map((supervisor) => supervisor.hopeless));
 
     const readyUrls = readinessUrls(settings, ports);
     await Promise.race([waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping), hopeless]);
-    if (settings.POSTHORN_MONGODB_URL === undefined) await resealOwn(settings, env, deps);
+    if (settings.mongodb.url === undefined) await resealOwn(settings, env, deps);
     secret = await seedDemo({
       apiUrl: `http://${local}`,
       key: bootstrapKey,
@@ -120,7 +122,7 @@ export async function start(
     deps.print(
       banner({
         apiUrl: `http://${local.replace('127.0.0.1', 'localhost')}`,
-        host: settings.POSTHORN_HTTP_HOST,
+        host: settings.api.host,
         key: bootstrapKey,
         natsUrl: servers.producersUrl,
         receiverUrl: receiver.url,
@@ -140,7 +142,7 @@ export async function start(
  * One shard is best on one machine with one broker: each further shard only adds consumers that
  * wake up and write state (ADR 0011). A value in the environment wins.
  */
-function embeddedShards(env: Record<string, string | undefined>): Partial<Settings> {
+function embeddedShards(env: Record<string, string | undefined>): Partial<Environment> {
   return (env['POSTHORN_SHARDS'] ?? '') === '' ? { POSTHORN_SHARDS: 1 } : {};
 }
 
@@ -148,19 +150,19 @@ function embeddedShards(env: Record<string, string | undefined>): Partial<Settin
  * The environment of the role processes: every loaded setting, and the values that the start adds.
  */
 function roleEnvironment(
-  settings: Settings,
+  checked: Environment,
   env: Record<string, string | undefined>,
-  added: Partial<Settings>,
+  added: Partial<Environment>,
 ): Record<string, string | undefined> {
   const all: Record<string, string | undefined> = {};
   for (const [key, value] of Object.entries(env)) {
     if (!key.startsWith('POSTHORN_')) all[key] = value;
   }
-  for (const [key, value] of Object.entries({ ...settings, ...added })) {
+  for (const [key, value] of Object.entries({ ...checked, ...added })) {
     if (value !== undefined) all[key] = String(value);
   }
   // The demo receiver and other test receivers run on this machine.
-  all['POSTHORN_EGRESS_ALLOW'] = [settings.POSTHORN_EGRESS_ALLOW, LOOPBACK].join(',');
+  all['POSTHORN_EGRESS_ALLOW'] = [checked.POSTHORN_EGRESS_ALLOW, LOOPBACK].join(',');
   return all;
 }
 
@@ -175,13 +177,13 @@ async function resealOwn(
   env: Record<string, string | undefined>,
   deps: Pick<StartDeps, 'log' | 'report'>,
 ): Promise<void> {
-  if (settings.POSTHORN_MASTER_KEYS_OTHER === undefined) return;
+  if (settings.keys.otherMasters.length === 0) return;
   const sealed = await reseal(loadSettings(env), deps.log);
   deps.report(`endpoints sealed under the master key: ${sealed}`);
 }
 
 function readinessUrls(settings: Settings, ports: StartPorts): string[] {
-  const host = urlHost(settings.POSTHORN_OPS_HOST);
+  const host = urlHost(settings.ops.host);
   return ports.ops.map((port) => `http://${host}:${port}/readyz`);
 }
 

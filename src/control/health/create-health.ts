@@ -1,5 +1,5 @@
 import type { Db } from 'mongodb';
-import type { Settings } from '#config/schema.ts';
+import type { ControlSettings } from '#config/sections.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import type { DeadLetterDocument, History } from '#infra/mongo/documents.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
@@ -17,7 +17,7 @@ import { HealthReads } from './reads.ts';
 import { HealthTracker } from './tracker.ts';
 
 export interface HealthDeps extends ConfigurationDeps {
-  settings: Pick<Settings, 'POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS' | 'POSTHORN_OPERATOR_TENANT'>;
+  settings: Pick<ControlSettings, 'endpointDisableAfterSeconds' | 'operatorTenant'>;
   db: Db;
   history: History;
   config: Pick<ConfigView, 'tenant' | 'currentTenant'>;
@@ -38,8 +38,8 @@ export interface Health {
 export function createHealth(deps: HealthDeps): Health {
   const { settings, history } = deps;
   const store = healthStoreOf(deps.db);
-  const disableAfterSeconds = settings.POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS;
-  const operatorTenant = settings.POSTHORN_OPERATOR_TENANT;
+  const disableAfterSeconds = settings.endpointDisableAfterSeconds;
+  const { operatorTenant } = settings;
   const lives = new CurrentLives(deps.configuration);
   const shared = { ...deps, store, operatorTenant, lives };
   const tracker = new HealthTracker({ ...shared, disableAfterSeconds });

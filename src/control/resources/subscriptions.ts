@@ -3,7 +3,6 @@ import type { ClientSession } from 'mongodb';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
-import type { Settings } from '#config/schema.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type {
@@ -28,7 +27,8 @@ const SORT: PageSort = { name: 'subscriptions', fields: ['string'] };
 export type SubscriptionListQuery = PageQuery & { endpoint?: string; status?: SubscriptionStatus };
 
 export interface SubscriptionsDeps extends ConfigurationDeps {
-  settings: Pick<Settings, 'POSTHORN_EVENT_BYTES_MAX'>;
+  /** Longest sample event of a filter. */
+  eventBytesMax: number;
 }
 
 export class Subscriptions {
@@ -132,8 +132,7 @@ export class Subscriptions {
     body: DryRunRequest,
     correlationId: string,
   ): Promise<DryRunResult> {
-    const { settings, clock } = this.deps;
-    const eventBytesMax = settings.POSTHORN_EVENT_BYTES_MAX;
+    const { eventBytesMax, clock } = this.deps;
     const context = { tenantId, correlationId, eventBytesMax, nowMs: clock() };
     const result = dryRunSubscription(body, context);
     await checkTenantExists(this.deps.configuration, tenantId);

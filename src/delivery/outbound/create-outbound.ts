@@ -1,7 +1,7 @@
 /**
  * Creates a worker's outbound side: egress rules, DNS, connections, access tokens, local faults.
  */
-import type { Settings } from '#config/schema.ts';
+import type { DeliverySettings } from '#config/sections.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
@@ -27,13 +27,13 @@ export interface Outbound {
 }
 
 export function createOutbound(deps: {
-  settings: Settings;
+  settings: DeliverySettings;
   metrics: DeliveryMetrics;
   log: Log;
 }): Outbound {
   const { settings, metrics, log } = deps;
   const { guard, probeReceiver } = egressOf(settings);
-  const timeoutMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS;
+  const { timeoutMs } = settings;
   const health = resolverHealthOf(settings);
   const isResolverDown = (): boolean => health.isDown;
   const names = namesOf(metrics, health);
@@ -51,16 +51,19 @@ export function createOutbound(deps: {
 }
 
 /** The addresses that webhooks may go to. */
-function egressOf(settings: Settings): { guard: EgressGuard; probeReceiver: ProbeReceiver } {
+function egressOf(settings: DeliverySettings): {
+  guard: EgressGuard;
+  probeReceiver: ProbeReceiver;
+} {
   return {
-    guard: new EgressGuard(settings.POSTHORN_EGRESS_ALLOW),
-    probeReceiver: new ProbeReceiver(settings.POSTHORN_PROBE_RECEIVER_URL),
+    guard: new EgressGuard(settings.egress.allow),
+    probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
   };
 }
 
-function resolverHealthOf(settings: Settings): ResolverHealth {
+function resolverHealthOf(settings: DeliverySettings): ResolverHealth {
   return new ResolverHealth({
-    askControl: () => nameServersAnswer(settings.POSTHORN_RESOLVER_CONTROL_NAME),
+    askControl: () => nameServersAnswer(settings.resolverControlName),
     isOutOfDescriptors,
     now: () => performance.now(),
   });

@@ -1,5 +1,4 @@
 import type { Db } from 'mongodb';
-import type { Settings } from '#config/schema.ts';
 import { ensureConfigurationIndexes } from './configuration.ts';
 import { ensureHistoryIndexes } from './documents.ts';
 import { ensureHealthIndexes } from './endpoint-health.ts';
@@ -9,12 +8,9 @@ import { ensureIdempotentAnswerIndexes } from './idempotent-answers.ts';
  * Creates every index of the database; idempotent. Control calls it at its start, and so does
  * `posthorn migrate`, so that indexes exist before a new version runs.
  */
-export async function ensureIndexes(
-  db: Db,
-  settings: Pick<Settings, 'POSTHORN_HISTORY_RETENTION_SECONDS'>,
-): Promise<void> {
+export async function ensureIndexes(db: Db, historyRetentionSeconds: number): Promise<void> {
   await ensureConfigurationIndexes(db);
-  await ensureHistoryIndexes(db, settings.POSTHORN_HISTORY_RETENTION_SECONDS);
+  await ensureHistoryIndexes(db, historyRetentionSeconds);
   await ensureHealthIndexes(db);
   await ensureIdempotentAnswerIndexes(db);
 }

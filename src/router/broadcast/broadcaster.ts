@@ -17,8 +17,7 @@ import type {
   JsMsg,
 } from '@nats-io/jetstream';
 import { Counter, type Registry } from 'prom-client';
-import type { Settings } from '#config/schema.ts';
-import { parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
+import type { RouterSettings } from '#config/sections.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import { consume } from '#infra/nats/consume/consume.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
@@ -41,7 +40,7 @@ import { Overtaken, Walk, type WalkDeps, type WalkStep } from './walk.ts';
 const AGAIN_AFTER_MS = 1000;
 
 export interface BroadcasterDeps extends Tenants {
-  settings: Settings;
+  settings: RouterSettings;
   js: JetStreamClient;
   jsm: JetStreamManager;
   publisher: Publisher;
@@ -81,8 +80,7 @@ export class Broadcaster implements Service {
     this.deps = deps;
     this.ackWaitMs = deps.ackWaitMs ?? BROADCAST_ACK_WAIT_MS;
     const { settings, publisher, jsm } = deps;
-    const shards = settings.POSTHORN_SHARDS;
-    const endpointsPerSecond = settings.POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND;
+    const { shards, broadcastEndpointsPerSecond: endpointsPerSecond } = settings;
     const copied = new Counter({
       name: 'posthorn_broadcast_copies_total',
       help: 'Copies of broadcast events put into the streams of tenants.',
@@ -95,7 +93,7 @@ export class Broadcaster implements Service {
       store: new BroadcastStore({ publisher, jsm: async () => jsm }),
       copies: new Copies({ publisher, jsm, shards }),
       pace: new Pace({ jsm, shards, endpointsPerSecond }),
-      fanOutDelays: parseFanOutDelays(settings.POSTHORN_FANOUT_DELAYS_SECONDS),
+      fanOutDelays: settings.fanOutDelays,
       now: deps.brokerNow,
       onCopied: () => copied.inc(),
       onStep: deps.onStep ?? (() => {}),

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { loadSettings } from '#config/load.ts';
+import { loadEnvironment } from '#config/load.ts';
 import { addressSettings } from '#config/settings/address-settings.ts';
 import { projectText } from '../project-files.ts';
 
@@ -11,7 +11,7 @@ const hosts = Object.keys(addressSettings).filter((name) => name.endsWith('_HOST
 const EVERY_INTERFACE = '0.0.0.0';
 
 test('every listener is on loopback unless its setting says otherwise', () => {
-  const settings = loadSettings({}) as unknown as Record<string, unknown>;
+  const settings = loadEnvironment({}) as unknown as Record<string, unknown>;
   assert.ok(hosts.length > 0);
   for (const host of hosts) assert.equal(settings[host], '127.0.0.1', host);
 });

@@ -60,7 +60,7 @@ test('streams and indexes are made, and made again without a fault', async (t) =
   const made = await indexes();
   assert.ok(made.some(({ name, keys }) => name === 'deliveries' && keys.length > 3));
   // A process of the new version finds all that it would create at its start.
-  await ensureIndexes(mongo.db, { POSTHORN_HISTORY_RETENTION_SECONDS: 30 * 24 * 3600 });
+  await ensureIndexes(mongo.db, 30 * 24 * 3600);
   assert.deepEqual(await indexes(), made);
 
   const other = await migrate({ ...env, POSTHORN_SHARDS: '3' });

@@ -42,14 +42,15 @@ after(async () => {
 
 async function startProbe(): Promise<void> {
   registry = new Registry();
-  const settings = loadSettings({
-    POSTHORN_SHARDS: String(SHARDS),
-    POSTHORN_PROBE_INTERVAL_MS: String(INTERVAL_MS),
-    POSTHORN_PROBE_INGRESS_URL: system.url('ingress'),
-    POSTHORN_PROBE_CONTROL_URL: system.url('control'),
-    POSTHORN_PROBE_RECEIVER_URL: receiverUrl,
-    POSTHORN_PROBE_KEY: TEST_KEY,
-  });
+  const settings = {
+    ...loadSettings({}).probe,
+    shards: SHARDS,
+    intervalMs: INTERVAL_MS,
+    ingressUrl: system.url('ingress'),
+    controlUrl: system.url('control'),
+    receiverUrl,
+    key: TEST_KEY,
+  };
   probe = createProbe({ settings, registry, log: createLog('silent') });
   await probe.start();
 }

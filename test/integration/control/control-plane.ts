@@ -6,7 +6,7 @@ import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { FastifyInstance } from 'fastify';
 import { type Db, MongoClient } from 'mongodb';
 import { Registry } from 'prom-client';
-import { loadSettings } from '#config/load.ts';
+import type { ControlSettings } from '#config/sections.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createAuthenticator } from '#infra/http/server/authenticate.ts';
@@ -18,6 +18,7 @@ import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { type Control, createControl } from '#src/control/mod.ts';
+import { testSettings } from '#testkit/test-settings.ts';
 import { startNatsServer, testMongo, type TestServer } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
@@ -59,10 +60,15 @@ export interface CallOptions {
   headers?: Record<string, string>;
 }
 
+/** No private network. */
+const NO_EGRESS = { allow: '', probeReceiverUrl: undefined };
+/** Loopback addresses. */
+export const LOOPBACK_EGRESS = { allow: '127.0.0.0/8', probeReceiverUrl: undefined };
+
 export interface ControlPlaneOptions {
   /** A mongod of the test's own, that it may kill; else a database of the run's. */
   mongodUrl?: string;
-  settings?: Record<string, string>;
+  settings?: Partial<ControlSettings>;
   /** Absent: any. */
   masterKey?: string;
   /** Leave the service (sync, purger) stopped. */
@@ -80,14 +86,14 @@ export async function startControlPlane(
   });
   const nats = await startNatsServer();
   undo.push(() => nats.dispose());
-  const settings = loadSettings({ POSTHORN_SHARDS: '1', ...options.settings });
+  const settings = testSettings({ control: { egress: NO_EGRESS, ...options.settings } });
   const nc = await connect({ servers: nats.url, maxReconnectAttempts: -1, reconnectTimeWait: 50 });
   undo.push(() => nc.close());
   const { mongo, db, mongoUrl, dispose } = await openDatabase(options.mongodUrl);
   undo.push(dispose);
   const log = createLog('silent');
   const js = jetstream(nc);
-  await ensureTopology(js, await jetstreamManager(nc), settings);
+  await ensureTopology(js, await jetstreamManager(nc), settings.streams);
   const openBucket = (): Promise<KV> => new Kvm(js).open(buckets.config);
   const config = new ConfigStore({ nc, log });
   undo.push(() => config.stop());
@@ -98,27 +104,28 @@ export async function startControlPlane(
     clock: Date.now,
   });
   const secretBox = new SecretBox(options.masterKey ?? randomBytes(32).toString('base64'));
-  const publisher = new Publisher({ nc, window: settings.POSTHORN_PUBLISH_WINDOW, log });
+  const publisher = new Publisher({ nc, window: settings.publishWindow, log });
   undo.push(() => publisher.close());
-  const records = new RecordBatcher({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  const records = new RecordBatcher({ publisher, shards: settings.streams.shards, log });
   undo.push(() => records.drain());
   const payloads = new NatsPayloadStore({ js, jsm: await jetstreamManager(nc) });
   const payloadLinks = new PayloadLinks(randomBytes(32).toString('base64'));
   const stores = { mongo, nc, publisher, records, payloads, payloadLinks };
-  const deps = { ...stores, settings, log, config, secretBox, authenticate, clock: Date.now };
+  const deps = { ...stores, db, log, config, secretBox, authenticate, clock: Date.now };
   const registry = new Registry();
   const start = (metrics = new Registry()): Control => {
     const control = createControl({
       ...deps,
       registry: metrics,
       lives: new TenantLives({ config, log, registry: metrics }),
-      settings: { ...settings, POSTHORN_MONGODB_DATABASE: db.databaseName },
+      settings: settings.control,
+      http: settings.http,
     });
     undo.push(() => control.service.stop(5000));
     return control;
   };
   const control = start(registry);
-  const app = createApp({ settings, log });
+  const app = createApp({ settings: settings.http, log });
   undo.push(() => app.close());
   control.registerRoutes(app);
   await app.ready();

@@ -12,8 +12,10 @@ import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { LANE_RULES, type LaneRules } from '#src/delivery/lanes/lane-rules.ts';
+import type { DeliverySettings } from '#config/sections.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { renewInProcess } from '../../kit/processes/renew-in-process.ts';
+import type { SettingsChanges } from '#testkit/test-settings.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
@@ -41,11 +43,19 @@ const QUICK: RetryPolicy = {
 };
 
 export interface WorkerOptions {
-  env?: Record<string, string>;
+  settings?: Partial<DeliverySettings>;
   retryPolicy?: RetryPolicy;
   laneRules?: Partial<LaneRules>;
   /** Undefined: the default of all tests. */
   log?: Log;
+}
+
+/** The ack wait of the streams follows the time limit of attempts. */
+function deliveryChanges(delivery: Partial<DeliverySettings> = {}): SettingsChanges {
+  const { timeoutMs } = delivery;
+  return timeoutMs === undefined
+    ? { delivery }
+    : { delivery, streams: { deliveryTimeoutMs: timeoutMs } };
 }
 
 /**
@@ -84,7 +94,7 @@ export class Worker {
     t.after(async () => {
       for (const stop of stops) await stop();
     });
-    const core = await startNatsCore(t, { env: options.env ?? {} });
+    const core = await startNatsCore(t, { settings: deliveryChanges(options.settings) });
     const worker = new Worker(core, receiver, options.retryPolicy ?? QUICK);
     worker.lanes = new LaneStore(core);
     worker.log = options.log;
@@ -104,6 +114,7 @@ export class Worker {
     const service = createDelivery({
       brokerNow: Date.now,
       ...core,
+      settings: core.settings.delivery,
       log: this.log ?? core.log,
       lanes: this.lanes,
       laneRules: this.laneRules,

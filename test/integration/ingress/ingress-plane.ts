@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
+import type { IngressSettings } from '#config/sections.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createAuthenticator, keyHash } from '#infra/http/server/authenticate.ts';
 import type { History } from '#infra/mongo/documents.ts';
@@ -23,7 +24,7 @@ import { type NatsCore, startNatsCore, storedMessages } from '../nats-core.ts';
 const BOOTSTRAP_KEY = 'a-platform-key-for-tests';
 
 export interface IngressOptions {
-  env?: Record<string, string>;
+  settings?: Partial<IngressSettings>;
   window?: number;
   /** Another MongoDB than that of the test run. */
   mongoUrl?: string;
@@ -53,7 +54,7 @@ export class IngressPlane {
     this.history = history;
     const { settings, log, publisher, payloads, nc, jsm } = core;
     this.config = new ConfigStore(core);
-    this.app = createApp({ settings, log });
+    this.app = createApp({ settings: settings.http, log });
     const { config, registry } = this;
     const authenticate = createAuthenticator({
       config,
@@ -62,7 +63,7 @@ export class IngressPlane {
     });
     const view = new LifeView({ nc, leases, config, me: newId('req'), log });
     const deps = {
-      settings,
+      settings: settings.ingress,
       nc,
       jsm,
       view,
@@ -83,10 +84,10 @@ export class IngressPlane {
     t.after(async () => {
       for (const stop of stops.toReversed()) await stop();
     });
-    const env = options.env ?? {};
+    const settings = { ingress: options.settings ?? {} };
     const window = options.window === undefined ? {} : { window: options.window };
     const access = options.access === undefined ? {} : { access: options.access };
-    const core = await startNatsCore(t, { env, ...window, ...access });
+    const core = await startNatsCore(t, { settings, ...window, ...access });
     const kv = await new Kvm(core.js).open(buckets.config);
     const history = await openHistory(options.mongoUrl, stops);
     const leases = await new Kvm(core.js).open(buckets.leases);

@@ -8,6 +8,7 @@ import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { Broadcaster, type BroadcasterDeps } from '#src/router/broadcast/broadcaster.ts';
 import { FaultyFilters } from '#src/router/mod.ts';
 import type { WalkStep } from '#src/router/broadcast/walk.ts';
+import type { SettingsChanges } from '#testkit/test-settings.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
@@ -37,10 +38,10 @@ export class BroadcastPlane {
   static async start(
     t: TestContext,
     tenants: TenantSnapshot[],
-    env: Record<string, string> = {},
+    changes: SettingsChanges = {},
   ): Promise<BroadcastPlane> {
-    const fast = { POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND: '100000' };
-    const core = await startNatsCore(t, { env: { ...fast, ...env } });
+    const router = { broadcastEndpointsPerSecond: 100_000, ...changes.router };
+    const core = await startNatsCore(t, { settings: { ...changes, router } });
     await core.jsm.consumers.update(streams.broadcasts, consumers.broadcaster, {
       ack_wait: nanos(ACK_WAIT_MS),
     });
@@ -64,6 +65,7 @@ export class BroadcastPlane {
     const publisher = new Publisher({ nc, window: 256, log: core.log });
     const broadcaster = new Broadcaster({
       ...core,
+      settings: core.settings.router,
       js: jetstream(nc),
       jsm: await jetstreamManager(nc),
       publisher,

@@ -105,7 +105,7 @@ for (const [step, nth] of steps) {
 
 test('a broadcaster that stops lets another one resume from its progress', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(1000), {
-    POSTHORN_BROADCAST_ENDPOINTS_PER_SECOND: '2000',
+    router: { broadcastEndpointsPerSecond: 2000 },
   });
   let chunks = 0;
   const { promise: midway, resolve } = Promise.withResolvers<void>();
@@ -152,7 +152,7 @@ test('a broadcaster that was overtaken publishes and writes nothing more', async
 
 test('the delay of a large one counts from when it was stored', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(30), {
-    POSTHORN_FANOUT_DELAYS_SECONDS: '20:2',
+    router: { fanOutDelays: [{ over: 20, delayMs: 2000 }] },
   });
   await plane.broadcaster();
   await plane.publish('b1');

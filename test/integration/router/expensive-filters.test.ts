@@ -57,8 +57,8 @@ test('an event of another tenant is routed while expensive filters run, and orde
 });
 
 test('a router that stops in the middle publishes nothing of the event, and the next all of it', async (t) => {
-  const env = { POSTHORN_SHUTDOWN_DEADLINE_MS: '100' };
-  const plane = await RouterPlane.start(t, [expensive(500), OTHER], { env });
+  const settings = { router: { shutdownDeadlineMs: 100 } };
+  const plane = await RouterPlane.start(t, [expensive(500), OTHER], { settings });
   await plane.publish('a1', { data: DATA });
   await plane.publish('a2', { type: 'order.paid', data: DATA });
   await plane.publish('b1', { tenant: 'beta' });

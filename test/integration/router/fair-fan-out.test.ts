@@ -98,8 +98,8 @@ test('the record of a large fan-out comes in parts, with the whole number in eac
 });
 
 test('an event over the limit waits its delay, those of other tenants do not; it is not counted as failed', async (t) => {
-  const env = { POSTHORN_FANOUT_DELAYS_SECONDS: '20:5' };
-  const plane = await RouterPlane.start(t, [wide('acme', 21), wide('beta', 20)], { env });
+  const settings = { router: { fanOutDelays: [{ over: 20, delayMs: 5000 }] } };
+  const plane = await RouterPlane.start(t, [wide('acme', 21), wide('beta', 20)], { settings });
   await plane.publish('e1');
   await plane.publish('e2', { tenant: 'beta' });
   assert.equal((await plane.routed('e2')).deliveries.length, 20);
@@ -116,8 +116,8 @@ test('an event over the limit waits its delay, those of other tenants do not; it
 });
 
 test('a delay that has passed while no router ran is not waited again', async (t) => {
-  const env = { POSTHORN_FANOUT_DELAYS_SECONDS: '20:1' };
-  const plane = await RouterPlane.start(t, [wide('acme', 21)], { env, started: false });
+  const settings = { router: { fanOutDelays: [{ over: 20, delayMs: 1000 }] } };
+  const plane = await RouterPlane.start(t, [wide('acme', 21)], { settings, started: false });
   await plane.publish('e1');
   const event = await plane.core.jsm.direct.getMessage(streams.events(0), { seq: 1 });
   await waitUntil(async () => Date.now() > (event?.time.getTime() ?? 0) + 1000);

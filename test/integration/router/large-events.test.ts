@@ -80,8 +80,8 @@ test('the events of a tenant keep their order around a large one', async (t) => 
 
 test("a tenant's large event delays no other tenant, and needs no store without a filter", async (t) => {
   const other = { ...tenant([endpoint('ep_o')], [subscription('ep_o', ['*'])]), id: 'other' };
-  const env = { POSTHORN_SHUTDOWN_DEADLINE_MS: '200' };
-  const plane = await RouterPlane.start(t, [TENANT, other], { env });
+  const settings = { router: { shutdownDeadlineMs: 200 } };
+  const plane = await RouterPlane.start(t, [TENANT, other], { settings });
   const ref = await put(plane, 'acme/pay_more', '{"total":13}');
   await plane.core.jsm.streams.delete('OBJ_PAYLOADS');
   await plane.publish('stuck', { data: '', payload: ref });

@@ -9,6 +9,7 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import { createRouter, FaultyFilters } from '#src/router/mod.ts';
 import { renewInProcess } from '../../kit/processes/renew-in-process.ts';
+import type { SettingsChanges } from '#testkit/test-settings.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type {
   EndpointSnapshot,
@@ -25,7 +26,7 @@ export interface RouterPlaneOptions {
   window?: number;
   /** What the bucket knows and the router does not yet. */
   late?: TenantSnapshot[];
-  env?: Record<string, string>;
+  settings?: SettingsChanges;
   /** False: the test starts `router` itself. */
   started?: boolean;
 }
@@ -62,7 +63,7 @@ export class RouterPlane {
     t.after(async () => {
       for (const stop of stops) await stop();
     });
-    const core = await startNatsCore(t, { env: options.env ?? {} });
+    const core = await startNatsCore(t, { settings: options.settings ?? {} });
     const plane = new RouterPlane(core, new Map(tenants.map((one) => [one.id, one])), stops);
     plane.late = options.late ?? [];
     const router = await plane.another('router-1', options.window);
@@ -77,13 +78,14 @@ export class RouterPlane {
     const nc = await core.connect();
     const js = jetstream(nc);
     const publisher = new Publisher({ nc, window, log: core.log });
-    const shards = core.settings.POSTHORN_SHARDS;
+    const shards = core.settings.streams.shards;
     const records = new RecordBatcher({ publisher, shards, log: core.log });
     const config = mapConfig(this.tenants);
     const leases = await new Kvm(js).open(buckets.leases);
     const router = createRouter({
       brokerNow: Date.now,
       ...core,
+      settings: core.settings.router,
       js,
       jsm: await jetstreamManager(nc, { checkAPI: false }),
       publisher,
@@ -169,7 +171,7 @@ export class RouterPlane {
     const leases = await new Kvm(this.core.js).open(buckets.leases);
     const keys = leaseKeys('router');
     const owners = new Map<number, string>();
-    for (let shard = 0; shard < this.core.settings.POSTHORN_SHARDS; shard++) {
+    for (let shard = 0; shard < this.core.settings.streams.shards; shard++) {
       const entry = await leases.get(keys.shard(shard));
       if (entry !== null && entry.length > 0) owners.set(shard, entry.string());
     }

@@ -72,7 +72,7 @@ test("two routers share the shards, and one takes over the other's at once when 
   const tenants = names.map((name) =>
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])], name),
   );
-  const plane = await RouterPlane.start(t, tenants, { env: { POSTHORN_SHARDS: '8' } });
+  const plane = await RouterPlane.start(t, tenants, { settings: { shards: 8 } });
   const second = await plane.another('router-2');
   await second.start();
   const owners = async (): Promise<Set<string>> => new Set((await plane.owners()).values());

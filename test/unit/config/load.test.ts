@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { loadSettings, parseRoles } from '#config/load.ts';
+import { loadEnvironment, loadSettings } from '#config/load.ts';
 import { settingsSchema } from '#config/schema.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
@@ -19,7 +19,7 @@ function faultsOf(env: Record<string, string>): string[] {
 }
 
 test('an empty environment gives the frozen defaults and leaves optional settings out', () => {
-  const settings = loadSettings({ PATH: '/bin', posthorn_lower: 'x' });
+  const settings = loadEnvironment({ PATH: '/bin', posthorn_lower: 'x' });
   assert.equal(settings.POSTHORN_HTTP_PORT, 8080);
   assert.equal(settings.POSTHORN_ROLES, 'ingress,router,delivery,control');
   assert.equal(settings.POSTHORN_EGRESS_ALLOW, '');
@@ -40,12 +40,12 @@ test('values are parsed by their type, and an empty one counts as absent', () =>
     POSTHORN_EGRESS_ALLOW: '127.0.0.0/8, ::1',
     POSTHORN_LOG_LEVEL: '',
   });
-  assert.equal(settings.POSTHORN_HTTP_PORT, 0);
-  assert.equal(settings.POSTHORN_SHARDS, 64);
-  assert.equal(settings.POSTHORN_MONGODB_DATABASE, '123');
-  assert.equal(settings.POSTHORN_LOG_LEVEL, 'info');
-  assert.deepEqual(parseRoles(settings.POSTHORN_ROLES), ['delivery', 'router']);
-  assert.deepEqual(parseRoles('control,control'), ['control']);
+  assert.equal(settings.api.port, 0);
+  assert.equal(settings.streams.shards, 64);
+  assert.equal(settings.mongodb.database, '123');
+  assert.equal(settings.logLevel, 'info');
+  assert.deepEqual(settings.roles, ['delivery', 'router']);
+  assert.deepEqual(loadSettings({ POSTHORN_ROLES: 'control,control' }).roles, ['control']);
 });
 
 test('rejects several wrong settings at once, each by its name', () => {
@@ -110,7 +110,7 @@ test('a secret is read from the file that _FILE names, without its trailing line
   const file = join(await tempDir(t), 'key');
   await writeFile(file, 'a-platform-key-of-some-length\n');
   const settings = loadSettings({ POSTHORN_BOOTSTRAP_KEY_FILE: file });
-  assert.equal(settings.POSTHORN_BOOTSTRAP_KEY, 'a-platform-key-of-some-length');
+  assert.equal(settings.keys.bootstrap, 'a-platform-key-of-some-length');
 });
 
 test('rejects a secret that is given both as a value and as a file', async (t) => {
@@ -142,8 +142,8 @@ test('URLs in settings are normalized like URLs of endpoints', () => {
     POSTHORN_PUBLIC_URL: 'https://Hooks.Example.:443',
     POSTHORN_PROBE_RECEIVER_URL: 'http://LOCALHOST.:8082',
   });
-  assert.equal(settings.POSTHORN_PUBLIC_URL, 'https://hooks.example');
-  assert.equal(settings.POSTHORN_PROBE_RECEIVER_URL, 'http://localhost:8082');
+  assert.equal(settings.control.publicUrl, 'https://hooks.example');
+  assert.equal(settings.delivery.egress.probeReceiverUrl, 'http://localhost:8082');
 });
 
 test('rejects a URL in a setting with an impossible host name with the reason', () => {

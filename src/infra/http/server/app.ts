@@ -9,7 +9,7 @@ import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { fastify, type FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
-import type { Settings } from '#config/schema.ts';
+import type { HttpSettings } from '#config/sections.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
@@ -24,12 +24,7 @@ import { answerClientError, answerConnect, answerExpectation } from '../protocol
 import { RouteTable } from '../protocol/route-table.ts';
 
 export interface AppDeps {
-  settings: Pick<
-    Settings,
-    | 'POSTHORN_HTTP_READ_TIMEOUT_MS'
-    | 'POSTHORN_HTTP_IDLE_TIMEOUT_MS'
-    | 'POSTHORN_HTTP_WRITE_TIMEOUT_MS'
-  >;
+  settings: HttpSettings;
   log: Log;
 }
 
@@ -60,13 +55,13 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     // The API reference is built at the start, which takes longer than 10 s on a busy machine.
     pluginTimeout: PLUGIN_TIMEOUT_MS,
     bodyLimit: limits.requestBodyBytesMax,
-    requestTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
-    keepAliveTimeout: settings.POSTHORN_HTTP_IDLE_TIMEOUT_MS,
-    connectionTimeout: settings.POSTHORN_HTTP_WRITE_TIMEOUT_MS,
+    requestTimeout: settings.readTimeoutMs,
+    keepAliveTimeout: settings.idleTimeoutMs,
+    connectionTimeout: settings.writeTimeoutMs,
     http: {
-      headersTimeout: settings.POSTHORN_HTTP_READ_TIMEOUT_MS,
+      headersTimeout: settings.readTimeoutMs,
       // Node checks for late requests every 30 s by default, later than the socket's own limit.
-      connectionsCheckingInterval: lateCheckMs(settings.POSTHORN_HTTP_READ_TIMEOUT_MS),
+      connectionsCheckingInterval: lateCheckMs(settings.readTimeoutMs),
       // Node would answer without a body; `checkRequestHead` explains the fault.
       requireHostHeader: false,
     },

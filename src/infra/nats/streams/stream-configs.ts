@@ -6,19 +6,11 @@ import {
   type StreamConfig,
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
-import type { Settings } from '#config/schema.ts';
+import type { StreamSettings } from '#config/sections.ts';
 import { buckets, shardSubjects, streams, subjects } from '#wire/subjects.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
 const REJECTED_PER_TENANT_MAX = 1000;
-
-export type StreamSettings = Pick<
-  Settings,
-  | 'POSTHORN_SHARDS'
-  | 'POSTHORN_STREAM_REPLICAS'
-  | 'POSTHORN_EVENT_RETENTION_SECONDS'
-  | 'POSTHORN_DELIVERY_TIMEOUT_MS'
->;
 
 export type NamedStream = Partial<StreamConfig> & { name: string };
 
@@ -27,7 +19,7 @@ export type NamedStream = Partial<StreamConfig> & { name: string };
  * KV buckets.
  */
 export function streamConfigs(settings: StreamSettings): NamedStream[] {
-  const replicas = settings.POSTHORN_STREAM_REPLICAS;
+  const replicas = settings.replicas;
   const all = [
     deadLetterStream(replicas),
     rejectedStream(replicas),
@@ -35,7 +27,7 @@ export function streamConfigs(settings: StreamSettings): NamedStream[] {
     broadcastStream(settings),
     payloadStream(settings),
   ];
-  for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+  for (let shard = 0; shard < settings.shards; shard++) {
     all.push(
       eventStream(shard, settings),
       deliveryStream(shard, settings),
@@ -47,11 +39,11 @@ export function streamConfigs(settings: StreamSettings): NamedStream[] {
 
 function eventStream(shard: number, settings: StreamSettings): NamedStream {
   return {
-    ...common(streams.events(shard), settings.POSTHORN_STREAM_REPLICAS),
-    subjects: shardSubjects('ev', shard, settings.POSTHORN_SHARDS),
+    ...common(streams.events(shard), settings.replicas),
+    subjects: shardSubjects('ev', shard, settings.shards),
     retention: RetentionPolicy.Limits,
     discard: DiscardPolicy.New,
-    max_age: nanos(settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000),
+    max_age: nanos(settings.eventRetentionSeconds * 1000),
     compression: StoreCompression.S2,
   };
 }
@@ -59,8 +51,8 @@ function eventStream(shard: number, settings: StreamSettings): NamedStream {
 /** No age and no size limit: a limit would silently drop waiting retries (nats-server, ADR-51). */
 function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
   return {
-    ...common(streams.deliveries(shard), settings.POSTHORN_STREAM_REPLICAS),
-    subjects: shardSubjects('dlv', shard, settings.POSTHORN_SHARDS),
+    ...common(streams.deliveries(shard), settings.replicas),
+    subjects: shardSubjects('dlv', shard, settings.shards),
     retention: RetentionPolicy.Workqueue,
     // Notifies the owner of the shard at once of messages stored for an ordered endpoint.
     republish: { src: subjects.orderedOfAll, dest: subjects.wake(shard), headers_only: true },
@@ -71,10 +63,10 @@ function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
 /** Keeps the last message of each subject: the event itself, and its newest progress. */
 function broadcastStream(settings: StreamSettings): NamedStream {
   return {
-    ...common(streams.broadcasts, settings.POSTHORN_STREAM_REPLICAS),
+    ...common(streams.broadcasts, settings.replicas),
     subjects: ['bc.>'],
     retention: RetentionPolicy.Limits,
-    max_age: nanos(settings.POSTHORN_EVENT_RETENTION_SECONDS * 1000),
+    max_age: nanos(settings.eventRetentionSeconds * 1000),
     max_msgs_per_subject: 1,
     compression: StoreCompression.S2,
   };
@@ -122,11 +114,11 @@ function rejectedStream(replicas: number): NamedStream {
 function payloadStream(settings: StreamSettings): NamedStream {
   const bucket = buckets.payloads;
   return {
-    ...common(`OBJ_${bucket}`, settings.POSTHORN_STREAM_REPLICAS),
+    ...common(`OBJ_${bucket}`, settings.replicas),
     subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
     discard: DiscardPolicy.New,
     allow_rollup_hdrs: true,
-    max_age: nanos((settings.POSTHORN_EVENT_RETENTION_SECONDS + 3600) * 1000),
+    max_age: nanos((settings.eventRetentionSeconds + 3600) * 1000),
   };
 }
 

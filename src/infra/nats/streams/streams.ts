@@ -6,6 +6,7 @@ import {
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { nanos } from '@nats-io/nats-core';
+import type { StreamSettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import {
   type LaneClass,
@@ -16,7 +17,7 @@ import {
   subjects,
 } from '#wire/subjects.ts';
 import { apiErrorCode, apiErrors } from '../api-errors.ts';
-import { type NamedStream, type StreamSettings, streamConfigs } from './stream-configs.ts';
+import { type NamedStream, streamConfigs } from './stream-configs.ts';
 
 /** How long a key of the bucket LEASES lives after it was written. */
 export const LEASE_MS = 4000;
@@ -33,7 +34,7 @@ export async function ensureTopology(
   jsm: JetStreamManager,
   settings: StreamSettings,
 ): Promise<void> {
-  await refuseOtherShards(jsm, settings.POSTHORN_SHARDS);
+  await refuseOtherShards(jsm, settings.shards);
   await ensureStreams(js, jsm, settings);
   for (const { stream, config } of sharedConsumers(settings)) {
     await ensureConsumer(jsm, stream, config);
@@ -46,7 +47,7 @@ export async function ensureStreams(
   jsm: JetStreamManager,
   settings: StreamSettings,
 ): Promise<void> {
-  const replicas = settings.POSTHORN_STREAM_REPLICAS;
+  const replicas = settings.replicas;
   const kvm = new Kvm(js);
   await kvm.create(buckets.config, { history: 1, replicas });
   // On disk: a stream in memory would be lost by the restart of a single server.
@@ -75,8 +76,8 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
       },
     },
   ];
-  const ackWaitMs = settings.POSTHORN_DELIVERY_TIMEOUT_MS + 30_000;
-  for (let shard = 0; shard < settings.POSTHORN_SHARDS; shard++) {
+  const ackWaitMs = settings.deliveryTimeoutMs + 30_000;
+  for (let shard = 0; shard < settings.shards; shard++) {
     const deliver = (name: string, lane: LaneClass, maxAckPending: number): SharedConsumer => ({
       stream: streams.deliveries(shard),
       config: { ...shared(name, ackWaitMs, maxAckPending), filter_subject: `dlv.*.${lane}.>` },

@@ -12,7 +12,7 @@
  * messages of a removed stream are lost; control writes the configuration again.
  */
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
-import type { Settings } from '#config/schema.ts';
+import type { StreamSettings } from '#config/sections.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrorCode, apiErrors } from '../api-errors.ts';
 import { type SharedConsumer, allStreams, ensureStreams, sharedConsumers } from './streams.ts';
@@ -22,7 +22,7 @@ const CHECK_EVERY_MS = 5000;
 export interface TopologyReconcilerDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
-  settings: Settings;
+  settings: StreamSettings;
   /** Whether this process checks the consumers of a stream: those that it reads. */
   reads: (stream: string) => boolean;
   log: Log;
@@ -49,7 +49,7 @@ export class TopologyReconciler {
 
   constructor(deps: TopologyReconcilerDeps) {
     this.deps = deps;
-    this.streams = allStreams(deps.settings.POSTHORN_SHARDS);
+    this.streams = allStreams(deps.settings.shards);
     for (const consumer of sharedConsumers(deps.settings)) {
       if (!deps.reads(consumer.stream)) continue;
       const known = this.consumers.get(consumer.stream) ?? [];

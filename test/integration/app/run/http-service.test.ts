@@ -8,9 +8,9 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { HttpService } from '#src/app/run/http-service.ts';
 
 const settings = {
-  POSTHORN_HTTP_READ_TIMEOUT_MS: 300_000,
-  POSTHORN_HTTP_IDLE_TIMEOUT_MS: 300_000,
-  POSTHORN_HTTP_WRITE_TIMEOUT_MS: 300_000,
+  readTimeoutMs: 300_000,
+  idleTimeoutMs: 300_000,
+  writeTimeoutMs: 300_000,
 };
 
 test('a stop asks clients to close their keep-alive connections before it closes them', async (t) => {

@@ -93,20 +93,20 @@ test('rejects a path that is no folder or cannot be written, with its name', asy
 
 test('the keys are made once, readable by the owner only; the settings win', async (t) => {
   const dir = DataDir.open(await tempDir(t));
-  const keys = installationKeys(loadSettings({}), dir);
+  const keys = installationKeys(loadSettings({}).keys, dir);
   assert.match(keys.bootstrapKey, /^phk_[0-9a-f]{48}$/);
   // Both fit what the settings ask for.
   loadSettings({
     POSTHORN_BOOTSTRAP_KEY: keys.bootstrapKey,
     POSTHORN_MASTER_KEY: keys.masterKey,
   });
-  assert.deepEqual(installationKeys(loadSettings({}), dir), keys);
+  assert.deepEqual(installationKeys(loadSettings({}).keys, dir), keys);
   assert.equal((await stat(dir.join('keys.json'))).mode & 0o777, 0o600);
   const bootstrapKey = 'phk_0123456789abcdef';
   const given = loadSettings({ POSTHORN_BOOTSTRAP_KEY: bootstrapKey });
-  assert.deepEqual(installationKeys(given, dir), { ...keys, bootstrapKey });
+  assert.deepEqual(installationKeys(given.keys, dir), { ...keys, bootstrapKey });
   for (const text of ['{}', 'half']) {
     await writeFile(dir.join('keys.json'), text);
-    assert.throws(() => installationKeys(loadSettings({}), dir), /keys\.json is damaged/);
+    assert.throws(() => installationKeys(loadSettings({}).keys, dir), /keys\.json is damaged/);
   }
 });

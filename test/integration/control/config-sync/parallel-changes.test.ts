@@ -16,7 +16,7 @@ let plane: ControlPlane;
 const ports: number[] = [];
 before(async (t) => {
   plane = await startControlPlane(t as never);
-  const other = createApp({ settings: loadSettings({}), log: createLog('silent') });
+  const other = createApp({ settings: loadSettings({}).http, log: createLog('silent') });
   (t as never as { after: (undo: () => unknown) => void }).after(() => other.close());
   plane.startAnother().registerRoutes(other);
   for (const app of [plane.app, other]) {

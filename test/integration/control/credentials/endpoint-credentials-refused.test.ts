@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { createPrivateKey } from 'node:crypto';
 import { before, test } from 'node:test';
 import { makeCertificate } from '../../../kit/network/certificates.ts';
-import { type ControlPlane, startControlPlane } from '../control-plane.ts';
+import { type ControlPlane, LOOPBACK_EGRESS, startControlPlane } from '../control-plane.ts';
 
 let plane: ControlPlane;
 const url = 'https://example.com/hooks';
@@ -11,7 +11,7 @@ const SECRET = 'very-secret-0123456789';
 
 before(async (t) => {
   plane = await startControlPlane(t as never, {
-    settings: { POSTHORN_EGRESS_ALLOW: '127.0.0.0/8' },
+    settings: { egress: LOOPBACK_EGRESS },
   });
   await plane.call('PUT', '/v1/tenants/acme', {});
 });

@@ -4,7 +4,12 @@ import { before, test } from 'node:test';
 import { makeCertificate } from '../../../kit/network/certificates.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { openCredentials } from '#wire/sealed-credentials.ts';
-import { type ControlPlane, endpointInForce, startControlPlane } from '../control-plane.ts';
+import {
+  type ControlPlane,
+  endpointInForce,
+  LOOPBACK_EGRESS,
+  startControlPlane,
+} from '../control-plane.ts';
 
 let plane: ControlPlane;
 const url = 'https://example.com/hooks';
@@ -14,7 +19,7 @@ const open = (sealed: string, context: string) => plane.secretBox.open(sealed, c
 
 before(async (t) => {
   plane = await startControlPlane(t as never, {
-    settings: { POSTHORN_EGRESS_ALLOW: '127.0.0.0/8' },
+    settings: { egress: LOOPBACK_EGRESS },
   });
   await plane.call('PUT', '/v1/tenants/acme', {});
 });

@@ -7,7 +7,7 @@ import { before, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadSettings } from '#config/load.ts';
-import type { Settings } from '#config/schema.ts';
+import type { Settings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
@@ -30,14 +30,18 @@ before(async (t) => {
   plane = await startControlPlane(t as never, { masterKey: firstKey });
 });
 
-function settingsWith(master: string, ...others: string[]): Settings {
-  return loadSettings({
+function environmentWith(master: string, ...others: string[]): Record<string, string> {
+  return {
     POSTHORN_NATS_URL: plane.nats.url,
     POSTHORN_MONGODB_URL: plane.mongoUrl,
     POSTHORN_MONGODB_DATABASE: plane.db.databaseName,
     POSTHORN_MASTER_KEY: master,
     ...(others.length === 0 ? {} : { POSTHORN_MASTER_KEYS_OTHER: others.join(',') }),
-  });
+  };
+}
+
+function settingsWith(master: string, ...others: string[]): Settings {
+  return loadSettings(environmentWith(master, ...others));
 }
 
 async function makeEndpoint(tenant: string, n: number) {
@@ -122,13 +126,9 @@ test('the documented command reseals the secrets', async () => {
   const [, command = ''] = /```sh reseal\n\s*([\s\S]*?)\n\s*```/.exec(page) ?? [];
   assert.match(command, /^node src\/main\.ts reseal$/);
   const next = newKey();
-  const { POSTHORN_NATS_URL, POSTHORN_MONGODB_URL, POSTHORN_MONGODB_DATABASE } = settingsWith(next);
-  const settings = { POSTHORN_NATS_URL, POSTHORN_MONGODB_URL, POSTHORN_MONGODB_DATABASE };
   const env = {
     PATH: `${dirname(process.execPath)}:${process.env['PATH']}`,
-    ...settings,
-    POSTHORN_MASTER_KEY: next,
-    POSTHORN_MASTER_KEYS_OTHER: `${key},${firstKey}`,
+    ...environmentWith(next, key, firstKey),
   };
   const run = () =>
     promisify(execFile)('bash', ['-euc', command], { cwd: fileURLToPath(ROOT), env });

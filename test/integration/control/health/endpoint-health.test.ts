@@ -23,8 +23,8 @@ let plane: ControlPlane;
 before(async (t) => {
   plane = await startControlPlane(t as never, {
     settings: {
-      POSTHORN_OPERATOR_TENANT: 'operator',
-      POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS: '1000',
+      operatorTenant: 'operator',
+      endpointDisableAfterSeconds: 1000,
     },
   });
 });

@@ -18,7 +18,7 @@ import {
 const BASE = 'https://p.example';
 let plane: ControlPlane;
 before(async (t) => {
-  plane = await startControlPlane(t as never, { settings: { POSTHORN_PUBLIC_URL: BASE } });
+  plane = await startControlPlane(t as never, { settings: { publicUrl: BASE } });
   for (const tenant of ['acme', 'other']) await plane.call('PUT', `/v1/tenants/${tenant}`, {});
   // A link of a tenant that the process does not know answers 410.
   await waitUntil(() => plane.config.tenant('acme') !== undefined);

@@ -3,12 +3,18 @@ import { createPublicKey, verify } from 'node:crypto';
 import { before, test } from 'node:test';
 import { createSigner, newSecret } from '#wire/webhook/signature.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type ControlPlane, configGone, configValue, startControlPlane } from '../control-plane.ts';
+import {
+  type ControlPlane,
+  configGone,
+  configValue,
+  LOOPBACK_EGRESS,
+  startControlPlane,
+} from '../control-plane.ts';
 
 let plane: ControlPlane;
 before(async (t) => {
   plane = await startControlPlane(t as never, {
-    settings: { POSTHORN_EGRESS_ALLOW: '127.0.0.0/8' },
+    settings: { egress: LOOPBACK_EGRESS },
   });
 });
 

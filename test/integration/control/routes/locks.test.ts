@@ -21,7 +21,7 @@ interface Route {
 /** Every route that the control API registers, from the table of the server itself. */
 async function routesOf(plane: ControlPlane): Promise<Route[]> {
   const routes: Route[] = [];
-  const app = createApp({ settings: loadSettings({}), log: createLog('silent') });
+  const app = createApp({ settings: loadSettings({}).http, log: createLog('silent') });
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) routes.push({ method: each, url });
   });
@@ -110,7 +110,7 @@ test("a tenant's own key reads and manages the tenant, and has no access to the 
 });
 
 test('rejects a route without a required access at start', async () => {
-  const app = createApp({ settings: loadSettings({}), log: createLog('silent') });
+  const app = createApp({ settings: loadSettings({}).http, log: createLog('silent') });
   void app.register((scope, _options, done) => {
     lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
       find: async () => undefined,

@@ -119,8 +119,8 @@ test('an endpoint gets as many concurrent requests as configured, and more as so
 
 test('the circuit stays open when policies change', async (t) => {
   const retryPolicy = { delaysSeconds: Array(10).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 };
-  const env = { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '2' };
-  const worker = await Worker.start(t, { retryPolicy, env });
+  const settings = { endpointInFlightMax: 2 };
+  const worker = await Worker.start(t, { retryPolicy, settings });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 500 });
   await publishDeliveries(worker, 'acme', 'ep_1', 30);

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
+import type { DeliverySettings } from '#config/sections.ts';
 import { Webhook } from 'standardwebhooks';
 import type { ReceivedRequest } from '#testkit/webhook-receiver.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -9,7 +10,7 @@ import { decodeDeadLetterFrame } from '#wire/frames/dead-letter-frame.ts';
 import { type PayloadRef, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { Worker } from '../worker.ts';
 
-const PUBLIC = { POSTHORN_PUBLIC_URL: 'https://p.example', POSTHORN_PAYLOAD_LINK_SECONDS: '600' };
+const PUBLIC = { publicUrl: 'https://p.example', payloadLinkMs: 600_000 };
 let payloads = 0;
 
 async function put(
@@ -80,7 +81,7 @@ test('the receiver gets a large payload inline in every format', async (t) => {
 });
 
 test('an endpoint configured for links gets one in place of the data in every format', async (t) => {
-  const worker = await Worker.start(t, { env: PUBLIC });
+  const worker = await Worker.start(t, { settings: PUBLIC });
   const ref = await put(worker, '"large"');
   const { size, sha256 } = ref;
   const receive = async (format: 'standard' | 'data') => {
@@ -102,7 +103,7 @@ test('an endpoint configured for links gets one in place of the data in every fo
 });
 
 test('CloudEvents carry the link in the attribute dataref', async (t) => {
-  const worker = await Worker.start(t, { env: PUBLIC });
+  const worker = await Worker.start(t, { settings: PUBLIC });
   const ref = await put(worker, '"large"');
   for (const format of ['cloudevents-structured', 'cloudevents-binary'] as const) {
     worker.endpoint('acme', format, { format, payload: 'url' });
@@ -130,7 +131,7 @@ test('CloudEvents carry the link in the attribute dataref', async (t) => {
 });
 
 test("a payload above the endpoint's limit is sent as a link, and one up to it inline", async (t) => {
-  const worker = await Worker.start(t, { env: PUBLIC });
+  const worker = await Worker.start(t, { settings: PUBLIC });
   const ref = await put(worker, '"large"');
   worker.endpoint('acme', 'at', { payloadInlineMaxBytes: ref.size });
   worker.endpoint('acme', 'under', { payloadInlineMaxBytes: ref.size - 1 });
@@ -154,9 +155,9 @@ test('no link is sent for small events, or without a public URL', async (t) => {
 });
 
 test('each attempt has its own link', async (t) => {
-  const env = { ...PUBLIC, POSTHORN_PAYLOAD_LINK_SECONDS: '60' };
+  const settings = { ...PUBLIC, payloadLinkMs: 60_000 };
   const policy = { delaysSeconds: [1.2], finalStatuses: [], retryAfterMaxMs: 0 };
-  const worker = await Worker.start(t, { env, retryPolicy: policy });
+  const worker = await Worker.start(t, { settings, retryPolicy: policy });
   worker.endpoint('acme', 'ep', { payload: 'url' });
   worker.receiver.on('/acme/ep', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
   await worker.publishDelivery('acme', 'ep', large(await put(worker, '"large"')));
@@ -167,8 +168,8 @@ test('each attempt has its own link', async (t) => {
 });
 
 test('a link does not outlive the payload', async (t) => {
-  const env = { ...PUBLIC, POSTHORN_EVENT_RETENTION_SECONDS: '3600' };
-  const worker = await Worker.start(t, { env });
+  const settings = { ...PUBLIC, eventRetentionMs: 3_600_000 };
+  const worker = await Worker.start(t, { settings });
   worker.endpoint('acme', 'ep', { payload: 'url' });
   const acceptedMs = Math.floor((Date.now() - 3500_000) / 1000) * 1000;
   await worker.publishDelivery('acme', 'ep', large(await put(worker, '1'), { acceptedMs }));
@@ -179,10 +180,10 @@ test('a link does not outlive the payload', async (t) => {
 
 async function buriedBecause(
   t: TestContext,
-  options: { env?: Record<string, string>; harm: (worker: Worker) => Promise<PayloadRef> },
+  options: { settings?: Partial<DeliverySettings>; harm: (worker: Worker) => Promise<PayloadRef> },
 ): Promise<string> {
-  const worker = await Worker.start(t, { env: options.env ?? {} });
-  worker.endpoint('acme', 'ep', options.env === undefined ? {} : { payload: 'url' });
+  const worker = await Worker.start(t, { settings: options.settings ?? {} });
+  worker.endpoint('acme', 'ep', options.settings === undefined ? {} : { payload: 'url' });
   const ref = await options.harm(worker);
   const { delivery } = await worker.publishDelivery('acme', 'ep', large(ref));
   const record = (await worker.recordsUntil(delivery.id, 'failed')).at(-1);
@@ -201,7 +202,7 @@ const GONE: PayloadRef = { key: 'acme/pay_gone', size: 3, sha256: '0'.repeat(64)
 test('a missing payload makes a dead letter at once, inline or as a link', async (t) => {
   const harm = async () => GONE;
   assert.equal(await buriedBecause(t, { harm }), 'payload_missing');
-  assert.equal(await buriedBecause(t, { env: PUBLIC, harm }), 'payload_missing');
+  assert.equal(await buriedBecause(t, { settings: PUBLIC, harm }), 'payload_missing');
 });
 
 test('a damaged payload makes a dead letter', async (t) => {
@@ -231,8 +232,8 @@ test('a delivery waits while the object store does not answer, and is sent after
 });
 
 test('large payloads wait for memory while small events keep flowing', async (t) => {
-  const env = { POSTHORN_PAYLOAD_MEMORY_BYTES_MAX: String(16 * 1024 * 1024) };
-  const worker = await Worker.start(t, { env });
+  const settings = { payloadMemoryBytesMax: 16 * 1024 * 1024 };
+  const worker = await Worker.start(t, { settings });
   const answered = Promise.withResolvers<void>();
   worker.receiver.on('/acme/slow', { status: 200, until: answered.promise });
   worker.endpoint('acme', 'slow');

@@ -40,7 +40,7 @@ function publishDeliveries(
 test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and then the lane is removed', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: SOON,
-    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
+    settings: { endpointInFlightMax: 4, timeoutMs: 60_000 },
   });
   worker.endpoint('noisy', 'ep_1');
   worker.endpoint('quiet', 'ep_1');
@@ -86,7 +86,7 @@ test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and th
 test('in a lane, a hanging endpoint is parked beyond its share, and the tenantâ€™s other endpoints continue', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: { ...SOON, quietMs: 60_000 },
-    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
+    settings: { endpointInFlightMax: 4, timeoutMs: 60_000 },
   });
   worker.endpoint('acme', 'ep_hangs');
   worker.endpoint('acme', 'ep_fine');
@@ -109,7 +109,7 @@ test('in a lane, a hanging endpoint is parked beyond its share, and the tenantâ€
 test('lane deliveries wait for an open circuit: one probes it, and none is parked', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: { ...SOON, quietMs: 60_000 },
-    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    settings: { endpointInFlightMax: 5 },
     retryPolicy: { delaysSeconds: Array(20).fill(0.3), finalStatuses: [], retryAfterMaxMs: 0 },
   });
   worker.endpoint('acme', 'ep_1');
@@ -136,7 +136,7 @@ test('lane deliveries wait for an open circuit: one probes it, and none is parke
 test('deliveries that an open circuit rejects are not parked again and again', async (t) => {
   const worker = await Worker.start(t, {
     laneRules: { ...SOON, quietMs: 60_000 },
-    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    settings: { endpointInFlightMax: 5 },
     retryPolicy: { delaysSeconds: Array(20).fill(600), finalStatuses: [], retryAfterMaxMs: 0 },
   });
   worker.endpoint('acme', 'ep_fails');

@@ -157,8 +157,8 @@ test(
   { skip },
   async (t) => {
     const retryPolicy = { delaysSeconds: [], finalStatuses: [], retryAfterMaxMs: 0 };
-    const env = { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '1' };
-    const worker = await startWorker(t, { retryPolicy, env });
+    const settings = { endpointInFlightMax: 1 };
+    const worker = await startWorker(t, { retryPolicy, settings });
     // Each answer closes its connection, so that the next delivery needs a descriptor.
     worker.receiver.otherwise({ status: 500, headers: { connection: 'close' } });
     worker.endpoint('a', 'ep');

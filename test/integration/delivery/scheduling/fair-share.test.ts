@@ -4,7 +4,7 @@ import { waitUntil } from '#testkit/wait-until.ts';
 import { Worker } from '../worker.ts';
 
 test('a busy worker shares its slots between tenants by weight, in any order of arrival', async (t) => {
-  const worker = await Worker.start(t, { env: { POSTHORN_WORKER_IN_FLIGHT_MAX: '1' } });
+  const worker = await Worker.start(t, { settings: { inFlightMax: 1 } });
   const gate = Promise.withResolvers<void>();
   t.after(() => gate.resolve());
   worker.endpoint('first', 'ep_1', { timeoutMs: 60_000 });

@@ -10,7 +10,7 @@ const PATIENT = { delaysSeconds: Array(10).fill(0.3), finalStatuses: [], retryAf
 test('the circuit opens after 20 failures, stops attempts, and lets everything arrive after the recovery', async (t) => {
   const worker = await Worker.start(t, {
     retryPolicy: PATIENT,
-    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '5' },
+    settings: { endpointInFlightMax: 5 },
   });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise({ status: 500 });
@@ -54,7 +54,7 @@ test('a 4xx answer does not open the circuit, because it concerns only the deliv
 
 test("hanging endpoints delay neither other tenants nor the tenant's other endpoint", async (t) => {
   const worker = await Worker.start(t, {
-    env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '4', POSTHORN_DELIVERY_TIMEOUT_MS: '60000' },
+    settings: { endpointInFlightMax: 4, timeoutMs: 60_000 },
   });
   worker.endpoint('slow', 'ep_hangs');
   worker.endpoint('slow', 'ep_fine');
@@ -87,7 +87,7 @@ test('a large event travels by reference and arrives as it was published', async
 });
 
 test('many deliveries by reference stay within the bulkhead, and it delays none of them', async (t) => {
-  const worker = await Worker.start(t, { env: { POSTHORN_ENDPOINT_IN_FLIGHT_MAX: '2' } });
+  const worker = await Worker.start(t, { settings: { endpointInFlightMax: 2 } });
   worker.endpoint('acme', 'ep_1');
   const published = await Promise.all(
     Array.from({ length: 30 }, () => worker.publishDelivery('acme', 'ep_1', { byReference: true })),

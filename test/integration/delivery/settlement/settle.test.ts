@@ -185,7 +185,7 @@ test('a redelivery is acked only after its record is stored', async (t) => {
 });
 
 test('an attempt that a stop aborts belongs to the next worker, and is not a failed attempt', async (t) => {
-  const worker = await Worker.start(t, { env: { POSTHORN_SHUTDOWN_DEADLINE_MS: '100' } });
+  const worker = await Worker.start(t, { settings: { shutdownDeadlineMs: 100 } });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.on('/acme/ep_1', (_request, nth) =>
     nth === 1 ? { hang: 'request' } : { status: 200 },

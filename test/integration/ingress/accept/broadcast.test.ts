@@ -76,7 +76,7 @@ test('CloudEvents in all modes, and batches', async (t) => {
 
 test('rejects a broadcast like an event of one tenant: by form, type, schema and size', async (t) => {
   const plane = await IngressPlane.start(t, {
-    env: { POSTHORN_EVENT_TYPE_POLICY: 'strict', POSTHORN_EVENT_BYTES_MAX: '2048' },
+    settings: { eventTypePolicy: 'strict', eventBytesMax: 2048 },
   });
   await plane.eventType('order.created', {
     schema: { type: 'object', properties: { total: { type: 'number' } }, required: ['total'] },
@@ -114,7 +114,7 @@ test('rejects a broadcast without a platform key or an unbound producer key', as
 });
 
 test('rejects an event with 503 when NATS is down, and accepts the same id afterwards', async (t) => {
-  const plane = await IngressPlane.start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
+  const plane = await IngressPlane.start(t, { settings: { publishTimeoutMs: 300 } });
   await plane.core.killServer();
   const away = await plane.broadcast(EVENT);
   assert.equal(away.status, 503);

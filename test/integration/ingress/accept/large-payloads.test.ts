@@ -7,7 +7,7 @@ import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { storedMessages } from '../../nats-core.ts';
 import { IngressPlane } from '../ingress-plane.ts';
 
-const ENV = { POSTHORN_PAYLOAD_THRESHOLD_BYTES: '4096', POSTHORN_EVENT_BYTES_MAX: '8388608' };
+const ENV = { payloadThresholdBytes: 4096, eventBytesMax: 8_388_608 };
 const BINARY = {
   'ce-specversion': '1.0',
   'ce-id': 'b1',
@@ -26,7 +26,7 @@ async function objects(plane: IngressPlane): Promise<number> {
 }
 
 test('data over the threshold is stored apart, byte for byte; the event says where', async (t) => {
-  const plane = await IngressPlane.start(t, { env: ENV });
+  const plane = await IngressPlane.start(t, { settings: ENV });
   const data = `{ "n":12345678901234567890, "text":"${'x'.repeat(5000)}" }`;
   const answer = await plane.post(`{"type":"a.b","data":${data}}`);
   assert.equal(answer.status, 202);
@@ -43,7 +43,7 @@ test('data over the threshold is stored apart, byte for byte; the event says whe
 });
 
 test('small events, and those at the threshold, travel as before', async (t) => {
-  const plane = await IngressPlane.start(t, { env: ENV });
+  const plane = await IngressPlane.start(t, { settings: ENV });
   await plane.post({ type: 'a.b', id: 'probe', data: 'x' });
   const [probe] = await plane.stored();
   const head = (probe?.bytes.length ?? 0) - 3;
@@ -60,7 +60,7 @@ test('small events, and those at the threshold, travel as before', async (t) => 
 });
 
 test('bytes and text, several MiB of them, in batches and over NATS', async (t) => {
-  const plane = await IngressPlane.start(t, { env: ENV });
+  const plane = await IngressPlane.start(t, { settings: ENV });
   const image = randomBytes(6_000_000);
   assert.equal((await plane.post(image, { headers: BINARY })).status, 202);
   const text = 'ä'.repeat(3000);
@@ -85,7 +85,7 @@ test('bytes and text, several MiB of them, in batches and over NATS', async (t) 
 });
 
 test('the large data of a broadcast is stored once for all its copies', async (t) => {
-  const plane = await IngressPlane.start(t, { env: ENV });
+  const plane = await IngressPlane.start(t, { settings: ENV });
   const data = 'x'.repeat(5000);
   const answer = await plane.post({ type: 'a.b', data }, { path: '/v1/events' });
   assert.equal(answer.status, 202, answer.body.detail);
@@ -98,8 +98,8 @@ test('the large data of a broadcast is stored once for all its copies', async (t
 });
 
 test('rejects an event, a batch and a message over their size bounds', async (t) => {
-  const env = { ...ENV, POSTHORN_EVENT_BYTES_MAX: '5000000' };
-  const plane = await IngressPlane.start(t, { env });
+  const settings = { ...ENV, eventBytesMax: 5_000_000 };
+  const plane = await IngressPlane.start(t, { settings });
   const refused = async (bytes: number, headers: Record<string, string>, status: number) => {
     const answer = await plane.post(Buffer.alloc(bytes, 32), { headers });
     assert.equal(answer.status, status, answer.body.detail);
@@ -113,8 +113,8 @@ test('rejects an event, a batch and a message over their size bounds', async (t)
 });
 
 test('a threshold above what NATS takes does not matter', async (t) => {
-  const env = { ...ENV, POSTHORN_PAYLOAD_THRESHOLD_BYTES: '4194304' };
-  const plane = await IngressPlane.start(t, { env });
+  const settings = { ...ENV, payloadThresholdBytes: 4_194_304 };
+  const plane = await IngressPlane.start(t, { settings });
   const most = plane.core.nc.info?.max_payload ?? 0;
   assert.ok(most > 0 && most <= 8_388_608);
   const answer = await plane.post(Buffer.alloc(Math.min(most, 8_000_000)), { headers: BINARY });
@@ -122,7 +122,7 @@ test('a threshold above what NATS takes does not matter', async (t) => {
 });
 
 test('a replay stores no second object, nor does an equal event of a formula', async (t) => {
-  const plane = await IngressPlane.start(t, { env: ENV });
+  const plane = await IngressPlane.start(t, { settings: ENV });
   const event = { type: 'a.b', id: 'once', data: 'x'.repeat(5000) };
   await plane.post(event);
   const [{ seq } = { seq: 0 }] = await plane.stored();
@@ -141,7 +141,7 @@ test('a replay stores no second object, nor does an equal event of a formula', a
 });
 
 test('rejects only large events when the object store is down', async (t) => {
-  const plane = await IngressPlane.start(t, { env: ENV });
+  const plane = await IngressPlane.start(t, { settings: ENV });
   await plane.core.jsm.streams.delete('OBJ_PAYLOADS');
   const large = await plane.post({ type: 'a.b', data: 'x'.repeat(5000) });
   assert.equal(large.status, 503);

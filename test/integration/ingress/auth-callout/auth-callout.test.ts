@@ -17,7 +17,7 @@ async function openDoor(t: TestContext): Promise<Door> {
   const seed = newAccountSeed();
   const issuer = new AccountKey(seed).publicKey;
   const plane = await IngressPlane.start(t, {
-    env: { POSTHORN_NATS_AUTH_SEED: seed },
+    settings: { natsAuthSeed: seed },
     access: { user: 'posthorn', password: 'secret0123', issuer },
   });
   const { url } = plane.core.server;

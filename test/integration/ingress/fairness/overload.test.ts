@@ -4,7 +4,7 @@ import { waitUntil } from '#testkit/wait-until.ts';
 import { IngressPlane } from '../ingress-plane.ts';
 
 test('rejects an event with 503 and Retry-After when NATS is down, and stores nothing later', async (t) => {
-  const plane = await IngressPlane.start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
+  const plane = await IngressPlane.start(t, { settings: { publishTimeoutMs: 300 } });
   await plane.core.killServer();
   for (const body of [{ type: 'a.b' }, { type: 'a.b', id: 'mine' }]) {
     const answer = await plane.post(body);
@@ -52,7 +52,7 @@ test('rejects an event with 503 when the window is full, and accepts it when the
 test('a batch does not wait for a window that stays full: each item is refused in its time', async (t) => {
   const plane = await IngressPlane.start(t, {
     window: 1,
-    env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' },
+    settings: { publishTimeoutMs: 300 },
   });
   await plane.core.server.kill('SIGSTOP');
   try {

@@ -85,7 +85,7 @@ test('a CloudEvents batch, and a plain batch: a result for each item, in their o
 
 test('a batch with some bad items: those are refused with their place, the others stored', async (t) => {
   const plane = await IngressPlane.start(t, {
-    env: { POSTHORN_EVENT_BYTES_MAX: '262144' },
+    settings: { eventBytesMax: 262_144 },
   });
   await plane.eventType('order.old', { state: 'INACTIVE' });
   await plane.post({ type: 'a.b', id: 'known' });

@@ -17,7 +17,7 @@ const stops: (() => unknown)[] = [];
 before(async () => {
   const context = { after: (stop: () => unknown) => stops.push(stop) };
   plane = await IngressPlane.start(context as never, {
-    env: { POSTHORN_EVENT_BYTES_MAX: '65536' },
+    settings: { eventBytesMax: 65_536 },
   });
   await plane.eventType('order.paid', { schema: SCHEMA });
   await plane.eventType('order.old', { state: 'INACTIVE' });

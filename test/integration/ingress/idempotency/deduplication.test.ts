@@ -229,7 +229,7 @@ test('many equal events at once are one', async (t) => {
 });
 
 test('rejects events while NATS is down, and stores the repeat once afterwards', async (t) => {
-  const plane = await start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '500' } });
+  const plane = await start(t, { settings: { publishTimeoutMs: 500 } });
   await plane.core.killServer();
   const refused = await plane.post(build('a'));
   assert.equal(refused.status, 503);

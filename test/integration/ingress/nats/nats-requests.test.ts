@@ -100,7 +100,7 @@ const CE = { 'ce-specversion': '1.0', 'ce-id': 'c1', 'ce-source': '/s', 'ce-type
 const STRUCTURED = { 'content-type': 'application/cloudevents+json' };
 
 test('rejects an invalid request with a problem that names the field', async (t) => {
-  const { plane, nc } = await start(t, { env: { POSTHORN_EVENT_BYTES_MAX: '65536' } });
+  const { plane, nc } = await start(t, { settings: { eventBytesMax: 65_536 } });
   await plane.eventType('order.paid', { schema: { type: 'object', required: ['total'] } });
   await plane.tenant('strict', { eventTypePolicy: 'strict' });
   const cases: [
@@ -169,7 +169,7 @@ test('an answer goes to inboxes only: a reply subject cannot reach a stream thro
 });
 
 test('rejects an event with 503 when the stream has no broker', async (t) => {
-  const { plane, nc } = await start(t, { env: { POSTHORN_PUBLISH_TIMEOUT_MS: '300' } });
+  const { plane, nc } = await start(t, { settings: { publishTimeoutMs: 300 } });
   await plane.core.jsm.streams.delete('EV-0');
   const reply = await ask(nc, 'in.acme.order.created', '1');
   assert.equal(reply.body.status, 503);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { loadSettings } from '#config/load.ts';
 import { fanOutDelayMs, parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
 
-const byDefault = parseFanOutDelays(loadSettings({}).POSTHORN_FANOUT_DELAYS_SECONDS);
+const byDefault = loadSettings({}).router.fanOutDelays;
 
 for (const [endpoints, delayMs] of [
   [0, 0],

@@ -1,16 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { loadSettings } from '#config/load.ts';
+import { loadEnvironment } from '#config/load.ts';
 import { errorFrames } from '#infra/telemetry/error-frames.ts';
 
 test('frames carry file and line, the innermost last, and mark our own code', () => {
   try {
-    loadSettings({ POSTHORN_NO_SUCH: '1' });
+    loadEnvironment({ POSTHORN_NO_SUCH: '1' });
   } catch (error) {
     const frames = errorFrames(error as Error);
     const last = frames.at(-1);
     assert.equal(last?.filename, 'src/config/load.ts');
-    assert.equal(last.function, 'loadSettings');
+    assert.equal(last.function, 'loadEnvironment');
     assert.ok(last.in_app && last.lineno > 0 && last.colno > 0);
     assert.equal(frames.at(-2)?.filename, 'error-frames.test.ts');
     assert.ok(frames.some(({ filename, in_app }) => filename.startsWith('node:') && !in_app));

@@ -10,9 +10,9 @@ test('a request without a key for a tenant uses none of its slots', async (t) =>
   const log = createLog('silent');
   const app = createApp({
     settings: {
-      POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
-      POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
-      POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+      readTimeoutMs: 15_000,
+      idleTimeoutMs: 72_000,
+      writeTimeoutMs: 30_000,
     },
     log,
   });

@@ -91,9 +91,9 @@ test('refused records are retried until the server accepts them', async (t) => {
 
 test('a drain waits for records added before it, not for later ones', async (t) => {
   const { publisher, jsm, settings, log } = await startNatsCore(t, {
-    env: { POSTHORN_SHARDS: '2' },
+    settings: { shards: 2 },
   });
-  const records = new RecordBatcher({ publisher, shards: settings.POSTHORN_SHARDS, log });
+  const records = new RecordBatcher({ publisher, shards: settings.streams.shards, log });
   // The first batch goes to this shard, the second to the other one.
   await jsm.streams.update(streams.records(1), { max_msg_size: 10 });
   const stored: number[] = [];

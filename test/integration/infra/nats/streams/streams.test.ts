@@ -18,7 +18,7 @@ test('streams are created once, left unchanged by a repeat, and rejected for ano
   const js = jetstream(nc);
   const jsm = await jetstreamManager(nc);
   const ensure = (shards: string): Promise<void> =>
-    ensureTopology(js, jsm, loadSettings({ POSTHORN_SHARDS: shards }));
+    ensureTopology(js, jsm, loadSettings({ POSTHORN_SHARDS: shards }).streams);
   await ensure('2');
   await ensure('2');
   const names = await jsm.streams.names().next();

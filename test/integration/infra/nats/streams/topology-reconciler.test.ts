@@ -12,7 +12,12 @@ const KV_BUCKETS = [buckets.config, buckets.leases, buckets.lanes, buckets.order
 const OPTIONS = { deadlineMs: 30_000, intervalMs: 20 };
 
 async function keep(t: TestContext, core: NatsCore): Promise<TopologyReconciler> {
-  const keeper = new TopologyReconciler({ ...core, reads: () => true, lookEveryMs: 50 });
+  const keeper = new TopologyReconciler({
+    ...core,
+    settings: core.settings.streams,
+    reads: () => true,
+    lookEveryMs: 50,
+  });
   t.after(() => keeper.stop());
   await keeper.start();
   return keeper;
@@ -85,7 +90,7 @@ test('a removed consumer of the events resumes at its ack floor, even after a re
   await waitUntil(() => seen.includes('four'), OPTIONS);
   assert.deepEqual(seen, ['one', 'two', 'three', 'four']);
   // The start of another process leaves it unchanged.
-  await ensureTopology(core.js, core.jsm, core.settings);
+  await ensureTopology(core.js, core.jsm, core.settings.streams);
   const { config } = await core.jsm.consumers.info(stream, consumers.router);
   assert.equal(config.opt_start_seq, 4);
   assert.equal(config.max_ack_pending, 2048);
@@ -132,7 +137,7 @@ test('a complete topology is left unchanged', async (t) => {
   const core = await startNatsCore(t);
   const there = new Set<string>();
   for await (const name of core.jsm.streams.names()) there.add(name);
-  assert.deepEqual(allStreams(core.settings.POSTHORN_SHARDS).toSorted(), [...there].toSorted());
+  assert.deepEqual(allStreams(core.settings.streams.shards).toSorted(), [...there].toSorted());
 });
 
 test('a stream recreated by another process is read from its beginning, not from the old floor', async (t) => {
@@ -145,11 +150,16 @@ test('a stream recreated by another process is read from its beginning, not from
     return ack_floor.stream_seq === 3;
   }, OPTIONS);
   assert.equal(acked.length, 3);
-  const keeper = new TopologyReconciler({ ...core, reads: () => true, lookEveryMs: 3_600_000 });
+  const keeper = new TopologyReconciler({
+    ...core,
+    settings: core.settings.streams,
+    reads: () => true,
+    lookEveryMs: 3_600_000,
+  });
   t.after(() => keeper.stop());
   await keeper.start();
   await core.jsm.streams.delete(stream);
-  await ensureStreams(core.js, core.jsm, core.settings);
+  await ensureStreams(core.js, core.jsm, core.settings.streams);
   // Checks again.
   await keeper.start();
   const seen = await take(t, core, stream, consumers.router);

@@ -7,9 +7,9 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { limits } from '#domain/limits.ts';
 
 const settings = {
-  POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
-  POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
-  POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+  readTimeoutMs: 15_000,
+  idleTimeoutMs: 72_000,
+  writeTimeoutMs: 30_000,
 };
 
 async function listen(t: TestContext, changed: Partial<typeof settings> = {}): Promise<number> {
@@ -180,8 +180,8 @@ for (const [what, request] of [
   // Without an answer the connection would end at the write timeout, silently.
   test(`a request is answered with 408 when ${what} does not arrive`, async (t) => {
     const port = await listen(t, {
-      POSTHORN_HTTP_READ_TIMEOUT_MS: 100,
-      POSTHORN_HTTP_WRITE_TIMEOUT_MS: 20_000,
+      readTimeoutMs: 100,
+      writeTimeoutMs: 20_000,
     });
     const answer = await send(t, port, request);
     assert.match(answer, /^HTTP\/1\.1 408 /);

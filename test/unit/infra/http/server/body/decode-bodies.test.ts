@@ -10,9 +10,9 @@ import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 
 const settings = {
-  POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
-  POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
-  POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+  readTimeoutMs: 15_000,
+  idleTimeoutMs: 72_000,
+  writeTimeoutMs: 30_000,
 };
 const BODY = Buffer.from('{"name":"bolt"}');
 

@@ -9,9 +9,9 @@ import type { Problem } from '#wire/problem.ts';
 
 function post(t: TestContext, payload: string) {
   const settings = {
-    POSTHORN_HTTP_READ_TIMEOUT_MS: 15_000,
-    POSTHORN_HTTP_IDLE_TIMEOUT_MS: 72_000,
-    POSTHORN_HTTP_WRITE_TIMEOUT_MS: 30_000,
+    readTimeoutMs: 15_000,
+    idleTimeoutMs: 72_000,
+    writeTimeoutMs: 30_000,
   };
   const app = createApp({ settings, log: createLog('silent') });
   t.after(() => app.close());
