@@ -88,3 +88,12 @@ test('the compose file: settings that exist, data in volumes, nothing open to th
   const condition = at(services['posthorn'], 'depends_on', 'migrate', 'condition');
   assert.equal(condition, 'service_completed_successfully');
 });
+
+test('the image is named in lower case, as registries require it', () => {
+  const workflow = projectText('.github/workflows/image.yaml');
+  assert.match(workflow, /IMAGE=ghcr\.io\/\$\{GITHUB_REPOSITORY,,\}/);
+  // The expression keeps the capitals of the owner.
+  for (const { path, text } of workflows) {
+    assert.doesNotMatch(text, /ghcr\.io\/\$\{\{ github\.repository/, path);
+  }
+});

@@ -2,9 +2,18 @@
 {{- if contains "posthorn" .Release.Name }}{{ .Release.Name | trunc 48 | trimSuffix "-" }}{{ else }}{{ printf "%s-posthorn" .Release.Name | trunc 48 | trimSuffix "-" }}{{ end }}
 {{- end }}
 
+{{/* The name of the image; a registry of its own replaces the first part of the repository. */}}
 {{- define "posthorn.image" -}}
-{{- if .Values.image.digest }}{{ .Values.image.repository }}@{{ .Values.image.digest }}
-{{- else }}{{ .Values.image.repository }}:{{ required "image.tag: say which commit is to run (or image.digest)" .Values.image.tag }}{{ end }}
+{{- $name := .Values.image.repository -}}
+{{- $registry := (.Values.global).imageRegistry | default .Values.image.registry -}}
+{{- with $registry -}}
+{{- $first := splitList "/" $name | first -}}
+{{- if and (contains "/" $name) (or (contains "." $first) (contains ":" $first) (eq $first "localhost")) }}{{ $name = trimPrefix (printf "%s/" $first) $name }}{{ end -}}
+{{- $name = printf "%s/%s" (trimSuffix "/" .) $name -}}
+{{- end -}}
+{{- if ne $name (lower $name) }}{{ fail (printf "image.repository: must be in lower case: %s" (lower $name)) }}{{ end -}}
+{{- if .Values.image.digest }}{{ $name }}@{{ .Values.image.digest }}
+{{- else }}{{ $name }}:{{ required "image.tag: say which commit is to run (or image.digest)" .Values.image.tag }}{{ end }}
 {{- end }}
 
 {{/* Labels of all objects. */}}
@@ -28,33 +37,18 @@ app.kubernetes.io/instance: {{ .Release.Name }}
 {{- if and $auto.enabled (or (eq .role "ingress") .Values.autoscaling.keda) }}true{{ end }}
 {{- end }}
 
-{{/* Checks between values, which the schema cannot express. */}}
-{{- define "posthorn.check" -}}
-{{- range $role, $of := .Values.roles }}
-{{- $auto := $of.autoscaling | default dict }}
-{{- if and $auto.enabled (gt (int $auto.minReplicas) (int $auto.maxReplicas)) }}
-{{- fail (printf "roles.%s.autoscaling: minReplicas (%d) is more than maxReplicas (%d)" $role (int $auto.minReplicas) (int $auto.maxReplicas)) }}
-{{- end }}
-{{- end }}
-{{- $shards := int .Values.settings.POSTHORN_SHARDS }}
-{{- range $role := list "router" "delivery" }}
-{{- $auto := (index $.Values.roles $role).autoscaling }}
-{{- if and $auto.enabled (gt (int $auto.maxReplicas) $shards) }}
-{{- fail (printf "roles.%s.autoscaling.maxReplicas: %d is more than settings.POSTHORN_SHARDS (%d), and a shard has one process of a role at a time" $role (int $auto.maxReplicas) $shards) }}
-{{- end }}
-{{- end }}
-{{- if and .Values.probe.enabled (not .Values.secret.bootstrapKey) }}
-{{- $given := false }}
-{{- range .Values.secret.extra }}{{ if and (eq .setting "POSTHORN_PROBE_KEY") (has "probe" .roles) }}{{ $given = true }}{{ end }}{{ end }}
-{{- if not $given }}
-{{- fail "probe.enabled: the probe needs a platform key: secret.bootstrapKey, or an entry of secret.extra with setting POSTHORN_PROBE_KEY and the role probe" }}
-{{- end }}
-{{- end }}
-{{- include "posthorn.checkEgress" . }}
-{{- if and .Values.ingress.enabled (or (not .Values.ingress.publishHost) (not .Values.ingress.apiHost)) }}
-{{- fail "ingress.publishHost and ingress.apiHost: both are needed, and are two names" }}
-{{- end }}
-{{- if and .Values.ingress.enabled (eq .Values.ingress.publishHost .Values.ingress.apiHost) }}
-{{- fail "ingress.publishHost and ingress.apiHost: are to be two names, as publishing and reading events have the same path" }}
-{{- end }}
+{{/*
+The replicas of a role; empty where an autoscaler sets them. An upgrade by Helm keeps the choice of the autoscaler, also when
+it replaces Deployments with Rollouts: without the field, Helm would reset a release that had it to one replica.
+*/}}
+{{- define "posthorn.replicas" -}}
+{{- $of := index .Values.roles .role -}}
+{{- if not (include "posthorn.scaled" .) }}{{ int $of.replicas }}
+{{- else -}}
+{{- $live := 0 -}}
+{{- range $kind, $version := dict "Deployment" "apps/v1" "Rollout" "argoproj.io/v1alpha1" -}}
+{{- with lookup $version $kind $.Release.Namespace $.name }}{{ $live = max $live (int .spec.replicas) }}{{ end -}}
+{{- end -}}
+{{- if $live }}{{ max $live (int $of.autoscaling.minReplicas) }}{{ end -}}
+{{- end -}}
 {{- end }}

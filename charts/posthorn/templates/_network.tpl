@@ -73,48 +73,47 @@
 {{- join "," $cidrs -}}
 {{- end }}
 
-{{/* Checks of network.egress that the schema cannot express with a clear error. */}}
-{{- define "posthorn.checkEgress" -}}
-{{- $purposes := list -}}
-{{- $natsPorts := list -}}
-{{- $natsByCidr := true -}}
-{{- range $i, $entry := .Values.network.egress }}
-{{- $at := printf "network.egress[%d]" $i }}
-{{- $purposes = append $purposes .purpose }}
-{{- if eq .purpose "webhooks" }}
-{{- if not .cidr }}{{ fail (printf "%s.cidr: is required with the purpose webhooks, because the program allows networks only" $at) }}{{ end }}
-{{- if .roles }}{{ fail (printf "%s.roles: must not be set with the purpose webhooks, because only delivery sends them" $at) }}{{ end }}
-{{- else if eq (empty .cidr) (empty .namespace) }}
-{{- fail (printf "%s: exactly one of cidr and namespace is required" $at) }}
+{{/* The rules of the NetworkPolicy of one role. */}}
+{{- define "posthorn.policyOfRole" -}}
+podSelector:
+  matchLabels:
+    {{- include "posthorn.selector" $ | nindent 4 }}
+    app.kubernetes.io/component: {{ .role }}
+policyTypes: [Ingress, Egress]
+{{- if ne .role "migrate" }}
+ingress:
+  - from: [{ namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ $.Values.network.monitoringNamespace }} } } }]
+    ports: [{ protocol: TCP, port: ops }]
+  {{- if has .role (list "ingress" "control") }}
+  {{- if or $.Values.network.clientNamespaces $.Values.network.clientCidrs }}
+  - from:
+      {{- range $.Values.network.clientNamespaces }}
+      - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: {{ . }} } }
+      {{- end }}
+      {{- range $.Values.network.clientCidrs }}
+      - ipBlock: { cidr: {{ . }} }
+      {{- end }}
+    ports: [{ protocol: TCP, port: http }]
+  {{- end }}
+  {{- end }}
 {{- end }}
-{{- if and .cidr .podLabels }}{{ fail (printf "%s.podLabels: must be set together with namespace" $at) }}{{ end }}
-{{- if and .port .ports }}{{ fail (printf "%s: only one of port and ports may be set" $at) }}{{ end }}
-{{- if and .endPort (not .port) }}{{ fail (printf "%s.port: is required with endPort" $at) }}{{ end }}
-{{- if and .endPort (lt (int .endPort) (int .port)) }}{{ fail (printf "%s.endPort: must be at least port (%d)" $at (int .port)) }}{{ end }}
-{{- if and (not .port) (not .ports) (not (has .purpose (list "nats" "webhooks"))) }}
-{{- fail (printf "%s.port: is required with the purpose %s" $at .purpose) }}
-{{- end }}
-{{- if and (eq .purpose "other") (not .roles) }}{{ fail (printf "%s.roles: is required with the purpose other" $at) }}{{ end }}
-{{- if eq .purpose "nats" }}
-{{- if .namespace }}{{ $natsByCidr = false }}{{ end }}
-{{- $natsPorts = append $natsPorts $entry }}
-{{- end }}
-{{- end }}
-{{- range list "nats" "mongodb" }}
-{{- if not (has . $purposes) }}{{ fail (printf "network.egress: no entry has the purpose %s, so no pod could reach it" .) }}{{ end }}
-{{- end }}
-{{- /* Through a Service the port of the pod may differ from that of the URL. */}}
-{{- if $natsByCidr }}
-{{- range $wanted := include "posthorn.natsPorts" . | fromYamlArray }}
-{{- $open := false }}
-{{- range $natsPorts }}
-{{- $ports := .ports | default (list) }}
-{{- $last := int (.endPort | default .port) }}
-{{- if and (not .port) (not $ports) }}{{ $open = true }}{{ end }}
-{{- range $ports }}{{ if eq (int .) (int $wanted) }}{{ $open = true }}{{ end }}{{ end }}
-{{- if and .port (le (int .port) (int $wanted)) (ge $last (int $wanted)) }}{{ $open = true }}{{ end }}
-{{- end }}
-{{- if not $open }}{{ fail (printf "network.egress: no entry with the purpose nats opens port %d of nats.url" (int $wanted)) }}{{ end }}
-{{- end }}
-{{- end }}
-{{- end }}
+egress:
+  {{- include "posthorn.dnsRules" $ | trim | nindent 2 }}
+  {{- include "posthorn.egressRules" . | trim | nindent 2 }}
+  {{- if eq .role "delivery" }}
+  # Webhooks: public addresses only. The second guard; the first is in the worker, on the address that it dials
+  # (src/domain/endpoint/egress.ts). The lists are those of the IANA registries of special-purpose addresses.
+  - to:
+      - ipBlock:
+          cidr: 0.0.0.0/0
+          except:
+            {{- range list "0.0.0.0/8" "10.0.0.0/8" "100.64.0.0/10" "127.0.0.0/8" "169.254.0.0/16" "172.16.0.0/12" "192.0.0.0/24" "192.0.2.0/24" "192.88.99.0/24" "192.168.0.0/16" "198.18.0.0/15" "198.51.100.0/24" "203.0.113.0/24" "224.0.0.0/4" "240.0.0.0/4" }}
+            - {{ . }}
+            {{- end }}
+      # The only assigned block of IPv6, without its special parts.
+      - ipBlock:
+          cidr: 2000::/3
+          except: ['2001::/23', '2001:db8::/32', '2002::/16', '3fff::/20']
+    {{- /* All ports: an endpoint may have any. */}}
+    ports: [{ protocol: TCP }]
+  {{- end }}{{- end }}

@@ -1,3 +1,11 @@
+{{/*
+When Helm runs the migration. An ExternalSecret of this release does not exist before the first installation. The processes
+create missing streams and indexes by themselves, so the Job may run after them once.
+*/}}
+{{- define "posthorn.migrationHook" -}}
+{{ if .Values.externalSecret.enabled }}post-install{{ else }}pre-install{{ end }},pre-upgrade
+{{- end }}
+
 {{/* Names of settings by the keys of the Secret that a role may read: no role has more than it needs. */}}
 {{- define "posthorn.secretKeys" -}}
 {{- $keys := dict -}}
@@ -143,7 +151,7 @@ spec:
       labelSelector: *pods
   containers:
     - name: posthorn
-      image: {{ include "posthorn.image" . }}
+      image: {{ include "posthorn.image" . | quote }}
       imagePullPolicy: {{ .Values.image.pullPolicy }}
       args: [run, --roles, {{ .role }}]
       env:

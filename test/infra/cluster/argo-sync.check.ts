@@ -171,6 +171,8 @@ test(
   async () => {
     const steps = [];
     for (const manifest of await posthornOf(environment)) {
+      // Only helm applies it.
+      if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
       const metadata = { ...manifest.metadata, namespace: 'posthorn' };
       const found = await plane.api.get({ ...manifest, metadata });
       const begun = createdAt(found);

@@ -41,6 +41,10 @@ async function release(
   ...more: string[]
 ): Promise<void> {
   const place = ['--kubeconfig', plane.kubeconfig, '--namespace', namespace];
+  // No autoscaler runs here, so the values set the replicas.
+  for (const role of ['ingress', 'router', 'delivery']) {
+    place.push(`--set=roles.${role}.autoscaling.enabled=false`);
+  }
   await helm([command, 'posthorn', 'charts/posthorn', ...place, `--set=image.tag=${tag}`, ...more]);
 }
 
