@@ -1,8 +1,9 @@
 /** Lines of the log that pages for operators tell them to look for are lines that are written. */
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import { projectFiles, projectText, sourceFiles } from './project-files.ts';
+import { projectFiles, projectRoot, projectText, sourceFiles } from './project-files.ts';
 
 test('names of log lines in docs/operations exist in the source', () => {
   const written = new Set<string>();
@@ -21,4 +22,22 @@ test('names of log lines in docs/operations exist in the source', () => {
     }
   }
   assert.ok(named > 5, 'the names were found');
+});
+
+test('the runbooks name the stream that the log is written to', () => {
+  const script = `
+    const { createLog } = await import('#infra/telemetry/log.ts');
+    createLog('info').info('a.line');
+  `;
+  const args = ['--input-type=module', '--eval', script];
+  const { stdout, stderr } = spawnSync(process.execPath, args, {
+    cwd: projectRoot,
+    encoding: 'utf8',
+  });
+  const written = { output: stdout, error: stderr };
+  const [, stream = ''] =
+    /The log\*\* is on standard (output|error)/.exec(
+      projectText('docs/operations/runbooks/README.md'),
+    ) ?? [];
+  assert.match(written[stream as keyof typeof written] ?? '', /"msg":"a\.line"/, stream);
 });

@@ -6,6 +6,7 @@ import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { Gauge, type Registry } from 'prom-client';
 import { readLeases } from '#infra/nats/leases/read-leases.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import type { Service } from '#infra/service.ts';
 import { consumerKind, streams } from '#wire/subjects.ts';
 
@@ -30,6 +31,7 @@ interface Backlog {
 export class QueueMetrics implements Service {
   readonly name = 'queue-metrics';
   private readonly deps: QueueMetricsDeps;
+  private readonly fault: RepeatingFault;
   private readonly messages: Gauge<'stream'>;
   private readonly bytes: Gauge<'stream'>;
   private readonly pending: Gauge<'stream' | 'consumer'>;
@@ -44,6 +46,7 @@ export class QueueMetrics implements Service {
 
   constructor(deps: QueueMetricsDeps) {
     this.deps = deps;
+    this.fault = new RepeatingFault(deps.log, 'queue_metrics.look_failed');
     const registers = [deps.registry];
     const ofStream = { labelNames: ['stream'] as const, registers };
     const ofConsumer = { labelNames: ['stream', 'consumer'] as const, registers };
@@ -117,7 +120,7 @@ export class QueueMetrics implements Service {
       for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
       for (const gauge of [this.pending, this.unacked, this.oldest]) gauge.reset();
       for (const gauge of [this.unowned, this.workers]) gauge.reset();
-      this.deps.log.warn({ error: (error as Error).message }, 'queue_metrics.look_failed');
+      this.fault.failed(error as Error);
     }
     if (this.stopped) return;
     this.timer = setTimeout(() => {

@@ -21,6 +21,7 @@
  */
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import type { LaneBroker } from './lane-broker.ts';
 import type { LaneMetrics } from './lane-metrics.ts';
 import type { LaneRules } from './lane-rules.ts';
@@ -60,6 +61,7 @@ interface Found {
 
 export class ShardLanes {
   private readonly deps: ShardLanesDeps;
+  private readonly fault: RepeatingFault;
   private readonly lanes = new Map<string, Lane>();
   private readonly demand: TenantDemand;
   private reconcileAtMs = 0;
@@ -68,6 +70,7 @@ export class ShardLanes {
 
   constructor(deps: ShardLanesDeps) {
     this.deps = deps;
+    this.fault = new RepeatingFault(deps.log, 'lanes.look_failed', deps.now);
     this.demand = new TenantDemand(deps.rules);
   }
 
@@ -86,8 +89,7 @@ export class ShardLanes {
     try {
       await this.advanceOnce(loads, seconds);
     } catch (error) {
-      const { shard, log } = this.deps;
-      log.warn({ shard, error: (error as Error).message }, 'lanes.look_failed');
+      this.fault.failed(error as Error, { shard: this.deps.shard });
       this.reconcileAtMs = 0;
     } finally {
       this.advancing = false;

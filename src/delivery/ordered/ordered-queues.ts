@@ -12,6 +12,7 @@
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { type OrderedActionResult, decodeOrderedAction } from '#wire/ordered-action.ts';
 import { parseDeliverySubject, parseWakeSubject, subjects } from '#wire/subjects.ts';
 import { OrderedQueue, type OrderedQueueDeps } from './ordered-queue.ts';
@@ -43,11 +44,13 @@ interface OpenShard {
 
 export class OrderedQueues {
   private readonly deps: OrderedQueuesDeps;
+  private readonly fault: RepeatingFault;
   private readonly queues = new Map<string, RunningQueue>();
   private readonly shards = new Map<number, OpenShard>();
 
   constructor(deps: OrderedQueuesDeps) {
     this.deps = deps;
+    this.fault = new RepeatingFault(deps.log, 'ordered.look_failed');
   }
 
   /** Queues that are not empty. */
@@ -126,7 +129,7 @@ export class OrderedQueues {
         this.wake(shard, tenant, endpoint);
       }
     } catch (error) {
-      this.deps.log.warn({ shard, error: (error as Error).message }, 'ordered.look_failed');
+      this.fault.failed(error as Error, { shard });
     }
     if (this.shards.get(shard) !== opened) return;
     const tookMs = performance.now() - started;

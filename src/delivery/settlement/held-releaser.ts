@@ -13,6 +13,7 @@ import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import {
   type DeliveryFrame,
@@ -58,12 +59,14 @@ interface HeldDelivery {
 
 export class HeldReleaser {
   private readonly deps: HeldReleaserDeps;
+  private readonly fault: RepeatingFault;
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(deps: HeldReleaserDeps) {
     this.deps = deps;
+    this.fault = new RepeatingFault(deps.log, 'held.look_failed');
   }
 
   start(): void {
@@ -91,7 +94,7 @@ export class HeldReleaser {
           await this.releaseEndpoint(stream, subject);
         }
       } catch (error) {
-        this.deps.log.warn({ stream, error: (error as Error).message }, 'held.look_failed');
+        this.fault.failed(error as Error, { stream });
       }
     }
   }

@@ -10,6 +10,7 @@
  */
 import type { KV } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { LEASE_MS } from '../streams/streams.ts';
 import type { LeaseEnd } from './lease-clock.ts';
 
@@ -52,11 +53,13 @@ export interface LeaseRenewalsDeps {
 
 export class LeaseRenewals implements LeaseRenewer {
   private readonly deps: LeaseRenewalsDeps;
+  private readonly fault: RepeatingFault;
   private readonly keys = new Map<string, Renewed>();
   private timer: NodeJS.Timeout | undefined;
 
   constructor(deps: LeaseRenewalsDeps) {
     this.deps = deps;
+    this.fault = new RepeatingFault(deps.log, 'placement.not_renewed');
   }
 
   keepAlive(key: string, value: string): void {
@@ -125,7 +128,7 @@ export class LeaseRenewals implements LeaseRenewer {
     if (now() < lease.end.ms) lease.end.ms = leaseEndMs(startedMs);
   }
 
-  private notRenewed(key: string, { message }: Error): void {
-    this.deps.log.warn({ key, error: message }, 'placement.not_renewed');
+  private notRenewed(key: string, error: Error): void {
+    this.fault.failed(error, { key });
   }
 }

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { buckets } from '#wire/subjects.ts';
 import { type ConnectionLog, connectNats } from '../connection.ts';
 import { LeaseEnd, clockOffsetMs } from './lease-clock.ts';
@@ -33,12 +34,13 @@ const say = (level: 'warn' | 'error'): Say => {
 const log = { warn: say('warn'), error: say('error') } as ConnectionLog;
 
 async function openLeases(): Promise<Awaited<ReturnType<Kvm['open']>>> {
+  const fault = new RepeatingFault(log, 'placement.look_failed');
   const nc = await connectNats(url, name, log, login);
   for (;;) {
     try {
       return await new Kvm(jetstream(nc, { timeout: ANSWER_MAX_MS })).open(buckets.leases);
     } catch (error) {
-      log.warn({ error: (error as Error).message }, 'placement.look_failed');
+      fault.failed(error as Error);
       await new Promise((resolve) => setTimeout(resolve, OPEN_RETRY_MS));
     }
   }

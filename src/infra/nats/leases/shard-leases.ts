@@ -25,6 +25,7 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
 import type { Log } from '#infra/telemetry/log.ts';
+import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { type LeaseKind, leaseKeys } from '#wire/subjects.ts';
 import { placementSteps } from './placement.ts';
 import { LeaseEnd } from './lease-clock.ts';
@@ -56,6 +57,7 @@ export interface ShardLeasesDeps {
 
 export class ShardLeases {
   private readonly deps: ShardLeasesDeps;
+  private readonly fault: RepeatingFault;
   private readonly keys: ReturnType<typeof leaseKeys>;
   private readonly leases = new Map<number, LeaseEnd>();
   private readonly releasing = new Map<number, Promise<void>>();
@@ -67,6 +69,7 @@ export class ShardLeases {
 
   constructor(deps: ShardLeasesDeps) {
     this.deps = deps;
+    this.fault = new RepeatingFault(deps.log, 'placement.look_failed');
     this.keys = leaseKeys(deps.kind);
   }
 
@@ -172,7 +175,7 @@ export class ShardLeases {
   }
 
   private failed(error: Error): void {
-    this.deps.log.warn({ kind: this.deps.kind, error: error.message }, 'placement.look_failed');
+    this.fault.failed(error, { kind: this.deps.kind });
   }
 
   private holds(shard: number): boolean {
