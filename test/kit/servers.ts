@@ -11,6 +11,7 @@ import {
 import { binarySources } from '#src/embedded/binary-sources.ts';
 import { resolveBinary, resolveDeps } from '#src/embedded/resolve-binary.ts';
 import type { EmbeddedServer } from '#src/embedded/server-process.ts';
+import { untilStopped } from './processes/pause-process.ts';
 import { type TempDir, makeTempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
 
@@ -162,6 +163,10 @@ async function startTestServer(
   const wrap = (server: EmbeddedServer): TestServer => ({
     ...server,
     dataDir: dir.path,
+    async kill(signal) {
+      await server.kill(signal);
+      if (signal === 'SIGSTOP') await untilStopped(server.pid);
+    },
     restart: async (port = server.port) => wrap(await start(binary, dir.path, port)),
     async dispose() {
       await server.stop();

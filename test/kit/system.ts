@@ -11,6 +11,7 @@ import {
   startNatsCluster,
   startNatsServer,
 } from './servers.ts';
+import { untilStopped } from './processes/pause-process.ts';
 import { SmallDisk } from './small-disk.ts';
 import { makeTempDir } from './temp-dir.ts';
 import { waitUntil } from './wait-until.ts';
@@ -215,7 +216,10 @@ async function startProcess(
     opsUrl: `http://${host}:${opsPort}`,
     httpPort,
     process: await start(),
-    kill: (signal) => running.process.kill(signal),
+    async kill(signal) {
+      await running.process.kill(signal);
+      if (signal === 'SIGSTOP') await untilStopped(running.process.pid);
+    },
     async restart() {
       running.process = await start();
       await ready(running);

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
 import { childrenOf } from '../../kit/processes/child-processes.ts';
+import { untilStopped } from '#testkit/processes/pause-process.ts';
 import { makeTempDir, type TempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
@@ -139,6 +140,7 @@ export class LocalSystem extends PrivatePort {
   async whileHanging(pid: number, during: () => Promise<void>): Promise<void> {
     process.kill(pid, 'SIGSTOP');
     try {
+      await untilStopped(pid);
       await during();
     } finally {
       process.kill(pid, 'SIGCONT');

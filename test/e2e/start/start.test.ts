@@ -5,6 +5,7 @@ import { test } from 'node:test';
 import type { ReceivedWebhook } from '#src/app/demo/demo-page.ts';
 import { commandLine } from '#src/embedded/stale-server.ts';
 import { childrenOf, isRunning } from '../../kit/processes/child-processes.ts';
+import { untilStopped } from '#testkit/processes/pause-process.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { type Banner, PosthornProcess, sendPrinted } from '../posthorn-process.ts';
@@ -116,7 +117,9 @@ test('a second signal ends a start that does not stop', async (t) => {
   t.after(() => start.end());
   await start.banner();
   const children = childrenOf(start.pid);
-  process.kill(roleProcess(start) as number, 'SIGSTOP');
+  const paused = roleProcess(start) as number;
+  process.kill(paused, 'SIGSTOP');
+  await untilStopped(paused);
   start.child.kill('SIGINT');
   await waitUntil(() => !start.child.kill('SIGINT'), { intervalMs: 50 });
   assert.equal(await start.exitCode, 130);

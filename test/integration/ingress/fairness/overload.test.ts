@@ -49,7 +49,7 @@ test('rejects an event with 503 when the window is full, and accepts it when the
   assert.deepEqual(data, ['1', '3']);
 });
 
-test('a batch does not wait for a window that stays full: each item is refused in its time', async (t) => {
+test('rejects each item of a batch with 503 in its time when the window stays full', async (t) => {
   const plane = await IngressPlane.start(t, {
     window: 1,
     settings: { publishTimeoutMs: 300 },

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
 import { type Socket, connect } from 'node:net';
 import { createInterface } from 'node:readline';
+import { untilStopped } from '#testkit/processes/pause-process.ts';
 import type { TestContext } from 'node:test';
 
 /** Answers 204 to every request, listens with the shortest backlog, and prints its port. */
@@ -43,6 +44,7 @@ export async function startSilentListener(
   const [line] = (await once(createInterface(child.stdout), 'line')) as [string];
   const port = Number(line);
   child.kill('SIGSTOP');
+  await untilStopped(child.pid as number);
   for (const host of addresses) {
     for (let n = 0; n < BACKLOG_FILLED_BY; n++) {
       const filler: Socket = connect(port, host);
