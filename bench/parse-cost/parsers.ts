@@ -3,6 +3,7 @@ import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { validateFilter } from '#domain/filter/validate-filter.ts';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
+import { limits } from '#domain/limits.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { checkEndpointUrl } from '#src/control/resources/endpoint-url.ts';
 import { checkClientCertificate } from '#src/control/credentials/check-client-certificate.ts';
@@ -65,10 +66,12 @@ export const jsonParsers: Readonly<Record<string, Parser>> = {
   },
   'schema of a type': { read: (b) => validateSchema(parseRequest(b)) },
   'filter of a subscription': { read: (b) => validateFilter(parseRequest(b)) },
+  // On the event loop: a thread checks larger data.
   'data of a type with a schema': {
     read: (b) => {
       scanJson(b);
-      return schema(JSON.parse(b.toString()));
+      if (b.length > limits.schemaAtOnceBytesMax) return undefined;
+      return schema.atOnce(JSON.parse(b.toString()));
     },
   },
 };

@@ -50,6 +50,7 @@ export const errorCatalogue = {
   POSTHORN_METHOD_UNKNOWN: [501, 'The method is not supported'],
   POSTHORN_PUBLISH_NOT_ACKED: [503, 'The event could not be stored in time'],
   POSTHORN_OVERLOADED: [503, 'Too many requests are in progress; try again'],
+  POSTHORN_DATA_NOT_CHECKED: [503, 'The data could not be checked against its schema in time'],
   POSTHORN_NATS_UNAVAILABLE: [503, 'The message store is unavailable'],
   POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database is unavailable'],
   POSTHORN_TENANT_NOT_READY: [503, 'The tenant is not ready yet; try again'],

@@ -76,6 +76,16 @@ export const limits = {
   schemaScopeCopiesMax: 2000,
   schemaStepsMax: 5_000_000,
   schemaStepsForAllErrorsMax: 50_000,
+  /** Of one check on the event loop; a thread finishes what takes more. */
+  schemaStepsAtOnceMax: 50_000,
+  schemaRegexStepsAtOnceMax: 200_000,
+  /** Larger data is checked by the thread. */
+  schemaAtOnceBytesMax: 64 * 1024,
+  /** Data that waits for the thread, in a process. */
+  schemaCheckBytesMax: 64 * 1024 * 1024,
+  schemaCheckWaitMsMax: 10_000,
+  /** For one check; after it the thread is ended. The largest hostile data takes about 3 s. */
+  schemaCheckMsMax: 5000,
   schemaPatternLengthMax: 1024,
   schemaRegexInstructionsMax: 10_000,
   dataDepthMax: 64,

@@ -6,6 +6,7 @@ import type { Registry } from 'prom-client';
 import type { IngressSettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
+import { limits } from '#domain/limits.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
 import { loopUtilization } from '#infra/loop-utilization.ts';
 import type { History } from '#infra/mongo/documents.ts';
@@ -33,6 +34,8 @@ import { NatsService } from './nats/nats-service.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import { Rejections } from './nats/rejections.ts';
 import { registerIngressRoutes } from './http/routes.ts';
+import { CheckThread, checkHeapMebibytes } from './schema-check/check-thread.ts';
+import { SchemaChecks } from './schema-check/schema-checks.ts';
 import { StoredEvents } from './idempotency/stored-events.ts';
 import { TenantWindow } from './fairness/tenant-window.ts';
 import type { LifeView } from '#infra/nats/lives/life-view.ts';
@@ -60,7 +63,15 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const { eventBytesMax, publishTimeoutMs } = settings;
   const idempotency = new Idempotency({ history, registry });
   const dedupStore = new DedupStore({ publisher, jsm: deps.jsm, me: newId('req') });
-  const admission = new Admission({ config, policy: settings.eventTypePolicy });
+  const checks = new SchemaChecks({
+    thread: new CheckThread({
+      heapMebibytesMax: checkHeapMebibytes(eventBytesMax),
+      deadlineMs: limits.schemaCheckMsMax,
+      log,
+    }),
+    now: () => performance.now(),
+  });
+  const admission = new Admission({ config, policy: settings.eventTypePolicy, checks });
   const payloads = new LargePayloads({
     store: deps.payloads,
     thresholdBytes: settings.payloadThresholdBytes,

@@ -19,9 +19,9 @@ export interface RegexBudget {
   stepsLeft: number;
 }
 
-/** The full budget of one evaluation. */
-export function newRegexBudget(): RegexBudget {
-  return { stepsLeft: limits.regexStepsMax };
+/** The budget of one evaluation: the full one unless there are fewer steps. */
+export function newRegexBudget(steps: number = limits.regexStepsMax): RegexBudget {
+  return { stepsLeft: Math.min(steps, limits.regexStepsMax) };
 }
 
 export interface RegexFlags {

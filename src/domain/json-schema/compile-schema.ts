@@ -11,7 +11,11 @@ import type { JsonObject } from './schema-tree.ts';
 import { WorkBudget, WorkExceeded } from './work-budget.ts';
 
 /** Returns the faults of an event's `data`; pointers start with `/data`. Never throws. */
-export type DataValidator = (data: unknown) => FieldError[];
+export interface DataValidator {
+  (data: unknown): FieldError[];
+  /** The same within `limits.schemaStepsAtOnceMax`; undefined if that is too little. */
+  atOnce: (data: unknown) => FieldError[] | undefined;
+}
 
 /**
  * Compiles a JSON Schema (2020-12) that `validateSchema` has accepted, once, for many events
@@ -26,19 +30,26 @@ export function compileSchema(schema: JsonObject): DataValidator {
   const bounded = boundedSchema(schema);
   const first = compile(bounded, budget, { allErrors: false });
   let all: ValidateFunction | undefined;
-  return (data) => {
+  const check = (data: unknown, stepsMax: number): FieldError[] | undefined => {
     if (isDeeperThan(data, limits.dataDepthMax)) {
       const detail = `is nested too deep; ${limits.dataDepthMax} levels are allowed`;
       return [{ pointer: '/data', detail }];
     }
-    const errors = run(first, data, budget, limits.schemaStepsMax);
-    if (errors.length === 0) return errors;
+    const errors = run(first, data, budget, stepsMax);
+    if (errors === undefined || errors.length === 0) return errors;
     // Only invalid data is checked for further errors, and only if there cannot be too many.
     all ??= compile(bounded, budget, { allErrors: true });
-    const more = run(all, data, budget, limits.schemaStepsForAllErrorsMax);
+    const more = run(all, data, budget, limits.schemaStepsForAllErrorsMax) ?? [];
     return more.length > errors.length ? more : errors;
   };
+  return Object.assign(
+    (data: unknown) =>
+      check(data, limits.schemaStepsMax) ?? [{ pointer: '/data', detail: TOO_LARGE }],
+    { atOnce: (data: unknown) => check(data, limits.schemaStepsAtOnceMax) },
+  );
 }
+
+const TOO_LARGE = 'is too large to be checked against the schema of its type';
 
 function boundedSchema(schema: JsonObject): BoundedSchema {
   if (isDeeperThan(schema, limits.schemaDepthMax)) {
@@ -62,20 +73,20 @@ function compile(
   }
 }
 
+/** Undefined if the work exceeds the budget. */
 function run(
   validate: ValidateFunction,
   data: unknown,
   budget: WorkBudget,
   steps: number,
-): FieldError[] {
-  budget.renew(steps);
+): FieldError[] | undefined {
+  budget.renew(steps, Math.max(steps, limits.schemaRegexStepsAtOnceMax));
   try {
     return validate(data) ? [] : describeErrors(validate.errors ?? [], '/data');
   } catch (error) {
-    const detail =
-      error instanceof WorkExceeded
-        ? 'is too large to be checked against the schema of its type'
-        : `cannot be checked against the schema of its type: ${(error as Error).message}`;
+    if (error instanceof WorkExceeded) return undefined;
+    const why = (error as Error).message;
+    const detail = `cannot be checked against the schema of its type: ${why}`;
     return [{ pointer: '/data', detail }];
   } finally {
     validate.errors = null;

@@ -8,9 +8,9 @@ export class WorkBudget {
   private stepsLeft = 0;
   private regex: RegexBudget = newRegexBudget();
 
-  renew(steps: number): void {
+  renew(steps: number, regexSteps: number): void {
     this.stepsLeft = steps;
-    this.regex = newRegexBudget();
+    this.regex = newRegexBudget(regexSteps);
   }
 
   /** @throws WorkExceeded */

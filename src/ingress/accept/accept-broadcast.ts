@@ -60,7 +60,7 @@ export class AcceptBroadcast {
     };
     let accepted: Accepted;
     try {
-      const head = this.admit(input, correlationId);
+      const head = await this.admit(input, correlationId);
       span = tracePublication(this.deps.tracing, undefined, head, traceparent);
       accepted = await this.store(input, head);
     } catch (thrown) {
@@ -70,8 +70,8 @@ export class AcceptBroadcast {
     counted(undefined, accepted);
   }
 
-  private admit(input: EventInput, correlationId: string): EventHead {
-    const priority = this.deps.admission.admit({}, input);
+  private async admit(input: EventInput, correlationId: string): Promise<EventHead> {
+    const priority = await this.deps.admission.admit(BROADCAST_OWNER, {}, input);
     const acceptedMs = this.deps.now();
     const head = eventHead(input, { source: SOURCE, acceptedMs, correlationId });
     if (priority === 'high') head.priority = priority;

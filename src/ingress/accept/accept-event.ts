@@ -7,6 +7,7 @@
  * the time of the answer, the event is rejected; the router drops a stored copy.
  */
 import type { Span } from '@opentelemetry/api';
+import type { Priority } from '#domain/event/priority.ts';
 import type { Formula } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
@@ -93,8 +94,7 @@ export class AcceptEvent {
       if (accepted === undefined || this.deps.view.isCurrent(tenant)) counted(error, accepted);
       else void this.answerInLife(tenant, accepted, counted);
     };
-    try {
-      const priority = this.deps.admission.admit(tenant, input);
+    const proceed = (priority: Priority): void => {
       const acceptedMs = this.deps.now();
       const source = tenantSource(tenant.id);
       const head = eventHead(input, { source, acceptedMs, correlationId });
@@ -102,18 +102,25 @@ export class AcceptEvent {
       span = tracePublication(this.deps.tracing, tenant.id, head, traceparent);
       const frame = encodeEventFrame(head, input.data);
       checkFrameSize(frame, this.deps.eventBytesMax);
-      const offer: Offer = { tenant: lifeIdOf(tenant), input, head, frame, wait };
-      const formula = this.deps.deduplication.formulaOf(input.type);
-      const isPlain =
-        input.id === undefined &&
-        formula === undefined &&
-        !this.deps.payloads.isLarge(frame.length);
-      if (isPlain) this.publish(offer, settled);
-      else void this.compareAndPublish(offer, formula, settled);
+      this.store({ tenant: lifeIdOf(tenant), input, head, frame, wait }, settled);
+    };
+    try {
+      const admitted = this.deps.admission.admit(tenant.id, tenant, input);
+      if (typeof admitted === 'string') proceed(admitted);
+      else admitted.then(proceed).catch((error: unknown) => counted(asRefusal(error), undefined));
     } catch (error) {
       if (!(error instanceof PosthornError)) throw error;
       counted(error, undefined);
     }
+  }
+
+  private store(offer: Offer, done: AcceptDone): void {
+    const { input, frame } = offer;
+    const formula = this.deps.deduplication.formulaOf(input.type);
+    const isPlain =
+      input.id === undefined && formula === undefined && !this.deps.payloads.isLarge(frame.length);
+    if (isPlain) this.publish(offer, done);
+    else void this.compareAndPublish(offer, formula, done);
   }
 
   /** This process may not know the life, or the tenant was deleted after the request arrived. */
@@ -250,6 +257,11 @@ function underId(offer: Offer, id: string): Offer {
   const { fingerprint: _, ...rest } = offer.head;
   const head: EventHead = { ...rest, id };
   return { ...offer, head, frame: encodeEventFrame(head, offer.input.data) };
+}
+
+function asRefusal(error: unknown): PosthornError {
+  if (error instanceof PosthornError) return error;
+  return new PosthornError('POSTHORN_UNEXPECTED', { cause: error });
 }
 
 export function idReused({

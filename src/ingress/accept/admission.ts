@@ -1,35 +1,49 @@
 import { PosthornError } from '#domain/errors.ts';
 import { isOperationalType } from '#domain/event/event-type.ts';
-import { compileSchema } from '#domain/json-schema/compile-schema.ts';
+import { compileSchema, type DataValidator } from '#domain/json-schema/compile-schema.ts';
+import { limits } from '#domain/limits.ts';
 import type { FieldError } from '#domain/errors.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { ConfigView, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { EventInput } from '#wire/published/event-input.ts';
+import type { SchemaChecks } from '../schema-check/schema-checks.ts';
+
+export interface AdmissionDeps {
+  config: ConfigView;
+  policy: EventTypePolicy;
+  checks: Pick<SchemaChecks, 'check'>;
+}
 
 /** Decides whether a readable event is admitted (IN-5): by its type, and `data` by the schema. */
 export class Admission {
-  private readonly config: ConfigView;
-  private readonly policy: EventTypePolicy;
-  private readonly validators = new WeakMap<EventTypeSnapshot, (data: unknown) => FieldError[]>();
+  private readonly deps: AdmissionDeps;
+  private readonly schemas = new WeakMap<EventTypeSnapshot, CompiledSchema>();
 
-  constructor(deps: { config: ConfigView; policy: EventTypePolicy }) {
-    this.config = deps.config;
-    this.policy = deps.policy;
+  constructor(deps: AdmissionDeps) {
+    this.deps = deps;
   }
 
   /**
-   * @returns the priority of the event: its own, else that of its type
-   * @throws PosthornError naming each fault
+   * Returns the priority of the event: its own, else that of its type. Synchronous unless its data
+   * is large or takes long to check: a thread then checks it, tenants in turns.
+   *
+   * @param owner whose turn the check takes
+   * @throws PosthornError naming each fault, or rejects with it
    */
-  admit(tenant: Pick<TenantSnapshot, 'eventTypePolicy'>, input: EventInput): Priority {
+  admit(
+    owner: string,
+    tenant: Pick<TenantSnapshot, 'eventTypePolicy'>,
+    input: EventInput,
+  ): Priority | Promise<Priority> {
     if (isOperationalType(input.type)) {
       const detail = 'begins with "posthorn.": those are the events of the platform itself';
       throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: [{ pointer: '/type', detail }] });
     }
-    const type = this.config.eventType(input.type);
+    const type = this.deps.config.eventType(input.type);
     if (type === undefined) {
-      if ((tenant.eventTypePolicy ?? this.policy) === 'auto') return input.priority ?? 'normal';
+      if ((tenant.eventTypePolicy ?? this.deps.policy) === 'auto')
+        return input.priority ?? 'normal';
       throw new PosthornError('POSTHORN_EVENT_TYPE_UNKNOWN', {
         fields: [{ pointer: '/type', detail: `${input.type} is not registered` }],
       });
@@ -39,20 +53,42 @@ export class Admission {
         fields: [{ pointer: '/type', detail: `${input.type} is inactive` }],
       });
     }
-    const fields = type.schema === undefined ? [] : this.validate(type, input);
-    if (fields.length > 0) throw new PosthornError('POSTHORN_EVENT_DATA_INVALID', { fields });
-    return input.priority ?? type.priority ?? 'normal';
+    const priority = input.priority ?? type.priority ?? 'normal';
+    if (type.schema === undefined) return priority;
+    const faults = this.validate(owner, type, type.schema, input);
+    if (Array.isArray(faults)) return admitted(priority, faults);
+    return faults.then((found) => admitted(priority, found));
   }
 
-  private validate(type: EventTypeSnapshot, input: EventInput): FieldError[] {
+  private validate(
+    owner: string,
+    type: EventTypeSnapshot,
+    schema: Record<string, unknown>,
+    input: EventInput,
+  ): FieldError[] | Promise<FieldError[]> {
     if (input.kind !== 'json') {
       return [{ pointer: '/data', detail: `must be JSON: ${type.name} has a schema` }];
     }
-    let validator = this.validators.get(type);
-    if (validator === undefined) {
-      validator = compileSchema(type.schema as Record<string, unknown>);
-      this.validators.set(type, validator);
+    let compiled = this.schemas.get(type);
+    if (compiled === undefined) {
+      compiled = { validate: compileSchema(schema), json: JSON.stringify(schema) };
+      this.schemas.set(type, compiled);
     }
-    return validator(JSON.parse(input.data.toString()));
+    const { data } = input;
+    // Hostile data costs `JSON.parse` and the validator up to 20 times what its size suggests.
+    const isSmall = data.length <= limits.schemaAtOnceBytesMax;
+    const faults = isSmall ? compiled.validate.atOnce(JSON.parse(data.toString())) : undefined;
+    return faults ?? this.deps.checks.check(owner, compiled.json, data);
   }
+}
+
+interface CompiledSchema {
+  validate: DataValidator;
+  json: string;
+}
+
+/** @throws PosthornError POSTHORN_EVENT_DATA_INVALID if there are faults */
+function admitted(priority: Priority, fields: FieldError[]): Priority {
+  if (fields.length > 0) throw new PosthornError('POSTHORN_EVENT_DATA_INVALID', { fields });
+  return priority;
 }

@@ -2,7 +2,7 @@ import { readFileSync, readdirSync } from 'node:fs';
 import { waitUntil } from '../wait-until.ts';
 
 /**
- * Resolves once every thread of a process stands still after SIGSTOP. The kernel stops a thread
+ * Resolves once SIGSTOP has stopped every thread of a process. The kernel stops a thread
  * when it schedules it next: on a busy machine others of the process run on for tens of ms, and a
  * server still answers. Needs Linux.
  */

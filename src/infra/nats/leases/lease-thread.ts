@@ -104,8 +104,6 @@ export class LeaseThread implements LeaseRenewer {
       name: 'leases',
     });
     this.worker = worker;
-    // A failed start of another part must not wait for this one.
-    worker.unref();
     worker.on('message', (notice: LeaseNotice) => this.take(notice, onReady));
     worker.on('error', (error) => log.error({ err: error }, 'placement.thread_failed'));
     worker.once('exit', () => {
@@ -115,6 +113,9 @@ export class LeaseThread implements LeaseRenewer {
       this.restart = setTimeout(() => this.spawn(onReady), RESTART_MS);
       this.restart.unref();
     });
+    // A failed start of another part must not wait for this one. A listener undoes an earlier
+    // `unref`.
+    worker.unref();
     for (const request of this.renewed.values()) this.send(request);
   }
 

@@ -36,3 +36,14 @@ test('no format takes longer than in proportion to a text', () => {
     }
   }
 });
+
+test('a check within one turn of the event loop leaves expensive work to its caller', () => {
+  const expensive = compileSchema({ pattern: '^(a+)+$' });
+  const text = `${'a'.repeat(50_000)}!`;
+  assert.equal(expensive.atOnce(text), undefined);
+  assert.deepEqual(expensive(text), [{ pointer: '/data', detail: 'must match pattern "^(a+)+$"' }]);
+  const many = compileSchema({ items: { enum: list(1000, (i) => i) } });
+  assert.equal(many.atOnce(list(50_000, () => 999)), undefined);
+  assert.deepEqual(many.atOnce([999]), []);
+  assert.deepEqual(many.atOnce(['x']), many(['x']));
+});

@@ -1,0 +1,12 @@
+import type { FieldError } from '#domain/errors.ts';
+
+/** Data to check, for the thread. */
+export interface CheckRequest {
+  /** The JSON Schema of the event type, as JSON. */
+  schema: string;
+  /** The JSON text of `data`; its memory moves to the thread. */
+  data: Uint8Array<ArrayBuffer>;
+}
+
+/** The answer of the thread. `schemaFault`: the stored schema does not compile. */
+export type CheckAnswer = { faults: FieldError[] } | { schemaFault: string };
