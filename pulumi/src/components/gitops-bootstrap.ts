@@ -162,6 +162,8 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       remoteKey: secretName(context),
       mongodb: mongodbValues(context),
       platform: clusterServices(context, network),
+      // Git has its version; it keeps these values when it upgrades itself.
+      argocd: { values: argocdValues() },
     };
     new kubernetes.apiextensions.CustomResource(
       `${name}-root`,
@@ -186,7 +188,8 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
             automated: { prune: false, selfHeal: true },
             syncOptions: ['ServerSideApply=true', 'RespectIgnoreDifferences=true'],
             retry: {
-              limit: 10,
+              // Without end: a secret that a person adds later needs no new commit.
+              limit: -1,
               // What mends it is a commit, which does not have to wait for the tries of the one
               // before.
               refresh: true,

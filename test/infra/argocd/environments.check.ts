@@ -7,7 +7,14 @@ import { projectRoot } from '../../docs/project-files.ts';
 import { at, conform, type Manifest, only, render } from '../manifests.ts';
 import { schemasDirectory } from '../schemas/make-schemas.ts';
 import { tools, without } from '../tools.ts';
-import { applicationsOf, environments, foundationOf, posthornOf, rootOf } from './environments.ts';
+import {
+  applicationsOf,
+  environments,
+  foundationFrom,
+  foundationOf,
+  posthornOf,
+  rootOf,
+} from './environments.ts';
 
 const skip =
   without(tools.helm) ||
@@ -27,8 +34,8 @@ for (const environment of environments) {
     const applications = manifests.filter(({ kind }) => kind === 'Application');
     const byWave = applications.toSorted((a, b) => waveOf(a) - waveOf(b));
     assert.deepEqual(
-      byWave.slice(-3).map(({ metadata }) => metadata.name),
-      ['foundation', 'nats', 'posthorn'],
+      byWave.slice(-5).map(({ metadata }) => metadata.name),
+      ['foundation', 'kube-prometheus-stack', 'nats', 'posthorn', 'argocd'],
     );
     for (const application of applications) {
       const { name } = application.metadata;
@@ -115,9 +122,7 @@ test('a private image: the foundation makes the Secret that pods pull with', { s
     const foundation = only(manifests, 'Application', 'foundation').spec;
     const values = at(foundation, 'source', 'helm', 'valuesObject') as object;
     assert.equal(at(values, 'privateImage'), privateImage);
-    const made = await render('argocd/foundation', {
-      set: Object.entries(values).map(([key, value]) => `${key}=${value}`),
-    });
+    const made = await foundationFrom(manifests);
     await conform(made);
     const names = made
       .filter(

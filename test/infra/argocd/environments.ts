@@ -27,8 +27,15 @@ export async function posthornOf(environment: string): Promise<Manifest[]> {
 }
 
 export async function foundationOf(environment: string): Promise<Manifest[]> {
-  const application = only(await applicationsOf(environment), 'Application', 'foundation');
+  return foundationFrom(await applicationsOf(environment));
+}
+
+/** The foundation with the values that its application has among these. */
+export async function foundationFrom(applications: Manifest[]): Promise<Manifest[]> {
+  const application = only(applications, 'Application', 'foundation');
   const values = at(application, 'spec', 'source', 'helm', 'valuesObject') as object;
-  const set = Object.entries(values).map(([key, value]) => `${key}=${value}`);
+  const set = Object.entries(values).map(([key, value]) =>
+    Array.isArray(value) ? `${key}={${value.join(',')}}` : `${key}=${value}`,
+  );
   return render('argocd/foundation', { release: 'foundation', set });
 }

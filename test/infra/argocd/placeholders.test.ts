@@ -11,7 +11,7 @@ import { findPlaceholders, places } from './placeholders.ts';
 const environments = ['dev', 'stage', 'prod'];
 
 /** Files with these values alone, by path and key. */
-function filesOf(values: Readonly<Record<string, string>>): (path: string) => string {
+function filesOf(values: Readonly<Record<string, unknown>>): (path: string) => string {
   const files = new Map<string, Record<string, unknown>>();
   for (const { file, key } of places) {
     const content = files.get(file) ?? {};
@@ -34,6 +34,8 @@ const owned = {
   'ingress.publishHost': 'in.acme.test',
   'ingress.apiHost': 'api.acme.test',
   'config.merge.authorization.auth_callout.issuer': new AccountKey(newAccountSeed()).publicKey,
+  'alerting.page': { pagerduty: true },
+  'alerting.ticket': { email: ['operations@acme.test'] },
 };
 
 test('what the repository brings is refused, place by place', () => {
@@ -56,11 +58,13 @@ test('an environment whose owner has filled in everything passes', () => {
 
 test('one that was forgotten is named, and no other', () => {
   const issuer = 'config.merge.authorization.auth_callout.issuer';
-  const forgotten: readonly (readonly [string, string])[] = [
+  const forgotten: readonly (readonly [string, unknown])[] = [
     ['ingress.apiHost', 'api.prod.example.com'],
     ['image.repository', 'ghcr.io/posthorn/posthorn'],
     [issuer, owned[issuer].slice(0, -1)],
     [issuer, newAccountSeed()],
+    ['alerting.page', { email: [], pagerduty: false, slack: '' }],
+    ['alerting.ticket', { email: ['operations@example.com'] }],
   ];
   for (const [key, value] of forgotten) {
     const left = findPlaceholders('prod', filesOf({ ...owned, [key]: value }));

@@ -27,6 +27,13 @@ function isNoAccount(value: unknown): boolean {
   }
 }
 
+/** Pages would reach nobody: no receiver, or example addresses only. */
+function isNoReceiver(value: unknown): boolean {
+  const emails = (at(value, 'email') ?? []) as string[];
+  if (emails.some((email) => !isExampleHost(email.split('@')[1]))) return false;
+  return !['pagerduty', 'slack', 'webhook'].some((way) => Boolean(at(value, way)));
+}
+
 /** Every place, in the order of the guide (docs/operations/install.md). */
 export const places: readonly Place[] = [
   {
@@ -64,6 +71,18 @@ export const places: readonly Place[] = [
     key: 'config.merge.authorization.auth_callout.issuer',
     isExample: isNoAccount,
     needed: 'the public key of natsAuthSeed, A and 55 characters',
+  },
+  {
+    file: 'argocd/environments/*/apps.yaml',
+    key: 'alerting.page',
+    isExample: isNoReceiver,
+    needed: 'a receiver of alerts that need an answer at once',
+  },
+  {
+    file: 'argocd/environments/*/apps.yaml',
+    key: 'alerting.ticket',
+    isExample: isNoReceiver,
+    needed: 'a receiver of alerts for the next working day',
   },
 ];
 
