@@ -2,6 +2,7 @@ import { SharedLru } from '#domain/bounds/shared-lru.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { TenantLoad } from '../lanes/tenant-demand.ts';
 import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
+import type { EndpointCircuit } from './endpoint-circuit.ts';
 import { TenantActor, type TenantActorDeps } from './tenant-actor.ts';
 
 const IDLE_MS = 60_000;
@@ -20,12 +21,12 @@ const CIRCUITS_KEPT_MAX = 10_000;
  * memory.
  */
 export class ActivationTable {
-  private readonly deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log };
+  private readonly deps: Omit<TenantActorDeps, 'takeCircuit'> & { log: Log };
   private readonly actors = new Map<string, TenantActor>();
-  private readonly circuits = new SharedLru<unknown>({ max: CIRCUITS_KEPT_MAX });
+  private readonly circuits = new SharedLru<EndpointCircuit>({ max: CIRCUITS_KEPT_MAX });
   private sweeper: NodeJS.Timeout | undefined;
 
-  constructor(deps: Omit<TenantActorDeps, 'takeCircuitState'> & { log: Log }) {
+  constructor(deps: Omit<TenantActorDeps, 'takeCircuit'> & { log: Log }) {
     this.deps = deps;
   }
 
@@ -87,10 +88,10 @@ export class ActivationTable {
   private activate(tenant: string): TenantActor {
     const actor = new TenantActor(tenant, {
       ...this.deps,
-      takeCircuitState: (endpoint) => {
-        const state = this.circuits.get(endpoint);
+      takeCircuit: (endpoint) => {
+        const circuit = this.circuits.get(endpoint);
         this.circuits.delete(endpoint);
-        return state;
+        return circuit;
       },
     });
     this.actors.set(tenant, actor);
@@ -99,9 +100,9 @@ export class ActivationTable {
 
   private sweep(idleBeforeMs: number): void {
     for (const [tenant, actor] of this.actors) {
-      const isGone = actor.passivate(idleBeforeMs, (endpoint, state) => {
-        // The state of a deleted endpoint is never read again; the LRU evicts it.
-        this.circuits.set(tenant, endpoint, state);
+      const isGone = actor.passivate(idleBeforeMs, (endpoint, circuit) => {
+        // The circuit of a deleted endpoint is never read again; the LRU evicts it.
+        this.circuits.set(tenant, endpoint, circuit);
       });
       if (isGone) this.actors.delete(tenant);
     }

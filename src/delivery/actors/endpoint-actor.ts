@@ -6,10 +6,10 @@
  * Limits: the mailbox holds as many deliveries as can start within 2 s, by the expected duration of
  * an attempt and by the endpoint's rate limit. Deliveries beyond that are parked (`parking.ts`).
  */
-import { CircuitState } from 'cockatiel';
 import { Flow } from '#domain/contention/deficit-round-robin.ts';
 import { limits } from '#domain/limits.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import type { EndpointCircuit } from './endpoint-circuit.ts';
 import { type EndpointDefaults, EndpointSettings } from './endpoint-settings.ts';
 import { EndpointSender, type EndpointSenderDeps } from '../attempt/endpoint-sender.ts';
 import { Mailbox } from './mailbox.ts';
@@ -54,7 +54,8 @@ export interface EndpointActorOptions {
    * became available, or the configuration changed.
    */
   onRunnable: (actor: EndpointActor) => void;
-  circuitState?: unknown;
+  /** The circuit that the endpoint's last actor left; absent: it was closed. */
+  circuit: EndpointCircuit | undefined;
 }
 
 export class EndpointActor {
@@ -88,7 +89,7 @@ export class EndpointActor {
     this.options = options;
     this.endpoint = options.endpoint;
     this.sender = new EndpointSender(deps, options.tenant);
-    this.settings = new EndpointSettings(deps, options.circuitState);
+    this.settings = new EndpointSettings(deps, options.circuit);
     this.settings.apply(options.snapshot());
     const { mailbox, settings, turns, sender } = this;
     const { settler, metrics, random } = deps;
@@ -104,7 +105,7 @@ export class EndpointActor {
   }
 
   get isIdle(): boolean {
-    return this.turns.running === 0 && this.mailbox.length === 0;
+    return this.settings.bulkhead.running === 0 && this.mailbox.length === 0;
   }
 
   /**
@@ -126,17 +127,16 @@ export class EndpointActor {
     return this.mailbox.length;
   }
 
-  /** Counts turns instead of bulkhead slots: a turn that is fetching its event has no slot yet. */
   get canRun(): boolean {
     if (this.mailbox.length === 0) return false;
     this.settings.apply(this.options.snapshot());
-    if (this.turns.running >= this.settings.inFlightMax) return false;
+    if (!this.settings.bulkhead.hasSlot) return false;
     if (this.waitsForProbe()) return false;
     return (this.settings.limiter?.waitMs(0) ?? 0) === 0;
   }
 
   get circuitOpen(): boolean {
-    return this.settings.circuit.state === CircuitState.Open;
+    return this.settings.circuit.isOpen;
   }
 
   /** Puts a delivery in the mailbox, or parks it if it could not start soon. */
@@ -172,10 +172,11 @@ export class EndpointActor {
     if (this.circuitOpens) this.nextProbeMs = performance.now() + PROBE_EVERY_MS;
     this.scheduleCheck();
     const ended = this.turns.start();
-    void this.processor.run(delivery).finally(() => {
+    const onEnd = (): void => {
       ended();
       this.options.onTurnEnd(this);
-    });
+    };
+    void this.settings.bulkhead.run(() => this.processor.run(delivery), onEnd);
   }
 
   /** Naks the deliveries in the mailbox, so that another worker gets them. */
@@ -187,12 +188,12 @@ export class EndpointActor {
     }
   }
 
-  /** Releases the endpoint's connections. Returns the state of its circuit unless it is closed. */
-  passivate(): unknown {
+  /** Releases the endpoint's connections. Returns its circuit unless that is closed. */
+  passivate(): EndpointCircuit | undefined {
     this.timer.stop();
     this.sender.release();
     const { circuit } = this.settings;
-    return circuit.state === CircuitState.Closed ? undefined : circuit.toJSON();
+    return circuit.isClosed ? undefined : circuit;
   }
 
   /**
@@ -204,7 +205,7 @@ export class EndpointActor {
   }
 
   private get circuitOpens(): boolean {
-    return this.settings.circuit.state !== CircuitState.Closed;
+    return !this.settings.circuit.isClosed;
   }
 
   /** While deliveries wait, schedules the next check of the rate limiter and the configuration. */

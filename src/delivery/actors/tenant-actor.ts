@@ -4,11 +4,12 @@
  * scheduler grants turns to tenants.
  *
  * States of an endpoint, and of the tenant with its last one: active (has deliveries or had some
- * recently) -> passivated (removed; the activation table keeps the state of a circuit that is not
- * closed). All its state is also in JetStream, so a crash loses nothing.
+ * recently) -> passivated (removed; the activation table keeps a circuit that is not closed). All
+ * its state is also in JetStream, so a crash loses nothing.
  */
 import { DeficitRoundRobin, Flow } from '#domain/contention/deficit-round-robin.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { EndpointCircuit } from './endpoint-circuit.ts';
 import { EndpointActor, type EndpointActorDeps } from './endpoint-actor.ts';
 import { LaneShare } from '../lanes/lane-share.ts';
 import type { TenantLoad } from '../lanes/tenant-demand.ts';
@@ -19,8 +20,8 @@ export interface TenantActorDeps {
   config: ConfigView;
   scheduler: TurnScheduler;
   endpoint: EndpointActorDeps;
-  /** Returns the circuit state saved when the endpoint was passivated, and removes it. */
-  takeCircuitState: (endpoint: string) => unknown;
+  /** Removes and returns the circuit that the endpoint's passivated actor left. */
+  takeCircuit: (endpoint: string) => EndpointCircuit | undefined;
 }
 
 export class TenantActor implements TurnTaker {
@@ -107,15 +108,15 @@ export class TenantActor implements TurnTaker {
 
   /**
    * Passivates the endpoints that have been idle since `beforeMs` (monotonic). Calls `keep` with
-   * the state of each circuit that is not closed.
+   * each circuit that is not closed.
    *
    * @returns whether no endpoint is left
    */
-  passivate(beforeMs: number, keep: (endpoint: string, circuitState: unknown) => void): boolean {
+  passivate(beforeMs: number, keep: (endpoint: string, circuit: EndpointCircuit) => void): boolean {
     for (const [id, actor] of this.endpoints) {
       if (!actor.isIdleSince(beforeMs)) continue;
-      const state = actor.passivate();
-      if (state !== undefined) keep(id, state);
+      const circuit = actor.passivate();
+      if (circuit !== undefined) keep(id, circuit);
       this.endpoints.delete(id);
     }
     return this.endpoints.size === 0;
@@ -140,7 +141,7 @@ export class TenantActor implements TurnTaker {
         this.deps.scheduler.release();
       },
       onRunnable: (actor) => this.offer(actor),
-      circuitState: this.deps.takeCircuitState(endpoint),
+      circuit: this.deps.takeCircuit(endpoint),
     });
     this.endpoints.set(endpoint, actor);
     return actor;

@@ -196,14 +196,13 @@ export class DeliveryProcessor {
     target: EndpointTarget,
   ): Promise<void> {
     const { metrics, settler, now, random, worker, tracing } = this.deps;
-    const { policies, retryPolicy } = this.settings;
+    const { attemptPolicy, retryPolicy } = this.settings;
     const ackTimer = extendAckDeadline(delivery, this.settings.timeoutMs - this.deps.timeoutMs);
-    const circuitBefore = this.settings.openCircuit;
     let startedMs = 0;
     let started = 0;
     let result: SendResult;
     try {
-      result = await policies.execute<SendResult>(async ({ signal }) => {
+      result = await attemptPolicy.execute<SendResult>(async ({ signal }) => {
         startedMs = now();
         started = performance.now();
         const sent = await tracedAttempt(tracing, delivery, event.head, target, (traceparent) =>
@@ -214,11 +213,9 @@ export class DeliveryProcessor {
       });
     } catch (error) {
       if (error instanceof LocalFaultError) {
-        this.settings.forgetProbe(circuitBefore, now());
         return this.parkUnsent(delivery, error.fault, startedMs);
       }
       if (!isBrokenCircuitError(error)) throw error;
-      this.settings.clampCircuitClock(now());
       return this.parking.parkUntilCircuitCloses(delivery);
     } finally {
       clearInterval(ackTimer);

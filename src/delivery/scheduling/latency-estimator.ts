@@ -1,14 +1,10 @@
 /** Weight of the newest turn in the moving average. */
 const SMOOTHING = 0.2;
 
-/** Counts the running turns of an endpoint and estimates how long a turn takes. */
+/** Estimates how long a turn of an endpoint takes. */
 export class LatencyEstimator {
   private readonly startedMs = new Set<{ ms: number }>();
   private averageMs = 50;
-
-  get running(): number {
-    return this.startedMs.size;
-  }
 
   /** Records the start of a turn. Call the returned function when the turn ends. */
   start(): () => void {

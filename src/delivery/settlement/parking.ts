@@ -92,7 +92,7 @@ export class Parking {
 
   /** Parks a delivery that the circuit rejected. */
   parkUntilCircuitCloses(delivery: InFlightDelivery): void {
-    const { unhealthyMs = 0 } = this.deps.settings;
+    const { unhealthyMs = 0 } = this.deps.settings.circuit;
     // An ordered endpoint has only one delivery in process, its head.
     const waitMs = delivery.queueHandle === undefined ? this.waitInTurn(unhealthyMs) : 0;
     this.park(delivery, Math.max(CIRCUIT_PARK_MIN_MS, waitMs), 'circuit');
@@ -144,7 +144,7 @@ export class Parking {
     const { mailbox } = this.deps;
     const beyond = mailbox.takeLaneBeyond(laneShare);
     if (beyond.length === 0) return;
-    const { unhealthyMs } = this.deps.settings;
+    const { unhealthyMs } = this.deps.settings.circuit;
     const leastMs = Math.max(
       Math.min(this.expectedWaitMs(mailbox.length), PARK_MAX_MS),
       // Rejections by the circuit are instant and say nothing about the duration of attempts.
@@ -182,7 +182,7 @@ export class Parking {
   private expectedWaitMs(ahead: number): number {
     if (ahead === 0) return 0;
     const { settings, turns, tenantShare } = this.deps;
-    return (ahead / Math.min(settings.inFlightMax, tenantShare())) * turns.expectedMs;
+    return (ahead / Math.min(settings.bulkhead.capacity, tenantShare())) * turns.expectedMs;
   }
 }
 

@@ -25,9 +25,9 @@ test('a tenant that is never idle passivates its idle endpoints', () => {
     },
     scheduler: new TurnScheduler(8),
     endpoint: { ...policies, settler } as unknown as EndpointActorDeps,
-    takeCircuitState: (endpoint) => void activated.push(endpoint),
+    takeCircuit: (endpoint) => void activated.push(endpoint),
   });
-  const keep = (): void => assert.fail('the state of a closed circuit was kept');
+  const keep = (): void => assert.fail('a closed circuit was kept');
   actor.deliver(cancelled('ep_1', 10));
   actor.deliver(cancelled('ep_2', 100));
   assert.equal(actor.passivate(50, keep), false);

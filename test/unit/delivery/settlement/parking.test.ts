@@ -28,7 +28,10 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
     metrics: { parked: { inc: () => undefined } as unknown as ParkingDeps['metrics']['parked'] },
     random: () => options.random ?? 0,
     mailbox,
-    settings: { unhealthyMs: options.unhealthyMs, inFlightMax: 1 } as ParkingDeps['settings'],
+    settings: {
+      circuit: { unhealthyMs: options.unhealthyMs },
+      bulkhead: { capacity: 1 },
+    } as ParkingDeps['settings'],
     turns: { expectedMs: options.attemptMs ?? 0 } as ParkingDeps['turns'],
     tenantShare: () => 1,
   });
