@@ -44,12 +44,19 @@ export interface RoleArgs {
   description: string;
 }
 
-/** A role with one inline policy, so that it goes away whole. */
-export function createRole(
-  name: string,
-  args: RoleArgs,
-  opts: pulumi.CustomResourceOptions,
-): aws.iam.Role {
+/** A role, with what a user of it has to wait for. */
+export interface Role {
+  arn: pulumi.Output<string>;
+  /**
+   * The policies of the role. A resource that gets the role depends on them: services check the
+   * permissions at once, and need them to clean up.
+   */
+  policies: readonly pulumi.Resource[];
+}
+
+/** Creates a role with at most one inline policy, so that both are deleted together. */
+export function createRole(name: string, args: RoleArgs, opts: pulumi.CustomResourceOptions): Role {
+  const policies: pulumi.Resource[] = [];
   const role = new aws.iam.Role(
     name,
     { assumeRolePolicy: args.trust, description: args.description },
@@ -57,15 +64,19 @@ export function createRole(
   );
   if (args.statements !== undefined) {
     const policy = policyDocument(args.statements);
-    new aws.iam.RolePolicy(name, { role: role.name, policy }, { ...opts, parent: role });
+    policies.push(
+      new aws.iam.RolePolicy(name, { role: role.name, policy }, { ...opts, parent: role }),
+    );
   }
   for (const policyArn of args.managedPolicyArns ?? []) {
     const policy = policyArn.slice(policyArn.lastIndexOf('/') + 1);
-    new aws.iam.RolePolicyAttachment(
-      `${name}-${policy}`,
-      { role: role.name, policyArn },
-      { ...opts, parent: role },
+    policies.push(
+      new aws.iam.RolePolicyAttachment(
+        `${name}-${policy}`,
+        { role: role.name, policyArn },
+        { ...opts, parent: role },
+      ),
     );
   }
-  return role;
+  return { arn: role.arn, policies };
 }

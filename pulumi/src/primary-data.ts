@@ -65,6 +65,7 @@ export function createPrimaryData(
     keyArn,
     archiveBucket: archive.bucket,
     archiveArn: archive.arn,
+    archive,
     secretArn: secret.arn,
     imageRepository: images.repositoryUrl,
     copyVaultArn: recovery?.vaultArn,

@@ -171,7 +171,7 @@ export function createPlatform(settings: Settings): PlatformOutputs {
     {
       context,
       keyArn: data.keyArn,
-      bucketArns: site === 'primary' ? [data.archiveArn] : [],
+      buckets: data.archive === undefined ? [] : [data.archive],
       copyVaultArn: data.copyVaultArn,
     },
     opts,
@@ -194,7 +194,14 @@ export function createPlatform(settings: Settings): PlatformOutputs {
     const facts = bridgeFacts(context, data, identities, keys, egress.addresses);
     new GitopsBootstrap(
       'argocd',
-      { context, cluster, network, facts, volumeKeyArn: keys.volume, dependsOn: ready },
+      {
+        context,
+        cluster,
+        network,
+        facts,
+        volumeKeyArn: keys.volume,
+        dependsOn: [...ready, identities],
+      },
       {},
     );
   }

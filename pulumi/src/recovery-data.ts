@@ -18,6 +18,7 @@ export function findRecoveryData(context: PlatformContext, provider: aws.Provide
     keyArn: aws.kms.getAliasOutput({ name: alias }, opts).targetKeyArn,
     archiveBucket: pulumi.output(archive),
     archiveArn: pulumi.output(`arn:aws:s3:::${archive}`),
+    archive: undefined,
     secretArn: aws.secretsmanager.getSecretOutput({ name: secretName(context) }, opts).arn,
     imageRepository: pulumi.output(`${accountId}.dkr.ecr.${region}.amazonaws.com/${context.name}`),
     copyVaultArn: undefined,

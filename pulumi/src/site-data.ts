@@ -7,6 +7,8 @@ export interface SiteData {
   keyArn: pulumi.Output<string>;
   archiveBucket: pulumi.Output<string>;
   archiveArn: pulumi.Output<string>;
+  /** The bucket itself, at the site that created it. */
+  archive: EncryptedBucket | undefined;
   secretArn: pulumi.Output<string>;
   imageRepository: pulumi.Output<string>;
   /** Where backups are copied to. */

@@ -68,7 +68,7 @@ export class NetworkAddOns extends pulumi.ComponentResource {
           env: { ENABLE_PREFIX_DELEGATION: 'true' },
         }),
       },
-      { parent: this, dependsOn: [agent] },
+      { parent: this, dependsOn: [agent, ...network.policies] },
     );
     this.addOns = [agent, proxy, cni];
     this.registerOutputs();
@@ -127,7 +127,7 @@ export class WorkloadAddOns extends pulumi.ComponentResource {
           controller: { extraVolumeTags: { 'posthorn-backup': context.name } },
         }),
       },
-      { parent: this, dependsOn },
+      { parent: this, dependsOn: [...dependsOn, ...volumes.policies] },
     );
     this.registerOutputs();
   }

@@ -3,12 +3,13 @@ import * as pulumi from '@pulumi/pulumi';
 import { createRole, serviceTrust } from '../iam-policy.ts';
 import { managedPolicies } from '../managed-policies.ts';
 import type { PlatformContext } from '../platform-context.ts';
+import type { EncryptedBucket } from './encrypted-bucket.ts';
 
 export interface BackupArgs {
   context: PlatformContext;
   keyArn: pulumi.Input<string>;
   /** Buckets that are backed up beside the tagged volumes. */
-  bucketArns: pulumi.Input<string>[];
+  buckets: readonly EncryptedBucket[];
   copyVaultArn: pulumi.Input<string> | undefined;
 }
 
@@ -79,18 +80,22 @@ export class Backup extends pulumi.ComponentResource {
         iamRoleArn: role.arn,
         selectionTags: [{ type: 'STRINGEQUALS', key: 'posthorn-backup', value: context.name }],
       },
-      { parent: this },
+      { parent: this, dependsOn: [...role.policies] },
     );
-    if (args.bucketArns.length > 0) {
+    if (args.buckets.length > 0) {
       new aws.backup.Selection(
         `${name}-buckets`,
         {
           name: `${context.name}-buckets`,
           planId: plan.id,
           iamRoleArn: role.arn,
-          resources: args.bucketArns,
+          resources: args.buckets.map(({ arn }) => arn),
         },
-        { parent: this },
+        // AWS Backup takes only buckets that keep versions.
+        {
+          parent: this,
+          dependsOn: [...role.policies, ...args.buckets.map(({ versioning }) => versioning)],
+        },
       );
     }
     this.registerOutputs();

@@ -1,6 +1,6 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { createRole, serviceTrust } from '../iam-policy.ts';
+import { type Role, createRole, serviceTrust } from '../iam-policy.ts';
 import type { PlatformContext } from '../platform-context.ts';
 import type { EncryptedBucket } from './encrypted-bucket.ts';
 
@@ -49,12 +49,15 @@ export class BucketReplication extends pulumi.ComponentResource {
         ],
       },
       // S3 refuses replication between buckets that do not keep versions yet.
-      { parent: this, dependsOn: [args.source.versioning, args.target.versioning] },
+      {
+        parent: this,
+        dependsOn: [args.source.versioning, args.target.versioning, ...role.policies],
+      },
     );
     this.registerOutputs();
   }
 
-  private createRole(name: string, args: BucketReplicationArgs): aws.iam.Role {
+  private createRole(name: string, args: BucketReplicationArgs): Role {
     const { accountId, region } = args.context.settings;
     return createRole(
       name,

@@ -73,7 +73,11 @@ export class Cluster extends pulumi.ComponentResource {
         deletionProtection: settings.environment === 'prod',
         bootstrapSelfManagedAddons: false,
       },
-      { parent: this, dependsOn: [logs], protect: settings.environment === 'prod' },
+      {
+        parent: this,
+        dependsOn: [logs, ...role.policies],
+        protect: settings.environment === 'prod',
+      },
     );
     this.name = cluster.name;
     this.endpoint = cluster.endpoint;

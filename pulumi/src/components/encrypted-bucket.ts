@@ -31,7 +31,7 @@ export class EncryptedBucket extends pulumi.ComponentResource {
       { parent: this, protect: true, retainOnDelete: true },
     );
     const bucket = made.bucket;
-    new aws.s3.BucketPublicAccessBlock(
+    const accessBlock = new aws.s3.BucketPublicAccessBlock(
       name,
       {
         bucket,
@@ -67,7 +67,7 @@ export class EncryptedBucket extends pulumi.ComponentResource {
       own,
     );
     this.createLifecycle(name, bucket, args);
-    this.createPolicy(name, bucket, made.arn);
+    this.createPolicy(name, bucket, made.arn, accessBlock);
     this.bucket = bucket;
     this.arn = made.arn;
     this.registerOutputs({ bucket: this.bucket });
@@ -102,7 +102,12 @@ export class EncryptedBucket extends pulumi.ComponentResource {
     );
   }
 
-  private createPolicy(name: string, bucket: pulumi.Output<string>, arn: pulumi.Output<string>) {
+  private createPolicy(
+    name: string,
+    bucket: pulumi.Output<string>,
+    arn: pulumi.Output<string>,
+    accessBlock: pulumi.Resource,
+  ): void {
     const all = [arn, pulumi.interpolate`${arn}/*`];
     const policy = policyDocument([
       {
@@ -122,6 +127,7 @@ export class EncryptedBucket extends pulumi.ComponentResource {
         Condition: { NumericLessThan: { 's3:TlsVersion': '1.2' } },
       },
     ]);
-    new aws.s3.BucketPolicy(name, { bucket, policy }, { parent: this });
+    // S3 refuses two changes of a bucket's access at the same time.
+    new aws.s3.BucketPolicy(name, { bucket, policy }, { parent: this, dependsOn: [accessBlock] });
   }
 }

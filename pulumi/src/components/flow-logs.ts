@@ -49,7 +49,7 @@ export class FlowLogs extends pulumi.ComponentResource {
         logDestination: group.arn,
         iamRoleArn: role.arn,
       },
-      { parent: this },
+      { parent: this, dependsOn: [...role.policies] },
     );
     this.registerOutputs();
   }

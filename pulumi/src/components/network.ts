@@ -19,6 +19,7 @@ interface ZoneArgs {
   publicCidr: string;
   privateCidr: string;
   publicRouteTableId: pulumi.Input<string>;
+  gateway: aws.ec2.InternetGateway;
   allocationId: pulumi.Input<string>;
 }
 
@@ -40,6 +41,8 @@ export class Network extends pulumi.ComponentResource {
   readonly publicSubnetIds: pulumi.Output<string>[];
   readonly privateRouteTableIds: pulumi.Output<string>[];
   readonly natGatewayIds: pulumi.Output<string>[];
+  /** The routes to the Internet with their subnets: a node that starts before them never joins. */
+  readonly ways: pulumi.Resource[] = [];
 
   constructor(name: string, args: NetworkArgs, opts: pulumi.ComponentResourceOptions) {
     super('posthorn:aws:Network', name, {}, opts);
@@ -63,7 +66,7 @@ export class Network extends pulumi.ComponentResource {
       { vpcId: vpc.id, ingress: [], egress: [] },
       { parent: this },
     );
-    const publicRouteTableId = this.createPublicRoutes(name, vpc.id);
+    const { gateway, publicRouteTableId } = this.createPublicRoutes(name, vpc.id);
     const zones = settings.zones.map((zone, index) =>
       this.createZone(`${name}-${index}`, {
         vpcId: vpc.id,
@@ -72,6 +75,7 @@ export class Network extends pulumi.ComponentResource {
         publicCidr: plan.publicCidrs[index] as string,
         privateCidr: plan.privateCidrs[index] as string,
         publicRouteTableId,
+        gateway,
         allocationId: args.egressAllocationIds[index] as pulumi.Input<string>,
       }),
     );
@@ -84,7 +88,10 @@ export class Network extends pulumi.ComponentResource {
     this.registerOutputs({ vpcId: this.vpcId });
   }
 
-  private createPublicRoutes(name: string, vpcId: pulumi.Input<string>): pulumi.Output<string> {
+  private createPublicRoutes(
+    name: string,
+    vpcId: pulumi.Input<string>,
+  ): Pick<ZoneArgs, 'gateway' | 'publicRouteTableId'> {
     const opts = { parent: this };
     const gateway = new aws.ec2.InternetGateway(name, { vpcId }, opts);
     const table = new aws.ec2.RouteTable(
@@ -92,12 +99,14 @@ export class Network extends pulumi.ComponentResource {
       { vpcId, tags: { Name: `${name}-public` } },
       opts,
     );
-    new aws.ec2.Route(
-      `${name}-public`,
-      { routeTableId: table.id, destinationCidrBlock: '0.0.0.0/0', gatewayId: gateway.id },
-      opts,
+    this.ways.push(
+      new aws.ec2.Route(
+        `${name}-public`,
+        { routeTableId: table.id, destinationCidrBlock: '0.0.0.0/0', gatewayId: gateway.id },
+        opts,
+      ),
     );
-    return table.id;
+    return { gateway, publicRouteTableId: table.id };
   }
 
   private createZone(name: string, args: ZoneArgs): Zone {
@@ -125,30 +134,33 @@ export class Network extends pulumi.ComponentResource {
       },
       opts,
     );
-    new aws.ec2.RouteTableAssociation(
-      `${name}-public`,
-      { subnetId: publicSubnet.id, routeTableId: args.publicRouteTableId },
-      opts,
-    );
     const gateway = new aws.ec2.NatGateway(
       name,
       { subnetId: publicSubnet.id, allocationId: args.allocationId, tags: { Name: name } },
-      opts,
+      // AWS refuses it in a network whose Internet gateway is not attached yet.
+      { ...opts, dependsOn: [args.gateway] },
     );
     const table = new aws.ec2.RouteTable(
       `${name}-private`,
       { vpcId, tags: { Name: `${name}-private` } },
       opts,
     );
-    new aws.ec2.Route(
-      `${name}-private`,
-      { routeTableId: table.id, destinationCidrBlock: '0.0.0.0/0', natGatewayId: gateway.id },
-      opts,
-    );
-    new aws.ec2.RouteTableAssociation(
-      `${name}-private`,
-      { subnetId: privateSubnet.id, routeTableId: table.id },
-      opts,
+    this.ways.push(
+      new aws.ec2.RouteTableAssociation(
+        `${name}-public`,
+        { subnetId: publicSubnet.id, routeTableId: args.publicRouteTableId },
+        opts,
+      ),
+      new aws.ec2.Route(
+        `${name}-private`,
+        { routeTableId: table.id, destinationCidrBlock: '0.0.0.0/0', natGatewayId: gateway.id },
+        opts,
+      ),
+      new aws.ec2.RouteTableAssociation(
+        `${name}-private`,
+        { subnetId: privateSubnet.id, routeTableId: table.id },
+        opts,
+      ),
     );
     return {
       privateSubnetId: privateSubnet.id,

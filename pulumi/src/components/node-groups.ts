@@ -1,6 +1,6 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { createRole, serviceTrust } from '../iam-policy.ts';
+import { type Role, createRole, serviceTrust } from '../iam-policy.ts';
 import { managedPolicies } from '../managed-policies.ts';
 import type { PlatformContext } from '../platform-context.ts';
 import type { Cluster } from './cluster.ts';
@@ -39,7 +39,7 @@ export class NodeGroups extends pulumi.ComponentResource {
   readonly groups: aws.eks.NodeGroup[] = [];
   private readonly name: string;
   private readonly args: NodeGroupsArgs;
-  private readonly role: aws.iam.Role;
+  private readonly role: Role;
 
   constructor(name: string, args: NodeGroupsArgs, opts: pulumi.ComponentResourceOptions) {
     super('posthorn:aws:NodeGroups', name, {}, opts);
@@ -125,7 +125,7 @@ export class NodeGroups extends pulumi.ComponentResource {
       {
         parent: this,
         ignoreChanges: ['scalingConfig.desiredSize'],
-        dependsOn: this.args.after,
+        dependsOn: [...this.args.after, ...this.args.network.ways, ...this.role.policies],
       },
     );
     this.groups.push(group);

@@ -20,6 +20,8 @@ export interface PodIdentityArgs {
  */
 export class PodIdentity extends pulumi.ComponentResource {
   readonly roleArn: pulumi.Output<string>;
+  /** The policies of the role: a resource that uses the role depends on them. */
+  readonly policies: readonly pulumi.Resource[];
 
   constructor(name: string, args: PodIdentityArgs, opts: pulumi.ComponentResourceOptions) {
     super('posthorn:aws:PodIdentity', name, {}, opts);
@@ -52,6 +54,7 @@ export class PodIdentity extends pulumi.ComponentResource {
       { parent: this },
     );
     this.roleArn = role.arn;
+    this.policies = role.policies;
     if (args.associate) {
       new aws.eks.PodIdentityAssociation(
         name,
@@ -61,7 +64,7 @@ export class PodIdentity extends pulumi.ComponentResource {
           serviceAccount: args.serviceAccount,
           roleArn: role.arn,
         },
-        { parent: this },
+        { parent: this, dependsOn: [...role.policies] },
       );
     }
     this.registerOutputs({ roleArn: this.roleArn });
