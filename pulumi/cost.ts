@@ -1,5 +1,6 @@
 /** What a stack costs in a month, and for a million deliveries. `npm run cost` prints it. */
 import { pathToFileURL } from 'node:url';
+import { INTERFACE_SERVICES } from './src/components/vpc-endpoints.ts';
 import { type Settings, readSettings } from './src/config.ts';
 import { prices } from './prices.ts';
 import { EXAMPLE_OWNER, readStackFile } from './stack-file.ts';
@@ -92,7 +93,7 @@ function networkLines(settings: Settings, deliveriesPerMonth: number): CostLine[
   const gb = (bytes: number): number => (deliveriesPerMonth * bytes) / GB;
   const sites = settings.recoveryRegion === '' ? 1 : 2;
   const addresses = (3 + settings.spareEgressAddresses) * sites;
-  const endpointZones = settings.interfaceEndpoints ? 8 * 3 : 0;
+  const endpointZones = settings.interfaceEndpoints ? INTERFACE_SERVICES.length * 3 : 0;
   return [
     { item: 'NAT gateways, three', usd: 3 * hourly.natGateway * HOURS },
     { item: 'Bytes through NAT gateways', usd: gb(BYTES.gateway) * perGb.natProcessed },

@@ -15,6 +15,7 @@ function settingsOfStack() {
 const platform = createPlatform(settingsOfStack());
 
 export const {
+  egress,
   egressAddresses,
   recoveryEgressAddresses,
   recoveryEgressAllocationIds,

@@ -11,8 +11,9 @@ import {
   volumeKeyStatements,
 } from './components/encryption-key.ts';
 import { GitopsBootstrap } from './components/gitops-bootstrap.ts';
+import { ImageCache } from './components/image-cache.ts';
 import { kubeconfigOf } from './components/kubeconfig.ts';
-import { Mongodb } from './components/mongodb.ts';
+import { type EgressRule, Mongodb } from './components/mongodb.ts';
 import { Network } from './components/network.ts';
 import { NodeGroups } from './components/node-groups.ts';
 import { secretName } from './components/secret-container.ts';
@@ -35,6 +36,8 @@ export interface PlatformOutputs {
   kubeconfig: pulumi.Output<string>;
   imageRepository: pulumi.Output<string>;
   archiveBucket: pulumi.Output<string>;
+  /** Entries for `network.egress` of charts/posthorn, in argocd/environments. */
+  egress: pulumi.Output<readonly EgressRule[]>;
   /** Atlas and others ask for the id of the endpoint; empty without one. */
   mongodbPrivateEndpointId: pulumi.Output<string>;
 }
@@ -158,6 +161,7 @@ export function createPlatform(settings: Settings): PlatformOutputs {
     { context, egressAllocationIds: egress.allocationIds, logKeyArn: keys.log },
     opts,
   );
+  const imageCache = new ImageCache(`${name}-cache`, context, opts);
   new VpcEndpoints(name, { context, network }, opts);
   const { cluster, ready } = createCompute(context, network, keys, opts);
   const data =
@@ -200,7 +204,7 @@ export function createPlatform(settings: Settings): PlatformOutputs {
         network,
         facts,
         volumeKeyArn: keys.volume,
-        dependsOn: [...ready, identities],
+        dependsOn: [...ready, identities, imageCache],
       },
       {},
     );
@@ -213,6 +217,7 @@ export function createPlatform(settings: Settings): PlatformOutputs {
     kubeconfig: kubeconfigOf(context, cluster),
     imageRepository: data.imageRepository,
     archiveBucket: data.archiveBucket,
+    egress: pulumi.output(mongodb.egress),
     mongodbPrivateEndpointId: mongodb.privateEndpointId ?? pulumi.output(''),
   };
 }

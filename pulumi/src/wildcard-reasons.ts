@@ -18,7 +18,9 @@ export const wildcardReasons: Readonly<Record<string, string>> = {
     'An endpoint policy only narrows what IAM allows: any bucket, as long as this account owns it',
   ImageLayersThroughEndpoint:
     'ECR keeps layers in a bucket of AWS; the objects have no names known before. Reads only',
+  ImageCacheFills: 'The repositories of one cache; they are named after images of others',
   FlowLogsWrite: 'The streams of one log group; their names are chosen by AWS',
+  FlowLogsLook: 'The action has no resource level; it shows names of log groups, and no data',
   ArchiveObjects: 'The objects of one bucket; their names are made of tenant and hour',
   MongodbBackupObjects: 'The objects of one bucket; the operator names them',
   ReplicateFromSource: 'The objects of one bucket, all of which are copied',

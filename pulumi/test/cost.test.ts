@@ -34,7 +34,7 @@ test('the lines that can be worked out on paper are so', () => {
   assert.equal(usdOf(prod, 'NAT gateways'), 98.55); // 3 x 0.045 x 730
   assert.equal(usdOf(prod, 'Control plane'), 73); // 0.1 x 730
   assert.equal(usdOf(prod, 'Bytes to the Internet'), 321.93); // 730e6 x 4900 B x 0.09
-  assert.equal(usdOf(prod, 'Public addresses'), 43.8); // 12 x 0.005 x 730
+  assert.equal(usdOf(prod, 'Public addresses'), 36.5); // 10 x 0.005 x 730
 });
 
 test('what is counted is what the program makes', async () => {

@@ -147,7 +147,12 @@ test('volumes and archive are backed up each night into a locked, encrypted, pro
   assert.equal(vault?.inputs['kmsKeyArn'], HOME_KEY);
   assert.equal(vault?.protect, true);
   const locks = allOf(resources, 'backup/vaultLockConfiguration:VaultLockConfiguration');
-  for (const { inputs } of locks) assert.equal(inputs['minRetentionDays'], 7);
+  for (const { inputs, retainOnDelete } of locks) {
+    assert.equal(inputs['minRetentionDays'], 7);
+    // Compliance mode: with days after which the lock is final.
+    assert.equal(inputs['changeableForDays'], 7);
+    assert.equal(retainOnDelete, true);
+  }
   assert.deepEqual(locks.map(({ inputs }) => String(inputs['backupVaultName'])).toSorted(), [
     'posthorn-prod',
     'posthorn-prod-copies',

@@ -8,8 +8,8 @@ import { after as afterAll, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { settingTable } from '../src/setting-table.ts';
-import { EXAMPLE_OWNER, readStackFile } from '../stack-file.ts';
-import { stackConfig } from './stack-settings.ts';
+import { EXAMPLE_OWNER, readStackFile, stacks } from '../stack-file.ts';
+import { stackConfig, stackSettings } from './stack-settings.ts';
 import { type StateResource, StubEngine, withoutEngine } from './stub-engine.ts';
 
 const skip = withoutEngine();
@@ -26,6 +26,7 @@ const GUARDED = ['ec2/eip:Eip', 'kms/key:Key', 's3/bucket:Bucket', 'backup/vault
 const OUTPUTS = [
   'archiveBucket',
   'clusterName',
+  'egress',
   'egressAddresses',
   'imageRepository',
   'kubeconfig',
@@ -34,7 +35,7 @@ const OUTPUTS = [
   'recoveryEgressAllocationIds',
 ];
 
-for (const name of ['dev', 'stage', 'prod']) {
+for (const name of stacks) {
   test(`${name}: all is made, and then there is nothing to do`, { skip, timeout }, async (t) => {
     assert.ok(engine);
     const stack = await engine.stack(name, stackConfig(name));
@@ -47,7 +48,7 @@ for (const name of ['dev', 'stage', 'prod']) {
     const again = await stack.preview();
     assert.deepEqual(again.changeSummary, { same: planned });
     const { resources, text } = await engine.written(name);
-    const spare = Number(stackConfig(name)['posthorn:spareEgressAddresses']);
+    const spare = stackSettings(name).spareEgressAddresses;
 
     await t.test('the outputs are there', () => {
       const { clusterName, egressAddresses, kubeconfig } = made.outputs;

@@ -2,6 +2,7 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { costTable } from '../cost.ts';
 import { prices } from '../prices.ts';
 import { type SettingRule, settingTable } from '../src/setting-table.ts';
+import { chartImages, upstreamOf, upstreams } from '../src/chart-images.ts';
 import { wildcardReasons } from '../src/wildcard-reasons.ts';
 
 const DOCUMENT = new URL('../../docs/operations/cloud.md', import.meta.url);
@@ -22,6 +23,24 @@ function wildcardTable(): string {
   return ['| Statement | Why |', '| --- | --- |', ...rows].join('\n');
 }
 
+function imagesTable(): string {
+  const rows = Object.entries(chartImages).flatMap(([chart, { version, images }]) =>
+    images.map(({ image }) => `| \`${image}\` | ${chart} ${version} | ${upstreamOf(image).way} |`),
+  );
+  const ways = Object.entries(upstreams).map(
+    ([host, { way, reason }]) => `| \`${host}\` | ${way} | ${cell(reason)} |`,
+  );
+  return [
+    '| Registry | Way | Why |',
+    '| --- | --- | --- |',
+    ...ways,
+    '',
+    '| Image | Chart | Way |',
+    '| --- | --- | --- |',
+    ...rows,
+  ].join('\n');
+}
+
 const PRICES =
   `List prices of ${prices.region}, put in by hand on ${prices.asOf}: ` +
   'compare them with those of AWS before you rely on a figure.';
@@ -31,6 +50,7 @@ const parts: Readonly<Record<string, () => string>> = {
   settings: settingsTable,
   cost: () => `${PRICES}\n\n${costTable()}`,
   wildcards: wildcardTable,
+  images: imagesTable,
 };
 
 /** The document as it is, and as it should be. */

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { INTERFACE_SERVICES } from '../src/components/vpc-endpoints.ts';
 import { managedPolicies } from '../src/managed-policies.ts';
 import { wildcardReasons } from '../src/wildcard-reasons.ts';
 import { allOf } from './find-resources.ts';
@@ -54,6 +55,72 @@ test('no role may do everything with a service, or anything with everything', ()
       for (const action of Action)
         assert.match(action, /:(Describe|Get|List)/, `${resource} ${Sid}`);
     }
+  }
+});
+
+test('the load balancer controller may create the service-linked role of ELB, and no other', () => {
+  const creates = documents.flatMap(({ resource, statements: own }) =>
+    own
+      .filter(({ Action }) => Action.includes('iam:CreateServiceLinkedRole'))
+      .map(({ Resource, Condition }) => ({ resource, Resource, Condition })),
+  );
+  assert.deepEqual(creates, [
+    {
+      resource: 'RolePolicy posthorn-prod-load-balancer policy',
+      Resource: [
+        'arn:aws:iam::123456789012:role/aws-service-role/elasticloadbalancing.amazonaws.com/' +
+          'AWSServiceRoleForElasticLoadBalancing',
+      ],
+      Condition: {
+        StringEquals: { 'iam:AWSServiceName': 'elasticloadbalancing.amazonaws.com' },
+      },
+    },
+  ]);
+});
+
+test('the role of flow logs holds every permission that VPC flow logs demand', () => {
+  const role = documents.find(
+    ({ resource }) => resource === 'RolePolicy posthorn-prod-flows policy',
+  );
+  const held = role?.statements.flatMap(({ Action }) => Action) ?? [];
+  // https://docs.aws.amazon.com/vpc/latest/userguide/flow-logs-iam-role.html, without
+  // CreateLogGroup: the program creates the group.
+  for (const action of [
+    'CreateLogStream',
+    'PutLogEvents',
+    'DescribeLogGroups',
+    'DescribeLogStreams',
+  ]) {
+    assert.ok(held.includes(`logs:${action}`), action);
+  }
+});
+
+test('every service that a pod or a node calls has a private endpoint, or is named here', () => {
+  const published: readonly string[] = INTERFACE_SERVICES;
+  // The gateway endpoint; and services of AWS without an endpoint in a VPC of every region.
+  const others = ['s3', 'iam', 'acm'];
+  const endpoints: Readonly<Record<string, string[]>> = { ecr: ['ecr.api', 'ecr.dkr'] };
+  const services = new Set<string>();
+  for (const { resource, statements: own } of documents) {
+    const [, name = ''] = resource.split(' ');
+    const trust = documents.find((one) => one.resource === `Role ${name} assumeRolePolicy`);
+    const { Principal } = trust?.statements[0] ?? {};
+    const service = (Principal as Record<string, string> | undefined)?.['Service'];
+    if (!['pods.eks.amazonaws.com', 'ec2.amazonaws.com'].includes(service ?? '')) continue;
+    if (!resource.startsWith('RolePolicy ')) continue;
+    for (const { Action } of own)
+      for (const action of Action) services.add(action.split(':')[0] ?? '');
+  }
+  assert.ok(services.size > 5);
+  for (const service of services) {
+    if (others.includes(service)) continue;
+    for (const endpoint of endpoints[service] ?? [service]) {
+      assert.ok(published.includes(endpoint), endpoint);
+    }
+  }
+  // Session Manager, and the identities of pods, by policies of AWS.
+  for (const endpoint of ['ssm', 'ssmmessages', 'ec2messages', 'eks', 'eks-auth', 'logs', 'sts']) {
+    assert.ok(published.includes(endpoint), endpoint);
   }
 });
 

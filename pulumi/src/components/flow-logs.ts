@@ -35,6 +35,13 @@ export class FlowLogs extends pulumi.ComponentResource {
             Action: ['logs:CreateLogStream', 'logs:PutLogEvents', 'logs:DescribeLogStreams'],
             Resource: [group.arn, pulumi.interpolate`${group.arn}:*`],
           },
+          {
+            // Demanded by VPC flow logs before the first delivery; it has no resource level.
+            Sid: 'FlowLogsLook',
+            Effect: 'Allow',
+            Action: ['logs:DescribeLogGroups'],
+            Resource: ['*'],
+          },
         ],
       },
       { parent: this },

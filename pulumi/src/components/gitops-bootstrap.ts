@@ -1,8 +1,10 @@
 import * as kubernetes from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
+import { withCachedImages } from '../chart-images.ts';
 import { type PlatformContext, bucketName } from '../platform-context.ts';
 import { clusterServices } from './cluster-services.ts';
 import type { Cluster } from './cluster.ts';
+import { imageCacheOf } from './image-cache.ts';
 import { kubeconfigOf } from './kubeconfig.ts';
 import type { Network } from './network.ts';
 import { POOL_LABEL } from './node-groups.ts';
@@ -78,7 +80,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
         namespace: namespace.metadata.name,
         atomic: true,
         timeout: 900,
-        values: argocdValues(),
+        values: argocdValues(context),
       },
       // It keeps itself up to date by Git; a second `pulumi up` must not take that back.
       { ...own, ignoreChanges: ['values', 'version'] },
@@ -211,8 +213,8 @@ function mongodbValues(context: PlatformContext): Record<string, unknown> {
   return { mode: mongodbMode, backupBucket, backupDays: backupRetentionDays };
 }
 
-function argocdValues(): Record<string, unknown> {
-  return {
+function argocdValues(context: PlatformContext): Record<string, unknown> {
+  return withCachedImages('argo-cd', imageCacheOf(context), {
     global: { nodeSelector: { [POOL_LABEL]: 'system' } },
     'redis-ha': { enabled: true },
     controller: { replicas: 1 },
@@ -229,5 +231,5 @@ function argocdValues(): Record<string, unknown> {
         'resource.customizations.health.argoproj.io_Application': APPLICATION_HEALTH,
       },
     },
-  };
+  });
 }

@@ -32,7 +32,12 @@ export class LoadBalancerIdentity extends pulumi.ComponentResource {
         namespace: 'kube-system',
         serviceAccount: 'aws-load-balancer-controller',
         description: 'Load balancers in front of ingress and control',
-        statements: [LOOKS, ...balancers(context), ...securityGroups(context, args.vpcArn)],
+        statements: [
+          LOOKS,
+          serviceRole(context.settings.accountId),
+          ...balancers(context),
+          ...securityGroups(context, args.vpcArn),
+        ],
         associate: true,
       },
       { parent: this },
@@ -59,6 +64,7 @@ const LOOKS: Statement = {
     'ec2:DescribeTags',
     'ec2:DescribeVpcs',
     'ec2:GetSecurityGroupsForVpc',
+    'elasticloadbalancing:DescribeCapacityReservation',
     'elasticloadbalancing:DescribeListenerAttributes',
     'elasticloadbalancing:DescribeListenerCertificates',
     'elasticloadbalancing:DescribeListeners',
@@ -73,6 +79,22 @@ const LOOKS: Statement = {
   ],
   Resource: ['*'],
 };
+
+/**
+ * The first load balancer of an account creates the service-linked role of ELB on behalf of its
+ * caller. Without this statement that balancer is refused (AccessDenied).
+ */
+function serviceRole(accountId: string): Statement {
+  const service = 'elasticloadbalancing.amazonaws.com';
+  const role = `aws-service-role/${service}/AWSServiceRoleForElasticLoadBalancing`;
+  return {
+    Sid: 'BalancerServiceRole',
+    Effect: 'Allow',
+    Action: ['iam:CreateServiceLinkedRole'],
+    Resource: [`arn:aws:iam::${accountId}:role/${role}`],
+    Condition: { StringEquals: { 'iam:AWSServiceName': service } },
+  };
+}
 
 const elb = (...names: string[]): string[] => names.map((name) => `elasticloadbalancing:${name}`);
 

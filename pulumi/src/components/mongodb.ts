@@ -10,6 +10,18 @@ export interface MongodbArgs {
   keyArn: pulumi.Input<string>;
 }
 
+/** An entry of `network.egress` in the values of charts/posthorn. */
+export interface EgressRule {
+  purpose: 'mongodb';
+  cidr: string;
+  port: number;
+  /** Last port of a range. */
+  endPort?: number;
+}
+
+/** Atlas gives each member of a replica set a port of its own from this range. */
+const ENDPOINT_PORTS = { fromPort: 1024, toPort: 65_535 };
+
 /**
  * What MongoDB needs of the cloud. `external`: nothing but the secret with its URI, or a private
  * endpoint if its provider has one. `operator`: a bucket for backups; its nodes are a pool of
@@ -19,6 +31,8 @@ export class Mongodb extends pulumi.ComponentResource {
   readonly backupBucket: EncryptedBucket | undefined;
   /** The DNS name of the private endpoint, where there is one: the provider asks for its id. */
   readonly privateEndpointId: pulumi.Output<string> | undefined;
+  /** The networks in which pods reach MongoDB, as far as the cloud knows them. */
+  readonly egress: readonly EgressRule[];
 
   constructor(name: string, args: MongodbArgs, opts: pulumi.ComponentResourceOptions) {
     super('posthorn:aws:Mongodb', name, {}, opts);
@@ -27,6 +41,11 @@ export class Mongodb extends pulumi.ComponentResource {
       settings.mongodbMode === 'operator' ? this.createBackupBucket(name, args) : undefined;
     this.privateEndpointId =
       settings.mongodbEndpointService === '' ? undefined : this.createEndpoint(name, args);
+    const { fromPort: port, toPort: endPort } = ENDPOINT_PORTS;
+    this.egress =
+      this.privateEndpointId === undefined
+        ? []
+        : [{ purpose: 'mongodb', cidr: settings.vpcCidr, port, endPort }];
     this.registerOutputs();
   }
 
@@ -52,10 +71,7 @@ export class Mongodb extends pulumi.ComponentResource {
       {
         vpcId,
         description: 'MongoDB over PrivateLink, from the VPC',
-        // Atlas gives each member of a replica set a port of its own from this range.
-        ingress: [
-          { protocol: 'tcp', fromPort: 1024, toPort: 65535, cidrBlocks: [settings.vpcCidr] },
-        ],
+        ingress: [{ protocol: 'tcp', ...ENDPOINT_PORTS, cidrBlocks: [settings.vpcCidr] }],
         egress: [],
       },
       { parent: this },

@@ -4,6 +4,7 @@ import { type Role, createRole, serviceTrust } from '../iam-policy.ts';
 import { managedPolicies } from '../managed-policies.ts';
 import type { PlatformContext } from '../platform-context.ts';
 import type { Cluster } from './cluster.ts';
+import { imageCacheStatement } from './image-cache.ts';
 import type { Network } from './network.ts';
 
 export interface NodeGroupsArgs {
@@ -57,6 +58,7 @@ export class NodeGroups extends pulumi.ComponentResource {
           managedPolicies.registryPull.arn,
           managedPolicies.sessionManager.arn,
         ],
+        statements: [imageCacheStatement(args.context)],
       },
       { parent: this },
     );

@@ -9,15 +9,21 @@ export interface VpcEndpointsArgs {
   network: Network;
 }
 
-/** What nodes and pods ask of AWS; each costs by the hour and zone. */
-const INTERFACE_SERVICES = [
+/** The services of AWS that nodes and pods call. Each endpoint costs by the hour and zone. */
+export const INTERFACE_SERVICES = [
+  'autoscaling',
   'ecr.api',
   'ecr.dkr',
+  'eks',
   'eks-auth',
+  'elasticloadbalancing',
   'ec2',
+  'ec2messages',
   'kms',
   'logs',
   'secretsmanager',
+  'ssm',
+  'ssmmessages',
   'sts',
 ] as const;
 
