@@ -86,7 +86,7 @@ export const settingTable = {
     ...text('a private /16 network', CIDR, 'Three /19 private and three /24 public subnets'),
     default: '10.40.0.0/16',
   },
-  spareEgressAddresses: integer(0, 5, 2, 'Published addresses that no NAT gateway uses yet'),
+  spareEgressAddresses: integer(0, 5, 0, 'Published addresses that no NAT gateway uses yet'),
   egressAllocationIds: {
     ...list(
       'allocation ids such as eipalloc-0a1b2c3d',

@@ -13,8 +13,38 @@ export interface BackupArgs {
   copyVaultArn: pulumi.Input<string> | undefined;
 }
 
-/** Shortest keep of a recovery point: nobody deletes it earlier, whatever credentials they took. */
-export const LOCKED_DAYS = 7;
+/** Shortest retention, in days, that a locked vault takes. */
+const LOCKED_DAYS = 7;
+
+/**
+ * Days until the lock of prod becomes final; AWS takes 3 or more. Until then it can be deleted.
+ * https://docs.aws.amazon.com/aws-backup/latest/devguide/vault-lock.html
+ */
+const LOCK_GRACE_DAYS = 7;
+
+/**
+ * Locks a vault: no recovery point in it can be deleted before its retention ends. In prod the lock
+ * is in compliance mode: after the grace time neither the account's root nor AWS can remove it.
+ * Elsewhere it is in governance mode, so that a role with
+ * `backup:DeleteBackupVaultLockConfiguration` can.
+ */
+export function lockVault(
+  name: string,
+  environment: string,
+  vault: aws.backup.Vault,
+  opts: pulumi.CustomResourceOptions,
+): void {
+  new aws.backup.VaultLockConfiguration(
+    name,
+    {
+      backupVaultName: vault.name,
+      minRetentionDays: LOCKED_DAYS,
+      ...(environment === 'prod' && { changeableForDays: LOCK_GRACE_DAYS }),
+    },
+    // A final lock cannot be deleted: a run that tries only fails.
+    { ...opts, retainOnDelete: environment === 'prod' },
+  );
+}
 
 /**
  * A vault, and a plan that fills it each night with the volumes that carry the tag of this platform
@@ -30,11 +60,7 @@ export class Backup extends pulumi.ComponentResource {
       { name: context.name, kmsKeyArn: args.keyArn, forceDestroy: false },
       { parent: this, protect: true },
     );
-    new aws.backup.VaultLockConfiguration(
-      name,
-      { backupVaultName: vault.name, minRetentionDays: LOCKED_DAYS },
-      { parent: this },
-    );
+    lockVault(name, context.settings.environment, vault, { parent: this });
     const lifecycle = { deleteAfter: backupRetentionDays };
     const copyActions =
       args.copyVaultArn === undefined

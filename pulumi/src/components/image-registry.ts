@@ -14,6 +14,13 @@ const IMAGES_KEPT = 500;
 const UNTAGGED_DAYS = 14;
 
 /**
+ * A registry has one replication configuration for all repositories of the account and region, so
+ * every stack writes the same one. With the name of its environment, the last stack to run would
+ * end the replication of the others.
+ */
+const REPLICATED_PREFIX = 'posthorn-';
+
+/**
  * The repository of the image: a tag, once pushed, is that image for ever; each push is scanned.
  */
 export class ImageRegistry extends pulumi.ComponentResource {
@@ -42,7 +49,7 @@ export class ImageRegistry extends pulumi.ComponentResource {
         region: args.recoveryRegion,
         registryId: args.context.settings.accountId,
       };
-      const filter = { filter: args.context.name, filterType: 'PREFIX_MATCH' };
+      const filter = { filter: REPLICATED_PREFIX, filterType: 'PREFIX_MATCH' };
       new aws.ecr.ReplicationConfiguration(
         name,
         {
@@ -50,7 +57,8 @@ export class ImageRegistry extends pulumi.ComponentResource {
             rules: [{ destinations: [destination], repositoryFilters: [filter] }],
           },
         },
-        { parent: this },
+        // Not deleted with one stack: it serves the other stacks of the account too.
+        { parent: this, retainOnDelete: true },
       );
     }
     this.repositoryUrl = repository.repositoryUrl;

@@ -1,7 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { type PlatformContext, bucketName } from '../platform-context.ts';
-import { LOCKED_DAYS } from './backup.ts';
+import { lockVault } from './backup.ts';
 import { EgressAddresses } from './egress-addresses.ts';
 import { EncryptedBucket } from './encrypted-bucket.ts';
 import { EncryptionKey } from './encryption-key.ts';
@@ -77,11 +77,7 @@ export class RecoveryRegion extends pulumi.ComponentResource {
       { name: `${context.name}-copies`, kmsKeyArn: this.keyArn, forceDestroy: false },
       { parent: this, protect: true },
     );
-    new aws.backup.VaultLockConfiguration(
-      name,
-      { backupVaultName: vault.name, minRetentionDays: LOCKED_DAYS },
-      { parent: this },
-    );
+    lockVault(name, settings.environment, vault, { parent: this });
     this.vaultArn = vault.arn;
     this.egress = new EgressAddresses(
       `${name}-egress`,
