@@ -1,4 +1,4 @@
-/** What a stack costs in a month, and for a million deliveries. `npm run cost` prints it. */
+/** Estimates the cost of a stack: a month, and a million deliveries. `npm run cost` prints it. */
 import { pathToFileURL } from 'node:url';
 import { INTERFACE_SERVICES } from './src/components/vpc-endpoints.ts';
 import { type Settings, readSettings } from './src/config.ts';
@@ -38,9 +38,9 @@ export const loads = {
 } as const satisfies Record<string, Load>;
 
 /**
- * Bytes of one delivery, for an event of 2 kB, one attempt and kept connections: out to the
- * receiver; through the gateway both ways, with TLS; between zones, of which two are replicas of
- * each message; logged; and in the archive, compressed.
+ * Bytes of one delivery, for an event of 2 kB, one attempt and kept connections. The bytes through
+ * the gateway are those of both ways, with TLS. Those between zones include two replicas of each
+ * message. The archive is compressed.
  */
 const BYTES = { out: 4_900, gateway: 8_200, betweenZones: 13_500, log: 300, archive: 600 };
 

@@ -14,7 +14,7 @@ export const stacks = ['dev', 'stage', 'prod', 'prod-recovery'] as const;
 
 export const ACCOUNT = '123456789012';
 
-/** What an owner sets beside the committed file of a stack: one who does not exist. */
+/** The settings that an owner adds to the committed file of a stack, for an invented owner. */
 export const EXAMPLE_OWNER: Readonly<Record<string, string>> = {
   'posthorn:accountId': ACCOUNT,
   'posthorn:clusterAdminRoleArns': `["arn:aws:iam::${ACCOUNT}:role/platform-admin"]`,

@@ -1,7 +1,7 @@
 import { isPrivateNetwork } from './address-plan.ts';
 import { type SettingRule, settingTable } from './setting-table.ts';
 
-/** The project of `Pulumi.yaml`, which stands before each key. */
+/** The project of `Pulumi.yaml`: the prefix of each key. */
 const PROJECT = 'posthorn';
 
 type Table = typeof settingTable;
@@ -16,7 +16,7 @@ interface Kinds {
 /** The settings of a stack, checked. */
 export type Settings = { readonly [K in Key]: Kinds[Table[K]['kind']] };
 
-/** A key that is wrong, missing or unknown, with what is allowed. */
+/** A wrong, missing or unknown key, with the allowed values. */
 export interface ConfigFault {
   key: string;
   problem: string;
@@ -67,7 +67,7 @@ function parseList(raw: string): unknown[] | undefined {
   }
 }
 
-/** What no single key can tell: whether they go together. */
+/** Checks the combinations of keys, which no single rule can judge. */
 function crossFaults(settings: Settings): ConfigFault[] {
   const faults: ConfigFault[] = [];
   const demand = (holds: boolean, key: Key, problem: string): void => {

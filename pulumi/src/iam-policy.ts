@@ -44,7 +44,7 @@ export interface RoleArgs {
   description: string;
 }
 
-/** A role, with what a user of it has to wait for. */
+/** A role and its policies. */
 export interface Role {
   arn: pulumi.Output<string>;
   /**

@@ -30,8 +30,7 @@ export const managedPolicies = {
   },
   backup: {
     arn: 'arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForBackup',
-    reason:
-      'AWS Backup demands it for volumes; what is taken is chosen by the tag of the selection',
+    reason: 'AWS Backup demands it for volumes; the tag of the selection chooses the volumes',
   },
   restore: {
     arn: 'arn:aws:iam::aws:policy/service-role/AWSBackupServiceRolePolicyForRestores',

@@ -10,7 +10,7 @@ import { type PlatformContext, bucketName } from './platform-context.ts';
 import type { SiteData } from './site-data.ts';
 
 /**
- * Makes what a platform keeps: archive, secrets, images, and the copies in the recovery region.
+ * Creates the data of a platform: archive, secrets, images, and the copies in the recovery region.
  * @param providerOf makes the provider of the recovery region
  */
 export function createPrimaryData(

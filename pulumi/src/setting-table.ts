@@ -3,10 +3,10 @@ export type SettingKind = 'text' | 'integer' | 'flag' | 'list';
 /** One setting of a stack: the rule that its text has to obey, and the words for a human. */
 export interface SettingRule<Kind extends SettingKind = SettingKind> {
   kind: Kind;
-  /** What is allowed, in words: it stands in the error and in the documentation. */
+  /** The allowed values, in words, for the error and the documentation. */
   allowed: string;
   description: string;
-  /** Without one the key has to be given. As it would stand in `Pulumi.<stack>.yaml`. */
+  /** Without one the key has to be given. As `Pulumi.<stack>.yaml` would contain it. */
   default?: string;
   /** Of a text, or of each item of a list. */
   pattern?: RegExp;

@@ -17,11 +17,11 @@ function faultsOf(given: Readonly<Record<string, string>>): Map<string, string> 
   return new Map();
 }
 
-test('each committed stack is whole once its owner has added what is his', () => {
+test('a committed stack is complete when its owner has added the missing settings', () => {
   for (const stack of stacks) assert.equal(stackSettings(stack).environment, stack.split('-')[0]);
 });
 
-test('a committed stack names every missing key at once, with what is allowed', () => {
+test('a committed stack names every missing key at once, with the allowed values', () => {
   for (const stack of ['dev', 'stage', 'prod']) {
     const faults = faultsOf(readStackFile(stack));
     const owned = Object.keys(EXAMPLE_OWNER).map((key) => key.replace('posthorn:', ''));

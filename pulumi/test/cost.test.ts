@@ -37,7 +37,7 @@ test('the lines that can be worked out on paper are so', () => {
   assert.equal(usdOf(prod, 'Public addresses'), 36.5); // 10 x 0.005 x 730
 });
 
-test('what is counted is what the program makes', async () => {
+test('the estimate counts the resources that the program creates', async () => {
   for (const stack of stacks) {
     const { resources } = await recordPlatform(stack);
     const groups = allOf(resources, 'eks/nodeGroup:NodeGroup').map(

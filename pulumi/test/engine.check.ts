@@ -1,6 +1,6 @@
 /**
- * The program as the real engine runs it: what a run would do, what is kept, what is refused. It
- * says nothing of whether AWS would take it. `npm run tools` builds the engine, once.
+ * Runs the program in the real engine: the plan, the state, and the refusals. It does not show
+ * whether AWS accepts the resources. `npm run tools` builds the engine, once.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -18,7 +18,7 @@ afterAll(() => engine?.remove());
 
 // Longer than any of it takes on a machine that has other work.
 const timeout = 15 * 60_000;
-/** How the engine marks what it has encrypted. */
+/** The mark of the engine on an encrypted value. */
 const ENCRYPTED = '4dabf18193072939515e22adb298388d';
 
 const EGRESS = /posthorn-\w+-egress-\d.*protected/s;
@@ -58,7 +58,7 @@ for (const name of stacks) {
       assert.match(String(kubeconfig?.value), /"current-context"/);
     });
 
-    await t.test('what is secret is encrypted in the state', () => {
+    await t.test('secrets are encrypted in the state', () => {
       const secret = resources.find(({ type }) => type === 'kubernetes:core/v1:Secret');
       assert.ok(secret?.inputs && secret.outputs);
       for (const kept of [secret.inputs, secret.outputs]) {
@@ -68,7 +68,7 @@ for (const name of stacks) {
       assert.ok(!text.includes('tlsClientConfig'), 'nothing of its content is there in clear');
     });
 
-    await t.test('what is protected refuses to be deleted', async () => {
+    await t.test('protected resources refuse to be deleted', async () => {
       const guarded = new Set(guardedOf(resources).map(({ type }) => type));
       for (const type of GUARDED) assert.ok(guarded.has(`aws:${type}`), type);
       assert.equal(guarded.has('aws:eks/cluster:Cluster'), name === 'prod');
@@ -87,23 +87,19 @@ for (const name of stacks) {
 const guardedOf = (resources: StateResource[]): StateResource[] =>
   resources.filter(({ protect }) => protect === true);
 
-test(
-  'who destroys without looking first still keeps what is protected',
-  { skip, timeout },
-  async () => {
-    assert.ok(engine);
-    const before = await engine.written('prod');
-    const alone = await engine.madeStack('prod');
-    await assert.rejects(alone.destroy(), /protected/);
-    const after = await engine.written('prod');
-    const left = new Set(after.resources.map(({ urn }) => urn));
-    const guarded = guardedOf(before.resources);
-    assert.ok(guarded.length > 20);
-    for (const { urn } of guarded) assert.ok(left.has(urn), urn);
-  },
-);
+test('a destroy without a preview keeps protected resources', { skip, timeout }, async () => {
+  assert.ok(engine);
+  const before = await engine.written('prod');
+  const alone = await engine.madeStack('prod');
+  await assert.rejects(alone.destroy(), /protected/);
+  const after = await engine.written('prod');
+  const left = new Set(after.resources.map(({ urn }) => urn));
+  const guarded = guardedOf(before.resources);
+  assert.ok(guarded.length > 20);
+  for (const { urn } of guarded) assert.ok(left.has(urn), urn);
+});
 
-/** What the engine shows to whoever ran it. */
+/** The output of the engine for a configuration that it refuses. */
 async function refusalOf(stack: string, config: Readonly<Record<string, string>>): Promise<string> {
   const script = fileURLToPath(new URL('preview-stack.ts', import.meta.url));
   const args = [script, stack, JSON.stringify(config)];
@@ -114,7 +110,7 @@ async function refusalOf(stack: string, config: Readonly<Record<string, string>>
   return stdout;
 }
 
-test('every key that is missing is named, with what is allowed', { skip, timeout }, async () => {
+test('the engine names every missing key, with the allowed values', { skip, timeout }, async () => {
   const shown = await refusalOf('missing', readStackFile('prod'));
   for (const key of Object.keys(EXAMPLE_OWNER)) {
     const { allowed } = settingTable[key.replace('posthorn:', '') as keyof typeof settingTable];
@@ -122,7 +118,7 @@ test('every key that is missing is named, with what is allowed', { skip, timeout
   }
 });
 
-test('every key that is wrong is named, with what is allowed', { skip, timeout }, async () => {
+test('the engine names every wrong key, with the allowed values', { skip, timeout }, async () => {
   const wrong = Object.keys(settingTable).map((key) => [`posthorn:${key}`, '?!'] as const);
   const shown = await refusalOf('wrong', Object.fromEntries(wrong));
   for (const [key, { allowed }] of Object.entries(settingTable)) {

@@ -45,7 +45,7 @@ test('ArgoCD is pinned, and keeps itself up to date from then on', () => {
   assert.deepEqual(dex, { enabled: false });
 });
 
-test('the Secret of the cluster tells charts what they cannot know, and holds no secret', () => {
+test('the Secret of the cluster tells charts the facts of the cloud, and holds no secret', () => {
   const { inputs } = onlyOf(resources, 'core/v1:Secret');
   const { labels, annotations } = inputs['metadata'] as Record<string, Record<string, string>>;
   assert.equal(labels?.['argocd.argoproj.io/secret-type'], 'cluster');

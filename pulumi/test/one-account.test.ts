@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { stacks } from '../stack-file.ts';
 import { type Recorded, recordPlatform } from './record-platform.ts';
 
-/** Fields in which the program names a resource, by itself and not by what it is attached to. */
+/** The field that names a resource, for types whose names the program chooses. */
 const NAMES: Readonly<Record<string, string>> = {
   'backup/plan:Plan': 'name',
   'backup/vault:Vault': 'name',

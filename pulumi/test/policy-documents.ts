@@ -9,7 +9,7 @@ export interface PolicyStatement {
   Condition?: Record<string, Record<string, unknown>>;
 }
 
-/** An access policy that the program wrote, and what it is of. */
+/** An access policy that the program wrote, with its resource. */
 export interface PolicyDocument {
   resource: string;
   statements: PolicyStatement[];

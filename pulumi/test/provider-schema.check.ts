@@ -1,7 +1,7 @@
 /**
- * Whether the provider of AWS takes what the program asks for: names of fields, values of
- * enumerations, forms of ARNs and policies. `npm run check:provider` runs it; it needs `terraform`
- * and the provider hashicorp/aws, fetched or from a folder (`TF_CLI_ARGS_init=-plugin-dir=…`).
+ * Validates every resource with the provider of AWS: names of fields, values of enumerations, forms
+ * of ARNs and policies. `npm run check:provider` runs it. It needs `terraform` and the provider
+ * hashicorp/aws, fetched or from a folder (`TF_CLI_ARGS_init=-plugin-dir=…`).
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

@@ -1,5 +1,5 @@
 /**
- * Runs the program of a stack against a monitor that makes nothing, and keeps what it was asked.
+ * Runs the program of a stack against a monitor that creates nothing, and records the requests.
  */
 import * as pulumi from '@pulumi/pulumi';
 import { getMonitor } from '@pulumi/pulumi/runtime/settings.js';
@@ -44,7 +44,7 @@ interface Monitor {
 /** `urn:...$type::name` or `urn...::id` to the last name in it. */
 const lastName = (reference: string): string => reference.split('::').at(2 + 1) ?? '';
 
-/** What was recorded before: the program is deterministic, which a test of its own holds. */
+/** Earlier recordings. Another test shows that the program is deterministic. */
 const recorded = new Map<string, Promise<RecordedPlatform>>();
 
 /** The platform of a stack with changes, recorded once for all tests of a process. */

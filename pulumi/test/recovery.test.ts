@@ -75,7 +75,7 @@ test('addresses of the recovery site are there and published before it is needed
   );
 });
 
-test('what is copied is in the recovery region, by its own provider', () => {
+test('copies are in the recovery region, created by its own provider', () => {
   const [home, away] = ['home', 'recovery'].map((name) =>
     primary.resources.find(
       (resource) => resource.type === 'pulumi:providers:aws' && resource.name === name,
@@ -110,7 +110,7 @@ test('a recovery site sends from the addresses that were published for it', () =
   assert.deepEqual(site.outputs['egressAddresses'], ['203.0.113.1', '203.0.113.2', '203.0.113.3']);
 });
 
-test('a recovery site takes what was copied instead of making it anew', () => {
+test('a recovery site uses the copies instead of creating data of its own', () => {
   for (const type of [
     's3/bucket:Bucket',
     'secretsmanager/secret:Secret',

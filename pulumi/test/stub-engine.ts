@@ -37,7 +37,7 @@ export class StubEngine {
     this.dir = dir;
   }
 
-  /** Whoever starts it has to `remove` it. */
+  /** The caller has to `remove` it. */
   static async start(): Promise<StubEngine> {
     const engine = new StubEngine(await mkdtemp(join(tmpdir(), 'posthorn-engine-')));
     const bin = join(engine.dir, 'bin');
@@ -59,7 +59,7 @@ export class StubEngine {
     return join(this.dir, 'home');
   }
 
-  /** A stack with this configuration over what it had, `posthorn:key` to text. */
+  /** A stack with this configuration added to its own, `posthorn:key` to text. */
   async stack(
     stackName: string,
     config: Readonly<Record<string, string>>,

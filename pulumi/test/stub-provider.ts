@@ -1,6 +1,6 @@
 /**
- * A provider that makes nothing and refuses nothing. It stands in for that of AWS and that of
- * Kubernetes, so that the real engine plans and keeps the state without a cloud. The engine starts
+ * A provider that creates nothing and refuses nothing. It replaces those of AWS and Kubernetes, so
+ * that the real engine plans and keeps the state without a cloud. The engine starts
  * it, and ends it.
  */
 import * as pulumi from '@pulumi/pulumi';
@@ -14,7 +14,7 @@ function resourceOf(urn: string): { type: string; name: string } {
   return { type: types.split('$').at(-1) ?? '', name };
 }
 
-// Without a `diff` the engine itself compares what is asked with what was.
+// Without a `diff` the engine itself compares new and old inputs.
 const provider: pulumi.provider.Provider = {
   version: '0.0.1',
   create: async (urn, inputs: Properties) => {

@@ -1,6 +1,6 @@
 /**
- * Recorded resources as Terraform would write them, so that the provider of AWS, which Pulumi's is
- * made of, can say what it thinks of them.
+ * Converts recorded resources to Terraform, so that the provider of AWS can validate them: Pulumi's
+ * provider is built on it.
  */
 import type { Recorded } from './record-platform.ts';
 

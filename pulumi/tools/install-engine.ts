@@ -1,5 +1,5 @@
 /**
- * Builds the engine that `test/engine.test.ts` runs, once: some minutes, and then it is in the cache.
+ * Builds the engine that `test/engine.check.ts` runs, once, in some minutes, and caches it.
  * It needs Go 1.26 or later. `npm run tools` runs it.
  */
 import { execFile } from 'node:child_process';

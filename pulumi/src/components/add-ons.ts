@@ -35,7 +35,7 @@ function createAddOn(
   );
 }
 
-/** What a node needs before it can become ready, so it is there before the first node. */
+/** The add-ons without which no node becomes ready: they exist before the first node. */
 export class NetworkAddOns extends pulumi.ComponentResource {
   readonly addOns: pulumi.Resource[];
 
@@ -75,7 +75,7 @@ export class NetworkAddOns extends pulumi.ComponentResource {
   }
 }
 
-/** What runs on nodes: names, and volumes. */
+/** The add-ons that run on nodes: DNS, and the driver of volumes. */
 export class WorkloadAddOns extends pulumi.ComponentResource {
   constructor(name: string, args: WorkloadAddOnsArgs, opts: pulumi.ComponentResourceOptions) {
     super('posthorn:aws:WorkloadAddOns', name, {}, opts);

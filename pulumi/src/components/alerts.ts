@@ -10,12 +10,12 @@ export interface AlertsArgs {
   logKeyArn: pulumi.Input<string>;
 }
 
-/** Shares of the budget, in percent, at which somebody is told. */
+/** Shares of the budget, in percent, at which AWS sends an alert. */
 const SPENT_PERCENT = [50, 80, 100] as const;
 
 /**
- * What only the cloud can see, by e-mail: the money, and gateways that run out of ports, which
- * receivers would see as time-outs and nobody else would see at all.
+ * Alerts by e-mail about facts that only the cloud sees: the cost, and NAT gateways without free
+ * ports. To the platform, the latter look like time-outs of receivers.
  */
 export class Alerts extends pulumi.ComponentResource {
   constructor(name: string, args: AlertsArgs, opts: pulumi.ComponentResourceOptions) {

@@ -22,7 +22,7 @@ export class Cluster extends pulumi.ComponentResource {
   readonly name: pulumi.Output<string>;
   readonly endpoint: pulumi.Output<string>;
   readonly certificateAuthority: pulumi.Output<string>;
-  /** Add a dependency on it for what needs an administrator: objects inside the cluster. */
+  /** The rights of administrators: objects inside the cluster depend on them. */
   readonly access: pulumi.Resource[] = [];
 
   constructor(name: string, args: ClusterArgs, opts: pulumi.ComponentResourceOptions) {

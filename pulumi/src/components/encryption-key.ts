@@ -35,7 +35,7 @@ export class EncryptionKey extends pulumi.ComponentResource {
         deletionWindowInDays: 30,
         policy: policyDocument([administration, ...(args.statements ?? [])]),
       },
-      // What it encrypted is lost with it.
+      // Data that it encrypted is lost with it.
       { parent: this, protect: true },
     );
     new aws.kms.Alias(

@@ -47,8 +47,8 @@ const APPLICATION_HEALTH = [
 ].join('\n');
 
 /**
- * What is ours inside the cluster: ArgoCD, the Secret that tells it about the cloud, the class of
- * volumes, and one root application. Everything else is ArgoCD's, itself included from then on.
+ * The objects of this program inside the cluster: Argo CD, the Secret that tells it about the
+ * cloud, the class of volumes, and one root application. Argo CD owns every other object.
  */
 export class GitopsBootstrap extends pulumi.ComponentResource {
   constructor(name: string, args: GitopsBootstrapArgs, opts: pulumi.ComponentResourceOptions) {
@@ -59,7 +59,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       {
         kubeconfig: kubeconfigOf(context, cluster),
         enableServerSideApply: true,
-        // A cluster that is away is an error, never a reason to forget what is in it.
+        // An unreachable cluster is an error, never a reason to drop its objects from the state.
         deleteUnreachable: false,
       },
       { parent: this, dependsOn: [...cluster.access, ...args.dependsOn] },

@@ -19,7 +19,7 @@ export function imageCacheOf(context: PlatformContext): string {
   return `${accountId}.dkr.ecr.${region}.amazonaws.com/${prefixOf(context)}`;
 }
 
-/** What a node may do in the cache beside pulling: the first pull of an image copies it. */
+/** Lets nodes fill the cache: the first pull of an image creates its repository and copies it. */
 export function imageCacheStatement(context: PlatformContext): Statement {
   const { accountId, region } = context.settings;
   return {

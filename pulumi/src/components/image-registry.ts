@@ -21,7 +21,7 @@ const UNTAGGED_DAYS = 14;
 const REPLICATED_PREFIX = 'posthorn-';
 
 /**
- * The repository of the image: a tag, once pushed, is that image for ever; each push is scanned.
+ * The repository of the image: a tag never moves to another image, and each push is scanned.
  */
 export class ImageRegistry extends pulumi.ComponentResource {
   readonly repositoryUrl: pulumi.Output<string>;

@@ -10,7 +10,7 @@ export interface LoadBalancerIdentityArgs {
   vpcArn: pulumi.Input<string>;
 }
 
-/** With which the controller marks what is its own. */
+/** The tag with which the controller marks its own resources. */
 const CLUSTER_TAG = 'elbv2.k8s.aws/cluster';
 
 /**

@@ -23,9 +23,9 @@ export interface EgressRule {
 const ENDPOINT_PORTS = { fromPort: 1024, toPort: 65_535 };
 
 /**
- * What MongoDB needs of the cloud. `external`: nothing but the secret with its URI, or a private
- * endpoint if its provider has one. `operator`: a bucket for backups; its nodes are a pool of
- * their own. The platform sees one URI either way.
+ * The resources that MongoDB needs in the cloud. Mode `external` needs the secret with its URI, and
+ * a private endpoint if its provider has one. Mode `operator` needs a bucket for backups, and a
+ * pool of nodes. The platform sees one URI either way.
  */
 export class Mongodb extends pulumi.ComponentResource {
   readonly backupBucket: EncryptedBucket | undefined;

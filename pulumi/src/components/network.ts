@@ -11,7 +11,7 @@ export interface NetworkArgs {
   logKeyArn: pulumi.Input<string>;
 }
 
-/** One availability zone: its gateway stands in it, and its nodes leave by it. */
+/** One availability zone, with its own gateway to the Internet. */
 interface ZoneArgs {
   vpcId: pulumi.Input<string>;
   zone: string;
@@ -60,7 +60,7 @@ export class Network extends pulumi.ComponentResource {
     );
     this.vpcId = vpc.id;
     this.vpcArn = vpc.arn;
-    // Nobody uses the group that AWS makes; without rules nobody can by mistake.
+    // The group that AWS creates is unused; without rules it is useless by mistake too.
     new aws.ec2.DefaultSecurityGroup(
       name,
       { vpcId: vpc.id, ingress: [], egress: [] },

@@ -24,7 +24,7 @@ interface PoolArgs {
   min: number;
   max: number;
   spot?: boolean;
-  /** Keeps away what does not tolerate the pool. */
+  /** Keeps away pods that do not tolerate the pool. */
   dedicated?: boolean;
 }
 
@@ -32,8 +32,8 @@ interface PoolArgs {
 export const POOL_LABEL = 'posthorn.dev/pool';
 
 /**
- * The nodes, all in private subnets. What has a volume has one group for each zone: a volume cannot
- * leave its zone, and a group over three zones could start the new node in the wrong one. Such
+ * The nodes, all in private subnets. Pods with volumes have one group for each zone: a volume
+ * cannot leave its zone, and a group over three zones could start a node in the wrong one. Such
  * groups have a fixed size, so that no autoscaler ever takes a broker's node.
  */
 export class NodeGroups extends pulumi.ComponentResource {

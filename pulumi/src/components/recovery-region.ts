@@ -12,16 +12,15 @@ export interface RecoveryRegionArgs {
   region: string;
 }
 
-/** The names by which a recovery site finds what was kept for it. */
+/** The names by which a recovery site finds its copies. */
 export const RECOVERY_KEY = 'recovery';
 export const ARCHIVE_COPY = 'archive-copy';
 const MONGODB_COPY = 'mongodb-copy';
 
 /**
- * What waits in the other region, made and paid for before anything is lost: a key, copies of the
- * buckets and images, a vault for copies of backups, and the addresses from which a recovery site
- * will send. Everything in it outlives the region it was copied from. Its provider is the recovery
- * region's.
+ * The resources in the other region that exist before a loss: a key, copies of buckets and images,
+ * a vault for copies of backups, and the addresses from which a recovery site sends. All of them
+ * outlive the region they were copied from. The provider is that of the recovery region.
  */
 export class RecoveryRegion extends pulumi.ComponentResource {
   readonly region: string;
