@@ -1,5 +1,6 @@
 import { loadEnvironment } from '#config/load.ts';
 import { type Settings, toSections } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { ErrorReports } from '#infra/telemetry/error-reports.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
@@ -34,7 +35,7 @@ async function main(): Promise<number> {
   if (command === 'start') {
     const log = createLog(settings.logLevel, { process: 'start' });
     const { start } = await import('#src/app/start/start.ts');
-    const deps = { env: process.env, log, print, report };
+    const deps = { env: process.env, clock: systemClock, log, print, report };
     return runUntilStopped({
       begin: (signals) => start(environment, deps, signals),
       follow: (onGone) => {
@@ -42,6 +43,7 @@ async function main(): Promise<number> {
       },
       // The roles use the deadline; the embedded servers need more time after them.
       stopDeadlineMs: deadlineMs + 20_000,
+      clock: systemClock,
       log,
       process,
     });
@@ -64,6 +66,7 @@ async function main(): Promise<number> {
     // Nothing has to finish before a process is up.
     begin: ({ stopping }) => Promise.race([run(settings, log), nothingOnce(stopping)]),
     stopDeadlineMs: deadlineMs + 1000,
+    clock: systemClock,
     log,
     process,
   });
@@ -92,7 +95,7 @@ function roleLog(settings: Settings): { log: Log; reports: ErrorReports | undefi
     dsn,
     roles,
     environment,
-    now: Date.now,
+    now: systemClock.wallMs,
     onFailed: (error) => log.warn({ error }, 'error_report.not_sent'),
   });
   const log = createLog(level, { process: roles }, reports);

@@ -2,6 +2,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { MongoClient } from 'mongodb';
 import type { Settings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { ConfigError, PosthornError } from '#domain/errors.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
@@ -41,15 +42,15 @@ export async function reseal(settings: Settings, log: Log): Promise<number> {
   try {
     const db = mongo.db(settings.mongodb.database);
     const configuration = configurationOf(db);
-    const turns = createChangeTurns(configuration);
+    const turns = createChangeTurns(configuration, systemClock);
     const done = await whileReachable(mongo, () =>
-      resealEndpoints({ mongo, configuration, turns, clock: Date.now, secretBox }),
+      resealEndpoints({ mongo, configuration, turns, clock: systemClock, secretBox }),
     );
     log.info({ endpoints: done.endpoints, failed: done.failed }, 'reseal.endpoints_done');
     refuseUnopened(done);
     const js = jetstream(nc, { timeout: NATS_TIMEOUT_MS });
     const bucket = await new Kvm(js).open(buckets.config);
-    const writer = createConfigWriter({ mongo, db, nc, clock: Date.now, log });
+    const writer = createConfigWriter({ mongo, db, nc, clock: systemClock, log });
     const written = await whileReachable(mongo, () =>
       updateConfigBucket(bucket, secretBox, writer),
     );

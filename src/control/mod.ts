@@ -8,6 +8,7 @@ import type { FastifyInstance } from 'fastify';
 import type { Db, MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
 import type { ControlSettings, HttpSettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
@@ -92,8 +93,7 @@ export interface ControlDeps {
   payloads: PayloadStore;
   payloadLinks: PayloadLinks;
   authenticate: Authenticate;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export interface Control {
@@ -120,7 +120,7 @@ export interface Control {
 export function createControl(deps: ControlDeps): Control {
   const { settings, log, mongo, db, nc, clock, config } = deps;
   const [configuration, history] = [configurationOf(db), historyOf(db)];
-  const turns = createChangeTurns(configuration);
+  const turns = createChangeTurns(configuration, clock);
   const prepare = async (): Promise<void> => {
     await ensureIndexes(db, settings.historyRetentionSeconds);
     await sealStoredHeaders({ mongo, configuration, turns, clock, secretBox: deps.secretBox });
@@ -159,7 +159,7 @@ export function createControl(deps: ControlDeps): Control {
     tenants: new Tenants({
       ...shared,
       tombstones: new Tombstones({ configuration, history }),
-      views: new LifeViews({ nc, jsm: openManager }),
+      views: new LifeViews({ nc, jsm: openManager, clock }),
       onRemoved: () => purger.wake(),
     }),
     endpoints,
@@ -185,7 +185,7 @@ export function createControl(deps: ControlDeps): Control {
       config,
     }),
     broadcasts: new Broadcasts({
-      store: new BroadcastStore({ publisher: deps.publisher, jsm: openManager }),
+      store: new BroadcastStore({ publisher: deps.publisher, jsm: openManager, clock }),
       clock,
     }),
     rejected: new RejectedEvents({ jsm: openManager, config }),
@@ -196,7 +196,7 @@ export function createControl(deps: ControlDeps): Control {
     registerRoutes(app) {
       registerApi(app);
       const { publicUrl } = settings;
-      registerReferenceRoutes(app, { settings: deps.http, log, registerApi, publicUrl });
+      registerReferenceRoutes(app, { settings: deps.http, clock, log, registerApi, publicUrl });
     },
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,

@@ -3,6 +3,7 @@ import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
+import type { Clock } from '#domain/clock.ts';
 import type { Service } from '#infra/service.ts';
 import type { DeliverySettings } from '#config/sections.ts';
 import { type RetryPolicy, defaultRetryPolicy } from '#domain/outcome/verdict.ts';
@@ -56,6 +57,7 @@ export interface DeliveryDeps {
   renewer: LeaseRenewer;
   /** The bucket ORDERED. */
   ordered: KV;
+  clock: Clock;
   /** The brokers' clock, which the schedules use; milliseconds since 1970. */
   brokerNow: () => number;
   lanes: LaneStore;
@@ -84,11 +86,12 @@ export function createDelivery(deps: DeliveryDeps): Service {
     queues: () => queues.size,
     blocked: () => queues.blocked,
   });
-  const outbound = createOutbound({ settings, metrics, log });
+  const outbound = createOutbound({ settings, metrics, clock: deps.clock, log });
   const { guard, probeReceiver, senders, tokens, localFaults } = outbound;
   const table = new ActivationTable({
     config: deps.config,
     scheduler,
+    clock: deps.clock,
     log,
     endpoint: {
       ...deps,
@@ -109,13 +112,12 @@ export function createDelivery(deps: DeliveryDeps): Service {
       mayWork: (tenant) => leases.owns(shardOf(tenant, shards)),
       inFlightMax: settings.endpointInFlightMax,
       timeoutMs,
-      now: Date.now,
       random: Math.random,
     },
   });
   // Shorter than the process's shutdown deadline, so that the leases can be released in time.
   const drainMs = settings.shutdownDeadlineMs * 0.8;
-  const onMessage = createDeliveryHandler({ settler, table, fence, log });
+  const onMessage = createDeliveryHandler({ settler, table, fence, clock: deps.clock, log });
   const owns = (shard: number): boolean => leases.owns(shard);
   const lanes = createLaneController({
     ...deps,
@@ -135,6 +137,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     kind: 'delivery',
     me: deps.worker,
     shards,
+    clock: deps.clock,
     ...shardLifecycle(shardConsumers, queues, drainMs),
     log,
   });
@@ -158,7 +161,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
   };
 }
 
-function payloadsOf({ settings, payloads, payloadLinks }: DeliveryDeps): Payloads {
+function payloadsOf({ settings, payloads, payloadLinks, clock }: DeliveryDeps): Payloads {
   return new Payloads({
     store: payloads,
     links: payloadLinks,
@@ -166,6 +169,6 @@ function payloadsOf({ settings, payloads, payloadLinks }: DeliveryDeps): Payload
     linkMs: settings.payloadLinkMs,
     retentionMs: settings.eventRetentionMs,
     memoryBytesMax: settings.payloadMemoryBytesMax,
-    now: Date.now,
+    now: clock.wallMs,
   });
 }

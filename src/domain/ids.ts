@@ -9,7 +9,7 @@ export type IdPrefix = 'evt' | 'ep' | 'sub' | 'key' | 'att' | 'rpl' | 'req' | 'b
  * milliseconds), so that later ids sort later (the ULID layout, https://github.com/ulid/spec, in
  * lower case).
  */
-export function newId(prefix: IdPrefix, nowMs: number = Date.now()): string {
+export function newId(prefix: IdPrefix, nowMs: number): string {
   let time = nowMs;
   let head = '';
   for (let i = 0; i < 10; i++) {

@@ -4,6 +4,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Registry } from 'prom-client';
 import type { IngressSettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
@@ -52,6 +53,7 @@ export interface IngressDeps {
   history: History | undefined;
   authenticate: Authenticate;
   registry: Registry;
+  clock: Clock;
   /** Absent: no spans. */
   tracing?: Tracing | undefined;
   log: Log;
@@ -59,17 +61,22 @@ export interface IngressDeps {
 
 /** Registers the routes; the returned services handle producers over NATS. */
 export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
-  const { settings, config, publisher, history, registry, log } = deps;
+  const { settings, config, publisher, history, registry, clock, log } = deps;
   const { eventBytesMax, publishTimeoutMs } = settings;
   const idempotency = new Idempotency({ history, registry });
-  const dedupStore = new DedupStore({ publisher, jsm: deps.jsm, me: newId('req') });
+  const dedupStore = new DedupStore({
+    publisher,
+    jsm: deps.jsm,
+    me: newId('req', clock.wallMs()),
+    clock,
+  });
   const checks = new SchemaChecks({
     thread: new CheckThread({
       heapMebibytesMax: checkHeapMebibytes(eventBytesMax),
       deadlineMs: limits.schemaCheckMsMax,
       log,
     }),
-    now: () => performance.now(),
+    now: clock.monotonicMs,
   });
   const admission = new Admission({ config, policy: settings.eventTypePolicy, checks });
   const payloads = new LargePayloads({
@@ -79,7 +86,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     messageBytesMax: () => deps.nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
   });
   const turns = new JsonTurns();
-  const refusals = new RefusalLog({ log, now: () => performance.now() });
+  const refusals = new RefusalLog({ log, now: clock.monotonicMs });
   const results = new EventResults({ registry, refusals });
   const accept = new AcceptEvent({
     admission,
@@ -87,24 +94,24 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     payloads,
     deduplication: new Deduplication({ config, dedupStore, idempotency, turns }),
     publisher,
-    window: new TenantWindow({ publisher, window: settings.publishWindow }),
+    window: new TenantWindow({ publisher, window: settings.publishWindow, clock }),
     stored: new StoredEvents({ jsm: deps.jsm, shards: settings.shards }),
     results,
     view: deps.view,
     tracing: deps.tracing,
     eventBytesMax,
     publishTimeoutMs,
-    now: Date.now,
+    clock,
   });
   const acceptBroadcast = new AcceptBroadcast({
     admission,
-    store: new BroadcastStore({ publisher, jsm: async () => deps.jsm }),
+    store: new BroadcastStore({ publisher, jsm: async () => deps.jsm, clock }),
     payloads,
     results,
     tracing: deps.tracing,
     eventBytesMax,
     publishTimeoutMs,
-    now: Date.now,
+    clock,
   });
   const shared = {
     turns,
@@ -113,21 +120,22 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     tenant: (id: string) => config.currentTenant(id),
     lookUpTenant: (id: string) => config.lookUpTenant(id),
     eventBytesMax,
+    clock,
     log,
   };
   const limit = new AdaptiveConcurrencyLimit({
     utilization: loopUtilization(),
-    now: () => performance.now(),
+    now: clock.monotonicMs,
   });
   const limiter = new TenantConcurrencyLimiter({ limit });
   registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, limiter });
-  const rejections = new Rejections({ ...deps, publishTimeoutMs, now: Date.now });
+  const rejections = new Rejections({ ...deps, publishTimeoutMs });
   const { nc, tracing } = deps;
   const services: Service[] = [new NatsService({ ...shared, limiter, nc, tracing, rejections })];
   const key = accountKey(settings);
   if (key !== undefined) {
     const account = settings.natsAuthAccount;
-    services.push(new AuthCallout({ ...deps, ...shared, key, account, now: Date.now }));
+    services.push(new AuthCallout({ ...deps, ...shared, key, account }));
   }
   return services;
 }

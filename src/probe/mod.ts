@@ -4,6 +4,7 @@
  */
 import type { Registry } from 'prom-client';
 import type { ProbeSettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#infra/service.ts';
@@ -16,6 +17,7 @@ import { ProbeHttpReceiver } from './receiver.ts';
 export interface ProbeDeps {
   settings: ProbeSettings;
   registry: Registry;
+  clock: Clock;
   log: Log;
 }
 
@@ -25,19 +27,20 @@ export interface ProbeDeps {
  *
  * @throws ConfigError that names each missing setting
  */
-export function createProbe({ settings, registry, log }: ProbeDeps): Service {
+export function createProbe({ settings, registry, clock, log }: ProbeDeps): Service {
   const { ingressUrl, controlUrl, receiverUrl, key } = requireSettings(settings);
   const { intervalMs, shards } = settings;
   if (intervalMs === 0) return { name: 'probe', start: async () => {}, stop: async () => {} };
   const api = new ApiClient({ ingressUrl, controlUrl, key });
-  const metrics = new ProbeMetrics(registry, shards);
+  const metrics = new ProbeMetrics(registry, shards, clock);
   const canaries = canaryTenants(settings.name, shards).map(
     (tenant) => new Canary({ api, tenant, receiverUrl }),
   );
   const byTenant = new Map(canaries.map((canary) => [canary.tenant, canary]));
-  const prober = new Prober({ api, canaries, intervalMs, metrics, log });
+  const prober = new Prober({ api, canaries, intervalMs, metrics, clock, log });
   const receiver = new ProbeHttpReceiver({
     url: receiverUrl,
+    clock,
     secretOf: (tenant) => byTenant.get(tenant)?.secret,
     onWebhook: (tenant, id) => prober.onWebhook(tenant, id),
     onInvalid: (fault) => {

@@ -1,4 +1,5 @@
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import type { Clock } from '#domain/clock.ts';
 
 /**
  * Result of a round. `succeeded`: its webhook arrived in time with a valid signature. `lost`: it
@@ -19,7 +20,7 @@ export class ProbeMetrics {
   readonly duration: Histogram;
   readonly lastSuccess: Gauge<'shard'>;
 
-  constructor(registry: Registry, shards: number) {
+  constructor(registry: Registry, shards: number, clock: Clock) {
     const registers = [registry];
     const ofShard = { labelNames: ['shard'] as const, registers };
     this.sent = new Counter({
@@ -54,7 +55,7 @@ export class ProbeMetrics {
       help: 'Time of the last successful round, or of the start of the probe if there was none.',
       ...ofShard,
     });
-    const seconds = Date.now() / 1000;
+    const seconds = clock.wallMs() / 1000;
     // Create each series at 0: `rate` does not see the first increment of a series that starts with
     // it.
     for (let shard = 0; shard < shards; shard++) {

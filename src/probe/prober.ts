@@ -6,6 +6,7 @@
  * independent: a slow answer delays only its own canary's next round. Bounds: one request at a time
  * for each canary, and those of `round-ledger.ts`.
  */
+import type { Clock } from '#domain/clock.ts';
 import { newId } from '#domain/ids.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ApiClient } from './api-client.ts';
@@ -24,6 +25,7 @@ export interface ProberDeps {
   intervalMs: number;
   metrics: ProbeMetrics;
   log: Log;
+  clock: Clock;
 }
 
 interface CanaryState {
@@ -60,7 +62,7 @@ export class Prober {
 
   start(): void {
     const tickEveryMs = Math.min(TICK_EVERY_MS, this.deps.intervalMs);
-    const now = performance.now();
+    const now = this.deps.clock.monotonicMs();
     // Spread the canaries over the interval to avoid a burst.
     for (const state of this.states) {
       state.nextMs = now + (this.deps.intervalMs * state.shard) / this.states.length;
@@ -79,16 +81,16 @@ export class Prober {
     const state = this.states.find(({ canary }) => canary.tenant === tenant);
     if (state === undefined) return;
     const { metrics } = this.deps;
-    const took = state.ledger.arrive(id, performance.now());
+    const took = state.ledger.arrive(id, this.deps.clock.monotonicMs());
     if (took === 'late') metrics.late.inc({ shard: state.shard });
     if (typeof took !== 'number') return;
     metrics.duration.observe(took / 1000);
-    metrics.lastSuccess.set({ shard: state.shard }, Date.now() / 1000);
+    metrics.lastSuccess.set({ shard: state.shard }, this.deps.clock.wallMs() / 1000);
     this.end(state, 'succeeded');
   }
 
   private tick(): void {
-    const now = performance.now();
+    const now = this.deps.clock.monotonicMs();
     for (const state of this.states) {
       for (const id of state.ledger.expire(now)) this.reportLost(state, id);
       if (state.isBusy || now < state.nextMs) continue;
@@ -108,16 +110,16 @@ export class Prober {
         await canary.prepare();
         state.isDoubtful = false;
         ledger.reset();
-        state.nextMs = performance.now() + IN_FORCE_AFTER_MS;
+        state.nextMs = this.deps.clock.monotonicMs() + IN_FORCE_AFTER_MS;
         return;
       }
     } catch (error) {
       this.reportFailure(state, 'unprepared', { error: reasonOf(error) });
       return;
     }
-    const now = performance.now();
+    const now = this.deps.clock.monotonicMs();
     if (ledger.isPathBroken(now)) this.end(state, 'lost');
-    else await this.send(state, newId('evt'), now);
+    else await this.send(state, newId('evt', this.deps.clock.wallMs()), now);
   }
 
   private async send(state: CanaryState, id: string, nowMs: number): Promise<void> {
@@ -162,9 +164,9 @@ export class Prober {
     const { shard, failingSinceMs } = state;
     this.deps.metrics.rounds.inc({ shard, result });
     if (result !== 'succeeded') {
-      state.failingSinceMs ??= performance.now();
+      state.failingSinceMs ??= this.deps.clock.monotonicMs();
     } else if (failingSinceMs !== undefined) {
-      const failedMs = Math.round(performance.now() - failingSinceMs);
+      const failedMs = Math.round(this.deps.clock.monotonicMs() - failingSinceMs);
       this.deps.log.info({ shard, failed_ms: failedMs }, 'probe.recovered');
       state.failingSinceMs = undefined;
     }

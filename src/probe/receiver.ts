@@ -1,4 +1,5 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import type { Clock } from '#domain/clock.ts';
 import { isLoopbackHost } from '#infra/http/loopback.ts';
 import { receiveBody } from '#infra/http/client/receive-body.ts';
 import { webhookFault } from '#wire/webhook/verify-webhook.ts';
@@ -15,6 +16,7 @@ export interface ReceiverDeps {
   /** Called for a webhook with a valid signature. */
   onWebhook: (tenant: string, id: string) => void;
   onInvalid: (fault: string) => void;
+  clock: Clock;
 }
 
 /**
@@ -61,7 +63,7 @@ export class ProbeHttpReceiver {
       return;
     }
     const headers = request.headers as Record<string, string | undefined>;
-    const fault = webhookFault(secret, headers, body, Date.now());
+    const fault = webhookFault(secret, headers, body, this.deps.clock.wallMs());
     if (fault !== undefined) {
       this.deps.onInvalid(fault);
       response.writeHead(401).end();

@@ -5,6 +5,7 @@
  */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { consumers, streams } from '#wire/subjects.ts';
@@ -23,6 +24,7 @@ export interface EventTapDeps {
   owns: () => boolean;
   onEvent: (event: InFlightEvent) => void;
   log: Log;
+  clock: Clock;
 }
 
 export class EventConsumer implements EventSource {
@@ -66,8 +68,8 @@ export class EventConsumer implements EventSource {
   /** Stops consuming, and waits until the events in flight are routed and acked. */
   async drain(deadlineMs: number): Promise<void> {
     this.reader.stop();
-    const deadline = performance.now() + deadlineMs;
-    while (this.inFlight.size > 0 && performance.now() < deadline) {
+    const deadline = this.deps.clock.monotonicMs() + deadlineMs;
+    while (this.inFlight.size > 0 && this.deps.clock.monotonicMs() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
     this.closed = true;

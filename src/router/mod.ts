@@ -4,6 +4,7 @@ import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { RouterSettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
@@ -36,6 +37,7 @@ export interface RouterDeps {
   payloads: PayloadStore;
   faultyFilters: FaultyFilters;
   registry: Registry;
+  clock: Clock;
   /** Broker time, which events are stored by; milliseconds since 1970. */
   brokerNow: () => number;
   /** The bucket LEASES. */
@@ -80,6 +82,7 @@ export function createRouter(deps: RouterDeps): Service {
       taps.get(shard)?.close();
       taps.delete(shard);
     },
+    clock: deps.clock,
     log,
   });
   return {

@@ -14,6 +14,7 @@
  * publications in flight. No database is used.
  */
 import { Counter, type Registry } from 'prom-client';
+import type { Clock } from '#domain/clock.ts';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
@@ -62,8 +63,9 @@ export interface RouterState {
   /** Absent: no spans. */
   tracing?: Tracing | undefined;
   log: Log;
-  /** Milliseconds since 1970. */
+  /** Broker time, milliseconds since 1970. */
   now: () => number;
+  clock: Clock;
 }
 
 export class Router {
@@ -85,7 +87,7 @@ export class Router {
       refresh: (message, lifeId) => this.refresh(message, lifeId),
     });
     this.large = new LargeEvents({ store: deps.payloads, log: deps.log });
-    this.filters = new FilterScheduler({ log: deps.log });
+    this.filters = new FilterScheduler({ clock: deps.clock, log: deps.log });
     this.fanOuts = new FanOuts({
       log: deps.log,
       publisher: deps.publisher,
@@ -261,7 +263,7 @@ export class Router {
     if (snapshot === undefined) return undefined;
     let index = this.indexes.get(snapshot);
     if (index === undefined) {
-      index = new SubscriptionIndex(snapshot, this.deps.faultyFilters);
+      index = new SubscriptionIndex(snapshot, this.deps.faultyFilters, this.deps.clock);
       // Do not cache for a broadcast: it asks for every tenant once, and would evict all others.
       if (event.head.broadcast !== true) this.indexes.set(snapshot, index);
     }

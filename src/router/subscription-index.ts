@@ -1,3 +1,4 @@
+import type { Clock } from '#domain/clock.ts';
 import {
   type CompiledFilter,
   compileFilter,
@@ -64,6 +65,7 @@ const STEPS_PER_MS = 100_000;
  * segment of the type.
  */
 export class SubscriptionIndex {
+  private readonly clock: Clock;
   private readonly endpoints: readonly EndpointSnapshot[];
   private readonly bySelector = new SelectorMap<Candidate>();
   /** By endpoint: number of the last `match` that had it. Cheaper than a set for each event. */
@@ -76,7 +78,8 @@ export class SubscriptionIndex {
   private readonly faulty: Pick<FaultyFilters, 'report'>;
 
   /** @param faulty receives each stored filter that does not compile, at its first use */
-  constructor(snapshot: TenantSnapshot, faulty: Pick<FaultyFilters, 'report'>) {
+  constructor(snapshot: TenantSnapshot, faulty: Pick<FaultyFilters, 'report'>, clock: Clock) {
+    this.clock = clock;
     this.tenant = snapshot.id;
     this.faulty = faulty;
     this.endpoints = snapshot.endpoints;
@@ -205,14 +208,14 @@ export class SubscriptionIndex {
   }
 
   private compile(candidate: Candidate, budget: StepBudget): CompiledFilter {
-    const sinceMs = performance.now();
+    const sinceMs = this.clock.monotonicMs();
     try {
       candidate.test = compileFilter(candidate.subscription.filter ?? {});
     } catch (error) {
       // Rethrown, it would stop the tenant's other subscriptions too, at every event.
       candidate.test = this.faulty.report(this.tenant, candidate.subscription, error);
     }
-    const steps = (performance.now() - sinceMs) * STEPS_PER_MS;
+    const steps = (this.clock.monotonicMs() - sinceMs) * STEPS_PER_MS;
     budget.steps += steps;
     budget.compileSteps += steps;
     return candidate.test;

@@ -7,6 +7,8 @@ import {
 } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Settings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
+import type { Clock } from '#domain/clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -32,6 +34,7 @@ export interface NatsCore {
   publisher: Publisher;
   records: RecordBatcher;
   payloads: PayloadStore;
+  clock: Clock;
   log: Log;
   /** With SIGKILL: no client is notified. */
   killServer: () => Promise<void>;
@@ -69,9 +72,9 @@ export async function startNatsCore(
   const jsm = await jetstreamManager(nc);
   await ensureTopology(js, jsm, settings.streams);
   const window = options.window ?? settings.publishWindow;
-  const publisher = new Publisher({ nc, window, log });
+  const publisher = new Publisher({ nc, window, clock: systemClock, log });
   const { shards } = settings.streams;
-  const records = new RecordBatcher({ publisher, shards, log });
+  const records = new RecordBatcher({ publisher, shards, clock: systemClock, log });
   t.after(async () => {
     publisher.close();
     for (const connection of connections) await connection.close();
@@ -90,6 +93,7 @@ export async function startNatsCore(
     publisher,
     records,
     payloads: new NatsPayloadStore({ js, jsm }),
+    clock: systemClock,
     log,
     connect,
     storedRecords: async () => {

@@ -1,5 +1,6 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { receiveBody } from '#infra/http/client/receive-body.ts';
 import { webhookFault } from '#wire/webhook/verify-webhook.ts';
@@ -23,6 +24,7 @@ export interface DemoReceiverDeps {
   secret: () => string | undefined;
   /** Prints one line for each webhook. */
   print: (line: string) => void;
+  clock: Clock;
 }
 
 /**
@@ -84,7 +86,7 @@ async function receive(
 ): Promise<void> {
   const body = await receiveBody(request, response, BODY_BYTES_MAX);
   if (body === undefined) return;
-  const webhook = describe(request, body, deps.secret());
+  const webhook = describe(request, body, deps);
   kept.unshift(webhook);
   if (kept.length > KEPT_MAX) kept.pop();
   const { type, id, signature_fault: fault } = webhook;
@@ -94,19 +96,17 @@ async function receive(
   response.writeHead(webhook.signature_valid ? 204 : 401).end();
 }
 
-function describe(
-  request: IncomingMessage,
-  body: Buffer,
-  secret: string | undefined,
-): ReceivedWebhook {
+function describe(request: IncomingMessage, body: Buffer, deps: DemoReceiverDeps): ReceivedWebhook {
+  const secret = deps.secret();
+  const nowMs = deps.clock.wallMs();
   const headers: Record<string, string> = {};
   for (const [name, value] of Object.entries(request.headers)) headers[name] = String(value);
   const fault =
     secret === undefined
       ? 'the demo endpoint is not there yet'
-      : webhookFault(secret, headers, body, Date.now());
+      : webhookFault(secret, headers, body, nowMs);
   return {
-    received_at: new Date().toISOString(),
+    received_at: new Date(nowMs).toISOString(),
     id: headers['webhook-id'] ?? 'without id',
     type: eventType(body),
     signature_valid: fault === undefined,

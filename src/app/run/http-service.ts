@@ -2,11 +2,19 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { FastifyInstance } from 'fastify';
+import type { Clock } from '#domain/clock.ts';
 import type { Service } from '#infra/service.ts';
 
 /** Longest wait for clients to close their keep-alive connections, in milliseconds. */
 const LEAVE_MAX_MS = 2000;
 const LOOK_EVERY_MS = 20;
+
+export interface HttpServiceDeps {
+  app: FastifyInstance;
+  host: string;
+  port: number;
+  clock: Clock;
+}
 
 /**
  * The public port. Several processes of one machine may share it: the kernel spreads the
@@ -14,9 +22,9 @@ const LOOK_EVERY_MS = 20;
  */
 export class HttpService implements Service {
   readonly name = 'http';
-  private readonly deps: { app: FastifyInstance; host: string; port: number };
+  private readonly deps: HttpServiceDeps;
 
-  constructor(deps: { app: FastifyInstance; host: string; port: number }) {
+  constructor(deps: HttpServiceDeps) {
     this.deps = deps;
   }
 
@@ -46,12 +54,13 @@ export class HttpService implements Service {
   }
 
   private async untilLeft(mostMs: number): Promise<void> {
-    const { server } = this.deps.app;
+    const { app, clock } = this.deps;
+    const { server } = app;
     server.prependListener('request', (_request: IncomingMessage, response: ServerResponse) => {
       response.shouldKeepAlive = false;
     });
-    const deadlineMs = performance.now() + mostMs;
-    while ((await this.connections()) > 0 && performance.now() < deadlineMs) {
+    const deadlineMs = clock.monotonicMs() + mostMs;
+    while ((await this.connections()) > 0 && clock.monotonicMs() < deadlineMs) {
       await delay(LOOK_EVERY_MS);
     }
   }

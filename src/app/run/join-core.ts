@@ -2,6 +2,7 @@ import { type JetStreamClient, jetstream, jetstreamManager } from '@nats-io/jets
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Settings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
@@ -44,20 +45,25 @@ export interface Core {
  *
  * @throws ConfigError if JetStream refuses a setting
  */
-export async function joinCore(nc: NatsConnection, settings: Settings, log: Log): Promise<Core> {
+export async function joinCore(
+  nc: NatsConnection,
+  settings: Settings,
+  clock: Clock,
+  log: Log,
+): Promise<Core> {
   const js = jetstream(nc);
   const jsm = await jetstreamManager(nc, { checkAPI: false });
   await untilDone(() => ensureTopology(js, jsm, settings.streams), log);
-  const config = new ConfigStore({ nc, log });
+  const config = new ConfigStore({ nc, clock, log });
   await config.start();
   const lanes = new LaneStore({ nc, log });
   await lanes.start();
   const leases = await untilDone(() => new Kvm(jetstream(nc, LEASES)).open(buckets.leases), log);
   const ordered = await untilDone(() => new Kvm(js).open(buckets.ordered), log);
-  const publisher = new Publisher({ nc, window: settings.publishWindow, log });
-  const ingressPublisher = new Publisher({ nc, window: settings.publishWindow, log });
-  const records = new RecordBatcher({ publisher, shards: settings.streams.shards, log });
-  const brokerClock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
+  const publisher = new Publisher({ nc, window: settings.publishWindow, clock, log });
+  const ingressPublisher = new Publisher({ nc, window: settings.publishWindow, clock, log });
+  const records = new RecordBatcher({ publisher, shards: settings.streams.shards, clock, log });
+  const brokerClock = new BrokerClock({ read: () => readBrokerClock(jsm), clock, log });
   await brokerClock.start();
   const quick = await askQuickly(nc);
   const publishers = { publisher, ingressPublisher };

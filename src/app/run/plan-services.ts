@@ -5,6 +5,7 @@ import type { Db, MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
 import type { Role } from '#config/schema.ts';
 import type { Settings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
 import { type Authenticate, createAuthenticator } from '#infra/http/server/authenticate.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
@@ -37,6 +38,7 @@ export interface ProcessParts extends Core {
   settings: Settings;
   log: Log;
   registry: Registry;
+  clock: Clock;
   mongo: MongoClient | undefined;
   app: FastifyInstance | undefined;
   nc: NatsConnection;
@@ -63,7 +65,7 @@ interface RoleParts extends ProcessParts {
 /** Lists the services of the roles in start order. The servers that accept requests come last. */
 export function planServices(roles: readonly Role[], given: ProcessParts): Service[] {
   const parts = shareParts(given);
-  const { app, settings, log } = parts;
+  const { app, settings, clock, log } = parts;
   // The view stops after the roles, because they use it until then.
   const services: Service[] = [keepTopology(roles, parts), parts.view];
   if (roles.includes('control')) services.push(...planControl(parts));
@@ -72,7 +74,7 @@ export function planServices(roles: readonly Role[], given: ProcessParts): Servi
   if (roles.includes('router')) services.push(...planRouter(parts));
   if (roles.includes('ingress')) services.push(...planIngress(parts));
   if (app !== undefined) {
-    services.push(new HttpService({ app, ...settings.api }));
+    services.push(new HttpService({ app, clock, ...settings.api }));
   }
   log.debug({ services: services.map((service) => service.name) }, 'service.planned');
   return services;
@@ -94,8 +96,8 @@ function shareParts(parts: ProcessParts): RoleParts {
     lives: new TenantLives(parts),
     // A unique id: a process that restarts under the name of a killed one must not take over its
     // lease.
-    view: new LifeView({ ...parts, me: newId('req') }),
-    authenticate: createAuthenticator({ config, bootstrapKey, clock: Date.now }),
+    view: new LifeView({ ...parts, me: newId('req', parts.clock.wallMs()) }),
+    authenticate: createAuthenticator({ config, bootstrapKey, clock: parts.clock }),
     brokerNow: brokerClock.now,
     refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),
   };
@@ -114,7 +116,6 @@ function planControl(parts: RoleParts): Service[] {
       http: settings.http,
       mongo,
       db,
-      clock: Date.now,
     });
     control.registerRoutes(app);
     config.onBucketAnew(() => control.compareConfig());

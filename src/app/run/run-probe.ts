@@ -1,5 +1,6 @@
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Settings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { OpsServer } from './ops-server.ts';
@@ -15,7 +16,7 @@ import type { RunningRoles } from './run-roles.ts';
 export async function runProbe(settings: Settings, log: Log): Promise<RunningRoles> {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
-  const probe = createProbe({ settings: settings.probe, registry, log });
+  const probe = createProbe({ settings: settings.probe, registry, clock: systemClock, log });
   let started = false;
   const ops = new OpsServer({
     ...settings.ops,

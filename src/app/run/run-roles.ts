@@ -7,6 +7,8 @@ import type { MongoClient } from 'mongodb';
 import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Role } from '#config/schema.ts';
 import type { Settings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
+import type { Clock } from '#domain/clock.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
@@ -44,6 +46,7 @@ export interface RunningRoles {
  */
 export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
   const { roles } = settings;
+  const clock = systemClock;
   const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
   checkOpenFiles(openFilesOf(settings, roles), log);
   let started = false;
@@ -51,7 +54,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const probes = roles.includes('probe')
-    ? [createProbe({ settings: settings.probe, registry, log })]
+    ? [createProbe({ settings: settings.probe, registry, clock, log })]
     : [];
   const ops = new OpsServer({
     ...settings.ops,
@@ -70,13 +73,25 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   // Connect early, so that the connection is ready when the roles need it.
   if (ownsShards(roles)) void renewer.start();
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
-  const core = await joinCore(nc, settings, log);
+  const core = await joinCore(nc, settings, clock, log);
   checks['nats'] = () => core.publisher.isConnected;
   const stopping = new AbortController();
   const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
-  const app = needsHttp(roles) ? createApp({ settings: settings.http, log }) : undefined;
+  const app = needsHttp(roles) ? createApp({ settings: settings.http, clock, log }) : undefined;
   const tracing = await startTracing(settings.tracing, roles);
-  const parts = { ...core, settings, log, registry, mongo, app, nc, worker, renewer, tracing };
+  const parts = {
+    ...core,
+    settings,
+    log,
+    clock,
+    registry,
+    mongo,
+    app,
+    nc,
+    worker,
+    renewer,
+    tracing,
+  };
   const others = settings.keys.otherMasters;
   const secretBox = masterKey === undefined ? undefined : new SecretBox(masterKey, others);
   const payloadLinks = masterKey === undefined ? undefined : new PayloadLinks(masterKey, others);
@@ -92,7 +107,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
     async stop() {
       started = false;
       stopping.abort();
-      await stopAll(services, settings.shutdownDeadlineMs, log);
+      await stopAll(services, settings.shutdownDeadlineMs, clock, log);
       leaveCore(core);
       // Draining needs a server that answers.
       if (core.publisher.isConnected) await nc.drain();
@@ -135,11 +150,16 @@ async function startAll(services: Service[], log: Log): Promise<void> {
   }
 }
 
-async function stopAll(services: Service[], deadlineMs: number, log: Log): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+async function stopAll(
+  services: Service[],
+  deadlineMs: number,
+  clock: Clock,
+  log: Log,
+): Promise<void> {
+  const deadline = clock.monotonicMs() + deadlineMs;
   for (const service of services.toReversed()) {
     try {
-      await service.stop(Math.max(0, deadline - performance.now()));
+      await service.stop(Math.max(0, deadline - clock.monotonicMs()));
     } catch (error) {
       log.error({ err: error, service: service.name }, 'service.stop_failed');
     }

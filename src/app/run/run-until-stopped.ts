@@ -1,3 +1,4 @@
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
 /** Exit codes of sysexits.h. */
@@ -31,6 +32,7 @@ export interface RunDeps {
   begin: (signals: StopSignals) => Promise<Running>;
   /** Longest time that `stop` may take, in milliseconds. */
   stopDeadlineMs: number;
+  clock: Clock;
   log: Log;
   process: Pick<NodeJS.Process, 'on' | 'exit'>;
   /** Calls its argument once when the parent process has ended. */
@@ -61,10 +63,10 @@ export async function runUntilStopped(deps: RunDeps): Promise<number> {
   let firstMs = 0;
   const onSignal = (code: number) => {
     if (stopping.signal.aborted) {
-      if (performance.now() - firstMs > SAME_SIGNAL_MS) endNow(code);
+      if (deps.clock.monotonicMs() - firstMs > SAME_SIGNAL_MS) endNow(code);
       return;
     }
-    firstMs = performance.now();
+    firstMs = deps.clock.monotonicMs();
     stopping.abort();
     limitStop();
   };

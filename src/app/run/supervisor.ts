@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '#domain/clock.ts';
 import type { ServerExit } from '#src/embedded/server-process.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
@@ -17,6 +18,7 @@ export interface SupervisorOptions {
   name: string;
   /** Starts the process; rejects if the start fails. */
   spawn: () => Promise<Supervised>;
+  clock: Clock;
   log: Log;
   backoffMsMin?: number;
   backoffMsMax?: number;
@@ -95,10 +97,10 @@ export class Supervisor {
   }
 
   private async spawn(): Promise<void> {
-    const beganMs = performance.now();
+    const beganMs = this.options.clock.monotonicMs();
     const process = await this.comeUp(beganMs);
     this.current = process;
-    const startedMs = performance.now();
+    const startedMs = this.options.clock.monotonicMs();
     const tookMs = Math.round(startedMs - beganMs);
     this.options.log.debug(
       { process: this.name, pid: process.pid, took_ms: tookMs },
@@ -113,7 +115,7 @@ export class Supervisor {
         this.fail(new Error(`${this.name} ended with exit code ${exit.code}`));
         return;
       }
-      if (performance.now() - startedMs >= this.options.healthyMs) {
+      if (this.options.clock.monotonicMs() - startedMs >= this.options.healthyMs) {
         this.backoffMs = this.options.backoffMsMin;
       }
       this.options.log.error({ ...facts, restart_in_ms: this.backoffMs }, 'process.ended');
@@ -124,7 +126,7 @@ export class Supervisor {
   /** A server with much data to recover starts slowly: log that it is still starting. */
   private async comeUp(beganMs: number): Promise<Supervised> {
     const saying = setInterval(() => {
-      const waitedMs = Math.round(performance.now() - beganMs);
+      const waitedMs = Math.round(this.options.clock.monotonicMs() - beganMs);
       this.options.log.warn({ process: this.name, waited_ms: waitedMs }, 'process.still_starting');
     }, this.options.sayEveryMs);
     try {

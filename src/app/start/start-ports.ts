@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { findFreePort, listenFault } from '#src/embedded/free-port.ts';
 
@@ -30,6 +31,7 @@ export async function choosePorts(
   settings: Settings,
   processes: number,
   graceMs: number,
+  clock: Clock,
 ): Promise<StartPorts> {
   const { api, ops } = settings;
   const wanted: WantedPort[] = [
@@ -46,7 +48,7 @@ export async function choosePorts(
     })),
     { setting: 'POSTHORN_RECEIVER_PORT', host: '127.0.0.1', port: settings.start.receiverPort },
   ];
-  const deadline = performance.now() + graceMs;
+  const deadline = clock.monotonicMs() + graceMs;
   for (;;) {
     const faults: string[] = [];
     for (const { setting, hostSetting = setting, host, port } of wanted) {
@@ -58,7 +60,7 @@ export async function choosePorts(
       }
     }
     if (faults.length === 0) break;
-    if (performance.now() > deadline) throw new ConfigError(faults);
+    if (clock.monotonicMs() > deadline) throw new ConfigError(faults);
     await delay(100);
   }
   const chosen: number[] = [];

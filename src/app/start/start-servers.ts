@@ -1,4 +1,5 @@
 import type { Settings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { binarySources } from '#src/embedded/binary-sources.ts';
@@ -16,6 +17,7 @@ export interface StartServersDeps {
   settings: Settings;
   env: Record<string, string | undefined>;
   dataDir: DataDir;
+  clock: Clock;
   log: Log;
   /** Prints a line of progress when something takes long. */
   report: (line: string) => void;
@@ -53,7 +55,9 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
     const port = wanted === 0 ? await findFreePort() : wanted;
     const dataDir = deps.dataDir.join(program.name);
     const spawn = () => start({ binary, dataDir, port });
-    supervisors.push(new Supervisor({ name: program.name, spawn, log: deps.log }));
+    supervisors.push(
+      new Supervisor({ name: program.name, spawn, clock: deps.clock, log: deps.log }),
+    );
     return port;
   };
   const nats = natsUrl === undefined ? embeddedNatsAccess(deps.dataDir) : undefined;

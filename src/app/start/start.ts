@@ -1,6 +1,7 @@
 import { loadSettings } from '#config/load.ts';
 import type { Environment, Role } from '#config/schema.ts';
 import { type Settings, toSections } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { banner } from './banner.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -28,6 +29,7 @@ const LOOPBACK = '127.0.0.0/8,::1/128';
 
 export interface StartDeps {
   env: Record<string, string | undefined>;
+  clock: Clock;
   log: Log;
   /** Prints to standard output: the banner, and a line for each webhook of the demo. */
   print: (text: string) => void;
@@ -49,7 +51,7 @@ export async function start(
   signals: StopSignals,
 ): Promise<Running> {
   const settings = toSections(environment);
-  const beganMs = performance.now();
+  const beganMs = deps.clock.monotonicMs();
   if (settings.mongodb.url === undefined) requireOpenFiles(EMBEDDED_MONGOD_OPEN_FILES);
   const cleanups = new AsyncDisposableStack();
   const stop = () => cleanups.disposeAsync();
@@ -69,7 +71,7 @@ export async function start(
     const { bootstrapKey, masterKey } = installationKeys(settings.keys, dataDir);
     const graceMs = dataDir.tookOver ? settings.shutdownDeadlineMs : 0;
     const processRoles = processesOf(settings);
-    const ports = await choosePorts(settings, processRoles.length, graceMs);
+    const ports = await choosePorts(settings, processRoles.length, graceMs, deps.clock);
     const servers = await unlessStopped(
       prepareServers({ ...deps, settings, dataDir }),
       signals.stopping,
@@ -82,6 +84,7 @@ export async function start(
     const receiver = await startDemoReceiver({
       port: ports.receiver,
       secret: () => secret,
+      clock: deps.clock,
       print: deps.print,
     });
     cleanups.defer(() => receiver.close());
@@ -99,11 +102,7 @@ export async function start(
       POSTHORN_PROBE_RECEIVER_URL: `http://127.0.0.1:${await findFreePort()}`,
       POSTHORN_PUBLIC_URL: settings.delivery.publicUrl ?? `http://localhost:${ports.http}`,
     });
-    const roleSupervisors = processRoles.map((roles, index) => {
-      const ownEnv = { ...env, POSTHORN_OPS_PORT: String(ports.ops[index]) };
-      const spawn = () => startRoleProcess(roles, ownEnv);
-      return new Supervisor({ name: roles.join(','), spawn, log: deps.log });
-    });
+    const roleSupervisors = superviseRoles(processRoles, env, ports, deps);
     // Slightly longer than the deadline of the process itself, so that it can log which service did
     // not stop.
     const roleDeadlineMs = settings.shutdownDeadlineMs + 2000;
@@ -111,7 +110,10 @@ export async function start(
     const hopeless = Promise.race(supervisors.map((supervisor) => supervisor.hopeless));
 
     const readyUrls = readinessUrls(settings, ports);
-    await Promise.race([waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping), hopeless]);
+    await Promise.race([
+      waitUntilReady(readyUrls, READY_DEADLINE_MS, signals.stopping, deps.clock),
+      hopeless,
+    ]);
     if (settings.mongodb.url === undefined) await resealOwn(settings, env, deps);
     secret = await seedDemo({
       apiUrl: `http://${local}`,
@@ -127,7 +129,7 @@ export async function start(
         natsUrl: servers.producersUrl,
         receiverUrl: receiver.url,
         dataDir: dataDir.path,
-        seconds: (performance.now() - beganMs) / 1000,
+        seconds: (deps.clock.monotonicMs() - beganMs) / 1000,
       }),
     );
     return { stop, done: hopeless };
@@ -136,6 +138,20 @@ export async function start(
     if (signals.stopping.aborted) return { stop, done: Promise.resolve() };
     throw error;
   }
+}
+
+/** A supervisor for each process, which has a private port of its own. None is started. */
+function superviseRoles(
+  processRoles: readonly (readonly Role[])[],
+  env: Record<string, string | undefined>,
+  ports: StartPorts,
+  { clock, log }: Pick<StartDeps, 'clock' | 'log'>,
+): Supervisor[] {
+  return processRoles.map((roles, index) => {
+    const ownEnv = { ...env, POSTHORN_OPS_PORT: String(ports.ops[index]) };
+    const spawn = () => startRoleProcess(roles, ownEnv);
+    return new Supervisor({ name: roles.join(','), spawn, clock, log });
+  });
 }
 
 /**

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '#domain/clock.ts';
 import { askDirectly } from '#infra/http/client/ask-directly.ts';
 
 const POLL_MS = 50;
@@ -14,13 +15,14 @@ export async function waitUntilReady(
   urls: string[],
   deadlineMs: number,
   signal: AbortSignal,
+  clock: Clock,
 ): Promise<void> {
-  const deadline = performance.now() + deadlineMs;
+  const deadline = clock.monotonicMs() + deadlineMs;
   for (const url of urls) {
     for (;;) {
       const fault = await readinessFault(url);
       if (fault === undefined) break;
-      if (performance.now() > deadline) throw new Error(`not ready in time: ${url}: ${fault}`);
+      if (clock.monotonicMs() > deadline) throw new Error(`not ready in time: ${url}: ${fault}`);
       await delay(POLL_MS, undefined, { signal });
     }
   }

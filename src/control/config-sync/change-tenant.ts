@@ -1,4 +1,5 @@
 import type { ClientSession, MongoClient } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { Configuration, TenantDocument } from '#infra/mongo/configuration.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
@@ -13,8 +14,7 @@ export interface ConfigurationDeps {
   /** Brings a key of the bucket CONFIG up to date within a short time, or leaves it to the sync. */
   publish: (key: string) => Promise<void>;
   turns: Pick<ChangeTurns, 'run'>;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export interface TenantChange {
@@ -45,7 +45,7 @@ export async function changeTenant<T>(
   const asked = await configuration.tenants.findOne({ _id: tenantId }, { projection: { life: 1 } });
   if (asked === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
   const result = await changeInTurn(deps, turnKeys.tenant(tenantId), async (session) => {
-    const now = new Date(clock());
+    const now = new Date(clock.wallMs());
     const tenant = await configuration.tenants.findOneAndUpdate(
       { _id: tenantId, life: asked.life ?? { $exists: false } },
       [{ $set: newRevision(now) }],
@@ -67,11 +67,11 @@ export async function changeTenant<T>(
  * @param change may run several times: see `runTransaction`
  */
 export function changeInTurn<T>(
-  deps: Pick<ConfigurationDeps, 'mongo' | 'turns'>,
+  deps: Pick<ConfigurationDeps, 'mongo' | 'turns' | 'clock'>,
   turnKey: string,
   change: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
-  return deps.turns.run(turnKey, () => runTransaction(deps.mongo, change));
+  return deps.turns.run(turnKey, () => runTransaction(deps.mongo, deps.clock, change));
 }
 
 /**

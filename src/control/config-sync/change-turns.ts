@@ -9,6 +9,7 @@
  * Bounds: a process keeps the turn for `TURN_CHANGES_MAX` changes or `TURN_MS`. State is in memory:
  * a waiting change is lost with its request.
  */
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
@@ -32,6 +33,7 @@ interface Waiting {
 
 export interface ChangeTurnsDeps {
   tickets: Pick<MongoTickets, 'take' | 'pass'>;
+  clock: Clock;
   /** How long a change waits for its turn. Absent: `CHANGE_DEADLINE_MS`. */
   deadlineMs?: number;
 }
@@ -40,20 +42,23 @@ export interface ChangeTurnsDeps {
  * Creates the turns of a process. They alternate with those of other processes on the same
  * database.
  */
-export function createChangeTurns({
-  changeTurns,
-}: Pick<Configuration, 'changeTurns'>): ChangeTurns {
-  return new ChangeTurns({ tickets: new MongoTickets({ turns: changeTurns }) });
+export function createChangeTurns(
+  { changeTurns }: Pick<Configuration, 'changeTurns'>,
+  clock: Clock,
+): ChangeTurns {
+  return new ChangeTurns({ tickets: new MongoTickets({ turns: changeTurns, clock }), clock });
 }
 
 export class ChangeTurns {
   private readonly tickets: ChangeTurnsDeps['tickets'];
+  private readonly clock: Clock;
   private readonly deadlineMs: number;
   /** By key; holds only keys with a waiting or running change. */
   private readonly queues = new Map<string, Set<Waiting>>();
 
   constructor(deps: ChangeTurnsDeps) {
     this.tickets = deps.tickets;
+    this.clock = deps.clock;
     this.deadlineMs = deps.deadlineMs ?? CHANGE_DEADLINE_MS;
   }
 
@@ -101,8 +106,8 @@ export class ChangeTurns {
   }
 
   private async runSome(queue: Set<Waiting>): Promise<void> {
-    const endMs = performance.now() + TURN_MS;
-    for (let ran = 0; ran < TURN_CHANGES_MAX && performance.now() < endMs; ran++) {
+    const endMs = this.clock.monotonicMs() + TURN_MS;
+    for (let ran = 0; ran < TURN_CHANGES_MAX && this.clock.monotonicMs() < endMs; ran++) {
       const next = takeFirst(queue);
       if (next === undefined) return;
       await next.run();

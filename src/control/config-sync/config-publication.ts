@@ -2,6 +2,7 @@ import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Db, MongoClient } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { buckets } from '#wire/subjects.ts';
 import { ConfigSync } from './config-sync.ts';
@@ -16,7 +17,7 @@ export interface ConfigServers {
   mongo: MongoClient;
   db: Db;
   nc: NatsConnection;
-  clock: () => number;
+  clock: Clock;
   log: Log;
 }
 
@@ -38,7 +39,7 @@ export function createConfigPublication(deps: ConfigPublicationDeps): {
   const writer = createConfigWriter(deps, reader);
   const paced = new PacedSync({
     sync: (key) => writer.sync(key),
-    now: () => performance.now(),
+    now: deps.clock.monotonicMs,
   });
   const sync = new ConfigSync({
     ...deps,

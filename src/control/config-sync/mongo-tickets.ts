@@ -10,6 +10,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Collection } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import type { ChangeTurnDocument } from '#infra/mongo/configuration.ts';
 
 /** Longer than a turn on a busy machine. */
@@ -23,9 +24,11 @@ export interface Ticket {
 
 export class MongoTickets {
   private readonly turns: Collection<ChangeTurnDocument>;
+  private readonly clock: Clock;
 
-  constructor(deps: { turns: Collection<ChangeTurnDocument> }) {
+  constructor(deps: { turns: Collection<ChangeTurnDocument>; clock: Clock }) {
     this.turns = deps.turns;
+    this.clock = deps.clock;
   }
 
   /**
@@ -59,14 +62,14 @@ export class MongoTickets {
 
   private async wait(key: string, number: number, servedFirst: number): Promise<void> {
     let served = servedFirst;
-    let sinceMs = performance.now();
+    let sinceMs = this.clock.monotonicMs();
     for (let pollMs = POLL_MS.first; served < number; pollMs = Math.min(pollMs * 2, POLL_MS.max)) {
       await delay(pollMs);
       const now = (await this.turns.findOne({ _id: key }))?.served ?? number;
       if (now !== served) {
         served = now;
-        sinceMs = performance.now();
-      } else if (performance.now() - sinceMs > SKIP_AFTER_MS) {
+        sinceMs = this.clock.monotonicMs();
+      } else if (this.clock.monotonicMs() - sinceMs > SKIP_AFTER_MS) {
         await this.pass({ key, number: served });
       }
     }

@@ -1,4 +1,5 @@
 import type { ClientSession, Db, MongoClient } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
 import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { configKeys, parseConfigKey } from '#wire/subjects.ts';
@@ -15,10 +16,10 @@ const registered = { auto: false };
 /** Reads the values for the keys of the bucket CONFIG from MongoDB. */
 export class SnapshotReader {
   private readonly mongo: MongoClient;
-  private readonly clock: () => number;
+  private readonly clock: Clock;
   private readonly configuration: Configuration;
 
-  constructor(deps: { mongo: MongoClient; db: Db; clock: () => number }) {
+  constructor(deps: { mongo: MongoClient; db: Db; clock: Clock }) {
     this.mongo = deps.mongo;
     this.clock = deps.clock;
     this.configuration = configurationOf(deps.db);
@@ -103,7 +104,7 @@ export class SnapshotReader {
         endpoints: await endpoints.find({ tenant: id }, sorted).toArray(),
         subscriptions: await subscriptions.find({ tenant: id }, sorted).toArray(),
       };
-      return tenantSnapshot(parts, this.clock());
+      return tenantSnapshot(parts, this.clock.wallMs());
     } finally {
       await session.endSession();
     }

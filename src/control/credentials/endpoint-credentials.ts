@@ -3,6 +3,7 @@
  * sealed before they are stored.
  */
 import type { X509Certificate } from 'node:crypto';
+import type { Clock } from '#domain/clock.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
 import type {
@@ -25,8 +26,7 @@ import { checkCredentials } from './check-credentials.ts';
 export interface CredentialDeps {
   secretBox: Sealer;
   guard: EgressGuard;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export type CredentialSettings = EndpointCredentialSettings & { headers?: Record<string, string> };
@@ -57,7 +57,7 @@ export function credentialFields(
   }
   if (certificate === null) fields.client_certificate = null;
   else if (certificate !== undefined) {
-    const checked = checkClientCertificate(certificate, new Date(clock()));
+    const checked = checkClientCertificate(certificate, new Date(clock.wallMs()));
     const whole = checked.certificate;
     fields.client_certificate = {
       ...certificateFacts(checked.leaf),

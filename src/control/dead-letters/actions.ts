@@ -6,6 +6,7 @@
  * the publish as a duplicate. A dead letter is replayed once. If the replay fails too, it becomes a
  * dead letter of its own.
  */
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { deliveryId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
@@ -42,7 +43,7 @@ export interface DeadLetterActionsDeps extends Omit<HistoryReadDeps, 'config'> {
   config: Pick<ConfigView, 'tenant'>;
   publisher: Pick<Publisher, 'publishAsync'>;
   records: Pick<RecordBatcher, 'add'>;
-  clock: () => number;
+  clock: Clock;
 }
 
 export class DeadLetterActions {
@@ -67,7 +68,7 @@ export class DeadLetterActions {
     if (!this.endpointsOf(lifeId).includes(letter.endpoint)) {
       throw unreplayable(`its endpoint ${letter.endpoint} was deleted`);
     }
-    return this.replayOne(letter, this.deps.clock());
+    return this.replayOne(letter, this.deps.clock.wallMs());
   }
 
   /**
@@ -78,7 +79,7 @@ export class DeadLetterActions {
   async replayMany(lifeId: string, asked: DeadLetterReplay): Promise<ReplayedDeadLetters> {
     const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = asked;
     const { endpoint } = selection;
-    const startMs = this.deps.clock();
+    const startMs = this.deps.clock.wallMs();
     const dueMs = (nth: number): number => startMs + Math.floor((nth * 1000) / perSecond);
     const known = this.endpointsOf(lifeId);
     const replayable = {
@@ -122,7 +123,11 @@ export class DeadLetterActions {
   }
 
   private async discardAll(filter: object): Promise<number> {
-    const gone = { discarded_at: new Date(this.deps.clock()), frame: null, last_attempt: null };
+    const gone = {
+      discarded_at: new Date(this.deps.clock.wallMs()),
+      frame: null,
+      last_attempt: null,
+    };
     const result = await this.deps.history.deadLetters.updateMany(filter, { $set: gone });
     return result.modifiedCount;
   }
@@ -147,12 +152,12 @@ export class DeadLetterActions {
     await this.publish(letter, id, dueMs);
     const marked = await history.deadLetters.findOneAndUpdate(
       { _id: letter._id, replayed_at: null },
-      { $set: { replayed_at: new Date(clock()), replay: id } },
+      { $set: { replayed_at: new Date(clock.wallMs()), replay: id } },
       { returnDocument: 'after' },
     );
     // Not found: a concurrent request has marked it, for the same delivery.
     const now = marked ?? (await history.deadLetters.findOne({ _id: letter._id }));
-    const at = now?.replayed_at ?? new Date(clock());
+    const at = now?.replayed_at ?? new Date(clock.wallMs());
     return { id: letter._id, delivery_id: id, replayed_at: at.toISOString() };
   }
 
@@ -160,7 +165,7 @@ export class DeadLetterActions {
     const { tenant, event, endpoint, type, seq, frame } = letter;
     const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
     const target = subjects.delivery(tenant, endpoint, this.laneOf(tenant, endpoint));
-    const waits = dueMs - this.deps.clock() > SCHEDULED_FROM_MS;
+    const waits = dueMs - this.deps.clock.wallMs() > SCHEDULED_FROM_MS;
     try {
       await this.deps.publisher.publishAsync({
         subject: waits ? subjects.waiting(tenant, endpoint, id) : target,

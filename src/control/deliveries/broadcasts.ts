@@ -1,4 +1,5 @@
 /** Reads and cancels broadcast events (RT-5), which are in the stream BCAST. */
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { BroadcastStore, StoredBroadcast } from '#infra/nats/stores/broadcast-store.ts';
 import type { Broadcast } from '#wire/api/broadcast.ts';
@@ -18,8 +19,7 @@ const EVENT_ID = /^[A-Za-z0-9_:@/+=~|-]+$/;
 
 export interface BroadcastsDeps {
   store: BroadcastStore;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export class Broadcasts {
@@ -69,8 +69,8 @@ export class Broadcasts {
   cancel(id: string): Promise<Broadcast> {
     return asked(async () => {
       const found = await this.find(id);
-      const deadlineMs = performance.now() + CANCEL_DEADLINE_MS;
-      while (performance.now() < deadlineMs) {
+      const deadlineMs = this.deps.clock.monotonicMs() + CANCEL_DEADLINE_MS;
+      while (this.deps.clock.monotonicMs() < deadlineMs) {
         const { seq, progress } = await this.deps.store.progress(id);
         const known = progress?.eventSeq === found.seq ? progress : undefined;
         if (known !== undefined && known.state !== 'running') return view(found, known);
@@ -82,7 +82,7 @@ export class Broadcasts {
           endpoints: none,
           ...known,
           state: 'cancelled',
-          endedMs: this.deps.clock(),
+          endedMs: this.deps.clock.wallMs(),
         };
         const write = this.deps.store.writeProgress(id, cancelled, seq, WRITE_TIMEOUT_MS);
         if ((await write) !== undefined) return view(found, cancelled);

@@ -4,6 +4,7 @@
  */
 import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { Gauge, type Registry } from 'prom-client';
+import type { Clock } from '#domain/clock.ts';
 import { readLeases } from '#infra/nats/leases/read-leases.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
@@ -19,6 +20,7 @@ export interface QueueMetricsDeps {
   /** Milliseconds since 1970 by the brokers' clock, which timestamps the messages. */
   brokerNow: () => number;
   log: Log;
+  clock: Clock;
 }
 
 /** The remaining messages of a consumer; the lanes of a shard are added up. */
@@ -46,7 +48,7 @@ export class QueueMetrics implements Service {
 
   constructor(deps: QueueMetricsDeps) {
     this.deps = deps;
-    this.fault = new RepeatingFault(deps.log, 'queue_metrics.look_failed');
+    this.fault = new RepeatingFault(deps.log, 'queue_metrics.look_failed', deps.clock.monotonicMs);
     const registers = [deps.registry];
     const ofStream = { labelNames: ['stream'] as const, registers };
     const ofConsumer = { labelNames: ['stream', 'consumer'] as const, registers };

@@ -7,6 +7,7 @@
  * shown, and a TTL index removes it within minutes.
  */
 import type { Filter } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import { limits } from '#domain/limits.ts';
 import {
   AUTOMATIC_TYPE_KEPT_SECONDS,
@@ -32,8 +33,7 @@ export interface AutomaticType {
 
 export interface AutomaticTypesDeps {
   configuration: Pick<Configuration, 'automaticEventTypes'>;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export class AutomaticTypes {
@@ -50,7 +50,7 @@ export class AutomaticTypes {
    */
   async note(seen: readonly SeenType[]): Promise<SeenType[]> {
     const { automaticEventTypes } = this.deps.configuration;
-    const now = new Date(this.deps.clock());
+    const now = new Date(this.deps.clock.wallMs());
     const byId = new Map(seen.map((type) => [idOf(type), type]));
     const ids = { _id: { $in: [...byId.keys()] } };
     await automaticEventTypes.updateMany(ids, { $set: { last_seen_at: now } });
@@ -104,7 +104,7 @@ export class AutomaticTypes {
     name: Filter<string>,
     count: number,
   ): Promise<AutomaticType[]> {
-    const since = new Date(this.deps.clock() - AUTOMATIC_TYPE_KEPT_SECONDS * 1000);
+    const since = new Date(this.deps.clock.wallMs() - AUTOMATIC_TYPE_KEPT_SECONDS * 1000);
     const rows = await this.deps.configuration.automaticEventTypes
       .find({
         ...(tenant === undefined ? {} : { tenant }),

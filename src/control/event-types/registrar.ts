@@ -1,3 +1,4 @@
+import type { Clock } from '#domain/clock.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { limits } from '#domain/limits.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -13,8 +14,7 @@ export interface EventTypeRegistrarDeps {
   types: Pick<AutomaticTypes, 'note'>;
   config: Pick<ConfigView, 'eventType' | 'tenant'>;
   log: Log;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 /**
@@ -37,7 +37,7 @@ export class EventTypeRegistrar {
   /** @throws errors of MongoDB; calling it again is safe */
   async register(seen: readonly SeenType[]): Promise<void> {
     const { config, types, clock, log } = this.deps;
-    const nowMs = clock();
+    const nowMs = clock.wallMs();
     for (const [tenant, untilMs] of this.fullUntilMs) {
       if (untilMs <= nowMs) this.fullUntilMs.delete(tenant);
     }

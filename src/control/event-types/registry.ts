@@ -61,7 +61,7 @@ export class EventTypes {
     if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
     const seen = await automatic.find(undefined, name);
     const put = await changeInTurn(this.deps, turnKeys.eventTypes, async (session) => {
-      const now = new Date(clock());
+      const now = new Date(clock.wallMs());
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
       checkPutPreconditions(preconditions, known?.revision);

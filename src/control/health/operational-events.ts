@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import type { OperationalEventType } from '#wire/openapi/operational-events.ts';
 import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoint-health.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -26,7 +27,7 @@ export interface TellDeps {
   /** The tenant that gets the events of every tenant. */
   operatorTenant: string | undefined;
   lives: Pick<CurrentLives, 'find'>;
-  clock: () => number;
+  clock: Clock;
 }
 
 /** Inserts events into the outbox; an event that is already there is unchanged. */
@@ -36,7 +37,7 @@ export async function tell(
   session?: ClientSession,
 ): Promise<void> {
   if (events.length === 0) return;
-  const at = new Date(deps.clock());
+  const at = new Date(deps.clock.wallMs());
   const { operatorTenant } = deps;
   const operator = operatorTenant && ((await deps.lives.find(operatorTenant)) ?? operatorTenant);
   const operations = events.flatMap((event) => {

@@ -3,6 +3,7 @@
  * (RT-9).
  */
 import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import {
   type EndpointExplanation,
@@ -28,8 +29,7 @@ export interface EventExplanationsDeps {
   events: Pick<EventReads, 'find'>;
   payloads: Pick<PayloadReads, 'ofEvent'>;
   config: Pick<ConfigView, 'tenant' | 'eventType'>;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export class EventExplanations {
@@ -53,7 +53,7 @@ export class EventExplanations {
     const event = await events.find(lifeId, eventId);
     const snapshot = config.tenant(lifeId);
     if (snapshot === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
-    const judgedAt = new Date(clock()).toISOString();
+    const judgedAt = new Date(clock.wallMs()).toISOString();
     const rest = snapshot.endpoints.filter(({ id }) => id > String(after));
     const page = toPage(
       rest,
@@ -66,12 +66,12 @@ export class EventExplanations {
     const type = event.type ?? '';
     const data: EndpointExplanationResource[] = [];
     const view = await this.view(asked, event);
-    let pauseMs = performance.now() + AT_ONCE_MS;
+    let pauseMs = clock.monotonicMs() + AT_ONCE_MS;
     for (const each of explainMatch(asked, type, view)) {
       if (each !== undefined) data.push(show(each));
-      if (performance.now() < pauseMs) continue;
+      if (clock.monotonicMs() < pauseMs) continue;
       await setImmediate();
-      pauseMs = performance.now() + AT_ONCE_MS;
+      pauseMs = clock.monotonicMs() + AT_ONCE_MS;
     }
     const { next_cursor } = page;
     return { event_id: eventId, event_type: type, judged_at: judgedAt, data, next_cursor };

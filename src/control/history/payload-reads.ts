@@ -1,4 +1,5 @@
 /** Reads large payloads by a signed link, or with an API key through their event (IN-12). */
+import type { Clock } from '#domain/clock.ts';
 import type { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { PosthornError } from '#domain/errors.ts';
 import {
@@ -16,7 +17,7 @@ export interface PayloadReadsDeps {
   events: Pick<EventReads, 'find'>;
   config: Pick<ConfigView, 'tenant' | 'eventType'>;
   budget: ByteBudget;
-  clock: () => number;
+  clock: Clock;
 }
 
 /** Call `release` when the answer is sent. */
@@ -35,7 +36,7 @@ export class PayloadReads {
    */
   async byLink(key: string, expires: string, signature: string): Promise<ReadPayload> {
     const { links, clock } = this.deps;
-    const standing = links.check(key, expires, signature, clock());
+    const standing = links.check(key, expires, signature, clock.wallMs());
     if (standing === 'invalid') throw new PosthornError('POSTHORN_PAYLOAD_LINK_INVALID');
     if (standing === 'expired') {
       throw new PosthornError('POSTHORN_PAYLOAD_GONE', { detail: 'the link has expired' });

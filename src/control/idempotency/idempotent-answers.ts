@@ -7,6 +7,7 @@
  */
 import { createHash } from 'node:crypto';
 import { type Collection, MongoServerError } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
@@ -37,8 +38,7 @@ export interface IdempotentAnswersDeps {
   answers: Collection<IdempotentAnswerDocument>;
   /** Answers can contain secrets: they are stored sealed. */
   secretBox: Sealer;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export class IdempotentAnswers {
@@ -60,7 +60,7 @@ export class IdempotentAnswers {
     // No part can contain a line feed, except for the key, which is last.
     const claim = digest(`${caller}\n${method}\n${path}\n${key}`);
     const fingerprint = digest(JSON.stringify(body ?? null));
-    const now = clock();
+    const now = clock.wallMs();
     const expires_at = new Date(now + limits.idempotentAnswersKeptSeconds * 1000);
     // MongoDB removes expired documents once a minute: until then they must not count.
     await answers.deleteOne({ _id: claim, expires_at: { $lte: new Date(now) } });

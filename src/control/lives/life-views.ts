@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { lifeOf, tenantIdOf } from '#domain/tenant.ts';
 import { LEASE_MS } from '#infra/nats/streams/streams.ts';
@@ -17,6 +18,7 @@ export interface LifeViewsDeps {
   nc: NatsConnection;
   /** Opened on first use: control starts while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
+  clock: Clock;
 }
 
 /**
@@ -36,7 +38,7 @@ export class LifeViews {
    * @throws PosthornError POSTHORN_TENANT_NOT_READY if a live process does not know it within 6 s
    */
   async confirm(lifeId: string): Promise<void> {
-    const deadlineMs = performance.now() + WAIT_MS_MAX;
+    const deadlineMs = this.deps.clock.monotonicMs() + WAIT_MS_MAX;
     let fault: unknown;
     for (;;) {
       try {
@@ -46,7 +48,7 @@ export class LifeViews {
       } catch (error) {
         fault = error;
       }
-      if (performance.now() > deadlineMs) throw notReady(lifeId, fault);
+      if (this.deps.clock.monotonicMs() > deadlineMs) throw notReady(lifeId, fault);
       await delay(ASK_AGAIN_MS);
     }
   }

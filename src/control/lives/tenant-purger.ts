@@ -10,6 +10,7 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import type { Clock } from '#domain/clock.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Configuration, TenantPurgeDocument } from '#infra/mongo/configuration.ts';
 import type { HealthStore } from '#infra/mongo/endpoint-health.ts';
@@ -35,7 +36,7 @@ export interface TenantPurgerDeps {
   jsm: () => Promise<JetStreamManager>;
   shards: number;
   log: Log;
-  clock: () => number;
+  clock: Clock;
 }
 
 export class TenantPurger {
@@ -78,7 +79,7 @@ export class TenantPurger {
 
   private async purgeAll(): Promise<void> {
     const { configuration, lives, payloads, clock } = this.deps;
-    const due = { $or: [{ next_at: null }, { next_at: { $lte: new Date(clock()) } }] };
+    const due = { $or: [{ next_at: null }, { next_at: { $lte: new Date(clock.wallMs()) } }] };
     const marks = await configuration.tenantPurges.find(due as object).toArray();
     const over: TenantPurgeDocument[] = [];
     for (const mark of marks) {
@@ -119,7 +120,7 @@ export class TenantPurger {
       dead_letters: letters.deletedCount,
     };
     log.info({ tenant_id: tenantIdOf(_id), life_id: _id, ...counts }, 'tenant_purge.done');
-    const nowMs = clock();
+    const nowMs = clock.wallMs();
     const ageMs = nowMs - deleted_at.getTime();
     if (ageMs > MARK_KEPT_MS) await configuration.tenantPurges.deleteOne({ _id, deleted_at });
     else {

@@ -8,6 +8,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { NatsConnection } from '@nats-io/nats-core';
 import { Counter, Gauge, type Registry } from 'prom-client';
+import type { Clock } from '#domain/clock.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import { BatchPull, type PulledMessage } from '#infra/nats/consume/batch-pull.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
@@ -42,6 +43,7 @@ export interface ProjectorDeps {
   registerEventTypes: (seen: SeenType[]) => Promise<void>;
   disableGoneEndpoint: (record: EndpointGoneRecord) => Promise<void>;
   trackHealth: (attempts: AttemptsByEndpoint) => Promise<void>;
+  clock: Clock;
 }
 
 /** Creates the projector as a service of its own. */
@@ -79,7 +81,7 @@ class Projector {
       registers,
       collect: (): void => {
         const since = this.blockedSinceMs;
-        blocked.set(since === undefined ? 0 : (performance.now() - since) / 1000);
+        blocked.set(since === undefined ? 0 : (this.deps.clock.monotonicMs() - since) / 1000);
       },
     });
   }
@@ -106,9 +108,9 @@ class Projector {
   private async run(): Promise<void> {
     const { signal } = this.stopping;
     while (!signal.aborted) {
-      const startedMs = performance.now();
+      const startedMs = this.deps.clock.monotonicMs();
       const full = await this.round();
-      const restMs = full ? 0 : Math.max(0, ROUND_MS - (performance.now() - startedMs));
+      const restMs = full ? 0 : Math.max(0, ROUND_MS - (this.deps.clock.monotonicMs() - startedMs));
       if (restMs > 0) await delay(restMs, undefined, { signal }).catch(() => {});
     }
   }
@@ -153,7 +155,7 @@ class Projector {
         await this.deps.trackHealth(batch.attempts);
         break;
       } catch (error) {
-        this.blockedSinceMs ??= performance.now();
+        this.blockedSinceMs ??= this.deps.clock.monotonicMs();
         this.deps.log.warn({ error: (error as Error).message }, 'projector.write_failed');
         if (signal.aborted) return;
         for (const message of messages) message.working();

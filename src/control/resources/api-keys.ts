@@ -29,16 +29,16 @@ export class ApiKeys {
 
   async create(body: NewApiKey): Promise<CreatedApiKey> {
     const { configuration, clock, publish } = this.deps;
-    const expiresAt = checkNewKey(body, clock());
+    const expiresAt = checkNewKey(body, clock.wallMs());
     const key = `phk_${SCOPE_LETTERS[body.scope]}_${randomBytes(KEY_BYTES).toString('base64url')}`;
     const document: ApiKeyDocument = {
       _id: keyHash(key),
-      id: newId('key', clock()),
+      id: newId('key', clock.wallMs()),
       scope: body.scope,
       tenant: body.tenant ?? null,
       name: body.name ?? null,
       revision: 1,
-      created_at: new Date(clock()),
+      created_at: new Date(clock.wallMs()),
       expires_at: expiresAt,
       revoked_at: null,
     };
@@ -74,7 +74,7 @@ export class ApiKeys {
     const { configuration, clock, publish } = this.deps;
     await configuration.apiKeys.updateOne(
       { id, revoked_at: null },
-      { $set: { revoked_at: new Date(clock()) }, $inc: { revision: 1 } },
+      { $set: { revoked_at: new Date(clock.wallMs()) }, $inc: { revision: 1 } },
     );
     const key = await configuration.apiKeys.findOne({ id });
     if (key === null) {

@@ -71,7 +71,7 @@ export class Endpoints {
     checkLinksAllowed(body, this.deps.publicUrl);
     const policies = policyFields(body);
     const secret = checkSecret(body.secret) ?? newSecret();
-    const id = newId('ep', this.deps.clock());
+    const id = newId('ep', this.deps.clock.wallMs());
     const credentials = credentialFields(body, id, this.deps);
     return changeTenant(this.deps, tenantId, async (context) => {
       const { session, now } = context;
@@ -233,7 +233,11 @@ export class Endpoints {
       state: endpoint.state,
       state_reason: endpoint.state_reason,
       format: endpoint.format,
-      signing_secrets: showSecrets(this.deps.secretBox, endpoint, new Date(this.deps.clock())),
+      signing_secrets: showSecrets(
+        this.deps.secretBox,
+        endpoint,
+        new Date(this.deps.clock.wallMs()),
+      ),
       ...showCredentials(endpoint),
       description: endpoint.description,
       ...showPolicies(endpoint),

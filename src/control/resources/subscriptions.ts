@@ -133,7 +133,7 @@ export class Subscriptions {
     correlationId: string,
   ): Promise<DryRunResult> {
     const { eventBytesMax, clock } = this.deps;
-    const context = { tenantId, correlationId, eventBytesMax, nowMs: clock() };
+    const context = { tenantId, correlationId, eventBytesMax, nowMs: clock.wallMs() };
     const result = dryRunSubscription(body, context);
     await checkTenantExists(this.deps.configuration, tenantId);
     return result;

@@ -44,7 +44,7 @@ export class Tenants {
   ): Promise<{ created: boolean; tenant: TenantResource }> {
     const { configuration, tombstones, clock, publish } = this.deps;
     const put = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
-      const now = new Date(clock());
+      const now = new Date(clock.wallMs());
       const known = await configuration.tenants.findOne({ _id: id }, { session });
       checkPutPreconditions(preconditions, known?.revision);
       const fields = {
@@ -124,7 +124,7 @@ export class Tenants {
   async remove(id: string, ifMatch: string | undefined): Promise<void> {
     const { configuration, tombstones, clock, publish } = this.deps;
     const revoked = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
-      const now = new Date(clock());
+      const now = new Date(clock.wallMs());
       const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
       if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
       checkIfMatch(ifMatch, tenant.revision);

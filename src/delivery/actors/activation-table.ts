@@ -49,7 +49,7 @@ export class ActivationTable {
   start(): void {
     this.sweeper = setInterval(() => {
       const idleMs = this.actors.size > CROWD ? IDLE_IN_CROWD_MS : IDLE_MS;
-      this.sweep(performance.now() - idleMs);
+      this.sweep(this.deps.clock.monotonicMs() - idleMs);
     }, SWEEP_EVERY_MS);
     this.sweeper.unref();
   }

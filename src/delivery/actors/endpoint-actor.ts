@@ -67,13 +67,9 @@ export class EndpointActor {
   private readonly options: EndpointActorOptions;
   private readonly settings: EndpointSettings;
   private readonly mailbox = new Mailbox();
-  private readonly turns = new LatencyEstimator();
+  private readonly turns: LatencyEstimator;
   private readonly parking: Parking;
-  private readonly timer = new WakeTimer(() => {
-    this.parking.parkExcess(this.options.laneShare());
-    this.scheduleCheck();
-    this.options.onRunnable(this);
-  });
+  private readonly timer: WakeTimer;
   private readonly sender: EndpointSender;
   private readonly processor: DeliveryProcessor;
   /**
@@ -89,13 +85,19 @@ export class EndpointActor {
     this.options = options;
     this.endpoint = options.endpoint;
     this.sender = new EndpointSender(deps, options.tenant);
-    this.settings = new EndpointSettings(deps, options.circuit);
+    this.turns = new LatencyEstimator(deps.clock);
+    this.timer = new WakeTimer(deps.clock, () => {
+      this.parking.parkExcess(options.laneShare());
+      this.scheduleCheck();
+      options.onRunnable(this);
+    });
+    this.settings = new EndpointSettings(deps, deps.clock, options.circuit);
     this.settings.apply(options.snapshot());
     const { mailbox, settings, turns, sender } = this;
-    const { settler, metrics, random } = deps;
+    const { settler, metrics, random, clock } = deps;
     const { snapshot, tenantShare } = options;
     const own = { mailbox, settings, turns };
-    this.parking = new Parking({ settler, metrics, random, tenantShare, ...own });
+    this.parking = new Parking({ settler, metrics, random, clock, tenantShare, ...own });
     this.processor = new DeliveryProcessor(deps, {
       snapshot,
       settings,
@@ -169,7 +171,7 @@ export class EndpointActor {
   runNext(): void {
     const delivery = this.mailbox.shift() as InFlightDelivery;
     this.settings.limiter?.take();
-    if (this.circuitOpens) this.nextProbeMs = performance.now() + PROBE_EVERY_MS;
+    if (this.circuitOpens) this.nextProbeMs = this.deps.clock.monotonicMs() + PROBE_EVERY_MS;
     this.scheduleCheck();
     const ended = this.turns.start();
     const onEnd = (): void => {
@@ -201,7 +203,11 @@ export class EndpointActor {
    * then, instead of being parked.
    */
   private waitsForProbe(): boolean {
-    return this.circuitOpens && this.mailbox.headIsOfLane && performance.now() < this.nextProbeMs;
+    return (
+      this.circuitOpens &&
+      this.mailbox.headIsOfLane &&
+      this.deps.clock.monotonicMs() < this.nextProbeMs
+    );
   }
 
   private get circuitOpens(): boolean {

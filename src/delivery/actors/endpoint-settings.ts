@@ -1,4 +1,5 @@
 import { type IPolicy, TimeoutStrategy, timeout, wrap } from 'cockatiel';
+import type { Clock } from '#domain/clock.ts';
 import type { RetryPolicy } from '#domain/outcome/verdict.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
 import { EndpointBulkhead } from './endpoint-bulkhead.ts';
@@ -26,12 +27,14 @@ export class EndpointSettings {
   /** The policies of an attempt, outermost first: circuit, time limit. */
   attemptPolicy: IPolicy;
   private readonly defaults: EndpointDefaults;
+  private readonly clock: Clock;
   private snapshot: EndpointSnapshot | undefined;
 
   /** @param circuit the circuit that the endpoint's last actor left, if it was not closed */
-  constructor(defaults: EndpointDefaults, circuit: EndpointCircuit | undefined) {
+  constructor(defaults: EndpointDefaults, clock: Clock, circuit: EndpointCircuit | undefined) {
     this.defaults = defaults;
-    this.circuit = circuit ?? new EndpointCircuit(() => performance.now());
+    this.clock = clock;
+    this.circuit = circuit ?? new EndpointCircuit(clock.monotonicMs);
     this.bulkhead = new EndpointBulkhead(defaults.inFlightMax);
     this.retryPolicy = defaults.retryPolicy;
     this.timeoutMs = defaults.timeoutMs;
@@ -55,7 +58,7 @@ export class EndpointSettings {
     // Deliveries to an inactive endpoint are held and need no token.
     if (rateLimit === undefined || state !== 'active') this.limiter = undefined;
     else if (this.limiter === undefined) {
-      this.limiter = new RateLimiter(rateLimit, () => performance.now());
+      this.limiter = new RateLimiter(rateLimit, this.clock.monotonicMs);
     } else this.limiter.configure(rateLimit);
   }
 }

@@ -7,6 +7,7 @@
  * recently) -> passivated (removed; the activation table keeps a circuit that is not closed). All
  * its state is also in JetStream, so a crash loses nothing.
  */
+import type { Clock } from '#domain/clock.ts';
 import { DeficitRoundRobin, Flow } from '#domain/contention/deficit-round-robin.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import type { EndpointCircuit } from './endpoint-circuit.ts';
@@ -19,6 +20,7 @@ import type { TurnScheduler, TurnTaker } from '../scheduling/turn-scheduler.ts';
 export interface TenantActorDeps {
   config: ConfigView;
   scheduler: TurnScheduler;
+  clock: Clock;
   endpoint: EndpointActorDeps;
   /** Removes and returns the circuit that the endpoint's passivated actor left. */
   takeCircuit: (endpoint: string) => EndpointCircuit | undefined;
@@ -39,12 +41,13 @@ export class TenantActor implements TurnTaker {
   private byId = new Map<string, EndpointSnapshot>();
   private runningAttempts = 0;
   private load: TenantLoad = { taken: 0, pressed: 0 };
-  private readonly laneShare = new LaneShare(() => this.waitingEndpoints());
+  private readonly laneShare: LaneShare;
 
   constructor(tenant: string, deps: TenantActorDeps) {
     this.tenant = tenant;
     this.deps = deps;
     this.flow = new Flow<TurnTaker>(this);
+    this.laneShare = new LaneShare(() => this.waitingEndpoints(), deps.clock);
   }
 
   get weight(): number {

@@ -5,6 +5,7 @@
  * redelivered. `endpoint-actor.ts` decides when a turn starts and how many run at once.
  */
 import { isBrokenCircuitError } from 'cockatiel';
+import type { Clock } from '#domain/clock.ts';
 import { judge } from '#domain/outcome/verdict.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { LocalFault } from '#infra/http/dial/local-fault.ts';
@@ -65,7 +66,7 @@ export interface DeliveryProcessorDeps {
   mayWork: (tenant: string) => boolean;
   /** The platform's time limit for an attempt. */
   timeoutMs: number;
-  now: () => number;
+  clock: Clock;
   random: () => number;
 }
 
@@ -117,7 +118,8 @@ export class DeliveryProcessor {
     if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
       return settler.hold(delivery, 'endpoint_disabled');
     }
-    if (performance.now() - delivery.receivedMs > EXTEND_AFTER_MS) delivery.message.working();
+    if (this.deps.clock.monotonicMs() - delivery.receivedMs > EXTEND_AFTER_MS)
+      delivery.message.working();
     delivery.event ??= await events.fetch(
       delivery.tenant,
       delivery.head.eventSeq,
@@ -195,7 +197,7 @@ export class DeliveryProcessor {
     event: OutboundEvent,
     target: EndpointTarget,
   ): Promise<void> {
-    const { metrics, settler, now, random, worker, tracing } = this.deps;
+    const { metrics, settler, clock, random, worker, tracing } = this.deps;
     const { attemptPolicy, retryPolicy } = this.settings;
     const ackTimer = extendAckDeadline(delivery, this.settings.timeoutMs - this.deps.timeoutMs);
     let startedMs = 0;
@@ -203,8 +205,8 @@ export class DeliveryProcessor {
     let result: SendResult;
     try {
       result = await attemptPolicy.execute<SendResult>(async ({ signal }) => {
-        startedMs = now();
-        started = performance.now();
+        startedMs = clock.wallMs();
+        started = clock.monotonicMs();
         const sent = await tracedAttempt(tracing, delivery, event.head, target, (traceparent) =>
           this.sender.send(target, event, startedMs, signal, traceparent),
         );
@@ -220,7 +222,7 @@ export class DeliveryProcessor {
     } finally {
       clearInterval(ackTimer);
     }
-    const durationMs = performance.now() - started;
+    const durationMs = clock.monotonicMs() - started;
     const { attemptNo, firstAttemptMs = startedMs } = delivery.head;
     const { repeatedAtMs } = result;
     const repeatedMs =

@@ -1,4 +1,5 @@
 import type { SecureContext } from 'node:tls';
+import type { Clock } from '#domain/clock.ts';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
@@ -29,7 +30,8 @@ export interface Destination {
  */
 export class SenderPool {
   /** Outlives the senders. */
-  readonly lenientOrigins = new LenientOrigins(() => performance.now());
+  readonly lenientOrigins: LenientOrigins;
+  private readonly clock: Clock;
   private readonly guard: EgressGuard;
   private readonly probeReceiver: ProbeReceiver;
   private readonly names: Pick<DnsCache, 'of'>;
@@ -43,7 +45,10 @@ export class SenderPool {
     names: Pick<DnsCache, 'of'>;
     isResolverDown: () => boolean;
     timeoutMs: number;
+    clock: Clock;
   }) {
+    this.clock = options.clock;
+    this.lenientOrigins = new LenientOrigins(options.clock.monotonicMs);
     this.guard = options.guard;
     this.probeReceiver = options.probeReceiver;
     this.names = options.names;
@@ -55,13 +60,13 @@ export class SenderPool {
     const key = keyOf(tenant, destination);
     let entry = this.senders.get(key);
     if (entry === undefined) {
-      const { timeoutMs, isResolverDown } = this;
+      const { timeoutMs, isResolverDown, clock } = this;
       const { origin, certificate } = destination;
       const guard = this.probeReceiver.isAt(tenant, origin) ? anyAddress : this.guard;
       const tls = certificate === undefined ? {} : { secureContext: certificate.context };
       const lookUpAddresses = this.names.of(tenant);
       const lenientOrigins = this.lenientOrigins.of(tenant);
-      const dial = { origin, guard, lookUpAddresses, isResolverDown, timeoutMs, ...tls };
+      const dial = { origin, guard, lookUpAddresses, isResolverDown, timeoutMs, clock, ...tls };
       const sender = new Sender({ ...dial, lenientOrigins });
       entry = { sender, users: 0 };
       this.senders.set(key, entry);

@@ -1,4 +1,5 @@
 import type { JsMsg } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ActivationTable } from '../actors/activation-table.ts';
@@ -15,13 +16,14 @@ export function createDeliveryHandler(deps: {
   settler: Pick<Settler, 'claim' | 'unclaim'>;
   table: Pick<ActivationTable, 'deliver'>;
   fence: Pick<AckFence, 'watch'>;
+  clock: Clock;
   log: Log;
 }): (message: JsMsg) => void {
-  const { settler, table, fence, log } = deps;
+  const { settler, table, fence, clock, log } = deps;
   return (message) => {
     let delivery: InFlightDelivery;
     try {
-      delivery = readInFlightDelivery(message, performance.now());
+      delivery = readInFlightDelivery(message, clock.monotonicMs());
     } catch (error) {
       // A message that cannot be decoded can never be sent, so it must not be redelivered.
       log.error({ err: error, subject: message.subject }, 'delivery.undecodable');

@@ -1,6 +1,7 @@
 /** Consumes the shards that this worker owns: opens, closes and drains each shard's consumers. */
 import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import type { AckFence } from '#infra/nats/consume/ack-fence.ts';
 import { loopUtilization } from '#infra/loop-utilization.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
@@ -40,6 +41,7 @@ export interface ShardConsumersDeps {
   /** How long in-flight deliveries and their records may take when a shard is released. */
   drainMs: number;
   log: Log;
+  clock: Clock;
 }
 
 interface Stoppable {
@@ -90,13 +92,19 @@ export class ShardConsumers {
    */
   async drain(shard: number): Promise<void> {
     this.close(shard);
-    const deadline = performance.now() + this.deps.drainMs;
+    const deadline = this.deps.clock.monotonicMs() + this.deps.drainMs;
     const isIn = this.isIn(shard);
     const { table, settler } = this.deps;
-    while ((!table.isIdle(isIn) || settler.isStoring(isIn)) && performance.now() < deadline) {
+    while (
+      (!table.isIdle(isIn) || settler.isStoring(isIn)) &&
+      this.deps.clock.monotonicMs() < deadline
+    ) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
-    await withTimeout(Math.max(0, deadline - performance.now()), this.deps.records.drain());
+    await withTimeout(
+      Math.max(0, deadline - this.deps.clock.monotonicMs()),
+      this.deps.records.drain(),
+    );
     // All acks must have reached the server before the next owner resets the consumers.
     await this.deps.fence.pass(streams.deliveries(shard));
   }
@@ -132,7 +140,7 @@ export class ShardConsumers {
   }
 
   private pacedIntake(): PacedIntake<JsMsg> {
-    const loop = { utilization: loopUtilization(), now: () => performance.now() };
+    const loop = { utilization: loopUtilization(), now: this.deps.clock.monotonicMs };
     return new PacedIntake({ take: this.deps.onMessage, loop });
   }
 

@@ -5,6 +5,7 @@ import {
   type JsMsg,
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { limits } from '#domain/limits.ts';
 import { isLifeId } from '#domain/tenant.ts';
 import type { LaneStore } from '#infra/nats/stores/lane-store.ts';
@@ -52,6 +53,7 @@ export interface LaneBrokerDeps {
   /** Whether this process owns the shard, by the lease's expiry. */
   owns: (shard: number) => boolean;
   onMessage: (message: JsMsg) => void;
+  clock: Clock;
   log: Log;
 }
 

@@ -1,3 +1,4 @@
+import type { Clock } from '#domain/clock.ts';
 import { shardOf } from '#wire/subjects.ts';
 import type { LaneRules } from './lane-rules.ts';
 import type { LaneMetrics } from './lane-metrics.ts';
@@ -14,6 +15,7 @@ export interface LaneControllerDeps {
   /** Reports each tenant's load since the last call. */
   takeLoads: (take: (tenant: string, load: TenantLoad) => void) => void;
   log: ShardLanesDeps['log'];
+  clock: Clock;
 }
 
 /** Reconciles the lanes of the shards that this worker owns, every second. */
@@ -21,10 +23,11 @@ export class LaneController {
   private readonly deps: LaneControllerDeps;
   private readonly shards = new Map<number, ShardLanes>();
   private timer: NodeJS.Timeout | undefined;
-  private evaluatedMs = performance.now();
+  private evaluatedMs: number;
 
   constructor(deps: LaneControllerDeps) {
     this.deps = deps;
+    this.evaluatedMs = deps.clock.monotonicMs();
     deps.metrics.watch(() => this.shards);
   }
 
@@ -35,14 +38,14 @@ export class LaneController {
 
   /** Takes over the lanes of a shard and consumes all that exist. */
   async open(shard: number): Promise<void> {
-    const { broker, rules, metrics, owns, log } = this.deps;
+    const { broker, rules, metrics, owns, clock, log } = this.deps;
     const lanes = new ShardLanes({
       shard,
       broker: broker(shard),
       rules,
       metrics,
       mayWork: () => owns(shard),
-      now: () => performance.now(),
+      now: clock.monotonicMs,
       log,
     });
     this.shards.set(shard, lanes);
@@ -61,7 +64,7 @@ export class LaneController {
   }
 
   private tick(): void {
-    const nowMs = performance.now();
+    const nowMs = this.deps.clock.monotonicMs();
     const seconds = (nowMs - this.evaluatedMs) / 1000;
     this.evaluatedMs = nowMs;
     const loads = new Map<number, Map<string, TenantLoad>>();

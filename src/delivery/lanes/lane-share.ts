@@ -1,3 +1,4 @@
+import type { Clock } from '#domain/clock.ts';
 import { limits } from '#domain/limits.ts';
 
 const COUNT_EVERY_MS = 250;
@@ -9,11 +10,13 @@ const COUNT_EVERY_MS = 250;
  */
 export class LaneShare {
   private readonly countWaiting: () => number;
+  private readonly clock: Clock;
   private share = 0;
   private countAgainMs = 0;
 
-  constructor(countWaiting: () => number) {
+  constructor(countWaiting: () => number, clock: Clock) {
     this.countWaiting = countWaiting;
+    this.clock = clock;
   }
 
   /**
@@ -21,7 +24,7 @@ export class LaneShare {
    * thousands of endpoints.
    */
   now(): number {
-    const nowMs = performance.now();
+    const nowMs = this.clock.monotonicMs();
     if (nowMs >= this.countAgainMs) {
       this.countAgainMs = nowMs + COUNT_EVERY_MS;
       this.share = Math.max(1, Math.floor(limits.laneInHandMax / (1 + this.countWaiting())));

@@ -28,6 +28,8 @@ export interface InFlightHead {
   cancelled: boolean;
   /** Whether a head that has used up its schedule blocks the endpoint. */
   blocks: boolean;
+  /** Monotonic milliseconds. */
+  receivedMs: number;
 }
 
 /**
@@ -54,7 +56,7 @@ export function inFlightHead(
     head: { ...head, attemptNo, hop, ...age, ...(cancelled ? { cancelled } : {}) },
     eventBytes,
     event,
-    receivedMs: performance.now(),
+    receivedMs: inFlight.receivedMs,
     queueHandle: {
       blocks,
       isHeld: state.stand === 'held',

@@ -16,6 +16,7 @@
  * Limits: one message in memory, and none during a wait, for any queue length.
  */
 import type { StoredMsg } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { OrderedAction, OrderedActionResult } from '#wire/ordered-action.ts';
 import type { InFlightDelivery } from '../intake/in-flight-delivery.ts';
@@ -41,7 +42,9 @@ export interface OrderedQueueDeps {
   /** Passes the delivery to the endpoint's actor. */
   dispatch: (delivery: InFlightDelivery) => void;
   endpoint: (tenant: string, id: string) => HeadEndpoint | undefined;
+  /** The brokers' clock, milliseconds since 1970. */
   now: () => number;
+  clock: Clock;
   log: Log;
 }
 
@@ -180,7 +183,9 @@ export class OrderedQueue {
     const blocks = this.deps.endpoint(this.tenant, this.endpoint)?.blocks ?? false;
     return new Promise((step) => {
       const where = { tenant: this.tenant, endpoint: this.endpoint };
-      this.deps.dispatch(inFlightHead({ frame, state, where, cancelled, blocks }, step));
+      const receivedMs = this.deps.clock.monotonicMs();
+      const head = { frame, state, where, cancelled, blocks, receivedMs };
+      this.deps.dispatch(inFlightHead(head, step));
     });
   }
 

@@ -50,7 +50,7 @@ export class OrderedQueues {
 
   constructor(deps: OrderedQueuesDeps) {
     this.deps = deps;
-    this.fault = new RepeatingFault(deps.log, 'ordered.look_failed');
+    this.fault = new RepeatingFault(deps.log, 'ordered.look_failed', deps.clock.monotonicMs);
   }
 
   /** Queues that are not empty. */
@@ -121,7 +121,7 @@ export class OrderedQueues {
   }
 
   private async poll(shard: number, opened: OpenShard): Promise<void> {
-    const started = performance.now();
+    const started = this.deps.clock.monotonicMs();
     try {
       const found = await this.deps.store.list(shard);
       for (const subject in found) {
@@ -132,7 +132,7 @@ export class OrderedQueues {
       this.fault.failed(error as Error, { shard });
     }
     if (this.shards.get(shard) !== opened) return;
-    const tookMs = performance.now() - started;
+    const tookMs = this.deps.clock.monotonicMs() - started;
     const inMs = Math.max(POLL_EVERY_MS, tookMs * POLL_PAUSE_FACTOR);
     opened.timer = setTimeout(() => void this.poll(shard, opened), inMs);
   }

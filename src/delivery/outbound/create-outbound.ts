@@ -2,6 +2,7 @@
  * Creates a worker's outbound side: egress rules, DNS, connections, access tokens, local faults.
  */
 import type { DeliverySettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
@@ -29,23 +30,24 @@ export interface Outbound {
 export function createOutbound(deps: {
   settings: DeliverySettings;
   metrics: DeliveryMetrics;
+  clock: Clock;
   log: Log;
 }): Outbound {
-  const { settings, metrics, log } = deps;
+  const { settings, metrics, clock, log } = deps;
   const { guard, probeReceiver } = egressOf(settings);
   const { timeoutMs } = settings;
-  const health = resolverHealthOf(settings);
+  const health = resolverHealthOf(settings, clock);
   const isResolverDown = (): boolean => health.isDown;
-  const names = namesOf(metrics, health);
-  const senders = new SenderPool({ guard, probeReceiver, names, isResolverDown, timeoutMs });
+  const names = namesOf(metrics, health, clock);
+  const senders = new SenderPool({ guard, probeReceiver, names, isResolverDown, timeoutMs, clock });
   const { lenientOrigins } = senders;
-  const tokens = tokensOf({ guard, names, isResolverDown, lenientOrigins, metrics });
+  const tokens = tokensOf({ guard, names, isResolverDown, lenientOrigins, metrics, clock });
   const localFaults = new LocalFaults({
     metrics,
     log,
     closeIdle: () => senders.closeIdle(),
     onFault: (fault) => health.noteFault(fault),
-    now: () => performance.now(),
+    now: clock.monotonicMs,
   });
   return { guard, probeReceiver, senders, tokens, localFaults };
 }
@@ -61,18 +63,18 @@ function egressOf(settings: DeliverySettings): {
   };
 }
 
-function resolverHealthOf(settings: DeliverySettings): ResolverHealth {
+function resolverHealthOf(settings: DeliverySettings, clock: Clock): ResolverHealth {
   return new ResolverHealth({
     askControl: () => nameServersAnswer(settings.resolverControlName),
     isOutOfDescriptors,
-    now: () => performance.now(),
+    now: clock.monotonicMs,
   });
 }
 
-function namesOf(metrics: DeliveryMetrics, health: ResolverHealth): DnsCache {
+function namesOf(metrics: DeliveryMetrics, health: ResolverHealth, clock: Clock): DnsCache {
   return new DnsCache({
     lookUp: lookUpBySystem,
-    now: () => performance.now(),
+    now: clock.monotonicMs,
     onLookup: (outcome) => metrics.nameLookups.inc({ outcome }),
     health,
   });
@@ -84,8 +86,9 @@ function tokensOf(deps: {
   isResolverDown: () => boolean;
   lenientOrigins: LenientOrigins;
   metrics: DeliveryMetrics;
+  clock: Clock;
 }): AccessTokens {
-  const { guard, names, isResolverDown, lenientOrigins, metrics } = deps;
+  const { guard, names, isResolverDown, lenientOrigins, metrics, clock } = deps;
   return new AccessTokens({
     request: (credentials, tenant) =>
       requestAccessToken(credentials, {
@@ -94,9 +97,10 @@ function tokensOf(deps: {
         lenientOrigins: lenientOrigins.of(tenant),
         isResolverDown,
         timeoutMs: TOKEN_TIMEOUT_MS,
+        clock,
       }),
     isResolverDown,
-    now: () => performance.now(),
+    now: clock.monotonicMs,
     onAnswer: (ok) => metrics.tokenRequests.inc({ outcome: ok ? 'success' : 'failure' }),
   });
 }

@@ -1,15 +1,19 @@
+import type { Clock } from '#domain/clock.ts';
+
 /** A timer that fires after the shortest of the requested delays, and then forgets them all. */
 export class WakeTimer {
+  private readonly clock: Clock;
   private readonly wake: () => void;
   private timer: NodeJS.Timeout | undefined;
   private dueMs = 0;
 
-  constructor(wake: () => void) {
+  constructor(clock: Clock, wake: () => void) {
+    this.clock = clock;
     this.wake = wake;
   }
 
   within(delayMs: number): void {
-    const dueMs = performance.now() + delayMs;
+    const dueMs = this.clock.monotonicMs() + delayMs;
     if (this.timer !== undefined && this.dueMs <= dueMs) return;
     this.stop();
     this.dueMs = dueMs;

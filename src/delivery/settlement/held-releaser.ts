@@ -8,6 +8,7 @@
  * message id. Messages that are not deliveries are removed.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
@@ -49,6 +50,7 @@ export interface HeldReleaserDeps {
   publisher: Publisher;
   records: RecordBatcher;
   log: Log;
+  clock: Clock;
 }
 
 interface HeldDelivery {
@@ -66,7 +68,7 @@ export class HeldReleaser {
 
   constructor(deps: HeldReleaserDeps) {
     this.deps = deps;
-    this.fault = new RepeatingFault(deps.log, 'held.look_failed');
+    this.fault = new RepeatingFault(deps.log, 'held.look_failed', deps.clock.monotonicMs);
   }
 
   start(): void {
@@ -106,7 +108,7 @@ export class HeldReleaser {
     if (endpoint === undefined) {
       // The router may learn of an endpoint before this process, and deliveries to unknown
       // endpoints are cancelled.
-      await refreshTenant(tenant, performance.now() - POLL_EVERY_MS);
+      await refreshTenant(tenant, this.deps.clock.monotonicMs() - POLL_EVERY_MS);
       if (lives.standing(tenant) === 'unborn') return;
       endpoint = this.endpoint(tenant, id);
     }

@@ -3,6 +3,7 @@
  * room in the mailbox, beyond the rate limit, rejected by the circuit, or lacking memory. One
  * endpoint's deliveries therefore never fill the consumer that all tenants share.
  */
+import type { Clock } from '#domain/clock.ts';
 import { limits } from '#domain/limits.ts';
 import type { DeliveryMetrics } from '../delivery-metrics.ts';
 import type { EndpointSettings } from '../actors/endpoint-settings.ts';
@@ -47,6 +48,7 @@ export interface ParkingDeps {
   turns: LatencyEstimator;
   /** The endpoint's share of the tenant's own limit on concurrent attempts; may be below 1. */
   tenantShare: () => number;
+  clock: Clock;
 }
 
 export class Parking {
@@ -158,12 +160,12 @@ export class Parking {
       this.park(delivery, waitMs, 'mailbox');
     }
     // By then, the last of them has returned.
-    this.excessUntilMs = performance.now() + 2 * Math.max(waitMs, WAIT_MAX_MS);
+    this.excessUntilMs = this.deps.clock.monotonicMs() + 2 * Math.max(waitMs, WAIT_MAX_MS);
   }
 
   /** The wait of the next parked delivery: behind the earlier ones, but at most `maxWaitMs`. */
   private waitInTurn(lastedMs: number): number {
-    const nowMs = performance.now();
+    const nowMs = this.deps.clock.monotonicMs();
     const behindMs = Math.max(0, this.lastReturnMs + RETURN_EVERY_MS - nowMs);
     const waitMs = Math.min(behindMs, maxWaitMs(lastedMs));
     this.lastReturnMs = nowMs + waitMs;
@@ -171,7 +173,7 @@ export class Parking {
   }
 
   private excessMs(): number {
-    const nowMs = performance.now();
+    const nowMs = this.deps.clock.monotonicMs();
     if (nowMs > this.excessUntilMs) this.excessSinceMs = nowMs;
     return nowMs - this.excessSinceMs;
   }

@@ -1,4 +1,5 @@
 import { type ClientSession, MongoClient, MongoError } from 'mongodb';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 
 const DEADLINE_MS = 5000;
@@ -15,17 +16,19 @@ const BACKOFF_MS_MAX = 100;
  */
 export async function runTransaction<T>(
   client: MongoClient,
+  clock: Clock,
   work: (session: ClientSession) => Promise<T>,
 ): Promise<T> {
-  const deadline = performance.now() + DEADLINE_MS;
+  const deadlineMs = clock.monotonicMs() + DEADLINE_MS;
+  const isLate = (): boolean => clock.monotonicMs() > deadlineMs;
   const session = client.startSession();
   try {
     for (let tries = 1; ; tries++) {
       try {
-        return await runOnce(session, work, deadline);
+        return await runOnce(session, work, isLate);
       } catch (error) {
         if (!hasLabel(error, 'TransientTransactionError')) throw error;
-        if (performance.now() > deadline) throw afterDeadline(error);
+        if (isLate()) throw afterDeadline(error);
       }
       const backoffMs = Math.random() * Math.min(2 ** tries, BACKOFF_MS_MAX);
       await new Promise((resolve) => setTimeout(resolve, backoffMs));
@@ -38,7 +41,7 @@ export async function runTransaction<T>(
 async function runOnce<T>(
   session: ClientSession,
   work: (session: ClientSession) => Promise<T>,
-  deadline: number,
+  isLate: () => boolean,
 ): Promise<T> {
   session.startTransaction({
     readConcern: { level: 'snapshot' },
@@ -60,7 +63,7 @@ async function runOnce<T>(
     } catch (error) {
       // The result of the commit is unknown; committing again is safe and returns it.
       const again = hasLabel(error, 'UnknownTransactionCommitResult');
-      if (!again || performance.now() > deadline) throw error;
+      if (!again || isLate()) throw error;
     }
   }
 }

@@ -1,4 +1,5 @@
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { streams } from '#wire/subjects.ts';
 
@@ -14,6 +15,7 @@ export interface BrokerClockDeps {
   /** The broker's wall clock at the moment of its answer, milliseconds since 1970. */
   read: () => Promise<number>;
   log: Log;
+  clock: Clock;
 }
 
 /**
@@ -29,11 +31,12 @@ export interface BrokerClockDeps {
 export class BrokerClock {
   private readonly deps: BrokerClockDeps;
   /** Added to the monotonic clock. */
-  private offsetMs = Date.now() - performance.now();
+  private offsetMs: number;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(deps: BrokerClockDeps) {
     this.deps = deps;
+    this.offsetMs = deps.clock.wallMs() - deps.clock.monotonicMs();
   }
 
   /** Resolves after the first reading; then reads the broker's clock every 30 s. */
@@ -48,15 +51,15 @@ export class BrokerClock {
   }
 
   /** Milliseconds since 1970. */
-  readonly now = (): number => Math.ceil(performance.now() + this.offsetMs);
+  readonly now = (): number => Math.ceil(this.deps.clock.monotonicMs() + this.offsetMs);
 
   private async look(): Promise<void> {
     try {
       let quickestMs = ROUND_TRIP_MAX_MS;
       for (let n = 0; n < ANSWERS; n++) {
-        const askedMs = performance.now();
+        const askedMs = this.deps.clock.monotonicMs();
         const brokerMs = await this.deps.read();
-        const roundTripMs = performance.now() - askedMs;
+        const roundTripMs = this.deps.clock.monotonicMs() - askedMs;
         if (!Number.isFinite(brokerMs) || roundTripMs > quickestMs) continue;
         quickestMs = roundTripMs;
         this.offsetMs = brokerMs + STAMP_MS - askedMs;

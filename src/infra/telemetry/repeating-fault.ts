@@ -13,8 +13,11 @@ export class RepeatingFault {
   private readonly name: string;
   private readonly now: () => number;
 
-  /** @param name of the line, for example `placement.look_failed` */
-  constructor(log: Pick<Log, 'warn'>, name: string, now = (): number => performance.now()) {
+  /**
+   * @param name of the line, for example `placement.look_failed`
+   * @param now monotonic milliseconds
+   */
+  constructor(log: Pick<Log, 'warn'>, name: string, now: () => number) {
     this.log = log;
     this.name = name;
     this.now = now;

@@ -7,6 +7,7 @@
  * type is not applied: formulas compare events of one tenant.
  */
 import type { Span } from '@opentelemetry/api';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
@@ -31,7 +32,7 @@ export interface AcceptBroadcastDeps {
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
-  now: () => number;
+  clock: Clock;
 }
 
 export class AcceptBroadcast {
@@ -72,7 +73,7 @@ export class AcceptBroadcast {
 
   private async admit(input: EventInput, correlationId: string): Promise<EventHead> {
     const priority = await this.deps.admission.admit(BROADCAST_OWNER, {}, input);
-    const acceptedMs = this.deps.now();
+    const acceptedMs = this.deps.clock.wallMs();
     const head = eventHead(input, { source: SOURCE, acceptedMs, correlationId });
     if (priority === 'high') head.priority = priority;
     head.broadcast = true;

@@ -7,6 +7,7 @@
  * the time of the answer, the event is rejected; the router drops a stored copy.
  */
 import type { Span } from '@opentelemetry/api';
+import type { Clock } from '#domain/clock.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { Formula } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
@@ -50,7 +51,7 @@ export interface AcceptDeps {
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
-  now: () => number;
+  clock: Clock;
 }
 
 /** An event that passed all checks that need nothing but the event. */
@@ -95,7 +96,7 @@ export class AcceptEvent {
       else void this.answerInLife(tenant, accepted, counted);
     };
     const proceed = (priority: Priority): void => {
-      const acceptedMs = this.deps.now();
+      const acceptedMs = this.deps.clock.wallMs();
       const source = tenantSource(tenant.id);
       const head = eventHead(input, { source, acceptedMs, correlationId });
       if (priority === 'high') head.priority = priority;
@@ -162,11 +163,11 @@ export class AcceptEvent {
 
   /** Stores the event unless an equal one by the formula is stored. */
   private async publishFirst(offer: Offer, formula: Formula, done: AcceptDone): Promise<void> {
-    const { deduplication, publisher, publishTimeoutMs, now } = this.deps;
+    const { deduplication, publisher, publishTimeoutMs, clock } = this.deps;
     const { tenant, input, head } = offer;
     if (publisher.room <= 0 && !offer.wait) throw new PosthornError('POSTHORN_OVERLOADED');
     const event = { tenant, id: head.id, acceptedMs: head.acceptedMs, input };
-    const deadlineMs = performance.now() + publishTimeoutMs;
+    const deadlineMs = clock.monotonicMs() + publishTimeoutMs;
     const result = await deduplication.check(formula, event, deadlineMs);
     if (result.kind === 'duplicate') {
       done(undefined, { id: result.id, replayed: false, deduplicated: true });
@@ -185,7 +186,7 @@ export class AcceptEvent {
         // A chosen id that was stored before: with MongoDB down, only this shows it.
         const isOld = accepted.replayed && claim.created && input.id !== undefined;
         if (isOld) void deduplication.release(claim);
-        else deduplication.markStored(claim, now());
+        else deduplication.markStored(claim, clock.wallMs());
         done(undefined, isFirst ? accepted : { ...accepted, replayed: false, deduplicated: true });
       }
     });

@@ -8,6 +8,7 @@
  * connections fail and existing ones continue.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { isPosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { type Authenticate, keyHash } from '#infra/http/server/authenticate.ts';
@@ -35,8 +36,7 @@ export interface AuthCalloutDeps {
   account: string;
   eventBytesMax: number;
   log: Log;
-  /** Milliseconds since 1970. */
-  now: () => number;
+  clock: Clock;
 }
 
 /** The request of nats-server. */
@@ -91,14 +91,14 @@ export class AuthCallout implements Service {
 
   /** @throws PosthornError if the key does not admit a producer */
   private userToken({ user, credential }: AuthRequest): string {
-    const { authenticate, config, key, account, eventBytesMax, now } = this.deps;
+    const { authenticate, config, key, account, eventBytesMax, clock } = this.deps;
     const principal = authenticate(credential === undefined ? undefined : `Bearer ${credential}`);
     const { publish, subscribe } = producerPermissions(principal);
-    const nowSeconds = Math.floor(now() / 1000);
+    const nowSeconds = Math.floor(clock.wallMs() / 1000);
     const expiresAtMs = config.apiKey(keyHash(credential ?? ''))?.expiresAtMs;
     const keySeconds = Math.floor((expiresAtMs ?? Number.POSITIVE_INFINITY) / 1000);
     const claims = {
-      jti: newId('req'),
+      jti: newId('req', clock.wallMs()),
       iat: nowSeconds,
       iss: key.publicKey,
       sub: user,
@@ -123,10 +123,10 @@ export class AuthCallout implements Service {
     { server, user }: AuthRequest,
     answer: { jwt: string } | { error: string },
   ): void {
-    const { key, now } = this.deps;
+    const { key, clock } = this.deps;
     const claims = {
-      jti: newId('req'),
-      iat: Math.floor(now() / 1000),
+      jti: newId('req', clock.wallMs()),
+      iat: Math.floor(clock.wallMs() / 1000),
       iss: key.publicKey,
       sub: user,
       aud: server,

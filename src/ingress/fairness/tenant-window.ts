@@ -5,6 +5,7 @@
  *
  * Bounds: the publisher's window; the batches being read bound the waiting publications.
  */
+import type { Clock } from '#domain/clock.ts';
 import { DeficitRoundRobin, Flow } from '#domain/contention/deficit-round-robin.ts';
 import { FairShares } from '#domain/contention/fair-shares.ts';
 import {
@@ -36,13 +37,19 @@ interface Waiting {
 export class TenantWindow {
   private readonly publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>;
   private readonly shares: FairShares;
+  private readonly clock: Clock;
   /** Only of tenants that wait. Tenants take turns of one publication. */
   private readonly backlogs = new Map<string, Backlog>();
   private readonly ring = new DeficitRoundRobin<Backlog>(() => 1);
 
-  constructor(deps: { publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>; window: number }) {
+  constructor(deps: {
+    publisher: Pick<Publisher, 'publish' | 'publishWhenRoom'>;
+    window: number;
+    clock: Clock;
+  }) {
     this.publisher = deps.publisher;
     this.shares = new FairShares(deps.window);
+    this.clock = deps.clock;
   }
 
   /** Publishes, or returns false if there is no room for this tenant. */
@@ -65,7 +72,7 @@ export class TenantWindow {
       this.remove(backlog, waiting);
       done(new PublishWindowFullError(publication.subject), undefined);
     }, publication.timeoutMs);
-    const deadlineMs = performance.now() + publication.timeoutMs;
+    const deadlineMs = this.clock.monotonicMs() + publication.timeoutMs;
     const waiting: Waiting = { publication, done, deadlineMs, timer };
     backlog.waiting.add(waiting);
   }
@@ -99,7 +106,7 @@ export class TenantWindow {
     if (first === undefined) return;
     if (backlog.waiting.size > 1) this.ring.spend();
     this.remove(backlog, first);
-    const timeoutMs = first.deadlineMs - performance.now();
+    const timeoutMs = first.deadlineMs - this.clock.monotonicMs();
     const publication = { ...first.publication, timeoutMs };
     this.publisher.publishWhenRoom(publication, this.leaving(backlog.tenant, first.done));
   }

@@ -1,5 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
 import { jsonRefusal } from '#domain/json/json-refusal.ts';
@@ -35,6 +36,7 @@ export interface PublishRequestsDeps {
   /** Reads large bodies. */
   turns: JsonTurns;
   eventBytesMax: number;
+  clock: Clock;
   log: Log;
 }
 
@@ -247,7 +249,7 @@ export class PublishRequests {
     };
     // CloudEvents JSON format, section 4: a batch may be empty.
     if (items.length === 0) sendBatch(results, reply);
-    takeInTurns(items, take).catch((error: unknown) => {
+    takeInTurns(items, take, this.deps.clock).catch((error: unknown) => {
       sendError(this.deps.log, error, request, reply);
     });
   }
@@ -257,12 +259,13 @@ export class PublishRequests {
 async function takeInTurns(
   items: BatchItem[],
   take: (item: BatchItem, index: number) => void,
+  clock: Clock,
 ): Promise<void> {
-  let pauseMs = performance.now() + AT_ONCE_MS;
+  let pauseMs = clock.monotonicMs() + AT_ONCE_MS;
   for (const [index, item] of items.entries()) {
-    if (performance.now() >= pauseMs) {
+    if (clock.monotonicMs() >= pauseMs) {
       await setImmediate();
-      pauseMs = performance.now() + AT_ONCE_MS;
+      pauseMs = clock.monotonicMs() + AT_ONCE_MS;
     }
     take(item, index);
   }

@@ -15,6 +15,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { headers } from '@nats-io/nats-core';
 import type { Span } from '@opentelemetry/api';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { FairShares } from '#domain/contention/fair-shares.ts';
@@ -65,6 +66,7 @@ export interface NatsServiceDeps {
   /** Reads large bodies. */
   turns: JsonTurns;
   eventBytesMax: number;
+  clock: Clock;
   tracing?: Tracing | undefined;
   log: Log;
 }
@@ -110,7 +112,7 @@ export class NatsService implements Service {
     const { subscription } = this;
     if (subscription === undefined) return;
     this.subscription = undefined;
-    const deadline = performance.now() + deadlineMs;
+    const deadline = this.deps.clock.monotonicMs() + deadlineMs;
     // Bounded: a server that is down never acknowledges the drain.
     let timer: NodeJS.Timeout | undefined;
     const tooLate = new Promise<void>((resolve) => {
@@ -118,13 +120,13 @@ export class NatsService implements Service {
     });
     await Promise.race([subscription.drain().catch(() => undefined), tooLate]);
     clearTimeout(timer);
-    while (this.underWay > 0 && performance.now() < deadline) {
+    while (this.underWay > 0 && this.deps.clock.monotonicMs() < deadline) {
       await new Promise((resolve) => setTimeout(resolve, DRAIN_POLL_MS));
     }
   }
 
   private take(message: Msg): void {
-    const id = newId('req');
+    const id = newId('req', this.deps.clock.wallMs());
     const fault = headerFault(message);
     const span =
       fault === undefined ? startNatsRequestSpan(this.deps.tracing, message, id) : undefined;

@@ -1,5 +1,6 @@
 /** Stores rejected messages that had no reply subject in the stream REJECTED, for a week (IN-4). */
 import { Counter, type Registry } from 'prom-client';
+import type { Clock } from '#domain/clock.ts';
 import type { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
@@ -16,7 +17,7 @@ export interface RejectionsDeps {
   registry: Registry;
   publishTimeoutMs: number;
   log: Log;
-  now: () => number;
+  clock: Clock;
 }
 
 export interface Rejection {
@@ -54,7 +55,7 @@ export class Rejections {
       {
         id,
         type,
-        rejectedMs: this.deps.now(),
+        rejectedMs: this.deps.clock.wallMs(),
         bytes: body.length,
         problem: problemOf(error, subject, id),
       },

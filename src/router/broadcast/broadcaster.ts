@@ -79,7 +79,7 @@ export class Broadcaster implements Service {
   constructor(deps: BroadcasterDeps) {
     this.deps = deps;
     this.ackWaitMs = deps.ackWaitMs ?? BROADCAST_ACK_WAIT_MS;
-    const { settings, publisher, jsm } = deps;
+    const { settings, publisher, jsm, clock } = deps;
     const { shards, broadcastEndpointsPerSecond: endpointsPerSecond } = settings;
     const copied = new Counter({
       name: 'posthorn_broadcast_copies_total',
@@ -90,9 +90,9 @@ export class Broadcaster implements Service {
     this.walkDeps = {
       ...deps,
       whole: (event, isOwner) => large.whole(event, isOwner),
-      store: new BroadcastStore({ publisher, jsm: async () => jsm }),
+      store: new BroadcastStore({ publisher, jsm: async () => jsm, clock }),
       copies: new Copies({ publisher, jsm, shards }),
-      pace: new Pace({ jsm, shards, endpointsPerSecond }),
+      pace: new Pace({ jsm, shards, endpointsPerSecond, clock }),
       fanOutDelays: settings.fanOutDelays,
       now: deps.brokerNow,
       onCopied: () => copied.inc(),
@@ -131,7 +131,7 @@ export class Broadcaster implements Service {
     else if (inFlight.message.seq === message.seq) {
       // Redelivered, as after a broken connection: acks and naks now answer the newest delivery.
       inFlight.message = message;
-      inFlight.signalledMs = performance.now();
+      inFlight.signalledMs = this.deps.clock.monotonicMs();
     } else message.nak(AGAIN_AFTER_MS);
   }
 
@@ -148,7 +148,7 @@ export class Broadcaster implements Service {
     const taken: InFlight = {
       message,
       ended: Promise.resolve(),
-      signalledMs: performance.now(),
+      signalledMs: this.deps.clock.monotonicMs(),
       lost: false,
       stopping: new AbortController(),
     };
@@ -195,13 +195,14 @@ export class Broadcaster implements Service {
 
   private signalProgress(inFlight: InFlight): void {
     if (!this.isOurs(inFlight)) return;
-    inFlight.signalledMs = performance.now();
+    inFlight.signalledMs = this.deps.clock.monotonicMs();
     inFlight.message.working();
   }
 
   /** False after a silence of ack_wait: the consumer may have redelivered it to another router. */
   private isOurs(inFlight: InFlight): boolean {
-    if (performance.now() - inFlight.signalledMs > this.ackWaitMs * 0.8) inFlight.lost = true;
+    if (this.deps.clock.monotonicMs() - inFlight.signalledMs > this.ackWaitMs * 0.8)
+      inFlight.lost = true;
     return !inFlight.lost;
   }
 }

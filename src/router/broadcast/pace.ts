@@ -5,6 +5,7 @@
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import { consumers, shardOf, streams } from '#wire/subjects.ts';
 
 /**
@@ -21,6 +22,7 @@ export interface PaceDeps {
   jsm: JetStreamManager;
   shards: number;
   endpointsPerSecond: number;
+  clock: Clock;
 }
 
 export class Pace {
@@ -34,7 +36,7 @@ export class Pace {
 
   /** Resolves when a copy for this many endpoints may be published. @throws AbortError */
   async take(endpoints: number, signal: AbortSignal): Promise<void> {
-    const now = performance.now();
+    const now = this.deps.clock.monotonicMs();
     const at = Math.max(this.nextMs, now);
     this.nextMs = at + (endpoints * 1000) / this.deps.endpointsPerSecond;
     if (at - now > AHEAD_MS) await delay(at - now, undefined, { signal });
@@ -46,10 +48,10 @@ export class Pace {
    * @throws AbortError, or an error if NATS does not answer
    */
   async untilQuiet(tenants: readonly string[], signal: AbortSignal): Promise<void> {
-    const deadlineMs = performance.now() + BACKLOG_WAIT_MS_MAX;
+    const deadlineMs = this.deps.clock.monotonicMs() + BACKLOG_WAIT_MS_MAX;
     const shards = new Set(tenants.map((tenant) => shardOf(tenant, this.deps.shards)));
     for (const shard of shards) {
-      while ((await this.isBusy(shard)) && performance.now() < deadlineMs) {
+      while ((await this.isBusy(shard)) && this.deps.clock.monotonicMs() < deadlineMs) {
         await delay(LOOK_AGAIN_MS, undefined, { signal });
       }
     }

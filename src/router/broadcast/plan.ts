@@ -1,4 +1,5 @@
 import { setImmediate } from 'node:timers/promises';
+import type { Clock } from '#domain/clock.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
@@ -24,6 +25,7 @@ export interface Tenants {
   /** Life ids of all tenants. */
   lifeIds: () => Iterable<string>;
   faultyFilters: FaultyFilters;
+  clock: Clock;
 }
 
 /**
@@ -51,7 +53,7 @@ export async function planStops(
     const snapshot = tenants.config.tenant(id);
     if (snapshot === undefined || snapshot.subscriptions.length === 0) continue;
     const { length: endpoints } = await matchInTurns(
-      new SubscriptionIndex(snapshot, tenants.faultyFilters),
+      new SubscriptionIndex(snapshot, tenants.faultyFilters, tenants.clock),
       event.head.type,
       document,
     );

@@ -13,6 +13,7 @@
  *
  * Limits: the router runs at most one match of each tenant at a time.
  */
+import type { Clock } from '#domain/clock.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -46,6 +47,7 @@ interface Waiting {
 }
 
 export class FilterScheduler {
+  private readonly clock: Clock;
   private readonly log: Log;
   private stepsLeft = TURN_STEPS;
   private isArmed = false;
@@ -56,7 +58,8 @@ export class FilterScheduler {
   private readonly positions = new Map<string, number>();
   private readonly told = new WeakSet<SubscriptionIndex>();
 
-  constructor(deps: { log: Log }) {
+  constructor(deps: { clock: Clock; log: Log }) {
+    this.clock = deps.clock;
     this.log = deps.log;
   }
 
@@ -69,7 +72,7 @@ export class FilterScheduler {
     const { tenant, index, type, event } = question;
     const stepsMax = index.isExpensive ? this.stepsLeft : Math.max(FREE_STEPS, this.stepsLeft);
     const budget = { steps: 0, stepsMax, compileSteps: 0 };
-    const sinceMs = index.isExpensive ? performance.now() : undefined;
+    const sinceMs = index.isExpensive ? this.clock.monotonicMs() : undefined;
     const found = index.match(type, event, budget);
     if (sinceMs !== undefined) this.ran(sinceMs);
     if (budget.steps - budget.compileSteps > FREE_STEPS) index.isExpensive = true;
@@ -99,7 +102,7 @@ export class FilterScheduler {
   }
 
   private begin(): void {
-    const restMs = this.restUntilMs - performance.now();
+    const restMs = this.restUntilMs - this.clock.monotonicMs();
     if (restMs > 0) {
       setTimeout(() => this.begin(), restMs);
       return;
@@ -116,7 +119,7 @@ export class FilterScheduler {
   }
 
   private ran(sinceMs: number): number {
-    const nowMs = performance.now();
+    const nowMs = this.clock.monotonicMs();
     const ranMs = nowMs - sinceMs;
     if (ranMs > PAUSE_OVER_MS) this.restUntilMs = nowMs + ranMs;
     return ranMs;
@@ -136,7 +139,7 @@ export class FilterScheduler {
     const { question, match, position, done } = waiting;
     if (!question.mayWork()) return done([]);
     const budget = { steps: 0, stepsMax: this.stepsLeft, compileSteps: 0 };
-    const sinceMs = performance.now();
+    const sinceMs = this.clock.monotonicMs();
     const found = match.resume(budget);
     waiting.ranMs += this.ran(sinceMs);
     this.charge(question.tenant, position, budget.steps);

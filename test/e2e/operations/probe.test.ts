@@ -6,6 +6,7 @@ import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { Registry } from 'prom-client';
 import { loadSettings } from '#config/load.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import type { Service } from '#infra/service.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -51,7 +52,7 @@ async function startProbe(): Promise<void> {
     receiverUrl,
     key: TEST_KEY,
   };
-  probe = createProbe({ settings, registry, log: createLog('silent') });
+  probe = createProbe({ clock: systemClock, settings, registry, log: createLog('silent') });
   await probe.start();
 }
 

@@ -7,6 +7,7 @@ import type { FastifyInstance } from 'fastify';
 import { type Db, MongoClient } from 'mongodb';
 import { Registry } from 'prom-client';
 import type { ControlSettings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createAuthenticator } from '#infra/http/server/authenticate.ts';
@@ -95,23 +96,28 @@ export async function startControlPlane(
   const js = jetstream(nc);
   await ensureTopology(js, await jetstreamManager(nc), settings.streams);
   const openBucket = (): Promise<KV> => new Kvm(js).open(buckets.config);
-  const config = new ConfigStore({ nc, log });
+  const config = new ConfigStore({ clock: systemClock, nc, log });
   undo.push(() => config.stop());
   await config.start();
   const authenticate = createAuthenticator({
     config,
     bootstrapKey: PLATFORM_KEY,
-    clock: Date.now,
+    clock: systemClock,
   });
   const secretBox = new SecretBox(options.masterKey ?? randomBytes(32).toString('base64'));
-  const publisher = new Publisher({ nc, window: settings.publishWindow, log });
+  const publisher = new Publisher({ clock: systemClock, nc, window: settings.publishWindow, log });
   undo.push(() => publisher.close());
-  const records = new RecordBatcher({ publisher, shards: settings.streams.shards, log });
+  const records = new RecordBatcher({
+    clock: systemClock,
+    publisher,
+    shards: settings.streams.shards,
+    log,
+  });
   undo.push(() => records.drain());
   const payloads = new NatsPayloadStore({ js, jsm: await jetstreamManager(nc) });
   const payloadLinks = new PayloadLinks(randomBytes(32).toString('base64'));
   const stores = { mongo, nc, publisher, records, payloads, payloadLinks };
-  const deps = { ...stores, db, log, config, secretBox, authenticate, clock: Date.now };
+  const deps = { ...stores, db, log, config, secretBox, authenticate, clock: systemClock };
   const registry = new Registry();
   const start = (metrics = new Registry()): Control => {
     const control = createControl({
@@ -125,7 +131,7 @@ export async function startControlPlane(
     return control;
   };
   const control = start(registry);
-  const app = createApp({ settings: settings.http, log });
+  const app = createApp({ clock: systemClock, settings: settings.http, log });
   undo.push(() => app.close());
   control.registerRoutes(app);
   await app.ready();

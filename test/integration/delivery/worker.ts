@@ -125,7 +125,7 @@ export class Worker {
       payloadLinks: this.links,
       registry,
       leases,
-      renewer: renewInProcess(leases, core.log),
+      renewer: renewInProcess(leases, core.clock, core.log),
       ordered: await new Kvm(core.js).open(buckets.ordered),
       worker: name,
       retryPolicy: this.retryPolicy,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
+import { systemClock } from '#infra/system-clock.ts';
 import { Supervisor } from '#src/app/run/supervisor.ts';
 import { startNatsServer } from '#src/embedded/nats-server.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -35,6 +36,7 @@ test('nats-server whose disk was full is started again, and stores again', async
   const binary = await testBinary(natsServer);
   const port = await findFreePort();
   const supervisor = new Supervisor({
+    clock: systemClock,
     name: 'nats-server',
     spawn: () => startNatsServer({ binary, dataDir: dir.path, port, monitorPort: 0 }),
     log: createLog('silent'),

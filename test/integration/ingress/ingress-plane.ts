@@ -4,6 +4,7 @@ import { type KV, Kvm } from '@nats-io/kv';
 import type { FastifyInstance } from 'fastify';
 import { Registry } from 'prom-client';
 import type { IngressSettings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createAuthenticator, keyHash } from '#infra/http/server/authenticate.ts';
 import type { History } from '#infra/mongo/documents.ts';
@@ -54,14 +55,21 @@ export class IngressPlane {
     this.history = history;
     const { settings, log, publisher, payloads, nc, jsm } = core;
     this.config = new ConfigStore(core);
-    this.app = createApp({ settings: settings.http, log });
+    this.app = createApp({ clock: systemClock, settings: settings.http, log });
     const { config, registry } = this;
     const authenticate = createAuthenticator({
       config,
       bootstrapKey: BOOTSTRAP_KEY,
-      clock: Date.now,
+      clock: systemClock,
     });
-    const view = new LifeView({ nc, leases, config, me: newId('req'), log });
+    const view = new LifeView({
+      clock: systemClock,
+      nc,
+      leases,
+      config,
+      me: newId('req', Date.now()),
+      log,
+    });
     const deps = {
       settings: settings.ingress,
       nc,
@@ -75,7 +83,7 @@ export class IngressPlane {
       registry,
       log,
     };
-    this.services = [view, ...registerIngress(this.app, deps)];
+    this.services = [view, ...registerIngress(this.app, { ...deps, clock: systemClock })];
   }
 
   /** With the tenant `acme`, known. */

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { ProbeHttpReceiver } from '#src/probe/receiver.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { createSigner } from '#wire/webhook/signature.ts';
@@ -12,6 +13,7 @@ async function start(t: TestContext) {
   const arrived: string[] = [];
   const faults: string[] = [];
   const receiver = new ProbeHttpReceiver({
+    clock: systemClock,
     url,
     secretOf: (tenant) => (tenant === 'canary' ? SECRET : undefined),
     onWebhook: (tenant, id) => void arrived.push(`${tenant} ${id}`),

@@ -3,6 +3,7 @@ import type { TestContext } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import { Registry } from 'prom-client';
+import { systemClock } from '#infra/system-clock.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { Broadcaster, type BroadcasterDeps } from '#src/router/broadcast/broadcaster.ts';
@@ -32,7 +33,7 @@ export class BroadcastPlane {
     this.core = core;
     this.tenants = new Map(tenants.map((one) => [one.id, one]));
     const jsm = async () => core.jsm;
-    this.store = new BroadcastStore({ publisher: core.publisher, jsm });
+    this.store = new BroadcastStore({ clock: systemClock, publisher: core.publisher, jsm });
   }
 
   static async start(
@@ -62,7 +63,7 @@ export class BroadcastPlane {
   ): Promise<{ kill: () => Promise<void>; stop: (deadlineMs: number) => Promise<void> }> {
     const { core, t } = this;
     const nc = await core.connect();
-    const publisher = new Publisher({ nc, window: 256, log: core.log });
+    const publisher = new Publisher({ clock: systemClock, nc, window: 256, log: core.log });
     const broadcaster = new Broadcaster({
       ...core,
       settings: core.settings.router,

@@ -2,6 +2,7 @@ import type { TestContext } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
+import { systemClock } from '#infra/system-clock.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { Service } from '#infra/service.ts';
@@ -77,9 +78,9 @@ export class RouterPlane {
     const { core } = this;
     const nc = await core.connect();
     const js = jetstream(nc);
-    const publisher = new Publisher({ nc, window, log: core.log });
+    const publisher = new Publisher({ clock: systemClock, nc, window, log: core.log });
     const shards = core.settings.streams.shards;
-    const records = new RecordBatcher({ publisher, shards, log: core.log });
+    const records = new RecordBatcher({ clock: systemClock, publisher, shards, log: core.log });
     const config = mapConfig(this.tenants);
     const leases = await new Kvm(js).open(buckets.leases);
     const router = createRouter({
@@ -101,7 +102,7 @@ export class RouterPlane {
       lives: new TenantLives({ config, log: core.log, registry: new Registry() }),
       faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),
       leases,
-      renewer: renewInProcess(leases, core.log),
+      renewer: renewInProcess(leases, core.clock, core.log),
       worker: name,
     });
     this.stops.push(async () => {

@@ -1,12 +1,13 @@
 import type { KV } from '@nats-io/kv';
+import type { Clock } from '#domain/clock.ts';
 import { LeaseRenewals } from '#infra/nats/leases/lease-renewals.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
-/** Renews leases in the thread of the test, through this bucket and by `performance.now()`. */
-export function renewInProcess(kv: KV, log: Log): LeaseRenewals {
+/** Renews leases in the thread of the test, through this bucket and by this clock. */
+export function renewInProcess(kv: KV, clock: Clock, log: Log): LeaseRenewals {
   return new LeaseRenewals({
     kv,
-    now: () => performance.now(),
+    now: clock.monotonicMs,
     isOwnerAlive: () => true,
     log,
   });

@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { pino } from 'pino';
 import { Registry } from 'prom-client';
+import { systemClock } from '#infra/system-clock.ts';
 import { explainMatch, explanationNeedsData } from '#domain/event/explain-match.ts';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
 import { selectorMatches } from '#domain/event/event-type.ts';
@@ -61,9 +62,13 @@ function match(
 
 /** Of filters that all compile. */
 function newIndex(of: TenantSnapshot): SubscriptionIndex {
-  return new SubscriptionIndex(of, {
-    report: (_tenant, _subscription, error) => assert.fail(String(error)),
-  });
+  return new SubscriptionIndex(
+    of,
+    {
+      report: (_tenant, _subscription, error) => assert.fail(String(error)),
+    },
+    systemClock,
+  );
 }
 
 const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
@@ -171,7 +176,7 @@ test('a stored filter that does not compile matches nothing, is logged once per 
   const faulty = new FaultyFilters({ log, registry });
   const bad = subscription('bad', 'a', ['*'], { $where: 'true' });
   const indexOf = (...more: SubscriptionSnapshot[]): SubscriptionIndex =>
-    new SubscriptionIndex(snapshot([endpoint('a'), endpoint('b')], more), faulty);
+    new SubscriptionIndex(snapshot([endpoint('a'), endpoint('b')], more), faulty, systemClock);
   const good = subscription('good', 'b', ['*'], { id: '1' });
   const index = indexOf(bad, good);
   for (let i = 0; i < 2; i++) {

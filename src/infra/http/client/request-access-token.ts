@@ -39,7 +39,7 @@ export async function requestAccessToken(
   credentials: OAuth2Credentials,
   options: Pick<
     SenderOptions,
-    'guard' | 'lookUpAddresses' | 'isResolverDown' | 'lenientOrigins' | 'timeoutMs'
+    'guard' | 'lookUpAddresses' | 'isResolverDown' | 'lenientOrigins' | 'timeoutMs' | 'clock'
   >,
 ): Promise<TokenAnswer> {
   const parsed = parseTargetUrl(credentials.tokenUrl);

@@ -5,6 +5,7 @@
  */
 import type { SecureContext } from 'node:tls';
 import { Client } from 'undici';
+import type { Clock } from '#domain/clock.ts';
 import { limits } from '#domain/limits.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type Connection, Connections } from './connections.ts';
@@ -38,6 +39,7 @@ export interface SenderOptions {
   isResolverDown: () => boolean;
   /** Time limit of a dial. */
   timeoutMs: number;
+  clock: Clock;
   /**
    * Client certificate and trusted authorities for TLS; absent: no client certificate, and Node's
    * authorities.
@@ -55,6 +57,7 @@ export interface SenderOptions {
  */
 export class Sender {
   private readonly origin: string;
+  private readonly clock: Clock;
   private readonly lenientOrigins: OriginMemory;
   private readonly connections: Connections;
   private readonly lenient: Connections;
@@ -63,7 +66,7 @@ export class Sender {
   private lookingUp = 0;
 
   constructor(options: SenderOptions) {
-    const { origin, guard, timeoutMs, secureContext } = options;
+    const { origin, guard, timeoutMs, secureContext, clock } = options;
     const lookUpAddresses: AddressLookup = (hostname, limitMs, found) => {
       this.lookingUp++;
       options.lookUpAddresses(hostname, limitMs, (error, addresses) => {
@@ -72,14 +75,16 @@ export class Sender {
       });
     };
     this.origin = origin;
+    this.clock = clock;
     this.lenientOrigins = options.lenientOrigins;
     this.rules = {
       keptBytesMax: options.bodyKeptBytesMax ?? limits.responseBodyKeptBytesMax,
       isTls: origin.startsWith('https:'),
       isLookingUp: () => this.lookingUp > 0,
       isResolverDown: options.isResolverDown,
+      wallMs: clock.wallMs,
     };
-    const newDial = guardedDials({ guard, lookUpAddresses, timeoutMs, secureContext });
+    const newDial = guardedDials({ guard, lookUpAddresses, timeoutMs, secureContext, clock });
     this.connections = new Connections(newDial, (connect) => {
       return new Client(origin, { ...CLIENT_OPTIONS, connect });
     });
@@ -94,7 +99,7 @@ export class Sender {
     const connections = this.lenientOrigins.has(this.origin) ? this.lenient : this.connections;
     const first = await this.exchange(connections, connections.take(), request);
     if (!first.isStale || request.signal.aborted) return first.result;
-    const repeatedAtMs = performance.now();
+    const repeatedAtMs = this.clock.monotonicMs();
     const again = await this.exchange(connections, connections.open(), request);
     if (again.isSent) return { ...again.result, repeatedAtMs };
     // A fault of this machine is no attempt, but the first request was one.

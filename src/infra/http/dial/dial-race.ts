@@ -13,6 +13,7 @@
 import type { LookupAddress } from 'node:dns';
 import type { Socket } from 'node:net';
 import { errors } from 'undici';
+import type { Clock } from '#domain/clock.ts';
 import { limits } from '#domain/limits.ts';
 import { localFaultOf } from './local-fault.ts';
 
@@ -31,6 +32,7 @@ export interface DialRaceOptions {
   startTry: StartTry;
   /** Time limit of the whole race. */
   timeoutMs: number;
+  clock: Clock;
 }
 
 export class DialRace {
@@ -83,7 +85,7 @@ export class DialRace {
         if (error === null) this.won(place, socket as Socket);
         else this.failed(place, error);
       });
-      this.running.set(place, { socket, startedMs: performance.now() });
+      this.running.set(place, { socket, startedMs: this.options.clock.monotonicMs() });
     } catch (error) {
       process.nextTick(() => this.failed(place, error as Error));
     }
@@ -94,7 +96,7 @@ export class DialRace {
       return;
     }
     for (const [oldest, { startedMs }] of this.running) {
-      const leftMs = startedMs + this.tryMs - performance.now();
+      const leftMs = startedMs + this.tryMs - this.options.clock.monotonicMs();
       this.roomTimer = setTimeout(() => this.makeRoom(oldest), leftMs);
       break;
     }

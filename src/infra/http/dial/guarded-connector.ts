@@ -1,6 +1,7 @@
 import { type Socket, isIP } from 'node:net';
 import type { SecureContext } from 'node:tls';
 import { buildConnector } from 'undici';
+import type { Clock } from '#domain/clock.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type Connected, DialRace, interleaveFamilies } from './dial-race.ts';
 import type { AddressLookup } from './dns-cache.ts';
@@ -35,6 +36,7 @@ export function guardedDials(options: {
   lookUpAddresses: AddressLookup;
   timeoutMs: number;
   secureContext?: SecureContext | undefined;
+  clock: Clock;
 }): () => Dial {
   const { secureContext } = options;
   const connectTo = buildConnector({
@@ -55,13 +57,16 @@ export function guardedDials(options: {
 
 /** @returns a function that cancels the dial; the callback is not called then */
 function dial(
-  options: Pick<Parameters<typeof guardedDials>[0], 'guard' | 'lookUpAddresses' | 'timeoutMs'>,
+  options: Pick<
+    Parameters<typeof guardedDials>[0],
+    'guard' | 'lookUpAddresses' | 'timeoutMs' | 'clock'
+  >,
   connectTo: buildConnector.connector,
   target: buildConnector.Options,
   callback: buildConnector.Callback,
 ): () => void {
-  const { guard, lookUpAddresses } = options;
-  const endMs = performance.now() + options.timeoutMs;
+  const { guard, lookUpAddresses, clock } = options;
+  const endMs = clock.monotonicMs() + options.timeoutMs;
   let race: DialRace | undefined;
   let cancelled = false;
   const start = (addresses: readonly string[]): void => {
@@ -70,8 +75,8 @@ function dial(
     const allowed = addresses.filter((address) => guard.mayDial(address));
     if (allowed.length === 0) callback(new ForbiddenAddressError(target.hostname), null);
     else {
-      const timeoutMs = Math.max(1, endMs - performance.now());
-      race = new DialRace({ addresses: allowed, startTry, timeoutMs }, settle);
+      const timeoutMs = Math.max(1, endMs - clock.monotonicMs());
+      race = new DialRace({ addresses: allowed, startTry, timeoutMs, clock }, settle);
     }
   };
   const settle: Connected = (error, socket) => {

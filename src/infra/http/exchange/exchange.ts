@@ -46,6 +46,8 @@ export interface ExchangeRules {
   /** Whether connections to the receiver wait for its address. */
   isLookingUp: () => boolean;
   isResolverDown: () => boolean;
+  /** Milliseconds since 1970. */
+  wallMs: () => number;
 }
 
 /** The connection of an exchange. */
@@ -170,7 +172,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       kind: status >= 300 && status < 400 ? 'redirect' : 'http_status',
       status,
       detail: `the receiver answered ${status}`,
-      retryAfterMs: retryAfterMs(this.headers?.['retry-after'], Date.now()),
+      retryAfterMs: retryAfterMs(this.headers?.['retry-after'], this.rules.wallMs()),
     };
   }
 

@@ -1,5 +1,6 @@
 import { type IncomingMessage, STATUS_CODES, type ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '#domain/clock.ts';
 import { type ErrorCode, PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
@@ -29,7 +30,11 @@ const details: Readonly<Record<string, string>> = {
  * Answers bytes that are not a complete HTTP request; there is no route and no reply object for
  * them.
  */
-export function answerClientError(error: Error & { code?: string }, socket: Duplex): void {
+export function answerClientError(
+  error: Error & { code?: string },
+  socket: Duplex,
+  clock: Clock,
+): void {
   if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
@@ -37,21 +42,26 @@ export function answerClientError(error: Error & { code?: string }, socket: Dupl
   const reason = error.code ?? '';
   const code = codeOfHead(error) ?? errorCodes[reason] ?? 'POSTHORN_REQUEST_INVALID';
   const detail = details[reason];
-  refuseOnSocket(new PosthornError(code, detail === undefined ? {} : { detail }), socket);
+  refuseOnSocket(new PosthornError(code, detail === undefined ? {} : { detail }), socket, clock);
 }
 
 /** CONNECT has no route: Node gives it a socket and no reply object (RFC 9110, section 9.3.6). */
-export function answerConnect(request: IncomingMessage, socket: Duplex): void {
+export function answerConnect(request: IncomingMessage, socket: Duplex, clock: Clock): void {
   const detail = `there is no CONNECT ${request.url ?? ''}`;
-  refuseOnSocket(new PosthornError('POSTHORN_METHOD_UNKNOWN', { detail }), socket);
+  refuseOnSocket(new PosthornError('POSTHORN_METHOD_UNKNOWN', { detail }), socket, clock);
 }
 
 /** Answers an `expect` other than `100-continue` (RFC 9110, section 10.1.1). */
-export function answerExpectation(request: IncomingMessage, response: ServerResponse): void {
+export function answerExpectation(
+  request: IncomingMessage,
+  response: ServerResponse,
+  clock: Clock,
+): void {
   const detail = `expect: ${request.headers.expect ?? ''} cannot be met; only 100-continue can`;
   const { fault, headers, body } = problemAnswer(
     new PosthornError('POSTHORN_EXPECTATION_FAILED', { detail }),
     (request.url ?? '').split('?', 1)[0] as string,
+    clock,
   );
   response.writeHead(fault.status, headers).end(body);
 }
@@ -76,16 +86,16 @@ function codeOfHead(error: Error & { code?: string }): ErrorCode | undefined {
   return undefined;
 }
 
-function refuseOnSocket(error: PosthornError, socket: Duplex): void {
-  const { fault, headers, body } = problemAnswer(error, '');
+function refuseOnSocket(error: PosthornError, socket: Duplex, clock: Clock): void {
+  const { fault, headers, body } = problemAnswer(error, '', clock);
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
   socket.end(
     `HTTP/1.1 ${fault.status} ${STATUS_CODES[fault.status]}\r\n${lines.join('')}\r\n${body}`,
   );
 }
 
-function problemAnswer(fault: PosthornError, instance: string) {
-  const requestId = newId('req');
+function problemAnswer(fault: PosthornError, instance: string, clock: Clock) {
+  const requestId = newId('req', clock.wallMs());
   const body = JSON.stringify(problemOf(fault, instance, requestId));
   const headers = {
     'content-type': PROBLEM_MEDIA_TYPE,

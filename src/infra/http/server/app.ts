@@ -10,6 +10,7 @@ import formats from 'ajv-formats';
 import { fastify, type FastifyInstance } from 'fastify';
 import { Type } from 'typebox';
 import type { HttpSettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
@@ -25,6 +26,7 @@ import { RouteTable } from '../protocol/route-table.ts';
 
 export interface AppDeps {
   settings: HttpSettings;
+  clock: Clock;
   log: Log;
 }
 
@@ -46,11 +48,11 @@ const SECURITY_HEADERS = {
  * Creates a server with `GET /health` alone. Bodies are bounded by `limits.requestBodyBytesMax`; a
  * route with larger bodies sets its own `bodyLimit`.
  */
-export function createApp({ settings, log }: AppDeps): FastifyInstance {
+export function createApp({ settings, clock, log }: AppDeps): FastifyInstance {
   const app = fastify({
     // No logger: Fastify would create a child logger for every request.
     logger: false,
-    genReqId: correlationId,
+    genReqId: (request) => correlationId(request, clock),
     requestIdHeader: false,
     // The API reference is built at the start, which takes longer than 10 s on a busy machine.
     pluginTimeout: PLUGIN_TIMEOUT_MS,
@@ -68,14 +70,16 @@ export function createApp({ settings, log }: AppDeps): FastifyInstance {
     forceCloseConnections: 'idle',
     // A path may contain an event id of 200 characters, every byte of it percent-encoded.
     routerOptions: { maxParamLength: limits.eventIdLengthMax * 9 },
-    clientErrorHandler: answerClientError,
+    clientErrorHandler: (error, socket) => answerClientError(error, socket, clock),
     frameworkErrors: (error, request, reply) => {
       reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
       sendError(log, error, request, reply);
     },
   });
-  app.server.on('checkExpectation', answerExpectation);
-  app.server.on('connect', answerConnect);
+  app.server.on('checkExpectation', (request, response) =>
+    answerExpectation(request, response, clock),
+  );
+  app.server.on('connect', (request, socket) => answerConnect(request, socket, clock));
   const routes = RouteTable.watch(app);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
@@ -142,7 +146,7 @@ function setCompilers(app: FastifyInstance): void {
 const SANE_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 
 /** Returns the caller's correlation id where it is valid, else a new one. */
-function correlationId(request: IncomingMessage): string {
+function correlationId(request: IncomingMessage, clock: Clock): string {
   const given = request.headers['x-request-id'] ?? request.headers['x-correlation-id'];
-  return typeof given === 'string' && SANE_ID.test(given) ? given : newId('req');
+  return typeof given === 'string' && SANE_ID.test(given) ? given : newId('req', clock.wallMs());
 }

@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import type { ConfigView, KeyScope } from '#wire/config-snapshot.ts';
 
@@ -21,8 +22,7 @@ export interface AuthenticatorDeps {
    * A platform key that is accepted in addition to the configured ones (`POSTHORN_BOOTSTRAP_KEY`).
    */
   bootstrapKey?: string | undefined;
-  /** Milliseconds since 1970. */
-  clock: () => number;
+  clock: Clock;
 }
 
 export type Authenticate = (authorization: string | undefined) => Principal;
@@ -61,7 +61,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
     if (digest === bootstrapHash) return bootstrap;
     const key = config.apiKey(digest);
     if (key === undefined) throw new PosthornError('POSTHORN_KEY_INVALID');
-    if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock()) {
+    if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock.wallMs()) {
       throw new PosthornError('POSTHORN_KEY_INVALID', { detail: 'the API key has expired' });
     }
     if (key.tenant === undefined) return { keyId: key.id, scope: key.scope };

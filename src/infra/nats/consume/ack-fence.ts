@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 
 const LOOK_EVERY_MS = 20;
 const WAIT_MAX_MS = 1000;
@@ -15,11 +16,13 @@ const CONSUMERS_MAX = 1024;
  */
 export class AckFence {
   private readonly jsm: JetStreamManager;
+  private readonly clock: Clock;
   /** By consumer: the message that was acked last. */
   private readonly last = new Map<string, { stream: string; seq: number }>();
 
-  constructor(deps: { jsm: JetStreamManager }) {
+  constructor(deps: { jsm: JetStreamManager; clock: Clock }) {
     this.jsm = deps.jsm;
+    this.clock = deps.clock;
   }
 
   /** Wraps a message so that the fence records its ack. */
@@ -42,11 +45,11 @@ export class AckFence {
    * Resolves when the stream has removed every message acked until now; after 1 s at the latest.
    */
   async pass(stream: string): Promise<void> {
-    const deadlineMs = performance.now() + WAIT_MAX_MS;
+    const deadlineMs = this.clock.monotonicMs() + WAIT_MAX_MS;
     for (const [key, entry] of this.last) {
       if (entry.stream !== stream) continue;
       this.last.delete(key);
-      while (performance.now() < deadlineMs && (await this.isThere(stream, entry.seq))) {
+      while (this.clock.monotonicMs() < deadlineMs && (await this.isThere(stream, entry.seq))) {
         await delay(LOOK_EVERY_MS);
       }
     }

@@ -15,6 +15,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { ConsumerMessages, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { type ConsumeOptions, consume } from './consume.ts';
 
 const RESET_AGAIN_MS = 250;
@@ -32,6 +33,7 @@ export interface ExclusiveConsumerOptions extends Omit<ConsumeOptions, 'onPullLo
   inOrder: boolean;
   /** Whether this process may reset the consumer. */
   owns: () => boolean;
+  clock: Clock;
 }
 
 export class ExclusiveConsumer {
@@ -131,12 +133,12 @@ export class ExclusiveConsumer {
 
   private watchFor(forMs: number): void {
     if (this.stopped) return;
-    this.watchUntilMs = performance.now() + forMs;
+    this.watchUntilMs = this.options.clock.monotonicMs() + forMs;
     this.watch ??= setInterval(() => void this.look(), WATCH_EVERY_MS);
   }
 
   private async look(): Promise<void> {
-    if (!this.broken && performance.now() > this.watchUntilMs) {
+    if (!this.broken && this.options.clock.monotonicMs() > this.watchUntilMs) {
       clearInterval(this.watch);
       this.watch = undefined;
       return;

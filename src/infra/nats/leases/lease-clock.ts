@@ -1,6 +1,6 @@
 /**
  * The end of a lease in memory that two threads share: the renewing thread writes it, and the owner
- * reads it before it works on its shard. Times are milliseconds of the owner's `performance.now()`,
+ * reads it before it works on its shard. Times are milliseconds of the owner's monotonic clock,
  * kept as microseconds.
  */
 export class LeaseEnd {
@@ -19,12 +19,4 @@ export class LeaseEnd {
   set ms(value: number) {
     Atomics.store(this.view, 0, BigInt(Math.floor(value * 1000)));
   }
-}
-
-/**
- * Milliseconds by which `performance.now()` of this thread is behind the clock that all threads
- * share.
- */
-export function clockOffsetMs(): number {
-  return Number(process.hrtime.bigint()) / 1e6 - performance.now();
 }

@@ -7,7 +7,7 @@ export interface LeaseWorkerData {
   login: NatsLogin;
   /** A counter that grows with each turn of the owner's event loop that its timer sees. */
   progress: SharedArrayBuffer;
-  /** `clockOffsetMs` of the owner. */
+  /** `sharedClockOffsetMs` of the owner. */
   ownerOffsetMs: number;
 }
 

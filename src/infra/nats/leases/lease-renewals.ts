@@ -59,7 +59,7 @@ export class LeaseRenewals implements LeaseRenewer {
 
   constructor(deps: LeaseRenewalsDeps) {
     this.deps = deps;
-    this.fault = new RepeatingFault(deps.log, 'placement.not_renewed');
+    this.fault = new RepeatingFault(deps.log, 'placement.not_renewed', deps.now);
   }
 
   keepAlive(key: string, value: string): void {

@@ -7,9 +7,10 @@
  * Costs about 30 MB of memory and one connection to NATS.
  */
 import { Worker } from 'node:worker_threads';
+import { sharedClockOffsetMs } from '#infra/system-clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { NatsLogin } from '../connection.ts';
-import { type LeaseEnd, clockOffsetMs } from './lease-clock.ts';
+import type { LeaseEnd } from './lease-clock.ts';
 import type { LeaseNotice, LeaseRequest, LeaseWorkerData } from './lease-messages.ts';
 import type { LeaseRenewer } from './lease-renewals.ts';
 import { PROGRESS_EVERY_MS } from './owner-progress.ts';
@@ -95,7 +96,7 @@ export class LeaseThread implements LeaseRenewer {
 
   private spawn(onReady: () => void): void {
     const { url, name, login, log } = this.deps;
-    const ownerOffsetMs = clockOffsetMs();
+    const ownerOffsetMs = sharedClockOffsetMs();
     const data: LeaseWorkerData = { url, name, login, progress: this.progress, ownerOffsetMs };
     const worker = new Worker(new URL('lease-worker.ts', import.meta.url), {
       workerData: data,

@@ -6,9 +6,10 @@ import { parentPort, workerData } from 'node:worker_threads';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
+import { sharedClockOffsetMs, systemClock } from '#infra/system-clock.ts';
 import { buckets } from '#wire/subjects.ts';
 import { type ConnectionLog, connectNats } from '../connection.ts';
-import { LeaseEnd, clockOffsetMs } from './lease-clock.ts';
+import { LeaseEnd } from './lease-clock.ts';
 import type { LeaseNotice, LeaseRequest, LeaseWorkerData } from './lease-messages.ts';
 import { LeaseRenewals } from './lease-renewals.ts';
 import { OwnerProgress } from './owner-progress.ts';
@@ -34,7 +35,7 @@ const say = (level: 'warn' | 'error'): Say => {
 const log = { warn: say('warn'), error: say('error') } as ConnectionLog;
 
 async function openLeases(): Promise<Awaited<ReturnType<Kvm['open']>>> {
-  const fault = new RepeatingFault(log, 'placement.look_failed');
+  const fault = new RepeatingFault(log, 'placement.look_failed', systemClock.monotonicMs);
   const nc = await connectNats(url, name, log, login);
   for (;;) {
     try {
@@ -47,11 +48,11 @@ async function openLeases(): Promise<Awaited<ReturnType<Kvm['open']>>> {
 }
 
 const kv = await openLeases();
-const offsetMs = clockOffsetMs() - ownerOffsetMs;
-const ownerProgress = new OwnerProgress(progress, () => performance.now());
+const offsetMs = sharedClockOffsetMs() - ownerOffsetMs;
+const ownerProgress = new OwnerProgress(progress, systemClock.monotonicMs);
 const renewals = new LeaseRenewals({
   kv,
-  now: () => performance.now() + offsetMs,
+  now: () => systemClock.monotonicMs() + offsetMs,
   isOwnerAlive: () => ownerProgress.isRecent(),
   log,
 });

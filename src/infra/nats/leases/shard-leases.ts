@@ -24,6 +24,7 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { type LeaseKind, leaseKeys } from '#wire/subjects.ts';
@@ -53,6 +54,7 @@ export interface ShardLeasesDeps {
    */
   onExpired: (shard: number) => void;
   log: Log;
+  clock: Clock;
 }
 
 export class ShardLeases {
@@ -69,14 +71,14 @@ export class ShardLeases {
 
   constructor(deps: ShardLeasesDeps) {
     this.deps = deps;
-    this.fault = new RepeatingFault(deps.log, 'placement.look_failed');
+    this.fault = new RepeatingFault(deps.log, 'placement.look_failed', deps.clock.monotonicMs);
     this.keys = leaseKeys(deps.kind);
   }
 
   /** Whether this worker may work on a shard at this moment. */
   owns(shard: number): boolean {
     const end = this.leases.get(shard);
-    return end !== undefined && performance.now() < end.ms;
+    return end !== undefined && this.deps.clock.monotonicMs() < end.ms;
   }
 
   get owned(): number {
@@ -184,7 +186,7 @@ export class ShardLeases {
 
   /** @param written the revision at which the key already names this worker */
   private async acquire(shard: number, written: number | undefined): Promise<void> {
-    const startedMs = performance.now();
+    const startedMs = this.deps.clock.monotonicMs();
     const { kv, me } = this.deps;
     const key = this.keys.shard(shard);
     let revision: number;

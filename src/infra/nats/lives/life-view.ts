@@ -17,6 +17,7 @@
  */
 import type { KV } from '@nats-io/kv';
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigStore } from '../stores/config-store.ts';
 import { LEASE_MS } from '../streams/streams.ts';
@@ -37,6 +38,7 @@ export interface LifeViewDeps {
   /** Unique name of this process: letters, digits, - and _. */
   me: string;
   log: Log;
+  clock: Clock;
 }
 
 export class LifeView {
@@ -81,7 +83,7 @@ export class LifeView {
    * Whether an event stored for this tenant may be answered as accepted; false: ask `confirm`.
    */
   isCurrent(tenant: TenantSnapshot): boolean {
-    return performance.now() < this.validUntilMs && this.knows(tenant);
+    return this.deps.clock.monotonicMs() < this.validUntilMs && this.knows(tenant);
   }
 
   /**
@@ -90,8 +92,8 @@ export class LifeView {
    * @throws where NATS does not answer
    */
   async confirm(tenant: TenantSnapshot): Promise<boolean> {
-    if (performance.now() >= this.validUntilMs) {
-      await this.deps.config.refreshTenant(tenant.id, performance.now());
+    if (this.deps.clock.monotonicMs() >= this.validUntilMs) {
+      await this.deps.config.refreshTenant(tenant.id, this.deps.clock.monotonicMs());
     }
     return this.knows(tenant);
   }
@@ -109,11 +111,11 @@ export class LifeView {
 
   private async writeLease(): Promise<void> {
     const { leases, config, me, log } = this.deps;
-    const startedMs = performance.now();
+    const startedMs = this.deps.clock.monotonicMs();
     try {
       await leases.put(this.key, me);
       // While the lease was expired, control did not ask this process about lives that began.
-      if (performance.now() >= this.validUntilMs) await config.catchUp();
+      if (this.deps.clock.monotonicMs() >= this.validUntilMs) await config.catchUp();
       this.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
     } catch (error) {
       log.warn({ error: (error as Error).message }, 'lives.view_not_renewed');
@@ -124,7 +126,7 @@ export class LifeView {
     const lifeId = message.string();
     let answer: LifeViewAnswer = 'behind';
     try {
-      await this.deps.config.refreshTenant(lifeId, performance.now());
+      await this.deps.config.refreshTenant(lifeId, this.deps.clock.monotonicMs());
       const known = this.deps.config.currentTenant(tenantIdOf(lifeId));
       if (known !== undefined && (known.life ?? 0) >= lifeOf(lifeId)) answer = 'known';
       message.respond(answer);

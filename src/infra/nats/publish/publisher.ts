@@ -14,6 +14,7 @@
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrors } from '../api-errors.ts';
 import { type Publication, headersOf } from './publication.ts';
@@ -77,6 +78,7 @@ export class PublishRefusedError extends Error {
 export class Publisher {
   private readonly nc: NatsConnection;
   private readonly window: number;
+  private readonly clock: Clock;
   private readonly inbox: string;
   private readonly subscription: Subscription;
   private readonly entries = new Map<number, Entry>();
@@ -90,9 +92,10 @@ export class Publisher {
   private closed = false;
   private lastFault = 'no answer';
 
-  constructor(deps: { nc: NatsConnection; window: number; log: Log }) {
+  constructor(deps: { nc: NatsConnection; window: number; clock: Clock; log: Log }) {
     this.nc = deps.nc;
     this.window = deps.window;
+    this.clock = deps.clock;
     this.inbox = `${createInbox()}.`;
     this.subscription = this.nc.subscribe(`${this.inbox}*`, {
       callback: (error, message) => {
@@ -126,7 +129,7 @@ export class Publisher {
       return true;
     }
     if (this.entries.size >= this.window) return false;
-    const now = performance.now();
+    const now = this.clock.monotonicMs();
     const token = this.nextToken++;
     this.entries.set(token, {
       publication,
@@ -148,7 +151,7 @@ export class Publisher {
     const waiter: Waiter = {
       publication,
       done,
-      deadlineMs: performance.now() + publication.timeoutMs,
+      deadlineMs: this.clock.monotonicMs() + publication.timeoutMs,
       wake: () => this.publishWaiter(waiter),
     };
     this.waiters.add(waiter);
@@ -182,7 +185,7 @@ export class Publisher {
   }
 
   private publishWaiter(waiter: Waiter): void {
-    const timeoutMs = waiter.deadlineMs - performance.now();
+    const timeoutMs = waiter.deadlineMs - this.clock.monotonicMs();
     if (this.publish({ ...waiter.publication, timeoutMs }, waiter.done)) {
       this.waiters.delete(waiter);
     } else this.whenRoom(waiter.wake);
@@ -221,7 +224,7 @@ export class Publisher {
     if (message.data.length === 0) {
       // No responders: the stream has no leader now. Retry shortly.
       this.lastFault = 'the stream has no leader';
-      entry.resendMs = performance.now() + SWEEP_EVERY_MS;
+      entry.resendMs = this.clock.monotonicMs() + SWEEP_EVERY_MS;
       return;
     }
     const answer = JSON.parse(Buffer.from(message.data).toString('latin1')) as {
@@ -247,7 +250,7 @@ export class Publisher {
       error.code === 503 || error.code === 500 || error.err_code === apiErrors.idInProcess;
     if (passes) {
       this.lastFault = description;
-      entry.resendMs = performance.now() + SWEEP_EVERY_MS;
+      entry.resendMs = this.clock.monotonicMs() + SWEEP_EVERY_MS;
       return;
     }
     const refusal = new PublishRefusedError(error.err_code ?? error.code, description);
@@ -256,7 +259,7 @@ export class Publisher {
 
   private sweep(): void {
     if (this.entries.size === 0) return; // nothing waits for room then either
-    const now = performance.now();
+    const now = this.clock.monotonicMs();
     for (const waiter of this.waiters) {
       if (now < waiter.deadlineMs) continue;
       this.waiters.delete(waiter);
@@ -279,7 +282,7 @@ export class Publisher {
         this.lastFault = 'the connection to NATS is down';
       } else if (status.type === 'reconnect') {
         this.connected = true;
-        const now = performance.now();
+        const now = this.clock.monotonicMs();
         for (const [token, entry] of this.entries) {
           entry.resendMs = now + RESEND_AFTER_MS;
           this.send(token, entry);

@@ -7,6 +7,7 @@
  * its record with it.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '#domain/clock.ts';
 import { type HistoryRecord, encodeRecord, encodeRecords } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import { newId } from '#domain/ids.ts';
@@ -30,6 +31,7 @@ interface Batch {
 export class RecordBatcher {
   private readonly publisher: Publisher;
   private readonly shards: number;
+  private readonly clock: Clock;
   private readonly log: Log;
   private batch: Batch = { records: [], characters: 0, stored: [] };
   private timer: NodeJS.Timeout | undefined;
@@ -37,9 +39,10 @@ export class RecordBatcher {
   private nextShard = 0;
   private readonly underWay = new Set<Promise<void>>();
 
-  constructor(deps: { publisher: Publisher; shards: number; log: Log }) {
+  constructor(deps: { publisher: Publisher; shards: number; clock: Clock; log: Log }) {
     this.publisher = deps.publisher;
     this.shards = deps.shards;
+    this.clock = deps.clock;
     this.log = deps.log;
   }
 
@@ -63,7 +66,7 @@ export class RecordBatcher {
   }
 
   private flushWithin(ms: number): void {
-    const dueMs = performance.now() + ms;
+    const dueMs = this.clock.monotonicMs() + ms;
     if (this.timer !== undefined && this.dueMs <= dueMs) return;
     clearTimeout(this.timer);
     this.dueMs = dueMs;
@@ -81,7 +84,7 @@ export class RecordBatcher {
     const publication: Publication = {
       subject: subjects.records(shard),
       payload: encodeRecords(batch.records),
-      messageId: newId('att'),
+      messageId: newId('att', this.clock.wallMs()),
       timeoutMs: Number.POSITIVE_INFINITY,
     };
     const done = this.settle(batch, publication).finally(() => this.underWay.delete(done));

@@ -5,6 +5,7 @@
  * a writer that was overtaken notices.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import { newId } from '#domain/ids.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
@@ -30,6 +31,7 @@ export interface BroadcastStoreDeps {
   publisher: Publisher;
   /** Resolved at the first use: control starts also while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
+  clock: Clock;
 }
 
 export class BroadcastStore {
@@ -104,7 +106,7 @@ export class BroadcastStore {
   ): Promise<number | undefined> {
     // A new id for each write: it de-duplicates a write that is sent again because its ack was
     // late.
-    const messageId = newId('bc');
+    const messageId = newId('bc', this.deps.clock.wallMs());
     const publication = { subject, payload, messageId, timeoutMs, expectedSeq };
     try {
       return (await this.deps.publisher.publishAsync(publication)).seq;

@@ -7,6 +7,7 @@
  */
 import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
+import type { Clock } from '#domain/clock.ts';
 import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type {
@@ -35,13 +36,15 @@ export class ConfigStore implements ConfigView {
   private readonly anewListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
   private hasAll = false;
+  private readonly clock: Clock;
   private readonly log: Log;
   private readonly watch: BucketWatch;
   private kv: KV | undefined;
   /** Revision of the newest entry from the watch. */
   private seenRevision = 0;
 
-  constructor(deps: { nc: NatsConnection; log: Log }) {
+  constructor(deps: { nc: NatsConnection; clock: Clock; log: Log }) {
+    this.clock = deps.clock;
     this.log = deps.log;
     this.watch = new BucketWatch({
       ...deps,
@@ -104,9 +107,9 @@ export class ConfigStore implements ConfigView {
   async catchUp(): Promise<void> {
     if (this.kv === undefined) return;
     const { last_seq: wanted } = (await this.kv.status()).streamInfo.state;
-    const deadlineMs = performance.now() + CATCH_UP_MS_MAX;
+    const deadlineMs = this.clock.monotonicMs() + CATCH_UP_MS_MAX;
     while (this.seenRevision < wanted) {
-      if (performance.now() >= deadlineMs) throw new Error('the watch on CONFIG is behind');
+      if (this.clock.monotonicMs() >= deadlineMs) throw new Error('the watch on CONFIG is behind');
       await new Promise((next) => setTimeout(next, CATCH_UP_LOOK_MS));
     }
   }
@@ -133,7 +136,7 @@ export class ConfigStore implements ConfigView {
    * names stay cheap.
    */
   async lookUpTenant(id: string): Promise<TenantSnapshot | undefined> {
-    const now = performance.now();
+    const now = this.clock.monotonicMs();
     const known = this.tenants.get(id);
     if (known !== undefined || this.kv === undefined) return known;
     if ((this.misses.get(id) ?? 0) > now) return undefined;
@@ -155,14 +158,17 @@ export class ConfigStore implements ConfigView {
    * @param sinceMs monotonic; absent: a second ago
    * @throws where NATS does not answer
    */
-  async refreshTenant(tenant: string, sinceMs = performance.now() - MISS_KEPT_MS): Promise<void> {
+  async refreshTenant(
+    tenant: string,
+    sinceMs = this.clock.monotonicMs() - MISS_KEPT_MS,
+  ): Promise<void> {
     const id = tenantIdOf(tenant);
     const last = this.asked.get(id);
     if (last !== undefined && last.atMs > sinceMs) return last.answered;
     if (this.kv === undefined) return;
     if (this.asked.size >= MISSES_MAX) this.asked.clear();
     const answered = this.ask(this.kv, id);
-    this.asked.set(id, { atMs: performance.now(), answered });
+    this.asked.set(id, { atMs: this.clock.monotonicMs(), answered });
     try {
       await answered;
     } catch (error) {

@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
+import type { Clock } from '#domain/clock.ts';
 import { streams } from '#wire/subjects.ts';
 import { isWriteConflict } from '../api-errors.ts';
 import type { Publisher } from '../publish/publisher.ts';
@@ -30,12 +31,14 @@ export class DedupStore {
   private readonly jsm: JetStreamManager;
   private nextWrite = 1;
   private readonly me: string;
+  private readonly clock: Clock;
 
   /** @param deps.me distinguishes this process from the others, and from itself before a restart */
-  constructor(deps: { publisher: Publisher; jsm: JetStreamManager; me: string }) {
+  constructor(deps: { publisher: Publisher; jsm: JetStreamManager; me: string; clock: Clock }) {
     this.publisher = deps.publisher;
     this.jsm = deps.jsm;
     this.me = deps.me;
+    this.clock = deps.clock;
   }
 
   /**
@@ -52,7 +55,7 @@ export class DedupStore {
   ): Promise<StoredDedupEntry & { created: boolean }> {
     let expectedSeq = 0;
     for (;;) {
-      const timeoutMs = options.deadlineMs - performance.now();
+      const timeoutMs = options.deadlineMs - this.clock.monotonicMs();
       const seq = await this.write(subject, event, { ...options, expectedSeq, timeoutMs });
       if (seq !== undefined) return { event, seq, created: true };
       const known = await this.read(subject);

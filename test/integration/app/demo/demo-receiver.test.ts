@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Webhook } from 'standardwebhooks';
+import { systemClock } from '#infra/system-clock.ts';
 import type { ReceivedWebhook } from '#src/app/demo/demo-page.ts';
 import { startDemoReceiver } from '#src/app/demo/demo-receiver.ts';
 
@@ -22,6 +23,7 @@ test('the demo receiver verifies, shows and forgets', async (t) => {
   const lines: string[] = [];
   let known: string | undefined;
   const receiver = await startDemoReceiver({
+    clock: systemClock,
     port: 0,
     secret: () => known,
     print: (line) => lines.push(line),
@@ -59,6 +61,7 @@ test('the demo receiver verifies, shows and forgets', async (t) => {
   assert.equal((await fetch(new URL('/else', receiver.url))).status, 404);
   await assert.rejects(
     startDemoReceiver({
+      clock: systemClock,
       port: Number(new URL(receiver.url).port),
       secret: () => known,
       print: () => undefined,

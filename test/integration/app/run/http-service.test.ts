@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { Agent, type IncomingMessage, get } from 'node:http';
 import { connect } from 'node:net';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { HttpService } from '#src/app/run/http-service.ts';
@@ -14,8 +15,8 @@ const settings = {
 };
 
 test('a stop asks clients to close their keep-alive connections before it closes them', async (t) => {
-  const app = createApp({ settings, log: createLog('silent') });
-  const service = new HttpService({ app, host: '127.0.0.1', port: 0 });
+  const app = createApp({ clock: systemClock, settings, log: createLog('silent') });
+  const service = new HttpService({ clock: systemClock, app, host: '127.0.0.1', port: 0 });
   await service.start();
   const { port } = service;
   const agent = new Agent({ keepAlive: true, maxSockets: 1 });
@@ -42,7 +43,7 @@ test('a stop asks clients to close their keep-alive connections before it closes
 });
 
 test('an incomplete request does not delay the stop', { timeout: 60_000 }, async (t) => {
-  const app = createApp({ settings, log: createLog('silent') });
+  const app = createApp({ clock: systemClock, settings, log: createLog('silent') });
   const reached = Promise.withResolvers<void>();
   const finish = Promise.withResolvers<void>();
   app.get('/slow', async () => {
@@ -51,7 +52,7 @@ test('an incomplete request does not delay the stop', { timeout: 60_000 }, async
     return { ok: true };
   });
   app.post('/upload', () => ({}));
-  const service = new HttpService({ app, host: '127.0.0.1', port: 0 });
+  const service = new HttpService({ clock: systemClock, app, host: '127.0.0.1', port: 0 });
   await service.start();
   t.after(() => app.server.closeAllConnections());
   const halfSent = connect(service.port, '127.0.0.1');

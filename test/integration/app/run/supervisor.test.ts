@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { Supervisor } from '#src/app/run/supervisor.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
@@ -12,6 +13,7 @@ const shell = (script: string) =>
 test('a child that crashes is restarted, until it is stopped', async (t) => {
   let spawned = 0;
   const supervisor = new Supervisor({
+    clock: systemClock,
     name: 'child',
     log,
     backoffMsMin: 1,
@@ -38,6 +40,7 @@ test('a child that crashes is restarted, until it is stopped', async (t) => {
 test('a child whose configuration is wrong is not started again', async (t) => {
   let spawned = 0;
   const supervisor = new Supervisor({
+    clock: systemClock,
     name: 'child',
     log,
     backoffMsMin: 1,
@@ -59,6 +62,7 @@ test('a stop while the child is still coming up ends it too', async (t) => {
     goOn = resolve;
   });
   const supervisor = new Supervisor({
+    clock: systemClock,
     name: 'child',
     log,
     spawn: async () => {
@@ -81,6 +85,7 @@ test('while a child is coming up it is logged that it still is', async (t) => {
   const said: string[] = [];
   const warn = (_facts: object, name: string) => said.push(name);
   const supervisor = new Supervisor({
+    clock: systemClock,
     name: 'child',
     log: { ...log, warn, debug: () => undefined } as unknown as Log,
     sayEveryMs: 1,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { limits } from '#domain/limits.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { ChangeTurns } from '#src/control/config-sync/change-turns.ts';
@@ -10,7 +11,8 @@ import { waitUntil } from '#testkit/wait-until.ts';
 async function openTickets(t: TestContext): Promise<() => MongoTickets> {
   const mongo = await testMongo();
   t.after(() => mongo.dispose());
-  return () => new MongoTickets({ turns: configurationOf(mongo.db).changeTurns });
+  return () =>
+    new MongoTickets({ clock: systemClock, turns: configurationOf(mongo.db).changeTurns });
 }
 
 /** Tickets of a key without competition. */
@@ -29,7 +31,7 @@ const isOverloaded = { code: 'POSTHORN_OVERLOADED', status: 503 };
 
 test('changes of one key run one after the other in the order in which they came, in two processes', async (t) => {
   const tickets = await openTickets(t);
-  const processes = [0, 1].map(() => new ChangeTurns({ tickets: tickets() }));
+  const processes = [0, 1].map(() => new ChangeTurns({ clock: systemClock, tickets: tickets() }));
   const ran: number[][] = [[], []];
   let running = 0;
   const changes = Array.from({ length: 100 }, (_, i) => {
@@ -54,10 +56,9 @@ test('changes of one key run one after the other in the order in which they came
 
 test('a change of another process gets its turn while a process has many', async (t) => {
   const tickets = await openTickets(t);
-  const [busy, calm] = [0, 1].map(() => new ChangeTurns({ tickets: tickets() })) as [
-    ChangeTurns,
-    ChangeTurns,
-  ];
+  const [busy, calm] = [0, 1].map(
+    () => new ChangeTurns({ clock: systemClock, tickets: tickets() }),
+  ) as [ChangeTurns, ChangeTurns];
   const order: string[] = [];
   const started = gate();
   const many = Array.from({ length: 200 }, () =>
@@ -76,12 +77,15 @@ test('a change of another process gets its turn while a process has many', async
 test('the turn of a process that has died is skipped', async (t) => {
   const tickets = await openTickets(t);
   await tickets().take('k');
-  const changed = new ChangeTurns({ tickets: tickets() }).run('k', async () => 'changed');
+  const changed = new ChangeTurns({ clock: systemClock, tickets: tickets() }).run(
+    'k',
+    async () => 'changed',
+  );
   assert.equal(await changed, 'changed');
 });
 
 test('changes of other keys do not wait', async () => {
-  const turns = new ChangeTurns({ tickets: alone });
+  const turns = new ChangeTurns({ clock: systemClock, tickets: alone });
   const { opened, open } = gate();
   const slow = turns.run('slow', () => opened);
   assert.equal(await turns.run('other', async () => 'done'), 'done');
@@ -90,7 +94,7 @@ test('changes of other keys do not wait', async () => {
 });
 
 test('rejects a change with POSTHORN_OVERLOADED when too many wait, and takes one when there is room', async () => {
-  const turns = new ChangeTurns({ tickets: alone });
+  const turns = new ChangeTurns({ clock: systemClock, tickets: alone });
   const { opened, open } = gate();
   const first = turns.run('k', () => opened);
   // The first one runs: the others wait.
@@ -108,7 +112,7 @@ test('rejects a change with POSTHORN_OVERLOADED when too many wait, and takes on
 });
 
 test('rejects a change with POSTHORN_OVERLOADED when its turn does not come in time, and does not run it', async () => {
-  const turns = new ChangeTurns({ tickets: alone, deadlineMs: 50 });
+  const turns = new ChangeTurns({ clock: systemClock, tickets: alone, deadlineMs: 50 });
   const { opened, open } = gate();
   let ran = 0;
   const first = turns.run('k', async () => {
@@ -124,13 +128,13 @@ test('rejects a change with POSTHORN_OVERLOADED when its turn does not come in t
 });
 
 test('a change that fails fails alone, and what MongoDB refuses fails all that wait', async () => {
-  const turns = new ChangeTurns({ tickets: alone });
+  const turns = new ChangeTurns({ clock: systemClock, tickets: alone });
   const failed = turns.run('k', () => Promise.reject(new Error('of its own')));
   const next = turns.run('k', async () => 'next');
   await assert.rejects(failed, /of its own/);
   assert.equal(await next, 'next');
   const away = { ...alone, take: () => Promise.reject(new Error('away')) };
-  const without = new ChangeTurns({ tickets: away });
+  const without = new ChangeTurns({ clock: systemClock, tickets: away });
   const both = [1, 2].map(() => without.run('k', async () => assert.fail('it ran')));
   for (const each of both) await assert.rejects(each, /away/);
   await waitUntil(() =>

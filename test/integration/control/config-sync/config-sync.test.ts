@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
+import { systemClock } from '#infra/system-clock.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -100,7 +101,7 @@ test('two concurrent control processes publish the state of MongoDB', async (t) 
 test('a slow writer with an old state does not undo a newer write', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   await changeBehindTheApi(plane, 'slow', 1);
-  const reader = new SnapshotReader({ mongo: plane.db.client, db: plane.db, clock: Date.now });
+  const reader = new SnapshotReader({ mongo: plane.db.client, db: plane.db, clock: systemClock });
   const shared = {
     openBucket: async () => plane.kv,
     readRevision: (key: string) => reader.readRevision(key),

@@ -5,6 +5,7 @@ import { Agent, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { before, test } from 'node:test';
 import { loadSettings } from '#config/load.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { type ControlPlane, PLATFORM_KEY, startControlPlane } from '../control-plane.ts';
@@ -16,7 +17,11 @@ let plane: ControlPlane;
 const ports: number[] = [];
 before(async (t) => {
   plane = await startControlPlane(t as never);
-  const other = createApp({ settings: loadSettings({}).http, log: createLog('silent') });
+  const other = createApp({
+    clock: systemClock,
+    settings: loadSettings({}).http,
+    log: createLog('silent'),
+  });
   (t as never as { after: (undo: () => unknown) => void }).after(() => other.close());
   plane.startAnother().registerRoutes(other);
   for (const app of [plane.app, other]) {

@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { loadSettings } from '#config/load.ts';
 import type { Settings } from '#config/sections.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
@@ -99,8 +100,8 @@ test('reseal moves all secrets to the new key, resumes after a crash, and change
     },
   };
   const configuration = configurationOf(plane.db);
-  const turns = createChangeTurns(configuration);
-  const deps = { mongo: plane.mongo, configuration, turns, clock: Date.now };
+  const turns = createChangeTurns(configuration, systemClock);
+  const deps = { mongo: plane.mongo, configuration, turns, clock: systemClock };
   const { endpoints, failed } = await resealEndpoints({ ...deps, secretBox: ended });
   assert.deepEqual([endpoints, failed], [2, 4]);
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { systemClock } from '#infra/system-clock.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -11,10 +12,15 @@ import { type ControlPlane, startControlPlane } from '../control-plane.ts';
 const ACCEPTED_MS = Date.parse('2026-01-31T12:00:00Z');
 
 async function storeOf(plane: ControlPlane, stops: (() => void)[]): Promise<BroadcastStore> {
-  const publisher = new Publisher({ nc: plane.nc, window: 64, log: createLog('silent') });
+  const publisher = new Publisher({
+    clock: systemClock,
+    nc: plane.nc,
+    window: 64,
+    log: createLog('silent'),
+  });
   stops.push(() => publisher.close());
   const jsm = await jetstreamManager(plane.nc);
-  return new BroadcastStore({ publisher, jsm: async () => jsm });
+  return new BroadcastStore({ clock: systemClock, publisher, jsm: async () => jsm });
 }
 
 function add(store: BroadcastStore, id: string): Promise<boolean> {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
+import { systemClock } from '#infra/system-clock.ts';
 import { deliveryId } from '#domain/ids.ts';
 import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
@@ -21,7 +22,12 @@ let plane: ControlPlane;
 let publisher: Publisher;
 before(async (t) => {
   plane = await startControlPlane(t as never);
-  publisher = new Publisher({ nc: plane.nc, window: 100, log: createLog('silent') });
+  publisher = new Publisher({
+    clock: systemClock,
+    nc: plane.nc,
+    window: 100,
+    log: createLog('silent'),
+  });
   await plane.call('PUT', '/v1/tenants/acme', {});
 });
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
+import { systemClock } from '#infra/system-clock.ts';
 import { QueueMetrics } from '#src/control/deliveries/queue-metrics.ts';
 import { type LaneClass, buckets, leaseKeys, subjects } from '#wire/subjects.ts';
 import { log, startNatsCore } from '../../nats-core.ts';
@@ -11,7 +12,14 @@ async function setUp(t: TestContext) {
   const registry = new Registry();
   // An hour later, so that ages are visible without waiting.
   const brokerNow = () => Date.now() + 3600_000;
-  const metrics = new QueueMetrics({ jsm: core.jsm, shards: 1, registry, brokerNow, log });
+  const metrics = new QueueMetrics({
+    clock: systemClock,
+    jsm: core.jsm,
+    shards: 1,
+    registry,
+    brokerNow,
+    log,
+  });
   t.after(() => metrics.stop());
   const owe = (n: number, lane: LaneClass) =>
     core.publisher.publishAsync({

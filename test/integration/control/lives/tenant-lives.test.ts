@@ -4,6 +4,7 @@ import { Readable } from 'node:stream';
 import { before, test } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
+import { systemClock } from '#infra/system-clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
@@ -36,9 +37,9 @@ function tenants(changes: Partial<TenantsDeps> = {}): Tenants {
     configuration,
     publish: async () => undefined,
     turns: { run: (_key, work) => work() },
-    clock: Date.now,
+    clock: systemClock,
     tombstones: new Tombstones({ configuration, history: historyOf(plane.db) }),
-    views: new LifeViews({ nc: plane.nc, jsm }),
+    views: new LifeViews({ clock: systemClock, nc: plane.nc, jsm }),
     onRemoved: () => undefined,
     ...changes,
   });
@@ -55,7 +56,7 @@ function purger(changes: Partial<TenantPurgerDeps> = {}): TenantPurger {
     jsm: () => jetstreamManager(plane.nc, { checkAPI: false }),
     shards: 1,
     log: createLog('silent'),
-    clock: Date.now,
+    clock: systemClock,
     ...changes,
   });
 }
@@ -86,7 +87,8 @@ test('an entity tag of an earlier life does not match, and the snapshot is newer
   const before = await configValue<TenantSnapshot>(plane.kv, configKeys.tenant('tagged'));
   await remove('tagged');
   // By the clock of this process an hour ago.
-  await tenants({ clock: () => Date.now() - 3600_000 }).put('tagged', {}, undefined);
+  const clock = { ...systemClock, wallMs: () => systemClock.wallMs() - 3_600_000 };
+  await tenants({ clock }).put('tagged', {}, undefined);
   const document = await documentOf('tagged');
   assert.ok((document?.config_rev ?? 0) > before.rev);
   const headers = { 'if-match': String(made.headers['etag']) };
@@ -332,7 +334,7 @@ test('rejects a change that waited for its turn with POSTHORN_TENANT_UNKNOWN in 
       mongo: plane.mongo,
       configuration: configurationOf(plane.db),
       publish: async () => undefined,
-      clock: Date.now,
+      clock: systemClock,
       turns: {
         async run(_key, work) {
           isWaiting = true;

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { lockRoutes } from '#src/control/routes/access.ts';
@@ -21,7 +22,11 @@ interface Route {
 /** Every route that the control API registers, from the table of the server itself. */
 async function routesOf(plane: ControlPlane): Promise<Route[]> {
   const routes: Route[] = [];
-  const app = createApp({ settings: loadSettings({}).http, log: createLog('silent') });
+  const app = createApp({
+    clock: systemClock,
+    settings: loadSettings({}).http,
+    log: createLog('silent'),
+  });
   app.addHook('onRoute', ({ method, url }) => {
     for (const each of [method].flat()) routes.push({ method: each, url });
   });
@@ -110,7 +115,11 @@ test("a tenant's own key reads and manages the tenant, and has no access to the 
 });
 
 test('rejects a route without a required access at start', async () => {
-  const app = createApp({ settings: loadSettings({}).http, log: createLog('silent') });
+  const app = createApp({
+    clock: systemClock,
+    settings: loadSettings({}).http,
+    log: createLog('silent'),
+  });
   void app.register((scope, _options, done) => {
     lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
       find: async () => undefined,

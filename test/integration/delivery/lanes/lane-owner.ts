@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { type JsMsg, jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Registry } from 'prom-client';
+import { systemClock } from '#infra/system-clock.ts';
 import { newId } from '#domain/ids.ts';
 import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import { type LaneBroker, createLaneBroker } from '#src/delivery/lanes/lane-broker.ts';
@@ -22,7 +23,7 @@ export const SOON = { deadlineMs: 20_000, intervalMs: 10 };
  * @returns its text, which identifies it
  */
 export async function publishToLane({ publisher }: NatsCore, tenant: string): Promise<string> {
-  const text = `${tenant} ${newId('evt')}`;
+  const text = `${tenant} ${newId('evt', Date.now())}`;
   await publisher.publishAsync({
     subject: subjects.delivery(tenant, 'ep_1', 't'),
     payload: Buffer.from(text),
@@ -93,6 +94,7 @@ export class LaneOwner {
     const store = new LaneStore({ nc, log });
     await store.start();
     const real = createLaneBroker({
+      clock: systemClock,
       nc,
       js,
       jsm,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import type { TestContext } from 'node:test';
 import type { SecureContext } from 'node:tls';
+import { systemClock } from '#infra/system-clock.ts';
 import type { AttemptOutcome } from '#domain/outcome/delivery.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
@@ -24,6 +25,7 @@ export function senderTo(t: TestContext, origin: string, settings: SenderSetting
   if (settings.isLenient === true) lenientOrigins.add(origin);
   const { secureContext, allow = LOOPBACK } = settings;
   const sender = new Sender({
+    clock: systemClock,
     origin,
     guard: new EgressGuard(allow),
     lookUpAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),

@@ -4,6 +4,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
+import { systemClock } from '#infra/system-clock.ts';
 import { BrokerClock, readBrokerClock } from '#infra/nats/broker-clock.ts';
 import { startNatsServer } from '#testkit/servers.ts';
 import { streams } from '#wire/subjects.ts';
@@ -20,14 +21,14 @@ test("the broker clock follows the broker when this machine's clock is wrong", a
   });
   const jsm = await jetstreamManager(nc);
   await jsm.streams.add({ name: streams.deadLetters, subjects: ['dlq.>'] });
-  const trueNow = Date.now;
   // Wrong from the start, and differently wrong later.
-  const wrong = t.mock.method(Date, 'now', () => trueNow() + 3 * HOUR_MS);
-  const clock = new BrokerClock({ read: () => readBrokerClock(jsm), log });
+  let wrongMs = 3 * HOUR_MS;
+  const machine = { ...systemClock, wallMs: () => systemClock.wallMs() + wrongMs };
+  const clock = new BrokerClock({ clock: machine, read: () => readBrokerClock(jsm), log });
   await clock.start();
   t.after(() => clock.stop());
-  wrong.mock.mockImplementation(() => trueNow() - 3 * HOUR_MS);
-  assert.ok(Math.abs(clock.now() - trueNow()) < HOUR_MS / 60);
+  wrongMs = -3 * HOUR_MS;
+  assert.ok(Math.abs(clock.now() - Date.now()) < HOUR_MS / 60);
 });
 
 test('the broker clock is never behind the broker, whichever direction of the request is slow', async () => {
@@ -36,15 +37,23 @@ test('the broker clock is never behind the broker, whichever direction of the re
     await delay(40);
     return brokerMs;
   };
-  const clock = new BrokerClock({ read: slowAnswer, log });
+  const clock = new BrokerClock({ clock: systemClock, read: slowAnswer, log });
   await clock.start();
   clock.stop();
   assert.ok(clock.now() >= Date.now(), 'a retry would come too early');
 });
 
 test("the broker clock uses this machine's clock when the broker does not answer", async () => {
-  const unread = new BrokerClock({ read: () => Promise.reject(new Error('no leader')), log });
-  const strange = new BrokerClock({ read: () => Promise.resolve(Number.NaN), log });
+  const unread = new BrokerClock({
+    clock: systemClock,
+    read: () => Promise.reject(new Error('no leader')),
+    log,
+  });
+  const strange = new BrokerClock({
+    clock: systemClock,
+    read: () => Promise.resolve(Number.NaN),
+    log,
+  });
   for (const clock of [unread, strange]) {
     await clock.start();
     clock.stop();

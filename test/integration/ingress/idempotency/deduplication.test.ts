@@ -5,6 +5,7 @@ import { jetstreamManager } from '@nats-io/jetstream';
 import { headers } from '@nats-io/nats-core';
 import { startMongod } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import { DedupStore } from '#infra/nats/stores/dedup-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { storedMessages } from '../../nats-core.ts';
@@ -200,10 +201,15 @@ test('an equal event after a crash past the PubAck is dropped by message id, lat
 test('two concurrent processes store one event', async (t) => {
   const plane = await start(t);
   const nc = await plane.core.connect();
-  const publisher = new Publisher({ nc, window: 64, log: plane.core.log });
+  const publisher = new Publisher({ clock: systemClock, nc, window: 64, log: plane.core.log });
   const jsm = await jetstreamManager(nc);
-  const other = new DedupStore({ publisher, jsm, me: 'other' });
-  const own = new DedupStore({ publisher: plane.core.publisher, jsm: plane.core.jsm, me: 'own' });
+  const other = new DedupStore({ clock: systemClock, publisher, jsm, me: 'other' });
+  const own = new DedupStore({
+    clock: systemClock,
+    publisher: plane.core.publisher,
+    jsm: plane.core.jsm,
+    me: 'own',
+  });
   const options = { ttlSeconds: 60, notBeforeMs: 0 };
   const held = await Promise.all(
     Array.from({ length: 40 }, (_, i) =>

@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { systemClock } from '#infra/system-clock.ts';
 import { limits } from '#domain/limits.ts';
 import type { AcceptDone } from '#src/ingress/accept/accepted.ts';
 import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
@@ -26,6 +27,7 @@ async function start(
     return { v: 1, id, rev: 1, weight: 1, endpoints: [], subscriptions: [] };
   };
   const service = new NatsService({
+    clock: systemClock,
     nc: core.nc,
     accept: {
       accept: (tenant, _input, _id, _wait, done) => void offered.push({ tenant: tenant.id, done }),

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { EventEmitter } from 'node:events';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { exitCodes, type Running, runUntilStopped } from '#src/app/run/run-until-stopped.ts';
 
@@ -18,7 +19,13 @@ function fakeProcess() {
 
 function run(fake: ReturnType<typeof fakeProcess>, running: Running): Promise<number> {
   const log = createLog('silent');
-  return runUntilStopped({ begin: async () => running, stopDeadlineMs: 50, log, process: fake });
+  return runUntilStopped({
+    clock: systemClock,
+    begin: async () => running,
+    stopDeadlineMs: 50,
+    log,
+    process: fake,
+  });
 }
 
 const never = new Promise<void>(() => undefined);

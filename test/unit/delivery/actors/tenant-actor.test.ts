@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { defaultRetryPolicy } from '#domain/outcome/verdict.ts';
 import type { EndpointActorDeps } from '#src/delivery/actors/endpoint-actor.ts';
 import type { InFlightDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
@@ -17,6 +18,7 @@ test('a tenant that is never idle passivates its idle endpoints', () => {
   const settler = { cancel: () => undefined };
   const policies = { retryPolicy: defaultRetryPolicy, inFlightMax: 8, timeoutMs: 1000 };
   const actor = new TenantActor('acme', {
+    clock: systemClock,
     config: {
       tenant: () => undefined,
       currentTenant: () => undefined,
@@ -24,7 +26,7 @@ test('a tenant that is never idle passivates its idle endpoints', () => {
       apiKey: () => undefined,
     },
     scheduler: new TurnScheduler(8),
-    endpoint: { ...policies, settler } as unknown as EndpointActorDeps,
+    endpoint: { ...policies, settler, clock: systemClock } as unknown as EndpointActorDeps,
     takeCircuit: (endpoint) => void activated.push(endpoint),
   });
   const keep = (): void => assert.fail('a closed circuit was kept');

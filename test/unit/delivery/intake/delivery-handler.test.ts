@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { JsMsg } from '@nats-io/jetstream';
 import { pino } from 'pino';
+import { systemClock } from '#infra/system-clock.ts';
 import { createDeliveryHandler } from '#src/delivery/intake/delivery-handler.ts';
 import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { encodeEventFrame } from '#wire/frames/event-frame.ts';
@@ -28,6 +29,7 @@ test('an internal error naks the delivery, and its redelivery is processed', () 
   const claimed = new Set<string>();
   let faulty = true;
   const handle = createDeliveryHandler({
+    clock: systemClock,
     settler: {
       claim: ({ id }) => {
         if (claimed.has(id)) return 'in_flight';

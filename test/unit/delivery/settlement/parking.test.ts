@@ -1,6 +1,7 @@
 /** The delays of parked deliveries while their endpoint's circuit is not closed. */
 import assert from 'node:assert/strict';
-import { type TestContext, test } from 'node:test';
+import { test } from 'node:test';
+import { ManualClock } from '#testkit/test-clock.ts';
 import { Mailbox } from '#src/delivery/actors/mailbox.ts';
 import type { InFlightDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
 import { Parking, type ParkingDeps } from '#src/delivery/settlement/parking.ts';
@@ -17,10 +18,14 @@ interface Options {
   random?: number;
 }
 
-function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; parked: number[] } {
+function parkingOf(
+  options: Options,
+  clock = new ManualClock(),
+): { parking: Parking; mailbox: Mailbox; parked: number[] } {
   const parked: number[] = [];
   const mailbox = new Mailbox();
   const parking = new Parking({
+    clock,
     settler: {
       park: (_delivery, delayMs) => void parked.push(delayMs),
       parkUnsent: (_delivery, delayMs) => void parked.push(delayMs),
@@ -42,11 +47,11 @@ function parkingOf(options: Options): { parking: Parking; mailbox: Mailbox; park
  * The delays of deliveries that the circuit rejects, and of lane deliveries beyond the share,
  * behind `backlog` others.
  */
-function waits(
-  t: TestContext,
-  { backlog, ...options }: Options & { backlog: number },
-): { circuit: number; head: number; beyond: number } {
-  t.mock.method(performance, 'now', () => 1000);
+function waits({ backlog, ...options }: Options & { backlog: number }): {
+  circuit: number;
+  head: number;
+  beyond: number;
+} {
   const { parking, mailbox, parked } = parkingOf(options);
   for (let i = 0; i < backlog; i++) parking.parkUntilCircuitCloses(DELIVERY);
   parked.length = 0;
@@ -74,42 +79,39 @@ for (const [lastedMs, waitMs] of [
   [2 * HOUR, 30 * MINUTE],
   [100 * HOUR, 30 * MINUTE],
 ] as const) {
-  test(`a delivery behind many waits ${waitMs / SECOND} s after an outage of ${lastedMs / SECOND} s, from a lane too`, (t) => {
-    const { circuit, head, beyond } = waits(t, { unhealthyMs: lastedMs, backlog: MANY });
+  test(`a delivery behind many waits ${waitMs / SECOND} s after an outage of ${lastedMs / SECOND} s, from a lane too`, () => {
+    const { circuit, head, beyond } = waits({ unhealthyMs: lastedMs, backlog: MANY });
     assert.equal(circuit, waitMs);
     assert.equal(beyond, waitMs);
     assert.equal(head, 5 * SECOND);
   });
 }
 
-test('a delivery behind few waits for their return at 20 a second, and at least 5 s', (t) => {
-  assert.equal(waits(t, { unhealthyMs: HOUR, backlog: 0 }).circuit, 5 * SECOND);
-  assert.equal(waits(t, { unhealthyMs: HOUR, backlog: 50 }).circuit, 5 * SECOND);
-  assert.equal(waits(t, { unhealthyMs: HOUR, backlog: 400 }).circuit, 20 * SECOND);
+test('a delivery behind few waits for their return at 20 a second, and at least 5 s', () => {
+  assert.equal(waits({ unhealthyMs: HOUR, backlog: 0 }).circuit, 5 * SECOND);
+  assert.equal(waits({ unhealthyMs: HOUR, backlog: 50 }).circuit, 5 * SECOND);
+  assert.equal(waits({ unhealthyMs: HOUR, backlog: 400 }).circuit, 20 * SECOND);
 });
 
-test('a lane delivery beyond the share waits for the duration of attempts when that is longer', (t) => {
+test('a lane delivery beyond the share waits for the duration of attempts when that is longer', () => {
   const unhealthyMs = 20 * SECOND;
-  assert.equal(
-    waits(t, { unhealthyMs, backlog: MANY, attemptMs: 30 * SECOND }).beyond,
-    30 * SECOND,
-  );
-  assert.equal(waits(t, { unhealthyMs, backlog: MANY, attemptMs: HOUR }).beyond, MINUTE);
+  assert.equal(waits({ unhealthyMs, backlog: MANY, attemptMs: 30 * SECOND }).beyond, 30 * SECOND);
+  assert.equal(waits({ unhealthyMs, backlog: MANY, attemptMs: HOUR }).beyond, MINUTE);
 });
 
-test('a lane delivery beyond the share waits for the duration of attempts while the circuit is closed', (t) => {
+test('a lane delivery beyond the share waits for the duration of attempts while the circuit is closed', () => {
   const closed = { unhealthyMs: undefined, backlog: 0 };
-  assert.equal(waits(t, { ...closed, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
-  assert.equal(waits(t, closed).beyond, 500);
+  assert.equal(waits({ ...closed, attemptMs: 2 * SECOND }).beyond, 2 * SECOND);
+  assert.equal(waits(closed).beyond, 500);
 });
 
-test('a lane that exceeds its share for long is parked for longer, until a pause resets the delay', (t) => {
-  let nowMs = 1000;
-  t.mock.method(performance, 'now', () => nowMs);
-  const { parking, mailbox, parked } = parkingOf({ unhealthyMs: undefined, attemptMs: 2 * SECOND });
+test('a lane that exceeds its share for long is parked for longer, until a pause resets the delay', () => {
+  const clock = new ManualClock();
+  const options = { unhealthyMs: undefined, attemptMs: 2 * SECOND };
+  const { parking, mailbox, parked } = parkingOf(options, clock);
   /** The delay of the last of very many. */
   const waitAfter = (ms: number): number => {
-    nowMs += ms;
+    clock.advance(ms);
     for (let i = 0; i < 2000; i++) mailbox.push(DELIVERY);
     parking.parkExcess(1);
     mailbox.empty();
@@ -123,6 +125,6 @@ test('a lane that exceeds its share for long is parked for longer, until a pause
   assert.equal(waitAfter(121 * SECOND), 2 * SECOND);
 });
 
-test('delays get up to 50 % of jitter, so that deliveries parked together do not return together', (t) => {
-  assert.equal(waits(t, { unhealthyMs: MINUTE, backlog: MANY, random: 1 }).circuit, 90 * SECOND);
+test('delays get up to 50 % of jitter, so that deliveries parked together do not return together', () => {
+  assert.equal(waits({ unhealthyMs: MINUTE, backlog: MANY, random: 1 }).circuit, 90 * SECOND);
 });

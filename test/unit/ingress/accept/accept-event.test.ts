@@ -1,6 +1,7 @@
 /** Answers to events whose tenant's life ends while they are being stored. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ManualClock } from '#testkit/test-clock.ts';
 import type { PosthornError } from '#domain/errors.ts';
 import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
 import { type AcceptDeps, AcceptEvent } from '#src/ingress/accept/accept-event.ts';
@@ -40,7 +41,7 @@ function offer(view: AcceptDeps['view']): Offered {
     view,
     eventBytesMax: 1024,
     publishTimeoutMs: 1000,
-    now: () => 0,
+    clock: new ManualClock({ wall: 0, monotonic: 0 }),
   } as unknown as AcceptDeps);
   const answer = new Promise<PosthornError | Accepted>((resolve) => {
     const input = { type: 'order.created', kind: 'json' as const, data: '{}' };

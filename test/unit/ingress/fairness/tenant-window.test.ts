@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import {
   type Publication,
   type Published,
@@ -22,7 +23,7 @@ function openWindow(window: number): { tenants: TenantWindow; open: Map<string, 
       assert.ok(publish(publication, done), 'the shares are within the window');
     },
   };
-  return { tenants: new TenantWindow({ publisher, window }), open };
+  return { tenants: new TenantWindow({ clock: systemClock, publisher, window }), open };
 }
 
 function publication(messageId: string, timeoutMs = 60_000): Publication {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -9,6 +10,7 @@ import { type IngressRoutesDeps, registerIngressRoutes } from '#src/ingress/http
 test('a request without a key for a tenant uses none of its slots', async (t) => {
   const log = createLog('silent');
   const app = createApp({
+    clock: systemClock,
     settings: {
       readTimeoutMs: 15_000,
       idleTimeoutMs: 72_000,

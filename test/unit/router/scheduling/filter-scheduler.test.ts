@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { setImmediate } from 'node:timers/promises';
 import { test } from 'node:test';
 import { pino } from 'pino';
+import { systemClock } from '#infra/system-clock.ts';
 import { type MatchQuestion, FilterScheduler } from '#src/router/scheduling/filter-scheduler.ts';
 import { SubscriptionIndex } from '#src/router/subscription-index.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -35,6 +36,7 @@ function indexOf(filters: number): SubscriptionIndex {
       })),
     },
     { report: (_tenant, _subscription, error) => assert.fail(String(error)) },
+    systemClock,
   );
 }
 
@@ -62,7 +64,7 @@ function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWo
 }
 
 test('filters of tenants alternate, and cheap ones do not wait', async () => {
-  const turns = new FilterScheduler({ log });
+  const turns = new FilterScheduler({ clock: systemClock, log });
   const other = indexOf(3);
   // To compile takes longer than a cheap match may.
   await turns.match(question('beta', other, [1]));
@@ -86,7 +88,7 @@ test('filters of tenants alternate, and cheap ones do not wait', async () => {
 });
 
 test('a match of an expensive index does not start in a turn without budget', async () => {
-  const turns = new FilterScheduler({ log });
+  const turns = new FilterScheduler({ clock: systemClock, log });
   const index = indexOf(1);
   const first = turns.match(question('acme', index, LONG_LIST));
   assert.ok(Array.isArray(first), 'no other tenant had a turn before it');
@@ -99,7 +101,7 @@ test('a match of an expensive index does not start in a turn without budget', as
 });
 
 test('a tenant with cheap filters is not delayed by one with expensive filters', async () => {
-  const turns = new FilterScheduler({ log });
+  const turns = new FilterScheduler({ clock: systemClock, log });
   const much = question('acme', indexOf(60), LONG_LIST);
   const little = question('beta', indexOf(5), LONG_LIST);
   const first = turns.match(much);
@@ -112,7 +114,7 @@ test('a tenant with cheap filters is not delayed by one with expensive filters',
 });
 
 test('a match evaluates no further filter when its result is no longer needed', async () => {
-  const turns = new FilterScheduler({ log });
+  const turns = new FilterScheduler({ clock: systemClock, log });
   const lost = question('acme', indexOf(20), LONG_LIST, false);
   const found = turns.match(lost);
   const looked = lost.looked();

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { lookUpBySystem } from '#infra/http/dial/dns-cache.ts';
@@ -39,6 +40,7 @@ const ask = (
       authMethod: 'client_secret_basic',
     },
     {
+      clock: systemClock,
       guard: by,
       lookUpAddresses: (hostname, _timeoutMs, found) => lookUpBySystem(hostname, found),
       lenientOrigins,

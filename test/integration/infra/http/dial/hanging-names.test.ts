@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { isOutOfDescriptors } from '#infra/http/dial/local-fault.ts';
@@ -38,6 +39,7 @@ test("40 hanging names of a tenant do not delay another tenant's new name, and a
   const isResolverDown = (): boolean => false;
   const probeReceiver = new ProbeReceiver(undefined);
   const senders = new SenderPool({
+    clock: systemClock,
     guard,
     probeReceiver,
     names,

@@ -7,6 +7,7 @@ import { createServer as createHttpsServer } from 'node:https';
 import { type Socket, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { createSecureContext } from 'node:tls';
+import { systemClock } from '#infra/system-clock.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { LenientOrigins } from '#infra/http/exchange/lenient-origins.ts';
 import { limits } from '#domain/limits.ts';
@@ -24,6 +25,7 @@ function senderOf(
   options: Partial<SenderOptions> = {},
 ): Sender {
   const sender = new Sender({
+    clock: systemClock,
     origin,
     guard: new EgressGuard(LOOPBACK),
     lookUpAddresses: (_hostname, _timeoutMs, found) => {

@@ -8,6 +8,7 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { connect, nanos } from '@nats-io/transport-node';
+import { systemClock } from '#infra/system-clock.ts';
 import { AckFence } from '#infra/nats/consume/ack-fence.ts';
 import { startNatsCluster } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -43,7 +44,7 @@ test('a consumer reset does not redeliver messages that were acked before the fe
 
   const js = jetstream(one, { timeout: TIMEOUT_MS });
   await Promise.all(Array.from({ length: MESSAGES }, () => js.publish('w')));
-  const fence = new AckFence({ jsm });
+  const fence = new AckFence({ clock: systemClock, jsm });
   const inHand: JsMsg[] = [];
   const reader = await (
     await js.consumers.get('W', 'c')

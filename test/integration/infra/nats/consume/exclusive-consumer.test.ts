@@ -10,6 +10,7 @@ import {
   jetstreamManager,
 } from '@nats-io/jetstream';
 import { type NatsConnection, nanos } from '@nats-io/nats-core';
+import { ShiftedClock } from '#testkit/test-clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ExclusiveConsumer } from '#infra/nats/consume/exclusive-consumer.ts';
 import { startNatsServer } from '#testkit/servers.ts';
@@ -21,6 +22,7 @@ import { log } from '../../../nats-core.ts';
 const ACK_WAIT_MS = 600_000;
 
 interface Setup {
+  clock: ShiftedClock;
   js: JetStreamClient;
   jsm: JetStreamManager;
   relay: TcpRelay;
@@ -50,9 +52,11 @@ async function setup(t: TestContext): Promise<Setup> {
     ack_policy: AckPolicy.Explicit,
     ack_wait: nanos(ACK_WAIT_MS),
   });
+  const clock = new ShiftedClock();
   const open: Setup['open'] = async ({ inOrder = false, owns = () => true } = {}) => {
     const seen: string[] = [];
     const reader = new ExclusiveConsumer({
+      clock,
       ...(await clientsOf(relayed)),
       stream: 'S',
       consumer: 'c',
@@ -72,7 +76,7 @@ async function setup(t: TestContext): Promise<Setup> {
     const request = JSON.stringify({ batch: 1, expires: nanos(60_000) });
     nc.publish('$JS.API.CONSUMER.MSG.NEXT.S.c', request, { reply: 'nobody.looks' });
   };
-  return { js, jsm, relay, open, leavePullOpen };
+  return { clock, js, jsm, relay, open, leavePullOpen };
 }
 
 async function clientsOf(
@@ -86,13 +90,12 @@ async function pullsAre(jsm: JetStreamManager, count: number): Promise<void> {
 }
 
 test('the reader asks for the last message, which no other follows, when the connection is back', async (t) => {
-  const { js, jsm, relay, open } = await setup(t);
+  const { clock, js, jsm, relay, open } = await setup(t);
   const seen = await open();
   await js.publish('s.1', 'one');
   await waitUntil(() => seen.length === 1);
   // So long after the start that the reader does not poll the consumer any more.
-  const now = performance.now.bind(performance);
-  t.mock.method(performance, 'now', () => now() + 60_000);
+  clock.advance(60_000);
   relay.swallow();
   await js.publish('s.1', 'two');
   await waitUntil(async () => (await jsm.consumers.info('S', 'c')).delivered.consumer_seq === 2);

@@ -6,6 +6,7 @@ import { existsSync } from 'node:fs';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { pino } from 'pino';
+import { systemClock } from '#infra/system-clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
@@ -37,6 +38,7 @@ const nc = await connectNats(url, me, log);
 const renewer = new LeaseThread({ url, name: `${me} leases`, login: {}, log });
 await renewer.start();
 const leases = new ShardLeases({
+  clock: systemClock,
   kind: 'delivery',
   kv: await new Kvm(jetstream(nc)).open(buckets.leases),
   renewer,

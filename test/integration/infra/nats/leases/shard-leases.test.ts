@@ -4,6 +4,7 @@ import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
+import { ShiftedClock } from '#testkit/test-clock.ts';
 import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
 import { LEASE_MS } from '#infra/nats/streams/streams.ts';
 import { renewInProcess } from '../../../../kit/processes/renew-in-process.ts';
@@ -45,6 +46,7 @@ async function startLeases(
   begun: () => Promise<void> | undefined = () => undefined,
 ): Promise<{
   leases: ShardLeases;
+  clock: ShiftedClock;
   bucket: KV;
   writes: () => number;
   watches: () => number;
@@ -59,10 +61,12 @@ async function startLeases(
   const { kv, writes, watches } = deafBucket(bucket, () => isDeaf(writes()));
   const [lost, taken]: [number[], number[]] = [[], []];
   const steps: string[] = [];
+  const clock = new ShiftedClock();
   const leases = new ShardLeases({
+    clock,
     kind: 'delivery',
     kv,
-    renewer: renewInProcess(kv, silent),
+    renewer: renewInProcess(kv, clock, silent),
     jsm: await jetstreamManager(nc),
     me: 'one',
     shards: 1,
@@ -81,7 +85,7 @@ async function startLeases(
   });
   const started = leases.start();
   if (begun() === undefined) await started;
-  return { leases, bucket, writes, watches, lost, taken, steps };
+  return { leases, clock, bucket, writes, watches, lost, taken, steps };
 }
 
 test('a lease is kept when its renewals are written and every second answer is lost', async (t) => {
@@ -107,9 +111,8 @@ test('a shard that was acquired without an answer is acquired at the next reconc
 });
 
 test('a worker that was paused longer than its lease drops a shard before it acquires it again', async (t) => {
-  const { leases, bucket, steps } = await startLeases(t, () => false);
-  const now = performance.now.bind(performance);
-  t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
+  const { leases, clock, bucket, steps } = await startLeases(t, () => false);
+  clock.advance(2 * LEASE_MS);
   await bucket.purge(leaseKeys('delivery').shard(0));
   await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
@@ -123,9 +126,8 @@ test('a shard whose key was removed by hand is dropped before it is acquired aga
 });
 
 test('an expired lease is acquired again, even when no other worker took the shard', async (t) => {
-  const { leases, steps } = await startLeases(t, () => false);
-  const now = performance.now.bind(performance);
-  t.mock.method(performance, 'now', () => now() + LEASE_MS);
+  const { leases, clock, steps } = await startLeases(t, () => false);
+  clock.advance(LEASE_MS);
   await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
   assert.deepEqual(steps, ['taken 1', 'lost 1', 'taken 2']);
 });
@@ -162,15 +164,14 @@ test('leases are renewed while a shard takes long to start', async (t) => {
 test('a lease that expires while its shard starts is lost at once, and acquired again afterwards', async (t) => {
   const begun = Promise.withResolvers<void>();
   t.after(() => begun.resolve());
-  const { leases, lost, steps } = await startLeases(
+  const { leases, clock, lost, steps } = await startLeases(
     t,
     () => false,
     undefined,
     () => begun.promise,
   );
   await waitUntil(() => leases.owned === 1);
-  const now = performance.now.bind(performance);
-  t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
+  clock.advance(2 * LEASE_MS);
   await waitUntil(() => lost.length > 0, { what: 'the shard lost' });
   begun.resolve();
   await waitUntil(() => steps.length > 2 && leases.owns(0), { deadlineMs: 60_000 });
@@ -180,15 +181,14 @@ test('a lease that expires while its shard starts is lost at once, and acquired 
 test('a shard that failed to start is released once, unless its lease expired before', async (t) => {
   const begun = Promise.withResolvers<void>();
   const given: number[] = [];
-  const { leases, lost } = await startLeases(
+  const { leases, clock, lost } = await startLeases(
     t,
     () => false,
     async () => void given.push(lost.length),
     () => begun.promise,
   );
   await waitUntil(() => leases.owned === 1);
-  const now = performance.now.bind(performance);
-  t.mock.method(performance, 'now', () => now() + 2 * LEASE_MS);
+  clock.advance(2 * LEASE_MS);
   await waitUntil(() => lost.length > 0, { what: 'the shard lost' });
   begun.reject(new Error('NATS did not answer'));
   // The next shard fails to start too: it is released, and tried again at the next reconciliation.

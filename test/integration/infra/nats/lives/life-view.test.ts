@@ -4,6 +4,7 @@ import { type TestContext, test } from 'node:test';
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { systemClock } from '#infra/system-clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { LifeView } from '#infra/nats/lives/life-view.ts';
@@ -30,9 +31,16 @@ async function startBench(t: TestContext): Promise<Bench> {
   const kvm = new Kvm(jetstream(nc));
   const config = await kvm.create(buckets.config, { history: 1 });
   const leases = await kvm.create(buckets.leases, { history: 1, ttl: LEASE_MS });
-  const store = new ConfigStore({ nc, log });
+  const store = new ConfigStore({ clock: systemClock, nc, log });
   const deaf = { isDeaf: false };
-  const view = new LifeView({ nc, leases: deafBucket(leases, deaf), config: store, me: 'me', log });
+  const view = new LifeView({
+    clock: systemClock,
+    nc,
+    leases: deafBucket(leases, deaf),
+    config: store,
+    me: 'me',
+    log,
+  });
   await config.put(configKeys.tenant('acme'), JSON.stringify(tenant(0)));
   await store.start();
   t.after(async () => {

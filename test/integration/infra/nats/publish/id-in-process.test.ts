@@ -3,6 +3,7 @@ import { test } from 'node:test';
 import { jetstreamManager } from '@nats-io/jetstream';
 import { connect } from '@nats-io/transport-node';
 import { pino } from 'pino';
+import { systemClock } from '#infra/system-clock.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { startNatsCluster } from '#testkit/servers.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -23,7 +24,12 @@ test('a message whose id is still in process is not refused, and is stored once'
   const leading = Number(leader.slice('broker-'.length));
   const nc = await connect({ servers: brokers[leading]?.url ?? '', ignoreClusterUpdates: true });
   t.after(() => nc.close());
-  const publisher = new Publisher({ nc, window: 8, log: pino({ level: 'silent' }) });
+  const publisher = new Publisher({
+    clock: systemClock,
+    nc,
+    window: 8,
+    log: pino({ level: 'silent' }),
+  });
   t.after(() => publisher.close());
   let sent = 0;
   nc.subscribe('s.1', { callback: () => void sent++ });

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import {
   type PubAck,
   type Publication,
@@ -151,7 +152,7 @@ test('a publication that waits for room is refused and not stored when its time 
 test('a closed publisher fails publications in flight and later ones, and leaves none waiting', async (t) => {
   const core = await startNatsCore(t);
   const nc = await core.connect();
-  const publisher = new Publisher({ nc, window: 2, log });
+  const publisher = new Publisher({ clock: systemClock, nc, window: 2, log });
   // It accepts bytes and answers nothing.
   await core.server.kill('SIGSTOP');
   try {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { limits } from '#domain/limits.ts';
 import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -93,7 +94,12 @@ test('a drain waits for records added before it, not for later ones', async (t) 
   const { publisher, jsm, settings, log } = await startNatsCore(t, {
     settings: { shards: 2 },
   });
-  const records = new RecordBatcher({ publisher, shards: settings.streams.shards, log });
+  const records = new RecordBatcher({
+    clock: systemClock,
+    publisher,
+    shards: settings.streams.shards,
+    log,
+  });
   // The first batch goes to this shard, the second to the other one.
   await jsm.streams.update(streams.records(1), { max_msg_size: 10 });
   const stored: number[] = [];

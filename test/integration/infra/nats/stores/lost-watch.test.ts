@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { type KV, Kvm } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
+import { systemClock } from '#infra/system-clock.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { LaneStore } from '#infra/nats/stores/lane-store.ts';
@@ -22,7 +23,7 @@ function put(kv: KV, id: string, rev: number): Promise<number> {
 }
 
 async function startStore(t: TestContext, nc: NatsConnection): Promise<ConfigStore> {
-  const store = new ConfigStore({ nc, log });
+  const store = new ConfigStore({ clock: systemClock, nc, log });
   t.after(() => store.stop());
   await store.start();
   return store;

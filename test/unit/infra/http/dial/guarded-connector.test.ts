@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { guardedDials } from '#infra/http/dial/guarded-connector.ts';
 import { TIMEOUT_MS, at, failure, startNames } from './names.ts';
@@ -19,7 +20,12 @@ async function startDials(t: TestContext): Promise<ReturnType<typeof startNames>
   const lookUpAddresses = names.names.of('acme');
   const dial: Dial = (guard = loopback) =>
     new Promise((resolve) => {
-      const { connect } = guardedDials({ guard, lookUpAddresses, timeoutMs: TIMEOUT_MS })();
+      const { connect } = guardedDials({
+        clock: systemClock,
+        guard,
+        lookUpAddresses,
+        timeoutMs: TIMEOUT_MS,
+      })();
       const where = { hostname: 'shop.test', protocol: 'http:', port: String(port) };
       connect(where, (error, socket) => {
         socket?.destroy();

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { limits } from '#domain/limits.ts';
@@ -13,7 +14,11 @@ const settings = {
 };
 
 async function listen(t: TestContext, changed: Partial<typeof settings> = {}): Promise<number> {
-  const app = createApp({ settings: { ...settings, ...changed }, log: createLog('silent') });
+  const app = createApp({
+    clock: systemClock,
+    settings: { ...settings, ...changed },
+    log: createLog('silent'),
+  });
   app.get('/things/:id', () => ({}));
   app.post('/things/:id', () => ({}));
   app.delete('/things/:id/parts/:part', () => ({}));

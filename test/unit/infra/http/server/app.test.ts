@@ -3,6 +3,7 @@ import { connect } from 'node:net';
 import { once } from 'node:events';
 import { test, type TestContext } from 'node:test';
 import { MongoServerError, MongoServerSelectionError } from 'mongodb';
+import { systemClock } from '#infra/system-clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -21,7 +22,7 @@ const strictBody = {
 };
 
 function testApp(t: TestContext) {
-  const app = createApp({ settings, log: createLog('silent') });
+  const app = createApp({ clock: systemClock, settings, log: createLog('silent') });
   app.post('/things/:id', {
     schema: {
       body: strictBody,

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { ManualClock } from '#testkit/test-clock.ts';
 import { isPosthornError } from '#domain/errors.ts';
 import {
   createAuthenticator,
@@ -22,7 +23,7 @@ const authenticate = (nowMs = 999) =>
       currentTenant: () => undefined,
     },
     bootstrapKey: 'bootstrap-key-0123',
-    clock: () => nowMs,
+    clock: new ManualClock({ wall: nowMs, monotonic: 0 }),
   });
 
 const throwsCode = (run: () => unknown, code: string) =>
@@ -110,7 +111,7 @@ test('rejects a key of an earlier life of its tenant, and accepts one of the cur
           ...(life === undefined ? {} : { life }),
         }),
       },
-      clock: () => 0,
+      clock: new ManualClock({ wall: 0, monotonic: 0 }),
     })('Bearer phk_t_one');
   assert.equal(authenticateIn(1).tenant, 'acme');
   throwsCode(() => authenticateIn(2), 'POSTHORN_KEY_INVALID');

@@ -5,6 +5,7 @@ import { type IncomingHttpHeaders, request } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import zlib from 'node:zlib';
+import { systemClock } from '#infra/system-clock.ts';
 import { limits } from '#domain/limits.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -25,7 +26,7 @@ interface Answer {
 
 /** Starts an application that answers with the body it read. */
 async function start(t: TestContext) {
-  const app = createApp({ settings, log: createLog('silent') });
+  const app = createApp({ clock: systemClock, settings, log: createLog('silent') });
   app.post('/echo', (incoming) => ({ read: incoming.body ?? null }));
   t.after(() => app.close());
   await app.listen({ host: '127.0.0.1', port: 0 });

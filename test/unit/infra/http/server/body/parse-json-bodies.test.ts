@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test, type TestContext } from 'node:test';
+import { systemClock } from '#infra/system-clock.ts';
 import { LEAF } from '#domain/json/json-outline.ts';
 import { limits } from '#domain/limits.ts';
 import { createApp } from '#infra/http/server/app.ts';
@@ -13,7 +14,7 @@ function post(t: TestContext, payload: string) {
     idleTimeoutMs: 72_000,
     writeTimeoutMs: 30_000,
   };
-  const app = createApp({ settings, log: createLog('silent') });
+  const app = createApp({ clock: systemClock, settings, log: createLog('silent') });
   t.after(() => app.close());
   app.post('/echo', (request) => request.body);
   const unparsedMember: UnparsedMember = { name: 'event', wanted: { each: LEAF } };

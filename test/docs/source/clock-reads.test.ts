@@ -1,0 +1,25 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { sourceFiles } from '../project-files.ts';
+
+/** The only reader, and the servers of `posthorn start`, which are programs of their own. */
+const READERS = /^src\/(infra\/system-clock\.ts|embedded\/)/;
+const READ = /\b(?:performance\s*\.\s*(?:now|timeOrigin)|Date\s*\.\s*now|hrtime)\b|new Date\(\)/;
+/** Lines of block comments, and what follows `//`. */
+const COMMENT = /^\s*\/?\*.*$|\/\/.*$/gm;
+
+test('only the system clock reads the time of this machine', () => {
+  const reads = sourceFiles()
+    .filter(({ path, text }) => !READERS.test(path) && READ.test(text.replace(COMMENT, '')))
+    .map(({ path }) => path);
+  assert.deepEqual(reads, [], 'take a Clock (src/domain/clock.ts) from the composition');
+});
+
+test('each way to read the time is recognized', () => {
+  for (const code of ['performance.now()', 'now: Date.now,', 'new Date()', 'process.hrtime()']) {
+    assert.match(code, READ);
+  }
+  for (const code of ['clock.wallMs()', 'new Date(nowMs)', 'Date.parse(text)']) {
+    assert.doesNotMatch(code, READ);
+  }
+});
