@@ -21,3 +21,8 @@ export const EXAMPLE_OWNER: Readonly<Record<string, string>> = {
   'posthorn:alertEmails': '["platform@example.com"]',
   'posthorn:gitRepository': 'https://git.example.com/platform/posthorn.git',
 };
+
+/** The settings of a recovery site that the primary stack publishes, with invented addresses. */
+export const EXAMPLE_RECOVERY: Readonly<Record<string, string>> = {
+  'posthorn:egressAllocationIds': '["eipalloc-00000001","eipalloc-00000002","eipalloc-00000003"]',
+};

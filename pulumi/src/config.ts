@@ -124,7 +124,35 @@ function crossFaults(settings: Settings): ConfigFault[] {
     'mongodbEndpointService',
     'is for mongodbMode external only',
   );
+  demand(
+    settings.gitCredentials === '' || readGitCredentials(settings) !== undefined,
+    'gitCredentials',
+    `has to be ${settingTable.gitCredentials.allowed}; gitRepository decides which`,
+  );
   return faults;
+}
+
+/** The credentials of a private Git repository, as the fields of Argo CD's Secret. */
+type GitCredentials = { username: string; password: string } | { sshPrivateKey: string };
+
+/**
+ * Reads the credentials of the Git repository.
+ * @returns undefined without credentials, or if they do not fit the address of the repository
+ */
+export function readGitCredentials({
+  gitCredentials,
+  gitRepository,
+}: Pick<Settings, 'gitCredentials' | 'gitRepository'>): GitCredentials | undefined {
+  const keys = gitRepository.startsWith('https://') ? ['username', 'password'] : ['sshPrivateKey'];
+  try {
+    const given = JSON.parse(gitCredentials) as Record<string, unknown>;
+    const fits =
+      Object.keys(given).length === keys.length &&
+      keys.every((key) => typeof given[key] === 'string' && given[key] !== '');
+    return fits ? (given as GitCredentials) : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**
@@ -141,7 +169,8 @@ export function readSettings(given: Readonly<Record<string, string>>): Settings 
     const value = raw === undefined ? undefined : parseValue(rule, raw);
     values[key] = value;
     if (value !== undefined) continue;
-    const what = raw === undefined ? 'is missing' : `is ${JSON.stringify(raw)}`;
+    const shown = rule.secret === true ? 'not of the allowed form' : JSON.stringify(raw);
+    const what = raw === undefined ? 'is missing' : `is ${shown}`;
     faults.push({ key, problem: `${what}; allowed: ${rule.allowed}` });
   }
   for (const name of Object.keys(given)) {

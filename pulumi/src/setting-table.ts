@@ -1,3 +1,5 @@
+import { newestClusterVersion } from './cluster-versions.ts';
+
 export type SettingKind = 'text' | 'integer' | 'flag' | 'list';
 
 /** One setting of a stack: the rule that its text has to obey, and the words for a human. */
@@ -12,6 +14,8 @@ export interface SettingRule<Kind extends SettingKind = SettingKind> {
   pattern?: RegExp;
   min?: number;
   max?: number;
+  /** The value must not appear in an error. */
+  secret?: boolean;
   /** Of an integer. */
   oneOf?: readonly number[];
 }
@@ -116,8 +120,12 @@ export const settingTable = {
     default: '',
   },
   clusterVersion: {
-    ...text('a Kubernetes version such as 1.34', /^1\.(3[3-9]|4\d)$/, 'Version of EKS'),
-    default: '1.34',
+    ...text(
+      `a Kubernetes version such as ${newestClusterVersion}`,
+      /^1\.(3[5-9]|4\d)$/,
+      'Version of EKS; it has to have 90 days of standard support left',
+    ),
+    default: newestClusterVersion,
   },
   clusterAdminRoleArns: {
     ...list(
@@ -198,6 +206,15 @@ export const settingTable = {
     /^(https:\/\/|ssh:\/\/|git@)\S+$/,
     'The repository that ArgoCD follows',
   ),
+  gitCredentials: {
+    ...text(
+      '{"username":"…","password":"…"} for https://, {"sshPrivateKey":"…"} for ssh, or empty',
+      /^(\{.*\})?$/s,
+      'Of a private repository; give it with `pulumi config set --secret`',
+    ),
+    default: '',
+    secret: true,
+  },
   gitRevision: { ...text('a branch or tag', /^[\w./-]+$/, 'Of the repository'), default: 'main' },
   gitPath: {
     ...text('a path inside the repository', /^\w[\w-]*(\/\w[\w.-]*)*$/, 'Of the root application'),

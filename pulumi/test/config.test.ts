@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isPrivateNetwork, planAddresses } from '../src/address-plan.ts';
-import { ConfigError, readSettings } from '../src/config.ts';
+import { ConfigError, readGitCredentials, readSettings } from '../src/config.ts';
 import { settingTable } from '../src/setting-table.ts';
 import { EXAMPLE_OWNER, readStackFile, stacks } from '../stack-file.ts';
 import { stackConfig, stackSettings } from './stack-settings.ts';
@@ -112,6 +112,34 @@ const together: readonly (readonly [string, Record<string, string>, string])[] =
 for (const [stack, changes, key] of together) {
   test(`${stack}: ${JSON.stringify(changes)} is refused at ${key}`, () => {
     assert.deepEqual([...faultsOf(stackConfig(stack, changes)).keys()], [key]);
+  });
+}
+
+const HTTPS = 'https://git.example.com/platform/posthorn.git';
+const SSH = 'git@git.example.com:platform/posthorn.git';
+const PASSWORD = '{"username":"argocd","password":"token-in-no-error"}';
+const KEY = '{"sshPrivateKey":"key-in-no-error"}';
+
+test('credentials of Git have the form that the address of the repository needs', () => {
+  const read = (gitRepository: string, gitCredentials: string) =>
+    readGitCredentials({ gitRepository, gitCredentials });
+  assert.deepEqual(read(HTTPS, PASSWORD), { username: 'argocd', password: 'token-in-no-error' });
+  assert.deepEqual(read(SSH, KEY), { sshPrivateKey: 'key-in-no-error' });
+  assert.equal(read(HTTPS, ''), undefined);
+});
+
+for (const [gitRepository, gitCredentials] of [
+  [HTTPS, KEY],
+  [SSH, PASSWORD],
+  [HTTPS, '{"username":"argocd"}'],
+  [HTTPS, '{"username":"argocd","password":7}'],
+  [HTTPS, '{token-in-no-error}'],
+  [HTTPS, 'token-in-no-error'],
+] as const) {
+  test(`rejects credentials of Git such as ${gitCredentials} for ${gitRepository}`, () => {
+    const faults = faultsOf(stackConfig('dev', { gitRepository, gitCredentials }));
+    assert.deepEqual([...faults.keys()], ['gitCredentials']);
+    assert.doesNotMatch(faults.get('gitCredentials') ?? '', /in-no-error/);
   });
 }
 

@@ -7,7 +7,7 @@ import { execFile } from 'node:child_process';
 import { after as afterAll, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { settingTable } from '../src/setting-table.ts';
+import { type SettingRule, settingTable } from '../src/setting-table.ts';
 import { EXAMPLE_OWNER, readStackFile, stacks } from '../stack-file.ts';
 import { stackConfig, stackSettings } from './stack-settings.ts';
 import { type StateResource, StubEngine, withoutEngine } from './stub-engine.ts';
@@ -121,7 +121,8 @@ test('the engine names every missing key, with the allowed values', { skip, time
 test('the engine names every wrong key, with the allowed values', { skip, timeout }, async () => {
   const wrong = Object.keys(settingTable).map((key) => [`posthorn:${key}`, '?!'] as const);
   const shown = await refusalOf('wrong', Object.fromEntries(wrong));
-  for (const [key, { allowed }] of Object.entries(settingTable)) {
-    assert.ok(shown.includes(`posthorn:${key}: is "?!"; allowed: ${allowed}`), key);
+  for (const [key, rule] of Object.entries<SettingRule>(settingTable)) {
+    const value = rule.secret === true ? 'not of the allowed form' : '"?!"';
+    assert.ok(shown.includes(`posthorn:${key}: is ${value}; allowed: ${rule.allowed}`), key);
   }
 });

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { DependencyGraph } from './dependency-graph.ts';
 import { allOf, onlyOf } from './find-resources.ts';
 import { recordPlatform } from './record-platform.ts';
 
@@ -25,8 +26,29 @@ test('five objects are made in the cluster, all through its own provider', () =>
   for (const { name, provider } of inCluster) assert.equal(provider, 'argocd', name);
 });
 
+test('Argo CD gets the credentials of a private repository before the root application', async () => {
+  const gitCredentials = '{"username":"argocd","password":"a token"}';
+  const { resources: made } = await recordPlatform('dev', { gitCredentials });
+  const secret = made.find(({ name }) => name === 'argocd-repository');
+  assert.ok(secret);
+  const { labels } = secret.inputs['metadata'] as { labels: Record<string, string> };
+  assert.deepEqual(labels, { 'argocd.argoproj.io/secret-type': 'repository' });
+  // The engine gets them marked as secret, and encrypts them in the state.
+  const { value } = secret.inputs['stringData'] as { value: unknown };
+  assert.deepEqual(value, {
+    type: 'git',
+    url: 'https://git.example.com/platform/posthorn.git',
+    username: 'argocd',
+    password: 'a token',
+  });
+  const root = onlyOf(made, 'argoproj.io/v1alpha1:Application');
+  assert.ok(new DependencyGraph(made).waits(root, secret));
+});
+
 test('ArgoCD is pinned, and keeps itself up to date from then on', () => {
-  const apps = parse(readFileSync(new URL('../../argocd/apps/values.yaml', import.meta.url), 'utf8')) as {
+  const apps = parse(
+    readFileSync(new URL('../../argocd/apps/values.yaml', import.meta.url), 'utf8'),
+  ) as {
     argocd: { version: string };
   };
   const release = onlyOf(resources, 'helm.sh/v3:Release');

@@ -4,6 +4,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { POOL_LABEL } from '../src/components/node-groups.ts';
+import { stacks as allStacks } from '../stack-file.ts';
 import { allOf, onlyOf } from './find-resources.ts';
 import { recordPlatform } from './record-platform.ts';
 
@@ -61,6 +62,29 @@ for (const stack of stacks) {
     assert.ok(mongodb.some(({ cidr }) => cidr === cidrBlock));
   });
 }
+
+test('the image is built for the architecture of every node', async () => {
+  const { jobs } = parse(textOf('.github/workflows/image.yaml')) as {
+    jobs: Record<
+      string,
+      { needs?: string; strategy?: { matrix: { include: { arch: string }[] } } }
+    >;
+  };
+  const built = jobs['build']?.strategy?.matrix.include.map(({ arch }) => arch) ?? [];
+  const named = textOf('.github/workflows/image.yaml');
+  // The name without an architecture, which the roll-out commits, is an index of all of them.
+  assert.equal(jobs['dev']?.needs, 'index');
+  assert.equal(jobs['index']?.needs, 'build');
+  for (const arch of built) assert.ok(named.includes(`"$IMAGE:$GITHUB_SHA-${arch}"`), arch);
+  const architectures: Readonly<Record<string, string>> = { BOTTLEROCKET_ARM_64: 'arm64' };
+  for (const stack of allStacks) {
+    const { resources } = await recordPlatform(stack);
+    for (const { name, inputs } of allOf(resources, 'eks/nodeGroup:NodeGroup')) {
+      const arch = architectures[String(inputs['amiType'])];
+      assert.ok(arch !== undefined && built.includes(arch), `${stack} ${name}`);
+    }
+  }
+});
 
 test('brokers prefer their nodes and tolerate their taint, and ask for a class of volumes that is made', async () => {
   const { resources } = await recordPlatform('prod');

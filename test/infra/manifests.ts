@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
 import { parseAllDocuments } from 'yaml';
+import { newestClusterVersion } from '../../pulumi/src/cluster-versions.ts';
 import { projectRoot } from '../docs/project-files.ts';
 import { schemasDirectory } from './schemas/make-schemas.ts';
 import { toolPath, tools } from './tools.ts';
@@ -19,11 +20,8 @@ export interface Manifest {
   data?: Record<string, string>;
 }
 
-/**
- * The lowest version that the charts are written for is asked for by them; this is the one that is
- * rendered for.
- */
-const KUBERNETES = ['--kube-version', '1.34.0'];
+/** Charts are rendered for the version of a new cluster. */
+const KUBERNETES = ['--kube-version', `${newestClusterVersion}.0`];
 
 /**
  * What `helm template` makes of a chart of this repository.

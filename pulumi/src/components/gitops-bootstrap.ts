@@ -1,6 +1,7 @@
 import * as kubernetes from '@pulumi/kubernetes';
 import * as pulumi from '@pulumi/pulumi';
 import { withCachedImages } from '../chart-images.ts';
+import { readGitCredentials } from '../config.ts';
 import { type PlatformContext, bucketName } from '../platform-context.ts';
 import { clusterServices } from './cluster-services.ts';
 import type { Cluster } from './cluster.ts';
@@ -87,11 +88,36 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
     );
     const bridge = this.createBridge(name, args, { ...own, dependsOn: [release] });
     const storage = this.createStorageClass(name, args, own);
+    const access = this.createRepositoryAccess(name, context, own);
     // Two sites must not deliver at once: a standby has Argo CD, and no application.
     if (!context.settings.standby) {
-      this.createRoot(name, args, { ...own, dependsOn: [release, bridge, storage] });
+      this.createRoot(name, args, { ...own, dependsOn: [release, bridge, storage, ...access] });
     }
     this.registerOutputs();
+  }
+
+  /** Lets Argo CD read a private repository: before the root application, which is in it. */
+  private createRepositoryAccess(
+    name: string,
+    { settings }: PlatformContext,
+    opts: pulumi.CustomResourceOptions,
+  ): pulumi.Resource[] {
+    const credentials = readGitCredentials(settings);
+    if (credentials === undefined) return [];
+    const fields = { type: 'git', url: settings.gitRepository, ...credentials };
+    const secret = new kubernetes.core.v1.Secret(
+      `${name}-repository`,
+      {
+        metadata: {
+          name: 'posthorn-repository',
+          namespace: NAMESPACE,
+          labels: { 'argocd.argoproj.io/secret-type': 'repository' },
+        },
+        stringData: pulumi.secret(fields),
+      },
+      opts,
+    );
+    return [secret];
   }
 
   private createBridge(
@@ -165,7 +191,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
       mongodb: mongodbValues(context),
       platform: clusterServices(context, network),
       // Git has its version; it keeps these values when it upgrades itself.
-      argocd: { values: argocdValues() },
+      argocd: { values: argocdValues(context) },
     };
     new kubernetes.apiextensions.CustomResource(
       `${name}-root`,
