@@ -108,8 +108,8 @@ test('control runs as the account that has the identity, in the namespace that i
   assert.match(application, /"name" "posthorn"/);
   assert.equal(identity?.inputs['serviceAccount'], 'posthorn-control');
   assert.match(
-    textOf('charts/posthorn/templates/services.yaml'),
-    /"posthorn\.name" \$ \}\}-\{\{ \$role/,
+    textOf('charts/posthorn/templates/workloads.yaml'),
+    /"name" \(printf "%s-%s" \(include "posthorn\.name" \$\) \$role\)/,
   );
   assert.ok(application.includes(`namespace: ${String(identity?.inputs['namespace'])} }`));
 });

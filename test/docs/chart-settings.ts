@@ -31,20 +31,21 @@ const OF_ONE_MACHINE = new Set([
  * The settings that the chart takes as values, as JSON Schema (draft 7): what the program refuses
  * at its start, the chart refuses when it is rendered.
  */
-export function chartSettingsSchema(): object {
+export function chartSettingsSchema(): { properties: object } {
   const properties: Record<string, object> = {};
   for (const [name, setting] of Object.entries(settingsSchema.properties)) {
     const { secret } = setting as unknown as SettingOptions;
     if (secret === true || SET_BY_THE_CHART.has(name) || OF_ONE_MACHINE.has(name)) continue;
     properties[name] = withoutDefault(setting);
   }
-  return {
+  const schema = {
     type: 'object',
     additionalProperties: false,
     // Those that all processes must agree on are said, not left to a default.
     required: ['POSTHORN_SHARDS', 'POSTHORN_STREAM_REPLICAS'],
     properties,
   };
+  return schema;
 }
 
 /** Helm's defaults are in values.yaml; a second one here would only mislead. */
@@ -54,9 +55,25 @@ function withoutDefault(setting: object): object {
   return copy;
 }
 
-/** The text of the chart's schema with this part put in. */
+const OWN = 'POSTHORN_';
+/** Every name that does not begin with `OWN`: RE2, which helm has, cannot look ahead. */
+const FOREIGN = [...OWN].map((letter, i) => `^${OWN.slice(0, i)}([^${letter}]|$)`).join('|');
+
+/** The variables of a role: settings as above, and those of other programs. */
+function environmentSchema(settings: { properties: object }): object {
+  return {
+    type: 'object',
+    additionalProperties: false,
+    properties: settings.properties,
+    patternProperties: { [FOREIGN]: { type: ['string', 'number', 'boolean'] } },
+  };
+}
+
+/** The text of the chart's schema with these parts put in. */
 export function putChartSettings(text: string): string {
   const schema = JSON.parse(text) as { definitions: Record<string, object> };
-  schema.definitions['settings'] = chartSettingsSchema();
+  const settings = chartSettingsSchema();
+  schema.definitions['settings'] = settings;
+  schema.definitions['environment'] = environmentSchema(settings);
   return `${JSON.stringify(schema, undefined, 2)}\n`;
 }

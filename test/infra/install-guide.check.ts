@@ -86,7 +86,7 @@ test(
 
 test('the keys of the Secret are those that the chart asks for', () => {
   const told = [...guide.matchAll(/^\| `([a-z]+[A-Z]\w*)` \|/gm)].map(([, key]) => key);
-  const template = projectText('charts/posthorn/templates/_pod.tpl');
+  const template = projectText('charts/posthorn/templates/_secrets.tpl');
   const asked = [...template.matchAll(/set \$keys "(\w+)"/g)].map(([, key]) => key);
   assert.deepEqual(new Set(told), new Set(asked));
 });

@@ -1,6 +1,8 @@
 {{/* Checks between values, which the schema cannot express. */}}
 {{- define "posthorn.check" -}}
-{{- range $role, $of := .Values.roles }}
+{{- $roles := include "posthorn.roles" . | fromYamlArray }}
+{{- range $role := $roles }}
+{{- $of := include "posthorn.of" (merge (dict "role" $role) $) | fromYaml }}
 {{- $auto := $of.autoscaling | default dict }}
 {{- if and $auto.enabled (gt (int $auto.minReplicas) (int $auto.maxReplicas)) }}
 {{- fail (printf "roles.%s.autoscaling: minReplicas (%d) is more than maxReplicas (%d)" $role (int $auto.minReplicas) (int $auto.maxReplicas)) }}
@@ -8,10 +10,10 @@
 {{- end }}
 {{- $shards := int .Values.settings.POSTHORN_SHARDS }}
 {{- range $role := list "router" "delivery" }}
-{{- $of := index $.Values.roles $role }}
+{{- $of := include "posthorn.of" (merge (dict "role" $role) $) | fromYaml }}
 {{- $name := "replicas" }}
 {{- $most := int $of.replicas }}
-{{- if include "posthorn.scaled" (merge (dict "role" $role) $) }}
+{{- if include "posthorn.scaled" (merge (dict "role" $role "of" $of) $) }}
 {{- $name = "autoscaling.maxReplicas" }}
 {{- $most = int $of.autoscaling.maxReplicas }}
 {{- end }}
@@ -27,11 +29,32 @@
 {{- end }}
 {{- end }}
 {{- include "posthorn.checkEgress" . }}
-{{- if and .Values.ingress.enabled (or (not .Values.ingress.publishHost) (not .Values.ingress.apiHost)) }}
-{{- fail "ingress.publishHost and ingress.apiHost: both are needed, and are two names" }}
+{{- include "posthorn.checkExposure" . }}
+{{- if and .Values.probe.enabled (not (and (has "ingress" $roles) (has "delivery" $roles) (has "control" $roles))) }}
+{{- fail "probe.enabled: the probe needs the roles ingress, delivery and control of this release" }}
 {{- end }}
-{{- if and .Values.ingress.enabled (eq .Values.ingress.publishHost .Values.ingress.apiHost) }}
-{{- fail "ingress.publishHost and ingress.apiHost: are to be two names, as publishing and reading events have the same path" }}
+{{- end }}
+
+{{/* Hosts of Ingresses and HTTPRoutes. */}}
+{{- define "posthorn.checkExposure" -}}
+{{- if and .Values.ingress.enabled .Values.gateway.enabled }}
+{{- fail "ingress.enabled and gateway.enabled: only one of both may be true" }}
+{{- end }}
+{{- range $kind := list "ingress" "gateway" }}
+{{- $block := index $.Values $kind }}
+{{- if $block.enabled }}
+{{- range $side := include "posthorn.sides" $ | fromYamlArray }}
+{{- if not $side.host }}{{ fail (printf "%s.%sHost: is required (or set %s.%s.enabled to false)" $kind $side.name $kind $side.name) }}{{ end }}
+{{- end }}
+{{- if and $block.publishHost (eq $block.publishHost $block.apiHost) }}
+{{- fail (printf "%s.publishHost and %s.apiHost: must be two names, because publishing and reading events have the same path" $kind $kind) }}
+{{- end }}
+{{- if and (eq $kind "gateway") (not $block.parentRefs) }}
+{{- range $side := include "posthorn.sides" $ | fromYamlArray }}
+{{- if not (index $block $side.name).parentRefs }}{{ fail (printf "gateway.parentRefs: is required (or gateway.%s.parentRefs)" $side.name) }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- end }}
 

@@ -6,192 +6,206 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{ if .Values.externalSecret.enabled }}post-install{{ else }}pre-install{{ end }},pre-upgrade
 {{- end }}
 
-{{/* Names of settings by the keys of the Secret that a role may read: no role has more than it needs. */}}
-{{- define "posthorn.secretKeys" -}}
-{{- $keys := dict -}}
-{{- if and .Values.nats.user (ne .role "probe") }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
-{{- if has .role (list "ingress" "control" "migrate") }}{{ $_ := set $keys "mongodbUrl" "POSTHORN_MONGODB_URL" }}{{ end -}}
-{{- if has .role (list "delivery" "control") }}{{ $_ := set $keys "masterKey" "POSTHORN_MASTER_KEY" }}{{ end -}}
-{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control" "probe")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
-{{- if and .Values.nats.authCallout (eq .role "ingress") }}{{ $_ := set $keys "natsAuthSeed" "POSTHORN_NATS_AUTH_SEED" }}{{ end -}}
-{{- range .Values.secret.extra }}{{ if has $.role .roles }}{{ $_ := set $keys .key .setting }}{{ end }}{{ end -}}
-{{- toYaml $keys }}
-{{- end }}
-
 {{/* A setting as text. Helm reads whole numbers as floating point: without int64, a million would be written 1e+06. */}}
 {{- define "posthorn.setting" -}}
-{{- if kindIs "float64" . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}
+{{- if kindIs "float64" . }}{{ if eq (floor .) . }}{{ int64 . }}{{ else }}{{ . }}{{ end }}{{ else }}{{ . }}{{ end }}
 {{- end }}
 
+{{/* Settings and addresses; the values of a role (env) precede the common settings. */}}
 {{- define "posthorn.env" -}}
-{{- range $name, $value := .Values.settings }}
-- { name: {{ $name }}, value: {{ include "posthorn.setting" $value | quote }} }
+{{- $env := dict -}}
+{{- range $name, $value := .Values.settings }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
+{{- if and (has .role (list "ingress" "delivery" "control")) (not $env.POSTHORN_PUBLIC_URL) -}}
+{{- with include "posthorn.publicUrl" . }}{{ $_ := set $env "POSTHORN_PUBLIC_URL" . }}{{ end -}}
+{{- end -}}
+{{- $_ := set $env "POSTHORN_NATS_URL" .Values.nats.url -}}
+{{- with .Values.nats.user }}{{ $_ := set $env "POSTHORN_NATS_USER" . }}{{ end -}}
+{{- $_ := set $env "POSTHORN_MONGODB_DATABASE" .Values.mongodb.database -}}
+{{- if has .role (list "delivery" "control") -}}
+{{- with include "posthorn.egressAllow" . }}{{ $_ := set $env "POSTHORN_EGRESS_ALLOW" . }}{{ end -}}
+{{- end -}}
+{{- with .Values.nats.caSecret }}{{ $_ := set $env "NODE_EXTRA_CA_CERTS" "/run/secrets/nats-ca/ca.crt" }}{{ end -}}
+{{- $name := include "posthorn.name" . -}}
+{{- if and .Values.probe.enabled (has .role (list "delivery" "control" "probe")) -}}
+{{- $_ := set $env "POSTHORN_PROBE_RECEIVER_URL" (printf "http://%s-probe:8082" $name) -}}
+{{- end -}}
+{{- if eq .role "probe" -}}
+{{- $_ := set $env "POSTHORN_PROBE_INGRESS_URL" (printf "http://%s-ingress" $name) -}}
+{{- $_ := set $env "POSTHORN_PROBE_CONTROL_URL" (printf "http://%s-control" $name) -}}
+{{- end -}}
+{{- if ne .role "migrate" -}}
+{{- $_ := set $env "POSTHORN_HTTP_HOST" "0.0.0.0" -}}
+{{- $_ := set $env "POSTHORN_HTTP_PORT" "8080" -}}
+{{- $_ := set $env "POSTHORN_OPS_HOST" "0.0.0.0" -}}
+{{- $_ := set $env "POSTHORN_OPS_PORT" "9090" -}}
+{{- $_ := set $env "POSTHORN_SHUTDOWN_DEADLINE_MS" (mul .of.shutdownDeadlineSeconds 1000 | toString) -}}
+{{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=%d" (int .of.heapMib)) -}}
+{{- end -}}
+{{- range $name, $value := .of.env }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
+{{- range $name, $value := $env }}
+- { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
-- { name: POSTHORN_NATS_URL, value: {{ .Values.nats.url | quote }} }
-{{- with .Values.nats.user }}
-- { name: POSTHORN_NATS_USER, value: {{ . | quote }} }
-{{- end }}
-- { name: POSTHORN_MONGODB_DATABASE, value: {{ .Values.mongodb.database | quote }} }
-{{- if has .role (list "delivery" "control") }}
-{{- with include "posthorn.egressAllow" . }}
-- { name: POSTHORN_EGRESS_ALLOW, value: {{ . | quote }} }
+{{- include "posthorn.secretEnv" . }}
+{{- with .of.extraEnv }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
+
+{{- define "posthorn.volumes" -}}
+{{- include "posthorn.secretVolume" . }}
 {{- with .Values.nats.caSecret }}
-- { name: NODE_EXTRA_CA_CERTS, value: /run/secrets/nats-ca/ca.crt }
+- name: nats-ca
+  secret: { secretName: {{ . }}, items: [{ key: ca.crt, path: ca.crt }] }
 {{- end }}
-{{- if .Values.probe.enabled }}
-{{- if has .role (list "delivery" "control" "probe") }}
-- { name: POSTHORN_PROBE_RECEIVER_URL, value: 'http://{{ include "posthorn.name" . }}-probe:8082' }
-{{- end }}
-{{- if eq .role "probe" }}
-- { name: POSTHORN_PROBE_INGRESS_URL, value: 'http://{{ include "posthorn.name" . }}-ingress' }
-- { name: POSTHORN_PROBE_CONTROL_URL, value: 'http://{{ include "posthorn.name" . }}-control' }
-{{- end }}
-{{- end }}
-{{- range $key, $name := include "posthorn.secretKeys" . | fromYaml }}
-- { name: {{ $name }}_FILE, value: /run/secrets/posthorn/{{ $key }} }
-{{- end }}
-{{- end }}
-
-{{- define "posthorn.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities: { drop: [ALL] }
-{{- end }}
-
-{{/* Common parts of the pods of roles and of the migration. */}}
-{{- define "posthorn.podBase" -}}
-{{- /* The migration runs before the account exists, and needs none. */}}
-{{- if ne .role "migrate" }}
-serviceAccountName: {{ include "posthorn.name" . }}-{{ .role }}
-{{- end }}
-automountServiceAccountToken: false
-# Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and an unknown setting stops the start.
-enableServiceLinks: false
-securityContext:
-  runAsNonRoot: true
-  runAsUser: 1000
-  runAsGroup: 1000
-  fsGroup: 1000
-  seccompProfile: { type: RuntimeDefault }
-# Look up a receiver's name as given, not first in each of the cluster's domains.
-dnsConfig:
-  options: [{ name: ndots, value: '1' }]
-{{- with .Values.image.pullSecrets }}
-imagePullSecrets: {{ toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.nodeSelector }}
-nodeSelector: {{ toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.tolerations }}
-tolerations: {{ toYaml . | nindent 2 }}
-{{- end }}
-{{- with .Values.priorityClassName }}
-priorityClassName: {{ . }}
-{{- end }}
-{{- $keys := include "posthorn.secretKeys" . | fromYaml }}
-{{- if or $keys .Values.nats.caSecret }}
-volumes:
-  {{- if $keys }}
-  - name: secret
-    secret:
-      secretName: {{ .Values.secret.name }}
-      defaultMode: 0440
-      items:
-        {{- range $key, $name := $keys }}
-        - { key: {{ $key }}, path: {{ $key }} }
-        {{- end }}
-  {{- end }}
-  {{- with .Values.nats.caSecret }}
-  - name: nats-ca
-    secret: { secretName: {{ . }}, items: [{ key: ca.crt, path: ca.crt }] }
-  {{- end }}
+{{- with .of.extraVolumes }}
+{{ toYaml . }}
 {{- end }}
 {{- end }}
 
 {{- define "posthorn.mounts" -}}
-{{- if include "posthorn.secretKeys" . | fromYaml }}
+{{- if include "posthorn.secretVolume" . }}
 - { name: secret, mountPath: /run/secrets/posthorn, readOnly: true }
 {{- end }}
 {{- if .Values.nats.caSecret }}
 - { name: nats-ca, mountPath: /run/secrets/nats-ca, readOnly: true }
 {{- end }}
+{{- with .of.extraVolumeMounts }}
+{{ toYaml . }}
+{{- end }}
 {{- end }}
 
+{{/* The account of a role. The migration runs before the release has accounts: it uses an existing one, or the namespace's. */}}
+{{- define "posthorn.serviceAccount" -}}
+{{- if .of.serviceAccount.name }}{{ .of.serviceAccount.name }}
+{{- else if and .of.serviceAccount.create (not (has .role (list "migrate" "test"))) }}{{ .name }}{{ end -}}
+{{- end }}
+
+{{/* The pods of a role, of the probe, of the migration and of the test. */}}
 {{- define "posthorn.podTemplate" -}}
-{{- $of := .of | default (index .Values.roles .role) -}}
 metadata:
   labels:
-    {{- include "posthorn.labels" . | nindent 4 }}
-    app.kubernetes.io/component: {{ .role }}
-  {{- with .Values.podAnnotations }}
+    {{- include "posthorn.roleLabels" . | nindent 4 }}
+    {{- with .of.podLabels }}
+    {{- toYaml . | nindent 4 }}
+    {{- end }}
+  {{- with .of.podAnnotations }}
   annotations: {{ toYaml . | nindent 4 }}
   {{- end }}
-spec:
-  {{- include "posthorn.podBase" . | nindent 2 }}
-  terminationGracePeriodSeconds: {{ add $of.preStopSeconds $of.shutdownDeadlineSeconds 10 }}
-  topologySpreadConstraints:
-    # Without Honor, a zone that has only nodes with a taint still counts as one with no pods, and new pods stay
-    # Pending while it is down. By the hash: the pods of the last version do not count in a roll-out.
-    - maxSkew: 1
-      topologyKey: topology.kubernetes.io/zone
-      whenUnsatisfiable: {{ .Values.topologySpread.zones }}
-      nodeTaintsPolicy: Honor
-      matchLabelKeys: [{{ if .Values.rollouts.enabled }}rollouts-pod-template-hash{{ else }}pod-template-hash{{ end }}]
-      labelSelector: &pods
-        matchLabels:
-          {{- include "posthorn.selector" . | nindent 10 }}
-          app.kubernetes.io/component: {{ .role }}
-    - maxSkew: 1
-      topologyKey: kubernetes.io/hostname
-      whenUnsatisfiable: {{ .Values.topologySpread.hosts }}
-      nodeTaintsPolicy: Honor
-      matchLabelKeys: [{{ if .Values.rollouts.enabled }}rollouts-pod-template-hash{{ else }}pod-template-hash{{ end }}]
-      labelSelector: *pods
-  containers:
-    - name: posthorn
-      image: {{ include "posthorn.image" . | quote }}
-      imagePullPolicy: {{ .Values.image.pullPolicy }}
-      args: [run, --roles, {{ .role }}]
-      env:
-        {{- include "posthorn.env" . | nindent 8 }}
-        - { name: POSTHORN_HTTP_HOST, value: 0.0.0.0 }
-        - { name: POSTHORN_HTTP_PORT, value: '8080' }
-        - { name: POSTHORN_OPS_HOST, value: 0.0.0.0 }
-        - { name: POSTHORN_OPS_PORT, value: '9090' }
-        - { name: POSTHORN_SHUTDOWN_DEADLINE_MS, value: '{{ mul $of.shutdownDeadlineSeconds 1000 }}' }
-        - { name: NODE_OPTIONS, value: '--max-old-space-size={{ $of.heapMib }}' }
-      ports:
-        {{- if has .role (list "ingress" "control") }}
-        - { name: http, containerPort: 8080 }
-        {{- end }}
-        {{- if eq .role "probe" }}
-        - { name: probe, containerPort: 8082 }
-        {{- end }}
-        - { name: ops, containerPort: 9090 }
-      # Liveness does not depend on NATS or MongoDB: their outage restarts no pod.
-      startupProbe:
-        httpGet: { path: /livez, port: ops }
-        periodSeconds: 1
-        timeoutSeconds: 2
-        failureThreshold: 60
-      livenessProbe:
-        httpGet: { path: /livez, port: ops }
-        periodSeconds: 10
-        timeoutSeconds: 5
-        failureThreshold: 3
-      readinessProbe:
-        httpGet: { path: /readyz, port: ops }
-        periodSeconds: 3
-        timeoutSeconds: 2
-        failureThreshold: 2
-      # Give load balancers and other pods time to notice before the process stops listening.
-      lifecycle:
-        preStop: { sleep: { seconds: {{ $of.preStopSeconds }} } }
-      resources: {{ toYaml $of.resources | nindent 8 }}
-      securityContext: {{ include "posthorn.containerSecurity" . | nindent 8 }}
-      {{- with include "posthorn.mounts" . | trim }}
-      volumeMounts: {{ . | nindent 8 }}
-      {{- end }}
+spec: {{- include "posthorn.podSpec" . | nindent 2 }}
+{{- end }}
+
+{{- define "posthorn.podSpec" -}}
+{{- $job := has .role (list "migrate" "test") -}}
+{{- with include "posthorn.serviceAccount" . }}
+serviceAccountName: {{ . }}
+{{- end }}
+automountServiceAccountToken: {{ .of.serviceAccount.automountToken }}
+# Kubernetes would put POSTHORN_…_SERVICE_HOST into the environment, and an unknown setting stops the start.
+enableServiceLinks: false
+{{- if $job }}
+restartPolicy: Never
+{{- else }}
+terminationGracePeriodSeconds: {{ add .of.preStopSeconds .of.shutdownDeadlineSeconds 10 }}
+{{- end }}
+{{- with .of.podSecurityContext }}
+securityContext: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.dnsPolicy }}
+dnsPolicy: {{ . }}
+{{- end }}
+{{- with .of.dnsConfig }}
+dnsConfig: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.hostAliases }}
+hostAliases: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .Values.image.pullSecrets }}
+imagePullSecrets: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.nodeSelector }}
+nodeSelector: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.tolerations }}
+tolerations: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.affinity }}
+affinity: {{ toYaml . | nindent 2 }}
+{{- end }}
+{{- with .of.priorityClassName }}
+priorityClassName: {{ . }}
+{{- end }}
+{{- if not $job }}
+topologySpreadConstraints:
+  # Without Honor, a zone that has only nodes with a taint still counts as one with no pods, and new pods stay
+  # Pending while it is down. By the hash: the pods of the last version do not count in a roll-out.
+  {{- $hash := and .Values.rollouts.enabled (ne .role "probe") | ternary "rollouts-pod-template-hash" "pod-template-hash" }}
+  {{- range list (list "topology.kubernetes.io/zone" .of.topologySpread.zones) (list "kubernetes.io/hostname" .of.topologySpread.hosts) }}
+  - maxSkew: 1
+    topologyKey: {{ first . }}
+    whenUnsatisfiable: {{ last . }}
+    nodeTaintsPolicy: Honor
+    matchLabelKeys: [{{ $hash }}]
+    labelSelector:
+      matchLabels: {{ include "posthorn.roleSelector" $ | nindent 8 }}
+  {{- end }}
+{{- end }}
+{{- with include "posthorn.volumes" . | trim }}
+volumes: {{ . | nindent 2 }}
+{{- end }}
+{{- with .of.initContainers }}
+initContainers: {{ tpl (toYaml .) $ | nindent 2 }}
+{{- end }}
+containers:
+  - name: {{ $job | ternary .role "posthorn" }}
+    image: {{ include "posthorn.image" . | quote }}
+    imagePullPolicy: {{ .Values.image.pullPolicy }}
+    {{- if eq .role "test" }}
+    command: [node, /opt/test/check.mjs]
+    {{- else }}
+    args: {{ eq .role "migrate" | ternary "[migrate]" (printf "[run, --roles, %s]" .role) }}
+    {{- end }}
+    env: {{ include "posthorn.env" . | trim | nindent 6 }}
+    {{- with .of.envFrom }}
+    envFrom: {{ toYaml . | nindent 6 }}
+    {{- end }}
+    {{- if not $job }}
+    {{- include "posthorn.serving" . | nindent 4 }}
+    {{- end }}
+    {{- with .of.resources }}
+    resources: {{ toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with .of.securityContext }}
+    securityContext: {{ toYaml . | nindent 6 }}
+    {{- end }}
+    {{- with include "posthorn.mounts" . | trim }}
+    volumeMounts: {{ . | nindent 6 }}
+    {{- end }}
+  {{- with .of.sidecars }}
+  {{- tpl (toYaml .) $ | nindent 2 }}
+  {{- end }}
+{{- end }}
+
+{{/* Ports, probes and the pause before the end of a process that serves. */}}
+{{- define "posthorn.serving" -}}
+ports:
+  {{- if include "posthorn.hasHttp" . }}
+  - { name: http, containerPort: 8080 }
+  {{- end }}
+  {{- if eq .role "probe" }}
+  - { name: probe, containerPort: 8082 }
+  {{- end }}
+  - { name: ops, containerPort: 9090 }
+# Liveness does not depend on NATS or MongoDB: their outage restarts no pod.
+startupProbe:
+  httpGet: { path: /livez, port: ops }
+  {{- toYaml .of.probes.startup | nindent 2 }}
+livenessProbe:
+  httpGet: { path: /livez, port: ops }
+  {{- toYaml .of.probes.liveness | nindent 2 }}
+readinessProbe:
+  httpGet: { path: /readyz, port: ops }
+  {{- toYaml .of.probes.readiness | nindent 2 }}
+# Give load balancers and other pods time to notice before the process stops listening.
+lifecycle:
+  preStop: { sleep: { seconds: {{ .of.preStopSeconds }} } }
 {{- end }}

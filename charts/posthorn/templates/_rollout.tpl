@@ -1,5 +1,5 @@
 {{- define "posthorn.rolloutStrategy" -}}
-{{- if and (eq .Values.rollouts.strategy "blueGreen") (has .role (list "ingress" "control")) -}}
+{{- if and (eq .Values.rollouts.strategy "blueGreen") (include "posthorn.hasHttp" .) -}}
 blueGreen:
   activeService: {{ .name }}
   previewService: {{ .name }}-preview
@@ -9,8 +9,8 @@ blueGreen:
     templates: [{ templateName: {{ include "posthorn.name" . }}-failures }]
 {{- else -}}
 canary:
-  maxUnavailable: 0
-  maxSurge: 1
+  maxUnavailable: {{ .of.strategy.maxUnavailable }}
+  maxSurge: {{ .of.strategy.maxSurge }}
   steps:
     {{- range .Values.rollouts.canarySteps }}
     - setWeight: {{ . }}

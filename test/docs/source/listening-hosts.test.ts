@@ -35,7 +35,7 @@ test('compose listens on every interface of the container', () => {
 test('the chart listens on every interface of the pod', () => {
   const template = projectText('charts/posthorn/templates/_pod.tpl');
   const values = new Map(
-    Array.from(template.matchAll(/- \{ name: (POSTHORN_\w+), value: (\S+) \}/g), (match) => [
+    Array.from(template.matchAll(/set \$env "(POSTHORN_\w+)" "(\S+)"/g), (match) => [
       match[1],
       match[2],
     ]),

@@ -27,7 +27,8 @@ const everything = [
   'network.egress[0].purpose=nats,network.egress[0].namespace=nats',
   'network.egress[1].purpose=mongodb,network.egress[1].cidr=10.9.0.0/24,network.egress[1].port=27017',
   'network.egress[2].purpose=webhooks,network.egress[2].cidr=10.3.0.0/24',
-  'priorityClassName=high,nodeSelector.pool=work,image.pullSecrets[0].name=pull',
+  'defaults.priorityClassName=high,defaults.nodeSelector.pool=work',
+  'image.pullSecrets[0].name=pull',
   'secret.extra[0].key=more,secret.extra[0].setting=POSTHORN_MORE,secret.extra[0].roles={control}',
 ];
 const variants: Record<string, string[]> = {
@@ -75,7 +76,7 @@ const refused: [value: string, named: RegExp][] = [
   ['roles.delivery.replica=3', /\/roles\/delivery.*'replica' not allowed/],
   ['roles.router.replicas=many', /\/roles\/router\/replicas.*integer/],
   ['roles.delivery.shutdownDeadlineSeconds=30', /\/roles\/delivery\/shutdownDeadlineSeconds/],
-  ['roles.ingress.resources.limits.cpu=1', /\/roles\/ingress\/resources\/limits.*'cpu'/],
+  ['roles.ingress.resources.limits.gpu=1', /\/roles\/ingress\/resources\/limits.*'gpu'/],
   ['settings.POSTHORN_SHARD=4', /\/settings.*'POSTHORN_SHARD' not allowed/],
   ['settings.POSTHORN_STREAM_REPLICAS=9', /\/settings\/POSTHORN_STREAM_REPLICAS.*9/],
   ['settings.POSTHORN_MASTER_KEY=abc', /\/settings.*'POSTHORN_MASTER_KEY' not allowed/],
@@ -88,7 +89,7 @@ const refused: [value: string, named: RegExp][] = [
   ],
   ['settings.POSTHORN_SHARDS=10', /roles\.delivery\.autoscaling\.maxReplicas: 12 .*\(10\)/],
   ['roles.router.autoscaling.minReplicas=20', /roles\.router\.autoscaling: minReplicas \(20\)/],
-  ['ingress.enabled=true', /ingress\.publishHost and ingress\.apiHost/],
+  ['ingress.enabled=true', /ingress\.publishHost: is required/],
   ['image.tag=', /image\.tag: say which commit/],
 ];
 for (const [value, named] of refused) {

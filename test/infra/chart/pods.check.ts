@@ -194,7 +194,10 @@ test('the program takes the environment that the chart gives each role', { skip 
     const plain = own.filter((one) => !one.name.endsWith('_FILE'));
     const settings = loadSettings(Object.fromEntries(plain.map((one) => [one.name, one.value])));
     assert.equal(settings.streams.eventRetentionSeconds, 31_536_000, name);
-    const items = at(pod, 'volumes', 0, 'secret', 'items') as { key: string; path: string }[];
+    const items = at(pod, 'volumes', 0, 'projected', 'sources', 0, 'secret', 'items') as {
+      key: string;
+      path: string;
+    }[];
     const mounted = items.map(({ path }) => `/run/secrets/posthorn/${path}`);
     assert.deepEqual(files.map(({ value }) => value).toSorted(), mounted.toSorted(), name);
     secrets[name] = items.map(({ key }) => key).toSorted();

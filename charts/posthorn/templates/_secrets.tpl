@@ -1,0 +1,44 @@
+{{/*
+The secrets that a role reads, as a list of { key: of the chart, setting, secret, from: key in that Secret }. No role has more
+than it needs.
+*/}}
+{{- define "posthorn.secrets" -}}
+{{- $keys := dict -}}
+{{- if and .Values.nats.user (not (has .role (list "probe" "test"))) }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
+{{- if has .role (list "ingress" "control" "migrate") }}{{ $_ := set $keys "mongodbUrl" "POSTHORN_MONGODB_URL" }}{{ end -}}
+{{- if has .role (list "delivery" "control") }}{{ $_ := set $keys "masterKey" "POSTHORN_MASTER_KEY" }}{{ end -}}
+{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control" "probe" "test")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
+{{- if and .Values.nats.authCallout (eq .role "ingress") }}{{ $_ := set $keys "natsAuthSeed" "POSTHORN_NATS_AUTH_SEED" }}{{ end -}}
+{{- $entries := list -}}
+{{- range $key, $setting := $keys -}}
+{{- $ref := index $.Values.secret.references $key | default dict -}}
+{{- $entries = append $entries (dict "key" $key "setting" $setting "secret" ($ref.name | default $.Values.secret.name) "from" ($ref.key | default $key)) -}}
+{{- end -}}
+{{- range .Values.secret.extra -}}
+{{- if has $.role .roles }}{{ $entries = append $entries (dict "key" .key "setting" .setting "secret" (.name | default $.Values.secret.name) "from" .key) }}{{ end -}}
+{{- end -}}
+{{- $entries | toYaml -}}
+{{- end }}
+
+{{- define "posthorn.secretEnv" -}}
+{{- range include "posthorn.secrets" . | fromYamlArray }}
+- { name: {{ .setting }}_FILE, value: /run/secrets/posthorn/{{ .key }} }
+{{- end }}
+{{- end }}
+
+{{/* One volume of all Secrets that a role reads. */}}
+{{- define "posthorn.secretVolume" -}}
+{{- $bySecret := dict -}}
+{{- range include "posthorn.secrets" . | fromYamlArray -}}
+{{- $_ := set $bySecret .secret (append (index $bySecret .secret | default list) (dict "key" .from "path" .key)) -}}
+{{- end -}}
+{{- if $bySecret }}
+- name: secret
+  projected:
+    defaultMode: 0440
+    sources:
+      {{- range $secret, $items := $bySecret }}
+      - secret: { name: {{ $secret }}, items: {{ toJson $items }} }
+      {{- end }}
+{{- end }}
+{{- end }}
