@@ -57,7 +57,9 @@ function withoutDefault(setting: object): object {
 
 const OWN = 'POSTHORN_';
 /** Every name that does not begin with `OWN`: RE2, which helm has, cannot look ahead. */
-const FOREIGN = [...OWN].map((letter, i) => `^${OWN.slice(0, i)}([^${letter}]|$)`).join('|');
+const FOREIGN = OWN.split('')
+  .map((letter, i) => `^${OWN.slice(0, i)}([^${letter}]|$)`)
+  .join('|');
 
 /** The variables of a role: settings as above, and those of other programs. */
 function environmentSchema(settings: { properties: object }): object {

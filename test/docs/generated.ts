@@ -1,9 +1,11 @@
 import { describeSettings } from '#config/describe.ts';
+import { describeChartValues } from './chart-values.ts';
 import { drawImports } from './source/import-graph.ts';
 
 /** The parts of documents that are written by `npm run docs`, between marks of this name. */
 export const generatedParts = [
   { document: 'docs/configuration.md', name: 'settings', make: describeSettings },
+  { document: 'docs/operations/values.md', name: 'chart values', make: describeChartValues },
   { document: 'docs/architecture.md', name: 'import directions', make: drawImports },
 ] as const;
 

@@ -14,6 +14,12 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{/* Settings and addresses; the values of a role (env) precede the common settings. */}}
 {{- define "posthorn.env" -}}
 {{- $env := dict -}}
+{{- $name := include "posthorn.name" . -}}
+{{- if eq .role "test" -}}
+{{- $_ := set $env "INGRESS_URL" (printf "http://%s-ingress" $name) -}}
+{{- $_ := set $env "CONTROL_URL" (printf "http://%s-control" $name) -}}
+{{- if include "posthorn.secrets" . | fromYamlArray }}{{ $_ := set $env "PLATFORM_KEY_FILE" "/run/secrets/posthorn/bootstrapKey" }}{{ end -}}
+{{- else -}}
 {{- range $name, $value := .Values.settings }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
 {{- if and (has .role (list "ingress" "delivery" "control")) (not $env.POSTHORN_PUBLIC_URL) -}}
 {{- with include "posthorn.publicUrl" . }}{{ $_ := set $env "POSTHORN_PUBLIC_URL" . }}{{ end -}}
@@ -25,7 +31,6 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- with include "posthorn.egressAllow" . }}{{ $_ := set $env "POSTHORN_EGRESS_ALLOW" . }}{{ end -}}
 {{- end -}}
 {{- with .Values.nats.caSecret }}{{ $_ := set $env "NODE_EXTRA_CA_CERTS" "/run/secrets/nats-ca/ca.crt" }}{{ end -}}
-{{- $name := include "posthorn.name" . -}}
 {{- if and .Values.probe.enabled (has .role (list "delivery" "control" "probe")) -}}
 {{- $_ := set $env "POSTHORN_PROBE_RECEIVER_URL" (printf "http://%s-probe:8082" $name) -}}
 {{- end -}}
@@ -41,11 +46,14 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- $_ := set $env "POSTHORN_SHUTDOWN_DEADLINE_MS" (mul .of.shutdownDeadlineSeconds 1000 | toString) -}}
 {{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=%d" (int .of.heapMib)) -}}
 {{- end -}}
+{{- end -}}
 {{- range $name, $value := .of.env }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
 {{- range $name, $value := $env }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
+{{- if ne .role "test" }}
 {{- include "posthorn.secretEnv" . }}
+{{- end }}
 {{- with .of.extraEnv }}
 {{ toYaml . }}
 {{- end }}
@@ -53,6 +61,10 @@ create missing streams and indexes by themselves, so the Job may run after them 
 
 {{- define "posthorn.volumes" -}}
 {{- include "posthorn.secretVolume" . }}
+{{- if eq .role "test" }}
+- name: script
+  configMap: { name: {{ .name }} }
+{{- end }}
 {{- with .Values.nats.caSecret }}
 - name: nats-ca
   secret: { secretName: {{ . }}, items: [{ key: ca.crt, path: ca.crt }] }
@@ -65,6 +77,9 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- define "posthorn.mounts" -}}
 {{- if include "posthorn.secretVolume" . }}
 - { name: secret, mountPath: /run/secrets/posthorn, readOnly: true }
+{{- end }}
+{{- if eq .role "test" }}
+- { name: script, mountPath: /opt/test, readOnly: true }
 {{- end }}
 {{- if .Values.nats.caSecret }}
 - { name: nats-ca, mountPath: /run/secrets/nats-ca, readOnly: true }

@@ -10,43 +10,62 @@ interface LiveObject {
   spec: object;
 }
 
-/** The plural names of the kinds that the chart looks up. */
-const RESOURCES = [
-  { group: 'apps', version: 'v1', kind: 'Deployment', name: 'deployments' },
-  { group: 'argoproj.io', version: 'v1alpha1', kind: 'Rollout', name: 'rollouts' },
+interface Kind {
+  apiVersion: string;
+  kind: string;
+}
+
+/** The kinds that the chart looks up. */
+const LOOKED_UP: Kind[] = [
+  { apiVersion: 'apps/v1', kind: 'Deployment' },
+  { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout' },
 ];
 
-/**
- * Serves as much of the Kubernetes API as `lookup` of a template needs: discovery, and reading
- * `objects`. A control plane would take a quarter of an hour to build.
- *
- * @returns its URL
- */
-export async function serveObjects(t: TestContext, objects: LiveObject[]): Promise<string> {
+/** Discovery of these kinds. Their plurals are right for those that the chart looks up. */
+function discovery(kinds: Kind[]): Map<string, object> {
   const bodies = new Map<string, object>([
     ['/version', { major: '1', minor: '34', gitVersion: 'v1.34.0' }],
     ['/api', { kind: 'APIVersions', versions: ['v1'] }],
-    ['/api/v1', { kind: 'APIResourceList', groupVersion: 'v1', resources: [] }],
-    [
-      '/apis',
-      {
-        kind: 'APIGroupList',
-        apiVersion: 'v1',
-        groups: RESOURCES.map(({ group, version }) => {
-          const named = { groupVersion: `${group}/${version}`, version };
-          return { name: group, versions: [named], preferredVersion: named };
-        }),
-      },
-    ],
   ]);
-  for (const { group, version, kind, name } of RESOURCES) {
-    const groupVersion = `${group}/${version}`;
-    const resources = [{ name, kind, namespaced: true, verbs: ['get', 'list'] }];
-    bodies.set(`/apis/${groupVersion}`, { kind: 'APIResourceList', groupVersion, resources });
-    for (const one of objects.filter((object) => object.kind === kind)) {
-      const { namespace, name: object } = one.metadata;
-      bodies.set(`/apis/${groupVersion}/namespaces/${namespace}/${name}/${object}`, one);
-    }
+  const groups = [];
+  for (const apiVersion of new Set(kinds.map((one) => one.apiVersion))) {
+    const resources = kinds
+      .filter((one) => one.apiVersion === apiVersion)
+      .map(({ kind }) => {
+        const name = `${kind.toLowerCase()}s`;
+        return { name, kind, namespaced: true, verbs: ['get', 'list'] };
+      });
+    const list = { kind: 'APIResourceList', groupVersion: apiVersion, resources };
+    const [group = '', version] = apiVersion.split('/');
+    bodies.set(version === undefined ? `/api/${apiVersion}` : `/apis/${apiVersion}`, list);
+    if (version === undefined) continue;
+    const named = { groupVersion: apiVersion, version };
+    groups.push({ name: group, versions: [named], preferredVersion: named });
+  }
+  bodies.set('/apis', { kind: 'APIGroupList', apiVersion: 'v1', groups });
+  return bodies;
+}
+
+/**
+ * Serves as much of the Kubernetes API as rendering needs: discovery of the kinds that the chart
+ * looks up and of `more`, and reading `objects`. A control plane would take a quarter of an hour to
+ * build.
+ *
+ * @returns its URL
+ */
+export async function serveObjects(
+  t: TestContext,
+  objects: LiveObject[],
+  more: Kind[] = [],
+): Promise<string> {
+  const unique = new Map(
+    [...LOOKED_UP, ...more].map((one) => [`${one.apiVersion} ${one.kind}`, one]),
+  );
+  const bodies = discovery([...unique.values()]);
+  for (const one of objects) {
+    const { namespace, name } = one.metadata;
+    const plural = `${one.kind.toLowerCase()}s`;
+    bodies.set(`/apis/${one.apiVersion}/namespaces/${namespace}/${plural}/${name}`, one);
   }
   const server = createServer((request, response) => {
     const body = bodies.get(new URL(request.url ?? '/', 'http://api').pathname);

@@ -43,7 +43,10 @@ test('each value comes from the Secret and the key that it refers to', { skip },
   // The operator fills only the Secret of the release.
   const { spec } = only(manifests, 'ExternalSecret', 'posthorn');
   const filled = (at(spec, 'data') as object[]).map((one) => at(one, 'secretKey'));
-  assert.deepEqual(filled.toSorted(), ['bootstrapKey', 'main', 'natsAuthSeed', 'natsPassword']);
+  assert.deepEqual(
+    new Set(filled),
+    new Set(['bootstrapKey', 'main', 'natsAuthSeed', 'natsPassword']),
+  );
 });
 
 test('rejects a reference to an unknown value with its name', { skip }, async () => {
