@@ -15,7 +15,7 @@ import { type LaneView, laneFor } from '#wire/lane-view.ts';
 import type { RoutedRecord } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { InFlightEvent } from './in-flight-event.ts';
-import { OrderedSerialQueue } from './scheduling/ordered-serial-queue.ts';
+import { OrderedPublisher } from './scheduling/ordered-publisher.ts';
 
 /** Deliveries that a tenant may publish before the next tenant's turn. */
 const TURN = 32;
@@ -88,13 +88,13 @@ export interface FanOutsDeps {
 export class FanOuts {
   private readonly deps: FanOutsDeps;
   private readonly queue = new FairQueue<FanOut>(TURN);
-  private readonly orderedQueue: OrderedSerialQueue;
+  private readonly ordered: OrderedPublisher;
   private readonly inFlightMax: number;
   private waiting = false;
 
   constructor(deps: FanOutsDeps) {
     this.deps = deps;
-    this.orderedQueue = new OrderedSerialQueue(deps);
+    this.ordered = new OrderedPublisher(deps);
     const { room, inFlight } = deps.publisher;
     this.inFlightMax = Math.max(1, Math.min(IN_FLIGHT_MAX, Math.floor((room + inFlight) / 4)));
   }
@@ -160,7 +160,7 @@ export class FanOuts {
   }
 
   private publishInOrder(fanOut: FanOut, endpoint: EndpointSnapshot): void {
-    this.orderedQueue.add(subjects.ordered(fanOut.tenant, endpoint.id), {
+    this.ordered.add(subjects.ordered(fanOut.tenant, endpoint.id), {
       make: () => publicationFor(fanOut, endpoint, this.deps.lanes),
       mayWork: () => fanOut.message.mayWork(),
       done: () => this.onOne(fanOut, undefined),

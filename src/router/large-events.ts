@@ -1,7 +1,7 @@
 /**
  * Loads the `data` of large events for the filters that read it (IN-12, RT-1). That data is in the
  * object store, not in the event; while it is read, the tenant's later events wait behind it
- * (`tenant-serial-queue.ts`). Tenants with small events, or with filters on attributes alone, never
+ * (`serial-queue.ts`). Tenants with small events, or with filters on attributes alone, never
  * need it.
  *
  * Limits: `limits.filterPayloadBytesMax` for one payload, `READS_MAX` concurrent reads, one for

@@ -2,7 +2,7 @@
  * Turns an event into deliveries (design: docs/architecture.md, "The path of one event").
  *
  * An event waits in its tenant's queue if its match or an earlier event's takes time
- * (`tenant-serial-queue.ts`), and is delayed if it has very many endpoints. Then it is queued
+ * (`serial-queue.ts`), and is delayed if it has very many endpoints. Then it is queued
  * behind its tenant's other events. Its deliveries are published as the publisher has room, tenants
  * in turn (`fan-out.ts`). After the last PubAck the event is recorded, then acked.
  *
@@ -15,6 +15,7 @@
  */
 import { Counter, type Registry } from 'prom-client';
 import type { Clock } from '#domain/clock.ts';
+import { PerKeySerialQueue } from '#domain/contention/serial-queue.ts';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
@@ -35,7 +36,6 @@ import { LargeEvents } from './large-events.ts';
 import { LifeGate } from './lives/life-gate.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
-import { TenantSerialQueue } from './scheduling/tenant-serial-queue.ts';
 
 const NAK_DELAY_MS = 1000;
 /** Not a valid tenant id. */
@@ -68,6 +68,12 @@ export interface RouterState {
   clock: Clock;
 }
 
+/** An event whose place in its tenant's order is not settled. */
+interface ArrivedEvent {
+  message: InFlightEvent;
+  event: EventFrame;
+}
+
 export class Router {
   private readonly deps: RouterState;
   private readonly indexes = new WeakMap<TenantSnapshot, SubscriptionIndex>();
@@ -75,7 +81,12 @@ export class Router {
   private readonly large: LargeEvents;
   private readonly filters: FilterScheduler;
   private readonly lifeGate: LifeGate;
-  private readonly tenantQueue = new TenantSerialQueue();
+  /**
+   * Keeps the events of a tenant in order while one of them cannot be routed at once: because its
+   * data is loaded, its filters exceed their budget, or the configuration is refreshed. The
+   * consumer's `max_ack_pending` bounds its length.
+   */
+  private readonly tenantQueue: PerKeySerialQueue<ArrivedEvent>;
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
   private timer: NodeJS.Timeout | undefined;
@@ -85,6 +96,10 @@ export class Router {
     this.lifeGate = new LifeGate({
       lives: deps.lives,
       refresh: (message, lifeId) => this.refresh(message, lifeId),
+    });
+    this.tenantQueue = new PerKeySerialQueue({
+      start: (arrived, tenant) => this.startEvent(arrived, tenant),
+      soon: setImmediate,
     });
     this.large = new LargeEvents({ store: deps.payloads, log: deps.log });
     this.filters = new FilterScheduler({ clock: deps.clock, log: deps.log });
@@ -114,10 +129,18 @@ export class Router {
     try {
       const { tenant } = parseEventSubject(message.subject);
       const event = decodeEventFrame(asBuffer(message.data));
-      this.tenantQueue.add(tenant, { message, begin: () => this.route(message, tenant, event) });
+      this.tenantQueue.add(tenant, { message, event });
     } catch (error) {
       this.fail(message, error);
     }
+  }
+
+  /** Routes an event in its tenant's turn. Returns whether its place in the order is settled. */
+  private startEvent({ message, event }: ArrivedEvent, tenant: string): boolean {
+    const busy = this.route(message, tenant, event);
+    if (busy === undefined) return true;
+    void busy.then(() => this.tenantQueue.ended(tenant));
+    return false;
   }
 
   /** Synchronous if nothing has to be awaited; otherwise the tenant's later events wait too. */
@@ -176,7 +199,7 @@ export class Router {
   /** Extends the ack deadlines of waiting events until `stop`. */
   start(): void {
     this.timer ??= setInterval(() => {
-      for (const message of this.tenantQueue.messages()) message.working();
+      for (const { message } of this.tenantQueue.entries()) message.working();
       for (const { message } of this.fanOuts.queued()) message.working();
     }, WORKING_EVERY_MS);
   }

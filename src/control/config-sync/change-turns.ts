@@ -10,10 +10,11 @@
  * a waiting change is lost with its request.
  */
 import type { Clock } from '#domain/clock.ts';
+import { PerKeySerialQueue } from '#domain/contention/serial-queue.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
-import { MongoTickets } from './mongo-tickets.ts';
+import { MongoTickets, type Ticket } from './mongo-tickets.ts';
 
 /** Changes of the same key wait for each other. */
 export const turnKeys = {
@@ -28,7 +29,17 @@ const TURN_MS = 500;
 interface Waiting {
   run: () => Promise<void>;
   refuse: (error: unknown) => void;
+  /** Its deadline has passed: it is rejected already. */
+  isLate: boolean;
   timer: NodeJS.Timeout;
+}
+
+/** The turn of this process for a key. */
+interface Turn {
+  ticket: Ticket;
+  changes: number;
+  /** Monotonic milliseconds. */
+  endMs: number;
 }
 
 export interface ChangeTurnsDeps {
@@ -53,13 +64,21 @@ export class ChangeTurns {
   private readonly tickets: ChangeTurnsDeps['tickets'];
   private readonly clock: Clock;
   private readonly deadlineMs: number;
-  /** By key; holds only keys with a waiting or running change. */
-  private readonly queues = new Map<string, Set<Waiting>>();
+  private readonly queue: PerKeySerialQueue<Waiting>;
+  /** By key; only turns that this process has. */
+  private readonly turns = new Map<string, Turn>();
 
   constructor(deps: ChangeTurnsDeps) {
     this.tickets = deps.tickets;
     this.clock = deps.clock;
     this.deadlineMs = deps.deadlineMs ?? CHANGE_DEADLINE_MS;
+    this.queue = new PerKeySerialQueue({
+      start: (waiting, key) => {
+        void this.serve(key, waiting).finally(() => this.queue.ended(key));
+        return false;
+      },
+      soon: setImmediate,
+    });
   }
 
   /**
@@ -68,59 +87,54 @@ export class ChangeTurns {
    * @throws PosthornError POSTHORN_OVERLOADED, and errors of `work` or MongoDB
    */
   run<T>(key: string, work: () => Promise<T>): Promise<T> {
-    const known = this.queues.get(key);
-    if (known !== undefined && known.size >= limits.changesWaitingMax) {
+    if (this.queue.waiting(key) >= limits.changesWaitingMax) {
       return Promise.reject(overloaded(`${limits.changesWaitingMax} changes wait already`));
     }
-    const queue = known ?? new Set<Waiting>();
-    const result = new Promise<T>((resolve, refuse) => {
-      const timer = setTimeout(() => {
-        queue.delete(waiting);
-        refuse(overloaded('its turn did not come in time'));
-      }, this.deadlineMs);
-      const run = (): Promise<void> => work().then(resolve, refuse);
-      const waiting: Waiting = { run, refuse, timer };
-      queue.add(waiting);
+    return new Promise<T>((resolve, refuse) => {
+      const waiting: Waiting = {
+        run: () => work().then(resolve, refuse),
+        refuse,
+        isLate: false,
+        timer: setTimeout(() => {
+          waiting.isLate = true;
+          this.queue.remove(key, waiting);
+          refuse(overloaded('its turn did not come in time'));
+        }, this.deadlineMs),
+      };
+      this.queue.add(key, waiting);
     });
-    if (known === undefined) {
-      this.queues.set(key, queue);
-      void this.serve(key, queue);
-    }
-    return result;
   }
 
-  private async serve(key: string, queue: Set<Waiting>): Promise<void> {
-    while (queue.size > 0) {
-      try {
-        const ticket = await this.tickets.take(key);
-        await this.runSome(queue);
-        await this.tickets.pass(ticket);
-      } catch (error) {
-        // MongoDB is unavailable: each of them would wait for it in vain.
-        for (let next = takeFirst(queue); next !== undefined; next = takeFirst(queue)) {
-          next.refuse(error);
-        }
+  /** Runs a change in the turn of this process, and passes the turn on if it is used up. */
+  private async serve(key: string, waiting: Waiting): Promise<void> {
+    try {
+      const turn = this.turns.get(key) ?? (await this.takeTurn(key));
+      clearTimeout(waiting.timer);
+      if (!waiting.isLate) {
+        turn.changes++;
+        await waiting.run();
+      }
+      // No deadline can pass between here and the start of the next change, which keeps the turn.
+      const hasMore = this.queue.waiting(key) > 0;
+      const isUsedUp = turn.changes >= TURN_CHANGES_MAX || this.clock.monotonicMs() >= turn.endMs;
+      if (hasMore && !isUsedUp) return;
+      this.turns.delete(key);
+      await this.tickets.pass(turn.ticket);
+    } catch (error) {
+      // MongoDB is unavailable: each of them would wait for it in vain.
+      for (const each of [waiting, ...this.queue.removeWaiting(key)]) {
+        clearTimeout(each.timer);
+        each.refuse(error);
       }
     }
-    this.queues.delete(key);
   }
 
-  private async runSome(queue: Set<Waiting>): Promise<void> {
-    const endMs = this.clock.monotonicMs() + TURN_MS;
-    for (let ran = 0; ran < TURN_CHANGES_MAX && this.clock.monotonicMs() < endMs; ran++) {
-      const next = takeFirst(queue);
-      if (next === undefined) return;
-      await next.run();
-    }
+  private async takeTurn(key: string): Promise<Turn> {
+    const ticket = await this.tickets.take(key);
+    const turn = { ticket, changes: 0, endMs: this.clock.monotonicMs() + TURN_MS };
+    this.turns.set(key, turn);
+    return turn;
   }
-}
-
-function takeFirst(queue: Set<Waiting>): Waiting | undefined {
-  const [first] = queue;
-  if (first === undefined) return undefined;
-  queue.delete(first);
-  clearTimeout(first.timer);
-  return first;
 }
 
 function overloaded(why: string): PosthornError {

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { Publication, Published } from '#infra/nats/publish/publisher.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { OrderedSerialQueue } from '#src/router/scheduling/ordered-serial-queue.ts';
+import { OrderedPublisher } from '#src/router/scheduling/ordered-publisher.ts';
 
 /** Publications that the test has not answered yet. */
 class Outside {
@@ -29,11 +29,11 @@ class Outside {
   }
 }
 
-function start(t: TestContext): { lines: OrderedSerialQueue; outside: Outside } {
+function start(t: TestContext): { ordered: OrderedPublisher; outside: Outside } {
   t.mock.timers.enable({ apis: ['setTimeout'] });
   const outside = new Outside();
-  const lines = new OrderedSerialQueue({ publisher: outside, log: createLog('silent') });
-  return { lines, outside };
+  const ordered = new OrderedPublisher({ publisher: outside, log: createLog('silent') });
+  return { ordered, outside };
 }
 
 function entry(messageId: string, done: string[], mayWork = (): boolean => true) {
@@ -42,24 +42,24 @@ function entry(messageId: string, done: string[], mayWork = (): boolean => true)
 }
 
 test('a delivery waits for the PubAck of the one before on its subject only', (t) => {
-  const { lines, outside } = start(t);
+  const { ordered, outside } = start(t);
   const done: string[] = [];
-  for (const id of ['a1', 'a2', 'a3']) lines.add('a', entry(id, done));
+  for (const id of ['a1', 'a2', 'a3']) ordered.add('a', entry(id, done));
   assert.deepEqual(outside.ids, ['a1']);
   outside.answer();
   assert.deepEqual(outside.ids, ['a1', 'a2']);
   outside.answer();
   outside.answer();
   assert.deepEqual(done, ['a1', 'a2', 'a3']);
-  lines.add('b', entry('b1', done));
-  lines.add('a', entry('a4', done));
+  ordered.add('b', entry('b1', done));
+  ordered.add('a', entry('a4', done));
   assert.deepEqual(outside.ids.slice(3), ['b1', 'a4']);
 });
 
 test('a delivery that is not stored is retried before any later one', (t) => {
-  const { lines, outside } = start(t);
+  const { ordered, outside } = start(t);
   const done: string[] = [];
-  for (const id of ['a1', 'a2']) lines.add('a', entry(id, done));
+  for (const id of ['a1', 'a2']) ordered.add('a', entry(id, done));
   outside.answer(new Error('not stored in time'));
   assert.deepEqual(outside.ids, ['a1']);
   t.mock.timers.tick(1000);
@@ -70,9 +70,9 @@ test('a delivery that is not stored is retried before any later one', (t) => {
 });
 
 test('a fan-out without room waits for room', (t) => {
-  const { lines, outside } = start(t);
+  const { ordered, outside } = start(t);
   outside.full = true;
-  lines.add('a', entry('a1', []));
+  ordered.add('a', entry('a1', []));
   assert.deepEqual(outside.ids, []);
   outside.full = false;
   outside.waiting[0]?.();
@@ -80,11 +80,11 @@ test('a fan-out without room waits for room', (t) => {
 });
 
 test('a router that lost the shard publishes nothing more of it', (t) => {
-  const { lines, outside } = start(t);
+  const { ordered, outside } = start(t);
   const done: string[] = [];
   let owns = true;
   for (const id of ['a1', 'a2', 'a3'])
-    lines.add(
+    ordered.add(
       'a',
       entry(id, done, () => owns),
     );

@@ -10,12 +10,13 @@
  * Limits: the consumer's `max_ack_pending` bounds the entries; an entry holds no payload of its
  * own.
  */
+import { PerKeySerialQueue } from '#domain/contention/serial-queue.ts';
 import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
-const TRY_AGAIN_MS = 1000;
+const RETRY_DELAY_MS = 1000;
 
-export interface OrderedEntry {
+export interface OrderedPublication {
   /** Builds the publication when its turn comes. */
   make: () => Publication;
   /** Whether this router still owns the shard, by the clock. */
@@ -24,54 +25,54 @@ export interface OrderedEntry {
   done: () => void;
 }
 
-export class OrderedSerialQueue {
+export class OrderedPublisher {
   private readonly publisher: Pick<Publisher, 'publish' | 'whenRoom'>;
   private readonly log: Log;
-  private readonly queues = new Map<string, OrderedEntry[]>();
+  /** By subject of the endpoint's queue. */
+  private readonly queue: PerKeySerialQueue<OrderedPublication>;
 
   constructor(deps: { publisher: Pick<Publisher, 'publish' | 'whenRoom'>; log: Log }) {
     this.publisher = deps.publisher;
     this.log = deps.log;
+    this.queue = new PerKeySerialQueue({
+      start: (entry, subject) => this.start(entry, subject),
+      soon: setImmediate,
+    });
   }
 
   /** @param subject that of the endpoint's queue */
-  add(subject: string, entry: OrderedEntry): void {
-    const queue = this.queues.get(subject);
-    if (queue !== undefined) {
-      queue.push(entry);
-      return;
+  add(subject: string, entry: OrderedPublication): void {
+    this.queue.add(subject, entry);
+  }
+
+  /** Returns whether the entry has ended, as another router owns the shard. */
+  private start(entry: OrderedPublication, subject: string): boolean {
+    if (entry.mayWork()) {
+      this.publish(subject, entry, entry.make());
+      return false;
     }
-    this.queues.set(subject, [entry]);
-    this.begin(subject, entry);
+    entry.done();
+    return true;
   }
 
-  private begin(subject: string, entry: OrderedEntry): void {
-    if (!entry.mayWork()) this.end(subject, entry);
-    else this.publish(subject, entry, entry.make());
-  }
-
-  private publish(subject: string, entry: OrderedEntry, publication: Publication): void {
-    const again = (): void => {
+  private publish(subject: string, entry: OrderedPublication, publication: Publication): void {
+    const retry = (): void => {
       if (entry.mayWork()) this.publish(subject, entry, publication);
       else this.end(subject, entry);
     };
-    const taken = this.publisher.publish(publication, (error) => {
+    const isAccepted = this.publisher.publish(publication, (error) => {
       if (error === undefined) {
         this.end(subject, entry);
         return;
       }
       this.log.warn({ error: error.message }, 'router.delivery_not_stored');
-      setTimeout(again, TRY_AGAIN_MS).unref();
+      setTimeout(retry, RETRY_DELAY_MS).unref();
     });
-    if (!taken) this.publisher.whenRoom(again);
+    if (!isAccepted) this.publisher.whenRoom(retry);
   }
 
-  private end(subject: string, entry: OrderedEntry): void {
-    const queue = this.queues.get(subject) ?? [];
-    queue.shift();
-    const next = queue[0];
-    if (next === undefined) this.queues.delete(subject);
+  private end(subject: string, entry: OrderedPublication): void {
     entry.done();
-    if (next !== undefined) this.begin(subject, next);
+    this.queue.ended(subject);
   }
 }
