@@ -9,12 +9,13 @@
  */
 import { Semaphore } from '#domain/contention/semaphore.ts';
 import { PayloadDamagedError, type PayloadStore } from '#infra/payload-store.ts';
+import { retryWhile } from '#infra/retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { isDataSeen } from '#wire/published/event-for-filter.ts';
 
 const READS_MAX = 4;
-const TRY_AGAIN_MS = 1000;
+const READ_RETRY = { firstMs: 1000, maxMs: 1000 };
 
 export class LargeEvents {
   private readonly deps: { store: Pick<PayloadStore, 'get'>; log: Log };
@@ -32,16 +33,13 @@ export class LargeEvents {
   async whole(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
     const { payload } = event.head;
     if (payload === undefined || !isDataSeen(payload.size)) return event;
-    while (mayWork()) {
-      try {
-        const data = await this.reads.run(() => this.read(payload.key));
-        return data === undefined ? event : { ...event, data };
-      } catch (error) {
-        this.deps.log.warn({ error: (error as Error).message }, 'router.payload_not_read');
-        await new Promise((resolve) => setTimeout(resolve, TRY_AGAIN_MS));
-      }
-    }
-    return event;
+    const read = await retryWhile(() => this.reads.run(() => this.read(payload.key)), {
+      ...READ_RETRY,
+      isWanted: mayWork,
+      onFailure: (error) =>
+        this.deps.log.warn({ error: (error as Error).message }, 'router.payload_not_read'),
+    });
+    return read?.value === undefined ? event : { ...event, data: read.value };
   }
 
   private async read(key: string): Promise<Buffer | undefined> {

@@ -19,6 +19,7 @@ import { PerKeySerialQueue } from '#domain/contention/serial-queue.ts';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
+import { retryWhile } from '#infra/retry.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -38,6 +39,7 @@ import { endRouteSpan, startRouteSpan } from './route-span.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
 const NAK_DELAY_MS = 1000;
+const REFRESH_RETRY = { firstMs: 1000, maxMs: 1000 };
 /** Not a valid tenant id. */
 const BROADCASTS = '*';
 /** Well within the consumer's ack_wait. */
@@ -228,15 +230,12 @@ export class Router {
   }
 
   private async refresh(message: InFlightEvent, tenant: string): Promise<void> {
-    while (message.mayWork()) {
-      try {
-        await this.deps.refreshTenant(tenant);
-        return;
-      } catch (error) {
-        this.deps.log.warn({ error: (error as Error).message }, 'router.refresh_failed');
-        await new Promise((resolve) => setTimeout(resolve, NAK_DELAY_MS));
-      }
-    }
+    await retryWhile(() => this.deps.refreshTenant(tenant), {
+      ...REFRESH_RETRY,
+      isWanted: () => message.mayWork(),
+      onFailure: (error) =>
+        this.deps.log.warn({ error: (error as Error).message }, 'router.refresh_failed'),
+    });
   }
 
   private fail(message: InFlightEvent, error: unknown): void {

@@ -11,11 +11,12 @@ import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
+import { retry } from '#infra/retry.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { buckets } from '#wire/subjects.ts';
 
-const TOPOLOGY_RETRY_MS = 1000;
+const TOPOLOGY_RETRY = { firstMs: 1000, maxMs: 1000 };
 /**
  * JetStream answers the data plane within milliseconds, or not at all if the server that was asked
  * has just died. Two seconds leave time to ask again before a lease of 4 s expires.
@@ -85,16 +86,14 @@ export function leaveCore(core: Core): void {
  * Retries: JetStream may have no leader yet, or be slow, or another process may be creating the
  * same streams.
  */
-async function untilDone<T>(work: () => Promise<T>, log: Log): Promise<T> {
-  for (;;) {
-    try {
-      return await work();
-    } catch (error) {
+function untilDone<T>(work: () => Promise<T>, log: Log): Promise<T> {
+  return retry(work, {
+    ...TOPOLOGY_RETRY,
+    onFailure: (error) => {
       if (error instanceof ConfigError) throw error;
       log.warn({ error: (error as Error).message }, 'nats.streams_not_ready');
-      await new Promise((resolve) => setTimeout(resolve, TOPOLOGY_RETRY_MS));
-    }
-  }
+    },
+  });
 }
 
 /** JetStream clients with the short timeouts of the data plane. */

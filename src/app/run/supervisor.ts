@@ -1,5 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '#domain/clock.ts';
+import { Backoff } from '#domain/contention/backoff.ts';
 import type { ServerExit } from '#src/embedded/server-process.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
@@ -48,7 +49,7 @@ export class Supervisor {
   private readonly stopping = new AbortController();
   private current: Supervised | undefined;
   private restarting: Promise<void> = Promise.resolve();
-  private backoffMs: number;
+  private readonly backoff: Backoff;
   private fail: (error: Error) => void = () => undefined;
 
   constructor(options: SupervisorOptions) {
@@ -62,7 +63,8 @@ export class Supervisor {
       sayEveryMs: 10_000,
       ...options,
     };
-    this.backoffMs = this.options.backoffMsMin;
+    const { backoffMsMin: firstMs, backoffMsMax: maxMs } = this.options;
+    this.backoff = new Backoff({ firstMs, maxMs });
     this.hopeless = new Promise((_resolve, reject) => {
       this.fail = reject;
     });
@@ -115,10 +117,8 @@ export class Supervisor {
         this.fail(new Error(`${this.name} ended with exit code ${exit.code}`));
         return;
       }
-      if (this.options.clock.monotonicMs() - startedMs >= this.options.healthyMs) {
-        this.backoffMs = this.options.backoffMsMin;
-      }
-      this.options.log.error({ ...facts, restart_in_ms: this.backoffMs }, 'process.ended');
+      if (this.options.clock.monotonicMs() - startedMs >= this.options.healthyMs) this.backoff.reset();
+      this.options.log.error({ ...facts, restart_in_ms: this.backoff.peekMs }, 'process.ended');
       this.restarting = this.restart();
     });
   }
@@ -154,10 +154,8 @@ export class Supervisor {
 
   private async restart(): Promise<void> {
     while (!this.stopping.signal.aborted) {
-      const waitMs = this.backoffMs;
-      this.backoffMs = Math.min(waitMs * 2, this.options.backoffMsMax);
       try {
-        await delay(waitMs, undefined, { signal: this.stopping.signal });
+        await delay(this.backoff.next(), undefined, { signal: this.stopping.signal });
         await this.spawn();
         this.options.log.warn({ process: this.name, pid: this.pid }, 'process.restarted');
         return;

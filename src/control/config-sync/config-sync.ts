@@ -11,13 +11,15 @@
  * the same time (`config-writer.ts`).
  */
 import type { ChangeStream, ClientSession, Db, MongoClient, Timestamp } from 'mongodb';
+import { Backoff } from '#domain/contention/backoff.ts';
 import { watchedCollections } from '#infra/mongo/configuration.ts';
+import { pause } from '#infra/retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { RetryQueue } from '../deliveries/retry-queue.ts';
 import type { SnapshotReader } from './snapshot-reader.ts';
 
-const RESTART_MS = { first: 100, max: 5000 };
+const RESTART_DELAYS = { firstMs: 100, maxMs: 5000 };
 const WRITES_AT_ONCE = 8;
 
 export interface ConfigSyncDeps {
@@ -91,7 +93,7 @@ export class ConfigSync {
   }
 
   private async runForEver(): Promise<void> {
-    let delayMs: number = RESTART_MS.first;
+    const backoff = new Backoff(RESTART_DELAYS);
     let prepared = false;
     while (!this.stopping.signal.aborted) {
       try {
@@ -100,17 +102,14 @@ export class ConfigSync {
         await this.deps.mongo.connect();
         if (!prepared) await this.deps.prepare();
         prepared = true;
-        await this.runRound(() => {
-          delayMs = RESTART_MS.first;
-        });
+        await this.runRound(() => backoff.reset());
       } catch (error) {
         if (this.stopping.signal.aborted) return;
         this.deps.log.warn({ error: (error as Error).message }, 'config.sync_broken');
       }
       this.round++;
       if (this.current === 'in_sync') this.current = 'behind';
-      await this.pause(delayMs);
-      delayMs = Math.min(delayMs * 2, RESTART_MS.max);
+      await pause(backoff.next(), this.stopping.signal);
     }
   }
 
@@ -177,19 +176,5 @@ export class ConfigSync {
     if (collection !== undefined && id !== undefined) this.queue.add(keyOf[collection](id));
     // A collection was dropped or renamed: the stream does not list the documents that it had.
     else throw new Error(`the configuration was changed by "${change.operationType}"`);
-  }
-
-  private async pause(ms: number): Promise<void> {
-    const { signal } = this.stopping;
-    if (signal.aborted) return;
-    await new Promise<void>((resolve) => {
-      const end = (): void => {
-        clearTimeout(timer);
-        signal.removeEventListener('abort', end);
-        resolve();
-      };
-      const timer = setTimeout(end, ms);
-      signal.addEventListener('abort', end);
-    });
   }
 }

@@ -8,14 +8,15 @@
  * Crash: any waiting process skips the number of a dead process after `SKIP_AFTER_MS`. A process
  * has at most one number of a key. The documents expire an hour after the last number was taken.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Collection } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
+import { Backoff } from '#domain/contention/backoff.ts';
 import type { ChangeTurnDocument } from '#infra/mongo/configuration.ts';
+import { pause } from '#infra/retry.ts';
 
 /** Longer than a turn on a busy machine. */
 const SKIP_AFTER_MS = 3000;
-const POLL_MS = { first: 2, max: 25 };
+const POLL_DELAYS = { firstMs: 2, maxMs: 25 };
 
 export interface Ticket {
   key: string;
@@ -63,8 +64,9 @@ export class MongoTickets {
   private async wait(key: string, number: number, servedFirst: number): Promise<void> {
     let served = servedFirst;
     let sinceMs = this.clock.monotonicMs();
-    for (let pollMs = POLL_MS.first; served < number; pollMs = Math.min(pollMs * 2, POLL_MS.max)) {
-      await delay(pollMs);
+    const delays = new Backoff(POLL_DELAYS);
+    while (served < number) {
+      await pause(delays.next());
       const now = (await this.turns.findOne({ _id: key }))?.served ?? number;
       if (now !== served) {
         served = now;

@@ -5,7 +5,9 @@
  * succeeded. So no key is lost while the database or the broker is unavailable, and a key that
  * always fails does not delay the others. Memory is bounded by the number of different keys.
  */
-const RETRY_MS = { first: 100, max: 5000 };
+import { Backoff } from '#domain/contention/backoff.ts';
+
+const RETRY_DELAYS = { firstMs: 100, maxMs: 5000 };
 
 export interface RetryQueueDeps {
   work: (key: string) => Promise<void>;
@@ -20,7 +22,7 @@ export class RetryQueue {
   private readonly working = new Set<string>();
   private idleWaiters: (() => void)[] = [];
   private timer: NodeJS.Timeout | undefined;
-  private retryMs: number = RETRY_MS.first;
+  private readonly backoff = new Backoff(RETRY_DELAYS);
   private stopped = false;
 
   constructor(deps: RetryQueueDeps) {
@@ -79,7 +81,7 @@ export class RetryQueue {
       this.retryLater(key);
     }
     this.pump();
-    if (this.failed.size === 0 && this.timer === undefined) this.retryMs = RETRY_MS.first;
+    if (this.failed.size === 0 && this.timer === undefined) this.backoff.reset();
     if (this.size === 0) this.wakeIdle();
   }
 
@@ -92,8 +94,7 @@ export class RetryQueue {
       for (const each of this.failed) this.waiting.add(each);
       this.failed.clear();
       this.pump();
-    }, this.retryMs);
-    this.retryMs = Math.min(this.retryMs * 2, RETRY_MS.max);
+    }, this.backoff.next());
   }
 
   private wakeIdle(): void {

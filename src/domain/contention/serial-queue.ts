@@ -18,8 +18,8 @@ export interface SerialQueueDeps<T> {
  * States of an entry: waiting -> started -> ended. A key without entries is forgotten; an entry of
  * an idle key that ends at once costs no memory.
  *
- * Limits: the callers bound the number of entries. A crash loses the queue: whoever still needs an
- * entry adds it again.
+ * Limits: the callers bound the number of entries. A crash loses the queue, so callers must be able
+ * to add its entries again.
  */
 export class PerKeySerialQueue<T> {
   private readonly deps: SerialQueueDeps<T>;

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { MongoClient } from 'mongodb';
 import { ConfigError } from '#domain/errors.ts';
+import { retryWhile } from '#infra/retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { mongoSettingFault } from './connection-fault.ts';
 
-const RETRY_AFTER_MS = 1000;
+const RETRY_DELAYS = { firstMs: 1000, maxMs: 1000 };
 const CODE = 'POSTHORN_MONGODB_UNAVAILABLE';
 
 export interface ConnectWithRetryOptions {
@@ -25,11 +25,11 @@ export async function connectWithRetry(
   mongo: Pick<MongoClient, 'connect'>,
   { log, signal, isNeeded }: ConnectWithRetryOptions,
 ): Promise<void> {
-  while (!signal.aborted) {
-    try {
-      await mongo.connect();
-      return;
-    } catch (error) {
+  await retryWhile(() => mongo.connect(), {
+    ...RETRY_DELAYS,
+    signal,
+    isWanted: () => !signal.aborted,
+    onFailure: (error) => {
       const fault = mongoSettingFault(error);
       if (fault === undefined) {
         log.warn({ code: CODE, error: (error as Error).message }, 'mongodb.not_connected');
@@ -37,7 +37,6 @@ export async function connectWithRetry(
         log.error({ code: CODE, error: fault }, 'mongodb.refused');
         if (isNeeded) throw new ConfigError([fault]);
       }
-      await delay(RETRY_AFTER_MS, undefined, { signal }).catch(() => {});
-    }
-  }
+    },
+  });
 }

@@ -1,9 +1,11 @@
 import { type ClientSession, MongoClient, MongoError } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
+import { Backoff } from '#domain/contention/backoff.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { pause } from '#infra/retry.ts';
 
 const DEADLINE_MS = 5000;
-const BACKOFF_MS_MAX = 100;
+const RETRY_DELAYS = { firstMs: 2, maxMs: 100 };
 
 /**
  * Runs `work` in one transaction on a snapshot (CT-11). After a conflict with another transaction
@@ -23,15 +25,15 @@ export async function runTransaction<T>(
   const isLate = (): boolean => clock.monotonicMs() > deadlineMs;
   const session = client.startSession();
   try {
-    for (let tries = 1; ; tries++) {
+    for (const backoff = new Backoff(RETRY_DELAYS); ;) {
       try {
         return await runOnce(session, work, isLate);
       } catch (error) {
         if (!hasLabel(error, 'TransientTransactionError')) throw error;
         if (isLate()) throw afterDeadline(error);
       }
-      const backoffMs = Math.random() * Math.min(2 ** tries, BACKOFF_MS_MAX);
-      await new Promise((resolve) => setTimeout(resolve, backoffMs));
+      // Full jitter: transactions that conflicted must not meet again.
+      await pause(Math.random() * backoff.next());
     }
   } finally {
     await session.endSession();

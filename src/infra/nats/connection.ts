@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { type ConnectionOptions, connect, type NatsConnection } from '@nats-io/transport-node';
 import { ConfigError } from '#domain/errors.ts';
+import { retry } from '#infra/retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { natsSettingFault } from './connection-fault.ts';
 
-const RETRY_MS = { first: 250, max: 2000 };
+const RETRY_DELAYS = { firstMs: 250, maxMs: 2000 };
 const CODE = 'POSTHORN_NATS_UNAVAILABLE';
 
 /** Where a connection reports its faults. */
@@ -61,19 +61,17 @@ async function firstConnect(
   log: ConnectionLog,
 ): Promise<NatsConnection> {
   const servers = [options.servers ?? []].flat().map(withoutLogin);
-  for (let retryMs = RETRY_MS.first; ; retryMs = Math.min(retryMs * 2, RETRY_MS.max)) {
-    try {
-      return await connect(options);
-    } catch (error) {
+  return retry(() => connect(options), {
+    ...RETRY_DELAYS,
+    onFailure: (error) => {
       const fault = natsSettingFault(error, options.user);
       if (fault !== undefined) {
         log.error({ code: CODE, servers, error: fault }, 'nats.refused');
         throw new ConfigError([fault]);
       }
       log.warn({ code: CODE, servers, error: (error as Error).message }, 'nats.not_connected');
-    }
-    await delay(retryMs);
-  }
+    },
+  });
 }
 
 /** A URL may carry a password. */

@@ -5,6 +5,7 @@
 import { parentPort, workerData } from 'node:worker_threads';
 import { jetstream } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import { retry } from '#infra/retry.ts';
 import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { sharedClockOffsetMs, systemClock } from '#infra/system-clock.ts';
 import { buckets } from '#wire/subjects.ts';
@@ -16,7 +17,7 @@ import { OwnerProgress } from './owner-progress.ts';
 
 /** A renewal without an answer is sent again while its lease lasts. */
 const ANSWER_MAX_MS = 1000;
-const OPEN_RETRY_MS = 250;
+const OPEN_RETRY = { firstMs: 250, maxMs: 250 };
 
 const owner = parentPort as NonNullable<typeof parentPort>;
 const { url, name, login, progress, ownerOffsetMs } = workerData as LeaseWorkerData;
@@ -37,14 +38,11 @@ const log = { warn: say('warn'), error: say('error') } as ConnectionLog;
 async function openLeases(): Promise<Awaited<ReturnType<Kvm['open']>>> {
   const fault = new RepeatingFault(log, 'placement.look_failed', systemClock.monotonicMs);
   const nc = await connectNats(url, name, log, login);
-  for (;;) {
-    try {
-      return await new Kvm(jetstream(nc, { timeout: ANSWER_MAX_MS })).open(buckets.leases);
-    } catch (error) {
-      fault.failed(error as Error);
-      await new Promise((resolve) => setTimeout(resolve, OPEN_RETRY_MS));
-    }
-  }
+  const kvm = new Kvm(jetstream(nc, { timeout: ANSWER_MAX_MS }));
+  return retry(() => kvm.open(buckets.leases), {
+    ...OPEN_RETRY,
+    onFailure: (error) => fault.failed(error as Error),
+  });
 }
 
 const kv = await openLeases();
