@@ -117,7 +117,8 @@ export class Supervisor {
         this.fail(new Error(`${this.name} ended with exit code ${exit.code}`));
         return;
       }
-      if (this.options.clock.monotonicMs() - startedMs >= this.options.healthyMs) this.backoff.reset();
+      if (this.options.clock.monotonicMs() - startedMs >= this.options.healthyMs)
+        this.backoff.reset();
       this.options.log.error({ ...facts, restart_in_ms: this.backoff.peekMs }, 'process.ended');
       this.restarting = this.restart();
     });

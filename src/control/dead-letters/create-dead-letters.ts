@@ -2,11 +2,12 @@ import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
 import type { TenantLives } from '#infra/tenant-lives.ts';
+import type { Service } from '#infra/service.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { DeadLetterActions, type DeadLetterActionsDeps } from './actions.ts';
-import { DeadLetterProjector } from './projector.ts';
+import { createDeadLetterProjector } from './projector.ts';
 import { DeadLetterReads } from './reads.ts';
 
 export interface DeadLettersDeps
@@ -23,7 +24,7 @@ export interface DeadLettersDeps
 export interface DeadLetters {
   deadLetterReads: DeadLetterReads;
   deadLetterActions: DeadLetterActions;
-  projector: DeadLetterProjector;
+  projector: Service;
 }
 
 /** Creates the parts that read, replay, discard and store dead letters (DL-10). */
@@ -32,6 +33,6 @@ export function createDeadLetters(deps: DeadLettersDeps): DeadLetters {
   return {
     deadLetterReads,
     deadLetterActions: new DeadLetterActions({ ...deps, reads: deadLetterReads }),
-    projector: new DeadLetterProjector(deps),
+    projector: createDeadLetterProjector(deps),
   };
 }

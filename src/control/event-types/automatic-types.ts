@@ -14,7 +14,7 @@ import {
   type AutomaticEventTypeDocument,
   type Configuration,
 } from '#infra/mongo/configuration.ts';
-import { isDuplicateOnly } from '#infra/mongo/duplicate-only.ts';
+import { duplicateKeys } from '#infra/mongo/duplicate-keys.ts';
 
 /** Rows of one read: a name that many tenants use has a row for each. */
 const READ_AT_ONCE = 500;
@@ -132,7 +132,7 @@ export class AutomaticTypes {
       await automaticEventTypes.insertMany(rows, { ordered: false }).catch((error: unknown) => {
         // Another process took the place, or recorded the same type: a later event of the type
         // retries.
-        if (!isDuplicateOnly(error)) throw error;
+        if (duplicateKeys(error) === undefined) throw error;
       });
     }
     return types.slice(rows.length);

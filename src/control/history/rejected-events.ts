@@ -5,6 +5,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { PosthornError } from '#domain/errors.ts';
+import { isNoneLeft } from '#infra/nats/api-errors.ts';
 import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { RejectedEvent } from '#wire/api/rejected-event.ts';
@@ -70,11 +71,6 @@ export class RejectedEvents {
     }
     return found;
   }
-}
-
-/** The server answers "message not found" if there is no message at or after the sequence. */
-function isNoneLeft(error: unknown): boolean {
-  return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
 }
 
 function show({ head, body }: RejectedFrame, hidden: boolean): RejectedEvent {

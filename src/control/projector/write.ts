@@ -1,8 +1,7 @@
-import { type AnyBulkWriteOperation, type Collection, MongoBulkWriteError } from 'mongodb';
+import type { AnyBulkWriteOperation, Collection } from 'mongodb';
 import type { DeliveryDocument, EventDocument, History } from '#infra/mongo/documents.ts';
+import { duplicateKeys } from '#infra/mongo/duplicate-keys.ts';
 import type { Batch, DeliveryChange, EventChange } from './merge.ts';
-
-const DUPLICATE_KEY = 11_000;
 
 /**
  * Writes a batch durably (the client's write concern waits for the journal). Documents that are new
@@ -32,13 +31,9 @@ async function writeAll<T extends EventDocument | DeliveryDocument, C extends { 
       await collection.bulkWrite(operations, { ordered: false });
       return;
     } catch (error) {
-      if (!(error instanceof MongoBulkWriteError)) throw error;
-      const faults = Array.isArray(error.writeErrors) ? error.writeErrors : [error.writeErrors];
-      // The connection failed, or the written data is not durable: such an error names no
-      // operation.
-      if (faults.length === 0 || error.result.getWriteConcernError() !== undefined) throw error;
       // Two upserts of one new document may race too; the loser is applied again as well.
-      if (faults.some((fault) => fault.code !== DUPLICATE_KEY)) throw error;
+      const faults = duplicateKeys(error);
+      if (faults === undefined) throw error;
       tried = faults.map((fault) => tried[fault.index] as C);
       operations = tried.map(update);
     }

@@ -40,3 +40,8 @@ export function isWriteConflict(error: unknown): boolean {
   const code = apiErrorCode(error);
   return code === apiErrors.wrongLastSequence || code === apiErrors.writeInProcess;
 }
+
+/** Whether a direct read found no message at or after its sequence. */
+export function isNoneLeft(error: unknown): boolean {
+  return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
+}

@@ -1,4 +1,5 @@
 import type { FieldError } from '#domain/errors.ts';
+import { duplicateMember } from '#domain/json/duplicate-member.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
@@ -17,10 +18,8 @@ const OPEN_BRACE = 123;
 export function objectAt(bytes: Buffer, node: JsonNode, at: string): JsonObject {
   const pointer = at.slice(0, -1);
   if (bytes[node.start] !== OPEN_BRACE) refuse([{ pointer, detail: 'must be an object' }]);
-  if (node.repeated !== undefined) {
-    const detail = 'duplicate key';
-    refuse([{ pointer: childPointer(pointer, node.repeated), detail }]);
-  }
+  const duplicate = duplicateMember(node, pointer);
+  if (duplicate !== undefined) refuse([duplicate]);
   if (node.count > limits.eventMembersMax) {
     refuse([{ pointer, detail: `has more than ${limits.eventMembersMax} members` }]);
   }

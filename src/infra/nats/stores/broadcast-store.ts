@@ -10,7 +10,7 @@ import { newId } from '#domain/ids.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { parseBroadcastSubject, streams, subjects } from '#wire/subjects.ts';
-import { isWriteConflict } from '../api-errors.ts';
+import { isNoneLeft, isWriteConflict } from '../api-errors.ts';
 import type { Publisher } from '../publish/publisher.ts';
 import { readBatch } from '../consume/read-batch.ts';
 
@@ -127,9 +127,4 @@ export class BroadcastStore {
 function readBroadcast(message: StoredMsg): StoredBroadcast {
   const id = parseBroadcastSubject(message.subject);
   return { id, seq: message.seq, event: decodeEventFrame(message.data) };
-}
-
-/** The server says "message not found" where there is none at or after the sequence. */
-function isNoneLeft(error: unknown): boolean {
-  return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
 }

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
-import { childPointer } from '#domain/json-pointer.ts';
+import { duplicateMember } from '#domain/json/duplicate-member.ts';
 import { findInexactNumber } from '#domain/json/inexact-number.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
 import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
@@ -79,7 +79,7 @@ export function parseJsonBodies(app: FastifyInstance): void {
       const { unparsedMember } = request.routeOptions.config;
       const wanted = wantedOf(unparsedMember);
       const finish = (outline?: JsonNode): void => {
-        const refusal = outline && (repeatedMember(outline) ?? inexactMember(body, outline));
+        const refusal = outline && (duplicateKey(outline) ?? inexactMember(body, outline));
         const node = unparsedMember && outline?.children.get(unparsedMember.name);
         if (refusal !== undefined) done(refusal, undefined);
         else if (unparsedMember === undefined || node === undefined) {
@@ -122,11 +122,10 @@ function textWithout(body: Buffer, { start, end }: JsonNode): string {
   return `${body.toString('utf8', 0, start)}null${body.toString('utf8', end)}`;
 }
 
-/** Of two members with one name only the first was checked, and only the last would be used. */
-function repeatedMember({ repeated }: JsonNode): PosthornError | undefined {
-  if (repeated === undefined) return undefined;
-  const fields = [{ pointer: childPointer('', repeated), detail: 'duplicate key' }];
-  return new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+function duplicateKey(outline: JsonNode): PosthornError | undefined {
+  const fault = duplicateMember(outline, '');
+  if (fault === undefined) return undefined;
+  return new PosthornError('POSTHORN_REQUEST_INVALID', { fields: [fault] });
 }
 
 function inexactMember(body: Buffer, outline: JsonNode): PosthornError | undefined {
