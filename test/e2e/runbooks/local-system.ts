@@ -157,7 +157,7 @@ export class LocalSystem extends PrivatePort {
   /**
    * Starts another process with these roles as in runbooks/README.md. Resolves once it is ready.
    */
-  async another(roles: string): Promise<PrivatePort & { apiUrl: string }> {
+  async another(roles: string): Promise<AnotherProcess> {
     const [opsPort, httpPort] = [await findFreePort(), await findFreePort()];
     const child = spawn(process.execPath, [MAIN, 'run', '--roles', roles], {
       env: {
@@ -171,7 +171,11 @@ export class LocalSystem extends PrivatePort {
     this.others.push(child);
     const port = new PrivatePort(opsPort);
     await port.ready();
-    return Object.assign(port, { apiUrl: `http://127.0.0.1:${httpPort}` });
+    const end = async (): Promise<void> => {
+      const ended = once(child, 'exit');
+      if (child.exitCode === null && child.kill('SIGTERM')) await ended;
+    };
+    return Object.assign(port, { apiUrl: `http://127.0.0.1:${httpPort}`, end });
   }
 
   /** @param at URL of the API; absent: that of the process of `npm start` */
@@ -215,6 +219,12 @@ export class LocalSystem extends PrivatePort {
     const what = `${length} of ${path}`;
     return await waitUntil(full, { what, deadlineMs: DEADLINE_MS, intervalMs: 100 });
   }
+}
+
+export interface AnotherProcess extends PrivatePort {
+  readonly apiUrl: string;
+  /** Sends SIGTERM; resolves at the end of the process. */
+  readonly end: () => Promise<void>;
 }
 
 interface Made {

@@ -108,6 +108,8 @@ for (const environment of environments) {
       const { labels } = only(manifests, 'Namespace', name).metadata;
       assert.equal(labels?.['pod-security.kubernetes.io/enforce'], 'restricted');
     }
+    const { labels } = only(manifests, 'Namespace', 'posthorn').metadata;
+    assert.equal(labels?.['elbv2.k8s.aws/pod-readiness-gate-inject'], 'enabled');
   });
 }
 
