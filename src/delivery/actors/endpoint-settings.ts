@@ -1,4 +1,4 @@
-import { type IPolicy, TimeoutStrategy, timeout, wrap } from 'cockatiel';
+import { TimeoutStrategy, timeout } from 'cockatiel';
 import type { Clock } from '#domain/clock.ts';
 import type { RetryPolicy } from '#domain/outcome/verdict.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
@@ -13,6 +13,11 @@ export interface EndpointDefaults {
   timeoutMs: number;
 }
 
+/** Runs an attempt under policies. The signal aborts at the time limit. */
+export interface AttemptPolicy {
+  execute: <T>(attempt: (context: { signal: AbortSignal }) => Promise<T>) => Promise<T>;
+}
+
 /**
  * Holds the policies in force for one endpoint. A configuration change replaces only the policies
  * that it affects: the circuit keeps its state, and the token bucket keeps its tokens.
@@ -25,7 +30,7 @@ export class EndpointSettings {
   /** Undefined if there is no rate limit, or if the endpoint is not active. */
   limiter: RateLimiter | undefined;
   /** The policies of an attempt, outermost first: circuit, time limit. */
-  attemptPolicy: IPolicy;
+  attemptPolicy: AttemptPolicy;
   private readonly defaults: EndpointDefaults;
   private readonly clock: Clock;
   private snapshot: EndpointSnapshot | undefined;
@@ -38,7 +43,7 @@ export class EndpointSettings {
     this.bulkhead = new EndpointBulkhead(defaults.inFlightMax);
     this.retryPolicy = defaults.retryPolicy;
     this.timeoutMs = defaults.timeoutMs;
-    this.attemptPolicy = wrap(this.circuit.policy, timeLimit(this.timeoutMs));
+    this.attemptPolicy = attemptPolicy(this.circuit, this.timeoutMs);
   }
 
   /** Brings the policies up to date. Costs nothing if the snapshot has not changed. */
@@ -51,7 +56,7 @@ export class EndpointSettings {
     const timeoutMs = snapshot.timeoutMs ?? this.defaults.timeoutMs;
     if (timeoutMs === this.timeoutMs) return;
     this.timeoutMs = timeoutMs;
-    this.attemptPolicy = wrap(this.circuit.policy, timeLimit(timeoutMs));
+    this.attemptPolicy = attemptPolicy(this.circuit, timeoutMs);
   }
 
   private applyRate({ rateLimit, state }: EndpointSnapshot): void {
@@ -63,11 +68,15 @@ export class EndpointSettings {
   }
 }
 
-/** Aborts the exchange through its signal; the exchange then reports `timeout`. */
-function timeLimit(timeoutMs: number): IPolicy {
-  return timeout(timeoutMs, {
+function attemptPolicy(circuit: EndpointCircuit, timeoutMs: number): AttemptPolicy {
+  // At the limit the exchange is aborted through its signal, and reports `timeout`.
+  const limit = timeout(timeoutMs, {
     strategy: TimeoutStrategy.Cooperative,
     // An abort after every attempt creates a DOMException with its stack: 3 % of a worker's time.
     abortOnReturn: false,
   });
+  // Without cockatiel's `wrap`: it passes the limit a signal which never aborts and which the whole
+  // process shares. Each attempt would add a listener to it, and adding or removing one costs in
+  // proportion to the attempts in flight.
+  return { execute: (attempt) => circuit.policy.execute(() => limit.execute(attempt)) };
 }
