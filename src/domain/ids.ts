@@ -1,6 +1,9 @@
 import { createHash, randomBytes } from 'node:crypto';
 
 const ALPHABET = '0123456789abcdefghjkmnpqrstvwxyz';
+const CLOCK_LENGTH = 10;
+const RANDOM_LENGTH = 16;
+const IDS_AT_ONCE = 256;
 
 export type IdPrefix = 'evt' | 'ep' | 'sub' | 'key' | 'att' | 'rpl' | 'req' | 'bc' | 'pay';
 
@@ -10,28 +13,40 @@ export type IdPrefix = 'evt' | 'ep' | 'sub' | 'key' | 'att' | 'rpl' | 'req' | 'b
  * lower case).
  */
 export function newId(prefix: IdPrefix, nowMs: number): string {
-  let time = nowMs;
-  let head = '';
-  for (let i = 0; i < 10; i++) {
-    head = ALPHABET[time % 32] + head;
-    time = Math.floor(time / 32);
+  if (nowMs !== clockMs) {
+    clockMs = nowMs;
+    clockPart = clockCharacters(nowMs);
   }
-  let tail = '';
-  for (const byte of takeRandom(16)) tail += ALPHABET[byte & 31];
-  return `${prefix}_${head}${tail}`;
+  if (randomAt === randomPart.length) {
+    randomPart = randomCharacters();
+    randomAt = 0;
+  }
+  const tail = randomPart.slice(randomAt, randomAt + RANDOM_LENGTH);
+  randomAt += RANDOM_LENGTH;
+  return `${prefix}_${clockPart}${tail}`;
 }
 
-// Filled for many ids at once: a system call for 16 bytes costs more than the rest.
-let pool = Buffer.alloc(0);
-let poolAt = 0;
-function takeRandom(bytes: number): Buffer {
-  if (poolAt + bytes > pool.length) {
-    pool = randomBytes(4096);
-    poolAt = 0;
+// Events of one millisecond share the first part.
+let clockMs = Number.NaN;
+let clockPart = '';
+// Made for many ids at once: a string that grows by one character allocates one for each.
+let randomPart = '';
+let randomAt = 0;
+
+function clockCharacters(nowMs: number): string {
+  let time = nowMs;
+  let characters = '';
+  for (let i = 0; i < CLOCK_LENGTH; i++) {
+    characters = ALPHABET[time % 32] + characters;
+    time = Math.floor(time / 32);
   }
-  const slice = pool.subarray(poolAt, poolAt + bytes);
-  poolAt += bytes;
-  return slice;
+  return characters;
+}
+
+function randomCharacters(): string {
+  const bytes = randomBytes(IDS_AT_ONCE * RANDOM_LENGTH);
+  for (const [i, byte] of bytes.entries()) bytes[i] = ALPHABET.charCodeAt(byte & 31);
+  return bytes.toString('latin1');
 }
 
 /**

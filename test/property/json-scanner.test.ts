@@ -213,3 +213,18 @@ test('the scanner treats names that objects inherit like other names', () => {
     ['__proto__', 'constructor', 'toString'],
   );
 });
+
+test('the scanner tells arrays from objects at every depth up to the bound', () => {
+  const nested = (kinds: readonly boolean[]): string => {
+    const open = kinds.map((isObject) => (isObject ? '{"a":' : '['));
+    const close = kinds.toReversed().map((isObject) => (isObject ? '}' : ']'));
+    return `${open.join('')}1${close.join('')}`;
+  };
+  fc.assert(
+    fc.property(fc.array(fc.boolean(), { minLength: 60, maxLength: 256 }), (kinds) => {
+      assert.equal(scanJson(Buffer.from(nested(kinds))).depth, kinds.length);
+      const wrong = nested(kinds).slice(0, -1) + (kinds[0] === true ? ']' : '}');
+      assert.throws(() => scanJson(Buffer.from(wrong)), JsonFault);
+    }),
+  );
+});

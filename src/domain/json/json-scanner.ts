@@ -43,13 +43,16 @@ const AFTER_VALUE = 5;
 const REST_OF_STRING = 6;
 const REST_OF_NAME = 7;
 
+/** V8 keeps typed arrays up to 64 bytes on its heap; a longer one is allocated outside it. */
+const USUAL_DEPTH = 64;
+
 export class JsonScanner {
   private readonly bytes: Buffer;
   private readonly wanted: Wanted;
   private readonly bounds: JsonBounds;
   private readonly names: NameCounter;
-  /** For each open container: 1 for an object. */
-  private readonly kinds: Uint8Array;
+  /** For each open container: 1 for an object. Replaced by a longer one in deeply nested texts. */
+  private kinds: Uint8Array;
   private readonly frames: Frame[] = [];
   /** The number of containers around wanted values; -1 if there are none. */
   private wantedLevel = 0;
@@ -78,7 +81,7 @@ export class JsonScanner {
     this.wanted = wanted;
     this.bounds = bounds;
     this.names = new NameCounter(bounds.namesMax);
-    this.kinds = new Uint8Array(bounds.depthMax);
+    this.kinds = new Uint8Array(Math.min(bounds.depthMax, USUAL_DEPTH));
   }
 
   /** Number of bytes read. */
@@ -146,6 +149,7 @@ export class JsonScanner {
     if (++this.containers > containersMax) {
       throw this.beyond(`has more than ${containersMax} arrays and objects`);
     }
+    if (this.level === this.kinds.length) this.kinds = longer(this.kinds, depthMax);
     const isObject = code === OPEN_BRACE;
     this.kinds[this.level++] = isObject ? 1 : 0;
     if (this.level > this.deepest) this.deepest = this.level;
@@ -307,6 +311,12 @@ export class JsonScanner {
     const isChild = this.leaf !== undefined && this.frames.length > 0 && this.name !== undefined;
     return isChild ? childPointer(pointer, this.name as string) : pointer;
   }
+}
+
+function longer(kinds: Uint8Array, length: number): Uint8Array {
+  const copy = new Uint8Array(length);
+  copy.set(kinds);
+  return copy;
 }
 
 /** As written, cut off; longer than any name that is kept whole. */
