@@ -1,7 +1,7 @@
 /** The system under measurement: started fresh, with its own servers. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
-import { resolve } from 'node:path';
+import { delimiter, join, resolve } from 'node:path';
 import { findFreePort } from '#src/embedded/free-port.ts';
 
 export const KEY = 'phk_bench_0123456789abcdef';
@@ -28,6 +28,8 @@ export async function startSystem(dataDir: string, options: StartOptions = {}): 
   const [http, ops, receiver] = [await findFreePort(), await findFreePort(), await findFreePort()];
   const env: Record<string, string | undefined> = {
     ...process.env,
+    // As in npm, the Node of the packages comes first.
+    PATH: [resolve(checkout ?? '.', 'node_modules/.bin'), process.env['PATH']].join(delimiter),
     POSTHORN_DATA_DIR: dataDir,
     POSTHORN_HTTP_PORT: String(http),
     POSTHORN_OPS_PORT: String(ops),
@@ -40,7 +42,7 @@ export async function startSystem(dataDir: string, options: StartOptions = {}): 
     env['NODE_OPTIONS'] =
       `--cpu-prof --cpu-prof-interval=500 --cpu-prof-dir=${resolve(profileDir)}`;
   }
-  const child = spawn(process.execPath, ['--max-semi-space-size=1', 'src/main.ts', 'start'], {
+  const child = spawn('sh', ['-c', startScript(checkout)], {
     env,
     cwd: checkout,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -57,6 +59,13 @@ export async function startSystem(dataDir: string, options: StartOptions = {}): 
     base: `http://127.0.0.1:${http}`,
     ops: `http://127.0.0.1:${ops}`,
   };
+}
+
+/** What `npm start` runs there, without the shell's own process. */
+function startScript(checkout = '.'): string {
+  const file = readFileSync(join(checkout, 'package.json'), 'utf8');
+  const { scripts } = JSON.parse(file) as { scripts: { start: string } };
+  return scripts.start.includes('exec ') ? scripts.start : `exec ${scripts.start}`;
 }
 
 /** Asks it to stop, and resolves when it has. */
