@@ -1,6 +1,6 @@
 import type { ClientSession, MongoClient } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
-import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import type { Configuration, TenantDocument } from '#infra/mongo/configuration.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
 import { configKeys } from '#wire/subjects.ts';
@@ -43,7 +43,7 @@ export async function changeTenant<T>(
   const { configuration, clock } = deps;
   // A change that waits for its turn must not reach the next life of its tenant.
   const asked = await configuration.tenants.findOne({ _id: tenantId }, { projection: { life: 1 } });
-  if (asked === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+  if (asked === null) throw tenantNotFound(tenantId);
   const result = await changeInTurn(deps, turnKeys.tenant(tenantId), async (session) => {
     const now = new Date(clock.wallMs());
     const tenant = await configuration.tenants.findOneAndUpdate(
@@ -51,7 +51,7 @@ export async function changeTenant<T>(
       [{ $set: newRevision(now) }],
       { session, returnDocument: 'after' },
     );
-    if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    if (tenant === null) throw tenantNotFound(tenantId);
     const size = new SizeChange();
     const changed = await change({ session, tenant, now, size });
     await keepTenantSize(configuration, tenant, size, session);

@@ -1,5 +1,6 @@
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { IS_REQUIRED, unknownField } from '#domain/field-faults.ts';
 import type { CredentialType, OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
 import type { EndpointCredentialSettings } from '#wire/api/endpoint/endpoint-credentials.ts';
 import { checkTargetUrl } from '../resources/endpoint-url.ts';
@@ -23,13 +24,14 @@ const VSCHAR = /^[\x20-\x7e]*$/;
 const SCOPE = /^[\x21\x23-\x5b\x5d-\x7e]+(?: [\x21\x23-\x5b\x5d-\x7e]+)*$/;
 const VISIBLE = /^[\x21-\x7e]*$/;
 
+const NO_CONTROL = 'must not contain control characters';
 const characters: Partial<Record<Field, { allowed: RegExp; fault: string }>> = {
-  password: { allowed: PRINTABLE, fault: 'has control characters' },
-  token: { allowed: VISIBLE, fault: 'has characters other than visible ASCII' },
-  client_id: { allowed: VSCHAR, fault: 'has characters other than printable ASCII' },
-  client_secret: { allowed: VSCHAR, fault: 'has characters other than printable ASCII' },
+  password: { allowed: PRINTABLE, fault: NO_CONTROL },
+  token: { allowed: VISIBLE, fault: 'must be visible ASCII' },
+  client_id: { allowed: VSCHAR, fault: 'must be printable ASCII' },
+  client_secret: { allowed: VSCHAR, fault: 'must be printable ASCII' },
   scope: { allowed: SCOPE, fault: 'must be a list of scopes separated by single spaces' },
-  audience: { allowed: PRINTABLE, fault: 'has control characters' },
+  audience: { allowed: PRINTABLE, fault: NO_CONTROL },
 };
 
 /**
@@ -50,10 +52,10 @@ function shapeFaults(given: Given): FieldError[] {
   const { required, optional } = fieldsOf[given.type];
   const faults = required
     .filter((name) => given[name] === undefined)
-    .map((name) => at(name, 'is missing'));
+    .map((name) => at(name, IS_REQUIRED));
   for (const name of Object.keys(given) as (keyof Given)[]) {
     if (name === 'type' || required.includes(name) || optional.includes(name)) continue;
-    faults.push(at(name, `does not belong to the type ${given.type}`));
+    faults.push(unknownField('/credentials', name));
   }
   return faults;
 }
@@ -67,10 +69,10 @@ function characterFaults(given: Given): FieldError[] {
   const { username } = given;
   if (username === undefined) return faults;
   // The first colon ends the name (RFC 7617, section 2).
-  if (username.includes(':')) faults.push(at('username', 'has a colon'));
-  if (!PRINTABLE.test(username)) faults.push(at('username', 'has control characters'));
+  if (username.includes(':')) faults.push(at('username', 'must not contain a colon'));
+  if (!PRINTABLE.test(username)) faults.push(at('username', NO_CONTROL));
   if (username === '' && given.password === '') {
-    faults.push(at('username', 'and the password are both empty'));
+    faults.push(at('username', 'must not be empty where the password is'));
   }
   return faults;
 }

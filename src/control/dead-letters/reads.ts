@@ -1,5 +1,5 @@
 /** Reads dead letters for the API (DL-10): lists, groups, and single ones. */
-import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type {
   DeadLetterGroups,
@@ -101,9 +101,7 @@ export class DeadLetterReads {
     const open = { _id: id, tenant: lifeId, discarded_at: null };
     const letter = await this.deps.history.deadLetters.findOne(open);
     if (letter !== null) return letter;
-    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
-      detail: `there is no dead letter ${id}`,
-    });
+    throw notFound('dead letter', id);
   }
 
   private eventJson({ frame }: DeadLetterDocument): string {

@@ -1,6 +1,7 @@
 /** Reads and cancels broadcast events (RT-5), which are in the stream BCAST. */
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import type { BroadcastStore, StoredBroadcast } from '#infra/nats/stores/broadcast-store.ts';
 import type { Broadcast } from '#wire/api/broadcast.ts';
 import type { PageQuery } from '#wire/api/page.ts';
@@ -96,9 +97,7 @@ export class Broadcasts {
   private async find(id: string): Promise<StoredBroadcast> {
     const found = EVENT_ID.test(id) ? await this.deps.store.event(id) : undefined;
     if (found !== undefined) return found;
-    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
-      detail: `there is no broadcast ${id}`,
-    });
+    throw notFound('broadcast', id);
   }
 
   private async show(stored: StoredBroadcast): Promise<{ seq: number; view: Broadcast }> {

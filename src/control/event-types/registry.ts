@@ -6,6 +6,7 @@
 import type { ClientSession } from 'mongodb';
 import { checkFormulaFields } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import type { EventTypeState } from '#domain/event/event-type.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { limits } from '#domain/limits.ts';
@@ -109,7 +110,7 @@ export class EventTypes {
     const seen =
       view.of === 'none' ? undefined : await this.deps.automatic.find(tenantOf(view), name);
     if (seen !== undefined) return show(asDocument(seen));
-    throw unknown(name);
+    throw notFound('event type', name);
   }
 
   async list(
@@ -161,7 +162,7 @@ export class EventTypes {
     await changeInTurn(this.deps, turnKeys.eventTypes, async (session) => {
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
-      if (known === null) throw unknown(name);
+      if (known === null) throw notFound('event type', name);
       checkIfMatch(ifMatch, known.revision);
       await this.checkUnused(known, session);
       if (registered === null) return;
@@ -236,12 +237,6 @@ function seenBy(view: AutomaticView): { auto?: false } {
 
 function tenantOf(view: AutomaticView): string | undefined {
   return view.of === 'tenant' ? view.tenant : undefined;
-}
-
-function unknown(name: string): PosthornError {
-  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
-    detail: `there is no event type ${name}`,
-  });
 }
 
 /**

@@ -1,5 +1,5 @@
 /** Reads deliveries and attempts of the history (CT-5, DL-12), each of one life of its tenant. */
-import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import type { DeliveryDocument } from '#infra/mongo/documents.ts';
 import type {
   AttemptResource,
@@ -68,9 +68,7 @@ export class DeliveryReads {
     const { deliveries } = this.deps.history;
     const delivery = await deliveries.findOne({ _id: deliveryId, tenant: lifeId });
     if (delivery !== null) return delivery;
-    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
-      detail: `there is no delivery ${deliveryId}`,
-    });
+    throw notFound('delivery', deliveryId);
   }
 
   private search(lifeId: string, conditions: object[], limit: number): Promise<CountedDelivery[]> {

@@ -5,12 +5,14 @@
 import { setImmediate } from 'node:timers/promises';
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import {
   type EndpointExplanation,
   type ExplainedTenant,
   explainMatch,
   explanationNeedsData,
 } from '#domain/event/explain-match.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { EventDocument } from '#infra/mongo/documents.ts';
 import type { EndpointExplanationResource, EventExplanation } from '#wire/api/event-explanation.ts';
 import type { PageQuery } from '#wire/api/page.ts';
@@ -52,7 +54,7 @@ export class EventExplanations {
     const after = query.cursor === undefined ? '' : decodeCursor(SORT, query.cursor)[0];
     const event = await events.find(lifeId, eventId);
     const snapshot = config.tenant(lifeId);
-    if (snapshot === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    if (snapshot === undefined) throw tenantNotFound(tenantIdOf(lifeId));
     const judgedAt = new Date(clock.wallMs()).toISOString();
     const rest = snapshot.endpoints.filter(({ id }) => id > String(after));
     const page = toPage(

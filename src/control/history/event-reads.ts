@@ -1,5 +1,6 @@
 /** Reads events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import { cloudEventId } from '#domain/event/event-id.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
 import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
@@ -66,11 +67,11 @@ export class EventReads {
   async find(lifeId: string, eventId: string): Promise<EventDocument> {
     const event = await this.deps.history.events.findOne({ _id: eventKey(lifeId, eventId) });
     if (event !== null && event.seq !== undefined) return event;
-    throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', {
-      detail:
-        `there is no event ${eventId}: one just accepted appears within a second, and one that is older than ` +
-        'the history is kept (POSTHORN_HISTORY_RETENTION_SECONDS) has expired',
-    });
+    throw notFound(
+      'event',
+      eventId,
+      'an event appears within a second, and expires after POSTHORN_HISTORY_RETENTION_SECONDS',
+    );
   }
 }
 

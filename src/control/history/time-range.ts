@@ -18,7 +18,10 @@ export function timeRange(
     if (text === undefined) return undefined;
     const date = new Date(text);
     if (!Number.isNaN(date.getTime())) return date;
-    fields.push({ pointer: `${at}/${name}`, detail: 'is not a time' });
+    fields.push({
+      pointer: `${at}/${name}`,
+      detail: 'must be a time like 2026-01-31T12:00:00Z (RFC 3339)',
+    });
     return undefined;
   };
   const [after, before] = [read('after'), read('before')];

@@ -1,4 +1,4 @@
-import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 
@@ -20,7 +20,7 @@ export class CurrentLives {
    */
   async of(tenantId: string): Promise<string> {
     const lifeId = await this.find(tenantId);
-    if (lifeId === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    if (lifeId === undefined) throw tenantNotFound(tenantId);
     return lifeId;
   }
 

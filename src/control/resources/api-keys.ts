@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import type { Filter } from 'mongodb';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import type { ApiKeyDocument } from '#infra/mongo/configuration.ts';
@@ -77,9 +78,7 @@ export class ApiKeys {
       { $set: { revoked_at: new Date(clock.wallMs()) }, $inc: { revision: 1 } },
     );
     const key = await configuration.apiKeys.findOne({ id });
-    if (key === null) {
-      throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail: `there is no key ${id}` });
-    }
+    if (key === null) throw notFound('API key', id);
     await publish(configKeys.apiKey(key._id));
   }
 }
@@ -90,7 +89,7 @@ function checkNewKey(body: NewApiKey, nowMs: number): Date | null {
     fields.push({ pointer: '/tenant', detail: 'is required for the scope tenant' });
   }
   if (body.scope === 'platform' && body.tenant !== undefined) {
-    fields.push({ pointer: '/tenant', detail: 'is not allowed for the scope platform' });
+    fields.push({ pointer: '/tenant', detail: 'must be absent for the scope platform' });
   }
   const expiresAt = body.expires_at === undefined ? null : new Date(body.expires_at);
   // Negated, so that an invalid date is rejected too.

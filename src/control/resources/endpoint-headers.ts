@@ -1,4 +1,5 @@
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { duplicateKey } from '#domain/field-faults.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 
@@ -37,8 +38,9 @@ export function checkEndpointHeaders(headers: Record<string, string>): Record<st
   const out: Record<string, string> = Object.create(null) as Record<string, string>;
   for (const [name, value] of Object.entries(headers)) {
     const lower = name.toLowerCase();
-    const fault = lower in out ? 'stands there twice' : headerFault(lower, value);
-    if (fault === undefined) out[lower] = value.trim();
+    const fault = headerFault(lower, value);
+    if (lower in out) fields.push(duplicateKey('/headers', name));
+    else if (fault === undefined) out[lower] = value.trim();
     else fields.push({ pointer: childPointer('/headers', name), detail: fault });
   }
   if (fields.length > 0) {
@@ -49,13 +51,13 @@ export function checkEndpointHeaders(headers: Record<string, string>): Record<st
 }
 
 function headerFault(name: string, value: string): string | undefined {
-  if (!TOKEN.test(name)) return 'is not the name of a header field';
+  if (!TOKEN.test(name)) return 'must be the name of a header field';
   if (RESERVED.has(name) || RESERVED_PREFIXES.some((prefix) => name.startsWith(prefix))) {
     return 'is set by the platform';
   }
   if (value.length > limits.endpointHeaderValueLengthMax) {
-    return `is longer than ${limits.endpointHeaderValueLengthMax} characters`;
+    return `must have at most ${limits.endpointHeaderValueLengthMax} characters`;
   }
-  if (!VALUE.test(value)) return 'has characters other than printable ASCII';
+  if (!VALUE.test(value)) return 'must be printable ASCII';
   return undefined;
 }

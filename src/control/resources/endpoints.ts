@@ -4,6 +4,7 @@ import type { ProbeReceiver } from '#domain/canary.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { EndpointState, EndpointStateReason } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type {
@@ -118,7 +119,7 @@ export class Endpoints {
       return { ...this.show(endpoint), health: await this.deps.health.get(endpoint) };
     }
     await checkTenantExists(this.deps.configuration, tenantId);
-    throw unknown(id);
+    throw notFound('endpoint', id);
   }
 
   async list(
@@ -255,7 +256,7 @@ export class Endpoints {
   ): Promise<EndpointDocument> {
     const query = { _id: id, tenant: tenantId };
     const known = await this.deps.configuration.endpoints.findOne(query, { session });
-    if (known === null) throw unknown(id);
+    if (known === null) throw notFound('endpoint', id);
     return known;
   }
 
@@ -295,8 +296,4 @@ function stateFields(
   reason: EndpointStateReason,
 ): Pick<EndpointDocument, 'state' | 'state_reason'> {
   return { state, state_reason: state === 'active' ? null : reason };
-}
-
-function unknown(id: string): PosthornError {
-  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail: `there is no endpoint ${id}` });
 }

@@ -2,6 +2,7 @@
 import type { ClientSession } from 'mongodb';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
@@ -63,7 +64,7 @@ export class Subscriptions {
     const subscription = await subscriptions.findOne({ _id: id, tenant: tenantId });
     if (subscription !== null) return show(subscription);
     await checkTenantExists(this.deps.configuration, tenantId);
-    throw unknown(id);
+    throw notFound('subscription', id);
   }
 
   async list(tenantId: string, query: SubscriptionListQuery): Promise<Page<SubscriptionResource>> {
@@ -146,7 +147,7 @@ export class Subscriptions {
   ): Promise<SubscriptionDocument> {
     const query = { _id: id, tenant: tenantId };
     const known = await this.deps.configuration.subscriptions.findOne(query, { session });
-    if (known === null) throw unknown(id);
+    if (known === null) throw notFound('subscription', id);
     return known;
   }
 }
@@ -169,14 +170,10 @@ export async function insertSubscription(
 
 function noSuchEndpoint(id: string): PosthornError {
   return new PosthornError('POSTHORN_REQUEST_INVALID', {
-    detail: `the tenant has no endpoint ${id}`,
-    fields: [{ pointer: '/endpoint_id', detail: 'is not an endpoint of the tenant' }],
+    fields: [
+      { pointer: '/endpoint_id', detail: `must be an endpoint of the tenant: ${id} not found` },
+    ],
   });
-}
-
-function unknown(id: string): PosthornError {
-  const detail = `there is no subscription ${id}`;
-  return new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail });
 }
 
 function show(subscription: SubscriptionDocument): SubscriptionResource {

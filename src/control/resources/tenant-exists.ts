@@ -1,4 +1,4 @@
-import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 
 /**
@@ -12,5 +12,5 @@ export async function checkTenantExists(
   tenantId: string,
 ): Promise<void> {
   const found = await configuration.tenants.countDocuments({ _id: tenantId }, { limit: 1 });
-  if (found === 0) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+  if (found === 0) throw tenantNotFound(tenantId);
 }

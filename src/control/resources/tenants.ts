@@ -1,6 +1,6 @@
 /** Manages tenants (CT-1): their settings and their deletion. */
 import { noCanary } from '#domain/canary.ts';
-import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { TenantDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
@@ -100,7 +100,7 @@ export class Tenants {
 
   async get(id: string): Promise<TenantResource> {
     const tenant = await this.deps.configuration.tenants.findOne({ _id: id });
-    if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+    if (tenant === null) throw tenantNotFound(id);
     return show(tenant);
   }
 
@@ -126,7 +126,7 @@ export class Tenants {
     const revoked = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock.wallMs());
       const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
-      if (tenant === null) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+      if (tenant === null) throw tenantNotFound(id);
       checkIfMatch(ifMatch, tenant.revision);
       await configuration.endpoints.deleteMany({ tenant: id }, { session });
       await configuration.subscriptions.deleteMany({ tenant: id }, { session });

@@ -1,7 +1,7 @@
 import type { FastifyInstance, FastifyReply } from 'fastify';
 import { Type } from 'typebox';
 import { strict } from '#wire/api/fields.ts';
-import { PAYLOAD_OWNER_PATTERN } from '#wire/webhook/payload-link.ts';
+import { PAYLOAD_OWNER_LENGTH_MAX, PAYLOAD_OWNER_PATTERN } from '#wire/webhook/payload-link.ts';
 import { eventParams } from '#wire/api/event.ts';
 import { answer } from '#wire/openapi/describe.ts';
 import { problemAnswers, problems } from '#wire/api/problem.ts';
@@ -11,6 +11,7 @@ import type { CurrentLives } from '../lives/current-lives.ts';
 import type { PayloadReads, ReadPayload } from '../history/payload-reads.ts';
 
 const tags = ['Events'];
+const PAYLOAD_ID_LENGTH = 'pay_'.length + 26;
 
 const payloadAnswer = {
   200: answer(Type.String({ format: 'binary', examples: ['{"amount":12.5}'] }), {
@@ -63,11 +64,13 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
           {
             tenant: Type.String({
               pattern: PAYLOAD_OWNER_PATTERN,
+              maxLength: PAYLOAD_OWNER_LENGTH_MAX,
               description: 'Owner of the payload, from the link.',
               examples: ['acme'],
             }),
             payload: Type.String({
               pattern: '^pay_[0-9a-z]{26}$',
+              maxLength: PAYLOAD_ID_LENGTH,
               description: 'Id of the payload.',
               examples: ['pay_01k3v9h2c8m4n6p8q0r2s4t6v8'],
             }),
@@ -77,7 +80,9 @@ export function registerPayloadLinkRoute(app: FastifyInstance, payloads: Payload
         querystring: Type.Object(
           {
             expires: Type.String({
-              pattern: '^[0-9]{1,12}$',
+              pattern: '^[0-9]+$',
+              minLength: 1,
+              maxLength: 12,
               description: 'When the link expires, in seconds since 1970.',
               examples: ['1795219200'],
             }),

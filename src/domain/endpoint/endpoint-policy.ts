@@ -53,7 +53,7 @@ export function checkRetryDelays(delaysSeconds: readonly number[], pointer: stri
   const sum = delaysSeconds.reduce((total, seconds) => total + seconds, 0);
   if (sum > policyBounds.retryDelaysSumSecondsMax) {
     const most = policyBounds.retryDelaysSumSecondsMax;
-    fields.push({ pointer, detail: `adds up to ${sum} s; at most ${most} s (30 days)` });
+    fields.push({ pointer, detail: `must add up to at most ${most} s (30 days), not ${sum} s` });
   }
   if (fields.length === 0) return;
   const detail = fields.map((field) => `${field.pointer} ${field.detail}`).join('; ');

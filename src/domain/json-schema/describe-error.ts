@@ -1,5 +1,6 @@
 import type { ErrorObject } from 'ajv';
 import type { FieldError } from '#domain/errors.ts';
+import { requiredField, unknownField } from '#domain/field-faults.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 import { limits } from '#domain/limits.ts';
 
@@ -30,36 +31,115 @@ export function describeErrors(errors: readonly ErrorObject[], prefix: string): 
 function describeError(error: ErrorObject, prefix: string): FieldError {
   const pointer = prefix + error.instancePath;
   const params = error.params as Record<string, unknown>;
-  const member = (name: string) => childPointer(pointer, String(params[name]));
+  const name = (param: string) => String(params[param]);
   switch (error.keyword) {
     case 'required':
-      return { pointer: member('missingProperty'), detail: 'is required' };
-    case 'dependentRequired':
-      return {
-        pointer: member('missingProperty'),
-        detail: `is required where there is ${JSON.stringify(params['property'])}`,
-      };
+      return requiredField(pointer, name('missingProperty'));
+    case 'dependentRequired': {
+      const missing = requiredField(pointer, name('missingProperty'));
+      const detail = `${missing.detail} where there is ${JSON.stringify(params['property'])}`;
+      return { ...missing, detail };
+    }
     case 'additionalProperties':
-      return { pointer: member('additionalProperty'), detail: 'is not a field that is allowed' };
+      return unknownField(pointer, name('additionalProperty'));
     case 'unevaluatedProperties':
-      return { pointer: member('unevaluatedProperty'), detail: 'is not a field that is allowed' };
-    case 'propertyNames':
-      return { pointer: member('propertyName'), detail: 'has a name that is not allowed' };
-    case 'false schema':
-      return { pointer, detail: 'is not allowed' };
-    case 'enum':
-      return { pointer, detail: `must be one of ${shown(error, 'allowedValues')}` };
-    case 'const':
-      return { pointer, detail: `must be ${shown(error, 'allowedValue')}` };
+      return unknownField(pointer, name('unevaluatedProperty'));
+    case 'propertyNames': {
+      const detail = 'has a name that is not allowed';
+      return { pointer: childPointer(pointer, name('propertyName')), detail };
+    }
+    case 'discriminator':
+      return describeTag(error, pointer);
     default:
-      return { pointer, detail: cut(error.message ?? `does not meet ${error.keyword}`) };
+      return { pointer, detail: cut(describeValue(error)) };
   }
 }
 
-/** The allowed values: `allowed` in errors of our keywords, `name` in the validator's. */
-function shown(error: ErrorObject, name: string): string {
-  const params = error.params as Record<string, unknown>;
-  return cut(JSON.stringify(params['allowed'] ?? params[name]) ?? 'null');
+/** A union of objects that one of their members tells apart (OpenAPI, Discriminator Object). */
+function describeTag({ params, parentSchema = {} }: ErrorObject, pointer: string): FieldError {
+  const { tag, tagValue } = params as { tag: string; tagValue?: unknown };
+  if (tagValue === undefined) return requiredField(pointer, tag);
+  const { oneOf = [] } = parentSchema as { oneOf?: { properties: Record<string, object> }[] };
+  const allowed = oneOf.map(({ properties }) => (properties[tag] as { const?: unknown }).const);
+  return { pointer: childPointer(pointer, tag), detail: `must be one of: ${allowed.join(', ')}` };
+}
+
+function describeValue({ keyword, params, message }: ErrorObject): string {
+  const { limit, pattern, format, type, allowed } = params as Params;
+  const describe = bounds[keyword];
+  if (describe !== undefined) return describe(limit);
+  switch (keyword) {
+    case 'type':
+      return `must be ${[type].flat().join(',').split(',').map(nameOfType).join(' or ')}`;
+    case 'enum':
+      return `must be one of: ${shownList(allowed ?? params['allowedValues'])}`;
+    case 'const':
+      return `must be ${JSON.stringify(allowed ?? params['allowedValue']) ?? 'null'}`;
+    case 'pattern':
+      return `must match the pattern ${pattern}`;
+    case 'format':
+      return formatRules[format ?? ''] ?? `must have the format ${format}`;
+    case 'uniqueItems':
+      return 'must not have two equal items';
+    case 'false schema':
+      return 'is not allowed';
+    default:
+      return (
+        message?.replace('must NOT', 'must not').replace('be multiple', 'be a multiple') ??
+        `does not meet ${keyword}`
+      );
+  }
+}
+
+interface Params extends Record<string, unknown> {
+  limit?: number;
+  pattern?: string;
+  format?: string;
+  type?: string | string[];
+  /** In errors of our own keywords. */
+  allowed?: unknown;
+}
+
+const bounds: Readonly<Partial<Record<string, (limit?: number) => string>>> = {
+  minimum: (limit) => `must be at least ${limit}`,
+  maximum: (limit) => `must be at most ${limit}`,
+  exclusiveMinimum: (limit) => `must be more than ${limit}`,
+  exclusiveMaximum: (limit) => `must be less than ${limit}`,
+  minLength: (limit) => `must have at least ${counted(limit, 'character')}`,
+  maxLength: (limit) => `must have at most ${counted(limit, 'character')}`,
+  minItems: (limit) => `must have at least ${counted(limit, 'item')}`,
+  maxItems: (limit) => `must have at most ${counted(limit, 'item')}`,
+  minProperties: (limit) => `must have at least ${counted(limit, 'field')}`,
+  maxProperties: (limit) => `must have at most ${counted(limit, 'field')}`,
+};
+
+const formatRules: Readonly<Partial<Record<string, string>>> = {
+  'date-time': 'must be a time like 2026-01-31T12:00:00Z (RFC 3339)',
+};
+
+const typeNames: Readonly<Partial<Record<string, string>>> = {
+  string: 'a string',
+  integer: 'an integer',
+  number: 'a number',
+  boolean: 'true or false',
+  object: 'an object',
+  array: 'an array',
+};
+
+function nameOfType(type: string): string {
+  return typeNames[type] ?? type;
+}
+
+function counted(count: number | undefined, unit: string): string {
+  return `${count} ${unit}${count === 1 ? '' : 's'}`;
+}
+
+/** Strings as they are; other values as JSON. */
+function shownList(values: unknown): string {
+  return [values]
+    .flat()
+    .map((value) => (typeof value === 'string' ? value : JSON.stringify(value)))
+    .join(', ');
 }
 
 function cut(text: string): string {

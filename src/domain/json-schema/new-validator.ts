@@ -96,7 +96,7 @@ function replaceValueKeywords(ajv: Ajv2020, take: TakeSteps): void {
     keyword: 'multipleOf',
     type: 'number',
     schemaType: 'number',
-    error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}` },
+    error: { message: ({ schemaCode }) => str`must be a multiple of ${schemaCode}` },
     compile: (divisor: number) => (value: number) => isMultipleOf(value, divisor),
   });
   ajv.addKeyword({

@@ -4,6 +4,7 @@
  */
 import type { IncomingHttpHeaders } from 'node:http';
 import type { FieldError } from '#domain/errors.ts';
+import { duplicateKey } from '#domain/field-faults.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
 import { unquote } from '#domain/event/media-type.ts';
 import {
@@ -41,7 +42,8 @@ export function readBinaryEvent(
     if (!header.startsWith('ce-')) continue;
     const name = header.slice(3);
     const value = decodeHeader(String(headers[header]));
-    if (value === undefined) faults.push({ pointer: at + name, detail: 'is not percent-encoded' });
+    if (value === undefined)
+      faults.push({ pointer: at + name, detail: 'must be percent-encoded UTF-8' });
     else if (ATTRIBUTES.has(name) && name !== 'datacontenttype') raw[name] = value;
     else extensions.add(name, value);
   }
@@ -69,7 +71,7 @@ export function checkRawHeaders(rawHeaders: readonly string[]): void {
     const name = (rawHeaders[i] as string).toLowerCase();
     if (!name.startsWith('ce-')) continue;
     const pointer = `#header/${name}`;
-    if (seen.has(name)) faults.push({ pointer, detail: 'duplicate header' });
+    if (seen.has(name)) faults.push(duplicateKey('#header', name));
     seen.add(name);
     // oxlint-disable-next-line no-control-regex -- the whole of ASCII is meant
     if (!/^[\u0000-\u007f]*$/.test(rawHeaders[i + 1] as string)) {

@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers/promises';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
 import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';
@@ -141,17 +142,17 @@ export class PublishRequests {
     reply: FastifyReply,
     go: (target: Target) => void,
   ): void {
+    const id = request.params.tenant;
     const guarded = (tenant: TenantSnapshot | undefined): void =>
       this.guard(
         () => {
-          if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+          if (tenant === undefined) throw tenantNotFound(id);
           this.checkKey(request, tenant);
           go(tenant);
         },
         request,
         reply,
       );
-    const id = request.params.tenant;
     const known = this.deps.tenant(id);
     if (known !== undefined || !isTenantId(id)) guarded(known);
     else {
@@ -274,7 +275,7 @@ async function takeInTurns(
 /** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */
 function checkBodySize(body: Buffer, most: number): void {
   if (body.length <= most) return;
-  const detail = `the body has ${body.length} bytes; at most ${most} are taken`;
+  const detail = `the body has ${body.length} bytes; at most ${most} are allowed`;
   throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', { detail });
 }
 

@@ -7,6 +7,7 @@
 import type { IncomingHttpHeaders } from 'node:http';
 import type { MsgHdrs } from '@nats-io/nats-core';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { duplicateKey } from '#domain/field-faults.ts';
 import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
 import { limits } from '#domain/limits.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
@@ -79,7 +80,7 @@ export function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders 
     const name = key.toLowerCase();
     const values = headers.values(key);
     if (name in named || values.length > 1) {
-      faults.push({ pointer: `#header/${name}`, detail: 'duplicate header' });
+      faults.push(duplicateKey('#header', name));
     }
     named[name] = values[0] ?? '';
   }
@@ -90,7 +91,7 @@ export function namedHeaders(headers: MsgHdrs | undefined): IncomingHttpHeaders 
 function readStructured(contentType: string, body: Buffer, outline?: JsonNode): EventInput {
   const mediaType = essenceOf(contentType);
   if (mediaType === STRUCTURED) return readStructuredBody(body, outline);
-  const detail = `${mediaType} is not taken here; send ${STRUCTURED}`;
+  const detail = `${mediaType} is not supported; send ${STRUCTURED}`;
   throw new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
 }
 

@@ -17,6 +17,7 @@ import { headers } from '@nats-io/nats-core';
 import type { Span } from '@opentelemetry/api';
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { tenantNotFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import { FairShares } from '#domain/contention/fair-shares.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
@@ -173,7 +174,7 @@ export class NatsService implements Service {
 
   private acceptFor(tenant: TenantSnapshot | undefined, request: Request): void {
     try {
-      if (tenant === undefined) throw new PosthornError('POSTHORN_TENANT_UNKNOWN');
+      if (tenant === undefined) throw tenantNotFound(request.tenant);
       const body = asBuffer(request.message.data);
       const bytesMax = this.deps.eventBytesMax + BODY_SLACK_BYTES;
       if (body.length > bytesMax) {

@@ -1,6 +1,6 @@
 import { PosthornError } from '#domain/errors.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
-import { childPointer } from '#domain/json-pointer.ts';
+import { unknownField } from '#domain/field-faults.ts';
 import { limits } from '#domain/limits.ts';
 import { readCloudEvent } from '#wire/published/cloudevent.ts';
 import { type EventInput, refuse } from '#wire/published/event-input.ts';
@@ -36,11 +36,7 @@ export type BatchItem = { input: EventInput } | { error: PosthornError };
 export function readBatchBody(body: Buffer, outline = scan(body, wantedOfBatch)): BatchItem[] {
   const { members } = objectAt(body, outline, '/');
   const unknown = [...members.keys()].filter((name) => name !== 'events');
-  if (unknown.length > 0) {
-    refuse(
-      unknown.map((name) => ({ pointer: childPointer('', name), detail: 'is not known here' })),
-    );
-  }
+  refuse(unknown.map((name) => unknownField('', name)));
   return readItems(body, members.get('events'), '/events', readEvent);
 }
 

@@ -36,6 +36,6 @@ export function readOne(
 }
 
 export function unsupported(mediaType: string, supported: string[]): PosthornError {
-  const detail = `${mediaType === '' ? 'no content type' : mediaType} is not taken here; send ${supported.join(', ')}`;
+  const detail = `${mediaType === '' ? 'no content type' : mediaType} is not supported; send ${supported.join(', ')}`;
   return new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail });
 }

@@ -20,6 +20,8 @@ export const timestamp = (description: string) =>
 
 export const tenantId = Type.String({
   pattern: TENANT_ID_PATTERN,
+  minLength: 1,
+  maxLength: limits.tenantIdLengthMax,
   description: 'Id of a tenant. The operator chooses it.',
   examples: ['acme'],
 });

@@ -17,7 +17,7 @@ export const problem = named(
     status: Type.Integer({ description: 'HTTP status.', examples: [400] }),
     detail: Type.String({
       description: 'Explanation of the error in this request, for people.',
-      examples: ['/url is missing'],
+      examples: ['/url is required'],
     }),
     instance: Type.String({
       description: 'Path of the request.',
@@ -42,7 +42,7 @@ export const problem = named(
             }),
             detail: Type.String({
               description: 'Explanation of the fault.',
-              examples: ['is missing'],
+              examples: ['is required'],
             }),
           }),
           { description: 'A field that was rejected, and why.' },

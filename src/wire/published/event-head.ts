@@ -46,6 +46,6 @@ function eventIdOf({ id, idScope, source }: EventInput, defaultSource: string): 
 export function checkFrameSize(frame: Buffer, bytesMax: number): void {
   if (frame.length <= bytesMax) return;
   throw new PosthornError('POSTHORN_EVENT_TOO_LARGE', {
-    detail: `the event has ${frame.length} bytes with its attributes; at most ${bytesMax} are taken`,
+    detail: `the event has ${frame.length} bytes with its attributes; at most ${bytesMax} are allowed`,
   });
 }

@@ -1,7 +1,7 @@
 import type { FieldError } from '#domain/errors.ts';
 import { duplicateMember } from '#domain/json/duplicate-member.ts';
 import type { JsonNode } from '#domain/json/json-outline.ts';
-import { childPointer } from '#domain/json-pointer.ts';
+import { unknownField } from '#domain/field-faults.ts';
 import { limits } from '#domain/limits.ts';
 import { readCloudEvent } from './cloudevent.ts';
 import { type EventInput, checkAttributes, checkPriority, refuse } from './event-input.ts';
@@ -55,8 +55,7 @@ function readPlainEvent(object: JsonObject): EventInput {
   const faults: FieldError[] = [];
   for (const name of object.members.keys()) {
     if (!PLAIN_FIELDS.has(name)) {
-      const pointer = childPointer(object.at.slice(0, -1), name);
-      faults.push({ pointer, detail: 'is not known here' });
+      faults.push(unknownField(object.at.slice(0, -1), name));
     }
   }
   const values = attributeValues(object);

@@ -9,6 +9,7 @@
  * uses.
  */
 import { createHmac, hkdfSync, timingSafeEqual } from 'node:crypto';
+import { limits } from '#domain/limits.ts';
 import { LIFE_ID_PATTERN } from '#domain/tenant.ts';
 
 const VERSION = 'v1';
@@ -18,6 +19,7 @@ const INFO = 'posthorn payload links';
 export const BROADCAST_OWNER = 'broadcast';
 /** Replaces a life id that equals the word. */
 const NAMESAKE_OWNER = `${BROADCAST_OWNER}=0`;
+export const PAYLOAD_OWNER_LENGTH_MAX = limits.tenantIdLengthMax + '=999999999'.length;
 export const PAYLOAD_OWNER_PATTERN = `${LIFE_ID_PATTERN}|^${NAMESAKE_OWNER}$`;
 
 /** The first part of the keys of a tenant's payloads, in one of its lives. */

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { PosthornError } from '#domain/errors.ts';
+import { duplicateKey, requiredField } from '#domain/field-faults.ts';
 import { limits } from '#domain/limits.ts';
 
 /**
@@ -27,7 +28,7 @@ export function checkRequestHead(request: IncomingMessage): void {
   }
   if (headers.host === undefined && request.httpVersion === '1.1') {
     throw new PosthornError('POSTHORN_REQUEST_INVALID', {
-      fields: [{ pointer: '#header/host', detail: 'is required' }],
+      fields: [requiredField('#header', 'host')],
     });
   }
   if (headers.host !== undefined && !HOST.test(headers.host)) {
@@ -44,7 +45,7 @@ export function checkRequestHead(request: IncomingMessage): void {
     if (!SINGLE.has(name)) continue;
     if (seen.includes(name)) {
       throw new PosthornError('POSTHORN_REQUEST_INVALID', {
-        fields: [{ pointer: `#header/${name}`, detail: 'must be there once' }],
+        fields: [duplicateKey('#header', name)],
       });
     }
     seen += `${name} `;

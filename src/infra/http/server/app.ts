@@ -134,7 +134,8 @@ export const healthSchema = {
  */
 function setCompilers(app: FastifyInstance): void {
   const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false };
-  const bodies = formats.default(new Ajv(options));
+  // Verbose, because an error of a discriminator does not name the allowed values.
+  const bodies = formats.default(new Ajv({ ...options, discriminator: true, verbose: true }));
   const texts = formats.default(new Ajv({ ...options, coerceTypes: true }));
   app.setValidatorCompiler(({ schema, httpPart }) =>
     (httpPart === 'body' ? bodies : texts).compile(schema as object),

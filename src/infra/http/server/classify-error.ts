@@ -1,7 +1,7 @@
+import type { ErrorObject } from 'ajv';
 import type { FastifyError } from 'fastify';
-import { type ErrorCode, type FieldError, isPosthornError, PosthornError } from '#domain/errors.ts';
-import { limits } from '#domain/limits.ts';
-import { childPointer } from '#domain/json-pointer.ts';
+import { type ErrorCode, isPosthornError, PosthornError } from '#domain/errors.ts';
+import { describeErrors } from '#domain/json-schema/describe-error.ts';
 import { isMongoUnavailable, isSearchOverTime } from '#infra/mongo/unavailable.ts';
 
 /**
@@ -55,43 +55,30 @@ const contexts: Record<string, string> = {
 
 function validationError(error: Partial<FastifyError>): PosthornError {
   const root = contexts[error.validationContext ?? 'body'] ?? '';
-  const faults = helpful(error.validation ?? []);
-  const fields = faults.slice(0, limits.fieldErrorsMax).map((fault) => fieldError(root, fault));
+  // The validator is Ajv, so its errors are.
+  const faults = helpful((error.validation ?? []) as ErrorObject[]);
+  const fields = describeErrors(faults, root);
   const [first] = fields;
+  if (first === undefined) return new PosthornError('POSTHORN_REQUEST_INVALID');
+  // `fields` is bounded; the number of faults is told in full.
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
-  return new PosthornError('POSTHORN_REQUEST_INVALID', {
-    detail: first === undefined ? 'not valid' : `${first.pointer || 'body'} ${first.detail}${more}`,
-    fields,
-  });
+  const detail = `${first.pointer || 'the body'} ${first.detail}${more}`;
+  return new PosthornError('POSTHORN_REQUEST_INVALID', { detail, fields });
 }
 
-/** A nullable field fails in both of its forms; the error "must be null" is no help. */
-function helpful<F extends Fault>(faults: F[]): F[] {
-  const rest = faults.filter(({ keyword, params }) => {
+/**
+ * Leaves out errors that are no help beside others: that a nullable field is not null, that a union
+ * as a whole does not match, and the form of a text whose length is wrong.
+ */
+function helpful(faults: ErrorObject[]): ErrorObject[] {
+  const misfits = new Set(
+    faults.filter(({ keyword }) => LENGTHS.has(keyword)).map((fault) => fault.instancePath),
+  );
+  const rest = faults.filter(({ keyword, params, instancePath }) => {
+    if (keyword === 'pattern' && misfits.has(instancePath)) return false;
     return keyword !== 'anyOf' && params['type'] !== 'null';
   });
   return rest.length > 0 ? rest : faults;
 }
 
-interface Fault {
-  keyword: string;
-  instancePath: string;
-  message?: string;
-  params: Record<string, unknown>;
-}
-
-/** Translates an Ajv error (https://ajv.js.org/api.html#error-objects) into our wording. */
-function fieldError(root: string, fault: Fault): FieldError {
-  const { missingProperty, additionalProperty, allowedValues } = fault.params;
-  const at = `${root}${fault.instancePath}`;
-  if (typeof missingProperty === 'string') {
-    return { pointer: childPointer(at, missingProperty), detail: 'is missing' };
-  }
-  if (typeof additionalProperty === 'string') {
-    return { pointer: childPointer(at, additionalProperty), detail: 'is not a known field' };
-  }
-  if (Array.isArray(allowedValues)) {
-    return { pointer: at, detail: `must be one of: ${allowedValues.join(', ')}` };
-  }
-  return { pointer: at, detail: fault.message ?? 'is not valid' };
-}
+const LENGTHS = new Set(['minLength', 'maxLength']);

@@ -27,18 +27,18 @@ const order: Json = {
 
 const cases: [change: Json, pointer: string, detail: RegExp][] = [
   [{ amount: undefined }, '/data/amount', /^is required$/],
-  [{ amount: '5' }, '/data/amount', /must be number/],
-  [{ amount: -1 }, '/data/amount', />= 0/],
+  [{ amount: '5' }, '/data/amount', /^must be a number$/],
+  [{ amount: -1 }, '/data/amount', /^must be at least 0$/],
   [{ amount: 0.001 }, '/data/amount', /multiple of 0.01/],
   [{ id: 'ord_x' }, '/data/id', /pattern/],
-  [{ currency: 'GBP' }, '/data/currency', /^must be one of \["EUR","USD"\]$/],
-  [{ email: 'nobody' }, '/data/email', /format "email"/],
-  [{ at: '2025-02-30T00:00:00Z' }, '/data/at', /format "date-time"/],
+  [{ currency: 'GBP' }, '/data/currency', /^must be one of: EUR, USD$/],
+  [{ email: 'nobody' }, '/data/email', /^must have the format email$/],
+  [{ at: '2025-02-30T00:00:00Z' }, '/data/at', /^must be a time like 2026/],
   [{ tags: ['a', 'b', 'a'] }, '/data/tags', /two equal items/],
-  [{ tags: ['a', ''] }, '/data/tags/1', /fewer than 1/],
+  [{ tags: ['a', ''] }, '/data/tags/1', /^must have at least 1 character$/],
   [{ 'a/b~c': 1 }, '/data/a~1b~0c', /null/],
   [{ version: 1 }, '/data/version', /^must be 2$/],
-  [{ unknown: 1 }, '/data/unknown', /not a field that is allowed/],
+  [{ unknown: 1 }, '/data/unknown', /^unknown field$/],
   [{ card: '1' }, '/data/cvc', /^is required where there is "card"$/],
   [{ parent: { id: 'ord_1' } }, '/data/parent/amount', /^is required$/],
 ];
@@ -64,7 +64,7 @@ for (const [change, pointer, detail] of cases) {
 }
 
 test('rejects data that is not an object with all its faults at once', () => {
-  assert.deepEqual(validateOrder('x'), [{ pointer: '/data', detail: 'must be object' }]);
+  assert.deepEqual(validateOrder('x'), [{ pointer: '/data', detail: 'must be an object' }]);
   assert.deepEqual(validateOrder(undefined).length, 1);
   assert.deepEqual(
     validateOrder({ amount: 'x', extra: 1, tags: [1, 2] }).map((each) => each.pointer),
@@ -79,7 +79,7 @@ test('members of Object.prototype are not fields and hide none', () => {
     ['/data/constructor'],
   );
   assert.deepEqual(compileSchema({ additionalProperties: false })(JSON.parse('{"__proto__":1}')), [
-    { pointer: '/data/__proto__', detail: 'is not a field that is allowed' },
+    { pointer: '/data/__proto__', detail: 'unknown field' },
   ]);
 });
 
@@ -94,7 +94,9 @@ test('the number of errors is bounded', () => {
   const validate = compileSchema({ items: { type: 'string' } });
   const numbers = (length: number) => Array.from({ length }, (_, i) => i);
   assert.equal(validate(numbers(1000)).length, limits.fieldErrorsMax);
-  assert.deepEqual(validate(numbers(200_000)), [{ pointer: '/data/0', detail: 'must be string' }]);
+  assert.deepEqual(validate(numbers(200_000)), [
+    { pointer: '/data/0', detail: 'must be a string' },
+  ]);
 });
 
 test('url and regex are validated by parsing them', () => {

@@ -55,7 +55,7 @@ export const hostile: [name: string, schema: Json, data: () => unknown, errors: 
     'a pattern that makes a backtracking engine hang',
     { pattern: '^(a+)+$' },
     () => `${'a'.repeat(100_000)}!`,
-    [{ pointer: '/data', detail: 'must match pattern "^(a+)+$"' }],
+    [{ pointer: '/data', detail: 'must match the pattern ^(a+)+$' }],
   ],
   [
     'a large pattern for a long text',
@@ -86,6 +86,6 @@ export const hostile: [name: string, schema: Json, data: () => unknown, errors: 
       },
     },
     () => ({ p799: { q399: '' } }),
-    [{ pointer: '/data/p799/q399', detail: 'must NOT have fewer than 399 characters' }],
+    [{ pointer: '/data/p799/q399', detail: 'must have at least 399 characters' }],
   ],
 ];

@@ -57,8 +57,8 @@ const bad: [name: string, schema: unknown, pointer: string, detail: RegExp][] = 
   ['an older draft', { $schema: 'http://json-schema.org/draft-07/schema#' }, '/$schema', /2020-12/],
   ['unknown type', { type: 'text' }, '/type', /must be/],
   ['type of a property', { properties: { a: { type: 5 } } }, '/properties/a/type', /must be/],
-  ['wrong keyword value', { items: { minLength: -1 } }, '/items/minLength', />= 0/],
-  ['items of an older draft', { items: [{}] }, '/items', /must be object,boolean/],
+  ['wrong keyword value', { items: { minLength: -1 } }, '/items/minLength', /at least 0/],
+  ['items of an older draft', { items: [{}] }, '/items', /must be an object or true or false/],
   ['additionalItems', { additionalItems: false }, '/additionalItems', /prefixItems/],
   [
     'dependencies',

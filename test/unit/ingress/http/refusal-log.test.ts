@@ -14,7 +14,7 @@ function logOf(nowMs: () => number): { refusals: RefusalLog; lines: Line[] } {
 
 test('a refused event is named with what its producer can be told', () => {
   const { refusals, lines } = logOf(() => 0);
-  const fields = [{ pointer: '/type', detail: 'is missing' }];
+  const fields = [{ pointer: '/type', detail: 'is required' }];
   const error = new PosthornError('POSTHORN_EVENT_INVALID', { fields });
   refusals.add(error, { requestId: 'req_1', tenant: 'acme' });
   assert.deepEqual(lines, [
