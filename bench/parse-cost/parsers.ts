@@ -3,6 +3,7 @@ import { EgressGuard } from '#domain/endpoint/egress.ts';
 import { validateFilter } from '#domain/filter/validate-filter.ts';
 import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
+import { findNameFault, hasPlainNames } from '#domain/json/check-names.ts';
 import { limits } from '#domain/limits.ts';
 import { scanJson } from '#domain/json/scan-json.ts';
 import { checkEndpointUrl } from '#src/control/resources/endpoint-url.ts';
@@ -60,8 +61,9 @@ export const jsonParsers: Readonly<Record<string, Parser>> = {
   },
   'request to the API': {
     read: (b) => {
-      scanJson(b, undefined, requestJsonBounds);
-      return JSON.parse(b.toString()) as unknown;
+      const { members } = scanJson(b, undefined, requestJsonBounds);
+      const value: unknown = JSON.parse(b.toString());
+      return hasPlainNames(value, members) ? value : findNameFault(b);
     },
   },
   'schema of a type': { read: (b) => validateSchema(parseRequest(b)) },
@@ -77,8 +79,9 @@ export const jsonParsers: Readonly<Record<string, Parser>> = {
 };
 
 function parseRequest(bytes: Buffer): unknown {
-  scanJson(bytes, undefined, requestJsonBounds);
-  return JSON.parse(bytes.toString());
+  const { members } = scanJson(bytes, undefined, requestJsonBounds);
+  const value: unknown = JSON.parse(bytes.toString());
+  return hasPlainNames(value, members) ? value : findNameFault(bytes);
 }
 
 const SORT = { name: 'a', fields: ['number', 'string'] } as const;

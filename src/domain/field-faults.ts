@@ -1,6 +1,6 @@
 /**
- * The wording of faults that many parsers find, so that each fault has one text everywhere. Faults
- * of a value itself begin with `must be` or `must have`, and state what is allowed.
+ * The wording of faults that many parsers find, so that each fault has one text everywhere. The
+ * text for a wrong value begins with `must`, and states the allowed values.
  */
 import { type FieldError, PosthornError } from './errors.ts';
 import { childPointer } from './json-pointer.ts';

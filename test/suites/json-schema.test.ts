@@ -11,7 +11,7 @@ const refusals: Record<string, RegExp> = {
   'another dialect': /^must be absent or/,
   'a reference out of the document': /nothing is fetched$/,
   'a reference into an unknown keyword': /^leads to no schema in this document$/,
-  'a field named __proto__': /^is not a name that schemas may have$/,
+  'a field named __proto__': /^is a reserved name$/,
   'keywords of older drafts': /^is of an older draft/,
   'a pattern that RE2 does not have': /^is not a regular expression of RE2/,
 };

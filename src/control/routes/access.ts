@@ -2,6 +2,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
+import { unknownField } from '#domain/field-faults.ts';
+import { essenceOf } from '#domain/event/media-type.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import {
   type Authenticate,
@@ -57,11 +59,15 @@ export function lockRoutes(
       request.setDecorator('principal', principal);
       const { schema } = request.routeOptions;
       if (schema?.querystring === undefined) refuseQuery(request);
-      if (takesNoBody(schema?.body)) dropEmptyBodyType(request);
+      if (takesNoBody(schema?.body)) dropUnusedType(request);
       done();
     } catch (error) {
       done(error as Error);
     }
+  });
+  scope.addHook('preValidation', (request, _reply, done) => {
+    const hasSchema = request.routeOptions.schema?.body !== undefined;
+    done(hasSchema ? undefined : fieldsFault(request.body));
   });
   scope.addHook('preHandler', async (request) => {
     const { tenant, life } = principalOf(request);
@@ -75,12 +81,25 @@ export function lockRoutes(
 }
 
 /**
- * Many clients send `content-type: application/json` with every request; without a body it means
- * nothing.
+ * Many clients send a content type with every request. An empty body has no type, so the header is
+ * ignored there. Another type than JSON is refused at the first byte of the body.
  */
-function dropEmptyBodyType({ headers }: FastifyRequest): void {
-  const { 'content-length': length = '0', 'transfer-encoding': coding } = headers;
-  if (length === '0' && coding === undefined) delete headers['content-type'];
+function dropUnusedType({ headers }: FastifyRequest): void {
+  if (essenceOf(headers['content-type'] ?? '') !== 'application/json') {
+    delete headers['content-type'];
+  }
+}
+
+/** A route without a body in its schema has no fields: each given one would be ignored. */
+function fieldsFault(body: unknown): PosthornError | undefined {
+  if (body === undefined || body === null) return undefined;
+  const isObject = typeof body === 'object' && !Array.isArray(body);
+  const fields = isObject
+    ? Object.keys(body).map((name) => unknownField('', name))
+    : [{ pointer: '', detail: 'must be empty' }];
+  return fields.length === 0
+    ? undefined
+    : new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
 }
 
 /** Returns the caller of a request to a route with required access. */

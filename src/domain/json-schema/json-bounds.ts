@@ -1,4 +1,5 @@
 import type { FieldError } from '#domain/errors.ts';
+import { reservedName } from '#domain/field-faults.ts';
 import { childPointer } from '#domain/json-pointer.ts';
 
 /** Whether a value is nested deeper than `depthMax`; inspects no deeper level. */
@@ -17,7 +18,7 @@ export function findProtoMember(value: unknown, pointer = ''): FieldError | unde
   if (typeof value !== 'object' || value === null) return undefined;
   for (const [key, part] of Object.entries(value)) {
     const at = childPointer(pointer, key);
-    if (key === '__proto__') return { pointer: at, detail: 'is not a name that schemas may have' };
+    if (key === '__proto__') return reservedName(pointer, key);
     const error = findProtoMember(part, at);
     if (error !== undefined) return error;
   }

@@ -1,5 +1,5 @@
 import type { FieldError } from '../errors.ts';
-import { childPointer } from '../json-pointer.ts';
+import { duplicateKey } from '../field-faults.ts';
 import type { JsonNode } from './json-outline.ts';
 
 /**
@@ -10,5 +10,5 @@ import type { JsonNode } from './json-outline.ts';
  */
 export function duplicateMember({ repeated }: JsonNode, pointer: string): FieldError | undefined {
   if (repeated === undefined) return undefined;
-  return { pointer: childPointer(pointer, repeated), detail: 'duplicate key' };
+  return duplicateKey(pointer, repeated);
 }

@@ -31,8 +31,18 @@ export interface JsonNode {
   count: number;
   /** The first name that occurs twice among the recorded children. */
   repeated: string | undefined;
+  /** Of the root: number of members in the whole text, repeated ones too. */
+  members: number;
 }
 
 export function newNode(start: number): JsonNode {
-  return { start, end: start, depth: 0, children: new Map(), count: 0, repeated: undefined };
+  return {
+    start,
+    end: start,
+    depth: 0,
+    children: new Map(),
+    count: 0,
+    repeated: undefined,
+    members: 0,
+  };
 }

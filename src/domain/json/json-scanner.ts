@@ -91,7 +91,9 @@ export class JsonScanner {
 
   /** The wanted parts, once the whole text is read. */
   get outline(): JsonNode {
-    return this.root as JsonNode;
+    const root = this.root as JsonNode;
+    root.members = this.names.total;
+    return root;
   }
 
   /**

@@ -16,6 +16,7 @@ import { limits } from '#domain/limits.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { answer, named } from '#wire/openapi/describe.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { acceptEmptyBodies } from './body/accept-empty-bodies.ts';
 import { decodeBodies } from './body/decode-bodies.ts';
 import { parseJsonBodies } from './body/parse-json-bodies.ts';
 import { sendError } from './problem.ts';
@@ -97,6 +98,7 @@ export function createApp({ settings, clock, log }: AppDeps): FastifyInstance {
   // Fastify would accept it as a string body, and then refuse it by the schema.
   app.removeContentTypeParser('text/plain');
   parseJsonBodies(app);
+  acceptEmptyBodies(app);
   setCompilers(app);
   app.get('/health', { schema: healthSchema }, (_request, reply) => {
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');

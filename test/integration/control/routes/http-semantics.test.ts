@@ -14,6 +14,13 @@ interface Path {
   operations: Map<string, Operation>;
 }
 
+const CONTENT_TYPES = [
+  'application/json',
+  'application/json; charset=utf-8',
+  'text/plain',
+  'x',
+  '',
+];
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
 /** Large payloads are streamed: their length is only known once they are read. */
@@ -39,17 +46,17 @@ before(async (t) => {
   assert.ok(paths.length > 25, `${paths.length} paths`);
 });
 
-/** Chunks of a body that is empty: `inject` then sends no `content-length`. */
-const chunked = (method: string, url: string) =>
+/** Sends a chunked body: `inject` then sends no `content-length`. */
+const chunked = (method: string, url: string, type: string, chunks: string[] = []) =>
   plane.app.inject({
     method: method as 'GET',
     url,
     headers: {
       authorization: `Bearer ${PLATFORM_KEY}`,
-      'content-type': 'application/json',
+      ...(type === '' ? {} : { 'content-type': type }),
       'transfer-encoding': 'chunked',
     },
-    payload: Readable.from([]),
+    payload: Readable.from(chunks),
   });
 
 const ask = (method: string, url: string, headers: Record<string, string> = {}) =>
@@ -94,18 +101,56 @@ test('a content type without a body changes nothing where no body is needed', as
     for (const [method, { requestBody }] of operations) {
       if (requestBody?.required === true) continue;
       const plain = await ask(method, url);
-      for (const type of ['application/json', 'application/json; charset=utf-8']) {
+      for (const type of CONTENT_TYPES) {
         const typed = await ask(method, url, { 'content-type': type, 'content-length': '0' });
-        assert.equal(typed.statusCode, plain.statusCode, `${method} ${url}: ${typed.body}`);
-        assert.equal(typed.json().code, plain.json().code, `${method} ${url}`);
+        const empty = await chunked(method, url, type);
+        for (const { statusCode, body } of [typed, empty]) {
+          assert.equal(statusCode, plain.statusCode, `${method} ${url} ${type}: ${body}`);
+          assert.equal(JSON.parse(body).code, plain.json().code, `${method} ${url} ${type}`);
+        }
       }
-      const empty = await chunked(method, url);
-      assert.equal(empty.statusCode, plain.statusCode, `${method} ${url}: ${empty.body}`);
-      assert.equal(empty.json().code, plain.json().code, `${method} ${url}`);
       if (method !== 'GET') seen++;
     }
   }
   assert.ok(seen >= 8, `${seen} routes change something without a body`);
+});
+
+test('rejects a body where none is needed, and every field of it', async () => {
+  for (const { url, operations } of paths) {
+    for (const [method, { requestBody }] of operations) {
+      if (requestBody !== undefined || method === 'GET') continue;
+      const fields = await chunked(method, url, 'application/json', ['{"a":1,', '"b":2}']);
+      assert.equal(fields.statusCode, 400, `${method} ${url}: ${fields.body}`);
+      assert.deepEqual(fields.json().errors, [
+        { pointer: '/a', detail: 'unknown field' },
+        { pointer: '/b', detail: 'unknown field' },
+      ]);
+      const text = await chunked(method, url, 'text/plain', ['a']);
+      assert.equal(text.statusCode, 415, `${method} ${url}: ${text.body}`);
+    }
+  }
+});
+
+test('rejects a repeated or reserved name at any depth of a body with its pointer', async () => {
+  const bodies = [
+    ['{"name":"a","name":"b"}', '/name', 'duplicate key'],
+    ['{"a":[{},{"b":1,"c":2,"\\u0062":1}]}', '/a/1/b', 'duplicate key'],
+    ['{"__proto__":{}}', '/__proto__', 'is a reserved name'],
+    ['{"filter":{"a~/":{"\\u005f_proto__":1}}}', '/filter/a~0~1/__proto__', 'is a reserved name'],
+  ] as const;
+  let seen = 0;
+  for (const { url, operations } of paths) {
+    for (const [method, { requestBody }] of operations) {
+      if (requestBody === undefined) continue;
+      for (const [body, pointer, detail] of bodies) {
+        const answer = await chunked(method, url, 'application/json', [body]);
+        assert.equal(answer.statusCode, 400, `${method} ${url}: ${answer.body}`);
+        assert.deepEqual(answer.json().errors, [{ pointer, detail }], `${method} ${url}`);
+      }
+      seen++;
+    }
+  }
+  assert.ok(seen >= 10, `${seen} routes have a body`);
 });
 
 test('rejects an unknown query parameter on every route with 400', async () => {

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
-import { PosthornError } from '#domain/errors.ts';
-import { duplicateMember } from '#domain/json/duplicate-member.ts';
+import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { findNameFault, hasPlainNames } from '#domain/json/check-names.ts';
 import { findInexactNumber } from '#domain/json/inexact-number.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
 import { type JsonNode, LEAF, type Wanted } from '#domain/json/json-outline.ts';
@@ -61,48 +61,43 @@ declare module 'fastify' {
 
 /**
  * Parses request bodies on routes without their own parser. A scanner validates each body first and
- * stops at the bounds; it reads large bodies in slices. Then Fastify's parser runs.
+ * stops at the bounds; it reads large bodies in slices.
  */
 export function parseJsonBodies(app: FastifyInstance): void {
   const turns = new JsonTurns();
-  const parse = app.getDefaultJsonParser('error', 'error');
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser<Buffer>(
     'application/json',
     { parseAs: 'buffer' },
     (request, body, done) => {
+      const { schema, config } = request.routeOptions;
       // A chunked body shows only at its end that it is empty.
-      if (body.length === 0 && takesNoBody(request.routeOptions.schema?.body)) {
-        done(null, undefined);
+      if (body.length === 0) {
+        if (takesNoBody(schema?.body)) done(null, undefined);
+        else done(new PosthornError('POSTHORN_BODY_INVALID', { detail: 'the body is empty' }));
         return;
       }
-      const { unparsedMember } = request.routeOptions.config;
-      const wanted = wantedOf(unparsedMember);
-      const finish = (outline?: JsonNode): void => {
-        const refusal = outline && (duplicateKey(outline) ?? inexactMember(body, outline));
-        const node = unparsedMember && outline?.children.get(unparsedMember.name);
-        if (refusal !== undefined) done(refusal, undefined);
-        else if (unparsedMember === undefined || node === undefined) {
-          void parse(request, body.toString(), done);
-        } else {
-          const member = new JsonMember(body, node);
-          void parse(request, textWithout(body, node), (error, value) => {
-            if (error !== null) done(error, undefined);
-            else done(null, { ...(value as object), [unparsedMember.name]: member });
-          });
+      const { unparsedMember } = config;
+      const finish = (outline: JsonNode): void => {
+        try {
+          const value = parse(body, outline, unparsedMember);
+          refuseInexactMembers(body, outline);
+          done(null, value);
+        } catch (error) {
+          done(error as Error);
         }
       };
       const fail = (fault: unknown): void => {
-        done(jsonRefusal(fault, 'POSTHORN_REQUEST_INVALID') as Error, undefined);
+        done(jsonRefusal(fault, 'POSTHORN_REQUEST_INVALID') as Error);
       };
+      const wanted = wantedOf(unparsedMember);
       if (turns.isLarge(body)) {
         turns.read(ownerOf(request), body, wanted, requestJsonBounds).then(finish, fail);
         return;
       }
-      let outline: JsonNode | undefined;
+      let outline: JsonNode;
       try {
-        // Fastify's parser has its own error for an empty body.
-        if (body.length > 0) outline = scanJson(body, wanted, requestJsonBounds);
+        outline = scanJson(body, wanted, requestJsonBounds);
       } catch (fault) {
         fail(fault);
         return;
@@ -117,18 +112,36 @@ function wantedOf(unparsed: UnparsedMember | undefined): Wanted {
   return { named: new Map([...EXACT_NAMES, [unparsed.name, unparsed.wanted]]) };
 }
 
+/**
+ * Parses a body. Of two members with one name only the last would be used, and `__proto__` would
+ * change the prototype of a copy.
+ *
+ * @param outline of the body, which the scanner has accepted
+ * @throws PosthornError POSTHORN_REQUEST_INVALID
+ */
+function parse(body: Buffer, outline: JsonNode, unparsed: UnparsedMember | undefined): unknown {
+  const node = unparsed && outline.children.get(unparsed.name);
+  const value: unknown = JSON.parse(node === undefined ? body.toString() : textWithout(body, node));
+  const unseen = node === undefined ? 0 : scanJson(body.subarray(node.start, node.end)).members;
+  if (!hasPlainNames(value, outline.members - unseen)) {
+    const fault = findNameFault(body, node);
+    if (fault !== undefined) throw invalid([fault]);
+  }
+  if (unparsed === undefined || node === undefined) return value;
+  return { ...(value as object), [unparsed.name]: new JsonMember(body, node) };
+}
+
 /** The text of a body with `null` for one of its values. */
 function textWithout(body: Buffer, { start, end }: JsonNode): string {
   return `${body.toString('utf8', 0, start)}null${body.toString('utf8', end)}`;
 }
 
-function duplicateKey(outline: JsonNode): PosthornError | undefined {
-  const fault = duplicateMember(outline, '');
-  if (fault === undefined) return undefined;
-  return new PosthornError('POSTHORN_REQUEST_INVALID', { fields: [fault] });
+function invalid(fields: FieldError[]): PosthornError {
+  return new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
 }
 
-function inexactMember(body: Buffer, outline: JsonNode): PosthornError | undefined {
+/** @throws PosthornError POSTHORN_REQUEST_INVALID */
+function refuseInexactMembers(body: Buffer, outline: JsonNode): void {
   for (const name of EXACT_NAMES.keys()) {
     const node = outline.children.get(name);
     if (node === undefined) continue;
@@ -138,10 +151,8 @@ function inexactMember(body: Buffer, outline: JsonNode): PosthornError | undefin
     const detail =
       `${inexact.source} has more digits than a 64-bit float keeps; ` +
       'send a number that it keeps, or a string';
-    const fields = [{ pointer: `/${name}${inexact.pointer}`, detail }];
-    return new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+    throw invalid([{ pointer: `/${name}${inexact.pointer}`, detail }]);
   }
-  return undefined;
 }
 
 function ownerOf({ params }: FastifyRequest): string {

@@ -24,7 +24,6 @@ function ofField(keyword: string, schema: object, value: unknown, detail: string
 
 const tagged = {
   type: 'object',
-  required: ['kind'],
   discriminator: { propertyName: 'kind' },
   oneOf: ['cat', 'dog'].map((kind) => ({
     type: 'object',
