@@ -13,7 +13,7 @@ import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
-import { answerNotModified } from '#infra/http/protocol/not-modified.ts';
+import { applyReadPreconditions } from '#infra/http/protocol/not-modified.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
@@ -246,7 +246,7 @@ function registerApiRoutes(
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
     const api = lockRoutes(scope, deps.authenticate, parts.lives);
-    answerNotModified(scope);
+    applyReadPreconditions(scope);
     answerOnce(scope, new IdempotentAnswers(deps), deps.log);
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);

@@ -18,7 +18,7 @@ import type {
 } from '#wire/api/event-type.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, encodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import { checkIfMatch, checkPutPreconditions, type Preconditions } from '#wire/revision.ts';
+import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import { turnKeys } from '../config-sync/change-turns.ts';
@@ -65,7 +65,7 @@ export class EventTypes {
       const now = new Date(clock.wallMs());
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
-      checkPutPreconditions(preconditions, known?.revision);
+      checkPreconditions(preconditions, known?.revision);
       const eventType: EventTypeDocument = {
         _id: name,
         description: body.description ?? null,
@@ -156,14 +156,14 @@ export class EventTypes {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_PRECONDITION_FAILED,
    * POSTHORN_EVENT_TYPE_IN_USE
    */
-  async remove(name: string, ifMatch: string | undefined): Promise<void> {
+  async remove(name: string, preconditions: Preconditions): Promise<void> {
     const { configuration, automatic, publish, onRemoved } = this.deps;
     const seen = await automatic.find(undefined, name);
     await changeInTurn(this.deps, turnKeys.eventTypes, async (session) => {
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
       if (known === null) throw notFound('event type', name);
-      checkIfMatch(ifMatch, known.revision);
+      checkPreconditions(preconditions, known.revision);
       await this.checkUnused(known, session);
       if (registered === null) return;
       await configuration.eventTypes.deleteOne({ _id: name }, { session });

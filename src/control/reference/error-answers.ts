@@ -69,8 +69,8 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   412: {
     name: 'PreconditionFailed',
-    description: 'The resource has changed since the revision that `if-match` names.',
-    applies: ({ headers }) => Object.hasOwn(headers?.properties ?? {}, 'if-match'),
+    description: 'The resource does not meet `if-match` or `if-none-match`.',
+    applies: locked,
   },
   413: {
     name: 'ContentTooLarge',

@@ -8,7 +8,7 @@ import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type TObject, Type } from 'typebox';
 import { createApp, type AppDeps, healthSchema } from '#infra/http/server/app.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
-import { idempotencyKeyHeader, ifNoneMatchHeader } from '#wire/api/fields.ts';
+import { idempotencyKeyHeader, preconditionHeaders } from '#wire/api/fields.ts';
 import { answer, answerFactsOf } from '#wire/openapi/describe.ts';
 import { buildDocument } from './document.ts';
 import type { RouteSchema } from './route-schema.ts';
@@ -82,7 +82,7 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
     method: method as string,
     url,
   };
-  // `answerOnce` and `answerNotModified` read these headers on every route of their method.
+  // `answerOnce` and `applyReadPreconditions` read these headers on every route of their method.
   if (method === 'POST') return withHeaders(described, idempotencyKeyHeader);
   return hasEtag(described) ? withNotModified(described) : described;
 }
@@ -97,7 +97,7 @@ function withNotModified(route: RouteSchema): RouteSchema {
   const description = 'The resource still has an ETag that `if-none-match` names.';
   const notModified = answer(Type.Null(), { description, headers: ['etag'] });
   const response = { ...route.response, 304: notModified };
-  return withHeaders({ ...route, response }, ifNoneMatchHeader);
+  return withHeaders({ ...route, response }, preconditionHeaders);
 }
 
 function withHeaders(route: RouteSchema, { properties }: TObject): RouteSchema {

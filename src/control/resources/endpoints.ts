@@ -18,7 +18,7 @@ import type {
 } from '#wire/api/endpoint/endpoint.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import { checkIfMatch } from '#wire/revision.ts';
+import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { newSecret, publicKeyOf } from '#wire/webhook/signature.ts';
 import {
   changeTenant,
@@ -148,7 +148,7 @@ export class Endpoints {
     tenantId: string,
     id: string,
     body: EndpointChange,
-    ifMatch: string | undefined,
+    preconditions: Preconditions,
   ): Promise<EndpointResource> {
     checkLinksAllowed(body, this.deps.publicUrl);
     const fields: Partial<EndpointDocument> = credentialFields(body, id, this.deps);
@@ -163,7 +163,7 @@ export class Endpoints {
     return changeTenant(this.deps, tenantId, async (context) => {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
-      checkIfMatch(ifMatch, known.revision);
+      checkPreconditions(preconditions, known.revision);
       const policies = policyFields(body, known);
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
         await this.refuseDuplicate(tenantId, id, url, session);
@@ -178,11 +178,11 @@ export class Endpoints {
   }
 
   /** Deletes the endpoint with its subscriptions; its history is kept. */
-  async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
+  async remove(tenantId: string, id: string, preconditions: Preconditions): Promise<void> {
     const { endpoints, subscriptions } = this.deps.configuration;
     await changeTenant(this.deps, tenantId, async ({ session, size }) => {
       const known = await this.find(tenantId, id, session);
-      checkIfMatch(ifMatch, known.revision);
+      checkPreconditions(preconditions, known.revision);
       await endpoints.deleteOne({ _id: id }, { session });
       size.removed('endpoints', known);
       const ofEndpoint = { tenant: tenantId, endpoint_id: id };
@@ -201,7 +201,7 @@ export class Endpoints {
     tenantId: string,
     id: string,
     body: SecretRotation,
-    ifMatch: string | undefined,
+    preconditions: Preconditions,
   ): Promise<RotatedSecret> {
     const { secretBox } = this.deps;
     const given = checkSecret(body.secret);
@@ -209,7 +209,7 @@ export class Endpoints {
     return changeTenant(this.deps, tenantId, async (context) => {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
-      checkIfMatch(ifMatch, known.revision);
+      checkPreconditions(preconditions, known.revision);
       const secret = given ?? successorOf(secretBox, known);
       const until = new Date(now.getTime() + overlapMs);
       const fresh = sealedSecret(secretBox, id, secret, now);

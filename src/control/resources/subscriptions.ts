@@ -13,7 +13,7 @@ import type {
   SubscriptionResource,
 } from '#wire/api/subscription.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import { checkIfMatch } from '#wire/revision.ts';
+import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import {
   changeTenant,
   type ConfigurationDeps,
@@ -93,7 +93,7 @@ export class Subscriptions {
     tenantId: string,
     id: string,
     body: SubscriptionChange,
-    caller: { ifMatch: string | undefined; mayApprove: boolean },
+    caller: { preconditions: Preconditions; mayApprove: boolean },
   ): Promise<SubscriptionResource> {
     const { configuration } = this.deps;
     const fields: Partial<SubscriptionDocument> = {};
@@ -102,7 +102,7 @@ export class Subscriptions {
     if (body.status !== undefined) fields.status = body.status;
     return changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
       const known = await this.find(tenantId, id, session);
-      checkIfMatch(caller.ifMatch, known.revision);
+      checkPreconditions(caller.preconditions, known.revision);
       if (body.status === 'APPROVED' && known.status !== 'APPROVED' && !caller.mayApprove) {
         throw new PosthornError('POSTHORN_KEY_SCOPE', {
           detail: 'a platform key is needed to approve a subscription',
@@ -115,10 +115,10 @@ export class Subscriptions {
     });
   }
 
-  async remove(tenantId: string, id: string, ifMatch: string | undefined): Promise<void> {
+  async remove(tenantId: string, id: string, preconditions: Preconditions): Promise<void> {
     await changeTenant(this.deps, tenantId, async ({ session, size }) => {
       const known = await this.find(tenantId, id, session);
-      checkIfMatch(ifMatch, known.revision);
+      checkPreconditions(preconditions, known.revision);
       await this.deps.configuration.subscriptions.deleteOne({ _id: id }, { session });
       size.removed('subscriptions', known);
     });

@@ -6,7 +6,7 @@ import type { TenantDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
-import { checkIfMatch, checkPutPreconditions, type Preconditions } from '#wire/revision.ts';
+import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps, newRevision } from '../config-sync/change-tenant.ts';
 import type { LifeViews } from '../lives/life-views.ts';
@@ -46,7 +46,7 @@ export class Tenants {
     const put = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock.wallMs());
       const known = await configuration.tenants.findOne({ _id: id }, { session });
-      checkPutPreconditions(preconditions, known?.revision);
+      checkPreconditions(preconditions, known?.revision);
       const fields = {
         name: settings.name ?? null,
         weight: settings.weight ?? 1,
@@ -121,13 +121,13 @@ export class Tenants {
    * (`lives/tenant-purger.ts`). A crash after the transaction is harmless: the sync publishes the
    * deletion, and any control process removes the data.
    */
-  async remove(id: string, ifMatch: string | undefined): Promise<void> {
+  async remove(id: string, preconditions: Preconditions): Promise<void> {
     const { configuration, tombstones, clock, publish } = this.deps;
     const revoked = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
       const now = new Date(clock.wallMs());
       const tenant = await configuration.tenants.findOneAndDelete({ _id: id }, { session });
       if (tenant === null) throw tenantNotFound(id);
-      checkIfMatch(ifMatch, tenant.revision);
+      checkPreconditions(preconditions, tenant.revision);
       await configuration.endpoints.deleteMany({ tenant: id }, { session });
       await configuration.subscriptions.deleteMany({ tenant: id }, { session });
       const ofLife = { tenant: lifeIdOf({ id, life: tenant.life }) };

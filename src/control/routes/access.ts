@@ -13,6 +13,7 @@ import {
 } from '#infra/http/server/authenticate.ts';
 import { takesNoBody } from '#infra/http/server/body/takes-no-body.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
+import { checkSelected } from '#wire/revision.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 
 /**
@@ -46,7 +47,7 @@ export type Api = FastifyInstance<
 export function lockRoutes(
   scope: FastifyInstance,
   authenticate: Authenticate,
-  lives: Pick<CurrentLives, 'find'>,
+  lives: Pick<CurrentLives, 'find' | 'of'>,
 ): Api {
   scope.decorateRequest('principal', null);
   scope.addHook('onRoute', ({ url, config }) => {
@@ -70,6 +71,7 @@ export function lockRoutes(
     done(hasSchema ? undefined : fieldsFault(request.body));
   });
   scope.addHook('preHandler', async (request) => {
+    await checkUnversioned(request, lives);
     const { tenant, life } = principalOf(request);
     if (tenant === undefined) return;
     const current = await lives.find(tenant);
@@ -100,6 +102,25 @@ function fieldsFault(body: unknown): PosthornError | undefined {
   return fields.length === 0
     ? undefined
     : new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
+}
+
+/**
+ * Checks the preconditions of a change of a resource without an ETag: the handlers of other changes
+ * compare them with the revision. A condition that names an ETag fails, because the caller relies
+ * on a comparison that is not possible.
+ */
+async function checkUnversioned(
+  { method, headers, params, routeOptions }: FastifyRequest,
+  lives: Pick<CurrentLives, 'of'>,
+): Promise<void> {
+  if (headers['if-match'] === undefined && headers['if-none-match'] === undefined) return;
+  if (method === 'GET' || method === 'HEAD') return;
+  const versioned = routeOptions.schema?.headers as { properties?: object } | undefined;
+  if (Object.hasOwn(versioned?.properties ?? {}, 'if-match')) return;
+  const { tenant } = params as { tenant?: string };
+  // Without the tenant the answer is 404 (RFC 9110, section 13.2.1).
+  if (tenant !== undefined) await lives.of(tenant);
+  checkSelected(headers, { exists: true });
 }
 
 /** Returns the caller of a request to a route with required access. */

@@ -11,7 +11,7 @@ import {
   rotatedSecret,
   secretRotation,
 } from '#wire/api/endpoint/endpoint.ts';
-import { ifMatchHeader } from '#wire/api/fields.ts';
+import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
@@ -81,7 +81,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
           'Without `secret`, a new one is generated with the present algorithm: HMAC or ed25519. Previous secrets keep signing alongside the new one until the overlap ends.',
         tags,
         params: endpointParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         body: Type.Union([secretRotation, Type.Null()]),
         response: { 200: rotatedSecret, ...problemAnswers },
       },
@@ -93,7 +93,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
     },
     (request) => {
       const { tenant, endpoint: id } = request.params;
-      return endpoints.rotateSecret(tenant, id, request.body ?? {}, request.headers['if-match']);
+      return endpoints.rotateSecret(tenant, id, request.body ?? {}, request.headers);
     },
   );
 }
@@ -132,7 +132,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
         description: 'Fields that are left out keep their value.',
         tags,
         params: endpointParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         body: endpointChange,
         response: {
           200: answer(endpoint, {
@@ -145,8 +145,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
     },
     async (request, reply) => {
       const { tenant, endpoint: id } = request.params;
-      const ifMatch = request.headers['if-match'];
-      const changed = await endpoints.change(tenant, id, request.body, ifMatch);
+      const changed = await endpoints.change(tenant, id, request.body, request.headers);
       reply.header('etag', etagOf(changed.revision));
       return changed;
     },
@@ -161,7 +160,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
         description: 'Waiting deliveries to the endpoint are cancelled. Its history is kept.',
         tags,
         params: endpointParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         response: {
           204: Type.Null({ description: 'The endpoint is deleted.' }),
           ...problemAnswers,
@@ -170,7 +169,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
     },
     async (request, reply) => {
       const { tenant, endpoint: id } = request.params;
-      await endpoints.remove(tenant, id, request.headers['if-match']);
+      await endpoints.remove(tenant, id, request.headers);
       return reply.code(204).send(null);
     },
   );

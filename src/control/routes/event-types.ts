@@ -6,7 +6,7 @@ import {
   eventTypeParams,
   eventTypeSettings,
 } from '#wire/api/event-type.ts';
-import { putPreconditionHeaders, ifMatchHeader } from '#wire/api/fields.ts';
+import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
@@ -35,7 +35,7 @@ export function registerEventTypeRoutes(
         description: 'Omitted settings get their defaults. A new `schema` creates a version.',
         tags,
         params: eventTypeParams,
-        headers: putPreconditionHeaders,
+        headers: preconditionHeaders,
         body: eventTypeSettings,
         response: {
           200: answer(eventType, { description: 'The settings are replaced.', headers: ['etag'] }),
@@ -98,7 +98,7 @@ export function registerEventTypeRoutes(
         description: REMOVAL,
         tags,
         params: eventTypeParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         response: {
           204: Type.Null({ description: 'The event type is removed.' }),
           ...problemAnswers,
@@ -106,7 +106,7 @@ export function registerEventTypeRoutes(
       },
     },
     async (request, reply) => {
-      await eventTypes.remove(request.params.name, request.headers['if-match']);
+      await eventTypes.remove(request.params.name, request.headers);
       return reply.code(204).send(null);
     },
   );

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { ifMatchHeader } from '#wire/api/fields.ts';
+import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import {
   dryRun,
@@ -129,7 +129,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
           'Fields that are left out keep their value. Only a platform key may set the status of a subscription to `APPROVED`.',
         tags,
         params: subscriptionParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         body: subscriptionChange,
         response: {
           200: answer(subscription, {
@@ -143,7 +143,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
     async (request, reply) => {
       const { tenant, subscription: id } = request.params;
       const changed = await subscriptions.change(tenant, id, request.body, {
-        ifMatch: request.headers['if-match'],
+        preconditions: request.headers,
         mayApprove: principalOf(request).scope === 'platform',
       });
       reply.header('etag', etagOf(changed.revision));
@@ -160,7 +160,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
         description: 'Events that are already routed are still delivered.',
         tags,
         params: subscriptionParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         response: {
           204: Type.Null({ description: 'The subscription is deleted.' }),
           ...problemAnswers,
@@ -169,7 +169,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
     },
     async (request, reply) => {
       const { tenant, subscription: id } = request.params;
-      await subscriptions.remove(tenant, id, request.headers['if-match']);
+      await subscriptions.remove(tenant, id, request.headers);
       return reply.code(204).send(null);
     },
   );

@@ -1,5 +1,5 @@
 import { Type } from 'typebox';
-import { putPreconditionHeaders, ifMatchHeader } from '#wire/api/fields.ts';
+import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import {
   tenant,
@@ -28,7 +28,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
           'Settings that are left out get their defaults. A new tenant has no endpoints.',
         tags,
         params: tenantParams,
-        headers: putPreconditionHeaders,
+        headers: preconditionHeaders,
         body: tenantSettings,
         response: {
           200: answer(tenant, { description: 'The settings are replaced.', headers: ['etag'] }),
@@ -91,12 +91,12 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
           'Its endpoints, subscriptions and keys are deleted at once, its history soon after.',
         tags,
         params: tenantParams,
-        headers: ifMatchHeader,
+        headers: preconditionHeaders,
         response: { 204: Type.Null({ description: 'The tenant is deleted.' }), ...problemAnswers },
       },
     },
     async (request, reply) => {
-      await tenants.remove(request.params.tenant, request.headers['if-match']);
+      await tenants.remove(request.params.tenant, request.headers);
       return reply.code(204).send(null);
     },
   );

@@ -14,6 +14,7 @@ import type { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { problemOf } from '#wire/problem.ts';
+import { checkSelected } from '#wire/revision.ts';
 import type { AcceptBroadcast } from '../accept/accept-broadcast.ts';
 import type { AcceptEvent } from '../accept/accept-event.ts';
 import { type AcceptDone, acceptedJson } from '../accept/accepted.ts';
@@ -45,6 +46,8 @@ export type TenantParams = { Params: { tenant: string } };
 
 /** Recipient of the event, for messages. */
 const EVERY_TENANT = 'every tenant';
+/** The resource that events are posted to has no ETag. */
+const LIST_OF_EVENTS = { exists: true } as const;
 type Target = TenantSnapshot | typeof EVERY_TENANT;
 
 /** Validating an item may take tens of ms: after this time the event loop runs other work. */
@@ -119,7 +122,14 @@ export class PublishRequests {
     reply: FastifyReply,
     go: (target: Target) => void,
   ): void {
-    this.guard(() => go(EVERY_TENANT), request, reply);
+    this.guard(
+      () => {
+        checkSelected(request.headers, LIST_OF_EVENTS);
+        go(EVERY_TENANT);
+      },
+      request,
+      reply,
+    );
   }
 
   /** Remembers the life of the request's key until the body has been read. */
@@ -148,6 +158,7 @@ export class PublishRequests {
         () => {
           if (tenant === undefined) throw tenantNotFound(id);
           this.checkKey(request, tenant);
+          checkSelected(request.headers, LIST_OF_EVENTS);
           go(tenant);
         },
         request,

@@ -100,36 +100,22 @@ export const revision = Type.Integer({
   examples: [3],
 });
 
-export const ifMatchHeader = Type.Object({
+/** Header fields of every request for a resource with an `etag`. */
+export const preconditionHeaders = Type.Object({
   'if-match': Type.Optional(
     Type.String({
       maxLength: 200,
       description:
-        'ETag of the revision that the change is based on. If the resource has changed since, the answer is 412.',
+        'ETag of the revision that the request is based on. If the resource has another one, the answer is 412.',
       examples: ['"3"'],
     }),
   ),
-});
-
-export const putPreconditionHeaders = Type.Object({
-  ...ifMatchHeader.properties,
   'if-none-match': Type.Optional(
     Type.String({
       maxLength: 200,
       description:
-        '`*` creates the resource and never replaces it: if it exists, the answer is 412.',
-      examples: ['*'],
-    }),
-  ),
-});
-
-/** Header fields of every GET that answers with an `etag`. */
-export const ifNoneMatchHeader = Type.Object({
-  'if-none-match': Type.Optional(
-    Type.String({
-      description:
-        'ETags that the caller has cached. If the resource still has one of them, the answer is 304.',
-      examples: ['"3"'],
+        'ETags that the caller has. If the resource has one of them, a GET is answered with 304, and a change with 412. `*` means any: a PUT with it creates the resource and never replaces it.',
+      examples: ['"2"'],
     }),
   ),
 });

@@ -1,19 +1,63 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { checkIfMatch, etagOf } from '#wire/revision.ts';
+import { type Selected, checkPreconditions, evaluatePreconditions } from '#wire/revision.ts';
 
-test('a change is accepted if the tag is that of the resource', () => {
-  for (const header of [undefined, etagOf(3), '*', '"1", "3"', ' "3" ']) {
-    assert.doesNotThrow(() => checkIfMatch(header, 3), header);
-  }
-  for (const header of ['"2"', 'W/"3"', '3', '', '"33"']) {
-    assert.throws(() => checkIfMatch(header, 3), /read it again/, header);
+const present: Selected = { exists: true, etag: '"3"' };
+const untagged: Selected = { exists: true };
+const absent: Selected = { exists: false };
+
+type Case = [ifMatch: string | undefined, ifNoneMatch: string | undefined, Selected, string];
+
+/** The result of a PUT. */
+const cases: Case[] = [
+  [undefined, undefined, absent, 'proceed'],
+  ['"3"', undefined, present, 'proceed'],
+  ['"2", "3"', undefined, present, 'proceed'],
+  ['"2",,"3" ,', undefined, present, 'proceed'],
+  ['*', undefined, present, 'proceed'],
+  ['*', undefined, untagged, 'proceed'],
+  ['"2"', undefined, present, 'failed'],
+  ['W/"3"', undefined, present, 'failed'],
+  ['', undefined, present, 'failed'],
+  ['"3"', undefined, untagged, 'failed'],
+  ['*', undefined, absent, 'failed'],
+  [undefined, '*', absent, 'proceed'],
+  [undefined, '"3"', absent, 'proceed'],
+  [undefined, '"2"', present, 'proceed'],
+  [undefined, '"3"', untagged, 'proceed'],
+  [undefined, '', present, 'proceed'],
+  [undefined, '"3"', present, 'failed'],
+  [undefined, 'W/"3"', present, 'failed'],
+  [undefined, '"2,", W/"3"', present, 'failed'],
+  [undefined, '*', present, 'failed'],
+  [undefined, '*', untagged, 'failed'],
+  ['"3"', '"3"', present, 'failed'],
+  ['"3"', '"2"', present, 'proceed'],
+  ['"2"', '"2"', present, 'failed'],
+];
+
+for (const [ifMatch, ifNoneMatch, selected, result] of cases) {
+  const name = JSON.stringify({ ifMatch, ifNoneMatch, ...selected });
+  test(`a change has the result ${result} for ${name}`, () => {
+    const headers = { 'if-match': ifMatch, 'if-none-match': ifNoneMatch };
+    assert.equal(evaluatePreconditions('PUT', headers, selected), result);
+    // `if-match` comes first: a read that fails it is not answered with 304.
+    const failsMatch = evaluatePreconditions('GET', { 'if-match': ifMatch }, selected) === 'failed';
+    const read = result === 'failed' && !failsMatch ? 'not_modified' : result;
+    assert.equal(evaluatePreconditions('GET', headers, selected), read);
+  });
+}
+
+test('rejects a header that is no list of entity tags with its name', () => {
+  for (const value of ['3', '"3', '"a"b"', '*, "3"', '"3" "4"', "'3'", 'W/3', 'w/"3"']) {
+    for (const name of ['if-match', 'if-none-match']) {
+      const check = () => checkPreconditions({ [name]: value }, 3);
+      assert.throws(check, new RegExp(`#header/${name} must be`), `${name}: ${value}`);
+    }
   }
 });
 
-test('nothing matches what does not exist', () => {
-  assert.doesNotThrow(() => checkIfMatch(undefined, undefined));
-  for (const header of ['*', '"1"']) {
-    assert.throws(() => checkIfMatch(header, undefined), /nothing yet/);
-  }
+test('a failed change is told the present revision', () => {
+  assert.throws(() => checkPreconditions({ 'if-match': '"2"' }, 3), /now at "3"/);
+  assert.throws(() => checkPreconditions({ 'if-match': '*' }, undefined), /does not exist/);
 });

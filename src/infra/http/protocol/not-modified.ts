@@ -1,24 +1,42 @@
 import type { FastifyInstance } from 'fastify';
-import { matchesNone } from '#wire/revision.ts';
+import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import { evaluatePreconditions, preconditionFailed } from '#wire/revision.ts';
 
 /**
- * Answers a GET or HEAD of this scope with 304 where `if-none-match` names the `etag` of the answer
- * (RFC 9110, section 15.4.5). The resource is still read: this saves only its transfer.
+ * Applies the preconditions of each GET and HEAD of this scope to the `etag` of its answer (RFC
+ * 9110, section 13.2): 304 where `if-none-match` names it, 412 where `if-match` does not. Only an
+ * answer of 200 has preconditions. The resource is still read: this saves only its transfer.
  */
-export function answerNotModified(scope: FastifyInstance): void {
+export function applyReadPreconditions(scope: FastifyInstance): void {
   scope.addHook('onSend', (request, reply, payload, done) => {
-    const asked = request.headers['if-none-match'];
-    const isRead = request.method === 'GET' || request.method === 'HEAD';
-    if (asked === undefined || !isRead || reply.statusCode !== 200) {
+    const { headers, method } = request;
+    const isConditional =
+      headers['if-match'] !== undefined || headers['if-none-match'] !== undefined;
+    const isRead = method === 'GET' || method === 'HEAD';
+    if (!isConditional || !isRead || reply.statusCode !== 200) {
       done(null, payload);
       return;
     }
-    if (matchesNone(asked, reply.getHeader('etag') as string | undefined)) {
-      done(null, payload);
-      return;
+    const selected = { exists: true, etag: reply.getHeader('etag') as string | undefined } as const;
+    try {
+      const result = evaluatePreconditions(method, headers, selected);
+      if (result === 'proceed') {
+        done(null, payload);
+        return;
+      }
+      reply.removeHeader('content-length');
+      if (result === 'not_modified') {
+        reply.code(304).removeHeader('content-type');
+        // Not null: for a HEAD, Fastify reads the length of the payload.
+        done(null, '');
+        return;
+      }
+      const error = preconditionFailed(selected);
+      const [path = ''] = request.url.split('?', 1);
+      reply.code(error.status).header('content-type', PROBLEM_MEDIA_TYPE);
+      done(null, JSON.stringify(problemOf(error, path, request.id)));
+    } catch (error) {
+      done(error as Error);
     }
-    reply.code(304).removeHeader('content-type').removeHeader('content-length');
-    // Not null: for a HEAD, Fastify reads the length of the payload.
-    done(null, '');
   });
 }

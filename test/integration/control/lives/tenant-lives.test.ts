@@ -99,7 +99,7 @@ test('an entity tag of an earlier life does not match, and the snapshot is newer
 test('a deletion that crashes before it is published takes effect', async () => {
   await put('fallen');
   const publish = () => Promise.reject(new Crash());
-  await assert.rejects(tenants({ publish }).remove('fallen', undefined), Crash);
+  await assert.rejects(tenants({ publish }).remove('fallen', {}), Crash);
   await configGone(plane.kv, configKeys.tenant('fallen'));
   assert.equal((await put('fallen')).status, 201);
   assert.equal((await snapshotOf('fallen', 1)).life, 1);

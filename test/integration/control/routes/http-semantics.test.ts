@@ -4,6 +4,7 @@ import { before, test } from 'node:test';
 import { type ControlPlane, PLATFORM_KEY, startControlPlane } from '../control-plane.ts';
 
 interface Operation {
+  parameters?: { name: string }[];
   requestBody?: { required?: boolean };
   security?: unknown[];
 }
@@ -224,7 +225,7 @@ test('If-None-Match: * creates and never replaces, and a known ETag is answered 
     }
     assert.equal((await ask('GET', path, { 'if-none-match': '"0"' })).statusCode, 200);
   }
-  const stale = { headers: { 'if-match': '"0"' } };
+  const conditions = [{ 'if-match': '"0"' }, { 'if-none-match': '*' }];
   const changes: [string, string, object?][] = [
     ['POST', `${endpoint}/rotate-secret`],
     ['PATCH', endpoint, { format: 'data' }],
@@ -235,7 +236,52 @@ test('If-None-Match: * creates and never replaces, and a known ETag is answered 
     ['DELETE', '/v1/event-types/conditional.type'],
   ];
   for (const [method, path, body] of changes) {
-    const refused = await plane.call(method, path, body, stale);
-    assert.equal(refused.status, 412, `${method} ${path}: ${refused.text}`);
+    for (const headers of conditions) {
+      const refused = await plane.call(method, path, body, { headers });
+      assert.equal(refused.status, 412, `${method} ${path}: ${refused.text}`);
+    }
   }
+});
+
+test('every read meets if-match and if-none-match, with an ETag or without', async () => {
+  let seen = 0;
+  for (const { url, operations } of paths) {
+    const { security } = operations.get('GET') ?? {};
+    const path = url.replace('none-0', 'plain-id');
+    if (!operations.has('GET') || security?.length === 0) continue;
+    const plain = await ask('GET', path);
+    const expected = plain.statusCode === 200 ? [412, 304, 400] : Array(3).fill(plain.statusCode);
+    const answers = [
+      await ask('GET', path, { 'if-match': '"other"', 'if-none-match': '*' }),
+      await ask('GET', path, { 'if-match': '*', 'if-none-match': '*' }),
+      await ask('GET', path, { 'if-none-match': 'no-tag' }),
+    ];
+    assert.deepEqual(
+      answers.map(({ statusCode }) => statusCode),
+      expected,
+      path,
+    );
+    if (plain.statusCode === 200) seen++;
+  }
+  assert.ok(seen >= 10, `${seen} reads`);
+});
+
+test('rejects a change of a resource without an ETag with 412 when a condition names one', async () => {
+  let seen = 0;
+  for (const { url, operations } of paths) {
+    for (const [method, operation] of operations) {
+      const names = (operation.parameters ?? []).map(({ name }) => name);
+      if (method === 'GET' || names.includes('if-match')) continue;
+      if (operation.requestBody?.required === true) continue;
+      const path = url.replace('none-0', 'plain-id');
+      for (const headers of [{ 'if-match': '"3"' }, { 'if-none-match': '*' }]) {
+        const refused = await ask(method, path, headers);
+        assert.equal(refused.statusCode, 412, `${method} ${path}: ${refused.body}`);
+      }
+      const passed = await ask(method, path, { 'if-match': '*', 'if-none-match': '"3"' });
+      assert.notEqual(passed.statusCode, 412, `${method} ${path}: ${passed.body}`);
+      seen++;
+    }
+  }
+  assert.ok(seen >= 6, `${seen} changes`);
 });

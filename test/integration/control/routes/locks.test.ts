@@ -123,6 +123,7 @@ test('rejects a route without a required access at start', async () => {
   void app.register((scope, _options, done) => {
     lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
       find: async () => undefined,
+      of: async (id) => id,
     });
     assert.throws(() => scope.get('/open-by-mistake', () => 'hello'), /lacks "access"/);
     done();
