@@ -200,7 +200,7 @@ export function createControl(deps: ControlDeps): Control {
     },
     service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
     syncState: () => sync.state,
-    compareConfig: () => sync.compareAgain(),
+    compareConfig: () => sync.requestComparison(),
     registerEventTypes: (seen) => registrar.register(seen),
     disableGoneEndpoint: (record) => health.disableGone(record),
     trackHealth: (attempts) => health.track(attempts),

@@ -22,7 +22,7 @@ import { shardOf } from '#wire/subjects.ts';
 import { ActivationTable } from './actors/activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './intake/event-fetcher.ts';
-import { HeldReleaser } from './settlement/held-releaser.ts';
+import { HeldDeliveryReleaser } from './settlement/held-delivery-releaser.ts';
 import { createLaneController } from './lanes/create-lane-controller.ts';
 import type { LaneRules } from './lanes/lane-rules.ts';
 import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
@@ -141,7 +141,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     ...shardLifecycle(shardConsumers, queues, drainMs),
     log,
   });
-  const releaser = new HeldReleaser({ ...deps, gone, shards, owns });
+  const releaser = new HeldDeliveryReleaser({ ...deps, gone, shards, owns });
 
   return {
     name: 'delivery',

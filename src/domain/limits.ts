@@ -139,5 +139,5 @@ export const limits = {
   /** Each is a consumer. It adds 6 us to a message's 15 us with 40 on a stream, 170 with 1,000. */
   lanesPerShardMax: 40,
   /** Unacked messages of a tenant's lane: bounds its backlog; serves 1 s endpoints at 500/s. */
-  laneInHandMax: 512,
+  laneUnackedMax: 512,
 } as const;

@@ -8,7 +8,7 @@ import type { ConfigView } from '#wire/config-snapshot.ts';
  * The life of a message's tenant, compared with the configuration of this process. `ended`: a later
  * life has begun. `unborn`: the configuration is behind. `unknown`: there is no such tenant.
  */
-export type LifeStanding = 'current' | 'ended' | 'unborn' | 'unknown';
+export type LifeStatus = 'current' | 'ended' | 'unborn' | 'unknown';
 
 const KINDS = ['event', 'delivery', 'record', 'dead_letter'] as const;
 export type DroppedKind = (typeof KINDS)[number];
@@ -37,7 +37,7 @@ export class TenantLives {
     for (const kind of KINDS) this.dropped.inc({ kind }, 0);
   }
 
-  standing(lifeId: string): LifeStanding {
+  status(lifeId: string): LifeStatus {
     const known = this.config.currentTenant(tenantIdOf(lifeId));
     if (known === undefined) return 'unknown';
     const ahead = (known.life ?? 0) - lifeOf(lifeId);
@@ -47,7 +47,7 @@ export class TenantLives {
 
   /** Whether a later life has begun; if so, counts the message as dropped. */
   drops(lifeId: string, kind: DroppedKind): boolean {
-    if (this.standing(lifeId) !== 'ended') return false;
+    if (this.status(lifeId) !== 'ended') return false;
     this.dropped.inc({ kind });
     if (this.logged.has(lifeId)) return true;
     this.logged.add(lifeId);

@@ -15,7 +15,7 @@ import { InFlightEvent, type EventSource } from './in-flight-event.ts';
 const AHEAD = 512;
 const DRAIN_POLL_MS = 10;
 
-export interface EventTapDeps {
+export interface EventConsumerDeps {
   nc: NatsConnection;
   js: JetStreamClient;
   jsm: JetStreamManager;
@@ -28,12 +28,12 @@ export interface EventTapDeps {
 }
 
 export class EventConsumer implements EventSource {
-  private readonly deps: EventTapDeps;
+  private readonly deps: EventConsumerDeps;
   private readonly reader: ExclusiveConsumer;
   private readonly inFlight = new Map<number, InFlightEvent>();
   private closed = false;
 
-  constructor(deps: EventTapDeps) {
+  constructor(deps: EventConsumerDeps) {
     this.deps = deps;
     this.reader = new ExclusiveConsumer({
       ...deps,

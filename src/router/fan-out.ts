@@ -11,7 +11,7 @@ import {
   encodeDeliveryFrame,
 } from '#wire/frames/delivery-frame.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
-import { type LaneView, laneFor } from '#wire/lane-view.ts';
+import { type LaneView, classFor } from '#wire/lane-view.ts';
 import type { RoutedRecord } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { InFlightEvent } from './in-flight-event.ts';
@@ -32,7 +32,7 @@ export interface FanOut {
   message: InFlightEvent;
   tenant: string;
   /** Key of its turn: its tenant, or one key for all copies of broadcasts. */
-  lane: string;
+  flow: string;
   event: EventFrame;
   seq: number;
   endpoints: EndpointSnapshot[];
@@ -40,7 +40,7 @@ export interface FanOut {
   next: number;
   /** Outstanding PubAcks, including those of deliveries not yet published. */
   open: number;
-  /** Its lane waits for PubAcks. */
+  /** Its flow waits for PubAcks. */
   aside: boolean;
   failed: boolean;
   deliveries: RoutedRecord['deliveries'];
@@ -48,7 +48,7 @@ export interface FanOut {
   span?: Span | undefined;
 }
 
-/** A fan-out in the tenant's own lane, with nothing published yet. */
+/** A fan-out in the tenant's own flow, with nothing published yet. */
 export function fanOutOf(
   message: InFlightEvent,
   tenant: string,
@@ -58,7 +58,7 @@ export function fanOutOf(
   return {
     message,
     tenant,
-    lane: tenant,
+    flow: tenant,
     event,
     seq: message.seq,
     endpoints,
@@ -106,7 +106,7 @@ export class FanOuts {
       this.publishAll(fanOut);
       return;
     }
-    this.queue.push(fanOut.lane, fanOut);
+    this.queue.push(fanOut.flow, fanOut);
     this.pump();
   }
 
@@ -179,7 +179,7 @@ export class FanOuts {
     const inFlight = fanOut.open - (fanOut.endpoints.length - fanOut.next);
     if (inFlight * 2 > this.inFlightMax) return;
     fanOut.aside = false;
-    this.queue.resume(fanOut.lane);
+    this.queue.resume(fanOut.flow);
     this.pump();
   }
 }
@@ -219,7 +219,7 @@ function subjectFor(
   // Held deliveries of an ordered endpoint keep their place in its queue.
   if (endpoint.ordered !== undefined) return subjects.ordered(tenant, endpoint.id);
   if (endpoint.state !== 'active') return subjects.held(tenant, endpoint.id);
-  return subjects.delivery(tenant, endpoint.id, laneFor(lanes, tenant, event.head));
+  return subjects.delivery(tenant, endpoint.id, classFor(lanes, tenant, event.head));
 }
 
 function isInline(bytes: number, endpoints: number): boolean {

@@ -30,7 +30,7 @@ export class LargeEvents {
    * Retries while the store does not answer and this router owns the event: a later event must not
    * overtake it.
    */
-  async whole(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
+  async hydrate(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
     const { payload } = event.head;
     if (payload === undefined || !isDataSeen(payload.size)) return event;
     const read = await retryWhile(() => this.reads.run(() => this.read(payload.key)), {

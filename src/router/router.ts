@@ -153,7 +153,7 @@ export class Router {
   ): Promise<void> | undefined {
     try {
       const found = this.needsPayload(tenant, event)
-        ? this.matchWhole(message, tenant, event)
+        ? this.matchHydrated(message, tenant, event)
         : this.match(message, tenant, event);
       if (!Array.isArray(found) || found.length === 0) {
         return this.routeLater(message, tenant, event, found);
@@ -184,7 +184,7 @@ export class Router {
         await this.refresh(message, tenant);
         if (!(await this.lifeGate.admits(message, tenant))) return;
         const isNews = this.deps.config.tenant(tenant) !== known;
-        if (isNews) endpoints = await this.matchWhole(message, tenant, event);
+        if (isNews) endpoints = await this.matchHydrated(message, tenant, event);
       }
       if (message.mayWork()) this.begin(fanOutOf(message, tenant, event, endpoints));
       else message.drop();
@@ -215,8 +215,8 @@ export class Router {
     // A broadcast was delayed as a whole.
     const isCopy = fanOut.event.head.broadcast === true;
     const inOrder = endpoints.some(({ ordered }) => ordered !== undefined);
-    // All copies of broadcasts share one turn; order is kept only in a tenant's own lane.
-    if (isCopy && !inOrder) fanOut.lane = BROADCASTS;
+    // All copies of broadcasts share one turn; order is kept only in a tenant's own flow.
+    if (isCopy && !inOrder) fanOut.flow = BROADCASTS;
     const atOnce = isCopy || inOrder;
     const delayMs = atOnce ? 0 : fanOutDelayMs(this.deps.fanOutDelays, endpoints.length);
     const waitMs = delayMs === 0 ? 0 : message.storedMs + delayMs - this.deps.now();
@@ -270,14 +270,14 @@ export class Router {
     });
   }
 
-  private async matchWhole(
+  private async matchHydrated(
     message: InFlightEvent,
     tenant: string,
     event: EventFrame,
   ): Promise<EndpointSnapshot[]> {
     if (!this.needsPayload(tenant, event)) return this.match(message, tenant, event);
-    const whole = await this.large.whole(event, () => message.mayWork());
-    return this.match(message, tenant, whole);
+    const hydrated = await this.large.hydrate(event, () => message.mayWork());
+    return this.match(message, tenant, hydrated);
   }
 
   private indexOf(tenant: string, event: EventFrame): SubscriptionIndex | undefined {

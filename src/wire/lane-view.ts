@@ -1,6 +1,6 @@
-import { laneOf } from './frames/delivery-frame.ts';
+import { firstClassOf } from './frames/delivery-frame.ts';
 import type { EventHead } from './frames/event-frame.ts';
-import type { LaneClass } from './subjects.ts';
+import type { DeliveryClass } from './subjects.ts';
 
 /** Which tenants have a lane of their own now, as far as this process knows. */
 export interface LaneView {
@@ -8,11 +8,11 @@ export interface LaneView {
 }
 
 /** The class of subjects of a new delivery; high priority overtakes all lanes (IN-11). */
-export function laneFor(
+export function classFor(
   lanes: LaneView,
   tenant: string,
   event: Pick<EventHead, 'priority'>,
-): LaneClass {
-  const shared = laneOf(event);
+): DeliveryClass {
+  const shared = firstClassOf(event);
   return shared === 's' && lanes.has(tenant) ? 't' : shared;
 }

@@ -45,7 +45,7 @@ export const consumers = {
   /** High priority (IN-11). */
   deliverHigh: 'deliver-high',
   /** Retries, parked, released and replayed deliveries: new deliveries never queue behind these. */
-  deliverAgain: 'deliver-again',
+  deliverRepeats: 'deliver-again',
   /** Of a tenant with a lane of its own. */
   lane: laneConsumer,
 } as const;
@@ -80,7 +80,8 @@ export const buckets = {
   payloads: 'PAYLOADS',
 } as const;
 
-export type LaneClass = 'h' | 's' | 't' | 'r' | 'o';
+/** Token of a runnable delivery's subject, which decides the consumer that takes it. */
+export type DeliveryClass = 'h' | 's' | 't' | 'r' | 'o';
 
 /** Segments between dots, valid as they are in subjects and bucket keys. */
 const PLAIN_TYPE = /^[\w-]+(\.[\w-]+)*$/;
@@ -113,8 +114,8 @@ export const subjects = {
   event: (tenant: string, type: string) =>
     `ev.${partitionOf(tenant)}.${tenant}.${encodeEventType(type)}`,
   /** Runnable deliveries: the consumers' filters cover these. */
-  delivery: (tenant: string, endpoint: string, lane: LaneClass = 's') =>
-    `dlv.${partitionOf(tenant)}.${lane}.${tenant}.${endpoint}`,
+  delivery: (tenant: string, endpoint: string, deliveryClass: DeliveryClass = 's') =>
+    `dlv.${partitionOf(tenant)}.${deliveryClass}.${tenant}.${endpoint}`,
   /** Scheduled: one schedule per subject, so it contains the delivery id. No filter covers `w`. */
   waiting: (tenant: string, endpoint: string, delivery: string) =>
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
@@ -257,18 +258,18 @@ export function parseDeadLetterSubject(subject: string): { tenant: string; endpo
   return { tenant, endpoint };
 }
 
-/** The parts of `dlv.<p>.<lane>.<tenant>.<endpoint>`, and of the longer subjects that begin so. */
+/** The parts of `dlv.<p>.<class>.<tenant>.<endpoint>`, and of the longer subjects that begin so. */
 export function parseDeliverySubject(subject: string): {
-  lane: string;
+  deliveryClass: string;
   tenant: string;
   endpoint: string;
 } {
-  const laneAt = subject.indexOf('.', 4) + 1;
-  const tenantAt = subject.indexOf('.', laneAt) + 1;
+  const classAt = subject.indexOf('.', 4) + 1;
+  const tenantAt = subject.indexOf('.', classAt) + 1;
   const endpointAt = subject.indexOf('.', tenantAt) + 1;
   const end = subject.indexOf('.', endpointAt);
   return {
-    lane: subject.slice(laneAt, tenantAt - 1),
+    deliveryClass: subject.slice(classAt, tenantAt - 1),
     tenant: subject.slice(tenantAt, endpointAt - 1),
     endpoint: end < 0 ? subject.slice(endpointAt) : subject.slice(endpointAt, end),
   };

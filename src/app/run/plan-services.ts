@@ -118,7 +118,7 @@ function planControl(parts: RoleParts): Service[] {
       db,
     });
     control.registerRoutes(app);
-    config.onBucketAnew(() => control.compareConfig());
+    config.onBucketRecreated(() => control.compareConfig());
     parts.checks['config'] = () => control.syncState() !== 'starting';
     services.push(control.service);
     services.push(

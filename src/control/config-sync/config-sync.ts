@@ -81,7 +81,7 @@ export class ConfigSync {
   }
 
   /** Ends the round, so that the next one compares: the content of the bucket was lost. */
-  compareAgain(): void {
+  requestComparison(): void {
     void this.stream?.close().catch(() => undefined);
   }
 

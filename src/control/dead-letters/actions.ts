@@ -21,9 +21,13 @@ import type {
   ReplayedDeadLetters,
 } from '#wire/api/dead-letter.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { deliveryMessageId, encodeDeliveryFrame, laneAgain } from '#wire/frames/delivery-frame.ts';
+import {
+  deliveryMessageId,
+  encodeDeliveryFrame,
+  repeatClassOf,
+} from '#wire/frames/delivery-frame.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
-import { type LaneClass, subjects } from '#wire/subjects.ts';
+import { type DeliveryClass, subjects } from '#wire/subjects.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import type { DeadLetterReads } from './reads.ts';
@@ -133,9 +137,9 @@ export class DeadLetterActions {
   }
 
   /** A replay for an ordered endpoint goes to the end of its queue. */
-  private laneOf(lifeId: string, endpointId: string): LaneClass {
+  private replayClassOf(lifeId: string, endpointId: string): DeliveryClass {
     const endpoints = this.deps.config.tenant(lifeId)?.endpoints ?? [];
-    return laneAgain(
+    return repeatClassOf(
       {},
       endpoints.find(({ id }) => id === endpointId),
     );
@@ -164,7 +168,7 @@ export class DeadLetterActions {
   private async publish(letter: DeadLetterDocument, id: string, dueMs: number): Promise<void> {
     const { tenant, event, endpoint, type, seq, frame } = letter;
     const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
-    const target = subjects.delivery(tenant, endpoint, this.laneOf(tenant, endpoint));
+    const target = subjects.delivery(tenant, endpoint, this.replayClassOf(tenant, endpoint));
     const waits = dueMs - this.deps.clock.wallMs() > SCHEDULED_FROM_MS;
     try {
       await this.deps.publisher.publishAsync({

@@ -3,7 +3,7 @@ import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointHealthDocument, HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import type { EndpointHealth } from '#wire/api/endpoint/endpoint-health.ts';
-import { standingOf } from './standing.ts';
+import { healthStatusOf } from './health-status.ts';
 import { failingSince } from './transitions.ts';
 
 const COUNTED_MAX = 100_000;
@@ -39,7 +39,7 @@ export class HealthReads {
       const nothing = { failing_since: null, disables_at: null, last_success_at: null };
       return { state: 'unknown', ...nothing, last_failure: null };
     }
-    const { facts, rules, shown } = standingOf(health, endpoint, this.deps.disableAfterSeconds);
+    const { facts, rules, shown } = healthStatusOf(health, endpoint, this.deps.disableAfterSeconds);
     const sinceMs = failingSince(facts, rules);
     return {
       state: sinceMs === null ? 'healthy' : 'failing',

@@ -10,7 +10,7 @@ import type { EndpointHealthDocument, HealthStore } from '#infra/mongo/endpoint-
 import type { History } from '#infra/mongo/documents.ts';
 import type { AttemptsByEndpoint, EndpointAttempts } from './attempts.ts';
 import { type DisableDeps, disableEndpoint } from './disable-endpoint.ts';
-import { type HealthStanding, standingOf } from './standing.ts';
+import { type HealthStatus, healthStatusOf } from './health-status.ts';
 import { tell } from './operational-events.ts';
 import { DISABLED_LEVEL, type Transition, nextTransition } from './transitions.ts';
 import { mergeHealth } from './write-health.ts';
@@ -98,11 +98,11 @@ export class HealthTracker {
   }
 
   private async step(health: EndpointHealthDocument, endpoint: EndpointDocument): Promise<void> {
-    const standing = standingOf(health, endpoint, this.deps.disableAfterSeconds);
-    const step = nextTransition(standing.facts, standing.told, standing.rules);
+    const status = healthStatusOf(health, endpoint, this.deps.disableAfterSeconds);
+    const step = nextTransition(status.facts, status.told, status.rules);
     if (step === undefined) return;
-    await this.act(step, standing, endpoint);
-    const told = toldAfter(step, standing);
+    await this.act(step, status, endpoint);
+    const told = toldAfter(step, status);
     await this.deps.store.health.updateOne({ _id: endpoint._id }, { $set: { told } });
     // The endpoint recovered, and may have started to fail again in the same batch.
     if (step.kind === 'recover') await this.step({ ...health, told }, endpoint);
@@ -110,7 +110,7 @@ export class HealthTracker {
 
   private async act(
     step: Transition,
-    standing: HealthStanding,
+    status: HealthStatus,
     endpoint: EndpointDocument,
   ): Promise<void> {
     const { _id: id, tenant, url } = endpoint;
@@ -121,15 +121,15 @@ export class HealthTracker {
     const data: Record<string, unknown> = { tenant_id: tenant, endpoint_id: id, url };
     data['failing_since'] = new Date(step.episodeMs).toISOString();
     if (step.kind === 'recover') {
-      const { lastSuccessMs } = standing.facts;
+      const { lastSuccessMs } = status.facts;
       data['recovered_at'] = new Date(lastSuccessMs ?? 0).toISOString();
-      data['was_disabled'] = standing.told?.level === DISABLED_LEVEL;
+      data['was_disabled'] = status.told?.level === DISABLED_LEVEL;
       await tell(this.deps, [{ tenant: lifeId, type: 'posthorn.endpoint.recovered', key, data }]);
       return;
     }
     const facts = {
       ...data,
-      ...standing.shown,
+      ...status.shown,
       ...(await this.counts(lifeId, id, step.episodeMs)),
     };
     if (step.kind === 'disable') {
@@ -154,7 +154,7 @@ export class HealthTracker {
 
 function toldAfter(
   step: Transition,
-  { facts }: HealthStanding,
+  { facts }: HealthStatus,
 ): NonNullable<EndpointHealthDocument['told']> | null {
   if (step.kind === 'recover') return null;
   return {

@@ -36,9 +36,9 @@ export class PayloadReads {
    */
   async byLink(key: string, expires: string, signature: string): Promise<ReadPayload> {
     const { links, clock } = this.deps;
-    const standing = links.check(key, expires, signature, clock.wallMs());
-    if (standing === 'invalid') throw new PosthornError('POSTHORN_PAYLOAD_LINK_INVALID');
-    if (standing === 'expired') {
+    const validity = links.check(key, expires, signature, clock.wallMs());
+    if (validity === 'invalid') throw new PosthornError('POSTHORN_PAYLOAD_LINK_INVALID');
+    if (validity === 'expired') {
       throw new PosthornError('POSTHORN_PAYLOAD_GONE', { detail: 'the link has expired' });
     }
     const lifeId = lifeOfPayload(key);

@@ -12,7 +12,7 @@ import { buckets, configKeys, leaseKeys, subjects } from '#wire/subjects.ts';
 /** Longer than a lease: this waits until the lease of a killed process has expired. */
 const WAIT_MS_MAX = LEASE_MS + 2000;
 const ASK_TIMEOUT_MS = 500;
-const ASK_AGAIN_MS = 50;
+const POLL_MS = 50;
 
 export interface LifeViewsDeps {
   nc: NatsConnection;
@@ -49,7 +49,7 @@ export class LifeViews {
         fault = error;
       }
       if (this.deps.clock.monotonicMs() > deadlineMs) throw notReady(lifeId, fault);
-      await delay(ASK_AGAIN_MS);
+      await delay(POLL_MS);
     }
   }
 

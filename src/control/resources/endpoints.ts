@@ -25,7 +25,7 @@ import {
   type ConfigurationDeps,
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
-import { checkTogether } from '../credentials/check-together.ts';
+import { validateCombination } from '../credentials/validate-combination.ts';
 import { credentialFields, showCredentials } from '../credentials/endpoint-credentials.ts';
 import {
   type Sealer,
@@ -94,7 +94,7 @@ export class Endpoints {
         created_at: now,
         updated_at: now,
       };
-      checkTogether(endpoint, body);
+      validateCombination(endpoint, body);
       await configuration.endpoints.insertOne(endpoint, { session });
       context.size.added('endpoints', endpoint);
       const eventTypes = body.event_types ?? ['*'];
@@ -168,7 +168,7 @@ export class Endpoints {
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
         await this.refuseDuplicate(tenantId, id, url, session);
       }
-      checkTogether({ ...known, ...fields, ...policies }, body);
+      validateCombination({ ...known, ...fields, ...policies }, body);
       const activated = fields.state === 'active' && known.state !== 'active';
       const moved = url !== undefined && url !== known.url;
       // The endpoint gets the full failing time again.

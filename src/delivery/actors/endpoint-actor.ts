@@ -146,7 +146,7 @@ export class EndpointActor {
     this.lastUsedMs = delivery.receivedMs;
     if (delivery.head.cancelled === true) return this.deps.settler.cancel(delivery, 'requested');
     this.settings.apply(this.options.snapshot());
-    if (delivery.lane === 't') return this.keep(delivery);
+    if (delivery.deliveryClass === 't') return this.keep(delivery);
     if (this.parking.parkUntilSlot(delivery)) {
       // An ordered queue waits by itself: a lane would not help it.
       if (delivery.queueHandle === undefined) this.options.onPressed();

@@ -36,7 +36,7 @@ export class Mailbox {
 
   /** Whether the next delivery came from the tenant's own lane. */
   get headIsOfLane(): boolean {
-    return this.high.length === 0 && this.normal[0]?.lane === 't';
+    return this.high.length === 0 && this.normal[0]?.deliveryClass === 't';
   }
 
   /**
@@ -45,8 +45,8 @@ export class Mailbox {
   takeLaneBeyond(kept: number): InFlightDelivery[] {
     if (this.normal.length <= kept) return [];
     const beyond = this.normal.splice(kept);
-    this.normal.push(...beyond.filter((delivery) => delivery.lane !== 't'));
-    return beyond.filter((delivery) => delivery.lane === 't');
+    this.normal.push(...beyond.filter((delivery) => delivery.deliveryClass !== 't'));
+    return beyond.filter((delivery) => delivery.deliveryClass === 't');
   }
 
   /** Removes and returns all deliveries. */
@@ -58,7 +58,7 @@ export class Mailbox {
   }
 }
 
-/** Whether the delivery came from the high-priority lane (IN-11). */
-export function isHigh(delivery: Pick<InFlightDelivery, 'lane'>): boolean {
-  return delivery.lane === 'h';
+/** Whether the delivery is of the high-priority class (IN-11). */
+export function isHigh(delivery: Pick<InFlightDelivery, 'deliveryClass'>): boolean {
+  return delivery.deliveryClass === 'h';
 }

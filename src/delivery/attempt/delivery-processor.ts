@@ -149,7 +149,7 @@ export class DeliveryProcessor {
   private settleWithoutEndpoint(delivery: InFlightDelivery): void {
     const { lives, settler } = this.deps;
     if (lives.drops(delivery.tenant, 'delivery')) return settler.drop(delivery);
-    if (lives.standing(delivery.tenant) !== 'unborn')
+    if (lives.status(delivery.tenant) !== 'unborn')
       return settler.cancel(delivery, 'endpoint_deleted');
     settler.unclaim(delivery.head);
     delivery.message.nak(FAULT_RETRY_MS);

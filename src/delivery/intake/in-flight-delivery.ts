@@ -5,7 +5,7 @@ import {
   decodeDeliveryFrame,
 } from '#wire/frames/delivery-frame.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
-import { type LaneClass, parseDeliverySubject } from '#wire/subjects.ts';
+import { type DeliveryClass, parseDeliverySubject } from '#wire/subjects.ts';
 
 /**
  * Handle of a delivery in the queue of an ordered endpoint. The delivery keeps its position until
@@ -37,7 +37,7 @@ export interface InFlightDelivery {
   queueHandle?: QueueHandle;
   tenant: string;
   endpoint: string;
-  lane: LaneClass;
+  deliveryClass: DeliveryClass;
   head: DeliveryHead;
   /** The encoded event frame; empty if the event travels by reference. */
   eventBytes: Buffer;
@@ -49,13 +49,13 @@ export interface InFlightDelivery {
 
 /** @throws SyntaxError if the message is not a delivery */
 export function readInFlightDelivery(message: JsMsg, receivedMs: number): InFlightDelivery {
-  const { lane, tenant, endpoint } = parseDeliverySubject(message.subject);
+  const { deliveryClass, tenant, endpoint } = parseDeliverySubject(message.subject);
   const { head, eventBytes } = decodeDeliveryFrame(message.data);
   return {
     message,
     tenant,
     endpoint,
-    lane: lane as LaneClass,
+    deliveryClass: deliveryClass as DeliveryClass,
     head,
     eventBytes,
     event: head.byReference === undefined ? decodeEventFrame(eventBytes) : undefined,

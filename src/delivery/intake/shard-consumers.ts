@@ -21,7 +21,7 @@ import type { Settler } from '../settlement/settle.ts';
 const CONSUMERS = [
   { consumer: consumers.deliverHigh, ahead: 512, paced: false },
   { consumer: consumers.deliverShared, ahead: 512, paced: false },
-  { consumer: consumers.deliverAgain, ahead: 64, paced: true },
+  { consumer: consumers.deliverRepeats, ahead: 64, paced: true },
 ];
 const DRAIN_POLL_MS = 10;
 

@@ -22,7 +22,7 @@ import {
 } from '#wire/subjects.ts';
 
 /** Messages that a lane prefetches. */
-const AHEAD = limits.laneInHandMax / 2;
+const AHEAD = limits.laneUnackedMax / 2;
 
 /**
  * A shard's lanes as NATS holds them, and the steps that change them. Each step may be repeated.
@@ -90,7 +90,7 @@ export function createLaneBroker(deps: LaneBrokerDeps): LaneBroker {
         ack_policy: AckPolicy.Explicit,
         ack_wait: nanos(deps.ackWaitMs),
         max_deliver: -1,
-        max_ack_pending: limits.laneInHandMax,
+        max_ack_pending: limits.laneUnackedMax,
       });
     },
     async removeConsumer(tenant) {

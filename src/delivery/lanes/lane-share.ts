@@ -12,7 +12,7 @@ export class LaneShare {
   private readonly countWaiting: () => number;
   private readonly clock: Clock;
   private share = 0;
-  private countAgainMs = 0;
+  private recountAtMs = 0;
 
   constructor(countWaiting: () => number, clock: Clock) {
     this.countWaiting = countWaiting;
@@ -25,9 +25,9 @@ export class LaneShare {
    */
   now(): number {
     const nowMs = this.clock.monotonicMs();
-    if (nowMs >= this.countAgainMs) {
-      this.countAgainMs = nowMs + COUNT_EVERY_MS;
-      this.share = Math.max(1, Math.floor(limits.laneInHandMax / (1 + this.countWaiting())));
+    if (nowMs >= this.recountAtMs) {
+      this.recountAtMs = nowMs + COUNT_EVERY_MS;
+      this.share = Math.max(1, Math.floor(limits.laneUnackedMax / (1 + this.countWaiting())));
     }
     return this.share;
   }

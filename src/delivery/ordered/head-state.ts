@@ -25,7 +25,7 @@ export interface HeadState {
   hop: number;
   /** Milliseconds since 1970. */
   notBeforeMs: number;
-  stand: 'ready' | 'held' | 'blocked';
+  status: 'ready' | 'held' | 'blocked';
 }
 
 /** Result of an attempt, or of the decision not to make one. */
@@ -43,7 +43,7 @@ export type HeadStep =
  * An endpoint that answered 410 is held before the configuration says so: check again after this
  * time.
  */
-const HELD_AGAIN_MS = 1000;
+const HELD_CHECK_MS = 1000;
 
 /** @param saved the queue's saved head state, possibly of another message */
 export function headState(
@@ -52,7 +52,7 @@ export function headState(
 ): HeadState {
   if (saved?.seq === message.seq) return saved;
   const { seq, id, attemptNo, hop } = message;
-  return { seq, id, attemptNo, hop, notBeforeMs: 0, stand: 'ready' };
+  return { seq, id, attemptNo, hop, notBeforeMs: 0, status: 'ready' };
 }
 
 /**
@@ -69,17 +69,17 @@ export function afterStep(
     case 'wait': {
       const { atMs: notBeforeMs, made } = step;
       if (made === undefined) return { state: { ...state, notBeforeMs }, save: false };
-      return { state: { ...state, ...made, hop, notBeforeMs, stand: 'ready' }, save: true };
+      return { state: { ...state, ...made, hop, notBeforeMs, status: 'ready' }, save: true };
     }
     case 'held': {
-      const notBeforeMs = nowMs + HELD_AGAIN_MS;
-      if (state.stand === 'held') return { state: { ...state, notBeforeMs }, save: false };
+      const notBeforeMs = nowMs + HELD_CHECK_MS;
+      if (state.status === 'held') return { state: { ...state, notBeforeMs }, save: false };
       const { firstAttemptMs: _, ...rest } = state;
-      return { state: { ...rest, hop, notBeforeMs, stand: 'held' }, save: true };
+      return { state: { ...rest, hop, notBeforeMs, status: 'held' }, save: true };
     }
     case 'blocked':
       return {
-        state: { ...state, attemptNo: step.attemptNo, hop, notBeforeMs: 0, stand: 'blocked' },
+        state: { ...state, attemptNo: step.attemptNo, hop, notBeforeMs: 0, status: 'blocked' },
         save: true,
       };
     case 'retryLater':
@@ -103,13 +103,28 @@ export function isDue(
   nowMs: number,
 ): boolean {
   if (endpoint === undefined) return true;
-  if (state.stand === 'blocked' && endpoint.blocks) return false;
-  if (endpoint.state !== 'active' && state.stand === 'held') return false;
+  if (state.status === 'blocked' && endpoint.blocks) return false;
+  if (endpoint.state !== 'active' && state.status === 'held') return false;
   return nowMs >= state.notBeforeMs;
 }
 
 /** Makes the head ready on request: it is attempted now, and its age counts from that attempt. */
 export function madeReady(state: HeadState): HeadState {
   const { firstAttemptMs: _, ...rest } = state;
-  return { ...rest, notBeforeMs: 0, stand: 'ready' };
+  return { ...rest, notBeforeMs: 0, status: 'ready' };
+}
+
+/** The stored form. It names the status `stand`, as values of earlier versions do. */
+type StoredHeadState = Omit<HeadState, 'status'> & { stand: HeadState['status'] };
+
+/** The value of the bucket ORDERED for a head. */
+export function encodeHeadState({ status, ...rest }: HeadState): string {
+  const stored: StoredHeadState = { ...rest, stand: status };
+  return JSON.stringify(stored);
+}
+
+/** @throws SyntaxError for a damaged value */
+export function decodeHeadState(text: string): HeadState {
+  const { stand, ...rest } = JSON.parse(text) as StoredHeadState;
+  return { ...rest, status: stand };
 }

@@ -52,14 +52,14 @@ export function inFlightHead(
       // No ack deadline runs: no other worker gets the message.
       working: () => undefined,
     },
-    lane: 'o',
+    deliveryClass: 'o',
     head: { ...head, attemptNo, hop, ...age, ...(cancelled ? { cancelled } : {}) },
     eventBytes,
     event,
     receivedMs: inFlight.receivedMs,
     queueHandle: {
       blocks,
-      isHeld: state.stand === 'held',
+      isHeld: state.status === 'held',
       wait: (atMs, made) => step({ kind: 'wait', atMs, made }),
       hold: () => step({ kind: 'held' }),
       block: () => step({ kind: 'blocked', attemptNo: attemptNo + 1 }),

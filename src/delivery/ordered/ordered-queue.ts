@@ -74,7 +74,7 @@ export class OrderedQueue {
   }
 
   get isBlocked(): boolean {
-    return this.isWaiting && this.head?.stand === 'blocked';
+    return this.isWaiting && this.head?.status === 'blocked';
   }
 
   /** Signals that a message was stored in the queue, or that the configuration may have changed. */

@@ -9,7 +9,7 @@ import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import { apiErrorCode, apiErrors, isGone } from '#infra/nats/api-errors.ts';
 import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
-import type { HeadState } from './head-state.ts';
+import { type HeadState, decodeHeadState, encodeHeadState } from './head-state.ts';
 import { Semaphore } from '#domain/contention/semaphore.ts';
 
 /** After a takeover every queue is read at once, and the server drops requests beyond its limit. */
@@ -60,7 +60,7 @@ export class NatsQueueStore implements QueueStore {
     const entry = await this.requests.run(() => this.jsm.streams.getMessage(BUCKET, query));
     if (entry === null) return { state: undefined, revision: 0 };
     if (entry.data.length === 0) return { state: undefined, revision: entry.seq };
-    return { state: entry.json<HeadState>(), revision: entry.seq };
+    return { state: decodeHeadState(entry.string()), revision: entry.seq };
   }
 
   /**
@@ -75,8 +75,8 @@ export class NatsQueueStore implements QueueStore {
   ): Promise<number> {
     const key = keyOf(tenant, endpoint);
     try {
-      if (revision === 0) return await this.kv.create(key, JSON.stringify(state));
-      return await this.kv.update(key, JSON.stringify(state), revision);
+      if (revision === 0) return await this.kv.create(key, encodeHeadState(state));
+      return await this.kv.update(key, encodeHeadState(state), revision);
     } catch (error) {
       if (apiErrorCode(error) !== apiErrors.wrongLastSequence) throw error;
     }
@@ -87,8 +87,8 @@ export class NatsQueueStore implements QueueStore {
       attemptNo: Math.max(state.attemptNo, theirs.attemptNo),
       hop: Math.max(state.hop, theirs.hop),
     };
-    if (other.revision === 0) return this.kv.create(key, JSON.stringify(merged));
-    return this.kv.update(key, JSON.stringify(merged), other.revision);
+    if (other.revision === 0) return this.kv.create(key, encodeHeadState(merged));
+    return this.kv.update(key, encodeHeadState(merged), other.revision);
   }
 
   /** Deletes the stored message itself, so that no delete marker remains. */

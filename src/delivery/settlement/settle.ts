@@ -13,11 +13,11 @@ import {
   type DeliveryHead,
   deliveryMessageId,
   encodeDeliveryFrame,
-  laneAgain,
+  repeatClassOf,
 } from '#wire/frames/delivery-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/frames/record.ts';
-import { type LaneClass, subjects } from '#wire/subjects.ts';
+import { type DeliveryClass, subjects } from '#wire/subjects.ts';
 import { LANE_RETURN_MS } from '../lanes/lane-rules.ts';
 import {
   type InFlightDelivery,
@@ -214,7 +214,7 @@ export class Settler {
       target: subjects.delivery(
         delivery.tenant,
         delivery.endpoint,
-        this.returnLane(delivery, atMs),
+        this.returnClassOf(delivery, atMs),
       ),
     };
     this.store(delivery, publication, () => {
@@ -226,8 +226,8 @@ export class Settler {
    * The lane to which a delivery waiting until `atMs` returns. Tenant lanes are guaranteed only for
    * a short time and may be gone after a wait of days; longer waits return to the shared consumer.
    */
-  private returnLane(delivery: InFlightDelivery, atMs: number): LaneClass {
-    const shared = laneAgain(eventFacts(delivery));
+  private returnClassOf(delivery: InFlightDelivery, atMs: number): DeliveryClass {
+    const shared = repeatClassOf(eventFacts(delivery));
     const soon = atMs - this.deps.now() <= LANE_RETURN_MS;
     return shared === 'r' && soon && this.deps.lanes.has(delivery.tenant) ? 't' : shared;
   }

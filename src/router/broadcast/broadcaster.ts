@@ -37,7 +37,7 @@ import type { Tenants } from './plan.ts';
 import { TracedWalk } from './traced-walk.ts';
 import { Overtaken, Walk, type WalkDeps, type WalkStep } from './walk.ts';
 
-const AGAIN_AFTER_MS = 1000;
+const RETRY_DELAY_MS = 1000;
 
 export interface BroadcasterDeps extends Tenants {
   settings: RouterSettings;
@@ -89,7 +89,7 @@ export class Broadcaster implements Service {
     const large = new LargeEvents({ store: deps.payloads, log: deps.log });
     this.walkDeps = {
       ...deps,
-      whole: (event, isOwner) => large.whole(event, isOwner),
+      hydrate: (event, isOwner) => large.hydrate(event, isOwner),
       store: new BroadcastStore({ publisher, jsm: async () => jsm, clock }),
       copies: new Copies({ publisher, jsm, shards }),
       pace: new Pace({ jsm, shards, endpointsPerSecond, clock }),
@@ -132,7 +132,7 @@ export class Broadcaster implements Service {
       // Redelivered, as after a broken connection: acks and naks now answer the newest delivery.
       inFlight.message = message;
       inFlight.signalledMs = this.deps.clock.monotonicMs();
-    } else message.nak(AGAIN_AFTER_MS);
+    } else message.nak(RETRY_DELAY_MS);
   }
 
   private begin(message: JsMsg): void {
@@ -189,7 +189,7 @@ export class Broadcaster implements Service {
     else if (stopping.signal.aborted) message.nak();
     else {
       log.warn({ seq, error: error.message }, 'broadcast.interrupted');
-      message.nak(AGAIN_AFTER_MS);
+      message.nak(RETRY_DELAY_MS);
     }
   }
 

@@ -14,7 +14,7 @@ import { consumers, shardOf, streams } from '#wire/subjects.ts';
 const AHEAD_MS = 10;
 /** Pending and unacked messages of a consumer above which a broadcast waits. */
 const BACKLOG_MAX = 1024;
-const LOOK_AGAIN_MS = 50;
+const POLL_MS = 50;
 /** The longest wait for a backlog: after it the broadcast continues under any load. */
 const BACKLOG_WAIT_MS_MAX = 5000;
 
@@ -52,7 +52,7 @@ export class Pace {
     const shards = new Set(tenants.map((tenant) => shardOf(tenant, this.deps.shards)));
     for (const shard of shards) {
       while ((await this.isBusy(shard)) && this.deps.clock.monotonicMs() < deadlineMs) {
-        await delay(LOOK_AGAIN_MS, undefined, { signal });
+        await delay(POLL_MS, undefined, { signal });
       }
     }
   }

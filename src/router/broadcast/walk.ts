@@ -53,7 +53,7 @@ export interface WalkDeps extends Tenants {
   /** Milliseconds since 1970. */
   now: () => number;
   /** Returns the event as filters see it: with the data of a large one. */
-  whole: (event: EventFrame, isOwner: () => boolean) => Promise<EventFrame>;
+  hydrate: (event: EventFrame, isOwner: () => boolean) => Promise<EventFrame>;
   onCopied: () => void;
   onStep: (step: WalkStep) => Promise<void> | void;
 }
@@ -111,7 +111,7 @@ export class Walk {
     await this.step('taken');
     if (!this.take(known, seq)) return;
     const inDoubt = this.progress.until;
-    const seen = await this.deps.whole(event, this.broadcast.isOwner);
+    const seen = await this.deps.hydrate(event, this.broadcast.isOwner);
     const stops = await planStops(this.deps, seen, this.progress.cursor);
     await this.plan(stops);
     await this.untilStart();

@@ -2,14 +2,14 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { InFlightEvent } from '../in-flight-event.ts';
 
-const LOOK_AGAIN_MS = 1000;
+const POLL_MS = 1000;
 /** How often an unacked event checks for the configuration of its life. */
 const LOOKS_MAX = 10;
 /** Redelivery delay after that, so that the event does not use up the consumer's ack window. */
-const AGAIN_AFTER_MS = 30_000;
+const RETRY_DELAY_MS = 30_000;
 
 export interface LifeGateDeps {
-  lives: Pick<TenantLives, 'standing' | 'drops'>;
+  lives: Pick<TenantLives, 'status' | 'drops'>;
   /** Refreshes the configuration of a tenant in this process. */
   refresh: (message: InFlightEvent, lifeId: string) => Promise<void>;
 }
@@ -29,13 +29,13 @@ export class LifeGate {
    */
   async admits(message: InFlightEvent, lifeId: string): Promise<boolean> {
     const { lives, refresh } = this.deps;
-    for (let looks = 0; lives.standing(lifeId) === 'unborn'; looks++) {
+    for (let looks = 0; lives.status(lifeId) === 'unborn'; looks++) {
       if (!message.mayWork()) return true;
       if (looks === LOOKS_MAX) {
-        message.nak(AGAIN_AFTER_MS);
+        message.nak(RETRY_DELAY_MS);
         return false;
       }
-      await delay(LOOK_AGAIN_MS);
+      await delay(POLL_MS);
       await refresh(message, lifeId);
     }
     if (!lives.drops(lifeId, 'event')) return true;

@@ -5,7 +5,7 @@
  */
 import type { EndpointSnapshot } from '../config-snapshot.ts';
 import { type EventHead, asBuffer } from './event-frame.ts';
-import type { LaneClass } from '../subjects.ts';
+import type { DeliveryClass } from '../subjects.ts';
 
 export interface DeliveryHead {
   /** Delivery id. */
@@ -32,19 +32,19 @@ export interface DeliveryHead {
 /** The facts that the history needs of an event whose bytes are elsewhere. */
 export type EventFacts = Pick<EventHead, 'id' | 'type' | 'acceptedMs' | 'priority'>;
 
-/** The lane of a runnable delivery of an event (IN-11). */
-export function laneOf(event: Pick<EventHead, 'priority'>): LaneClass {
+/** The class of the first delivery of an event, without lanes (IN-11). */
+export function firstClassOf(event: Pick<EventHead, 'priority'>): DeliveryClass {
   return event.priority === 'high' ? 'h' : 's';
 }
 
 /**
- * The lane of a delivery that is published again: high priority keeps its lane, others yield to new
- * deliveries. A delivery of an ordered endpoint goes to the end of its queue.
+ * The class of a delivery that is published again: high priority keeps its class, others yield to
+ * new deliveries. A delivery of an ordered endpoint goes to the end of its queue.
  */
-export function laneAgain(
+export function repeatClassOf(
   event: Pick<EventHead, 'priority'>,
   endpoint?: Pick<EndpointSnapshot, 'ordered'>,
-): LaneClass {
+): DeliveryClass {
   if (endpoint?.ordered !== undefined) return 'o';
   return event.priority === 'high' ? 'h' : 'r';
 }

@@ -10,7 +10,7 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { consumers, partitionOf, streams, subjects } from '#wire/subjects.ts';
 
 const BASE = 'https://posthorn.example.com';
-const DELIVERING = [consumers.deliverShared, consumers.deliverHigh, consumers.deliverAgain];
+const DELIVERING = [consumers.deliverShared, consumers.deliverHigh, consumers.deliverRepeats];
 const headers = { authorization: `Bearer ${TEST_KEY}`, 'content-type': 'application/json' };
 
 interface Plane {

@@ -175,7 +175,7 @@ test(
           assert.ok(kinds.has(name as 'router'), `no consumer ${name}, or it is no measure`);
         }
         // What comes again comes most from receivers that are down; lanes are not in the catalogue.
-        assert.ok(!named.includes(consumers.deliverAgain), query);
+        assert.ok(!named.includes(consumers.deliverRepeats), query);
       }
       assert.equal(at(spec, 'scaleTargetRef', 'kind'), 'Rollout');
       assert.ok((at(spec, 'minReplicaCount') as number) >= 3, 'a replica in each zone');

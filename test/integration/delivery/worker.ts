@@ -30,7 +30,7 @@ import { sealCredentials } from '#wire/sealed-credentials.ts';
 import { PayloadLinks } from '#wire/webhook/payload-link.ts';
 import type { DeliveryRecord, EndpointGoneRecord } from '#wire/frames/record.ts';
 import { newSecret } from '#wire/webhook/signature.ts';
-import { type LaneClass, buckets, subjects } from '#wire/subjects.ts';
+import { type DeliveryClass, buckets, subjects } from '#wire/subjects.ts';
 import { mapConfig } from '../map-config.ts';
 import { metricValue } from '../metric-value.ts';
 import { type NatsCore, type StoredMessage, startNatsCore, storedMessages } from '../nats-core.ts';
@@ -195,7 +195,7 @@ export class Worker {
       byReference?: boolean;
       seq?: number;
       type?: string;
-      lane?: LaneClass;
+      deliveryClass?: DeliveryClass;
       head?: Partial<EventHead>;
     } = {},
   ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
@@ -210,7 +210,7 @@ export class Worker {
       correlationId: 'req_1',
       ...options.head,
     };
-    if (options.lane === 'h') event.priority = 'high';
+    if (options.deliveryClass === 'h') event.priority = 'high';
     const frame = encodeEventFrame(event, options.data ?? '{"total": 1.0}');
     const delivery: DeliveryHead = {
       id: deliveryId(tenant, event.id, endpoint),
@@ -227,7 +227,7 @@ export class Worker {
     }
     const inline = options.byReference === true ? Buffer.alloc(0) : frame;
     await this.core.publisher.publishAsync({
-      subject: subjects.delivery(tenant, endpoint, options.lane),
+      subject: subjects.delivery(tenant, endpoint, options.deliveryClass),
       payload: encodeDeliveryFrame(delivery, inline),
       messageId: deliveryMessageId(delivery.id, 0),
       timeoutMs: 10_000,

@@ -36,7 +36,9 @@ test('its deliveries go to its queue, high ones and held ones too; others as bef
   await plane.settled();
   assert.deepEqual(await queueOf(plane, 'ep_1'), [1, 2]);
   assert.deepEqual(await queueOf(plane, 'ep_2'), [1, 2]);
-  const lanes = (await plane.deliveries()).map(({ subject }) => parseDeliverySubject(subject).lane);
+  const lanes = (await plane.deliveries()).map(
+    ({ subject }) => parseDeliverySubject(subject).deliveryClass,
+  );
   assert.deepEqual(lanes.toSorted(), ['h', 'o', 'o', 'o', 'o', 's']);
 });
 

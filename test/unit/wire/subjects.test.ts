@@ -95,17 +95,17 @@ test('a producer over NATS may write a type as it is', () => {
   assert.equal(parseRequestSubject('in.acme.a=20b').type, 'a b');
 });
 
-test('a delivery subject is read back, in every lane, and the longer ones too', () => {
+test('a delivery subject is read back, in every class, and the longer ones too', () => {
   fc.assert(
     fc.property(tenantId, endpointId, deliveryId, (tenant, endpoint, delivery) => {
-      for (const lane of ['h', 's', 't'] as const) {
-        const parsed = parseDeliverySubject(subjects.delivery(tenant, endpoint, lane));
-        assert.deepEqual(parsed, { lane, tenant, endpoint });
+      for (const deliveryClass of ['h', 's', 't'] as const) {
+        const parsed = parseDeliverySubject(subjects.delivery(tenant, endpoint, deliveryClass));
+        assert.deepEqual(parsed, { deliveryClass, tenant, endpoint });
       }
       const waiting = subjects.waiting(tenant, endpoint, delivery);
-      assert.deepEqual(parseDeliverySubject(waiting), { lane: 'w', tenant, endpoint });
+      assert.deepEqual(parseDeliverySubject(waiting), { deliveryClass: 'w', tenant, endpoint });
       const held = subjects.held(tenant, endpoint);
-      assert.deepEqual(parseDeliverySubject(held), { lane: 'x', tenant, endpoint });
+      assert.deepEqual(parseDeliverySubject(held), { deliveryClass: 'x', tenant, endpoint });
     }),
   );
 });
@@ -151,7 +151,11 @@ test('a life id comes back whole from subjects and from the name of a lane', () 
   const lifeId = lifeIdOf({ id: 'Acme-1', life: 7 });
   assert.equal(parseEventSubject(subjects.event(lifeId, 'order.created')).tenant, lifeId);
   const waiting = subjects.waiting(lifeId, 'ep_1', 'dlv_1');
-  assert.deepEqual(parseDeliverySubject(waiting), { lane: 'w', tenant: lifeId, endpoint: 'ep_1' });
+  assert.deepEqual(parseDeliverySubject(waiting), {
+    deliveryClass: 'w',
+    tenant: lifeId,
+    endpoint: 'ep_1',
+  });
   assert.equal(tenantOfLane(consumers.lane(lifeId)), lifeId);
 });
 

@@ -47,7 +47,7 @@ export interface ResolverHealthDeps {
 /** How long a failed look-up counts together with those of other tenants. */
 const WINDOW_MS = 30_000;
 /** Interval of control queries while the resolver is down. */
-const ASK_AGAIN_MS = 2000;
+const POLL_MS = 2000;
 /** How long `down` lasts without another control query. */
 const DOWN_MS = 10_000;
 const TENANTS_KEPT_MAX = 16;
@@ -115,7 +115,7 @@ export class ResolverHealth {
     }
     if (this.isAsking) return true;
     const names = new Set([...this.failures.values()].map((failure) => failure.hostname));
-    const isKnown = !this.answered && now < this.askedAtMs + ASK_AGAIN_MS;
+    const isKnown = !this.answered && now < this.askedAtMs + POLL_MS;
     if (names.size < 2 || isKnown) return false;
     void this.ask();
     return true;

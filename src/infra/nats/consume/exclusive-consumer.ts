@@ -18,7 +18,7 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Clock } from '#domain/clock.ts';
 import { type ConsumeOptions, consume } from './consume.ts';
 
-const RESET_AGAIN_MS = 250;
+const RESET_RETRY_MS = 250;
 /**
  * The pull of a stopped reader stays open for up to 5 s more, and may get our messages until then.
  */
@@ -106,7 +106,7 @@ export class ExclusiveConsumer {
     } catch (error) {
       log.warn({ stream, consumer, error: (error as Error).message }, 'nats.reset_failed');
     }
-    await delay(RESET_AGAIN_MS);
+    await delay(RESET_RETRY_MS);
   }
 
   private mayReset(): boolean {

@@ -17,7 +17,7 @@ import { type Publication, PublishRefusedError, type Publisher } from './publish
 const GATHER_MS = 20;
 const RECORDS_MAX = 500;
 /** After a refusal by the server, as when an account is full. */
-const TRY_AGAIN_MS = 1000;
+const RETRY_DELAY_MS = 1000;
 /** At most three bytes each: a message stays below 1 MiB, the server's default limit. */
 const CHARACTERS_MAX = 256 * 1024;
 
@@ -109,7 +109,7 @@ export class RecordBatcher {
         // records.
         if (!(error instanceof PublishRefusedError)) return false;
       }
-      await delay(TRY_AGAIN_MS);
+      await delay(RETRY_DELAY_MS);
     }
   }
 }

@@ -21,13 +21,13 @@ import type { NatsConnection } from '@nats-io/nats-core';
 import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrorCode, apiErrors } from '../api-errors.ts';
 
-const AGAIN_AFTER_MS = 1000;
+const RETRY_DELAY_MS = 1000;
 const LOOK_EVERY_MS = 5000;
 /**
  * After a poll that found a complete watch behind. A watch that is still being filled gets the
  * longer time.
  */
-const LOOK_AGAIN_MS = 500;
+const POLL_MS = 500;
 
 export interface BucketWatchDeps {
   nc: NatsConnection;
@@ -37,10 +37,10 @@ export interface BucketWatchDeps {
   /** The log name for a watch that broke. */
   failed: string;
   /**
-   * A round begins: the following entries are the whole bucket. `anew`: it is another bucket than
-   * before.
+   * A round begins: the following entries are the whole bucket. `isRecreated`: it is another
+   * bucket than before.
    */
-  onBegin: (kv: KV, anew: boolean) => void;
+  onBegin: (kv: KV, isRecreated: boolean) => void;
   onEntry: (entry: KvWatchEntry) => void;
   /** All entries that existed when the round began have been given. */
   onKnown: () => void;
@@ -80,7 +80,7 @@ export class BucketWatch {
   private readonly deps: BucketWatchDeps;
   private stopping = false;
   private made: string | undefined;
-  private anew = false;
+  private isRecreated = false;
   private endRound: () => void = () => {};
   private lookNow: () => void = () => {};
   private wake: () => void = () => {};
@@ -153,9 +153,9 @@ export class BucketWatch {
       known();
     };
     try {
-      this.deps.onBegin(kv, this.anew || (this.made !== undefined && this.made !== created));
+      this.deps.onBegin(kv, this.isRecreated || (this.made !== undefined && this.made !== created));
       this.made = created;
-      this.anew = false;
+      this.isRecreated = false;
       if (state.messages === 0) allKnown();
       for await (const entry of entries) {
         round.given++;
@@ -172,7 +172,7 @@ export class BucketWatch {
 
   private planLook(round: Round): void {
     const isSoon = round.isKnown && round.behindAt !== undefined;
-    const inMs = isSoon ? LOOK_AGAIN_MS : LOOK_EVERY_MS;
+    const inMs = isSoon ? POLL_MS : LOOK_EVERY_MS;
     round.nextLook = setTimeout(() => void this.lookAt(round), inMs);
     round.nextLook.unref();
   }
@@ -197,14 +197,14 @@ export class BucketWatch {
 
   /** A change never lowers the number of messages: a deletion is a message too. */
   private isPurged(round: Round, { messages }: BucketState): boolean {
-    this.anew ||= messages < round.messages;
+    this.isRecreated ||= messages < round.messages;
     round.messages = messages;
-    return this.anew;
+    return this.isRecreated;
   }
 
   private async pause(): Promise<void> {
     await new Promise<void>((resolve) => {
-      const timer = setTimeout(resolve, AGAIN_AFTER_MS);
+      const timer = setTimeout(resolve, RETRY_DELAY_MS);
       this.wake = () => {
         clearTimeout(timer);
         resolve();

@@ -33,7 +33,7 @@ export class ConfigStore implements ConfigView {
   private readonly misses = new Map<string, number>();
   /** By tenant: when the bucket was last asked, and its answer. */
   private readonly asked = new Map<string, { atMs: number; answered: Promise<void> }>();
-  private readonly anewListeners: (() => void)[] = [];
+  private readonly recreatedListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
   private hasAll = false;
   private readonly clock: Clock;
@@ -52,12 +52,12 @@ export class ConfigStore implements ConfigView {
       failed: 'config.watch_failed',
       // The known state stays in force, also where the bucket was created again: control writes it
       // again (RT-8).
-      onBegin: (kv, anew) => {
+      onBegin: (kv, isRecreated) => {
         this.kv = kv;
         this.seenRevision = 0;
         // Revisions of two buckets cannot be compared.
-        if (anew) this.revisions.clear();
-        if (anew) for (const listener of this.anewListeners) listener();
+        if (isRecreated) this.revisions.clear();
+        if (isRecreated) for (const listener of this.recreatedListeners) listener();
       },
       onEntry: (entry) => this.take(entry),
       onKnown: () => {},
@@ -117,8 +117,8 @@ export class ConfigStore implements ConfigView {
   /**
    * Called when the bucket was created again: its entries are lost and have to be written again.
    */
-  onBucketAnew(listener: () => void): void {
-    this.anewListeners.push(listener);
+  onBucketRecreated(listener: () => void): void {
+    this.recreatedListeners.push(listener);
   }
 
   /** Resolves when the current state of the bucket is known; watches until `stop`. */

@@ -19,7 +19,7 @@ export interface StoredDedupEntry {
   seq: number;
 }
 
-const LOOK_AGAIN_MS = 20;
+const POLL_MS = 20;
 
 /**
  * The stream DEDUP: one message for each subject, written on condition of the previous one, and
@@ -65,7 +65,7 @@ export class DedupStore {
       // The previous claim has ended and is not yet removed; or it was removed, or is being
       // written, now.
       expectedSeq = known?.seq ?? 0;
-      if (known === undefined) await delay(LOOK_AGAIN_MS);
+      if (known === undefined) await delay(POLL_MS);
     }
   }
 

@@ -9,7 +9,7 @@ import { nanos } from '@nats-io/nats-core';
 import type { StreamSettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
 import {
-  type LaneClass,
+  type DeliveryClass,
   buckets,
   consumers,
   shardSubjects,
@@ -78,9 +78,16 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
   ];
   const ackWaitMs = settings.deliveryTimeoutMs + 30_000;
   for (let shard = 0; shard < settings.shards; shard++) {
-    const deliver = (name: string, lane: LaneClass, maxAckPending: number): SharedConsumer => ({
+    const deliver = (
+      name: string,
+      deliveryClass: DeliveryClass,
+      maxAckPending: number,
+    ): SharedConsumer => ({
       stream: streams.deliveries(shard),
-      config: { ...shared(name, ackWaitMs, maxAckPending), filter_subject: `dlv.*.${lane}.>` },
+      config: {
+        ...shared(name, ackWaitMs, maxAckPending),
+        filter_subject: `dlv.*.${deliveryClass}.>`,
+      },
     });
     all.push(
       { stream: streams.events(shard), config: shared(consumers.router, 30_000, 2048) },
@@ -88,7 +95,7 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
       { stream: streams.records(shard), config: shared(consumers.projector, 60_000, 1024) },
       deliver(consumers.deliverShared, 's', 2048),
       deliver(consumers.deliverHigh, 'h', 1024),
-      deliver(consumers.deliverAgain, 'r', 2048),
+      deliver(consumers.deliverRepeats, 'r', 2048),
     );
   }
   return all;

@@ -4,7 +4,7 @@ import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
 import { systemClock } from '#infra/system-clock.ts';
 import { QueueMetrics } from '#src/control/deliveries/queue-metrics.ts';
-import { type LaneClass, buckets, leaseKeys, subjects } from '#wire/subjects.ts';
+import { type DeliveryClass, buckets, leaseKeys, subjects } from '#wire/subjects.ts';
 import { log, startNatsCore } from '../../nats-core.ts';
 
 async function setUp(t: TestContext) {
@@ -21,7 +21,7 @@ async function setUp(t: TestContext) {
     log,
   });
   t.after(() => metrics.stop());
-  const owe = (n: number, lane: LaneClass) =>
+  const owe = (n: number, lane: DeliveryClass) =>
     core.publisher.publishAsync({
       subject: subjects.delivery('acme', 'ep_1', lane),
       payload: Buffer.from('x'),

@@ -10,7 +10,7 @@ import { waitUntil } from '#testkit/wait-until.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { type NatsCore, startNatsCore } from '../../nats-core.ts';
 
-const TAPPED = [consumers.deliverHigh, consumers.deliverShared, consumers.deliverAgain];
+const TAPPED = [consumers.deliverHigh, consumers.deliverShared, consumers.deliverRepeats];
 const STREAM = streams.deliveries(0);
 
 interface Opened {

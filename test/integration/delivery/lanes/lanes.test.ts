@@ -33,7 +33,9 @@ function publishDeliveries(
   count: number,
 ): Promise<unknown> {
   const one = (): Promise<unknown> =>
-    worker.publishDelivery(tenant, endpoint, { lane: worker.lanes.has(tenant) ? 't' : 's' });
+    worker.publishDelivery(tenant, endpoint, {
+      deliveryClass: worker.lanes.has(tenant) ? 't' : 's',
+    });
   return Promise.all(Array.from({ length: count }, one));
 }
 
@@ -56,9 +58,9 @@ test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and th
   await publishDeliveries(worker, 'noisy', 'ep_1', 1000);
   // The tenant's allowance is in flight; the rest stays in the stream and is not parked.
   const lane = () => worker.core.jsm.consumers.info(streams.deliveries(0), consumers.lane('noisy'));
-  await waitUntil(async () => (await lane()).num_ack_pending === limits.laneInHandMax, PATIENT);
+  await waitUntil(async () => (await lane()).num_ack_pending === limits.laneUnackedMax, PATIENT);
   const before = await lane();
-  assert.ok(before.num_pending >= 1000 - limits.laneInHandMax);
+  assert.ok(before.num_pending >= 1000 - limits.laneUnackedMax);
   const { delivery } = await worker.publishDelivery('quiet', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
   assert.equal((await lane()).delivered.consumer_seq, before.delivered.consumer_seq);
@@ -74,7 +76,7 @@ test('a flood to a hanging endpoint gets a lane, waits in it and arrives, and th
   const quiet = await worker.metric('posthorn_delivery_lane_demotions_total', { reason: 'quiet' });
   assert.ok(quiet >= 1);
   // A router with a stale watch: its delivery is found and delivered.
-  const late = await worker.publishDelivery('noisy', 'ep_1', { lane: 't' });
+  const late = await worker.publishDelivery('noisy', 'ep_1', { deliveryClass: 't' });
   await worker.recordsUntil(late.delivery.id, 'delivered');
   const healed = await worker.metric('posthorn_delivery_lane_healed_total', {
     cause: 'stored_late',
@@ -94,8 +96,8 @@ test('in a lane, a hanging endpoint is parked beyond its share, and the tenantâ€
   await publishDeliveries(worker, 'acme', 'ep_hangs', 250);
   await waitUntil(() => worker.lanes.has('acme'), PATIENT);
   // More than the lane's capacity is ahead of it.
-  await publishDeliveries(worker, 'acme', 'ep_hangs', 2 * limits.laneInHandMax);
-  const fine = await worker.publishDelivery('acme', 'ep_fine', { lane: 't' });
+  await publishDeliveries(worker, 'acme', 'ep_hangs', 2 * limits.laneUnackedMax);
+  const fine = await worker.publishDelivery('acme', 'ep_fine', { deliveryClass: 't' });
   await worker.recordsUntil(fine.delivery.id, 'delivered');
   assert.equal(worker.receiver.at('/acme/ep_hangs').length, 4);
   // The parked deliveries return to the lane.
@@ -145,7 +147,7 @@ test('deliveries that an open circuit rejects are not parked again and again', a
   await worker.lanes.announce('acme');
   await waitUntil(async () => (await lanesOf(worker)).length === 1, PATIENT);
   const excess = 600;
-  await publishDeliveries(worker, 'acme', 'ep_fails', limits.laneInHandMax / 2 + excess);
+  await publishDeliveries(worker, 'acme', 'ep_fails', limits.laneUnackedMax / 2 + excess);
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'mailbox' });
   await waitUntil(async () => (await parked()) >= excess - 50, PATIENT);
   // Each probe of the circuit takes at least a second or two.

@@ -6,7 +6,7 @@ import { devNull } from 'node:os';
 import { type TestContext, after, before, test } from 'node:test';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import type { LaneClass } from '#wire/subjects.ts';
+import type { DeliveryClass } from '#wire/subjects.ts';
 import { DEAD_LETTER } from '../ordered/ordered-queue.ts';
 import { Worker, type WorkerOptions } from '../worker.ts';
 
@@ -75,7 +75,7 @@ const failures = (worker: Worker): Promise<number> =>
 const attemptsOf = (records: DeliveryRecord[]) => records.flatMap(({ attempt }) => attempt ?? []);
 
 /** Each reaches the receiver in another way, and none has a connection yet. */
-const WAYS: [string, (worker: Worker) => void, LaneClass?][] = [
+const WAYS: [string, (worker: Worker) => void, DeliveryClass?][] = [
   ['an address', (worker) => worker.endpoint('a', 'ep')],
   [
     'a name, which the resolver then does not find',
@@ -113,7 +113,7 @@ for (const [way, configure, lane] of WAYS) {
       const { delivery } = await worker.publishDelivery(
         'a',
         'ep',
-        lane === undefined ? {} : { lane },
+        lane === undefined ? {} : { deliveryClass: lane },
       );
       await hoard.untilFaults(worker);
       hoard.release();

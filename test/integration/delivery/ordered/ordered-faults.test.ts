@@ -69,7 +69,7 @@ test('a queue continues when the answers to its removals are lost', async (t) =>
   });
   // Messages before them in the stream: their removal leaves a gap.
   worker.endpoint('acme', 'ep_2', { ...DEAD_LETTER, state: 'paused' });
-  await worker.publishDelivery('acme', 'ep_2', { lane: 'o' });
+  await worker.publishDelivery('acme', 'ep_2', { deliveryClass: 'o' });
   const published = await publishOrdered(worker, 3);
   await worker.recordsUntil(published[2]?.id as string, 'delivered');
   assert.deepEqual(

@@ -18,7 +18,9 @@ export async function publishOrdered(
 ): Promise<{ event: string; id: string }[]> {
   const published = [];
   for (let i = 0; i < count; i++) {
-    const { event, delivery } = await worker.publishDelivery('acme', 'ep_1', { lane: 'o' });
+    const { event, delivery } = await worker.publishDelivery('acme', 'ep_1', {
+      deliveryClass: 'o',
+    });
     published.push({ event: event.id, id: delivery.id });
   }
   return published;

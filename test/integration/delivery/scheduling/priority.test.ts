@@ -23,7 +23,7 @@ test('a high-priority delivery overtakes waiting ones, even of another endpoint'
     normal.push(await worker.publishDelivery('acme', endpoint));
   }
   await waitUntil(async () => (await worker.metric('posthorn_delivery_mailbox_messages')) === 4);
-  const high = await worker.publishDelivery('acme', 'ep_2', { lane: 'h' });
+  const high = await worker.publishDelivery('acme', 'ep_2', { deliveryClass: 'h' });
   await waitUntil(async () => (await worker.metric('posthorn_delivery_mailbox_messages')) === 5);
   gate.resolve();
   const requests = await worker.receiver.waitFor(6);
@@ -47,7 +47,7 @@ test('a mailbox full of normal deliveries parks the next one and accepts a high-
   await worker.receiver.waitFor(1);
   await Promise.all(Array.from({ length: 520 }, () => worker.publishDelivery('acme', 'ep_1')));
   await waitUntil(async () => (await worker.metric('posthorn_delivery_parked_total')) > 0);
-  const high = await worker.publishDelivery('acme', 'ep_1', { lane: 'h' });
+  const high = await worker.publishDelivery('acme', 'ep_1', { deliveryClass: 'h' });
   await waitUntil(async () => {
     const { jsm } = worker.core;
     const { num_ack_pending } = await jsm.consumers.info('DLV-0', 'deliver-high');
@@ -71,15 +71,15 @@ for (const [lane, again] of [
       retry: { delaysSeconds: [3600], finalStatuses: [], retryAfterMaxMs: 0 },
     });
     worker.receiver.on('/acme/ep_1', { status: 500 });
-    await worker.publishDelivery('acme', 'ep_1', { lane });
+    await worker.publishDelivery('acme', 'ep_1', { deliveryClass: lane });
     const waiting = await waitUntil(async () =>
       (await worker.storedMessages()).find(
-        ({ subject }) => parseDeliverySubject(subject).lane === 'w',
+        ({ subject }) => parseDeliverySubject(subject).deliveryClass === 'w',
       ),
     );
     const message = await worker.core.jsm.streams.getMessage('DLV-0', { seq: waiting.seq });
     const target = message?.header.get('Nats-Schedule-Target') ?? '';
-    assert.equal(parseDeliverySubject(target).lane, again);
+    assert.equal(parseDeliverySubject(target).deliveryClass, again);
   });
 }
 
@@ -92,9 +92,9 @@ test('a high-priority delivery keeps its priority when it is released after a pa
       seen.push(message.subject);
     },
   });
-  const published = await worker.publishDelivery('acme', 'ep_1', { lane: 'h' });
+  const published = await worker.publishDelivery('acme', 'ep_1', { deliveryClass: 'h' });
   const byReference = await worker.publishDelivery('acme', 'ep_1', {
-    lane: 'h',
+    deliveryClass: 'h',
     byReference: true,
   });
   for (const { delivery } of [published, byReference])
@@ -118,7 +118,8 @@ test('new deliveries do not wait behind retries', async (t) => {
     worker.receiver.on(`/acme/ep_${i}`, () => ({ status: 200, until: gate.promise }));
   }
   await worker.core.jsm.consumers.update('DLV-0', 'deliver-again', { max_ack_pending: 20 });
-  for (let i = 0; i < 40; i++) await worker.publishDelivery('acme', `ep_${i % 10}`, { lane: 'r' });
+  for (let i = 0; i < 40; i++)
+    await worker.publishDelivery('acme', `ep_${i % 10}`, { deliveryClass: 'r' });
   await waitUntil(async () => {
     const { num_ack_pending } = await worker.core.jsm.consumers.info('DLV-0', 'deliver-again');
     return num_ack_pending === 20;

@@ -3,7 +3,8 @@ import { test } from 'node:test';
 import { Mailbox } from '#src/delivery/actors/mailbox.ts';
 import type { InFlightDelivery } from '#src/delivery/intake/in-flight-delivery.ts';
 
-const delivery = (lane: 'h' | 's' | 't'): InFlightDelivery => ({ lane }) as InFlightDelivery;
+const delivery = (lane: 'h' | 's' | 't'): InFlightDelivery =>
+  ({ deliveryClass: lane }) as InFlightDelivery;
 
 test('a mailbox returns high priority first, and each priority in order of arrival', () => {
   const mailbox = new Mailbox();

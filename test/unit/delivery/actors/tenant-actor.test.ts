@@ -10,7 +10,13 @@ import { TurnScheduler } from '#src/delivery/scheduling/turn-scheduler.ts';
 /** A delivery that is settled on arrival. */
 function cancelled(endpoint: string, receivedMs: number): InFlightDelivery {
   const head = { id: 'dlv_1', endpoint, attemptNo: 1, hop: 0, eventSeq: 1, cancelled: true };
-  return { tenant: 'acme', endpoint, lane: 's', head, receivedMs } as unknown as InFlightDelivery;
+  return {
+    tenant: 'acme',
+    endpoint,
+    deliveryClass: 's',
+    head,
+    receivedMs,
+  } as unknown as InFlightDelivery;
 }
 
 test('a tenant that is never idle passivates its idle endpoints', () => {

@@ -10,7 +10,7 @@ const SECOND = 1000;
 const MINUTE = 60 * SECOND;
 const HOUR = 60 * MINUTE;
 
-const DELIVERY = { lane: 't' } as InFlightDelivery;
+const DELIVERY = { deliveryClass: 't' } as InFlightDelivery;
 
 interface Options {
   unhealthyMs: number | undefined;

@@ -82,7 +82,7 @@ test('a purged bucket counts as created again', async (t) => {
   t.after(() => lanes.stop());
   await lanes.start();
   let anew = 0;
-  store.onBucketAnew(() => anew++);
+  store.onBucketRecreated(() => anew++);
   await core.jsm.streams.purge(STREAM);
   await core.jsm.streams.purge(`KV_${buckets.lanes}`);
   await waitUntil(() => anew > 0 && !lanes.has('acme'), BEFORE_THE_CLIENT);

@@ -22,7 +22,7 @@ import {
   decodeDeliveryFrame,
   deliveryMessageId,
   encodeDeliveryFrame,
-  laneAgain,
+  repeatClassOf,
 } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
@@ -33,7 +33,7 @@ const POLL_EVERY_MS = 1000;
 const BATCH = 200;
 const STORE_TIMEOUT_MS = 10_000;
 
-export interface HeldReleaserDeps {
+export interface HeldDeliveryReleaserDeps {
   jsm: JetStreamManager;
   shards: number;
   /** Whether this worker owns the shard; it releases only its own shards' deliveries. */
@@ -59,14 +59,14 @@ interface HeldDelivery {
   event: EventFacts;
 }
 
-export class HeldReleaser {
-  private readonly deps: HeldReleaserDeps;
+export class HeldDeliveryReleaser {
+  private readonly deps: HeldDeliveryReleaserDeps;
   private readonly fault: RepeatingFault;
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> = Promise.resolve();
   private stopped = false;
 
-  constructor(deps: HeldReleaserDeps) {
+  constructor(deps: HeldDeliveryReleaserDeps) {
     this.deps = deps;
     this.fault = new RepeatingFault(deps.log, 'held.look_failed', deps.clock.monotonicMs);
   }
@@ -109,7 +109,7 @@ export class HeldReleaser {
       // The router may learn of an endpoint before this process, and deliveries to unknown
       // endpoints are cancelled.
       await refreshTenant(tenant, this.deps.clock.monotonicMs() - POLL_EVERY_MS);
-      if (lives.standing(tenant) === 'unborn') return;
+      if (lives.status(tenant) === 'unborn') return;
       endpoint = this.endpoint(tenant, id);
     }
     if (endpoint !== undefined && (endpoint.state !== 'active' || gone.has(endpoint))) return;
@@ -158,7 +158,7 @@ export class HeldReleaser {
     const next = { ...head, hop: head.hop + 1 };
     if (endpoint !== undefined) {
       await this.deps.publisher.publishAsync({
-        subject: subjects.delivery(tenant, head.endpoint, laneAgain(event, endpoint)),
+        subject: subjects.delivery(tenant, head.endpoint, repeatClassOf(event, endpoint)),
         payload: encodeDeliveryFrame(next, eventBytes),
         messageId: deliveryMessageId(next.id, next.hop),
         timeoutMs: STORE_TIMEOUT_MS,

@@ -9,7 +9,7 @@ import { type CredentialSettings, headerNames } from './endpoint-credentials.ts'
  * @param body the request: errors name its fields
  * @throws PosthornError POSTHORN_REQUEST_INVALID
  */
-export function checkTogether(
+export function validateCombination(
   endpoint: EndpointDocument,
   body: CredentialSettings & { url?: string },
 ): void {

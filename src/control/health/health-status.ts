@@ -3,7 +3,7 @@ import type { EndpointHealthDocument, LastFailure } from '#infra/mongo/endpoint-
 import { type HealthFacts, type HealthRules, type Told, failingSince } from './transitions.ts';
 
 /** The known health of an endpoint, and the rules that apply to it. */
-export interface HealthStanding {
+export interface HealthStatus {
   facts: HealthFacts;
   told: Told | null;
   rules: HealthRules;
@@ -19,11 +19,11 @@ export interface ShownFailure {
 }
 
 /** @param disableAfterSeconds for an endpoint without its own setting */
-export function standingOf(
+export function healthStatusOf(
   health: EndpointHealthDocument,
   endpoint: EndpointDocument,
   disableAfterSeconds: number,
-): HealthStanding {
+): HealthStatus {
   const facts: HealthFacts = {
     failingSinceMs: health.failing_since?.getTime() ?? null,
     lastFailureMs: health.last_failure?.at.getTime() ?? null,
