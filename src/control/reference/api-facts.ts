@@ -5,7 +5,9 @@ export const apiFacts = {
       title: 'Posthorn',
       version: '1',
       description:
-        'Webhook delivery: producers publish events, tenants receive them as signed webhooks.',
+        'Webhook delivery: producers publish events, tenants receive them as signed webhooks. ' +
+        'Each answer has one media type, which the operation names. `accept` does not select another, and is never ' +
+        'answered with 406 (RFC 9110, section 12.5.1).',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
       contact: { name: 'The operator of this installation' },
     },

@@ -147,6 +147,30 @@ test('rejects a URL that another endpoint has in any spelling, unless duplicates
   );
 });
 
+/** Pairs of spellings of one URL. */
+const spellings = [
+  ['https://example.com/host', 'https://EXAMPLE.Com/host'],
+  ['https://example.com/port', 'https://example.com:443/port'],
+  ['https://example.com/dot', 'https://example.com./dot'],
+  ['https://example.com/a/path', 'https://example.com/b/../a/./path'],
+  ['https://example.com/%C3%A9', 'https://example.com/é'],
+  ['https://bücher.example/', 'https://xn--bcher-kva.example'],
+  ['https://93.184.216.34/', 'https://0x5db8d822/'],
+] as const;
+
+test('two spellings of one URL are duplicates, also when both are created at once', async () => {
+  const tenant = await newTenant('spellings');
+  const post = (url: string) => call('POST', `${tenant}/endpoints`, { url });
+  for (const pair of spellings) {
+    const answers = await Promise.all(pair.map(post));
+    const statuses = answers.map(({ status }) => status).toSorted((a, b) => a - b);
+    assert.deepEqual(statuses, [201, 409], `${pair.join(' ')}: ${answers[1]?.text}`);
+  }
+  const listed = (await call('GET', `${tenant}/endpoints`)).body.data as { url: string }[];
+  assert.equal(new Set(listed.map(({ url }) => url)).size, spellings.length);
+  assert.equal(listed.length, spellings.length);
+});
+
 test('of concurrent requests with the same URL, one succeeds', async () => {
   const tenant = await newTenant('race');
   const answers = await Promise.all(

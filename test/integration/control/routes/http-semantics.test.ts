@@ -167,6 +167,18 @@ test('rejects an unknown query parameter on every route with 400', async () => {
   }
 });
 
+test('every read has one media type, and ignores the header Accept', async () => {
+  for (const { url, operations } of paths) {
+    if (!operations.has('GET')) continue;
+    const plain = await ask('GET', url);
+    for (const accept of ['text/html', 'application/json;q=0', 'nonsense', '']) {
+      const answer = await ask('GET', url, { accept });
+      assert.equal(answer.statusCode, plain.statusCode, `${url}: ${accept}`);
+      assert.equal(answer.headers['content-type'], plain.headers['content-type'], url);
+    }
+  }
+});
+
 test('a trailing slash, another case and an encoded slash make a different path', async () => {
   for (const { url, operations } of paths) {
     const [method] = operations.keys() as Iterable<string>;
