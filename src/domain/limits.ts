@@ -63,6 +63,8 @@ export const limits = {
   filterComparisonsMax: 2_000_000,
   faultyFiltersKept: 1000,
   endedLivesKept: 1000,
+  /** A process asks CONFIG for the unknown life of a message for this long, then drops it. */
+  unbornLifeWaitMs: 10 * 60_000,
   regexInstructionsMax: 2000,
   regexStepsMax: 5_000_000,
   regexMemoryBytesMax: 128 * 1024,

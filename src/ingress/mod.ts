@@ -131,8 +131,11 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, limiter });
   const rejections = new Rejections({ ...deps, publishTimeoutMs });
   const { nc, tracing } = deps;
-  const services: Service[] = [new NatsService({ ...shared, limiter, nc, tracing, rejections })];
   const key = accountKey(settings);
+  const keys = key === undefined ? undefined : config;
+  const services: Service[] = [
+    new NatsService({ ...shared, keys, limiter, nc, tracing, rejections }),
+  ];
   if (key !== undefined) {
     const account = settings.natsAuthAccount;
     services.push(new AuthCallout({ ...deps, ...shared, key, account }));

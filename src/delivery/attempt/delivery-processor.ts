@@ -144,11 +144,12 @@ export class DeliveryProcessor {
 
   /**
    * Settles a delivery whose endpoint or tenant was deleted; naks it if the tenant is still unknown
-   * here.
+   * here, for a bounded time.
    */
   private settleWithoutEndpoint(delivery: InFlightDelivery): void {
     const { lives, settler } = this.deps;
     if (lives.drops(delivery.tenant, 'delivery')) return settler.drop(delivery);
+    if (lives.gaveUpOn(delivery.tenant, 'delivery')) return settler.drop(delivery);
     if (lives.status(delivery.tenant) !== 'unborn')
       return settler.cancel(delivery, 'endpoint_deleted');
     settler.unclaim(delivery.head);

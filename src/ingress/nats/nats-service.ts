@@ -44,6 +44,7 @@ import type { TenantConcurrencyLimiter } from '../fairness/tenant-concurrency-li
 import { headerFault } from './header-block.ts';
 import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
+import { checkSenderKey, type KeysById } from './sender-key.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
 const QUEUE_GROUP = 'ingress';
@@ -64,6 +65,8 @@ export interface NatsServiceDeps {
   rejections: Pick<Rejections, 'add'>;
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  /** Absent: producers do not log in with API keys. */
+  keys: KeysById | undefined;
   /** Reads large bodies. */
   turns: JsonTurns;
   eventBytesMax: number;
@@ -175,6 +178,8 @@ export class NatsService implements Service {
   private acceptFor(tenant: TenantSnapshot | undefined, request: Request): void {
     try {
       if (tenant === undefined) throw tenantNotFound(request.tenant);
+      const { keys } = this.deps;
+      if (keys !== undefined) checkSenderKey(request.message.reply, tenant, keys);
       const body = asBuffer(request.message.data);
       const bytesMax = this.deps.eventBytesMax + BODY_SLACK_BYTES;
       if (body.length > bytesMax) {

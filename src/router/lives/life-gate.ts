@@ -9,7 +9,7 @@ const LOOKS_MAX = 10;
 const RETRY_DELAY_MS = 30_000;
 
 export interface LifeGateDeps {
-  lives: Pick<TenantLives, 'status' | 'drops'>;
+  lives: Pick<TenantLives, 'status' | 'drops' | 'gaveUpOn'>;
   /** Refreshes the configuration of a tenant in this process. */
   refresh: (message: InFlightEvent, lifeId: string) => Promise<void>;
 }
@@ -25,12 +25,17 @@ export class LifeGate {
   /**
    * Whether the event is to be routed. Events of an ended life are acked, neither routed nor
    * recorded. An event of a life that this process does not know yet waits for 10 s, and is then
-   * redelivered later.
+   * redelivered later. Once the life was unknown for `limits.unbornLifeWaitMs`, its events are
+   * dropped in the same way.
    */
   async admits(message: InFlightEvent, lifeId: string): Promise<boolean> {
     const { lives, refresh } = this.deps;
     for (let looks = 0; lives.status(lifeId) === 'unborn'; looks++) {
       if (!message.mayWork()) return true;
+      if (lives.gaveUpOn(lifeId, 'event')) {
+        message.ack();
+        return false;
+      }
       if (looks === LOOKS_MAX) {
         message.nak(RETRY_DELAY_MS);
         return false;

@@ -123,7 +123,7 @@ export async function startControlPlane(
     const control = createControl({
       ...deps,
       registry: metrics,
-      lives: new TenantLives({ config, log, registry: metrics }),
+      lives: new TenantLives({ clock: systemClock, config, log, registry: metrics }),
       settings: settings.control,
       http: settings.http,
     });

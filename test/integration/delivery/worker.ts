@@ -119,7 +119,7 @@ export class Worker {
       lanes: this.lanes,
       laneRules: this.laneRules,
       config,
-      lives: new TenantLives({ config, log: core.log, registry }),
+      lives: new TenantLives({ clock: core.clock, config, log: core.log, registry }),
       refreshTenant: async (tenant) => this.onRefresh(tenant),
       secretBox: this.box,
       payloadLinks: this.links,

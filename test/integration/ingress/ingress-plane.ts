@@ -139,7 +139,7 @@ export class IngressPlane {
   async key(
     key: string,
     scope: KeyScope,
-    changes: { tenant?: string; expiresAtMs?: number } = {},
+    changes: { tenant?: string; life?: number; expiresAtMs?: number } = {},
   ): Promise<void> {
     const snapshot = { v: 1, id: `key_${key}`, rev: 1, scope, ...changes };
     await this.kv.put(configKeys.apiKey(keyHash(key)), JSON.stringify(snapshot));

@@ -99,7 +99,12 @@ export class RouterPlane {
         if (late !== undefined) this.tenants.set(late.id, late);
       },
       registry: new Registry(),
-      lives: new TenantLives({ config, log: core.log, registry: new Registry() }),
+      lives: new TenantLives({
+        clock: core.clock,
+        config,
+        log: core.log,
+        registry: new Registry(),
+      }),
       faultyFilters: new FaultyFilters({ log: core.log, registry: new Registry() }),
       leases,
       renewer: renewInProcess(leases, core.clock, core.log),

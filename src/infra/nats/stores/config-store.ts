@@ -28,6 +28,7 @@ export class ConfigStore implements ConfigView {
   private readonly tenants = new Map<string, TenantSnapshot>();
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
+  private readonly keysById = new Map<string, ApiKeySnapshot>();
   /** By tenant, deleted ones too: the known revision in the bucket. */
   private readonly revisions = new Map<string, number>();
   private readonly misses = new Map<string, number>();
@@ -92,6 +93,10 @@ export class ConfigStore implements ConfigView {
 
   apiKey(hash: string): ApiKeySnapshot | undefined {
     return this.keys.get(hash);
+  }
+
+  apiKeyById(id: string): ApiKeySnapshot | undefined {
+    return this.keysById.get(id);
   }
 
   /** The life ids of all tenants. */
@@ -216,7 +221,7 @@ export class ConfigStore implements ConfigView {
       const value: unknown = JSON.parse(json);
       if (kind === 'tenant') this.applyTenant(name, value as TenantSnapshot);
       else if (kind === 'type') this.types.set(name, value as EventTypeSnapshot);
-      else if (kind === 'key') this.keys.set(name, value as ApiKeySnapshot);
+      else if (kind === 'key') this.applyKey(name, value as ApiKeySnapshot);
       else if (key === configKeys.complete) this.markComplete();
     } catch (error) {
       this.log.error({ key, error: (error as Error).message }, 'config.entry_unreadable');
@@ -240,6 +245,18 @@ export class ConfigStore implements ConfigView {
     const { kind, name } = parseConfigKey(key);
     if (kind === 'tenant') this.tenants.delete(name);
     else if (kind === 'type') this.types.delete(name);
-    else if (kind === 'key') this.keys.delete(name);
+    else if (kind === 'key') this.removeKey(name);
+  }
+
+  private applyKey(hash: string, snapshot: ApiKeySnapshot): void {
+    this.removeKey(hash);
+    this.keys.set(hash, snapshot);
+    this.keysById.set(snapshot.id, snapshot);
+  }
+
+  private removeKey(hash: string): void {
+    const known = this.keys.get(hash);
+    if (known !== undefined) this.keysById.delete(known.id);
+    this.keys.delete(hash);
   }
 }

@@ -133,3 +133,37 @@ test('a connection ends with its key', async (t) => {
   assert.equal(await publish(nc, 'in.acme.a.b'), 'accepted');
   await waitUntil(() => nc.isClosed(), { what: 'the connection closed', deadlineMs: 30_000 });
 });
+
+test('rejects publishes of a connection from an earlier life of the tenant', async (t) => {
+  const door = await openDoor(t);
+  const { plane } = door;
+  await plane.key('old', 'producer', { tenant: 'acme' });
+  const old = await door.dial('old', { inboxPrefix: '_INBOX_key_old' });
+  assert.equal(await publish(old, 'in.acme.order.created'), 'accepted');
+  // Deleted and created again: its keys are revoked, and connections remain.
+  await plane.tenant('acme', { life: 1 });
+  await waitUntil(() => plane.config.currentTenant('acme')?.life === 1);
+  await plane.revokeKey('old');
+  const refused = await old.request('in.acme.order.created', '{"a":2}', { timeout: 5000 });
+  assert.equal(refused.json<{ code: string }>().code, 'POSTHORN_KEY_INVALID');
+  old.publish('in.acme.order.created', '{"a":3}');
+  old.publish('in.acme.order.created', '{"a":4}', { reply: '_INBOX_key_forged.1' });
+  await plane.key('new', 'producer', { tenant: 'acme', life: 1 });
+  await plane.key('other', 'producer', { tenant: 'globex', life: 1 });
+  // The key of another tenant, with the same number of life.
+  old.publish('in.acme.order.created', '{"a":5}', { reply: '_INBOX_key_other.1' });
+  await old.flush();
+  const fresh = await door.dial('new', { inboxPrefix: '_INBOX_key_new' });
+  assert.equal(await publish(fresh, 'in.acme.order.created'), 'accepted');
+  const lives = (await plane.stored()).map(({ subject }) => subject.split('.')[2]);
+  assert.deepEqual(lives, ['acme', 'acme=1']);
+});
+
+test('a producer key that is bound to no tenant publishes to a tenant that was created again', async (t) => {
+  const door = await openDoor(t);
+  await door.plane.key('free', 'producer');
+  const nc = await door.dial('free', { inboxPrefix: '_INBOX_key_free' });
+  await door.plane.tenant('acme', { life: 1 });
+  await waitUntil(() => door.plane.config.currentTenant('acme')?.life === 1);
+  assert.equal(await publish(nc, 'in.acme.order.created'), 'accepted');
+});

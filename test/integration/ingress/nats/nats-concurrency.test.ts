@@ -28,6 +28,7 @@ async function start(
   };
   const service = new NatsService({
     clock: systemClock,
+    keys: undefined,
     nc: core.nc,
     accept: {
       accept: (tenant, _input, _id, _wait, done) => void offered.push({ tenant: tenant.id, done }),
