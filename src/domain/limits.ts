@@ -105,6 +105,10 @@ export const limits = {
   /** Larger texts are read in slices of `jsonSliceBytes`. */
   jsonAtOnceBytesMax: 256 * 1024,
   jsonSliceBytes: 128 * 1024,
+  /** Building values costs more than reading them: up to 5 ms for a slice of hostile JSON. */
+  jsonBuiltSliceBytes: 64 * 1024,
+  /** Larger `data` is built for filters in slices. */
+  filterDataAtOnceBytesMax: 64 * 1024,
   eventMembersMax: 100,
   /** Of an attribute as written: each of its characters may be an escape of 6 bytes. */
   eventAttributeBytesMax: 16 * 1024,

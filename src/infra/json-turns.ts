@@ -10,18 +10,19 @@
 import { FairQueue } from '#domain/contention/fair-queue.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
 import type { JsonNode, Wanted } from '#domain/json/json-outline.ts';
-import type { JsonScanner } from '#domain/json/json-scanner.ts';
+import { JsonBuilder } from '#domain/json/json-builder.ts';
 import { newJsonScanner } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
 
-interface Reading {
-  scanner: JsonScanner;
-  resolve: (outline: JsonNode) => void;
+interface Task {
+  /** Reads a slice. Returns whether it was the last. */
+  read: () => boolean;
+  resolve: () => void;
   reject: (error: unknown) => void;
 }
 
 export class JsonTurns {
-  private readonly queue = new FairQueue<Reading>(1);
+  private readonly queue = new FairQueue<Task>(1);
   private readonly soon: (step: () => void) => void;
 
   /** @param soon runs a step in a later turn of the event loop */
@@ -35,30 +36,55 @@ export class JsonTurns {
   }
 
   /** Rejects with `JsonFault`. */
-  read(owner: string, bytes: Buffer, wanted?: Wanted, bounds?: JsonBounds): Promise<JsonNode> {
+  async read(
+    owner: string,
+    bytes: Buffer,
+    wanted?: Wanted,
+    bounds?: JsonBounds,
+  ): Promise<JsonNode> {
+    const scanner = newJsonScanner(bytes, wanted, bounds);
+    return this.run(
+      owner,
+      () => scanner.read(limits.jsonSliceBytes),
+      () => scanner.outline,
+    );
+  }
+
+  /**
+   * Builds the value of a text that was validated before, as `JSON.parse` does. Rejects with
+   * `SyntaxError`.
+   */
+  build(owner: string, bytes: Buffer): Promise<unknown> {
+    const builder = new JsonBuilder(bytes);
+    return this.run(
+      owner,
+      () => builder.read(limits.jsonBuiltSliceBytes),
+      () => builder.value,
+    );
+  }
+
+  private run<T>(owner: string, read: () => boolean, result: () => T): Promise<T> {
     return new Promise((resolve, reject) => {
-      const scanner = newJsonScanner(bytes, wanted, bounds);
-      const reading: Reading = { scanner, resolve, reject };
       const isIdle = this.queue.isEmpty;
-      this.queue.push(owner, reading);
+      this.queue.push(owner, { read, resolve: () => resolve(result()), reject });
       if (isIdle) this.soon(() => this.step());
     });
   }
 
   private step(): void {
-    const reading = this.queue.head();
-    if (reading === undefined) return;
+    const task = this.queue.head();
+    if (task === undefined) return;
     // The owner's turn ends with the slice. If it was the owner's last, its turn has ended already.
-    if (!isDone(reading) || this.queue.shift()) this.queue.spend();
+    if (!isDone(task) || this.queue.shift()) this.queue.spend();
     if (!this.queue.isEmpty) this.soon(() => this.step());
   }
 }
 
-/** Reads a slice. Returns whether it was the last. */
-function isDone({ scanner, resolve, reject }: Reading): boolean {
+/** Reads a slice. Returns whether it was the last, also because of an error. */
+function isDone({ read, resolve, reject }: Task): boolean {
   try {
-    if (!scanner.read(limits.jsonSliceBytes)) return false;
-    resolve(scanner.outline);
+    if (!read()) return false;
+    resolve();
   } catch (error) {
     reject(error);
   }

@@ -19,6 +19,8 @@ import { PerKeySerialQueue } from '#domain/contention/serial-queue.ts';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
+import { dataInTurns } from '#infra/data-in-turns.ts';
+import { JsonTurns } from '#infra/json-turns.ts';
 import { retryWhile } from '#infra/retry.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
@@ -28,7 +30,7 @@ import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
 import { parseEventSubject } from '#wire/subjects.ts';
-import { eventForFilter } from '#wire/published/event-for-filter.ts';
+import { eventForFilter, isBuiltInTurns } from '#wire/published/event-for-filter.ts';
 import type { InFlightEvent } from './in-flight-event.ts';
 import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
@@ -89,6 +91,7 @@ export class Router {
    * consumer's `max_ack_pending` bounds its length.
    */
   private readonly tenantQueue: PerKeySerialQueue<ArrivedEvent>;
+  private readonly turns = new JsonTurns();
   private readonly events: Counter<'result'>;
   private readonly deliveries: Counter;
   private timer: NodeJS.Timeout | undefined;
@@ -152,7 +155,7 @@ export class Router {
     event: EventFrame,
   ): Promise<void> | undefined {
     try {
-      const found = this.needsPayload(tenant, event)
+      const found = this.needsTime(tenant, event)
         ? this.matchHydrated(message, tenant, event)
         : this.match(message, tenant, event);
       if (!Array.isArray(found) || found.length === 0) {
@@ -193,9 +196,11 @@ export class Router {
     }
   }
 
-  private needsPayload(tenant: string, event: EventFrame): boolean {
+  /** Whether filters read `data` that has to be loaded, or built in turns. */
+  private needsTime(tenant: string, event: EventFrame): boolean {
     const { payload, type } = event.head;
-    return payload !== undefined && this.indexOf(tenant, event)?.needsData(type) === true;
+    if (payload === undefined && !isBuiltInTurns(event)) return false;
+    return this.indexOf(tenant, event)?.needsData(type) === true;
   }
 
   /** Extends the ack deadlines of waiting events until `stop`. */
@@ -256,16 +261,29 @@ export class Router {
     clearInterval(this.timer);
   }
 
-  /** @param seen the event as filters see it: with the data of a large one */
-  private match(message: InFlightEvent, tenant: string, seen: EventFrame): Matched {
-    const index = this.indexOf(tenant, seen);
+  private match(message: InFlightEvent, tenant: string, event: EventFrame): Matched {
+    const index = this.indexOf(tenant, event);
     // The tenant was deleted after the event was accepted.
     if (index === undefined) return [];
+    return this.matchIn(index, message, tenant, event);
+  }
+
+  /**
+   * @param seen the event as filters see it: with the data of a large one
+   * @param built the value of its data, with the members that the filters of `index` read
+   */
+  private matchIn(
+    index: SubscriptionIndex,
+    message: InFlightEvent,
+    tenant: string,
+    seen: EventFrame,
+    built?: { value: unknown },
+  ): Matched {
     return this.filters.match({
       tenant,
       index,
       type: seen.head.type,
-      event: () => eventForFilter(seen, () => index.dataFields(seen.head.type)),
+      event: () => eventForFilter(seen, () => index.dataFields(seen.head.type), built),
       mayWork: () => message.mayWork(),
     });
   }
@@ -275,9 +293,14 @@ export class Router {
     tenant: string,
     event: EventFrame,
   ): Promise<EndpointSnapshot[]> {
-    if (!this.needsPayload(tenant, event)) return this.match(message, tenant, event);
+    if (!this.needsTime(tenant, event)) return this.match(message, tenant, event);
     const hydrated = await this.large.hydrate(event, () => message.mayWork());
-    return this.match(message, tenant, hydrated);
+    const index = this.indexOf(tenant, hydrated);
+    if (index === undefined || !isBuiltInTurns(hydrated))
+      return this.match(message, tenant, hydrated);
+    const fields = index.dataFields(hydrated.head.type);
+    const value = await dataInTurns(this.turns, tenant, hydrated.data, fields);
+    return this.matchIn(index, message, tenant, hydrated, { value });
   }
 
   private indexOf(tenant: string, event: EventFrame): SubscriptionIndex | undefined {

@@ -17,7 +17,9 @@ import type { EventDocument } from '#infra/mongo/documents.ts';
 import type { EndpointExplanationResource, EventExplanation } from '#wire/api/event-explanation.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { eventForFilter, isDataSeen } from '#wire/published/event-for-filter.ts';
+import { dataInTurns } from '#infra/data-in-turns.ts';
+import { JsonTurns } from '#infra/json-turns.ts';
+import { eventForFilter, isBuiltInTurns, isDataSeen } from '#wire/published/event-for-filter.ts';
 import { decodeCursor, type PageSort, toPage } from '#wire/pagination.ts';
 import type { EventReads } from './event-reads.ts';
 import type { PayloadReads } from './payload-reads.ts';
@@ -36,6 +38,7 @@ export interface EventExplanationsDeps {
 
 export class EventExplanations {
   private readonly deps: EventExplanationsDeps;
+  private readonly turns = new JsonTurns();
 
   constructor(deps: EventExplanationsDeps) {
     this.deps = deps;
@@ -84,8 +87,12 @@ export class EventExplanations {
     event: EventDocument,
   ): Promise<Record<string, unknown>> {
     const { type = '', payload } = event;
-    const seen = (data: string | Buffer | undefined): Record<string, unknown> =>
-      eventForFilter(filterableEvent(event, data));
+    const seen = async (data: string | Buffer | undefined): Promise<Record<string, unknown>> => {
+      const filterable = filterableEvent(event, data);
+      if (data === undefined || !isBuiltInTurns(filterable)) return eventForFilter(filterable);
+      const value = await dataInTurns(this.turns, event.tenant, Buffer.from(data), 'all');
+      return eventForFilter(filterable, () => 'all', { value });
+    };
     if (!explanationNeedsData(asked, type)) return seen(undefined);
     if (this.deps.config.eventType(type)?.sensitive === true) {
       throw new PosthornError('POSTHORN_DATA_HIDDEN', {
@@ -96,7 +103,7 @@ export class EventExplanations {
     if (!isDataSeen(payload.size)) return seen(undefined);
     const { bytes, release } = await this.deps.payloads.ofEvent(event.tenant, event.id);
     try {
-      return seen(bytes);
+      return await seen(bytes);
     } finally {
       release();
     }

@@ -4,7 +4,9 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
-import { eventForFilter } from '#wire/published/event-for-filter.ts';
+import { eventForFilter, isBuiltInTurns } from '#wire/published/event-for-filter.ts';
+import { dataInTurns } from '#infra/data-in-turns.ts';
+import { JsonTurns } from '#infra/json-turns.ts';
 import type { FaultyFilters } from '../faulty-filters.ts';
 import { type EventSource, type StepBudget, SubscriptionIndex } from '../subscription-index.ts';
 
@@ -44,8 +46,12 @@ export async function planStops(
   after: string | undefined,
 ): Promise<Stop[]> {
   const byPartition: Stop[][] = Array.from({ length: PARTITIONS }, () => []);
+  const built = isBuiltInTurns(event)
+    ? { value: await dataInTurns(new JsonTurns(), '', event.data, 'all') }
+    : undefined;
   let parsed: Record<string, unknown> | undefined;
-  const document = (): Record<string, unknown> => (parsed ??= eventForFilter(event));
+  const document = (): Record<string, unknown> =>
+    (parsed ??= eventForFilter(event, () => 'all', built));
   let looked = 0;
   for (const id of tenants.lifeIds()) {
     if (++looked % AT_ONCE === 0) await setImmediate();

@@ -24,6 +24,12 @@ export interface FilterableEvent {
   data: Buffer | string | undefined;
 }
 
+/** Whether `data` is JSON so large that its value is to be built in turns, before the event is. */
+export function isBuiltInTurns({ head, data }: FilterableEvent): boolean {
+  if (head.kind !== 'json' || data === undefined || !isDataSeen(data.length)) return false;
+  return data.length > limits.filterDataAtOnceBytesMax;
+}
+
 /** Whether filters see `data` of this size. The router does not read larger payloads for them. */
 export function isDataSeen(bytes: number): boolean {
   return bytes <= limits.filterPayloadBytesMax;
@@ -36,10 +42,12 @@ export function isDataSeen(bytes: number): boolean {
  * that their verdicts agree.
  *
  * @param fields the members of `data` that the filters read; others may be absent
+ * @param built the value of large `data`, if it was built before
  */
 export function eventForFilter(
   { head, data }: FilterableEvent,
   fields: () => DataFields = () => 'all',
+  built?: { value: unknown },
 ): Record<string, unknown> {
   const event: Record<string, unknown> = {
     ...head.ext,
@@ -51,8 +59,9 @@ export function eventForFilter(
   if (head.subject !== undefined) event['subject'] = head.subject;
   if (head.noData === true || data === undefined || !isDataSeen(data.length)) return event;
   if (head.payload !== undefined && data.length === 0) return event;
-  if (head.kind === 'json') event['data'] = dataValue(data, fields);
-  else if (head.kind === 'text') event['data'] = data.toString();
+  if (head.kind === 'json') {
+    event['data'] = built === undefined ? dataValue(data, fields) : built.value;
+  } else if (head.kind === 'text') event['data'] = data.toString();
   return event;
 }
 
