@@ -65,7 +65,7 @@ export class Payloads {
     const release = this.budget.tryTake(tenant, COPIES * ref.size);
     if (release === undefined) return { kind: 'no_room' };
     try {
-      const data = await this.cache.get(ref.key, () => this.read(ref));
+      const data = await this.cache.get(tenant, ref.key, () => this.read(ref));
       if (data !== undefined) return { kind: 'ready', event: { ...event, data }, release };
       release();
       return { kind: 'lost', reason: 'payload_missing' };

@@ -31,7 +31,7 @@ export function createDeliveryHandler(deps: {
       return;
     }
     delivery.message = fence.watch(message);
-    const claim = settler.claim(delivery.head);
+    const claim = settler.claim(delivery.tenant, delivery.head);
     if (claim === 'settled') delivery.message.ack();
     if (claim !== 'new') return;
     try {

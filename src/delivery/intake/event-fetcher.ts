@@ -33,7 +33,7 @@ export class EventFetcher {
   fetch(tenant: string, seq: number, id: string): Promise<EventFrame | undefined> {
     const stream = streams.events(shardOf(tenant, this.shards));
     const key = `${stream}:${seq}:${tenant}:${id}`;
-    return this.cache.get(key, () => this.read(stream, seq, { tenant, id }));
+    return this.cache.get(tenant, key, () => this.read(stream, seq, { tenant, id }));
   }
 
   private async read(

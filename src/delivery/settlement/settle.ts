@@ -4,6 +4,7 @@
  * the same message id, and the server drops the duplicate. No crash loses a delivery; at worst a
  * webhook is sent twice with the same `webhook-id` (DL-17).
  */
+import { RecentIds } from '#domain/bounds/recent-ids.ts';
 import type { Verdict } from '#domain/outcome/verdict.ts';
 import type { Publication, Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
@@ -31,9 +32,10 @@ const STORE_TIMEOUT_MS = 60_000;
 /** How long the record of an ordered delivery may wait to be batched with others. */
 const ORDERED_WITHIN_MS = 2;
 /**
- * How many settled deliveries are remembered, so that a lost ack does not cause a second webhook.
+ * How many settled deliveries are remembered, so that a lost ack does not cause a second webhook. A
+ * single tenant gets four fifths.
  */
-const REMEMBERED_MAX = 20_000;
+const REMEMBERED_MAX = 25_000;
 
 export type HoldReason = 'endpoint_paused' | 'endpoint_disabled';
 
@@ -52,8 +54,7 @@ export class Settler {
   private readonly inFlight = new Set<string>();
   /** Deliveries whose next state is being stored. */
   private readonly storing = new Set<InFlightDelivery>();
-  private recent = new Set<string>();
-  private older = new Set<string>();
+  private readonly settledIds = new RecentIds(REMEMBERED_MAX);
 
   constructor(deps: SettlerDeps) {
     this.deps = deps;
@@ -64,9 +65,9 @@ export class Settler {
    * Claims a message for processing. `in_flight`: a redelivery while this worker is processing it;
    * `settled`: already settled at this hop, and only its ack was lost.
    */
-  claim(head: DeliveryHead): 'new' | 'in_flight' | 'settled' {
+  claim(tenant: string, head: DeliveryHead): 'new' | 'in_flight' | 'settled' {
     const id = deliveryMessageId(head.id, head.hop);
-    if (this.recent.has(id) || this.older.has(id)) return 'settled';
+    if (this.settledIds.has(tenant, id)) return 'settled';
     if (this.inFlight.has(id)) return 'in_flight';
     this.inFlight.add(id);
     return 'new';
@@ -168,7 +169,7 @@ export class Settler {
    * removed.
    */
   drop(delivery: InFlightDelivery): void {
-    this.remember(delivery.head);
+    this.remember(delivery);
     delivery.message.ack();
   }
 
@@ -307,7 +308,7 @@ export class Settler {
     if (state.attempt !== undefined) record.attempt = state.attempt;
     const stored = (): void => {
       // Only now: a redelivery of a delivery known as settled is acked.
-      this.remember(delivery.head);
+      this.remember(delivery);
       then();
     };
     // The next delivery of the ordered endpoint waits for this record.
@@ -318,13 +319,10 @@ export class Settler {
     );
   }
 
-  private remember(head: DeliveryHead): void {
+  private remember({ tenant, head }: InFlightDelivery): void {
     const id = deliveryMessageId(head.id, head.hop);
     this.inFlight.delete(id);
-    this.recent.add(id);
-    if (this.recent.size < REMEMBERED_MAX) return;
-    this.older = this.recent;
-    this.recent = new Set();
+    this.settledIds.add(tenant, id);
   }
 }
 

@@ -31,7 +31,7 @@ test('an internal error naks the delivery, and its redelivery is processed', () 
   const handle = createDeliveryHandler({
     clock: systemClock,
     settler: {
-      claim: ({ id }) => {
+      claim: (_tenant, { id }) => {
         if (claimed.has(id)) return 'in_flight';
         claimed.add(id);
         return 'new';
