@@ -41,7 +41,8 @@ export interface BucketWatchDeps {
    * bucket than before.
    */
   onBegin: (kv: KV, isRecreated: boolean) => void;
-  onEntry: (entry: KvWatchEntry) => void;
+  /** A promise: the next entry waits for it. */
+  onEntry: (entry: KvWatchEntry) => Promise<void> | void;
   /** All entries that existed when the round began have been given. */
   onKnown: () => void;
 }
@@ -71,6 +72,8 @@ interface Round {
    */
   looks: number;
   nextLook: NodeJS.Timeout | undefined;
+  /** An entry takes time, and later ones wait. */
+  isApplying: boolean;
   /** A poll found that the watch contradicts the bucket. */
   isOutdated: boolean;
   isOver: boolean;
@@ -142,6 +145,7 @@ export class BucketWatch {
       behindAt: undefined,
       looks: 0,
       nextLook: undefined,
+      isApplying: false,
       isOutdated: false,
       isOver: false,
     };
@@ -160,7 +164,12 @@ export class BucketWatch {
       for await (const entry of entries) {
         round.given++;
         round.revision = Math.max(round.revision, entry.revision);
-        this.deps.onEntry(entry);
+        const applied = this.deps.onEntry(entry);
+        if (applied !== undefined) {
+          round.isApplying = true;
+          await applied;
+          round.isApplying = false;
+        }
         if (!round.isKnown && entry.delta === 0) allKnown();
       }
       return round.isOutdated;
@@ -215,7 +224,7 @@ export class BucketWatch {
 
 /** Whether the watch lacks entries of the bucket, and has given nothing since the last poll. */
 function isLost(round: Round, { last_seq: revision }: BucketState): boolean {
-  const isBehind = !round.isKnown || round.revision < revision;
+  const isBehind = !round.isApplying && (!round.isKnown || round.revision < revision);
   const wasBehindHere = round.behindAt === round.given;
   round.behindAt = isBehind ? round.given : undefined;
   return isBehind && wasBehindHere;

@@ -8,7 +8,9 @@
 import type { KV, KvEntry, KvWatchEntry } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Clock } from '#domain/clock.ts';
+import { limits } from '#domain/limits.ts';
 import { lifeIdOf, lifeOf, tenantIdOf } from '#domain/tenant.ts';
+import { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type {
   ApiKeySnapshot,
@@ -16,6 +18,7 @@ import type {
   EventTypeSnapshot,
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
+import { asBuffer } from '#wire/frames/event-frame.ts';
 import { buckets, configKeys, parseConfigKey } from '#wire/subjects.ts';
 import { BucketWatch } from './bucket-watch.ts';
 
@@ -29,6 +32,9 @@ export class ConfigStore implements ConfigView {
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
   private readonly keysById = new Map<string, ApiKeySnapshot>();
+  /** Large configurations that are being built, by tenant. */
+  private readonly building = new Map<string, { revision: number; done: Promise<void> }>();
+  private readonly turns = new JsonTurns();
   /** By tenant, deleted ones too: the known revision in the bucket. */
   private readonly revisions = new Map<string, number>();
   private readonly misses = new Map<string, number>();
@@ -146,7 +152,7 @@ export class ConfigStore implements ConfigView {
     if (known !== undefined || this.kv === undefined) return known;
     if ((this.misses.get(id) ?? 0) > now) return undefined;
     const entry = await this.kv.get(configKeys.tenant(id));
-    if (entry?.operation === 'PUT') this.applyEntry(entry);
+    if (entry?.operation === 'PUT') await this.applyEntry(entry);
     else {
       if (this.misses.size >= MISSES_MAX) this.misses.clear();
       this.misses.set(id, now + MISS_KEPT_MS);
@@ -184,27 +190,55 @@ export class ConfigStore implements ConfigView {
 
   private async ask(kv: KV, id: string): Promise<void> {
     const entry = await kv.get(configKeys.tenant(id));
-    if (entry !== null) this.applyEntry(entry);
+    if (entry !== null) await this.applyEntry(entry);
   }
 
-  private take(entry: KvWatchEntry): void {
-    this.seenRevision = entry.revision;
-    this.applyEntry(entry);
+  private take(entry: KvWatchEntry): Promise<void> | undefined {
+    const seen = (): void => {
+      this.seenRevision = entry.revision;
+    };
+    const applied = this.applyEntry(entry);
+    if (applied !== undefined) return applied.then(seen);
+    seen();
+    return undefined;
   }
 
   /**
    * A look-up may run ahead of the watch, and be overtaken by it. An entry older than the known one
    * must neither restore a deleted tenant nor delete one that was created again.
    */
-  private applyEntry(entry: KvEntry): void {
+  private applyEntry(entry: KvEntry): Promise<void> | undefined {
     const { key, revision, operation } = entry;
     if (key.startsWith('tenant.')) {
       const id = key.slice('tenant.'.length);
-      if (revision <= (this.revisions.get(id) ?? 0)) return;
+      if (revision <= (this.revisions.get(id) ?? 0)) return this.building.get(id)?.done;
       this.keepRevision(id, revision);
+      this.building.delete(id);
+      if (operation === 'PUT' && entry.length > limits.jsonAtOnceBytesMax) {
+        const done = this.applyInTurns(id, entry);
+        this.building.set(id, { revision, done });
+        return done;
+      }
     }
     if (operation === 'PUT') this.apply(key, entry.string());
     else this.remove(key);
+    return undefined;
+  }
+
+  /**
+   * Applies a large configuration, which its tenant may have made costly to parse: 7 MiB of
+   * filters with ever new names take 10 times as long as ordinary ones.
+   */
+  private async applyInTurns(id: string, { key, revision, value }: KvEntry): Promise<void> {
+    try {
+      const snapshot = (await this.turns.build(id, asBuffer(value))) as TenantSnapshot;
+      // Otherwise a newer entry has arrived.
+      if (this.building.get(id)?.revision !== revision) return;
+      this.building.delete(id);
+      this.applyTenant(id, snapshot);
+    } catch (error) {
+      this.log.error({ key, error: (error as Error).message }, 'config.entry_unreadable');
+    }
   }
 
   private keepRevision(id: string, revision: number): void {

@@ -229,3 +229,53 @@ test('a caller that refreshes a tenant knows every earlier write', async (t) => 
   );
   assert.equal(store.tenant('acme')?.rev, 3);
 });
+
+/** So large that it is built in slices; its objects have ever new names. */
+function largeTenant(id: string, rev = 1): TenantSnapshot {
+  const subscriptions = Array.from({ length: 60 }, (_, n) => {
+    const names = Array.from({ length: 700 }, (_unused, i) => [`n${n}_${i}`, i] as const);
+    const filter = { 'data.x': { $eq: Object.fromEntries(names) } };
+    return { id: `sub_${n}`, endpointId: 'ep_1', eventTypes: ['*'], filter };
+  });
+  return { ...tenant(id, rev), subscriptions };
+}
+
+test('a large tenant is known to a started store, by a look-up and after a refresh', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, largeTenant('big'));
+  await put(kv, tenant('small'));
+  const store = bench.store();
+  await store.start();
+  assert.deepEqual(store.tenant('big'), largeTenant('big'));
+  assert.deepEqual(store.tenant('small'), tenant('small'));
+  await put(kv, largeTenant('late'));
+  assert.deepEqual(await store.lookUpTenant('late'), largeTenant('late'));
+  await put(kv, largeTenant('big', 2));
+  // Both ask while it is built.
+  await Promise.all([store.refreshTenant('big'), store.refreshTenant('big', performance.now())]);
+  assert.equal(store.tenant('big')?.rev, 2);
+  await put(kv, largeTenant('big', 3));
+  await store.catchUp();
+  assert.equal(store.tenant('big')?.rev, 3);
+});
+
+test('a newer entry replaces a large one that is being built', async (t) => {
+  const bench = await startBench(t);
+  const kv = await bench.bucket();
+  await put(kv, tenant('gone'));
+  await put(kv, tenant('shrunk'));
+  const store = bench.store();
+  await store.start();
+  await put(kv, largeTenant('gone', 2));
+  const building = store.refreshTenant('gone');
+  await kv.delete(configKeys.tenant('gone'));
+  await building;
+  await put(kv, largeTenant('shrunk', 2));
+  const alsoBuilding = store.refreshTenant('shrunk');
+  await put(kv, tenant('shrunk', 3));
+  await alsoBuilding;
+  await store.catchUp();
+  assert.equal(store.tenant('gone'), undefined);
+  assert.deepEqual(store.tenant('shrunk'), tenant('shrunk', 3));
+});
