@@ -24,7 +24,10 @@ const DAY_MS = 24 * 60 * 60 * 1000;
  */
 export function supportFault(version: string, now: Date, ends?: string): string | undefined {
   const end = ends ?? clusterVersions.find((one) => one.version === version)?.standardSupportEnds;
-  const wanted = `upgrade to ${newestClusterVersion}, one minor version at a time`;
+  const wanted =
+    version === newestClusterVersion
+      ? 'add the next version of EKS to cluster-versions.ts, and upgrade to it'
+      : `upgrade to ${newestClusterVersion}, one minor version at a time`;
   if (end === undefined) return `EKS ${version} is not in cluster-versions.ts: ${wanted}`;
   const days = Math.floor((Date.parse(end) - now.getTime()) / DAY_MS);
   if (days >= UPGRADE_DAYS) return undefined;

@@ -18,14 +18,14 @@ test('a version is accepted until 90 days before the end of standard support', (
   assert.equal(
     supportFault('1.36', day('2027-05-05')),
     'standard support of EKS 1.36 ends in 88 days (2027-08-02): ' +
-      'upgrade to 1.36, one minor version at a time',
+      'add the next version of EKS to cluster-versions.ts, and upgrade to it',
   );
 });
 
 test('rejects a version without standard support with the day on which it ended', () => {
   assert.match(
     String(supportFault('1.34', day('2026-12-03'))),
-    /^standard support of EKS 1\.34 has ended \(2026-12-02\)/,
+    /^standard support of EKS 1\.34 has ended \(2026-12-02\): upgrade to 1\.36, one minor version/,
   );
 });
 

@@ -58,6 +58,7 @@ const cases: readonly (readonly [string, Record<string, string>])[] = [
     { mongodbMode: 'operator', interfaceEndpoints: 'true', apiClientCidrs: '["10.1.0.0/16"]' },
   ],
   ['dev', { mongodbEndpointService: 'com.amazonaws.vpce.eu-central-1.vpce-svc-0a1b2c3d4e' }],
+  ['stage', { recoveryRegion: 'eu-west-1' }],
   ['prod-recovery', {}],
 ];
 for (const [stack, changes] of cases) {

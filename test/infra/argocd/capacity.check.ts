@@ -19,12 +19,14 @@ const skip = without(tools.helm);
 
 const MIB: Readonly<Record<string, number>> = { Mi: 1, Gi: 1024 };
 
-function milliCpu(quantity: unknown): number {
+type Quantity = string | number | undefined;
+
+function milliCpu(quantity: Quantity): number {
   const text = String(quantity ?? 0);
   return text.endsWith('m') ? Number(text.slice(0, -1)) : Number(text) * 1000;
 }
 
-function memoryMib(quantity: unknown): number {
+function memoryMib(quantity: Quantity): number {
   if (quantity === undefined) return 0;
   const text = String(quantity);
   const unit = MIB[text.slice(-2)];
@@ -38,8 +40,8 @@ const sum = (capacities: Capacity[]): Capacity => ({
 });
 
 const requestOf = (resources: unknown): Capacity => ({
-  milliCpu: milliCpu(at(resources, 'requests', 'cpu')),
-  memoryMib: memoryMib(at(resources, 'requests', 'memory')),
+  milliCpu: milliCpu(at(resources, 'requests', 'cpu') as Quantity),
+  memoryMib: memoryMib(at(resources, 'requests', 'memory') as Quantity),
 });
 
 const ofPod = (pod: object): Capacity =>
@@ -102,7 +104,8 @@ for (const stack of stacks) {
     const requests = containers.map((name) => requestOf(at(values, name, 'merge', 'resources')));
     assertFits('broker', sum(requests), podCapacity(settings.natsInstanceType));
     // Without it, Go does not know the limit of the container.
-    const limit = at(values, 'container', 'merge', 'resources', 'limits', 'memory');
+    const limits = at(values, 'container', 'merge', 'resources', 'limits');
+    const limit = at(limits, 'memory') as Quantity;
     const goLimit = Number.parseInt(String(at(values, 'container', 'env', 'GOMEMLIMIT')), 10);
     assert.ok(goLimit <= memoryMib(limit) * 0.8, `GOMEMLIMIT ${goLimit}MiB of ${String(limit)}`);
   });
