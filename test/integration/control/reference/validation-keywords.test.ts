@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { faultCases } from '../../../unit/infra/http/server/validation/faults.ts';
+import { faultCases } from '../../../unit/infra/http/server/fault-cases.ts';
 import { startControlPlane } from '../control-plane.ts';
 import { type Json, schemasOf } from './read-document.ts';
 

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { createApp } from '#infra/http/server/app.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import { createLog } from '#infra/telemetry/log.ts';
-import { faultCases } from './faults.ts';
+import { faultCases } from './fault-cases.ts';
 
 const settings = {
   readTimeoutMs: 15_000,
