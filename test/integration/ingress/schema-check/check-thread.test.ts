@@ -12,7 +12,7 @@ test('a thread answers with the faults of the data', async () => {
   const thread = new CheckThread({ heapMebibytesMax: 128, deadlineMs: ENOUGH_MS, log });
   assert.deepEqual(await thread.check(integers, '[1,2]'), []);
   assert.deepEqual(await thread.check(integers, Buffer.from('[1,"ä"]')), [
-    { pointer: '/data/1', detail: 'must be integer' },
+    { pointer: '/data/1', detail: 'must be an integer' },
   ]);
 });
 

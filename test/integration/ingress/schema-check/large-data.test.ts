@@ -27,7 +27,7 @@ test('large data is checked against the schema of its type before the event is s
   assert.equal(bad.status, 422);
   assert.equal(bad.body.code, 'POSTHORN_EVENT_DATA_INVALID');
   const at = `/data/${data.length - 1}/a`;
-  assert.deepEqual(bad.body.errors, [{ pointer: at, detail: 'must be integer' }]);
+  assert.deepEqual(bad.body.errors, [{ pointer: at, detail: 'must be an integer' }]);
   const ids = (await plane.stored()).map(({ head }) => head.id);
   assert.deepEqual(ids, ['good']);
 });
