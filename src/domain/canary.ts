@@ -11,6 +11,10 @@ export function canaryTenant(name: string, n: number): string {
   return `${PREFIX}${name}-${n}`;
 }
 
+export function isCanaryTenant(tenant: string): boolean {
+  return tenant.startsWith(PREFIX);
+}
+
 /** Excludes the probe's tenants in a MongoDB query on an indexed field. */
 export const noCanary = { $not: new RegExp(`^${PREFIX}`) };
 
@@ -29,7 +33,7 @@ export class ProbeReceiver {
 
   /** Whether a tenant's webhooks to this URL go to the probe. */
   isAt(tenant: string, url: string): boolean {
-    if (this.origin === undefined || !tenant.startsWith(PREFIX)) return false;
+    if (this.origin === undefined || !isCanaryTenant(tenant)) return false;
     return originOf(url) === this.origin;
   }
 }

@@ -1,40 +1,33 @@
+import { isCanaryTenant } from '#domain/canary.ts';
 import { AimdController, type AimdControllerDeps } from '#domain/contention/aimd-controller.ts';
+import { TenantEvenness } from './tenant-evenness.ts';
 
 /** At this many concurrent requests of each tenant there is no limit. */
 const MANY = 64;
 const FIRST = 16;
-/** A tenant counts as alone this long after another tenant's last request. */
-const ALONE_AFTER_MS = 10_000;
 
 /**
  * Limits the concurrent requests of one tenant. Unlimited while the event loop is calm; lower and
- * lower while it is busy and more than one tenant publishes. A tenant that is alone may use the
- * whole process.
- *
- * Tenants that all publish at full speed lose nothing: one request of each keeps a process busy.
+ * lower while it is busy and a tenant publishes much less than another, behind which it would wait.
+ * Tenants that publish alike may use the whole process, as may a tenant that is alone.
  */
 export class AdaptiveConcurrencyLimit {
-  private readonly deps: AimdControllerDeps;
   private readonly pace: AimdController;
-  private lastTenant: string | undefined;
-  private mixedAtMs = Number.NEGATIVE_INFINITY;
+  private readonly evenness: TenantEvenness;
 
   constructor(deps: AimdControllerDeps) {
-    this.deps = deps;
     this.pace = new AimdController(deps, { start: MANY, least: 1, most: MANY, fromMost: FIRST });
+    this.evenness = new TenantEvenness(deps.now);
   }
 
-  /** Records the arrival of a tenant's request. */
+  /** Records the arrival of a tenant's request. The synthetic probe needs no protection. */
   recordArrival(tenant: string): void {
-    if (tenant === this.lastTenant) return;
-    if (this.lastTenant !== undefined) this.mixedAtMs = this.deps.now();
-    this.lastTenant = tenant;
+    if (!isCanaryTenant(tenant)) this.evenness.record(tenant);
   }
 
   /** At least 1; infinite if there is no limit. */
   current(): number {
-    const alone = this.deps.now() - this.mixedAtMs > ALONE_AFTER_MS;
-    const level = this.pace.current(alone);
+    const level = this.pace.current(this.evenness.isEven());
     return level === MANY ? Number.POSITIVE_INFINITY : level;
   }
 }

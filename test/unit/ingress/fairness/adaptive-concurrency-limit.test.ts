@@ -53,3 +53,15 @@ test('a tenant that is alone has no limit, and a limit it had grows away', () =>
   pass(10_000);
   assert.deepEqual(looks(2, 1), [17, 18]);
 });
+
+test('tenants that publish alike lose their limit while the loop is busy', () => {
+  const { recordArrival, looks } = setUp();
+  const look = (): number => {
+    recordArrival('a', 'b', 'b', 'posthorn-probe-local-1');
+    return looks(1, 0.95)[0] as number;
+  };
+  const beforeProof = Array.from({ length: 30 }, look);
+  assert.equal(beforeProof.at(-1), 1);
+  const after = Array.from({ length: 90 }, look);
+  assert.equal(after.at(-1), Number.POSITIVE_INFINITY);
+});
