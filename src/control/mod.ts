@@ -28,7 +28,7 @@ import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { EndpointGoneRecord } from '#wire/frames/record.ts';
 import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
-import { lockRoutes } from './routes/access.ts';
+import { requireAccess } from './routes/access.ts';
 import { ApiKeys } from './resources/api-keys.ts';
 import { Broadcasts } from './deliveries/broadcasts.ts';
 import type { ConfigurationDeps } from './config-sync/change-tenant.ts';
@@ -245,7 +245,7 @@ function registerApiRoutes(
 ): void {
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
-    const api = lockRoutes(scope, deps.authenticate, parts.lives);
+    const api = requireAccess(scope, deps.authenticate, parts.lives);
     applyReadPreconditions(scope);
     answerOnce(scope, new IdempotentAnswers(deps), deps.log);
     registerTenantRoutes(api, parts.tenants);

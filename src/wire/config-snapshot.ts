@@ -3,6 +3,7 @@
  * from MongoDB, watched by every process (design: ADR 0002). Its secrets are sealed
  * (`infra/crypto/secret-box`).
  */
+import type { KeyScope } from '#domain/authorization.ts';
 import type {
   BodyFormat,
   EndpointState,
@@ -86,9 +87,6 @@ export interface EventTypeSnapshot {
   /** Which of its events count as duplicates. */
   deduplication?: Formula;
 }
-
-export const keyScopes = ['platform', 'producer', 'tenant'] as const;
-export type KeyScope = (typeof keyScopes)[number];
 
 /** `key.<sha256 of the key, hex>` */
 export interface ApiKeySnapshot {

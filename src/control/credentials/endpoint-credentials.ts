@@ -90,11 +90,11 @@ export function headerNames(stored: StoredEndpointCredentials): string[] {
 }
 
 /** Returns the credentials as the API shows them: names, never a secret. */
-export function showCredentials(stored: StoredEndpointCredentials): EndpointCredentialFields {
+export function toCredentialsResource(stored: StoredEndpointCredentials): EndpointCredentialFields {
   return {
     header_names: headerNames(stored),
     credentials: withoutSealed(stored.credentials),
-    client_certificate: showCertificate(stored.client_certificate ?? null),
+    client_certificate: toCertificateResource(stored.client_certificate ?? null),
   };
 }
 
@@ -104,7 +104,7 @@ function withoutSealed(stored: StoredCredentials | null | undefined) {
   return shown;
 }
 
-function showCertificate(
+function toCertificateResource(
   stored: StoredCertificate | null,
 ): EndpointCredentialFields['client_certificate'] {
   if (stored === null) return null;

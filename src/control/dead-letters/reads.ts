@@ -8,8 +8,8 @@ import type {
 } from '#wire/api/dead-letter.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
-import { showAttempt } from '../history/delivery-reads.ts';
-import { type HistoryReadDeps, dataMember, showPayload } from '../history/event-reads.ts';
+import { toAttemptResource } from '../history/delivery-reads.ts';
+import { type HistoryReadDeps, dataMember, toPayloadResource } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import { selected } from './selection.ts';
 
@@ -91,7 +91,7 @@ export class DeadLetterReads {
     const { last_attempt: attempt } = letter;
     const shown = {
       ...summarize(letter),
-      last_attempt: attempt === null ? null : showAttempt(attempt),
+      last_attempt: attempt === null ? null : toAttemptResource(attempt),
     };
     return `${JSON.stringify(shown).slice(0, -1)},"event":${this.eventJson(letter)}}`;
   }
@@ -109,7 +109,7 @@ export class DeadLetterReads {
     const { head, data } = decodeEventFrame(frame.value());
     const hidden = this.deps.config.eventType(head.type)?.sensitive === true;
     const { id, type, source, time, kind } = head;
-    const payload = showPayload(head.payload);
+    const payload = toPayloadResource(head.payload);
     const json = JSON.stringify({ id, type, source, time, payload, data_hidden: hidden });
     if (hidden) return json;
     const text = data.toString(kind === 'binary' ? 'base64' : 'utf8');

@@ -45,7 +45,7 @@ export class Broadcasts {
     }
     return asked(async () => {
       const found = await this.deps.store.events(after + 1, limit + 1);
-      const shown = await Promise.all(found.map((each) => this.show(each)));
+      const shown = await Promise.all(found.map((each) => this.toResource(each)));
       return toPage(
         shown,
         limit,
@@ -58,7 +58,7 @@ export class Broadcasts {
 
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_NATS_UNAVAILABLE */
   get(id: string): Promise<Broadcast> {
-    return asked(async () => (await this.show(await this.find(id))).view);
+    return asked(async () => (await this.toResource(await this.find(id))).view);
   }
 
   /**
@@ -100,7 +100,7 @@ export class Broadcasts {
     throw notFound('broadcast', id);
   }
 
-  private async show(stored: StoredBroadcast): Promise<{ seq: number; view: Broadcast }> {
+  private async toResource(stored: StoredBroadcast): Promise<{ seq: number; view: Broadcast }> {
     const { progress } = await this.deps.store.progress(stored.id);
     const known = progress?.eventSeq === stored.seq ? progress : undefined;
     return { seq: stored.seq, view: view(stored, known) };

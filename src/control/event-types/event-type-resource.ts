@@ -23,7 +23,7 @@ export function asDocument({ name, firstSeenAt }: AutomaticType): EventTypeDocum
 }
 
 /** Returns the event type with its schemas. */
-export function show(eventType: EventTypeDocument): EventTypeResource {
+export function toResource(eventType: EventTypeDocument): EventTypeResource {
   const versions = eventType.versions.map(({ version, schema, created_at }) => ({
     version,
     schema: schema === null ? null : (JSON.parse(schema) as Record<string, unknown>),

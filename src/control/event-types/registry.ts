@@ -23,7 +23,7 @@ import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import { turnKeys } from '../config-sync/change-turns.ts';
 import type { AutomaticTypes } from './automatic-types.ts';
-import { asDocument, show, summarize } from './event-type-resource.ts';
+import { asDocument, toResource, summarize } from './event-type-resource.ts';
 
 const SORT: PageSort = { name: 'event_types', fields: ['string'] };
 
@@ -95,7 +95,7 @@ export class EventTypes {
     // A registered type takes no places of tenants. If a crash comes before this line, the rows
     // expire.
     await automatic.remove(name);
-    return { created: put.created, eventType: show(put.eventType) };
+    return { created: put.created, eventType: toResource(put.eventType) };
   }
 
   /**
@@ -106,10 +106,10 @@ export class EventTypes {
       _id: name,
       ...seenBy(view),
     });
-    if (registered !== null) return show(registered);
+    if (registered !== null) return toResource(registered);
     const seen =
       view.of === 'none' ? undefined : await this.deps.automatic.find(tenantOf(view), name);
-    if (seen !== undefined) return show(asDocument(seen));
+    if (seen !== undefined) return toResource(asDocument(seen));
     throw notFound('event type', name);
   }
 

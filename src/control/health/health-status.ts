@@ -8,10 +8,10 @@ export interface HealthStatus {
   told: Told | null;
   rules: HealthRules;
   /** For people and receivers; null if the endpoint is not failing. */
-  shown: { disables_at: string | null; last_failure: ShownFailure | null };
+  shown: { disables_at: string | null; last_failure: FailureResource | null };
 }
 
-export interface ShownFailure {
+export interface FailureResource {
   at: string;
   failure: LastFailure['failure'];
   response_status: number | null;
@@ -39,7 +39,7 @@ export function healthStatusOf(
     sinceMs === null || !rules.active ? null : new Date(sinceMs + rules.disableAfterMs);
   const shown = {
     disables_at: disablesAt?.toISOString() ?? null,
-    last_failure: health.last_failure === null ? null : showFailure(health.last_failure),
+    last_failure: health.last_failure === null ? null : toFailureResource(health.last_failure),
   };
   return { facts, told: toldOf(health), rules, shown };
 }
@@ -49,7 +49,7 @@ function toldOf({ told }: EndpointHealthDocument): Told | null {
   return { episodeMs: told.episode.getTime(), level: told.level, atMs: told.at.getTime() };
 }
 
-function showFailure(failure: LastFailure): ShownFailure {
+function toFailureResource(failure: LastFailure): FailureResource {
   return {
     at: failure.at.toISOString(),
     failure: failure.failure,

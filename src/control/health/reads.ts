@@ -28,10 +28,10 @@ export class HealthReads {
       store.health.findOne({ _id: endpoint._id }),
       history.deliveries.countDocuments(held, { limit: COUNTED_MAX }),
     ]);
-    return { ...this.show(health, endpoint), held_deliveries: heldCount };
+    return { ...this.toResource(health, endpoint), held_deliveries: heldCount };
   }
 
-  private show(
+  private toResource(
     health: EndpointHealthDocument | null,
     endpoint: EndpointDocument,
   ): Omit<EndpointHealth, 'held_deliveries'> {

@@ -122,11 +122,11 @@ function summarize(delivery: CountedDelivery): DeliverySummary {
 function attemptsOf(delivery: DeliveryDocument): AttemptResource[] {
   return Object.values(delivery.attempts ?? {})
     .sort((a, b) => a.no - b.no || a.startedMs - b.startedMs)
-    .map((attempt) => showAttempt(attempt));
+    .map((attempt) => toAttemptResource(attempt));
 }
 
 /** Returns an attempt in its form in the API. */
-export function showAttempt(attempt: AttemptRecord): AttemptResource {
+export function toAttemptResource(attempt: AttemptRecord): AttemptResource {
   return {
     id: attempt.id,
     number: attempt.no,

@@ -73,7 +73,7 @@ export class EventExplanations {
     const view = await this.view(asked, event);
     let pauseMs = clock.monotonicMs() + AT_ONCE_MS;
     for (const each of explainMatch(asked, type, view)) {
-      if (each !== undefined) data.push(show(each));
+      if (each !== undefined) data.push(toResource(each));
       if (clock.monotonicMs() < pauseMs) continue;
       await setImmediate();
       pauseMs = clock.monotonicMs() + AT_ONCE_MS;
@@ -110,7 +110,7 @@ export class EventExplanations {
   }
 }
 
-function show(explanation: EndpointExplanation): EndpointExplanationResource {
+function toResource(explanation: EndpointExplanation): EndpointExplanationResource {
   const { endpointId, matched, reason, subscriptions } = explanation;
   return {
     endpoint_id: endpointId,

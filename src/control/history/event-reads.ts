@@ -120,7 +120,7 @@ export function dataMember({
 }
 
 /** Returns the payload's facts without its key: the payload is read through its event. */
-export function showPayload(payload: PayloadRef | undefined): PayloadFacts | null {
+export function toPayloadResource(payload: PayloadRef | undefined): PayloadFacts | null {
   return payload === undefined ? null : { size: payload.size, sha256: payload.sha256 };
 }
 
@@ -137,7 +137,7 @@ function summarize(event: EventDocument): EventSummary {
     extensions: event.ext ?? {},
     accepted_at: event.accepted_at.toISOString(),
     correlation_id: event.correlation_id ?? null,
-    payload: showPayload(event.payload),
+    payload: toPayloadResource(event.payload),
     matched_endpoints: event.routed ?? null,
   };
 }

@@ -49,7 +49,7 @@ export class RejectedEvents {
       limit,
       SORT,
       ({ seq }) => [seq],
-      ({ frame }) => show(frame, config.eventType(frame.head.type)?.sensitive === true),
+      ({ frame }) => toResource(frame, config.eventType(frame.head.type)?.sensitive === true),
     );
   }
 
@@ -73,7 +73,7 @@ export class RejectedEvents {
   }
 }
 
-function show({ head, body }: RejectedFrame, hidden: boolean): RejectedEvent {
+function toResource({ head, body }: RejectedFrame, hidden: boolean): RejectedEvent {
   const text = isUtf8(body);
   return {
     id: head.id,

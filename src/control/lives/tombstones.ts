@@ -17,7 +17,7 @@ export interface TombstonesDeps {
 }
 
 /** The fields of a new tenant that depend on its earlier lives. */
-export type Birth = Pick<TenantDocument, 'life' | 'unconfirmed' | 'revision' | 'config_rev'>;
+export type LifeFields = Pick<TenantDocument, 'life' | 'unconfirmed' | 'revision' | 'config_rev'>;
 
 export class Tombstones {
   private readonly deps: TombstonesDeps;
@@ -29,7 +29,7 @@ export class Tombstones {
   /**
    * Ends the life of a tenant and marks its data for removal, in the transaction of its deletion.
    */
-  async bury(tenant: TenantDocument, now: Date, session: ClientSession): Promise<void> {
+  async endLife(tenant: TenantDocument, now: Date, session: ClientSession): Promise<void> {
     const { tenantTombstones, tenantPurges } = this.deps.configuration;
     const { _id, life = 0, revision, config_rev } = tenant;
     await tenantTombstones.replaceOne(
@@ -45,7 +45,7 @@ export class Tombstones {
   }
 
   /** Begins the life of a tenant, in the transaction of its creation. */
-  async birth(tenantId: string, now: Date, session: ClientSession): Promise<Birth> {
+  async beginLife(tenantId: string, now: Date, session: ClientSession): Promise<LifeFields> {
     const { tenantTombstones } = this.deps.configuration;
     const before = await tenantTombstones.findOne({ _id: tenantId }, { session });
     if (before !== null) {

@@ -8,7 +8,8 @@ import { keyHash } from '#infra/http/server/authenticate.ts';
 import type { ApiKeyDocument } from '#infra/mongo/configuration.ts';
 import type { ApiKeyResource, CreatedApiKey, NewApiKey } from '#wire/api/api-key.ts';
 import type { PageQuery } from '#wire/api/page.ts';
-import type { KeyScope } from '#wire/config-snapshot.ts';
+import type { KeyScope } from '#domain/authorization.ts';
+
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
@@ -53,7 +54,7 @@ export class ApiKeys {
       });
     }
     await publish(configKeys.apiKey(document._id));
-    return { ...show(document), key };
+    return { ...toResource(document), key };
   }
 
   async list(query: ApiKeyListQuery): Promise<Page<ApiKeyResource>> {
@@ -67,7 +68,7 @@ export class ApiKeys {
       .sort({ id: 1 })
       .limit(limit + 1)
       .toArray();
-    return toPage(keys, limit, SORT, (key) => [key.id], show);
+    return toPage(keys, limit, SORT, (key) => [key.id], toResource);
   }
 
   /** Revoking a key again changes nothing. */
@@ -104,7 +105,7 @@ function checkNewKey(body: NewApiKey, nowMs: number): Date | null {
 }
 
 /** Returns the resource, without the key and its digest. */
-function show(key: ApiKeyDocument): ApiKeyResource {
+function toResource(key: ApiKeyDocument): ApiKeyResource {
   return {
     id: key.id,
     scope: key.scope,

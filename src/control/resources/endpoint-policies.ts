@@ -93,7 +93,7 @@ function storedRetry(
 }
 
 /** Returns the policies in their form in the API; null: the default of the platform. */
-export function showPolicies(stored: StoredEndpointPolicy): EndpointPolicyFields {
+export function toPolicyResource(stored: StoredEndpointPolicy): EndpointPolicyFields {
   return {
     retry: stored.retry ? { max_age_seconds: MAX_AGE_SECONDS, ...stored.retry } : null,
     timeout_ms: stored.timeout_ms ?? null,

@@ -46,17 +46,23 @@ export function successorOf(box: Sealer, endpoint: EndpointDocument): string {
  * Returns the secrets that sign now, newest first, in their form in the API: without the secrets
  * themselves.
  */
-export function showSecrets(box: Sealer, endpoint: EndpointDocument, now: Date): SigningSecret[] {
+export function toSecretResources(
+  box: Sealer,
+  endpoint: EndpointDocument,
+  now: Date,
+): SigningSecret[] {
   return endpoint.secrets
     .filter((secret) => secret.not_after === null || secret.not_after > now)
     .map((secret) => ({
-      ...showOpened(openedOrNone(box, secret, endpoint._id)),
+      ...toPublicKeyFields(openedOrNone(box, secret, endpoint._id)),
       created_at: secret.created_at.toISOString(),
       not_after: secret.not_after?.toISOString() ?? null,
     }));
 }
 
-function showOpened(secret: string | undefined): Pick<SigningSecret, 'algorithm' | 'public_key'> {
+function toPublicKeyFields(
+  secret: string | undefined,
+): Pick<SigningSecret, 'algorithm' | 'public_key'> {
   if (secret === undefined) return { algorithm: null, public_key: null };
   return { algorithm: algorithmOf(secret), public_key: publicKeyOf(secret) ?? null };
 }

@@ -26,16 +26,16 @@ import {
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
 import { validateCombination } from '../credentials/validate-combination.ts';
-import { credentialFields, showCredentials } from '../credentials/endpoint-credentials.ts';
+import { credentialFields, toCredentialsResource } from '../credentials/endpoint-credentials.ts';
 import {
   type Sealer,
   checkSecret,
   rotateSecrets,
   sealedSecret,
-  showSecrets,
+  toSecretResources,
   successorOf,
 } from './endpoint-secrets.ts';
-import { checkLinksAllowed, policyFields, showPolicies } from './endpoint-policies.ts';
+import { checkLinksAllowed, policyFields, toPolicyResource } from './endpoint-policies.ts';
 import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
 import type { HealthReads } from '../health/reads.ts';
 import { checkFilter } from './subscription-filter.ts';
@@ -108,7 +108,7 @@ export class Endpoints {
               filter,
               status: 'APPROVED',
             });
-      return { ...this.show(endpoint), secret, subscription_id: subscription?._id ?? null };
+      return { ...this.toResource(endpoint), secret, subscription_id: subscription?._id ?? null };
     });
   }
 
@@ -116,7 +116,7 @@ export class Endpoints {
     const { endpoints } = this.deps.configuration;
     const endpoint = await endpoints.findOne({ _id: id, tenant: tenantId });
     if (endpoint !== null) {
-      return { ...this.show(endpoint), health: await this.deps.health.get(endpoint) };
+      return { ...this.toResource(endpoint), health: await this.deps.health.get(endpoint) };
     }
     await checkTenantExists(this.deps.configuration, tenantId);
     throw notFound('endpoint', id);
@@ -140,7 +140,7 @@ export class Endpoints {
       limit,
       SORT,
       (endpoint) => [endpoint._id],
-      (endpoint) => this.show(endpoint),
+      (endpoint) => this.toResource(endpoint),
     );
   }
 
@@ -173,7 +173,9 @@ export class Endpoints {
       const moved = url !== undefined && url !== known.url;
       // The endpoint gets the full failing time again.
       const since = activated || moved ? { health_since: now } : {};
-      return this.show(await this.update(known, { ...fields, ...policies, ...since }, context));
+      return this.toResource(
+        await this.update(known, { ...fields, ...policies, ...since }, context),
+      );
     });
   }
 
@@ -226,7 +228,7 @@ export class Endpoints {
   /**
    * Returns the resource without its secrets: they are shown once, to the caller that created them.
    */
-  private show(endpoint: EndpointDocument): EndpointResource {
+  private toResource(endpoint: EndpointDocument): EndpointResource {
     return {
       id: endpoint._id,
       tenant_id: endpoint.tenant,
@@ -234,14 +236,14 @@ export class Endpoints {
       state: endpoint.state,
       state_reason: endpoint.state_reason,
       format: endpoint.format,
-      signing_secrets: showSecrets(
+      signing_secrets: toSecretResources(
         this.deps.secretBox,
         endpoint,
         new Date(this.deps.clock.wallMs()),
       ),
-      ...showCredentials(endpoint),
+      ...toCredentialsResource(endpoint),
       description: endpoint.description,
-      ...showPolicies(endpoint),
+      ...toPolicyResource(endpoint),
       disable_after_seconds: endpoint.disable_after_seconds ?? null,
       revision: endpoint.revision,
       created_at: endpoint.created_at.toISOString(),

@@ -55,14 +55,14 @@ export class Subscriptions {
         filter,
         status: body.status ?? 'APPROVED',
       });
-      return show(subscription);
+      return toResource(subscription);
     });
   }
 
   async get(tenantId: string, id: string): Promise<SubscriptionResource> {
     const { subscriptions } = this.deps.configuration;
     const subscription = await subscriptions.findOne({ _id: id, tenant: tenantId });
-    if (subscription !== null) return show(subscription);
+    if (subscription !== null) return toResource(subscription);
     await checkTenantExists(this.deps.configuration, tenantId);
     throw notFound('subscription', id);
   }
@@ -82,7 +82,7 @@ export class Subscriptions {
       .limit(limit + 1)
       .toArray();
     if (subscriptions.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
-    return toPage(subscriptions, limit, SORT, (subscription) => [subscription._id], show);
+    return toPage(subscriptions, limit, SORT, (subscription) => [subscription._id], toResource);
   }
 
   /**
@@ -111,7 +111,7 @@ export class Subscriptions {
       const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
       await configuration.subscriptions.replaceOne({ _id: id }, changed, { session });
       size.replaced('subscriptions', known, changed);
-      return show(changed);
+      return toResource(changed);
     });
   }
 
@@ -176,7 +176,7 @@ function noSuchEndpoint(id: string): PosthornError {
   });
 }
 
-function show(subscription: SubscriptionDocument): SubscriptionResource {
+function toResource(subscription: SubscriptionDocument): SubscriptionResource {
   return {
     id: subscription._id,
     tenant_id: subscription.tenant,

@@ -16,7 +16,7 @@ import { turnKeys } from '../config-sync/change-turns.ts';
 const SORT: PageSort = { name: 'tenants', fields: ['string'] };
 
 export interface TenantsDeps extends ConfigurationDeps {
-  tombstones: Pick<Tombstones, 'birth' | 'bury'>;
+  tombstones: Pick<Tombstones, 'beginLife' | 'endLife'>;
   views: Pick<LifeViews, 'confirm'>;
   /** Called after a tenant was deleted: its history can be removed. */
   onRemoved: () => void;
@@ -58,7 +58,7 @@ export class Tenants {
         const made = {
           _id: id,
           ...fields,
-          ...(await tombstones.birth(id, now, session)),
+          ...(await tombstones.beginLife(id, now, session)),
           created_at: now,
         };
         await configuration.tenants.insertOne(made, { session });
@@ -83,7 +83,7 @@ export class Tenants {
     });
     await publish(configKeys.tenant(id));
     if (put.tenant.unconfirmed === true) await this.confirm(put.tenant);
-    return { created: put.created, tenant: show(put.tenant) };
+    return { created: put.created, tenant: toResource(put.tenant) };
   }
 
   /**
@@ -101,7 +101,7 @@ export class Tenants {
   async get(id: string): Promise<TenantResource> {
     const tenant = await this.deps.configuration.tenants.findOne({ _id: id });
     if (tenant === null) throw tenantNotFound(id);
-    return show(tenant);
+    return toResource(tenant);
   }
 
   /** Lists tenants without those of the probe, which are not customers. */
@@ -112,7 +112,7 @@ export class Tenants {
       .sort({ _id: 1 })
       .limit(limit + 1)
       .toArray();
-    return toPage(tenants, limit, SORT, (tenant) => [tenant._id], show);
+    return toPage(tenants, limit, SORT, (tenant) => [tenant._id], toResource);
   }
 
   /**
@@ -141,7 +141,7 @@ export class Tenants {
         { $set: { revoked_at: now }, $inc: { revision: 1 } },
         { session },
       );
-      await tombstones.bury(tenant, now, session);
+      await tombstones.endLife(tenant, now, session);
       return keys.map((key) => key._id);
     });
     // In parallel: each may take a second while NATS is unavailable, and a tenant has any number of
@@ -160,7 +160,7 @@ function literals(fields: Record<string, unknown>): Record<string, unknown> {
   );
 }
 
-function show(tenant: TenantDocument): TenantResource {
+function toResource(tenant: TenantDocument): TenantResource {
   return {
     id: tenant._id,
     name: tenant.name,

@@ -5,22 +5,12 @@ import { PosthornError } from '#domain/errors.ts';
 import { unknownField } from '#domain/field-faults.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
-import {
-  type Authenticate,
-  type Principal,
-  requirePlatform,
-  requireTenant,
-} from '#infra/http/server/authenticate.ts';
+import { type Access, authorize, type Principal } from '#domain/authorization.ts';
+import type { Authenticate } from '#infra/http/server/authenticate.ts';
 import { takesNoBody } from '#infra/http/server/body/takes-no-body.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import { checkSelected } from '#wire/revision.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
-
-/**
- * Required access of a route (SE-1). `any-key`: every valid key; `platform`: platform keys; `read`
- * and `manage`: platform keys, and the tenant's own keys for their tenant.
- */
-export type Access = 'any-key' | 'platform' | 'read' | 'manage';
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -44,7 +34,7 @@ export type Api = FastifyInstance<
  * A key that is bound to a tenant is checked again when the body has been read. The sender may
  * delay the body, and by then the tenant may have been deleted and created again.
  */
-export function lockRoutes(
+export function requireAccess(
   scope: FastifyInstance,
   authenticate: Authenticate,
   lives: Pick<CurrentLives, 'find' | 'of'>,
@@ -56,7 +46,8 @@ export function lockRoutes(
   scope.addHook('onRequest', (request, _reply, done) => {
     try {
       const principal = authenticate(request.headers.authorization);
-      checkAccess(principal, request);
+      const { access = 'platform' } = request.routeOptions.config;
+      authorize(principal, access, (request.params as { tenant?: string }).tenant);
       request.setDecorator('principal', principal);
       const { schema } = request.routeOptions;
       if (schema?.querystring === undefined) refuseQuery(request);
@@ -126,22 +117,4 @@ async function checkUnversioned(
 /** Returns the caller of a request to a route with required access. */
 export function principalOf(request: FastifyRequest): Principal {
   return request.getDecorator<Principal>('principal');
-}
-
-function checkAccess(principal: Principal, request: FastifyRequest): void {
-  const { access } = request.routeOptions.config;
-  switch (access) {
-    case 'any-key':
-      return;
-    case 'read':
-    case 'manage':
-      requireTenant(principal, (request.params as { tenant: string }).tenant, access);
-      return;
-    case 'platform':
-    case undefined:
-      requirePlatform(principal);
-      return;
-    default:
-      access satisfies never;
-  }
 }

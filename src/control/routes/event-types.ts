@@ -10,7 +10,7 @@ import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import type { Principal } from '#infra/http/server/authenticate.ts';
+import type { Principal } from '#domain/authorization.ts';
 import { type Api, principalOf } from './access.ts';
 import type { AutomaticView, EventTypes } from '../event-types/registry.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';

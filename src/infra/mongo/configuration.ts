@@ -17,7 +17,8 @@ import type { CredentialType, TokenAuthMethod } from '#domain/endpoint/outbound-
 import type { EventTypeState } from '#domain/event/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
-import type { KeyScope } from '#wire/config-snapshot.ts';
+import type { KeyScope } from '#domain/authorization.ts';
+
 import { type IdempotentAnswerDocument, idempotentAnswersOf } from './idempotent-answers.ts';
 
 export interface TenantDocument {

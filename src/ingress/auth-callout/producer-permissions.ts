@@ -1,4 +1,4 @@
-import { type Principal, requireTenant } from '#infra/http/server/authenticate.ts';
+import { type Principal, requireTenant } from '#domain/authorization.ts';
 import { subjects } from '#wire/subjects.ts';
 
 /** The permissions of a producer's connection; nats-server denies everything else. */

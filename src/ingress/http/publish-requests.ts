@@ -8,7 +8,7 @@ import { jsonRefusal } from '#domain/json/json-refusal.ts';
 import { limits } from '#domain/limits.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
 import { isTenantId } from '#domain/tenant.ts';
-import type { Principal } from '#infra/http/server/authenticate.ts';
+import type { Principal } from '#domain/authorization.ts';
 import { sendError } from '#infra/http/server/problem.ts';
 import type { JsonTurns } from '#infra/json-turns.ts';
 import type { Log } from '#infra/telemetry/log.ts';

@@ -1,11 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { limits } from '#domain/limits.ts';
 import { PosthornError } from '#domain/errors.ts';
-import {
-  type Authenticate,
-  requireBroadcast,
-  requireTenant,
-} from '#infra/http/server/authenticate.ts';
+import { requireBroadcast, requireTenant } from '#domain/authorization.ts';
+import type { Authenticate } from '#infra/http/server/authenticate.ts';
 import { classifyError } from '#infra/http/server/classify-error.ts';
 import { sendError } from '#infra/http/server/problem.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';

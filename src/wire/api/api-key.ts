@@ -1,6 +1,7 @@
 /** Schemas of API keys. */
 import { type Static, Type } from 'typebox';
-import { keyScopes } from '#wire/config-snapshot.ts';
+import { keyScopes } from '#domain/authorization.ts';
+
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';

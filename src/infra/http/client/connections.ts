@@ -96,7 +96,7 @@ export class Connections {
   }
 
   /** Returns an idle connection, or a new one, which dials with its first exchange. */
-  take(): Connection {
+  acquire(): Connection {
     return this.idle.pop() ?? this.open();
   }
 
@@ -109,9 +109,10 @@ export class Connections {
   }
 
   /**
-   * Returns a connection after a whole answer. One with an unsent rest of its request is discarded.
+   * Releases a connection after a whole answer. One with an unsent rest of its request is
+   * discarded.
    */
-  giveBack(connection: Connection): void {
+  release(connection: Connection): void {
     if (!this.all.has(connection)) return;
     if (!connection.isFlushed) return this.discard(connection);
     connection.rest();

@@ -97,7 +97,7 @@ export class Sender {
    */
   async send(request: SendRequest): Promise<SendResult> {
     const connections = this.lenientOrigins.has(this.origin) ? this.lenient : this.connections;
-    const first = await this.exchange(connections, connections.take(), request);
+    const first = await this.exchange(connections, connections.acquire(), request);
     if (!first.isStale || request.signal.aborted) return first.result;
     const repeatedAtMs = this.clock.monotonicMs();
     const again = await this.exchange(connections, connections.open(), request);
@@ -125,7 +125,7 @@ export class Sender {
     const { path, headers, body, signal } = request;
     return new Promise((resolve) => {
       const exchange = new Exchange(signal, this.rules, connection, (end) => {
-        if (end.isWhole) connections.giveBack(connection);
+        if (end.isWhole) connections.release(connection);
         else connections.discard(connection);
         if (end.needsLenient) this.lenientOrigins.add(this.origin);
         resolve(end);

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { systemClock } from '#infra/system-clock.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import { createApp } from '#infra/http/server/app.ts';
-import { lockRoutes } from '#src/control/routes/access.ts';
+import { requireAccess } from '#src/control/routes/access.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { loadSettings } from '#config/load.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -121,7 +121,7 @@ test('rejects a route without a required access at start', async () => {
     log: createLog('silent'),
   });
   void app.register((scope, _options, done) => {
-    lockRoutes(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
+    requireAccess(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
       find: async () => undefined,
       of: async (id) => id,
     });

@@ -4,7 +4,7 @@ import type { EndpointDocument, StoredSecret } from '#infra/mongo/configuration.
 import {
   checkSecret,
   rotateSecrets,
-  showSecrets,
+  toSecretResources,
   successorOf,
 } from '#src/control/resources/endpoint-secrets.ts';
 import { newSecret } from '#wire/webhook/signature.ts';
@@ -73,7 +73,7 @@ test('secrets that cannot be opened are shown without their algorithm', () => {
     },
   };
   const endpoint = { _id: 'ep_1', secrets: [secret('a', null)] } as EndpointDocument;
-  assert.deepEqual(showSecrets(box, endpoint, now), [
+  assert.deepEqual(toSecretResources(box, endpoint, now), [
     { algorithm: null, public_key: null, created_at: now.toISOString(), not_after: null },
   ]);
 });

@@ -2,13 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '#testkit/test-clock.ts';
 import { isPosthornError } from '#domain/errors.ts';
-import {
-  createAuthenticator,
-  keyHash,
-  type Principal,
-  requireTenant,
-  type TenantAction,
-} from '#infra/http/server/authenticate.ts';
+import { createAuthenticator, keyHash } from '#infra/http/server/authenticate.ts';
 import type { ApiKeySnapshot } from '#wire/config-snapshot.ts';
 
 const keys: Record<string, ApiKeySnapshot> = {
@@ -56,44 +50,6 @@ test('authentication rejects a missing key, a wrong key, another scheme, and a d
 test('a key is valid until the instant it expires', () => {
   assert.equal(authenticate(999)('Bearer phk_p_old').keyId, 'key_2');
   throwsCode(() => authenticate(1000)('Bearer phk_p_old'), 'POSTHORN_KEY_INVALID');
-});
-
-test('each scope allows its own actions and no others', () => {
-  const principals: Record<string, Principal> = {
-    platform: { keyId: 'k', scope: 'platform' },
-    producer: { keyId: 'k', scope: 'producer' },
-    producerOfAcme: { keyId: 'k', scope: 'producer', tenant: 'acme' },
-    tenantAcme: { keyId: 'k', scope: 'tenant', tenant: 'acme' },
-    tenantless: { keyId: 'k', scope: 'tenant' },
-  };
-  const reaches: Record<string, string[]> = {};
-  for (const [name, principal] of Object.entries(principals)) {
-    reaches[name] = [];
-    for (const tenant of ['acme', 'other']) {
-      for (const action of ['publish', 'read', 'manage'] satisfies TenantAction[]) {
-        try {
-          requireTenant(principal, tenant, action);
-          reaches[name].push(`${action} ${tenant}`);
-        } catch (error) {
-          assert.ok(isPosthornError(error) && error.code === 'POSTHORN_KEY_SCOPE');
-        }
-      }
-    }
-  }
-  assert.deepEqual(reaches, {
-    platform: [
-      'publish acme',
-      'read acme',
-      'manage acme',
-      'publish other',
-      'read other',
-      'manage other',
-    ],
-    producer: ['publish acme', 'publish other'],
-    producerOfAcme: ['publish acme'],
-    tenantAcme: ['read acme', 'manage acme'],
-    tenantless: [],
-  });
 });
 
 test('rejects a key of an earlier life of its tenant, and accepts one of the current life', () => {
