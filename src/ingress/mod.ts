@@ -61,12 +61,65 @@ export interface IngressDeps {
 
 /** Registers the routes; the returned services handle producers over NATS. */
 export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
-  const { settings, config, publisher, history, registry, clock, log } = deps;
+  const { settings, nc, config, publisher, authenticate, registry, tracing, clock, log } = deps;
   const { eventBytesMax, publishTimeoutMs } = settings;
-  const idempotency = new Idempotency({ history, registry });
+  const turns = new JsonTurns();
+  const { accept, acceptBroadcast, results } = createAcceptance(deps, turns);
+  const limiter = new TenantConcurrencyLimiter({
+    limit: new AdaptiveConcurrencyLimit({
+      utilization: loopUtilization(),
+      now: clock.monotonicMs,
+    }),
+  });
+  const tenant = (id: string) => config.currentTenant(id);
+  const lookUpTenant = (id: string) => config.lookUpTenant(id);
+  registerIngressRoutes(app, {
+    authenticate,
+    accept,
+    acceptBroadcast,
+    results,
+    limiter,
+    tenant,
+    lookUpTenant,
+    turns,
+    eventBytesMax,
+    tracing,
+    clock,
+    log,
+  });
+  const key = accountKey(settings);
+  const natsService = new NatsService({
+    nc,
+    accept,
+    results,
+    limiter,
+    keys: key === undefined ? undefined : config,
+    rejections: new Rejections({ config, publisher, registry, publishTimeoutMs, clock, log }),
+    tenant,
+    lookUpTenant,
+    turns,
+    eventBytesMax,
+    tracing,
+    clock,
+    log,
+  });
+  if (key === undefined) return [natsService];
+  const account = settings.natsAuthAccount;
+  const authCallout = { nc, authenticate, config, key, account, eventBytesMax, clock, log };
+  return [natsService, new AuthCallout(authCallout)];
+}
+
+/** The parts that accept an event, by whichever way it came. */
+function createAcceptance(
+  deps: IngressDeps,
+  turns: JsonTurns,
+): { accept: AcceptEvent; acceptBroadcast: AcceptBroadcast; results: EventResults } {
+  const { settings, nc, jsm, config, publisher, registry, tracing, clock, log } = deps;
+  const { eventBytesMax, publishTimeoutMs } = settings;
+  const idempotency = new Idempotency({ history: deps.history, registry });
   const dedupStore = new DedupStore({
     publisher,
-    jsm: deps.jsm,
+    jsm,
     me: newId('req', clock.wallMs()),
     clock,
   });
@@ -83,9 +136,8 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     store: deps.payloads,
     thresholdBytes: settings.payloadThresholdBytes,
     memoryBytesMax: settings.payloadMemoryBytesMax,
-    messageBytesMax: () => deps.nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
+    messageBytesMax: () => nc.info?.max_payload ?? Number.POSITIVE_INFINITY,
   });
-  const turns = new JsonTurns();
   const refusals = new RefusalLog({ log, now: clock.monotonicMs });
   const results = new EventResults({ registry, refusals });
   const accept = new AcceptEvent({
@@ -95,52 +147,25 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     deduplication: new Deduplication({ config, dedupStore, idempotency, turns }),
     publisher,
     window: new TenantWindow({ publisher, window: settings.publishWindow, clock }),
-    stored: new StoredEvents({ jsm: deps.jsm, shards: settings.shards }),
+    stored: new StoredEvents({ jsm, shards: settings.shards }),
     results,
     view: deps.view,
-    tracing: deps.tracing,
+    tracing,
     eventBytesMax,
     publishTimeoutMs,
     clock,
   });
   const acceptBroadcast = new AcceptBroadcast({
     admission,
-    store: new BroadcastStore({ publisher, jsm: async () => deps.jsm, clock }),
+    store: new BroadcastStore({ publisher, jsm: async () => jsm, clock }),
     payloads,
     results,
-    tracing: deps.tracing,
+    tracing,
     eventBytesMax,
     publishTimeoutMs,
     clock,
   });
-  const shared = {
-    turns,
-    accept,
-    results,
-    tenant: (id: string) => config.currentTenant(id),
-    lookUpTenant: (id: string) => config.lookUpTenant(id),
-    eventBytesMax,
-    clock,
-    log,
-  };
-  const limit = new AdaptiveConcurrencyLimit({
-    utilization: loopUtilization(),
-    now: clock.monotonicMs,
-  });
-  const limiter = new TenantConcurrencyLimiter({ limit });
-  registerIngressRoutes(app, { ...deps, ...shared, acceptBroadcast, limiter });
-  const rejections = new Rejections({ ...deps, publishTimeoutMs });
-  const { nc, tracing } = deps;
-  const key = accountKey(settings);
-  const keys = key === undefined ? undefined : config;
-  const services: Service[] = [
-    new NatsService({ ...shared, keys, limiter, nc, tracing, rejections }),
-  ];
-  if (key !== undefined) {
-    const account = settings.natsAuthAccount;
-    services.push(new AuthCallout({ ...deps, ...shared, key, account }));
-  }
-  return services;
+  return { accept, acceptBroadcast, results };
 }
 
 /** @throws ConfigError if the seed is damaged */
