@@ -2,7 +2,7 @@
  * The control plane: the API for configuration and history, and the publication of the
  * configuration from MongoDB to CONFIG.
  */
-import { jetstreamManager } from '@nats-io/jetstream';
+import { type JetStreamManager, jetstreamManager } from '@nats-io/jetstream';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { FastifyInstance } from 'fastify';
 import type { Db, MongoClient } from 'mongodb';
@@ -13,11 +13,10 @@ import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
-import { applyReadPreconditions } from '#infra/http/protocol/not-modified.ts';
-import { configurationOf } from '#infra/mongo/configuration.ts';
+import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
-import { historyOf } from '#infra/mongo/documents.ts';
+import { type History, historyOf } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
@@ -28,7 +27,6 @@ import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { EndpointGoneRecord } from '#wire/frames/record.ts';
 import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
-import { requireAccess } from './routes/access.ts';
 import { ApiKeys } from './resources/api-keys.ts';
 import { Broadcasts } from './deliveries/broadcasts.ts';
 import type { ConfigurationDeps } from './config-sync/change-tenant.ts';
@@ -36,11 +34,18 @@ import { createConfigPublication } from './config-sync/config-publication.ts';
 import type { ConfigSync, SyncState } from './config-sync/config-sync.ts';
 import { DeliveryActions } from './deliveries/delivery-actions.ts';
 import type { AttemptsByEndpoint } from './health/attempts.ts';
-import { createHealth } from './health/create-health.ts';
+import { announceDeadLetters } from './health/announce-dead-letters.ts';
+import { disableEndpoint, type DisableDeps } from './health/disable-endpoint.ts';
+import { OperationalOutbox } from './health/outbox.ts';
+import { HealthReads } from './health/reads.ts';
+import { HealthTracker } from './health/tracker.ts';
 import { OrderedHeads } from './deliveries/ordered-heads.ts';
 import type { Sealer } from './resources/endpoint-secrets.ts';
 import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
-import { createDeadLetters } from './dead-letters/create-dead-letters.ts';
+import { DeadLetterActions } from './dead-letters/actions.ts';
+import { createDeadLetterProjector } from './dead-letters/projector.ts';
+import { DeadLetterReads } from './dead-letters/reads.ts';
+import { type ApiParts, registerApiRoutes } from './routes/api-routes.ts';
 import { Endpoints } from './resources/endpoints.ts';
 import { EventExplanations } from './history/event-explanations.ts';
 import { AutomaticTypes, type SeenType } from './event-types/automatic-types.ts';
@@ -55,21 +60,10 @@ import { LifeViews } from './lives/life-views.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
 import { Tombstones } from './lives/tombstones.ts';
 import { PayloadReads } from './history/payload-reads.ts';
-import { answerOnce } from './idempotency/answer-once.ts';
-import { IdempotentAnswers, type IdempotentAnswersDeps } from './idempotency/idempotent-answers.ts';
+import { IdempotentAnswers } from './idempotency/idempotent-answers.ts';
 import { RejectedEvents } from './history/rejected-events.ts';
-import { registerBroadcastRoutes } from './routes/broadcasts.ts';
-import { registerApiKeyRoutes } from './routes/api-keys.ts';
-import { type DeadLetterParts, registerDeadLetterRoutes } from './routes/dead-letters.ts';
-import { registerDeliveryRoutes } from './routes/deliveries.ts';
-import { registerEndpointRoutes } from './routes/endpoints.ts';
-import { registerEventTypeRoutes } from './routes/event-types.ts';
-import { registerEventExplanationRoute, registerEventRoutes } from './routes/events.ts';
-import { registerEventPayloadRoute, registerPayloadLinkRoute } from './routes/payloads.ts';
-import { registerRejectedEventRoutes } from './routes/rejected-events.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
-import { registerSubscriptionRoutes } from './routes/subscriptions.ts';
-import { registerTenantRoutes } from './routes/tenants.ts';
 import { Subscriptions } from './resources/subscriptions.ts';
 import { createChangeTurns } from './config-sync/change-turns.ts';
 import { Tenants } from './resources/tenants.ts';
@@ -118,80 +112,57 @@ export interface Control {
  * projector.
  */
 export function createControl(deps: ControlDeps): Control {
-  const { settings, log, mongo, db, nc, clock, config } = deps;
-  const [configuration, history] = [configurationOf(db), historyOf(db)];
+  const { settings, mongo, db, nc, config, clock, log } = deps;
+  const configuration = configurationOf(db);
   const turns = createChangeTurns(configuration, clock);
-  const prepare = async (): Promise<void> => {
-    await ensureIndexes(db, settings.historyRetentionSeconds);
-    await sealStoredHeaders({ mongo, configuration, turns, clock, secretBox: deps.secretBox });
-  };
-  const { sync, publisher } = createConfigPublication({ mongo, db, nc, clock, log, prepare });
+  const { sync, publisher } = createConfigPublication({
+    mongo,
+    db,
+    nc,
+    clock,
+    log,
+    prepare: async () => {
+      await ensureIndexes(db, settings.historyRetentionSeconds);
+      await sealStoredHeaders({ mongo, configuration, turns, clock, secretBox: deps.secretBox });
+    },
+  });
   const publish = (key: string): Promise<void> => publisher.publish(key);
-  const shared: ConfigurationDeps = { mongo, configuration, publish, turns, clock };
-  const health = createHealth({ ...deps, ...shared, db, history });
-  const openManager = () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
+  const changes: ConfigurationDeps = { mongo, configuration, publish, turns, clock };
   const lives = new CurrentLives(configuration);
-  const { shards } = settings;
-  const ofTenants = { ...deps, ...shared, ...healthStoreOf(db), history, lives, shards };
-  const purger = new TenantPurger({ ...ofTenants, jsm: openManager });
-  const endpoints = new Endpoints({
-    ...shared,
-    health: health.reads,
-    secretBox: deps.secretBox,
-    guard: new EgressGuard(settings.egress.allow),
-    probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
-    publicUrl: settings.publicUrl,
-  });
+  const health = createHealth(deps, changes, lives);
   const automatic = new AutomaticTypes({ configuration, clock });
-  const registrar = new EventTypeRegistrar({ types: automatic, config, log, clock });
-  const reads = { history, config, searches: new FairSearches() };
-  const events = new EventReads(reads);
-  const deliveries = new DeliveryReads({ ...reads, events });
-  const deadLetters = createDeadLetters({
-    ...deps,
-    ...reads,
-    announce: (letters) => health.announceDeadLetters(letters),
-  });
-  const payloads = payloadReads(deps, events);
+  const registrar = new EventTypeRegistrar({ types: automatic, config, clock, log });
+  const purger = createPurger(deps, configuration, lives);
+  const reads = createReads(deps);
+  const deadLetters = createDeadLetters(deps, reads, health);
   const parts: ApiParts = {
-    ...deadLetters,
     lives,
-    tenants: new Tenants({
-      ...shared,
-      tombstones: new Tombstones({ configuration, history }),
-      views: new LifeViews({ nc, jsm: openManager, clock }),
-      onRemoved: () => purger.wake(),
-    }),
-    endpoints,
-    subscriptions: new Subscriptions({ ...shared, eventBytesMax: settings.eventBytesMax }),
-    payloads,
-    explanations: new EventExplanations({ events, payloads, config, clock }),
+    ...createResources(deps, changes, health.reads, () => purger.wake()),
     eventTypes: new EventTypes({
-      ...shared,
+      ...changes,
       automatic,
       onRemoved: (name) => registrar.forget(name),
     }),
-    apiKeys: new ApiKeys(shared),
-    events,
-    deliveries,
-    deliveryActions: new DeliveryActions({
-      shards,
-      jsm: openManager,
-      publisher: deps.publisher,
-      deliveries,
-      deadLetters: deadLetters.deadLetterActions,
-      held: new HeldDeliveries({ ...deps, shards, jsm: openManager }),
-      orderedHeads: new OrderedHeads({ nc, shards }),
-      config,
-    }),
+    events: reads.events,
+    deliveries: reads.deliveries,
+    payloads: reads.payloads,
+    explanations: reads.explanations,
+    rejected: new RejectedEvents({ jsm: managerOf(nc), config }),
+    deadLetterReads: deadLetters.reads,
+    deadLetterActions: deadLetters.actions,
+    deliveryActions: createDeliveryActions(deps, reads.deliveries, deadLetters.actions),
     broadcasts: new Broadcasts({
-      store: new BroadcastStore({ publisher: deps.publisher, jsm: openManager, clock }),
+      store: new BroadcastStore({ publisher: deps.publisher, jsm: managerOf(nc), clock }),
       clock,
     }),
-    rejected: new RejectedEvents({ jsm: openManager, config }),
+    answers: new IdempotentAnswers({
+      answers: configuration.idempotentAnswers,
+      secretBox: deps.secretBox,
+      clock,
+    }),
   };
   const registerApi = (app: FastifyInstance): void =>
-    registerApiRoutes(app, { ...deps, answers: configuration.idempotentAnswers }, parts);
+    registerApiRoutes(app, parts, deps.authenticate, log);
   return {
     registerRoutes(app) {
       registerApi(app);
@@ -202,65 +173,169 @@ export function createControl(deps: ControlDeps): Control {
     syncState: () => sync.state,
     compareConfig: () => sync.requestComparison(),
     registerEventTypes: (seen) => registrar.register(seen),
-    disableGoneEndpoint: (record) => health.disableGone(record),
-    trackHealth: (attempts) => health.track(attempts),
+    disableGoneEndpoint: ({ tenant, endpoint, url }) =>
+      disableEndpoint(health.disabling, {
+        tenant: tenantIdOf(tenant),
+        endpoint,
+        url,
+        reason: 'gone',
+      }),
+    trackHealth: (attempts) => health.tracker.apply(attempts),
   };
 }
 
-function payloadReads(deps: ControlDeps, events: EventReads): PayloadReads {
-  const budget = new ByteBudget(deps.settings.payloadMemoryBytesMax);
-  return new PayloadReads({
-    ...deps,
-    store: deps.payloads,
-    links: deps.payloadLinks,
-    events,
-    budget,
+/** Opens the manager on first use: control starts while NATS is down. */
+function managerOf(nc: NatsConnection): () => Promise<JetStreamManager> {
+  return () => jetstreamManager(nc, { checkAPI: false, timeout: NATS_TIMEOUT_MS });
+}
+
+interface Health {
+  /** For endpoints that are disabled by the platform. */
+  disabling: DisableDeps;
+  reads: HealthReads;
+  tracker: HealthTracker;
+  outbox: OperationalOutbox;
+}
+
+/** The parts that track, show and announce the health of endpoints (DL-11). */
+function createHealth(
+  { settings, db, publisher, log }: ControlDeps,
+  changes: ConfigurationDeps,
+  lives: CurrentLives,
+): Health {
+  const { endpointDisableAfterSeconds: disableAfterSeconds, operatorTenant } = settings;
+  const store = healthStoreOf(db);
+  const history = historyOf(db);
+  const disabling: DisableDeps = { ...changes, store, operatorTenant, lives };
+  return {
+    disabling,
+    reads: new HealthReads({ store, history, disableAfterSeconds }),
+    tracker: new HealthTracker({ ...disabling, store, history, disableAfterSeconds }),
+    outbox: new OperationalOutbox({ store, publisher, log }),
+  };
+}
+
+/** Removes what deleted tenants left behind. */
+function createPurger(
+  { settings, db, nc, payloads, clock, log }: ControlDeps,
+  configuration: Configuration,
+  lives: CurrentLives,
+): TenantPurger {
+  const { health, outbox } = healthStoreOf(db);
+  return new TenantPurger({
+    configuration,
+    lives,
+    history: historyOf(db),
+    health,
+    outbox,
+    payloads,
+    jsm: managerOf(nc),
+    shards: settings.shards,
+    clock,
+    log,
   });
 }
 
-interface ApiParts extends DeadLetterParts {
-  lives: CurrentLives;
-  tenants: Tenants;
-  endpoints: Endpoints;
-  subscriptions: Subscriptions;
-  eventTypes: EventTypes;
-  apiKeys: ApiKeys;
+interface Reads {
+  history: History;
+  searches: FairSearches;
   events: EventReads;
   deliveries: DeliveryReads;
-  deliveryActions: DeliveryActions;
-  rejected: RejectedEvents;
-  broadcasts: Broadcasts;
   payloads: PayloadReads;
   explanations: EventExplanations;
 }
 
-/**
- * Registered in a scope of its own, because access checks apply to all routes of a scope. Payload
- * links are outside it.
- */
-function registerApiRoutes(
-  app: FastifyInstance,
-  deps: ControlDeps & Pick<IdempotentAnswersDeps, 'answers'>,
-  parts: ApiParts,
-): void {
-  registerPayloadLinkRoute(app, parts.payloads);
-  void app.register((scope, _options, done) => {
-    const api = requireAccess(scope, deps.authenticate, parts.lives);
-    applyReadPreconditions(scope);
-    answerOnce(scope, new IdempotentAnswers(deps), deps.log);
-    registerTenantRoutes(api, parts.tenants);
-    registerEndpointRoutes(api, parts.endpoints);
-    registerSubscriptionRoutes(api, parts.subscriptions);
-    registerEventTypeRoutes(api, parts);
-    registerApiKeyRoutes(api, parts.apiKeys);
-    registerEventRoutes(api, parts);
-    registerEventExplanationRoute(api, parts);
-    registerEventPayloadRoute(api, parts);
-    registerDeliveryRoutes(api, parts);
-    registerDeadLetterRoutes(api, parts);
-    registerRejectedEventRoutes(api, parts);
-    registerBroadcastRoutes(api, parts.broadcasts);
-    done();
+/** The parts that read the history. Their searches share the turns of tenants. */
+function createReads({ settings, db, config, payloads, payloadLinks, clock }: ControlDeps): Reads {
+  const history = historyOf(db);
+  const searches = new FairSearches();
+  const events = new EventReads({ history, config, searches });
+  const payloadReads = new PayloadReads({
+    store: payloads,
+    links: payloadLinks,
+    events,
+    config,
+    budget: new ByteBudget(settings.payloadMemoryBytesMax),
+    clock,
+  });
+  return {
+    history,
+    searches,
+    events,
+    deliveries: new DeliveryReads({ history, config, searches, events }),
+    payloads: payloadReads,
+    explanations: new EventExplanations({ events, payloads: payloadReads, config, clock }),
+  };
+}
+
+/** The parts that read, replay, discard and store dead letters (DL-10). */
+function createDeadLetters(
+  { nc, config, lives, publisher, records, registry, clock, log }: ControlDeps,
+  { history, searches }: Reads,
+  { disabling }: Health,
+): { reads: DeadLetterReads; actions: DeadLetterActions; projector: Service } {
+  const reads = new DeadLetterReads({ history, config, searches });
+  const { store, operatorTenant, lives: currentLives } = disabling;
+  const announcing = { store, operatorTenant, lives: currentLives, config, clock };
+  return {
+    reads,
+    actions: new DeadLetterActions({ history, searches, reads, config, publisher, records, clock }),
+    projector: createDeadLetterProjector({
+      clock,
+      nc,
+      history,
+      lives,
+      registry,
+      log,
+      announce: (letters) => announceDeadLetters(announcing, letters),
+    }),
+  };
+}
+
+/** The parts that change tenants, endpoints, subscriptions and API keys. */
+function createResources(
+  { settings, db, nc, secretBox, clock }: ControlDeps,
+  changes: ConfigurationDeps,
+  health: HealthReads,
+  onTenantRemoved: () => void,
+): Pick<ApiParts, 'tenants' | 'endpoints' | 'subscriptions' | 'apiKeys'> {
+  const { configuration } = changes;
+  return {
+    tenants: new Tenants({
+      ...changes,
+      tombstones: new Tombstones({ configuration, history: historyOf(db) }),
+      views: new LifeViews({ nc, jsm: managerOf(nc), clock }),
+      onRemoved: onTenantRemoved,
+    }),
+    endpoints: new Endpoints({
+      ...changes,
+      health,
+      secretBox,
+      guard: new EgressGuard(settings.egress.allow),
+      probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
+      publicUrl: settings.publicUrl,
+    }),
+    subscriptions: new Subscriptions({ ...changes, eventBytesMax: settings.eventBytesMax }),
+    apiKeys: new ApiKeys(changes),
+  };
+}
+
+function createDeliveryActions(
+  { settings, nc, config, publisher }: ControlDeps,
+  deliveries: DeliveryReads,
+  deadLetters: DeadLetterActions,
+): DeliveryActions {
+  const { shards } = settings;
+  const jsm = managerOf(nc);
+  return new DeliveryActions({
+    shards,
+    jsm,
+    publisher,
+    deliveries,
+    deadLetters,
+    held: new HeldDeliveries({ shards, jsm, publisher }),
+    orderedHeads: new OrderedHeads({ nc, shards }),
+    config,
   });
 }
 

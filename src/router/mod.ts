@@ -52,24 +52,42 @@ export interface RouterDeps {
 
 /** Routes the events of the shards whose leases this process holds. */
 export function createRouter(deps: RouterDeps): Service {
-  const { settings, log } = deps;
-  const { fanOutDelays } = settings;
-  const router = new Router({ ...deps, fanOutDelays, now: deps.brokerNow });
+  const { settings, nc, js, jsm, clock, log } = deps;
+  const router = new Router({
+    config: deps.config,
+    lives: deps.lives,
+    lanes: deps.lanes,
+    refreshTenant: deps.refreshTenant,
+    publisher: deps.publisher,
+    records: deps.records,
+    payloads: deps.payloads,
+    faultyFilters: deps.faultyFilters,
+    fanOutDelays: settings.fanOutDelays,
+    registry: deps.registry,
+    tracing: deps.tracing,
+    now: deps.brokerNow,
+    clock,
+    log,
+  });
   const taps = new Map<number, EventConsumer>();
   const leases = new ShardLeases({
     kv: deps.leases,
     renewer: deps.renewer,
-    jsm: deps.jsm,
+    jsm,
     kind: 'router',
     me: deps.worker,
     shards: settings.shards,
     async onAcquired(shard) {
       const owns = (): boolean => leases.owns(shard);
       const tap = new EventConsumer({
-        ...deps,
+        nc,
+        js,
+        jsm,
         shard,
         owns,
         onEvent: (event) => router.take(event),
+        clock,
+        log,
       });
       taps.set(shard, tap);
       await tap.open();
@@ -82,7 +100,7 @@ export function createRouter(deps: RouterDeps): Service {
       taps.get(shard)?.close();
       taps.delete(shard);
     },
-    clock: deps.clock,
+    clock,
     log,
   });
   return {

@@ -86,36 +86,46 @@ export function ownsShards(roles: readonly Role[]): boolean {
 }
 
 function shareParts(parts: ProcessParts): RoleParts {
-  const { settings, config, mongo, brokerClock } = parts;
+  const { settings, nc, leases, config, mongo, brokerClock, registry, clock, log } = parts;
   const bootstrapKey = settings.keys.bootstrap;
   const db = mongo?.db(settings.mongodb.database);
   return {
     ...parts,
     db,
     history: db && historyOf(db),
-    lives: new TenantLives(parts),
+    lives: new TenantLives({ config, registry, clock, log }),
     // A unique id: a process that restarts under the name of a killed one must not take over its
     // lease.
-    view: new LifeView({ ...parts, me: newId('req', parts.clock.wallMs()) }),
-    authenticate: createAuthenticator({ config, bootstrapKey, clock: parts.clock }),
+    view: new LifeView({ nc, leases, config, me: newId('req', clock.wallMs()), clock, log }),
+    authenticate: createAuthenticator({ config, bootstrapKey, clock }),
     brokerNow: brokerClock.now,
     refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),
   };
 }
 
 function planControl(parts: RoleParts): Service[] {
-  const { settings, config, mongo, db, app, history, secretBox, payloadLinks } = parts;
+  const { settings, nc, jsm, config, mongo, db, app, history, lives } = parts;
+  const { secretBox, payloadLinks, registry, brokerNow, clock, log } = parts;
   const { shards } = settings.streams;
   const services: Service[] = [];
   if (mongo && db && history && app && secretBox && payloadLinks) {
-    const sealed = { secretBox, payloadLinks };
     const control = createControl({
-      ...parts,
-      ...sealed,
       settings: settings.control,
       http: settings.http,
       mongo,
       db,
+      nc,
+      publisher: parts.publisher,
+      records: parts.records,
+      config,
+      lives,
+      secretBox,
+      payloads: parts.payloads,
+      payloadLinks,
+      authenticate: parts.authenticate,
+      registry,
+      clock,
+      log,
     });
     control.registerRoutes(app);
     config.onBucketRecreated(() => control.compareConfig());
@@ -123,16 +133,20 @@ function planControl(parts: RoleParts): Service[] {
     services.push(control.service);
     services.push(
       createProjector({
-        ...parts,
         shards,
+        nc,
         history,
+        lives,
+        registry,
+        clock,
+        log,
         registerEventTypes: (seen) => control.registerEventTypes(seen),
         disableGoneEndpoint: (record) => control.disableGoneEndpoint(record),
         trackHealth: (attempts) => control.trackHealth(attempts),
       }),
     );
   }
-  services.push(new QueueMetrics({ ...parts, shards }));
+  services.push(new QueueMetrics({ jsm, shards, registry, brokerNow, clock, log }));
   return services;
 }
 
@@ -140,32 +154,73 @@ function planDelivery(parts: RoleParts): Service[] {
   const { config, log, secretBox, payloadLinks } = parts;
   if (secretBox === undefined || payloadLinks === undefined) return [];
   const delivery = createDelivery({
-    ...parts,
-    ...parts.quick,
     settings: parts.settings.delivery,
+    nc: parts.nc,
+    js: parts.quick.js,
+    jsm: parts.quick.jsm,
+    config,
+    lives: parts.lives,
+    refreshTenant: parts.refreshTenant,
+    publisher: parts.publisher,
+    records: parts.records,
     secretBox,
+    payloads: parts.payloads,
     payloadLinks,
+    leases: parts.leases,
+    renewer: parts.renewer,
+    ordered: parts.ordered,
+    lanes: parts.lanes,
+    worker: parts.worker,
+    brokerNow: parts.brokerNow,
+    clock: parts.clock,
+    registry: parts.registry,
+    tracing: parts.tracing,
+    log,
   });
   return [new AfterConfig({ service: delivery, config, log })];
 }
 
 function planRouter(parts: RoleParts): Service[] {
-  const { settings, config, log } = parts;
-  const faultyFilters = new FaultyFilters(parts);
+  const { config, publisher, payloads, registry, brokerNow, clock, tracing, log } = parts;
+  const settings = parts.settings.router;
+  const faultyFilters = new FaultyFilters({ registry, log });
   const router = createRouter({
-    ...parts,
-    ...parts.quick,
-    settings: settings.router,
+    settings,
+    nc: parts.nc,
+    js: parts.quick.js,
+    jsm: parts.quick.jsm,
+    config,
+    lives: parts.lives,
+    lanes: parts.lanes,
+    refreshTenant: parts.refreshTenant,
+    publisher,
+    records: parts.records,
+    payloads,
     faultyFilters,
+    leases: parts.leases,
+    renewer: parts.renewer,
+    worker: parts.worker,
+    brokerNow,
+    clock,
+    registry,
+    tracing,
+    log,
   });
-  const lifeIds = () => config.lifeIds();
-  const catchUp = () => config.catchUp();
   const broadcaster = new Broadcaster({
-    ...parts,
-    settings: settings.router,
+    settings,
+    js: parts.js,
+    jsm: parts.jsm,
+    config,
+    lifeIds: () => config.lifeIds(),
+    catchUp: () => config.catchUp(),
+    publisher,
+    payloads,
     faultyFilters,
-    lifeIds,
-    catchUp,
+    brokerNow,
+    clock,
+    registry,
+    tracing,
+    log,
   });
   return [router, broadcaster].map((service) => new AfterConfig({ service, config, log }));
 }
@@ -176,9 +231,19 @@ function planIngress(parts: RoleParts): Service[] {
   // A separate in-flight window: a fan-out that fills the other one must not cause 503 for
   // producers.
   return registerIngress(app, {
-    ...parts,
     settings: parts.settings.ingress,
+    nc: parts.nc,
+    jsm: parts.jsm,
+    view: parts.view,
+    config: parts.config,
     publisher: ingressPublisher,
+    payloads: parts.payloads,
+    history: parts.history,
+    authenticate: parts.authenticate,
+    registry: parts.registry,
+    clock: parts.clock,
+    tracing: parts.tracing,
+    log: parts.log,
   });
 }
 
@@ -191,8 +256,10 @@ function keepTopology(roles: readonly Role[], parts: ProcessParts): Service {
     [/^(ATT-|DLQ$)/, ['control']],
   ];
   const keeper = new TopologyReconciler({
-    ...parts,
+    js: parts.js,
+    jsm: parts.jsm,
     settings: parts.settings.streams,
+    log: parts.log,
     reads: (stream) =>
       readers.some(([names, by]) => names.test(stream) && by.some((role) => roles.includes(role))),
   });

@@ -1,0 +1,80 @@
+import type { FastifyInstance } from 'fastify';
+import { applyReadPreconditions } from '#infra/http/protocol/not-modified.ts';
+import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import type { Log } from '#infra/telemetry/log.ts';
+import type { Broadcasts } from '../deliveries/broadcasts.ts';
+import type { DeliveryActions } from '../deliveries/delivery-actions.ts';
+import type { EventTypes } from '../event-types/registry.ts';
+import type { DeliveryReads } from '../history/delivery-reads.ts';
+import type { EventExplanations } from '../history/event-explanations.ts';
+import type { EventReads } from '../history/event-reads.ts';
+import type { PayloadReads } from '../history/payload-reads.ts';
+import type { RejectedEvents } from '../history/rejected-events.ts';
+import { answerOnce } from '../idempotency/answer-once.ts';
+import type { IdempotentAnswers } from '../idempotency/idempotent-answers.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
+import type { ApiKeys } from '../resources/api-keys.ts';
+import type { Endpoints } from '../resources/endpoints.ts';
+import type { Subscriptions } from '../resources/subscriptions.ts';
+import type { Tenants } from '../resources/tenants.ts';
+import { requireAccess } from './access.ts';
+import { registerApiKeyRoutes } from './api-keys.ts';
+import { registerBroadcastRoutes } from './broadcasts.ts';
+import { type DeadLetterParts, registerDeadLetterRoutes } from './dead-letters.ts';
+import { registerDeliveryRoutes } from './deliveries.ts';
+import { registerEndpointRoutes } from './endpoints.ts';
+import { registerEventTypeRoutes } from './event-types.ts';
+import { registerEventExplanationRoute, registerEventRoutes } from './events.ts';
+import { registerEventPayloadRoute, registerPayloadLinkRoute } from './payloads.ts';
+import { registerRejectedEventRoutes } from './rejected-events.ts';
+import { registerSubscriptionRoutes } from './subscriptions.ts';
+import { registerTenantRoutes } from './tenants.ts';
+
+/** The parts that the routes of the API use. */
+export interface ApiParts extends DeadLetterParts {
+  lives: CurrentLives;
+  tenants: Tenants;
+  endpoints: Endpoints;
+  subscriptions: Subscriptions;
+  eventTypes: EventTypes;
+  apiKeys: ApiKeys;
+  events: EventReads;
+  deliveries: DeliveryReads;
+  deliveryActions: DeliveryActions;
+  rejected: RejectedEvents;
+  broadcasts: Broadcasts;
+  payloads: PayloadReads;
+  explanations: EventExplanations;
+  answers: IdempotentAnswers;
+}
+
+/**
+ * Registered in a scope of its own, because access checks apply to all routes of a scope. Payload
+ * links are outside it.
+ */
+export function registerApiRoutes(
+  app: FastifyInstance,
+  parts: ApiParts,
+  authenticate: Authenticate,
+  log: Log,
+): void {
+  registerPayloadLinkRoute(app, parts.payloads);
+  void app.register((scope, _options, done) => {
+    const api = requireAccess(scope, authenticate, parts.lives);
+    applyReadPreconditions(scope);
+    answerOnce(scope, parts.answers, log);
+    registerTenantRoutes(api, parts.tenants);
+    registerEndpointRoutes(api, parts.endpoints);
+    registerSubscriptionRoutes(api, parts.subscriptions);
+    registerEventTypeRoutes(api, parts);
+    registerApiKeyRoutes(api, parts.apiKeys);
+    registerEventRoutes(api, parts);
+    registerEventExplanationRoute(api, parts);
+    registerEventPayloadRoute(api, parts);
+    registerDeliveryRoutes(api, parts);
+    registerDeadLetterRoutes(api, parts);
+    registerRejectedEventRoutes(api, parts);
+    registerBroadcastRoutes(api, parts.broadcasts);
+    done();
+  });
+}
