@@ -8,6 +8,16 @@ import { localFaults } from '#infra/http/dial/local-fault.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];
 
+/** The numbers of a worker that gauges show. */
+export interface DeliveryState {
+  activations: () => number;
+  mailbox: () => number;
+  inFlight: () => number;
+  open: () => number;
+  queues: () => number;
+  blocked: () => number;
+}
+
 /** Prometheus metrics of delivery (OB-2). Labels are closed sets: no tenant, endpoint or URL. */
 export class DeliveryMetrics {
   readonly attempts: Counter<'outcome' | 'status_class' | 'error_type'>;
@@ -18,17 +28,10 @@ export class DeliveryMetrics {
   private readonly duration: Histogram;
   private readonly firstAttemptLag: Histogram;
 
-  constructor(
-    registry: Registry,
-    state: {
-      activations: () => number;
-      mailbox: () => number;
-      inFlight: () => number;
-      open: () => number;
-      queues: () => number;
-      blocked: () => number;
-    },
-  ) {
+  private readonly registry: Registry;
+
+  constructor(registry: Registry) {
+    this.registry = registry;
     const registers = [registry];
     this.attempts = new Counter({
       name: 'posthorn_delivery_attempts_total',
@@ -80,6 +83,19 @@ export class DeliveryMetrics {
       buckets: SECONDS,
       registers,
     });
+  }
+
+  /** Exports the state of the worker, read at each scrape. Called once. */
+  watch(state: DeliveryState): void {
+    const registers = [this.registry];
+    const gauge = (name: string, help: string, value: () => number): void => {
+      const created: Gauge = new Gauge({
+        name,
+        help,
+        registers,
+        collect: (): void => created.set(value()),
+      });
+    };
     gauge('posthorn_delivery_activations', 'Active tenant actors.', state.activations);
     gauge('posthorn_delivery_mailbox_messages', 'Deliveries waiting in mailboxes.', state.mailbox);
     gauge('posthorn_delivery_in_flight', 'Attempts in flight.', state.inFlight);
@@ -94,15 +110,6 @@ export class DeliveryMetrics {
       'Ordered endpoints blocked by a delivery that has used up its attempts.',
       state.blocked,
     );
-
-    function gauge(name: string, help: string, value: () => number): void {
-      const created: Gauge = new Gauge({
-        name,
-        help,
-        registers,
-        collect: (): void => created.set(value()),
-      });
-    }
   }
 
   attempted(outcome: AttemptOutcome, durationMs: number, lagMs: number, attemptNo: number): void {

@@ -1,5 +1,5 @@
 /** The delivery plane: consumes deliveries from DLV-k, attempts them and settles the results. */
-import type { JetStreamClient, JetStreamManager } from '@nats-io/jetstream';
+import type { JetStreamClient, JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { KV } from '@nats-io/kv';
 import type { NatsConnection } from '@nats-io/nats-core';
 import type { Registry } from 'prom-client';
@@ -23,10 +23,15 @@ import { ActivationTable } from './actors/activation-table.ts';
 import { DeliveryMetrics } from './delivery-metrics.ts';
 import { EventFetcher } from './intake/event-fetcher.ts';
 import { HeldDeliveryReleaser } from './settlement/held-delivery-releaser.ts';
-import { createLaneController } from './lanes/create-lane-controller.ts';
-import type { LaneRules } from './lanes/lane-rules.ts';
-import { createOrderedQueues } from './ordered/create-ordered-queues.ts';
-import { createOutbound } from './outbound/create-outbound.ts';
+import { createLaneBroker } from './lanes/lane-broker.ts';
+import { LaneController } from './lanes/lane-controller.ts';
+import { LaneMetrics } from './lanes/lane-metrics.ts';
+import { LANE_RULES, type LaneRules } from './lanes/lane-rules.ts';
+import { HeadEndpoints } from './ordered/head-endpoints.ts';
+import { OrderedQueues } from './ordered/ordered-queues.ts';
+import { NatsQueueStore } from './ordered/queue-store.ts';
+import { createOutbound, type Outbound } from './outbound/create-outbound.ts';
+import type { TargetDeps } from './attempt/endpoint-target.ts';
 import { Payloads } from './attempt/payloads.ts';
 import { Settler } from './settlement/settle.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
@@ -72,13 +77,32 @@ export interface DeliveryDeps {
 
 /** Creates the delivery plane of a process as a service. */
 export function createDelivery(deps: DeliveryDeps): Service {
-  const { settings, log, publisher, records } = deps;
-  const { timeoutMs, shards } = settings;
-  const scheduler = new TurnScheduler(settings.inFlightMax);
-  const fence = new AckFence(deps);
+  const { settings, nc, js, jsm, publisher, records, brokerNow, worker, clock, log } = deps;
+  const { shards } = settings;
+  const leases = new ShardLeases({
+    kv: deps.leases,
+    renewer: deps.renewer,
+    jsm,
+    kind: 'delivery',
+    me: worker,
+    shards,
+    clock,
+    log,
+  });
+  const owns = (shard: number): boolean => leases.owns(shard);
   const gone = new WeakSet<EndpointSnapshot>();
-  const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: deps.brokerNow });
-  const metrics = new DeliveryMetrics(deps.registry, {
+  const scheduler = new TurnScheduler(settings.inFlightMax);
+  const settler = new Settler({ publisher, records, lanes: deps.lanes, log, now: brokerNow });
+  const metrics = new DeliveryMetrics(deps.registry);
+  const outbound = createOutbound({ settings, metrics, clock, log });
+  const { senders } = outbound;
+  const parts = { scheduler, settler, metrics, outbound, gone, owns };
+  const table = createTable(deps, parts);
+  const fence = new AckFence({ jsm, clock });
+  const onMessage = createDeliveryHandler({ settler, table, fence, clock, log });
+  const lanes = createLanes(deps, table, onMessage, owns);
+  const queues = createQueues(deps, table);
+  metrics.watch({
     activations: () => table.size,
     mailbox: () => table.mailboxLength,
     inFlight: () => scheduler.inFlight,
@@ -86,68 +110,30 @@ export function createDelivery(deps: DeliveryDeps): Service {
     queues: () => queues.size,
     blocked: () => queues.blocked,
   });
-  const outbound = createOutbound({ settings, metrics, clock: deps.clock, log });
-  const { guard, probeReceiver, senders, tokens, localFaults } = outbound;
-  const table = new ActivationTable({
-    config: deps.config,
-    scheduler,
-    clock: deps.clock,
-    log,
-    endpoint: {
-      ...deps,
-      settler,
-      senders,
-      tokens,
-      events: new EventFetcher({ jsm: deps.jsm, shards }),
-      payloads: payloadsOf(deps),
-      targets: {
-        openSecret: (sealed, context) => deps.secretBox.open(sealed, context),
-        isAllowedPrivate: (address) => guard.isAllowedPrivate(address),
-        isProbeReceiver: (tenant, url) => probeReceiver.isAt(tenant, url),
-      },
-      retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
-      metrics,
-      localFaults,
-      gone,
-      mayWork: (tenant) => leases.owns(shardOf(tenant, shards)),
-      inFlightMax: settings.endpointInFlightMax,
-      timeoutMs,
-      random: Math.random,
-    },
-  });
   // Shorter than the process's shutdown deadline, so that the leases can be released in time.
   const drainMs = settings.shutdownDeadlineMs * 0.8;
-  const onMessage = createDeliveryHandler({ settler, table, fence, clock: deps.clock, log });
-  const owns = (shard: number): boolean => leases.owns(shard);
-  const lanes = createLaneController({
-    ...deps,
+  const shardConsumers = new ShardConsumers({
+    nc,
+    js,
+    jsm,
     shards,
-    ackWaitMs: timeoutMs + 30_000,
+    table,
+    settler,
+    lanes,
+    records,
+    fence,
     onMessage,
     owns,
-    takeLoads: (take) => table.takeLoads(take),
-  });
-  const work = { table, settler, lanes, fence, onMessage, owns };
-  const shardConsumers = new ShardConsumers({ ...deps, ...work, shards, drainMs });
-  const queues = createOrderedQueues({ ...deps, shards, dispatch: (one) => table.deliver(one) });
-  const leases = new ShardLeases({
-    kv: deps.leases,
-    renewer: deps.renewer,
-    jsm: deps.jsm,
-    kind: 'delivery',
-    me: deps.worker,
-    shards,
-    clock: deps.clock,
-    ...shardLifecycle(shardConsumers, queues, drainMs),
+    drainMs,
+    clock,
     log,
   });
-  const releaser = new HeldDeliveryReleaser({ ...deps, gone, shards, owns });
-
+  const releaser = createReleaser(deps, gone, owns);
   return {
     name: 'delivery',
     async start() {
       table.start();
-      await leases.start();
+      await leases.start(shardLifecycle(shardConsumers, queues, drainMs));
       lanes.start();
       releaser.start();
     },
@@ -158,6 +144,122 @@ export function createDelivery(deps: DeliveryDeps): Service {
       table.stop();
       senders.close();
     },
+  };
+}
+
+interface TableParts {
+  scheduler: TurnScheduler;
+  settler: Settler;
+  metrics: DeliveryMetrics;
+  outbound: Outbound;
+  gone: WeakSet<EndpointSnapshot>;
+  owns: (shard: number) => boolean;
+}
+
+/** The actors of the worker, and what each endpoint's actor uses. */
+function createTable(
+  deps: DeliveryDeps,
+  { scheduler, settler, metrics, outbound, gone, owns }: TableParts,
+): ActivationTable {
+  const { settings, jsm, config, lives, refreshTenant, worker, clock, tracing, log } = deps;
+  const { shards, timeoutMs } = settings;
+  const { senders, tokens, localFaults } = outbound;
+  return new ActivationTable({
+    config,
+    scheduler,
+    clock,
+    log,
+    endpoint: {
+      settler,
+      senders,
+      tokens,
+      targets: targetsOf(deps, outbound),
+      events: new EventFetcher({ jsm, shards }),
+      payloads: payloadsOf(deps),
+      metrics,
+      localFaults,
+      lives,
+      refreshTenant,
+      gone,
+      mayWork: (tenant) => owns(shardOf(tenant, shards)),
+      worker,
+      retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
+      inFlightMax: settings.endpointInFlightMax,
+      timeoutMs,
+      random: Math.random,
+      clock,
+      tracing,
+      log,
+    },
+  });
+}
+
+function createReleaser(
+  deps: DeliveryDeps,
+  gone: WeakSet<EndpointSnapshot>,
+  owns: (shard: number) => boolean,
+): HeldDeliveryReleaser {
+  const { settings, jsm, config, lives, refreshTenant, publisher, records, clock, log } = deps;
+  const { shards } = settings;
+  return new HeldDeliveryReleaser({
+    jsm,
+    shards,
+    owns,
+    config,
+    lives,
+    refreshTenant,
+    gone,
+    publisher,
+    records,
+    clock,
+    log,
+  });
+}
+
+/** The lanes of the worker, on NATS. */
+function createLanes(
+  { settings, nc, js, jsm, lanes, laneRules, registry, clock, log }: DeliveryDeps,
+  table: ActivationTable,
+  onMessage: (message: JsMsg) => void,
+  owns: (shard: number) => boolean,
+): LaneController {
+  const { shards, timeoutMs } = settings;
+  const ackWaitMs = timeoutMs + 30_000;
+  const broker = { nc, js, jsm, lanes, shards, ackWaitMs, onMessage, owns, clock, log };
+  return new LaneController({
+    shards,
+    broker: (shard) => createLaneBroker({ ...broker, shard }),
+    rules: laneRules ?? LANE_RULES,
+    metrics: new LaneMetrics(registry),
+    owns,
+    takeLoads: (take) => table.takeLoads(take),
+    clock,
+    log,
+  });
+}
+
+/** The queues of ordered endpoints, on NATS and the configuration (DL-16). */
+function createQueues(
+  { settings, nc, jsm, config, ordered, brokerNow, clock, log }: DeliveryDeps,
+  table: ActivationTable,
+): OrderedQueues {
+  const endpoints = new HeadEndpoints(config);
+  return new OrderedQueues({
+    nc,
+    store: new NatsQueueStore({ jsm, ordered, shards: settings.shards }),
+    dispatch: (delivery) => table.deliver(delivery),
+    endpoint: (tenant, id) => endpoints.get(tenant, id),
+    now: brokerNow,
+    clock,
+    log,
+  });
+}
+
+function targetsOf({ secretBox }: DeliveryDeps, { guard, probeReceiver }: Outbound): TargetDeps {
+  return {
+    openSecret: (sealed, context) => secretBox.open(sealed, context),
+    isAllowedPrivate: (address) => guard.isAllowedPrivate(address),
+    isProbeReceiver: (tenant, url) => probeReceiver.isAt(tenant, url),
   };
 }
 

@@ -8,7 +8,7 @@ import type { Clock } from '#domain/clock.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
-import { ShardLeases } from '#infra/nats/leases/shard-leases.ts';
+import { ShardLeases, type ShardWork } from '#infra/nats/leases/shard-leases.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -77,6 +77,10 @@ export function createRouter(deps: RouterDeps): Service {
     kind: 'router',
     me: deps.worker,
     shards: settings.shards,
+    clock,
+    log,
+  });
+  const work: ShardWork = {
     async onAcquired(shard) {
       const owns = (): boolean => leases.owns(shard);
       const tap = new EventConsumer({
@@ -100,14 +104,12 @@ export function createRouter(deps: RouterDeps): Service {
       taps.get(shard)?.close();
       taps.delete(shard);
     },
-    clock,
-    log,
-  });
+  };
   return {
     name: 'router',
     async start() {
       router.start();
-      await leases.start();
+      await leases.start(work);
     },
     async stop() {
       await leases.stop();

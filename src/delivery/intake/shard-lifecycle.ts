@@ -1,4 +1,4 @@
-import type { ShardLeasesDeps } from '#infra/nats/leases/shard-leases.ts';
+import type { ShardWork } from '#infra/nats/leases/shard-leases.ts';
 import { withTimeout } from '#infra/with-timeout.ts';
 import type { OrderedQueues } from '../ordered/ordered-queues.ts';
 import type { ShardConsumers } from './shard-consumers.ts';
@@ -13,7 +13,7 @@ export function shardLifecycle(
   consumers: Pick<ShardConsumers, 'open' | 'close' | 'drain'>,
   queues: Pick<OrderedQueues, 'open' | 'close' | 'settled'>,
   drainMs: number,
-): Pick<ShardLeasesDeps, 'onAcquired' | 'onRelease' | 'onExpired'> {
+): ShardWork {
   return {
     async onAcquired(shard) {
       // Without the lease, the new owner would send the heads of the shard's queues too.

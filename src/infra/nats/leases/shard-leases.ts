@@ -44,6 +44,12 @@ export interface ShardLeasesDeps {
   kind: LeaseKind;
   me: string;
   shards: number;
+  log: Log;
+  clock: Clock;
+}
+
+/** The work on the shards whose leases are held. */
+export interface ShardWork {
   /** Starts the work on a shard. */
   onAcquired: (shard: number) => Promise<void>;
   /** Finishes the in-flight work of a shard; the lease is kept until then. */
@@ -53,8 +59,6 @@ export interface ShardLeasesDeps {
    * `onAcquired` or `onRelease`.
    */
   onExpired: (shard: number) => void;
-  log: Log;
-  clock: Clock;
 }
 
 export class ShardLeases {
@@ -67,6 +71,8 @@ export class ShardLeases {
   private heart: NodeJS.Timeout | undefined;
   private reconciling: Promise<void> = Promise.resolve();
   private stopped = false;
+  /** Set by `start`, before the first lease. */
+  private work!: ShardWork;
   private stopWatch: () => void = () => {};
 
   constructor(deps: ShardLeasesDeps) {
@@ -86,7 +92,8 @@ export class ShardLeases {
   }
 
   /** Resolves after the first reconciliation, which acquires this worker's share of the shards. */
-  async start(): Promise<void> {
+  async start(work: ShardWork): Promise<void> {
+    this.work = work;
     const { kv, renewer, me } = this.deps;
     const key = this.keys.worker(me);
     // Without an answer the other workers see this one a second later.
@@ -203,7 +210,7 @@ export class ShardLeases {
     this.leases.set(shard, end);
     this.deps.renewer.hold(key, me, revision, end);
     try {
-      await this.deps.onAcquired(shard);
+      await this.work.onAcquired(shard);
       if (this.leases.get(shard) !== end) return; // expired in between
       this.deps.log.info({ shard, kind: this.deps.kind }, 'placement.taken');
     } catch (error) {
@@ -222,7 +229,7 @@ export class ShardLeases {
 
   private async finishAndRelease(shard: number): Promise<void> {
     const end = this.leases.get(shard);
-    await this.deps.onRelease(shard);
+    await this.work.onRelease(shard);
     if (end === undefined || this.leases.get(shard) !== end) return; // expired in between
     this.leases.delete(shard);
     const key = this.keys.shard(shard);
@@ -242,6 +249,6 @@ export class ShardLeases {
     this.leases.delete(shard);
     void this.deps.renewer.release(this.keys.shard(shard));
     this.deps.log.error({ shard, kind: this.deps.kind }, 'placement.lost');
-    this.deps.onExpired(shard);
+    this.work.onExpired(shard);
   }
 }

@@ -9,19 +9,10 @@ import { DeliveryMetrics } from '#src/delivery/delivery-metrics.ts';
 import { EventResults } from '#src/ingress/accept/event-results.ts';
 import { RefusalLog } from '#src/ingress/http/refusal-log.ts';
 
-const state = {
-  activations: () => 0,
-  mailbox: () => 0,
-  inFlight: () => 0,
-  open: () => 0,
-  queues: () => 0,
-  blocked: () => 0,
-};
-
 test('series that alerts count are exported as 0 before their first increment', async () => {
   const registry = new Registry();
   const refusals = new RefusalLog({ log: createLog('silent'), now: () => 0 });
-  assert.ok(new DeliveryMetrics(registry, state));
+  assert.ok(new DeliveryMetrics(registry));
   assert.ok(new EventResults({ registry, refusals }));
   const told = await registry.metrics();
   const series = [

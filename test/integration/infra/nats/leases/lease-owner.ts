@@ -45,12 +45,13 @@ const leases = new ShardLeases({
   jsm: await jetstreamManager(nc),
   me,
   shards: 1,
+  log,
+});
+await leases.start({
   onAcquired: async () => report({ kind: 'acquired' }),
   onRelease: async () => undefined,
   onExpired: () => report({ kind: 'lost' }),
-  log,
 });
-await leases.start();
 
 function send(): void {
   if (leases.owns(SHARD)) report({ kind: 'sent', atMs: sharedMs() });

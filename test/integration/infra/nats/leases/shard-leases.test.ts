@@ -70,12 +70,6 @@ async function startLeases(
     jsm: await jetstreamManager(nc),
     me: 'one',
     shards: 1,
-    async onAcquired(shard) {
-      await begun();
-      steps.push(`taken ${taken.push(shard)}`);
-    },
-    onRelease,
-    onExpired: (shard) => void steps.push(`lost ${lost.push(shard)}`),
     log: silent,
   });
   t.after(async () => {
@@ -83,7 +77,14 @@ async function startLeases(
     await nc.close();
     await server.dispose();
   });
-  const started = leases.start();
+  const started = leases.start({
+    async onAcquired(shard) {
+      await begun();
+      steps.push(`taken ${taken.push(shard)}`);
+    },
+    onRelease,
+    onExpired: (shard) => void steps.push(`lost ${lost.push(shard)}`),
+  });
   if (begun() === undefined) await started;
   return { leases, clock, bucket, writes, watches, lost, taken, steps };
 }
