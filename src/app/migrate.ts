@@ -44,9 +44,7 @@ export async function migrate(settings: Settings, deps: MigrateDeps): Promise<vo
 }
 
 async function migrateNats(url: string, settings: Settings, log: Log): Promise<void> {
-  const { user, password } = settings.nats;
-  const login = { user, password };
-  const nc = await connectNats(url, 'posthorn migrate', log, login);
+  const nc = await connectNats(url, 'posthorn migrate', log, settings.nats.login);
   try {
     const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
     await ensureTopology(jetstream(nc, { timeout: REQUEST_TIMEOUT_MS }), jsm, settings.streams);
@@ -56,7 +54,7 @@ async function migrateNats(url: string, settings: Settings, log: Log): Promise<v
 }
 
 async function migrateMongodb(url: string, settings: Settings): Promise<void> {
-  const mongo = createMongoClient(url, 'posthorn migrate');
+  const mongo = createMongoClient(url, 'posthorn migrate', settings.mongodb.caPath);
   try {
     await mongo.connect().catch((error: unknown) => {
       const fault = mongoSettingFault(error);

@@ -35,10 +35,8 @@ const NATS_TIMEOUT_MS = 5000;
  */
 export async function reseal(settings: Settings, log: Log): Promise<number> {
   const { natsUrl, mongodbUrl, secretBox } = requireSettings(settings);
-  const mongo = createMongoClient(mongodbUrl, 'posthorn reseal');
-  const { user, password } = settings.nats;
-  const login = { user, password };
-  const nc = await connectNats(natsUrl, 'posthorn reseal', log, login);
+  const mongo = createMongoClient(mongodbUrl, 'posthorn reseal', settings.mongodb.caPath);
+  const nc = await connectNats(natsUrl, 'posthorn reseal', log, settings.nats.login);
   try {
     const db = mongo.db(settings.mongodb.database);
     const configuration = configurationOf(db);

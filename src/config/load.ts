@@ -57,6 +57,7 @@ export function loadEnvironment(env: Record<string, string | undefined>): Enviro
   }
   checkNetworks(settings as Environment, faults);
   normalizeUrls(settings as Record<string, unknown>, faults);
+  checkNatsLogin(settings as Environment, faults);
   if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return Object.freeze(settings) as Environment;
 }
@@ -103,6 +104,21 @@ function normalizeUrls(settings: Record<string, unknown>, faults: string[]): voi
     const parsed = parseTargetUrl(text);
     if (parsed.ok) settings[key] = parsed.url.origin;
     else faults.push(`${key}: ${parsed.fault}`);
+  }
+}
+
+const NATS_LOGINS = [
+  'POSTHORN_NATS_USER',
+  'POSTHORN_NATS_CREDENTIALS_PATH',
+  'POSTHORN_NATS_NKEY_PATH',
+] as const;
+
+function checkNatsLogin(settings: Environment, faults: string[]): void {
+  const given = NATS_LOGINS.filter((name) => settings[name] !== undefined);
+  if (given.length > 1) faults.push(`${given.join(', ')}: only one of them may be set`);
+  const certificate = settings.POSTHORN_NATS_CERTIFICATE_PATH;
+  if ((certificate === undefined) !== (settings.POSTHORN_NATS_KEY_PATH === undefined)) {
+    faults.push('POSTHORN_NATS_CERTIFICATE_PATH, POSTHORN_NATS_KEY_PATH: must be set together');
   }
 }
 

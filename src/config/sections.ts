@@ -21,12 +21,22 @@ export interface HttpSettings {
 
 export interface NatsSettings {
   url: string | undefined;
-  user: string | undefined;
-  password: string | undefined;
+  /** How the platform logs in; files by their paths. */
+  login: {
+    user: string | undefined;
+    password: string | undefined;
+    credentialsPath: string | undefined;
+    nkeyPath: string | undefined;
+    caPath: string | undefined;
+    certificatePath: string | undefined;
+    keyPath: string | undefined;
+  };
 }
 
 export interface MongodbSettings {
   url: string | undefined;
+  /** The authorities that sign the certificates of its servers, as PEM. */
+  caPath: string | undefined;
   database: string;
   historyRetentionSeconds: number;
 }
@@ -248,11 +258,19 @@ function serverSections(env: Environment): Pick<Settings, 'nats' | 'mongodb' | '
   return {
     nats: {
       url: env.POSTHORN_NATS_URL,
-      user: env.POSTHORN_NATS_USER,
-      password: env.POSTHORN_NATS_PASSWORD,
+      login: {
+        user: env.POSTHORN_NATS_USER,
+        password: env.POSTHORN_NATS_PASSWORD,
+        credentialsPath: env.POSTHORN_NATS_CREDENTIALS_PATH,
+        nkeyPath: env.POSTHORN_NATS_NKEY_PATH,
+        caPath: env.POSTHORN_NATS_CA_PATH,
+        certificatePath: env.POSTHORN_NATS_CERTIFICATE_PATH,
+        keyPath: env.POSTHORN_NATS_KEY_PATH,
+      },
     },
     mongodb: {
       url: env.POSTHORN_MONGODB_URL,
+      caPath: env.POSTHORN_MONGODB_CA_PATH,
       database: env.POSTHORN_MONGODB_DATABASE,
       historyRetentionSeconds: env.POSTHORN_HISTORY_RETENTION_SECONDS,
     },

@@ -29,6 +29,9 @@
 {{- end }}
 {{- end }}
 {{- include "posthorn.checkEgress" . }}
+{{- $logins := list }}
+{{- range list "user" "credentialsSecret" "nkeySecret" }}{{ if index $.Values.nats . }}{{ $logins = append $logins (printf "nats.%s" .) }}{{ end }}{{ end }}
+{{- if gt (len $logins) 1 }}{{ fail (printf "%s: only one of them may be set" (join ", " $logins)) }}{{ end }}
 {{- include "posthorn.checkExposure" . }}
 {{- if and .Values.probe.enabled (not (and (has "ingress" $roles) (has "delivery" $roles) (has "control" $roles))) }}
 {{- fail "probe.enabled: the probe needs the roles ingress, delivery and control of this release" }}

@@ -30,7 +30,10 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- if has .role (list "delivery" "control") -}}
 {{- with include "posthorn.egressAllow" . }}{{ $_ := set $env "POSTHORN_EGRESS_ALLOW" . }}{{ end -}}
 {{- end -}}
-{{- with .Values.nats.caSecret }}{{ $_ := set $env "NODE_EXTRA_CA_CERTS" "/run/secrets/nats-ca/ca.crt" }}{{ end -}}
+{{- range include "posthorn.files" . | fromYamlArray -}}
+{{- $volume := .volume -}}
+{{- range $file, $setting := .settings }}{{ $_ := set $env $setting (printf "/run/secrets/%s/%s" $volume $file) }}{{ end -}}
+{{- end -}}
 {{- if and .Values.probe.enabled (has .role (list "delivery" "control" "probe")) -}}
 {{- $_ := set $env "POSTHORN_PROBE_RECEIVER_URL" (printf "http://%s-probe:8082" $name) -}}
 {{- end -}}
@@ -65,9 +68,15 @@ create missing streams and indexes by themselves, so the Job may run after them 
 - name: script
   configMap: { name: {{ .name }} }
 {{- end }}
-{{- with .Values.nats.caSecret }}
-- name: nats-ca
-  secret: { secretName: {{ . }}, items: [{ key: ca.crt, path: ca.crt }] }
+{{- range include "posthorn.files" . | fromYamlArray }}
+- name: {{ .volume }}
+  secret:
+    secretName: {{ .secret }}
+    defaultMode: 0440
+    items:
+      {{- range $file, $setting := .settings }}
+      - { key: {{ $file }}, path: {{ $file }} }
+      {{- end }}
 {{- end }}
 {{- with .of.extraVolumes }}
 {{ toYaml . }}
@@ -81,8 +90,8 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- if eq .role "test" }}
 - { name: script, mountPath: /opt/test, readOnly: true }
 {{- end }}
-{{- if .Values.nats.caSecret }}
-- { name: nats-ca, mountPath: /run/secrets/nats-ca, readOnly: true }
+{{- range include "posthorn.files" . | fromYamlArray }}
+- { name: {{ .volume }}, mountPath: /run/secrets/{{ .volume }}, readOnly: true }
 {{- end }}
 {{- with .of.extraVolumeMounts }}
 {{ toYaml . }}

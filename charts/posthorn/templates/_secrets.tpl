@@ -42,3 +42,25 @@ than it needs.
       {{- end }}
 {{- end }}
 {{- end }}
+
+{{/*
+Files that settings name by their path, of a Secret each, as a list of { volume, secret, settings: by file }. The program reads
+them again at each connect, so that a renewed file needs no new pod.
+*/}}
+{{- define "posthorn.files" -}}
+{{- $files := list -}}
+{{- $nats := .Values.nats -}}
+{{- if not (has .role (list "probe" "test")) -}}
+{{- range list
+  (dict "volume" "nats-ca" "secret" $nats.caSecret "settings" (dict "ca.crt" "POSTHORN_NATS_CA_PATH"))
+  (dict "volume" "nats-credentials" "secret" $nats.credentialsSecret "settings" (dict "user.creds" "POSTHORN_NATS_CREDENTIALS_PATH"))
+  (dict "volume" "nats-nkey" "secret" $nats.nkeySecret "settings" (dict "user.nk" "POSTHORN_NATS_NKEY_PATH"))
+  (dict "volume" "nats-certificate" "secret" $nats.certificateSecret "settings" (dict "tls.crt" "POSTHORN_NATS_CERTIFICATE_PATH" "tls.key" "POSTHORN_NATS_KEY_PATH")) -}}
+{{- if .secret }}{{ $files = append $files . }}{{ end -}}
+{{- end -}}
+{{- end -}}
+{{- if and .Values.mongodb.caSecret (has .role (list "ingress" "control" "migrate")) -}}
+{{- $files = append $files (dict "volume" "mongodb-ca" "secret" .Values.mongodb.caSecret "settings" (dict "ca.crt" "POSTHORN_MONGODB_CA_PATH")) -}}
+{{- end -}}
+{{- $files | toYaml -}}
+{{- end }}

@@ -64,9 +64,11 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   // First, so that health checks can reach a process that waits for NATS.
   await ops.start();
   const services: Service[] = [ops];
-  const mongo = mongoUrl === undefined ? undefined : createMongoClient(mongoUrl, 'posthorn');
-  const { user, password } = settings.nats;
-  const login = { user, password };
+  const mongo =
+    mongoUrl === undefined
+      ? undefined
+      : createMongoClient(mongoUrl, 'posthorn', settings.mongodb.caPath);
+  const { login } = settings.nats;
   const name = `posthorn ${roles.join(',')}`;
   const nc = await connectNats(natsUrl, name, log, login);
   const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });

@@ -33,6 +33,28 @@ export const serverSettings = {
     minLength: 1,
     description: 'Password of that user.',
   }),
+  POSTHORN_NATS_CREDENTIALS_PATH: optionalText({
+    minLength: 1,
+    description:
+      'Path of a credentials file of NATS (JWT and seed of a user), instead of a user with a password. Files of this and the next settings are read again at each connect, so renewed ones need no restart.',
+  }),
+  POSTHORN_NATS_NKEY_PATH: optionalText({
+    minLength: 1,
+    description: 'Path of a file with the seed of an NKey, instead of a user with a password.',
+  }),
+  POSTHORN_NATS_CA_PATH: optionalText({
+    minLength: 1,
+    description:
+      'Path of the authorities (PEM) that sign the certificates of NATS. Requires TLS. Absent: the public ones, and those of `NODE_EXTRA_CA_CERTS`.',
+  }),
+  POSTHORN_NATS_CERTIFICATE_PATH: optionalText({
+    minLength: 1,
+    description: 'Path of the client certificate (PEM) for NATS. Requires TLS.',
+  }),
+  POSTHORN_NATS_KEY_PATH: optionalText({
+    minLength: 1,
+    description: 'Path of the key (PEM) of that certificate.',
+  }),
   POSTHORN_NATS_AUTH_SEED: optionalText({
     secret: true,
     pattern: '^SA[A-Z2-7]{56}$',
@@ -50,6 +72,11 @@ export const serverSettings = {
     pattern: '^mongodb(\\+srv)?://',
     description:
       'URL of MongoDB, which must be a replica set. Absent: `posthorn start` embeds one.',
+  }),
+  POSTHORN_MONGODB_CA_PATH: optionalText({
+    minLength: 1,
+    description:
+      'Path of the authorities (PEM) that sign the certificates of MongoDB. The URL must ask for TLS.',
   }),
   POSTHORN_MONGODB_DATABASE: text({
     default: 'posthorn',

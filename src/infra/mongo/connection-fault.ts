@@ -11,7 +11,10 @@ export function mongoSettingFault(error: unknown): string | undefined {
     if (one instanceof MongoServerError && AUTHENTICATION_CODES.has(one.code)) {
       return 'POSTHORN_MONGODB_URL: MongoDB does not know this user with this password';
     }
-    const certificate = tlsFault(one, 'tlsCAFile in the URL, or NODE_EXTRA_CA_CERTS');
+    const certificate = tlsFault(
+      one,
+      'POSTHORN_MONGODB_CA_PATH, tlsCAFile in the URL, or NODE_EXTRA_CA_CERTS',
+    );
     if (certificate !== undefined) return `POSTHORN_MONGODB_URL: ${certificate}`;
   }
   // A missing file that the URL names.

@@ -175,9 +175,10 @@ export const MONGODB_POOL_MAX = 20;
  * Creates a client that waits for a server for at most 5 s, the time limit of a request, and writes
  * durably.
  *
+ * @param caPath authorities of its own, as PEM
  * @throws ConfigError where the URL of the settings is not valid
  */
-export function createMongoClient(url: string, appName: string): MongoClient {
+export function createMongoClient(url: string, appName: string, caPath?: string): MongoClient {
   const options: MongoClientOptions = {
     appName,
     serverSelectionTimeoutMS: 5000,
@@ -188,6 +189,7 @@ export function createMongoClient(url: string, appName: string): MongoClient {
     // (ADR 0005).
     writeConcern: { w: 'majority' },
     ignoreUndefined: true,
+    ...(caPath !== undefined && { tlsCAFile: caPath }),
   };
   try {
     return new MongoClient(url, options);

@@ -1,14 +1,13 @@
 import { errors } from '@nats-io/nats-core';
 import { tlsFault } from '../tls-fault.ts';
+import { loginSettings, type NatsLogin } from './login.ts';
 
 /**
  * Returns the wrong setting, by name, that makes NATS refuse a connection; undefined where a retry
  * may succeed.
- *
- * @param user undefined: none is set
  */
-export function natsSettingFault(error: unknown, user: string | undefined): string | undefined {
-  const certificate = tlsFault(error, 'NODE_EXTRA_CA_CERTS');
+export function natsSettingFault(error: unknown, login: NatsLogin): string | undefined {
+  const certificate = tlsFault(error, 'POSTHORN_NATS_CA_PATH, or NODE_EXTRA_CA_CERTS');
   if (certificate !== undefined) return `POSTHORN_NATS_URL: ${certificate}`;
   // The client's own text (nats-core, `checkOptions`); nothing else identifies this fault.
   if (error instanceof errors.ConnectionError && error.message.includes("not support 'tls'")) {
@@ -19,9 +18,12 @@ export function natsSettingFault(error: unknown, user: string | undefined): stri
     error instanceof errors.AuthorizationError &&
     /authorization violation/i.test(error.message)
   ) {
-    return user === undefined
-      ? 'POSTHORN_NATS_USER: is required, because NATS refuses connections without a user'
-      : 'POSTHORN_NATS_USER, POSTHORN_NATS_PASSWORD: NATS does not know this user with this password';
+    const settings = loginSettings(login);
+    if (login.user !== undefined)
+      return `${settings}: NATS does not know this user with this password`;
+    return settings === 'POSTHORN_NATS_USER'
+      ? `${settings}: is required, because NATS refuses connections without a user`
+      : `${settings}: NATS does not accept this login`;
   }
   return undefined;
 }

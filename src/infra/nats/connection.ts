@@ -3,17 +3,13 @@ import { ConfigError } from '#domain/errors.ts';
 import { retry } from '#infra/retry.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { natsSettingFault } from './connection-fault.ts';
+import { loginOptions, type NatsLogin } from './login.ts';
 
 const RETRY_DELAYS = { firstMs: 250, maxMs: 2000 };
 const CODE = 'POSTHORN_NATS_UNAVAILABLE';
 
 /** Where a connection reports its faults. */
 export type ConnectionLog = Pick<Log, 'warn' | 'error'>;
-
-export interface NatsLogin {
-  user?: string | undefined;
-  password?: string | undefined;
-}
 
 /**
  * Opens a connection that survives server restarts. It dials without limit, also for the first
@@ -33,13 +29,13 @@ export async function connectNats(
   log: ConnectionLog,
   login: NatsLogin = {},
 ): Promise<NatsConnection> {
-  const { user, password } = login;
   const servers = url.split(',');
   const options: ConnectionOptions = {
-    ...(user === undefined ? {} : { user, pass: password ?? '' }),
+    ...loginOptions(
+      login,
+      servers.some((server) => server.startsWith('tls://')),
+    ),
     servers,
-    // The client treats `tls://` as a preference only, and would log in without TLS.
-    ...(servers.some((server) => server.startsWith('tls://')) ? { tls: {} } : {}),
     name,
     maxReconnectAttempts: -1,
     reconnectTimeWait: 250,
@@ -50,21 +46,22 @@ export async function connectNats(
     noAsyncTraces: true,
     ignoreAuthErrorAbort: true,
   };
-  const nc = await firstConnect(options, log);
-  void watchStatus(nc, log, user);
+  const nc = await firstConnect(options, login, log);
+  void watchStatus(nc, log, login);
   return nc;
 }
 
 /** Each try dials every server once. */
 async function firstConnect(
   options: ConnectionOptions,
+  login: NatsLogin,
   log: ConnectionLog,
 ): Promise<NatsConnection> {
   const servers = [options.servers ?? []].flat().map(withoutLogin);
   return retry(() => connect(options), {
     ...RETRY_DELAYS,
     onFailure: (error) => {
-      const fault = natsSettingFault(error, options.user);
+      const fault = natsSettingFault(error, login);
       if (fault !== undefined) {
         log.error({ code: CODE, servers, error: fault }, 'nats.refused');
         throw new ConfigError([fault]);
@@ -82,13 +79,13 @@ function withoutLogin(url: string): string {
 async function watchStatus(
   nc: NatsConnection,
   log: ConnectionLog,
-  user: string | undefined,
+  login: NatsLogin,
 ): Promise<void> {
   for await (const status of nc.status()) {
     if (status.type === 'disconnect' || status.type === 'reconnect') {
       log.warn({ server: nc.getServer() }, `nats.${status.type}`);
     } else if (status.type === 'error') {
-      const fault = natsSettingFault(status.error, user);
+      const fault = natsSettingFault(status.error, login);
       if (fault === undefined) log.warn({ error: status.error.message }, 'nats.error');
       else log.error({ code: CODE, server: nc.getServer(), error: fault }, 'nats.refused');
     }

@@ -119,8 +119,8 @@ test('for Argo CD: secret and policies, then the migration, then the roles', { s
     Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0);
   const job = wave(only(manifests, 'Job', 'posthorn-migrate'));
   for (const manifest of manifests) {
-    // Argo CD skips it.
-    if (manifest.metadata.name === 'posthorn-migrate-hook') continue;
+    // Only helm applies these.
+    if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
     if (['ExternalSecret', 'NetworkPolicy'].includes(manifest.kind)) {
       assert.ok(wave(manifest) < job, manifest.metadata.name);
     }

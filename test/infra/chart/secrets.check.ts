@@ -56,3 +56,56 @@ test('rejects a reference to an unknown value with its name', { skip }, async ()
     /\/secret\/references.*'mongodbUri' not allowed/,
   );
 });
+
+const settingsOf = (manifests: Manifest[], name: string): Record<string, string> => {
+  const { pod } = podTemplates(manifests).find((one) => one.name === name) as { pod: object };
+  const env = at(pod, 'containers', 0, 'env') as { name: string; value: string }[];
+  const mounts = at(pod, 'containers', 0, 'volumeMounts') as { mountPath: string }[];
+  const paths = env.filter((one) => one.name.endsWith('_PATH'));
+  // Each path is in a mount.
+  for (const { value } of paths) {
+    assert.ok(
+      mounts.some(({ mountPath }) => value.startsWith(`${mountPath}/`)),
+      value,
+    );
+  }
+  return Object.fromEntries(paths.map((one) => [one.name, one.value]));
+};
+
+test('NATS and MongoDB have authorities of their own, and NATS any login', { skip }, async () => {
+  const manifests = await renderValues({
+    nats: {
+      user: '',
+      caSecret: 'nats-ca',
+      credentialsSecret: 'creds',
+      certificateSecret: 'client',
+    },
+    mongodb: { caSecret: 'mongo-ca' },
+  });
+  await conform(manifests);
+  const nats = {
+    POSTHORN_NATS_CA_PATH: '/run/secrets/nats-ca/ca.crt',
+    POSTHORN_NATS_CREDENTIALS_PATH: '/run/secrets/nats-credentials/user.creds',
+    POSTHORN_NATS_CERTIFICATE_PATH: '/run/secrets/nats-certificate/tls.crt',
+    POSTHORN_NATS_KEY_PATH: '/run/secrets/nats-certificate/tls.key',
+  };
+  const mongodb = { POSTHORN_MONGODB_CA_PATH: '/run/secrets/mongodb-ca/ca.crt' };
+  for (const role of ['ingress', 'control', 'migrate']) {
+    assert.deepEqual(settingsOf(manifests, `posthorn-${role}`), { ...nats, ...mongodb }, role);
+  }
+  for (const role of ['router', 'delivery']) {
+    assert.deepEqual(settingsOf(manifests, `posthorn-${role}`), nats, role);
+  }
+  assert.deepEqual(settingsOf(manifests, 'posthorn-probe'), {});
+  const byKey = await renderValues({ nats: { user: '', nkeySecret: 'nk' } });
+  assert.deepEqual(settingsOf(byKey, 'posthorn-router'), {
+    POSTHORN_NATS_NKEY_PATH: '/run/secrets/nats-nkey/user.nk',
+  });
+});
+
+test('rejects two logins to NATS with their names', { skip }, async () => {
+  await assert.rejects(
+    renderValues({ nats: { nkeySecret: 'nk' } }),
+    /nats\.user, nats\.nkeySecret: only one of them may be set/,
+  );
+});

@@ -152,3 +152,21 @@ test('rejects a URL in a setting with an impossible host name with the reason', 
     /POSTHORN_PUBLIC_URL: has a host name with an empty label/,
   );
 });
+
+test('rejects two logins to NATS, and a client certificate without its key', () => {
+  const faultsOf = (env: Record<string, string>): string[] => {
+    try {
+      loadSettings(env);
+      return [];
+    } catch (error) {
+      return [...(error as ConfigError).faults];
+    }
+  };
+  assert.deepEqual(faultsOf({ POSTHORN_NATS_NKEY_PATH: '/a' }), []);
+  assert.deepEqual(faultsOf({ POSTHORN_NATS_USER: 'a', POSTHORN_NATS_NKEY_PATH: '/a' }), [
+    'POSTHORN_NATS_USER, POSTHORN_NATS_NKEY_PATH: only one of them may be set',
+  ]);
+  assert.deepEqual(faultsOf({ POSTHORN_NATS_KEY_PATH: '/a' }), [
+    'POSTHORN_NATS_CERTIFICATE_PATH, POSTHORN_NATS_KEY_PATH: must be set together',
+  ]);
+});

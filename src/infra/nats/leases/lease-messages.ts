@@ -1,4 +1,4 @@
-import type { NatsLogin } from '../connection.ts';
+import type { NatsLogin } from '../login.ts';
 
 /** The start data of the renewing thread. */
 export interface LeaseWorkerData {

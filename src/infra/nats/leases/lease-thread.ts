@@ -9,7 +9,7 @@
 import { Worker } from 'node:worker_threads';
 import { sharedClockOffsetMs } from '#infra/system-clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import type { NatsLogin } from '../connection.ts';
+import type { NatsLogin } from '../login.ts';
 import type { LeaseEnd } from './lease-clock.ts';
 import type { LeaseNotice, LeaseRequest, LeaseWorkerData } from './lease-messages.ts';
 import type { LeaseRenewer } from './lease-renewals.ts';

@@ -16,6 +16,13 @@ export interface TlsBroker {
   authority: string;
 }
 
+interface TlsBrokerOptions {
+  /** Further lines of its block `tls`. */
+  tls?: string;
+  /** Lines of its configuration that say who may connect, instead of the user. */
+  access?: string;
+}
+
 /**
  * Starts a nats-server that speaks TLS only and knows one user. @param commonName the name in its
  * certificate
@@ -24,6 +31,7 @@ export async function startTlsBroker(
   t: TestContext,
   user: { user: string; password: string },
   commonName = 'localhost',
+  options: TlsBrokerOptions = {},
 ): Promise<TlsBroker> {
   const dir = await tempDir(t);
   const authority = makeCertificate({ commonName: 'an authority' });
@@ -36,8 +44,8 @@ export async function startTlsBroker(
   await writeFile(
     config,
     `listen: "127.0.0.1:${port}"
-tls { cert_file: "${files.cert}", key_file: "${files.key}", timeout: 30 }
-authorization { timeout: 30, users: [ ${JSON.stringify(user)} ] }
+tls { cert_file: "${files.cert}", key_file: "${files.key}", timeout: 30, ${options.tls ?? ''} }
+${options.access ?? `authorization { timeout: 30, users: [ ${JSON.stringify(user)} ] }`}
 `,
   );
   const binary = await testBinary(natsServer);
