@@ -6,6 +6,9 @@ import { settingsSchema } from '#config/schema.ts';
 import { projectFiles, projectText } from '../docs/project-files.ts';
 import { at } from './manifests.ts';
 
+const scriptsOf = (path: string): Record<string, string> =>
+  (JSON.parse(projectText(path)) as { scripts: Record<string, string> }).scripts;
+
 const workflows = projectFiles('.github/workflows/*.yaml');
 const { scripts, dependencies } = JSON.parse(projectText('package.json')) as {
   scripts: Record<string, string>;
@@ -40,8 +43,10 @@ test('workflows may read, every job has a time limit, and nothing of an event is
 
 test('the scripts that CI runs are there, and .ci/run has the steps of the workflow', () => {
   for (const { path, text } of [...workflows, ...projectFiles('.ci/run')]) {
-    for (const [, script = ''] of text.matchAll(/\bnpm run ([\w:-]+)/g)) {
-      assert.ok(script in scripts, `${path}: npm run ${script}`);
+    const named = text.matchAll(/\bnpm run ([\w:-]+)(?: --prefix (\w+))?/g);
+    for (const [, script = '', folder] of named) {
+      const known = folder === undefined ? scripts : scriptsOf(`${folder}/package.json`);
+      assert.ok(script in known, `${path}: npm run ${script}`);
     }
   }
   const local = projectText('.ci/run');
