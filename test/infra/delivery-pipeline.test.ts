@@ -50,7 +50,7 @@ test('the scripts that CI runs are there, and .ci/run has the steps of the workf
     }
   }
   const local = projectText('.ci/run');
-  for (const step of ['npm run verify', 'npm test', 'npm run test:infra']) {
+  for (const step of ['npm run verify', 'npm run test:coverage', 'npm run test:infra']) {
     assert.ok(local.includes(step), step);
     assert.ok(projectText('.github/workflows/verify.yaml').includes(step), step);
   }

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { provideGo } from './go-toolchain.ts';
 import { installTool } from './install-tool.ts';
 import { makeSchemas } from './schemas/make-schemas.ts';
 import { toolPath, tools, toolsDirectory } from './tools.ts';
@@ -19,6 +20,7 @@ export async function globalSetup(): Promise<void> {
     say(`  ${what} cannot be had: ${lastLine(error)}`);
   };
   await mkdir(toolsDirectory(), { recursive: true });
+  await provideGo(TIMEOUT_MS).catch((error: unknown) => missing('Go', error));
   for (const tool of Object.values(tools)) {
     if (existsSync(toolPath(tool))) continue;
     say(`fetching ${tool.name} ${tool.version}`);

@@ -93,6 +93,7 @@ export async function startSystem(
   const natsUrl = members.map((member) => member.url).join(',');
   const common: Record<string, string | undefined> = {
     PATH: process.env['PATH'],
+    NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
     POSTHORN_NATS_URL: natsUrl,
     POSTHORN_MONGODB_URL: mongodUrl,
     POSTHORN_MASTER_KEY: randomBytes(32).toString('base64'),

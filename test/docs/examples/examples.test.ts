@@ -6,6 +6,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { cloudEventId } from '#domain/event/event-id.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
+import { skipUnlessCi } from '#testkit/skip-unless-ci.ts';
 import { makeTempDir, type TempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { type Banner, PosthornProcess } from '../../e2e/posthorn-process.ts';
@@ -108,7 +109,7 @@ test('publishing.md: the Python example publishes over NATS', async (t) => {
   try {
     await promisify(execFile)('python3', pip);
   } catch {
-    t.skip('nats-py cannot be had: python3 with pip and a package index are needed');
+    skipUnlessCi(t, 'nats-py cannot be had: python3 with pip and a package index are needed');
     return;
   }
   const [code] = blocksOf(projectText('docs/guides/publishing.md'), 'python');

@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
+import { provideGo } from '../go-toolchain.ts';
 import { installTool } from '../install-tool.ts';
 import { toolPath, toolsDirectory } from '../tools.ts';
 import { makeClusterFiles } from './cluster-files.ts';
@@ -12,6 +13,7 @@ import { argoTools, clusterTools } from './cluster-tools.ts';
 const TIMEOUT_MS = 2 * 3600_000;
 
 await mkdir(toolsDirectory(), { recursive: true });
+await provideGo(TIMEOUT_MS);
 console.log('CRDs and stages');
 await makeClusterFiles();
 for (const tool of Object.values({ ...clusterTools, ...argoTools })) {

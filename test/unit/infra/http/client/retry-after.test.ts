@@ -1,10 +1,17 @@
 import assert from 'node:assert/strict';
-import { test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { judge, defaultRetryPolicy } from '#domain/outcome/verdict.ts';
 import { retryAfterMs } from '#infra/http/client/retry-after.ts';
 
-// A date without a zone must not be parsed in the machine's own time zone.
-process.env['TZ'] = 'America/New_York';
+/** A date without a zone must not be parsed in the time zone of the machine. */
+function useTimeZone(t: TestContext, zone: string): void {
+  const before = process.env['TZ'];
+  process.env['TZ'] = zone;
+  t.after(() => {
+    if (before === undefined) delete process.env['TZ'];
+    else process.env['TZ'] = before;
+  });
+}
 
 const NOW = Date.parse('2026-01-31T12:00:00Z');
 const cases: [string | string[] | undefined, number | undefined][] = [
@@ -26,7 +33,8 @@ const cases: [string | string[] | undefined, number | undefined][] = [
   ['2027', 2_027_000],
 ];
 for (const [value, expected] of cases) {
-  test(`Retry-After ${JSON.stringify(value)} is ${expected} ms`, () => {
+  test(`Retry-After ${JSON.stringify(value)} is ${expected} ms`, (t) => {
+    useTimeZone(t, 'America/New_York');
     assert.equal(retryAfterMs(value, NOW), expected);
   });
 }

@@ -94,7 +94,7 @@ const refusals: { what: string; request: string; status: number; code: string; d
     },
     {
       what: 'a host with a path',
-      request: 'GET /things/1 HTTP/1.1\r\nHost: a b/c\r\n\r\n',
+      request: `GET /things/1 HTTP/1.1\r\nHost: a b/c\r\n${close}\r\n`,
       status: 400,
       code: 'REQUEST_INVALID',
       detail: /#header\/host must be a host name or address/,

@@ -15,8 +15,8 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { startNatsServer, testMongo } from '#testkit/servers.ts';
 import { makeTempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { projectRoot, projectText } from '../docs/project-files.ts';
-import { at } from './manifests.ts';
+import { projectRoot, projectText } from '../../docs/project-files.ts';
+import { at } from '../manifests.ts';
 
 const run = promisify(execFile);
 const KEY = 'a-platform-key-of-this-test';
