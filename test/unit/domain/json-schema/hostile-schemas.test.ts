@@ -41,7 +41,9 @@ test('a check within one turn of the event loop leaves expensive work to its cal
   const expensive = compileSchema({ pattern: '^(a+)+$' });
   const text = `${'a'.repeat(50_000)}!`;
   assert.equal(expensive.atOnce(text), undefined);
-  assert.deepEqual(expensive(text), [{ pointer: '/data', detail: 'must match pattern "^(a+)+$"' }]);
+  assert.deepEqual(expensive(text), [
+    { pointer: '/data', detail: 'must match the pattern ^(a+)+$' },
+  ]);
   const many = compileSchema({ items: { enum: list(1000, (i) => i) } });
   assert.equal(many.atOnce(list(50_000, () => 999)), undefined);
   assert.deepEqual(many.atOnce([999]), []);
