@@ -4,6 +4,7 @@ import { tenantNotFound } from '#domain/field-faults.ts';
 import type { Configuration, TenantDocument } from '#infra/mongo/configuration.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
 import { configKeys } from '#wire/subjects.ts';
+import { type ChangeClaim, withClaim } from '../idempotency/change-claim.ts';
 import { keepTenantSize, SizeChange } from './tenant-size.ts';
 import { type ChangeTurns, turnKeys } from './change-turns.ts';
 
@@ -32,6 +33,7 @@ export interface TenantChange {
  * orders the changes of a tenant, so that readers of the snapshot can tell old from new. The
  * function `change` may run several times: see `runTransaction`.
  *
+ * @param claim of the request's `Idempotency-Key`; undefined: it has none
  * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_LIMIT_EXCEEDED, POSTHORN_OVERLOADED, and
  * errors of `change`
  */
@@ -39,12 +41,13 @@ export async function changeTenant<T>(
   deps: ConfigurationDeps,
   tenantId: string,
   change: (context: TenantChange) => Promise<T>,
+  claim?: ChangeClaim<T>,
 ): Promise<T> {
   const { configuration, clock } = deps;
   // A change that waits for its turn must not reach the next life of its tenant.
   const asked = await configuration.tenants.findOne({ _id: tenantId }, { projection: { life: 1 } });
   if (asked === null) throw tenantNotFound(tenantId);
-  const result = await changeInTurn(deps, turnKeys.tenant(tenantId), async (session) => {
+  const inTenant = async (session: ClientSession): Promise<T> => {
     const now = new Date(clock.wallMs());
     const tenant = await configuration.tenants.findOneAndUpdate(
       { _id: tenantId, life: asked.life ?? { $exists: false } },
@@ -56,7 +59,8 @@ export async function changeTenant<T>(
     const changed = await change({ session, tenant, now, size });
     await keepTenantSize(configuration, tenant, size, session);
     return changed;
-  });
+  };
+  const result = await changeInTurn(deps, turnKeys.tenant(tenantId), withClaim(claim, inTenant));
   await deps.publish(configKeys.tenant(tenantId));
   return result;
 }

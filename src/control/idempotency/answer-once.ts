@@ -4,6 +4,7 @@ import { classifyError } from '#infra/http/server/classify-error.ts';
 import { readIdempotencyKey } from '#infra/http/idempotency-key.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { principalOf } from '../routes/access.ts';
+import { claimOf, RequestClaim } from './change-claim.ts';
 import type { IdempotentAnswers, KeptAnswer } from './idempotent-answers.ts';
 
 /** The header fields that are stored with an answer. */
@@ -13,7 +14,8 @@ const KEPT_HEADERS = ['content-type', 'etag', 'location'] as const;
  * Makes every POST of this scope with an `Idempotency-Key` run once: a repeat of the request with
  * the same API key gets the first answer, with `idempotency-replayed: true`. The key is claimed
  * after validation, so a malformed request does not use it up. The answer is stored before it is
- * sent.
+ * sent: in the transaction of the change (`answerChange`), or after the change where that has no
+ * transaction.
  */
 export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, log: Log): void {
   scope.decorateRequest('idempotencyClaim', null);
@@ -30,22 +32,22 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
       body: request.body,
     });
     if ('claim' in found) {
-      request.setDecorator('idempotencyClaim', found.claim);
+      request.setDecorator('idempotencyClaim', new RequestClaim(answers, found.claim));
       return;
     }
     await replay(reply, found.answer);
   });
   scope.addHook('onError', (request, _reply, error, done) => {
-    // The change may have been made: keep the claim, so that it is not made a second time.
+    // The change may have been made: keep the claim. A repeat after its deadline finds out.
     if (isOutcomeUnknown(error)) request.setDecorator('idempotencyClaim', null);
     done();
   });
   scope.addHook('onSend', async (request, reply, payload) => {
-    const claim = request.getDecorator<string | null>('idempotencyClaim');
-    if (claim === null) return payload;
+    const found = claimOf(request);
+    if (found === null) return payload;
     request.setDecorator('idempotencyClaim', null);
-    if (reply.statusCode < 300) await answers.keep(claim, keptOf(reply, payload));
-    else await answers.free(claim).catch(notFreed(log, request));
+    if (reply.statusCode >= 300) await answers.free(found.claim).catch(notFreed(log, request));
+    else if (!found.isAnswerKept) await answers.keep(found.claim, keptOf(reply, payload));
     return payload;
   });
 }

@@ -1,12 +1,25 @@
 /**
  * Keeps answers of the control API for 24 h under the `Idempotency-Key` of their request.
  * States of a key: free; claimed, while its request runs; answered. A claim is one insert, so of
- * two concurrent requests only one runs. A rejected request frees its key. A crash leaves the
- * claim. Then it is unknown whether the change was made, and the key is rejected until it expires,
- * because running the request again could create a second resource.
+ * two concurrent requests only one runs. A rejected request frees its key.
+ *
+ * A claim names its holder by a random token, and has a deadline. A crash leaves the claim; after
+ * the deadline a repeat of the request takes it over by replacing the token. The transaction of a
+ * change first writes the claim under its token (`fence`), and stores the answer last (`keep`).
+ * So the change, its answer and the check of the token commit together or not at all.
+ *
+ * After a crash before the commit the change is not made, and the claim can be taken over. After a
+ * crash later than that the answer is stored, and every repeat gets it. A late holder finds another
+ * token in `fence` and aborts. MongoDB aborts its transaction if the takeover comes between
+ * snapshot and `fence`, because both write the claim. A takeover after `fence` waits for the end of
+ * the transaction.
+ *
+ * Clocks may differ between processes: the deadline only decides when a takeover is tried.
+ * Requests without a transaction store their answer after the change. After a crash in between
+ * they run again, so each of them must be repeatable: a test lists them.
  */
-import { createHash } from 'node:crypto';
-import { type Collection, MongoServerError } from 'mongodb';
+import { createHash, randomUUID } from 'node:crypto';
+import { type ClientSession, type Collection, MongoServerError } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
@@ -15,6 +28,9 @@ import type { IdempotentAnswerDocument } from '#infra/mongo/idempotent-answers.t
 import type { Sealer } from '../resources/endpoint-secrets.ts';
 
 const DUPLICATE_KEY = 11_000;
+const TIME_LIMIT_EXCEEDED = 50;
+/** How long a takeover waits for an open transaction of the earlier holder. */
+const TAKEOVER_MS = 1000;
 
 export interface IdempotentRequest {
   /** Id of the caller's API key. */
@@ -26,6 +42,13 @@ export interface IdempotentRequest {
   path: string;
   key: string;
   body: unknown;
+}
+
+/** The right to run the request of a key. */
+export interface Claim {
+  id: string;
+  /** Random, different for each holder. */
+  holder: string;
 }
 
 export interface KeptAnswer {
@@ -51,26 +74,29 @@ export class IdempotentAnswers {
   /**
    * Claims the key of a request.
    *
-   * @returns the id of the claim if the request must run, else its first answer
+   * @returns the claim if the request must run, else its first answer
    * @throws PosthornError POSTHORN_IDEMPOTENCY_KEY_BUSY, POSTHORN_IDEMPOTENCY_KEY_REUSED
    */
-  async claim(request: IdempotentRequest): Promise<{ claim: string } | { answer: KeptAnswer }> {
+  async claim(request: IdempotentRequest): Promise<{ claim: Claim } | { answer: KeptAnswer }> {
     const { answers, clock } = this.deps;
     const { caller, method, tenant = null, path, key, body } = request;
     // No part can contain a line feed, except for the key, which is last.
-    const claim = digest(`${caller}\n${method}\n${path}\n${key}`);
+    const _id = digest(`${caller}\n${method}\n${path}\n${key}`);
     const fingerprint = digest(JSON.stringify(body ?? null));
     const now = clock.wallMs();
+    const holder = randomUUID();
     const expires_at = new Date(now + limits.idempotentAnswersKeptSeconds * 1000);
+    const deadline_at = new Date(now + limits.idempotencyClaimSeconds * 1000);
     // MongoDB removes expired documents once a minute: until then they must not count.
-    await answers.deleteOne({ _id: claim, expires_at: { $lte: new Date(now) } });
+    await answers.deleteOne({ _id, expires_at: { $lte: new Date(now) } });
     try {
-      await answers.insertOne({ _id: claim, tenant, fingerprint, sealed: null, expires_at });
-      return { claim };
+      const made = { _id, tenant, fingerprint, sealed: null, holder, deadline_at, expires_at };
+      await answers.insertOne(made);
+      return { claim: { id: _id, holder } };
     } catch (error) {
-      if (!(error instanceof MongoServerError) || error.code !== DUPLICATE_KEY) throw error;
+      if (!isServerError(error, DUPLICATE_KEY)) throw error;
     }
-    const known = await answers.findOne({ _id: claim });
+    const known = await answers.findOne({ _id });
     // The request that held the claim was rejected in between.
     if (known === null) throw busy('its first request has just been rejected; try again');
     if (known.fingerprint !== fingerprint) {
@@ -79,22 +105,63 @@ export class IdempotentAnswers {
         fields: [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }],
       });
     }
-    if (known.sealed === null) {
-      throw busy('its first request has no answer yet; if it never gets one, use a new key');
+    if (known.sealed !== null) return { answer: this.open(known.sealed, _id) };
+    const isLate = known.deadline_at !== undefined && known.deadline_at.getTime() <= now;
+    if (!isLate || !(await this.takeOver(known, { holder, deadline_at }))) throw stillRuns();
+    return { claim: { id: _id, holder } };
+  }
+
+  /**
+   * Replaces the holder of a claim. False: the holder has stored an answer, has an open
+   * transaction, or another request was first.
+   */
+  private async takeOver(
+    { _id, holder }: IdempotentAnswerDocument,
+    next: Required<Pick<IdempotentAnswerDocument, 'holder' | 'deadline_at'>>,
+  ): Promise<boolean> {
+    const held = { _id, holder: holder as string, sealed: null };
+    const options = { maxTimeMS: TAKEOVER_MS };
+    try {
+      const result = await this.deps.answers.updateOne(held, { $set: next }, options);
+      return result.matchedCount === 1;
+    } catch (error) {
+      if (isServerError(error, TIME_LIMIT_EXCEEDED)) return false;
+      throw error;
     }
-    return { answer: this.open(known.sealed, claim) };
   }
 
-  /** Stores the answer of a claim: from here on, repeats get it. */
-  async keep(claim: string, answer: KeptAnswer): Promise<void> {
-    const sealed = this.deps.secretBox.seal(JSON.stringify(answer), claim);
-    await this.deps.answers.updateOne({ _id: claim }, { $set: { sealed } });
+  /**
+   * Is the first step of the transaction of a change. Until the transaction ends, no other
+   * request can take the claim over.
+   *
+   * @throws PosthornError POSTHORN_IDEMPOTENCY_KEY_BUSY if another request took the claim over, or
+   *   the tenant was deleted
+   */
+  async fence({ id, holder }: Claim, session: ClientSession): Promise<void> {
+    // An increment always writes: an update without a change would not conflict with a takeover.
+    const result = await this.deps.answers.updateOne(
+      { _id: id, holder },
+      { $inc: { transactions: 1 } },
+      { session },
+    );
+    if (result.matchedCount === 0) throw stillRuns();
   }
 
-  private open(sealed: string, claim: string): KeptAnswer {
+  /**
+   * Stores the answer of a claim: from here on, repeats get it. With a session the answer is part
+   * of the transaction that `fence` began. Without one, a holder whose claim was taken over stores
+   * nothing.
+   */
+  async keep({ id, holder }: Claim, answer: KeptAnswer, session?: ClientSession): Promise<void> {
+    const sealed = this.deps.secretBox.seal(JSON.stringify(answer), id);
+    const options = session === undefined ? {} : { session };
+    await this.deps.answers.updateOne({ _id: id, holder }, { $set: { sealed } }, options);
+  }
+
+  private open(sealed: string, id: string): KeptAnswer {
     let text: string;
     try {
-      text = this.deps.secretBox.open(sealed, claim);
+      text = this.deps.secretBox.open(sealed, id);
     } catch {
       throw busy('its first answer cannot be opened by the present master key; use a new key');
     }
@@ -102,9 +169,18 @@ export class IdempotentAnswers {
   }
 
   /** Frees the key of a rejected request. */
-  async free(claim: string): Promise<void> {
-    await this.deps.answers.deleteOne({ _id: claim, sealed: null });
+  async free({ id, holder }: Claim): Promise<void> {
+    await this.deps.answers.deleteOne({ _id: id, holder, sealed: null });
   }
+}
+
+function stillRuns(): PosthornError {
+  const seconds = limits.idempotencyClaimSeconds;
+  return busy(`its first request has no answer yet; send it again, for at least ${seconds} s`);
+}
+
+function isServerError(error: unknown, code: number): boolean {
+  return error instanceof MongoServerError && error.code === code;
 }
 
 function busy(detail: string): PosthornError {

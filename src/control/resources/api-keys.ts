@@ -1,6 +1,6 @@
 /** Manages API keys (CT-8). A key is shown once and stored as a digest. */
 import { randomBytes } from 'node:crypto';
-import type { Filter } from 'mongodb';
+import type { ClientSession, Filter } from 'mongodb';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
@@ -9,10 +9,15 @@ import type { ApiKeyDocument } from '#infra/mongo/configuration.ts';
 import type { ApiKeyResource, CreatedApiKey, NewApiKey } from '#wire/api/api-key.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { KeyScope } from '#domain/authorization.ts';
-
 import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { runTransaction } from '#infra/mongo/transaction.ts';
 import { configKeys } from '#wire/subjects.ts';
-import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
+import {
+  changeTenant,
+  type ConfigurationDeps,
+  type TenantChange,
+} from '../config-sync/change-tenant.ts';
+import { type ChangeClaim, withClaim } from '../idempotency/change-claim.ts';
 
 const SORT: PageSort = { name: 'keys', fields: ['string'] };
 const KEY_BYTES = 24;
@@ -29,8 +34,8 @@ export class ApiKeys {
     this.deps = deps;
   }
 
-  async create(body: NewApiKey): Promise<CreatedApiKey> {
-    const { configuration, clock, publish } = this.deps;
+  async create(body: NewApiKey, claim?: ChangeClaim<CreatedApiKey>): Promise<CreatedApiKey> {
+    const { configuration, mongo, clock, publish } = this.deps;
     const expiresAt = checkNewKey(body, clock.wallMs());
     const key = `phk_${SCOPE_LETTERS[body.scope]}_${randomBytes(KEY_BYTES).toString('base64url')}`;
     const document: ApiKeyDocument = {
@@ -44,17 +49,22 @@ export class ApiKeys {
       expires_at: expiresAt,
       revoked_at: null,
     };
-    if (body.tenant === undefined) {
-      await configuration.apiKeys.insertOne(document);
-    } else {
-      // As a change of the tenant: a tenant that is deleted at the same time keeps no key.
-      await changeTenant(this.deps, body.tenant, async ({ session, tenant: { life } }) => {
-        const ofLife = life === undefined ? document : { ...document, life };
-        await configuration.apiKeys.insertOne(ofLife, { session });
-      });
-    }
+    const insert = async (session: ClientSession, life?: number): Promise<CreatedApiKey> => {
+      const ofLife = life === undefined ? document : { ...document, life };
+      await configuration.apiKeys.insertOne(ofLife, { session });
+      return { ...toResource(document), key };
+    };
+    // As a change of the tenant: a tenant that is deleted at the same time keeps no key.
+    const inTenant = ({ session, tenant: { life } }: TenantChange) => insert(session, life);
+    const created = await (body.tenant === undefined
+      ? runTransaction(
+          mongo,
+          clock,
+          withClaim(claim, (session) => insert(session)),
+        )
+      : changeTenant(this.deps, body.tenant, inTenant, claim));
     await publish(configKeys.apiKey(document._id));
-    return { ...toResource(document), key };
+    return created;
   }
 
   async list(query: ApiKeyListQuery): Promise<Page<ApiKeyResource>> {

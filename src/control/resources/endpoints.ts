@@ -25,6 +25,7 @@ import {
   type ConfigurationDeps,
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
+import type { ChangeClaim } from '../idempotency/change-claim.ts';
 import { validateCombination } from '../credentials/validate-combination.ts';
 import { credentialFields, toCredentialsResource } from '../credentials/endpoint-credentials.ts';
 import {
@@ -65,7 +66,11 @@ export class Endpoints {
    * Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one
    * transaction.
    */
-  async create(tenantId: string, body: NewEndpoint): Promise<CreatedEndpoint> {
+  async create(
+    tenantId: string,
+    body: NewEndpoint,
+    claim?: ChangeClaim<CreatedEndpoint>,
+  ): Promise<CreatedEndpoint> {
     const { configuration, secretBox } = this.deps;
     const url = checkTenantUrl(tenantId, body.url, this.deps);
     const filter = checkFilter(body.filter);
@@ -74,7 +79,7 @@ export class Endpoints {
     const secret = checkSecret(body.secret) ?? newSecret();
     const id = newId('ep', this.deps.clock.wallMs());
     const credentials = credentialFields(body, id, this.deps);
-    return changeTenant(this.deps, tenantId, async (context) => {
+    const insert = async (context: TenantChange): Promise<CreatedEndpoint> => {
       const { session, now } = context;
       if (body.allow_duplicate_url !== true) await this.refuseDuplicate(tenantId, id, url, session);
       const endpoint: EndpointDocument = {
@@ -109,7 +114,8 @@ export class Endpoints {
               status: 'APPROVED',
             });
       return { ...this.toResource(endpoint), secret, subscription_id: subscription?._id ?? null };
-    });
+    };
+    return changeTenant(this.deps, tenantId, insert, claim);
   }
 
   async get(tenantId: string, id: string): Promise<EndpointWithHealth> {
@@ -204,11 +210,12 @@ export class Endpoints {
     id: string,
     body: SecretRotation,
     preconditions: Preconditions,
+    claim?: ChangeClaim<RotatedSecret>,
   ): Promise<RotatedSecret> {
     const { secretBox } = this.deps;
     const given = checkSecret(body.secret);
     const overlapMs = (body.overlap_seconds ?? DEFAULT_OVERLAP_SECONDS) * 1000;
-    return changeTenant(this.deps, tenantId, async (context) => {
+    const rotate = async (context: TenantChange): Promise<RotatedSecret> => {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
       checkPreconditions(preconditions, known.revision);
@@ -222,7 +229,8 @@ export class Endpoints {
         public_key: publicKeyOf(secret) ?? null,
         previous_valid_until: until.toISOString(),
       };
-    });
+    };
+    return changeTenant(this.deps, tenantId, rotate, claim);
   }
 
   /**

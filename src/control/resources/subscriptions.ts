@@ -19,6 +19,7 @@ import {
   type ConfigurationDeps,
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
+import type { ChangeClaim } from '../idempotency/change-claim.ts';
 import { type DryRunRequest, dryRunSubscription } from './dry-run.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { checkTenantExists } from './tenant-exists.ts';
@@ -39,10 +40,14 @@ export class Subscriptions {
     this.deps = deps;
   }
 
-  async create(tenantId: string, body: NewSubscription): Promise<SubscriptionResource> {
+  async create(
+    tenantId: string,
+    body: NewSubscription,
+    claim?: ChangeClaim<SubscriptionResource>,
+  ): Promise<SubscriptionResource> {
     const { configuration } = this.deps;
     const filter = checkFilter(body.filter);
-    return changeTenant(this.deps, tenantId, async (context) => {
+    const insert = async (context: TenantChange): Promise<SubscriptionResource> => {
       const { session } = context;
       const endpoint = { _id: body.endpoint_id, tenant: tenantId };
       if ((await configuration.endpoints.findOne(endpoint, { session })) === null) {
@@ -56,7 +61,8 @@ export class Subscriptions {
         status: body.status ?? 'APPROVED',
       });
       return toResource(subscription);
-    });
+    };
+    return changeTenant(this.deps, tenantId, insert, claim);
   }
 
   async get(tenantId: string, id: string): Promise<SubscriptionResource> {

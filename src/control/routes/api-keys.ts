@@ -8,6 +8,7 @@ import {
 } from '#wire/api/api-key.ts';
 import { problemAnswers, problems } from '#wire/api/problem.ts';
 import type { Api } from './access.ts';
+import { answerChange } from '../idempotency/change-claim.ts';
 import type { ApiKeys } from '../resources/api-keys.ts';
 
 const tags = ['API keys'];
@@ -27,11 +28,12 @@ export function registerApiKeyRoutes(api: Api, apiKeys: ApiKeys): void {
         response: { 201: createdApiKey, ...problemAnswers, ...problems(404) },
       },
     },
-    async (request, reply) => {
-      const created = await apiKeys.create(request.body);
-      reply.code(201);
-      return created;
-    },
+    (request, reply) =>
+      answerChange(
+        [request, reply],
+        () => ({ status: 201 }),
+        (claim) => apiKeys.create(request.body, claim),
+      ),
   );
   api.get(
     '/v1/keys',

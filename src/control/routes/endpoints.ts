@@ -1,5 +1,6 @@
 import { Type } from 'typebox';
 import {
+  type CreatedEndpoint,
   createdEndpoint,
   endpoint,
   endpointChange,
@@ -17,6 +18,7 @@ import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
 import type { Api } from './access.ts';
+import { answerChange } from '../idempotency/change-claim.ts';
 import type { Endpoints } from '../resources/endpoints.ts';
 
 const tags = ['Endpoints'];
@@ -46,11 +48,15 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
         },
       },
     },
-    async (request, reply) => {
-      const created = await endpoints.create(request.params.tenant, request.body);
-      reply.code(201).header('etag', etagOf(created.revision));
-      reply.header('location', `/v1/tenants/${request.params.tenant}/endpoints/${created.id}`);
-      return created;
+    (request, reply) => {
+      const { tenant } = request.params;
+      const head = ({ id, revision }: CreatedEndpoint) => ({
+        status: 201,
+        headers: { etag: etagOf(revision), location: `/v1/tenants/${tenant}/endpoints/${id}` },
+      });
+      return answerChange([request, reply], head, (claim) =>
+        endpoints.create(tenant, request.body, claim),
+      );
     },
   );
   api.get(
@@ -91,9 +97,13 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
         done();
       },
     },
-    (request) => {
+    (request, reply) => {
       const { tenant, endpoint: id } = request.params;
-      return endpoints.rotateSecret(tenant, id, request.body ?? {}, request.headers);
+      return answerChange(
+        [request, reply],
+        () => ({ status: 200 }),
+        (claim) => endpoints.rotateSecret(tenant, id, request.body ?? {}, request.headers, claim),
+      );
     },
   );
 }

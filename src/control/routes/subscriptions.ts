@@ -6,6 +6,7 @@ import {
   dryRunBody,
   dryRunResult,
   newSubscription,
+  type SubscriptionResource,
   subscription,
   subscriptionChange,
   subscriptionListQuery,
@@ -18,6 +19,7 @@ import type { JsonMember } from '#infra/http/server/body/parse-json-bodies.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
 import { type Api, principalOf } from './access.ts';
+import { answerChange } from '../idempotency/change-claim.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
 
 const tags = ['Subscriptions'];
@@ -47,11 +49,15 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
         },
       },
     },
-    async (request, reply) => {
-      const created = await subscriptions.create(request.params.tenant, request.body);
-      reply.code(201).header('etag', etagOf(created.revision));
-      reply.header('location', `/v1/tenants/${request.params.tenant}/subscriptions/${created.id}`);
-      return created;
+    (request, reply) => {
+      const { tenant } = request.params;
+      const head = ({ id, revision }: SubscriptionResource) => ({
+        status: 201,
+        headers: { etag: etagOf(revision), location: `/v1/tenants/${tenant}/subscriptions/${id}` },
+      });
+      return answerChange([request, reply], head, (claim) =>
+        subscriptions.create(tenant, request.body, claim),
+      );
     },
   );
   api.get(

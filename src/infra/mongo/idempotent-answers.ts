@@ -10,6 +10,12 @@ export interface IdempotentAnswerDocument {
   fingerprint: string;
   /** Status, header fields and body, sealed for `_id`; null while the request runs. */
   sealed: string | null;
+  /** Token of the request that runs. Absent in claims of earlier versions. */
+  holder?: string;
+  /** From then on another request may take the claim over. Absent: never. */
+  deadline_at?: Date;
+  /** Transactions that began under the claim: see `IdempotentAnswers.fence`. */
+  transactions?: number;
   expires_at: Date;
 }
 

@@ -87,6 +87,50 @@ test('every POST that creates or rotates repeats its first answer, with its head
   assert.notEqual(subscription, null);
 });
 
+test('every POST stores its answer with its change or is repeatable', async () => {
+  const inTransaction = [
+    'createEndpoint',
+    'createKey',
+    'createSubscription',
+    'rotateEndpointSecret',
+  ];
+  // Each finds in the stored state that an earlier run made the change.
+  const repeatable = [
+    'cancelBroadcast',
+    'cancelDelivery',
+    'discardDeadLetters',
+    'dryRunSubscription',
+    'replayDeadLetter',
+    'replayDeadLetters',
+    'retryDelivery',
+  ];
+  const { paths } = (await plane.call('GET', '/openapi.json')).body;
+  const posts = Object.values<{ post?: { operationId: string } }>(paths).flatMap(({ post }) =>
+    post === undefined ? [] : [post.operationId],
+  );
+  // Idempotent by the event id.
+  const published = ['publishBroadcast', 'publishBroadcasts', 'publishEvent', 'publishEvents'];
+  const known = [...inTransaction, ...repeatable, ...published];
+  assert.deepEqual(posts.toSorted(), known.toSorted());
+  const made = await plane.call('POST', `${tenant}/endpoints`, { url: 'https://e.com/one' });
+  const { id } = made.body;
+  const changes: [string, object | undefined][] = [
+    [`${tenant}/endpoints`, { url: 'https://e.com/once' }],
+    [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
+    [`${tenant}/subscriptions`, { endpoint_id: id }],
+    ['/v1/keys', newKey('once')],
+    ['/v1/keys', { scope: 'platform' }],
+  ];
+  for (const [index, [path, body]] of changes.entries()) {
+    await answers.deleteMany({});
+    const answer = await post(path, body, `once-${index}`);
+    assert.ok(answer.status < 300, answer.text);
+    const [stored] = await answers.find().toArray();
+    assert.equal(stored?.transactions, 1, `the answer of ${path} is stored in its transaction`);
+    assert.notEqual(stored?.sealed, null, path);
+  }
+});
+
 test('a rejected request does not use up its key', async () => {
   const missing = { endpoint_id: 'ep_none', event_types: ['a.b'] };
   assert.equal((await post(`${tenant}/subscriptions`, missing, 'k5')).status, 400);
@@ -97,15 +141,33 @@ test('a rejected request does not use up its key', async () => {
   assert.equal((await post(`${tenant}/subscriptions`, valid, 'k5')).status, 201);
 });
 
-test('a claim of a dead process is rejected until it expires, and does not run again', async () => {
+test('a repeat makes the change once when its first request died before the commit', async () => {
   await post('/v1/keys', newKey('died'), 'k6');
-  await answers.updateMany({}, { $set: { sealed: null } });
-  const again = await post('/v1/keys', newKey('died'), 'k6');
-  assert.equal(again.status, 409);
-  assert.equal(again.body.code, 'POSTHORN_IDEMPOTENCY_KEY_BUSY');
+  // As the crash leaves it: the transaction is undone, and the claim stays.
+  await plane.db.collection('api_keys').deleteMany({ name: 'died' });
+  await answers.updateMany({ sealed: { $ne: null } }, { $set: { sealed: null } });
+  const early = await post('/v1/keys', newKey('died'), 'k6');
+  assert.equal(early.status, 409);
+  assert.equal(early.body.code, 'POSTHORN_IDEMPOTENCY_KEY_BUSY');
+  await answers.updateMany({}, { $set: { deadline_at: new Date(0) } });
+  const all = await Promise.all(
+    Array.from({ length: 10 }, () => post('/v1/keys', newKey('died'), 'k6')),
+  );
+  assert.ok(all.some(({ status }) => status === 201));
+  assert.ok(all.every(({ status }) => status === 201 || status === 409));
+  const last = await post('/v1/keys', newKey('died'), 'k6');
+  assert.equal(last.status, 201, last.text);
+  assert.equal(replayed(last), 'true');
   assert.equal(await plane.db.collection('api_keys').countDocuments({ name: 'died' }), 1);
+});
+
+test('a claim of an earlier version is rejected until it expires', async () => {
+  await post('/v1/keys', newKey('old'), 'k8');
+  const claim = { $set: { sealed: null }, $unset: { holder: '', deadline_at: '' } } as const;
+  await answers.updateMany({}, claim);
+  assert.equal((await post('/v1/keys', newKey('old'), 'k8')).status, 409);
   await answers.updateMany({}, { $set: { expires_at: new Date(0) } });
-  assert.equal((await post('/v1/keys', newKey('died'), 'k6')).status, 201);
+  assert.equal((await post('/v1/keys', newKey('old'), 'k8')).status, 201);
 });
 
 test('stored answers are sealed, expire after a day, and are deleted with their tenant', async () => {

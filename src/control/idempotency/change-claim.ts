@@ -1,0 +1,86 @@
+import type { FastifyRequest } from 'fastify';
+import type { ClientSession } from 'mongodb';
+import type { Claim, IdempotentAnswers } from './idempotent-answers.ts';
+
+/** Makes the change of one `Idempotency-Key` once: both steps are in the change's transaction. */
+export interface ChangeClaim<T> {
+  /** @throws PosthornError POSTHORN_IDEMPOTENCY_KEY_BUSY, if another request holds the claim */
+  fence(session: ClientSession): Promise<void>;
+  /** Stores the answer to the change. */
+  keep(result: T, session: ClientSession): Promise<void>;
+}
+
+/** Puts the steps of the claim around a change, inside its transaction. */
+export function withClaim<T>(
+  claim: ChangeClaim<T> | undefined,
+  change: (session: ClientSession) => Promise<T>,
+): (session: ClientSession) => Promise<T> {
+  if (claim === undefined) return change;
+  return async (session) => {
+    await claim.fence(session);
+    const result = await change(session);
+    await claim.keep(result, session);
+    return result;
+  };
+}
+
+/** The claim of a running request. */
+export class RequestClaim {
+  /** True once a transaction has stored the answer; it holds if that transaction committed. */
+  isAnswerKept = false;
+  readonly claim: Claim;
+  private readonly answers: IdempotentAnswers;
+
+  constructor(answers: IdempotentAnswers, claim: Claim) {
+    this.answers = answers;
+    this.claim = claim;
+  }
+
+  /** @param answerHead status and header fields of the answer, for a result of the change */
+  ofChange<T>(answerHead: (result: T) => AnswerHead): ChangeClaim<T> {
+    return {
+      fence: (session) => this.answers.fence(this.claim, session),
+      keep: async (result, session) => {
+        const { status, headers } = answerHead(result);
+        const kept = { 'content-type': 'application/json; charset=utf-8', ...headers };
+        const body = JSON.stringify(result);
+        await this.answers.keep(this.claim, { status, headers: kept, body }, session);
+        this.isAnswerKept = true;
+      },
+    };
+  }
+}
+
+export interface AnswerHead {
+  status: number;
+  headers?: Record<string, string>;
+}
+
+interface Reply {
+  code(status: number): unknown;
+  headers(values: Record<string, string>): unknown;
+}
+
+/**
+ * Runs the change of a POST in a transaction that stores its answer too, and sets status and
+ * header fields of the answer.
+ *
+ * @param change passes the claim to the transaction; undefined: the request has no
+ *   `Idempotency-Key`
+ */
+export async function answerChange<T>(
+  [request, reply]: [FastifyRequest, Reply],
+  answerHead: (result: T) => AnswerHead,
+  change: (claim: ChangeClaim<T> | undefined) => Promise<T>,
+): Promise<T> {
+  const result = await change(claimOf(request)?.ofChange(answerHead));
+  const { status, headers = {} } = answerHead(result);
+  reply.code(status);
+  reply.headers(headers);
+  return result;
+}
+
+/** Null: the request has no `Idempotency-Key`, or its answer is stored or unknown. */
+export function claimOf(request: FastifyRequest): RequestClaim | null {
+  return request.getDecorator<RequestClaim | null>('idempotencyClaim');
+}
