@@ -5,6 +5,7 @@ import {
   type IdempotentAnswerDocument,
   idempotentAnswersOf,
 } from '#infra/mongo/idempotent-answers.ts';
+import { waitUntil } from '#testkit/wait-until.ts';
 import { type Answer, type ControlPlane, startControlPlane } from '../control-plane.ts';
 
 let plane: ControlPlane;
@@ -60,6 +61,12 @@ test('a key is bound to its body, its path and its caller', async () => {
   const otherPath = await post(`${tenant}/endpoints`, { url }, 'k3');
   assert.equal(otherPath.status, 201, otherPath.text);
   const caller = (await plane.call('POST', '/v1/keys', { scope: 'platform' })).body.key;
+  await waitUntil(
+    async () => (await plane.call('GET', '/v1/keys', undefined, { key: caller })).status === 200,
+    {
+      what: 'the new key is accepted',
+    },
+  );
   const byAnother = await post('/v1/keys', newKey('bound'), 'k3', caller);
   assert.equal(byAnother.status, 201, byAnother.text);
   assert.equal(replayed(byAnother), undefined);
