@@ -48,7 +48,13 @@ before(async (t) => {
 });
 
 /** Sends a chunked body: `inject` then sends no `content-length`. */
-const chunked = (method: string, url: string, type: string, chunks: string[] = []) =>
+const chunked = (
+  method: string,
+  url: string,
+  type: string,
+  chunks: string[] = [],
+  headers: Record<string, string> = {},
+) =>
   plane.app.inject({
     method: method as 'GET',
     url,
@@ -56,6 +62,7 @@ const chunked = (method: string, url: string, type: string, chunks: string[] = [
       authorization: `Bearer ${PLATFORM_KEY}`,
       ...(type === '' ? {} : { 'content-type': type }),
       'transfer-encoding': 'chunked',
+      ...headers,
     },
     payload: Readable.from(chunks),
   });
@@ -105,7 +112,8 @@ test('a content type without a body changes nothing where no body is needed', as
       for (const type of CONTENT_TYPES) {
         const typed = await ask(method, url, { 'content-type': type, 'content-length': '0' });
         const empty = await chunked(method, url, type);
-        for (const { statusCode, body } of [typed, empty]) {
+        const encoded = await chunked(method, url, type, [], { 'content-encoding': 'gzip' });
+        for (const { statusCode, body } of [typed, empty, encoded]) {
           assert.equal(statusCode, plain.statusCode, `${method} ${url} ${type}: ${body}`);
           assert.equal(JSON.parse(body).code, plain.json().code, `${method} ${url} ${type}`);
         }
@@ -128,6 +136,7 @@ test('rejects a body where none is needed, and every field of it', async () => {
       ]);
       const text = await chunked(method, url, 'text/plain', ['a']);
       assert.equal(text.statusCode, 415, `${method} ${url}: ${text.body}`);
+      assert.equal(text.json().detail, 'text/plain is not supported; send application/json');
     }
   }
 });

@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { FastifyInstance } from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
 import { takesNoBody } from './takes-no-body.ts';
@@ -9,9 +10,8 @@ import { takesNoBody } from './takes-no-body.ts';
  */
 export function acceptEmptyBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', (request, payload, done) => {
-    const { 'content-type': type = 'no content type' } = request.headers;
     const refuse = (): void => {
-      const detail = `${type} is not supported; send application/json`;
+      const detail = `${typeOf(request.raw)} is not supported; send application/json`;
       done(new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail }));
     };
     if (!takesNoBody(request.routeOptions.schema?.body)) {
@@ -23,8 +23,17 @@ export function acceptEmptyBodies(app: FastifyInstance): void {
       payload.off('data', onData).off('end', end).off('error', onError);
       report();
     };
-    const onData = (): void => settle(refuse);
+    const onData = (chunk: Buffer): void => {
+      // A decoded body comes as one chunk, also where it is empty.
+      if (chunk.length > 0) settle(refuse);
+    };
     const onError = (error: Error): void => settle(() => done(error));
     payload.on('data', onData).on('end', end).on('error', onError);
   });
+}
+
+/** As it was sent: the parsed header is deleted where no body is needed. */
+function typeOf({ rawHeaders }: IncomingMessage): string {
+  const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && /^content-type$/i.test(name));
+  return at === -1 ? 'no content type' : (rawHeaders[at + 1] as string);
 }
