@@ -13,16 +13,19 @@ const errorCodes: Readonly<Record<string, ErrorCode>> = {
   HPE_CHUNK_EXTENSIONS_OVERFLOW: 'POSTHORN_BODY_TOO_LARGE',
 };
 
-/** Faults that a caller can correct, by error code of the parser. */
+/** Faults that a caller can correct, by error code of the parser: one code has several faults. */
 const details: Readonly<Record<string, string>> = {
-  HPE_INVALID_CHUNK_SIZE: 'the size of a chunk of the body is not a hexadecimal number',
+  HPE_INVALID_CHUNK_SIZE: 'the size of a chunk of the body is not a hexadecimal number below 2^64',
+  HPE_CR_EXPECTED: 'a line of the head, or of the size of a chunk, does not end with CRLF',
   HPE_INVALID_EOF_STATE: 'the connection ended before the request',
   HPE_INVALID_HEADER_TOKEN: 'a header field has a character that is not allowed there',
-  HPE_INVALID_CONTENT_LENGTH: 'content-length is not a number',
+  HPE_INVALID_CONTENT_LENGTH:
+    'content-length is not a number below 2^64, or is beside transfer-encoding',
   HPE_UNEXPECTED_CONTENT_LENGTH: 'content-length is there twice, or beside transfer-encoding',
-  HPE_INVALID_TRANSFER_ENCODING: 'transfer-encoding must end with chunked',
+  HPE_INVALID_TRANSFER_ENCODING:
+    'transfer-encoding must end with chunked, name it once, and be without content-length',
   HPE_INVALID_URL: 'the target of the request line is not a URL',
-  HPE_INVALID_VERSION: 'the HTTP version is not supported; use HTTP/1.1',
+  HPE_INVALID_VERSION: 'the request line does not end with HTTP/1.1 and CRLF',
   HPE_INVALID_CONSTANT: 'the request line is not one of HTTP/1.1',
 };
 

@@ -21,9 +21,15 @@ export function classifyError(error: unknown): PosthornError {
   if (fastify.validation !== undefined) return validationError(fastify);
   const code = byFastifyCode[fastify.code ?? ''] ?? byStatus[fastify.statusCode ?? 500];
   if (code === undefined) return new PosthornError('POSTHORN_UNEXPECTED', { cause: error });
-  const detail = fastify.message === undefined ? {} : { detail: fastify.message };
+  const message = byFastifyDetail[fastify.code ?? ''] ?? fastify.message;
+  const detail = message === undefined ? {} : { detail: message };
   return new PosthornError(code, { ...detail, cause: error });
 }
+
+/** Where the message of Fastify names no field. */
+const byFastifyDetail: Record<string, string> = {
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'content-type is not one media type, like application/json',
+};
 
 /** https://fastify.dev/docs/latest/Reference/Errors/#fastify-error-codes */
 const byFastifyCode: Record<string, ErrorCode> = {

@@ -88,6 +88,17 @@ test('the app rejects a body of an unsupported media type, plain text included, 
   }
 });
 
+test('the app rejects a content type that is not one media type with 415 that says so', async (t) => {
+  const app = testApp(t);
+  for (const type of ['', '/', 'application/json, text/plain']) {
+    const headers = { 'content-type': type };
+    const answer = await app.inject({ method: 'POST', url: '/things/1', headers, payload: '{}' });
+    assert.equal(answer.statusCode, 415, type);
+    const { detail } = answer.json();
+    assert.equal(detail, 'content-type is not one media type, like application/json', type);
+  }
+});
+
 test('the app answers 422 when a search exceeds its time limit', async (t) => {
   const answer = await testApp(t).inject({ url: '/fails/search' });
   assert.equal(answer.statusCode, 422);
