@@ -1,5 +1,6 @@
-# One image for all roles. Node runs the TypeScript as it is (type stripping), so there is no build step: the image is
-# the source and the production dependencies. nats-server and mongod are not in it.
+# One image for all roles. Node runs the TypeScript as it is (type stripping), so there is no build step. The image is
+# the source and the production dependencies. The command `start`, which fetches nats-server and mongod, is left out
+# (.dockerignore).
 #
 #   docker build --tag posthorn .
 #   docker run --rm posthorn --help
@@ -12,7 +13,7 @@ WORKDIR /app
 COPY package.json package-lock.json ./
 # Without install scripts: the only one brings Node itself, which the base has.
 RUN --mount=type=cache,target=/root/.npm \
-    npm ci --omit=dev --ignore-scripts --no-audit --no-fund \
+    npm ci --omit=dev --omit=optional --ignore-scripts --no-audit --no-fund \
     && rm -rf node_modules/node node_modules/.bin
 
 FROM ${NODE_IMAGE}

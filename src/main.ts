@@ -1,8 +1,11 @@
+import { existsSync } from 'node:fs';
 import { loadEnvironment } from '#config/load.ts';
 import { type Settings, toSections } from '#config/sections.ts';
+import { ConfigError } from '#domain/errors.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import { ErrorReports } from '#infra/telemetry/error-reports.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
+import type { start as Start } from '#src/app/start/start.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
 import { exitCodeOf } from '#src/app/run/exit-code.ts';
 import { checkWorkingDirectory } from '#src/app/surroundings/check-working-directory.ts';
@@ -34,7 +37,7 @@ async function main(): Promise<number> {
   const deadlineMs = settings.shutdownDeadlineMs;
   if (command === 'start') {
     const log = createLog(settings.logLevel, { process: 'start' });
-    const { start } = await import('#src/app/start/start.ts');
+    const start = await loadStart();
     const deps = { env: process.env, clock: systemClock, log, print, report };
     return runUntilStopped({
       begin: (signals) => start(environment, deps, signals),
@@ -72,6 +75,20 @@ async function main(): Promise<number> {
   });
   await reports?.flush();
   return code;
+}
+
+/**
+ * Loads the command `start`, which container images leave out with its embedded servers.
+ *
+ * @throws ConfigError where it is left out
+ */
+async function loadStart(): Promise<typeof Start> {
+  if (!existsSync(new URL('app/start', import.meta.url))) {
+    throw new ConfigError([
+      'the command start is not in a container image: use run, with POSTHORN_NATS_URL and POSTHORN_MONGODB_URL',
+    ]);
+  }
+  return (await import('#src/app/start/start.ts')).start;
 }
 
 /** The probe alone connects to no server. */

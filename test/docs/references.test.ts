@@ -58,12 +58,15 @@ test('paths in the documents, and documents in the source, are there', () => {
 });
 
 test('npm scripts that the documents name are there', () => {
-  const { scripts } = JSON.parse(projectText('package.json')) as {
-    scripts: Record<string, string>;
-  };
+  const scriptsOf = (file: string): Record<string, string> =>
+    (JSON.parse(projectText(file)) as { scripts: Record<string, string> }).scripts;
+  const scripts = scriptsOf('package.json');
+  // Its commands run in pulumi/.
+  const ofCloud = { ...scripts, ...scriptsOf('pulumi/package.json') };
   for (const { path, text } of documents) {
+    const known = path === 'docs/operations/cloud.md' ? ofCloud : scripts;
     for (const [, name = ''] of text.matchAll(/\bnpm run ([\w:-]+)/g)) {
-      assert.ok(name in scripts, `${path} names npm run ${name}`);
+      assert.ok(name in known, `${path} names npm run ${name}`);
     }
   }
 });

@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { cpSync, existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { join, relative } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
 import { makeTempDir } from '#testkit/temp-dir.ts';
@@ -20,8 +20,13 @@ test('source and production dependencies are enough, without install scripts', a
   const copied = [...dockerfile.matchAll(/^COPY ((?!--from).+) \S+$/gm)];
   const names = new Set(copied.flatMap(([, list = '']) => list.split(' ')));
   assert.deepEqual([...names].toSorted(), ['LICENSE', 'package-lock.json', 'package.json', 'src']);
+  const leftOut = projectText('.dockerignore')
+    .split('\n')
+    .filter((line) => line.startsWith('src/'));
+  assert.ok(leftOut.length > 0, 'parts of the source are left out');
   for (const name of names) {
-    const filter = (path: string): boolean => !path.endsWith('.md');
+    const filter = (path: string): boolean =>
+      !path.endsWith('.md') && !leftOut.includes(relative(projectRoot, path));
     cpSync(join(projectRoot, name), join(dir.path, name), { recursive: true, filter });
   }
   const install = /npm ci (--omit=dev [^\\\n]+)/.exec(dockerfile)?.[1]?.trim().split(' ') ?? [];
@@ -39,6 +44,9 @@ test('source and production dependencies are enough, without install scripts', a
       return true;
     });
   }
+  for (const left of leftOut) assert.ok(existsSync(join(projectRoot, left)), left);
+  const started = run(process.execPath, ['src/main.ts', 'start'], { cwd: dir.path, env: {} });
+  await assert.rejects(started, { code: 78, stderr: /start is not in a container image/ });
   const { stdout } = await run(process.execPath, ['src/main.ts', '--help'], { cwd: dir.path });
   assert.match(stdout, /posthorn migrate/);
 });
