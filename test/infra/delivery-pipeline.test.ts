@@ -50,7 +50,7 @@ test('the scripts that CI runs are there, and .ci/run has the steps of the workf
     }
   }
   const local = projectText('.ci/run');
-  for (const step of ['npm run verify', 'npm run test:coverage', 'npm run test:infra']) {
+  for (const step of ['npm run verify', 'npm test -- --coverage', 'npm run test:infra']) {
     assert.ok(local.includes(step), step);
     assert.ok(projectText('.github/workflows/verify.yaml').includes(step), step);
   }
@@ -65,7 +65,7 @@ test('the image has the version of Node that the lock file has, and is not root'
   assert.ok('node' in dependencies);
   assert.equal(version, lock.packages['node_modules/node']?.version);
   assert.match(dockerfile, /^USER 1000:1000$/m);
-  assert.match(dockerfile, /--omit=dev --ignore-scripts/);
+  assert.match(dockerfile, /--omit=dev --omit=optional --ignore-scripts/);
   const ignored = projectText('.dockerignore').split('\n');
   assert.ok(ignored.includes('*'), 'only what is named goes in');
 });
