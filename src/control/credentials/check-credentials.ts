@@ -1,22 +1,13 @@
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
-import { IS_REQUIRED, unknownField } from '#domain/field-faults.ts';
-import type { CredentialType, OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
+import type { OutboundCredentials } from '#domain/endpoint/outbound-credentials.ts';
 import type { EndpointCredentialSettings } from '#wire/api/endpoint/endpoint-credentials.ts';
 import { checkTargetUrl } from '../resources/endpoint-url.ts';
 
 type Given = NonNullable<EndpointCredentialSettings['credentials']>;
-type Field = Exclude<keyof Given, 'type'>;
-
-/** The required and optional fields of each type. */
-const fieldsOf: Record<CredentialType, { required: Field[]; optional: Field[] }> = {
-  basic: { required: ['username', 'password'], optional: [] },
-  bearer: { required: ['token'], optional: [] },
-  oauth2: {
-    required: ['token_url', 'client_id', 'client_secret'],
-    optional: ['scope', 'audience', 'auth_method'],
-  },
-};
+/** The fields of all types. */
+type Field = Exclude<Given extends infer G ? (G extends G ? keyof G : never) : never, 'type'>;
+type Fields = Partial<Record<Field, string>>;
 
 const PRINTABLE = /^[^\p{Cc}\p{Cs}]*$/u;
 /** RFC 6749, appendix A: VSCHAR, and scopes of NQCHAR. */
@@ -40,27 +31,14 @@ const characters: Partial<Record<Field, { allowed: RegExp; fault: string }>> = {
  * @throws PosthornError POSTHORN_REQUEST_INVALID that names every bad field and repeats no value
  */
 export function checkCredentials(given: Given, guard: EgressGuard): OutboundCredentials {
-  const faults = [...shapeFaults(given), ...characterFaults(given)];
-  const tokenUrl =
-    given.token_url === undefined ? undefined : checkTargetUrl(given.token_url, guard);
+  const faults = characterFaults(given);
+  const tokenUrl = given.type === 'oauth2' ? checkTargetUrl(given.token_url, guard) : undefined;
   if (tokenUrl?.ok === false) faults.push(at('token_url', tokenUrl.fault));
   if (faults.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields: faults });
   return credentialsOf(given, tokenUrl?.ok === true ? tokenUrl.url.href : '');
 }
 
-function shapeFaults(given: Given): FieldError[] {
-  const { required, optional } = fieldsOf[given.type];
-  const faults = required
-    .filter((name) => given[name] === undefined)
-    .map((name) => at(name, IS_REQUIRED));
-  for (const name of Object.keys(given) as (keyof Given)[]) {
-    if (name === 'type' || required.includes(name) || optional.includes(name)) continue;
-    faults.push(unknownField('/credentials', name));
-  }
-  return faults;
-}
-
-function characterFaults(given: Given): FieldError[] {
+function characterFaults(given: Fields): FieldError[] {
   const faults: FieldError[] = [];
   for (const [name, { allowed, fault }] of Object.entries(characters)) {
     const value = given[name as Field];
@@ -83,18 +61,16 @@ function at(name: Field, detail: string): FieldError {
 
 /** Builds the credentials from fields that passed the checks. */
 function credentialsOf(given: Given, tokenUrl: string): OutboundCredentials {
-  const { username = '', password = '', token = '' } = given;
   switch (given.type) {
     case 'basic':
-      return { type: 'basic', username, password };
     case 'bearer':
-      return { type: 'bearer', token };
+      return given;
     case 'oauth2':
       return {
         type: 'oauth2',
         tokenUrl,
-        clientId: given.client_id ?? '',
-        clientSecret: given.client_secret ?? '',
+        clientId: given.client_id,
+        clientSecret: given.client_secret,
         authMethod: given.auth_method ?? 'client_secret_basic',
         ...(given.scope === undefined ? {} : { scope: given.scope }),
         ...(given.audience === undefined ? {} : { audience: given.audience }),

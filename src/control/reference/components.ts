@@ -13,6 +13,11 @@ const SCHEMAS = ['items', 'additionalProperties', 'propertyNames', 'contains', '
  */
 const ANY_NAME = '^.*$';
 
+interface TaggedUnion {
+  discriminator?: { propertyName: string };
+  oneOf?: { properties: Record<string, { const?: string }> }[];
+}
+
 /** Collects the named schemas that the document refers to, each once. */
 export class Components {
   private readonly byName = new Map<string, { schema: Json; text: string }>();
@@ -49,6 +54,7 @@ export class Components {
       described['additionalProperties'] = record[ANY_NAME];
       delete described['patternProperties'];
     }
+    addMapping(described, schema);
     const values = described['enum'];
     // Generators need the type; a validator derives it from the values.
     if (Array.isArray(values) && values.every((value) => typeof value === 'string')) {
@@ -78,6 +84,18 @@ function wordDefault(property: Json): void {
   delete property['default'];
   property['description'] =
     `${description as string} Default: \`${JSON.stringify(value)}\`.`.trim();
+}
+
+/**
+ * Names the schema of each value of a discriminator. The validator derives it from the constants,
+ * and accepts no `mapping`.
+ */
+function addMapping(described: Json, { discriminator, oneOf }: TaggedUnion): void {
+  if (discriminator === undefined) return;
+  const { propertyName: tag } = discriminator;
+  const refs = described['oneOf'] as { $ref: string }[];
+  const mapping = oneOf?.map(({ properties }, i) => [properties[tag]?.const, refs[i]?.$ref]);
+  described['discriminator'] = { ...discriminator, mapping: Object.fromEntries(mapping ?? []) };
 }
 
 /** Returns the facts of an answer: those given to `answer`, or the description of its schema. */

@@ -1,5 +1,5 @@
 /** Schemas of fields that several resources share. */
-import { type TSchema, Type } from 'typebox';
+import { type Static, type TObject, type TSchema, Type } from 'typebox';
 import { EVENT_TYPE_PATTERN, EVENT_TYPE_SELECTOR_PATTERN } from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
 import { priorities } from '#domain/event/priority.ts';
@@ -10,6 +10,15 @@ import { named } from '#wire/openapi/describe.ts';
 export const strict = { additionalProperties: false } as const;
 
 export const nullable = <T extends TSchema>(schema: T) => Type.Union([schema, Type.Null()]);
+
+/**
+ * A union of objects that the member `tag` distinguishes. Each has it as a constant, so that an
+ * error names the tag's allowed values, or a field of the one schema that the tag selects.
+ */
+export function taggedUnion<T extends TObject[]>(tag: string, oneOf: [...T]) {
+  const discriminator = { propertyName: tag };
+  return Type.Unsafe<Static<T[number]>>({ type: 'object', discriminator, oneOf });
+}
 
 export const timestamp = (description: string) =>
   Type.String({

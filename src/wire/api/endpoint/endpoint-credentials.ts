@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { credentialTypes, tokenAuthMethods } from '#domain/endpoint/outbound-credentials.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { nullable, strict, timestamp } from '../fields.ts';
+import { nullable, strict, taggedUnion, timestamp } from '../fields.ts';
 
 const secret = { maxLength: limits.credentialSecretLengthMax, writeOnly: true };
 
@@ -63,52 +63,67 @@ const certificateText = (description: string) =>
     examples: ['-----BEGIN CERTIFICATE-----\n…\n-----END CERTIFICATE-----\n'],
   });
 
+const basic = named(
+  'BasicCredentialSettings',
+  Type.Object(
+    {
+      type: Type.Literal('basic'),
+      username: known.username,
+      password: Type.String({
+        ...secret,
+        description: 'The password.',
+        examples: ['correct horse'],
+      }),
+    },
+    { ...strict, description: 'A user name and a password (RFC 7617).' },
+  ),
+);
+
+const bearer = named(
+  'BearerCredentialSettings',
+  Type.Object(
+    {
+      type: Type.Literal('bearer'),
+      token: Type.String({
+        ...secret,
+        minLength: 1,
+        description: 'The token.',
+        examples: ['eyJhbGciOi…'],
+      }),
+    },
+    { ...strict, description: 'A fixed token (RFC 6750).' },
+  ),
+);
+
+const oauth2 = named(
+  'OAuth2CredentialSettings',
+  Type.Object(
+    {
+      type: Type.Literal('oauth2'),
+      token_url: known.token_url,
+      client_id: known.client_id,
+      client_secret: Type.String({
+        ...secret,
+        minLength: 1,
+        description: 'The client secret.',
+        examples: ['hunter2'],
+      }),
+      scope: Type.Optional(known.scope),
+      audience: Type.Optional(known.audience),
+      auth_method: Type.Optional(known.auth_method),
+    },
+    { ...strict, description: 'OAuth 2 client credentials (RFC 6749, section 4.4).' },
+  ),
+);
+
 const settings = {
   credentials: Type.Optional(
     nullable(
-      named(
-        'CredentialSettings',
-        Type.Object(
-          {
-            type: known.type,
-            username: Type.Optional(known.username),
-            password: Type.Optional(
-              Type.String({
-                ...secret,
-                description: 'For `basic`: the password.',
-                examples: ['correct horse'],
-              }),
-            ),
-            token: Type.Optional(
-              Type.String({
-                ...secret,
-                minLength: 1,
-                description: 'For `bearer`: the token.',
-                examples: ['eyJhbGciOi…'],
-              }),
-            ),
-            token_url: Type.Optional(known.token_url),
-            client_id: Type.Optional(known.client_id),
-            client_secret: Type.Optional(
-              Type.String({
-                ...secret,
-                minLength: 1,
-                description: 'For `oauth2`: the client secret.',
-                examples: ['hunter2'],
-              }),
-            ),
-            scope: Type.Optional(known.scope),
-            audience: Type.Optional(known.audience),
-            auth_method: Type.Optional(known.auth_method),
-          },
-          {
-            ...strict,
-            description:
-              'Credentials for the header field `authorization`: `basic` (`username`, `password`), `bearer` (`token`) or `oauth2` (`token_url`, `client_id`, `client_secret`, and optionally `scope`, `audience`, `auth_method`). Replaced as a whole; null removes them.',
-          },
-        ),
-        { examples: [{ type: 'bearer', token: 'eyJhbGciOi…' }] },
-      ),
+      named('CredentialSettings', taggedUnion('type', [basic, bearer, oauth2]), {
+        description:
+          'Credentials for the header field `authorization`. `type` decides which other fields apply. Replaced as a whole; null removes them.',
+        examples: [{ type: 'bearer', token: 'eyJhbGciOi…' }],
+      }),
     ),
   ),
   client_certificate: Type.Optional(

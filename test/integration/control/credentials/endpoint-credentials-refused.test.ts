@@ -220,3 +220,39 @@ test('a token endpoint in a network that the operator allowed may use http', asy
   assert.equal(made.status, 201, made.text);
   assert.equal(made.body.credentials.token_url, token_url);
 });
+
+test('rejects credentials of an unknown type with the allowed types', async () => {
+  const types = 'must be one of: basic, bearer, oauth2';
+  const cases: [credentials: unknown, errors: object[]][] = [
+    [{ type: 'digest' }, [{ pointer: '/credentials/type', detail: types }]],
+    [{ username: 'me' }, [{ pointer: '/credentials/type', detail: 'is required' }]],
+    [SECRET, [{ pointer: '/credentials', detail: 'must be an object' }]],
+    [
+      { type: 'basic', username: 'me', token: SECRET },
+      [
+        { pointer: '/credentials/password', detail: 'is required' },
+        { pointer: '/credentials/token', detail: 'unknown field' },
+      ],
+    ],
+  ];
+  for (const [credentials, errors] of cases) {
+    const { status, body } = await create({ credentials });
+    assert.equal(status, 400);
+    assert.deepEqual(body.errors, errors);
+  }
+});
+
+test('the OpenAPI document maps each type of credentials to its schema', async () => {
+  const { schemas } = (await plane.call('GET', '/openapi.json')).body.components;
+  const { discriminator, oneOf } = schemas.CredentialSettings;
+  assert.deepEqual(Object.keys(discriminator.mapping), ['basic', 'bearer', 'oauth2']);
+  assert.deepEqual(
+    Object.values(discriminator.mapping),
+    oneOf.map(({ $ref }: { $ref: string }) => $ref),
+  );
+  for (const [type, ref] of Object.entries<string>(discriminator.mapping)) {
+    const schema = schemas[ref.replace('#/components/schemas/', '')];
+    assert.equal(schema.properties.type.const, type);
+    assert.equal(schema.additionalProperties, false);
+  }
+});
