@@ -83,7 +83,10 @@ function selects(tags: Tags, selected: Selected): boolean {
 /** RFC 9110, section 8.8.3. */
 const TAG = String.raw`(?:W/)?"[\x21\x23-\x7e\x80-\xff]*"`;
 /** Elements of a list may be empty (section 5.6.1). */
-const TAGS = new RegExp(String.raw`^[ \t,]*(?:${TAG}[ \t]*(?:,[ \t,]*|$))*$`);
+const LIST = String.raw`^[ \t,]*(?:${TAG}[ \t]*(?:,[ \t,]*|$))*$`;
+const TAGS = new RegExp(LIST);
+/** Pattern of the header fields, for the API reference. */
+export const PRECONDITION_PATTERN = String.raw`^[ \t]*\*[ \t]*$|${LIST}`;
 
 function parseTags(name: keyof Preconditions, value: string | undefined): Tags | undefined {
   if (value === undefined) return undefined;

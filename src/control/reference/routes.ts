@@ -10,6 +10,7 @@ import { createApp, type AppDeps, healthSchema } from '#infra/http/server/app.ts
 import { publishRoutes } from '#wire/api/events-ingress.ts';
 import { idempotencyKeyHeader, preconditionHeaders } from '#wire/api/fields.ts';
 import { answer, answerFactsOf } from '#wire/openapi/describe.ts';
+import { PRECONDITION_PATTERN } from '#wire/revision.ts';
 import { buildDocument } from './document.ts';
 import type { RouteSchema } from './route-schema.ts';
 
@@ -83,8 +84,23 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
     url,
   };
   // `answerOnce` and `applyReadPreconditions` read these headers on every route of their method.
-  if (method === 'POST') return withHeaders(described, idempotencyKeyHeader);
-  return hasEtag(described) ? withNotModified(described) : described;
+  if (method === 'POST') return withHeaders(withPattern(described), idempotencyKeyHeader);
+  return withPattern(hasEtag(described) ? withNotModified(described) : described);
+}
+
+/**
+ * Adds the pattern of entity tags. The schemas of the routes leave it out, because
+ * `evaluatePreconditions` words the error better than a pattern.
+ */
+function withPattern(route: RouteSchema): RouteSchema {
+  const { 'if-match': ifMatch, 'if-none-match': ifNoneMatch } = preconditionHeaders.properties;
+  if (!Object.hasOwn(route.headers?.properties ?? {}, 'if-match')) return route;
+  const pattern = PRECONDITION_PATTERN;
+  const patterned = {
+    'if-match': Type.Optional(Type.String({ ...ifMatch, pattern })),
+    'if-none-match': Type.Optional(Type.String({ ...ifNoneMatch, pattern })),
+  };
+  return withHeaders(route, Type.Object(patterned));
 }
 
 function hasEtag({ method, response }: RouteSchema): boolean {

@@ -1,6 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type Selected, checkPreconditions, evaluatePreconditions } from '#wire/revision.ts';
+import {
+  PRECONDITION_PATTERN,
+  type Selected,
+  checkPreconditions,
+  evaluatePreconditions,
+} from '#wire/revision.ts';
 
 const present: Selected = { exists: true, etag: '"3"' };
 const untagged: Selected = { exists: true };
@@ -48,8 +53,19 @@ for (const [ifMatch, ifNoneMatch, selected, result] of cases) {
   });
 }
 
+const malformed = ['3', '"3', '"a"b"', '*, "3"', '"3" "4"', "'3'", 'W/3', 'w/"3"'];
+
+test('the pattern of the reference accepts the headers that are evaluated', () => {
+  const pattern = new RegExp(PRECONDITION_PATTERN);
+  for (const value of malformed) assert.doesNotMatch(value, pattern);
+  for (const [ifMatch = '', ifNoneMatch = ''] of cases) {
+    assert.match(ifMatch, pattern);
+    assert.match(ifNoneMatch, pattern);
+  }
+});
+
 test('rejects a header that is no list of entity tags with its name', () => {
-  for (const value of ['3', '"3', '"a"b"', '*, "3"', '"3" "4"', "'3'", 'W/3', 'w/"3"']) {
+  for (const value of malformed) {
     for (const name of ['if-match', 'if-none-match']) {
       const check = () => checkPreconditions({ [name]: value }, 3);
       assert.throws(check, new RegExp(`#header/${name} must be`), `${name}: ${value}`);
