@@ -31,14 +31,15 @@ REFUSED = {
     ("POSTHORN_IDEMPOTENCY_KEY_REUSED", ""): "a key belongs to one body",
     ("POSTHORN_REQUEST_INVALID", "/expires_at"): "an instant in the future",
     ("POSTHORN_REQUEST_INVALID", "/endpoint_id"): "an endpoint that the tenant has",
-    # Which fields belong together depends on the value of another; the error names each.
-    ("POSTHORN_REQUEST_INVALID", "/credentials"): "fields of another type of credentials",
+    ("POSTHORN_REQUEST_INVALID", "/credentials"): "characters of a user name, token or scope; a URL that may be dialled",
     ("POSTHORN_REQUEST_INVALID", "/client_certificate"): "PEM that belongs together",
     ("POSTHORN_REQUEST_INVALID", "/retry"): "delays that do not get shorter, 30 days in all",
     ("POSTHORN_REQUEST_INVALID", "/headers"): "names and values of HTTP header fields",
     ("POSTHORN_REQUEST_INVALID", "/rate_limit"): "a burst that fits the rate",
     ("POSTHORN_ENDPOINT_URL_FORBIDDEN", "/url"): "a URL that may be dialled",
     ("POSTHORN_EVENT_TYPE_UNKNOWN", ""): "a type that the registry has",
+    # A generated PUT gave the type of the example a schema.
+    ("POSTHORN_EVENT_DATA_INVALID", ""): "data that the schema of its event type allows",
 }
 
 
