@@ -4,7 +4,7 @@ import { allOf, onlyOf } from './find-resources.ts';
 import { recordPlatform } from './record-platform.ts';
 import { stacks } from '../stack-file.ts';
 
-test('every stack has a budget that tells its people, when spent and when forecast', async () => {
+test('every stack has a budget that notifies its owners of actual and forecast costs', async () => {
   const names = new Set<unknown>();
   for (const stack of stacks) {
     const { resources } = await recordPlatform(stack);
@@ -27,7 +27,7 @@ test('every stack has a budget that tells its people, when spent and when foreca
   assert.equal(names.size, stacks.length, 'budgets of one account have different names');
 });
 
-test('each NAT gateway is watched for ports that it could not give', async () => {
+test('every NAT gateway has an alarm for ports that it could not allocate', async () => {
   const { resources } = await recordPlatform('prod');
   const topic = onlyOf(resources, 'sns/topic:Topic');
   assert.equal(topic.inputs['kmsMasterKeyId'], 'arn:aws:kms:::posthorn-prod-log');

@@ -83,7 +83,7 @@ for (const stack of stacks) {
 }
 
 for (const environment of ['dev', 'stage', 'prod']) {
-  test(`${environment}: every network that its pods may reach or be reached from is one of its sites`, () => {
+  test(`${environment}: every network that its pods exchange traffic with is one of its sites`, () => {
     const networks = stacks
       .filter((stack) => environmentOf(stack) === environment)
       .map((stack) => stackSettings(stack).vpcCidr);

@@ -25,7 +25,7 @@ test('the API of the cluster has no public address, in any stack', () => {
   );
 });
 
-test('private networks that are listed reach the API, on its port alone', () => {
+test('listed private networks reach the API on its port only', () => {
   const { inputs } = onlyOf(dev, 'vpc/securityGroupIngressRule:SecurityGroupIngressRule');
   const { cidrIpv4, fromPort, toPort, securityGroupId } = inputs;
   assert.deepEqual([cidrIpv4, fromPort, toPort], ['10.1.0.0/16', 443, 443]);
@@ -39,7 +39,7 @@ test('secrets in the cluster are encrypted under their own key', () => {
   });
 });
 
-test('all logs of the control plane, audit among them, go to a group made before it', () => {
+test('all control plane logs, audit included, go to a log group that is created before the cluster', () => {
   const types = ['api', 'audit', 'authenticator', 'controllerManager', 'scheduler'];
   assert.deepEqual(cluster.inputs['enabledClusterLogTypes'], types);
   const group = allOf(resources, 'cloudwatch/logGroup:LogGroup').find(
@@ -49,7 +49,7 @@ test('all logs of the control plane, audit among them, go to a group made before
   assert.ok(cluster.dependsOn.some((urn) => urn.endsWith(`LogGroup::${group?.name}`)));
 });
 
-test('access is by entries alone, for the listed roles alone', () => {
+test('only access entries of the listed roles grant access', () => {
   assert.deepEqual(cluster.inputs['accessConfig'], {
     authenticationMode: 'API',
     bootstrapClusterCreatorAdminPermissions: false,
@@ -71,7 +71,7 @@ test('nodes are in private subnets only', () => {
   }
 });
 
-test('brokers and databases have one group of one node for each zone; the rest spans all', () => {
+test('brokers and databases have a group of one node in each zone, and the other groups span all zones', () => {
   const ofPool = (pool: string) =>
     nodeGroups.filter(
       ({ inputs }) => (inputs['labels'] as Record<string, string>)['posthorn.dev/pool'] === pool,
@@ -95,20 +95,20 @@ test('brokers and databases have one group of one node for each zone; the rest s
   assert.equal(nodeGroups.length, 8);
 });
 
-test('the autoscaler may set the size, and keep it', () => {
+test('the autoscaler may change the size of a group, and the program keeps that size', () => {
   for (const { ignoreChanges } of nodeGroups) {
     assert.deepEqual(ignoreChanges, ['scalingConfig.desiredSize']);
   }
 });
 
-test('spare capacity is for workers of dev only', () => {
+test('only the workers of dev run on spot capacity', () => {
   const spot = allOf(dev, 'eks/nodeGroup:NodeGroup').filter(
     ({ inputs }) => inputs['capacityType'] === 'SPOT',
   );
   assert.deepEqual(namesOf(spot), ['posthorn-dev-worker']);
 });
 
-test('every node has version 2 of the metadata service, out of reach of its pods', () => {
+test('every node requires version 2 of the metadata service and hides it from its pods', () => {
   const templates = allOf(resources, 'ec2/launchTemplate:LaunchTemplate');
   assert.deepEqual(namesOf(templates), namesOf(nodeGroups));
   for (const { name, inputs } of templates) {
@@ -132,7 +132,7 @@ test('every volume of a node is gp3, encrypted under the key of volumes', () => 
   }
 });
 
-test('network add-ons are there before nodes, the others after', () => {
+test('network add-ons are installed before the nodes, and the others after them', () => {
   const before = nodeGroups.flatMap(({ dependsOn }) => dependsOn);
   for (const addOn of ['vpc-cni', 'eks-pod-identity-agent', 'kube-proxy']) {
     assert.ok(
@@ -152,7 +152,7 @@ test('network policies are enforced', () => {
   assert.equal(values['enableNetworkPolicy'], 'true');
 });
 
-test('exactly these service accounts have an identity; none of them sends webhooks', () => {
+test('exactly the listed service accounts have an identity, and none of them sends webhooks', () => {
   const associations = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation');
   assert.deepEqual(
     associations

@@ -37,7 +37,7 @@ test('an empty configuration names each key that has no default', () => {
   assert.deepEqual([...faultsOf({}).keys()].toSorted(), needed.toSorted());
 });
 
-test('every default is what its own rule allows', () => {
+test('every default is accepted by its own rule', () => {
   const given = Object.entries(settingTable).flatMap(([key, rule]) =>
     'default' in rule ? [[key, rule.default] as const] : [],
   );
@@ -77,7 +77,7 @@ const wrong: readonly (readonly [string, string])[] = [
   ['gitPath', '../argocd'],
 ];
 for (const [key, value] of wrong) {
-  test(`${key} is refused as ${value}`, () => {
+  test(`rejects ${value} as ${key}`, () => {
     const faults = faultsOf(stackConfig('dev', { [key]: value }));
     assert.deepEqual([...faults.keys()], [key]);
     const { allowed } = settingTable[key as keyof typeof settingTable];
@@ -110,7 +110,7 @@ const together: readonly (readonly [string, Record<string, string>, string])[] =
   ],
 ];
 for (const [stack, changes, key] of together) {
-  test(`${stack}: ${JSON.stringify(changes)} is refused at ${key}`, () => {
+  test(`${stack}: rejects ${JSON.stringify(changes)} with an error at ${key}`, () => {
     assert.deepEqual([...faultsOf(stackConfig(stack, changes)).keys()], [key]);
   });
 }
@@ -120,7 +120,7 @@ const SSH = 'git@git.example.com:platform/posthorn.git';
 const PASSWORD = '{"username":"argocd","password":"token-in-no-error"}';
 const KEY = '{"sshPrivateKey":"key-in-no-error"}';
 
-test('credentials of Git have the form that the address of the repository needs', () => {
+test('credentials of Git match the form that the address of the repository needs', () => {
   const read = (gitRepository: string, gitCredentials: string) =>
     readGitCredentials({ gitRepository, gitCredentials });
   assert.deepEqual(read(HTTPS, PASSWORD), { username: 'argocd', password: 'token-in-no-error' });
@@ -143,16 +143,16 @@ for (const [gitRepository, gitCredentials] of [
   });
 }
 
-test('a key that is not known is refused: it is a known one, misspelt', () => {
+test('rejects an unknown key with the known keys', () => {
   const faults = faultsOf(stackConfig('dev', { natsInstanceTyp: 'm8g.large' }));
   assert.match(faults.get('natsInstanceTyp') ?? '', /not known; known: .*natsInstanceType/);
 });
 
-test('configuration of others is left alone', () => {
+test('configuration keys of other programs are ignored', () => {
   assert.equal(faultsOf({ ...stackConfig('dev'), 'aws:profile': 'mine' }).size, 0);
 });
 
-test('a private network is one of RFC 1918 that begins at its first address', () => {
+test('a private network is in RFC 1918 and begins at its first address', () => {
   for (const cidr of ['10.0.0.0/8', '10.9.0.0/16', '172.31.0.0/16', '192.168.7.0/24']) {
     assert.ok(isPrivateNetwork(cidr), cidr);
   }
@@ -162,7 +162,7 @@ test('a private network is one of RFC 1918 that begins at its first address', ()
   }
 });
 
-test('the six subnets of a network lie in it and share no address', () => {
+test('the six subnets of a network are inside it and do not overlap', () => {
   const { privateCidrs, publicCidrs } = planAddresses('10.40.0.0/16');
   const ranges = [...privateCidrs, ...publicCidrs].map((cidr) => {
     assert.ok(isPrivateNetwork(cidr), cidr);

@@ -14,7 +14,7 @@ const usdOf = ({ lines }: Estimate, item: string): number => {
   return line.usd;
 };
 
-test('an estimate is the sum of its lines, and its share of a million deliveries', () => {
+test('an estimate is the sum of its lines, and gives the cost of a million deliveries', () => {
   for (const stack of stacks) {
     const { lines, usd, usdPerMillion, deliveriesPerMonth } = estimate(stack);
     assert.ok(Math.abs(lines.reduce((sum, line) => sum + line.usd, 0) - usd) < 0.01);
@@ -23,13 +23,13 @@ test('an estimate is the sum of its lines, and its share of a million deliveries
   }
 });
 
-test('prod is for a million deliveries an hour, and costs a few dollars for a million', () => {
+test('prod is sized for a million deliveries an hour and costs a few dollars for each million', () => {
   const prod = estimate('prod');
   assert.equal(prod.deliveriesPerMonth, 730e6);
   assert.ok(prod.usdPerMillion > 2 && prod.usdPerMillion < 8, String(prod.usdPerMillion));
 });
 
-test('the lines that can be worked out on paper are so', () => {
+test('lines of the estimate equal the figures worked out by hand', () => {
   const prod = estimate('prod');
   assert.equal(usdOf(prod, 'NAT gateways'), 98.55); // 3 x 0.045 x 730
   assert.equal(usdOf(prod, 'Control plane'), 73); // 0.1 x 730
@@ -58,7 +58,7 @@ test('the estimate counts the resources that the program creates', async () => {
   }
 });
 
-test('the budget of a stack covers its estimate, with less than as much again', () => {
+test('the budget of a stack covers its estimate and is less than twice as much', () => {
   for (const stack of stacks) {
     const budget = Number(stackSettings(stack).monthlyBudgetUsd);
     const { usd } = estimate(stack);
@@ -66,12 +66,12 @@ test('the budget of a stack covers its estimate, with less than as much again', 
   }
 });
 
-test('an instance type without a price is an error, not a stack that costs nothing', () => {
+test('rejects an instance type without a price with an error', () => {
   const settings = stackSettings('dev', { natsInstanceType: 'x8g.medium' });
   assert.throws(() => nodesOf(settings), /no price of x8g\.medium/);
 });
 
-test('the prices have a date that has passed', () => {
+test('the date of the prices is in the past', () => {
   assert.match(prices.asOf, /^\d{4}-\d\d-\d\d$/);
   assert.ok(Date.parse(prices.asOf) <= Date.now());
 });

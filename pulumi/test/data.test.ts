@@ -21,7 +21,7 @@ function partOf(bucket: Recorded, type: string): Recorded {
   return part;
 }
 
-test('every key rotates, is protected, and waits 30 days before it is deleted', () => {
+test('every key rotates, is protected, and is deleted only after 30 days', () => {
   const keys = allOf(resources, 'kms/key:Key');
   assert.deepEqual(namesOf(keys), [
     'posthorn-prod-cluster',
@@ -37,7 +37,7 @@ test('every key rotates, is protected, and waits 30 days before it is deleted', 
   }
 });
 
-test('buckets have names known before, in both regions, and are protected', () => {
+test('bucket names are known in advance in both regions, and the buckets are protected', () => {
   assert.deepEqual(buckets.map(({ inputs }) => String(inputs['bucket'])).toSorted(), [
     `posthorn-prod-archive-${ACCOUNT}-eu-central-1`,
     `posthorn-prod-archive-copy-${ACCOUNT}-eu-west-1`,
@@ -81,7 +81,7 @@ test('every bucket is encrypted, keeps versions, and is closed to the public', (
   }
 });
 
-test('archives grow cold and end; backups end with their time', () => {
+test('archives move to cold storage and expire, and backups expire after their retention time', () => {
   const ruleOf = (name: string): Record<string, unknown> => {
     const bucket = buckets.find((candidate) => candidate.name === name);
     assert.ok(bucket, name);
@@ -103,7 +103,7 @@ test('archives grow cold and end; backups end with their time', () => {
   assert.deepEqual(backup['expiration'], { days: 35 });
 });
 
-test('a pushed tag never moves, and each push is scanned and encrypted, in both regions', () => {
+test('pushed tags are immutable, and images are scanned and encrypted in both regions', () => {
   const repositories = allOf(resources, 'ecr/repository:Repository');
   assert.deepEqual(repositories.map(({ provider }) => provider).toSorted(), ['home', 'recovery']);
   for (const repository of repositories) {
@@ -117,7 +117,7 @@ test('a pushed tag never moves, and each push is scanned and encrypted, in both 
   }
 });
 
-test('the secret is a container: encrypted, protected, without a value', () => {
+test('the secret is created encrypted and protected, without a value', () => {
   const { inputs, protect } = onlyOf(resources, 'secretsmanager/secret:Secret');
   assert.equal(inputs['name'], 'posthorn/prod');
   assert.equal(inputs['kmsKeyId'], HOME_KEY);
@@ -128,7 +128,7 @@ test('the secret is a container: encrypted, protected, without a value', () => {
   );
 });
 
-test('every log group is encrypted and ends', () => {
+test('every log group is encrypted and has a retention time', () => {
   for (const [from, days] of [
     [resources, 365],
     [dev, 14],
@@ -176,7 +176,7 @@ test('volumes and archive are backed up each night into a locked, encrypted, pro
   );
 });
 
-test('the driver of volumes puts the tag on them by which backups choose', () => {
+test('the volume driver sets the tag by which backups select volumes', () => {
   const driver = allOf(resources, 'eks/addon:Addon').find(
     ({ name }) => name === 'aws-ebs-csi-driver',
   );
@@ -185,7 +185,7 @@ test('the driver of volumes puts the tag on them by which backups choose', () =>
   });
 });
 
-test('an external MongoDB has no bucket and no nodes, and an endpoint if it is named', async () => {
+test('an external MongoDB has no bucket and no nodes, and has an endpoint when it is named', async () => {
   assert.deepEqual(
     allOf(dev, 's3/bucket:Bucket').map(({ name }) => name),
     ['posthorn-dev-archive'],

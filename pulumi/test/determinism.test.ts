@@ -9,7 +9,7 @@ for (const stack of stacks) {
   const { resources } = await recordPlatform(stack);
   const again = await runPlatform(stack);
 
-  test(`${stack}: the program asks for the same resources each time`, () => {
+  test(`${stack}: the program requests the same resources in every run`, () => {
     const [first, second] = [resources, again.resources].map((run) =>
       run.toSorted((one, other) => (identity(one) < identity(other) ? -1 : 1)),
     );
@@ -22,7 +22,7 @@ for (const stack of stacks) {
     assert.equal(new Set(identities).size, identities.length);
   });
 
-  test(`${stack}: everything is made by a provider that the program chose`, () => {
+  test(`${stack}: every resource uses a provider that the program configured`, () => {
     for (const { type, name, provider } of resources) {
       if (type.startsWith('pulumi:providers:')) continue;
       assert.match(provider, /^(home|recovery|argocd)$/, `${type} ${name}`);

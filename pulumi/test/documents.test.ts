@@ -6,12 +6,12 @@ import { recordPlatform } from './record-platform.ts';
 import { settingTable } from '../src/setting-table.ts';
 import { stacks } from '../stack-file.ts';
 
-test('the settings, the cost and the reasons in the document are those of the code', () => {
+test('settings, costs and reasons in the document equal those in the code', () => {
   const { written, expected } = cloudDocument();
   assert.equal(written, expected, 'run `npm run docs` in pulumi/');
 });
 
-test('keys, stacks and outputs that the document names are there', async () => {
+test('keys, stacks and outputs that the document names exist', async () => {
   const { written } = cloudDocument();
   const keys = [...written.matchAll(/pulumi config set --stack [a-z-]+ (\w+)/g)].map(
     ([, key]) => key,

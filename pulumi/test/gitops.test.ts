@@ -15,7 +15,7 @@ const { resources } = await recordPlatform('prod');
 const site = await recordPlatform('prod-recovery');
 const inCluster = resources.filter(({ type }) => type.startsWith('kubernetes:'));
 
-test('five objects are made in the cluster, all through its own provider', () => {
+test('the program creates five objects in the cluster, all through its own provider', () => {
   assert.deepEqual(inCluster.map(({ type }) => type.slice(type.lastIndexOf(':') + 1)).toSorted(), [
     'Application',
     'Namespace',
@@ -45,7 +45,7 @@ test('Argo CD gets the credentials of a private repository before the root appli
   assert.ok(new DependencyGraph(made).waits(root, secret));
 });
 
-test('ArgoCD is pinned, and keeps itself up to date from then on', () => {
+test('Argo CD is installed at a pinned version, and then manages its own updates', () => {
   const apps = parse(
     readFileSync(new URL('../../argocd/apps/values.yaml', import.meta.url), 'utf8'),
   ) as {
@@ -67,7 +67,7 @@ test('ArgoCD is pinned, and keeps itself up to date from then on', () => {
   assert.deepEqual(dex, { enabled: false });
 });
 
-test('the Secret of the cluster tells charts the facts of the cloud, and holds no secret', () => {
+test('the Secret of the cluster gives charts the facts of the cloud and contains no secret', () => {
   const { inputs } = onlyOf(resources, 'core/v1:Secret');
   const { labels, annotations } = inputs['metadata'] as Record<string, Record<string, string>>;
   assert.equal(labels?.['argocd.argoproj.io/secret-type'], 'cluster');
@@ -99,7 +99,7 @@ test('the Secret of the cluster tells charts the facts of the cloud, and holds n
   });
 });
 
-test('a standby says so', () => {
+test('the Secret of a standby cluster marks it as a standby', () => {
   const { metadata } = onlyOf(site.resources, 'core/v1:Secret').inputs as {
     metadata: { annotations: Record<string, string>; labels: Record<string, string> };
   };
@@ -107,7 +107,7 @@ test('a standby says so', () => {
   assert.equal(metadata.labels['posthorn.dev/site'], 'recovery');
 });
 
-test('the root application follows the configured place in Git, after ArgoCD is there', async () => {
+test('the root application follows the configured path in Git and is created after Argo CD', async () => {
   const root = onlyOf(resources, 'argoproj.io/v1alpha1:Application');
   const spec = root.inputs['spec'] as Record<string, Record<string, unknown>>;
   const { helm, ...place } = spec['source'] as { helm: Record<string, Record<string, unknown>> };
@@ -136,7 +136,7 @@ test('the root application follows the configured place in Git, after ArgoCD is 
   assert.deepEqual([path, targetRevision], ['deploy/dev', 'v2']);
 });
 
-test('with MongoDB in the cluster, its operator is told the bucket that is made for it', async () => {
+test('the operator of MongoDB gets the bucket created for it when MongoDB is in the cluster', async () => {
   const made = await recordPlatform('prod', { mongodbMode: 'operator' });
   const { spec } = onlyOf(made.resources, 'argoproj.io/v1alpha1:Application').inputs as {
     spec: { source: { helm: { valuesObject: { mongodb: Record<string, unknown> } } } };
@@ -147,7 +147,7 @@ test('with MongoDB in the cluster, its operator is told the bucket that is made 
   assert.deepEqual([mongodb['mode'], mongodb['backupDays']], ['operator', 35]);
 });
 
-test('nothing is put into the cluster before an administrator may, and nodes are there', () => {
+test('objects in the cluster are created only after an administrator has access and nodes exist', () => {
   const provider = onlyOf(resources, 'providers:kubernetes');
   for (const needed of ['AccessPolicyAssociation::', 'NodeGroup::', 'Addon::coredns']) {
     assert.ok(
@@ -158,7 +158,7 @@ test('nothing is put into the cluster before an administrator may, and nodes are
   assert.equal(provider.inputs['deleteUnreachable'], 'false');
 });
 
-test('the kubeconfig holds no credential, and a tunnel keeps the name of the certificate', async () => {
+test('the kubeconfig contains no credential, and a tunnel keeps the name of the certificate', async () => {
   const text = String(onlyOf(resources, 'providers:kubernetes').inputs['kubeconfig']);
   const { users } = JSON.parse(text) as { users: { user: Record<string, unknown> }[] };
   assert.deepEqual(Object.keys(users[0]?.user ?? {}), ['exec']);
@@ -170,14 +170,14 @@ test('the kubeconfig holds no credential, and a tunnel keeps the name of the cer
   assert.equal(clusters[0]?.cluster['tls-server-name'], 'abc.gr7.eks.example.com');
 });
 
-test('without ArgoCD nothing is asked of the cluster', async () => {
+test('the program creates nothing in the cluster without Argo CD', async () => {
   const bare = await recordPlatform('dev', { argocd: 'false' });
   const asked = bare.resources.filter(({ type }) => type.includes('kubernetes'));
   assert.deepEqual(asked, []);
   assert.ok(allOf(bare.resources, 'eks/cluster:Cluster'));
 });
 
-test('volumes are encrypted under the key of volumes, and made in the zone of their pod', () => {
+test('volumes are encrypted under the volume key and created in the zone of their pod', () => {
   const { inputs } = onlyOf(resources, 'storage.k8s.io/v1:StorageClass');
   assert.equal((inputs['metadata'] as { name: string }).name, 'gp3');
   assert.deepEqual(inputs['parameters'], {
@@ -189,7 +189,7 @@ test('volumes are encrypted under the key of volumes, and made in the zone of th
   assert.equal(inputs['reclaimPolicy'], 'Retain');
 });
 
-test('the operators of AWS are told the cluster, and run as the accounts that have identities', () => {
+test('the AWS operators get the name of the cluster and run as the service accounts with identities', () => {
   const { spec } = onlyOf(resources, 'argoproj.io/v1alpha1:Application').inputs as {
     spec: { source: { helm: { valuesObject: { platform: Record<string, Service> } } } };
   };
@@ -211,7 +211,7 @@ test('the operators of AWS are told the cluster, and run as the accounts that ha
   for (const { name } of accounts) assert.ok(known.includes(`kube-system/${name}`), name);
 });
 
-test('a standby has Argo CD and no application, and gets it when it takes over', async () => {
+test('a standby has Argo CD without applications, and gets the root application when it takes over', async () => {
   const applications = (from: typeof resources) =>
     from.filter(({ type }) => type.endsWith(':Application')).length;
   assert.equal(applications(site.resources), 0);

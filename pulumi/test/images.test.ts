@@ -18,7 +18,7 @@ function at(value: unknown, path: string): unknown {
     .reduce((here, key) => (here as Record<string, unknown> | undefined)?.[key], value);
 }
 
-test('the list of images has every chart, at the version that is installed', () => {
+test('the image list has every chart at its installed version', () => {
   const { nats, platform } = valuesOf('argocd/apps/values.yaml') as {
     nats: { version: string };
     platform: Record<string, { chart: string; version: string }>;
@@ -29,7 +29,7 @@ test('the list of images has every chart, at the version that is installed', () 
   assert.deepEqual(Object.fromEntries(listed), Object.fromEntries(installed));
 });
 
-test('a cached image is named where its chart reads it, and each registry has a way', () => {
+test('a cached image is set where its chart reads it, and an unknown registry is an error', () => {
   for (const [chart, { images }] of Object.entries(chartImages)) {
     for (const { image, key, value } of images) {
       const { way } = upstreamOf(image);
@@ -64,7 +64,7 @@ for (const stack of stacks) {
     for (const prefix of wanted.keys()) assert.ok(prefix.length <= 30, prefix);
   });
 
-  test(`${stack}: Argo CD and its applications name cached images by the cache`, () => {
+  test(`${stack}: Argo CD and its applications take cached images from the cache`, () => {
     const release = onlyOf(resources, 'helm.sh/v3:Release').inputs['values'];
     const application = onlyOf(resources, 'argoproj.io/v1alpha1:Application').inputs['spec'];
     const platform = at(application, 'source.helm.valuesObject.platform') as Record<
@@ -85,7 +85,7 @@ for (const stack of stacks) {
     assert.ok(cached >= 15);
   });
 
-  test(`${stack}: the endpoint of S3 admits the bucket of ECR's layers, and nodes fill the cache`, () => {
+  test(`${stack}: the S3 endpoint allows the bucket of ECR layers, and nodes fill the cache`, () => {
     const policies = allOf(resources, 'iam/rolePolicy:RolePolicy');
     const nodes = policies.find(({ name }) => name.endsWith('-nodes'))?.inputs['policy'];
     assert.match(String(nodes), /ecr:BatchImportUpstreamImage.*ecr:CreateRepository/);

@@ -31,7 +31,7 @@ test('the entry exports the outputs of the configured stack', async () => {
   }
 });
 
-test('a stack without its owner is refused with words for him, and without a stack trace', async () => {
+test("rejects a stack without its owner's settings with a message and no stack trace", async () => {
   await assert.rejects(load('bare', readStackFile('dev')), (error: unknown) => {
     assert.ok(pulumi.RunError.isInstance(error));
     assert.match(error.message, /has 4 faults:\n {2}posthorn:accountId: is missing; allowed: /);

@@ -9,7 +9,7 @@ const subnets = allOf(resources, 'ec2/subnet:Subnet');
 const privateSubnets = subnets.filter(({ name }) => name.endsWith('-private'));
 const publicSubnets = subnets.filter(({ name }) => name.endsWith('-public'));
 
-test('there are three public and three private subnets, one of each in each of three zones', () => {
+test('each of three zones has one public and one private subnet', () => {
   for (const kind of [privateSubnets, publicSubnets]) {
     assert.deepEqual(
       kind.map(({ inputs }) => inputs['availabilityZone']),
@@ -32,7 +32,7 @@ test('each zone has a NAT gateway in its own public subnet', () => {
   );
 });
 
-test('each private subnet leaves by the NAT gateway of its own zone, and by nothing else', () => {
+test('each private subnet routes to the NAT gateway of its own zone, and to no other', () => {
   const associations = allOf(resources, 'ec2/routeTableAssociation:RouteTableAssociation');
   const routes = allOf(resources, 'ec2/route:Route');
   for (const { name } of privateSubnets) {
@@ -68,7 +68,7 @@ test('only the table of the public subnets leads to the Internet gateway', () =>
   );
 });
 
-test('egress addresses are protected, kept, apart from the gateways, and published with spares', () => {
+test('egress addresses are protected, retained, separate from the gateways, and published with spares', () => {
   const eips = allOf(resources, 'ec2/eip:Eip').filter(({ provider }) => provider === 'home');
   assert.equal(eips.length, 5);
   for (const { name, protect, retainOnDelete } of eips) {
@@ -84,7 +84,7 @@ test('egress addresses are protected, kept, apart from the gateways, and publish
   assert.equal((outputs['egressAddresses'] as string[]).length, 5);
 });
 
-test('the group that AWS makes lets nothing in or out, and no group is open to the world', () => {
+test('the default security group allows no traffic, and no group is open to the world', () => {
   const group = onlyOf(resources, 'ec2/defaultSecurityGroup:DefaultSecurityGroup');
   assert.deepEqual([group.inputs['ingress'], group.inputs['egress']], [[], []]);
   for (const { name, inputs } of allOf(resources, 'ec2/securityGroup:SecurityGroup')) {
@@ -95,7 +95,7 @@ test('the group that AWS makes lets nothing in or out, and no group is open to t
   }
 });
 
-test('flow logs take all traffic', () => {
+test('flow logs record all traffic', () => {
   const { inputs } = onlyOf(resources, 'ec2/flowLog:FlowLog');
   assert.equal(inputs['trafficType'], 'ALL');
   assert.equal(inputs['vpcId'], 'posthorn-prod-id');
@@ -112,7 +112,7 @@ test('S3 has a gateway endpoint on every private table', () => {
   );
 });
 
-test('interface endpoints are made where they are asked for, in all zones and with private names', async () => {
+test('interface endpoints are created on request, in all zones and with private names', async () => {
   const interfaces = (from: typeof resources) =>
     allOf(from, 'ec2/vpcEndpoint:VpcEndpoint').filter(
       ({ inputs }) => inputs['vpcEndpointType'] === 'Interface',

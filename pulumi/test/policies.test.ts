@@ -15,12 +15,12 @@ const statements = [documents, policyDocumentsOf(site.resources)]
   .flat()
   .flatMap((document) => document.statements);
 
-test('every policy is, word for word, the one that was reviewed', () => {
+test('every policy equals the reviewed one, word for word', () => {
   const reviewed = readFileSync(new URL('reviewed-policies.txt', import.meta.url), 'utf8');
   assert.equal(describePolicies(documents), reviewed);
 });
 
-test('roles and keys have policies of the program, and nothing else has', () => {
+test('roles and keys have policies of the program, and no other resource has one', () => {
   for (const role of allOf(primary.resources, 'iam/role:Role')) {
     assert.ok(
       documents.some(({ resource }) => resource === `Role ${role.name} assumeRolePolicy`),
@@ -35,7 +35,7 @@ test('roles and keys have policies of the program, and nothing else has', () => 
   }
 });
 
-test('a wildcard has a written reason, and a written reason has its wildcard', () => {
+test('every wildcard has a written reason, and every written reason has a wildcard', () => {
   const wild = statements.filter(hasWildcard);
   for (const { Sid } of wild) assert.ok(Object.hasOwn(wildcardReasons, Sid), `${Sid} has a reason`);
   const used = new Set(wild.map(({ Sid }) => Sid));
@@ -45,7 +45,7 @@ test('a wildcard has a written reason, and a written reason has its wildcard', (
   }
 });
 
-test('no role may do everything with a service, or anything with everything', () => {
+test('no role has all actions of a service, or an action on all resources that changes them', () => {
   const ofRoles = documents.filter(({ resource }) => resource.startsWith('RolePolicy '));
   assert.ok(ofRoles.length >= 7);
   for (const { resource, statements: own } of ofRoles) {
@@ -95,7 +95,7 @@ test('the role of flow logs holds every permission that VPC flow logs demand', (
   }
 });
 
-test('every service that a pod or a node calls has a private endpoint, or is named here', () => {
+test('every service that a pod or node calls has a private endpoint or is listed as an exception', () => {
   const published: readonly string[] = INTERFACE_SERVICES;
   // The gateway endpoint; and services of AWS without an endpoint in a VPC of every region.
   const others = ['s3', 'iam', 'acm'];
@@ -124,7 +124,7 @@ test('every service that a pod or a node calls has a private endpoint, or is nam
   }
 });
 
-test('these policies of AWS are attached, each with a written reason, and no others', () => {
+test('only the listed AWS policies are attached, each with a written reason', () => {
   const attached = allOf(primary.resources, 'iam/rolePolicyAttachment:RolePolicyAttachment').map(
     ({ inputs }) => {
       const { role, policyArn } = inputs as { role: string; policyArn: string };
@@ -148,7 +148,7 @@ test('these policies of AWS are attached, each with a written reason, and no oth
   for (const { reason } of known) assert.ok(reason.length >= 20);
 });
 
-test('a role can be taken over by its service only, and for this account only', () => {
+test('only the service of a role may assume it, and only for this account', () => {
   for (const { resource, statements: own } of documents) {
     if (!resource.endsWith('assumeRolePolicy')) continue;
     for (const { Principal, Condition } of own) {
@@ -160,7 +160,7 @@ test('a role can be taken over by its service only, and for this account only', 
   }
 });
 
-test('the pods of a role are those of one service account of this cluster', () => {
+test('a role of pods is assumed by the pods of one service account of this cluster', () => {
   const associations = allOf(
     primary.resources,
     'eks/podIdentityAssociation:PodIdentityAssociation',
@@ -177,7 +177,7 @@ test('the pods of a role are those of one service account of this cluster', () =
   }
 });
 
-test('statements are told apart by their Sid within a policy', () => {
+test('statements of a policy have different Sids', () => {
   for (const { resource, statements: own } of documents) {
     const sids = own.map(({ Sid }) => Sid);
     assert.equal(new Set(sids).size, sids.length, resource);

@@ -81,7 +81,7 @@ test('an account that is ready has no fault', async (t) => {
   assert.ok(findings.length >= 15);
 });
 
-test('a quota that is too small is named with the command that raises it', async (t) => {
+test('a quota that is too small is reported with the command that raises it', async (t) => {
   const other =
     '<item><publicIp>198.51.100.1</publicIp><allocationId>eipalloc-1</allocationId></item>';
   const tag = (key: string, value: string): string =>
@@ -165,7 +165,7 @@ for (const [what, changes, expected] of cases) {
   });
 }
 
-test('the command refuses an unknown stack with those that exist', async () => {
+test('rejects an unknown stack with the names of the existing ones', async () => {
   const script = fileURLToPath(new URL('../preflight/run.ts', import.meta.url));
   const ended = promisify(execFile)(process.execPath, [script, '--stack', 'nope']);
   await assert.rejects(ended, {
@@ -174,7 +174,7 @@ test('the command refuses an unknown stack with those that exist', async () => {
   });
 });
 
-test('the command names the settings that the owner has not set yet', async () => {
+test('the command lists the settings that the owner has not set', async () => {
   const script = fileURLToPath(new URL('../preflight/run.ts', import.meta.url));
   const ended = promisify(execFile)(process.execPath, [script, '--stack', 'stage']);
   await assert.rejects(ended, { code: 2, stderr: /posthorn:accountId: is missing/ });
@@ -201,7 +201,7 @@ test('the preflight reports an instance type that a zone does not offer', async 
   assert.match(String(faults[0]), /^m8g\.large is not offered in eu-central-1b, eu-central-1c/);
 });
 
-test('the preflight reports a version 90 days before its end, by the date that AWS gives', async (t) => {
+test('the preflight reports a cluster version 90 days before its end, by the date from AWS', async (t) => {
   const late = new Date('2027-06-01T00:00:00Z');
   const faults = faultsOf(await findingsOf(t, {}, 'prod', late));
   assert.deepEqual(faults, [
@@ -210,7 +210,7 @@ test('the preflight reports a version 90 days before its end, by the date that A
   ]);
 });
 
-test('the preflight counts the vCPUs of others, and not those of the stack', async (t) => {
+test('the preflight counts the vCPUs in use outside the stack, and not those of the stack', async (t) => {
   const instance = (tags: string): string =>
     `<item><instancesSet><item><cpuOptions><coreCount>8</coreCount><threadsPerCore>1</threadsPerCore></cpuOptions>${tags}</item></instancesSet></item>`;
   const own =
@@ -227,7 +227,7 @@ test('the preflight counts the vCPUs of others, and not those of the stack', asy
 });
 
 for (const stack of stacks) {
-  test(`${stack}: the preflight asks for as many addresses and gateways as the program creates`, async () => {
+  test(`${stack}: the preflight requires as many addresses and gateways as the program creates`, async () => {
     const { resources } = await recordPlatform(stack);
     const needs = quotaNeeds(stackSettings(stack));
     const addresses = needs

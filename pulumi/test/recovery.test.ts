@@ -10,7 +10,7 @@ const dev = await recordPlatform('dev');
 
 const RECOVERY_KEY = 'arn:aws:kms:::posthorn-prod-recovery-key';
 
-test('each bucket is replicated to the other region, under the key there, deletions left out', () => {
+test('each bucket replicates to the other region under the key there, without deletions', () => {
   const configs = allOf(primary.resources, 's3/bucketReplicationConfig:BucketReplicationConfig');
   const copies = configs.map(({ inputs }) => {
     const [rule] = inputs['rules'] as Record<string, Record<string, unknown>>[];
@@ -62,7 +62,7 @@ test('images, secrets and backups are copied to the other region', () => {
   ]);
 });
 
-test('addresses of the recovery site are there and published before it is needed', () => {
+test('addresses of the recovery site exist and are published in advance', () => {
   const eips = allOf(primary.resources, 'ec2/eip:Eip').filter(
     ({ provider }) => provider === 'recovery',
   );
@@ -121,7 +121,7 @@ test('a recovery site uses the copies instead of creating data of its own', () =
   assert.equal(site.outputs['archiveBucket'], `posthorn-prod-archive-copy-${ACCOUNT}-eu-west-1`);
 });
 
-test('a standby has no worker, and has them once it takes over', async () => {
+test('a standby has no workers until it takes over', async () => {
   const sizeOf = (from: typeof site) =>
     allOf(from.resources, 'eks/nodeGroup:NodeGroup').find(({ name }) => name.endsWith('-worker'))
       ?.inputs['scalingConfig'];

@@ -26,14 +26,14 @@ for (const stack of stacks) {
   const application = onlyOf(resources, 'argoproj.io/v1alpha1:Application');
   const { source } = application.inputs['spec'] as { source: RootSource };
 
-  test(`${stack}: the root application finds its chart and its values`, () => {
+  test(`${stack}: the chart and the values of the root application exist`, () => {
     assert.ok(existsSync(new URL(`${source.path}/Chart.yaml`, ROOT)), source.path);
     for (const file of source.helm.valueFiles) {
       assert.ok(existsSync(new URL(`${source.path}/${file}`, ROOT)), file);
     }
   });
 
-  test(`${stack}: its values are ones that the chart takes`, () => {
+  test(`${stack}: the chart accepts the values of the root application`, () => {
     const schema = JSON.parse(textOf(`${source.path}/values.schema.json`)) as Schema;
     const values = source.helm.valuesObject;
     for (const key of Object.keys(values)) assert.ok(schema.properties[key], key);
@@ -47,7 +47,7 @@ for (const stack of stacks) {
     for (const key of Object.keys(values['mongodb'] as object)) assert.ok(mongodb[key], key);
   });
 
-  test(`${stack}: region, secret and network are those that its applications expect`, () => {
+  test(`${stack}: region, secret and network equal those of its applications`, () => {
     const folder = `argocd/environments/${stack}`;
     const apps = parse(textOf(`${folder}/apps.yaml`)) as Record<string, string>;
     for (const key of ['environment', 'region', 'remoteKey']) {
@@ -86,7 +86,7 @@ test('the image is built for the architecture of every node', async () => {
   }
 });
 
-test('brokers prefer their nodes and tolerate their taint, and ask for a class of volumes that is made', async () => {
+test('brokers prefer their nodes, tolerate their taint, and use an existing storage class', async () => {
   const { resources } = await recordPlatform('prod');
   const values = textOf('charts/nats/values.yaml');
   assert.ok(values.includes(`key: ${POOL_LABEL}, operator: Equal, value: nats`));
@@ -98,7 +98,7 @@ test('brokers prefer their nodes and tolerate their taint, and ask for a class o
   assert.equal(metadata.name, asked);
 });
 
-test('control runs as the account that has the identity, in the namespace that it is for', async () => {
+test('control runs as the service account with the identity, in its namespace', async () => {
   const { resources } = await recordPlatform('prod');
   const identity = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation').find(
     ({ name }) => name === 'posthorn-prod-control',
@@ -114,7 +114,7 @@ test('control runs as the account that has the identity, in the namespace that i
   assert.ok(application.includes(`namespace: ${String(identity?.inputs['namespace'])} }`));
 });
 
-test('MongoDB in the cluster runs on the nodes and as the account that are made for it', async () => {
+test('MongoDB in the cluster uses the nodes and the service account created for it', async () => {
   const { resources } = await recordPlatform('prod', { mongodbMode: 'operator' });
   const identity = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation').find(
     ({ name }) => name === 'posthorn-prod-mongodb-backup',
@@ -127,7 +127,7 @@ test('MongoDB in the cluster runs on the nodes and as the account that are made 
   assert.deepEqual(values.nodeSelector, { [POOL_LABEL]: 'mongodb' });
 });
 
-test('the class of volumes that Git has too is the same: most of it could not be changed', async () => {
+test('the storage class equals the one in Git, because most of its fields are immutable', async () => {
   const { resources } = await recordPlatform('prod');
   const { inputs } = onlyOf(resources, 'storage.k8s.io/v1:StorageClass');
   const made = parse(textOf('argocd/foundation/templates/storage-class.yaml')) as {

@@ -25,7 +25,7 @@ async function packageFolder(name: string): Promise<string> {
   return cwd;
 }
 
-test('redocly and spectral find nothing to say of the document', async () => {
+test('redocly and spectral report nothing about the document', async () => {
   const cwd = await packageFolder('lint');
   const { document } = server;
   const redocly = ['redocly', 'lint', '--config', 'redocly.yaml', document];

@@ -38,7 +38,7 @@ test('decisions are numbered without a gap and have the parts of the template', 
   });
 });
 
-test('a decision that the source speaks of is there', () => {
+test('every decision that the source refers to exists', () => {
   const numbers = new Set(records.map(({ file }) => file.slice(0, 4)));
   for (const { path, text } of projectFiles('src/**/*.ts', 'test/**/*.ts')) {
     for (const [, number] of text.matchAll(/\bADR (\d{4})\b/g)) {

@@ -27,7 +27,7 @@ function anchorsOf(text: string): Set<string> {
   );
 }
 
-test('relative links lead to files and headings that are there', () => {
+test('relative links point to existing files and headings', () => {
   let links = 0;
   for (const { path, text } of documents) {
     for (const [, link = ''] of withoutFences(text).matchAll(/\]\(([^)\s]+)\)/g)) {
@@ -43,7 +43,7 @@ test('relative links lead to files and headings that are there', () => {
   assert.ok(links > 20, 'the links were found');
 });
 
-test('paths in the documents, and documents in the source, are there', () => {
+test('paths in the documents, and documents in the source, exist', () => {
   for (const { path, text } of documents) {
     const named = text.matchAll(/(?<![\w/.-])((?:src|test|docs|bench|\.ci)\/[\w./-]*\w)/g);
     for (const [, name] of named) {
@@ -57,7 +57,7 @@ test('paths in the documents, and documents in the source, are there', () => {
   }
 });
 
-test('npm scripts that the documents name are there', () => {
+test('npm scripts that the documents name exist', () => {
   const scriptsOf = (file: string): Record<string, string> =>
     (JSON.parse(projectText(file)) as { scripts: Record<string, string> }).scripts;
   const scripts = scriptsOf('package.json');
@@ -71,7 +71,7 @@ test('npm scripts that the documents name are there', () => {
   }
 });
 
-test('settings and error codes that the documents name are there', () => {
+test('settings and error codes that the documents name exist', () => {
   const known = new Set([
     ...Object.keys(settingsSchema.properties),
     ...Object.keys(errorCatalogue),

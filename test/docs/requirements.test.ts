@@ -52,7 +52,7 @@ test('each requirement id in the repository has a row', () => {
   assert.deepEqual(unknown, []);
 });
 
-test('each requirement that is built, in whole or in part, names tests that exist', () => {
+test('each requirement that is built, wholly or in part, names existing tests', () => {
   assert.ok(requirements.size > 80, 'rows were found');
   const faults: string[] = [];
   for (const [id, { state, tests }] of requirements) {

@@ -14,7 +14,7 @@ const alerts = projectFiles('charts/posthorn/files/rules/*.yaml').flatMap(({ tex
   [...text.matchAll(/^ *- alert: (\w+)$/gm)].map(([, name = '']) => name),
 );
 
-test('the README says of every alert which page it leads to, and how to bring it about', () => {
+test('the README names the runbook of every alert and a way to trigger it', () => {
   assert.ok(alerts.length > 20, 'the alerts were found');
   const [pageOf = '', breakIt = ''] = projectText(README).split('\n## Break it\n');
   const rows = [...breakIt.matchAll(/^\| (Posthorn\w+) \|/gm)].map(([, name = '']) => name);
@@ -31,7 +31,7 @@ const commands = pages.flatMap(({ path, text }) =>
   })),
 );
 
-test('programs, roles and files in the commands are there', () => {
+test('programs, roles and files in the commands of the runbooks exist', () => {
   let runs = 0;
   for (const { path, code } of commands) {
     for (const [, file = ''] of code.matchAll(/(?:bin\/node|node) (src\/\S+)/g)) {
@@ -48,7 +48,7 @@ test('programs, roles and files in the commands are there', () => {
   assert.ok(runs > 1, 'the commands were found');
 });
 
-test('what kubectl is to act on is what the chart makes', () => {
+test('kubectl commands name objects that the chart creates', () => {
   const values = parse(projectText('charts/posthorn/values.yaml')) as { roles: object };
   const roles = [...Object.keys(values.roles), 'probe'];
   let named = 0;

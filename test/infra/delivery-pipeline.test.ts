@@ -15,7 +15,7 @@ const { scripts, dependencies } = JSON.parse(projectText('package.json')) as {
   dependencies: Record<string, string>;
 };
 
-test('actions are pinned to commits, and say which version that is', () => {
+test('actions are pinned to commits with their version in a comment', () => {
   let uses = 0;
   for (const { path, text } of workflows) {
     for (const [line, action = ''] of text.matchAll(/^.*\buses: (\S+).*$/gm)) {
@@ -27,7 +27,7 @@ test('actions are pinned to commits, and say which version that is', () => {
   assert.ok(uses > 10, 'the actions were found');
 });
 
-test('workflows may read, every job has a time limit, and nothing of an event is put into a script', () => {
+test('workflows have read permission, jobs have a time limit, and scripts contain no event data', () => {
   for (const { path, text } of workflows) {
     const workflow: unknown = parse(text);
     assert.deepEqual(at(workflow, 'permissions'), { contents: 'read' }, path);
@@ -41,7 +41,7 @@ test('workflows may read, every job has a time limit, and nothing of an event is
   }
 });
 
-test('the scripts that CI runs are there, and .ci/run has the steps of the workflow', () => {
+test('the scripts that CI runs exist, and .ci/run has the steps of the workflow', () => {
   for (const { path, text } of [...workflows, ...projectFiles('.ci/run')]) {
     const named = text.matchAll(/\bnpm run ([\w:-]+)(?: --prefix (\w+))?/g);
     for (const [, script = '', folder] of named) {
@@ -56,7 +56,7 @@ test('the scripts that CI runs are there, and .ci/run has the steps of the workf
   }
 });
 
-test('the image has the version of Node that the lock file has, and is not root', () => {
+test('the image has the Node version of the lock file and does not run as root', () => {
   const dockerfile = projectText('Dockerfile');
   const version = /^ARG NODE_IMAGE=\S+node:(\d+\.\d+\.\d+)-/m.exec(dockerfile)?.[1];
   const lock = JSON.parse(projectText('package-lock.json')) as {
@@ -70,7 +70,7 @@ test('the image has the version of Node that the lock file has, and is not root'
   assert.ok(ignored.includes('*'), 'only what is named goes in');
 });
 
-test('the compose file: settings that exist, data in volumes, nothing open to the network', () => {
+test('the compose file has known settings, data in volumes and no port open to the network', () => {
   const compose: unknown = parse(projectText('compose.yaml'), { merge: true });
   const services = at(compose, 'services') as Record<string, object>;
   assert.deepEqual(Object.keys(services), ['keys', 'migrate', 'posthorn', 'nats', 'mongodb']);
@@ -94,7 +94,7 @@ test('the compose file: settings that exist, data in volumes, nothing open to th
   assert.equal(condition, 'service_completed_successfully');
 });
 
-test('the image is named in lower case, as registries require it', () => {
+test('the image name is in lower case, as registries require', () => {
   const workflow = projectText('.github/workflows/image.yaml');
   assert.match(workflow, /IMAGE=ghcr\.io\/\$\{GITHUB_REPOSITORY,,\}/);
   // The expression keeps the capitals of the owner.

@@ -13,7 +13,7 @@ import { projectRoot, projectText } from '../docs/project-files.ts';
 
 const run = promisify(execFile);
 
-test('source and production dependencies are enough, without install scripts', async (t) => {
+test('source and production dependencies are sufficient without install scripts', async (t) => {
   const dir = await makeTempDir();
   t.after(() => dir.remove());
   const dockerfile = projectText('Dockerfile');

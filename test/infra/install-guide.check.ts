@@ -19,7 +19,7 @@ const blocks = (info: string): string[] =>
     .map(([, , text]) => text as string);
 const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
 
-test('what the commands name is there', () => {
+test('files and services that the commands name exist', () => {
   assert.ok(commands.length >= 10, 'the commands were found');
   const services = Object.keys(
     at(parse(projectText('compose.yaml'), { merge: true }), 'services') as object,
@@ -35,7 +35,7 @@ test('what the commands name is there', () => {
 });
 
 test(
-  'the values of the guide render, and the objects it names',
+  'the values and the named objects of the guide render',
   {
     skip: without(tools.helm) || without(tools.kubeconform),
   },
@@ -59,7 +59,7 @@ test(
 );
 
 test(
-  'the values that other pages tell to add are taken by the chart',
+  'the chart accepts the values that other pages add',
   { skip: without(tools.helm) },
   async (t) => {
     const dir = await makeTempDir();
@@ -84,7 +84,7 @@ test(
   },
 );
 
-test('the keys of the Secret are those that the chart asks for', () => {
+test('the Secret of the guide has the keys that the chart reads', () => {
   const told = [...guide.matchAll(/^\| `([a-z]+[A-Z]\w*)` \|/gm)].map(([, key]) => key);
   const template = projectText('charts/posthorn/templates/_secrets.tpl');
   const asked = [...template.matchAll(/set \$keys "(\w+)"/g)].map(([, key]) => key);

@@ -10,7 +10,7 @@ import { at } from './manifests.ts';
 
 const values: unknown = parse(projectText('charts/nats/values.yaml'));
 
-test('three servers, one in each zone, each write on the disk', () => {
+test('three brokers run, one in each zone, and sync each write to disk', () => {
   assert.deepEqual(at(values, 'config', 'cluster', 'replicas'), 3);
   assert.equal(at(values, 'config', 'jetstream', 'merge', 'sync_interval'), 'always');
   const spreads = at(values, 'podTemplate', 'topologySpreadConstraints') as object;
@@ -21,7 +21,7 @@ test('three servers, one in each zone, each write on the disk', () => {
   }
 });
 
-test('the broker is restricted, has what it asks for, and bounds below its disk and memory', () => {
+test('the broker is restricted, has guaranteed resources, and limits its stores below them', () => {
   for (const container of ['container', 'reloader', 'promExporter']) {
     const security = at(values, container, 'merge', 'securityContext');
     assert.equal(at(security, 'readOnlyRootFilesystem'), true, container);
@@ -39,7 +39,7 @@ test('the broker is restricted, has what it asks for, and bounds below its disk 
   assert.equal(at(values, 'natsBox', 'enabled'), false);
 });
 
-test('connections are encrypted and have a password, and producers are let in by the platform', () => {
+test('connections are encrypted and authenticated, and the platform authorizes producers', () => {
   for (const part of ['nats', 'cluster']) {
     assert.equal(at(values, 'config', part, 'tls', 'enabled'), true, part);
   }
@@ -49,7 +49,7 @@ test('connections are encrypted and have a password, and producers are let in by
 });
 
 for (const environment of ['dev', 'stage', 'prod']) {
-  test(`${environment}: one file is what a roll-out changes`, () => {
+  test(`${environment}: a roll-out changes one file`, () => {
     const folder = `argocd/environments/${environment}`;
     const image: unknown = parse(projectText(`${folder}/image.yaml`));
     assert.deepEqual(Object.keys(image as object), ['image']);

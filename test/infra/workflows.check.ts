@@ -15,12 +15,12 @@ const run = (tool: keyof typeof tools, args: string[]) =>
     throw new Error((error as { stdout: string }).stdout || String(error));
   });
 
-test('actionlint finds nothing', { skip: without(tools.actionlint) }, async () => {
+test('actionlint reports nothing', { skip: without(tools.actionlint) }, async () => {
   const files = projectFiles('.github/workflows/*.yaml').map(({ path }) => path);
   assert.ok(files.length >= 5, 'the workflows were found');
   await run('actionlint', ['-no-color', ...files]);
 });
 
-test('hadolint finds nothing', { skip: without(tools.hadolint) }, async () => {
+test('hadolint reports nothing', { skip: without(tools.hadolint) }, async () => {
   await run('hadolint', ['--no-color', '--failure-threshold', 'style', 'Dockerfile']);
 });

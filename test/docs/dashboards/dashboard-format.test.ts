@@ -41,7 +41,7 @@ function isDistinct(values: readonly unknown[]): boolean {
   return new Set(values).size === values.length;
 }
 
-test('each can be imported: uid, title, version of the schema, time', () => {
+test('every dashboard has the uid, title, schema version and time range that an import needs', () => {
   assert.ok(dashboards.length > 3);
   assert.ok(isDistinct(dashboards.map(({ title }) => title)));
   for (const { path, uid, schemaVersion, version, refresh, time } of dashboards) {
@@ -53,7 +53,7 @@ test('each can be imported: uid, title, version of the schema, time', () => {
   }
 });
 
-test('each panel has an id of its own, a type and a unit that there are, and queries apart', () => {
+test('every panel has a unique id, a known type and unit, and distinct queries', () => {
   for (const { path, panels: own } of dashboards) {
     assert.ok(isDistinct(own.map(({ id }) => id)), path);
     assert.ok(isDistinct(own.map(({ title }) => title)), path);
@@ -67,7 +67,7 @@ test('each panel has an id of its own, a type and a unit that there are, and que
   }
 });
 
-test('every variable is one that Grafana gives or the dashboard declares', () => {
+test('every variable is built into Grafana or declared by the dashboard', () => {
   for (const { dashboard, panel } of panels) {
     const declared = dashboard.templating.list.map(({ name }) => name);
     for (const [, name = ''] of JSON.stringify(panel).matchAll(/\$\{?(\w+)/g)) {
@@ -76,7 +76,7 @@ test('every variable is one that Grafana gives or the dashboard declares', () =>
   }
 });
 
-test('a legend names labels that its query keeps, and curves of one panel can be told apart', () => {
+test('a legend names labels that its query keeps and that distinguish the curves of a panel', () => {
   for (const { panel, at } of panels) {
     assert.ok(isDistinct(panel.targets.map(({ legendFormat }) => legendFormat)), at);
     for (const { expr, legendFormat } of panel.targets) {

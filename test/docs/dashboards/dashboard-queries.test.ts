@@ -76,7 +76,7 @@ test('labels that a query selects or groups by are those of its metrics', () => 
   }
 });
 
-test('what grows is asked for its rate, what goes up and down for its value, quantiles of histograms', () => {
+test('counters are queried as rates, gauges as values, and histograms as quantiles', () => {
   for (const expr of exprs) {
     const isRate = RATES.test(expr);
     for (const { name, type, suffix } of askedOf(expr)) {
@@ -93,7 +93,7 @@ test('what grows is asked for its rate, what goes up and down for its value, qua
   }
 });
 
-test('what Node and the process say of themselves is there', async () => {
+test('metrics of Node and of the process that dashboards read exist', async () => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const there = registry.getMetricsAsArray().map(({ name }) => name);

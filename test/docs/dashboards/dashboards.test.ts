@@ -24,7 +24,7 @@ const queries = written.flatMap(({ path, panels }) =>
   panels.flatMap(({ title, targets }) => targets.map(({ expr }) => ({ path, title, expr }))),
 );
 
-test('the files are those that the code makes', () => {
+test('the dashboard files equal the output of the code', () => {
   const names = dashboards.map(({ name }) => `${FOLDER}/${name}.json`);
   assert.deepEqual(files.map(({ path }) => path).toSorted(), names.toSorted());
   for (const dashboard of dashboards) {
@@ -33,7 +33,7 @@ test('the files are those that the code makes', () => {
   }
 });
 
-test('each has a uid of its own, and the data source is chosen by who looks', () => {
+test('every dashboard has a unique uid and lets the viewer choose the data source', () => {
   assert.equal(new Set(written.map(({ uid }) => uid)).size, written.length);
   for (const { path, templating, panels } of written) {
     assert.deepEqual(
@@ -49,7 +49,7 @@ test('each has a uid of its own, and the data source is chosen by who looks', ()
   }
 });
 
-test('no panel lies over another or over the edge', () => {
+test('panels neither overlap nor cross the edge', () => {
   for (const { path, panels } of written) {
     const taken = new Set<string>();
     for (const { title, gridPos } of panels) {
@@ -63,7 +63,7 @@ test('no panel lies over another or over the edge', () => {
   }
 });
 
-test('every metric of ours that a query reads is in the catalogue, and each of it in a dashboard', () => {
+test('every Posthorn metric in a query is in the catalogue, and every metric in the catalogue in a query', () => {
   const catalogue = new Set<string>();
   const rows = projectText('docs/metrics.md').matchAll(/^\| `(posthorn_\w+)` \|/gm);
   for (const [, name = ''] of rows) catalogue.add(name);

@@ -58,7 +58,7 @@ for (const { path, text } of markdownFiles()) {
   const fences = fencesOf(text);
   const examples = fences.filter(({ info }) => info.startsWith('sh runnable'));
   if (examples.length === 0) continue;
-  test(`${path}: ${examples.length} examples run, and answer as it is shown`, async () => {
+  test(`${path}: ${examples.length} examples run and return the answers that the page shows`, async () => {
     let output = '';
     for (const { info, code } of fences) {
       if (info.startsWith('sh runnable')) {
@@ -69,7 +69,7 @@ for (const { path, text } of markdownFiles()) {
   });
 }
 
-test('each JSON example of the documents is an answer of a run, an example with a test, or a request', () => {
+test('each JSON example in the documents is the answer of a run, a tested example, or a request', () => {
   const kinds = /^json (answer|request|example=[a-z-]+)$/;
   for (const { path, text } of markdownFiles()) {
     for (const { info, code } of fencesOf(text)) {

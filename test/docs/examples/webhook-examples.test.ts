@@ -58,7 +58,7 @@ function exampleOf(name: string): string {
 
 const tested = ['endpoint-health', 'webhook', 'webhook-with-link'];
 
-test('each example that is named in the documents has its test here', () => {
+test('each example that the documents name has a test in this file', () => {
   const named = markdownFiles()
     .flatMap(({ text }) => fencesOf(text))
     .map(({ info }) => / example=(.*)$/.exec(info)?.[1])
@@ -66,7 +66,7 @@ test('each example that is named in the documents has its test here', () => {
   assert.deepEqual(named.toSorted(), tested.toSorted());
 });
 
-test('a webhook has the headers and the body that are shown', async () => {
+test('a webhook has the headers and the body that the documents show', async () => {
   await newEndpoint('plain', '/webhooks');
   const event = '{"type":"order.created","data":{"amount":12.50}}';
   await api('POST', '/v1/tenants/plain/events', event);
@@ -86,7 +86,7 @@ test('a webhook has the headers and the body that are shown', async () => {
   assert.equal(request.body.toString().replace(time, ''), body.replace(time, ''));
 });
 
-test('the webhook of a large payload has the link that is shown', async () => {
+test('the webhook of a large payload has the link that the documents show', async () => {
   await newEndpoint('linked', '/linked', { payload: 'url' });
   const size = 3_145_728;
   const data = JSON.stringify('x'.repeat(size - 2));
@@ -104,7 +104,7 @@ test('the webhook of a large payload has the link that is shown', async () => {
   assertShown(JSON.stringify(shown), actual, 'webhook-with-link');
 });
 
-test('an endpoint that fails shows its health as it is shown', async () => {
+test('a failing endpoint shows its health as the documents do', async () => {
   const path = await newEndpoint('ill', '/ill');
   const publish = () => api('POST', '/v1/tenants/ill/events', '{"type":"order.created","data":1}');
   await publish();

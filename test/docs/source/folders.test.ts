@@ -25,7 +25,7 @@ test(`a folder of src or test has at most ${MOST_FILES} files`, () => {
   assert.deepEqual(tooLong, []);
 });
 
-test('unit and integration tests are in the folder of the same path as their subject in src', () => {
+test('unit and integration tests are in folders that mirror src', () => {
   const folders = new Set(filesOf('test/{unit,integration}/**/*.test.ts').map(dirname));
   assert.ok(folders.size > 50, 'the folders were found');
   const misplaced = [...folders].filter((folder) => {

@@ -6,7 +6,7 @@ interface LockedPackage {
   optionalDependencies?: Record<string, string>;
 }
 
-test('the lock file has every optional dependency, without which `npm ci` refuses it', () => {
+test('the lock file lists every optional dependency, as npm ci requires', () => {
   const { packages } = JSON.parse(projectText('package-lock.json')) as {
     packages: Record<string, LockedPackage>;
   };

@@ -48,7 +48,7 @@ async function allOfMongodb(url: string): Promise<string> {
 }
 
 test(
-  'a webhook goes out with its credentials, and no store holds a secret that was sent',
+  'a webhook carries its credentials, and no store contains a secret in plain text',
   { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();

@@ -227,7 +227,7 @@ const pointersOf = ({ body }: Answer, below: string): string[] =>
   (body.errors ?? []).map(({ pointer }: { pointer: string }) => below + pointer);
 
 test(
-  'a dry run and an explanation decide as ingress and router do when samples are published',
+  'a dry run and an explanation give the decisions that ingress and router make for the same samples',
   { timeout: TEST_MS_MAX },
   async () => {
     const endpoints: string[] = [];

@@ -8,7 +8,7 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 const DATA_PLANE = ['ingress', 'router', 'control'] as const;
 const BATCH = 500;
 
-test('a tenant that floods a slow endpoint has a lane; its worker is killed; all arrives', async (t) => {
+test('a tenant that floods a slow endpoint gets a lane, and every delivery arrives when its worker is killed', async (t) => {
   const receiver = await WebhookReceiver.start();
   const system = await startSystem([DATA_PLANE, ['delivery']], {
     POSTHORN_SHARDS: '1',

@@ -11,7 +11,7 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 const BASE = 'https://posthorn.example.com';
 
 test(
-  'an event of 3 MB is delivered whole and by link, is in the history, and can be read there',
+  'an event of 3 MB is delivered inline and by link, and is readable in the history',
   { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();

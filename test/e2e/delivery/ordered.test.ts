@@ -45,7 +45,7 @@ async function publishAll(system: System, tenant: string): Promise<void> {
   }
 }
 
-test('kill -9 of the routers and workers at work: each endpoint gets its events in order', async (t) => {
+test('each endpoint gets its events in order when busy routers and workers are killed', async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   const system = await startSystem(LAYOUT, { POSTHORN_SHARDS: String(SHARDS) });
@@ -102,7 +102,7 @@ interface Listed {
   data: { id: string; event_id: string; status: string; reason: string | null }[];
 }
 
-test('a blocked endpoint: over the API its first delivery is retried, and cancelled', async (t) => {
+test('the API retries and cancels the first delivery of a blocked endpoint', async (t) => {
   const receiver = await WebhookReceiver.start();
   t.after(() => receiver.close());
   const system = await startSystem([['ingress', 'router', 'delivery', 'control']]);

@@ -89,7 +89,7 @@ function idsAt(receiver: WebhookReceiver, path: string): string[] {
 }
 
 test(
-  'a tenant created again receives no event of its first life',
+  'a tenant that is created again receives no event of its first life',
   { timeout: 400_000 },
   async (t) => {
     const { system, receiver, nc } = await start(t);

@@ -9,7 +9,7 @@ import { killRole } from '../../chaos/faults/processes/kill-role.ts';
 import { runFault } from '../../chaos/run-fault.ts';
 
 // The short form of `npm run test:chaos`, which runs all faults against a cluster.
-test('kill -9 of each role and of the broker under load loses nothing', async (t) => {
+test('no event is lost when each role and the broker are killed under load', async (t) => {
   const receiver = await WebhookReceiver.start();
   const system = await startSystem([['ingress'], ['router'], ['delivery'], ['control']]);
   t.after(async () => {

@@ -12,7 +12,7 @@ import { buckets, streams } from '#wire/subjects.ts';
 const KV_BUCKETS = [buckets.config, buckets.leases, buckets.lanes, buckets.ordered];
 const ROLES = ['ingress', 'router', 'delivery', 'control'] as const;
 
-test('events arrive when consumers and buckets are removed by hand', async (t) => {
+test('events arrive when consumers and buckets are deleted by hand', async (t) => {
   const receiver = await WebhookReceiver.start();
   const system = await startSystem([ROLES], { POSTHORN_SHARDS: '1' });
   const nc = await connect({ servers: system.natsUrl });

@@ -9,7 +9,7 @@ import { startSystem } from '#testkit/system.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { subjects } from '#wire/subjects.ts';
 
-test('a damaged event is reported by the router, without its bytes', async (t) => {
+test('the router reports a damaged event without its bytes', async (t) => {
   const receiver = await WebhookReceiver.start();
   const system = await startSystem([['control'], ['router']], {
     POSTHORN_SENTRY_DSN: `http://key@127.0.0.1:${receiver.port}/7`,

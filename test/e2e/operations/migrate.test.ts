@@ -27,7 +27,7 @@ function migrate(env: Record<string, string>): Promise<Ended> {
   });
 }
 
-test('streams and indexes are made, and made again without a fault', async (t) => {
+test('migrate creates streams and indexes, and succeeds again when they exist', async (t) => {
   const nats = await startNatsServer();
   t.after(() => nats.dispose());
   const mongo = await testMongo();
@@ -68,7 +68,7 @@ test('streams and indexes are made, and made again without a fault', async (t) =
   assert.match(other.stderr, /POSTHORN_SHARDS/);
 });
 
-test('settings that are missing are named, both of them', async () => {
+test('rejects two missing settings with the names of both', async () => {
   const { code, stderr } = await migrate({});
   assert.equal(code, 78);
   assert.match(stderr, /POSTHORN_NATS_URL: is required for migrate/);

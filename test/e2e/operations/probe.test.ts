@@ -102,7 +102,7 @@ test('every shard succeeds on a healthy system, and no other tenant can reach th
 });
 
 for (const role of ['router', 'delivery'] as const) {
-  test(`without ${role} rounds are lost and little piles up; with it they succeed again`, async () => {
+  test(`rounds are lost and little accumulates without ${role}, and rounds succeed again once it is back`, async () => {
     const sentBefore = await byShard('posthorn_probe_sent_total');
     await system.with(role).kill('SIGKILL');
     const bound = LOST_MAX + LOST_AFTER_MS / INTERVAL_MS + 2;
@@ -123,14 +123,14 @@ for (const role of ['router', 'delivery'] as const) {
   });
 }
 
-test('without ingress rounds are refused', async () => {
+test('rounds are rejected without ingress', async () => {
   await system.with('ingress').kill('SIGKILL');
   await more('refused', 6);
   await system.with('ingress').restart();
   await more('succeeded', 1);
 });
 
-test('the probe creates its endpoint again when it was removed', async () => {
+test('the probe creates its endpoint again when it was deleted', async () => {
   const path = `/v1/tenants/${tenants[1]}/endpoints`;
   const [removed] = await endpoints(path);
   const answer = await fetch(`${system.url('control')}${path}/${removed}`, {
@@ -146,7 +146,7 @@ test('the probe creates its endpoint again when it was removed', async () => {
   await more('succeeded', 1);
 });
 
-test('a probe that starts again leaves nothing of the last one', async () => {
+test('a restarted probe removes everything of its previous run', async () => {
   await probe?.stop(1000);
   await startProbe();
   await more('succeeded', 1);

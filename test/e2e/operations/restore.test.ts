@@ -161,7 +161,7 @@ class Installation {
 }
 
 test(
-  'after both stores are lost and restored, configuration, history and owed deliveries are there',
+  'configuration, history and pending deliveries exist after both stores are lost and restored',
   { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();

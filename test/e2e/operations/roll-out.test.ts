@@ -64,13 +64,13 @@ async function rollOutTwice(group: TargetGroup, readinessGate: boolean): Promise
   return statuses;
 }
 
-test('a roll-out with the readiness gate of the balancer refuses no publish', async (t) => {
+test('a roll-out with the readiness gate of the load balancer rejects no publish', async (t) => {
   const group = await TargetGroup.start(BALANCER);
   t.after(() => group.close());
   assert.deepEqual([...(await rollOutTwice(group, true))], [202]);
 });
 
-test('a roll-out without the gate leaves the balancer without targets', async (t) => {
+test('a roll-out without the readiness gate leaves the load balancer without targets', async (t) => {
   const group = await TargetGroup.start(BALANCER);
   t.after(() => group.close());
   assert.ok((await rollOutTwice(group, false)).has(503));

@@ -46,70 +46,74 @@ async function changeMasterKey(dataDir: string): Promise<Record<string, string>>
   return { POSTHORN_MASTER_KEYS_OTHER: value };
 }
 
-test('bootstrap key, NATS password and seed, and master key', { timeout: 600_000 }, async (t) => {
-  const dir = await tempDir(t);
-  const start = async (
-    env: Record<string, string> = {},
-  ): Promise<{ system: PosthornProcess; banner: Banner }> => {
-    const system = new PosthornProcess(dir, env);
-    t.after(() => system.end());
-    return { system, banner: await system.banner() };
-  };
-  const first = await start();
-  const receiver = await WebhookReceiver.start();
-  t.after(() => receiver.close());
-  await api(first.banner, 'PUT', '/v1/tenants/acme', {});
-  const made = await api(first.banner, 'POST', '/v1/tenants/acme/endpoints', {
-    url: receiver.url('/hook'),
-  });
-  const { id: endpoint, secret } = (await made.json()) as { id: string; secret: string };
-  const { id } = await sendPrinted(first.banner);
-  await waitUntil(() => first.system.stdout.includes(`${id} signature valid`));
-  await first.system.end();
+test(
+  'rotation replaces the bootstrap key, the NATS password and seed, and the master key',
+  { timeout: 600_000 },
+  async (t) => {
+    const dir = await tempDir(t);
+    const start = async (
+      env: Record<string, string> = {},
+    ): Promise<{ system: PosthornProcess; banner: Banner }> => {
+      const system = new PosthornProcess(dir, env);
+      t.after(() => system.end());
+      return { system, banner: await system.banner() };
+    };
+    const first = await start();
+    const receiver = await WebhookReceiver.start();
+    t.after(() => receiver.close());
+    await api(first.banner, 'PUT', '/v1/tenants/acme', {});
+    const made = await api(first.banner, 'POST', '/v1/tenants/acme/endpoints', {
+      url: receiver.url('/hook'),
+    });
+    const { id: endpoint, secret } = (await made.json()) as { id: string; secret: string };
+    const { id } = await sendPrinted(first.banner);
+    await waitUntil(() => first.system.stdout.includes(`${id} signature valid`));
+    await first.system.end();
 
-  const keysFile = join(dir, 'keys.json');
-  const keys = JSON.parse(await readFile(keysFile, 'utf8')) as Record<string, string>;
-  const bootstrap_key = `phk_${randomBytes(24).toString('hex')}`;
-  await writeFile(keysFile, JSON.stringify({ ...keys, bootstrap_key }, null, 2));
-  await rm(join(dir, 'nats-access.json'));
-  const second = await start();
-  assert.equal(second.banner.key, bootstrap_key);
-  const old = await api({ ...second.banner, key: first.banner.key }, 'GET', '/v1/tenants');
-  assert.equal(old.status, 401);
-  const other = await sendPrinted(second.banner);
-  await waitUntil(() => second.system.stdout.includes(`${other.id} signature valid`));
-  await second.system.end();
+    const keysFile = join(dir, 'keys.json');
+    const keys = JSON.parse(await readFile(keysFile, 'utf8')) as Record<string, string>;
+    const bootstrap_key = `phk_${randomBytes(24).toString('hex')}`;
+    await writeFile(keysFile, JSON.stringify({ ...keys, bootstrap_key }, null, 2));
+    await rm(join(dir, 'nats-access.json'));
+    const second = await start();
+    assert.equal(second.banner.key, bootstrap_key);
+    const old = await api({ ...second.banner, key: first.banner.key }, 'GET', '/v1/tenants');
+    assert.equal(old.status, 401);
+    const other = await sendPrinted(second.banner);
+    await waitUntil(() => second.system.stdout.includes(`${other.id} signature valid`));
+    await second.system.end();
 
-  const others = await changeMasterKey(dir);
-  const third = await start(others);
-  const sealed = /endpoints sealed under the master key: [1-9]/;
-  // It arrives through another pipe than the banner.
-  await waitUntil(() => sealed.test(third.system.stderr), { what: String(sealed) });
-  await third.system.end();
-  // The old key is no longer needed, and the receivers' secrets are unchanged.
-  const fourth = await start();
-  await publish(fourth.banner, 'under-another-key');
-  const again = await sendPrinted(fourth.banner);
-  await waitUntil(() => fourth.system.stdout.includes(`${again.id} signature valid`));
-  const [request] = await receiver.waitFor(1, '/hook', 30_000);
-  new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {});
-  await fourth.system.end();
+    const others = await changeMasterKey(dir);
+    const third = await start(others);
+    const sealed = /endpoints sealed under the master key: [1-9]/;
+    // It arrives through another pipe than the banner.
+    await waitUntil(() => sealed.test(third.system.stderr), { what: String(sealed) });
+    await third.system.end();
+    // The old key is no longer needed, and the receivers' secrets are unchanged.
+    const fourth = await start();
+    await publish(fourth.banner, 'under-another-key');
+    const again = await sendPrinted(fourth.banner);
+    await waitUntil(() => fourth.system.stdout.includes(`${again.id} signature valid`));
+    const [request] = await receiver.waitFor(1, '/hook', 30_000);
+    new Webhook(secret).verify(request?.body ?? '', request?.headers ?? {});
+    await fourth.system.end();
 
-  // A lost key: its secrets cannot be opened, and no webhook is sent, but none is lost.
-  await changeMasterKey(dir);
-  const fifth = await start();
-  await publish(fifth.banner, 'under-a-lost-key');
-  await waitUntil(() => fifth.system.stderr.includes('delivery.turn_failed'), {
-    what: 'a turn that fails',
-    deadlineMs: 20_000,
-  });
-  assert.equal(receiver.requests.length, 1);
-  const path = `/v1/tenants/acme/endpoints/${endpoint}/rotate-secret`;
-  const rotated = await api(fifth.banner, 'POST', path, { overlap_seconds: 0 });
-  assert.equal(rotated.status, 200);
-  await publish(fifth.banner, 'under-a-new-secret');
-  const { secret: next } = (await rotated.json()) as { secret: string };
-  for (const { body, headers } of (await receiver.waitFor(3, '/hook', 30_000)).slice(1)) {
-    new Webhook(next).verify(body, headers);
-  }
-});
+    // A lost key: its secrets cannot be opened, and no webhook is sent, but none is lost.
+    await changeMasterKey(dir);
+    const fifth = await start();
+    await publish(fifth.banner, 'under-a-lost-key');
+    await waitUntil(() => fifth.system.stderr.includes('delivery.turn_failed'), {
+      what: 'a turn that fails',
+      deadlineMs: 20_000,
+    });
+    assert.equal(receiver.requests.length, 1);
+    const path = `/v1/tenants/acme/endpoints/${endpoint}/rotate-secret`;
+    const rotated = await api(fifth.banner, 'POST', path, { overlap_seconds: 0 });
+    assert.equal(rotated.status, 200);
+    await publish(fifth.banner, 'under-a-new-secret');
+    const { secret: next } = (await rotated.json()) as { secret: string };
+    for (const { body, headers } of (await receiver.waitFor(3, '/hook', 30_000)).slice(1)) {
+      new Webhook(next).verify(body, headers);
+    }
+  },
+);

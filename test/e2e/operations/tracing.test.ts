@@ -31,7 +31,7 @@ function spansOf(collector: OtlpReceiver, trace: string, count: number): Promise
 }
 
 test(
-  'one trace leads from the request of the producer to the second attempt, and to opted-in receivers',
+  'one trace spans the request of the producer and two attempts, and reaches receivers that opted in',
   { timeout: 400_000 },
   async (t) => {
     const receiver = await WebhookReceiver.start();
@@ -154,7 +154,7 @@ test(
       assert.equal(span.links?.[0]?.traceId, '99992222333344445555666677778888');
     });
 
-    await t.test('a request over NATS has a server span, as one over HTTP has', async () => {
+    await t.test('a request over NATS has a server span, as a request over HTTP does', async () => {
       const nc = await connect({ servers: system.natsUrl });
       try {
         const ask = (subject: string, trace: string) => {
@@ -185,7 +185,7 @@ test(
       assert.notEqual(refused.status?.code, 2, 'the fault is the producer’s');
     });
 
-    await t.test('a broadcast is one trace, from its request to the attempts', async () => {
+    await t.test('one trace spans a broadcast from its request to its attempts', async () => {
       const received = receiver.at('/told').length;
       const response = await fetch(`${system.url('ingress')}/v1/events`, {
         method: 'POST',

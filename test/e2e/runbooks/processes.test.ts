@@ -26,7 +26,7 @@ const isOne = (value: number) => value === 1;
 const isZero = (value: number) => value === 0;
 
 test(
-  'shard-unowned, router-behind, deliveries-late: no process works, and others take over',
+  'shard-unowned, router-behind, deliveries-late: other workers take over when no process works',
   { skip },
   async () => {
     const { receiver } = system;
@@ -85,7 +85,7 @@ async function lateIn(port: PrivatePort): Promise<number> {
   return (await port.metric(`${LAG}_count`)) - inTime;
 }
 
-test('deliveries-late: the event loop is blocked for long', { skip }, async () => {
+test('deliveries-late: deliveries are late while the event loop is blocked', { skip }, async () => {
   const lag = 'nodejs_eventloop_lag_p99_seconds';
   await system.above(-1, lag);
   await waitUntil(
@@ -102,7 +102,7 @@ test('deliveries-late: the event loop is blocked for long', { skip }, async () =
 });
 
 test(
-  'attempts-unexpected, pods-restart: a process without descriptors is replaced',
+  'attempts-unexpected, pods-restart: a process without free descriptors is replaced',
   { skip },
   async () => {
     const faults = ['posthorn_delivery_local_faults_total', 'fault="descriptors"'] as const;

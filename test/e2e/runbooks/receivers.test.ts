@@ -17,7 +17,7 @@ before(async () => {
 });
 after(() => system?.stop());
 
-test('events-refused: counted from 0, and the log says whose and why', async () => {
+test('events-refused: the metric starts at 0, and the log names the tenant and the reason', async () => {
   assert.equal(await system.metric('posthorn_ingress_events_total', 'result="refused"'), 0);
   const { status, body } = await system.publish('demo', 'not\na type', 'r3');
   assert.equal(status, 400);
@@ -44,7 +44,7 @@ test('stream-grows: deliveries of a paused endpoint are removed when it is delet
   await system.until((value) => value === 0, 'posthorn_deliveries_waiting');
 });
 
-test('receivers-failing, dead-letters-grow: 5xx; replayed once the receiver is well', async () => {
+test('receivers-failing, dead-letters-grow: dead letters of 5xx answers are replayed after the recovery', async () => {
   assert.equal(await system.metric(DEAD, 'reason="exhausted"'), 0);
   system.receiver.on('/ill', { status: 500 });
   await system.endpoint('ill', system.receiver.url('/ill'));
@@ -64,7 +64,7 @@ test('receivers-failing, dead-letters-grow: 5xx; replayed once the receiver is w
   await system.until((value) => value === 0, 'posthorn_delivery_circuits_open');
 });
 
-test('receivers-failing: no receiver is reachable; a manual retry succeeds once one listens', async () => {
+test('receivers-failing: a manual retry succeeds once an unreachable receiver listens', async () => {
   assert.equal(await system.metric(ATTEMPTS, 'error_type="connect"'), 0);
   const port = await findFreePort();
   await system.endpoint('alone', `http://127.0.0.1:${port}/hook`, secondly(40));

@@ -73,7 +73,7 @@ test('history-blocked: webhooks continue when MongoDB hangs', async () => {
   assert.ok((await system.metric('posthorn_ingress_idempotency_skipped_total')) <= skipped + 1);
 });
 
-test('history-blocked: records are given a week', { skip: linuxOnly }, () => {
+test('history-blocked: the retention of records is raised to a week', { skip: linuxOnly }, () => {
   const page = projectText('docs/operations/runbooks/history-blocked.md');
   const script = /^LONGER='([^']+)'$/m.exec(page)?.[1] ?? '';
   const printed = execFileSync(process.execPath, ['--input-type=module', '--eval', script], {
@@ -84,7 +84,7 @@ test('history-blocked: records are given a week', { skip: linuxOnly }, () => {
   assert.equal(printed, 'ATT-0 7\n');
 });
 
-test('every metric that a page names is told by the local system', async () => {
+test('the local system exports every metric that a runbook names', async () => {
   await system.above(0, 'posthorn_stream_messages');
   const told = await (await system.get('/metrics')).text();
   for (const { path, text } of projectFiles('docs/operations/runbooks/*.md')) {

@@ -43,7 +43,7 @@ for (const { who, signal } of ends) {
   });
 }
 
-test('a start keeps running when the readers of its output have ended', async (t) => {
+test('a start keeps running when the readers of its output have exited', async (t) => {
   const dir = await tempDir(t);
   const start = new PosthornProcess(dir, { POSTHORN_LOG_LEVEL: 'debug' });
   t.after(() => start.end());

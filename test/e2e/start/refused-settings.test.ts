@@ -45,14 +45,14 @@ function run(settings: Record<string, string>): Promise<{ code: unknown; stderr:
   });
 }
 
-test('a wrong password of NATS', async () => {
+test('rejects a wrong password of NATS with the names of its settings', async () => {
   const { code, stderr } = await run({ POSTHORN_NATS_PASSWORD: 'wrong' });
   assert.equal(code, 78, stderr);
   assert.match(stderr, /^posthorn: POSTHORN_NATS_USER, POSTHORN_NATS_PASSWORD: .*this password$/m);
   assert.match(stderr, /"code":"POSTHORN_NATS_UNAVAILABLE".*"msg":"nats.refused"/);
 });
 
-test('a wrong password of MongoDB', async () => {
+test('rejects a wrong password of MongoDB with the name of its setting', async () => {
   const { host, search } = new URL(mongo.url);
   const url = `mongodb://somebody:hidden@${host}/${search}`;
   const { code, stderr } = await run({ POSTHORN_MONGODB_URL: url });

@@ -23,7 +23,7 @@ async function startProxy(): Promise<{ server: Server; url: string; asked: strin
   return { server, asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
-test('a start with a proxy in its environment asks nothing of its own there', async (t) => {
+test('a start sends no request of its own to a proxy from its environment', async (t) => {
   const proxy = await startProxy();
   t.after(() => proxy.server.close());
   const opsPort = await findFreePort();
@@ -53,7 +53,7 @@ test('a start with a proxy in its environment asks nothing of its own there', as
   );
   assert.deepEqual(proxy.asked, []);
 
-  await t.test('it listens on loopback only', { skip: process.platform !== 'linux' }, () => {
+  await t.test('a start listens on loopback only', { skip: process.platform !== 'linux' }, () => {
     const addresses = listeningAddresses([start.pid, ...descendantsOf(start.pid)]);
     // The API, the private port, the demo receiver, the probe's receiver, NATS and its monitoring,
     // MongoDB.
@@ -65,7 +65,7 @@ test('a start with a proxy in its environment asks nothing of its own there', as
   });
 });
 
-test('a start on a host that this machine does not have is refused', async (t) => {
+test('rejects a host that is no address of this machine with an error', async (t) => {
   for (const host of ['POSTHORN_HTTP_HOST', 'POSTHORN_OPS_HOST']) {
     // 192.0.2.0/24 is for documentation (RFC 5737): no machine has it.
     const start = new PosthornProcess(await tempDir(t), { [host]: '192.0.2.1' });

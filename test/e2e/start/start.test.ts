@@ -33,7 +33,7 @@ test('a start delivers a signed webhook for the printed curl, stops, and starts 
   assert.deepEqual((JSON.parse(webhook.body) as { data: unknown }).data, { hello: 'world' });
   assert.match(await (await fetch(banner.receiverUrl)).text(), /signature valid/);
 
-  await t.test('a second one on the same folder is refused', async () => {
+  await t.test('rejects a second start in the same folder', async () => {
     const second = new PosthornProcess(dir);
     assert.equal(await second.exitCode, 78);
     assert.ok(
@@ -41,21 +41,21 @@ test('a start delivers a signed webhook for the printed curl, stops, and starts 
     );
   });
 
-  await t.test('one on the same port is refused', async () => {
+  await t.test('rejects a start on an HTTP port in use with the name of the setting', async () => {
     const { port } = new URL(banner.apiUrl);
     const second = new PosthornProcess(await tempDir(t), { POSTHORN_HTTP_PORT: port });
     assert.equal(await second.exitCode, 78);
     assert.match(second.stderr, new RegExp(`POSTHORN_HTTP_PORT: port ${port} on .* is taken`));
   });
 
-  await t.test('one on the same port of NATS is refused', async () => {
+  await t.test('rejects a start on a NATS port in use with the name of the setting', async () => {
     const { port } = new URL(banner.natsUrl);
     const second = new PosthornProcess(await tempDir(t), { POSTHORN_NATS_PORT: port });
     assert.equal(await second.exitCode, 78, second.stderr);
     assert.match(second.stderr, new RegExp(`POSTHORN_NATS_PORT: port ${port} on .* is taken`));
   });
 
-  await t.test('a killed role process is started again', async () => {
+  await t.test('a killed role process is restarted', async () => {
     const pid = roleProcess(first) as number;
     process.kill(pid, 'SIGKILL');
     await waitUntil(() => roleProcess(first) !== undefined && roleProcess(first) !== pid);
@@ -94,7 +94,7 @@ test('a start delivers a signed webhook for the printed curl, stops, and starts 
   assert.equal(await again.exitCode, 0);
 });
 
-test('a start that was killed leaves no process, and the next one takes over', async (t) => {
+test('a killed start leaves no process, and the next start takes over', async (t) => {
   const dir = await tempDir(t);
   const killed = new PosthornProcess(dir);
   t.after(() => killed.end());
@@ -126,7 +126,7 @@ test('a second signal ends a start that does not stop', async (t) => {
   await waitUntil(() => !children.some(isRunning), { what: 'every child to have ended' });
 });
 
-test('a wrong setting is named and ends the start with 78', async (t) => {
+test('rejects a wrong setting with its name and exit code 78', async (t) => {
   const dir = await tempDir(t);
   const start = new PosthornProcess(dir, { POSTHORN_HTTP_PROT: '1' });
   assert.equal(await start.exitCode, 78);

@@ -11,7 +11,7 @@ import { PosthornProcess, sendPrinted } from '../posthorn-process.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
 
-test('a start works in a poor environment and keeps its data to its user', async (t) => {
+test('a start works in a minimal environment and keeps its data private to its user', async (t) => {
   const dir = await tempDir(t);
   const data = join(dir, 'data');
   const env = {
@@ -42,7 +42,7 @@ test('a start works in a poor environment and keeps its data to its user', async
   }
 });
 
-test('a start whose working directory was removed says so', async (t) => {
+test('a start reports that its working directory was removed', async (t) => {
   const dir = join(await tempDir(t), 'gone');
   await mkdir(dir);
   const script = `rmdir "${dir}"; exec "$@"`;

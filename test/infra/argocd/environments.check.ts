@@ -25,7 +25,7 @@ const waveOf = ({ metadata }: Manifest): number =>
   Number(metadata.annotations?.['argocd.argoproj.io/sync-wave']);
 
 for (const environment of environments) {
-  test(`${environment}: root, projects and applications`, { skip }, async () => {
+  test(`${environment}: root, projects and applications are valid`, { skip }, async () => {
     const manifests = await applicationsOf(environment);
     await conform([rootOf(environment), ...manifests]);
     const projects = new Map(
@@ -76,7 +76,7 @@ for (const environment of environments) {
     assert.equal(at(ours, 'ignoreDifferences'), undefined);
   });
 
-  test(`${environment}: Posthorn, from a commit`, { skip }, async () => {
+  test(`${environment}: Posthorn is deployed from a commit`, { skip }, async () => {
     const manifests = await posthornOf(environment);
     await conform(manifests);
     const deployment = only(manifests, 'Deployment', 'posthorn-delivery');
@@ -101,7 +101,7 @@ for (const environment of environments) {
     assert.equal(at(replicas, 'value'), '3');
   });
 
-  test(`${environment}: the foundation`, { skip }, async () => {
+  test(`${environment}: the foundation is valid`, { skip }, async () => {
     const manifests = await foundationOf(environment);
     await conform(manifests);
     for (const name of ['posthorn', 'nats']) {
@@ -113,44 +113,44 @@ for (const environment of environments) {
   });
 }
 
-test('a private image: the foundation makes the Secret that pods pull with', { skip }, async () => {
-  const files = ['argocd/apps/values.yaml', 'argocd/environments/dev/apps.yaml'];
-  for (const privateImage of [true, false]) {
-    const set = [`privateImage=${privateImage}`];
-    const manifests = await render('argocd/apps', { release: 'root', values: files, set });
-    await conform(manifests);
-    const { spec } = only(manifests, 'Application', 'posthorn');
-    const given = at(spec, 'source', 'helm', 'valuesObject', 'image', 'pullSecrets');
-    const foundation = only(manifests, 'Application', 'foundation').spec;
-    const values = at(foundation, 'source', 'helm', 'valuesObject') as object;
-    assert.equal(at(values, 'privateImage'), privateImage);
-    const made = await foundationFrom(manifests);
-    await conform(made);
-    const names = made
-      .filter(
-        ({ kind, metadata }) => kind === 'ExternalSecret' && metadata.namespace === 'posthorn',
-      )
-      .map((one) => ({ name: at(one, 'spec', 'target', 'name') }));
-    assert.deepEqual(given ?? [], names);
-    if (!privateImage) continue;
-    const template = at(
-      only(made, 'ExternalSecret', 'posthorn-pull'),
-      'spec',
-      'target',
-      'template',
-    );
-    assert.equal(at(template, 'type'), 'kubernetes.io/dockerconfigjson');
-    assert.deepEqual(at(template, 'data'), { '.dockerconfigjson': '{{ .imagePullConfig }}' });
-  }
-});
-
 test(
-  'an environment that is not known, or says too little, is refused by name',
+  'the foundation creates the pull Secret of pods when the image is private',
   { skip },
   async () => {
-    const refused = (set: string[]) => render('argocd/apps', { set });
-    await assert.rejects(refused(['environment=test']), /\/environment/);
-    await assert.rejects(refused(['environment=dev']), /\/region/);
-    await assert.rejects(refused(['evironment=dev']), /'evironment' not allowed/);
+    const files = ['argocd/apps/values.yaml', 'argocd/environments/dev/apps.yaml'];
+    for (const privateImage of [true, false]) {
+      const set = [`privateImage=${privateImage}`];
+      const manifests = await render('argocd/apps', { release: 'root', values: files, set });
+      await conform(manifests);
+      const { spec } = only(manifests, 'Application', 'posthorn');
+      const given = at(spec, 'source', 'helm', 'valuesObject', 'image', 'pullSecrets');
+      const foundation = only(manifests, 'Application', 'foundation').spec;
+      const values = at(foundation, 'source', 'helm', 'valuesObject') as object;
+      assert.equal(at(values, 'privateImage'), privateImage);
+      const made = await foundationFrom(manifests);
+      await conform(made);
+      const names = made
+        .filter(
+          ({ kind, metadata }) => kind === 'ExternalSecret' && metadata.namespace === 'posthorn',
+        )
+        .map((one) => ({ name: at(one, 'spec', 'target', 'name') }));
+      assert.deepEqual(given ?? [], names);
+      if (!privateImage) continue;
+      const template = at(
+        only(made, 'ExternalSecret', 'posthorn-pull'),
+        'spec',
+        'target',
+        'template',
+      );
+      assert.equal(at(template, 'type'), 'kubernetes.io/dockerconfigjson');
+      assert.deepEqual(at(template, 'data'), { '.dockerconfigjson': '{{ .imagePullConfig }}' });
+    }
   },
 );
+
+test('rejects an unknown or incomplete environment with its name', { skip }, async () => {
+  const refused = (set: string[]) => render('argocd/apps', { set });
+  await assert.rejects(refused(['environment=test']), /\/environment/);
+  await assert.rejects(refused(['environment=dev']), /\/region/);
+  await assert.rejects(refused(['evironment=dev']), /'evironment' not allowed/);
+});

@@ -39,37 +39,41 @@ async function mongodbOf(environment: string): Promise<Manifest[]> {
   });
 }
 
-test('an environment with a MongoDB of its own elsewhere has none of it', { skip }, async () => {
+test('an environment with an external MongoDB has none in the cluster', { skip }, async () => {
   const names = (await applicationsOf('prod', [])).map(({ metadata }) => metadata.name);
   assert.ok(!names.includes('mongodb') && !names.includes('psmdb-operator'));
 });
 
-test('the operator comes before the database, the database before Posthorn', { skip }, async () => {
-  const manifests = await applicationsOf('prod', [...OPERATOR, 'mongodb.backupDays=14']);
-  await conform(manifests);
-  const waves = ['psmdb-operator', 'foundation', 'mongodb', 'posthorn'].map((name) =>
-    Number(
-      only(manifests, 'Application', name).metadata.annotations?.['argocd.argoproj.io/sync-wave'],
-    ),
-  );
-  assert.deepEqual(waves, [-15, -10, -5, 5]);
-  const mongodb = only(manifests, 'Application', 'mongodb');
-  assert.equal(at(mongodb, 'spec', 'syncPolicy', 'automated', 'prune'), false, 'data is kept');
-  assert.equal(at(mongodb, 'spec', 'source', 'helm', 'valuesObject', 'backup', 'days'), 14);
-  const posthorn = only(manifests, 'Application', 'posthorn');
-  const egress = at(posthorn, 'spec', 'source', 'helm', 'valuesObject', 'network', 'egress');
-  assert.deepEqual(egress, [
-    { purpose: 'nats', namespace: 'nats', podLabels: { 'app.kubernetes.io/name': 'nats' } },
-    { purpose: 'mongodb', namespace: 'mongodb', port: 27017 },
-  ]);
-  const { spec } = only(manifests, 'AppProject', 'platform');
-  const allowed = at(spec, 'destinations') as object[];
-  assert.ok(allowed.some((one) => at(one, 'namespace') === 'mongodb'));
-});
+test(
+  'the operator is deployed before the database, and the database before Posthorn',
+  { skip },
+  async () => {
+    const manifests = await applicationsOf('prod', [...OPERATOR, 'mongodb.backupDays=14']);
+    await conform(manifests);
+    const waves = ['psmdb-operator', 'foundation', 'mongodb', 'posthorn'].map((name) =>
+      Number(
+        only(manifests, 'Application', name).metadata.annotations?.['argocd.argoproj.io/sync-wave'],
+      ),
+    );
+    assert.deepEqual(waves, [-15, -10, -5, 5]);
+    const mongodb = only(manifests, 'Application', 'mongodb');
+    assert.equal(at(mongodb, 'spec', 'syncPolicy', 'automated', 'prune'), false, 'data is kept');
+    assert.equal(at(mongodb, 'spec', 'source', 'helm', 'valuesObject', 'backup', 'days'), 14);
+    const posthorn = only(manifests, 'Application', 'posthorn');
+    const egress = at(posthorn, 'spec', 'source', 'helm', 'valuesObject', 'network', 'egress');
+    assert.deepEqual(egress, [
+      { purpose: 'nats', namespace: 'nats', podLabels: { 'app.kubernetes.io/name': 'nats' } },
+      { purpose: 'mongodb', namespace: 'mongodb', port: 27017 },
+    ]);
+    const { spec } = only(manifests, 'AppProject', 'platform');
+    const allowed = at(spec, 'destinations') as object[];
+    assert.ok(allowed.some((one) => at(one, 'namespace') === 'mongodb'));
+  },
+);
 
 for (const environment of ['dev', 'stage', 'prod']) {
   test(
-    `${environment}: a replica set over three zones, with TLS and backups`,
+    `${environment}: MongoDB is a replica set over three zones with TLS and backups`,
     { skip },
     async () => {
       const manifests = await mongodbOf(environment);
@@ -105,7 +109,7 @@ for (const environment of ['dev', 'stage', 'prod']) {
 }
 
 test(
-  'what it names is made: certificate, password, account, class of volumes',
+  'certificate, password, service account and storage class of MongoDB exist',
   { skip },
   async () => {
     const manifests = await mongodbOf('prod');
@@ -135,7 +139,7 @@ test(
   },
 );
 
-test('operator, resource and schema are of one release', { skip }, async () => {
+test('operator, resource and schema have the same release', { skip }, async () => {
   const { spec } = only(await mongodbOf('prod'), 'PerconaServerMongoDB', 'posthorn');
   const version = at(spec, 'crVersion');
   const apps: unknown = parse(projectText('argocd/apps/values.yaml'));
@@ -149,17 +153,21 @@ test('operator, resource and schema are of one release', { skip }, async () => {
   );
 });
 
-test('a database without a place for its backups is refused by name', { skip }, async () => {
-  await assert.rejects(
-    applicationsOf('prod', ['mongodb.mode=operator']),
-    /\/mongodb\/backupBucket/,
-  );
-  await assert.rejects(applicationsOf('prod', ['mongodb.mode=atlas']), /\/mongodb\/mode/);
-  const set = ['region=eu-central-1', 'remoteKey=posthorn/prod'];
-  await assert.rejects(render('argocd/mongodb', { set }), /\/backup\/bucket/);
-});
+test(
+  'rejects a database without a location for backups with the name of the value',
+  { skip },
+  async () => {
+    await assert.rejects(
+      applicationsOf('prod', ['mongodb.mode=operator']),
+      /\/mongodb\/backupBucket/,
+    );
+    await assert.rejects(applicationsOf('prod', ['mongodb.mode=atlas']), /\/mongodb\/mode/);
+    const set = ['region=eu-central-1', 'remoteKey=posthorn/prod'];
+    await assert.rejects(render('argocd/mongodb', { set }), /\/backup\/bucket/);
+  },
+);
 
-test('the restore of the guide is one that the operator takes', { skip }, async () => {
+test('the operator accepts the restore of the guide', { skip }, async () => {
   const guide = projectText('docs/operations/backup.md');
   const blocks = [...guide.matchAll(/^```yaml\n([\s\S]*?)^```$/gm)].map(([, text = '']) => text);
   const restores = blocks.flatMap(parseManifests);

@@ -9,7 +9,7 @@ import { at } from '../manifests.ts';
 
 const stacks = projectFiles('pulumi/Pulumi.*.yaml');
 
-test('the stacks were found', () => {
+test('the test finds the stacks', () => {
   assert.ok(stacks.length >= 4);
 });
 

@@ -38,7 +38,7 @@ const owned = {
   'alerting.ticket': { email: ['operations@acme.test'] },
 };
 
-test('what the repository brings is refused, place by place', () => {
+test('rejects each committed placeholder with its file and key', () => {
   for (const environment of environments) {
     const left = findPlaceholders(environment, projectText);
     assert.equal(left.length, places.length, left.join('\n'));
@@ -50,13 +50,13 @@ test('what the repository brings is refused, place by place', () => {
   }
 });
 
-test('an environment whose owner has filled in everything passes', () => {
+test('an environment without placeholders passes', () => {
   for (const environment of environments) {
     assert.deepEqual(findPlaceholders(environment, filesOf(owned)), []);
   }
 });
 
-test('one that was forgotten is named, and no other', () => {
+test('rejects a single remaining placeholder with its name, and no other', () => {
   const issuer = 'config.merge.authorization.auth_callout.issuer';
   const forgotten: readonly (readonly [string, unknown])[] = [
     ['ingress.apiHost', 'api.prod.example.com'],
@@ -73,7 +73,7 @@ test('one that was forgotten is named, and no other', () => {
   }
 });
 
-test('the command says all that is left, and fails; an unknown environment is refused', async () => {
+test('the command fails with all remaining placeholders, and rejects an unknown environment', async () => {
   const run = (environment: string) =>
     promisify(execFile)(
       process.execPath,
@@ -91,7 +91,7 @@ test('the command says all that is left, and fails; an unknown environment is re
   assert.match(unknown.stderr, /"production"; allowed: dev, stage, prod/);
 });
 
-test('the guide lists every place, with its file', () => {
+test('the guide lists every placeholder with its file', () => {
   const guide = projectText('docs/operations/install.md');
   for (const { file, key } of places) {
     const shown = file.replace('*', '<name>');
@@ -99,7 +99,7 @@ test('the guide lists every place, with its file', () => {
   }
 });
 
-test('a roll-out stops where a placeholder is left', () => {
+test('a roll-out stops while a placeholder remains', () => {
   assert.match(
     projectText('.github/workflows/roll-out.yaml'),
     /npm run check:placeholders -- "\$ENVIRONMENT"[\s\S]*image\.yaml/,

@@ -44,19 +44,19 @@ const variants: Record<string, string[]> = {
   ],
 };
 
-test('helm lint finds nothing', { skip }, async () => {
+test('helm lint reports nothing', { skip }, async () => {
   const args = ['lint', '--strict', 'charts/posthorn', '--kube-version', '1.34.0'];
   const { stdout } = await helm([...args, '--set', 'image.tag=abc']);
   assert.match(stdout, /1 chart\(s\) linted, 0 chart\(s\) failed/);
 });
 
 for (const [variant, values] of Object.entries(variants)) {
-  test(`${variant}: what is rendered is what Kubernetes takes`, { skip: noConform }, async () => {
+  test(`${variant}: Kubernetes accepts the rendered objects`, { skip: noConform }, async () => {
     await conform(await render('charts/posthorn', { set: values }));
   });
 }
 
-test('the schemas refuse an unknown and a wrong field', { skip: noConform }, async () => {
+test('the schemas reject an unknown field and a wrong one', { skip: noConform }, async () => {
   const manifests = await render('charts/posthorn', { set });
   const broken = (change: (spec: Record<string, unknown>) => void): Manifest[] => {
     const copy = structuredClone(only(manifests, 'ScaledObject', 'posthorn-delivery'));
@@ -93,12 +93,12 @@ const refused: [value: string, named: RegExp][] = [
   ['image.tag=', /image\.tag: say which commit/],
 ];
 for (const [value, named] of refused) {
-  test(`refused, by its name: ${value}`, { skip }, async () => {
+  test(`rejects ${value} with its name`, { skip }, async () => {
     await assert.rejects(render('charts/posthorn', { set: [...set, value] }), named);
   });
 }
 
-test('a migration that fails stops the roll-out', { skip }, async () => {
+test('a failed migration stops the roll-out', { skip }, async () => {
   const job = only(await render('charts/posthorn', { set }), 'Job', 'posthorn-migrate');
   assert.deepEqual(job.metadata.annotations, {
     'argocd.argoproj.io/hook': 'Sync',
@@ -113,33 +113,37 @@ test('a migration that fails stops the roll-out', { skip }, async () => {
   assert.ok((at(job, 'spec', 'activeDeadlineSeconds') as number) > 240);
 });
 
-test('for Argo CD: secret and policies, then the migration, then the roles', { skip }, async () => {
-  const manifests = await render('charts/posthorn', { set: everything });
-  const wave = ({ metadata }: Manifest): number =>
-    Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0);
-  const job = wave(only(manifests, 'Job', 'posthorn-migrate'));
-  for (const manifest of manifests) {
-    // Only helm applies these.
-    if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
-    if (['ExternalSecret', 'NetworkPolicy'].includes(manifest.kind)) {
-      assert.ok(wave(manifest) < job, manifest.metadata.name);
+test(
+  'Argo CD applies secret and policies, then the migration, then the roles',
+  { skip },
+  async () => {
+    const manifests = await render('charts/posthorn', { set: everything });
+    const wave = ({ metadata }: Manifest): number =>
+      Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0);
+    const job = wave(only(manifests, 'Job', 'posthorn-migrate'));
+    for (const manifest of manifests) {
+      // Only helm applies these.
+      if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
+      if (['ExternalSecret', 'NetworkPolicy'].includes(manifest.kind)) {
+        assert.ok(wave(manifest) < job, manifest.metadata.name);
+      }
+      if (manifest.kind === 'Deployment') assert.ok(wave(manifest) > job, manifest.metadata.name);
     }
-    if (manifest.kind === 'Deployment') assert.ok(wave(manifest) > job, manifest.metadata.name);
-  }
-  const secret = only(manifests, 'ExternalSecret', 'posthorn').spec;
-  // As the operator fills them in: else there is a difference for ever.
-  for (const entry of at(secret, 'data') as object[]) {
-    assert.equal(at(entry, 'remoteRef', 'conversionStrategy'), 'Default');
-    assert.equal(at(entry, 'remoteRef', 'decodingStrategy'), 'None');
-    assert.equal(at(entry, 'remoteRef', 'metadataPolicy'), 'None');
-  }
-  assert.equal(at(secret, 'target', 'creationPolicy'), 'Owner');
-  assert.equal(at(secret, 'target', 'deletionPolicy'), 'Retain');
-  assert.equal(at(secret, 'refreshPolicy'), 'Periodic');
-});
+    const secret = only(manifests, 'ExternalSecret', 'posthorn').spec;
+    // As the operator fills them in: else there is a difference for ever.
+    for (const entry of at(secret, 'data') as object[]) {
+      assert.equal(at(entry, 'remoteRef', 'conversionStrategy'), 'Default');
+      assert.equal(at(entry, 'remoteRef', 'decodingStrategy'), 'None');
+      assert.equal(at(entry, 'remoteRef', 'metadataPolicy'), 'None');
+    }
+    assert.equal(at(secret, 'target', 'creationPolicy'), 'Owner');
+    assert.equal(at(secret, 'target', 'deletionPolicy'), 'Retain');
+    assert.equal(at(secret, 'refreshPolicy'), 'Periodic');
+  },
+);
 
 test(
-  'queries ask for metrics that are there, and not for what waits for a retry',
+  'scaling queries read existing metrics and ignore deliveries that wait for a retry',
   { skip },
   async () => {
     const manifests = await render('charts/posthorn', { set: [...set, 'rollouts.enabled=true'] });

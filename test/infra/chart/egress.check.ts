@@ -160,7 +160,7 @@ test('rejects a port of nats.url that no entry opens', { skip }, async () => {
 });
 
 test(
-  'rejects networks in values outside of network.egress with not allowed',
+  'rejects networks in values outside of network.egress with "not allowed"',
   { skip },
   async () => {
     for (const old of [

@@ -54,7 +54,7 @@ test('publishing is public while the API is internal', { skip }, async () => {
   assert.deepEqual(backends(api), [['/', 'posthorn-control']]);
 });
 
-test('the host of the API is the public URL unless it is set', { skip }, async () => {
+test('the host of the API is that of the public URL by default', { skip }, async () => {
   const url = 'https://api.example.com';
   const expected = [url, undefined, url, url];
   const ingress = { enabled: true, ...hosts };
@@ -70,32 +70,36 @@ test('the host of the API is the public URL unless it is set', { skip }, async (
   for (const one of publicUrls(await renderValues(withoutApi))) assert.equal(one, undefined);
 });
 
-test('routes of the Gateway API instead of Ingresses', { skip }, async () => {
-  const manifests = await renderValues({
-    gateway: {
-      enabled: true,
-      ...hosts,
-      parentRefs: [{ name: 'public', namespace: 'gateways' }],
-      api: { parentRefs: [{ name: 'internal' }] },
-    },
-  });
-  await conform(manifests);
-  const publish = only(manifests, 'HTTPRoute', 'posthorn-publish').spec;
-  const api = only(manifests, 'HTTPRoute', 'posthorn-api').spec;
-  assert.deepEqual(at(publish, 'parentRefs'), [{ name: 'public', namespace: 'gateways' }]);
-  assert.deepEqual(at(api, 'parentRefs'), [{ name: 'internal' }]);
-  assert.deepEqual(at(publish, 'hostnames'), ['in.example.com']);
-  for (const [spec, rule, name] of [
-    [publish, 0, 'posthorn-control'],
-    [publish, 1, 'posthorn-ingress'],
-    [api, 0, 'posthorn-control'],
-  ] as const) {
-    const [backend] = at(spec, 'rules', rule, 'backendRefs') as { name: string; port: number }[];
-    assert.equal(backend?.name, name);
-    const ports = at(only(manifests, 'Service', name).spec, 'ports') as { port: number }[];
-    assert.ok(ports.some(({ port }) => port === backend?.port));
-  }
-});
+test(
+  'the chart creates routes of the Gateway API instead of Ingresses on request',
+  { skip },
+  async () => {
+    const manifests = await renderValues({
+      gateway: {
+        enabled: true,
+        ...hosts,
+        parentRefs: [{ name: 'public', namespace: 'gateways' }],
+        api: { parentRefs: [{ name: 'internal' }] },
+      },
+    });
+    await conform(manifests);
+    const publish = only(manifests, 'HTTPRoute', 'posthorn-publish').spec;
+    const api = only(manifests, 'HTTPRoute', 'posthorn-api').spec;
+    assert.deepEqual(at(publish, 'parentRefs'), [{ name: 'public', namespace: 'gateways' }]);
+    assert.deepEqual(at(api, 'parentRefs'), [{ name: 'internal' }]);
+    assert.deepEqual(at(publish, 'hostnames'), ['in.example.com']);
+    for (const [spec, rule, name] of [
+      [publish, 0, 'posthorn-control'],
+      [publish, 1, 'posthorn-ingress'],
+      [api, 0, 'posthorn-control'],
+    ] as const) {
+      const [backend] = at(spec, 'rules', rule, 'backendRefs') as { name: string; port: number }[];
+      assert.equal(backend?.name, name);
+      const ports = at(only(manifests, 'Service', name).spec, 'ports') as { port: number }[];
+      assert.ok(ports.some(({ port }) => port === backend?.port));
+    }
+  },
+);
 
 test('a Service for clients outside has no private port', { skip }, async () => {
   const annotations = { 'service.beta.kubernetes.io/aws-load-balancer-type': 'external' };

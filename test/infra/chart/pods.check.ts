@@ -21,7 +21,7 @@ const variants = {
 
 for (const [variant, set] of Object.entries(variants)) {
   test(
-    `${variant}: pods are restricted, and have no account of the cluster`,
+    `${variant}: pods are restricted and have no access to the API of the cluster`,
     { skip },
     async () => {
       const templates = podTemplates(await render('charts/posthorn', { set }));
@@ -76,7 +76,7 @@ for (const [variant, set] of Object.entries(variants)) {
   });
 }
 
-test('every role has an account of its own, and the migration none', { skip }, async () => {
+test('every role has its own service account, and the migration has none', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   for (const { name, pod } of podTemplates(manifests)) {
     const account = at(pod, 'serviceAccountName');
@@ -92,7 +92,7 @@ test('every role has an account of its own, and the migration none', { skip }, a
   }
 });
 
-test('probes: alive says nothing of the servers, ready does', { skip }, async () => {
+test('the liveness probe asks /livez, and the readiness probe asks /readyz', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   for (const role of roles) {
     const { spec } = only(manifests, 'Deployment', `posthorn-${role}`);
@@ -110,7 +110,7 @@ test('probes: alive says nothing of the servers, ready does', { skip }, async ()
   }
 });
 
-test('a pod has the time to finish what it has begun', { skip }, async () => {
+test('a pod has time to finish its work when it stops', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   for (const role of roles) {
     const { spec } = only(manifests, 'Deployment', `posthorn-${role}`);
@@ -128,7 +128,7 @@ test('a pod has the time to finish what it has begun', { skip }, async () => {
 });
 
 test(
-  'the probe is one process at a time, and all that it talks to know its receiver',
+  'the probe runs as one process, and the roles that it calls know its receiver',
   { skip },
   async () => {
     const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
@@ -158,18 +158,25 @@ test(
   },
 );
 
-test('without the probe there is nothing of it; with it, it needs a key', { skip }, async () => {
-  const off = await render('charts/posthorn', { set: ['image.tag=abc', 'probe.enabled=false'] });
-  assert.doesNotMatch(JSON.stringify(off), /posthorn-probe|PosthornProbe/);
-  const set = ['image.tag=abc', 'secret.bootstrapKey=false'];
-  await assert.rejects(render('charts/posthorn', { set }), /probe\.enabled: .*POSTHORN_PROBE_KEY/);
-  const own = 'secret.extra[0].key=probeKey,secret.extra[0].setting=POSTHORN_PROBE_KEY';
-  const extra = [...set, `${own},secret.extra[0].roles={probe}`];
-  const manifests = await render('charts/posthorn', { set: extra });
-  assert.ok(only(manifests, 'Deployment', 'posthorn-probe'));
-});
+test(
+  'the chart has no objects of a disabled probe, and requires a key for an enabled one',
+  { skip },
+  async () => {
+    const off = await render('charts/posthorn', { set: ['image.tag=abc', 'probe.enabled=false'] });
+    assert.doesNotMatch(JSON.stringify(off), /posthorn-probe|PosthornProbe/);
+    const set = ['image.tag=abc', 'secret.bootstrapKey=false'];
+    await assert.rejects(
+      render('charts/posthorn', { set }),
+      /probe\.enabled: .*POSTHORN_PROBE_KEY/,
+    );
+    const own = 'secret.extra[0].key=probeKey,secret.extra[0].setting=POSTHORN_PROBE_KEY';
+    const extra = [...set, `${own},secret.extra[0].roles={probe}`];
+    const manifests = await render('charts/posthorn', { set: extra });
+    assert.ok(only(manifests, 'Deployment', 'posthorn-probe'));
+  },
+);
 
-test('memory: the heap of V8 stays below the limit of the container', { skip }, async () => {
+test('the V8 heap stays below the memory limit of the container', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   for (const role of roles) {
     const { spec } = only(manifests, 'Deployment', `posthorn-${role}`);
@@ -183,7 +190,7 @@ test('memory: the heap of V8 stays below the limit of the container', { skip }, 
   }
 });
 
-test('the program takes the environment that the chart gives each role', { skip }, async () => {
+test('the program accepts the environment that the chart gives each role', { skip }, async () => {
   const set = ['image.tag=abc', 'settings.POSTHORN_EVENT_RETENTION_SECONDS=31536000'];
   const manifests = await render('charts/posthorn', { set });
   const secrets: Record<string, string[]> = {};

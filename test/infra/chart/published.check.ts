@@ -43,7 +43,7 @@ async function notesOf(server: string, set: string[]): Promise<string> {
 }
 
 test(
-  'the notes name what was installed, and warn of what production lacks',
+  'the notes name the installed parts and warn of missing production settings',
   { skip },
   async (t) => {
     const set = ['image.tag=abc', 'ingress.enabled=true', ...HOSTS];

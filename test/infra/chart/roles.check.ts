@@ -80,7 +80,7 @@ function podsOf(manifests: Manifest[]): Map<string, object> {
 }
 
 for (const { key, value, found } of keys) {
-  test(`defaults.${key} reaches every pod, and a role has its own`, { skip }, async () => {
+  test(`defaults.${key} reaches every pod, and a role may have its own`, { skip }, async () => {
     const common = await renderValues({ defaults: { [key]: value } });
     await conform(common);
     for (const role of PODS) {
@@ -102,19 +102,26 @@ for (const { key, value, found } of keys) {
   });
 }
 
-test('maps of a role are merged with the common ones, lists replace them', { skip }, async () => {
-  const manifests = await renderValues({
-    defaults: { nodeSelector: { a: '1', b: '1' }, tolerations: [{ key: 'a', operator: 'Exists' }] },
-    roles: {
-      router: { nodeSelector: { b: '2' }, tolerations: [{ key: 'b', operator: 'Exists' }] },
-    },
-  });
-  const router = podsOf(manifests).get('posthorn-router');
-  assert.deepEqual(at(router, 'nodeSelector'), { a: '1', b: '2' });
-  assert.deepEqual(at(router, 'tolerations'), [{ key: 'b', operator: 'Exists' }]);
-  const control = podsOf(manifests).get('posthorn-control');
-  assert.deepEqual(at(control, 'nodeSelector'), { a: '1', b: '1' });
-});
+test(
+  'maps of a role are merged with the common ones, and lists replace them',
+  { skip },
+  async () => {
+    const manifests = await renderValues({
+      defaults: {
+        nodeSelector: { a: '1', b: '1' },
+        tolerations: [{ key: 'a', operator: 'Exists' }],
+      },
+      roles: {
+        router: { nodeSelector: { b: '2' }, tolerations: [{ key: 'b', operator: 'Exists' }] },
+      },
+    });
+    const router = podsOf(manifests).get('posthorn-router');
+    assert.deepEqual(at(router, 'nodeSelector'), { a: '1', b: '2' });
+    assert.deepEqual(at(router, 'tolerations'), [{ key: 'b', operator: 'Exists' }]);
+    const control = podsOf(manifests).get('posthorn-control');
+    assert.deepEqual(at(control, 'nodeSelector'), { a: '1', b: '1' });
+  },
+);
 
 test('labels and annotations reach the workload and its pods', { skip }, async () => {
   const manifests = await renderValues({
@@ -145,7 +152,7 @@ test('labels and annotations reach the workload and its pods', { skip }, async (
   }
 });
 
-test('environment, volumes and mounts of a role', { skip }, async () => {
+test('a role has its own environment, volumes and mounts', { skip }, async () => {
   const valueFrom = { fieldRef: { fieldPath: 'spec.nodeName' } };
   const manifests = await renderValues({
     settings: { POSTHORN_LOG_LEVEL: 'warn' },
@@ -196,7 +203,7 @@ test('OpenShift chooses the ids when they are null', { skip }, async () => {
   }
 });
 
-test('an identity of a cloud is of one role alone', { skip }, async () => {
+test('a cloud identity belongs to one role only', { skip }, async () => {
   const annotations = { 'eks.amazonaws.com/role-arn': 'arn:aws:iam::1:role/control' };
   const manifests = await renderValues({
     roles: {
@@ -219,7 +226,7 @@ test('an identity of a cloud is of one role alone', { skip }, async () => {
   assert.deepEqual(at(values, 'defaults', 'serviceAccount', 'annotations'), {});
 });
 
-test('a role that is not enabled leaves nothing behind', { skip }, async () => {
+test('a disabled role leaves no object behind', { skip }, async () => {
   for (const role of ['ingress', 'router', 'delivery', 'control']) {
     const manifests = await renderValues({
       roles: { [role]: { enabled: false } },
@@ -240,36 +247,40 @@ test('a role that is not enabled leaves nothing behind', { skip }, async () => {
   );
 });
 
-test('control is scaled by its CPU, and each role has its behaviour', { skip }, async () => {
-  const scaleUp = { policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }] };
-  const manifests = await renderValues({
-    defaults: { autoscaling: { behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } } },
-    roles: {
-      control: { autoscaling: { enabled: true, maxReplicas: 5, memoryUtilization: 80 } },
-      delivery: { autoscaling: { behavior: { scaleUp } } },
-    },
-  });
-  await conform(manifests);
-  const control = only(manifests, 'HorizontalPodAutoscaler', 'posthorn-control').spec;
-  assert.equal(at(control, 'maxReplicas'), 5);
-  const metrics = at(control, 'metrics') as object[];
-  assert.deepEqual(
-    metrics.map((one) => [
-      at(one, 'resource', 'name'),
-      at(one, 'resource', 'target', 'averageUtilization'),
-    ]),
-    [
-      ['cpu', 65],
-      ['memory', 80],
-    ],
-  );
-  assert.deepEqual(at(control, 'behavior'), { scaleDown: { stabilizationWindowSeconds: 60 } });
-  const delivery = only(manifests, 'ScaledObject', 'posthorn-delivery').spec;
-  assert.deepEqual(at(delivery, 'advanced', 'horizontalPodAutoscalerConfig', 'behavior'), {
-    scaleDown: { stabilizationWindowSeconds: 60 },
-    scaleUp,
-  });
-});
+test(
+  'control is scaled by its CPU, and each role has its own scaling behaviour',
+  { skip },
+  async () => {
+    const scaleUp = { policies: [{ type: 'Pods', value: 4, periodSeconds: 15 }] };
+    const manifests = await renderValues({
+      defaults: { autoscaling: { behavior: { scaleDown: { stabilizationWindowSeconds: 60 } } } },
+      roles: {
+        control: { autoscaling: { enabled: true, maxReplicas: 5, memoryUtilization: 80 } },
+        delivery: { autoscaling: { behavior: { scaleUp } } },
+      },
+    });
+    await conform(manifests);
+    const control = only(manifests, 'HorizontalPodAutoscaler', 'posthorn-control').spec;
+    assert.equal(at(control, 'maxReplicas'), 5);
+    const metrics = at(control, 'metrics') as object[];
+    assert.deepEqual(
+      metrics.map((one) => [
+        at(one, 'resource', 'name'),
+        at(one, 'resource', 'target', 'averageUtilization'),
+      ]),
+      [
+        ['cpu', 65],
+        ['memory', 80],
+      ],
+    );
+    assert.deepEqual(at(control, 'behavior'), { scaleDown: { stabilizationWindowSeconds: 60 } });
+    const delivery = only(manifests, 'ScaledObject', 'posthorn-delivery').spec;
+    assert.deepEqual(at(delivery, 'advanced', 'horizontalPodAutoscalerConfig', 'behavior'), {
+      scaleDown: { stabilizationWindowSeconds: 60 },
+      scaleUp,
+    });
+  },
+);
 
 test('a role without KEDA is scaled by its CPU if a share is set', { skip }, async () => {
   const manifests = await renderValues({
@@ -281,7 +292,7 @@ test('a role without KEDA is scaled by its CPU if a share is set', { skip }, asy
   assert.ok(!manifests.some(({ kind }) => kind === 'ScaledObject'));
 });
 
-test('probes, roll-out and disruption budget are values', { skip }, async () => {
+test('probes, roll-out and disruption budget are set by values', { skip }, async () => {
   const manifests = await renderValues({
     defaults: {
       probes: { startup: { failureThreshold: 120 } },
@@ -313,7 +324,7 @@ test('probes, roll-out and disruption budget are values', { skip }, async () => 
   }
 });
 
-test('names and objects of your own', { skip }, async () => {
+test('values set the names of objects and add further objects', { skip }, async () => {
   const extraObjects = [
     {
       apiVersion: 'v1',

@@ -15,7 +15,7 @@ function runbooksOf(manifests: Manifest[]): string[] {
     .map((rule) => at(rule, 'annotations', 'runbook_url') as string);
 }
 
-test('each alert leads to the runbooks of the setting', { skip }, async () => {
+test('each alert links to its runbook at the configured address', { skip }, async () => {
   const base = 'https://wiki.example.com/posthorn';
   const before = runbooksOf(await renderValues({}));
   const after = runbooksOf(await renderValues({ monitoring: { runbookUrl: base } }));
@@ -27,7 +27,7 @@ test('each alert leads to the runbooks of the setting', { skip }, async () => {
   );
 });
 
-test('rejects an address of runbooks that ends with a slash', { skip }, async () => {
+test('rejects a runbook address that ends with a slash', { skip }, async () => {
   const monitoring = { runbookUrl: 'https://wiki.example.com/' };
   await assert.rejects(renderValues({ monitoring }), /\/monitoring\/runbookUrl/);
 });

@@ -21,33 +21,37 @@ function filesOf(manifests: Manifest[], name: string): Record<string, string> {
   return out;
 }
 
-test('each value comes from the Secret and the key that it refers to', { skip }, async () => {
-  const manifests = await renderValues({
-    externalSecret: { enabled: true },
-    secret: {
-      references: {
-        mongodbUrl: { name: 'atlas', key: 'connection.string' },
-        masterKey: { key: 'main' },
+test(
+  'each value comes from the Secret and the key that its reference names',
+  { skip },
+  async () => {
+    const manifests = await renderValues({
+      externalSecret: { enabled: true },
+      secret: {
+        references: {
+          mongodbUrl: { name: 'atlas', key: 'connection.string' },
+          masterKey: { key: 'main' },
+        },
+        extra: [{ key: 'more', setting: 'POSTHORN_MORE', roles: ['control'], name: 'other' }],
       },
-      extra: [{ key: 'more', setting: 'POSTHORN_MORE', roles: ['control'], name: 'other' }],
-    },
-  });
-  await conform(manifests);
-  assert.deepEqual(filesOf(manifests, 'posthorn-control'), {
-    bootstrapKey: 'posthorn/bootstrapKey',
-    masterKey: 'posthorn/main',
-    mongodbUrl: 'atlas/connection.string',
-    more: 'other/more',
-    natsPassword: 'posthorn/natsPassword',
-  });
-  // The operator fills only the Secret of the release.
-  const { spec } = only(manifests, 'ExternalSecret', 'posthorn');
-  const filled = (at(spec, 'data') as object[]).map((one) => at(one, 'secretKey'));
-  assert.deepEqual(
-    new Set(filled),
-    new Set(['bootstrapKey', 'main', 'natsAuthSeed', 'natsPassword']),
-  );
-});
+    });
+    await conform(manifests);
+    assert.deepEqual(filesOf(manifests, 'posthorn-control'), {
+      bootstrapKey: 'posthorn/bootstrapKey',
+      masterKey: 'posthorn/main',
+      mongodbUrl: 'atlas/connection.string',
+      more: 'other/more',
+      natsPassword: 'posthorn/natsPassword',
+    });
+    // The operator fills only the Secret of the release.
+    const { spec } = only(manifests, 'ExternalSecret', 'posthorn');
+    const filled = (at(spec, 'data') as object[]).map((one) => at(one, 'secretKey'));
+    assert.deepEqual(
+      new Set(filled),
+      new Set(['bootstrapKey', 'main', 'natsAuthSeed', 'natsPassword']),
+    );
+  },
+);
 
 test('rejects a reference to an unknown value with its name', { skip }, async () => {
   const references = { mongodbUri: { name: 'atlas' } };
@@ -72,36 +76,40 @@ const settingsOf = (manifests: Manifest[], name: string): Record<string, string>
   return Object.fromEntries(paths.map((one) => [one.name, one.value]));
 };
 
-test('NATS and MongoDB have authorities of their own, and NATS any login', { skip }, async () => {
-  const manifests = await renderValues({
-    nats: {
-      user: '',
-      caSecret: 'nats-ca',
-      credentialsSecret: 'creds',
-      certificateSecret: 'client',
-    },
-    mongodb: { caSecret: 'mongo-ca' },
-  });
-  await conform(manifests);
-  const nats = {
-    POSTHORN_NATS_CA_PATH: '/run/secrets/nats-ca/ca.crt',
-    POSTHORN_NATS_CREDENTIALS_PATH: '/run/secrets/nats-credentials/user.creds',
-    POSTHORN_NATS_CERTIFICATE_PATH: '/run/secrets/nats-certificate/tls.crt',
-    POSTHORN_NATS_KEY_PATH: '/run/secrets/nats-certificate/tls.key',
-  };
-  const mongodb = { POSTHORN_MONGODB_CA_PATH: '/run/secrets/mongodb-ca/ca.crt' };
-  for (const role of ['ingress', 'control', 'migrate']) {
-    assert.deepEqual(settingsOf(manifests, `posthorn-${role}`), { ...nats, ...mongodb }, role);
-  }
-  for (const role of ['router', 'delivery']) {
-    assert.deepEqual(settingsOf(manifests, `posthorn-${role}`), nats, role);
-  }
-  assert.deepEqual(settingsOf(manifests, 'posthorn-probe'), {});
-  const byKey = await renderValues({ nats: { user: '', nkeySecret: 'nk' } });
-  assert.deepEqual(settingsOf(byKey, 'posthorn-router'), {
-    POSTHORN_NATS_NKEY_PATH: '/run/secrets/nats-nkey/user.nk',
-  });
-});
+test(
+  'NATS and MongoDB have separate authorities, and NATS accepts any kind of login',
+  { skip },
+  async () => {
+    const manifests = await renderValues({
+      nats: {
+        user: '',
+        caSecret: 'nats-ca',
+        credentialsSecret: 'creds',
+        certificateSecret: 'client',
+      },
+      mongodb: { caSecret: 'mongo-ca' },
+    });
+    await conform(manifests);
+    const nats = {
+      POSTHORN_NATS_CA_PATH: '/run/secrets/nats-ca/ca.crt',
+      POSTHORN_NATS_CREDENTIALS_PATH: '/run/secrets/nats-credentials/user.creds',
+      POSTHORN_NATS_CERTIFICATE_PATH: '/run/secrets/nats-certificate/tls.crt',
+      POSTHORN_NATS_KEY_PATH: '/run/secrets/nats-certificate/tls.key',
+    };
+    const mongodb = { POSTHORN_MONGODB_CA_PATH: '/run/secrets/mongodb-ca/ca.crt' };
+    for (const role of ['ingress', 'control', 'migrate']) {
+      assert.deepEqual(settingsOf(manifests, `posthorn-${role}`), { ...nats, ...mongodb }, role);
+    }
+    for (const role of ['router', 'delivery']) {
+      assert.deepEqual(settingsOf(manifests, `posthorn-${role}`), nats, role);
+    }
+    assert.deepEqual(settingsOf(manifests, 'posthorn-probe'), {});
+    const byKey = await renderValues({ nats: { user: '', nkeySecret: 'nk' } });
+    assert.deepEqual(settingsOf(byKey, 'posthorn-router'), {
+      POSTHORN_NATS_NKEY_PATH: '/run/secrets/nats-nkey/user.nk',
+    });
+  },
+);
 
 test('rejects two logins to NATS with their names', { skip }, async () => {
   await assert.rejects(

@@ -146,7 +146,7 @@ function assertInOrder(
   }
 }
 
-test('from the root application to pods', { skip }, async () => {
+test('Argo CD deploys everything from the root application to the pods', { skip }, async () => {
   const root = rootOf(environment);
   const source = { ...(at(root, 'spec', 'source') as object), repoURL: repository.url };
   await plane.api.apply({ ...root, spec: { ...root.spec, source } });
@@ -165,25 +165,21 @@ test('from the root application to pods', { skip }, async () => {
   assert.equal(at(await plane.api.get(delivery), 'status', 'availableReplicas'), 1);
 });
 
-test(
-  'the waves of the application: the migration ends before anything runs',
-  { skip },
-  async () => {
-    const steps = [];
-    for (const manifest of await posthornOf(environment)) {
-      // Only helm applies it.
-      if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
-      const metadata = { ...manifest.metadata, namespace: 'posthorn' };
-      const found = await plane.api.get({ ...manifest, metadata });
-      const begun = createdAt(found);
-      const ended = found.kind === 'Job' ? timeAt(found, 'status', 'completionTime') : begun;
-      steps.push({ name: `${found.kind} ${metadata.name}`, wave: waveOf(manifest), begun, ended });
-    }
-    assertInOrder(steps);
-  },
-);
+test('the migration of the application ends before any role runs', { skip }, async () => {
+  const steps = [];
+  for (const manifest of await posthornOf(environment)) {
+    // Only helm applies it.
+    if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
+    const metadata = { ...manifest.metadata, namespace: 'posthorn' };
+    const found = await plane.api.get({ ...manifest, metadata });
+    const begun = createdAt(found);
+    const ended = found.kind === 'Job' ? timeAt(found, 'status', 'completionTime') : begun;
+    steps.push({ name: `${found.kind} ${metadata.name}`, wave: waveOf(manifest), begun, ended });
+  }
+  assertInOrder(steps);
+});
 
-test('a commit that names another image rolls out, after its migration', { skip }, async () => {
+test('a commit with another image rolls out after its migration', { skip }, async () => {
   await plane.api.merge(delivery, { spec: { replicas: 2 } });
   const tag = 'c0ffee'.padEnd(40, '0');
   const { uid } = (await plane.api.get(migration)).metadata;
@@ -194,7 +190,7 @@ test('a commit that names another image rolls out, after its migration', { skip 
   assert.equal((await plane.api.get(delivery)).spec?.['replicas'], 2, 'what an autoscaler chose');
 });
 
-test('what is changed or removed by hand is put back, without a migration', { skip }, async () => {
+test('Argo CD reverts changes and removals by hand without a migration', { skip }, async () => {
   const { uid } = (await plane.api.get(migration)).metadata;
   const removed = (await plane.api.get(budget)).metadata.uid;
   const grace = async (): Promise<unknown> =>
@@ -210,7 +206,7 @@ test('what is changed or removed by hand is put back, without a migration', { sk
   assert.equal((await plane.api.get(migration)).metadata.uid, uid);
 });
 
-test('a migration that fails ends the roll-out, until a commit mends it', { skip }, async () => {
+test('a failed migration ends the roll-out until a commit fixes it', { skip }, async () => {
   const tag = await imageTagOf(delivery);
   const failing = await rollOut(failingTag, { migration: { backoffLimit: 0 } });
   await untilFailed(failing, /reached the specified backoff limit/);
@@ -221,7 +217,7 @@ test('a migration that fails ends the roll-out, until a commit mends it', { skip
   assert.equal(await imageTagOf(delivery), mended);
 });
 
-test('what the API server refuses keeps the waves after it out', { skip }, async () => {
+test('an object that the API server rejects stops the later waves', { skip }, async () => {
   const tag = await imageTagOf(delivery);
   const next = 'facade'.padEnd(40, '0');
   const resources = { limits: { memory: '1Mi' } };

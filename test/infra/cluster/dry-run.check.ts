@@ -52,7 +52,7 @@ async function said(manifests: Manifest[], namespace: string): Promise<string[]>
 }
 
 for (const environment of environments) {
-  test(`${environment}: the server takes everything, with no warning`, { skip }, async () => {
+  test(`${environment}: the server accepts every object without a warning`, { skip }, async () => {
     assert.deepEqual(await said(await posthornOf(environment), 'posthorn'), []);
     assert.deepEqual(await said(await foundationOf(environment), 'posthorn'), []);
     const root = [rootOf(environment), ...(await applicationsOf(environment))];
@@ -60,7 +60,7 @@ for (const environment of environments) {
   });
 }
 
-test('MongoDB in the cluster', { skip }, async () => {
+test('the server accepts MongoDB in the cluster', { skip }, async () => {
   const manifests = await render('argocd/mongodb', {
     release: 'mongodb',
     values: ['argocd/environments/prod/mongodb.yaml'],
@@ -83,13 +83,13 @@ const variants = {
 };
 
 for (const [variant, set] of Object.entries(variants)) {
-  test(`the chart ${variant}`, { skip }, async () => {
+  test(`the server accepts the chart ${variant}`, { skip }, async () => {
     const manifests = await render('charts/posthorn', { set: ['image.tag=abc', ...set] });
     assert.deepEqual(await said(manifests, 'posthorn'), []);
   });
 }
 
-test('the server refuses what the schemas let pass', { skip }, async () => {
+test('the server rejects faults that the schemas do not find', { skip }, async () => {
   const manifests = await render('charts/posthorn', { set: ['image.tag=abc'] });
   const budget = only(manifests, 'PodDisruptionBudget', 'posthorn-delivery');
   const deployment = only(manifests, 'Deployment', 'posthorn-delivery');

@@ -81,17 +81,21 @@ function settled(role: string, count: number): Promise<KubeObject[]> {
 
 const skew = (counts: number[]): number => Math.max(...counts) - Math.min(...counts);
 
-test('installed: the migration ran, and each role is spread over the zones', { skip }, async () => {
-  const metadata = { name: 'posthorn-migrate', namespace };
-  const job = await plane.api.get({ apiVersion: 'batch/v1', kind: 'Job', metadata });
-  assert.equal(conditionOf(job, 'Complete'), 'True');
-  for (const role of roles) {
-    const counts = countByZone(await settled(role, replicas[role]));
-    assert.ok(skew(counts) <= 1, `${role}: ${counts.join('/')}`);
-  }
-});
+test(
+  'the migration has run and each role spans the zones when the chart is installed',
+  { skip },
+  async () => {
+    const metadata = { name: 'posthorn-migrate', namespace };
+    const job = await plane.api.get({ apiVersion: 'batch/v1', kind: 'Job', metadata });
+    assert.equal(conditionOf(job, 'Complete'), 'True');
+    for (const role of roles) {
+      const counts = countByZone(await settled(role, replicas[role]));
+      assert.ok(skew(counts) <= 1, `${role}: ${counts.join('/')}`);
+    }
+  },
+);
 
-test('with a zone that is not reached, all pods of a scale-up find a place', { skip }, async () => {
+test('all pods of a scale-up are scheduled while a zone is unreachable', { skip }, async () => {
   await setUnreachable(plane.api, 'c', true);
   await plane.api.merge(deploymentOf('delivery'), { spec: { replicas: 10 } });
   const [a, b, c] = countByZone(await settled('delivery', 10));
@@ -102,7 +106,7 @@ test('with a zone that is not reached, all pods of a scale-up find a place', { s
   await settled('delivery', 3);
 });
 
-test('a roll-out takes no pod away before its follower is ready', { skip }, async () => {
+test('a roll-out removes no pod before its replacement is ready', { skip }, async () => {
   const before = await settled('router', 3);
   await plane.kwok.kill('SIGSTOP');
   try {
@@ -127,7 +131,7 @@ test('a roll-out takes no pod away before its follower is ready', { skip }, asyn
   }
 });
 
-test('a budget lets one pod of a role go at a time', { skip }, async () => {
+test('a disruption budget allows one pod of a role to be evicted at a time', { skip }, async () => {
   const [first, second] = await settled('ingress', 3);
   assert.ok(first && second);
   await plane.kwok.kill('SIGSTOP');
@@ -140,7 +144,7 @@ test('a budget lets one pod of a role go at a time', { skip }, async () => {
   await settled('ingress', 3);
 });
 
-test('a node is drained, and what ran on it runs elsewhere', { skip }, async () => {
+test('the pods of a drained node run on other nodes', { skip }, async () => {
   // Which nodes have pods is the scheduler's choice.
   const [pod] = await settled('ingress', 3);
   assert.ok(pod);

@@ -51,7 +51,7 @@ interface Bundle {
   linux: { namespaces: { type: string }[] };
 }
 
-test('the image is built, migrates, serves and stops', { skip: whyNot() }, async (t) => {
+test('the image can be built, migrates, serves and stops', { skip: whyNot() }, async (t) => {
   const dir = await makeTempDir();
   t.after(() => dir.remove());
   const store = [

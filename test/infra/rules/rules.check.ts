@@ -33,7 +33,7 @@ const rules = files.flatMap((file) => {
 });
 const alerts = rules.filter((rule) => rule.alert !== undefined);
 
-test('promtool takes the rules', { skip }, async () => {
+test('promtool accepts the rules', { skip }, async () => {
   await run(toolPath(tools.promtool), ['check', 'rules', ...files]);
 });
 
@@ -48,7 +48,7 @@ test('each alert has a severity, a summary and a runbook that exists', () => {
   }
 });
 
-test('each alert has a case, and each runbook an alert that leads to it', () => {
+test('each alert has a test case, and each runbook has an alert that links to it', () => {
   const cases = [...new Set(alertCases.map(({ alert }) => alert))];
   const written = alerts.map(({ alert = '' }) => alert);
   assert.deepEqual(cases.toSorted(), written.toSorted());
@@ -57,7 +57,7 @@ test('each alert has a case, and each runbook an alert that leads to it', () => 
   assert.deepEqual([...new Set(named)].toSorted(), pages.toSorted());
 });
 
-test('every metric of ours that a rule reads is in the catalogue', () => {
+test('every Posthorn metric that a rule reads is in the catalogue', () => {
   const catalogue = projectText('docs/metrics.md');
   for (const { expr, alert } of rules) {
     for (const [name] of expr.matchAll(/\bposthorn_[a-z_]+/g)) {
@@ -68,7 +68,7 @@ test('every metric of ours that a rule reads is in the catalogue', () => {
 });
 
 for (const one of alertCases) {
-  test(`${one.alert} fires, and does not`, { skip }, async (t) => {
+  test(`${one.alert} fires when its condition holds, and not otherwise`, { skip }, async (t) => {
     const rule = alerts.find(({ alert }) => alert === one.alert) as Rule;
     await promtoolTest(t, one, rule, true);
     await promtoolTest(t, one, rule, false);

@@ -7,7 +7,7 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 
 const PORTS = 6;
 
-test('a port is given once, also to another process, until who asked for it ends', async (t) => {
+test('a port is assigned once across processes until its requester exits', async (t) => {
   const first = await findFreePort();
   const range = { first, last: first + PORTS };
   // The first of them is given already.

@@ -22,7 +22,7 @@ function mount(path: string): SmallDisk | undefined {
   }
 }
 
-test('nats-server whose disk was full is started again, and stores again', async (t) => {
+test('nats-server is restarted and stores messages again after its disk was full', async (t) => {
   const dir = await makeTempDir();
   const disk = mount(dir.path);
   if (disk === undefined) {

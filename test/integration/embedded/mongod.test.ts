@@ -24,7 +24,7 @@ test('mongod is a primary with change streams and transactions', async (t) => {
   await mongo.db.watch().close();
 });
 
-test('mongod on an old folder is primary again, on another port too', async (t) => {
+test('mongod becomes primary again on an existing folder, also on another port', async (t) => {
   let server = await startMongod();
   t.after(() => server.dispose());
   const write = async () => {
@@ -47,7 +47,7 @@ test('mongod on an old folder is primary again, on another port too', async (t) 
 });
 
 for (const command of ['serverStatus', 'replSetGetConfig', 'replSetInitiate']) {
-  test(`mongod becomes primary though the connection with ${command} ends, as all do when its state changes`, async (t) => {
+  test(`mongod becomes primary when the connection of ${command} closes at the change of its state`, async (t) => {
     const dataDir = await tempDir(t);
     const binary = await testBinary(mongod);
     const server = await startEmbeddedMongod({ binary, dataDir, ofSeveral: true });

@@ -37,7 +37,7 @@ const broken: BinarySource = {
   fetch: () => Promise.reject(new Error('no route')),
 };
 
-test('a program on the PATH is taken, an older one is passed over and said so', async (t) => {
+test('a program on the PATH is used, and an older one is skipped with a message', async (t) => {
   const dir = await tempDir(t);
   const old = await putProgram(join(dir, 'old'), '2.9.25');
   const good = await putProgram(join(dir, 'good'), '2.14.0');
@@ -76,7 +76,7 @@ test('a fetched binary is cached, and a damaged copy is fetched again', async (t
   assert.equal(await readFile(first, 'utf8'), script('2.15.1'));
 });
 
-test('several that fetch at once end with one file and nothing half', async (t) => {
+test('concurrent fetches leave one complete file', async (t) => {
   const cacheDir = join(await tempDir(t), 'cache');
   const deps = { path: '', cacheDir, sources: [sourceOf('2.15.1')], report: () => undefined };
   const all = await Promise.all([1, 2, 3].map(() => resolveBinary(natsServer, deps)));
@@ -104,7 +104,7 @@ test('the error names the remedies and each failed source when no binary is foun
   assert.deepEqual(await readdir(cacheDir), []);
 });
 
-test('a cache folder that cannot be made is named', async (t) => {
+test('rejects a cache folder that cannot be created with its name', async (t) => {
   const dir = await tempDir(t);
   await writeFile(join(dir, 'file'), '');
   const deps = { path: '', sources: [sourceOf('2.15.1')], report: () => undefined };

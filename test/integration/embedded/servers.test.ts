@@ -39,7 +39,7 @@ test('nats-server keeps its streams over kill -9 on the same port', async (t) =>
   assert.equal(info.config.name, 'KEPT');
 });
 
-test('a server that an earlier parent left on the folder is ended at the next start', async (t) => {
+test('a server of an earlier parent on the same folder is stopped at the next start', async (t) => {
   const left = await startNatsServer();
   t.after(() => left.dispose());
   const next = await left.restart(await findFreePort());
@@ -48,7 +48,7 @@ test('a server that an earlier parent left on the folder is ended at the next st
   assert.notEqual(next.pid, left.pid);
 });
 
-test('a process with the id of an earlier server is left alone unless it is that server', async (t) => {
+test('a process with the id of an earlier server is not stopped unless it is that server', async (t) => {
   const dataDir = join(await tempDir(t), 'mongod');
   await mkdir(dataDir);
   const pidFile = join(dataDir, 'mongod.lock');
@@ -92,7 +92,7 @@ test('the last output of a server is available after it has ended', async () => 
   }
 });
 
-test('a server has ended, though a child of its own has its output and lives on', async (t) => {
+test('a server counts as ended while its child still holds its output', async (t) => {
   const args = ['-c', 'sleep 600 & echo $!'];
   const server = await ServerProcess.spawn({ name: 'sh', binary: '/bin/sh', args });
   assert.equal((await server.exited).code, 0);
@@ -101,7 +101,7 @@ test('a server has ended, though a child of its own has its output and lives on'
   assert.ok(commandLine(pid)?.includes('sleep'));
 });
 
-test('a server that cannot start says why', async (t) => {
+test('a server that cannot start reports the reason', async (t) => {
   const server = await startNatsServer();
   t.after(() => server.dispose());
   const dataDir = await tempDir(t);

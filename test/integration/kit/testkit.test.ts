@@ -42,7 +42,7 @@ test('the receiver keeps its requests and answers by script', async (t) => {
   await assert.rejects(half.text());
 });
 
-test('waitUntil gives the value, or says what did not come', async () => {
+test('waitUntil returns the value, or fails with the missing condition', async () => {
   let polls = 0;
   assert.equal(await waitUntil(() => (++polls > 2 ? 'there' : undefined)), 'there');
   await assert.rejects(

@@ -74,7 +74,7 @@ test('a draining process gets no new connection', async (t) => {
   assert.deepEqual([await ask(balancer.url), await ask(balancer.url)], ['a', 'a']);
 });
 
-test('a balancer passes a refusal on, and refuses connections when no process is ready', async (t) => {
+test('a balancer forwards a refusal, and refuses connections when no process is ready', async (t) => {
   const { processes, balancer } = await start(t);
   const [a, b] = processes as [Process, Process];
   await new Promise((closed) => a.server.close(closed));

@@ -44,7 +44,7 @@ test('a broadcast without subscribers ends at once without copies', async (t) =>
   assert.deepEqual(await plane.copies(), []);
 });
 
-test('broadcasts go one after the other, in the order of their storing', async (t) => {
+test('broadcasts run one after another, in the order in which they were stored', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(300));
   for (const id of ['b1', 'b2', 'b3']) await plane.publish(id);
   await Promise.all([plane.broadcaster(), plane.broadcaster()]);
@@ -83,7 +83,7 @@ const steps: [WalkStep, number][] = [
 ];
 
 for (const [step, nth] of steps) {
-  test(`a broadcaster dies after "${step}" no. ${nth}: another ends it, with one copy for each tenant`, async (t) => {
+  test(`another broadcaster finishes with one copy for each tenant when one dies after "${step}" no. ${nth}`, async (t) => {
     const plane = await BroadcastPlane.start(t, manyTenants(700));
     // Longer away than the stream knows message ids.
     await plane.forgetMessageIds();
@@ -103,7 +103,7 @@ for (const [step, nth] of steps) {
   });
 }
 
-test('a broadcaster that stops lets another one resume from its progress', async (t) => {
+test('another broadcaster resumes from the stored progress when one stops', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(1000), {
     router: { broadcastEndpointsPerSecond: 2000 },
   });
@@ -150,7 +150,7 @@ test('a broadcaster that was overtaken publishes and writes nothing more', async
   assert.equal((await plane.copies()).length, before);
 });
 
-test('the delay of a large one counts from when it was stored', async (t) => {
+test('the delay of a large broadcast counts from the time at which it was stored', async (t) => {
   const plane = await BroadcastPlane.start(t, manyTenants(30), {
     router: { fanOutDelays: [{ over: 20, delayMs: 2000 }] },
   });

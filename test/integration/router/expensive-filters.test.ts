@@ -56,7 +56,7 @@ test('an event of another tenant is routed while expensive filters run, and orde
   assert.deepEqual(order, [...ofBeta, 'acme a1', 'acme a2', 'acme a3', 'acme a4']);
 });
 
-test('a router that stops in the middle publishes nothing of the event, and the next all of it', async (t) => {
+test('a router that stops during an event publishes nothing of it, and the next router publishes all of it', async (t) => {
   const settings = { router: { shutdownDeadlineMs: 100 } };
   const plane = await RouterPlane.start(t, [expensive(500), OTHER], { settings });
   await plane.publish('a1', { data: DATA });

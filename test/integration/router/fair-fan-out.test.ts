@@ -33,7 +33,7 @@ test('events of other tenants do not wait for a fan-out of 5,000', async (t) => 
   assert.ok(lastOf('gamma') < 1000, `gamma had its last delivery at place ${lastOf('gamma')}`);
 });
 
-test('the copies of a broadcast have one turn among the tenants, not one each', async (t) => {
+test('the copies of a broadcast share one turn among the tenants', async (t) => {
   const many = Array.from({ length: 200 }, (_, i) => wide(`t${i}`, 40));
   const plane = await RouterPlane.start(t, [...many, wide('beta', 1)], {
     window: 64,
@@ -50,7 +50,7 @@ test('the copies of a broadcast have one turn among the tenants, not one each', 
   assert.ok(place < 2000, `beta had its delivery at place ${place}`);
 });
 
-test('a copy for an ordered endpoint stays in line with the events of its tenant', async (t) => {
+test('a copy for an ordered endpoint keeps its order among the events of its tenant', async (t) => {
   const [one, two] = [endpoint('ep_1'), endpoint('ep_2')];
   one.ordered = { onExhausted: 'dead_letter' };
   const both = [subscription('ep_1', ['*']), subscription('ep_2', ['*'])];
@@ -78,7 +78,7 @@ test('a copy for an ordered endpoint stays in line with the events of its tenant
   );
 });
 
-test('the record of a large fan-out comes in parts, with the whole number in each', async (t) => {
+test('the record of a large fan-out is split into parts, each with the total number', async (t) => {
   const plane = await RouterPlane.start(t, [wide('acme', 2500)]);
   await plane.publish('e1');
   await plane.routed('e1');
@@ -97,7 +97,7 @@ test('the record of a large fan-out comes in parts, with the whole number in eac
   assert.equal(new Set(ids).size, 2500);
 });
 
-test('an event over the limit waits its delay, those of other tenants do not; it is not counted as failed', async (t) => {
+test('an event over the limit waits for its delay, delays no other tenant and is not counted as failed', async (t) => {
   const settings = { router: { fanOutDelays: [{ over: 20, delayMs: 5000 }] } };
   const plane = await RouterPlane.start(t, [wide('acme', 21), wide('beta', 20)], { settings });
   await plane.publish('e1');
@@ -115,7 +115,7 @@ test('an event over the limit waits its delay, those of other tenants do not; it
   assert.ok(waitedMs >= 5000, `it began after ${waitedMs} ms`);
 });
 
-test('a delay that has passed while no router ran is not waited again', async (t) => {
+test('a delay that passed while no router ran is not repeated', async (t) => {
   const settings = { router: { fanOutDelays: [{ over: 20, delayMs: 1000 }] } };
   const plane = await RouterPlane.start(t, [wide('acme', 21)], { settings, started: false });
   await plane.publish('e1');

@@ -27,7 +27,7 @@ const ACME = tenant(
 );
 const OTHER = tenant([endpoint('ep_o')], [subscription('ep_o', ['*'])], 'beta');
 
-test('an event with large data matches as a small one, in its order and behind no other tenant', async (t) => {
+test('an event with large data matches like a small one, in order and without waiting for other tenants', async (t) => {
   const plane = await RouterPlane.start(t, [ACME, OTHER], { started: false });
   await plane.publish('a1', { data: DATA });
   await plane.publish('a2', { type: 'order.paid' });

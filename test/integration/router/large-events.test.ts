@@ -34,7 +34,7 @@ async function endpointsOf(plane: RouterPlane, event: string): Promise<string[]>
   return (await plane.routed(event)).deliveries.map(({ endpoint }) => endpoint);
 }
 
-test('filters see the data of a large event; its deliveries carry the reference alone', async (t) => {
+test('filters see the data of a large event, and its deliveries carry only the reference', async (t) => {
   const plane = await RouterPlane.start(t, [TENANT]);
   const more = await put(plane, 'acme/pay_more', '{"total":12.50}');
   await plane.publish('more', { data: '', payload: more });

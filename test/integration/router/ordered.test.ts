@@ -18,7 +18,7 @@ async function queueOf(plane: RouterPlane, id: string): Promise<number[]> {
     .map(({ data }) => decodeDeliveryFrame(data).head.eventSeq);
 }
 
-test('its deliveries go to its queue, high ones and held ones too; others as before', async (t) => {
+test('deliveries of an ordered endpoint go to its queue, high-priority and held ones too, and others do not', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant(
       [ordered('ep_1'), ordered('ep_2', 'paused'), endpoint('ep_3')],
@@ -42,7 +42,7 @@ test('its deliveries go to its queue, high ones and held ones too; others as bef
   assert.deepEqual(lanes.toSorted(), ['h', 'o', 'o', 'o', 'o', 's']);
 });
 
-test('the server killed while events are routed: the queues are in order, and hold each once', async (t) => {
+test('ordered queues contain each delivery once and in order when the server is killed during routing', async (t) => {
   const ids = ['ep_1', 'ep_2', 'ep_3'];
   const plane = await RouterPlane.start(
     t,

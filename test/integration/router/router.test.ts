@@ -86,7 +86,7 @@ test('an event that matches nothing is recorded as unmatched, and acked', async 
   assert.equal((await plane.deliveries()).length, 0);
 });
 
-test('an event of a tenant that is deleted by now is unmatched too', async (t) => {
+test('an event of a deleted tenant is unmatched', async (t) => {
   const plane = await RouterPlane.start(t, []);
   await plane.publish('e1');
   assert.deepEqual((await plane.routed('e1')).deliveries, []);
@@ -132,7 +132,7 @@ test("an event that is ahead of the configuration is routed by the bucket's cont
   assert.equal((await plane.deliveries()).length, 1);
 });
 
-test('for a paused and for a disabled endpoint the delivery is held', async (t) => {
+test('deliveries for paused and disabled endpoints are held', async (t) => {
   const endpoints = [
     endpoint('ep_1', 'paused'),
     endpoint('ep_2', 'disabled'),
@@ -160,7 +160,7 @@ test('for a paused and for a disabled endpoint the delivery is held', async (t) 
   );
 });
 
-test('a change of the configuration is in force for the next event', async (t) => {
+test('a configuration change applies to the next event', async (t) => {
   const plane = await RouterPlane.start(t, [tenant([endpoint('ep_1')], [])]);
   await plane.publish('e1');
   assert.equal((await plane.routed('e1')).deliveries.length, 0);
@@ -169,7 +169,7 @@ test('a change of the configuration is in force for the next event', async (t) =
   assert.equal((await plane.routed('e2')).deliveries.length, 1);
 });
 
-test('a large event, and one with many endpoints, travels by reference', async (t) => {
+test('a large event, or one with many endpoints, travels by reference', async (t) => {
   const ids = Array.from({ length: 100 }, (_, i) => `ep_${i}`);
   const plane = await RouterPlane.start(t, [
     tenant(
@@ -200,7 +200,7 @@ test('a large event, and one with many endpoints, travels by reference', async (
   }
 });
 
-test('high events go to the lane of high priority, those of a tenant with a lane to that', async (t) => {
+test('high-priority events go to the high-priority lane, and events of a tenant with a lane to that lane', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])]),
   ]);
@@ -251,7 +251,7 @@ test('a fan-out to 3,000 endpoints through a window of 64 makes one delivery eac
   assert.equal(delivered.consumer_seq, 2, 'an event was given more than once');
 });
 
-test('the server killed in the middle of a fan-out: every endpoint gets one delivery', async (t) => {
+test('every endpoint gets one delivery when the server is killed during a fan-out', async (t) => {
   const ids = Array.from({ length: 1000 }, (_, i) => `ep_${i}`);
   const plane = await RouterPlane.start(
     t,

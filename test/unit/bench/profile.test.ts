@@ -5,7 +5,7 @@ import { test } from 'node:test';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { readProfile } from '../../../bench/profile.ts';
 
-test('a profile is read into the time in each function itself, idle time left out', async (t) => {
+test('a profile gives the time in each function itself, without idle time', async (t) => {
   const ours = 'file:///any/checkout/src/wire/webhook/signature.ts';
   const node = (id: number, functionName: string, url: string) => {
     return { id, callFrame: { functionName, url, lineNumber: 9 } };

@@ -19,7 +19,7 @@ test('ids made later sort later', () => {
   );
 });
 
-test('a delivery id is computed: the same for the same, another for any other', () => {
+test('equal inputs give the same delivery id, and other inputs give another one', () => {
   const id = deliveryId('acme', 'e1', 'ep_1');
   assert.match(id, /^dlv_[\w-]{26}$/);
   assert.equal(deliveryId('acme', 'e1', 'ep_1'), id);

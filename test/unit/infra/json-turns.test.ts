@@ -54,7 +54,7 @@ test('tenants take turns of a slice, and each is served in its own order', async
   assert.deepEqual(ended, ['b1', 'c1', 'a1', 'a2', 'a3']);
 });
 
-test('rejects a text that is not JSON and still reads the texts after it', async () => {
+test('rejects a text that is not JSON, and reads the texts after it', async () => {
   const loop = stepwise();
   const bad = loop.turns.read('a', Buffer.from('['.repeat(limits.jsonAtOnceBytesMax)));
   const badBytes = loop.turns.read('a', Buffer.from([0xff]));

@@ -133,7 +133,7 @@ test("a match returns each endpoint once, in the snapshot's order and in any sta
   assert.deepEqual(ids(match(index, 'x.y', mustNotBeCalled)), ['b', 'a']);
 });
 
-test('the event is asked for once, and its data only where a filter needs it', () => {
+test('the event is requested once, and its data only when a filter needs it', () => {
   const index = newIndex(
     snapshot(
       [endpoint('a'), endpoint('b')],
@@ -155,7 +155,7 @@ test('the event is asked for once, and its data only where a filter needs it', (
   assert.deepEqual(asked, [false, true]);
 });
 
-test('an event that cannot be read leaves the next match as it should be', () => {
+test('an unreadable event does not affect the next match', () => {
   const index = newIndex(
     snapshot(
       [endpoint('a'), endpoint('b')],
@@ -202,7 +202,7 @@ test('a stored filter that does not compile matches nothing, is logged once per 
   assert.equal(counted?.values[0]?.value, 4);
 });
 
-test('of 100,000 subscriptions only those of the event type are looked at', () => {
+test('a match looks only at the subscriptions of its event type among 100,000', () => {
   const endpoints = Array.from({ length: 1000 }, (_, i) => endpoint(`ep${i}`));
   const subscriptions = Array.from({ length: 100_000 }, (_, i) =>
     subscription(`s${i}`, `ep${i % 1000}`, [`type${i % 20_000}.created`, `group${i}.*`], {

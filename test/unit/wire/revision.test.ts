@@ -73,7 +73,7 @@ test('rejects a header that is no list of entity tags with its name', () => {
   }
 });
 
-test('a failed change is told the present revision', () => {
+test('a failed change reports the current revision', () => {
   assert.throws(() => checkPreconditions({ 'if-match': '"2"' }, 3), /now at "3"/);
   assert.throws(() => checkPreconditions({ 'if-match': '*' }, undefined), /does not exist/);
 });

@@ -37,7 +37,7 @@ test('FNV-1a gives the published vectors (http://www.isthe.com/chongo/src/fnv/te
   for (const [text, hash] of vectors) assert.equal(fnv1a32(text), hash, JSON.stringify(text));
 });
 
-test('a partition is the hash modulo 256, and never leaves its range', () => {
+test('a partition is the hash modulo 256 and stays in its range', () => {
   assert.equal(partitionOf('foobar'), 0x68);
   fc.assert(
     fc.property(tenantId, (tenant) => {
@@ -47,7 +47,7 @@ test('a partition is the hash modulo 256, and never leaves its range', () => {
   );
 });
 
-test('for every number of shards each partition is in exactly one of them, the one of shardOf', () => {
+test('each partition is in exactly one shard, that of shardOf, for every number of shards', () => {
   for (let shards = 1; shards <= 64; shards++) {
     const owners = new Map<string, number>();
     for (let shard = 0; shard < shards; shard++) {
@@ -63,7 +63,7 @@ test('for every number of shards each partition is in exactly one of them, the o
   }
 });
 
-test('an event subject is read back', () => {
+test('an event subject is parsed back into its parts', () => {
   fc.assert(
     fc.property(tenantId, eventType, (tenant, type) => {
       const subject = subjects.event(tenant, type);
@@ -73,7 +73,7 @@ test('an event subject is read back', () => {
   );
 });
 
-test('an event type is encoded so that it is read back, and plain ones stay as they are', () => {
+test('an encoded event type is decoded to its original, and a plain type is not encoded', () => {
   assert.equal(encodeEventType('order.created-v_1'), 'order.created-v_1');
   assert.equal(encodeEventType('a/b:c'), 'a=2Fb=3Ac');
   assert.equal(encodeEventType('..ü'), '=2E.=C3=BC');
@@ -89,13 +89,13 @@ test('an event type is encoded so that it is read back, and plain ones stay as t
   );
 });
 
-test('a producer over NATS may write a type as it is', () => {
+test('a producer over NATS may write a type unencoded', () => {
   const parsed = parseRequestSubject('in.acme.com.example/order:created');
   assert.deepEqual(parsed, { tenant: 'acme', type: 'com.example/order:created' });
   assert.equal(parseRequestSubject('in.acme.a=20b').type, 'a b');
 });
 
-test('a delivery subject is read back, in every class, and the longer ones too', () => {
+test('a delivery subject is parsed back in every class, in its longer forms too', () => {
   fc.assert(
     fc.property(tenantId, endpointId, deliveryId, (tenant, endpoint, delivery) => {
       for (const deliveryClass of ['h', 's', 't'] as const) {
@@ -127,7 +127,7 @@ test('no subject has an empty or a wildcard token, so that each can be published
   );
 });
 
-test('lanes of different tenants have consumers that differ by more than case', () => {
+test('consumer names of lanes of different tenants differ by more than case', () => {
   fc.assert(
     fc.property(tenantId, tenantId, (one, other) => {
       assert.equal(tenantOfLane(consumers.lane(one)), one);
@@ -147,7 +147,7 @@ test('all lives of a tenant are in one partition', () => {
   }
 });
 
-test('a life id comes back whole from subjects and from the name of a lane', () => {
+test('a life id is parsed back from subjects and from the name of a lane', () => {
   const lifeId = lifeIdOf({ id: 'Acme-1', life: 7 });
   assert.equal(parseEventSubject(subjects.event(lifeId, 'order.created')).tenant, lifeId);
   const waiting = subjects.waiting(lifeId, 'ep_1', 'dlv_1');
@@ -159,7 +159,7 @@ test('a life id comes back whole from subjects and from the name of a lane', () 
   assert.equal(tenantOfLane(consumers.lane(lifeId)), lifeId);
 });
 
-test('the subjects of a life cover all that is stored for it, and nothing of another life', () => {
+test('the subjects of a life cover all its stored data, and no data of another life', () => {
   const stored = (id: string): string[] => [
     subjects.event(id, 'order.created'),
     subjects.delivery(id, 'ep_1', 'h'),

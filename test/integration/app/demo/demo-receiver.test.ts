@@ -19,7 +19,7 @@ function signed(body: string, at = new Date()): RequestInit {
   };
 }
 
-test('the demo receiver verifies, shows and forgets', async (t) => {
+test('the demo receiver verifies, shows and forgets webhooks', async (t) => {
   const lines: string[] = [];
   let known: string | undefined;
   const receiver = await startDemoReceiver({

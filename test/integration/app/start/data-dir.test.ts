@@ -31,7 +31,7 @@ const inUse = (path: string, pid: number | undefined) => ({
   faults: [`POSTHORN_DATA_DIR: ${path} is in use by another posthorn (process ${pid})`],
 });
 
-test('a folder is locked until its process ends, and then taken over', async (t) => {
+test('a data folder is locked until its process ends, and is then taken over', async (t) => {
   const path = join(await tempDir(t), 'a', 'b');
   const holder = await holderOf(t, path);
   assert.throws(() => DataDir.open(path), inUse(path, holder.pid));
@@ -48,7 +48,7 @@ test('a folder is locked until its process ends, and then taken over', async (t)
   again.release();
 });
 
-test('a process id left in the folder is not believed', async (t) => {
+test('a stale process id does not lock the folder', async (t) => {
   const path = await tempDir(t);
   // It has the id of a running process whose command line names all that a start does.
   const args = ['-e', 'setInterval(() => {}, 1e6)', 'src/main.ts', 'start', path];
@@ -73,7 +73,7 @@ test('a folder is still locked when its process id is lost', async (t) => {
   });
 });
 
-test('rejects a path that is no folder or cannot be written, with its name', async (t) => {
+test('rejects a path that is not a writable folder with its name', async (t) => {
   const dir = await tempDir(t);
   const file = join(dir, 'file');
   await writeFile(file, '');
@@ -91,7 +91,7 @@ test('rejects a path that is no folder or cannot be written, with its name', asy
   assert.throws(() => DataDir.open(join(locked, 'posthorn')), /cannot be written \(E[A-Z]+\)/);
 });
 
-test('the keys are made once, readable by the owner only; the settings win', async (t) => {
+test('the keys are generated once and readable by the owner only, and settings override them', async (t) => {
   const dir = DataDir.open(await tempDir(t));
   const keys = installationKeys(loadSettings({}).keys, dir);
   assert.match(keys.bootstrapKey, /^phk_[0-9a-f]{48}$/);

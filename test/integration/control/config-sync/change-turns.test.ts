@@ -29,7 +29,7 @@ function gate(): { opened: Promise<void>; open: () => void } {
 
 const isOverloaded = { code: 'POSTHORN_OVERLOADED', status: 503 };
 
-test('changes of one key run one after the other in the order in which they came, in two processes', async (t) => {
+test('changes of one key run one at a time, in order of arrival, across two processes', async (t) => {
   const tickets = await openTickets(t);
   const processes = [0, 1].map(() => new ChangeTurns({ clock: systemClock, tickets: tickets() }));
   const ran: number[][] = [[], []];
@@ -54,7 +54,7 @@ test('changes of one key run one after the other in the order in which they came
   }
 });
 
-test('a change of another process gets its turn while a process has many', async (t) => {
+test('a change of another process gets its turn while one process has many', async (t) => {
   const tickets = await openTickets(t);
   const [busy, calm] = [0, 1].map(
     () => new ChangeTurns({ clock: systemClock, tickets: tickets() }),
@@ -93,7 +93,7 @@ test('changes of other keys do not wait', async () => {
   await slow;
 });
 
-test('rejects a change with POSTHORN_OVERLOADED when too many wait, and takes one when there is room', async () => {
+test('rejects a change with POSTHORN_OVERLOADED when too many wait, and accepts one when there is room', async () => {
   const turns = new ChangeTurns({ clock: systemClock, tickets: alone });
   const { opened, open } = gate();
   const first = turns.run('k', () => opened);
@@ -127,7 +127,7 @@ test('rejects a change with POSTHORN_OVERLOADED when its turn does not come in t
   assert.equal(ran, 1);
 });
 
-test('a change that fails fails alone, and what MongoDB refuses fails all that wait', async () => {
+test('a failed change fails alone, and a rejection by MongoDB fails all waiting changes', async () => {
   const turns = new ChangeTurns({ clock: systemClock, tickets: alone });
   const failed = turns.run('k', () => Promise.reject(new Error('of its own')));
   const next = turns.run('k', async () => 'next');

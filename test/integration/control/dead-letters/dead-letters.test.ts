@@ -126,7 +126,7 @@ test('pages follow each other without gaps', async () => {
   );
 });
 
-test('a replay makes one new delivery of the same event, however often it is asked for', async () => {
+test('a repeated replay makes one new delivery of the same event', async () => {
   const tenant = await newTenant('replayed');
   const dead = await bury(tenant, 'e1', { data: '{"n":1.0}' });
   await listed(tenant, 1);
@@ -154,7 +154,7 @@ test('a replay makes one new delivery of the same event, however often it is ask
   await listed(tenant, 1, '&replayed=true');
 });
 
-test('killed between the publish and the mark, a replay asked for again is the same delivery', async () => {
+test('a replay is the same delivery when it is repeated after a crash between publish and mark', async () => {
   const tenant = await newTenant('crashed');
   const dead = await bury(tenant, 'e1');
   await listed(tenant, 1);

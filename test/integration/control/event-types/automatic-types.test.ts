@@ -81,7 +81,7 @@ test('the operator sees the automatic types of all tenants once each, in pages w
   assert.deepEqual(active, []);
 });
 
-test('a tenant that sends many types fills its own share, and takes no place of others', async () => {
+test('a tenant that sends many types fills its own share and uses none of others', async () => {
   await newTenant('flood');
   await newTenant('calm');
   const other = plane.startAnother();

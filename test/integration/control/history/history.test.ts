@@ -94,7 +94,7 @@ test('the data of a sensitive type is not shown', async () => {
   assert.ok(!text.includes('Ada'));
 });
 
-test('a claim of ingress is not an event yet', async () => {
+test('an id that is only claimed by ingress is not listed as an event', async () => {
   const path = await newTenant('claims');
   const { seq, data, ...claim } = event('claims', 'evt_claimed');
   assert.ok(seq === 1 && data === '{}');

@@ -96,7 +96,7 @@ test('an entity tag of an earlier life does not match, and the snapshot is newer
   assert.equal(stale.status, 412);
 });
 
-test('a deletion that crashes before it is published takes effect', async () => {
+test('a deletion takes effect when its process crashes before publishing it', async () => {
   await put('fallen');
   const publish = () => Promise.reject(new Crash());
   await assert.rejects(tenants({ publish }).remove('fallen', {}), Crash);
@@ -105,7 +105,7 @@ test('a deletion that crashes before it is published takes effect', async () => 
   assert.equal((await snapshotOf('fallen', 1)).life, 1);
 });
 
-test('a creation that crashes before it is published, or before it is confirmed, is made good', async () => {
+test('a creation is completed when its process crashes before it is published or confirmed', async () => {
   const crash = () => Promise.reject(new Crash());
   for (const [id, broken] of [
     ['unpublished', { publish: crash }],
@@ -128,7 +128,7 @@ test('a creation that crashes before it is published, or before it is confirmed,
   }
 });
 
-test('rejects a tenant that is created again with POSTHORN_TENANT_NOT_READY while a process is silent', async () => {
+test('rejects a tenant that is created again with POSTHORN_TENANT_NOT_READY while a process does not answer', async () => {
   const bucket = await leases();
   const key = leaseKeys('view').worker('silent');
   // A process that lives and does not answer.
@@ -148,7 +148,7 @@ test('rejects a tenant that is created again with POSTHORN_TENANT_NOT_READY whil
   assert.equal((await put('awaited')).status, 201);
 });
 
-test('a process that is behind is asked until it knows the new life', async () => {
+test('a process that is behind is polled until it knows the new life', async () => {
   const bucket = await leases();
   const asked: string[] = [];
   const subscription = plane.nc.subscribe(subjects.lifeView('slow'), {
@@ -166,7 +166,7 @@ test('a process that is behind is asked until it knows the new life', async () =
   assert.deepEqual(asked, ['slowly=1', 'slowly=1', 'slowly=1']);
 });
 
-test('a removal that crashes is completed, and a late one leaves the next life alone', async () => {
+test('a removal that crashes is completed, and a late one does not affect the next life', async () => {
   const { events } = historyOf(plane.db);
   const { tenantPurges } = configurationOf(plane.db);
   await put('late');
@@ -357,7 +357,7 @@ test('rejects a change that waited for its turn with POSTHORN_TENANT_UNKNOWN in 
   );
 });
 
-test('an answer kept under an Idempotency-Key is not given again in the next life', async () => {
+test('an answer stored under an Idempotency-Key is not repeated in the next life', async () => {
   await put('repeated');
   const headers = { 'idempotency-key': 'make-it-once' };
   const newKey = { scope: 'tenant', tenant: 'repeated' };

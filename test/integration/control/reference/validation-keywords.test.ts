@@ -19,7 +19,7 @@ const SILENT = new Set([
 /** Bodies with CloudEvents are read by a parser of their own. */
 const READ_BY_INGRESS = ['CloudEvent', 'NewEvent', 'NewEventBatch'];
 
-test('every keyword of the schemas of requests has a text of its own for its error', async (t) => {
+test('every keyword of the request schemas has its own error text', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   const document = (await plane.call('GET', '/openapi.json')).body as Json;
   const described = new Set(faultCases.map(({ keyword }) => keyword));

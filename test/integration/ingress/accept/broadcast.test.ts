@@ -22,7 +22,7 @@ test('a broadcast is stored once, and nothing of it is in the streams of tenants
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'accepted' }), 1);
 });
 
-test('the same id and content is answered as replayed, another content with 409; also at once', async (t) => {
+test('the same id with the same content is a replay, and with other content gets 409, even concurrently', async (t) => {
   const plane = await IngressPlane.start(t);
   const answers = await Promise.all(
     Array.from({ length: 8 }, (_, i) => plane.broadcast({ ...EVENT, data: { total: i % 2 } })),
@@ -49,7 +49,7 @@ test('an Idempotency-Key is used as the id', async (t) => {
   assert.equal((await broadcasts(plane)).length, 1);
 });
 
-test('CloudEvents in all modes, and batches', async (t) => {
+test('broadcasts are accepted as CloudEvents in all modes and in batches', async (t) => {
   const plane = await IngressPlane.start(t);
   const cloud = { specversion: '1.0', source: '/shop', type: 'order.created', data: 1 };
   const structured = { 'content-type': 'application/cloudevents+json' };

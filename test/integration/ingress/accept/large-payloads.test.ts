@@ -25,7 +25,7 @@ async function objects(plane: IngressPlane): Promise<number> {
   return messages.filter(({ subject }) => subject.startsWith('$O.PAYLOADS.M.')).length;
 }
 
-test('data over the threshold is stored apart, byte for byte; the event says where', async (t) => {
+test('data over the threshold is stored separately, byte for byte, and the event refers to it', async (t) => {
   const plane = await IngressPlane.start(t, { settings: ENV });
   const data = `{ "n":12345678901234567890, "text":"${'x'.repeat(5000)}" }`;
   const answer = await plane.post(`{"type":"a.b","data":${data}}`);
@@ -42,7 +42,7 @@ test('data over the threshold is stored apart, byte for byte; the event says whe
   assert.equal(stored.contentType, 'application/json');
 });
 
-test('small events, and those at the threshold, travel as before', async (t) => {
+test('events up to the threshold are stored inline', async (t) => {
   const plane = await IngressPlane.start(t, { settings: ENV });
   await plane.post({ type: 'a.b', id: 'probe', data: 'x' });
   const [probe] = await plane.stored();
@@ -59,7 +59,7 @@ test('small events, and those at the threshold, travel as before', async (t) => 
   assert.equal(await objects(plane), 1);
 });
 
-test('bytes and text, several MiB of them, in batches and over NATS', async (t) => {
+test('bytes and text of several MiB are stored, in batches and over NATS too', async (t) => {
   const plane = await IngressPlane.start(t, { settings: ENV });
   const image = randomBytes(6_000_000);
   assert.equal((await plane.post(image, { headers: BINARY })).status, 202);
@@ -112,7 +112,7 @@ test('rejects an event, a batch and a message over their size bounds', async (t)
   assert.equal(await objects(plane), 1);
 });
 
-test('a threshold above what NATS takes does not matter', async (t) => {
+test('a threshold above the maximum payload of NATS has no effect', async (t) => {
   const settings = { ...ENV, payloadThresholdBytes: 4_194_304 };
   const plane = await IngressPlane.start(t, { settings });
   const most = plane.core.nc.info?.max_payload ?? 0;
@@ -121,7 +121,7 @@ test('a threshold above what NATS takes does not matter', async (t) => {
   assert.equal(answer.status, 202);
 });
 
-test('a replay stores no second object, nor does an equal event of a formula', async (t) => {
+test('a replay or a duplicate by formula stores no second object', async (t) => {
   const plane = await IngressPlane.start(t, { settings: ENV });
   const event = { type: 'a.b', id: 'once', data: 'x'.repeat(5000) };
   await plane.post(event);

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { headers } from '@nats-io/nats-core';
 import { IngressPlane } from '../ingress-plane.ts';
 
-test('named by the event in every form, else by its type; normal is not said', async (t) => {
+test('the priority comes from the event in every form, else from its type, and normal is omitted', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.eventType('alarm.raised', { priority: 'high' });
   const ce = { specversion: '1.0', source: '/s', type: 'a.b' };
@@ -38,7 +38,7 @@ test('named by the event in every form, else by its type; normal is not said', a
   });
 });
 
-test('another word is refused by its place; the same id with another priority is another event', async (t) => {
+test('rejects an unknown priority with its pointer, and a repeated id with another priority with 409', async (t) => {
   const plane = await IngressPlane.start(t);
   const plain = await plane.post({ type: 'a.b', priority: 'urgent' });
   assert.equal(plain.status, 400);

@@ -68,7 +68,7 @@ test('a producer bound to a tenant publishes to it and to no other', async (t) =
   assert.equal((await door.plane.stored()).length, 1);
 });
 
-test('a key as the password works too; one for every tenant reaches every tenant', async (t) => {
+test('a key is accepted as the password too, and a key for every tenant reaches every tenant', async (t) => {
   const door = await openDoor(t);
   await door.plane.tenant('globex');
   await door.plane.key('free', 'producer');
@@ -110,7 +110,7 @@ test('a producer can publish to no other subject and receive no other messages',
   assert.equal(streams.state.messages, 0);
 });
 
-test('wrong keys, a tenant key and no key are refused; a revoked one at the next connect', async (t) => {
+test('rejects wrong keys, tenant keys and no key, and revoked keys at the next connect', async (t) => {
   const door = await openDoor(t);
   await door.plane.key('of-tenant', 'tenant', { tenant: 'acme' });
   await door.plane.key('short', 'producer');
@@ -124,7 +124,7 @@ test('wrong keys, a tenant key and no key are refused; a revoked one at the next
   await assert.rejects(door.dial('short'), refused);
 });
 
-test('a connection ends with its key', async (t) => {
+test('a connection closes when its key ends', async (t) => {
   const door = await openDoor(t);
   // Long enough to connect and publish.
   const expiresAtMs = Date.now() + 8000;

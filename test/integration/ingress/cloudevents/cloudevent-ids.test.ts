@@ -13,7 +13,7 @@ function send(plane: IngressPlane, event: Record<string, unknown>): Promise<Answ
   return plane.post({ ...ATTRIBUTES, ...event }, STRUCTURED);
 }
 
-test('the same id from two sources is two events, and sent again each is a replay', async (t) => {
+test('the same id from two sources makes two events, and repeats are replays', async (t) => {
   const plane = await IngressPlane.start(t);
   for (const replayed of [undefined, 'true']) {
     for (const source of ['/orders', '/invoices']) {
@@ -33,7 +33,7 @@ test('the same id from two sources is two events, and sent again each is a repla
   );
 });
 
-test('rejects another content for the same source and id, and names them', async (t) => {
+test('rejects other content for the same source and id with both of them', async (t) => {
   const plane = await IngressPlane.start(t);
   assert.equal((await send(plane, { id: 'a b', source: '/orders' })).status, 202);
   const { status, body } = await send(plane, { id: 'a b', source: '/orders', data: 2 });
@@ -64,7 +64,7 @@ test('the same source and id are the same event in every mode and protocol', asy
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('an id is kept for plain events, and for the source of the tenant where it is legal', async (t) => {
+test('an id is kept for plain events, and for the source of the tenant when it is legal', async (t) => {
   const plane = await IngressPlane.start(t);
   assert.equal((await plane.post({ type: 'a.b', id: 'p', source: '/x' })).body.id, 'p');
   const source = tenantSource('acme');
@@ -72,7 +72,7 @@ test('an id is kept for plain events, and for the source of the tenant where it 
   assert.equal((await send(plane, { id: 'a.b', source })).body.id, cloudEventId(source, 'a.b'));
 });
 
-test('types that are no NATS subject are stored under them, registered or not', async (t) => {
+test('types that are not NATS subjects are stored under their name, registered or not', async (t) => {
   const plane = await IngressPlane.start(t);
   const types = ['com.example/order:created', 'a b', '.a..b.', 'ü', 'a.*', '>', '=41'];
   await plane.eventType('com.example/order:created', { schema: { type: 'object' } });

@@ -4,7 +4,7 @@ import { cloudEventId } from '#domain/event/event-id.ts';
 import { CloudEvent, HTTP } from 'cloudevents';
 import { IngressPlane } from '../ingress-plane.ts';
 
-test('a plain event is answered 202 with its id once it is stored, as it was sent', async (t) => {
+test('a plain event is stored as it was sent, and then answered with 202 and its id', async (t) => {
   const plane = await IngressPlane.start(t);
   const body = '{"type":"order.created","data":{"n":1.0,"n":12345678901234567890},"subject":"7"}';
   const answer = await plane.post(body, { headers: { 'x-request-id': 'corr-1' } });
@@ -33,7 +33,7 @@ test('a plain event is answered 202 with its id once it is stored, as it was sen
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'accepted' }), 1);
 });
 
-test('CloudEvents as the cloudevents package sends them, structured and binary', async (t) => {
+test('CloudEvents from the cloudevents package are accepted in structured and binary mode', async (t) => {
   const plane = await IngressPlane.start(t);
   const made = new CloudEvent({
     id: 'c1',
@@ -61,7 +61,7 @@ test('CloudEvents as the cloudevents package sends them, structured and binary',
   }
 });
 
-test('a CloudEvents batch, and a plain batch: a result for each item, in their order', async (t) => {
+test('CloudEvents batches and plain batches get one result for each item, in order', async (t) => {
   const plane = await IngressPlane.start(t);
   const event = (id: string) => ({ specversion: '1.0', id, source: '/s', type: 'a.b', data: id });
   const idOf = (id: string) => cloudEventId('/s', id);
@@ -83,7 +83,7 @@ test('a CloudEvents batch, and a plain batch: a result for each item, in their o
   assert.deepEqual(new Set(ids), new Set([idOf('b1'), idOf('b2'), 'b3', idOf('b4')]));
 });
 
-test('a batch with some bad items: those are refused with their place, the others stored', async (t) => {
+test('invalid items of a batch are rejected with their pointers, and the others are stored', async (t) => {
   const plane = await IngressPlane.start(t, {
     settings: { eventBytesMax: 262_144 },
   });
@@ -142,7 +142,7 @@ test('a batch larger than the window is stored whole', async (t) => {
   assert.equal(state.messages, 500);
 });
 
-test('a tenant is found as soon as it is made; one that is unknown is a 404', async (t) => {
+test('a tenant is found as soon as it is created, and an unknown one gets 404', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.tenant('fresh');
   const found = await plane.post({ type: 'a.b' }, { path: '/v1/tenants/fresh/events' });
@@ -155,7 +155,7 @@ test('a tenant is found as soon as it is made; one that is unknown is a 404', as
   assert.equal((await plane.stored()).length, 1);
 });
 
-test("keys: platform and producer publish; a tenant's, a foreign, a wrong and a revoked one do not", async (t) => {
+test('platform and producer keys publish, and keys of tenants, foreign, wrong and revoked ones do not', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.tenant('other');
   await plane.key('producer', 'producer');

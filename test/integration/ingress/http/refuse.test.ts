@@ -211,7 +211,7 @@ const refusals: Refusal[] = [
   },
 ];
 for (const { what, path, headers, body, status, code, pointers } of refusals) {
-  test(`${what}: ${status} POSTHORN_${code}`, async () => {
+  test(`rejects ${what} with ${status} POSTHORN_${code}`, async () => {
     const refused = () => plane.metric('posthorn_ingress_events_total', { result: 'refused' });
     const before = await refused();
     const options = { path: path ?? EVENTS, ...(headers === undefined ? {} : { headers }) };
@@ -232,7 +232,7 @@ for (const { what, path, headers, body, status, code, pointers } of refusals) {
   });
 }
 
-test('a key is asked for before anything of a body that is too large is read', async () => {
+test('the key is checked before any part of a body that is too large is read', async () => {
   const headers = { authorization: 'Bearer phk_wrong' };
   const body = Buffer.alloc(8 * 1024 * 1024, ' ');
   for (const path of [EVENTS, BATCH, '/v1/events', '/v1/events/batch']) {
@@ -240,7 +240,7 @@ test('a key is asked for before anything of a body that is too large is read', a
   }
 });
 
-test('the whole of a large event counts, its attributes too, and one that just fits is taken', async () => {
+test('the size limit counts the whole event with its attributes, and accepts an event at the limit', async () => {
   const head = { type: 'a.b', id: 'x'.repeat(200), subject: 's'.repeat(512) };
   const answer = await plane.post({ ...head, data: 'x'.repeat(65_536 - 800) });
   assert.equal(answer.status, 413, JSON.stringify(answer.body));

@@ -57,7 +57,7 @@ function assertDuplicate(answer: Answer, id: string): void {
   assert.deepEqual(answer.body, { id, status: 'accepted', deduplicated: true });
 }
 
-test("events equal in the formula's fields are one over HTTP and NATS", async (t) => {
+test('events with equal formula fields over HTTP are stored once in every form', async (t) => {
   const plane = await start(t);
   const first = await plane.post(build('a'));
   assert.deepEqual(first.body, { id: first.body.id, status: 'accepted' });
@@ -84,7 +84,7 @@ test("events equal in the formula's fields are one over HTTP and NATS", async (t
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'deduplicated' }), 6);
 });
 
-test('the same holds over NATS', async (t) => {
+test('events with equal formula fields over NATS are stored once', async (t) => {
   const plane = await start(t);
   const nc = await plane.core.connect();
   const hdrs = headers();
@@ -101,7 +101,7 @@ test('the same holds over NATS', async (t) => {
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('another tenant, another field, another type, and a type without a formula are apart', async (t) => {
+test('events with another tenant, field or type, or without a formula, are not duplicates', async (t) => {
   const plane = await start(t);
   await plane.tenant('other');
   await plane.eventType('build.failed', { deduplication: FORMULA });
@@ -124,7 +124,7 @@ test('another tenant, another field, another type, and a type without a formula 
   assert.equal((await places(plane)).length, 6, 'a type without a formula was compared');
 });
 
-test('after the window, an equal event is another one, though its place is still there', async (t) => {
+test('an equal event after the window is a new event, even while its claim still exists', async (t) => {
   const plane = await start(t);
   const first = await plane.post(build('a'));
   await rewritePlace(plane, { stored: true, atMs: Date.now() - 3600_000 });
@@ -134,7 +134,7 @@ test('after the window, an equal event is another one, though its place is still
   assertDuplicate(await plane.post(build('a')), second.body.id);
 });
 
-test('the broker removes a place when its time is over', async (t) => {
+test('the broker removes a claim when its time is over', async (t) => {
   const plane = await start(t);
   await plane.eventType('short', { deduplication: { fields: ['source'], windowSeconds: 5 } });
   await plane.post({ type: 'short', source: '/s' });
@@ -147,7 +147,7 @@ test('the broker removes a place when its time is over', async (t) => {
   assert.equal(again.body.deduplicated, undefined);
 });
 
-test('the same chosen id again is a replay, not a duplicate', async (t) => {
+test('a repeated producer id is a replay, not a duplicate', async (t) => {
   const plane = await start(t);
   const event = build('a', { id: 'order-1' });
   await plane.post(event);
@@ -177,7 +177,7 @@ test('an equal event after a crash before the PubAck is stored under the id of t
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('an equal event after a crash past the PubAck is dropped by message id, later by the event store', async (t) => {
+test('an equal event after a crash past the PubAck is dropped by its message id, later by the event store', async (t) => {
   const plane = await start(t);
   const first = await plane.post(build('a'));
   await rewritePlace(plane, {});
@@ -198,7 +198,7 @@ test('an equal event after a crash past the PubAck is dropped by message id, lat
   assert.equal((await plane.stored()).length, 0, 'it was stored a second time');
 });
 
-test('two concurrent processes store one event', async (t) => {
+test('two concurrent processes store an equal event once', async (t) => {
   const plane = await start(t);
   const nc = await plane.core.connect();
   const publisher = new Publisher({ clock: systemClock, nc, window: 64, log: plane.core.log });
@@ -225,7 +225,7 @@ test('two concurrent processes store one event', async (t) => {
   assert.equal(new Set(held.map(({ event }) => event.id)).size, 1);
 });
 
-test('many equal events at once are one', async (t) => {
+test('many concurrent equal events are stored once', async (t) => {
   const plane = await start(t);
   const answers = await Promise.all(Array.from({ length: 30 }, () => plane.post(build('a'))));
   assert.deepEqual([...new Set(answers.map(({ status }) => status))], [202]);

@@ -23,7 +23,7 @@ async function forgetMessageIds(plane: IngressPlane): Promise<void> {
   await plane.core.jsm.streams.add(config);
 }
 
-test('the same id with the same content is stored once, and answered the same, marked as replayed', async (t) => {
+test('the same id with the same content is stored once, and its repeat is answered as replayed', async (t) => {
   const plane = await IngressPlane.start(t);
   const first = await plane.post(EVENT);
   // Before the projector has seen it, the stream's own window makes it one.
@@ -43,7 +43,7 @@ test('the same id with the same content is stored once, and answered the same, m
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'replayed' }), 2);
 });
 
-test('the same id with another content is a 409, before and after it is in the history', async (t) => {
+test('rejects the same id with other content with 409, before and after it is in the history', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.post(EVENT);
   const others = [
@@ -96,7 +96,7 @@ test('an Idempotency-Key, bare or quoted, is used as the id when the event has n
   assert.equal(named.body.id, 'mine');
 });
 
-test('a batch under an Idempotency-Key may be sent again whole', async (t) => {
+test('a batch under an Idempotency-Key can be repeated as a whole', async (t) => {
   const plane = await IngressPlane.start(t);
   const events = [{ type: 'a.b', data: 1 }, { type: 'a.b', data: 1 }, EVENT];
   const path = '/v1/tenants/acme/events/batch';
@@ -133,7 +133,7 @@ test('rejects a key that was used for other content with an error that names the
   assert.equal(body.errors[0].pointer, '#header/idempotency-key');
 });
 
-test('a claim whose publish did not finish costs nothing: the next try stores it', async (t) => {
+test('a claim without a finished publish does not block the next try', async (t) => {
   const plane = await IngressPlane.start(t);
   await plane.post(EVENT);
   // The process died between the claim and the publish.

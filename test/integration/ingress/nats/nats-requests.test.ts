@@ -45,7 +45,7 @@ test('a bare message is the data of an event whose type is the subject', async (
   assert.match(event.subject, /^ev\.\d+\.acme\.order\.created$/);
 });
 
-test('Nats-Msg-Id is the id: the same content again is one event, another is refused', async (t) => {
+test('Nats-Msg-Id is the event id: the same content is stored once, and other content is rejected', async (t) => {
   const { plane, nc } = await start(t);
   const id = { 'Nats-Msg-Id': 'order-7' };
   const first = await ask(nc, 'in.acme.order.created', '1', id);
@@ -60,7 +60,7 @@ test('Nats-Msg-Id is the id: the same content again is one event, another is ref
   assert.equal((await plane.stored()).length, 1);
 });
 
-test('binary CloudEvents: attributes in headers, the media type in either place', async (t) => {
+test('binary CloudEvents have attributes in headers and the media type in either place', async (t) => {
   const { plane, nc } = await start(t);
   const attributes = {
     'ce-specversion': '1.0',
@@ -84,7 +84,7 @@ test('binary CloudEvents: attributes in headers, the media type in either place'
   assert.deepEqual([...second.data], [0, 255, 1]);
 });
 
-test('structured CloudEvents are told by the content type', async (t) => {
+test('structured CloudEvents are recognized by their content type', async (t) => {
   const { plane, nc } = await start(t);
   const event = { specversion: '1.0', id: 's1', source: '/shop', type: 'order.paid', data: [1] };
   const reply = await ask(nc, 'in.acme.order.paid', JSON.stringify(event), {
@@ -141,7 +141,7 @@ test('rejects an invalid request with a problem that names the field', async (t)
 const MANY = Object.fromEntries(Array.from({ length: 129 }, (_, i) => [`h${i}`, 'v']));
 const MEDIA = 'POSTHORN_MEDIA_TYPE_UNSUPPORTED';
 
-test('a message without a reply subject is stored if valid, else kept with its reason', async (t) => {
+test('a message without a reply subject is stored when valid, and otherwise kept with its reason', async (t) => {
   const { plane, nc } = await start(t);
   nc.publish('in.acme.order.created', '{"good":1}');
   nc.publish('in.acme.order.created', '{"bad":');
@@ -159,7 +159,7 @@ test('a message without a reply subject is stored if valid, else kept with its r
   assert.equal(kept, 1);
 });
 
-test('an answer goes to inboxes only: a reply subject cannot reach a stream through us', async (t) => {
+test('answers go to inboxes only, so that a reply subject cannot reach a stream', async (t) => {
   const { plane, nc } = await start(t);
   nc.publish('in.acme.order.created', '1', { reply: 'dlq.1.acme.ep_forged' });
   nc.publish('in.acme.order.created', '{', { reply: 'dlq.1.acme.ep_forged' });

@@ -14,7 +14,7 @@ const BINARY_MODE = {
   'content-type': 'text/plain',
 };
 
-test('the same event in other codings is the same event', async (t) => {
+test('the same event in another content coding is the same event', async (t) => {
   const plane = await IngressPlane.start(t);
   const text = JSON.stringify(EVENT);
   const first = await plane.post(text);
@@ -34,7 +34,7 @@ test('the same event in other codings is the same event', async (t) => {
   assert.deepEqual(JSON.parse(String(event?.data)), EVENT.data);
 });
 
-test('the content of a binary CloudEvent is stored, not its coding', async (t) => {
+test('a binary CloudEvent is stored decoded', async (t) => {
   const plane = await IngressPlane.start(t);
   const gzip = { ...BINARY_MODE, 'content-encoding': 'gzip' };
   const answer = await plane.post(zlib.gzipSync('a note'), { headers: gzip });
@@ -56,7 +56,7 @@ test('batches and broadcasts are decoded too', async (t) => {
   assert.equal((await plane.post(one, { path: '/v1/events', headers: encoded })).status, 202);
 });
 
-test('a message over NATS is decoded, or refused as over HTTP', async (t) => {
+test('a message over NATS is decoded or rejected as over HTTP', async (t) => {
   const plane = await IngressPlane.start(t);
   const nc = await plane.core.connect();
   const ask = async (body: Uint8Array | string, named: Record<string, string>) => {

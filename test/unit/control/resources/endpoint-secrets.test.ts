@@ -38,14 +38,14 @@ test('an overlap of zero ends previous secrets at once, and omits ended ones', (
   assert.deepEqual(ends(rotateSecrets(before, secret('c', null), now, now)), [['c', null]]);
 });
 
-test('at most five are valid at once', () => {
+test('at most five secrets are valid at once', () => {
   const before = Array.from({ length: 4 }, (_, i) => secret(`${i}`, at(60)));
   const rotated = rotateSecrets(before, secret('new', null), at(60), now);
   assert.equal(rotated.length, 5);
   assert.throws(() => rotateSecrets(rotated, secret('one more', null), at(60), now), /wait/);
 });
 
-test("a caller's secret is checked", () => {
+test('rejects an invalid secret of the caller', () => {
   assert.equal(checkSecret(undefined), undefined);
   const given = `whsec_${Buffer.alloc(24, 1).toString('base64')}`;
   assert.equal(checkSecret(given), given);

@@ -99,7 +99,7 @@ test('http to localhost with a final dot is accepted where loopback is allowed, 
   assert.equal(checkEndpointUrl('http://LOCALHOST./p?', open), 'http://localhost/p?');
 });
 
-test('an allowed network is the same, written as IPv4 and as IPv6 that carries it', () => {
+test('an allowed network is the same when it is written as IPv4 or as IPv4-mapped IPv6', () => {
   const mapped = new EgressGuard('::ffff:10.1.0.0/112');
   for (const host of ['10.1.2.3', '[::ffff:10.1.2.3]']) {
     assert.ok(!refused(`http://${host}/`, mapped), host);

@@ -31,7 +31,7 @@ const text = fc
   })
   .map((parts) => parts.join(''));
 
-test('the searches for plain text answer as RE2 does', () => {
+test('plain-text searches give the answers of RE2', () => {
   let plain = 0;
   fc.assert(
     fc.property(pattern, text, fc.boolean(), fc.boolean(), (pattern, text, multiline, dotAll) => {
@@ -49,18 +49,18 @@ test('the searches for plain text answer as RE2 does', () => {
   assert.ok(plain > 500, String(plain));
 });
 
-test('case is ignored where asked, for plain text too', () => {
+test('case is ignored on request, in plain text too', () => {
   const regex = compileBoundedRegex('^grün', { ignoreCase: true });
   assert.equal(regex.test('GRÜNER', newRegexBudget()), true);
   assert.equal(compileBoundedRegex('^grün').test('GRÜN', newRegexBudget()), false);
 });
 
-test('a program over the bound is refused by its size', () => {
+test('rejects a program over the bound with its size', () => {
   assert.throws(() => compileBoundedRegex('(?:[ab]{900}){3}'), /too large|repetition|repeat/);
   assert.throws(() => compileBoundedRegex('.{900}.{900}.{900}'), /instructions, 2000 are allowed/);
 });
 
-test('steps are taken from the budget, and nothing matches once it is used up', () => {
+test('steps reduce the budget, and nothing matches once it is used up', () => {
   const regex = compileBoundedRegex('[ab]+c');
   const budget = newRegexBudget();
   assert.equal(regex.test('abc', budget), true);

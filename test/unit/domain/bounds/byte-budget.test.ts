@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 
-test('bytes are taken while there is room, and given back once', () => {
+test('bytes are reserved while there is room, and released once', () => {
   const budget = new ByteBudget(10);
   const first = budget.tryTake('a', 6);
   assert.ok(first);

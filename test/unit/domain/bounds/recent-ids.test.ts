@@ -19,7 +19,7 @@ test('the last ids of an owner are remembered, and old ones are forgotten', () =
   assert.equal(ids.has('a', '0'), false);
 });
 
-test('an owner with many ids does not make those of another be forgotten', () => {
+test('an owner with many ids does not evict the ids of another', () => {
   const ids = new RecentIds(100);
   for (const id of numbers(10)) ids.add('quiet', id);
   for (const id of numbers(100_000)) ids.add('greedy', id);

@@ -14,7 +14,7 @@ test('an owner that fills its share loses its own oldest entry, and others keep 
   assert.equal(lru.peek('l'), 1);
 });
 
-test('the entry that was used last stays', () => {
+test('the most recently used entry stays', () => {
   const lru = new SharedLru<string>({ max: 5 });
   for (const key of ['a', 'b', 'c']) lru.set('t', key, key);
   lru.get('a');
@@ -27,7 +27,7 @@ test('the entry that was used last stays', () => {
   assert.equal(lru.peek('b'), undefined);
 });
 
-test('rejects an entry when all of its owner are in use, and takes those of others', () => {
+test('rejects an entry when all entries of its owner are in use, and accepts those of others', () => {
   const inUse = new Set<string>();
   const lru = new SharedLru<string>({ max: 10, mayGo: (value) => !inUse.has(value) });
   let taken = 0;
@@ -39,7 +39,7 @@ test('rejects an entry when all of its owner are in use, and takes those of othe
   assert.equal(lru.peek('n3'), undefined);
 });
 
-test('a newcomer takes the place of the largest owner when all places are taken', () => {
+test('a new owner evicts an entry of the largest owner when the cache is full', () => {
   const lru = new SharedLru<number>({ max: 4 });
   for (const [owner, key] of [
     ['a', 'a1'],
@@ -54,7 +54,7 @@ test('a newcomer takes the place of the largest owner when all places are taken'
   assert.equal(lru.peek('d1'), 1);
 });
 
-test('a key that is set again has the new value and owner', () => {
+test('a key that is set again has the new value and the new owner', () => {
   const lru = new SharedLru<number>({ max: 4 });
   lru.set('a', 'k', 1);
   lru.set('b', 'k', 2);

@@ -3,11 +3,11 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { cloudEventId, isEventId } from '#domain/event/event-id.ts';
 
-test('the id of a CloudEvent is its own where its source is the default one', () => {
+test('a CloudEvent keeps its id when its source is the default one', () => {
   assert.equal(cloudEventId('/tenants/acme', 'order-7', '/tenants/acme'), 'order-7');
 });
 
-test('the id of a CloudEvent is a digest where its source is another, or its id not legal', () => {
+test('the event id is a digest when the source of a CloudEvent is another one or its id is not legal', () => {
   // Stored ids depend on it: it must never change.
   assert.equal(
     cloudEventId('/orders', '1', '/tenants/acme'),

@@ -6,7 +6,7 @@ import {
   explanationNeedsData,
 } from '#domain/event/explain-match.ts';
 
-test('the reason is named for each endpoint and subscription', () => {
+test('the explanation names the reason for each endpoint and subscription', () => {
   const tenant: ExplainedTenant = {
     endpoints: [
       { id: 'gets', state: 'active' },
@@ -64,7 +64,7 @@ test('the reason is named for each endpoint and subscription', () => {
   ]);
 });
 
-test('data is needed where a filter that is asked looks at it', () => {
+test('an explanation needs data when a filter that it evaluates reads it', () => {
   const needsData = (endpoint: string, selector: string, filter?: Record<string, unknown>) => {
     const subscription = { id: 's', endpointId: endpoint, eventTypes: [selector] };
     const subscriptions = [filter === undefined ? subscription : { ...subscription, filter }];

@@ -30,7 +30,7 @@ test('the steps may be in any order, and may be absent', () => {
 });
 
 for (const text of ['10', '10:', ':5', '10:5,', '10:-1', '10:1.5', 'a:b', '10:5;20:5']) {
-  test(`"${text}" is refused as a setting`, () => {
+  test(`rejects the setting "${text}"`, () => {
     assert.throws(
       () => loadSettings({ POSTHORN_FANOUT_DELAYS_SECONDS: text }),
       /POSTHORN_FANOUT_DELAYS_SECONDS/,

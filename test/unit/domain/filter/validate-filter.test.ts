@@ -91,7 +91,7 @@ const bad: [name: string, filter: unknown, pointer: string, detail: RegExp][] = 
 ];
 
 for (const [name, filter, pointer, detail] of bad) {
-  test(`refuses: ${name}`, () => {
+  test(`rejects a filter: ${name}`, () => {
     const [error, ...more] = validateFilter(filter);
     assert.equal(error?.pointer, pointer);
     assert.match(error.detail, detail);
@@ -136,13 +136,13 @@ const bounds: [name: string, atBound: unknown, over: unknown][] = [
 ];
 
 for (const [name, atBound, over] of bounds) {
-  test(`bound: ${name}`, () => {
+  test(`a filter is accepted at its bound and rejected above it: ${name}`, () => {
     assert.deepEqual(validateFilter(atBound), []);
     assert.equal(validateFilter(over).length, 1);
   });
 }
 
-test('errors are many, but bounded', () => {
+test('the number of errors is bounded', () => {
   const errors = validateFilter({ $or: Array.from({ length: 90 }, () => ({ $foo: 1 })) });
   assert.equal(errors.length, limits.fieldErrorsMax);
 });

@@ -52,7 +52,7 @@ test('valid data has no errors', () => {
 });
 
 for (const [change, pointer, detail] of cases) {
-  test(`${JSON.stringify(change)} is wrong at ${pointer}`, () => {
+  test(`rejects ${JSON.stringify(change)} at ${pointer}`, () => {
     const data = JSON.parse(JSON.stringify({ id: 'ord_1', amount: 1, ...change })) as unknown;
     const errors = validateOrder(data);
     assert.deepEqual(
@@ -72,7 +72,7 @@ test('rejects data that is not an object with all its faults at once', () => {
   );
 });
 
-test('members of Object.prototype are not fields and hide none', () => {
+test('members of Object.prototype are not fields and hide no field', () => {
   const schema = { required: ['constructor'], properties: { toString: { type: 'string' } } };
   assert.deepEqual(
     compileSchema(schema)({}).map((each) => each.pointer),
@@ -83,7 +83,7 @@ test('members of Object.prototype are not fields and hide none', () => {
   ]);
 });
 
-test('members that are named as methods of objects are compared as others are', () => {
+test('members named like methods of objects are compared like others', () => {
   const validate = compileSchema({ enum: [{ valueOf: 1, toString: 2, constructor: { a: [3] } }] });
   assert.deepEqual(validate({ constructor: { a: [3] }, toString: 2, valueOf: 1 }), []);
   assert.equal(validate({ constructor: { a: [4] }, toString: 2, valueOf: 1 }).length, 1);

@@ -30,7 +30,7 @@ test('the guide names every bound of a schema with its value', () => {
   }
 });
 
-test('the guide names every keyword that is refused', () => {
+test('the guide names every keyword that is rejected', () => {
   for (const keyword of Object.keys(refusedKeywords)) {
     if (keyword !== '$async') assert.ok(guide.includes(`\`${keyword}\``), keyword);
   }

@@ -6,13 +6,13 @@ import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { hostile, list, tooLarge } from './hostile-cases.ts';
 
 for (const [name, schema, data, errors] of hostile) {
-  test(`is bounded: ${name}`, () => {
+  test(`a check is bounded: ${name}`, () => {
     assert.deepEqual(validateSchema(schema), []);
     assert.deepEqual(compileSchema(schema)(data()), errors);
   });
 }
 
-test('after a refusal for its size, other data is judged as before', () => {
+test('other data is judged as before after a refusal for its size', () => {
   const validate = compileSchema({ items: { required: list(1000, (i) => `r${i}`) } });
   assert.deepEqual(validate(list(10_000, () => ({}))), [
     { pointer: '/data/0/r0', detail: 'is required' },
@@ -22,7 +22,7 @@ test('after a refusal for its size, other data is judged as before', () => {
   assert.equal(validate([{}])[0]?.pointer, '/data/0/r0');
 });
 
-test('no format takes longer than in proportion to a text', () => {
+test('the time of each format check is at most proportional to the length of its text', () => {
   const names = ['date', 'time', 'date-time', 'iso-time', 'iso-date-time', 'duration', 'uri'];
   names.push('uri-reference', 'uri-template', 'url', 'email', 'hostname', 'ipv4', 'ipv6', 'uuid');
   names.push('json-pointer', 'json-pointer-uri-fragment', 'relative-json-pointer', 'byte', 'regex');
@@ -37,7 +37,7 @@ test('no format takes longer than in proportion to a text', () => {
   }
 });
 
-test('a check within one turn of the event loop leaves expensive work to its caller', () => {
+test('a check leaves expensive work to its caller when it must fit in one turn of the event loop', () => {
   const expensive = compileSchema({ pattern: '^(a+)+$' });
   const text = `${'a'.repeat(50_000)}!`;
   assert.equal(expensive.atOnce(text), undefined);

@@ -40,7 +40,7 @@ const good: [name: string, schema: Json][] = [
 ];
 
 for (const [name, schema] of good) {
-  test(`accepts: ${name}`, () => {
+  test(`accepts a schema: ${name}`, () => {
     assert.deepEqual(validateSchema(schema), []);
     assert.equal(typeof compileSchema(schema), 'function');
   });
@@ -136,7 +136,7 @@ function multiplyingScopes(count: number): Json {
 }
 
 for (const [name, schema, pointer, detail] of bad) {
-  test(`refuses: ${name}`, () => {
+  test(`rejects a schema: ${name}`, () => {
     const errors = validateSchema(schema);
     const error = errors.find((each) => each.pointer === pointer);
     assert.ok(error, JSON.stringify(errors));
@@ -169,7 +169,7 @@ const bounds: [name: string, atBound: Json, over: Json][] = [
 ];
 
 for (const [name, atBound, over] of bounds) {
-  test(`bound: ${name}`, () => {
+  test(`a schema is accepted at its bound and rejected above it: ${name}`, () => {
     assert.deepEqual(validateSchema(atBound), []);
     assert.equal(validateSchema(over).length, 1);
   });
@@ -180,7 +180,7 @@ test('rejects a schema nested as deep as JSON.parse accepts without throwing', (
   assert.match(validateSchema(JSON.parse(text))[0]?.detail ?? '', /too deep/);
 });
 
-test('errors are bounded', () => {
+test('the number of errors is bounded', () => {
   const properties = Object.fromEntries(
     Array.from({ length: 200 }, (_, i) => [`p${i}`, { $ref: '#/nowhere' }]),
   );

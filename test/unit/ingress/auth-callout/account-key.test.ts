@@ -12,13 +12,13 @@ const VECTOR = {
     'ASOrZwfevbMTz-jisSq7zhvXN1c-3Wr6ehVg72ZgQFCRnhO0P62cMdtZyUVFYEHeYzly-PGLPHtTlx9HwGYBDg',
 };
 
-test('a key reads, shows and signs as the library of NATS does', () => {
+test('a key reads, shows and signs like the NATS library', () => {
   const key = new AccountKey(VECTOR.seed);
   assert.equal(key.publicKey, VECTOR.publicKey);
   assert.equal(key.sign(VECTOR.text).toString('base64url'), VECTOR.signature);
 });
 
-test('a new seed gives an account key of the form that NATS reads', () => {
+test('a new seed gives an account key that NATS reads', () => {
   const seed = newAccountSeed();
   assert.match(seed, /^SA[A-Z2-7]{56}$/);
   assert.match(new AccountKey(seed).publicKey, /^A[A-Z2-7]{55}$/);

@@ -27,7 +27,7 @@ const binary = (headers: Record<string, string> = {}, body: string | Buffer = '{
 const BASE = { id: 'c1', idScope: 'source', source: '/s', type: 'a.b' };
 const NO_DATA = { kind: 'json', data: 'null', noData: true };
 
-test('structured: attributes, extensions and data as it was sent', () => {
+test('structured mode keeps attributes, extensions and data as they were sent', () => {
   const data = '{ "n":1.0,"n":2 }';
   const input = structured(
     `,"datacontenttype":"application/json","region":"eu","count":7,"on":true,"off":null,"data":${data}`,
@@ -41,12 +41,12 @@ test('structured: attributes, extensions and data as it was sent', () => {
   });
 });
 
-test('a body as application/json that says specversion is a CloudEvent', () => {
+test('a body of application/json with specversion is a CloudEvent', () => {
   const input = readEventBody(Buffer.from(`{${REQUIRED},"region":"eu","data":1}`));
   assert.deepEqual(input, { ...BASE, ext: { region: 'eu' }, kind: 'json', data: '1' });
 });
 
-test('an optional attribute that is null is not there (JSON format, section 2.2)', () => {
+test('an optional attribute that is null is absent (JSON format, section 2.2)', () => {
   const nulls = ',"subject":null,"time":null,"dataschema":null,"datacontenttype":null';
   assert.deepEqual(structured(nulls), { ...BASE, ...NO_DATA });
 });
@@ -68,7 +68,7 @@ test('datacontenttype decides whether data is text, bytes or JSON', () => {
   });
 });
 
-test('data that is null is null, and an event without data has none', () => {
+test('null data is null, and an event without data has none', () => {
   const isNull = { kind: 'json', data: 'null' };
   assert.deepEqual(structured(',"data":null'), { ...BASE, ...isNull });
   assert.deepEqual(structured(',"data":null,"data_base64":null'), { ...BASE, ...isNull });
@@ -100,7 +100,7 @@ test('a quoted header value is unescaped, then percent-decoded once', () => {
   assert.deepEqual(ext, { one: '"', two: '' });
 });
 
-test('ids, sources and long names of extensions are any text', () => {
+test('ids, sources and long extension names may be any text', () => {
   const name = 'a'.repeat(128);
   const input = binary({ 'ce-id': 'a.b c%C3%A4', [`ce-${name}`]: 'x' });
   assert.equal(input.id, 'a.b cä');
@@ -119,7 +119,7 @@ test('rejects a repeated or unencoded header of binary mode with its pointer', (
   );
 });
 
-test('a time is any of RFC 3339, and kept as it was sent', () => {
+test('a time may be any RFC 3339 text, and is kept as it was sent', () => {
   const times = [
     '2026-01-31t12:00:00.123456789012z',
     '2016-12-31T23:59:60Z',
@@ -131,7 +131,7 @@ test('a time is any of RFC 3339, and kept as it was sent', () => {
   }
 });
 
-test('binary: attributes from headers, decoded, and data as the bytes of the body', () => {
+test('binary mode decodes attributes from headers, and keeps data as the bytes of the body', () => {
   const data = '{ "n":1.0,"n":2 }';
   const headers = { 'ce-subject': '%C3%A4%20%22%25%22', 'ce-region': '"eu 1"' };
   assert.deepEqual(binary(headers, data), {
@@ -192,7 +192,7 @@ function nulled(): string {
   return '{"specversion":null,"id":null,"source":null,"type":null}';
 }
 for (const [what, text, pointers] of badStructured) {
-  test(`structured with ${what}: POSTHORN_EVENT_INVALID at ${pointers.join(' ')}`, () => {
+  test(`rejects structured mode with ${what} with POSTHORN_EVENT_INVALID at ${pointers.join(' ')}`, () => {
     const expected = { code: 'POSTHORN_EVENT_INVALID', pointers };
     assert.deepEqual(
       refusal(() => readStructuredBody(Buffer.from(text))),
@@ -208,7 +208,7 @@ for (const [what, text, pointers] of badStructured) {
   });
 }
 
-test('at most so many extensions', () => {
+test('rejects more extensions than the bound with the pointer of the first one beyond it', () => {
   const most = limits.eventExtensionsMax;
   const some = (count: number) =>
     structured(Array.from({ length: count }, (_, i) => `,"e${i}":"x"`).join(''));
@@ -216,7 +216,7 @@ test('at most so many extensions', () => {
   assert.deepEqual(refusal(() => some(most + 1)).pointers, [`/e${most}`]);
 });
 
-test('a batch that is no list of events is refused whole', () => {
+test('rejects a batch that is not a list of events as a whole', () => {
   for (const text of ['{}', '1', `{${REQUIRED}}`]) {
     const expected = { code: 'POSTHORN_EVENT_INVALID', pointers: [''] };
     assert.deepEqual(
@@ -242,7 +242,7 @@ const badBinary: [string, Record<string, string>, string, string[]][] = [
   ],
 ];
 for (const [what, headers, code, names] of badBinary) {
-  test(`binary with ${what}: ${code} at #header/ce-${names.join()}`, () => {
+  test(`rejects binary mode with ${what} with ${code} at #header/ce-${names.join()}`, () => {
     const pointers = names.map((name) => `#header/ce-${name}`);
     assert.deepEqual(
       refusal(() => binary(headers)),
@@ -251,7 +251,7 @@ for (const [what, headers, code, names] of badBinary) {
   });
 }
 
-test('binary without its attributes: each is named', () => {
+test('rejects binary mode without its attributes with the name of each', () => {
   const { code, pointers } = refusal(() =>
     readBinaryEvent({ 'ce-specversion': '1.0' }, Buffer.from('{}')),
   );
@@ -259,7 +259,7 @@ test('binary without its attributes: each is named', () => {
   assert.deepEqual(pointers.sort(), ['#header/ce-id', '#header/ce-source', '#header/ce-type']);
 });
 
-test('binary with a body that is not the JSON it claims: POSTHORN_BODY_INVALID', () => {
+test('rejects binary mode with a body that is not the declared JSON with POSTHORN_BODY_INVALID', () => {
   for (const body of ['{', 'x', Buffer.from([0x22, 0xff, 0x22])]) {
     assert.equal(refusal(() => binary({}, body)).code, 'POSTHORN_BODY_INVALID');
   }
@@ -276,7 +276,7 @@ const produced: [string, Partial<CloudEventV1<unknown>>][] = [
 ];
 for (const [what, fields] of produced) {
   for (const mode of ['structured', 'binary'] as const) {
-    test(`${what} made by the cloudevents package, ${mode}: read, and read back as it was`, () => {
+    test(`${what} made by the cloudevents package, ${mode}, is read and written unchanged`, () => {
       const made = new CloudEvent({ type: 'a.b', source: '/s', id: 'c1', ...fields });
       const input = readProduced(mode, made);
       const head = {

@@ -37,7 +37,7 @@ function end(open: Map<string, Published>, id: string): void {
   done(undefined, { seq: 1, duplicate: false });
 }
 
-test('a tenant that fills its share of the window is refused while another one is accepted', () => {
+test('a tenant that fills its share of the window is rejected while another one is accepted', () => {
   const { tenants, open } = openWindow(100);
   let taken = 0;
   while (tenants.publish('noisy', publication(`n${taken}`), () => {})) taken++;

@@ -12,7 +12,7 @@ function logOf(nowMs: () => number): { refusals: RefusalLog; lines: Line[] } {
   return { refusals: new RefusalLog({ log: { info } as unknown as Log, now: nowMs }), lines };
 }
 
-test('a refused event is named with what its producer can be told', () => {
+test('the log line of a refused event has the request, tenant, code and pointer', () => {
   const { refusals, lines } = logOf(() => 0);
   const fields = [{ pointer: '/type', detail: 'is required' }];
   const error = new PosthornError('POSTHORN_EVENT_INVALID', { fields });
@@ -29,7 +29,7 @@ test('a refused event is named with what its producer can be told', () => {
   ]);
 });
 
-test('a flood has 20 lines a minute, and the next one says how many more there were', () => {
+test('a flood logs 20 lines a minute, and the next line gives the number of omitted ones', () => {
   let nowMs = 5;
   const { refusals, lines } = logOf(() => nowMs);
   const error = new PosthornError('POSTHORN_TENANT_UNKNOWN');

@@ -57,7 +57,7 @@ test('an absent field equals only an absent field', () => {
   assert.notEqual(subject('x'), subject('y'));
 });
 
-test('fields do not run into each other, and types and formulas are apart', () => {
+test('the digest separates fields, types and formulas', () => {
   const two = (source: string, subject: string) =>
     digest(['source', 'subject'], '1', { source, subject });
   assert.notEqual(two('ab', 'c'), two('a', 'bc'));
@@ -69,7 +69,7 @@ test('fields do not run into each other, and types and formulas are apart', () =
   );
 });
 
-test('extensions, the media type, text and bytes', () => {
+test('the digest covers extensions, the media type, text and bytes', () => {
   const text = (data: string, ext: Record<string, string> = {}) =>
     digest(['/data', 'region', 'datacontenttype'], '1', {
       kind: 'text',

@@ -60,7 +60,7 @@ test('the scanner accepts a text that is at each bound', () => {
   assert.ok(scanner('9'.repeat(limits.jsonNumberLengthMax)).read());
 });
 
-test('a larger text may hold more values, containers and names', () => {
+test('a larger text may contain more values, containers and names', () => {
   const large = jsonBounds(limits.eventBytesMax);
   assert.ok(large.valuesMax >= limits.eventBytesMax / 8);
   assert.ok(large.containersMax >= limits.eventBytesMax / 16);
@@ -90,7 +90,7 @@ test('rejects an event with too many members with one error', () => {
   );
 });
 
-test('an attribute that is larger than any may be is refused and not built', () => {
+test('rejects an attribute over the maximum size without building it', () => {
   const id = `[${'[],'.repeat(limits.eventAttributeBytesMax)}1]`;
   assert.deepEqual(
     refusal(() => readEventBody(Buffer.from(event(`"id":${id},"subject":${id}`)))),
@@ -98,7 +98,7 @@ test('an attribute that is larger than any may be is refused and not built', () 
   );
 });
 
-test('the pointer of a field with a long name is cut off', () => {
+test('the pointer of a field with a long name is truncated', () => {
   const name = 'n'.repeat(MIB);
   const { pointers } = refusal(() => readEventBody(Buffer.from(event(`"${name}":1`))));
   assert.deepEqual(pointers, [`/${'n'.repeat(limits.jsonNameKeptLengthMax)}…`]);

@@ -8,7 +8,7 @@ import { refusal } from '../refusal.ts';
 const read = (text: string) => readEventBody(Buffer.from(text));
 const event = (fields: string) => `{"type":"order.created",${fields}}`;
 
-test('the plain form: type and data suffice, the rest is taken as it came', () => {
+test('a plain event needs only type and data, and its other fields are kept as sent', () => {
   assert.deepEqual(read(' { "type" : "order.created" , "data" : {"a":1} } '), {
     type: 'order.created',
     kind: 'json',
@@ -45,7 +45,7 @@ const kept = [
   'false',
 ];
 for (const data of kept) {
-  test(`data is the bytes that were sent: ${data}`, () => {
+  test(`data keeps the bytes that were sent: ${data}`, () => {
     assert.equal(read(event(` "data" : ${data} ,"subject":"x"`)).data, data);
     assert.equal(read(`\n{"data":${data}\t,"type":"a"}\n`).data, data);
     const [item] = readBatchBody(Buffer.from(`{"events":[ ${event(`"data":${data}`)} ]}`));
@@ -54,7 +54,7 @@ for (const data of kept) {
   });
 }
 
-test('data keeps the bytes that were sent, for any JSON and any surroundings', () => {
+test('data keeps its bytes for any JSON and any surrounding text', () => {
   const space = fc.stringMatching(/^[ \n\r\t]{0,3}$/);
   fc.assert(
     fc.property(fc.json({ stringUnit: 'binary' }), space, fc.boolean(), (data, around, first) => {
@@ -78,7 +78,7 @@ const notJson: [string, Buffer][] = [
   ['a number that JSON has not', Buffer.from('{"type":"a","data":NaN}')],
 ];
 for (const [what, body] of notJson) {
-  test(`${what}: POSTHORN_BODY_INVALID, as one event and as a batch`, () => {
+  test(`rejects ${what} with POSTHORN_BODY_INVALID, as one event and as a batch`, () => {
     const expected = { code: 'POSTHORN_BODY_INVALID', pointers: [] };
     assert.deepEqual(
       refusal(() => readEventBody(body)),
@@ -129,13 +129,13 @@ const invalid: [string, string, string[]][] = [
   ['several faults, all told', '{"type":1,"id":2,"x":3}', ['/x', '/type', '/id']],
 ];
 for (const [what, text, pointers] of invalid) {
-  test(`${what}: POSTHORN_EVENT_INVALID at ${pointers.join(' ') || 'the whole'}`, () => {
+  test(`rejects ${what} with POSTHORN_EVENT_INVALID at ${pointers.join(' ') || 'the whole'}`, () => {
     assert.deepEqual(
       refusal(() => read(text)),
       { code: 'POSTHORN_EVENT_INVALID', pointers },
     );
   });
-  test(`${what}, in a batch: the item alone is refused, its place in the pointer`, () => {
+  test(`rejects only the item with ${what} in a batch, with its position in the pointer`, () => {
     const items = readBatchBody(Buffer.from(`{"events":[${event('"data":1')},${text}]}`));
     const [good, bad] = items;
     assert.ok(good !== undefined && 'input' in good);
@@ -173,7 +173,7 @@ const badBatches: [string, string, string, string[]][] = [
   ],
 ];
 for (const [what, text, code, pointers] of badBatches) {
-  test(`a batch as a whole is refused: ${what}`, () => {
+  test(`rejects a whole batch: ${what}`, () => {
     assert.deepEqual(
       refusal(() => readBatchBody(Buffer.from(text))),
       { code, pointers },

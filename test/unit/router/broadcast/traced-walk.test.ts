@@ -53,7 +53,7 @@ test('the first copies carry the trace, later ones do not, and their data is the
   assert.equal(span?.attributes['posthorn.broadcast.endpoints_traced'], TRACED_ENDPOINTS_MAX);
 });
 
-test('a broadcast that is not sampled, and any without tracing, is copied as it is', () => {
+test('a broadcast that is not sampled, or without tracing, is copied unchanged', () => {
   const { tracing, exporter } = recording();
   for (const [by, trace] of [
     [tracing, undefined],

@@ -36,5 +36,5 @@ const damaged: [name: string, text: unknown][] = [
 ];
 
 for (const [name, text] of damaged) {
-  test(`no traceparent: ${name}`, () => assert.equal(normalizeTraceparent(text), undefined));
+  test(`rejects a traceparent: ${name}`, () => assert.equal(normalizeTraceparent(text), undefined));
 }

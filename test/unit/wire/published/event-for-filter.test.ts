@@ -47,13 +47,13 @@ const asked = (data: string, ...fields: string[]): unknown => {
   return eventForFilter(frame(data), () => new Set(fields))['data'];
 };
 
-test('of a large object only the members that filters look at are built', () => {
+test('a large object is built with only the members that filters read', () => {
   const data = `{"a":{"b":[1]},"rest":"${LONG}","c":null,"__proto__":1}`;
   assert.deepEqual(asked(data, 'a', 'c', 'absent'), { a: { b: [1] }, c: null });
   assert.deepEqual(asked(data), {});
 });
 
-test('large data that is no object, or has a member twice, is built whole', () => {
+test('large data that is not an object, or repeats a member, is built whole', () => {
   assert.deepEqual(asked(`[{"a":1},"${LONG}"]`, 'a'), [{ a: 1 }, LONG]);
   assert.equal(asked(`"${LONG}"`, 'a'), LONG);
   assert.deepEqual(asked(`{"a":1,"a":2,"rest":"${LONG}"}`, 'a'), { a: 2, rest: LONG });

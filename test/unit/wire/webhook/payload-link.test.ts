@@ -22,7 +22,7 @@ function partsOf(url: string): { expires: string; signature: string } {
   };
 }
 
-test('a link is valid until its second, for its key alone', () => {
+test('a link is valid until its second, and for its key only', () => {
   const link = links.make('https://p.example', KEY, NOW + 60_400);
   assert.equal(link.expiresAtMs, NOW + 60_000);
   assert.ok(link.url.startsWith('https://p.example/v1/payloads/acme/pay_01?expires=1700000060&'));
@@ -40,7 +40,7 @@ test('a link is valid until its second, for its key alone', () => {
   }
 });
 
-test('links of another master key that is held are valid too', () => {
+test('links of another master key that is still configured are valid too', () => {
   const { expires, signature } = partsOf(links.make('https://p.example', KEY, NOW).url);
   const next = new PayloadLinks(randomBytes(32).toString('base64'), [MASTER.toString('base64')]);
   assert.equal(next.check(KEY, expires, signature, 0), 'valid');
@@ -49,7 +49,7 @@ test('links of another master key that is held are valid too', () => {
   assert.equal(links.check(KEY, own.expires, own.signature, 0), 'invalid');
 });
 
-test('another master key makes other links, and the signature is as it is written down', () => {
+test('another master key makes other links, and the signature equals the documented one', () => {
   const { expires, signature } = partsOf(links.make('https://p.example', KEY, NOW).url);
   const other = new PayloadLinks(randomBytes(32).toString('base64'));
   assert.equal(other.check(KEY, expires, signature, 0), 'invalid');
@@ -58,7 +58,7 @@ test('another master key makes other links, and the signature is as it is writte
   assert.equal(signature, mac);
 });
 
-test('the owner of a payload gives its life back, and is never that of broadcasts', () => {
+test('the owner of a payload gives its life, and is never the owner of broadcasts', () => {
   for (const lifeId of ['acme', 'acme=3', 'broadcast', 'broadcast=1']) {
     const owner = payloadOwner(lifeId);
     assert.notEqual(owner, BROADCAST_OWNER);

@@ -51,7 +51,7 @@ function target(secrets: { secret: string; notAfterMs?: number }[]) {
 }
 
 for (const [name, verifier] of Object.entries(verifiers)) {
-  test(`${name} accepts a v1 signature, and refuses another body, id, time or secret`, () => {
+  test(`${name} accepts a v1 signature, and rejects another body, id, time or secret`, () => {
     const secret = newSecret();
     const timestamp = now();
     const signature = createSigner(secret)(ID, timestamp, BODY);
@@ -68,7 +68,7 @@ for (const [name, verifier] of Object.entries(verifiers)) {
     }
   });
 
-  test(`${name} accepts what two secrets sign at once, by either of them`, () => {
+  test(`${name} accepts a webhook signed with two secrets by either of them`, () => {
     const [newer, older] = [newSecret(), newSecret()];
     const timestamp = now();
     const both = target([{ secret: newer }, { secret: older, notAfterMs: Date.now() + 60_000 }]);
@@ -89,7 +89,7 @@ for (const [name, verifier] of Object.entries(verifiers)) {
   });
 }
 
-test('a secret signs until its end, not a second longer', () => {
+test('a secret signs until its end, and no longer', () => {
   const [newer, older] = [newSecret(), newSecret()];
   const rotated = target([{ secret: newer }, { secret: older, notAfterMs: 1_700_000_000_000 }]);
   assert.equal(signatures(rotated, ID, 1_700_000_000, BODY).split(' ').length, 2);
@@ -106,7 +106,7 @@ function newEd25519Secret() {
   return { secret: `whsk_${seed.toString('base64')}`, seed, point, publicKey };
 }
 
-test('a v1a signature is verified by the public key, and by no other', () => {
+test('a v1a signature is verified by its public key and by no other', () => {
   const { secret, seed, point, publicKey } = newEd25519Secret();
   const timestamp = 1_700_000_000;
   const content = Buffer.concat([Buffer.from(`${ID}.${timestamp}.`), BODY]);
@@ -121,7 +121,7 @@ test('a v1a signature is verified by the public key, and by no other', () => {
   }
 });
 
-test('a v1 signature is the one of the worked example of Standard Webhooks', () => {
+test('a v1 signature equals that of the worked example of Standard Webhooks', () => {
   const signer = createSigner('whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw');
   const body = Buffer.from('{"test": 2432232314}');
   assert.equal(
@@ -130,7 +130,7 @@ test('a v1 signature is the one of the worked example of Standard Webhooks', () 
   );
 });
 
-test('a new secret is a good one, and each is another', () => {
+test('new secrets are valid and all differ', () => {
   assert.equal(secretFault(newSecret()), undefined);
   assert.notEqual(newSecret(), newSecret());
   assert.match(newSecret(), /^whsec_[A-Za-z0-9+/]{43}=$/);
@@ -148,7 +148,7 @@ const faulty: [string, string, RegExp][] = [
   ['nothing', '', /whsec_/],
 ];
 for (const [what, secret, message] of faulty) {
-  test(`a secret with ${what} is refused, and is not in the message`, () => {
+  test(`rejects a secret with ${what} without repeating it in the message`, () => {
     assert.match(String(secretFault(secret)), message);
     assert.throws(
       () => createSigner(secret),

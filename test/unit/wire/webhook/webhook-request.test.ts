@@ -24,7 +24,7 @@ function frame(changes: Partial<EventHead>, data: string | Buffer): EventFrame {
 /** Data that parsing and serializing would change. */
 const DATA = '{ "n":12345678901234567890,"n":1.0, "e":"\\u00e4\\/ä" ,"10":1,"2":2}';
 
-test('standard: type, timestamp and data, the bytes of data untouched', () => {
+test('the standard format has type, timestamp and data, with the bytes of data unchanged', () => {
   const { body, contentType, headers } = renderWebhook('standard', frame({}, DATA));
   assert.equal(
     body.toString(),
@@ -34,7 +34,7 @@ test('standard: type, timestamp and data, the bytes of data untouched', () => {
   assert.deepEqual(headers, {});
 });
 
-test('data: the bytes alone, under the content type that the producer named', () => {
+test('the data format has only the bytes, under the content type of the producer', () => {
   assert.deepEqual(renderWebhook('data', frame({}, DATA)), {
     body: Buffer.from(DATA),
     contentType: 'application/json',
@@ -48,7 +48,7 @@ test('data: the bytes alone, under the content type that the producer named', ()
   });
 });
 
-test('text and bytes become a JSON string and base64 in the envelopes', () => {
+test('the envelopes have text as a JSON string and bytes as base64', () => {
   const text = frame({ kind: 'text', contentType: 'text/plain' }, 'say "ä"\n');
   const bytes = frame({ kind: 'binary', contentType: 'image/png' }, Buffer.from([0, 255, 254]));
   for (const format of ['standard', 'cloudevents-structured'] as const) {
@@ -83,19 +83,19 @@ test('an event without data has neither data nor a content type in any format', 
   assert.deepEqual(renderWebhook('data', typed), { ...bare, contentType: 'text/plain' });
 });
 
-test('a CloudEvent keeps its own id where the webhook has another', () => {
+test('a CloudEvent keeps its own id when the webhook has another', () => {
   const event = frame({ id: 'ce_digest', producerId: 'a.b c' }, DATA);
   const structured = renderWebhook('cloudevents-structured', event).body.toString();
   assert.ok(structured.includes('"id":"a.b c"'));
   assert.equal(renderWebhook('cloudevents-binary', event).headers['ce-id'], 'a.b%20c');
 });
 
-test('bytes without a media type are not called JSON', () => {
+test('bytes without a media type are not labelled as JSON', () => {
   const event = frame({ kind: 'binary' }, Buffer.from([0, 255]));
   assert.equal(renderWebhook('data', event).contentType, 'application/octet-stream');
 });
 
-test('cloudevents-structured: every attribute, data spliced in as it was sent', () => {
+test('the cloudevents-structured format has every attribute, and data as it was sent', () => {
   const full = frame(
     { subject: 'a', dataschema: 'https://x/s', ext: { region: 'eu', n: 7 } },
     DATA,
@@ -118,7 +118,7 @@ test('cloudevents-structured: every attribute, data spliced in as it was sent', 
   assert.deepEqual(data, JSON.parse(DATA));
 });
 
-test('cloudevents-binary: attributes are headers, percent-encoded where they are not plain', () => {
+test('the cloudevents-binary format has attributes as headers, percent-encoded where needed', () => {
   const event = frame({ subject: 'ä "%" 1', ext: { emoji: '\u{1f600}' } }, DATA);
   const { body, contentType, headers } = renderWebhook('cloudevents-binary', event);
   assert.equal(body.toString(), DATA);
@@ -135,7 +135,7 @@ test('cloudevents-binary: attributes are headers, percent-encoded where they are
 });
 
 for (const format of ['cloudevents-structured', 'cloudevents-binary'] as const) {
-  test(`${format}: the cloudevents package reads it back`, () => {
+  test(`${format}: the cloudevents package reads the webhook`, () => {
     const changes = { subject: 'order-7', dataschema: 'https://x/s', ext: { region: 'eu' } };
     const { body, contentType, headers } = renderWebhook(format, frame(changes, DATA));
     const event = HTTP.toEvent({

@@ -89,7 +89,7 @@ async function pullsAre(jsm: JetStreamManager, count: number): Promise<void> {
   await waitUntil(async () => (await jsm.consumers.info('S', 'c')).num_waiting === count);
 }
 
-test('the reader asks for the last message, which no other follows, when the connection is back', async (t) => {
+test('the reader requests the last message after a reconnect when no other message follows', async (t) => {
   const { clock, js, jsm, relay, open } = await setup(t);
   const seen = await open();
   await js.publish('s.1', 'one');

@@ -26,7 +26,7 @@ test('items are unique where no two are equal', () => {
   );
 });
 
-test('the steps are the number of values in the list, not its square', () => {
+test('the steps of a uniqueness check grow with the number of values, not with its square', () => {
   let taken = 0;
   hasUniqueItems(
     Array.from({ length: 1000 }, (_, i) => [i]),
