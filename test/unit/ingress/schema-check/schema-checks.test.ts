@@ -24,18 +24,42 @@ class HeldThread {
 
 const isOverloaded = { code: 'POSTHORN_OVERLOADED', status: 503 };
 
-test('tenants take turns of one check, each in order of arrival', async () => {
+test('tenants take turns of equal checks, each in order of arrival', async () => {
   const thread = new HeldThread();
-  const checks = new SchemaChecks({ thread, now: () => 0 });
+  let nowMs = 0;
+  const checks = new SchemaChecks({ thread, now: () => nowMs });
   const all = [
     checks.check('a', '{}', 'a1'),
     checks.check('a', '{}', 'a2'),
     checks.check('a', '{}', 'a3'),
     checks.check('b', '{}', 'b1'),
   ];
-  for (let n = 0; n < all.length; n++) await thread.endCheck();
+  for (let n = 0; n < all.length; n++) {
+    nowMs += 10;
+    await thread.endCheck();
+  }
   await Promise.all(all);
-  assert.deepEqual(thread.started, ['a1', 'a2', 'b1', 'a3']);
+  assert.deepEqual(thread.started, ['a1', 'b1', 'a2', 'a3']);
+});
+
+test('a short check waits for one long check when several tenants send long checks without end', async () => {
+  const thread = new HeldThread();
+  let nowMs = 0;
+  const checks = new SchemaChecks({ thread, now: () => nowMs });
+  const heavy = ['a', 'b', 'c'];
+  const all = heavy.map((owner) => checks.check(owner, '{}', `long ${owner}`));
+  const endLong = async (owner: string): Promise<void> => {
+    nowMs += 3000;
+    await thread.endCheck();
+    // Each tenant sends its next event when the last one was answered.
+    all.push(checks.check(owner, '{}', `long ${owner}`));
+  };
+  for (const owner of heavy) await endLong(owner);
+  all.push(checks.check('d', '{}', 'short'));
+  await endLong('a');
+  assert.equal(thread.started.at(-1), 'short');
+  for (let n = 0; n < 1 + heavy.length; n++) await thread.endCheck();
+  await Promise.all(all);
 });
 
 test('each check gets its own faults', async () => {
