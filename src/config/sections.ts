@@ -108,6 +108,8 @@ export interface ControlSettings {
   publicUrl: string | undefined;
   /** Longest sample event of a filter. */
   eventBytesMax: number;
+  /** For sample events, as ingress applies it to published ones. */
+  eventTypePolicy: Environment['POSTHORN_EVENT_TYPE_POLICY'];
   payloadMemoryBytesMax: number;
   endpointDisableAfterSeconds: number;
   historyRetentionSeconds: number;
@@ -225,6 +227,7 @@ export function toSections(env: Environment): Settings {
       egress,
       publicUrl: env.POSTHORN_PUBLIC_URL,
       eventBytesMax: env.POSTHORN_EVENT_BYTES_MAX,
+      eventTypePolicy: env.POSTHORN_EVENT_TYPE_POLICY,
       payloadMemoryBytesMax: env.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
       endpointDisableAfterSeconds: env.POSTHORN_ENDPOINT_DISABLE_AFTER_SECONDS,
       historyRetentionSeconds: env.POSTHORN_HISTORY_RETENTION_SECONDS,

@@ -25,7 +25,7 @@ import { AcceptEvent } from './accept/accept-event.ts';
 import { AccountKey } from './auth-callout/account-key.ts';
 import { AdaptiveConcurrencyLimit } from './fairness/adaptive-concurrency-limit.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
-import { Admission } from './accept/admission.ts';
+import { Admission } from '#wire/published/admission.ts';
 import { Deduplication } from './idempotency/deduplication.ts';
 import { EventResults } from './accept/event-results.ts';
 import { TenantConcurrencyLimiter } from './fairness/tenant-concurrency-limiter.ts';
@@ -131,7 +131,11 @@ function createAcceptance(
     }),
     now: clock.monotonicMs,
   });
-  const admission = new Admission({ config, policy: settings.eventTypePolicy, checks });
+  const admission = new Admission({
+    config,
+    policy: settings.eventTypePolicy,
+    checkLarge: (owner, { json }, data) => checks.check(owner, json, data),
+  });
   const payloads = new LargePayloads({
     store: deps.payloads,
     thresholdBytes: settings.payloadThresholdBytes,

@@ -1,7 +1,11 @@
+import { PosthornError } from '#domain/errors.ts';
 import { explainSelection } from '#domain/event/explain-match.ts';
 import { tenantSource } from '#domain/event/event-id.ts';
 import { filterDataFields } from '#domain/filter/needs-data.ts';
+import { limits } from '#domain/limits.ts';
 import type { JsonMember } from '#infra/http/server/body/parse-json-bodies.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { Admission, CheckLarge } from '#wire/published/admission.ts';
 import type { DryRunResult, DryRunSelection } from '#wire/api/subscription.ts';
 import { encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { eventForFilter } from '#wire/published/event-for-filter.ts';
@@ -14,9 +18,13 @@ export interface DryRunRequest extends DryRunSelection {
   event: JsonMember;
 }
 
+/** JSON pointer of the sample, with the slash after it. */
+const AT = '/event/';
+
 /** What ingress would know when it accepts the event. */
 export interface DryRunContext {
-  tenantId: string;
+  admission: Admission;
+  tenant: Pick<TenantSnapshot, 'id' | 'eventTypePolicy'>;
   correlationId: string;
   eventBytesMax: number;
   /** Milliseconds since 1970. */
@@ -24,20 +32,27 @@ export interface DryRunContext {
 }
 
 /**
- * Tells whether a subscription would match an event (CT-3). Reads the sample by the code that reads
- * published events, gives it the same defaults, and presents it to the filter as the router does.
+ * Tells whether a subscription would match an event (CT-3). Reads and admits the sample by the code
+ * that reads and admits published events, gives it the same defaults, and presents it to the filter
+ * as the router does.
  *
- * @throws PosthornError POSTHORN_FILTER_INVALID, POSTHORN_EVENT_INVALID with pointers below
- *   `/event`, POSTHORN_EVENT_TOO_LARGE
+ * @throws PosthornError POSTHORN_FILTER_INVALID; the refusals of publishing with pointers below
+ *   `/event`; POSTHORN_DATA_NOT_CHECKED as `checkLarge`
  */
-export function dryRunSubscription(body: DryRunRequest, context: DryRunContext): DryRunResult {
-  const { tenantId, nowMs: acceptedMs, correlationId } = context;
+export async function dryRunSubscription(
+  body: DryRunRequest,
+  context: DryRunContext,
+): Promise<DryRunResult> {
+  const { tenant, nowMs: acceptedMs, correlationId } = context;
   const { event_types: eventTypes = ['*'], event } = body;
   const stored = checkFilter(body.filter);
   const filter =
     stored === null ? undefined : (JSON.parse(stored) as NonNullable<typeof body.filter>);
-  const input = readEvent(event.bytes, event.node, '/event/');
-  const head = eventHead(input, { source: tenantSource(tenantId), acceptedMs, correlationId });
+  const input = readEvent(event.bytes, event.node, AT);
+  const priority = await context.admission.admit(tenant.id, tenant, input, AT);
+  const head = eventHead(input, { source: tenantSource(tenant.id), acceptedMs, correlationId });
+  // It counts for the size.
+  if (priority === 'high') head.priority = priority;
   const { data } = input;
   checkFrameSize(encodeEventFrame(head, data), context.eventBytesMax);
   const fields = () => (filter === undefined ? new Set<string>() : filterDataFields(filter));
@@ -45,3 +60,16 @@ export function dryRunSubscription(body: DryRunRequest, context: DryRunContext):
   const reason = explainSelection({ eventTypes, filter }, head.type, seen);
   return { matched: reason === 'matched', reason };
 }
+
+/**
+ * Checks data that ingress gives to its thread, within the steps of a check at once: more would
+ * block every other request. The body of a request bounds its size.
+ *
+ * @throws PosthornError POSTHORN_DATA_NOT_CHECKED if the steps do not suffice
+ */
+export const checkLarge: CheckLarge = async (_owner, { validate }, data) => {
+  const faults = validate.atOnce(JSON.parse(data.toString()));
+  if (faults !== undefined) return faults;
+  const detail = `a dry run checks data within ${limits.schemaStepsAtOnceMax} steps; publishing allows more`;
+  throw new PosthornError('POSTHORN_DATA_NOT_CHECKED', { detail });
+};

@@ -2,10 +2,11 @@
 import type { ClientSession } from 'mongodb';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
-import { notFound } from '#domain/field-faults.ts';
+import { notFound, tenantNotFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
 import type { PageQuery } from '#wire/api/page.ts';
+import type { Admission } from '#wire/published/admission.ts';
 import type {
   DryRunResult,
   NewSubscription,
@@ -31,6 +32,8 @@ export type SubscriptionListQuery = PageQuery & { endpoint?: string; status?: Su
 export interface SubscriptionsDeps extends ConfigurationDeps {
   /** Longest sample event of a filter. */
   eventBytesMax: number;
+  /** Admits sample events. */
+  admission: Admission;
 }
 
 export class Subscriptions {
@@ -130,20 +133,22 @@ export class Subscriptions {
     });
   }
 
-  /**
-   * @throws PosthornError POSTHORN_FILTER_INVALID, POSTHORN_EVENT_INVALID,
-   *   POSTHORN_EVENT_TOO_LARGE, POSTHORN_TENANT_UNKNOWN
-   */
+  /** @throws PosthornError POSTHORN_TENANT_UNKNOWN, and those of `dryRunSubscription` */
   async dryRun(
     tenantId: string,
     body: DryRunRequest,
     correlationId: string,
   ): Promise<DryRunResult> {
-    const { eventBytesMax, clock } = this.deps;
-    const context = { tenantId, correlationId, eventBytesMax, nowMs: clock.wallMs() };
-    const result = dryRunSubscription(body, context);
-    await checkTenantExists(this.deps.configuration, tenantId);
-    return result;
+    const { configuration, admission, eventBytesMax, clock } = this.deps;
+    const known = await configuration.tenants.findOne(
+      { _id: tenantId },
+      { projection: { event_type_policy: 1 } },
+    );
+    if (known === null) throw tenantNotFound(tenantId);
+    const policy = known.event_type_policy;
+    const tenant = { id: tenantId, ...(policy !== null && { eventTypePolicy: policy }) };
+    const context = { tenant, admission, correlationId, eventBytesMax, nowMs: clock.wallMs() };
+    return dryRunSubscription(body, context);
   }
 
   private async find(

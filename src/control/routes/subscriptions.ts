@@ -84,9 +84,9 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
         operationId: 'dryRunSubscription',
         summary: 'Test whether a subscription matches an event',
         description:
-          'Reads the event as publishing it would, with the same errors and defaults, and applies the event types and the ' +
-          'filter to it. Does not check that its type is registered, nor `data` against the schema of the type. Stores ' +
-          'and sends nothing.',
+          'Reads and checks the event as publishing it would, its type and `data` too, with the same errors and defaults, and ' +
+          'applies the event types and the filter to it. Stores and sends nothing, and does not compare its id with those ' +
+          'of other events.',
         tags,
         params: tenantParams,
         body: dryRunBody,

@@ -15,7 +15,7 @@ import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { BROADCAST_OWNER } from '#wire/webhook/payload-link.ts';
 import { idReused, notStored } from './accept-event.ts';
 import type { AcceptDone, Accepted } from './accepted.ts';
-import type { Admission } from './admission.ts';
+import type { Admission } from '#wire/published/admission.ts';
 import { checkFrameSize, eventHead } from '#wire/published/event-head.ts';
 import type { EventInput } from '#wire/published/event-input.ts';
 import type { EventResults } from './event-results.ts';

@@ -26,7 +26,7 @@ import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { payloadOwner } from '#wire/webhook/payload-link.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { AcceptDone, Accepted } from './accepted.ts';
-import type { Admission } from './admission.ts';
+import type { Admission } from '#wire/published/admission.ts';
 import type { Deduplication, DedupClaim } from '../idempotency/deduplication.ts';
 import { checkFrameSize, eventHead } from '#wire/published/event-head.ts';
 import type { EventInput } from '#wire/published/event-input.ts';

@@ -123,6 +123,20 @@ test('a dry run refuses a sample that publishing refuses, with pointers below /e
   }
 });
 
+test('a dry run refuses data with POSTHORN_DATA_NOT_CHECKED when it takes too many steps', async () => {
+  const { path } = await newEndpoint('dry-steps');
+  const branches = [{ type: 'string' }, { type: 'integer', minimum: 0 }];
+  const schema = { type: 'array', items: { anyOf: branches } };
+  await call('PUT', '/v1/event-types/dry.steps', { schema });
+  const run = (data: unknown) =>
+    call('POST', `${path}/subscriptions/dry-run`, { event: { type: 'dry.steps', data } });
+  await waitUntil(async () => (await run(1)).status === 422 || null, { what: 'the type is known' });
+  assert.equal((await run(1)).body.errors[0].pointer, '/event/data');
+  assert.equal((await run(['a', 1])).status, 200);
+  const { status, body } = await run(Array.from({ length: 45_000 }, (_, n) => n));
+  assert.deepEqual([status, body.code], [503, 'POSTHORN_DATA_NOT_CHECKED'], body.detail);
+});
+
 test('a dry run of one key in two bodies is refused with POSTHORN_IDEMPOTENCY_KEY_REUSED', async () => {
   const { path } = await newEndpoint('dry-key');
   const headers = { 'idempotency-key': 'dry-1' };

@@ -6,16 +6,38 @@ import type { FieldError } from '#domain/errors.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { ConfigView, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
-import type { EventInput } from '#wire/published/event-input.ts';
-import type { SchemaChecks } from '../schema-check/schema-checks.ts';
+import type { EventInput } from './event-input.ts';
 
-export interface AdmissionDeps {
-  config: ConfigView;
-  policy: EventTypePolicy;
-  checks: Pick<SchemaChecks, 'check'>;
+/** The schema of a type, compiled and as JSON. */
+export interface CompiledSchema {
+  validate: DataValidator;
+  json: string;
 }
 
-/** Decides whether a readable event is admitted (IN-5): by its type, and `data` by the schema. */
+/**
+ * Returns the faults of data that is too large, or takes too long, to be checked at once; pointers
+ * start with `/data`.
+ *
+ * @param owner whose turn the check takes
+ * @param data JSON text
+ */
+export type CheckLarge = (
+  owner: string,
+  schema: CompiledSchema,
+  data: Buffer | string,
+) => Promise<FieldError[]>;
+
+export interface AdmissionDeps {
+  config: Pick<ConfigView, 'eventType'>;
+  /** For tenants without a policy of their own. */
+  policy: EventTypePolicy;
+  checkLarge: CheckLarge;
+}
+
+/**
+ * Decides whether a readable event is admitted (IN-5): by its type, and `data` by the schema.
+ * Ingress and the dry run share it, so that they refuse the same events with the same errors.
+ */
 export class Admission {
   private readonly deps: AdmissionDeps;
   private readonly schemas = new WeakMap<EventTypeSnapshot, CompiledSchema>();
@@ -29,35 +51,39 @@ export class Admission {
    * is large or takes long to check: a thread then checks it, tenants in turns.
    *
    * @param owner whose turn the check takes
+   * @param at JSON pointer of the event, with the slash after it
    * @throws PosthornError naming each fault, or rejects with it
    */
   admit(
     owner: string,
     tenant: Pick<TenantSnapshot, 'eventTypePolicy'>,
     input: EventInput,
+    at = '/',
   ): Priority | Promise<Priority> {
     if (isOperationalType(input.type)) {
       const detail = 'begins with "posthorn.": those are the events of the platform itself';
-      throw new PosthornError('POSTHORN_EVENT_INVALID', { fields: [{ pointer: '/type', detail }] });
+      throw new PosthornError('POSTHORN_EVENT_INVALID', {
+        fields: [{ pointer: `${at}type`, detail }],
+      });
     }
     const type = this.deps.config.eventType(input.type);
     if (type === undefined) {
       if ((tenant.eventTypePolicy ?? this.deps.policy) === 'auto')
         return input.priority ?? 'normal';
       throw new PosthornError('POSTHORN_EVENT_TYPE_UNKNOWN', {
-        fields: [{ pointer: '/type', detail: `${input.type} is not registered` }],
+        fields: [{ pointer: `${at}type`, detail: `${input.type} is not registered` }],
       });
     }
     if (type.state !== 'ACTIVE') {
       throw new PosthornError('POSTHORN_EVENT_TYPE_INACTIVE', {
-        fields: [{ pointer: '/type', detail: `${input.type} is inactive` }],
+        fields: [{ pointer: `${at}type`, detail: `${input.type} is inactive` }],
       });
     }
     const priority = input.priority ?? type.priority ?? 'normal';
     if (type.schema === undefined) return priority;
     const faults = this.validate(owner, type, type.schema, input);
-    if (Array.isArray(faults)) return admitted(priority, faults);
-    return faults.then((found) => admitted(priority, found));
+    if (Array.isArray(faults)) return admitted(priority, faults, at);
+    return faults.then((found) => admitted(priority, found, at));
   }
 
   private validate(
@@ -78,17 +104,13 @@ export class Admission {
     // Hostile data costs `JSON.parse` and the validator up to 20 times what its size suggests.
     const isSmall = data.length <= limits.schemaAtOnceBytesMax;
     const faults = isSmall ? compiled.validate.atOnce(JSON.parse(data.toString())) : undefined;
-    return faults ?? this.deps.checks.check(owner, compiled.json, data);
+    return faults ?? this.deps.checkLarge(owner, compiled, data);
   }
 }
 
-interface CompiledSchema {
-  validate: DataValidator;
-  json: string;
-}
-
 /** @throws PosthornError POSTHORN_EVENT_DATA_INVALID if there are faults */
-function admitted(priority: Priority, fields: FieldError[]): Priority {
-  if (fields.length > 0) throw new PosthornError('POSTHORN_EVENT_DATA_INVALID', { fields });
-  return priority;
+function admitted(priority: Priority, faults: FieldError[], at: string): Priority {
+  if (faults.length === 0) return priority;
+  const fields = faults.map(({ pointer, detail }) => ({ pointer: at + pointer.slice(1), detail }));
+  throw new PosthornError('POSTHORN_EVENT_DATA_INVALID', { fields });
 }
