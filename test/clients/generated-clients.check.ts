@@ -1,4 +1,4 @@
-/** Generators make typed clients of the reference, and programs that use them run against a server. */
+/** Generates typed clients from the reference, and runs programs that use them against a server. */
 import assert from 'node:assert/strict';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -14,10 +14,10 @@ before(async () => {
 });
 after(() => server.stop());
 
-/** What the programs are told. */
+/** The environment of the programs. */
 const clientEnv = () => ({ API: server.apiUrl, KEY: server.key, DOCUMENT: server.document });
 
-/** The folder of a client, with its packages installed by its lock file. */
+/** Returns the folder of a client, after installing its packages from its lock file. */
 async function packageFolder(name: string): Promise<string> {
   const cwd = join(projectRoot, 'test/clients', name);
   await runProgram('npm', ['ci', '--no-audit', '--no-fund'], { cwd });
@@ -63,7 +63,7 @@ test('a program with a client of openapi-python-client has its types and runs', 
     cwd,
     env: {
       ...clientEnv(),
-      // The generator formats with ruff, by its name.
+      // The generator calls ruff by name to format its output.
       PATH: `${bin}:${process.env['PATH']}`,
       PYTHONPATH: generated,
       MYPYPATH: generated,
@@ -84,8 +84,8 @@ const WRONG = 'isinstance(body, {{body.prop.get_type_string(no_optional=True)';
 const RIGHT = 'isinstance(body, {{body.prop.get_instance_type_string()';
 
 /**
- * The generator's template with a fault of version 0.29.1 corrected: it asks for an instance of
- * `list[CloudEvent]`, which Python refuses. `docs/guides/clients.md` tells users of it.
+ * Corrects a fault in the template of version 0.29.1 of the generator: it instantiates
+ * `list[CloudEvent]`, which Python rejects. `docs/guides/clients.md` informs users.
  */
 async function correctedTemplates(bin: string): Promise<string> {
   const find = 'import openapi_python_client as o; print(o.__path__[0])';

@@ -6,7 +6,7 @@ import { projectRoot } from '../docs/project-files.ts';
 import { runProgram } from './run-program.ts';
 
 /**
- * Makes a virtual environment with the packages of a requirements file, or finds that of a run before.
+ * Creates a virtual environment with the packages of a requirements file, or reuses an earlier one.
  *
  * @param name of the client, whose folder has the file
  * @returns its `bin`

@@ -3,19 +3,19 @@ import { join } from 'node:path';
 import { type TempDir, makeTempDir } from '#testkit/temp-dir.ts';
 import { PosthornProcess } from '../e2e/posthorn-process.ts';
 
-/** A system started as its README says, and its OpenAPI document as a file. */
+/** A system started as its README describes, with its OpenAPI document as a file. */
 export interface ReferenceServer {
   apiUrl: string;
   /** A platform key. */
   key: string;
   /** Path of the document. */
   document: string;
-  /** For files of the test; removed with the server. */
+  /** A folder for files of the test, which is removed with the server. */
   dir: string;
   stop(): Promise<void>;
 }
 
-/** Starts it on free ports, with data of its own. */
+/** Starts a server on free ports with its own data. */
 export async function startReferenceServer(): Promise<ReferenceServer> {
   const dir: TempDir = await makeTempDir();
   const system = new PosthornProcess(join(dir.path, 'data'));

@@ -1,4 +1,4 @@
-/** schemathesis sends requests that the reference allows, and such as it does not, and judges every answer. */
+/** schemathesis sends valid and invalid requests by the reference, and checks every answer. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -12,9 +12,9 @@ const MAX_SECONDS = 200;
 
 test('the server accepts what the reference allows, and answers as it declares', async (t) => {
   const bin = await pythonEnvironment('schemathesis');
-  // No worker: the examples name endpoints of others.
+  // The server has no worker, because the examples name endpoints of other organizations.
   const system = await startSystem([['ingress', 'control', 'router']], {
-    // An endpoint may ask for links then.
+    // With a public URL an endpoint may ask for links.
     POSTHORN_PUBLIC_URL: 'https://posthorn.invalid',
   });
   t.after(() => system.stop());
@@ -23,7 +23,7 @@ test('the server accepts what the reference allows, and answers as it declares',
   assert.equal(status, 201);
   const url = system.url('control');
   const folder = join(projectRoot, 'test/clients/schemathesis');
-  // Its notes of the run before would change this one.
+  // Notes of the previous run would change this one.
   const dir = await makeTempDir();
   t.after(() => dir.remove());
   const cwd = dir.path;
@@ -36,7 +36,7 @@ test('the server accepts what the reference allows, and answers as it declares',
     url,
   ];
   args.push('--header', `Authorization: Bearer ${TEST_KEY}`, '--max-time', String(MAX_SECONDS));
-  // Those of `checks.py` stand for the two.
+  // `checks.py` replaces these two checks.
   args.push('--exclude-checks', 'positive_data_acceptance,negative_data_rejection');
   const env = { PYTHONPATH: folder, PYTHONDONTWRITEBYTECODE: '1' };
   t.diagnostic((await runProgram(join(bin, 'schemathesis'), args, { cwd, env })).slice(-1500));

@@ -1,7 +1,7 @@
 import { settingsSchema } from '#config/schema.ts';
 import type { SettingOptions } from '#config/setting.ts';
 
-/** The chart sets these itself, for each role. */
+/** The chart sets these settings itself, for each role. */
 const SET_BY_THE_CHART = new Set([
   'POSTHORN_ROLES',
   'POSTHORN_NATS_URL',
@@ -13,7 +13,7 @@ const SET_BY_THE_CHART = new Set([
   'POSTHORN_NATS_KEY_PATH',
   'POSTHORN_MONGODB_CA_PATH',
   'POSTHORN_MONGODB_DATABASE',
-  // From network.egress, which the policies are made of too.
+  // These settings come from network.egress, which is also the source of the network policies.
   'POSTHORN_EGRESS_ALLOW',
   'POSTHORN_HTTP_HOST',
   'POSTHORN_HTTP_PORT',
@@ -25,7 +25,7 @@ const SET_BY_THE_CHART = new Set([
   'POSTHORN_PROBE_RECEIVER_URL',
 ]);
 
-/** These are of `posthorn start` alone. */
+/** These settings apply to `posthorn start` only. */
 const OF_ONE_MACHINE = new Set([
   'POSTHORN_DATA_DIR',
   'POSTHORN_CACHE_DIR',
@@ -34,8 +34,8 @@ const OF_ONE_MACHINE = new Set([
 ]);
 
 /**
- * The settings that the chart takes as values, as JSON Schema (draft 7): what the program refuses
- * at its start, the chart refuses when it is rendered.
+ * The settings that the chart accepts as values, as JSON Schema (draft 7). The chart rejects at
+ * rendering the values that the program would reject at its start.
  */
 export function chartSettingsSchema(): { properties: object } {
   const properties: Record<string, object> = {};
@@ -47,14 +47,15 @@ export function chartSettingsSchema(): { properties: object } {
   const schema = {
     type: 'object',
     additionalProperties: false,
-    // Those that all processes must agree on are said, not left to a default.
+    // All processes must agree on these settings, so the chart sets them instead of relying on a
+    // default.
     required: ['POSTHORN_SHARDS', 'POSTHORN_STREAM_REPLICAS'],
     properties,
   };
   return schema;
 }
 
-/** Helm's defaults are in values.yaml; a second one here would only mislead. */
+/** values.yaml has the defaults of Helm. A second copy here would mislead. */
 function withoutDefault(setting: object): object {
   const copy = JSON.parse(JSON.stringify(setting)) as Record<string, unknown>;
   delete copy['default'];
@@ -62,12 +63,12 @@ function withoutDefault(setting: object): object {
 }
 
 const OWN = 'POSTHORN_';
-/** Every name that does not begin with `OWN`: RE2, which helm has, cannot look ahead. */
+/** Matches every name that does not begin with `OWN`. RE2, which helm uses, has no look-ahead. */
 const FOREIGN = OWN.split('')
   .map((letter, i) => `^${OWN.slice(0, i)}([^${letter}]|$)`)
   .join('|');
 
-/** The variables of a role: settings as above, and those of other programs. */
+/** The variables of a role: the settings above and those of other programs. */
 function environmentSchema(settings: { properties: object }): object {
   return {
     type: 'object',
@@ -77,7 +78,7 @@ function environmentSchema(settings: { properties: object }): object {
   };
 }
 
-/** The text of the chart's schema with these parts put in. */
+/** Returns the text of the chart's schema with these parts inserted. */
 export function putChartSettings(text: string): string {
   const schema = JSON.parse(text) as { definitions: Record<string, object> };
   const settings = chartSettingsSchema();

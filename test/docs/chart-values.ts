@@ -15,7 +15,7 @@ const root = (): Schema & { definitions: unknown } =>
     definitions: unknown;
   };
 
-/** Follows a reference inside the schema. */
+/** Resolves a reference inside the schema. */
 function resolve(schema: Schema | undefined, whole: unknown): Schema {
   if (schema?.$ref === undefined) return schema ?? {};
   let here = whole as Record<string, unknown>;
@@ -23,7 +23,7 @@ function resolve(schema: Schema | undefined, whole: unknown): Schema {
   return here;
 }
 
-/** The allowed values of one key, in a few words. */
+/** Describes the allowed values of one key in a few words. */
 function allowed({ type, enum: choices, minimum, maximum }: Schema): string {
   if (choices !== undefined) return choices.map((one) => `\`${one || "''"}\``).join(', ');
   const name = [type ?? 'object']
@@ -37,7 +37,7 @@ function allowed({ type, enum: choices, minimum, maximum }: Schema): string {
 
 const DEFAULT_LENGTH_MAX = 60;
 
-/** A default as JSON; a long one is in the file. */
+/** Formats a default as JSON, or refers to the file when it is long. */
 function shown(value: unknown): string {
   const text = typeof value === 'string' && value !== '' ? value : JSON.stringify(value);
   return text.length > DEFAULT_LENGTH_MAX ? 'see the file' : `\`${text.replaceAll('|', '\\|')}\``;
@@ -57,7 +57,8 @@ function rowsOf(map: YAMLMap, schema: Schema, path: string[], whole: unknown): s
   return map.items.flatMap((pair, i) => {
     const key = String(isScalar(pair.key) ? pair.key.value : pair.key);
     const own = (pair.key as { commentBefore?: string }).commentBefore;
-    // The parser gives the comment of a first key to its map; a paragraph before it is of the file.
+    // The parser assigns the comment of a first key to its map. An earlier paragraph belongs to the
+    // file.
     const first = i === 0 ? map.commentBefore?.split('\n\n').at(-1) : undefined;
     const comment = joined(own ?? first);
     const place = [...path, key];
@@ -73,7 +74,10 @@ function rowsOf(map: YAMLMap, schema: Schema, path: string[], whole: unknown): s
   });
 }
 
-/** The values of charts/posthorn as a table: values.yaml with its comments, and its schema. */
+/**
+ * Formats the values of charts/posthorn as a table, from the comments of values.yaml and its
+ * schema.
+ */
 export function describeChartValues(): string {
   const document = parseDocument(projectText('charts/posthorn/values.yaml'));
   const whole = root();

@@ -2,7 +2,7 @@ import { describeSettings } from '#config/describe.ts';
 import { describeChartValues } from './chart-values.ts';
 import { drawImports } from './source/import-graph.ts';
 
-/** The parts of documents that are written by `npm run docs`, between marks of this name. */
+/** The generated parts of documents, by the name of their marks. */
 export const generatedParts = [
   { document: 'docs/configuration.md', name: 'settings', make: describeSettings },
   { document: 'docs/operations/values.md', name: 'chart values', make: describeChartValues },
@@ -10,7 +10,9 @@ export const generatedParts = [
 ] as const;
 
 /**
- * The document with the part between the marks replaced. @throws Error where the marks are missing
+ * Replaces the part of the document between the marks.
+ *
+ * @throws Error if the marks are missing
  */
 export function replacePart(text: string, name: string, content: string): string {
   const begin = `<!-- generated: ${name} (npm run docs) -->`;

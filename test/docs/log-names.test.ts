@@ -1,4 +1,4 @@
-/** Lines of the log that pages for operators tell them to look for are lines that are written. */
+/** The log lines that pages for operators name exist in the source. */
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ test('names of log lines in docs/operations exist in the source', () => {
   let named = 0;
   for (const { path, text } of projectFiles('docs/operations/**/*.md')) {
     for (const [, origin = '', what = ''] of text.matchAll(/`([a-z_]+)\.([a-z_]+)`/g)) {
-      // Values of the chart look the same, and files do.
+      // Values of the chart and files have the same form as log names.
       if (!origins.has(origin) || what in (values[origin] ?? {})) continue;
       named++;
       assert.ok(written.has(`${origin}.${what}`), `${path} names ${origin}.${what}`);

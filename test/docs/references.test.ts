@@ -14,7 +14,7 @@ import {
 
 const documents = markdownFiles();
 
-/** The anchors of a document, as GitHub makes them of its headings. */
+/** Returns the anchors that GitHub derives from the headings of a document. */
 function anchorsOf(text: string): Set<string> {
   const headings = [...withoutFences(text).matchAll(/^#+ (.+)$/gm)];
   return new Set(
@@ -61,7 +61,7 @@ test('npm scripts that the documents name exist', () => {
   const scriptsOf = (file: string): Record<string, string> =>
     (JSON.parse(projectText(file)) as { scripts: Record<string, string> }).scripts;
   const scripts = scriptsOf('package.json');
-  // Its commands run in pulumi/.
+  // The commands of this document run in pulumi/.
   const ofCloud = { ...scripts, ...scriptsOf('pulumi/package.json') };
   for (const { path, text } of documents) {
     const known = path === 'docs/operations/cloud.md' ? ofCloud : scripts;

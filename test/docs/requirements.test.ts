@@ -1,4 +1,4 @@
-/** docs/requirements.md against the places that name its ids, and against the tests that it names. */
+/** Compares docs/requirements.md with the files that use its ids and the tests that it names. */
 import assert from 'node:assert/strict';
 import { existsSync, globSync } from 'node:fs';
 import { join } from 'node:path';
@@ -30,7 +30,7 @@ function readRequirements(): Map<string, Requirement> {
 const requirements = readRequirements();
 const areas = new Set([...requirements.keys()].map((id) => id.slice(0, 2)));
 
-/** Where ids are used, with the files that use each. */
+/** Returns the ids in use, with the files that use each. */
 function usedIds(): Map<string, string[]> {
   const used = new Map<string, string[]>();
   const paths = globSync('{src,test,charts,argocd,pulumi,loadtest,bench,docs}/**/*.{ts,md,yaml}', {

@@ -23,7 +23,7 @@ test('the README names the runbook of every alert and a way to trigger it', () =
   assert.deepEqual(led.toSorted(), alerts.toSorted());
 });
 
-/** The code of a page: its `sh` blocks and its text in backticks. */
+/** Returns the code of a page: its `sh` blocks and its text in backticks. */
 const commands = pages.flatMap(({ path, text }) =>
   [...text.matchAll(/^ *```sh\n([\s\S]*?)^ *```|`([^`\n]+)`/gm)].map(([, block, inline]) => ({
     path,
@@ -39,7 +39,7 @@ test('programs, roles and files in the commands of the runbooks exist', () => {
       runs++;
     }
     for (const [, roles = ''] of code.matchAll(/--roles ([\w,]+)/g)) {
-      // ROLES and the beginning of a list that pgrep looks for.
+      // ROLES is a placeholder. pgrep patterns contain the beginning of a list.
       if (roles === 'ROLES') continue;
       const settings = loadSettings({ POSTHORN_ROLES: roles });
       assert.ok(settings.roles.length > 0, `${path}: ${roles}`);

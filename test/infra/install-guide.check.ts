@@ -1,6 +1,5 @@
 /**
- * The commands of docs/operations/install.md: what they name is there, and what helm is given
- * renders.
+ * The commands of docs/operations/install.md name existing objects, and their helm values render.
  */
 import assert from 'node:assert/strict';
 import { existsSync, writeFileSync } from 'node:fs';
@@ -70,7 +69,7 @@ test(
     writeFileSync(files[0], smallest);
     let rendered = 0;
     for (const { path, text } of projectFiles('docs/operations/*.md')) {
-      // Of the install guide the first values are tried above, and the others are of other charts.
+      // The first values of the install guide are tested above. The others belong to other charts.
       if (path.endsWith('/install.md')) continue;
       for (const [, added = ''] of text.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)) {
         const isOfChart = Object.keys(parse(added) as object).every((key) => known.includes(key));

@@ -7,8 +7,8 @@ import { type GoModule, type Tool, toolPath, toolsDirectory } from './tools.ts';
 const run = promisify(execFile);
 
 /**
- * Fetches or builds a tool in a folder beside its place, which is then renamed: there is never half
- * a tool.
+ * Fetches or builds a tool in a temporary folder and renames it, so that a tool is never
+ * incomplete.
  *
  * @param timeoutMs for each of its steps
  * @throws Error with what the step that failed wrote
@@ -43,10 +43,10 @@ export async function installTool(tool: Tool, timeoutMs: number): Promise<void> 
   }
 }
 
-/** Where Go keeps the files of a module; they are fetched if they are not there. */
+/** Returns Go's folder of a module, and fetches the module if it is missing. */
 export async function goModuleFolder(module: string, timeoutMs: number): Promise<string> {
   const args = ['mod', 'download', '-json', module];
-  // Outside of any module, and with no other toolchain fetched for it.
+  // Runs outside of any module, and Go fetches no other toolchain.
   const options = { cwd: toolsDirectory(), maxBuffer: 1 << 24, timeout: timeoutMs };
   const { stdout } = await run('go', args, options);
   return (JSON.parse(stdout) as { Dir: string }).Dir;
@@ -59,7 +59,7 @@ interface BuildPlace {
 }
 
 /**
- * In the module's own folder, which is not written to: its list of modules is a changed copy
+ * Builds in the folder of the module, which is read-only. Its go.mod is changed in a copy
  * elsewhere.
  */
 async function build(from: GoModule, version: string, place: BuildPlace): Promise<void> {
@@ -76,8 +76,7 @@ async function build(from: GoModule, version: string, place: BuildPlace): Promis
     Require: { Path: string }[];
   };
   const edits = Replace.filter(({ New }) => New.Path.startsWith('.')).map(({ Old: { Path } }) =>
-    // Folders of modules that are not required stand in the way of using them, and are nowhere
-    // published.
+    // Folders of modules that are not required prevent the build, and are published nowhere.
     Require.some((required) => required.Path === Path)
       ? `-replace=${Path}=${Path}@${from.folders}`
       : `-dropreplace=${Path}`,

@@ -1,6 +1,6 @@
 /**
- * Before the checks: fetches the tools that are not in the cache, one after the other, and the
- * schemas.
+ * Fetches the tools that the cache lacks, one at a time, and makes the schemas, before the checks
+ * run.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
@@ -13,7 +13,7 @@ const TIMEOUT_MS = 8 * 60_000;
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 export async function globalSetup(): Promise<void> {
-  // Where it is set, a tool that cannot be had is a failure, not a reason to skip.
+  // If this is set, a missing tool is a failure instead of a skipped test.
   const required = process.env['INFRA_TOOLS_REQUIRED'] === '1';
   const missing = (what: string, error: unknown): void => {
     if (required) throw new Error(`${what} cannot be had`, { cause: error });

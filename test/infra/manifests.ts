@@ -59,7 +59,7 @@ export async function conform(manifests: Manifest[]): Promise<void> {
   const schemas = `${schemasDirectory()}/{{ .ResourceKind }}_{{ .Group }}_{{ .ResourceAPIVersion }}.json`;
   const args = ['-strict', '-schema-location', schemas, '-'];
   const ended = promisify(execFile)(toolPath(tools.kubeconform), args, { timeout: 60_000 });
-  // JSON is YAML.
+  // JSON is valid YAML.
   const text = manifests.map((manifest) => JSON.stringify(manifest)).join('\n---\n');
   ended.child.stdin?.end(text);
   await ended.catch((error: unknown) => {
@@ -67,21 +67,21 @@ export async function conform(manifests: Manifest[]): Promise<void> {
   });
 }
 
-/** The value at a path of keys and indexes; undefined where there is none. */
+/** Returns the value at a path of keys and indexes, or undefined if there is none. */
 export function at(value: unknown, ...path: (string | number)[]): unknown {
   let here = value;
   for (const key of path) here = (here as Record<string | number, unknown> | undefined)?.[key];
   return here;
 }
 
-/** The only manifest of this kind and name. */
+/** Returns the only manifest of this kind and name. */
 export function only(manifests: Manifest[], kind: string, name: string): Manifest {
   const found = manifests.filter((one) => one.kind === kind && one.metadata.name === name);
   assert.equal(found.length, 1, `${kind} ${name}: there are ${found.length}`);
   return found[0] as Manifest;
 }
 
-/** The pods of Deployments, Rollouts and Jobs: their templates. */
+/** Returns the pod templates of Deployments, Rollouts and Jobs. */
 export function podTemplates(manifests: Manifest[]): { name: string; kind: string; pod: object }[] {
   return manifests
     .filter(({ kind }) => ['Deployment', 'Rollout', 'Job', 'StatefulSet'].includes(kind))

@@ -1,6 +1,6 @@
 /**
- * The values for the chart of NATS: its chart is not in this repository, so what they say is
- * judged, not its render.
+ * The values for the chart of NATS. That chart is not in this repository, so the test reads the
+ * values instead of rendered objects.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

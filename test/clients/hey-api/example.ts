@@ -1,4 +1,4 @@
-/** A program of a user of @hey-api/openapi-ts: it compiles, and runs against a server. */
+/** The program of a user of @hey-api/openapi-ts. It must compile and run against a server. */
 import assert from 'node:assert/strict';
 import { CloudEvent } from 'cloudevents';
 import { client } from './generated/client.gen.ts';
@@ -41,7 +41,7 @@ const plain = await publishEvent({
   body: { type: 'order.created', data: { amount: 120 } },
 });
 assert.ok(plain.data !== undefined && 'status' in plain.data, JSON.stringify(plain.error));
-// A CloudEvent of the CNCF's SDK is a body as it is.
+// A CloudEvent of the CNCF SDK is a valid body.
 const event = new CloudEvent({
   type: 'order.paid',
   source: '/shop',

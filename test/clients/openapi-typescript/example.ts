@@ -1,4 +1,4 @@
-/** A program of a user of openapi-typescript and openapi-fetch: it compiles, and runs against a server. */
+/** The program of a user of openapi-typescript and openapi-fetch. It must compile and run. */
 import assert from 'node:assert/strict';
 import { CloudEvent } from 'cloudevents';
 import createClient from 'openapi-fetch';
@@ -25,7 +25,7 @@ const stale = await client.PUT('/v1/tenants/{tenant}', {
   params: { path, header: { 'if-match': etag } },
   body: {},
 });
-// An error is a problem, whatever the operation.
+// Every operation answers an error with a problem.
 const problem: components['schemas']['Problem'] | undefined = stale.error;
 assert.equal(problem?.code, 'POSTHORN_PRECONDITION_FAILED');
 
@@ -39,7 +39,7 @@ const endpoint = await client.POST('/v1/tenants/{tenant}/endpoints', {
 });
 assert.match(endpoint.data?.secret ?? '', /^whsec_/);
 const endpointPath = { ...path, endpoint: endpoint.data?.id ?? '' };
-// A body that may be left out.
+// This body may be omitted.
 const rotated = await client.POST('/v1/tenants/{tenant}/endpoints/{endpoint}/rotate-secret', {
   params: { path: endpointPath },
 });
@@ -93,7 +93,7 @@ const several = await client.POST('/v1/tenants/{tenant}/events/batch', {
 assert.equal(several.response.status, 207);
 assert.equal(several.data?.results[1]?.error?.code, 'POSTHORN_EVENT_INVALID');
 
-// Query fields with a default may be left out.
+// Query fields with a default may be omitted.
 const types = await client.GET('/v1/event-types');
 assert.ok(Array.isArray(types.data?.data));
 const page = await client.GET('/v1/tenants/{tenant}/endpoints', {
@@ -101,7 +101,7 @@ const page = await client.GET('/v1/tenants/{tenant}/endpoints', {
 });
 assert.equal(page.data?.data[0]?.format, 'standard');
 
-/** What a receiver gets. */
+/** The body of a webhook. */
 type Received =
   webhooks['posthorn.endpoint.disabled']['post']['requestBody']['content']['application/json'];
 const received: Received['data']['reason'] = 'gone';

@@ -1,6 +1,5 @@
 /**
- * What Grafana wants of a dashboard's file, so that it loads, is found again by its link, and draws
- * what it asks for.
+ * Requirements of Grafana for a dashboard file: it imports, keeps its link, and draws its queries.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -30,11 +29,11 @@ const panels = dashboards.flatMap((dashboard) =>
   dashboard.panels.map((panel) => ({ dashboard, panel, at: `${dashboard.path}: ${panel.title}` })),
 );
 
-/** From this one on a data source is an object, and `timeseries` is the panel of curves. */
+/** Since this version a data source is an object, and `timeseries` is the panel of curves. */
 const SCHEMA_VERSION_MIN = 36;
-/** Of those that Grafana knows. */
+/** A selection of the units of Grafana. */
 const UNITS = ['short', 's', 'bytes', 'cps', 'percentunit'];
-/** Variables that Grafana itself gives to queries. */
+/** Variables that Grafana itself provides to queries. */
 const GIVEN = ['__rate_interval'];
 
 function isDistinct(values: readonly unknown[]): boolean {

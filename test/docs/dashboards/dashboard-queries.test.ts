@@ -1,4 +1,6 @@
-/** The queries of the dashboards ask metrics for labels that they have, as what they are. */
+/**
+ * Dashboard queries use only labels that their metrics have, and functions that suit their type.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { Registry, collectDefaultMetrics } from 'prom-client';
@@ -10,7 +12,7 @@ interface Metric {
   labels: string[];
 }
 
-/** What Prometheus adds to each series when it scrapes a pod. */
+/** The labels that Prometheus adds to each series when it scrapes a pod. */
 const SCRAPED = ['pod', 'job', 'namespace'];
 const RATES = /\b(?:rate|increase)\(/;
 
@@ -35,13 +37,15 @@ function readCatalogue(): Map<string, Metric> {
 
 interface Asked extends Metric {
   name: string;
-  /** Of a histogram: `_bucket`, `_sum` or `_count`. */
+  /** The suffixes of a histogram: `_bucket`, `_sum` or `_count`. */
   suffix: string | undefined;
-  /** Between braces. */
+  /** Label matchers, between braces. */
   matchers: string;
 }
 
-/** Our metrics in a query; recorded rules have a colon and are not among them. */
+/**
+ * Finds the Posthorn metrics in a query. Recorded rules have a colon in their name and are omitted.
+ */
 function askedOf(expr: string): Asked[] {
   const found: Asked[] = [];
   for (const [, full = '', matchers = ''] of expr.matchAll(

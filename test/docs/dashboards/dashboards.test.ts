@@ -1,4 +1,4 @@
-/** The dashboards are as the code says, ask for metrics that exist, and leave none out. */
+/** The dashboard files equal the output of the code, and use existing metrics and all of them. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { dashboards } from './dashboards.ts';

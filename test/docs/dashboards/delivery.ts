@@ -30,13 +30,13 @@ export const delivery: Dashboard = {
       queries: [['sum by (pod) (posthorn_delivery_in_flight)', '{{pod}}']],
     },
     {
-      title: 'Put off without an attempt, by reason',
+      title: 'Delayed without an attempt, by reason',
       unit: 'cps',
       queries: [[rate('posthorn_delivery_parked_total', 'reason'), '{{reason}}']],
     },
     {
       title: 'Faults of the machine, by fault',
-      says: 'Deliveries that were put off and not counted as attempts.',
+      says: 'Deliveries that were delayed without counting as attempts.',
       unit: 'cps',
       queries: [[rate('posthorn_delivery_local_faults_total', 'fault'), '{{fault}}']],
     },
@@ -70,7 +70,7 @@ export const delivery: Dashboard = {
     },
     {
       title: 'Ordered endpoints',
-      says: 'blocked: its first delivery used up its attempts, and the endpoint is set to wait for somebody.',
+      says: 'blocked: its first delivery used up its attempts, and the endpoint waits for an operator.',
       unit: 'short',
       queries: [
         ['sum(posthorn_delivery_ordered_queues)', 'with a queue'],
@@ -84,7 +84,7 @@ export const delivery: Dashboard = {
     },
     {
       title: "Look-ups of receivers' names, by outcome",
-      says: 'failed: nobody could say, neither yes nor no. Of many names at once it is our own resolver.',
+      says: 'failed: the resolver gave no answer. If many names fail at once, the fault is in our own resolver.',
       unit: 'cps',
       queries: [[rate('posthorn_delivery_name_lookups_total', 'outcome'), '{{outcome}}']],
     },

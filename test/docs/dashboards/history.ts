@@ -12,7 +12,7 @@ export const history: Dashboard = {
       queries: [[rate('posthorn_ingress_rejected_total', 'result'), '{{result}}']],
     },
     {
-      title: 'Repeats not looked up, as MongoDB was away',
+      title: 'Repeats not looked up because MongoDB was down',
       says: 'While it grows, repeats of an id are known for 2 minutes only.',
       unit: 'cps',
       queries: [[rate('posthorn_ingress_idempotency_skipped_total'), 'look-ups']],
@@ -39,7 +39,7 @@ export const history: Dashboard = {
     },
     {
       title: 'The history could not be written for',
-      says: 'Deliveries go on. After 3 days records begin to expire.',
+      says: 'Deliveries continue. After 3 days records begin to expire.',
       unit: 's',
       queries: [['max(posthorn_projector_blocked_seconds)', 'blocked']],
     },

@@ -1,7 +1,7 @@
 import { type Dashboard, type Panel, ofQueues, percentiles, rate } from './panel.ts';
 import { ATTEMPTS, PENDING, attempts, ingest, lag } from './shared-panels.ts';
 
-/** How much of an objective's budget is being spent: 1 is as much as the 30 days allow. */
+/** The rate at which the error budget of an objective is spent: at 1 it lasts exactly 30 days. */
 const burn = (objective: string, budget: number): Panel => ({
   title: `Budget of ${objective} being spent`,
   says: '1: as fast as 30 days allow. 14.4 in 5 minutes and in an hour pages, 6 in 30 minutes and in 6 hours makes a ticket.',
@@ -35,7 +35,7 @@ export const overview: Dashboard = {
       queries: [['max(posthorn_consumer_oldest_seconds)', 'oldest']],
     },
     {
-      title: 'Shards nobody works on',
+      title: 'Shards without an owner',
       as: 'stat',
       unit: 'short',
       queries: [['sum(max by (role) (posthorn_shards_unowned))', 'shards']],

@@ -1,17 +1,17 @@
-/** One question of a dashboard, and the queries that answer it. */
+/** A panel of a dashboard: a question and the queries that answer it. */
 export interface Panel {
   title: string;
-  /** What to think of it, shown at the panel. */
+  /** Advice for the reader, shown at the panel. */
   says?: string;
   /** A unit of Grafana: `s`, `cps`, `bytes`, `percentunit`, `short`. */
   unit: string;
-  /** `stat`: only the last value, large. */
+  /** `stat` shows only the last value, in large type. */
   as?: 'timeseries' | 'stat';
-  /** Each query with what it is called in the legend; `{{label}}` stands for a label's value. */
+  /** Each query with its legend, in which `{{label}}` is replaced by the value of the label. */
   queries: readonly (readonly [expr: string, legend: string])[];
 }
 
-/** A page of panels; `name` is its file's name and the end of its uid, which links rest on. */
+/** A page of panels. `name` is the file name and the end of the uid, which links depend on. */
 export interface Dashboard {
   name: string;
   title: string;
@@ -22,7 +22,10 @@ const WIDTH = 24;
 const DATASOURCE = { type: 'prometheus', uid: '${datasource}' };
 const SHAPES = { timeseries: { w: 12, h: 8 }, stat: { w: 6, h: 4 } } as const;
 
-/** A dashboard as Grafana keeps it (schema 39): its panels from left to right and top to bottom. */
+/**
+ * Formats a dashboard as Grafana stores it (schema 39). Panels run from left to right and top to
+ * bottom.
+ */
 export function renderDashboard({ name, title, panels }: Dashboard): string {
   const at = { x: 0, y: 0, rowHeight: 0 };
   const placed = panels.map((panel, i) => {
@@ -85,18 +88,18 @@ function renderPanel({ title, says, unit, as = 'timeseries', queries }: Panel): 
   };
 }
 
-/** A counter's growth in a second, by some of its labels. */
+/** The growth of a counter in a second, by some of its labels. */
 export function rate(counter: string, by = ''): string {
   return `sum${by === '' ? '' : ` by (${by})`} (rate(${counter}[$__rate_interval]))`;
 }
 
-/** The times that half, 95 and 99 of 100 stay below. */
+/** The 50th, 95th and 99th percentiles of a histogram. */
 export function percentiles(histogram: string): [expr: string, legend: string][] {
   const buckets = rate(`${histogram}_bucket`, 'le');
   return [0.5, 0.95, 0.99].map((q) => [`histogram_quantile(${q}, ${buckets})`, `p${q * 100}`]);
 }
 
-/** A figure of the queues: every process of the role control tells the same one. */
+/** A metric of the queues. Every process of the role control reports the same value. */
 export function ofQueues(gauge: string, by: string): string {
   return `max by (${by}) (${gauge})`;
 }

@@ -7,7 +7,7 @@ export const queues: Dashboard = {
   panels: [
     {
       title: 'Age of the oldest, router and delivery',
-      says: 'deliver-again alone: many retries are due, new deliveries do not stand behind them. lanes alone: one tenant’s own backlog.',
+      says: 'deliver-again alone: many retries are due, and new deliveries do not wait for them. lanes alone: one tenant’s own backlog.',
       unit: 's',
       queries: [[`max by (consumer) (${OLDEST})`, '{{consumer}}']],
     },
@@ -33,7 +33,7 @@ export const queues: Dashboard = {
     },
     {
       title: 'Bytes, by stream',
-      says: 'A stream DLV-k has no limit: what is owed is never dropped.',
+      says: 'A stream DLV-k has no limit: pending deliveries are never dropped.',
       unit: 'bytes',
       queries: [[ofQueues('posthorn_stream_bytes', 'stream'), '{{stream}}']],
     },
@@ -43,7 +43,7 @@ export const queues: Dashboard = {
       queries: [[ofQueues('posthorn_deliveries_waiting', 'stream'), '{{stream}}']],
     },
     {
-      title: 'Processes, and shards nobody works on',
+      title: 'Processes, and shards without an owner',
       unit: 'short',
       queries: [
         [ofQueues('posthorn_workers', 'role'), '{{role}}: processes'],

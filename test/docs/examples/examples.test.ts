@@ -1,4 +1,6 @@
-/** The examples of the documents, run as they stand against a system started as the README says. */
+/**
+ * Runs the examples of the documents unchanged against a system started as the README describes.
+ */
 import assert from 'node:assert/strict';
 import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -27,16 +29,16 @@ after(async () => {
   await dir.remove();
 });
 
-/** The fenced blocks of a document whose info string is this. */
+/** Returns the fenced blocks of a document that have this info string. */
 function blocksOf(text: string, info: string): string[] {
   return fencesOf(text)
     .filter((fence) => fence.info === info)
     .map(({ code }) => code);
 }
 
-/** A `curl` that ends with an error where the answer is one, and shows the answer. */
+/** Defines a `curl` that exits with an error for an error answer, and still prints the answer. */
 const PRELUDE = 'set -eu\ncurl() { command curl -sS --fail-with-body "$@"; echo; }\n';
-/** For examples of refusals. */
+/** For examples whose answer is an error. */
 const REFUSED = 'set -eu\ncurl() { command curl -sS "$@"; echo; }\n';
 
 async function runShell(script: string, prelude = PRELUDE): Promise<string> {
@@ -46,8 +48,8 @@ async function runShell(script: string, prelude = PRELUDE): Promise<string> {
 }
 
 /**
- * What the last command of an example answered. A `curl` that tries again puts its answers one
- * behind the other.
+ * Returns the answer of the last command of an example. A `curl` that retries prints its answers
+ * one after another.
  */
 function lastAnswer(output: string): unknown {
   const line = output.trim().split('\n').at(-1) ?? '';
@@ -119,7 +121,7 @@ test('publishing.md: the Python example publishes over NATS', async (t) => {
   assert.deepEqual(JSON.parse(stdout), { id, status: 'accepted' });
 });
 
-/** With a new producer key, bound to the tenant of the examples. */
+/** Uses a new producer key that is bound to the tenant of the examples. */
 async function producerEnv(): Promise<Record<string, string | undefined>> {
   const made = await api('POST', '/v1/keys', { scope: 'producer', tenant: 'demo' });
   const { key, id } = made as { key: string; id: string };

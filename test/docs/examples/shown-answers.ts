@@ -1,14 +1,14 @@
-/** Compares answers shown in the documents with those of the program. */
+/** Compares the answers in the documents with those of the program. */
 import assert from 'node:assert/strict';
 
 /** A fenced block of a Markdown text. */
 export interface Fence {
-  /** The whole info string. */
+  /** The complete info string. */
   info: string;
   code: string;
 }
 
-/** The fenced blocks of a text, in their order. */
+/** Returns the fenced blocks of a text in order. */
 export function fencesOf(text: string): Fence[] {
   const fences = text.matchAll(/^```(.*)\n([\s\S]*?)^```$/gm);
   return [...fences].map(([, info = '', code = '']) => ({ info, code }));

@@ -47,7 +47,7 @@ async function newEndpoint(tenant: string, hook: string, fields: object = {}): P
   return `/v1/tenants/${tenant}/endpoints/${String(id)}`;
 }
 
-/** The one block that documents show under a name. */
+/** Returns the only block that the documents have under a name. */
 function exampleOf(name: string): string {
   const found = markdownFiles()
     .flatMap(({ text }) => fencesOf(text))
@@ -81,7 +81,7 @@ test('a webhook has the headers and the body that the documents show', async () 
     if (name === 'webhook-timestamp') assert.match(actual, /^\d{10}$/);
     else assert.equal(withoutVarying(actual), withoutVarying(value), name);
   }
-  // `12.50` must not change: the text is compared, not the value.
+  // Compares text and not values, because `12.50` must keep its digits.
   const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/;
   assert.equal(request.body.toString().replace(time, ''), body.replace(time, ''));
 });

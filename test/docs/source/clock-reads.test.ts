@@ -2,10 +2,13 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { sourceFiles } from '../project-files.ts';
 
-/** The only reader, and the servers of `posthorn start`, which are programs of their own. */
+/**
+ * The only file that reads the clock, and the servers of `posthorn start`, which are separate
+ * programs.
+ */
 const READERS = /^src\/(infra\/system-clock\.ts|embedded\/)/;
 const READ = /\b(?:performance\s*\.\s*(?:now|timeOrigin)|Date\s*\.\s*now|hrtime)\b|new Date\(\)/;
-/** Lines of block comments, and what follows `//`. */
+/** Lines of block comments, and the text after `//`. */
 const COMMENT = /^\s*\/?\*.*$|\/\/.*$/gm;
 
 test('only the system clock reads the time of this machine', () => {

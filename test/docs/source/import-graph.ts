@@ -21,7 +21,8 @@ export type Layer = (typeof layers)[number];
 const below: Layer[] = ['domain', 'wire', 'config', 'infra'];
 
 /**
- * What each part may import beside itself. Planes never import each other: they meet on subjects.
+ * The parts that each part may import besides itself. Planes never import each other: they
+ * communicate over subjects.
  */
 export const allowedImports: Record<Layer, readonly Layer[]> = {
   domain: [],
@@ -44,7 +45,7 @@ export interface ImportEdge {
   to: Layer;
 }
 
-/** Every import in `src/` that leads from one part to another, of types too. */
+/** Returns every import in `src/` from one part to another, type imports included. */
 export function importEdges(): ImportEdge[] {
   const edges: ImportEdge[] = [];
   for (const { path, text } of sourceFiles()) {
@@ -58,8 +59,8 @@ export function importEdges(): ImportEdge[] {
 }
 
 /**
- * The picture of the import directions that `docs/architecture.md` holds, as a Mermaid graph. An
- * arrow that a longer way says already is left out.
+ * Draws the import directions in `docs/architecture.md` as a Mermaid graph. Omits an arrow that a
+ * longer path implies.
  */
 export function drawImports(): string {
   const reach = new Map<Layer, Set<Layer>>();

@@ -7,7 +7,7 @@ import { projectText } from '../project-files.ts';
 
 const hosts = Object.keys(addressSettings).filter((name) => name.endsWith('_HOST'));
 
-/** What probes and other containers can reach. */
+/** Addresses that probes and other containers can reach. */
 const EVERY_INTERFACE = '0.0.0.0';
 
 test('every listener is on loopback unless its setting says otherwise', () => {

@@ -114,7 +114,7 @@ test('each severity reaches its receivers, with the keys of the Secret', { skip 
   const text = stringify(at(values, 'config')).replaceAll(mounted, secrets);
   const config = parse(text) as AlertmanagerConfig;
   config.global['pagerduty_url'] = `${url}/pagerduty`;
-  // The rendered waits suit people: 30 s before the first message of a group.
+  // The rendered delays are meant for people: 30 s before the first message of a group.
   for (const route of [config.route, ...config.route.routes]) route['group_wait'] = '0s';
   const api = await startAlertmanager(t, config, dir);
 

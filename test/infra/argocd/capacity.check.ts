@@ -1,4 +1,6 @@
-/** Whether the pods of an environment fit on the nodes that the cloud program creates for it. */
+/**
+ * Checks that the pods of an environment fit on the nodes that the cloud program creates for it.
+ */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -58,7 +60,7 @@ function assertFits(what: string, asked: Capacity, room: Capacity): void {
   );
 }
 
-/** A later file of values over an earlier one, as Helm merges them. */
+/** Merges a later values file over an earlier one, as Helm does. */
 function merged(base: unknown, over: unknown): unknown {
   if (typeof base !== 'object' || typeof over !== 'object' || base === null || over === null) {
     return over ?? base;
@@ -73,7 +75,7 @@ function settingsOf(stack: string): Settings {
   return readSettings({ ...file, ...EXAMPLE_OWNER, ...recovery });
 }
 
-/** Smallest and largest number of pods of a workload. */
+/** The minimum and maximum number of pods of a workload. */
 function replicasOf(manifests: Manifest[], name: string, spec: unknown): [number, number] {
   const scaler = manifests.find(
     ({ kind, spec: own }) =>
@@ -103,7 +105,7 @@ for (const stack of stacks) {
     const containers = ['container', 'reloader', 'promExporter'];
     const requests = containers.map((name) => requestOf(at(values, name, 'merge', 'resources')));
     assertFits('broker', sum(requests), podCapacity(settings.natsInstanceType));
-    // Without it, Go does not know the limit of the container.
+    // Without this variable Go does not know the memory limit of the container.
     const limits = at(values, 'container', 'merge', 'resources', 'limits');
     const limit = at(limits, 'memory') as Quantity;
     const goLimit = Number.parseInt(String(at(values, 'container', 'env', 'GOMEMLIMIT')), 10);

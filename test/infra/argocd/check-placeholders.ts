@@ -1,4 +1,6 @@
-/** `npm run check:placeholders -- prod`: refuses an environment that still has an example in it. */
+/**
+ * `npm run check:placeholders -- prod`: rejects an environment that still contains a placeholder.
+ */
 import { projectText } from '../../docs/project-files.ts';
 import { findPlaceholders } from './placeholders.ts';
 

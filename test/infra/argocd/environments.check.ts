@@ -1,4 +1,4 @@
-/** What Argo CD makes of each environment: rendered as it does it, and held against the schemas. */
+/** Renders each environment as Argo CD does, and validates the manifests against the schemas. */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
@@ -72,7 +72,7 @@ for (const environment of environments) {
     const nats = only(manifests, 'Application', 'nats');
     assert.equal(at(nats, 'spec', 'syncPolicy', 'automated', 'prune'), false, 'data is not pruned');
     const ours = only(manifests, 'Application', 'posthorn').spec;
-    // Else a change of replicas in Git would not reach a role that no autoscaler scales.
+    // Otherwise a change of replicas in Git would not reach a role without an autoscaler.
     assert.equal(at(ours, 'ignoreDifferences'), undefined);
   });
 
@@ -83,7 +83,7 @@ for (const environment of environments) {
     const image = at(deployment, 'spec', 'template', 'spec', 'containers', 0, 'image');
     assert.match(String(image), /:[0-9a-f]{40}$/);
     only(manifests, 'ExternalSecret', 'posthorn');
-    // The project of the application may make nothing of the cluster.
+    // The project of the application may create no cluster-scoped object.
     const kinds = new Set(manifests.map(({ kind }) => kind));
     for (const kind of ['Namespace', 'ClusterRole', 'ClusterRoleBinding', 'RoleBinding']) {
       assert.ok(!kinds.has(kind), kind);

@@ -1,16 +1,16 @@
-/** What Argo CD makes of an environment, rendered as it does it. */
+/** Renders the manifests of an environment as Argo CD does. */
 import { join } from 'node:path';
 import { projectText } from '../../docs/project-files.ts';
 import { at, type Manifest, only, parseManifests, render } from '../manifests.ts';
 
 export const environments = ['dev', 'stage', 'prod'] as const;
 
-/** The application that is applied by hand, once. */
+/** The root application, which an operator applies once by hand. */
 export function rootOf(environment: string): Manifest {
   return parseManifests(projectText(`argocd/bootstrap/${environment}.yaml`))[0] as Manifest;
 }
 
-/** Projects and applications, as the root application has them rendered. */
+/** The projects and applications that the root application renders. */
 export async function applicationsOf(environment: string): Promise<Manifest[]> {
   const { spec } = rootOf(environment);
   const path = at(spec, 'source', 'path') as string;
@@ -30,7 +30,7 @@ export async function foundationOf(environment: string): Promise<Manifest[]> {
   return foundationFrom(await applicationsOf(environment));
 }
 
-/** The foundation with the values that its application has among these. */
+/** The foundation, with the values of its application. */
 export async function foundationFrom(applications: Manifest[]): Promise<Manifest[]> {
   const application = only(applications, 'Application', 'foundation');
   const values = at(application, 'spec', 'source', 'helm', 'valuesObject') as object;

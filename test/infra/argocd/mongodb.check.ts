@@ -1,6 +1,4 @@
-/**
- * MongoDB in the cluster, where an environment asks for it: what Argo CD makes then, and only then.
- */
+/** The manifests of MongoDB in the cluster, which an environment gets only on request. */
 import assert from 'node:assert/strict';
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -24,7 +22,7 @@ const applicationsOf = (environment: string, set: string[]): Promise<Manifest[]>
   return render('argocd/apps', { release: 'root', values, set });
 };
 
-/** The chart, as its application has it rendered. */
+/** Renders the chart as its application does. */
 async function mongodbOf(environment: string): Promise<Manifest[]> {
   const application = only(await applicationsOf(environment, OPERATOR), 'Application', 'mongodb');
   const { valueFiles, valuesObject } = at(application, 'spec', 'source', 'helm') as {
@@ -146,7 +144,7 @@ test('operator, resource and schema have the same release', { skip }, async () =
   assert.equal(at(apps, 'platform', 'psmdb-operator', 'version'), version);
   const schemas = projectText('test/infra/schemas/sources.ts');
   assert.ok(schemas.includes(`percona-server-mongodb-operator@v${String(version)}`));
-  // The check of the resource is only as strict as its schema.
+  // The validation of the resource is only as strict as its schema.
   const kind = 'perconaservermongodb_psmdb.percona.com_v1.json';
   assert.ok(
     readFileSync(join(schemasDirectory(), kind), 'utf8').includes('antiAffinityTopologyKey'),

@@ -1,5 +1,5 @@
 /**
- * What the network policies let through is what the cloud program makes, at the recovery site too.
+ * The network policies allow the networks that the cloud program creates, at the recovery site too.
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';

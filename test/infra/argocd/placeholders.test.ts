@@ -10,7 +10,7 @@ import { findPlaceholders, places } from './placeholders.ts';
 
 const environments = ['dev', 'stage', 'prod'];
 
-/** Files with these values alone, by path and key. */
+/** Files that contain only these values, by path and key. */
 function filesOf(values: Readonly<Record<string, unknown>>): (path: string) => string {
   const files = new Map<string, Record<string, unknown>>();
   for (const { file, key } of places) {

@@ -2,9 +2,9 @@ import { nkeys } from '@nats-io/nats-core';
 import { parse } from 'yaml';
 import { at } from '../manifests.ts';
 
-/** A value of `argocd/` that only its owner knows, and that stands there as an example. */
+/** A placeholder in `argocd/`: an example in place of a value that only the owner knows. */
 interface Place {
-  /** From the root of the project; `*` is the environment. */
+  /** The path from the root of the project, in which `*` is the environment. */
   file: string;
   key: string;
   isExample: (value: unknown) => boolean;
@@ -17,7 +17,7 @@ const EXAMPLE_IMAGE = 'ghcr.io/posthorn/posthorn';
 const isExampleHost = (value: unknown): boolean =>
   typeof value !== 'string' || /(^|\.)example\.(com|net|org)$/.test(value);
 
-/** A key that was cut short is no key either. One of zeros would be, by its form. */
+/** True for a truncated key, and for a key of zeros although its form is right. */
 function isNoAccount(value: unknown): boolean {
   if (/^A*$/.test(String(value))) return true;
   try {
@@ -27,14 +27,14 @@ function isNoAccount(value: unknown): boolean {
   }
 }
 
-/** Pages would reach nobody: no receiver, or example addresses only. */
+/** True if a page would reach no person: no receiver, or example addresses only. */
 function isNoReceiver(value: unknown): boolean {
   const emails = (at(value, 'email') ?? []) as string[];
   if (emails.some((email) => !isExampleHost(email.split('@')[1]))) return false;
   return !['pagerduty', 'slack', 'webhook'].some((way) => Boolean(at(value, way)));
 }
 
-/** Every place, in the order of the guide (docs/operations/install.md). */
+/** Every placeholder, in the order of the guide (docs/operations/install.md). */
 export const places: readonly Place[] = [
   {
     file: 'argocd/bootstrap/*.yaml',
@@ -87,7 +87,8 @@ export const places: readonly Place[] = [
 ];
 
 /**
- * What an environment still has of the examples: one line each, with file, key and what is needed.
+ * Finds the placeholders that an environment still has: one line each, with file, key and the
+ * needed value.
  *
  * @param read gives the text of a file, by its path from the root of the project
  */

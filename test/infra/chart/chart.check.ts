@@ -1,6 +1,6 @@
 /**
- * The chart as a whole: it is well-formed, refuses wrong values by their names, and scales by what
- * exists.
+ * The chart as a whole: it renders valid objects, rejects wrong values, and scales by existing
+ * metrics.
  */
 import assert from 'node:assert/strict';
 import { existsSync } from 'node:fs';
@@ -109,7 +109,7 @@ test('a failed migration stops the roll-out', { skip }, async () => {
   });
   assert.equal(at(job, 'spec', 'template', 'spec', 'restartPolicy'), 'Never');
   assert.deepEqual(at(job, 'spec', 'template', 'spec', 'containers', 0, 'args'), ['migrate']);
-  // It gives up by itself (2 minutes for each server) before Kubernetes ends it.
+  // The migration gives up by itself (2 minutes for each server) before Kubernetes ends it.
   assert.ok((at(job, 'spec', 'activeDeadlineSeconds') as number) > 240);
 });
 
@@ -122,7 +122,7 @@ test(
       Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0);
     const job = wave(only(manifests, 'Job', 'posthorn-migrate'));
     for (const manifest of manifests) {
-      // Only helm applies these.
+      // Only helm applies these objects.
       if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
       if (['ExternalSecret', 'NetworkPolicy'].includes(manifest.kind)) {
         assert.ok(wave(manifest) < job, manifest.metadata.name);
@@ -130,7 +130,7 @@ test(
       if (manifest.kind === 'Deployment') assert.ok(wave(manifest) > job, manifest.metadata.name);
     }
     const secret = only(manifests, 'ExternalSecret', 'posthorn').spec;
-    // As the operator fills them in: else there is a difference for ever.
+    // The operator adds these defaults. Without them Argo CD would always report a difference.
     for (const entry of at(secret, 'data') as object[]) {
       assert.equal(at(entry, 'remoteRef', 'conversionStrategy'), 'Default');
       assert.equal(at(entry, 'remoteRef', 'decodingStrategy'), 'None');
@@ -160,7 +160,7 @@ test(
         queries++;
         const metric = name.replace(/_(bucket|sum|count)$/, '');
         assert.ok(known.includes(`| \`${metric}\` |`), `${manifest.metadata.name}: ${name}`);
-        // A dashboard may show it; nothing may be scaled, judged or alerted by it.
+        // A dashboard may show this metric, but no scaling, objective or alert may use it.
         if (manifest.kind !== 'ConfigMap') {
           assert.doesNotMatch(metric, /retr|waiting|held|parked/);
         }
@@ -178,7 +178,7 @@ test(
         for (const name of named) {
           assert.ok(kinds.has(name as 'router'), `no consumer ${name}, or it is no measure`);
         }
-        // What comes again comes most from receivers that are down; lanes are not in the catalogue.
+        // Most repeats belong to receivers that are down. Lanes are not in the catalogue.
         assert.ok(!named.includes(consumers.deliverRepeats), query);
       }
       assert.equal(at(spec, 'scaleTargetRef', 'kind'), 'Rollout');

@@ -19,7 +19,7 @@ function rulesOf(manifests: Manifest[], role: string): Rule[] {
   return at(only(manifests, 'NetworkPolicy', `posthorn-${role}`), 'spec', 'egress') as Rule[];
 }
 
-/** The roles with a rule to `cidr`, and the ports of that rule. */
+/** Returns the roles with a rule for `cidr`, and the ports of that rule. */
 function reach(manifests: Manifest[], cidr: string): { roles: string[]; ports: object[][] } {
   const found = ROLES.map((role) => ({
     role,

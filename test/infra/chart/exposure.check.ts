@@ -1,4 +1,4 @@
-/** What clients reach from outside: Services, Ingresses and routes of the Gateway API. */
+/** The entry points for clients: Services, Ingresses and routes of the Gateway API. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, conform, type Manifest, only } from '../manifests.ts';
@@ -46,7 +46,7 @@ test('publishing is public while the API is internal', { skip }, async () => {
       at(path, 'path'),
       at(path, 'backend', 'service', 'name'),
     ]);
-  // Links to payloads are for receivers.
+  // Receivers follow links to payloads.
   assert.deepEqual(backends(publish), [
     ['/v1/payloads/', 'posthorn-control'],
     ['/', 'posthorn-ingress'],
@@ -122,7 +122,8 @@ test('a Service for clients outside has no private port', { skip }, async () => 
   assert.deepEqual(external.metadata.annotations, annotations);
   assert.deepEqual(at(external.spec, 'ports'), [{ name: 'http', port: 443, targetPort: 'http' }]);
   assert.deepEqual(at(external.spec, 'loadBalancerSourceRanges'), ['10.0.0.0/8']);
-  // Prometheus and the probe keep the one of the cluster; the targets are counted once.
+  // Prometheus and the probe keep using the Service of the cluster, and each target is scraped
+  // once.
   assert.equal(external.metadata.labels?.['posthorn/metrics'], undefined);
   assert.equal(at(only(manifests, 'Service', 'posthorn-ingress').spec, 'type'), undefined);
   const control = only(manifests, 'Service', 'posthorn-control');

@@ -1,4 +1,4 @@
-/** `helm test`: the pod that it runs, and its command against a real system. */
+/** `helm test`: the pod that it runs, and the command of the pod against a real system. */
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -21,7 +21,7 @@ interface Env {
 const envOf = (manifests: Manifest[]): Env[] =>
   at(only(manifests, 'Pod', 'posthorn-test').spec, 'containers', 0, 'env') as Env[];
 
-/** Runs the script of the pod as its command does. */
+/** Runs the script of the pod with the command of the pod. */
 async function run(script: string, env: Record<string, string>) {
   const child = spawn(process.execPath, [script], { env: { ...env, DEADLINE_SECONDS: '30' } });
   let output = '';
@@ -55,7 +55,7 @@ test(
     for (const { name, value } of envOf(manifests)) {
       if (!name.endsWith('_URL')) continue;
       only(manifests, 'Service', new URL(value).hostname);
-      // Each variable is one that the script reads.
+      // The script reads each of these variables.
       assert.match(data?.['check.mjs'] ?? '', new RegExp(`\\b${name}\\b`));
     }
     const { metadata: policy } = only(manifests, 'NetworkPolicy', 'posthorn-test');

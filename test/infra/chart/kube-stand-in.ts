@@ -21,7 +21,7 @@ const LOOKED_UP: Kind[] = [
   { apiVersion: 'argoproj.io/v1alpha1', kind: 'Rollout' },
 ];
 
-/** Discovery of these kinds. Their plurals are right for those that the chart looks up. */
+/** Discovery of these kinds. The plurals are right for the kinds that the chart looks up. */
 function discovery(kinds: Kind[]): Map<string, object> {
   const bodies = new Map<string, object>([
     ['/version', { major: '1', minor: '34', gitVersion: 'v1.34.0' }],

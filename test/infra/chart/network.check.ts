@@ -1,4 +1,4 @@
-/** Who may talk to whom: judged by what the policies let through, not by how they are written. */
+/** The connections that the network policies allow, judged by effect and not by wording. */
 import assert from 'node:assert/strict';
 import { BlockList, isIPv6 } from 'node:net';
 import { test } from 'node:test';
@@ -30,7 +30,9 @@ function listOf(cidrs: string[]): BlockList {
   return list;
 }
 
-/** As a network plug-in reads them: in one block, and not in its exceptions. */
+/**
+ * Evaluates a rule as a network plug-in does: an address is in one block and not in its exceptions.
+ */
 function mayReach(blocks: Block[], address: string): boolean {
   const family = isIPv6(address) ? 'ipv6' : 'ipv4';
   return blocks.some(
@@ -74,7 +76,7 @@ test('the policy refuses the same addresses as the worker', { skip }, async () =
   const blocks = blocksOf(only(manifests, 'NetworkPolicy', 'posthorn-delivery'));
   const guard = new EgressGuard('');
   const addresses = new Set([...PUBLIC, ...PRIVATE.map(({ address }) => address)]);
-  // The edges of every exception.
+  // The first address of every exception.
   for (const { except = [] } of blocks) {
     for (const cidr of except) addresses.add(cidr.split('/')[0] as string);
   }
@@ -104,7 +106,7 @@ test(
       }[];
       return one === component || values.includes(component);
     };
-    /** The ports by which one component may talk to another: open at both ends. */
+    /** The ports by which one component may reach another: open on both sides. */
     const open = (from: string, to: string): unknown[] => {
       const portsOf = (
         self: string,

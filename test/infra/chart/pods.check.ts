@@ -1,4 +1,4 @@
-/** What every pod of the chart has to be, whichever way it is installed. */
+/** Properties of every pod of the chart, for each way to install it. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
@@ -122,7 +122,7 @@ test('a pod has time to finish its work when it stops', { skip }, async () => {
     const preStopSeconds = at(container, 'lifecycle', 'preStop', 'sleep', 'seconds') as number;
     const graceSeconds = at(pod, 'terminationGracePeriodSeconds') as number;
     assert.ok(graceSeconds * 1000 > preStopSeconds * 1000 + deadlineMs, role);
-    // The longest attempt that an endpoint may ask for.
+    // The longest time limit that an endpoint may have for an attempt.
     if (role === 'delivery') assert.ok(deadlineMs > policyBounds.timeoutMs.maximum);
   }
 });
@@ -209,15 +209,15 @@ test('the program accepts the environment that the chart gives each role', { ski
     assert.deepEqual(files.map(({ value }) => value).toSorted(), mounted.toSorted(), name);
     secrets[name] = items.map(({ key }) => key).toSorted();
   }
-  // No role has a secret that it does not need: the worker, which talks to strangers, no way into
-  // the database.
+  // No role has a secret that it does not need. The worker, which connects to unknown hosts, has no
+  // access to the database.
   assert.deepEqual(secrets, {
     'posthorn-ingress': ['bootstrapKey', 'mongodbUrl', 'natsAuthSeed', 'natsPassword'],
     'posthorn-router': ['natsPassword'],
     'posthorn-delivery': ['masterKey', 'natsPassword'],
     'posthorn-control': ['bootstrapKey', 'masterKey', 'mongodbUrl', 'natsPassword'],
     'posthorn-migrate': ['mongodbUrl', 'natsPassword'],
-    // A producer from outside: no way into NATS.
+    // The probe is a producer from outside, without a login to NATS.
     'posthorn-probe': ['bootstrapKey'],
   });
 });

@@ -1,4 +1,4 @@
-/** The chart as it is published: with a version, and the commit of its image. */
+/** The published chart, with a version and the image of its commit. */
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -15,7 +15,7 @@ test('a published chart runs the image of its commit', { skip }, async (t) => {
   const dir = await tempDir(t);
   const commit = 'c0ffee'.padEnd(40, '0');
   const version = '1.2.3';
-  // As the workflow packages it.
+  // The workflow packages the chart in this way.
   const workflow = projectText('.github/workflows/chart.yaml');
   assert.match(
     workflow,
@@ -32,7 +32,9 @@ test('a published chart runs the image of its commit', { skip }, async (t) => {
   }
 });
 
-/** The notes of an installation, by `helm install` against a stand-in of the API server. */
+/**
+ * Returns the notes of an installation, from `helm install` against a stand-in of the API server.
+ */
 async function notesOf(server: string, set: string[]): Promise<string> {
   const args = ['install', 'hooks', 'charts/posthorn', '--dry-run=client', '--namespace', 'acme'];
   args.push('--kube-apiserver', server, '--kube-token', 'x', '--disable-openapi-validation');

@@ -1,4 +1,4 @@
-/** Who sets the number of pods: the values, or an autoscaler. */
+/** The number of pods is set by the values or by an autoscaler. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, helm, only, parseManifests, type Manifest } from '../manifests.ts';
@@ -10,7 +10,7 @@ const skip = without(tools.helm);
 const ROLES = ['ingress', 'router', 'delivery', 'control'];
 const rollouts = { enabled: true };
 
-/** The replicas that the chart asks for; a role that names none is missing. */
+/** Returns the replicas in the chart. A role without replicas is omitted. */
 function replicasOf(manifests: Manifest[], kind = 'Deployment'): Record<string, unknown> {
   const out: Record<string, unknown> = {};
   for (const role of ROLES) {
@@ -20,7 +20,7 @@ function replicasOf(manifests: Manifest[], kind = 'Deployment'): Record<string, 
   return out;
 }
 
-/** The names of the workloads that an autoscaler scales. */
+/** Returns the names of the workloads that an autoscaler scales. */
 function scaled(manifests: Manifest[]): string[] {
   return manifests
     .filter(({ kind }) => ['HorizontalPodAutoscaler', 'ScaledObject'].includes(kind))
@@ -79,7 +79,7 @@ for (const live of ['Deployment', 'Rollout']) {
         );
         if (wanted === 'Rollout') args.push('--set', 'rollouts.enabled=true');
         const manifests = parseManifests((await helm(args)).stdout);
-        // Never below the minimum, and control is not scaled.
+        // The replicas are never below the minimum, and control is not scaled.
         assert.deepEqual(replicasOf(manifests, wanted), { ingress: 8, delivery: 3, control: 2 });
       },
     );

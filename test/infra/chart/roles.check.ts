@@ -1,4 +1,4 @@
-/** The keys that every role has: common ones in `defaults`, and the same ones for each role. */
+/** The keys that every role has: common ones in `defaults`, and the same keys for each role. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
@@ -11,7 +11,7 @@ const skip = without(tools.helm) || without(tools.kubeconform);
 const PODS = ['ingress', 'router', 'delivery', 'control', 'probe', 'migrate'];
 const named = (role: string): string => `posthorn-${role}`;
 
-/** The value of the key `defaults.<key>` that is tried, and where a pod has it. */
+/** The value to test for the key `defaults.<key>`, and its location in a pod. */
 const keys: { key: string; value: unknown; found: (pod: object) => unknown }[] = [
   {
     key: 'nodeSelector',
@@ -140,7 +140,7 @@ test('labels and annotations reach the workload and its pods', { skip }, async (
   assert.equal(at(template, 'labels', 'mesh'), 'on');
   assert.equal(at(template, 'labels', 'team'), 'hooks');
   assert.deepEqual(at(template, 'annotations'), { 'x.example/y': 'z' });
-  // Selectors never change.
+  // Selectors are immutable.
   for (const { kind, spec } of manifests) {
     if (kind !== 'Deployment') continue;
     const selector = at(spec, 'selector', 'matchLabels') as object;
@@ -221,7 +221,7 @@ test('a cloud identity belongs to one role only', { skip }, async () => {
   assert.ok(!accounts.some(({ metadata }) => metadata.name === 'posthorn-router'));
   assert.equal(at(podsOf(manifests).get('posthorn-router'), 'serviceAccountName'), 'own');
   assert.equal(at(podsOf(manifests).get('posthorn-migrate'), 'serviceAccountName'), 'migrator');
-  // The common block of the shipped values gives no identity.
+  // The common block of the shipped values sets no identity.
   const values: unknown = parse(projectText('charts/posthorn/values.yaml'));
   assert.deepEqual(at(values, 'defaults', 'serviceAccount', 'annotations'), {});
 });

@@ -1,4 +1,4 @@
-/** Where each secret value comes from. */
+/** The source of each secret value. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, conform, type Manifest, only, podTemplates } from '../manifests.ts';
@@ -7,7 +7,7 @@ import { renderValues } from './values.ts';
 
 const skip = without(tools.helm) || without(tools.kubeconform);
 
-/** `<Secret>/<key>` for each file that a pod reads. */
+/** `<Secret>/<key>` of each file that a pod reads. */
 function filesOf(manifests: Manifest[], name: string): Record<string, string> {
   const { pod } = podTemplates(manifests).find((one) => one.name === name) as { pod: object };
   const out: Record<string, string> = {};
@@ -66,7 +66,7 @@ const settingsOf = (manifests: Manifest[], name: string): Record<string, string>
   const env = at(pod, 'containers', 0, 'env') as { name: string; value: string }[];
   const mounts = at(pod, 'containers', 0, 'volumeMounts') as { mountPath: string }[];
   const paths = env.filter((one) => one.name.endsWith('_PATH'));
-  // Each path is in a mount.
+  // Each path is inside a mount.
   for (const { value } of paths) {
     assert.ok(
       mounts.some(({ mountPath }) => value.startsWith(`${mountPath}/`)),

@@ -1,4 +1,4 @@
-/** What an upgrade by helm has to have in place before the migration runs. */
+/** Objects that an upgrade by helm needs before the migration runs. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { at, conform, helm, only } from '../manifests.ts';
@@ -23,7 +23,7 @@ test('the migration has the policy of the new version before it runs', { skip },
   assert.ok(weight(annotations) < weight(job.metadata.annotations), 'before the Job');
   const deletion = annotations['helm.sh/hook-delete-policy'];
   assert.equal(deletion, 'before-hook-creation,hook-succeeded', 'nothing stays behind');
-  // Argo CD applies the policy of the release in a wave before the Job.
+  // Argo CD applies the policy of the release in an earlier wave than the Job.
   assert.equal(annotations['argocd.argoproj.io/hook'], 'Skip');
   assert.deepEqual(policy.spec, only(manifests, 'NetworkPolicy', 'posthorn-migrate').spec);
   const chosen = at(policy, 'spec', 'podSelector', 'matchLabels') as Record<string, string>;

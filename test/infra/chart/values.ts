@@ -4,7 +4,7 @@ import { makeTempDir } from '#testkit/temp-dir.ts';
 import { type Manifest, render } from '../manifests.ts';
 
 /**
- * Renders charts/posthorn with `values` as a file of values. The tag of the image is given.
+ * Renders charts/posthorn with `values` as a values file and a fixed image tag.
  *
  * @throws Error with the message of helm
  */

@@ -1,4 +1,4 @@
-/** etcd and kube-apiserver as children of the test, in a folder and on ports of their own. */
+/** Runs etcd and kube-apiserver as children of the test, with their own folder and ports. */
 import { generateKeyPairSync, randomBytes } from 'node:crypto';
 import { mkdir, readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -16,13 +16,13 @@ const READY_MS = 120_000;
 
 export interface ApiServer {
   readonly api: KubeApi;
-  /** For programs that take a file. */
+  /** The kubeconfig file, for programs that need one. */
   readonly kubeconfig: string;
-  /** The files of the server: `accounts.key`, `certificates/apiserver.crt`. */
+  /** The folder of the server: `accounts.key`, `certificates/apiserver.crt`. */
   readonly path: string;
-  /** A further program that ends with it. */
+  /** Starts a further program that is stopped with the server. */
   start(tool: Tool, options: Record<string, string>): Promise<ServerProcess>;
-  /** Nothing of it is left. */
+  /** Stops all programs and removes all files. */
   stop(): Promise<void>;
 }
 
@@ -112,7 +112,7 @@ function apiServerOptions({ path, etcdPort, port }: Layout): Record<string, stri
     'service-account-key-file': key,
     'service-account-signing-key-file': key,
     'service-account-issuer': 'https://kubernetes.default.svc',
-    // The controller that would take the taint of a new node away is not run.
+    // The controller that removes the taint of a new node does not run.
     'disable-admission-plugins': 'TaintNodesByCondition',
   };
 }
@@ -121,7 +121,7 @@ async function connect(layout: Layout, server: ServerProcess): Promise<KubeApi> 
   const url = `https://127.0.0.1:${layout.port}`;
   const certificate = async (): Promise<string | false> => {
     const text = await readFile(join(layout.path, 'certificates/apiserver.crt'), 'utf8');
-    // It may be there and have nothing in it yet.
+    // The file may exist while it is still empty.
     return text.trimEnd().endsWith('-----END CERTIFICATE-----') && text;
   };
   const what = 'the certificate of the API server';
@@ -166,7 +166,8 @@ async function installCrds(api: KubeApi, kinds: readonly string[]): Promise<void
 }
 
 /**
- * The OpenAPI of the server follows its definitions; kwok ends where one of its kinds is not in it.
+ * The server publishes the OpenAPI of a definition later. kwok exits when one of its kinds is
+ * missing there.
  */
 async function describes(api: KubeApi, { spec }: Manifest): Promise<boolean> {
   const [group, plural] = [at(spec, 'group') as string, at(spec, 'names', 'plural') as string];

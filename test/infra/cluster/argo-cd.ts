@@ -1,6 +1,6 @@
 /**
- * Argo CD outside of the cluster: what renders (with its cache) and what applies; no web pages, no
- * single sign-on.
+ * Argo CD outside of the cluster: the repository server with its cache and the controller, without
+ * a web interface or single sign-on.
  */
 import { chmod, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -15,14 +15,14 @@ import type { ControlPlane } from './control-plane.ts';
 import type { KubeApi } from './kube-api.ts';
 
 export interface ArgoCd {
-  /** Of those that have ended, though nobody asked them to: their last lines. */
+  /** Returns the last output of programs that exited without being stopped. */
   faults(): string[];
   stop(): Promise<void>;
 }
 
 /**
- * @param options.dir a folder for what its parts write; who gives it removes it, after the stop
- * @param options.charts the address of a repository of charts whose certificate is not looked at
+ * @param options.dir a folder for the files of its parts; the caller removes it after the stop
+ * @param options.charts the address of a chart repository whose certificate is not verified
  */
 export async function startArgoCd(
   plane: ControlPlane,
@@ -36,7 +36,7 @@ export async function startArgoCd(
     for (const server of started.toReversed()) await server.kill('SIGKILL');
     await openFolders(join(dir, '_argocd-repo'));
   };
-  // One program, which goes by the name that it is given.
+  // Starts one program of the binary, which selects it by the name in its arguments.
   const start = async (tool: Tool, name: string, args: string[]): Promise<void> => {
     const pairs = Object.entries({ ...env, ARGOCD_BINARY_NAME: name });
     const launcher = ['env', ...pairs.map((pair) => pair.join('='))];
@@ -54,7 +54,7 @@ export async function startArgoCd(
       `--redis=127.0.0.1:${redis}`,
       '--disable-tls',
       '--client-ca-path=',
-      // So that what is committed is seen when it is asked for.
+      // A new commit is seen at the next refresh.
       '--revision-cache-expiration=1s',
     ]);
     await start(argoTools.argocd, 'argocd-application-controller', [
@@ -76,11 +76,11 @@ export async function startArgoCd(
 
 async function environmentOf(plane: ControlPlane, dir: string): Promise<Record<string, string>> {
   for (const folder of ['keys', 'tls', 'ssh', 'plugins']) await mkdir(join(dir, folder));
-  // It is run for each commit, signatures asked for or not. The one of the image says nothing of a
-  // commit without one.
+  // Argo CD runs this for each commit, even if it requires no signatures. The version in the image
+  // prints nothing for an unsigned commit.
   await writeFile(join(dir, 'git-verify-wrapper.sh'), '#!/bin/sh\n', { mode: 0o755 });
   return {
-    // `https://kubernetes.default.svc` is the cluster of this file.
+    // `https://kubernetes.default.svc` is the cluster of this kubeconfig file.
     ARGOCD_FAKE_IN_CLUSTER: 'true',
     KUBECONFIG: plane.kubeconfig,
     ARGOCD_GPG_ENABLED: 'false',
@@ -94,7 +94,7 @@ async function environmentOf(plane: ControlPlane, dir: string): Promise<Record<s
   };
 }
 
-/** What its chart and its server would make, with the settings of argocd/install. */
+/** Creates the objects of Argo CD's chart and server, with the settings of argocd/install. */
 async function configure(api: KubeApi, charts: string): Promise<void> {
   const { configs } = parse(projectText('argocd/install/values.yaml')) as {
     configs: { cm: Record<string, string> };
@@ -129,7 +129,7 @@ async function configure(api: KubeApi, charts: string): Promise<void> {
   });
 }
 
-/** The server that renders lets nobody list its checkouts; they are to be removed. */
+/** Makes the checkouts of the repository server listable, so that they can be removed. */
 async function openFolders(path: string): Promise<void> {
   await chmod(path, 0o700);
   for (const name of await readdir(path)) await chmod(join(path, name), 0o700);

@@ -1,6 +1,6 @@
 /**
- * Argo CD follows a repository with charts/ and argocd/: from the root application to pods, and
- * what changes then.
+ * Argo CD follows a repository with charts/ and argocd/, from the root application to pods, and
+ * applies later changes.
  */
 import assert from 'node:assert/strict';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -25,7 +25,7 @@ const skip =
   without(tools.helm) ||
   withoutCluster(...Object.values(clusterTools), ...Object.values(argoTools));
 const environment = 'dev';
-/** A machine that has other things to do is slow, not wrong. */
+/** Generous, because the machine may be busy with other work. */
 const patience = { deadlineMs: 120_000, intervalMs: 250 };
 
 let dir: TempDir;
@@ -88,7 +88,7 @@ function untilApplication(
   return waitUntil(there, { ...patience, what: `${name} ${what}` });
 }
 
-/** What Git says (at this commit) is in the cluster, and works. */
+/** Waits until the cluster has the state of this commit and is healthy. */
 function inForce(name: string, commit?: string): Promise<KubeObject> {
   const is = ({ sync, health, operationState }: Record<string, unknown>): boolean =>
     at(sync, 'status') === 'Synced' &&
@@ -99,8 +99,9 @@ function inForce(name: string, commit?: string): Promise<KubeObject> {
 }
 
 /**
- * Commits what is to run, and tells Argo CD, as the webhook of a repository does. @returns the
- * commit
+ * Commits a state and notifies Argo CD, as the webhook of a repository does.
+ *
+ * @returns the commit
  */
 async function rollOut(tag: string, others: object = {}): Promise<string> {
   const file = `argocd/environments/${environment}/image.yaml`;
@@ -110,7 +111,7 @@ async function rollOut(tag: string, others: object = {}): Promise<string> {
   return made;
 }
 
-/** This commit has not come to its end, for this reason, and is to be tried again. */
+/** Waits until the sync of this commit fails with this reason and is to be retried. */
 async function untilFailed(revision: string, reason: RegExp): Promise<void> {
   const failed = ({ operationState: state }: Record<string, unknown>): boolean =>
     String(at(state, 'message')).includes('Retrying attempt') &&
@@ -123,7 +124,7 @@ const imageTagOf = async (of: Manifest): Promise<string | undefined> => {
   const { spec } = await plane.api.get(of);
   return String(at(spec, 'template', 'spec', 'containers', 0, 'image')).split(':')[1];
 };
-/** NaN where it has none. */
+/** NaN if the object has none. */
 const timeAt = (object: object, ...path: (string | number)[]): number =>
   Date.parse(String(at(object, ...path)));
 const createdAt = (object: object): number => timeAt(object, 'metadata', 'creationTimestamp');
@@ -131,8 +132,8 @@ const waveOf = ({ metadata }: Manifest): number =>
   Number(metadata.annotations?.['argocd.argoproj.io/sync-wave'] ?? 0);
 
 /**
- * Each of a wave begins once all of those before have ended. Times are whole seconds; between waves
- * there are two.
+ * Asserts that each wave begins once all objects of earlier waves have ended. Times are whole
+ * seconds, and waves are two seconds apart.
  */
 function assertInOrder(
   steps: { name: string; wave: number; begun: number; ended: number }[],
@@ -157,7 +158,7 @@ test('Argo CD deploys everything from the root application to the pods', { skip 
     if (kind !== 'Application') continue;
     const { name } = manifest.metadata;
     const found = await inForce(name);
-    // Of its first synchronization: there may be more.
+    // The objects of the first sync. Later syncs may add some.
     const ended = timeAt(found, 'status', 'history', 0, 'deployedAt');
     steps.push({ name, wave: waveOf({ kind, ...manifest }), begun: createdAt(found), ended });
   }
@@ -168,7 +169,7 @@ test('Argo CD deploys everything from the root application to the pods', { skip 
 test('the migration of the application ends before any role runs', { skip }, async () => {
   const steps = [];
   for (const manifest of await posthornOf(environment)) {
-    // Only helm applies it.
+    // Only helm applies this object.
     if (manifest.metadata.annotations?.['argocd.argoproj.io/hook'] === 'Skip') continue;
     const metadata = { ...manifest.metadata, namespace: 'posthorn' };
     const found = await plane.api.get({ ...manifest, metadata });
@@ -187,7 +188,11 @@ test('a commit with another image rolls out after its migration', { skip }, asyn
   assert.equal(await imageTagOf(delivery), tag);
   assert.equal(await imageTagOf(migration), tag);
   assert.notEqual((await plane.api.get(migration)).metadata.uid, uid);
-  assert.equal((await plane.api.get(delivery)).spec?.['replicas'], 2, 'what an autoscaler chose');
+  assert.equal(
+    (await plane.api.get(delivery)).spec?.['replicas'],
+    2,
+    'the choice of an autoscaler',
+  );
 });
 
 test('Argo CD reverts changes and removals by hand without a migration', { skip }, async () => {

@@ -1,6 +1,6 @@
 /**
- * `npm run tools:cluster`: builds what the checks on a control plane need and is not in the cache.
- * Takes long.
+ * `npm run tools:cluster`: builds the tools for the checks on a control plane that the cache lacks.
+ * This takes long.
  */
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';

@@ -1,6 +1,5 @@
 /**
- * What a cluster is given before the tests: the CRDs of the operators, and how its nodes and pods
- * come up.
+ * Files for the start of a cluster: the CRDs of the operators, and the stages of nodes and pods.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
@@ -21,7 +20,7 @@ export function clusterFilesDirectory(): string {
   return join(toolsDirectory(), `cluster-files-${hash}`);
 }
 
-/** The kinds of the operators that charts/ and argocd/ make objects of. */
+/** The kinds of the operators that charts/ and argocd/ use. */
 export const operatorKinds = [
   'AnalysisTemplate',
   'AppProject',
@@ -37,7 +36,11 @@ export const operatorKinds = [
   'ServiceMonitor',
 ] as const;
 
-/** Definitions of these kinds. @throws Error that names those that are not there */
+/**
+ * Returns the definitions of these kinds.
+ *
+ * @throws Error that names the missing ones
+ */
 export function readCrds(kinds: readonly string[]): Manifest[] {
   const file = join(clusterFilesDirectory(), 'crds.json');
   const crds = JSON.parse(readFileSync(file, 'utf8')) as (Manifest & { spec: object })[];
@@ -45,16 +48,20 @@ export function readCrds(kinds: readonly string[]): Manifest[] {
     const found = crds.find(({ spec }) => at(spec, 'names', 'kind') === kind);
     if (found === undefined) throw new Error(`no operator defines the kind ${kind}`);
     const { apiVersion, metadata, spec } = found;
-    // Labels may be templates of Helm; and there is no operator here that could convert.
+    // Labels may be templates of Helm, and no operator runs here that could convert versions.
     const own = { ...spec, conversion: undefined };
     return { apiVersion, kind: found.kind, metadata: { name: metadata.name }, spec: own };
   });
 }
 
-/** For kwok's --config: nodes are ready at once, pods run at once, those of Jobs succeed. */
+/** For kwok's --config: nodes are ready at once, pods run at once, and pods of Jobs succeed. */
 export const stagesFile = (): string => join(clusterFilesDirectory(), 'stages.yaml');
 
-/** Makes them unless they are there. @throws Error where a module cannot be had */
+/**
+ * Creates the files if they do not exist.
+ *
+ * @throws Error if a module cannot be fetched
+ */
 export async function makeClusterFiles(): Promise<void> {
   const place = clusterFilesDirectory();
   if (existsSync(place)) return;

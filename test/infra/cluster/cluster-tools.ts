@@ -1,6 +1,6 @@
 /**
- * A control plane of Kubernetes without containers: built once by `npm run tools:cluster`, as it
- * takes long.
+ * A control plane of Kubernetes without containers. `npm run tools:cluster` builds it once, because
+ * that takes long.
  */
 import { existsSync } from 'node:fs';
 import { type Tool, toolPath } from '../tools.ts';
@@ -9,8 +9,7 @@ import { clusterFilesDirectory } from './cluster-files.ts';
 const kubernetes = {
   module: 'k8s.io/kubernetes',
   folders: 'v0.36.3',
-  // Without them it calls itself v0.0.0, and the range of versions that a chart is made for is not
-  // met.
+  // Without these the version is v0.0.0, which is outside the range that charts require.
   variables: {
     'k8s.io/component-base/version.gitVersion': 'v1.36.3',
     'k8s.io/component-base/version.gitMajor': '1',
@@ -39,11 +38,11 @@ export const clusterTools = {
     version: 'v1.36.3',
     from: { ...kubernetes, package: './cmd/kube-scheduler' },
   },
-  // In the place of the kubelets: what runs on its nodes is only said to.
+  // Replaces the kubelets: it reports pods as running without running them.
   kwok: { name: 'kwok', version: 'v0.8.0', from: { go: 'sigs.k8s.io/kwok/cmd/kwok' } },
 } as const satisfies Record<string, Tool>;
 
-/** Besides those, for what Argo CD makes of a repository. */
+/** Further tools for the manifests that Argo CD makes of a repository. */
 export const argoTools = {
   argocd: {
     name: 'argocd',
@@ -58,8 +57,8 @@ export const argoTools = {
 } as const satisfies Record<string, Tool>;
 
 /**
- * For the option `skip` of a test: false where all of them are there, else what is missing and how
- * to get it.
+ * For the option `skip` of a test: false if all tools exist, else a text that names the missing
+ * ones and the way to get them.
  */
 export function withoutCluster(...needed: Tool[]): string | false {
   const missing = needed

@@ -1,6 +1,6 @@
 /**
- * The parts of a cluster that decide: besides the API server the controllers, the scheduler, and
- * kwok in the place of the nodes' kubelets. Pods are placed for real, and only said to run.
+ * The deciding parts of a cluster: the API server, the controllers, the scheduler, and kwok in
+ * place of the kubelets. Pods are really scheduled, but only reported as running.
  */
 import { join } from 'node:path';
 import type { ServerProcess } from '#src/embedded/server-process.ts';
@@ -11,11 +11,11 @@ import type { KubeApi } from './kube-api.ts';
 
 export interface ControlPlane {
   readonly api: KubeApi;
-  /** For programs that take a file. */
+  /** The kubeconfig file, for programs that need one. */
   readonly kubeconfig: string;
-  /** In the place of the kubelets: while it stands still, no pod gets ready and none goes. */
+  /** Replaces the kubelets. While it is stopped, no pod becomes ready and none is removed. */
   readonly kwok: ServerProcess;
-  /** Nothing of it is left. */
+  /** Stops all programs and removes all files. */
   stop(): Promise<void>;
 }
 
@@ -39,7 +39,7 @@ export async function startControlPlane(
       config: stages,
       'manage-all-nodes': 'true',
       'node-lease-duration-seconds': '0',
-      // No server: there is nothing that would ask a kubelet.
+      // kwok serves no kubelet API, because no client asks for it.
       'node-port': '0',
     });
     return { api, kubeconfig, kwok, stop };
@@ -56,8 +56,7 @@ function controllerManagerOptions({ path, kubeconfig }: ApiServer): Record<strin
     'secure-port': '0',
     'service-account-private-key-file': join(path, 'accounts.key'),
     'root-ca-file': join(path, 'certificates/apiserver.crt'),
-    // Nodes have the taints that a test gives them; nothing measures pods, so nothing scales them
-    // by measures.
+    // Nodes keep the taints that a test sets. No pod metrics exist, so no autoscaler acts on them.
     controllers: '*,-node-lifecycle-controller,-horizontal-pod-autoscaler-controller',
   };
 }

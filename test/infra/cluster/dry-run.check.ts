@@ -1,7 +1,7 @@
 /**
- * Every object of charts/ and argocd/ as the API server takes it: what no schema says (fields
- * against one another, keys of lists, what restricted pods may have) is refused here, and what is
- * out of date is warned of.
+ * Sends every object of charts/ and argocd/ to the API server. It rejects faults that no schema
+ * finds: fields that contradict each other, keys of lists, pods that are not restricted. It also
+ * warns of deprecated fields.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -35,7 +35,7 @@ before(async () => {
 });
 after(() => server?.stop());
 
-/** What the server says to each of them: the errors and the warnings. */
+/** Returns the errors and warnings of the server for each object. */
 async function said(manifests: Manifest[], namespace: string): Promise<string[]> {
   const out: string[] = [];
   for (const manifest of manifests) {

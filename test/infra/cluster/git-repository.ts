@@ -7,8 +7,8 @@ import { projectRoot, projectText } from '../../docs/project-files.ts';
 import type { AppsValues } from './stand-in-charts.ts';
 
 /**
- * charts/ and argocd/ of this project as a repository of their own, as an operator has it: with
- * other addresses.
+ * A copy of charts/ and argocd/ as a repository of its own, with other addresses, as an operator
+ * would have.
  */
 export class GitRepository {
   readonly path: string;
@@ -40,7 +40,11 @@ export class GitRepository {
     return repository;
   }
 
-  /** A file of YAML in the place of what is there. @returns the hash of the commit */
+  /**
+   * Commits a YAML file in place of the existing one.
+   *
+   * @returns the hash of the commit
+   */
   async commit(file: string, content: object): Promise<string> {
     await writeFile(join(this.path, file), stringify(content));
     await this.git('add', '--all');

@@ -1,7 +1,7 @@
 import { Agent, request } from 'undici';
 import type { Manifest } from '../manifests.ts';
 
-/** What the API server refuses: its status and its own words. */
+/** A rejection by the API server, with its status and message. */
 export class KubeError extends Error {
   readonly statusCode: number;
 
@@ -25,7 +25,7 @@ interface KubeApiDeps {
   /** `https://127.0.0.1:<port>` */
   url: string;
   token: string;
-  /** PEM: who has signed the server's certificate. */
+  /** The certificate authority of the server, as PEM. */
   ca: string;
 }
 
@@ -35,11 +35,13 @@ interface Call {
   contentType?: string;
 }
 
-/** The API server over HTTP, as far as the checks need it: no kubectl. */
+/**
+ * An HTTP client of the API server with the operations that the checks need. It replaces kubectl.
+ */
 export class KubeApi {
   private readonly deps: KubeApiDeps;
   private readonly agent: Agent;
-  /** Paths of kinds, by apiVersion: they do not change once they are there. */
+  /** Paths of kinds by apiVersion. They never change once they exist. */
   private readonly plurals = new Map<
     string,
     Map<string, { plural: string; namespaced: boolean }>
@@ -68,7 +70,7 @@ export class KubeApi {
   }
 
   /**
-   * Server-side apply, as Argo CD does it: a field that is not known is an error.
+   * Applies an object on the server side, as Argo CD does. An unknown field is an error.
    *
    * @returns the warnings of the server
    */
@@ -88,7 +90,7 @@ export class KubeApi {
     return (await this.call(await this.pathOf(of))).body as KubeObject;
   }
 
-  /** Of one namespace, or of all. */
+  /** Lists objects of one namespace, or of all. */
   async list(
     apiVersion: string,
     kind: string,
@@ -100,7 +102,7 @@ export class KubeApi {
     const { items } = (await this.call(`${path}?${query.toString()}`)).body as {
       items: KubeObject[];
     };
-    // A list says once what its items are.
+    // A list states the kind once, not on each item.
     return items.map((item) => ({ ...item, apiVersion, kind }));
   }
 
@@ -117,7 +119,11 @@ export class KubeApi {
     await this.call(await this.pathOf(of), { method: 'DELETE' });
   }
 
-  /** As a drain does it. @throws KubeError of 429 where a disruption budget forbids it */
+  /**
+   * Evicts a pod, as a drain does.
+   *
+   * @throws KubeError with status 429 if a disruption budget forbids it
+   */
   async evict(pod: Manifest): Promise<void> {
     const { name, namespace } = pod.metadata;
     const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name, namespace } };

@@ -1,8 +1,6 @@
-/**
- * In the place of the operators, which are not there: kwok says of their objects what they would.
- */
+/** Replaces the operators, which do not run here: kwok sets the status that they would set. */
 
-/** A commit whose migration fails: kwok has the pods of this image end so. */
+/** An image whose migration fails: kwok ends the pods of this image with an error. */
 export const failingTag = 'bad'.padEnd(40, '0');
 
 const READY = `conditions:
@@ -11,12 +9,12 @@ const READY = `conditions:
   reason: Ready
   message: ready
 `;
-/** As the load balancer's controller writes it, once there is one. */
+/** The status that the load balancer controller sets once a load balancer exists. */
 const BALANCED = `loadBalancer:
   ingress:
   - hostname: balancer.example.com
 `;
-/** As the autoscaler's controller does: Argo CD waits for it. */
+/** The status that the autoscaler sets. Argo CD waits for it. */
 const SCALED = `currentReplicas: 1
 desiredReplicas: 1
 conditions:
@@ -30,7 +28,7 @@ conditions:
   message: ready
 `;
 
-/** The status that kwok gives to objects of a kind which do not have a field of it yet. */
+/** The status that kwok sets on objects of a kind that lack one of its fields. */
 const statuses = [
   ['cert-manager.io/v1', 'Certificate', 'conditions', READY],
   ['cert-manager.io/v1', 'ClusterIssuer', 'conditions', READY],
@@ -41,7 +39,7 @@ const statuses = [
   ['autoscaling/v2', 'HorizontalPodAutoscaler', 'conditions', SCALED],
 ] as const;
 
-/** Objects of the kind Stage, one after the other, for kwok's --config. */
+/** Objects of the kind Stage, as one YAML stream for kwok's --config. */
 export function operatorStages(): string {
   const ready = statuses.map(([apiGroup, kind, field, template]) => ({
     apiVersion: 'kwok.x-k8s.io/v1alpha1',
@@ -71,7 +69,7 @@ function failingMigration(): object {
           { key: tag, operator: 'In', values: [failingTag] },
         ],
       },
-      // kwok's own stage, by which pods of Jobs succeed, has none.
+      // kwok's own stage for pods of Jobs that succeed has no weight.
       weight: 1,
       next: { patches: [{ subresource: 'status', root: 'status', template: 'phase: Failed\n' }] },
     },

@@ -1,6 +1,6 @@
 /**
- * The chart, installed by Helm on six nodes in three zones: where its pods go, and what an operator
- * may do to them.
+ * Installs the chart by Helm on six nodes in three zones, and checks scheduling, roll-outs and
+ * drains.
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
@@ -16,7 +16,7 @@ const skip = without(tools.helm) || withoutCluster(...Object.values(clusterTools
 const namespace = 'posthorn';
 const replicas = { ingress: 3, router: 3, delivery: 3, control: 2 };
 const roles = Object.keys(replicas) as (keyof typeof replicas)[];
-/** A machine that has other things to do is slow, not wrong. */
+/** Generous, because the machine may be busy with other work. */
 const patience = { deadlineMs: 120_000, intervalMs: 200 };
 
 let plane: ControlPlane;
@@ -70,7 +70,7 @@ function unlessForbidden(error: unknown): void {
   if (!isForbidden(error)) throw error;
 }
 
-/** The pods of a role once there are as many as given, and all are ready. */
+/** Waits until a role has this number of pods and all are ready, and returns them. */
 function settled(role: string, count: number): Promise<KubeObject[]> {
   const ready = async (): Promise<KubeObject[] | false> => {
     const pods = await podsOf(role);
@@ -110,7 +110,7 @@ test('a roll-out removes no pod before its replacement is ready', { skip }, asyn
   const before = await settled('router', 3);
   await plane.kwok.kill('SIGSTOP');
   try {
-    // Without the migration, whose pod would not end now.
+    // Disables the migration, because its pod would never end here.
     await release('upgrade', 'second', '--no-hooks');
     const added = async (): Promise<boolean> => (await podsOf('router')).length > before.length;
     await waitUntil(added, { ...patience, what: 'a pod of the new version' });
@@ -145,7 +145,7 @@ test('a disruption budget allows one pod of a role to be evicted at a time', { s
 });
 
 test('the pods of a drained node run on other nodes', { skip }, async () => {
-  // Which nodes have pods is the scheduler's choice.
+  // The scheduler chooses the nodes of the pods.
   const [pod] = await settled('ingress', 3);
   assert.ok(pod);
   const node = String(at(pod, 'spec', 'nodeName'));

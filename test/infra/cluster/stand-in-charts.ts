@@ -7,7 +7,7 @@ import { makeCertificate } from '../../kit/network/certificates.ts';
 import { projectText } from '../../docs/project-files.ts';
 import { helm } from '../manifests.ts';
 
-/** Of argocd/apps/values.yaml: what names charts. */
+/** The chart references of argocd/apps/values.yaml. */
 export interface AppsValues {
   repoURL: string;
   platform: Record<string, { repoURL: string; chart: string; version: string }>;
@@ -15,9 +15,8 @@ export interface AppsValues {
 }
 
 /**
- * A repository of charts on loopback: in the place of each that argocd/apps names, and whose
- * address need not be reachable, one of the same name and version that makes a ConfigMap. Nobody
- * has signed its certificate.
+ * A chart repository on loopback. For each chart that argocd/apps names, it serves one of the same
+ * name and version that creates a ConfigMap. Its certificate is self-signed.
  */
 export class StandInCharts {
   readonly url: string;

@@ -6,10 +6,7 @@ export const zones = ['a', 'b', 'c'] as const;
 const ZONE = 'topology.kubernetes.io/zone';
 const NODES_IN_A_ZONE = 2;
 
-/**
- * Six nodes in three zones, of the size and with the label that the cloud program gives those of
- * the workers.
- */
+/** Six nodes in three zones, with the size and label of the workers in the cloud program. */
 export async function makeNodes(api: KubeApi): Promise<void> {
   const size = { cpu: '8', memory: '32Gi', pods: '110' };
   for (const zone of zones) {
@@ -36,7 +33,7 @@ export async function makeNodes(api: KubeApi): Promise<void> {
   await waitUntil(ready, { what: 'all nodes are ready', deadlineMs: 60_000, intervalMs: 100 });
 }
 
-/** `True`, `False`, `Unknown`, or undefined where it has none of this type. */
+/** Returns `True`, `False`, `Unknown`, or undefined if the node has no condition of this type. */
 export function conditionOf(object: KubeObject, type: string): string | undefined {
   const conditions = (object.status?.['conditions'] ?? []) as { type: string; status: string }[];
   return conditions.find((condition) => condition.type === type)?.status;
@@ -47,12 +44,12 @@ export function zoneOf(pod: KubeObject): string | undefined {
   return node?.split('-')[0];
 }
 
-/** Pods of each zone, in their order; those that are on no node are not counted. */
+/** Counts the pods of each zone, in the order of the zones. Unscheduled pods are not counted. */
 export function countByZone(pods: KubeObject[]): number[] {
   return zones.map((zone) => pods.filter((pod) => zoneOf(pod) === zone).length);
 }
 
-/** As the cluster marks nodes that it does not hear from. */
+/** Marks nodes as the cluster does when they stop reporting. */
 export async function setUnreachable(api: KubeApi, zone: string, down: boolean): Promise<void> {
   const taint = { key: 'node.kubernetes.io/unreachable', effect: 'NoSchedule' };
   for (let number = 1; number <= NODES_IN_A_ZONE; number++) {

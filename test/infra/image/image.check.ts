@@ -1,8 +1,7 @@
 /**
- * The image itself: built by the Dockerfile as it stands, and run as the chart runs it, without
- * root, without capabilities, on a file system that cannot be written. Needs root, buildah, umoci
- * and runc, and a base image: that of the Dockerfile, or one that INFRA_NODE_IMAGE names
- * (`oci:<folder>`) where no registry can be reached.
+ * The image, built from the Dockerfile and run as in the chart: without root, without capabilities,
+ * on a read-only file system. The check needs root, buildah, umoci, runc and a base image. If no
+ * registry is reachable, INFRA_NODE_IMAGE names the base image (`oci:<folder>`).
  */
 import assert from 'node:assert/strict';
 import { execFile, spawn } from 'node:child_process';
@@ -91,7 +90,7 @@ test('the image can be built, migrates, serves and stops', { skip: whyNot() }, a
   config.process.terminal = false;
   config.process.noNewPrivileges = true;
   for (const set of Object.keys(config.process.capabilities)) config.process.capabilities[set] = [];
-  // The servers of this test are on this machine.
+  // The servers of this test run on this machine.
   config.linux.namespaces = config.linux.namespaces.filter(({ type }) => type !== 'network');
   config.process.env.push(
     `POSTHORN_NATS_URL=${nats.url}`,

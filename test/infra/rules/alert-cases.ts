@@ -4,12 +4,12 @@
  */
 export interface AlertCase {
   alert: string;
-  /** Labels of the alert that fires, beside its severity. */
+  /** Labels of the firing alert, besides its severity. */
   labels?: Record<string, string>;
   severity: 'page' | 'ticket';
   fires: Record<string, string>;
   quiet: Record<string, string>;
-  /** When it is looked at; `7h` where a window is that long. */
+  /** The time of the evaluation. `7h` suits a window of that length. */
   at: string;
 }
 
@@ -40,7 +40,7 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'ticket',
     at: '7h',
     fires: { [events('accepted')]: '0+1000x500', [events('not_stored')]: '0+1x500' },
-    // What the producer sent wrong is not ours.
+    // Faults of the producer do not count.
     quiet: {
       [events('accepted')]: '0+1000x500',
       [events('refused')]: '0+900x500',
@@ -66,14 +66,14 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'page',
     at: '90m',
     fires: { [fine]: '0+1000x500', [failed('unexpected')]: '0+5x500' },
-    // Receivers that fail do not count.
+    // Failing receivers do not count.
     quiet: { [fine]: '0+100x500', [failed('http_status', '5xx')]: '0+900x500' },
   },
   {
     alert: 'PosthornSoundnessBudgetFast',
     severity: 'page',
     at: '90m',
-    // Nothing can be sent at all.
+    // No request can be sent at all.
     fires: { [fine]: '0x500', [localFaults]: '0+5x500' },
     quiet: { [fine]: '0+1000x500', [localFaults]: '0x500' },
   },
@@ -82,7 +82,7 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'page',
     at: '90m',
     fires: { [rounds('succeeded')]: '0+60x500', [rounds('lost')]: '0+2x500' },
-    // One in three hours.
+    // One event in three hours.
     quiet: { [rounds('succeeded')]: '0+60x500', [rounds('lost')]: '0x80 1x400' },
   },
   {
@@ -97,9 +97,9 @@ export const alertCases: readonly AlertCase[] = [
     labels: { shard: '1' },
     severity: 'page',
     at: '10m',
-    // Seconds since 1970, as promtool's clock has them: shard 1 was silent from the start.
+    // Seconds since 1970 on promtool's clock: shard 1 was silent from the start.
     fires: { [lastSuccess(0)]: '0+60x20', [lastSuccess(1)]: '0x20' },
-    // A take-over, and a probe that was started again.
+    // A takeover, and a restarted probe.
     quiet: { [lastSuccess(0)]: '0+60x20', [lastSuccess(1)]: '0 60 120 180 180 180 360+60x20' },
   },
   {
@@ -123,7 +123,7 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'page',
     at: '10m',
     fires: { [oldest('DLV-0', 'deliver-shared')]: '200x20' },
-    // A tenant's own lane may be long: nobody else stands in it.
+    // A tenant's own lane may be long, because it delays no other tenant.
     quiet: { [oldest('DLV-0', 'deliver-shared')]: '20x20', [oldest('DLV-0', 'lanes')]: '9000x20' },
   },
   {
@@ -140,7 +140,7 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'page',
     at: '5m',
     fires: { 'posthorn_shards_unowned{role="delivery"}': '1x10' },
-    // A take-over.
+    // A takeover.
     quiet: { 'posthorn_shards_unowned{role="delivery"}': '0 0 0 0 0 1 0 0 0' },
   },
   {
@@ -156,7 +156,7 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'ticket',
     at: '20m',
     fires: { 'posthorn_stream_bytes{stream="DLV-2"}': '20000000000x30' },
-    // Events are kept for days on purpose.
+    // Events are kept for days by design.
     quiet: {
       'posthorn_stream_bytes{stream="DLV-2"}': '1000000x30',
       'posthorn_stream_bytes{stream="EV-2"}': '90000000000x30',

@@ -1,4 +1,4 @@
-/** Prometheus can read every query of the dashboards (promtool). */
+/** Prometheus can parse every query of the dashboards (promtool). */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
@@ -14,7 +14,7 @@ test('every query parses', { skip: without(tools.promtool) }, async (t) => {
     .flatMap(({ panels }) => panels)
     .flatMap(({ queries }) => queries.map(([expr]) => expr));
   assert.ok(exprs.length > 40);
-  // promtool reads rules, and knows no variable of Grafana.
+  // promtool reads rules, and does not know the variables of Grafana.
   const rules = exprs.map((expr, i) => ({
     record: `dashboard:query:${i}`,
     expr: expr.replaceAll('$__rate_interval', '5m'),

@@ -1,5 +1,6 @@
 /**
- * Every alert fires when it should, does not when it should not, and leads to a runbook (promtool).
+ * Every alert fires when it should, stays silent when it should not, and links to a runbook
+ * (promtool).
  */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
@@ -85,8 +86,8 @@ async function promtoolTest(
   const expected = { exp_labels: { severity: one.severity, ...one.labels } };
   const dir = await tempDir(t);
   const file = join(dir, 'test.json');
-  // JSON is YAML. Annotations are left out of the comparison: their figures are rendered by
-  // promtool itself.
+  // JSON is valid YAML. Annotations are not compared, because promtool renders their figures
+  // itself.
   const test = {
     rule_files: await withoutAnnotations(dir),
     evaluation_interval: '1m',

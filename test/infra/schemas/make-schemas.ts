@@ -1,7 +1,7 @@
 /**
- * Strict JSON schemas for kubeconform, made of what the projects publish as Go modules: the OpenAPI
- * of Kubernetes and the CRDs of the operators. One file a kind: `<kind>_<group>_<version>.json`,
- * all in lower case.
+ * Makes strict JSON schemas for kubeconform from published Go modules: the OpenAPI of Kubernetes
+ * and the CRDs of the operators. Each kind has one file: `<kind>_<group>_<version>.json`, all in
+ * lower case.
  */
 import { createHash } from 'node:crypto';
 import { existsSync, globSync, readFileSync } from 'node:fs';
@@ -15,7 +15,7 @@ import { type JsonObject, strict } from './strict.ts';
 
 const TIMEOUT_MS = 300_000;
 
-/** To be raised when what is written changes. */
+/** Increase this version when the format of the files changes. */
 const FORM = 1;
 
 export function schemasDirectory(): string {
@@ -24,7 +24,11 @@ export function schemasDirectory(): string {
   return join(toolsDirectory(), `schemas-${hash}`);
 }
 
-/** Makes them unless they are there. @throws Error where a module cannot be had */
+/**
+ * Creates the schemas if they do not exist.
+ *
+ * @throws Error if a module cannot be fetched
+ */
 export async function makeSchemas(say: (line: string) => void): Promise<void> {
   const place = schemasDirectory();
   if (existsSync(place)) return;
@@ -56,7 +60,7 @@ interface NamedSchema {
   schema: JsonObject;
 }
 
-/** As kubeconform says it: the group of the core is its version. */
+/** kubeconform names the file of the core group by its version. */
 function nameOf(kind: string, group: string, version: string): string {
   return `${kind}_${group === '' ? version : group}_${version}`.toLowerCase();
 }
@@ -74,7 +78,7 @@ function kubernetesSchemas(folder: string): NamedSchema[] {
   for (const definition of Object.values(definitions)) {
     const kinds = definition['x-kubernetes-group-version-kind'] ?? [];
     const [first] = kinds;
-    // Those that many groups have in common are parts of others.
+    // Kinds that many groups share are parts of other objects.
     if (first === undefined || kinds.length > 1) continue;
     const name = nameOf(first.kind, first.group, first.version);
     out.push({ name, schema: strict(definition, definitions) });

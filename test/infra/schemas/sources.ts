@@ -1,7 +1,7 @@
-/** The module that has the OpenAPI of Kubernetes. */
+/** The module that contains the OpenAPI of Kubernetes. */
 export const KUBERNETES = 'k8s.io/kubernetes@v1.36.3';
 
-/** The CRDs of the operators that charts/ and argocd/ make objects for: files, by modules. */
+/** Files with the CRDs of the operators that charts/ and argocd/ use, by module. */
 export const CRDS = {
   'github.com/argoproj/argo-cd/v3@v3.5.7': 'manifests/crds/*-crd.yaml',
   'github.com/argoproj/argo-rollouts@v1.9.0': 'manifests/crds/*-crd.yaml',

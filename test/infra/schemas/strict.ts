@@ -3,7 +3,7 @@ export type JsonObject = Record<string, unknown>;
 const intOrString = { type: ['integer', 'string'] };
 const quantity = { type: ['number', 'string'] };
 
-/** Definitions whose form is in prose, not in the OpenAPI. */
+/** Definitions that are described in prose and not in the OpenAPI. */
 const BY_HAND: Record<string, JsonObject> = {
   'io.k8s.apimachinery.pkg.util.intstr.IntOrString': intOrString,
   'io.k8s.apimachinery.pkg.api.resource.Quantity': quantity,
@@ -12,9 +12,8 @@ const BY_HAND: Record<string, JsonObject> = {
 const REF = '#/definitions/';
 
 /**
- * A schema that stands by itself and refuses fields that it does not know, of one from an OpenAPI
- * document or a CRD. Null is refused too: the API server drops such a field, so that what is in Git
- * is not what runs.
+ * Makes a self-contained schema that rejects unknown fields, from one of an OpenAPI document or
+ * CRD. It also rejects null: the API server drops such fields, so Git and the cluster would differ.
  */
 export function strict(schema: JsonObject, all: Record<string, JsonObject>): JsonObject {
   const definitions: Record<string, JsonObject> = {};
@@ -37,7 +36,7 @@ function namesIn(value: unknown): string[] {
   return [...names].map(([, name]) => name as string);
 }
 
-/** Whole objects are closed; what is under `properties` is a map of schemas, not a schema. */
+/** Closes whole objects. The value of `properties` is a map of schemas, not a schema. */
 function close(schema: JsonObject, root = true): JsonObject {
   if (schema['x-kubernetes-int-or-string'] === true) return intOrString;
   const ref = schema['$ref'];
@@ -67,7 +66,7 @@ function close(schema: JsonObject, root = true): JsonObject {
   return out;
 }
 
-/** A CRD says of its metadata only that it is an object. */
+/** A CRD describes its metadata only as an object. */
 function openRoot(properties: JsonObject): void {
   const metadata = properties['metadata'];
   if (isObject(metadata) && metadata['$ref'] === undefined) {
