@@ -3,9 +3,9 @@ import { startMongod, TEST_MONGODB_URL, testBinary, type TestServer } from './ki
 
 let mongod: TestServer | undefined;
 
-/** One mongod for the whole run: each test takes a database of its own in it. */
+/** Starts one mongod for the whole run. Each test uses its own database in it. */
 export async function globalSetup(): Promise<void> {
-  // Fetched here once, not by each of the test files at the same time.
+  // Fetched once here, so that test files do not fetch it concurrently.
   await testBinary(natsServer);
   mongod = await startMongod();
   process.env[TEST_MONGODB_URL] = mongod.url;

@@ -39,7 +39,11 @@ const phases = {
 
 type Phase = keyof typeof phases;
 
-/** Runs a phase to its end. @returns whether every test passed */
+/**
+ * Runs a phase to its end.
+ *
+ * @returns whether every test passed
+ */
 function runPhase(phase: Phase, options: readonly string[], withCoverage: boolean): boolean {
   const env = { ...process.env };
   const coverage = withCoverage ? coverageOptions : [];

@@ -35,7 +35,7 @@ export interface Tally {
 /** A webhook that was answered with 2xx although an earlier one for the same event had been. */
 export interface Duplicate {
   key: string;
-  /** When the first one and the repeated one were answered. */
+  /** The times at which the first webhook and its repeat were answered. */
   firstMs: number;
   againMs: number;
 }

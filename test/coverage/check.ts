@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 /** Lines of a file, and whether a test ran each. */
 export type LineHits = Map<number, boolean>;
 
-/** Adds the lines of a report in the form of lcov to those of other reports. */
+/** Adds the lines of an lcov report to those of other reports. */
 export function readReport(report: string, files: Map<string, LineHits>): void {
   let lines: LineHits = new Map();
   for (const line of report.split('\n')) {
@@ -54,7 +54,11 @@ function floorOf(folder: string, floors: Readonly<Record<string, number>>): numb
   return floorOf(dirname(folder), floors);
 }
 
-/** Prints the coverage of each folder. @returns whether all reach their floors */
+/**
+ * Prints the coverage of each folder.
+ *
+ * @returns whether all reach their floors
+ */
 export function checkCoverage(reports: string): boolean {
   const files = new Map<string, LineHits>();
   for (const name of globSync('*.lcov', { cwd: reports })) {

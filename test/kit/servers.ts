@@ -22,7 +22,7 @@ export interface TestServer extends EmbeddedServer {
   /** Starts a server on the same folder after `kill`; on the same port by default. */
   restart(port?: number): Promise<TestServer>;
   dataDir: string;
-  /** Stops it and removes its folder. */
+  /** Stops the server and removes its folder. */
   dispose(): Promise<void>;
 }
 

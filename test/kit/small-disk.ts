@@ -24,7 +24,7 @@ export class SmallDisk {
   fill(): void {
     const file = openSync(this.ballast, 'a');
     try {
-      // Down to single pages, so that no free space remains.
+      // Writes down to single pages, so that no free space remains.
       for (const bytes of [1024 * 1024, 4096]) writeUntilFull(file, Buffer.alloc(bytes));
     } finally {
       closeSync(file);

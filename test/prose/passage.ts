@@ -4,11 +4,11 @@ export interface Passage {
   /** Line of its first character, from 1. */
   line: number;
   kind: 'comment' | 'text' | 'test name' | 'document' | 'heading';
-  /** Plain text: code, addresses and markup are taken out; line breaks are kept. */
+  /** Plain text without code, addresses and markup. Line breaks are kept. */
   text: string;
 }
 
-/** Takes out what is not prose: code, addresses, links' targets, emphasis, HTML. Lines keep their number. */
+/** Removes code, addresses, link targets, emphasis and HTML. Each line keeps its number. */
 export function plainText(text: string): string {
   return text
     .replaceAll(/`[^`\n]*(?:\n[^`\n]*)?`/g, (code) => `code${code.includes('\n') ? '\n' : ''}`)

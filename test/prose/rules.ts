@@ -61,7 +61,7 @@ const rules: Rule[] = [
   },
 ];
 
-/** What a passage breaks, one finding for each rule and sentence. */
+/** Returns one finding for each rule that a sentence breaks. */
 export function findFaults({ file, line, kind, text }: Passage): Finding[] {
   const findings: Finding[] = [];
   for (const { sentence, offset } of sentencesOf(text)) {

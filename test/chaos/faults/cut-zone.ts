@@ -4,8 +4,8 @@ import type { Fault } from '../fault.ts';
 const CUT_MS = 12_000;
 
 /**
- * For 12 s all packets between two parts are lost: the zone with the last broker and the last
- * worker, and the rest.
+ * Drops all packets for 12 s between the zone with the last broker and the last worker, and the
+ * rest.
  */
 export const cutZone: Fault = {
   name: 'cut-zone',

@@ -25,7 +25,7 @@ export const fillDisk: Fault = {
       if (await isHealthy()) return;
     }
     await broker.kill('SIGTERM');
-    // Waits until the old one has ended.
+    // Waits until the old process has ended.
     await broker.restart();
   },
 };

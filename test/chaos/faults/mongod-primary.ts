@@ -7,7 +7,7 @@ import type { Fault } from '../fault.ts';
 const AWAY_MS = 60_000;
 const PAUSE_MS = 20_000;
 
-/** kill -9 of MongoDB's primary, which stays offline for a minute. */
+/** Kills MongoDB's primary with SIGKILL, and restarts it after a minute. */
 export const killMongodPrimary: Fault = {
   name: 'kill-mongod-primary',
   lastsMs: AWAY_MS,
@@ -20,7 +20,7 @@ export const killMongodPrimary: Fault = {
   },
 };
 
-/** SIGSTOP of MongoDB's primary for 20 s; when it resumes, another member is primary. */
+/** Stops MongoDB's primary with SIGSTOP for 20 s. When it resumes, another member is primary. */
 export const pauseMongodPrimary: Fault = {
   name: 'pause-mongod-primary',
   lastsMs: PAUSE_MS,

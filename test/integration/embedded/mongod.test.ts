@@ -81,8 +81,8 @@ test('mongod becomes primary on another port when a process on its old port neve
   );
   const client = new MongoClient(`mongodb://127.0.0.1:${port}/?directConnection=true`);
   t.after(() => client.close());
-  // As long as it asks there whether that is itself it seems to be in no set, and yet it cannot be
-  // put in one.
+  // While the old port does not answer, mongod cannot find itself in the set and cannot be
+  // initiated again.
   await waitUntil(async () => {
     const { metrics } = await client.db('admin').command({ serverStatus: 1 });
     return metrics.commands.replSetInitiate.total > 0;

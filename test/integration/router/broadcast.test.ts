@@ -85,7 +85,7 @@ const steps: [WalkStep, number][] = [
 for (const [step, nth] of steps) {
   test(`another broadcaster finishes with one copy for each tenant when one dies after "${step}" no. ${nth}`, async (t) => {
     const plane = await BroadcastPlane.start(t, manyTenants(700));
-    // Longer away than the stream knows message ids.
+    // An outage longer than the stream remembers message ids.
     await plane.forgetMessageIds();
     const death = diesAt(step, nth);
     const first = await plane.broadcaster(death.onStep);

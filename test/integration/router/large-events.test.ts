@@ -89,7 +89,7 @@ test("a tenant's large event delays no other tenant, and needs no store without 
   await plane.publish('o2', { tenant: 'other', data: '', payload: ref });
   assert.deepEqual(await endpointsOf(plane, 'o1'), ['ep_o']);
   assert.deepEqual(await endpointsOf(plane, 'o2'), ['ep_o']);
-  // It is not lost: it is tried again until the store answers.
+  // The event is not lost: the router retries until the store answers.
   assert.equal((await plane.core.storedRecords()).length, 2);
   const { num_ack_pending } = await plane.core.jsm.consumers.info('EV-0', 'router');
   assert.equal(num_ack_pending, 1);

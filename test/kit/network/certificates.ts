@@ -23,8 +23,8 @@ export interface CertificateOptions {
 }
 
 /**
- * Makes an X.509 certificate (version 1) with a P-256 key. Written here, because no program for it
- * is sure to be installed.
+ * Makes an X.509 certificate (version 1) with a P-256 key. Written here, because openssl may not be
+ * installed.
  */
 export function makeCertificate(
   options: CertificateOptions = {},
@@ -68,7 +68,7 @@ function der(tag: number, ...parts: Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([tag, ...derLength(content.length)]), content]);
 }
 
-/** In the fewest bytes: Go programs accept no other form. */
+/** DER requires the fewest bytes: Go programs accept no other form. */
 function derLength(length: number): number[] {
   if (length < 0x80) return [length];
   return length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff];

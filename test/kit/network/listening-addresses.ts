@@ -37,7 +37,7 @@ function readLink(path: string): string {
   try {
     return readlinkSync(path);
   } catch {
-    return ''; // It was closed in between.
+    return ''; // The process closed the descriptor since it was listed.
   }
 }
 

@@ -51,6 +51,6 @@ function readStat(path: string): string {
   try {
     return readFileSync(path, 'utf8');
   } catch {
-    return ''; // It has ended in between.
+    return ''; // The process has ended since it was listed.
   }
 }

@@ -3,7 +3,7 @@ import type { Clock } from '#domain/clock.ts';
 import { LeaseRenewals } from '#infra/nats/leases/lease-renewals.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
-/** Renews leases in the thread of the test, through this bucket and by this clock. */
+/** Renews leases in the thread of the test, with this bucket and clock. */
 export function renewInProcess(kv: KV, clock: Clock, log: Log): LeaseRenewals {
   return new LeaseRenewals({
     kv,

@@ -8,7 +8,7 @@ const AWAY_MS = 4000;
 export const killBroker = killOne('kill-broker', anyBroker);
 export const killStreamLeader = killOne('kill-stream-leader', streamLeader);
 
-/** kill -9 of one broker; back after 4 s. */
+/** Kills one broker with SIGKILL, and restarts it after 4 s. */
 function killOne(name: string, choose: (arena: Arena) => Promise<RestartableServer>): Fault {
   return {
     name,

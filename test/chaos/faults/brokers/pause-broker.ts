@@ -11,7 +11,7 @@ export const pauseStreamLeader = pause('pause-stream-leader', async (arena) => [
 ]);
 export const pauseAllBrokers = pause('pause-all-brokers', async ({ system }) => system.brokers);
 
-/** SIGSTOP for 8 s: connections stay open and requests get no answer. */
+/** Stops one broker with SIGSTOP for 8 s: connections stay open and requests get no answer. */
 function pause(name: string, choose: (arena: Arena) => Promise<RestartableServer[]>): Fault {
   return {
     name,

@@ -7,7 +7,7 @@ const AWAY_MS = 1000;
 /** Until its leases expire, no process works on its shards. */
 const LEASES_END_MS = 6000;
 
-/** kill -9 of a process; it is restarted a second later. */
+/** Kills a process with SIGKILL, and restarts it a second later. */
 export function killRole(role: Role): Fault {
   return {
     name: `kill-${role}`,

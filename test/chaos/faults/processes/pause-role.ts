@@ -5,7 +5,7 @@ import { chooseProcess } from './choose-process.ts';
 
 const PAUSE_MS = 8000;
 
-/** SIGSTOP of a process for 8 s, twice as long as a worker's lease; then it resumes. */
+/** Stops a process with SIGSTOP for 8 s, twice as long as a worker's lease, and then resumes it. */
 export function pauseRole(role: Role): Fault {
   return {
     name: `pause-${role}`,

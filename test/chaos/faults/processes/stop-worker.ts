@@ -4,7 +4,7 @@ import { chooseProcess } from './choose-process.ts';
 
 const AWAY_MS = 1000;
 
-/** SIGTERM of a worker, as in a rolling restart; it is restarted a second later. */
+/** Stops a worker with SIGTERM, as in a rolling restart, and restarts it a second later. */
 export const stopWorker: Fault = {
   name: 'stop-delivery',
   lastsMs: 4000,

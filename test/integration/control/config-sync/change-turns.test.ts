@@ -21,7 +21,7 @@ const alone = {
   pass: async () => {},
 };
 
-/** A promise, and what resolves it. */
+/** A promise with its resolve function. */
 function gate(): { opened: Promise<void>; open: () => void } {
   const { promise: opened, resolve: open } = Promise.withResolvers<void>();
   return { opened, open };

@@ -1,4 +1,4 @@
-/** Bursts of changes in one tenant, over two control processes: all of them go through. */
+/** Bursts of changes in one tenant over two control processes: all changes succeed. */
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { Agent, request } from 'node:http';
@@ -37,8 +37,9 @@ interface Change {
 }
 
 /**
- * Sends all changes at once over 32 connections, to the processes in turn. @returns the number of
- * answers by status
+ * Sends all changes at once over 32 connections, alternating between the processes.
+ *
+ * @returns the number of answers by status
  */
 async function sendAll(changes: Change[]): Promise<Record<string, number>> {
   const agents = ports.map(() => new Agent({ keepAlive: true, maxSockets: CONNECTIONS / 2 }));

@@ -91,7 +91,7 @@ test('concurrent changes keep the size correct', async () => {
 test('the next change measures the size when an older version changed the tenant', async () => {
   await call('PUT', '/v1/tenants/older', {});
   const id = await addEndpoint('older');
-  // As a version that keeps no size.
+  // A change by a version that stores no size.
   await subscriptions.deleteMany({ tenant: 'older' });
   await tenants.updateOne({ _id: 'older' }, { $inc: { config_rev: 1 } });
   await call('PATCH', `/v1/tenants/older/endpoints/${id}`, { description: 'changed' });

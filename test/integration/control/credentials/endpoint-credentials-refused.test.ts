@@ -208,7 +208,7 @@ test('rejects inconsistent credentials when a request sends only one of the two'
     assert.equal(answer.status, 400, answer.text);
     assert.equal(answer.body.errors[0].pointer, pointer);
   }
-  // In one step one takes the other's place.
+  // A single change may replace one by the other.
   const swap = { credentials: basic, headers: {} };
   const swapped = await plane.call('PATCH', `${path}/${withHeader.body.id}`, swap);
   assert.equal(swapped.status, 200, swapped.text);

@@ -30,7 +30,7 @@ const create = (fields: object) =>
 const inForce = (id: string, fits: (endpoint: EndpointSnapshot) => boolean) =>
   endpointInForce(plane.kv, 'acme', id, fits);
 
-/** Nothing of it stands anywhere in MongoDB or in the bucket. */
+/** Asserts that neither MongoDB nor the bucket contains the secret. */
 async function isStoredNowhere(text: string): Promise<void> {
   const documents = await plane.db.collection('endpoints').find().toArray();
   assert.ok(!JSON.stringify(documents).includes(text), 'MongoDB holds it');

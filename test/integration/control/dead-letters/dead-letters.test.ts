@@ -63,7 +63,7 @@ async function bury(tenant: Tenant, event: string, fields: Fields = {}): Promise
   return id;
 }
 
-/** The page, once it has so many. */
+/** Waits until the page has this number of dead letters. */
 function listed(tenant: Tenant, count: number, query = ''): Promise<{ id: string }[]> {
   return waitUntil(async () => {
     const { body } = await plane.call('GET', `${tenant.path}/dead-letters?limit=250${query}`);
@@ -160,7 +160,7 @@ test('a replay is the same delivery when it is repeated after a crash between pu
   await listed(tenant, 1);
   const path = `${tenant.path}/dead-letters/${dead}/replay`;
   const first = await plane.call('POST', path);
-  // As if the mark had not been written.
+  // Removes the mark, as if it had not been written.
   await historyOf(plane.db).deadLetters.updateOne(
     { _id: dead },
     { $set: { replayed_at: null, replay: null } },

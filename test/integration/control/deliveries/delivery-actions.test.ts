@@ -72,7 +72,7 @@ const hold = (head: DeliveryHead) =>
     timeoutMs: 10_000,
   });
 
-/** What the stream holds of a delivery. */
+/** Returns the messages of a delivery in the stream. */
 async function stored(id: string) {
   const messages = await storedMessages(await jetstreamManager(plane.nc), 'DLV-0');
   return messages
@@ -100,7 +100,8 @@ test('ten concurrent retries send the delivery once', async () => {
   const { id } = await owe('e2', 'pending');
   const ask = () => plane.call('POST', `${path}/${id}/retry`);
   const answers = await Promise.all(Array.from({ length: 10 }, ask));
-  // Two that read the same schedule publish under one id: the second is told of the first.
+  // Two actions that read the same schedule publish under one id, and the second gets the result of
+  // the first.
   for (const { status } of answers) assert.ok([202, 409].includes(status));
   assert.ok(answers.some(({ status }) => status === 202));
   assert.equal((await stored(id)).length, 1);
@@ -204,7 +205,7 @@ test('rejects actions on ended, held and unknown deliveries', async () => {
   const failed = await owe('e_failed', 'failed');
   const cancelled = await plane.call('POST', `${path}/${failed.id}/cancel`);
   assert.equal(cancelled.body.code, 'POSTHORN_DELIVERY_NOT_WAITING');
-  // Its dead letter has not come to the history.
+  // The dead letter of the delivery is not in the history yet.
   const replayed = await plane.call('POST', `${path}/${failed.id}/retry`);
   assert.equal(replayed.body.code, 'POSTHORN_RESOURCE_UNKNOWN', replayed.text);
   const unknown = await plane.call('POST', `${path}/dlv_none/retry`);

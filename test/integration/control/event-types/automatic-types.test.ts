@@ -87,7 +87,7 @@ test('a tenant that sends many types fills its own share and uses none of others
   const other = plane.startAnother();
   const names = Array.from({ length: 3000 }, (_, i) => `flood.n${i}`);
   const halves = [names.slice(0, 1500), names.slice(1500)] as const;
-  // Two projectors at once: the share is not what each of them believes to be free.
+  // Two concurrent projectors may not each use all the free share.
   await Promise.all([
     see('flood', ...halves[0]),
     other.registerEventTypes(halves[1].map((name) => ({ tenant: 'flood', name }))),
@@ -100,7 +100,7 @@ test('a tenant that sends many types fills its own share and uses none of others
   await see('calm', 'calm.type');
   assert.equal(await automaticEventTypes.countDocuments({ tenant: 'calm' }), 1);
   assert.equal((await plane.call('PUT', '/v1/event-types/still.room', {})).status, 201);
-  // Nothing of it is in the memory of every process.
+  // Automatic types are not in the configuration that every process holds.
   assert.equal(plane.config.eventType('flood.n0'), undefined);
 });
 

@@ -129,7 +129,7 @@ test('events are filtered, newest first, and each is on one page only', async ()
   do {
     const page = await list(`limit=2${cursor}`);
     seen.push(...ids(page));
-    // Newer ones shift nothing.
+    // Newer events do not shift the pages.
     const id = `new${seen.length}`;
     await events.insertOne(event('lists', id, { accepted_at: at(100 + seen.length) }));
     cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
@@ -203,7 +203,7 @@ test('deliveries are listed, counted for their event, and shown with their attem
 test("a deleted tenant's history is removed, and that of its next life is kept", async () => {
   await newTenant('bygone');
   const { events, deliveries } = historyOf(plane.db);
-  // The times say nothing: both were accepted at the same one.
+  // The times do not order them, because both were accepted at the same time.
   await events.insertOne(event('bygone', 'e_old'));
   await deliveries.insertOne(delivery('bygone', 'dlv_old'));
   await events.insertOne(event('bygone=1', 'e_new'));

@@ -31,7 +31,7 @@ async function put(bytes: Buffer, contentType: string): Promise<PayloadRef> {
   return { key, size: bytes.length, sha256: createHash('sha256').update(bytes).digest('hex') };
 }
 
-/** The path of a link, valid for so long. */
+/** Returns the path of a link that is valid for this time. */
 function linkTo(key: string, forMs = 60_000): string {
   return plane.payloadLinks.make(BASE, key, Date.now() + forMs).url.slice(BASE.length);
 }

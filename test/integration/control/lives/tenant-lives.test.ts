@@ -131,7 +131,7 @@ test('a creation is completed when its process crashes before it is published or
 test('rejects a tenant that is created again with POSTHORN_TENANT_NOT_READY while a process does not answer', async () => {
   const bucket = await leases();
   const key = leaseKeys('view').worker('silent');
-  // A process that lives and does not answer.
+  // A process that is alive and does not answer.
   await bucket.put(key, 'silent');
   const heart = setInterval(() => void bucket.put(key, 'silent'), 500);
   await put('awaited');
@@ -144,7 +144,7 @@ test('rejects a tenant that is created again with POSTHORN_TENANT_NOT_READY whil
   } finally {
     clearInterval(heart);
   }
-  // It is dead now: its lease expires.
+  // The process is dead, so its lease expires.
   assert.equal((await put('awaited')).status, 201);
 });
 

@@ -95,7 +95,7 @@ test('in a lane, a hanging endpoint is parked beyond its share, and the tenantâ€
   worker.receiver.on('/acme/ep_hangs', { hang: 'request' });
   await publishDeliveries(worker, 'acme', 'ep_hangs', 250);
   await waitUntil(() => worker.lanes.has('acme'), PATIENT);
-  // More than the lane's capacity is ahead of it.
+  // More deliveries than the capacity of the lane are ahead of it.
   await publishDeliveries(worker, 'acme', 'ep_hangs', 2 * limits.laneUnackedMax);
   const fine = await worker.publishDelivery('acme', 'ep_fine', { deliveryClass: 't' });
   await worker.recordsUntil(fine.delivery.id, 'delivered');

@@ -17,7 +17,11 @@ type KeyPair = ReturnType<typeof createUser>;
 const NOBODY = { user: 'nobody', password: 'none' };
 const silent = { warn: () => {}, error: () => {} } as unknown as Log;
 
-/** Connects and asks for an answer of the server. @throws ConfigError of the login */
+/**
+ * Connects and waits for an answer of the server.
+ *
+ * @throws ConfigError of the login
+ */
 async function connects({ port }: TlsBroker, login: NatsLogin): Promise<void> {
   const nc = await connectNats(`tls://localhost:${port}`, 'test', silent, login);
   await nc.flush();

@@ -1,4 +1,4 @@
-/** Producers are let into NATS with their API keys, and may do nothing there but publish (IN-4). */
+/** Producers log in to NATS with their API keys, and may only publish there (IN-4). */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';
@@ -41,7 +41,7 @@ async function publish(nc: NatsConnection, subject: string): Promise<string> {
   }
 }
 
-/** The platform sees whether anything comes on a subject that a producer tries to write to. */
+/** The platform subscribes to the subjects to which a producer tries to publish. */
 async function reaches(door: Door, nc: NatsConnection, subject: string): Promise<boolean> {
   let seen = false;
   const tap = door.plane.core.nc.subscribe(subject, {

@@ -1,4 +1,4 @@
-/** CloudEvents are told apart by source and id (IN-6), through each door. */
+/** CloudEvents are identified by source and id (IN-6), over every protocol. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { headers } from '@nats-io/nats-core';

@@ -173,7 +173,7 @@ test('platform and producer keys publish, and keys of tenants, foreign, wrong an
   assert.deepEqual(await publish('Bearer producer', 'other'), [202, undefined]);
   assert.deepEqual(await publish('Bearer producer-of-acme'), [202, undefined]);
   assert.deepEqual(await publish('Bearer producer-of-acme', 'other'), [403, 'POSTHORN_KEY_SCOPE']);
-  // A tenant out of reach answers the same whether it is there or not.
+  // A tenant outside of the key's reach gets the same answer whether it exists or not.
   assert.deepEqual(await publish('Bearer producer-of-acme', 'nobody'), [403, 'POSTHORN_KEY_SCOPE']);
   assert.deepEqual(await publish('Bearer tenant-acme'), [403, 'POSTHORN_KEY_SCOPE']);
   assert.deepEqual(await publish(''), [401, 'POSTHORN_KEY_MISSING']);

@@ -227,7 +227,7 @@ for (const { what, path, headers, body, status, code, pointers } of refusals) {
       told.map(({ pointer }) => pointer),
       pointers ?? [],
     );
-    // What the server itself refuses never came to ingress.
+    // Requests that the server itself rejects do not reach ingress.
     if (status !== 413 && status !== 415) assert.equal(await refused(), before + 1);
   });
 }

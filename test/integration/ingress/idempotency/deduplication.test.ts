@@ -36,14 +36,14 @@ async function untilMarked(plane: IngressPlane): Promise<void> {
   });
 }
 
-/** As after the window of 2 minutes: the stream knows the ids no more, and holds nothing. */
+/** Simulates the end of the 2-minute window: the stream forgets the ids and is empty. */
 async function forgetMessageIds(plane: IngressPlane): Promise<void> {
   const { config } = await plane.core.jsm.streams.info('EV-0');
   await plane.core.jsm.streams.delete('EV-0');
   await plane.core.jsm.streams.add(config);
 }
 
-/** Writes the place of the only event as if it had been made then. */
+/** Writes the claim of the only event as if it had been made then. */
 async function rewritePlace(plane: IngressPlane, change: object): Promise<void> {
   await untilMarked(plane);
   const [message] = await storedMessages(plane.core.jsm, 'DEDUP');
@@ -170,7 +170,7 @@ test('an equal event after a crash before the PubAck is stored under the id of t
   const [event, ...more] = await plane.stored();
   assert.deepEqual(more, []);
   assert.equal(event?.head.id, 'first');
-  // Else the first one's producer, who sends it again, would hear that its id has another content.
+  // Otherwise a repeat by the first producer would be rejected for other content.
   assert.equal(event.head.fingerprint, undefined);
   await untilMarked(plane);
   assertDuplicate(await plane.post(build('a')), 'first');
@@ -259,7 +259,7 @@ test('duplicates by formula are found without MongoDB', async (t) => {
   assertDuplicate(await plane.post(build('a', { id: 'two' })), 'one');
   await forgetMessageIds(plane);
   await rewritePlace(plane, { atMs: Date.now() - 600_000 });
-  // No store can tell whether it is stored: it is stored again, under the same id.
+  // No store can tell whether the event is stored, so it is stored again under the same id.
   assertDuplicate(await plane.post(build('a')), 'one');
   assert.deepEqual(
     (await plane.stored()).map(({ head }) => head.id),

@@ -7,7 +7,7 @@ import { IngressPlane } from '../ingress-plane.ts';
 
 const EVENT = { type: 'a.b', id: 'order-1', data: { total: 1 } };
 
-/** What the projector does when it writes the event. */
+/** Writes the event as the projector does. */
 async function project(plane: IngressPlane): Promise<void> {
   for (const { head, seq } of await plane.stored()) {
     const _id = `acme/${head.id}`;
@@ -15,7 +15,7 @@ async function project(plane: IngressPlane): Promise<void> {
   }
 }
 
-/** As after the window of 2 minutes: the stream knows the ids no more. */
+/** Simulates the end of the 2-minute window: the stream forgets the ids. */
 async function forgetMessageIds(plane: IngressPlane): Promise<void> {
   await plane.core.jsm.streams.purge('EV-0');
   const { config } = await plane.core.jsm.streams.info('EV-0');
@@ -26,7 +26,7 @@ async function forgetMessageIds(plane: IngressPlane): Promise<void> {
 test('the same id with the same content is stored once, and its repeat is answered as replayed', async (t) => {
   const plane = await IngressPlane.start(t);
   const first = await plane.post(EVENT);
-  // Before the projector has seen it, the stream's own window makes it one.
+  // Before the projector has written the event, the window of the stream makes repeats one event.
   const soon = await plane.post(EVENT);
   await project(plane);
   await forgetMessageIds(plane);
@@ -48,7 +48,7 @@ test('rejects the same id with other content with 409, before and after it is in
   await plane.post(EVENT);
   const others = [
     { ...EVENT, data: { total: 2 } },
-    // Other bytes are another content: what would arrive differs.
+    // Other bytes are other content, because receivers would get other bytes.
     '{"type":"a.b","id":"order-1","data":{"total":1.0}}',
     { ...EVENT, type: 'a.c' },
     { ...EVENT, subject: 'x' },

@@ -1,4 +1,4 @@
-/** Producers over NATS take their turns as those over HTTP do. */
+/** Requests over NATS take turns like requests over HTTP. */
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import type { NatsConnection } from '@nats-io/nats-core';

@@ -81,7 +81,7 @@ test('a request during the run of a large value is paused', async () => {
   const { paced, settle, end, pass } = setUp(LARGE);
   paced.run('a');
   await settle();
-  // That it is large is not known yet.
+  // The sync does not know yet that the value is large.
   assert.equal(paced.run('b').isPaused, false);
   await end(100);
   pass(400);

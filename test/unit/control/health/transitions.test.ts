@@ -99,7 +99,7 @@ test('failures before activation, or at another URL, do not count', () => {
   assert.equal(nextTransition(failing(100, 4999), told, activated), undefined);
   assert.equal(failingSince(failing(100, 4999), activated), null);
   assert.equal(failingSince(failing(100, 5001), activated), 5000);
-  // The period before was told whole; the new one is warned from its beginning.
+  // All warnings of the previous period were sent. The new period starts with its first warning.
   assert.deepEqual(nextTransition(failing(100, 5500), told, activated), {
     kind: 'warn',
     episodeMs: 5000,

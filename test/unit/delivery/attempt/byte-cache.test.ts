@@ -19,7 +19,7 @@ test('concurrent readers of one key share one read, and its size counts once', a
     await Promise.all(Array.from({ length: 10 }, () => get(key)));
   }
   assert.deepEqual(reads, ['a', 'b', 'c', 'd', 'e']);
-  // Two of ten bytes fit, after any earlier entries.
+  // Two values of ten bytes fit, regardless of earlier entries.
   await get('d');
   await get('e');
   assert.equal(reads.length, 5);

@@ -11,13 +11,13 @@ test('bytes are reserved while there is room, and released once', () => {
   assert.ok(second);
   first();
   first();
-  // Six have come back, not twelve.
+  // The release counts once: six bytes are free again, not twelve.
   assert.equal(budget.tryTake('c', 7), undefined);
   const third = budget.tryTake('c', 6);
   assert.ok(third);
   second();
   third();
-  // Larger than all of it: taken only where nothing else is there.
+  // The request is larger than the budget, so it succeeds only while no other bytes are reserved.
   assert.ok(budget.tryTake('a', 11));
 });
 

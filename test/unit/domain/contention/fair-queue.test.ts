@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FairQueue } from '#domain/contention/fair-queue.ts';
 
-/** Takes all that may be taken, and says in which order. */
+/** Takes all available items and returns their order. */
 function takeAll(queue: FairQueue<string>): string {
   let taken = '';
   for (let item = queue.head(); item !== undefined; item = queue.head()) {
@@ -13,7 +13,7 @@ function takeAll(queue: FairQueue<string>): string {
   return taken;
 }
 
-/** An item that takes `units` units: as a fan-out does. */
+/** Spends `units` units on the items at the head, as fan-outs do, and returns their order. */
 function spendOn(queue: FairQueue<{ name: string; left: number }>, units: number): string {
   let order = '';
   for (let i = 0; i < units; i++) {

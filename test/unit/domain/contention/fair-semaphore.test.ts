@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
 
-/** A semaphore whose holders are named in the order in which they began. */
+/** A semaphore that records its holders in the order in which they began. */
 function startSlots(count: number) {
   const slots = new FairSemaphore(count);
   const began: string[] = [];

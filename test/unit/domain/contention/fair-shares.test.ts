@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import * as fc from 'fast-check';
 import { FairShares } from '#domain/contention/fair-shares.ts';
 
-/** How many places an owner gets that takes all it can. */
+/** Returns the number of places of an owner that takes as many as it can. */
 function takeAll(shares: FairShares, owner: string): number {
   let taken = 0;
   while (shares.tryTake(owner)) taken++;

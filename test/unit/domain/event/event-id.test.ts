@@ -8,7 +8,7 @@ test('a CloudEvent keeps its id when its source is the default one', () => {
 });
 
 test('the event id is a digest when the source of a CloudEvent is another one or its id is not legal', () => {
-  // Stored ids depend on it: it must never change.
+  // Stored ids depend on this digest, so it must never change.
   assert.equal(
     cloudEventId('/orders', '1', '/tenants/acme'),
     'ce_dNpqB6uqJ6Bd3n-cX9vPKN2CGj40O3JiJfDao-dnqrI',

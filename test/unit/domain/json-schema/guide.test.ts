@@ -1,4 +1,4 @@
-/** docs/guides/schemas.md against the code. */
+/** Compares docs/guides/schemas.md with the code. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';

@@ -41,7 +41,7 @@ for (const [name, shape] of Object.entries({ ordinary, ...hostileJson })) {
   try {
     wanted = JSON.stringify(JSON.parse(text));
   } catch {
-    continue; // Never stored: ingress refuses it.
+    continue; // Ingress rejects this text, so it is never stored.
   }
   test(`hostile JSON has the same value as by JSON.parse: ${name}`, () => {
     assert.equal(JSON.stringify(build(text)), wanted);

@@ -96,7 +96,7 @@ test('a retry too long after the first attempt is not made', () => {
   const tooOld = { kind: 'dead', reason: 'too_old' };
   assert.equal(judge(policy, 2, failed(500), 0.5, 5000).kind, 'retry');
   assert.deepEqual(judge(policy, 2, failed(500), 0.5, 5001), tooOld);
-  // The delay that the receiver asks for counts.
+  // The delay of the receiver counts.
   assert.deepEqual(judge(policy, 1, failed(429, 10_001), 0, 0), tooOld);
   assert.deepEqual(judge(policy, 2, { ok: true, status: 200 }, 0, 99_999), { kind: 'delivered' });
   assert.deepEqual(judge(policy, 2, failed(410), 0, 99_999), { kind: 'gone' });

@@ -9,7 +9,7 @@ function digest(fields: string[], data: string, more: Partial<EventInput> = {}):
   return formulaDigest(fields, { ...event, ...more });
 }
 
-/** Texts of `data`: are they one by the field? */
+/** Compares two texts of `data` by the field. */
 function areOne(field: string, one: string, other: string): boolean {
   return digest([field], one) === digest([field], other);
 }
@@ -31,12 +31,12 @@ test('values of data are compared as JSON values', () => {
     ['/data/a', '{"a":1}', '{"a":"1"}'],
     ['/data/a', '{"a":[1,2]}', '{"a":[2,1]}'],
     ['/data/a', '{"a":true}', '{"a":"true"}'],
-    // They are the same double.
+    // These texts differ, although their doubles are equal.
     ['/data/a', '{"a":12345678901234567890}', '{"a":12345678901234567891}'],
     ['/data/a', '{"a":0.10000000000000000001}', '{"a":0.1}'],
     ['/data/a', '{"a":1e400}', '{"a":2e400}'],
     ['/data/a', '{"a":1e-400}', '{"a":0}'],
-    // Which of the two is meant cannot be known, so they are compared as they stand.
+    // A repeated name is ambiguous, so the texts are compared unchanged.
     ['/data/a/x', '{"a":{"x":1,"x":2}}', '{"a":{"x":3,"x":2}}'],
   ];
   for (const [field, one, other] of different) {

@@ -83,7 +83,7 @@ test('rejects a check with POSTHORN_OVERLOADED when its tenant holds its share, 
   const other = checks.check('b', '{}', part);
   for (let n = 0; n < 7; n++) await thread.endCheck();
   await Promise.all([...taken, other]);
-  // The memory of ended checks is free again.
+  // Ended checks release their memory.
   const again = checks.check('a', '{}', part);
   await thread.endCheck();
   assert.deepEqual(await again, []);

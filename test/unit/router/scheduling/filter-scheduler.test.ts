@@ -8,7 +8,7 @@ import { SubscriptionIndex } from '#src/router/subscription-index.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
 const log = pino({ level: 'silent' });
-/** Each filter on it takes more than a turn, and little time: all of it is one list. */
+/** A filter on this list exceeds the budget of a turn, but takes little time. */
 const LONG_LIST = Array.from({ length: 250_000 }, () => 0);
 
 /** A tenant whose `filters` filters, of an endpoint each, ask for 1 in `data`. */
@@ -41,7 +41,7 @@ function indexOf(filters: number): SubscriptionIndex {
 }
 
 interface Asked extends MatchQuestion {
-  /** Filters that looked at the event so far. */
+  /** The number of filters that have read the event so far. */
   looked: () => number;
 }
 
@@ -66,7 +66,7 @@ function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWo
 test('filters of tenants alternate, and cheap ones do not wait', async () => {
   const turns = new FilterScheduler({ clock: systemClock, log });
   const other = indexOf(3);
-  // To compile takes longer than a cheap match may.
+  // Compilation takes longer than the budget of a cheap match.
   await turns.match(question('beta', other, [1]));
   const dear = question('acme', indexOf(20), [...LONG_LIST, 1]);
   const found = turns.match(dear);
@@ -107,7 +107,7 @@ test('a tenant with cheap filters is not delayed by one with expensive filters',
   const first = turns.match(much);
   await waitUntil(() => much.looked() > 3);
   await turns.match(little);
-  // They alternate from the moment that both wait.
+  // The tenants alternate once both wait.
   assert.ok(much.looked() < 20, `${much.looked()} filters of the other were asked before`);
   await first;
   assert.equal(much.looked(), 60);

@@ -37,7 +37,7 @@ test('an extension does not replace an attribute', () => {
   assert.deepEqual(event, { ...BASE, data: 1 });
 });
 
-/** More than is built whole. */
+/** Larger than the bound below which data is built whole. */
 const LONG = 'x'.repeat(limits.filterDataWholeBytesMax);
 const frame = (data: string) => {
   const head = { ...BASE, kind: 'json', acceptedMs: 1, correlationId: 'r' } as const;

@@ -126,7 +126,7 @@ test('the last address is used after 1.8 s while the resolver is late', async (t
   assert.equal(await next, '192.0.2.1');
   assert.equal(begun.length, 2);
 
-  // A late answer counts from then on.
+  // A late answer is used from then on.
   assert.ok(running.has('shop.test'));
   end('shop.test', null, at('192.0.2.2'));
   assert.equal(await find('a', 'shop.test'), '192.0.2.2');
