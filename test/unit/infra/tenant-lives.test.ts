@@ -41,7 +41,7 @@ function start(): Started {
   };
 }
 
-test('a life that stays unknown is given up once its wait has ended, and each message is counted', async () => {
+test('the wait for an unknown life ends after its bound, and each message is counted', async () => {
   const { lives, pass, dropped } = start();
   assert.equal(lives.gaveUpOn('acme=1', 'event'), false);
   pass(limits.unbornLifeWaitMs - 1);
@@ -52,7 +52,7 @@ test('a life that stays unknown is given up once its wait has ended, and each me
   assert.equal(await dropped(), 2);
 });
 
-test('a life that becomes known is not given up, and its wait begins again', async () => {
+test('the wait for a life starts over when the life was known in between', async () => {
   const { lives, know, pass, dropped } = start();
   assert.equal(lives.gaveUpOn('acme=1', 'event'), false);
   pass(limits.unbornLifeWaitMs);

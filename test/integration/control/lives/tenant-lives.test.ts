@@ -71,7 +71,7 @@ async function leases(): Promise<KV> {
   return new Kvm(jetstream(plane.nc)).open(buckets.leases);
 }
 
-test('each time that a tenant is created again its life is the next', async () => {
+test('a tenant gets its next life each time that it is created again', async () => {
   assert.equal((await put('phoenix')).status, 201);
   const first = await configValue<TenantSnapshot>(plane.kv, configKeys.tenant('phoenix'));
   assert.equal('life' in first, false, 'the snapshot of a first life is as it always was');
@@ -128,7 +128,7 @@ test('a creation is completed when its process crashes before it is published or
   }
 });
 
-test('rejects a tenant that is created again with POSTHORN_TENANT_NOT_READY while a process does not answer', async () => {
+test('rejects a new life of a tenant with POSTHORN_TENANT_NOT_READY while a process does not answer', async () => {
   const bucket = await leases();
   const key = leaseKeys('view').worker('silent');
   // A process that is alive and does not answer.
@@ -297,7 +297,7 @@ function heldBody(json: object): { body: Readable; send: () => void } {
   };
 }
 
-test('rejects a body that comes after its tenant was created again with POSTHORN_KEY_INVALID', async () => {
+test('rejects a body with POSTHORN_KEY_INVALID when its tenant was created again before it arrives', async () => {
   await put('patient');
   const made = await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant: 'patient' });
   const { body, send } = heldBody({ url: 'https://example.com/of-the-first-life' });
@@ -325,7 +325,7 @@ test('rejects a body that comes after its tenant was created again with POSTHORN
   assert.deepEqual(endpoints.body.data, []);
 });
 
-test('rejects a change that waited for its turn with POSTHORN_TENANT_UNKNOWN in the next life', async () => {
+test('rejects a change with POSTHORN_TENANT_UNKNOWN when its turn comes in the next life', async () => {
   await put('queued');
   const turn = Promise.withResolvers<void>();
   let isWaiting = false;

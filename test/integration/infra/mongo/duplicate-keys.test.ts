@@ -8,7 +8,7 @@ interface Item {
   size?: number;
 }
 
-test('duplicate keys are told from other faults of a bulk write', async (t) => {
+test('duplicate keys are distinguished from other faults of a bulk write', async (t) => {
   const mongo = await testMongo();
   t.after(() => mongo.dispose());
   const items = await mongo.db.createCollection<Item>('items', {

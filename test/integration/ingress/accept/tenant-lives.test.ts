@@ -52,7 +52,7 @@ test('an event is not compared by its formula with one of a removed type of the 
   assert.equal((await plane.post(event)).body.id, next.body.id);
 });
 
-test('rejects a body that comes after its tenant was created again with POSTHORN_KEY_INVALID', async (t) => {
+test('rejects a body with POSTHORN_KEY_INVALID when its tenant was created again before it arrives', async (t) => {
   const plane = await IngressPlane.start(t);
   const key = 'a-producer-key-of-the-first-life';
   await plane.key(key, 'producer', { tenant: 'acme' });

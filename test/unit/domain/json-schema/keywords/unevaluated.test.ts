@@ -54,7 +54,7 @@ test('a schema validates one event after another without errors left from the on
   assert.equal(validate({ b: 'x' }).length, 1);
 });
 
-test('a member named like a part of every object is unevaluated until a schema names it', () => {
+test('a member with a name that all objects inherit is unevaluated until a schema names it', () => {
   const schema = { properties: { a: true }, unevaluatedProperties: false };
   assert.deepEqual(compileSchema(schema)({ constructor: 1 }), [
     { pointer: '/data/constructor', detail: 'unknown field' },

@@ -44,7 +44,7 @@ test('failing names of one tenant are its own fault, however many there are', as
   assert.equal(control.asked, 0);
 });
 
-test('one failing name that several tenants share is no fault of the resolver', async (t) => {
+test('a failing name that several tenants share is not a fault of the resolver', async (t) => {
   const { control, clock, end, find } = startNames(t);
   control.answers = false;
   for (const tenant of ['a', 'b', 'c']) {
@@ -112,7 +112,7 @@ test('a resolver that answers the control name again is up', async (t) => {
   assert.equal(health.isDown, false);
 });
 
-test('no answer about a name is believed when descriptors ran out during the look-up', async (t) => {
+test('an answer about a name is ignored when descriptors ran out during the look-up', async (t) => {
   const { clock, health, end, find } = startNames(t);
   const found = find('a', 'localhost');
   clock.nowMs += 5;
