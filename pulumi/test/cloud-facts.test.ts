@@ -11,7 +11,7 @@ import { recordPlatform } from './record-platform.ts';
 import { stackSettings } from './stack-settings.ts';
 
 const ROOT = new URL('../../', import.meta.url);
-const valuesOf = <T>(path: string): T => parse(readFileSync(new URL(path, ROOT), 'utf8')) as T;
+const valuesOf = (path: string): unknown => parse(readFileSync(new URL(path, ROOT), 'utf8'));
 
 interface Egress {
   purpose: string;
@@ -26,7 +26,7 @@ interface EnvironmentValues {
 
 const environmentOf = (stack: string): string => stack.replace('-recovery', '');
 const posthornOf = (stack: string): EnvironmentValues =>
-  valuesOf(`argocd/environments/${environmentOf(stack)}/posthorn.yaml`);
+  valuesOf(`argocd/environments/${environmentOf(stack)}/posthorn.yaml`) as EnvironmentValues;
 
 for (const stack of stacks) {
   const { region } = stackSettings(stack);
@@ -39,7 +39,8 @@ for (const stack of stacks) {
     const group = allOf(resources, 'ec2/securityGroup:SecurityGroup').find(({ name }) =>
       name.endsWith('-mongodb-endpoint'),
     );
-    const [ingress] = group?.inputs['ingress'] as {
+    assert.ok(group, 'the endpoint has a security group');
+    const [ingress] = group.inputs['ingress'] as {
       fromPort: number;
       toPort: number;
       cidrBlocks: string[];
@@ -68,9 +69,9 @@ for (const stack of stacks) {
     const pools = allOf(resources, 'eks/nodeGroup:NodeGroup').map(
       ({ inputs }) => (inputs['labels'] as Record<string, string>)[POOL_LABEL],
     );
-    const nats = valuesOf<{
+    const nats = valuesOf(`argocd/environments/${environmentOf(stack)}/nats.yaml`) as {
       podTemplate: { merge: { spec: { nodeSelector: Record<string, string> } } };
-    }>(`argocd/environments/${environmentOf(stack)}/nats.yaml`);
+    };
     const selectors = [
       posthornOf(stack).defaults.nodeSelector,
       nats.podTemplate.merge.spec.nodeSelector,
@@ -96,9 +97,9 @@ for (const environment of ['dev', 'stage', 'prod']) {
 
 test('every identity belongs to a service account that an application creates', async () => {
   const { resources } = await recordPlatform('prod');
-  const { platform } = valuesOf<{
+  const { platform } = valuesOf('argocd/apps/values.yaml') as {
     platform: Record<string, { namespace: string; values: Record<string, unknown> }>;
-  }>('argocd/apps/values.yaml');
+  };
   const accounts = allOf(resources, 'eks/podIdentityAssociation:PodIdentityAssociation').map(
     ({ inputs }) => `${String(inputs['namespace'])}/${String(inputs['serviceAccount'])}`,
   );
