@@ -89,5 +89,8 @@ def is_excused(response: Response) -> bool:
 
 
 def in_part_binary(case: Case) -> bool:
-    """Whether a request has some of the `ce-` headers: they count together, and in binary mode alone."""
-    return any(name.lower().startswith("ce-") for name in case.headers or {})
+    """Whether a request is part of binary mode: some of the `ce-` headers, or a body of any type without them.
+
+    They count together: the body is the data, and the headers are the attributes that it needs.
+    """
+    return case.media_type == "*/*" or any(name.lower().startswith("ce-") for name in case.headers or {})
