@@ -63,7 +63,7 @@ def valid_data_is_accepted(ctx: CheckContext, response: Response, case: Case) ->
     """`positive_data_acceptance`, but for the refusals above."""
     if response.status_code >= 400 and is_excused(response):
         return
-    if in_part_binary(case):
+    if in_part_binary(case) or is_data_alone(case):
         return
     positive_data_acceptance(ctx, response, case)
 
@@ -89,8 +89,13 @@ def is_excused(response: Response) -> bool:
 
 
 def in_part_binary(case: Case) -> bool:
-    """Whether a request is part of binary mode: some of the `ce-` headers, or a body of any type without them.
+    """Whether a request has some of the `ce-` headers: they count together, and in binary mode alone."""
+    return any(name.lower().startswith("ce-") for name in case.headers or {})
 
-    They count together: the body is the data, and the headers are the attributes that it needs.
+
+def is_data_alone(case: Case) -> bool:
+    """Whether a request has the body of binary mode, the data as text or bytes, without any `ce-` header.
+
+    The reference allows any content type for it, and cannot say that headers and body count together.
     """
-    return case.media_type == "*/*" or any(name.lower().startswith("ce-") for name in case.headers or {})
+    return case.path.endswith(("/events", "/events/batch")) and isinstance(case.body, (str, bytes))
