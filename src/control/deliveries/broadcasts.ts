@@ -118,7 +118,7 @@ async function asked<T>(work: () => Promise<T>): Promise<T> {
 }
 
 function view({ event }: StoredBroadcast, progress: BroadcastProgress | undefined): Broadcast {
-  const { id, type, acceptedMs } = event.head;
+  const { id, producerId, type, acceptedMs } = event.head;
   // Cancelled before it was planned: the number of recipients is unknown.
   const isPlanned = progress?.startsAtMs !== undefined;
   const tally = (of: 'tenants' | 'endpoints') => ({
@@ -127,6 +127,7 @@ function view({ event }: StoredBroadcast, progress: BroadcastProgress | undefine
   });
   return {
     id,
+    producer_id: producerId ?? id,
     type,
     state: progress?.state ?? 'queued',
     accepted_at: new Date(acceptedMs).toISOString(),

@@ -1,9 +1,10 @@
 /** Reads events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
-import { cloudEventId } from '#domain/event/event-id.ts';
+import { possibleEventIds } from '#domain/event/event-id.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
 import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { PayloadRef } from '#wire/frames/event-frame.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
@@ -76,8 +77,8 @@ export class EventReads {
 }
 
 /**
- * Builds the condition for events with the producer's source and id. Our ids are derived from both
- * (`cloudEventId`), so the index on `_id` is used.
+ * Builds the condition for events with the producer's source and id. Our ids are derived from both,
+ * so the index on `_id` is used.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID if only one of the two is given
  */
@@ -88,7 +89,7 @@ function ofProducer(lifeId: string, { source, id }: EventListQuery): object[] {
     const fields = [{ pointer: `#query/${missing}`, detail: `is required beside ${given}` }];
     throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
   }
-  const ids = [id, cloudEventId(source, id)];
+  const ids = possibleEventIds(tenantIdOf(lifeId), source, id);
   return [
     { _id: { $in: ids.map((each) => eventKey(lifeId, each)) }, source },
     { $or: [{ producer_id: id }, { producer_id: { $exists: false }, id }] },

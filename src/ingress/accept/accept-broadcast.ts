@@ -9,6 +9,7 @@
 import type { Span } from '@opentelemetry/api';
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { BROADCAST_SOURCE } from '#domain/event/event-id.ts';
 import type { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
@@ -21,8 +22,6 @@ import type { EventInput } from '#wire/published/event-input.ts';
 import type { EventResults } from './event-results.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
-
-const SOURCE = '/broadcasts';
 
 export interface AcceptBroadcastDeps {
   admission: Admission;
@@ -74,9 +73,9 @@ export class AcceptBroadcast {
   private async admit(input: EventInput, correlationId: string): Promise<EventHead> {
     const priority = await this.deps.admission.admit(BROADCAST_OWNER, {}, input);
     const acceptedMs = this.deps.clock.wallMs();
-    const head = eventHead(input, { source: SOURCE, acceptedMs, correlationId });
+    const given = { source: BROADCAST_SOURCE, acceptedMs, correlationId, broadcast: true } as const;
+    const head = eventHead(input, given);
     if (priority === 'high') head.priority = priority;
-    head.broadcast = true;
     return head;
   }
 

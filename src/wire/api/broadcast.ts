@@ -35,8 +35,13 @@ export const broadcast = named(
   'Broadcast',
   Type.Object({
     id: Type.String({
-      description: 'Id of the event. Each copy has the same id.',
+      description:
+        'Id of the event, derived from the source and the chosen id (`bc_…`), or generated (`evt_…`). Each copy has the same id.',
       examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
+    }),
+    producer_id: Type.String({
+      description: 'Id that the producer chose; `id` if it chose none.',
+      examples: ['maintenance-2026-11'],
     }),
     type: Type.String({ description: 'Type of the event.', examples: ['platform.maintenance'] }),
     state,

@@ -62,7 +62,7 @@ export const eventId = Type.String({
   minLength: 1,
   maxLength: limits.eventIdLengthMax,
   description:
-    'Id of an event: chosen by its producer, derived from the source and id of a CloudEvent (`ce_…`), or generated (`evt_…`).',
+    'Id of an event: chosen by its producer, derived from the source and id of a CloudEvent (`ce_…`) or of a broadcast (`bc_…`), or generated (`evt_…`).',
   examples: ['evt_01k3v9h2c8m4n6p8q0r2s4t6v8'],
 });
 

@@ -1,5 +1,5 @@
 import { PosthornError } from '#domain/errors.ts';
-import { cloudEventId } from '#domain/event/event-id.ts';
+import { broadcastEventId, cloudEventId, plainEventId } from '#domain/event/event-id.ts';
 import { newId } from '#domain/ids.ts';
 import type { EventHead } from '#wire/frames/event-frame.ts';
 import type { EventInput } from './event-input.ts';
@@ -13,10 +13,12 @@ export function eventHead(
     source: string;
     acceptedMs: number;
     correlationId: string;
+    /** The event goes to every tenant. */
+    broadcast?: true;
   },
 ): EventHead {
-  const { source, acceptedMs, correlationId } = given;
-  const id = eventIdOf(input, source) ?? newId('evt', acceptedMs);
+  const { source, acceptedMs, correlationId, broadcast } = given;
+  const id = eventIdOf(input, source, broadcast) ?? newId('evt', acceptedMs);
   const head: EventHead = {
     id,
     type: input.type,
@@ -32,14 +34,22 @@ export function eventHead(
   if (input.contentType !== undefined) head.contentType = input.contentType;
   if (input.noData) head.noData = true;
   if (input.ext !== undefined) head.ext = input.ext;
+  if (broadcast) head.broadcast = true;
   if (input.id !== undefined) head.fingerprint = fingerprintOf(input);
   return head;
 }
 
 /** The event id for the producer's chosen id; undefined if the producer chose none. */
-function eventIdOf({ id, idScope, source }: EventInput, defaultSource: string): string | undefined {
-  if (id === undefined || idScope === undefined) return id;
-  return cloudEventId(source ?? defaultSource, id, defaultSource);
+function eventIdOf(
+  { id, idScope, source }: EventInput,
+  defaultSource: string,
+  broadcast?: true,
+): string | undefined {
+  if (id === undefined) return undefined;
+  // The id of a plain event is unique for any source, as is the key of a request.
+  const scope = idScope === undefined ? defaultSource : (source ?? defaultSource);
+  if (broadcast) return broadcastEventId(scope, id);
+  return idScope === undefined ? plainEventId(scope, id) : cloudEventId(scope, id, defaultSource);
 }
 
 /** @throws PosthornError POSTHORN_EVENT_TOO_LARGE */

@@ -48,6 +48,7 @@ async function progressed(
 
 const QUEUED = {
   id: 'b1',
+  producer_id: 'b1',
   type: 'a.b',
   state: 'queued',
   accepted_at: '2026-01-31T12:00:00.000Z',
@@ -75,6 +76,7 @@ test('broadcasts are listed page by page, and read one by one', async (t) => {
     {
       ...QUEUED,
       id: 'b2',
+      producer_id: 'b2',
       state: 'running',
       starts_at: '2026-01-31T12:00:05.000Z',
       tenants: { done: 256, total: 700 },
@@ -88,7 +90,7 @@ test('broadcasts are listed page by page, and read one by one', async (t) => {
   );
   assert.equal(rest.next_cursor, null);
   const one = await plane.call('GET', `/v1/broadcasts/${encodeURIComponent(odd)}`);
-  assert.deepEqual(one.body, { ...QUEUED, id: odd });
+  assert.deepEqual(one.body, { ...QUEUED, id: odd, producer_id: odd });
 });
 
 test('progress of an id that was used before is not that of the new event', async (t) => {

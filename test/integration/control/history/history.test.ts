@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { cloudEventId } from '#domain/event/event-id.ts';
+import { broadcastEventId, cloudEventId, plainEventId } from '#domain/event/event-id.ts';
 import {
   type DeliveryDocument,
   type EventDocument,
@@ -219,10 +219,16 @@ test('an event is found by the source and id of its producer', async () => {
   const path = await newTenant('pairs');
   const { events } = historyOf(plane.db);
   const digest = cloudEventId('/orders', '1');
+  const copy = broadcastEventId('/shop', '1');
+  const plainCopy = broadcastEventId('/broadcasts', '1');
+  const plain = plainEventId('/tenants/pairs', digest);
   await events.insertMany([
     event('pairs', digest, { source: '/orders', producer_id: '1' }),
     event('pairs', cloudEventId('/invoices', '1'), { source: '/invoices', producer_id: '1' }),
     event('pairs', '1', { source: '/tenants/pairs' }),
+    event('pairs', copy, { source: '/shop', producer_id: '1' }),
+    event('pairs', plainCopy, { source: '/news', producer_id: '1' }),
+    event('pairs', plain, { source: '/news', producer_id: digest }),
   ]);
   const find = async (source: string, id: string) => {
     const query = new URLSearchParams({ source, id });
@@ -232,6 +238,9 @@ test('an event is found by the source and id of its producer', async () => {
   assert.deepEqual(ids(found), [digest]);
   assert.equal(found.data[0].producer_id, '1');
   assert.deepEqual(ids(await find('/tenants/pairs', '1')), ['1']);
+  assert.deepEqual(ids(await find('/shop', '1')), [copy]);
+  assert.deepEqual(ids(await find('/news', '1')), [plainCopy]);
+  assert.deepEqual(ids(await find('/news', digest)), [plain]);
   assert.deepEqual(ids(await find('/orders', '2')), []);
   const { status, body } = await call(`${path}/events?id=1`);
   assert.equal(status, 400);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { cloudEventId } from '#domain/event/event-id.ts';
+import { broadcastEventId } from '#domain/event/event-id.ts';
 import { streams } from '#wire/subjects.ts';
 import { IngressPlane } from '../ingress-plane.ts';
 
@@ -37,6 +37,33 @@ test('the same id with the same content is a replay, and with other content gets
   assert.equal((await broadcasts(plane)).length, 1);
 });
 
+test('a broadcast shares its id with no event of a tenant when both have one chosen id', async (t) => {
+  const plane = await IngressPlane.start(t);
+  const { data } = EVENT;
+  const cloud = { specversion: '1.0', type: 'order.created', data };
+  const cloudEvents = { 'content-type': 'application/cloudevents+json' };
+  const plain = [EVENT, {}] as const;
+  const ofShop = [{ ...cloud, id: 'b2', source: '/shop' }, cloudEvents] as const;
+  const ofBroadcasts = [{ ...cloud, id: 'b1', source: '/broadcasts' }, cloudEvents] as const;
+  const keyed = [{ type: 'order.created', data }, { 'idempotency-key': 'k1' }] as const;
+  const idsOf = async (answers: ReturnType<IngressPlane['post']>[]): Promise<string[]> =>
+    (await Promise.all(answers)).map(({ status, body }) => {
+      assert.equal(status, 202, JSON.stringify(body));
+      return body.id;
+    });
+  const ofTenant = await idsOf(
+    [plain, ofShop, ofBroadcasts, keyed].map(([event, headers]) => plane.post(event, { headers })),
+  );
+  const ofAll = await idsOf(
+    [plain, ofShop, keyed].map(([event, headers]) => plane.broadcast(event, headers)),
+  );
+  // A producer that knows the id of a broadcast cannot take it.
+  const taken = ofAll.map((id) => plane.post({ ...EVENT, id }));
+  const known = new Set([...ofTenant, ...(await idsOf(taken))]);
+  assert.deepEqual(ofAll.filter((id) => known.has(id)), []);
+  assert.equal(new Set(ofAll).size, ofAll.length);
+});
+
 test('an Idempotency-Key is used as the id', async (t) => {
   const plane = await IngressPlane.start(t);
   const headers = { 'idempotency-key': 'k1' };
@@ -70,8 +97,8 @@ test('broadcasts are accepted as CloudEvents in all modes and in batches', async
     [202, 400, 202],
   );
   const ids = (await broadcasts(plane)).map(({ head }) => head.id);
-  const cloudIds = ['c1', 'c2', 'c3', 'c4'].map((id) => cloudEventId('/shop', id));
-  assert.deepEqual(ids, [...cloudIds, 'b1']);
+  const cloudIds = ['c1', 'c2', 'c3', 'c4'].map((id) => broadcastEventId('/shop', id));
+  assert.deepEqual(ids, [...cloudIds, broadcastEventId('/broadcasts', 'b1')]);
 });
 
 test('rejects a broadcast like an event of one tenant: by form, type, schema and size', async (t) => {

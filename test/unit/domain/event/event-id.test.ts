@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as fc from 'fast-check';
-import { cloudEventId, isEventId } from '#domain/event/event-id.ts';
+import { broadcastEventId, cloudEventId, isEventId, plainEventId } from '#domain/event/event-id.ts';
 
 test('a CloudEvent keeps its id when its source is the default one', () => {
   assert.equal(cloudEventId('/tenants/acme', 'order-7', '/tenants/acme'), 'order-7');
@@ -29,4 +29,26 @@ test('different pairs of source and id have different event ids', () => {
       assert.equal(ids[0] === ids[1], isSame);
     }),
   );
+});
+
+test('the event id of a broadcast is a digest for any source and id', () => {
+  // Stored ids depend on this digest, so it must never change.
+  assert.equal(
+    broadcastEventId('/broadcasts', 'b1'),
+    'bc_RAo5FMU9qf_jV9NQ98LzAMbQ4zSkoVWFL4EkBlGbGYM',
+  );
+  assert.ok(isEventId(broadcastEventId('/broadcasts', 'b1')));
+});
+
+test('a plain event keeps its id, and gets a digest when its id has the form of one', () => {
+  const keep = ['b1', 'ce_1', 'bc_x', `ce_${'a'.repeat(44)}`, `xx_${'a'.repeat(43)}`];
+  for (const id of keep) assert.equal(plainEventId('/tenants/acme', id), id);
+  const digests = [cloudEventId('/orders', '1'), broadcastEventId('/broadcasts', 'b1')];
+  for (const id of digests) {
+    const made = plainEventId('/tenants/acme', id);
+    assert.match(made, /^ce_[\w-]{43}$/);
+    assert.notEqual(made, id);
+    // The same id from the default source, as a CloudEvent, is the same event.
+    assert.equal(cloudEventId('/tenants/acme', id, '/tenants/acme'), made);
+  }
 });
