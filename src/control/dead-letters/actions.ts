@@ -5,7 +5,10 @@
  * a crash between the two steps or by a second request, is the same delivery, and the server drops
  * the publish as a duplicate. A dead letter is replayed once. If the replay fails too, it becomes a
  * dead letter of its own.
+ * Each dead letter names the claim of the request that changed it. So a repeat that continues an
+ * earlier run counts what that run did, and leaves dead letters that arrived later alone.
  */
+import type { Filter } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { deliveryId } from '#domain/ids.ts';
@@ -28,6 +31,7 @@ import {
 } from '#wire/frames/delivery-frame.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
 import { type DeliveryClass, subjects } from '#wire/subjects.ts';
+import type { ActionClaim } from '../idempotency/action-claim.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import type { DeadLetterReads } from './reads.ts';
@@ -41,6 +45,9 @@ const AT_ONCE = 50;
  * second at the earliest.
  */
 const SCHEDULED_FROM_MS = 250;
+
+/** The field that names the claim of a change. */
+type ChangedBy = 'replayed_by' | 'discarded_by';
 
 export interface DeadLetterActionsDeps extends Omit<HistoryReadDeps, 'config'> {
   reads: Pick<DeadLetterReads, 'find'>;
@@ -63,7 +70,7 @@ export class DeadLetterActions {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DEAD_LETTER_UNREPLAYABLE,
    * POSTHORN_PUBLISH_NOT_ACKED
    */
-  async replay(lifeId: string, id: string): Promise<ReplayedDeadLetter> {
+  async replay(lifeId: string, id: string, claim?: ActionClaim): Promise<ReplayedDeadLetter> {
     const letter = await this.deps.reads.find(lifeId, id);
     const done = replayOf(letter);
     if (done !== undefined) return done;
@@ -72,7 +79,7 @@ export class DeadLetterActions {
     if (!this.endpointsOf(lifeId).includes(letter.endpoint)) {
       throw unreplayable(`its endpoint ${letter.endpoint} was deleted`);
     }
-    return this.replayOne(letter, this.deps.clock.wallMs());
+    return this.replayOne(letter, this.deps.clock.wallMs(), claim);
   }
 
   /**
@@ -80,33 +87,43 @@ export class DeadLetterActions {
    * yet due wait as schedules, as retries do. Skips dead letters whose endpoint was deleted or
    * whose event had expired.
    */
-  async replayMany(lifeId: string, asked: DeadLetterReplay): Promise<ReplayedDeadLetters> {
+  async replayMany(
+    lifeId: string,
+    asked: DeadLetterReplay,
+    claim?: ActionClaim,
+  ): Promise<ReplayedDeadLetters> {
     const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = asked;
     const { endpoint } = selection;
+    const earlier = await this.countEarlier(lifeId, 'replayed_by', claim);
     const startMs = this.deps.clock.wallMs();
-    const dueMs = (nth: number): number => startMs + Math.floor((nth * 1000) / perSecond);
+    const dueMs = (nth: number): number =>
+      startMs + Math.floor(((nth - earlier) * 1000) / perSecond);
     const known = this.endpointsOf(lifeId);
     const replayable = {
       ...selected(lifeId, selection, ''),
+      ...failedBefore(claim),
       endpoint: { $in: endpoint === undefined ? known : known.filter((id) => id === endpoint) },
       replayed_at: null,
       frame: { $ne: null },
     };
-    let replayed = 0;
+    let replayed = earlier;
     const done = (more: boolean): ReplayedDeadLetters => {
       const pacedUntil = replayed === 0 ? null : new Date(dueMs(replayed - 1)).toISOString();
       return { replayed, more, paced_until: pacedUntil };
     };
     while (replayed < limits.deadLettersReplayedMax) {
+      await claim?.note('replay');
+      const before = replayed;
       const letters = await this.deps.searches.run(lifeId, () =>
         this.deps.history.deadLetters
           .find(replayable, { maxTimeMS: SEARCH_MS_MAX })
           .sort({ at: 1, _id: 1 })
-          .limit(AT_ONCE)
+          .limit(Math.min(AT_ONCE, limits.deadLettersReplayedMax - before))
           .toArray(),
       );
-      const before = replayed;
-      await Promise.all(letters.map((letter, i) => this.replayOne(letter, dueMs(before + i))));
+      await Promise.all(
+        letters.map((letter, i) => this.replayOne(letter, dueMs(before + i), claim)),
+      );
       replayed += letters.length;
       if (letters.length < AT_ONCE) {
         return done(false);
@@ -122,15 +139,36 @@ export class DeadLetterActions {
     await this.discardAll({ _id: id, tenant: lifeId, discarded_at: null });
   }
 
-  async discardMany(lifeId: string, selection: DeadLetterSelection): Promise<DiscardedDeadLetters> {
-    return { discarded: await this.discardAll(selected(lifeId, selection, '')) };
+  async discardMany(
+    lifeId: string,
+    selection: DeadLetterSelection,
+    claim?: ActionClaim,
+  ): Promise<DiscardedDeadLetters> {
+    const earlier = await this.countEarlier(lifeId, 'discarded_by', claim);
+    await claim?.note('discard');
+    const filter = { ...selected(lifeId, selection, ''), ...failedBefore(claim) };
+    return { discarded: earlier + (await this.discardAll(filter, claim)) };
   }
 
-  private async discardAll(filter: object): Promise<number> {
+  /** Counts the dead letters that an earlier run of the request changed. */
+  private async countEarlier(
+    lifeId: string,
+    by: ChangedBy,
+    claim: ActionClaim | undefined,
+  ): Promise<number> {
+    if (claim?.earlier === undefined) return 0;
+    const changed = { tenant: lifeId, [by]: claim.id };
+    return this.deps.searches.run(lifeId, () =>
+      this.deps.history.deadLetters.countDocuments(changed, { maxTimeMS: SEARCH_MS_MAX }),
+    );
+  }
+
+  private async discardAll(filter: object, claim?: ActionClaim): Promise<number> {
     const gone = {
       discarded_at: new Date(this.deps.clock.wallMs()),
       frame: null,
       last_attempt: null,
+      ...(claim === undefined ? {} : { discarded_by: claim.id }),
     };
     const result = await this.deps.history.deadLetters.updateMany(filter, { $set: gone });
     return result.modifiedCount;
@@ -149,20 +187,32 @@ export class DeadLetterActions {
     return this.deps.config.tenant(lifeId)?.endpoints.map((endpoint) => endpoint.id) ?? [];
   }
 
-  private async replayOne(letter: DeadLetterDocument, dueMs: number): Promise<ReplayedDeadLetter> {
+  private async replayOne(
+    letter: DeadLetterDocument,
+    dueMs: number,
+    claim: ActionClaim | undefined,
+  ): Promise<ReplayedDeadLetter> {
     const { history, clock } = this.deps;
     const { tenant, event, endpoint } = letter;
     const id = deliveryId(tenant, event, endpoint, letter._id);
-    await this.publish(letter, id, dueMs);
+    // An earlier run may have published it before it ended, longer ago than the window in which the
+    // server drops a duplicate.
+    const isPublished = claim?.earlier !== undefined && (await this.isKnown(id));
+    if (!isPublished) await this.publish(letter, id, dueMs);
+    const by = claim === undefined ? {} : { replayed_by: claim.id };
     const marked = await history.deadLetters.findOneAndUpdate(
       { _id: letter._id, replayed_at: null },
-      { $set: { replayed_at: new Date(clock.wallMs()), replay: id } },
+      { $set: { replayed_at: new Date(clock.wallMs()), replay: id, ...by } },
       { returnDocument: 'after' },
     );
     // Not found: a concurrent request has marked it, for the same delivery.
     const now = marked ?? (await history.deadLetters.findOne({ _id: letter._id }));
     const at = now?.replayed_at ?? new Date(clock.wallMs());
     return { id: letter._id, delivery_id: id, replayed_at: at.toISOString() };
+  }
+
+  private async isKnown(id: string): Promise<boolean> {
+    return (await this.deps.history.deliveries.countDocuments({ _id: id })) > 0;
   }
 
   private async publish(letter: DeadLetterDocument, id: string, dueMs: number): Promise<void> {
@@ -200,6 +250,12 @@ export class DeadLetterActions {
     if (waits) record.nextAttemptMs = dueMs;
     this.deps.records.add(record, () => {});
   }
+}
+
+/** Selects what the earlier run of a request could select. */
+function failedBefore(claim: ActionClaim | undefined): Filter<DeadLetterDocument> {
+  if (claim?.earlier === undefined) return {};
+  return { $and: [{ at: { $lte: new Date(claim.earlier.startedMs) } }] };
 }
 
 function replayOf(letter: DeadLetterDocument): ReplayedDeadLetter | undefined {

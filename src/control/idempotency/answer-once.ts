@@ -14,8 +14,8 @@ const KEPT_HEADERS = ['content-type', 'etag', 'location'] as const;
  * Makes every POST of this scope with an `Idempotency-Key` run once: a repeat of the request with
  * the same API key gets the first answer, with `idempotency-replayed: true`. The key is claimed
  * after validation, so a malformed request does not use it up. The answer is stored before it is
- * sent: in the transaction of the change (`answerChange`), or after the change where that has no
- * transaction.
+ * sent: in the transaction of the change (`answerChange`), or after an action that has none
+ * (`actionClaimOf`).
  */
 export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, log: Log): void {
   scope.decorateRequest('idempotencyClaim', null);
@@ -46,8 +46,11 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
     const found = claimOf(request);
     if (found === null) return payload;
     request.setDecorator('idempotencyClaim', null);
-    if (reply.statusCode >= 300) await answers.free(found.claim).catch(notFreed(log, request));
-    else if (!found.isAnswerKept) await answers.keep(found.claim, keptOf(reply, payload));
+    if (reply.statusCode >= 300) {
+      const isPartlyDone = reply.statusCode >= 500 && found.isBegun;
+      const end = isPartlyDone ? answers.abandon(found.claim) : answers.free(found.claim);
+      await end.catch(notFreed(log, request));
+    } else if (!found.isAnswerKept) await answers.keep(found.claim, keptOf(reply, payload));
     return payload;
   });
 }

@@ -1,5 +1,6 @@
 import type { FastifyRequest } from 'fastify';
 import type { ClientSession } from 'mongodb';
+import type { ActionClaim } from './action-claim.ts';
 import type { Claim, IdempotentAnswers } from './idempotent-answers.ts';
 
 /** Makes the change of one `Idempotency-Key` once: both steps are in the change's transaction. */
@@ -28,12 +29,27 @@ export function withClaim<T>(
 export class RequestClaim {
   /** True once a transaction has stored the answer; it holds if that transaction committed. */
   isAnswerKept = false;
+  /** True once an action may have done a part: a repeat must continue it. */
+  isBegun = false;
   readonly claim: Claim;
   private readonly answers: IdempotentAnswers;
 
   constructor(answers: IdempotentAnswers, claim: Claim) {
     this.answers = answers;
     this.claim = claim;
+    this.isBegun = claim.earlier?.note !== undefined;
+  }
+
+  ofAction(): ActionClaim {
+    const { id, earlier } = this.claim;
+    return {
+      id,
+      ...(earlier === undefined ? {} : { earlier }),
+      note: async (text) => {
+        this.isBegun = true;
+        await this.answers.note(this.claim, text);
+      },
+    };
   }
 
   /** @param answerHead status and header fields of the answer, for a result of the change */
@@ -78,6 +94,11 @@ export async function answerChange<T>(
   reply.code(status);
   reply.headers(headers);
   return result;
+}
+
+/** Undefined: the request has no `Idempotency-Key`. */
+export function actionClaimOf(request: FastifyRequest): ActionClaim | undefined {
+  return claimOf(request)?.ofAction();
 }
 
 /** Null: the request has no `Idempotency-Key`, or its answer is stored or unknown. */

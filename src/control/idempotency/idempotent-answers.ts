@@ -15,8 +15,9 @@
  * the transaction.
  *
  * Clocks may differ between processes: the deadline only decides when a takeover is tried.
- * Requests without a transaction store their answer after the change. After a crash in between
- * they run again, so each of them must be repeatable: a test lists them.
+ * Actions without a transaction store their answer after the change (`action-claim.ts`). After a
+ * crash in between, a repeat takes the claim over with the action's note and continues it. So it
+ * does after a fault of a server that follows the note, without waiting for the deadline.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { type ClientSession, type Collection, MongoServerError } from 'mongodb';
@@ -25,6 +26,7 @@ import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
 import type { IdempotentAnswerDocument } from '#infra/mongo/idempotent-answers.ts';
+import type { EarlierRun } from './action-claim.ts';
 import type { Sealer } from '../resources/endpoint-secrets.ts';
 
 const DUPLICATE_KEY = 11_000;
@@ -49,6 +51,8 @@ export interface Claim {
   id: string;
   /** Random, different for each holder. */
   holder: string;
+  /** Set if the claim was taken over. */
+  earlier?: EarlierRun;
 }
 
 export interface KeptAnswer {
@@ -108,7 +112,7 @@ export class IdempotentAnswers {
     if (known.sealed !== null) return { answer: this.open(known.sealed, _id) };
     const isLate = known.deadline_at !== undefined && known.deadline_at.getTime() <= now;
     if (!isLate || !(await this.takeOver(known, { holder, deadline_at }))) throw stillRuns();
-    return { claim: { id: _id, holder } };
+    return { claim: { id: _id, holder, earlier: earlierRunOf(known) } };
   }
 
   /**
@@ -158,6 +162,27 @@ export class IdempotentAnswers {
     await this.deps.answers.updateOne({ _id: id, holder }, { $set: { sealed } }, options);
   }
 
+  /**
+   * Stores the note of an action, and prolongs the claim.
+   *
+   * @throws PosthornError POSTHORN_IDEMPOTENCY_KEY_BUSY if another request took the claim over, or
+   *   the tenant was deleted
+   */
+  async note({ id, holder }: Claim, note: string): Promise<void> {
+    const deadlineMs = this.deps.clock.wallMs() + limits.idempotencyClaimSeconds * 1000;
+    const result = await this.deps.answers.updateOne(
+      { _id: id, holder },
+      { $set: { note, deadline_at: new Date(deadlineMs) } },
+    );
+    if (result.matchedCount === 0) throw stillRuns();
+  }
+
+  /** Lets the next repeat take the claim over at once: a fault of a server ended the action. */
+  async abandon({ id, holder }: Claim): Promise<void> {
+    const held = { _id: id, holder, sealed: null };
+    await this.deps.answers.updateOne(held, { $set: { deadline_at: new Date(0) } });
+  }
+
   private open(sealed: string, id: string): KeptAnswer {
     let text: string;
     try {
@@ -172,6 +197,11 @@ export class IdempotentAnswers {
   async free({ id, holder }: Claim): Promise<void> {
     await this.deps.answers.deleteOne({ _id: id, holder, sealed: null });
   }
+}
+
+/** A claim expires a fixed time after its first run began. */
+function earlierRunOf({ expires_at, note }: IdempotentAnswerDocument): EarlierRun {
+  return { startedMs: expires_at.getTime() - limits.idempotentAnswersKeptSeconds * 1000, note };
 }
 
 function stillRuns(): PosthornError {

@@ -14,6 +14,7 @@ import {
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from './access.ts';
+import { actionClaimOf } from '../idempotency/change-claim.ts';
 import type { DeadLetterActions } from '../dead-letters/actions.ts';
 import type { DeadLetterReads } from '../dead-letters/reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -107,7 +108,9 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
     },
     async (request, reply) => {
       const { tenant, dead_letter: id } = request.params;
-      return reply.code(202).send(await actions.replay(await lives.of(tenant), id));
+      return reply
+        .code(202)
+        .send(await actions.replay(await lives.of(tenant), id, actionClaimOf(request)));
     },
   );
   api.delete(
@@ -153,9 +156,10 @@ function registerActionsOnMany(
         response: { 202: replayedDeadLetters, ...problemAnswers },
       },
     },
-    async ({ params, body }, reply) => {
-      const lifeId = await lives.of(params.tenant);
-      return reply.code(202).send(await actions.replayMany(lifeId, body));
+    async (request, reply) => {
+      const lifeId = await lives.of(request.params.tenant);
+      const replayed = await actions.replayMany(lifeId, request.body, actionClaimOf(request));
+      return reply.code(202).send(replayed);
     },
   );
   api.post(
@@ -171,6 +175,9 @@ function registerActionsOnMany(
         response: { 200: discardedDeadLetters, ...problemAnswers },
       },
     },
-    async ({ params, body }) => actions.discardMany(await lives.of(params.tenant), body),
+    async (request) => {
+      const lifeId = await lives.of(request.params.tenant);
+      return actions.discardMany(lifeId, request.body, actionClaimOf(request));
+    },
   );
 }

@@ -10,6 +10,7 @@ import {
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from './access.ts';
+import { actionClaimOf } from '../idempotency/change-claim.ts';
 import type { DeliveryActions } from '../deliveries/delivery-actions.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -95,7 +96,8 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
     },
     async (request, reply) => {
       const { tenant, delivery: id } = request.params;
-      return reply.code(202).send(await actions.retry(await lives.of(tenant), id));
+      const claim = actionClaimOf(request);
+      return reply.code(202).send(await actions.retry(await lives.of(tenant), id, claim));
     },
   );
   api.post(
@@ -114,7 +116,8 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
     },
     async (request, reply) => {
       const { tenant, delivery: id } = request.params;
-      return reply.code(202).send(await actions.cancel(await lives.of(tenant), id));
+      const claim = actionClaimOf(request);
+      return reply.code(202).send(await actions.cancel(await lives.of(tenant), id, claim));
     },
   );
 }

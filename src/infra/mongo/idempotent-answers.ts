@@ -14,6 +14,8 @@ export interface IdempotentAnswerDocument {
   holder?: string;
   /** From then on another request may take the claim over. Absent: never. */
   deadline_at?: Date;
+  /** Note of an action without a transaction: see `ActionClaim`. */
+  note?: string;
   /** Transactions that began under the claim: see `IdempotentAnswers.fence`. */
   transactions?: number;
   expires_at: Date;

@@ -11,6 +11,7 @@ import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { metricValue } from '../../metric-value.ts';
 import { storedMessages } from '../../nats-core.ts';
 import { type ControlPlane, startControlPlane } from '../control-plane.ts';
+import { loseAnswers } from '../idempotency/crashed-request.ts';
 
 let plane: ControlPlane;
 before(async (t) => {
@@ -290,4 +291,63 @@ test('a replay to an ordered endpoint goes to the end of its queue', async () =>
     (await owedTo(tenant)).map((owed) => owed.subject),
     [subject],
   );
+});
+
+/** Sends the same request on a selection under one key. */
+const actOnMany = (tenant: Tenant, action: 'replay' | 'discard') =>
+  plane.call(
+    'POST',
+    `${tenant.path}/dead-letters/${action}`,
+    {},
+    {
+      headers: { 'idempotency-key': `${action} ${tenant.name}` },
+    },
+  );
+
+test('a repeated replay of a selection continues it when its process died', async () => {
+  const tenant = await newTenant('continued');
+  const dead = await Promise.all(['e1', 'e2', 'e3'].map((event) => bury(tenant, event)));
+  await listed(tenant, 3);
+  assert.equal((await actOnMany(tenant, 'replay')).body.replayed, 3);
+  await loseAnswers(plane.db);
+  // The crash came before the second mark, longer ago than the window of message ids.
+  const { deadLetters, deliveries } = historyOf(plane.db);
+  await deadLetters.updateOne(
+    { _id: dead[1] as string },
+    { $set: { replayed_at: null, replay: null }, $unset: { replayed_by: '' } },
+  );
+  const again = deliveryId(tenant.name, 'e2', tenant.endpoint, dead[1]);
+  const jsm = await jetstreamManager(plane.nc);
+  await waitUntil(async () => (await owedTo(tenant)).length === 3);
+  const at = new Date();
+  await deliveries.insertOne({
+    _id: again,
+    tenant: tenant.name,
+    event: 'e2',
+    endpoint: tenant.endpoint,
+    type: 'order.created',
+    accepted_at: at,
+    state: { hop: 0, rank: 0, status: 'delivered', reason: null, at, next_attempt_at: null },
+  });
+  await jsm.streams.purge(streams.deliveries(0), { keep: 0 });
+  await bury(tenant, 'later');
+  await listed(tenant, 4);
+  const continued = await actOnMany(tenant, 'replay');
+  assert.deepEqual([continued.body.replayed, continued.body.more], [3, false], continued.text);
+  assert.equal((await owedTo(tenant)).length, 0, 'the published delivery is not published again');
+  const [left] = await listed(tenant, 1, '&replayed=false');
+  assert.equal(left?.id, deliveryId(tenant.name, 'later', tenant.endpoint));
+  assert.equal((await actOnMany(tenant, 'replay')).headers['idempotency-replayed'], 'true');
+});
+
+test('a repeated discard counts what its dead process discarded, and no later dead letter', async () => {
+  const tenant = await newTenant('discarded-once');
+  for (const event of ['e1', 'e2']) await bury(tenant, event);
+  await listed(tenant, 2);
+  assert.equal((await actOnMany(tenant, 'discard')).body.discarded, 2);
+  await loseAnswers(plane.db);
+  await bury(tenant, 'later');
+  await listed(tenant, 1);
+  assert.equal((await actOnMany(tenant, 'discard')).body.discarded, 2);
+  await listed(tenant, 1);
 });

@@ -17,6 +17,7 @@ import {
 import { subjects } from '#wire/subjects.ts';
 import { storedMessages } from '../../nats-core.ts';
 import { type ControlPlane, startControlPlane } from '../control-plane.ts';
+import { loseAnswers } from '../idempotency/crashed-request.ts';
 
 let plane: ControlPlane;
 let publisher: Publisher;
@@ -210,4 +211,77 @@ test('rejects actions on ended, held and unknown deliveries', async () => {
   assert.equal(replayed.body.code, 'POSTHORN_RESOURCE_UNKNOWN', replayed.text);
   const unknown = await plane.call('POST', `${path}/dlv_none/retry`);
   assert.equal(unknown.body.code, 'POSTHORN_RESOURCE_UNKNOWN');
+});
+
+/** Sends the action under a key of its own for each delivery. */
+const act = (id: string, action: 'retry' | 'cancel') =>
+  plane.call('POST', `${path}/${id}/${action}`, undefined, {
+    headers: { 'idempotency-key': `${action} ${id}` },
+  });
+
+/** As a worker stores the next state of a delivery after its attempt `attemptNo - 1`. */
+const schedule = (head: DeliveryHead) =>
+  publisher.publishAsync({
+    subject: subjects.waiting('acme', ENDPOINT, head.id),
+    payload: encodeDeliveryFrame(head, Buffer.from('the event')),
+    messageId: deliveryMessageId(head.id, head.hop),
+    timeoutMs: 10_000,
+    schedule: {
+      atMs: Date.now() + 3_600_000,
+      target: subjects.delivery('acme', ENDPOINT, 'r'),
+    },
+  });
+
+test('a repeated retry makes no second attempt when its process died before the answer', async () => {
+  const { id, head } = await owe('died_after', 'pending');
+  assert.equal((await act(id, 'retry')).status, 202);
+  await loseAnswers(plane.db);
+  const meanwhile = await act(id, 'retry');
+  assert.deepEqual([meanwhile.status, meanwhile.body], [202, { id, delivery_id: id }]);
+  await loseAnswers(plane.db);
+  // The worker made the attempt, and waits for the next one.
+  await schedule({ ...head, attemptNo: head.attemptNo + 1, hop: head.hop + 1 });
+  const again = await act(id, 'retry');
+  assert.deepEqual([again.status, again.body], [202, { id, delivery_id: id }]);
+  const subjectsNow = (await stored(id)).map(({ subject }) => subject);
+  assert.ok(subjectsNow.includes(subjects.waiting('acme', ENDPOINT, id)), 'it still waits');
+  await loseAnswers(plane.db);
+  await historyOf(plane.db).deliveries.updateOne(
+    { _id: id },
+    { $set: { 'state.status': 'delivered' } },
+  );
+  assert.deepEqual((await act(id, 'retry')).body, { id, delivery_id: id });
+});
+
+test('a repeated retry makes the attempt when its process died before it', async () => {
+  const { id, head } = await owe('died_before', 'pending');
+  assert.equal((await act(id, 'retry')).status, 202);
+  await loseAnswers(plane.db);
+  // As if the request had only stored its note: the same attempt waits.
+  const jsm = await jetstreamManager(plane.nc);
+  await jsm.streams.purge('DLV-0', { filter: subjects.delivery('acme', ENDPOINT, 'h') });
+  await schedule({ ...head, hop: head.hop + 1 });
+  assert.equal((await act(id, 'retry')).status, 202);
+  const [message, ...more] = await stored(id);
+  assert.equal(more.length, 0);
+  assert.equal(message?.subject, subjects.delivery('acme', ENDPOINT, 'r'));
+});
+
+test('a repeated cancellation succeeds once the worker has recorded the earlier one', async () => {
+  for (const status of ['pending', 'held'] as const) {
+    const { id } = await owe(`cancelled_${status}`, status);
+    assert.equal((await act(id, 'cancel')).status, 202);
+    await loseAnswers(plane.db);
+    const early = await act(id, 'cancel');
+    assert.equal(early.status, 503, early.text);
+    await historyOf(plane.db).deliveries.updateOne(
+      { _id: id },
+      { $set: { 'state.status': 'cancelled' } },
+    );
+    const again = await act(id, 'cancel');
+    assert.deepEqual([again.status, again.body], [202, { id }]);
+    assert.equal((await stored(id)).length, 1);
+    const other = await plane.call('POST', `${path}/${id}/cancel`);
+    assert.equal(other.status, 409, 'without the key it is another request');
+  }
 });
