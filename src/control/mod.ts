@@ -25,7 +25,7 @@ import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { Admission } from '#wire/published/admission.ts';
+import { Admission, type CheckLarge } from '#wire/published/admission.ts';
 import type { EndpointGoneRecord } from '#wire/frames/record.ts';
 import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
 import { ApiKeys } from './resources/api-keys.ts';
@@ -65,7 +65,6 @@ import { IdempotentAnswers } from './idempotency/idempotent-answers.ts';
 import { RejectedEvents } from './history/rejected-events.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
-import { checkLarge } from './resources/dry-run.ts';
 import { Subscriptions } from './resources/subscriptions.ts';
 import { createChangeTurns } from './config-sync/change-turns.ts';
 import { Tenants } from './resources/tenants.ts';
@@ -89,6 +88,7 @@ export interface ControlDeps {
   payloads: PayloadStore;
   payloadLinks: PayloadLinks;
   authenticate: Authenticate;
+  checkLarge: CheckLarge;
   clock: Clock;
 }
 
@@ -296,7 +296,7 @@ function createDeadLetters(
 
 /** The parts that change tenants, endpoints, subscriptions and API keys. */
 function createResources(
-  { settings, db, nc, config, secretBox, clock }: ControlDeps,
+  { settings, db, nc, config, secretBox, checkLarge, clock }: ControlDeps,
   changes: ConfigurationDeps,
   health: HealthReads,
   onTenantRemoved: () => void,

@@ -7,7 +7,6 @@ import type { IngressSettings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
-import { limits } from '#domain/limits.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
 import { loopUtilization } from '#infra/loop-utilization.ts';
 import type { History } from '#infra/mongo/documents.ts';
@@ -25,7 +24,7 @@ import { AcceptEvent } from './accept/accept-event.ts';
 import { AccountKey } from './auth-callout/account-key.ts';
 import { AdaptiveConcurrencyLimit } from './fairness/adaptive-concurrency-limit.ts';
 import { AuthCallout } from './auth-callout/auth-callout.ts';
-import { Admission } from '#wire/published/admission.ts';
+import { Admission, type CheckLarge } from '#wire/published/admission.ts';
 import { Deduplication } from './idempotency/deduplication.ts';
 import { EventResults } from './accept/event-results.ts';
 import { TenantConcurrencyLimiter } from './fairness/tenant-concurrency-limiter.ts';
@@ -35,8 +34,6 @@ import { NatsService } from './nats/nats-service.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import { Rejections } from './nats/rejections.ts';
 import { registerIngressRoutes } from './http/routes.ts';
-import { CheckThread, checkHeapMebibytes } from './schema-check/check-thread.ts';
-import { SchemaChecks } from './schema-check/schema-checks.ts';
 import { StoredEvents } from './idempotency/stored-events.ts';
 import { TenantWindow } from './fairness/tenant-window.ts';
 import type { LifeView } from '#infra/nats/lives/life-view.ts';
@@ -52,6 +49,7 @@ export interface IngressDeps {
   /** Absent if the process has no MongoDB: idempotency then spans JetStream's window. */
   history: History | undefined;
   authenticate: Authenticate;
+  checkLarge: CheckLarge;
   registry: Registry;
   clock: Clock;
   /** Absent: no spans. */
@@ -123,18 +121,10 @@ function createAcceptance(
     me: newId('req', clock.wallMs()),
     clock,
   });
-  const checks = new SchemaChecks({
-    thread: new CheckThread({
-      heapMebibytesMax: checkHeapMebibytes(eventBytesMax),
-      deadlineMs: limits.schemaCheckMsMax,
-      log,
-    }),
-    now: clock.monotonicMs,
-  });
   const admission = new Admission({
     config,
     policy: settings.eventTypePolicy,
-    checkLarge: (owner, { json }, data) => checks.check(owner, json, data),
+    checkLarge: deps.checkLarge,
   });
   const payloads = new LargePayloads({
     store: deps.payloads,

@@ -13,6 +13,7 @@ import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { TopologyReconciler } from '#infra/nats/streams/topology-reconciler.ts';
 import { newId } from '#domain/ids.ts';
 import { LifeView } from '#infra/nats/lives/life-view.ts';
+import { createCheckLarge } from '#infra/schema-check/create-check-large.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
@@ -22,6 +23,7 @@ import { QueueMetrics } from '#src/control/deliveries/queue-metrics.ts';
 import { createDelivery } from '#src/delivery/mod.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { Broadcaster, createRouter, FaultyFilters } from '#src/router/mod.ts';
+import type { CheckLarge } from '#wire/published/admission.ts';
 import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
 import { streams } from '#wire/subjects.ts';
 import { AfterConfig } from './after-config.ts';
@@ -56,6 +58,7 @@ interface RoleParts extends ProcessParts {
   db: Db | undefined;
   history: History | undefined;
   authenticate: Authenticate;
+  checkLarge: CheckLarge;
   lives: TenantLives;
   view: LifeView;
   brokerNow: () => number;
@@ -98,6 +101,7 @@ function shareParts(parts: ProcessParts): RoleParts {
     // lease.
     view: new LifeView({ nc, leases, config, me: newId('req', clock.wallMs()), clock, log }),
     authenticate: createAuthenticator({ config, bootstrapKey, clock }),
+    checkLarge: createCheckLarge({ eventBytesMax: settings.ingress.eventBytesMax, clock, log }),
     brokerNow: brokerClock.now,
     refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),
   };
@@ -123,6 +127,7 @@ function planControl(parts: RoleParts): Service[] {
       payloads: parts.payloads,
       payloadLinks,
       authenticate: parts.authenticate,
+      checkLarge: parts.checkLarge,
       registry,
       clock,
       log,
@@ -240,6 +245,7 @@ function planIngress(parts: RoleParts): Service[] {
     payloads: parts.payloads,
     history: parts.history,
     authenticate: parts.authenticate,
+    checkLarge: parts.checkLarge,
     registry: parts.registry,
     clock: parts.clock,
     tracing: parts.tracing,

@@ -4,6 +4,7 @@
  * may do this at the same time.
  */
 import { setTimeout as delay } from 'node:timers/promises';
+import { OPERATIONAL_SOURCE } from '#domain/event/event-id.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoint-health.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
@@ -65,7 +66,7 @@ export class OperationalOutbox implements Service {
     const head = {
       id,
       type,
-      source: '/posthorn',
+      source: OPERATIONAL_SOURCE,
       time: at.toISOString(),
       kind: 'json' as const,
       acceptedMs: at.getTime(),

@@ -1,13 +1,13 @@
-import { PosthornError } from '#domain/errors.ts';
 import { explainSelection } from '#domain/event/explain-match.ts';
-import { tenantSource } from '#domain/event/event-id.ts';
+import { OPERATIONAL_SOURCE, tenantSource } from '#domain/event/event-id.ts';
+import { selectorMatches } from '#domain/event/event-type.ts';
 import { filterDataFields } from '#domain/filter/needs-data.ts';
-import { limits } from '#domain/limits.ts';
 import type { JsonMember } from '#infra/http/server/body/parse-json-bodies.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import type { Admission, CheckLarge } from '#wire/published/admission.ts';
+import type { Admission } from '#wire/published/admission.ts';
 import type { DryRunResult, DryRunSelection } from '#wire/api/subscription.ts';
 import { encodeEventFrame } from '#wire/frames/event-frame.ts';
+import { operationalEventData } from '#wire/openapi/operational-events.ts';
 import { eventForFilter } from '#wire/published/event-for-filter.ts';
 import { checkFrameSize, eventHead } from '#wire/published/event-head.ts';
 import { readEvent } from '#wire/published/read-event.ts';
@@ -34,10 +34,10 @@ export interface DryRunContext {
 /**
  * Tells whether a subscription would match an event (CT-3). Reads and admits the sample by the code
  * that reads and admits published events, gives it the same defaults, and presents it to the filter
- * as the router does.
+ * as the router does. An operational event is a sample for subscriptions that name its type.
  *
  * @throws PosthornError POSTHORN_FILTER_INVALID; the refusals of publishing with pointers below
- *   `/event`; POSTHORN_DATA_NOT_CHECKED as `checkLarge`
+ *   `/event`; POSTHORN_DATA_NOT_CHECKED, POSTHORN_OVERLOADED
  */
 export async function dryRunSubscription(
   body: DryRunRequest,
@@ -49,8 +49,13 @@ export async function dryRunSubscription(
   const filter =
     stored === null ? undefined : (JSON.parse(stored) as NonNullable<typeof body.filter>);
   const input = readEvent(event.bytes, event.node, AT);
-  const priority = await context.admission.admit(tenant.id, tenant, input, AT);
-  const head = eventHead(input, { source: tenantSource(tenant.id), acceptedMs, correlationId });
+  // Producers cannot publish these; the platform does, without asking the registry.
+  const isOperational = isOperationalSample(input.type, eventTypes);
+  const priority = isOperational
+    ? input.priority
+    : await context.admission.admit(tenant.id, tenant, input, AT);
+  const source = isOperational ? OPERATIONAL_SOURCE : tenantSource(tenant.id);
+  const head = eventHead(input, { source, acceptedMs, correlationId });
   // It counts for the size.
   if (priority === 'high') head.priority = priority;
   const { data } = input;
@@ -61,15 +66,7 @@ export async function dryRunSubscription(
   return { matched: reason === 'matched', reason };
 }
 
-/**
- * Checks data that ingress gives to its thread, within the steps of a check at once: more would
- * block every other request. The body of a request bounds its size.
- *
- * @throws PosthornError POSTHORN_DATA_NOT_CHECKED if the steps do not suffice
- */
-export const checkLarge: CheckLarge = async (_owner, { validate }, data) => {
-  const faults = validate.atOnce(JSON.parse(data.toString()));
-  if (faults !== undefined) return faults;
-  const detail = `a dry run checks data within ${limits.schemaStepsAtOnceMax} steps; publishing allows more`;
-  throw new PosthornError('POSTHORN_DATA_NOT_CHECKED', { detail });
-};
+function isOperationalSample(type: string, eventTypes: readonly string[]): boolean {
+  const isKnown = Object.hasOwn(operationalEventData, type);
+  return isKnown && eventTypes.some((selector) => selectorMatches(selector, type));
+}

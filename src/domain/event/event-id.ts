@@ -27,7 +27,9 @@ export function isEventId(id: string): boolean {
  * @param defaultSource absent: no source is the default one
  */
 export function cloudEventId(source: string, id: string, defaultSource?: string): string {
-  return source === defaultSource && isEventId(id) ? plainEventId(source, id) : digestOf(CLOUD_EVENT, source, id);
+  return source === defaultSource && isEventId(id)
+    ? plainEventId(source, id)
+    : digestOf(CLOUD_EVENT, source, id);
 }
 
 /**
@@ -63,7 +65,9 @@ const BROADCAST = 'bc_';
 const DIGEST = new RegExp(`^(?:${CLOUD_EVENT}|${BROADCAST})[A-Za-z0-9_-]{43}$`);
 
 function digestOf(prefix: string, source: string, id: string): string {
-  const digest = createHash('sha256').update(JSON.stringify([source, id])).digest('base64url');
+  const digest = createHash('sha256')
+    .update(JSON.stringify([source, id]))
+    .digest('base64url');
   return prefix + digest;
 }
 
@@ -74,3 +78,6 @@ export function tenantSource(tenant: string): string {
 
 /** The source of a broadcast without one. */
 export const BROADCAST_SOURCE = '/broadcasts';
+
+/** The source of operational events. */
+export const OPERATIONAL_SOURCE = '/posthorn';

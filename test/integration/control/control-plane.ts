@@ -1,3 +1,4 @@
+import { createCheckLarge } from '#infra/schema-check/create-check-large.ts';
 import { randomBytes } from 'node:crypto';
 import type { TestContext } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
@@ -125,6 +126,11 @@ export async function startControlPlane(
       registry: metrics,
       lives: new TenantLives({ clock: systemClock, config, log, registry: metrics }),
       settings: settings.control,
+      checkLarge: createCheckLarge({
+        eventBytesMax: settings.control.eventBytesMax,
+        clock: systemClock,
+        log,
+      }),
       http: settings.http,
     });
     undo.push(() => control.service.stop(5000));

@@ -13,6 +13,7 @@ import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { LifeView } from '#infra/nats/lives/life-view.ts';
 import type { Service } from '#infra/service.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
+import { createCheckLarge } from '#infra/schema-check/create-check-large.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { KeyScope } from '#domain/authorization.ts';
@@ -81,6 +82,11 @@ export class IngressPlane {
       publisher,
       history,
       authenticate,
+      checkLarge: createCheckLarge({
+        eventBytesMax: settings.ingress.eventBytesMax,
+        clock: systemClock,
+        log,
+      }),
       registry,
       log,
     };

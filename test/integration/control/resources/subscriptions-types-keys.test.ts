@@ -123,7 +123,7 @@ test('a dry run refuses a sample that publishing refuses, with pointers below /e
   }
 });
 
-test('a dry run refuses data with POSTHORN_DATA_NOT_CHECKED when it takes too many steps', async () => {
+test('a dry run checks data that takes more steps than a check at once has', async () => {
   const { path } = await newEndpoint('dry-steps');
   const branches = [{ type: 'string' }, { type: 'integer', minimum: 0 }];
   const schema = { type: 'array', items: { anyOf: branches } };
@@ -133,8 +133,29 @@ test('a dry run refuses data with POSTHORN_DATA_NOT_CHECKED when it takes too ma
   await waitUntil(async () => (await run(1)).status === 422 || null, { what: 'the type is known' });
   assert.equal((await run(1)).body.errors[0].pointer, '/event/data');
   assert.equal((await run(['a', 1])).status, 200);
-  const { status, body } = await run(Array.from({ length: 45_000 }, (_, n) => n));
-  assert.deepEqual([status, body.code], [503, 'POSTHORN_DATA_NOT_CHECKED'], body.detail);
+  const many = Array.from({ length: 45_000 }, (_, n) => n);
+  assert.deepEqual((await run(many)).body, { matched: true, reason: 'matched' });
+  const refused = await run([...many.slice(1), null]);
+  assert.equal(refused.status, 422, refused.text);
+  assert.equal(refused.body.errors[0].pointer, `/event/data/${many.length - 1}`);
+});
+
+test('an operational event is a sample for subscriptions that name its type', async () => {
+  const { path } = await newEndpoint('dry-operational');
+  const type = 'posthorn.endpoint.disabled';
+  const run = (event_types: string[], filter: object, sample: object = { type, data: {} }) =>
+    call('POST', `${path}/subscriptions/dry-run`, { event_types, filter, event: sample });
+  const matched = { matched: true, reason: 'matched' };
+  const gone = { type, data: { reason: 'gone' } };
+  assert.deepEqual((await run([type], { 'data.reason': 'gone' }, gone)).body, matched);
+  assert.deepEqual((await run(['posthorn.*'], { source: '/posthorn' })).body, matched);
+  const other = await run(['posthorn.endpoint.*'], { 'data.reason': 'failing' }, gone);
+  assert.deepEqual(other.body, { matched: false, reason: 'filter' });
+  // Publishing refuses it, and no other subscription gets it.
+  assert.equal((await run(['*'], {}, gone)).body.code, 'POSTHORN_EVENT_INVALID');
+  assert.equal((await run(['order.*'], {}, gone)).body.code, 'POSTHORN_EVENT_INVALID');
+  const unknown = { type: 'posthorn.endpoint.exploded', data: {} };
+  assert.equal((await run(['posthorn.*'], {}, unknown)).body.code, 'POSTHORN_EVENT_INVALID');
 });
 
 test('a dry run of one key in two bodies is refused with POSTHORN_IDEMPOTENCY_KEY_REUSED', async () => {

@@ -60,7 +60,10 @@ test('a broadcast shares its id with no event of a tenant when both have one cho
   // A producer that knows the id of a broadcast cannot take it.
   const taken = ofAll.map((id) => plane.post({ ...EVENT, id }));
   const known = new Set([...ofTenant, ...(await idsOf(taken))]);
-  assert.deepEqual(ofAll.filter((id) => known.has(id)), []);
+  assert.deepEqual(
+    ofAll.filter((id) => known.has(id)),
+    [],
+  );
   assert.equal(new Set(ofAll).size, ofAll.length);
 });
 

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
-import { CheckThread } from '#src/ingress/schema-check/check-thread.ts';
+import { CheckThread } from '#src/infra/schema-check/check-thread.ts';
 
 const log = createLog('silent');
 const ENOUGH_MS = 60_000;

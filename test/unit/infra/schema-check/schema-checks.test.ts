@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { FieldError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
-import { SchemaChecks } from '#src/ingress/schema-check/schema-checks.ts';
+import { SchemaChecks } from '#src/infra/schema-check/schema-checks.ts';
 
 /** A thread whose checks end when the test says so. */
 class HeldThread {
