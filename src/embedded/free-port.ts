@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import { type Socket, createSocket } from 'node:dgram';
-import { createServer } from 'node:net';
+import { type AddressInfo, connect, createServer } from 'node:net';
 
 const LOCAL = '127.0.0.1';
 /**
@@ -9,6 +9,7 @@ const LOCAL = '127.0.0.1';
  */
 const RANGE = { first: 15_000, last: 32_000 };
 const TRIES_MAX = 100;
+const LOOPBACK_MS_MAX = 5000;
 
 /**
  * Finds a TCP port of 127.0.0.1 that is free now. The port is outside the range of ephemeral ports:
@@ -60,5 +61,37 @@ export function listenFault(port: number, host: string): Promise<string | undefi
     const probe = createServer();
     probe.once('error', ({ code, message }: NodeJS.ErrnoException) => resolve(code ?? message));
     probe.listen({ port, host, exclusive: true }, () => probe.close(() => resolve(undefined)));
+  });
+}
+
+/**
+ * Connects to a listener of its own on 127.0.0.1: an address may accept a listener while its
+ * interface is down.
+ *
+ * @returns the error code of the system, or undefined if it worked
+ */
+export function loopbackFault(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const server = createServer((socket) => socket.destroy());
+    const end = ({ code, message }: Partial<NodeJS.ErrnoException> = {}): void => {
+      server.close(() => resolve(code ?? message));
+    };
+    server.once('error', ({ code, message }: NodeJS.ErrnoException) => resolve(code ?? message));
+    server.listen({ port: 0, host: LOCAL, exclusive: true }, () => {
+      const socket = connect({
+        port: (server.address() as AddressInfo).port,
+        host: LOCAL,
+        timeout: LOOPBACK_MS_MAX,
+      });
+      socket.once('connect', () => {
+        socket.destroy();
+        end();
+      });
+      socket.once('timeout', () => {
+        socket.destroy();
+        end({ code: 'ETIMEDOUT' });
+      });
+      socket.once('error', end);
+    });
   });
 }

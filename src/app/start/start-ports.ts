@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Settings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
-import { findFreePort, listenFault } from '#src/embedded/free-port.ts';
+import { findFreePort, listenFault, loopbackFault } from '#src/embedded/free-port.ts';
 
 export interface StartPorts {
   http: number;
@@ -24,8 +24,8 @@ interface WantedPort {
  * Chooses the ports of a start: those of the settings, and a free one for each 0.
  *
  * @param graceMs longest wait for ports that processes of a killed start may still hold
- * @throws ConfigError that names each setting whose port is taken, or whose host is not an address
- * of this machine
+ * @throws ConfigError if 127.0.0.1 does not work, or one that names each setting whose port is
+ * taken, or whose host is not an address of this machine
  */
 export async function choosePorts(
   settings: Settings,
@@ -33,6 +33,8 @@ export async function choosePorts(
   graceMs: number,
   clock: Clock,
 ): Promise<StartPorts> {
+  const noLoopback = await loopbackFault();
+  if (noLoopback !== undefined) throw withoutLoopback(noLoopback);
   const { api, ops } = settings;
   const wanted: WantedPort[] = [
     {
@@ -70,4 +72,10 @@ export async function choosePorts(
     ops: chosen.slice(1, -1),
     receiver: chosen.at(-1) as number,
   };
+}
+
+function withoutLoopback(code: string): ConfigError {
+  return new ConfigError([
+    `posthorn start needs the loopback address 127.0.0.1 (IPv4), which does not work on this machine (${code}): its servers and processes meet there. Bring the interface up (Linux: ip link set lo up), or run the servers and roles apart`,
+  ]);
 }

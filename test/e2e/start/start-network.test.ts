@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, type Server, createServer } from 'node:net';
 import { test } from 'node:test';
@@ -73,3 +74,28 @@ test('rejects a host that is no address of this machine with an error', async (t
     assert.match(start.stderr, new RegExp(`^posthorn: ${host}: cannot listen on 192\\.0\\.2\\.1`));
   }
 });
+
+/** A network without 127.0.0.1, in a namespace of its own. */
+const NETWORKS = {
+  'no loopback': 'true',
+  'IPv6 loopback alone': 'ip link set lo up && ip address delete 127.0.0.1/8 dev lo',
+};
+
+for (const [name, prepare] of Object.entries(NETWORKS)) {
+  const canPrepare =
+    spawnSync('unshare', ['--map-root-user', '--net', 'sh', '-c', prepare]).status === 0;
+  const skip = !canPrepare && 'needs Linux namespaces and ip';
+  test(`rejects a start on a machine with ${name} with an error`, { skip }, async (t) => {
+    const run = `${prepare} && exec "$0" src/main.ts start`;
+    const launcher = ['unshare', '--map-root-user', '--net', 'sh', '-c', run, process.execPath];
+    const start = new PosthornProcess(
+      await tempDir(t),
+      { POSTHORN_HTTP_HOST: '::1', POSTHORN_OPS_HOST: '::1' },
+      launcher as [string, ...string[]],
+    );
+    t.after(() => start.end());
+    assert.equal(await start.exitCode, 78, start.stderr);
+    assert.match(start.stderr, /^posthorn: posthorn start needs the loopback address 127\.0\.0\.1/);
+    assert.equal(start.stdout, '');
+  });
+}
