@@ -48,6 +48,7 @@ export const errorCatalogue = {
   POSTHORN_UNEXPECTED: [500, 'Something unexpected happened'],
   POSTHORN_TRANSFER_CODING_UNSUPPORTED: [501, 'The transfer coding is not supported'],
   POSTHORN_METHOD_UNKNOWN: [501, 'The method is not supported'],
+  POSTHORN_HTTP_VERSION_UNSUPPORTED: [505, 'The HTTP version is not supported'],
   POSTHORN_PUBLISH_NOT_ACKED: [503, 'The event could not be stored in time'],
   POSTHORN_OVERLOADED: [503, 'Too many requests are in progress; try again'],
   POSTHORN_DATA_NOT_CHECKED: [503, 'The data could not be checked against its schema in time'],

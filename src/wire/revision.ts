@@ -58,19 +58,20 @@ export function checkPreconditions(headers: Preconditions, revision: number | un
 /** As `checkPreconditions`, for a resource that may have no revision. */
 export function checkSelected(headers: Preconditions, selected: Selected): void {
   if (evaluatePreconditions('PUT', headers, selected) === 'failed') {
-    throw preconditionFailed(selected);
+    throw preconditionFailed(selected, 'read it again, then change it');
   }
 }
 
-export function preconditionFailed(selected: Selected): PosthornError {
-  return new PosthornError('POSTHORN_PRECONDITION_FAILED', { detail: stateOf(selected) });
+/** @param advice for a resource with an ETag */
+export function preconditionFailed(selected: Selected, advice: string): PosthornError {
+  return new PosthornError('POSTHORN_PRECONDITION_FAILED', { detail: stateOf(selected, advice) });
 }
 
-function stateOf(selected: Selected): string {
+function stateOf(selected: Selected, advice: string): string {
   if (!selected.exists) return 'the resource does not exist';
   const { etag } = selected;
   if (etag === undefined) return 'the resource exists, and has no ETag';
-  return `the resource is now at ${etag}; read it again, then change it`;
+  return `the resource is now at ${etag}; ${advice}`;
 }
 
 type Tags = '*' | string[];

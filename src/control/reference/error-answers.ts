@@ -120,6 +120,11 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
     headers: ['retry-after'],
     applies: always,
   },
+  505: {
+    name: 'HttpVersionNotSupported',
+    description: 'The request line names another version than HTTP/1.1 or HTTP/1.0.',
+    applies: always,
+  },
 };
 
 export const errorAnswers: Readonly<Record<number, ErrorAnswer>> = answers;

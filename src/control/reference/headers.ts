@@ -1,11 +1,10 @@
+import { limits } from '#domain/limits.ts';
+import { ACCEPT_ENCODING } from '#infra/http/server/body/content-coding.ts';
 import type { AnswerHeader } from '#wire/openapi/describe.ts';
 
 /** `components.headers`: the description of each response header. */
 export const headerComponents: Readonly<Record<AnswerHeader, object>> = {
-  'accept-encoding': text(
-    'Content codings that a request body may have.',
-    'gzip, deflate, br, zstd',
-  ),
+  'accept-encoding': text('Content codings that a request body may have.', ACCEPT_ENCODING),
   allow: text('The methods that the path supports.', 'GET, POST'),
   'content-disposition': text(
     'Tells a browser to save the body instead of showing it.',
@@ -32,6 +31,16 @@ export const headerComponents: Readonly<Record<AnswerHeader, object>> = {
     'req_01k3v9h2c8m4n6p8q0r2s4t6v8',
   ),
 };
+
+/** The request header of every route with a body: bodies are decoded before they are validated. */
+export const contentEncoding = {
+  name: 'content-encoding',
+  in: 'header',
+  required: false,
+  description: `Content codings of the body, at most ${limits.contentCodingsMax}, in the order in which they were applied: ${ACCEPT_ENCODING}. Absent: the body is not encoded.`,
+  schema: { type: 'string' },
+  example: 'gzip',
+} as const;
 
 function text(description: string, example: string): object {
   return { description, schema: { type: 'string' }, example };

@@ -10,6 +10,7 @@ import {
   problemContent,
 } from './error-answers.ts';
 import { exampleOf } from './examples.ts';
+import { contentEncoding } from './headers.ts';
 import type { RouteSchema } from './route-schema.ts';
 
 /** Builds the Operation Object of a route. */
@@ -19,6 +20,7 @@ export function describeOperation(route: RouteSchema, components: Components): J
     ...describeParameters('path', route.params, components),
     ...describeParameters('query', route.querystring, components),
     ...describeParameters('header', route.headers, components),
+    ...(hasBody(route) ? [contentEncoding] : []),
   ];
   return {
     operationId,

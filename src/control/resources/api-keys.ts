@@ -88,9 +88,15 @@ export class ApiKeys {
       { id, revoked_at: null },
       { $set: { revoked_at: new Date(clock.wallMs()) }, $inc: { revision: 1 } },
     );
-    const key = await configuration.apiKeys.findOne({ id });
-    if (key === null) throw notFound('API key', id);
+    const key = await this.find(id);
     await publish(configKeys.apiKey(key._id));
+  }
+
+  /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN */
+  async find(id: string): Promise<ApiKeyDocument> {
+    const key = await this.deps.configuration.apiKeys.findOne({ id });
+    if (key === null) throw notFound('API key', id);
+    return key;
   }
 }
 

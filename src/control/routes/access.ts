@@ -1,6 +1,12 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
-import type { FastifyBaseLogger, FastifyInstance, FastifyRequest, RawServerDefault } from 'fastify';
+import type {
+  FastifyBaseLogger,
+  FastifyInstance,
+  FastifyRequest,
+  FastifySchema,
+  RawServerDefault,
+} from 'fastify';
 import { PosthornError } from '#domain/errors.ts';
 import { unknownField } from '#domain/field-faults.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
@@ -28,6 +34,14 @@ export type Api = FastifyInstance<
 >;
 
 /**
+ * Look-ups of resources without an ETag, by the name of their path parameter.
+ * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN
+ */
+export type UnversionedResources = Readonly<
+  Record<string, (id: string, lifeId: string) => Promise<unknown>>
+>;
+
+/**
  * Requires access to every route that is registered in this scope afterwards: the API key is
  * checked before anything else of the request is read. Registering a route without a required
  * access fails at start.
@@ -38,10 +52,16 @@ export function requireAccess(
   scope: FastifyInstance,
   authenticate: Authenticate,
   lives: Pick<CurrentLives, 'find' | 'of'>,
+  unversioned: UnversionedResources,
 ): Api {
   scope.decorateRequest('principal', null);
-  scope.addHook('onRoute', ({ url, config }) => {
+  scope.addHook('onRoute', ({ url, method, config, schema }) => {
     if (config?.access === undefined) throw new Error(`the route ${url} lacks "access"`);
+    if (isRead(String(method)) || isVersioned(schema)) return;
+    for (const [, name = ''] of url.matchAll(/:(\w+)/g)) {
+      if (name === 'tenant' || unversioned[name] !== undefined) continue;
+      throw new Error(`the route ${url} lacks "if-match", or a look-up of ${name}`);
+    }
   });
   scope.addHook('onRequest', (request, _reply, done) => {
     try {
@@ -62,7 +82,7 @@ export function requireAccess(
     done(hasSchema ? undefined : fieldsFault(request.body));
   });
   scope.addHook('preHandler', async (request) => {
-    await checkUnversioned(request, lives);
+    await checkUnversioned(request, lives, unversioned);
     const { tenant, life } = principalOf(request);
     if (tenant === undefined) return;
     const current = await lives.find(tenant);
@@ -98,20 +118,29 @@ function fieldsFault(body: unknown): PosthornError | undefined {
 /**
  * Checks the preconditions of a change of a resource without an ETag: the handlers of other changes
  * compare them with the revision. A condition that names an ETag fails, because the caller relies
- * on a comparison that is not possible.
+ * on a comparison that is not possible. Where a resource is missing the answer is 404 (RFC 9110,
+ * section 13.2.1).
  */
 async function checkUnversioned(
   { method, headers, params, routeOptions }: FastifyRequest,
   lives: Pick<CurrentLives, 'of'>,
+  unversioned: UnversionedResources,
 ): Promise<void> {
   if (headers['if-match'] === undefined && headers['if-none-match'] === undefined) return;
-  if (method === 'GET' || method === 'HEAD') return;
-  const versioned = routeOptions.schema?.headers as { properties?: object } | undefined;
-  if (Object.hasOwn(versioned?.properties ?? {}, 'if-match')) return;
-  const { tenant } = params as { tenant?: string };
-  // Without the tenant the answer is 404 (RFC 9110, section 13.2.1).
-  if (tenant !== undefined) await lives.of(tenant);
+  if (isRead(method) || isVersioned(routeOptions.schema)) return;
+  const { tenant, ...ids } = params as Record<string, string>;
+  const lifeId = tenant === undefined ? '' : await lives.of(tenant);
+  for (const [name, id] of Object.entries(ids)) await unversioned[name]?.(id, lifeId);
   checkSelected(headers, { exists: true });
+}
+
+function isRead(method: string): boolean {
+  return method === 'GET' || method === 'HEAD';
+}
+
+function isVersioned(schema: FastifySchema | undefined): boolean {
+  const headers = schema?.headers as { properties?: object } | undefined;
+  return Object.hasOwn(headers?.properties ?? {}, 'if-match');
 }
 
 /** Returns the caller of a request to a route with required access. */

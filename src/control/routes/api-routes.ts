@@ -60,7 +60,12 @@ export function registerApiRoutes(
 ): void {
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
-    const api = requireAccess(scope, authenticate, parts.lives);
+    const api = requireAccess(scope, authenticate, parts.lives, {
+      key: (id) => parts.apiKeys.find(id),
+      broadcast: (id) => parts.broadcasts.get(id),
+      delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
+      dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),
+    });
     applyReadPreconditions(scope);
     answerOnce(scope, parts.answers, log);
     registerTenantRoutes(api, parts.tenants);

@@ -117,8 +117,8 @@ export class ErrorReports {
   }
 
   private pause(retryAfter: string | null): void {
-    const seconds = Number(retryAfter ?? '');
-    const wanted = Number.isFinite(seconds) && seconds > 0 ? seconds : WINDOW_MS / 1000;
+    const isSeconds = retryAfter !== null && /^[1-9]\d*$/.test(retryAfter);
+    const wanted = isSeconds ? Number(retryAfter) : WINDOW_MS / 1000;
     this.pausedUntilMs = this.deps.now() + Math.min(wanted, PAUSE_MAX_SECONDS) * 1000;
   }
 

@@ -17,7 +17,8 @@ export function webhookFault(
   nowMs: number,
 ): string | undefined {
   const id = headers['webhook-id'];
-  const timestamp = Number(headers['webhook-timestamp']);
+  const sentAt = headers['webhook-timestamp'] ?? '';
+  const timestamp = /^\d+$/.test(sentAt) ? Number(sentAt) : Number.NaN;
   const signatures = headers['webhook-signature'];
   if (id === undefined || signatures === undefined || !Number.isSafeInteger(timestamp)) {
     return 'a webhook- header is missing';

@@ -14,14 +14,18 @@ const SINGLE_LENGTHS = new Set([...SINGLE].map((name) => name.length));
 const HOST = /^(?:\[[\da-f:.]+\]|[\w.~!$&'()*+,;=%-]*)(?::\d*)?$/i;
 
 /**
- * Rejects a request with an ambiguous head (RFC 9112, section 3.2): HTTP/1.1 without `host`, an
- * invalid `host`, a repeated single-value field, a target over `limits.requestTargetLengthMax`.
+ * Rejects a request of another version than HTTP/1.x, and one with an ambiguous head (RFC 9112,
+ * section 3.2): HTTP/1.1 without `host`, an invalid `host`, a repeated single-value field, a target
+ * over `limits.requestTargetLengthMax`.
  * Cheap, because it runs for every request.
  *
- * @throws PosthornError POSTHORN_REQUEST_INVALID, POSTHORN_URL_TOO_LONG
+ * @throws PosthornError POSTHORN_REQUEST_INVALID, POSTHORN_URL_TOO_LONG,
+ *   POSTHORN_HTTP_VERSION_UNSUPPORTED
  */
 export function checkRequestHead(request: IncomingMessage): void {
   const { url = '', headers, rawHeaders } = request;
+  // The parser takes 0.9 and 2.0 for 1.1.
+  if (request.httpVersionMajor !== 1) throw unsupportedVersion(request.httpVersion);
   if (url.length > limits.requestTargetLengthMax) {
     const detail = `the URL has ${url.length} characters; at most ${limits.requestTargetLengthMax} are allowed`;
     throw new PosthornError('POSTHORN_URL_TOO_LONG', { detail });
@@ -50,4 +54,10 @@ export function checkRequestHead(request: IncomingMessage): void {
     }
     seen += `${name} `;
   }
+}
+
+/** RFC 9110, section 15.6.6. */
+export function unsupportedVersion(version: string): PosthornError {
+  const detail = `HTTP/${version} is not supported; use HTTP/1.1`;
+  return new PosthornError('POSTHORN_HTTP_VERSION_UNSUPPORTED', { detail });
 }

@@ -5,6 +5,7 @@ import { type ErrorCode, PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { PROBLEM_MEDIA_TYPE, problemOf } from '#wire/problem.ts';
+import { unsupportedVersion } from './check-request-head.ts';
 
 /** https://nodejs.org/api/http.html#event-clienterror; the codes of the parser are llhttp's. */
 const errorCodes: Readonly<Record<string, ErrorCode>> = {
@@ -43,6 +44,11 @@ export function answerClientError(
     return;
   }
   const reason = error.code ?? '';
+  const version = versionOf(error);
+  if (version !== undefined) {
+    refuseOnSocket(unsupportedVersion(version), socket, clock);
+    return;
+  }
   const code = codeOfHead(error) ?? errorCodes[reason] ?? 'POSTHORN_REQUEST_INVALID';
   const detail = details[reason];
   refuseOnSocket(new PosthornError(code, detail === undefined ? {} : { detail }), socket, clock);
@@ -75,6 +81,17 @@ export function answerExpectation(
 const OTHER_METHOD = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
 /** A request line whose target alone is over the limit. */
 const LONG_TARGET = new RegExp(`^[A-Z]+ \\S{${limits.requestTargetLengthMax + 1}}`);
+
+/** A request line of another version than HTTP/1.x; the preface of HTTP/2 (RFC 9113) is one. */
+const VERSIONED = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/(?!1\.[01]\r?\n)(\d+(?:\.\d+)?)\r?\n/;
+const VERSION_FAULTS = new Set(['HPE_INVALID_VERSION', 'HPE_PAUSED_H2_UPGRADE']);
+
+/** Returns the version that the request line names, if the parser stopped at it. */
+function versionOf(error: Error & { code?: string }): string | undefined {
+  const { rawPacket } = error as { rawPacket?: unknown };
+  if (!VERSION_FAULTS.has(error.code ?? '') || !Buffer.isBuffer(rawPacket)) return undefined;
+  return VERSIONED.exec(rawPacket.toString('latin1'))?.[1];
+}
 
 /** Reads the code from the request line, where one code of the parser covers several faults. */
 function codeOfHead(error: Error & { code?: string }): ErrorCode | undefined {

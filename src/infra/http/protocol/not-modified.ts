@@ -31,7 +31,7 @@ export function applyReadPreconditions(scope: FastifyInstance): void {
         done(null, '');
         return;
       }
-      const error = preconditionFailed(selected);
+      const error = preconditionFailed(selected, 'read it without if-match');
       const [path = ''] = request.url.split('?', 1);
       reply.code(error.status).header('content-type', PROBLEM_MEDIA_TYPE);
       done(null, JSON.stringify(problemOf(error, path, request.id)));

@@ -19,6 +19,7 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { acceptEmptyBodies } from './body/accept-empty-bodies.ts';
 import { decodeBodies } from './body/decode-bodies.ts';
 import { parseJsonBodies } from './body/parse-json-bodies.ts';
+import { withConvertedTexts } from './convert-texts.ts';
 import { sendError } from './problem.ts';
 import { answerUnrouted } from '../protocol/answer-unrouted.ts';
 import { checkRequestHead } from '../protocol/check-request-head.ts';
@@ -132,15 +133,18 @@ export const healthSchema = {
 
 /**
  * Values are not converted: in a body a string is not a number, and the schemas refuse an unknown
- * field instead of dropping it. Only a path and a query, which are text, are converted.
+ * field instead of dropping it. Only a path and a query, which are text, are converted
+ * (`withConvertedTexts`): Ajv's conversion would take `0x10`, `1e2` and `5.0` for integers.
  */
 function setCompilers(app: FastifyInstance): void {
   const options = { allErrors: true, removeAdditional: false, useDefaults: true, strict: false };
   // Verbose, because an error of a discriminator does not name the allowed values.
   const bodies = formats.default(new Ajv({ ...options, discriminator: true, verbose: true }));
-  const texts = formats.default(new Ajv({ ...options, coerceTypes: true }));
+  const texts = formats.default(new Ajv(options));
   app.setValidatorCompiler(({ schema, httpPart }) =>
-    (httpPart === 'body' ? bodies : texts).compile(schema as object),
+    httpPart === 'body'
+      ? bodies.compile(schema as object)
+      : withConvertedTexts(schema as object, texts.compile(schema as object)),
   );
   // Response schemas describe the answers for the API reference; they do not rewrite them.
   app.setSerializerCompiler(() => JSON.stringify);

@@ -295,14 +295,65 @@ test('rejects a change of a resource without an ETag with 412 when a condition n
       if (method === 'GET' || names.includes('if-match')) continue;
       if (operation.requestBody?.required === true) continue;
       const path = url.replace('none-0', 'plain-id');
-      for (const headers of [{ 'if-match': '"3"' }, { 'if-none-match': '*' }]) {
-        const refused = await ask(method, path, headers);
-        assert.equal(refused.statusCode, 412, `${method} ${path}: ${refused.body}`);
-      }
       const passed = await ask(method, path, { 'if-match': '*', 'if-none-match': '"3"' });
       assert.notEqual(passed.statusCode, 412, `${method} ${path}: ${passed.body}`);
+      // Conditions are ignored where the resource is missing (RFC 9110, section 13.2.1).
+      const expected = passed.statusCode === 404 ? 404 : 412;
+      for (const headers of [{ 'if-match': '"3"' }, { 'if-none-match': '*' }]) {
+        const refused = await ask(method, path, headers);
+        assert.equal(refused.statusCode, expected, `${method} ${path}: ${refused.body}`);
+      }
       seen++;
     }
   }
   assert.ok(seen >= 6, `${seen} changes`);
+  await plane.call('PUT', '/v1/tenants/unversioned', {});
+  const discard = '/v1/tenants/unversioned/dead-letters/discard';
+  for (const headers of [{ 'if-match': '"3"' }, { 'if-none-match': '*' }]) {
+    assert.equal((await plane.call('POST', discard, {}, { headers })).status, 412);
+  }
+  const made = await plane.call('POST', '/v1/keys', { scope: 'platform' });
+  const key = `/v1/keys/${made.body.id}`;
+  assert.equal((await ask('DELETE', key, { 'if-match': '"3"' })).statusCode, 412);
+  assert.equal((await ask('DELETE', key, { 'if-match': '*' })).statusCode, 204);
+  const read = await ask('GET', '/v1/tenants/conditional-read', { 'if-match': '"3"' });
+  assert.equal(read.statusCode, 404);
+});
+
+test('a read that if-match refuses is not told to change the resource', async () => {
+  const tenant = '/v1/tenants/read-condition';
+  await plane.call('PUT', tenant, {});
+  const refused = await ask('GET', tenant, { 'if-match': '"other"' });
+  assert.equal(refused.statusCode, 412);
+  assert.match(refused.json().detail, /^the resource is now at "\d+"; read it without if-match$/);
+});
+
+test('rejects a number in a query that is not written in decimal digits', async () => {
+  const wrong = [
+    '0x10',
+    '1e2',
+    '5.0',
+    '+5',
+    ' 5',
+    '5 ',
+    '0b1',
+    '0o7',
+    '1_0',
+    '٥',
+    '',
+    'true',
+    '5e0',
+  ];
+  for (const text of wrong) {
+    const answer = await ask('GET', `/v1/tenants?limit=${encodeURIComponent(text)}`);
+    assert.equal(answer.statusCode, 400, text);
+    assert.equal(answer.json().errors[0].pointer, '#query/limit', text);
+  }
+  for (const text of ['1', '007', '250']) {
+    assert.equal((await ask('GET', `/v1/tenants?limit=${text}`)).statusCode, 200, text);
+  }
+  for (const text of ['1', '0', 'TRUE', 'yes', '']) {
+    const path = `/v1/tenants/conditional/dead-letters?replayed=${text}`;
+    assert.equal((await ask('GET', path)).statusCode, 400, text);
+  }
 });

@@ -121,11 +121,12 @@ test('rejects a route without a required access at start', async () => {
     log: createLog('silent'),
   });
   void app.register((scope, _options, done) => {
-    requireAccess(scope, () => ({ keyId: 'key_1', scope: 'platform' }), {
-      find: async () => undefined,
-      of: async (id) => id,
-    });
+    const lives = { find: async () => undefined, of: async (id: string) => id };
+    requireAccess(scope, () => ({ keyId: 'key_1', scope: 'platform' }), lives, {});
     assert.throws(() => scope.get('/open-by-mistake', () => 'hello'), /lacks "access"/);
+    const config = { access: 'platform' } as const;
+    assert.throws(() => scope.delete('/things/:thing', { config }, () => 'hello'), /"if-match"/);
+    scope.get('/things/:thing', { config }, () => 'hello');
     done();
   });
   await app.ready();

@@ -65,6 +65,19 @@ const refusals: { what: string; request: string; status: number; code: string; d
       status: 501,
       code: 'METHOD_UNKNOWN',
     },
+    ...['0.9', '2.0', '3.0', '1.2'].map((version) => ({
+      what: `HTTP/${version} in text`,
+      request: `GET /things/1 HTTP/${version}\r\n${host}\r\n`,
+      status: 505,
+      code: 'HTTP_VERSION_UNSUPPORTED',
+      detail: new RegExp(`HTTP/${version} is not supported; use HTTP/1.1`),
+    })),
+    {
+      what: 'the preface of HTTP/2',
+      request: 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n',
+      status: 505,
+      code: 'HTTP_VERSION_UNSUPPORTED',
+    },
     {
       what: 'CONNECT',
       request: `CONNECT a:443 HTTP/1.1\r\n${host}\r\n`,
