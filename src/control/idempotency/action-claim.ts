@@ -1,8 +1,8 @@
 /**
  * The claim of an action under an `Idempotency-Key` that cannot be part of a transaction, because
- * it publishes to JetStream or changes many documents. The action notes what it is about to do
- * before it does it. A repeat that takes the claim over, after a crash or a fault of a server, reads
- * the note and continues the action instead of starting a second one.
+ * it publishes to JetStream or changes many documents. The action stores a note of its intent
+ * first. After a crash or a fault of a server, a repeat takes the claim over, reads the note and
+ * continues the action instead of starting a second one.
  */
 export interface ActionClaim {
   /** The same in every run of the action. */
