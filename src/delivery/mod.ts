@@ -181,7 +181,7 @@ function createTable(
       lives,
       refreshTenant,
       gone,
-      mayWork: (tenant) => owns(shardOf(tenant, shards)),
+      isOwner: (tenant) => owns(shardOf(tenant, shards)),
       worker,
       retryPolicy: deps.retryPolicy ?? defaultRetryPolicy,
       inFlightMax: settings.endpointInFlightMax,

@@ -6,13 +6,13 @@ export const errorCatalogue = {
   POSTHORN_BODY_INVALID: [400, 'The body is not valid JSON'],
   POSTHORN_REQUEST_INVALID: [400, 'The request is not valid'],
   POSTHORN_EVENT_INVALID: [400, 'The event is not valid'],
-  POSTHORN_FILTER_INVALID: [400, 'The filter cannot be used'],
-  POSTHORN_SCHEMA_INVALID: [400, 'The JSON Schema cannot be used'],
+  POSTHORN_FILTER_INVALID: [400, 'The filter is not valid'],
+  POSTHORN_SCHEMA_INVALID: [400, 'The JSON Schema is not valid or not supported'],
   POSTHORN_ENDPOINT_URL_FORBIDDEN: [400, 'The URL is not allowed for an endpoint'],
   POSTHORN_CURSOR_INVALID: [400, 'The cursor is not valid for this list'],
   POSTHORN_KEY_MISSING: [401, 'An API key is required'],
   POSTHORN_KEY_INVALID: [401, 'The API key is not valid'],
-  POSTHORN_KEY_SCOPE: [403, 'The API key has no access to this'],
+  POSTHORN_KEY_SCOPE: [403, 'The API key does not allow this request'],
   POSTHORN_PAYLOAD_LINK_INVALID: [403, 'The link to the payload is not valid'],
   POSTHORN_DATA_HIDDEN: [403, 'The data of this event type is not shown'],
   POSTHORN_TENANT_UNKNOWN: [404, 'The tenant was not found'],
@@ -45,7 +45,7 @@ export const errorCatalogue = {
   POSTHORN_LIMIT_EXCEEDED: [422, 'A limit of the platform would be exceeded'],
   POSTHORN_SEARCH_TOO_LONG: [422, 'The search took too long'],
   POSTHORN_HEADERS_TOO_LARGE: [431, 'The header fields of the request are too large'],
-  POSTHORN_UNEXPECTED: [500, 'Something unexpected happened'],
+  POSTHORN_UNEXPECTED: [500, 'An internal error occurred'],
   POSTHORN_TRANSFER_CODING_UNSUPPORTED: [501, 'The transfer coding is not supported'],
   POSTHORN_METHOD_UNKNOWN: [501, 'The method is not supported'],
   POSTHORN_HTTP_VERSION_UNSUPPORTED: [505, 'The HTTP version is not supported'],
@@ -94,7 +94,9 @@ export class PosthornError extends Error {
   }
 }
 
-/** States the first fault in words, so that `detail` alone tells a reader what to correct. */
+/**
+ * Formats the first fault as text, so that `detail` alone shows the caller the value to correct.
+ */
 function firstFault(fields: FieldError[] = []): string | undefined {
   const [first, ...more] = fields;
   if (first === undefined) return undefined;
@@ -102,7 +104,7 @@ function firstFault(fields: FieldError[] = []): string | undefined {
   return `${first.pointer === '' ? 'the body' : first.pointer} ${first.detail}${others}`;
 }
 
-/** Tells whether an error is one of the catalogue. */
+/** Whether an error has a code of the catalogue. */
 export function isPosthornError(error: unknown): error is PosthornError {
   return error instanceof PosthornError;
 }

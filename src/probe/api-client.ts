@@ -1,4 +1,4 @@
-import { askDirectly } from '#infra/http/client/ask-directly.ts';
+import { fetchWithoutProxy } from '#infra/http/client/fetch-without-proxy.ts';
 
 /** Calls the platform through its public API, like any client. */
 const TIMEOUT_MS = 10_000;
@@ -41,7 +41,7 @@ export class ApiClient {
   }
 
   private async call(base: string, method: string, path: string, body?: object): Promise<unknown> {
-    const { status, ok, text } = await askDirectly(base + path, {
+    const { status, ok, text } = await fetchWithoutProxy(base + path, {
       method,
       headers: {
         authorization: `Bearer ${this.deps.key}`,

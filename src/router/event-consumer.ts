@@ -51,7 +51,7 @@ export class EventConsumer implements EventSource {
     await this.reader.open();
   }
 
-  mayWork(): boolean {
+  isOwner(): boolean {
     return !this.closed && this.deps.owns();
   }
 

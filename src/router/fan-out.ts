@@ -152,7 +152,7 @@ export class FanOuts {
   private publishNext(fanOut: FanOut): void {
     const endpoint = fanOut.endpoints[fanOut.next++] as EndpointSnapshot;
     // Another router owns the shard by now, and publishes the rest.
-    if (!fanOut.message.mayWork()) return this.onOne(fanOut, undefined);
+    if (!fanOut.message.isOwner()) return this.onOne(fanOut, undefined);
     if (endpoint.ordered !== undefined) return this.publishInOrder(fanOut, endpoint);
     this.deps.publisher.publish(publicationFor(fanOut, endpoint, this.deps.lanes), (error) =>
       this.onOne(fanOut, error),
@@ -162,7 +162,7 @@ export class FanOuts {
   private publishInOrder(fanOut: FanOut, endpoint: EndpointSnapshot): void {
     this.ordered.add(subjects.ordered(fanOut.tenant, endpoint.id), {
       make: () => publicationFor(fanOut, endpoint, this.deps.lanes),
-      mayWork: () => fanOut.message.mayWork(),
+      isOwner: () => fanOut.message.isOwner(),
       done: () => this.onOne(fanOut, undefined),
     });
   }

@@ -3,7 +3,7 @@ import type { JsMsg } from '@nats-io/jetstream';
 /** The consumer that delivered an event. */
 export interface EventSource {
   /** Whether this router still owns the shard, by the clock: checked before each publication. */
-  mayWork(): boolean;
+  isOwner(): boolean;
   /** The event is no longer in flight. */
   onEnd(event: InFlightEvent): void;
 }
@@ -30,8 +30,8 @@ export class InFlightEvent {
   }
 
   /** False once another router may own the shard: nothing more is published for it. */
-  mayWork(): boolean {
-    return this.source.mayWork();
+  isOwner(): boolean {
+    return this.source.isOwner();
   }
 
   /** Records a redelivery while it is in flight: acks and naks then answer the newest delivery. */

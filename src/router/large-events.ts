@@ -30,12 +30,12 @@ export class LargeEvents {
    * Retries while the store does not answer and this router owns the event: a later event must not
    * overtake it.
    */
-  async hydrate(event: EventFrame, mayWork: () => boolean): Promise<EventFrame> {
+  async hydrate(event: EventFrame, isOwner: () => boolean): Promise<EventFrame> {
     const { payload } = event.head;
     if (payload === undefined || !isDataSeen(payload.size)) return event;
     const read = await retryWhile(() => this.reads.run(() => this.read(payload.key)), {
       ...READ_RETRY,
-      isWanted: mayWork,
+      isWanted: isOwner,
       onFailure: (error) =>
         this.deps.log.warn({ error: (error as Error).message }, 'router.payload_not_read'),
     });

@@ -19,7 +19,7 @@ import { PerKeySerialQueue } from '#domain/contention/serial-queue.ts';
 import { type FanOutDelay, fanOutDelayMs } from '#domain/event/fan-out-delay.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
-import { dataInTurns } from '#infra/data-in-turns.ts';
+import { parseDataInSlices } from '#infra/parse-data-in-slices.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { retryWhile } from '#infra/retry.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -189,7 +189,7 @@ export class Router {
         const isNews = this.deps.config.tenant(tenant) !== known;
         if (isNews) endpoints = await this.matchHydrated(message, tenant, event);
       }
-      if (message.mayWork()) this.begin(fanOutOf(message, tenant, event, endpoints));
+      if (message.isOwner()) this.begin(fanOutOf(message, tenant, event, endpoints));
       else message.drop();
     } catch (error) {
       this.fail(message, error);
@@ -237,7 +237,7 @@ export class Router {
   private async refresh(message: InFlightEvent, tenant: string): Promise<void> {
     await retryWhile(() => this.deps.refreshTenant(tenant), {
       ...REFRESH_RETRY,
-      isWanted: () => message.mayWork(),
+      isWanted: () => message.isOwner(),
       onFailure: (error) =>
         this.deps.log.warn({ error: (error as Error).message }, 'router.refresh_failed'),
     });
@@ -284,7 +284,7 @@ export class Router {
       index,
       type: seen.head.type,
       event: () => eventForFilter(seen, () => index.dataFields(seen.head.type), built),
-      mayWork: () => message.mayWork(),
+      isOwner: () => message.isOwner(),
     });
   }
 
@@ -294,12 +294,12 @@ export class Router {
     event: EventFrame,
   ): Promise<EndpointSnapshot[]> {
     if (!this.needsTime(tenant, event)) return this.match(message, tenant, event);
-    const hydrated = await this.large.hydrate(event, () => message.mayWork());
+    const hydrated = await this.large.hydrate(event, () => message.isOwner());
     const index = this.indexOf(tenant, hydrated);
     if (index === undefined || !isBuiltInTurns(hydrated))
       return this.match(message, tenant, hydrated);
     const fields = index.dataFields(hydrated.head.type);
-    const value = await dataInTurns(this.turns, tenant, hydrated.data, fields);
+    const value = await parseDataInSlices(this.turns, tenant, hydrated.data, fields);
     return this.matchIn(index, message, tenant, hydrated, { value });
   }
 
@@ -323,7 +323,7 @@ export class Router {
   private finish(fanOut: FanOut): void {
     const { span } = fanOut;
     if (span !== undefined) endRouteSpan(span, fanOut.deliveries.length, fanOut.failed);
-    if (!fanOut.message.mayWork()) return fanOut.message.drop();
+    if (!fanOut.message.isOwner()) return fanOut.message.drop();
     if (fanOut.failed) {
       // The event is redelivered; its stored deliveries are dropped as duplicates by their ids.
       fanOut.message.nak(NAK_DELAY_MS);

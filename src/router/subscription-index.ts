@@ -101,7 +101,7 @@ export class SubscriptionIndex {
   }
 
   /** Subscriptions examined by all calls of `match`: the measure of their cost. */
-  get candidatesLookedAt(): number {
+  get candidatesEvaluated(): number {
     return this.lookedAt;
   }
 

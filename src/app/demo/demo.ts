@@ -1,4 +1,4 @@
-import { askDirectly } from '#infra/http/client/ask-directly.ts';
+import { fetchWithoutProxy } from '#infra/http/client/fetch-without-proxy.ts';
 import type { DataDir } from '../start/data-dir.ts';
 
 const FILE = 'demo.json';
@@ -61,7 +61,7 @@ async function listAll(deps: DemoDeps, path: string): Promise<{ id: string; url:
 async function call(deps: DemoDeps, method: string, path: string, body?: unknown) {
   const headers: Record<string, string> = { authorization: `Bearer ${deps.key}` };
   if (body !== undefined) headers['content-type'] = 'application/json';
-  const { status, ok, text } = await askDirectly(`${deps.apiUrl}${path}`, {
+  const { status, ok, text } = await fetchWithoutProxy(`${deps.apiUrl}${path}`, {
     method,
     headers,
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),

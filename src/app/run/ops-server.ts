@@ -14,9 +14,9 @@ export interface OpsServerDeps {
 }
 
 /**
- * The private port of every process (OB-5). `/livez` reports only that the process runs, so that a
- * NATS outage restarts no process. `/readyz` reports whether it can work now. `/metrics` serves the
- * metrics.
+ * Serves the private port of every process (OB-5). `/livez` reports only that the process runs, so
+ * that a NATS outage restarts no process. `/readyz` reports whether all dependencies are available.
+ * `/metrics` serves the metrics.
  */
 export class OpsServer implements Service {
   readonly name = 'ops';

@@ -7,16 +7,17 @@ const MAIN = fileURLToPath(new URL('../../main.ts', import.meta.url));
 
 /**
  * V8 heap limits. The young generation has 8 MiB in each half: the objects of an event live for
- * milliseconds, so a larger one costs less CPU and a smaller one less memory. The old generation
- * may grow by 20 % over the live size of the last collection; by default V8 keeps twice as much
- * garbage as live data. Together they keep all Node processes below 500 MB at the highest load, for
- * 4 % more CPU (bench/RESULTS.md).
+ * milliseconds. A larger young generation would cost less CPU, a smaller one less memory. The old
+ * generation may grow by 20 % over the live size of the last collection; by default V8 keeps twice
+ * as much garbage as live data. Together they keep all Node processes below 500 MB at the highest
+ * load, for 4 % more CPU (bench/RESULTS.md).
  */
 const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=120'];
 
 /**
  * Node resolves names in half of these threads. With the default of four, two names whose servers
- * do not answer would delay the first connections of all tenants. A value in the environment wins.
+ * do not answer would delay the first connections of all tenants. A value in the environment
+ * overrides it.
  */
 const THREADS = { UV_THREADPOOL_SIZE: '32' };
 
@@ -41,22 +42,22 @@ export function startRoleProcess(
     stdio: ['ignore', process.stderr, process.stderr, 'ipc'],
     detached: true,
   });
-  let asked = false;
+  let stopRequested = false;
   const exited = new Promise<ServerExit>((resolve) => {
-    child.once('exit', (code, signal) => resolve({ code, signal, expected: asked }));
+    child.once('exit', (code, signal) => resolve({ code, signal, expected: stopRequested }));
   });
   const running: Supervised = {
     pid: child.pid ?? 0,
     onExit: (listener) => void exited.then(listener),
     async stop(deadlineMs = 10_000) {
-      asked = true;
+      stopRequested = true;
       child.kill('SIGTERM');
       const timer = setTimeout(() => child.kill('SIGKILL'), deadlineMs);
       await exited;
       clearTimeout(timer);
     },
     async kill(signal) {
-      asked = true;
+      stopRequested = true;
       child.kill(signal);
       if (signal === 'SIGKILL') await exited;
     },

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '#domain/clock.ts';
-import { askDirectly } from '#infra/http/client/ask-directly.ts';
+import { fetchWithoutProxy } from '#infra/http/client/fetch-without-proxy.ts';
 
 const POLL_MS = 50;
 
@@ -30,7 +30,7 @@ export async function waitUntilReady(
 
 async function readinessFault(url: string): Promise<string | undefined> {
   try {
-    const { status, text } = await askDirectly(url, { timeoutMs: 5000 });
+    const { status, text } = await fetchWithoutProxy(url, { timeoutMs: 5000 });
     return status === 200 ? undefined : `${status} ${text.slice(0, 500)}`;
   } catch (error) {
     const cause = (error as Error).cause;

@@ -2,9 +2,13 @@ import { isOperationalType } from '#domain/event/event-type.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type { ConfigView, TenantSnapshot } from '#wire/config-snapshot.ts';
-import { type OperationalEvent, type TellDeps, tell } from './operational-events.ts';
+import {
+  type OperationalEvent,
+  type OperationalEventDeps,
+  enqueueOperationalEvents,
+} from './operational-events.ts';
 
-export interface AnnounceDeps extends TellDeps {
+export interface AnnounceDeps extends OperationalEventDeps {
   config: Pick<ConfigView, 'tenant' | 'currentTenant'>;
 }
 
@@ -27,7 +31,7 @@ export async function announceDeadLetters(
     if (!listens(tenant) && !listens(operator)) continue;
     events.push(exhausted(letter, tenant));
   }
-  await tell(deps, events);
+  await enqueueOperationalEvents(deps, events);
 }
 
 function listens(tenant: TenantSnapshot | undefined): boolean {

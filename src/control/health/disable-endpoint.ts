@@ -3,9 +3,9 @@ import type { EndpointStateReason } from '#domain/endpoint/endpoint.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
-import { type TellDeps, tell } from './operational-events.ts';
+import { type OperationalEventDeps, enqueueOperationalEvents } from './operational-events.ts';
 
-export interface DisableDeps extends ConfigurationDeps, TellDeps {}
+export interface DisableDeps extends ConfigurationDeps, OperationalEventDeps {}
 
 export interface Disabling {
   tenant: string;
@@ -48,8 +48,8 @@ export async function disableEndpoint(deps: DisableDeps, disabling: Disabling): 
       const data = { tenant_id: tenant, endpoint_id: endpoint, url, reason, ...facts };
       const type = 'posthorn.endpoint.disabled';
       const lifeId = lifeIdOf({ id: tenant, life: context.tenant.life });
-      const told = { tenant: lifeId, type, key: `${endpoint}:${revision}`, data } as const;
-      await tell(deps, [told], session);
+      const event = { tenant: lifeId, type, key: `${endpoint}:${revision}`, data } as const;
+      await enqueueOperationalEvents(deps, [event], session);
     });
   } catch (error) {
     // Deleted at the same time: nothing is sent either.

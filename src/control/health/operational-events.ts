@@ -3,7 +3,7 @@
  * tenant, and also to the operator's own tenant if there is one (`POSTHORN_OPERATOR_TENANT`).
  * They are written to an outbox in the transaction of the change that they announce, and published
  * from there (`outbox.ts`). Their ids are derived from their content, so a repeat after a crash is
- * the same event and makes no second delivery.
+ * the same event and causes no second delivery.
  */
 import { createHash } from 'node:crypto';
 import type { AnyBulkWriteOperation, ClientSession } from 'mongodb';
@@ -13,26 +13,26 @@ import type { HealthStore, OperationalEventDocument } from '#infra/mongo/endpoin
 import type { CurrentLives } from '../lives/current-lives.ts';
 
 export interface OperationalEvent {
-  /** Life id. */
+  /** Life id of the tenant (ADR 0028). */
   tenant: string;
   type: OperationalEventType;
   /** Identifies the announced fact: the event id is derived from it and the type. */
   key: string;
-  /** Self-contained: a receiver needs no further request. */
+  /** Complete: a receiver needs no further request. */
   data: Record<string, unknown>;
 }
 
-export interface TellDeps {
+export interface OperationalEventDeps {
   store: Pick<HealthStore, 'outbox'>;
-  /** The tenant that gets the events of every tenant. */
+  /** The tenant that also receives the operational events of all other tenants. */
   operatorTenant: string | undefined;
   lives: Pick<CurrentLives, 'find'>;
   clock: Clock;
 }
 
-/** Inserts events into the outbox; an event that is already there is unchanged. */
-export async function tell(
-  deps: TellDeps,
+/** Inserts events into the outbox. An event that is already there is not changed. */
+export async function enqueueOperationalEvents(
+  deps: OperationalEventDeps,
   events: readonly OperationalEvent[],
   session?: ClientSession,
 ): Promise<void> {

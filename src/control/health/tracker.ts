@@ -11,7 +11,7 @@ import type { History } from '#infra/mongo/documents.ts';
 import type { AttemptsByEndpoint, EndpointAttempts } from './attempts.ts';
 import { type DisableDeps, disableEndpoint } from './disable-endpoint.ts';
 import { type HealthStatus, healthStatusOf } from './health-status.ts';
-import { tell } from './operational-events.ts';
+import { enqueueOperationalEvents } from './operational-events.ts';
 import { DISABLED_LEVEL, type Transition, nextTransition } from './transitions.ts';
 import { mergeHealth } from './write-health.ts';
 
@@ -124,7 +124,9 @@ export class HealthTracker {
       const { lastSuccessMs } = status.facts;
       data['recovered_at'] = new Date(lastSuccessMs ?? 0).toISOString();
       data['was_disabled'] = status.told?.level === DISABLED_LEVEL;
-      await tell(this.deps, [{ tenant: lifeId, type: 'posthorn.endpoint.recovered', key, data }]);
+      await enqueueOperationalEvents(this.deps, [
+        { tenant: lifeId, type: 'posthorn.endpoint.recovered', key, data },
+      ]);
       return;
     }
     const facts = {
@@ -138,7 +140,9 @@ export class HealthTracker {
     }
     const warning = { ...facts, reason: 'failing', percent: step.level };
     const type = 'posthorn.endpoint.failing';
-    await tell(this.deps, [{ tenant: lifeId, type, key: `${key}:${step.level}`, data: warning }]);
+    await enqueueOperationalEvents(this.deps, [
+      { tenant: lifeId, type, key: `${key}:${step.level}`, data: warning },
+    ]);
   }
 
   private async counts(

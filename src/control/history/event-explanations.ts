@@ -17,7 +17,7 @@ import type { EventDocument } from '#infra/mongo/documents.ts';
 import type { EndpointExplanationResource, EventExplanation } from '#wire/api/event-explanation.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { dataInTurns } from '#infra/data-in-turns.ts';
+import { parseDataInSlices } from '#infra/parse-data-in-slices.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { eventForFilter, isBuiltInTurns, isDataSeen } from '#wire/published/event-for-filter.ts';
 import { decodeCursor, type PageSort, toPage } from '#wire/pagination.ts';
@@ -90,7 +90,7 @@ export class EventExplanations {
     const seen = async (data: string | Buffer | undefined): Promise<Record<string, unknown>> => {
       const filterable = filterableEvent(event, data);
       if (data === undefined || !isBuiltInTurns(filterable)) return eventForFilter(filterable);
-      const value = await dataInTurns(this.turns, event.tenant, Buffer.from(data), 'all');
+      const value = await parseDataInSlices(this.turns, event.tenant, Buffer.from(data), 'all');
       return eventForFilter(filterable, () => 'all', { value });
     };
     if (!explanationNeedsData(asked, type)) return seen(undefined);

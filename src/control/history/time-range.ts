@@ -4,7 +4,7 @@ import { type FieldError, PosthornError } from '#domain/errors.ts';
  * Builds the MongoDB condition for a time range; undefined if there is none.
  *
  * @param at prefix of the JSON pointers to `after` and `before`
- * @throws PosthornError POSTHORN_REQUEST_INVALID for an impossible time
+ * @throws PosthornError POSTHORN_REQUEST_INVALID if a time does not exist
  */
 export function timeRange(
   query: { after?: string; before?: string },

@@ -46,7 +46,7 @@ export interface EndpointActorOptions {
   /** How many deliveries of the tenant's lane may wait for this endpoint. */
   laneShare: () => number;
   /** Called when a delivery is parked for lack of room, or when the mailbox is long. */
-  onPressed: () => void;
+  onCongested: () => void;
   /** Called when a turn ends. */
   onTurnEnd: (actor: EndpointActor) => void;
   /**
@@ -149,12 +149,12 @@ export class EndpointActor {
     if (delivery.deliveryClass === 't') return this.keep(delivery);
     if (this.parking.parkUntilSlot(delivery)) {
       // An ordered queue waits by itself: a lane would not help it.
-      if (delivery.queueHandle === undefined) this.options.onPressed();
+      if (delivery.queueHandle === undefined) this.options.onCongested();
     } else if (this.parking.parkWithoutRoom(delivery)) {
-      this.options.onPressed();
+      this.options.onCongested();
     } else {
       this.keep(delivery);
-      if (this.mailbox.length > PRESSURE_LENGTH) this.options.onPressed();
+      if (this.mailbox.length > PRESSURE_LENGTH) this.options.onCongested();
     }
   }
 

@@ -40,7 +40,7 @@ export class TenantActor implements TurnTaker {
   private snapshot: TenantSnapshot | undefined;
   private byId = new Map<string, EndpointSnapshot>();
   private runningAttempts = 0;
-  private load: TenantLoad = { taken: 0, pressed: 0 };
+  private load: TenantLoad = { received: 0, congested: 0 };
   private readonly laneShare: LaneShare;
 
   constructor(tenant: string, deps: TenantActorDeps) {
@@ -75,7 +75,7 @@ export class TenantActor implements TurnTaker {
   }
 
   deliver(delivery: InFlightDelivery): void {
-    this.load.taken++;
+    this.load.received++;
     const actor = this.endpoints.get(delivery.endpoint) ?? this.activate(delivery.endpoint);
     actor.deliver(delivery);
     this.offer(actor);
@@ -94,8 +94,8 @@ export class TenantActor implements TurnTaker {
   /** Load since the last call; undefined if there was none. */
   takeLoad(): TenantLoad | undefined {
     const { load } = this;
-    if (load.taken === 0) return undefined;
-    this.load = { taken: 0, pressed: 0 };
+    if (load.received === 0) return undefined;
+    this.load = { received: 0, congested: 0 };
     return load;
   }
 
@@ -133,7 +133,7 @@ export class TenantActor implements TurnTaker {
       tenantShare: () => this.inFlightMax / Math.max(1, this.ring.size),
       // With one endpoint, its deliveries block no other endpoint.
       laneShare: () => (this.byId.size <= 1 ? Number.POSITIVE_INFINITY : this.laneShare.now()),
-      onPressed: () => this.load.pressed++,
+      onCongested: () => this.load.congested++,
       onTurnEnd: (ended) => {
         this.runningAttempts--;
         // Put the actor back in the ring before the scheduler grants the free slot to the next

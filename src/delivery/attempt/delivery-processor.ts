@@ -63,7 +63,7 @@ export interface DeliveryProcessorDeps {
    * Whether this worker still owns the tenant's shard, by the lease's expiry. Checked before each
    * attempt.
    */
-  mayWork: (tenant: string) => boolean;
+  isOwner: (tenant: string) => boolean;
   /** The platform's time limit for an attempt. */
   timeoutMs: number;
   clock: Clock;
@@ -111,7 +111,7 @@ export class DeliveryProcessor {
     const { settler, events } = this.deps;
     const snapshot = this.snapshot() ?? (await this.refetchSnapshot(delivery));
     // The lease expired while this worker was paused: the message belongs to another worker by now.
-    if (!this.deps.mayWork(delivery.tenant)) return this.abandon(delivery);
+    if (!this.deps.isOwner(delivery.tenant)) return this.abandon(delivery);
     this.settings.apply(snapshot);
     if (snapshot === undefined) return this.settleWithoutEndpoint(delivery);
     if (snapshot.state === 'paused') return settler.hold(delivery, 'endpoint_paused');
@@ -184,9 +184,9 @@ export class DeliveryProcessor {
    * attempt, but its age still counts.
    */
   private parkUnsent(delivery: InFlightDelivery, fault: LocalFault, triedMs: number): void {
-    const { settler, localFaults, mayWork } = this.deps;
+    const { settler, localFaults, isOwner } = this.deps;
     const delayMs = localFaults.report(fault);
-    if (!mayWork(delivery.tenant)) return this.abandon(delivery);
+    if (!isOwner(delivery.tenant)) return this.abandon(delivery);
     const { maxAgeMs = Number.POSITIVE_INFINITY } = this.settings.retryPolicy;
     const ageMs = triedMs - (delivery.head.firstAttemptMs ?? triedMs);
     if (ageMs + delayMs > maxAgeMs) return settler.end(delivery, 'too_old', undefined);
@@ -235,7 +235,7 @@ export class DeliveryProcessor {
     // The shard was lost, or released at the drain deadline: its new owner has the delivery and
     // decides its next state. An attempt that a shutdown aborted is not a failure: it is neither
     // counted nor recorded.
-    if (verdict.kind !== 'delivered' && !this.deps.mayWork(delivery.tenant))
+    if (verdict.kind !== 'delivered' && !this.deps.isOwner(delivery.tenant))
       return this.abandon(delivery);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
     if (!result.outcome.ok && result.outcome.kind === 'unexpected') {

@@ -44,7 +44,7 @@ export class LaneController {
       broker: broker(shard),
       rules,
       metrics,
-      mayWork: () => owns(shard),
+      isOwner: () => owns(shard),
       now: clock.monotonicMs,
       log,
     });

@@ -1,6 +1,8 @@
 import { Counter, Gauge, type Registry } from 'prom-client';
 
-/** Prometheus metrics of lanes (OB-2). No tenant in a label; there are at most 64 shards. */
+/**
+ * Prometheus metrics of lanes (OB-2). No label contains a tenant; `shard` has at most 64 values.
+ */
 export class LaneMetrics {
   readonly promotions: Counter<'reason'>;
   readonly demotions: Counter<'reason'>;

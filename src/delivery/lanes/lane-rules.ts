@@ -12,8 +12,8 @@ export interface LaneRules {
   evaluateEveryMs: number;
   /** How often consumers, keys and stored messages are reconciled. */
   reconcileEveryMs: number;
-  /** A tenant is under pressure from this many deliveries a second that find no room. */
-  pressedPerSecond: number;
+  /** A tenant is under pressure from this many congested deliveries a second. */
+  congestedPerSecond: number;
   /**
    * A tenant is busy from this many deliveries a second, in `busyPeriods` consecutive evaluations.
    */
@@ -37,7 +37,7 @@ export interface LaneRules {
 export const LANE_RULES: LaneRules = {
   evaluateEveryMs: 1000,
   reconcileEveryMs: 5000,
-  pressedPerSecond: 50,
+  congestedPerSecond: 50,
   busyPerSecond: 500,
   busyPeriods: 3,
   quietPerSecond: 100,

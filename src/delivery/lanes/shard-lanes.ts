@@ -33,7 +33,7 @@ export interface ShardLanesDeps {
   rules: LaneRules;
   metrics: LaneMetrics;
   /** Whether this worker still owns the shard. Checked before each step. */
-  mayWork: () => boolean;
+  isOwner: () => boolean;
   /** Monotonic milliseconds. */
   now: () => number;
   log: Log;
@@ -108,7 +108,7 @@ export class ShardLanes {
     seconds: number,
   ): Promise<void> {
     for (const [tenant, lane] of this.lanes) {
-      lane.rate = (loads.get(tenant)?.taken ?? 0) / seconds;
+      lane.rate = (loads.get(tenant)?.received ?? 0) / seconds;
     }
     // Reconcile before promoting: a new owner must not exceed the limit.
     if (this.deps.now() >= this.reconcileAtMs) await this.reconcile();
@@ -127,7 +127,7 @@ export class ShardLanes {
       ...stored,
       ...this.lanes.keys(),
     ])) {
-      if (!this.mayWork()) return;
+      if (!this.isOwner()) return;
       await this.settle(tenant, {
         announced: announced.has(tenant),
         backlog: backlogs.get(tenant),
@@ -148,7 +148,7 @@ export class ShardLanes {
     const { now, rules } = this.deps;
     lane.withdrawnSinceMs ??= now();
     if (now() - lane.withdrawnSinceMs < rules.graceMs || lane.backlog > 0 || found.stored) return;
-    if (this.mayWork()) await this.remove(tenant, lane);
+    if (this.isOwner()) await this.remove(tenant, lane);
   }
 
   /**
@@ -204,7 +204,7 @@ export class ShardLanes {
   private async consider({ tenant, reason, pressure }: Candidate): Promise<void> {
     const known = this.lanes.get(tenant);
     if (known !== undefined && known.withdrawnSinceMs === undefined) return;
-    if (!this.mayWork() || (known === undefined && !this.hasRoom)) return;
+    if (!this.isOwner() || (known === undefined && !this.hasRoom)) return;
     if (this.active >= this.deps.rules.lanesMax) {
       const quietest = this.quietest();
       if (quietest === undefined || reason !== 'pressure') return;
@@ -220,7 +220,7 @@ export class ShardLanes {
     // drains and removes it.
     await broker.makeConsumer(tenant);
     const lane = await this.serve(tenant);
-    if (!this.mayWork()) return;
+    if (!this.isOwner()) return;
     // Announce the key second: from now on routers publish to the lane. After a crash the next
     // owner finds both.
     await broker.announce(tenant);
@@ -237,7 +237,7 @@ export class ShardLanes {
       const quiet = lane.rate < rules.quietPerSecond && lane.backlog < rules.quietPerSecond;
       lane.quietSinceMs = quiet ? (lane.quietSinceMs ?? now()) : undefined;
       if (lane.quietSinceMs === undefined || now() - lane.quietSinceMs < rules.quietMs) continue;
-      if (this.mayWork()) await this.withdraw(tenant, 'quiet');
+      if (this.isOwner()) await this.withdraw(tenant, 'quiet');
     }
   }
 
@@ -285,7 +285,7 @@ export class ShardLanes {
     return this.lanes.size < 2 * this.deps.rules.lanesMax;
   }
 
-  private mayWork(): boolean {
-    return !this.closed && this.deps.mayWork();
+  private isOwner(): boolean {
+    return !this.closed && this.deps.isOwner();
   }
 }

@@ -3,9 +3,9 @@ import type { LaneRules } from './lane-rules.ts';
 /** A tenant's deliveries in one evaluation period. */
 export interface TenantLoad {
   /** Deliveries received through any consumer. */
-  taken: number;
-  /** The part of `taken` that was parked or found a long mailbox. */
-  pressed: number;
+  received: number;
+  /** Number of `received` that were parked, or that waited behind a long mailbox. */
+  congested: number;
 }
 
 export type PromotionReason = 'pressure' | 'rate';
@@ -13,31 +13,32 @@ export type PromotionReason = 'pressure' | 'rate';
 export interface Candidate {
   tenant: string;
   reason: PromotionReason;
-  /** Need for a lane: deliveries a second, counting those without room twice. */
+  /** Need for a lane: deliveries a second, counting congested ones twice. */
   pressure: number;
 }
 
 /** Selects the tenants that should get a lane, by their load in the last periods. */
 export class TenantDemand {
-  private readonly rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyPeriods'>;
+  private readonly rules: Pick<LaneRules, 'congestedPerSecond' | 'busyPerSecond' | 'busyPeriods'>;
   private busy = new Map<string, number>();
 
-  constructor(rules: Pick<LaneRules, 'pressedPerSecond' | 'busyPerSecond' | 'busyPeriods'>) {
+  constructor(rules: Pick<LaneRules, 'congestedPerSecond' | 'busyPerSecond' | 'busyPeriods'>) {
     this.rules = rules;
   }
 
   /**
-   * Evaluates one period. @param seconds length of the period. @returns candidates, highest
-   * pressure first
+   * Evaluates one period. Returns the candidates, highest pressure first.
+   *
+   * @param seconds length of the period
    */
   evaluate(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Candidate[] {
-    const { pressedPerSecond, busyPerSecond, busyPeriods } = this.rules;
+    const { congestedPerSecond, busyPerSecond, busyPeriods } = this.rules;
     const busy = new Map<string, number>();
     const candidates: Candidate[] = [];
-    for (const [tenant, { taken, pressed }] of loads) {
-      const pressure = (taken + pressed) / seconds;
-      if (taken >= busyPerSecond * seconds) busy.set(tenant, (this.busy.get(tenant) ?? 0) + 1);
-      if (pressed >= pressedPerSecond * seconds)
+    for (const [tenant, { received, congested }] of loads) {
+      const pressure = (received + congested) / seconds;
+      if (received >= busyPerSecond * seconds) busy.set(tenant, (this.busy.get(tenant) ?? 0) + 1);
+      if (congested >= congestedPerSecond * seconds)
         candidates.push({ tenant, reason: 'pressure', pressure });
       else if ((busy.get(tenant) ?? 0) >= busyPeriods) {
         candidates.push({ tenant, reason: 'rate', pressure });

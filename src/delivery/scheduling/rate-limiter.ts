@@ -1,9 +1,9 @@
 import type { RateLimit } from '#domain/endpoint/endpoint-policy.ts';
 
 /**
- * Token bucket (DL-9): holds up to `burst` tokens, refilled at `perSecond`; a request takes one. It
- * also assigns time slots to deliveries that are parked because they would wait too long in memory.
- * Each gets the slot after the last one assigned, so that they return in order and at the
+ * Token bucket (DL-9): holds up to `burst` tokens, refilled at `perSecond`; a request consumes one.
+ * It also assigns time slots to deliveries that are parked because they would wait too long in
+ * memory. Each gets the slot after the last one assigned, so that they return in order and at the
  * endpoint's rate.
  *
  * A new bucket is full: after a restart, or at another worker, an endpoint may get one extra burst.
@@ -26,7 +26,7 @@ export class RateLimiter {
   /** Changes the limit. Saved tokens are kept up to the new burst. */
   configure(limit: RateLimit): void {
     const { perSecond, burst } = this.limit;
-    // The change concerns another setting: parked deliveries keep their slots.
+    // Another setting of the endpoint changed: parked deliveries keep their slots.
     if (limit.perSecond === perSecond && limit.burst === burst) return;
     this.fill();
     this.limit = limit;

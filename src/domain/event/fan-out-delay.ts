@@ -1,9 +1,9 @@
 /**
- * The delay of an event's deliveries by the number of its endpoints (RT-6): a large event leaves
- * deliveries in flight time to finish.
+ * One step of the setting that delays events with many endpoints (RT-6), so that in-flight
+ * deliveries finish before their fan-out.
  */
 export interface FanOutDelay {
-  /** For events with more endpoints than this. */
+  /** Applies to events with more endpoints than this. */
   over: number;
   delayMs: number;
 }
@@ -11,7 +11,7 @@ export interface FanOutDelay {
 /** Steps in the settings: `100000:30` is 30 s over 100,000 endpoints; a comma separates steps. */
 export const FAN_OUT_DELAYS_PATTERN = '^(|\\d{1,9}:\\d{1,5}(,\\d{1,9}:\\d{1,5}){0,15})$';
 
-/** Parses a text of `FAN_OUT_DELAYS_PATTERN`. Returns the largest number of endpoints first. */
+/** Parses a text that matches `FAN_OUT_DELAYS_PATTERN`. Returns the steps, most endpoints first. */
 export function parseFanOutDelays(text: string): FanOutDelay[] {
   if (text === '') return [];
   const steps = text.split(',').map((step): FanOutDelay => {
@@ -21,7 +21,7 @@ export function parseFanOutDelays(text: string): FanOutDelay[] {
   return steps.sort((a, b) => b.over - a.over);
 }
 
-/** The delay of an event with this many endpoints, in milliseconds. */
+/** Returns the delay of an event with so many endpoints, in milliseconds. */
 export function fanOutDelayMs(steps: readonly FanOutDelay[], endpoints: number): number {
   for (const { over, delayMs } of steps) if (endpoints > over) return delayMs;
   return 0;

@@ -1,4 +1,4 @@
-/** The names of members in a JSON text that a reader would confuse. */
+/** Finds member names that JSON parsers treat differently: duplicates, and `__proto__`. */
 import type { FieldError } from '#domain/errors.ts';
 import { duplicateKey, reservedName } from '#domain/field-faults.ts';
 import { childPointer } from '#domain/json-pointer.ts';
@@ -15,17 +15,17 @@ import {
 /** An open array or object. */
 interface Container {
   isObject: boolean;
-  /** Absent until there is a second name: most objects are small. */
+  /** Created for the second name, because many objects have only one. */
   names: Set<string> | undefined;
-  /** The present member. */
+  /** Name of the current member. */
   name: string;
-  /** The present element. */
+  /** Index of the current element. */
   index: number;
 }
 
 /**
- * Whether `JSON.parse` lost no member of a text to another with the same name, and none is named
- * `__proto__`. Much cheaper than `findNameFault`, which says where the fault is.
+ * Whether the text of a parsed value has no duplicate member name and none that is `__proto__`.
+ * Much cheaper than `findNameFault`, which returns the pointer to the fault.
  *
  * @param members number of members in the text
  */
@@ -33,7 +33,7 @@ export function hasPlainNames(value: unknown, members: number): boolean {
   return countMembers(value) === members;
 }
 
-/** Not a number where a member is named `__proto__`. */
+/** Returns NaN if a member is named `__proto__`. */
 function countMembers(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   let count = 0;
@@ -60,10 +60,10 @@ interface Span {
 
 /**
  * Finds the first member whose name its object already has, or whose name is `__proto__`. Reads the
- * text once; names that are spelled with escapes are compared by their meaning.
+ * text once; names are compared after unescaping.
  *
  * @param bytes a JSON text that the scanner has accepted
- * @param skipped a value that another reader checks
+ * @param skipped a value whose names are checked elsewhere
  */
 export function findNameFault(bytes: Buffer, skipped?: Span): FieldError | undefined {
   const open: Container[] = [];
@@ -133,7 +133,7 @@ function isRepeated(object: Container, name: string): boolean {
   return false;
 }
 
-/** The pointer to the innermost open container. */
+/** Returns the JSON pointer to the innermost open container. */
 function pointerTo(open: readonly Container[]): string {
   const outer = open.slice(0, -1);
   return outer.reduce(

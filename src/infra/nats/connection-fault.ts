@@ -19,8 +19,7 @@ export function natsSettingFault(error: unknown, login: NatsLogin): string | und
     /authorization violation/i.test(error.message)
   ) {
     const settings = loginSettings(login);
-    if (login.user !== undefined)
-      return `${settings}: NATS does not know this user with this password`;
+    if (login.user !== undefined) return `${settings}: NATS rejects this user or password`;
     return settings === 'POSTHORN_NATS_USER'
       ? `${settings}: is required, because NATS refuses connections without a user`
       : `${settings}: NATS does not accept this login`;

@@ -1,10 +1,10 @@
 import type { FieldError } from '#domain/errors.ts';
 
-/** Data to check, for the thread. */
+/** A request to the thread that validates `data`. */
 export interface CheckRequest {
   /** The JSON Schema of the event type, as JSON. */
   schema: string;
-  /** The JSON text of `data`; its memory moves to the thread. */
+  /** The JSON text of `data`. Its buffer is transferred to the thread. */
   data: Uint8Array<ArrayBuffer>;
 }
 

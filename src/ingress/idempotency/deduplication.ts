@@ -10,9 +10,9 @@
  *
  * - after `claim`: a held claim. The next equal event is stored under its id.
  * - after the event's PubAck: the same, and the message id drops the next equal event. The stream
- *   forgets message ids after 2 minutes; after that the event store is asked for the event. If
+ *   forgets message ids after 2 minutes; after that, `check` queries the history for the event. If
  *   MongoDB is down too, one extra webhook is sent, under the same `webhook-id`.
- * - after `markStored`: nothing is left to do.
+ * - after `markStored`: the claim is complete.
  *
  * Keeps no state here. If NATS does not answer, the event is rejected with 503, as it could not be
  * stored either.
@@ -27,15 +27,15 @@ import type { EventInput } from '#wire/published/event-input.ts';
 import { formulaDigest, wantedOfFormula } from './formula-digest.ts';
 import type { Idempotency } from './idempotency.ts';
 
-/** Less than the time in which the stream knows message ids (2 minutes). */
-const ID_KNOWN_MS = 90_000;
+/** Less than the duplicate window of the stream (2 minutes). */
+const DUPLICATE_WINDOW_MS = 90_000;
 const MARK_TIMEOUT_MS = 5000;
 
 /** The claim of an event under its formula. */
 export interface DedupClaim {
   subject: string;
   held: StoredDedupEntry;
-  /** Created by this event, just now. */
+  /** Whether this event created the claim. */
   created: boolean;
   ttlSeconds: number;
 }
@@ -64,13 +64,13 @@ export class Deduplication {
     this.deps = deps;
   }
 
-  /** Undefined: events of this type are not compared. */
+  /** Returns undefined if events of this type are not de-duplicated. */
   formulaOf(type: string): Formula | undefined {
     return this.deps.config.eventType(type)?.deduplication;
   }
 
   /**
-   * Claims the digest for the first event, and tells how to treat this one.
+   * Claims the digest for the first event. Resolves with the treatment of this event.
    *
    * @param deadlineMs monotonic
    * @throws if NATS does not answer by then
@@ -96,7 +96,7 @@ export class Deduplication {
     const first = held.event;
     if (first.id === id) return first.stored ? { kind: 'replayed' } : { kind: 'first', claim };
     if (first.stored === true) return { kind: 'duplicate', id: first.id };
-    const isOld = acceptedMs - first.atMs > ID_KNOWN_MS;
+    const isOld = acceptedMs - first.atMs > DUPLICATE_WINDOW_MS;
     if (isOld && (await this.deps.idempotency.isStored(tenant, first.id))) {
       this.markStored(claim, acceptedMs);
       return { kind: 'duplicate', id: first.id };
@@ -105,7 +105,8 @@ export class Deduplication {
   }
 
   /**
-   * Reads large `data` in turns with that of other tenants; undefined if it is small or not JSON.
+   * Scans large `data` in slices, which alternate with slices of other tenants. Resolves with
+   * undefined if `data` is small or not JSON.
    */
   private async readLarge(
     { fields }: Formula,
@@ -119,12 +120,13 @@ export class Deduplication {
   }
 
   /**
-   * Records, without waiting, that the event is stored. Until then its message id drops repeats.
+   * Records, without waiting, that the event is stored. Until then the stream drops repeats by
+   * message id.
    */
   markStored({ subject, held, ttlSeconds }: DedupClaim, nowMs: number): void {
-    const restMs = held.event.atMs + ttlSeconds * 1000 - nowMs;
+    const remainingMs = held.event.atMs + ttlSeconds * 1000 - nowMs;
     const options = {
-      ttlSeconds: Math.max(1, Math.ceil(restMs / 1000)),
+      ttlSeconds: Math.max(1, Math.ceil(remainingMs / 1000)),
       timeoutMs: MARK_TIMEOUT_MS,
     };
     this.deps.dedupStore.markStored(subject, held, options).catch(() => undefined);

@@ -5,7 +5,7 @@ import type { ConfigView, EndpointSnapshot } from '#wire/config-snapshot.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
 import { eventForFilter, isBuiltInTurns } from '#wire/published/event-for-filter.ts';
-import { dataInTurns } from '#infra/data-in-turns.ts';
+import { parseDataInSlices } from '#infra/parse-data-in-slices.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import type { FaultyFilters } from '../faulty-filters.ts';
 import { type EventSource, type StepBudget, SubscriptionIndex } from '../subscription-index.ts';
@@ -47,7 +47,7 @@ export async function planStops(
 ): Promise<Stop[]> {
   const byPartition: Stop[][] = Array.from({ length: PARTITIONS }, () => []);
   const built = isBuiltInTurns(event)
-    ? { value: await dataInTurns(new JsonTurns(), '', event.data, 'all') }
+    ? { value: await parseDataInSlices(new JsonTurns(), '', event.data, 'all') }
     : undefined;
   let parsed: Record<string, unknown> | undefined;
   const document = (): Record<string, unknown> =>

@@ -31,7 +31,7 @@ export class LifeGate {
   async admits(message: InFlightEvent, lifeId: string): Promise<boolean> {
     const { lives, refresh } = this.deps;
     for (let looks = 0; lives.status(lifeId) === 'unborn'; looks++) {
-      if (!message.mayWork()) return true;
+      if (!message.isOwner()) return true;
       if (lives.gaveUpOn(lifeId, 'event')) {
         message.ack();
         return false;

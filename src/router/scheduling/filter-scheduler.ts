@@ -33,8 +33,11 @@ export interface MatchQuestion {
   index: SubscriptionIndex;
   type: string;
   event: EventSource;
-  /** Whether the result is still needed; if not, it may be anything. */
-  mayWork: () => boolean;
+  /**
+   * Whether this router still owns the event's shard. If not, the result is discarded and may be
+   * wrong.
+   */
+  isOwner: () => boolean;
 }
 
 interface Waiting {
@@ -137,7 +140,7 @@ export class FilterScheduler {
 
   private resume(waiting: Waiting): void {
     const { question, match, position, done } = waiting;
-    if (!question.mayWork()) return done([]);
+    if (!question.isOwner()) return done([]);
     const budget = { steps: 0, stepsMax: this.stepsLeft, compileSteps: 0 };
     const sinceMs = this.clock.monotonicMs();
     const found = match.resume(budget);

@@ -20,7 +20,7 @@ export interface OrderedPublication {
   /** Builds the publication when its turn comes. */
   make: () => Publication;
   /** Whether this router still owns the shard, by the clock. */
-  mayWork: () => boolean;
+  isOwner: () => boolean;
   /** Called when it is stored, or when another router owns the shard. */
   done: () => void;
 }
@@ -47,7 +47,7 @@ export class OrderedPublisher {
 
   /** Returns whether the entry has ended, as another router owns the shard. */
   private start(entry: OrderedPublication, subject: string): boolean {
-    if (entry.mayWork()) {
+    if (entry.isOwner()) {
       this.publish(subject, entry, entry.make());
       return false;
     }
@@ -57,7 +57,7 @@ export class OrderedPublisher {
 
   private publish(subject: string, entry: OrderedPublication, publication: Publication): void {
     const retry = (): void => {
-      if (entry.mayWork()) this.publish(subject, entry, publication);
+      if (entry.isOwner()) this.publish(subject, entry, publication);
       else this.end(subject, entry);
     };
     const isAccepted = this.publisher.publish(publication, (error) => {

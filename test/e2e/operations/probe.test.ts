@@ -28,7 +28,7 @@ let registry: Registry;
 
 before(async () => {
   receiverUrl = `http://127.0.0.1:${await findFreePort()}`;
-  // No private network is allowed, and yet the receiver of the probe is reached.
+  // Private networks are forbidden for endpoints, except for the probe's own receiver.
   system = await startSystem([['ingress', 'control'], ['router'], ['delivery']], {
     POSTHORN_SHARDS: String(SHARDS),
     POSTHORN_EGRESS_ALLOW: '',
@@ -68,8 +68,8 @@ async function byShard(name: string, result?: string): Promise<number[]> {
 }
 const rounds = (result: string) => byShard('posthorn_probe_rounds_total', result);
 
-/** Waits until each shard has had this many more rounds with the result. */
-async function more(result: string, count: number): Promise<void> {
+/** Waits until each shard has `count` more rounds with the result. */
+async function waitForRounds(result: string, count: number): Promise<void> {
   const from = await rounds(result);
   await waitUntil(
     async () => {
@@ -80,8 +80,8 @@ async function more(result: string, count: number): Promise<void> {
   );
 }
 
-test('every shard succeeds on a healthy system, and no other tenant can reach the receiver', async () => {
-  await more('succeeded', 2);
+test('the probe succeeds in every shard of a healthy system, and no other tenant can use its receiver', async () => {
+  await waitForRounds('succeeded', 2);
   assert.deepEqual(await rounds('lost'), [0, 0]);
   assert.deepEqual(await rounds('refused'), [0, 0]);
   const age =
@@ -92,7 +92,7 @@ test('every shard succeeds on a healthy system, and no other tenant can reach th
   await system.api('PUT', '/v1/tenants/acme', {});
   const { body } = await system.api('GET', '/v1/tenants');
   const listed = (body as { data: { id: string }[] }).data.map(({ id }) => id);
-  assert.deepEqual(listed, ['acme'], 'no customer, not in their list');
+  assert.deepEqual(listed, ['acme'], 'a canary tenant is listed');
   const url = `${receiverUrl}/${tenants[0]}`;
   const refused = await system.api('POST', '/v1/tenants/acme/endpoints', { url });
   assert.equal(refused.status, 400, JSON.stringify(refused.body));
@@ -102,11 +102,11 @@ test('every shard succeeds on a healthy system, and no other tenant can reach th
 });
 
 for (const role of ['router', 'delivery'] as const) {
-  test(`rounds are lost and little accumulates without ${role}, and rounds succeed again once it is back`, async () => {
+  test(`the probe loses rounds and bounds its waiting events without ${role}, and succeeds after its restart`, async () => {
     const sentBefore = await byShard('posthorn_probe_sent_total');
     await system.with(role).kill('SIGKILL');
     const bound = LOST_MAX + LOST_AFTER_MS / INTERVAL_MS + 2;
-    await more('lost', bound + 3);
+    await waitForRounds('lost', bound + 3);
     const sent = await byShard('posthorn_probe_sent_total');
     for (const [shard, value] of sent.entries()) {
       const added = value - (sentBefore[shard] as number);
@@ -114,20 +114,20 @@ for (const role of ['router', 'delivery'] as const) {
     }
     const lateBefore = await byShard('posthorn_probe_late_total');
     await system.with(role).restart();
-    await more('succeeded', 2);
+    await waitForRounds('succeeded', 2);
     const late = await byShard('posthorn_probe_late_total');
     assert.ok(
       late.every((value, shard) => value > (lateBefore[shard] as number)),
-      'what waited came',
+      'no event that had waited arrived',
     );
   });
 }
 
 test('rounds are rejected without ingress', async () => {
   await system.with('ingress').kill('SIGKILL');
-  await more('refused', 6);
+  await waitForRounds('refused', 6);
   await system.with('ingress').restart();
-  await more('succeeded', 1);
+  await waitForRounds('succeeded', 1);
 });
 
 test('the probe creates its endpoint again when it was deleted', async () => {
@@ -143,13 +143,13 @@ test('the probe creates its endpoint again when it was deleted', async () => {
     deadlineMs: DEADLINE_MS,
     intervalMs: 100,
   });
-  await more('succeeded', 1);
+  await waitForRounds('succeeded', 1);
 });
 
 test('a restarted probe removes everything of its previous run', async () => {
   await probe?.stop(1000);
   await startProbe();
-  await more('succeeded', 1);
+  await waitForRounds('succeeded', 1);
   for (const tenant of tenants) {
     assert.equal((await endpoints(`/v1/tenants/${tenant}/endpoints`)).length, 1);
   }

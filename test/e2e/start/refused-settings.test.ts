@@ -48,7 +48,10 @@ function run(settings: Record<string, string>): Promise<{ code: unknown; stderr:
 test('rejects a wrong password of NATS with the names of its settings', async () => {
   const { code, stderr } = await run({ POSTHORN_NATS_PASSWORD: 'wrong' });
   assert.equal(code, 78, stderr);
-  assert.match(stderr, /^posthorn: POSTHORN_NATS_USER, POSTHORN_NATS_PASSWORD: .*this password$/m);
+  assert.match(
+    stderr,
+    /^posthorn: POSTHORN_NATS_USER, POSTHORN_NATS_PASSWORD: .*rejects this user or password$/m,
+  );
   assert.match(stderr, /"code":"POSTHORN_NATS_UNAVAILABLE".*"msg":"nats.refused"/);
 });
 
@@ -57,7 +60,7 @@ test('rejects a wrong password of MongoDB with the name of its setting', async (
   const url = `mongodb://somebody:hidden@${host}/${search}`;
   const { code, stderr } = await run({ POSTHORN_MONGODB_URL: url });
   assert.equal(code, 78, stderr);
-  assert.match(stderr, /^posthorn: POSTHORN_MONGODB_URL: .*this password$/m);
+  assert.match(stderr, /^posthorn: POSTHORN_MONGODB_URL: .*rejects this user or password$/m);
   assert.match(stderr, /"code":"POSTHORN_MONGODB_UNAVAILABLE".*"msg":"mongodb.refused"/);
   assert.doesNotMatch(stderr, /hidden/);
 });

@@ -28,7 +28,7 @@ test('events of other tenants do not wait for a fan-out of 5,000', async (t) => 
   const order = (await plane.deliveries()).map(({ subject }) => parseDeliverySubject(subject));
   assert.equal(order.length, 10_041);
   const lastOf = (id: string) => order.findLastIndex((one) => one.tenant === id);
-  // The two events come with the first, or some deliveries later: not after thousands.
+  // The other events are routed within the first thousand deliveries.
   assert.ok(lastOf('beta') < 1000, `beta had its delivery at place ${lastOf('beta')}`);
   assert.ok(lastOf('gamma') < 1000, `gamma had its last delivery at place ${lastOf('gamma')}`);
 });
@@ -58,7 +58,7 @@ test('a copy for an ordered endpoint keeps its order among the events of its ten
     window: 16,
     started: false,
   });
-  // Something that every lane waits behind.
+  // A fan-out of 500, behind which the other events wait.
   await plane.publish('e0');
   const ids = Array.from({ length: 20 }, (_, i) => `e${i + 1}`);
   for (const [i, id] of ids.entries()) {
@@ -112,7 +112,7 @@ test('an event over the limit waits for its delay, delays no other tenant and is
   const [first] = (await storedTimes(plane)).slice(20);
   const event = await plane.core.jsm.direct.getMessage(streams.events(0), { seq: 1 });
   const waitedMs = (first as number) - (event?.time.getTime() ?? 0);
-  assert.ok(waitedMs >= 5000, `it began after ${waitedMs} ms`);
+  assert.ok(waitedMs >= 5000, `the fan-out began after ${waitedMs} ms`);
 });
 
 test('a delay that passed while no router ran is not repeated', async (t) => {
@@ -125,7 +125,11 @@ test('a delay that passed while no router ran is not repeated', async (t) => {
   await plane.routed('e1');
   await plane.settled();
   const info = await plane.core.jsm.consumers.info(streams.events(0), consumers.router);
-  assert.equal(info.delivered.consumer_seq, 1, 'it was given back although its time had come');
+  assert.equal(
+    info.delivered.consumer_seq,
+    1,
+    'the event was redelivered although its delay had passed',
+  );
 });
 
 async function storedTimes(plane: RouterPlane): Promise<number[]> {

@@ -70,7 +70,7 @@ test('an event of a life that stays unknown is acked and not routed', async () =
   const gate = new LifeGate({ lives, refresh: async () => undefined });
   const answers: string[] = [];
   const message = {
-    mayWork: () => true,
+    isOwner: () => true,
     ack: () => answers.push('ack'),
     nak: () => answers.push('nak'),
   } as unknown as InFlightEvent;

@@ -48,7 +48,7 @@ function newBudget(stepsMax: number): StepBudget {
   return { steps: 0, stepsMax, compileSteps: 0 };
 }
 
-/** The whole answer, in as many turns as it takes. */
+/** Runs a match to its end, with a new budget after each pause. */
 function match(
   index: SubscriptionIndex,
   type: string,
@@ -60,7 +60,7 @@ function match(
   return found;
 }
 
-/** Of filters that all compile. */
+/** Creates an index; fails the test if a filter does not compile. */
 function newIndex(of: TenantSnapshot): SubscriptionIndex {
   return new SubscriptionIndex(
     of,
@@ -71,7 +71,7 @@ function newIndex(of: TenantSnapshot): SubscriptionIndex {
   );
 }
 
-const mustNotBeCalled: EventSource = () => assert.fail('the event was asked for');
+const mustNotBeCalled: EventSource = () => assert.fail('the event was read');
 
 test('operational events match selectors that name them and not the star', () => {
   const selectors = [
@@ -97,7 +97,7 @@ test('operational events match selectors that name them and not the star', () =>
   }
 });
 
-test('exact names, prefixes and the star match as selectors say', () => {
+test('selectors match by exact name, by prefix, or every type with a star', () => {
   const index = newIndex(
     snapshot(
       ['exact', 'prefix', 'deep', 'all', 'none'].map((id) => endpoint(id)),
@@ -202,7 +202,7 @@ test('a stored filter that does not compile matches nothing, is logged once per 
   assert.equal(counted?.values[0]?.value, 4);
 });
 
-test('a match looks only at the subscriptions of its event type among 100,000', () => {
+test('a match evaluates only the subscriptions of its event type among 100,000', () => {
   const endpoints = Array.from({ length: 1000 }, (_, i) => endpoint(`ep${i}`));
   const subscriptions = Array.from({ length: 100_000 }, (_, i) =>
     subscription(`s${i}`, `ep${i % 1000}`, [`type${i % 20_000}.created`, `group${i}.*`], {
@@ -211,12 +211,12 @@ test('a match looks only at the subscriptions of its event type among 100,000', 
   );
   const index = newIndex(snapshot(endpoints, subscriptions));
   assert.deepEqual(ids(match(index, 'type7.created', () => ({ data: { n: 20_007 } }))), ['ep7']);
-  assert.equal(index.candidatesLookedAt, 5);
+  assert.equal(index.candidatesEvaluated, 5);
   assert.deepEqual(ids(match(index, 'group99999.x.y', () => ({ data: { n: 99_999 } }))), ['ep999']);
-  assert.equal(index.candidatesLookedAt, 6);
+  assert.equal(index.candidatesEvaluated, 6);
 });
 
-/** RT-1 and RT-4 read literally, one subscription after the other. */
+/** Evaluates each subscription in order, as RT-1 and RT-4 define a match. */
 function linearScan(
   tenant: TenantSnapshot,
   type: string,
@@ -288,7 +288,7 @@ test('a match that pauses after each filter finds the same when other matches ru
       while (!Array.isArray(found)) {
         match(index, 'a.b', () => ({ source: 's2', data: { n: 3 } }));
         found = found.resume(budget()) ?? found;
-        assert.ok(++stops <= snapshot.subscriptions.length, 'a turn asked no filter');
+        assert.ok(++stops <= snapshot.subscriptions.length, 'a turn evaluated no filter');
       }
       assert.deepEqual(ids(found), whole);
     }),
@@ -300,21 +300,21 @@ test('no filter is evaluated without budget, and at least one with a step left',
   const endpoints = Array.from({ length: 3 }, (_, i) => endpoint(`e${i}`));
   const filters = endpoints.map(({ id }) => subscription(`s-${id}`, id, ['*'], { id: '1' }));
   const index = newIndex(snapshot(endpoints, filters));
-  let looked = 0;
+  let evaluated = 0;
   const document = {
     get id() {
-      looked++;
+      evaluated++;
       return '1';
     },
   };
   const found = index.match('x', () => document, newBudget(0));
   assert.ok(!Array.isArray(found));
-  assert.equal(looked, 0);
+  assert.equal(evaluated, 0);
   assert.equal(found.resume(newBudget(1)), undefined);
-  assert.equal(looked, 1);
+  assert.equal(evaluated, 1);
   assert.equal(found.resume(newBudget(1)), undefined);
   assert.equal(found.resume(newBudget(1))?.length, 3);
-  assert.equal(looked, 3);
+  assert.equal(evaluated, 3);
 });
 
 test('the index agrees with a scan over all subscriptions, and the explanation with it', () => {

@@ -16,12 +16,12 @@ const DECIDING_KEYWORDS = ['anyOf', 'oneOf', 'if', 'contains'];
 const UNEVALUATED_KEYWORDS = ['unevaluatedProperties', 'unevaluatedItems'];
 
 export interface UnevaluatedDeps {
-  /** The validator of one subschema that `needsVerdict` names. */
+  /** Returns the validator of a subschema for which `needsVerdict` is true. */
   verdictOf: (node: SchemaNode) => ValidateFunction;
   takeSteps: (steps: number) => void;
   regexBudget: () => RegexBudget;
   checkRegex: () => void;
-  /** False: the first error is enough. */
+  /** False: stop at the first error. */
   allErrors: boolean;
 }
 
@@ -47,7 +47,7 @@ interface Evaluated {
 
 /**
  * Creates the check of the `unevaluated…` keywords of one node. It sets `errors` with full instance
- * paths. `checkBranches` bounds the recursion by the branches at one place.
+ * paths. Recursion ends because `checkBranches` limits the branches of a schema.
  */
 export function unevaluatedCheck(node: SchemaNode, deps: UnevaluatedDeps): DataValidateFunction {
   const checker = new UnevaluatedChecker(node, deps);
@@ -121,7 +121,10 @@ class UnevaluatedChecker {
     }
   }
 
-  /** Whether a subschema at the same place of the data was valid, so its annotations count. */
+  /**
+   * Whether the annotations of a subschema count: it applies to the same value, which is valid
+   * under it.
+   */
   private counts(child: SchemaChild, data: object, branch: string | undefined): boolean {
     switch (child.keyword) {
       case 'allOf':

@@ -1,10 +1,10 @@
-/** How often the owner's event loop counts its progress. */
+/** Interval at which the owner's event loop increments its progress counter. */
 export const PROGRESS_EVERY_MS = 250;
 
 /**
  * How long the owner's event loop may be busy in one turn before its leases are no longer renewed.
  * The leases then end within `LEASE_MS`, and other processes acquire the shards. It is longer than
- * any work of the process in one turn, and shorter than a delay that a receiver would notice.
+ * the longest turn of the process, and shorter than a delay that a receiver would notice.
  */
 export const OWNER_STUCK_MS = 10_000;
 
@@ -23,7 +23,7 @@ export class OwnerProgress {
     this.changedMs = now();
   }
 
-  /** Whether the counter changed in the last `OWNER_STUCK_MS`. Call it more often than that. */
+  /** Whether the counter changed in the last `OWNER_STUCK_MS`. Call it at shorter intervals. */
   isRecent(): boolean {
     const count = Atomics.load(this.counter, 0);
     if (count !== this.seen) {

@@ -5,12 +5,12 @@
  *
  * States of an entry: waiting for room -> sent -> acked | failed. It is sent again, under the same
  * message id, when no ack came in `RESEND_AFTER_MS`, when the stream had no leader (503), and after
- * a reconnect (the client discards its outbound buffer at each dial). The server drops the repeat
- * by its id, so an entry is stored once, also where its ack was lost.
+ * a reconnect (the client discards its outbound buffer at each dial). The server drops the
+ * duplicate by its message id, so an entry is stored once even if its ack was lost.
  *
- * Bounds: at most `window` entries. Over it `publish` refuses, and `publishWhenRoom` waits for at
- * most the time limit of the publication. A crash loses only entries whose caller was not told that
- * they are stored.
+ * Bounds: at most `window` entries. When the window is full, `publish` returns false, and
+ * `publishWhenRoom` waits for at most the time limit of the publication. A crash loses only entries
+ * that were not yet acked to their callers.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
@@ -23,7 +23,7 @@ export type { Publication } from './publication.ts';
 
 const RESEND_AFTER_MS = 2000;
 const SWEEP_EVERY_MS = 100;
-/** The client itself refuses a payload that is larger than the server takes. */
+/** The client itself throws for a payload above `max_payload` of the server. */
 const TOO_LARGE = 413;
 
 export interface PubAck {
@@ -31,7 +31,7 @@ export interface PubAck {
   duplicate: boolean;
 }
 
-/** Called once: with the ack, or with the error that ended it. Must not throw. */
+/** Called once for each publication, with its PubAck or its error. Must not throw. */
 export type Published = (error: Error | undefined, ack: PubAck | undefined) => void;
 
 interface Entry {
@@ -137,7 +137,7 @@ export class Publisher {
       deadlineMs: now + publication.timeoutMs,
       resendMs: now + RESEND_AFTER_MS,
     });
-    // All entries published in one turn of the event loop leave in one write to the socket.
+    // All entries published in one turn of the event loop go out in one write to the socket.
     if (this.outbox.push(token) === 1) setImmediate(() => this.flush());
     return true;
   }
@@ -174,8 +174,8 @@ export class Publisher {
   }
 
   /**
-   * Stops. Entries in flight fail with a timeout, so that their callers do not take them for
-   * stored; later publications fail at once.
+   * Stops. Entries in flight fail with a timeout, because they may not be stored. Later
+   * publications fail immediately.
    */
   close(): void {
     this.closed = true;
@@ -208,7 +208,7 @@ export class Publisher {
         headers: headersOf(entry.publication),
       });
     } catch (error) {
-      // A retry fixes neither.
+      // A retry would not help: the connection is closed, or the payload is too large.
       if (this.nc.isClosed() || this.nc.isDraining()) this.fail(token, 'closed');
       else {
         const refusal = new PublishRefusedError(TOO_LARGE, (error as Error).message);
@@ -246,9 +246,9 @@ export class Publisher {
     error: { code: number; err_code?: number; description?: string },
   ): void {
     const description = error.description ?? `error ${error.code}`;
-    const passes =
+    const isTransient =
       error.code === 503 || error.code === 500 || error.err_code === apiErrors.idInProcess;
-    if (passes) {
+    if (isTransient) {
       this.lastFault = description;
       entry.resendMs = this.clock.monotonicMs() + SWEEP_EVERY_MS;
       return;
@@ -258,7 +258,7 @@ export class Publisher {
   }
 
   private sweep(): void {
-    if (this.entries.size === 0) return; // nothing waits for room then either
+    if (this.entries.size === 0) return; // an empty window has no waiters
     const now = this.clock.monotonicMs();
     for (const waiter of this.waiters) {
       if (now < waiter.deadlineMs) continue;

@@ -1,8 +1,8 @@
 /**
  * The stream BCAST: broadcast events and the progress of each. Each subject holds one message. An
- * event is stored on condition that its id is new, so of two producers with one id only one wins,
- * for as long as the stream keeps it. Progress is written on condition of the previous progress, so
- * a writer that was overtaken notices.
+ * event is stored only if its id is new: of two producers with the same id only one succeeds, until
+ * the event leaves the stream. A write of progress names the sequence of the previous one, so one
+ * of two concurrent writers gets a conflict.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Clock } from '#domain/clock.ts';
@@ -16,20 +16,20 @@ import { readBatch } from '../consume/read-batch.ts';
 
 export interface StoredBroadcast {
   id: string;
-  /** Its sequence in BCAST. */
+  /** Its stream sequence in BCAST. */
   seq: number;
   event: EventFrame;
 }
 
 export interface StoredProgress {
-  /** Condition of the next write; 0: there is none yet. */
+  /** Expected sequence for the next write; 0: no progress is stored yet. */
   seq: number;
   progress: BroadcastProgress | undefined;
 }
 
 export interface BroadcastStoreDeps {
   publisher: Publisher;
-  /** Resolved at the first use: control starts also while NATS is down. */
+  /** Resolved at the first use, so that control can start while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
   clock: Clock;
 }
@@ -42,7 +42,7 @@ export class BroadcastStore {
   }
 
   /**
-   * Stores an event; resolves with false where the id exists.
+   * Stores an event. Resolves with false if the id exists.
    *
    * @throws PublishTimeoutError, PublishRefusedError
    */
@@ -50,16 +50,16 @@ export class BroadcastStore {
     return this.write(subjects.broadcast(id), frame, 0, timeoutMs).then((seq) => seq !== undefined);
   }
 
-  /** @throws where NATS does not answer */
+  /** @throws if NATS does not answer */
   async event(id: string): Promise<StoredBroadcast | undefined> {
     const message = await this.last(subjects.broadcast(id));
     return message === undefined ? undefined : readBroadcast(message);
   }
 
   /**
-   * Reads events from a sequence of the stream on, oldest first.
+   * Reads at most `most` events, oldest first, starting at sequence `fromSeq`.
    *
-   * @throws where NATS does not answer
+   * @throws if NATS does not answer
    */
   async events(fromSeq: number, most: number): Promise<StoredBroadcast[]> {
     const found: StoredBroadcast[] = [];
@@ -75,7 +75,7 @@ export class BroadcastStore {
     return found;
   }
 
-  /** @throws where NATS does not answer */
+  /** @throws if NATS does not answer */
   async progress(id: string): Promise<StoredProgress> {
     const message = await this.last(subjects.broadcastProgress(id));
     if (message === undefined) return { seq: 0, progress: undefined };
@@ -83,8 +83,8 @@ export class BroadcastStore {
   }
 
   /**
-   * Resolves with the sequence for the condition of the next write; undefined where another process
-   * has written since.
+   * Resolves with the sequence to expect in the next write, or undefined if another process has
+   * written since.
    *
    * @throws PublishTimeoutError, PublishRefusedError
    */
@@ -104,8 +104,7 @@ export class BroadcastStore {
     expectedSeq: number,
     timeoutMs: number,
   ): Promise<number | undefined> {
-    // A new id for each write: it de-duplicates a write that is sent again because its ack was
-    // late.
+    // A new id for each write, because the publisher resends a write whose ack is late.
     const messageId = newId('bc', this.deps.clock.wallMs());
     const publication = { subject, payload, messageId, timeoutMs, expectedSeq };
     try {
@@ -116,7 +115,7 @@ export class BroadcastStore {
     }
   }
 
-  /** From the leader: a replica may lag behind the write that refused ours. */
+  /** Reads from the leader: a replica may not have the write that conflicted with ours. */
   private async last(subject: string): Promise<StoredMsg | undefined> {
     const jsm = await this.deps.jsm();
     const query = { last_by_subj: subject };

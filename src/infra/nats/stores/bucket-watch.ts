@@ -1,19 +1,20 @@
 /**
  * Watches a KV bucket until stopped: first all its entries, then every change.
  *
- * A round begins with `onBegin`, gives each existing entry, calls `onKnown`, and then gives the
- * changes. It ends, and the next one begins, when the watch breaks, and when the state of the
- * bucket contradicts the watch:
+ * A round calls `onBegin`, then `onEntry` for each existing entry, then `onKnown`, then `onEntry`
+ * for each change. A new round begins when the watch breaks, or when a poll of the bucket
+ * contradicts the watch:
  *
- * - The bucket was deleted or created again. The client's own watch hears no more changes.
- * - The bucket was purged. No watch is told of the removed entries, so this counts as a new bucket.
+ * - The bucket was deleted or created again. The client's own watch receives no more changes.
+ * - The bucket was purged. The server notifies no watch of the removed entries, so a purge counts
+ *   as a new bucket.
  * - Two consecutive polls show revisions that the watch has not delivered, and no entry arrived in
  *   between. An entry may be lost with a connection, and no later entry shows the gap. The client
  *   takes more than a minute to repeat a watch whose consumer died with its server. So the first
- *   poll is made at the moment of the new connection, and a loss with the old one is known half a
- *   second later (RT-2).
+ *   poll runs on reconnect, and an entry lost with the old connection is detected half a second
+ *   later (RT-2).
  *
- * While the bucket is unavailable nothing is called: the known state stays in force (RT-8).
+ * While the bucket is unavailable no callback runs: the known state stays in force (RT-8).
  */
 import { jetstream } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, Kvm } from '@nats-io/kv';
@@ -22,28 +23,28 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrorCode, apiErrors } from '../api-errors.ts';
 
 const RETRY_DELAY_MS = 1000;
-const LOOK_EVERY_MS = 5000;
+const POLL_EVERY_MS = 5000;
 /**
- * After a poll that found a complete watch behind. A watch that is still being filled gets the
- * longer time.
+ * Time until the next poll after one that found the watch behind the bucket. A watch that is still
+ * loading keeps the longer interval.
  */
-const POLL_MS = 500;
+const BEHIND_POLL_MS = 500;
 
 export interface BucketWatchDeps {
   nc: NatsConnection;
   /** Name of the bucket. */
   bucket: string;
   log: Log;
-  /** The log name for a watch that broke. */
+  /** Name of the log line for a broken watch. */
   failed: string;
   /**
-   * A round begins: the following entries are the whole bucket. `isRecreated`: it is another
-   * bucket than before.
+   * A round begins: the next entries are the whole bucket. `isRecreated`: the bucket was deleted
+   * and created since the last round.
    */
   onBegin: (kv: KV, isRecreated: boolean) => void;
-  /** A promise: the next entry waits for it. */
+  /** If it returns a promise, the next entry waits for that. */
   onEntry: (entry: KvWatchEntry) => Promise<void> | void;
-  /** All entries that existed when the round began have been given. */
+  /** All entries that existed when the round began were delivered. */
   onKnown: () => void;
 }
 
@@ -58,23 +59,23 @@ interface Round {
   created: string;
   /** Entries in the bucket at the last poll. */
   messages: number;
-  /** The newest that the watch has given, or that existed before it began. */
+  /** Newest revision that the watch has delivered, or that existed before it began. */
   revision: number;
-  /** Entries given so far. */
-  given: number;
-  /** All entries that existed when the round began have been given. */
+  /** Number of entries delivered so far. */
+  delivered: number;
+  /** All entries that existed when the round began were delivered. */
   isKnown: boolean;
-  /** How many were given when the last poll found the watch behind; undefined: it was not. */
+  /** `delivered` at the last poll, if that found the watch behind the bucket. */
   behindAt: number | undefined;
   /**
    * Number of polls. The result of an older poll is ignored: its answer may have been lost with a
    * connection.
    */
-  looks: number;
-  nextLook: NodeJS.Timeout | undefined;
-  /** An entry takes time, and later ones wait. */
+  polls: number;
+  nextPoll: NodeJS.Timeout | undefined;
+  /** The promise of an `onEntry` is pending, and later entries wait. */
   isApplying: boolean;
-  /** A poll found that the watch contradicts the bucket. */
+  /** A poll of the bucket contradicts the watch. */
   isOutdated: boolean;
   isOver: boolean;
 }
@@ -82,10 +83,10 @@ interface Round {
 export class BucketWatch {
   private readonly deps: BucketWatchDeps;
   private stopping = false;
-  private made: string | undefined;
+  private createdAt: string | undefined;
   private isRecreated = false;
   private endRound: () => void = () => {};
-  private lookNow: () => void = () => {};
+  private pollNow: () => void = () => {};
   private wake: () => void = () => {};
 
   constructor(deps: BucketWatchDeps) {
@@ -112,7 +113,7 @@ export class BucketWatch {
   /** Ends with the connection. */
   private async followConnection(): Promise<void> {
     for await (const { type } of this.deps.nc.status()) {
-      if (type === 'reconnect') this.lookNow();
+      if (type === 'reconnect') this.pollNow();
     }
   }
 
@@ -128,7 +129,7 @@ export class BucketWatch {
     }
   }
 
-  /** Whether the next round has to begin at once. */
+  /** Runs a round. Resolves with true if the next one has to begin immediately. */
   private async round(known: () => void): Promise<boolean> {
     const kv = await this.open();
     const { created, state } = await infoOf(kv);
@@ -140,29 +141,32 @@ export class BucketWatch {
       created,
       messages: state.messages,
       revision: state.last_seq,
-      given: 0,
+      delivered: 0,
       isKnown: false,
       behindAt: undefined,
-      looks: 0,
-      nextLook: undefined,
+      polls: 0,
+      nextPoll: undefined,
       isApplying: false,
       isOutdated: false,
       isOver: false,
     };
-    this.lookNow = () => void this.lookAt(round);
-    this.planLook(round);
+    this.pollNow = () => void this.poll(round);
+    this.schedulePoll(round);
     const allKnown = (): void => {
       round.isKnown = true;
       this.deps.onKnown();
       known();
     };
     try {
-      this.deps.onBegin(kv, this.isRecreated || (this.made !== undefined && this.made !== created));
-      this.made = created;
+      this.deps.onBegin(
+        kv,
+        this.isRecreated || (this.createdAt !== undefined && this.createdAt !== created),
+      );
+      this.createdAt = created;
       this.isRecreated = false;
       if (state.messages === 0) allKnown();
       for await (const entry of entries) {
-        round.given++;
+        round.delivered++;
         round.revision = Math.max(round.revision, entry.revision);
         const applied = this.deps.onEntry(entry);
         if (applied !== undefined) {
@@ -175,21 +179,21 @@ export class BucketWatch {
       return round.isOutdated;
     } finally {
       round.isOver = true;
-      clearTimeout(round.nextLook);
+      clearTimeout(round.nextPoll);
     }
   }
 
-  private planLook(round: Round): void {
+  private schedulePoll(round: Round): void {
     const isSoon = round.isKnown && round.behindAt !== undefined;
-    const inMs = isSoon ? POLL_MS : LOOK_EVERY_MS;
-    round.nextLook = setTimeout(() => void this.lookAt(round), inMs);
-    round.nextLook.unref();
+    const inMs = isSoon ? BEHIND_POLL_MS : POLL_EVERY_MS;
+    round.nextPoll = setTimeout(() => void this.poll(round), inMs);
+    round.nextPoll.unref();
   }
 
-  private async lookAt(round: Round): Promise<void> {
-    clearTimeout(round.nextLook);
-    const nth = ++round.looks;
-    const isStale = (): boolean => round.isOver || nth !== round.looks;
+  private async poll(round: Round): Promise<void> {
+    clearTimeout(round.nextPoll);
+    const nth = ++round.polls;
+    const isStale = (): boolean => round.isOver || nth !== round.polls;
     try {
       const { created, state } = await infoOf(round.kv);
       if (isStale()) return;
@@ -201,7 +205,7 @@ export class BucketWatch {
       round.isOutdated = apiErrorCode(error) === apiErrors.streamNotFound;
     }
     if (round.isOutdated) this.endRound();
-    else this.planLook(round);
+    else this.schedulePoll(round);
   }
 
   /** A change never lowers the number of messages: a deletion is a message too. */
@@ -222,11 +226,11 @@ export class BucketWatch {
   }
 }
 
-/** Whether the watch lacks entries of the bucket, and has given nothing since the last poll. */
+/** Whether the watch lacks entries of the bucket, and has delivered nothing since the last poll. */
 function isLost(round: Round, { last_seq: revision }: BucketState): boolean {
   const isBehind = !round.isApplying && (!round.isKnown || round.revision < revision);
-  const wasBehindHere = round.behindAt === round.given;
-  round.behindAt = isBehind ? round.given : undefined;
+  const wasBehindHere = round.behindAt === round.delivered;
+  round.behindAt = isBehind ? round.delivered : undefined;
   return isBehind && wasBehindHere;
 }
 

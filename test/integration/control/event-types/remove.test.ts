@@ -24,7 +24,7 @@ test('an event type that is registered again after its removal has a higher revi
   assert.equal((await plane.call('DELETE', path)).status, 404);
   const again = await plane.call('PUT', path, {});
   assert.equal(again.status, 201);
-  assert.ok(again.body.revision > 2, 'no ETag of the first one fits the second');
+  assert.ok(again.body.revision > 2, 'an ETag of the removed type matches the new one');
   await configValue<EventTypeSnapshot>(
     plane.kv,
     'type.short.lived',
@@ -82,5 +82,5 @@ test('only a platform key removes an event type', async () => {
   const refused = await plane.call('DELETE', '/v1/event-types/kept.type', undefined, { key });
   assert.equal(refused.status, 403, refused.text);
   const unknown = await plane.call('DELETE', '/v1/event-types/not.there', undefined, { key });
-  assert.equal(unknown.status, 403, 'the same whether it is there or not');
+  assert.equal(unknown.status, 403, 'the answer must not depend on the existence of the type');
 });

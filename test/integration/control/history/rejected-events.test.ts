@@ -55,7 +55,7 @@ test('rejected events are listed by tenant, oldest first, in pages', async (t) =
   assert.equal(rest.body.next_cursor, null);
 });
 
-test('rejects a list request with the reason', async (t) => {
+test('rejects a list request for an unknown tenant, with a bad cursor, with a tenant key or without the stream', async (t) => {
   const plane = await startControlPlane(t);
   await plane.call('PUT', '/v1/tenants/acme', {});
   const unknown = await plane.call('GET', '/v1/tenants/nobody/rejected-events');
@@ -71,6 +71,6 @@ test('rejects a list request with the reason', async (t) => {
   await waitUntil(async () => (await plane.call('GET', path, undefined, options)).status !== 401);
   assert.equal((await plane.call('GET', path, undefined, options)).status, 403);
   await plane.nc.request('$JS.API.STREAM.DELETE.REJECTED', '', { timeout: 10_000 });
-  const away = await plane.call('GET', path);
-  assert.equal(away.body.code, 'POSTHORN_NATS_UNAVAILABLE');
+  const unavailable = await plane.call('GET', path);
+  assert.equal(unavailable.body.code, 'POSTHORN_NATS_UNAVAILABLE');
 });

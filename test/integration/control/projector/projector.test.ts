@@ -22,8 +22,8 @@ interface Bench {
   /** A projector that is stopped with the test. */
   project: () => Promise<Service>;
   publishEvent: (id: string, changes?: { type?: string; frameBytes?: number }) => Promise<number>;
-  tell: (...records: HistoryRecord[]) => Promise<void>;
-  /** Every message is acked or given up. */
+  addRecords: (...records: HistoryRecord[]) => Promise<void>;
+  /** Waits until every message is acked or terminated. */
   settled: () => Promise<void>;
 }
 
@@ -83,7 +83,7 @@ async function startBench(t: TestContext, mongoUrl?: string): Promise<Bench> {
       });
       return ack.seq;
     },
-    tell: async (...records) => {
+    addRecords: async (...records) => {
       for (const record of records) core.records.add(record, () => undefined);
       await core.records.drain();
     },
@@ -124,7 +124,7 @@ test('events and deliveries are written, then acked; types and gone endpoints ar
     endpoint: 'ep_1',
     url: 'u',
   };
-  await bench.tell(
+  await bench.addRecords(
     {
       k: 'routed',
       tenant: 'acme',
@@ -150,7 +150,7 @@ test('events and deliveries are written, then acked; types and gone endpoints ar
   assert.deepEqual(bench.gone, [gone]);
 });
 
-test('messages that arrive while it runs are written in time', async (t) => {
+test('messages are written soon after they arrive at a running projector', async (t) => {
   const bench = await startBench(t);
   await bench.project();
   for (let i = 0; i < 5; i++) {
@@ -160,11 +160,11 @@ test('messages that arrive while it runs are written in time', async (t) => {
   await bench.settled();
 });
 
-test('more messages than one round takes, and the largest events, are all written', async (t) => {
+test('all messages are written when they exceed one batch and include events of the largest size', async (t) => {
   const bench = await startBench(t);
   const ids = Array.from({ length: 2500 }, (_, i) => `e${i}`);
   await Promise.all(ids.map((id) => bench.publishEvent(id)));
-  // As large as the largest that can be set, with its attributes (POSTHORN_EVENT_BYTES_MAX), twice.
+  // Two frames of the highest POSTHORN_EVENT_BYTES_MAX, attributes included.
   const frameBytes = 4 * 1024 * 1024;
   await bench.publishEvent('large1', { frameBytes });
   await bench.publishEvent('large2', { frameBytes });
@@ -184,7 +184,7 @@ test('no message is acked before it is written, and all are written, when MongoD
   await waitUntil(() => bench.history.events.findOne({ _id: 'acme/before' }));
   await mongod.kill('SIGKILL');
   await Promise.all(Array.from({ length: 50 }, (_, i) => bench.publishEvent(`e${i}`)));
-  await bench.tell(delivered('e1'));
+  await bench.addRecords(delivered('e1'));
   const blocked = () => metricValue(bench.registry, 'posthorn_projector_blocked_seconds');
   await waitUntil(async () => (await blocked()) > 0, { deadlineMs: 30_000 });
   const info = await bench.core.jsm.consumers.info(streams.events(0), consumers.projector);
@@ -212,7 +212,7 @@ test('a projector that is stopped while MongoDB is unavailable leaves its messag
   });
   await first.stop(500);
   mongod = await mongod.restart();
-  // As after the ack_wait of a minute.
+  // Redelivers now, instead of after the ack_wait of one minute.
   await bench.core.jsm.consumers.reset(streams.events(0), consumers.projector);
   bench.registry.clear();
   await bench.project();
@@ -237,7 +237,7 @@ test('an undecodable message is terminated, and the rest is written', async (t) 
     });
   }
   await bench.publishEvent('e1');
-  await bench.tell(delivered('e1'));
+  await bench.addRecords(delivered('e1'));
   await bench.project();
   await bench.settled();
   assert.equal(await bench.history.events.countDocuments(), 1);

@@ -133,8 +133,8 @@ test('rejects a URL that another endpoint has in any spelling, unless duplicates
   const again = await post({ url: 'HTTPS://EXAMPLE.com:443/b/../a' });
   assert.equal(again.status, 409);
   assert.equal(again.body.code, 'POSTHORN_ENDPOINT_URL_DUPLICATE');
-  const meant = await post({ url: 'https://example.com/a', allow_duplicate_url: true });
-  assert.equal(meant.status, 201);
+  const allowed = await post({ url: 'https://example.com/a', allow_duplicate_url: true });
+  assert.equal(allowed.status, 201);
   const other = await post({ url: 'https://example.com/other' });
   const moved = await call('PATCH', `${tenant}/endpoints/${other.body.id}`, {
     url: 'https://example.com/a',
@@ -205,7 +205,7 @@ test('plain http is accepted for loopback where loopback is allowed', async () =
   }
 });
 
-test('an endpoint is paused and made active again', async () => {
+test('an endpoint is paused, then reactivated', async () => {
   const tenant = await newTenant('pause');
   const { id } = (await call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' })).body;
   const paused = await call('PATCH', `${tenant}/endpoints/${id}`, { state: 'paused' });
@@ -289,7 +289,7 @@ test('a rotation without a secret keeps the algorithm, and public keys are shown
     assert.equal(rotated.public_key, shown[0]);
     for (const [i, secret] of [rotated.secret, given].entries()) {
       const signature = createSigner(secret)('msg_1', 1, body).slice('v1a,'.length);
-      // As receivers have it: the key in the DER form of RFC 8410.
+      // Receivers hold the key in DER form (RFC 8410).
       const der = Buffer.concat([
         Buffer.from('302a300506032b6570032100', 'hex'),
         Buffer.from(shown[i].slice('whpk_'.length), 'base64'),
@@ -321,7 +321,7 @@ test('rejects a change when the resource has changed since it was read', async (
   assert.equal(last.status, 204);
 });
 
-test('rejects unknown resources with 404 and their kind', async () => {
+test('rejects an unknown tenant or resource with the error code of its kind', async () => {
   const tenant = await newTenant('empty');
   const codes = async (path: string) => (await call('GET', path)).body.code;
   assert.equal(await codes('/v1/tenants/nobody/endpoints'), 'POSTHORN_TENANT_UNKNOWN');

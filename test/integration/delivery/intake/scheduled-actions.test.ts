@@ -24,7 +24,7 @@ async function takeFromSchedule(worker: Worker, id: string, cancelled: boolean):
   });
 }
 
-test('a delivery sent now makes the attempt that it waited for, and its retries continue', async (t) => {
+test('a delivery sent before its retry is due makes the next attempt, and keeps its retry schedule', async (t) => {
   const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
   worker.endpoint('acme', 'ep_1');
   worker.receiver.otherwise((_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
@@ -41,7 +41,7 @@ test('a delivery sent now makes the attempt that it waited for, and its retries 
 
 test('a cancelled delivery is recorded and never sent, in any state of its endpoint', async (t) => {
   const worker = await Worker.start(t, { retryPolicy: IN_AN_HOUR });
-  // At this rate its own turn would come in a hundred seconds.
+  // At this rate a second attempt would wait for 100 s.
   worker.endpoint('acme', 'ep_1', { rateLimit: { perSecond: 0.01, burst: 1 } });
   worker.receiver.otherwise({ status: 500 });
   const { delivery } = await worker.publishDelivery('acme', 'ep_1');

@@ -78,19 +78,19 @@ test('a key written by hand gives a tenant a lane, is ignored if it is not a ten
   assert.equal((await kv.get('not.a.tenant'))?.operation, 'PUT');
 });
 
-test('a tenant under more pressure takes the lane of the quietest when all are taken', async (t) => {
+test('a tenant under more pressure takes the lane of the quietest when all are received', async (t) => {
   const core = await startNatsCore(t);
   const registry = new Registry();
   const rules = { ...RULES, lanesMax: 2, quietMs: 1e9, keptMs: 5000 };
   const owner = await LaneOwner.start(t, core, { rules, registry });
-  const busy = { taken: 300, pressed: 100 };
-  const quiet = { taken: 60, pressed: 60 };
+  const busy = { received: 300, congested: 100 };
+  const quiet = { received: 60, congested: 60 };
   await owner.advance({ busy, quiet });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
   // Not before the quietest has had its lane for a while, and not for slightly more pressure.
   await owner.advance({ busy, quiet, late: busy });
   for (let second = 0; second < 5; second++) await owner.advance({ busy, quiet });
-  await owner.advance({ busy, quiet, late: { taken: 50, pressed: 50 } });
+  await owner.advance({ busy, quiet, late: { received: 50, congested: 50 } });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'quiet']);
   await owner.advance({ busy, quiet, late: busy });
   assert.deepEqual([...owner.broker.announced()].toSorted(), ['busy', 'late']);

@@ -13,7 +13,7 @@ import { subjects } from '#wire/subjects.ts';
 import { type NatsCore, log } from '../../nats-core.ts';
 
 /** A tenant's load that qualifies for a lane. */
-export const PRESSED: TenantLoad = { taken: 100, pressed: 100 };
+export const PRESSED: TenantLoad = { received: 100, congested: 100 };
 /** For asynchronous work of an owner. */
 export const SOON = { deadlineMs: 20_000, intervalMs: 10 };
 
@@ -71,7 +71,7 @@ export class LaneOwner {
       broker: parts.broker,
       rules: parts.rules,
       metrics: new LaneMetrics(parts.registry),
-      mayWork: () => true,
+      isOwner: () => true,
       now: () => this.clockMs,
       log,
     });

@@ -10,7 +10,7 @@ import { Worker } from '../worker.ts';
 const SOON: Partial<LaneRules> = {
   evaluateEveryMs: 50,
   reconcileEveryMs: 100,
-  pressedPerSecond: 5,
+  congestedPerSecond: 5,
   quietMs: 300,
   graceMs: 300,
 };

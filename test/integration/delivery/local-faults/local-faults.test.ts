@@ -12,7 +12,7 @@ import { Worker, type WorkerOptions } from '../worker.ts';
 
 /** prlimit and /proc exist only on Linux. */
 const skip = process.platform === 'linux' ? false : 'Linux only';
-/** Few, so that a test uses them all up quickly; its servers and connections need fewer. */
+/** Low, so that a test exhausts it quickly; above the need of its servers and connections. */
 const DESCRIPTORS_MAX = 512;
 
 const limitOf = (text: string): string => /^Max open files +(\d+)/m.exec(text)?.[1] ?? '';
@@ -44,8 +44,7 @@ class Hoard {
   }
 
   /**
-   * Also takes descriptors closed in the meantime, until the lack of them has prevented so many
-   * deliveries.
+   * Takes every descriptor that is closed, until `count` deliveries have failed for want of one.
    */
   async untilFaults(worker: Worker, count = 1): Promise<void> {
     await waitUntil(
@@ -74,11 +73,11 @@ const failures = (worker: Worker): Promise<number> =>
   worker.metric('posthorn_delivery_attempts_total', { outcome: 'failure' });
 const attemptsOf = (records: DeliveryRecord[]) => records.flatMap(({ attempt }) => attempt ?? []);
 
-/** Each reaches the receiver in another way, and none has a connection yet. */
-const WAYS: [string, (worker: Worker) => void, DeliveryClass?][] = [
+/** Deliveries that need a new descriptor, each for another purpose. */
+const PURPOSES: [string, (worker: Worker) => void, DeliveryClass?][] = [
   ['an address', (worker) => worker.endpoint('a', 'ep')],
   [
-    'a name, which the resolver then does not find',
+    'a name, whose look-up fails without a descriptor',
     (worker) => worker.endpoint('a', 'ep', { url: `http://localhost:${worker.receiver.port}/a` }),
   ],
   [
@@ -102,9 +101,9 @@ const WAYS: [string, (worker: Worker) => void, DeliveryClass?][] = [
   ],
   ['an ordered endpoint', (worker) => worker.endpoint('a', 'ep', DEAD_LETTER), 'o'],
 ];
-for (const [way, configure, lane] of WAYS) {
+for (const [purpose, configure, deliveryClass] of PURPOSES) {
   test(
-    `a delivery is delayed without an attempt when no descriptor is left: ${way}`,
+    `a delivery is delayed without an attempt when no descriptor is left: ${purpose}`,
     { skip },
     async (t) => {
       const worker = await startWorker(t);
@@ -113,7 +112,7 @@ for (const [way, configure, lane] of WAYS) {
       const { delivery } = await worker.publishDelivery(
         'a',
         'ep',
-        lane === undefined ? {} : { deliveryClass: lane },
+        deliveryClass === undefined ? {} : { deliveryClass },
       );
       await hoard.untilFaults(worker);
       hoard.release();
@@ -194,7 +193,7 @@ test(
       published.push((await worker.publishDelivery('a', 'ep')).delivery.id);
     const open = () => worker.metric('posthorn_delivery_circuits_open');
     await waitUntil(async () => (await open()) === 1, { what: 'the circuit is open' });
-    // The request sent earlier ends first, and fails.
+    // Wait until the request in flight has failed.
     await waitUntil(async () => (await worker.metric('posthorn_delivery_in_flight')) === 0);
     const hoard = new Hoard(t);
     await hoard.untilFaults(worker);

@@ -55,7 +55,10 @@ test('the first connect reports and fails on an unknown authority, another name 
   assert.match(named, /^POSTHORN_NATS_URL: .*for another name/);
   setDefaultCACertificates([authority]);
   const wrong = await refused(`tls://localhost:${port}`, { ...LOGIN, password: 'wrong' });
-  assert.match(wrong, /^POSTHORN_NATS_USER, POSTHORN_NATS_PASSWORD: .*this password/);
+  assert.match(
+    wrong,
+    /^POSTHORN_NATS_USER, POSTHORN_NATS_PASSWORD: .*rejects this user or password/,
+  );
   const nobody = await refused(`tls://localhost:${port}`, {});
   assert.match(nobody, /^POSTHORN_NATS_USER: .*without a user/);
   const nc = await connectNats(`tls://localhost:${port}`, 'test', keptLog().log, LOGIN);

@@ -26,7 +26,7 @@ async function forgetMessageIds(plane: IngressPlane): Promise<void> {
 test('the same id with the same content is stored once, and its repeat is answered as replayed', async (t) => {
   const plane = await IngressPlane.start(t);
   const first = await plane.post(EVENT);
-  // Before the projector has written the event, the window of the stream makes repeats one event.
+  // Until the projector has written the event, the duplicate window of the stream drops repeats.
   const soon = await plane.post(EVENT);
   await project(plane);
   await forgetMessageIds(plane);
@@ -39,7 +39,11 @@ test('the same id with the same content is stored once, and its repeat is answer
     [first, soon, late].map(({ headers }) => headers['idempotency-replayed']),
     [undefined, 'true', 'true'],
   );
-  assert.equal((await plane.stored()).length, 0, 'it was published again after the window');
+  assert.equal(
+    (await plane.stored()).length,
+    0,
+    'the repeat was published after the duplicate window',
+  );
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'replayed' }), 2);
 });
 
@@ -105,8 +109,8 @@ test('a batch under an Idempotency-Key can be repeated as a whole', async (t) =>
   const again = await plane.post({ events }, { path, headers });
   assert.equal(first.status, 202);
   const ids = first.body.results.map(({ id }: { id: string }) => id);
-  assert.equal(new Set(ids).size, 3, 'two items are one event');
-  assert.equal(ids[2], EVENT.id, 'an id says more');
+  assert.equal(new Set(ids).size, 3, 'two items of the batch have the same id');
+  assert.equal(ids[2], EVENT.id, 'the id of the event overrides the key');
   assert.deepEqual(
     again.body.results,
     ids.map((id: string) => ({ status: 202, id, replayed: true })),
@@ -169,18 +173,18 @@ test('events are accepted once per id and counted in a metric while MongoDB is d
   const plane = await IngressPlane.start(t, { mongoUrl: mongod.url });
   assert.equal((await plane.post(EVENT)).status, 202);
   await mongod.kill('SIGKILL');
-  const away = { ...EVENT, id: 'order-2' };
-  const first = await plane.post(away);
-  const again = await plane.post(away);
+  const unprojected = { ...EVENT, id: 'order-2' };
+  const first = await plane.post(unprojected);
+  const again = await plane.post(unprojected);
   assert.deepEqual([first.status, again.status], [202, 202]);
   assert.equal(again.headers['idempotency-replayed'], 'true');
-  const other = await plane.post({ ...away, data: 'another' });
+  const other = await plane.post({ ...unprojected, data: 'another' });
   assert.equal(other.status, 409, 'an event is answered as stored although it is not');
   assert.equal(other.body.code, 'POSTHORN_EVENT_ID_REUSED');
   assert.equal((await plane.stored()).length, 2);
   assert.ok((await plane.metric('posthorn_ingress_idempotency_skipped_total')) >= 2);
 
-  // From time to time one looks again, and the driver would look for a server for 5 s.
+  // Now and then a publish tries MongoDB again. It must not wait for the server selection of 5 s.
   let posted = 0;
   const late: number[] = [];
   await waitUntil(

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { RetryQueue } from '#src/control/deliveries/retry-queue.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
-/** Work that ends when the test says so. */
+/** Work that the test completes by `succeed` or `fail`. */
 function heldWork() {
   const started: string[] = [];
   const ends = new Map<string, { resolve: () => void; reject: (error: Error) => void }>();
@@ -15,7 +15,7 @@ function heldWork() {
         ends.set(key, { resolve, reject });
       }),
     succeed: (key: string) => ends.get(key)?.resolve(),
-    fail: (key: string) => ends.get(key)?.reject(new Error('away')),
+    fail: (key: string) => ends.get(key)?.reject(new Error('unavailable')),
   };
 }
 
@@ -50,7 +50,7 @@ test('a failed key is retried until it succeeds', async () => {
   let failures = 0;
   const queue = new RetryQueue({
     work: async () => {
-      if (failures < 2) throw new Error('away');
+      if (failures < 2) throw new Error('unavailable');
     },
     onFailure: () => failures++,
     concurrency: 1,

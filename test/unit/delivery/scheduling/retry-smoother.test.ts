@@ -21,7 +21,7 @@ test('simultaneous retries move to later times, never to earlier ones, and no fu
     bySlot.set(slot, (bySlot.get(slot) ?? 0) + 1);
   }
   const most = Math.max(...bySlot.values());
-  // Shared room, and the reserved places of ten tenants.
+  // 80 shared places, and 4 reserved ones for each of ten tenants.
   assert.ok(most <= 80 + 4 * 10, `${most} in one slot`);
   const lastSlot = Math.max(...bySlot.keys()) - Math.floor(due / 100);
   assert.ok(lastSlot <= 250, `spread over ${lastSlot} slots`);
@@ -37,7 +37,7 @@ test('a tenant with few retries keeps their times while another has very many', 
   }
 });
 
-test('retries beyond ten minutes of full slots get the last slot, and each search stays short', () => {
+test('retries beyond ten minutes of full slots get the last slot', () => {
   const smoother = new RetrySmoother(() => NOW);
   let at = 0;
   for (let n = 0; n < 700_000; n++) at = smoother.take('acme', NOW);
@@ -51,11 +51,11 @@ test('a retry more than ten minutes ahead keeps its time', () => {
   }
 });
 
-test('a time that has passed is free again', () => {
+test('a slot is free again when its time has passed', () => {
   let now = NOW;
   const smoother = new RetrySmoother(() => now);
   for (let n = 0; n < 10_000; n++) smoother.take('acme', NOW);
-  // The same places of the ring.
+  // These times map to the same slots of the ring.
   now = NOW + 600_000;
   assert.equal(smoother.take('acme', now), now);
 });

@@ -7,7 +7,7 @@ const range = fc
   .tuple(fc.integer({ min: 1, max: 1000 }), fc.integer({ min: 0, max: 100_000 }))
   .map(([firstMs, more]) => ({ firstMs, maxMs: firstMs + more }));
 
-test('each delay is twice the last, from the first to the longest', () => {
+test('each delay doubles the previous one, from the first delay up to the maximum', () => {
   fc.assert(
     fc.property(range, fc.integer({ min: 1, max: 40 }), ({ firstMs, maxMs }, tries) => {
       const backoff = new Backoff({ firstMs, maxMs });

@@ -53,8 +53,8 @@ test('an optional attribute that is null is absent (JSON format, section 2.2)', 
 
 test('datacontenttype decides whether data is text, bytes or JSON', () => {
   const of = (type: string, data: string): Pick<EventInput, 'kind' | 'data'> => {
-    const { kind, data: said } = structured(`,"datacontenttype":"${type}",${data}`);
-    return { kind, data: said };
+    const { kind, data: parsed } = structured(`,"datacontenttype":"${type}",${data}`);
+    return { kind, data: parsed };
   };
   assert.deepEqual(of('text/plain', '"data":"a\\n"'), { kind: 'text', data: 'a\n' });
   assert.deepEqual(of('text/plain', '"data":{"a":1}'), { kind: 'json', data: '{"a":1}' });
@@ -68,7 +68,7 @@ test('datacontenttype decides whether data is text, bytes or JSON', () => {
   });
 });
 
-test('null data is null, and an event without data has none', () => {
+test('an event with null data differs from an event without data', () => {
   const isNull = { kind: 'json', data: 'null' };
   assert.deepEqual(structured(',"data":null'), { ...BASE, ...isNull });
   assert.deepEqual(structured(',"data":null,"data_base64":null'), { ...BASE, ...isNull });
@@ -79,7 +79,7 @@ test('null data is null, and an event without data has none', () => {
   assert.deepEqual(binary({}, 'null'), { ...BASE, ...isNull, contentType: 'application/json' });
 });
 
-test('text stays text in every mode, for every name and spelling of its type', () => {
+test('data of every textual media type is kept as text in both modes', () => {
   const types = ['TEXT/Plain', 'application/xml', 'image/svg+xml', 'application/javascript'];
   for (const type of [...types, 'text/plain; charset="utf-8"']) {
     const { kind, data } = binary({ 'content-type': type }, '<a>ä</a>');
@@ -100,7 +100,7 @@ test('a quoted header value is unescaped, then percent-decoded once', () => {
   assert.deepEqual(ext, { one: '"', two: '' });
 });
 
-test('ids, sources and long extension names may be any text', () => {
+test('ids with spaces and extension names of 128 characters are accepted', () => {
   const name = 'a'.repeat(128);
   const input = binary({ 'ce-id': 'a.b c%C3%A4', [`ce-${name}`]: 'x' });
   assert.equal(input.id, 'a.b cä');
@@ -153,7 +153,7 @@ test('binary mode decodes attributes from headers, and keeps data as the bytes o
 });
 
 const badStructured: [string, string, string[]][] = [
-  ['nothing', '{}', ['/specversion', '/id', '/source', '/type']],
+  ['no attributes', '{}', ['/specversion', '/id', '/source', '/type']],
   ['nulls where a value is required', nulled(), ['/specversion', '/id', '/source', '/type']],
   ['another version', `{${REQUIRED.replace('1.0', '0.3')}}`, ['/specversion']],
   ['a version that is a number', `{${REQUIRED.replace('"1.0"', '1.0')}}`, ['/specversion']],
@@ -170,14 +170,14 @@ const badStructured: [string, string, string[]][] = [
   ['an extension that is an object', `{${REQUIRED},"ext":{}}`, ['/ext']],
   ['an extension that is a fraction', `{${REQUIRED},"ext":1.5}`, ['/ext']],
   ['an extension that is too long', `{${REQUIRED},"ext":"${'a'.repeat(1025)}"}`, ['/ext']],
-  ['an extension with half a character', `{${REQUIRED},"ext":"\\ud800"}`, ['/ext']],
+  ['an extension with a lone surrogate', `{${REQUIRED},"ext":"\\ud800"}`, ['/ext']],
   ['data twice', `{${REQUIRED},"data":1,"data_base64":"AA=="}`, ['/data_base64']],
-  ['base64 that is none', `{${REQUIRED},"data_base64":"a b"}`, ['/data_base64']],
-  ['base64 that is cut off', `{${REQUIRED},"data_base64":"AAAAA"}`, ['/data_base64']],
+  ['invalid base64', `{${REQUIRED},"data_base64":"a b"}`, ['/data_base64']],
+  ['truncated base64', `{${REQUIRED},"data_base64":"AAAAA"}`, ['/data_base64']],
   ['base64 that is a number', `{${REQUIRED},"data_base64":7}`, ['/data_base64']],
-  ['a content type that is none', `{${REQUIRED},"datacontenttype":"json"}`, ['/datacontenttype']],
+  ['an invalid content type', `{${REQUIRED},"datacontenttype":"json"}`, ['/datacontenttype']],
   [
-    'text with half a character',
+    'text with a lone surrogate',
     `{${REQUIRED},"datacontenttype":"text/plain","data":"\\ud800"}`,
     ['/data'],
   ],
@@ -267,7 +267,7 @@ test('rejects binary mode with a body that is not the declared JSON with POSTHOR
   assert.equal(refusal(() => binary({}, deep)).code, 'POSTHORN_EVENT_INVALID');
 });
 
-/** What the package makes, as a producer sends it. */
+/** Events that a producer builds with the cloudevents package. */
 const produced: [string, Partial<CloudEventV1<unknown>>][] = [
   ['JSON', { data: { a: [1, 'ä', null] }, subject: 'ä ö', region: 'eu' }],
   ['no data', {}],
@@ -291,14 +291,15 @@ for (const [what, fields] of produced) {
       const sent = renderWebhook(`cloudevents-${mode}`, frame);
       const back = HTTP.toEvent({
         headers: { ...sent.headers, 'content-type': sent.contentType ?? '' },
-        // The package takes text as text, and all else as bytes.
+        // The package reads a string as text, and a buffer as bytes.
         body: input.kind === 'binary' && mode === 'binary' ? sent.body : sent.body.toString(),
       }) as CloudEventV1<unknown>;
       for (const name of ['id', 'type', 'source', 'time', 'subject', 'region']) {
         // The package does not undo the percent-encoding of the binding (section 3.1.3.2).
         const value = back[name] as string | undefined;
-        const said = mode === 'binary' && value !== undefined ? decodeURIComponent(value) : value;
-        assert.equal(said, made[name], name);
+        const decoded =
+          mode === 'binary' && value !== undefined ? decodeURIComponent(value) : value;
+        assert.equal(decoded, made[name], name);
       }
       if (what === 'no data') assert.ok(input.noData);
       else if (what === 'bytes')

@@ -11,7 +11,10 @@ const log = pino({ level: 'silent' });
 /** A filter on this list exceeds the budget of a turn, but takes little time. */
 const LONG_LIST = Array.from({ length: 250_000 }, () => 0);
 
-/** A tenant whose `filters` filters, of an endpoint each, ask for 1 in `data`. */
+/**
+ * Builds the index of a tenant with `filters` endpoints, each with a filter that looks for 1 in
+ * `data`.
+ */
 function indexOf(filters: number): SubscriptionIndex {
   const numbers = Array.from({ length: filters }, (_, i) => i);
   return new SubscriptionIndex(
@@ -41,15 +44,15 @@ function indexOf(filters: number): SubscriptionIndex {
 }
 
 interface Asked extends MatchQuestion {
-  /** The number of filters that have read the event so far. */
-  looked: () => number;
+  /** Number of filters evaluated so far. */
+  evaluated: () => number;
 }
 
-function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWork = true): Asked {
-  let looked = 0;
+function question(tenant: string, index: SubscriptionIndex, data: unknown, isOwner = true): Asked {
+  let evaluated = 0;
   const document = {
     get data() {
-      looked++;
+      evaluated++;
       return data;
     },
   };
@@ -58,31 +61,31 @@ function question(tenant: string, index: SubscriptionIndex, data: unknown, mayWo
     index,
     type: 'order.created',
     event: () => document,
-    mayWork: () => mayWork,
-    looked: () => looked,
+    isOwner: () => isOwner,
+    evaluated: () => evaluated,
   };
 }
 
-test('filters of tenants alternate, and cheap ones do not wait', async () => {
+test('an expensive match pauses after each filter, and cheap matches run in between', async () => {
   const turns = new FilterScheduler({ clock: systemClock, log });
   const other = indexOf(3);
   // Compilation takes longer than the budget of a cheap match.
   await turns.match(question('beta', other, [1]));
-  const dear = question('acme', indexOf(20), [...LONG_LIST, 1]);
-  const found = turns.match(dear);
-  assert.ok(!Array.isArray(found), 'it held the thread to its end');
-  const after: number[] = [];
-  while (dear.looked() < 20) {
+  const expensive = question('acme', indexOf(20), [...LONG_LIST, 1]);
+  const found = turns.match(expensive);
+  assert.ok(!Array.isArray(found), 'the match ran to its end without a pause');
+  const progress: number[] = [];
+  while (expensive.evaluated() < 20) {
     const cheap = turns.match(question('beta', other, [1]));
-    assert.ok(Array.isArray(cheap), 'a cheap match waits');
+    assert.ok(Array.isArray(cheap), 'a cheap match was delayed');
     assert.equal(cheap.length, 3);
-    if (dear.looked() !== after.at(-1)) after.push(dear.looked());
+    if (expensive.evaluated() !== progress.at(-1)) progress.push(expensive.evaluated());
     await setImmediate();
   }
   assert.deepEqual(
-    after,
+    progress,
     Array.from({ length: 19 }, (_, i) => i + 1),
-    'the other was asked after each filter',
+    'the tenants did not alternate',
   );
   assert.equal((await found).length, 20);
 });
@@ -95,9 +98,9 @@ test('a match of an expensive index does not start in a turn without budget', as
   const second = question('acme', index, LONG_LIST);
   const found = turns.match(second);
   assert.ok(!Array.isArray(found));
-  assert.equal(second.looked(), 0);
+  assert.equal(second.evaluated(), 0);
   assert.deepEqual(await found, []);
-  assert.equal(second.looked(), 1);
+  assert.equal(second.evaluated(), 1);
 });
 
 test('a tenant with cheap filters is not delayed by one with expensive filters', async () => {
@@ -105,20 +108,20 @@ test('a tenant with cheap filters is not delayed by one with expensive filters',
   const much = question('acme', indexOf(60), LONG_LIST);
   const little = question('beta', indexOf(5), LONG_LIST);
   const first = turns.match(much);
-  await waitUntil(() => much.looked() > 3);
+  await waitUntil(() => much.evaluated() > 3);
   await turns.match(little);
   // The tenants alternate once both wait.
-  assert.ok(much.looked() < 20, `${much.looked()} filters of the other were asked before`);
+  assert.ok(much.evaluated() < 20, `${much.evaluated()} filters of the other tenant ran first`);
   await first;
-  assert.equal(much.looked(), 60);
+  assert.equal(much.evaluated(), 60);
 });
 
 test('a match evaluates no further filter when its result is no longer needed', async () => {
   const turns = new FilterScheduler({ clock: systemClock, log });
   const lost = question('acme', indexOf(20), LONG_LIST, false);
   const found = turns.match(lost);
-  const looked = lost.looked();
+  const evaluated = lost.evaluated();
   assert.deepEqual(await found, []);
-  assert.equal(lost.looked(), looked);
-  assert.ok(looked < 20);
+  assert.equal(lost.evaluated(), evaluated);
+  assert.ok(evaluated < 20);
 });

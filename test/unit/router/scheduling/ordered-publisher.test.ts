@@ -36,9 +36,9 @@ function start(t: TestContext): { ordered: OrderedPublisher; outside: Outside } 
   return { ordered, outside };
 }
 
-function entry(messageId: string, done: string[], mayWork = (): boolean => true) {
+function entry(messageId: string, done: string[], isOwner = (): boolean => true) {
   const publication = { subject: 'a', payload: Buffer.alloc(0), messageId, timeoutMs: 1000 };
-  return { make: () => publication, mayWork, done: () => done.push(messageId) };
+  return { make: () => publication, isOwner, done: () => done.push(messageId) };
 }
 
 test('a delivery waits for the PubAck of the one before on its subject only', (t) => {

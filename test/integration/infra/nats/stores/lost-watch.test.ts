@@ -14,7 +14,7 @@ import { type NatsCore, log, startNatsCore } from '../../../nats-core.ts';
 /**
  * The client's own watch checks its liveness every 30 s, and is repeated after the third failure.
  */
-const BEFORE_THE_CLIENT = { deadlineMs: 25_000, intervalMs: 50 };
+const BEFORE_CLIENT_RECOVERS = { deadlineMs: 25_000, intervalMs: 50 };
 const STREAM = `KV_${buckets.config}`;
 
 function put(kv: KV, id: string, rev: number): Promise<number> {
@@ -29,8 +29,8 @@ async function startStore(t: TestContext, nc: NatsConnection): Promise<ConfigSto
   return store;
 }
 
-/** Timers of five seconds never end: only the new connection can cause a poll. */
-function withoutRegularLooks(t: TestContext): void {
+/** Disables the timers of 5 s, so that only a reconnect causes a poll. */
+function disablePeriodicPolls(t: TestContext): void {
   const { setTimeout: later } = globalThis;
   const never = 2 ** 31 - 1;
   t.mock.method(globalThis, 'setTimeout', (task: () => void, ms: number) =>
@@ -43,7 +43,7 @@ async function deliveredToWatch({ jsm }: NatsCore): Promise<number> {
   return watch?.delivered.stream_seq ?? 0;
 }
 
-test('changes arrive again when the consumer of a watch was removed', async (t) => {
+test('a watch delivers changes again when its consumer was removed', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.config);
   await put(kv, 'acme', 1);
@@ -52,10 +52,10 @@ test('changes arrive again when the consumer of a watch was removed', async (t) 
     await core.jsm.consumers.delete(STREAM, name);
   }
   await put(kv, 'acme', 2);
-  await waitUntil(() => store.tenant('acme')?.rev === 2, BEFORE_THE_CLIENT);
+  await waitUntil(() => store.tenant('acme')?.rev === 2, BEFORE_CLIENT_RECOVERS);
 });
 
-test('a change that was lost with a connection is known with the next one, even when no other follows', async (t) => {
+test('a change that was lost with a connection is read after the reconnect, even when no other change follows', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.config);
   await put(kv, 'acme', 1);
@@ -63,13 +63,13 @@ test('a change that was lost with a connection is known with the next one, even 
   t.after(() => relay.close());
   const nc = await connectNats(`nats://127.0.0.1:${relay.port}`, 'test', log);
   t.after(() => nc.close());
-  withoutRegularLooks(t);
+  disablePeriodicPolls(t);
   const store = await startStore(t, nc);
   relay.swallow();
   const revision = await put(kv, 'acme', 2);
   await waitUntil(async () => (await deliveredToWatch(core)) === revision);
   relay.breakAll();
-  await waitUntil(() => store.tenant('acme')?.rev === 2, BEFORE_THE_CLIENT);
+  await waitUntil(() => store.tenant('acme')?.rev === 2, BEFORE_CLIENT_RECOVERS);
 });
 
 test('a purged bucket counts as created again', async (t) => {
@@ -81,10 +81,10 @@ test('a purged bucket counts as created again', async (t) => {
   const lanes = new LaneStore(core);
   t.after(() => lanes.stop());
   await lanes.start();
-  let anew = 0;
-  store.onBucketRecreated(() => anew++);
+  let recreations = 0;
+  store.onBucketRecreated(() => recreations++);
   await core.jsm.streams.purge(STREAM);
   await core.jsm.streams.purge(`KV_${buckets.lanes}`);
-  await waitUntil(() => anew > 0 && !lanes.has('acme'), BEFORE_THE_CLIENT);
+  await waitUntil(() => recreations > 0 && !lanes.has('acme'), BEFORE_CLIENT_RECOVERS);
   assert.equal(store.tenant('acme')?.rev, 1, 'the known state stays in force');
 });

@@ -6,13 +6,13 @@ import type { JsonTurns } from './json-turns.ts';
 const OPEN_BRACE = 123;
 
 /**
- * Builds the value of large JSON `data` for filters, in turns with that of other tenants. Of an
- * object it builds only the members that filters read.
+ * Parses large JSON `data` for filters in slices, which alternate with slices of other tenants. If
+ * `data` is an object, parses only the members that filters read.
  *
  * @param owner the tenant
  * @throws SyntaxError
  */
-export async function dataInTurns(
+export async function parseDataInSlices(
   turns: JsonTurns,
   owner: string,
   data: Buffer,
@@ -27,7 +27,7 @@ export async function dataInTurns(
   return Object.fromEntries(values);
 }
 
-/** Undefined if `data` is not an object or repeats a member. */
+/** Returns undefined if `data` is not an object or repeats a member: parse it whole. */
 async function findMembers(
   turns: JsonTurns,
   owner: string,
@@ -39,7 +39,7 @@ async function findMembers(
     const { start, children, repeated } = await turns.read(owner, data, { named });
     return data[start] !== OPEN_BRACE || repeated !== undefined ? undefined : children;
   } catch (error) {
-    // Accepted before bounds on JSON existed.
+    // A version without these bounds accepted the event.
     if (error instanceof JsonFault) return undefined;
     throw error;
   }

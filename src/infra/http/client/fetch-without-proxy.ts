@@ -23,7 +23,10 @@ export interface DirectAnswer {
  *
  * @throws the error of the connection, or a TimeoutError
  */
-export async function askDirectly(url: string, request: DirectRequest): Promise<DirectAnswer> {
+export async function fetchWithoutProxy(
+  url: string,
+  request: DirectRequest,
+): Promise<DirectAnswer> {
   const { timeoutMs, method = 'GET', headers = {}, body = null } = request;
   const dispatcher = new Agent();
   try {
