@@ -25,6 +25,7 @@ LABEL org.opencontainers.image.title="Posthorn" \
 # src/app/run/role-process.ts.
 ENV NODE_ENV=production \
     UV_THREADPOOL_SIZE=32 \
+    POSTHORN_REVISION="${REVISION}" \
     POSTHORN_HTTP_HOST=0.0.0.0 \
     POSTHORN_OPS_HOST=0.0.0.0
 # The only writable folder, if a volume is mounted on it: compose.yaml keeps the keys there.

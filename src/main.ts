@@ -5,6 +5,7 @@ import { ConfigError } from '#domain/errors.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import { ErrorReports } from '#infra/telemetry/error-reports.ts';
 import { type Log, createLog } from '#infra/telemetry/log.ts';
+import { LogLines } from '#infra/telemetry/log-lines.ts';
 import type { start as Start } from '#src/app/start/start.ts';
 import { parseCommandLine, usage } from '#src/app/command-line.ts';
 import { exitCodeOf } from '#src/app/run/exit-code.ts';
@@ -63,11 +64,12 @@ async function main(): Promise<number> {
     print(`endpoints sealed under the master key: ${await reseal(settings, log)}`);
     return exitCodes.ok;
   }
-  const { log, reports } = roleLog(settings);
+  const lines = new LogLines();
+  const { log, reports } = roleLog(settings, lines);
   const run = await runnerOf(settings);
   const code = await runUntilStopped({
     // Nothing has to finish before a process is up.
-    begin: ({ stopping }) => Promise.race([run(settings, log), nothingOnce(stopping)]),
+    begin: ({ stopping }) => Promise.race([run(settings, log, lines), nothingOnce(stopping)]),
     stopDeadlineMs: deadlineMs + 1000,
     clock: systemClock,
     log,
@@ -94,19 +96,22 @@ async function loadStart(): Promise<typeof Start> {
 /** The probe alone connects to no server. */
 async function runnerOf(
   settings: Settings,
-): Promise<(settings: Settings, log: Log) => Promise<Running>> {
+): Promise<(settings: Settings, log: Log, lines: LogLines) => Promise<Running>> {
   if (settings.roles.join() === 'probe')
     return (await import('#src/app/run/run-probe.ts')).runProbe;
   return (await import('#src/app/run/run-roles.ts')).runRoles;
 }
 
 /** The log of a role process, and its error reporter. */
-function roleLog(settings: Settings): { log: Log; reports: ErrorReports | undefined } {
+function roleLog(
+  settings: Settings,
+  lines: LogLines,
+): { log: Log; reports: ErrorReports | undefined } {
   const { logLevel: level } = settings;
   const { dsn, environment } = settings.errorReports;
   const roles = settings.roles.join(',');
   if (dsn === undefined) {
-    return { log: createLog(level, { process: roles }), reports: undefined };
+    return { log: createLog(level, { process: roles }, undefined, lines), reports: undefined };
   }
   const reports = new ErrorReports({
     dsn,
@@ -115,7 +120,7 @@ function roleLog(settings: Settings): { log: Log; reports: ErrorReports | undefi
     now: systemClock.wallMs,
     onFailed: (error) => log.warn({ error }, 'error_report.not_sent'),
   });
-  const log = createLog(level, { process: roles }, reports);
+  const log = createLog(level, { process: roles }, reports, lines);
   return { log, reports };
 }
 

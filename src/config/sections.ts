@@ -155,6 +155,8 @@ export interface Settings {
   publishWindow: number;
   shutdownDeadlineMs: number;
   logLevel: Environment['POSTHORN_LOG_LEVEL'];
+  /** Commit that the process was built from. */
+  revision: string;
   api: ListenSettings;
   ops: ListenSettings;
   http: HttpSettings;
@@ -184,6 +186,7 @@ export function toSections(env: Environment): Settings {
     publishWindow: env.POSTHORN_PUBLISH_WINDOW,
     shutdownDeadlineMs: env.POSTHORN_SHUTDOWN_DEADLINE_MS,
     logLevel: env.POSTHORN_LOG_LEVEL,
+    revision: env.POSTHORN_REVISION,
     api: { host: env.POSTHORN_HTTP_HOST, port: env.POSTHORN_HTTP_PORT },
     ops: { host: env.POSTHORN_OPS_HOST, port: env.POSTHORN_OPS_PORT },
     http: {

@@ -8,6 +8,9 @@ import { localFaults } from '#infra/http/dial/local-fault.ts';
 
 const SECONDS = [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 15, 30];
 
+/** Bounds of retry delays: seconds to the days of the longest schedule. */
+const RETRY_SECONDS = [1, 5, 15, 30, 60, 300, 900, 1800, 3600, 10_800, 21_600, 43_200, 86_400];
+
 /** The numbers of a worker that gauges show. */
 export interface DeliveryState {
   activations: () => number;
@@ -27,6 +30,7 @@ export class DeliveryMetrics {
   readonly localFaults: Counter<'fault'>;
   private readonly duration: Histogram;
   private readonly firstAttemptLag: Histogram;
+  private readonly retryDelay: Histogram;
 
   private readonly registry: Registry;
 
@@ -83,6 +87,12 @@ export class DeliveryMetrics {
       buckets: SECONDS,
       registers,
     });
+    this.retryDelay = new Histogram({
+      name: 'posthorn_delivery_retry_delay_seconds',
+      help: 'Delays of retries: by the schedule with its jitter, or as the receiver asked.',
+      buckets: RETRY_SECONDS,
+      registers,
+    });
   }
 
   /** Exports the state of the worker, read at each scrape. Called once. */
@@ -120,6 +130,10 @@ export class DeliveryMetrics {
     });
     this.duration.observe(durationMs / 1000);
     if (attemptNo === 1) this.firstAttemptLag.observe(lagMs / 1000);
+  }
+
+  retryScheduled(delayMs: number): void {
+    this.retryDelay.observe(delayMs / 1000);
   }
 }
 

@@ -1,8 +1,9 @@
-import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Settings } from '#config/sections.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { LogLines } from '#infra/telemetry/log-lines.ts';
 import { createProbe } from '#src/probe/mod.ts';
+import { createRegistry } from './create-registry.ts';
 import { OpsServer } from './ops-server.ts';
 import type { RunningRoles } from './run-roles.ts';
 
@@ -13,9 +14,12 @@ import type { RunningRoles } from './run-roles.ts';
  * @throws ConfigError if a setting is missing
  * @throws Error of the system if a port is taken
  */
-export async function runProbe(settings: Settings, log: Log): Promise<RunningRoles> {
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+export async function runProbe(
+  settings: Settings,
+  log: Log,
+  lines: LogLines,
+): Promise<RunningRoles> {
+  const registry = createRegistry(settings, lines);
   const probe = createProbe({ settings: settings.probe, registry, clock: systemClock, log });
   let started = false;
   const ops = new OpsServer({

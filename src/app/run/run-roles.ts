@@ -4,21 +4,24 @@
  */
 import { hostname } from 'node:os';
 import type { MongoClient } from 'mongodb';
-import { Registry, collectDefaultMetrics } from 'prom-client';
 import type { Role } from '#config/schema.ts';
 import type { Settings } from '#config/sections.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import type { Clock } from '#domain/clock.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
+import { watchMongo } from '#infra/mongo/client-metrics.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
 import { connectWithRetry } from '#infra/mongo/connect-with-retry.ts';
 import { connectNats } from '#infra/nats/connection.ts';
+import { watchNats } from '#infra/nats/client-metrics.ts';
 import { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { LogLines } from '#infra/telemetry/log-lines.ts';
 import { startTracing } from '#infra/telemetry/start-tracing.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { PayloadLinks } from '#wire/webhook/payload-link.ts';
+import { createRegistry } from './create-registry.ts';
 import { HttpService } from './http-service.ts';
 import { joinCore, leaveCore } from './join-core.ts';
 import { OpsServer, type ReadinessChecks } from './ops-server.ts';
@@ -44,15 +47,18 @@ export interface RunningRoles {
  * MongoDB refuses a setting
  * @throws Error of the system if a port is taken
  */
-export async function runRoles(settings: Settings, log: Log): Promise<RunningRoles> {
+export async function runRoles(
+  settings: Settings,
+  log: Log,
+  lines: LogLines,
+): Promise<RunningRoles> {
   const { roles } = settings;
   const clock = systemClock;
   const { natsUrl, mongoUrl, masterKey } = requireSettings(settings, roles);
   checkOpenFiles(openFilesOf(settings, roles), log);
   let started = false;
   const checks: ReadinessChecks = { started: () => started };
-  const registry = new Registry();
-  collectDefaultMetrics({ register: registry });
+  const registry = createRegistry(settings, lines);
   const probes = roles.includes('probe')
     ? [createProbe({ settings: settings.probe, registry, clock, log })]
     : [];
@@ -70,6 +76,7 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
       : createMongoClient(mongoUrl, 'posthorn', settings.mongodb.caPath);
   const { login } = settings.nats;
   const name = `posthorn ${roles.join(',')}`;
+  if (mongo !== undefined) watchMongo(mongo, { registry, clock });
   const nc = await connectNats(natsUrl, name, log, login);
   const renewer = new LeaseThread({ url: natsUrl, name: `${name} leases`, login, log });
   // Connect early, so that the connection is ready when the roles need it.
@@ -77,9 +84,12 @@ export async function runRoles(settings: Settings, log: Log): Promise<RunningRol
   const worker = `${hostname().replaceAll(/[^\w-]/g, '-')}-${process.pid}`;
   const core = await joinCore(nc, settings, clock, log);
   checks['nats'] = () => core.publisher.isConnected;
+  watchNats(nc, { ...core, registry });
   const stopping = new AbortController();
   const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
-  const app = needsHttp(roles) ? createApp({ settings: settings.http, clock, log }) : undefined;
+  const app = needsHttp(roles)
+    ? createApp({ settings: settings.http, registry, clock, log })
+    : undefined;
   const tracing = await startTracing(settings.tracing, roles);
   const parts = {
     ...core,

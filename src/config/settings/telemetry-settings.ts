@@ -33,6 +33,12 @@ export const telemetrySettings = {
     pattern: '^[a-zA-Z0-9._-]{1,64}$',
     description: 'Environment named in these reports.',
   }),
+  POSTHORN_REVISION: text({
+    default: 'unknown',
+    pattern: '^[a-zA-Z0-9._-]{1,64}$',
+    description:
+      'Commit that this process was built from, for `posthorn_build_info`. A container image sets it.',
+  }),
   POSTHORN_LOG_LEVEL: Type.Union(
     [
       Type.Literal('fatal'),

@@ -238,6 +238,7 @@ export class DeliveryProcessor {
     if (verdict.kind !== 'delivered' && !this.deps.isOwner(delivery.tenant))
       return this.abandon(delivery);
     metrics.attempted(result.outcome, durationMs, startedMs - event.head.acceptedMs, attemptNo);
+    if (verdict.kind === 'retry') metrics.retryScheduled(verdict.delayMs);
     if (!result.outcome.ok && result.outcome.kind === 'unexpected') {
       this.deps.log.error(
         { ...factsOf(delivery), attempt_no: attemptNo, err: result.error },

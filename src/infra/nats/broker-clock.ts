@@ -33,6 +33,7 @@ export class BrokerClock {
   /** Added to the monotonic clock. */
   private offsetMs: number;
   private timer: NodeJS.Timeout | undefined;
+  private lastRoundTripMs: number | undefined;
 
   constructor(deps: BrokerClockDeps) {
     this.deps = deps;
@@ -50,10 +51,16 @@ export class BrokerClock {
     clearInterval(this.timer);
   }
 
+  /** Of the fastest answer of the last reading; undefined if it failed. */
+  get roundTripMs(): number | undefined {
+    return this.lastRoundTripMs;
+  }
+
   /** Milliseconds since 1970. */
   readonly now = (): number => Math.ceil(this.deps.clock.monotonicMs() + this.offsetMs);
 
   private async look(): Promise<void> {
+    let fastestMs: number | undefined;
     try {
       let quickestMs = ROUND_TRIP_MAX_MS;
       for (let n = 0; n < ANSWERS; n++) {
@@ -62,11 +69,13 @@ export class BrokerClock {
         const roundTripMs = this.deps.clock.monotonicMs() - askedMs;
         if (!Number.isFinite(brokerMs) || roundTripMs > quickestMs) continue;
         quickestMs = roundTripMs;
+        fastestMs = roundTripMs;
         this.offsetMs = brokerMs + STAMP_MS - askedMs;
       }
     } catch (error) {
       this.deps.log.warn({ error: (error as Error).message }, 'nats.clock_not_read');
     }
+    this.lastRoundTripMs = fastestMs;
   }
 }
 

@@ -53,9 +53,12 @@ export class AcceptBroadcast {
     traceparent?: string,
   ): Promise<void> {
     let span: Span | undefined;
+    const { results, clock } = this.deps;
+    const startedMs = clock.monotonicMs();
     const counted: AcceptDone = (error, accepted) => {
       if (span !== undefined) endPublication(span, error);
-      this.deps.results.count(error, accepted, { requestId: correlationId });
+      const tookMs = clock.monotonicMs() - startedMs;
+      results.count(error, accepted, { requestId: correlationId }, tookMs);
       done(error, accepted);
     };
     let accepted: Accepted;

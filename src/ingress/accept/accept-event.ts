@@ -86,9 +86,12 @@ export class AcceptEvent {
     traceparent?: string,
   ): void {
     let span: Span | undefined;
+    const { results, clock } = this.deps;
+    const startedMs = clock.monotonicMs();
     const counted: AcceptDone = (error, accepted) => {
       if (span !== undefined) endPublication(span, error);
-      this.deps.results.count(error, accepted, { requestId: correlationId, tenant: tenant.id });
+      const tookMs = clock.monotonicMs() - startedMs;
+      results.count(error, accepted, { requestId: correlationId, tenant: tenant.id }, tookMs);
       done(error, accepted);
     };
     const settled: AcceptDone = (error, accepted) => {

@@ -32,7 +32,7 @@ const panels = dashboards.flatMap((dashboard) =>
 /** Since this version a data source is an object, and `timeseries` is the panel of curves. */
 const SCHEMA_VERSION_MIN = 36;
 /** A selection of the units of Grafana. */
-const UNITS = ['short', 's', 'bytes', 'cps', 'percentunit'];
+const UNITS = ['short', 's', 'bytes', 'cps', 'percentunit', 'Bps'];
 /** Variables that Grafana itself provides to queries. */
 const GIVEN = ['__rate_interval'];
 

@@ -11,6 +11,7 @@ const files = projectFiles(`${FOLDER}/*.json`);
 interface Written {
   uid: string;
   templating: { list: { name: string; type: string }[] };
+  annotations: { list: { name: string; expr: string }[] };
   panels: {
     title: string;
     datasource: { uid: string };
@@ -36,16 +37,45 @@ test('the dashboard files equal the output of the code', () => {
 test('every dashboard has a unique uid and lets the viewer choose the data source', () => {
   assert.equal(new Set(written.map(({ uid }) => uid)).size, written.length);
   for (const { path, templating, panels } of written) {
-    assert.deepEqual(
-      templating.list.map(({ name, type }) => [name, type]),
-      [['datasource', 'datasource']],
-      path,
-    );
+    const names = templating.list.map(({ name, type }) => `${name}: ${type}`);
+    const chosen = ['datasource: datasource', 'namespace: query', 'job: query'];
+    assert.deepEqual(names.slice(0, 3), chosen, path);
     for (const { datasource, targets } of panels) {
       for (const source of [datasource, ...targets.map((target) => target.datasource)]) {
         assert.equal(source.uid, '${datasource}', path);
       }
     }
+  }
+});
+
+test('every metric of a query is restricted to the chosen namespace, and Posthorn to one job', () => {
+  for (const { path, title, expr } of queries) {
+    const selectors = [...expr.matchAll(METRIC)];
+    assert.ok(selectors.length > 0, `${path}, ${title}: ${expr}`);
+    for (const [, name = '', matchers = ''] of selectors) {
+      const scope = name.startsWith('nats_') ? 'namespace="$brokers"' : 'namespace="$namespace"';
+      assert.ok(matchers.startsWith(scope), `${path}, ${title}: ${name} in ${expr}`);
+      const isOurs = /^(posthorn|process|nodejs)/.test(name);
+      if (isOurs) assert.ok(matchers.includes('job="$job"'), `${path}, ${title}: ${expr}`);
+    }
+  }
+});
+
+/** A metric with the matchers between its braces. */
+const METRIC = /(?<![\w:])((?:posthorn|process|nodejs|kube|nats)[_:][\w:]+)(?:\{([^}]*)\})?/g;
+
+test('every dashboard marks deployments by the revision of the processes', () => {
+  for (const { path, annotations } of written) {
+    const [deployments] = annotations.list;
+    assert.match(deployments?.expr ?? '', /posthorn_build_info\{.*\} offset 5m/, path);
+  }
+});
+
+test('panels whose figure has an alert show its thresholds', () => {
+  const drawn = dashboards.flatMap(({ panels }) => panels.filter(({ thresholds }) => thresholds));
+  assert.ok(drawn.length > 12, `${drawn.length} panels`);
+  for (const { name } of dashboards) {
+    assert.match(projectText(`${FOLDER}/${name}.json`), /"thresholds"/, name);
   }
 });
 

@@ -24,6 +24,12 @@ export const delivery: Dashboard = {
     },
     lag,
     {
+      title: 'Delays of retries',
+      says: 'By the schedule of the endpoint with its jitter, or as the receiver asked.',
+      unit: 's',
+      queries: percentiles('posthorn_delivery_retry_delay_seconds'),
+    },
+    {
       title: 'In flight, by process',
       says: 'At POSTHORN_WORKER_IN_FLIGHT_MAX many receivers are slow at once.',
       unit: 'short',
@@ -43,6 +49,7 @@ export const delivery: Dashboard = {
     {
       title: 'Circuits open',
       unit: 'short',
+      thresholds: { warn: 50 },
       queries: [['sum(posthorn_delivery_circuits_open)', 'endpoints']],
     },
     {

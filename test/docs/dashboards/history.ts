@@ -41,6 +41,7 @@ export const history: Dashboard = {
       title: 'The history could not be written for',
       says: 'Deliveries continue. After 3 days records begin to expire.',
       unit: 's',
+      thresholds: { warn: 300, alarm: 172_800 },
       queries: [['max(posthorn_projector_blocked_seconds)', 'blocked']],
     },
     {

@@ -6,6 +6,7 @@ const burn = (objective: string, budget: number): Panel => ({
   title: `Budget of ${objective} being spent`,
   says: '1: as fast as 30 days allow. 14.4 in 5 minutes and in an hour pages, 6 in 30 minutes and in 6 hours makes a ticket.',
   unit: 'short',
+  thresholds: { warn: 6, alarm: 14.4 },
   queries: ['5m', '1h'].map((window) => [
     `posthorn:slo_${objective}:errors_ratio_${window} / ${budget}`,
     window,
@@ -32,12 +33,14 @@ export const overview: Dashboard = {
       title: 'Oldest that waits',
       as: 'stat',
       unit: 's',
+      thresholds: { warn: 30, alarm: 120 },
       queries: [['max(posthorn_consumer_oldest_seconds)', 'oldest']],
     },
     {
       title: 'Shards without an owner',
       as: 'stat',
       unit: 'short',
+      thresholds: { alarm: 1 },
       queries: [['sum(max by (role) (posthorn_shards_unowned))', 'shards']],
     },
     burn('availability', 0.0001),
@@ -71,6 +74,7 @@ export const overview: Dashboard = {
       title: 'Since the probe last came through, by shard',
       says: 'Over 120 s pages: the path is broken in that shard.',
       unit: 's',
+      thresholds: { alarm: 120 },
       queries: [
         [
           'time() - max by (shard) (posthorn_probe_last_success_timestamp_seconds)',

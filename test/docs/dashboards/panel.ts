@@ -5,6 +5,8 @@ export interface Panel {
   says?: string;
   /** A unit of Grafana: `s`, `cps`, `bytes`, `percentunit`, `short`. */
   unit: string;
+  /** From which value on the panel is yellow, and red. Those of an alert, if there is one. */
+  thresholds?: { warn?: number; alarm?: number };
   /** `stat` shows only the last value, in large type. */
   as?: 'timeseries' | 'stat';
   /** Each query with its legend, in which `{{label}}` is replaced by the value of the label. */
@@ -15,6 +17,8 @@ export interface Panel {
 export interface Dashboard {
   name: string;
   title: string;
+  /** Whether it also reads the brokers, which are in a namespace of their own. */
+  readsBrokers?: boolean;
   panels: readonly Panel[];
 }
 
@@ -26,7 +30,7 @@ const SHAPES = { timeseries: { w: 12, h: 8 }, stat: { w: 6, h: 4 } } as const;
  * Formats a dashboard as Grafana stores it (schema 39). Panels run from left to right and top to
  * bottom.
  */
-export function renderDashboard({ name, title, panels }: Dashboard): string {
+export function renderDashboard({ name, title, panels, readsBrokers = false }: Dashboard): string {
   const at = { x: 0, y: 0, rowHeight: 0 };
   const placed = panels.map((panel, i) => {
     const { w, h } = SHAPES[panel.as ?? 'timeseries'];
@@ -37,12 +41,6 @@ export function renderDashboard({ name, title, panels }: Dashboard): string {
     Object.assign(at, { x: at.x + w, rowHeight: h });
     return { id: i + 1, ...renderPanel(panel), gridPos };
   });
-  const variable = {
-    name: 'datasource',
-    type: 'datasource',
-    query: 'prometheus',
-    label: 'Prometheus',
-  };
   const dashboard = {
     uid: `posthorn-${name}`,
     title: `Posthorn: ${title}`,
@@ -62,26 +60,47 @@ export function renderDashboard({ name, title, panels }: Dashboard): string {
         keepTime: true,
       },
     ],
-    templating: { list: [variable] },
+    templating: { list: readsBrokers ? [...VARIABLES, BROKERS] : VARIABLES },
+    annotations: { list: [DEPLOYMENTS] },
     panels: placed,
   };
   return `${JSON.stringify(dashboard, null, 2)}\n`;
 }
 
-function renderPanel({ title, says, unit, as = 'timeseries', queries }: Panel): object {
+function renderPanel({
+  title,
+  says,
+  unit,
+  as = 'timeseries',
+  thresholds = {},
+  queries,
+}: Panel): object {
+  const { warn, alarm } = thresholds;
+  const hasThresholds = warn !== undefined || alarm !== undefined;
+  const steps = [
+    { color: 'green', value: null },
+    ...(warn === undefined ? [] : [{ color: 'yellow', value: warn }]),
+    ...(alarm === undefined ? [] : [{ color: 'red', value: alarm }]),
+  ];
+  const defaults = {
+    unit,
+    min: 0,
+    ...(hasThresholds && { thresholds: { mode: 'absolute', steps } }),
+    ...(hasThresholds && as !== 'stat' && { custom: { thresholdsStyle: { mode: 'line' } } }),
+  };
   return {
     type: as,
     title,
     ...(says === undefined ? {} : { description: says }),
     datasource: DATASOURCE,
-    fieldConfig: { defaults: { unit, min: 0 }, overrides: [] },
+    fieldConfig: { defaults, overrides: [] },
     options:
       as === 'stat'
         ? { reduceOptions: { calcs: ['lastNotNull'] } }
         : { legend: { displayMode: 'list', placement: 'bottom' }, tooltip: { mode: 'multi' } },
     targets: queries.map(([expr, legendFormat], i) => ({
       refId: String.fromCodePoint('A'.codePointAt(0)! + i),
-      expr,
+      expr: ofOneInstallation(expr),
       legendFormat,
       datasource: DATASOURCE,
     })),
@@ -103,3 +122,63 @@ export function percentiles(histogram: string): [expr: string, legend: string][]
 export function ofQueues(gauge: string, by: string): string {
   return `max by (${by}) (${gauge})`;
 }
+
+/** The namespace and the job of an installation: two of them are never added up. */
+const INSTALLATION = 'namespace="$namespace",job="$job"';
+
+/**
+ * Restricts each metric of a query to the installation that the viewer chose. Metrics of Kubernetes
+ * have its namespace only, and brokers a namespace of their own.
+ */
+export function ofOneInstallation(expr: string): string {
+  return expr.replaceAll(
+    /(?<![\w:])((?:posthorn|process|nodejs|kube|nats)[_:][\w:]+)(?:\{([^}]*)\})?/g,
+    (_, name: string, matchers = '') => {
+      const scope = name.startsWith('nats_')
+        ? 'namespace="$brokers"'
+        : name.startsWith('kube_')
+          ? 'namespace="$namespace"'
+          : INSTALLATION;
+      return `${name}{${[scope, matchers].filter(Boolean).join(',')}}`;
+    },
+  );
+}
+
+function choice(name: string, label: string, query: string): object {
+  return {
+    name,
+    label,
+    type: 'query',
+    datasource: DATASOURCE,
+    query,
+    definition: query,
+    refresh: 2,
+    sort: 1,
+    multi: false,
+    includeAll: false,
+  };
+}
+
+const VARIABLES = [
+  { name: 'datasource', type: 'datasource', query: 'prometheus', label: 'Prometheus' },
+  choice('namespace', 'Namespace', 'label_values(posthorn_build_info, namespace)'),
+  choice('job', 'Installation', 'label_values(posthorn_build_info{namespace="$namespace"}, job)'),
+];
+const BROKERS = choice(
+  'brokers',
+  'Namespace of NATS',
+  'label_values(nats_varz_connections, namespace)',
+);
+
+const REVISIONS = `max by (revision) (posthorn_build_info{${INSTALLATION}}`;
+/** Marks the five minutes after a process of a new revision was first seen. */
+const DEPLOYMENTS = {
+  name: 'Deployments',
+  datasource: DATASOURCE,
+  enable: true,
+  iconColor: 'blue',
+  expr: `${REVISIONS}) unless ${REVISIONS} offset 5m)`,
+  step: '60s',
+  titleFormat: 'Deployment',
+  textFormat: '{{revision}}',
+};

@@ -9,6 +9,7 @@ export const queues: Dashboard = {
       title: 'Age of the oldest, router and delivery',
       says: 'deliver-again alone: many retries are due, and new deliveries do not wait for them. lanes alone: one tenant’s own backlog.',
       unit: 's',
+      thresholds: { warn: 30, alarm: 120 },
       queries: [[`max by (consumer) (${OLDEST})`, '{{consumer}}']],
     },
     {

@@ -8,6 +8,7 @@ import type { IncomingMessage } from 'node:http';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { fastify, type FastifyInstance } from 'fastify';
+import type { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { HttpSettings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
@@ -20,6 +21,7 @@ import { acceptEmptyBodies } from './body/accept-empty-bodies.ts';
 import { decodeBodies } from './body/decode-bodies.ts';
 import { parseJsonBodies } from './body/parse-json-bodies.ts';
 import { withConvertedTexts } from './convert-texts.ts';
+import { measureRequests } from './measure-requests.ts';
 import { sendError } from './problem.ts';
 import { answerUnrouted } from '../protocol/answer-unrouted.ts';
 import { checkRequestHead } from '../protocol/check-request-head.ts';
@@ -28,6 +30,8 @@ import { RouteTable } from '../protocol/route-table.ts';
 
 export interface AppDeps {
   settings: HttpSettings;
+  /** Absent: requests are not measured. */
+  registry?: Registry | undefined;
   clock: Clock;
   log: Log;
 }
@@ -50,7 +54,7 @@ const SECURITY_HEADERS = {
  * Creates a server with `GET /health` alone. Bodies are bounded by `limits.requestBodyBytesMax`; a
  * route with larger bodies sets its own `bodyLimit`.
  */
-export function createApp({ settings, clock, log }: AppDeps): FastifyInstance {
+export function createApp({ settings, registry, clock, log }: AppDeps): FastifyInstance {
   const app = fastify({
     // No logger: Fastify would create a child logger for every request.
     logger: false,
@@ -83,6 +87,8 @@ export function createApp({ settings, clock, log }: AppDeps): FastifyInstance {
   );
   app.server.on('connect', (request, socket) => answerConnect(request, socket, clock));
   const routes = RouteTable.watch(app);
+  // First, so that it measures requests that a later hook refuses.
+  if (registry !== undefined) measureRequests(app, registry, clock);
   app.addHook('onRequest', (request, reply, done) => {
     reply.headers(SECURITY_HEADERS).header('x-request-id', request.id);
     try {

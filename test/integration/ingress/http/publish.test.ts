@@ -183,3 +183,14 @@ test('platform and producer keys publish, and keys of tenants, foreign, wrong an
   assert.deepEqual(await publish('Bearer producer'), [401, 'POSTHORN_KEY_INVALID']);
   assert.equal((await plane.stored()).length, 3);
 });
+
+test('the publish latency counts each event that is answered with 202, and no other', async (t) => {
+  const plane = await IngressPlane.start(t);
+  const measured = () => plane.metric('posthorn_ingress_publish_duration_seconds', { le: '+Inf' });
+  await plane.post({ type: 'a.b', id: 'e1' });
+  await plane.post({ type: 'a.b', id: 'e1' });
+  await plane.post({ type: '' });
+  assert.equal(await measured(), 2);
+  await plane.batch({ events: [{ type: 'a.b' }, { type: 'a.b' }, { type: '' }] });
+  assert.equal(await measured(), 4);
+});

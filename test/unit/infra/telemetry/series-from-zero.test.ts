@@ -20,6 +20,8 @@ test('series that alerts count are exported as 0 before their first increment', 
     'posthorn_ingress_events_total{result="not_stored"}',
     ...['dns', 'connect', 'tls', 'timeout', 'unexpected'].map(failedBy),
     'posthorn_delivery_attempts_total{outcome="failure",status_class="5xx",error_type="http_status"}',
+    'posthorn_delivery_local_faults_total{fault="memory"}',
+    'posthorn_delivery_retry_delay_seconds_count',
   ];
   for (const one of series) assert.ok(told.includes(`${one} 0\n`), one);
 });
