@@ -59,7 +59,7 @@ test('kubectl commands name objects that the chart creates', () => {
       assert.ok(roles.includes(role), `${path} names ${role}: ${code}`);
       named++;
     }
-    for (const [, verb = ''] of code.matchAll(/\bkubectl (?:--namespace \w+ )?([\w-]+)/g)) {
+    for (const [, verb = ''] of code.matchAll(/\bkubectl (?:--namespace [\w-]+ )?([\w-]+)/g)) {
       assert.ok(VERBS.includes(verb), `${path} says kubectl ${verb}`);
     }
   }

@@ -1,17 +1,6 @@
-/**
- * For each alert: series under which it fires, and series under which it does not, in promtool's
- * notation (`a+bxn`: a, then n times b more, one a minute).
- */
-export interface AlertCase {
-  alert: string;
-  /** Labels of the firing alert, besides its severity. */
-  labels?: Record<string, string>;
-  severity: 'page' | 'ticket';
-  fires: Record<string, string>;
-  quiet: Record<string, string>;
-  /** The time of the evaluation. `7h` suits a window of that length. */
-  at: string;
-}
+import type { AlertCase } from './alert-case.ts';
+import { platformCases } from './platform-cases.ts';
+import { serverCases } from './server-cases.ts';
 
 const events = (result: string) => `posthorn_ingress_events_total{result="${result}"}`;
 const lag = (le: string) => `posthorn_delivery_first_attempt_lag_seconds_bucket{le="${le}"}`;
@@ -21,12 +10,20 @@ const localFaults = 'posthorn_delivery_local_faults_total{fault="descriptors"}';
 const rounds = (result: string) => `posthorn_probe_rounds_total{shard="0",result="${result}"}`;
 const lastSuccess = (shard: number) =>
   `posthorn_probe_last_success_timestamp_seconds{shard="${shard}"}`;
+const build = 'posthorn_build_info{revision="a",roles="control",pod="a"}';
+const requests = (status: string, route = '/v1/tenants/:tenant') =>
+  `posthorn_http_request_duration_seconds_count{method="GET",route="${route}",status_class="${status}"}`;
 const oldest = (stream: string, consumer: string) =>
   `posthorn_consumer_oldest_seconds{stream="${stream}",consumer="${consumer}"}`;
 const fine = attempts('outcome="success",status_class="2xx",error_type="none"');
 const failed = (error: string, status = 'none') =>
   attempts(`outcome="failure",status_class="${status}",error_type="${error}"`);
 
+const ownLoop = 'nodejs_eventloop_lag_p99_seconds{pod="delivery-0"}';
+const ownBuild = 'posthorn_build_info{pod="delivery-0"}';
+const otherLoop = 'nodejs_eventloop_lag_p99_seconds{pod="shop-0"}';
+
+/** Of the rules about Posthorn itself, and of all others. */
 export const alertCases: readonly AlertCase[] = [
   {
     alert: 'PosthornAvailabilityBudgetFast',
@@ -65,17 +62,42 @@ export const alertCases: readonly AlertCase[] = [
     alert: 'PosthornSoundnessBudgetFast',
     severity: 'page',
     at: '90m',
-    fires: { [fine]: '0+1000x500', [failed('unexpected')]: '0+5x500' },
+    fires: { [fine]: '0+1000x500', [failed('unexpected')]: '0+5x500', [localFaults]: '0x500' },
     // Failing receivers do not count.
-    quiet: { [fine]: '0+100x500', [failed('http_status', '5xx')]: '0+900x500' },
+    quiet: {
+      [fine]: '0+100x500',
+      [failed('http_status', '5xx')]: '0+900x500',
+      [failed('unexpected')]: '0x500',
+      [localFaults]: '0x500',
+    },
   },
   {
     alert: 'PosthornSoundnessBudgetFast',
     severity: 'page',
     at: '90m',
     // No request can be sent at all.
-    fires: { [fine]: '0x500', [localFaults]: '0+5x500' },
-    quiet: { [fine]: '0+1000x500', [localFaults]: '0x500' },
+    fires: { [fine]: '0x500', [failed('unexpected')]: '0x500', [localFaults]: '0+5x500' },
+    // One failure on a quiet night.
+    quiet: {
+      [fine]: '0+1x500',
+      [failed('unexpected')]: '0x70 1x400',
+      [localFaults]: '0x500',
+    },
+  },
+  {
+    alert: 'PosthornAvailabilityBudgetFast',
+    severity: 'page',
+    at: '90m',
+    // All events of a small installation are refused.
+    fires: { [events('accepted')]: '0x500', [events('not_stored')]: '0+3x500' },
+    quiet: { [events('accepted')]: '0+2x500', [events('not_stored')]: '0x80 1x400' },
+  },
+  {
+    alert: 'PosthornPromptnessBudgetFast',
+    severity: 'page',
+    at: '90m',
+    fires: { [lag('0.1')]: '0x500', [lagCount]: '0+3x500' },
+    quiet: { [lag('0.1')]: '0x500', [lagCount]: '0+1x500' },
   },
   {
     alert: 'PosthornArrivalBudgetFast',
@@ -104,6 +126,14 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'PosthornProbeMissing',
+    severity: 'ticket',
+    at: '20m',
+    fires: { [lastSuccess(0)]: '0 0 0 stale' },
+    quiet: { [lastSuccess(0)]: '0x30' },
+  },
+  {
+    alert: 'PosthornProbeMissing',
+    of: 'everything',
     severity: 'ticket',
     at: '20m',
     fires: {},
@@ -145,6 +175,22 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'PosthornQueuesUnknown',
+    severity: 'page',
+    at: '10m',
+    fires: { [build]: '1x20' },
+    quiet: { [build]: '1x20', 'posthorn_stream_messages{stream="EV-0"}': '0x20' },
+  },
+  {
+    alert: 'PosthornQueuesUnknown',
+    severity: 'page',
+    at: '10m',
+    // Nothing of the installation is left.
+    fires: { [build]: '1 1 stale' },
+    quiet: { [build]: '1 1 stale', 'posthorn_stream_messages{stream="EV-0"}': '0x20' },
+  },
+  {
+    alert: 'PosthornQueuesUnknown',
+    of: 'everything',
     severity: 'page',
     at: '10m',
     fires: {},
@@ -208,11 +254,26 @@ export const alertCases: readonly AlertCase[] = [
     quiet: { [fine]: '0+90x60', [failed('http_status', '5xx')]: '0+10x60' },
   },
   {
+    alert: 'PosthornReceiversFailing',
+    severity: 'ticket',
+    at: '40m',
+    fires: { [fine]: '0+6x60', [failed('http_status', '5xx')]: '0+4x60' },
+    // A test of one endpoint.
+    quiet: { [fine]: '0x60', [failed('http_status', '5xx')]: '0+5x60' },
+  },
+  {
     alert: 'PosthornNobodyReachable',
     severity: 'page',
     at: '20m',
     fires: { [fine]: '0+10x60', [failed('dns')]: '0+50x60', [failed('timeout')]: '0+40x60' },
     quiet: { [fine]: '0+70x60', [failed('timeout')]: '0+30x60' },
+  },
+  {
+    alert: 'PosthornNobodyReachable',
+    severity: 'page',
+    at: '20m',
+    fires: { [fine]: '0+1x60', [failed('dns')]: '0+14x60' },
+    quiet: { [fine]: '0x60', [failed('dns')]: '0+8x60' },
   },
   {
     alert: 'PosthornCircuitsOpen',
@@ -227,6 +288,14 @@ export const alertCases: readonly AlertCase[] = [
     at: '40m',
     fires: { [events('accepted')]: '0+50x60', [events('refused')]: '0+50x60' },
     quiet: { [events('accepted')]: '0+95x60', [events('refused')]: '0+5x60' },
+  },
+  {
+    alert: 'PosthornEventsRefused',
+    severity: 'ticket',
+    at: '40m',
+    fires: { [events('accepted')]: '0+5x60', [events('refused')]: '0+5x60' },
+    // A developer tries it.
+    quiet: { [events('accepted')]: '0x60', [events('refused')]: '0+5x60' },
   },
   {
     alert: 'PosthornWorkersMissing',
@@ -244,6 +313,7 @@ export const alertCases: readonly AlertCase[] = [
   },
   {
     alert: 'PosthornPodsRestart',
+    of: 'namespace',
     severity: 'ticket',
     at: '40m',
     fires: { 'kube_pod_container_status_restarts_total{container="posthorn",pod="a"}': '0+1x60' },
@@ -254,7 +324,29 @@ export const alertCases: readonly AlertCase[] = [
     labels: { pod: 'delivery-0' },
     severity: 'ticket',
     at: '20m',
-    fires: { 'nodejs_eventloop_lag_p99_seconds{job="posthorn",pod="delivery-0"}': '0.9x60' },
-    quiet: { 'nodejs_eventloop_lag_p99_seconds{job="posthorn",pod="delivery-0"}': '0.05x60' },
+    fires: { [ownLoop]: '0.9x60', [ownBuild]: '1x60' },
+    // Another program of the cluster is slow.
+    quiet: { [ownLoop]: '0.05x60', [ownBuild]: '1x60', [otherLoop]: '0.9x60' },
   },
+  {
+    alert: 'PosthornApiFailing',
+    severity: 'page',
+    at: '30m',
+    fires: { [requests('2xx')]: '0+90x60', [requests('5xx')]: '0+10x60' },
+    // Publishing has an objective of its own, and wrong requests are the client's fault.
+    quiet: {
+      [requests('2xx')]: '0+90x60',
+      [requests('4xx')]: '0+500x60',
+      [requests('5xx', '/v1/tenants/:tenant/events')]: '0+90x60',
+    },
+  },
+  {
+    alert: 'PosthornApiFailing',
+    severity: 'page',
+    at: '30m',
+    fires: { [requests('2xx')]: '0x60', [requests('5xx')]: '0+3x60' },
+    quiet: { [requests('2xx')]: '0x60', [requests('5xx')]: '0+1x60' },
+  },
+  ...serverCases,
+  ...platformCases,
 ];

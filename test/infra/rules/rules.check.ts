@@ -13,7 +13,8 @@ import { parse } from 'yaml';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { projectText } from '../../docs/project-files.ts';
 import { toolPath, tools, without } from '../tools.ts';
-import { type AlertCase, alertCases } from './alert-cases.ts';
+import type { AlertCase } from './alert-case.ts';
+import { alertCases } from './alert-cases.ts';
 
 const run = promisify(execFile);
 const FOLDER = 'charts/posthorn/files/rules';
@@ -23,6 +24,7 @@ const skip = without(tools.promtool);
 
 interface Rule {
   alert?: string;
+  record?: string;
   expr: string;
   labels?: Record<string, string>;
   annotations?: Record<string, string>;
@@ -58,6 +60,28 @@ test('each alert has a test case, and each runbook has an alert that links to it
   assert.deepEqual([...new Set(named)].toSorted(), pages.toSorted());
 });
 
+test('each rule keeps the namespace, and that of Posthorn the job, which the text names', () => {
+  for (const { alert, record, expr, annotations } of rules) {
+    const name = alert ?? record ?? '';
+    for (const [, labels = ''] of expr.matchAll(/\b(?:sum|max|min|count|group) by \(([^)]*)\)/g)) {
+      const kept = labels.split(', ');
+      assert.ok(kept.includes('namespace'), `${name}: ${expr}`);
+      if (/posthorn_(?!build_info)/.test(expr)) assert.ok(kept.includes('job'), `${name}: ${expr}`);
+    }
+    assert.doesNotMatch(expr, /\b(?:sum|max|min|count|group|avg) ?\((?!.*\) by)/, name);
+    assert.doesNotMatch(expr, /vector\(/, name);
+    if (annotations === undefined) continue;
+    assert.match(annotations['summary'] ?? '', /\$labels\.namespace\b/, name);
+  }
+});
+
+test('each alert on a ratio has a minimum of traffic', () => {
+  const ratios = alerts.filter(({ expr }) => /\/ sum by|errors_ratio/.test(expr));
+  assert.ok(ratios.length > 9);
+  for (const { alert, expr } of ratios)
+    assert.match(expr, /(?:increase\(|:events_\dh).* > \d+$/m, alert);
+});
+
 test('every Posthorn metric that a rule reads is in the catalogue', () => {
   const catalogue = projectText('docs/metrics.md');
   for (const { expr, alert } of rules) {
@@ -82,19 +106,24 @@ async function promtoolTest(
   rule: Rule,
   fires: boolean,
 ): Promise<void> {
-  const series = fires ? one.fires : one.quiet;
-  const expected = { exp_labels: { severity: one.severity, ...one.labels } };
+  const [own, ...others] = installations(one.of);
+  const series = [
+    ...Object.entries(fires ? one.fires : one.quiet).map(labelled(own)),
+    // Quiet ones beside it hide nothing, and are not added to it.
+    ...others.flatMap((other) => Object.entries(one.quiet).map(labelled(other))),
+  ];
+  const expected = { exp_labels: { severity: one.severity, ...own, ...one.labels } };
   const dir = await tempDir(t);
   const file = join(dir, 'test.json');
   // JSON is valid YAML. Annotations are not compared, because promtool renders their figures
   // itself.
   const test = {
-    rule_files: await withoutAnnotations(dir),
+    rule_files: [await withoutAnnotations(dir, rule)],
     evaluation_interval: '1m',
     tests: [
       {
         interval: '1m',
-        input_series: Object.entries(series).map(([name, values]) => ({ series: name, values })),
+        input_series: series.map(([name, values]) => ({ series: name, values })),
         alert_rule_test: [
           { eval_time: one.at, alertname: rule.alert, exp_alerts: fires ? [expected] : [] },
         ],
@@ -105,14 +134,37 @@ async function promtoolTest(
   await run(toolPath(tools.promtool), ['test', 'rules', file]);
 }
 
-async function withoutAnnotations(dir: string): Promise<string[]> {
-  const copies: string[] = [];
-  for (const [i, path] of files.entries()) {
+type Labels = Record<string, string>;
+
+/** The labels of the installation that a case is about, and of others beside it. */
+function installations(of: AlertCase['of'] = 'installation'): [Labels, ...Labels[]] {
+  if (of === 'everything') return [{}];
+  if (of === 'namespace') return [{ namespace: 'posthorn' }, { namespace: 'other' }];
+  return [
+    { namespace: 'posthorn', job: 'posthorn' },
+    { namespace: 'other', job: 'posthorn' },
+    { namespace: 'posthorn', job: 'other' },
+  ];
+}
+
+function labelled(labels: Labels) {
+  const added = Object.entries(labels).map(([name, value]) => `${name}="${value}"`);
+  return ([series, values]: [string, string]): [string, string] => {
+    const [, name = '', own = ''] = /^(\w+)(?:\{(.*)\})?$/.exec(series) ?? [];
+    return [`${name}{${[own, ...added].filter(Boolean).join(',')}}`, values];
+  };
+}
+
+/** Copies the file of a rule; the other files would only take time. */
+async function withoutAnnotations(dir: string, rule: Rule): Promise<string> {
+  for (const path of files) {
     const content = parse(projectText(path)) as { groups: { rules: Rule[] }[] };
-    for (const group of content.groups) for (const rule of group.rules) delete rule.annotations;
-    const copy = join(dir, `rules-${i}.json`);
+    const own = content.groups.flatMap((group) => group.rules);
+    if (!own.some(({ alert }) => alert === rule.alert)) continue;
+    for (const one of own) delete one.annotations;
+    const copy = join(dir, 'rules.json');
     await writeFile(copy, JSON.stringify(content));
-    copies.push(copy);
+    return copy;
   }
-  return copies;
+  throw new Error(`no file has ${rule.alert}`);
 }
