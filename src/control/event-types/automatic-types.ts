@@ -3,11 +3,14 @@
  * separately: a type of one tenant is not visible to another and takes no place from it, and none
  * takes a place in the registry.
  * Bounds: `limits.automaticEventTypesPerTenantMax` for each tenant, enforced by a unique index on
- * numbered places. A type that no event has used for `AUTOMATIC_TYPE_KEPT_SECONDS` is no longer
- * shown, and a TTL index removes it within minutes.
+ * numbered places. Within it an API key that is bound to no tenant has a share, and so have the
+ * keys of the tenant together (`isWithinShare`): no key takes the last places. A type that no
+ * event has used for `AUTOMATIC_TYPE_KEPT_SECONDS` is no longer shown, and a TTL index removes it
+ * within minutes.
  */
 import type { Filter } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
+import { isWithinShare } from '#domain/contention/fair-shares.ts';
 import { limits } from '#domain/limits.ts';
 import {
   AUTOMATIC_TYPE_KEPT_SECONDS,
@@ -19,10 +22,15 @@ import { duplicateKeys } from '#infra/mongo/duplicate-keys.ts';
 /** Rows of one read: a name that many tenants use has a row for each. */
 const READ_AT_ONCE = 500;
 
+/** Owner of the places that keys of the tenant hold together. */
+const OWN = '';
+
 export interface SeenType {
   /** Life id. */
   tenant: string;
   name: string;
+  /** Id of the API key that sent the event, if it is bound to no tenant. */
+  producerKey?: string | undefined;
 }
 
 /** An automatic type, and when its first event was seen. */
@@ -46,7 +54,7 @@ export class AutomaticTypes {
   /**
    * Records that events of these types were seen. Repeating it only updates the time.
    *
-   * @returns the types without a place, because their tenant has used up its share
+   * @returns the types without a place, because their tenant or key has used up its share
    */
   async note(seen: readonly SeenType[]): Promise<SeenType[]> {
     const { automaticEventTypes } = this.deps.configuration;
@@ -119,15 +127,25 @@ export class AutomaticTypes {
 
   private async add(tenant: string, types: SeenType[], now: Date): Promise<SeenType[]> {
     const { automaticEventTypes } = this.deps.configuration;
-    const places = await this.freePlaces(tenant);
-    const rows: AutomaticEventTypeDocument[] = types.slice(0, places.length).map((type, i) => ({
-      _id: idOf(type),
-      tenant,
-      name: type.name,
-      place: places[i] as number,
-      first_seen_at: now,
-      last_seen_at: now,
-    }));
+    const share = await this.shareOf(tenant);
+    const refused: SeenType[] = [];
+    const rows: AutomaticEventTypeDocument[] = [];
+    for (const type of types) {
+      const place = share.take(type.producerKey);
+      if (place === undefined) {
+        refused.push(type);
+        continue;
+      }
+      rows.push({
+        _id: idOf(type),
+        tenant,
+        name: type.name,
+        place,
+        ...(type.producerKey === undefined ? {} : { producer_key: type.producerKey }),
+        first_seen_at: now,
+        last_seen_at: now,
+      });
+    }
     if (rows.length > 0) {
       await automaticEventTypes.insertMany(rows, { ordered: false }).catch((error: unknown) => {
         // Another process took the place, or recorded the same type: a later event of the type
@@ -135,16 +153,38 @@ export class AutomaticTypes {
         if (duplicateKeys(error) === undefined) throw error;
       });
     }
-    return types.slice(rows.length);
+    return refused;
   }
 
-  private async freePlaces(tenant: string): Promise<number[]> {
+  private async shareOf(tenant: string): Promise<TenantShare> {
     const taken = await this.deps.configuration.automaticEventTypes
-      .find({ tenant }, { projection: { place: 1 } })
+      .find({ tenant }, { projection: { place: 1, producer_key: 1 } })
       .toArray();
+    return new TenantShare(taken);
+  }
+}
+
+/** The places of one tenant, and the keys that hold them. */
+class TenantShare {
+  private readonly free: number[];
+  private readonly held = new Map<string, number>();
+
+  constructor(taken: Pick<AutomaticEventTypeDocument, 'place' | 'producer_key'>[]) {
     const places = new Set(taken.map(({ place }) => place));
     const all = Array.from({ length: limits.automaticEventTypesPerTenantMax }, (_, i) => i);
-    return all.filter((place) => !places.has(place));
+    this.free = all.filter((place) => !places.has(place));
+    for (const { producer_key: key } of taken) this.count(key);
+  }
+
+  /** Returns a place; undefined if the key has used up its share. */
+  take(key: string | undefined): number | undefined {
+    if (!isWithinShare(this.held.get(key ?? OWN) ?? 0, 1, this.free.length)) return undefined;
+    this.count(key);
+    return this.free.shift();
+  }
+
+  private count(key: string = OWN): void {
+    this.held.set(key, (this.held.get(key) ?? 0) + 1);
   }
 }
 

@@ -7,7 +7,7 @@ import type { AutomaticTypes, SeenType } from './automatic-types.ts';
 
 /** How often a type in use is recorded: much more often than its retention requires. */
 const NOTE_EVERY_MS = 10 * 60_000;
-/** For how long a tenant that has used up its share gets no new names. */
+/** For how long a key that has used up its share in a tenant gets no new names there. */
 const FULL_FOR_MS = 60_000;
 
 export interface EventTypeRegistrarDeps {
@@ -27,7 +27,7 @@ export class EventTypeRegistrar {
   private readonly deps: EventTypeRegistrarDeps;
   /** When a type was last recorded, by tenant and name. */
   private readonly noted = new Map<string, number>();
-  /** By tenant: until when it gets no new names. */
+  /** By tenant and key: until when it gets no new names. */
   private readonly fullUntilMs = new Map<string, number>();
 
   constructor(deps: EventTypeRegistrarDeps) {
@@ -38,8 +38,8 @@ export class EventTypeRegistrar {
   async register(seen: readonly SeenType[]): Promise<void> {
     const { config, types, clock, log } = this.deps;
     const nowMs = clock.wallMs();
-    for (const [tenant, untilMs] of this.fullUntilMs) {
-      if (untilMs <= nowMs) this.fullUntilMs.delete(tenant);
+    for (const [owner, untilMs] of this.fullUntilMs) {
+      if (untilMs <= nowMs) this.fullUntilMs.delete(owner);
     }
     const due = seen.filter((type) => {
       // Events of a deleted tenant may still be in the streams: do not record their types.
@@ -47,14 +47,18 @@ export class EventTypeRegistrar {
       if (config.eventType(type.name) !== undefined) return false;
       const notedMs = this.noted.get(keyOf(type));
       if (notedMs !== undefined) return nowMs - notedMs >= NOTE_EVERY_MS;
-      return !this.fullUntilMs.has(type.tenant);
+      return !this.fullUntilMs.has(ownerOf(type));
     });
     if (due.length === 0) return;
     const refused = new Set(await types.note(due));
     for (const type of due) if (!refused.has(type)) this.remember(keyOf(type), nowMs);
-    for (const [tenant, { length }] of Map.groupBy(refused, (type) => type.tenant)) {
-      this.fullUntilMs.set(tenant, nowMs + FULL_FOR_MS);
-      log.warn({ tenant_id: tenantIdOf(tenant), unregistered: length }, 'event_types.tenant_full');
+    for (const [owner, [first, ...more]] of Map.groupBy(refused, ownerOf)) {
+      const { tenant, producerKey } = first as SeenType;
+      this.fullUntilMs.set(owner, nowMs + FULL_FOR_MS);
+      log.warn(
+        { tenant_id: tenantIdOf(tenant), key_id: producerKey, unregistered: more.length + 1 },
+        'event_types.tenant_full',
+      );
     }
   }
 
@@ -70,6 +74,10 @@ export class EventTypeRegistrar {
     const [oldest] = this.noted.keys();
     this.noted.delete(oldest as string);
   }
+}
+
+function ownerOf({ tenant, producerKey = '' }: SeenType): string {
+  return `${tenant}/${producerKey}`;
 }
 
 function keyOf({ tenant, name }: SeenType): string {

@@ -20,6 +20,7 @@ import type {
   HistoryRecord,
   RoutedRecord,
 } from '#wire/frames/record.ts';
+import type { SeenType } from '../event-types/automatic-types.ts';
 import { AttemptsByEndpoint } from '../health/attempts.ts';
 
 /** At the same hop, a final status outranks one in progress. */
@@ -47,13 +48,14 @@ export class Batch {
   readonly events = new Map<string, EventChange>();
   readonly deliveries = new Map<string, DeliveryChange>();
   readonly gone: EndpointGoneRecord[] = [];
-  /** Names of the event types in the batch, by tenant. */
-  readonly types = new Map<string, Set<string>>();
+  /** The event types in the batch, by tenant and name. */
+  readonly types = new Map<string, SeenType>();
   readonly attempts = new AttemptsByEndpoint();
 
   addEvent(tenant: string, seq: number, frame: EventFrame): void {
     const { head } = frame;
-    this.typesOf(tenant).add(head.type);
+    const seen = { tenant, name: head.type, producerKey: head.producerKey };
+    this.types.set(`${tenant}/${head.type}`, seen);
     const change = this.event(tenant, head.id, head.acceptedMs);
     change.whole = true;
     const { fields } = change;
@@ -72,12 +74,6 @@ export class Batch {
     if (head.ext !== undefined) fields.ext = head.ext;
     if (head.payload !== undefined) fields.payload = head.payload;
     if (head.fingerprint !== undefined) fields.fingerprint = head.fingerprint;
-  }
-
-  private typesOf(tenant: string): Set<string> {
-    let names = this.types.get(tenant);
-    if (names === undefined) this.types.set(tenant, (names = new Set()));
-    return names;
   }
 
   addRecord(record: HistoryRecord): void {

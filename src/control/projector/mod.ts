@@ -84,13 +84,9 @@ function addMessage(lives: ProjectorDeps['lives'], batch: Batch, message: Pulled
 
 async function write(deps: ProjectorDeps, batch: Batch): Promise<void> {
   await writeBatch(deps.history, batch);
-  await deps.registerEventTypes(seenTypes(batch));
+  await deps.registerEventTypes([...batch.types.values()]);
   for (const record of batch.gone) await deps.disableGoneEndpoint(record);
   await deps.trackHealth(batch.attempts);
-}
-
-function seenTypes({ types }: Batch): SeenType[] {
-  return [...types].flatMap(([tenant, names]) => [...names].map((name) => ({ tenant, name })));
 }
 
 function writtenDocuments(registry: Registry): Counter<'kind'> {

@@ -193,6 +193,8 @@ export interface AutomaticEventTypeDocument {
   name: string;
   /** Its slot in the tenant's share, from 0; unique in the tenant. */
   place: number;
+  /** Id of the unbound API key whose event used it first. Absent: a key of the tenant. */
+  producer_key?: string;
   first_seen_at: Date;
   last_seen_at: Date;
 }

@@ -15,7 +15,7 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { BROADCAST_OWNER } from '#wire/webhook/payload-link.ts';
 import { idReused, notStored } from './accept-event.ts';
-import type { AcceptDone, Accepted } from './accepted.ts';
+import type { AcceptDone, Accepted, Sender } from './accepted.ts';
 import type { Admission } from '#wire/published/admission.ts';
 import { checkFrameSize, eventHead } from '#wire/published/event-head.ts';
 import type { EventInput } from '#wire/published/event-input.ts';
@@ -41,16 +41,12 @@ export class AcceptBroadcast {
     this.deps = deps;
   }
 
-  /**
-   * Calls back exactly once, with an error or a result.
-   *
-   * @param traceparent of the request
-   */
+  /** Calls back exactly once, with an error or a result. */
   async accept(
     input: EventInput,
     correlationId: string,
     done: AcceptDone,
-    traceparent?: string,
+    sender: Sender = {},
   ): Promise<void> {
     let span: Span | undefined;
     const { results, clock } = this.deps;
@@ -63,8 +59,8 @@ export class AcceptBroadcast {
     };
     let accepted: Accepted;
     try {
-      const head = await this.admit(input, correlationId);
-      span = tracePublication(this.deps.tracing, undefined, head, traceparent);
+      const head = await this.admit(input, correlationId, sender);
+      span = tracePublication(this.deps.tracing, undefined, head, sender.traceparent);
       accepted = await this.store(input, head);
     } catch (thrown) {
       counted(thrown instanceof PosthornError ? thrown : notStored(thrown as Error), undefined);
@@ -73,12 +69,19 @@ export class AcceptBroadcast {
     counted(undefined, accepted);
   }
 
-  private async admit(input: EventInput, correlationId: string): Promise<EventHead> {
+  private async admit(
+    input: EventInput,
+    correlationId: string,
+    { producerKey }: Sender,
+  ): Promise<EventHead> {
     const priority = await this.deps.admission.admit(BROADCAST_OWNER, {}, input);
     const acceptedMs = this.deps.clock.wallMs();
     const given = { source: BROADCAST_SOURCE, acceptedMs, correlationId, broadcast: true } as const;
     const head = eventHead(input, given);
     if (priority === 'high') head.priority = priority;
+    if (producerKey !== undefined && this.deps.admission.isAutomatic(input)) {
+      head.producerKey = producerKey;
+    }
     return head;
   }
 

@@ -25,7 +25,7 @@ import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { payloadOwner } from '#wire/webhook/payload-link.ts';
 import { subjects } from '#wire/subjects.ts';
-import type { AcceptDone, Accepted } from './accepted.ts';
+import type { AcceptDone, Accepted, Sender } from './accepted.ts';
 import type { Admission } from '#wire/published/admission.ts';
 import type { Deduplication, DedupClaim } from '../idempotency/deduplication.ts';
 import { checkFrameSize, eventHead } from '#wire/published/event-head.ts';
@@ -75,7 +75,6 @@ export class AcceptEvent {
   /**
    * @param wait true: wait for room in the publisher's window (an item of a batch), within the time
    * limit of a publication; false: reject at once
-   * @param traceparent of the request
    */
   accept(
     tenant: TenantSnapshot,
@@ -83,7 +82,7 @@ export class AcceptEvent {
     correlationId: string,
     wait: boolean,
     done: AcceptDone,
-    traceparent?: string,
+    sender: Sender = {},
   ): void {
     let span: Span | undefined;
     const { results, clock } = this.deps;
@@ -103,7 +102,10 @@ export class AcceptEvent {
       const source = tenantSource(tenant.id);
       const head = eventHead(input, { source, acceptedMs, correlationId });
       if (priority === 'high') head.priority = priority;
-      span = tracePublication(this.deps.tracing, tenant.id, head, traceparent);
+      if (sender.producerKey !== undefined && this.deps.admission.isAutomatic(input)) {
+        head.producerKey = sender.producerKey;
+      }
+      span = tracePublication(this.deps.tracing, tenant.id, head, sender.traceparent);
       const frame = encodeEventFrame(head, input.data);
       checkFrameSize(frame, this.deps.eventBytesMax);
       this.store({ tenant: lifeIdOf(tenant), input, head, frame, wait }, settled);

@@ -17,3 +17,10 @@ export function acceptedJson({ id, deduplicated }: Accepted): string {
 
 /** Called once, with an error or a result. */
 export type AcceptDone = (error: PosthornError | undefined, accepted: Accepted | undefined) => void;
+
+/** The request that an event came with. */
+export interface Sender {
+  traceparent?: string | undefined;
+  /** Id of its API key, if that is bound to no tenant and known. */
+  producerKey?: string | undefined;
+}

@@ -60,8 +60,7 @@ export const BODY_SLACK_BYTES = 64 * 1024;
 export class PublishRequests {
   private readonly deps: PublishRequestsDeps;
   private readonly traceOf: RequestTrace;
-  /** For requests with a key of one tenant: the life that the key was created in. */
-  private readonly keyLives = new WeakMap<FastifyRequest<TenantParams>, number>();
+  private readonly principals = new WeakMap<FastifyRequest, Principal>();
 
   constructor(deps: PublishRequestsDeps, traceOf: RequestTrace) {
     this.deps = deps;
@@ -132,15 +131,15 @@ export class PublishRequests {
     );
   }
 
-  /** Remembers the life of the request's key until the body has been read. */
-  authenticated(request: FastifyRequest<TenantParams>, { tenant, life = 0 }: Principal): void {
-    if (tenant !== undefined) this.keyLives.set(request, life);
+  /** Remembers the key of the request until the body has been read. */
+  authenticated(request: FastifyRequest, principal: Principal): void {
+    this.principals.set(request, principal);
   }
 
   /** The body may arrive late: its tenant may have been deleted and created again by then. */
   private checkKey(request: FastifyRequest<TenantParams>, { life = 0 }: TenantSnapshot): void {
-    const keyLife = this.keyLives.get(request);
-    if (keyLife === undefined || keyLife === life) return;
+    const key = this.principals.get(request);
+    if (key?.tenant === undefined || (key.life ?? 0) === life) return;
     throw new PosthornError('POSTHORN_KEY_INVALID');
   }
 
@@ -220,10 +219,12 @@ export class PublishRequests {
     wait: boolean,
     done: AcceptDone,
   ): void {
-    const trace = this.traceOf(request);
+    const key = this.principals.get(request);
+    const producerKey = key?.tenant === undefined ? key?.keyId : undefined;
+    const sender = { traceparent: this.traceOf(request), producerKey };
     if (target === EVERY_TENANT) {
-      void this.deps.acceptBroadcast.accept(input, request.id, done, trace);
-    } else this.deps.accept.accept(target, input, request.id, wait, done, trace);
+      void this.deps.acceptBroadcast.accept(input, request.id, done, sender);
+    } else this.deps.accept.accept(target, input, request.id, wait, done, sender);
   }
 
   /** @param at JSON pointer of the list of items */

@@ -44,7 +44,7 @@ import type { TenantConcurrencyLimiter } from '../fairness/tenant-concurrency-li
 import { headerFault } from './header-block.ts';
 import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
-import { checkSenderKey, type KeysById } from './sender-key.ts';
+import { checkSenderKey, unboundKeyOf, type KeysById } from './sender-key.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
 const QUEUE_GROUP = 'ingress';
@@ -244,7 +244,10 @@ export class NatsService implements Service {
         request.span === undefined
           ? normalizeTraceparent(request.message.headers?.get('traceparent'))
           : traceparentOf(request.span);
-      this.deps.accept.accept(tenant, input, request.id, false, done, traceparent);
+      const { keys } = this.deps;
+      const producerKey = keys && unboundKeyOf(request.message.reply, keys);
+      const sender = { traceparent, producerKey };
+      this.deps.accept.accept(tenant, input, request.id, false, done, sender);
     } catch (error) {
       this.refuse(request, error);
     }

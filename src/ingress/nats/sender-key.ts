@@ -32,6 +32,16 @@ export function checkSenderKey(
   throw new PosthornError('POSTHORN_KEY_INVALID', { detail });
 }
 
+/**
+ * The id of the key that sent a request, if it is bound to no tenant. A sender may name no inbox:
+ * its event then counts as one of a key of the tenant.
+ */
+export function unboundKeyOf(reply: string | undefined, keys: KeysById): string | undefined {
+  const keyId = KEY_INBOX.exec(reply ?? '')?.[1];
+  const key = keyId === undefined ? undefined : keys.apiKeyById(keyId);
+  return key !== undefined && key.tenant === undefined ? key.id : undefined;
+}
+
 function mayPublish({ scope, tenant, life = 0 }: ApiKeySnapshot, id: string, now: number): boolean {
   return scope !== 'tenant' && (tenant === undefined || (tenant === id && life === now));
 }

@@ -57,6 +57,8 @@ export interface EventHead {
   trace?: string;
   /** SHA-256 of the content (base64url), for an id that the caller chose (IN-6). */
   fingerprint?: string;
+  /** Id of the API key that is bound to no tenant, if the type was not registered then. */
+  producerKey?: string;
   /** The event was published to every tenant (RT-5). */
   broadcast?: true;
   /** Location of `data`; the line is then not followed by bytes. */

@@ -86,6 +86,11 @@ export class Admission {
     return faults.then((found) => admitted(priority, found, at));
   }
 
+  /** Whether the type of an admitted event is not registered. */
+  isAutomatic({ type }: Pick<EventInput, 'type'>): boolean {
+    return this.deps.config.eventType(type) === undefined;
+  }
+
   private validate(
     owner: string,
     type: EventTypeSnapshot,

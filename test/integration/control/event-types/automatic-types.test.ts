@@ -104,6 +104,32 @@ test('a tenant that sends many types fills its own share and uses none of others
   assert.equal(plane.config.eventType('flood.n0'), undefined);
 });
 
+test('no producer key takes the last places of a tenant for automatic types', async () => {
+  await newTenant('shared-out');
+  const { automaticEventTypes } = configurationOf(plane.db);
+  const tenant = 'shared-out';
+  const count = (filter: object) => automaticEventTypes.countDocuments({ tenant, ...filter });
+  const flood = (key: string | undefined, most = 600) =>
+    plane.control.registerEventTypes(
+      Array.from({ length: most }, (_, i) => ({
+        tenant,
+        name: `${key ?? 'own'}.n${i}`,
+        producerKey: key,
+      })),
+    );
+  await flood('key_greedy');
+  assert.equal(await count({ producer_key: 'key_greedy' }), 400, 'four fifths');
+  await flood('key_greedy', 900);
+  assert.equal(await count({ producer_key: 'key_greedy' }), 400);
+  // Another key, and the keys of the tenant, find places.
+  await flood('key_second');
+  await flood(undefined);
+  await flood('key_third', 1);
+  assert.equal(await count({ producer_key: 'key_second' }), 80);
+  assert.equal(await count({ producer_key: { $exists: false } }), 16);
+  assert.equal(await count({ producer_key: 'key_third' }), 1);
+});
+
 test('an automatic type without recent events is hidden, and MongoDB removes it', async () => {
   await newTenant('idle');
   await see('idle', 'idle.old', 'idle.new');

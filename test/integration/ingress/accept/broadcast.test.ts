@@ -155,3 +155,34 @@ test('rejects an event with 503 when NATS is down, and accepts the same id after
   assert.equal(again.status, 202);
   assert.equal((await broadcasts(plane)).length, 1);
 });
+
+test('an event of an unregistered type names its key when that is bound to no tenant', async (t) => {
+  const plane = await IngressPlane.start(t);
+  await plane.key('unbound', 'producer');
+  await plane.key('bound', 'producer', { tenant: 'acme' });
+  await plane.eventType('known.type', {});
+  const send = (key: string, type: string, path?: string) =>
+    plane.post(
+      { type },
+      {
+        headers: { authorization: `Bearer ${key}` },
+        ...(path === undefined ? {} : { path }),
+      },
+    );
+  for (const key of ['unbound', 'bound']) {
+    for (const type of ['new.type', 'known.type']) {
+      assert.equal((await send(key, type)).status, 202);
+    }
+  }
+  assert.equal((await send('unbound', 'new.type', '/v1/events')).status, 202);
+  const keysOf = (heads: { type: string; producerKey?: string }[]) =>
+    heads.map(({ type, producerKey }) => [type, producerKey]);
+  assert.deepEqual(keysOf((await plane.stored()).map(({ head }) => head)), [
+    ['new.type', 'key_unbound'],
+    ['known.type', undefined],
+    ['new.type', undefined],
+    ['known.type', undefined],
+  ]);
+  const [copy] = await broadcasts(plane);
+  assert.equal(copy?.head.producerKey, 'key_unbound');
+});
