@@ -39,6 +39,6 @@ USER 1000:1000
 EXPOSE 8080 9090
 STOPSIGNAL SIGTERM
 HEALTHCHECK --interval=5s --timeout=3s --start-period=30s --retries=3 \
-    CMD ["node", "-e", "require('node:http').get({port:process.env.POSTHORN_OPS_PORT||9090,host:'127.0.0.1',path:'/readyz',agent:false},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
+    CMD ["node", "-e", "require(process.env.POSTHORN_HTTP_CERTIFICATE_PATH?'node:https':'node:http').get({rejectUnauthorized:false,port:process.env.POSTHORN_OPS_PORT||9090,host:'127.0.0.1',path:'/readyz',agent:false},r=>process.exit(r.statusCode===200?0:1)).on('error',()=>process.exit(1))"]
 ENTRYPOINT ["node", "--max-semi-space-size=8", "--heap-growing-percent=120", "src/main.ts"]
 CMD ["run"]

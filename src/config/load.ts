@@ -58,6 +58,7 @@ export function loadEnvironment(env: Record<string, string | undefined>): Enviro
   checkNetworks(settings as Environment, faults);
   normalizeUrls(settings as Record<string, unknown>, faults);
   checkNatsLogin(settings as Environment, faults);
+  checkCertificates(settings as Environment, faults);
   if (faults.length > 0) throw new ConfigError([...new Set(faults)]);
   return Object.freeze(settings) as Environment;
 }
@@ -116,9 +117,19 @@ const NATS_LOGINS = [
 function checkNatsLogin(settings: Environment, faults: string[]): void {
   const given = NATS_LOGINS.filter((name) => settings[name] !== undefined);
   if (given.length > 1) faults.push(`${given.join(', ')}: only one of them may be set`);
-  const certificate = settings.POSTHORN_NATS_CERTIFICATE_PATH;
-  if ((certificate === undefined) !== (settings.POSTHORN_NATS_KEY_PATH === undefined)) {
-    faults.push('POSTHORN_NATS_CERTIFICATE_PATH, POSTHORN_NATS_KEY_PATH: must be set together');
+}
+
+/** Settings that name a certificate and its key. */
+const CERTIFICATES = [
+  ['POSTHORN_NATS_CERTIFICATE_PATH', 'POSTHORN_NATS_KEY_PATH'],
+  ['POSTHORN_HTTP_CERTIFICATE_PATH', 'POSTHORN_HTTP_KEY_PATH'],
+] as const;
+
+function checkCertificates(settings: Environment, faults: string[]): void {
+  for (const [certificate, key] of CERTIFICATES) {
+    if ((settings[certificate] === undefined) !== (settings[key] === undefined)) {
+      faults.push(`${certificate}, ${key}: must be set together`);
+    }
   }
 }
 

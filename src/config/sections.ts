@@ -19,6 +19,12 @@ export interface HttpSettings {
   writeTimeoutMs: number;
 }
 
+/** The certificate of the HTTP servers. */
+export interface CertificateSettings {
+  certificatePath: string;
+  keyPath: string;
+}
+
 export interface NatsSettings {
   url: string | undefined;
   /** How the platform logs in; files by their paths. */
@@ -126,6 +132,8 @@ export interface ProbeSettings {
   key: string | undefined;
   ingressUrl: string | undefined;
   controlUrl: string | undefined;
+  /** The authorities that sign the certificates of ingress and control, as PEM. */
+  caPath: string | undefined;
   receiverUrl: string | undefined;
 }
 
@@ -160,6 +168,8 @@ export interface Settings {
   api: ListenSettings;
   ops: ListenSettings;
   http: HttpSettings;
+  /** Undefined: plain HTTP. */
+  certificate: CertificateSettings | undefined;
   nats: NatsSettings;
   mongodb: MongodbSettings;
   streams: StreamSettings;
@@ -194,6 +204,7 @@ export function toSections(env: Environment): Settings {
       idleTimeoutMs: env.POSTHORN_HTTP_IDLE_TIMEOUT_MS,
       writeTimeoutMs: env.POSTHORN_HTTP_WRITE_TIMEOUT_MS,
     },
+    certificate: certificateOf(env),
     ...serverSections(env),
     ingress: {
       shards,
@@ -243,6 +254,7 @@ export function toSections(env: Environment): Settings {
       key: env.POSTHORN_PROBE_KEY ?? env.POSTHORN_BOOTSTRAP_KEY,
       ingressUrl: env.POSTHORN_PROBE_INGRESS_URL,
       controlUrl: env.POSTHORN_PROBE_CONTROL_URL,
+      caPath: env.POSTHORN_PROBE_CA_PATH,
       receiverUrl: env.POSTHORN_PROBE_RECEIVER_URL,
     },
     tracing: {
@@ -292,6 +304,14 @@ function serverSections(env: Environment): Pick<Settings, 'nats' | 'mongodb' | '
       otherMasters: env.POSTHORN_MASTER_KEYS_OTHER?.split(',') ?? [],
     },
   };
+}
+
+/** The loader has checked that both files are named, or none. */
+function certificateOf(env: Environment): CertificateSettings | undefined {
+  const certificatePath = env.POSTHORN_HTTP_CERTIFICATE_PATH;
+  const keyPath = env.POSTHORN_HTTP_KEY_PATH;
+  if (certificatePath === undefined || keyPath === undefined) return undefined;
+  return { certificatePath, keyPath };
 }
 
 /** The distinct roles in the order of the text. The schema has checked the names. */

@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { fetchWithoutProxy } from '#infra/http/client/fetch-without-proxy.ts';
 
 /** Calls the platform through its public API, like any client. */
@@ -8,6 +9,8 @@ export interface ApiClientDeps {
   ingressUrl: string;
   controlUrl: string;
   key: string;
+  /** A file with the authorities that sign the certificates of both. Undefined: the public ones. */
+  caPath?: string | undefined;
 }
 
 /** An API answer with a status other than 2xx. */
@@ -41,10 +44,14 @@ export class ApiClient {
   }
 
   private async call(base: string, method: string, path: string, body?: object): Promise<unknown> {
+    const { key, caPath } = this.deps;
+    // At each call, so that a renewed file is in force.
+    const ca = caPath === undefined ? undefined : await readFile(caPath, 'utf8');
     const { status, ok, text } = await fetchWithoutProxy(base + path, {
       method,
+      ca,
       headers: {
-        authorization: `Bearer ${this.deps.key}`,
+        authorization: `Bearer ${key}`,
         ...(body === undefined ? {} : { 'content-type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),

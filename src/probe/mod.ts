@@ -2,6 +2,7 @@
  * The synthetic probe: canary tenants send events through the whole platform, and a receiver
  * measures them.
  */
+import { readFileSync } from 'node:fs';
 import type { Registry } from 'prom-client';
 import type { ProbeSettings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
@@ -25,13 +26,13 @@ export interface ProbeDeps {
  * Creates the probe. It needs neither NATS nor MongoDB, so that it can report their outage. It
  * starts at once and waits for no other service.
  *
- * @throws ConfigError that names each missing setting
+ * @throws ConfigError that names each setting that is missing or names an unreadable file
  */
 export function createProbe({ settings, registry, clock, log }: ProbeDeps): Service {
   const { ingressUrl, controlUrl, receiverUrl, key } = requireSettings(settings);
-  const { intervalMs, shards } = settings;
+  const { intervalMs, shards, caPath } = settings;
   if (intervalMs === 0) return { name: 'probe', start: async () => {}, stop: async () => {} };
-  const api = new ApiClient({ ingressUrl, controlUrl, key });
+  const api = new ApiClient({ ingressUrl, controlUrl, key, caPath });
   const metrics = new ProbeMetrics(registry, shards, clock);
   const canaries = canaryTenants(settings.name, shards).map(
     (tenant) => new Canary({ api, tenant, receiverUrl }),
@@ -78,9 +79,15 @@ function requireSettings(settings: ProbeSettings): {
   if (key === undefined) {
     faults.push('POSTHORN_PROBE_KEY or POSTHORN_BOOTSTRAP_KEY: is required for the role probe');
   }
-  if (ingressUrl === undefined || receiverUrl === undefined || key === undefined) {
-    throw new ConfigError(faults);
+  if (settings.caPath !== undefined) {
+    try {
+      readFileSync(settings.caPath);
+    } catch (error) {
+      faults.push(`POSTHORN_PROBE_CA_PATH: cannot be read (${(error as Error).message})`);
+    }
   }
+  const isMissing = ingressUrl === undefined || receiverUrl === undefined || key === undefined;
+  if (isMissing || faults.length > 0) throw new ConfigError(faults);
   const controlUrl = settings.controlUrl ?? ingressUrl;
   return { ingressUrl, controlUrl, receiverUrl, key };
 }

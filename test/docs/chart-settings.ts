@@ -15,6 +15,8 @@ const SET_BY_THE_CHART = new Set([
   'POSTHORN_MONGODB_DATABASE',
   // These settings come from network.egress, which is also the source of the network policies.
   'POSTHORN_EGRESS_ALLOW',
+  'POSTHORN_HTTP_CERTIFICATE_PATH',
+  'POSTHORN_HTTP_KEY_PATH',
   'POSTHORN_HTTP_HOST',
   'POSTHORN_HTTP_PORT',
   'POSTHORN_OPS_HOST',
@@ -22,6 +24,7 @@ const SET_BY_THE_CHART = new Set([
   'POSTHORN_SHUTDOWN_DEADLINE_MS',
   // The image knows its commit.
   'POSTHORN_REVISION',
+  'POSTHORN_PROBE_CA_PATH',
   'POSTHORN_PROBE_INGRESS_URL',
   'POSTHORN_PROBE_CONTROL_URL',
   'POSTHORN_PROBE_RECEIVER_URL',

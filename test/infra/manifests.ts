@@ -21,7 +21,7 @@ export interface Manifest {
 }
 
 /** Charts are rendered for the version of a new cluster. */
-const KUBERNETES = ['--kube-version', `${newestClusterVersion}.0`];
+export const kubernetesVersion = `${newestClusterVersion}.0`;
 
 /**
  * What `helm template` makes of a chart of this repository.
@@ -32,7 +32,13 @@ export async function render(
   chart: string,
   options: { release?: string; set?: string[]; values?: string[] } = {},
 ): Promise<Manifest[]> {
-  const args = ['template', options.release ?? 'posthorn', chart, ...KUBERNETES];
+  const args = [
+    'template',
+    options.release ?? 'posthorn',
+    chart,
+    '--kube-version',
+    kubernetesVersion,
+  ];
   for (const value of options.set ?? []) args.push('--set', value);
   for (const file of options.values ?? []) args.push('--values', file);
   const { stdout } = await helm(args);

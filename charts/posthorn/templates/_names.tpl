@@ -23,6 +23,16 @@
 {{- else }}{{ $name }}:{{ required "image.tag: say which commit is to run (or image.digest)" $tag }}{{ end }}
 {{- end }}
 
+{{/* The protocol of the pods. It is also the name of their port for the API, and of that of their Services. */}}
+{{- define "posthorn.scheme" -}}
+{{ if .Values.tls.secret }}https{{ else }}http{{ end }}
+{{- end }}
+
+{{/* The port of the Services for the API. */}}
+{{- define "posthorn.port" -}}
+{{ if .Values.tls.secret }}443{{ else }}80{{ end }}
+{{- end }}
+
 {{/* Labels of all objects. */}}
 {{- define "posthorn.labels" -}}
 {{ include "posthorn.selector" . }}

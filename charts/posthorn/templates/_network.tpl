@@ -93,7 +93,7 @@ ingress:
       {{- range $.Values.network.clientCidrs }}
       - ipBlock: { cidr: {{ . }} }
       {{- end }}
-    ports: [{ protocol: TCP, port: http }]
+    ports: [{ protocol: TCP, port: {{ include "posthorn.scheme" $ }} }]
   {{- end }}
   {{- end }}
 {{- end }}

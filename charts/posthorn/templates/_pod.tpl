@@ -15,9 +15,10 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- define "posthorn.env" -}}
 {{- $env := dict -}}
 {{- $name := include "posthorn.name" . -}}
+{{- $scheme := include "posthorn.scheme" . -}}
 {{- if eq .role "test" -}}
-{{- $_ := set $env "INGRESS_URL" (printf "http://%s-ingress" $name) -}}
-{{- $_ := set $env "CONTROL_URL" (printf "http://%s-control" $name) -}}
+{{- $_ := set $env "INGRESS_URL" (printf "%s://%s-ingress" $scheme $name) -}}
+{{- $_ := set $env "CONTROL_URL" (printf "%s://%s-control" $scheme $name) -}}
 {{- if include "posthorn.secrets" . | fromYamlArray }}{{ $_ := set $env "PLATFORM_KEY_FILE" "/run/secrets/posthorn/bootstrapKey" }}{{ end -}}
 {{- else -}}
 {{- range $name, $value := .Values.settings }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
@@ -30,16 +31,12 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- if has .role (list "delivery" "control") -}}
 {{- with include "posthorn.egressAllow" . }}{{ $_ := set $env "POSTHORN_EGRESS_ALLOW" . }}{{ end -}}
 {{- end -}}
-{{- range include "posthorn.files" . | fromYamlArray -}}
-{{- $volume := .volume -}}
-{{- range $file, $setting := .settings }}{{ $_ := set $env $setting (printf "/run/secrets/%s/%s" $volume $file) }}{{ end -}}
-{{- end -}}
 {{- if and .Values.probe.enabled (has .role (list "delivery" "control" "probe")) -}}
 {{- $_ := set $env "POSTHORN_PROBE_RECEIVER_URL" (printf "http://%s-probe:8082" $name) -}}
 {{- end -}}
 {{- if eq .role "probe" -}}
-{{- $_ := set $env "POSTHORN_PROBE_INGRESS_URL" (printf "http://%s-ingress" $name) -}}
-{{- $_ := set $env "POSTHORN_PROBE_CONTROL_URL" (printf "http://%s-control" $name) -}}
+{{- $_ := set $env "POSTHORN_PROBE_INGRESS_URL" (printf "%s://%s-ingress" $scheme $name) -}}
+{{- $_ := set $env "POSTHORN_PROBE_CONTROL_URL" (printf "%s://%s-control" $scheme $name) -}}
 {{- end -}}
 {{- if ne .role "migrate" -}}
 {{- $_ := set $env "POSTHORN_HTTP_HOST" "0.0.0.0" -}}
@@ -49,6 +46,10 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- $_ := set $env "POSTHORN_SHUTDOWN_DEADLINE_MS" (mul .of.shutdownDeadlineSeconds 1000 | toString) -}}
 {{- $_ := set $env "NODE_OPTIONS" (printf "--max-old-space-size=%d" (int .of.heapMib)) -}}
 {{- end -}}
+{{- end -}}
+{{- range include "posthorn.files" . | fromYamlArray -}}
+{{- $volume := .volume -}}
+{{- range $file, $setting := .settings }}{{ $_ := set $env $setting (printf "/run/secrets/%s/%s" $volume $file) }}{{ end -}}
 {{- end -}}
 {{- range $name, $value := .of.env }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
 {{- range $name, $value := $env }}
@@ -211,9 +212,10 @@ containers:
 
 {{/* Ports, probes and the pause before the end of a process that serves. */}}
 {{- define "posthorn.serving" -}}
+{{- $scheme := include "posthorn.scheme" . | upper -}}
 ports:
   {{- if include "posthorn.hasHttp" . }}
-  - { name: http, containerPort: 8080 }
+  - { name: {{ include "posthorn.scheme" . }}, containerPort: 8080 }
   {{- end }}
   {{- if eq .role "probe" }}
   - { name: probe, containerPort: 8082 }
@@ -221,13 +223,13 @@ ports:
   - { name: ops, containerPort: 9090 }
 # Liveness does not depend on NATS or MongoDB: their outage restarts no pod.
 startupProbe:
-  httpGet: { path: /livez, port: ops }
+  httpGet: { path: /livez, port: ops, scheme: {{ $scheme }} }
   {{- toYaml .of.probes.startup | nindent 2 }}
 livenessProbe:
-  httpGet: { path: /livez, port: ops }
+  httpGet: { path: /livez, port: ops, scheme: {{ $scheme }} }
   {{- toYaml .of.probes.liveness | nindent 2 }}
 readinessProbe:
-  httpGet: { path: /readyz, port: ops }
+  httpGet: { path: /readyz, port: ops, scheme: {{ $scheme }} }
   {{- toYaml .of.probes.readiness | nindent 2 }}
 # Give load balancers and other pods time to notice before the process stops listening.
 lifecycle:

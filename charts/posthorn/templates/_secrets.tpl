@@ -45,7 +45,7 @@ than it needs.
 
 {{/*
 Files that settings name by their path, of a Secret each, as a list of { volume, secret, settings: by file }. The program reads
-them again at each connect, so that a renewed file needs no new pod.
+them again, so that a renewed file needs no new pod.
 */}}
 {{- define "posthorn.files" -}}
 {{- $files := list -}}
@@ -58,6 +58,12 @@ them again at each connect, so that a renewed file needs no new pod.
   (dict "volume" "nats-certificate" "secret" $nats.certificateSecret "settings" (dict "tls.crt" "POSTHORN_NATS_CERTIFICATE_PATH" "tls.key" "POSTHORN_NATS_KEY_PATH")) -}}
 {{- if .secret }}{{ $files = append $files . }}{{ end -}}
 {{- end -}}
+{{- end -}}
+{{- with .Values.tls.secret -}}
+{{- $settings := dict "tls.crt" "POSTHORN_HTTP_CERTIFICATE_PATH" "tls.key" "POSTHORN_HTTP_KEY_PATH" -}}
+{{- if eq $.role "probe" }}{{ $_ := set $settings "ca.crt" "POSTHORN_PROBE_CA_PATH" }}{{ end -}}
+{{- if eq $.role "test" }}{{ $settings = dict "ca.crt" "NODE_EXTRA_CA_CERTS" }}{{ end -}}
+{{- if ne $.role "migrate" }}{{ $files = append $files (dict "volume" "tls" "secret" . "settings" $settings) }}{{ end -}}
 {{- end -}}
 {{- if and .Values.mongodb.caSecret (has .role (list "ingress" "control" "migrate")) -}}
 {{- $files = append $files (dict "volume" "mongodb-ca" "secret" .Values.mongodb.caSecret "settings" (dict "ca.crt" "POSTHORN_MONGODB_CA_PATH")) -}}

@@ -1,6 +1,8 @@
 import { type IncomingMessage, type Server, type ServerResponse, createServer } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { Registry } from 'prom-client';
+import type { ServerCertificate } from '#infra/http/server/server-certificate.ts';
 import type { Service } from '#infra/service.ts';
 
 /** The dependencies of a process, by name. The process is ready when all return true. */
@@ -11,6 +13,8 @@ export interface OpsServerDeps {
   port: number;
   registry: Registry;
   checks: ReadinessChecks;
+  /** Undefined: the server speaks plain HTTP. */
+  certificate?: ServerCertificate | undefined;
 }
 
 /**
@@ -25,7 +29,16 @@ export class OpsServer implements Service {
 
   constructor(deps: OpsServerDeps) {
     this.deps = deps;
-    this.server = createServer((request, response) => void this.serve(request, response));
+    const serve = (request: IncomingMessage, response: ServerResponse) =>
+      void this.serve(request, response);
+    const { certificate } = deps;
+    if (certificate === undefined) {
+      this.server = createServer(serve);
+    } else {
+      const server = createTlsServer(certificate.pair, serve);
+      certificate.follow(server);
+      this.server = server;
+    }
   }
 
   get port(): number {

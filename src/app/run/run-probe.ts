@@ -4,6 +4,7 @@ import type { Log } from '#infra/telemetry/log.ts';
 import type { LogLines } from '#infra/telemetry/log-lines.ts';
 import { createProbe } from '#src/probe/mod.ts';
 import { createRegistry } from './create-registry.ts';
+import { openCertificate } from './open-certificate.ts';
 import { OpsServer } from './ops-server.ts';
 import type { RunningRoles } from './run-roles.ts';
 
@@ -22,11 +23,14 @@ export async function runProbe(
   const registry = createRegistry(settings, lines);
   const probe = createProbe({ settings: settings.probe, registry, clock: systemClock, log });
   let started = false;
+  const certificate = openCertificate(settings, log);
   const ops = new OpsServer({
     ...settings.ops,
     registry,
     checks: { started: () => started },
+    certificate,
   });
+  await certificate?.start();
   await ops.start();
   await probe.start();
   started = true;
@@ -39,6 +43,7 @@ export async function runProbe(
       started = false;
       await probe.stop(settings.shutdownDeadlineMs);
       await ops.stop();
+      await certificate?.stop();
     },
   };
 }

@@ -11,6 +11,7 @@ import type { Clock } from '#domain/clock.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { watchMongo } from '#infra/mongo/client-metrics.ts';
+import { openCertificate } from './open-certificate.ts';
 import { createMongoClient } from '#infra/mongo/documents.ts';
 import { connectWithRetry } from '#infra/mongo/connect-with-retry.ts';
 import { connectNats } from '#infra/nats/connection.ts';
@@ -62,14 +63,12 @@ export async function runRoles(
   const probes = roles.includes('probe')
     ? [createProbe({ settings: settings.probe, registry, clock, log })]
     : [];
-  const ops = new OpsServer({
-    ...settings.ops,
-    registry,
-    checks,
-  });
+  const certificate = openCertificate(settings, log);
+  const ops = new OpsServer({ ...settings.ops, registry, checks, certificate });
   // First, so that health checks can reach a process that waits for NATS.
   await ops.start();
   const services: Service[] = [ops];
+  if (certificate !== undefined) services.push(certificate);
   const mongo =
     mongoUrl === undefined
       ? undefined
@@ -88,7 +87,7 @@ export async function runRoles(
   const stopping = new AbortController();
   const mongoRefused = untilRefused(mongo, roles, { log, signal: stopping.signal });
   const app = needsHttp(roles)
-    ? createApp({ settings: settings.http, registry, clock, log })
+    ? createApp({ settings: settings.http, registry, certificate, clock, log })
     : undefined;
   const tracing = await startTracing(settings.tracing, roles);
   const parts = {

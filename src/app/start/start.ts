@@ -2,6 +2,7 @@ import { loadSettings } from '#config/load.ts';
 import type { Environment, Role } from '#config/schema.ts';
 import { type Settings, toSections } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
+import { ConfigError } from '#domain/errors.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { banner } from './banner.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -42,8 +43,8 @@ export interface StartDeps {
  * set, and a demo tenant. Everything runs in child processes that are restarted when they end. A
  * stop ends them in order.
  *
- * @throws ConfigError if the data folder, a port or a server program cannot be used, or the limit
- * of open files is too low
+ * @throws ConfigError if the data folder, a port or a server program cannot be used, the limit of
+ * open files is too low, or a certificate is set
  */
 export async function start(
   environment: Environment,
@@ -52,6 +53,7 @@ export async function start(
 ): Promise<Running> {
   const settings = toSections(environment);
   const beganMs = deps.clock.monotonicMs();
+  refuseCertificate(settings);
   if (settings.mongodb.url === undefined) requireOpenFiles(EMBEDDED_MONGOD_OPEN_FILES);
   const cleanups = new AsyncDisposableStack();
   const stop = () => cleanups.disposeAsync();
@@ -138,6 +140,14 @@ export async function start(
     if (signals.stopping.aborted) return { stop, done: Promise.resolve() };
     throw error;
   }
+}
+
+/** The parts on this machine call each other by addresses, which a certificate does not name. */
+function refuseCertificate({ certificate }: Settings): void {
+  if (certificate === undefined) return;
+  throw new ConfigError([
+    'POSTHORN_HTTP_CERTIFICATE_PATH, POSTHORN_HTTP_KEY_PATH: are for the command run; for start, put a proxy with TLS in front',
+  ]);
 }
 
 /** A supervisor for each process, which has a private port of its own. None is started. */

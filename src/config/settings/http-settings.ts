@@ -1,7 +1,16 @@
-import { integer } from '../setting.ts';
+import { integer, optionalText } from '../setting.ts';
 
-/** Time limits of requests to the API, and of stopping a process. */
+/** TLS of the ports, time limits of requests to the API, and of stopping a process. */
 export const httpSettings = {
+  POSTHORN_HTTP_CERTIFICATE_PATH: optionalText({
+    minLength: 1,
+    description:
+      'Path of the certificate (PEM, followed by its chain) with which a process of `posthorn run` serves TLS: on the port of the API and on the private port. A renewed file is read within 5 s; open connections continue. Absent: plain HTTP.',
+  }),
+  POSTHORN_HTTP_KEY_PATH: optionalText({
+    minLength: 1,
+    description: 'Path of the key (PEM) of that certificate.',
+  }),
   POSTHORN_HTTP_READ_TIMEOUT_MS: integer({
     default: 15_000,
     minimum: 100,

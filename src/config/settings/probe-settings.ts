@@ -31,6 +31,11 @@ export const probeSettings = {
     description:
       'Base URL of control, where the probe creates its tenants. Absent: the URL of ingress.',
   }),
+  POSTHORN_PROBE_CA_PATH: optionalText({
+    minLength: 1,
+    description:
+      'Path of the authorities (PEM) that sign the certificates of ingress and control. Absent: the public ones, and those of `NODE_EXTRA_CA_CERTS`.',
+  }),
   POSTHORN_PROBE_RECEIVER_URL: optionalText({
     pattern: '^http://[^/?#\\s@]+:[0-9]+$',
     description:

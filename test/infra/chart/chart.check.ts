@@ -7,7 +7,7 @@ import { existsSync } from 'node:fs';
 import { test } from 'node:test';
 import { consumers } from '#wire/subjects.ts';
 import { projectText } from '../../docs/project-files.ts';
-import { at, conform, helm, type Manifest, only, render } from '../manifests.ts';
+import { at, conform, helm, kubernetesVersion, type Manifest, only, render } from '../manifests.ts';
 import { schemasDirectory } from '../schemas/make-schemas.ts';
 import { tools, without } from '../tools.ts';
 
@@ -45,7 +45,7 @@ const variants: Record<string, string[]> = {
 };
 
 test('helm lint reports nothing', { skip }, async () => {
-  const args = ['lint', '--strict', 'charts/posthorn', '--kube-version', '1.34.0'];
+  const args = ['lint', '--strict', 'charts/posthorn', '--kube-version', kubernetesVersion];
   const { stdout } = await helm([...args, '--set', 'image.tag=abc']);
   assert.match(stdout, /1 chart\(s\) linted, 0 chart\(s\) failed/);
 });

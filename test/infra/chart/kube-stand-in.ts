@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { TestContext } from 'node:test';
+import { kubernetesVersion } from '../manifests.ts';
 
 interface LiveObject {
   apiVersion: string;
@@ -23,8 +24,9 @@ const LOOKED_UP: Kind[] = [
 
 /** Discovery of these kinds. The plurals are right for the kinds that the chart looks up. */
 function discovery(kinds: Kind[]): Map<string, object> {
+  const [major, minor] = kubernetesVersion.split('.');
   const bodies = new Map<string, object>([
-    ['/version', { major: '1', minor: '34', gitVersion: 'v1.34.0' }],
+    ['/version', { major, minor, gitVersion: `v${kubernetesVersion}` }],
     ['/api', { kind: 'APIVersions', versions: ['v1'] }],
   ]);
   const groups = [];

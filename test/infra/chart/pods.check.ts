@@ -102,7 +102,8 @@ test('the liveness probe asks /livez, and the readiness probe asks /readyz', { s
       ['livenessProbe', '/livez'],
       ['readinessProbe', '/readyz'],
     ] as const) {
-      assert.deepEqual(at(container, probe, 'httpGet'), { path, port: 'ops' }, `${role} ${probe}`);
+      const asked = { path, port: 'ops', scheme: 'HTTP' };
+      assert.deepEqual(at(container, probe, 'httpGet'), asked, `${role} ${probe}`);
     }
     assert.deepEqual(at(container, 'args'), ['run', '--roles', role]);
     const strategy = { maxUnavailable: 0, maxSurge: 1 };

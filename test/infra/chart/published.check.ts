@@ -54,13 +54,14 @@ test(
     const plain = await notesOf(server, []);
     assert.match(plain, /helm test hooks --namespace acme --logs/);
     assert.match(plain, /port-forward service\/hooks-posthorn-control 8080:80/);
+    assert.match(plain, /WARNING: tls\.secret is empty/);
     assert.match(plain, /get secret posthorn --output jsonpath='\{\.data\.bootstrapKey\}'/);
     assert.match(
       plain,
       /WARNING: nats\.url: connections to nats:\/\/nats\.nats.* are not encrypted/,
     );
     const safe = await notesOf(server, [
-      'nats.url=tls://nats.nats.svc:4222,ingress.enabled=true',
+      'nats.url=tls://nats.nats.svc:4222,tls.secret=tls,ingress.enabled=true',
       ...HOSTS,
       'secret.references.bootstrapKey.name=keys,secret.references.bootstrapKey.key=platform\\.key',
     ]);

@@ -1,7 +1,7 @@
 /** The number of pods is set by the values or by an autoscaler. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { at, helm, only, parseManifests, type Manifest } from '../manifests.ts';
+import { at, helm, kubernetesVersion, only, parseManifests, type Manifest } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 import { serveObjects } from './kube-stand-in.ts';
 import { renderValues } from './values.ts';
@@ -75,7 +75,7 @@ for (const live of ['Deployment', 'Rollout']) {
           '--kube-token',
           'x',
           '--kube-version',
-          '1.34.0',
+          kubernetesVersion,
         );
         if (wanted === 'Rollout') args.push('--set', 'rollouts.enabled=true');
         const manifests = parseManifests((await helm(args)).stdout);

@@ -39,7 +39,7 @@ export function answerClientError(
   socket: Duplex,
   clock: Clock,
 ): void {
-  if (error.code === 'ECONNRESET' || socket.destroyed || !socket.writable) {
+  if (error.code === 'ECONNRESET' || isTlsFault(error) || socket.destroyed || !socket.writable) {
     socket.destroy();
     return;
   }
@@ -52,6 +52,11 @@ export function answerClientError(
   const code = codeOfHead(error) ?? errorCodes[reason] ?? 'POSTHORN_REQUEST_INVALID';
   const detail = details[reason];
   refuseOnSocket(new PosthornError(code, detail === undefined ? {} : { detail }), socket, clock);
+}
+
+/** The client does not speak TLS, or not ours: it could not read an answer. */
+function isTlsFault({ code }: { code?: string }): boolean {
+  return code === 'EPROTO' || /^ERR_(SSL|TLS)_/.test(code ?? '');
 }
 
 /** CONNECT has no route: Node gives it a socket and no reply object (RFC 9110, section 9.3.6). */

@@ -5,6 +5,7 @@
  * nothing here is asynchronous, and only the answer itself is allocated for each request.
  */
 import type { IncomingMessage } from 'node:http';
+import type { Server as TlsServer } from 'node:tls';
 import { Ajv } from 'ajv';
 import formats from 'ajv-formats';
 import { fastify, type FastifyInstance } from 'fastify';
@@ -23,6 +24,7 @@ import { parseJsonBodies } from './body/parse-json-bodies.ts';
 import { withConvertedTexts } from './convert-texts.ts';
 import { measureRequests } from './measure-requests.ts';
 import { sendError } from './problem.ts';
+import type { ServerCertificate } from './server-certificate.ts';
 import { answerUnrouted } from '../protocol/answer-unrouted.ts';
 import { checkRequestHead } from '../protocol/check-request-head.ts';
 import { answerClientError, answerConnect, answerExpectation } from '../protocol/client-error.ts';
@@ -32,6 +34,8 @@ export interface AppDeps {
   settings: HttpSettings;
   /** Absent: requests are not measured. */
   registry?: Registry | undefined;
+  /** Undefined: the server speaks plain HTTP. */
+  certificate?: ServerCertificate | undefined;
   clock: Clock;
   log: Log;
 }
@@ -54,7 +58,8 @@ const SECURITY_HEADERS = {
  * Creates a server with `GET /health` alone. Bodies are bounded by `limits.requestBodyBytesMax`; a
  * route with larger bodies sets its own `bodyLimit`.
  */
-export function createApp({ settings, registry, clock, log }: AppDeps): FastifyInstance {
+export function createApp(deps: AppDeps): FastifyInstance {
+  const { settings, registry, certificate, clock, log } = deps;
   const app = fastify({
     // No logger: Fastify would create a child logger for every request.
     logger: false,
@@ -66,13 +71,7 @@ export function createApp({ settings, registry, clock, log }: AppDeps): FastifyI
     requestTimeout: settings.readTimeoutMs,
     keepAliveTimeout: settings.idleTimeoutMs,
     connectionTimeout: settings.writeTimeoutMs,
-    http: {
-      headersTimeout: settings.readTimeoutMs,
-      // Node checks for late requests every 30 s by default, later than the socket's own limit.
-      connectionsCheckingInterval: lateCheckMs(settings.readTimeoutMs),
-      // Node would answer without a body; `checkRequestHead` explains the fault.
-      requireHostHeader: false,
-    },
+    ...serverOptions(settings, certificate),
     forceCloseConnections: 'idle',
     // A path may contain an event id of 200 characters, every byte of it percent-encoded.
     routerOptions: { maxParamLength: limits.eventIdLengthMax * 9 },
@@ -82,6 +81,7 @@ export function createApp({ settings, registry, clock, log }: AppDeps): FastifyI
       sendError(log, error, request, reply);
     },
   });
+  certificate?.follow(app.server as object as TlsServer);
   app.server.on('checkExpectation', (request, response) =>
     answerExpectation(request, response, clock),
   );
@@ -111,6 +111,21 @@ export function createApp({ settings, registry, clock, log }: AppDeps): FastifyI
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');
   });
   return app;
+}
+
+/** Options of the server of Node, with or without TLS. */
+function serverOptions(settings: HttpSettings, certificate: ServerCertificate | undefined) {
+  const http = {
+    headersTimeout: settings.readTimeoutMs,
+    // Node checks for late requests every 30 s by default, later than the socket's own limit.
+    connectionsCheckingInterval: lateCheckMs(settings.readTimeoutMs),
+    // Node would answer without a body; `checkRequestHead` explains the fault.
+    requireHostHeader: false,
+  };
+  if (certificate === undefined) return { http };
+  const https = { ...http, ...certificate.pair, handshakeTimeout: settings.readTimeoutMs };
+  // Fastify's types know a server of TLS as another type, with the same methods.
+  return { https } as object as { http: typeof http };
 }
 
 /** A tenth of the limit, so that 408 comes on time, and between 50 ms and a second. */

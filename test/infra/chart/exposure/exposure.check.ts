@@ -1,9 +1,9 @@
 /** The entry points for clients: Services, Ingresses and routes of the Gateway API. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { at, conform, type Manifest, only } from '../manifests.ts';
-import { tools, without } from '../tools.ts';
-import { renderValues } from './values.ts';
+import { at, conform, type Manifest, only } from '../../manifests.ts';
+import { tools, without } from '../../tools.ts';
+import { renderValues } from '../values.ts';
 
 const skip = without(tools.helm) || without(tools.kubeconform);
 const hosts = { publishHost: 'in.example.com', apiHost: 'api.example.com' };
