@@ -1,5 +1,6 @@
 /**
- * The driver: a Go program that is producers and receivers at once, and speaks the public API only.
+ * The driver: a Go program that is producers and receivers at the same time, and speaks the public
+ * API only.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdtempSync, rmSync } from 'node:fs';
@@ -39,7 +40,7 @@ export interface MeasureOptions extends StartOptions {
  * Builds it into a folder.
  *
  * @returns the program
- * @throws Error where `BENCH_DRIVER` names no folder that is there
+ * @throws Error if `BENCH_DRIVER` names no folder that is there
  */
 export function buildDriver(directory: string): string {
   const source = resolve(process.env['BENCH_DRIVER'] ?? '../shared/bench/driver');

@@ -14,7 +14,7 @@ import { median } from './median.ts';
 import { RawPost } from './raw-post/raw-post.ts';
 import { scenarios } from './scenarios.ts';
 
-/** A run, with the CPU of one delivery and of one raw POST beside it, in milliseconds. */
+/** A run, with the CPU of one delivery and of one raw POST alongside it, in milliseconds. */
 interface Run extends Result {
   cpuMs: number;
   rawPostMs: number;

@@ -16,7 +16,7 @@ export interface System {
 export interface StartOptions {
   /** Where each process leaves a CPU profile. */
   profileDir?: string | undefined;
-  /** Settings beside those of every run. */
+  /** Settings in addition to those of every run. */
   env?: Record<string, string>;
   /** The checkout to start, with its own node_modules; absent: this one. */
   checkout?: string | undefined;

@@ -105,7 +105,7 @@ function networkLines(settings: Settings, deliveriesPerMonth: number): CostLine[
   ];
 }
 
-/** @throws Error where the price of an instance type is not known */
+/** @throws Error if the price of an instance type is not known */
 export function estimate(stack: keyof typeof loads): Estimate {
   const settings = readSettings({ ...readStackFile(stack), ...EXAMPLE_OWNER });
   const load: Load = loads[stack];

@@ -82,7 +82,7 @@ async function main(): Promise<number> {
 /**
  * Loads the command `start`, which container images leave out with its embedded servers.
  *
- * @throws ConfigError where it is left out
+ * @throws ConfigError if it is left out
  */
 async function loadStart(): Promise<typeof Start> {
   if (!existsSync(new URL('app/start', import.meta.url))) {

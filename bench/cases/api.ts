@@ -9,7 +9,7 @@ export class Api {
     this.pool = new Pool(system.base, { connections });
   }
 
-  /** @throws Error with the answer's body where the status is not 2xx */
+  /** @throws Error with the answer's body if the status is not 2xx */
   async call<T>(method: 'GET' | 'PUT' | 'POST', path: string, body?: unknown): Promise<T> {
     const { statusCode, body: answer } = await this.pool.request({
       method,

@@ -1,6 +1,6 @@
 /**
- * Common parts of the cases that run a large task beside a quiet load: a counting receiver, and the
- * measurements.
+ * Common parts of the cases that run a large task alongside a quiet load: a counting receiver, and
+ * the measurements.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { type System, nodeMemoryMiB } from '../system.ts';
@@ -20,8 +20,8 @@ export interface Beside {
 }
 
 /**
- * Runs a case beside a quiet load, which the case starts, and ends everything afterwards, also on
- * an error.
+ * Runs a case alongside a quiet load, which the case starts, and ends everything afterwards, also
+ * on an error.
  */
 export async function besideQuiet<T>(
   system: System,

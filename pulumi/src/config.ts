@@ -22,7 +22,7 @@ export interface ConfigFault {
   problem: string;
 }
 
-/** Every fault of a stack's configuration at once, so that it is mended in one go. */
+/** Lists every fault of a stack's configuration in one message. */
 export class ConfigError extends Error {
   readonly faults: readonly ConfigFault[];
 
@@ -34,7 +34,7 @@ export class ConfigError extends Error {
   }
 }
 
-/** @returns the value, or undefined where the text is not what the rule allows */
+/** @returns the value, or undefined if the text is not what the rule allows */
 function parseValue(rule: SettingRule, raw: string): Kinds[keyof Kinds] | undefined {
   const matches = (item: unknown): item is string =>
     typeof item === 'string' && (rule.pattern === undefined || rule.pattern.test(item));

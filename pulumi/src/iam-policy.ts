@@ -49,7 +49,7 @@ export interface Role {
   arn: pulumi.Output<string>;
   /**
    * The policies of the role. A resource that gets the role depends on them: services check the
-   * permissions at once, and need them to clean up.
+   * permissions immediately, and need them to clean up.
    */
   policies: readonly pulumi.Resource[];
 }

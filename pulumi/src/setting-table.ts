@@ -107,7 +107,7 @@ export const settingTable = {
     ...list(
       'private networks such as 10.1.0.0/16',
       CIDR,
-      'Networks, beside the nodes, that reach the private Kubernetes API: a VPN, a build runner',
+      'Networks, in addition to the nodes, that reach the private Kubernetes API: a VPN, a build runner',
     ),
     default: '[]',
   },

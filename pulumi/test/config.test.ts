@@ -21,7 +21,7 @@ test('a committed stack is complete when its owner has added the missing setting
   for (const stack of stacks) assert.equal(stackSettings(stack).environment, stack.split('-')[0]);
 });
 
-test('a committed stack names every missing key at once, with the allowed values', () => {
+test('a committed stack names every missing key in one message, with the allowed values', () => {
   for (const stack of ['dev', 'stage', 'prod']) {
     const faults = faultsOf(readStackFile(stack));
     const owned = Object.keys(EXAMPLE_OWNER).map((key) => key.replace('posthorn:', ''));

@@ -105,7 +105,7 @@ async function refusalOf(stack: string, config: Readonly<Record<string, string>>
   const args = [script, stack, JSON.stringify(config)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout });
   assert.match(stdout, /The configuration of this stack has \d+ faults:/);
-  // Neither a resource nor a stack trace beside it.
+  // Neither a resource nor a stack trace with it.
   assert.doesNotMatch(stdout, /\baws:|config\.ts:\d/);
   return stdout;
 }

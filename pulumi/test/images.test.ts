@@ -29,7 +29,7 @@ test('the image list has every chart at its installed version', () => {
   assert.deepEqual(Object.fromEntries(listed), Object.fromEntries(installed));
 });
 
-test('a cached image is set where its chart reads it, and an unknown registry is an error', () => {
+test('a cached image is set if its chart reads it, and an unknown registry is an error', () => {
   for (const [chart, { images }] of Object.entries(chartImages)) {
     for (const { image, key, value } of images) {
       const { way } = upstreamOf(image);

@@ -12,7 +12,7 @@ const PROJECT = 'posthorn';
 const PROVIDERS = ['aws', 'kubernetes'];
 const STUB = fileURLToPath(new URL('stub-provider.ts', import.meta.url));
 
-/** For the option `skip` of a test: false where the engine is there, else what to say. */
+/** For the option `skip` of a test: false if the engine is there, else what to say. */
 export function withoutEngine(): string | false {
   if (existsSync(toolPath(engineTool))) return false;
   const { name, version } = engineTool;

@@ -16,7 +16,7 @@ const PACKAGE = 'github.com/pulumi/pulumi/pkg/v3/cmd/pulumi';
 const TIMEOUT_MS = 60 * 60_000;
 const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
-/** Into a folder beside its place, then renamed: there is never half an engine. */
+/** Into a folder next to its place, then renamed: there is never half an engine. */
 async function install(): Promise<void> {
   const { name, version } = engineTool;
   const path = toolPath(engineTool);

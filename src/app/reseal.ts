@@ -26,7 +26,7 @@ const NATS_TIMEOUT_MS = 5000;
 /**
  * Seals every secret in MongoDB under `POSTHORN_MASTER_KEY` and updates the bucket CONFIG.
  * Afterwards the data plane needs no other key. Idempotent: it may be killed and run again. It may
- * run beside a working system once all processes have all the keys.
+ * run alongside a working system once all processes have all the keys.
  *
  * @returns how many endpoints were sealed again
  * @throws ConfigError if a setting is missing or refused, or a secret is sealed under a key that is

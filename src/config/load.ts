@@ -21,7 +21,7 @@ export function loadSettings(env: Record<string, string | undefined>): Settings 
 
 /**
  * Reads and checks every setting by the name of its variable. A secret may come from the file named
- * by `<KEY>_FILE`. Reports all faults at once. An unknown `POSTHORN_*` key is a fault too, so that
+ * by `<KEY>_FILE`. Reports all faults together. An unknown `POSTHORN_*` key is a fault too, so that
  * a misspelt setting is not ignored.
  *
  * @throws ConfigError

@@ -1,6 +1,9 @@
 import { type TNumberOptions, type TStringOptions, Type } from 'typebox';
 
-/** Options of a setting beside its type. A `secret` may come from a file and is never printed. */
+/**
+ * Options of a setting in addition to its type. A `secret` may come from a file and is never
+ * printed.
+ */
 export type SettingOptions = {
   description: string;
   secret?: boolean;

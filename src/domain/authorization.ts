@@ -9,7 +9,7 @@ export interface Principal {
   keyId: string;
   scope: KeyScope;
   /**
-   * Always set for scope `tenant`, for scope `producer` where the key is bound, never for
+   * Always set for scope `tenant`, for scope `producer` if the key is bound, never for
    * `platform`.
    */
   tenant?: string;

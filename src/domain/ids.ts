@@ -29,7 +29,7 @@ export function newId(prefix: IdPrefix, nowMs: number): string {
 // Events of one millisecond share the first part.
 let clockMs = Number.NaN;
 let clockPart = '';
-// Made for many ids at once: a string that grows by one character allocates one for each.
+// Made for many ids together: a string that grows by one character allocates one for each.
 let randomPart = '';
 let randomAt = 0;
 

@@ -29,7 +29,7 @@ export interface EmbeddedServer {
   stop(deadlineMs?: number): Promise<void>;
   /** Sends a signal; with SIGKILL waits until the process has ended. */
   kill(signal: NodeJS.Signals): Promise<void>;
-  /** Called once when the process ends, or at once if it has already ended. */
+  /** Called once when the process ends, or immediately if it has already ended. */
   onExit(listener: (exit: ServerExit) => void): void;
   /** A fault that only a restart can clear; undefined if there is none. */
   fault?(): Promise<string | undefined>;

@@ -8,23 +8,23 @@ export interface PayloadStore {
    * Resolves once the object is durable.
    * @param key `<owner>/<payload id>` (`wire/payload-link.ts`)
    * @param contentType media type of the object
-   * @throws where the store does not accept it
+   * @throws if the store does not accept it
    */
   put(key: string, bytes: Uint8Array, contentType: string): Promise<void>;
 
   /**
-   * Reads an object; undefined where it is missing, expired or incomplete.
-   * @throws PayloadDamagedError, and where the store does not answer
+   * Reads an object; undefined if it is missing, expired or incomplete.
+   * @throws PayloadDamagedError, and if the store does not answer
    */
   get(key: string): Promise<StoredPayload | undefined>;
 
   /**
    * Removes all objects of these owners (the first part of their keys).
-   * @throws where the store does not answer; a retry is safe
+   * @throws if the store does not answer; a retry is safe
    */
   removeOf(owners: ReadonlySet<string>): Promise<void>;
 
-  /** Bytes of the object; undefined as for `get`. @throws where the store does not answer */
+  /** Bytes of the object; undefined as for `get`. @throws if the store does not answer */
   size(key: string): Promise<number | undefined>;
 }
 

@@ -10,7 +10,7 @@ const unknownAuthority = new Set([
 ]);
 
 /**
- * Returns why a server's certificate is refused, where a setting is wrong. Undefined for any other
+ * Returns why a server's certificate is refused, if a setting is wrong. Undefined for any other
  * error, and for temporary faults, such as an expired certificate that is being renewed. Checks
  * causes too.
  *

@@ -24,7 +24,7 @@ export interface ProbeDeps {
 
 /**
  * Creates the probe. It needs neither NATS nor MongoDB, so that it can report their outage. It
- * starts at once and waits for no other service.
+ * starts immediately and waits for no other service.
  *
  * @throws ConfigError that names each setting that is missing or names an unreadable file
  */

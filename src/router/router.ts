@@ -86,8 +86,8 @@ export class Router {
   private readonly filters: FilterScheduler;
   private readonly lifeGate: LifeGate;
   /**
-   * Keeps the events of a tenant in order while one of them cannot be routed at once: because its
-   * data is loaded, its filters exceed their budget, or the configuration is refreshed. The
+   * Keeps the events of a tenant in order while one of them cannot be routed immediately: because
+   * its data is loaded, its filters exceed their budget, or the configuration is refreshed. The
    * consumer's `max_ack_pending` bounds its length.
    */
   private readonly tenantQueue: PerKeySerialQueue<ArrivedEvent>;
@@ -170,9 +170,9 @@ export class Router {
 
   /**
    * An event that matches nothing may be ahead of the configuration, as when a client creates an
-   * endpoint and publishes at once: refresh the tenant, then match again. A tenant is refreshed at
-   * most once a second, so unmatched events stay cheap. The tenant's later events wait, because an
-   * ordered endpoint may have to receive this one first.
+   * endpoint and publishes immediately: refresh the tenant, then match again. A tenant is refreshed
+   * at most once a second, so unmatched events stay cheap. The tenant's later events wait, because
+   * an ordered endpoint may have to receive this one first.
    */
   private async routeLater(
     message: InFlightEvent,

@@ -18,7 +18,7 @@ export type CursorPosition = readonly (string | number)[];
 
 export interface Page<T> {
   data: T[];
-  /** Absent items are on later pages where this is not null. */
+  /** Absent items are on later pages if this is not null. */
   next_cursor: string | null;
 }
 

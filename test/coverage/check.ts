@@ -1,4 +1,6 @@
-/** Compares the lines of each folder of src that the unit tests run with its floor in `floors.json`. */
+/**
+ * Compares the lines of each folder of src that the unit tests run with its floor in `floors.json`.
+ */
 import { globSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 

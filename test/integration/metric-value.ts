@@ -1,6 +1,6 @@
 import type { Registry } from 'prom-client';
 
-/** The sum of a metric over all sets of labels that have at least these; 0 where there is none. */
+/** The sum of a metric over all sets of labels that have at least these; 0 if there is none. */
 export async function metricValue(
   registry: Registry,
   name: string,

@@ -1,7 +1,7 @@
 import type { TestContext } from 'node:test';
 
 /**
- * Ends a test whose needs the machine does not have: it is skipped, or fails where the variable
+ * Ends a test whose needs the machine does not have: it is skipped, or fails if the variable
  * `CI` is set.
  *
  * @throws Error with the reason in CI

@@ -15,7 +15,9 @@ interface Rule {
 
 export const SENTENCE_WORDS_MAX = 35;
 
-/** Relative clauses in place of a noun, and words that the field does not use for what they mean. */
+/**
+ * Relative clauses in place of a noun, and words that the field does not use for what they mean.
+ */
 const rules: Rule[] = [
   {
     name: 'say who: name the caller, client, worker or owner',
@@ -59,6 +61,19 @@ const rules: Rule[] = [
     name: 'write "is unavailable", "is down"',
     pattern: /\b(?:is|are|was|be|being) away\b/i,
   },
+  {
+    name: 'write "immediately", "concurrently", "at the same time" or "in one message"',
+    pattern: /\bat once\b/i,
+  },
+  {
+    name: 'write "if"',
+    pattern:
+      /\b(?:also|even|only|undefined|false|true|null|none|throws|refused|rejected|required) where (?!to\b|from\b)/i,
+  },
+  {
+    name: 'write "alongside", "in addition to", "with" or "during"',
+    pattern: /\bbeside\b/i,
+  },
 ];
 
 /** Returns one finding for each rule that a sentence breaks. */
@@ -84,7 +99,8 @@ export function findFaults({ file, line, kind, text }: Passage): Finding[] {
 const segmenter = new Intl.Segmenter('en', { granularity: 'sentence' });
 
 function sentencesOf(text: string): { sentence: string; offset: number }[] {
-  // A line break inside a paragraph ends no sentence for the segmenter's reader, but does for the segmenter.
+  // A line break inside a paragraph ends no sentence for the segmenter's reader, but does for the
+  // segmenter.
   const flat = text.replaceAll(/\n(?!\s*\n)/g, ' ');
   return [...segmenter.segment(flat)].flatMap(({ segment, index }) =>
     segment

@@ -27,7 +27,7 @@ test('the suite is complete', () => {
 });
 
 for (const file of new Set(groups.map((group) => group.file))) {
-  test(`${file} has the verdicts of the suite where the schema is accepted`, () => {
+  test(`${file} has the verdicts of the suite when the schema is accepted`, () => {
     const wrong: string[] = [];
     for (const { description, schema, tests } of groups.filter((group) => group.file === file)) {
       const faults = validateSchema(schema);

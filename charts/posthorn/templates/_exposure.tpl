@@ -13,7 +13,7 @@ roles, so each has a host. A side without its role, or that is turned off, is mi
 {{- $sides | toYaml -}}
 {{- end }}
 
-{{/* The address of the API that clients use, for links to payloads; empty where nothing is open. */}}
+{{/* The address of the API that clients use, for links to payloads; empty if nothing is open. */}}
 {{- define "posthorn.publicUrl" -}}
 {{- if or .Values.ingress.enabled .Values.gateway.enabled -}}
 {{- range include "posthorn.sides" . | fromYamlArray }}{{ if eq .name "api" }}https://{{ .host }}{{ end }}{{ end -}}

@@ -38,7 +38,7 @@ lists are replaced, as Helm does between files of values.
 {{- end }}
 
 {{/*
-The replicas of a role; empty where an autoscaler sets them. An upgrade by Helm keeps the choice of the autoscaler, also when
+The replicas of a role; empty if an autoscaler sets them. An upgrade by Helm keeps the choice of the autoscaler, also when
 it replaces Deployments with Rollouts: without the field, Helm would reset a release that had it to one replica.
 */}}
 {{- define "posthorn.replicas" -}}

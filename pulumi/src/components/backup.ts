@@ -8,7 +8,7 @@ import type { EncryptedBucket } from './encrypted-bucket.ts';
 export interface BackupArgs {
   context: PlatformContext;
   keyArn: pulumi.Input<string>;
-  /** Buckets that are backed up beside the tagged volumes. */
+  /** Buckets that are backed up in addition to the tagged volumes. */
   buckets: readonly EncryptedBucket[];
   copyVaultArn: pulumi.Input<string> | undefined;
 }
@@ -48,7 +48,7 @@ export function lockVault(
 
 /**
  * A vault, and a plan that fills it each night with the volumes that carry the tag of this platform
- * and with the archive; each copied to the recovery region where there is one.
+ * and with the archive; each copied to the recovery region if there is one.
  */
 export class Backup extends pulumi.ComponentResource {
   constructor(name: string, args: BackupArgs, opts: pulumi.ComponentResourceOptions) {

@@ -9,7 +9,7 @@ export interface EncryptionKeyArgs {
   purpose: string;
   region: string;
   description: string;
-  /** Beside the account's own administration. */
+  /** In addition to the account's own administration. */
   statements?: readonly Statement[];
 }
 

@@ -89,7 +89,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
     const bridge = this.createBridge(name, args, { ...own, dependsOn: [release] });
     const storage = this.createStorageClass(name, args, own);
     const access = this.createRepositoryAccess(name, context, own);
-    // Two sites must not deliver at once: a standby has Argo CD, and no application.
+    // Two sites must not deliver at the same time: a standby has Argo CD, and no application.
     if (!context.settings.standby) {
       this.createRoot(name, args, { ...own, dependsOn: [release, bridge, storage, ...access] });
     }

@@ -29,7 +29,7 @@ const ENDPOINT_PORTS = { fromPort: 1024, toPort: 65_535 };
  */
 export class Mongodb extends pulumi.ComponentResource {
   readonly backupBucket: EncryptedBucket | undefined;
-  /** The DNS name of the private endpoint, where there is one: the provider asks for its id. */
+  /** The DNS name of the private endpoint, if there is one: the provider asks for its id. */
   readonly privateEndpointId: pulumi.Output<string> | undefined;
   /** The networks in which pods reach MongoDB, as far as the cloud knows them. */
   readonly egress: readonly EgressRule[];

@@ -29,7 +29,7 @@ export const INTERFACE_SERVICES = [
 
 /**
  * Ways to services of AWS that do not pass the NAT gateways: S3 always, as it is free and carries
- * the archive and the layers of images; the rest where it is asked for.
+ * the archive and the layers of images; the rest if it is asked for.
  */
 export class VpcEndpoints extends pulumi.ComponentResource {
   constructor(name: string, args: VpcEndpointsArgs, opts: pulumi.ComponentResourceOptions) {

@@ -13,7 +13,7 @@ export interface WorkloadIdentitiesArgs {
   /** Of the archive and of the secrets. */
   dataKeyArn: pulumi.Input<string>;
   secretArn: pulumi.Input<string>;
-  /** The bucket of MongoDB's backups, where the operator runs in the cluster. */
+  /** The bucket of MongoDB's backups, if the operator runs in the cluster. */
   mongodbBackupArn: pulumi.Input<string> | undefined;
 }
 

@@ -40,10 +40,10 @@ export class HttpService implements Service {
   /**
    * Stops without resetting connections. Requests are still answered, each with a request to close
    * the connection. Once all clients have disconnected, or after 2 s, the port and all idle
-   * connections are closed. Closing at once could reset a request in transit, and its client would
-   * not know whether it was processed. A client that has not sent its whole request within half of
-   * the deadline, or does not read its response, is disconnected: the services that stop later need
-   * the remaining time.
+   * connections are closed. Closing immediately could reset a request in transit, and its client
+   * would not know whether it was processed. A client that has not sent its whole request within
+   * half of the deadline, or does not read its response, is disconnected: the services that stop
+   * later need the remaining time.
    */
   async stop(deadlineMs: number): Promise<void> {
     const { app } = this.deps;

@@ -40,7 +40,7 @@ export interface RunDeps {
 }
 
 /**
- * Runs until the work is done or a signal stops it. A second signal ends the process at once. A
+ * Runs until the work is done or a signal stops it. A second signal ends the process immediately. A
  * child whose parent has ended stops as if by a signal.
  *
  * @returns the exit code

@@ -92,7 +92,7 @@ export class Supervisor {
     await this.current?.stop(deadlineMs);
   }
 
-  /** Kills the process at once and stops restarting it. */
+  /** Kills the process immediately and stops restarting it. */
   kill(): void {
     this.stopping.abort();
     void this.current?.kill('SIGKILL');

@@ -39,7 +39,7 @@ export interface StartDeps {
 }
 
 /**
- * Runs `posthorn start`: the whole system on one machine, with embedded servers where no URL is
+ * Runs `posthorn start`: the whole system on one machine, with embedded servers if no URL is
  * set, and a demo tenant. Everything runs in child processes that are restarted when they end. A
  * stop ends them in order.
  *

@@ -22,7 +22,7 @@ export const eventSettings = {
     minimum: 16 * 1024 * 1024,
     maximum: 16 * 1024 * 1024 * 1024,
     description:
-      'Bytes of large payloads that each role of a process may hold in memory at once. Beyond that, a payload waits or its request is answered 503.',
+      'Bytes of large payloads that each role of a process may hold in memory at the same time. Beyond that, a payload waits or its request is answered 503.',
   }),
   POSTHORN_PAYLOAD_LINK_SECONDS: integer({
     default: 3600,

@@ -28,7 +28,7 @@ export interface ConfigPublicationDeps extends ConfigServers {
 
 /**
  * Publishes the configuration from MongoDB to the bucket CONFIG: the process that makes a change
- * publishes it at once (`publisher`), and the sync follows all changes (`sync`). Both use one
+ * publishes it immediately (`publisher`), and the sync follows all changes (`sync`). Both use one
  * queue, so that neither repeats the work of the other.
  */
 export function createConfigPublication(deps: ConfigPublicationDeps): {

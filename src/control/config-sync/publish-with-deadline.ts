@@ -9,10 +9,10 @@ export interface PublishSoonDeps {
 }
 
 /**
- * Publishes a changed key before the change is answered, so that the caller can rely on it at once;
- * waits for at most a second. If publishing fails, the change stays stored, and the sync,
- * which follows MongoDB, publishes it as soon as possible. Does not wait for a run that has to
- * pause first.
+ * Publishes a changed key before the change is answered, so that the caller can rely on it
+ * immediately; waits for at most a second. If publishing fails, the change stays stored, and the
+ * sync, which follows MongoDB, publishes it as soon as possible. Does not wait for a run that has
+ * to pause first.
  */
 export class PublishSoon {
   private readonly deps: PublishSoonDeps;

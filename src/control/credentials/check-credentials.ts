@@ -50,7 +50,7 @@ function characterFaults(given: Fields): FieldError[] {
   if (username.includes(':')) faults.push(at('username', 'must not contain a colon'));
   if (!PRINTABLE.test(username)) faults.push(at('username', NO_CONTROL));
   if (username === '' && given.password === '') {
-    faults.push(at('username', 'must not be empty where the password is'));
+    faults.push(at('username', 'must not be empty if the password is empty'));
   }
   return faults;
 }

@@ -5,7 +5,7 @@ import { sealedHeaders } from './endpoint-credentials.ts';
 
 /**
  * Seals header fields that were stored in plain text, one tenant at a time. Idempotent, and safe in
- * several processes at once. The next comparison updates the bucket CONFIG.
+ * several processes concurrently. The next comparison updates the bucket CONFIG.
  */
 export async function sealStoredHeaders(
   deps: Omit<ConfigurationDeps, 'publish'> & { secretBox: Sealer },

@@ -1,6 +1,6 @@
 /**
  * Keeps the registry of event types (CT-4), and shows the automatic types, which are not
- * registered, beside it. Only registered types are in the bucket CONFIG and count for
+ * registered, alongside it. Only registered types are in the bucket CONFIG and count for
  * `limits.eventTypesMax`.
  */
 import type { ClientSession } from 'mongodb';
@@ -28,8 +28,8 @@ import { asDocument, toResource, summarize } from './event-type-resource.ts';
 const SORT: PageSort = { name: 'event_types', fields: ['string'] };
 
 /**
- * The automatic types that a caller sees beside the registered ones: those of all tenants, of one
- * life of a tenant, or none.
+ * The automatic types that a caller sees alongside the registered ones: those of all tenants, of
+ * one life of a tenant, or none.
  */
 export type AutomaticView = { of: 'all' } | { of: 'tenant'; tenant: string } | { of: 'none' };
 

@@ -13,7 +13,7 @@ export interface Disabling {
   /** Disable only while the endpoint has this URL: a new URL deserves a try. */
   url: string;
   reason: Extract<EndpointStateReason, 'gone' | 'failing'>;
-  /** Facts to announce beside the endpoint and the reason. */
+  /** Facts to announce in addition to the endpoint and the reason. */
   facts?: Record<string, unknown>;
 }
 

@@ -86,7 +86,7 @@ function ofProducer(lifeId: string, { source, id }: EventListQuery): object[] {
   if (source === undefined && id === undefined) return [];
   if (source === undefined || id === undefined) {
     const [given, missing] = source === undefined ? ['id', 'source'] : ['source', 'id'];
-    const fields = [{ pointer: `#query/${missing}`, detail: `is required beside ${given}` }];
+    const fields = [{ pointer: `#query/${missing}`, detail: `is required with ${given}` }];
     throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
   }
   const ids = possibleEventIds(tenantIdOf(lifeId), source, id);

@@ -177,7 +177,7 @@ export class IdempotentAnswers {
     if (result.matchedCount === 0) throw stillRuns();
   }
 
-  /** Lets the next repeat take the claim over at once: a fault of a server ended the action. */
+  /** Lets the next repeat take the claim over immediately: a fault of a server ended the action. */
   async abandon({ id, holder }: Claim): Promise<void> {
     const held = { _id: id, holder, sealed: null };
     await this.deps.answers.updateOne(held, { $set: { deadline_at: new Date(0) } });

@@ -92,7 +92,7 @@ export function sealedSecret(
  * Returns the secrets after a rotation, newest first. Previous secrets are valid until `until`, or
  * until their own earlier end; ended secrets are omitted.
  *
- * @throws PosthornError POSTHORN_LIMIT_EXCEEDED if too many would be valid at once
+ * @throws PosthornError POSTHORN_LIMIT_EXCEEDED if too many would be valid at the same time
  */
 export function rotateSecrets(
   before: StoredSecret[],

@@ -118,7 +118,7 @@ function fieldsFault(body: unknown): PosthornError | undefined {
 /**
  * Checks the preconditions of a change of a resource without an ETag: the handlers of other changes
  * compare them with the revision. A condition that names an ETag fails, because the caller relies
- * on a comparison that is not possible. Where a resource is missing the answer is 404 (RFC 9110,
+ * on a comparison that is not possible. If a resource is missing the answer is 404 (RFC 9110,
  * section 13.2.1).
  */
 async function checkUnversioned(

@@ -88,7 +88,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
         operationId: 'deleteTenant',
         summary: 'Delete a tenant with its data',
         description:
-          'Its endpoints, subscriptions and keys are deleted at once, its history soon after.',
+          'Its endpoints, subscriptions and keys are deleted immediately, its history soon after.',
         tags,
         params: tenantParams,
         headers: preconditionHeaders,

@@ -2,7 +2,7 @@
  * Processes one delivery in a turn of its endpoint (DL-2), by the endpoint's state at that moment:
  * no longer configured -> cancelled; paused or disabled -> held; circuit open -> parked; otherwise
  * attempted and judged. Every delivery either leaves through the settler, or stays unacked and is
- * redelivered. `endpoint-actor.ts` decides when a turn starts and how many run at once.
+ * redelivered. `endpoint-actor.ts` decides when a turn starts and how many run concurrently.
  */
 import { isBrokenCircuitError } from 'cockatiel';
 import type { Clock } from '#domain/clock.ts';

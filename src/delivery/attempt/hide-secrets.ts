@@ -4,7 +4,7 @@ const MASK = '********';
 
 /**
  * Masks the sent secrets in an answer, so that a receiver that echoes its request does not write
- * them into the history. Masks each secret as it was sent, also where the kept part of the answer
+ * them into the history. Masks each secret as it was sent, even if the kept part of the answer
  * ends inside it. A secret shorter than the mask stays: it may occur by chance, and the answer
  * would grow.
  */

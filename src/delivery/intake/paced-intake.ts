@@ -3,7 +3,7 @@ import { AimdController, type AimdControllerDeps } from '#domain/contention/aimd
 /**
  * Feeds a burst of messages in small batches with pauses between them; an adaptive batch size keeps
  * the event loop responsive. Receivers' answers and other tenants' events are served in the pauses:
- * 100,000 retries may be due at once.
+ * 100,000 retries may be due at the same time.
  */
 const PAUSE_MS = 4;
 const BATCH = { start: 4, least: 2, most: 64, fromMost: 8 };

@@ -12,7 +12,10 @@ import { buckets, shardOf, streams, subjects } from '#wire/subjects.ts';
 import { type HeadState, decodeHeadState, encodeHeadState } from './head-state.ts';
 import { Semaphore } from '#domain/contention/semaphore.ts';
 
-/** After a takeover every queue is read at once, and the server drops requests beyond its limit. */
+/**
+ * After a takeover every queue is read concurrently, and the server drops requests beyond its
+ * limit.
+ */
 const REQUESTS_AT_ONCE = 64;
 
 export interface SavedHead {

@@ -4,8 +4,8 @@ import { PARTITIONS, partitionOf } from '#wire/subjects.ts';
  * Spreads this process's retries over time. Deliveries that fail together are due together: after
  * an outage, or when a thousand receivers send the same `Retry-After`. A broker that fires ten
  * thousand schedules in a second delays everything else (nats-server 2.15), and a process cannot
- * send that many at once anyway. A retry whose slot is full therefore moves to a later slot, never
- * to an earlier one (ADR 0017).
+ * send that many in one burst anyway. A retry whose slot is full therefore moves to a later slot,
+ * never to an earlier one (ADR 0017).
  *
  * Time is cut into slots. Each tenant has reserved places in every slot, so that a tenant with few
  * retries keeps their times, however many another tenant has. Retries beyond these places share the

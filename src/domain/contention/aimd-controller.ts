@@ -1,5 +1,5 @@
 /**
- * Controls how much work may start at once, so that the event loop keeps headroom. In a loop
+ * Controls how much work may start together, so that the event loop keeps headroom. In a loop
  * without pauses, each event waits in every turn for all work that arrived before it.
  *
  * At each check the level is multiplied by `DECREASE` while the loop is busy, and raised by one
@@ -22,7 +22,7 @@ export interface AimdRange {
   start: number;
   least: number;
   most: number;
-  /** From `most` the level drops to this at once. */
+  /** From `most` the level drops to this immediately. */
   fromMost: number;
 }
 

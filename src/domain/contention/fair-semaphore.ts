@@ -23,7 +23,7 @@ export class FairSemaphore {
   /**
    * Waits for a slot, which the tenant holds until it calls `leave`.
    *
-   * @param begin called with the slot; returns false where it needs the slot no more, and the next
+   * @param begin called with the slot; returns false if it needs the slot no more, and the next
    *   request gets it. It must not call this object before it returns
    */
   enter(tenant: string, begin: () => boolean): void {

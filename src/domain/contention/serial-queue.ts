@@ -1,4 +1,4 @@
-/** Entries that end at once before the event loop runs other work. */
+/** Entries that end immediately before the event loop runs other work. */
 const AT_ONCE = 32;
 
 export interface SerialQueueDeps<T> {
@@ -16,7 +16,7 @@ export interface SerialQueueDeps<T> {
  * arrival. Entries of one key never wait for those of another.
  *
  * States of an entry: waiting -> started -> ended. A key without entries is forgotten; an entry of
- * an idle key that ends at once costs no memory.
+ * an idle key that ends immediately costs no memory.
  *
  * Limits: the callers bound the number of entries. A crash loses the queue, so callers must be able
  * to add its entries again.

@@ -24,7 +24,7 @@ export const policyBounds = {
 export interface RateLimit {
   /** Requests a second, 0.01 to 10,000. */
   perSecond: number;
-  /** Requests that may be sent at once after a pause, 1 to 10,000. */
+  /** Requests that may be sent in a burst after a pause, 1 to 10,000. */
   burst: number;
 }
 

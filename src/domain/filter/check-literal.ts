@@ -50,7 +50,7 @@ function checkParts(value: object, pointer: string, depth: number): FieldError[]
     // JSON parsers move such names to the front, which changes the order that equality depends on.
     if (first !== undefined && second !== undefined && isArrayIndex(first[0])) {
       const detail =
-        `has the field "${first[0]}" beside others: the order of fields with numbers for names is not kept; ` +
+        `has the field "${first[0]}" among others: the order of fields with numbers for names is not kept; ` +
         'compare them one by one, like {"data.rates.1": 5, "data.rates.name": "x"}';
       return [{ pointer, detail }];
     }

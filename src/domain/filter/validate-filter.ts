@@ -233,7 +233,7 @@ function checkRegex(check: Check, pattern: unknown, options: unknown, pointer: s
 }
 
 function checkOptions(check: Check, options: unknown, regex: unknown, pointer: string): void {
-  if (regex === undefined) fail(check, pointer, 'stands only beside $regex');
+  if (regex === undefined) fail(check, pointer, 'is allowed only with $regex');
   if (typeof options !== 'string' || !/^[ims]{0,3}$/.test(options)) {
     fail(check, pointer, 'must be a string of the letters i, m and s');
   }

@@ -37,7 +37,7 @@ function describeError(error: ErrorObject, prefix: string): FieldError {
       return requiredField(pointer, name('missingProperty'));
     case 'dependentRequired': {
       const missing = requiredField(pointer, name('missingProperty'));
-      const detail = `${missing.detail} where there is ${JSON.stringify(params['property'])}`;
+      const detail = `${missing.detail} if there is ${JSON.stringify(params['property'])}`;
       return { ...missing, detail };
     }
     case 'additionalProperties':

@@ -34,7 +34,8 @@ export const defaultRetryPolicy: RetryPolicy = {
 /**
  * The delay before the attempt that follows attempt `attemptNo` (from 1), in milliseconds;
  * `undefined` once the schedule is used up. Spread by -10 % to +10 %: 10,000 retries due at the
- * same instant would block a stream (measured), and would hit a recovering receiver all at once.
+ * same instant would block a stream (measured), and would hit a recovering receiver with all of
+ * them.
  *
  * @param random a number in [0, 1)
  */

@@ -12,7 +12,7 @@ const KEY_ID_LENGTH = 8;
  * owner.
  *
  * The format is `v1.<key id>.<base64url of nonce, ciphertext, tag>`. The key id is derived from the
- * key, so that several keys can be held at once while the master key is rotated.
+ * key, so that several keys can be held at the same time while the master key is rotated.
  */
 export class SecretBox {
   private readonly keys = new Map<string, Buffer>();
@@ -21,7 +21,7 @@ export class SecretBox {
   /**
    * @param masterKeyBase64 32 bytes in base64: seals and opens
    * @param otherKeysBase64 keys that only open: earlier and later ones, during a rotation
-   * @throws Error where a key does not have 32 bytes
+   * @throws Error if a key does not have 32 bytes
    */
   constructor(masterKeyBase64: string, otherKeysBase64: readonly string[] = []) {
     this.sealingKeyId = this.hold(masterKeyBase64);
@@ -48,7 +48,7 @@ export class SecretBox {
   }
 
   /**
-   * Seals the secret with the current key; returns it unchanged where it already is.
+   * Seals the secret with the current key; returns it unchanged if it already is.
    *
    * @throws Error as `open` does
    */
@@ -57,7 +57,7 @@ export class SecretBox {
   }
 
   /**
-   * @throws Error where it was sealed with another key or for another context, or was changed since
+   * @throws Error if it was sealed with another key or for another context, or was changed since
    */
   open(sealed: string, context: string): string {
     const [version, keyId = '', payload = '', more] = sealed.split('.');

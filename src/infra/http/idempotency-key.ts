@@ -7,7 +7,7 @@ export const IDEMPOTENCY_KEY_POINTER = '#header/idempotency-key';
 
 /**
  * Reads the request's `Idempotency-Key` (IN-6): a structured string
- * (draft-ietf-httpapi-idempotency-key-header-07), or bare; undefined where it is missing.
+ * (draft-ietf-httpapi-idempotency-key-header-07), or bare; undefined if it is missing.
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID
  */

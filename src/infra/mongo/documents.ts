@@ -26,7 +26,7 @@ export interface EventDocument {
   /** Life id, here and in the other documents of the history. */
   tenant: string;
   id: string;
-  /** The id of the CloudEvent, where `id` is a digest of that and its source. */
+  /** The id of the CloudEvent, if `id` is a digest of that and its source. */
   producer_id?: string;
   /** Set for an id that the caller chose, by ingress before the event is stored. */
   fingerprint?: string;
@@ -91,7 +91,7 @@ export interface DeadLetterDocument {
   accepted_at: Date;
   reason: string;
   /**
-   * Result of the last attempt, for example `http_503` or `timeout`; equals the reason where there
+   * Result of the last attempt, for example `http_503` or `timeout`; equals the reason if there
    * was no attempt.
    */
   cause: string;
@@ -100,7 +100,7 @@ export interface DeadLetterDocument {
   /** The event's sequence in its EV stream. */
   seq: number;
   /**
-   * The event's frame; null where the event had expired, or after the dead letter was discarded.
+   * The event's frame; null if the event had expired, or after the dead letter was discarded.
    */
   frame: Binary | null;
   replayed_at: Date | null;
@@ -180,7 +180,7 @@ export const MONGODB_POOL_MAX = 20;
  * durably.
  *
  * @param caPath authorities of its own, as PEM
- * @throws ConfigError where the URL of the settings is not valid
+ * @throws ConfigError if the URL of the settings is not valid
  */
 export function createMongoClient(url: string, appName: string, caPath?: string): MongoClient {
   const options: MongoClientOptions = {

@@ -13,7 +13,7 @@ const RETRY_DELAYS = { firstMs: 2, maxMs: 100 };
  * longer than any caller waits for an answer. So `work` may run several times, and must do nothing
  * but sequential reads and writes in the given session.
  *
- * @throws PosthornError POSTHORN_OVERLOADED where other transactions kept changing the same
+ * @throws PosthornError POSTHORN_OVERLOADED if other transactions kept changing the same
  *   documents
  */
 export async function runTransaction<T>(

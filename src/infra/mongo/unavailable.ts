@@ -33,7 +33,7 @@ export function isMongoUnavailable(error: unknown): boolean {
   if (!(error instanceof Error)) return false;
   if (UNAVAILABLE_NAMES.has(error.name)) return true;
   const { code } = error as { code?: unknown };
-  // The driver passes on the socket's error where the server disappeared during the write of a
+  // The driver passes on the socket's error if the server disappeared during the write of a
   // command.
   if (code === 'EPIPE' || code === 'ECONNRESET') return true;
   if (!error.name.startsWith('Mongo')) return false;

@@ -3,7 +3,7 @@ import { tlsFault } from '../tls-fault.ts';
 import { loginSettings, type NatsLogin } from './login.ts';
 
 /**
- * Returns the wrong setting, by name, that makes NATS refuse a connection; undefined where a retry
+ * Returns the wrong setting, by name, that makes NATS refuse a connection; undefined if a retry
  * may succeed.
  */
 export function natsSettingFault(error: unknown, login: NatsLogin): string | undefined {

@@ -5,7 +5,7 @@
  * The message is never sent: a parser's message quotes its input, which may be a payload. The
  * message is in the log, found by the ids.
  *
- * Limits: `REPORTS_MAX` reports in 60 s, one for each source location; `IN_FLIGHT_MAX` at once,
+ * Limits: `REPORTS_MAX` reports in 60 s, one for each source location; `IN_FLIGHT_MAX` in flight,
  * each for 5 s at most. Further reports are dropped, and counted in the next one. An unavailable
  * service costs nothing else.
  */

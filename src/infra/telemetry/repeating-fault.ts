@@ -3,9 +3,9 @@ import type { Log } from './log.ts';
 const EVERY_MS = 60_000;
 
 /**
- * Logs a fault that a poll meets again at each turn: at once, then once a minute with the number of
- * repeats since the last line. Otherwise a broker that is down for an hour costs thousands of equal
- * lines of each process.
+ * Logs a fault that a poll meets again at each turn: immediately, then once a minute with the
+ * number of repeats since the last line. Otherwise a broker that is down for an hour costs
+ * thousands of equal lines of each process.
  */
 export class RepeatingFault {
   private readonly lines = new Map<string, { atMs: number; repeats: number }>();

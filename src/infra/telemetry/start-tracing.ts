@@ -2,7 +2,7 @@ import type { Role } from '#config/schema.ts';
 import type { TracingSettings } from '#config/sections.ts';
 import type { Tracing } from './tracing.ts';
 
-/** Loads the SDK only where spans are to be sent. */
+/** Loads the SDK only if spans are to be sent. */
 export async function startTracing(
   { endpoint, headers, samplePercent }: TracingSettings,
   roles: readonly Role[],

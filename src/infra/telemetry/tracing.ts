@@ -46,7 +46,7 @@ export class Tracing {
    * Begins our first span. The flag of a producer's trace decides; without a trace the decision is
    * made here, before there is a span. Most requests then cost one random number.
    *
-   * @returns undefined where the trace is not sampled
+   * @returns undefined if the trace is not sampled
    */
   begin(parent: string | undefined, describe: () => Omit<SpanStart, 'parent'>): Span | undefined {
     if (parent !== undefined) return this.follow(parent, describe);
@@ -54,7 +54,7 @@ export class Tracing {
   }
 
   /**
-   * Begins a span after its parent: undefined where the parent is not sampled, and then `describe`
+   * Begins a span after its parent: undefined if the parent is not sampled, and then `describe`
    * is not called.
    */
   follow(parent: string | undefined, describe: () => Omit<SpanStart, 'parent'>): Span | undefined {

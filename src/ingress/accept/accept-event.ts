@@ -74,7 +74,7 @@ export class AcceptEvent {
 
   /**
    * @param wait true: wait for room in the publisher's window (an item of a batch), within the time
-   * limit of a publication; false: reject at once
+   * limit of a publication; false: reject immediately
    */
   accept(
     tenant: TenantSnapshot,
@@ -290,6 +290,6 @@ export function notStored(error: Error): PosthornError {
   const detail =
     error instanceof PublishRefusedError
       ? `the message store refused the event: ${error.message}`
-      : 'the event was not stored in time; send it again, with the same id where it has one';
+      : 'the event was not stored in time; send it again, with the same id if it has one';
   return new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', { detail, cause: error });
 }

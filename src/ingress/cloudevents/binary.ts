@@ -75,7 +75,7 @@ export function checkRawHeaders(rawHeaders: readonly string[]): void {
     seen.add(name);
     // oxlint-disable-next-line no-control-regex -- the whole of ASCII is meant
     if (!/^[\u0000-\u007f]*$/.test(rawHeaders[i + 1] as string)) {
-      faults.push({ pointer, detail: 'must be percent-encoded where it is not ASCII' });
+      faults.push({ pointer, detail: 'must be percent-encoded if it is not ASCII' });
     }
   }
   refuse(faults);

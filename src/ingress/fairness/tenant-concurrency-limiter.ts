@@ -3,7 +3,7 @@
  * are read. Otherwise a tenant that publishes on 64 connections gets 64 slots in the process's
  * queue ahead of every other tenant.
  *
- * Without load it admits every request at once and counts nothing.
+ * Without load it admits every request immediately and counts nothing.
  */
 export interface TenantConcurrencyLimiterDeps {
   limit: {

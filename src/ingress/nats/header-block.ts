@@ -9,7 +9,7 @@ interface Received {
 }
 
 /**
- * Why the headers of a message cannot be read, or undefined where they can. Call it before anything
+ * Why the headers of a message cannot be read, or undefined if they can. Call it before anything
  * reads `message.headers`: the library compares each name with all before it, and throws from there
  * for a name that is none. Its time is thus that of the square of their number, 26 s for 420 KB.
  *

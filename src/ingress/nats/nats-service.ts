@@ -158,7 +158,7 @@ export class NatsService implements Service {
   private leave({ tenant, left, isCounted }: Request): void {
     this.underWay--;
     if (isCounted) this.shares.give(tenant);
-    // Deferred: the limiter admits the next at once, and a thousand rejections would nest.
+    // Deferred: the limiter admits the next immediately, and a thousand rejections would nest.
     if (left !== undefined) setImmediate(left);
   }
 
@@ -204,7 +204,7 @@ export class NatsService implements Service {
     }
   }
 
-  /** Reads a large body in turns with those of other tenants, a small one at once. */
+  /** Reads a large body in turns with those of other tenants, a small one immediately. */
   private readInTurn(
     tenant: TenantSnapshot,
     request: Request,

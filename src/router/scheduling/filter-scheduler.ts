@@ -2,10 +2,10 @@
  * Shares the event loop between filters and other work, and between tenants, so that no tenant's
  * filters add latency for another.
  *
- * A match finishes at once, as nearly all do; or it exceeds the budget of this turn of the event
- * loop and waits for one or more later turns. The waiting match with the least work done for its
- * tenant goes first (start-time fair queueing: Goyal, Vin and Cheng, 1996). A match of a few cheap
- * filters is neither counted nor delayed.
+ * A match finishes immediately, as nearly all do; or it exceeds the budget of this turn of the
+ * event loop and waits for one or more later turns. The waiting match with the least work done for
+ * its tenant goes first (start-time fair queueing: Goyal, Vin and Cheng, 1996). A match of a few
+ * cheap filters is neither counted nor delayed.
  *
  * A match can stop only between two filters. If one filter overruns its turn
  * (`limits.regexStepsMax` and `limits.filterComparisonsMax` bound it), all filters pause for as

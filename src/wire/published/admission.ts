@@ -15,8 +15,8 @@ export interface CompiledSchema {
 }
 
 /**
- * Returns the faults of data that is too large, or takes too long, to be checked at once; pointers
- * start with `/data`.
+ * Returns the faults of data that is too large, or takes too long, to be checked immediately;
+ * pointers start with `/data`.
  *
  * @param owner whose turn the check takes
  * @param data JSON text

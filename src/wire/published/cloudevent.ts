@@ -58,7 +58,8 @@ function readPayload(
   if (isGiven(object, 'data_base64')) {
     const pointer = `${at}data_base64`;
     const text = stringValue(object, 'data_base64');
-    if (isGiven(object, 'data')) faults.push({ pointer, detail: 'must not be beside data' });
+    if (isGiven(object, 'data'))
+      faults.push({ pointer, detail: 'must be absent if data is present' });
     else if (typeof text !== 'string' || !isBase64(text)) {
       faults.push({ pointer, detail: 'must be base64' });
     } else return { kind: 'binary', data: Buffer.from(text, 'base64') };
@@ -84,7 +85,7 @@ function checkCharset(
 ): void {
   // For bytes, too, only ASCII or not matters.
   if (isWritableAsUtf8(contentType, text.toString('latin1'))) return;
-  const detail = 'must name no charset other than UTF-8 beside text or JSON; use data_base64';
+  const detail = 'must name no charset other than UTF-8 for text or JSON; use data_base64';
   faults.push({ pointer: `${at}datacontenttype`, detail });
 }
 

@@ -13,7 +13,7 @@ export const wantedOfBatch: Wanted = {
 };
 
 /**
- * Validates a body at once and finds the wanted parts in it.
+ * Validates a body immediately and finds the wanted parts in it.
  *
  * @throws PosthornError POSTHORN_BODY_INVALID, POSTHORN_EVENT_INVALID
  */

@@ -13,7 +13,7 @@ export const delivery: Dashboard = {
     },
     {
       title: 'Failed attempts, by kind',
-      says: 'dns, connect, tls or timeout of most at once is rather our own way out. unexpected is a defect.',
+      says: 'dns, connect, tls or timeout of most at the same time is rather our own way out. unexpected is a defect.',
       unit: 'cps',
       queries: [[rate(`${ATTEMPTS}{outcome="failure"}`, 'error_type'), '{{error_type}}']],
     },
@@ -31,7 +31,7 @@ export const delivery: Dashboard = {
     },
     {
       title: 'In flight, by process',
-      says: 'At POSTHORN_WORKER_IN_FLIGHT_MAX many receivers are slow at once.',
+      says: 'At POSTHORN_WORKER_IN_FLIGHT_MAX many receivers are slow at the same time.',
       unit: 'short',
       queries: [['sum by (pod) (posthorn_delivery_in_flight)', '{{pod}}']],
     },
@@ -91,7 +91,7 @@ export const delivery: Dashboard = {
     },
     {
       title: "Look-ups of receivers' names, by outcome",
-      says: 'failed: the resolver gave no answer. If many names fail at once, the fault is in our own resolver.',
+      says: 'failed: the resolver gave no answer. If many names fail at the same time, the fault is in our own resolver.',
       unit: 'cps',
       queries: [[rate('posthorn_delivery_name_lookups_total', 'outcome'), '{{outcome}}']],
     },

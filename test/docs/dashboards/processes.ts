@@ -39,7 +39,7 @@ export const processes: Dashboard = {
     },
     {
       title: 'Processes, by revision and roles',
-      says: 'Two revisions at once: a roll-out is under way.',
+      says: 'Two revisions at the same time: a roll-out is under way.',
       unit: 'short',
       queries: [['count by (revision, roles) (posthorn_build_info)', '{{revision}} {{roles}}']],
     },

@@ -76,7 +76,7 @@ export const places: readonly Place[] = [
     file: 'argocd/environments/*/apps.yaml',
     key: 'alerting.page',
     isExample: isNoReceiver,
-    needed: 'a receiver of alerts that need an answer at once',
+    needed: 'a receiver of alerts that need an answer immediately',
   },
   {
     file: 'argocd/environments/*/apps.yaml',

@@ -54,7 +54,9 @@ export function readCrds(kinds: readonly string[]): Manifest[] {
   });
 }
 
-/** For kwok's --config: nodes are ready at once, pods run at once, and pods of Jobs succeed. */
+/**
+ * For kwok's --config: nodes are ready immediately, pods run immediately, and pods of Jobs succeed.
+ */
 export const stagesFile = (): string => join(clusterFilesDirectory(), 'stages.yaml');
 
 /**

@@ -52,7 +52,7 @@ export class KubeApi {
     this.agent = new Agent({ connect: { ca: deps.ca }, connections: 8 });
   }
 
-  /** @throws KubeError where the answer is not 2xx */
+  /** @throws KubeError if the answer is not 2xx */
   async call(path: string, call: Call = {}): Promise<{ body: unknown; warnings: string[] }> {
     const { method = 'GET', body, contentType = 'application/json' } = call;
     const response = await request(new URL(path, this.deps.url), {

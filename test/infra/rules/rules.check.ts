@@ -109,7 +109,7 @@ async function promtoolTest(
   const [own, ...others] = installations(one.of);
   const series = [
     ...Object.entries(fires ? one.fires : one.quiet).map(labelled(own)),
-    // Quiet ones beside it hide nothing, and are not added to it.
+    // Quiet installations do not hide it, and are not added to it.
     ...others.flatMap((other) => Object.entries(one.quiet).map(labelled(other))),
   ];
   const expected = { exp_labels: { severity: one.severity, ...own, ...one.labels } };
@@ -136,7 +136,7 @@ async function promtoolTest(
 
 type Labels = Record<string, string>;
 
-/** The labels of the installation that a case is about, and of others beside it. */
+/** The labels of the installation that a case is about, and of others in addition. */
 function installations(of: AlertCase['of'] = 'installation'): [Labels, ...Labels[]] {
   if (of === 'everything') return [{}];
   if (of === 'namespace') return [{ namespace: 'posthorn' }, { namespace: 'other' }];

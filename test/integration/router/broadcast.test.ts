@@ -34,7 +34,7 @@ test('a broadcast makes one copy for each of 2,000 tenants with a matching subsc
   );
 });
 
-test('a broadcast without subscribers ends at once without copies', async (t) => {
+test('a broadcast without subscribers ends immediately without copies', async (t) => {
   const plane = await BroadcastPlane.start(t, [tenant([endpoint('ep_1')], [], 'none')]);
   await plane.broadcaster();
   await plane.publish('b1');

@@ -28,7 +28,7 @@ async function routedSeqs(plane: RouterPlane): Promise<number[]> {
   return (await plane.deliveries()).map(({ data }) => decodeDeliveryFrame(data).head.eventSeq);
 }
 
-test('unacked events of a dead router are redelivered at once, before later events', async (t) => {
+test('unacked events of a dead router are redelivered immediately, before later events', async (t) => {
   const plane = await RouterPlane.start(t, ONE, { started: false });
   const stray = strayPull(plane, 5);
   await plane.core.nc.flush();
@@ -48,7 +48,7 @@ test('unacked events of a dead router are redelivered at once, before later even
   await plane.settled();
 });
 
-test('an open pull beside the owner of the shard changes no order', async (t) => {
+test('an open pull alongside the owner of the shard changes no order', async (t) => {
   const plane = await RouterPlane.start(t, ONE);
   await plane.publish('first');
   await plane.routed('first');
@@ -67,7 +67,7 @@ test('an open pull beside the owner of the shard changes no order', async (t) =>
   await plane.settled();
 });
 
-test('two routers share the shards, and one takes over at once when the other stops', async (t) => {
+test('two routers share the shards, and one takes over immediately when the other stops', async (t) => {
   const names = Array.from({ length: 40 }, (_, i) => `t${i}`);
   const tenants = names.map((name) =>
     tenant([endpoint('ep_1')], [subscription('ep_1', ['*'])], name),

@@ -48,7 +48,7 @@ test('values are parsed by their type, and an empty one counts as absent', () =>
   assert.deepEqual(loadSettings({ POSTHORN_ROLES: 'control,control' }).roles, ['control']);
 });
 
-test('rejects several wrong settings at once, each by its name', () => {
+test('rejects several wrong settings together, each by its name', () => {
   const env = {
     POSTHORN_HTTP_PORT: '65536',
     POSTHORN_SHARDS: 'four',

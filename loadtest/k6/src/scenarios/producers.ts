@@ -1,4 +1,7 @@
-/** 10,000 producers at once, each with a connection of its own that it keeps: none is refused. */
+/**
+ * 10,000 producers at the same time, each with a connection of its own that it keeps: none is
+ * refused.
+ */
 import { sleep } from 'k6';
 import type { Options } from 'k6/options';
 import { publishToOne } from '../lib/steady.ts';

@@ -46,7 +46,7 @@ export class Connection implements ServingConnection {
     return this.socket?.bytesRead ?? 0;
   }
 
-  /** False where the receiver answered before it read the whole request. */
+  /** False if the receiver answered before it read the whole request. */
   get isFlushed(): boolean {
     return (this.socket?.writableLength ?? 0) === 0;
   }

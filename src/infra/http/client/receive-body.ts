@@ -4,7 +4,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
  * Reads the whole body of a request. Answers 413 and returns undefined for a body of more than
  * `bytesMax`, without reading it to its end.
  *
- * @throws Error where the connection ends before the body does
+ * @throws Error if the connection ends before the body does
  */
 export async function receiveBody(
   request: IncomingMessage,

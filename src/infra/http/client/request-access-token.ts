@@ -18,7 +18,7 @@ export type TokenAnswer =
       detail: string;
       /** The endpoint's `Retry-After`. */
       retryAfterMs: number | undefined;
-      /** Set where a fault of this machine kept the request from being sent. */
+      /** Set if a fault of this machine kept the request from being sent. */
       localFault?: LocalFault;
     };
 

@@ -1,7 +1,7 @@
 /**
  * Reads `Retry-After` (RFC 9110, section 10.2.3): seconds, or an HTTP date.
  *
- * @returns milliseconds from now, never negative; undefined where it is missing or not readable
+ * @returns milliseconds from now, never negative; undefined if it is missing or not readable
  */
 export function retryAfterMs(
   value: string | string[] | undefined,

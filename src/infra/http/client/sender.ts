@@ -92,7 +92,7 @@ export class Sender {
   }
 
   /**
-   * Sends the request. Repeats it once, on a new connection, where a kept-alive connection closed
+   * Sends the request. Repeats it once, on a new connection, if a kept-alive connection closed
    * without a byte of this answer; `repeatedAtMs` of the result shows this.
    */
   async send(request: SendRequest): Promise<SendResult> {

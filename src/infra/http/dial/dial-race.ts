@@ -6,8 +6,8 @@
  *
  * States: running -> decided (a socket, an error, or cancelled). Deciding ends every other try.
  *
- * Limits: `limits.addressesDialledMax` addresses, `limits.dialTriesMax` tries at once, one time
- * limit for all. Where there are more addresses than tries, each try gets an equal share of the
+ * Limits: `limits.addressesDialledMax` addresses, `limits.dialTriesMax` tries concurrently, one
+ * time limit for all. If there are more addresses than tries, each try gets an equal share of the
  * time and then makes room for the next.
  */
 import type { LookupAddress } from 'node:dns';

@@ -40,8 +40,8 @@ export class NameLookupError extends Error {
 }
 
 /**
- * Node makes 16 look-ups at once with `UV_THREADPOOL_SIZE=32`. Two are left to the names of NATS
- * and MongoDB.
+ * Node makes 16 look-ups concurrently with `UV_THREADPOOL_SIZE=32`. Two are left to the names of
+ * NATS and MongoDB.
  */
 const SLOTS = 10;
 const SLOTS_FOR_SLOW_NAMES = 4;
@@ -115,7 +115,7 @@ export class DnsCache {
     };
   }
 
-  /** Undefined where all names that this tenant may have are waited for or being looked up. */
+  /** Undefined if all names that this tenant may have are waited for or being looked up. */
   private nameOf(tenant: string, hostname: string): Name | undefined {
     const known = this.names.get(hostname);
     if (known !== undefined) return known;
@@ -163,7 +163,7 @@ export class DnsCache {
     name.waiting.add(answered);
   }
 
-  /** Starts the look-up in the tenant's turn; false where the name needs none any more. */
+  /** Starts the look-up in the tenant's turn; false if the name needs none any more. */
   private begin(name: Name, tenant: string, slots: FairSemaphore): boolean {
     name.lines.delete(tenant);
     const startedMs = this.deps.now();

@@ -37,7 +37,7 @@ const BY_CODE: Readonly<Record<string, LocalFault>> = {
 };
 
 /**
- * Names the local fault behind an error of a dial or a look-up; undefined where it may be the
+ * Names the local fault behind an error of a dial or a look-up; undefined if it may be the
  * receiver's.
  *
  * @param error of a request of which nothing was sent

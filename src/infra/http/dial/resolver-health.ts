@@ -1,7 +1,7 @@
 /**
  * Decides whether a look-up failed by a fault of this machine or of the name's own servers. A
  * tenant whose name servers are broken is at fault itself. The machine's resolver counts as down
- * only where look-ups of several tenants fail within half a minute and a control name gets no
+ * only if look-ups of several tenants fail within half a minute and a control name gets no
  * answer either. The answer that the control name does not exist is an answer too.
  *
  * States: up -> down -> up, by each answer to a control query. `down` ends by itself when there are
@@ -86,7 +86,7 @@ export class ResolverHealth {
   /**
    * Passes on the error of a failed look-up, or replaces it by a `LocalLookupError`.
    *
-   * @param told called at once, or after the answer to a control query where one is needed
+   * @param told called immediately, or after the answer to a control query if one is needed
    */
   judge(
     error: NodeJS.ErrnoException,

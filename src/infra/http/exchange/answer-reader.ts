@@ -1,7 +1,7 @@
 /**
  * Reads one answer, with the interim answers before it, from the bytes of a connection. Requires a
  * status line and accepts malformed headers: for the rare origins whose answers undici refuses.
- * Where the end of an answer is in doubt, the connection is not reused.
+ * If the end of an answer is in doubt, the connection is not reused.
  *
  * States: status -> headers -> body, or chunk size -> chunk -> chunk end -> … -> trailers; ->
  * ended. After an interim answer: headers -> status. Limits: `limits.responseHeadersBytesMax` for a

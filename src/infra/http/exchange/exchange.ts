@@ -15,7 +15,7 @@ export interface SendResult {
    * receiver.
    */
   localFault?: LocalFault;
-  /** Why the body is incomplete, where the answer has a final status. */
+  /** Why the body is incomplete, if the answer has a final status. */
   note: string | undefined;
   /** Monotonic time of the repeated request; undefined: the request was sent once at most. */
   repeatedAtMs: number | undefined;

@@ -4,7 +4,7 @@ import { sendProblem } from '../server/problem.ts';
 import type { RouteTable } from './route-table.ts';
 
 /**
- * Answers a request without a route: 204 or 405 with `allow` where its path has other methods, else
+ * Answers a request without a route: 204 or 405 with `allow` if its path has other methods, else
  * 404.
  */
 export function answerUnrouted(

@@ -36,7 +36,7 @@ export function checkRequestHead(request: IncomingMessage): void {
     });
   }
   if (headers.host !== undefined && !HOST.test(headers.host)) {
-    const detail = 'must be a host name or address, with a port where one is needed';
+    const detail = 'must be a host name or address, with a port if one is needed';
     throw new PosthornError('POSTHORN_REQUEST_INVALID', {
       fields: [{ pointer: '#header/host', detail }],
     });

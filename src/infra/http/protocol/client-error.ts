@@ -21,8 +21,8 @@ const details: Readonly<Record<string, string>> = {
   HPE_INVALID_EOF_STATE: 'the connection ended before the request',
   HPE_INVALID_HEADER_TOKEN: 'a header field has a character that is not allowed there',
   HPE_INVALID_CONTENT_LENGTH:
-    'content-length is not a number below 2^64, or is beside transfer-encoding',
-  HPE_UNEXPECTED_CONTENT_LENGTH: 'content-length is there twice, or beside transfer-encoding',
+    'content-length is not a number below 2^64, or is combined with transfer-encoding',
+  HPE_UNEXPECTED_CONTENT_LENGTH: 'content-length is repeated, or combined with transfer-encoding',
   HPE_INVALID_TRANSFER_ENCODING:
     'transfer-encoding must end with chunked, name it once, and be without content-length',
   HPE_INVALID_URL: 'the target of the request line is not a URL',
@@ -98,7 +98,7 @@ function versionOf(error: Error & { code?: string }): string | undefined {
   return VERSIONED.exec(rawPacket.toString('latin1'))?.[1];
 }
 
-/** Reads the code from the request line, where one code of the parser covers several faults. */
+/** Reads the code from the request line, if one code of the parser covers several faults. */
 function codeOfHead(error: Error & { code?: string }): ErrorCode | undefined {
   // The bytes that arrived last. Fastify's type for it is wrong.
   const { rawPacket } = error as { rawPacket?: unknown };

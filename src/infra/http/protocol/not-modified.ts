@@ -4,7 +4,7 @@ import { evaluatePreconditions, preconditionFailed } from '#wire/revision.ts';
 
 /**
  * Applies the preconditions of each GET and HEAD of this scope to the `etag` of its answer (RFC
- * 9110, section 13.2): 304 where `if-none-match` names it, 412 where `if-match` does not. Only an
+ * 9110, section 13.2): 304 if `if-none-match` names it, 412 if `if-match` does not. Only an
  * answer of 200 has preconditions. The resource is still read: this saves only its transfer.
  */
 export function applyReadPreconditions(scope: FastifyInstance): void {

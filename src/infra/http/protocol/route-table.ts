@@ -17,7 +17,7 @@ export class RouteTable {
   }
 
   /**
-   * For `Allow` (RFC 9110, section 10.2.1); empty where there is no such path. `*` means the whole
+   * For `Allow` (RFC 9110, section 10.2.1); empty if there is no such path. `*` means the whole
    * server.
    */
   allowed(path: string): string[] {

@@ -173,7 +173,7 @@ function setCompilers(app: FastifyInstance): void {
 
 const SANE_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 
-/** Returns the caller's correlation id where it is valid, else a new one. */
+/** Returns the caller's correlation id if it is valid, else a new one. */
 function correlationId(request: IncomingMessage, clock: Clock): string {
   const given = request.headers['x-request-id'] ?? request.headers['x-correlation-id'];
   return typeof given === 'string' && SANE_ID.test(given) ? given : newId('req', clock.wallMs());

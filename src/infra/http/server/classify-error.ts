@@ -73,7 +73,7 @@ function validationError(error: Partial<FastifyError>): PosthornError {
 }
 
 /**
- * Leaves out errors that are no help beside others: that a nullable field is not null, that a union
+ * Omits errors that other errors make redundant: that a nullable field is not null, that a union
  * as a whole does not match, and the form of a text whose length is wrong.
  */
 function helpful(faults: ErrorObject[]): ErrorObject[] {

@@ -35,7 +35,7 @@ export function measureRequests(app: FastifyInstance, registry: Registry, clock:
   });
 }
 
-/** @param status undefined where the client disconnected before the answer */
+/** @param status undefined if the client disconnected before the answer */
 function classOf(status: number | undefined): string {
   return CLASSES[Math.floor((status ?? 0) / 100)] ?? 'none';
 }

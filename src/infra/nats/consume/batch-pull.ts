@@ -76,8 +76,8 @@ export class BatchPull {
   }
 
   /**
-   * Resolves with at most `batch` messages of at most `bytesMax` bytes; with none where there are
-   * none, or where NATS does not answer. One call at a time. Unacked messages are redelivered after
+   * Resolves with at most `batch` messages of at most `bytesMax` bytes; with none if there are
+   * none, or if NATS does not answer. One call at a time. Unacked messages are redelivered after
    * the consumer's ack_wait.
    */
   pull(batch: number, bytesMax: number): Promise<PulledMessage[]> {

@@ -32,7 +32,7 @@ const PULL = { expires: 5000, idle_heartbeat: 1000, bind: true };
  * Pulls without end and passes each message to `onMessage`, which must not throw. Stop: no more
  * messages are pulled.
  *
- * The client ends the pull without notice where NATS revokes the permission for it, or where a
+ * The client ends the pull without notice if NATS revokes the permission for it, or a
  * message could not be passed on. Deliveries would then stall in a process that looks healthy, so
  * this ends the process, to be restarted.
  */

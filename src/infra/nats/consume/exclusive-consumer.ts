@@ -53,7 +53,7 @@ export class ExclusiveConsumer {
   }
 
   /**
-   * Starts reading. In-flight messages of an earlier reader are redelivered. @throws where NATS
+   * Starts reading. In-flight messages of an earlier reader are redelivered. @throws if NATS
    * does not answer
    */
   async open(): Promise<void> {

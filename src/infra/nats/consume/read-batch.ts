@@ -14,10 +14,10 @@ const TIMEOUT_MS = 5000;
  * ADR-31).
  *
  * Uses the client's callback instead of its iterator. The iterator leaks its subscription with each
- * whole answer, until the connection closes, and never returns where a server stops in the middle
+ * whole answer, until the connection closes, and never returns if a server stops in the middle
  * of an answer.
  *
- * @throws the server's error (code 404: there is none), and where the answer is not complete in
+ * @throws the server's error (code 404: there is none), and if the answer is not complete in
  *   time
  */
 export async function readBatch(

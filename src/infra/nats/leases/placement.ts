@@ -4,7 +4,7 @@
  */
 import { fnv1a32 } from '#wire/subjects.ts';
 
-/** The live worker that should own a shard; undefined where none lives. */
+/** The live worker that should own a shard; undefined if none lives. */
 export function preferredOwner(shard: number, workers: readonly string[]): string | undefined {
   let owner: string | undefined;
   let best = -1;

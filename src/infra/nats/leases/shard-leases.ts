@@ -4,7 +4,7 @@
  * here.
  *
  * Each worker keeps a key of its own, and one for each shard that it owns; a `LeaseRenewer` writes
- * them every second. A shard's key is created only where there is none and renewed only at the
+ * them every second. A shard's key is created only if there is none and renewed only at the
  * revision that this worker wrote, so two workers never both hold it; the revision is the fencing
  * token. A worker that dies stops writing: its keys expire after `LEASE_MS`, and the workers that
  * rendezvous hashing prefers acquire the shards at their next reconciliation.
@@ -20,7 +20,8 @@
  * States of a shard here: free -> acquiring -> owned -> releasing -> free; from acquiring, owned
  * and releasing -> expired, where the lease was not renewed in time or the key was removed.
  * Acquiring and releasing ask NATS, which may take longer than a lease lasts. A lease that expires
- * during one is reported at once, and the shard is acquired again only after that step has ended.
+ * during one is reported immediately, and the shard is acquired again only after that step has
+ * ended.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';
@@ -108,7 +109,7 @@ export class ShardLeases {
     void this.followReleases();
   }
 
-  /** Acquires a released shard at once; without a notice, the next reconciliation finds it. */
+  /** Acquires a released shard immediately; without a notice, the next reconciliation finds it. */
   private async followReleases(): Promise<void> {
     try {
       const releases = await this.deps.kv.watch({
@@ -137,7 +138,7 @@ export class ShardLeases {
   }
 
   /**
-   * Releases all shards, so that other workers acquire them at once. Each is kept until its
+   * Releases all shards, so that other workers acquire them immediately. Each is kept until its
    * in-flight work has ended.
    */
   async stop(): Promise<void> {

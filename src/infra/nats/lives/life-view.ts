@@ -87,9 +87,9 @@ export class LifeView {
   }
 
   /**
-   * As `isCurrent`, but reads the bucket CONFIG where this process has no lease.
+   * As `isCurrent`, but reads the bucket CONFIG if this process has no lease.
    *
-   * @throws where NATS does not answer
+   * @throws if NATS does not answer
    */
   async confirm(tenant: TenantSnapshot): Promise<boolean> {
     if (this.deps.clock.monotonicMs() >= this.validUntilMs) {

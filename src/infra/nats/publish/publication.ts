@@ -7,7 +7,7 @@ export interface Publication {
   /** `Nats-Msg-Id`. No CR or LF. */
   messageId: string;
   /**
-   * How long to try, in milliseconds; `Infinity` where the caller keeps the message until it is
+   * How long to try, in milliseconds; `Infinity` if the caller keeps the message until it is
    * stored.
    */
   timeoutMs: number;
@@ -17,7 +17,7 @@ export interface Publication {
   schedule?: { atMs: number; target: string };
   /**
    * Removes the schedule that waits under `subject` in the same step. Refused (`wrongLastSequence`)
-   * where the last message is no longer `seq`: the schedule has fired, or was replaced.
+   * if the last message is no longer `seq`: the schedule has fired, or was replaced.
    */
   cancels?: { subject: string; seq: number };
   /** The server removes the message after this time (nats-server, ADR-43). */

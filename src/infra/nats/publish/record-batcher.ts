@@ -96,7 +96,7 @@ export class RecordBatcher {
   }
 
   /**
-   * False only where the publisher was closed: nothing is acked then, so all of it is redelivered.
+   * False only if the publisher was closed: nothing is acked then, so all of it is redelivered.
    */
   private async store(publication: Publication): Promise<boolean> {
     for (;;) {

@@ -105,7 +105,7 @@ export class BucketWatch {
     this.wake();
   }
 
-  /** Opens the current bucket. @throws where NATS does not answer */
+  /** Opens the current bucket. @throws if NATS does not answer */
   open(): Promise<KV> {
     return new Kvm(jetstream(this.deps.nc)).open(this.deps.bucket);
   }

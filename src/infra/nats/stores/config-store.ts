@@ -57,7 +57,7 @@ export class ConfigStore implements ConfigView {
       ...deps,
       bucket: buckets.config,
       failed: 'config.watch_failed',
-      // The known state stays in force, also where the bucket was created again: control writes it
+      // The known state stays in force, even if the bucket was created again: control writes it
       // again (RT-8).
       onBegin: (kv, isRecreated) => {
         this.kv = kv;
@@ -113,7 +113,7 @@ export class ConfigStore implements ConfigView {
   /**
    * Resolves when the current entries of the bucket are known here.
    *
-   * @throws where NATS does not answer, or the watch does not catch up within 5 s
+   * @throws if NATS does not answer, or the watch does not catch up within 5 s
    */
   async catchUp(): Promise<void> {
     if (this.kv === undefined) return;
@@ -167,7 +167,7 @@ export class ConfigStore implements ConfigView {
    *
    * @param tenant its id, or that of one of its lives
    * @param sinceMs monotonic; absent: a second ago
-   * @throws where NATS does not answer
+   * @throws if NATS does not answer
    */
   async refreshTenant(
     tenant: string,

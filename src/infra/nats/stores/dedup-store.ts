@@ -24,7 +24,7 @@ const POLL_MS = 20;
 /**
  * The stream DEDUP: one message for each subject, written on condition of the previous one, and
  * removed by the server when its window ends (per-message TTL; nats-server, ADR-43). Of two
- * processes that write at once, one wins.
+ * processes that write concurrently, one wins.
  */
 export class DedupStore {
   private readonly publisher: Publisher;
@@ -45,7 +45,7 @@ export class DedupStore {
    * Claims the subject for `event`, unless another event claimed it after `notBeforeMs`.
    *
    * @returns the claim in force: this event's, or another's
-   * @throws PublishTimeoutError, and errors of JetStream's API, where NATS does not answer by the
+   * @throws PublishTimeoutError, and errors of JetStream's API, if NATS does not answer by the
    *   deadline
    */
   async claim(

@@ -7,7 +7,7 @@ import { BucketWatch } from './bucket-watch.ts';
 /**
  * The tenants that have a lane of their own: a watch on the KV bucket LANES, whose keys are their
  * ids. It may lag by a moment, and by the length of an outage of NATS: messages published by an
- * outdated state are still found (docs/lanes.md). Where the bucket is gone, no tenant has a lane.
+ * outdated state are still found (docs/lanes.md). If the bucket is gone, no tenant has a lane.
  */
 export class LaneStore implements LaneView {
   private readonly watch: BucketWatch;
@@ -41,13 +41,13 @@ export class LaneStore implements LaneView {
     return this.tenants.values();
   }
 
-  /** Tells routers to use the tenant's lane. @throws where NATS does not answer */
+  /** Tells routers to use the tenant's lane. @throws if NATS does not answer */
   async announce(tenant: string): Promise<void> {
     await (await this.watch.open()).put(tenant, '');
     this.tenants.add(tenant);
   }
 
-  /** Tells routers to stop using it. @throws where NATS does not answer */
+  /** Tells routers to stop using it. @throws if NATS does not answer */
   async withdraw(tenant: string): Promise<void> {
     await (await this.watch.open()).delete(tenant);
     this.tenants.delete(tenant);

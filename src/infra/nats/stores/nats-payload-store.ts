@@ -48,7 +48,7 @@ export class NatsPayloadStore implements PayloadStore {
   async get(key: string): Promise<StoredPayload | undefined> {
     const store = await this.open();
     const info = await store.info(key);
-    // The reader of the object store never returns where a chunk is missing.
+    // The reader of the object store never returns if a chunk is missing.
     if (info === null || info.deleted || !(await this.isWhole(info))) return undefined;
     const result = await store.get(key);
     if (result === null) return undefined;

@@ -118,7 +118,7 @@ export function allStreams(shards: number): string[] {
  * Refuses another number of shards: it would move subjects between streams and strand messages and
  * retries.
  *
- * @throws ConfigError where the streams were created for another number
+ * @throws ConfigError if the streams were created for another number
  */
 async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise<void> {
   let made: string[];

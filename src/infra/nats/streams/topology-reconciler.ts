@@ -8,8 +8,8 @@
  * minutes, and the history merges. A consumer of a work queue is recreated from the start, where
  * only the messages still owed remain.
  *
- * Every process may do this at once: the first one creates the object, and the others find it. The
- * messages of a removed stream are lost; control writes the configuration again.
+ * Every process may do this concurrently: the first one creates the object, and the others find it.
+ * The messages of a removed stream are lost; control writes the configuration again.
  */
 import { DeliverPolicy, type JetStreamClient, type JetStreamManager } from '@nats-io/jetstream';
 import type { StreamSettings } from '#config/sections.ts';

@@ -40,7 +40,7 @@ const rateFields = {
   burst: Type.Integer({
     ...policyBounds.rateBurst,
     description:
-      'Number of requests that may be sent at once after an idle time. Absent: unchanged, or a tenth of `per_second` if it was never set.',
+      'Number of requests that may be sent in a burst after an idle time. Absent: unchanged, or a tenth of `per_second` if it was never set.',
     examples: [5],
   }),
 };

@@ -3,7 +3,7 @@ import type { Fault } from '../../fault.ts';
 
 const AWAY_MS = 2000;
 
-/** Kills all brokers at once with SIGKILL, and restarts them after 2 s. */
+/** Kills all brokers together with SIGKILL, and restarts them after 2 s. */
 export const killAllBrokers: Fault = {
   name: 'kill-all-brokers',
   lastsMs: AWAY_MS + 4000,

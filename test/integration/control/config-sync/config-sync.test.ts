@@ -82,7 +82,7 @@ test('two concurrent control processes publish the state of MongoDB', async (t) 
   await inSync(plane);
   for (let weight = 1; weight <= 50; weight++) {
     const change = changeBehindTheApi(plane, `t${weight % 3}`, weight);
-    // Some one after the other, some at once.
+    // Some one after the other, some concurrently.
     if (weight % 2 === 0) await change;
     else void change.catch(assert.fail);
   }

@@ -37,7 +37,7 @@ interface Change {
 }
 
 /**
- * Sends all changes at once over 32 connections, alternating between the processes.
+ * Sends all changes concurrently over 32 connections, alternating between the processes.
  *
  * @returns the number of answers by status
  */
@@ -77,7 +77,7 @@ async function send({ method, path, body }: Change, to: number, agents: Agent[])
 const times = <T>(count: number, make: (i: number) => T): T[] =>
   Array.from({ length: count }, (_, i) => make(i));
 
-test('128 endpoints are all created when 32 connections to two processes create them at once', async () => {
+test('128 endpoints are all created when 32 connections to two processes create them concurrently', async () => {
   await plane.call('PUT', '/v1/tenants/burst', {});
   const path = '/v1/tenants/burst/endpoints';
   const changes = times(128, (i) => ({
@@ -90,7 +90,7 @@ test('128 endpoints are all created when 32 connections to two processes create 
   assert.equal(page.body.data.length, 128);
 });
 
-test('keys, subscriptions, endpoints and settings of one tenant are changed at once without a conflict', async () => {
+test('keys, subscriptions, endpoints and settings of one tenant are changed concurrently without a conflict', async () => {
   const tenant = '/v1/tenants/mixed';
   await plane.call('PUT', tenant, {});
   const { id } = (await plane.call('POST', `${tenant}/endpoints`, { url: 'https://example.com/' }))
@@ -111,7 +111,7 @@ test('keys, subscriptions, endpoints and settings of one tenant are changed at o
   assert.deepEqual(await sendAll(changes), { 200: 32, 201: 32 });
 });
 
-test('event types are registered, changed and removed at once without a conflict', async () => {
+test('event types are registered, changed and removed concurrently without a conflict', async () => {
   for (let i = 0; i < 20; i++) await plane.call('PUT', `/v1/event-types/burst.old${i}`, {});
   const changes = times(60, (i): Change => {
     if (i % 3 === 0) return { method: 'PUT', path: `/v1/event-types/burst.new${i}`, body: {} };

@@ -90,7 +90,7 @@ const bad: [what: string, fields: object, pointer: string][] = [
   ['a method', { credentials: { ...oauth2, auth_method: 'none' } }, '/credentials/auth_method'],
   ['an audience', { credentials: { ...oauth2, audience: 'a\r\nb' } }, '/credentials/audience'],
   [
-    'a header beside it',
+    'a header in addition to it',
     { credentials: basic, headers: { Authorization: 'x' } },
     '/headers/Authorization',
   ],

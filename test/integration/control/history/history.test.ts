@@ -244,7 +244,7 @@ test('an event is found by the source and id of its producer', async () => {
   assert.deepEqual(ids(await find('/orders', '2')), []);
   const { status, body } = await call(`${path}/events?id=1`);
   assert.equal(status, 400);
-  assert.deepEqual(body.errors, [{ pointer: '#query/source', detail: 'is required beside id' }]);
+  assert.deepEqual(body.errors, [{ pointer: '#query/source', detail: 'is required with id' }]);
 });
 
 test('an event without data is shown without data, and its extensions with their types', async () => {

@@ -1,4 +1,4 @@
-/** Large payloads read by link and beside their event, and who may ask for links (IN-12, SE-1). */
+/** Large payloads read by link and with their event, and who may ask for links (IN-12, SE-1). */
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
 import { before, test } from 'node:test';

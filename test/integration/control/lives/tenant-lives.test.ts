@@ -1,4 +1,4 @@
-/** How a tenant's life ends and the next one begins, also where a process crashes in between. */
+/** How a tenant's life ends and the next one begins, even if a process crashes in between. */
 import assert from 'node:assert/strict';
 import { Readable } from 'node:stream';
 import { before, test } from 'node:test';

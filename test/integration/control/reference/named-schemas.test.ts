@@ -67,7 +67,7 @@ test('the document uses every component, and refers to nothing else', async (t) 
   assert.deepEqual([...used].toSorted(), components.toSorted());
 });
 
-test('the document has 304 and if-none-match where an answer has an etag', async (t) => {
+test('the document has 304 and if-none-match when an answer has an etag', async (t) => {
   const plane = await startControlPlane(t, { idle: true });
   const document = (await plane.call('GET', '/openapi.json', undefined, { key: '' })).body as {
     paths: Record<string, Record<string, Operation>>;

@@ -123,7 +123,7 @@ test('a dry run refuses a sample that publishing refuses, with pointers below /e
   }
 });
 
-test('a dry run checks data that takes more steps than a check at once has', async () => {
+test('a dry run checks data that takes more steps than an immediate check has', async () => {
   const { path } = await newEndpoint('dry-steps');
   const branches = [{ type: 'string' }, { type: 'integer', minimum: 0 }];
   const schema = { type: 'array', items: { anyOf: branches } };

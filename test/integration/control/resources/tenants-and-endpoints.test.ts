@@ -158,7 +158,7 @@ const spellings = [
   ['https://93.184.216.34/', 'https://0x5db8d822/'],
 ] as const;
 
-test('two spellings of one URL are duplicates, also when both are created at once', async () => {
+test('two spellings of one URL are duplicates, also when both are created concurrently', async () => {
   const tenant = await newTenant('spellings');
   const post = (url: string) => call('POST', `${tenant}/endpoints`, { url });
   for (const pair of spellings) {
@@ -198,7 +198,7 @@ test('all concurrent changes of one tenant take effect', async () => {
   assert.equal(snapshot.subscriptions.length, 20);
 });
 
-test('plain http is accepted for loopback where loopback is allowed', async () => {
+test('plain http is accepted for loopback when loopback is allowed', async () => {
   const tenant = await newTenant('plain');
   for (const url of ['http://127.0.0.1:8081/x', 'http://localhost:8081/x']) {
     assert.equal((await call('POST', `${tenant}/endpoints`, { url })).status, 201, url);

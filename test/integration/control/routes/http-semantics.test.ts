@@ -103,7 +103,7 @@ test('HEAD answers as GET does, without a body', async () => {
   }
 });
 
-test('a content type without a body changes nothing where no body is needed', async () => {
+test('a content type without a body changes nothing when no body is needed', async () => {
   let seen = 0;
   for (const { url, operations } of paths) {
     for (const [method, { requestBody }] of operations) {
@@ -124,7 +124,7 @@ test('a content type without a body changes nothing where no body is needed', as
   assert.ok(seen >= 8, `${seen} routes change something without a body`);
 });
 
-test('rejects a body where none is needed, and every field of it', async () => {
+test('rejects a body when none is needed, and every field of it', async () => {
   for (const { url, operations } of paths) {
     for (const [method, { requestBody }] of operations) {
       if (requestBody !== undefined || method === 'GET') continue;
@@ -297,7 +297,7 @@ test('rejects a change of a resource without an ETag with 412 when a condition n
       const path = url.replace('none-0', 'plain-id');
       const passed = await ask(method, path, { 'if-match': '*', 'if-none-match': '"3"' });
       assert.notEqual(passed.statusCode, 412, `${method} ${path}: ${passed.body}`);
-      // Conditions are ignored where the resource is missing (RFC 9110, section 13.2.1).
+      // Conditions are ignored if the resource is missing (RFC 9110, section 13.2.1).
       const expected = passed.statusCode === 404 ? 404 : 412;
       for (const headers of [{ 'if-match': '"3"' }, { 'if-none-match': '*' }]) {
         const refused = await ask(method, path, headers);

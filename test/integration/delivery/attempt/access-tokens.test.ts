@@ -105,7 +105,7 @@ test('an endpoint gets a new token after expiry or a change of its credentials, 
 
 test('a 401 drops the token: one request for each attempt, the next one with a new token', async (t) => {
   const { worker, endpoint, authorizations } = await start(t, {
-    // Even where 401 is final: the receiver may have revoked the token early.
+    // Even if 401 is final: the receiver may have revoked the token early.
     retryPolicy: { delaysSeconds: [0.3, 0.3], finalStatuses: [401], retryAfterMaxMs: 0 },
   });
   endpoint('ep_1');

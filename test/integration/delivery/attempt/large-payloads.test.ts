@@ -199,7 +199,7 @@ async function buriedBecause(
 
 const GONE: PayloadRef = { key: 'acme/pay_gone', size: 3, sha256: '0'.repeat(64) };
 
-test('a missing payload makes a dead letter at once, inline or as a link', async (t) => {
+test('a missing payload makes a dead letter immediately, inline or as a link', async (t) => {
   const harm = async () => GONE;
   assert.equal(await buriedBecause(t, { harm }), 'payload_missing');
   assert.equal(await buriedBecause(t, { settings: PUBLIC, harm }), 'payload_missing');

@@ -16,7 +16,7 @@ const STREAM = streams.deliveries(0);
 interface Opened {
   core: NatsCore;
   work: ReturnType<typeof shardLifecycle>;
-  /** The events beside the consumers, in order. */
+  /** Steps of the life cycle that concern no consumer, in order. */
   steps: string[];
   taken: string[];
   /**

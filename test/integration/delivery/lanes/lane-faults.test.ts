@@ -117,7 +117,7 @@ test('lanes drain when their bucket is deleted, and a tenant under pressure gets
   assert.equal(owner.lanes.active, 1);
 });
 
-test('two owners, deletions by hand and stale routers at once lose nothing and leave nothing behind', async (t) => {
+test('two owners, deletions by hand and stale routers at the same time lose nothing and leave nothing behind', async (t) => {
   const core = await startNatsCore(t);
   const kv = await new Kvm(core.js).open(buckets.lanes);
   const random = seededRandom(7);

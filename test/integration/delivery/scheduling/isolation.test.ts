@@ -21,7 +21,7 @@ test('the circuit opens after 20 failures, stops attempts, and lets everything a
     deadlineMs: 20_000,
   });
   const attemptsToOpen = worker.receiver.requests.length;
-  // 20 failures, and the attempts in flight beside the twentieth.
+  // 20 failures, and the attempts in flight concurrent with the twentieth.
   assert.ok(attemptsToOpen >= 20 && attemptsToOpen <= 25, `${attemptsToOpen} attempts`);
   const parked = () => worker.metric('posthorn_delivery_parked_total', { reason: 'circuit' });
   await waitUntil(async () => (await parked()) > 0, { deadlineMs: 20_000 });

@@ -100,7 +100,7 @@ test('at most 20 errors a minute are reported', async (t) => {
   assert.equal(sent().length, 20);
 });
 
-test('at most 4 reports are in flight at once', async (t) => {
+test('at most 4 reports are in flight', async (t) => {
   const { reports, sent } = await setup(t);
   for (let i = 0; i < 10; i++) reports.report(logged(`part_${i}.failed`));
   await reports.flush();

@@ -120,7 +120,7 @@ const refusals: Refusal[] = [
     pointers: ['/type'],
   },
   {
-    what: 'an unknown type, where the tenant is strict',
+    what: 'an unknown type, when the tenant is strict',
     path: STRICT,
     body: { type: 'order.unheard' },
     status: 422,
@@ -143,7 +143,7 @@ const refusals: Refusal[] = [
     pointers: ['/data/lines'],
   },
   {
-    what: 'text where the type has a schema',
+    what: 'text when the type has a schema',
     headers: { ...CE, 'ce-type': 'order.paid', 'content-type': 'text/plain' },
     body: 'hello',
     status: 422,
@@ -177,7 +177,7 @@ const refusals: Refusal[] = [
     code: 'BATCH_TOO_LARGE',
   },
   {
-    what: 'a batch with a field beside',
+    what: 'a batch with an unknown field',
     path: BATCH,
     body: { events: [{ type: 'a.b' }], atomic: true },
     status: 400,

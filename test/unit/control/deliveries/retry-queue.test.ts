@@ -33,7 +33,7 @@ test('a key runs once at a time, and once more if it was added during its run', 
   assert.deepEqual(started, ['a', 'a']);
 });
 
-test('no more keys run at once than allowed', async () => {
+test('no more keys run concurrently than allowed', async () => {
   const { work, started, succeed } = heldWork();
   const queue = new RetryQueue({ work, onFailure: assert.fail, concurrency: 2 });
   for (const key of ['a', 'b', 'c']) queue.add(key);

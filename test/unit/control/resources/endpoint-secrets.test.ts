@@ -33,12 +33,12 @@ test('after a rotation the new secret is first, and previous ones end with the o
   ]);
 });
 
-test('an overlap of zero ends previous secrets at once, and omits ended ones', () => {
+test('an overlap of zero ends previous secrets immediately, and omits ended ones', () => {
   const before = [secret('b', null), secret('a', at(-1))];
   assert.deepEqual(ends(rotateSecrets(before, secret('c', null), now, now)), [['c', null]]);
 });
 
-test('at most five secrets are valid at once', () => {
+test('at most five secrets are valid at the same time', () => {
   const before = Array.from({ length: 4 }, (_, i) => secret(`${i}`, at(60)));
   const rotated = rotateSecrets(before, secret('new', null), at(60), now);
   assert.equal(rotated.length, 5);

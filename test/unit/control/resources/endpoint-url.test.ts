@@ -94,7 +94,7 @@ test('a network that the operator allowed may be reached, and by plain http', ()
   assert.ok(refused('http://localhost/', new EgressGuard('10.0.0.0/8')));
 });
 
-test('http to localhost with a final dot is accepted where loopback is allowed, without the dot', () => {
+test('http to localhost with a final dot is accepted when loopback is allowed, without the dot', () => {
   assert.equal(checkEndpointUrl('http://localhost.:8080', open), 'http://localhost:8080/');
   assert.equal(checkEndpointUrl('http://LOCALHOST./p?', open), 'http://localhost/p?');
 });

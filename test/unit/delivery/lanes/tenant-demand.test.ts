@@ -6,7 +6,7 @@ const RULES = { congestedPerSecond: 50, busyPerSecond: 500, busyPeriods: 3 };
 const calm = { received: 499, congested: 49 };
 const busy = { received: 500, congested: 0 };
 
-test('a tenant gets a lane at once under pressure, after three busy periods otherwise, highest pressure first', () => {
+test('a tenant gets a lane immediately under pressure, after three busy periods otherwise, highest pressure first', () => {
   const demand = new TenantDemand(RULES);
   const congested = { received: 60, congested: 50 };
   const evaluate = (loads: Record<string, { received: number; congested: number }>): string[] =>

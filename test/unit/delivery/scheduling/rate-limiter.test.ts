@@ -28,7 +28,7 @@ test('10 simultaneous deliveries at 1/s take 9 s', () => {
   );
 });
 
-test('a burst leaves at once, then the rate holds, and an idle bucket fills up to its burst only', () => {
+test('a burst leaves immediately, then the rate holds, and an idle bucket fills up to its burst only', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 10, burst: 3 }, clock.now);
   assert.deepEqual(departures(limiter, clock, 5), [0, 0, 0, 100, 200]);
@@ -70,7 +70,7 @@ test('parked deliveries get consecutive slots, and a new delivery queues behind 
   assert.equal(limiter.isFull, true);
 });
 
-test('a new limit applies at once and adds no burst that was not saved up', () => {
+test('a new limit applies immediately and adds no burst that was not saved up', () => {
   const clock = new Clock();
   const limiter = new RateLimiter({ perSecond: 1, burst: 1 }, clock.now);
   limiter.take();

@@ -82,7 +82,7 @@ test('a tenant whose attempts do not end leaves slots for other tenants', () => 
   assert.equal(hanging.running, 80);
   const others = ['b', 'c', 'd'].map((name) => new Hanging(name, 1, log));
   for (const other of others) scheduler.ready(other);
-  assert.deepEqual(log.slice(80), ['b', 'c', 'd'], 'each at once');
+  assert.deepEqual(log.slice(80), ['b', 'c', 'd'], 'each immediately');
   for (const other of others) {
     other.running = 0;
     scheduler.release();

@@ -92,7 +92,7 @@ test('holders never exceed the slots, and a tenant without one gets the next fre
         assert.ok(inUse <= count, `${inUse} of ${count}`);
         for (const [name, n] of waiting) {
           const isStarved = n > 0 && (held.get(name) ?? 0) === 0 && inUse < count;
-          assert.ok(!isStarved, `${name} waits beside a free slot and holds none`);
+          assert.ok(!isStarved, `${name} waits despite a free slot and holds none`);
         }
       }
     }),

@@ -65,7 +65,7 @@ test('an entry that is removed before it starts is never started', () => {
   assert.equal(queue.waiting('a'), 0);
 });
 
-test('many entries that end at once yield to the event loop in between', () => {
+test('many entries that end immediately yield to the event loop in between', () => {
   const { queue, started, end, steps, runSteps } = startQueue();
   queue.add('a', entryOf('a', 0, false));
   for (let no = 1; no <= 100; no++) queue.add('a', entryOf('a', no, true));

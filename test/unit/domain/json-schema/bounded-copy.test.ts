@@ -82,7 +82,7 @@ const document = fc.record({
 
 /**
  * The common verdict of two validators; undefined if they differ. Each has faults of its own: Ajv
- * with `unevaluated…` keywords beside `contains` or `if`, TypeBox with `unevaluatedProperties` of
+ * with `unevaluated…` keywords with `contains` or `if`, TypeBox with `unevaluatedProperties` of
  * an array.
  */
 function newReference(schema: object): (data: unknown) => boolean | undefined {

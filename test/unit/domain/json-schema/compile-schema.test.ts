@@ -39,7 +39,7 @@ const cases: [change: Json, pointer: string, detail: RegExp][] = [
   [{ 'a/b~c': 1 }, '/data/a~1b~0c', /null/],
   [{ version: 1 }, '/data/version', /^must be 2$/],
   [{ unknown: 1 }, '/data/unknown', /^unknown field$/],
-  [{ card: '1' }, '/data/cvc', /^is required where there is "card"$/],
+  [{ card: '1' }, '/data/cvc', /^is required if there is "card"$/],
   [{ parent: { id: 'ord_1' } }, '/data/parent/amount', /^is required$/],
 ];
 
@@ -63,7 +63,7 @@ for (const [change, pointer, detail] of cases) {
   });
 }
 
-test('rejects data that is not an object with all its faults at once', () => {
+test('rejects data that is not an object with all its faults together', () => {
   assert.deepEqual(validateOrder('x'), [{ pointer: '/data', detail: 'must be an object' }]);
   assert.deepEqual(validateOrder(undefined).length, 1);
   assert.deepEqual(

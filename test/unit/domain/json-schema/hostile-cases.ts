@@ -45,7 +45,7 @@ export const hostile: [name: string, schema: Json, data: () => unknown, errors: 
     tooLarge,
   ],
   [
-    'patterns of many members beside unevaluated ones',
+    'patterns of many members alongside unevaluated ones',
     { patternProperties: { '^(a+)+$': true }, unevaluatedProperties: false },
     () => Object.fromEntries(list(50_000, (i) => [`a${i}`.padEnd(100, 'a'), i])),
     tooLarge,

@@ -108,7 +108,7 @@ test('410 is gone at any attempt, even as a final status', () => {
     assert.deepEqual(judge(policy, no, failed(410), 0), { kind: 'gone' });
 });
 
-test('a final status is dead at once, and other statuses are retried', () => {
+test('a final status is dead immediately, and other statuses are retried', () => {
   const policy = { ...defaultRetryPolicy, finalStatuses: [400, 404] };
   assert.deepEqual(judge(policy, 1, failed(404), 0), { kind: 'dead', reason: 'final_status' });
   for (const status of [401, 403, 408, 409, 422, 425, 429, 302, 500, 503]) {

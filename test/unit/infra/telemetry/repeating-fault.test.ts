@@ -10,7 +10,7 @@ function setUp() {
   return { lines, clock, fault };
 }
 
-test('a fault of each second is logged at once, then once a minute with its repeats', () => {
+test('a fault of each second is logged immediately, then once a minute with its repeats', () => {
   const { lines, clock, fault } = setUp();
   for (let second = 0; second <= 120; second++) {
     clock.nowMs = second * 1000;

@@ -163,7 +163,7 @@ const badStructured: [string, string, string[]][] = [
   ['an integer that a double rounds', `{${REQUIRED},"ext":12345678901234567890}`, ['/ext']],
   ['an id with a line feed', `{${REQUIRED.replace('c1', '\\n')}}`, ['/id']],
   [
-    'text beside a charset',
+    'text with a charset',
     `{${REQUIRED},"datacontenttype":"a/b;charset=latin1","data":"ä"}`,
     ['/datacontenttype'],
   ],

@@ -161,7 +161,7 @@ const badBatches: [string, string, string, string[]][] = [
   ['an array', '[]', 'POSTHORN_EVENT_INVALID', ['']],
   ['no events', '{}', 'POSTHORN_EVENT_INVALID', ['/events']],
   ['events that are no list', '{"events":{}}', 'POSTHORN_EVENT_INVALID', ['/events']],
-  ['a field beside', '{"events":[1],"mode/x":1}', 'POSTHORN_EVENT_INVALID', ['/mode~1x']],
+  ['an unknown field', '{"events":[1],"mode/x":1}', 'POSTHORN_EVENT_INVALID', ['/mode~1x']],
   ['events twice', '{"events":[1],"events":[2]}', 'POSTHORN_EVENT_INVALID', ['/events']],
   [
     'too many',

@@ -79,7 +79,7 @@ for (const [name, verifier] of Object.entries(verifiers)) {
     assert.throws(() => verifier(newSecret()).verify(BODY, headersOf(timestamp, value)));
   });
 
-  test(`${name} accepts a v1 signature beside a v1a one`, () => {
+  test(`${name} accepts a v1 signature with a v1a one`, () => {
     const secret = newSecret();
     const timestamp = now();
     const mixed = target([{ secret: newEd25519Secret().secret }, { secret }]);

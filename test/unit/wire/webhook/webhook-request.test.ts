@@ -118,7 +118,7 @@ test('the cloudevents-structured format has every attribute, and data as it was 
   assert.deepEqual(data, JSON.parse(DATA));
 });
 
-test('the cloudevents-binary format has attributes as headers, percent-encoded where needed', () => {
+test('the cloudevents-binary format has attributes as headers, percent-encoded when needed', () => {
   const event = frame({ subject: 'ä "%" 1', ext: { emoji: '\u{1f600}' } }, DATA);
   const { body, contentType, headers } = renderWebhook('cloudevents-binary', event);
   assert.equal(body.toString(), DATA);

@@ -5,7 +5,7 @@ import { takesNoBody } from './takes-no-body.ts';
 
 /**
  * Reads bodies of every media type that has no parser: an empty one is no body, and is accepted
- * where none is needed. A chunked body shows only at its end that it is empty (RFC 9112, section
+ * if none is needed. A chunked body shows only at its end that it is empty (RFC 9112, section
  * 7.1). The first byte of any other is answered with 415.
  */
 export function acceptEmptyBodies(app: FastifyInstance): void {
@@ -24,7 +24,7 @@ export function acceptEmptyBodies(app: FastifyInstance): void {
       report();
     };
     const onData = (chunk: Buffer): void => {
-      // A decoded body comes as one chunk, also where it is empty.
+      // A decoded body comes as one chunk, even if it is empty.
       if (chunk.length > 0) settle(refuse);
     };
     const onError = (error: Error): void => settle(() => done(error));
@@ -32,7 +32,7 @@ export function acceptEmptyBodies(app: FastifyInstance): void {
   });
 }
 
-/** As it was sent: the parsed header is deleted where no body is needed. */
+/** As it was sent: the parsed header is deleted if no body is needed. */
 function typeOf({ rawHeaders }: IncomingMessage): string {
   const at = rawHeaders.findIndex((name, i) => i % 2 === 0 && /^content-type$/i.test(name));
   return at === -1 ? 'no content type' : (rawHeaders[at + 1] as string);

@@ -3,8 +3,8 @@ import { limits } from '#domain/limits.ts';
 import { type ContentCoding, decodeBody } from './content-coding.ts';
 
 /**
- * Decodes a few bodies at a time, fairly for their owners: while it is decoded, a small encoded
- * body may need as much memory as the largest body, and callers may send thousands at once.
+ * Decodes a few bodies at a time, fairly for their owners. A small encoded body may need as much
+ * memory as the largest body, and callers may send thousands at the same time.
  */
 export class BodyDecoder {
   private readonly slots: FairSemaphore;

@@ -81,7 +81,7 @@ function isContentCoding(name: string): name is ContentCoding {
  *
  * @param bytesMax of the decoded body, and of every stage before it
  * @param tooLarge makes the error for a body over its bounds
- * @throws PosthornError POSTHORN_BODY_INVALID where the stream is truncated or damaged, or where
+ * @throws PosthornError POSTHORN_BODY_INVALID if the stream is truncated or damaged, or if
  *   bytes follow its end
  */
 export async function decodeBody(

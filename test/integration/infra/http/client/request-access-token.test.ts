@@ -51,7 +51,7 @@ const ask = (
 
 const lives: [answer: string, keepMs: number][] = [
   [', "expires_in": 3600', HOUR_MS - 60_000],
-  // A tenth, where that is less than a minute.
+  // A tenth, if that is less than a minute.
   [', "expires_in": 100', 90_000],
   [', "expires_in": "100"', 90_000],
   ['', 270_000],

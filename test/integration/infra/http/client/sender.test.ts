@@ -125,7 +125,7 @@ const wrong: [string, Behaviour, string][] = [
   ['an end without an answer', { cut: 'end' }, 'reset'],
 ];
 for (const [what, behaviour, kind] of wrong) {
-  test(`an exchange that gets ${what} fails with ${kind}, and is not repeated at once`, async (t) => {
+  test(`an exchange that gets ${what} fails with ${kind}, and is not repeated immediately`, async (t) => {
     const result = await answerTo(t, behaviour);
     assert.equal(failureOf(result).kind, kind, failureOf(result).detail);
     assert.equal(result.repeatedAtMs, undefined);

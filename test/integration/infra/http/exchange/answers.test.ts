@@ -1,6 +1,6 @@
 /**
  * The outcome of unusual answers, as docs/guides/receiving.md lists them. Each request is sent
- * twice, as by a retry: first by undici, then by the lenient client where undici refused the
+ * twice, as by a retry: first by undici, then by the lenient client if undici refused the
  * answer.
  */
 import assert from 'node:assert/strict';
@@ -24,7 +24,7 @@ interface Case {
   answer: string;
   /** True: the receiver then closes the connection. */
   ends?: boolean;
-  /** The deciding status, or the fault; for two attempts where they differ. */
+  /** The deciding status, or the fault; for two attempts if they differ. */
   comesTo: number | string | [first: string, second: number | string];
   note?: string;
   body?: string;

@@ -16,7 +16,7 @@ const authority = makeCertificate({ commonName: 'an authority' });
 const issue = () => makeCertificate({ issuer: authority });
 const settings = { readTimeoutMs: 60_000, idleTimeoutMs: 60_000, writeTimeoutMs: 60_000 };
 
-/** At once, so that no reader sees a part. */
+/** Replaces the file by one rename, so that no reader sees a part of it. */
 async function replace(path: string, text: string): Promise<void> {
   await writeFile(`${path}.new`, text);
   await rename(`${path}.new`, path);

@@ -126,7 +126,7 @@ test('messages in the open pull of a stopped reader are redelivered, even when n
 });
 
 for (const inOrder of [true, false]) {
-  test(`messages behind a gap are ${inOrder ? 'dropped and redelivered in order' : 'delivered at once'}`, async (t) => {
+  test(`messages behind a gap are ${inOrder ? 'dropped and redelivered in order' : 'delivered immediately'}`, async (t) => {
     const { js, jsm, open, leavePullOpen } = await setup(t);
     leavePullOpen();
     await pullsAre(jsm, 1);

@@ -162,7 +162,7 @@ test('leases are renewed while a shard takes long to start', async (t) => {
   await waitUntil(() => writes() > LEASE_MS / 1000 + 2, { deadlineMs: 60_000 });
 });
 
-test('a lease that expires while its shard starts is lost at once, and acquired again afterwards', async (t) => {
+test('a lease that expires while its shard starts is lost immediately, and acquired again afterwards', async (t) => {
   const begun = Promise.withResolvers<void>();
   t.after(() => begun.resolve());
   const { leases, clock, lost, steps } = await startLeases(

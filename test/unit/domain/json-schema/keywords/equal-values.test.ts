@@ -13,7 +13,7 @@ const small = fc.oneof(
   }),
 );
 
-test('items are unique where no two are equal', () => {
+test('items are unique when no two are equal', () => {
   fc.assert(
     fc.property(fc.array(small, { maxLength: 6 }), (items) => {
       const equal = items.some((a, i) => items.slice(i + 1).some((b) => isDeepStrictEqual(a, b)));

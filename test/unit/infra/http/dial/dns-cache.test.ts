@@ -160,7 +160,7 @@ test('slow names have slots of their own', async (t) => {
   for (const tenant of tenants.slice(10)) end(`${tenant}.test`, failure('EAI_AGAIN'), []);
   await judged();
 
-  // All twelve were slow: four are looked up at once, and a new name is not delayed.
+  // All twelve were slow: four are looked up concurrently, and a new name is not delayed.
   clock.nowMs += 1000;
   begun.length = 0;
   askAll();
@@ -209,7 +209,7 @@ test('a tenant keeps as many names as its share allows, and loses the least rece
   assert.equal(await asked, '192.0.2.9');
 });
 
-test('a tenant asks for no more names at once than its share, and other tenants ask for theirs', async (t) => {
+test('a tenant asks for no more names concurrently than its share, and other tenants ask for theirs', async (t) => {
   const { find, end } = startNames(t);
   const waiting = Array.from({ length: SHARE }, (_, n) => find('a', `a${n}.test`));
   assert.equal(await find('a', 'more.test'), 'POSTHORN_NAMES_FULL');

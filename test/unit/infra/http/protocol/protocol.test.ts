@@ -134,18 +134,18 @@ const refusals: { what: string; request: string; status: number; code: string; d
       detail: /character/,
     },
     {
-      what: 'a length beside chunks',
+      what: 'a length with chunks',
       request: post('content-length: 1\r\ntransfer-encoding: chunked\r\n', '0\r\n\r\n'),
       status: 400,
       code: 'REQUEST_INVALID',
       detail: /without content-length/,
     },
     {
-      what: 'chunks beside a length',
+      what: 'chunks with a length',
       request: post('transfer-encoding: chunked\r\ncontent-length: 1\r\n', '0\r\n\r\n'),
       status: 400,
       code: 'REQUEST_INVALID',
-      detail: /beside transfer-encoding/,
+      detail: /combined with transfer-encoding/,
     },
     {
       what: 'a request line that ends with LF alone',
