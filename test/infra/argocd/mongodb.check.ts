@@ -175,3 +175,27 @@ test('the operator accepts the restore of the guide', { skip }, async () => {
   assert.equal(at(spec, 'clusterName'), database.name);
   assert.equal(metadata.namespace, database.namespace);
 });
+
+test(
+  'backups are exported as metrics only with the operator in the cluster',
+  { skip },
+  async () => {
+    const resourcesOf = async (set: string[]): Promise<unknown> => {
+      const stack = only(await applicationsOf('prod', set), 'Application', 'kube-prometheus-stack');
+      const values = at(stack, 'spec', 'source', 'helm', 'valuesObject');
+      // The receivers of alerts and the pods to scrape are there in both cases.
+      assert.ok(at(values, 'alertmanager'));
+      assert.ok(at(values, 'prometheus', 'additionalPodMonitors', 0));
+      return at(values, 'kube-state-metrics', 'customResourceState', 'config', 'spec', 'resources');
+    };
+    assert.equal(await resourcesOf([]), undefined);
+    const resources = await resourcesOf(OPERATOR);
+    assert.equal(at(resources, 0, 'groupVersionKind', 'group'), 'psmdb.percona.com');
+    const prefix = at(resources, 0, 'metricNamePrefix');
+    const name = at(resources, 0, 'metrics', 0, 'name');
+    assert.match(
+      projectText('charts/posthorn/files/rules/platform.yaml'),
+      new RegExp(`\\(${String(prefix)}_${String(name)}\\{`),
+    );
+  },
+);
