@@ -12,10 +12,16 @@ export const generatedParts = [
 /**
  * Replaces the part of the document between the marks.
  *
+ * @param command writes the part
  * @throws Error if the marks are missing
  */
-export function replacePart(text: string, name: string, content: string): string {
-  const begin = `<!-- generated: ${name} (npm run docs) -->`;
+export function replacePart(
+  text: string,
+  name: string,
+  content: string,
+  command = 'npm run docs',
+): string {
+  const begin = `<!-- generated: ${name} (${command}) -->`;
   const end = '<!-- end of what is generated -->';
   const from = text.indexOf(begin);
   const to = text.indexOf(end, from);

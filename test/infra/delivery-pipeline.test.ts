@@ -9,6 +9,14 @@ import { at } from './manifests.ts';
 const scriptsOf = (path: string): Record<string, string> =>
   (JSON.parse(projectText(path)) as { scripts: Record<string, string> }).scripts;
 
+/** The steps of `.ci/cluster`, with the command of each. */
+const longSteps = {
+  install: 'npm ci',
+  tools: 'npm run tools:cluster',
+  cluster: 'npm run test:cluster',
+  base: 'npm run base:image',
+  image: 'npm run test:image',
+};
 const workflows = projectFiles('.github/workflows/*.yaml');
 const { scripts, dependencies } = JSON.parse(projectText('package.json')) as {
   scripts: Record<string, string>;
@@ -42,8 +50,8 @@ test('workflows have read permission, jobs have a time limit, and scripts contai
 });
 
 test('the scripts that CI runs exist, and .ci/run has the steps of the workflow', () => {
-  for (const { path, text } of [...workflows, ...projectFiles('.ci/run')]) {
-    const named = text.matchAll(/\bnpm run ([\w:-]+)(?: --prefix (\w+))?/g);
+  for (const { path, text } of [...workflows, ...projectFiles('.ci/run', '.ci/cluster')]) {
+    const named = text.matchAll(/\bnpm run (?:--silent )?([\w:-]+)(?: --prefix (\w+))?/g);
     for (const [, script = '', folder] of named) {
       const known = folder === undefined ? scripts : scriptsOf(`${folder}/package.json`);
       assert.ok(script in known, `${path}: npm run ${script}`);
@@ -54,6 +62,22 @@ test('the scripts that CI runs exist, and .ci/run has the steps of the workflow'
     assert.ok(local.includes(step), step);
     assert.ok(projectText('.github/workflows/verify.yaml').includes(step), step);
   }
+});
+
+test('the nightly workflow runs .ci/cluster, which needs every tool', () => {
+  const script = projectText('.ci/cluster');
+  const steps = script.split('\n').filter((line) => /\bstep \w+ \d+ /.test(line));
+  for (const [name, command] of Object.entries(longSteps)) {
+    const step = steps.find((line) => line.includes(`step ${name} `)) ?? '';
+    assert.ok(step.includes(command), `${name}: ${command}`);
+    if (name === 'cluster' || name === 'image') assert.match(step, /^ *INFRA_TOOLS_REQUIRED=1 /);
+  }
+  assert.equal(steps.length, Object.keys(longSteps).length);
+  const nightly: unknown = parse(projectText('.github/workflows/nightly.yaml'));
+  const commands = (at(nightly, 'jobs', 'cluster', 'steps') as object[]).map((one) =>
+    String(at(one, 'run')),
+  );
+  assert.ok(commands.some((command) => command.includes('.ci/cluster')));
 });
 
 test('the image has the Node version of the lock file and does not run as root', () => {

@@ -7,16 +7,14 @@ import { mkdir } from 'node:fs/promises';
 import { provideGo } from './go-toolchain.ts';
 import { installTool } from './install-tool.ts';
 import { makeSchemas } from './schemas/make-schemas.ts';
-import { toolPath, tools, toolsDirectory } from './tools.ts';
+import { toolPath, tools, toolsDirectory, toolsRequired } from './tools.ts';
 
 const TIMEOUT_MS = 8 * 60_000;
 const say = (line: string) => void process.stderr.write(`${line}\n`);
 
 export async function globalSetup(): Promise<void> {
-  // If this is set, a missing tool is a failure instead of a skipped test.
-  const required = process.env['INFRA_TOOLS_REQUIRED'] === '1';
   const missing = (what: string, error: unknown): void => {
-    if (required) throw new Error(`${what} cannot be had`, { cause: error });
+    if (toolsRequired()) throw new Error(`${what} cannot be had`, { cause: error });
     say(`  ${what} cannot be had: ${lastLine(error)}`);
   };
   await mkdir(toolsDirectory(), { recursive: true });

@@ -60,8 +60,24 @@ export function toolPath({ name, version }: Pick<Tool, 'name' | 'version'>): str
   return join(toolsDirectory(), `${name}-${version}`, name);
 }
 
+/**
+ * For the option `skip` of a test. Where INFRA_TOOLS_REQUIRED is 1 (.ci/run, .ci/cluster), a
+ * missing tool is a failure.
+ *
+ * @param reason false if nothing is missing
+ * @throws Error with the reason if the tools are required
+ */
+export function skipFor(reason: string | false): string | false {
+  if (reason !== false && toolsRequired()) throw new Error(reason);
+  return reason;
+}
+
+export const toolsRequired = (): boolean => process.env['INFRA_TOOLS_REQUIRED'] === '1';
+
 /** For the option `skip` of a test: false if the tool exists, else the reason to skip. */
 export function without(tool: Tool): string | false {
   if (existsSync(toolPath(tool))) return false;
-  return `${tool.name} ${tool.version} is not there and could not be fetched; the lines above say why`;
+  return skipFor(
+    `${tool.name} ${tool.version} is not there and could not be fetched; the lines above say why`,
+  );
 }

@@ -22,6 +22,7 @@ export function clusterFilesDirectory(): string {
 
 /** The kinds of the operators that charts/ and argocd/ use. */
 export const operatorKinds = [
+  'Alertmanager',
   'AnalysisTemplate',
   'AppProject',
   'Application',
@@ -30,6 +31,8 @@ export const operatorKinds = [
   'ClusterSecretStore',
   'ExternalSecret',
   'PerconaServerMongoDB',
+  'PodMonitor',
+  'Prometheus',
   'PrometheusRule',
   'Rollout',
   'ScaledObject',

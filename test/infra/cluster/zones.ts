@@ -6,26 +6,44 @@ export const zones = ['a', 'b', 'c'] as const;
 const ZONE = 'topology.kubernetes.io/zone';
 const NODES_IN_A_ZONE = 2;
 
-/** Six nodes in three zones, with the size and label of the workers in the cloud program. */
-export async function makeNodes(api: KubeApi): Promise<void> {
-  const size = { cpu: '8', memory: '32Gi', pods: '110' };
-  for (const zone of zones) {
-    for (let number = 1; number <= NODES_IN_A_ZONE; number++) {
-      const name = `${zone}-${number}`;
-      const labels = {
-        [ZONE]: zone,
-        'kubernetes.io/hostname': name,
-        'kubernetes.io/os': 'linux',
-        'posthorn.dev/pool': 'worker',
-      };
-      const node = { apiVersion: 'v1', kind: 'Node', metadata: { name, labels } };
-      await api.apply(node);
-      const status = { capacity: size, allocatable: size };
-      await api.call(`/api/v1/nodes/${name}/status`, {
-        method: 'PATCH',
-        body: { status },
-        contentType: 'application/merge-patch+json',
-      });
+export interface Pool {
+  /** The label by which charts choose the nodes. */
+  name: string;
+  nodesInAZone: number;
+  cpu: string;
+  memory: string;
+  /** Whether the nodes have a taint of the same name. */
+  dedicated?: boolean;
+}
+
+/** Six nodes in three zones, with the label of the workers in the cloud program. */
+const workers: Pool = { name: 'worker', nodesInAZone: NODES_IN_A_ZONE, cpu: '8', memory: '32Gi' };
+/** The label and the taint of nodes in the cloud program. */
+const POOL = 'posthorn.dev/pool';
+
+/** Creates the nodes of each pool in three zones: `a-1`, and `a-nats-1` in pools with others. */
+export async function makeNodes(api: KubeApi, pools: Pool[] = [workers]): Promise<void> {
+  for (const pool of pools) {
+    const { name: of, cpu, memory, dedicated = false } = pool;
+    const size = { cpu, memory, pods: '110' };
+    for (const zone of zones) {
+      for (let number = 1; number <= pool.nodesInAZone; number++) {
+        const name = [zone, ...(pools.length > 1 ? [of] : []), number].join('-');
+        const labels = {
+          [ZONE]: zone,
+          'kubernetes.io/hostname': name,
+          'kubernetes.io/os': 'linux',
+          [POOL]: of,
+        };
+        const spec = dedicated ? { taints: [{ key: POOL, value: of, effect: 'NoSchedule' }] } : {};
+        await api.apply({ apiVersion: 'v1', kind: 'Node', metadata: { name, labels }, spec });
+        const status = { capacity: size, allocatable: size };
+        await api.call(`/api/v1/nodes/${name}/status`, {
+          method: 'PATCH',
+          body: { status },
+          contentType: 'application/merge-patch+json',
+        });
+      }
     }
   }
   const ready = async (): Promise<boolean> =>
@@ -39,9 +57,11 @@ export function conditionOf(object: KubeObject, type: string): string | undefine
   return conditions.find((condition) => condition.type === type)?.status;
 }
 
+export const zoneOfNode = (name: string): string => name.slice(0, name.indexOf('-'));
+
 export function zoneOf(pod: KubeObject): string | undefined {
   const node = at(pod, 'spec', 'nodeName') as string | undefined;
-  return node?.split('-')[0];
+  return node === undefined ? undefined : zoneOfNode(node);
 }
 
 /** Counts the pods of each zone, in the order of the zones. Unscheduled pods are not counted. */

@@ -7,12 +7,12 @@ import { dirname, join } from 'node:path';
 import { parse } from 'yaml';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { ServerProcess } from '#src/embedded/server-process.ts';
-import { projectText } from '../../docs/project-files.ts';
-import type { Manifest } from '../manifests.ts';
-import { type Tool, toolPath, tools } from '../tools.ts';
-import { argoTools } from './cluster-tools.ts';
-import type { ControlPlane } from './control-plane.ts';
-import type { KubeApi } from './kube-api.ts';
+import { projectText } from '../../../docs/project-files.ts';
+import type { Manifest } from '../../manifests.ts';
+import { type Tool, toolPath, tools } from '../../tools.ts';
+import { argoTools } from '../cluster-tools.ts';
+import type { ControlPlane } from '../control-plane.ts';
+import type { KubeApi } from '../kube-api.ts';
 
 export interface ArgoCd {
   /** Returns the last output of programs that exited without being stopped. */

@@ -3,7 +3,7 @@ import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { parse, stringify } from 'yaml';
-import { projectRoot, projectText } from '../../docs/project-files.ts';
+import { projectRoot, projectText } from '../../../docs/project-files.ts';
 import type { AppsValues } from './stand-in-charts.ts';
 
 /**
@@ -34,6 +34,7 @@ export class GitRepository {
     const values = parse(projectText(file)) as AppsValues;
     values.repoURL = repository.url;
     values.nats.repoURL = chartsUrl;
+    values.argocd.repoURL = chartsUrl;
     for (const chart of Object.values(values.platform)) chart.repoURL = chartsUrl;
     await repository.git('init', '--quiet', '--initial-branch', 'main');
     await repository.commit(file, values);

@@ -9,6 +9,16 @@ const READY = `conditions:
   reason: Ready
   message: ready
 `;
+const AVAILABLE = `conditions:
+- type: Available
+  status: "True"
+  reason: Available
+  message: available
+- type: Reconciled
+  status: "True"
+  reason: Reconciled
+  message: reconciled
+`;
 /** The status that the load balancer controller sets once a load balancer exists. */
 const BALANCED = `loadBalancer:
   ingress:
@@ -35,9 +45,14 @@ const statuses = [
   ['external-secrets.io/v1', 'ClusterSecretStore', 'conditions', READY],
   ['external-secrets.io/v1', 'ExternalSecret', 'conditions', READY],
   ['keda.sh/v1alpha1', 'ScaledObject', 'conditions', READY],
+  ['monitoring.coreos.com/v1', 'Alertmanager', 'conditions', AVAILABLE],
+  ['monitoring.coreos.com/v1', 'Prometheus', 'conditions', AVAILABLE],
   ['networking.k8s.io/v1', 'Ingress', 'loadBalancer.ingress', BALANCED],
   ['autoscaling/v2', 'HorizontalPodAutoscaler', 'conditions', SCALED],
 ] as const;
+
+/** Kinds whose controllers do not run here: kwok sets their status. */
+export const simulatedKinds = statuses.map(([, kind]) => kind);
 
 /** Objects of the kind Stage, as one YAML stream for kwok's --config. */
 export function operatorStages(): string {

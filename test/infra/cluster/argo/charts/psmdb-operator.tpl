@@ -1,0 +1,1 @@
+{{ include "workload" (dict "root" . "name" "psmdb-operator" "images" (list "percona-server-mongodb-operator") "ports" (list 8080) "resources" (list .Values.resources) "spec" (dict "securityContext" .Values.podSecurityContext) "securityContext" .Values.securityContext) }}
