@@ -1,6 +1,7 @@
 /** The preflight with the real clients of AWS, against a local server. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -245,3 +246,24 @@ for (const stack of stacks) {
     assert.equal(new Set(zones).size, 3);
   });
 }
+
+test('the installation guide shows lines that the preflight prints for a new account', async (t) => {
+  const page = readFileSync(
+    new URL('../../docs/operations/install.md', import.meta.url),
+    'utf8',
+  );
+  const shown = /^ok {4}the credentials are[\s\S]*?^```$/m.exec(page)?.[0].split('\n').slice(0, -1);
+  const findings = await findingsOf(t, {
+    GetServiceQuota: { error: 'NoSuchResourceException' },
+    GetAWSDefaultServiceQuota: { Quota: { Value: 5 } },
+    GetRole: { error: 'NoSuchEntity' },
+    ListCertificates: { CertificateSummaryList: [] },
+    GetSecretValue: { error: 'ResourceNotFoundException' },
+  });
+  const marks = { ok: 'ok   ', fault: 'FAULT', later: 'later' };
+  const printed = findings
+    .map(({ level, text }) => `${marks[level]} ${text}`)
+    .map((line) => line.replace(ACCOUNT, '111122223333').replace('in.example.com', 'in.prod.acme.test'));
+  assert.ok(shown !== undefined && shown.length >= 6);
+  for (const line of shown) assert.ok(printed.includes(line), line);
+});

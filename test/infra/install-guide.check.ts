@@ -1,91 +1,257 @@
 /**
- * The commands of docs/operations/install.md name existing objects, and their helm values render.
+ * The commands of the installation guide: those that can run here are run, the others are compared
+ * with the programs, files and values that they name. The first webhook and the machines with
+ * systemd are followed in test/infra/systemd.
  */
 import assert from 'node:assert/strict';
-import { existsSync, writeFileSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { makeTempDir } from '#testkit/temp-dir.ts';
+import { promisify } from 'node:util';
 import { parse } from 'yaml';
 import { projectFiles, projectRoot, projectText } from '../docs/project-files.ts';
-import { at, conform, render } from './manifests.ts';
+import { tempDir } from '#testkit/temp-dir.ts';
+import { namedCharts } from './cluster/argo/stand-in-charts.ts';
+import { blocksOf, commandsOf, guide, section } from './guide.ts';
+import { at, conform, helm, type Manifest, only, parseManifests, render } from './manifests.ts';
 import { tools, without } from './tools.ts';
 
-const guide = projectText('docs/operations/install.md');
-const blocks = (info: string): string[] =>
-  [...guide.matchAll(/^```(\w+)\n([\s\S]*?)^```$/gm)]
-    .filter(([, given]) => given === info)
-    .map(([, , text]) => text as string);
-const commands = blocks('sh').flatMap((block) => block.trim().split('\n'));
+const run = promisify(execFile);
+const skip = without(tools.helm) || without(tools.kubeconform);
+const pages = ['install', 'kubernetes', 'alerts', 'processes', 'secrets'].map(
+  (name) => `docs/operations/${name}.md`,
+);
+const commands = pages.flatMap((path) => commandsOf(projectText(path)));
+const valuesOfStep = (heading: string): string => blocksOf(section(heading), 'yaml')[0] ?? '';
+const SMALLEST = '### B5. Install Posthorn';
 
-test('files and services that the commands name exist', () => {
-  assert.ok(commands.length >= 10, 'the commands were found');
+/** Programs of the guide, with the subcommands that it may use. */
+const programs: Record<string, RegExp> = {
+  'apt-get': /^install --yes /,
+  aws: /^(acm|ec2|ecr|eks|iam|secretsmanager|ssm) [a-z-]+/,
+  cat: /./,
+  cd: /^(posthorn|pulumi)$/,
+  curl: /./,
+  docker: /^(buildx build|compose (up|exec)) /,
+  echo: /./,
+  export: /^[A-Z]+=/,
+  git: /^(clone|commit|push)/,
+  helm: /^(upgrade --install|test|template) /,
+  install: /^(-d )?-m \d+ /,
+  journalctl: /^--unit \S+ /,
+  kubectl:
+    /^(--namespace [a-z]+ )?(annotate|apply|create|delete|exec|get|label|logs|port-forward|rollout) ?/,
+  mongosh: /^--quiet --tls /,
+  'nats-server': /^--version$/,
+  node: /^src\/main\.ts (run|migrate|reseal)/,
+  npm: /^((--prefix \S+ )?ci|run|start)/,
+  openssl: /^(req|x509|rand) /,
+  printf: /./,
+  promtool: /^query instant /,
+  pulumi: /^(stack (init|output|rm)|config set|up|destroy)/,
+  sed: /^-/,
+  systemctl: /^(daemon-reload|(enable --now|start|restart|disable --now) )/,
+  tar: /^--extract /,
+  useradd: /^--system /,
+};
+
+test('every command of the pages is one that a check knows', () => {
+  assert.ok(commands.length >= 60, 'the commands were found');
+  for (const command of commands) {
+    // Variables before the program, or in place of it.
+    const bare = command
+      .replace(/^([A-Z_]+=(\$\(.*\)|'[^']*'|\S*)\s*)+/, '')
+      .replace(/^node_modules\/\.bin\//, '');
+    if (bare === '' || bare.startsWith('--')) continue;
+    const [, program = '', rest = ''] = /^(\S+) ?(.*)$/.exec(bare) ?? [];
+    const known = programs[program];
+    assert.ok(known !== undefined, command);
+    assert.match(rest, known, command);
+  }
+});
+
+test('files, services and scripts that the commands name exist', () => {
   const services = Object.keys(
     at(parse(projectText('compose.yaml'), { merge: true }), 'services') as object,
   );
   for (const command of commands) {
-    for (const [, path = ''] of command.matchAll(/\s((?:charts|argocd)\/\S+)/g)) {
-      assert.ok(existsSync(join(projectRoot, path)), command);
-    }
+    const named = command.matchAll(
+      /(?:\s|\.\.\/|\/opt\/posthorn\/)((?:charts|argocd|systemd)\/[\w./@-]+)/g,
+    );
+    for (const [, path = ''] of named) assert.ok(existsSync(join(projectRoot, path)), command);
     const service = /^docker compose exec (\S+)/.exec(command)?.[1];
     if (service !== undefined) assert.ok(services.includes(service), command);
-    assert.match(command, /^(docker compose|kubectl|helm|npm) /, 'a command that no check knows');
   }
 });
 
+test('the charts of others have the addresses and versions of the applications', () => {
+  const text = projectText('argocd/apps/values.yaml');
+  const versions = new Map(namedCharts().map(({ chart, version }) => [chart, version]));
+  let checked = 0;
+  for (const command of commands) {
+    const [, chart = '', repository = '', version = ''] =
+      /^helm upgrade --install \S+ (\S+) --repo (\S+) --version (\S+)/.exec(command) ?? [];
+    if (chart === '') continue;
+    checked++;
+    assert.equal(version, versions.get(chart), command);
+    assert.ok(text.includes(`repoURL: ${repository}`), command);
+  }
+  assert.equal(checked, 5);
+});
+
+async function renderSmallest(t: Parameters<typeof tempDir>[0], added = ''): Promise<Manifest[]> {
+  const dir = await tempDir(t);
+  const files = [join(dir, 'my-values.yaml'), join(dir, 'added.yaml')];
+  writeFileSync(files[0] as string, valuesOfStep(SMALLEST));
+  writeFileSync(files[1] as string, added);
+  return render('charts/posthorn', { values: files });
+}
+
+test('the smallest values and the objects that the commands name render', { skip }, async (t) => {
+  const manifests = await renderSmallest(t);
+  await conform(manifests);
+  const names = new Set(
+    manifests.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`),
+  );
+  // Of the stand-in for the chart of NATS.
+  names.add('statefulset/nats');
+  for (const command of commands) {
+    for (const [, name = ''] of command.matchAll(/\s((?:job|service|statefulset)\/\S+)/g)) {
+      assert.ok(names.has(name), command);
+    }
+  }
+});
+
+test('the chart accepts the switches for a cluster without operators', { skip }, async (t) => {
+  const step = section(SMALLEST);
+  const switches = [...step.matchAll(/`--set ([\w.=,]+)`/g)].map(([, set = '']) => set);
+  assert.equal(switches.length, 2);
+  const dir = await tempDir(t);
+  const file = join(dir, 'my-values.yaml');
+  writeFileSync(file, valuesOfStep(SMALLEST));
+  const manifests = await render('charts/posthorn', { values: [file], set: switches });
+  const groups = new Set(manifests.map(({ apiVersion }) => apiVersion.split('/')[0]));
+  for (const group of groups) {
+    assert.ok(!/keda|coreos|external-secrets|cert-manager/.test(group ?? ''), group);
+  }
+});
+
+test('helm test runs the steps that the guide shows', () => {
+  const [shown = ''] = blocksOf(section('## 6. Check it'), 'text');
+  const script = projectText('charts/posthorn/files/test/check.mjs');
+  for (const line of shown.trim().split('\n')) {
+    const [step = ''] = line.split(':');
+    assert.ok(script.includes(`'${step}`), step);
+  }
+});
+
+/** The names of the Secrets that manifests read. */
+function secretsOf(value: unknown): Set<string> {
+  if (typeof value !== 'object' || value === null) return new Set();
+  const own = [at(value, 'secretName'), at(value, 'secret', 'name')].filter(
+    (name) => typeof name === 'string',
+  );
+  return new Set([...own, ...Object.values(value).flatMap((one) => [...secretsOf(one)])]);
+}
+
 test(
-  'the values and the named objects of the guide render',
-  {
-    skip: without(tools.helm) || without(tools.kubeconform),
-  },
+  'step B4 makes the namespaces, certificates and Secrets that NATS and Posthorn name',
+  { skip },
   async (t) => {
-    const dir = await makeTempDir();
-    t.after(() => dir.remove());
-    const [values = ''] = blocks('yaml');
-    const file = join(dir.path, 'my-values.yaml');
-    writeFileSync(file, values);
-    const manifests = await render('charts/posthorn', { values: [file] });
-    await conform(manifests);
-    const names = new Set(
-      manifests.map(({ kind, metadata }) => `${kind.toLowerCase()}/${metadata.name}`),
+    const step = section('### B4. Install NATS');
+    const [first = ''] = commandsOf(step);
+    const { stdout } = await helm(
+      first
+        .replace(/ > .*$/, '')
+        .split(' ')
+        .slice(1),
     );
-    for (const command of commands) {
-      for (const [, name = ''] of command.matchAll(/\s((?:job|service)\/\S+)/g)) {
-        assert.ok(names.has(name), command);
-      }
-    }
+    const manifests = parseManifests(stdout);
+    await conform(manifests);
+    for (const name of ['posthorn', 'nats']) only(manifests, 'Namespace', name);
+    const made = manifests
+      .filter(({ kind }) => kind === 'Certificate')
+      .map((one) => `${one.metadata.namespace}/${String(at(one, 'spec', 'secretName'))}`);
+    const values = parse(valuesOfStep(SMALLEST)) as { nats: { caSecret: string } };
+    const nats: unknown = parse(projectText('charts/nats/values.yaml'));
+    assert.ok(made.includes(`posthorn/${values.nats.caSecret}`), 'the authority of NATS');
+    assert.ok(made.includes(`nats/${String(at(nats, 'tlsCA', 'secretName'))}`), 'the certificate');
+    // Nothing of it needs an operator that the guide does not install.
+    const groups = new Set(manifests.map(({ apiVersion }) => apiVersion));
+    assert.deepEqual([...groups].toSorted(), ['cert-manager.io/v1', 'networking.k8s.io/v1', 'v1']);
+    const access = at(
+      nats,
+      'container',
+      'env',
+      'POSTHORN_NATS_PASSWORD',
+      'valueFrom',
+      'secretKeyRef',
+    );
+    const command = commandsOf(step).find((one) => one.includes(' create secret generic ')) ?? '';
+    assert.ok(command.includes(` ${String(at(access, 'name'))} `), command);
+    assert.ok(command.includes(`--from-literal ${String(at(access, 'key'))}=`), command);
+    const secrets = secretsOf(await renderSmallest(t));
+    assert.ok(secrets.size >= 3, 'the Secrets were found');
+    const created = new Set(
+      commandsOf(section(SMALLEST)).flatMap(
+        (one) => /create secret \w+ (\S+)/.exec(one)?.[1] ?? [],
+      ),
+    );
+    const provided = new Set([...created, ...made.map((one) => one.split('/')[1] ?? '')]);
+    const missing = [...secrets].filter((name) => !provided.has(name));
+    assert.deepEqual(missing, []);
   },
 );
 
-test(
-  'the chart accepts the values that other pages add',
-  { skip: without(tools.helm) },
-  async (t) => {
-    const dir = await makeTempDir();
-    t.after(() => dir.remove());
-    const [smallest = ''] = blocks('yaml');
-    const known = Object.keys(parse(projectText('charts/posthorn/values.yaml')) as object);
-    const files = [join(dir.path, 'smallest.yaml'), join(dir.path, 'added.yaml')] as const;
-    writeFileSync(files[0], smallest);
-    let rendered = 0;
-    for (const { path, text } of projectFiles('docs/operations/*.md')) {
-      // The first values of the install guide are tested above. The others belong to other charts.
-      if (path.endsWith('/install.md')) continue;
-      for (const [, added = ''] of text.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)) {
-        const isOfChart = Object.keys(parse(added) as object).every((key) => known.includes(key));
-        if (!isOfChart) continue;
-        writeFileSync(files[1], added);
-        await render('charts/posthorn', { values: [...files] });
-        rendered++;
-      }
+test('the chart accepts the values that other pages add', { skip }, async (t) => {
+  const known = Object.keys(parse(projectText('charts/posthorn/values.yaml')) as object);
+  let rendered = 0;
+  for (const { path, text } of projectFiles('docs/operations/*.md')) {
+    // The values of the install guide are tested above. The others belong to other charts.
+    if (path.endsWith('/install.md')) continue;
+    for (const [, added = ''] of text.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)) {
+      const isOfChart = Object.keys(parse(added) as object).every((key) => known.includes(key));
+      if (!isOfChart || added.startsWith('mongodb: { mode: ')) continue;
+      await renderSmallest(t, added);
+      rendered++;
     }
-    assert.ok(rendered >= 4, 'the values were found');
-  },
-);
+  }
+  assert.ok(rendered >= 5, 'the values were found');
+});
 
-test('the Secret of the guide has the keys that the chart reads', () => {
-  const told = [...guide.matchAll(/^\| `([a-z]+[A-Z]\w*)` \|/gm)].map(([, key]) => key);
+test('the secrets of each way are printed by the commands of the guide', async (t) => {
+  const dir = await tempDir(t);
+  const lines = commandsOf(section('## 2. Make the secrets'));
+  assert.equal(lines.length, 3);
+  for (const line of lines) {
+    const [, command = '', file = ''] = /^(.*) > (\S+)$/.exec(line) ?? [];
+    const [program = '', ...args] = command.split(' ');
+    const { stdout, stderr } = await run(program, args, { cwd: projectRoot });
+    const [, shown = ''] = guide.split('other systems give:');
+    const form = (text: string): string => text.replace(/NATS: A[A-Z2-7]{55}/, 'NATS: <issuer>');
+    if (file.endsWith('.json')) {
+      assert.equal(form(stderr), form(blocksOf(shown, 'text')[0] ?? ''));
+    }
+    writeFileSync(join(dir, file), stdout);
+    assert.ok(readFileSync(join(dir, file), 'utf8').length > 200, file);
+  }
+});
+
+test('the keys of the table are those that the chart reads, with their settings', () => {
+  const page = projectText('docs/operations/secrets.md');
+  const told = [...page.matchAll(/^\| `([a-z]+[A-Z]\w*)` \| `(POSTHORN_\w+)` \|/gm)];
   const template = projectText('charts/posthorn/templates/_secrets.tpl');
-  const asked = [...template.matchAll(/set \$keys "(\w+)"/g)].map(([, key]) => key);
-  assert.deepEqual(new Set(told), new Set(asked));
+  const asked = [...template.matchAll(/set \$keys "(\w+)" "(\w+)"/g)];
+  const pairs = (found: RegExpExecArray[]): string[] =>
+    found.map(([, key, setting]) => `${key}: ${setting}`).toSorted();
+  assert.deepEqual(pairs(told), pairs(asked));
+});
+
+test('nats-server of the guide is the version that the tests run', () => {
+  const version = /NATS_SERVER_VERSION = '([\d.]+)'/.exec(
+    projectText('src/embedded/binary-sources.ts'),
+  )?.[1];
+  for (const [, named] of guide.matchAll(/nats-server[-:]? ?v([\d.]+\d)/g))
+    assert.equal(named, version);
 });

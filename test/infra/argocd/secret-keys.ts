@@ -1,0 +1,67 @@
+/** The secrets of an installation: which exist, and how those that anyone may choose are made. */
+import { randomBytes } from 'node:crypto';
+import { nkeys } from '@nats-io/nats-core';
+import { at } from '../manifests.ts';
+
+/** Replaces a value of another system. The program refuses it by the name of its setting. */
+export const TO_REPLACE = 'REPLACE-ME';
+
+export interface Secrets {
+  /** Values by the keys of the Secret. */
+  values: Record<string, string>;
+  /** The public key of natsAuthSeed, for the configuration of NATS. */
+  issuer: string;
+}
+
+/** The URL of the replica set of `argocd/mongodb`. */
+const urlInCluster = (password: string): string =>
+  `mongodb://posthorn:${password}@posthorn-rs0.mongodb.svc.cluster.local/` +
+  '?replicaSet=rs0&tls=true&authSource=admin';
+
+/** Makes new secrets, with placeholders for the values of other systems. */
+export function makeSecrets(further: readonly string[] = []): Secrets {
+  const account = nkeys.createAccount();
+  const values: Record<string, string> = {
+    mongodbUrl: TO_REPLACE,
+    masterKey: randomBytes(32).toString('base64'),
+    bootstrapKey: randomBytes(32).toString('hex'),
+    // Begins with a letter: the configuration of NATS would read digits as a number.
+    natsPassword: `p${randomBytes(24).toString('hex')}`,
+    natsAuthSeed: new TextDecoder().decode(account.getSeed()),
+  };
+  for (const key of further) values[key] = TO_REPLACE;
+  if ('mongodbPassword' in values) {
+    const password = randomBytes(24).toString('hex');
+    values['mongodbPassword'] = password;
+    values['mongodbUrl'] = urlInCluster(password);
+  }
+  return { values, issuer: account.getPublicKey() };
+}
+
+/**
+ * Returns the keys that an environment needs in addition to those of the chart.
+ *
+ * @param apps the content of `argocd/environments/<name>/apps.yaml`
+ */
+export function furtherKeys(apps: unknown): string[] {
+  const alerting = (...path: string[]): unknown => at(apps, 'alerting', ...path);
+  const asked = (way: string): boolean =>
+    Boolean(alerting('page', way)) || Boolean(alerting('ticket', way));
+  const keys = {
+    mongodbPassword: at(apps, 'mongodb', 'mode') === 'operator',
+    imagePullConfig: at(apps, 'privateImage') === true,
+    alertSmtpPassword: Boolean(alerting('smtp', 'username')),
+    alertWebhookToken: alerting('webhookToken') === true,
+    alertPagerdutyKey: asked('pagerduty'),
+    alertSlackUrl: asked('slack'),
+  };
+  return Object.entries(keys)
+    .filter(([, needed]) => needed)
+    .map(([key]) => key);
+}
+
+/** Returns the settings that the chart makes of the keys, by key. */
+export function settingsOfKeys(template: string): Map<string, string> {
+  const pairs = template.matchAll(/set \$keys "(\w+)" "(POSTHORN_\w+)"/g);
+  return new Map([...pairs].map(([, key = '', setting = '']) => [key, setting]));
+}
