@@ -12,12 +12,12 @@ test('every stack has a budget that notifies its owners of actual and forecast c
     names.add(inputs['name']);
     assert.match(String(inputs['limitAmount']), /^\d+$/);
     assert.deepEqual([inputs['budgetType'], inputs['timeUnit']], ['COST', 'MONTHLY']);
-    const told = (inputs['notifications'] as Record<string, unknown>[]).map((notification) => {
+    const notified = (inputs['notifications'] as Record<string, unknown>[]).map((notification) => {
       assert.deepEqual(notification['subscriberEmailAddresses'], ['platform@example.com']);
       assert.equal(notification['comparisonOperator'], 'GREATER_THAN');
       return [notification['notificationType'], notification['threshold']];
     });
-    assert.deepEqual(told, [
+    assert.deepEqual(notified, [
       ['ACTUAL', 50],
       ['ACTUAL', 80],
       ['ACTUAL', 100],

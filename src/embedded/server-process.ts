@@ -56,7 +56,7 @@ export class ServerProcess {
   private readonly child: ChildProcess;
   private readonly watcher: ChildProcess;
   private readonly lines: string[] = [];
-  private asked = false;
+  private isStopRequested = false;
   private hasEnded = false;
 
   private constructor(name: string, child: ChildProcess, pid: number) {
@@ -71,7 +71,7 @@ export class ServerProcess {
         const end = (): void => {
           clearTimeout(timer);
           this.hasEnded = true;
-          resolve({ code, signal, expected: this.asked });
+          resolve({ code, signal, expected: this.isStopRequested });
         };
         // The last output, which has the reason of the end, may arrive after the exit. The wait is
         // limited, because a child of the server may keep the output open.
@@ -108,7 +108,7 @@ export class ServerProcess {
   }
 
   async stop(deadlineMs = 10_000): Promise<void> {
-    this.asked = true;
+    this.isStopRequested = true;
     if (this.hasEnded) return;
     this.child.kill('SIGTERM');
     const timer = setTimeout(() => this.child.kill('SIGKILL'), deadlineMs);
@@ -117,7 +117,7 @@ export class ServerProcess {
   }
 
   async kill(signal: NodeJS.Signals): Promise<void> {
-    this.asked = true;
+    this.isStopRequested = true;
     if (this.hasEnded) return;
     this.child.kill(signal);
     if (signal === 'SIGKILL') await this.exited;

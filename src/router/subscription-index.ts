@@ -45,7 +45,7 @@ export interface UnfinishedMatch {
 }
 
 /** The filters of one match. */
-interface Asked {
+interface OpenQuestion {
   /** Indexes of endpoints. */
   matched: number[];
   open: readonly Candidate[];
@@ -136,7 +136,7 @@ export class SubscriptionIndex {
 
   /** Whether a filter that applies to events of the type reads `data`. */
   needsData(type: string): boolean {
-    return this.bySelector.lookUp(type).some((list) => list.some(looksAtData));
+    return this.bySelector.lookUp(type).some((list) => list.some(readsData));
   }
 
   /** The members of `data` that filters for events of the type read. */
@@ -154,22 +154,27 @@ export class SubscriptionIndex {
       .flat()
       .filter((each) => each.subscription.filter !== undefined && !this.isMatched(each.endpoint));
     if (open.length === 0) return undefined;
-    const asked: Asked = { matched, open, next: 0, document: event(open.some(looksAtData)) };
-    if (this.ask(asked, budget)) return undefined;
+    const question: OpenQuestion = {
+      matched,
+      open,
+      next: 0,
+      document: event(open.some(readsData)),
+    };
+    if (this.evaluate(question, budget)) return undefined;
     const no = this.matchNo;
     return {
       resume: (more) => {
         if (this.matchNo !== no) this.mark(matched);
-        return this.ask(asked, more) ? this.inOrder(matched) : undefined;
+        return this.evaluate(question, more) ? this.inOrder(matched) : undefined;
       },
     };
   }
 
   /** False if the budget ran out. */
-  private ask(asked: Asked, budget: StepBudget): boolean {
-    const { matched, open, document } = asked;
-    for (; asked.next < open.length; asked.next++) {
-      const candidate = open[asked.next] as Candidate;
+  private evaluate(question: OpenQuestion, budget: StepBudget): boolean {
+    const { matched, open, document } = question;
+    for (; question.next < open.length; question.next++) {
+      const candidate = open[question.next] as Candidate;
       if (this.isMatched(candidate.endpoint)) continue;
       if (budget.steps >= budget.stepsMax) return false;
       budget.steps += FILTER_STEPS;
@@ -222,7 +227,7 @@ export class SubscriptionIndex {
   }
 }
 
-function looksAtData(candidate: Candidate): boolean {
+function readsData(candidate: Candidate): boolean {
   const fields = fieldsOf(candidate);
   return fields === 'all' || fields.size > 0;
 }

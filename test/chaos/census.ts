@@ -5,7 +5,7 @@ import { type LeaseKind, buckets, leaseKeys, tenantOfLane } from '#wire/subjects
 /** The contents of a stream and the state of its consumers. */
 interface StreamCount {
   messages: number;
-  consumers: { name: string; waiting: number; inHand: number }[];
+  consumers: { name: string; waiting: number; unacked: number }[];
   /** Cluster members that are offline or behind. */
   behind: string[];
 }
@@ -78,9 +78,9 @@ export class Census {
     const found: string[] = [];
     for (const [stream, { messages, consumers, behind }] of await this.count()) {
       if (stream.startsWith('DLV-') && messages > 0) found.push(`${stream}: ${messages} messages`);
-      for (const { name, waiting, inHand } of consumers) {
-        if (waiting + inHand > 0)
-          found.push(`${stream} ${name}: ${waiting} pending, ${inHand} unacked`);
+      for (const { name, waiting, unacked } of consumers) {
+        if (waiting + unacked > 0)
+          found.push(`${stream} ${name}: ${waiting} pending, ${unacked} unacked`);
       }
       for (const server of behind) found.push(`${stream}: ${server} is behind`);
     }
@@ -99,8 +99,8 @@ export class Census {
       const replicas = cluster?.replicas ?? [];
       const consumers: StreamCount['consumers'] = [];
       for await (const consumer of this.jsm.consumers.list(config.name)) {
-        const { name, num_pending: waiting, num_ack_pending: inHand } = consumer;
-        consumers.push({ name, waiting, inHand });
+        const { name, num_pending: waiting, num_ack_pending: unacked } = consumer;
+        consumers.push({ name, waiting, unacked });
       }
       counts.set(config.name, {
         messages: state.messages,

@@ -15,16 +15,16 @@ interface Page {
  * @returns the differences, for a few events at most
  */
 export async function checkHistory({ system, ledger, tenants }: Arena): Promise<string[]> {
-  const told = new Map<string, DeliverySummary[]>();
+  const recorded = new Map<string, DeliverySummary[]>();
   for (const tenant of tenants) {
     for (const delivery of await deliveriesOf(system, tenant)) {
       const key = `${tenant}/${delivery.event_id}`;
-      told.set(key, [...(told.get(key) ?? []), delivery]);
+      recorded.set(key, [...(recorded.get(key) ?? []), delivery]);
     }
   }
   const faults: string[] = [];
   for (const key of ledger.keys()) {
-    const deliveries = told.get(key) ?? [];
+    const deliveries = recorded.get(key) ?? [];
     const [delivery] = deliveries;
     const { requests, cut, answeredMs } = ledger.of(key);
     const attemptsMin = Math.max(1, requests - cut - (answeredMs.length - 1));

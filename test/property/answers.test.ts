@@ -46,22 +46,22 @@ const arbitraryAnswer = fc
 
 /** The calls of a reader for an answer in these chunks, bodies joined. */
 function readIn(chunks: Buffer[]): string[] {
-  const told: string[] = [];
+  const events: string[] = [];
   const reader = new AnswerReader({
-    onHead: (status, headers) => told.push(JSON.stringify([status, headers]), ''),
-    onBody: (chunk) => (told[told.length - 1] += chunk.toString('latin1')),
-    onEnd: () => told.push('end'),
+    onHead: (status, headers) => events.push(JSON.stringify([status, headers]), ''),
+    onBody: (chunk) => (events[events.length - 1] += chunk.toString('latin1')),
+    onEnd: () => events.push('end'),
   });
   try {
     for (const chunk of chunks) {
       reader.feed(chunk);
-      if (told.at(-1) === 'end') break;
+      if (events.at(-1) === 'end') break;
     }
   } catch (error) {
     assert.ok(error instanceof AnswerError, String(error));
-    told.push(error.code);
+    events.push(error.code);
   }
-  return told;
+  return events;
 }
 
 test('an answer is read in the same way, however its bytes are split', () => {

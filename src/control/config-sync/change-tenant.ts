@@ -45,12 +45,15 @@ export async function changeTenant<T>(
 ): Promise<T> {
   const { configuration, clock } = deps;
   // A change that waits for its turn must not reach the next life of its tenant.
-  const asked = await configuration.tenants.findOne({ _id: tenantId }, { projection: { life: 1 } });
-  if (asked === null) throw tenantNotFound(tenantId);
+  const requested = await configuration.tenants.findOne(
+    { _id: tenantId },
+    { projection: { life: 1 } },
+  );
+  if (requested === null) throw tenantNotFound(tenantId);
   const inTenant = async (session: ClientSession): Promise<T> => {
     const now = new Date(clock.wallMs());
     const tenant = await configuration.tenants.findOneAndUpdate(
-      { _id: tenantId, life: asked.life ?? { $exists: false } },
+      { _id: tenantId, life: requested.life ?? { $exists: false } },
       [{ $set: newRevision(now) }],
       { session, returnDocument: 'after' },
     );

@@ -13,7 +13,7 @@ const COSTLY_BYTES = 256 * 1024;
 const PAUSE_TIMES = 4;
 const PAUSE_MS_MAX = 700;
 
-export interface PacedSyncDeps {
+export interface CoalescingSyncDeps {
   /** Resolves with the size of the key's value in bytes; 0 if there was nothing to do. */
   sync: (key: string) => Promise<number>;
   /** Monotonic milliseconds. */
@@ -37,11 +37,11 @@ interface KeyState {
   pauseEndsMs: number;
 }
 
-export class PacedSync {
-  private readonly deps: PacedSyncDeps;
+export class CoalescingSync {
+  private readonly deps: CoalescingSyncDeps;
   private readonly keys = new Map<string, KeyState>();
 
-  constructor(deps: PacedSyncDeps) {
+  constructor(deps: CoalescingSyncDeps) {
     this.deps = deps;
   }
 

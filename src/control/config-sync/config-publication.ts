@@ -7,8 +7,8 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { buckets } from '#wire/subjects.ts';
 import { ConfigSync } from './config-sync.ts';
 import { ConfigWriter } from './config-writer.ts';
-import { PacedSync } from './coalescing-sync.ts';
-import { PublishSoon } from './publish-with-deadline.ts';
+import { CoalescingSync } from './coalescing-sync.ts';
+import { PublishWithDeadline } from './publish-with-deadline.ts';
 import { SnapshotReader } from './snapshot-reader.ts';
 
 const NATS_TIMEOUT_MS = 2000;
@@ -33,11 +33,11 @@ export interface ConfigPublicationDeps extends ConfigServers {
  */
 export function createConfigPublication(deps: ConfigPublicationDeps): {
   sync: ConfigSync;
-  publisher: PublishSoon;
+  publisher: PublishWithDeadline;
 } {
   const reader = new SnapshotReader(deps);
   const writer = createConfigWriter(deps, reader);
-  const paced = new PacedSync({
+  const paced = new CoalescingSync({
     sync: (key) => writer.sync(key),
     now: deps.clock.monotonicMs,
   });
@@ -48,7 +48,10 @@ export function createConfigPublication(deps: ConfigPublicationDeps): {
     write: (key) => paced.run(key).done,
     markComplete: () => writer.markComplete(),
   });
-  return { sync, publisher: new PublishSoon({ run: (key) => paced.run(key), log: deps.log }) };
+  return {
+    sync,
+    publisher: new PublishWithDeadline({ run: (key) => paced.run(key), log: deps.log }),
+  };
 }
 
 /** Creates the writer that copies keys from MongoDB to the bucket CONFIG. */

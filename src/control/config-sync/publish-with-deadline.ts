@@ -3,7 +3,7 @@ import type { SyncRun } from './coalescing-sync.ts';
 
 const WAIT_MS_MAX = 1000;
 
-export interface PublishSoonDeps {
+export interface PublishWithDeadlineDeps {
   run: (key: string) => SyncRun;
   log: Log;
 }
@@ -14,10 +14,10 @@ export interface PublishSoonDeps {
  * sync, which follows MongoDB, publishes it as soon as possible. Does not wait for a run that has
  * to pause first.
  */
-export class PublishSoon {
-  private readonly deps: PublishSoonDeps;
+export class PublishWithDeadline {
+  private readonly deps: PublishWithDeadlineDeps;
 
-  constructor(deps: PublishSoonDeps) {
+  constructor(deps: PublishWithDeadlineDeps) {
     this.deps = deps;
   }
 

@@ -89,10 +89,10 @@ export class DeadLetterActions {
    */
   async replayMany(
     lifeId: string,
-    asked: DeadLetterReplay,
+    request: DeadLetterReplay,
     claim?: ActionClaim,
   ): Promise<ReplayedDeadLetters> {
-    const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = asked;
+    const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = request;
     const { endpoint } = selection;
     const earlier = await this.countEarlier(lifeId, 'replayed_by', claim);
     const startMs = this.deps.clock.wallMs();

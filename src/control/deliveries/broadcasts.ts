@@ -43,7 +43,7 @@ export class Broadcasts {
         fields: [{ pointer: '#query/cursor', detail }],
       });
     }
-    return asked(async () => {
+    return withNatsErrors(async () => {
       const found = await this.deps.store.events(after + 1, limit + 1);
       const shown = await Promise.all(found.map((each) => this.toResource(each)));
       return toPage(
@@ -58,7 +58,7 @@ export class Broadcasts {
 
   /** @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_NATS_UNAVAILABLE */
   get(id: string): Promise<Broadcast> {
-    return asked(async () => (await this.toResource(await this.find(id))).view);
+    return withNatsErrors(async () => (await this.toResource(await this.find(id))).view);
   }
 
   /**
@@ -68,7 +68,7 @@ export class Broadcasts {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_OVERLOADED, POSTHORN_NATS_UNAVAILABLE
    */
   cancel(id: string): Promise<Broadcast> {
-    return asked(async () => {
+    return withNatsErrors(async () => {
       const found = await this.find(id);
       const deadlineMs = this.deps.clock.monotonicMs() + CANCEL_DEADLINE_MS;
       while (this.deps.clock.monotonicMs() < deadlineMs) {
@@ -108,7 +108,7 @@ export class Broadcasts {
 }
 
 /** Converts every error of NATS to POSTHORN_NATS_UNAVAILABLE. */
-async function asked<T>(work: () => Promise<T>): Promise<T> {
+async function withNatsErrors<T>(work: () => Promise<T>): Promise<T> {
   try {
     return await work();
   } catch (error) {

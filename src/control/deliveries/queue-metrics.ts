@@ -109,14 +109,14 @@ export class QueueMetrics implements Service {
   private async look(): Promise<void> {
     try {
       for (let shard = 0; shard < this.deps.shards; shard++) {
-        await this.lookAt(streams.events(shard));
-        await this.lookAt(streams.records(shard));
-        const runnable = await this.lookAt(streams.deliveries(shard));
+        await this.measure(streams.events(shard));
+        await this.measure(streams.records(shard));
+        const runnable = await this.measure(streams.deliveries(shard));
         const stream = streams.deliveries(shard);
-        this.waiting.set({ stream }, Math.max(0, runnable.messages - runnable.owed));
+        this.waiting.set({ stream }, Math.max(0, runnable.messages - runnable.unfinished));
       }
-      await this.lookAt(streams.deadLetters);
-      for (const role of ['router', 'delivery'] as const) await this.lookAtLeases(role);
+      await this.measure(streams.deadLetters);
+      for (const role of ['router', 'delivery'] as const) await this.measureLeases(role);
     } catch (error) {
       // Stale figures would hide the failure.
       for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
@@ -135,7 +135,7 @@ export class QueueMetrics implements Service {
    * Measures one stream. @returns how many messages the stream holds, and how many of them its
    * consumers have not finished
    */
-  private async lookAt(stream: string): Promise<{ messages: number; owed: number }> {
+  private async measure(stream: string): Promise<{ messages: number; unfinished: number }> {
     const { state } = await this.deps.jsm.streams.info(stream);
     this.messages.set({ stream }, state.messages);
     this.bytes.set({ stream }, state.bytes);
@@ -149,17 +149,17 @@ export class QueueMetrics implements Service {
         oldestMs: Math.max(known.oldestMs, await this.oldestMs(stream, info)),
       });
     }
-    let owed = 0;
+    let unfinished = 0;
     for (const [consumer, { pending, unacked, oldestMs }] of backlogs) {
       this.pending.set({ stream, consumer }, pending);
       this.unacked.set({ stream, consumer }, unacked);
       this.oldest.set({ stream, consumer }, oldestMs / 1000);
-      owed += pending + unacked;
+      unfinished += pending + unacked;
     }
-    return { messages: state.messages, owed };
+    return { messages: state.messages, unfinished };
   }
 
-  private async lookAtLeases(role: 'router' | 'delivery'): Promise<void> {
+  private async measureLeases(role: 'router' | 'delivery'): Promise<void> {
     const { workers, owners } = await readLeases(this.deps.jsm, role);
     this.workers.set({ role }, workers.length);
     this.unowned.set({ role }, this.deps.shards - owners.size);

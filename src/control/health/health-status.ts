@@ -1,11 +1,16 @@
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type { EndpointHealthDocument, LastFailure } from '#infra/mongo/endpoint-health.ts';
-import { type HealthFacts, type HealthRules, type Told, failingSince } from './transitions.ts';
+import {
+  type HealthFacts,
+  type HealthRules,
+  type Announcement,
+  failingSince,
+} from './transitions.ts';
 
 /** The known health of an endpoint, and the rules that apply to it. */
 export interface HealthStatus {
   facts: HealthFacts;
-  told: Told | null;
+  announced: Announcement | null;
   rules: HealthRules;
   /** For people and receivers; null if the endpoint is not failing. */
   shown: { disables_at: string | null; last_failure: FailureResource | null };
@@ -41,12 +46,16 @@ export function healthStatusOf(
     disables_at: disablesAt?.toISOString() ?? null,
     last_failure: health.last_failure === null ? null : toFailureResource(health.last_failure),
   };
-  return { facts, told: toldOf(health), rules, shown };
+  return { facts, announced: announcementOf(health), rules, shown };
 }
 
-function toldOf({ told }: EndpointHealthDocument): Told | null {
-  if (told === null || told === undefined) return null;
-  return { episodeMs: told.episode.getTime(), level: told.level, atMs: told.at.getTime() };
+function announcementOf({ told: announced }: EndpointHealthDocument): Announcement | null {
+  if (announced === null || announced === undefined) return null;
+  return {
+    episodeMs: announced.episode.getTime(),
+    level: announced.level,
+    atMs: announced.at.getTime(),
+  };
 }
 
 function toFailureResource(failure: LastFailure): FailureResource {

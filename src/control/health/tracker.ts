@@ -99,13 +99,13 @@ export class HealthTracker {
 
   private async step(health: EndpointHealthDocument, endpoint: EndpointDocument): Promise<void> {
     const status = healthStatusOf(health, endpoint, this.deps.disableAfterSeconds);
-    const step = nextTransition(status.facts, status.told, status.rules);
+    const step = nextTransition(status.facts, status.announced, status.rules);
     if (step === undefined) return;
     await this.act(step, status, endpoint);
-    const told = toldAfter(step, status);
-    await this.deps.store.health.updateOne({ _id: endpoint._id }, { $set: { told } });
+    const announced = announcementAfter(step, status);
+    await this.deps.store.health.updateOne({ _id: endpoint._id }, { $set: { told: announced } });
     // The endpoint recovered, and may have started to fail again in the same batch.
-    if (step.kind === 'recover') await this.step({ ...health, told }, endpoint);
+    if (step.kind === 'recover') await this.step({ ...health, told: announced }, endpoint);
   }
 
   private async act(
@@ -123,7 +123,7 @@ export class HealthTracker {
     if (step.kind === 'recover') {
       const { lastSuccessMs } = status.facts;
       data['recovered_at'] = new Date(lastSuccessMs ?? 0).toISOString();
-      data['was_disabled'] = status.told?.level === DISABLED_LEVEL;
+      data['was_disabled'] = status.announced?.level === DISABLED_LEVEL;
       await enqueueOperationalEvents(this.deps, [
         { tenant: lifeId, type: 'posthorn.endpoint.recovered', key, data },
       ]);
@@ -156,7 +156,7 @@ export class HealthTracker {
   }
 }
 
-function toldAfter(
+function announcementAfter(
   step: Transition,
   { facts }: HealthStatus,
 ): NonNullable<EndpointHealthDocument['told']> | null {

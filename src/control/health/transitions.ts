@@ -3,7 +3,7 @@
  * attempts, never a clock, so the same records lead to the same steps, whenever and however often
  * they are evaluated.
  *
- * States of an endpoint, by the last announcement in its present period of failures (`told`):
+ * States of an endpoint, by the last announcement in its present period of failures (`announced`):
  *
  *     quiet ──50 %──> warned 50 ──75 %──> warned 75 ──90 %──> warned 90 ──100 %──> disabled
  *       ^                 │                   │                   │                    │
@@ -26,7 +26,7 @@ export interface HealthFacts {
   lastSuccessMs: number | null;
 }
 
-export interface Told {
+export interface Announcement {
   episodeMs: number;
   level: number;
   /** When the announced failure happened. */
@@ -47,20 +47,21 @@ export type Transition =
 /** Returns the next step; undefined if no step is due. Call it again after a `recover`. */
 export function nextTransition(
   facts: HealthFacts,
-  told: Told | null,
+  announced: Announcement | null,
   rules: HealthRules,
 ): Transition | undefined {
-  if (told !== null && (facts.lastSuccessMs ?? 0) > told.episodeMs) {
-    return { kind: 'recover', episodeMs: told.episodeMs };
+  if (announced !== null && (facts.lastSuccessMs ?? 0) > announced.episodeMs) {
+    return { kind: 'recover', episodeMs: announced.episodeMs };
   }
   const sinceMs = failingSince(facts, rules);
   if (sinceMs === null || !rules.active) return undefined;
-  const level = told !== null && told.episodeMs >= rules.countFromMs ? told.level : 0;
+  const level =
+    announced !== null && announced.episodeMs >= rules.countFromMs ? announced.level : 0;
   // An earlier first failure that becomes known later does not start another period.
-  const episodeMs = level > 0 && told !== null ? told.episodeMs : sinceMs;
+  const episodeMs = level > 0 && announced !== null ? announced.episodeMs : sinceMs;
   const lastFailureMs = facts.lastFailureMs ?? 0;
   const percent = ((lastFailureMs - sinceMs) / rules.disableAfterMs) * 100;
-  const warned = level > 0 && lastFailureMs > (told?.atMs ?? 0);
+  const warned = level > 0 && lastFailureMs > (announced?.atMs ?? 0);
   if (percent >= DISABLED_LEVEL && warned && level < DISABLED_LEVEL) {
     return { kind: 'disable', episodeMs };
   }

@@ -67,12 +67,12 @@ export class EventExplanations {
       ({ id }) => [id],
       (each) => each,
     );
-    const asked = { endpoints: page.data, subscriptions: snapshot.subscriptions };
+    const explained = { endpoints: page.data, subscriptions: snapshot.subscriptions };
     const type = event.type ?? '';
     const data: EndpointExplanationResource[] = [];
-    const view = await this.view(asked, event);
+    const view = await this.view(explained, event);
     let pauseMs = clock.monotonicMs() + AT_ONCE_MS;
-    for (const each of explainMatch(asked, type, view)) {
+    for (const each of explainMatch(explained, type, view)) {
       if (each !== undefined) data.push(toResource(each));
       if (clock.monotonicMs() < pauseMs) continue;
       await setImmediate();
@@ -83,7 +83,7 @@ export class EventExplanations {
   }
 
   private async view(
-    asked: ExplainedTenant,
+    explained: ExplainedTenant,
     event: EventDocument,
   ): Promise<Record<string, unknown>> {
     const { type = '', payload } = event;
@@ -93,7 +93,7 @@ export class EventExplanations {
       const value = await parseDataInSlices(this.turns, event.tenant, Buffer.from(data), 'all');
       return eventForFilter(filterable, () => 'all', { value });
     };
-    if (!explanationNeedsData(asked, type)) return seen(undefined);
+    if (!explanationNeedsData(explained, type)) return seen(undefined);
     if (this.deps.config.eventType(type)?.sensitive === true) {
       throw new PosthornError('POSTHORN_DATA_HIDDEN', {
         detail: 'the event type is sensitive, and the result of a filter would reveal its data',

@@ -82,7 +82,7 @@ export function explanationNeedsData(tenant: ExplainedTenant, type: string): boo
       ids.has(each.endpointId) &&
       each.filter !== undefined &&
       selects(each, type) &&
-      looksAtData(each.filter),
+      readsData(each.filter),
   );
 }
 
@@ -105,7 +105,7 @@ function selects({ eventTypes }: Selection, type: string): boolean {
 }
 
 /** False for a filter that does not compile: it is `filter_faulty` for any data. */
-function looksAtData(filter: Record<string, unknown>): boolean {
+function readsData(filter: Record<string, unknown>): boolean {
   try {
     return filterNeedsData(filter);
   } catch {

@@ -71,8 +71,9 @@ export function judge(
   const delayMs = retryDelayMs(policy, attemptNo, random);
   if (delayMs === undefined) return { kind: 'dead', reason: 'exhausted' };
   // A receiver may ask for more time; asking for less does not shorten the schedule.
-  const asked = Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs) * (1 + random * LATER);
-  const waitMs = Math.max(delayMs, Math.round(asked));
+  const requestedMs =
+    Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs) * (1 + random * LATER);
+  const waitMs = Math.max(delayMs, Math.round(requestedMs));
   // Bounds other delays too: Retry-After, an open circuit, a rate limit.
   const isTooOld = ageMs + waitMs > (policy.maxAgeMs ?? Number.POSITIVE_INFINITY);
   return isTooOld ? { kind: 'dead', reason: 'too_old' } : { kind: 'retry', delayMs: waitMs };

@@ -20,7 +20,7 @@ export class EventResults {
     this.refusals = deps.refusals;
     this.results = new Counter({
       name: 'posthorn_ingress_events_total',
-      help: 'Events by what became of them at ingress.',
+      help: 'Events at ingress, by result.',
       labelNames: ['result'],
       registers: [deps.registry],
     });

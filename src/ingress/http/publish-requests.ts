@@ -21,7 +21,7 @@ import { type AcceptDone, acceptedJson } from '../accept/accepted.ts';
 import type { EventInput } from '#wire/published/event-input.ts';
 import type { EventResults } from '../accept/event-results.ts';
 import { readIdempotencyKey } from '#infra/http/idempotency-key.ts';
-import { toldOfKey, underIdempotencyKey } from '../idempotency/idempotency-key.ts';
+import { asKeyFault, underIdempotencyKey } from '../idempotency/idempotency-key.ts';
 import { type BatchItem, readBatchBody, readCloudEventBatch } from '../read/read-body.ts';
 import { readOne, unsupported, wantedOfOne } from '../read/read-request.ts';
 import { refusedRequest } from './refusal-log.ts';
@@ -94,7 +94,7 @@ export class PublishRequests {
     const input = underIdempotencyKey(read, readIdempotencyKey(request.headers));
     this.accept(target, input, request, false, (error, accepted) => {
       if (accepted === undefined) {
-        const fault = input === read ? error : toldOfKey(error as PosthornError);
+        const fault = input === read ? error : asKeyFault(error as PosthornError);
         sendError(this.deps.log, fault, request, reply);
         return;
       }
@@ -253,10 +253,10 @@ export class PublishRequests {
         return;
       }
       const input = underIdempotencyKey(item.input, key, index);
-      const told = input === item.input ? placed : toldOfKey;
+      const locate = input === item.input ? placed : asKeyFault;
       this.accept(target, input, request, true, (error, accepted) => {
         if (accepted === undefined) {
-          finish(index, refused(told(error as PosthornError, `${at}/${index}`)));
+          finish(index, refused(locate(error as PosthornError, `${at}/${index}`)));
         } else finish(index, { status: 202, ...accepted });
       });
     };

@@ -19,7 +19,7 @@ export function underIdempotencyKey(
 }
 
 /** Points an error about a derived id at the key that the caller sent. */
-export function toldOfKey(error: PosthornError): PosthornError {
+export function asKeyFault(error: PosthornError): PosthornError {
   if (error.code !== 'POSTHORN_EVENT_ID_REUSED') return error;
   const detail = 'was used for another content; use a new key, or send the same content';
   const fields = [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }];

@@ -59,7 +59,7 @@ export class FilterScheduler {
   /** The position of the tenant that had the last turn. */
   private reached = 0;
   private readonly positions = new Map<string, number>();
-  private readonly told = new WeakSet<SubscriptionIndex>();
+  private readonly logged = new WeakSet<SubscriptionIndex>();
 
   constructor(deps: { clock: Clock; log: Log }) {
     this.clock = deps.clock;
@@ -151,14 +151,14 @@ export class FilterScheduler {
       this.waiting.push(waiting);
       return;
     }
-    this.tell(waiting);
+    this.logSlow(waiting);
     done(found);
   }
 
-  private tell({ question, ranMs }: Waiting): void {
+  private logSlow({ question, ranMs }: Waiting): void {
     const { tenant, type, index } = question;
-    if (ranMs <= LOG_OVER_MS || this.told.has(index)) return;
-    this.told.add(index);
+    if (ranMs <= LOG_OVER_MS || this.logged.has(index)) return;
+    this.logged.add(index);
     const facts = { tenant_id: tenantIdOf(tenant), event_type: type, thread_ms: Math.round(ranMs) };
     this.log.warn(facts, 'router.filters_slow');
   }

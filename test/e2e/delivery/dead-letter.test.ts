@@ -35,7 +35,7 @@ test(
     for (const tenant of ['acme', 'operator']) {
       await system.api('PUT', `/v1/tenants/${tenant}`, {});
       const event_types = ['posthorn.*'];
-      await newEndpoint(system, tenant, { url: url(`/told/${tenant}`), event_types });
+      await newEndpoint(system, tenant, { url: url(`/announced/${tenant}`), event_types });
     }
     receiver.on('/hook', { status: 410 });
     const endpoint = await newEndpoint(system, 'acme', { url: url('/hook') });
@@ -47,8 +47,10 @@ test(
     // The tenant and the operator are notified of the endpoint and the delivery; the endpoint with
     // `*` is not.
     for (const tenant of ['acme', 'operator']) {
-      const told = await receiver.waitFor(2, `/told/${tenant}`, 20_000);
-      const types = told.map(({ body }) => (JSON.parse(body.toString()) as { type: string }).type);
+      const received = await receiver.waitFor(2, `/announced/${tenant}`, 20_000);
+      const types = received.map(
+        ({ body }) => (JSON.parse(body.toString()) as { type: string }).type,
+      );
       assert.deepEqual(types.toSorted(), [
         'posthorn.delivery.exhausted',
         'posthorn.endpoint.disabled',

@@ -48,17 +48,17 @@ test(
       await receiver.close();
       await collector.close();
     });
-    receiver.on('/told', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
+    receiver.on('/propagated', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
     await system.api('PUT', '/v1/tenants/acme', {});
     const endpoints = '/v1/tenants/acme/endpoints';
     for (const [path, type] of [
-      ['/told', 'order.*'],
+      ['/propagated', 'order.*'],
       ['/quiet', '*'],
     ] as const) {
       const made = await system.api('POST', endpoints, {
         url: receiver.url(path),
         event_types: [type],
-        ...(path === '/told' ? { propagate_trace: true } : {}),
+        ...(path === '/propagated' ? { propagate_trace: true } : {}),
       });
       assert.equal(made.status, 201, JSON.stringify(made.body));
     }
@@ -78,7 +78,7 @@ test(
     await publish({ id: 'untraced', type: 'other.kind', data: {} });
     await publish({ id: 'e1', type: 'order.created', data: {} }, `00-${TRACE}-${SPAN}-01`);
 
-    const [, second] = await receiver.waitFor(2, '/told', 30_000);
+    const [, second] = await receiver.waitFor(2, '/propagated', 30_000);
     const quiet = await receiver.waitFor(2, '/quiet', 30_000);
     const spans = await spansOf(collector, TRACE, 6);
 
@@ -120,7 +120,10 @@ test(
       assert.equal(attempt.parentSpanId, routed.spanId);
       assert.equal(attempt.attributes['server.address'], '127.0.0.1');
       assert.equal(attempt.attributes['server.port'], receiver.port);
-      assert.ok(!JSON.stringify(attempt).includes('/told'), 'the path of a URL may be a secret');
+      assert.ok(
+        !JSON.stringify(attempt).includes('/propagated'),
+        'the path of a URL may be a secret',
+      );
     }
     const failed = attempts.find((span) => span.attributes['http.response.status_code'] === 500);
     const again = attempts.find((span) => span.attributes['posthorn.attempt'] === 2);
@@ -186,7 +189,7 @@ test(
     });
 
     await t.test('one trace spans a broadcast from its request to its attempts', async () => {
-      const received = receiver.at('/told').length;
+      const received = receiver.at('/propagated').length;
       const response = await fetch(`${system.url('ingress')}/v1/events`, {
         method: 'POST',
         headers: {
@@ -197,7 +200,7 @@ test(
         body: JSON.stringify({ id: 'b1', type: 'order.all', data: {} }),
       });
       assert.equal(response.status, 202, await response.text());
-      const told = await receiver.waitFor(received + 1, '/told', 30_000);
+      const requests = await receiver.waitFor(received + 1, '/propagated', 30_000);
       // The request, the publication, the walk, the fan-out of its copy, and both attempts.
       const found = await spansOf(collector, BROADCAST_TRACE, 6);
       const named = (name: string): ReceivedSpan => {
@@ -222,7 +225,7 @@ test(
       const attempts = found.filter(({ kind }) => kind === KINDS.client);
       assert.equal(attempts.length, 2);
       for (const attempt of attempts) assert.equal(attempt.parentSpanId, fanOut.spanId);
-      const shown = told.at(-1)?.headers['traceparent'] as string;
+      const shown = requests.at(-1)?.headers['traceparent'] as string;
       assert.ok(attempts.some(({ spanId }) => shown === `00-${BROADCAST_TRACE}-${spanId}-01`));
     });
 

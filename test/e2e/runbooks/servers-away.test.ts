@@ -86,10 +86,10 @@ test('history-blocked: the retention of records is raised to a week', { skip: li
 
 test('the local system exports every metric that a runbook names', async () => {
   await system.above(0, 'posthorn_stream_messages');
-  const told = await (await system.get('/metrics')).text();
+  const exposed = await (await system.get('/metrics')).text();
   for (const { path, text } of projectFiles('docs/operations/runbooks/*.md')) {
     for (const [name] of text.matchAll(/\b(posthorn|nodejs|process)_[a-z0-9_]+/g)) {
-      assert.ok(told.includes(`# TYPE ${name} `), `${path} names ${name}`);
+      assert.ok(exposed.includes(`# TYPE ${name} `), `${path} names ${name}`);
     }
   }
 });

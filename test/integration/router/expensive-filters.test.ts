@@ -34,7 +34,7 @@ async function stored(plane: RouterPlane): Promise<string[]> {
 }
 
 /** So many events are not acked. */
-async function owed(plane: RouterPlane, events: number): Promise<void> {
+async function deliveriesStored(plane: RouterPlane, events: number): Promise<void> {
   await waitUntil(async () => {
     const info = await plane.core.jsm.consumers.info(streams.events(0), consumers.router);
     return info.num_ack_pending === events;
@@ -63,10 +63,10 @@ test('a router that stops during an event publishes nothing of it, and the next 
   await plane.publish('a2', { type: 'order.paid', data: DATA });
   await plane.publish('b1', { tenant: 'beta' });
   await plane.routed('b1');
-  await owed(plane, 2);
+  await deliveriesStored(plane, 2);
   await plane.router?.stop(5000);
   assert.deepEqual(await stored(plane), ['beta b1']);
-  await owed(plane, 2);
+  await deliveriesStored(plane, 2);
   plane.tenants.set('acme', expensive(1));
   await (await plane.another('router-2')).start();
   await plane.routed('a2');

@@ -78,17 +78,17 @@ test('an event that waits for a refresh is not overtaken by the next', async (t)
   const gate = Promise.withResolvers<void>();
   t.after(() => gate.resolve());
   plane.refreshes = gate.promise;
-  const inHand = async (count: number): Promise<void> => {
+  const unackedReaches = async (count: number): Promise<void> => {
     await waitUntil(async () => {
       const info = await plane.core.jsm.consumers.info(streams.events(0), consumers.router);
       return info.num_ack_pending === count;
     });
   };
   await plane.publish('e1');
-  await inHand(1);
+  await unackedReaches(1);
   plane.tenants.set('acme', known);
   await plane.publish('e2');
-  await inHand(2);
+  await unackedReaches(2);
   gate.resolve();
   await plane.settled();
   assert.deepEqual(await queueOf(plane, 'ep_1'), [1, 2]);

@@ -106,7 +106,7 @@ export class DnsCache {
       const name = this.nameOf(tenant, hostname);
       if (name === undefined) process.nextTick(found, tooMany(), []);
       else if (this.deps.now() < name.expiresAtMs) {
-        process.nextTick(() => this.tell(name, found));
+        process.nextTick(() => this.answer(name, found));
       } else {
         if (!isAsked(name)) name.askedAtMs = this.deps.now();
         this.wait(name, timeoutMs, found);
@@ -152,7 +152,7 @@ export class DnsCache {
       : Number.POSITIVE_INFINITY;
     const answered = (): void => {
       clearTimeout(timer);
-      this.tell(name, found);
+      this.answer(name, found);
     };
     const late = (): void => {
       name.waiting.delete(answered);
@@ -208,7 +208,7 @@ export class DnsCache {
     this.deps.onLookup(error === null ? 'found' : isAnswer ? 'not_found' : 'failed');
   }
 
-  private tell(name: Name, found: Found): void {
+  private answer(name: Name, found: Found): void {
     if (name.error === null || this.hasStale(name)) found(null, name.addresses);
     else found(name.error, []);
   }

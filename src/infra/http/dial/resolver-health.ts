@@ -86,22 +86,22 @@ export class ResolverHealth {
   /**
    * Passes on the error of a failed look-up, or replaces it by a `LocalLookupError`.
    *
-   * @param told called immediately, or after the answer to a control query if one is needed
+   * @param done called immediately, or after the answer to a control query if one is needed
    */
   judge(
     error: NodeJS.ErrnoException,
     lookup: FailedLookup,
-    told: (error: NodeJS.ErrnoException) => void,
+    done: (error: NodeJS.ErrnoException) => void,
   ): void {
     const { deps } = this;
-    if (localFaultOf(error) !== undefined) return told(error);
+    if (localFaultOf(error) !== undefined) return done(error);
     if (this.outOfDescriptorsAtMs >= lookup.startedMs || deps.isOutOfDescriptors()) {
-      return told(new LocalLookupError('EMFILE', 'no descriptor was left for the look-up'));
+      return done(new LocalLookupError('EMFILE', 'no descriptor was left for the look-up'));
     }
-    if (ANSWERS.has(error.code ?? '')) return told(error);
-    const tell = (): void => told(this.isDown ? resolverDown() : error);
-    if (this.failed(lookup.hostname, lookup.tenant)) this.whenAnswered.push(tell);
-    else tell();
+    if (ANSWERS.has(error.code ?? '')) return done(error);
+    const report = (): void => done(this.isDown ? resolverDown() : error);
+    if (this.failed(lookup.hostname, lookup.tenant)) this.whenAnswered.push(report);
+    else report();
   }
 
   /** @returns whether a control query is in flight */
@@ -128,7 +128,7 @@ export class ResolverHealth {
     this.askedAtMs = this.deps.now();
     this.isAsking = false;
     if (answered) this.failures.clear();
-    for (const tell of this.whenAnswered.splice(0)) tell();
+    for (const report of this.whenAnswered.splice(0)) report();
   }
 }
 

@@ -84,7 +84,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   private started = false;
   private servedBefore = 0;
   private bytesBefore = 0;
-  private sawContinue = false;
+  private receivedContinue = false;
   private status = 0;
   private headers: AnswerHeaders | undefined;
   private readonly chunks: Buffer[] = [];
@@ -132,7 +132,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
   ): void {
     if (status < 100) return this.fail(faults.notValid);
     if (status === 101) return this.fail(faults.switched);
-    if (status === 100) this.sawContinue = true;
+    if (status === 100) this.receivedContinue = true;
     if (status < 200) return;
     this.status = status;
     this.headers = headers;
@@ -212,7 +212,7 @@ export class Exchange implements Dispatcher.DispatchHandler {
       isWhole,
       isSent: this.started,
       isStale,
-      needsLenient: needsLenient || this.sawContinue,
+      needsLenient: needsLenient || this.receivedContinue,
     });
   }
 }

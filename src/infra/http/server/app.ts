@@ -171,10 +171,12 @@ function setCompilers(app: FastifyInstance): void {
   app.setSerializerCompiler(() => JSON.stringify);
 }
 
-const SANE_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
+const CORRELATION_ID = /^[A-Za-z0-9._:/+=-]{1,128}$/;
 
 /** Returns the caller's correlation id if it is valid, else a new one. */
 function correlationId(request: IncomingMessage, clock: Clock): string {
   const given = request.headers['x-request-id'] ?? request.headers['x-correlation-id'];
-  return typeof given === 'string' && SANE_ID.test(given) ? given : newId('req', clock.wallMs());
+  return typeof given === 'string' && CORRELATION_ID.test(given)
+    ? given
+    : newId('req', clock.wallMs());
 }

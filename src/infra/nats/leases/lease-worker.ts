@@ -23,13 +23,13 @@ const owner = parentPort as NonNullable<typeof parentPort>;
 const { url, name, login, progress, ownerOffsetMs } = workerData as LeaseWorkerData;
 
 // oxlint-disable-next-line unicorn/require-post-message-target-origin -- threads have no origin
-const tell = (notice: LeaseNotice): void => owner.postMessage(notice);
+const notify = (notice: LeaseNotice): void => owner.postMessage(notice);
 
 type Say = (facts: Record<string, unknown>, event: string) => void;
 
 const say = (level: 'warn' | 'error'): Say => {
   return (facts, event) =>
-    tell({ kind: 'log', level, facts: { ...facts, thread: 'leases' }, name: event });
+    notify({ kind: 'log', level, facts: { ...facts, thread: 'leases' }, name: event });
 };
 
 /** The owner writes the log: one process has one stream of lines. */
@@ -66,9 +66,9 @@ owner.on('message', (request: LeaseRequest) => {
       const { key, request: number } = request;
       void renewals
         .release(key)
-        .then((revision) => tell({ kind: 'released', request: number, revision }));
+        .then((revision) => notify({ kind: 'released', request: number, revision }));
       break;
     }
   }
 });
-tell({ kind: 'ready' });
+notify({ kind: 'ready' });

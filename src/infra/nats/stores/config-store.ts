@@ -39,7 +39,7 @@ export class ConfigStore implements ConfigView {
   private readonly revisions = new Map<string, number>();
   private readonly misses = new Map<string, number>();
   /** By tenant: when the bucket was last asked, and its answer. */
-  private readonly asked = new Map<string, { atMs: number; answered: Promise<void> }>();
+  private readonly lookUps = new Map<string, { atMs: number; answered: Promise<void> }>();
   private readonly recreatedListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
   private hasAll = false;
@@ -174,16 +174,16 @@ export class ConfigStore implements ConfigView {
     sinceMs = this.clock.monotonicMs() - MISS_KEPT_MS,
   ): Promise<void> {
     const id = tenantIdOf(tenant);
-    const last = this.asked.get(id);
+    const last = this.lookUps.get(id);
     if (last !== undefined && last.atMs > sinceMs) return last.answered;
     if (this.kv === undefined) return;
-    if (this.asked.size >= MISSES_MAX) this.asked.clear();
+    if (this.lookUps.size >= MISSES_MAX) this.lookUps.clear();
     const answered = this.ask(this.kv, id);
-    this.asked.set(id, { atMs: this.clock.monotonicMs(), answered });
+    this.lookUps.set(id, { atMs: this.clock.monotonicMs(), answered });
     try {
       await answered;
     } catch (error) {
-      this.asked.delete(id);
+      this.lookUps.delete(id);
       throw error;
     }
   }

@@ -26,7 +26,7 @@ export interface TopologyReconcilerDeps {
   /** Whether this process checks the consumers of a stream: those that it reads. */
   reads: (stream: string) => boolean;
   log: Log;
-  lookEveryMs?: number;
+  checkEveryMs?: number;
 }
 
 /** The ack floor of a consumer at a check. */
@@ -74,7 +74,7 @@ export class TopologyReconciler {
     if (this.stopped) return;
     this.timer = setTimeout(() => {
       this.reconciling = this.reconcile().finally(() => this.schedule());
-    }, this.deps.lookEveryMs ?? CHECK_EVERY_MS);
+    }, this.deps.checkEveryMs ?? CHECK_EVERY_MS);
     this.timer.unref();
   }
 

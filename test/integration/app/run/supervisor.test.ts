@@ -57,9 +57,9 @@ test('a child whose configuration is wrong is not started again', async (t) => {
 
 test('a stop while the child is still coming up ends it too', async (t) => {
   let pid = 0;
-  let goOn: () => void = () => undefined;
+  let resume: () => void = () => undefined;
   const gate = new Promise<void>((resolve) => {
-    goOn = resolve;
+    resume = resolve;
   });
   const supervisor = new Supervisor({
     clock: systemClock,
@@ -76,7 +76,7 @@ test('a stop while the child is still coming up ends it too', async (t) => {
   const started = supervisor.start();
   await waitUntil(() => pid > 0);
   const stopped = supervisor.stop();
-  goOn();
+  resume();
   await Promise.all([started, stopped]);
   assert.throws(() => process.kill(pid, 0), { code: 'ESRCH' });
 });

@@ -31,7 +31,7 @@ const inForce = (id: string, fits: (endpoint: EndpointSnapshot) => boolean) =>
   endpointInForce(plane.kv, 'acme', id, fits);
 
 /** Asserts that neither MongoDB nor the bucket contains the secret. */
-async function isStoredNowhere(text: string): Promise<void> {
+async function assertNotStored(text: string): Promise<void> {
   const documents = await plane.db.collection('endpoints').find().toArray();
   assert.ok(!JSON.stringify(documents).includes(text), 'MongoDB holds it');
   const entry = await plane.kv.get('tenant.acme');
@@ -72,7 +72,7 @@ for (const [type, given, answer] of shown) {
     const opened = openCredentials(open, 'credentials', known.id, known.sealedCredentials ?? '');
     assert.equal(opened.type, type);
     assert.ok(JSON.stringify(opened).includes(SECRET));
-    await isStoredNowhere(SECRET);
+    await assertNotStored(SECRET);
     // An unnamed field keeps its value; null removes it.
     const other = await plane.call('PATCH', item, { description: 'x' });
     assert.deepEqual(other.body.credentials, { type, ...answer });
@@ -92,7 +92,7 @@ test('header fields are sealed, shown by their names, and replaced as a whole', 
     'x-api-key': SECRET,
     'x-team': 'a',
   });
-  await isStoredNowhere(SECRET);
+  await assertNotStored(SECRET);
   const item = `${path}/${made.body.id}`;
   const changed = await plane.call('PATCH', item, { headers: { 'x-b': '1' } });
   assert.deepEqual(changed.body.header_names, ['x-b']);
@@ -119,7 +119,7 @@ test('header fields that were stored in plain text work, and are sealed at the n
   assert.deepEqual(openCredentials(open, 'headers', id, after.sealedHeaders ?? ''), {
     'x-old': SECRET,
   });
-  await isStoredNowhere(SECRET);
+  await assertNotStored(SECRET);
   assert.deepEqual((await plane.call('GET', item)).body.header_names, ['x-old']);
 });
 
@@ -142,7 +142,7 @@ test('the facts of a client certificate are shown, and its key is sealed', async
   const sealed = known.sealedCertificate ?? '';
   const opened = openCredentials(open, 'client_certificate', known.id, sealed);
   assert.deepEqual(opened, given);
-  await isStoredNowhere('PRIVATE KEY');
+  await assertNotStored('PRIVATE KEY');
   // Bound to its endpoint and its place.
   assert.throws(() => openCredentials(open, 'client_certificate', 'ep_other', sealed));
   assert.throws(() => openCredentials(open, 'credentials', known.id, sealed));

@@ -45,7 +45,7 @@ interface Fields {
 const ACCEPTED_MS = Date.now() - 3_600_000;
 
 /** As a worker writes it. */
-async function bury(tenant: Tenant, event: string, fields: Fields = {}): Promise<string> {
+async function addDeadLetter(tenant: Tenant, event: string, fields: Fields = {}): Promise<string> {
   const { endpoint = tenant.endpoint, type = 'order.created', reason = 'exhausted' } = fields;
   const id = deliveryId(tenant.name, event, endpoint);
   const facts = { id: event, type, acceptedMs: ACCEPTED_MS };
@@ -72,7 +72,7 @@ function listed(tenant: Tenant, count: number, query = ''): Promise<{ id: string
   });
 }
 
-async function owedTo(tenant: Tenant) {
+async function deliveriesOf(tenant: Tenant) {
   const jsm = await jetstreamManager(plane.nc);
   const stored = await storedMessages(jsm, streams.deliveries(0));
   return stored.filter(({ subject }) => subject.includes(`.${tenant.name}.`));
@@ -81,10 +81,10 @@ async function owedTo(tenant: Tenant) {
 test('a dead letter is listed, grouped, and shown with its event byte for byte', async () => {
   const tenant = await newTenant('shown');
   const data = '{"n":1.0,"n":12345678901234567890}';
-  const first = await bury(tenant, 'e1', { data });
-  await bury(tenant, 'e2', { status: 404 });
-  await bury(tenant, 'e3', { type: 'order.paid' });
-  const expired = await bury(tenant, 'e4', { reason: 'event_expired', expired: true });
+  const first = await addDeadLetter(tenant, 'e1', { data });
+  await addDeadLetter(tenant, 'e2', { status: 404 });
+  await addDeadLetter(tenant, 'e3', { type: 'order.paid' });
+  const expired = await addDeadLetter(tenant, 'e4', { reason: 'event_expired', expired: true });
   await listed(tenant, 4);
   const { text, body } = await plane.call('GET', `${tenant.path}/dead-letters/${first}`);
   assert.ok(text.includes(`"data":${data}`), text);
@@ -111,7 +111,7 @@ test('a dead letter is listed, grouped, and shown with its event byte for byte',
 
 test('pages follow each other without gaps', async () => {
   const tenant = await newTenant('paged');
-  for (let i = 0; i < 7; i++) await bury(tenant, `e${i}`);
+  for (let i = 0; i < 7; i++) await addDeadLetter(tenant, `e${i}`);
   const all = await listed(tenant, 7);
   const ids: string[] = [];
   let cursor = '';
@@ -129,7 +129,7 @@ test('pages follow each other without gaps', async () => {
 
 test('a repeated replay makes one new delivery of the same event', async () => {
   const tenant = await newTenant('replayed');
-  const dead = await bury(tenant, 'e1', { data: '{"n":1.0}' });
+  const dead = await addDeadLetter(tenant, 'e1', { data: '{"n":1.0}' });
   await listed(tenant, 1);
   const path = `${tenant.path}/dead-letters/${dead}/replay`;
   const answers = await Promise.all([1, 2, 3].map(() => plane.call('POST', path)));
@@ -139,11 +139,11 @@ test('a repeated replay makes one new delivery of the same event', async () => {
   }
   const id = answers[0]?.body.delivery_id as string;
   assert.notEqual(id, dead);
-  const [owed, ...more] = await owedTo(tenant);
-  assert.ok(owed);
+  const [delivery, ...more] = await deliveriesOf(tenant);
+  assert.ok(delivery);
   assert.equal(more.length, 0);
-  assert.equal(owed.messageId, `${id}:0`);
-  const { head, eventBytes } = decodeDeliveryFrame(owed.data);
+  assert.equal(delivery.messageId, `${id}:0`);
+  const { head, eventBytes } = decodeDeliveryFrame(delivery.data);
   assert.deepEqual(head, { id, endpoint: tenant.endpoint, attemptNo: 1, hop: 0, eventSeq: 5 });
   const event = decodeEventFrame(eventBytes);
   assert.equal(event.head.id, 'e1');
@@ -157,7 +157,7 @@ test('a repeated replay makes one new delivery of the same event', async () => {
 
 test('a replay is the same delivery when it is repeated after a crash between publish and mark', async () => {
   const tenant = await newTenant('crashed');
-  const dead = await bury(tenant, 'e1');
+  const dead = await addDeadLetter(tenant, 'e1');
   await listed(tenant, 1);
   const path = `${tenant.path}/dead-letters/${dead}/replay`;
   const first = await plane.call('POST', path);
@@ -168,15 +168,18 @@ test('a replay is the same delivery when it is repeated after a crash between pu
   );
   const second = await plane.call('POST', path);
   assert.equal(second.body.delivery_id, first.body.delivery_id);
-  assert.equal((await owedTo(tenant)).length, 1);
+  assert.equal((await deliveriesOf(tenant)).length, 1);
 });
 
 test('a selection is replayed, except for dead letters that cannot be replayed', async () => {
   const tenant = await newTenant('many');
-  for (let i = 0; i < 60; i++) await bury(tenant, `e${i}`);
-  await bury(tenant, 'other', { status: 404 });
-  await bury(tenant, 'deleted', { endpoint: 'ep_deleted' });
-  const expired = await bury(tenant, 'expired', { reason: 'event_expired', expired: true });
+  for (let i = 0; i < 60; i++) await addDeadLetter(tenant, `e${i}`);
+  await addDeadLetter(tenant, 'other', { status: 404 });
+  await addDeadLetter(tenant, 'deleted', { endpoint: 'ep_deleted' });
+  const expired = await addDeadLetter(tenant, 'expired', {
+    reason: 'event_expired',
+    expired: true,
+  });
   const [, gone] = [await listed(tenant, 63), await listed(tenant, 1, '&endpoint=ep_deleted')];
   const path = `${tenant.path}/dead-letters`;
   const some = await plane.call('POST', `${path}/replay`, { cause: 'http_503' });
@@ -185,7 +188,7 @@ test('a selection is replayed, except for dead letters that cannot be replayed',
   const rest = await plane.call('POST', `${path}/replay`, {});
   assert.deepEqual([rest.body.replayed, rest.body.more], [1, false]);
   // While schedules fire, some are counted neither where they were nor where they are.
-  await waitUntil(async () => (await owedTo(tenant)).length === 61);
+  await waitUntil(async () => (await deliveriesOf(tenant)).length === 61);
   await listed(tenant, 2, '&replayed=false');
   const counted = 'posthorn_projector_dead_letters_total';
   assert.ok((await metricValue(plane.registry, counted, { reason: 'event_expired' })) > 0);
@@ -202,7 +205,7 @@ test('selected replays become due one after the other, oldest first, at the requ
   const tenant = await newTenant('paced');
   const oldestFirst: string[] = [];
   for (const event of ['e1', 'e2', 'e3']) {
-    oldestFirst.push(await bury(tenant, event));
+    oldestFirst.push(await addDeadLetter(tenant, event));
     await listed(tenant, oldestFirst.length);
   }
   const path = `${tenant.path}/dead-letters/replay`;
@@ -223,7 +226,8 @@ test('selected replays become due one after the other, oldest first, at the requ
   }
   assert.equal((dueMs[1] as number) - (dueMs[0] as number), 1000);
   assert.equal(dueMs[1], Date.parse(answer.body.paced_until));
-  const due = async () => (await owedTo(tenant)).filter(({ subject }) => subject.includes('.r.'));
+  const due = async () =>
+    (await deliveriesOf(tenant)).filter(({ subject }) => subject.includes('.r.'));
   await waitUntil(async () => (await due()).length === 3, { what: 'all are due' });
   const nothing = await plane.call('POST', path, {});
   assert.deepEqual(nothing.body, { replayed: 0, more: false, paced_until: null });
@@ -236,9 +240,9 @@ test('selected replays become due one after the other, oldest first, at the requ
 
 test('a discarded dead letter is not restored when its write is repeated', async () => {
   const tenant = await newTenant('discarded');
-  const dead = await bury(tenant, 'e1');
-  await bury(tenant, 'e2', { status: 404 });
-  await bury(tenant, 'e3', { status: 404 });
+  const dead = await addDeadLetter(tenant, 'e1');
+  await addDeadLetter(tenant, 'e2', { status: 404 });
+  await addDeadLetter(tenant, 'e3', { status: 404 });
   await listed(tenant, 3);
   const path = `${tenant.path}/dead-letters`;
   assert.equal((await plane.call('DELETE', `${path}/${dead}`)).status, 204);
@@ -247,7 +251,7 @@ test('a discarded dead letter is not restored when its write is repeated', async
   const many = await plane.call('POST', `${path}/discard`, { cause: 'http_404' });
   assert.deepEqual(many.body, { discarded: 2 });
   await listed(tenant, 0);
-  await bury(tenant, 'e1');
+  await addDeadLetter(tenant, 'e1');
   const jsm = await jetstreamManager(plane.nc);
   await waitUntil(async () => {
     const info = await jsm.consumers.info(streams.deadLetters, consumers.projector);
@@ -259,7 +263,7 @@ test('a discarded dead letter is not restored when its write is repeated', async
 test('a damaged message is terminated and the next ones are written; an unknown tenant is reported', async () => {
   const tenant = await newTenant('damaged');
   plane.nc.publish(subjects.deadLetter('damaged', tenant.endpoint), 'rubbish');
-  await bury(tenant, 'e1');
+  await addDeadLetter(tenant, 'e1');
   await listed(tenant, 1);
   const answer = await plane.call('GET', '/v1/tenants/nobody/dead-letters');
   assert.equal(answer.body.code, 'POSTHORN_TENANT_UNKNOWN');
@@ -282,13 +286,13 @@ test('a replay to an ordered endpoint goes to the end of its queue', async () =>
   const isOrdered = () =>
     plane.config.tenant(tenant.name)?.endpoints.some(({ ordered }) => ordered !== undefined);
   await waitUntil(isOrdered, { what: 'it is ordered' });
-  const id = await bury(tenant, 'e1');
+  const id = await addDeadLetter(tenant, 'e1');
   await listed(tenant, 1);
   const { status, text } = await plane.call('POST', `${tenant.path}/dead-letters/${id}/replay`);
   assert.equal(status, 202, text);
   const subject = subjects.ordered(tenant.name, tenant.endpoint);
   assert.deepEqual(
-    (await owedTo(tenant)).map((owed) => owed.subject),
+    (await deliveriesOf(tenant)).map((delivery) => delivery.subject),
     [subject],
   );
 });
@@ -306,7 +310,7 @@ const actOnMany = (tenant: Tenant, action: 'replay' | 'discard') =>
 
 test('a repeated replay of a selection continues it when its process died', async () => {
   const tenant = await newTenant('continued');
-  const dead = await Promise.all(['e1', 'e2', 'e3'].map((event) => bury(tenant, event)));
+  const dead = await Promise.all(['e1', 'e2', 'e3'].map((event) => addDeadLetter(tenant, event)));
   await listed(tenant, 3);
   assert.equal((await actOnMany(tenant, 'replay')).body.replayed, 3);
   await loseAnswers(plane.db);
@@ -318,7 +322,7 @@ test('a repeated replay of a selection continues it when its process died', asyn
   );
   const again = deliveryId(tenant.name, 'e2', tenant.endpoint, dead[1]);
   const jsm = await jetstreamManager(plane.nc);
-  await waitUntil(async () => (await owedTo(tenant)).length === 3);
+  await waitUntil(async () => (await deliveriesOf(tenant)).length === 3);
   const at = new Date();
   await deliveries.insertOne({
     _id: again,
@@ -330,11 +334,15 @@ test('a repeated replay of a selection continues it when its process died', asyn
     state: { hop: 0, rank: 0, status: 'delivered', reason: null, at, next_attempt_at: null },
   });
   await jsm.streams.purge(streams.deliveries(0), { keep: 0 });
-  await bury(tenant, 'later');
+  await addDeadLetter(tenant, 'later');
   await listed(tenant, 4);
   const continued = await actOnMany(tenant, 'replay');
   assert.deepEqual([continued.body.replayed, continued.body.more], [3, false], continued.text);
-  assert.equal((await owedTo(tenant)).length, 0, 'the published delivery is not published again');
+  assert.equal(
+    (await deliveriesOf(tenant)).length,
+    0,
+    'the published delivery is not published again',
+  );
   const [left] = await listed(tenant, 1, '&replayed=false');
   assert.equal(left?.id, deliveryId(tenant.name, 'later', tenant.endpoint));
   assert.equal((await actOnMany(tenant, 'replay')).headers['idempotency-replayed'], 'true');
@@ -342,11 +350,11 @@ test('a repeated replay of a selection continues it when its process died', asyn
 
 test('a repeated discard counts what its dead process discarded, and no later dead letter', async () => {
   const tenant = await newTenant('discarded-once');
-  for (const event of ['e1', 'e2']) await bury(tenant, event);
+  for (const event of ['e1', 'e2']) await addDeadLetter(tenant, event);
   await listed(tenant, 2);
   assert.equal((await actOnMany(tenant, 'discard')).body.discarded, 2);
   await loseAnswers(plane.db);
-  await bury(tenant, 'later');
+  await addDeadLetter(tenant, 'later');
   await listed(tenant, 1);
   assert.equal((await actOnMany(tenant, 'discard')).body.discarded, 2);
   await listed(tenant, 1);

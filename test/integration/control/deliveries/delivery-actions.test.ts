@@ -38,7 +38,7 @@ const path = '/v1/tenants/acme/deliveries';
 const ENDPOINT = 'ep_1';
 
 /** A delivery of the history; by its status a schedule waits for it, as a worker leaves it. */
-async function owe(event: string, status: DeliveryStatus, atMs = Date.now() + 3_600_000) {
+async function addDelivery(event: string, status: DeliveryStatus, atMs = Date.now() + 3_600_000) {
   const id = deliveryId('acme', event, ENDPOINT);
   const at = new Date();
   await historyOf(plane.db).deliveries.insertOne({
@@ -82,7 +82,7 @@ async function stored(id: string) {
 }
 
 test('retry now removes the schedule and makes its message runnable once', async () => {
-  const { id, head } = await owe('e1', 'pending');
+  const { id, head } = await addDelivery('e1', 'pending');
   const answer = await plane.call('POST', `${path}/${id}/retry`);
   assert.equal(answer.status, 202, answer.text);
   assert.deepEqual(answer.body, { id, delivery_id: id });
@@ -98,7 +98,7 @@ test('retry now removes the schedule and makes its message runnable once', async
 });
 
 test('ten concurrent retries send the delivery once', async () => {
-  const { id } = await owe('e2', 'pending');
+  const { id } = await addDelivery('e2', 'pending');
   const ask = () => plane.call('POST', `${path}/${id}/retry`);
   const answers = await Promise.all(Array.from({ length: 10 }, ask));
   // Two actions that read the same schedule publish under one id, and the second gets the result of
@@ -109,7 +109,7 @@ test('ten concurrent retries send the delivery once', async () => {
 });
 
 test('a cancellation removes the schedule, and the worker gets a message to send nothing', async () => {
-  const { id, head } = await owe('e3', 'pending');
+  const { id, head } = await addDelivery('e3', 'pending');
   const answer = await plane.call('POST', `${path}/${id}/cancel`);
   assert.equal(answer.status, 202, answer.text);
   const [message, ...more] = await stored(id);
@@ -119,7 +119,7 @@ test('a cancellation removes the schedule, and the worker gets a message to send
 });
 
 test('of a concurrent retry and cancellation one is done', async () => {
-  const { id } = await owe('e4', 'pending');
+  const { id } = await addDelivery('e4', 'pending');
   const answers = await Promise.all([
     plane.call('POST', `${path}/${id}/cancel`),
     plane.call('POST', `${path}/${id}/retry`),
@@ -134,7 +134,7 @@ test('of a concurrent retry and cancellation one is done', async () => {
 });
 
 test('rejects retry and cancellation of a schedule that has fired', async () => {
-  const { id } = await owe('e5', 'pending', Date.now() + 100);
+  const { id } = await addDelivery('e5', 'pending', Date.now() + 100);
   await waitUntil(async () => (await stored(id))[0]?.subject.includes('.h.'), { what: 'it fired' });
   for (const action of ['retry', 'cancel']) {
     const answer = await plane.call('POST', `${path}/${id}/${action}`);
@@ -145,9 +145,9 @@ test('rejects retry and cancellation of a schedule that has fired', async () => 
 });
 
 test('a held delivery is cancelled alone, and the worker gets a message to send nothing', async () => {
-  const others = await Promise.all(['h1', 'h2', 'h3'].map((event) => owe(event, 'held')));
-  const { id, head } = await owe('h4', 'held');
-  others.push(await owe('h5', 'held'));
+  const others = await Promise.all(['h1', 'h2', 'h3'].map((event) => addDelivery(event, 'held')));
+  const { id, head } = await addDelivery('h4', 'held');
+  others.push(await addDelivery('h5', 'held'));
   const answer = await plane.call('POST', `${path}/${id}/cancel`);
   assert.equal(answer.status, 202, answer.text);
   const [message, ...more] = await stored(id);
@@ -168,13 +168,13 @@ test('a held delivery is found behind more than one batch of held messages', asy
       hold({ id: event, endpoint: ENDPOINT, attemptNo: 1, hop: 0, eventSeq: 1 }),
     ),
   );
-  const { id } = await owe('behind', 'held');
+  const { id } = await addDelivery('behind', 'held');
   const answer = await plane.call('POST', `${path}/${id}/cancel`);
   assert.equal(answer.status, 202, answer.text);
 });
 
 test('of a concurrent release and cancellation of a held delivery the first is kept', async () => {
-  const { id, head } = await owe('h6', 'held');
+  const { id, head } = await addDelivery('h6', 'held');
   // As the worker releases it, before it deletes the held message.
   await publisher.publishAsync({
     subject: subjects.delivery('acme', ENDPOINT, 'r'),
@@ -191,19 +191,19 @@ test('of a concurrent release and cancellation of a held delivery the first is k
 });
 
 test('rejects actions on ended, held and unknown deliveries', async () => {
-  const held = await owe('e_held', 'held');
+  const held = await addDelivery('e_held', 'held');
   const hurried = await plane.call('POST', `${path}/${held.id}/retry`);
   assert.equal(hurried.body.code, 'POSTHORN_DELIVERY_NOT_WAITING', hurried.text);
   assert.equal(hurried.body.detail, 'it is held');
   for (const status of ['delivered', 'cancelled'] as const) {
-    const { id } = await owe(`e_${status}`, status);
+    const { id } = await addDelivery(`e_${status}`, status);
     for (const action of ['retry', 'cancel']) {
       const answer = await plane.call('POST', `${path}/${id}/${action}`);
       assert.equal(answer.body.code, 'POSTHORN_DELIVERY_NOT_WAITING', answer.text);
       assert.equal(answer.body.detail, `it is ${status}`);
     }
   }
-  const failed = await owe('e_failed', 'failed');
+  const failed = await addDelivery('e_failed', 'failed');
   const cancelled = await plane.call('POST', `${path}/${failed.id}/cancel`);
   assert.equal(cancelled.body.code, 'POSTHORN_DELIVERY_NOT_WAITING');
   // The dead letter of the delivery is not in the history yet.
@@ -233,11 +233,11 @@ const schedule = (head: DeliveryHead) =>
   });
 
 test('a repeated retry makes no second attempt when its process died before the answer', async () => {
-  const { id, head } = await owe('died_after', 'pending');
+  const { id, head } = await addDelivery('died_after', 'pending');
   assert.equal((await act(id, 'retry')).status, 202);
   await loseAnswers(plane.db);
-  const meanwhile = await act(id, 'retry');
-  assert.deepEqual([meanwhile.status, meanwhile.body], [202, { id, delivery_id: id }]);
+  const beforeRecord = await act(id, 'retry');
+  assert.deepEqual([beforeRecord.status, beforeRecord.body], [202, { id, delivery_id: id }]);
   await loseAnswers(plane.db);
   // The worker made the attempt, and waits for the next one.
   await schedule({ ...head, attemptNo: head.attemptNo + 1, hop: head.hop + 1 });
@@ -254,7 +254,7 @@ test('a repeated retry makes no second attempt when its process died before the 
 });
 
 test('a repeated retry makes the attempt when its process died before it', async () => {
-  const { id, head } = await owe('died_before', 'pending');
+  const { id, head } = await addDelivery('died_before', 'pending');
   assert.equal((await act(id, 'retry')).status, 202);
   await loseAnswers(plane.db);
   // As if the request had only stored its note: the same attempt waits.
@@ -269,7 +269,7 @@ test('a repeated retry makes the attempt when its process died before it', async
 
 test('a repeated cancellation succeeds once the worker has recorded the earlier one', async () => {
   for (const status of ['pending', 'held'] as const) {
-    const { id } = await owe(`cancelled_${status}`, status);
+    const { id } = await addDelivery(`cancelled_${status}`, status);
     assert.equal((await act(id, 'cancel')).status, 202);
     await loseAnswers(plane.db);
     const early = await act(id, 'cancel');

@@ -21,7 +21,7 @@ async function setUp(t: TestContext) {
     log,
   });
   t.after(() => metrics.stop());
-  const owe = (n: number, lane: DeliveryClass) =>
+  const storeDelivery = (n: number, lane: DeliveryClass) =>
     core.publisher.publishAsync({
       subject: subjects.delivery('acme', 'ep_1', lane),
       payload: Buffer.from('x'),
@@ -35,13 +35,13 @@ async function setUp(t: TestContext) {
     );
     return match?.value;
   };
-  return { core, metrics, owe, value };
+  return { core, metrics, storeDelivery, value };
 }
 
 test('the metrics show runnable messages, waiting messages and the age of the oldest', async (t) => {
-  const { core, metrics, owe, value } = await setUp(t);
-  for (let n = 0; n < 3; n++) await owe(n, 's');
-  await owe(0, 'r');
+  const { core, metrics, storeDelivery, value } = await setUp(t);
+  for (let n = 0; n < 3; n++) await storeDelivery(n, 's');
+  await storeDelivery(0, 'r');
   for (const n of [1, 2]) {
     await core.publisher.publishAsync({
       subject: subjects.held('acme', 'ep_1'),
@@ -65,8 +65,8 @@ test('the metrics show runnable messages, waiting messages and the age of the ol
 });
 
 test('a delivered message without an ack counts as unacked and keeps its age', async (t) => {
-  const { core, metrics, owe, value } = await setUp(t);
-  await owe(0, 's');
+  const { core, metrics, storeDelivery, value } = await setUp(t);
+  await storeDelivery(0, 's');
   const consumer = await core.js.consumers.get('DLV-0', 'deliver-shared');
   assert.ok(await consumer.next({ expires: 5000 }));
   await metrics.start();
@@ -78,8 +78,8 @@ test('a delivered message without an ack counts as unacked and keeps its age', a
 });
 
 test('no stale figures are reported when the brokers are unavailable', async (t) => {
-  const { core, metrics, owe, value } = await setUp(t);
-  await owe(0, 's');
+  const { core, metrics, storeDelivery, value } = await setUp(t);
+  await storeDelivery(0, 's');
   await core.jsm.streams.delete('DLV-0');
   await metrics.start();
   assert.equal(await value('posthorn_stream_messages', { stream: 'EV-0' }), undefined);

@@ -84,14 +84,14 @@ async function track(...records: DeliveryRecord[]): Promise<void> {
   await plane.control.trackHealth(attempts);
 }
 
-interface Told {
+interface Announced {
   type: string;
   id: string;
   data: Record<string, unknown>;
 }
 
 /** Waits for a number of announcements to a tenant about an endpoint, and for an empty outbox. */
-function told(receiver: string, endpoint: string, count: number): Promise<Told[]> {
+function announced(receiver: string, endpoint: string, count: number): Promise<Announced[]> {
   return waitUntil(async () => {
     if ((await healthStoreOf(plane.db).outbox.countDocuments()) > 0) return undefined;
     const stored = await storedMessages(await jetstreamManager(plane.nc), streams.events(0));
@@ -112,7 +112,7 @@ function told(receiver: string, endpoint: string, count: number): Promise<Told[]
 const ajv = formats.default(new Ajv2020({ strict: false }));
 
 /** The reference shows the data of the event as it is. */
-function assertDescribed({ type, data }: Told): void {
+function assertDescribed({ type, data }: Announced): void {
   const described = operationalEventData[type as OperationalEventType];
   assert.ok(ajv.validate(described, data), `${type}: ${ajv.errorsText()}`);
 }
@@ -137,9 +137,9 @@ test('an endpoint shows its health: unknown, healthy, failing since, disables at
   });
   const when = new Date();
   const state = { hop: 0, rank: 1, reason: null, at: when, next_attempt_at: null };
-  const owed = { tenant: 'seen', event: 'e', type: 'a.b', accepted_at: when };
+  const delivery = { tenant: 'seen', event: 'e', type: 'a.b', accepted_at: when };
   await historyOf(plane.db).deliveries.insertOne({
-    ...owed,
+    ...delivery,
     _id: 'dlv_held',
     endpoint: tenant.endpoint,
     state: { ...state, status: 'held' },
@@ -187,7 +187,7 @@ test('an endpoint is warned at 50, 75 and 90 %, then disabled, each announced on
   await track(attempt(tenant, 1000, FAILURE));
   const { body } = await plane.call('GET', tenant.path);
   assert.deepEqual([body.state, body.state_reason], ['disabled', 'failing']);
-  const events = await told('failing', tenant.endpoint, 4);
+  const events = await announced('failing', tenant.endpoint, 4);
   assert.deepEqual(
     events.map(({ type, data }) => [type, data['percent'] ?? null]),
     [
@@ -201,7 +201,7 @@ test('an endpoint is warned at 50, 75 and 90 %, then disabled, each announced on
   assert.equal(last?.['reason'], 'failing');
   assert.equal(last?.['url'], 'https://example.com/h');
   assert.equal(last?.['tenant_id'], 'failing');
-  assert.deepEqual(await told('operator', tenant.endpoint, 4), events);
+  assert.deepEqual(await announced('operator', tenant.endpoint, 4), events);
 });
 
 test('an activated endpoint gets the full failing time again, and its first success is announced', async () => {
@@ -220,7 +220,7 @@ test('an activated endpoint gets the full failing time again, and its first succ
   assert.ok(Date.parse(body.health.failing_since) >= Date.parse(activated.body.updated_at));
   await track(attempt(tenant, AGE_SECONDS + 101));
   assert.equal((await plane.call('GET', tenant.path)).body.health.state, 'healthy');
-  const events = await told('back', tenant.endpoint, 3);
+  const events = await announced('back', tenant.endpoint, 3);
   const recovered = events.at(-1);
   assert.equal(recovered?.type, 'posthorn.endpoint.recovered');
   assert.equal(recovered?.data['was_disabled'], true);
@@ -232,7 +232,7 @@ test('a 410 disables the endpoint and is announced once', async () => {
   for (let i = 0; i < 3; i++) {
     await plane.control.disableGoneEndpoint({ ...record, url: 'https://example.com/h' });
   }
-  const [event, ...more] = await told('gone', tenant.endpoint, 1);
+  const [event, ...more] = await announced('gone', tenant.endpoint, 1);
   assert.equal(more.length, 0);
   assert.equal(event?.type, 'posthorn.endpoint.disabled');
   assert.equal(event?.data['reason'], 'gone');
@@ -245,7 +245,7 @@ test('a dead letter is announced to subscribers, and one of an operational event
     plane.config.tenant(name)?.endpoints.length === 1 &&
     plane.config.tenant(name)?.subscriptions.length === 1;
   await waitUntil(() => listens('deaf') && listens('ears'));
-  const bury = (tenant: Tenant, id: string, type: string): void => {
+  const deadLetter = (tenant: Tenant, id: string, type: string): void => {
     const event = { id: 'e', type, source: '/s', time: '2026-01-31T12:00:00Z' };
     const head = { ...event, kind: 'json' as const, acceptedMs: 1, correlationId: 'r' };
     const { endpoint } = tenant;
@@ -253,18 +253,18 @@ test('a dead letter is announced to subscribers, and one of an operational event
     const frame = encodeDeadLetterFrame(letter, encodeEventFrame(head, '{}'));
     plane.nc.publish(subjects.deadLetter(tenant.name, endpoint), frame);
   };
-  bury(deaf, 'dlv_deaf', 'order.created');
-  bury(ears, 'dlv_loop', 'posthorn.endpoint.failing');
-  bury(ears, 'dlv_ears', 'order.created');
+  deadLetter(deaf, 'dlv_deaf', 'order.created');
+  deadLetter(ears, 'dlv_loop', 'posthorn.endpoint.failing');
+  deadLetter(ears, 'dlv_ears', 'order.created');
   const stored = ['dlv_deaf', 'dlv_loop', 'dlv_ears'];
   const { deadLetters } = historyOf(plane.db);
   await waitUntil(async () => (await deadLetters.countDocuments({ _id: { $in: stored } })) === 3);
-  const [event, ...more] = await told('ears', ears.endpoint, 1);
+  const [event, ...more] = await announced('ears', ears.endpoint, 1);
   assert.equal(more.length, 0);
   assert.equal(event?.type, 'posthorn.delivery.exhausted');
   assert.equal(event?.data['delivery_id'], 'dlv_ears');
   assert.equal(event?.data['event_type'], 'order.created');
-  assert.deepEqual(await told('deaf', deaf.endpoint, 0), []);
+  assert.deepEqual(await announced('deaf', deaf.endpoint, 0), []);
 });
 
 test('rejects an out-of-range failing time with its name', async () => {

@@ -188,9 +188,9 @@ test('stored answers are sealed, expire after a day, and are deleted with their 
   assert.ok(left > 23 * 3600_000 && left <= 24 * 3600_000);
   await plane.call('DELETE', '/v1/tenants/gone');
   await plane.call('PUT', '/v1/tenants/gone', {});
-  const anew = await post(path, { url: 'https://e.com/' }, 'k7');
-  assert.equal(anew.status, 201, anew.text);
-  assert.notEqual(anew.body.id, made.body.id);
+  const ofNewTenant = await post(path, { url: 'https://e.com/' }, 'k7');
+  assert.equal(ofNewTenant.status, 201, ofNewTenant.text);
+  assert.notEqual(ofNewTenant.body.id, made.body.id);
 });
 
 test('rejects an Idempotency-Key without a length of 1 to 255', async () => {

@@ -18,7 +18,7 @@ before(async () => {
 after(() => mongo.dispose());
 
 /** The content of one message: an event, or a record. */
-type Told = { event: string } | HistoryRecord;
+type Report = { event: string } | HistoryRecord;
 
 const ACCEPTED_MS = 1_700_000_000_000;
 const events = ['e1', 'e2'];
@@ -82,13 +82,13 @@ const delivered: fc.Arbitrary<DeliveryRecord> = fc
     return record;
   });
 
-const told: fc.Arbitrary<Told> = fc.oneof(
+const report: fc.Arbitrary<Report> = fc.oneof(
   fc.constantFrom(...events).map((event) => ({ event })),
   routed,
   { arbitrary: delivered, weight: 3 },
 );
 
-function addTo(batch: Batch, item: Told): void {
+function addTo(batch: Batch, item: Report): void {
   if ('k' in item) {
     batch.addRecord(item);
     return;
@@ -112,7 +112,7 @@ function frameOf(head: Parameters<typeof encodeEventFrame>[0]): Buffer {
 }
 
 /** Writes batch after batch to an empty database, and returns the resulting documents. */
-async function write(batches: Told[][]): Promise<unknown> {
+async function write(batches: Report[][]): Promise<unknown> {
   await Promise.all([history.events.deleteMany({}), history.deliveries.deleteMany({})]);
   for (const items of batches) {
     const batch = new Batch();
@@ -126,7 +126,7 @@ async function write(batches: Told[][]): Promise<unknown> {
 }
 
 /** Some of the items, one by one or together, in any order, some of them again. */
-function retold(items: Told[]): fc.Arbitrary<Told[][]> {
+function redelivered(items: Report[]): fc.Arbitrary<Report[][]> {
   return fc
     .tuple(
       fc.shuffledSubarray(items, { minLength: items.length }),
@@ -135,7 +135,7 @@ function retold(items: Told[]): fc.Arbitrary<Told[][]> {
     )
     .map(([shuffled, again, sizes]) => {
       const all = [...shuffled, ...again];
-      const batches: Told[][] = [];
+      const batches: Report[][] = [];
       for (let i = 0, at = 0; at < all.length; i++) {
         const size = sizes[i % sizes.length] as number;
         batches.push(all.slice(at, at + size));
@@ -147,8 +147,8 @@ function retold(items: Told[]): fc.Arbitrary<Told[][]> {
 
 test('any order, repetition and split into batches gives the same documents', async () => {
   const story = fc
-    .array(told, { minLength: 1, maxLength: 14 })
-    .chain((items) => fc.tuple(fc.constant(items), retold(items)));
+    .array(report, { minLength: 1, maxLength: 14 })
+    .chain((items) => fc.tuple(fc.constant(items), redelivered(items)));
   await fc.assert(
     fc.asyncProperty(story, async ([items, batches]) => {
       assert.deepEqual(await write(batches), await write([items]));
@@ -159,7 +159,7 @@ test('any order, repetition and split into batches gives the same documents', as
 
 test('repeating a whole batch, as after a crash, changes nothing', async () => {
   await fc.assert(
-    fc.asyncProperty(fc.array(told, { minLength: 1 }), async (items) => {
+    fc.asyncProperty(fc.array(report, { minLength: 1 }), async (items) => {
       assert.deepEqual(await write([items, items]), await write([items]));
     }),
     { numRuns: 30 },
@@ -167,7 +167,7 @@ test('repeating a whole batch, as after a crash, changes nothing', async () => {
 });
 
 test('two projectors that write the same batches concurrently produce the same documents', async () => {
-  const items: Told[] = [
+  const items: Report[] = [
     ...events.map((event) => ({ event })),
     ...fc.sample(routed, { numRuns: 4, seed: 1 }),
     ...fc.sample(delivered, { numRuns: 60, seed: 2 }),
@@ -261,8 +261,8 @@ test('rejects a batch with any kind of write when MongoDB is unavailable', async
   addTo(first, { event: 'e1' });
   await writeBatch(away, first);
   await mongod.kill('SIGKILL');
-  const told: Told[] = [{ event: 'e2' }, ...fc.sample(routed, 1), ...fc.sample(delivered, 1)];
-  for (const item of told) {
+  const reports: Report[] = [{ event: 'e2' }, ...fc.sample(routed, 1), ...fc.sample(delivered, 1)];
+  for (const item of reports) {
     const batch = new Batch();
     addTo(batch, item);
     await assert.rejects(writeBatch(away, batch), JSON.stringify(item));

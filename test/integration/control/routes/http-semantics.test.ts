@@ -320,7 +320,7 @@ test('rejects a change of a resource without an ETag with 412 when a condition n
   assert.equal(read.statusCode, 404);
 });
 
-test('a read that if-match refuses is not told to change the resource', async () => {
+test('the detail names no change when if-match rejects a read', async () => {
   const tenant = '/v1/tenants/read-condition';
   await plane.call('PUT', tenant, {});
   const refused = await ask('GET', tenant, { 'if-match': '"other"' });

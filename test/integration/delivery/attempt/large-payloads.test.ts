@@ -178,7 +178,7 @@ test('a link does not outlive the payload', async (t) => {
   assert.equal(Date.parse(expires_at), acceptedMs + 3600_000);
 });
 
-async function buriedBecause(
+async function deadLetterReason(
   t: TestContext,
   options: { settings?: Partial<DeliverySettings>; harm: (worker: Worker) => Promise<PayloadRef> },
 ): Promise<string> {
@@ -201,8 +201,8 @@ const GONE: PayloadRef = { key: 'acme/pay_gone', size: 3, sha256: '0'.repeat(64)
 
 test('a missing payload makes a dead letter immediately, inline or as a link', async (t) => {
   const harm = async () => GONE;
-  assert.equal(await buriedBecause(t, { harm }), 'payload_missing');
-  assert.equal(await buriedBecause(t, { settings: PUBLIC, harm }), 'payload_missing');
+  assert.equal(await deadLetterReason(t, { harm }), 'payload_missing');
+  assert.equal(await deadLetterReason(t, { settings: PUBLIC, harm }), 'payload_missing');
 });
 
 test('a damaged payload makes a dead letter', async (t) => {
@@ -210,7 +210,7 @@ test('a damaged payload makes a dead letter', async (t) => {
     const ref = await put(worker, '"good"');
     return { ...ref, sha256: createHash('sha256').update('"evil"').digest('hex') };
   };
-  assert.equal(await buriedBecause(t, { harm }), 'payload_damaged');
+  assert.equal(await deadLetterReason(t, { harm }), 'payload_damaged');
 });
 
 test('a delivery waits while the object store does not answer, and is sent afterwards', async (t) => {

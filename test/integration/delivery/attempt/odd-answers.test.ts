@@ -48,7 +48,7 @@ async function attemptsOf(
 }
 
 /** Requests that the attempts report. */
-const told = (attempts: AttemptRecord[]): number =>
+const requestsIn = (attempts: AttemptRecord[]): number =>
   attempts.reduce((sum, { repeatedMs }) => sum + (repeatedMs === undefined ? 1 : 2), 0);
 
 test('a receiver that sends an unsolicited 100 gets the delivery by the second attempt, then by the first', async (t) => {
@@ -81,7 +81,7 @@ test('a receiver that closes inside its answer gets as many requests as the hist
   worker.endpoint('acme', 'ep_1', { url: receiver.url });
   const attempts = await attemptsOf(worker, 'failed');
   assert.equal(attempts.length, 3);
-  assert.equal(receiver.requests(), told(attempts));
+  assert.equal(receiver.requests(), requestsIn(attempts));
   assert.equal(new Set(attempts.map(({ detail }) => detail)).size, 1);
 });
 
@@ -94,8 +94,8 @@ test('a request that is sent twice is reported with its time and its reason', as
   worker.endpoint('acme', 'ep_1', { url: receiver.url });
   const first = await attemptsOf(worker, 'delivered');
   const second = await attemptsOf(worker, 'delivered');
-  assert.equal(told(first), 1);
-  assert.equal(told(second), 2);
+  assert.equal(requestsIn(first), 1);
+  assert.equal(requestsIn(second), 2);
   assert.equal(receiver.requests(), 3);
   const [attempt] = second;
   assert.ok(attempt);
@@ -134,8 +134,8 @@ test('no answer logs an error', async (t) => {
   for (const _ of answers)
     published.push((await worker.publishDelivery('acme', 'ep_1')).delivery.id);
   await worker.waitUntilEmpty();
-  const told = await worker.core.storedRecords();
-  const done = told.flatMap((record) => (record.k === 'delivery' ? [record] : []));
+  const records = await worker.core.storedRecords();
+  const done = records.flatMap((record) => (record.k === 'delivery' ? [record] : []));
   for (const id of published) {
     const failures = done.flatMap((record) =>
       record.id === id ? [record.attempt?.failure ?? 'none'] : [],

@@ -104,9 +104,9 @@ test('after the last attempt the dead letter has the whole event, and the record
   const frame = decodeEventFrame(eventBytes);
   assert.deepEqual(frame.head, event);
   assert.equal(frame.data.toString(), '{"big":12345678901234567890}');
-  const told = head as unknown as { reason: string; lastAttempt: { responseBody: string } };
-  assert.equal(told.reason, 'exhausted');
-  assert.equal(told.lastAttempt.responseBody, 'no');
+  const stored = head as unknown as { reason: string; lastAttempt: { responseBody: string } };
+  assert.equal(stored.reason, 'exhausted');
+  assert.equal(stored.lastAttempt.responseBody, 'no');
   await worker.waitUntilEmpty();
   assert.equal(worker.receiver.requests.length, 3);
 });

@@ -17,10 +17,10 @@ test('the same id from two sources makes two events, and repeats are replays', a
   const plane = await IngressPlane.start(t);
   for (const replayed of [undefined, 'true']) {
     for (const source of ['/orders', '/invoices']) {
-      const { status, body, headers: told } = await send(plane, { id: '1', source });
+      const { status, body, headers: answered } = await send(plane, { id: '1', source });
       assert.equal(status, 202);
       assert.equal(body.id, cloudEventId(source, '1'));
-      assert.equal(told['idempotency-replayed'], replayed);
+      assert.equal(answered['idempotency-replayed'], replayed);
     }
   }
   const stored = await plane.stored();

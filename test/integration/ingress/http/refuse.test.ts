@@ -75,7 +75,7 @@ const refusals: Refusal[] = [
     code: 'BODY_INVALID',
   },
   {
-    what: 'wrong types and an unknown field, all told',
+    what: 'wrong types and an unknown field, all named',
     body: { type: 7, id: [], subject: {}, payload: 1 },
     status: 400,
     code: 'EVENT_INVALID',
@@ -222,9 +222,9 @@ for (const { what, path, headers, body, status, code, pointers } of refusals) {
     assert.equal(answer.body.status, status);
     assert.equal(answer.body.instance, options.path);
     assert.equal(answer.body.request_id, answer.headers['x-request-id']);
-    const told = (answer.body.errors as { pointer: string }[] | undefined) ?? [];
+    const named = (answer.body.errors as { pointer: string }[] | undefined) ?? [];
     assert.deepEqual(
-      told.map(({ pointer }) => pointer),
+      named.map(({ pointer }) => pointer),
       pointers ?? [],
     );
     // Requests that the server itself rejects do not reach ingress.

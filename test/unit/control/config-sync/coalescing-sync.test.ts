@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { PacedSync } from '#src/control/config-sync/coalescing-sync.ts';
+import { CoalescingSync } from '#src/control/config-sync/coalescing-sync.ts';
 
 const LARGE = 1024 * 1024;
 
@@ -13,7 +13,7 @@ function setUp(bytes: number) {
     begun.push(key);
     return new Promise((resolve) => ends.push(() => resolve(bytes)));
   };
-  const paced = new PacedSync({ sync, now: () => nowMs });
+  const paced = new CoalescingSync({ sync, now: () => nowMs });
   const settle = async (): Promise<void> => {
     for (let i = 0; i < 10; i++) await Promise.resolve();
   };
@@ -94,7 +94,7 @@ test('a failed run rejects its callers, and the next run begins', async () => {
   let fails = true;
   const sync = (): Promise<number> =>
     fails ? Promise.reject(new Error('away')) : Promise.resolve(1);
-  const paced = new PacedSync({ sync, now: () => 0 });
+  const paced = new CoalescingSync({ sync, now: () => 0 });
   await assert.rejects(paced.run('a').done, /away/);
   fails = false;
   await paced.run('a').done;

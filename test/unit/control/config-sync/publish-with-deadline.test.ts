@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createLog } from '#infra/telemetry/log.ts';
-import { PublishSoon } from '#src/control/config-sync/publish-with-deadline.ts';
+import { PublishWithDeadline } from '#src/control/config-sync/publish-with-deadline.ts';
 
 const log = createLog('silent');
 
@@ -11,18 +11,18 @@ test('a change waits for its publication', async () => {
     done: Promise.resolve().then(() => void published.push(key)),
     isPaused: false,
   });
-  await new PublishSoon({ run, log }).publish('tenant.acme');
+  await new PublishWithDeadline({ run, log }).publish('tenant.acme');
   assert.deepEqual(published, ['tenant.acme']);
 });
 
 test('a failing or slow publication does not delay a change', async (t) => {
   t.mock.timers.enable({ apis: ['setTimeout'] });
-  const fails = new PublishSoon({
+  const fails = new PublishWithDeadline({
     run: () => ({ done: Promise.reject(new Error('away')), isPaused: false }),
     log,
   });
   await fails.publish('tenant.acme');
-  const hangs = new PublishSoon({
+  const hangs = new PublishWithDeadline({
     run: () => ({ done: new Promise(() => {}), isPaused: false }),
     log,
   });
@@ -32,7 +32,7 @@ test('a failing or slow publication does not delay a change', async (t) => {
 });
 
 test('a run that has to pause first is not awaited', async () => {
-  const pausing = new PublishSoon({
+  const pausing = new PublishWithDeadline({
     run: () => ({ done: new Promise(() => {}), isPaused: true }),
     log,
   });

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import {
   type HealthFacts,
   type HealthRules,
-  type Told,
+  type Announcement,
   type Transition,
   failingSince,
   nextTransition,
@@ -30,19 +30,19 @@ function play(
 ): [number, Transition][] {
   const steps: [number, Transition][] = [];
   const facts: HealthFacts = { failingSinceMs: null, lastFailureMs: null, lastSuccessMs: null };
-  let told: Told | null = null;
+  let announced: Announcement | null = null;
   let active = true;
   for (const [atMs, ok] of attempts) {
     if (ok) Object.assign(facts, { lastSuccessMs: atMs, failingSinceMs: null });
     else facts.failingSinceMs ??= atMs;
     if (!ok) facts.lastFailureMs = atMs;
     for (;;) {
-      const step = nextTransition(facts, told, { ...from, active });
+      const step = nextTransition(facts, announced, { ...from, active });
       if (step === undefined) break;
       steps.push([atMs, step]);
       const { episodeMs } = step;
-      if (step.kind === 'recover') told = null;
-      else told = { episodeMs, level: step.kind === 'warn' ? step.level : 100, atMs };
+      if (step.kind === 'recover') announced = null;
+      else announced = { episodeMs, level: step.kind === 'warn' ? step.level : 100, atMs };
       if (step.kind === 'disable') active = false;
     }
   }
@@ -95,12 +95,12 @@ test('time without attempts does not count: the period is measured between failu
 
 test('failures before activation, or at another URL, do not count', () => {
   const activated = { ...rules, countFromMs: 5000 };
-  const told = { episodeMs: 100, level: 100, atMs: 4000 };
-  assert.equal(nextTransition(failing(100, 4999), told, activated), undefined);
+  const announced = { episodeMs: 100, level: 100, atMs: 4000 };
+  assert.equal(nextTransition(failing(100, 4999), announced, activated), undefined);
   assert.equal(failingSince(failing(100, 4999), activated), null);
   assert.equal(failingSince(failing(100, 5001), activated), 5000);
   // All warnings of the previous period were sent. The new period starts with its first warning.
-  assert.deepEqual(nextTransition(failing(100, 5500), told, activated), {
+  assert.deepEqual(nextTransition(failing(100, 5500), announced, activated), {
     kind: 'warn',
     episodeMs: 5000,
     level: 50,
@@ -110,18 +110,18 @@ test('failures before activation, or at another URL, do not count', () => {
 test('an inactive endpoint gets no steps, and its recovery is announced once it works', () => {
   const paused = { ...rules, active: false };
   assert.equal(nextTransition(failing(100, 9000), null, paused), undefined);
-  const told = { episodeMs: 100, level: 100, atMs: 4000 };
+  const announced = { episodeMs: 100, level: 100, atMs: 4000 };
   const works = { failingSinceMs: null, lastFailureMs: 2000, lastSuccessMs: 6000 };
-  assert.deepEqual(nextTransition(works, told, { ...rules, countFromMs: 5000 }), {
+  assert.deepEqual(nextTransition(works, announced, { ...rules, countFromMs: 5000 }), {
     kind: 'recover',
     episodeMs: 100,
   });
 });
 
 test('a repeated evaluation, or an earlier first failure found late, announces nothing again', () => {
-  const told = { episodeMs: 100, level: 50, atMs: 600 };
-  assert.equal(nextTransition(failing(100, 700), told, rules), undefined);
-  assert.equal(nextTransition(failing(90, 700), told, rules), undefined);
+  const announced = { episodeMs: 100, level: 50, atMs: 600 };
+  assert.equal(nextTransition(failing(100, 700), announced, rules), undefined);
+  assert.equal(nextTransition(failing(90, 700), announced, rules), undefined);
   // A success that was seen together with newer failures.
-  assert.equal(nextTransition(failing(800, 900, 790), told, rules)?.kind, 'recover');
+  assert.equal(nextTransition(failing(800, 900, 790), announced, rules)?.kind, 'recover');
 });

@@ -7,7 +7,7 @@ function startFaults() {
   const clock = { nowMs: 1000 };
   const lines: unknown[][] = [];
   const counted: string[] = [];
-  const told: string[] = [];
+  const reported: string[] = [];
   let closed = 0;
   const faults = new LocalFaults({
     metrics: {
@@ -15,10 +15,10 @@ function startFaults() {
     } as unknown as LocalFaultsDeps['metrics'],
     log: { error: (...line: unknown[]) => lines.push(line) } as unknown as Log,
     closeIdle: () => closed++,
-    onFault: (fault) => told.push(fault),
+    onFault: (fault) => reported.push(fault),
     now: () => clock.nowMs,
   });
-  return { faults, clock, lines, counted, told, closed: () => closed };
+  return { faults, clock, lines, counted, reported, closed: () => closed };
 }
 
 test('a fault of the machine is logged once a minute with the number of deliveries', () => {

@@ -14,7 +14,7 @@ test('series that alerts count are exported as 0 before their first increment', 
   const refusals = new RefusalLog({ log: createLog('silent'), now: () => 0 });
   assert.ok(new DeliveryMetrics(registry));
   assert.ok(new EventResults({ registry, refusals }));
-  const told = await registry.metrics();
+  const exposed = await registry.metrics();
   const series = [
     'posthorn_ingress_events_total{result="refused"}',
     'posthorn_ingress_events_total{result="not_stored"}',
@@ -23,7 +23,7 @@ test('series that alerts count are exported as 0 before their first increment', 
     'posthorn_delivery_local_faults_total{fault="memory"}',
     'posthorn_delivery_retry_delay_seconds_count',
   ];
-  for (const one of series) assert.ok(told.includes(`${one} 0\n`), one);
+  for (const one of series) assert.ok(exposed.includes(`${one} 0\n`), one);
 });
 
 const failedBy = (kind: string) =>

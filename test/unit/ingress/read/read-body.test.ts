@@ -126,7 +126,7 @@ const invalid: [string, string, string[]][] = [
   ['a name twice that a pointer must escape', event('"a/b":1,"a/b":1'), ['/a~1b']],
   ['a prototype', event('"__proto__":{}'), ['/__proto__']],
   ['data that is too deep', event(`"data":${nested(limits.dataDepthMax + 1)}`), ['/data']],
-  ['several faults, all told', '{"type":1,"id":2,"x":3}', ['/x', '/type', '/id']],
+  ['several faults, all named', '{"type":1,"id":2,"x":3}', ['/x', '/type', '/id']],
 ];
 for (const [what, text, pointers] of invalid) {
   test(`rejects ${what} with POSTHORN_EVENT_INVALID at ${pointers.join(' ') || 'the whole'}`, () => {

@@ -64,7 +64,7 @@ async function startReceiver(t: TestContext, way: Way, onRequest: OnRequest): Pr
 }
 
 /** Number of requests that the results report. */
-const told = (results: SendResult[]): number =>
+const requestsIn = (results: SendResult[]): number =>
   results.reduce((sum, { repeatedAtMs }) => sum + (repeatedAtMs === undefined ? 1 : 2), 0);
 
 const closes: [what: string, close: (socket: Socket) => void][] = [
@@ -86,7 +86,7 @@ for (const way of ways) {
       const { sender, requests } = await startReceiver(t, way, (socket) => close(socket));
       const result = await send(sender);
       assert.equal(failureOf(result).kind, 'reset');
-      assert.equal(requests(), told([result]));
+      assert.equal(requests(), requestsIn([result]));
       assert.equal(requests(), 1);
     });
 
@@ -110,7 +110,7 @@ for (const way of ways) {
       });
       const results = [await send(sender), await send(sender)];
       assert.equal(failureOf(results[1] as SendResult).kind, 'reset');
-      assert.equal(requests(), told(results));
+      assert.equal(requests(), requestsIn(results));
       assert.equal(requests(), 3);
     });
   }
@@ -127,7 +127,7 @@ for (const way of ways) {
         const last = results.at(-1) as SendResult;
         assert.equal(failureOf(last).kind, 'reset');
         assert.equal(last.repeatedAtMs, undefined);
-        assert.equal(requests(), told(results));
+        assert.equal(requests(), requestsIn(results));
       });
     }
   }

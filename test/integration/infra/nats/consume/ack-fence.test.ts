@@ -45,17 +45,17 @@ test('a consumer reset does not redeliver messages that were acked before the fe
   const js = jetstream(one, { timeout: TIMEOUT_MS });
   await Promise.all(Array.from({ length: MESSAGES }, () => js.publish('w')));
   const fence = new AckFence({ clock: systemClock, jsm });
-  const inHand: JsMsg[] = [];
+  const received: JsMsg[] = [];
   const reader = await (
     await js.consumers.get('W', 'c')
   ).consume({
     max_messages: MESSAGES,
-    callback: (message) => void inHand.push(message),
+    callback: (message) => void received.push(message),
   });
-  await waitUntil(() => inHand.length === MESSAGES, { deadlineMs: 30_000 });
+  await waitUntil(() => received.length === MESSAGES, { deadlineMs: 30_000 });
   reader.stop();
   // The first stays unacked: the reset begins there.
-  for (const message of inHand.slice(1)) fence.watch(message).ack();
+  for (const message of received.slice(1)) fence.watch(message).ack();
   await fence.pass('W');
 
   const taker = await jetstreamManager(other, { checkAPI: false, timeout: TIMEOUT_MS });
@@ -71,5 +71,5 @@ test('a consumer reset does not redeliver messages that were acked before the fe
   });
   await waitUntil(async () => (await jsm.streams.info('W')).state.messages === 0, made);
   again.stop();
-  assert.deepEqual(given, [inHand[0]?.seq]);
+  assert.deepEqual(given, [received[0]?.seq]);
 });

@@ -27,7 +27,7 @@ test('records that are added together are stored as one message, each reported o
   const { records, jsm, storedRecords } = await startNatsCore(t);
   const stored: number[] = [];
   for (let i = 0; i < 20; i++) records.add(record(i), () => stored.push(i));
-  assert.equal(stored.length, 0, 'told before it was stored');
+  assert.equal(stored.length, 0, 'answered before it was stored');
   await records.drain();
   assert.deepEqual(
     stored,

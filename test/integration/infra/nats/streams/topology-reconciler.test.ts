@@ -16,7 +16,7 @@ async function keep(t: TestContext, core: NatsCore): Promise<TopologyReconciler>
     ...core,
     settings: core.settings.streams,
     reads: () => true,
-    lookEveryMs: 50,
+    checkEveryMs: 50,
   });
   t.after(() => keeper.stop());
   await keeper.start();
@@ -154,7 +154,7 @@ test('a stream recreated by another process is read from its beginning, not from
     ...core,
     settings: core.settings.streams,
     reads: () => true,
-    lookEveryMs: 3_600_000,
+    checkEveryMs: 3_600_000,
   });
   t.after(() => keeper.stop());
   await keeper.start();

@@ -95,14 +95,14 @@ test('the last address is used for 5 minutes while the resolver fails', async (t
 
 test('no stale address is used when the name does not exist any more', async (t) => {
   const { clock, end, find } = startNames(t);
-  for (const [error, told] of [
+  for (const [error, expected] of [
     [null, '192.0.2.1'],
     [failure('ENOTFOUND'), 'ENOTFOUND'],
     [failure('EAI_AGAIN'), 'EAI_AGAIN'],
   ] as const) {
     const found = find('a', 'shop.test');
     end('shop.test', error, at('192.0.2.1'));
-    assert.equal(await found, told);
+    assert.equal(await found, expected);
     clock.nowMs += 10_000;
   }
 });

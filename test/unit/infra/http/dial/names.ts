@@ -46,9 +46,9 @@ export function startNames(t: TestContext) {
   /** Finds an address, or the code of an error. */
   const find = (tenant: string, hostname: string): Promise<string> =>
     new Promise((resolve) => {
-      const tell: Found = (error, addresses) =>
+      const answer: Found = (error, addresses) =>
         resolve(error === null ? String(addresses[0]?.address) : String(error.code));
-      names.of(tenant)(hostname, TIMEOUT_MS, tell);
+      names.of(tenant)(hostname, TIMEOUT_MS, answer);
     });
   return { clock, control, health, outcomes, running, begun, names, end, find };
 }
