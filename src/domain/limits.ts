@@ -148,4 +148,8 @@ export const limits = {
   lanesPerShardMax: 40,
   /** Unacked messages of a tenant's lane: bounds its backlog; serves 1 s endpoints at 500/s. */
   laneUnackedMax: 512,
+  /** Unacked events of a shard: the window of its router's consumer, which its tenants share. */
+  routerWindowMax: 2048,
+  /** Batches in flight of all tenants of a shard that are behind: 2,048 events, 16 MiB. */
+  behindBatchesMax: 64,
 } as const;

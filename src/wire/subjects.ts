@@ -77,6 +77,7 @@ export const buckets = {
   leases: 'LEASES',
   lanes: 'LANES',
   ordered: 'ORDERED',
+  behind: 'BEHIND',
   payloads: 'PAYLOADS',
 } as const;
 
@@ -113,6 +114,10 @@ export function decodeEventType(tokens: string): string {
 export const subjects = {
   event: (tenant: string, type: string) =>
     `ev.${partitionOf(tenant)}.${tenant}.${encodeEventType(type)}`,
+  /** All events of one life of a tenant. */
+  eventsOf: (lifeId: string) => `ev.${partitionOf(lifeId)}.${lifeId}.>`,
+  /** The key of a shard in the bucket BEHIND. */
+  behind: (shard: number) => `$KV.${buckets.behind}.shard.${shard}`,
   /** Runnable deliveries: the consumers' filters cover these. */
   delivery: (tenant: string, endpoint: string, deliveryClass: DeliveryClass = 's') =>
     `dlv.${partitionOf(tenant)}.${deliveryClass}.${tenant}.${endpoint}`,
@@ -178,7 +183,7 @@ export function subjectsOfLife(
   const p = partitionOf(lifeId);
   const shard = shardOf(lifeId, shards);
   return [
-    { stream: streams.events(shard), filter: `ev.${p}.${lifeId}.>` },
+    { stream: streams.events(shard), filter: subjects.eventsOf(lifeId) },
     { stream: streams.deliveries(shard), filter: `dlv.${p}.*.${lifeId}.>` },
     { stream: streams.deadLetters, filter: `dlq.${p}.${lifeId}.>` },
     { stream: streams.rejected, filter: subjects.rejected(lifeId) },
@@ -236,6 +241,12 @@ export function parseEventSubject(subject: string): { tenant: string; type: stri
   const a = subject.indexOf('.', 3);
   const b = subject.indexOf('.', a + 1);
   return { tenant: subject.slice(a + 1, b), type: decodeEventType(subject.slice(b + 1)) };
+}
+
+/** Tenant of `ev.<p>.<tenant>.<type>`. */
+export function tenantOfEvent(subject: string): string {
+  const at = subject.indexOf('.', 3) + 1;
+  return subject.slice(at, subject.indexOf('.', at));
 }
 
 /** Id of `bc.event.<id>`. */

@@ -8,6 +8,7 @@ import { Kvm } from '@nats-io/kv';
 import { nanos } from '@nats-io/nats-core';
 import type { StreamSettings } from '#config/sections.ts';
 import { ConfigError } from '#domain/errors.ts';
+import { limits } from '#domain/limits.ts';
 import {
   type DeliveryClass,
   buckets,
@@ -54,6 +55,7 @@ export async function ensureStreams(
   await kvm.create(buckets.leases, { history: 1, replicas, ttl: LEASE_MS });
   await kvm.create(buckets.lanes, { history: 1, replicas });
   await kvm.create(buckets.ordered, { history: 1, replicas });
+  await kvm.create(buckets.behind, { history: 1, replicas });
   for (const config of streamConfigs(settings)) await ensureStream(jsm, config);
 }
 
@@ -90,7 +92,10 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
       },
     });
     all.push(
-      { stream: streams.events(shard), config: shared(consumers.router, 30_000, 2048) },
+      {
+        stream: streams.events(shard),
+        config: shared(consumers.router, 30_000, limits.routerWindowMax),
+      },
       { stream: streams.events(shard), config: shared(consumers.projector, 60_000, 8192) },
       { stream: streams.records(shard), config: shared(consumers.projector, 60_000, 1024) },
       deliver(consumers.deliverShared, 's', 2048),
