@@ -16,6 +16,8 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { LaneView } from '#wire/lane-view.ts';
+import { BehindStore } from '#infra/nats/stores/behind-store.ts';
+import type { BehindShard } from './behind/behind-tenant.ts';
 import { EventConsumer } from './event-consumer.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
 import { Router } from './router.ts';
@@ -48,7 +50,12 @@ export interface RouterDeps {
   worker: string;
   tracing?: Tracing | undefined;
   log: Log;
+  /** For tests: called at each step of a tenant that is behind. */
+  onBehindStep?: BehindShard['onStep'];
 }
+
+/** After another router wrote the state of a shard that this one owns: longer than a lease. */
+const REOPEN_AFTER_MS = 5000;
 
 /** Routes the events of the shards whose leases this process holds. */
 export function createRouter(deps: RouterDeps): Service {
@@ -80,22 +87,39 @@ export function createRouter(deps: RouterDeps): Service {
     clock,
     log,
   });
-  const work: ShardWork = {
-    async onAcquired(shard) {
-      const owns = (): boolean => leases.owns(shard);
-      const tap = new EventConsumer({
-        nc,
-        js,
-        jsm,
-        shard,
-        owns,
-        onEvent: (event) => router.take(event),
-        clock,
-        log,
+  const behind = new BehindStore({ publisher: deps.publisher, jsm, clock });
+  const open = async (shard: number): Promise<void> => {
+    const tap: EventConsumer = new EventConsumer({
+      nc,
+      js,
+      jsm,
+      shard,
+      owns: () => leases.owns(shard),
+      onEvent: (event) => router.take(event),
+      behind,
+      lives: deps.lives,
+      onOvertaken: () => reopen(shard, tap),
+      onStep: deps.onBehindStep,
+      clock,
+      log,
+    });
+    taps.set(shard, tap);
+    await tap.open();
+  };
+  /** A router that was overtaken loses its lease by then, or the state was restored by hand. */
+  const reopen = (shard: number, closed: EventConsumer): void => {
+    const timer = setTimeout(() => {
+      if (taps.get(shard) !== closed || !leases.owns(shard)) return;
+      open(shard).catch((error: unknown) => {
+        log.error({ err: error, shard }, 'router.shard_not_opened');
+        const tap = taps.get(shard);
+        if (tap !== undefined) reopen(shard, tap);
       });
-      taps.set(shard, tap);
-      await tap.open();
-    },
+    }, REOPEN_AFTER_MS);
+    timer.unref();
+  };
+  const work: ShardWork = {
+    onAcquired: (shard) => open(shard),
     async onRelease(shard) {
       await taps.get(shard)?.drain(settings.shutdownDeadlineMs);
       taps.delete(shard);

@@ -29,9 +29,8 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { ConfigView, EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, asBuffer, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
-import { parseEventSubject } from '#wire/subjects.ts';
 import { eventForFilter, isBuiltInTurns } from '#wire/published/event-for-filter.ts';
-import type { InFlightEvent } from './in-flight-event.ts';
+import { type InFlightEvent, WORKING_EVERY_MS } from './in-flight-event.ts';
 import { type FanOut, FanOuts, fanOutOf } from './fan-out.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
 import { FilterScheduler } from './scheduling/filter-scheduler.ts';
@@ -44,8 +43,6 @@ const NAK_DELAY_MS = 1000;
 const REFRESH_RETRY = { firstMs: 1000, maxMs: 1000 };
 /** Not a valid tenant id. */
 const BROADCASTS = '*';
-/** Well within the consumer's ack_wait. */
-const WORKING_EVERY_MS = 10_000;
 /** For one record: that of a large fan-out would exceed the server's maximum payload. */
 const RECORD_DELIVERIES_MAX = 1000;
 
@@ -132,9 +129,8 @@ export class Router {
   /** Routes an event. Never throws. */
   take(message: InFlightEvent): void {
     try {
-      const { tenant } = parseEventSubject(message.subject);
       const event = decodeEventFrame(asBuffer(message.data));
-      this.tenantQueue.add(tenant, { message, event });
+      this.tenantQueue.add(message.tenant, { message, event });
     } catch (error) {
       this.fail(message, error);
     }

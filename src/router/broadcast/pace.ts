@@ -57,6 +57,10 @@ export class Pace {
     }
   }
 
+  /**
+   * Acked events of tenants that are behind do not count: they delay their own tenant alone. If
+   * they did, one such tenant could slow down each broadcast to all others.
+   */
   private async isBusy(shard: number): Promise<boolean> {
     const { jsm } = this.deps;
     const [routing, delivering] = await Promise.all([

@@ -1,6 +1,7 @@
 import type { TestContext } from 'node:test';
 import { jetstream, jetstreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import type { NatsConnection } from '@nats-io/nats-core';
 import { Registry } from 'prom-client';
 import { systemClock } from '#infra/system-clock.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
@@ -8,7 +9,7 @@ import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { Service } from '#infra/service.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
-import { createRouter, FaultyFilters } from '#src/router/mod.ts';
+import { createRouter, FaultyFilters, type RouterDeps } from '#src/router/mod.ts';
 import { renewInProcess } from '../../kit/processes/renew-in-process.ts';
 import type { SettingsChanges } from '#testkit/test-settings.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
@@ -30,6 +31,15 @@ export interface RouterPlaneOptions {
   settings?: SettingsChanges;
   /** False: the test starts `router` itself. */
   started?: boolean;
+}
+
+/** Further dependencies of a router. */
+export interface RouterExtras {
+  /** Opens its connection to NATS. */
+  connect?: () => Promise<NatsConnection>;
+  onBehindStep?: RouterDeps['onBehindStep'];
+  /** Whether its connection was cut and stays so. */
+  isCutOff?: () => boolean;
 }
 
 /** A router alone: real NATS, the configuration a map that the test writes. */
@@ -74,9 +84,9 @@ export class RouterPlane {
   }
 
   /** A router of the same streams, with a connection of its own; not started yet. */
-  async another(name: string, window = 1024): Promise<Service> {
+  async another(name: string, window = 1024, more: RouterExtras = {}): Promise<Service> {
     const { core } = this;
-    const nc = await core.connect();
+    const nc = await (more.connect ?? core.connect)();
     const js = jetstream(nc);
     const publisher = new Publisher({ clock: systemClock, nc, window, log: core.log });
     const shards = core.settings.streams.shards;
@@ -109,8 +119,17 @@ export class RouterPlane {
       leases,
       renewer: renewInProcess(leases, core.clock, core.log),
       worker: name,
+      ...(more.onBehindStep === undefined ? {} : { onBehindStep: more.onBehindStep }),
     });
     this.stops.push(async () => {
+      const isCutOff = more.isCutOff?.() === true;
+      // Without a server there is no answer to wait for.
+      if (isCutOff) {
+        publisher.close();
+        await nc.close();
+        void router.stop(0);
+        return;
+      }
       await router.stop(5000);
       publisher.close();
     });

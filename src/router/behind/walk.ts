@@ -1,0 +1,177 @@
+/**
+ * Reads the events of one tenant from EV-k and routes them, in order, as a consumer of its own
+ * would: a consumer for each tenant does not scale (docs/adr/0008-retries-as-schedules.md).
+ *
+ * Bounds: a batch is at most 32 events and about 256 KiB, and needs a slot of the shard, which all
+ * tenants that are behind share. Events are in flight until their deliveries are acked.
+ *
+ * A crash loses nothing: `from` is at or below every event that is not routed.
+ */
+import { setTimeout as delay } from 'node:timers/promises';
+import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
+import type { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
+import { isNoneLeft } from '#infra/nats/api-errors.ts';
+import { readBatch } from '#infra/nats/consume/read-batch.ts';
+import type { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
+import { subjects } from '#wire/subjects.ts';
+import type { InFlightEvent } from '../in-flight-event.ts';
+import { WalkedEvent, type WalkedEventSource } from './walked-event.ts';
+
+const BATCH = 32;
+const BATCH_BYTES = 256 * 1024;
+const RETRY_DELAY_MS = 1000;
+
+export interface WalkDeps {
+  jsm: JetStreamManager;
+  /** EV-k. */
+  stream: string;
+  tenant: string;
+  /** For batches in flight. */
+  slots: FairSemaphore;
+  route: (event: InFlightEvent) => void;
+  /** Whether this router owns the shard, by the clock. */
+  isOwner: () => boolean;
+  /** Whether further events are to be routed. */
+  isWanted: () => boolean;
+  /** Called after each routed event. */
+  onRouted: () => void;
+  fault: RepeatingFault;
+}
+
+/** Unrouted events of one read. */
+interface Batch {
+  open: number;
+}
+
+export class Walk implements WalkedEventSource {
+  private readonly deps: WalkDeps;
+  private readonly filter: string;
+  /** The next sequence to read. */
+  private cursor: number;
+  /** Events in flight, in order of their sequences. */
+  private readonly open = new Map<number, Batch>();
+  /** Those in flight that wait for their next try. */
+  private resting = 0;
+
+  constructor(deps: WalkDeps, from: number) {
+    this.deps = deps;
+    this.cursor = from;
+    this.filter = subjects.eventsOf(deps.tenant);
+  }
+
+  /** Every event of the tenant before this sequence is routed. */
+  get from(): number {
+    for (const lowest of this.open.keys()) return lowest;
+    return this.cursor;
+  }
+
+  /** Every event that was read is routed. */
+  get isIdle(): boolean {
+    return this.open.size === 0;
+  }
+
+  /** No event is being routed; some may wait for their next try. */
+  get isQuiet(): boolean {
+    return this.open.size === this.resting;
+  }
+
+  /** Every event up to this sequence was read. */
+  hasRead(seq: number): boolean {
+    return this.cursor > seq;
+  }
+
+  isOwner(): boolean {
+    return this.deps.isOwner();
+  }
+
+  /**
+   * Begins to route all events up to the sequence `last()`, which may grow. Resolves when none is
+   * left to read, or when they are not wanted any more.
+   */
+  async readUpTo(last: () => number): Promise<void> {
+    while (this.deps.isWanted() && this.cursor <= last()) {
+      await this.enterSlot();
+      const upTo = last();
+      const found = this.deps.isWanted() ? await this.read(upTo) : undefined;
+      if (found === undefined || found.length === 0) {
+        if (found !== undefined) this.cursor = upTo + 1;
+        this.leaveSlot();
+        continue;
+      }
+      this.routeAll(found);
+    }
+  }
+
+  /** Reads no more of the events before this sequence: none of them is to be routed. */
+  skipTo(seq: number): void {
+    this.cursor = Math.max(this.cursor, seq);
+  }
+
+  onRouted({ seq }: WalkedEvent): void {
+    const batch = this.open.get(seq);
+    if (batch === undefined) return;
+    this.open.delete(seq);
+    if (--batch.open === 0) this.leaveSlot();
+    this.deps.onRouted();
+  }
+
+  onRest(event: WalkedEvent, delayMs: number): void {
+    this.resting++;
+    const timer = setTimeout(() => {
+      if (!this.deps.isWanted()) return;
+      this.resting--;
+      this.deps.route(event);
+    }, delayMs);
+    timer.unref();
+  }
+
+  private routeAll(found: StoredMsg[]): void {
+    const batch: Batch = { open: found.length };
+    for (const message of found) {
+      this.cursor = message.seq + 1;
+      this.open.set(message.seq, batch);
+      this.deps.route(new WalkedEvent(message, this.deps.tenant, this));
+    }
+  }
+
+  /** The next events up to a sequence; none: there are none. Undefined: not wanted any more. */
+  private async read(upTo: number): Promise<StoredMsg[] | undefined> {
+    while (this.deps.isWanted()) {
+      try {
+        return await this.tryRead(upTo);
+      } catch (error) {
+        this.deps.fault.failed(error as Error, { stream: this.deps.stream });
+        await delay(RETRY_DELAY_MS, undefined, { ref: false });
+      }
+    }
+    return undefined;
+  }
+
+  private async tryRead(upTo: number): Promise<StoredMsg[]> {
+    const { jsm, stream } = this.deps;
+    const next = { seq: this.cursor, next_by_subj: this.filter };
+    const page = { ...next, batch: BATCH, max_bytes: BATCH_BYTES };
+    const found = await readBatch(jsm, stream, page).catch((error: unknown) => {
+      if (isNoneLeft(error)) return [];
+      throw error;
+    });
+    const wanted = found.filter(({ seq }) => seq <= upTo);
+    if (wanted.length > 0) return wanted;
+    // A replica may lag behind the consumer: only the leader knows that there is none.
+    const first = await jsm.streams.getMessage(stream, next);
+    return first === null || first.seq > upTo ? [] : [first];
+  }
+
+  private enterSlot(): Promise<void> {
+    return new Promise((resolve) => {
+      this.deps.slots.enter(this.deps.tenant, () => {
+        resolve();
+        return true;
+      });
+    });
+  }
+
+  private leaveSlot(): void {
+    this.deps.slots.leave(this.deps.tenant);
+  }
+}

@@ -1,0 +1,52 @@
+import type { Clock } from '#domain/clock.ts';
+import { FairShares } from '#domain/contention/fair-shares.ts';
+import type { ConsumedEvent } from '../in-flight-event.ts';
+
+/** A nak'ed event that is not redelivered this long after its delay was removed from the stream. */
+const REDELIVERY_LATE_MS = 30_000;
+
+/**
+ * The places in the window of a shard's consumer (`max_ack_pending`), shared by its tenants. A
+ * nak'ed event keeps its place until it is redelivered, because the server counts it as unacked.
+ */
+export class WindowShares {
+  private readonly shares: FairShares;
+  private readonly clock: Clock;
+  /** Nak'ed events by sequence; `lateMs` is by the monotonic clock. */
+  private readonly resting = new Map<number, { tenant: string; lateMs: number }>();
+
+  constructor(places: number, clock: Clock) {
+    this.shares = new FairShares(places);
+    this.clock = clock;
+  }
+
+  /** Gives the event a place; false where its tenant holds its share already. */
+  tryTake(event: ConsumedEvent): boolean {
+    const hasOne = this.resting.size > 0 && this.resting.delete(event.seq);
+    event.hasPlace = hasOne || this.shares.tryTake(event.tenant) || this.tryTakeLate(event.tenant);
+    return event.hasPlace;
+  }
+
+  /** The event is no longer in flight. */
+  end(event: ConsumedEvent, restMs: number | undefined): void {
+    if (!event.hasPlace) return;
+    if (restMs === undefined) this.shares.give(event.tenant);
+    else {
+      const lateMs = this.clock.monotonicMs() + restMs + REDELIVERY_LATE_MS;
+      this.resting.set(event.seq, { tenant: event.tenant, lateMs });
+    }
+  }
+
+  /** Purged events are never redelivered: their places are free again. */
+  private tryTakeLate(tenant: string): boolean {
+    const nowMs = this.clock.monotonicMs();
+    let isFreed = false;
+    for (const [seq, rest] of this.resting) {
+      if (rest.lateMs > nowMs) continue;
+      this.resting.delete(seq);
+      this.shares.give(rest.tenant);
+      isFreed = true;
+    }
+    return isFreed && this.shares.tryTake(tenant);
+  }
+}
