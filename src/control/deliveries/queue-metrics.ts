@@ -6,10 +6,11 @@ import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
 import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '#domain/clock.ts';
 import { readLeases } from '#infra/nats/leases/read-leases.ts';
+import { readBehind } from '#infra/nats/stores/behind-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import type { Service } from '#infra/service.ts';
-import { consumerKind, streams } from '#wire/subjects.ts';
+import { consumerKind, streams, subjects } from '#wire/subjects.ts';
 
 const LOOK_EVERY_MS = 10_000;
 
@@ -40,6 +41,9 @@ export class QueueMetrics implements Service {
   private readonly unacked: Gauge<'stream' | 'consumer'>;
   private readonly oldest: Gauge<'stream' | 'consumer'>;
   private readonly waiting: Gauge<'stream'>;
+  private readonly behindTenants: Gauge<'stream'>;
+  private readonly behindEvents: Gauge<'stream'>;
+  private readonly behindOldest: Gauge<'stream'>;
   private readonly unowned: Gauge<'role'>;
   private readonly workers: Gauge<'role'>;
   private timer: NodeJS.Timeout | undefined;
@@ -82,6 +86,21 @@ export class QueueMetrics implements Service {
       help: 'Deliveries of a shard that are not runnable: they wait for a retry, are parked or held, or are queued for an ordered endpoint.',
       ...ofStream,
     });
+    this.behindTenants = new Gauge({
+      name: 'posthorn_router_behind_tenants',
+      help: 'Tenants whose events come faster than the router of their shard can route them.',
+      ...ofStream,
+    });
+    this.behindEvents = new Gauge({
+      name: 'posthorn_router_behind_events',
+      help: 'Events of tenants that are behind, that are acked and not routed yet.',
+      ...ofStream,
+    });
+    this.behindOldest = new Gauge({
+      name: 'posthorn_router_behind_oldest_seconds',
+      help: 'Age of the oldest such event, in seconds; 0 if there is none.',
+      ...ofStream,
+    });
     const ofRole = { labelNames: ['role'] as const, registers };
     this.unowned = new Gauge({
       name: 'posthorn_shards_unowned',
@@ -110,6 +129,7 @@ export class QueueMetrics implements Service {
     try {
       for (let shard = 0; shard < this.deps.shards; shard++) {
         await this.measure(streams.events(shard));
+        await this.measureBehind(shard);
         await this.measure(streams.records(shard));
         const runnable = await this.measure(streams.deliveries(shard));
         const stream = streams.deliveries(shard);
@@ -121,6 +141,7 @@ export class QueueMetrics implements Service {
       // Stale figures would hide the failure.
       for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
       for (const gauge of [this.pending, this.unacked, this.oldest]) gauge.reset();
+      for (const gauge of [this.behindTenants, this.behindEvents, this.behindOldest]) gauge.reset();
       for (const gauge of [this.unowned, this.workers]) gauge.reset();
       this.fault.failed(error as Error);
     }
@@ -159,6 +180,22 @@ export class QueueMetrics implements Service {
     return { messages: state.messages, unfinished };
   }
 
+  /** Their events are acked, so the router's consumer does not count them. */
+  private async measureBehind(shard: number): Promise<void> {
+    const stream = streams.events(shard);
+    const behind = Object.entries((await readBehind(this.deps.jsm, shard))?.state?.tenants ?? {});
+    let events = 0;
+    let oldestMs = 0;
+    for (const [tenant, { from, waiting }] of behind) {
+      events += waiting;
+      if (waiting === 0) continue;
+      oldestMs = Math.max(oldestMs, await this.ageMs(stream, from, subjects.eventsOf(tenant)));
+    }
+    this.behindTenants.set({ stream }, behind.length);
+    this.behindEvents.set({ stream }, events);
+    this.behindOldest.set({ stream }, oldestMs / 1000);
+  }
+
   private async measureLeases(role: 'router' | 'delivery'): Promise<void> {
     const { workers, owners } = await readLeases(this.deps.jsm, role);
     this.workers.set({ role }, workers.length);
@@ -167,8 +204,12 @@ export class QueueMetrics implements Service {
 
   private async oldestMs(stream: string, info: ConsumerInfo): Promise<number> {
     if (info.num_pending + info.num_ack_pending === 0) return 0;
-    const seq = info.ack_floor.stream_seq + 1;
-    const next_by_subj = info.config.filter_subject ?? '>';
+    const filter = info.config.filter_subject ?? '>';
+    return this.ageMs(stream, info.ack_floor.stream_seq + 1, filter);
+  }
+
+  /** Age of the first message of some subjects from a sequence on; 0 if there is none. */
+  private async ageMs(stream: string, seq: number, next_by_subj: string): Promise<number> {
     const message = await this.deps.jsm.direct.getMessage(stream, { seq, next_by_subj });
     if (message === null) return 0;
     return Math.max(0, this.deps.brokerNow() - message.time.getTime());

@@ -107,7 +107,7 @@ export class BehindTenant {
     await this.catchUp();
   }
 
-  /** Routes what is left, until the tenant is no longer behind. @throws OvertakenError */
+  /** Routes the waiting events until the tenant is no longer behind. @throws OvertakenError */
   async catchUp(): Promise<void> {
     while (this.shard.isWanted()) {
       // All data of an ended life is being removed.

@@ -90,8 +90,8 @@ export class BehindTenants {
     this.shares = new WindowShares(places, clock);
     const known = Object.entries(await this.writer.acquire());
     if (known.length > 0) {
-      // An ack of the previous owner may still be on its way, for an event of before this moment:
-      // so the walk routes every event up to the last one, whether it was acked or not.
+      // An ack of the previous owner may still be on its way, for an event of before this moment.
+      // So the walk routes every event up to the last one, whether it was acked or not.
       const { state } = await jsm.streams.info(streams.events(shard));
       for (const [tenant, { since, from, waiting }] of known) {
         const target = Math.max(state.last_seq, since);
@@ -152,7 +152,7 @@ export class BehindTenants {
     for (const tenant of this.tenants.values()) tenant.stop();
   }
 
-  /** Stores how far the tenants are, after `stop`. Without an answer the next owner repeats some. */
+  /** Stores how far the tenants are, after `stop`. If that fails, some events are routed again. */
   async saveLast(): Promise<void> {
     clearTimeout(this.saving);
     if (this.tenants.size === 0) return;

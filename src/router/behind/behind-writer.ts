@@ -100,7 +100,7 @@ export class BehindWriter {
         await this.reread();
       } catch (error) {
         if (error instanceof OvertakenError) throw error;
-        // It may be stored all the same: then the next write is refused, and reads it.
+        // If it was stored, the next write is refused, and its revision is read.
         this.fault.failed(error as Error, { shard });
       }
       await delay(RETRY_DELAY_MS);

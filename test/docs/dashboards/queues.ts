@@ -39,6 +39,20 @@ export const queues: Dashboard = {
       queries: [[ofQueues('posthorn_stream_bytes', 'stream'), '{{stream}}']],
     },
     {
+      title: 'Events of tenants that are behind, by stream',
+      says: 'Events come faster than the tenant’s filters and fan-out allow. Other tenants do not wait for them.',
+      unit: 'short',
+      queries: [
+        [ofQueues('posthorn_router_behind_events', 'stream'), '{{stream}}: events'],
+        [ofQueues('posthorn_router_behind_tenants', 'stream'), '{{stream}}: tenants'],
+      ],
+    },
+    {
+      title: 'Age of the oldest event of a tenant that is behind, by stream',
+      unit: 's',
+      queries: [[ofQueues('posthorn_router_behind_oldest_seconds', 'stream'), '{{stream}}']],
+    },
+    {
       title: 'Waiting for a time, an endpoint or their turn, by stream',
       unit: 'short',
       queries: [[ofQueues('posthorn_deliveries_waiting', 'stream'), '{{stream}}']],

@@ -23,7 +23,7 @@ export interface StreamBackup {
  * Name prefixes in the order in which the streams feed each other. All other streams come after
  * them.
  */
-const FLOW = ['BCAST', 'DEDUP', 'EV-', 'DLV-'];
+const FLOW = ['BCAST', 'DEDUP', 'EV-', 'KV_BEHIND', 'DLV-'];
 
 /**
  * Backs up every stream while the server runs, each before those that it feeds. A message that

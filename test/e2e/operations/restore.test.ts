@@ -20,6 +20,8 @@ import { type StreamBackup, backUpStreams, restoreStream } from './jetstream-bac
 
 /** Buckets are created again from MongoDB and from the streams, see the page. */
 const BUCKET = 'KV_';
+/** The one bucket that is restored. */
+const BEHIND = 'KV_BEHIND';
 
 /** Fewer than one page of a list. */
 const DURING_MAX = 200;
@@ -115,7 +117,8 @@ class Installation {
     const connection = await connect({ servers: this.nats.url });
     try {
       for (const stream of streams) {
-        if (!stream.name.startsWith(BUCKET)) await restoreStream(connection, stream);
+        const isBucket = stream.name.startsWith(BUCKET) && stream.name !== BEHIND;
+        if (!isBucket) await restoreStream(connection, stream);
       }
       const { streams: found, consumers } = await jetstreamManager(connection);
       for await (const { config } of found.list()) {

@@ -15,6 +15,8 @@ const requests = (status: string, route = '/v1/tenants/:tenant') =>
   `posthorn_http_request_duration_seconds_count{method="GET",route="${route}",status_class="${status}"}`;
 const oldest = (stream: string, consumer: string) =>
   `posthorn_consumer_oldest_seconds{stream="${stream}",consumer="${consumer}"}`;
+const behindOldest = (stream: string) =>
+  `posthorn_router_behind_oldest_seconds{stream="${stream}"}`;
 const fine = attempts('outcome="success",status_class="2xx",error_type="none"');
 const failed = (error: string, status = 'none') =>
   attempts(`outcome="failure",status_class="${status}",error_type="${error}"`);
@@ -146,6 +148,14 @@ export const alertCases: readonly AlertCase[] = [
     at: '10m',
     fires: { [oldest('EV-1', 'router')]: '60x20' },
     quiet: { [oldest('EV-1', 'router')]: '5x20', [oldest('EV-1', 'projector')]: '600x20' },
+  },
+  {
+    alert: 'PosthornTenantBehind',
+    labels: { stream: 'EV-1' },
+    severity: 'ticket',
+    at: '10m',
+    fires: { [behindOldest('EV-1')]: '4000x20' },
+    quiet: { [behindOldest('EV-1')]: '600x20' },
   },
   {
     alert: 'PosthornDeliveryBehind',

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { Kvm } from '@nats-io/kv';
 import { Registry } from 'prom-client';
+import { BehindStore } from '#infra/nats/stores/behind-store.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import { QueueMetrics } from '#src/control/deliveries/queue-metrics.ts';
 import { type DeliveryClass, buckets, leaseKeys, subjects } from '#wire/subjects.ts';
@@ -75,6 +76,36 @@ test('a delivered message without an ack counts as unacked and keeps its age', a
   assert.equal(await value('posthorn_consumer_unacked_messages', labels), 1);
   assert.ok(((await value('posthorn_consumer_oldest_seconds', labels)) ?? 0) >= 3590);
   assert.equal(await value('posthorn_deliveries_waiting', { stream: 'DLV-0' }), 0);
+});
+
+test('the metrics show tenants that are behind, their waiting events and the age of the oldest', async (t) => {
+  const { core, metrics, value } = await setUp(t);
+  for (const id of ['e1', 'e2']) {
+    await core.publisher.publishAsync({
+      subject: subjects.event('acme', 'order.created'),
+      payload: Buffer.from('x'),
+      messageId: id,
+      timeoutMs: 10_000,
+    });
+  }
+  const consumer = await core.js.consumers.get('EV-0', 'router');
+  for (let n = 0; n < 2; n++) (await consumer.next({ expires: 5000 }))?.ack();
+  const tenants = {
+    acme: { since: 1, from: 2, waiting: 1 },
+    // Caught up at this moment.
+    beta: { since: 1, from: 3, waiting: 0 },
+  };
+  await new BehindStore(core).write(0, { owner: 'o', tenants }, 0);
+  await metrics.start();
+  const stream = 'EV-0';
+  assert.equal(await value('posthorn_router_behind_tenants', { stream }), 2);
+  assert.equal(await value('posthorn_router_behind_events', { stream }), 1);
+  const router = { stream, consumer: 'router' };
+  assert.equal(await value('posthorn_consumer_pending_messages', router), 0);
+  // Their backlog is their own: it is not that of the consumer that all tenants share.
+  assert.equal(await value('posthorn_consumer_oldest_seconds', router), 0);
+  const age = (await value('posthorn_router_behind_oldest_seconds', { stream })) ?? 0;
+  assert.ok(age >= 3590 && age < 4200, `${age} s`);
 });
 
 test('no stale figures are reported when the brokers are unavailable', async (t) => {

@@ -52,7 +52,7 @@ test('an event of a third tenant is routed while two tenants with large fan-outs
   for (const count of counts) {
     assert.ok(count < 60 * 15, `${counts.join(' and ')} deliveries of others went first`);
   }
-  // Both go on at once: neither waits for the end of the other.
+  // Both continue at once: neither waits for the end of the other.
   await waitUntil(async () => (await deliveryCount(plane, 'acme')) >= 60 * 20);
   const other = await deliveryCount(plane, 'gamma');
   assert.ok(other > 60 * 5, `gamma had ${other} deliveries by then`);
@@ -140,7 +140,7 @@ test('events that arrive while the key of a tenant is removed are held, and rout
   await assertAllOnce(plane, one);
 });
 
-test('a tenant that is deleted while it is behind is behind no more, and others go on', async (t) => {
+test('a tenant that is deleted while it is behind is behind no more, and events of others are routed', async (t) => {
   const plane = await startNarrow(t, [greedy('acme', 100), OTHER]);
   await publishMany(plane, 'acme', 0, 200);
   await plane.router?.start();
