@@ -26,7 +26,7 @@ export interface BehindShard {
   save: () => Promise<void>;
   /** Whether further events are to be routed. */
   isWanted: () => boolean;
-  /** Gives a new event one of the tenant's places; false where it holds its share. */
+  /** Gives a new event one of the tenant's places; false if it holds its share. */
   tryTake: (event: ConsumedEvent) => boolean;
   route: (event: ConsumedEvent) => void;
   /** The tenant is no longer behind. */

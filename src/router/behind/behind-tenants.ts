@@ -1,7 +1,7 @@
 /**
  * Shares the window of a shard's consumer between its tenants (design: docs/adr, "Tenants that are
- * behind"). An event of a tenant within its share of the unacked events is routed at once. With the
- * first event over the share the tenant is behind: its events are acked, so that those of other
+ * behind"). An event of a tenant within its share of the unacked events is routed immediately. With
+ * the first event over the share the tenant is behind: its events are acked, so that those of other
  * tenants arrive, and are routed as fast as the tenant's filters and fan-out allow
  * (`behind-tenant.ts`).
  *
@@ -83,7 +83,7 @@ export class BehindTenants {
    * Reads which tenants are behind. Call it before the first event arrives.
    *
    * @param places those of the consumer's window
-   * @throws OvertakenError, or an error where NATS does not answer
+   * @throws OvertakenError, or an error if NATS does not answer
    */
   async open(places: number): Promise<void> {
     const { jsm, shard, clock } = this.deps;
@@ -162,7 +162,7 @@ export class BehindTenants {
     );
   }
 
-  /** Stops at once: another router may own the shard. */
+  /** Stops immediately: another router may own the shard. */
   close(): void {
     this.stop();
     clearTimeout(this.saving);

@@ -53,7 +53,7 @@ export class BehindWriter {
   /**
    * Resolves with the tenants that are behind. From then on no earlier owner can write.
    *
-   * @throws OvertakenError, or an error where NATS does not answer
+   * @throws OvertakenError, or an error if NATS does not answer
    */
   async acquire(): Promise<BehindState['tenants']> {
     const { store, shard } = this.deps;

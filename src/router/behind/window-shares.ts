@@ -20,7 +20,7 @@ export class WindowShares {
     this.clock = clock;
   }
 
-  /** Gives the event a place; false where its tenant holds its share already. */
+  /** Gives the event a place; false if its tenant holds its share already. */
   tryTake(event: ConsumedEvent): boolean {
     const hasOne = this.resting.size > 0 && this.resting.delete(event.seq);
     event.hasPlace = hasOne || this.shares.tryTake(event.tenant) || this.tryTakeLate(event.tenant);

@@ -72,7 +72,9 @@ export class ExclusiveConsumer {
 
   /**
    * Whether the consumer has delivered all its messages since it was reset, and they have arrived
-   * here. @throws where NATS does not answer
+   * here.
+   *
+   * @throws if NATS does not answer
    */
   async hasReceivedAll(): Promise<boolean> {
     const { jsm, stream, consumer } = this.options;

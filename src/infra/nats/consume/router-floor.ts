@@ -4,12 +4,12 @@ import { readBehind } from '../stores/behind-store.ts';
 
 /**
  * The router's floor of a shard: every event of EV-k up to this sequence is routed. It is the ack
- * floor of the router's consumer, or lower where a tenant is behind: events of such a tenant are
+ * floor of the router's consumer, or lower if a tenant is behind: events of such a tenant are
  * acked before they are routed.
  *
  * It never decreases while the streams exist, so a caller may remove events up to it.
  *
- * @throws where NATS does not answer
+ * @throws if NATS does not answer
  */
 export async function routerFloor(jsm: JetStreamManager, shard: number): Promise<number> {
   const { ack_floor } = await jsm.consumers.info(streams.events(shard), consumers.router);

@@ -33,13 +33,13 @@ export class BehindStore {
     this.deps = deps;
   }
 
-  /** @throws where NATS does not answer, SyntaxError */
+  /** @throws if NATS does not answer, SyntaxError */
   read(shard: number): Promise<StoredBehindState | undefined> {
     return readBehind(this.deps.jsm, shard);
   }
 
   /**
-   * Resolves with the new revision; undefined where the key is no longer at `revision`.
+   * Resolves with the new revision; undefined if the key is no longer at `revision`.
    *
    * @param revision 0: there is no key yet
    * @throws PublishTimeoutError, after which the state may be stored or not; PublishRefusedError
@@ -67,7 +67,7 @@ export class BehindStore {
 /**
  * Reads the tenants of a shard that are behind, from the leader of the bucket: a replica may lag.
  *
- * @throws where NATS does not answer, SyntaxError
+ * @throws if NATS does not answer, SyntaxError
  */
 export async function readBehind(
   jsm: JetStreamManager,

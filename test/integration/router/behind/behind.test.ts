@@ -52,7 +52,7 @@ test('an event of a third tenant is routed while two tenants with large fan-outs
   for (const count of counts) {
     assert.ok(count < 60 * 15, `${counts.join(' and ')} deliveries of others went first`);
   }
-  // Both continue at once: neither waits for the end of the other.
+  // Both continue concurrently: neither waits for the end of the other.
   await waitUntil(async () => (await deliveryCount(plane, 'acme')) >= 60 * 20);
   const other = await deliveryCount(plane, 'gamma');
   assert.ok(other > 60 * 5, `gamma had ${other} deliveries by then`);
