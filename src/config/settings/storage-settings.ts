@@ -7,7 +7,7 @@ export const storageSettings = {
     minimum: 1,
     maximum: 64,
     description:
-      'Number of shard streams. Must be the same for all processes; to change it, see docs/operations/shards.md. `posthorn start` with its embedded NATS uses 1 by default.',
+      'Number of shard streams. Must be the same for all processes; to change it, see docs/operations/sizing/shards.md. `posthorn start` with its embedded NATS uses 1 by default.',
   }),
   POSTHORN_STREAM_REPLICAS: integer({
     default: 1,

@@ -135,7 +135,7 @@ async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise
   }
   if (made.toSorted().join() === shardSubjects('ev', 0, shards).toSorted().join()) return;
   throw new ConfigError([
-    `POSTHORN_SHARDS: the streams were made for another number than ${shards}; how to change it: docs/operations/shards.md`,
+    `POSTHORN_SHARDS: the streams were made for another number than ${shards}; how to change it: docs/operations/sizing/shards.md`,
   ]);
 }
 
