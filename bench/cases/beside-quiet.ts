@@ -9,7 +9,7 @@ import { QuietLoad, percentile } from './quiet-load.ts';
 import { ReceiverProcess } from './receiver-process.ts';
 
 const QUIET_PER_S = 50;
-const LOOK_EVERY_MS = 500;
+const POLL_EVERY_MS = 500;
 
 export interface Beside {
   api: Api;
@@ -52,7 +52,7 @@ export async function peakMiB(
 ): Promise<number> {
   let peak = 0;
   while (!isDone() && Date.now() < untilMs) {
-    await delay(LOOK_EVERY_MS);
+    await delay(POLL_EVERY_MS);
     peak = Math.max(peak, nodeMemoryMiB(system.process.pid as number));
   }
   return peak;

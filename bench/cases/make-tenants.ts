@@ -14,7 +14,7 @@ export interface TenantsPlan {
   eventTypes?: string[];
 }
 
-/** @throws Error with the API's answer if it does not make one */
+/** @throws Error with the API's answer if it does not create one */
 export async function makeTenants(api: Api, plan: TenantsPlan): Promise<void> {
   const { prefix, tenants, endpoints, atOnce, eventTypes } = plan;
   const wanted = eventTypes === undefined ? {} : { event_types: eventTypes };

@@ -110,7 +110,7 @@ async function inPairs(
   };
 }
 
-/** Self times of functions by their files: what V8 collects as garbage of theirs is not in it. */
+/** Self times of functions by their files: their garbage collection is not included. */
 async function sharesWhenOff(
   driver: string,
   { flags }: Load,

@@ -5,7 +5,7 @@
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 
-/** V8 has compiled the sender for good after the first 20,000 (measured). */
+/** V8 has fully optimized the sender after the first 20,000 (measured). */
 const WARM_UP_POSTS = 20_000;
 const POSTS = 10_000;
 

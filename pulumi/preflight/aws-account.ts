@@ -28,9 +28,9 @@ export interface AwsOptions {
 }
 
 /** Undefined if AWS answers with one of these errors. */
-async function unless<T>(names: readonly string[], asked: Promise<T>): Promise<T | undefined> {
+async function unless<T>(names: readonly string[], requested: Promise<T>): Promise<T | undefined> {
   try {
-    return await asked;
+    return await requested;
   } catch (error) {
     if (names.includes((error as Error).name)) return undefined;
     throw error;
@@ -64,8 +64,8 @@ export async function readAccount(settings: Settings, options: AwsOptions): Prom
       return (answer.InstanceTypeOfferings ?? []).map(({ Location }) => Location ?? '');
     },
     hasRole: async (RoleName) => {
-      const asked = new IAMClient(at(region)).send(new GetRoleCommand({ RoleName }));
-      return (await unless(['NoSuchEntityException'], asked)) !== undefined;
+      const requested = new IAMClient(at(region)).send(new GetRoleCommand({ RoleName }));
+      return (await unless(['NoSuchEntityException'], requested)) !== undefined;
     },
     replicatedPrefixes: async () => {
       const answer = await new ECRClient(at(region)).send(new DescribeRegistryCommand({}));
@@ -77,8 +77,8 @@ export async function readAccount(settings: Settings, options: AwsOptions): Prom
     certificateDomains: () => certificateDomains(new ACMClient(at(region))),
     secretKeys: async () => {
       const command = new GetSecretValueCommand({ SecretId: `posthorn/${environment}` });
-      const asked = new SecretsManagerClient(at(region)).send(command);
-      const answer = await unless(['ResourceNotFoundException'], asked);
+      const requested = new SecretsManagerClient(at(region)).send(command);
+      const answer = await unless(['ResourceNotFoundException'], requested);
       if (answer?.SecretString === undefined) return undefined;
       return Object.keys(JSON.parse(answer.SecretString) as object);
     },

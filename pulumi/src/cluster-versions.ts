@@ -18,7 +18,7 @@ export const UPGRADE_DAYS = 90;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /**
- * Tells why the version of a cluster has to be changed.
+ * Returns the reason for which the version of a cluster has to be changed.
  * @param ends the last day of standard support, `YYYY-MM-DD`; the table above without it
  * @returns undefined while standard support lasts for 90 days or more
  */

@@ -100,7 +100,7 @@ function createCompute(
   return { cluster, ready: [nodeGroups, workloadAddOns] };
 }
 
-/** What charts are told about the cloud, as annotations: text only, no secrets. */
+/** Facts of the cloud for the charts, as annotations: text only, no secrets. */
 function bridgeFacts(
   context: PlatformContext,
   site: SiteData,

@@ -77,7 +77,7 @@ for (const name of stacks) {
     });
 
     if (spare === 0) return;
-    await t.test('an address that leaves the configuration is not given back', async () => {
+    await t.test('an address that leaves the configuration is not released', async () => {
       const fewer = await engine.stack(name, stackConfig(name, { spareEgressAddresses: '0' }));
       await assert.rejects(fewer.preview(), EGRESS);
     });

@@ -172,8 +172,8 @@ test('the kubeconfig contains no credential, and a tunnel keeps the name of the 
 
 test('the program creates nothing in the cluster without Argo CD', async () => {
   const bare = await recordPlatform('dev', { argocd: 'false' });
-  const asked = bare.resources.filter(({ type }) => type.includes('kubernetes'));
-  assert.deepEqual(asked, []);
+  const requested = bare.resources.filter(({ type }) => type.includes('kubernetes'));
+  assert.deepEqual(requested, []);
   assert.ok(allOf(bare.resources, 'eks/cluster:Cluster'));
 });
 

@@ -76,13 +76,13 @@ test('addresses of the recovery site exist and are published in advance', () => 
 });
 
 test('copies are in the recovery region, created by its own provider', () => {
-  const [home, away] = ['home', 'recovery'].map((name) =>
+  const [home, otherRegion] = ['home', 'recovery'].map((name) =>
     primary.resources.find(
       (resource) => resource.type === 'pulumi:providers:aws' && resource.name === name,
     ),
   );
   assert.equal(home?.inputs['region'], 'eu-central-1');
-  assert.equal(away?.inputs['region'], 'eu-west-1');
+  assert.equal(otherRegion?.inputs['region'], 'eu-west-1');
   const there = primary.resources.filter(({ provider }) => provider === 'recovery');
   assert.ok(there.length > 20);
 });

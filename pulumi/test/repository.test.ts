@@ -91,11 +91,11 @@ test('brokers prefer their nodes, tolerate their taint, and use an existing stor
   const values = textOf('charts/nats/values.yaml');
   assert.ok(values.includes(`key: ${POOL_LABEL}, operator: Equal, value: nats`));
   assert.ok(values.includes(`key: ${POOL_LABEL}, operator: In, values: [nats]`));
-  const [, asked] = /storageClassName: (\w+)/.exec(values) ?? [];
+  const [, requested] = /storageClassName: (\w+)/.exec(values) ?? [];
   const { metadata } = onlyOf(resources, 'storage.k8s.io/v1:StorageClass').inputs as {
     metadata: { name: string };
   };
-  assert.equal(metadata.name, asked);
+  assert.equal(metadata.name, requested);
 });
 
 test('control runs as the service account with the identity, in its namespace', async () => {

@@ -30,7 +30,7 @@ function operationOf(request: IncomingMessage, body: string): [string, Record<st
 
 export class StubAws {
   /** Operations that were asked for, in order. */
-  readonly asked: string[] = [];
+  readonly requested: string[] = [];
   readonly endpoint: string;
   private readonly server: Server;
 
@@ -55,7 +55,7 @@ export class StubAws {
     answers: StubAnswers,
   ): Promise<void> {
     const [operation, input] = operationOf(request, await bodyOf(request));
-    this.asked.push(operation);
+    this.requested.push(operation);
     const known = answers[operation] ?? { error: `UnknownOperation ${operation}` };
     const answer = typeof known === 'function' ? known(input) : known;
     if (typeof answer === 'string') {

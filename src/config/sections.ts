@@ -98,7 +98,9 @@ export interface DeliverySettings {
   timeoutMs: number;
   inFlightMax: number;
   endpointInFlightMax: number;
-  /** The name that is looked up to tell faults of name servers from those of one name. */
+  /**
+   * Control name: looked up to distinguish a fault of the name servers from a fault of one name.
+   */
   resolverControlName: string;
   egress: EgressSettings;
   publicUrl: string | undefined;

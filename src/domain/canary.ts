@@ -6,7 +6,7 @@ import { parseTargetUrl } from './endpoint/target-url/target-url.ts';
  */
 const PREFIX = 'posthorn-probe-';
 
-/** @param name of the probe; `n` tells its canaries apart */
+/** @param name of the probe; `n` distinguishes its canaries */
 export function canaryTenant(name: string, n: number): string {
   return `${PREFIX}${name}-${n}`;
 }

@@ -194,7 +194,7 @@ function healthFault(host: string, monitorPort: number): Promise<string | undefi
     const options = { host, port: monitorPort, path: '/healthz', agent: false, signal } as const;
     const request = get(options, (answer) => {
       readText(answer).then(
-        (said) => resolve(answer.statusCode === 503 ? said.slice(0, HEALTH_LENGTH_MAX) : undefined),
+        (text) => resolve(answer.statusCode === 503 ? text.slice(0, HEALTH_LENGTH_MAX) : undefined),
         none,
       );
     });

@@ -73,8 +73,8 @@ test('a program with a client of openapi-python-client has its types and runs', 
   const generate = ['generate', '--config', 'config.yaml', '--custom-template-path', templates];
   const output = join(generated, 'posthorn_client');
   const place = ['--path', server.document, '--output-path', output, '--meta', 'none'];
-  const said = await runProgram(join(bin, name), [...generate, ...place], options);
-  assert.doesNotMatch(said, /warning|error/i);
+  const stated = await runProgram(join(bin, name), [...generate, ...place], options);
+  assert.doesNotMatch(stated, /warning|error/i);
   const cache = join(server.dir, 'mypy');
   await runProgram(join(bin, 'mypy'), ['--strict', '--cache-dir', cache, 'example.py'], options);
   assert.match(await runProgram(join(bin, 'python'), ['example.py'], options), /client: done/);

@@ -242,10 +242,10 @@ test('the keys of the table are those that the chart reads, with their settings'
   const page = projectText('docs/operations/secrets.md');
   const described = [...page.matchAll(/^\| `([a-z]+[A-Z]\w*)` \| `(POSTHORN_\w+)` \|/gm)];
   const template = projectText('charts/posthorn/templates/_secrets.tpl');
-  const asked = [...template.matchAll(/set \$keys "(\w+)" "(\w+)"/g)];
+  const requested = [...template.matchAll(/set \$keys "(\w+)" "(\w+)"/g)];
   const pairs = (found: RegExpExecArray[]): string[] =>
     found.map(([, key, setting]) => `${key}: ${setting}`).toSorted();
-  assert.deepEqual(pairs(described), pairs(asked));
+  assert.deepEqual(pairs(described), pairs(requested));
 });
 
 test('nats-server of the guide is the version that the tests run', () => {

@@ -1,5 +1,6 @@
 /**
- * Randomly composed answers: either client reads them, and none of them ends as a fault of ours.
+ * Randomly composed answers: either client reads them, and none of them ends as an unexpected
+ * error.
  */
 import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';

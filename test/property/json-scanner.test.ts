@@ -214,7 +214,7 @@ test('the scanner treats names that objects inherit like other names', () => {
   );
 });
 
-test('the scanner tells arrays from objects at every depth up to the bound', () => {
+test('the scanner distinguishes arrays from objects at every depth up to the bound', () => {
   const nested = (kinds: readonly boolean[]): string => {
     const open = kinds.map((isObject) => (isObject ? '{"a":' : '['));
     const close = kinds.toReversed().map((isObject) => (isObject ? '}' : ']'));

@@ -1,16 +1,18 @@
 /**
- * Checks the language of everything that people read: documents, comments, error texts, descriptions, log
- * texts, names of tests. `npm run prose` prints each finding with its place and fails if there is one that
- * `allowed.txt` does not list, or if that list has a sentence that no longer exists.
+ * Checks the language of everything that people read: documents, comments, error texts,
+ * descriptions, log texts, names of tests; and vague names of variables and functions. `npm run
+ * prose` prints each finding with its place and fails if there is one that `allowed.txt` does not
+ * list, or if that list has a sentence that no longer exists.
  *
  * With paths as arguments it checks these only, and ignores the list's unused sentences.
  */
 import { execFileSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import type { Passage } from './passage.ts';
+import { readNames } from './read-names.ts';
 import { readSource } from './read-source.ts';
 import { readHashComments, readMarkdown } from './read-text.ts';
-import { findFaults } from './rules.ts';
+import { findFaults, findVagueName } from './rules.ts';
 
 const ALLOWED = 'test/prose/allowed.txt';
 const COMMENT_COLUMNS_MAX = 100;
@@ -32,7 +34,10 @@ for (const file of files.split('\0')) {
       else report(file, line, rule, sentence);
     }
   }
-  if (/\.[cm]?ts$/.test(file)) checkColumns(file, source);
+  if (/\.[cm]?ts$/.test(file)) {
+    checkColumns(file, source);
+    checkNames(file, source);
+  }
 }
 if (wanted.length === 0) {
   for (const sentence of allowed) {
@@ -62,6 +67,13 @@ function checkColumns(file: string, source: string): void {
         line.trim(),
       );
     }
+  }
+}
+
+function checkNames(file: string, source: string): void {
+  for (const { name, line } of readNames(file, source)) {
+    const better = findVagueName(name);
+    if (better !== undefined) report(file, line, `a vague name; for example: ${better}`, name);
   }
 }
 

@@ -1,16 +1,11 @@
 /** The prose of a TypeScript file: comments, texts in strings, names of tests. */
 import { type Comment, parseSync } from 'oxc-parser';
 import { type Passage, plainText } from './passage.ts';
+import { lineFinder, type Node, walk } from './syntax.ts';
 
 /** Strings of fewer words are names, not prose. */
 const TEXT_WORDS_MIN = 4;
 const TEST_FUNCTIONS = new Set(['test', 'it', 'describe', 'suite']);
-
-interface Node {
-  type: string;
-  start: number;
-  [key: string]: unknown;
-}
 
 export function readSource(file: string, code: string): Passage[] {
   const { program, comments, errors } = parseSync(file, code);
@@ -71,31 +66,4 @@ function isTestName(node: Node, parent: Node | undefined): boolean {
 function isSubtest(callee: Node): boolean {
   const property = callee['property'] as Node | undefined;
   return callee.type === 'MemberExpression' && property?.['name'] === 'test';
-}
-
-function walk(node: Node, visit: (node: Node, parent?: Node) => void, parent?: Node): void {
-  visit(node, parent);
-  for (const value of Object.values(node)) {
-    const parts: unknown[] = Array.isArray(value) ? value : [value];
-    for (const part of parts) if (isNode(part)) walk(part, visit, node);
-  }
-}
-
-function isNode(value: unknown): value is Node {
-  return typeof value === 'object' && value !== null && 'type' in value && 'start' in value;
-}
-
-/** Gives the line of a position, from 1; positions count UTF-16 units. */
-function lineFinder(code: string): (position: number) => number {
-  const starts = [...code.matchAll(/\n/g)].map(({ index }) => index);
-  return (position) => {
-    let low = 0;
-    let high = starts.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((starts[middle] as number) < position) low = middle + 1;
-      else high = middle;
-    }
-    return low + 1;
-  };
 }

@@ -76,6 +76,28 @@ const rules: Rule[] = [
   },
 ];
 
+/** Names whose meaning a reader has to look up, each with names to use instead. */
+const vagueNames = new Map([
+  ['anew', 'recreated, restarted'],
+  ['asked', 'requested, stopRequested'],
+  ['away', 'unavailable'],
+  ['dear', 'expensive'],
+  ['heard', 'received'],
+  ['look', 'poll, check, read'],
+  ['looked', 'polled, evaluated'],
+  ['looks', 'polls, checks'],
+  ['said', 'the noun: text, value, fields'],
+  ['saw', 'received, observed'],
+  ['tell', 'notify, report, announce'],
+  ['things', 'the noun'],
+  ['told', 'announced, reported'],
+]);
+
+/** Returns the better names for a vague one. */
+export function findVagueName(name: string): string | undefined {
+  return vagueNames.get(name);
+}
+
 /** Returns one finding for each rule that a sentence breaks. */
 export function findFaults({ file, line, kind, text }: Passage): Finding[] {
   const findings: Finding[] = [];

@@ -14,7 +14,7 @@ export interface Backend {
   port: number;
   /** The readiness probe; an error counts as not ready. */
   isReady: () => Promise<boolean>;
-  /** Whether the process was told to end, as a pod being deleted. */
+  /** Whether the process was asked to stop, as a pod that is deleted. */
   isEnding: () => boolean;
 }
 

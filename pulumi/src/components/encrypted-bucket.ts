@@ -14,8 +14,8 @@ export interface EncryptedBucketArgs {
 const NONCURRENT_DAYS = 30;
 
 /**
- * A private bucket: versions kept, everything encrypted under a key of ours, nothing public, no
- * access but over TLS 1.2 or later, and an end for all that is in it.
+ * A private bucket: versions kept, everything encrypted under our key, no public access, TLS 1.2 or
+ * later only, and an expiry for every object.
  */
 export class EncryptedBucket extends pulumi.ComponentResource {
   readonly bucket: pulumi.Output<string>;

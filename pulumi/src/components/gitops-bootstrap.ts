@@ -48,8 +48,8 @@ const APPLICATION_HEALTH = [
 ].join('\n');
 
 /**
- * The objects of this program inside the cluster: Argo CD, the Secret that tells it about the
- * cloud, the class of volumes, and one root application. Argo CD owns every other object.
+ * The objects of this program inside the cluster: Argo CD, the Secret with the facts of the cloud,
+ * the class of volumes, and one root application. Argo CD owns every other object.
  */
 export class GitopsBootstrap extends pulumi.ComponentResource {
   constructor(name: string, args: GitopsBootstrapArgs, opts: pulumi.ComponentResourceOptions) {
@@ -218,7 +218,7 @@ export class GitopsBootstrap extends pulumi.ComponentResource {
             retry: {
               // Without end: a secret that a person adds later needs no new commit.
               limit: -1,
-              // What mends it is a commit, which does not have to wait for the tries of the one
+              // A commit repairs it, and does not have to wait for the tries of the one
               // before.
               refresh: true,
               backoff: { duration: '10s', factor: 2, maxDuration: '5m' },

@@ -106,7 +106,7 @@ function balancers({ name, settings }: PlatformContext): Statement[] {
     `${at}:${kind}/app/k8s-*`,
     `${at}:${kind}/net/k8s-*`,
   ]);
-  const asked = { [`aws:RequestTag/${CLUSTER_TAG}`]: name };
+  const requested = { [`aws:RequestTag/${CLUSTER_TAG}`]: name };
   const own = { StringEquals: { [`aws:ResourceTag/${CLUSTER_TAG}`]: name } };
   return [
     {
@@ -114,7 +114,7 @@ function balancers({ name, settings }: PlatformContext): Statement[] {
       Effect: 'Allow',
       Action: elb('CreateLoadBalancer', 'CreateTargetGroup'),
       Resource: [...owners, groups],
-      Condition: { StringEquals: asked },
+      Condition: { StringEquals: requested },
     },
     {
       Sid: 'BalancerMarks',
@@ -123,7 +123,7 @@ function balancers({ name, settings }: PlatformContext): Statement[] {
       Resource: [...owners, groups, ...listeners],
       Condition: {
         StringEquals: {
-          ...asked,
+          ...requested,
           'elasticloadbalancing:CreateAction': [
             'CreateLoadBalancer',
             'CreateTargetGroup',
@@ -180,7 +180,7 @@ function securityGroups(
 ): Statement[] {
   const at = `arn:aws:ec2:${settings.region}:${settings.accountId}`;
   const groups = `${at}:security-group/*`;
-  const asked = { [`aws:RequestTag/${CLUSTER_TAG}`]: name };
+  const requested = { [`aws:RequestTag/${CLUSTER_TAG}`]: name };
   return [
     {
       Sid: 'BalancerGroupInVpc',
@@ -193,14 +193,14 @@ function securityGroups(
       Effect: 'Allow',
       Action: ['ec2:CreateSecurityGroup'],
       Resource: [groups],
-      Condition: { StringEquals: asked },
+      Condition: { StringEquals: requested },
     },
     {
       Sid: 'BalancerGroupMarks',
       Effect: 'Allow',
       Action: ['ec2:CreateTags'],
       Resource: [groups],
-      Condition: { StringEquals: { ...asked, 'ec2:CreateAction': 'CreateSecurityGroup' } },
+      Condition: { StringEquals: { ...requested, 'ec2:CreateAction': 'CreateSecurityGroup' } },
     },
     {
       Sid: 'BalancerGroupRules',

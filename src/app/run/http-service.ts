@@ -7,7 +7,7 @@ import type { Service } from '#infra/service.ts';
 
 /** Longest wait for clients to close their keep-alive connections, in milliseconds. */
 const LEAVE_MAX_MS = 2000;
-const LOOK_EVERY_MS = 20;
+const POLL_EVERY_MS = 20;
 
 export interface HttpServiceDeps {
   app: FastifyInstance;
@@ -61,7 +61,7 @@ export class HttpService implements Service {
     });
     const deadlineMs = clock.monotonicMs() + mostMs;
     while ((await this.connections()) > 0 && clock.monotonicMs() < deadlineMs) {
-      await delay(LOOK_EVERY_MS);
+      await delay(POLL_EVERY_MS);
     }
   }
 

@@ -37,8 +37,8 @@ export interface RunningRoles {
   /** Stops in the reverse order of the start, within the deadline of the settings. */
   stop(): Promise<void>;
   /**
-   * Resolves when the process should end: its connection to NATS is closed for good, or a setting
-   * is wrong.
+   * Resolves when the process should end: its connection to NATS is closed permanently, or a
+   * setting is wrong.
    */
   done: Promise<void>;
 }

@@ -1,4 +1,4 @@
-const LOOK_EVERY_MS = 250;
+const POLL_EVERY_MS = 250;
 
 export interface Launcher {
   env: Record<string, string | undefined>;
@@ -23,7 +23,7 @@ export function followLauncher({ env, parentPid }: Launcher, onGone: () => void)
     if (parentPid() === first) return;
     clearInterval(timer);
     onGone();
-  }, LOOK_EVERY_MS);
+  }, POLL_EVERY_MS);
   timer.unref();
   return () => clearInterval(timer);
 }

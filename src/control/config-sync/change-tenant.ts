@@ -30,7 +30,7 @@ export interface TenantChange {
 /**
  * Changes the configuration of a tenant, in turn with its other changes. One transaction makes the
  * change and increases the tenant's `config_rev`; then the snapshot is published. The revision
- * orders the changes of a tenant, so that readers of the snapshot can tell old from new. The
+ * orders the changes of a tenant, so that readers of the snapshot can distinguish old from new. The
  * function `change` may run several times: see `runTransaction`.
  *
  * @param claim of the request's `Idempotency-Key`; undefined: it has none

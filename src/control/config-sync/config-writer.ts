@@ -117,7 +117,7 @@ export class ConfigWriter {
   }
 
   /**
-   * Tells whether MongoDB is older than the bucket: it was restored from a backup, or this read
+   * Whether MongoDB is older than the bucket: it was restored from a backup, or this read
    * went to a replica that lags. A lower revision never replaces a higher one; the next change of
    * the resource does.
    */

@@ -53,7 +53,7 @@ export async function resealEndpoints(deps: ResealDeps): Promise<Resealing> {
   return done;
 }
 
-/** Tells whether all secrets of a snapshot are sealed with the current key. */
+/** Whether all secrets of a snapshot are sealed with the current key. */
 export function isSnapshotCurrent(endpoints: EndpointSnapshot[], box: Resealer): boolean {
   return endpoints.every(({ secrets, sealedHeaders, sealedCredentials, sealedCertificate }) =>
     [...secrets.map(({ sealed }) => sealed), sealedHeaders, sealedCredentials, sealedCertificate]

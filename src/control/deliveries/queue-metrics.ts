@@ -47,7 +47,7 @@ export class QueueMetrics implements Service {
   private readonly unowned: Gauge<'role'>;
   private readonly workers: Gauge<'role'>;
   private timer: NodeJS.Timeout | undefined;
-  private looking: Promise<void> = Promise.resolve();
+  private polling: Promise<void> = Promise.resolve();
   private stopped = false;
 
   constructor(deps: QueueMetricsDeps) {
@@ -115,17 +115,17 @@ export class QueueMetrics implements Service {
   }
 
   async start(): Promise<void> {
-    this.looking = this.look();
-    await this.looking;
+    this.polling = this.poll();
+    await this.polling;
   }
 
   async stop(): Promise<void> {
     this.stopped = true;
     clearTimeout(this.timer);
-    await this.looking;
+    await this.polling;
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     try {
       for (let shard = 0; shard < this.deps.shards; shard++) {
         await this.measure(streams.events(shard));
@@ -147,7 +147,7 @@ export class QueueMetrics implements Service {
     }
     if (this.stopped) return;
     this.timer = setTimeout(() => {
-      this.looking = this.look();
+      this.polling = this.poll();
     }, LOOK_EVERY_MS);
     this.timer.unref();
   }

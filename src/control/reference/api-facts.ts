@@ -30,7 +30,7 @@ export const apiFacts = {
     { name: 'Deliveries', description: 'Deliveries and their attempts; retry and cancel them.' },
     {
       name: 'Dead letters',
-      description: 'Deliveries that have failed for good; replay or discard them.',
+      description: 'Deliveries that have failed permanently; replay or discard them.',
     },
     { name: 'Webhooks', description: 'The requests that endpoints receive, in each format.' },
     { name: 'Operations', description: 'For operators of the platform.' },

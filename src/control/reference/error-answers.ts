@@ -8,7 +8,7 @@ interface ErrorAnswer {
   name: string;
   description: string;
   headers?: readonly AnswerHeader[];
-  /** Tells whether a route can give this answer, by its parameters, body and access. */
+  /** Whether a route can return this answer, by its parameters, body and access. */
   applies: (route: RouteSchema) => boolean;
 }
 

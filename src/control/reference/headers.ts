@@ -7,7 +7,7 @@ export const headerComponents: Readonly<Record<AnswerHeader, object>> = {
   'accept-encoding': text('Content codings that a request body may have.', ACCEPT_ENCODING),
   allow: text('The methods that the path supports.', 'GET, POST'),
   'content-disposition': text(
-    'Tells a browser to save the body instead of showing it.',
+    'Instructs a browser to save the body instead of showing it.',
     'attachment',
   ),
   etag: text('The revision of the resource; send it as `if-match`.', '"3"'),

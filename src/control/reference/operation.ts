@@ -96,7 +96,7 @@ function describeResponses(route: RouteSchema, components: Components): Json {
     }
     const described = describeAnswer(schema, components, commonHeaders(route));
     responses[status] = described;
-    // The answer is either this one or a problem: the media type tells them apart.
+    // The answer is either this one or a problem: the media type distinguishes them.
     if (error !== undefined) {
       const content = problemContent(components.refer(problem), Number(status));
       Object.assign(described['content'] as Json, content);

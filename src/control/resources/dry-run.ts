@@ -32,9 +32,9 @@ export interface DryRunContext {
 }
 
 /**
- * Tells whether a subscription would match an event (CT-3). Reads and admits the sample by the code
- * that reads and admits published events, gives it the same defaults, and presents it to the filter
- * as the router does. An operational event is a sample for subscriptions that name its type.
+ * Evaluates whether a subscription would match an event (CT-3). Reads and admits the sample by the
+ * code that reads and admits published events, gives it the same defaults, and presents it to the
+ * filter as the router does. An operational event is a sample for subscriptions that name its type.
  *
  * @throws PosthornError POSTHORN_FILTER_INVALID; the refusals of publishing with pointers below
  *   `/event`; POSTHORN_DATA_NOT_CHECKED, POSTHORN_OVERLOADED

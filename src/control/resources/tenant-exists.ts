@@ -2,8 +2,8 @@ import { tenantNotFound } from '#domain/field-faults.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 
 /**
- * Throws if the tenant does not exist, to tell that from a missing resource of an existing tenant.
- * Call it only after a look-up found nothing, so that the usual answer costs one query.
+ * Throws if the tenant does not exist, to distinguish this from a missing resource of an existing
+ * tenant. Call it only after a look-up found nothing, so that the usual answer costs one query.
  *
  * @throws PosthornError POSTHORN_TENANT_UNKNOWN
  */

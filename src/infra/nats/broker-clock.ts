@@ -3,7 +3,7 @@ import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { streams } from '#wire/subjects.ts';
 
-const LOOK_EVERY_MS = 30_000;
+const POLL_EVERY_MS = 30_000;
 /** A slower answer says too little about when it was written. */
 const ROUND_TRIP_MAX_MS = 1000;
 /** Of this many answers the fastest is used, because it is the most precise. */
@@ -42,8 +42,8 @@ export class BrokerClock {
 
   /** Resolves after the first reading; then reads the broker's clock every 30 s. */
   async start(): Promise<void> {
-    await this.look();
-    this.timer = setInterval(() => void this.look(), LOOK_EVERY_MS);
+    await this.poll();
+    this.timer = setInterval(() => void this.poll(), POLL_EVERY_MS);
     this.timer.unref();
   }
 
@@ -59,7 +59,7 @@ export class BrokerClock {
   /** Milliseconds since 1970. */
   readonly now = (): number => Math.ceil(this.deps.clock.monotonicMs() + this.offsetMs);
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     let fastestMs: number | undefined;
     try {
       let quickestMs = ROUND_TRIP_MAX_MS;

@@ -167,8 +167,8 @@ export class PublishRequests {
     if (known !== undefined || !isTenantId(id)) guarded(known);
     else {
       this.deps.lookUpTenant(id).then(guarded, (error: unknown) => {
-        const away = new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
-        sendError(this.deps.log, away, request, reply);
+        const unavailable = new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+        sendError(this.deps.log, unavailable, request, reply);
       });
     }
   }

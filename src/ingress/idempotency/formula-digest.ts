@@ -58,10 +58,10 @@ export function formulaDigest(
   const hash = createHash('sha256').update(JSON.stringify([input.type, fields]));
   for (const field of fields) {
     const parsed = parseFormulaField(field);
-    const said = parsed === undefined ? undefined : valueOf(parsed, input, data);
+    const text = parsed === undefined ? undefined : valueOf(parsed, input, data);
     // Prefixed with its length, so that content cannot imitate a boundary.
-    if (said === undefined) hash.update('\n-');
-    else hash.update(`\n${said.length}:`).update(said);
+    if (text === undefined) hash.update('\n-');
+    else hash.update(`\n${text.length}:`).update(text);
   }
   return hash.digest('base64url');
 }

@@ -11,7 +11,7 @@ interface Received {
 /**
  * Why the headers of a message cannot be read, or undefined if they can. Call it before anything
  * reads `message.headers`: the library compares each name with all before it, and throws from there
- * for a name that is none. Its time is thus that of the square of their number, 26 s for 420 KB.
+ * for an invalid name. Its time grows with the square of the number of names, 26 s for 420 KB.
  *
  * @returns POSTHORN_EVENT_INVALID over `limits.natsHeaderBytesMax` or `limits.natsHeadersMax`, and
  *   for a name that NATS does not have

@@ -82,7 +82,7 @@ interface Request {
   tenant: string;
   type: string;
   span: Span | undefined;
-  /** Tells the concurrency limiter that the request ended, if the limiter counts it. */
+  /** Reports the end of the request to the concurrency limiter, if the limiter counts it. */
   left: (() => void) | undefined;
   /** It holds one of its tenant's slots. */
   isCounted: boolean;

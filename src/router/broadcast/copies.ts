@@ -14,7 +14,7 @@ import { shardOf, streams, subjects } from '#wire/subjects.ts';
 
 /** Less than the deduplication window: a copy without an ack by then is looked up. */
 const STORE_TIMEOUT_MS = 25_000;
-const LOOK_BATCH = 64;
+const POLL_BATCH = 64;
 /** Allowance for the clock difference between servers. */
 const CLOCKS_MS = 60_000;
 
@@ -65,7 +65,7 @@ export class Copies {
     const first = await jsm.direct.getMessage(stream, { start_time: new Date(notBeforeMs) });
     for (let seq = first?.seq ?? 1; seq <= last.seq;) {
       const from = seq;
-      const page = { seq, next_by_subj: subject, batch: LOOK_BATCH };
+      const page = { seq, next_by_subj: subject, batch: POLL_BATCH };
       for (const message of await readBatch(jsm, stream, page)) {
         if (idOf(message) === wanted) return true;
         seq = message.seq + 1;

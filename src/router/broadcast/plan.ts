@@ -52,9 +52,9 @@ export async function planStops(
   let parsed: Record<string, unknown> | undefined;
   const document = (): Record<string, unknown> =>
     (parsed ??= eventForFilter(event, () => 'all', built));
-  let looked = 0;
+  let planned = 0;
   for (const id of tenants.lifeIds()) {
-    if (++looked % AT_ONCE === 0) await setImmediate();
+    if (++planned % AT_ONCE === 0) await setImmediate();
     if (after !== undefined && compareStops(id, after) <= 0) continue;
     const snapshot = tenants.config.tenant(id);
     if (snapshot === undefined || snapshot.subscriptions.length === 0) continue;

@@ -4,7 +4,7 @@ import type { InFlightEvent } from '../in-flight-event.ts';
 
 const POLL_MS = 1000;
 /** How often an unacked event checks for the configuration of its life. */
-const LOOKS_MAX = 10;
+const POLLS_MAX = 10;
 /** Redelivery delay after that, so that the event does not use up the consumer's ack window. */
 const RETRY_DELAY_MS = 30_000;
 
@@ -30,13 +30,13 @@ export class LifeGate {
    */
   async admits(message: InFlightEvent, lifeId: string): Promise<boolean> {
     const { lives, refresh } = this.deps;
-    for (let looks = 0; lives.status(lifeId) === 'unborn'; looks++) {
+    for (let polls = 0; lives.status(lifeId) === 'unborn'; polls++) {
       if (!message.isOwner()) return true;
       if (lives.gaveUpOn(lifeId, 'event')) {
         message.ack();
         return false;
       }
-      if (looks === LOOKS_MAX) {
+      if (polls === POLLS_MAX) {
         message.nak(RETRY_DELAY_MS);
         return false;
       }

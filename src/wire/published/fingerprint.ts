@@ -4,7 +4,7 @@ import type { EventInput } from './event-input.ts';
 /** SHA-256 (base64url) of all content that the caller sent. */
 export function fingerprintOf(input: EventInput): string {
   const { type, source, time, subject, dataschema, contentType, kind, priority } = input;
-  const said = [
+  const content = [
     type,
     source,
     time,
@@ -14,9 +14,9 @@ export function fingerprintOf(input: EventInput): string {
     kind,
     extensionsAsText(input),
   ];
-  if (priority !== undefined) said.push(priority);
+  if (priority !== undefined) content.push(priority);
   return createHash('sha256')
-    .update(JSON.stringify(said))
+    .update(JSON.stringify(content))
     .update('\n')
     .update(input.data)
     .digest('base64url');

@@ -63,15 +63,15 @@ function askedOf(expr: string): Asked[] {
 test('labels that a query selects or groups by are those of its metrics', () => {
   assert.ok(catalogue.size > 20 && exprs.length > 40);
   for (const expr of exprs) {
-    const asked = askedOf(expr);
-    if (asked.length === 0) continue;
-    for (const { name, labels, matchers } of asked) {
+    const requested = askedOf(expr);
+    if (requested.length === 0) continue;
+    for (const { name, labels, matchers } of requested) {
       for (const [, label = ''] of matchers.matchAll(/(\w+)(?:=~|!=|!~|=)"/g)) {
         assert.ok([...labels, ...SCRAPED].includes(label), `${name} has no ${label}: ${expr}`);
       }
     }
-    const all = [...SCRAPED, ...asked.flatMap(({ labels }) => labels)];
-    if (asked.some(({ suffix }) => suffix === '_bucket')) all.push('le');
+    const all = [...SCRAPED, ...requested.flatMap(({ labels }) => labels)];
+    if (requested.some(({ suffix }) => suffix === '_bucket')) all.push('le');
     for (const [, names = ''] of expr.matchAll(/\bby \(([^)]*)\)/g)) {
       for (const label of names.split(', ')) {
         assert.ok(all.includes(label), `nothing has ${label}: ${expr}`);
@@ -101,7 +101,7 @@ test('metrics of Node and of the process that dashboards read exist', async () =
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const there = registry.getMetricsAsArray().map(({ name }) => name);
-  const asked = exprs.flatMap((expr) => expr.match(/\b(?:process|nodejs)_\w+/g) ?? []);
-  assert.ok(asked.length > 4);
-  for (const name of asked) assert.ok(there.includes(name), name);
+  const requested = exprs.flatMap((expr) => expr.match(/\b(?:process|nodejs)_\w+/g) ?? []);
+  assert.ok(requested.length > 4);
+  for (const name of requested) assert.ok(there.includes(name), name);
 });

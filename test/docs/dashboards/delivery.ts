@@ -67,12 +67,12 @@ export const delivery: Dashboard = {
       queries: [['sum by (state) (max by (shard, state) (posthorn_delivery_lanes))', '{{state}}']],
     },
     {
-      title: 'Lanes given, withdrawn and mended',
+      title: 'Lanes: promotions, demotions, recreated consumers',
       unit: 'cps',
       queries: [
         [rate('posthorn_delivery_lane_promotions_total', 'reason'), 'given: {{reason}}'],
         [rate('posthorn_delivery_lane_demotions_total', 'reason'), 'withdrawn: {{reason}}'],
-        [rate('posthorn_delivery_lane_healed_total', 'cause'), 'mended: {{cause}}'],
+        [rate('posthorn_delivery_lane_healed_total', 'cause'), 'recreated: {{cause}}'],
       ],
     },
     {

@@ -11,17 +11,17 @@ import { findFreePort } from '#src/embedded/free-port.ts';
 import { PosthornProcess, sendPrinted } from '../posthorn-process.ts';
 
 /** Records the requests to the proxy, which are then refused. */
-async function startProxy(): Promise<{ server: Server; url: string; asked: string[] }> {
-  const asked: string[] = [];
+async function startProxy(): Promise<{ server: Server; url: string; requested: string[] }> {
+  const requested: string[] = [];
   const server = createServer((socket) => {
     socket.on('error', () => undefined);
     socket.once('data', (head: Buffer) => {
-      asked.push(head.toString('latin1').split('\r\n', 1)[0] as string);
+      requested.push(head.toString('latin1').split('\r\n', 1)[0] as string);
       socket.end('HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\n\r\n');
     });
   });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  return { server, asked, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
+  return { server, requested, url: `http://127.0.0.1:${(server.address() as AddressInfo).port}` };
 }
 
 test('a start sends no request of its own to a proxy from its environment', async (t) => {
@@ -52,7 +52,7 @@ test('a start sends no request of its own to a proxy from its environment', asyn
     },
     { what: 'a round of the probe', deadlineMs: 60_000 },
   );
-  assert.deepEqual(proxy.asked, []);
+  assert.deepEqual(proxy.requested, []);
 
   await t.test('a start listens on loopback only', { skip: process.platform !== 'linux' }, () => {
     const addresses = listeningAddresses([start.pid, ...descendantsOf(start.pid)]);

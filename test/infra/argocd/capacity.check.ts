@@ -49,14 +49,14 @@ const requestOf = (resources: unknown): Capacity => ({
 const ofPod = (pod: object): Capacity =>
   sum((at(pod, 'containers') as object[]).map((one) => requestOf(at(one, 'resources'))));
 
-function assertFits(what: string, asked: Capacity, room: Capacity): void {
+function assertFits(what: string, requested: Capacity, room: Capacity): void {
   assert.ok(
-    asked.milliCpu <= room.milliCpu,
-    `${what}: ${asked.milliCpu}m of ${room.milliCpu}m CPU`,
+    requested.milliCpu <= room.milliCpu,
+    `${what}: ${requested.milliCpu}m of ${room.milliCpu}m CPU`,
   );
   assert.ok(
-    asked.memoryMib <= room.memoryMib,
-    `${what}: ${asked.memoryMib}Mi of ${room.memoryMib}Mi memory`,
+    requested.memoryMib <= room.memoryMib,
+    `${what}: ${requested.memoryMib}Mi of ${room.memoryMib}Mi memory`,
   );
 }
 

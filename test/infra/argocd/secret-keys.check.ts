@@ -26,10 +26,13 @@ for (const environment of environments) {
     { skip },
     async () => {
       const foundation = await foundationFrom(await applicationsOf(environment));
-      const asked = new Set([...askedBy(foundation), ...askedBy(await posthornOf(environment))]);
+      const requested = new Set([
+        ...askedBy(foundation),
+        ...askedBy(await posthornOf(environment)),
+      ]);
       const apps: unknown = parse(projectText(`argocd/environments/${environment}/apps.yaml`));
       const made = Object.keys(makeSecrets(furtherKeys(apps)).values);
-      assert.deepEqual(new Set(made), asked);
+      assert.deepEqual(new Set(made), requested);
     },
   );
 }
@@ -52,10 +55,10 @@ test(
     ];
     const values = ['argocd/environments/dev/apps.yaml'];
     const applications = await render('argocd/apps', { release: 'root', values, set });
-    const asked = askedBy(await foundationFrom(applications)).filter((key) =>
+    const requested = askedBy(await foundationFrom(applications)).filter((key) =>
       key.startsWith('alert'),
     );
-    assert.deepEqual(new Set(furtherKeys({ alerting })), new Set(asked));
+    assert.deepEqual(new Set(furtherKeys({ alerting })), new Set(requested));
   },
 );
 

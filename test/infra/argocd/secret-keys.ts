@@ -45,15 +45,15 @@ export function makeSecrets(further: readonly string[] = []): Secrets {
  */
 export function furtherKeys(apps: unknown): string[] {
   const alerting = (...path: string[]): unknown => at(apps, 'alerting', ...path);
-  const asked = (way: string): boolean =>
+  const requested = (way: string): boolean =>
     Boolean(alerting('page', way)) || Boolean(alerting('ticket', way));
   const keys = {
     mongodbPassword: at(apps, 'mongodb', 'mode') === 'operator',
     imagePullConfig: at(apps, 'privateImage') === true,
     alertSmtpPassword: Boolean(alerting('smtp', 'username')),
     alertWebhookToken: alerting('webhookToken') === true,
-    alertPagerdutyKey: asked('pagerduty'),
-    alertSlackUrl: asked('slack'),
+    alertPagerdutyKey: requested('pagerduty'),
+    alertSlackUrl: requested('slack'),
   };
   return Object.entries(keys)
     .filter(([, needed]) => needed)

@@ -102,8 +102,8 @@ test('the liveness probe asks /livez, and the readiness probe asks /readyz', { s
       ['livenessProbe', '/livez'],
       ['readinessProbe', '/readyz'],
     ] as const) {
-      const asked = { path, port: 'ops', scheme: 'HTTP' };
-      assert.deepEqual(at(container, probe, 'httpGet'), asked, `${role} ${probe}`);
+      const requested = { path, port: 'ops', scheme: 'HTTP' };
+      assert.deepEqual(at(container, probe, 'httpGet'), requested, `${role} ${probe}`);
     }
     assert.deepEqual(at(container, 'args'), ['run', '--roles', role]);
     const strategy = { maxUnavailable: 0, maxSurge: 1 };

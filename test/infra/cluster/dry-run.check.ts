@@ -36,7 +36,7 @@ before(async () => {
 after(() => server?.stop());
 
 /** Returns the errors and warnings of the server for each object. */
-async function said(manifests: Manifest[], namespace: string): Promise<string[]> {
+async function stated(manifests: Manifest[], namespace: string): Promise<string[]> {
   const out: string[] = [];
   for (const manifest of manifests) {
     const metadata = { namespace, ...manifest.metadata };
@@ -53,10 +53,10 @@ async function said(manifests: Manifest[], namespace: string): Promise<string[]>
 
 for (const environment of environments) {
   test(`${environment}: the server accepts every object without a warning`, { skip }, async () => {
-    assert.deepEqual(await said(await posthornOf(environment), 'posthorn'), []);
-    assert.deepEqual(await said(await foundationOf(environment), 'posthorn'), []);
+    assert.deepEqual(await stated(await posthornOf(environment), 'posthorn'), []);
+    assert.deepEqual(await stated(await foundationOf(environment), 'posthorn'), []);
     const root = [rootOf(environment), ...(await applicationsOf(environment))];
-    assert.deepEqual(await said(root, 'argocd'), []);
+    assert.deepEqual(await stated(root, 'argocd'), []);
   });
 }
 
@@ -66,7 +66,7 @@ test('the server accepts MongoDB in the cluster', { skip }, async () => {
     values: ['argocd/environments/prod/mongodb.yaml'],
     set: ['region=eu-central-1', 'remoteKey=posthorn/prod', 'backup.bucket=backups-of-prod'],
   });
-  assert.deepEqual(await said(manifests, 'mongodb'), []);
+  assert.deepEqual(await stated(manifests, 'mongodb'), []);
 });
 
 const variants = {
@@ -85,7 +85,7 @@ const variants = {
 for (const [variant, set] of Object.entries(variants)) {
   test(`the server accepts the chart ${variant}`, { skip }, async () => {
     const manifests = await render('charts/posthorn', { set: ['image.tag=abc', ...set] });
-    assert.deepEqual(await said(manifests, 'posthorn'), []);
+    assert.deepEqual(await stated(manifests, 'posthorn'), []);
   });
 }
 
@@ -94,11 +94,11 @@ test('the server rejects faults that the schemas do not find', { skip }, async (
   const budget = only(manifests, 'PodDisruptionBudget', 'posthorn-delivery');
   const deployment = only(manifests, 'Deployment', 'posthorn-delivery');
   const both = { ...budget, spec: { ...budget.spec, minAvailable: 1 } };
-  const [refused] = await said([both], 'posthorn');
+  const [refused] = await stated([both], 'posthorn');
   assert.match(String(refused), /minAvailable and maxUnavailable cannot be both set/);
   const unknown = { ...deployment, spec: { ...deployment.spec, replica: 3 } };
-  assert.match(String(await said([unknown], 'posthorn')), /\.spec\.replica: field not declared/);
+  assert.match(String(await stated([unknown], 'posthorn')), /\.spec\.replica: field not declared/);
   const text = JSON.stringify(deployment).replace('"runAsNonRoot":true', '"runAsNonRoot":false');
-  const [warned] = await said([JSON.parse(text) as Manifest], 'posthorn');
+  const [warned] = await stated([JSON.parse(text) as Manifest], 'posthorn');
   assert.match(String(warned), /would violate PodSecurity \\?"restricted/);
 });

@@ -27,27 +27,27 @@ const result = {
 };
 
 test('a report lists lost deliveries and crossed thresholds', () => {
-  const said = Object.fromEntries(rows(result));
-  assert.equal(said['lost'], '2');
-  assert.equal(said['deliveries_lost value==0'], 'FAILED');
-  assert.equal(said['dropped_iterations count==0'], 'passed');
-  assert.equal(said['cores busy, all servers included'], '1.50');
-  assert.equal(said['memory of Node, highest'], '300 MiB');
+  const stated = Object.fromEntries(rows(result));
+  assert.equal(stated['lost'], '2');
+  assert.equal(stated['deliveries_lost value==0'], 'FAILED');
+  assert.equal(stated['dropped_iterations count==0'], 'passed');
+  assert.equal(stated['cores busy, all servers included'], '1.50');
+  assert.equal(stated['memory of Node, highest'], '300 MiB');
 });
 
 test('a restart passes when it was orderly and deliveries continued, and every process was restarted', () => {
   const good = { role: 'router', exitCode: 0, stopMs: 400, startMs: 1500, delivered: 7 } as const;
   const verdict = (done: readonly Restart[]) => rows({ ...result, restarts: { done, due: 2 } });
   const last = (done: readonly Restart[]) => {
-    const said = verdict(done).find(([label]) => label.includes('processes restarted'));
-    return said?.[1];
+    const stated = verdict(done).find(([label]) => label.includes('processes restarted'));
+    return stated?.[1];
   };
   assert.equal(last([good, good]), 'passed');
   assert.equal(last([good]), 'FAILED');
   assert.equal(last([good, { ...good, exitCode: 70 }]), 'FAILED');
   assert.equal(last([good, { ...good, delivered: 0 }]), 'FAILED');
-  const [, said] = verdict([good]).find(([label]) => label === 'router restarted') ?? [];
-  assert.equal(said, 'ended with 0 after 0.4 s, ready 1.5 s later, 7 deliveries during it');
+  const [, stated] = verdict([good]).find(([label]) => label === 'router restarted') ?? [];
+  assert.equal(stated, 'ended with 0 after 0.4 s, ready 1.5 s later, 7 deliveries during it');
 });
 
 test('the page draws each series once and loads no external resource', () => {

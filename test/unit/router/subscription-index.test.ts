@@ -145,14 +145,14 @@ test('the event is requested once, and its data only when a filter needs it', ()
       ],
     ),
   );
-  const asked: boolean[] = [];
+  const requested: boolean[] = [];
   const source: EventSource = (needsData) => {
-    asked.push(needsData);
+    requested.push(needsData);
     return { source: '/shop', data: { n: 7 } };
   };
   assert.deepEqual(ids(match(index, 'head', source)), ['a', 'b']);
   assert.deepEqual(ids(match(index, 'body', source)), ['a', 'b']);
-  assert.deepEqual(asked, [false, true]);
+  assert.deepEqual(requested, [false, true]);
 });
 
 test('an unreadable event does not affect the next match', () => {
@@ -322,15 +322,15 @@ test('the index agrees with a scan over all subscriptions, and the explanation w
     fc.property(tenant, fc.array(fc.tuple(type, event), { maxLength: 5 }), (snapshot, events) => {
       const index = newIndex(snapshot);
       for (const [type, event] of events) {
-        let asked = 0;
+        let requested = 0;
         const matched = ids(
           match(index, type, (needsData) => {
-            asked++;
+            requested++;
             return needsData ? event : { source: event.source };
           }),
         );
         assert.deepEqual(matched, linearScan(snapshot, type, event));
-        assert.ok(asked <= 1);
+        assert.ok(requested <= 1);
         const needsData = explanationNeedsData(snapshot, type);
         const view = needsData ? event : { source: event.source };
         const explained = [...explainMatch(snapshot, type, view)];

@@ -27,13 +27,14 @@ export const RUN = required('RUN_ID');
 
 /** A duration such as `10m` from the environment, or the default of the scenario. */
 export function duration(usual: string): string {
-  const asked = __ENV['DURATION'];
-  return asked === undefined || asked === '' ? usual : asked;
+  const requested = __ENV['DURATION'];
+  return requested === undefined || requested === '' ? usual : requested;
 }
 
 /** Events per second from the environment, or the default of the scenario. */
 export function rate(usual: number): number {
-  const asked = Number(__ENV['RATE'] ?? '');
-  if (Number.isNaN(asked) || asked < 0) throw new Error('RATE must be a number of events a second');
-  return asked === 0 ? usual : asked;
+  const requested = Number(__ENV['RATE'] ?? '');
+  if (Number.isNaN(requested) || requested < 0)
+    throw new Error('RATE must be a number of events a second');
+  return requested === 0 ? usual : requested;
 }

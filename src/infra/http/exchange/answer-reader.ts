@@ -67,7 +67,7 @@ export class AnswerReader {
     if (this.isEnded) this.sink.onEnd(this.isReusable && at === chunk.length);
   }
 
-  /** Tells the reader that the connection has ended. @returns whether the answer is complete */
+  /** Reports the end of the connection to the reader. @returns whether the answer is complete */
   end(): boolean {
     if (this.state !== 'body' || this.bytesLeft !== Number.POSITIVE_INFINITY) return false;
     this.state = 'ended';

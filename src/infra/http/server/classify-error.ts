@@ -66,7 +66,7 @@ function validationError(error: Partial<FastifyError>): PosthornError {
   const fields = describeErrors(faults, root);
   const [first] = fields;
   if (first === undefined) return new PosthornError('POSTHORN_REQUEST_INVALID');
-  // `fields` is bounded; the number of faults is told in full.
+  // `fields` is bounded; `detail` states the number of all faults.
   const more = faults.length > 1 ? ` (and ${faults.length - 1} more)` : '';
   const detail = `${first.pointer || 'the body'} ${first.detail}${more}`;
   return new PosthornError('POSTHORN_REQUEST_INVALID', { detail, fields });

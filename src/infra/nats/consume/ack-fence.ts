@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager, JsMsg } from '@nats-io/jetstream';
 import type { Clock } from '#domain/clock.ts';
 
-const LOOK_EVERY_MS = 20;
+const POLL_EVERY_MS = 20;
 const WAIT_MAX_MS = 1000;
 /** Consumers that are remembered: more than a process reads at a time. */
 const CONSUMERS_MAX = 1024;
@@ -50,7 +50,7 @@ export class AckFence {
       if (entry.stream !== stream) continue;
       this.last.delete(key);
       while (this.clock.monotonicMs() < deadlineMs && (await this.isThere(stream, entry.seq))) {
-        await delay(LOOK_EVERY_MS);
+        await delay(POLL_EVERY_MS);
       }
     }
   }

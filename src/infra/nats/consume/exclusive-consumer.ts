@@ -147,10 +147,10 @@ export class ExclusiveConsumer {
   private watchFor(forMs: number): void {
     if (this.stopped) return;
     this.watchUntilMs = this.options.clock.monotonicMs() + forMs;
-    this.watch ??= setInterval(() => void this.look(), WATCH_EVERY_MS);
+    this.watch ??= setInterval(() => void this.poll(), WATCH_EVERY_MS);
   }
 
-  private async look(): Promise<void> {
+  private async poll(): Promise<void> {
     if (!this.broken && this.options.clock.monotonicMs() > this.watchUntilMs) {
       clearInterval(this.watch);
       this.watch = undefined;

@@ -14,7 +14,7 @@
  * shards.
  *
  * A worker may be stopped longer than its lease (SIGSTOP, a paused machine, a stuck event loop).
- * The monotonic clock tells it so before it sends: `owns` is false from `LEASE_MS` minus a margin
+ * The monotonic clock shows this before it sends: `owns` is false from `LEASE_MS` minus a margin
  * after the last renewal began.
  *
  * States of a shard here: free -> acquiring -> owned -> releasing -> free; from acquiring, owned

@@ -41,13 +41,16 @@ export class LaneStore implements LaneView {
     return this.tenants.values();
   }
 
-  /** Tells routers to use the tenant's lane. @throws if NATS does not answer */
+  /** Announces the tenant's lane to routers. @throws if NATS does not answer */
   async announce(tenant: string): Promise<void> {
     await (await this.watch.open()).put(tenant, '');
     this.tenants.add(tenant);
   }
 
-  /** Tells routers to stop using it. @throws if NATS does not answer */
+  /**
+   * Withdraws the announcement, so that routers stop using the lane. @throws if NATS does not
+   * answer
+   */
   async withdraw(tenant: string): Promise<void> {
     await (await this.watch.open()).delete(tenant);
     this.tenants.delete(tenant);

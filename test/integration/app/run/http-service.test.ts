@@ -58,11 +58,11 @@ test('an incomplete request does not delay the stop', { timeout: 60_000 }, async
   const halfSent = connect(service.port, '127.0.0.1');
   halfSent.on('error', () => undefined).resume();
   halfSent.write('POST /upload HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{');
-  const asked = fetch(`http://127.0.0.1:${service.port}/slow`);
+  const requested = fetch(`http://127.0.0.1:${service.port}/slow`);
   await reached.promise;
   const stopped = service.stop(10_000);
   finish.resolve();
-  assert.deepEqual(await (await asked).json(), { ok: true }, 'an accepted request is answered');
+  assert.deepEqual(await (await requested).json(), { ok: true }, 'an accepted request is answered');
   await stopped;
   if (!halfSent.destroyed) await once(halfSent, 'close');
 });

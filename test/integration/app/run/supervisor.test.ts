@@ -82,19 +82,19 @@ test('a stop while the child is still coming up ends it too', async (t) => {
 });
 
 test('while a child is coming up it is logged that it still is', async (t) => {
-  const said: string[] = [];
-  const warn = (_facts: object, name: string) => said.push(name);
+  const stated: string[] = [];
+  const warn = (_facts: object, name: string) => stated.push(name);
   const supervisor = new Supervisor({
     clock: systemClock,
     name: 'child',
     log: { ...log, warn, debug: () => undefined } as unknown as Log,
     sayEveryMs: 1,
     spawn: async () => {
-      await waitUntil(() => said.length >= 2);
+      await waitUntil(() => stated.length >= 2);
       return shell('exec sleep 600');
     },
   });
   t.after(() => supervisor.stop());
   await supervisor.start();
-  assert.deepEqual(new Set(said), new Set(['process.still_starting']));
+  assert.deepEqual(new Set(stated), new Set(['process.still_starting']));
 });

@@ -133,8 +133,8 @@ test('a failed change fails alone, and a rejection by MongoDB fails all waiting 
   const next = turns.run('k', async () => 'next');
   await assert.rejects(failed, /of its own/);
   assert.equal(await next, 'next');
-  const away = { ...alone, take: () => Promise.reject(new Error('away')) };
-  const without = new ChangeTurns({ clock: systemClock, tickets: away });
+  const unavailable = { ...alone, take: () => Promise.reject(new Error('away')) };
+  const without = new ChangeTurns({ clock: systemClock, tickets: unavailable });
   const both = [1, 2].map(() => without.run('k', async () => assert.fail('it ran')));
   for (const each of both) await assert.rejects(each, /away/);
   await waitUntil(() =>

@@ -196,8 +196,8 @@ test('no change is missed when MongoDB restarts', async (t) => {
   await inSync(plane);
   await changeBehindTheApi(plane, 'restart', 1);
   await mongod.kill('SIGKILL');
-  const away = await plane.call('GET', '/v1/tenants/restart');
-  assert.equal(away.body.code, 'POSTHORN_MONGODB_UNAVAILABLE');
+  const unavailable = await plane.call('GET', '/v1/tenants/restart');
+  assert.equal(unavailable.body.code, 'POSTHORN_MONGODB_UNAVAILABLE');
   mongod = await mongod.restart();
   await waitUntil(() => changeBehindTheApi(plane, 'restart', 2).then(() => true), {
     deadlineMs: 30_000,

@@ -54,7 +54,7 @@ async function storeEvent(id: string, type: string, payload?: PayloadRef): Promi
   });
 }
 
-test('a link returns the bytes to any caller, and tells a browser to save them', async () => {
+test('a link returns the bytes to any caller, with a header for browsers to save them', async () => {
   const html = Buffer.from('<script>alert(1)</script>');
   const ref = await put(html, 'text/html');
   const answer = await open(linkTo(ref.key));

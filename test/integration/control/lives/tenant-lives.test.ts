@@ -150,11 +150,11 @@ test('rejects a new life of a tenant with POSTHORN_TENANT_NOT_READY while a proc
 
 test('a process that is behind is polled until it knows the new life', async () => {
   const bucket = await leases();
-  const asked: string[] = [];
+  const requested: string[] = [];
   const subscription = plane.nc.subscribe(subjects.lifeView('slow'), {
     callback: (_error, message) => {
-      asked.push(message.string());
-      message.respond(asked.length < 3 ? 'behind' : 'known');
+      requested.push(message.string());
+      message.respond(requested.length < 3 ? 'behind' : 'known');
     },
   });
   await bucket.put(leaseKeys('view').worker('slow'), 'slow');
@@ -163,7 +163,7 @@ test('a process that is behind is polled until it knows the new life', async () 
   assert.equal((await put('slowly')).status, 201);
   subscription.unsubscribe();
   await bucket.delete(leaseKeys('view').worker('slow'));
-  assert.deepEqual(asked, ['slowly=1', 'slowly=1', 'slowly=1']);
+  assert.deepEqual(requested, ['slowly=1', 'slowly=1', 'slowly=1']);
 });
 
 test('a removal that crashes is completed, and a late one does not affect the next life', async () => {

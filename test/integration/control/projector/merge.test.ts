@@ -256,15 +256,15 @@ test('rejects a batch with any kind of write when MongoDB is unavailable', async
   t.after(() => mongod.dispose());
   const client = createMongoClient(mongod.url, 'test');
   t.after(() => client.close());
-  const away = historyOf(client.db('test'));
+  const unavailable = historyOf(client.db('test'));
   const first = new Batch();
   addTo(first, { event: 'e1' });
-  await writeBatch(away, first);
+  await writeBatch(unavailable, first);
   await mongod.kill('SIGKILL');
   const reports: Report[] = [{ event: 'e2' }, ...fc.sample(routed, 1), ...fc.sample(delivered, 1)];
   for (const item of reports) {
     const batch = new Batch();
     addTo(batch, item);
-    await assert.rejects(writeBatch(away, batch), JSON.stringify(item));
+    await assert.rejects(writeBatch(unavailable, batch), JSON.stringify(item));
   }
 });

@@ -152,7 +152,7 @@ test('deliveries that an open circuit rejects are not parked again and again', a
   await waitUntil(async () => (await parked()) >= excess - 50, PATIENT);
   // Each probe of the circuit takes at least a second or two.
   const attempts = (): number => worker.receiver.at('/acme/ep_fails').length;
-  const looked = attempts() + 3;
-  await waitUntil(() => attempts() >= looked, { ...PATIENT, deadlineMs: 60_000 });
+  const evaluated = attempts() + 3;
+  await waitUntil(() => attempts() >= evaluated, { ...PATIENT, deadlineMs: 60_000 });
   assert.ok((await parked()) < 3 * excess, `${await parked()} parked`);
 });

@@ -100,9 +100,9 @@ test('an endpoint known only to the router is looked up before its delivery is c
 
 test('no delivery is cancelled while the configuration cannot be read', async (t) => {
   const worker = await Worker.start(t);
-  let asked = 0;
+  let requested = 0;
   worker.onRefresh = (tenant) => {
-    if (++asked === 1) throw new Error('no answer');
+    if (++requested === 1) throw new Error('no answer');
     worker.endpoint(tenant, 'ep_1');
   };
   const { delivery } = await worker.publishDelivery('acme', 'ep_1');
@@ -146,15 +146,15 @@ test('a held delivery of an ended life of its tenant is removed, even for an act
 test('a delivery of a life that the configuration does not have yet waits for it', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_old');
-  let asked = 0;
+  let requested = 0;
   worker.onRefresh = () => {
-    if (++asked < 2) return;
+    if (++requested < 2) return;
     worker.tenant('acme', { life: 1 });
     worker.endpoint('acme', 'ep_1');
   };
   const { delivery } = await worker.publishDelivery('acme=1', 'ep_1');
   await worker.recordsUntil(delivery.id, 'delivered');
-  assert.ok(asked >= 2, 'it was redelivered once');
+  assert.ok(requested >= 2, 'it was redelivered once');
 });
 
 test('a held message that is not a delivery is removed and blocks no others', async (t) => {

@@ -43,13 +43,13 @@ test('a wrong password ends a role that needs MongoDB, and other roles log it an
   const other = createMongoClient(wrong, 'test');
   t.after(() => other.close());
   const stopping = new AbortController();
-  const said = keptLog();
-  const options = { log: said.log, signal: stopping.signal, isNeeded: false };
+  const stated = keptLog();
+  const options = { log: stated.log, signal: stopping.signal, isNeeded: false };
   const goesOn = connectWithRetry(other, options);
-  await waitUntil(() => said.lines.length > 1, { what: 'two lines', deadlineMs: 30_000 });
+  await waitUntil(() => stated.lines.length > 1, { what: 'two lines', deadlineMs: 30_000 });
   stopping.abort();
   await goesOn;
-  assert.ok(said.lines.every(({ level }) => level === 'error'));
+  assert.ok(stated.lines.every(({ level }) => level === 'error'));
 });
 
 test('the first connect names an unknown authority and a missing file', async (t) => {

@@ -37,9 +37,9 @@ async function refused(url: string, login: NatsLogin = LOGIN): Promise<string> {
   );
   assert.ok(error instanceof ConfigError, `${String(error)} ${JSON.stringify(lines)}`);
   const [fault = ''] = error.faults;
-  const { level, name, code, error: said } = lines.at(-1) as Line;
+  const { level, name, code, error: stated } = lines.at(-1) as Line;
   assert.deepEqual([level, name, code], ['error', 'nats.refused', 'POSTHORN_NATS_UNAVAILABLE']);
-  assert.equal(said, fault);
+  assert.equal(stated, fault);
   return fault;
 }
 

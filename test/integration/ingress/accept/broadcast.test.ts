@@ -146,9 +146,9 @@ test('rejects a broadcast without a platform key or an unbound producer key', as
 test('rejects an event with 503 when NATS is down, and accepts the same id afterwards', async (t) => {
   const plane = await IngressPlane.start(t, { settings: { publishTimeoutMs: 300 } });
   await plane.core.killServer();
-  const away = await plane.broadcast(EVENT);
-  assert.equal(away.status, 503);
-  assert.equal(away.headers['retry-after'], '1');
+  const unavailable = await plane.broadcast(EVENT);
+  assert.equal(unavailable.status, 503);
+  assert.equal(unavailable.headers['retry-after'], '1');
   await plane.core.restartServer();
   let again = await plane.broadcast(EVENT);
   for (let i = 0; i < 50 && again.status === 503; i++) again = await plane.broadcast(EVENT);

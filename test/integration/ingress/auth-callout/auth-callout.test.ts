@@ -101,10 +101,10 @@ test('a producer can publish to no other subject and receive no other messages',
   }
   for (const subject of ['>', 'ev.>', 'in.>', '_INBOX.>', '_INBOX_key_other.>', '$SYS.>']) {
     const nc = await door.dial('free', inbox);
-    const heard = new Promise<Error | undefined>((resolve) => {
+    const reported = new Promise<Error | undefined>((resolve) => {
       nc.subscribe(subject, { callback: (error) => resolve(error ?? undefined) });
     });
-    assert.equal((await heard)?.name, 'PermissionViolationError', subject);
+    assert.equal((await reported)?.name, 'PermissionViolationError', subject);
   }
   const streams = await door.plane.core.jsm.streams.info('EV-0');
   assert.equal(streams.state.messages, 0);

@@ -259,7 +259,7 @@ test('duplicates by formula are found without MongoDB', async (t) => {
   assertDuplicate(await plane.post(build('a', { id: 'two' })), 'one');
   await forgetMessageIds(plane);
   await rewritePlace(plane, { atMs: Date.now() - 600_000 });
-  // No store can tell whether the event is stored, so it is stored again under the same id.
+  // No store can confirm that the event is stored, so it is stored again under the same id.
   assertDuplicate(await plane.post(build('a')), 'one');
   assert.deepEqual(
     (await plane.stored()).map(({ head }) => head.id),

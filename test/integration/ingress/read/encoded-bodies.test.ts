@@ -1,4 +1,4 @@
-/** Encoded events, over HTTP and over NATS: stored, and told apart, by their content. */
+/** Encoded events, over HTTP and over NATS: stored and compared by their decoded content. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import zlib from 'node:zlib';

@@ -9,10 +9,10 @@ import { tempDir } from '#testkit/temp-dir.ts';
 
 test('seeding the demo creates no second endpoint when the first is on a later page', async (t) => {
   const hookUrl = 'http://127.0.0.1:1/hook';
-  const asked: string[] = [];
+  const requested: string[] = [];
   const api = createServer((request, response) => {
     const { method = '', url = '' } = request;
-    asked.push(`${method} ${url}`);
+    requested.push(`${method} ${url}`);
     const page = url.includes('cursor=second')
       ? { data: [{ id: 'ep_demo', url: hookUrl }], next_cursor: null }
       : { data: [{ id: 'ep_other', url: 'https://example.com/' }], next_cursor: 'second' };
@@ -30,7 +30,7 @@ test('seeding the demo creates no second endpoint when the first is on a later p
   const apiUrl = `http://127.0.0.1:${(api.address() as AddressInfo).port}`;
   assert.equal(await seedDemo({ apiUrl, key: 'k', hookUrl, dataDir }), 'whsec_kept');
   assert.deepEqual(
-    asked.map((each) => each.split(' ', 1)[0]),
+    requested.map((each) => each.split(' ', 1)[0]),
     ['PUT', 'GET', 'GET'],
   );
 });

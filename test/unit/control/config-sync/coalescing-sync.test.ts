@@ -4,7 +4,7 @@ import { CoalescingSync } from '#src/control/config-sync/coalescing-sync.ts';
 
 const LARGE = 1024 * 1024;
 
-/** A sync that ends when told, of values of `bytes`. */
+/** A sync of values of `bytes`, which the test ends. */
 function setUp(bytes: number) {
   const begun: string[] = [];
   const ends: (() => void)[] = [];

@@ -22,7 +22,7 @@ const owner = (endpoint: string, revision = 'r1') => ({
 
 /** Answers `t1`, `t2`, …, each valid for a second. */
 function startTokens() {
-  const clock = { nowMs: 1000, asked: 0 };
+  const clock = { nowMs: 1000, requested: 0 };
   const answers: ((answer: TokenAnswer) => void)[] = [];
   const outcomes: boolean[] = [];
   const tokens = new AccessTokens({
@@ -30,12 +30,12 @@ function startTokens() {
     onAnswer: (ok) => outcomes.push(ok),
     isResolverDown: () => false,
     request: () => {
-      clock.asked++;
+      clock.requested++;
       return new Promise((resolve) => answers.push(resolve));
     },
   });
   const answer = (): void =>
-    answers.shift()?.({ ok: true, token: `t${clock.asked}`, keepMs: 1000 });
+    answers.shift()?.({ ok: true, token: `t${clock.requested}`, keepMs: 1000 });
   const take = async (endpoint: string, revision?: string) => {
     const taken = tokens.take(owner(endpoint, revision), never);
     answer();
@@ -54,7 +54,7 @@ test('a token is cached from its request until it expires', async () => {
   assert.deepEqual(await take('a'), { ok: true, token: 't1', kept: true });
   clock.nowMs += 1;
   assert.deepEqual(await take('a'), { ok: true, token: 't2', kept: false });
-  assert.equal(clock.asked, 2);
+  assert.equal(clock.requested, 2);
 });
 
 test('a failed request is reported to all waiting attempts and not cached', async () => {
@@ -77,7 +77,7 @@ test('a token request continues for the next attempt when the waiting one is abo
   answer();
   assert.deepEqual(await second, { ok: true, token: 't1', kept: false });
   assert.equal((await tokens.take(owner('a'), limit.signal)).ok, false);
-  assert.equal(clock.asked, 1);
+  assert.equal(clock.requested, 1);
 });
 
 test('a token request is ignored when the credentials change before its answer', async () => {
@@ -103,7 +103,7 @@ test('a rejected token is dropped, and a newer one is kept', async () => {
   tokens.drop(owner('a'), 't1');
   tokens.drop(owner('b'), 't1');
   assert.deepEqual(await take('a'), { ok: true, token: 't2', kept: false });
-  assert.equal(clock.asked, 2);
+  assert.equal(clock.requested, 2);
 });
 
 test('a tenant keeps at most its share of the tokens, and the least recently used is evicted', async () => {

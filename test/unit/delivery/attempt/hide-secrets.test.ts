@@ -55,8 +55,8 @@ test('secrets are masked when there are several, with non-ASCII and special patt
 });
 
 test('a secret shorter than the mask stays, and a missing answer is unchanged', () => {
-  const said = answer('the word is abc');
-  assert.deepEqual(hideSecrets(said, ['abc']), said);
+  const stated = answer('the word is abc');
+  assert.deepEqual(hideSecrets(stated, ['abc']), stated);
   const none = { ...answer(''), responseHeaders: undefined };
   assert.equal(hideSecrets(none, [SECRET]), none);
 });

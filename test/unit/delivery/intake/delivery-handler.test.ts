@@ -8,7 +8,7 @@ import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
 import { encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 
-function message(said: string[]): JsMsg {
+function message(stated: string[]): JsMsg {
   const event = { id: 'e1', type: 'a.b', source: '/s', time: '2026-01-01T00:00:00Z' };
   const frame = encodeEventFrame(
     { ...event, kind: 'json', acceptedMs: 0, correlationId: 'req_1' },
@@ -18,14 +18,14 @@ function message(said: string[]): JsMsg {
   return {
     subject: subjects.delivery('acme', 'ep_1'),
     data: encodeDeliveryFrame(head, frame),
-    ack: () => said.push('ack'),
-    nak: () => said.push('nak'),
-    term: () => said.push('term'),
+    ack: () => stated.push('ack'),
+    nak: () => stated.push('nak'),
+    term: () => stated.push('term'),
   } as unknown as JsMsg;
 }
 
 test('an internal error naks the delivery, and its redelivery is processed', () => {
-  const said: string[] = [];
+  const stated: string[] = [];
   const claimed = new Set<string>();
   let faulty = true;
   const handle = createDeliveryHandler({
@@ -41,15 +41,15 @@ test('an internal error naks the delivery, and its redelivery is processed', () 
     table: {
       deliver: () => {
         if (faulty) throw new Error('a bug');
-        said.push('delivered');
+        stated.push('delivered');
       },
     },
     fence: { watch: (watched) => watched as never },
     log: pino({ level: 'silent' }),
   });
-  handle(message(said));
-  assert.deepEqual(said, ['nak']);
+  handle(message(stated));
+  assert.deepEqual(stated, ['nak']);
   faulty = false;
-  handle(message(said));
-  assert.deepEqual(said, ['nak', 'delivered']);
+  handle(message(stated));
+  assert.deepEqual(stated, ['nak', 'delivered']);
 });

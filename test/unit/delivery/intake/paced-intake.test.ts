@@ -13,13 +13,13 @@ test('a burst is processed in order, and other work runs in between', async () =
   const intake = intakeOf<number>((n) => void taken.push(n));
   let seen = 0;
   let most = 0;
-  const look = () => {
+  const poll = () => {
     most = Math.max(most, taken.length - seen);
     seen = taken.length;
-    if (seen < 200) setImmediate(look);
+    if (seen < 200) setImmediate(poll);
   };
   for (let n = 0; n < 200; n++) intake.push(n);
-  setImmediate(look);
+  setImmediate(poll);
   await waitUntil(() => taken.length === 200);
   assert.deepEqual(
     taken,
@@ -57,14 +57,14 @@ test('the batches grow while the event loop is idle', async () => {
   let taken = 0;
   let most = 0;
   let seen = 0;
-  const look = (until: number) => {
+  const poll = (until: number) => {
     most = Math.max(most, taken - seen);
     seen = taken;
-    if (seen < until) setImmediate(look, until);
+    if (seen < until) setImmediate(poll, until);
   };
   const intake = intakeOf<number>(() => void taken++, 0.1);
   for (let n = 0; n < 500; n++) intake.push(n);
-  look(500);
+  poll(500);
   await waitUntil(() => taken === 500);
   assert.ok(most > 4, `more than at first, but ${most}`);
 });

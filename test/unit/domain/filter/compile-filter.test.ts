@@ -117,19 +117,19 @@ test('an array over the budget meets no condition, and the next event has a full
   const many = Array.from({ length: 200_000 }, () => ({ a: 2 }));
   const over = { data: [...many, { a: 1 }] };
   const few = { data: [{ a: 2 }, { a: 1 }] };
-  const dear: [string, Record<string, unknown>][] = [
+  const expensive: [string, Record<string, unknown>][] = [
     ['paths', { $or: Array.from({ length: 90 }, (_, i) => ({ 'data.a': i === 89 ? 1 : -1 })) }],
     ['elements', { $or: Array.from({ length: 30 }, () => ({ data: { $elemMatch: { a: 3 } } })) }],
     ['fields', { data: { $elemMatch: { $or: Array.from({ length: 90 }, () => ({ a: 3 })) } } }],
     ['a list', { data: { $in: Array.from({ length: 100 }, (_, i) => ({ a: -i })) } }],
   ];
-  for (const [what, filter] of dear) {
+  for (const [what, filter] of expensive) {
     const work = { steps: 0 };
     compileFilter(filter)(over, work);
     const most = limits.filterComparisonsMax + limits.regexStepsMax;
     assert.ok(work.steps > 1_000_000 && work.steps <= most, `${what}: ${work.steps}`);
   }
-  const [, first] = dear[0] as (typeof dear)[0];
+  const [, first] = expensive[0] as (typeof expensive)[0];
   const filter = compileFilter(first);
   assert.equal(filter(over), false);
   assert.equal(filter(few), true);
@@ -141,16 +141,16 @@ test('an array over the budget meets no condition, and the next event has a full
 test('a path of positions cannot make the work grow beyond its bound', () => {
   let document: unknown = { 0: [{}] };
   for (let i = 0; i < 40; i++) document = { 0: [document] };
-  let looked = 0;
+  let evaluated = 0;
   const counting = new Proxy(document as object, {
     get(target, key, receiver) {
-      looked++;
+      evaluated++;
       return Reflect.get(target, key, receiver);
     },
   });
   const path = ['data', ...Array.from({ length: limits.filterPathSegmentsMax - 1 }, () => '0')];
   compileFilter({ [path.join('.')]: 'none' })({ data: [counting] });
-  assert.ok(looked > 0 && looked < 100, String(looked));
+  assert.ok(evaluated > 0 && evaluated < 100, String(evaluated));
 });
 
 test("a filter's use of data is found at every level of joins", () => {

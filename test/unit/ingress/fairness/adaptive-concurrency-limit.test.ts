@@ -11,7 +11,7 @@ function setUp() {
     recordArrival: (...tenants: string[]) =>
       tenants.forEach((tenant) => limit.recordArrival(tenant)),
     /** The limit at each of this many polls, at this utilization. */
-    looks: (count: number, at: number): number[] => {
+    checks: (count: number, at: number): number[] => {
       utilization = at;
       return Array.from({ length: count }, () => {
         nowMs += 50;
@@ -23,45 +23,45 @@ function setUp() {
 }
 
 test('the limit falls to 1 and not below while the loop is busy and tenants share it', () => {
-  const { recordArrival, looks } = setUp();
+  const { recordArrival, checks } = setUp();
   recordArrival('a', 'b');
-  assert.deepEqual(looks(8, 0.95), [16, 11, 7, 4, 2, 1, 1, 1]);
+  assert.deepEqual(checks(8, 0.95), [16, 11, 7, 4, 2, 1, 1, 1]);
 });
 
 test('the limit grows by 1 at each poll of a calm loop until there is none', () => {
-  const { recordArrival, looks } = setUp();
+  const { recordArrival, checks } = setUp();
   recordArrival('a', 'b');
-  looks(6, 0.95);
-  assert.deepEqual(looks(3, 0.5), [2, 3, 4]);
-  assert.deepEqual(looks(3, 0.75), [4, 4, 4]);
-  assert.deepEqual(looks(60, 0.5).slice(-2), [63, Number.POSITIVE_INFINITY]);
+  checks(6, 0.95);
+  assert.deepEqual(checks(3, 0.5), [2, 3, 4]);
+  assert.deepEqual(checks(3, 0.75), [4, 4, 4]);
+  assert.deepEqual(checks(60, 0.5).slice(-2), [63, Number.POSITIVE_INFINITY]);
 });
 
 test('a router does not refresh a tenant twice within a second', () => {
-  const { limit, recordArrival, looks } = setUp();
+  const { limit, recordArrival, checks } = setUp();
   recordArrival('a', 'b');
-  looks(1, 0.95);
+  checks(1, 0.95);
   assert.equal(limit.current(), 16);
 });
 
 test('a tenant that is alone has no limit, and a limit it had grows away', () => {
-  const { recordArrival, looks, pass } = setUp();
+  const { recordArrival, checks, pass } = setUp();
   recordArrival('a', 'a', 'a');
-  assert.deepEqual(looks(2, 1), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  assert.deepEqual(checks(2, 1), [Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY]);
   recordArrival('b', 'a');
-  assert.deepEqual(looks(1, 1), [16]);
+  assert.deepEqual(checks(1, 1), [16]);
   pass(10_000);
-  assert.deepEqual(looks(2, 1), [17, 18]);
+  assert.deepEqual(checks(2, 1), [17, 18]);
 });
 
 test('tenants that publish alike lose their limit while the loop is busy', () => {
-  const { recordArrival, looks } = setUp();
-  const look = (): number => {
+  const { recordArrival, checks } = setUp();
+  const check = (): number => {
     recordArrival('a', 'b', 'b', 'posthorn-probe-local-1');
-    return looks(1, 0.95)[0] as number;
+    return checks(1, 0.95)[0] as number;
   };
-  const beforeProof = Array.from({ length: 30 }, look);
+  const beforeProof = Array.from({ length: 30 }, check);
   assert.equal(beforeProof.at(-1), 1);
-  const after = Array.from({ length: 90 }, look);
+  const after = Array.from({ length: 90 }, check);
   assert.equal(after.at(-1), Number.POSITIVE_INFINITY);
 });

@@ -54,7 +54,7 @@ test('tenants are uneven at the first request of another tenant', () => {
   assert.equal(evenness.isEven(), false);
 });
 
-test('tenants with few requests are uneven: too few to tell', () => {
+test('tenants with few requests count as uneven', () => {
   const { evenness, publish } = setUp();
   publish(30, { a: 5, b: 5 });
   assert.equal(evenness.isEven(), false);

@@ -43,20 +43,20 @@ const frame = (data: string) => {
   const head = { ...BASE, kind: 'json', acceptedMs: 1, correlationId: 'r' } as const;
   return decodeEventFrame(encodeEventFrame(head, data));
 };
-const asked = (data: string, ...fields: string[]): unknown => {
+const requested = (data: string, ...fields: string[]): unknown => {
   return eventForFilter(frame(data), () => new Set(fields))['data'];
 };
 
 test('a large object is built with only the members that filters read', () => {
   const data = `{"a":{"b":[1]},"rest":"${LONG}","c":null,"__proto__":1}`;
-  assert.deepEqual(asked(data, 'a', 'c', 'absent'), { a: { b: [1] }, c: null });
-  assert.deepEqual(asked(data), {});
+  assert.deepEqual(requested(data, 'a', 'c', 'absent'), { a: { b: [1] }, c: null });
+  assert.deepEqual(requested(data), {});
 });
 
 test('large data that is not an object, or repeats a member, is built whole', () => {
-  assert.deepEqual(asked(`[{"a":1},"${LONG}"]`, 'a'), [{ a: 1 }, LONG]);
-  assert.equal(asked(`"${LONG}"`, 'a'), LONG);
-  assert.deepEqual(asked(`{"a":1,"a":2,"rest":"${LONG}"}`, 'a'), { a: 2, rest: LONG });
+  assert.deepEqual(requested(`[{"a":1},"${LONG}"]`, 'a'), [{ a: 1 }, LONG]);
+  assert.equal(requested(`"${LONG}"`, 'a'), LONG);
+  assert.deepEqual(requested(`{"a":1,"a":2,"rest":"${LONG}"}`, 'a'), { a: 2, rest: LONG });
 });
 
 test('small data is built whole and asks for no fields', () => {

@@ -52,8 +52,8 @@ test('the envelopes have text as a JSON string and bytes as base64', () => {
   const text = frame({ kind: 'text', contentType: 'text/plain' }, 'say "ä"\n');
   const bytes = frame({ kind: 'binary', contentType: 'image/png' }, Buffer.from([0, 255, 254]));
   for (const format of ['standard', 'cloudevents-structured'] as const) {
-    const said = JSON.parse(renderWebhook(format, text).body.toString()) as { data: string };
-    assert.equal(said.data, 'say "ä"\n');
+    const stated = JSON.parse(renderWebhook(format, text).body.toString()) as { data: string };
+    assert.equal(stated.data, 'say "ä"\n');
     const sent = JSON.parse(renderWebhook(format, bytes).body.toString()) as Record<string, string>;
     assert.equal(sent['data_base64'], 'AP/+');
     assert.ok(!('data' in sent));

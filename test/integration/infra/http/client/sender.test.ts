@@ -27,8 +27,8 @@ test('a request is sent unchanged, and a 2xx is success', async (t) => {
 for (const status of [400, 404, 410, 500, 503]) {
   test(`status ${status} is a failure with its status, and its body is kept`, async (t) => {
     const result = await answerTo(t, { status, body: 'why' });
-    const { kind, status: said, retryAfterMs } = failureOf(result);
-    assert.deepEqual([kind, said, retryAfterMs], ['http_status', status, undefined]);
+    const { kind, status: stated, retryAfterMs } = failureOf(result);
+    assert.deepEqual([kind, stated, retryAfterMs], ['http_status', status, undefined]);
     assert.equal(result.responseBody.toString(), 'why');
   });
 }
@@ -38,8 +38,10 @@ for (const status of [301, 302, 307, 308]) {
     const receiver = await WebhookReceiver.start();
     t.after(() => receiver.close());
     receiver.on('/hook', { status, headers: { location: '/elsewhere' } });
-    const { kind, status: said } = failureOf(await send(senderTo(t, receiver.url().slice(0, -1))));
-    assert.deepEqual([kind, said], ['redirect', status]);
+    const { kind, status: stated } = failureOf(
+      await send(senderTo(t, receiver.url().slice(0, -1))),
+    );
+    assert.deepEqual([kind, stated], ['redirect', status]);
     assert.deepEqual(
       receiver.requests.map(({ path }) => path),
       ['/hook'],
@@ -206,11 +208,11 @@ const bodies: [string, Buffer, string, 'base64' | undefined][] = [
     'base64',
   ],
 ];
-for (const [what, body, said, encoding] of bodies) {
+for (const [what, body, stated, encoding] of bodies) {
   test(`the answer's body is kept for the history: ${what}`, async (t) => {
     const result = await answerTo(t, { status: 500, body });
     const record = attemptRecord(1, 'w', 1000, 1.234, result);
-    assert.equal(record.responseBody ?? '', said);
+    assert.equal(record.responseBody ?? '', stated);
     assert.equal(record.responseBodyEncoding, encoding);
     assert.equal(record.status, 500);
     assert.equal(record.failure, 'http_status');

@@ -28,7 +28,7 @@ test(
       well: ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
       broken: ['EAI_AGAIN', 'EAI_AGAIN', 'EAI_AGAIN'],
       // Earlier failures of other names count together with the first.
-      away: [down, down, down],
+      unavailable: [down, down, down],
       back: ['192.0.2.1', '192.0.2.1', '192.0.2.1'],
     });
   },

@@ -179,7 +179,7 @@ const cases: Record<string, Case> = {
     comesTo: 200,
     body: 'ok',
   },
-  'a chunk size that is none': {
+  'an invalid chunk size': {
     answer: `${OK}transfer-encoding: chunked||2|ok|zz|`,
     comesTo: 200,
     note: BROKEN,

@@ -31,7 +31,7 @@ let spins = 0;
 
 const [url, me] = process.argv.slice(2) as [string, string];
 const log = pino({ level: 'silent' });
-const report = (said: OwnerReport): void => void process.send?.(said);
+const report = (stated: OwnerReport): void => void process.send?.(stated);
 const sharedMs = (): number => Number(process.hrtime.bigint()) / 1e6;
 
 const nc = await connectNats(url, me, log);

@@ -49,14 +49,15 @@ async function startOwner(t: TestContext, url: string, name: string): Promise<Ow
     await exited;
   });
   const reports: OwnerReport[] = [];
-  child.on('message', (said) => void reports.push(said as OwnerReport));
-  const has = (kind: OwnerReport['kind']): boolean => reports.some((said) => said.kind === kind);
+  child.on('message', (stated) => void reports.push(stated as OwnerReport));
+  const has = (kind: OwnerReport['kind']): boolean =>
+    reports.some((stated) => stated.kind === kind);
   await waitUntil(() => has('started'), { deadlineMs: 60_000, what: `${name} started` });
   return { child, reports, has, sentMs: () => reports.flatMap(sentAt) };
 }
 
-function sentAt(said: OwnerReport): number[] {
-  return said.kind === 'sent' ? [said.atMs] : [];
+function sentAt(stated: OwnerReport): number[] {
+  return stated.kind === 'sent' ? [stated.atMs] : [];
 }
 
 /** Starts two processes, of which the first owns the shard. */
@@ -72,7 +73,7 @@ function occupy({ child }: Owner, request: BusyRequest): void {
 }
 
 function busyEnd({ reports }: Owner): Extract<OwnerReport, { kind: 'busy ended' }> | undefined {
-  return reports.find((said) => said.kind === 'busy ended');
+  return reports.find((stated) => stated.kind === 'busy ended');
 }
 
 test('a process keeps its shard while its event loop is busy for longer than a lease', async (t) => {

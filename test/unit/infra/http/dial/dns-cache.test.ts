@@ -195,7 +195,7 @@ test('a tenant keeps as many names as its share allows, and loses the least rece
     await found;
   };
   // A dial waits for it all the time, so it stays.
-  const asked = find('b', 'asked.test');
+  const requested = find('b', 'asked.test');
   for (let n = 1; n <= SHARE; n++) await ask(`a${n}.test`);
   await find('a', 'a1.test');
   await ask('one-more.test');
@@ -206,7 +206,7 @@ test('a tenant keeps as many names as its share allows, and loses the least rece
   assert.deepEqual(begun, ['a2.test']);
   assert.deepEqual([...running.keys()], ['asked.test']);
   end('asked.test', null, at('192.0.2.9'));
-  assert.equal(await asked, '192.0.2.9');
+  assert.equal(await requested, '192.0.2.9');
 });
 
 test('a tenant asks for no more names concurrently than its share, and other tenants ask for theirs', async (t) => {

@@ -20,10 +20,10 @@ export function startNames(t: TestContext) {
   const running = new Map<string, Found>();
   const begun: string[] = [];
   /** The state of the control name. */
-  const control = { answers: true, asked: 0 };
+  const control = { answers: true, requested: 0 };
   const health = new ResolverHealth({
     askControl: () => {
-      control.asked++;
+      control.requested++;
       return Promise.resolve(control.answers);
     },
     isOutOfDescriptors: () => false,

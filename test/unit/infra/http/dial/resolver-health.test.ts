@@ -13,11 +13,11 @@ test('failing names of several tenants mean a broken resolver when the control n
   end('a.test', failure(AGAIN), []);
   // Alone, the failure may be caused by the name's own servers.
   assert.equal(await first, AGAIN);
-  assert.equal(control.asked, 0);
+  assert.equal(control.requested, 0);
   const second = find('b', 'b.test');
   end('b.test', failure(AGAIN), []);
   assert.equal(await second, DOWN);
-  assert.equal(control.asked, 1);
+  assert.equal(control.requested, 1);
 });
 
 test('failing names of several tenants are their own fault when the control name has an answer', async (t) => {
@@ -41,7 +41,7 @@ test('failing names of one tenant are its own fault, however many there are', as
     end(`a${n}.test`, failure(AGAIN), []);
     assert.equal(await found, AGAIN);
   }
-  assert.equal(control.asked, 0);
+  assert.equal(control.requested, 0);
 });
 
 test('a failing name that several tenants share is not a fault of the resolver', async (t) => {
@@ -53,7 +53,7 @@ test('a failing name that several tenants share is not a fault of the resolver',
     assert.equal(await found, AGAIN);
     clock.nowMs += 1000;
   }
-  assert.equal(control.asked, 0);
+  assert.equal(control.requested, 0);
 });
 
 test('a failure half a minute ago does not count together with another', async (t) => {
@@ -89,7 +89,7 @@ test('look-ups of several tenants without an answer start a control query before
   control.answers = false;
   const waiting = [find('a', 'a.test'), find('b', 'b.test')];
   t.mock.timers.tick(1000);
-  assert.equal(control.asked, 1);
+  assert.equal(control.requested, 1);
   await judged();
   assert.equal(health.isDown, true);
   t.mock.timers.tick(14_000);

@@ -245,11 +245,11 @@ test('a path names its methods when it is requested with another one', async (t)
       allow: /\r\nallow: (.*)\r\n/i.exec(answer)?.[1],
     };
   };
-  const things = 'GET, HEAD, OPTIONS, POST';
+  const allowed = 'GET, HEAD, OPTIONS, POST';
   for (const method of ['PUT', 'DELETE', 'PATCH', 'TRACE', 'PROPFIND', 'QUERY']) {
-    assert.deepEqual(await ask(method, '/things/1?x=1'), { status: 405, allow: things }, method);
+    assert.deepEqual(await ask(method, '/things/1?x=1'), { status: 405, allow: allowed }, method);
   }
-  assert.deepEqual(await ask('OPTIONS', '/things/1'), { status: 204, allow: things });
+  assert.deepEqual(await ask('OPTIONS', '/things/1'), { status: 204, allow: allowed });
   assert.deepEqual(await ask('GET', '/things/1/parts/2'), {
     status: 405,
     allow: 'DELETE, OPTIONS',

@@ -70,9 +70,9 @@ test('requests are measured by route pattern and class of status, and not by the
 test('a request whose client disconnects before the answer is measured without a status', async (t) => {
   const { url, series, handling } = await measuredApp(t);
   const aborting = new AbortController();
-  const asked = fetch(`${url}/slow`, { signal: aborting.signal });
+  const requested = fetch(`${url}/slow`, { signal: aborting.signal });
   await handling;
   aborting.abort();
-  await assert.rejects(asked, { name: 'AbortError' });
+  await assert.rejects(requested, { name: 'AbortError' });
   await waitUntil(async () => (await series('_count')).join() === 'GET /slow none 1');
 });

@@ -50,7 +50,7 @@ test('all workers together own every shard once after two reconciliations', () =
         const owner = preferredOwner(shard, before) as string;
         if (all.includes(owner)) owners.set(shard, owner);
       }
-      for (let look = 0; look < 2; look++) {
+      for (let poll = 0; poll < 2; poll++) {
         for (const me of all) {
           const { acquire, release } = placementSteps({ me, workers: all, owners, shards });
           for (const shard of acquire) owners.set(shard, me);
