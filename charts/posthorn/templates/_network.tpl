@@ -117,3 +117,36 @@ egress:
     {{- /* All ports: an endpoint may have any. */}}
     ports: [{ protocol: TCP }]
   {{- end }}{{- end }}
+
+{{/* Policies of a pod that checks the API, .role: its own, and that of the pods which it calls. */}}
+{{- define "posthorn.checkPolicies" }}
+{{- $labels := include "posthorn.roleLabels" . }}
+{{- $called := dict "matchLabels" (include "posthorn.selector" . | fromYaml) "matchExpressions" (list (dict "key" "app.kubernetes.io/component" "operator" "In" "values" (list "ingress" "control"))) }}
+{{- $caller := include "posthorn.roleSelector" . | fromYaml }}
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ .name }}
+  labels: {{ $labels | nindent 4 }}
+  annotations: {{ toYaml .annotations | nindent 4 }}
+spec:
+  podSelector: { matchLabels: {{ toJson $caller }} }
+  policyTypes: [Ingress, Egress]
+  egress:
+    {{- include "posthorn.dnsRules" . | trim | nindent 4 }}
+    - to: [{ podSelector: {{ toJson $called }} }]
+      ports: [{ protocol: TCP, port: {{ include "posthorn.scheme" . }} }]
+---
+apiVersion: networking.k8s.io/v1
+kind: NetworkPolicy
+metadata:
+  name: {{ .name }}-publishes
+  labels: {{ $labels | nindent 4 }}
+  annotations: {{ toYaml .annotations | nindent 4 }}
+spec:
+  podSelector: {{ toJson $called }}
+  policyTypes: [Ingress]
+  ingress:
+    - from: [{ podSelector: { matchLabels: {{ toJson $caller }} } }]
+      ports: [{ protocol: TCP, port: {{ include "posthorn.scheme" . }} }]
+{{- end }}

@@ -16,9 +16,15 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- $env := dict -}}
 {{- $name := include "posthorn.name" . -}}
 {{- $scheme := include "posthorn.scheme" . -}}
-{{- if eq .role "test" -}}
-{{- $_ := set $env "INGRESS_URL" (printf "%s://%s-ingress" $scheme $name) -}}
-{{- $_ := set $env "CONTROL_URL" (printf "%s://%s-control" $scheme $name) -}}
+{{- $isCheck := has .role (list "test" "preview") -}}
+{{- if $isCheck -}}
+{{- range $side := list "ingress" "control" -}}
+{{- /* Of a blue-green roll-out: the pods of this role that have no traffic yet. */}}
+{{- $host := printf "%s-%s" $name $side -}}
+{{- if eq $side ($.previewOf | default "") }}{{ $host = printf "%s-preview" $host }}{{ end -}}
+{{- $_ := set $env (printf "%s_URL" (upper $side)) (printf "%s://%s" $scheme $host) -}}
+{{- end -}}
+{{- with .previewOf }}{{ $_ := set $env "TENANT" (printf "preview-%s" .) }}{{ $_ := set $env "EVENTS" "10" }}{{ end -}}
 {{- if include "posthorn.secrets" . | fromYamlArray }}{{ $_ := set $env "PLATFORM_KEY_FILE" "/run/secrets/posthorn/bootstrapKey" }}{{ end -}}
 {{- else -}}
 {{- range $name, $value := .Values.settings }}{{ $_ := set $env $name (include "posthorn.setting" $value) }}{{ end -}}
@@ -55,7 +61,7 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- range $name, $value := $env }}
 - { name: {{ $name }}, value: {{ $value | quote }} }
 {{- end }}
-{{- if ne .role "test" }}
+{{- if not $isCheck }}
 {{- include "posthorn.secretEnv" . }}
 {{- end }}
 {{- with .of.extraEnv }}
@@ -65,7 +71,7 @@ create missing streams and indexes by themselves, so the Job may run after them 
 
 {{- define "posthorn.volumes" -}}
 {{- include "posthorn.secretVolume" . }}
-{{- if eq .role "test" }}
+{{- if has .role (list "test" "preview") }}
 - name: script
   configMap: { name: {{ .name }} }
 {{- end }}
@@ -88,7 +94,7 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- if include "posthorn.secretVolume" . }}
 - { name: secret, mountPath: /run/secrets/posthorn, readOnly: true }
 {{- end }}
-{{- if eq .role "test" }}
+{{- if has .role (list "test" "preview") }}
 - { name: script, mountPath: /opt/test, readOnly: true }
 {{- end }}
 {{- range include "posthorn.files" . | fromYamlArray }}
@@ -102,10 +108,10 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{/* The account of a role. The migration runs before the release has accounts: it uses an existing one, or the namespace's. */}}
 {{- define "posthorn.serviceAccount" -}}
 {{- if .of.serviceAccount.name }}{{ .of.serviceAccount.name }}
-{{- else if and .of.serviceAccount.create (not (has .role (list "migrate" "test"))) }}{{ .name }}{{ end -}}
+{{- else if and .of.serviceAccount.create (not (has .role (list "migrate" "test" "preview"))) }}{{ .name }}{{ end -}}
 {{- end }}
 
-{{/* The pods of a role, of the probe, of the migration and of the test. */}}
+{{/* The pods of a role, of the probe, of the migration, of the test and of the check of previews. */}}
 {{- define "posthorn.podTemplate" -}}
 metadata:
   labels:
@@ -120,7 +126,7 @@ spec: {{- include "posthorn.podSpec" . | nindent 2 }}
 {{- end }}
 
 {{- define "posthorn.podSpec" -}}
-{{- $job := has .role (list "migrate" "test") -}}
+{{- $job := has .role (list "migrate" "test" "preview") -}}
 {{- with include "posthorn.serviceAccount" . }}
 serviceAccountName: {{ . }}
 {{- end }}
@@ -184,7 +190,7 @@ containers:
   - name: {{ $job | ternary .role "posthorn" }}
     image: {{ include "posthorn.image" . | quote }}
     imagePullPolicy: {{ .Values.image.pullPolicy }}
-    {{- if eq .role "test" }}
+    {{- if has .role (list "test" "preview") }}
     command: [node, /opt/test/check.mjs]
     {{- else }}
     args: {{ eq .role "migrate" | ternary "[migrate]" (printf "[run, --roles, %s]" .role) }}

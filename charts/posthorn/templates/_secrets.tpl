@@ -4,10 +4,10 @@ than it needs.
 */}}
 {{- define "posthorn.secrets" -}}
 {{- $keys := dict -}}
-{{- if and .Values.nats.user (not (has .role (list "probe" "test"))) }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
+{{- if and .Values.nats.user (not (has .role (list "probe" "test" "preview"))) }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
 {{- if has .role (list "ingress" "control" "migrate") }}{{ $_ := set $keys "mongodbUrl" "POSTHORN_MONGODB_URL" }}{{ end -}}
 {{- if has .role (list "delivery" "control") }}{{ $_ := set $keys "masterKey" "POSTHORN_MASTER_KEY" }}{{ end -}}
-{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control" "probe" "test")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
+{{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control" "probe" "test" "preview")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
 {{- if and .Values.nats.authCallout (eq .role "ingress") }}{{ $_ := set $keys "natsAuthSeed" "POSTHORN_NATS_AUTH_SEED" }}{{ end -}}
 {{- $entries := list -}}
 {{- range $key, $setting := $keys -}}
@@ -50,7 +50,7 @@ them again, so that a renewed file needs no new pod.
 {{- define "posthorn.files" -}}
 {{- $files := list -}}
 {{- $nats := .Values.nats -}}
-{{- if not (has .role (list "probe" "test")) -}}
+{{- if not (has .role (list "probe" "test" "preview")) -}}
 {{- range list
   (dict "volume" "nats-ca" "secret" $nats.caSecret "settings" (dict "ca.crt" "POSTHORN_NATS_CA_PATH"))
   (dict "volume" "nats-credentials" "secret" $nats.credentialsSecret "settings" (dict "user.creds" "POSTHORN_NATS_CREDENTIALS_PATH"))
@@ -62,7 +62,7 @@ them again, so that a renewed file needs no new pod.
 {{- with .Values.tls.secret -}}
 {{- $settings := dict "tls.crt" "POSTHORN_HTTP_CERTIFICATE_PATH" "tls.key" "POSTHORN_HTTP_KEY_PATH" -}}
 {{- if eq $.role "probe" }}{{ $_ := set $settings "ca.crt" "POSTHORN_PROBE_CA_PATH" }}{{ end -}}
-{{- if eq $.role "test" }}{{ $settings = dict "ca.crt" "NODE_EXTRA_CA_CERTS" }}{{ end -}}
+{{- if has $.role (list "test" "preview") }}{{ $settings = dict "ca.crt" "NODE_EXTRA_CA_CERTS" }}{{ end -}}
 {{- if ne $.role "migrate" }}{{ $files = append $files (dict "volume" "tls" "secret" . "settings" $settings) }}{{ end -}}
 {{- end -}}
 {{- if and .Values.mongodb.caSecret (has .role (list "ingress" "control" "migrate")) -}}

@@ -10,7 +10,7 @@ lists are replaced, as Helm does between files of values.
 {{- $own = .Values.probe -}}
 {{- else if eq .role "migrate" -}}
 {{- $own = .Values.migration -}}
-{{- else if eq .role "test" -}}
+{{- else if has .role (list "test" "preview") -}}
 {{- $own = .Values.test -}}
 {{- else -}}
 {{- $fixed = dict "enabled" true -}}

@@ -113,6 +113,10 @@ test(
         ],
       );
     }
+    // As before the promotion of a blue-green roll-out.
+    const several = await run(script, { ...env, TENANT: 'preview-ingress', EVENTS: '3' });
+    assert.equal(several.code, 0, several.output);
+    assert.equal(several.output.match(/^publish an event: 202$/gm)?.length, 3);
     await writeFile(keyFile, 'a-key-that-nobody-made-0123456789');
     const wrong = await run(script, env);
     assert.equal(wrong.code, 1);
