@@ -51,6 +51,8 @@ export interface MongodbSettings {
 export interface StreamSettings {
   shards: number;
   replicas: number;
+  /** Bytes that JetStream may store on each broker; undefined: unknown. */
+  bytesMax: number | undefined;
   eventRetentionSeconds: number;
   /** The ack wait of deliveries is longer than an attempt. */
   deliveryTimeoutMs: number;
@@ -297,6 +299,7 @@ function serverSections(env: Environment): Pick<Settings, 'nats' | 'mongodb' | '
     streams: {
       shards: env.POSTHORN_SHARDS,
       replicas: env.POSTHORN_STREAM_REPLICAS,
+      bytesMax: env.POSTHORN_JETSTREAM_BYTES_MAX,
       eventRetentionSeconds: env.POSTHORN_EVENT_RETENTION_SECONDS,
       deliveryTimeoutMs: env.POSTHORN_DELIVERY_TIMEOUT_MS,
     },

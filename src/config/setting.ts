@@ -25,3 +25,7 @@ export const optionalText = (options: TStringOptions & Described & { secret?: bo
 export const integer = (
   options: TNumberOptions & Described & { default: number; minimum: number; maximum: number },
 ) => Type.Integer(options);
+/** An optional whole number. Its description says which behaviour applies without it. */
+export const optionalInteger = (
+  options: TNumberOptions & Described & { minimum: number; maximum: number },
+) => Type.Optional(Type.Integer(options));

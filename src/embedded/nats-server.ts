@@ -31,6 +31,8 @@ export interface NatsServerOptions {
   monitorPort?: number;
   /** A command that runs the command that follows it (`nsenter …`), for tests. */
   launcher?: readonly string[];
+  /** Bytes that JetStream may store; absent: the disk is the limit. */
+  fileStoreBytesMax?: number;
   /** fsync before every acknowledgement: survives a power cut, ten times slower on one node. */
   syncAlways?: boolean;
   /** Makes the server a member of a cluster. */
@@ -111,19 +113,23 @@ function configText(config: NatsConfig): string {
 listen: "${config.host}:${config.port}"
 ${config.monitorPort === undefined ? '' : `http: "${config.host}:${config.monitorPort}"`}
 pid_file: ${JSON.stringify(config.pidFile)}
-# A batch of events is 4 MiB, published as one message with its headers.
+# A batch of events is one message of 4 MiB.
 max_payload: 8MB
 # Pending bytes at which a slow client is disconnected.
 max_pending: 128MB
 write_deadline: "10s"
-jetstream {
-  store_dir: ${JSON.stringify(config.dataDir)}
-  # The disk is the limit: one here would refuse retries of accepted events.
-  max_file_store: 1TB
-  max_memory_store: 256MB
-  ${config.syncAlways === true ? 'sync_interval: always' : ''}
+${jetStreamText(config)}${config.access === undefined ? '' : accessText(config.access)}${config.cluster === undefined ? '' : clusterText(config.host, config.cluster)}`;
 }
-${config.access === undefined ? '' : accessText(config.access)}${config.cluster === undefined ? '' : clusterText(config.host, config.cluster)}`;
+
+/** Without a bound the disk is the limit. Ingress refuses events before a bound is reached. */
+function jetStreamText({ dataDir, fileStoreBytesMax, syncAlways }: NatsConfig): string {
+  return `jetstream {
+  store_dir: ${JSON.stringify(dataDir)}
+  max_file_store: ${fileStoreBytesMax ?? '1TB'}
+  max_memory_store: 256MB
+  ${syncAlways === true ? 'sync_interval: always' : ''}
+}
+`;
 }
 
 /**

@@ -51,6 +51,8 @@ export interface NatsCoreOptions {
   window?: number;
   /** Users that may connect; absent: any client. */
   access?: NatsAccess;
+  /** `max_file_store` of the server; absent: only the disk is the limit. */
+  fileStoreBytesMax?: number;
 }
 
 export async function startNatsCore(
@@ -58,8 +60,11 @@ export async function startNatsCore(
   options: NatsCoreOptions = {},
 ): Promise<NatsCore> {
   const settings = testSettings(options.settings);
-  const { access } = options;
-  let server = await startNatsServer(access === undefined ? {} : { access });
+  const { access, fileStoreBytesMax } = options;
+  let server = await startNatsServer({
+    ...(access === undefined ? {} : { access }),
+    ...(fileStoreBytesMax === undefined ? {} : { fileStoreBytesMax }),
+  });
   const { url } = server;
   const connections: NatsConnection[] = [];
   const connect = async (): Promise<NatsConnection> => {

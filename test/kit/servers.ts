@@ -29,7 +29,14 @@ export interface TestServer extends EmbeddedServer {
 type NatsOptions = Partial<
   Pick<
     NatsServerOptions,
-    'host' | 'port' | 'monitorPort' | 'syncAlways' | 'cluster' | 'access' | 'launcher'
+    | 'host'
+    | 'port'
+    | 'monitorPort'
+    | 'syncAlways'
+    | 'cluster'
+    | 'access'
+    | 'launcher'
+    | 'fileStoreBytesMax'
   >
 >;
 

@@ -60,12 +60,14 @@ export async function prepareServers(deps: StartServersDeps): Promise<StartedSer
     );
     return port;
   };
+  const { bytesMax } = deps.settings.streams;
   const nats = natsUrl === undefined ? embeddedNatsAccess(deps.dataDir) : undefined;
   const startNats: StartServer = (options) =>
     startNatsServer({
       ...options,
       // For the fault check: the supervisor restarts the server after its disk was full.
       monitorPort: 0,
+      ...(bytesMax === undefined ? {} : { fileStoreBytesMax: bytesMax }),
       ...(nats === undefined ? {} : { access: nats.access }),
     }).catch((error: Error) => {
       throw wantedPortTaken(deps.settings.start.natsPort, error);

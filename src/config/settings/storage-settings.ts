@@ -1,4 +1,4 @@
-import { integer } from '../setting.ts';
+import { integer, optionalInteger } from '../setting.ts';
 
 /** The streams, and how long data is kept. */
 export const storageSettings = {
@@ -14,6 +14,12 @@ export const storageSettings = {
     minimum: 1,
     maximum: 5,
     description: 'Replicas of every stream: 1 with the embedded NATS, 3 in production.',
+  }),
+  POSTHORN_JETSTREAM_BYTES_MAX: optionalInteger({
+    minimum: 64 * 1024 ** 2,
+    maximum: Number.MAX_SAFE_INTEGER,
+    description:
+      'Bytes that JetStream may store on each broker: `max_file_store` of the servers (docs/operations/capacity.md). The bounds of the streams, and the mark at which publishing is refused, are shares of it. Must be the same for all processes. Without it, the storage limit of the NATS account applies if there is one; otherwise streams have no bounds, and the disk is the limit. `posthorn start` gives it to its embedded NATS.',
   }),
   POSTHORN_EVENT_RETENTION_SECONDS: integer({
     default: 7 * 24 * 3600,

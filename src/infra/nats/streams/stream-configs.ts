@@ -7,6 +7,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import type { StreamSettings } from '#config/sections.ts';
+import { type StreamBounds, streamBounds } from '#domain/storage-shares.ts';
 import { buckets, shardSubjects, streams, subjects } from '#wire/subjects.ts';
 
 const DAY_MS = 24 * 3600 * 1000;
@@ -19,39 +20,46 @@ export type NamedStream = Partial<StreamConfig> & { name: string };
  * KV buckets.
  */
 export function streamConfigs(settings: StreamSettings): NamedStream[] {
-  const replicas = settings.replicas;
+  const { replicas } = settings;
+  const bounds = streamBounds(settings.bytesMax, settings.shards);
   const all = [
-    deadLetterStream(replicas),
-    rejectedStream(replicas),
+    deadLetterStream(replicas, bounds),
+    rejectedStream(replicas, bounds),
     firstEventStream(replicas),
-    broadcastStream(settings),
-    payloadStream(settings),
+    broadcastStream(settings, bounds),
+    payloadStream(settings, bounds),
   ];
   for (let shard = 0; shard < settings.shards; shard++) {
     all.push(
-      eventStream(shard, settings),
+      eventStream(shard, settings, bounds),
       deliveryStream(shard, settings),
-      recordStream(shard, replicas),
+      recordStream(shard, replicas, bounds),
     );
   }
   return all;
 }
 
-function eventStream(shard: number, settings: StreamSettings): NamedStream {
+function eventStream(shard: number, settings: StreamSettings, bounds: StreamBounds): NamedStream {
   return {
     ...common(streams.events(shard), settings.replicas),
     subjects: shardSubjects('ev', shard, settings.shards),
     retention: RetentionPolicy.Limits,
-    discard: DiscardPolicy.New,
+    max_bytes: bounds.events,
     max_age: nanos(settings.eventRetentionSeconds * 1000),
     compression: StoreCompression.S2,
   };
 }
 
-/** No age and no size limit: a limit would silently drop waiting retries (nats-server, ADR-51). */
+/**
+ * No age and no size limit: an age would silently drop waiting retries (nats-server, ADR-51), and
+ * at a size the retries of accepted events would have no room.
+ */
 function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
   return {
     ...common(streams.deliveries(shard), settings.replicas),
+    max_bytes: -1,
+    // The server accepts no other policy with schedules; without a bound it drops nothing.
+    discard: DiscardPolicy.Old,
     subjects: shardSubjects('dlv', shard, settings.shards),
     retention: RetentionPolicy.Workqueue,
     // Notifies the owner of the shard immediately of messages stored for an ordered endpoint.
@@ -61,33 +69,36 @@ function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
 }
 
 /** Keeps the last message of each subject: the event itself, and its newest progress. */
-function broadcastStream(settings: StreamSettings): NamedStream {
+function broadcastStream(settings: StreamSettings, bounds: StreamBounds): NamedStream {
   return {
     ...common(streams.broadcasts, settings.replicas),
     subjects: ['bc.>'],
     retention: RetentionPolicy.Limits,
+    max_bytes: bounds.broadcasts,
     max_age: nanos(settings.eventRetentionSeconds * 1000),
     max_msgs_per_subject: 1,
     compression: StoreCompression.S2,
   };
 }
 
-function recordStream(shard: number, replicas: number): NamedStream {
+function recordStream(shard: number, replicas: number, bounds: StreamBounds): NamedStream {
   return {
     ...common(streams.records(shard), replicas),
     subjects: [subjects.records(shard)],
     retention: RetentionPolicy.Limits,
+    max_bytes: bounds.records,
     // Long enough for MongoDB to be down over a weekend.
     max_age: nanos(3 * DAY_MS),
     compression: StoreCompression.S2,
   };
 }
 
-function deadLetterStream(replicas: number): NamedStream {
+function deadLetterStream(replicas: number, bounds: StreamBounds): NamedStream {
   return {
     ...common(streams.deadLetters, replicas),
     subjects: ['dlq.>'],
     retention: RetentionPolicy.Limits,
+    max_bytes: bounds.deadLetters,
     max_age: nanos(30 * DAY_MS),
     compression: StoreCompression.S2,
   };
@@ -96,11 +107,12 @@ function deadLetterStream(replicas: number): NamedStream {
 /**
  * Bounded for each tenant, so that one faulty producer does not push out the messages of others.
  */
-function rejectedStream(replicas: number): NamedStream {
+function rejectedStream(replicas: number, bounds: StreamBounds): NamedStream {
   return {
     ...common(streams.rejected, replicas),
     subjects: ['rej.>'],
     retention: RetentionPolicy.Limits,
+    max_bytes: bounds.rejected,
     max_age: nanos(7 * DAY_MS),
     max_msgs_per_subject: REJECTED_PER_TENANT_MAX,
     compression: StoreCompression.S2,
@@ -111,13 +123,13 @@ function rejectedStream(replicas: number): NamedStream {
  * As the object store requires it (nats-server, ADR-20). Objects are stored before their events,
  * and expire after them.
  */
-function payloadStream(settings: StreamSettings): NamedStream {
+function payloadStream(settings: StreamSettings, bounds: StreamBounds): NamedStream {
   const bucket = buckets.payloads;
   return {
     ...common(`OBJ_${bucket}`, settings.replicas),
     subjects: [`$O.${bucket}.C.>`, `$O.${bucket}.M.>`],
-    discard: DiscardPolicy.New,
     allow_rollup_hdrs: true,
+    max_bytes: bounds.payloads,
     max_age: nanos((settings.eventRetentionSeconds + 3600) * 1000),
   };
 }
@@ -138,6 +150,8 @@ function common(name: string, replicas: number): NamedStream {
   return {
     name,
     storage: StorageType.File,
+    // At its bound a stream refuses new messages. The other policy would silently drop old ones.
+    discard: DiscardPolicy.New,
     num_replicas: replicas,
     allow_direct: true,
     duplicate_window: nanos(120_000),

@@ -18,6 +18,7 @@ import {
   subjects,
 } from '#wire/subjects.ts';
 import { apiErrorCode, apiErrors } from '../api-errors.ts';
+import { readStorageUsage } from './storage-usage.ts';
 import { type NamedStream, streamConfigs } from './stream-configs.ts';
 
 /** How long a key of the bucket LEASES lives after it was written. */
@@ -56,7 +57,9 @@ export async function ensureStreams(
   await kvm.create(buckets.lanes, { history: 1, replicas });
   await kvm.create(buckets.ordered, { history: 1, replicas });
   await kvm.create(buckets.behind, { history: 1, replicas });
-  for (const config of streamConfigs(settings)) await ensureStream(jsm, config);
+  // A limit of the account bounds the streams too. It may change, so it is read each time.
+  const { bytesMax } = await readStorageUsage(jsm, settings);
+  for (const config of streamConfigs({ ...settings, bytesMax })) await ensureStream(jsm, config);
 }
 
 /** A permanent consumer, shared by all tenants. */
