@@ -51,6 +51,7 @@ export const errorCatalogue = {
   POSTHORN_HTTP_VERSION_UNSUPPORTED: [505, 'The HTTP version is not supported'],
   POSTHORN_PUBLISH_NOT_ACKED: [503, 'The event could not be stored in time'],
   POSTHORN_OVERLOADED: [503, 'Too many requests are in progress; try again'],
+  POSTHORN_STORAGE_FULL: [503, 'The message store has no room for new events'],
   POSTHORN_DATA_NOT_CHECKED: [503, 'The data could not be checked against its schema in time'],
   POSTHORN_NATS_UNAVAILABLE: [503, 'The message store is unavailable'],
   POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database is unavailable'],

@@ -13,6 +13,7 @@ import type { History } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
 import type { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { DedupStore } from '#infra/nats/stores/dedup-store.ts';
+import type { StorageSettings } from '#infra/nats/streams/storage-usage.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -35,6 +36,7 @@ import { RefusalLog } from './http/refusal-log.ts';
 import { Rejections } from './nats/rejections.ts';
 import { registerIngressRoutes } from './http/routes.ts';
 import { StoredEvents } from './idempotency/stored-events.ts';
+import { StorageGate } from './storage/storage-gate.ts';
 import { TenantWindow } from './fairness/tenant-window.ts';
 import type { LifeView } from '#infra/nats/lives/life-view.ts';
 
@@ -44,6 +46,8 @@ export interface IngressDeps {
   jsm: JetStreamManager;
   view: LifeView;
   config: ConfigStore;
+  /** How much JetStream may store. */
+  storage: StorageSettings;
   publisher: Publisher;
   payloads: PayloadStore;
   /** Absent if the process has no MongoDB: idempotency then spans JetStream's window. */
@@ -62,7 +66,8 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const { settings, nc, config, publisher, authenticate, registry, tracing, clock, log } = deps;
   const { eventBytesMax, publishTimeoutMs } = settings;
   const turns = new JsonTurns();
-  const { accept, acceptBroadcast, results } = createAcceptance(deps, turns);
+  const storage = new StorageGate({ jsm: deps.jsm, settings: deps.storage, registry, clock, log });
+  const { accept, acceptBroadcast, results } = createAcceptance(deps, turns, storage);
   const limiter = new TenantConcurrencyLimiter({
     limit: new AdaptiveConcurrencyLimit({
       utilization: loopUtilization(),
@@ -101,16 +106,17 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     clock,
     log,
   });
-  if (key === undefined) return [natsService];
+  if (key === undefined) return [storage, natsService];
   const account = settings.natsAuthAccount;
   const authCallout = { nc, authenticate, config, key, account, eventBytesMax, clock, log };
-  return [natsService, new AuthCallout(authCallout)];
+  return [storage, natsService, new AuthCallout(authCallout)];
 }
 
 /** The parts that accept an event, by whichever way it came. */
 function createAcceptance(
   deps: IngressDeps,
   turns: JsonTurns,
+  storage: StorageGate,
 ): { accept: AcceptEvent; acceptBroadcast: AcceptBroadcast; results: EventResults } {
   const { settings, nc, jsm, config, publisher, registry, tracing, clock, log } = deps;
   const { eventBytesMax, publishTimeoutMs } = settings;
@@ -144,6 +150,7 @@ function createAcceptance(
     stored: new StoredEvents({ jsm, shards: settings.shards }),
     results,
     view: deps.view,
+    storage,
     tracing,
     eventBytesMax,
     publishTimeoutMs,
@@ -153,6 +160,7 @@ function createAcceptance(
     admission,
     store: new BroadcastStore({ publisher, jsm: async () => jsm, clock }),
     payloads,
+    storage,
     results,
     tracing,
     eventBytesMax,

@@ -141,7 +141,8 @@ export const subjects = {
   lanesOfAll: 'dlv.*.t.>',
   /** All that is held in a shard; one subject for each endpoint. */
   heldOfAll: 'dlv.*.x.>',
-  records: (shard: number) => `att.${shard}`,
+  /** @param shard of one stream, or `*` for all */
+  records: (shard: number | '*') => `att.${shard}`,
   deadLetter: (tenant: string, endpoint: string) =>
     `dlq.${partitionOf(tenant)}.${tenant}.${endpoint}`,
   /** An event to every tenant (RT-5). Its id is a token: event ids hold no dot, star or space. */

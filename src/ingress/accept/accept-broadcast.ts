@@ -21,12 +21,14 @@ import { checkFrameSize, eventHead } from '#wire/published/event-head.ts';
 import type { EventInput } from '#wire/published/event-input.ts';
 import type { EventResults } from './event-results.ts';
 import type { LargePayloads } from './large-payloads.ts';
+import type { StorageGate } from '../storage/storage-gate.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 
 export interface AcceptBroadcastDeps {
   admission: Admission;
   store: BroadcastStore;
   payloads: LargePayloads;
+  storage: Pick<StorageGate, 'check' | 'noteRefusal'>;
   results: EventResults;
   eventBytesMax: number;
   publishTimeoutMs: number;
@@ -59,10 +61,12 @@ export class AcceptBroadcast {
     };
     let accepted: Accepted;
     try {
+      this.deps.storage.check();
       const head = await this.admit(input, correlationId, sender);
       span = tracePublication(this.deps.tracing, undefined, head, sender.traceparent);
       accepted = await this.store(input, head);
     } catch (thrown) {
+      this.deps.storage.noteRefusal(thrown);
       counted(thrown instanceof PosthornError ? thrown : notStored(thrown as Error), undefined);
       return;
     }

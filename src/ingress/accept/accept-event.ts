@@ -20,6 +20,7 @@ import {
   PublishRefusedError,
   PublishWindowFullError,
 } from '#infra/nats/publish/publisher.ts';
+import { isStorageFull } from '#infra/nats/api-errors.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventHead, encodeEventFrame } from '#wire/frames/event-frame.ts';
@@ -35,6 +36,7 @@ import type { Idempotency } from '../idempotency/idempotency.ts';
 import type { LargePayloads } from './large-payloads.ts';
 import { endPublication, tracePublication } from './publish-span.ts';
 import type { StoredEvents } from '../idempotency/stored-events.ts';
+import { type StorageGate, storageFull } from '../storage/storage-gate.ts';
 import type { TenantWindow } from '../fairness/tenant-window.ts';
 import type { LifeView } from '#infra/nats/lives/life-view.ts';
 
@@ -48,6 +50,7 @@ export interface AcceptDeps {
   stored: Pick<StoredEvents, 'hasContent'>;
   results: EventResults;
   view: Pick<LifeView, 'isCurrent' | 'confirm'>;
+  storage: Pick<StorageGate, 'check' | 'noteRefusal'>;
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
@@ -111,6 +114,7 @@ export class AcceptEvent {
       this.store({ tenant: lifeIdOf(tenant), input, head, frame, wait }, settled);
     };
     try {
+      this.deps.storage.check();
       const admitted = this.deps.admission.admit(tenant.id, tenant, input);
       if (typeof admitted === 'string') proceed(admitted);
       else admitted.then(proceed).catch((error: unknown) => counted(asRefusal(error), undefined));
@@ -223,8 +227,10 @@ export class AcceptEvent {
       // Contains the tenant: two tenants may use the same id.
       messageId: `${tenant}:${id}`,
       timeoutMs: this.deps.publishTimeoutMs,
+      failsWhenFull: true,
     };
     const published: Published = (error, ack) => {
+      if (error !== undefined) this.deps.storage.noteRefusal(error);
       if (error instanceof PublishWindowFullError) {
         done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
       } else if (ack === undefined) done(notStored(error as Error), undefined);
@@ -287,6 +293,7 @@ function lifeEnded({ id }: TenantSnapshot): PosthornError {
 }
 
 export function notStored(error: Error): PosthornError {
+  if (isStorageFull(error)) return storageFull(error);
   const detail =
     error instanceof PublishRefusedError
       ? `the message store refused the event: ${error.message}`

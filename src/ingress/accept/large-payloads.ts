@@ -7,6 +7,7 @@ import { createHash } from 'node:crypto';
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
+import { isStorageFull } from '#infra/nats/api-errors.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import {
   type EventHead,
@@ -14,6 +15,7 @@ import {
   dataMediaType,
   encodeEventFrame,
 } from '#wire/frames/event-frame.ts';
+import { storageFull } from '../storage/storage-gate.ts';
 
 /** Room for later additions: the head of a delivery, the last attempt of a dead letter. */
 const FRAME_SLACK_BYTES = 64 * 1024;
@@ -45,7 +47,7 @@ export class LargePayloads {
    * Returns the event to publish: unchanged, or with its data stored separately.
    *
    * @param owner the first part of the payload's key (`wire/webhook/payload-link.ts`)
-   * @throws PosthornError POSTHORN_OVERLOADED, POSTHORN_PUBLISH_NOT_ACKED
+   * @throws PosthornError POSTHORN_OVERLOADED, POSTHORN_PUBLISH_NOT_ACKED, POSTHORN_STORAGE_FULL
    */
   async offload(
     owner: string,
@@ -71,6 +73,7 @@ export class LargePayloads {
       await this.deps.store.put(ref.key, data, dataMediaType(head));
       return ref;
     } catch (error) {
+      if (isStorageFull(error)) throw storageFull(error);
       const detail = 'the data of the event was not stored in time; send it again';
       throw new PosthornError('POSTHORN_PUBLISH_NOT_ACKED', { detail, cause: error });
     } finally {

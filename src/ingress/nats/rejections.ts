@@ -66,7 +66,8 @@ export class Rejections {
       payload,
       messageId: id,
       timeoutMs: this.deps.publishTimeoutMs,
-    };
+      failsWhenFull: true,
+    } as const;
     const taken = this.deps.publisher.publish(publication, (fault) => {
       if (fault === undefined) this.rejected.inc({ result: 'kept' });
       else this.notKept(rejection, fault.message);

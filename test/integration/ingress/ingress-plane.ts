@@ -28,6 +28,10 @@ const BOOTSTRAP_KEY = 'a-platform-key-for-tests';
 
 export interface IngressOptions {
   settings?: Partial<IngressSettings>;
+  /** How much JetStream may store, by the settings. */
+  bytesMax?: number;
+  /** How much JetStream may store, by the server. */
+  fileStoreBytesMax?: number;
   window?: number;
   /** Another MongoDB than that of the test run. */
   mongoUrl?: string;
@@ -74,6 +78,7 @@ export class IngressPlane {
     });
     const deps = {
       settings: settings.ingress,
+      storage: settings.streams,
       nc,
       jsm,
       view,
@@ -99,10 +104,16 @@ export class IngressPlane {
     t.after(async () => {
       for (const stop of stops.toReversed()) await stop();
     });
-    const settings = { ingress: options.settings ?? {} };
+    const { bytesMax, fileStoreBytesMax } = options;
+    const settings = { ingress: options.settings ?? {}, streams: { bytesMax } };
     const window = options.window === undefined ? {} : { window: options.window };
     const access = options.access === undefined ? {} : { access: options.access };
-    const core = await startNatsCore(t, { settings, ...window, ...access });
+    const core = await startNatsCore(t, {
+      settings,
+      ...window,
+      ...access,
+      ...(fileStoreBytesMax === undefined ? {} : { fileStoreBytesMax }),
+    });
     const kv = await new Kvm(core.js).open(buckets.config);
     const history = await openHistory(options.mongoUrl, stops);
     const leases = await new Kvm(core.js).open(buckets.leases);

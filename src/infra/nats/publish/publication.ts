@@ -27,6 +27,11 @@ export interface Publication {
    * refused.
    */
   expectedSeq?: number;
+  /**
+   * Refused immediately if the stream or the server is full, not at the time limit. For
+   * messages whose producer has no answer yet.
+   */
+  failsWhenFull?: true;
 }
 
 /**

@@ -16,7 +16,7 @@ import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
 import { createInbox } from '@nats-io/nats-core';
 import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
-import { apiErrors } from '../api-errors.ts';
+import { apiErrors, isStorageFull } from '../api-errors.ts';
 import { type Publication, headersOf } from './publication.ts';
 
 export type { Publication } from './publication.ts';
@@ -246,9 +246,11 @@ export class Publisher {
     error: { code: number; err_code?: number; description?: string },
   ): void {
     const description = error.description ?? `error ${error.code}`;
+    const endsNow =
+      entry.publication.failsWhenFull === true && isStorageFull({ code: error.err_code });
     const isTransient =
       error.code === 503 || error.code === 500 || error.err_code === apiErrors.idInProcess;
-    if (isTransient) {
+    if (isTransient && !endsNow) {
       this.lastFault = description;
       entry.resendMs = this.clock.monotonicMs() + SWEEP_EVERY_MS;
       return;

@@ -11,7 +11,7 @@ import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { parseBroadcastSubject, streams, subjects } from '#wire/subjects.ts';
 import { isNoneLeft, isWriteConflict } from '../api-errors.ts';
-import type { Publisher } from '../publish/publisher.ts';
+import type { Publication, Publisher } from '../publish/publisher.ts';
 import { readBatch } from '../consume/read-batch.ts';
 
 export interface StoredBroadcast {
@@ -47,7 +47,8 @@ export class BroadcastStore {
    * @throws PublishTimeoutError, PublishRefusedError
    */
   add(id: string, frame: Buffer, timeoutMs: number): Promise<boolean> {
-    return this.write(subjects.broadcast(id), frame, 0, timeoutMs).then((seq) => seq !== undefined);
+    const when = { expectedSeq: 0, timeoutMs, failsWhenFull: true } as const;
+    return this.write(subjects.broadcast(id), frame, when).then((seq) => seq !== undefined);
   }
 
   /** @throws if NATS does not answer */
@@ -95,18 +96,17 @@ export class BroadcastStore {
     timeoutMs: number,
   ): Promise<number | undefined> {
     const payload = Buffer.from(JSON.stringify(progress));
-    return this.write(subjects.broadcastProgress(id), payload, expectedSeq, timeoutMs);
+    return this.write(subjects.broadcastProgress(id), payload, { expectedSeq, timeoutMs });
   }
 
   private async write(
     subject: string,
     payload: Buffer,
-    expectedSeq: number,
-    timeoutMs: number,
+    when: Pick<Publication, 'expectedSeq' | 'timeoutMs' | 'failsWhenFull'>,
   ): Promise<number | undefined> {
     // A new id for each write, because the publisher resends a write whose ack is late.
     const messageId = newId('bc', this.deps.clock.wallMs());
-    const publication = { subject, payload, messageId, timeoutMs, expectedSeq };
+    const publication = { subject, payload, messageId, ...when };
     try {
       return (await this.deps.publisher.publishAsync(publication)).seq;
     } catch (error) {

@@ -99,6 +99,7 @@ export class DedupStore {
         timeoutMs,
         ttlSeconds,
         expectedSeq,
+        failsWhenFull: true,
       });
       return ack.seq;
     } catch (error) {

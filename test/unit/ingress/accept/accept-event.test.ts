@@ -38,6 +38,7 @@ function offer(view: AcceptDeps['view']): Offered {
       },
     },
     results: { count: () => undefined },
+    storage: { check: () => undefined, noteRefusal: () => undefined },
     view,
     eventBytesMax: 1024,
     publishTimeoutMs: 1000,
