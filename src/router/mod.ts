@@ -9,6 +9,7 @@ import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { LeaseRenewer } from '#infra/nats/leases/lease-renewals.ts';
 import { ShardLeases, type ShardWork } from '#infra/nats/leases/shard-leases.ts';
+import type { StorageSettings } from '#infra/nats/streams/storage-usage.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -21,6 +22,7 @@ import type { BehindShard } from './behind/behind-tenant.ts';
 import { EventConsumer } from './event-consumer.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
 import { Router } from './router.ts';
+import { StorageKeeper } from './storage/storage-keeper.ts';
 
 export { Broadcaster } from './broadcast/broadcaster.ts';
 export { FaultyFilters } from './faulty-filters.ts';
@@ -38,6 +40,8 @@ export interface RouterDeps {
   records: RecordBatcher;
   payloads: PayloadStore;
   faultyFilters: FaultyFilters;
+  /** How much JetStream may store. */
+  storage: StorageSettings;
   registry: Registry;
   clock: Clock;
   /** Broker time, which events are stored by; milliseconds since 1970. */
@@ -129,16 +133,25 @@ export function createRouter(deps: RouterDeps): Service {
       taps.delete(shard);
     },
   };
+  const keeper = createKeeper(deps, (shard) => leases.owns(shard));
   return {
     name: 'router',
     async start() {
       router.start();
       await leases.start(work);
+      keeper.start();
     },
     async stop() {
+      await keeper.stop();
       await leases.stop();
       router.stop();
       await deps.records.drain();
     },
   };
+}
+
+function createKeeper(deps: RouterDeps, owns: (shard: number) => boolean): StorageKeeper {
+  const { jsm, brokerNow, registry, clock, log } = deps;
+  const settings = { ...deps.storage, shards: deps.settings.shards };
+  return new StorageKeeper({ jsm, settings, owns, brokerNow, registry, clock, log });
 }

@@ -202,6 +202,7 @@ function planRouter(parts: RoleParts): Service[] {
     records: parts.records,
     payloads,
     faultyFilters,
+    storage: parts.settings.streams,
     leases: parts.leases,
     renewer: parts.renewer,
     worker: parts.worker,
@@ -237,6 +238,7 @@ function planIngress(parts: RoleParts): Service[] {
   // producers.
   return registerIngress(app, {
     settings: parts.settings.ingress,
+    storage: parts.settings.streams,
     nc: parts.nc,
     jsm: parts.jsm,
     view: parts.view,

@@ -19,7 +19,7 @@ export const storageSettings = {
     minimum: 64 * 1024 ** 2,
     maximum: Number.MAX_SAFE_INTEGER,
     description:
-      'Bytes that JetStream may store on each broker: `max_file_store` of the servers (docs/operations/capacity.md). The bounds of the streams, and the mark at which publishing is refused, are shares of it. Must be the same for all processes. Without it, the storage limit of the NATS account applies if there is one; otherwise streams have no bounds, and the disk is the limit. `posthorn start` gives it to its embedded NATS.',
+      'Bytes that JetStream may store on each broker: `max_file_store` of the servers (docs/operations/sizing/capacity.md). The bounds of the streams, and the mark at which publishing is refused, are shares of it. Must be the same for all processes. Without it, the storage limit of the NATS account applies if there is one; otherwise streams have no bounds, and the disk is the limit. `posthorn start` gives it to its embedded NATS.',
   }),
   POSTHORN_EVENT_RETENTION_SECONDS: integer({
     default: 7 * 24 * 3600,

@@ -2,7 +2,7 @@
  * Measures how many messages wait in JetStream, and for how long (OB-2), for each stream and each
  * of its consumers. Every process with the role control polls and reports the same figures.
  */
-import type { ConsumerInfo, JetStreamManager } from '@nats-io/jetstream';
+import type { ConsumerInfo, JetStreamManager, StreamState } from '@nats-io/jetstream';
 import { Gauge, type Registry } from 'prom-client';
 import type { Clock } from '#domain/clock.ts';
 import { readLeases } from '#infra/nats/leases/read-leases.ts';
@@ -10,7 +10,7 @@ import { readBehind } from '#infra/nats/stores/behind-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import type { Service } from '#infra/service.ts';
-import { consumerKind, streams, subjects } from '#wire/subjects.ts';
+import { buckets, consumerKind, streams, subjects } from '#wire/subjects.ts';
 
 const LOOK_EVERY_MS = 10_000;
 
@@ -37,6 +37,8 @@ export class QueueMetrics implements Service {
   private readonly fault: RepeatingFault;
   private readonly messages: Gauge<'stream'>;
   private readonly bytes: Gauge<'stream'>;
+  private readonly bytesMax: Gauge<'stream'>;
+  private readonly replayWindow: Gauge<'stream'>;
   private readonly pending: Gauge<'stream' | 'consumer'>;
   private readonly unacked: Gauge<'stream' | 'consumer'>;
   private readonly oldest: Gauge<'stream' | 'consumer'>;
@@ -64,6 +66,16 @@ export class QueueMetrics implements Service {
     this.bytes = new Gauge({
       name: 'posthorn_stream_bytes',
       help: 'Bytes in a stream.',
+      ...ofStream,
+    });
+    this.bytesMax = new Gauge({
+      name: 'posthorn_stream_bytes_max',
+      help: 'Bytes that a stream may hold; absent if it has no bound.',
+      ...ofStream,
+    });
+    this.replayWindow = new Gauge({
+      name: 'posthorn_replay_window_seconds',
+      help: 'Age of the oldest event in a stream of events: how far back events can be read again. 0 if there is none.',
       ...ofStream,
     });
     this.pending = new Gauge({
@@ -128,7 +140,7 @@ export class QueueMetrics implements Service {
   private async poll(): Promise<void> {
     try {
       for (let shard = 0; shard < this.deps.shards; shard++) {
-        await this.measure(streams.events(shard));
+        await this.measure(streams.events(shard), this.replayWindow);
         await this.measureBehind(shard);
         await this.measure(streams.records(shard));
         const runnable = await this.measure(streams.deliveries(shard));
@@ -136,10 +148,12 @@ export class QueueMetrics implements Service {
         this.waiting.set({ stream }, Math.max(0, runnable.messages - runnable.unfinished));
       }
       await this.measure(streams.deadLetters);
+      await this.measure(`OBJ_${buckets.payloads}`);
       for (const role of ['router', 'delivery'] as const) await this.measureLeases(role);
     } catch (error) {
       // Stale figures would hide the failure.
       for (const gauge of [this.messages, this.bytes, this.waiting]) gauge.reset();
+      for (const gauge of [this.bytesMax, this.replayWindow]) gauge.reset();
       for (const gauge of [this.pending, this.unacked, this.oldest]) gauge.reset();
       for (const gauge of [this.behindTenants, this.behindEvents, this.behindOldest]) gauge.reset();
       for (const gauge of [this.unowned, this.workers]) gauge.reset();
@@ -155,11 +169,19 @@ export class QueueMetrics implements Service {
   /**
    * Measures one stream. @returns how many messages the stream holds, and how many of them its
    * consumers have not finished
+   *
+   * @param window set to the age of the oldest message
    */
-  private async measure(stream: string): Promise<{ messages: number; unfinished: number }> {
-    const { state } = await this.deps.jsm.streams.info(stream);
+  private async measure(
+    stream: string,
+    window?: Gauge<'stream'>,
+  ): Promise<{ messages: number; unfinished: number }> {
+    const { state, config } = await this.deps.jsm.streams.info(stream);
     this.messages.set({ stream }, state.messages);
     this.bytes.set({ stream }, state.bytes);
+    if (config.max_bytes > 0) this.bytesMax.set({ stream }, config.max_bytes);
+    else this.bytesMax.remove({ stream });
+    window?.set({ stream }, this.ageSeconds(state));
     const backlogs = new Map<string, Backlog>();
     for await (const info of this.deps.jsm.consumers.list(stream)) {
       const kind = consumerKind(info.name);
@@ -194,6 +216,11 @@ export class QueueMetrics implements Service {
     this.behindTenants.set({ stream }, behind.length);
     this.behindEvents.set({ stream }, events);
     this.behindOldest.set({ stream }, oldestMs / 1000);
+  }
+
+  private ageSeconds({ messages, first_ts }: StreamState): number {
+    if (messages === 0) return 0;
+    return Math.max(0, this.deps.brokerNow() - Date.parse(first_ts)) / 1000;
   }
 
   private async measureLeases(role: 'router' | 'delivery'): Promise<void> {

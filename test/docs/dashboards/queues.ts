@@ -1,4 +1,4 @@
-import { type Dashboard, ofQueues } from './panel.ts';
+import { type Dashboard, ofQueues, rate } from './panel.ts';
 import { OLDEST, PENDING, UNACKED } from './shared-panels.ts';
 
 export const queues: Dashboard = {
@@ -51,6 +51,36 @@ export const queues: Dashboard = {
       title: 'Age of the oldest event of a tenant that is behind, by stream',
       unit: 's',
       queries: [[ofQueues('posthorn_router_behind_oldest_seconds', 'stream'), '{{stream}}']],
+    },
+    {
+      title: 'Used share of the bounds of streams',
+      says: 'From 85 % on, the oldest messages that no reader needs are removed early.',
+      unit: 'percentunit',
+      thresholds: { warn: 0.8, alarm: 0.92 },
+      queries: [
+        [
+          `${ofQueues('posthorn_stream_bytes', 'stream')} / ${ofQueues('posthorn_stream_bytes_max', 'stream')}`,
+          '{{stream}}',
+        ],
+      ],
+    },
+    {
+      title: 'Replay window, and messages removed early',
+      unit: 's',
+      queries: [
+        [ofQueues('posthorn_replay_window_seconds', 'stream'), '{{stream}}: oldest event'],
+        [rate('posthorn_stream_purged_early_messages_total', 'stream'), '{{stream}}: removed'],
+      ],
+    },
+    {
+      title: 'Storage as ingress sees it',
+      says: 'From 90 % on events are refused, until less than 87 % is used.',
+      unit: 'percentunit',
+      thresholds: { warn: 0.85, alarm: 0.9 },
+      queries: [
+        ['max(posthorn_ingress_storage_used_ratio)', 'used'],
+        ['max(posthorn_ingress_storage_refusing)', 'refuses'],
+      ],
     },
     {
       title: 'Waiting for a time, an endpoint or their turn, by stream',

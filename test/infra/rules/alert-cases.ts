@@ -1,6 +1,7 @@
 import type { AlertCase } from './alert-case.ts';
 import { platformCases } from './platform-cases.ts';
 import { serverCases } from './server-cases.ts';
+import { storageCases } from './storage-cases.ts';
 
 const events = (result: string) => `posthorn_ingress_events_total{result="${result}"}`;
 const lag = (le: string) => `posthorn_delivery_first_attempt_lag_seconds_bucket{le="${le}"}`;
@@ -358,5 +359,6 @@ export const alertCases: readonly AlertCase[] = [
     quiet: { [requests('2xx')]: '0x60', [requests('5xx')]: '0+1x60' },
   },
   ...serverCases,
+  ...storageCases,
   ...platformCases,
 ];

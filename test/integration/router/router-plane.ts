@@ -97,6 +97,7 @@ export class RouterPlane {
       brokerNow: Date.now,
       ...core,
       settings: core.settings.router,
+      storage: core.settings.streams,
       js,
       jsm: await jetstreamManager(nc, { checkAPI: false }),
       publisher,
