@@ -1,6 +1,6 @@
 /** Estimates the cost of a stack: a month, and a million deliveries. `npm run cost` prints it. */
 import { pathToFileURL } from 'node:url';
-import { INTERFACE_SERVICES } from './src/components/vpc-endpoints.ts';
+import { INTERFACE_SERVICES } from './src/components/network/vpc-endpoints.ts';
 import { type Settings, readSettings } from './src/config.ts';
 import { prices } from './prices.ts';
 import { EXAMPLE_OWNER, readStackFile } from './stack-file.ts';

@@ -1,11 +1,11 @@
 import type * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { BucketReplication } from './components/bucket-replication.ts';
-import { EncryptedBucket } from './components/encrypted-bucket.ts';
-import { EncryptionKey } from './components/encryption-key.ts';
-import { ImageRegistry } from './components/image-registry.ts';
-import { RecoveryRegion } from './components/recovery-region.ts';
-import { SecretContainer } from './components/secret-container.ts';
+import { BucketReplication } from './components/storage/bucket-replication.ts';
+import { EncryptedBucket } from './components/storage/encrypted-bucket.ts';
+import { EncryptionKey } from './components/storage/encryption-key.ts';
+import { ImageRegistry } from './components/images/image-registry.ts';
+import { RecoveryRegion } from './components/storage/recovery-region.ts';
+import { SecretContainer } from './components/storage/secret-container.ts';
 import { type PlatformContext, bucketName } from './platform-context.ts';
 import type { SiteData } from './site-data.ts';
 

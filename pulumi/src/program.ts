@@ -1,24 +1,24 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { NetworkAddOns, WorkloadAddOns } from './components/add-ons.ts';
+import { NetworkAddOns, WorkloadAddOns } from './components/cluster/add-ons.ts';
 import { Alerts } from './components/alerts.ts';
-import { Backup } from './components/backup.ts';
-import { Cluster } from './components/cluster.ts';
-import { EgressAddresses } from './components/egress-addresses.ts';
+import { Backup } from './components/storage/backup.ts';
+import { Cluster } from './components/cluster/cluster.ts';
+import { EgressAddresses } from './components/network/egress-addresses.ts';
 import {
   EncryptionKey,
   logKeyStatements,
   volumeKeyStatements,
-} from './components/encryption-key.ts';
-import { GitopsBootstrap } from './components/gitops-bootstrap.ts';
-import { ImageCache } from './components/image-cache.ts';
-import { kubeconfigOf } from './components/kubeconfig.ts';
-import { type EgressRule, Mongodb } from './components/mongodb.ts';
-import { Network } from './components/network.ts';
-import { NodeGroups } from './components/node-groups.ts';
-import { secretName } from './components/secret-container.ts';
-import { VpcEndpoints } from './components/vpc-endpoints.ts';
-import { WorkloadIdentities } from './components/workload-identities.ts';
+} from './components/storage/encryption-key.ts';
+import { GitopsBootstrap } from './components/cluster/gitops-bootstrap.ts';
+import { ImageCache } from './components/images/image-cache.ts';
+import { kubeconfigOf } from './components/cluster/kubeconfig.ts';
+import { type EgressRule, Mongodb } from './components/storage/mongodb.ts';
+import { Network } from './components/network/network.ts';
+import { NodeGroups } from './components/cluster/node-groups.ts';
+import { secretName } from './components/storage/secret-container.ts';
+import { VpcEndpoints } from './components/network/vpc-endpoints.ts';
+import { WorkloadIdentities } from './components/cluster/workload-identities.ts';
 import type { Settings } from './config.ts';
 import { createPrimaryData } from './primary-data.ts';
 import { type PlatformContext, platformContext } from './platform-context.ts';

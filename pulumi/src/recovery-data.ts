@@ -1,7 +1,7 @@
 import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
-import { ARCHIVE_COPY, RECOVERY_KEY } from './components/recovery-region.ts';
-import { secretName } from './components/secret-container.ts';
+import { ARCHIVE_COPY, RECOVERY_KEY } from './components/storage/recovery-region.ts';
+import { secretName } from './components/storage/secret-container.ts';
 import { type PlatformContext, bucketName } from './platform-context.ts';
 import type { SiteData } from './site-data.ts';
 

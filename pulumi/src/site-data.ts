@@ -1,5 +1,5 @@
 import type * as pulumi from '@pulumi/pulumi';
-import type { EncryptedBucket } from './components/encrypted-bucket.ts';
+import type { EncryptedBucket } from './components/storage/encrypted-bucket.ts';
 
 /** The data of a site: made by a primary one, found by one that takes over. */
 export interface SiteData {

@@ -3,12 +3,12 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
 import { parse } from 'yaml';
-import type { EgressRule } from '../src/components/mongodb.ts';
-import { POOL_LABEL } from '../src/components/node-groups.ts';
+import type { EgressRule } from '../src/components/storage/mongodb.ts';
+import { POOL_LABEL } from '../src/components/cluster/node-groups.ts';
 import { stacks } from '../stack-file.ts';
-import { allOf, onlyOf } from './find-resources.ts';
-import { recordPlatform } from './record-platform.ts';
-import { stackSettings } from './stack-settings.ts';
+import { allOf, onlyOf } from './kit/find-resources.ts';
+import { recordPlatform } from './kit/record-platform.ts';
+import { stackSettings } from './kit/stack-settings.ts';
 
 const ROOT = new URL('../../', import.meta.url);
 const valuesOf = (path: string): unknown => parse(readFileSync(new URL(path, ROOT), 'utf8'));

@@ -7,8 +7,8 @@ import {
   UPGRADE_DAYS,
 } from '../src/cluster-versions.ts';
 import { stacks } from '../stack-file.ts';
-import { onlyOf } from './find-resources.ts';
-import { recordPlatform } from './record-platform.ts';
+import { onlyOf } from './kit/find-resources.ts';
+import { recordPlatform } from './kit/record-platform.ts';
 
 const day = (text: string): Date => new Date(`${text}T12:00:00Z`);
 

@@ -4,7 +4,7 @@ import { isPrivateNetwork, planAddresses } from '../src/address-plan.ts';
 import { ConfigError, readGitCredentials, readSettings } from '../src/config.ts';
 import { settingTable } from '../src/setting-table.ts';
 import { EXAMPLE_OWNER, readStackFile, stacks } from '../stack-file.ts';
-import { stackConfig, stackSettings } from './stack-settings.ts';
+import { stackConfig, stackSettings } from './kit/stack-settings.ts';
 
 function faultsOf(given: Readonly<Record<string, string>>): Map<string, string> {
   try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { recordPlatform, runPlatform } from './record-platform.ts';
+import { recordPlatform, runPlatform } from './kit/record-platform.ts';
 import { stacks } from '../stack-file.ts';
 
 const identity = ({ type, name }: { type: string; name: string }): string => `${type}::${name}`;

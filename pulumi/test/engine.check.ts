@@ -9,8 +9,8 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { type SettingRule, settingTable } from '../src/setting-table.ts';
 import { EXAMPLE_OWNER, readStackFile, stacks } from '../stack-file.ts';
-import { stackConfig, stackSettings } from './stack-settings.ts';
-import { type StateResource, StubEngine, withoutEngine } from './stub-engine.ts';
+import { stackConfig, stackSettings } from './kit/stack-settings.ts';
+import { type StateResource, StubEngine, withoutEngine } from './kit/stub-engine.ts';
 
 const skip = withoutEngine();
 const engine = skip === false ? await StubEngine.start() : undefined;
@@ -101,7 +101,7 @@ test('a destroy without a preview keeps protected resources', { skip, timeout },
 
 /** The output of the engine for a configuration that it refuses. */
 async function refusalOf(stack: string, config: Readonly<Record<string, string>>): Promise<string> {
-  const script = fileURLToPath(new URL('preview-stack.ts', import.meta.url));
+  const script = fileURLToPath(new URL('kit/preview-stack.ts', import.meta.url));
   const args = [script, stack, JSON.stringify(config)];
   const { stdout } = await promisify(execFile)(process.execPath, args, { timeout });
   assert.match(stdout, /The configuration of this stack has \d+ faults:/);

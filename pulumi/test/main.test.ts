@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import * as pulumi from '@pulumi/pulumi';
-import { stackConfig } from './stack-settings.ts';
+import { stackConfig } from './kit/stack-settings.ts';
 import { readStackFile } from '../stack-file.ts';
 
 /** Each import of its own query is a run of its own. */

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stacks } from '../stack-file.ts';
-import { type Recorded, recordPlatform } from './record-platform.ts';
+import { type Recorded, recordPlatform } from './kit/record-platform.ts';
 
 /** The field that names a resource, for types whose names the program chooses. */
 const NAMES: Readonly<Record<string, string>> = {

@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { stacks } from '../stack-file.ts';
-import { DependencyGraph } from './dependency-graph.ts';
-import { type Recorded, recordPlatform } from './record-platform.ts';
+import { DependencyGraph } from './kit/dependency-graph.ts';
+import { type Recorded, recordPlatform } from './kit/record-platform.ts';
 
 const endsWith =
   (...types: string[]) =>

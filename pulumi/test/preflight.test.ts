@@ -9,10 +9,10 @@ import { readAccount } from '../preflight/aws-account.ts';
 import { type Finding, preflightFindings } from '../preflight/findings.ts';
 import { quotaNeeds } from '../preflight/needs.ts';
 import { ACCOUNT, stacks } from '../stack-file.ts';
-import { allOf } from './find-resources.ts';
-import { recordPlatform } from './record-platform.ts';
-import { stackSettings } from './stack-settings.ts';
-import { type StubAnswers, StubAws } from './stub-aws.ts';
+import { allOf } from './kit/find-resources.ts';
+import { recordPlatform } from './kit/record-platform.ts';
+import { stackSettings } from './kit/stack-settings.ts';
+import { type StubAnswers, StubAws } from './kit/stub-aws.ts';
 
 const NOW = new Date('2026-12-01T00:00:00Z');
 const HOSTS = ['in.example.com', 'api.example.com'];
@@ -248,10 +248,7 @@ for (const stack of stacks) {
 }
 
 test('the installation guide shows lines that the preflight prints for a new account', async (t) => {
-  const page = readFileSync(
-    new URL('../../docs/operations/install.md', import.meta.url),
-    'utf8',
-  );
+  const page = readFileSync(new URL('../../docs/operations/install.md', import.meta.url), 'utf8');
   const shown = /^ok {4}the credentials are[\s\S]*?^```$/m.exec(page)?.[0].split('\n').slice(0, -1);
   const findings = await findingsOf(t, {
     GetServiceQuota: { error: 'NoSuchResourceException' },
@@ -263,7 +260,9 @@ test('the installation guide shows lines that the preflight prints for a new acc
   const marks = { ok: 'ok   ', fault: 'FAULT', later: 'later' };
   const printed = findings
     .map(({ level, text }) => `${marks[level]} ${text}`)
-    .map((line) => line.replace(ACCOUNT, '111122223333').replace('in.example.com', 'in.prod.acme.test'));
+    .map((line) =>
+      line.replace(ACCOUNT, '111122223333').replace('in.example.com', 'in.prod.acme.test'),
+    );
   assert.ok(shown !== undefined && shown.length >= 6);
   for (const line of shown) assert.ok(printed.includes(line), line);
 });

@@ -10,8 +10,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { promisify } from 'node:util';
-import { recordPlatform } from './record-platform.ts';
-import { type ResourceSchemas, type SchemaBlock, terraformOf } from './terraform-resources.ts';
+import { recordPlatform } from './kit/record-platform.ts';
+import { type ResourceSchemas, type SchemaBlock, terraformOf } from './kit/terraform-resources.ts';
 
 const directory = await mkdtemp(join(tmpdir(), 'posthorn-provider-'));
 after(() => rm(directory, { recursive: true, force: true }));

@@ -2,7 +2,7 @@ import * as aws from '@pulumi/aws';
 import * as pulumi from '@pulumi/pulumi';
 import { policyDocument } from '../iam-policy.ts';
 import type { PlatformContext } from '../platform-context.ts';
-import type { Network } from './network.ts';
+import type { Network } from './network/network.ts';
 
 export interface AlertsArgs {
   context: PlatformContext;
