@@ -1,7 +1,7 @@
 /**
  * Measures hostile schemas and data in plain Ajv and in our validator:
  * `node bench/schema-cost.ts`. Prints milliseconds to compile the schema and to validate the data.
- * Each case runs in a thread of its own, because plain Ajv needs over a minute for some.
+ * Each case runs in its own thread, because plain Ajv needs over a minute for some.
  */
 import { fileURLToPath } from 'node:url';
 import { Worker, isMainThread, parentPort, workerData } from 'node:worker_threads';

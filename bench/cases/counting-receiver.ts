@@ -1,5 +1,5 @@
 /**
- * A receiver in a process of its own: until `dueMs` it answers 503 and asks to be tried again at
+ * A receiver in its own process: until `dueMs` it answers 503 and asks to be tried again at
  * that time, then it takes everything. Its counts are sent to the parent twice a second.
  */
 import { createServer } from 'node:http';

@@ -1,6 +1,6 @@
 /**
  * Cost of metrics and traces: pairs of runs without and with tracing, at 278/s and at the highest
- * load. One of 100 requests is traced, to an OTLP receiver on loopback in a process of its own. The
+ * load. One of 100 requests is traced, to an OTLP receiver on loopback in its own process. The
  * order in a pair alternates, so that a machine that gets slower favours neither side.
  *
  * One more run without tracing is profiled and scraped every 5 s. It gives the cost of trace code

@@ -9,7 +9,7 @@ import { once } from 'node:events';
 const WARM_UP_POSTS = 20_000;
 const POSTS = 10_000;
 
-/** A sender and a receiver on loopback, each in a process of its own. */
+/** A sender and a receiver on loopback, each in its own process. */
 export class RawPost {
   private readonly sender: ChildProcess;
   private readonly receiver: ChildProcess;

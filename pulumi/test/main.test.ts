@@ -5,7 +5,7 @@ import * as pulumi from '@pulumi/pulumi';
 import { stackConfig } from './kit/stack-settings.ts';
 import { readStackFile } from '../stack-file.ts';
 
-/** Each import of its own query is a run of its own. */
+/** Each import of its own query is a separate run. */
 async function load(run: string, config: Record<string, string>): Promise<Record<string, unknown>> {
   await pulumi.runtime.setMocks({
     newResource: ({ name, inputs }) => ({

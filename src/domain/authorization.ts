@@ -80,7 +80,7 @@ export function requirePlatform(principal: Principal): void {
 export type Access = 'any-key' | 'platform' | 'read' | 'manage';
 
 /**
- * Checks that a key has the access that a route asks for.
+ * Checks that a key has the access that a route requires.
  *
  * @param tenant of the route; undefined: the route is about no tenant
  * @throws PosthornError POSTHORN_KEY_SCOPE

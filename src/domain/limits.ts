@@ -24,7 +24,7 @@ export const limits = {
   idempotencyClaimSeconds: 60,
   /** Size of the documents. The snapshot is smaller and must fit one NATS message: 8 MiB. */
   tenantConfigBytesMax: 7 * 1024 * 1024,
-  /** Registered types; automatic types have a bound of their own. */
+  /** Registered types; automatic types have their own bound. */
   eventTypesMax: 10_000,
   automaticEventTypesPerTenantMax: 500,
   automaticEventTypesRemembered: 50_000,
@@ -65,7 +65,7 @@ export const limits = {
   filterComparisonsMax: 2_000_000,
   faultyFiltersKept: 1000,
   endedLivesKept: 1000,
-  /** A process asks CONFIG for the unknown life of a message for this long, then drops it. */
+  /** A process waits this long for CONFIG to have the unknown life of a message, then drops it. */
   unbornLifeWaitMs: 10 * 60_000,
   regexInstructionsMax: 2000,
   regexStepsMax: 5_000_000,

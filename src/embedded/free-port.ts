@@ -65,7 +65,7 @@ export function listenFault(port: number, host: string): Promise<string | undefi
 }
 
 /**
- * Connects to a listener of its own on 127.0.0.1: an address may accept a listener while its
+ * Connects to its own listener on 127.0.0.1: an address may accept a listener while its
  * interface is down.
  *
  * @returns the error code of the system, or undefined if it worked

@@ -33,7 +33,7 @@ export class TenantLives {
   private readonly log: Log;
   private readonly dropped: Counter<'kind'>;
   private readonly logged = new Set<string>();
-  /** When each awaited life was first asked for. */
+  /** When each awaited life was first requested. */
   private readonly awaited = new Map<string, number>();
   private readonly now: () => number;
 
@@ -71,7 +71,7 @@ export class TenantLives {
 
   /**
    * Whether the configuration still does not have the life after `limits.unbornLifeWaitMs`; if so,
-   * counts the message as dropped. Call it after the bucket CONFIG was asked.
+   * counts the message as dropped. Call it after a read of the bucket CONFIG.
    */
   gaveUpOn(lifeId: string, kind: DroppedKind): boolean {
     if (this.status(lifeId) !== 'unborn') return false;

@@ -23,7 +23,7 @@ export function tlsFault(error: unknown, authoritySetting: string): string | und
     const { code } = at as NodeJS.ErrnoException;
     if (code === undefined) continue;
     if (unknownAuthority.has(code)) {
-      return `the certificate of the server is of an authority that is not known here (${code}): see ${authoritySetting}`;
+      return `the certificate of the server is from an unknown authority (${code}): see ${authoritySetting}`;
     }
     if (code === 'ERR_TLS_CERT_ALTNAME_INVALID') {
       return `the certificate of the server is for another name: ${at.message}`;

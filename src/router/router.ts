@@ -305,7 +305,7 @@ export class Router {
     let index = this.indexes.get(snapshot);
     if (index === undefined) {
       index = new SubscriptionIndex(snapshot, this.deps.faultyFilters, this.deps.clock);
-      // Do not cache for a broadcast: it asks for every tenant once, and would evict all others.
+      // Do not cache for a broadcast: it needs every tenant once, and would evict all others.
       if (event.head.broadcast !== true) this.indexes.set(snapshot, index);
     }
     return index;

@@ -2,7 +2,7 @@ import { firstClassOf } from './frames/delivery-frame.ts';
 import type { EventHead } from './frames/event-frame.ts';
 import type { DeliveryClass } from './subjects.ts';
 
-/** Which tenants have a lane of their own now, as far as this process knows. */
+/** Which tenants have their own lane now, as far as this process knows. */
 export interface LaneView {
   has: (tenant: string) => boolean;
 }

@@ -40,13 +40,13 @@ export const consumers = {
   router: 'router',
   projector: 'projector',
   broadcaster: 'broadcaster',
-  /** Normal priority, of every tenant without a lane of its own. */
+  /** Normal priority, of every tenant without its own lane. */
   deliverShared: 'deliver-shared',
   /** High priority (IN-11). */
   deliverHigh: 'deliver-high',
   /** Retries, parked, released and replayed deliveries: new deliveries never queue behind these. */
   deliverRepeats: 'deliver-again',
-  /** Of a tenant with a lane of its own. */
+  /** Of a tenant with its own lane. */
   lane: laneConsumer,
 } as const;
 

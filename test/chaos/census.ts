@@ -10,7 +10,7 @@ interface StreamCount {
   behind: string[];
 }
 
-/** Counts the contents of JetStream, over a connection of its own. */
+/** Counts the contents of JetStream, over its own connection. */
 export class Census {
   private readonly nc: NatsConnection;
   private readonly jsm: JetStreamManager;

@@ -19,7 +19,7 @@ export function hasOwnNamespaces(): boolean {
 }
 
 /**
- * Runs this program again, with the same arguments, in namespaces of its own.
+ * Runs this program again, with the same arguments, in its own namespaces.
  *
  * @returns its exit code; undefined if the machine does not allow namespaces
  */

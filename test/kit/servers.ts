@@ -41,7 +41,7 @@ type NatsOptions = Partial<
 >;
 
 /**
- * Starts a real nats-server with a folder and a port of its own (about 50 ms). `dir` absent: a new
+ * Starts a real nats-server with a folder and its own port (about 50 ms). `dir` absent: a new
  * one.
  */
 export function startNatsServer(options: NatsOptions = {}, dir?: TempDir): Promise<TestServer> {
@@ -53,7 +53,7 @@ export function startNatsServer(options: NatsOptions = {}, dir?: TempDir): Promi
   );
 }
 
-/** Place of a cluster member, if not on 127.0.0.1 with a folder of its own. */
+/** Place of a cluster member, if not on 127.0.0.1 with its own folder. */
 export interface NatsPlace {
   host: string;
   monitorPort?: number;

@@ -54,7 +54,7 @@ export interface SystemProcess {
   restart(): Promise<void>;
 }
 
-/** The whole system on real servers of its own; `layout` assigns the roles to processes. */
+/** The whole system on its own real servers; `layout` assigns the roles to processes. */
 export interface System {
   mongodUrl: string;
   /** The only mongod, or the first of the replica set. */

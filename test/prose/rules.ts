@@ -74,6 +74,19 @@ const rules: Rule[] = [
     name: 'write "alongside", "in addition to", "with" or "during"',
     pattern: /\bbeside\b/i,
   },
+  {
+    name: 'write "read", "query", "request"',
+    pattern:
+      /\bask(?:s|ed|ing)? (?:the (?:bucket|streams?|history|brokers?|database|leaders?)|code|NATS|MongoDB|CONFIG|JetStream|control|ingress)\b/i,
+  },
+  {
+    name: 'write "whether", "report", "notify", "distinguish"',
+    pattern: /\b(?:(?:is|are|was|were|all|when|as) told|tells? (?:whether|it|them|if))\b/i,
+  },
+  {
+    name: 'write "our", "permanently", "invalid"',
+    pattern: /\b(?:of ours|for good|that (?:is|are) none)\b/i,
+  },
 ];
 
 /** Names whose meaning a reader has to look up, each with names to use instead. */

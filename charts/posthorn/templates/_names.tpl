@@ -6,7 +6,7 @@
 {{- else }}{{ printf "%s-%s" .Release.Name $chart | trunc 48 | trimSuffix "-" }}{{ end -}}
 {{- end }}
 
-{{/* The name of the image; a registry of its own replaces the first part of the repository. */}}
+{{/* The name of the image; a registry of the image replaces the first part of the repository. */}}
 {{- define "posthorn.image" -}}
 {{- $name := .Values.image.repository -}}
 {{- $registry := (.Values.global).imageRegistry | default .Values.image.registry -}}

@@ -1,5 +1,5 @@
 /**
- * Previews a stack that is refused, and writes what the engine shows. In a process of its own: the
+ * Previews a stack that is refused, and writes what the engine shows. In its own process: the
  * library leaves rejections behind, which a test runner takes for those of a test.
  */
 import { StubEngine } from './stub-engine.ts';

@@ -18,8 +18,8 @@ import { buckets } from '#wire/subjects.ts';
 
 const TOPOLOGY_RETRY = { firstMs: 1000, maxMs: 1000 };
 /**
- * JetStream answers the data plane within milliseconds, or not at all if the server that was asked
- * has just died. Two seconds leave time to ask again before a lease of 4 s expires.
+ * JetStream answers the data plane within milliseconds, or not at all if the addressed server has
+ * just died. Two seconds leave time to retry before a lease of 4 s expires.
  */
 const QUICK = { timeout: 2000 };
 const LEASES = { timeout: 1000 };

@@ -22,7 +22,7 @@ const HEAP = ['--max-semi-space-size=8', '--heap-growing-percent=120'];
 const THREADS = { UV_THREADPOOL_SIZE: '32' };
 
 /**
- * Runs roles in a process of their own: `main.ts run --roles …`. The process also has its own
+ * Runs roles in their own process: `main.ts run --roles …`. The process also has its own
  * process group, so that Ctrl-C reaches the parent alone. If the parent dies, the channel between
  * the two closes and the process stops.
  *

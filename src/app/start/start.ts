@@ -150,7 +150,7 @@ function refuseCertificate({ certificate }: Settings): void {
   ]);
 }
 
-/** A supervisor for each process, which has a private port of its own. None is started. */
+/** A supervisor for each process, which has its own private port. None is started. */
 function superviseRoles(
   processRoles: readonly (readonly Role[])[],
   env: Record<string, string | undefined>,

@@ -33,7 +33,7 @@ export const eventSettings = {
   POSTHORN_PUBLIC_URL: optionalText({
     pattern: '^https?://[^/?#\\s]+$',
     description:
-      'URL at which receivers reach the API, for example https://posthorn.example.com. Links to payloads begin with it. Absent: endpoints cannot ask for links. `posthorn start` uses its own address.',
+      'URL at which receivers reach the API, for example https://posthorn.example.com. Links to payloads begin with it. Absent: endpoints cannot request links. `posthorn start` uses its own address.',
   }),
   POSTHORN_EVENT_TYPE_POLICY: Type.Union([Type.Literal('auto'), Type.Literal('strict')], {
     default: 'auto',

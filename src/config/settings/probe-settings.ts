@@ -13,7 +13,7 @@ export const probeSettings = {
     default: 'main',
     pattern: '^[a-z0-9][a-z0-9-]{0,31}$',
     description:
-      'Name of the probe, part of the ids of its tenants. Each process with the role needs a name of its own.',
+      'Name of the probe, part of the ids of its tenants. Each process with the role needs its own name.',
   }),
   POSTHORN_PROBE_KEY: optionalText({
     secret: true,

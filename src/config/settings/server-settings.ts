@@ -76,7 +76,7 @@ export const serverSettings = {
   POSTHORN_MONGODB_CA_PATH: optionalText({
     minLength: 1,
     description:
-      'Path of the authorities (PEM) that sign the certificates of MongoDB. The URL must ask for TLS.',
+      'Path of the authorities (PEM) that sign the certificates of MongoDB. The URL must request TLS.',
   }),
   POSTHORN_MONGODB_DATABASE: text({
     default: 'posthorn',

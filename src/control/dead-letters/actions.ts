@@ -4,9 +4,9 @@
  * of the new delivery is derived from that of the dead letter. So a replay that is repeated, after
  * a crash between the two steps or by a second request, is the same delivery, and the server drops
  * the publish as a duplicate. A dead letter is replayed once. If the replay fails too, it becomes a
- * dead letter of its own.
- * Each dead letter names the claim of the request that changed it. So a repeat that continues an
- * earlier run counts what that run did, and leaves dead letters that arrived later alone.
+ * new dead letter. Each dead letter names the claim of the request that changed it. So a repeat
+ * that continues an earlier run counts what that run did, and leaves dead letters that arrived
+ * later alone.
  */
 import type { Filter } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';

@@ -1,7 +1,7 @@
 /**
  * Copies dead letters from the stream DLQ to MongoDB (DL-10). It has its own consumer, so that a
  * flood of dead letters does not delay other history.
- * The id of a dead letter is that of its delivery. So a message that is redelivered after a crash
+ * A dead letter has the id of its delivery. So a message that is redelivered after a crash
  * finds its document and leaves it unchanged, even if it was replayed or discarded.
  */
 import { Binary } from 'mongodb';
@@ -34,7 +34,7 @@ export interface DeadLetterProjectorDeps {
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
 }
 
-/** Creates the projector of dead letters as a service of its own. */
+/** Creates the projector of dead letters as a separate service. */
 export function createDeadLetterProjector(deps: DeadLetterProjectorDeps): Service {
   const { clock, nc, lives, log, registry } = deps;
   const written = new Counter({

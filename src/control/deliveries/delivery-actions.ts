@@ -6,8 +6,8 @@
  * sent twice, and a crash leaves either the schedule or its replacement. A cancelled delivery also
  * goes to its worker, which records the end as for every delivery. Under an `Idempotency-Key` the
  * number of attempts made so far is noted first: a repeat compares it after a crash.
- * The head of an ordered endpoint's queue has no schedule: this asks its worker, which answers once
- * the action is stored.
+ * The head of an ordered endpoint's queue has no schedule: the request goes to its worker, which
+ * answers once the action is stored.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import { isPosthornError, PosthornError } from '#domain/errors.ts';

@@ -24,7 +24,7 @@ export interface LifeViewsDeps {
 /**
  * Waits until no process acts for an earlier life of a tenant (`infra/nats/lives/life-view.ts`).
  *
- * The new life must be in the bucket CONFIG before the live processes are listed and asked. A
+ * The new life must be in the bucket CONFIG before the live processes are listed and queried. A
  * process that starts after the listing catches up with the bucket before it trusts itself.
  */
 export class LifeViews {

@@ -38,7 +38,7 @@ export interface ProjectorDeps {
   clock: Clock;
 }
 
-/** Creates the projector of the history as a service of its own. */
+/** Creates the projector of the history as a separate service. */
 export function createProjector(deps: ProjectorDeps): Service {
   const { clock, nc, shards, log, registry } = deps;
   const consumer = consumers.projector;

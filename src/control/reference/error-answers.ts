@@ -49,7 +49,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
     description:
       'The path does not support the method; the header `allow` lists the supported ones.',
     headers: ['allow'],
-    // Given to methods other than that of the operation; OpenAPI has no other place for it.
+    // Sent for methods other than the one of the operation; OpenAPI has no other place for it.
     applies: always,
   },
   408: {

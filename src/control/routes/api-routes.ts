@@ -49,7 +49,7 @@ export interface ApiParts extends DeadLetterParts {
 }
 
 /**
- * Registered in a scope of its own, because access checks apply to all routes of a scope. Payload
+ * Registered in its own scope, because access checks apply to all routes of a scope. Payload
  * links are outside it.
  */
 export function registerApiRoutes(

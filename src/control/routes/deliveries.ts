@@ -88,7 +88,7 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
         operationId: 'retryDelivery',
         summary: 'Attempt a delivery now',
         description:
-          'Makes the next attempt of a waiting delivery now. If the delivery has failed, its dead letter is replayed as a new delivery with a retry schedule of its own.',
+          'Makes the next attempt of a waiting delivery now. If the delivery has failed, its dead letter is replayed as a new delivery with a new retry schedule.',
         tags,
         params: deliveryParams,
         response: { 202: retriedDelivery, ...problemAnswers },

@@ -32,7 +32,7 @@ export interface QueueHandle {
 export interface InFlightDelivery {
   message: Pick<JsMsg, 'ack' | 'nak' | 'working'>;
   /**
-   * Set for ordered endpoints. Without it, a waiting delivery is scheduled as a message of its own.
+   * Set for ordered endpoints. Without it, a waiting delivery is scheduled as a separate message.
    */
   queueHandle?: QueueHandle;
   tenant: string;

@@ -1,5 +1,5 @@
 /**
- * Parks deliveries of one endpoint, each as a schedule of its own (DL-7, DL-9): deliveries without
+ * Parks deliveries of one endpoint, each as its own schedule (DL-7, DL-9): deliveries without
  * room in the mailbox, beyond the rate limit, rejected by the circuit, or lacking memory. One
  * endpoint's deliveries therefore never fill the consumer that all tenants share.
  */

@@ -30,7 +30,7 @@ export interface BoundedSchema {
 
 /**
  * Copies a schema for the validator. The copy contains only keywords of the standard, as the
- * validator gives some annotations a meaning of its own. Each referenced subschema gets a number in
+ * validator gives its own meaning to some annotations. Each referenced subschema gets a number in
  * `$defs`, so that the validator's handling of ids, anchors and pointers does not matter.
  *
  * Each part that may be applied often (to each item or member, or by reference) has a

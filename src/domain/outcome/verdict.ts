@@ -70,7 +70,7 @@ export function judge(
   if (isFinal(policy, outcome)) return { kind: 'dead', reason: 'final_status' };
   const delayMs = retryDelayMs(policy, attemptNo, random);
   if (delayMs === undefined) return { kind: 'dead', reason: 'exhausted' };
-  // A receiver may ask for more time; asking for less does not shorten the schedule.
+  // A receiver may request a longer delay; a shorter one does not shorten the schedule.
   const requestedMs =
     Math.min(outcome.retryAfterMs ?? 0, policy.retryAfterMaxMs) * (1 + random * LATER);
   const waitMs = Math.max(delayMs, Math.round(requestedMs));

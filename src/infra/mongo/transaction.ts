@@ -53,8 +53,8 @@ async function runOnce<T>(
   try {
     result = await work(session);
   } catch (error) {
-    // The error of `work` says more than a failed abort: the server aborts abandoned transactions
-    // itself.
+    // The error of `work` is more useful than that of a failed abort: the server aborts abandoned
+    // transactions itself.
     await session.abortTransaction().catch(() => undefined);
     throw error;
   }

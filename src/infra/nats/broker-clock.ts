@@ -4,7 +4,7 @@ import type { Log } from '#infra/telemetry/log.ts';
 import { streams } from '#wire/subjects.ts';
 
 const POLL_EVERY_MS = 30_000;
-/** A slower answer says too little about when it was written. */
+/** The time of a slower answer is too uncertain. */
 const ROUND_TRIP_MAX_MS = 1000;
 /** Of this many answers the fastest is used, because it is the most precise. */
 const ANSWERS = 3;

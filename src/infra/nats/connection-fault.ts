@@ -11,7 +11,7 @@ export function natsSettingFault(error: unknown, login: NatsLogin): string | und
   if (certificate !== undefined) return `POSTHORN_NATS_URL: ${certificate}`;
   // The client's own text (nats-core, `checkOptions`); nothing else identifies this fault.
   if (error instanceof errors.ConnectionError && error.message.includes("not support 'tls'")) {
-    return 'POSTHORN_NATS_URL: asks for TLS (tls://), and the server has none';
+    return 'POSTHORN_NATS_URL: requests TLS (tls://), but the server has no TLS';
   }
   // Not "authentication timeout", which has the same class but means an overloaded server.
   if (

@@ -1,8 +1,8 @@
 /**
- * Checks data against schemas off the event loop. The next check is that of the tenant with the
- * least thread time, by start-time fair queueing (Goyal, Vin and Cheng, 1996). A tenant whose
- * checks take long delays its own events; it delays those of others by the check that runs.
- * Nothing is stored before its check has passed.
+ * Checks data against schemas off the event loop. The tenant with the least thread time is checked
+ * next, by start-time fair queueing (Goyal, Vin and Cheng, 1996). A tenant whose checks take long
+ * delays its own events; it delays those of others by the check that runs. Nothing is stored before
+ * its check has passed.
  *
  * State: the data of waiting checks, which their requests hold in memory anyway. Bounds:
  * `limits.schemaCheckBytesMax` for all of them, of which each tenant has a share, and

@@ -23,7 +23,7 @@ export class RepeatingFault {
     this.now = now;
   }
 
-  /** @param facts name what failed; each distinct set has lines of its own, so they must be few */
+  /** @param facts name what failed; each distinct set has its own lines, so they must be few */
   failed(error: Error, facts: Readonly<Record<string, unknown>> = {}): void {
     const key = JSON.stringify(facts);
     const nowMs = this.now();

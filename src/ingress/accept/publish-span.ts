@@ -28,7 +28,7 @@ export function tracePublication(
   const describe = () => ({
     name: `publish ${name}`,
     kind: SpanKind.PRODUCER,
-    // An event with a trace of its own links to the trace of its request.
+    // An event with its own trace links to the trace of its request.
     links: request !== undefined && parent !== request ? [request] : [],
     attributes: {
       'messaging.system': 'nats',

@@ -1,5 +1,5 @@
 /**
- * Logs rejected events by correlation id, which a producer can quote when it asks about one. Only
+ * Logs rejected events by correlation id, which a producer can quote in a support request. Only
  * some are logged each minute, so that a flood does not fill the disk; the next line counts the
  * rest.
  */

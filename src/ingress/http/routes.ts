@@ -24,7 +24,7 @@ export interface IngressRoutesDeps extends PublishRequestsDeps {
 }
 
 /**
- * Registers the producers' routes in a scope of their own, where bodies stay bytes. The key is
+ * Registers the producers' routes in their own scope, where bodies stay bytes. The key is
  * checked before the request is read and before the concurrency limiter: unauthenticated requests
  * use neither memory nor a tenant's slots.
  */

@@ -1,6 +1,6 @@
 /**
- * Reads the events of one tenant from EV-k and routes them, in order, as a consumer of its own
- * would: a consumer for each tenant does not scale (docs/adr/0008-retries-as-schedules.md).
+ * Reads the events of one tenant from EV-k and routes them, in order, as a separate consumer would:
+ * a consumer for each tenant does not scale (docs/adr/0008-retries-as-schedules.md).
  *
  * Bounds: a batch is at most 32 events and about 256 KiB, and needs a slot of the shard, which all
  * tenants that are behind share. Events are in flight until their deliveries are acked.

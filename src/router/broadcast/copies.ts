@@ -4,7 +4,7 @@
  *
  * A copy has the message id `<tenant>:<event id>`, so a second publication within the stream's
  * deduplication window of 2 minutes is dropped. If the first publication may be older than that,
- * the caller asks the stream itself first.
+ * the caller reads the stream itself first.
  */
 import type { JetStreamManager, StoredMsg } from '@nats-io/jetstream';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';

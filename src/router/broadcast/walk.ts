@@ -5,8 +5,8 @@
  * Each step is durable before the next. Planned (number of endpoints, start time) -> for each
  * chunk: announced (`until` in the progress) -> published, with every PubAck awaited -> done
  * (`cursor`; the same write announces the next chunk) -> ended. A crash leaves at most one chunk in
- * doubt, and the progress names it: the next router asks the streams of that chunk's tenants for
- * their copies, and publishes the missing ones. So each tenant gets exactly one copy.
+ * doubt, and the progress names it: the next router reads that chunk's copies from the streams of
+ * its tenants, and publishes the missing ones. So each tenant gets exactly one copy.
  *
  * A router that was overtaken finds that the progress differs from its last write, and stops. A
  * cancellation is such a write too.
@@ -61,7 +61,7 @@ export interface WalkDeps extends Tenants {
 /** Another router continues the broadcast: this one stops. */
 export class Overtaken extends Error {
   constructor() {
-    super('the broadcast is in other hands');
+    super('the broadcast has another owner');
     this.name = 'Overtaken';
   }
 }

@@ -3,5 +3,5 @@
  * to `subjects.lifeView`, with the id of the new life as its payload.
  */
 
-/** `known`: the process does no more work for an earlier life. `behind`: ask again. */
+/** `known`: the process does no more work for an earlier life. `behind`: repeat the query. */
 export type LifeViewAnswer = 'known' | 'behind';

@@ -29,7 +29,7 @@ export type CheckLarge = (
 
 export interface AdmissionDeps {
   config: Pick<ConfigView, 'eventType'>;
-  /** For tenants without a policy of their own. */
+  /** For tenants without their own policy. */
   policy: EventTypePolicy;
   checkLarge: CheckLarge;
 }

@@ -17,7 +17,7 @@ export interface Panel {
 export interface Dashboard {
   name: string;
   title: string;
-  /** Whether it also reads the brokers, which are in a namespace of their own. */
+  /** Whether it also reads the brokers, which are in their own namespace. */
   readsBrokers?: boolean;
   panels: readonly Panel[];
 }
@@ -128,7 +128,7 @@ const INSTALLATION = 'namespace="$namespace",job="$job"';
 
 /**
  * Restricts each metric of a query to the installation that the viewer chose. Metrics of Kubernetes
- * have its namespace only, and brokers a namespace of their own.
+ * have its namespace only, and brokers their own namespace.
  */
 export function ofOneInstallation(expr: string): string {
   return expr.replaceAll(

@@ -10,7 +10,7 @@ const run = promisify(execFile);
 const here = import.meta.dirname;
 const INSTALL_MS_MAX = 300_000;
 
-/** The `cloudevents` package of Python, in a virtual environment of its own. */
+/** The `cloudevents` package of Python, in its own virtual environment. */
 export async function pythonSdk(): Promise<Sdk & { remove(): Promise<void> }> {
   const dir = await makeTempDir();
   const python = join(dir.path, 'bin', 'python');

@@ -1,4 +1,4 @@
-/** The spans of one event through all roles, each in a process of its own (OB-1). */
+/** The spans of one event through all roles, each in its own process (OB-1). */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { headers } from '@nats-io/nats-core';
@@ -138,7 +138,7 @@ test(
     assert.equal(second?.headers['traceparent'], `00-${TRACE}-${again?.spanId}-01`);
     for (const { headers } of quiet) assert.equal(headers['traceparent'], undefined);
 
-    await t.test('a CloudEvent has a trace of its own, linked to the request', async () => {
+    await t.test('a CloudEvent has its own trace, linked to the request', async () => {
       const traceparent = `00-${OTHER_TRACE}-${SPAN}-01`;
       const event = { specversion: '1.0', id: 'e2', source: '/shop', type: 'order.paid' };
       const request = '00-99992222333344445555666677778888-00f067aa0ba902b7-01';

@@ -75,7 +75,7 @@ test('rejects a host that is no address of this machine with an error', async (t
   }
 });
 
-/** A network without 127.0.0.1, in a namespace of its own. */
+/** A network without 127.0.0.1, in its own namespace. */
 const NETWORKS = {
   'no loopback': 'true',
   'IPv6 loopback alone': 'ip link set lo up && ip address delete 127.0.0.1/8 dev lo',

@@ -31,7 +31,7 @@ async function addNode(place: string): Promise<void> {
     timeout: TIMEOUT_MS,
   });
   await mkdir(join(place, 'etc'), { recursive: true });
-  // The network of this machine may have an authority of its own, which only its system trusts.
+  // The network of this machine may have its own authority, which only its system trusts.
   await writeFile(join(place, 'etc/npmrc'), `cafile=${CERTIFICATES}\n`);
 }
 

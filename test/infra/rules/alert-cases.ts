@@ -344,7 +344,7 @@ export const alertCases: readonly AlertCase[] = [
     severity: 'page',
     at: '30m',
     fires: { [requests('2xx')]: '0+90x60', [requests('5xx')]: '0+10x60' },
-    // Publishing has an objective of its own, and wrong requests are the client's fault.
+    // Publishing has its own objective, and wrong requests are the client's fault.
     quiet: {
       [requests('2xx')]: '0+90x60',
       [requests('4xx')]: '0+500x60',

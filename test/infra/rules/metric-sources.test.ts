@@ -31,7 +31,7 @@ const queries = [
 const used = new Set(queries.flatMap((expr) => expr.match(METRIC) ?? []));
 const isOurs = (name: string): boolean => /^(posthorn|process|nodejs)_/.test(name);
 
-test('each metric of ours is in the catalogue, or one that every Node process has', () => {
+test('each of our metrics is in the catalogue, or one that every Node process has', () => {
   const registry = new Registry();
   collectDefaultMetrics({ register: registry });
   const known = new Set(registry.getMetricsAsArray().map(({ name }) => name));

@@ -110,7 +110,7 @@ export class Machine {
 /** @param dir a folder for the roots of the machines */
 export async function makeMachines(dir: string): Promise<Machine[]> {
   const programs = { nats: await testBinary(natsServer), mongod: await testBinary(mongod) };
-  // The ports of the guide are fixed, so each run has addresses of its own.
+  // The ports of the guide are fixed, so each run has its own addresses.
   const network = `127.${randomInt(1, 255)}.${randomInt(1, 255)}`;
   const numbers = Array.from({ length: MACHINES }, (_, index) => index + 1);
   const addresses = numbers.map((number) => `${network}.${number}`);

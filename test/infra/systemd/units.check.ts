@@ -61,7 +61,7 @@ test('the program accepts the settings of each process', () => {
   assert.throws(() => loadSettings({ ...environmentOf('http'), ...secrets, POSTHORN_ROLE: 'x' }));
 });
 
-test('each process has ports of its own, and Prometheus reads all', () => {
+test('each process has its own ports, and Prometheus reads all', () => {
   const ports = instances.map((instance) => Number(environmentOf(instance)['POSTHORN_OPS_PORT']));
   assert.equal(new Set(ports).size, instances.length);
   const nodes = ['node-1', 'node-2', 'node-3'];

@@ -54,7 +54,7 @@ export class BroadcastPlane {
   }
 
   /**
-   * A router's broadcaster with a connection of its own.
+   * A router's broadcaster with its own connection.
    *
    * @param onStep runs between two steps; one that never resolves simulates a crash there
    */

@@ -46,7 +46,7 @@ export interface RouterExtras {
 export class RouterPlane {
   readonly core: NatsCore;
   readonly tenants: Map<string, TenantSnapshot>;
-  /** The tenants that have a lane of their own. */
+  /** The tenants that have their own lane. */
   readonly lanes = new Set<string>();
   router: Service | undefined;
   /** Awaited by each refresh of a tenant. */
@@ -83,7 +83,7 @@ export class RouterPlane {
     return plane;
   }
 
-  /** A router of the same streams, with a connection of its own; not started yet. */
+  /** A router of the same streams, with its own connection; not started yet. */
   async another(name: string, window = 1024, more: RouterExtras = {}): Promise<Service> {
     const { core } = this;
     const nc = await (more.connect ?? core.connect)();

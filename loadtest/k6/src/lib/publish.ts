@@ -1,5 +1,5 @@
 /**
- * Publishes one event as a producer should: with an id of its own, and again under the same id if
+ * Publishes one event as a producer should: with its own id, and again under the same id if
  * there is no answer or the answer asks for it.
  */
 import { sleep } from 'k6';

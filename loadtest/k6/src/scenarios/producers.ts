@@ -1,5 +1,5 @@
 /**
- * 10,000 producers at the same time, each with a connection of its own that it keeps: none is
+ * 10,000 producers at the same time, each with its own connection that it keeps: none is
  * refused.
  */
 import { sleep } from 'k6';

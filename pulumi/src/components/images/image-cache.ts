@@ -9,7 +9,7 @@ const CACHED_DAYS = 90;
 
 /**
  * Begins the names of cached repositories. It differs from the prefix that is replicated to the
- * recovery region: that region has a cache of its own.
+ * recovery region: that region has its own cache.
  */
 const prefixOf = ({ name }: PlatformContext): string => `cache-${name}`;
 

@@ -19,7 +19,7 @@ export interface EgressRule {
   endPort?: number;
 }
 
-/** Atlas gives each member of a replica set a port of its own from this range. */
+/** Atlas gives each member of a replica set its own port from this range. */
 const ENDPOINT_PORTS = { fromPort: 1024, toPort: 65_535 };
 
 /**

@@ -93,19 +93,20 @@ function readAnswer({ outcome, note, responseBody, localFault }: SendResult): To
   if (responseBody.length > limits.tokenAnswerBytesMax) {
     return failed(`answered more than ${limits.tokenAnswerBytesMax} bytes`);
   }
-  if (note !== undefined) return failed(`did not give a whole answer: ${note}`);
+  if (note !== undefined) return failed(`sent an incomplete answer: ${note}`);
   const answer = jsonObject(responseBody);
   if (answer === undefined) return failed('did not answer a JSON object');
   const { access_token: token, token_type: type, expires_in: expiresIn } = answer;
   // RFC 6749 requires a type; many servers omit it and mean Bearer.
   if (type !== undefined && !(typeof type === 'string' && type.toLowerCase() === 'bearer')) {
-    return failed('gave a token of a type other than Bearer');
+    return failed('returned a token of a type other than Bearer');
   }
   if (typeof token !== 'string' || token === '') return failed('answered no access_token');
   if (token.length > limits.accessTokenLengthMax) {
-    return failed(`gave a token longer than ${limits.accessTokenLengthMax} characters`);
+    return failed(`returned a token longer than ${limits.accessTokenLengthMax} characters`);
   }
-  if (!/^[\x21-\x7e]+$/.test(token)) return failed('gave a token that no header field can hold');
+  if (!/^[\x21-\x7e]+$/.test(token))
+    return failed('returned a token that is not valid in a header field');
   return { ok: true, token, keepMs: keepMs(expiresIn) };
 }
 
@@ -130,7 +131,7 @@ const KNOWN_ERRORS = new Set([
 function refusal(outcome: AttemptOutcome & { ok: false }, body: Buffer): string {
   if (outcome.kind === 'redirect') return `answered ${outcome.status}; redirects are not followed`;
   if (outcome.kind !== 'http_status') {
-    return `did not give a token: ${outcome.kind}: ${outcome.detail}`;
+    return `did not return a token: ${outcome.kind}: ${outcome.detail}`;
   }
   const code = jsonObject(body)?.['error'];
   const known = typeof code === 'string' && KNOWN_ERRORS.has(code) ? ` (${code})` : '';

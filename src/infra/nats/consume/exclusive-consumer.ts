@@ -172,7 +172,7 @@ export class ExclusiveConsumer {
       this.broken = false;
       if (this.mayReset()) this.resync();
     } catch {
-      // NATS is unavailable: the next check asks again.
+      // NATS is unavailable: the next check retries.
     } finally {
       this.looking = false;
     }

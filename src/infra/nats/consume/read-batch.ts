@@ -37,7 +37,7 @@ export async function readBatch(
     'multi_last' in query
       ? await jsm.direct.getLastMessagesFor(stream, { ...query, callback })
       : await jsm.direct.getBatch(stream, { ...query, callback });
-  const tooLate = new Error(`${stream} did not give a whole answer in time`);
+  const tooLate = new Error(`${stream} did not complete its answer in time`);
   const timer = setTimeout(() => answer.stop(tooLate), timeoutMs);
   try {
     await whole.promise;

@@ -1,5 +1,5 @@
 /**
- * The thread that renews the leases of its process, with a NATS connection of its own
+ * The thread that renews the leases of its process, with its own NATS connection
  * (`LeaseThread` starts it).
  */
 import { parentPort, workerData } from 'node:worker_threads';

@@ -1,9 +1,9 @@
 /**
  * Who owns which shard: leases in a KV bucket whose keys expire (design: docs/architecture.md,
- * "Placement"). Routers and delivery workers have leases of their own kind; both are called workers
+ * "Placement"). Routers and delivery workers have separate leases; both are called workers
  * here.
  *
- * Each worker keeps a key of its own, and one for each shard that it owns; a `LeaseRenewer` writes
+ * Each worker keeps its own key, and one for each shard that it owns; a `LeaseRenewer` writes
  * them every second. A shard's key is created only if there is none and renewed only at the
  * revision that this worker wrote, so two workers never both hold it; the revision is the fencing
  * token. A worker that dies stops writing: its keys expire after `LEASE_MS`, and the workers that
@@ -19,9 +19,9 @@
  *
  * States of a shard here: free -> acquiring -> owned -> releasing -> free; from acquiring, owned
  * and releasing -> expired, where the lease was not renewed in time or the key was removed.
- * Acquiring and releasing ask NATS, which may take longer than a lease lasts. A lease that expires
- * during one is reported immediately, and the shard is acquired again only after that step has
- * ended.
+ * Acquiring and releasing need an answer of NATS, which may take longer than a lease lasts. A lease
+ * that expires during one is reported immediately, and the shard is acquired again only after that
+ * step has ended.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { type KV, type KvWatchEntry, KvWatchInclude } from '@nats-io/kv';

@@ -1,5 +1,5 @@
 /**
- * Says which life of a tenant this process may act for.
+ * Decides for which life of a tenant this process may act.
  *
  * A request that creates a tenant again is answered once every live process knows the new life
  * (`control/lives/life-views.ts`). From then on routers and workers drop messages of the old life,
@@ -10,7 +10,7 @@
  *
  * - It compares the life when it answers the event, not when the request arrives.
  * - The comparison counts only while the lease is valid by the monotonic clock. Without a lease
- *   (LEASES has no leader, the process was paused) it asks the bucket CONFIG before each answer.
+ *   (LEASES has no leader, the process was paused) it reads the bucket CONFIG before each answer.
  *
  * States of the lease: expired -> written -> caught up with CONFIG -> valid -> renewed each second,
  * or expired. A crash leaves a key that expires after `LEASE_MS`.
@@ -63,7 +63,7 @@ export class LifeView {
         if (error === null) void this.answer(message);
       },
     });
-    // Subscribed before the lease is written: control asks every process that has one.
+    // Subscribed before the lease is written: control queries every process that has one.
     await nc.flush();
     await this.renew();
     this.timer = setInterval(() => void this.renew(), RENEW_EVERY_MS);
@@ -80,7 +80,7 @@ export class LifeView {
   }
 
   /**
-   * Whether an event stored for this tenant may be answered as accepted; false: ask `confirm`.
+   * Whether an event stored for this tenant may be answered as accepted; false: call `confirm`.
    */
   isCurrent(tenant: TenantSnapshot): boolean {
     return this.deps.clock.monotonicMs() < this.validUntilMs && this.knows(tenant);
@@ -114,7 +114,7 @@ export class LifeView {
     const startedMs = this.deps.clock.monotonicMs();
     try {
       await leases.put(this.key, me);
-      // While the lease was expired, control did not ask this process about lives that began.
+      // While the lease was expired, control did not query this process about lives that began.
       if (this.deps.clock.monotonicMs() >= this.validUntilMs) await config.catchUp();
       this.validUntilMs = startedMs + LEASE_MS - MARGIN_MS;
     } catch (error) {
@@ -131,7 +131,7 @@ export class LifeView {
       if (known !== undefined && (known.life ?? 0) >= lifeOf(lifeId)) answer = 'known';
       message.respond(answer);
     } catch (error) {
-      // Control asks again.
+      // Control repeats the query.
       this.deps.log.warn({ error: (error as Error).message }, 'lives.view_not_told');
     }
   }

@@ -35,8 +35,8 @@ export interface Publication {
 }
 
 /**
- * NATS.js asks a headers object only for its bytes. Its own builder canonicalises each name, for
- * 1.5 us; our names are canonical as written.
+ * NATS.js reads only the encoded bytes of a headers object. Its own builder canonicalises each
+ * name, for 1.5 us; our names are canonical as written.
  */
 class EncodedHeaders {
   private readonly text: string;

@@ -38,7 +38,7 @@ export class ConfigStore implements ConfigView {
   /** By tenant, deleted ones too: the known revision in the bucket. */
   private readonly revisions = new Map<string, number>();
   private readonly misses = new Map<string, number>();
-  /** By tenant: when the bucket was last asked, and its answer. */
+  /** By tenant: when the bucket was last read, and the result. */
   private readonly lookUps = new Map<string, { atMs: number; answered: Promise<void> }>();
   private readonly recreatedListeners: (() => void)[] = [];
   private readonly complete = Promise.withResolvers<void>();
@@ -142,7 +142,7 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * Finds a tenant. If it is unknown here, asks the bucket itself, so that a producer may publish
+   * Finds a tenant. If it is unknown here, reads the bucket itself, so that a producer may publish
    * right after the call that created the tenant. Misses are cached for a second, so that unknown
    * names stay cheap.
    */
@@ -161,7 +161,7 @@ export class ConfigStore implements ConfigView {
   }
 
   /**
-   * Asks the bucket for a tenant, known or not, unless it was asked after `sinceMs`. For callers
+   * Reads a tenant, known or not, from the bucket, unless it was read after `sinceMs`. For callers
    * with a reason to doubt the state of the watch. The leader answers, so every earlier write is
    * known afterwards.
    *

@@ -5,7 +5,7 @@ import { buckets } from '#wire/subjects.ts';
 import { BucketWatch } from './bucket-watch.ts';
 
 /**
- * The tenants that have a lane of their own: a watch on the KV bucket LANES, whose keys are their
+ * The tenants that have their own lane: a watch on the KV bucket LANES, whose keys are their
  * ids. It may lag by a moment, and by the length of an outage of NATS: messages published by an
  * outdated state are still found (docs/lanes.md). If the bucket is gone, no tenant has a lane.
  */

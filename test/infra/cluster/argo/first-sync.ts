@@ -143,7 +143,7 @@ async function assertVolumes({ plane }: Installation): Promise<void> {
   for (const claim of claims) assert.equal(at(claim, 'spec', 'storageClassName'), 'gp3');
 }
 
-/** Asserts that each broker has a node of its own pool and zone, and Posthorn the workers. */
+/** Asserts that each broker has its own node pool and zone, and Posthorn the workers. */
 function assertNodes(pods: KubeObject[]): void {
   const ofNamespace = (namespace: string): KubeObject[] =>
     pods.filter(({ metadata }) => metadata.namespace === namespace);

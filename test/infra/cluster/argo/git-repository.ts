@@ -7,7 +7,7 @@ import { projectRoot, projectText } from '../../../docs/project-files.ts';
 import type { AppsValues } from './stand-in-charts.ts';
 
 /**
- * A copy of charts/ and argocd/ as a repository of its own, with other addresses, as an operator
+ * A copy of charts/ and argocd/ as its own repository, with other addresses, as an operator
  * would have.
  */
 export class GitRepository {

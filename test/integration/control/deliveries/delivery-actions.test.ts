@@ -213,7 +213,7 @@ test('rejects actions on ended, held and unknown deliveries', async () => {
   assert.equal(unknown.body.code, 'POSTHORN_RESOURCE_UNKNOWN');
 });
 
-/** Sends the action under a key of its own for each delivery. */
+/** Sends the action under its own key for each delivery. */
 const act = (id: string, action: 'retry' | 'cancel') =>
   plane.call('POST', `${path}/${id}/${action}`, undefined, {
     headers: { 'idempotency-key': `${action} ${id}` },

@@ -76,7 +76,7 @@ test('a repeat runs after the deadline when the holder died before its transacti
   await assert.rejects(claim(second), busy);
   expire();
   const taken = await claim(second);
-  await assert.rejects(claim(first), busy, 'the new holder has a deadline of its own');
+  await assert.rejects(claim(first), busy, 'the new holder has its own deadline');
   await run(second, taken, 'second');
   assert.equal(await answered(first), 'second');
   await assert.rejects(run(first, dead, 'first'), busy, 'a late holder changes nothing');

@@ -381,7 +381,7 @@ test('an answer stored under an Idempotency-Key is not repeated in the next life
   }
 });
 
-test('an event type that is registered again has a formula of its own', async () => {
+test('an event type that is registered again has its own formula', async () => {
   const path = '/v1/event-types/reborn.type';
   const settings = { deduplication: { fields: ['source'], window_seconds: 60 } };
   type Snapshot = { rev: number; deduplication?: { bornAt?: number } };

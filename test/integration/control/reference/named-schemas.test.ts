@@ -18,7 +18,7 @@ test('the document names each shape once and refers to it everywhere else', asyn
     if (at.endsWith('/not')) continue;
     assert.ok(isComponent, `${at} has a name`);
     const text = JSON.stringify(schema);
-    assert.equal(shapes.get(text), undefined, `${at} has a shape of its own`);
+    assert.equal(shapes.get(text), undefined, `${at} has its own shape`);
     shapes.set(text, at);
   }
   assert.ok(named.size > 90, 'schemas were found');

@@ -16,7 +16,7 @@ const SILENT = new Set([
   'title',
   'writeOnly',
 ]);
-/** Bodies with CloudEvents are read by a parser of their own. */
+/** Bodies with CloudEvents are read by their own parser. */
 const READ_BY_INGRESS = ['CloudEvent', 'NewEvent', 'NewEventBatch'];
 
 test('every keyword of the request schemas has its own error text', async (t) => {

@@ -14,7 +14,7 @@ export interface TlsRequest {
   connection: number;
 }
 
-/** An https server on loopback that requests a client certificate of its own authority. */
+/** An https server on loopback that requests its own client certificate authority. */
 export interface TlsReceiver {
   url: (path: string) => string;
   requests: TlsRequest[];

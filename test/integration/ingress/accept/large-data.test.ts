@@ -5,7 +5,7 @@ import { IngressPlane } from '../ingress-plane.ts';
 
 const SCHEMA = { items: { properties: { a: { type: 'integer' } } } };
 
-/** Objects that each have a name of their own, the slowest form for a parser; over 64 KiB. */
+/** Objects that each have their own name, the slowest form for a parser; over 64 KiB. */
 function largeData(last: object): unknown[] {
   const objects: object[] = [];
   for (let i = 0; i < limits.schemaAtOnceBytesMax / 8; i++) objects.push({ [`n${i}`]: i });

@@ -81,7 +81,7 @@ const document = fc.record({
 });
 
 /**
- * The common verdict of two validators; undefined if they differ. Each has faults of its own: Ajv
+ * The common verdict of two validators; undefined if they differ. Each has its own faults: Ajv
  * with `unevaluated…` keywords with `contains` or `if`, TypeBox with `unevaluatedProperties` of
  * an array.
  */

@@ -23,7 +23,7 @@ test('a fault of each second is logged immediately, then once a minute with its 
   ]);
 });
 
-test('faults of different shards have lines of their own', () => {
+test('faults of different shards have their own lines', () => {
   const { lines, fault } = setUp();
   for (const shard of [0, 1, 0, 1]) fault.failed(new Error('no leader'), { shard });
   assert.deepEqual(

@@ -79,8 +79,8 @@ test("a token endpoint's empty query is kept, and a trailing dot of its host is 
 test('a hanging token endpoint is abandoned at the time limit, even within its body', async (t) => {
   const receiver = await receiverOf(t);
   const faults = {
-    request: 'did not give a token: timeout: no answer came in time',
-    body: 'did not give a whole answer: the body did not end in time',
+    request: 'did not return a token: timeout: no answer came in time',
+    body: 'sent an incomplete answer: the body did not end in time',
   };
   for (const hang of ['request', 'body'] as const) {
     receiver.otherwise({ hang });

@@ -1,4 +1,4 @@
-/** The real resolver with a name server of its own: on Linux, where namespaces can be created. */
+/** The real resolver with its own name server: on Linux, where namespaces can be created. */
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
 import { writeFileSync } from 'node:fs';

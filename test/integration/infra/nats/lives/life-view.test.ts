@@ -86,7 +86,7 @@ test('a process with a lease compares with its own view, and answers control', a
   assert.equal(await view.confirm(tenant(0)), false);
 });
 
-test('a process with an expired lease asks the bucket until it has renewed the lease and caught up', async (t) => {
+test('a process with an expired lease reads the bucket until it has renewed the lease and caught up', async (t) => {
   const { config, deaf, store, view } = await startBench(t);
   await view.start();
   deaf.isDeaf = true;

@@ -146,7 +146,7 @@ test('a name with a stale address gets its turn even when no dial waits any long
   assert.equal(begun.at(-1), 'shop.test');
 });
 
-test('slow names have slots of their own', async (t) => {
+test('slow names have their own slots', async (t) => {
   const { clock, running, begun, end, find } = startNames(t);
   const tenants = Array.from({ length: 12 }, (_, n) => `t${n}`);
   const askAll = (): void => {
