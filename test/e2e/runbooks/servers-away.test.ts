@@ -19,7 +19,7 @@ before(async () => {
 });
 after(() => system?.stop());
 
-test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () => {
+test('ingress-not-storing, queues-unknown, probe-failing, nats-down: NATS hangs', async () => {
   const succeeded = 'posthorn_probe_last_success_timestamp_seconds';
   await system.above(0, 'posthorn_probe_rounds_total', 'result="succeeded"');
   await system.above(-1, 'posthorn_stream_messages');
@@ -31,6 +31,7 @@ test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () 
     await system.above(0, 'posthorn_probe_rounds_total', 'result="refused"');
     const last = await system.metric(succeeded);
     await system.until((value) => value === -1, 'posthorn_stream_messages');
+    await system.until((value) => value === 0, 'posthorn_nats_up');
     assert.equal(await system.metric(succeeded), last, 'the last success does not advance');
     const answer = await system.get('/readyz');
     assert.equal(answer.status, 503);
@@ -41,12 +42,14 @@ test('ingress-not-storing, queues-unknown, probe-failing: NATS hangs', async () 
   const stored = async () => (await system.publish('demo', 'runbook.a', 'r1')).status === 202;
   await waitUntil(stored, { what: 'accepted again', ...DEADLINE });
   await system.above(-1, 'posthorn_stream_messages');
+  await system.above(0, 'posthorn_nats_up');
+  await system.above(0, 'posthorn_nats_reconnects_total');
   const now = Date.now() / 1000;
   await system.above(now, succeeded);
   await system.logged(/probe\.recovered/);
 });
 
-test('history-blocked: webhooks continue when MongoDB hangs', async () => {
+test('history-blocked, mongodb-down, api-failing: webhooks continue when MongoDB hangs', async () => {
   await system.endpoint('blocked', system.receiver.url('/blocked'));
   await system.whileHanging(system.pidOf('mongod'), async () => {
     await system.publish('blocked', 'runbook.b', 'r2');
@@ -59,7 +62,13 @@ test('history-blocked: webhooks continue when MongoDB hangs', async () => {
       'stream="ATT-0",consumer="projector"',
     );
     await system.logged(/projector\.write_failed/);
+    await system.until((value) => value === 0, 'posthorn_mongodb_up');
+    await system.above(0, 'posthorn_mongodb_last_failure_timestamp_seconds');
+    assert.equal((await system.api('GET', '/v1/tenants/blocked')).status, 503);
+    const failed = 'method="GET",route="/v1/tenants/:tenant",status_class="5xx"';
+    await system.above(0, 'posthorn_http_request_duration_seconds_count', failed);
   });
+  await system.above(0, 'posthorn_mongodb_up');
   await system.until((value) => value === 0, 'posthorn_projector_blocked_seconds');
   const skipped = await system.metric('posthorn_ingress_idempotency_skipped_total');
   await waitUntil(
@@ -89,7 +98,9 @@ test('the local system exports every metric that a runbook names', async () => {
   const exposed = await (await system.get('/metrics')).text();
   for (const { path, text } of projectFiles('docs/operations/runbooks/*.md')) {
     for (const [name] of text.matchAll(/\b(posthorn|nodejs|process)_[a-z0-9_]+/g)) {
-      assert.ok(exposed.includes(`# TYPE ${name} `), `${path} names ${name}`);
+      const histogram = name.replace(/_(?:bucket|sum|count)$/, '');
+      const isExposed = [name, histogram].some((one) => exposed.includes(`# TYPE ${one} `));
+      assert.ok(isExposed, `${path} names ${name}`);
     }
   }
 });
