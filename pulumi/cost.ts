@@ -39,7 +39,7 @@ export const loads = {
 
 /**
  * Bytes of one delivery, for an event of 2 kB, one attempt and kept connections. The bytes through
- * the gateway are those of both ways, with TLS. Those between zones include two replicas of each
+ * the gateway count both directions, with TLS. Those between zones include two replicas of each
  * message. The archive is compressed.
  */
 const BYTES = { out: 4_900, gateway: 8_200, betweenZones: 13_500, log: 300, archive: 600 };

@@ -81,7 +81,7 @@ export const settingTable = {
     ...list(
       'three different availability zones of the region',
       /^[a-z]{2}(-[a-z]+)+-\d[a-z]$/,
-      'Written down, so that the same program makes the same network on every day',
+      'Written down, so that the same program always creates the same network',
     ),
     min: 3,
     max: 3,

@@ -7,7 +7,7 @@ export const wildcardReasons: Readonly<Record<string, string>> = {
     'In a key policy `*` is this key alone. Without this statement IAM has no say over the key and ' +
     'no role could ever change it',
   LogsUseKey:
-    'In a key policy `*` is this key alone, and the log groups are those of this platform',
+    'In a key policy `*` is this key alone, and the log groups belong to this platform',
   AlarmsUseKey: 'In a key policy `*` is this key alone',
   AutoScalingUsesKey: 'In a key policy `*` is this key alone',
   AutoScalingGrantsKey: 'In a key policy `*` is this key alone; grants for AWS resources only',
@@ -21,7 +21,7 @@ export const wildcardReasons: Readonly<Record<string, string>> = {
   ImageCacheFills: 'The repositories of one cache; they are named after images of others',
   FlowLogsWrite: 'The streams of one log group; their names are chosen by AWS',
   FlowLogsLook: 'The action has no resource level; it shows names of log groups, and no data',
-  ArchiveObjects: 'The objects of one bucket; their names are made of tenant and hour',
+  ArchiveObjects: 'The objects of one bucket; their names consist of tenant and hour',
   MongodbBackupObjects: 'The objects of one bucket; the operator names them',
   ReplicateFromSource: 'The objects of one bucket, all of which are copied',
   ReplicateToTarget: 'The objects of one bucket, all of which are copies',
@@ -29,7 +29,7 @@ export const wildcardReasons: Readonly<Record<string, string>> = {
   AutoscalerScales: 'The groups are named by AWS; the condition takes those of this cluster only',
   AutoscalerNodeGroups: 'The node groups of this cluster; their ids end in letters that AWS chose',
   BalancerLooks: 'Describe actions have no resource level; they show names, and no data',
-  BalancerCreates: 'Its balancers have names that it makes up; they have to carry this cluster',
+  BalancerCreates: 'It generates the names of its balancers; they have to carry this cluster',
   BalancerMarks: 'While it creates them, and with the tag of this cluster only',
   BalancerChanges: 'Only what carries the tag of this cluster',
   BalancerListens: 'Only on balancers that carry the tag of this cluster',

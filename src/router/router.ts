@@ -121,7 +121,7 @@ export class Router {
     });
     this.deliveries = new Counter({
       name: 'posthorn_router_deliveries_total',
-      help: 'Deliveries made of events.',
+      help: 'Deliveries created from events.',
       registers,
     });
   }

@@ -156,7 +156,7 @@ function secretsOf(value: unknown): Set<string> {
 }
 
 test(
-  'step B4 makes the namespaces, certificates and Secrets that NATS and Posthorn name',
+  'step B4 creates the namespaces, certificates and Secrets that NATS and Posthorn name',
   { skip },
   async (t) => {
     const step = section('### B4. Install NATS');

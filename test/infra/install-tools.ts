@@ -1,5 +1,5 @@
 /**
- * Fetches the tools that the cache lacks, one at a time, and makes the schemas, before the checks
+ * Fetches the tools that the cache lacks, one at a time, and builds the schemas, before the checks
  * run.
  */
 import { existsSync } from 'node:fs';

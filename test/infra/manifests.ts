@@ -24,7 +24,7 @@ export interface Manifest {
 export const kubernetesVersion = `${newestClusterVersion}.0`;
 
 /**
- * What `helm template` makes of a chart of this repository.
+ * Renders a chart of this repository with `helm template`.
  *
  * @throws Error with what helm says
  */

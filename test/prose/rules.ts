@@ -84,6 +84,15 @@ const rules: Rule[] = [
     pattern: /\b(?:(?:is|are|was|were|all|when|as) told|tells? (?:whether|it|them|if))\b/i,
   },
   {
+    name: 'write "create", "cause", "start"',
+    pattern:
+      /\bma(?:kes?|de|king) (?:an?|one|two|no|its|the|each|empty|new)(?: (?:new|second|further|next|first))? (?:dead letter|deliver(?:y|ies)|cop(?:y|ies)|shards?|streams?|consumers?|buckets?|namespaces?|tenants?|endpoints?|events?|snapshots?|spans?|keys?)\b/i,
+  },
+  {
+    name: 'name the noun again in place of "is that of"',
+    pattern: /\b(?:is|are) (?:that|those) of\b/i,
+  },
+  {
     name: 'write "our", "permanently", "invalid"',
     pattern: /\b(?:of ours|for good|that (?:is|are) none)\b/i,
   },

@@ -102,7 +102,7 @@ egress:
   {{- include "posthorn.egressRules" . | trim | nindent 2 }}
   {{- if eq .role "delivery" }}
   # Webhooks: public addresses only. The second guard; the first is in the worker, on the address that it dials
-  # (src/domain/endpoint/egress.ts). The lists are those of the IANA registries of special-purpose addresses.
+  # (src/domain/endpoint/egress.ts). The lists come from the IANA registries of special-purpose addresses.
   - to:
       - ipBlock:
           cidr: 0.0.0.0/0

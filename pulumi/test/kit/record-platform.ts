@@ -6,7 +6,7 @@ import { getMonitor } from '@pulumi/pulumi/runtime/settings.js';
 import { answerOf, stateOf } from './cloud-answers.ts';
 import { stackSettings } from './stack-settings.ts';
 
-/** A resource, as the engine would be asked to make it. */
+/** A resource, as the engine would create it. */
 export interface Recorded {
   /** Such as `aws:ec2/vpc:Vpc`. */
   type: string;

@@ -28,7 +28,8 @@ export const httpSettings = {
     default: 30_000,
     minimum: 1000,
     maximum: 600_000,
-    description: 'How long a connection may make no progress while a request is being answered.',
+    description:
+      'How long a connection may stay without progress while a request is being answered.',
   }),
   POSTHORN_SHUTDOWN_DEADLINE_MS: integer({
     default: 10_000,

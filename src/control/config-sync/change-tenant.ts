@@ -28,8 +28,8 @@ export interface TenantChange {
 }
 
 /**
- * Changes the configuration of a tenant, in turn with its other changes. One transaction makes the
- * change and increases the tenant's `config_rev`; then the snapshot is published. The revision
+ * Changes the configuration of a tenant, in turn with its other changes. One transaction applies
+ * the change and increments the tenant's `config_rev`; then the snapshot is published. The revision
  * orders the changes of a tenant, so that readers of the snapshot can distinguish old from new. The
  * function `change` may run several times: see `runTransaction`.
  *

@@ -27,7 +27,7 @@ export interface ConfigPublicationDeps extends ConfigServers {
 }
 
 /**
- * Publishes the configuration from MongoDB to the bucket CONFIG: the process that makes a change
+ * Publishes the configuration from MongoDB to the bucket CONFIG: the process that commits a change
  * publishes it immediately (`publisher`), and the sync follows all changes (`sync`). Both use one
  * queue, so that neither repeats the work of the other.
  */

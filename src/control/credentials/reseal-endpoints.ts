@@ -4,7 +4,7 @@ import { credentialContext } from '#wire/sealed-credentials.ts';
 import { isPosthornError } from '#domain/errors.ts';
 import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 
-/** Endpoints of a tenant that one transaction changes, which makes one new snapshot. */
+/** Endpoints of a tenant that one transaction changes, which creates one new snapshot. */
 const ENDPOINTS_AT_ONCE = 500;
 const FAULTS_MAX = 20;
 

@@ -55,7 +55,8 @@ export class DeliveryActions {
 
   /**
    * Makes the next attempt of a waiting delivery now; replays the dead letter of a failed delivery.
-   * A repeat that continues an earlier run makes no further attempt if that run's was made.
+   * A repeat that continues an earlier run starts no further attempt if the earlier run started
+   * one.
    *
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_DELIVERY_NOT_WAITING,
    * POSTHORN_NATS_UNAVAILABLE, and the errors of a replay

@@ -5,8 +5,8 @@ import { decodeCursor } from '#wire/pagination.ts';
 export const newestFirst = { accepted_at: -1, _id: -1 } as const;
 
 /**
- * Returns the sort order by time of acceptance and id. `name` is that of the list, so that a cursor
- * of another list is rejected.
+ * Returns the sort order by time of acceptance and id. `name` names the list, so that a cursor of
+ * another list is rejected.
  */
 export function newestFirstSort(name: string): PageSort {
   return { name, fields: ['number', 'string'] };

@@ -296,7 +296,7 @@ export class Endpoints {
     if (other === null) return;
     throw new PosthornError('POSTHORN_ENDPOINT_URL_DUPLICATE', {
       detail: `${other._id} has this URL; send "allow_duplicate_url": true to use it twice`,
-      fields: [{ pointer: '/url', detail: `is that of ${other._id}` }],
+      fields: [{ pointer: '/url', detail: `is the URL of ${other._id}` }],
     });
   }
 }

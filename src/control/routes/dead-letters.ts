@@ -100,7 +100,8 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
       schema: {
         operationId: 'replayDeadLetter',
         summary: 'Replay a dead letter as a new delivery',
-        description: 'A repeat of the request gets the first answer and makes no second delivery.',
+        description:
+          'A repeat of the request gets the first answer and creates no second delivery.',
         tags,
         params: deadLetterParams,
         response: { 202: replayedDeadLetter, ...problemAnswers },

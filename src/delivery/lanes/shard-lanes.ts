@@ -82,7 +82,7 @@ export class ShardLanes {
     return this.lanes.size - this.active;
   }
 
-  /** Advances every lane. Never throws; the next call makes up for a failed one. */
+  /** Advances every lane. Never throws; the next call repairs the effect of a failed one. */
   async advance(loads: ReadonlyMap<string, TenantLoad>, seconds: number): Promise<void> {
     if (this.advancing) return;
     this.advancing = true;

@@ -40,7 +40,7 @@ type Condition = { test: ValueTest; intoLeaf: boolean } | { not: Condition[] };
  * or if the budget of the evaluation (`limits.regexStepsMax`) does not suffice for it. An array
  * that is skipped for lack of budget (`limits.filterComparisonsMax`) meets no condition.
  *
- * Numbers are those of JSON in JavaScript: 64-bit floats; integers over 2^53 are rounded. Fields of
+ * Numbers are JSON numbers of JavaScript: 64-bit floats; integers over 2^53 are rounded. Fields of
  * an object are in JavaScript's order: names that are whole numbers come first.
  *
  * @throws Error if `validateFilter` does not accept the filter

@@ -225,7 +225,11 @@ function checkRegex(check: Check, pattern: unknown, options: unknown, pointer: s
     });
     check.regexInstructions += regex.instructions;
     if (check.regexInstructions <= limits.regexInstructionsMax) return;
-    fail(check, pointer, 'makes the regular expressions of the filter too large together');
+    fail(
+      check,
+      pointer,
+      'exceeds, with the others of the filter, the size limit of regular expressions',
+    );
   } catch (error) {
     check.regexInstructions += limits.regexInstructionsMax / 4;
     fail(check, pointer, `is not a regular expression of RE2: ${(error as Error).message}`);

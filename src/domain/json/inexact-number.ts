@@ -61,7 +61,7 @@ export function findInexactNumber(text: string): InexactNumber | undefined {
     return value;
   } as never);
   if (found.source === undefined) return undefined;
-  // JSON.parse makes the root the member '' of an object.
+  // JSON.parse passes the root as the member '' of an object.
   const [, ...path] = found.path;
   return { pointer: path.reduce<string>(childPointer, ''), source: found.source };
 }

@@ -1,6 +1,6 @@
 /**
  * Accepts an event for every tenant (RT-5): admits it like any other, and answers once BCAST holds
- * it. The router's broadcaster makes the copies later.
+ * it. The router's broadcaster creates the copies later.
  *
  * Its id is new for as long as the stream keeps it: a repeat with the same content is answered as
  * replayed, one with other content with 409. MongoDB is not used. The deduplication formula of its

@@ -60,7 +60,7 @@ function askedOf(expr: string): Asked[] {
   return found;
 }
 
-test('labels that a query selects or groups by are those of its metrics', () => {
+test('a query selects and groups only by labels of its metrics', () => {
   assert.ok(catalogue.size > 20 && exprs.length > 40);
   for (const expr of exprs) {
     const requested = askedOf(expr);

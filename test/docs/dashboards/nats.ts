@@ -25,7 +25,7 @@ export const nats: Dashboard = {
     },
     {
       title: 'Storage of JetStream',
-      says: 'Over 70 % makes a ticket, over 85 % pages.',
+      says: 'Over 70 % opens a ticket, over 85 % pages.',
       unit: 'percentunit',
       thresholds: { warn: 0.7, alarm: 0.85 },
       queries: [

@@ -4,7 +4,7 @@ import { ATTEMPTS, PENDING, attempts, ingest, lag } from './shared-panels.ts';
 /** The rate at which the error budget of an objective is spent: at 1 it lasts exactly 30 days. */
 const burn = (objective: string, budget: number): Panel => ({
   title: `Budget of ${objective} being spent`,
-  says: '1: as fast as 30 days allow. 14.4 in 5 minutes and in an hour pages, 6 in 30 minutes and in 6 hours makes a ticket.',
+  says: '1: as fast as 30 days allow. 14.4 in 5 minutes and in an hour pages, 6 in 30 minutes and in 6 hours opens a ticket.',
   unit: 'short',
   thresholds: { warn: 6, alarm: 14.4 },
   queries: ['5m', '1h'].map((window) => [

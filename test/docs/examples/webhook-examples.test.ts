@@ -39,7 +39,9 @@ async function api(method: string, path: string, body?: string): Promise<Record<
   return JSON.parse(text) as Record<string, unknown>;
 }
 
-/** Makes a tenant with an endpoint at a path of the receiver. @returns the path of the endpoint */
+/**
+ * Creates a tenant with an endpoint at a path of the receiver. @returns the path of the endpoint
+ */
 async function newEndpoint(tenant: string, hook: string, fields: object = {}): Promise<string> {
   await api('PUT', `/v1/tenants/${tenant}`, '{}');
   const body = JSON.stringify({ url: receiver.url(hook), ...fields });

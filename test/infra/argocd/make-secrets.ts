@@ -4,7 +4,7 @@
  *
  * `json`: for Secrets Manager, with all keys of an environment (`--environment prod`). `env`: for
  * `kubectl create secret --from-env-file`. `settings`: for a process without Kubernetes. With
- * `--mongodb operator` the URL is that of MongoDB in the cluster.
+ * `--mongodb operator` the URL names the MongoDB in the cluster.
  */
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';

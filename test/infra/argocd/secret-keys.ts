@@ -18,7 +18,7 @@ const urlInCluster = (password: string): string =>
   `mongodb://posthorn:${password}@posthorn-rs0.mongodb.svc.cluster.local/` +
   '?replicaSet=rs0&tls=true&authSource=admin';
 
-/** Makes new secrets, with placeholders for the values of other systems. */
+/** Generates new secrets, with placeholders for the values of other systems. */
 export function makeSecrets(further: readonly string[] = []): Secrets {
   const account = nkeys.createAccount();
   const values: Record<string, string> = {

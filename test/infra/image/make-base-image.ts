@@ -1,5 +1,5 @@
 /**
- * `npm run base:image -- FOLDER`: makes a stand-in for the base image that the Dockerfile names,
+ * `npm run base:image -- FOLDER`: builds a stand-in for the base image that the Dockerfile names,
  * without a registry, as an OCI layout. It has the same Debian release and the same Node version:
  * packages of Debian, the npm package `node`, and npm. Needs root, mmdebstrap and buildah.
  */

@@ -124,7 +124,7 @@ export class BroadcastPlane {
     return (await storedMessages(this.core.jsm, streams.events(0))).map((one) => one.messageId);
   }
 
-  /** Makes the stream forget message ids: only look-ups in the streams then prevent duplicates. */
+  /** Lets the stream forget message ids: only look-ups in the streams then prevent duplicates. */
   async forgetMessageIds(): Promise<void> {
     const { config } = await this.core.jsm.streams.info(streams.events(0));
     const duplicate_window = nanos(100);

@@ -6,7 +6,7 @@ import { streams, subjects } from '#wire/subjects.ts';
 import { BroadcastPlane, diesAt, manyTenants } from './broadcast-plane.ts';
 import { endpoint, subscription, tenant } from './router-plane.ts';
 
-test('a broadcast makes one copy for each of 2,000 tenants with a matching subscription', async (t) => {
+test('a broadcast creates one copy for each of 2,000 tenants with a matching subscription', async (t) => {
   const others = [
     tenant([endpoint('ep_1')], [], 'none'),
     tenant([endpoint('ep_1')], [subscription('ep_1', ['invoice.*'])], 'other'),

@@ -60,7 +60,7 @@ test('an event becomes one delivery for each endpoint that matches, however many
   await plane.settled();
 });
 
-test('a redelivered event makes no second delivery', async (t) => {
+test('a redelivered event creates no second delivery', async (t) => {
   const plane = await RouterPlane.start(t, [
     tenant(
       [endpoint('ep_1'), endpoint('ep_2')],
@@ -225,7 +225,7 @@ test('high-priority events go to the high-priority lane, and events of a tenant 
   assert.equal(decodeDeliveryFrame(stored.data).head.byReference?.priority, 'high');
 });
 
-test('a fan-out to 3,000 endpoints through a window of 64 makes one delivery each and acks once', async (t) => {
+test('a fan-out to 3,000 endpoints through a window of 64 creates one delivery each and acks once', async (t) => {
   const ids = Array.from({ length: 3000 }, (_, i) => `ep_${i}`);
   const plane = await RouterPlane.start(
     t,

@@ -52,7 +52,7 @@ test('retry ends with the error that onFailure throws', async (t) => {
   await assert.rejects(retry(work, { ...RANGE, onFailure }), /cannot be repaired/);
 });
 
-test('retryWhile ends during a delay when its signal aborts, and still makes the first try', async (t) => {
+test('retryWhile ends during a delay when its signal aborts, but always starts the first try', async (t) => {
   const { work, onFailure, tries } = failing(t, 5);
   const stopping = new AbortController();
   const { signal } = stopping;
@@ -65,7 +65,7 @@ test('retryWhile ends during a delay when its signal aborts, and still makes the
   assert.equal(tries(), 2);
 });
 
-test('retryWhile makes no try when it is no longer wanted', async (t) => {
+test('retryWhile starts no try when it is no longer wanted', async (t) => {
   const { work, onFailure, pass, tries } = failing(t, 5);
   let isWanted = true;
   const ended = retryWhile(work, { ...RANGE, isWanted: () => isWanted, onFailure });

@@ -15,8 +15,8 @@ export interface ClusterArgs {
 const LOG_TYPES = ['api', 'audit', 'authenticator', 'controllerManager', 'scheduler'];
 
 /**
- * An EKS cluster whose API has no public address. Access is by entries of EKS alone: not even the
- * one who made it is let in unless listed, and there is no map in the cluster to edit.
+ * An EKS cluster whose API has no public address. Access is by entries of EKS alone: even its
+ * creator needs an entry, and no map in the cluster has to be edited.
  */
 export class Cluster extends pulumi.ComponentResource {
   readonly name: pulumi.Output<string>;
@@ -38,7 +38,7 @@ export class Cluster extends pulumi.ComponentResource {
       },
       { parent: this },
     );
-    // Made here, or EKS makes it: without an end and without encryption.
+    // Created here; otherwise EKS creates it without expiry and encryption.
     const logs = new aws.cloudwatch.LogGroup(
       `${name}-cluster`,
       {

@@ -20,7 +20,7 @@ const MONGODB_COPY = 'mongodb-copy';
 /**
  * The resources in the other region that exist before a loss: a key, copies of buckets and images,
  * a vault for copies of backups, and the addresses from which a recovery site sends. All of them
- * outlive the region they were copied from. The provider is that of the recovery region.
+ * outlive the region they were copied from. The provider for the recovery region.
  */
 export class RecoveryRegion extends pulumi.ComponentResource {
   readonly region: string;

@@ -4,7 +4,7 @@
  * path; TLS, the `host` header and the request's path come from the result. URLs stored by earlier
  * versions are parsed the same way at each use.
  *
- * The normal form is that of the WHATWG (lower case, punycode, one spelling of IPv4 and IPv6
+ * The normal form follows the WHATWG (lower case, punycode, one spelling of IPv4 and IPv6
  * addresses, no default port, no dot segments), without a final dot of the host name. A `?` before
  * an empty query is kept.
  */

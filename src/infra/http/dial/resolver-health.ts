@@ -27,7 +27,7 @@ export class LocalLookupError extends Error {
 
 export interface FailedLookup {
   hostname: string;
-  /** The tenant whose dial made the look-up. */
+  /** The tenant whose dial started the look-up. */
   tenant: string;
   /** By the clock of the deps. */
   startedMs: number;

@@ -54,7 +54,7 @@ test('publishing is public while the API is internal', { skip }, async () => {
   assert.deepEqual(backends(api), [['/', 'posthorn-control']]);
 });
 
-test('the host of the API is that of the public URL by default', { skip }, async () => {
+test('the host of the API comes from the public URL by default', { skip }, async () => {
   const url = 'https://api.example.com';
   const expected = [url, undefined, url, url];
   const ingress = { enabled: true, ...hosts };

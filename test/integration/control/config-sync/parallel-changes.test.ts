@@ -121,7 +121,7 @@ test('event types are registered, changed and removed concurrently without a con
     }
     return { method: 'DELETE', path: `/v1/event-types/burst.old${(i - 2) / 3}` };
   });
-  // The first of the type that all name makes it.
+  // The first subscription to the type creates it.
   assert.deepEqual(await sendAll(changes), { 200: 19, 201: 21, 204: 20 });
 });
 

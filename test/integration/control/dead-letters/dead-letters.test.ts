@@ -127,7 +127,7 @@ test('pages follow each other without gaps', async () => {
   );
 });
 
-test('a repeated replay makes one new delivery of the same event', async () => {
+test('a repeated replay creates one new delivery of the same event', async () => {
   const tenant = await newTenant('replayed');
   const dead = await addDeadLetter(tenant, 'e1', { data: '{"n":1.0}' });
   await listed(tenant, 1);

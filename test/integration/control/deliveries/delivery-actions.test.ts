@@ -232,7 +232,7 @@ const schedule = (head: DeliveryHead) =>
     },
   });
 
-test('a repeated retry makes no second attempt when its process died before the answer', async () => {
+test('a repeated retry starts no second attempt when its process died before the answer', async () => {
   const { id, head } = await addDelivery('died_after', 'pending');
   assert.equal((await act(id, 'retry')).status, 202);
   await loseAnswers(plane.db);
@@ -253,7 +253,7 @@ test('a repeated retry makes no second attempt when its process died before the 
   assert.deepEqual((await act(id, 'retry')).body, { id, delivery_id: id });
 });
 
-test('a repeated retry makes the attempt when its process died before it', async () => {
+test('a repeated retry starts the attempt when its process died before it', async () => {
   const { id, head } = await addDelivery('died_before', 'pending');
   assert.equal((await act(id, 'retry')).status, 202);
   await loseAnswers(plane.db);

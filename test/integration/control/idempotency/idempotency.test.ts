@@ -148,7 +148,7 @@ test('a rejected request does not use up its key', async () => {
   assert.equal((await post(`${tenant}/subscriptions`, valid, 'k5')).status, 201);
 });
 
-test('a repeat makes the change once when its first request died before the commit', async () => {
+test('a repeat commits the change once when its first request died before the commit', async () => {
   await post('/v1/keys', newKey('died'), 'k6');
   // As the crash leaves it: the transaction is undone, and the claim stays.
   await plane.db.collection('api_keys').deleteMany({ name: 'died' });

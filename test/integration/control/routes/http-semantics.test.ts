@@ -188,7 +188,7 @@ test('every read has one media type, and ignores the header Accept', async () =>
   }
 });
 
-test('a trailing slash, another case and an encoded slash make a different path', async () => {
+test('a trailing slash, another case and an encoded slash name a different path', async () => {
   for (const { url, operations } of paths) {
     const [method] = operations.keys() as Iterable<string>;
     // Behind a collection an empty id follows.

@@ -199,13 +199,13 @@ async function deadLetterReason(
 
 const GONE: PayloadRef = { key: 'acme/pay_gone', size: 3, sha256: '0'.repeat(64) };
 
-test('a missing payload makes a dead letter immediately, inline or as a link', async (t) => {
+test('a missing payload causes a dead letter immediately, inline or as a link', async (t) => {
   const harm = async () => GONE;
   assert.equal(await deadLetterReason(t, { harm }), 'payload_missing');
   assert.equal(await deadLetterReason(t, { settings: PUBLIC, harm }), 'payload_missing');
 });
 
-test('a damaged payload makes a dead letter', async (t) => {
+test('a damaged payload causes a dead letter', async (t) => {
   const harm = async (worker: Worker): Promise<PayloadRef> => {
     const ref = await put(worker, '"good"');
     return { ...ref, sha256: createHash('sha256').update('"evil"').digest('hex') };

@@ -102,7 +102,7 @@ test('many deliveries by reference stay within the bulkhead, and it delays none 
   }
 });
 
-test('an event by reference that has expired makes a dead letter, not an endless search', async (t) => {
+test('an event by reference that has expired becomes a dead letter', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_1');
   const { seq } = await worker.core.publisher.publishAsync({

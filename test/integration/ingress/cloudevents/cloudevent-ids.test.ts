@@ -13,7 +13,7 @@ function send(plane: IngressPlane, event: Record<string, unknown>): Promise<Answ
   return plane.post({ ...ATTRIBUTES, ...event }, STRUCTURED);
 }
 
-test('the same id from two sources makes two events, and repeats are replays', async (t) => {
+test('the same id from two sources identifies two events, and repeats are replays', async (t) => {
   const plane = await IngressPlane.start(t);
   for (const replayed of [undefined, 'true']) {
     for (const source of ['/orders', '/invoices']) {

@@ -72,7 +72,7 @@ async function fill(core: NatsCore, stream: string, subject: string, bound: numb
 const fillEvents = (core: NatsCore): Promise<number> =>
   fill(core, EVENTS, subjects.event('acme', 'a.b'), BOUNDS.events);
 
-/** Makes a consumer that has acked everything up to a sequence. */
+/** Creates a consumer that has acked everything up to a sequence. */
 async function ackedUpTo(core: NatsCore, stream: string, consumer: string, seq: number) {
   const reader = await core.js.consumers.get(stream, consumer);
   const { ack_floor: before } = await reader.info();

@@ -8,7 +8,7 @@ const member = (kind: Member['kind'], lastWriteMs: number | undefined, seenMs: n
   seenMs,
 });
 
-test('the lag is that of the slowest secondary, without the time between two heartbeats', () => {
+test('the lag counts the slowest secondary, without the time between two heartbeats', () => {
   const primary = member('primary', 100_000, 1000);
   const current = member('secondary', 109_000, 10_000);
   const slow = member('secondary', 70_000, 6000);

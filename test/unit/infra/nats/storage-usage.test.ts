@@ -22,7 +22,7 @@ test('usage has the lower of the setting and the limit of the account', () => {
   assert.equal(bounds(-1, undefined), undefined);
 });
 
-test('usage is that of the tier when the account has tiers', () => {
+test('usage counts the tier when the account has tiers', () => {
   const tiers = { R3: { storage: 90, limits: { max_storage: 60 } } };
   const usage = storageUsage(account(1000, 0, tiers), { replicas: 3, bytesMax: undefined });
   assert.deepEqual(usage, { bytes: 30, bytesMax: 60 });

@@ -69,7 +69,7 @@ test('a lease that has ended is neither renewed nor extended', async (t) => {
   assert.equal(state.updates, 1);
 });
 
-test('a released key is not renewed, and its revision is that of the renewal in flight', async (t) => {
+test('a released key is not renewed, and has the revision of the renewal in flight', async (t) => {
   const { state, all, second, answerBy } = renewals(t);
   const answer = Promise.withResolvers<number>();
   answerBy(() => answer.promise);
