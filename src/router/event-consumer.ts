@@ -35,6 +35,8 @@ export interface EventConsumerDeps {
   onOvertaken: () => void;
   /** For tests: called at each step of a tenant that is behind. */
   onStep?: BehindShard['onStep'] | undefined;
+  /** For tests: milliseconds between two checks for events that are in flight for long. */
+  tickMs?: number | undefined;
   log: Log;
   clock: Clock;
 }
@@ -62,6 +64,7 @@ export class EventConsumer implements EventSource {
       store: deps.behind,
       isOwner: () => this.isOwner(),
       route: deps.onEvent,
+      inFlight: () => this.inFlight.values(),
       onOvertaken: () => {
         this.close();
         deps.onOvertaken();
@@ -75,7 +78,6 @@ export class EventConsumer implements EventSource {
     const { config } = await jsm.consumers.info(streams.events(shard), consumers.router);
     await this.behind.open(config.max_ack_pending ?? limits.routerWindowMax);
     await this.reader.open();
-    void this.behind.resume(() => this.reader.hasReceivedAll());
   }
 
   isOwner(): boolean {

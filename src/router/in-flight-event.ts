@@ -42,7 +42,16 @@ export interface EventSource {
   onEnd(event: ConsumedEvent, delayMs?: number): void;
 }
 
-/** An unacked message of the router's consumer. */
+/** Counts the unrouted events of a tenant that is behind (`behind/walk.ts`). */
+export interface EventWalk {
+  isOwner(): boolean;
+  /** The event is routed, or never will be. */
+  onRouted(event: InFlightEvent): void;
+  /** The event is to be routed again after a delay. */
+  onRest(event: InFlightEvent, delayMs: number): void;
+}
+
+/** An event that the router's consumer delivered; unacked until it is routed or detached. */
 export class ConsumedEvent implements InFlightEvent {
   readonly seq: number;
   readonly subject: string;
@@ -50,8 +59,12 @@ export class ConsumedEvent implements InFlightEvent {
   readonly tenant: string;
   /** It has one of its tenant's places in the window (`behind/window-shares.ts`). */
   hasPlace = false;
+  /** When it arrived, in ticks of `BehindTenants`. */
+  tick = 0;
   private readonly source: EventSource;
   private message: JsMsg;
+  private walk: EventWalk | undefined;
+  private isDetached = false;
 
   constructor(message: JsMsg, source: EventSource) {
     this.seq = message.seq;
@@ -75,26 +88,47 @@ export class ConsumedEvent implements InFlightEvent {
     this.message = message;
   }
 
-  working(): void {
-    this.message.working();
+  /** Its tenant is behind: from now on it reports its end to the walk, which also repeats it. */
+  joinWalk(walk: EventWalk): void {
+    this.walk = walk;
   }
 
-  ack(): void {
+  /** Acks it although it is not routed: the walk's state in NATS covers it. */
+  detach(): void {
+    this.isDetached = true;
     this.message.ack();
     this.source.onEnd(this);
   }
 
+  working(): void {
+    if (!this.isDetached) this.message.working();
+  }
+
+  ack(): void {
+    if (!this.isDetached) {
+      this.message.ack();
+      this.source.onEnd(this);
+    }
+    this.walk?.onRouted(this);
+  }
+
   nak(delayMs: number): void {
-    this.message.nak(delayMs);
-    this.source.onEnd(this, delayMs);
+    if (this.walk !== undefined) this.walk.onRest(this, delayMs);
+    else {
+      this.message.nak(delayMs);
+      this.source.onEnd(this, delayMs);
+    }
   }
 
   term(reason: string): void {
-    this.message.term(reason);
-    this.source.onEnd(this);
+    if (!this.isDetached) {
+      this.message.term(reason);
+      this.source.onEnd(this);
+    }
+    this.walk?.onRouted(this);
   }
 
   drop(): void {
-    this.source.onEnd(this);
+    if (!this.isDetached) this.source.onEnd(this);
   }
 }

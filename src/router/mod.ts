@@ -56,6 +56,8 @@ export interface RouterDeps {
   log: Log;
   /** For tests: called at each step of a tenant that is behind. */
   onBehindStep?: BehindShard['onStep'];
+  /** For tests: milliseconds between two checks for events that are in flight for long. */
+  behindTickMs?: number;
 }
 
 /** After another router wrote the state of a shard that this one owns: longer than a lease. */
@@ -104,6 +106,7 @@ export function createRouter(deps: RouterDeps): Service {
       lives: deps.lives,
       onOvertaken: () => reopen(shard, tap),
       onStep: deps.onBehindStep,
+      tickMs: deps.behindTickMs,
       clock,
       log,
     });

@@ -3,7 +3,7 @@
  * bucket BEHIND. The router that owns the shard writes it; its successor and control read it.
  */
 export interface BehindTenantState {
-  /** Sequence in EV-k: the tenant's earlier events are routed by the consumer. */
+  /** Sequence in EV-k: no earlier event of the tenant was acked unrouted. */
   since: number;
   /** The tenant's events from `since` on and before this sequence are routed. */
   from: number;

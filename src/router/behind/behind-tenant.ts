@@ -1,13 +1,13 @@
 /**
- * A tenant that is behind: its events come faster than they are routed. The consumer's events of
- * the tenant are acked without being routed, and a walk reads them again from EV-k.
+ * A tenant that is behind: its events come faster than they are routed. They are acked without
+ * being routed. The walk keeps those that are being routed already, and reads the others from EV-k.
  *
  * Phases: entering (its key is being written) -> walking -> leaving (all events are read, the last
  * ones are being routed) -> removing (its key is being removed) -> the consumer's events are routed
  * again. From leaving back to walking, where the tenant's new events exceed its share.
  *
- * Arriving events are acked while walking, and held unacked in every other phase. Order: events
- * before `since` arrived and were routed first; then come those of the walk, then the held ones.
+ * Arriving events are acked while walking, and held unacked in every other phase. Order: the router
+ * got the events that are being routed first; then it gets those of the walk, then the held ones.
  */
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { BehindTenantState } from '#wire/behind-state.ts';
@@ -37,19 +37,23 @@ export interface BehindShard {
 export class BehindTenant {
   /** Life id. */
   readonly tenant: string;
-  readonly since: number;
+  private readonly since: number;
   private readonly shard: BehindShard;
   private readonly walk: Walk;
   /** The walk routes events up to this sequence, and later ones are not acked yet. */
   private target: number;
   private waiting: number;
   private phase: Phase;
+  /** Events of the consumer that are being routed, and are acked once the key is stored. */
+  private readonly joined: readonly ConsumedEvent[];
   private readonly held: ConsumedEvent[] = [];
   private wake: () => void = () => {};
 
   /**
+   * @param deps.since no earlier event is unrouted
    * @param deps.waiting events that are acked and not routed
    * @param deps.target no event after this sequence was acked unrouted
+   * @param deps.isStored whether the tenant's key is stored
    */
   constructor(deps: {
     shard: BehindShard;
@@ -57,6 +61,8 @@ export class BehindTenant {
     since: number;
     waiting: number;
     target: number;
+    joined: readonly ConsumedEvent[];
+    isStored: boolean;
     walk: (onRouted: () => void) => Walk;
   }) {
     this.shard = deps.shard;
@@ -64,8 +70,10 @@ export class BehindTenant {
     this.since = deps.since;
     this.waiting = deps.waiting;
     this.target = deps.target;
-    this.phase = deps.target < deps.since ? 'entering' : 'walking';
+    this.joined = deps.joined;
+    this.phase = deps.isStored ? 'walking' : 'entering';
     this.walk = deps.walk(() => this.onRouted());
+    for (const event of deps.joined) this.walk.join(event);
   }
 
   /** The state to store; undefined: its key is to be removed. */
@@ -81,10 +89,11 @@ export class BehindTenant {
   /** Takes an event of the tenant from the consumer. */
   take(event: ConsumedEvent): void {
     if (event.seq < this.since) {
+      // It was acked above the consumer's ack floor before a reset.
       this.shard.tryTake(event);
       this.shard.route(event);
-    } else if (event.seq <= this.target) {
-      // Its ack was lost, or it was acked above the consumer's ack floor before a reset.
+    } else if (event.seq <= this.target && this.phase !== 'entering') {
+      // Its ack was lost, or it was acked above the ack floor, or nak'ed before: the walk has it.
       ackUnrouted(event);
     } else if (this.phase === 'walking') {
       this.ackForWalk(event);
@@ -94,14 +103,20 @@ export class BehindTenant {
     }
   }
 
-  /** Becomes behind with an event that exceeds the tenant's share. @throws OvertakenError */
-  async enter(first: ConsumedEvent): Promise<void> {
-    this.held.push(first);
+  /**
+   * Becomes behind.
+   *
+   * @param first the event that exceeds the tenant's share; absent: one is in flight for long
+   * @throws OvertakenError
+   */
+  async enter(first: ConsumedEvent | undefined): Promise<void> {
+    if (first !== undefined) this.held.push(first);
     // Safe at each line: the key is stored before the first ack without routing. A crash before it
     // leaves the events unacked; after it, the next owner of the shard reads them from `from` on.
     await this.shard.save();
     await this.shard.onStep('entered', this.tenant);
     if (!this.shard.isWanted()) return;
+    this.detachJoined();
     this.walkOn();
     await this.shard.onStep('acked', this.tenant);
     await this.catchUp();
@@ -129,8 +144,12 @@ export class BehindTenant {
     }
   }
 
-  /** Extends the ack deadlines of held events. */
-  working(): void {
+  /**
+   * Extends the ack deadlines of held events, or acks them for the walk if they are held for long.
+   */
+  working(isLong: (event: ConsumedEvent) => boolean): void {
+    const [oldest] = this.held;
+    if (oldest !== undefined && this.isLeaving() && isLong(oldest)) this.walkOn();
     for (const event of this.held) event.working();
   }
 
@@ -152,6 +171,14 @@ export class BehindTenant {
     }
   }
 
+  private detachJoined(): void {
+    for (const event of this.joined) {
+      if (!this.walk.isOpen(event.seq)) continue;
+      this.waiting++;
+      event.detach();
+    }
+  }
+
   private walkOn(): void {
     this.phase = 'walking';
     for (const event of this.held.splice(0)) this.ackForWalk(event);
@@ -159,8 +186,10 @@ export class BehindTenant {
   }
 
   private ackForWalk(event: ConsumedEvent): void {
-    this.target = event.seq;
-    this.waiting++;
+    if (event.seq > this.target) {
+      this.target = event.seq;
+      this.waiting++;
+    }
     ackUnrouted(event);
   }
 

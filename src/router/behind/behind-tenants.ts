@@ -5,9 +5,12 @@
  * tenants arrive, and are routed as fast as the tenant's filters and fan-out allow
  * (`behind-tenant.ts`).
  *
+ * A tenant with an event in flight for about 30 s is behind too, so that the consumer's ack floor
+ * moves. After a reset all events above the floor are redelivered, also those that are routed and
+ * acked. Their deliveries are dropped by their ids, which the server knows for 2 minutes.
+ *
  * An event of a tenant that is not behind costs its place in the window and nothing else.
  */
-import { setTimeout as delay } from 'node:timers/promises';
 import type { JetStreamManager } from '@nats-io/jetstream';
 import type { Clock } from '#domain/clock.ts';
 import { FairSemaphore } from '#domain/contention/fair-semaphore.ts';
@@ -29,7 +32,8 @@ import { WindowShares } from './window-shares.ts';
 /** How often `from` is stored while events are routed. After a crash these are routed again. */
 const SAVE_EVERY_MS = 500;
 const LAST_SAVE_MS = 1000;
-const POLL_MS = 100;
+/** Ticks of `WORKING_EVERY_MS` after which an event is in flight for long. */
+const LONG_TICKS = 3;
 
 export interface BehindTenantsDeps {
   shard: number;
@@ -39,9 +43,13 @@ export interface BehindTenantsDeps {
   /** Whether this process owns the shard, by the clock. */
   isOwner: () => boolean;
   route: (event: InFlightEvent) => void;
+  /** Events that are not acked, in order of their arrival. */
+  inFlight: () => Iterable<ConsumedEvent>;
   /** Another router wrote the key of the shard. */
   onOvertaken: () => void;
   onStep?: BehindShard['onStep'] | undefined;
+  /** For tests: in place of `WORKING_EVERY_MS`. */
+  tickMs?: number | undefined;
   log: Log;
   clock: Clock;
 }
@@ -54,10 +62,9 @@ export class BehindTenants {
   private readonly fault: RepeatingFault;
   private readonly tenants = new Map<string, BehindTenant>();
   private shares: WindowShares | undefined;
-  /** The highest sequence that the consumer delivered. */
-  private highest = 0;
+  private tick = 0;
   private saving: NodeJS.Timeout | undefined;
-  private working: NodeJS.Timeout | undefined;
+  private ticking: NodeJS.Timeout | undefined;
   private stopped = false;
 
   constructor(deps: BehindTenantsDeps) {
@@ -93,41 +100,23 @@ export class BehindTenants {
       // An ack of the previous owner may still be on its way, for an event of before this moment.
       // So the walk routes every event up to the last one, whether it was acked or not.
       const { state } = await jsm.streams.info(streams.events(shard));
+      const start = { target: state.last_seq, joined: [], isStored: true };
       for (const [tenant, { since, from, waiting }] of known) {
-        const target = Math.max(state.last_seq, since);
-        this.add(tenant, { since, from, waiting, target });
+        this.follow(this.add(tenant, { ...start, since, from, waiting }).catchUp());
       }
     }
-    this.working = setInterval(() => {
-      for (const tenant of this.tenants.values()) tenant.working();
-    }, WORKING_EVERY_MS);
-    this.working.unref();
-  }
-
-  /**
-   * Continues for the tenants that were behind. Each waits until the consumer has delivered the
-   * tenant's unacked events from before it was behind, as they go first.
-   *
-   * @param hasReceivedAll whether the consumer has delivered all its messages
-   */
-  async resume(hasReceivedAll: () => Promise<boolean>): Promise<void> {
-    let waiting = [...this.tenants.values()];
-    while (waiting.length > 0 && this.isWanted()) {
-      const all = await hasReceivedAll().catch(() => false);
-      const isReady = ({ since }: BehindTenant): boolean => all || this.highest >= since;
-      for (const tenant of waiting.filter(isReady)) this.follow(tenant.catchUp());
-      waiting = waiting.filter((tenant) => !isReady(tenant));
-      if (waiting.length > 0) await delay(POLL_MS, undefined, { ref: false });
-    }
+    const everyMs = this.deps.tickMs ?? WORKING_EVERY_MS;
+    this.ticking = setInterval(() => this.onTick(), everyMs);
+    this.ticking.unref();
   }
 
   /** Takes an event from the consumer, in the order of the stream. */
   take(event: ConsumedEvent): void {
-    if (event.seq > this.highest) this.highest = event.seq;
+    event.tick = this.tick;
     const behind = this.tenants.size === 0 ? undefined : this.tenants.get(event.tenant);
     if (behind !== undefined) behind.take(event);
     else if (this.tryTake(event)) this.deps.route(event);
-    else this.enter(event);
+    else this.enter(event.tenant, event);
   }
 
   /**
@@ -148,7 +137,7 @@ export class BehindTenants {
   /** Reads no more events, and forgets those that are held. */
   stop(): void {
     this.stopped = true;
-    clearInterval(this.working);
+    clearInterval(this.ticking);
     for (const tenant of this.tenants.values()) tenant.stop();
   }
 
@@ -176,17 +165,46 @@ export class BehindTenants {
     return event.hasPlace || (this.shares as WindowShares).tryTake(event);
   }
 
-  private enter(event: ConsumedEvent): void {
-    const { tenant, seq } = event;
-    const facts = { tenant_id: tenantIdOf(tenant), shard: this.deps.shard, seq };
+  private onTick(): void {
+    this.tick++;
+    const isLong = ({ tick }: ConsumedEvent): boolean => this.tick - tick >= LONG_TICKS;
+    for (const tenant of this.tenants.values()) tenant.working(isLong);
+    if (!this.isWanted()) return;
+    for (const event of this.deps.inFlight()) {
+      if (!isLong(event)) return;
+      if (!this.tenants.has(event.tenant)) this.enter(event.tenant, undefined);
+    }
+  }
+
+  /** @param first the event that exceeds the tenant's share, if one does */
+  private enter(tenant: string, first: ConsumedEvent | undefined): void {
+    const joined: ConsumedEvent[] = [];
+    for (const event of this.deps.inFlight()) {
+      if (event.tenant === tenant && event !== first) joined.push(event);
+    }
+    // Nak'ed events are read again, as their data is gone.
+    const resting = (this.shares as WindowShares).restingOf(tenant);
+    const seqs = [...joined.map(({ seq }) => seq), ...resting];
+    const target = Math.max(0, ...seqs);
+    const unread = [first?.seq ?? target + 1, ...resting];
+    const from = Math.min(...unread);
+    const since = Math.min(from, ...seqs);
+    const facts = { tenant_id: tenantIdOf(tenant), shard: this.deps.shard, seq: since };
     this.deps.log.warn(facts, 'router.tenant_behind');
-    const start = { since: seq, from: seq, waiting: 0, target: seq - 1 };
-    this.follow(this.add(tenant, start).enter(event));
+    const start = { since, from, waiting: 0, target, joined, isStored: false };
+    this.follow(this.add(tenant, start).enter(first));
   }
 
   private add(
     tenant: string,
-    start: { since: number; from: number; waiting: number; target: number },
+    start: {
+      since: number;
+      from: number;
+      waiting: number;
+      target: number;
+      joined: readonly ConsumedEvent[];
+      isStored: boolean;
+    },
   ): BehindTenant {
     const { jsm, shard, route, isOwner } = this.deps;
     const walk = (onRouted: () => void): Walk =>

@@ -14,8 +14,8 @@ import { isNoneLeft } from '#infra/nats/api-errors.ts';
 import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import type { RepeatingFault } from '#infra/telemetry/repeating-fault.ts';
 import { subjects } from '#wire/subjects.ts';
-import type { InFlightEvent } from '../in-flight-event.ts';
-import { WalkedEvent, type WalkedEventSource } from './walked-event.ts';
+import type { ConsumedEvent, EventWalk, InFlightEvent } from '../in-flight-event.ts';
+import { WalkedEvent } from './walked-event.ts';
 
 const BATCH = 32;
 const BATCH_BYTES = 256 * 1024;
@@ -43,13 +43,15 @@ interface Batch {
   open: number;
 }
 
-export class Walk implements WalkedEventSource {
+export class Walk implements EventWalk {
   private readonly deps: WalkDeps;
   private readonly filter: string;
   /** The next sequence to read. */
   private cursor: number;
-  /** Events in flight, in order of their sequences. */
-  private readonly open = new Map<number, Batch>();
+  /** Events in flight, by sequence; those that joined belong to no batch. */
+  private readonly open = new Map<number, Batch | undefined>();
+  /** Events after the cursor that joined: they are not read. */
+  private readonly joined = new Set<number>();
   /** Those in flight that wait for their next try. */
   private resting = 0;
 
@@ -61,8 +63,9 @@ export class Walk implements WalkedEventSource {
 
   /** Every event of the tenant before this sequence is routed. */
   get from(): number {
-    for (const lowest of this.open.keys()) return lowest;
-    return this.cursor;
+    let lowest = this.cursor;
+    for (const seq of this.open.keys()) if (seq < lowest) lowest = seq;
+    return lowest;
   }
 
   /** Every event that was read is routed. */
@@ -73,6 +76,17 @@ export class Walk implements WalkedEventSource {
   /** No event is being routed; some may wait for their next try. */
   get isQuiet(): boolean {
     return this.open.size === this.resting;
+  }
+
+  /** Counts an event of the consumer, which is being routed already, among those of the walk. */
+  join(event: ConsumedEvent): void {
+    this.open.set(event.seq, undefined);
+    if (event.seq >= this.cursor) this.joined.add(event.seq);
+    event.joinWalk(this);
+  }
+
+  isOpen(seq: number): boolean {
+    return this.open.has(seq);
   }
 
   /** Every event up to this sequence was read. */
@@ -107,15 +121,14 @@ export class Walk implements WalkedEventSource {
     this.cursor = Math.max(this.cursor, seq);
   }
 
-  onRouted({ seq }: WalkedEvent): void {
+  onRouted({ seq }: InFlightEvent): void {
     const batch = this.open.get(seq);
-    if (batch === undefined) return;
-    this.open.delete(seq);
-    if (--batch.open === 0) this.leaveSlot();
+    if (!this.open.delete(seq)) return;
+    if (batch !== undefined && --batch.open === 0) this.leaveSlot();
     this.deps.onRouted();
   }
 
-  onRest(event: WalkedEvent, delayMs: number): void {
+  onRest(event: InFlightEvent, delayMs: number): void {
     this.resting++;
     const timer = setTimeout(() => {
       if (!this.deps.isWanted()) return;
@@ -126,10 +139,13 @@ export class Walk implements WalkedEventSource {
   }
 
   private routeAll(found: StoredMsg[]): void {
-    const batch: Batch = { open: found.length };
-    for (const message of found) {
-      this.cursor = message.seq + 1;
-      this.open.set(message.seq, batch);
+    const unread = found.filter(({ seq }) => !this.joined.delete(seq));
+    const batch: Batch = { open: unread.length };
+    this.cursor = (found.at(-1) as StoredMsg).seq + 1;
+    if (unread.length === 0) return this.leaveSlot();
+    // All before the first is routed: `from` is at or below each of them.
+    for (const { seq } of unread) this.open.set(seq, batch);
+    for (const message of unread) {
       this.deps.route(new WalkedEvent(message, this.deps.tenant, this));
     }
   }

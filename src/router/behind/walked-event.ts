@@ -1,14 +1,5 @@
 import type { StoredMsg } from '@nats-io/jetstream';
-import type { InFlightEvent } from '../in-flight-event.ts';
-
-/** The walk that read an event. */
-export interface WalkedEventSource {
-  isOwner(): boolean;
-  /** The event is routed, or never will be. */
-  onRouted(event: WalkedEvent): void;
-  /** The event is to be routed again after a delay. */
-  onRest(event: WalkedEvent, delayMs: number): void;
-}
+import type { EventWalk, InFlightEvent } from '../in-flight-event.ts';
 
 /**
  * An event of a tenant that is behind. It was acked already: the walk keeps `from` at or below it
@@ -20,34 +11,34 @@ export class WalkedEvent implements InFlightEvent {
   readonly data: Uint8Array;
   readonly tenant: string;
   readonly storedMs: number;
-  private readonly source: WalkedEventSource;
+  private readonly walk: EventWalk;
 
-  constructor(message: StoredMsg, tenant: string, source: WalkedEventSource) {
+  constructor(message: StoredMsg, tenant: string, walk: EventWalk) {
     this.seq = message.seq;
     this.subject = message.subject;
     this.data = message.data;
     this.tenant = tenant;
     this.storedMs = message.time.getTime();
-    this.source = source;
+    this.walk = walk;
   }
 
   isOwner(): boolean {
-    return this.source.isOwner();
+    return this.walk.isOwner();
   }
 
   /** No ack deadline is running. */
   working(): void {}
 
   ack(): void {
-    this.source.onRouted(this);
+    this.walk.onRouted(this);
   }
 
   nak(delayMs: number): void {
-    this.source.onRest(this, delayMs);
+    this.walk.onRest(this, delayMs);
   }
 
   term(): void {
-    this.source.onRouted(this);
+    this.walk.onRouted(this);
   }
 
   /** Not routed: `from` stays at or below it for the next owner. */

@@ -29,12 +29,27 @@ export class WindowShares {
 
   /** The event is no longer in flight. */
   end(event: ConsumedEvent, restMs: number | undefined): void {
-    if (!event.hasPlace) return;
+    if (!event.hasPlace) return this.giveRested(event.seq);
     if (restMs === undefined) this.shares.give(event.tenant);
     else {
       const lateMs = this.clock.monotonicMs() + restMs + REDELIVERY_LATE_MS;
       this.resting.set(event.seq, { tenant: event.tenant, lateMs });
     }
+  }
+
+  /** Sequences of a tenant's nak'ed events. */
+  restingOf(tenant: string): number[] {
+    const seqs: number[] = [];
+    for (const [seq, rest] of this.resting) if (rest.tenant === tenant) seqs.push(seq);
+    return seqs;
+  }
+
+  /** A nak'ed event was redelivered, and acked without a place of its own. */
+  private giveRested(seq: number): void {
+    const rest = this.resting.get(seq);
+    if (rest === undefined) return;
+    this.resting.delete(seq);
+    this.shares.give(rest.tenant);
   }
 
   /** Purged events are never redelivered: their places are free again. */

@@ -38,6 +38,7 @@ export interface RouterExtras {
   /** Opens its connection to NATS. */
   connect?: () => Promise<NatsConnection>;
   onBehindStep?: RouterDeps['onBehindStep'];
+  behindTickMs?: number;
   /** Whether its connection was cut and stays so. */
   isCutOff?: () => boolean;
 }
@@ -121,6 +122,7 @@ export class RouterPlane {
       renewer: renewInProcess(leases, core.clock, core.log),
       worker: name,
       ...(more.onBehindStep === undefined ? {} : { onBehindStep: more.onBehindStep }),
+      ...(more.behindTickMs === undefined ? {} : { behindTickMs: more.behindTickMs }),
     });
     this.stops.push(async () => {
       const isCutOff = more.isCutOff?.() === true;

@@ -70,19 +70,6 @@ export class ExclusiveConsumer {
     void this.followConnection();
   }
 
-  /**
-   * Whether the consumer has delivered all its messages since it was reset, and they have arrived
-   * here.
-   *
-   * @throws if NATS does not answer
-   */
-  async hasReceivedAll(): Promise<boolean> {
-    const { jsm, stream, consumer } = this.options;
-    const { delivered, num_pending } = await jsm.consumers.info(stream, consumer);
-    if (this.messages === undefined || this.resetting !== undefined) return false;
-    return num_pending === 0 && delivered.consumer_seq < this.expected;
-  }
-
   /** Pulls no more messages. */
   stop(): void {
     this.stopped = true;
