@@ -33,7 +33,7 @@ const programs: Record<string, RegExp> = {
   cat: /./,
   cd: /^(posthorn|pulumi)$/,
   curl: /./,
-  docker: /^(buildx build|compose (up|exec)) /,
+  docker: /^(buildx (build|create)|compose (up|exec)) /,
   echo: /./,
   export: /^[A-Z]+=/,
   git: /^(clone|commit|push)/,

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
+import { allOf } from './find-resources.ts';
 import { cloudDocument } from './generated-documents.ts';
 import { recordPlatform } from '../kit/record-platform.ts';
 import { settingTable } from '../../src/setting-table.ts';
@@ -26,6 +27,17 @@ test('keys, stacks and outputs that the documents name exist', async () => {
   const named = [...written.matchAll(/pulumi stack output (?:--stack \S+ )?(?:--json )?(\w+)/g)];
   assert.ok(named.length > 1);
   for (const [, output] of named) assert.ok(Object.hasOwn(outputs, output as string), output);
+});
+
+test('the installation guide names the image repository as the program does', async () => {
+  const guide = readFileSync(new URL('../../docs/operations/install.md', import.meta.url), 'utf8');
+  const { resources } = await recordPlatform('prod');
+  const repositories = allOf(resources, 'ecr/repository:Repository');
+  assert.ok(repositories.length > 0);
+  for (const { inputs } of repositories) {
+    const name = String(inputs['name']).replace('-prod', '-<name>');
+    assert.ok(guide.includes(`.dkr.ecr.<region>.amazonaws.com/${name}\``), name);
+  }
 });
 
 test('the program exports every output of the platform', async () => {
