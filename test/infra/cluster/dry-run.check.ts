@@ -4,7 +4,10 @@
  * warns of deprecated fields.
  */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import { tempDir } from '#testkit/temp-dir.ts';
 import {
   applicationsOf,
   environments,
@@ -12,7 +15,8 @@ import {
   posthornOf,
   rootOf,
 } from '../argocd/environments.ts';
-import { type Manifest, only, render } from '../manifests.ts';
+import { blocksOf, commandsOf, section } from '../guide.ts';
+import { helm, type Manifest, only, parseManifests, render } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 import { type ApiServer, startApiServer } from './api-server.ts';
 import { operatorKinds } from './cluster-files.ts';
@@ -32,6 +36,9 @@ before(async () => {
     metadata: { name },
   }));
   for (const namespace of [...namespaces, ...others]) await server.api.apply(namespace);
+  // Its controller does not run; a pod without an account of its own needs it.
+  const metadata = { name: 'default', namespace: 'posthorn' };
+  await server.api.apply({ apiVersion: 'v1', kind: 'ServiceAccount', metadata });
 });
 after(() => server?.stop());
 
@@ -67,6 +74,22 @@ test('the server accepts MongoDB in the cluster', { skip }, async () => {
     set: ['region=eu-central-1', 'remoteKey=posthorn/prod', 'backup.bucket=backups-of-prod'],
   });
   assert.deepEqual(await stated(manifests, 'mongodb'), []);
+});
+
+test('the server accepts the values of the installation guide', { skip }, async (t) => {
+  const file = join(await tempDir(t), 'my-values.yaml');
+  const [values = ''] = blocksOf(section('### B5. Install Posthorn'), 'yaml');
+  await writeFile(file, values);
+  const manifests = await render('charts/posthorn', { values: [file] });
+  assert.deepEqual(await stated(manifests, 'posthorn'), []);
+  const [command = ''] = commandsOf(section('### B4. Install NATS'));
+  const { stdout } = await helm(
+    command
+      .replace(/ > .*$/, '')
+      .split(' ')
+      .slice(1),
+  );
+  assert.deepEqual(await stated(parseManifests(stdout), 'posthorn'), []);
 });
 
 const variants = {
