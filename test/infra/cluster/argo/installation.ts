@@ -6,8 +6,8 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { makeTempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { rootOf } from '../../argocd/environments.ts';
-import { at } from '../../manifests.ts';
+import { foundationOf, rootOf } from '../../argocd/environments.ts';
+import { at, type Manifest, only } from '../../manifests.ts';
 import { tools, without } from '../../tools.ts';
 import { operatorKinds, stagesFile } from '../cluster-files.ts';
 import { argoTools, clusterTools, withoutCluster } from '../cluster-tools.ts';
@@ -69,6 +69,7 @@ export class Installation {
       await makeNodes(plane.api, poolsOf(environment));
       const argo = await startArgoCd(plane, { dir: dir.path, charts: charts.url });
       ends.push(() => argo.stop());
+      await plane.api.apply(await storageClassOfCloud(environment));
       const root = rootOf(environment);
       const source = { ...(at(root, 'spec', 'source') as object), repoURL: repository.url };
       await plane.api.apply({ ...root, spec: { ...root.spec, source } });
@@ -137,4 +138,14 @@ export class Installation {
     const { kwok } = this.plane;
     return [...this.argo.faults(), ...(kwok.ended ? [kwok.output] : [])];
   }
+}
+
+/**
+ * The storage class as the cloud program creates it, before Argo CD runs: that of the foundation
+ * with the key of volumes. Its parameters cannot be changed later.
+ */
+async function storageClassOfCloud(environment: string): Promise<Manifest> {
+  const found = only(await foundationOf(environment), 'StorageClass', 'gp3');
+  const parameters = { ...(at(found, 'parameters') as object), kmsKeyId: 'arn:aws:kms:::volumes' };
+  return { ...found, parameters } as Manifest;
 }

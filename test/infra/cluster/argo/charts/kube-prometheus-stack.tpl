@@ -13,7 +13,10 @@
 apiVersion: monitoring.coreos.com/v1
 kind: Prometheus
 metadata: { name: kube-prometheus-stack-prometheus }
-spec: {{ toYaml $prometheus | nindent 2 }}
+spec:
+  replicas: {{ $prometheus.replicas }}
+  retention: {{ $prometheus.retention }}
+  storage: {{ toYaml $prometheus.storageSpec | nindent 4 }}
 ---
 # What the operator makes of it, with its volume.
 {{ include "workload" (dict "root" . "kind" "StatefulSet" "name" "prometheus-kube-prometheus-stack-prometheus" "replicas" $prometheus.replicas "images" (list "prometheus" "prometheus-config-reloader") "ports" (list 9090) "volume" $prometheus.storageSpec.volumeClaimTemplate.spec) }}
