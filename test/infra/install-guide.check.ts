@@ -19,7 +19,7 @@ import { tools, without } from './tools.ts';
 
 const run = promisify(execFile);
 const skip = without(tools.helm) || without(tools.kubeconform);
-const pages = ['install', 'kubernetes', 'alerts', 'processes', 'secrets'].map(
+const pages = ['install', 'kubernetes', 'monitoring/alerts', 'processes', 'secrets'].map(
   (name) => `docs/operations/${name}.md`,
 );
 const commands = pages.flatMap((path) => commandsOf(projectText(path)));
@@ -207,7 +207,7 @@ test(
 test('the chart accepts the values that other pages add', { skip }, async (t) => {
   const known = Object.keys(parse(projectText('charts/posthorn/values.yaml')) as object);
   let rendered = 0;
-  for (const { path, text } of projectFiles('docs/operations/*.md')) {
+  for (const { path, text } of projectFiles('docs/operations/**/*.md')) {
     // The values of the install guide are tested above. The others belong to other charts.
     if (path.endsWith('/install.md')) continue;
     for (const [, added = ''] of text.matchAll(/^ *```yaml\n([\s\S]*?)^ *```$/gm)) {

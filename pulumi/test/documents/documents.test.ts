@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
-import { allOf } from './find-resources.ts';
+import { allOf } from '../kit/find-resources.ts';
 import { cloudDocument } from './generated-documents.ts';
 import { recordPlatform } from '../kit/record-platform.ts';
 import { settingTable } from '../../src/setting-table.ts';
@@ -30,7 +30,7 @@ test('keys, stacks and outputs that the documents name exist', async () => {
 });
 
 test('the installation guide names the image repository as the program does', async () => {
-  const guide = readFileSync(new URL('../../docs/operations/install.md', import.meta.url), 'utf8');
+  const guide = readFileSync(new URL('../../../docs/operations/install.md', import.meta.url), 'utf8');
   const { resources } = await recordPlatform('prod');
   const repositories = allOf(resources, 'ecr/repository:Repository');
   assert.ok(repositories.length > 0);
