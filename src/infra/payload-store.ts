@@ -33,7 +33,7 @@ export interface StoredPayload {
   contentType: string;
 }
 
-/** The stored object differs from the one that was put. */
+/** The stored object differs from the object that was put. */
 export class PayloadDamagedError extends Error {
   constructor(key: string, cause?: unknown) {
     super(`the payload ${key} is damaged`, { cause });

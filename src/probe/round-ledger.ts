@@ -45,7 +45,7 @@ export class RoundLedger {
     return true;
   }
 
-  /** Ends the rounds whose time is over, and returns their event ids: they are lost. */
+  /** Ends the rounds whose time has passed, and returns their event ids: they are lost. */
   expire(nowMs: number): string[] {
     const lost: string[] = [];
     for (const [id, sentMs] of this.open) {

@@ -192,7 +192,7 @@ export class Router {
     }
   }
 
-  /** Whether filters read `data` that has to be loaded, or built in turns. */
+  /** Whether filters read `data` that has to be loaded, or parsed in slices. */
   private needsTime(tenant: string, event: EventFrame): boolean {
     const { payload, type } = event.head;
     if (payload === undefined && !isBuiltInTurns(event)) return false;

@@ -16,7 +16,7 @@ import { publishLoad } from './publish-load.ts';
 import { seededRandom } from './seeded-random.ts';
 
 const TENANTS = 12;
-/** The load continues after the fault is over. */
+/** The load continues after the end of the fault. */
 const LOAD_AFTER_MS = 5000;
 const RECEIVED_DEADLINE_MS = 150_000;
 const REST_DEADLINE_MS = 150_000;

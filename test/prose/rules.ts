@@ -93,6 +93,16 @@ const rules: Rule[] = [
     pattern: /\b(?:is|are) (?:that|those) of\b/i,
   },
   {
+    name: 'write "has passed", "has ended", "has expired"',
+    pattern:
+      /\b(?:time|window|delay|fault|roll|lease|wait)\b[^.;:,]{0,20} (?:is|was) over(?=[.,;:]|$)/i,
+  },
+  {
+    name: 'write "read", "evaluate", "check"',
+    pattern:
+      /\b(?:filters?|schemas?|router|program|something) (?:that )?(?:it )?looks? (?:at|into)\b/i,
+  },
+  {
     name: 'write "our", "permanently", "invalid"',
     pattern: /\b(?:of ours|for good|that (?:is|are) none)\b/i,
   },

@@ -6,7 +6,7 @@ type AskedCall = Pick<pulumi.runtime.MockCallArgs, 'token' | 'inputs'>;
 
 const SERVICES: Record<string, string> = { ec2: 'ec2', iam: 'iam', s3: 's3' };
 
-/** What AWS would answer to the making of a resource, as far as the program looks at it. */
+/** The attributes that AWS returns for a created resource, as far as the program reads them. */
 export function stateOf({ type, name, inputs }: AskedResource): Record<string, unknown> {
   const [, path = ''] = type.split(':');
   const service = path.split('/')[0] as string;

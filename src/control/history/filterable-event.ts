@@ -4,7 +4,7 @@ import type { FilterableEvent } from '#wire/published/event-for-filter.ts';
 /**
  * An event of the history in the form that filters are given.
  *
- * @param data undefined if no filter looks at it, or none may see it
+ * @param data undefined if no filter reads it, or none may read it
  */
 export function filterableEvent(
   event: EventDocument,

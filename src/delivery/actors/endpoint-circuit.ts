@@ -68,7 +68,7 @@ export class EndpointCircuit {
 /**
  * Time until the next probe, by the monotonic clock. cockatiel compares `duration` with the wall
  * clock at each attempt, and a clock that was set back would keep the circuit open for as much
- * longer. So `duration` answers that comparison: without end until the delay is over, none after.
+ * longer. So `duration` answers that comparison: infinite until the delay ends, 0 afterwards.
  */
 class ProbeDelay implements IBackoff<IHalfOpenAfterBackoffContext> {
   private readonly delay: IBackoff<unknown>;

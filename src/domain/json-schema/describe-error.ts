@@ -55,7 +55,7 @@ function describeError(error: ErrorObject, prefix: string): FieldError {
   }
 }
 
-/** A union of objects that one of their members tells apart (OpenAPI, Discriminator Object). */
+/** A union of objects that one of their members distinguishes (OpenAPI, Discriminator Object). */
 function describeTag({ params, parentSchema = {} }: ErrorObject, pointer: string): FieldError {
   const { tag, tagValue } = params as { tag: string; tagValue?: unknown };
   if (tagValue === undefined) return requiredField(pointer, tag);

@@ -175,7 +175,7 @@ export class PublishRequests {
 
   /**
    * Continues synchronously with a small body, and later with the outline of a large one, which is
-   * read in turns.
+   * read in slices.
    *
    * @param wanted absent: the body is not JSON
    */

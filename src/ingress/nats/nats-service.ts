@@ -204,7 +204,10 @@ export class NatsService implements Service {
     }
   }
 
-  /** Reads a large body in turns with those of other tenants, a small one immediately. */
+  /**
+   * Reads a large body in slices that alternate with bodies of other tenants, a small one
+   * immediately.
+   */
   private readInTurn(
     tenant: TenantSnapshot,
     request: Request,

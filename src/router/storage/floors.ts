@@ -1,5 +1,5 @@
 /**
- * Up to where the messages of a stream are no longer needed: the lowest sequence that one of its
+ * The sequence below which no message of a stream is needed: the lowest sequence that one of its
  * readers has not finished. Every floor only rises, so a floor that was read before stays safe.
  */
 import type { JetStreamManager } from '@nats-io/jetstream';

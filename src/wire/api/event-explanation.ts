@@ -48,7 +48,7 @@ export const eventExplanation = named(
     event_id: eventId,
     event_type: eventTypeName,
     judged_at: timestamp(
-      'The time of the configuration that was used: the present one, not the one when the event was routed',
+      'The time of the configuration that was used: the current configuration, not the configuration when the event was routed',
     ),
     ...pageOf('EndpointExplanationPage', endpointExplanation).properties,
   }),

@@ -24,7 +24,7 @@ export interface FilterableEvent {
   data: Buffer | string | undefined;
 }
 
-/** Whether `data` is JSON so large that its value is to be built in turns, before the event is. */
+/** Whether `data` is JSON so large that it has to be parsed in slices before the event is built. */
 export function isBuiltInTurns({ head, data }: FilterableEvent): boolean {
   if (head.kind !== 'json' || data === undefined || !isDataSeen(data.length)) return false;
   return data.length > limits.filterDataAtOnceBytesMax;

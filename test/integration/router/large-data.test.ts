@@ -1,4 +1,4 @@
-/** Filters on large `data`: its value is built in turns, so that other tenants do not wait. */
+/** Filters on large `data`: it is parsed in slices, so that other tenants do not wait. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { limits } from '#domain/limits.ts';

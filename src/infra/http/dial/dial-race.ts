@@ -106,7 +106,7 @@ export class DialRace {
     return this.started === this.addresses.length;
   }
 
-  /** Ends the oldest try, whose share of the time is over. */
+  /** Ends the oldest try, whose share of the time has passed. */
   private makeRoom(place: number): void {
     this.running.get(place)?.socket.destroy();
     this.failed(place, new errors.ConnectTimeoutError(NO_CONNECTION));

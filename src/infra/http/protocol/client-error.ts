@@ -84,7 +84,7 @@ export function answerExpectation(
  * A request line of HTTP/1.1 with a method that the parser does not know (RFC 9110, section 9.1).
  */
 const OTHER_METHOD = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
-/** A request line whose target alone is over the limit. */
+/** A request line whose target alone exceeds the limit. */
 const LONG_TARGET = new RegExp(`^[A-Z]+ \\S{${limits.requestTargetLengthMax + 1}}`);
 
 /** A request line of another version than HTTP/1.x; the preface of HTTP/2 (RFC 9113) is one. */

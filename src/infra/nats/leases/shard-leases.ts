@@ -97,7 +97,7 @@ export class ShardLeases {
     this.work = work;
     const { kv, renewer, me } = this.deps;
     const key = this.keys.worker(me);
-    // Without an answer the other workers see this one a second later.
+    // Without an answer, the other workers detect this worker a second later.
     await kv.put(key, me).catch((error: Error) => this.failed(error));
     renewer.keepAlive(key, me);
     // Apart from the reconciliation: acquiring and releasing may take longer than a lease lasts.

@@ -44,7 +44,7 @@ class Hoard {
   }
 
   /**
-   * Takes every descriptor that is closed, until `count` deliveries have failed for want of one.
+   * Takes every descriptor that is closed, until `count` deliveries have failed for lack of one.
    */
   async untilFaults(worker: Worker, count = 1): Promise<void> {
     await waitUntil(

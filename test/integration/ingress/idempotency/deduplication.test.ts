@@ -134,7 +134,7 @@ test('an equal event after the window is a new event, even while its claim still
   assertDuplicate(await plane.post(build('a')), second.body.id);
 });
 
-test('the broker removes a claim when its time is over', async (t) => {
+test('the broker removes a claim when its window ends', async (t) => {
   const plane = await start(t);
   await plane.eventType('short', { deduplication: { fields: ['source'], windowSeconds: 5 } });
   await plane.post({ type: 'short', source: '/s' });
@@ -183,7 +183,7 @@ test('an equal event after a crash past the PubAck is dropped by its message id,
   await rewritePlace(plane, {});
   assertDuplicate(await plane.post(build('a')), first.body.id);
   assert.equal((await plane.stored()).length, 1);
-  // The projector has written it, and the stream's window is over.
+  // The projector has written it, and the duplicate window of the stream has passed.
   const { id } = first.body;
   await plane.history.events.insertOne({
     _id: `acme/${id}`,
@@ -274,7 +274,7 @@ test('a repeated old event does not drop a new one while MongoDB is down', async
   await mongod.kill('SIGKILL');
   const event = build('a', { id: 'one' });
   await plane.post(event);
-  // Its window is over.
+  // Its window has passed.
   await rewritePlace(plane, { stored: true, atMs: 0 });
   const replayed = await plane.post(event);
   assert.equal(replayed.headers['idempotency-replayed'], 'true');

@@ -64,7 +64,7 @@ test('small data is built whole and asks for no fields', () => {
   assert.deepEqual(event['data'], { a: 1, b: 2 });
 });
 
-test('a filter gives the same verdict on the members it looks at as on the whole', () => {
+test('a filter gives the same verdict on the members that it reads as on the whole data', () => {
   const filters: Record<string, unknown>[] = [
     { 'data.a': 1 },
     { 'data.a.b': { $gt: 1 } },

@@ -32,7 +32,7 @@ async function start(t: TestContext) {
   await app.listen({ host: '127.0.0.1', port: 0 });
   const { port } = app.server.address() as AddressInfo;
   return async (body: Buffer, headers: Record<string, string>): Promise<Answer> => {
-    // A content type alone makes Fastify look for a parser.
+    // For a content type alone, Fastify requires a parser.
     const type = body.length === 0 ? {} : { 'content-type': 'application/json' };
     const outgoing = request({
       port,
