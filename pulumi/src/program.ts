@@ -170,7 +170,7 @@ export function createPlatform(settings: Settings): PlatformOutputs {
       : findRecoveryData(context, opts.providers.aws);
   const mongodb = new Mongodb(`${name}-mongodb`, { context, network, keyArn: data.keyArn }, opts);
   data.protectMongodb(mongodb.backupBucket);
-  new Backup(
+  const backup = new Backup(
     name,
     {
       context,
@@ -193,7 +193,8 @@ export function createPlatform(settings: Settings): PlatformOutputs {
     },
     opts,
   );
-  new Alerts(name, { context, network, logKeyArn: keys.log }, opts);
+  const { vaultName: backupVaultName } = backup;
+  new Alerts(name, { context, network, backupVaultName, logKeyArn: keys.log }, opts);
   if (settings.argocd) {
     const facts = bridgeFacts(context, data, identities, keys, egress.addresses);
     new GitopsBootstrap(

@@ -7,15 +7,23 @@ import type { Network } from './network/network.ts';
 export interface AlertsArgs {
   context: PlatformContext;
   network: Network;
+  backupVaultName: pulumi.Input<string>;
   logKeyArn: pulumi.Input<string>;
 }
 
 /** Shares of the budget, in percent, at which AWS sends an alert. */
 const SPENT_PERCENT = [50, 80, 100] as const;
 
+/** Metrics of jobs of AWS Backup without a copy. Expired: the job did not start in its window. */
+const LOST_BACKUPS = {
+  failed: 'NumberOfBackupJobsFailed',
+  expired: 'NumberOfBackupJobsExpired',
+  'copy-failed': 'NumberOfCopyJobsFailed',
+} as const;
+
 /**
- * Alerts by e-mail about facts that only the cloud sees: the cost, and NAT gateways without free
- * ports. To the platform, the latter look like time-outs of receivers.
+ * Alerts by e-mail about facts that only the cloud sees: the cost, backups that were not made, and
+ * NAT gateways without free ports. To the platform, the latter look like time-outs of receivers.
  */
 export class Alerts extends pulumi.ComponentResource {
   constructor(name: string, args: AlertsArgs, opts: pulumi.ComponentResourceOptions) {
@@ -42,6 +50,26 @@ export class Alerts extends pulumi.ComponentResource {
         { parent: this },
       );
     });
+    for (const [what, metricName] of Object.entries(LOST_BACKUPS)) {
+      new aws.cloudwatch.MetricAlarm(
+        `${name}-backup-${what}`,
+        {
+          name: `${args.context.name}-backup-${what}`,
+          alarmDescription: 'A job of AWS Backup failed, expired or copied nothing',
+          namespace: 'AWS/Backup',
+          metricName,
+          dimensions: { BackupVaultName: args.backupVaultName },
+          statistic: 'Sum',
+          period: 3600,
+          evaluationPeriods: 1,
+          threshold: 0,
+          comparisonOperator: 'GreaterThanThreshold',
+          treatMissingData: 'notBreaching',
+          alarmActions: [topicArn],
+        },
+        { parent: this },
+      );
+    }
     this.createBudget(name, args.context);
     this.registerOutputs();
   }

@@ -36,7 +36,9 @@ test('every NAT gateway has an alarm for ports that it could not allocate', asyn
     subscriptions.map(({ inputs }) => inputs['endpoint']),
     ['platform@example.com'],
   );
-  const alarms = allOf(resources, 'cloudwatch/metricAlarm:MetricAlarm');
+  const alarms = allOf(resources, 'cloudwatch/metricAlarm:MetricAlarm').filter(
+    ({ inputs }) => inputs['namespace'] === 'AWS/NATGateway',
+  );
   assert.deepEqual(
     alarms.map(({ inputs }) => inputs['dimensions']),
     [0, 1, 2].map((index) => ({ NatGatewayId: `posthorn-prod-${index}-id` })),
@@ -44,6 +46,24 @@ test('every NAT gateway has an alarm for ports that it could not allocate', asyn
   for (const { inputs } of alarms) {
     assert.equal(inputs['metricName'], 'ErrorPortAllocation');
     assert.equal(inputs['threshold'], 0);
+    assert.deepEqual(inputs['alarmActions'], ['arn:aws:sns:::posthorn-prod-alerts']);
+  }
+});
+
+test('failed, expired and uncopied backups of the vault have alarms', async () => {
+  const { resources } = await recordPlatform('prod');
+  const vaults = allOf(resources, 'backup/vault:Vault').map(({ inputs }) => inputs['name']);
+  const alarms = allOf(resources, 'cloudwatch/metricAlarm:MetricAlarm').filter(
+    ({ inputs }) => inputs['namespace'] === 'AWS/Backup',
+  );
+  assert.deepEqual(
+    alarms.map(({ inputs }) => inputs['metricName']),
+    ['NumberOfBackupJobsFailed', 'NumberOfBackupJobsExpired', 'NumberOfCopyJobsFailed'],
+  );
+  for (const { inputs } of alarms) {
+    const { BackupVaultName } = inputs['dimensions'] as { BackupVaultName: string };
+    assert.equal(BackupVaultName, 'posthorn-prod');
+    assert.ok(vaults.includes(BackupVaultName));
     assert.deepEqual(inputs['alarmActions'], ['arn:aws:sns:::posthorn-prod-alerts']);
   }
 });

@@ -51,6 +51,8 @@ export function lockVault(
  * and with the archive; each copied to the recovery region if there is one.
  */
 export class Backup extends pulumi.ComponentResource {
+  readonly vaultName: pulumi.Output<string>;
+
   constructor(name: string, args: BackupArgs, opts: pulumi.ComponentResourceOptions) {
     super('posthorn:aws:Backup', name, {}, opts);
     const { context } = args;
@@ -60,6 +62,7 @@ export class Backup extends pulumi.ComponentResource {
       { name: context.name, kmsKeyArn: args.keyArn, forceDestroy: false },
       { parent: this, protect: true },
     );
+    this.vaultName = vault.name;
     lockVault(name, context.settings.environment, vault, { parent: this });
     const lifecycle = { deleteAfter: backupRetentionDays };
     const copyActions =

@@ -55,6 +55,8 @@ test('a failure waits as a schedule and returns as attempt 2 with the same webho
   assert.deepEqual([second?.status, second?.hop, second?.attempt?.no], ['delivered', 1, 2]);
   assert.ok((second?.attempt?.startedMs as number) >= (first?.nextAttemptMs as number), 'early');
   await worker.waitUntilEmpty();
+  const delays = 'posthorn_delivery_retry_delay_seconds';
+  assert.equal(await worker.metric(delays, { le: '+Inf' }), 1, 'the retry alone');
 });
 
 test('a waiting delivery is one schedule, and not in a mailbox', async (t) => {
