@@ -64,6 +64,11 @@ async function main(): Promise<number> {
     print(`endpoints sealed under the master key: ${await reseal(settings, log)}`);
     return exitCodes.ok;
   }
+  if (command === 'nats-users') {
+    const { natsUsersConfig } = await import('#infra/nats/access/format-users.ts');
+    print(natsUsersConfig(settings.streams.shards));
+    return exitCodes.ok;
+  }
   const lines = new LogLines();
   const { log, reports } = roleLog(settings, lines);
   const run = await runnerOf(settings);

@@ -27,7 +27,18 @@ export interface Finding {
   text: string;
 }
 
-const SECRET_KEYS = ['mongodbUrl', 'masterKey', 'bootstrapKey', 'natsPassword', 'natsAuthSeed'];
+/** The keys that the environments of argocd/ read. */
+export const SECRET_KEYS = [
+  'mongodbUrl',
+  'masterKey',
+  'bootstrapKey',
+  'natsPasswordIngress',
+  'natsPasswordRouter',
+  'natsPasswordDelivery',
+  'natsPasswordControl',
+  'natsPasswordMigrate',
+  'natsAuthSeed',
+];
 const AUTO_SCALING_ROLE = 'AWSServiceRoleForAutoScaling';
 const OUR_PREFIX = 'posthorn-';
 

@@ -6,7 +6,7 @@ import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { readAccount } from '../preflight/aws-account.ts';
-import { type Finding, preflightFindings } from '../preflight/findings.ts';
+import { type Finding, preflightFindings, SECRET_KEYS } from '../preflight/findings.ts';
 import { quotaNeeds } from '../preflight/needs.ts';
 import { ACCOUNT, stacks } from '../stack-file.ts';
 import { allOf } from './kit/find-resources.ts';
@@ -50,13 +50,7 @@ const ready: StubAnswers = {
   DescribeRegistry: { registryId: ACCOUNT, replicationConfiguration: { rules: [] } },
   ListCertificates: { CertificateSummaryList: [{ DomainName: '*.example.com' }] },
   GetSecretValue: {
-    SecretString: JSON.stringify({
-      mongodbUrl: 'x',
-      masterKey: 'x',
-      bootstrapKey: 'x',
-      natsPassword: 'x',
-      natsAuthSeed: 'x',
-    }),
+    SecretString: JSON.stringify(Object.fromEntries(SECRET_KEYS.map((key) => [key, 'x']))),
   },
 };
 
@@ -155,7 +149,7 @@ const cases: readonly (readonly [string, StubAnswers, RegExp])[] = [
   [
     'a secret without some keys',
     { GetSecretValue: { SecretString: '{"mongodbUrl":"x","masterKey":"x"}' } },
-    /^the secret posthorn\/prod lacks bootstrapKey, natsPassword, natsAuthSeed$/,
+    /^the secret posthorn\/prod lacks bootstrapKey, natsPasswordIngress, .*natsPasswordMigrate, natsAuthSeed$/,
   ],
 ];
 for (const [what, changes, expected] of cases) {

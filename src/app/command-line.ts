@@ -6,12 +6,13 @@ posthorn run [--roles R]  run roles: ingress, router, delivery, control (default
 posthorn --roles R        same as run --roles R
 posthorn migrate          create or update streams and indexes, then end; run it before a new version
 posthorn reseal           seal all secrets under the master key, then end; run it when the key changes
+posthorn nats-users       print the users of NATS with the rights of each role, then end
 posthorn --help           this text
 
 Settings are environment variables POSTHORN_…; see docs/configuration.md.
 `;
 
-const commands = ['start', 'run', 'migrate', 'reseal'] as const;
+const commands = ['start', 'run', 'migrate', 'reseal', 'nats-users'] as const;
 type Command = (typeof commands)[number];
 
 export interface CommandLine {
@@ -41,7 +42,7 @@ export function parseCommandLine(args: string[]): CommandLine {
   if (command === 'start' && roles !== undefined) {
     throw new ConfigError(['--roles is for "run"; "start" runs all roles']);
   }
-  if ((command === 'migrate' || command === 'reseal') && roles !== undefined) {
+  if (command !== 'run' && roles !== undefined) {
     throw new ConfigError([`--roles is for "run"; "${command}" is for all roles`]);
   }
   return { command, roles };

@@ -8,6 +8,7 @@ import { ensureIndexes } from '#infra/mongo/ensure-indexes.ts';
 import { connectNats } from '#infra/nats/connection.ts';
 import { ensureTopology } from '#infra/nats/streams/streams.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import { inboxPrefixOf } from '#wire/subjects.ts';
 
 const RETRY_AFTER_MS = 1000;
 const REQUEST_TIMEOUT_MS = 5000;
@@ -44,7 +45,8 @@ export async function migrate(settings: Settings, deps: MigrateDeps): Promise<vo
 }
 
 async function migrateNats(url: string, settings: Settings, log: Log): Promise<void> {
-  const nc = await connectNats(url, 'posthorn migrate', log, settings.nats.login);
+  const login = { ...settings.nats.login, inboxPrefix: inboxPrefixOf(['migrate']) };
+  const nc = await connectNats(url, 'posthorn migrate', log, login);
   try {
     const jsm = await jetstreamManager(nc, { checkAPI: false, timeout: REQUEST_TIMEOUT_MS });
     await ensureTopology(jetstream(nc, { timeout: REQUEST_TIMEOUT_MS }), jsm, settings.streams);

@@ -19,7 +19,7 @@ import {
 } from '#src/control/credentials/reseal-endpoints.ts';
 import { createChangeTurns } from '#src/control/config-sync/change-turns.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
-import { buckets, configKeys } from '#wire/subjects.ts';
+import { buckets, configKeys, inboxPrefixOf } from '#wire/subjects.ts';
 
 const NATS_TIMEOUT_MS = 5000;
 
@@ -36,7 +36,9 @@ const NATS_TIMEOUT_MS = 5000;
 export async function reseal(settings: Settings, log: Log): Promise<number> {
   const { natsUrl, mongodbUrl, secretBox } = requireSettings(settings);
   const mongo = createMongoClient(mongodbUrl, 'posthorn reseal', settings.mongodb.caPath);
-  const nc = await connectNats(natsUrl, 'posthorn reseal', log, settings.nats.login);
+  // It has the rights of control, which publishes the configuration.
+  const login = { ...settings.nats.login, inboxPrefix: inboxPrefixOf(['control']) };
+  const nc = await connectNats(natsUrl, 'posthorn reseal', log, login);
   try {
     const db = mongo.db(settings.mongodb.database);
     const configuration = configurationOf(db);

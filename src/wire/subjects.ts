@@ -162,6 +162,14 @@ export const subjects = {
   firstEvent: (tenant: string, digest: string) => `dup.${partitionOf(tenant)}.${tenant}.${digest}`,
 } as const;
 
+/**
+ * The prefix of the inboxes of a process, by its roles: a user of one role may read the answers to
+ * its own requests only.
+ */
+export function inboxPrefixOf(roles: readonly string[]): string {
+  return `_INBOX.posthorn.${roles.join('-')}`;
+}
+
 /** Tenant and endpoint of `wake.<shard>.<tenant>.<endpoint>`. */
 export function parseWakeSubject(subject: string): { tenant: string; endpoint: string } {
   const [, , tenant = '', endpoint = ''] = subject.split('.');

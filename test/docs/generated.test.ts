@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { generatedParts, replacePart } from './generated.ts';
+import { generatedParts, NATS_USERS, NATS_USERS_SHARDS, replacePart } from './generated.ts';
+import { natsUsersValues } from '#infra/nats/access/format-users.ts';
 import { putChartSettings } from './chart-settings.ts';
 import { projectText } from './project-files.ts';
 
@@ -10,6 +11,10 @@ for (const { document, name, make } of generatedParts) {
     assert.equal(text, replacePart(text, name, make()), 'run `npm run docs`');
   });
 }
+
+test('the users of NATS have the rights of the code', () => {
+  assert.equal(projectText(NATS_USERS), natsUsersValues(NATS_USERS_SHARDS), 'run `npm run docs`');
+});
 
 test('the schema of the chart has the same settings as the code', () => {
   const text = projectText('charts/posthorn/values.schema.json');

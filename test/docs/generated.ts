@@ -9,6 +9,10 @@ export const generatedParts = [
   { document: 'docs/architecture.md', name: 'import directions', make: drawImports },
 ] as const;
 
+/** Values for the chart of NATS, and the number of shards that they are for. */
+export const NATS_USERS = 'charts/nats/users.yaml';
+export const NATS_USERS_SHARDS = 12;
+
 /**
  * Replaces the part of the document between the marks.
  *

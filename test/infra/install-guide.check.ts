@@ -44,7 +44,7 @@ const programs: Record<string, RegExp> = {
     /^(--namespace [a-z]+ )?(annotate|apply|create|delete|exec|get|label|logs|port-forward|rollout) ?/,
   mongosh: /^--quiet --tls /,
   'nats-server': /^--version$/,
-  node: /^src\/main\.ts (run|migrate|reseal)/,
+  node: /^src\/main\.ts (run|migrate|reseal|nats-users)/,
   npm: /^((--prefix \S+ )?ci|run|start)/,
   openssl: /^(req|x509|rand) /,
   printf: /./,

@@ -5,6 +5,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { parse } from 'yaml';
+import { NATS_USERS_SHARDS } from '../docs/generated.ts';
 import { projectText } from '../docs/project-files.ts';
 import { at } from './manifests.ts';
 
@@ -48,6 +49,23 @@ test('connections are encrypted and authenticated, and the platform authorizes p
   assert.deepEqual(at(authorization, 'auth_callout', 'auth_users'), ['posthorn']);
 });
 
+const users: unknown = parse(projectText('charts/nats/users.yaml'));
+
+test('the users of the roles replace the shared one, and each has a password', () => {
+  const authorization = at(users, 'config', 'merge', 'authorization');
+  const env = at(users, 'container', 'env') as Record<string, unknown>;
+  assert.equal(env['POSTHORN_NATS_PASSWORD'], null);
+  const named = at(authorization, 'users') as { user: string; password: string }[];
+  assert.deepEqual(
+    named.map(({ user }) => user),
+    at(authorization, 'auth_callout', 'auth_users'),
+  );
+  for (const { password } of named) {
+    const variable = /^<< \$(\w+) >>$/.exec(password)?.[1] ?? '';
+    assert.ok(at(env, variable, 'valueFrom', 'secretKeyRef', 'key'), password);
+  }
+});
+
 for (const environment of ['dev', 'stage', 'prod']) {
   test(`${environment}: a roll-out changes one file`, () => {
     const folder = `argocd/environments/${environment}`;
@@ -56,6 +74,8 @@ for (const environment of ['dev', 'stage', 'prod']) {
     assert.match(String(at(image, 'image', 'tag')), /^[0-9a-f]{40}$/);
     const posthorn: unknown = parse(projectText(`${folder}/posthorn.yaml`));
     assert.equal(at(posthorn, 'image'), undefined);
+    const shards = at(posthorn, 'settings', 'POSTHORN_SHARDS') as number;
+    assert.ok(shards <= NATS_USERS_SHARDS, 'the users of NATS have rights on every shard');
     const key = at(posthorn, 'externalSecret', 'remoteKey');
     const apps: unknown = parse(projectText(`${folder}/apps.yaml`));
     assert.equal(at(apps, 'remoteKey'), key);

@@ -32,6 +32,10 @@ export interface SystemOptions {
   zone?: Zone;
   /** Disk size of the second broker, in MiB. */
   smallDiskMebibytes?: number;
+  /** A broker of the caller, instead of new ones. */
+  natsUrl?: string;
+  /** Settings of the processes with these roles, in addition to those of all. */
+  settingsOf?: (roles: readonly Role[]) => Record<string, string>;
 }
 
 /** A broker whose disk can be filled. */
@@ -60,7 +64,7 @@ export interface System {
   /** The only mongod, or the first of the replica set. */
   mongod: RestartableServer;
   mongods: RestartableServer[];
-  /** One nats-server, or those of the cluster in the order of their names. */
+  /** The nats-servers in the order of their names; none if the caller gave one. */
   brokers: RestartableServer[];
   natsUrl: string;
   smallDisk: BrokerOnSmallDisk | undefined;
@@ -90,7 +94,7 @@ export async function startSystem(
     startBrokers(options),
     startMongods(options.mongods ?? 1),
   ]);
-  const natsUrl = members.map((member) => member.url).join(',');
+  const natsUrl = options.natsUrl ?? members.map((member) => member.url).join(',');
   const common: Record<string, string | undefined> = {
     PATH: process.env['PATH'],
     NODE_COMPILE_CACHE: process.env['NODE_COMPILE_CACHE'],
@@ -106,7 +110,8 @@ export async function startSystem(
   const started: SystemProcess[] = [];
   const lastWorker = layout.findLastIndex((roles) => roles.includes('delivery'));
   for (const [i, roles] of layout.entries()) {
-    started.push(await startProcess(roles, common, i === lastWorker ? zone : undefined));
+    const own = { ...common, ...options.settingsOf?.(roles) };
+    started.push(await startProcess(roles, own, i === lastWorker ? zone : undefined));
   }
   const find = (role: Role) => {
     const found = started.find(({ roles }) => roles.includes(role));
@@ -155,6 +160,7 @@ interface Brokers {
 
 async function startBrokers(options: SystemOptions): Promise<Brokers> {
   const { brokers = 1, zone, smallDiskMebibytes } = options;
+  if (options.natsUrl !== undefined) return { members: [], smallDisk: undefined };
   if (brokers === 1) {
     return { members: [new RestartableServer(await startNatsServer())], smallDisk: undefined };
   }

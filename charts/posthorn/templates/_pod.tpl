@@ -32,7 +32,9 @@ create missing streams and indexes by themselves, so the Job may run after them 
 {{- with include "posthorn.publicUrl" . }}{{ $_ := set $env "POSTHORN_PUBLIC_URL" . }}{{ end -}}
 {{- end -}}
 {{- $_ := set $env "POSTHORN_NATS_URL" .Values.nats.url -}}
-{{- with .Values.nats.user }}{{ $_ := set $env "POSTHORN_NATS_USER" . }}{{ end -}}
+{{- if and .Values.nats.user (ne .role "probe") -}}
+{{- $_ := set $env "POSTHORN_NATS_USER" (.Values.nats.userPerRole | ternary (printf "%s-%s" .Values.nats.user .role) .Values.nats.user) -}}
+{{- end -}}
 {{- $_ := set $env "POSTHORN_MONGODB_DATABASE" .Values.mongodb.database -}}
 {{- if has .role (list "delivery" "control") -}}
 {{- with include "posthorn.egressAllow" . }}{{ $_ := set $env "POSTHORN_EGRESS_ALLOW" . }}{{ end -}}

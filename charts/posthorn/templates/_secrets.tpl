@@ -5,6 +5,7 @@ than it needs.
 {{- define "posthorn.secrets" -}}
 {{- $keys := dict -}}
 {{- if and .Values.nats.user (not (has .role (list "probe" "test" "preview"))) }}{{ $_ := set $keys "natsPassword" "POSTHORN_NATS_PASSWORD" }}{{ end -}}
+{{- if and .Values.nats.userPerRole (hasKey $keys "natsPassword") }}{{ $_ := unset $keys "natsPassword" }}{{ $_ := set $keys (include "posthorn.natsPassword" .) "POSTHORN_NATS_PASSWORD" }}{{ end -}}
 {{- if has .role (list "ingress" "control" "migrate") }}{{ $_ := set $keys "mongodbUrl" "POSTHORN_MONGODB_URL" }}{{ end -}}
 {{- if has .role (list "delivery" "control") }}{{ $_ := set $keys "masterKey" "POSTHORN_MASTER_KEY" }}{{ end -}}
 {{- if and .Values.secret.bootstrapKey (has .role (list "ingress" "control" "probe" "test" "preview")) }}{{ $_ := set $keys "bootstrapKey" "POSTHORN_BOOTSTRAP_KEY" }}{{ end -}}
@@ -18,6 +19,11 @@ than it needs.
 {{- if has $.role .roles }}{{ $entries = append $entries (dict "key" .key "setting" .setting "secret" (.name | default $.Values.secret.name) "from" .key) }}{{ end -}}
 {{- end -}}
 {{- $entries | toYaml -}}
+{{- end }}
+
+{{/* The key of the Secret with the password of NATS of a role. */}}
+{{- define "posthorn.natsPassword" -}}
+natsPassword{{ if .Values.nats.userPerRole }}{{ title .role }}{{ end }}
 {{- end }}
 
 {{- define "posthorn.secretEnv" -}}

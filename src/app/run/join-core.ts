@@ -10,7 +10,7 @@ import { LaneStore } from '#infra/nats/stores/lane-store.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
 import { Publisher } from '#infra/nats/publish/publisher.ts';
 import { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
-import { ensureTopology } from '#infra/nats/streams/streams.ts';
+import { type SharedConsumer, ensureTopology } from '#infra/nats/streams/streams.ts';
 import { retry } from '#infra/retry.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
@@ -54,7 +54,8 @@ export async function joinCore(
 ): Promise<Core> {
   const js = jetstream(nc);
   const jsm = await jetstreamManager(nc, { checkAPI: false });
-  await untilDone(() => ensureTopology(js, jsm, settings.streams), log);
+  const keeps = ({ reader }: SharedConsumer): boolean => settings.roles.includes(reader);
+  await untilDone(() => ensureTopology(js, jsm, settings.streams, keeps), log);
   const config = new ConfigStore({ nc, clock, log });
   await config.start();
   const lanes = new LaneStore({ nc, log });

@@ -25,7 +25,6 @@ import { registerIngress } from '#src/ingress/mod.ts';
 import { Broadcaster, createRouter, FaultyFilters } from '#src/router/mod.ts';
 import type { CheckLarge } from '#wire/published/admission.ts';
 import type { PayloadLinks } from '#wire/webhook/payload-link.ts';
-import { streams } from '#wire/subjects.ts';
 import { AfterConfig } from './after-config.ts';
 import { HttpService } from './http-service.ts';
 import type { Core } from './join-core.ts';
@@ -257,19 +256,12 @@ function planIngress(parts: RoleParts): Service[] {
 
 /** Each process maintains the consumers that its roles read from. */
 function keepTopology(roles: readonly Role[], parts: ProcessParts): Service {
-  const readers: [RegExp, Role[]][] = [
-    [/^EV-/, ['router', 'control']],
-    [new RegExp(`^${streams.broadcasts}$`), ['router']],
-    [/^DLV-/, ['delivery']],
-    [/^(ATT-|DLQ$)/, ['control']],
-  ];
   const keeper = new TopologyReconciler({
     js: parts.js,
     jsm: parts.jsm,
     settings: parts.settings.streams,
     log: parts.log,
-    reads: (stream) =>
-      readers.some(([names, by]) => names.test(stream) && by.some((role) => roles.includes(role))),
+    reads: ({ reader }) => roles.includes(reader),
   });
   return { name: 'topology', start: () => keeper.start(), stop: () => keeper.stop() };
 }

@@ -21,6 +21,7 @@ import type { Log } from '#infra/telemetry/log.ts';
 import type { LogLines } from '#infra/telemetry/log-lines.ts';
 import { startTracing } from '#infra/telemetry/start-tracing.ts';
 import { createProbe } from '#src/probe/mod.ts';
+import { inboxPrefixOf } from '#wire/subjects.ts';
 import { PayloadLinks } from '#wire/webhook/payload-link.ts';
 import { createRegistry } from './create-registry.ts';
 import { HttpService } from './http-service.ts';
@@ -73,7 +74,7 @@ export async function runRoles(
     mongoUrl === undefined
       ? undefined
       : createMongoClient(mongoUrl, 'posthorn', settings.mongodb.caPath);
-  const { login } = settings.nats;
+  const login = { ...settings.nats.login, inboxPrefix: inboxPrefixOf(roles) };
   const name = `posthorn ${roles.join(',')}`;
   if (mongo !== undefined) watchMongo(mongo, { registry, clock });
   const nc = await connectNats(natsUrl, name, log, login);

@@ -1,3 +1,5 @@
+import { errors } from '@nats-io/nats-core';
+
 /**
  * The `err_code`s of the JetStream API that this code handles (nats-server, server/errors.json).
  */
@@ -67,4 +69,10 @@ export function isWriteConflict(error: unknown): boolean {
 /** Whether a direct read found no message at or after its sequence. */
 export function isNoneLeft(error: unknown): boolean {
   return (error as { code?: number }).code === 404 || /404|not found/i.test(String(error));
+}
+
+/** Whether the user of this connection has no right to publish to the subject of a request. */
+export function isRightMissing(error: unknown): boolean {
+  const cause = (error as { cause?: unknown }).cause ?? error;
+  return cause instanceof errors.PermissionViolationError;
 }

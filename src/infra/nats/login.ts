@@ -20,9 +20,14 @@ export interface NatsLogin {
   /** The client certificate, and its key. */
   certificatePath?: string | undefined;
   keyPath?: string | undefined;
+  /** Of the subjects at which the connection receives answers. Undefined: `_INBOX`. */
+  inboxPrefix?: string | undefined;
 }
 
-type LoginOptions = Pick<ConnectionOptions, 'user' | 'pass' | 'authenticator' | 'tls'>;
+type LoginOptions = Pick<
+  ConnectionOptions,
+  'user' | 'pass' | 'authenticator' | 'tls' | 'inboxPrefix'
+>;
 
 /**
  * The options of the client for this login. Files are read again at each connect, so that renewed
@@ -33,7 +38,7 @@ type LoginOptions = Pick<ConnectionOptions, 'user' | 'pass' | 'authenticator' | 
  */
 export function loginOptions(login: NatsLogin, requiresTls: boolean): LoginOptions {
   const authenticator = authenticatorOf(login);
-  const { user, password, caPath, certificatePath, keyPath } = login;
+  const { user, password, caPath, certificatePath, keyPath, inboxPrefix } = login;
   requireFile('POSTHORN_NATS_CA_PATH', caPath);
   requireFile('POSTHORN_NATS_CERTIFICATE_PATH', certificatePath);
   requireFile('POSTHORN_NATS_KEY_PATH', keyPath);
@@ -43,6 +48,7 @@ export function loginOptions(login: NatsLogin, requiresTls: boolean): LoginOptio
     ...(keyPath !== undefined && { keyFile: keyPath }),
   };
   return {
+    ...(inboxPrefix !== undefined && { inboxPrefix }),
     ...(user !== undefined && { user, pass: password ?? '' }),
     ...(authenticator !== undefined && { authenticator }),
     // The client treats `tls://` as a preference only, and would log in without TLS.

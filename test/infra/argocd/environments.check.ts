@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { projectRoot } from '../../docs/project-files.ts';
 import { at, conform, type Manifest, only, render } from '../manifests.ts';
+import { SECRET_KEYS } from '../../../pulumi/preflight/findings.ts';
 import { schemasDirectory } from '../schemas/make-schemas.ts';
 import { tools, without } from '../tools.ts';
 import {
@@ -112,6 +113,19 @@ for (const environment of environments) {
     assert.equal(labels?.['elbv2.k8s.aws/pod-readiness-gate-inject'], 'enabled');
   });
 }
+
+test('the secret of each environment has the keys that the preflight wants', { skip }, async () => {
+  for (const environment of environments) {
+    const read = [...(await posthornOf(environment)), ...(await foundationOf(environment))]
+      .filter(
+        ({ kind, metadata }) =>
+          kind === 'ExternalSecret' && metadata.name !== 'alertmanager-receivers',
+      )
+      .flatMap(({ spec }) => at(spec, 'data') as object[])
+      .map((entry) => at(entry, 'remoteRef', 'property'));
+    assert.deepEqual(new Set(read), new Set(SECRET_KEYS), environment);
+  }
+});
 
 test(
   'the foundation creates the pull Secret of pods when the image is private',

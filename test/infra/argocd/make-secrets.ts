@@ -19,7 +19,9 @@ const MONGODB = ['external', 'operator'];
 function print(format: string, environment: string, mode: string): void {
   const file = `argocd/environments/${environment}/apps.yaml`;
   const apps: unknown = environment === '' ? {} : parse(projectText(file));
-  const { values, issuer } = makeSecrets(furtherKeys({ mongodb: { mode }, ...(apps as object) }));
+  const further = furtherKeys({ mongodb: { mode }, ...(apps as object) });
+  // The environments have a user of NATS for each role.
+  const { values, issuer } = makeSecrets(further, environment !== '');
   const settings = settingsOfKeys(projectText('charts/posthorn/templates/_secrets.tpl'));
   const lines = Object.entries(values).map(
     ([key, value]) => `${format === 'env' ? key : settings.get(key)}=${value}`,

@@ -31,7 +31,7 @@ for (const environment of environments) {
         ...askedBy(await posthornOf(environment)),
       ]);
       const apps: unknown = parse(projectText(`argocd/environments/${environment}/apps.yaml`));
-      const made = Object.keys(makeSecrets(furtherKeys(apps)).values);
+      const made = Object.keys(makeSecrets(furtherKeys(apps), true).values);
       assert.deepEqual(new Set(made), requested);
     },
   );

@@ -1,6 +1,8 @@
 /** The secrets of an installation: which exist, and how those that anyone may choose are made. */
 import { randomBytes } from 'node:crypto';
 import { nkeys } from '@nats-io/nats-core';
+import { passwordKey } from '#infra/nats/access/format-users.ts';
+import { natsUsers } from '#infra/nats/access/role-permissions.ts';
 import { at } from '../manifests.ts';
 
 /** Replaces a value of another system. The program refuses it by the name of its setting. */
@@ -18,17 +20,23 @@ const urlInCluster = (password: string): string =>
   `mongodb://posthorn:${password}@posthorn-rs0.mongodb.svc.cluster.local/` +
   '?replicaSet=rs0&tls=true&authSource=admin';
 
-/** Generates new secrets, with placeholders for the values of other systems. */
-export function makeSecrets(further: readonly string[] = []): Secrets {
+/**
+ * Generates new secrets, with placeholders for the values of other systems.
+ *
+ * @param userPerRole whether each role has a user of NATS, as in the environments
+ */
+export function makeSecrets(further: readonly string[] = [], userPerRole = false): Secrets {
   const account = nkeys.createAccount();
   const values: Record<string, string> = {
     mongodbUrl: TO_REPLACE,
     masterKey: randomBytes(32).toString('base64'),
     bootstrapKey: randomBytes(32).toString('hex'),
-    // Begins with a letter: the configuration of NATS would read digits as a number.
-    natsPassword: `p${randomBytes(24).toString('hex')}`,
     natsAuthSeed: new TextDecoder().decode(account.getSeed()),
   };
+  for (const key of userPerRole ? natsUsers.map(passwordKey) : ['natsPassword']) {
+    // Begins with a letter: the configuration of NATS would read digits as a number.
+    values[key] = `p${randomBytes(24).toString('hex')}`;
+  }
   for (const key of further) values[key] = TO_REPLACE;
   if ('mongodbPassword' in values) {
     const password = randomBytes(24).toString('hex');

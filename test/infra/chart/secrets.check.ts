@@ -1,6 +1,8 @@
 /** The source of each secret value. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { passwordKey } from '#infra/nats/access/format-users.ts';
+import { natsUserName, natsUsers } from '#infra/nats/access/role-permissions.ts';
 import { at, conform, type Manifest, only, podTemplates } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 import { renderValues } from './values.ts';
@@ -110,6 +112,32 @@ test(
     });
   },
 );
+
+test('each role has the user and the password of its own on request', { skip }, async () => {
+  const manifests = await renderValues({
+    nats: { userPerRole: true },
+    externalSecret: { enabled: true },
+  });
+  await conform(manifests);
+  const filled = new Set(
+    (at(only(manifests, 'ExternalSecret', 'posthorn').spec, 'data') as object[]).map((one) =>
+      at(one, 'secretKey'),
+    ),
+  );
+  for (const user of natsUsers) {
+    const { pod } = podTemplates(manifests).find(({ name }) => name === `posthorn-${user}`) as {
+      pod: object;
+    };
+    const env = at(pod, 'containers', 0, 'env') as { name: string; value: string }[];
+    const value = (name: string) => env.find((one) => one.name === name)?.value;
+    assert.equal(value('POSTHORN_NATS_USER'), natsUserName(user));
+    const key = passwordKey(user);
+    assert.equal(value('POSTHORN_NATS_PASSWORD_FILE'), `/run/secrets/posthorn/${key}`);
+    assert.equal(filesOf(manifests, `posthorn-${user}`)[key], `posthorn/${key}`);
+    assert.ok(filled.has(key), key);
+  }
+  assert.ok(!filled.has('natsPassword'));
+});
 
 test('rejects two logins to NATS with their names', { skip }, async () => {
   await assert.rejects(

@@ -1,4 +1,5 @@
-import { type Msg, type NatsConnection, type Subscription, createInbox } from '@nats-io/nats-core';
+import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
+import { newInbox } from '../new-inbox.ts';
 
 const ANSWER_TIMEOUT_MS = 5000;
 
@@ -58,7 +59,7 @@ export class PulledMessage {
 export class BatchPull {
   private readonly nc: NatsConnection;
   private readonly subject: string;
-  private readonly inbox = createInbox();
+  private readonly inbox: string;
   private readonly subscription: Subscription;
   private messages: PulledMessage[] = [];
   private wanted = 0;
@@ -67,6 +68,7 @@ export class BatchPull {
 
   constructor(deps: { nc: NatsConnection; stream: string; consumer: string }) {
     this.nc = deps.nc;
+    this.inbox = newInbox(deps.nc);
     this.subject = `$JS.API.CONSUMER.MSG.NEXT.${deps.stream}.${deps.consumer}`;
     this.subscription = this.nc.subscribe(this.inbox, {
       callback: (error, message) => {

@@ -13,10 +13,10 @@
  * that were not yet acked to their callers.
  */
 import type { Msg, NatsConnection, Subscription } from '@nats-io/nats-core';
-import { createInbox } from '@nats-io/nats-core';
 import type { Clock } from '#domain/clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { apiErrors, isStorageFull } from '../api-errors.ts';
+import { newInbox } from '../new-inbox.ts';
 import { type Publication, headersOf } from './publication.ts';
 
 export type { Publication } from './publication.ts';
@@ -96,7 +96,7 @@ export class Publisher {
     this.nc = deps.nc;
     this.window = deps.window;
     this.clock = deps.clock;
-    this.inbox = `${createInbox()}.`;
+    this.inbox = `${newInbox(deps.nc)}.`;
     this.subscription = this.nc.subscribe(`${this.inbox}*`, {
       callback: (error, message) => {
         if (error === null) this.onAck(message);

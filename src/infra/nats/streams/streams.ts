@@ -17,7 +17,7 @@ import {
   streams,
   subjects,
 } from '#wire/subjects.ts';
-import { apiErrorCode, apiErrors } from '../api-errors.ts';
+import { apiErrorCode, apiErrors, isRightMissing } from '../api-errors.ts';
 import { readStorageUsage } from './storage-usage.ts';
 import { type NamedStream, streamConfigs } from './stream-configs.ts';
 
@@ -28,17 +28,20 @@ export const LEASE_MS = 4000;
 export const BROADCAST_ACK_WAIT_MS = 10_000;
 
 /**
- * Creates or updates every stream, its consumers and the KV buckets. Idempotent: each process calls
- * it at its start, so processes may start in any order (docs/architecture.md, "Streams").
+ * Creates or updates every stream, the KV buckets, and consumers. Idempotent: each process calls it
+ * at its start, so processes may start in any order (docs/architecture.md, "Streams").
+ *
+ * @param keeps which consumers: those that the process reads, or all
  */
 export async function ensureTopology(
   js: JetStreamClient,
   jsm: JetStreamManager,
   settings: StreamSettings,
+  keeps: (consumer: SharedConsumer) => boolean = () => true,
 ): Promise<void> {
   await refuseOtherShards(jsm, settings.shards);
   await ensureStreams(js, jsm, settings);
-  for (const { stream, config } of sharedConsumers(settings)) {
+  for (const { stream, config } of sharedConsumers(settings).filter(keeps)) {
     await ensureConsumer(jsm, stream, config);
   }
 }
@@ -65,15 +68,22 @@ export async function ensureStreams(
 /** A permanent consumer, shared by all tenants. */
 export interface SharedConsumer {
   stream: string;
+  /** The role that reads it. */
+  reader: 'router' | 'delivery' | 'control';
   config: Partial<ConsumerConfig> & { durable_name: string };
 }
 
 /** The permanent consumers of every stream. */
 export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
   const all: SharedConsumer[] = [
-    { stream: streams.deadLetters, config: shared(consumers.projector, 60_000, 1024) },
+    {
+      stream: streams.deadLetters,
+      reader: 'control',
+      config: shared(consumers.projector, 60_000, 1024),
+    },
     {
       stream: streams.broadcasts,
+      reader: 'router',
       config: {
         // One at a time, in stream order, for all routers together.
         ...shared(consumers.broadcaster, BROADCAST_ACK_WAIT_MS, 1),
@@ -89,18 +99,22 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
       maxAckPending: number,
     ): SharedConsumer => ({
       stream: streams.deliveries(shard),
+      reader: 'delivery',
       config: {
         ...shared(name, ackWaitMs, maxAckPending),
         filter_subject: `dlv.*.${deliveryClass}.>`,
       },
     });
+    const project = (stream: string, maxAckPending: number): SharedConsumer => ({
+      stream,
+      reader: 'control',
+      config: shared(consumers.projector, 60_000, maxAckPending),
+    });
+    const route = shared(consumers.router, 30_000, limits.routerWindowMax);
     all.push(
-      {
-        stream: streams.events(shard),
-        config: shared(consumers.router, 30_000, limits.routerWindowMax),
-      },
-      { stream: streams.events(shard), config: shared(consumers.projector, 60_000, 8192) },
-      { stream: streams.records(shard), config: shared(consumers.projector, 60_000, 1024) },
+      { stream: streams.events(shard), reader: 'router', config: route },
+      project(streams.events(shard), 8192),
+      project(streams.records(shard), 1024),
       deliver(consumers.deliverShared, 's', 2048),
       deliver(consumers.deliverHigh, 'h', 1024),
       deliver(consumers.deliverRepeats, 'r', 2048),
@@ -162,7 +176,11 @@ async function ensureStream(jsm: JetStreamManager, wanted: NamedStream): Promise
   } catch (error) {
     // It exists with another configuration: update it.
     if (apiErrorCode(error) !== apiErrors.streamNameInUse) throw error;
-    await jsm.streams.update(wanted.name, wanted);
+    await jsm.streams.update(wanted.name, wanted).catch((refusal: unknown) => {
+      // The user of this role may not change streams (`access/role-permissions.ts`): the migration
+      // and control do. During a roll-out the stream may be that of another version.
+      if (!isRightMissing(refusal)) throw refusal;
+    });
   }
 }
 

@@ -23,8 +23,8 @@ export interface TopologyReconcilerDeps {
   js: JetStreamClient;
   jsm: JetStreamManager;
   settings: StreamSettings;
-  /** Whether this process checks the consumers of a stream: those that it reads. */
-  reads: (stream: string) => boolean;
+  /** Whether this process checks a consumer: those that it reads. */
+  reads: (consumer: SharedConsumer) => boolean;
   log: Log;
   checkEveryMs?: number;
 }
@@ -51,7 +51,7 @@ export class TopologyReconciler {
     this.deps = deps;
     this.streams = allStreams(deps.settings.shards);
     for (const consumer of sharedConsumers(deps.settings)) {
-      if (!deps.reads(consumer.stream)) continue;
+      if (!deps.reads(consumer)) continue;
       const known = this.consumers.get(consumer.stream) ?? [];
       this.consumers.set(consumer.stream, [...known, consumer]);
     }
