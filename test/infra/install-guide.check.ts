@@ -9,9 +9,10 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { projectFiles, projectRoot, projectText } from '../docs/project-files.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
+import { assertAlertmanagerLoads } from './alertmanager.ts';
 import { namedCharts } from './cluster/argo/stand-in-charts.ts';
 import { blocksOf, commandsOf, guide, section } from './guide.ts';
 import { at, conform, helm, type Manifest, only, parseManifests, render } from './manifests.ts';
@@ -99,6 +100,31 @@ test('the charts of others have the addresses and versions of the applications',
   }
   assert.equal(checked, 5);
 });
+
+test(
+  'Alertmanager loads the values of step B3, and pages for every page',
+  { skip: without(tools.alertmanager) },
+  async (t) => {
+    const dir = await tempDir(t);
+    const { alertmanager } = parse(valuesOfStep('### B3. Install the operators')) as {
+      alertmanager: { config: object };
+    };
+    const file = join(dir, 'alertmanager.yml');
+    writeFileSync(file, stringify(alertmanager.config));
+    await assertAlertmanagerLoads(file, dir);
+    const routes = at(alertmanager.config, 'route', 'routes') as {
+      receiver: string;
+      matchers: string[];
+    }[];
+    const severities = [
+      ...projectText('charts/posthorn/files/rules/alerts.yaml').matchAll(/severity: (\w+)/g),
+    ];
+    for (const [, severity = ''] of severities) {
+      const taken = routes.find(({ matchers: [matcher = ''] }) => matcher.includes(severity));
+      assert.equal(taken?.receiver, severity === 'page' ? 'page' : undefined, severity);
+    }
+  },
+);
 
 async function renderSmallest(t: Parameters<typeof tempDir>[0], added = ''): Promise<Manifest[]> {
   const dir = await tempDir(t);

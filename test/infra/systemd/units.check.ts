@@ -11,6 +11,7 @@ import { tempDir } from '#testkit/temp-dir.ts';
 import { projectFiles, projectRoot, projectText } from '../../docs/project-files.ts';
 import { guide } from '../guide.ts';
 import { at } from '../manifests.ts';
+import { assertAlertmanagerLoads } from '../alertmanager.ts';
 import { toolPath, tools, without } from '../tools.ts';
 import { parseEnvironment, parseUnit } from './unit.ts';
 
@@ -94,30 +95,8 @@ test('Alertmanager loads the configuration', { skip: without(tools.alertmanager)
   for (const name of ['pagerduty-key', 'smtp-password']) writeFileSync(join(dir, 'etc', name), 'x');
   const file = join(dir, 'alertmanager.yml');
   writeFileSync(file, text('alertmanager.yml').replaceAll('/etc/prometheus', join(dir, 'etc')));
-  await assertLoads(file, dir);
+  await assertAlertmanagerLoads(file, dir);
 });
-
-/** Starts Alertmanager and ends it after its configuration is loaded. */
-async function assertLoads(file: string, dir: string): Promise<void> {
-  const listen = ['--web.listen-address=127.0.0.1:0', '--cluster.listen-address='];
-  const args = [`--config.file=${file}`, `--storage.path=${dir}`, ...listen];
-  const started = run(toolPath(tools.alertmanager), args, { timeout: 60_000 });
-  const loaded = new Promise<boolean>((resolve) => {
-    started.child.stderr?.on('data', (chunk: Buffer) => {
-      const line = chunk.toString();
-      if (line.includes('Completed loading of configuration file')) resolve(true);
-      if (line.includes('Loading configuration file failed')) resolve(false);
-    });
-  });
-  const ended = started.then(
-    () => false,
-    () => false,
-  );
-  const isLoaded = await Promise.race([loaded, ended]);
-  started.child.kill();
-  await ended;
-  assert.ok(isLoaded);
-}
 
 test('the processes run as in the image', () => {
   const unit = parseUnit(text('posthorn@.service'));
