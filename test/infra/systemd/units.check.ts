@@ -121,6 +121,9 @@ test('the brokers have the limits of those in Kubernetes', () => {
     const value = String(at(values, 'config', 'merge', key)).replaceAll(/<< | >>/g, '');
     assert.match(config, new RegExp(`^${key}: ${value}$`, 'm'));
   }
+  const stored = Number(/^ {2}max_file_store: (\d+)GB$/m.exec(config)?.[1]) * 1024 ** 3;
+  const { POSTHORN_JETSTREAM_BYTES_MAX: bytes } = parseEnvironment(text('posthorn.env'));
+  assert.equal(Number(bytes), stored);
   assert.match(config, /^ {2}sync_interval: always$/m);
   assert.equal(at(values, 'config', 'jetstream', 'merge', 'sync_interval'), 'always');
   // Longer than lame duck mode.
