@@ -30,6 +30,8 @@ export interface SystemOptions {
   mongods?: number;
   /** The last broker and the last worker run in this zone. */
   zone?: Zone;
+  /** `max_file_store` of a single broker; absent: only the disk is the limit. */
+  fileStoreBytesMax?: number;
   /** Disk size of the second broker, in MiB. */
   smallDiskMebibytes?: number;
   /** A broker of the caller, instead of new ones. */
@@ -162,7 +164,9 @@ async function startBrokers(options: SystemOptions): Promise<Brokers> {
   const { brokers = 1, zone, smallDiskMebibytes } = options;
   if (options.natsUrl !== undefined) return { members: [], smallDisk: undefined };
   if (brokers === 1) {
-    return { members: [new RestartableServer(await startNatsServer())], smallDisk: undefined };
+    const { fileStoreBytesMax } = options;
+    const bound = fileStoreBytesMax === undefined ? {} : { fileStoreBytesMax };
+    return { members: [new RestartableServer(await startNatsServer(bound))], smallDisk: undefined };
   }
   const host = zone?.coreHost ?? LOCAL;
   const small = smallDiskMebibytes === undefined ? undefined : await smallPlace(smallDiskMebibytes);
