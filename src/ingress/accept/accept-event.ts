@@ -50,7 +50,7 @@ export interface AcceptDeps {
   stored: Pick<StoredEvents, 'hasContent'>;
   results: EventResults;
   view: Pick<LifeView, 'isCurrent' | 'confirm'>;
-  storage: Pick<StorageGate, 'check' | 'noteRefusal'>;
+  storage: Pick<StorageGate, 'check' | 'notePublication' | 'noteRefusal'>;
   eventBytesMax: number;
   publishTimeoutMs: number;
   tracing?: Tracing | undefined;
@@ -219,7 +219,8 @@ export class AcceptEvent {
 
   private publish(offer: Offer, done: AcceptDone): void {
     const { tenant, head, frame, wait } = offer;
-    const { window } = this.deps;
+    const { window, storage } = this.deps;
+    storage.notePublication(frame.length);
     const { id, type } = head;
     const publication: Publication = {
       subject: subjects.event(tenant, type),
@@ -230,7 +231,7 @@ export class AcceptEvent {
       failsWhenFull: true,
     };
     const published: Published = (error, ack) => {
-      if (error !== undefined) this.deps.storage.noteRefusal(error);
+      if (error !== undefined) storage.noteRefusal(error);
       if (error instanceof PublishWindowFullError) {
         done(new PosthornError('POSTHORN_OVERLOADED'), undefined);
       } else if (ack === undefined) done(notStored(error as Error), undefined);

@@ -3,6 +3,9 @@
  * events always have room (ADR 0034). Polls the account's storage, and the records' streams: a full
  * one would stop the deliveries that wait for their records.
  *
+ * Between two polls the gate adds what this process publishes, each event once more for a delivery:
+ * a small storage may be filled within a second.
+ *
  * Between the two marks the last decision stays, so that publishing does not flap. Where NATS does
  * not answer, the decision stays too: publishing then fails by itself.
  */
@@ -14,6 +17,7 @@ import { storageMarks } from '#domain/storage-shares.ts';
 import { isServerFull } from '#infra/nats/api-errors.ts';
 import {
   type StorageSettings,
+  type StorageUsage,
   fillOf,
   readStorageUsage,
 } from '#infra/nats/streams/storage-usage.ts';
@@ -42,6 +46,7 @@ export class StorageGate implements Service {
   private readonly used: Gauge;
   private readonly refusing: Gauge;
   private isFull = false;
+  private usage: StorageUsage = { bytes: 0, bytesMax: undefined };
   private timer: NodeJS.Timeout | undefined;
   private polling: Promise<void> = Promise.resolve();
   private stopped = false;
@@ -79,6 +84,13 @@ export class StorageGate implements Service {
     if (this.isFull) throw storageFull();
   }
 
+  /** Takes note that an event of this size is published. */
+  notePublication(bytes: number): void {
+    this.usage.bytes += 2 * bytes;
+    const fill = fillOf(this.usage);
+    if (fill >= storageMarks.refuseFrom) this.set(true, { used_ratio: fill });
+  }
+
   /**
    * Takes note that JetStream refused a message. Where the server or the account is full, all
    * events are refused until the next poll; a full stream refuses its own.
@@ -98,7 +110,8 @@ export class StorageGate implements Service {
   private async poll(): Promise<void> {
     const { jsm, settings } = this.deps;
     try {
-      const fills = [fillOf(await readStorageUsage(jsm, settings))];
+      this.usage = await readStorageUsage(jsm, settings);
+      const fills = [fillOf(this.usage)];
       for await (const { state, config } of jsm.streams.list(subjects.records('*'))) {
         fills.push(fillOf({ bytes: state.bytes, bytesMax: config.max_bytes }));
       }

@@ -38,7 +38,11 @@ function offer(view: AcceptDeps['view']): Offered {
       },
     },
     results: { count: () => undefined },
-    storage: { check: () => undefined, noteRefusal: () => undefined },
+    storage: {
+      check: () => undefined,
+      notePublication: () => undefined,
+      noteRefusal: () => undefined,
+    },
     view,
     eventBytesMax: 1024,
     publishTimeoutMs: 1000,
