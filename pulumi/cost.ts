@@ -4,6 +4,7 @@ import { INTERFACE_SERVICES } from './src/components/network/vpc-endpoints.ts';
 import { type Settings, readSettings } from './src/config.ts';
 import { prices } from './prices.ts';
 import { EXAMPLE_OWNER, readStackFile } from './stack-file.ts';
+import { storageInputs, storagePlan } from './storage-plan.ts';
 
 export interface CostLine {
   item: string;
@@ -18,23 +19,21 @@ export interface Estimate {
   usdPerMillion: number;
 }
 
-/** What the configuration does not say: the load, and the MongoDB that was bought for it. */
+/** What the configuration does not say: the MongoDB that was bought for the load. */
 interface Load {
-  deliveriesPerMonth: number;
   atlas: keyof typeof prices.atlasHour;
   /** Storage and backups of MongoDB. */
   atlasExtraUsd: number;
-  brokerVolumeGb: number;
 }
 
 const HOURS = 730;
 const GB = 1e9;
 
-/** Environments whose cost is stated. prod: 1,000,000 deliveries in each hour of the month. */
+/** Environments whose cost is stated, for the load and the volumes of `storage-plan.ts`. */
 export const loads = {
-  dev: { deliveriesPerMonth: 3e6, atlas: 'M10', atlasExtraUsd: 10, brokerVolumeGb: 20 },
-  stage: { deliveriesPerMonth: 73e6, atlas: 'M30', atlasExtraUsd: 40, brokerVolumeGb: 100 },
-  prod: { deliveriesPerMonth: 730e6, atlas: 'M40', atlasExtraUsd: 150, brokerVolumeGb: 250 },
+  dev: { atlas: 'M10', atlasExtraUsd: 10 },
+  stage: { atlas: 'M30', atlasExtraUsd: 40 },
+  prod: { atlas: 'M40', atlasExtraUsd: 150 },
 } as const satisfies Record<string, Load>;
 
 /**
@@ -109,11 +108,11 @@ function networkLines(settings: Settings, deliveriesPerMonth: number): CostLine[
 export function estimate(stack: keyof typeof loads): Estimate {
   const settings = readSettings({ ...readStackFile(stack), ...EXAMPLE_OWNER });
   const load: Load = loads[stack];
-  const { deliveriesPerMonth } = load;
+  const { deliveriesPerMonth } = storageInputs[stack];
   const nodes = nodesOf(settings);
   const recovery = settings.recoveryRegion !== '';
   const { volume, volumeBackup } = prices.perGbMonth;
-  const brokerGb = 3 * load.brokerVolumeGb;
+  const brokerGb = storagePlan(storageInputs[stack]).volumesGibTogether;
   const keys = recovery ? 5 : 4;
   const secrets = recovery ? 2 : 1;
   const lines = [

@@ -1,4 +1,5 @@
 import { describeSettings } from '#config/describe.ts';
+import { storageTable } from '../../pulumi/storage-plan.ts';
 import { describeChartValues } from './chart-values.ts';
 import { drawImports } from './source/import-graph.ts';
 
@@ -6,6 +7,7 @@ import { drawImports } from './source/import-graph.ts';
 export const generatedParts = [
   { document: 'docs/configuration.md', name: 'settings', make: describeSettings },
   { document: 'docs/operations/values.md', name: 'chart values', make: describeChartValues },
+  { document: 'docs/operations/sizing/capacity.md', name: 'storage', make: storageTable },
   { document: 'docs/architecture.md', name: 'import directions', make: drawImports },
 ] as const;
 
