@@ -16,8 +16,12 @@ const HASHED_AT_ONCE_BYTES = 1024 * 1024;
 export class BinaryCache {
   readonly dir: string;
 
-  constructor(dir: string) {
+  private readonly nowMs: () => number;
+
+  /** @param nowMs the time since 1970 */
+  constructor(dir: string, nowMs: () => number) {
     this.dir = dir;
+    this.nowMs = nowMs;
   }
 
   /** Finds the newest valid binary of a program. Removes damaged ones and reports them. */
@@ -43,9 +47,10 @@ export class BinaryCache {
    */
   async makeFetchDir(): Promise<string> {
     await mkdir(this.dir, { recursive: true });
+    const sinceMs = this.nowMs() - FETCH_AGE_MS_MAX;
     for (const name of await readdir(this.dir)) {
       const path = join(this.dir, name);
-      if (name.startsWith(FETCH_PREFIX) && (await isOlderThan(path, FETCH_AGE_MS_MAX))) {
+      if (name.startsWith(FETCH_PREFIX) && (await isOlderThan(path, sinceMs))) {
         await rm(path, { recursive: true, force: true });
       }
     }
@@ -60,9 +65,9 @@ export class BinaryCache {
   }
 }
 
-async function isOlderThan(path: string, ageMs: number): Promise<boolean> {
-  const { mtimeMs } = await stat(path).catch(() => ({ mtimeMs: Date.now() }));
-  return Date.now() - mtimeMs > ageMs;
+async function isOlderThan(path: string, sinceMs: number): Promise<boolean> {
+  const found = await stat(path).catch(() => undefined);
+  return found !== undefined && found.mtimeMs < sinceMs;
 }
 
 /**

@@ -161,9 +161,8 @@ async function waitUntilReady(
   server: ServerProcess,
   { host, port, name }: { host: string; port: number; name: string },
 ): Promise<void> {
-  const deadline = performance.now() + READY_DEADLINE_MS;
-  while (performance.now() < deadline) {
-    if (server.ended) break;
+  const deadline = AbortSignal.timeout(READY_DEADLINE_MS);
+  while (!deadline.aborted && !server.ended) {
     const greeting = await readGreeting(host, port);
     if (greeting.includes(`"${name}"`) && greeting.includes('"jetstream":true')) return;
     await delay(10);

@@ -22,6 +22,8 @@ export interface ResolveBinaryDeps {
   sources: BinarySource[];
   /** Prints one line of progress, for example a download or a skipped binary with the reason. */
   report: (line: string) => void;
+  /** The time since 1970. */
+  nowMs: () => number;
 }
 
 /**
@@ -33,7 +35,7 @@ export interface ResolveBinaryDeps {
 export async function resolveBinary(program: Program, deps: ResolveBinaryDeps): Promise<string> {
   const onPath = await findOnPath(program, deps);
   if (onPath !== undefined) return onPath;
-  const cache = new BinaryCache(deps.cacheDir);
+  const cache = new BinaryCache(deps.cacheDir, deps.nowMs);
   const cached = await cache.find(program, deps.report);
   if (cached !== undefined) return cached;
   const failures: string[] = [];

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { type Db, MongoClient } from 'mongodb';
+import { systemClock } from '#infra/system-clock.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
 import { mongod, natsServer, type Program } from '#src/embedded/program.ts';
 import { startMongod as startEmbeddedMongod } from '#src/embedded/mongod.ts';
@@ -155,6 +156,7 @@ export function testBinary(program: Program): Promise<string> {
     ...resolveDeps(process.env, process.env['POSTHORN_CACHE_DIR']),
     sources: binarySources(program),
     report: (line) => process.stderr.write(`${line}\n`),
+    nowMs: systemClock.wallMs,
   });
 }
 

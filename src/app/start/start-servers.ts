@@ -93,6 +93,7 @@ async function findProgram(program: Program, deps: StartServersDeps): Promise<st
       ...resolveDeps(deps.env, deps.settings.start.cacheDir, deps.dataDir.join('cache')),
       sources: binarySources(program),
       report: deps.report,
+      nowMs: deps.clock.wallMs,
     });
   } catch (error) {
     throw new ConfigError([(error as Error).message]);

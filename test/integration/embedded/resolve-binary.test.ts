@@ -47,6 +47,7 @@ test('a program on the PATH is used, and an older one is skipped with a message'
     cacheDir: join(dir, 'cache'),
     sources: [],
     report: (line) => lines.push(line),
+    nowMs: Date.now,
   });
   assert.equal(found, good);
   assert.deepEqual(lines, [`${old} is skipped: version 2.9.25, but 2.14.0 or later is needed`]);
@@ -61,6 +62,7 @@ test('a fetched binary is cached, and a damaged copy is fetched again', async (t
     cacheDir,
     sources: [broken, source],
     report: (line: string) => lines.push(line),
+    nowMs: Date.now,
   };
   const first = await resolveBinary(natsServer, deps);
   assert.equal(await resolveBinary(natsServer, deps), first);
@@ -78,7 +80,13 @@ test('a fetched binary is cached, and a damaged copy is fetched again', async (t
 
 test('concurrent fetches leave one complete file', async (t) => {
   const cacheDir = join(await tempDir(t), 'cache');
-  const deps = { path: '', cacheDir, sources: [sourceOf('2.15.1')], report: () => undefined };
+  const deps = {
+    path: '',
+    cacheDir,
+    sources: [sourceOf('2.15.1')],
+    report: () => undefined,
+    nowMs: Date.now,
+  };
   const all = await Promise.all([1, 2, 3].map(() => resolveBinary(natsServer, deps)));
   assert.equal(new Set(all).size, 1);
   assert.equal((await readdir(cacheDir)).length, 1);
@@ -87,7 +95,13 @@ test('concurrent fetches leave one complete file', async (t) => {
 test('the error names the remedies and each failed source when no binary is found', async (t) => {
   const cacheDir = join(await tempDir(t), 'cache');
   const tooOld = sourceOf('2.1.0');
-  const deps = { path: '', cacheDir, sources: [broken, tooOld], report: () => undefined };
+  const deps = {
+    path: '',
+    cacheDir,
+    sources: [broken, tooOld],
+    report: () => undefined,
+    nowMs: Date.now,
+  };
   await assert.rejects(resolveBinary(natsServer, deps), (error: Error) => {
     for (const part of [
       'POSTHORN_NATS_URL',
@@ -107,7 +121,12 @@ test('the error names the remedies and each failed source when no binary is foun
 test('rejects a cache folder that cannot be created with its name', async (t) => {
   const dir = await tempDir(t);
   await writeFile(join(dir, 'file'), '');
-  const deps = { path: '', sources: [sourceOf('2.15.1')], report: () => undefined };
+  const deps = {
+    path: '',
+    sources: [sourceOf('2.15.1')],
+    report: () => undefined,
+    nowMs: Date.now,
+  };
   await assert.rejects(
     resolveBinary(natsServer, { ...deps, cacheDir: join(dir, 'file', 'cache') }),
     /ENOTDIR.*file\/cache/,
