@@ -1,7 +1,9 @@
+import { Resolver } from 'node:dns/promises';
 import { ACMClient, paginateListCertificates } from '@aws-sdk/client-acm';
 import {
   DescribeAddressesCommand,
   DescribeInstanceTypeOfferingsCommand,
+  DescribeVpcEndpointServicesCommand,
   EC2Client,
   type Tag,
   paginateDescribeInstances,
@@ -27,6 +29,12 @@ export interface AwsOptions {
   credentials?: { accessKeyId: string; secretAccessKey: string };
 }
 
+/** Looks the name servers of a domain up, as `resolveNs` of node:dns. */
+export type ResolveNs = (domain: string) => Promise<string[]>;
+
+const publicDns: ResolveNs = (domain) =>
+  new Resolver({ timeout: 5000, tries: 2 }).resolveNs(domain);
+
 /** Undefined if AWS answers with one of these errors. */
 async function unless<T>(names: readonly string[], requested: Promise<T>): Promise<T | undefined> {
   try {
@@ -38,7 +46,11 @@ async function unless<T>(names: readonly string[], requested: Promise<T>): Promi
 }
 
 /** Reads the answers of an account. It changes nothing. */
-export async function readAccount(settings: Settings, options: AwsOptions): Promise<AccountFacts> {
+export async function readAccount(
+  settings: Settings,
+  options: AwsOptions,
+  resolveNs = publicDns,
+): Promise<AccountFacts> {
   const { environment, region } = settings;
   const at = (where: string) => ({ ...options, region: where });
   const identity = await new STSClient(at(region)).send(new GetCallerIdentityCommand({}));
@@ -75,6 +87,12 @@ export async function readAccount(settings: Settings, options: AwsOptions): Prom
       );
     },
     certificateDomains: () => certificateDomains(new ACMClient(at(region))),
+    nameServers: (domain) => nameServersOf(domain, resolveNs),
+    offersService: async (name) => {
+      const command = new DescribeVpcEndpointServicesCommand({ ServiceNames: [name] });
+      const answer = await unless(['InvalidServiceName'], new EC2Client(at(region)).send(command));
+      return (answer?.ServiceDetails ?? []).length > 0;
+    },
     secretKeys: async () => {
       const command = new GetSecretValueCommand({ SecretId: `posthorn/${environment}` });
       const requested = new SecretsManagerClient(at(region)).send(command);
@@ -83,6 +101,17 @@ export async function readAccount(settings: Settings, options: AwsOptions): Prom
       return Object.keys(JSON.parse(answer.SecretString) as object);
     },
   };
+}
+
+/** A server that fails answers for a delegation to a zone that does not exist any more. */
+const NOT_DELEGATED = ['ENOTFOUND', 'ENODATA', 'ESERVFAIL'];
+
+async function nameServersOf(domain: string, resolveNs: ResolveNs): Promise<string[] | undefined> {
+  try {
+    return await resolveNs(domain);
+  } catch (error) {
+    return NOT_DELEGATED.includes(String((error as { code?: string }).code)) ? [] : undefined;
+  }
 }
 
 /** Service Quotas knows the value of an account only after a change; before, the default holds. */

@@ -17,6 +17,10 @@ export interface AccountFacts {
   replicatedPrefixes: () => Promise<readonly string[]>;
   /** Domains of issued certificates. */
   certificateDomains: () => Promise<readonly string[]>;
+  /** Name servers of a domain by public DNS: empty without a delegation, undefined if unknown. */
+  nameServers: (domain: string) => Promise<readonly string[] | undefined>;
+  /** Whether an endpoint service of PrivateLink exists, and admits this account. */
+  offersService: (name: string) => Promise<boolean>;
   /** The keys of the platform's secret; undefined while it has no value. */
   secretKeys: () => Promise<readonly string[] | undefined>;
 }
@@ -109,6 +113,44 @@ async function hostFindings(hosts: readonly string[], facts: AccountFacts): Prom
   );
 }
 
+/** The domains that may be the zone of a host, the nearest first. No registry is one. */
+function zonesAbove(host: string): string[] {
+  const labels = host.split('.');
+  return labels.slice(0, -1).map((_, i) => labels.slice(i).join('.'));
+}
+
+async function zoneFinding(host: string, facts: AccountFacts): Promise<Finding> {
+  for (const zone of zonesAbove(host)) {
+    const servers = await facts.nameServers(zone);
+    if (servers === undefined) {
+      const text = `the zone of ${host} is unknown, as DNS did not answer: compare \`dig NS ${zone}\``;
+      return { level: 'later', text };
+    }
+    if (servers.length > 0) return { level: 'ok', text: `${host} is in the zone ${zone}` };
+  }
+  const zone = host.slice(host.indexOf('.') + 1);
+  return {
+    level: 'fault',
+    text:
+      `no zone with ${host} is delegated: aws route53 create-hosted-zone --name ${zone} ` +
+      '--caller-reference 1, and enter its name servers at the registrar or in the zone above',
+  };
+}
+
+/** Atlas and others reach the stack by a service that admits accounts by their number. */
+async function mongodbFindings(settings: Settings, facts: AccountFacts): Promise<Finding[]> {
+  const { mongodbEndpointService: name, accountId, region } = settings;
+  if (name === '') return [];
+  return [
+    finding(
+      await facts.offersService(name),
+      `${name} admits this account`,
+      `${name} is not offered to ${accountId} in ${region}: add a private endpoint for this ` +
+        'account in the project of Atlas, or correct mongodbEndpointService',
+    ),
+  ];
+}
+
 async function secretFinding({ environment }: Settings, facts: AccountFacts): Promise<Finding> {
   const keys = await facts.secretKeys();
   const name = `posthorn/${environment}`;
@@ -160,6 +202,8 @@ export async function preflightFindings(
     autoScaling,
     replication,
     ...(await hostFindings(hosts, facts)),
+    ...(await Promise.all(hosts.map((host) => zoneFinding(host, facts)))),
+    ...(await mongodbFindings(settings, facts)),
     await secretFinding(settings, facts),
   ];
 }

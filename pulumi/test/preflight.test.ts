@@ -5,8 +5,9 @@ import { readFileSync } from 'node:fs';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { readAccount } from '../preflight/aws-account.ts';
+import { type ResolveNs, readAccount } from '../preflight/aws-account.ts';
 import { type Finding, preflightFindings, SECRET_KEYS } from '../preflight/findings.ts';
+import type { Settings } from '../src/config.ts';
 import { quotaNeeds } from '../preflight/needs.ts';
 import { ACCOUNT, stacks } from '../stack-file.ts';
 import { allOf } from './kit/find-resources.ts';
@@ -54,16 +55,24 @@ const ready: StubAnswers = {
   },
 };
 
+/** DNS in which example.com is delegated. */
+const delegated: ResolveNs = (domain) =>
+  domain === 'example.com'
+    ? Promise.resolve(['ns-1.awsdns-01.com'])
+    : Promise.reject(Object.assign(new Error(domain), { code: 'ENODATA' }));
+
 async function findingsOf(
   t: TestContext,
   changes: StubAnswers,
   stack = 'prod',
   now = NOW,
+  more: { settings?: Partial<Settings>; resolveNs?: ResolveNs } = {},
 ): Promise<Finding[]> {
   const aws = await StubAws.start({ ...ready, ...changes });
   t.after(() => aws.close());
-  const settings = stackSettings(stack);
-  const facts = await readAccount(settings, { endpoint: aws.endpoint, credentials });
+  const settings = { ...stackSettings(stack), ...more.settings };
+  const { resolveNs = delegated } = more;
+  const facts = await readAccount(settings, { endpoint: aws.endpoint, credentials }, resolveNs);
   return preflightFindings(settings, HOSTS, facts, now);
 }
 
@@ -74,6 +83,40 @@ test('an account that is ready has no fault', async (t) => {
   const findings = await findingsOf(t, {});
   assert.deepEqual(faultsOf(findings), []);
   assert.ok(findings.length >= 15);
+});
+
+test('a host without a delegated zone is reported with the command that creates one', async (t) => {
+  const none: ResolveNs = () =>
+    Promise.reject(Object.assign(new Error('none'), { code: 'ENOTFOUND' }));
+  const faults = faultsOf(await findingsOf(t, {}, 'prod', NOW, { resolveNs: none }));
+  assert.deepEqual(
+    faults,
+    HOSTS.map(
+      (host) =>
+        `no zone with ${host} is delegated: aws route53 create-hosted-zone --name example.com ` +
+        '--caller-reference 1, and enter its name servers at the registrar or in the zone above',
+    ),
+  );
+  const silent: ResolveNs = () =>
+    Promise.reject(Object.assign(new Error('late'), { code: 'ETIMEOUT' }));
+  const unknown = await findingsOf(t, {}, 'prod', NOW, { resolveNs: silent });
+  assert.deepEqual(
+    unknown.filter(({ level }) => level !== 'ok').map(({ level }) => level),
+    HOSTS.map(() => 'later'),
+  );
+});
+
+test('an endpoint service that does not admit the account is reported', async (t) => {
+  const name = 'com.amazonaws.vpce.eu-central-1.vpce-svc-0123456789abcdef0';
+  const settings = { mongodbEndpointService: name };
+  const operation = 'DescribeVpcEndpointServices';
+  const refused = { [operation]: { error: 'InvalidServiceName' } };
+  const faults = faultsOf(await findingsOf(t, refused, 'prod', NOW, { settings }));
+  assert.equal(faults.length, 1, faults.join('\n'));
+  assert.match(String(faults[0]), /vpce-svc-0123456789abcdef0 is not offered to 123456789012/);
+  const details = `<serviceDetailSet><item><serviceName>${name}</serviceName></item></serviceDetailSet>`;
+  const offered = { [operation]: ec2(operation, details) };
+  assert.deepEqual(faultsOf(await findingsOf(t, offered, 'prod', NOW, { settings })), []);
 });
 
 test('a quota that is too small is reported with the command that raises it', async (t) => {

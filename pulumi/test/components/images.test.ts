@@ -40,6 +40,15 @@ test('a cached image is set if its chart reads it, and an unknown registry is an
   assert.throws(() => upstreamOf('registry.example.com/one/image'), /no way to pull it/);
 });
 
+/** ECR caches these without credentials; others need a secret with those of an account there. */
+const CACHED_WITHOUT_LOGIN = ['registry.k8s.io', 'quay.io', 'public.ecr.aws'];
+
+test('every cached registry is one that ECR reads without credentials', () => {
+  for (const { way, url } of Object.values(upstreams)) {
+    if (way === 'cache') assert.ok(CACHED_WITHOUT_LOGIN.includes(url), url);
+  }
+});
+
 for (const stack of stacks) {
   const { resources } = await recordPlatform(stack, { standby: 'false' }).catch(() =>
     recordPlatform(stack),

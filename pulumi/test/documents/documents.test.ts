@@ -30,7 +30,10 @@ test('keys, stacks and outputs that the documents name exist', async () => {
 });
 
 test('the installation guide names the image repository as the program does', async () => {
-  const guide = readFileSync(new URL('../../../docs/operations/install.md', import.meta.url), 'utf8');
+  const guide = readFileSync(
+    new URL('../../../docs/operations/install.md', import.meta.url),
+    'utf8',
+  );
   const { resources } = await recordPlatform('prod');
   const repositories = allOf(resources, 'ecr/repository:Repository');
   assert.ok(repositories.length > 0);
