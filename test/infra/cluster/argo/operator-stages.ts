@@ -9,15 +9,22 @@ const READY = `conditions:
   reason: Ready
   message: ready
 `;
-const AVAILABLE = `conditions:
+const AVAILABLE = `paused: false
+replicas: 2
+updatedReplicas: 2
+availableReplicas: 2
+unavailableReplicas: 0
+conditions:
 - type: Available
   status: "True"
   reason: Available
   message: available
+  lastTransitionTime: {{ Now | Quote }}
 - type: Reconciled
   status: "True"
   reason: Reconciled
   message: reconciled
+  lastTransitionTime: {{ Now | Quote }}
 `;
 /** The status that the load balancer controller sets once a load balancer exists. */
 const BALANCED = `loadBalancer:
