@@ -64,7 +64,7 @@ export class StubEngine {
     stackName: string,
     config: Readonly<Record<string, string>>,
   ): Promise<automation.Stack> {
-    const program = () => import(`../src/main.ts?engine-${this.runs++}`);
+    const program = () => import(`../../src/main.ts?engine-${this.runs++}`);
     const stack = await automation.LocalWorkspace.createOrSelectStack(
       { stackName, projectName: PROJECT, program },
       await this.options(stackName),

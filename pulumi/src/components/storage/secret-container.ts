@@ -32,7 +32,8 @@ export class SecretContainer extends pulumi.ComponentResource {
       name,
       {
         name: secretName(args.context),
-        description: 'JSON with mongodbUrl, masterKey, bootstrapKey, natsPassword of each role, natsAuthSeed',
+        description:
+          'JSON with mongodbUrl, masterKey, bootstrapKey, natsPassword of each role, natsAuthSeed',
         kmsKeyId: args.keyArn,
         recoveryWindowInDays: 30,
         replicas:
