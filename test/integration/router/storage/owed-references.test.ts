@@ -75,16 +75,16 @@ test('the end of the stream is read twice when it has several replicas', async (
   const core = await startNatsCore(t);
   await storeMany(core, 1000);
   // Stored after the first read has reached the end: as if a cut-off leader did not know it.
-  let reads = 0;
-  const direct = Object.assign(Object.create(core.jsm.direct) as JetStreamManager['direct'], {
-    async getBatch(...query: Parameters<JetStreamManager['direct']['getBatch']>) {
-      // The third page is past the end.
-      const answer = await core.jsm.direct.getBatch(...query);
-      if (++reads === 3) await store(core, subjects.held('acme', 'ep_1'), 7);
-      return answer;
+  let ends = 0;
+  const { streams: all, direct } = core.jsm;
+  const own = Object.assign(Object.create(all) as JetStreamManager['streams'], {
+    async getMessage(...query: Parameters<JetStreamManager['streams']['getMessage']>) {
+      const message = await all.getMessage(...query);
+      if (message === null && ++ends === 1) await store(core, subjects.held('acme', 'ep_1'), 7);
+      return message;
     },
   });
-  const jsm = { streams: core.jsm.streams, direct } as JetStreamManager;
+  const jsm = { streams: own, direct } as JetStreamManager;
   const references = new OwedReferences({ jsm, replicas: 3, confirmAfterMs: 1 });
   const { signal } = new AbortController();
   assert.equal(await references.floor(0, { first: 1, wanted: 100 }, 900, signal), 7);
