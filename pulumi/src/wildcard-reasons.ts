@@ -6,8 +6,7 @@ export const wildcardReasons: Readonly<Record<string, string>> = {
   AccountAdministersKey:
     'In a key policy `*` is this key alone. Without this statement IAM has no say over the key and ' +
     'no role could ever change it',
-  LogsUseKey:
-    'In a key policy `*` is this key alone, and the log groups belong to this platform',
+  LogsUseKey: 'In a key policy `*` is this key alone, and the log groups belong to this platform',
   AlarmsUseKey: 'In a key policy `*` is this key alone',
   AutoScalingUsesKey: 'In a key policy `*` is this key alone',
   AutoScalingGrantsKey: 'In a key policy `*` is this key alone; grants for AWS resources only',

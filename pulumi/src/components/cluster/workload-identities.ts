@@ -1,4 +1,5 @@
 import * as pulumi from '@pulumi/pulumi';
+import type { Statement } from '../../iam-policy.ts';
 import type { PlatformContext } from '../../platform-context.ts';
 import type { Cluster } from './cluster.ts';
 import { LoadBalancerIdentity } from './load-balancer-identity.ts';
@@ -52,27 +53,13 @@ export class WorkloadIdentities extends pulumi.ComponentResource {
         serviceAccount: 'posthorn-control',
         description: 'Role control writes the archive, and reads it back for a replay',
         statements: [
-          {
-            Sid: 'ArchiveObjects',
-            Effect: 'Allow',
-            Action: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
-            Resource: [pulumi.interpolate`${archiveBucketArn}/*`],
-          },
-          {
-            Sid: 'ArchiveList',
-            Effect: 'Allow',
-            Action: ['s3:ListBucket'],
-            Resource: [archiveBucketArn],
-          },
-          {
-            Sid: 'ArchiveKey',
-            Effect: 'Allow',
-            Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
-            Resource: [dataKeyArn],
-            Condition: {
-              StringEquals: { 'kms:ViaService': `s3.${context.settings.region}.amazonaws.com` },
-            },
-          },
+          ...bucketStatements({
+            sid: 'Archive',
+            bucketArn: archiveBucketArn,
+            objectActions: ['s3:GetObject', 's3:PutObject', 's3:AbortMultipartUpload'],
+            dataKeyArn,
+            region: context.settings.region,
+          }),
         ],
         associate: true,
       },
@@ -182,31 +169,50 @@ export class WorkloadIdentities extends pulumi.ComponentResource {
         serviceAccount: 'mongodb-backup',
         description: 'The operator of MongoDB writes and prunes its backups',
         statements: [
-          {
-            Sid: 'MongodbBackupObjects',
-            Effect: 'Allow',
-            Action: ['s3:GetObject', 's3:PutObject', 's3:DeleteObject', 's3:AbortMultipartUpload'],
-            Resource: [pulumi.interpolate`${bucketArn}/*`],
-          },
-          {
-            Sid: 'MongodbBackupList',
-            Effect: 'Allow',
-            Action: ['s3:ListBucket'],
-            Resource: [bucketArn],
-          },
-          {
-            Sid: 'MongodbBackupKey',
-            Effect: 'Allow',
-            Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
-            Resource: [dataKeyArn],
-            Condition: {
-              StringEquals: { 'kms:ViaService': `s3.${context.settings.region}.amazonaws.com` },
-            },
-          },
+          ...bucketStatements({
+            sid: 'MongodbBackup',
+            bucketArn,
+            objectActions: [
+              's3:GetObject',
+              's3:PutObject',
+              's3:DeleteObject',
+              's3:AbortMultipartUpload',
+            ],
+            dataKeyArn,
+            region: context.settings.region,
+          }),
         ],
         associate: true,
       },
       { parent: this },
     ).roleArn;
   }
+}
+
+/** Access to the objects of one bucket, its list and its key. */
+function bucketStatements(access: {
+  /** Prefix of the names of the statements. */
+  sid: string;
+  bucketArn: pulumi.Input<string>;
+  objectActions: string[];
+  dataKeyArn: pulumi.Input<string>;
+  region: string;
+}): Statement[] {
+  const { sid, bucketArn, objectActions, dataKeyArn, region } = access;
+  return [
+    {
+      Sid: `${sid}Objects`,
+      Effect: 'Allow',
+      Action: objectActions,
+      Resource: [pulumi.interpolate`${bucketArn}/*`],
+    },
+    { Sid: `${sid}List`, Effect: 'Allow', Action: ['s3:ListBucket'], Resource: [bucketArn] },
+    {
+      Sid: `${sid}Key`,
+      Effect: 'Allow',
+      Action: ['kms:Decrypt', 'kms:GenerateDataKey'],
+      Resource: [dataKeyArn],
+      Condition: { StringEquals: { 'kms:ViaService': `s3.${region}.amazonaws.com` } },
+    },
+  ];
 }
