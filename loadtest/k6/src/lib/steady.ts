@@ -4,6 +4,7 @@
  */
 import type { Options } from 'k6/options';
 import { Zipf } from './zipf.ts';
+import { constantRate } from './constant-rate.ts';
 import { publish } from './publish.ts';
 import { type TenantPlan, healthyTenants, makeTenants, removeTenants } from './tenants.ts';
 import { judge } from './verdict.ts';
@@ -31,26 +32,8 @@ export function publishToOne(): void {
 
 /** @param perS events a second */
 export function steadyOptions(name: string, perS: number, length: string): Options {
-  return {
-    setupTimeout: '5m',
-    teardownTimeout: '10m',
-    scenarios: {
-      [name]: {
-        executor: 'constant-arrival-rate',
-        rate: perS,
-        duration: length,
-        preAllocatedVUs: 100,
-        maxVUs: 1000,
-      },
-    },
-    thresholds: {
-      deliveries: ['value>0'],
-      deliveries_lost: ['value==0'],
-      deliveries_duplicated: ['value==0'],
-      // A generator that cannot keep up would otherwise pass with less load than stated.
-      dropped_iterations: ['count==0'],
-      http_req_failed: ['rate==0'],
-      e2e_p95_ms: ['value<20'],
-    },
-  };
+  return constantRate(name, perS, length, {
+    http_req_failed: ['rate==0'],
+    e2e_p95_ms: ['value<20'],
+  });
 }
