@@ -45,7 +45,7 @@ export class BehindTenant {
   private waiting: number;
   private phase: Phase;
   /** Events of the consumer that are being routed, and are acked once the key is stored. */
-  private readonly joined: readonly ConsumedEvent[];
+  private joined: readonly ConsumedEvent[];
   private readonly held: ConsumedEvent[] = [];
   private wake: () => void = () => {};
 
@@ -177,6 +177,8 @@ export class BehindTenant {
       this.waiting++;
       event.detach();
     }
+    // Do not keep their data for as long as the tenant is behind.
+    this.joined = [];
   }
 
   private walkOn(): void {
