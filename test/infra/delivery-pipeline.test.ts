@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { settingsSchema } from '#config/schema.ts';
 import { projectFiles, projectText } from '../docs/project-files.ts';
+import { readSteps } from './cluster/result/last-result.ts';
 import { at } from './manifests.ts';
 
 const scriptsOf = (path: string): Record<string, string> =>
@@ -78,6 +79,21 @@ test('the nightly workflow runs .ci/cluster, which needs every tool', () => {
     String(at(one, 'run')),
   );
   assert.ok(commands.some((command) => command.includes('.ci/cluster')));
+});
+
+test('the result of .ci/cluster has the time and the passed tests of each step', () => {
+  const log = [
+    '=== install: npm ci\nadded 400 packages\n=== install: passed in 30 s',
+    '=== cluster: npm run test:cluster\nℹ pass 24\nℹ skipped 0\n=== cluster: passed in 300 s',
+  ].join('\n');
+  assert.deepEqual(readSteps(log), [
+    { name: 'install', seconds: 30, passed: undefined },
+    { name: 'cluster', seconds: 300, passed: 24 },
+  ]);
+  const skipping = log.replace('skipped 0', 'skipped 1');
+  assert.throws(() => readSteps(skipping), /cluster has skipped tests/);
+  const failed = log.replace('=== cluster: passed in 300 s', '=== cluster: FAILED (exit code 1)');
+  assert.throws(() => readSteps(failed), /cluster has not passed/);
 });
 
 test('the image has the Node version of the lock file and does not run as root', () => {
