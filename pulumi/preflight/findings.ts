@@ -151,7 +151,11 @@ async function mongodbFindings(settings: Settings, facts: AccountFacts): Promise
   ];
 }
 
-async function secretFinding({ environment }: Settings, facts: AccountFacts): Promise<Finding> {
+async function secretFinding(
+  { environment }: Settings,
+  further: readonly string[],
+  facts: AccountFacts,
+): Promise<Finding> {
   const keys = await facts.secretKeys();
   const name = `posthorn/${environment}`;
   if (keys === undefined) {
@@ -160,18 +164,18 @@ async function secretFinding({ environment }: Settings, facts: AccountFacts): Pr
       text: `the secret ${name} has no value yet: put it in after pulumi up`,
     };
   }
-  const missing = SECRET_KEYS.filter((key) => !keys.includes(key));
+  const missing = [...SECRET_KEYS, ...further].filter((key) => !keys.includes(key));
   const fault = `the secret ${name} lacks ${missing.join(', ')}`;
   return finding(missing.length === 0, `the secret ${name} has every key`, fault);
 }
 
 /**
  * Compares an account with the needs of a stack, before or after its first run.
- * @param hosts the hosts of the Ingress
+ * @param git the hosts of the Ingress, and the keys of the secret that only the environment needs
  */
 export async function preflightFindings(
   settings: Settings,
-  hosts: readonly string[],
+  git: { hosts: readonly string[]; furtherKeys: readonly string[] },
   facts: AccountFacts,
   now: Date,
 ): Promise<Finding[]> {
@@ -201,9 +205,9 @@ export async function preflightFindings(
     ...(await instanceFindings(settings, facts)),
     autoScaling,
     replication,
-    ...(await hostFindings(hosts, facts)),
-    ...(await Promise.all(hosts.map((host) => zoneFinding(host, facts)))),
+    ...(await hostFindings(git.hosts, facts)),
+    ...(await Promise.all(git.hosts.map((host) => zoneFinding(host, facts)))),
     ...(await mongodbFindings(settings, facts)),
-    await secretFinding(settings, facts),
+    await secretFinding(settings, git.furtherKeys, facts),
   ];
 }

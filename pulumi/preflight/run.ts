@@ -9,16 +9,26 @@ import { ConfigError, type Settings, readSettings } from '../src/config.ts';
 import { readStackFile, stacks } from '../stack-file.ts';
 import { readAccount } from './aws-account.ts';
 import { preflightFindings } from './findings.ts';
+import { type AppsValues, furtherKeys } from './further-keys.ts';
 
 const MARKS = { ok: 'ok   ', fault: 'FAULT', later: 'later' } as const;
 
+function valuesOf({ environment }: Settings, file: string): unknown {
+  const path = `../../argocd/environments/${environment}/${file}`;
+  return parse(readFileSync(new URL(path, import.meta.url), 'utf8'));
+}
+
 /** The hosts of the Ingress of an environment. */
-function hostsOf({ environment }: Settings): string[] {
-  const path = `../../argocd/environments/${environment}/posthorn.yaml`;
-  const { ingress } = parse(readFileSync(new URL(path, import.meta.url), 'utf8')) as {
+function hostsOf(settings: Settings): string[] {
+  const { ingress } = valuesOf(settings, 'posthorn.yaml') as {
     ingress?: { publishHost?: string; apiHost?: string };
   };
   return [ingress?.publishHost, ingress?.apiHost].filter((host) => host !== undefined);
+}
+
+function furtherKeysOf(settings: Settings): string[] {
+  const mongodb = { mode: settings.mongodbMode };
+  return furtherKeys({ ...(valuesOf(settings, 'apps.yaml') as AppsValues), mongodb });
 }
 
 function settingsOf(stack: string): Settings {
@@ -30,8 +40,9 @@ function settingsOf(stack: string): Settings {
 
 async function run(stack: string): Promise<void> {
   const settings = settingsOf(stack);
+  const git = { hosts: hostsOf(settings), furtherKeys: furtherKeysOf(settings) };
   const facts = await readAccount(settings, {});
-  const findings = await preflightFindings(settings, hostsOf(settings), facts, new Date());
+  const findings = await preflightFindings(settings, git, facts, new Date());
   for (const { level, text } of findings) process.stdout.write(`${MARKS[level]} ${text}\n`);
   if (findings.some(({ level }) => level === 'fault')) process.exitCode = 1;
 }

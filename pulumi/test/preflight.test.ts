@@ -16,6 +16,7 @@ import { stackSettings } from './kit/stack-settings.ts';
 import { type StubAnswers, StubAws } from './kit/stub-aws.ts';
 
 const NOW = new Date('2026-12-01T00:00:00Z');
+const FURTHER = ['alertSmtpPassword'];
 const HOSTS = ['in.example.com', 'api.example.com'];
 const EC2 = 'http://ec2.amazonaws.com/doc/2016-11-15/';
 const credentials = { accessKeyId: 'AKIDEXAMPLE', secretAccessKey: 'no secret' };
@@ -51,7 +52,9 @@ const ready: StubAnswers = {
   DescribeRegistry: { registryId: ACCOUNT, replicationConfiguration: { rules: [] } },
   ListCertificates: { CertificateSummaryList: [{ DomainName: '*.example.com' }] },
   GetSecretValue: {
-    SecretString: JSON.stringify(Object.fromEntries(SECRET_KEYS.map((key) => [key, 'x']))),
+    SecretString: JSON.stringify(
+      Object.fromEntries([...SECRET_KEYS, ...FURTHER].map((key) => [key, 'x'])),
+    ),
   },
 };
 
@@ -73,7 +76,7 @@ async function findingsOf(
   const settings = { ...stackSettings(stack), ...more.settings };
   const { resolveNs = delegated } = more;
   const facts = await readAccount(settings, { endpoint: aws.endpoint, credentials }, resolveNs);
-  return preflightFindings(settings, HOSTS, facts, now);
+  return preflightFindings(settings, { hosts: HOSTS, furtherKeys: FURTHER }, facts, now);
 }
 
 const faultsOf = (findings: Finding[]): string[] =>
@@ -192,7 +195,7 @@ const cases: readonly (readonly [string, StubAnswers, RegExp])[] = [
   [
     'a secret without some keys',
     { GetSecretValue: { SecretString: '{"mongodbUrl":"x","masterKey":"x"}' } },
-    /^the secret posthorn\/prod lacks bootstrapKey, natsPasswordIngress, .*natsPasswordMigrate, natsAuthSeed$/,
+    /^the secret posthorn\/prod lacks bootstrapKey, natsPasswordIngress, .*natsPasswordMigrate, natsAuthSeed, alertSmtpPassword$/,
   ],
 ];
 for (const [what, changes, expected] of cases) {

@@ -8,8 +8,9 @@
  */
 import { parseArgs } from 'node:util';
 import { parse } from 'yaml';
+import { type AppsValues, furtherKeys } from '../../../pulumi/preflight/further-keys.ts';
 import { projectText } from '../../docs/project-files.ts';
-import { furtherKeys, makeSecrets, settingsOfKeys, TO_REPLACE } from './secret-keys.ts';
+import { makeSecrets, settingsOfKeys, TO_REPLACE } from './secret-keys.ts';
 
 const FORMATS = ['json', 'env', 'settings'];
 const ENVIRONMENTS = ['dev', 'stage', 'prod'];
@@ -18,8 +19,8 @@ const MONGODB = ['external', 'operator'];
 
 function print(format: string, environment: string, mode: string): void {
   const file = `argocd/environments/${environment}/apps.yaml`;
-  const apps: unknown = environment === '' ? {} : parse(projectText(file));
-  const further = furtherKeys({ mongodb: { mode }, ...(apps as object) });
+  const apps = environment === '' ? {} : (parse(projectText(file)) as AppsValues);
+  const further = furtherKeys({ mongodb: { mode }, ...apps });
   // The environments have a user of NATS for each role.
   const { values, issuer } = makeSecrets(further, environment !== '');
   const settings = settingsOfKeys(projectText('charts/posthorn/templates/_secrets.tpl'));

@@ -5,11 +5,12 @@ import { promisify } from 'node:util';
 import { test } from 'node:test';
 import { parse } from 'yaml';
 import { loadSettings } from '#config/load.ts';
+import { type AppsValues, furtherKeys } from '../../../pulumi/preflight/further-keys.ts';
 import { projectRoot, projectText } from '../../docs/project-files.ts';
 import { at, render } from '../manifests.ts';
 import { tools, without } from '../tools.ts';
 import { applicationsOf, environments, foundationFrom, posthornOf } from './environments.ts';
-import { furtherKeys, makeSecrets, settingsOfKeys } from './secret-keys.ts';
+import { makeSecrets, settingsOfKeys } from './secret-keys.ts';
 
 const skip = without(tools.helm);
 
@@ -30,7 +31,7 @@ for (const environment of environments) {
         ...askedBy(foundation),
         ...askedBy(await posthornOf(environment)),
       ]);
-      const apps: unknown = parse(projectText(`argocd/environments/${environment}/apps.yaml`));
+      const apps = parse(projectText(`argocd/environments/${environment}/apps.yaml`)) as AppsValues;
       const made = Object.keys(makeSecrets(furtherKeys(apps), true).values);
       assert.deepEqual(new Set(made), requested);
     },

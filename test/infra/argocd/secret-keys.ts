@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto';
 import { nkeys } from '@nats-io/nats-core';
 import { passwordKey } from '#infra/nats/access/format-users.ts';
 import { natsUsers } from '#infra/nats/access/role-permissions.ts';
-import { at } from '../manifests.ts';
 
 /** Replaces a value of another system. The program refuses it by the name of its setting. */
 export const TO_REPLACE = 'REPLACE-ME';
@@ -44,28 +43,6 @@ export function makeSecrets(further: readonly string[] = [], userPerRole = false
     values['mongodbUrl'] = urlInCluster(password);
   }
   return { values, issuer: account.getPublicKey() };
-}
-
-/**
- * Returns the keys that an environment needs in addition to those of the chart.
- *
- * @param apps the content of `argocd/environments/<name>/apps.yaml`
- */
-export function furtherKeys(apps: unknown): string[] {
-  const alerting = (...path: string[]): unknown => at(apps, 'alerting', ...path);
-  const requested = (way: string): boolean =>
-    Boolean(alerting('page', way)) || Boolean(alerting('ticket', way));
-  const keys = {
-    mongodbPassword: at(apps, 'mongodb', 'mode') === 'operator',
-    imagePullConfig: at(apps, 'privateImage') === true,
-    alertSmtpPassword: Boolean(alerting('smtp', 'username')),
-    alertWebhookToken: alerting('webhookToken') === true,
-    alertPagerdutyKey: requested('pagerduty'),
-    alertSlackUrl: requested('slack'),
-  };
-  return Object.entries(keys)
-    .filter(([, needed]) => needed)
-    .map(([key]) => key);
 }
 
 /** Returns the settings that the chart makes of the keys, by key. */
