@@ -35,3 +35,10 @@ retry:
 {{- else if eq .name "psmdb-operator" }}{{ eq .root.Values.mongodb.mode "operator" }}
 {{- else }}true{{ end }}
 {{- end }}
+
+{{/* The API server adds these fields to the volumes of a StatefulSet, and charts do not name them. */}}
+{{- define "apps.ignoreVolumeDefaults" -}}
+- group: apps
+  kind: StatefulSet
+  jqPathExpressions: ['.spec.volumeClaimTemplates[]?.apiVersion', '.spec.volumeClaimTemplates[]?.kind', '.spec.volumeClaimTemplates[]?.status', '.spec.volumeClaimTemplates[]?.spec.volumeMode']
+{{- end }}
