@@ -81,6 +81,25 @@ test('the nightly workflow runs .ci/cluster, which needs every tool', () => {
   assert.ok(commands.some((command) => command.includes('.ci/cluster')));
 });
 
+test('a workflow compares the images of charts each week, and when a chart is updated', () => {
+  const path = '.github/workflows/chart-images.yaml';
+  const workflow: unknown = parse(projectText(path));
+  const cron = String(at(workflow, 'on', 'schedule', 0, 'cron'));
+  assert.match(cron, /^\d+ \d+ \* \* \d$/);
+  const watched = at(workflow, 'on', 'pull_request', 'paths') as string[];
+  for (const one of watched) assert.equal(projectFiles(one).length, 1, one);
+  // The files that hold the versions and the list.
+  for (const one of ['argocd/apps/values.yaml', 'pulumi/src/chart-images.ts']) {
+    assert.ok(watched.includes(one), one);
+  }
+  const commands = (at(workflow, 'jobs', 'compare', 'steps') as object[]).map((step) =>
+    String(at(step, 'run')),
+  );
+  assert.ok(commands.includes('npm run check:images --prefix pulumi'));
+  assert.match(String(scriptsOf('pulumi/package.json')['check:images']), /chart-images\.check\.ts/);
+  assert.ok(projectText('docs/operations/cloud.md').includes('npm run check:images'));
+});
+
 test('the result of .ci/cluster has the time and the passed tests of each step', () => {
   const log = [
     '=== install: npm ci\nadded 400 packages\n=== install: passed in 30 s',
