@@ -13,8 +13,13 @@ import { consumers, streams } from '#wire/subjects.ts';
 import type { BehindStore } from '#infra/nats/stores/behind-store.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import { type BehindShard } from './behind/behind-tenant.ts';
-import { BehindTenants } from './behind/behind-tenants.ts';
-import { ConsumedEvent, type EventSource, type InFlightEvent } from './in-flight-event.ts';
+import { BehindTenants, LONG_TICKS } from './behind/behind-tenants.ts';
+import {
+  ConsumedEvent,
+  type EventSource,
+  type InFlightEvent,
+  WORKING_EVERY_MS,
+} from './in-flight-event.ts';
 
 /** Messages requested ahead. */
 const AHEAD = 512;
@@ -42,6 +47,7 @@ export interface EventConsumerDeps {
 }
 
 export class EventConsumer implements EventSource {
+  readonly restMsMax: number;
   private readonly deps: EventConsumerDeps;
   private readonly reader: ExclusiveConsumer;
   private readonly inFlight = new Map<number, ConsumedEvent>();
@@ -50,6 +56,7 @@ export class EventConsumer implements EventSource {
 
   constructor(deps: EventConsumerDeps) {
     this.deps = deps;
+    this.restMsMax = LONG_TICKS * (deps.tickMs ?? WORKING_EVERY_MS);
     this.reader = new ExclusiveConsumer({
       ...deps,
       stream: streams.events(deps.shard),

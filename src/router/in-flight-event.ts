@@ -22,7 +22,7 @@ export interface InFlightEvent {
   /** Extends the ack deadline by one ack_wait. */
   working(): void;
   ack(): void;
-  /** Routes it again after a delay. */
+  /** Routes it again after a delay, or before: it may then be delayed again. */
   nak(delayMs: number): void;
   /** It is never routed again. */
   term(reason: string): void;
@@ -32,6 +32,11 @@ export interface InFlightEvent {
 
 /** The consumer that delivered an event. */
 export interface EventSource {
+  /**
+   * Longest delay of one nak, in milliseconds: an unacked event holds the ack floor, and its tenant
+   * can become behind, which acks it, only once it is redelivered.
+   */
+  readonly restMsMax: number;
   /** Whether this router still owns the shard, by the clock: checked before each publication. */
   isOwner(): boolean;
   /**
@@ -59,7 +64,7 @@ export class ConsumedEvent implements InFlightEvent {
   readonly tenant: string;
   /** It has one of its tenant's places in the window (`behind/window-shares.ts`). */
   hasPlace = false;
-  /** When it arrived, in ticks of `BehindTenants`. */
+  /** When it arrived first, in ticks of `BehindTenants`. */
   tick = 0;
   private readonly source: EventSource;
   private message: JsMsg;
@@ -115,8 +120,9 @@ export class ConsumedEvent implements InFlightEvent {
   nak(delayMs: number): void {
     if (this.walk !== undefined) this.walk.onRest(this, delayMs);
     else {
-      this.message.nak(delayMs);
-      this.source.onEnd(this, delayMs);
+      const restMs = Math.min(delayMs, this.source.restMsMax);
+      this.message.nak(restMs);
+      this.source.onEnd(this, restMs);
     }
   }
 

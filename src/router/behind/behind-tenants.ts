@@ -6,8 +6,9 @@
  * (`behind-tenant.ts`).
  *
  * A tenant with an event in flight for about 30 s is behind too, so that the consumer's ack floor
- * moves. After a reset all events above the floor are redelivered, also those that are routed and
- * acked. Their deliveries are dropped by their ids, which the server knows for 2 minutes.
+ * moves: the time that an event waits after a nak counts. After a reset all events above the floor
+ * are redelivered, also those that are routed and acked. Their deliveries are dropped by their ids,
+ * which the server knows for 2 minutes.
  *
  * An event of a tenant that is not behind costs its place in the window and nothing else.
  */
@@ -33,7 +34,7 @@ import { WindowShares } from './window-shares.ts';
 const SAVE_EVERY_MS = 500;
 const LAST_SAVE_MS = 1000;
 /** Ticks of `WORKING_EVERY_MS` after which an event is in flight for long. */
-const LONG_TICKS = 3;
+export const LONG_TICKS = 3;
 
 export interface BehindTenantsDeps {
   shard: number;
@@ -112,7 +113,7 @@ export class BehindTenants {
 
   /** Takes an event from the consumer, in the order of the stream. */
   take(event: ConsumedEvent): void {
-    event.tick = this.tick;
+    event.tick = this.shares?.firstTickOf(event.seq) ?? this.tick;
     const behind = this.tenants.size === 0 ? undefined : this.tenants.get(event.tenant);
     if (behind !== undefined) behind.take(event);
     else if (this.tryTake(event)) this.deps.route(event);
@@ -170,10 +171,9 @@ export class BehindTenants {
     const isLong = ({ tick }: ConsumedEvent): boolean => this.tick - tick >= LONG_TICKS;
     for (const tenant of this.tenants.values()) tenant.working(isLong);
     if (!this.isWanted()) return;
-    for (const event of this.deps.inFlight()) {
-      if (!isLong(event)) return;
-      if (!this.tenants.has(event.tenant)) this.enter(event.tenant, undefined);
-    }
+    const late = this.shares?.restingSince(this.tick - LONG_TICKS) ?? new Set();
+    for (const event of this.deps.inFlight()) if (isLong(event)) late.add(event.tenant);
+    for (const tenant of late) if (!this.tenants.has(tenant)) this.enter(tenant, undefined);
   }
 
   /** @param first the event that exceeds the tenant's share, if one does */
@@ -183,7 +183,7 @@ export class BehindTenants {
       if (event.tenant === tenant && event !== first) joined.push(event);
     }
     // Nak'ed events are read again, as their data is gone.
-    const resting = (this.shares as WindowShares).restingOf(tenant);
+    const resting = (this.shares as WindowShares).readAgain(tenant, this.tick);
     const seqs = [...joined.map(({ seq }) => seq), ...resting];
     const target = Math.max(0, ...seqs);
     const unread = [first?.seq ?? target + 1, ...resting];
@@ -191,7 +191,8 @@ export class BehindTenants {
     const since = Math.min(from, ...seqs);
     const facts = { tenant_id: tenantIdOf(tenant), shard: this.deps.shard, seq: since };
     this.deps.log.warn(facts, 'router.tenant_behind');
-    const start = { since, from, waiting: 0, target, joined, isStored: false };
+    const waiting = resting.length;
+    const start = { since, from, waiting, target, joined, isStored: false };
     this.follow(this.add(tenant, start).enter(first));
   }
 

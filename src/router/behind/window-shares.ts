@@ -5,6 +5,14 @@ import type { ConsumedEvent } from '../in-flight-event.ts';
 /** A nak'ed event that is not redelivered this long after its delay was removed from the stream. */
 const REDELIVERY_LATE_MS = 30_000;
 
+interface RestingEvent {
+  tenant: string;
+  /** When it arrived first, in ticks of `BehindTenants`. */
+  tick: number;
+  /** Overdue from here on, by the monotonic clock. */
+  lateMs: number;
+}
+
 /**
  * The places in the window of a shard's consumer (`max_ack_pending`), shared by its tenants. A
  * nak'ed event keeps its place until it is redelivered, because the server counts it as unacked.
@@ -12,8 +20,8 @@ const REDELIVERY_LATE_MS = 30_000;
 export class WindowShares {
   private readonly shares: FairShares;
   private readonly clock: Clock;
-  /** Nak'ed events by sequence; `lateMs` is by the monotonic clock. */
-  private readonly resting = new Map<number, { tenant: string; lateMs: number }>();
+  /** Nak'ed events by sequence. */
+  private readonly resting = new Map<number, RestingEvent>();
 
   constructor(places: number, clock: Clock) {
     this.shares = new FairShares(places);
@@ -33,14 +41,35 @@ export class WindowShares {
     if (restMs === undefined) this.shares.give(event.tenant);
     else {
       const lateMs = this.clock.monotonicMs() + restMs + REDELIVERY_LATE_MS;
-      this.resting.set(event.seq, { tenant: event.tenant, lateMs });
+      this.resting.set(event.seq, { tenant: event.tenant, tick: event.tick, lateMs });
     }
   }
 
-  /** Sequences of a tenant's nak'ed events. */
-  restingOf(tenant: string): number[] {
+  /** When a nak'ed event arrived first; undefined: it was not nak'ed. */
+  firstTickOf(seq: number): number | undefined {
+    return this.resting.size === 0 ? undefined : this.resting.get(seq)?.tick;
+  }
+
+  /** Tenants with a nak'ed event that arrived first at or before a tick. */
+  restingSince(tick: number): Set<string> {
+    this.giveLate();
+    const tenants = new Set<string>();
+    for (const rest of this.resting.values()) if (rest.tick <= tick) tenants.add(rest.tenant);
+    return tenants;
+  }
+
+  /**
+   * Sequences of a tenant's nak'ed events, which are read again from now on.
+   *
+   * @param tick their time counts from here on, until they are redelivered
+   */
+  readAgain(tenant: string, tick: number): number[] {
     const seqs: number[] = [];
-    for (const [seq, rest] of this.resting) if (rest.tenant === tenant) seqs.push(seq);
+    for (const [seq, rest] of this.resting) {
+      if (rest.tenant !== tenant) continue;
+      rest.tick = tick;
+      seqs.push(seq);
+    }
     return seqs;
   }
 
@@ -52,8 +81,12 @@ export class WindowShares {
     this.shares.give(rest.tenant);
   }
 
-  /** Purged events are never redelivered: their places are free again. */
   private tryTakeLate(tenant: string): boolean {
+    return this.giveLate() && this.shares.tryTake(tenant);
+  }
+
+  /** Purged events are never redelivered: frees their places. Returns whether there were any. */
+  private giveLate(): boolean {
     const nowMs = this.clock.monotonicMs();
     let isFreed = false;
     for (const [seq, rest] of this.resting) {
@@ -62,6 +95,6 @@ export class WindowShares {
       this.shares.give(rest.tenant);
       isFreed = true;
     }
-    return isFreed && this.shares.tryTake(tenant);
+    return isFreed;
   }
 }

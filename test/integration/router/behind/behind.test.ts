@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import { routerFloor } from '#infra/nats/consume/router-floor.ts';
 import type { BehindStep } from '#src/router/behind/behind-tenant.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { consumers, streams, subjects } from '#wire/subjects.ts';
 import { RouterPlane, endpoint, subscription, tenant } from '../router-plane.ts';
 import {
@@ -18,6 +19,16 @@ import {
   untilBehind,
   untilNoneBehind,
 } from './behind-plane.ts';
+
+/** A tenant with four endpoints that match every event. */
+function wide(id: string): TenantSnapshot {
+  const ids = ['ep_1', 'ep_2', 'ep_3', 'ep_4'];
+  return tenant(
+    ids.map((one) => endpoint(one)),
+    ids.map((one) => subscription(one, ['*'])),
+    id,
+  );
+}
 
 const OTHER = tenant([endpoint('ep_o')], [subscription('ep_o', ['*'])], 'beta');
 
@@ -173,17 +184,27 @@ test('an event that is in flight for long is acked, and its tenant keeps its ord
 
 test('events that are delayed for their fan-out do not use up the window', async (t) => {
   const settings = { router: { fanOutDelays: [{ over: 3, delayMs: 120_000 }] } };
-  const ids = ['ep_1', 'ep_2', 'ep_3', 'ep_4'];
-  const wide = tenant(
-    ids.map((id) => endpoint(id)),
-    ids.map((id) => subscription(id, ['*'])),
-  );
-  const plane = await startNarrow(t, [wide, OTHER], { settings });
+  const plane = await startNarrow(t, [wide('acme'), OTHER], { settings });
   await plane.router?.start();
   await publishMany(plane, 'acme', 0, 2 * WINDOW);
   await plane.publish('b1', { tenant: 'beta' });
   await plane.routed('b1');
   assert.equal(await deliveryCount(plane, 'acme'), 0);
+});
+
+test('an event that is delayed for long is acked, and stays above the floor of the router', async (t) => {
+  const settings = { router: { fanOutDelays: [{ over: 3, delayMs: 99_999_000 }] } };
+  const plane = await startNarrow(t, [wide('gamma'), OTHER], { settings });
+  await (await plane.another('router-2', 8, { behindTickMs: 20 })).start();
+  await publishMany(plane, 'gamma', 0, 1);
+  await plane.publish('b1', { tenant: 'beta' });
+  await plane.routed('b1');
+  await plane.settled();
+  const { jsm } = plane.core;
+  const { ack_floor } = await jsm.consumers.info(streams.events(0), consumers.router);
+  assert.equal(ack_floor.stream_seq, 2);
+  assert.equal(await routerFloor(jsm, 0), 0);
+  assert.equal(await deliveryCount(plane, 'gamma'), 0);
 });
 
 test('a tenant that is deleted while it is behind is behind no more, and events of others are routed', async (t) => {
