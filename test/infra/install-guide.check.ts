@@ -20,7 +20,7 @@ import { tools, without } from './tools.ts';
 
 const run = promisify(execFile);
 const skip = without(tools.helm) || without(tools.kubeconform);
-const pages = ['install', 'kubernetes', 'monitoring/alerts', 'processes', 'secrets'].map(
+const pages = ['install', 'kubernetes', 'monitoring/alerts', 'processes', 'secrets', 'upgrade'].map(
   (name) => `docs/operations/${name}.md`,
 );
 const commands = pages.flatMap((path) => commandsOf(projectText(path)));
@@ -40,9 +40,10 @@ const programs: Record<string, RegExp> = {
   git: /^(clone|commit|push)/,
   helm: /^(upgrade --install|test|template) /,
   install: /^(-d )?-m \d+ /,
+  jq: /^--slurp /,
   journalctl: /^--unit \S+ /,
   kubectl:
-    /^(--namespace [a-z]+ )?(annotate|apply|create|delete|exec|get|label|logs|port-forward|rollout) ?/,
+    /^(--namespace [a-z]+ )?(annotate|apply|create|delete|exec|get|label|logs|patch|port-forward|rollout) ?/,
   mongosh: /^--quiet --tls /,
   'nats-server': /^--version$/,
   node: /^src\/main\.ts (run|migrate|reseal|nats-users)/,
