@@ -36,6 +36,7 @@ const owned = {
   'config.merge.authorization.auth_callout.issuer': new AccountKey(newAccountSeed()).publicKey,
   'alerting.page': { pagerduty: true },
   'alerting.ticket': { email: ['operations@acme.test'] },
+  'alerting.smtp': { smarthost: 'smtp.acme.test:587', from: 'alerts@acme.test', username: 'AKIA' },
 };
 
 test('rejects each committed placeholder with its file and key', () => {
@@ -56,6 +57,11 @@ test('an environment without placeholders passes', () => {
   }
 });
 
+test('an environment without e-mail needs no mail server', () => {
+  const slack = { ...owned, 'alerting.ticket': { slack: '#operations' } };
+  assert.deepEqual(findPlaceholders('prod', filesOf({ ...slack, 'alerting.smtp': undefined })), []);
+});
+
 test('rejects a single remaining placeholder with its name, and no other', () => {
   const issuer = 'config.merge.authorization.auth_callout.issuer';
   const forgotten: readonly (readonly [string, unknown])[] = [
@@ -65,6 +71,8 @@ test('rejects a single remaining placeholder with its name, and no other', () =>
     [issuer, newAccountSeed()],
     ['alerting.page', { email: [], pagerduty: false, slack: '' }],
     ['alerting.ticket', { email: ['operations@example.com'] }],
+    ['alerting.smtp', { smarthost: 'smtp.example.com:587', from: 'alerts@acme.test' }],
+    ['alerting.smtp', { smarthost: 'smtp.acme.test:587', from: 'alerts@example.com' }],
   ];
   for (const [key, value] of forgotten) {
     const left = findPlaceholders('prod', filesOf({ ...owned, [key]: value }));

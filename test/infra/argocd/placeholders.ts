@@ -34,6 +34,15 @@ function isNoReceiver(value: unknown): boolean {
   return !['pagerduty', 'slack', 'webhook'].some((way) => Boolean(at(value, way)));
 }
 
+/** True for the server or the addresses of the examples; an environment without e-mail has none. */
+function isExampleMail(value: unknown): boolean {
+  const host = String(at(value, 'smarthost') ?? '').replace(/:\d+$/, '');
+  const addresses = [at(value, 'from'), at(value, 'username')].map((one) =>
+    String(one ?? '').replace(/^.*@/, ''),
+  );
+  return [host, ...addresses].some(isExampleHost);
+}
+
 /** Every placeholder, in the order of the guide (docs/operations/install.md). */
 export const places: readonly Place[] = [
   {
@@ -83,6 +92,12 @@ export const places: readonly Place[] = [
     key: 'alerting.ticket',
     isExample: isNoReceiver,
     needed: 'a receiver of alerts for the next working day',
+  },
+  {
+    file: 'argocd/environments/*/apps.yaml',
+    key: 'alerting.smtp',
+    isExample: isExampleMail,
+    needed: 'the mail server of the receivers by email; without any, remove the key',
   },
 ];
 

@@ -30,7 +30,7 @@ test('the volumes of all brokers of prod grow to the size in Git, without loss o
     projectText('argocd/foundation/templates/storage-class.yaml'),
     /name: gp3[\s\S]*allowVolumeExpansion: true/,
   );
-  assert.ok(commands.some((one) => /delete statefulset nats --cascade=orphan$/.test(one)));
+  assert.ok(commands.some((one) => one.endsWith(' delete statefulset nats --cascade=orphan')));
 });
 
 test('the old user of NATS is added to lists that the values have', () => {
