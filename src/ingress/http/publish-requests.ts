@@ -238,14 +238,15 @@ export class PublishRequests {
     const key = readIdempotencyKey(request.headers);
     const results: BatchResult[] = [];
     let open = items.length;
+    let retryAfterSeconds = 0;
     const finish = (index: number, result: BatchResult): void => {
       results[index] = result;
-      if (--open === 0) sendBatch(results, reply);
+      if (--open === 0) sendBatch(results, retryAfterSeconds, reply);
     };
-    const refused = (error: PosthornError): BatchResult => ({
-      status: error.status,
-      error: problemOf(error, request.url, request.id),
-    });
+    const refused = (error: PosthornError): BatchResult => {
+      retryAfterSeconds = Math.max(retryAfterSeconds, error.retryAfterSeconds ?? 0);
+      return { status: error.status, error: problemOf(error, request.url, request.id) };
+    };
     const take = (item: BatchItem, index: number): void => {
       if ('error' in item) {
         this.deps.results.refused(item.error, refusedRequest(request));
@@ -261,7 +262,7 @@ export class PublishRequests {
       });
     };
     // CloudEvents JSON format, section 4: a batch may be empty.
-    if (items.length === 0) sendBatch(results, reply);
+    if (items.length === 0) sendBatch(results, 0, reply);
     takeInTurns(items, take, this.deps.clock).catch((error: unknown) => {
       sendError(this.deps.log, error, request, reply);
     });
@@ -302,12 +303,16 @@ type BatchResult =
   | { status: 202; id: string; replayed: boolean; deduplicated?: true }
   | { status: number; error: ReturnType<typeof problemOf> };
 
-/** 202 if all are stored, 207 if some are not, 503 if none could be stored. */
-function sendBatch(results: BatchResult[], reply: FastifyReply): void {
+/**
+ * 202 if all are stored, 207 if some are not, 503 if none could be stored.
+ *
+ * @param retryAfterSeconds the longest that a refusal names
+ */
+function sendBatch(results: BatchResult[], retryAfterSeconds: number, reply: FastifyReply): void {
   const accepted = results.filter((result) => result.status === 202).length;
   const allFailed = results.length > 0 && results.every((result) => result.status === 503);
   const refused = results.length - accepted;
-  if (allFailed) reply.header('retry-after', '1');
+  if (allFailed) reply.header('retry-after', String(retryAfterSeconds));
   reply
     .code(allFailed ? 503 : refused > 0 ? 207 : 202)
     .header('content-type', 'application/json; charset=utf-8')

@@ -57,6 +57,7 @@ test('events are refused before the storage is full, and accepted when there is 
     ['POSTHORN_STORAGE_FULL', 'POSTHORN_STORAGE_FULL'],
     JSON.stringify(batch.body),
   );
+  assert.equal(batch.headers['retry-after'], '10');
   const reply = await nc.request('in.acme.order.created', JSON.stringify({ data: {} }));
   assert.equal(reply.json<{ code: string }>().code, 'POSTHORN_STORAGE_FULL');
   assert.equal(reply.headers?.get('Retry-After'), '10');
