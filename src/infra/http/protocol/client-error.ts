@@ -87,14 +87,15 @@ const OTHER_METHOD = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/1\.[01]\r?\n/;
 /** A request line whose target alone exceeds the limit. */
 const LONG_TARGET = new RegExp(`^[A-Z]+ \\S{${limits.requestTargetLengthMax + 1}}`);
 
-/** A request line of another version than HTTP/1.x; the preface of HTTP/2 (RFC 9113) is one. */
+/** A request line of another version than HTTP/1.x. */
 const VERSIONED = /^[!#$%&'*+.^_`|~\w-]+ \S+ HTTP\/(?!1\.[01]\r?\n)(\d+(?:\.\d+)?)\r?\n/;
-const VERSION_FAULTS = new Set(['HPE_INVALID_VERSION', 'HPE_PAUSED_H2_UPGRADE']);
 
 /** Returns the version that the request line names, if the parser stopped at it. */
 function versionOf(error: Error & { code?: string }): string | undefined {
+  // The parser stops at the whole preface only, which may arrive in several parts.
+  if (error.code === 'HPE_PAUSED_H2_UPGRADE') return '2.0';
   const { rawPacket } = error as { rawPacket?: unknown };
-  if (!VERSION_FAULTS.has(error.code ?? '') || !Buffer.isBuffer(rawPacket)) return undefined;
+  if (error.code !== 'HPE_INVALID_VERSION' || !Buffer.isBuffer(rawPacket)) return undefined;
   return VERSIONED.exec(rawPacket.toString('latin1'))?.[1];
 }
 

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setImmediate } from 'node:timers/promises';
 import { systemClock } from '#infra/system-clock.ts';
 import { createApp } from '#infra/http/server/app.ts';
 import { createLog } from '#infra/telemetry/log.ts';
@@ -216,6 +217,22 @@ for (const { what, request, status, code, detail = /./ } of refusals) {
     assert.match(answer, new RegExp(`\\r\\nx-request-id: ${problem.request_id}\\r\\n`, 'i'));
   });
 }
+
+test('the server answers 505 when the preface of HTTP/2 arrives byte by byte', async (t) => {
+  const port = await listen(t);
+  const socket = connect({ port, host: '127.0.0.1', noDelay: true });
+  t.after(() => socket.destroy());
+  let received = '';
+  socket.on('data', (chunk: Buffer) => (received += chunk.toString('latin1')));
+  socket.on('error', () => undefined);
+  for (const byte of 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n') {
+    socket.write(byte);
+    // The loop reads, so that the server gets the bytes before the next one.
+    await setImmediate();
+  }
+  await once(socket, 'close');
+  assert.match(received, /^HTTP\/1\.1 505 /);
+});
 
 for (const [what, request] of [
   ['the head', 'POST /things/1 HTTP/1.1\r\nhost: a\r\n'],
