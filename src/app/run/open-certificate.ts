@@ -1,5 +1,6 @@
 import type { Settings } from '#config/sections.ts';
 import { ServerCertificate } from '#infra/http/server/server-certificate.ts';
+import { systemClock } from '#infra/system-clock.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 
 /**
@@ -9,5 +10,7 @@ import type { Log } from '#infra/telemetry/log.ts';
  */
 export function openCertificate(settings: Settings, log: Log): ServerCertificate | undefined {
   const paths = settings.certificate;
-  return paths === undefined ? undefined : new ServerCertificate({ paths, log });
+  return paths === undefined
+    ? undefined
+    : new ServerCertificate({ paths, log, clock: systemClock });
 }

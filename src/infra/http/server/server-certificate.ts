@@ -1,14 +1,16 @@
 /**
  * The certificate of the HTTP servers of a process, read from two files (PEM). A renewed pair is
  * read within `CHECK_EVERY_MS`: new connections get it, and open ones continue. While the files do
- * not hold a valid pair (one of them is not replaced yet), the last one stays. A crash loses
- * nothing: the next process reads the files.
+ * not hold a pair that is valid now, the last one stays. A fault is logged if two checks find it:
+ * one alone is a pair that is being replaced. A crash loses nothing: the next process reads the
+ * files.
  */
 import { X509Certificate, createPrivateKey } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { type Server, createSecureContext } from 'node:tls';
 import type { CertificateSettings } from '#config/sections.ts';
+import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import type { Service } from '../../service.ts';
 import type { Log } from '../../telemetry/log.ts';
@@ -27,6 +29,7 @@ export interface CertificatePair {
 export interface ServerCertificateDeps {
   paths: CertificateSettings;
   log: Pick<Log, 'info' | 'error'>;
+  clock: Pick<Clock, 'wallMs'>;
   checkEveryMs?: number;
 }
 
@@ -35,8 +38,8 @@ export class ServerCertificate implements Service {
   private readonly deps: ServerCertificateDeps;
   private readonly servers = new Set<Pick<Server, 'setSecureContext'>>();
   private current: CertificatePair;
-  /** The content that was refused last, so that it is logged once. */
-  private refused: CertificatePair | undefined;
+  /** What the last checks found, so that it is logged once. */
+  private fault: { text: string; isLogged: boolean } | undefined;
   private timer: NodeJS.Timeout | undefined;
 
   /** @throws ConfigError that names the setting of a file that cannot be used */
@@ -84,39 +87,66 @@ export class ServerCertificate implements Service {
   }
 
   private async reload(): Promise<void> {
-    const { paths, log } = this.deps;
-    let pair: CertificatePair;
+    const pair = await this.read();
+    if (typeof pair === 'string') return this.refuse(pair);
+    const fault = isSame(pair, this.current)
+      ? undefined
+      : (pairFault(pair) ?? timeFault(pair, this.deps.clock.wallMs()));
+    if (fault !== undefined) return this.refuse(fault);
+    this.fault = undefined;
+    if (isSame(pair, this.current)) return;
+    this.current = pair;
+    for (const server of this.servers) server.setSecureContext(pair);
+    const { validTo, serialNumber } = new X509Certificate(pair.cert);
+    this.deps.log.info({ valid_to: validTo, serial: serialNumber }, 'certificate.renewed');
+  }
+
+  /** Returns the pair of the files, or why they cannot be read. */
+  private async read(): Promise<CertificatePair | string> {
+    const { certificatePath, keyPath } = this.deps.paths;
+    let setting = CERTIFICATE;
     try {
-      pair = { cert: await readFile(paths.certificatePath), key: await readFile(paths.keyPath) };
-    } catch {
-      // A file is being replaced.
-      return;
+      const cert = await readFile(certificatePath);
+      setting = KEY;
+      return { cert, key: await readFile(keyPath) };
+    } catch (error) {
+      return unreadable(setting, error);
     }
-    if (isSame(pair, this.current) || isSame(pair, this.refused)) return;
-    const fault = pairFault(pair);
-    if (fault === undefined) {
-      this.refused = undefined;
-      this.current = pair;
-      for (const server of this.servers) server.setSecureContext(pair);
-      const { validTo, serialNumber } = new X509Certificate(pair.cert);
-      log.info({ valid_to: validTo, serial: serialNumber }, 'certificate.renewed');
-    } else {
-      this.refused = pair;
-      log.error({ error: fault }, 'certificate.refused');
+  }
+
+  private refuse(text: string): void {
+    if (this.fault?.text !== text) this.fault = { text, isLogged: false };
+    else if (!this.fault.isLogged) {
+      this.fault.isLogged = true;
+      this.deps.log.error({ error: text }, 'certificate.refused');
     }
   }
 }
 
-function isSame(pair: CertificatePair, other: CertificatePair | undefined): boolean {
-  return other !== undefined && pair.cert.equals(other.cert) && pair.key.equals(other.key);
+function isSame(pair: CertificatePair, other: CertificatePair): boolean {
+  return pair.cert.equals(other.cert) && pair.key.equals(other.key);
 }
 
 function readFirst(setting: string, path: string): Buffer {
   try {
     return readFileSync(path);
   } catch (error) {
-    throw new ConfigError([`${setting}: cannot be read (${(error as Error).message})`]);
+    throw new ConfigError([unreadable(setting, error)]);
   }
+}
+
+function unreadable(setting: string, error: unknown): string {
+  return `${setting}: cannot be read (${(error as Error).message})`;
+}
+
+/** Why a renewed certificate would be refused by every client now; undefined if it would not. */
+function timeFault({ cert }: CertificatePair, wallMs: number): string | undefined {
+  const { validFromDate, validToDate } = new X509Certificate(cert);
+  if (wallMs < validFromDate.getTime()) {
+    return `${CERTIFICATE}: is not valid before ${validFromDate.toISOString()}`;
+  }
+  if (wallMs <= validToDate.getTime()) return undefined;
+  return `${CERTIFICATE}: has expired at ${validToDate.toISOString()}`;
 }
 
 /** Why the pair cannot be used, with the setting; undefined if it can. */

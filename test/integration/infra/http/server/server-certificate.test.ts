@@ -8,7 +8,11 @@ import { createApp } from '#infra/http/server/app.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { HttpService } from '#src/app/run/http-service.ts';
-import { type Certificate, makeCertificate } from '#testkit/network/certificates.ts';
+import {
+  type Certificate,
+  type CertificateOptions,
+  makeCertificate,
+} from '#testkit/network/certificates.ts';
 import { tempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 
@@ -38,7 +42,7 @@ async function serve(t: TestContext, pair: Certificate) {
     ReturnType<typeof createLog>,
     'info' | 'error'
   >;
-  const certificate = new ServerCertificate({ paths, log, checkEveryMs: 5 });
+  const certificate = new ServerCertificate({ paths, log, clock: systemClock, checkEveryMs: 5 });
   const silent = createLog('silent');
   const app = createApp({ settings, certificate, clock: systemClock, log: silent });
   const service = new HttpService({ clock: systemClock, app, host: '127.0.0.1', port: 0 });
@@ -93,10 +97,7 @@ test('a renewed certificate is served to new connections while an open one conti
   await waitUntil(async () => (await servedTo(port)) !== first, { what: 'the renewed one' });
   await open.health();
   assert.equal(open.serial, first);
-  assert.deepEqual(
-    lines.map(({ event }) => event).filter((event) => event !== 'certificate.refused'),
-    ['certificate.renewed'],
-  );
+  assert.ok(lines.some(({ event }) => event === 'certificate.renewed'));
 });
 
 test('the last certificate stays when a renewed file is wrong or missing', async (t) => {
@@ -116,10 +117,31 @@ test('the last certificate stays when a renewed file is wrong or missing', async
 
   await rm(paths.keyPath);
   await replace(paths.certificatePath, next.cert);
+  await waitUntil(() => lines.length > 2, { what: 'a third refusal' });
+  assert.match(String(lines[2]?.facts['error']), /^POSTHORN_HTTP_KEY_PATH: cannot be read/);
   assert.equal(await servedTo(port), first);
   await replace(paths.keyPath, next.key);
   await waitUntil(async () => (await servedTo(port)) !== first, { what: 'the renewed one' });
 });
+
+const outOfTime: [what: string, validity: CertificateOptions, error: RegExp][] = [
+  ['has expired', { notAfter: '250201000000Z' }, /has expired at 2025-02-01T00:00:00.000Z$/],
+  ['is not valid yet', { notBefore: '490101000000Z' }, /is not valid before 2049-01-01T/],
+];
+for (const [what, validity, error] of outOfTime) {
+  test(`the last certificate stays when the renewed one ${what}`, async (t) => {
+    const { port, write, lines } = await serve(t, issue());
+    const first = await servedTo(port);
+    const wrong = makeCertificate({ issuer: authority, ...validity });
+    await write(wrong);
+    await waitUntil(() => lines.some(({ facts }) => error.test(String(facts['error']))), {
+      what: 'a refusal',
+    });
+    assert.equal(await servedTo(port), first);
+    await write(issue());
+    await waitUntil(async () => (await servedTo(port)) !== first, { what: 'the renewed one' });
+  });
+}
 
 test('a client without TLS is disconnected, and others are served', async (t) => {
   const { port } = await serve(t, issue());
@@ -141,7 +163,10 @@ for (const [what, pair, error] of refused) {
 
 test('rejects a missing file with the name of its setting', () => {
   const paths = { certificatePath: '/nowhere/tls.crt', keyPath: '/nowhere/tls.key' };
-  assert.throws(() => new ServerCertificate({ paths, log: createLog('silent') }), {
-    message: / POSTHORN_HTTP_CERTIFICATE_PATH: cannot be read/,
-  });
+  assert.throws(
+    () => new ServerCertificate({ paths, log: createLog('silent'), clock: systemClock }),
+    {
+      message: / POSTHORN_HTTP_CERTIFICATE_PATH: cannot be read/,
+    },
+  );
 });
