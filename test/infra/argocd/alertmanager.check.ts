@@ -162,3 +162,16 @@ test('rejects email receivers without a mail server', { skip }, async () => {
   await assert.rejects(renderApps('smtp.smarthost='), /smarthost/);
   await assert.rejects(renderApps('page.phone=1'), /'phone' not allowed/);
 });
+
+test(
+  'no alert pages about the parts of a control plane that EKS hides',
+  { skip: without(tools.helm) },
+  async () => {
+    const stack = only(await renderApps(), 'Application', 'kube-prometheus-stack');
+    const values = at(stack, 'spec', 'source', 'helm', 'valuesObject');
+    // The chart has an alert for each of these that is enabled, of the severity critical.
+    for (const part of ['kubeControllerManager', 'kubeEtcd', 'kubeProxy', 'kubeScheduler']) {
+      assert.equal(at(values, part, 'enabled'), false, part);
+    }
+  },
+);
