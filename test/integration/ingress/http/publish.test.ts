@@ -28,6 +28,8 @@ test('a plain event is stored as it was sent, and then answered with 202 and its
     subject: '7',
     kind: 'json',
     correlationId: 'corr-1',
+    // The type is unregistered, and the key is bound to no tenant.
+    producerKey: 'key_bootstrap',
   });
   assert.equal(time, new Date(acceptedMs).toISOString());
   assert.equal(await plane.metric('posthorn_ingress_events_total', { result: 'accepted' }), 1);
