@@ -215,6 +215,23 @@ test('way B configures kube-prometheus-stack as Argo CD does, except for storage
   assert.deepEqual(ours, theirs);
 });
 
+test('streams have bounds in each way, and the disk is larger than JetStream', () => {
+  const { settings } = parse(valuesOfStep(SMALLEST)) as { settings: Record<string, number> };
+  const nats: unknown = parse(projectText('charts/nats/values.yaml'));
+  const store = String(at(nats, 'config', 'jetstream', 'fileStore', 'maxSize'));
+  const gib = Number(/^(\d+)Gi$/.exec(store)?.[1]);
+  assert.equal(settings['POSTHORN_JETSTREAM_BYTES_MAX'], gib * 1024 ** 3);
+  const config = projectText('systemd/nats-server.conf');
+  const onMachine = Number(/max_file_store: (\d+)GB/.exec(config)?.[1]);
+  const bound = `POSTHORN_JETSTREAM_BYTES_MAX=${onMachine * 1024 ** 3}\n`;
+  assert.ok(projectText('systemd/posthorn.env').includes(bound), bound);
+  // MongoDB is on the same disk.
+  const [, disk, part] =
+    /a disk of (\d+) GiB or more each \(up to (\d+) for NATS\)/.exec(guide) ?? [];
+  assert.equal(Number(part), onMachine);
+  assert.ok(Number(disk) >= 2 * onMachine);
+});
+
 /** The names of the Secrets that manifests read. */
 function secretsOf(value: unknown): Set<string> {
   if (typeof value !== 'object' || value === null) return new Set();
