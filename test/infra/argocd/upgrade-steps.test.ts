@@ -33,21 +33,43 @@ test('the volumes of all brokers of prod grow to the size in Git, without loss o
   assert.ok(commands.some((one) => one.endsWith(' delete statefulset nats --cascade=orphan')));
 });
 
-test('the old user of NATS is added to lists that the values have', () => {
-  const [block = ''] = blocksOf(text, 'yaml');
-  const patches = at(parse(block), 'config', 'patch') as { path: string; value: unknown }[];
-  const users = at(valuesOf('charts/nats/users.yaml'), 'config', 'merge');
-  assert.deepEqual(
-    patches.map(({ path }) => path),
-    ['/authorization/users/-', '/authorization/auth_callout/auth_users/-'],
-  );
-  for (const { path } of patches) {
-    const keys = path.split('/').slice(1, -1);
-    assert.ok(Array.isArray(at(users, ...keys)), path);
-  }
+/** The users that a page adds to the values of NATS, with the paths of its patches. */
+function addedUsers(page: string): { paths: string[]; user: unknown; authUser: unknown }[] {
+  return blocksOf(projectText(page), 'yaml')
+    .map((block) => at(parse(block), 'config', 'patch') as { path: string; value: unknown }[])
+    .filter((patches) => patches !== undefined)
+    .map(([user, authUser]) => ({
+      paths: [user?.path ?? '', authUser?.path ?? ''],
+      user: at(user?.value, 'user'),
+      authUser: authUser?.value,
+    }));
+}
+
+test('users of NATS are added to the lists that the values have', () => {
+  const pages = ['docs/operations/upgrade.md', 'docs/operations/secrets.md'];
+  const [[old, ...more] = [], operators = []] = pages.map(addedUsers);
+  assert.deepEqual([more.length, operators.length], [0, 1]);
   const before = at(valuesOf('charts/nats/values.yaml'), 'config', 'merge', 'authorization');
-  const user = at(before, 'users', 0, 'user');
-  assert.deepEqual([at(patches[0]?.value, 'user'), patches[1]?.value], [user, user]);
+  assert.equal(old?.user, at(before, 'users', 0, 'user'));
+  for (const { paths, user, authUser } of [old, ...operators].filter((one) => one !== undefined)) {
+    assert.equal(user, authUser);
+    for (const path of paths) {
+      const keys = path.split('/').slice(1, -1);
+      for (const file of ['charts/nats/values.yaml', 'charts/nats/users.yaml']) {
+        assert.ok(
+          Array.isArray(at(valuesOf(file), 'config', 'merge', ...keys)),
+          `${file}: ${path}`,
+        );
+      }
+    }
+    assert.deepEqual(paths, ['/authorization/users/-', '/authorization/auth_callout/auth_users/-']);
+  }
+});
+
+test('no role can take a backup of JetStream, so its page names the user that can', () => {
+  assert.doesNotMatch(projectText('charts/nats/users.yaml'), /STREAM\.(SNAPSHOT|RESTORE)/);
+  const user = addedUsers('docs/operations/secrets.md')[0]?.user;
+  assert.ok(projectText('docs/operations/backup.md').includes(`NATS_USER=${String(user)}`));
 });
 
 test('the page links every upgrade that the changes name for NATS, volumes and metrics', () => {
