@@ -64,8 +64,10 @@ export class ConsumedEvent implements InFlightEvent {
   readonly tenant: string;
   /** It has one of its tenant's places in the window (`behind/window-shares.ts`). */
   hasPlace = false;
-  /** When it arrived first, in ticks of `BehindTenants`. */
+  /** When it arrived, in ticks of `BehindTenants`. */
   tick = 0;
+  /** When it arrived before its first nak. */
+  firstTick = 0;
   private readonly source: EventSource;
   private message: JsMsg;
   private walk: EventWalk | undefined;

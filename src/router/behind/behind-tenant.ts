@@ -99,7 +99,9 @@ export class BehindTenant {
       this.ackForWalk(event);
     } else {
       this.held.push(event);
-      if (this.phase === 'leaving' && !this.shard.tryTake(event)) this.walkOn();
+      if (this.phase !== 'leaving') return;
+      // As without a walk, later events do not wait for those that are delayed.
+      if (this.walk.isResting || !this.shard.tryTake(event)) this.walkOn();
     }
   }
 
@@ -149,7 +151,8 @@ export class BehindTenant {
    */
   working(isLong: (event: ConsumedEvent) => boolean): void {
     const [oldest] = this.held;
-    if (oldest !== undefined && this.isLeaving() && isLong(oldest)) this.walkOn();
+    const isLate = oldest !== undefined && (this.walk.isResting || isLong(oldest));
+    if (isLate && this.isLeaving()) this.walkOn();
     for (const event of this.held) event.working();
   }
 

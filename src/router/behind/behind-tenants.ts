@@ -5,10 +5,10 @@
  * tenants arrive, and are routed as fast as the tenant's filters and fan-out allow
  * (`behind-tenant.ts`).
  *
- * A tenant with an event in flight for about 30 s is behind too, so that the consumer's ack floor
- * moves: the time that an event waits after a nak counts. After a reset all events above the floor
- * are redelivered, also those that are routed and acked. Their deliveries are dropped by their ids,
- * which the server knows for 2 minutes.
+ * A tenant with an event in flight for about 30 s, or nak'ed for about 60 s in all, is behind too,
+ * so that the consumer's ack floor moves. After a reset all events above the floor are redelivered,
+ * also those that are routed and acked. Their deliveries are dropped by their ids, which the server
+ * knows for 2 minutes.
  *
  * An event of a tenant that is not behind costs its place in the window and nothing else.
  */
@@ -35,6 +35,11 @@ const SAVE_EVERY_MS = 500;
 const LAST_SAVE_MS = 1000;
 /** Ticks of `WORKING_EVERY_MS` after which an event is in flight for long. */
 export const LONG_TICKS = 3;
+/**
+ * So for an event that is nak'ed: longer than the usual delays of large fan-outs, and its last nak
+ * ends within the 2 minutes in which the server drops repeated deliveries.
+ */
+const LONG_REST_TICKS = 6;
 
 export interface BehindTenantsDeps {
   shard: number;
@@ -113,7 +118,8 @@ export class BehindTenants {
 
   /** Takes an event from the consumer, in the order of the stream. */
   take(event: ConsumedEvent): void {
-    event.tick = this.shares?.firstTickOf(event.seq) ?? this.tick;
+    event.tick = this.tick;
+    event.firstTick = this.shares?.firstTickOf(event.seq) ?? this.tick;
     const behind = this.tenants.size === 0 ? undefined : this.tenants.get(event.tenant);
     if (behind !== undefined) behind.take(event);
     else if (this.tryTake(event)) this.deps.route(event);
@@ -171,7 +177,7 @@ export class BehindTenants {
     const isLong = ({ tick }: ConsumedEvent): boolean => this.tick - tick >= LONG_TICKS;
     for (const tenant of this.tenants.values()) tenant.working(isLong);
     if (!this.isWanted()) return;
-    const late = this.shares?.restingSince(this.tick - LONG_TICKS) ?? new Set();
+    const late = this.shares?.restingSince(this.tick - LONG_REST_TICKS) ?? new Set();
     for (const event of this.deps.inFlight()) if (isLong(event)) late.add(event.tenant);
     for (const tenant of late) if (!this.tenants.has(tenant)) this.enter(tenant, undefined);
   }

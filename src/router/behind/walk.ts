@@ -78,6 +78,11 @@ export class Walk implements EventWalk {
     return this.open.size === this.resting;
   }
 
+  /** All events that were read and are not routed wait for their next try. */
+  get isResting(): boolean {
+    return this.resting > 0 && this.isQuiet;
+  }
+
   /** Counts an event of the consumer, which is being routed already, among those of the walk. */
   join(event: ConsumedEvent): void {
     this.open.set(event.seq, undefined);

@@ -41,7 +41,7 @@ export class WindowShares {
     if (restMs === undefined) this.shares.give(event.tenant);
     else {
       const lateMs = this.clock.monotonicMs() + restMs + REDELIVERY_LATE_MS;
-      this.resting.set(event.seq, { tenant: event.tenant, tick: event.tick, lateMs });
+      this.resting.set(event.seq, { tenant: event.tenant, tick: event.firstTick, lateMs });
     }
   }
 

@@ -62,7 +62,7 @@ test('the places of nak’ed events are free when they are long overdue, as afte
 test('a nak’ed event keeps the tick of its first arrival until its tenant reads it again', () => {
   const shares = new WindowShares(10, new ManualClock());
   const first = event('acme', 1);
-  first.tick = 4;
+  first.firstTick = 4;
   assert.ok(shares.tryTake(first));
   shares.end(first, 1000);
   assert.equal(shares.firstTickOf(1), 4);
