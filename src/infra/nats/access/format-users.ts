@@ -61,7 +61,8 @@ ${lines.join('')}      auth_callout:
         auth_users: ${JSON.stringify(natsUsers.map(natsUserName))}
 container:
   env:
-    POSTHORN_NATS_PASSWORD: null
+    # Not used. The chart of NATS refuses null.
+    POSTHORN_NATS_PASSWORD: ''
 ${env.join('')}`;
 }
 

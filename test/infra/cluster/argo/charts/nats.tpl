@@ -1,3 +1,9 @@
+{{- /* As the chart of NATS: Helm keeps a null that no default value has. */}}
+{{- range $name, $value := .Values.container.env }}
+{{- if not (or (kindIs "string" $value) (kindIs "map" $value)) }}
+{{- fail (printf "env var %s must be string or map, got %s" $name (kindOf $value)) }}
+{{- end }}
+{{- end }}
 {{- $pod := merge (dict) (.Values.podTemplate.merge.spec | default dict) }}
 {{- $spread := list }}
 {{- range $key, $of := .Values.podTemplate.topologySpreadConstraints }}
