@@ -3,6 +3,7 @@ import {
   type ConsumerConfig,
   type JetStreamClient,
   type JetStreamManager,
+  type StreamConfig,
 } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
 import { nanos } from '@nats-io/nats-core';
@@ -39,7 +40,7 @@ export async function ensureTopology(
   settings: StreamSettings,
   keeps: (consumer: SharedConsumer) => boolean = () => true,
 ): Promise<void> {
-  await refuseOtherShards(jsm, settings.shards);
+  await refuseOthers(jsm, settings.shards);
   await ensureStreams(js, jsm, settings);
   for (const { stream, config } of sharedConsumers(settings).filter(keeps)) {
     await ensureConsumer(jsm, stream, config);
@@ -138,19 +139,25 @@ export function allStreams(shards: number): string[] {
 
 /**
  * Refuses another number of shards: it would move subjects between streams and strand messages and
- * retries.
+ * retries. Refuses mirrors of another region: to change them is to promote them.
  *
- * @throws ConfigError if the streams were created for another number
+ * @throws ConfigError if the streams are mirrors, or were created for another number
  */
-async function refuseOtherShards(jsm: JetStreamManager, shards: number): Promise<void> {
-  let made: string[];
+async function refuseOthers(jsm: JetStreamManager, shards: number): Promise<void> {
+  const first = streams.events(0);
+  let made: StreamConfig;
   try {
-    made = (await jsm.streams.info(streams.events(0))).config.subjects;
+    made = (await jsm.streams.info(first)).config;
   } catch (error) {
     if (apiErrorCode(error) === apiErrors.streamNotFound) return;
     throw error;
   }
-  if (made.toSorted().join() === shardSubjects('ev', 0, shards).toSorted().join()) return;
+  if (made.mirror !== undefined) {
+    throw new ConfigError([
+      `POSTHORN_NATS_URL: ${first} there is a mirror of another region; how to promote it: docs/operations/region-loss.md`,
+    ]);
+  }
+  if (made.subjects.toSorted().join() === shardSubjects('ev', 0, shards).toSorted().join()) return;
   throw new ConfigError([
     `POSTHORN_SHARDS: the streams were made for another number than ${shards}; how to change it: docs/operations/sizing/shards.md`,
   ]);
