@@ -24,7 +24,7 @@ const print = (text: string) => void process.stdout.write(`${text}\n`);
 const report = (line: string) => void process.stderr.write(`posthorn: ${line}\n`);
 
 async function main(): Promise<number> {
-  const { command, roles } = parseCommandLine(process.argv.slice(2));
+  const { command, roles, of, from } = parseCommandLine(process.argv.slice(2));
   if (command === 'help') {
     print(usage);
     return exitCodes.ok;
@@ -62,6 +62,13 @@ async function main(): Promise<number> {
     const log = createLog(settings.logLevel, { process: 'reseal' });
     const { reseal } = await import('#src/app/reseal.ts');
     print(`endpoints sealed under the master key: ${await reseal(settings, log)}`);
+    return exitCodes.ok;
+  }
+  if (of !== undefined || from !== undefined) {
+    const log = createLog(settings.logLevel, { process: command });
+    const { mirror, promote } = await import('#src/app/recovery.ts');
+    if (of !== undefined) await mirror(settings, { domain: of, log, print });
+    if (from !== undefined) await promote(settings, { from, log, print });
     return exitCodes.ok;
   }
   if (command === 'nats-users') {

@@ -14,6 +14,7 @@ export const generatedParts = [
 /** Values for the chart of NATS, and the number of shards that they are for. */
 export const NATS_USERS = 'charts/nats/users.yaml';
 export const NATS_USERS_SHARDS = 12;
+export const NATS_MIRRORED = 'charts/nats/mirrored.yaml';
 
 /**
  * Replaces the part of the document between the marks.

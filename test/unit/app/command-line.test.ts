@@ -12,6 +12,11 @@ test('a command line is parsed into its command and roles', () => {
   assert.deepEqual(parseCommandLine(['run', '--roles=ingress,router']), run);
   assert.deepEqual(parseCommandLine(['migrate']), { command: 'migrate', roles: undefined });
   assert.deepEqual(parseCommandLine(['reseal']), { command: 'reseal', roles: undefined });
+  const mirror = { command: 'mirror', roles: undefined, of: 'primary' };
+  assert.deepEqual(parseCommandLine(['mirror', '--of', 'primary']), mirror);
+  const from = new Date('2026-01-31T12:00:00Z');
+  const promote = { command: 'promote', roles: undefined, from };
+  assert.deepEqual(parseCommandLine(['promote', '--from', '2026-01-31T13:00:00+01:00']), promote);
   assert.equal(parseCommandLine(['run', '-h']).command, 'help');
 });
 
@@ -30,6 +35,16 @@ test('rejects a command line that is not valid with the reason', () => {
   assert.match(faults(['migrate', '--roles', 'router']), /"migrate" is for all roles/);
   assert.match(faults(['reseal', '--roles', 'router']), /"reseal" is for all roles/);
   assert.match(faults(['--role', 'router']), /--role/);
+  for (const args of [[], ['--of', ''], ['--of', 'a.b'], ['--of', '>']]) {
+    assert.match(faults(['mirror', ...args]), /--of: must be the JetStream domain/);
+  }
+  // Without a zone the time would depend on the machine.
+  for (const time of ['', 'yesterday', '2026-01-31', '2026-01-31T12:00:00', '2026-13-01T00:00Z']) {
+    assert.match(faults(['promote', '--from', time]), /--from: must be a time/);
+  }
+  assert.match(faults(['promote']), /--from: must be a time/);
+  assert.match(faults(['migrate', '--of', 'primary']), /--of is for "mirror"/);
+  assert.match(faults(['mirror', '--from', '2026-01-31T12:00Z']), /--from is for "promote"/);
   // An unset shell variable must not mean all roles.
   assert.match(faults(['run', '--roles', '']), /--roles is empty/);
   assert.match(faults(['--roles=']), /--roles is empty/);
