@@ -5,6 +5,7 @@ import { randomBytes } from 'node:crypto';
 import { type TestContext, test } from 'node:test';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { connect, type NatsConnection } from '@nats-io/transport-node';
 import type { Role } from '#config/schema.ts';
 import { AccountKey, newAccountSeed } from '#src/ingress/auth-callout/account-key.ts';
 import { findFreePort } from '#src/embedded/free-port.ts';
@@ -14,6 +15,7 @@ import { startMongod } from '#testkit/servers.ts';
 import { TEST_KEY } from '#testkit/system.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { inboxPrefixOf, subjects } from '#wire/subjects.ts';
 import { type Site, startMirroredBrokers } from './mirrored-brokers.ts';
 
 const MAIN = fileURLToPath(new URL('../../../src/main.ts', import.meta.url));
@@ -101,6 +103,20 @@ const idsAt = (receiver: WebhookReceiver, path: string, from = 0): Set<string> =
       .map(({ headers }) => String(headers['webhook-id'])),
   );
 
+/** Subscribes to requests that control sends to every process. */
+async function lifeViews(
+  t: TestContext,
+  site: Site,
+): Promise<{ nc: NatsConnection; received: () => number }> {
+  const { POSTHORN_NATS_USER: user, POSTHORN_NATS_PASSWORD: pass } = site.loginOf('control');
+  const inboxPrefix = inboxPrefixOf(['control']);
+  const nc = await connect({ servers: site.url, user, pass, inboxPrefix });
+  t.after(() => nc.close());
+  const subscription = nc.subscribe(subjects.lifeView('*'), { callback: () => undefined });
+  await nc.flush();
+  return { nc, received: () => subscription.getReceived() };
+}
+
 test(
   'every mirrored event is delivered from the recovery region when the primary one is killed',
   { timeout: 400_000 },
@@ -136,6 +152,9 @@ test(
       const url = receiver.url(`/${type}`);
       await lost.api('POST', '/v1/tenants/acme/endpoints', { url, event_types: [type] });
     }
+    const crossed = await lifeViews(t, recovery);
+    const local = await lifeViews(t, primary);
+    for (const id of ['req_1', 'req_2']) local.nc.publish(subjects.lifeView(id));
     await lost.publish('early', 'early');
     await receiver.waitFor(1, '/early');
     await waitUntil(async () => (await lost.statusOf('early')) === 'delivered', {
@@ -165,6 +184,10 @@ test(
       );
     };
     await waitUntil(isCopied, { what: 'every event in the mirrors', deadlineMs: 60_000 });
+    // The link has carried every later event: the requests would have arrived before.
+    await crossed.nc.flush();
+    assert.equal(local.received(), 2);
+    assert.equal(crossed.received(), 0, 'requests stay on their site');
     await Promise.all([lost.kill(), primary.kill()]);
     receiver.on('/late', { status: 204 }).on('/large', { status: 204 });
     await waitUntil(
