@@ -36,10 +36,9 @@ function isNoReceiver(value: unknown): boolean {
 
 /** True for the server or the addresses of the examples; an environment without e-mail has none. */
 function isExampleMail(value: unknown): boolean {
-  const host = String(at(value, 'smarthost') ?? '').replace(/:\d+$/, '');
-  const addresses = [at(value, 'from'), at(value, 'username')].map((one) =>
-    String(one ?? '').replace(/^.*@/, ''),
-  );
+  const text = (key: string): string => (at(value, key) ?? '') as string;
+  const host = text('smarthost').replace(/:\d+$/, '');
+  const addresses = ['from', 'username'].map((key) => text(key).replace(/^.*@/, ''));
   return [host, ...addresses].some(isExampleHost);
 }
 
