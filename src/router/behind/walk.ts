@@ -3,7 +3,8 @@
  * a consumer for each tenant does not scale (docs/adr/0008-retries-as-schedules.md).
  *
  * Bounds: a batch is at most 32 events and about 256 KiB, and needs a slot of the shard, which all
- * tenants that are behind share. Events are in flight until their deliveries are acked.
+ * tenants that are behind share. Events are in flight until their deliveries are acked. Up to 256
+ * that are delayed for more than a minute hold no slot.
  *
  * A crash loses nothing: `from` is at or below every event that is not routed.
  */
@@ -20,6 +21,10 @@ import { WalkedEvent } from './walked-event.ts';
 const BATCH = 32;
 const BATCH_BYTES = 256 * 1024;
 const RETRY_DELAY_MS = 1000;
+/** An event that is delayed for longer holds no slot: it would hold it for hours. */
+const SLOT_HELD_MS_MAX = 60_000;
+/** Events without a slot: they stay in memory. */
+const SLOTLESS_MAX = 256;
 
 export interface WalkDeps {
   jsm: JetStreamManager;
@@ -38,7 +43,7 @@ export interface WalkDeps {
   fault: RepeatingFault;
 }
 
-/** Unrouted events of one read. */
+/** Unrouted events of one read that hold its slot. */
 interface Batch {
   open: number;
 }
@@ -48,12 +53,14 @@ export class Walk implements EventWalk {
   private readonly filter: string;
   /** The next sequence to read. */
   private cursor: number;
-  /** Events in flight, by sequence; those that joined belong to no batch. */
+  /** Events in flight, by sequence; those that joined, or rest for long, belong to no batch. */
   private readonly open = new Map<number, Batch | undefined>();
   /** Events after the cursor that joined: they are not read. */
   private readonly joined = new Set<number>();
   /** Those in flight that wait for their next try. */
   private resting = 0;
+  /** Those of them that hold no slot. */
+  private slotless = 0;
 
   constructor(deps: WalkDeps, from: number) {
     this.deps = deps;
@@ -129,15 +136,23 @@ export class Walk implements EventWalk {
   onRouted({ seq }: InFlightEvent): void {
     const batch = this.open.get(seq);
     if (!this.open.delete(seq)) return;
-    if (batch !== undefined && --batch.open === 0) this.leaveSlot();
+    this.leaveBatch(batch);
     this.deps.onRouted();
   }
 
   onRest(event: InFlightEvent, delayMs: number): void {
     this.resting++;
+    const isSlotless = delayMs > SLOT_HELD_MS_MAX && this.slotless < SLOTLESS_MAX;
+    if (isSlotless) {
+      this.slotless++;
+      const batch = this.open.get(event.seq);
+      this.open.set(event.seq, undefined);
+      this.leaveBatch(batch);
+    }
     const timer = setTimeout(() => {
       if (!this.deps.isWanted()) return;
       this.resting--;
+      if (isSlotless) this.slotless--;
       this.deps.route(event);
     }, delayMs);
     timer.unref();
@@ -190,6 +205,10 @@ export class Walk implements EventWalk {
         return true;
       });
     });
+  }
+
+  private leaveBatch(batch: Batch | undefined): void {
+    if (batch !== undefined && --batch.open === 0) this.leaveSlot();
   }
 
   private leaveSlot(): void {

@@ -20,12 +20,12 @@ import {
   untilNoneBehind,
 } from './behind-plane.ts';
 
-/** A tenant with four endpoints that match every event. */
-function wide(id: string): TenantSnapshot {
+/** A tenant with four endpoints, which match all events of a type. */
+function wide(id: string, type = '*'): TenantSnapshot {
   const ids = ['ep_1', 'ep_2', 'ep_3', 'ep_4'];
   return tenant(
     ids.map((one) => endpoint(one)),
-    ids.map((one) => subscription(one, ['*'])),
+    ids.map((one) => subscription(one, [type])),
     id,
   );
 }
@@ -190,6 +190,21 @@ test('events that are delayed for their fan-out do not use up the window', async
   await plane.publish('b1', { tenant: 'beta' });
   await plane.routed('b1');
   assert.equal(await deliveryCount(plane, 'acme'), 0);
+});
+
+test('an event is routed while many earlier ones of its tenant are delayed for hours', async (t) => {
+  const settings = { router: { fanOutDelays: [{ over: 3, delayMs: 99_999_000 }] } };
+  const large = wide('acme', 'large');
+  const small = subscription('ep_1', ['small']);
+  const one = { ...large, subscriptions: [...large.subscriptions, small] };
+  const plane = await startNarrow(t, [one], { settings });
+  await plane.router?.start();
+  // One after the other: each is read alone, and would hold one of 64 slots.
+  for (let n = 0; n < 70; n++) await plane.publish(`l${n}`, { type: 'large' });
+  await untilBehind(plane, 'acme');
+  await plane.publish('s1', { type: 'small' });
+  await plane.routed('s1');
+  assert.equal(await deliveryCount(plane, 'acme'), 1);
 });
 
 test('an event that is delayed for long is acked, and stays above the floor of the router', async (t) => {
