@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { parse } from 'yaml';
 import { settingsSchema } from '#config/schema.ts';
 import { projectFiles, projectText } from '../docs/project-files.ts';
-import { readSteps } from './cluster/result/last-result.ts';
+import { builtVersions, readSteps, RESULT_DOCUMENT } from './cluster/result/last-result.ts';
 import { at } from './manifests.ts';
 
 const scriptsOf = (path: string): Record<string, string> =>
@@ -160,4 +160,8 @@ test('the image name is in lower case, as registries require', () => {
   for (const { path, text } of workflows) {
     assert.doesNotMatch(text, /ghcr\.io\/\$\{\{ github\.repository/, path);
   }
+});
+
+test('the recorded result of .ci/cluster is of the versions that it builds', () => {
+  assert.ok(projectText(RESULT_DOCUMENT).includes(`Built: ${builtVersions().join(', ')}.`));
 });
