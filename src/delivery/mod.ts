@@ -31,6 +31,7 @@ import { HeadEndpoints } from './ordered/head-endpoints.ts';
 import { OrderedQueues } from './ordered/ordered-queues.ts';
 import { NatsQueueStore } from './ordered/queue-store.ts';
 import { createOutbound, type Outbound } from './outbound/create-outbound.ts';
+import { EndpointRequests } from './requests/endpoint-requests.ts';
 import type { TargetDeps } from './attempt/endpoint-target.ts';
 import { Payloads } from './attempt/payloads.ts';
 import { Settler } from './settlement/settle.ts';
@@ -129,6 +130,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     log,
   });
   const releaser = createReleaser(deps, gone, owns);
+  const requests = createRequests(deps, outbound);
   return {
     name: 'delivery',
     async start() {
@@ -136,8 +138,10 @@ export function createDelivery(deps: DeliveryDeps): Service {
       await leases.start(shardLifecycle(shardConsumers, queues, drainMs));
       lanes.start();
       releaser.start();
+      requests.start();
     },
     async stop() {
+      requests.stop();
       await releaser.stop();
       lanes.stop();
       await leases.stop();
@@ -191,6 +195,24 @@ function createTable(
       tracing,
       log,
     },
+  });
+}
+
+function createRequests(deps: DeliveryDeps, outbound: Outbound): EndpointRequests {
+  const { settings, nc, config, refreshTenant, worker, clock, log } = deps;
+  const { senders, tokens } = outbound;
+  const { timeoutMs } = settings;
+  const targets = targetsOf(deps, outbound);
+  const sending = { senders, tokens, targets };
+  return new EndpointRequests({
+    ...sending,
+    nc,
+    config,
+    refreshTenant,
+    timeoutMs,
+    worker,
+    clock,
+    log,
   });
 }
 

@@ -55,6 +55,7 @@ export const errorCatalogue = {
   POSTHORN_DATA_NOT_CHECKED: [503, 'The data could not be checked against its schema in time'],
   POSTHORN_NATS_UNAVAILABLE: [503, 'The message store is unavailable'],
   POSTHORN_MONGODB_UNAVAILABLE: [503, 'The database is unavailable'],
+  POSTHORN_WORKERS_UNAVAILABLE: [503, 'No delivery worker could send the request'],
   POSTHORN_TENANT_NOT_READY: [503, 'The tenant is not ready yet; try again'],
   POSTHORN_STOPPING: [503, 'This process is stopping'],
 } as const satisfies Record<string, readonly [status: number, title: string]>;

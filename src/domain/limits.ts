@@ -134,6 +134,11 @@ export const limits = {
   natsRequestsMax: 4096,
   /** So that one producer leaves room for the others. */
   natsRequestsPerTenantMax: 1024,
+  /** Test webhooks, pings and handshakes in flight, of one worker. */
+  endpointRequestsMax: 64,
+  endpointRequestsPerTenantMax: 4,
+  /** Shorter than the write timeout of the API, whose answer waits for it. */
+  endpointRequestMsMax: 15_000,
   mailboxMessagesMax: 512,
   eventBytesMax: 32 * 1024 * 1024,
   filterPayloadBytesMax: 4 * 1024 * 1024,

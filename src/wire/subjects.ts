@@ -135,6 +135,8 @@ export const subjects = {
   wake: (shard: number | string) => `wake.${shard}.>`,
   /** Requests to the worker that owns a shard, about the heads of its queues. */
   orderedActions: (shard: number) => `ordered.${shard}`,
+  /** Requests to any worker, to send one event to an endpoint now (`endpoint-request.ts`). */
+  endpointRequests: 'endpoint.request',
   /** The subjects of a tenant's own lane. */
   lane: (tenant: string) => `dlv.${partitionOf(tenant)}.t.${tenant}.>`,
   /** All that is stored for the lanes of a shard; one subject for each endpoint. */

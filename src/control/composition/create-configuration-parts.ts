@@ -8,6 +8,8 @@ import { Admission } from '#wire/published/admission.ts';
 import { ApiKeys } from '../resources/api-keys.ts';
 import type { ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import type { DisableDeps } from '../health/disable-endpoint.ts';
+import { TestSends } from '../endpoint-requests/test-sends.ts';
+import { WorkerRequests } from '../endpoint-requests/worker-requests.ts';
 import { OperationalOutbox } from '../health/outbox.ts';
 import { HealthReads } from '../health/reads.ts';
 import { HealthTracker } from '../health/tracker.ts';
@@ -74,8 +76,9 @@ export function createResources(
   changes: ConfigurationDeps,
   health: HealthReads,
   onTenantRemoved: () => void,
-): Pick<ApiParts, 'tenants' | 'endpoints' | 'subscriptions' | 'apiKeys'> {
+): Pick<ApiParts, 'tenants' | 'endpoints' | 'testSends' | 'subscriptions' | 'apiKeys'> {
   const { configuration } = changes;
+  const lives = new CurrentLives(configuration);
   return {
     tenants: new Tenants({
       ...changes,
@@ -91,6 +94,7 @@ export function createResources(
       probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
       publicUrl: settings.publicUrl,
     }),
+    testSends: new TestSends({ configuration, lives, workers: new WorkerRequests(nc), clock }),
     subscriptions: new Subscriptions({
       ...changes,
       eventBytesMax: settings.eventBytesMax,

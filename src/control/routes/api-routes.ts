@@ -10,6 +10,8 @@ import type { EventExplanations } from '../history/event-explanations.ts';
 import type { EventReads } from '../history/event-reads.ts';
 import type { PayloadReads } from '../history/payload-reads.ts';
 import type { RejectedEvents } from '../history/rejected-events.ts';
+import { registerEndpointRequestRoutes } from '../endpoint-requests/routes.ts';
+import type { TestSends } from '../endpoint-requests/test-sends.ts';
 import { answerOnce } from '../idempotency/answer-once.ts';
 import type { IdempotentAnswers } from '../idempotency/idempotent-answers.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -35,6 +37,7 @@ export interface ApiParts extends DeadLetterParts {
   lives: CurrentLives;
   tenants: Tenants;
   endpoints: Endpoints;
+  testSends: TestSends;
   subscriptions: Subscriptions;
   eventTypes: EventTypes;
   apiKeys: ApiKeys;
@@ -70,6 +73,7 @@ export function registerApiRoutes(
     answerOnce(scope, parts.answers, log);
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);
+    registerEndpointRequestRoutes(api, parts);
     registerSubscriptionRoutes(api, parts.subscriptions);
     registerEventTypeRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);

@@ -45,19 +45,34 @@ export class EndpointSender {
   }
 
   /** Sends one request to `target`, even if the endpoint's configuration has changed since. */
-  async send(
+  send(
     target: EndpointTarget,
     event: OutboundEvent,
     nowMs: number,
     signal: AbortSignal,
     traceparent?: string,
   ): Promise<SendResult> {
+    return this.exchange(target, { ...webhookRequest(target, event, nowMs, traceparent), signal });
+  }
+
+  /**
+   * Asks the receiver whether it agrees to get webhooks (CloudEvents webhooks 1.0.2, section 4.1),
+   * with the endpoint's headers and credentials.
+   *
+   * @param origin identifies this platform to the receiver
+   */
+  handshake(target: EndpointTarget, origin: string, signal: AbortSignal): Promise<SendResult> {
+    const headers = [...target.fixedHeaders, 'webhook-request-origin', origin];
+    const { path } = target.url;
+    return this.exchange(target, { method: 'OPTIONS', path, headers, body: NO_BODY, signal });
+  }
+
+  private async exchange(target: EndpointTarget, request: SendRequest): Promise<SendResult> {
     const { refusal } = target;
     if (refusal !== undefined) return unsent(refusal.kind, refusal.detail);
     const { senders } = this.deps;
     const sender = senders.acquire(this.tenant, target.destination);
     try {
-      const request = { ...webhookRequest(target, event, nowMs, traceparent), signal };
       const owner = this.tokenOwner(target);
       if (owner !== undefined) return await this.sendWithToken(target, owner, sender, request);
       return hideSecrets(await sender.send(request), target.secretTexts);
@@ -104,6 +119,8 @@ export class EndpointSender {
     return access.kept ? { ...result, outcome: { ...outcome, ...TOKEN_REFUSED } } : result;
   }
 }
+
+const NO_BODY = Buffer.alloc(0);
 
 const TOKEN_REFUSED = {
   kind: 'credentials_failed',

@@ -23,6 +23,8 @@ import type { AddressLookup } from '../dial/dns-cache.ts';
 export type { SendResult } from '../exchange/exchange.ts';
 
 export interface SendRequest {
+  /** Absent: POST. */
+  method?: 'OPTIONS';
   path: string;
   /** Alternating names and values. */
   headers: string[];
@@ -122,7 +124,7 @@ export class Sender {
     connection: Connection,
     request: SendRequest,
   ): Promise<ExchangeEnd> {
-    const { path, headers, body, signal } = request;
+    const { method = 'POST', path, headers, body, signal } = request;
     return new Promise((resolve) => {
       const exchange = new Exchange(signal, this.rules, connection, (end) => {
         if (end.isWhole) connections.release(connection);
@@ -133,7 +135,7 @@ export class Sender {
       // A signal that is already aborted emits no event.
       if (signal.aborted) return exchange.onTimeout();
       try {
-        connection.send({ method: 'POST', path, headers, body }, exchange);
+        connection.send({ method, path, headers, body }, exchange);
       } catch (error) {
         exchange.onResponseError(undefined, error as Error);
       }

@@ -224,7 +224,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
         ...get(streams.events(shard)),
       ]),
     ],
-    subscribe: [...process.subscribe, subjects.wake('*'), 'ordered.*'],
+    subscribe: [...process.subscribe, subjects.wake('*'), 'ordered.*', subjects.endpointRequests],
   }),
   control: (shards) => ({
     publish: [
@@ -239,6 +239,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       write(buckets.lanes, '*'),
       write(buckets.ordered, '>'),
       'ordered.*',
+      subjects.endpointRequests,
       subjects.lifeView('*'),
       ...readPayloads,
       `$O.${buckets.payloads}.>`,

@@ -1,0 +1,44 @@
+import { Type } from 'typebox';
+import { LEAF } from '#domain/json/json-outline.ts';
+import type { JsonMember } from '#infra/http/server/body/parse-json-bodies.ts';
+import { endpointParams } from '#wire/api/endpoint/endpoint.ts';
+import { endpointTest, endpointTestResult } from '#wire/api/endpoint/endpoint-test.ts';
+import { preconditionHeaders } from '#wire/api/fields.ts';
+import { problemAnswers } from '#wire/api/problem.ts';
+import type { Api } from '../routes/access.ts';
+import type { TestSends } from './test-sends.ts';
+
+const tags = ['Endpoints'];
+const item = '/v1/tenants/:tenant/endpoints/:endpoint';
+
+/** Routes that make a worker send a request to an endpoint now (CT-2). */
+export function registerEndpointRequestRoutes(api: Api, parts: { testSends: TestSends }): void {
+  api.post(
+    `${item}/test`,
+    {
+      config: { access: 'manage', unparsedMember: { name: 'data', wanted: LEAF } },
+      schema: {
+        operationId: 'testEndpoint',
+        summary: 'Send a test webhook',
+        description:
+          'Sends one webhook now, with the format, headers, credentials and signatures of the endpoint and with `posthorn-test: true`, and answers with the result, ' +
+          'after 15 s at most. It is sent also if the endpoint is not active. It is not stored, not repeated, and does not count for the health or the limits of the endpoint.',
+        tags,
+        params: endpointParams,
+        headers: preconditionHeaders,
+        body: Type.Union([endpointTest, Type.Null()]),
+        response: { 200: endpointTestResult, ...problemAnswers },
+      },
+      preValidation: (request, _reply, done) => {
+        // An empty request is valid: the default type and its sample.
+        request.body ??= {};
+        done();
+      },
+    },
+    ({ params, body, headers, id }) => {
+      const { event_type, data } = body ?? {};
+      const request = { event_type, data: data as JsonMember | undefined };
+      return parts.testSends.send([params.tenant, params.endpoint], request, headers, id);
+    },
+  );
+}
