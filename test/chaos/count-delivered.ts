@@ -8,14 +8,14 @@ import { historyOf } from '#infra/mongo/documents.ts';
 export async function countDelivered(url: string, tenants: readonly string[]): Promise<number> {
   const client = new MongoClient(url, { serverSelectionTimeoutMS: 2000 });
   try {
-    const { deliveries } = historyOf(client.db('posthorn'));
-    const found = deliveries.find({ tenant: { $in: [...tenants] }, 'state.status': 'delivered' });
-    let complete = 0;
-    for await (const delivery of found) {
-      const attempts = Object.values(delivery.attempts ?? {});
-      if (attempts.some(({ status = 0 }) => status >= 200 && status < 300)) complete++;
-    }
-    return complete;
+    const { deliveries, attempts } = historyOf(client.db('posthorn'));
+    const tenant = { $in: [...tenants] };
+    const answered = { tenant, response_status: { $gte: 200, $lt: 300 } };
+    const complete = new Set(await attempts.distinct('delivery', answered));
+    const delivered = deliveries.find({ tenant, 'state.status': 'delivered' });
+    let count = 0;
+    for await (const { _id } of delivered) if (complete.has(_id)) count++;
+    return count;
   } finally {
     await client.close();
   }

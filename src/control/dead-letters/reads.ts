@@ -8,7 +8,7 @@ import type {
 } from '#wire/api/dead-letter.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
-import { toAttemptResource } from '../history/delivery-reads.ts';
+import { recordToResource } from '../history/attempt-reads.ts';
 import { type HistoryReadDeps, dataMember, toPayloadResource } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import { selected } from './selection.ts';
@@ -91,7 +91,7 @@ export class DeadLetterReads {
     const { last_attempt: attempt } = letter;
     const shown = {
       ...summarize(letter),
-      last_attempt: attempt === null ? null : toAttemptResource(attempt),
+      last_attempt: attempt === null ? null : recordToResource(attempt),
     };
     return `${JSON.stringify(shown).slice(0, -1)},"event":${this.eventJson(letter)}}`;
   }

@@ -7,7 +7,7 @@ import type { Configuration } from '#infra/mongo/configuration.ts';
 import { type EndpointTestResult, TEST_EVENT_TYPE } from '#wire/api/endpoint/endpoint-test.ts';
 import { encodeEventFrame, type EventHead } from '#wire/frames/event-frame.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
-import { toAttemptResource } from '../history/delivery-reads.ts';
+import { recordToResource } from '../history/attempt-reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 import type { WorkerRequests } from './worker-requests.ts';
 
@@ -60,7 +60,7 @@ export class TestSends {
       event_id: head.id,
       event_type: head.type,
       status: attempt.failure === undefined ? 'delivered' : 'failed',
-      attempt: toAttemptResource(attempt),
+      attempt: recordToResource(attempt),
     };
   }
 

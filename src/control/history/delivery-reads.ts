@@ -9,7 +9,7 @@ import type {
   EventDeliveriesQuery,
 } from '#wire/api/delivery.ts';
 import { type Page, toPage } from '#wire/pagination.ts';
-import type { AttemptRecord } from '#wire/frames/record.ts';
+import { attemptsOfDelivery } from './attempt-reads.ts';
 import type { EventReads, HistoryReadDeps } from './event-reads.ts';
 import { SEARCH_MS_MAX } from './fair-searches.ts';
 import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
@@ -55,13 +55,16 @@ export class DeliveryReads {
 
   async get(lifeId: string, deliveryId: string): Promise<DeliveryResource> {
     const delivery = await this.find(lifeId, deliveryId);
-    return { ...summarize(counted(delivery)), attempts: attemptsOf(delivery) };
+    return {
+      ...summarize(counted(delivery)),
+      attempts: await attemptsOfDelivery(this.deps.history, delivery),
+    };
   }
 
   async listAttempts(lifeId: string, deliveryId: string): Promise<Page<AttemptResource>> {
     // `limits.attemptsMax` bounds them: one page holds them all.
     const delivery = await this.find(lifeId, deliveryId);
-    return { data: attemptsOf(delivery), next_cursor: null };
+    return { data: await attemptsOfDelivery(this.deps.history, delivery), next_cursor: null };
   }
 
   private async find(lifeId: string, deliveryId: string): Promise<DeliveryDocument> {
@@ -94,8 +97,8 @@ export class DeliveryReads {
 }
 
 /**
- * A delivery with the number of its attempts in place of the attempts: each can hold 4 KiB of a
- * response.
+ * A delivery with the number of its attempts in place of the attempts, which can hold 4 KiB of a
+ * response each if an earlier version stored them.
  */
 type CountedDelivery = Omit<DeliveryDocument, 'attempts'> & { attempt_count: number };
 
@@ -116,30 +119,5 @@ function summarize(delivery: CountedDelivery): DeliverySummary {
     updated_at: state.at.toISOString(),
     next_attempt_at: state.next_attempt_at?.toISOString() ?? null,
     attempt_count: delivery.attempt_count,
-  };
-}
-
-function attemptsOf(delivery: DeliveryDocument): AttemptResource[] {
-  return Object.values(delivery.attempts ?? {})
-    .sort((a, b) => a.no - b.no || a.startedMs - b.startedMs)
-    .map((attempt) => toAttemptResource(attempt));
-}
-
-/** Returns an attempt in its form in the API. */
-export function toAttemptResource(attempt: AttemptRecord): AttemptResource {
-  return {
-    id: attempt.id,
-    number: attempt.no,
-    started_at: new Date(attempt.startedMs).toISOString(),
-    duration_ms: attempt.durationMs,
-    response_status: attempt.status ?? null,
-    failure: attempt.failure ?? null,
-    detail: attempt.detail ?? null,
-    repeated_at:
-      attempt.repeatedMs === undefined ? null : new Date(attempt.repeatedMs).toISOString(),
-    response_headers: attempt.responseHeaders ?? {},
-    response_body: attempt.responseBody ?? null,
-    response_body_encoding: attempt.responseBodyEncoding ?? null,
-    worker: attempt.worker,
   };
 }

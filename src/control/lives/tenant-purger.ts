@@ -108,6 +108,7 @@ export class TenantPurger {
   private async purgeDocuments({ _id, deleted_at }: TenantPurgeDocument): Promise<void> {
     const { configuration, history, health, outbox, log, clock } = this.deps;
     const ofLife = { tenant: _id };
+    const attempts = await history.attempts.deleteMany(ofLife);
     const deliveries = await history.deliveries.deleteMany(ofLife);
     const events = await history.events.deleteMany(ofLife);
     const letters = await history.deadLetters.deleteMany(ofLife);
@@ -117,6 +118,7 @@ export class TenantPurger {
     const counts = {
       events: events.deletedCount,
       deliveries: deliveries.deletedCount,
+      attempts: attempts.deletedCount,
       dead_letters: letters.deletedCount,
     };
     log.info({ tenant_id: tenantIdOf(_id), life_id: _id, ...counts }, 'tenant_purge.done');

@@ -3,7 +3,8 @@
  * batch, however many records concern it.
  * The merge is a join (a CRDT): repeating a record, or applying records in any order, in one batch
  * or in several, gives the same document. States compare by hop, then rank, then their other
- * fields; attempts are keyed by their id; all other fields are written once. So several projectors
+ * fields; attempts are keyed by their id, and the last one compares by time; all other fields are
+ * written once. So several projectors
  * may work at the same time, and a batch may be repeated after a crash.
  */
 import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
@@ -12,7 +13,9 @@ import {
   type DeliveryState,
   type EventDocument,
   eventKey,
+  type LastAttempt,
 } from '#infra/mongo/documents.ts';
+import { type AttemptDocument, attemptDocument } from '#infra/mongo/history/attempts.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import type {
   DeliveryRecord,
@@ -48,6 +51,8 @@ export class Batch {
   readonly events = new Map<string, EventChange>();
   readonly deliveries = new Map<string, DeliveryChange>();
   readonly gone: EndpointGoneRecord[] = [];
+  /** By attempt id. */
+  readonly attemptDocuments = new Map<string, AttemptDocument>();
   /** The event types in the batch, by tenant and name. */
   readonly types = new Map<string, SeenType>();
   readonly attempts = new AttemptsByEndpoint();
@@ -122,7 +127,17 @@ export class Batch {
     };
     const at = new Date(record.acceptedMs);
     const { document } = this.delivery({ id, tenant, event, endpoint, type, at, state });
-    if (attempt !== undefined) (document.attempts ??= {})[attempt.id] = attempt;
+    if (attempt === undefined) return;
+    this.attemptDocuments.set(attempt.id, attemptDocument(record, attempt));
+    (document.attempts ??= {})[attempt.id] = attempt.no;
+    const last = {
+      at: new Date(attempt.startedMs),
+      id: attempt.id,
+      status: attempt.status ?? null,
+      failure: attempt.failure ?? null,
+    };
+    const known = document.last_attempt;
+    if (known === undefined || isLater(last, known)) document.last_attempt = last;
   }
 
   private event(tenant: string, id: string, acceptedMs: number): EventChange {
@@ -156,6 +171,12 @@ export class Batch {
     this.deliveries.set(id, change);
     return change;
   }
+}
+
+/** Compares attempts as MongoDB's `$max` does: the id is unique, so no other field counts. */
+function isLater(attempt: LastAttempt, known: LastAttempt): boolean {
+  const ms = attempt.at.getTime() - known.at.getTime();
+  return ms === 0 ? attempt.id > known.id : ms > 0;
 }
 
 /**

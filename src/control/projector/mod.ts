@@ -59,6 +59,7 @@ export function createProjector(deps: ProjectorDeps): Service {
     onWritten: (batch) => {
       written.inc({ kind: 'event' }, batch.events.size);
       written.inc({ kind: 'delivery' }, batch.deliveries.size);
+      written.inc({ kind: 'attempt' }, batch.attemptDocuments.size);
     },
     onUndecodable: (error, { subject }) =>
       log.error({ err: error, subject }, 'projector.undecodable'),

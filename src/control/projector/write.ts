@@ -1,5 +1,6 @@
 import type { AnyBulkWriteOperation, Collection } from 'mongodb';
 import type { DeliveryDocument, EventDocument, History } from '#infra/mongo/documents.ts';
+import type { AttemptDocument } from '#infra/mongo/history/attempts.ts';
 import { duplicateKeys } from '#infra/mongo/duplicate-keys.ts';
 import type { Batch, DeliveryChange, EventChange } from './merge.ts';
 
@@ -15,7 +16,21 @@ export async function writeBatch(history: History, batch: Batch): Promise<void> 
   await Promise.all([
     writeAll(history.events, [...batch.events.values()], insertEvent, updateEvent),
     writeAll(history.deliveries, [...batch.deliveries.values()], insertDelivery, updateDelivery),
+    insertAttempts(history.attempts, [...batch.attemptDocuments.values()]),
   ]);
+}
+
+/** An attempt that exists already is the same: its id is random and it is written once. */
+async function insertAttempts(
+  collection: Collection<AttemptDocument>,
+  attempts: AttemptDocument[],
+): Promise<void> {
+  if (attempts.length === 0) return;
+  try {
+    await collection.insertMany(attempts, { ordered: false });
+  } catch (error) {
+    if (duplicateKeys(error) === undefined) throw error;
+  }
 }
 
 async function writeAll<T extends EventDocument | DeliveryDocument, C extends { whole: boolean }>(
@@ -60,14 +75,14 @@ function insertDelivery({ document }: DeliveryChange): AnyBulkWriteOperation<Del
 }
 
 function updateDelivery({ document }: DeliveryChange): AnyBulkWriteOperation<DeliveryDocument> {
-  const { _id, state, attempts, ...fixed } = document;
+  const { _id, state, attempts, last_attempt, ...fixed } = document;
   const set: Record<string, unknown> = {};
   for (const id in attempts) set[`attempts.${id}`] = attempts[id];
   return {
     updateOne: {
       filter: { _id },
       update: {
-        $max: { state },
+        $max: { state, ...(last_attempt === undefined ? {} : { last_attempt }) },
         $setOnInsert: fixed,
         ...(attempts === undefined ? {} : { $set: set }),
       },

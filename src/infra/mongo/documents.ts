@@ -13,7 +13,8 @@ import {
 import { ConfigError } from '#domain/errors.ts';
 import type { AttemptRecord } from '#wire/frames/record.ts';
 import type { DataKind, ExtensionValue, PayloadRef } from '#wire/frames/event-frame.ts';
-import type { DeliveryStatus } from '#domain/outcome/delivery.ts';
+import type { AttemptFailureKind, DeliveryStatus } from '#domain/outcome/delivery.ts';
+import { type AttemptDocument, attemptsOf } from './history/attempts.ts';
 
 /** `<life id>/<event id>`: the key of the event store (RT-7). Life ids contain no slash. */
 export function eventKey(lifeId: string, eventId: string): string {
@@ -74,8 +75,23 @@ export interface DeliveryDocument {
   type: string;
   accepted_at: Date;
   state: DeliveryState;
-  /** By attempt id: applying an attempt twice changes nothing. */
-  attempts?: Record<string, AttemptRecord>;
+  /**
+   * Numbers of the attempts by attempt id: applying an attempt twice changes nothing. Each is a
+   * document of its own (`AttemptDocument`). Versions before those stored the whole record here.
+   */
+  attempts?: Record<string, number | AttemptRecord>;
+  /** Absent before the first attempt. */
+  last_attempt?: LastAttempt;
+}
+
+/** The newest attempt of a delivery; compares by time, then id, as `$max` does. */
+export interface LastAttempt {
+  at: Date;
+  id: string;
+  /** HTTP status of the response. */
+  status: number | null;
+  /** Null: it succeeded. */
+  failure: AttemptFailureKind | null;
 }
 
 /** A dead-lettered delivery, complete (DL-10). */
@@ -120,6 +136,7 @@ export interface DeadLetterDocument {
 export interface History {
   events: Collection<EventDocument>;
   deliveries: Collection<DeliveryDocument>;
+  attempts: Collection<AttemptDocument>;
   deadLetters: Collection<DeadLetterDocument>;
 }
 
@@ -128,6 +145,7 @@ export function historyOf(db: Db): History {
   return {
     events: db.collection('events'),
     deliveries: db.collection('deliveries'),
+    attempts: attemptsOf(db),
     deadLetters: db.collection('dead_letters'),
   };
 }
@@ -137,7 +155,7 @@ export function historyOf(db: Db): History {
  * place.
  */
 export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Promise<void> {
-  const { events, deliveries, deadLetters } = historyOf(db);
+  const { events, deliveries, attempts, deadLetters } = historyOf(db);
   // One index serves the tenant's list, newest first, and its pages; `_id` breaks ties.
   await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
   await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
@@ -147,9 +165,14 @@ export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Pr
     { endpoint: 1 },
     { partialFilterExpression: { 'state.status': 'held' } },
   );
+  await attempts.createIndex({ tenant: 1, started_at: -1, _id: -1 });
+  await attempts.createIndex({ tenant: 1, endpoint: 1, started_at: -1, _id: -1 });
+  await attempts.createIndex({ delivery: 1 });
+  // Of all tenants, by time: for operators and for the computation of metrics.
+  await attempts.createIndex({ started_at: -1, _id: -1 });
   await deadLetters.createIndex({ tenant: 1, at: -1, _id: -1 });
   await deadLetters.createIndex({ tenant: 1, endpoint: 1, at: -1, _id: -1 });
-  for (const collection of [events, deliveries]) {
+  for (const collection of [events, deliveries, attempts]) {
     await ensureTtl(db, collection as unknown as Collection, 'accepted_at', retentionSeconds);
   }
   await ensureTtl(db, deadLetters as unknown as Collection, 'at', retentionSeconds);

@@ -142,7 +142,7 @@ test('events are filtered, newest first, and each is on one page only', async ()
 
 test('deliveries are listed, counted for their event, and shown with their attempts in order', async () => {
   const path = await newTenant('deliveries');
-  const { events, deliveries } = historyOf(plane.db);
+  const { events, deliveries, attempts: attemptDocuments } = historyOf(plane.db);
   await events.insertOne(event('deliveries', 'evt_1', { routed: 3 }));
   const attempt = (no: number, fields: object) => ({
     id: `att_${no}`,
@@ -164,7 +164,8 @@ test('deliveries are listed, counted for their event, and shown with their attem
     delivery('deliveries', 'dlv_1', {
       state: failed,
       attempts: {
-        att_10: attempt(10, { failure: 'timeout', detail: 'no answer in 15 s' }),
+        att_10: 10,
+        // As a version before documents of attempts stored it.
         att_9: attempt(9, { status: 500, failure: 'http_status', responseBody: 'oops' }),
       },
     }),
@@ -172,6 +173,21 @@ test('deliveries are listed, counted for their event, and shown with their attem
     delivery('deliveries', 'dlv_3', { event: 'evt_2', type: 'order.paid' }),
     delivery('another', 'dlv_4'),
   ]);
+  const stored = (tenant: string, id: string) => ({
+    _id: id,
+    tenant,
+    delivery: 'dlv_1',
+    event: 'evt_1',
+    endpoint: 'ep_1',
+    type: 'order.created',
+    accepted_at: new Date(ACCEPTED_MS),
+    no: 10,
+    started_at: new Date(ACCEPTED_MS + 10),
+    duration_ms: 12.5,
+    failure: 'timeout' as const,
+    worker: 'w',
+  });
+  await attemptDocuments.insertMany([stored('deliveries', 'att_10'), stored('another', 'att_x')]);
   const list = async (query: string) => ids((await call(`${path}/deliveries?${query}`)).body);
   assert.deepEqual(await list(''), ['dlv_3', 'dlv_2', 'dlv_1']);
   assert.deepEqual(await list('status=failed'), ['dlv_1']);
@@ -202,7 +218,20 @@ test('deliveries are listed, counted for their event, and shown with their attem
 
 test("a deleted tenant's history is removed, and that of its next life is kept", async () => {
   await newTenant('bygone');
-  const { events, deliveries } = historyOf(plane.db);
+  const { events, deliveries, attempts } = historyOf(plane.db);
+  await attempts.insertOne({
+    _id: 'att_old',
+    tenant: 'bygone',
+    delivery: 'dlv_old',
+    event: 'e_old',
+    endpoint: 'ep_1',
+    type: 'a.b',
+    accepted_at: new Date(ACCEPTED_MS),
+    no: 1,
+    started_at: new Date(ACCEPTED_MS),
+    duration_ms: 1,
+    worker: 'w',
+  });
   // The times do not order them, because both were accepted at the same time.
   await events.insertOne(event('bygone', 'e_old'));
   await deliveries.insertOne(delivery('bygone', 'dlv_old'));
@@ -212,6 +241,7 @@ test("a deleted tenant's history is removed, and that of its next life is kept",
   assert.deepEqual(ids((await call(`${path}/events`)).body), ['e_new']);
   await waitUntil(async () => (await events.countDocuments({ tenant: 'bygone' })) === 0);
   await waitUntil(async () => (await deliveries.countDocuments({ tenant: 'bygone' })) === 0);
+  await waitUntil(async () => (await attempts.countDocuments({ tenant: 'bygone' })) === 0);
   assert.deepEqual(ids((await call(`${path}/events`)).body), ['e_new']);
 });
 

@@ -68,13 +68,14 @@ const delivered: fc.Arbitrary<DeliveryRecord> = fc
     if (reason !== undefined) record.reason = reason;
     if (nextAttemptMs !== undefined) record.nextAttemptMs = nextAttemptMs;
     if (attempt !== undefined) {
-      // An attempt is recorded as it was, however often its record comes.
-      const startedMs = ACCEPTED_MS + attempt;
+      // An attempt is recorded as it was, however often its record comes. Some start together.
+      const startedMs = ACCEPTED_MS + (attempt >> 1);
       record.attempt = {
-        id: `att_${attempt}`,
+        id: `att_${event}_${endpoint}_${attempt}`,
         no: attempt,
         startedMs,
         durationMs: 1.5,
+        ...(attempt % 2 === 0 ? { failure: 'http_status', status: 500 } : { status: 200 }),
         worker: 'w',
         responseHeaders: { 'content-type': 'text/plain' },
       };
@@ -113,15 +114,25 @@ function frameOf(head: Parameters<typeof encodeEventFrame>[0]): Buffer {
 
 /** Writes batch after batch to an empty database, and returns the resulting documents. */
 async function write(batches: Report[][]): Promise<unknown> {
-  await Promise.all([history.events.deleteMany({}), history.deliveries.deleteMany({})]);
+  await clear();
   for (const items of batches) {
     const batch = new Batch();
     for (const item of items) addTo(batch, item);
     await writeBatch(history, batch);
   }
+  return stored();
+}
+
+async function clear(): Promise<void> {
+  const { events: stories, deliveries, attempts } = history;
+  await Promise.all([stories.deleteMany({}), deliveries.deleteMany({}), attempts.deleteMany({})]);
+}
+
+async function stored(): Promise<object> {
   return {
     events: await history.events.find().sort({ _id: 1 }).toArray(),
     deliveries: await history.deliveries.find().sort({ _id: 1 }).toArray(),
+    attempts: await history.attempts.find().sort({ _id: 1 }).toArray(),
   };
 }
 
@@ -173,7 +184,7 @@ test('two projectors that write the same batches concurrently produce the same d
     ...fc.sample(delivered, { numRuns: 60, seed: 2 }),
   ];
   const expected = await write([items]);
-  await Promise.all([history.events.deleteMany({}), history.deliveries.deleteMany({})]);
+  await clear();
   const halves = [items, items.toReversed()].map(async (half) => {
     for (let at = 0; at < half.length; at += 7) {
       const batch = new Batch();
@@ -182,11 +193,7 @@ test('two projectors that write the same batches concurrently produce the same d
     }
   });
   await Promise.all(halves);
-  const found = {
-    events: await history.events.find().sort({ _id: 1 }).toArray(),
-    deliveries: await history.deliveries.find().sort({ _id: 1 }).toArray(),
-  };
-  assert.deepEqual(found, expected);
+  assert.deepEqual(await stored(), expected);
 });
 
 test('the state with the higher hop is kept, then a final one over one in progress', async () => {

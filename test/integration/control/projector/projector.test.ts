@@ -145,7 +145,11 @@ test('events and deliveries are written, then acked; types and gone endpoints ar
   assert.equal(await bench.history.events.countDocuments(), 2);
   const delivery = await bench.history.deliveries.findOne({ _id: 'dlv_e1' });
   assert.equal(delivery?.state.status, 'delivered');
-  assert.equal(delivery?.attempts?.['att_1']?.status, 200);
+  assert.deepEqual(delivery?.attempts, { att_1: 1 });
+  assert.equal(delivery?.last_attempt?.status, 200);
+  const attempt = await bench.history.attempts.findOne({ _id: 'att_1' });
+  assert.equal(attempt?.delivery, 'dlv_e1');
+  assert.equal(attempt?.response_status, 200);
   assert.deepEqual(bench.types, new Set(['acme/order.created', 'acme/order.paid']));
   assert.deepEqual(bench.gone, [gone]);
 });
