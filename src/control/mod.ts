@@ -36,6 +36,7 @@ import {
   createDeadLetters,
   createDeliveryActions,
   createReads,
+  createResends,
 } from './composition/create-history-parts.ts';
 
 export interface Control {
@@ -99,6 +100,7 @@ export function createControl(deps: ControlDeps): Control {
     deadLetterReads: deadLetters.reads,
     deadLetterActions: deadLetters.actions,
     deliveryActions: createDeliveryActions(deps, reads.deliveries, deadLetters.actions),
+    resends: createResends(deps, reads),
     broadcasts: new Broadcasts({
       store: new BroadcastStore({ publisher: deps.publisher, jsm: managerOf(nc), clock }),
       clock,

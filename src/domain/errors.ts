@@ -25,11 +25,13 @@ export const errorCatalogue = {
   POSTHORN_EVENT_TYPE_IN_USE: [409, 'The event type is in use'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
   POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery is not waiting for an attempt'],
+  POSTHORN_DELIVERY_UNREPLAYABLE: [409, 'The delivery cannot be sent again'],
   POSTHORN_IDEMPOTENCY_KEY_BUSY: [
     409,
     'The first request with this Idempotency-Key has no answer yet',
   ],
   POSTHORN_PAYLOAD_GONE: [410, 'The payload has expired or was removed'],
+  POSTHORN_EVENT_GONE: [410, 'The event has expired'],
   POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],
   POSTHORN_EVENT_TOO_LARGE: [413, 'The event is too large'],
   POSTHORN_BODY_TOO_LARGE: [413, 'The body is too large'],

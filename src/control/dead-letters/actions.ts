@@ -217,7 +217,8 @@ export class DeadLetterActions {
 
   private async publish(letter: DeadLetterDocument, id: string, dueMs: number): Promise<void> {
     const { tenant, event, endpoint, type, seq, frame } = letter;
-    const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq };
+    const link = { replayOf: letter._id };
+    const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq, ...link };
     const target = subjects.delivery(tenant, endpoint, this.replayClassOf(tenant, endpoint));
     const waits = dueMs - this.deps.clock.wallMs() > SCHEDULED_FROM_MS;
     try {
@@ -246,6 +247,7 @@ export class DeadLetterActions {
       endpoint,
       hop: 0,
       status: 'pending',
+      ...link,
     };
     if (waits) record.nextAttemptMs = dueMs;
     this.deps.records.add(record, () => {});

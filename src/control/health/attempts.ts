@@ -1,4 +1,5 @@
 import type { LastFailure } from '#infra/mongo/endpoint-health.ts';
+import { isReplay } from '#wire/frames/delivery-frame.ts';
 import type { AttemptRecord, DeliveryRecord, HistoryRecord } from '#wire/frames/record.ts';
 
 /** The attempts of a batch of records to one endpoint. */
@@ -18,9 +19,9 @@ export class AttemptsByEndpoint {
   readonly byEndpoint = new Map<string, EndpointAttempts>();
 
   add(record: HistoryRecord): void {
-    if (record.k === 'delivery' && record.attempt !== undefined) {
-      this.addAttempt(record, record.attempt);
-    }
+    // A delivery that is sent again says nothing about how the endpoint takes live ones.
+    if (record.k !== 'delivery' || record.attempt === undefined || isReplay(record)) return;
+    this.addAttempt(record, record.attempt);
   }
 
   private addAttempt({ tenant, endpoint }: DeliveryRecord, attempt: AttemptRecord): void {

@@ -119,5 +119,7 @@ function summarize(delivery: CountedDelivery): DeliverySummary {
     updated_at: state.at.toISOString(),
     next_attempt_at: state.next_attempt_at?.toISOString() ?? null,
     attempt_count: delivery.attempt_count,
+    replay_of: delivery.replay_of ?? null,
+    replay_id: delivery.replay ?? null,
   };
 }

@@ -116,7 +116,7 @@ export class Batch {
   }
 
   private addDelivery(record: DeliveryRecord): void {
-    const { id, tenant, event, endpoint, type, attempt } = record;
+    const { id, tenant, event, endpoint, type, attempt, replayOf, replay } = record;
     const state: DeliveryState = {
       hop: record.hop,
       rank: RANKS[record.status],
@@ -127,6 +127,8 @@ export class Batch {
     };
     const at = new Date(record.acceptedMs);
     const { document } = this.delivery({ id, tenant, event, endpoint, type, at, state });
+    if (replayOf !== undefined) document.replay_of = replayOf;
+    if (replay !== undefined) document.replay = replay;
     if (attempt === undefined) return;
     this.attemptDocuments.set(attempt.id, attemptDocument(record, attempt));
     (document.attempts ??= {})[attempt.id] = attempt.no;

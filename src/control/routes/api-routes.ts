@@ -15,6 +15,7 @@ import type { TestSends } from '../endpoint-requests/test-sends.ts';
 import { answerOnce } from '../idempotency/answer-once.ts';
 import type { IdempotentAnswers } from '../idempotency/idempotent-answers.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
+import { type ReplayParts, registerReplayRoutes } from '../replays/routes.ts';
 import type { ApiKeys } from '../resources/api-keys.ts';
 import type { Endpoints } from '../resources/endpoints.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
@@ -33,7 +34,7 @@ import { registerSubscriptionRoutes } from './subscriptions.ts';
 import { registerTenantRoutes } from './tenants.ts';
 
 /** The parts that the routes of the API use. */
-export interface ApiParts extends DeadLetterParts {
+export interface ApiParts extends DeadLetterParts, ReplayParts {
   lives: CurrentLives;
   tenants: Tenants;
   endpoints: Endpoints;
@@ -82,6 +83,7 @@ export function registerApiRoutes(
     registerEventPayloadRoute(api, parts);
     registerDeliveryRoutes(api, parts);
     registerDeadLetterRoutes(api, parts);
+    registerReplayRoutes(api, parts);
     registerRejectedEventRoutes(api, parts);
     registerBroadcastRoutes(api, parts.broadcasts);
     done();

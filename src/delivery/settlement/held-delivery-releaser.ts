@@ -23,6 +23,7 @@ import {
   deliveryMessageId,
   encodeDeliveryFrame,
   repeatClassOf,
+  replayLinkOf,
 } from '#wire/frames/delivery-frame.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import type { DeliveryRecord } from '#wire/frames/record.ts';
@@ -175,6 +176,7 @@ export class HeldDeliveryReleaser {
       hop: next.hop,
       status: endpoint === undefined ? 'cancelled' : 'pending',
       reason: endpoint === undefined ? 'endpoint_deleted' : 'released',
+      ...replayLinkOf(head),
     };
     await new Promise<void>((stored) => this.deps.records.add(record, stored));
     await this.remove(stream, message);

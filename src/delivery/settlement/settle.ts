@@ -15,6 +15,7 @@ import {
   deliveryMessageId,
   encodeDeliveryFrame,
   repeatClassOf,
+  replayLinkOf,
 } from '#wire/frames/delivery-frame.ts';
 import type { LaneView } from '#wire/lane-view.ts';
 import type { AttemptRecord, DeliveryRecord } from '#wire/frames/record.ts';
@@ -302,6 +303,7 @@ export class Settler {
       endpoint: delivery.endpoint,
       hop: delivery.head.hop,
       status: state.status,
+      ...replayLinkOf(delivery.head),
     };
     if (state.reason !== undefined) record.reason = state.reason;
     if (state.nextAttemptMs !== undefined) record.nextAttemptMs = state.nextAttemptMs;

@@ -74,6 +74,10 @@ export interface DeliveryDocument {
   endpoint: string;
   type: string;
   accepted_at: Date;
+  /** The delivery that it sends again; absent: none. */
+  replay_of?: string;
+  /** The job that made it; absent: none. */
+  replay?: string;
   state: DeliveryState;
   /**
    * Numbers of the attempts by attempt id: applying an attempt twice changes nothing. Each is a

@@ -98,6 +98,8 @@ const summary = {
   updated_at: timestamp('When the status was last written'),
   next_attempt_at: nullable(timestamp('When the next attempt is due')),
   attempt_count: Type.Integer({ description: 'Number of attempts so far.', examples: [1] }),
+  replay_of: nullable(resourceId('the delivery that this one sends again; null: none', 'dlv')),
+  replay_id: nullable(resourceId('the replay that made it; null: none', 'rpl')),
 };
 
 export const deliverySummary = named('DeliverySummary', Type.Object(summary), {
@@ -153,6 +155,13 @@ export const cancelledDelivery = named('CancelledDelivery', Type.Object({ id: de
   description: 'The cancelled delivery.',
 });
 export type CancelledDelivery = Static<typeof cancelledDelivery>;
+
+export const resentDelivery = named(
+  'ResentDelivery',
+  Type.Object({ id: deliveryId, delivery_id: resourceId('the new delivery', 'dlv') }),
+  { description: 'The delivery that ended, and the new one that sends its event again.' },
+);
+export type ResentDelivery = Static<typeof resentDelivery>;
 
 export const deliveryPage = pageOf('DeliveryPage', deliverySummary);
 export const attemptPage = pageOf('AttemptPage', attempt);

@@ -7,7 +7,15 @@ import type { EndpointSnapshot } from '../config-snapshot.ts';
 import { type EventHead, asBuffer } from './event-frame.ts';
 import type { DeliveryClass } from '../subjects.ts';
 
-export interface DeliveryHead {
+/** Link of a replayed delivery: both fields are absent from the first delivery of an event. */
+export interface ReplayLink {
+  /** The delivery that this one sends again. */
+  replayOf?: string;
+  /** The job that made it. Without `replayOf`: a delivery that had never been made. */
+  replay?: string;
+}
+
+export interface DeliveryHead extends ReplayLink {
   /** Delivery id. */
   id: string;
   endpoint: string;
@@ -27,6 +35,19 @@ export interface DeliveryHead {
   trace?: string;
   /** `traceparent` of the last attempt, if it is traced. */
   previous?: string;
+}
+
+/** The link of a delivery, without its other fields. */
+export function replayLinkOf({ replayOf, replay }: ReplayLink): ReplayLink {
+  return {
+    ...(replayOf === undefined ? {} : { replayOf }),
+    ...(replay === undefined ? {} : { replay }),
+  };
+}
+
+/** Whether a delivery was made by a replay. */
+export function isReplay({ replayOf, replay }: ReplayLink): boolean {
+  return replayOf !== undefined || replay !== undefined;
 }
 
 /** The facts that the history needs of an event whose bytes are elsewhere. */

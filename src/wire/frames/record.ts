@@ -5,6 +5,7 @@
  * `control/projector/merge.ts`.
  */
 import type { AttemptFailureKind, DeliveryStatus } from '#domain/outcome/delivery.ts';
+import type { ReplayLink } from './delivery-frame.ts';
 
 /** An event was routed to these endpoints. */
 export interface RoutedRecord {
@@ -20,7 +21,7 @@ export interface RoutedRecord {
 }
 
 /** A delivery was attempted, held, cancelled or dead-lettered. */
-export interface DeliveryRecord {
+export interface DeliveryRecord extends ReplayLink {
   k: 'delivery';
   tenant: string;
   event: string;

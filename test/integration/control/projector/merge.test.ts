@@ -275,3 +275,15 @@ test('rejects a batch with any kind of write when MongoDB is unavailable', async
     await assert.rejects(writeBatch(unavailable, batch), JSON.stringify(item));
   }
 });
+
+test('the link of a replayed delivery is stored with it', async () => {
+  const facts = { tenant: 'acme', event: 'e9', type: 'a.b', acceptedMs: ACCEPTED_MS };
+  const link = { replayOf: 'dlv_old', replay: 'rpl_1' };
+  const batch = new Batch();
+  const delivery = { id: 'dlv_linked', endpoint: 'ep_1', hop: 0, status: 'pending' } as const;
+  batch.addRecord({ k: 'delivery', ...facts, ...delivery, ...link });
+  await writeBatch(history, batch);
+  const stored = await history.deliveries.findOne({ _id: 'dlv_linked' });
+  assert.equal(stored?.replay_of, 'dlv_old');
+  assert.equal(stored?.replay, 'rpl_1');
+});
