@@ -1,11 +1,10 @@
-/** The rules of authorization (SE-1): which key may do what, in which tenant. */
+/** The rules of authorization (SE-1): which caller may do what, in which tenant. */
+import { type Capability, type KeyScope, scopePresets } from './capabilities.ts';
 import { PosthornError } from './errors.ts';
 
-export const keyScopes = ['platform', 'producer', 'tenant'] as const;
-export type KeyScope = (typeof keyScopes)[number];
-
-/** The API key of a request, and its scope. */
+/** The caller of a request: an API key, a token or a session, with its rights. */
 export interface Principal {
+  /** Id of the key, the portal token or the operator. */
   keyId: string;
   scope: KeyScope;
   /**
@@ -15,50 +14,57 @@ export interface Principal {
   tenant?: string;
   /** The life of the tenant that the key is bound to; absent: 0. */
   life?: number;
+  /** Absent: all that the scope allows. */
+  capabilities?: readonly Capability[];
+  /** Selectors of the event types that the caller sees; absent: all of its tenant. */
+  eventTypes?: readonly string[];
+}
+
+/** Whether a caller has a capability, in any tenant. */
+export function holds({ scope, capabilities }: Principal, capability: Capability): boolean {
+  const isOfScope = scope === 'platform' || scopePresets[scope].includes(capability);
+  return isOfScope && (capabilities === undefined || capabilities.includes(capability));
+}
+
+/** @throws PosthornError POSTHORN_KEY_SCOPE */
+function requireCapability(principal: Principal, capability: Capability): void {
+  if (holds(principal, capability)) return;
+  throw new PosthornError('POSTHORN_KEY_SCOPE', {
+    detail: `the caller lacks the capability ${capability}`,
+  });
 }
 
 /**
- * An action in a tenant. `publish`: send events to it. `read`: read its settings, endpoints and
- * history. `manage`: change its endpoints and subscriptions.
- */
-export type TenantAction = 'publish' | 'read' | 'manage';
-
-/**
- * Checks that a key may act in a tenant.
+ * Checks that a caller has a capability in a tenant.
  *
- * - Platform key: Every action in every tenant.
- * - Producer key: Publishing, to every tenant or to the one it is bound to.
- * - Tenant key: Reading and managing its own tenant. It may not publish: a tenant receives events,
- *   and one that could publish could forge the producer's events.
+ * A tenant key never publishes: a tenant receives events, and one that could publish could forge
+ * the producer's events.
  *
- * The key alone decides, before any look-up: for a tenant out of scope the answer is the same 403,
- * whether that tenant exists or not.
+ * The caller alone decides, before any look-up: for a tenant out of scope the answer is the same
+ * 403, whether that tenant exists or not.
  *
  * @throws PosthornError POSTHORN_KEY_SCOPE
  */
-export function requireTenant(principal: Principal, tenant: string, action: TenantAction): void {
+export function requireTenant(principal: Principal, tenant: string, capability: Capability): void {
+  requireCapability(principal, capability);
   if (principal.scope === 'platform') return;
   const reaches = principal.tenant === undefined || principal.tenant === tenant;
-  if (principal.scope === 'producer' ? action !== 'publish' : action === 'publish') {
-    throw new PosthornError('POSTHORN_KEY_SCOPE', {
-      detail: `a key of scope ${principal.scope} may not do this (${action})`,
-    });
-  }
   const bound = principal.scope === 'producer' || principal.tenant !== undefined;
   if (!reaches || !bound) {
     throw new PosthornError('POSTHORN_KEY_SCOPE', {
-      detail: 'the key does not reach this tenant',
+      detail: 'the caller does not reach this tenant',
     });
   }
 }
 
 /**
- * Checks that a key may publish to every tenant, and so publish a broadcast: platform keys, and
+ * Checks that a caller may publish to every tenant, and so publish a broadcast: platform keys, and
  * unbound producer keys.
  *
  * @throws PosthornError POSTHORN_KEY_SCOPE
  */
 export function requireBroadcast(principal: Principal): void {
+  requireCapability(principal, 'publish');
   if (principal.scope === 'platform') return;
   if (principal.scope === 'producer' && principal.tenant === undefined) return;
   throw new PosthornError('POSTHORN_KEY_SCOPE', {
@@ -66,37 +72,62 @@ export function requireBroadcast(principal: Principal): void {
   });
 }
 
-/** Accepts platform keys only. @throws PosthornError POSTHORN_KEY_SCOPE */
-export function requirePlatform(principal: Principal): void {
+/** Accepts callers that reach every tenant. @throws PosthornError POSTHORN_KEY_SCOPE */
+function requirePlatform(principal: Principal, capability: Capability): void {
   if (principal.scope !== 'platform') {
     throw new PosthornError('POSTHORN_KEY_SCOPE', { detail: 'this needs a platform key' });
   }
+  requireCapability(principal, capability);
 }
 
 /**
- * Access that a route requires of a key. `any-key`: every valid key; `platform`: platform keys;
- * `read` and `manage`: platform keys, and the tenant's own keys for their tenant.
+ * Access that a route requires, in one word. Each names a capability, and whether the caller
+ * must reach the tenant of the route or every tenant.
  */
-export type Access = 'any-key' | 'platform' | 'read' | 'manage';
+const accessRules = {
+  read: { reach: 'tenant', capability: 'view' },
+  manage: { reach: 'tenant', capability: 'manage_endpoints' },
+  'send-test': { reach: 'tenant', capability: 'send_test' },
+  'view-secret': { reach: 'tenant', capability: 'view_secret' },
+  replay: { reach: 'tenant', capability: 'replay' },
+  'portal-tokens': { reach: 'platform', capability: 'manage_portal_tokens' },
+  'event-types': { reach: 'platform', capability: 'manage_event_types' },
+  tenants: { reach: 'platform', capability: 'manage_tenants' },
+  keys: { reach: 'platform', capability: 'manage_keys' },
+  platform: { reach: 'platform', capability: 'administer' },
+} as const satisfies Record<string, { reach: 'tenant' | 'platform'; capability: Capability }>;
 
 /**
- * Checks that a key has the access that a route requires.
+ * `any-key`: every valid caller. `read`, `manage`, `send-test`, `view-secret`, `replay`: callers
+ * that reach the tenant. The others: callers that reach every tenant; their reads need `view`.
+ */
+export type Access = 'any-key' | keyof typeof accessRules;
+
+/** The reach and the capability that a route requires; absent capability: any valid caller. */
+export interface Requirement {
+  reach: 'any' | 'tenant' | 'platform';
+  capability?: Capability;
+}
+
+/** @param isRead the route changes nothing */
+export function requirementOf(access: Access, isRead: boolean): Requirement {
+  if (access === 'any-key') return { reach: 'any' };
+  const rule: Requirement = accessRules[access];
+  return rule.reach === 'platform' && isRead ? { reach: 'platform', capability: 'view' } : rule;
+}
+
+/**
+ * Checks that a caller has the access that a route requires.
  *
  * @param tenant of the route; undefined: the route is about no tenant
  * @throws PosthornError POSTHORN_KEY_SCOPE
  */
-export function authorize(principal: Principal, access: Access, tenant: string | undefined): void {
-  switch (access) {
-    case 'any-key':
-      return;
-    case 'read':
-    case 'manage':
-      requireTenant(principal, tenant ?? '', access);
-      return;
-    case 'platform':
-      requirePlatform(principal);
-      return;
-    default:
-      access satisfies never;
-  }
+export function authorize(
+  principal: Principal,
+  { reach, capability }: Requirement,
+  tenant: string | undefined,
+): void {
+  if (capability === undefined) return;
+  if (reach === 'tenant') requireTenant(principal, tenant ?? '', capability);
+  else requirePlatform(principal, capability);
 }

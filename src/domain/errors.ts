@@ -26,6 +26,7 @@ export const errorCatalogue = {
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
   POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery is not waiting for an attempt'],
   POSTHORN_DELIVERY_UNREPLAYABLE: [409, 'The delivery cannot be sent again'],
+  POSTHORN_KEY_ENDED: [409, 'The API key has expired, was revoked or was rotated'],
   POSTHORN_IDEMPOTENCY_KEY_BUSY: [
     409,
     'The first request with this Idempotency-Key has no answer yet',

@@ -20,6 +20,7 @@ export const limits = {
   batchBytesMax: 4 * 1024 * 1024,
   idempotencyKeyLengthMax: 255,
   idempotentAnswersKeptSeconds: 24 * 3600,
+  keyOverlapSecondsMax: 30 * 24 * 3600,
   /** Longer than a change waits for its turn and runs. */
   idempotencyClaimSeconds: 60,
   /** Size of the documents. The snapshot is smaller and must fit one NATS message: 8 MiB. */

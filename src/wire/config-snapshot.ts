@@ -3,7 +3,7 @@
  * from MongoDB, watched by every process (design: ADR 0002). Its secrets are sealed
  * (`infra/crypto/secret-box`).
  */
-import type { KeyScope } from '#domain/authorization.ts';
+import type { Capability, KeyScope } from '#domain/capabilities.ts';
 import type {
   BodyFormat,
   EndpointState,
@@ -94,6 +94,8 @@ export interface ApiKeySnapshot {
   id: string;
   rev: number;
   scope: KeyScope;
+  /** Absent: all that the scope allows. */
+  capabilities?: Capability[];
   /** A tenant key covers this tenant only; a producer key may be limited to one too. */
   tenant?: string;
   /** The life of the tenant that the key was created in; absent: 0. */

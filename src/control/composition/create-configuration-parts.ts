@@ -5,7 +5,7 @@ import type { Configuration } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { Admission } from '#wire/published/admission.ts';
-import { ApiKeys } from '../resources/api-keys.ts';
+import { ApiKeys } from '../keys/api-keys.ts';
 import type { ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import type { DisableDeps } from '../health/disable-endpoint.ts';
 import { TestSends } from '../endpoint-requests/test-sends.ts';

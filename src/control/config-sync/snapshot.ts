@@ -96,6 +96,7 @@ export function eventTypeSnapshot(type: EventTypeDocument): EventTypeSnapshot {
 export function apiKeySnapshot(key: ApiKeyDocument): ApiKeySnapshot | undefined {
   if (key.revoked_at !== null) return undefined;
   const snapshot: ApiKeySnapshot = { v: 1, id: key.id, rev: key.revision, scope: key.scope };
+  if (key.capabilities !== undefined) snapshot.capabilities = key.capabilities;
   if (key.tenant !== null) snapshot.tenant = key.tenant;
   if (key.life !== undefined) snapshot.life = key.life;
   if (key.expires_at !== null) snapshot.expiresAtMs = key.expires_at.getTime();

@@ -11,7 +11,7 @@ import { PosthornError } from '#domain/errors.ts';
 import { unknownField } from '#domain/field-faults.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
-import { type Access, authorize, type Principal } from '#domain/authorization.ts';
+import { type Access, authorize, type Principal, requirementOf } from '#domain/authorization.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
 import { takesNoBody } from '#infra/http/server/body/takes-no-body.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
@@ -67,7 +67,8 @@ export function requireAccess(
     try {
       const principal = authenticate(request.headers.authorization);
       const { access = 'platform' } = request.routeOptions.config;
-      authorize(principal, access, (request.params as { tenant?: string }).tenant);
+      const requirement = requirementOf(access, isRead(request.method));
+      authorize(principal, requirement, (request.params as { tenant?: string }).tenant);
       request.setDecorator('principal', principal);
       const { schema } = request.routeOptions;
       if (schema?.querystring === undefined) refuseQuery(request);

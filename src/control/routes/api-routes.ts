@@ -16,12 +16,12 @@ import { answerOnce } from '../idempotency/answer-once.ts';
 import type { IdempotentAnswers } from '../idempotency/idempotent-answers.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 import { type ReplayParts, registerReplayRoutes } from '../replays/routes.ts';
-import type { ApiKeys } from '../resources/api-keys.ts';
+import type { ApiKeys } from '../keys/api-keys.ts';
 import type { Endpoints } from '../resources/endpoints.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
 import type { Tenants } from '../resources/tenants.ts';
 import { requireAccess } from './access.ts';
-import { registerApiKeyRoutes } from './api-keys.ts';
+import { registerApiKeyRoutes } from '../keys/routes.ts';
 import { registerBroadcastRoutes } from './broadcasts.ts';
 import { type DeadLetterParts, registerDeadLetterRoutes } from './dead-letters.ts';
 import { registerDeliveryRoutes } from './deliveries.ts';
@@ -65,7 +65,6 @@ export function registerApiRoutes(
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
     const api = requireAccess(scope, authenticate, parts.lives, {
-      key: (id) => parts.apiKeys.find(id),
       broadcast: (id) => parts.broadcasts.get(id),
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),

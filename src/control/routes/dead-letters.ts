@@ -96,7 +96,7 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
   api.post(
     `${item}/replay`,
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'replayDeadLetter',
         summary: 'Replay a dead letter as a new delivery',
@@ -117,7 +117,7 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
   api.delete(
     item,
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'discardDeadLetter',
         summary: 'Discard a dead letter',
@@ -146,7 +146,7 @@ function registerActionsOnMany(
   api.post(
     `${collection}/replay`,
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'replayDeadLetters',
         summary: 'Replay selected dead letters',
@@ -166,7 +166,7 @@ function registerActionsOnMany(
   api.post(
     `${collection}/discard`,
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'discardDeadLetters',
         summary: 'Discard selected dead letters',

@@ -83,7 +83,7 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
   api.post(
     '/v1/tenants/:tenant/deliveries/:delivery/retry',
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'retryDelivery',
         summary: 'Attempt a delivery now',
@@ -103,7 +103,7 @@ function registerActions(api: Api, { lives, deliveryActions: actions }: Delivery
   api.post(
     '/v1/tenants/:tenant/deliveries/:delivery/cancel',
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'cancelDelivery',
         summary: 'Cancel a delivery that is held or waits for its next attempt',

@@ -10,7 +10,7 @@ import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import type { Principal } from '#domain/authorization.ts';
+import { holds, type Principal } from '#domain/authorization.ts';
 import { type Api, principalOf } from './access.ts';
 import type { AutomaticView, EventTypes } from '../event-types/registry.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -28,7 +28,7 @@ export function registerEventTypeRoutes(
   api.put(
     '/v1/event-types/:name',
     {
-      config: { access: 'platform' },
+      config: { access: 'event-types' },
       schema: {
         operationId: 'putEventType',
         summary: 'Register an event type or replace its settings',
@@ -91,7 +91,7 @@ export function registerEventTypeRoutes(
   api.delete(
     '/v1/event-types/:name',
     {
-      config: { access: 'platform' },
+      config: { access: 'event-types' },
       schema: {
         operationId: 'deleteEventType',
         summary: 'Remove an unused event type',
@@ -113,8 +113,9 @@ export function registerEventTypeRoutes(
 }
 
 /** A key that belongs to a tenant sees the automatic types of that tenant, and none of others. */
-async function viewOf({ scope, tenant }: Principal, lives: CurrentLives): Promise<AutomaticView> {
-  if (scope === 'platform') return { of: 'all' };
+async function viewOf(principal: Principal, lives: CurrentLives): Promise<AutomaticView> {
+  const { scope, tenant } = principal;
+  if (scope === 'platform') return { of: holds(principal, 'view') ? 'all' : 'none' };
   const lifeId = tenant === undefined ? undefined : await lives.find(tenant);
   return lifeId === undefined ? { of: 'none' } : { of: 'tenant', tenant: lifeId };
 }

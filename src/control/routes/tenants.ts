@@ -20,7 +20,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
   api.put(
     '/v1/tenants/:tenant',
     {
-      config: { access: 'platform' },
+      config: { access: 'tenants' },
       schema: {
         operationId: 'putTenant',
         summary: 'Create a tenant or replace its settings',
@@ -46,7 +46,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
   api.get(
     '/v1/tenants',
     {
-      config: { access: 'platform' },
+      config: { access: 'tenants' },
       schema: {
         operationId: 'listTenants',
         summary: 'List tenants',
@@ -83,7 +83,7 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
   api.delete(
     '/v1/tenants/:tenant',
     {
-      config: { access: 'platform' },
+      config: { access: 'tenants' },
       schema: {
         operationId: 'deleteTenant',
         summary: 'Delete a tenant with its data',

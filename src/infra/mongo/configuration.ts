@@ -17,7 +17,7 @@ import type { CredentialType, TokenAuthMethod } from '#domain/endpoint/outbound-
 import type { EventTypeState } from '#domain/event/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
-import type { KeyScope } from '#domain/authorization.ts';
+import type { Capability, KeyScope } from '#domain/capabilities.ts';
 
 import { type IdempotentAnswerDocument, idempotentAnswersOf } from './idempotent-answers.ts';
 
@@ -224,14 +224,25 @@ export interface ApiKeyDocument {
   /** Key id. */
   id: string;
   scope: KeyScope;
+  /** Absent: all that the scope allows. */
+  capabilities?: Capability[];
   tenant: string | null;
   /** The tenant's life in which it was created; absent: 0. */
   life?: number;
   name: string | null;
+  /** Id of the key that a rotation created in its place. */
+  replaced_by?: string;
   revision: number;
   created_at: Date;
   expires_at: Date | null;
   revoked_at: Date | null;
+}
+
+/** When an API key was last used: apart from the key, whose changes every process watches. */
+export interface ApiKeyUseDocument {
+  /** Key id. */
+  _id: string;
+  last_used_at: Date;
 }
 
 /** Data of one life of a deleted tenant, still to be removed. */
@@ -266,6 +277,7 @@ export interface Configuration {
   eventTypeEnds: Collection<EventTypeEndDocument>;
   changeTurns: Collection<ChangeTurnDocument>;
   apiKeys: Collection<ApiKeyDocument>;
+  apiKeyUses: Collection<ApiKeyUseDocument>;
   tenantPurges: Collection<TenantPurgeDocument>;
   tenantTombstones: Collection<TenantTombstoneDocument>;
   idempotentAnswers: Collection<IdempotentAnswerDocument>;
@@ -286,6 +298,7 @@ export function configurationOf(db: Db): Configuration {
     // A write that an election rolls back costs one write conflict.
     changeTurns: db.collection('change_turns', { writeConcern: { w: 1 } }),
     apiKeys: db.collection('api_keys'),
+    apiKeyUses: db.collection('api_key_uses'),
     tenantPurges: db.collection('tenant_purges'),
     tenantTombstones: db.collection('tenant_tombstones'),
     idempotentAnswers: idempotentAnswersOf(db),
@@ -296,11 +309,14 @@ export function configurationOf(db: Db): Configuration {
 export const AUTOMATIC_TYPE_KEPT_SECONDS = 30 * 24 * 3600;
 const CHANGE_TURN_KEPT_SECONDS = 3600;
 const REVOKED_KEY_KEPT_SECONDS = 90 * 24 * 3600;
+/** A use that is older says nothing that the age of the key does not say. */
+const KEY_USE_KEPT_SECONDS = 400 * 24 * 3600;
 
 /** Creates the indexes of the configuration; idempotent. */
 export async function ensureConfigurationIndexes(db: Db): Promise<void> {
-  const { endpoints, subscriptions, eventTypes, automaticEventTypes, changeTurns, apiKeys } =
-    configurationOf(db);
+  const configuration = configurationOf(db);
+  const { endpoints, subscriptions, eventTypes, automaticEventTypes, changeTurns } = configuration;
+  const { apiKeys, apiKeyUses } = configuration;
   await endpoints.createIndex({ tenant: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, url: 1 });
   await subscriptions.createIndex({ tenant: 1, _id: 1 });
@@ -320,4 +336,5 @@ export async function ensureConfigurationIndexes(db: Db): Promise<void> {
   await apiKeys.createIndex({ id: 1 }, { unique: true });
   await apiKeys.createIndex({ tenant: 1, id: 1 });
   await apiKeys.createIndex({ revoked_at: 1 }, { expireAfterSeconds: REVOKED_KEY_KEPT_SECONDS });
+  await apiKeyUses.createIndex({ last_used_at: 1 }, { expireAfterSeconds: KEY_USE_KEPT_SECONDS });
 }

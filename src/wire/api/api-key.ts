@@ -1,9 +1,9 @@
 /** Schemas of API keys. */
 import { type Static, Type } from 'typebox';
-import { keyScopes } from '#domain/authorization.ts';
-
+import { capabilities, keyScopes } from '#domain/capabilities.ts';
+import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { nullable, resourceId, strict, tenantId, timestamp } from './fields.ts';
+import { nullable, resourceId, revision, strict, tenantId, timestamp } from './fields.ts';
 import { pageFields, pageOf } from './page.ts';
 
 const keyId = resourceId('an API key', 'key');
@@ -17,6 +17,22 @@ const fields = {
       description:
         '`platform` may use every route; `producer` publishes events; `tenant` reads and manages one tenant.',
     }),
+  ),
+  capabilities: Type.Array(
+    named(
+      'Capability',
+      Type.Enum(capabilities, {
+        description:
+          'One permission of a caller. `view`: settings and history. `manage_endpoints`: and subscriptions. `view_secret`: signing secrets. `replay`: also retry, cancel, release and discard. `administer`: all other changes of the platform.',
+      }),
+    ),
+    {
+      minItems: 1,
+      maxItems: capabilities.length,
+      uniqueItems: true,
+      description: 'What the key may do: some or all of what its scope allows.',
+      examples: [['view', 'replay']],
+    },
   ),
   name: Type.String({
     minLength: 1,
@@ -32,6 +48,7 @@ export const newApiKey = named(
     {
       scope: fields.scope,
       tenant: Type.Optional(tenantId),
+      capabilities: Type.Optional(fields.capabilities),
       name: Type.Optional(fields.name),
       expires_at: Type.Optional(timestamp('When the key expires. Absent: never')),
     },
@@ -50,10 +67,18 @@ export const apiKey = named(
     id: keyId,
     scope: fields.scope,
     tenant: nullable(tenantId),
+    capabilities: fields.capabilities,
     name: nullable(fields.name),
+    revision,
     created_at: timestamp('When the key was created'),
     expires_at: nullable(timestamp('When the key expires; null: never')),
     revoked_at: nullable(timestamp('When the key was revoked; null: it is not revoked')),
+    last_used_at: nullable(
+      timestamp('When the key was last used, to about a minute; null: not yet'),
+    ),
+    replaced_by_id: nullable(
+      resourceId('the API key that a rotation created in place of this one', 'key'),
+    ),
   }),
   { description: 'An API key, without its secret.' },
 );
@@ -71,6 +96,47 @@ export const createdApiKey = named(
   { description: 'A new API key, with its secret.' },
 );
 export type CreatedApiKey = Static<typeof createdApiKey>;
+
+export const apiKeyChange = named(
+  'ApiKeyChange',
+  Type.Object(
+    {
+      name: Type.Optional(nullable(fields.name)),
+      capabilities: Type.Optional(nullable(fields.capabilities)),
+      expires_at: Type.Optional(nullable(timestamp('When the key expires. Null: never'))),
+    },
+    { ...strict, minProperties: 1 },
+  ),
+  {
+    description:
+      'Changes of an API key. Absent fields stay. Null removes the name, the limit of the capabilities, or the expiry.',
+    examples: [{ name: 'Billing service', capabilities: ['view'] }],
+  },
+);
+export type ApiKeyChange = Static<typeof apiKeyChange>;
+
+export const apiKeyRotation = named(
+  'ApiKeyRotation',
+  Type.Object(
+    {
+      overlap_seconds: Type.Optional(
+        Type.Integer({
+          minimum: 0,
+          maximum: limits.keyOverlapSecondsMax,
+          default: 24 * 3600,
+          description: 'How long the old key stays valid. 0: it is invalid immediately.',
+          examples: [86_400],
+        }),
+      ),
+      expires_at: Type.Optional(
+        nullable(timestamp('When the new key expires. Absent: as the old one. Null: never')),
+      ),
+    },
+    strict,
+  ),
+  { description: 'Settings of a rotation.', examples: [{ overlap_seconds: 86_400 }] },
+);
+export type ApiKeyRotation = Static<typeof apiKeyRotation>;
 
 export const apiKeyListQuery = Type.Object(
   { ...pageFields, tenant: Type.Optional(tenantId), scope: Type.Optional(fields.scope) },

@@ -16,7 +16,7 @@ import type { NatsAccess } from '#src/embedded/nats-server.ts';
 import { createCheckLarge } from '#infra/schema-check/create-check-large.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import type { KeyScope } from '#domain/authorization.ts';
+import type { KeyScope } from '#domain/capabilities.ts';
 import type { EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { buckets, configKeys, streams } from '#wire/subjects.ts';

@@ -52,11 +52,13 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
     if (key.expiresAtMs !== undefined && key.expiresAtMs <= clock.wallMs()) {
       throw new PosthornError('POSTHORN_KEY_INVALID', { detail: 'the API key has expired' });
     }
-    if (key.tenant === undefined) return { keyId: key.id, scope: key.scope };
+    const principal: Principal = { keyId: key.id, scope: key.scope };
+    if (key.capabilities !== undefined) principal.capabilities = key.capabilities;
+    if (key.tenant === undefined) return principal;
     // The key's tenant was deleted and created again: its revocation may not be known here yet.
     const life = config.currentTenant(key.tenant)?.life ?? 0;
     if (life > (key.life ?? 0)) throw new PosthornError('POSTHORN_KEY_INVALID');
-    const principal: Principal = { keyId: key.id, scope: key.scope, tenant: key.tenant };
+    principal.tenant = key.tenant;
     if (key.life !== undefined) principal.life = key.life;
     return principal;
   };

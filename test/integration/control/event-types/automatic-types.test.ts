@@ -4,7 +4,7 @@ import { before, test } from 'node:test';
 import { limits } from '#domain/limits.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import { AUTOMATIC_TYPE_KEPT_SECONDS, configurationOf } from '#infra/mongo/configuration.ts';
-import type { KeyScope } from '#domain/authorization.ts';
+import type { KeyScope } from '#domain/capabilities.ts';
 
 import { waitUntil } from '#testkit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from '../control-plane.ts';
