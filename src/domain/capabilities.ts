@@ -1,6 +1,6 @@
 /**
- * The capabilities of a caller (CT-8): the fixed list of what an API key, a portal token or a
- * signed-in operator may be allowed to do, and the presets that name sets of them.
+ * The capabilities of a caller (CT-8): the fixed list of permissions that an API key, a portal
+ * token or a signed-in operator can have, and the presets that name sets of them.
  */
 
 export const capabilities = [

@@ -16,7 +16,7 @@ export function registerEndpointRequestRoutes(api: Api, parts: { testSends: Test
   api.post(
     `${item}/test`,
     {
-      config: { access: 'manage', unparsedMember: { name: 'data', wanted: LEAF } },
+      config: { access: 'send-test', unparsedMember: { name: 'data', wanted: LEAF } },
       schema: {
         operationId: 'testEndpoint',
         summary: 'Send a test webhook',

@@ -15,7 +15,7 @@ export function registerReplayRoutes(api: Api, { lives, resends }: ReplayParts):
   api.post(
     '/v1/tenants/:tenant/deliveries/:delivery/resend',
     {
-      config: { access: 'manage' },
+      config: { access: 'replay' },
       schema: {
         operationId: 'resendDelivery',
         summary: 'Send a delivery that has ended again',
