@@ -91,6 +91,8 @@ export const limits = {
   schemaCheckWaitMsMax: 10_000,
   /** For one check; after it the thread is ended. The largest hostile data takes about 3 s. */
   schemaCheckMsMax: 5000,
+  /** To compare two versions of a schema. */
+  schemaCompareStepsMax: 50_000,
   schemaPatternLengthMax: 1024,
   schemaRegexInstructionsMax: 10_000,
   dataDepthMax: 64,

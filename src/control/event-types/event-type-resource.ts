@@ -41,6 +41,7 @@ export function summarize(eventType: EventTypeDocument): EventTypeSummary {
     sensitive: eventType.sensitive,
     priority: eventType.priority ?? 'normal',
     producer_domain: eventType.producer_domain,
+    compatibility: eventType.compatibility ?? 'none',
     deduplication: eventType.deduplication ?? null,
     auto: eventType.auto,
     version: eventType.versions.at(-1)?.version ?? 1,

@@ -22,6 +22,7 @@ import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import { turnKeys } from '../config-sync/change-turns.ts';
+import { checkCompatibility } from './check-compatibility.ts';
 import type { AutomaticTypes } from './automatic-types.ts';
 import { asDocument, toResource, summarize } from './event-type-resource.ts';
 
@@ -73,6 +74,7 @@ export class EventTypes {
         sensitive: body.sensitive ?? false,
         priority: body.priority ?? 'normal',
         producer_domain: body.producer_domain ?? null,
+        compatibility: body.compatibility ?? 'none',
         deduplication: deduplication ?? null,
         auto: false,
         versions: nextVersions(known?.versions ?? [], schema, now),
@@ -80,6 +82,9 @@ export class EventTypes {
         created_at: known?.created_at ?? now,
         updated_at: now,
       };
+      // An automatic type has no version that anybody wrote.
+      const newest = registered?.versions.at(-1);
+      if (newest) checkCompatibility(body.compatibility ?? 'none', newest, schema);
       if (registered?.auto !== false) await this.checkRoom(session);
       if (registered === null) {
         eventType.revision = Math.max(eventType.revision, await this.firstRevision(session));

@@ -24,6 +24,10 @@ export function isEventTypeName(value: string): boolean {
 export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
 export type EventTypeState = (typeof eventTypeStates)[number];
 
+/** Which changes of its schema a type accepts (`control/event-types/check-compatibility.ts`). */
+export const compatibilities = ['none', 'backward', 'forward', 'full'] as const;
+export type Compatibility = (typeof compatibilities)[number];
+
 /** Types of the platform's own events (`posthorn.endpoint.disabled`); closed to producers. */
 const OPERATIONAL_PREFIX = 'posthorn.';
 

@@ -14,7 +14,7 @@ import type {
 } from '#domain/endpoint/endpoint.ts';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import type { CredentialType, TokenAuthMethod } from '#domain/endpoint/outbound-credentials.ts';
-import type { EventTypeState } from '#domain/event/event-type.ts';
+import type { Compatibility, EventTypeState } from '#domain/event/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { Capability, KeyScope } from '#domain/capabilities.ts';
@@ -171,6 +171,8 @@ export interface EventTypeDocument {
   /** Absent in older documents: normal. */
   priority?: Priority;
   producer_domain: string | null;
+  /** Absent: none. */
+  compatibility?: Compatibility;
   /** Null or absent: none. */
   deduplication?: { fields: string[]; window_seconds: number } | null;
   /** Its first revision; absent: 1. */

@@ -1,7 +1,7 @@
 /** Schemas of the registry of event types. */
 import { type Static, Type } from 'typebox';
 import { deduplicationBounds } from '#domain/event/deduplication.ts';
-import { eventTypeStates } from '#domain/event/event-type.ts';
+import { compatibilities, eventTypeStates } from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { eventTypeName, nullable, priority, revision, strict, timestamp } from './fields.ts';
@@ -38,6 +38,13 @@ const fields = {
     description: 'The team or service that owns the type.',
     examples: ['orders'],
   }),
+  compatibility: named(
+    'Compatibility',
+    Type.Enum(compatibilities, {
+      description:
+        'Which new versions of the schema are accepted. `backward`: data of the version before must match the new one. `forward`: the reverse, so that receivers need no change. `full`: both.',
+    }),
+  ),
   deduplication: named(
     'Deduplication',
     Type.Object(
@@ -78,6 +85,7 @@ export const eventTypeSettings = named(
       sensitive: Type.Optional(fields.sensitive),
       priority: Type.Optional(fields.priority),
       producer_domain: Type.Optional(fields.producerDomain),
+      compatibility: Type.Optional(fields.compatibility),
       deduplication: Type.Optional(nullable(fields.deduplication)),
     },
     strict,
@@ -116,6 +124,7 @@ const summary = {
   sensitive: fields.sensitive,
   priority: fields.priority,
   producer_domain: nullable(fields.producerDomain),
+  compatibility: fields.compatibility,
   deduplication: nullable(fields.deduplication),
   auto: Type.Boolean({
     description:
