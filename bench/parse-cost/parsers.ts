@@ -12,7 +12,7 @@ import { readBinaryEvent } from '#src/ingress/cloudevents/binary.ts';
 import { formulaDigest } from '#src/ingress/idempotency/formula-digest.ts';
 import { readBatchBody, readEventBody, readStructuredBody } from '#src/ingress/read/read-body.ts';
 import { requestJsonBounds } from '#infra/http/server/body/parse-json-bodies.ts';
-import { decodeCursor } from '#wire/pagination.ts';
+import { boundList, decodeCursor } from '#wire/pagination.ts';
 
 export interface Parser {
   /** A body around the hostile JSON; absent: the JSON alone. */
@@ -84,12 +84,12 @@ function parseRequest(bytes: Buffer): unknown {
   return hasPlainNames(value, members) ? value : findNameFault(bytes);
 }
 
-const SORT = { name: 'a', fields: ['number', 'string'] } as const;
+const LIST = boundList({ name: 'a', fields: ['number', 'string'] }, '', {});
 const guard = new EgressGuard('');
 
 /** Of texts that are not JSON. */
 export const textParsers: Readonly<Record<string, Parser>> = {
-  cursor: { read: (b) => decodeCursor(SORT, b.toString('base64url')) },
+  cursor: { read: (b) => decodeCursor(LIST, b.toString('base64url')) },
   'certificate in PEM': {
     read: (b) => checkClientCertificate({ cert: b.toString(), key: 'x' }, new Date(0)),
   },

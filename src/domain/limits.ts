@@ -120,6 +120,8 @@ export const limits = {
   pageSizeMax: 250,
   pageSizeDefault: 50,
   cursorLengthMax: 1024,
+  /** Values of one repeated filter of a list. */
+  filterValuesMax: 20,
   responseBodyKeptBytesMax: 4 * 1024,
   responseBodyReadBytesMax: 256 * 1024,
   responseHeadersKeptMax: 32,

@@ -86,8 +86,8 @@ export class Canary {
     const { api, tenant } = this.deps;
     try {
       const path = `/v1/tenants/${tenant}/endpoints/${this.endpoint}`;
-      const { state } = (await api.control('GET', path)) as { state: string };
-      return state === 'active';
+      const { status } = (await api.control('GET', path)) as { status: string };
+      return status === 'active';
     } catch (error) {
       if (error instanceof ApiRefusal && error.status === 404) return false;
       throw error;

@@ -6,13 +6,14 @@
 import type { Capability, KeyScope } from '#domain/capabilities.ts';
 import type {
   BodyFormat,
-  EndpointState,
-  EndpointStateReason,
+  EndpointStatus,
+  EndpointStatusReason,
   OnExhausted,
 } from '#domain/endpoint/endpoint.ts';
 import type { RateLimit } from '#domain/endpoint/endpoint-policy.ts';
 import type { Formula } from '#domain/event/deduplication.ts';
-import type { EventTypeState } from '#domain/event/event-type.ts';
+import type { EventTypeStatus } from '#domain/event/event-type.ts';
+import type { StoredStatus } from '#domain/stored-status.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { RetryPolicy } from '#domain/outcome/verdict.ts';
@@ -37,8 +38,8 @@ export interface TenantSnapshot {
 export interface EndpointSnapshot {
   id: string;
   url: string;
-  state: EndpointState;
-  stateReason?: EndpointStateReason;
+  state: EndpointStatus;
+  stateReason?: EndpointStatusReason;
   format: BodyFormat;
   /** Plain text, in snapshots written before headers were sealed; now `sealedHeaders` is used. */
   headers: Record<string, string>;
@@ -78,7 +79,7 @@ export interface EventTypeSnapshot {
   v: 1;
   name: string;
   rev: number;
-  state: EventTypeState;
+  state: StoredStatus<EventTypeStatus>;
   sensitive: boolean;
   /** Of its events that name none; absent: normal. */
   priority?: Priority;

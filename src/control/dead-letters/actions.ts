@@ -35,7 +35,7 @@ import type { ActionClaim } from '../idempotency/action-claim.ts';
 import type { HistoryReadDeps } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import type { DeadLetterReads } from './reads.ts';
-import { selected } from './selection.ts';
+import { selectedForAction } from './selection.ts';
 
 const STORE_TIMEOUT_MS = 5000;
 /** Number of dead letters that are read, published and marked together. */
@@ -93,23 +93,23 @@ export class DeadLetterActions {
     claim?: ActionClaim,
   ): Promise<ReplayedDeadLetters> {
     const { per_second: perSecond = limits.replayPerSecondDefault, ...selection } = request;
-    const { endpoint } = selection;
+    const { endpoint_id: endpointIds } = selection;
     const earlier = await this.countEarlier(lifeId, 'replayed_by', claim);
     const startMs = this.deps.clock.wallMs();
     const dueMs = (nth: number): number =>
       startMs + Math.floor(((nth - earlier) * 1000) / perSecond);
     const known = this.endpointsOf(lifeId);
     const replayable = {
-      ...selected(lifeId, selection, ''),
+      ...selectedForAction(lifeId, selection),
       ...failedBefore(claim),
-      endpoint: { $in: endpoint === undefined ? known : known.filter((id) => id === endpoint) },
+      endpoint: { $in: known.filter((id) => endpointIds?.includes(id) ?? true) },
       replayed_at: null,
       frame: { $ne: null },
     };
     let replayed = earlier;
     const done = (more: boolean): ReplayedDeadLetters => {
       const pacedUntil = replayed === 0 ? null : new Date(dueMs(replayed - 1)).toISOString();
-      return { replayed, more, paced_until: pacedUntil };
+      return { replayed_count: replayed, more, paced_until: pacedUntil };
     };
     while (replayed < limits.deadLettersReplayedMax) {
       await claim?.note('replay');
@@ -146,8 +146,8 @@ export class DeadLetterActions {
   ): Promise<DiscardedDeadLetters> {
     const earlier = await this.countEarlier(lifeId, 'discarded_by', claim);
     await claim?.note('discard');
-    const filter = { ...selected(lifeId, selection, ''), ...failedBefore(claim) };
-    return { discarded: earlier + (await this.discardAll(filter, claim)) };
+    const filter = { ...selectedForAction(lifeId, selection), ...failedBefore(claim) };
+    return { discarded_count: earlier + (await this.discardAll(filter, claim)) };
   }
 
   /** Counts the dead letters that an earlier run of the request changed. */

@@ -1,5 +1,6 @@
 /** Reads dead letters for the API (DL-10): lists, groups, and single ones. */
 import { notFound } from '#domain/field-faults.ts';
+import type { DeadLetterStatus } from '#domain/outcome/delivery.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
 import type {
   DeadLetterGroups,
@@ -7,13 +8,15 @@ import type {
   DeadLetterSummary,
 } from '#wire/api/dead-letter.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
-import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
+import { boundList, type Page, toPage } from '#wire/pagination.ts';
 import { recordToResource } from '../history/attempt-reads.ts';
 import { type HistoryReadDeps, dataMember, toPayloadResource } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
+import { afterCursor, timeOrder, timeSort } from '../history/time-order.ts';
+import { queryRange } from '../history/time-range.ts';
 import { selected } from './selection.ts';
 
-const SORT: PageSort = { name: 'dead_letters', fields: ['number', 'string'] };
+const SORT = timeSort('dead_letters');
 const GROUPS_MAX = 1000;
 
 /** Without the event and the response: those are shown only for a single dead letter. */
@@ -28,23 +31,20 @@ export class DeadLetterReads {
 
   /** Newest first. */
   async list(lifeId: string, query: DeadLetterListQuery): Promise<Page<DeadLetterSummary>> {
-    const { limit, cursor, replayed } = query;
-    const conditions: object[] = [selected(lifeId, query, '#query')];
-    if (replayed !== undefined) conditions.push({ replayed_at: replayed ? { $ne: null } : null });
-    if (cursor !== undefined) {
-      const [time, id] = decodeCursor(SORT, cursor) as [number, string];
-      const at = new Date(time);
-      conditions.push({ at: { $lte: at } }, { $or: [{ at: { $lt: at } }, { _id: { $lt: id } }] });
-    }
+    const { limit, order } = query;
+    const list = boundList(SORT, lifeId, query);
+    const range = queryRange(query, 'failed_at');
+    const conditions: object[] = [selected(lifeId, query, range), ofStatus(query.status)];
+    conditions.push(...afterCursor(list, query, 'at'));
     const letters = await this.deps.searches.run(lifeId, () =>
       this.deps.history.deadLetters
         .find({ $and: conditions }, { maxTimeMS: SEARCH_MS_MAX })
         .project<Listed>({ frame: 0, last_attempt: 0 })
-        .sort({ at: -1, _id: -1 })
+        .sort(timeOrder('at', order))
         .limit(limit + 1)
         .toArray(),
     );
-    return toPage(letters, limit, SORT, ({ at, _id }) => [at.getTime(), _id], summarize);
+    return toPage(letters, limit, list, ({ at, _id }) => [at.getTime(), _id], summarize);
   }
 
   /** Groups the dead letters that were neither replayed nor discarded by endpoint and cause. */
@@ -110,7 +110,14 @@ export class DeadLetterReads {
     const hidden = this.deps.config.eventType(head.type)?.sensitive === true;
     const { id, type, source, time, kind } = head;
     const payload = toPayloadResource(head.payload);
-    const json = JSON.stringify({ id, type, source, time, payload, data_hidden: hidden });
+    const json = JSON.stringify({
+      id,
+      event_type: type,
+      source,
+      time,
+      payload,
+      data_hidden: hidden,
+    });
     if (hidden) return json;
     const text = data.toString(kind === 'binary' ? 'base64' : 'utf8');
     const stored: Parameters<typeof dataMember>[0] = { kind, data: text };
@@ -120,9 +127,15 @@ export class DeadLetterReads {
   }
 }
 
+function ofStatus(statuses: readonly DeadLetterStatus[] | undefined): object {
+  if (statuses === undefined || new Set(statuses).size > 1) return {};
+  return { replayed_at: statuses[0] === 'replayed' ? { $ne: null } : null };
+}
+
 function summarize(letter: Listed): DeadLetterSummary {
   return {
     id: letter._id,
+    status: letter.replayed_at === null ? 'open' : 'replayed',
     event_id: letter.event,
     event_type: letter.type,
     endpoint_id: letter.endpoint,

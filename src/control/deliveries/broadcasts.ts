@@ -6,7 +6,14 @@ import type { BroadcastStore, StoredBroadcast } from '#infra/nats/stores/broadca
 import type { Broadcast } from '#wire/api/broadcast.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { BroadcastProgress } from '#wire/frames/broadcast.ts';
-import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
+import {
+  boundList,
+  cursorInvalid,
+  decodeCursor,
+  type Page,
+  type PageSort,
+  toPage,
+} from '#wire/pagination.ts';
 
 const SORT: PageSort = { name: 'broadcasts', fields: ['number'] };
 const WRITE_TIMEOUT_MS = 5000;
@@ -35,21 +42,18 @@ export class Broadcasts {
    *
    * @throws PosthornError POSTHORN_CURSOR_INVALID, POSTHORN_NATS_UNAVAILABLE
    */
-  async list({ cursor, limit }: PageQuery): Promise<Page<Broadcast>> {
-    const after = cursor === undefined ? 0 : (decodeCursor(SORT, cursor)[0] as number);
-    if (!Number.isSafeInteger(after) || after < 0) {
-      const detail = 'is not a cursor of this list';
-      throw new PosthornError('POSTHORN_CURSOR_INVALID', {
-        fields: [{ pointer: '#query/cursor', detail }],
-      });
-    }
+  async list(query: PageQuery): Promise<Page<Broadcast>> {
+    const { cursor, limit } = query;
+    const list = boundList(SORT, '', query);
+    const after = cursor === undefined ? 0 : (decodeCursor(list, cursor)[0] as number);
+    if (after < 0) throw cursorInvalid('is not a cursor of this list');
     return withNatsErrors(async () => {
       const found = await this.deps.store.events(after + 1, limit + 1);
       const shown = await Promise.all(found.map((each) => this.toResource(each)));
       return toPage(
         shown,
         limit,
-        SORT,
+        list,
         ({ seq }) => [seq],
         ({ view }) => view,
       );
@@ -122,14 +126,14 @@ function view({ event }: StoredBroadcast, progress: BroadcastProgress | undefine
   // Cancelled before it was planned: the number of recipients is unknown.
   const isPlanned = progress?.startsAtMs !== undefined;
   const tally = (of: 'tenants' | 'endpoints') => ({
-    done: progress?.[of].done ?? 0,
-    total: isPlanned ? progress[of].total : null,
+    done_count: progress?.[of].done ?? 0,
+    total_count: isPlanned ? progress[of].total : null,
   });
   return {
     id,
     producer_id: producerId ?? id,
-    type,
-    state: progress?.state ?? 'queued',
+    event_type: type,
+    status: progress?.state ?? 'queued',
     accepted_at: new Date(acceptedMs).toISOString(),
     starts_at: time(progress?.startsAtMs),
     ended_at: time(progress?.endedMs),

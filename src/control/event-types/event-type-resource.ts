@@ -1,4 +1,5 @@
 /** Converts event types to their form in the API. */
+import { fromStoredStatus } from '#domain/stored-status.ts';
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
 import type { EventTypeResource, EventTypeSummary } from '#wire/api/event-type.ts';
 import type { AutomaticType } from './automatic-types.ts';
@@ -37,7 +38,7 @@ export function summarize(eventType: EventTypeDocument): EventTypeSummary {
   return {
     name: eventType._id,
     description: eventType.description,
-    status: eventType.status,
+    status: fromStoredStatus(eventType.status),
     sensitive: eventType.sensitive,
     priority: eventType.priority ?? 'normal',
     producer_domain: eventType.producer_domain,

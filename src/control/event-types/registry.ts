@@ -7,17 +7,25 @@ import type { ClientSession } from 'mongodb';
 import { checkFormulaFields } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
-import type { EventTypeState } from '#domain/event/event-type.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { limits } from '#domain/limits.ts';
+import { toStoredStatus } from '#domain/stored-status.ts';
+import { anyOf } from '#infra/mongo/any-of.ts';
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
 import type {
+  EventTypeListQuery,
   EventTypeResource,
   EventTypeSettings,
   EventTypeSummary,
 } from '#wire/api/event-type.ts';
-import type { PageQuery } from '#wire/api/page.ts';
-import { decodeCursor, encodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import {
+  boundList,
+  decodeCursor,
+  encodeCursor,
+  type Page,
+  type PageSort,
+  toPage,
+} from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
@@ -70,7 +78,7 @@ export class EventTypes {
       const eventType: EventTypeDocument = {
         _id: name,
         description: body.description ?? null,
-        status: body.status ?? 'ACTIVE',
+        status: toStoredStatus(body.status ?? 'active'),
         sensitive: body.sensitive ?? false,
         priority: body.priority ?? 'normal',
         producer_domain: body.producer_domain ?? null,
@@ -118,17 +126,15 @@ export class EventTypes {
     throw notFound('event type', name);
   }
 
-  async list(
-    query: PageQuery & { status?: EventTypeState },
-    view: AutomaticView,
-  ): Promise<Page<EventTypeSummary>> {
+  async list(query: EventTypeListQuery, view: AutomaticView): Promise<Page<EventTypeSummary>> {
     const { limit, cursor, status } = query;
-    const after = cursor === undefined ? undefined : (decodeCursor(SORT, cursor)[0] as string);
+    const list = boundList(SORT, tenantOf(view) ?? '', query);
+    const after = cursor === undefined ? undefined : (decodeCursor(list, cursor)[0] as string);
     const registered = await this.deps.configuration.eventTypes
       .find(
         {
           ...(after === undefined ? {} : { _id: { $gt: after } }),
-          ...(status === undefined ? {} : { status }),
+          ...anyOf('status', status?.map(toStoredStatus)),
           ...seenBy(view),
         },
         { projection: { 'versions.schema': 0 } },
@@ -136,7 +142,7 @@ export class EventTypes {
       .sort({ _id: 1 })
       .limit(limit + 1)
       .toArray();
-    const hasAutomatic = view.of !== 'none' && status !== 'INACTIVE';
+    const hasAutomatic = view.of !== 'none' && (status?.includes('active') ?? true);
     const seen = hasAutomatic
       ? await this.deps.automatic.list(tenantOf(view), after, limit + 1)
       : [];
@@ -149,9 +155,9 @@ export class EventTypes {
     const eventTypes = [...registered, ...automatic]
       .filter(({ _id }) => end === undefined || _id <= end)
       .sort((one, other) => (one._id < other._id ? -1 : 1));
-    const page = toPage(eventTypes, limit, SORT, ({ _id }) => [_id], summarize);
+    const page = toPage(eventTypes, limit, list, ({ _id }) => [_id], summarize);
     if (page.next_cursor === null && end !== undefined)
-      page.next_cursor = encodeCursor(SORT, [end]);
+      page.next_cursor = encodeCursor(list, [end]);
     return page;
   }
 

@@ -1,5 +1,5 @@
 import { PosthornError } from '#domain/errors.ts';
-import type { EndpointStateReason } from '#domain/endpoint/endpoint.ts';
+import type { EndpointStatusReason } from '#domain/endpoint/endpoint.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import { changeTenant, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
@@ -12,7 +12,7 @@ export interface Disabling {
   endpoint: string;
   /** Disable only while the endpoint has this URL: a new URL deserves a try. */
   url: string;
-  reason: Extract<EndpointStateReason, 'gone' | 'failing'>;
+  reason: Extract<EndpointStatusReason, 'gone' | 'failing'>;
   /** Facts to announce in addition to the endpoint and the reason. */
   facts?: Record<string, unknown>;
 }

@@ -17,7 +17,7 @@ export interface HealthStatus {
 }
 
 export interface FailureResource {
-  at: string;
+  started_at: string;
   failure: LastFailure['failure'];
   response_status: number | null;
   detail: string | null;
@@ -60,7 +60,7 @@ function announcementOf({ told: announced }: EndpointHealthDocument): Announceme
 
 function toFailureResource(failure: LastFailure): FailureResource {
   return {
-    at: failure.at.toISOString(),
+    started_at: failure.at.toISOString(),
     failure: failure.failure,
     response_status: failure.status,
     detail: failure.detail,

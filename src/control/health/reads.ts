@@ -28,21 +28,21 @@ export class HealthReads {
       store.health.findOne({ _id: endpoint._id }),
       history.deliveries.countDocuments(held, { limit: COUNTED_MAX }),
     ]);
-    return { ...this.toResource(health, endpoint), held_deliveries: heldCount };
+    return { ...this.toResource(health, endpoint), held_count: heldCount };
   }
 
   private toResource(
     health: EndpointHealthDocument | null,
     endpoint: EndpointDocument,
-  ): Omit<EndpointHealth, 'held_deliveries'> {
+  ): Omit<EndpointHealth, 'held_count'> {
     if (health === null) {
       const nothing = { failing_since: null, disables_at: null, last_success_at: null };
-      return { state: 'unknown', ...nothing, last_failure: null };
+      return { status: 'unknown', ...nothing, last_failure: null };
     }
     const { facts, rules, shown } = healthStatusOf(health, endpoint, this.deps.disableAfterSeconds);
     const sinceMs = failingSince(facts, rules);
     return {
-      state: sinceMs === null ? 'healthy' : 'failing',
+      status: sinceMs === null ? 'healthy' : 'failing',
       failing_since: sinceMs === null ? null : new Date(sinceMs).toISOString(),
       last_success_at: health.last_success_at?.toISOString() ?? null,
       ...shown,

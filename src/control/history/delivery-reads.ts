@@ -1,6 +1,7 @@
 /** Reads deliveries and attempts of the history (CT-5, DL-12), each of one life of its tenant. */
 import { notFound } from '#domain/field-faults.ts';
-import type { DeliveryDocument } from '#infra/mongo/documents.ts';
+import { anyOf } from '#infra/mongo/any-of.ts';
+import { type DeliveryDocument, eventKey } from '#infra/mongo/documents.ts';
 import type {
   AttemptResource,
   DeliveryListQuery,
@@ -8,15 +9,16 @@ import type {
   DeliverySummary,
   EventDeliveriesQuery,
 } from '#wire/api/delivery.ts';
-import { type Page, toPage } from '#wire/pagination.ts';
+import type { OrderedPageQuery } from '#wire/api/page.ts';
+import { boundList, type Page, toPage } from '#wire/pagination.ts';
 import { attemptsOfDelivery } from './attempt-reads.ts';
 import type { EventReads, HistoryReadDeps } from './event-reads.ts';
 import { SEARCH_MS_MAX } from './fair-searches.ts';
-import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
-import { timeRange } from './time-range.ts';
+import { afterCursor, positionOf, timeOrder, timeSort } from './time-order.ts';
+import { queryRange } from './time-range.ts';
 
-const SORT = newestFirstSort('deliveries');
-const OF_EVENT_SORT = newestFirstSort('event_deliveries');
+const SORT = timeSort('deliveries');
+const OF_EVENT_SORT = timeSort('event_deliveries');
 export interface DeliveryReadsDeps extends HistoryReadDeps {
   events: Pick<EventReads, 'find'>;
 }
@@ -29,15 +31,16 @@ export class DeliveryReads {
   }
 
   async list(lifeId: string, query: DeliveryListQuery): Promise<Page<DeliverySummary>> {
-    const range = timeRange(query, '#query');
+    const list = boundList(SORT, lifeId, query);
+    const range = queryRange(query, 'accepted_at');
     const conditions: object[] = [{ tenant: lifeId }];
     if (range !== undefined) conditions.push({ accepted_at: range });
-    if (query.status !== undefined) conditions.push({ 'state.status': query.status });
-    if (query.endpoint !== undefined) conditions.push({ endpoint: query.endpoint });
-    if (query.type !== undefined) conditions.push({ type: query.type });
-    conditions.push(...afterCursor(SORT, query.cursor));
-    const deliveries = await this.search(lifeId, conditions, query.limit);
-    return toPage(deliveries, query.limit, SORT, positionOf, summarize);
+    conditions.push(anyOf('state.status', query.status));
+    conditions.push(anyOf('endpoint', query.endpoint_id));
+    conditions.push(anyOf('type', query.event_type));
+    conditions.push(...afterCursor(list, query));
+    const deliveries = await this.search(lifeId, conditions, query);
+    return toPage(deliveries, query.limit, list, positionOf, summarize);
   }
 
   async listOfEvent(
@@ -45,12 +48,13 @@ export class DeliveryReads {
     eventId: string,
     query: EventDeliveriesQuery,
   ): Promise<Page<DeliverySummary>> {
+    const list = boundList(OF_EVENT_SORT, eventKey(lifeId, eventId), query);
     const conditions: object[] = [{ tenant: lifeId, event: eventId }];
-    if (query.status !== undefined) conditions.push({ 'state.status': query.status });
-    conditions.push(...afterCursor(OF_EVENT_SORT, query.cursor));
-    const deliveries = await this.search(lifeId, conditions, query.limit);
+    conditions.push(anyOf('state.status', query.status));
+    conditions.push(...afterCursor(list, query));
+    const deliveries = await this.search(lifeId, conditions, query);
     if (deliveries.length === 0) await this.deps.events.find(lifeId, eventId);
-    return toPage(deliveries, query.limit, OF_EVENT_SORT, positionOf, summarize);
+    return toPage(deliveries, query.limit, list, positionOf, summarize);
   }
 
   async get(lifeId: string, deliveryId: string): Promise<DeliveryResource> {
@@ -74,13 +78,17 @@ export class DeliveryReads {
     throw notFound('delivery', deliveryId);
   }
 
-  private search(lifeId: string, conditions: object[], limit: number): Promise<CountedDelivery[]> {
+  private search(
+    lifeId: string,
+    conditions: object[],
+    { limit, order }: OrderedPageQuery,
+  ): Promise<CountedDelivery[]> {
     return this.deps.searches.run(lifeId, () =>
       this.deps.history.deliveries
         .aggregate<CountedDelivery>(
           [
             { $match: { $and: conditions } },
-            { $sort: newestFirst },
+            { $sort: timeOrder('accepted_at', order) },
             { $limit: limit + 1 },
             {
               $set: {

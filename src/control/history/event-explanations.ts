@@ -13,14 +13,14 @@ import {
   explanationNeedsData,
 } from '#domain/event/explain-match.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
-import type { EventDocument } from '#infra/mongo/documents.ts';
+import { type EventDocument, eventKey } from '#infra/mongo/documents.ts';
 import type { EndpointExplanationResource, EventExplanation } from '#wire/api/event-explanation.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import { parseDataInSlices } from '#infra/parse-data-in-slices.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { eventForFilter, isBuiltInTurns, isDataSeen } from '#wire/published/event-for-filter.ts';
-import { decodeCursor, type PageSort, toPage } from '#wire/pagination.ts';
+import { boundList, decodeCursor, type PageSort, toPage } from '#wire/pagination.ts';
 import type { EventReads } from './event-reads.ts';
 import type { PayloadReads } from './payload-reads.ts';
 import { filterableEvent } from './filterable-event.ts';
@@ -54,7 +54,8 @@ export class EventExplanations {
    */
   async explain(lifeId: string, eventId: string, query: PageQuery): Promise<EventExplanation> {
     const { events, config, clock } = this.deps;
-    const after = query.cursor === undefined ? '' : decodeCursor(SORT, query.cursor)[0];
+    const list = boundList(SORT, eventKey(lifeId, eventId), query);
+    const after = query.cursor === undefined ? '' : decodeCursor(list, query.cursor)[0];
     const event = await events.find(lifeId, eventId);
     const snapshot = config.tenant(lifeId);
     if (snapshot === undefined) throw tenantNotFound(tenantIdOf(lifeId));
@@ -63,7 +64,7 @@ export class EventExplanations {
     const page = toPage(
       rest,
       query.limit,
-      SORT,
+      list,
       ({ id }) => [id],
       (each) => each,
     );

@@ -1,18 +1,20 @@
 /** Reads events of the history (CT-5, RT-9), each of one life of its tenant. */
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
+import type { EventStatus } from '#domain/event/event-status.ts';
 import { possibleEventIds } from '#domain/event/event-id.ts';
+import { anyOf } from '#infra/mongo/any-of.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
 import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { PayloadRef } from '#wire/frames/event-frame.ts';
-import { type Page, toPage } from '#wire/pagination.ts';
+import { boundList, type Page, toPage } from '#wire/pagination.ts';
 import { type FairSearches, SEARCH_MS_MAX } from './fair-searches.ts';
-import { afterCursor, newestFirst, newestFirstSort, positionOf } from './newest-first.ts';
-import { timeRange } from './time-range.ts';
+import { afterCursor, positionOf, timeOrder, timeSort } from './time-order.ts';
+import { queryRange } from './time-range.ts';
 
-const SORT = newestFirstSort('events');
+const SORT = timeSort('events');
 
 export interface HistoryReadDeps {
   history: History;
@@ -28,24 +30,23 @@ export class EventReads {
   }
 
   async list(lifeId: string, query: EventListQuery): Promise<Page<EventSummary>> {
-    const range = timeRange(query, '#query');
+    const list = boundList(SORT, lifeId, query);
+    const range = queryRange(query, 'accepted_at');
     // A document without a sequence is a claim of ingress, not an event.
     const conditions: object[] = [{ tenant: lifeId, seq: { $exists: true } }];
     if (range !== undefined) conditions.push({ accepted_at: range });
     conditions.push(...ofProducer(lifeId, query));
-    if (query.type !== undefined) conditions.push({ type: query.type });
-    if (query.unmatched !== undefined) {
-      conditions.push({ routed: query.unmatched ? 0 : { $gt: 0 } });
-    }
-    conditions.push(...afterCursor(SORT, query.cursor));
+    conditions.push(anyOf('type', query.event_type));
+    if (query.status !== undefined) conditions.push({ $or: query.status.map(ofStatus) });
+    conditions.push(...afterCursor(list, query));
     const events = await this.deps.searches.run(lifeId, () =>
       this.deps.history.events
         .find({ $and: conditions }, { projection: { data: 0 }, maxTimeMS: SEARCH_MS_MAX })
-        .sort(newestFirst)
+        .sort(timeOrder('accepted_at', query.order))
         .limit(query.limit + 1)
         .toArray(),
     );
-    return toPage(events, query.limit, SORT, positionOf, summarize);
+    return toPage(events, query.limit, list, positionOf, summarize);
   }
 
   /** Returns the event as JSON text, with `data` byte for byte as it was published. */
@@ -82,10 +83,11 @@ export class EventReads {
  *
  * @throws PosthornError POSTHORN_REQUEST_INVALID if only one of the two is given
  */
-function ofProducer(lifeId: string, { source, id }: EventListQuery): object[] {
+function ofProducer(lifeId: string, { source, producer_id: id }: EventListQuery): object[] {
   if (source === undefined && id === undefined) return [];
   if (source === undefined || id === undefined) {
-    const [given, missing] = source === undefined ? ['id', 'source'] : ['source', 'id'];
+    const [given, missing] =
+      source === undefined ? ['producer_id', 'source'] : ['source', 'producer_id'];
     const fields = [{ pointer: `#query/${missing}`, detail: `is required with ${given}` }];
     throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
   }
@@ -125,11 +127,22 @@ export function toPayloadResource(payload: PayloadRef | undefined): PayloadFacts
   return payload === undefined ? null : { size: payload.size, sha256: payload.sha256 };
 }
 
+function ofStatus(status: EventStatus): object {
+  if (status === 'accepted') return { routed: { $exists: false } };
+  return { routed: status === 'unmatched' ? 0 : { $gt: 0 } };
+}
+
+function statusOf(routed: number | undefined): EventStatus {
+  if (routed === undefined) return 'accepted';
+  return routed === 0 ? 'unmatched' : 'matched';
+}
+
 function summarize(event: EventDocument): EventSummary {
   return {
     id: event.id,
+    status: statusOf(event.routed),
     producer_id: event.producer_id ?? event.id,
-    type: event.type ?? '',
+    event_type: event.type ?? '',
     source: event.source ?? '',
     time: event.time ?? event.accepted_at.toISOString(),
     subject: event.subject ?? null,
@@ -139,6 +152,6 @@ function summarize(event: EventDocument): EventSummary {
     accepted_at: event.accepted_at.toISOString(),
     correlation_id: event.correlation_id ?? null,
     payload: toPayloadResource(event.payload),
-    matched_endpoints: event.routed ?? null,
+    matched_endpoint_count: event.routed ?? null,
   };
 }

@@ -10,7 +10,14 @@ import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import type { PageQuery } from '#wire/api/page.ts';
 import type { RejectedEvent } from '#wire/api/rejected-event.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
-import { type Page, type PageSort, decodeCursor, toPage } from '#wire/pagination.ts';
+import {
+  boundList,
+  cursorInvalid,
+  decodeCursor,
+  type Page,
+  type PageSort,
+  toPage,
+} from '#wire/pagination.ts';
 import { type RejectedFrame, decodeRejectedFrame } from '#wire/frames/rejected-event.ts';
 import { streams, subjects } from '#wire/subjects.ts';
 
@@ -36,18 +43,15 @@ export class RejectedEvents {
    */
   async list(lifeId: string, query: PageQuery): Promise<Page<RejectedEvent>> {
     const { cursor, limit } = query;
-    const after = cursor === undefined ? 0 : (decodeCursor(SORT, cursor)[0] as number);
-    if (!Number.isSafeInteger(after) || after < 0) {
-      throw new PosthornError('POSTHORN_CURSOR_INVALID', {
-        fields: [{ pointer: '#query/cursor', detail: 'is not a cursor of this list' }],
-      });
-    }
+    const list = boundList(SORT, lifeId, query);
+    const after = cursor === undefined ? 0 : (decodeCursor(list, cursor)[0] as number);
+    if (after < 0) throw cursorInvalid('is not a cursor of this list');
     const found = await this.read(lifeId, after + 1, limit + 1);
     const config = this.deps.config;
     return toPage(
       found,
       limit,
-      SORT,
+      list,
       ({ seq }) => [seq],
       ({ frame }) => toResource(frame, config.eventType(frame.head.type)?.sensitive === true),
     );
@@ -77,10 +81,10 @@ function toResource({ head, body }: RejectedFrame, hidden: boolean): RejectedEve
   const text = isUtf8(body);
   return {
     id: head.id,
-    type: head.type,
+    event_type: head.type,
     rejected_at: new Date(head.rejectedMs).toISOString(),
     problem: head.problem,
-    bytes: head.bytes,
+    byte_count: head.bytes,
     body: hidden ? null : body.toString(text ? 'utf8' : 'base64'),
     body_encoding: hidden || text ? null : 'base64',
     data_hidden: hidden,

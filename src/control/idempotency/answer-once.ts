@@ -60,8 +60,8 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
  * tenant too.
  */
 function tenantOf({ params, body }: FastifyRequest): string | undefined {
-  const named = (body ?? {}) as { tenant?: unknown };
-  const ofBody = typeof named.tenant === 'string' ? named.tenant : undefined;
+  const named = (body ?? {}) as { tenant_id?: unknown };
+  const ofBody = typeof named.tenant_id === 'string' ? named.tenant_id : undefined;
   return (params as { tenant?: string }).tenant ?? ofBody;
 }
 

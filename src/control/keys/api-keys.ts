@@ -1,23 +1,24 @@
 /** Manages API keys (CT-8). A key is shown once and stored as a digest. */
 import { randomBytes } from 'node:crypto';
-import type { ClientSession, Filter } from 'mongodb';
+import type { ClientSession } from 'mongodb';
 import type { Principal } from '#domain/authorization.ts';
 import type { KeyScope } from '#domain/capabilities.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
+import { anyOf } from '#infra/mongo/any-of.ts';
 import type { ApiKeyDocument } from '#infra/mongo/configuration.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
 import type {
   ApiKeyChange,
+  ApiKeyListQuery,
   ApiKeyResource,
   ApiKeyRotation,
   CreatedApiKey,
   NewApiKey,
 } from '#wire/api/api-key.ts';
-import type { PageQuery } from '#wire/api/page.ts';
-import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { boundList, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import {
@@ -26,6 +27,7 @@ import {
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
 import { type ChangeClaim, withClaim } from '../idempotency/change-claim.ts';
+import { afterId, idOrder } from '../resources/id-order.ts';
 import {
   checkChangedKey,
   checkGrant,
@@ -41,8 +43,6 @@ const OVERLAP_SECONDS = 24 * 3600;
 
 /** The letter of each scope in the key, so that people and secret scanners recognize it. */
 const SCOPE_LETTERS: Record<KeyScope, string> = { platform: 'p', producer: 'e', tenant: 't' };
-
-export type ApiKeyListQuery = PageQuery & { tenant?: string; scope?: KeyScope };
 
 export class ApiKeys {
   private readonly deps: ConfigurationDeps;
@@ -63,7 +63,7 @@ export class ApiKeys {
     const { key, document } = newKey(clock.wallMs(), {
       scope: body.scope,
       ...(body.capabilities === undefined ? {} : { capabilities: body.capabilities }),
-      tenant: body.tenant ?? null,
+      tenant: body.tenant_id ?? null,
       name: body.name ?? null,
       expires_at: expiresAt,
     });
@@ -74,33 +74,31 @@ export class ApiKeys {
     };
     // As a change of the tenant: a tenant that is deleted at the same time keeps no key.
     const inTenant = ({ session, tenant: { life } }: TenantChange) => insert(session, life);
-    const created = await (body.tenant === undefined
+    const created = await (body.tenant_id === undefined
       ? runTransaction(
           mongo,
           clock,
           withClaim(claim, (session) => insert(session)),
         )
-      : changeTenant(this.deps, body.tenant, inTenant, claim));
+      : changeTenant(this.deps, body.tenant_id, inTenant, claim));
     await publish(configKeys.apiKey(document._id));
     return created;
   }
 
   async list(query: ApiKeyListQuery): Promise<Page<ApiKeyResource>> {
-    const { limit, cursor, tenant, scope } = query;
-    const filter: Filter<ApiKeyDocument> = {};
-    if (cursor !== undefined) filter.id = { $gt: decodeCursor(SORT, cursor)[0] as string };
-    if (tenant !== undefined) filter.tenant = tenant;
-    if (scope !== undefined) filter.scope = scope;
+    const { limit, order, tenant_id: tenantIds, scope } = query;
+    const list = boundList(SORT, '', query);
+    const filters = { ...anyOf('tenant', tenantIds), ...anyOf('scope', scope) };
     const keys = await this.deps.configuration.apiKeys
-      .find(filter)
-      .sort({ id: 1 })
+      .find({ ...afterId(list, query, 'id'), ...filters })
+      .sort(idOrder(order, 'id'))
       .limit(limit + 1)
       .toArray();
     const uses = await this.usesOf(keys);
     return toPage(
       keys,
       limit,
-      SORT,
+      list,
       (key) => [key.id],
       (key) => toResource(key, uses.get(key.id)),
     );

@@ -8,11 +8,11 @@ import type { ApiKeyResource, NewApiKey } from '#wire/api/api-key.ts';
 /** @throws PosthornError POSTHORN_REQUEST_INVALID that names every fault */
 export function checkNewKey(body: NewApiKey, nowMs: number): Date | null {
   const fields: FieldError[] = [];
-  if (body.scope === 'tenant' && body.tenant === undefined) {
-    fields.push({ pointer: '/tenant', detail: 'is required for the scope tenant' });
+  if (body.scope === 'tenant' && body.tenant_id === undefined) {
+    fields.push({ pointer: '/tenant_id', detail: 'is required for the scope tenant' });
   }
-  if (body.scope === 'platform' && body.tenant !== undefined) {
-    fields.push({ pointer: '/tenant', detail: 'must be absent for the scope platform' });
+  if (body.scope === 'platform' && body.tenant_id !== undefined) {
+    fields.push({ pointer: '/tenant_id', detail: 'must be absent for the scope platform' });
   }
   fields.push(...capabilityFaults(body.scope, body.capabilities));
   const expiresAt = toDate(body.expires_at);
@@ -64,7 +64,7 @@ export function toResource(key: ApiKeyDocument, lastUsedAt: Date | undefined): A
   return {
     id: key.id,
     scope: key.scope,
-    tenant: key.tenant,
+    tenant_id: key.tenant,
     capabilities: [...capabilitiesOf(key)],
     name: key.name,
     revision: key.revision,

@@ -56,7 +56,7 @@ export function toSecretResources(
     .map((secret) => ({
       ...toPublicKeyFields(openedOrNone(box, secret, endpoint._id)),
       created_at: secret.created_at.toISOString(),
-      not_after: secret.not_after?.toISOString() ?? null,
+      expires_at: secret.not_after?.toISOString() ?? null,
     }));
 }
 

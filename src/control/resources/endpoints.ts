@@ -2,22 +2,23 @@
 import type { ClientSession } from 'mongodb';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
-import type { EndpointState, EndpointStateReason } from '#domain/endpoint/endpoint.ts';
+import type { EndpointStatus, EndpointStatusReason } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
+import { anyOf } from '#infra/mongo/any-of.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import type {
   CreatedEndpoint,
   EndpointChange,
+  EndpointListQuery,
   EndpointResource,
   EndpointWithHealth,
   NewEndpoint,
   RotatedSecret,
   SecretRotation,
 } from '#wire/api/endpoint/endpoint.ts';
-import type { PageQuery } from '#wire/api/page.ts';
-import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { boundList, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { newSecret, publicKeyOf } from '#wire/webhook/signature.ts';
 import {
@@ -26,6 +27,7 @@ import {
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
 import type { ChangeClaim } from '../idempotency/change-claim.ts';
+import { CurrentLives } from '../lives/current-lives.ts';
 import { validateCombination } from '../credentials/validate-combination.ts';
 import { credentialFields, toCredentialsResource } from '../credentials/endpoint-credentials.ts';
 import {
@@ -36,6 +38,7 @@ import {
   toSecretResources,
   successorOf,
 } from './endpoint-secrets.ts';
+import { afterId, idOrder } from './id-order.ts';
 import { checkLinksAllowed, policyFields, toPolicyResource } from './endpoint-policies.ts';
 import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
 import type { HealthReads } from '../health/reads.ts';
@@ -128,23 +131,19 @@ export class Endpoints {
     throw notFound('endpoint', id);
   }
 
-  async list(
-    tenantId: string,
-    query: PageQuery & { state?: EndpointState },
-  ): Promise<Page<EndpointResource>> {
-    const { limit, cursor, state } = query;
-    const after =
-      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
-    const endpoints = await this.deps.configuration.endpoints
-      .find({ tenant: tenantId, ...after, ...(state === undefined ? {} : { state }) })
-      .sort({ _id: 1 })
+  async list(tenantId: string, query: EndpointListQuery): Promise<Page<EndpointResource>> {
+    const { configuration } = this.deps;
+    const { limit, order, status } = query;
+    const list = boundList(SORT, await new CurrentLives(configuration).of(tenantId), query);
+    const endpoints = await configuration.endpoints
+      .find({ tenant: tenantId, ...afterId(list, query), ...anyOf('state', status) })
+      .sort(idOrder(order))
       .limit(limit + 1)
       .toArray();
-    if (endpoints.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
     return toPage(
       endpoints,
       limit,
-      SORT,
+      list,
       (endpoint) => [endpoint._id],
       (endpoint) => this.toResource(endpoint),
     );
@@ -161,7 +160,7 @@ export class Endpoints {
     if (body.url !== undefined) fields.url = checkTenantUrl(tenantId, body.url, this.deps);
     if (body.format !== undefined) fields.format = body.format;
     if (body.description !== undefined) fields.description = body.description;
-    if (body.state !== undefined) Object.assign(fields, stateFields(body.state, 'operator'));
+    if (body.status !== undefined) Object.assign(fields, stateFields(body.status, 'operator'));
     if (body.disable_after_seconds !== undefined) {
       fields.disable_after_seconds = body.disable_after_seconds;
     }
@@ -227,7 +226,7 @@ export class Endpoints {
       return {
         secret,
         public_key: publicKeyOf(secret) ?? null,
-        previous_valid_until: until.toISOString(),
+        previous_expires_at: until.toISOString(),
       };
     };
     return changeTenant(this.deps, tenantId, rotate, claim);
@@ -241,8 +240,8 @@ export class Endpoints {
       id: endpoint._id,
       tenant_id: endpoint.tenant,
       url: shownUrl(endpoint.url),
-      state: endpoint.state,
-      state_reason: endpoint.state_reason,
+      status: endpoint.state,
+      status_reason: endpoint.state_reason,
       format: endpoint.format,
       signing_secrets: toSecretResources(
         this.deps.secretBox,
@@ -302,8 +301,8 @@ export class Endpoints {
 }
 
 function stateFields(
-  state: EndpointState,
-  reason: EndpointStateReason,
+  state: EndpointStatus,
+  reason: EndpointStatusReason,
 ): Pick<EndpointDocument, 'state' | 'state_reason'> {
   return { state, state_reason: state === 'active' ? null : reason };
 }

@@ -1,19 +1,20 @@
 /** Manages subscriptions (CT-3): they select the tenant's events that an endpoint gets. */
 import type { ClientSession } from 'mongodb';
-import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound, tenantNotFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
+import { fromStoredStatus, toStoredStatus } from '#domain/stored-status.ts';
+import { anyOf } from '#infra/mongo/any-of.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
-import type { PageQuery } from '#wire/api/page.ts';
 import type { Admission } from '#wire/published/admission.ts';
 import type {
   DryRunResult,
   NewSubscription,
   SubscriptionChange,
+  SubscriptionListQuery,
   SubscriptionResource,
 } from '#wire/api/subscription.ts';
-import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import { boundList, type Page, type PageSort, toPage } from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import {
   changeTenant,
@@ -21,13 +22,13 @@ import {
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
 import type { ChangeClaim } from '../idempotency/change-claim.ts';
+import { CurrentLives } from '../lives/current-lives.ts';
 import { type DryRunRequest, dryRunSubscription } from './dry-run.ts';
+import { afterId, idOrder } from './id-order.ts';
 import { checkFilter } from './subscription-filter.ts';
 import { checkTenantExists } from './tenant-exists.ts';
 
 const SORT: PageSort = { name: 'subscriptions', fields: ['string'] };
-
-export type SubscriptionListQuery = PageQuery & { endpoint?: string; status?: SubscriptionStatus };
 
 export interface SubscriptionsDeps extends ConfigurationDeps {
   /** Longest sample event of a filter. */
@@ -61,7 +62,7 @@ export class Subscriptions {
         endpoint_id: body.endpoint_id,
         event_types: body.event_types ?? ['*'],
         filter,
-        status: body.status ?? 'APPROVED',
+        status: toStoredStatus(body.status ?? 'approved'),
       });
       return toResource(subscription);
     };
@@ -77,21 +78,20 @@ export class Subscriptions {
   }
 
   async list(tenantId: string, query: SubscriptionListQuery): Promise<Page<SubscriptionResource>> {
-    const { limit, cursor, endpoint, status } = query;
-    const after =
-      cursor === undefined ? {} : { _id: { $gt: decodeCursor(SORT, cursor)[0] as string } };
-    const subscriptions = await this.deps.configuration.subscriptions
+    const { configuration } = this.deps;
+    const { limit, order, endpoint_id: endpointIds, status } = query;
+    const list = boundList(SORT, await new CurrentLives(configuration).of(tenantId), query);
+    const subscriptions = await configuration.subscriptions
       .find({
         tenant: tenantId,
-        ...after,
-        ...(endpoint === undefined ? {} : { endpoint_id: endpoint }),
-        ...(status === undefined ? {} : { status }),
+        ...afterId(list, query),
+        ...anyOf('endpoint_id', endpointIds),
+        ...anyOf('status', status?.map(toStoredStatus)),
       })
-      .sort({ _id: 1 })
+      .sort(idOrder(order))
       .limit(limit + 1)
       .toArray();
-    if (subscriptions.length === 0) await checkTenantExists(this.deps.configuration, tenantId);
-    return toPage(subscriptions, limit, SORT, (subscription) => [subscription._id], toResource);
+    return toPage(subscriptions, limit, list, (subscription) => [subscription._id], toResource);
   }
 
   /**
@@ -108,11 +108,11 @@ export class Subscriptions {
     const fields: Partial<SubscriptionDocument> = {};
     if (body.event_types !== undefined) fields.event_types = body.event_types;
     if (body.filter !== undefined) fields.filter = checkFilter(body.filter);
-    if (body.status !== undefined) fields.status = body.status;
+    if (body.status !== undefined) fields.status = toStoredStatus(body.status);
     return changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
       const known = await this.find(tenantId, id, session);
       checkPreconditions(caller.preconditions, known.revision);
-      if (body.status === 'APPROVED' && known.status !== 'APPROVED' && !caller.mayApprove) {
+      if (body.status === 'approved' && known.status !== 'APPROVED' && !caller.mayApprove) {
         throw new PosthornError('POSTHORN_KEY_SCOPE', {
           detail: 'a platform key is needed to approve a subscription',
         });
@@ -197,7 +197,7 @@ function toResource(subscription: SubscriptionDocument): SubscriptionResource {
       subscription.filter === null
         ? null
         : (JSON.parse(subscription.filter) as Record<string, unknown>),
-    status: subscription.status,
+    status: fromStoredStatus(subscription.status),
     revision: subscription.revision,
     created_at: subscription.created_at.toISOString(),
     updated_at: subscription.updated_at.toISOString(),

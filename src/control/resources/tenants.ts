@@ -3,17 +3,17 @@ import { noCanary } from '#domain/canary.ts';
 import { tenantNotFound } from '#domain/field-faults.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { TenantDocument } from '#infra/mongo/configuration.ts';
-import type { PageQuery } from '#wire/api/page.ts';
-import type { TenantResource, TenantSettings } from '#wire/api/tenant.ts';
-import { decodeCursor, type Page, type PageSort, toPage } from '#wire/pagination.ts';
+import type { TenantListQuery, TenantResource, TenantSettings } from '#wire/api/tenant.ts';
+import { boundList, type CursorPosition, type Page, toPage } from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps, newRevision } from '../config-sync/change-tenant.ts';
+import { afterCursor, timeOrder, timeSort } from '../history/time-order.ts';
 import type { LifeViews } from '../lives/life-views.ts';
 import type { Tombstones } from '../lives/tombstones.ts';
 import { turnKeys } from '../config-sync/change-turns.ts';
 
-const SORT: PageSort = { name: 'tenants', fields: ['string'] };
+const SORT = timeSort('tenants');
 
 export interface TenantsDeps extends ConfigurationDeps {
   tombstones: Pick<Tombstones, 'beginLife' | 'endLife'>;
@@ -105,14 +105,15 @@ export class Tenants {
   }
 
   /** Lists tenants without those of the probe, which are not customers. */
-  async list({ limit, cursor }: PageQuery): Promise<Page<TenantResource>> {
-    const after = cursor === undefined ? {} : { $gt: decodeCursor(SORT, cursor)[0] as string };
+  async list(query: TenantListQuery): Promise<Page<TenantResource>> {
+    const { limit, order } = query;
+    const list = boundList(SORT, '', query);
     const tenants = await this.deps.configuration.tenants
-      .find({ _id: { ...noCanary, ...after } })
-      .sort({ _id: 1 })
+      .find({ $and: [{ _id: noCanary }, ...afterCursor(list, query, 'created_at')] })
+      .sort(timeOrder('created_at', order))
       .limit(limit + 1)
       .toArray();
-    return toPage(tenants, limit, SORT, (tenant) => [tenant._id], toResource);
+    return toPage(tenants, limit, list, positionOf, toResource);
   }
 
   /**
@@ -151,6 +152,10 @@ export class Tenants {
     );
     this.deps.onRemoved();
   }
+}
+
+function positionOf({ created_at, _id }: TenantDocument): CursorPosition {
+  return [created_at.getTime(), _id];
 }
 
 /** In a pipeline, a text that begins with `$` would be evaluated as an expression. */

@@ -151,7 +151,7 @@ function registerActionsOnMany(
         operationId: 'replayDeadLetters',
         summary: 'Replay selected dead letters',
         description:
-          'An empty selection selects all dead letters that can be replayed. `per_second` sets the pace.',
+          '`{"all": true}` selects all dead letters that can be replayed; an empty selection is refused. `per_second` sets the pace.',
         ...schema,
         body: deadLetterReplay,
         response: { 202: replayedDeadLetters, ...problemAnswers },
@@ -170,7 +170,7 @@ function registerActionsOnMany(
       schema: {
         operationId: 'discardDeadLetters',
         summary: 'Discard selected dead letters',
-        description: 'An empty selection selects all dead letters.',
+        description: '`{"all": true}` selects all dead letters; an empty selection is refused.',
         ...schema,
         body: deadLetterSelection,
         response: { 200: discardedDeadLetters, ...problemAnswers },

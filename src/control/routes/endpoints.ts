@@ -137,7 +137,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
     {
       config: { access: 'manage' },
       schema: {
-        operationId: 'changeEndpoint',
+        operationId: 'updateEndpoint',
         summary: 'Change an endpoint',
         description: 'Fields that are left out keep their value.',
         tags,

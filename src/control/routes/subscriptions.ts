@@ -129,10 +129,10 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
     {
       config: { access: 'manage' },
       schema: {
-        operationId: 'changeSubscription',
+        operationId: 'updateSubscription',
         summary: 'Change, approve or cancel a subscription',
         description:
-          'Fields that are left out keep their value. Only a platform key may set the status of a subscription to `APPROVED`.',
+          'Fields that are left out keep their value. Only a platform key may set the status of a subscription to `approved`.',
         tags,
         params: subscriptionParams,
         headers: preconditionHeaders,

@@ -6,7 +6,7 @@
  * endpoint is not active) | blocked (its schedule is used up, and the endpoint blocks). Waiting,
  * held and blocked return to ready.
  */
-import type { EndpointState } from '#domain/endpoint/endpoint.ts';
+import type { EndpointStatus } from '#domain/endpoint/endpoint.ts';
 
 export interface HeadState {
   /**
@@ -89,7 +89,7 @@ export function afterStep(
 
 /** The endpoint's settings that decide whether its head starts; undefined if it was deleted. */
 export interface HeadEndpoint {
-  state: EndpointState;
+  state: EndpointStatus;
   blocks: boolean;
 }
 

@@ -11,16 +11,16 @@ export type BodyFormat = (typeof bodyFormats)[number];
 export const payloadModes = ['inline', 'url'] as const;
 export type PayloadMode = (typeof payloadModes)[number];
 
-export const endpointStates = ['active', 'paused', 'disabled'] as const;
-export type EndpointState = (typeof endpointStates)[number];
+export const endpointStatuses = ['active', 'paused', 'disabled'] as const;
+export type EndpointStatus = (typeof endpointStatuses)[number];
 
 /** Why an endpoint is not active, for machines. `gone`: it answered 410. */
-export const endpointStateReasons = ['operator', 'gone', 'failing'] as const;
-export type EndpointStateReason = (typeof endpointStateReasons)[number];
+export const endpointStatusReasons = ['operator', 'gone', 'failing'] as const;
+export type EndpointStatusReason = (typeof endpointStatusReasons)[number];
 
 /** On exhausted attempts, an ordered endpoint dead-letters the delivery or blocks (DL-16). */
 export const onExhaustedActions = ['dead_letter', 'block'] as const;
 export type OnExhausted = (typeof onExhaustedActions)[number];
 
-export const subscriptionStatuses = ['PENDING', 'APPROVED', 'CANCELLED'] as const;
+export const subscriptionStatuses = ['pending', 'approved', 'cancelled'] as const;
 export type SubscriptionStatus = (typeof subscriptionStatuses)[number];

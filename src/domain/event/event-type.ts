@@ -21,8 +21,8 @@ export function isEventTypeName(value: string): boolean {
   return fits && name.test(value) && value.isWellFormed();
 }
 
-export const eventTypeStates = ['ACTIVE', 'INACTIVE'] as const;
-export type EventTypeState = (typeof eventTypeStates)[number];
+export const eventTypeStatuses = ['active', 'inactive'] as const;
+export type EventTypeStatus = (typeof eventTypeStatuses)[number];
 
 /** Which changes of its schema a type accepts (`control/event-types/check-compatibility.ts`). */
 export const compatibilities = ['none', 'backward', 'forward', 'full'] as const;

@@ -2,7 +2,7 @@
  * Explains why an endpoint gets an event, or not (RT-9), one subscription after the other. The
  * router decides by its index; a property test compares the two.
  */
-import type { EndpointState } from '../endpoint/endpoint.ts';
+import type { EndpointStatus } from '../endpoint/endpoint.ts';
 import { selectorMatches } from './event-type.ts';
 import { type CompiledFilter, compileFilter } from '../filter/compile-filter.ts';
 import { filterNeedsData } from '../filter/needs-data.ts';
@@ -29,7 +29,7 @@ export interface Selection {
 
 /** A tenant, or some of its endpoints; subscriptions of others are skipped. */
 export interface ExplainedTenant {
-  endpoints: readonly { id: string; state: EndpointState }[];
+  endpoints: readonly { id: string; state: EndpointStatus }[];
   /** Approved ones. */
   subscriptions: readonly ExplainedSubscription[];
 }
@@ -126,7 +126,7 @@ function judge(
   return passes(event) ? 'matched' : 'filter';
 }
 
-function reasonOfState(state: EndpointState): EndpointReason {
+function reasonOfState(state: EndpointStatus): EndpointReason {
   switch (state) {
     case 'active':
       return 'matched';

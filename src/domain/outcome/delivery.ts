@@ -5,6 +5,10 @@
 export const deliveryStatuses = ['pending', 'delivered', 'failed', 'held', 'cancelled'] as const;
 export type DeliveryStatus = (typeof deliveryStatuses)[number];
 
+/** The status of a dead letter that was not discarded. */
+export const deadLetterStatuses = ['open', 'replayed'] as const;
+export type DeadLetterStatus = (typeof deadLetterStatuses)[number];
+
 /**
  * Why an attempt did not get a 2xx. `http_status`: the answer had another status.
  * `credentials_failed`: no access token was available, or the receiver rejected a cached one with

@@ -7,14 +7,15 @@
 import type { Collection, Db } from 'mongodb';
 import type {
   BodyFormat,
-  EndpointState,
-  EndpointStateReason,
+  EndpointStatus,
+  EndpointStatusReason,
   OnExhausted,
   PayloadMode,
 } from '#domain/endpoint/endpoint.ts';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
+import type { StoredStatus } from '#domain/stored-status.ts';
 import type { CredentialType, TokenAuthMethod } from '#domain/endpoint/outbound-credentials.ts';
-import type { Compatibility, EventTypeState } from '#domain/event/event-type.ts';
+import type { Compatibility, EventTypeStatus } from '#domain/event/event-type.ts';
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { Capability, KeyScope } from '#domain/capabilities.ts';
@@ -123,8 +124,8 @@ export interface EndpointDocument extends StoredEndpointPolicy, StoredEndpointCr
   _id: string;
   tenant: string;
   url: string;
-  state: EndpointState;
-  state_reason: EndpointStateReason | null;
+  state: EndpointStatus;
+  state_reason: EndpointStatusReason | null;
   format: BodyFormat;
   description: string | null;
   /** Null or absent: the platform's default. */
@@ -149,7 +150,7 @@ export interface SubscriptionDocument {
   event_types: string[];
   /** JSON text: field names with `$` and dots are troublesome in MongoDB. */
   filter: string | null;
-  status: SubscriptionStatus;
+  status: StoredStatus<SubscriptionStatus>;
   revision: number;
   created_at: Date;
   updated_at: Date;
@@ -166,7 +167,7 @@ export interface EventTypeDocument {
   /** Name. */
   _id: string;
   description: string | null;
-  status: EventTypeState;
+  status: StoredStatus<EventTypeStatus>;
   sensitive: boolean;
   /** Absent in older documents: normal. */
   priority?: Priority;
@@ -316,9 +317,9 @@ const KEY_USE_KEPT_SECONDS = 400 * 24 * 3600;
 
 /** Creates the indexes of the configuration; idempotent. */
 export async function ensureConfigurationIndexes(db: Db): Promise<void> {
-  const configuration = configurationOf(db);
-  const { endpoints, subscriptions, eventTypes, automaticEventTypes, changeTurns } = configuration;
-  const { apiKeys, apiKeyUses } = configuration;
+  const { tenants, endpoints, subscriptions, ...others } = configurationOf(db);
+  const { eventTypes, automaticEventTypes, changeTurns, apiKeys, apiKeyUses } = others;
+  await tenants.createIndex({ created_at: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, url: 1 });
   await subscriptions.createIndex({ tenant: 1, _id: 1 });

@@ -4,7 +4,7 @@ import { capabilities, keyScopes } from '#domain/capabilities.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, resourceId, revision, strict, tenantId, timestamp } from './fields.ts';
-import { pageFields, pageOf } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf } from './page.ts';
 
 const keyId = resourceId('an API key', 'key');
 
@@ -47,7 +47,7 @@ export const newApiKey = named(
   Type.Object(
     {
       scope: fields.scope,
-      tenant: Type.Optional(tenantId),
+      tenant_id: Type.Optional(tenantId),
       capabilities: Type.Optional(fields.capabilities),
       name: Type.Optional(fields.name),
       expires_at: Type.Optional(timestamp('When the key expires. Absent: never')),
@@ -56,7 +56,7 @@ export const newApiKey = named(
   ),
   {
     description: 'An API key to create.',
-    examples: [{ scope: 'tenant', tenant: 'acme', name: 'Billing service' }],
+    examples: [{ scope: 'tenant', tenant_id: 'acme', name: 'Billing service' }],
   },
 );
 export type NewApiKey = Static<typeof newApiKey>;
@@ -66,7 +66,7 @@ export const apiKey = named(
   Type.Object({
     id: keyId,
     scope: fields.scope,
-    tenant: nullable(tenantId),
+    tenant_id: nullable(tenantId),
     capabilities: fields.capabilities,
     name: nullable(fields.name),
     revision,
@@ -139,7 +139,13 @@ export const apiKeyRotation = named(
 export type ApiKeyRotation = Static<typeof apiKeyRotation>;
 
 export const apiKeyListQuery = Type.Object(
-  { ...pageFields, tenant: Type.Optional(tenantId), scope: Type.Optional(fields.scope) },
+  {
+    ...pageFields,
+    ...orderField('oldest'),
+    tenant_id: filterBy(tenantId),
+    scope: filterBy(fields.scope),
+  },
   strict,
 );
+export type ApiKeyListQuery = Static<typeof apiKeyListQuery>;
 export const apiKeyPage = pageOf('ApiKeyPage', apiKey);

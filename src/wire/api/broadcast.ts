@@ -8,11 +8,11 @@ import { pageFields, pageOf } from './page.ts';
 const progress = named(
   'BroadcastProgress',
   Type.Object({
-    done: Type.Integer({
+    done_count: Type.Integer({
       description: 'Number of recipients whose copy is stored.',
       examples: [120],
     }),
-    total: nullable(
+    total_count: nullable(
       Type.Integer({
         description:
           'Number of recipients, by the configuration when the broadcast started; null before the start.',
@@ -23,8 +23,8 @@ const progress = named(
   { description: 'Progress of a broadcast.' },
 );
 
-const state = named(
-  'BroadcastState',
+const status = named(
+  'BroadcastStatus',
   Type.Enum(['queued', 'running', 'done', 'cancelled'] as const, {
     description:
       '`queued`: waits for an earlier broadcast. `running`: copies are being stored. `done`: every tenant has its copy, from which its deliveries are made. `cancelled`: stopped by a request.',
@@ -43,8 +43,11 @@ export const broadcast = named(
       description: 'Id that the producer chose; `id` if it chose none.',
       examples: ['maintenance-2026-11'],
     }),
-    type: Type.String({ description: 'Type of the event.', examples: ['platform.maintenance'] }),
-    state,
+    event_type: Type.String({
+      description: 'Type of the event.',
+      examples: ['platform.maintenance'],
+    }),
+    status,
     accepted_at: timestamp('When the event was accepted'),
     starts_at: nullable(
       timestamp(

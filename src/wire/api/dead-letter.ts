@@ -1,6 +1,7 @@
 /** Schemas of dead letters (DL-10). A dead letter has the id of its delivery. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
+import { deadLetterStatuses } from '#domain/outcome/delivery.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { attempt } from './delivery.ts';
 import { payloadFacts } from './event.ts';
@@ -14,7 +15,7 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { pageFields, pageOf } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
 
 const deadLetterId = resourceId('a dead letter; the same as that of its delivery', 'dlv');
 const endpointId = resourceId('an endpoint', 'ep');
@@ -36,8 +37,16 @@ export const deadLetterParams = Type.Object(
   strict,
 );
 
+const status = named(
+  'DeadLetterStatus',
+  Type.Enum(deadLetterStatuses, {
+    description: '`open`: neither replayed nor discarded. `replayed`: a new delivery was created.',
+  }),
+);
+
 const summary = {
   id: deadLetterId,
+  status,
   event_id: eventId,
   event_type: eventTypeName,
   endpoint_id: endpointId,
@@ -66,7 +75,7 @@ export const deadLetter = named(
         Type.Object(
           {
             id: eventId,
-            type: eventTypeName,
+            event_type: eventTypeName,
             source: eventSource,
             time: timestamp('When the event happened, according to its producer'),
             data: Type.Optional(
@@ -95,18 +104,35 @@ export const deadLetter = named(
   { description: 'A dead letter with its event and its last attempt.' },
 );
 
+const filters = {
+  endpoint_id: filterBy(endpointId),
+  event_type: filterBy(eventTypeName),
+  reason: filterBy(reason),
+  cause: filterBy(cause),
+};
+
 /** Selects dead letters: a dead letter matches if it matches every given field. */
 const selection = {
-  endpoint: Type.Optional(endpointId),
-  reason: Type.Optional(reason),
-  cause: Type.Optional(cause),
-  type: Type.Optional(eventTypeName),
-  after: Type.Optional(timestamp('Only those that became dead letters after this time')),
-  before: Type.Optional(timestamp('Only those that became dead letters before this time')),
+  all: Type.Optional(
+    Type.Literal(true, {
+      description: 'Selects every dead letter. Required if no other field selects any.',
+    }),
+  ),
+  ...filters,
+  failed_at: Type.Optional(
+    Type.Object(
+      {
+        gte: Type.Optional(timestamp('Became a dead letter at this time or later')),
+        lt: Type.Optional(timestamp('Became a dead letter before this time')),
+      },
+      { ...strict, minProperties: 1, description: 'When it became a dead letter.' },
+    ),
+  ),
 };
 export const deadLetterSelection = named('DeadLetterSelection', Type.Object(selection, strict), {
-  description: 'Selects the dead letters that match every given field.',
-  examples: [{ endpoint: 'ep_01k3v9h2c8m4n6p8q0r2s4t6v8', cause: 'http_503' }],
+  description:
+    'Selects the dead letters that match every given field. An empty selection is refused: `all` selects every dead letter.',
+  examples: [{ endpoint_id: ['ep_01k3v9h2c8m4n6p8q0r2s4t6v8'], cause: ['http_503'] }],
 });
 export type DeadLetterSelection = Static<typeof deadLetterSelection>;
 
@@ -128,7 +154,7 @@ export const deadLetterReplay = named(
   ),
   {
     description: 'Selects the dead letters to replay, and the pace.',
-    examples: [{ endpoint: 'ep_01k3v9h2c8m4n6p8q0r2s4t6v8', per_second: 50 }],
+    examples: [{ endpoint_id: ['ep_01k3v9h2c8m4n6p8q0r2s4t6v8'], per_second: 50 }],
   },
 );
 export type DeadLetterReplay = Static<typeof deadLetterReplay>;
@@ -136,13 +162,10 @@ export type DeadLetterReplay = Static<typeof deadLetterReplay>;
 export const deadLetterListQuery = Type.Object(
   {
     ...pageFields,
-    ...selection,
-    replayed: Type.Optional(
-      Type.Boolean({
-        description: 'True: only dead letters that were replayed. False: only the others.',
-        examples: [false],
-      }),
-    ),
+    ...orderField('newest'),
+    ...timeRangeFields('failed_at'),
+    ...filters,
+    status: filterBy(status),
   },
   strict,
 );
@@ -192,7 +215,7 @@ export type ReplayedDeadLetter = Static<typeof replayedDeadLetter>;
 export const replayedDeadLetters = named(
   'ReplayedDeadLetters',
   Type.Object({
-    replayed: Type.Integer({
+    replayed_count: Type.Integer({
       description: `Number of dead letters that this request replayed, oldest first: at most ${limits.deadLettersReplayedMax}.`,
       examples: [40],
     }),
@@ -212,7 +235,7 @@ export type ReplayedDeadLetters = Static<typeof replayedDeadLetters>;
 export const discardedDeadLetters = named(
   'DiscardedDeadLetters',
   Type.Object({
-    discarded: Type.Integer({
+    discarded_count: Type.Integer({
       description: 'Number of dead letters that were discarded.',
       examples: [40],
     }),

@@ -11,8 +11,7 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { timeFields } from './event.ts';
-import { pageFields, pageOf } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
 
 const deliveryId = resourceId('a delivery', 'dlv');
 const status = named('DeliveryStatus', Type.Enum(deliveryStatuses), {
@@ -122,17 +121,18 @@ export type DeliveryResource = Static<typeof delivery>;
 export const deliveryListQuery = Type.Object(
   {
     ...pageFields,
-    ...timeFields,
-    status: Type.Optional(status),
-    endpoint: Type.Optional(resourceId('an endpoint', 'ep')),
-    type: Type.Optional(eventTypeName),
+    ...orderField('newest'),
+    ...timeRangeFields('accepted_at'),
+    status: filterBy(status),
+    endpoint_id: filterBy(resourceId('an endpoint', 'ep')),
+    event_type: filterBy(eventTypeName),
   },
   strict,
 );
 export type DeliveryListQuery = Static<typeof deliveryListQuery>;
 
 export const eventDeliveriesQuery = Type.Object(
-  { ...pageFields, status: Type.Optional(status) },
+  { ...pageFields, ...orderField('newest'), status: filterBy(status) },
   strict,
 );
 export type EventDeliveriesQuery = Static<typeof eventDeliveriesQuery>;

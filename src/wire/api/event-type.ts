@@ -1,11 +1,11 @@
 /** Schemas of the registry of event types. */
 import { type Static, Type } from 'typebox';
 import { deduplicationBounds } from '#domain/event/deduplication.ts';
-import { compatibilities, eventTypeStates } from '#domain/event/event-type.ts';
+import { compatibilities, eventTypeStatuses } from '#domain/event/event-type.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { eventTypeName, nullable, priority, revision, strict, timestamp } from './fields.ts';
-import { pageFields, pageOf } from './page.ts';
+import { filterBy, pageFields, pageOf } from './page.ts';
 
 export const eventTypeParams = Type.Object({ name: eventTypeName }, strict);
 
@@ -23,8 +23,8 @@ const fields = {
   }),
   status: named(
     'EventTypeStatus',
-    Type.Enum(eventTypeStates, {
-      description: 'Events of an `INACTIVE` type are rejected.',
+    Type.Enum(eventTypeStatuses, {
+      description: 'Events of an `inactive` type are rejected.',
     }),
   ),
   sensitive: Type.Boolean({
@@ -157,7 +157,8 @@ export const eventType = named(
 export type EventTypeResource = Static<typeof eventType>;
 
 export const eventTypeListQuery = Type.Object(
-  { ...pageFields, status: Type.Optional(fields.status) },
+  { ...pageFields, status: filterBy(fields.status) },
   strict,
 );
+export type EventTypeListQuery = Static<typeof eventTypeListQuery>;
 export const eventTypePage = pageOf('EventTypePage', eventTypeSummary);

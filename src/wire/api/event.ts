@@ -1,5 +1,6 @@
 /** Schemas of events in the history. */
 import { type Static, Type } from 'typebox';
+import { eventStatuses } from '#domain/event/event-status.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
@@ -13,15 +14,9 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { pageFields, pageOf } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
 
 export const eventParams = Type.Object({ tenant: tenantId, event: eventId }, strict);
-
-/** Query fields that limit a list to a time range. */
-export const timeFields = {
-  after: Type.Optional(timestamp('Accepted after this')),
-  before: Type.Optional(timestamp('Accepted before this')),
-};
 
 export const payloadFacts = nullable(
   named(
@@ -43,14 +38,23 @@ export const payloadFacts = nullable(
 );
 export type PayloadFacts = NonNullable<Static<typeof payloadFacts>>;
 
+const status = named(
+  'EventStatus',
+  Type.Enum(eventStatuses, {
+    description:
+      '`accepted`: not routed yet. `matched`: it has deliveries. `unmatched`: no endpoint matched; `GET …/events/{event}/explanation` says why.',
+  }),
+);
+
 const summary = {
   id: eventId,
+  status,
   producer_id: Type.String({
     description:
       'The `id` that the producer gave. It differs from `id` if `id` is a digest of `source` and this id.',
     examples: ['order-7'],
   }),
-  type: eventTypeName,
+  event_type: eventTypeName,
   source: eventSource,
   time: timestamp('When the event happened, according to its producer'),
   subject: nullable(eventSubject),
@@ -78,7 +82,7 @@ const summary = {
     }),
   ),
   payload: payloadFacts,
-  matched_endpoints: nullable(
+  matched_endpoint_count: nullable(
     Type.Integer({
       description:
         'Number of deliveries of the event. Null: not routed yet. 0: no endpoint matched; `GET …/events/{event}/explanation` says why.',
@@ -123,17 +127,18 @@ export const event = named(
 export const eventListQuery = Type.Object(
   {
     ...pageFields,
-    ...timeFields,
+    ...orderField('newest'),
+    ...timeRangeFields('accepted_at'),
     source: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: limits.eventSourceLengthMax,
         description:
-          'Source of the event; requires `id`. Lists only events with this source and id.',
+          'Source of the event; requires `producer_id`. Lists only events with this source and id.',
         examples: ['/orders'],
       }),
     ),
-    id: Type.Optional(
+    producer_id: Type.Optional(
       Type.String({
         minLength: 1,
         maxLength: limits.eventIdLengthMax,
@@ -142,14 +147,8 @@ export const eventListQuery = Type.Object(
         examples: ['1'],
       }),
     ),
-    type: Type.Optional(eventTypeName),
-    unmatched: Type.Optional(
-      Type.Boolean({
-        description:
-          'True: only events that matched no endpoint. False: only the others. `GET …/events/{event}/explanation` says why.',
-        examples: [true],
-      }),
-    ),
+    event_type: filterBy(eventTypeName),
+    status: filterBy(status),
   },
   strict,
 );

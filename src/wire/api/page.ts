@@ -1,7 +1,8 @@
 /** Schemas of paginated lists. */
-import { type TSchema, Type } from 'typebox';
+import { type TOptional, type TSchema, type TString, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
+import { timestamp } from './fields.ts';
 
 /** Query fields of every list. */
 export const pageFields = {
@@ -24,6 +25,43 @@ export interface PageQuery {
   limit: number;
   cursor?: string;
 }
+
+export const listOrders = ['newest', 'oldest'] as const;
+export type ListOrder = (typeof listOrders)[number];
+
+/** The query field `order`. @param first the order of a request without it */
+export const orderField = (first: ListOrder) => ({
+  order: Type.Enum(listOrders, {
+    default: first,
+    description: '`newest`: the newest item is the first. `oldest`: the oldest.',
+    examples: [first],
+  }),
+});
+
+export interface OrderedPageQuery extends PageQuery {
+  order: ListOrder;
+}
+
+/** A filter of a list: it may be repeated, and an item matches if it has any of the values. */
+export const filterBy = <T extends TSchema>(field: T) =>
+  Type.Optional(
+    Type.Array(field, {
+      minItems: 1,
+      maxItems: limits.filterValuesMax,
+      description: `Lists only items with this value. Repeat the parameter for any of several values, at most ${limits.filterValuesMax}.`,
+    }),
+  );
+
+/** Query fields that limit a list to a time range. @param field the filtered field */
+export const timeRangeFields = <F extends string>(field: F) =>
+  ({
+    [`${field}[gte]`]: Type.Optional(
+      timestamp(`Lists only items with \`${field}\` at this time or later`),
+    ),
+    [`${field}[lt]`]: Type.Optional(
+      timestamp(`Lists only items with \`${field}\` before this time`),
+    ),
+  }) as Record<`${F}[gte]` | `${F}[lt]`, TOptional<TString>>;
 
 /** @param name name of the page's schema in the API reference */
 export const pageOf = <T extends TSchema>(name: string, item: T) =>

@@ -12,13 +12,13 @@ export const rejectedEvent = named(
       description: 'Correlation id of the message; the log has it too.',
       examples: ['req_01k3v9h2c8m4n6p8q0r2s4t6v8'],
     }),
-    type: Type.String({
+    event_type: Type.String({
       description: 'The event type that the subject named.',
       examples: ['order.created'],
     }),
     rejected_at: timestamp('When the message was rejected'),
     problem,
-    bytes: Type.Integer({ description: 'Size of the message in bytes.', examples: [512] }),
+    byte_count: Type.Integer({ description: 'Size of the message in bytes.', examples: [512] }),
     body: nullable(
       Type.String({
         description: 'The first 16 KiB of the message. Null if it is hidden.',

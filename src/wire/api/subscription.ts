@@ -14,7 +14,7 @@ import {
   timestamp,
 } from './fields.ts';
 import { publishedEvent } from './events-ingress.ts';
-import { pageFields, pageOf } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf } from './page.ts';
 
 const subscriptionId = resourceId('a subscription', 'sub');
 const endpointId = resourceId('an endpoint of the tenant', 'ep');
@@ -25,7 +25,7 @@ export const subscriptionParams = Type.Object(
 );
 
 const someEventTypes = eventTypeSelectors('Absent: all.', 1);
-const statusMeaning = 'Only an `APPROVED` subscription is in force.';
+const statusMeaning = 'Only an `approved` subscription is in force.';
 const status = named(
   'SubscriptionStatus',
   Type.Enum(subscriptionStatuses, { description: statusMeaning }),
@@ -41,7 +41,7 @@ export const newSubscription = named(
       status: Type.Optional(
         named(
           'NewSubscriptionStatus',
-          Type.Enum(['PENDING', 'APPROVED'], { default: 'APPROVED', description: statusMeaning }),
+          Type.Enum(['pending', 'approved'], { default: 'approved', description: statusMeaning }),
         ),
       ),
     },
@@ -95,9 +95,15 @@ export const subscription = named(
 export type SubscriptionResource = Static<typeof subscription>;
 
 export const subscriptionListQuery = Type.Object(
-  { ...pageFields, endpoint: Type.Optional(endpointId), status: Type.Optional(status) },
+  {
+    ...pageFields,
+    ...orderField('oldest'),
+    endpoint_id: filterBy(endpointId),
+    status: filterBy(status),
+  },
   strict,
 );
+export type SubscriptionListQuery = Static<typeof subscriptionListQuery>;
 export const subscriptionPage = pageOf('SubscriptionPage', subscription);
 
 export const dryRun = named(

@@ -4,7 +4,7 @@ import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
 import { eventTypePolicies } from '#domain/tenant.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';
-import { pageFields, pageOf } from './page.ts';
+import { orderField, pageFields, pageOf } from './page.ts';
 
 export const tenantParams = Type.Object({ tenant: tenantId }, strict);
 
@@ -68,5 +68,6 @@ export const tenant = named(
 );
 export type TenantResource = Static<typeof tenant>;
 
-export const tenantListQuery = Type.Object(pageFields, strict);
+export const tenantListQuery = Type.Object({ ...pageFields, ...orderField('oldest') }, strict);
+export type TenantListQuery = Static<typeof tenantListQuery>;
 export const tenantPage = pageOf('TenantPage', tenant);

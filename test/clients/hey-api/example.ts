@@ -33,7 +33,7 @@ const endpointPath = { ...path, endpoint: endpoint.data.id };
 const rotated = await rotateEndpointSecret({ path: endpointPath, throwOnError: true });
 assert.match(rotated.data.secret, /^whsec_/);
 const read = await getEndpoint({ path: endpointPath, throwOnError: true });
-assert.equal(read.data.health.state, 'unknown');
+assert.equal(read.data.health.status, 'unknown');
 
 const plain = await publishEvent({
   path,

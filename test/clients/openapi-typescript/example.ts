@@ -97,7 +97,7 @@ assert.equal(several.data?.results[1]?.error?.code, 'POSTHORN_EVENT_INVALID');
 const types = await client.GET('/v1/event-types');
 assert.ok(Array.isArray(types.data?.data));
 const page = await client.GET('/v1/tenants/{tenant}/endpoints', {
-  params: { path, query: { limit: 1, state: 'active' } },
+  params: { path, query: { limit: 1, status: ['active'] } },
 });
 assert.equal(page.data?.data[0]?.format, 'standard');
 

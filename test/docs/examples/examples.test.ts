@@ -123,7 +123,7 @@ test('publishing.md: the Python example publishes over NATS', async (t) => {
 
 /** Uses a new producer key that is bound to the tenant of the examples. */
 async function producerEnv(): Promise<Record<string, string | undefined>> {
-  const made = await api('POST', '/v1/keys', { scope: 'producer', tenant: 'demo' });
+  const made = await api('POST', '/v1/keys', { scope: 'producer', tenant_id: 'demo' });
   const { key, id } = made as { key: string; id: string };
   return { ...process.env, NATS: banner.natsUrl, KEY: key, KEY_ID: id };
 }

@@ -117,7 +117,7 @@ test('a failing endpoint shows its health as the documents do', async () => {
   });
   receiver.on('/ill', { status: 503 });
   await publish();
-  await waitUntil(async () => (await healthOf())['state'] === 'failing', { deadlineMs: 30_000 });
+  await waitUntil(async () => (await healthOf())['status'] === 'failing', { deadlineMs: 30_000 });
   const health = await healthOf();
   assertShown(exampleOf('endpoint-health'), { health }, 'endpoint-health');
   const since = Date.parse(String(health['failing_since']));

@@ -7,11 +7,11 @@ import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
 
 interface Shown {
   id: string;
-  state: string;
+  status: string;
   starts_at: string | null;
   ended_at: string | null;
-  tenants: { done: number; total: number | null };
-  endpoints: { done: number; total: number | null };
+  tenants: { done_count: number; total_count: number | null };
+  endpoints: { done_count: number; total_count: number | null };
 }
 
 const TENANTS = 400;
@@ -39,19 +39,19 @@ test(
     // Within the second chunk: some of its copies are stored, but its progress is not.
     await receiver.waitFor(265, undefined, 60_000);
     const midway = await read();
-    assert.equal(midway.state, 'running');
-    assert.deepEqual(midway.tenants, { done: 256, total: TENANTS });
+    assert.equal(midway.status, 'running');
+    assert.deepEqual(midway.tenants, { done_count: 256, total_count: TENANTS });
     await system.with('router').kill('SIGKILL');
     await system.with('router').restart();
     const done = await waitUntil(
       async () => {
         const shown = await read();
-        return shown.state === 'done' ? shown : undefined;
+        return shown.status === 'done' ? shown : undefined;
       },
       { what: 'the broadcast is done', deadlineMs: 60_000 },
     );
-    assert.deepEqual(done.tenants, { done: TENANTS, total: TENANTS });
-    assert.deepEqual(done.endpoints, { done: TENANTS, total: TENANTS });
+    assert.deepEqual(done.tenants, { done_count: TENANTS, total_count: TENANTS });
+    assert.deepEqual(done.endpoints, { done_count: TENANTS, total_count: TENANTS });
     assert.ok(done.starts_at !== null && done.ended_at !== null);
     await receiver.waitFor(TENANTS, undefined, 60_000);
     // In the history of each tenant it is a separate event.

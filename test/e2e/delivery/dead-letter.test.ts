@@ -58,27 +58,29 @@ test(
     }
     const path = `/v1/tenants/acme/endpoints/${endpoint}`;
     const shown = (await system.api('GET', path)).body as Record<string, unknown>;
-    assert.deepEqual([shown['state'], shown['state_reason']], ['disabled', 'gone']);
+    assert.deepEqual([shown['status'], shown['status_reason']], ['disabled', 'gone']);
     await publish('e2');
     await waitUntil(
       async () => {
         const { body } = await system.api('GET', path);
-        return (body as { health: { held_deliveries: number } }).health.held_deliveries === 1;
+        return (body as { health: { held_count: number } }).health.held_count === 1;
       },
       { what: 'the second event is held', deadlineMs: 20_000, intervalMs: 100 },
     );
     assert.equal(receiver.at('/hook').length, 1);
 
     receiver.on('/hook', { status: 200 });
-    await system.api('PATCH', path, { state: 'active' });
+    await system.api('PATCH', path, { status: 'active' });
     await receiver.waitFor(2, '/hook', 20_000);
     const letters = await system.api('GET', '/v1/tenants/acme/dead-letters');
     const [letter] = (letters.body as Listed).data;
     assert.equal(letter?.reason, 'gone');
     assert.equal(letter?.endpoint_id, endpoint);
-    const replayed = await system.api('POST', '/v1/tenants/acme/dead-letters/replay', {});
+    const replayed = await system.api('POST', '/v1/tenants/acme/dead-letters/replay', {
+      all: true,
+    });
     const { paced_until: pacedUntil, ...counts } = replayed.body as { paced_until: string };
-    assert.deepEqual([replayed.status, counts], [202, { replayed: 1, more: false }]);
+    assert.deepEqual([replayed.status, counts], [202, { replayed_count: 1, more: false }]);
     assert.ok(!Number.isNaN(Date.parse(pacedUntil)));
     const all = await receiver.waitFor(3, '/hook', 20_000);
     assert.equal(all.at(-1)?.headers['webhook-id'], 'e1');

@@ -36,7 +36,7 @@ const EVENT_TYPES: [name: string, settings: object][] = [
     },
   ],
   ['typed.high', { priority: 'high' }],
-  ['typed.off', { status: 'INACTIVE' }],
+  ['typed.off', { status: 'inactive' }],
 ];
 
 /** One of each kind of question that a filter can ask about what ingress adds or rewrites. */
@@ -115,10 +115,13 @@ function textOf(members: Members, index: number): string {
 /** The endpoints that an event became deliveries for, once it is routed. */
 async function routedTo(id: string): Promise<Set<string>> {
   const path = `${TENANT}/events/${id}`;
-  await waitUntil(async () => (await call('GET', path)).body.matched_endpoints !== null || null, {
-    what: `${id} is routed`,
-    deadlineMs: 60_000,
-  });
+  await waitUntil(
+    async () => (await call('GET', path)).body.matched_endpoint_count !== null || null,
+    {
+      what: `${id} is routed`,
+      deadlineMs: 60_000,
+    },
+  );
   const { body } = await call('GET', `${path}/deliveries?limit=250`);
   return new Set(body.data.map((each: { endpoint_id: string }) => each.endpoint_id));
 }

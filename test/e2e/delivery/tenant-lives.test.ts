@@ -135,8 +135,8 @@ test(
     await system.api('PUT', '/v1/tenants/acme', {});
     await createEndpoint(system, receiver.url('/old'), { payload: 'url' });
     const held = await createEndpoint(system, receiver.url('/held'));
-    await system.api('PATCH', `/v1/tenants/acme/endpoints/${held}`, { state: 'paused' });
-    const key = await system.api('POST', '/v1/keys', { scope: 'tenant', tenant: 'acme' });
+    await system.api('PATCH', `/v1/tenants/acme/endpoints/${held}`, { status: 'paused' });
+    const key = await system.api('POST', '/v1/keys', { scope: 'tenant', tenant_id: 'acme' });
     const [url = ''] = ingressUrls(system);
     assert.equal(await publish(url, 'big', { text: 'x'.repeat(1_500_000) }), 202);
     const [sent] = await receiver.waitFor(1, '/old', 30_000);

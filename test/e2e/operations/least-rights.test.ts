@@ -110,18 +110,18 @@ test('every role does its work with the rights of its role', { timeout: 400_000 
       const { data } = await ok('GET', '/v1/tenants/acme/dead-letters');
       return (data as object[]).length === 1;
     });
-    await ok('POST', '/v1/tenants/acme/dead-letters/replay', {});
+    await ok('POST', '/v1/tenants/acme/dead-letters/replay', { all: true });
     await receiver.waitFor(3, '/failing', DEADLINE_MS);
   });
   await t.test('held and released', async () => {
     const path = await endpoint('held');
-    await ok('PATCH', path, { state: 'paused' });
+    await ok('PATCH', path, { status: 'paused' });
     await publish('held');
     await until('held', async () => {
       const { health } = await ok('GET', path);
-      return (health as { held_deliveries: number }).held_deliveries === 1;
+      return (health as { held_count: number }).held_count === 1;
     });
-    await ok('PATCH', path, { state: 'active' });
+    await ok('PATCH', path, { status: 'active' });
     await receiver.waitFor(1, '/held', DEADLINE_MS);
   });
   await t.test('ordered', async () => {
@@ -149,7 +149,7 @@ test('every role does its work with the rights of its role', { timeout: 400_000 
   });
   await t.test('over NATS, accepted and rejected', async () => {
     await endpoint('by-nats');
-    const made = await ok('POST', '/v1/keys', { scope: 'producer', tenant: 'acme' });
+    const made = await ok('POST', '/v1/keys', { scope: 'producer', tenant_id: 'acme' });
     const nc = await connect({
       servers: broker.url,
       token: String(made['key']),

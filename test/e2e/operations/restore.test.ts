@@ -181,7 +181,7 @@ test(
     receiver.on('/ill', { status: 503 });
     await addEndpoint('/ill', 'ill.*', { retry: { delays_seconds: [20, 20, 20, 20, 20] } });
     const paused = await addEndpoint('/paused', 'paused.*');
-    await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { state: 'paused' });
+    await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { status: 'paused' });
 
     const publish = (id: string, type: string) =>
       system.api('POST', '/v1/tenants/acme/events', { id, type, data: { id } });
@@ -225,7 +225,7 @@ test(
     assert.deepEqual(await system.api('GET', '/v1/tenants/acme/endpoints'), config);
     // The history is completed from the streams, which were backed up after it.
     const listed = async (type: string): Promise<string[]> => {
-      const path = `/v1/tenants/acme/events?limit=250&type=${type}`;
+      const path = `/v1/tenants/acme/events?limit=250&event_type=${type}`;
       const { data } = await system.api('GET', path);
       return (data as { id: string }[]).map(({ id }) => id);
     };
@@ -244,7 +244,7 @@ test(
       deadlineMs: 60_000,
     });
     // A held delivery is still held, and is sent when its endpoint is active again.
-    await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { state: 'active' });
+    await system.api('PATCH', `/v1/tenants/acme/endpoints/${paused}`, { status: 'active' });
     const kept = new Set(await listed('paused.later'));
     const dataIds = (path: string): string[] => receiver.at(path).map(({ body }) => idIn(body));
     await waitUntil(() => kept.difference(new Set(dataIds('/paused'))).size === 0, {

@@ -34,7 +34,7 @@ test('events-refused: the metric starts at 0, and the log names the tenant and t
 
 test('stream-grows: deliveries of a paused endpoint are removed when it is deleted', async () => {
   const path = await system.endpoint('paused', system.receiver.url('/paused'));
-  assert.equal((await system.api('PATCH', path, { state: 'paused' })).status, 200);
+  assert.equal((await system.api('PATCH', path, { status: 'paused' })).status, 200);
   await system.publish('paused', 'runbook.d', 'r4');
   await system.above(0, 'posthorn_deliveries_waiting');
   await system.above(0, 'posthorn_stream_bytes', 'stream="DLV-0"');
@@ -57,7 +57,7 @@ test('receivers-failing, dead-letters-grow: dead letters of 5xx answers are repl
   assert.equal(group?.['cause'], 'http_500');
   system.receiver.on('/ill', { status: 200 });
   const replay = await system.api('POST', '/v1/tenants/ill/dead-letters/replay', {
-    endpoint: group?.['endpoint_id'],
+    endpoint_id: [group?.['endpoint_id']],
   });
   assert.equal(replay.status, 202, JSON.stringify(replay.body));
   await system.list('/v1/tenants/ill/dead-letters/groups', 0);

@@ -51,7 +51,7 @@ test(
       url: receiver.url('/paused'),
       event_types: ['held'],
     })) as { id: string };
-    await api('PATCH', `/endpoints/${paused.id}`, { state: 'paused' });
+    await api('PATCH', `/endpoints/${paused.id}`, { status: 'paused' });
     assert.equal((await publish({ type: 'retried', data: {} })).status, 202);
 
     // Each event is stored twice: in its stream, and as a held delivery.

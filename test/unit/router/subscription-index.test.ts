@@ -7,7 +7,7 @@ import { systemClock } from '#infra/system-clock.ts';
 import { explainMatch, explanationNeedsData } from '#domain/event/explain-match.ts';
 import { compileFilter } from '#domain/filter/compile-filter.ts';
 import { selectorMatches } from '#domain/event/event-type.ts';
-import { type EndpointState, endpointStates } from '#domain/endpoint/endpoint.ts';
+import { type EndpointStatus, endpointStatuses } from '#domain/endpoint/endpoint.ts';
 import { FaultyFilters } from '#src/router/faulty-filters.ts';
 import {
   type EventSource,
@@ -20,7 +20,7 @@ import type {
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
 
-function endpoint(id: string, state: EndpointState = 'active'): EndpointSnapshot {
+function endpoint(id: string, state: EndpointStatus = 'active'): EndpointSnapshot {
   return { id, url: `https://${id}.example`, state, format: 'standard', headers: {}, secrets: [] };
 }
 
@@ -259,7 +259,7 @@ const filter = fc.option(
 const tenant = fc
   .tuple(
     fc.subarray(endpointIds),
-    fc.array(fc.constantFrom(...endpointStates), { minLength: 5, maxLength: 5 }),
+    fc.array(fc.constantFrom(...endpointStatuses), { minLength: 5, maxLength: 5 }),
     fc.array(
       fc.tuple(fc.constantFrom(...endpointIds), fc.array(selector, { maxLength: 3 }), filter),
       { maxLength: 15 },

@@ -45,7 +45,7 @@ async function readRouted(url, headers) {
   for (;;) {
     const read = await fetch(url, { headers, signal: deadline });
     const text = await read.text();
-    if (read.status === 200 && JSON.parse(text).matched_endpoints !== null) break;
+    if (read.status === 200 && JSON.parse(text).matched_endpoint_count !== null) break;
     if (![200, 404].includes(read.status)) throw new Error(`read the event: ${read.status} ${text}`);
     await delay(250, undefined, { signal: deadline });
   }

@@ -15,7 +15,7 @@ export const disableAfterSeconds = Type.Integer({
 export const endpointFailure = named(
   'EndpointFailure',
   Type.Object({
-    at: timestamp('When the attempt began'),
+    started_at: timestamp('When the attempt began'),
     failure: nullable(attemptFailure),
     response_status: nullable(
       Type.Integer({
@@ -37,8 +37,8 @@ export const endpointHealth = named(
   'EndpointHealth',
   Type.Object(
     {
-      state: named(
-        'EndpointHealthState',
+      status: named(
+        'EndpointHealthStatus',
         Type.Enum(['healthy', 'failing', 'unknown'] as const, {
           description:
             '`healthy`: attempts succeed. `failing`: every attempt since `failing_since` failed. `unknown`: there was no attempt yet.',
@@ -50,7 +50,7 @@ export const endpointHealth = named(
         timestamp('The last success, with a precision of 10 s while the endpoint is healthy'),
       ),
       last_failure: nullable(endpointFailure),
-      held_deliveries: Type.Integer({
+      held_count: Type.Integer({
         description:
           'Number of deliveries that are held until the endpoint is active, counted up to 100,000.',
         examples: [0],

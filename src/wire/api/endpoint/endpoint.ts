@@ -1,6 +1,6 @@
 /** Schemas of endpoints. */
 import { type Static, Type } from 'typebox';
-import { bodyFormats, endpointStateReasons, endpointStates } from '#domain/endpoint/endpoint.ts';
+import { bodyFormats, endpointStatusReasons, endpointStatuses } from '#domain/endpoint/endpoint.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { secretAlgorithms } from '../../webhook/signature.ts';
@@ -17,7 +17,7 @@ import {
   tenantId,
   timestamp,
 } from '../fields.ts';
-import { pageFields, pageOf } from '../page.ts';
+import { filterBy, orderField, pageFields, pageOf } from '../page.ts';
 
 const endpointId = resourceId('an endpoint', 'ep');
 
@@ -57,9 +57,9 @@ const fields = {
     description: 'A label for people; the platform does not use it.',
     examples: ['Orders of the shop'],
   }),
-  state: named(
-    'EndpointState',
-    Type.Enum(endpointStates, {
+  status: named(
+    'EndpointStatus',
+    Type.Enum(endpointStatuses, {
       description:
         'Only an `active` endpoint gets webhooks. Deliveries to another one are held until it is active again.',
     }),
@@ -115,7 +115,7 @@ export const endpointChange = named(
       headers: Type.Optional(fields.headers),
       format: Type.Optional(fields.format),
       description: Type.Optional(nullable(fields.description)),
-      state: Type.Optional(fields.state),
+      status: Type.Optional(fields.status),
       ...endpointCredentialSettings,
       ...endpointPolicySettings,
       disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
@@ -125,7 +125,7 @@ export const endpointChange = named(
   ),
   {
     description: 'The fields of an endpoint to change.',
-    examples: [{ description: 'Orders of the shop', timeout_ms: 5000, state: 'active' }],
+    examples: [{ description: 'Orders of the shop', timeout_ms: 5000, status: 'active' }],
   },
 );
 export type EndpointChange = Static<typeof endpointChange>;
@@ -152,7 +152,7 @@ const signingSecret = named(
     ),
     public_key: publicKey,
     created_at: timestamp('When the secret was created'),
-    not_after: nullable(
+    expires_at: nullable(
       timestamp(
         'When the secret stops signing because a newer one replaced it; null: not replaced',
       ),
@@ -168,11 +168,11 @@ export const endpoint = named(
     id: endpointId,
     tenant_id: tenantId,
     url: fields.url,
-    state: fields.state,
-    state_reason: nullable(
+    status: fields.status,
+    status_reason: nullable(
       named(
-        'EndpointStateReason',
-        Type.Enum(endpointStateReasons, {
+        'EndpointStatusReason',
+        Type.Enum(endpointStatusReasons, {
           description: 'Why the endpoint is not active, as a code for programs.',
         }),
       ),
@@ -248,14 +248,15 @@ export const rotatedSecret = named(
       examples: ['whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD'],
     }),
     public_key: publicKey,
-    previous_valid_until: timestamp('When the previous secrets stop signing'),
+    previous_expires_at: timestamp('When the previous secrets stop signing'),
   }),
   { description: 'The new signing secret.' },
 );
 export type RotatedSecret = Static<typeof rotatedSecret>;
 
 export const endpointListQuery = Type.Object(
-  { ...pageFields, state: Type.Optional(fields.state) },
+  { ...pageFields, ...orderField('oldest'), status: filterBy(fields.status) },
   strict,
 );
+export type EndpointListQuery = Static<typeof endpointListQuery>;
 export const endpointPage = pageOf('EndpointPage', endpoint);

@@ -97,7 +97,7 @@ test('keys, subscriptions, endpoints and settings of one tenant are changed conc
     .body;
   const changes = times(64, (i): Change => {
     const kinds: Change[] = [
-      { method: 'POST', path: '/v1/keys', body: { scope: 'tenant', tenant: 'mixed' } },
+      { method: 'POST', path: '/v1/keys', body: { scope: 'tenant', tenant_id: 'mixed' } },
       {
         method: 'POST',
         path: `${tenant}/subscriptions`,

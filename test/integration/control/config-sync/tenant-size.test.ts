@@ -58,7 +58,7 @@ test('every change updates the size of a tenant, as MongoDB would measure it', a
   const endpoint = `${tenant}/endpoints/${id}`;
   const steps: [method: string, path: string, body?: object][] = [
     ['PATCH', endpoint, { description: null, headers: {}, timeout_ms: 3000 }],
-    ['PATCH', endpoint, { state: 'paused' }],
+    ['PATCH', endpoint, { status: 'paused' }],
     ['POST', `${endpoint}/rotate-secret`, {}],
     ['PUT', tenant, { weight: 3, name: 'Größe' }],
     ['POST', `${tenant}/subscriptions`, { endpoint_id: gone, event_types: ['c'] }],
@@ -78,7 +78,7 @@ test('every change updates the size of a tenant, as MongoDB would measure it', a
   const ofTenant = await addEndpoint('kept');
   const { url } = (await call('GET', `${tenant}/endpoints/${ofTenant}`)).body;
   await plane.control.disableGoneEndpoint({ tenant: 'kept', endpoint: ofTenant, url } as never);
-  assert.equal((await call('GET', `${tenant}/endpoints/${ofTenant}`)).body.state, 'disabled');
+  assert.equal((await call('GET', `${tenant}/endpoints/${ofTenant}`)).body.status, 'disabled');
   await assertSizeIsTrue('kept');
 });
 

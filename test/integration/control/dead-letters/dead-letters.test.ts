@@ -94,11 +94,11 @@ test('a dead letter is listed, grouped, and shown with its event byte for byte',
   assert.equal(body.replayed_at, null);
   const none = await plane.call('GET', `${tenant.path}/dead-letters/${expired}`);
   assert.equal(none.body.event, null);
-  assert.equal((await listed(tenant, 1, '&type=order.paid')).length, 1);
+  assert.equal((await listed(tenant, 1, '&event_type=order.paid')).length, 1);
   assert.equal((await listed(tenant, 1, '&cause=http_404')).length, 1);
   assert.equal((await listed(tenant, 1, '&reason=event_expired'))[0]?.id, expired);
-  await listed(tenant, 0, '&endpoint=ep_other');
-  await listed(tenant, 0, '&before=2020-01-01T00:00:00Z');
+  await listed(tenant, 0, '&endpoint_id=ep_other');
+  await listed(tenant, 0, '&failed_at[lt]=2020-01-01T00:00:00Z');
   const groups = await plane.call('GET', `${tenant.path}/dead-letters/groups`);
   const seen = groups.body.data.map((group: Record<string, unknown>) => [
     group['endpoint_id'],
@@ -151,8 +151,8 @@ test('a repeated replay creates one new delivery of the same event', async () =>
   const shown = await plane.call('GET', `${tenant.path}/dead-letters/${dead}`);
   assert.equal(shown.body.replay_delivery_id, id);
   assert.ok(shown.body.replayed_at);
-  await listed(tenant, 0, '&replayed=false');
-  await listed(tenant, 1, '&replayed=true');
+  await listed(tenant, 0, '&status=open');
+  await listed(tenant, 1, '&status=replayed');
 });
 
 test('a replay is the same delivery when it is repeated after a crash between publish and mark', async () => {
@@ -180,16 +180,20 @@ test('a selection is replayed, except for dead letters that cannot be replayed',
     reason: 'event_expired',
     expired: true,
   });
-  const [, gone] = [await listed(tenant, 63), await listed(tenant, 1, '&endpoint=ep_deleted')];
+  const [, gone] = [await listed(tenant, 63), await listed(tenant, 1, '&endpoint_id=ep_deleted')];
   const path = `${tenant.path}/dead-letters`;
-  const some = await plane.call('POST', `${path}/replay`, { cause: 'http_503' });
+  const some = await plane.call('POST', `${path}/replay`, { cause: ['http_503'] });
   assert.equal(some.status, 202);
-  assert.deepEqual([some.body.replayed, some.body.more], [60, false]);
-  const rest = await plane.call('POST', `${path}/replay`, {});
-  assert.deepEqual([rest.body.replayed, rest.body.more], [1, false]);
+  assert.deepEqual([some.body.replayed_count, some.body.more], [60, false]);
+  const empty = await plane.call('POST', `${path}/replay`, {});
+  assert.equal(empty.body.errors[0].pointer, '/all', empty.text);
+  const both = await plane.call('POST', `${path}/replay`, { all: true, cause: ['http_503'] });
+  assert.equal(both.body.errors[0].pointer, '/all', both.text);
+  const rest = await plane.call('POST', `${path}/replay`, { all: true });
+  assert.deepEqual([rest.body.replayed_count, rest.body.more], [1, false]);
   // While schedules fire, some are counted neither where they were nor where they are.
   await waitUntil(async () => (await deliveriesOf(tenant)).length === 61);
-  await listed(tenant, 2, '&replayed=false');
+  await listed(tenant, 2, '&status=open');
   const counted = 'posthorn_projector_dead_letters_total';
   assert.ok((await metricValue(plane.registry, counted, { reason: 'event_expired' })) > 0);
   for (const id of [expired, gone[0]?.id]) {
@@ -209,8 +213,8 @@ test('selected replays become due one after the other, oldest first, at the requ
     await listed(tenant, oldestFirst.length);
   }
   const path = `${tenant.path}/dead-letters/replay`;
-  const answer = await plane.call('POST', path, { per_second: 1 });
-  assert.deepEqual([answer.body.replayed, answer.body.more], [3, false], answer.text);
+  const answer = await plane.call('POST', path, { all: true, per_second: 1 });
+  assert.deepEqual([answer.body.replayed_count, answer.body.more], [3, false], answer.text);
   const jsm = await jetstreamManager(plane.nc);
   const dueMs: number[] = [];
   for (const dead of oldestFirst.slice(1)) {
@@ -229,10 +233,10 @@ test('selected replays become due one after the other, oldest first, at the requ
   const due = async () =>
     (await deliveriesOf(tenant)).filter(({ subject }) => subject.includes('.r.'));
   await waitUntil(async () => (await due()).length === 3, { what: 'all are due' });
-  const nothing = await plane.call('POST', path, {});
-  assert.deepEqual(nothing.body, { replayed: 0, more: false, paced_until: null });
+  const nothing = await plane.call('POST', path, { all: true });
+  assert.deepEqual(nothing.body, { replayed_count: 0, more: false, paced_until: null });
   for (const per_second of [0, -1, 1.5, 1001, '10', null]) {
-    const bad = await plane.call('POST', path, { per_second });
+    const bad = await plane.call('POST', path, { all: true, per_second });
     assert.equal(bad.status, 400, bad.text);
     assert.equal(bad.body.errors[0].pointer, '/per_second');
   }
@@ -248,8 +252,8 @@ test('a discarded dead letter is not restored when its write is repeated', async
   assert.equal((await plane.call('DELETE', `${path}/${dead}`)).status, 204);
   assert.equal((await plane.call('DELETE', `${path}/${dead}`)).status, 404);
   assert.equal((await plane.call('POST', `${path}/${dead}/replay`)).status, 404);
-  const many = await plane.call('POST', `${path}/discard`, { cause: 'http_404' });
-  assert.deepEqual(many.body, { discarded: 2 });
+  const many = await plane.call('POST', `${path}/discard`, { cause: ['http_404'] });
+  assert.deepEqual(many.body, { discarded_count: 2 });
   await listed(tenant, 0);
   await addDeadLetter(tenant, 'e1');
   const jsm = await jetstreamManager(plane.nc);
@@ -275,9 +279,13 @@ test('rejects an impossible time with its JSON pointer', async () => {
   const after = '2026-12-31T23:59:60Z';
   const pointer = async (method: 'GET' | 'POST', url: string, body?: object) =>
     (await plane.call(method, url, body)).body.errors[0].pointer;
-  assert.equal(await pointer('GET', `${path}/dead-letters?after=${after}`), '#query/after');
-  assert.equal(await pointer('POST', `${path}/dead-letters/replay`, { after }), '/after');
-  assert.equal(await pointer('POST', `${path}/dead-letters/discard`, { after }), '/after');
+  const selection = { failed_at: { gte: after } };
+  assert.equal(
+    await pointer('GET', `${path}/dead-letters?failed_at[gte]=${after}`),
+    '#query/failed_at[gte]',
+  );
+  assert.equal(await pointer('POST', `${path}/dead-letters/replay`, selection), '/failed_at/gte');
+  assert.equal(await pointer('POST', `${path}/dead-letters/discard`, selection), '/failed_at/gte');
 });
 
 test('a replay to an ordered endpoint goes to the end of its queue', async () => {
@@ -302,7 +310,7 @@ const actOnMany = (tenant: Tenant, action: 'replay' | 'discard') =>
   plane.call(
     'POST',
     `${tenant.path}/dead-letters/${action}`,
-    {},
+    { all: true },
     {
       headers: { 'idempotency-key': `${action} ${tenant.name}` },
     },
@@ -312,7 +320,7 @@ test('a repeated replay of a selection continues it when its process died', asyn
   const tenant = await newTenant('continued');
   const dead = await Promise.all(['e1', 'e2', 'e3'].map((event) => addDeadLetter(tenant, event)));
   await listed(tenant, 3);
-  assert.equal((await actOnMany(tenant, 'replay')).body.replayed, 3);
+  assert.equal((await actOnMany(tenant, 'replay')).body.replayed_count, 3);
   await loseAnswers(plane.db);
   // The crash came before the second mark, longer ago than the window of message ids.
   const { deadLetters, deliveries } = historyOf(plane.db);
@@ -337,13 +345,17 @@ test('a repeated replay of a selection continues it when its process died', asyn
   await addDeadLetter(tenant, 'later');
   await listed(tenant, 4);
   const continued = await actOnMany(tenant, 'replay');
-  assert.deepEqual([continued.body.replayed, continued.body.more], [3, false], continued.text);
+  assert.deepEqual(
+    [continued.body.replayed_count, continued.body.more],
+    [3, false],
+    continued.text,
+  );
   assert.equal(
     (await deliveriesOf(tenant)).length,
     0,
     'the published delivery is not published again',
   );
-  const [left] = await listed(tenant, 1, '&replayed=false');
+  const [left] = await listed(tenant, 1, '&status=open');
   assert.equal(left?.id, deliveryId(tenant.name, 'later', tenant.endpoint));
   assert.equal((await actOnMany(tenant, 'replay')).headers['idempotency-replayed'], 'true');
 });
@@ -352,10 +364,10 @@ test('a repeated discard counts what its dead process discarded, and no later de
   const tenant = await newTenant('discarded-once');
   for (const event of ['e1', 'e2']) await addDeadLetter(tenant, event);
   await listed(tenant, 2);
-  assert.equal((await actOnMany(tenant, 'discard')).body.discarded, 2);
+  assert.equal((await actOnMany(tenant, 'discard')).body.discarded_count, 2);
   await loseAnswers(plane.db);
   await addDeadLetter(tenant, 'later');
   await listed(tenant, 1);
-  assert.equal((await actOnMany(tenant, 'discard')).body.discarded, 2);
+  assert.equal((await actOnMany(tenant, 'discard')).body.discarded_count, 2);
   await listed(tenant, 1);
 });

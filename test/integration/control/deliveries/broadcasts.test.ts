@@ -49,13 +49,13 @@ async function progressed(
 const QUEUED = {
   id: 'b1',
   producer_id: 'b1',
-  type: 'a.b',
-  state: 'queued',
+  event_type: 'a.b',
+  status: 'queued',
   accepted_at: '2026-01-31T12:00:00.000Z',
   starts_at: null,
   ended_at: null,
-  tenants: { done: 0, total: null },
-  endpoints: { done: 0, total: null },
+  tenants: { done_count: 0, total_count: null },
+  endpoints: { done_count: 0, total_count: null },
 };
 
 test('broadcasts are listed page by page, and read one by one', async (t) => {
@@ -77,10 +77,10 @@ test('broadcasts are listed page by page, and read one by one', async (t) => {
       ...QUEUED,
       id: 'b2',
       producer_id: 'b2',
-      state: 'running',
+      status: 'running',
       starts_at: '2026-01-31T12:00:05.000Z',
-      tenants: { done: 256, total: 700 },
-      endpoints: { done: 300, total: 900 },
+      tenants: { done_count: 256, total_count: 700 },
+      endpoints: { done_count: 300, total_count: 900 },
     },
   ]);
   const rest = (await plane.call('GET', `/v1/broadcasts?cursor=${first.next_cursor}`)).body;
@@ -114,15 +114,15 @@ test('a waiting or running broadcast is cancelled, and an ended one is unchanged
   const cancel = async (id: string) =>
     (await plane.call('POST', `/v1/broadcasts/${id}/cancel`)).body;
   const waits = await cancel('waits');
-  assert.equal(waits.state, 'cancelled');
-  assert.deepEqual(waits.tenants, { done: 0, total: null });
+  assert.equal(waits.status, 'cancelled');
+  assert.deepEqual(waits.tenants, { done_count: 0, total_count: null });
   const runs = await cancel('runs');
-  assert.equal(runs.state, 'cancelled');
-  assert.deepEqual(runs.tenants, { done: 256, total: 700 });
+  assert.equal(runs.status, 'cancelled');
+  assert.deepEqual(runs.tenants, { done_count: 256, total_count: 700 });
   assert.ok(runs.ended_at !== null);
   assert.deepEqual((await plane.call('GET', '/v1/broadcasts/runs')).body, runs);
   assert.deepEqual(await cancel('runs'), runs);
-  assert.equal((await cancel('ended')).state, 'done');
+  assert.equal((await cancel('ended')).status, 'done');
 });
 
 test('rejects an unknown broadcast and an invalid cursor', async (t) => {

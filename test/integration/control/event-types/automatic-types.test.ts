@@ -21,7 +21,7 @@ async function newTenant(id: string): Promise<void> {
 }
 
 async function newKey(scope: KeyScope, tenant?: string): Promise<string> {
-  const body = { scope, ...(tenant === undefined ? {} : { tenant }) };
+  const body = { scope, ...(tenant === undefined ? {} : { tenant_id: tenant }) };
   const { key } = (await plane.call('POST', '/v1/keys', body)).body;
   await waitUntil(() => plane.config.apiKey(keyHash(key)), { what: 'the key known' });
   return key;
@@ -77,7 +77,7 @@ test('the operator sees the automatic types of all tenants once each, in pages w
   }
   const seen = (await namesSeenBy(undefined, 'limit=2')).filter((name) => name.startsWith('page.'));
   assert.deepEqual(seen, names);
-  const active = await namesSeenBy(undefined, 'limit=3&status=INACTIVE');
+  const active = await namesSeenBy(undefined, 'limit=3&status=inactive');
   assert.deepEqual(active, []);
 });
 

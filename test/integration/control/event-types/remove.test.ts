@@ -77,7 +77,8 @@ test('a removed automatic event type is recorded again by its next event', async
 test('only a platform key removes an event type', async () => {
   await plane.call('PUT', '/v1/tenants/keyed', {});
   await plane.call('PUT', '/v1/event-types/kept.type', {});
-  const { key } = (await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant: 'keyed' })).body;
+  const { key } = (await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant_id: 'keyed' }))
+    .body;
   await waitUntil(() => plane.config.apiKey(keyHash(key)));
   const refused = await plane.call('DELETE', '/v1/event-types/kept.type', undefined, { key });
   assert.equal(refused.status, 403, refused.text);

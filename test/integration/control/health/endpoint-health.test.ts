@@ -122,18 +122,23 @@ const FAILURE = '$literal: the receiver said no';
 test('an endpoint shows its health: unknown, healthy, failing since, disables at, held', async () => {
   const tenant = await newTenant('seen', { disable_after_seconds: 500 });
   const health = async () => (await plane.call('GET', tenant.path)).body.health;
-  assert.equal((await health()).state, 'unknown');
+  assert.equal((await health()).status, 'unknown');
   await track(attempt(tenant, 0));
-  assert.equal((await health()).state, 'healthy');
+  assert.equal((await health()).status, 'healthy');
   await track(attempt(tenant, 10, FAILURE), attempt(tenant, 20, FAILURE));
   const at = (seconds: number) => new Date(tenant.startMs + seconds * 1000).toISOString();
   assert.deepEqual(await health(), {
-    state: 'failing',
+    status: 'failing',
     failing_since: at(10),
     disables_at: at(510),
     last_success_at: at(0),
-    last_failure: { at: at(20), failure: 'http_status', response_status: 503, detail: FAILURE },
-    held_deliveries: 0,
+    last_failure: {
+      started_at: at(20),
+      failure: 'http_status',
+      response_status: 503,
+      detail: FAILURE,
+    },
+    held_count: 0,
   });
   const when = new Date();
   const state = { hop: 0, rank: 1, reason: null, at: when, next_attempt_at: null };
@@ -144,9 +149,9 @@ test('an endpoint shows its health: unknown, healthy, failing since, disables at
     endpoint: tenant.endpoint,
     state: { ...state, status: 'held' },
   });
-  assert.equal((await health()).held_deliveries, 1);
+  assert.equal((await health()).held_count, 1);
   await track(attempt(tenant, 30));
-  assert.equal((await health()).state, 'healthy');
+  assert.equal((await health()).status, 'healthy');
 });
 
 test('repeated and reordered records give the same health', async () => {
@@ -182,11 +187,11 @@ test('an endpoint is warned at 50, 75 and 90 %, then disabled, each announced on
     await track(attempt(tenant, seconds, FAILURE));
   }
   const before = (await plane.call('GET', tenant.path)).body;
-  assert.equal(before.state, 'active');
+  assert.equal(before.status, 'active');
   await track(attempt(tenant, 1000, FAILURE));
   await track(attempt(tenant, 1000, FAILURE));
   const { body } = await plane.call('GET', tenant.path);
-  assert.deepEqual([body.state, body.state_reason], ['disabled', 'failing']);
+  assert.deepEqual([body.status, body.status_reason], ['disabled', 'failing']);
   const events = await announced('failing', tenant.endpoint, 4);
   assert.deepEqual(
     events.map(({ type, data }) => [type, data['percent'] ?? null]),
@@ -207,19 +212,19 @@ test('an endpoint is warned at 50, 75 and 90 %, then disabled, each announced on
 test('an activated endpoint gets the full failing time again, and its first success is announced', async () => {
   const tenant = await newTenant('back');
   for (const seconds of [0, 500, 1000]) await track(attempt(tenant, seconds, FAILURE));
-  assert.equal((await plane.call('GET', tenant.path)).body.state, 'disabled');
-  const activated = await plane.call('PATCH', tenant.path, { state: 'active' });
-  assert.equal(activated.body.state, 'active');
+  assert.equal((await plane.call('GET', tenant.path)).body.status, 'disabled');
+  const activated = await plane.call('PATCH', tenant.path, { status: 'active' });
+  assert.equal(activated.body.status, 'active');
   // Sent before it was activated, and known only now.
   await track(attempt(tenant, 1001, FAILURE));
-  assert.equal((await plane.call('GET', tenant.path)).body.health.state, 'healthy');
+  assert.equal((await plane.call('GET', tenant.path)).body.health.status, 'healthy');
   await track(attempt(tenant, AGE_SECONDS + 100, FAILURE));
   const { body } = await plane.call('GET', tenant.path);
-  assert.equal(body.state, 'active');
-  assert.equal(body.health.state, 'failing');
+  assert.equal(body.status, 'active');
+  assert.equal(body.health.status, 'failing');
   assert.ok(Date.parse(body.health.failing_since) >= Date.parse(activated.body.updated_at));
   await track(attempt(tenant, AGE_SECONDS + 101));
-  assert.equal((await plane.call('GET', tenant.path)).body.health.state, 'healthy');
+  assert.equal((await plane.call('GET', tenant.path)).body.health.status, 'healthy');
   const events = await announced('back', tenant.endpoint, 3);
   const recovered = events.at(-1);
   assert.equal(recovered?.type, 'posthorn.endpoint.recovered');

@@ -80,17 +80,17 @@ test('each endpoint is listed with its deciding fact, and each of its subscripti
   const paused = await newEndpoint('why', { filter: { source: '/shop' } });
   const disabled = await newEndpoint('why');
   const subscriptionOf = async (endpoint: string): Promise<string> =>
-    (await get(`${path}/subscriptions?endpoint=${endpoint}`)).body.data[0].id;
+    (await get(`${path}/subscriptions?endpoint_id=${endpoint}`)).body.data[0].id;
   const subscriptions = new Map<string, string>();
   for (const id of [gets, none, type, filter, paused, disabled]) {
     subscriptions.set(id, await subscriptionOf(id));
   }
   const waiting = `${path}/subscriptions/${subscriptions.get(none)}`;
-  await plane.call('PATCH', waiting, { status: 'PENDING' });
+  await plane.call('PATCH', waiting, { status: 'pending' });
   const further = { endpoint_id: gets, filter: { 'data.amount': 1 } };
   const second = await created(`${path}/subscriptions`, further);
-  await plane.call('PATCH', `${path}/endpoints/${paused}`, { state: 'paused' });
-  await plane.call('PATCH', `${path}/endpoints/${disabled}`, { state: 'disabled' });
+  await plane.call('PATCH', `${path}/endpoints/${paused}`, { status: 'paused' });
+  await plane.call('PATCH', `${path}/endpoints/${disabled}`, { status: 'disabled' });
   await inForce('why');
 
   const before = Date.now();
@@ -123,7 +123,7 @@ test('each endpoint is listed with its deciding fact, and each of its subscripti
     { subscription_id: subscriptions.get(type), matched: false, reason: 'event_type' },
   ]);
 
-  await plane.call('PATCH', waiting, { status: 'APPROVED' });
+  await plane.call('PATCH', waiting, { status: 'approved' });
   await inForce('why');
   const now = await get(`${path}/events/evt_1/explanation`);
   const changed = (now.body.data as Explained[]).find((each) => each.endpoint_id === none);
@@ -173,9 +173,9 @@ test('only the keys of the platform and of the tenant may read an explanation', 
     await waitUntil(() => plane.config.apiKey(keyHash(key)) !== undefined);
     return key;
   };
-  const own = await keyOf({ scope: 'tenant', tenant: 'locked' });
-  const foreign = await keyOf({ scope: 'tenant', tenant: 'gaps' });
-  const producer = await keyOf({ scope: 'producer', tenant: 'locked' });
+  const own = await keyOf({ scope: 'tenant', tenant_id: 'locked' });
+  const foreign = await keyOf({ scope: 'tenant', tenant_id: 'gaps' });
+  const producer = await keyOf({ scope: 'producer', tenant_id: 'locked' });
   assert.equal((await get(path, own)).status, 200);
   for (const key of [foreign, producer]) {
     const refused = await get(path, key);

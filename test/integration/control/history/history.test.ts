@@ -118,12 +118,14 @@ test('events are filtered, newest first, and each is on one page only', async ()
   ]);
   const list = async (query: string) => (await call(`${path}/events?${query}`)).body;
   assert.deepEqual(ids(await list('')), ['e4', 'e3c', 'e3b', 'e3a', 'e2', 'e1']);
-  assert.deepEqual(ids(await list('type=order.paid')), ['e2']);
-  assert.deepEqual(ids(await list('unmatched=true')), ['e1']);
-  assert.deepEqual(ids(await list('unmatched=false&type=order.paid')), ['e2']);
+  assert.deepEqual(ids(await list('event_type=order.paid')), ['e2']);
+  assert.deepEqual(ids(await list('status=unmatched')), ['e1']);
+  assert.deepEqual(ids(await list('status=matched&event_type=order.paid')), ['e2']);
   const [after, before] = [at(1).toISOString(), at(4).toISOString()];
-  const range = ids(await list(`after=${after}&before=${before}`));
-  assert.deepEqual(range, ['e3c', 'e3b', 'e3a', 'e2']);
+  const range = ids(await list(`accepted_at[gte]=${after}&accepted_at[lt]=${before}`));
+  assert.deepEqual(range, ['e3c', 'e3b', 'e3a', 'e2', 'e1']);
+  const both = 'event_type=order.paid&event_type=order.created&order=oldest';
+  assert.deepEqual(ids(await list(both)), ['e1', 'e2', 'e3a', 'e3b', 'e3c', 'e4']);
   const seen: string[] = [];
   let cursor = '';
   do {
@@ -135,9 +137,32 @@ test('events are filtered, newest first, and each is on one page only', async ()
     cursor = page.next_cursor === null ? '' : `&cursor=${page.next_cursor}`;
   } while (cursor !== '');
   assert.deepEqual(seen, ['e4', 'e3c', 'e3b', 'e3a', 'e2', 'e1']);
-  assert.equal((await list('after=yesterday')).errors[0].pointer, '#query/after');
-  assert.equal((await list('after=2026-06-30T23:59:60Z')).errors[0].pointer, '#query/after');
+  assert.equal(
+    (await list('accepted_at[gte]=yesterday')).errors[0].pointer,
+    '#query/accepted_at[gte]',
+  );
+  assert.equal(
+    (await list('accepted_at[gte]=2026-06-30T23:59:60Z')).errors[0].pointer,
+    '#query/accepted_at[gte]',
+  );
   assert.equal((await list('typ=x')).errors[0].pointer, '#query/typ');
+});
+
+test('pages of the oldest events first are complete, and a cursor fits only its own query', async () => {
+  const path = await newTenant('bound');
+  const { events } = historyOf(plane.db);
+  const at = (ms: number) => new Date(ACCEPTED_MS + ms);
+  const made = [1, 2, 2, 3].map((ms, i) => event('bound', `e${i}`, { accepted_at: at(ms) }));
+  await events.insertMany(made);
+  const list = async (query: string) => (await call(`${path}/events?${query}`)).body;
+  const first = await list('order=oldest&limit=2');
+  const rest = await list(`order=oldest&limit=10&cursor=${first.next_cursor}`);
+  assert.deepEqual([...ids(first), ...ids(rest)], ['e0', 'e1', 'e2', 'e3']);
+  for (const other of ['order=newest', 'order=oldest&status=matched', '']) {
+    const { code, errors } = await list(`${other}&cursor=${first.next_cursor}`);
+    assert.equal(code, 'POSTHORN_CURSOR_INVALID', other);
+    assert.equal(errors[0].pointer, '#query/cursor');
+  }
 });
 
 test('deliveries are listed, counted for their event, and shown with their attempts in order', async () => {
@@ -191,8 +216,17 @@ test('deliveries are listed, counted for their event, and shown with their attem
   const list = async (query: string) => ids((await call(`${path}/deliveries?${query}`)).body);
   assert.deepEqual(await list(''), ['dlv_3', 'dlv_2', 'dlv_1']);
   assert.deepEqual(await list('status=failed'), ['dlv_1']);
-  assert.deepEqual(await list('endpoint=ep_2'), ['dlv_2']);
-  assert.deepEqual(await list('type=order.paid'), ['dlv_3']);
+  assert.deepEqual(await list('endpoint_id=ep_2'), ['dlv_2']);
+  assert.deepEqual(await list('endpoint_id=ep_2&endpoint_id=ep_1&order=oldest'), [
+    'dlv_1',
+    'dlv_2',
+    'dlv_3',
+  ]);
+  const many = (count: number) => Array(count).fill('status=failed').join('&');
+  assert.deepEqual(await list(many(20)), ['dlv_1']);
+  const tooMany = await call(`${path}/deliveries?${many(21)}`);
+  assert.equal(tooMany.body.errors[0].pointer, '#query/status');
+  assert.deepEqual(await list('event_type=order.paid'), ['dlv_3']);
   const ofEvent = await call(`${path}/events/evt_1/deliveries`);
   assert.deepEqual(ids(ofEvent.body), ['dlv_2', 'dlv_1']);
   assert.equal(ofEvent.body.data[1].attempt_count, 2);
@@ -261,7 +295,7 @@ test('an event is found by the source and id of its producer', async () => {
     event('pairs', plain, { source: '/news', producer_id: digest }),
   ]);
   const find = async (source: string, id: string) => {
-    const query = new URLSearchParams({ source, id });
+    const query = new URLSearchParams({ source, producer_id: id });
     return (await call(`${path}/events?${query.toString()}`)).body;
   };
   const found = await find('/orders', '1');
@@ -272,9 +306,11 @@ test('an event is found by the source and id of its producer', async () => {
   assert.deepEqual(ids(await find('/news', '1')), [plainCopy]);
   assert.deepEqual(ids(await find('/news', digest)), [plain]);
   assert.deepEqual(ids(await find('/orders', '2')), []);
-  const { status, body } = await call(`${path}/events?id=1`);
+  const { status, body } = await call(`${path}/events?producer_id=1`);
   assert.equal(status, 400);
-  assert.deepEqual(body.errors, [{ pointer: '#query/source', detail: 'is required with id' }]);
+  assert.deepEqual(body.errors, [
+    { pointer: '#query/source', detail: 'is required with producer_id' },
+  ]);
 });
 
 test('an event without data is shown without data, and its extensions with their types', async () => {

@@ -128,7 +128,8 @@ test('a payload is read with a key through its event, and the event shows its si
   const none = await plane.call('GET', '/v1/tenants/acme/events/none/payload');
   assert.equal(none.status, 404);
   assert.equal((await open(path)).status, 401);
-  const foreign = (await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant: 'other' })).body;
+  const foreign = (await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant_id: 'other' }))
+    .body;
   await waitUntil(() => plane.config.apiKey(keyHash(foreign.key)) !== undefined);
   assert.equal((await plane.call('GET', path, undefined, { key: foreign.key })).status, 403);
 });

@@ -66,7 +66,7 @@ test('rejects a list request for an unknown tenant, with a bad cursor, with a te
     const answer = await plane.call('GET', `${path}?cursor=${cursor}`);
     assert.equal(answer.body.code, 'POSTHORN_CURSOR_INVALID');
   }
-  const made = await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant: 'acme' });
+  const made = await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant_id: 'acme' });
   const options = { key: made.body.key as string };
   await waitUntil(async () => (await plane.call('GET', path, undefined, options)).status !== 401);
   assert.equal((await plane.call('GET', path, undefined, options)).status, 403);

@@ -21,7 +21,7 @@ before(async (t) => {
 const post = (path: string, body: object | undefined, key: string, by?: string): Promise<Answer> =>
   plane.call('POST', path, body, { headers: { 'idempotency-key': key }, key: by });
 const replayed = ({ headers }: Answer) => headers['idempotency-replayed'];
-const newKey = (name: string) => ({ scope: 'tenant', tenant: 'acme', name });
+const newKey = (name: string) => ({ scope: 'tenant', tenant_id: 'acme', name });
 
 test('a repeated POST /v1/keys creates one key and gets the same answer', async () => {
   const first = await post('/v1/keys', newKey('one'), 'k1');
@@ -79,7 +79,7 @@ test('every POST that creates or rotates repeats its first answer, with its head
     [`${tenant}/endpoints`, { url: 'https://e.com/all' }],
     [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
     [`${tenant}/subscriptions`, { endpoint_id: id, event_types: ['a.b'] }],
-    [`${tenant}/dead-letters/replay`, { endpoint: id }],
+    [`${tenant}/dead-letters/replay`, { endpoint_id: [id] }],
   ];
   for (const [path, body] of requests) {
     const first = await post(path, body, 'k4');

@@ -34,7 +34,7 @@ const inForce = (key: string, fits: (key: ApiKeySnapshot) => boolean) =>
   });
 
 test('a key that is limited to capabilities is refused everything else', async () => {
-  const { key, id } = await makeKey({ scope: 'tenant', tenant: 'acme', capabilities: ['view'] });
+  const { key, id } = await makeKey({ scope: 'tenant', tenant_id: 'acme', capabilities: ['view'] });
   const status = async (method: string, path: string, body?: object) =>
     (await plane.call(method, path, body, { key })).status;
   assert.equal(await status('GET', '/v1/tenants/acme/endpoints'), 200);
@@ -47,7 +47,7 @@ test('a key that is limited to capabilities is refused everything else', async (
 
 test('rejects capabilities that the scope does not have, each with its pointer', async () => {
   const cases: [object, string][] = [
-    [{ scope: 'tenant', tenant: 'acme', capabilities: ['view', 'publish'] }, '/capabilities/1'],
+    [{ scope: 'tenant', tenant_id: 'acme', capabilities: ['view', 'publish'] }, '/capabilities/1'],
     [{ scope: 'producer', capabilities: ['view'] }, '/capabilities/0'],
     [{ scope: 'platform', capabilities: [] }, '/capabilities'],
     [{ scope: 'platform', capabilities: ['fly'] }, '/capabilities/0'],
@@ -78,12 +78,17 @@ test('a key grants no capability that it lacks: by creation, change or rotation'
 });
 
 test('a rotated key and its replacement are both valid until the overlap ends', async () => {
-  const old = await makeKey({ scope: 'tenant', tenant: 'acme', capabilities: ['view'], name: 'A' });
+  const old = await makeKey({
+    scope: 'tenant',
+    tenant_id: 'acme',
+    capabilities: ['view'],
+    name: 'A',
+  });
   const rotated = await plane.call('POST', `/v1/keys/${old.id}/rotate`, { overlap_seconds: 3600 });
   assert.equal(rotated.status, 201, rotated.text);
   assert.notEqual(rotated.body.id, old.id);
   assert.deepEqual(
-    [rotated.body.name, rotated.body.capabilities, rotated.body.tenant, rotated.body.expires_at],
+    [rotated.body.name, rotated.body.capabilities, rotated.body.tenant_id, rotated.body.expires_at],
     ['A', ['view'], 'acme', null],
   );
   await inForce(rotated.body.key, () => true);
@@ -100,7 +105,7 @@ test('a rotated key and its replacement are both valid until the overlap ends', 
 });
 
 test('a key that is rotated without overlap is invalid immediately', async () => {
-  const old = await makeKey({ scope: 'tenant', tenant: 'acme' });
+  const old = await makeKey({ scope: 'tenant', tenant_id: 'acme' });
   await plane.call('POST', `/v1/keys/${old.id}/rotate`, { overlap_seconds: 0 });
   await inForce(old.key, ({ expiresAtMs }) => expiresAtMs !== undefined);
   const answer = await plane.call('GET', '/v1/tenants/acme', undefined, { key: old.key });
@@ -134,7 +139,7 @@ test('of rotations at the same time one succeeds, and a repeat gets the same key
 });
 
 test('a change of the capabilities or the expiry is in force, and is refused for an outdated revision', async () => {
-  const { id, key } = await makeKey({ scope: 'tenant', tenant: 'acme' });
+  const { id, key } = await makeKey({ scope: 'tenant', tenant_id: 'acme' });
   const change = (body: object, headers: Record<string, string> = {}) =>
     plane.call('PATCH', `/v1/keys/${id}`, body, { headers });
   assert.equal((await change({ name: 'B' }, { 'if-match': '"7"' })).status, 412);
@@ -159,7 +164,7 @@ test('a change of the capabilities or the expiry is in force, and is refused for
 test('rejects a rotation of an unknown key, and a key of a deleted tenant stays ended in its next life', async () => {
   assert.equal((await plane.call('POST', '/v1/keys/key_none/rotate', {})).status, 404);
   await plane.call('PUT', '/v1/tenants/short', {});
-  const { id, key } = await makeKey({ scope: 'tenant', tenant: 'short' });
+  const { id, key } = await makeKey({ scope: 'tenant', tenant_id: 'short' });
   await plane.call('DELETE', '/v1/tenants/short');
   await plane.call('PUT', '/v1/tenants/short', {});
   assert.equal((await plane.call('POST', `/v1/keys/${id}/rotate`, {})).status, 409);

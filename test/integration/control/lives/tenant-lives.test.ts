@@ -250,8 +250,8 @@ test('rejects ids of endpoints, subscriptions and keys that a caller chooses', a
   for (const [target, body] of [
     [`${path}/endpoints`, { url: `${url}/2`, id }],
     [`${path}/subscriptions`, { endpoint_id: id, id: 'sub_1' }],
-    ['/v1/keys', { scope: 'tenant', tenant: 'chooser', id: 'key_1' }],
-    ['/v1/keys', { scope: 'tenant', tenant: 'chooser', key: 'phk_t_mine' }],
+    ['/v1/keys', { scope: 'tenant', tenant_id: 'chooser', id: 'key_1' }],
+    ['/v1/keys', { scope: 'tenant', tenant_id: 'chooser', key: 'phk_t_mine' }],
   ] as const) {
     const refused = await plane.call('POST', target, body);
     assert.equal(refused.status, 400, `${target} ${JSON.stringify(body)}`);
@@ -299,7 +299,7 @@ function heldBody(json: object): { body: Readable; send: () => void } {
 
 test('rejects a body with POSTHORN_KEY_INVALID when its tenant was created again before it arrives', async () => {
   await put('patient');
-  const made = await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant: 'patient' });
+  const made = await plane.call('POST', '/v1/keys', { scope: 'tenant', tenant_id: 'patient' });
   const { body, send } = heldBody({ url: 'https://example.com/of-the-first-life' });
   const authorization = `Bearer ${made.body.key}`;
   await waitUntil(
@@ -360,7 +360,7 @@ test('rejects a change with POSTHORN_TENANT_UNKNOWN when its turn comes in the n
 test('an answer stored under an Idempotency-Key is not repeated in the next life', async () => {
   await put('repeated');
   const headers = { 'idempotency-key': 'make-it-once' };
-  const newKey = { scope: 'tenant', tenant: 'repeated' };
+  const newKey = { scope: 'tenant', tenant_id: 'repeated' };
   const newEndpoint = { url: 'https://example.com/hook' };
   const makeKey = () => plane.call('POST', '/v1/keys', newKey, { headers });
   const path = '/v1/tenants/repeated/endpoints';

@@ -154,13 +154,13 @@ test('rejects out-of-range policies with their JSON pointers, and stores nothing
   assert.equal(still.body.revision, 1);
 });
 
-test('rejects an unknown state and lists the allowed ones', async () => {
+test('rejects an unknown status and lists the allowed ones', async () => {
   const { body } = await create({});
-  for (const state of ['ACTIVE', 'gone', '', null, 1]) {
-    const answer = await plane.call('PATCH', `${path}/${body.id}`, { state });
+  for (const status of ['ACTIVE', 'gone', '', null, 1]) {
+    const answer = await plane.call('PATCH', `${path}/${body.id}`, { status });
     assert.equal(answer.status, 400, answer.text);
     assert.deepEqual(answer.body.errors, [
-      { pointer: '/state', detail: 'must be one of: active, paused, disabled' },
+      { pointer: '/status', detail: 'must be one of: active, paused, disabled' },
     ]);
   }
 });

@@ -30,22 +30,22 @@ test('a subscription is in force once a platform key approves it', async () => {
   const made = await call('POST', `${path}/subscriptions`, {
     endpoint_id: endpoint,
     event_types: ['order.*'],
-    status: 'PENDING',
+    status: 'pending',
   });
   assert.equal(made.status, 201, made.text);
   const item = `${path}/subscriptions/${made.body.id}`;
   const pending = await configValue<TenantSnapshot>(plane.kv, 'tenant.approve');
   assert.deepEqual(pending.subscriptions, []);
-  const { key } = await newKey({ scope: 'tenant', tenant: 'approve' });
-  const byTenant = await call('PATCH', item, { status: 'APPROVED' }, { key });
+  const { key } = await newKey({ scope: 'tenant', tenant_id: 'approve' });
+  const byTenant = await call('PATCH', item, { status: 'approved' }, { key });
   assert.equal(byTenant.status, 403, byTenant.text);
-  assert.equal((await call('PATCH', item, { status: 'APPROVED' })).status, 200);
+  assert.equal((await call('PATCH', item, { status: 'approved' })).status, 200);
   await configValue<TenantSnapshot>(
     plane.kv,
     'tenant.approve',
     (s) => s.subscriptions[0]?.id === made.body.id,
   );
-  assert.equal((await call('PATCH', item, { status: 'CANCELLED' }, { key })).status, 200);
+  assert.equal((await call('PATCH', item, { status: 'cancelled' }, { key })).status, 200);
   await configValue<TenantSnapshot>(
     plane.kv,
     'tenant.approve',
@@ -179,7 +179,7 @@ test('another schema of an event type creates another version', async () => {
   assert.equal(same.body.description, null);
   assert.equal(same.body.priority, 'normal');
   const schema = { type: 'object', required: ['id'] };
-  const second = await call('PUT', path, { schema, status: 'INACTIVE', priority: 'high' });
+  const second = await call('PUT', path, { schema, status: 'inactive', priority: 'high' });
   assert.deepEqual(
     second.body.versions.map((v: { version: number; schema: unknown }) => [v.version, v.schema]),
     [
@@ -195,7 +195,7 @@ test('another schema of an event type creates another version', async () => {
   assert.deepEqual(snapshot.schema, schema);
   assert.equal(snapshot.priority, 'high');
   assert.equal((await call('PUT', path, { priority: 'urgent' })).status, 400);
-  const listed = await call('GET', '/v1/event-types?status=INACTIVE');
+  const listed = await call('GET', '/v1/event-types?status=inactive');
   assert.deepEqual(
     listed.body.data.map((type: { name: string; version: number }) => [type.name, type.version]),
     [['order.shipped', 2]],
@@ -261,7 +261,7 @@ test('a de-duplication rule is checked, in force, and removed', async () => {
 test('seen types are recorded once, and never change registered ones', async () => {
   await call('PUT', '/v1/tenants/seen', {});
   await waitUntil(() => plane.config.tenant('seen'));
-  await call('PUT', '/v1/event-types/seen.before', { status: 'INACTIVE' });
+  await call('PUT', '/v1/event-types/seen.before', { status: 'inactive' });
   const names = ['seen.before', 'seen.first', 'seen.second'];
   const types = names.map((name) => ({ tenant: 'seen', name }));
   await Promise.all([
@@ -270,8 +270,8 @@ test('seen types are recorded once, and never change registered ones', async () 
   ]);
   const first = (await call('GET', '/v1/event-types/seen.first')).body;
   assert.equal(first.auto, true);
-  assert.equal(first.status, 'ACTIVE');
-  assert.equal((await call('GET', '/v1/event-types/seen.before')).body.status, 'INACTIVE');
+  assert.equal(first.status, 'active');
+  assert.equal((await call('GET', '/v1/event-types/seen.before')).body.status, 'inactive');
   const put = await call('PUT', '/v1/event-types/seen.first', { schema: { type: 'object' } });
   assert.equal(put.body.auto, false);
   assert.equal(put.body.version, 2);
@@ -300,17 +300,17 @@ test('rejects inconsistent API keys', async () => {
     assert.equal(answer.body.errors[0].pointer, pointer);
   };
   await refused({ scope: 'root' }, '/scope');
-  await refused({ scope: 'tenant' }, '/tenant');
-  await refused({ scope: 'platform', tenant: 'acme' }, '/tenant');
+  await refused({ scope: 'tenant' }, '/tenant_id');
+  await refused({ scope: 'platform', tenant_id: 'acme' }, '/tenant_id');
   await refused({ scope: 'platform', expires_at: '2001-01-01T00:00:00Z' }, '/expires_at');
   await refused({ scope: 'platform', expires_at: 'tomorrow' }, '/expires_at');
-  const unknown = await call('POST', '/v1/keys', { scope: 'tenant', tenant: 'nobody' });
+  const unknown = await call('POST', '/v1/keys', { scope: 'tenant', tenant_id: 'nobody' });
   assert.equal(unknown.body.code, 'POSTHORN_TENANT_UNKNOWN');
 });
 
 test("rejects a deleted tenant's keys", async () => {
   await newEndpoint('leaving');
-  const { key } = await newKey({ scope: 'tenant', tenant: 'leaving' });
+  const { key } = await newKey({ scope: 'tenant', tenant_id: 'leaving' });
   assert.equal((await call('GET', '/v1/tenants/leaving', undefined, { key })).status, 200);
   await call('DELETE', '/v1/tenants/leaving');
   await configGone(plane.kv, `key.${keyHash(key)}`);

@@ -208,15 +208,15 @@ test('plain http is accepted for loopback when loopback is allowed', async () =>
 test('an endpoint is paused, then reactivated', async () => {
   const tenant = await newTenant('pause');
   const { id } = (await call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' })).body;
-  const paused = await call('PATCH', `${tenant}/endpoints/${id}`, { state: 'paused' });
-  assert.equal(paused.body.state_reason, 'operator');
+  const paused = await call('PATCH', `${tenant}/endpoints/${id}`, { status: 'paused' });
+  assert.equal(paused.body.status_reason, 'operator');
   await configValue<TenantSnapshot>(
     plane.kv,
     'tenant.pause',
     (s) => s.endpoints[0]?.state === 'paused',
   );
-  const active = await call('PATCH', `${tenant}/endpoints/${id}`, { state: 'active' });
-  assert.equal(active.body.state_reason, null);
+  const active = await call('PATCH', `${tenant}/endpoints/${id}`, { status: 'active' });
+  assert.equal(active.body.status_reason, null);
   assert.equal((await call('PATCH', `${tenant}/endpoints/${id}`, {})).status, 400);
 });
 
@@ -225,12 +225,12 @@ test('a gone endpoint is disabled once, and not if its URL was changed since', a
   const { id, url } = (await call('POST', `${tenant}/endpoints`, { url: 'https://e.com/' })).body;
   const record = { k: 'endpoint-gone' as const, tenant: 'gone', endpoint: id, url };
   await plane.control.disableGoneEndpoint({ ...record, url: 'https://e.com/before' });
-  assert.equal((await call('GET', `${tenant}/endpoints/${id}`)).body.state, 'active');
+  assert.equal((await call('GET', `${tenant}/endpoints/${id}`)).body.status, 'active');
   await plane.control.disableGoneEndpoint(record);
   await plane.control.disableGoneEndpoint(record);
   const { body } = await call('GET', `${tenant}/endpoints/${id}`);
-  assert.equal(body.state, 'disabled');
-  assert.equal(body.state_reason, 'gone');
+  assert.equal(body.status, 'disabled');
+  assert.equal(body.status_reason, 'gone');
   assert.equal(body.revision, 2);
   await plane.control.disableGoneEndpoint({ ...record, tenant: 'never' });
 });
@@ -249,7 +249,7 @@ test('a rotation keeps the old secret for the overlap, and is rejected when too 
   );
   const [now, before] = snapshot.endpoints[0]?.secrets ?? [];
   assert.equal(now?.notAfterMs, undefined);
-  assert.equal(before?.notAfterMs, Date.parse(rotated.body.previous_valid_until));
+  assert.equal(before?.notAfterMs, Date.parse(rotated.body.previous_expires_at));
   assert.equal(plane.secretBox.open(before?.sealed ?? '', made.id), made.secret);
   const atOnce = await call('POST', path, { overlap_seconds: 0 });
   assert.equal(atOnce.status, 200);
@@ -278,8 +278,8 @@ test('a rotation without a secret keeps the algorithm, and public keys are shown
       [algorithm, algorithm],
     );
     assert.deepEqual(
-      secrets.map((each: { not_after: string }) => each.not_after),
-      [null, rotated.previous_valid_until],
+      secrets.map((each: { expires_at: string }) => each.expires_at),
+      [null, rotated.previous_expires_at],
     );
     const shown = secrets.map((each: { public_key: string }) => each.public_key);
     if (algorithm === 'hmac-sha256') {
@@ -333,7 +333,7 @@ test('rejects an unknown tenant or resource with the error code of its kind', as
   const foreign = await newTenant('foreign');
   const { id } = (await call('POST', `${foreign}/endpoints`, { url: 'https://e.com/' })).body;
   assert.equal(await codes(`${tenant}/endpoints/${id}`), 'POSTHORN_RESOURCE_UNKNOWN');
-  const patched = await call('PATCH', `${tenant}/endpoints/${id}`, { state: 'paused' });
+  const patched = await call('PATCH', `${tenant}/endpoints/${id}`, { status: 'paused' });
   assert.equal(patched.status, 404);
 });
 
@@ -358,6 +358,19 @@ test('pages list every endpoint once while others are added', async () => {
   }
   const elsewhere = await call('GET', `${tenant}/subscriptions?cursor=${next_cursor}`);
   assert.equal(elsewhere.body.code, 'POSTHORN_CURSOR_INVALID');
+  const newest = (await call('GET', `${tenant}/endpoints?order=newest&limit=250`)).body;
+  assert.deepEqual(
+    newest.data.map((endpoint: { id: string }) => endpoint.id),
+    ids.toReversed(),
+  );
+  const stays = (query: string) =>
+    call('GET', `${tenant}/endpoints?${query}&cursor=${next_cursor}`);
+  assert.equal((await stays('limit=5')).status, 200);
+  assert.equal((await stays('order=newest')).body.code, 'POSTHORN_CURSOR_INVALID');
+  assert.equal((await stays('status=active')).body.code, 'POSTHORN_CURSOR_INVALID');
+  await call('DELETE', tenant);
+  await newTenant('pages');
+  assert.equal((await stays('limit=5')).body.code, 'POSTHORN_CURSOR_INVALID');
   for (const limit of ['0', '251', 'x', '1.5']) {
     const answer = await call('GET', `${tenant}/endpoints?limit=${limit}`);
     assert.equal(answer.body.errors[0].pointer, '#query/limit', limit);

@@ -68,12 +68,12 @@ test('every route rejects requests without a key, with a revoked key, and with t
     none: { key: '', status: 401 },
     revoked: { key: revoked.key, status: 401 },
     'of another tenant': {
-      key: (await newKey(plane, { scope: 'tenant', tenant: 'other' })).key,
+      key: (await newKey(plane, { scope: 'tenant', tenant_id: 'other' })).key,
       status: 403,
     },
     'of a producer': { key: (await newKey(plane, { scope: 'producer' })).key, status: 403 },
     'of a producer of the tenant': {
-      key: (await newKey(plane, { scope: 'producer', tenant: 'acme' })).key,
+      key: (await newKey(plane, { scope: 'producer', tenant_id: 'acme' })).key,
       status: 403,
     },
   };
@@ -99,7 +99,7 @@ test('every route rejects requests without a key, with a revoked key, and with t
 test("a tenant's own key reads and manages the tenant, and has no access to the platform", async (t) => {
   const plane = await startControlPlane(t);
   await plane.call('PUT', '/v1/tenants/acme', {});
-  const { key } = await newKey(plane, { scope: 'tenant', tenant: 'acme' });
+  const { key } = await newKey(plane, { scope: 'tenant', tenant_id: 'acme' });
   const own = async (method: string, path: string, body?: object) =>
     (await plane.call(method, path, body, { key })).status;
   assert.equal(await own('GET', '/v1/tenants/acme'), 200);

@@ -74,7 +74,7 @@ test('secrets that cannot be opened are shown without their algorithm', () => {
   };
   const endpoint = { _id: 'ep_1', secrets: [secret('a', null)] } as EndpointDocument;
   assert.deepEqual(toSecretResources(box, endpoint, now), [
-    { algorithm: null, public_key: null, created_at: now.toISOString(), not_after: null },
+    { algorithm: null, public_key: null, created_at: now.toISOString(), expires_at: null },
   ]);
 });
 
