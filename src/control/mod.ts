@@ -111,8 +111,7 @@ export function createControl(deps: ControlDeps): Control {
       clock,
     }),
   };
-  const registerApi = (app: FastifyInstance): void =>
-    registerApiRoutes(app, parts, deps.authenticate, log);
+  const registerApi = (app: FastifyInstance): void => registerApiRoutes(app, parts, deps, log);
   return {
     registerRoutes(app) {
       registerApi(app);

@@ -1,5 +1,6 @@
 /** The rules of authorization (SE-1): which caller may do what, in which tenant. */
 import { type Capability, type KeyScope, scopePresets } from './capabilities.ts';
+import type { RateLimit } from './endpoint/endpoint-policy.ts';
 import { PosthornError } from './errors.ts';
 
 /** The caller of a request: an API key, a token or a session, with its rights. */
@@ -18,6 +19,8 @@ export interface Principal {
   capabilities?: readonly Capability[];
   /** Selectors of the event types that the caller sees; absent: all of its tenant. */
   eventTypes?: readonly string[];
+  /** The rate limit of the key; absent: none. */
+  rateLimit?: RateLimit;
 }
 
 /** Whether a caller has a capability, in any tenant. */

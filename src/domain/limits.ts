@@ -137,6 +137,10 @@ export const limits = {
   /** All headers of a message as they are sent. Over HTTP they have 16 KiB. */
   natsHeaderBytesMax: 64 * 1024,
   natsRequestsMax: 4096,
+  /** Limits of keys and tenants with requests in the last seconds, in a process. */
+  rateLimitEntriesMax: 100_000,
+  /** In one message to the other processes: about 150 KiB. */
+  rateDemandsAnnouncedMax: 2000,
   /** So that one producer leaves room for the others. */
   natsRequestsPerTenantMax: 1024,
   /** Test webhooks, pings and handshakes in flight, of one worker. */

@@ -16,6 +16,7 @@ import { DedupStore } from '#infra/nats/stores/dedup-store.ts';
 import type { StorageSettings } from '#infra/nats/streams/storage-usage.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
+import type { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { Tracing } from '#infra/telemetry/tracing.ts';
@@ -33,6 +34,7 @@ import { Idempotency } from './idempotency/idempotency.ts';
 import { LargePayloads } from './accept/large-payloads.ts';
 import { NatsService } from './nats/nats-service.ts';
 import { RefusalLog } from './http/refusal-log.ts';
+import { RequestRates } from './http/request-rates.ts';
 import { Rejections } from './nats/rejections.ts';
 import { registerIngressRoutes } from './http/routes.ts';
 import { StoredEvents } from './idempotency/stored-events.ts';
@@ -54,6 +56,8 @@ export interface IngressDeps {
   history: History | undefined;
   authenticate: Authenticate;
   checkLarge: CheckLarge;
+  /** The rate limits of keys and tenants. */
+  rates: Pick<RateLimits, 'admit'>;
   registry: Registry;
   clock: Clock;
   /** Absent: no spans. */
@@ -84,6 +88,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     limiter,
     tenant,
     lookUpTenant,
+    rates: new RequestRates(deps.rates),
     turns,
     eventBytesMax,
     tracing,
@@ -100,6 +105,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     rejections: new Rejections({ config, publisher, registry, publishTimeoutMs, clock, log }),
     tenant,
     lookUpTenant,
+    rates: deps.rates,
     turns,
     eventBytesMax,
     tracing,

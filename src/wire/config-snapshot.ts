@@ -31,6 +31,8 @@ export interface TenantSnapshot {
   /** Concurrent requests to all its endpoints; absent: no limit of its own. */
   inFlightMax?: number;
   eventTypePolicy?: EventTypePolicy;
+  /** Of its events, and of requests with its keys; absent: none. */
+  rateLimit?: RateLimit;
   endpoints: EndpointSnapshot[];
   subscriptions: SubscriptionSnapshot[];
 }
@@ -102,6 +104,8 @@ export interface ApiKeySnapshot {
   /** The life of the tenant that the key was created in; absent: 0. */
   life?: number;
   expiresAtMs?: number;
+  /** Absent: none. */
+  rateLimit?: RateLimit;
 }
 
 /** The current configuration in a process; filled by `infra/nats/stores/config-store.ts`. */

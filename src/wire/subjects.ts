@@ -78,6 +78,7 @@ export const buckets = {
   lanes: 'LANES',
   ordered: 'ORDERED',
   behind: 'BEHIND',
+  rates: 'RATES',
   payloads: 'PAYLOADS',
 } as const;
 

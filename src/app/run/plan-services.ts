@@ -12,6 +12,8 @@ import { type History, historyOf } from '#infra/mongo/documents.ts';
 import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { TopologyReconciler } from '#infra/nats/streams/topology-reconciler.ts';
 import { newId } from '#domain/ids.ts';
+import { type RateDoor, RateShareStore } from '#infra/nats/stores/rate-share-store.ts';
+import { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import { LifeView } from '#infra/nats/lives/life-view.ts';
 import { createCheckLarge } from '#infra/schema-check/create-check-large.ts';
 import { TenantLives } from '#infra/tenant-lives.ts';
@@ -60,16 +62,19 @@ interface RoleParts extends ProcessParts {
   checkLarge: CheckLarge;
   lives: TenantLives;
   view: LifeView;
+  rates: RateLimits;
+  rateShares: RateShareStore;
   brokerNow: () => number;
   refreshTenant: (tenant: string, sinceMs?: number) => Promise<void>;
 }
 
 /** Lists the services of the roles in start order. The servers that accept requests come last. */
 export function planServices(roles: readonly Role[], given: ProcessParts): Service[] {
-  const parts = shareParts(given);
+  const parts = shareParts(roles, given);
   const { app, settings, clock, log } = parts;
   // The view stops after the roles, because they use it until then.
   const services: Service[] = [keepTopology(roles, parts), parts.view];
+  if (app !== undefined) services.push(parts.rateShares, parts.rates);
   if (roles.includes('control')) services.push(...planControl(parts));
   if (ownsShards(roles)) services.push(parts.renewer);
   if (roles.includes('delivery')) services.push(...planDelivery(parts));
@@ -87,10 +92,13 @@ export function ownsShards(roles: readonly Role[]): boolean {
   return roles.includes('delivery') || roles.includes('router');
 }
 
-function shareParts(parts: ProcessParts): RoleParts {
+function shareParts(roles: readonly Role[], parts: ProcessParts): RoleParts {
   const { settings, nc, leases, config, mongo, brokerClock, registry, clock, log } = parts;
   const bootstrapKey = settings.keys.bootstrap;
   const db = mongo?.db(settings.mongodb.database);
+  const me = newId('req', clock.wallMs());
+  const doors = rateDoorsOf(roles);
+  const rateShares = new RateShareStore({ nc, me, doors, clock, log });
   return {
     ...parts,
     db,
@@ -98,7 +106,9 @@ function shareParts(parts: ProcessParts): RoleParts {
     lives: new TenantLives({ config, registry, clock, log }),
     // A unique id: a process that restarts under the name of a killed one must not take over its
     // lease.
-    view: new LifeView({ nc, leases, config, me: newId('req', clock.wallMs()), clock, log }),
+    view: new LifeView({ nc, leases, config, me, clock, log }),
+    rateShares,
+    rates: new RateLimits({ shares: rateShares, registry, clock }),
     authenticate: createAuthenticator({ config, bootstrapKey, clock }),
     checkLarge: createCheckLarge({ eventBytesMax: settings.ingress.eventBytesMax, clock, log }),
     brokerNow: brokerClock.now,
@@ -127,6 +137,7 @@ function planControl(parts: RoleParts): Service[] {
       payloadLinks,
       authenticate: parts.authenticate,
       checkLarge: parts.checkLarge,
+      rates: parts.rates,
       registry,
       clock,
       log,
@@ -247,11 +258,20 @@ function planIngress(parts: RoleParts): Service[] {
     history: parts.history,
     authenticate: parts.authenticate,
     checkLarge: parts.checkLarge,
+    rates: parts.rates,
     registry: parts.registry,
     clock: parts.clock,
     tracing: parts.tracing,
     log: parts.log,
   });
+}
+
+/** Where a process counts requests against rate limits. */
+function rateDoorsOf(roles: readonly Role[]): RateDoor[] {
+  const doors: RateDoor[] = [];
+  if (roles.includes('ingress')) doors.push('events');
+  if (roles.includes('control')) doors.push('api');
+  return doors;
 }
 
 /** Each process maintains the consumers that its roles read from. */

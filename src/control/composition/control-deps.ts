@@ -8,6 +8,7 @@ import type { Authenticate } from '#infra/http/server/authenticate.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
+import type { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import type { TenantLives } from '#infra/tenant-lives.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -35,6 +36,8 @@ export interface ControlDeps {
   payloadLinks: PayloadLinks;
   authenticate: Authenticate;
   checkLarge: CheckLarge;
+  /** The rate limits of keys and tenants. */
+  rates: Pick<RateLimits, 'admit'>;
   clock: Clock;
 }
 

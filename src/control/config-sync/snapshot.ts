@@ -7,6 +7,7 @@ import type {
 } from '#infra/mongo/configuration.ts';
 import { credentialSnapshot } from '../credentials/endpoint-credentials.ts';
 import { policySnapshot } from '../resources/endpoint-policies.ts';
+import { rateSnapshot } from '../resources/stored-rate.ts';
 import type {
   ApiKeySnapshot,
   EndpointSnapshot,
@@ -37,6 +38,8 @@ export function tenantSnapshot(parts: TenantParts, nowMs: number): TenantSnapsho
   if (tenant.life !== undefined) snapshot.life = tenant.life;
   if (typeof tenant.in_flight_max === 'number') snapshot.inFlightMax = tenant.in_flight_max;
   if (tenant.event_type_policy !== null) snapshot.eventTypePolicy = tenant.event_type_policy;
+  const rateLimit = rateSnapshot(tenant.rate_limit);
+  if (rateLimit !== undefined) snapshot.rateLimit = rateLimit;
   return snapshot;
 }
 
@@ -100,5 +103,7 @@ export function apiKeySnapshot(key: ApiKeyDocument): ApiKeySnapshot | undefined 
   if (key.tenant !== null) snapshot.tenant = key.tenant;
   if (key.life !== undefined) snapshot.life = key.life;
   if (key.expires_at !== null) snapshot.expiresAtMs = key.expires_at.getTime();
+  const rateLimit = rateSnapshot(key.rate_limit);
+  if (rateLimit !== undefined) snapshot.rateLimit = rateLimit;
   return snapshot;
 }

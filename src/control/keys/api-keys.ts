@@ -26,6 +26,7 @@ import {
   type ConfigurationDeps,
   type TenantChange,
 } from '../config-sync/change-tenant.ts';
+import { storedRate } from '../resources/stored-rate.ts';
 import { type ChangeClaim, withClaim } from '../idempotency/change-claim.ts';
 import { afterId, idOrder } from '../resources/id-order.ts';
 import {
@@ -66,6 +67,7 @@ export class ApiKeys {
       tenant: body.tenant_id ?? null,
       name: body.name ?? null,
       expires_at: expiresAt,
+      rate_limit: body.rate_limit ? storedRate(body.rate_limit, null) : null,
     });
     const insert = async (session: ClientSession, life?: number): Promise<CreatedApiKey> => {
       const ofLife = life === undefined ? document : { ...document, life };
@@ -110,7 +112,7 @@ export class ApiKeys {
   }
 
   /**
-   * Changes the name, the capabilities or the expiry.
+   * Changes the name, the capabilities, the expiry or the rate limit.
    *
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, POSTHORN_PRECONDITION_FAILED,
    * POSTHORN_KEY_SCOPE, POSTHORN_KEY_ENDED
@@ -130,6 +132,10 @@ export class ApiKeys {
       const next: ApiKeyDocument = { ...known, revision: known.revision + 1 };
       if (body.name !== undefined) next.name = body.name;
       if (body.expires_at !== undefined) next.expires_at = toDate(body.expires_at);
+      if (body.rate_limit === null) next.rate_limit = null;
+      else if (body.rate_limit !== undefined) {
+        next.rate_limit = storedRate(body.rate_limit, known.rate_limit);
+      }
       if (body.capabilities === null) delete next.capabilities;
       else if (body.capabilities !== undefined) next.capabilities = body.capabilities;
       checkGrant(caller, next);
@@ -170,6 +176,7 @@ export class ApiKeys {
         name,
         ...(life === undefined ? {} : { life }),
         ...(capabilities === undefined ? {} : { capabilities }),
+        rate_limit: known.rate_limit ?? null,
         expires_at: body.expires_at === undefined ? known.expires_at : toDate(body.expires_at),
       });
       const overlapEnd = new Date(nowMs + overlapMs);

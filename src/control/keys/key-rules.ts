@@ -73,6 +73,7 @@ export function toResource(key: ApiKeyDocument, lastUsedAt: Date | undefined): A
     revoked_at: key.revoked_at?.toISOString() ?? null,
     last_used_at: lastUsedAt?.toISOString() ?? null,
     replaced_by_id: key.replaced_by ?? null,
+    rate_limit: key.rate_limit ?? null,
   };
 }
 

@@ -99,6 +99,13 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
     description: 'The request is well-formed, but breaks a rule or a limit; `code` says which.',
     applies: (route) => takesBody(route) || route.querystring !== undefined,
   },
+  429: {
+    name: 'TooManyRequests',
+    description:
+      'The rate limit of the key or of the tenant is reached. Repeat the request after `retry-after` seconds.',
+    headers: ['retry-after', 'ratelimit', 'ratelimit-policy'],
+    applies: locked,
+  },
   431: {
     name: 'RequestHeaderFieldsTooLarge',
     description: 'The header fields of the request are too large.',

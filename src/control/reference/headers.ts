@@ -20,6 +20,14 @@ export const headerComponents: Readonly<Record<AnswerHeader, object>> = {
     'Path of the created resource.',
     '/v1/tenants/acme/endpoints/ep_01k3v9h2c8m4n6p8q0r2s4t6v8',
   ),
+  ratelimit: text(
+    'For each limit: the requests that are admitted now, and the seconds until the whole burst is. Absent: there is no limit.',
+    '"key";r=4;t=1',
+  ),
+  'ratelimit-policy': text(
+    'For each limit: the requests (`q`) that are admitted in a time window of `w` seconds.',
+    '"key";q=10;w=1',
+  ),
   'retry-after': {
     description: 'Seconds to wait before the request is repeated.',
     schema: { type: 'integer', minimum: 0 },

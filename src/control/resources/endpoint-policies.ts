@@ -1,7 +1,7 @@
 /**
  * Converts policies of an endpoint between the API, MongoDB and the snapshot (DL-5, DL-8, DL-9).
  */
-import { checkRetryDelays, defaultBurst } from '#domain/endpoint/endpoint-policy.ts';
+import { checkRetryDelays } from '#domain/endpoint/endpoint-policy.ts';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
 import { defaultRetryPolicy } from '#domain/outcome/verdict.ts';
 import type { StoredEndpointPolicy } from '#infra/mongo/configuration.ts';
@@ -10,6 +10,7 @@ import type {
   EndpointPolicySettings,
 } from '#wire/api/endpoint/endpoint-policy.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
+import { rateSnapshot, storedRate } from './stored-rate.ts';
 
 const MAX_AGE_SECONDS = (defaultRetryPolicy.maxAgeMs as number) / 1000;
 
@@ -64,16 +65,6 @@ export function checkLinksAllowed(
   if (fields.length > 0) throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
 }
 
-/** A burst that was derived from the previous rate is derived from the new rate too. */
-function storedRate(
-  rate: NonNullable<EndpointPolicySettings['rate_limit']>,
-  known: StoredEndpointPolicy['rate_limit'],
-): NonNullable<StoredEndpointPolicy['rate_limit']> {
-  const chosen = known && known.burst !== defaultBurst(known.per_second) ? known.burst : undefined;
-  const { per_second } = rate;
-  return { per_second, burst: rate.burst ?? chosen ?? defaultBurst(per_second) };
-}
-
 function storedRetry(
   retry: NonNullable<EndpointPolicySettings['retry']>,
   known: StoredEndpointPolicy['retry'],
@@ -121,7 +112,8 @@ export function policySnapshot(
   | 'payloadInlineMaxBytes'
   | 'propagateTrace'
 > {
-  const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax, rate_limit: rate } = stored;
+  const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax } = stored;
+  const rate = rateSnapshot(stored.rate_limit);
   const snapshot: ReturnType<typeof policySnapshot> = {};
   if (retry) {
     snapshot.retry = {
@@ -136,7 +128,7 @@ export function policySnapshot(
   if (stored.payload === 'url') snapshot.payload = 'url';
   const { payload_inline_max_bytes: inlineMax } = stored;
   if (typeof inlineMax === 'number') snapshot.payloadInlineMaxBytes = inlineMax;
-  if (rate) snapshot.rateLimit = { perSecond: rate.per_second, burst: rate.burst };
+  if (rate !== undefined) snapshot.rateLimit = rate;
   if (stored.ordered === true) {
     snapshot.ordered = { onExhausted: stored.on_exhausted ?? 'dead_letter' };
   }

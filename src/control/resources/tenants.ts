@@ -12,6 +12,7 @@ import { afterCursor, timeOrder, timeSort } from '../history/time-order.ts';
 import type { LifeViews } from '../lives/life-views.ts';
 import type { Tombstones } from '../lives/tombstones.ts';
 import { turnKeys } from '../config-sync/change-turns.ts';
+import { storedRate } from './stored-rate.ts';
 
 const SORT = timeSort('tenants');
 
@@ -52,6 +53,7 @@ export class Tenants {
         weight: settings.weight ?? 1,
         in_flight_max: settings.in_flight_max ?? null,
         event_type_policy: settings.event_type_policy ?? null,
+        rate_limit: settings.rate_limit ? storedRate(settings.rate_limit, known?.rate_limit) : null,
         updated_at: now,
       };
       if (known === null) {
@@ -172,6 +174,7 @@ function toResource(tenant: TenantDocument): TenantResource {
     weight: tenant.weight,
     in_flight_max: tenant.in_flight_max ?? null,
     event_type_policy: tenant.event_type_policy,
+    rate_limit: tenant.rate_limit ?? null,
     revision: tenant.revision,
     created_at: tenant.created_at.toISOString(),
     updated_at: tenant.updated_at.toISOString(),

@@ -1,7 +1,9 @@
 import type { FastifyInstance } from 'fastify';
 import { applyReadPreconditions } from '#infra/http/protocol/not-modified.ts';
 import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import type { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import type { Log } from '#infra/telemetry/log.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { Broadcasts } from '../deliveries/broadcasts.ts';
 import type { DeliveryActions } from '../deliveries/delivery-actions.ts';
 import type { EventTypes } from '../event-types/registry.ts';
@@ -21,6 +23,7 @@ import type { Endpoints } from '../resources/endpoints.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
 import type { Tenants } from '../resources/tenants.ts';
 import { requireAccess } from './access.ts';
+import { limitApiRequests } from './limit-api-requests.ts';
 import { registerApiKeyRoutes } from '../keys/routes.ts';
 import { registerBroadcastRoutes } from './broadcasts.ts';
 import { type DeadLetterParts, registerDeadLetterRoutes } from './dead-letters.ts';
@@ -52,6 +55,13 @@ export interface ApiParts extends DeadLetterParts, ReplayParts {
   answers: IdempotentAnswers;
 }
 
+/** The checks that precede each handler. */
+export interface ApiGuards {
+  authenticate: Authenticate;
+  rates: Pick<RateLimits, 'admit'>;
+  config: Pick<ConfigView, 'currentTenant'>;
+}
+
 /**
  * Registered in its own scope, because access checks apply to all routes of a scope. Payload
  * links are outside it.
@@ -59,7 +69,7 @@ export interface ApiParts extends DeadLetterParts, ReplayParts {
 export function registerApiRoutes(
   app: FastifyInstance,
   parts: ApiParts,
-  authenticate: Authenticate,
+  { authenticate, rates, config }: ApiGuards,
   log: Log,
 ): void {
   registerPayloadLinkRoute(app, parts.payloads);
@@ -69,6 +79,7 @@ export function registerApiRoutes(
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),
     });
+    limitApiRequests(scope, rates, config);
     applyReadPreconditions(scope);
     answerOnce(scope, parts.answers, log);
     registerTenantRoutes(api, parts.tenants);

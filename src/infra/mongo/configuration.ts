@@ -34,6 +34,8 @@ export interface TenantDocument {
   /** Null or absent: the tenant has no limit of its own. */
   in_flight_max?: number | null;
   event_type_policy: EventTypePolicy | null;
+  /** Null or absent: none. */
+  rate_limit?: StoredRateLimit | null;
   /** Revision of these settings: the ETag. */
   revision: number;
   /** Revision of the tenant's snapshot, which contains all of the tenant. */
@@ -45,6 +47,11 @@ export interface TenantDocument {
   size?: TenantSize & { rev: number };
   created_at: Date;
   updated_at: Date;
+}
+
+export interface StoredRateLimit {
+  per_second: number;
+  burst: number;
 }
 
 /** Number of documents, and their bytes. */
@@ -65,7 +72,7 @@ export interface StoredEndpointPolicy {
   } | null;
   timeout_ms?: number | null;
   in_flight_max?: number | null;
-  rate_limit?: { per_second: number; burst: number } | null;
+  rate_limit?: StoredRateLimit | null;
   /** Absent: false. */
   ordered?: boolean;
   /** Of an ordered endpoint; absent: dead_letter. */
@@ -239,6 +246,8 @@ export interface ApiKeyDocument {
   created_at: Date;
   expires_at: Date | null;
   revoked_at: Date | null;
+  /** Null or absent: none. */
+  rate_limit?: StoredRateLimit | null;
 }
 
 /** When an API key was last used: apart from the key, whose changes every process watches. */

@@ -26,6 +26,7 @@ import { type BatchItem, readBatchBody, readCloudEventBatch } from '../read/read
 import { readOne, unsupported, wantedOfOne } from '../read/read-request.ts';
 import { refusedRequest } from './refusal-log.ts';
 import { wantedOfBatch, wantedOfCloudEventBatch } from '#wire/published/scan-body.ts';
+import type { RequestRates } from './request-rates.ts';
 import type { RequestTrace } from './trace-requests.ts';
 
 export interface PublishRequestsDeps {
@@ -35,6 +36,7 @@ export interface PublishRequestsDeps {
   /** Returns the tenant if it is in memory; undefined if it is not. */
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  rates: Pick<RequestRates, 'countItems'>;
   /** Reads large bodies. */
   turns: JsonTurns;
   eventBytesMax: number;
@@ -236,6 +238,7 @@ export class PublishRequests {
     reply: FastifyReply,
   ): void {
     const key = readIdempotencyKey(request.headers);
+    const { admitted, refusal } = this.deps.rates.countItems(request, reply, items.length);
     const results: BatchResult[] = [];
     let open = items.length;
     let retryAfterSeconds = 0;
@@ -248,6 +251,11 @@ export class PublishRequests {
       return { status: error.status, error: problemOf(error, request.url, request.id) };
     };
     const take = (item: BatchItem, index: number): void => {
+      if (refusal !== undefined && index >= admitted) {
+        this.deps.results.refused(refusal, refusedRequest(request));
+        finish(index, refused(refusal));
+        return;
+      }
       if ('error' in item) {
         this.deps.results.refused(item.error, refusedRequest(request));
         finish(index, refused(item.error));
@@ -304,7 +312,8 @@ type BatchResult =
   | { status: number; error: ReturnType<typeof problemOf> };
 
 /**
- * 202 if all are stored, 207 if some are not, 503 if none could be stored.
+ * 202 if all are stored, 207 if some are not, 503 if none could be stored. The answer says when to
+ * repeat items that a rate limit refused.
  *
  * @param retryAfterSeconds the longest that a refusal names
  */
@@ -312,7 +321,8 @@ function sendBatch(results: BatchResult[], retryAfterSeconds: number, reply: Fas
   const accepted = results.filter((result) => result.status === 202).length;
   const allFailed = results.length > 0 && results.every((result) => result.status === 503);
   const refused = results.length - accepted;
-  if (allFailed) reply.header('retry-after', String(retryAfterSeconds));
+  const isLimited = results.some((result) => result.status === 429);
+  if (allFailed || isLimited) reply.header('retry-after', String(retryAfterSeconds));
   reply
     .code(allFailed ? 503 : refused > 0 ? 207 : 202)
     .header('content-type', 'application/json; charset=utf-8')

@@ -14,12 +14,14 @@ import {
   type PublishRequestsDeps,
   type TenantParams,
 } from './publish-requests.ts';
+import type { RequestRates } from './request-rates.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface IngressRoutesDeps extends PublishRequestsDeps {
   authenticate: Authenticate;
   /** Limits the concurrent requests of each tenant. */
   limiter: TenantConcurrencyLimiter;
+  rates: RequestRates;
   tracing?: Tracing | undefined;
 }
 
@@ -46,6 +48,8 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
         if (tenant === undefined) requireBroadcast(principal);
         else requireTenant(principal, tenant, 'publish');
         requests.authenticated(request, principal);
+        const known = tenant === undefined ? undefined : deps.tenant(tenant);
+        deps.rates.countRequest(request, reply, principal, known);
         refuseQuery(request);
       } catch (error) {
         start(error as Error);

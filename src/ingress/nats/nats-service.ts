@@ -29,6 +29,8 @@ import { checkBodyHeaders } from '#infra/http/server/body/body-headers.ts';
 import { ACCEPT_ENCODING, parseContentCodings } from '#infra/http/server/body/content-coding.ts';
 import { classifyError } from '#infra/http/server/classify-error.ts';
 import type { JsonTurns } from '#infra/json-turns.ts';
+import { appliedLimits, rateLimited } from '#infra/rate-limits/applied-limits.ts';
+import type { RateDecision, RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { type Tracing, traceparentOf } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#infra/service.ts';
@@ -44,7 +46,7 @@ import type { TenantConcurrencyLimiter } from '../fairness/tenant-concurrency-li
 import { headerFault } from './header-block.ts';
 import { namedHeaders, readNatsEvent, wantedOfNatsEvent } from './nats-request.ts';
 import type { Rejections } from './rejections.ts';
-import { checkSenderKey, unboundKeyOf, type KeysById } from './sender-key.ts';
+import { checkSenderKey, senderKeyOf, unboundKeyOf, type KeysById } from './sender-key.ts';
 import { endNatsRequestSpan, startNatsRequestSpan } from './trace-nats-request.ts';
 
 const QUEUE_GROUP = 'ingress';
@@ -65,6 +67,7 @@ export interface NatsServiceDeps {
   rejections: Pick<Rejections, 'add'>;
   tenant: (id: string) => TenantSnapshot | undefined;
   lookUpTenant: (id: string) => Promise<TenantSnapshot | undefined>;
+  rates: Pick<RateLimits, 'admit'>;
   /** Absent: producers do not log in with API keys. */
   keys: KeysById | undefined;
   /** Reads large bodies. */
@@ -86,6 +89,8 @@ interface Request {
   left: (() => void) | undefined;
   /** It holds one of its tenant's slots. */
   isCounted: boolean;
+  /** Absent: it has no rate limit, or was not counted. */
+  rates?: RateDecision;
 }
 
 export class NatsService implements Service {
@@ -180,6 +185,7 @@ export class NatsService implements Service {
       if (tenant === undefined) throw tenantNotFound(request.tenant);
       const { keys } = this.deps;
       if (keys !== undefined) checkSenderKey(request.message.reply, tenant, keys);
+      this.limit(tenant, request);
       const body = asBuffer(request.message.data);
       const bytesMax = this.deps.eventBytesMax + BODY_SLACK_BYTES;
       if (body.length > bytesMax) {
@@ -202,6 +208,21 @@ export class NatsService implements Service {
     } catch (error) {
       this.refuse(request, error);
     }
+  }
+
+  /**
+   * Counts the event against the rate limits of its tenant, and of the key that its inbox names.
+   *
+   * @throws PosthornError POSTHORN_RATE_LIMITED
+   */
+  private limit(tenant: TenantSnapshot, request: Request): void {
+    const { keys, rates } = this.deps;
+    const key = keys && senderKeyOf(request.message.reply, keys);
+    const applied = appliedLimits('events', key?.id, key?.rateLimit, tenant);
+    if (applied === undefined) return;
+    const decision = rates.admit(applied, 1);
+    request.rates = decision;
+    if (decision.admitted === 0) throw rateLimited(decision);
   }
 
   /**
@@ -269,8 +290,7 @@ export class NatsService implements Service {
   private answer(request: Request, accepted: Accepted): void {
     this.leave(request);
     if (request.span !== undefined) endNatsRequestSpan(request.span, undefined);
-    const extra = accepted.replayed ? { 'Idempotency-Replayed': 'true' } : undefined;
-    this.reply(request, acceptedJson(accepted), extra);
+    this.reply(request, acceptedJson(accepted), answerHeaders(accepted, request.rates));
   }
 
   private end(request: Request, error: PosthornError): void {
@@ -283,7 +303,10 @@ export class NatsService implements Service {
       this.deps.rejections.add({ id, subject, tenant, type, body, error });
       return;
     }
-    const extra: Record<string, string> = { 'Content-Type': PROBLEM_MEDIA_TYPE };
+    const extra: Record<string, string> = {
+      'Content-Type': PROBLEM_MEDIA_TYPE,
+      ...(request.rates && rateHeaders(request.rates)),
+    };
     if (error.retryAfterSeconds !== undefined) {
       extra['Retry-After'] = String(error.retryAfterSeconds);
     }
@@ -311,6 +334,18 @@ export class NatsService implements Service {
       this.deps.log.warn({ error: (error as Error).message, request_id: id }, 'ingress.no_answer');
     }
   }
+}
+
+function answerHeaders(
+  { replayed }: Accepted,
+  rates: RateDecision | undefined,
+): Record<string, string> | undefined {
+  if (!replayed) return rates && rateHeaders(rates);
+  return { 'Idempotency-Replayed': 'true', ...(rates && rateHeaders(rates)) };
+}
+
+function rateHeaders({ policyHeader, limitHeader }: RateDecision): Record<string, string> {
+  return { 'RateLimit-Policy': policyHeader, RateLimit: limitHeader };
 }
 
 function tooLarge(detail: string): PosthornError {

@@ -37,9 +37,14 @@ export function checkSenderKey(
  * its event then counts as one of a key of the tenant.
  */
 export function unboundKeyOf(reply: string | undefined, keys: KeysById): string | undefined {
-  const keyId = KEY_INBOX.exec(reply ?? '')?.[1];
-  const key = keyId === undefined ? undefined : keys.apiKeyById(keyId);
+  const key = senderKeyOf(reply, keys);
   return key !== undefined && key.tenant === undefined ? key.id : undefined;
+}
+
+/** The key that a request's inbox names; undefined: it names none that is valid. */
+export function senderKeyOf(reply: string | undefined, keys: KeysById): ApiKeySnapshot | undefined {
+  const keyId = KEY_INBOX.exec(reply ?? '')?.[1];
+  return keyId === undefined ? undefined : keys.apiKeyById(keyId);
 }
 
 function mayPublish({ scope, tenant, life = 0 }: ApiKeySnapshot, id: string, now: number): boolean {

@@ -5,6 +5,7 @@ import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, resourceId, revision, strict, tenantId, timestamp } from './fields.ts';
 import { filterBy, orderField, pageFields, pageOf } from './page.ts';
+import { rateLimit, rateLimitSettings } from './endpoint/rate-limit.ts';
 
 const keyId = resourceId('an API key', 'key');
 
@@ -51,6 +52,7 @@ export const newApiKey = named(
       capabilities: Type.Optional(fields.capabilities),
       name: Type.Optional(fields.name),
       expires_at: Type.Optional(timestamp('When the key expires. Absent: never')),
+      rate_limit: Type.Optional(nullable(rateLimitSettings)),
     },
     strict,
   ),
@@ -79,6 +81,7 @@ export const apiKey = named(
     replaced_by_id: nullable(
       resourceId('the API key that a rotation created in place of this one', 'key'),
     ),
+    rate_limit: nullable(rateLimit),
   }),
   { description: 'An API key, without its secret.' },
 );
@@ -104,12 +107,13 @@ export const apiKeyChange = named(
       name: Type.Optional(nullable(fields.name)),
       capabilities: Type.Optional(nullable(fields.capabilities)),
       expires_at: Type.Optional(nullable(timestamp('When the key expires. Null: never'))),
+      rate_limit: Type.Optional(nullable(rateLimitSettings)),
     },
     { ...strict, minProperties: 1 },
   ),
   {
     description:
-      'Changes of an API key. Absent fields stay. Null removes the name, the limit of the capabilities, or the expiry.',
+      'Changes of an API key. Absent fields stay. Null removes the name, the limit of the capabilities, the expiry, or the rate limit.',
     examples: [{ name: 'Billing service', capabilities: ['view'] }],
   },
 );

@@ -5,6 +5,7 @@ import { eventTypePolicies } from '#domain/tenant.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';
 import { orderField, pageFields, pageOf } from './page.ts';
+import { rateLimit, rateLimitSettings } from './endpoint/rate-limit.ts';
 
 export const tenantParams = Type.Object({ tenant: tenantId }, strict);
 
@@ -45,6 +46,7 @@ export const tenantSettings = named(
       weight: Type.Optional(Type.Integer({ ...settings.weight, default: 1 })),
       in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
       event_type_policy: Type.Optional(settings.event_type_policy),
+      rate_limit: Type.Optional(nullable(rateLimitSettings)),
     },
     strict,
   ),
@@ -60,6 +62,7 @@ export const tenant = named(
     weight: settings.weight,
     in_flight_max: nullable(settings.in_flight_max),
     event_type_policy: nullable(settings.event_type_policy),
+    rate_limit: nullable(rateLimit),
     revision,
     created_at: timestamp('When the tenant was created'),
     updated_at: timestamp('When the tenant was last changed'),

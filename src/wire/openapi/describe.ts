@@ -32,6 +32,8 @@ export type AnswerHeader =
   | 'etag'
   | 'idempotency-replayed'
   | 'location'
+  | 'ratelimit'
+  | 'ratelimit-policy'
   | 'retry-after'
   | 'www-authenticate'
   | 'x-request-id';

@@ -32,6 +32,11 @@ export const api: Dashboard = {
         [rate(`${REQUESTS}_count{status_class="5xx"}`, 'method, route'), '{{method}} {{route}}'],
       ],
     },
+    {
+      title: 'Refused by rate limits, by limit',
+      unit: 'cps',
+      queries: [[rate('posthorn_rate_limited_total', 'policy'), '{{policy}}']],
+    },
     { title: 'How long requests take', unit: 's', queries: percentiles(REQUESTS) },
     {
       title: 'How long requests take, 99 of 100, by route',

@@ -22,6 +22,7 @@ import { createLog } from '#infra/telemetry/log.ts';
 import { type Control, createControl } from '#src/control/mod.ts';
 import { testSettings } from '#testkit/test-settings.ts';
 import { startNatsServer, testMongo, type TestServer } from '#testkit/servers.ts';
+import { rateLimitsAlone } from '#testkit/rate-limits-alone.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { EndpointSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { PayloadLinks } from '#wire/webhook/payload-link.ts';
@@ -120,6 +121,7 @@ export async function startControlPlane(
   const stores = { mongo, nc, publisher, records, payloads, payloadLinks };
   const deps = { ...stores, db, log, config, secretBox, authenticate, clock: systemClock };
   const registry = new Registry();
+  const rates = rateLimitsAlone();
   const start = (metrics = new Registry()): Control => {
     const control = createControl({
       ...deps,
@@ -131,6 +133,7 @@ export async function startControlPlane(
         clock: systemClock,
         log,
       }),
+      rates,
       http: settings.http,
     });
     undo.push(() => control.service.stop(5000));

@@ -10,6 +10,8 @@ import { createAuthenticator, keyHash } from '#infra/http/server/authenticate.ts
 import type { History } from '#infra/mongo/documents.ts';
 import { newId } from '#domain/ids.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
+import { RateShareStore } from '#infra/nats/stores/rate-share-store.ts';
+import { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import { LifeView } from '#infra/nats/lives/life-view.ts';
 import type { Service } from '#infra/service.ts';
 import type { NatsAccess } from '#src/embedded/nats-server.ts';
@@ -17,7 +19,7 @@ import { createCheckLarge } from '#infra/schema-check/create-check-large.ts';
 import { registerIngress } from '#src/ingress/mod.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { KeyScope } from '#domain/capabilities.ts';
-import type { EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
 import { type EventFrame, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { buckets, configKeys, streams } from '#wire/subjects.ts';
 import { metricValue } from '../metric-value.ts';
@@ -76,8 +78,17 @@ export class IngressPlane {
       me: newId('req', Date.now()),
       log,
     });
+    const shares = new RateShareStore({
+      nc,
+      me: newId('req', Date.now()),
+      doors: ['events'],
+      clock: systemClock,
+      log,
+    });
+    const rates = new RateLimits({ shares, registry, clock: systemClock });
     const deps = {
       settings: settings.ingress,
+      rates,
       storage: settings.streams,
       nc,
       jsm,
@@ -95,7 +106,12 @@ export class IngressPlane {
       registry,
       log,
     };
-    this.services = [view, ...registerIngress(this.app, { ...deps, clock: systemClock })];
+    this.services = [
+      view,
+      shares,
+      rates,
+      ...registerIngress(this.app, { ...deps, clock: systemClock }),
+    ];
   }
 
   /** With the tenant `acme`, known. */
@@ -154,11 +170,7 @@ export class IngressPlane {
     await waitUntil(() => this.config.eventType(name) !== undefined);
   }
 
-  async key(
-    key: string,
-    scope: KeyScope,
-    changes: { tenant?: string; life?: number; expiresAtMs?: number } = {},
-  ): Promise<void> {
+  async key(key: string, scope: KeyScope, changes: Partial<ApiKeySnapshot> = {}): Promise<void> {
     const snapshot = { v: 1, id: `key_${key}`, rev: 1, scope, ...changes };
     await this.kv.put(configKeys.apiKey(keyHash(key)), JSON.stringify(snapshot));
     await waitUntil(() => this.config.apiKey(keyHash(key)) !== undefined);

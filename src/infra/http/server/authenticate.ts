@@ -54,6 +54,7 @@ export function createAuthenticator(deps: AuthenticatorDeps): Authenticate {
     }
     const principal: Principal = { keyId: key.id, scope: key.scope };
     if (key.capabilities !== undefined) principal.capabilities = key.capabilities;
+    if (key.rateLimit !== undefined) principal.rateLimit = key.rateLimit;
     if (key.tenant === undefined) return principal;
     // The key's tenant was deleted and created again: its revocation may not be known here yet.
     const life = config.currentTenant(key.tenant)?.life ?? 0;

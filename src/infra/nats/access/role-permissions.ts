@@ -62,6 +62,7 @@ const BUCKET = {
   lanes: `KV_${buckets.lanes}`,
   ordered: `KV_${buckets.ordered}`,
   behind: `KV_${buckets.behind}`,
+  rates: `KV_${buckets.rates}`,
   payloads: `OBJ_${buckets.payloads}`,
 } as const;
 
@@ -144,6 +145,9 @@ const process: Rights = {
   subscribe: [subjects.lifeView('*')],
 };
 
+/** Keeps the shares of rate limits in step with the other processes that admit requests. */
+const shareRates = [...watch(BUCKET.rates), write(buckets.rates, '*')];
+
 const ownShards = (kind: LeaseKind): string[] => [
   write(buckets.leases, leaseKeys(kind).worker('*')),
   write(buckets.leases, leaseKeys(kind).shard('*')),
@@ -156,6 +160,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
   ingress: (shards) => ({
     publish: [
       ...process.publish,
+      ...shareRates,
       'ev.>',
       'dup.>',
       'rej.>',
@@ -229,6 +234,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
   control: (shards) => ({
     publish: [
       ...process.publish,
+      ...shareRates,
       // Operational events, and deliveries of the API: replays, retries, cancellations.
       'ev.>',
       'dlv.>',

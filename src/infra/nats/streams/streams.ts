@@ -25,6 +25,9 @@ import { type NamedStream, streamConfigs } from './stream-configs.ts';
 /** How long a key of the bucket LEASES lives after it was written. */
 export const LEASE_MS = 4000;
 
+/** How long a key of the bucket RATES lives after it was written. */
+const RATES_KEPT_MS = 4000;
+
 /** A broadcaster without a sign of life for this long is taken for dead. */
 export const BROADCAST_ACK_WAIT_MS = 10_000;
 
@@ -61,6 +64,7 @@ export async function ensureStreams(
   await kvm.create(buckets.lanes, { history: 1, replicas });
   await kvm.create(buckets.ordered, { history: 1, replicas });
   await kvm.create(buckets.behind, { history: 1, replicas });
+  await kvm.create(buckets.rates, { history: 1, replicas, ttl: RATES_KEPT_MS });
   // A limit of the account bounds the streams too. It may change, so it is read each time.
   const { bytesMax } = await readStorageUsage(jsm, settings);
   for (const config of streamConfigs({ ...settings, bytesMax })) await ensureStream(jsm, config);

@@ -4,6 +4,7 @@ import { onExhaustedActions, payloadModes } from '#domain/endpoint/endpoint.ts';
 import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, strict } from '../fields.ts';
+import { rateLimit, rateLimitSettings } from './rate-limit.ts';
 
 const retryFields = {
   delays_seconds: Type.Array(Type.Number(policyBounds.retryDelaySeconds), {
@@ -28,20 +29,6 @@ const retryFields = {
     description:
       'Seconds after the first attempt when the delivery becomes a dead letter: no attempt begins later, for whichever reason it was delayed.',
     examples: [259200],
-  }),
-};
-
-const rateFields = {
-  per_second: Type.Number({
-    ...policyBounds.ratePerSecond,
-    description: 'Requests in each second.',
-    examples: [10],
-  }),
-  burst: Type.Integer({
-    ...policyBounds.rateBurst,
-    description:
-      'Number of requests that may be sent in a burst after an idle time. Absent: unchanged, or a tenth of `per_second` if it was never set.',
-    examples: [5],
   }),
 };
 
@@ -116,18 +103,7 @@ export const endpointPolicySettings = {
   ),
   timeout_ms: Type.Optional(nullable(timeoutMs)),
   in_flight_max: Type.Optional(nullable(inFlightMax)),
-  rate_limit: Type.Optional(
-    nullable(
-      named(
-        'RateLimitSettings',
-        Type.Object(
-          { per_second: rateFields.per_second, burst: Type.Optional(rateFields.burst) },
-          strict,
-        ),
-        { description: 'Limits the rate of requests with a token bucket.' },
-      ),
-    ),
-  ),
+  rate_limit: Type.Optional(nullable(rateLimitSettings)),
   ordered: Type.Optional(ordered),
   on_exhausted: Type.Optional(onExhausted),
   payload: Type.Optional(payload),
@@ -148,12 +124,7 @@ export const endpointPolicyFields = {
   ),
   timeout_ms: nullable(timeoutMs),
   in_flight_max: nullable(inFlightMax),
-  rate_limit: nullable(
-    named(
-      'RateLimit',
-      Type.Object(rateFields, { description: 'Limits the rate of requests with a token bucket.' }),
-    ),
-  ),
+  rate_limit: nullable(rateLimit),
   ordered,
   on_exhausted: onExhausted,
   payload,

@@ -8,6 +8,7 @@ import type { AcceptDone } from '#src/ingress/accept/accepted.ts';
 import { TenantConcurrencyLimiter } from '#src/ingress/fairness/tenant-concurrency-limiter.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { NatsService } from '#src/ingress/nats/nats-service.ts';
+import { rateLimitsAlone } from '#testkit/rate-limits-alone.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { startNatsCore } from '../../nats-core.ts';
@@ -27,6 +28,7 @@ async function start(
     return { v: 1, id, rev: 1, weight: 1, endpoints: [], subscriptions: [] };
   };
   const service = new NatsService({
+    rates: rateLimitsAlone(),
     clock: systemClock,
     keys: undefined,
     nc: core.nc,
