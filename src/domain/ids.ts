@@ -5,7 +5,18 @@ const CLOCK_LENGTH = 10;
 const RANDOM_LENGTH = 16;
 const IDS_AT_ONCE = 256;
 
-export type IdPrefix = 'evt' | 'ep' | 'sub' | 'key' | 'att' | 'rpl' | 'req' | 'bc' | 'bh' | 'pay';
+export type IdPrefix =
+  | 'evt'
+  | 'ep'
+  | 'sub'
+  | 'key'
+  | 'att'
+  | 'rpl'
+  | 'req'
+  | 'bc'
+  | 'bh'
+  | 'pay'
+  | 'seq';
 
 /**
  * Generates an identifier: `<prefix>_<26 characters>`, the first 10 from the clock (48 bits,

@@ -158,6 +158,12 @@ export const limits = {
   deduplicationPathSegmentsMax: 16,
   /** Of one event, all fields together. */
   deduplicationCanonicalBytesMax: 64 * 1024,
+  /** Newest numbers of a sequenced endpoint that NATS keeps; the history lists older ones. */
+  sequencesKept: 100_000,
+  /** Sequenced endpoints whose last number a router remembers. */
+  sequencesRemembered: 2000,
+  /** For each of those: newest deliveries whose numbers the router remembers. */
+  sequencedDeliveriesRemembered: 100,
   /** Each is a consumer. It adds 6 us to a message's 15 us with 40 on a stream, 170 with 1,000. */
   lanesPerShardMax: 40,
   /** Unacked messages of a tenant's lane: bounds its backlog; serves 1 s endpoints at 500/s. */

@@ -12,10 +12,11 @@ import {
 } from '#wire/frames/delivery-frame.ts';
 import type { EventFrame } from '#wire/frames/event-frame.ts';
 import { type LaneView, classFor } from '#wire/lane-view.ts';
-import type { RoutedRecord } from '#wire/frames/record.ts';
+import type { RoutedDelivery, RoutedRecord } from '#wire/frames/record.ts';
 import { subjects } from '#wire/subjects.ts';
 import type { InFlightEvent } from './in-flight-event.ts';
 import { OrderedPublisher } from './scheduling/ordered-publisher.ts';
+import type { SequenceRequest, Sequencer } from './sequences/sequencer.ts';
 
 /** Deliveries that a tenant may publish before the next tenant's turn. */
 const TURN = 32;
@@ -74,6 +75,8 @@ export interface FanOutsDeps {
   log: Log;
   publisher: Publisher;
   lanes: LaneView;
+  /** Numbers the deliveries to sequenced endpoints. */
+  sequencer: Pick<Sequencer, 'add'>;
   /** Called for each delivery that could not be stored, before `onEnd`. */
   onNotStored: (fanOut: FanOut, error: Error) => void;
   /** Called after the last PubAck or failure. */
@@ -154,16 +157,51 @@ export class FanOuts {
     // Another router owns the shard by now, and publishes the rest.
     if (!fanOut.message.isOwner()) return this.onOne(fanOut, undefined);
     if (endpoint.ordered !== undefined) return this.publishInOrder(fanOut, endpoint);
+    if (endpoint.sequenced === true) return this.publishNumbered(fanOut, endpoint);
     this.deps.publisher.publish(publicationFor(fanOut, endpoint, this.deps.lanes), (error) =>
       this.onOne(fanOut, error),
     );
   }
 
   private publishInOrder(fanOut: FanOut, endpoint: EndpointSnapshot): void {
+    let number: number | undefined;
+    const prepare = (done: (error: Error | undefined) => void): void =>
+      this.number(fanOut, endpoint, (error, sequence) => {
+        number = sequence;
+        done(
+          error ?? (sequence === undefined ? new Error('the shard has another owner') : undefined),
+        );
+      });
     this.ordered.add(subjects.ordered(fanOut.tenant, endpoint.id), {
-      make: () => publicationFor(fanOut, endpoint, this.deps.lanes),
+      ...(endpoint.sequenced === true ? { prepare } : {}),
+      make: () => publicationFor(fanOut, endpoint, this.deps.lanes, number),
       isOwner: () => fanOut.message.isOwner(),
       done: () => this.onOne(fanOut, undefined),
+    });
+  }
+
+  /** First the number, then the delivery: a crash in between leaves the event unacked. */
+  private publishNumbered(fanOut: FanOut, endpoint: EndpointSnapshot): void {
+    this.number(fanOut, endpoint, (error, sequence) => {
+      const isOwner = sequence !== undefined && fanOut.message.isOwner();
+      if (!isOwner) return this.onOne(fanOut, error);
+      const publication = publicationFor(fanOut, endpoint, this.deps.lanes, sequence);
+      this.deps.publisher.publishWhenRoom(publication, (notStored) =>
+        this.onOne(fanOut, notStored),
+      );
+    });
+  }
+
+  private number(fanOut: FanOut, endpoint: EndpointSnapshot, done: SequenceRequest['done']): void {
+    const { tenant, message, event, seq } = fanOut;
+    this.deps.sequencer.add({
+      tenant,
+      endpoint: endpoint.id,
+      delivery: deliveryId(tenant, event.head.id, endpoint.id),
+      event: event.head.id,
+      place: { storedMs: message.storedMs, seq },
+      isOwner: () => message.isOwner(),
+      done,
     });
   }
 
@@ -184,7 +222,12 @@ export class FanOuts {
   }
 }
 
-function publicationFor(fanOut: FanOut, endpoint: EndpointSnapshot, lanes: LaneView): Publication {
+function publicationFor(
+  fanOut: FanOut,
+  endpoint: EndpointSnapshot,
+  lanes: LaneView,
+  sequence?: number,
+): Publication {
   const { tenant, event } = fanOut;
   const id = deliveryId(tenant, event.head.id, endpoint.id);
   const head: DeliveryHead = {
@@ -202,7 +245,12 @@ function publicationFor(fanOut: FanOut, endpoint: EndpointSnapshot, lanes: LaneV
     if (priority !== undefined) head.byReference.priority = priority;
   }
   const held = endpoint.state !== 'active';
-  fanOut.deliveries.push({ id, endpoint: endpoint.id, status: held ? 'held' : 'pending' });
+  const routed: RoutedDelivery = { id, endpoint: endpoint.id, status: held ? 'held' : 'pending' };
+  if (sequence !== undefined) {
+    head.sequence = sequence;
+    routed.sequence = sequence;
+  }
+  fanOut.deliveries.push(routed);
   return {
     subject: subjectFor(fanOut, endpoint, lanes),
     payload: encodeDeliveryFrame(head, inline ? event.bytes : NOTHING),

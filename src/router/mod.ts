@@ -17,11 +17,13 @@ import type { Tracing } from '#infra/telemetry/tracing.ts';
 import type { Service } from '#infra/service.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { LaneView } from '#wire/lane-view.ts';
+import { SequenceStore } from '#infra/nats/stores/sequence-store.ts';
 import { BehindStore } from '#infra/nats/stores/behind-store.ts';
 import type { BehindShard } from './behind/behind-tenant.ts';
 import { EventConsumer } from './event-consumer.ts';
 import type { FaultyFilters } from './faulty-filters.ts';
 import { Router } from './router.ts';
+import { Sequencer } from './sequences/sequencer.ts';
 import { StorageKeeper } from './storage/storage-keeper.ts';
 
 export { Broadcaster } from './broadcast/broadcaster.ts';
@@ -74,6 +76,7 @@ export function createRouter(deps: RouterDeps): Service {
     publisher: deps.publisher,
     records: deps.records,
     payloads: deps.payloads,
+    sequencer: createSequencer(deps),
     faultyFilters: deps.faultyFilters,
     fanOutDelays: settings.fanOutDelays,
     registry: deps.registry,
@@ -151,6 +154,11 @@ export function createRouter(deps: RouterDeps): Service {
       await deps.records.drain();
     },
   };
+}
+
+function createSequencer({ publisher, jsm, clock }: RouterDeps): Sequencer {
+  const manager = () => Promise.resolve(jsm);
+  return new Sequencer(new SequenceStore({ publisher, jsm: manager, now: clock.wallMs }));
 }
 
 function createKeeper(deps: RouterDeps, owns: (shard: number) => boolean): StorageKeeper {

@@ -37,6 +37,7 @@ import { FilterScheduler } from './scheduling/filter-scheduler.ts';
 import { LargeEvents } from './large-events.ts';
 import { LifeGate } from './lives/life-gate.ts';
 import { endRouteSpan, startRouteSpan } from './route-span.ts';
+import type { Sequencer } from './sequences/sequencer.ts';
 import { SubscriptionIndex } from './subscription-index.ts';
 
 const NAK_DELAY_MS = 1000;
@@ -57,6 +58,7 @@ export interface RouterState {
   publisher: Publisher;
   records: RecordBatcher;
   payloads: PayloadStore;
+  sequencer: Pick<Sequencer, 'add'>;
   faultyFilters: FaultyFilters;
   /** Largest number of endpoints first. */
   fanOutDelays: readonly FanOutDelay[];
@@ -109,6 +111,7 @@ export class Router {
       log: deps.log,
       publisher: deps.publisher,
       lanes: deps.lanes,
+      sequencer: deps.sequencer,
       onNotStored: (fanOut, error) => this.onNotStored(fanOut, error),
       onEnd: (fanOut) => this.finish(fanOut),
     });

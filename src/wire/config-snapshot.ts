@@ -64,6 +64,8 @@ export interface EndpointSnapshot {
   payloadInlineMaxBytes?: number;
   /** Webhooks carry `traceparent`. */
   propagateTrace?: true;
+  /** Each delivery has a number, without gaps (DL-23). */
+  sequenced?: true;
 }
 
 /** Only approved ones are in the snapshot. */

@@ -34,6 +34,8 @@ export const streams = {
   broadcasts: 'BCAST',
   /** The first event of each deduplication digest. */
   firstEvents: 'DEDUP',
+  /** The numbers of deliveries to endpoints that are sequenced. */
+  sequences: 'SEQ',
 } as const;
 
 export const consumers = {
@@ -163,6 +165,9 @@ export const subjects = {
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
   /** The first event of a tenant with this digest (IN-7). */
   firstEvent: (tenant: string, digest: string) => `dup.${partitionOf(tenant)}.${tenant}.${digest}`,
+  /** The numbers of the deliveries to a sequenced endpoint, in their order (DL-23). */
+  sequence: (tenant: string, endpoint: string) =>
+    `seq.${partitionOf(tenant)}.${tenant}.${endpoint}`,
 } as const;
 
 /**
@@ -200,6 +205,7 @@ export function subjectsOfLife(
     { stream: streams.deadLetters, filter: `dlq.${p}.${lifeId}.>` },
     { stream: streams.rejected, filter: subjects.rejected(lifeId) },
     { stream: streams.firstEvents, filter: `dup.${p}.${lifeId}.>` },
+    { stream: streams.sequences, filter: `seq.${p}.${lifeId}.>` },
     { stream: `KV_${buckets.ordered}`, filter: `$KV.${buckets.ordered}.${lifeId}.>` },
   ];
 }

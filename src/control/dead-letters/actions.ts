@@ -216,8 +216,8 @@ export class DeadLetterActions {
   }
 
   private async publish(letter: DeadLetterDocument, id: string, dueMs: number): Promise<void> {
-    const { tenant, event, endpoint, type, seq, frame } = letter;
-    const link = { replayOf: letter._id };
+    const { tenant, event, endpoint, type, seq, sequence, frame } = letter;
+    const link = { replayOf: letter._id, ...(sequence === undefined ? {} : { sequence }) };
     const head = { id, endpoint, attemptNo: 1, hop: 0, eventSeq: seq, ...link };
     const target = subjects.delivery(tenant, endpoint, this.replayClassOf(tenant, endpoint));
     const waits = dueMs - this.deps.clock.wallMs() > SCHEDULED_FROM_MS;

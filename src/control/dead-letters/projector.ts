@@ -98,6 +98,7 @@ function readDeadLetter(message: PulledMessage): DeadLetterDocument {
     attempt_count: head.lastAttempt?.no ?? head.attemptNo - 1,
     last_attempt: head.lastAttempt ?? null,
     seq: head.eventSeq,
+    ...(head.sequence === undefined ? {} : { sequence: head.sequence }),
     frame: eventBytes.length > 0 ? new Binary(eventBytes) : null,
     replayed_at: null,
     replay: null,

@@ -99,7 +99,7 @@ export class Batch {
     const { tenant, event, type, acceptedMs } = record;
     const routed = record.total ?? record.deliveries.length;
     this.event(tenant, event, acceptedMs).fields.routed = routed;
-    for (const { id, endpoint, status } of record.deliveries) {
+    for (const { id, endpoint, status, sequence } of record.deliveries) {
       const at = new Date(acceptedMs);
       const state: DeliveryState = {
         hop: 0,
@@ -110,13 +110,13 @@ export class Batch {
         at,
         next_attempt_at: null,
       };
-      const change = this.delivery({ id, tenant, event, endpoint, type, at, state });
+      const change = this.delivery({ id, tenant, event, endpoint, type, at, sequence, state });
       change.whole = true;
     }
   }
 
   private addDelivery(record: DeliveryRecord): void {
-    const { id, tenant, event, endpoint, type, attempt, replayOf, replay } = record;
+    const { id, tenant, event, endpoint, type, sequence, attempt, replayOf, replay } = record;
     const state: DeliveryState = {
       hop: record.hop,
       rank: RANKS[record.status],
@@ -126,7 +126,8 @@ export class Batch {
       next_attempt_at: record.nextAttemptMs === undefined ? null : new Date(record.nextAttemptMs),
     };
     const at = new Date(record.acceptedMs);
-    const { document } = this.delivery({ id, tenant, event, endpoint, type, at, state });
+    const facts = { id, tenant, event, endpoint, type, at, sequence, state };
+    const { document } = this.delivery(facts);
     if (replayOf !== undefined) document.replay_of = replayOf;
     if (replay !== undefined) document.replay = replay;
     if (attempt === undefined) return;
@@ -160,6 +161,7 @@ export class Batch {
     endpoint: string;
     type: string;
     at: Date;
+    sequence: number | undefined;
     state: DeliveryState;
   }): DeliveryChange {
     const known = this.deliveries.get(facts.id);
@@ -167,8 +169,17 @@ export class Batch {
       if (isNewer(facts.state, known.document.state)) known.document.state = facts.state;
       return known;
     }
-    const { id, tenant, event, endpoint, type, at, state } = facts;
-    const document = { _id: id, tenant, event, endpoint, type, accepted_at: at, state };
+    const { id, tenant, event, endpoint, type, at, sequence, state } = facts;
+    const document: DeliveryDocument = {
+      _id: id,
+      tenant,
+      event,
+      endpoint,
+      type,
+      accepted_at: at,
+      ...(sequence === undefined ? {} : { sequence }),
+      state,
+    };
     const change: DeliveryChange = { document, whole: false };
     this.deliveries.set(id, change);
     return change;

@@ -40,9 +40,10 @@ export class Resends {
     const nextId = deliveryId(lifeId, old.event, old.endpoint, `${id}\n${generation}`);
     await claim?.note('resend');
     if (claim?.earlier?.note === undefined || !(await this.isKnown(nextId))) {
-      const { endpoint } = old;
+      const { endpoint, sequence } = old;
+      const link = { replayOf: id, ...(sequence === undefined ? {} : { sequence }) };
       const event = await this.eventOf(lifeId, old);
-      await deliveries.publish({ lifeId, id: nextId, endpoint, event, link: { replayOf: id } });
+      await deliveries.publish({ lifeId, id: nextId, endpoint, event, link });
     }
     await history.deadLetters.updateOne(
       { _id: id, tenant: lifeId, replayed_at: null, discarded_at: null },

@@ -25,7 +25,7 @@ const RESERVED = new Set([
   'upgrade',
   'user-agent',
 ]);
-const RESERVED_PREFIXES = ['webhook-', 'content-', 'proxy-', 'ce-'];
+const RESERVED_PREFIXES = ['webhook-', 'content-', 'proxy-', 'ce-', 'posthorn-'];
 
 /**
  * Checks the header fields that a tenant adds to every webhook.

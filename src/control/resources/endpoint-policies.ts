@@ -43,6 +43,7 @@ export function policyFields(
     fields.payload_inline_max_bytes = body.payload_inline_max_bytes;
   }
   if (body.propagate_trace !== undefined) fields.propagate_trace = body.propagate_trace;
+  if (body.sequenced !== undefined) fields.sequenced = body.sequenced;
   return fields;
 }
 
@@ -95,6 +96,7 @@ export function toPolicyResource(stored: StoredEndpointPolicy): EndpointPolicyFi
     payload: stored.payload ?? 'inline',
     payload_inline_max_bytes: stored.payload_inline_max_bytes ?? null,
     propagate_trace: stored.propagate_trace ?? false,
+    sequenced: stored.sequenced ?? false,
   };
 }
 
@@ -111,6 +113,7 @@ export function policySnapshot(
   | 'payload'
   | 'payloadInlineMaxBytes'
   | 'propagateTrace'
+  | 'sequenced'
 > {
   const { retry, timeout_ms: timeoutMs, in_flight_max: inFlightMax } = stored;
   const rate = rateSnapshot(stored.rate_limit);
@@ -133,5 +136,6 @@ export function policySnapshot(
     snapshot.ordered = { onExhausted: stored.on_exhausted ?? 'dead_letter' };
   }
   if (stored.propagate_trace === true) snapshot.propagateTrace = true;
+  if (stored.sequenced === true) snapshot.sequenced = true;
   return snapshot;
 }

@@ -1,21 +1,25 @@
 import { isUtf8 } from 'node:buffer';
 import type { AttemptRecord } from '#wire/frames/record.ts';
+import { SEQUENCE_HEADER, SEQUENCE_SIGNATURE_HEADER } from '#wire/webhook/sequence-headers.ts';
 import { type OutboundEvent, renderWebhook } from '#wire/webhook/webhook-request.ts';
 import type { AttemptFailureKind } from '#domain/outcome/delivery.ts';
 import { limits } from '#domain/limits.ts';
 import { newId } from '#domain/ids.ts';
 import type { SendRequest, SendResult } from '#infra/http/client/sender.ts';
-import { type EndpointTarget, signatures } from './endpoint-target.ts';
+import { type EndpointTarget, sequenceSignatures, signatures } from './endpoint-target.ts';
 
 /**
  * Builds the request of one attempt: the body in the endpoint's format, signed over the exact bytes
  * sent, with the time of the attempt (Standard Webhooks, "webhook-timestamp").
+ *
+ * @param sequence the number of the delivery, of a sequenced endpoint
  */
 export function webhookRequest(
   target: EndpointTarget,
   event: OutboundEvent,
   nowMs: number,
   traceparent?: string,
+  sequence?: number,
 ): Omit<SendRequest, 'signal'> {
   const { body, contentType, headers } = renderWebhook(target.format, event);
   const timestamp = Math.floor(nowMs / 1000);
@@ -26,6 +30,11 @@ export function webhookRequest(
   list.push('webhook-signature', signatures(target, id, timestamp, body));
   if (traceparent !== undefined && target.snapshot.propagateTrace === true) {
     list.push('traceparent', traceparent);
+  }
+  // An endpoint that is no longer sequenced has no signers of numbers.
+  if (sequence !== undefined && target.snapshot.sequenced === true) {
+    list.push(SEQUENCE_HEADER, String(sequence));
+    list.push(SEQUENCE_SIGNATURE_HEADER, sequenceSignatures(target, id, timestamp, sequence));
   }
   for (const name in headers) list.push(name, headers[name] as string);
   return { path: target.url.path, headers: list, body };

@@ -209,7 +209,7 @@ export class DeliveryProcessor {
         startedMs = clock.wallMs();
         started = clock.monotonicMs();
         const sent = await tracedAttempt(tracing, delivery, event.head, target, (traceparent) =>
-          this.sender.send(target, event, startedMs, signal, traceparent),
+          this.sender.send(target, event, startedMs, signal, traceparent, delivery.head.sequence),
         );
         if (sent.localFault !== undefined) throw new LocalFaultError(sent.localFault);
         return sent;

@@ -51,8 +51,10 @@ export class EndpointSender {
     nowMs: number,
     signal: AbortSignal,
     traceparent?: string,
+    sequence?: number,
   ): Promise<SendResult> {
-    return this.exchange(target, { ...webhookRequest(target, event, nowMs, traceparent), signal });
+    const request = webhookRequest(target, event, nowMs, traceparent, sequence);
+    return this.exchange(target, { ...request, signal });
   }
 
   /**

@@ -4,7 +4,13 @@ import type { BodyFormat } from '#domain/endpoint/endpoint.ts';
 import type { OAuth2Credentials } from '#domain/endpoint/outbound-credentials.ts';
 import { type TargetUrl, parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
 import type { EndpointSnapshot } from '#wire/config-snapshot.ts';
-import { type Signer, createSigner } from '#wire/webhook/signature.ts';
+import { sequenceText } from '#wire/webhook/sequence-headers.ts';
+import {
+  type Signer,
+  type TextSigner,
+  createSigner,
+  createTextSigner,
+} from '#wire/webhook/signature.ts';
 import { openEndpointCredentials } from './endpoint-credentials.ts';
 import type { Destination } from './sender-pool.ts';
 
@@ -24,6 +30,8 @@ export interface EndpointTarget {
   /** Secrets that no record may contain. */
   secretTexts: string[];
   signers: { sign: Signer; notAfterMs: number }[];
+  /** Sign the numbers of a sequenced endpoint's webhooks; empty for other endpoints. */
+  textSigners: { sign: TextSigner; notAfterMs: number }[];
   /**
    * Why sending to the URL is refused, as far as known without a DNS lookup; undefined if it is
    * allowed.
@@ -58,6 +66,10 @@ export function prepareTarget(
     snapshot,
     deps.openSecret,
   );
+  const secrets = snapshot.secrets.map(({ sealed, notAfterMs }) => ({
+    text: deps.openSecret(sealed, snapshot.id),
+    notAfterMs: notAfterMs ?? Number.POSITIVE_INFINITY,
+  }));
   return {
     snapshot,
     url,
@@ -66,10 +78,11 @@ export function prepareTarget(
     fixedHeaders: ['user-agent', USER_AGENT, ...headers],
     oauth2,
     secretTexts,
-    signers: snapshot.secrets.map((secret) => ({
-      sign: createSigner(deps.openSecret(secret.sealed, snapshot.id)),
-      notAfterMs: secret.notAfterMs ?? Number.POSITIVE_INFINITY,
-    })),
+    signers: secrets.map(({ text, notAfterMs }) => ({ sign: createSigner(text), notAfterMs })),
+    textSigners:
+      snapshot.sequenced === true
+        ? secrets.map(({ text, notAfterMs }) => ({ sign: createTextSigner(text), notAfterMs }))
+        : [],
     refusal: parsed.ok ? refusalOf(tenant, url, deps) : cannotBeUsed(parsed.fault),
   };
 }
@@ -118,4 +131,18 @@ export function signatures(
     value += `${value === '' ? '' : ' '}${sign(id, timestampSeconds, body)}`;
   }
   return value;
+}
+
+/** Value of `posthorn-sequence-signature`; as `signatures`, over the number of the webhook. */
+export function sequenceSignatures(
+  target: EndpointTarget,
+  id: string,
+  timestampSeconds: number,
+  sequence: number,
+): string {
+  const text = sequenceText(id, timestampSeconds, sequence);
+  return target.textSigners
+    .filter(({ notAfterMs }) => notAfterMs >= timestampSeconds * 1000)
+    .map(({ sign }) => sign(text))
+    .join(' ');
 }

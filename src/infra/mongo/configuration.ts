@@ -82,6 +82,8 @@ export interface StoredEndpointPolicy {
   payload_inline_max_bytes?: number | null;
   /** Absent: false. */
   propagate_trace?: boolean;
+  /** Absent: false. */
+  sequenced?: boolean;
 }
 
 export interface StoredSecret {

@@ -78,6 +78,8 @@ export interface DeliveryDocument {
   replay_of?: string;
   /** The job that made it; absent: none. */
   replay?: string;
+  /** The number of the delivery, of a sequenced endpoint. */
+  sequence?: number;
   state: DeliveryState;
   /**
    * Numbers of the attempts by attempt id: applying an attempt twice changes nothing. Each is a
@@ -119,6 +121,8 @@ export interface DeadLetterDocument {
   last_attempt: AttemptRecord | null;
   /** The event's sequence in its EV stream. */
   seq: number;
+  /** The number of the delivery, of a sequenced endpoint: a replay keeps it. */
+  sequence?: number;
   /**
    * The event's frame; null if the event had expired, or after the dead letter was discarded.
    */
@@ -174,6 +178,11 @@ export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Pr
   await attempts.createIndex({ delivery: 1 });
   // Of all tenants, by time: for operators and for the computation of metrics.
   await attempts.createIndex({ started_at: -1, _id: -1 });
+  // Contains only the deliveries to sequenced endpoints.
+  await deliveries.createIndex(
+    { tenant: 1, endpoint: 1, sequence: 1 },
+    { partialFilterExpression: { sequence: { $exists: true } } },
+  );
   await deadLetters.createIndex({ tenant: 1, at: -1, _id: -1 });
   await deadLetters.createIndex({ tenant: 1, endpoint: 1, at: -1, _id: -1 });
   for (const collection of [events, deliveries, attempts]) {

@@ -17,6 +17,10 @@ import type { Log } from '#infra/telemetry/log.ts';
 const RETRY_DELAY_MS = 1000;
 
 export interface OrderedPublication {
+  /**
+   * Prepares the publication when its turn comes; retried after an error. Absent: nothing to do.
+   */
+  prepare?: (done: (error: Error | undefined) => void) => void;
   /** Builds the publication when its turn comes. */
   make: () => Publication;
   /** Whether this router still owns the shard, by the clock. */
@@ -48,11 +52,21 @@ export class OrderedPublisher {
   /** Returns whether the entry has ended, as another router owns the shard. */
   private start(entry: OrderedPublication, subject: string): boolean {
     if (entry.isOwner()) {
-      this.publish(subject, entry, entry.make());
+      this.prepare(subject, entry);
       return false;
     }
     entry.done();
     return true;
+  }
+
+  private prepare(subject: string, entry: OrderedPublication): void {
+    if (entry.prepare === undefined) return this.publish(subject, entry, entry.make());
+    entry.prepare((error) => {
+      if (!entry.isOwner()) return this.end(subject, entry);
+      if (error === undefined) return this.publish(subject, entry, entry.make());
+      this.log.warn({ error: error.message }, 'router.delivery_not_stored');
+      setTimeout(() => this.prepare(subject, entry), RETRY_DELAY_MS).unref();
+    });
   }
 
   private publish(subject: string, entry: OrderedPublication, publication: Publication): void {

@@ -7,8 +7,10 @@ import type { EndpointSnapshot } from '../config-snapshot.ts';
 import { type EventHead, asBuffer } from './event-frame.ts';
 import type { DeliveryClass } from '../subjects.ts';
 
-/** Link of a replayed delivery: both fields are absent from the first delivery of an event. */
+/** Facts that a replay keeps. A delivery with `replayOf` or `replay` is a replay. */
 export interface ReplayLink {
+  /** The number of the delivery, of a sequenced endpoint (DL-23); a replay keeps it. */
+  sequence?: number;
   /** The delivery that this one sends again. */
   replayOf?: string;
   /** The job that made it. Without `replayOf`: a delivery that had never been made. */
@@ -38,8 +40,9 @@ export interface DeliveryHead extends ReplayLink {
 }
 
 /** The link of a delivery, without its other fields. */
-export function replayLinkOf({ replayOf, replay }: ReplayLink): ReplayLink {
+export function replayLinkOf({ sequence, replayOf, replay }: ReplayLink): ReplayLink {
   return {
+    ...(sequence === undefined ? {} : { sequence }),
     ...(replayOf === undefined ? {} : { replayOf }),
     ...(replay === undefined ? {} : { replay }),
   };

@@ -17,7 +17,15 @@ export interface RoutedRecord {
   type: string;
   /** Of a large fan-out, whose deliveries come in several records: their total number. */
   total?: number;
-  deliveries: { id: string; endpoint: string; status: 'pending' | 'held' }[];
+  deliveries: RoutedDelivery[];
+}
+
+export interface RoutedDelivery {
+  id: string;
+  endpoint: string;
+  status: 'pending' | 'held';
+  /** As in the delivery's head. */
+  sequence?: number;
 }
 
 /** A delivery was attempted, held, cancelled or dead-lettered. */

@@ -19,6 +19,9 @@ const SECRET_BYTES_MAX = 64;
 /** PKCS #8 (RFC 8410) around the 32 bytes of an ed25519 seed. */
 const ED25519_PREFIX = Buffer.from('302e020100300506032b657004220420', 'hex');
 
+/** Signs a text that is not a webhook. */
+export type TextSigner = (text: string) => string;
+
 export type Signer = (id: string, timestampSeconds: number, body: Uint8Array) => string;
 
 export const secretAlgorithms = ['hmac-sha256', 'ed25519'] as const;
@@ -79,12 +82,32 @@ export function keyPairFault(secret: string): string | undefined {
  * @throws Error if the secret is invalid
  */
 export function createSigner(secret: string): Signer {
+  const key = signingKeyOf(secret);
+  return algorithmOf(secret) === 'ed25519' ? ed25519Signer(key) : hmacSigner(key);
+}
+
+/**
+ * Creates the signing function of a secret for texts, with the same algorithms. A text must have
+ * no dot: the signature of one that has could be taken for that of a webhook.
+ *
+ * @throws Error if the secret is invalid
+ */
+export function createTextSigner(secret: string): TextSigner {
+  const key = signingKeyOf(secret);
+  if (algorithmOf(secret) === 'ed25519') {
+    return (text) => `v1a,${sign(null, Buffer.from(text), key).toString('base64')}`;
+  }
+  return (text) => `v1,${createHmac('sha256', key).update(text).digest('base64')}`;
+}
+
+/** @throws Error if the secret is invalid */
+function signingKeyOf(secret: string): KeyObject {
   const fault = secretFault(secret);
   if (fault !== undefined) throw new Error(`the secret ${fault}`);
-  if (algorithmOf(secret) === 'ed25519') {
-    return ed25519Signer(Buffer.from(secret.slice('whsk_'.length), 'base64'));
-  }
-  return hmacSigner(createSecretKey(Buffer.from(secret.slice('whsec_'.length), 'base64')));
+  const bytes = Buffer.from(secret.slice(secret.indexOf('_') + 1), 'base64');
+  return algorithmOf(secret) === 'ed25519'
+    ? privateKey(bytes.subarray(0, 32))
+    : createSecretKey(bytes);
 }
 
 function hmacSigner(key: KeyObject): Signer {
@@ -108,8 +131,7 @@ function publicBytes(seed: Uint8Array): Buffer {
   return createPublicKey(privateKey(seed)).export({ format: 'der', type: 'spki' }).subarray(-32);
 }
 
-function ed25519Signer(bytes: Buffer): Signer {
-  const key = privateKey(bytes.subarray(0, 32));
+function ed25519Signer(key: KeyObject): Signer {
   return (id, timestampSeconds, body) => {
     const content = Buffer.concat([Buffer.from(`${id}.${timestampSeconds}.`), body]);
     return `v1a,${sign(null, content, key).toString('base64')}`;

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
 import { makeTempDir } from '#testkit/temp-dir.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
-import { WebhookReceiver } from '#testkit/webhook-receiver.ts';
+import { type ReceivedRequest, WebhookReceiver } from '#testkit/webhook-receiver.ts';
 import { type Banner, PosthornProcess } from '../../e2e/posthorn-process.ts';
 import { markdownFiles } from '../project-files.ts';
 import { assertShown, fencesOf, withoutVarying } from './shown-answers.ts';
@@ -58,7 +58,13 @@ function exampleOf(name: string): string {
   return found[0]?.code as string;
 }
 
-const tested = ['endpoint-health', 'webhook', 'webhook-with-link'];
+const tested = [
+  'endpoint-health',
+  'sequenced-webhook',
+  'verify-sequence',
+  'webhook',
+  'webhook-with-link',
+];
 
 test('each example that the documents name has a test in this file', () => {
   const named = markdownFiles()
@@ -74,7 +80,31 @@ test('a webhook has the headers and the body that the documents show', async () 
   await api('POST', '/v1/tenants/plain/events', event);
   const [request] = await receiver.waitFor(1, '/webhooks');
   assert.ok(request);
-  const [head = '', body = ''] = exampleOf('webhook').trimEnd().split('\n\n');
+  assertShownRequest(request, 'webhook');
+});
+
+test('a sequenced webhook has a number, which the receiver of the documents verifies', async () => {
+  const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
+  await newEndpoint('counted', '/sequenced', { sequenced: true, secret });
+  const event = '{"type":"order.created","data":{"amount":12.50}}';
+  await api('POST', '/v1/tenants/counted/events', event);
+  const [request] = await receiver.waitFor(1, '/sequenced');
+  assert.ok(request);
+  assertShownRequest(request, 'sequenced-webhook');
+  const code = exampleOf('verify-sequence');
+  const { verifiedSequence } = (await import(
+    `data:text/javascript,${encodeURIComponent(code)}`
+  )) as {
+    verifiedSequence: (headers: object, secret: string) => number;
+  };
+  assert.equal(verifiedSequence(request.headers, secret), 1);
+  const forged = { ...request.headers, 'posthorn-sequence': '2' };
+  assert.throws(() => verifiedSequence(forged, secret), /not signed/);
+});
+
+/** Asserts that a request has the form, the headers and the body of an example. */
+function assertShownRequest(request: ReceivedRequest, example: string): void {
+  const [head = '', body = ''] = exampleOf(example).trimEnd().split('\n\n');
   const [line, ...headers] = head.split('\n');
   assert.equal(line, `${request.method} ${request.path} HTTP/1.1`);
   for (const header of headers) {
@@ -86,7 +116,7 @@ test('a webhook has the headers and the body that the documents show', async () 
   // Compares text and not values, because `12.50` must keep its digits.
   const time = /\d{4}-\d\d-\d\dT[\d:.]+Z/;
   assert.equal(request.body.toString().replace(time, ''), body.replace(time, ''));
-});
+}
 
 test('the webhook of a large payload has the link that the documents show', async () => {
   await newEndpoint('linked', '/linked', { payload: 'url' });

@@ -189,6 +189,9 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       'ev.>',
       'dlv.>',
       'att.*',
+      // Numbers of the deliveries to sequenced endpoints.
+      'seq.>',
+      ...get(streams.sequences),
       subjects.broadcastProgress('*'),
       ...readPayloads,
       ...consume(streams.broadcasts, consumers.broadcaster),
@@ -250,9 +253,13 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       ...readPayloads,
       `$O.${buckets.payloads}.>`,
       ...consume(streams.deadLetters, consumers.projector),
-      ...[streams.deadLetters, streams.rejected, streams.broadcasts, streams.firstEvents].flatMap(
-        get,
-      ),
+      ...[
+        streams.deadLetters,
+        streams.rejected,
+        streams.broadcasts,
+        streams.firstEvents,
+        streams.sequences,
+      ].flatMap(get),
       ...get(BUCKET.ordered),
       ...get(BUCKET.behind),
       ...allStreams(shards).map((stream) => `${API}.STREAM.UPDATE.${stream}`),

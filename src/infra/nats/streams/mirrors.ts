@@ -34,7 +34,12 @@ export interface MirrorState {
  * they are a mirror, `ensureTopology` refuses to start any process.
  */
 export function mirroredStreams(shards: number): string[] {
-  const all = [streams.deadLetters, streams.broadcasts, `OBJ_${buckets.payloads}`];
+  const all = [
+    streams.deadLetters,
+    streams.sequences,
+    streams.broadcasts,
+    `OBJ_${buckets.payloads}`,
+  ];
   for (let shard = shards - 1; shard >= 0; shard--) {
     all.push(streams.records(shard), streams.events(shard));
   }

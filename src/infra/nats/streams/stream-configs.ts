@@ -7,6 +7,7 @@ import {
 } from '@nats-io/jetstream';
 import { nanos } from '@nats-io/nats-core';
 import type { StreamSettings } from '#config/sections.ts';
+import { limits } from '#domain/limits.ts';
 import { type StreamBounds, streamBounds } from '#domain/storage-shares.ts';
 import { buckets, shardSubjects, streams, subjects } from '#wire/subjects.ts';
 
@@ -26,6 +27,7 @@ export function streamConfigs(settings: StreamSettings): NamedStream[] {
     deadLetterStream(replicas, bounds),
     rejectedStream(replicas, bounds),
     firstEventStream(replicas),
+    sequenceStream(replicas),
     broadcastStream(settings, bounds),
     payloadStream(settings, bounds),
   ];
@@ -143,6 +145,20 @@ function firstEventStream(replicas: number): NamedStream {
     max_age: nanos(2 * DAY_MS),
     max_msgs_per_subject: 1,
     allow_msg_ttl: true,
+  };
+}
+
+/**
+ * Bounded for each endpoint, and not by age or size: the last number of an endpoint must never be
+ * removed, or its next one would be given again.
+ */
+function sequenceStream(replicas: number): NamedStream {
+  return {
+    ...common(streams.sequences, replicas),
+    subjects: ['seq.>'],
+    retention: RetentionPolicy.Limits,
+    max_msgs_per_subject: limits.sequencesKept,
+    compression: StoreCompression.S2,
   };
 }
 

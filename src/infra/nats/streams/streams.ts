@@ -130,7 +130,13 @@ export function sharedConsumers(settings: StreamSettings): SharedConsumer[] {
 
 /** All permanent streams, those of the buckets included. */
 export function allStreams(shards: number): string[] {
-  const fixed = [streams.deadLetters, streams.rejected, streams.firstEvents, streams.broadcasts];
+  const fixed = [
+    streams.deadLetters,
+    streams.rejected,
+    streams.firstEvents,
+    streams.sequences,
+    streams.broadcasts,
+  ];
   const { payloads, ...others } = buckets;
   const kv = Object.values(others).map((bucket) => `KV_${bucket}`);
   const sharded = Array.from({ length: shards }, (_, shard) => [

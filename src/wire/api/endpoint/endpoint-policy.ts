@@ -79,6 +79,12 @@ const propagateTrace = Type.Boolean({
   examples: [false],
 });
 
+const sequenced = Type.Boolean({
+  description:
+    'True: each webhook carries a number in `posthorn-sequence`, signed in `posthorn-sequence-signature`. The numbers of an endpoint have no gaps, so a receiver notices a webhook that it lacks.',
+  examples: [false],
+});
+
 /** The fields as requests send them; null: the default of the platform. */
 export const endpointPolicySettings = {
   retry: Type.Optional(
@@ -109,6 +115,7 @@ export const endpointPolicySettings = {
   payload: Type.Optional(payload),
   payload_inline_max_bytes: Type.Optional(nullable(payloadInlineMaxBytes)),
   propagate_trace: Type.Optional(propagateTrace),
+  sequenced: Type.Optional(sequenced),
 };
 
 const settings = Type.Object(endpointPolicySettings);
@@ -130,6 +137,7 @@ export const endpointPolicyFields = {
   payload,
   payload_inline_max_bytes: nullable(payloadInlineMaxBytes),
   propagate_trace: propagateTrace,
+  sequenced,
 };
 
 const fields = Type.Object(endpointPolicyFields);
