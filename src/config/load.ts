@@ -4,6 +4,7 @@ import { Default } from 'typebox/value';
 import { ConfigError } from '#domain/errors.ts';
 import { parseNetworks } from '#domain/endpoint/egress.ts';
 import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
+import { checkOidc } from './check-oidc.ts';
 import { type Environment, settingsSchema } from './schema.ts';
 import { type Settings, toSections } from './sections.ts';
 import type { SettingOptions } from './setting.ts';
@@ -56,6 +57,7 @@ export function loadEnvironment(env: Record<string, string | undefined>): Enviro
     faults.push(`${key}: ${fault}${allowed(key)}`);
   }
   checkNetworks(settings as Environment, faults);
+  checkOidc(settings as Environment, faults);
   normalizeUrls(settings as Record<string, unknown>, faults);
   checkNatsLogin(settings as Environment, faults);
   checkCertificates(settings as Environment, faults);
@@ -133,10 +135,15 @@ function checkCertificates(settings: Environment, faults: string[]): void {
   }
 }
 
+/** Settings that are lists of networks. */
+const NETWORKS = ['POSTHORN_EGRESS_ALLOW', 'POSTHORN_HTTP_TRUSTED_PROXIES'] as const;
+
 function checkNetworks(settings: Environment, faults: string[]): void {
-  try {
-    parseNetworks(settings.POSTHORN_EGRESS_ALLOW);
-  } catch (error) {
-    faults.push(`POSTHORN_EGRESS_ALLOW: ${(error as Error).message}`);
+  for (const name of NETWORKS) {
+    try {
+      parseNetworks(settings[name]);
+    } catch (error) {
+      faults.push(`${name}: ${(error as Error).message}`);
+    }
   }
 }

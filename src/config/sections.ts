@@ -2,6 +2,7 @@
  * The settings as the parts of the program read them: a section for each plane and for each shared
  * part, in its own words. This file alone maps the names of environment variables to them.
  */
+import { type ClaimRule, parseClaimRules } from '#domain/claim-rules.ts';
 import { type FanOutDelay, parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
 import type { Environment, Role } from './schema.ts';
 
@@ -14,6 +15,8 @@ export interface ListenSettings {
 
 /** How the public port treats its connections. */
 export interface HttpSettings {
+  /** Networks (CIDR) of proxies, separated by commas. Absent: none. */
+  trustedProxies?: string;
   readTimeoutMs: number;
   idleTimeoutMs: number;
   writeTimeoutMs: number;
@@ -64,6 +67,20 @@ export interface KeySettings {
   master: string | undefined;
   /** Keys that open secrets but never seal. */
   otherMasters: readonly string[];
+  /** Wrong keys of one address that a process accepts in a minute. */
+  wrongPerMinute: number;
+}
+
+/** The issuer of access tokens, which are accepted as API keys are, and of operators' sign-ins. */
+export interface OidcSettings {
+  issuer: string;
+  /** Undefined: access tokens are not accepted. */
+  audience: string | undefined;
+  rules: readonly ClaimRule[];
+  tenantClaim: string;
+  /** Undefined: operators cannot sign in. */
+  client: { id: string; secret: string | undefined; scopes: string } | undefined;
+  operatorSessionSeconds: number;
 }
 
 export interface IngressSettings {
@@ -178,6 +195,8 @@ export interface Settings {
   mongodb: MongodbSettings;
   streams: StreamSettings;
   keys: KeySettings;
+  /** Undefined: only API keys are accepted. */
+  oidc: OidcSettings | undefined;
   ingress: IngressSettings;
   router: RouterSettings;
   delivery: DeliverySettings;
@@ -204,12 +223,14 @@ export function toSections(env: Environment): Settings {
     api: { host: env.POSTHORN_HTTP_HOST, port: env.POSTHORN_HTTP_PORT },
     ops: { host: env.POSTHORN_OPS_HOST, port: env.POSTHORN_OPS_PORT },
     http: {
+      trustedProxies: env.POSTHORN_HTTP_TRUSTED_PROXIES,
       readTimeoutMs: env.POSTHORN_HTTP_READ_TIMEOUT_MS,
       idleTimeoutMs: env.POSTHORN_HTTP_IDLE_TIMEOUT_MS,
       writeTimeoutMs: env.POSTHORN_HTTP_WRITE_TIMEOUT_MS,
     },
     certificate: certificateOf(env),
     ...serverSections(env),
+    oidc: oidcOf(env),
     ingress: {
       shards,
       eventBytesMax: env.POSTHORN_EVENT_BYTES_MAX,
@@ -307,7 +328,23 @@ function serverSections(env: Environment): Pick<Settings, 'nats' | 'mongodb' | '
       bootstrap: env.POSTHORN_BOOTSTRAP_KEY,
       master: env.POSTHORN_MASTER_KEY,
       otherMasters: env.POSTHORN_MASTER_KEYS_OTHER?.split(',') ?? [],
+      wrongPerMinute: env.POSTHORN_WRONG_KEYS_PER_MINUTE,
     },
+  };
+}
+
+function oidcOf(env: Environment): OidcSettings | undefined {
+  const issuer = env.POSTHORN_OIDC_ISSUER;
+  if (issuer === undefined) return undefined;
+  const id = env.POSTHORN_OIDC_CLIENT_ID;
+  const client = { secret: env.POSTHORN_OIDC_CLIENT_SECRET, scopes: env.POSTHORN_OIDC_SCOPES };
+  return {
+    issuer,
+    audience: env.POSTHORN_OIDC_AUDIENCE,
+    rules: parseClaimRules(env.POSTHORN_OIDC_ACCESS_RULES),
+    tenantClaim: env.POSTHORN_OIDC_TENANT_CLAIM,
+    client: id === undefined ? undefined : { id, ...client },
+    operatorSessionSeconds: env.POSTHORN_OPERATOR_SESSION_SECONDS,
   };
 }
 

@@ -19,6 +19,7 @@ import { type ApiParts, registerApiRoutes } from './routes/api-routes.ts';
 import { AutomaticTypes, type SeenType } from './event-types/automatic-types.ts';
 import { EventTypeRegistrar } from './event-types/registrar.ts';
 import { EventTypes } from './event-types/registry.ts';
+import { KeyUseWriter } from './keys/key-use-writer.ts';
 import { CurrentLives } from './lives/current-lives.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
 import { IdempotentAnswers } from './idempotency/idempotent-answers.ts';
@@ -118,7 +119,11 @@ export function createControl(deps: ControlDeps): Control {
       const { publicUrl } = settings;
       registerReferenceRoutes(app, { settings: deps.http, clock, log, registerApi, publicUrl });
     },
-    service: controlService(sync, purger, [deadLetters.projector, health.outbox]),
+    service: controlService(sync, purger, [
+      deadLetters.projector,
+      health.outbox,
+      new KeyUseWriter({ nc, configuration, clock, log }),
+    ]),
     syncState: () => sync.state,
     compareConfig: () => sync.requestComparison(),
     registerEventTypes: (seen) => registrar.register(seen),

@@ -49,6 +49,7 @@ export const errorCatalogue = {
   POSTHORN_LIMIT_EXCEEDED: [422, 'A limit of the platform would be exceeded'],
   POSTHORN_SEARCH_TOO_LONG: [422, 'The search took too long'],
   POSTHORN_RATE_LIMITED: [429, 'The rate limit is reached'],
+  POSTHORN_KEY_TRIES_EXCEEDED: [429, 'Too many wrong API keys came from this address'],
   POSTHORN_HEADERS_TOO_LARGE: [431, 'The header fields of the request are too large'],
   POSTHORN_UNEXPECTED: [500, 'An internal error occurred'],
   POSTHORN_TRANSFER_CODING_UNSUPPORTED: [501, 'The transfer coding is not supported'],

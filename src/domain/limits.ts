@@ -21,6 +21,10 @@ export const limits = {
   idempotencyKeyLengthMax: 255,
   idempotentAnswersKeptSeconds: 24 * 3600,
   keyOverlapSecondsMax: 30 * 24 * 3600,
+  /** In a process; an IPv6 network counts as one. */
+  wrongKeyAddressesMax: 10_000,
+  /** In a process: callers that were accepted. */
+  callersRemembered: 20_000,
   /** Longer than a change waits for its turn and runs. */
   idempotencyClaimSeconds: 60,
   /** Size of the documents. The snapshot is smaller and must fit one NATS message: 8 MiB. */

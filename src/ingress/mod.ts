@@ -7,7 +7,7 @@ import type { IngressSettings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
 import { ConfigError } from '#domain/errors.ts';
 import { newId } from '#domain/ids.ts';
-import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import type { FindCaller } from '#infra/http/callers/find-caller.ts';
 import { loopUtilization } from '#infra/loop-utilization.ts';
 import type { History } from '#infra/mongo/documents.ts';
 import { BroadcastStore } from '#infra/nats/stores/broadcast-store.ts';
@@ -54,7 +54,9 @@ export interface IngressDeps {
   payloads: PayloadStore;
   /** Absent if the process has no MongoDB: idempotency then spans JetStream's window. */
   history: History | undefined;
-  authenticate: Authenticate;
+  findCaller: FindCaller;
+  /** Finds API keys alone, for connections over NATS. */
+  findKey: FindCaller;
   checkLarge: CheckLarge;
   /** The rate limits of keys and tenants. */
   rates: Pick<RateLimits, 'admit'>;
@@ -67,7 +69,7 @@ export interface IngressDeps {
 
 /** Registers the routes; the returned services handle producers over NATS. */
 export function registerIngress(app: FastifyInstance, deps: IngressDeps): Service[] {
-  const { settings, nc, config, publisher, authenticate, registry, tracing, clock, log } = deps;
+  const { settings, nc, config, publisher, findKey, registry, tracing, clock, log } = deps;
   const { eventBytesMax, publishTimeoutMs } = settings;
   const turns = new JsonTurns();
   const storage = new StorageGate({ jsm: deps.jsm, settings: deps.storage, registry, clock, log });
@@ -81,7 +83,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   const tenant = (id: string) => config.currentTenant(id);
   const lookUpTenant = (id: string) => config.lookUpTenant(id);
   registerIngressRoutes(app, {
-    authenticate,
+    findCaller: deps.findCaller,
     accept,
     acceptBroadcast,
     results,
@@ -114,7 +116,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   });
   if (key === undefined) return [storage, natsService];
   const account = settings.natsAuthAccount;
-  const authCallout = { nc, authenticate, config, key, account, eventBytesMax, clock, log };
+  const authCallout = { nc, findKey, config, key, account, eventBytesMax, clock, log };
   return [storage, natsService, new AuthCallout(authCallout)];
 }
 

@@ -161,6 +161,8 @@ export const subjects = {
   requestsOf: (tenant: string) => `in.${tenant}.>`,
   /** Requests of control to one process (`lives/life-view.ts`). */
   lifeView: (name: string) => `view.${name}`,
+  /** Reports of used API keys to control (`wire/key-uses.ts`). */
+  keyUses: 'keys.used',
   /** Rejected messages that producers sent over NATS without a reply subject. */
   rejected: (tenant: string) => `rej.${partitionOf(tenant)}.${tenant}`,
   /** The first event of a tenant with this digest (IN-7). */

@@ -7,7 +7,10 @@ import type { Role } from '#config/schema.ts';
 import type { Settings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
-import { type Authenticate, createAuthenticator } from '#infra/http/server/authenticate.ts';
+import { createFindCaller, type FindCaller } from '#infra/http/callers/find-caller.ts';
+import { KeyUses } from '#infra/http/callers/key-uses.ts';
+import { WrongKeys } from '#infra/http/callers/wrong-keys.ts';
+import { createAuthenticator } from '#infra/http/server/authenticate.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
 import type { LeaseThread } from '#infra/nats/leases/lease-thread.ts';
 import { TopologyReconciler } from '#infra/nats/streams/topology-reconciler.ts';
@@ -58,7 +61,10 @@ export interface ProcessParts extends Core {
 interface RoleParts extends ProcessParts {
   db: Db | undefined;
   history: History | undefined;
-  authenticate: Authenticate;
+  findCaller: FindCaller;
+  /** Finds API keys alone. */
+  findKey: FindCaller;
+  keyUses: KeyUses;
   checkLarge: CheckLarge;
   lives: TenantLives;
   view: LifeView;
@@ -74,7 +80,7 @@ export function planServices(roles: readonly Role[], given: ProcessParts): Servi
   const { app, settings, clock, log } = parts;
   // The view stops after the roles, because they use it until then.
   const services: Service[] = [keepTopology(roles, parts), parts.view];
-  if (app !== undefined) services.push(parts.rateShares, parts.rates);
+  if (app !== undefined) services.push(parts.rateShares, parts.rates, parts.keyUses);
   if (roles.includes('control')) services.push(...planControl(parts));
   if (ownsShards(roles)) services.push(parts.renewer);
   if (roles.includes('delivery')) services.push(...planDelivery(parts));
@@ -94,7 +100,6 @@ export function ownsShards(roles: readonly Role[]): boolean {
 
 function shareParts(roles: readonly Role[], parts: ProcessParts): RoleParts {
   const { settings, nc, leases, config, mongo, brokerClock, registry, clock, log } = parts;
-  const bootstrapKey = settings.keys.bootstrap;
   const db = mongo?.db(settings.mongodb.database);
   const me = newId('req', clock.wallMs());
   const doors = rateDoorsOf(roles);
@@ -109,11 +114,24 @@ function shareParts(roles: readonly Role[], parts: ProcessParts): RoleParts {
     view: new LifeView({ nc, leases, config, me, clock, log }),
     rateShares,
     rates: new RateLimits({ shares: rateShares, registry, clock }),
-    authenticate: createAuthenticator({ config, bootstrapKey, clock }),
+    ...findCallers(parts),
     checkLarge: createCheckLarge({ eventBytesMax: settings.ingress.eventBytesMax, clock, log }),
     brokerNow: brokerClock.now,
     refreshTenant: (id, sinceMs) => config.refreshTenant(id, sinceMs),
   };
+}
+
+function findCallers(parts: ProcessParts): Pick<RoleParts, 'findCaller' | 'findKey' | 'keyUses'> {
+  const { settings, config, nc, clock, log } = parts;
+  const { bootstrap: bootstrapKey, wrongPerMinute: perMinute } = settings.keys;
+  const keyUses = new KeyUses({ nc, clock, log });
+  const given = {
+    authenticate: createAuthenticator({ config, bootstrapKey, clock }),
+    uses: keyUses,
+    wrongKeys: new WrongKeys({ perMinute, clock }),
+  };
+  const findKey = createFindCaller({ ...given, tokens: [] });
+  return { findCaller: findKey, findKey, keyUses };
 }
 
 function planControl(parts: RoleParts): Service[] {
@@ -135,7 +153,7 @@ function planControl(parts: RoleParts): Service[] {
       secretBox,
       payloads: parts.payloads,
       payloadLinks,
-      authenticate: parts.authenticate,
+      findCaller: parts.findCaller,
       checkLarge: parts.checkLarge,
       rates: parts.rates,
       registry,
@@ -256,7 +274,8 @@ function planIngress(parts: RoleParts): Service[] {
     publisher: ingressPublisher,
     payloads: parts.payloads,
     history: parts.history,
-    authenticate: parts.authenticate,
+    findCaller: parts.findCaller,
+    findKey: parts.findKey,
     checkLarge: parts.checkLarge,
     rates: parts.rates,
     registry: parts.registry,

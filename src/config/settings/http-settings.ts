@@ -1,4 +1,4 @@
-import { integer, optionalText } from '../setting.ts';
+import { integer, optionalText, text } from '../setting.ts';
 
 /** TLS of the ports, time limits of requests to the API, and of stopping a process. */
 export const httpSettings = {
@@ -10,6 +10,11 @@ export const httpSettings = {
   POSTHORN_HTTP_KEY_PATH: optionalText({
     minLength: 1,
     description: 'Path of the key (PEM) of that certificate.',
+  }),
+  POSTHORN_HTTP_TRUSTED_PROXIES: text({
+    default: '',
+    description:
+      'Networks (CIDR) of proxies in front of the API, separated by commas. The address of a caller is then the last one in `x-forwarded-for` that is in none of them. Empty: the header is ignored.',
   }),
   POSTHORN_HTTP_READ_TIMEOUT_MS: integer({
     default: 15_000,

@@ -1,4 +1,4 @@
-import { optionalText } from '../setting.ts';
+import { integer, optionalText } from '../setting.ts';
 
 /** The first platform key, and the keys that seal secrets. */
 export const keySettings = {
@@ -7,6 +7,13 @@ export const keySettings = {
     minLength: 16,
     description:
       'A platform key that is valid from the start. Absent: `posthorn start` creates and prints one.',
+  }),
+  POSTHORN_WRONG_KEYS_PER_MINUTE: integer({
+    default: 60,
+    minimum: 1,
+    maximum: 1_000_000,
+    description:
+      'Wrong keys that each process accepts from one address in a minute. Beyond that, it answers 429 to keys from there that it has not accepted before.',
   }),
   POSTHORN_MASTER_KEY: optionalText({
     secret: true,

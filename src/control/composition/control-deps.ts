@@ -4,7 +4,7 @@ import type { Db, MongoClient } from 'mongodb';
 import type { Registry } from 'prom-client';
 import type { ControlSettings, HttpSettings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
-import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import type { FindCaller } from '#infra/http/callers/find-caller.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import type { RecordBatcher } from '#infra/nats/publish/record-batcher.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
@@ -34,7 +34,7 @@ export interface ControlDeps {
   secretBox: Sealer;
   payloads: PayloadStore;
   payloadLinks: PayloadLinks;
-  authenticate: Authenticate;
+  findCaller: FindCaller;
   checkLarge: CheckLarge;
   /** The rate limits of keys and tenants. */
   rates: Pick<RateLimits, 'admit'>;

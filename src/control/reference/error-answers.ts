@@ -102,7 +102,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   429: {
     name: 'TooManyRequests',
     description:
-      'The rate limit of the key or of the tenant is reached. Repeat the request after `retry-after` seconds.',
+      'The rate limit of the key or of the tenant is reached, or too many wrong keys came from this address. Repeat the request after `retry-after` seconds.',
     headers: ['retry-after', 'ratelimit', 'ratelimit-policy'],
     applies: locked,
   },

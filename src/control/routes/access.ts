@@ -12,7 +12,7 @@ import { unknownField } from '#domain/field-faults.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import { type Access, authorize, type Principal, requirementOf } from '#domain/authorization.ts';
-import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import type { FindCaller } from '#infra/http/callers/find-caller.ts';
 import { takesNoBody } from '#infra/http/server/body/takes-no-body.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import { checkSelected } from '#wire/revision.ts';
@@ -50,7 +50,7 @@ export type UnversionedResources = Readonly<
  */
 export function requireAccess(
   scope: FastifyInstance,
-  authenticate: Authenticate,
+  findCaller: FindCaller,
   lives: Pick<CurrentLives, 'find' | 'of'>,
   unversioned: UnversionedResources,
 ): Api {
@@ -64,8 +64,7 @@ export function requireAccess(
     }
   });
   scope.addHook('onRequest', (request, _reply, done) => {
-    try {
-      const principal = authenticate(request.headers.authorization);
+    const enter = (principal: Principal): void => {
       const { access = 'platform' } = request.routeOptions.config;
       const requirement = requirementOf(access, isRead(request.method));
       authorize(principal, requirement, (request.params as { tenant?: string }).tenant);
@@ -73,6 +72,15 @@ export function requireAccess(
       const { schema } = request.routeOptions;
       if (schema?.querystring === undefined) refuseQuery(request);
       if (takesNoBody(schema?.body)) dropUnusedType(request);
+    };
+    try {
+      const found = findCaller(request.headers.authorization, request.ip);
+      if (found instanceof Promise) {
+        const pass = (): void => done();
+        found.then(enter).then(pass, done);
+        return;
+      }
+      enter(found);
       done();
     } catch (error) {
       done(error as Error);

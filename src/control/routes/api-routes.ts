@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify';
 import { applyReadPreconditions } from '#infra/http/protocol/not-modified.ts';
-import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import type { FindCaller } from '#infra/http/callers/find-caller.ts';
 import type { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -57,7 +57,7 @@ export interface ApiParts extends DeadLetterParts, ReplayParts {
 
 /** The checks that precede each handler. */
 export interface ApiGuards {
-  authenticate: Authenticate;
+  findCaller: FindCaller;
   rates: Pick<RateLimits, 'admit'>;
   config: Pick<ConfigView, 'currentTenant'>;
 }
@@ -69,12 +69,12 @@ export interface ApiGuards {
 export function registerApiRoutes(
   app: FastifyInstance,
   parts: ApiParts,
-  { authenticate, rates, config }: ApiGuards,
+  { findCaller, rates, config }: ApiGuards,
   log: Log,
 ): void {
   registerPayloadLinkRoute(app, parts.payloads);
   void app.register((scope, _options, done) => {
-    const api = requireAccess(scope, authenticate, parts.lives, {
+    const api = requireAccess(scope, findCaller, parts.lives, {
       broadcast: (id) => parts.broadcasts.get(id),
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),

@@ -74,15 +74,16 @@ export class EgressGuard {
 
   /** True if the operator allowed the address's network: plain http is then allowed too. */
   isAllowedPrivate(address: string): boolean {
-    return within(this.allow, address);
+    return isWithin(this.allow, address);
   }
 
   mayDial(address: string): boolean {
-    return isIP(address) !== 0 && (!within(forbidden, address) || this.isAllowedPrivate(address));
+    return isIP(address) !== 0 && (!isWithin(forbidden, address) || this.isAllowedPrivate(address));
   }
 }
 
-function within(list: BlockList, address: string): boolean {
+/** Whether the address is in one of the networks. An IPv4 address may be written as IPv6. */
+export function isWithin(list: BlockList, address: string): boolean {
   const family = isIP(address);
   if (family === 0) return false;
   const mapped = family === 6 ? mappedIPv4(address) : undefined;

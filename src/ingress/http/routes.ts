@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 import { limits } from '#domain/limits.ts';
 import { PosthornError } from '#domain/errors.ts';
-import { requireBroadcast, requireTenant } from '#domain/authorization.ts';
-import type { Authenticate } from '#infra/http/server/authenticate.ts';
+import { type Principal, requireBroadcast, requireTenant } from '#domain/authorization.ts';
+import type { FindCaller } from '#infra/http/callers/find-caller.ts';
 import { classifyError } from '#infra/http/server/classify-error.ts';
 import { sendError } from '#infra/http/server/problem.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
@@ -18,7 +18,7 @@ import type { RequestRates } from './request-rates.ts';
 import { traceRequests } from './trace-requests.ts';
 
 export interface IngressRoutesDeps extends PublishRequestsDeps {
-  authenticate: Authenticate;
+  findCaller: FindCaller;
   /** Limits the concurrent requests of each tenant. */
   limiter: TenantConcurrencyLimiter;
   rates: RequestRates;
@@ -43,20 +43,30 @@ export function registerIngressRoutes(app: FastifyInstance, deps: IngressRoutesD
     const requests = new PublishRequests(deps, traceRequests(scope, deps.tracing));
     scope.addHook<TenantParams>('onRequest', (request, reply, start) => {
       const { tenant } = request.params;
+      const enter = (principal: Principal): void => {
+        try {
+          if (tenant === undefined) requireBroadcast(principal);
+          else requireTenant(principal, tenant, 'publish');
+          requests.authenticated(request, principal);
+          const known = tenant === undefined ? undefined : deps.tenant(tenant);
+          deps.rates.countRequest(request, reply, principal, known);
+          refuseQuery(request);
+        } catch (error) {
+          start(error as Error);
+          return;
+        }
+        if (tenant === undefined) start();
+        else {
+          deps.limiter.enter(tenant, { start, onLeave: (left) => reply.raw.once('close', left) });
+        }
+      };
       try {
-        const principal = deps.authenticate(request.headers.authorization);
-        if (tenant === undefined) requireBroadcast(principal);
-        else requireTenant(principal, tenant, 'publish');
-        requests.authenticated(request, principal);
-        const known = tenant === undefined ? undefined : deps.tenant(tenant);
-        deps.rates.countRequest(request, reply, principal, known);
-        refuseQuery(request);
+        const found = deps.findCaller(request.headers.authorization, request.ip);
+        if (found instanceof Promise) found.then(enter, start);
+        else enter(found);
       } catch (error) {
         start(error as Error);
-        return;
       }
-      if (tenant === undefined) start();
-      else deps.limiter.enter(tenant, { start, onLeave: (left) => reply.raw.once('close', left) });
     });
     // Routes for one event also take batches of CloudEvents.
     const bodyLimit = Math.max(limits.batchBytesMax, deps.eventBytesMax + BODY_SLACK_BYTES);

@@ -101,7 +101,7 @@ export async function startControlPlane(
   const config = new ConfigStore({ clock: systemClock, nc, log });
   undo.push(() => config.stop());
   await config.start();
-  const authenticate = createAuthenticator({
+  const findCaller = createAuthenticator({
     config,
     bootstrapKey: PLATFORM_KEY,
     clock: systemClock,
@@ -119,7 +119,7 @@ export async function startControlPlane(
   const payloads = new NatsPayloadStore({ js, jsm: await jetstreamManager(nc) });
   const payloadLinks = new PayloadLinks(randomBytes(32).toString('base64'));
   const stores = { mongo, nc, publisher, records, payloads, payloadLinks };
-  const deps = { ...stores, db, log, config, secretBox, authenticate, clock: systemClock };
+  const deps = { ...stores, db, log, config, secretBox, findCaller, clock: systemClock };
   const registry = new Registry();
   const rates = rateLimitsAlone();
   const start = (metrics = new Registry()): Control => {

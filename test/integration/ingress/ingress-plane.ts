@@ -97,7 +97,8 @@ export class IngressPlane {
       config,
       publisher,
       history,
-      authenticate,
+      findCaller: authenticate,
+      findKey: authenticate,
       checkLarge: createCheckLarge({
         eventBytesMax: settings.ingress.eventBytesMax,
         clock: systemClock,

@@ -13,6 +13,7 @@ import type { Registry } from 'prom-client';
 import { Type } from 'typebox';
 import type { HttpSettings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
+import { isWithin, parseNetworks } from '#domain/endpoint/egress.ts';
 import { newId } from '#domain/ids.ts';
 import { limits } from '#domain/limits.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
@@ -71,6 +72,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
     requestTimeout: settings.readTimeoutMs,
     keepAliveTimeout: settings.idleTimeoutMs,
     connectionTimeout: settings.writeTimeoutMs,
+    ...trustOf(settings),
     ...serverOptions(settings, certificate),
     forceCloseConnections: 'idle',
     // A path may contain an event id of 200 characters, every byte of it percent-encoded.
@@ -111,6 +113,15 @@ export function createApp(deps: AppDeps): FastifyInstance {
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');
   });
   return app;
+}
+
+/** Without proxies, `x-forwarded-for` is a text that any caller can send. */
+function trustOf({ trustedProxies = '' }: HttpSettings): {
+  trustProxy?: (address: string) => boolean;
+} {
+  if (trustedProxies === '') return {};
+  const proxies = parseNetworks(trustedProxies);
+  return { trustProxy: (address) => isWithin(proxies, address) };
 }
 
 /** Options of the server of Node, with or without TLS. */

@@ -164,6 +164,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       'ev.>',
       'dup.>',
       'rej.>',
+      subjects.keyUses,
       subjects.broadcasts,
       ...readPayloads,
       `$O.${buckets.payloads}.>`,
@@ -250,6 +251,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       'ordered.*',
       subjects.endpointRequests,
       subjects.lifeView('*'),
+      subjects.keyUses,
       ...readPayloads,
       `$O.${buckets.payloads}.>`,
       ...consume(streams.deadLetters, consumers.projector),
@@ -276,7 +278,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
         `${API}.STREAM.MSG.DELETE.${streams.deliveries(shard)}`,
       ]),
     ],
-    subscribe: process.subscribe,
+    subscribe: [...process.subscribe, subjects.keyUses],
   }),
   // It creates and changes everything, and reads no message.
   migrate: (shards) => ({

@@ -24,14 +24,14 @@ test('a request without a key for a tenant uses none of its slots', async (t) =>
   });
   const visitors: string[] = [];
   t.mock.method(limiter, 'enter', (tenant: string) => void visitors.push(tenant));
-  const authenticate: IngressRoutesDeps['authenticate'] = (authorization) => {
+  const findCaller: IngressRoutesDeps['findCaller'] = (authorization) => {
     if (authorization === 'Bearer of acme') {
       return { keyId: 'key_1', scope: 'producer', tenant: 'acme' };
     }
     throw new PosthornError('POSTHORN_KEY_INVALID');
   };
   registerIngressRoutes(app, {
-    authenticate,
+    findCaller,
     limiter,
     log,
     eventBytesMax: 1024,
