@@ -1,7 +1,12 @@
 /** Converts event types to their form in the API. */
 import { fromStoredStatus } from '#domain/stored-status.ts';
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
-import type { EventTypeResource, EventTypeSummary } from '#wire/api/event-type.ts';
+import type {
+  EventTypeChange,
+  EventTypeResource,
+  EventTypeSettings,
+  EventTypeSummary,
+} from '#wire/api/event-type.ts';
 import type { AutomaticType } from './automatic-types.ts';
 
 /**
@@ -50,4 +55,23 @@ export function summarize(eventType: EventTypeDocument): EventTypeSummary {
     created_at: eventType.created_at.toISOString(),
     updated_at: eventType.updated_at.toISOString(),
   };
+}
+
+/** Returns the settings after a change, as a `PUT` would send them, but for the schema. */
+export function changedSettings(
+  known: EventTypeDocument,
+  change: EventTypeChange,
+): EventTypeSettings {
+  const settings = {
+    description: known.description,
+    status: fromStoredStatus(known.status),
+    sensitive: known.sensitive,
+    priority: known.priority ?? 'normal',
+    producer_domain: known.producer_domain,
+    compatibility: known.compatibility ?? 'none',
+    deduplication: known.deduplication ?? null,
+    ...change,
+  };
+  const given = Object.entries(settings).filter(([, value]) => value !== null);
+  return Object.fromEntries(given) as EventTypeSettings;
 }

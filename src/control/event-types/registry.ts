@@ -13,6 +13,7 @@ import { toStoredStatus } from '#domain/stored-status.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
 import type { EventTypeDocument } from '#infra/mongo/configuration.ts';
 import type {
+  EventTypeChange,
   EventTypeListQuery,
   EventTypeResource,
   EventTypeSettings,
@@ -32,7 +33,7 @@ import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tena
 import { turnKeys } from '../config-sync/change-turns.ts';
 import { checkCompatibility } from './check-compatibility.ts';
 import type { AutomaticTypes } from './automatic-types.ts';
-import { asDocument, toResource, summarize } from './event-type-resource.ts';
+import { asDocument, changedSettings, toResource, summarize } from './event-type-resource.ts';
 
 const SORT: PageSort = { name: 'event_types', fields: ['string'] };
 
@@ -65,15 +66,44 @@ export class EventTypes {
     body: EventTypeSettings,
     preconditions: Preconditions = {},
   ): Promise<{ created: boolean; eventType: EventTypeResource }> {
+    const schema = checkSettings(body);
+    return this.write(name, () => ({ body, schema }), preconditions);
+  }
+
+  /**
+   * Changes the given settings and keeps the others; null removes a setting. An automatic type
+   * becomes a registered one.
+   *
+   * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, and those of `put`
+   */
+  async change(
+    name: string,
+    body: EventTypeChange,
+    preconditions: Preconditions,
+  ): Promise<EventTypeResource> {
+    const checked = checkSettings(body);
+    const settingsOf = (known: EventTypeDocument | null): WrittenSettings => {
+      if (known === null) throw notFound('event type', name);
+      const stored = known.versions.at(-1)?.schema ?? null;
+      const schema = body.schema === undefined ? stored : checked;
+      return { body: changedSettings(known, body), schema };
+    };
+    return (await this.write(name, settingsOf, preconditions)).eventType;
+  }
+
+  /** @param settingsOf returns the settings after the change; of the type before it, if any */
+  private async write(
+    name: string,
+    settingsOf: (known: EventTypeDocument | null) => WrittenSettings,
+    preconditions: Preconditions,
+  ): Promise<{ created: boolean; eventType: EventTypeResource }> {
     const { configuration, automatic, clock, publish } = this.deps;
-    const schema = checkSchema(body.schema);
-    const { deduplication } = body;
-    if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
     const seen = await automatic.find(undefined, name);
     const put = await changeInTurn(this.deps, turnKeys.eventTypes, async (session) => {
       const now = new Date(clock.wallMs());
       const registered = await configuration.eventTypes.findOne({ _id: name }, { session });
       const known = registered ?? (seen === undefined ? null : asDocument(seen));
+      const { body, schema } = settingsOf(known);
       checkPreconditions(preconditions, known?.revision);
       const eventType: EventTypeDocument = {
         _id: name,
@@ -83,7 +113,7 @@ export class EventTypes {
         priority: body.priority ?? 'normal',
         producer_domain: body.producer_domain ?? null,
         compatibility: body.compatibility ?? 'none',
-        deduplication: deduplication ?? null,
+        deduplication: body.deduplication ?? null,
         auto: false,
         versions: nextVersions(known?.versions ?? [], schema, now),
         revision: (known?.revision ?? 0) + 1,
@@ -266,6 +296,19 @@ function checkSchema(schema: Record<string, unknown> | undefined): string | null
     detail: `${first.pointer} ${first.detail}`,
     fields,
   });
+}
+
+/** Settings to write, and the JSON text of their schema. */
+interface WrittenSettings {
+  body: EventTypeSettings;
+  schema: string | null;
+}
+
+/** Checks what the schema of the request cannot check. Returns the JSON text of `schema`. */
+function checkSettings({ schema, deduplication }: EventTypeChange): string | null {
+  const checked = checkSchema(schema ?? undefined);
+  if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
+  return checked;
 }
 
 function nextVersions(

@@ -7,6 +7,7 @@ import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type TObject, Type } from 'typebox';
 import { createApp, type AppDeps, healthSchema } from '#infra/http/server/app.ts';
+import { MERGE_PATCH_TYPE } from '#infra/http/server/body/parse-json-bodies.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
 import { idempotencyKeyHeader, preconditionHeaders } from '#wire/api/fields.ts';
 import { answer, answerFactsOf } from '#wire/openapi/describe.ts';
@@ -84,6 +85,7 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
     url,
   };
   // `answerOnce` and `applyReadPreconditions` read these headers on every route of their method.
+  if (method === 'PATCH') return withPattern(withMergePatch(described));
   if (method === 'POST') return withHeaders(withPattern(described), idempotencyKeyHeader);
   return withPattern(hasEtag(described) ? withNotModified(described) : described);
 }
@@ -101,6 +103,13 @@ function withPattern(route: RouteSchema): RouteSchema {
     'if-none-match': Type.Optional(Type.String({ ...ifNoneMatch, pattern })),
   };
   return withHeaders(route, Type.Object(patterned));
+}
+
+/** Both media types mean the same: most clients send the first one. */
+function withMergePatch(route: RouteSchema): RouteSchema {
+  const { body } = route;
+  if (body === undefined) return route;
+  return { ...route, bodies: { 'application/json': body, [MERGE_PATCH_TYPE]: body } };
 }
 
 function hasEtag({ method, response }: RouteSchema): boolean {

@@ -1,9 +1,15 @@
 /** Manages tenants (CT-1): their settings and their deletion. */
+import type { ClientSession } from 'mongodb';
 import { noCanary } from '#domain/canary.ts';
 import { tenantNotFound } from '#domain/field-faults.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import type { TenantDocument } from '#infra/mongo/configuration.ts';
-import type { TenantListQuery, TenantResource, TenantSettings } from '#wire/api/tenant.ts';
+import type {
+  TenantChange as TenantSettingsChange,
+  TenantListQuery,
+  TenantResource,
+  TenantSettings,
+} from '#wire/api/tenant.ts';
 import { boundList, type CursorPosition, type Page, toPage } from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
@@ -66,26 +72,52 @@ export class Tenants {
         await configuration.tenants.insertOne(made, { session });
         return { created: true, tenant: made };
       }
-      const tenant = await configuration.tenants.findOneAndUpdate(
-        { _id: id },
-        [
-          {
-            $set: {
-              ...literals(fields),
-              revision: { $add: ['$revision', 1] },
-              ...newRevision(now),
-            },
-          },
-        ],
-        { session, returnDocument: 'after' },
-      );
+      const tenant = await this.update(id, fields, session);
       // Its creation was not answered yet.
       const created = known.unconfirmed === true;
-      return { created, tenant: tenant as TenantDocument };
+      return { created, tenant };
     });
     await publish(configKeys.tenant(id));
     if (put.tenant.unconfirmed === true) await this.confirm(put.tenant);
     return { created: put.created, tenant: toResource(put.tenant) };
+  }
+
+  /**
+   * Changes the given settings and keeps the others; null removes a setting.
+   *
+   * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_PRECONDITION_FAILED
+   */
+  async change(
+    id: string,
+    body: TenantSettingsChange,
+    preconditions: Preconditions,
+  ): Promise<TenantResource> {
+    const { configuration, clock, publish } = this.deps;
+    const changed = await changeInTurn(this.deps, turnKeys.tenant(id), async (session) => {
+      const known = await configuration.tenants.findOne({ _id: id }, { session });
+      if (known === null) throw tenantNotFound(id);
+      checkPreconditions(preconditions, known.revision);
+      const { rate_limit: rate, ...settings } = body;
+      const fields: Partial<TenantDocument> = { ...settings };
+      if (rate !== undefined) {
+        fields.rate_limit = rate === null ? null : storedRate(rate, known.rate_limit);
+      }
+      return this.update(id, { ...fields, updated_at: new Date(clock.wallMs()) }, session);
+    });
+    await publish(configKeys.tenant(id));
+    return toResource(changed);
+  }
+
+  private async update(
+    id: string,
+    fields: Partial<TenantDocument> & { updated_at: Date },
+    session: ClientSession,
+  ): Promise<TenantDocument> {
+    const revision = { $add: ['$revision', 1] };
+    const changes = { ...literals(fields), revision, ...newRevision(fields.updated_at) };
+    const options = { session, returnDocument: 'after' } as const;
+    const { tenants } = this.deps.configuration;
+    return (await tenants.findOneAndUpdate({ _id: id }, [{ $set: changes }], options)) as never;
   }
 
   /**

@@ -1,6 +1,7 @@
 import { Type } from 'typebox';
 import {
   eventType,
+  eventTypeChange,
   eventTypeListQuery,
   eventTypePage,
   eventTypeParams,
@@ -86,6 +87,34 @@ export function registerEventTypeRoutes(
       const found = await eventTypes.get(request.params.name, view);
       reply.header('etag', etagOf(found.revision));
       return found;
+    },
+  );
+  api.patch(
+    '/v1/event-types/:name',
+    {
+      config: { access: 'event-types' },
+      schema: {
+        operationId: 'updateEventType',
+        summary: 'Change settings of an event type',
+        description:
+          'Settings that are left out keep their value; null removes a setting. A new `schema` creates a version.',
+        tags,
+        params: eventTypeParams,
+        headers: preconditionHeaders,
+        body: eventTypeChange,
+        response: {
+          200: answer(eventType, {
+            description: 'The event type after the change.',
+            headers: ['etag'],
+          }),
+          ...problemAnswers,
+        },
+      },
+    },
+    async (request, reply) => {
+      const changed = await eventTypes.change(request.params.name, request.body, request.headers);
+      reply.header('etag', etagOf(changed.revision));
+      return changed;
     },
   );
   api.delete(

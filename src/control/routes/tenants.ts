@@ -3,6 +3,7 @@ import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import {
   tenant,
+  tenantChange,
   tenantListQuery,
   tenantPage,
   tenantParams,
@@ -78,6 +79,30 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
       const found = await tenants.get(request.params.tenant);
       reply.header('etag', etagOf(found.revision));
       return found;
+    },
+  );
+  api.patch(
+    '/v1/tenants/:tenant',
+    {
+      config: { access: 'tenants' },
+      schema: {
+        operationId: 'updateTenant',
+        summary: 'Change settings of a tenant',
+        description: 'Settings that are left out keep their value; null removes a setting.',
+        tags,
+        params: tenantParams,
+        headers: preconditionHeaders,
+        body: tenantChange,
+        response: {
+          200: answer(tenant, { description: 'The tenant after the change.', headers: ['etag'] }),
+          ...problemAnswers,
+        },
+      },
+    },
+    async (request, reply) => {
+      const changed = await tenants.change(request.params.tenant, request.body, request.headers);
+      reply.header('etag', etagOf(changed.revision));
+      return changed;
     },
   );
   api.delete(

@@ -107,6 +107,25 @@ export const eventTypeSettings = named(
 );
 export type EventTypeSettings = Static<typeof eventTypeSettings>;
 
+export const eventTypeChange = named(
+  'EventTypeChange',
+  Type.Object(
+    {
+      ...eventTypeSettings.properties,
+      description: Type.Optional(nullable(fields.description)),
+      schema: Type.Optional(nullable(fields.schema)),
+      producer_domain: Type.Optional(nullable(fields.producerDomain)),
+    },
+    { ...strict, minProperties: 1 },
+  ),
+  {
+    description:
+      'The settings of an event type to change. Null removes a setting. `schema` and `deduplication` are replaced as a whole.',
+    examples: [{ description: 'An order was placed.', producer_domain: null }],
+  },
+);
+export type EventTypeChange = Static<typeof eventTypeChange>;
+
 const version = named(
   'EventTypeVersion',
   Type.Object({

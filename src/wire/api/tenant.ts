@@ -54,6 +54,25 @@ export const tenantSettings = named(
 );
 export type TenantSettings = Static<typeof tenantSettings>;
 
+export const tenantChange = named(
+  'TenantChange',
+  Type.Object(
+    {
+      name: Type.Optional(nullable(settings.name)),
+      weight: Type.Optional(settings.weight),
+      in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
+      event_type_policy: Type.Optional(nullable(settings.event_type_policy)),
+      rate_limit: Type.Optional(nullable(rateLimitSettings)),
+    },
+    { ...strict, minProperties: 1 },
+  ),
+  {
+    description: 'The settings of a tenant to change. Null removes a setting.',
+    examples: [{ weight: 2, in_flight_max: null }],
+  },
+);
+export type TenantChange = Static<typeof tenantChange>;
+
 export const tenant = named(
   'Tenant',
   Type.Object({

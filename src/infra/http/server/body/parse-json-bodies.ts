@@ -1,5 +1,6 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { type FieldError, PosthornError } from '#domain/errors.ts';
+import { essenceOf } from '#domain/event/media-type.ts';
 import { findNameFault, hasPlainNames } from '#domain/json/check-names.ts';
 import { findInexactNumber } from '#domain/json/inexact-number.ts';
 import type { JsonBounds } from '#domain/json/json-bounds.ts';
@@ -9,6 +10,9 @@ import { scanJson } from '#domain/json/scan-json.ts';
 import { limits } from '#domain/limits.ts';
 import { JsonTurns } from '#infra/json-turns.ts';
 import { takesNoBody } from './takes-no-body.ts';
+
+/** JSON merge patch (RFC 7396): the bodies of PATCH, which may also be `application/json`. */
+export const MERGE_PATCH_TYPE = 'application/merge-patch+json';
 
 /** Bounds of JSON bodies of the API: requests are smaller and simpler than events. */
 export const requestJsonBounds: JsonBounds = {
@@ -67,9 +71,14 @@ export function parseJsonBodies(app: FastifyInstance): void {
   const turns = new JsonTurns();
   app.removeContentTypeParser('application/json');
   app.addContentTypeParser<Buffer>(
-    'application/json',
+    ['application/json', MERGE_PATCH_TYPE],
     { parseAs: 'buffer' },
     (request, body, done) => {
+      if (isMisplacedPatch(request)) {
+        const detail = `${MERGE_PATCH_TYPE} is accepted only with PATCH`;
+        done(new PosthornError('POSTHORN_MEDIA_TYPE_UNSUPPORTED', { detail }));
+        return;
+      }
       const { schema, config } = request.routeOptions;
       // A chunked body shows only at its end that it is empty.
       if (body.length === 0) {
@@ -105,6 +114,11 @@ export function parseJsonBodies(app: FastifyInstance): void {
       finish(outline);
     },
   );
+}
+
+/** A merge patch describes a change: as the body of another method its nulls would be values. */
+function isMisplacedPatch({ method, headers }: FastifyRequest): boolean {
+  return method !== 'PATCH' && essenceOf(headers['content-type'] ?? '') === MERGE_PATCH_TYPE;
 }
 
 function wantedOf(unparsed: UnparsedMember | undefined): Wanted {
