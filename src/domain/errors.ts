@@ -34,6 +34,7 @@ export const errorCatalogue = {
   ],
   POSTHORN_PAYLOAD_GONE: [410, 'The payload has expired or was removed'],
   POSTHORN_EVENT_GONE: [410, 'The event has expired'],
+  POSTHORN_IDEMPOTENT_ANSWER_GONE: [410, 'The resource of the first answer was deleted'],
   POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],
   POSTHORN_EVENT_TOO_LARGE: [413, 'The event is too large'],
   POSTHORN_BODY_TOO_LARGE: [413, 'The body is too large'],

@@ -73,5 +73,5 @@ export function changedSettings(
     ...change,
   };
   const given = Object.entries(settings).filter(([, value]) => value !== null);
-  return Object.fromEntries(given) as EventTypeSettings;
+  return Object.fromEntries(given);
 }

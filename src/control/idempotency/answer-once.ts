@@ -4,6 +4,7 @@ import { classifyError } from '#infra/http/server/classify-error.ts';
 import { readIdempotencyKey } from '#infra/http/idempotency-key.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { principalOf } from '../routes/access.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
 import { claimOf, RequestClaim } from './change-claim.ts';
 import type { IdempotentAnswers, KeptAnswer } from './idempotent-answers.ts';
 
@@ -17,22 +18,33 @@ const KEPT_HEADERS = ['content-type', 'etag', 'location'] as const;
  * sent: in the transaction of the change (`answerChange`), or after an action that has none
  * (`actionClaimOf`).
  */
-export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, log: Log): void {
+export function answerOnce(
+  scope: FastifyInstance,
+  answers: IdempotentAnswers,
+  lives: Pick<CurrentLives, 'find'>,
+  log: Log,
+): void {
   scope.decorateRequest('idempotencyClaim', null);
   scope.addHook('preHandler', async (request, reply) => {
     if (request.method !== 'POST') return;
     const key = readIdempotencyKey(request.headers);
     if (key === undefined) return;
+    const tenant = tenantOf(request);
     const found = await answers.claim({
       caller: principalOf(request).keyId,
       method: request.method,
-      tenant: tenantOf(request),
-      path: request.url.split('?', 1)[0] as string,
+      tenant,
+      life: tenant === undefined ? undefined : await lives.find(tenant),
+      route: request.routeOptions.url ?? '',
+      params: request.params as Record<string, string>,
       key,
       body: request.body,
     });
     if ('claim' in found) {
-      request.setDecorator('idempotencyClaim', new RequestClaim(answers, found.claim));
+      request.setDecorator(
+        'idempotencyClaim',
+        new RequestClaim(answers, found.claim, targetOf(request)),
+      );
       return;
     }
     await replay(reply, found.answer);
@@ -53,6 +65,12 @@ export function answerOnce(scope: FastifyInstance, answers: IdempotentAnswers, l
     } else if (!found.isAnswerKept) await answers.keep(found.claim, keptOf(reply, payload));
     return payload;
   });
+}
+
+/** The id of the resource that the path names below its tenant. */
+function targetOf({ params }: FastifyRequest): string | undefined {
+  const named = Object.entries(params as Record<string, string>);
+  return named.findLast(([name]) => name !== 'tenant')?.[1];
 }
 
 /**

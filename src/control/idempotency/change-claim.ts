@@ -33,8 +33,11 @@ export class RequestClaim {
   isBegun = false;
   readonly claim: Claim;
   private readonly answers: IdempotentAnswers;
+  private readonly target: string | undefined;
 
-  constructor(answers: IdempotentAnswers, claim: Claim) {
+  /** @param target id of the resource that the path names; undefined: none */
+  constructor(answers: IdempotentAnswers, claim: Claim, target: string | undefined) {
+    this.target = target;
     this.answers = answers;
     this.claim = claim;
     this.isBegun = claim.earlier?.note !== undefined;
@@ -59,12 +62,23 @@ export class RequestClaim {
       keep: async (result, session) => {
         const { status, headers } = answerHead(result);
         const kept = { 'content-type': 'application/json; charset=utf-8', ...headers };
-        const body = JSON.stringify(result);
-        await this.answers.keep(this.claim, { status, headers: kept, body }, session);
+        const answer = { status, headers: kept, body: JSON.stringify(result) };
+        const resource = idOf(result) ?? this.target;
+        await this.answers.keep(
+          this.claim,
+          resource === undefined ? answer : { ...answer, resource },
+          session,
+        );
         this.isAnswerKept = true;
       },
     };
   }
+}
+
+/** The id of a created resource. */
+function idOf(result: unknown): string | undefined {
+  const { id } = (result ?? {}) as { id?: unknown };
+  return typeof id === 'string' ? id : undefined;
 }
 
 export interface AnswerHead {

@@ -1,12 +1,13 @@
 /**
- * Keeps answers of the control API for 24 h under the `Idempotency-Key` of their request.
- * States of a key: free; claimed, while its request runs; answered. A claim is one insert, so of
+ * Keeps answers of the control API for 24 h under the `Idempotency-Key` of their request. States of
+ * a key: free; claimed, while its request runs; answered; gone, if the resource of the answer was
+ * deleted: the answer, which may hold a secret, is removed with it. A claim is one insert, so of
  * two concurrent requests only one runs. A rejected request frees its key.
  *
  * A claim names its holder by a random token, and has a deadline. A crash leaves the claim; after
  * the deadline a repeat of the request takes it over by replacing the token. The transaction of a
- * change first writes the claim under its token (`fence`), and stores the answer last (`keep`).
- * So the change, its answer and the check of the token commit together or not at all.
+ * change first writes the claim under its token (`fence`), and stores the answer last (`keep`). So
+ * the change, its answer and the check of the token commit together or not at all.
  *
  * After a crash before the commit the change is not made, and the claim can be taken over. After a
  * crash later than that the answer is stored, and every repeat gets it. A late holder finds another
@@ -14,10 +15,10 @@
  * snapshot and `fence`, because both write the claim. A takeover after `fence` waits for the end of
  * the transaction.
  *
- * Clocks may differ between processes: the deadline only decides when a takeover is tried.
- * Actions without a transaction store their answer after the change (`action-claim.ts`). After a
- * crash in between, a repeat takes the claim over with the action's note and continues it. So it
- * does after a fault of a server that follows the note, without waiting for the deadline.
+ * Clocks may differ between processes: the deadline only decides when a takeover is tried. Actions
+ * without a transaction store their answer after the change (`action-claim.ts`). After a crash in
+ * between, a repeat takes the claim over with the action's note and continues it. So it does after
+ * a fault of a server that follows the note, without waiting for the deadline.
  */
 import { createHash, randomUUID } from 'node:crypto';
 import { type ClientSession, type Collection, MongoServerError } from 'mongodb';
@@ -40,8 +41,12 @@ export interface IdempotentRequest {
   method: string;
   /** The tenant that the path or the body names; undefined: none. */
   tenant: string | undefined;
-  /** Including ids, without a query. */
-  path: string;
+  /** The present life of the tenant; undefined: there is no such tenant. */
+  life: string | undefined;
+  /** Pattern of the route, with the names of its parameters. */
+  route: string;
+  /** Decoded: a path has many spellings. */
+  params: Readonly<Record<string, string>>;
   key: string;
   body: unknown;
 }
@@ -59,6 +64,8 @@ export interface KeptAnswer {
   status: number;
   headers: Record<string, string>;
   body: string;
+  /** Id of the resource that the answer shows. Absent: no deletion removes the answer. */
+  resource?: string;
 }
 
 export interface IdempotentAnswersDeps {
@@ -83,9 +90,8 @@ export class IdempotentAnswers {
    */
   async claim(request: IdempotentRequest): Promise<{ claim: Claim } | { answer: KeptAnswer }> {
     const { answers, clock } = this.deps;
-    const { caller, method, tenant = null, path, key, body } = request;
-    // No part can contain a line feed, except for the key, which is last.
-    const _id = digest(`${caller}\n${method}\n${path}\n${key}`);
+    const { tenant = null, body } = request;
+    const _id = claimId(request);
     const fingerprint = digest(JSON.stringify(body ?? null));
     const now = clock.wallMs();
     const holder = randomUUID();
@@ -109,6 +115,7 @@ export class IdempotentAnswers {
         fields: [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }],
       });
     }
+    if (known.gone_at !== undefined) throw answerGone(known.gone_at);
     if (known.sealed !== null) return { answer: this.open(known.sealed, _id) };
     const isLate = known.deadline_at !== undefined && known.deadline_at.getTime() <= now;
     if (!isLate || !(await this.takeOver(known, { holder, deadline_at }))) throw stillRuns();
@@ -157,9 +164,14 @@ export class IdempotentAnswers {
    * nothing.
    */
   async keep({ id, holder }: Claim, answer: KeptAnswer, session?: ClientSession): Promise<void> {
-    const sealed = this.deps.secretBox.seal(JSON.stringify(answer), id);
+    const { resource, ...kept } = answer;
+    const sealed = this.deps.secretBox.seal(JSON.stringify(kept), id);
     const options = session === undefined ? {} : { session };
-    await this.deps.answers.updateOne({ _id: id, holder }, { $set: { sealed } }, options);
+    await this.deps.answers.updateOne(
+      { _id: id, holder },
+      { $set: { sealed, ...(resource === undefined ? {} : { resource }) } },
+      options,
+    );
   }
 
   /**
@@ -202,6 +214,19 @@ export class IdempotentAnswers {
 /** A claim expires a fixed time after its first run began. */
 function earlierRunOf({ expires_at, note }: IdempotentAnswerDocument): EarlierRun {
   return { startedMs: expires_at.getTime() - limits.idempotentAnswersKeptSeconds * 1000, note };
+}
+
+/** Binds a key to its caller, the life of the tenant, the route and its decoded parameters. */
+function claimId({ caller, method, life, route, params, key }: IdempotentRequest): string {
+  const sorted = Object.entries(params).sort(([one], [other]) => (one < other ? -1 : 1));
+  return digest(JSON.stringify([caller, method, life ?? null, route, sorted, key]));
+}
+
+function answerGone(at: Date): PosthornError {
+  const detail = `its first answer showed a resource that was deleted at ${at.toISOString()}`;
+  return new PosthornError('POSTHORN_IDEMPOTENT_ANSWER_GONE', {
+    fields: [{ pointer: IDEMPOTENCY_KEY_POINTER, detail }],
+  });
 }
 
 function stillRuns(): PosthornError {

@@ -9,6 +9,7 @@ import { newId } from '#domain/ids.ts';
 import { keyHash } from '#infra/http/server/authenticate.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
 import type { ApiKeyDocument } from '#infra/mongo/configuration.ts';
+import { removeAnswersOf } from '#infra/mongo/idempotent-answers.ts';
 import { runTransaction } from '#infra/mongo/transaction.ts';
 import type {
   ApiKeyChange,
@@ -208,11 +209,13 @@ export class ApiKeys {
     const key = await runTransaction(mongo, clock, async (session) => {
       const known = await this.find(id, session);
       checkPreconditions(preconditions, known.revision);
+      const now = new Date(clock.wallMs());
       await configuration.apiKeys.updateOne(
         { id, revoked_at: null },
-        { $set: { revoked_at: new Date(clock.wallMs()) }, $inc: { revision: 1 } },
+        { $set: { revoked_at: now }, $inc: { revision: 1 } },
         { session },
       );
+      await removeAnswersOf(configuration.idempotentAnswers, [id], { session, now });
       return known;
     });
     await publish(configKeys.apiKey(key._id));

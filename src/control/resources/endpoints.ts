@@ -8,6 +8,7 @@ import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import { removeAnswersOf } from '#infra/mongo/idempotent-answers.ts';
 import type {
   CreatedEndpoint,
   EndpointChange,
@@ -186,16 +187,19 @@ export class Endpoints {
 
   /** Deletes the endpoint with its subscriptions; its history is kept. */
   async remove(tenantId: string, id: string, preconditions: Preconditions): Promise<void> {
-    const { endpoints, subscriptions } = this.deps.configuration;
-    await changeTenant(this.deps, tenantId, async ({ session, size }) => {
+    const { endpoints, subscriptions, idempotentAnswers } = this.deps.configuration;
+    await changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
       const known = await this.find(tenantId, id, session);
       checkPreconditions(preconditions, known.revision);
       await endpoints.deleteOne({ _id: id }, { session });
       size.removed('endpoints', known);
       const ofEndpoint = { tenant: tenantId, endpoint_id: id };
+      const removed = [id];
       for await (const subscription of subscriptions.find(ofEndpoint, { session })) {
         size.removed('subscriptions', subscription);
+        removed.push(subscription._id);
       }
+      await removeAnswersOf(idempotentAnswers, removed, { session, now });
       await subscriptions.deleteMany(ofEndpoint, { session });
     });
   }

@@ -6,6 +6,7 @@ import { newId } from '#domain/ids.ts';
 import { fromStoredStatus, toStoredStatus } from '#domain/stored-status.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
 import type { Configuration, SubscriptionDocument } from '#infra/mongo/configuration.ts';
+import { removeAnswersOf } from '#infra/mongo/idempotent-answers.ts';
 import type { Admission } from '#wire/published/admission.ts';
 import type {
   DryRunResult,
@@ -125,10 +126,12 @@ export class Subscriptions {
   }
 
   async remove(tenantId: string, id: string, preconditions: Preconditions): Promise<void> {
-    await changeTenant(this.deps, tenantId, async ({ session, size }) => {
+    const { subscriptions, idempotentAnswers } = this.deps.configuration;
+    await changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
       const known = await this.find(tenantId, id, session);
       checkPreconditions(preconditions, known.revision);
-      await this.deps.configuration.subscriptions.deleteOne({ _id: id }, { session });
+      await subscriptions.deleteOne({ _id: id }, { session });
+      await removeAnswersOf(idempotentAnswers, [id], { session, now });
       size.removed('subscriptions', known);
     });
   }

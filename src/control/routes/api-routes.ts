@@ -81,7 +81,7 @@ export function registerApiRoutes(
     });
     limitApiRequests(scope, rates, config);
     applyReadPreconditions(scope);
-    answerOnce(scope, parts.answers, log);
+    answerOnce(scope, parts.answers, parts.lives, log);
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);
     registerEndpointRequestRoutes(api, parts);

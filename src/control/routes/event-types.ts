@@ -89,6 +89,10 @@ export function registerEventTypeRoutes(
       return found;
     },
   );
+  registerChanges(api, eventTypes);
+}
+
+function registerChanges(api: Api, eventTypes: EventTypes): void {
   api.patch(
     '/v1/event-types/:name',
     {

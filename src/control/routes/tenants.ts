@@ -59,6 +59,10 @@ export function registerTenantRoutes(api: Api, tenants: Tenants): void {
     },
     (request) => tenants.list(request.query),
   );
+  registerItemRoutes(api, tenants);
+}
+
+function registerItemRoutes(api: Api, tenants: Tenants): void {
   api.get(
     '/v1/tenants/:tenant',
     {

@@ -1,8 +1,8 @@
-import type { Collection, Db } from 'mongodb';
+import type { ClientSession, Collection, Db } from 'mongodb';
 
 /** An answer of the control API that is kept under an `Idempotency-Key`. */
 export interface IdempotentAnswerDocument {
-  /** Digest of caller, method, path and key. */
+  /** Digest of caller, method, life of the tenant, route, its parameters and the key. */
   _id: string;
   /** The tenant whose resources the path names; null: none. Answers are deleted with the tenant. */
   tenant: string | null;
@@ -18,6 +18,10 @@ export interface IdempotentAnswerDocument {
   note?: string;
   /** Transactions that began under the claim: see `IdempotentAnswers.fence`. */
   transactions?: number;
+  /** Id of the resource that the answer shows. */
+  resource?: string;
+  /** When that resource was deleted; the answer is removed then. */
+  gone_at?: Date;
   expires_at: Date;
 }
 
@@ -34,4 +38,18 @@ export async function ensureIdempotentAnswerIndexes(db: Db): Promise<void> {
   const answers = idempotentAnswersOf(db);
   await answers.createIndex({ expires_at: 1 }, { expireAfterSeconds: 0 });
   await answers.createIndex({ tenant: 1 });
+  await answers.createIndex({ resource: 1 }, { sparse: true });
+}
+
+/**
+ * Removes the answers that show a deleted resource, in the transaction that deletes it. Their keys
+ * stay used, so that a late repeat does not create the resource again.
+ */
+export async function removeAnswersOf(
+  answers: Collection<IdempotentAnswerDocument>,
+  resources: readonly string[],
+  { session, now }: { session: ClientSession; now: Date },
+): Promise<void> {
+  const showing = { resource: { $in: resources } };
+  await answers.updateMany(showing, { $set: { sealed: null, gone_at: now } }, { session });
 }

@@ -136,7 +136,7 @@ export const idempotencyKeyHeader = Type.Object({
       minLength: 1,
       maxLength: limits.idempotencyKeyLengthMax,
       description:
-        'Makes it safe to repeat this request: for 24 hours, the same API key, path and body get the first answer again, with `idempotency-replayed: true`.',
+        'Makes it safe to repeat this request: for 24 hours, or until the resource of the answer is deleted, the same API key, route, parameters and body get the first answer again, with `idempotency-replayed: true`.',
       examples: ['8e03978e-40d5-43dd-bc93-6894a57f9324'],
     }),
   ),

@@ -30,7 +30,8 @@ function twoProcesses(key: string) {
   const clock = new ManualClock();
   const answers = idempotentAnswersOf(mongo.db);
   const process = () => new IdempotentAnswers({ answers, secretBox, clock });
-  const request = { caller: 'c', method: 'POST', tenant: 'acme', path: '/p', key, body: {} };
+  const bound = { caller: 'c', method: 'POST', tenant: 'acme', life: 'acme' };
+  const request = { ...bound, route: '/p', params: {}, key, body: {} };
   const made = mongo.db.collection<{ by: string; key: string }>('made');
   const change = async (
     on: IdempotentAnswers,

@@ -100,6 +100,7 @@ test('every POST stores its answer with its change or continues after a crash', 
     'createKey',
     'createSubscription',
     'rotateEndpointSecret',
+    'rotateKey',
   ];
   // Each continues an earlier run: see the tests of deliveries and dead letters.
   const continued = [
@@ -107,17 +108,20 @@ test('every POST stores its answer with its change or continues after a crash', 
     'discardDeadLetters',
     'replayDeadLetter',
     'replayDeadLetters',
+    'resendDelivery',
     'retryDelivery',
   ];
   // A second run finds the same state, and gives the same answer.
   const repeatable = ['cancelBroadcast', 'dryRunSubscription'];
+  // After a crash a repeat sends another test webhook: a test promises nothing.
+  const repeated = ['testEndpoint'];
   const { paths } = (await plane.call('GET', '/openapi.json')).body;
   const posts = Object.values<{ post?: { operationId: string } }>(paths).flatMap(({ post }) =>
     post === undefined ? [] : [post.operationId],
   );
   // Idempotent by the event id.
   const published = ['publishBroadcast', 'publishBroadcasts', 'publishEvent', 'publishEvents'];
-  const known = [...inTransaction, ...continued, ...repeatable, ...published];
+  const known = [...inTransaction, ...continued, ...repeatable, ...repeated, ...published];
   assert.deepEqual(posts.toSorted(), known.toSorted());
   const made = await plane.call('POST', `${tenant}/endpoints`, { url: 'https://e.com/one' });
   const { id } = made.body;
@@ -128,6 +132,8 @@ test('every POST stores its answer with its change or continues after a crash', 
     ['/v1/keys', newKey('once')],
     ['/v1/keys', { scope: 'platform' }],
   ];
+  const { id: keyId } = (await plane.call('POST', '/v1/keys', newKey('to-rotate'))).body;
+  changes.push([`/v1/keys/${keyId}/rotate`, {}]);
   for (const [index, [path, body]] of changes.entries()) {
     await answers.deleteMany({});
     const answer = await post(path, body, `once-${index}`);
@@ -191,6 +197,41 @@ test('stored answers are sealed, expire after a day, and are deleted with their 
   const ofNewTenant = await post(path, { url: 'https://e.com/' }, 'k7');
   assert.equal(ofNewTenant.status, 201, ofNewTenant.text);
   assert.notEqual(ofNewTenant.body.id, made.body.id);
+});
+
+test('a key is bound to the decoded parameters of the route, whichever way the path is written', async () => {
+  const body = { url: 'https://e.com/spelled' };
+  const first = await post(`${tenant}/endpoints`, body, 'k9');
+  const again = await post('/v1/tenants/%61cm%65/endpoints', body, 'k9');
+  assert.equal(replayed(again), 'true', again.text);
+  assert.equal(again.body.id, first.body.id);
+});
+
+test('an answer is removed with the resource that it shows, and its key creates nothing again', async () => {
+  const endpoint = await post(`${tenant}/endpoints`, { url: 'https://e.com/removed' }, 'k10');
+  const path = `${tenant}/endpoints/${endpoint.body.id}`;
+  const rotated = await post(`${path}/rotate-secret`, undefined, 'k10');
+  assert.equal(rotated.status, 200, rotated.text);
+  const ofEndpoint = { endpoint_id: endpoint.body.id, event_types: ['a.b'] };
+  const subscription = await post(`${tenant}/subscriptions`, ofEndpoint, 'k10');
+  assert.equal(subscription.status, 201, subscription.text);
+  const key = await post('/v1/keys', newKey('removed'), 'k10');
+  await plane.call('DELETE', path);
+  await plane.call('DELETE', `/v1/keys/${key.body.id}`);
+  for (const [route, body] of [
+    [`${tenant}/endpoints`, { url: 'https://e.com/removed' }],
+    [`${path}/rotate-secret`, undefined],
+    [`${tenant}/subscriptions`, ofEndpoint],
+    ['/v1/keys', newKey('removed')],
+  ] as const) {
+    const again = await post(route, body, 'k10');
+    assert.equal(again.status, 410, `${route}: ${again.text}`);
+    assert.equal(again.body.code, 'POSTHORN_IDEMPOTENT_ANSWER_GONE');
+    assert.equal(again.body.errors[0].pointer, '#header/idempotency-key');
+  }
+  const other = await post('/v1/keys', newKey('another'), 'k10');
+  assert.equal(other.status, 422);
+  assert.equal(await answers.countDocuments({ gone_at: { $exists: true }, sealed: null }), 4);
 });
 
 test('rejects an Idempotency-Key without a length of 1 to 255', async () => {

@@ -33,7 +33,7 @@ test('a patch of a tenant changes the given settings alone, and null removes one
       plane.call('PATCH', path, { weight: each }, { headers: { 'if-match': `"${revision}"` } }),
     ),
   );
-  assert.deepEqual(two.map(({ status }) => status).toSorted(), [200, 412]);
+  assert.deepEqual(new Set(two.map(({ status }) => status)), new Set([200, 412]));
 });
 
 test('rejects a patch of a tenant with a value that the setting cannot have', async () => {
