@@ -37,6 +37,7 @@ import {
   createDeadLetters,
   createDeliveryActions,
   createReads,
+  createReconciliations,
   createResends,
 } from './composition/create-history-parts.ts';
 
@@ -95,6 +96,7 @@ export function createControl(deps: ControlDeps): Control {
     }),
     events: reads.events,
     deliveries: reads.deliveries,
+    reconciliations: createReconciliations(deps, reads, configuration, lives),
     payloads: reads.payloads,
     explanations: reads.explanations,
     rejected: new RejectedEvents({ jsm: managerOf(nc), config }),

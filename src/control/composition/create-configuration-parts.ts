@@ -3,6 +3,7 @@ import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
+import { SequenceStore } from '#infra/nats/stores/sequence-store.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { Admission } from '#wire/published/admission.ts';
 import { ApiKeys } from '../keys/api-keys.ts';
@@ -14,7 +15,7 @@ import { OperationalOutbox } from '../health/outbox.ts';
 import { HealthReads } from '../health/reads.ts';
 import { HealthTracker } from '../health/tracker.ts';
 import type { ApiParts } from '../routes/api-routes.ts';
-import { Endpoints } from '../resources/endpoints.ts';
+import { Endpoints, type EndpointsDeps } from '../resources/endpoints.ts';
 import { CurrentLives } from '../lives/current-lives.ts';
 import { LifeViews } from '../lives/life-views.ts';
 import { TenantPurger } from '../lives/tenant-purger.ts';
@@ -72,11 +73,12 @@ export function createPurger(
 
 /** The parts that change tenants, endpoints, subscriptions and API keys. */
 export function createResources(
-  { settings, db, nc, config, secretBox, checkLarge, clock }: ControlDeps,
+  deps: ControlDeps,
   changes: ConfigurationDeps,
   health: HealthReads,
   onTenantRemoved: () => void,
 ): Pick<ApiParts, 'tenants' | 'endpoints' | 'testSends' | 'subscriptions' | 'apiKeys'> {
+  const { settings, db, nc, config, secretBox, checkLarge, clock } = deps;
   const { configuration } = changes;
   const lives = new CurrentLives(configuration);
   return {
@@ -93,6 +95,7 @@ export function createResources(
       guard: new EgressGuard(settings.egress.allow),
       probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
       publicUrl: settings.publicUrl,
+      onRemoved: sequenceRemover(deps),
     }),
     testSends: new TestSends({ configuration, lives, workers: new WorkerRequests(nc), clock }),
     subscriptions: new Subscriptions({
@@ -101,5 +104,17 @@ export function createResources(
       admission: new Admission({ config, policy: settings.eventTypePolicy, checkLarge }),
     }),
     apiKeys: new ApiKeys(changes),
+  };
+}
+
+/**
+ * Removes the numbers of deleted endpoints. After a fault they are removed with the tenant's life.
+ */
+function sequenceRemover({ nc, publisher, clock, log }: ControlDeps): EndpointsDeps['onRemoved'] {
+  const store = new SequenceStore({ publisher, jsm: managerOf(nc), now: clock.wallMs });
+  return (lifeId, endpoint) => {
+    store.forget(lifeId, endpoint).catch((error: unknown) => {
+      log.warn({ error: (error as Error).message }, 'endpoint.sequences_not_removed');
+    });
   };
 }

@@ -17,6 +17,10 @@ import { DeliveryReads } from '../history/delivery-reads.ts';
 import { EventReads } from '../history/event-reads.ts';
 import { FairSearches } from '../history/fair-searches.ts';
 import { PayloadReads } from '../history/payload-reads.ts';
+import type { Configuration } from '#infra/mongo/configuration.ts';
+import { SequenceStore } from '#infra/nats/stores/sequence-store.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
+import { Reconciliations } from '../sequences/reconciliations.ts';
 import { type ControlDeps, managerOf } from './control-deps.ts';
 import type { Health } from './create-configuration-parts.ts';
 
@@ -114,4 +118,15 @@ export function createDeliveryActions(
     orderedHeads: new OrderedHeads({ nc, shards }),
     config,
   });
+}
+
+/** The part that lists the numbers of sequenced endpoints (DL-23). */
+export function createReconciliations(
+  { nc, publisher, clock }: ControlDeps,
+  { history, searches }: Reads,
+  configuration: Configuration,
+  lives: CurrentLives,
+): Reconciliations {
+  const store = new SequenceStore({ publisher, jsm: managerOf(nc), now: clock.wallMs });
+  return new Reconciliations({ configuration, lives, history, searches, store });
 }

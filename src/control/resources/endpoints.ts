@@ -6,6 +6,7 @@ import type { EndpointStatus, EndpointStatusReason } from '#domain/endpoint/endp
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
+import { lifeIdOf } from '#domain/tenant.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
 import { removeAnswersOf } from '#infra/mongo/idempotent-answers.ts';
@@ -57,6 +58,8 @@ export interface EndpointsDeps extends ConfigurationDeps {
   /** Base URL of links to payloads; undefined: there are no links. */
   publicUrl: string | undefined;
   health: Pick<HealthReads, 'get'>;
+  /** Called after an endpoint was deleted. Must not throw. */
+  onRemoved: (lifeId: string, endpoint: string) => void;
 }
 
 export class Endpoints {
@@ -188,7 +191,8 @@ export class Endpoints {
   /** Deletes the endpoint with its subscriptions; its history is kept. */
   async remove(tenantId: string, id: string, preconditions: Preconditions): Promise<void> {
     const { endpoints, subscriptions, idempotentAnswers } = this.deps.configuration;
-    await changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
+    const lifeId = await changeTenant(this.deps, tenantId, async (context) => {
+      const { session, tenant, now, size } = context;
       const known = await this.find(tenantId, id, session);
       checkPreconditions(preconditions, known.revision);
       await endpoints.deleteOne({ _id: id }, { session });
@@ -201,7 +205,9 @@ export class Endpoints {
       }
       await removeAnswersOf(idempotentAnswers, removed, { session, now });
       await subscriptions.deleteMany(ofEndpoint, { session });
+      return lifeIdOf({ id: tenantId, life: tenant.life });
     });
+    this.deps.onRemoved(lifeId, id);
   }
 
   /**

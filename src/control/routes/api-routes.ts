@@ -33,6 +33,8 @@ import { registerEventTypeRoutes } from './event-types.ts';
 import { registerEventExplanationRoute, registerEventRoutes } from './events.ts';
 import { registerEventPayloadRoute, registerPayloadLinkRoute } from './payloads.ts';
 import { registerRejectedEventRoutes } from './rejected-events.ts';
+import type { Reconciliations } from '../sequences/reconciliations.ts';
+import { registerSequenceRoutes } from '../sequences/routes.ts';
 import { registerSubscriptionRoutes } from './subscriptions.ts';
 import { registerTenantRoutes } from './tenants.ts';
 
@@ -42,6 +44,7 @@ export interface ApiParts extends DeadLetterParts, ReplayParts {
   tenants: Tenants;
   endpoints: Endpoints;
   testSends: TestSends;
+  reconciliations: Reconciliations;
   subscriptions: Subscriptions;
   eventTypes: EventTypes;
   apiKeys: ApiKeys;
@@ -85,6 +88,7 @@ export function registerApiRoutes(
     registerTenantRoutes(api, parts.tenants);
     registerEndpointRoutes(api, parts.endpoints);
     registerEndpointRequestRoutes(api, parts);
+    registerSequenceRoutes(api, parts);
     registerSubscriptionRoutes(api, parts.subscriptions);
     registerEventTypeRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);

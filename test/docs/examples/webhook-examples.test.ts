@@ -60,6 +60,7 @@ function exampleOf(name: string): string {
 
 const tested = [
   'endpoint-health',
+  'reconcile',
   'sequenced-webhook',
   'verify-sequence',
   'webhook',
@@ -85,7 +86,7 @@ test('a webhook has the headers and the body that the documents show', async () 
 
 test('a sequenced webhook has a number, which the receiver of the documents verifies', async () => {
   const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw';
-  await newEndpoint('counted', '/sequenced', { sequenced: true, secret });
+  const path = await newEndpoint('counted', '/sequenced', { sequenced: true, secret });
   const event = '{"type":"order.created","data":{"amount":12.50}}';
   await api('POST', '/v1/tenants/counted/events', event);
   const [request] = await receiver.waitFor(1, '/sequenced');
@@ -100,6 +101,10 @@ test('a sequenced webhook has a number, which the receiver of the documents veri
   assert.equal(verifiedSequence(request.headers, secret), 1);
   const forged = { ...request.headers, 'posthorn-sequence': '2' };
   assert.throws(() => verifiedSequence(forged, secret), /not signed/);
+  const reconcile = () => api('GET', `${path}/reconcile?from=1&to=2`);
+  const isDelivered = async () => JSON.stringify(await reconcile()).includes('"delivered"');
+  await waitUntil(isDelivered, { deadlineMs: 30_000 });
+  assertShown(exampleOf('reconcile'), await reconcile(), 'reconcile');
 });
 
 /** Asserts that a request has the form, the headers and the body of an example. */

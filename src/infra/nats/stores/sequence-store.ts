@@ -122,6 +122,17 @@ export class SequenceStore {
     return this.read({ seq, next_by_subj: subjects.sequence(tenant, endpoint) });
   }
 
+  /**
+   * Removes the numbers of an endpoint that was deleted.
+   *
+   * @throws if NATS does not answer
+   */
+  async forget(tenant: string, endpoint: string): Promise<void> {
+    const jsm = await this.jsm();
+    const filter = subjects.sequence(tenant, endpoint);
+    await jsm.streams.purge(streams.sequences, { filter });
+  }
+
   private async read(
     query: { last_by_subj: string } | { seq: number; next_by_subj: string },
   ): Promise<StoredSequenceEntry | undefined> {
