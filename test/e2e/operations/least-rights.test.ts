@@ -143,8 +143,8 @@ test('every role does its work with the rights of its role', { timeout: 400_000 
     const { id } = await ok('POST', '/v1/events', { type: 'broadcast', data: {} });
     await receiver.waitFor(1, '/broadcast', DEADLINE_MS);
     await until('the broadcast is done', async () => {
-      const { state } = await ok('GET', `/v1/broadcasts/${String(id)}`);
-      return state === 'done';
+      const { status } = await ok('GET', `/v1/broadcasts/${String(id)}`);
+      return status === 'done';
     });
   });
   await t.test('over NATS, accepted and rejected', async () => {
