@@ -22,6 +22,7 @@ import { EventTypes } from './event-types/registry.ts';
 import { KeyUseWriter } from './keys/key-use-writer.ts';
 import { CurrentLives } from './lives/current-lives.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
+import { PauseEnder } from './endpoint-status/pause-ender.ts';
 import { IdempotentAnswers } from './idempotency/idempotent-answers.ts';
 import { RejectedEvents } from './history/rejected-events.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
@@ -125,6 +126,7 @@ export function createControl(deps: ControlDeps): Control {
       deadLetters.projector,
       health.outbox,
       new KeyUseWriter({ nc, configuration, clock, log }),
+      new PauseEnder({ ...changes, log }),
     ]),
     syncState: () => sync.state,
     compareConfig: () => sync.requestComparison(),

@@ -147,6 +147,8 @@ export const limits = {
   rateDemandsAnnouncedMax: 2000,
   /** So that one producer leaves room for the others. */
   natsRequestsPerTenantMax: 1024,
+  pauseSecondsMax: 366 * 24 * 3600,
+  pauseReasonLengthMax: 500,
   /** Test webhooks, pings and handshakes in flight, of one worker. */
   endpointRequestsMax: 64,
   endpointRequestsPerTenantMax: 4,

@@ -62,6 +62,8 @@ export interface EndpointSnapshot {
   payload?: 'url';
   /** Payloads over this many bytes are sent as a link; absent: none. */
   payloadInlineMaxBytes?: number;
+  /** Webhooks carry it as `webhook-request-origin`. */
+  requestOrigin?: string;
   /** Webhooks carry `traceparent`. */
   propagateTrace?: true;
   /** Each delivery has a number, without gaps (DL-23). */

@@ -1,21 +1,15 @@
 /** The parts that change the configuration, keep the health of endpoints, and end tenants. */
-import { ProbeReceiver } from '#domain/canary.ts';
-import { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
-import { SequenceStore } from '#infra/nats/stores/sequence-store.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { Admission } from '#wire/published/admission.ts';
 import { ApiKeys } from '../keys/api-keys.ts';
 import type { ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import type { DisableDeps } from '../health/disable-endpoint.ts';
-import { TestSends } from '../endpoint-requests/test-sends.ts';
-import { WorkerRequests } from '../endpoint-requests/worker-requests.ts';
 import { OperationalOutbox } from '../health/outbox.ts';
 import { HealthReads } from '../health/reads.ts';
 import { HealthTracker } from '../health/tracker.ts';
-import type { ApiParts } from '../routes/api-routes.ts';
-import { Endpoints, type EndpointsDeps } from '../resources/endpoints.ts';
+import type { ApiParts, EndpointParts } from '../routes/api-routes.ts';
 import { CurrentLives } from '../lives/current-lives.ts';
 import { LifeViews } from '../lives/life-views.ts';
 import { TenantPurger } from '../lives/tenant-purger.ts';
@@ -23,6 +17,7 @@ import { Tombstones } from '../lives/tombstones.ts';
 import { Subscriptions } from '../resources/subscriptions.ts';
 import { Tenants } from '../resources/tenants.ts';
 import { type ControlDeps, managerOf } from './control-deps.ts';
+import { createEndpointParts } from './create-endpoint-parts.ts';
 
 export interface Health {
   /** For endpoints that are disabled by the platform. */
@@ -77,10 +72,9 @@ export function createResources(
   changes: ConfigurationDeps,
   health: HealthReads,
   onTenantRemoved: () => void,
-): Pick<ApiParts, 'tenants' | 'endpoints' | 'testSends' | 'subscriptions' | 'apiKeys'> {
-  const { settings, db, nc, config, secretBox, checkLarge, clock } = deps;
+): EndpointParts & Pick<ApiParts, 'tenants' | 'subscriptions' | 'apiKeys'> {
+  const { settings, db, nc, config, checkLarge, clock } = deps;
   const { configuration } = changes;
-  const lives = new CurrentLives(configuration);
   return {
     tenants: new Tenants({
       ...changes,
@@ -88,33 +82,12 @@ export function createResources(
       views: new LifeViews({ nc, jsm: managerOf(nc), clock }),
       onRemoved: onTenantRemoved,
     }),
-    endpoints: new Endpoints({
-      ...changes,
-      health,
-      secretBox,
-      guard: new EgressGuard(settings.egress.allow),
-      probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
-      publicUrl: settings.publicUrl,
-      onRemoved: sequenceRemover(deps),
-    }),
-    testSends: new TestSends({ configuration, lives, workers: new WorkerRequests(nc), clock }),
+    ...createEndpointParts(deps, changes, health),
     subscriptions: new Subscriptions({
       ...changes,
       eventBytesMax: settings.eventBytesMax,
       admission: new Admission({ config, policy: settings.eventTypePolicy, checkLarge }),
     }),
     apiKeys: new ApiKeys(changes),
-  };
-}
-
-/**
- * Removes the numbers of deleted endpoints. After a fault they are removed with the tenant's life.
- */
-function sequenceRemover({ nc, publisher, clock, log }: ControlDeps): EndpointsDeps['onRemoved'] {
-  const store = new SequenceStore({ publisher, jsm: managerOf(nc), now: clock.wallMs });
-  return (lifeId, endpoint) => {
-    store.forget(lifeId, endpoint).catch((error: unknown) => {
-      log.warn({ error: (error as Error).message }, 'endpoint.sequences_not_removed');
-    });
   };
 }

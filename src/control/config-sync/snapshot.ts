@@ -57,6 +57,8 @@ function endpointSnapshot(endpoint: EndpointDocument, nowMs: number): EndpointSn
       ),
   };
   if (endpoint.state_reason !== null) snapshot.stateReason = endpoint.state_reason;
+  const origin = endpoint.verification?.origin;
+  if (origin !== undefined) snapshot.requestOrigin = origin;
   return { ...snapshot, ...policySnapshot(endpoint) };
 }
 

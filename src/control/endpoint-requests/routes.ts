@@ -3,16 +3,21 @@ import { LEAF } from '#domain/json/json-outline.ts';
 import type { JsonMember } from '#infra/http/server/body/parse-json-bodies.ts';
 import { endpointParams } from '#wire/api/endpoint/endpoint.ts';
 import { endpointTest, endpointTestResult } from '#wire/api/endpoint/endpoint-test.ts';
+import { verificationResult } from '#wire/api/endpoint/endpoint-verification.ts';
 import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import type { Api } from '../routes/access.ts';
 import type { TestSends } from './test-sends.ts';
+import type { Verifications } from './verifications.ts';
 
 const tags = ['Endpoints'];
 const item = '/v1/tenants/:tenant/endpoints/:endpoint';
 
 /** Routes that make a worker send a request to an endpoint now (CT-2). */
-export function registerEndpointRequestRoutes(api: Api, parts: { testSends: TestSends }): void {
+export function registerEndpointRequestRoutes(
+  api: Api,
+  parts: { testSends: TestSends; verifications: Verifications },
+): void {
   api.post(
     `${item}/test`,
     {
@@ -40,5 +45,23 @@ export function registerEndpointRequestRoutes(api: Api, parts: { testSends: Test
       const request = { event_type, data: data as JsonMember | undefined };
       return parts.testSends.send([params.tenant, params.endpoint], request, headers, id);
     },
+  );
+  api.post(
+    `${item}/verify`,
+    {
+      config: { access: 'manage' },
+      schema: {
+        operationId: 'verifyEndpoint',
+        summary: 'Verify an endpoint',
+        description:
+          'Asks the receiver, by the method that the endpoint was created with, whether it agrees to get webhooks. If it does, the endpoint becomes active. Can be repeated.',
+        tags,
+        params: endpointParams,
+        headers: preconditionHeaders,
+        response: { 200: verificationResult, ...problemAnswers },
+      },
+    },
+    ({ params: { tenant, endpoint }, headers, id }) =>
+      parts.verifications.verify({ tenant, id: endpoint, preconditions: headers }, id),
   );
 }

@@ -1,7 +1,7 @@
 import { PosthornError } from '#domain/errors.ts';
 import { limits } from '#domain/limits.ts';
 import type { EndpointDocument, StoredSecret } from '#infra/mongo/configuration.ts';
-import type { SigningSecret } from '#wire/api/endpoint/endpoint.ts';
+import type { RevealedSecrets, SigningSecret } from '#wire/api/endpoint/endpoint.ts';
 import {
   algorithmOf,
   keyPairFault,
@@ -51,13 +51,29 @@ export function toSecretResources(
   endpoint: EndpointDocument,
   now: Date,
 ): SigningSecret[] {
+  return revealSecrets(box, endpoint, now).map((revealed) => {
+    const { algorithm, public_key, created_at, expires_at } = revealed;
+    return { algorithm, public_key, created_at, expires_at };
+  });
+}
+
+/** The same with the secrets themselves. */
+export function revealSecrets(
+  box: Sealer,
+  endpoint: EndpointDocument,
+  now: Date,
+): RevealedSecrets['data'] {
   return endpoint.secrets
     .filter((secret) => secret.not_after === null || secret.not_after > now)
-    .map((secret) => ({
-      ...toPublicKeyFields(openedOrNone(box, secret, endpoint._id)),
-      created_at: secret.created_at.toISOString(),
-      expires_at: secret.not_after?.toISOString() ?? null,
-    }));
+    .map((stored) => {
+      const secret = openedOrNone(box, stored, endpoint._id);
+      return {
+        ...toPublicKeyFields(secret),
+        created_at: stored.created_at.toISOString(),
+        expires_at: stored.not_after?.toISOString() ?? null,
+        secret: secret ?? null,
+      };
+    });
 }
 
 function toPublicKeyFields(

@@ -2,7 +2,6 @@
 import type { ClientSession } from 'mongodb';
 import type { ProbeReceiver } from '#domain/canary.ts';
 import type { EgressGuard } from '#domain/endpoint/egress.ts';
-import type { EndpointStatus, EndpointStatusReason } from '#domain/endpoint/endpoint.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { newId } from '#domain/ids.ts';
@@ -45,6 +44,12 @@ import { checkLinksAllowed, policyFields, toPolicyResource } from './endpoint-po
 import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
 import type { HealthReads } from '../health/reads.ts';
 import { checkFilter } from './subscription-filter.ts';
+import {
+  toVerificationResource,
+  verificationFields,
+} from '../endpoint-requests/verification-rules.ts';
+import { toPauseResource } from '../endpoint-status/pauses.ts';
+import { statusFields } from '../endpoint-status/status-fields.ts';
 import { insertSubscription } from './subscriptions.ts';
 import { checkTenantExists } from './tenant-exists.ts';
 
@@ -83,6 +88,7 @@ export class Endpoints {
     const filter = checkFilter(body.filter);
     checkLinksAllowed(body, this.deps.publicUrl);
     const policies = policyFields(body);
+    const verification = verificationFields(body.verification, this.deps.publicUrl);
     const secret = checkSecret(body.secret) ?? newSecret();
     const id = newId('ep', this.deps.clock.wallMs());
     const credentials = credentialFields(body, id, this.deps);
@@ -101,6 +107,7 @@ export class Endpoints {
         description: body.description ?? null,
         ...policies,
         disable_after_seconds: body.disable_after_seconds ?? null,
+        ...verification,
         secrets: [sealedSecret(secretBox, id, secret, now)],
         revision: 1,
         created_at: now,
@@ -164,7 +171,6 @@ export class Endpoints {
     if (body.url !== undefined) fields.url = checkTenantUrl(tenantId, body.url, this.deps);
     if (body.format !== undefined) fields.format = body.format;
     if (body.description !== undefined) fields.description = body.description;
-    if (body.status !== undefined) Object.assign(fields, stateFields(body.status, 'operator'));
     if (body.disable_after_seconds !== undefined) {
       fields.disable_after_seconds = body.disable_after_seconds;
     }
@@ -178,8 +184,9 @@ export class Endpoints {
         await this.refuseDuplicate(tenantId, id, url, session);
       }
       validateCombination({ ...known, ...fields, ...policies }, body);
-      const activated = fields.state === 'active' && known.state !== 'active';
       const moved = url !== undefined && url !== known.url;
+      Object.assign(fields, statusFields(known, { status: body.status, moved, now }));
+      const activated = fields.state === 'active' && known.state !== 'active';
       // The endpoint gets the full failing time again.
       const since = activated || moved ? { health_since: now } : {};
       return this.toResource(
@@ -245,13 +252,15 @@ export class Endpoints {
   /**
    * Returns the resource without its secrets: they are shown once, to the caller that created them.
    */
-  private toResource(endpoint: EndpointDocument): EndpointResource {
+  toResource(endpoint: EndpointDocument): EndpointResource {
     return {
       id: endpoint._id,
       tenant_id: endpoint.tenant,
       url: shownUrl(endpoint.url),
       status: endpoint.state,
       status_reason: endpoint.state_reason,
+      pause: toPauseResource(endpoint),
+      verification: toVerificationResource(endpoint),
       format: endpoint.format,
       signing_secrets: toSecretResources(
         this.deps.secretBox,
@@ -308,11 +317,4 @@ export class Endpoints {
       fields: [{ pointer: '/url', detail: `is the URL of ${other._id}` }],
     });
   }
-}
-
-function stateFields(
-  state: EndpointStatus,
-  reason: EndpointStatusReason,
-): Pick<EndpointDocument, 'state' | 'state_reason'> {
-  return { state, state_reason: state === 'active' ? null : reason };
 }

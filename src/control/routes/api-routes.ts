@@ -14,6 +14,11 @@ import type { PayloadReads } from '../history/payload-reads.ts';
 import type { RejectedEvents } from '../history/rejected-events.ts';
 import { registerEndpointRequestRoutes } from '../endpoint-requests/routes.ts';
 import type { TestSends } from '../endpoint-requests/test-sends.ts';
+import type { Verifications } from '../endpoint-requests/verifications.ts';
+import { registerEndpointSecretRoutes } from '../endpoint-secrets/routes.ts';
+import type { SecretActions } from '../endpoint-secrets/secret-actions.ts';
+import type { Pauses } from '../endpoint-status/pauses.ts';
+import { registerEndpointStatusRoutes } from '../endpoint-status/routes.ts';
 import { answerOnce } from '../idempotency/answer-once.ts';
 import type { IdempotentAnswers } from '../idempotency/idempotent-answers.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -38,12 +43,19 @@ import { registerSequenceRoutes } from '../sequences/routes.ts';
 import { registerSubscriptionRoutes } from './subscriptions.ts';
 import { registerTenantRoutes } from './tenants.ts';
 
-/** The parts that the routes of the API use. */
-export interface ApiParts extends DeadLetterParts, ReplayParts {
-  lives: CurrentLives;
-  tenants: Tenants;
+/** The parts that the routes of endpoints use. */
+export interface EndpointParts {
   endpoints: Endpoints;
   testSends: TestSends;
+  verifications: Verifications;
+  pauses: Pauses;
+  secretActions: SecretActions;
+}
+
+/** The parts that the routes of the API use. */
+export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
+  lives: CurrentLives;
+  tenants: Tenants;
   reconciliations: Reconciliations;
   subscriptions: Subscriptions;
   eventTypes: EventTypes;
@@ -89,6 +101,8 @@ export function registerApiRoutes(
     registerEndpointRoutes(api, parts.endpoints);
     registerEndpointRequestRoutes(api, parts);
     registerSequenceRoutes(api, parts);
+    registerEndpointStatusRoutes(api, parts);
+    registerEndpointSecretRoutes(api, parts);
     registerSubscriptionRoutes(api, parts.subscriptions);
     registerEventTypeRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);

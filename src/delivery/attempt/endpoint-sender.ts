@@ -64,7 +64,9 @@ export class EndpointSender {
    * @param origin identifies this platform to the receiver
    */
   handshake(target: EndpointTarget, origin: string, signal: AbortSignal): Promise<SendResult> {
-    const headers = [...target.fixedHeaders, 'webhook-request-origin', origin];
+    const headers = [...target.fixedHeaders];
+    // Webhooks of the endpoint carry it already.
+    if (target.snapshot.requestOrigin === undefined) headers.push('webhook-request-origin', origin);
     const { path } = target.url;
     return this.exchange(target, { method: 'OPTIONS', path, headers, body: NO_BODY, signal });
   }

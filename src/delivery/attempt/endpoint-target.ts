@@ -75,7 +75,7 @@ export function prepareTarget(
     url,
     destination: { origin: url.origin, certificate },
     format: snapshot.format,
-    fixedHeaders: ['user-agent', USER_AGENT, ...headers],
+    fixedHeaders: ['user-agent', USER_AGENT, ...originHeader(snapshot), ...headers],
     oauth2,
     secretTexts,
     signers: secrets.map(({ text, notAfterMs }) => ({ sign: createSigner(text), notAfterMs })),
@@ -85,6 +85,11 @@ export function prepareTarget(
         : [],
     refusal: parsed.ok ? refusalOf(tenant, url, deps) : cannotBeUsed(parsed.fault),
   };
+}
+
+/** The receiver agreed to webhooks of this origin (CloudEvents webhooks 1.0.2, section 4.2). */
+function originHeader({ requestOrigin }: EndpointSnapshot): string[] {
+  return requestOrigin === undefined ? [] : ['webhook-request-origin', requestOrigin];
 }
 
 /** Placeholder for a URL that an earlier version stored and that cannot be used (RFC 2606). */

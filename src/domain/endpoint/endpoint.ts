@@ -14,9 +14,19 @@ export type PayloadMode = (typeof payloadModes)[number];
 export const endpointStatuses = ['active', 'paused', 'disabled'] as const;
 export type EndpointStatus = (typeof endpointStatuses)[number];
 
-/** Why an endpoint is not active, for machines. `gone`: it answered 410. */
-export const endpointStatusReasons = ['operator', 'gone', 'failing'] as const;
+/**
+ * Why an endpoint is not active, for machines. `gone`: it answered 410. `unverified`: its receiver
+ * has not agreed yet.
+ */
+export const endpointStatusReasons = ['operator', 'gone', 'failing', 'unverified'] as const;
 export type EndpointStatusReason = (typeof endpointStatusReasons)[number];
+
+/**
+ * How a receiver agrees to get webhooks. `ping`: it answers a signed webhook with 2xx.
+ * `cloudevents`: the handshake of CloudEvents webhooks.
+ */
+export const verificationMethods = ['ping', 'cloudevents'] as const;
+export type VerificationMethod = (typeof verificationMethods)[number];
 
 /** On exhausted attempts, an ordered endpoint dead-letters the delivery or blocks (DL-16). */
 export const onExhaustedActions = ['dead_letter', 'block'] as const;

@@ -11,6 +11,7 @@ import type {
   EndpointStatusReason,
   OnExhausted,
   PayloadMode,
+  VerificationMethod,
 } from '#domain/endpoint/endpoint.ts';
 import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import type { StoredStatus } from '#domain/stored-status.ts';
@@ -128,6 +129,23 @@ export interface StoredEndpointCredentials {
   client_certificate?: StoredCertificate | null;
 }
 
+/** Of an endpoint that a request paused. */
+export interface StoredPause {
+  reason: string | null;
+  paused_at: Date;
+  /** When it resumes by itself; null: never. */
+  ends_at: Date | null;
+}
+
+/** The proof that the receiver agrees to get webhooks. */
+export interface StoredVerification {
+  method: VerificationMethod;
+  /** Null: not yet, and the endpoint is paused. */
+  verified_at: Date | null;
+  /** Of `cloudevents`: identifies the platform to the receiver. */
+  origin?: string;
+}
+
 export interface EndpointDocument extends StoredEndpointPolicy, StoredEndpointCredentials {
   /** Endpoint id. */
   _id: string;
@@ -135,6 +153,10 @@ export interface EndpointDocument extends StoredEndpointPolicy, StoredEndpointCr
   url: string;
   state: EndpointStatus;
   state_reason: EndpointStatusReason | null;
+  /** Null or absent: none. */
+  pause?: StoredPause | null;
+  /** Null or absent: none is required. */
+  verification?: StoredVerification | null;
   format: BodyFormat;
   description: string | null;
   /** Null or absent: the platform's default. */
@@ -333,6 +355,7 @@ export async function ensureConfigurationIndexes(db: Db): Promise<void> {
   await tenants.createIndex({ created_at: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, _id: 1 });
   await endpoints.createIndex({ tenant: 1, url: 1 });
+  await endpoints.createIndex({ 'pause.ends_at': 1 }, { sparse: true });
   await subscriptions.createIndex({ tenant: 1, _id: 1 });
   await subscriptions.createIndex({ tenant: 1, endpoint_id: 1 });
   await subscriptions.createIndex({ event_types: 1 });

@@ -6,6 +6,8 @@ import { named } from '#wire/openapi/describe.ts';
 import { secretAlgorithms } from '../../webhook/signature.ts';
 import { endpointCredentialFields, endpointCredentialSettings } from './endpoint-credentials.ts';
 import { disableAfterSeconds, endpointHealth } from './endpoint-health.ts';
+import { endpointPause } from './endpoint-pause.ts';
+import { endpointVerification, newVerification } from './endpoint-verification.ts';
 import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
 import {
   eventTypeSelectors,
@@ -86,6 +88,7 @@ export const newEndpoint = named(
       ...endpointCredentialSettings,
       ...endpointPolicySettings,
       disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
+      verification: Type.Optional(newVerification),
       allow_duplicate_url: Type.Optional(fields.allowDuplicate),
     },
     strict,
@@ -177,6 +180,8 @@ export const endpoint = named(
         }),
       ),
     ),
+    pause: nullable(endpointPause),
+    verification: nullable(endpointVerification),
     format: fields.format,
     signing_secrets: Type.Array(signingSecret, {
       description: 'The secrets that sign each webhook at present, newest first.',
@@ -253,6 +258,31 @@ export const rotatedSecret = named(
   { description: 'The new signing secret.' },
 );
 export type RotatedSecret = Static<typeof rotatedSecret>;
+
+export const revealedSecrets = named(
+  'RevealedSecrets',
+  Type.Object({
+    data: Type.Array(
+      named(
+        'RevealedSecret',
+        Type.Object({
+          ...signingSecret.properties,
+          secret: nullable(
+            Type.String({
+              description:
+                'The signing secret. Null: the master keys of the control process cannot open it.',
+              examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+            }),
+          ),
+        }),
+        { description: 'A signing secret of an endpoint.' },
+      ),
+      { description: 'The secrets that sign each webhook at present, newest first.' },
+    ),
+  }),
+  { description: 'The signing secrets of an endpoint.' },
+);
+export type RevealedSecrets = Static<typeof revealedSecrets>;
 
 export const endpointListQuery = Type.Object(
   { ...pageFields, ...orderField('oldest'), status: filterBy(fields.status) },

@@ -1,35 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { EndpointRequest, EndpointRequestAnswer } from '#wire/endpoint-request.ts';
-import { decodeEndpointRequest } from '#wire/endpoint-request.ts';
-import { subjects } from '#wire/subjects.ts';
-import { type ControlPlane, startControlPlane } from '../control-plane.ts';
-
-const ATTEMPT = { id: 'att_1', no: 1, startedMs: 0, durationMs: 1.5, worker: 'w1' };
-
-/** Answers in place of a worker; returns the requests. */
-async function answerAs(
-  { nc }: ControlPlane,
-  answer: EndpointRequestAnswer,
-): Promise<EndpointRequest[]> {
-  const requests: EndpointRequest[] = [];
-  nc.subscribe(subjects.endpointRequests, {
-    callback: (_error, message) => {
-      requests.push(decodeEndpointRequest(message.data));
-      message.respond(JSON.stringify(answer));
-    },
-  });
-  await nc.flush();
-  return requests;
-}
-
-async function createEndpoint(plane: ControlPlane, tenant = 'acme'): Promise<string> {
-  await plane.call('PUT', `/v1/tenants/${tenant}`, {});
-  const made = await plane.call('POST', `/v1/tenants/${tenant}/endpoints`, {
-    url: 'https://example.com/hooks',
-  });
-  return `/v1/tenants/${tenant}/endpoints/${String(made.body.id)}`;
-}
+import { startControlPlane } from '../control-plane.ts';
+import { answerAs, ATTEMPT, createEndpoint } from './answer-as.ts';
 
 test('a test sends the given bytes of the data, and answers with the attempt', async (t) => {
   const plane = await startControlPlane(t);
