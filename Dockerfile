@@ -34,6 +34,8 @@ WORKDIR /app
 COPY --from=dependencies /app/node_modules ./node_modules
 COPY package.json LICENSE ./
 COPY src ./src
+# The texts of the pages of error codes.
+COPY docs/errors.md ./docs/
 # By number, so that Kubernetes can verify that the user is not root.
 USER 1000:1000
 EXPOSE 8080 9090

@@ -20,9 +20,15 @@ export interface Problem {
   errors?: FieldError[];
 }
 
-/** The `type` of a code: permanent, and a link to the code's section of docs/errors.md. */
+/** Path of the pages of error codes, which every process with the API serves. */
+export const ERROR_PAGES = '/errors/';
+
+/**
+ * The `type` of a code: permanent, and a reference to the page of the code. It is relative (RFC
+ * 9457, section 3.1.1), so that it resolves at any server.
+ */
 export function problemType(code: ErrorCode): string {
-  return `https://posthorn.dev/errors/${code}`;
+  return `${ERROR_PAGES}${code}`;
 }
 
 /** The body of an error response. `instance`: path of the request. */

@@ -19,14 +19,16 @@ test('source and production dependencies are sufficient without install scripts'
   const dockerfile = projectText('Dockerfile');
   const copied = [...dockerfile.matchAll(/^COPY ((?!--from).+) \S+$/gm)];
   const names = new Set(copied.flatMap(([, list = '']) => list.split(' ')));
-  assert.deepEqual([...names].toSorted(), ['LICENSE', 'package-lock.json', 'package.json', 'src']);
+  const expected = ['LICENSE', 'docs/errors.md', 'package-lock.json', 'package.json', 'src'];
+  assert.deepEqual([...names].toSorted(), expected);
   const leftOut = projectText('.dockerignore')
     .split('\n')
     .filter((line) => line.startsWith('src/'));
   assert.ok(leftOut.length > 0, 'parts of the source are left out');
   for (const name of names) {
     const filter = (path: string): boolean =>
-      !path.endsWith('.md') && !leftOut.includes(relative(projectRoot, path));
+      (!path.endsWith('.md') || path.endsWith('docs/errors.md')) &&
+      !leftOut.includes(relative(projectRoot, path));
     cpSync(join(projectRoot, name), join(dir.path, name), { recursive: true, filter });
   }
   const install = /npm ci (--omit=dev [^\\\n]+)/.exec(dockerfile)?.[1]?.trim().split(' ') ?? [];

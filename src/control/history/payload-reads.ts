@@ -2,6 +2,7 @@
 import type { Clock } from '#domain/clock.ts';
 import type { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { PosthornError } from '#domain/errors.ts';
+import { notFound } from '#domain/field-faults.ts';
 import {
   PayloadDamagedError,
   type PayloadStore,
@@ -55,8 +56,7 @@ export class PayloadReads {
   async ofEvent(lifeId: string, eventId: string): Promise<ReadPayload> {
     const event = await this.deps.events.find(lifeId, eventId);
     if (event.payload === undefined) {
-      const detail = `the event ${eventId} has no separate payload: its data is part of the event`;
-      throw new PosthornError('POSTHORN_RESOURCE_UNKNOWN', { detail });
+      throw notFound('payload of the event', eventId, 'its data is part of the event');
     }
     if (this.deps.config.eventType(event.type ?? '')?.sensitive === true) {
       throw new PosthornError('POSTHORN_DATA_HIDDEN');

@@ -6,11 +6,13 @@ import { fastifySwagger } from '@fastify/swagger';
 import { fastifySwaggerUi } from '@fastify/swagger-ui';
 import type { FastifyInstance, RouteOptions } from 'fastify';
 import { type TObject, Type } from 'typebox';
+import { errorPageSchema } from '#infra/http/error-pages/route.ts';
 import { createApp, type AppDeps, healthSchema } from '#infra/http/server/app.ts';
 import { MERGE_PATCH_TYPE } from '#infra/http/server/body/parse-json-bodies.ts';
 import { publishRoutes } from '#wire/api/events-ingress.ts';
 import { idempotencyKeyHeader, preconditionHeaders } from '#wire/api/fields.ts';
 import { answer, answerFactsOf } from '#wire/openapi/describe.ts';
+import { ERROR_PAGES } from '#wire/problem.ts';
 import { PRECONDITION_PATTERN } from '#wire/revision.ts';
 import { buildDocument } from './document.ts';
 import type { RouteSchema } from './route-schema.ts';
@@ -57,7 +59,10 @@ export function registerReferenceRoutes(app: FastifyInstance, deps: ReferenceDep
  */
 async function buildReference(deps: ReferenceDeps): Promise<object> {
   const app = createApp(deps);
-  const routes: RouteSchema[] = [{ method: 'GET', url: '/health', ...healthSchema }];
+  const routes: RouteSchema[] = [
+    { method: 'GET', url: '/health', ...healthSchema },
+    { method: 'GET', url: `${ERROR_PAGES}:code`, ...errorPageSchema },
+  ];
   void app.register((scope, _options, done) => {
     scope.addHook('onRoute', (route) => {
       if (isDescribed(route)) routes.push(describedRoute(route));

@@ -6,9 +6,10 @@ export const problem = named(
   'Problem',
   Type.Object({
     type: Type.String({
-      format: 'uri',
-      description: 'URL of the documentation of the error code.',
-      examples: ['https://posthorn.dev/errors/POSTHORN_REQUEST_INVALID'],
+      format: 'uri-reference',
+      description:
+        'Reference to the page about the error code, at the server that answered. It is permanent.',
+      examples: ['/errors/POSTHORN_REQUEST_INVALID'],
     }),
     title: Type.String({
       description: 'What the error code means.',

@@ -27,6 +27,7 @@ import { measureRequests } from './measure-requests.ts';
 import { sendError } from './problem.ts';
 import type { ServerCertificate } from './server-certificate.ts';
 import { answerUnrouted } from '../protocol/answer-unrouted.ts';
+import { registerErrorPages } from '../error-pages/route.ts';
 import { checkRequestHead } from '../protocol/check-request-head.ts';
 import { answerClientError, answerConnect, answerExpectation } from '../protocol/client-error.ts';
 import { RouteTable } from '../protocol/route-table.ts';
@@ -109,6 +110,7 @@ export function createApp(deps: AppDeps): FastifyInstance {
   parseJsonBodies(app);
   acceptEmptyBodies(app);
   setCompilers(app);
+  registerErrorPages(app);
   app.get('/health', { schema: healthSchema }, (_request, reply) => {
     reply.header('content-type', 'application/json; charset=utf-8').send('{"status":"ok"}');
   });

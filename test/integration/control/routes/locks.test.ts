@@ -9,7 +9,7 @@ import { loadSettings } from '#config/load.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { type ControlPlane, startControlPlane } from '../control-plane.ts';
 
-const OPEN = new Set(['/health', '/openapi.json']);
+const OPEN = new Set(['/health', '/openapi.json', '/errors/{code}']);
 /** The signature of a link is its key: `payloads.test.ts`. */
 const LINKS = '/v1/payloads/:tenant/:payload';
 const isOpen = (url: string): boolean => OPEN.has(url) || url.startsWith('/docs') || url === LINKS;

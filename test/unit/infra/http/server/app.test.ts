@@ -67,7 +67,7 @@ test('the app rejects a body with the pointer of every invalid or unknown field'
   assert.equal(answer.headers['content-type'], 'application/problem+json');
   const problem = answer.json();
   assert.equal(problem.code, 'POSTHORN_REQUEST_INVALID');
-  assert.equal(problem.type, 'https://posthorn.dev/errors/POSTHORN_REQUEST_INVALID');
+  assert.equal(problem.type, '/errors/POSTHORN_REQUEST_INVALID');
   assert.equal(problem.instance, '/things/1');
   assert.equal(problem.request_id, answer.headers['x-request-id']);
   assert.deepEqual(problem.errors.map((e: { pointer: string }) => e.pointer).sort(), [
