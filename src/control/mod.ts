@@ -13,6 +13,8 @@ import type { ConfigurationDeps } from './config-sync/change-tenant.ts';
 import { createConfigPublication } from './config-sync/config-publication.ts';
 import type { ConfigSync, SyncState } from './config-sync/config-sync.ts';
 import type { AttemptsByEndpoint } from './health/attempts.ts';
+import type { ChangedMinute } from './metrics/changed-cells.ts';
+import { createMetrics } from './composition/create-metrics-parts.ts';
 import { disableEndpoint } from './health/disable-endpoint.ts';
 import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { type ApiParts, registerApiRoutes } from './routes/api-routes.ts';
@@ -57,6 +59,7 @@ export interface Control {
   registerEventTypes(seen: readonly SeenType[]): Promise<void>;
   disableGoneEndpoint(record: EndpointGoneRecord): Promise<void>;
   trackHealth(attempts: AttemptsByEndpoint): Promise<void>;
+  markMetrics(minutes: readonly ChangedMinute[]): Promise<void>;
 }
 
 /**
@@ -82,6 +85,7 @@ export function createControl(deps: ControlDeps): Control {
   const changes: ConfigurationDeps = { mongo, configuration, publish, turns, clock };
   const lives = new CurrentLives(configuration);
   const health = createHealth(deps, changes, lives);
+  const metrics = createMetrics(deps, lives);
   const automatic = new AutomaticTypes({ configuration, clock });
   const registrar = new EventTypeRegistrar({ types: automatic, config, clock, log });
   const purger = createPurger(deps, configuration, lives);
@@ -95,6 +99,7 @@ export function createControl(deps: ControlDeps): Control {
       automatic,
       onRemoved: (name) => registrar.forget(name),
     }),
+    metrics: metrics.reads,
     events: reads.events,
     deliveries: reads.deliveries,
     reconciliations: createReconciliations(deps, reads, configuration, lives),
@@ -127,6 +132,7 @@ export function createControl(deps: ControlDeps): Control {
       health.outbox,
       new KeyUseWriter({ nc, configuration, clock, log }),
       new PauseEnder({ ...changes, log }),
+      metrics.rollup,
     ]),
     syncState: () => sync.state,
     compareConfig: () => sync.requestComparison(),
@@ -139,6 +145,7 @@ export function createControl(deps: ControlDeps): Control {
         reason: 'gone',
       }),
     trackHealth: (attempts) => health.tracker.apply(attempts),
+    markMetrics: (minutes) => metrics.marker.markMinutes(minutes),
   };
 }
 

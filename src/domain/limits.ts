@@ -178,4 +178,14 @@ export const limits = {
   routerWindowMax: 2048,
   /** Batches in flight of all tenants of a shard that are behind: 2,048 events, 16 MiB. */
   behindBatchesMax: 64,
+  /** Combinations of endpoint and event type with figures of their own, of a tenant in a minute. */
+  metricGroupsPerMinuteMax: 200,
+  /** The same in an hour or a day; also the tenants in the figures of all. */
+  metricGroupsMax: 500,
+  /** Time buckets of one query: a day of minutes. */
+  metricBucketsMax: 1500,
+  /** Points of one answer: time buckets times the groups in each. */
+  metricPointsMax: 10_000,
+  /** Stored rows that one query reads. */
+  metricRowsMax: 100_000,
 } as const;

@@ -176,6 +176,7 @@ function planControl(parts: RoleParts): Service[] {
         registerEventTypes: (seen) => control.registerEventTypes(seen),
         disableGoneEndpoint: (record) => control.disableGoneEndpoint(record),
         trackHealth: (attempts) => control.trackHealth(attempts),
+        markMetrics: (minutes) => control.markMetrics(minutes),
       }),
     );
   }

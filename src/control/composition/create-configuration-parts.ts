@@ -2,6 +2,7 @@
 import type { Configuration } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
+import { metricCellsOf } from '#infra/mongo/metrics/metric-cells.ts';
 import { Admission } from '#wire/published/admission.ts';
 import { ApiKeys } from '../keys/api-keys.ts';
 import type { ConfigurationDeps } from '../config-sync/change-tenant.ts';
@@ -58,6 +59,7 @@ export function createPurger(
     history: historyOf(db),
     health,
     outbox,
+    metricCells: metricCellsOf(db),
     payloads,
     jsm: managerOf(nc),
     shards: settings.shards,

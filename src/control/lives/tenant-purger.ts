@@ -10,11 +10,17 @@
  */
 import type { JetStreamManager } from '@nats-io/jetstream';
 import { Kvm } from '@nats-io/kv';
+import type { Collection } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { Configuration, TenantPurgeDocument } from '#infra/mongo/configuration.ts';
 import type { HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';
+import {
+  ALL_TENANTS,
+  type MetricCellDocument,
+  cellsOfLife,
+} from '#infra/mongo/metrics/metric-cells.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { payloadOwner } from '#wire/webhook/payload-link.ts';
@@ -31,6 +37,7 @@ export interface TenantPurgerDeps {
   history: History;
   health: HealthStore['health'];
   outbox: HealthStore['outbox'];
+  metricCells: Collection<MetricCellDocument>;
   payloads: Pick<PayloadStore, 'removeOf'>;
   /** Opened on first use: control starts while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
@@ -105,6 +112,16 @@ export class TenantPurger {
     if ((await lanes.get(lifeId))?.operation === 'PUT') await lanes.delete(lifeId);
   }
 
+  /** The totals of all tenants keep the counts, without the name. */
+  private async purgeMetrics(lifeId: string): Promise<void> {
+    const { metricCells } = this.deps;
+    await metricCells.deleteMany({ _id: cellsOfLife(lifeId) });
+    await metricCells.updateMany(
+      { _id: cellsOfLife(ALL_TENANTS), 'rows.k': lifeId },
+      { $pull: { rows: { k: lifeId } } },
+    );
+  }
+
   private async purgeDocuments({ _id, deleted_at }: TenantPurgeDocument): Promise<void> {
     const { configuration, history, health, outbox, log, clock } = this.deps;
     const ofLife = { tenant: _id };
@@ -114,6 +131,7 @@ export class TenantPurger {
     const letters = await history.deadLetters.deleteMany(ofLife);
     await health.deleteMany(ofLife);
     await outbox.deleteMany(ofLife);
+    await this.purgeMetrics(_id);
     await configuration.automaticEventTypes.deleteMany(ofLife);
     const counts = {
       events: events.deletedCount,

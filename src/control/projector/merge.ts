@@ -25,6 +25,7 @@ import type {
 } from '#wire/frames/record.ts';
 import type { SeenType } from '../event-types/automatic-types.ts';
 import { AttemptsByEndpoint } from '../health/attempts.ts';
+import { ChangedCells } from '../metrics/changed-cells.ts';
 
 /** At the same hop, a final status outranks one in progress. */
 const RANKS: Record<DeliveryStatus, number> = {
@@ -56,6 +57,7 @@ export class Batch {
   /** The event types in the batch, by tenant and name. */
   readonly types = new Map<string, SeenType>();
   readonly attempts = new AttemptsByEndpoint();
+  readonly changedCells = new ChangedCells();
 
   addEvent(tenant: string, seq: number, frame: EventFrame): void {
     const { head } = frame;
@@ -63,6 +65,7 @@ export class Batch {
     this.types.set(`${tenant}/${head.type}`, seen);
     const change = this.event(tenant, head.id, head.acceptedMs);
     change.whole = true;
+    this.changedCells.addEvent(tenant, head.acceptedMs);
     const { fields } = change;
     fields.seq = seq;
     fields.type = head.type;
@@ -83,6 +86,7 @@ export class Batch {
 
   addRecord(record: HistoryRecord): void {
     this.attempts.add(record);
+    this.changedCells.addRecord(record);
     switch (record.k) {
       case 'routed':
         this.addRouted(record);

@@ -16,6 +16,7 @@ import { asBuffer, decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { type EndpointGoneRecord, decodeRecords } from '#wire/frames/record.ts';
 import { consumers, parseEventSubject, streams } from '#wire/subjects.ts';
 import type { AttemptsByEndpoint } from '../health/attempts.ts';
+import type { ChangedMinute } from '../metrics/changed-cells.ts';
 import type { SeenType } from '../event-types/automatic-types.ts';
 import { BatchProjector } from './batch-projector.ts';
 import { Batch } from './merge.ts';
@@ -35,6 +36,7 @@ export interface ProjectorDeps {
   registerEventTypes: (seen: SeenType[]) => Promise<void>;
   disableGoneEndpoint: (record: EndpointGoneRecord) => Promise<void>;
   trackHealth: (attempts: AttemptsByEndpoint) => Promise<void>;
+  markMetrics: (minutes: readonly ChangedMinute[]) => Promise<void>;
   clock: Clock;
 }
 
@@ -88,6 +90,7 @@ async function write(deps: ProjectorDeps, batch: Batch): Promise<void> {
   await deps.registerEventTypes([...batch.types.values()]);
   for (const record of batch.gone) await deps.disableGoneEndpoint(record);
   await deps.trackHealth(batch.attempts);
+  await deps.markMetrics(batch.changedCells.all());
 }
 
 function writtenDocuments(registry: Registry): Counter<'kind'> {

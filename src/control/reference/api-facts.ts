@@ -32,6 +32,7 @@ export const apiFacts = {
       name: 'Dead letters',
       description: 'Deliveries that have failed permanently; replay or discard them.',
     },
+    { name: 'Metrics', description: 'Figures over time: counts, rates, latencies, queues.' },
     { name: 'Webhooks', description: 'The requests that endpoints receive, in each format.' },
     { name: 'Operations', description: 'For operators of the platform.' },
   ],

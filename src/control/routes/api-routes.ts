@@ -19,6 +19,8 @@ import { registerEndpointSecretRoutes } from '../endpoint-secrets/routes.ts';
 import type { SecretActions } from '../endpoint-secrets/secret-actions.ts';
 import type { Pauses } from '../endpoint-status/pauses.ts';
 import { registerEndpointStatusRoutes } from '../endpoint-status/routes.ts';
+import type { MetricReads } from '../metrics/metric-reads.ts';
+import { registerMetricRoutes } from '../metrics/routes.ts';
 import { answerOnce } from '../idempotency/answer-once.ts';
 import type { IdempotentAnswers } from '../idempotency/idempotent-answers.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -60,6 +62,7 @@ export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
   subscriptions: Subscriptions;
   eventTypes: EventTypes;
   apiKeys: ApiKeys;
+  metrics: MetricReads;
   events: EventReads;
   deliveries: DeliveryReads;
   deliveryActions: DeliveryActions;
@@ -114,6 +117,7 @@ export function registerApiRoutes(
     registerReplayRoutes(api, parts);
     registerRejectedEventRoutes(api, parts);
     registerBroadcastRoutes(api, parts.broadcasts);
+    registerMetricRoutes(api, parts);
     done();
   });
 }

@@ -3,6 +3,7 @@ import { ensureConfigurationIndexes } from './configuration.ts';
 import { ensureHistoryIndexes } from './documents.ts';
 import { ensureHealthIndexes } from './endpoint-health.ts';
 import { ensureIdempotentAnswerIndexes } from './idempotent-answers.ts';
+import { ensureMetricIndexes } from './metrics/metric-cells.ts';
 
 /**
  * Creates every index of the database; idempotent. Control calls it at its start, and so does
@@ -13,4 +14,5 @@ export async function ensureIndexes(db: Db, historyRetentionSeconds: number): Pr
   await ensureHistoryIndexes(db, historyRetentionSeconds);
   await ensureHealthIndexes(db);
   await ensureIdempotentAnswerIndexes(db);
+  await ensureMetricIndexes(db);
 }

@@ -9,6 +9,7 @@ import { PosthornError } from '#domain/errors.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
+import { metricCellsOf } from '#infra/mongo/metrics/metric-cells.ts';
 import { createLog } from '#infra/telemetry/log.ts';
 import { changeTenant } from '#src/control/config-sync/change-tenant.ts';
 import { CurrentLives } from '#src/control/lives/current-lives.ts';
@@ -52,6 +53,7 @@ function purger(changes: Partial<TenantPurgerDeps> = {}): TenantPurger {
     lives: new CurrentLives(configuration),
     history: historyOf(plane.db),
     ...healthStoreOf(plane.db),
+    metricCells: metricCellsOf(plane.db),
     payloads: plane.payloads,
     jsm: () => jetstreamManager(plane.nc, { checkAPI: false }),
     shards: 1,

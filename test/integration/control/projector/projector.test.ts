@@ -57,6 +57,7 @@ async function startBench(t: TestContext, mongoUrl?: string): Promise<Bench> {
           gone.push(record);
         },
         trackHealth: async () => undefined,
+        markMetrics: async () => undefined,
       });
       stops.push(() => projector.stop(5000));
       await projector.start();
