@@ -41,6 +41,7 @@ import {
   createDeliveryActions,
   createReads,
   createReconciliations,
+  createSearch,
   createResends,
 } from './composition/create-history-parts.ts';
 
@@ -100,6 +101,7 @@ export function createControl(deps: ControlDeps): Control {
       onRemoved: (name) => registrar.forget(name),
     }),
     metrics: metrics.reads,
+    search: createSearch(deps, reads, lives),
     events: reads.events,
     deliveries: reads.deliveries,
     reconciliations: createReconciliations(deps, reads, configuration, lives),

@@ -123,6 +123,14 @@ export const limits = {
   eventAttributeBytesMax: 16 * 1024,
   pageSizeMax: 250,
   pageSizeDefault: 50,
+  /** A count is exact up to this. */
+  countExactMax: 10_000,
+  /** Documents that a list compares with filters that no index serves, in one request. */
+  searchExaminedMax: 50_000,
+  searchMsMax: 2000,
+  searchTextLengthMax: 256,
+  /** JSON of the `data` on one page. */
+  pageDataBytesMax: 4 * 1024 * 1024,
   cursorLengthMax: 1024,
   /** Values of one repeated filter of a list. */
   filterValuesMax: 20,

@@ -1,6 +1,7 @@
 /** The parts that read the history, and act on deliveries and dead letters. */
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
+import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
 import type { Service } from '#infra/service.ts';
 import { DeliveryActions } from '../deliveries/delivery-actions.ts';
 import { announceDeadLetters } from '../health/announce-dead-letters.ts';
@@ -17,10 +18,12 @@ import { DeliveryReads } from '../history/delivery-reads.ts';
 import { EventReads } from '../history/event-reads.ts';
 import { FairSearches } from '../history/fair-searches.ts';
 import { PayloadReads } from '../history/payload-reads.ts';
-import type { Configuration } from '#infra/mongo/configuration.ts';
 import { SequenceStore } from '#infra/nats/stores/sequence-store.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 import { Reconciliations } from '../sequences/reconciliations.ts';
+import { HistoryLists } from '../search/history-lists.ts';
+import type { SearchParts } from '../search/routes.ts';
+import { SearchScopes } from '../search/search-scope.ts';
 import { type ControlDeps, managerOf } from './control-deps.ts';
 import type { Health } from './create-configuration-parts.ts';
 
@@ -60,6 +63,20 @@ export function createReads({
     deliveries: new DeliveryReads({ history, config, searches, events }),
     payloads: payloadReads,
     explanations: new EventExplanations({ events, payloads: payloadReads, config, clock }),
+  };
+}
+
+/** The lists and counts of the history. */
+export function createSearch(
+  { db, config, clock }: ControlDeps,
+  { history, searches }: Reads,
+  lives: CurrentLives,
+): SearchParts {
+  const configuration = configurationOf(db);
+  return {
+    lists: new HistoryLists({ history, searches, configuration, clock }),
+    scopes: new SearchScopes({ lives, configuration }),
+    eventData: { history, searches, config },
   };
 }
 

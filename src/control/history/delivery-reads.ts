@@ -1,10 +1,10 @@
 /** Reads deliveries and attempts of the history (CT-5, DL-12), each of one life of its tenant. */
 import { notFound } from '#domain/field-faults.ts';
+import { tenantIdOf } from '#domain/tenant.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
 import { type DeliveryDocument, eventKey } from '#infra/mongo/documents.ts';
 import type {
   AttemptResource,
-  DeliveryListQuery,
   DeliveryResource,
   DeliverySummary,
   EventDeliveriesQuery,
@@ -15,10 +15,9 @@ import { attemptsOfDelivery } from './attempt-reads.ts';
 import type { EventReads, HistoryReadDeps } from './event-reads.ts';
 import { SEARCH_MS_MAX } from './fair-searches.ts';
 import { afterCursor, positionOf, timeOrder, timeSort } from './time-order.ts';
-import { queryRange } from './time-range.ts';
 
-const SORT = timeSort('deliveries');
 const OF_EVENT_SORT = timeSort('event_deliveries');
+
 export interface DeliveryReadsDeps extends HistoryReadDeps {
   events: Pick<EventReads, 'find'>;
 }
@@ -28,19 +27,6 @@ export class DeliveryReads {
 
   constructor(deps: DeliveryReadsDeps) {
     this.deps = deps;
-  }
-
-  async list(lifeId: string, query: DeliveryListQuery): Promise<Page<DeliverySummary>> {
-    const list = boundList(SORT, lifeId, query);
-    const range = queryRange(query, 'accepted_at');
-    const conditions: object[] = [{ tenant: lifeId }];
-    if (range !== undefined) conditions.push({ accepted_at: range });
-    conditions.push(anyOf('state.status', query.status));
-    conditions.push(anyOf('endpoint', query.endpoint_id));
-    conditions.push(anyOf('type', query.event_type));
-    conditions.push(...afterCursor(list, query));
-    const deliveries = await this.search(lifeId, conditions, query);
-    return toPage(deliveries, query.limit, list, positionOf, summarize);
   }
 
   async listOfEvent(
@@ -54,13 +40,13 @@ export class DeliveryReads {
     conditions.push(...afterCursor(list, query));
     const deliveries = await this.search(lifeId, conditions, query);
     if (deliveries.length === 0) await this.deps.events.find(lifeId, eventId);
-    return toPage(deliveries, query.limit, list, positionOf, summarize);
+    return toPage(deliveries, query.limit, list, positionOf, summarizeDelivery);
   }
 
   async get(lifeId: string, deliveryId: string): Promise<DeliveryResource> {
     const delivery = await this.find(lifeId, deliveryId);
     return {
-      ...summarize(counted(delivery)),
+      ...summarizeDelivery(delivery),
       attempts: await attemptsOfDelivery(this.deps.history, delivery),
     };
   }
@@ -82,42 +68,23 @@ export class DeliveryReads {
     lifeId: string,
     conditions: object[],
     { limit, order }: OrderedPageQuery,
-  ): Promise<CountedDelivery[]> {
+  ): Promise<DeliveryDocument[]> {
     return this.deps.searches.run(lifeId, () =>
       this.deps.history.deliveries
-        .aggregate<CountedDelivery>(
-          [
-            { $match: { $and: conditions } },
-            { $sort: timeOrder('accepted_at', order) },
-            { $limit: limit + 1 },
-            {
-              $set: {
-                attempt_count: { $size: { $objectToArray: { $ifNull: ['$attempts', {}] } } },
-              },
-            },
-            { $unset: 'attempts' },
-          ],
-          { maxTimeMS: SEARCH_MS_MAX },
-        )
+        .find({ $and: conditions }, { maxTimeMS: SEARCH_MS_MAX })
+        .sort(timeOrder('accepted_at', order))
+        .limit(limit + 1)
         .toArray(),
     );
   }
 }
 
-/**
- * A delivery with the number of its attempts in place of the attempts, which can hold 4 KiB of a
- * response each if an earlier version stored them.
- */
-type CountedDelivery = Omit<DeliveryDocument, 'attempts'> & { attempt_count: number };
-
-function counted(delivery: DeliveryDocument): CountedDelivery {
-  return { ...delivery, attempt_count: Object.keys(delivery.attempts ?? {}).length };
-}
-
-function summarize(delivery: CountedDelivery): DeliverySummary {
+/** Returns a delivery as lists show it. */
+export function summarizeDelivery(delivery: DeliveryDocument): DeliverySummary {
   const { state } = delivery;
   return {
     id: delivery._id,
+    tenant_id: tenantIdOf(delivery.tenant),
     event_id: delivery.event,
     event_type: delivery.type,
     endpoint_id: delivery.endpoint,
@@ -126,7 +93,7 @@ function summarize(delivery: CountedDelivery): DeliverySummary {
     accepted_at: delivery.accepted_at.toISOString(),
     updated_at: state.at.toISOString(),
     next_attempt_at: state.next_attempt_at?.toISOString() ?? null,
-    attempt_count: delivery.attempt_count,
+    attempt_count: Object.keys(delivery.attempts ?? {}).length,
     replay_of: delivery.replay_of ?? null,
     replay_id: delivery.replay ?? null,
   };

@@ -1,20 +1,12 @@
 /** Reads events of the history (CT-5, RT-9), each of one life of its tenant. */
-import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import type { EventStatus } from '#domain/event/event-status.ts';
-import { possibleEventIds } from '#domain/event/event-id.ts';
-import { anyOf } from '#infra/mongo/any-of.ts';
 import { type EventDocument, eventKey, type History } from '#infra/mongo/documents.ts';
-import type { EventListQuery, EventSummary, PayloadFacts } from '#wire/api/event.ts';
+import type { EventSummary, PayloadFacts } from '#wire/api/event.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { PayloadRef } from '#wire/frames/event-frame.ts';
-import { boundList, type Page, toPage } from '#wire/pagination.ts';
-import { type FairSearches, SEARCH_MS_MAX } from './fair-searches.ts';
-import { afterCursor, positionOf, timeOrder, timeSort } from './time-order.ts';
-import { queryRange } from './time-range.ts';
-
-const SORT = timeSort('events');
+import type { FairSearches } from './fair-searches.ts';
 
 export interface HistoryReadDeps {
   history: History;
@@ -29,26 +21,6 @@ export class EventReads {
     this.deps = deps;
   }
 
-  async list(lifeId: string, query: EventListQuery): Promise<Page<EventSummary>> {
-    const list = boundList(SORT, lifeId, query);
-    const range = queryRange(query, 'accepted_at');
-    // A document without a sequence is a claim of ingress, not an event.
-    const conditions: object[] = [{ tenant: lifeId, seq: { $exists: true } }];
-    if (range !== undefined) conditions.push({ accepted_at: range });
-    conditions.push(...ofProducer(lifeId, query));
-    conditions.push(anyOf('type', query.event_type));
-    if (query.status !== undefined) conditions.push({ $or: query.status.map(ofStatus) });
-    conditions.push(...afterCursor(list, query));
-    const events = await this.deps.searches.run(lifeId, () =>
-      this.deps.history.events
-        .find({ $and: conditions }, { projection: { data: 0 }, maxTimeMS: SEARCH_MS_MAX })
-        .sort(timeOrder('accepted_at', query.order))
-        .limit(query.limit + 1)
-        .toArray(),
-    );
-    return toPage(events, query.limit, list, positionOf, summarize);
-  }
-
   /** Returns the event as JSON text, with `data` byte for byte as it was published. */
   async getJson(lifeId: string, eventId: string): Promise<string> {
     const event = await this.find(lifeId, eventId);
@@ -61,7 +33,7 @@ export class EventReads {
       .toArray();
     const deliveries = Object.fromEntries(counts.map(({ _id, count }) => [_id, count]));
     const hidden = this.deps.config.eventType(event.type ?? '')?.sensitive === true;
-    const head = JSON.stringify({ ...summarize(event), data_hidden: hidden, deliveries });
+    const head = JSON.stringify({ ...summarizeEvent(event), data_hidden: hidden, deliveries });
     return hidden ? head : `${head.slice(0, -1)}${dataMember(event)}}`;
   }
 
@@ -75,27 +47,6 @@ export class EventReads {
       'an event appears within a second, and expires after POSTHORN_HISTORY_RETENTION_SECONDS',
     );
   }
-}
-
-/**
- * Builds the condition for events with the producer's source and id. Our ids are derived from both,
- * so the index on `_id` is used.
- *
- * @throws PosthornError POSTHORN_REQUEST_INVALID if only one of the two is given
- */
-function ofProducer(lifeId: string, { source, producer_id: id }: EventListQuery): object[] {
-  if (source === undefined && id === undefined) return [];
-  if (source === undefined || id === undefined) {
-    const [given, missing] =
-      source === undefined ? ['producer_id', 'source'] : ['source', 'producer_id'];
-    const fields = [{ pointer: `#query/${missing}`, detail: `is required with ${given}` }];
-    throw new PosthornError('POSTHORN_REQUEST_INVALID', { fields });
-  }
-  const ids = possibleEventIds(tenantIdOf(lifeId), source, id);
-  return [
-    { _id: { $in: ids.map((each) => eventKey(lifeId, each)) }, source },
-    { $or: [{ producer_id: id }, { producer_id: { $exists: false }, id }] },
-  ];
 }
 
 /**
@@ -127,18 +78,15 @@ export function toPayloadResource(payload: PayloadRef | undefined): PayloadFacts
   return payload === undefined ? null : { size: payload.size, sha256: payload.sha256 };
 }
 
-function ofStatus(status: EventStatus): object {
-  if (status === 'accepted') return { routed: { $exists: false } };
-  return { routed: status === 'unmatched' ? 0 : { $gt: 0 } };
-}
-
 function statusOf(routed: number | undefined): EventStatus {
   if (routed === undefined) return 'accepted';
   return routed === 0 ? 'unmatched' : 'matched';
 }
 
-function summarize(event: EventDocument): EventSummary {
+/** Returns an event as lists show it. */
+export function summarizeEvent(event: EventDocument): EventSummary {
   return {
+    tenant_id: tenantIdOf(event.tenant),
     id: event.id,
     status: statusOf(event.routed),
     producer_id: event.producer_id ?? event.id,

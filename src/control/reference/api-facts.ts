@@ -28,6 +28,7 @@ export const apiFacts = {
     { name: 'Events', description: 'Publish events to a tenant; read published events.' },
     { name: 'Broadcasts', description: 'Publish events to every tenant; follow their progress.' },
     { name: 'Deliveries', description: 'Deliveries and their attempts; retry and cancel them.' },
+    { name: 'Attempts', description: 'Requests to endpoints, and their responses.' },
     {
       name: 'Dead letters',
       description: 'Deliveries that have failed permanently; replay or discard them.',

@@ -29,6 +29,7 @@ import type { ApiKeys } from '../keys/api-keys.ts';
 import type { Endpoints } from '../resources/endpoints.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
 import type { Tenants } from '../resources/tenants.ts';
+import { registerSearchRoutes, type SearchParts } from '../search/routes.ts';
 import { requireAccess } from './access.ts';
 import { limitApiRequests } from './limit-api-requests.ts';
 import { registerApiKeyRoutes } from '../keys/routes.ts';
@@ -63,6 +64,7 @@ export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
   eventTypes: EventTypes;
   apiKeys: ApiKeys;
   metrics: MetricReads;
+  search: SearchParts;
   events: EventReads;
   deliveries: DeliveryReads;
   deliveryActions: DeliveryActions;
@@ -109,6 +111,7 @@ export function registerApiRoutes(
     registerSubscriptionRoutes(api, parts.subscriptions);
     registerEventTypeRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);
+    registerSearchRoutes(api, parts.search);
     registerEventRoutes(api, parts);
     registerEventExplanationRoute(api, parts);
     registerEventPayloadRoute(api, parts);

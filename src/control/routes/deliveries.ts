@@ -2,13 +2,10 @@ import {
   attemptPage,
   cancelledDelivery,
   delivery,
-  deliveryListQuery,
-  deliveryPage,
   deliveryParams,
   retriedDelivery,
 } from '#wire/api/delivery.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
-import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from './access.ts';
 import { actionClaimOf } from '../idempotency/change-claim.ts';
 import type { DeliveryActions } from '../deliveries/delivery-actions.ts';
@@ -31,22 +28,6 @@ export function registerDeliveryRoutes(api: Api, parts: DeliveryParts): void {
 
 function registerReads(api: Api, { lives, deliveries }: DeliveryParts): void {
   api.get(
-    '/v1/tenants/:tenant/deliveries',
-    {
-      config: { access: 'read' },
-      schema: {
-        operationId: 'listDeliveries',
-        summary: "List a tenant's deliveries, newest first",
-        description: 'Filters combine: a delivery is listed if it matches all of them.',
-        tags,
-        params: tenantParams,
-        querystring: deliveryListQuery,
-        response: { 200: deliveryPage, ...problemAnswers },
-      },
-    },
-    async ({ params, query }) => deliveries.list(await lives.of(params.tenant), query),
-  );
-  api.get(
     '/v1/tenants/:tenant/deliveries/:delivery',
     {
       config: { access: 'read' },
@@ -67,7 +48,7 @@ function registerReads(api: Api, { lives, deliveries }: DeliveryParts): void {
     {
       config: { access: 'read' },
       schema: {
-        operationId: 'listAttempts',
+        operationId: 'listDeliveryAttempts',
         summary: 'List the attempts of a delivery',
         description: 'Shows every attempt on one page, in the order in which they were made.',
         tags,

@@ -1,8 +1,7 @@
 import { deliveryPage, eventDeliveriesQuery } from '#wire/api/delivery.ts';
-import { event, eventListQuery, eventPage, eventParams } from '#wire/api/event.ts';
+import { event, eventParams } from '#wire/api/event.ts';
 import { eventExplanation, explanationQuery } from '#wire/api/event-explanation.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
-import { tenantParams } from '#wire/api/tenant.ts';
 import type { Api } from './access.ts';
 import type { EventExplanations } from '../history/event-explanations.ts';
 import type { DeliveryReads } from '../history/delivery-reads.ts';
@@ -17,23 +16,6 @@ export function registerEventRoutes(
   reads: { lives: CurrentLives; events: EventReads; deliveries: DeliveryReads },
 ): void {
   const { lives } = reads;
-  api.get(
-    '/v1/tenants/:tenant/events',
-    {
-      config: { access: 'read' },
-      schema: {
-        operationId: 'listEvents',
-        summary: "List a tenant's events, newest first",
-        description:
-          'Shows events of the retention period without their data. Filters combine: an event is listed if it matches all of them.',
-        tags,
-        params: tenantParams,
-        querystring: eventListQuery,
-        response: { 200: eventPage, ...problemAnswers },
-      },
-    },
-    async ({ params, query }) => reads.events.list(await lives.of(params.tenant), query),
-  );
   api.get(
     '/v1/tenants/:tenant/events/:event',
     {

@@ -15,6 +15,7 @@ import type { AttemptRecord } from '#wire/frames/record.ts';
 import type { DataKind, ExtensionValue, PayloadRef } from '#wire/frames/event-frame.ts';
 import type { AttemptFailureKind, DeliveryStatus } from '#domain/outcome/delivery.ts';
 import { type AttemptDocument, attemptsOf } from './history/attempts.ts';
+import { ensureListIndexes } from './history/list-indexes.ts';
 
 /** `<life id>/<event id>`: the key of the event store (RT-7). Life ids contain no slash. */
 export function eventKey(lifeId: string, eventId: string): string {
@@ -164,20 +165,12 @@ export function historyOf(db: Db): History {
  */
 export async function ensureHistoryIndexes(db: Db, retentionSeconds: number): Promise<void> {
   const { events, deliveries, attempts, deadLetters } = historyOf(db);
-  // One index serves the tenant's list, newest first, and its pages; `_id` breaks ties.
-  await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
-  await deliveries.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
-  await deliveries.createIndex({ tenant: 1, event: 1 });
+  await ensureListIndexes(db);
   // Contains only held deliveries, which are counted for their endpoint.
   await deliveries.createIndex(
     { endpoint: 1 },
     { partialFilterExpression: { 'state.status': 'held' } },
   );
-  await attempts.createIndex({ tenant: 1, started_at: -1, _id: -1 });
-  await attempts.createIndex({ tenant: 1, endpoint: 1, started_at: -1, _id: -1 });
-  await attempts.createIndex({ delivery: 1 });
-  // Of all tenants, by time: for operators and for the computation of metrics.
-  await attempts.createIndex({ started_at: -1, _id: -1 });
   // Contains only the deliveries to sequenced endpoints.
   await deliveries.createIndex(
     { tenant: 1, endpoint: 1, sequence: 1 },

@@ -1,7 +1,7 @@
 import { PosthornError } from '#domain/errors.ts';
 import { IDEMPOTENCY_KEY_POINTER } from '#infra/http/idempotency-key.ts';
 import type { EventInput } from '#wire/published/event-input.ts';
-import { idOfKey } from './idempotency.ts';
+import { idOfBatchKey, idOfKey } from '#wire/published/idempotency-id.ts';
 
 /**
  * Gives an event without an id the id derived from the key; a chosen id takes precedence.
@@ -14,8 +14,7 @@ export function underIdempotencyKey(
   index?: number,
 ): EventInput {
   if (key === undefined || input.id !== undefined) return input;
-  // A header has no line feed, so no other key produces the same text.
-  return { ...input, id: idOfKey(index === undefined ? key : `${key}\n${index}`) };
+  return { ...input, id: index === undefined ? idOfKey(key) : idOfBatchKey(key, index) };
 }
 
 /** Points an error about a derived id at the key that the caller sent. */

@@ -7,7 +7,6 @@
  * duplicate; so a crash between claim and publish costs nothing. While MongoDB is down the look-up
  * is skipped: JetStream's window of 2 minutes remains, and a metric counts it (RT-8).
  */
-import { createHash } from 'node:crypto';
 import { ConsecutiveBreaker, TimeoutStrategy, circuitBreaker, handleAll, timeout } from 'cockatiel';
 import { Counter, type Registry } from 'prom-client';
 import { type EventDocument, type History, eventKey } from '#infra/mongo/documents.ts';
@@ -96,9 +95,4 @@ function judge(known: Pick<EventDocument, 'fingerprint' | 'seq'>, fingerprint: s
   // Without a fingerprint the id is generated: only a client that received it can repeat it.
   if (known.fingerprint !== undefined && known.fingerprint !== fingerprint) return 'reused';
   return known.seq === undefined ? 'fresh' : 'stored';
-}
-
-/** The event id derived from an `Idempotency-Key`. */
-export function idOfKey(key: string): string {
-  return `idk_${createHash('sha256').update(key).digest('base64url')}`;
 }

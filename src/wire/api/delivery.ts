@@ -11,10 +11,10 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf } from './page.ts';
 
 const deliveryId = resourceId('a delivery', 'dlv');
-const status = named('DeliveryStatus', Type.Enum(deliveryStatuses), {
+export const deliveryStatus = named('DeliveryStatus', Type.Enum(deliveryStatuses), {
   description:
     '`pending`: in flight, or waiting for an attempt. `held`: the endpoint is not active. `delivered`: the receiver accepted it. `failed`: it became a dead letter. `cancelled`: stopped by a request, or with its endpoint.',
 });
@@ -83,10 +83,11 @@ export type AttemptResource = Static<typeof attempt>;
 
 const summary = {
   id: deliveryId,
+  tenant_id: tenantId,
   event_id: eventId,
   event_type: eventTypeName,
   endpoint_id: resourceId('an endpoint', 'ep'),
-  status,
+  status: deliveryStatus,
   reason: nullable(
     Type.String({
       description: 'Why the delivery failed, is held or was cancelled.',
@@ -118,21 +119,8 @@ export const delivery = named(
 );
 export type DeliveryResource = Static<typeof delivery>;
 
-export const deliveryListQuery = Type.Object(
-  {
-    ...pageFields,
-    ...orderField('newest'),
-    ...timeRangeFields('accepted_at'),
-    status: filterBy(status),
-    endpoint_id: filterBy(resourceId('an endpoint', 'ep')),
-    event_type: filterBy(eventTypeName),
-  },
-  strict,
-);
-export type DeliveryListQuery = Static<typeof deliveryListQuery>;
-
 export const eventDeliveriesQuery = Type.Object(
-  { ...pageFields, ...orderField('newest'), status: filterBy(status) },
+  { ...pageFields, ...orderField('newest'), status: filterBy(deliveryStatus) },
   strict,
 );
 export type EventDeliveriesQuery = Static<typeof eventDeliveriesQuery>;

@@ -1,7 +1,6 @@
 /** Schemas of events in the history. */
 import { type Static, Type } from 'typebox';
 import { eventStatuses } from '#domain/event/event-status.ts';
-import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
   eventDataSchema,
@@ -14,7 +13,6 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
 
 export const eventParams = Type.Object({ tenant: tenantId, event: eventId }, strict);
 
@@ -38,7 +36,7 @@ export const payloadFacts = nullable(
 );
 export type PayloadFacts = NonNullable<Static<typeof payloadFacts>>;
 
-const status = named(
+export const eventStatus = named(
   'EventStatus',
   Type.Enum(eventStatuses, {
     description:
@@ -48,7 +46,8 @@ const status = named(
 
 const summary = {
   id: eventId,
-  status,
+  tenant_id: tenantId,
+  status: eventStatus,
   producer_id: Type.String({
     description:
       'The `id` that the producer gave. It differs from `id` if `id` is a digest of `source` and this id.',
@@ -123,34 +122,3 @@ export const event = named(
   }),
   { description: 'An event with its data.' },
 );
-
-export const eventListQuery = Type.Object(
-  {
-    ...pageFields,
-    ...orderField('newest'),
-    ...timeRangeFields('accepted_at'),
-    source: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: limits.eventSourceLengthMax,
-        description:
-          'Source of the event; requires `producer_id`. Lists only events with this source and id.',
-        examples: ['/orders'],
-      }),
-    ),
-    producer_id: Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: limits.eventIdLengthMax,
-        description:
-          'The id that the producer gave; requires `source`. To read an event by its id alone, use `GET …/events/{event}`.',
-        examples: ['1'],
-      }),
-    ),
-    event_type: filterBy(eventTypeName),
-    status: filterBy(status),
-  },
-  strict,
-);
-export type EventListQuery = Static<typeof eventListQuery>;
-export const eventPage = pageOf('EventPage', eventSummary);
