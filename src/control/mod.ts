@@ -30,6 +30,7 @@ import { RejectedEvents } from './history/rejected-events.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
 import { createChangeTurns } from './config-sync/change-turns.ts';
+import { createReplays } from './composition/create-replay-parts.ts';
 import { type ControlDeps, managerOf } from './composition/control-deps.ts';
 import {
   createHealth,
@@ -42,7 +43,6 @@ import {
   createReads,
   createReconciliations,
   createSearch,
-  createResends,
 } from './composition/create-history-parts.ts';
 
 export interface Control {
@@ -92,6 +92,8 @@ export function createControl(deps: ControlDeps): Control {
   const purger = createPurger(deps, configuration, lives);
   const reads = createReads(deps);
   const deadLetters = createDeadLetters(deps, reads, health);
+  const deliveryActions = createDeliveryActions(deps, reads.deliveries, deadLetters.actions);
+  const replays = createReplays(deps, reads.history, deliveryActions, lives);
   const parts: ApiParts = {
     lives,
     ...createResources(deps, changes, health.reads, () => purger.wake()),
@@ -110,8 +112,8 @@ export function createControl(deps: ControlDeps): Control {
     rejected: new RejectedEvents({ jsm: managerOf(nc), config }),
     deadLetterReads: deadLetters.reads,
     deadLetterActions: deadLetters.actions,
-    deliveryActions: createDeliveryActions(deps, reads.deliveries, deadLetters.actions),
-    resends: createResends(deps, reads),
+    deliveryActions,
+    ...replays.parts,
     broadcasts: new Broadcasts({
       store: new BroadcastStore({ publisher: deps.publisher, jsm: managerOf(nc), clock }),
       clock,
@@ -132,6 +134,7 @@ export function createControl(deps: ControlDeps): Control {
     service: controlService(sync, purger, [
       deadLetters.projector,
       health.outbox,
+      ...replays.services,
       new KeyUseWriter({ nc, configuration, clock, log }),
       new PauseEnder({ ...changes, log }),
       metrics.rollup,

@@ -27,6 +27,8 @@ export const errorCatalogue = {
   POSTHORN_SCHEMA_INCOMPATIBLE: [409, 'The schema is not compatible with the newest version'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
   POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery is not waiting for an attempt'],
+  POSTHORN_PLAN_NOT_READY: [409, 'The plan is still being counted'],
+  POSTHORN_REPLAY_STATE: [409, 'The replay is not in a state for this'],
   POSTHORN_DELIVERY_UNREPLAYABLE: [409, 'The delivery cannot be sent again'],
   POSTHORN_KEY_ENDED: [409, 'The API key has expired, was revoked or was rotated'],
   POSTHORN_IDEMPOTENCY_KEY_BUSY: [
@@ -34,6 +36,7 @@ export const errorCatalogue = {
     'The first request with this Idempotency-Key has no answer yet',
   ],
   POSTHORN_PAYLOAD_GONE: [410, 'The payload has expired or was removed'],
+  POSTHORN_PLAN_EXPIRED: [410, 'The plan has expired'],
   POSTHORN_EVENT_GONE: [410, 'The event has expired'],
   POSTHORN_IDEMPOTENT_ANSWER_GONE: [410, 'The resource of the first answer was deleted'],
   POSTHORN_PRECONDITION_FAILED: [412, 'The resource has changed since it was read'],

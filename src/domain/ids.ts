@@ -16,7 +16,8 @@ export type IdPrefix =
   | 'bc'
   | 'bh'
   | 'pay'
-  | 'seq';
+  | 'seq'
+  | 'pln';
 
 /**
  * Generates an identifier: `<prefix>_<26 characters>`, the first 10 from the clock (48 bits,

@@ -142,6 +142,11 @@ export const limits = {
   attemptsMax: 50,
   deadLettersReplayedMax: 1000,
   replayPerSecondMax: 1000,
+  /** Ids in the list of a plan: 100 MB of MongoDB. */
+  planItemsMax: 1_000_000,
+  /** Of one tenant, that have not expired. */
+  plansPerTenantMax: 50,
+  planKeptSeconds: 24 * 3600,
   replayPerSecondDefault: 100,
   heldSearchedMax: 10_000,
   rejectedBodyKeptBytesMax: 16 * 1024,

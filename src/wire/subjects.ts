@@ -144,6 +144,8 @@ export const subjects = {
   lane: (tenant: string) => `dlv.${partitionOf(tenant)}.t.${tenant}.>`,
   /** All that is stored for the lanes of a shard; one subject for each endpoint. */
   lanesOfAll: 'dlv.*.t.>',
+  /** All deliveries of one life of a tenant. */
+  deliveriesOf: (lifeId: string) => `dlv.${partitionOf(lifeId)}.*.${lifeId}.>`,
   /** All that is held in a shard; one subject for each endpoint. */
   heldOfAll: 'dlv.*.x.>',
   /** @param shard of one stream, or `*` for all */
@@ -203,7 +205,7 @@ export function subjectsOfLife(
   const shard = shardOf(lifeId, shards);
   return [
     { stream: streams.events(shard), filter: subjects.eventsOf(lifeId) },
-    { stream: streams.deliveries(shard), filter: `dlv.${p}.*.${lifeId}.>` },
+    { stream: streams.deliveries(shard), filter: subjects.deliveriesOf(lifeId) },
     { stream: streams.deadLetters, filter: `dlq.${p}.${lifeId}.>` },
     { stream: streams.rejected, filter: subjects.rejected(lifeId) },
     { stream: streams.firstEvents, filter: `dup.${p}.${lifeId}.>` },

@@ -3,6 +3,7 @@ import type { Configuration } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { metricCellsOf } from '#infra/mongo/metrics/metric-cells.ts';
+import { replayStoreOf } from '#infra/mongo/replays/replay-store.ts';
 import { Admission } from '#wire/published/admission.ts';
 import { ApiKeys } from '../keys/api-keys.ts';
 import type { ConfigurationDeps } from '../config-sync/change-tenant.ts';
@@ -60,6 +61,7 @@ export function createPurger(
     health,
     outbox,
     metricCells: metricCellsOf(db),
+    replays: replayStoreOf(db),
     payloads,
     jsm: managerOf(nc),
     shards: settings.shards,

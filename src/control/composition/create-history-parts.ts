@@ -9,9 +9,6 @@ import { OrderedHeads } from '../deliveries/ordered-heads.ts';
 import { DeadLetterActions } from '../dead-letters/actions.ts';
 import { createDeadLetterProjector } from '../dead-letters/projector.ts';
 import { DeadLetterReads } from '../dead-letters/reads.ts';
-import { NewDeliveries } from '../replays/new-deliveries.ts';
-import { Resends } from '../replays/resends.ts';
-import { StoredEvents } from '../replays/stored-events.ts';
 import { EventExplanations } from '../history/event-explanations.ts';
 import { HeldDeliveries } from '../deliveries/held-deliveries.ts';
 import { DeliveryReads } from '../history/delivery-reads.ts';
@@ -102,20 +99,6 @@ export function createDeadLetters(
       announce: (letters) => announceDeadLetters(announcing, letters),
     }),
   };
-}
-
-/** The part that sends single deliveries again (CT-6). */
-export function createResends(
-  { settings, nc, config, publisher, records, payloads, clock }: ControlDeps,
-  { history }: Reads,
-): Resends {
-  const { shards } = settings;
-  return new Resends({
-    history,
-    events: new StoredEvents({ history, payloads, jsm: managerOf(nc), shards }),
-    deliveries: new NewDeliveries({ config, publisher, records }),
-    clock,
-  });
 }
 
 export function createDeliveryActions(

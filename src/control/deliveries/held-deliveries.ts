@@ -12,6 +12,7 @@ import { limits } from '#domain/limits.ts';
 import type { Publisher } from '#infra/nats/publish/publisher.ts';
 import { readBatch } from '#infra/nats/consume/read-batch.ts';
 import {
+  type DeliveryHead,
   decodeDeliveryFrame,
   deliveryMessageId,
   encodeDeliveryFrame,
@@ -52,7 +53,7 @@ export class HeldDeliveries {
     try {
       const jsm = await this.deps.jsm();
       const held = await find(jsm, stream, lifeId, delivery);
-      const wasFirst = await this.publishCancelled(lifeId, held);
+      const wasFirst = await this.publishNext(lifeId, held, { cancelled: true });
       await jsm.streams.deleteMessage(stream, held.seq, false);
       if (!wasFirst) throw notWaiting('it is being released or cancelled');
     } catch (error) {
@@ -61,10 +62,34 @@ export class HeldDeliveries {
     }
   }
 
+  /**
+   * Releases a held delivery although its endpoint is not active: this delivery alone is sent, also
+   * by its retries. A crash between the two steps leaves the held message; the server drops the
+   * release that follows it within 2 minutes.
+   *
+   * @throws PosthornError POSTHORN_DELIVERY_NOT_WAITING, POSTHORN_NATS_UNAVAILABLE
+   */
+  async release(lifeId: string, delivery: HeldDelivery): Promise<void> {
+    const stream = streams.deliveries(shardOf(lifeId, this.deps.shards));
+    try {
+      const jsm = await this.deps.jsm();
+      const held = await find(jsm, stream, lifeId, delivery);
+      await this.publishNext(lifeId, held, { released: true });
+      await jsm.streams.deleteMessage(stream, held.seq, false);
+    } catch (error) {
+      if (error instanceof PosthornError) throw error;
+      throw new PosthornError('POSTHORN_NATS_UNAVAILABLE', { cause: error });
+    }
+  }
+
   /** Returns false if its release, or another cancellation, came first. */
-  private async publishCancelled(lifeId: string, held: StoredMsg): Promise<boolean> {
+  private async publishNext(
+    lifeId: string,
+    held: StoredMsg,
+    change: Pick<DeliveryHead, 'cancelled' | 'released'>,
+  ): Promise<boolean> {
     const { head, eventBytes } = decodeDeliveryFrame(held.data);
-    const next = { ...head, hop: head.hop + 1, cancelled: true } as const;
+    const next = { ...head, hop: head.hop + 1, ...change };
     const ack = await this.deps.publisher.publishAsync({
       subject: subjects.delivery(lifeId, head.endpoint, 'r'),
       payload: encodeDeliveryFrame(next, eventBytes),

@@ -21,6 +21,7 @@ import {
   type MetricCellDocument,
   cellsOfLife,
 } from '#infra/mongo/metrics/metric-cells.ts';
+import type { ReplayStore } from '#infra/mongo/replays/replay-store.ts';
 import type { PayloadStore } from '#infra/payload-store.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import { payloadOwner } from '#wire/webhook/payload-link.ts';
@@ -38,6 +39,7 @@ export interface TenantPurgerDeps {
   health: HealthStore['health'];
   outbox: HealthStore['outbox'];
   metricCells: Collection<MetricCellDocument>;
+  replays: ReplayStore;
   payloads: Pick<PayloadStore, 'removeOf'>;
   /** Opened on first use: control starts while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
@@ -123,12 +125,16 @@ export class TenantPurger {
   }
 
   private async purgeDocuments({ _id, deleted_at }: TenantPurgeDocument): Promise<void> {
-    const { configuration, history, health, outbox, log, clock } = this.deps;
+    const { configuration, history, health, outbox, replays, log, clock } = this.deps;
     const ofLife = { tenant: _id };
     const attempts = await history.attempts.deleteMany(ofLife);
     const deliveries = await history.deliveries.deleteMany(ofLife);
     const events = await history.events.deleteMany(ofLife);
     const letters = await history.deadLetters.deleteMany(ofLife);
+    // Replays first: their end needs no list.
+    await replays.replays.deleteMany(ofLife);
+    await replays.plans.deleteMany(ofLife);
+    await replays.chunks.deleteMany(ofLife);
     await health.deleteMany(ofLife);
     await outbox.deleteMany(ofLife);
     await this.purgeMetrics(_id);

@@ -34,6 +34,12 @@ export const apiFacts = {
       description: 'Deliveries that have failed permanently; replay or discard them.',
     },
     { name: 'Metrics', description: 'Figures over time: counts, rates, latencies, queues.' },
+    {
+      name: 'Plans',
+      description:
+        'Count a bulk action before it is started: a replay, cancellation, release or discard.',
+    },
+    { name: 'Replays', description: 'Run the list of a plan; follow, pause and cancel it.' },
     { name: 'Webhooks', description: 'The requests that endpoints receive, in each format.' },
     { name: 'Operations', description: 'For operators of the platform.' },
   ],

@@ -64,7 +64,7 @@ const answers: Readonly<Record<ErrorStatus, ErrorAnswer>> = {
   },
   410: {
     name: 'Gone',
-    description: 'The payload has expired.',
+    description: 'The payload, the event or the plan has expired.',
     applies: stated,
   },
   412: {

@@ -98,6 +98,8 @@ export function registerApiRoutes(
       broadcast: (id) => parts.broadcasts.get(id),
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),
+      plan: (id, lifeId) => parts.plans.find(lifeId, id),
+      replay: (id, lifeId) => parts.replays.get(lifeId, id),
     });
     limitApiRequests(scope, rates, config);
     applyReadPreconditions(scope);

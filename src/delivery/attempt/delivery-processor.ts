@@ -30,7 +30,7 @@ import {
 } from '../intake/in-flight-delivery.ts';
 import type { Parking } from '../settlement/parking.ts';
 import type { Payloads } from './payloads.ts';
-import type { Settler } from '../settlement/settle.ts';
+import type { HoldReason, Settler } from '../settlement/settle.ts';
 import { tracedAttempt } from './traced-attempt.ts';
 
 /** Delay while other attempts use all the memory for large payloads. */
@@ -114,10 +114,8 @@ export class DeliveryProcessor {
     if (!this.deps.isOwner(delivery.tenant)) return this.abandon(delivery);
     this.settings.apply(snapshot);
     if (snapshot === undefined) return this.settleWithoutEndpoint(delivery);
-    if (snapshot.state === 'paused') return settler.hold(delivery, 'endpoint_paused');
-    if (snapshot.state === 'disabled' || this.deps.gone.has(snapshot)) {
-      return settler.hold(delivery, 'endpoint_disabled');
-    }
+    const holdReason = this.holdReason(snapshot, delivery);
+    if (holdReason !== undefined) return settler.hold(delivery, holdReason);
     if (this.deps.clock.monotonicMs() - delivery.receivedMs > EXTEND_AFTER_MS)
       delivery.message.working();
     delivery.event ??= await events.fetch(
@@ -131,6 +129,15 @@ export class DeliveryProcessor {
     const { payload } = delivery.event.head;
     if (payload === undefined) return this.attempt(delivery, delivery.event, target);
     return this.attemptLarge(delivery, delivery.event, payload, target);
+  }
+
+  private holdReason(
+    snapshot: EndpointSnapshot,
+    { head }: InFlightDelivery,
+  ): HoldReason | undefined {
+    if (this.deps.gone.has(snapshot)) return 'endpoint_disabled';
+    if (snapshot.state === 'active' || head.released === true) return undefined;
+    return snapshot.state === 'paused' ? 'endpoint_paused' : 'endpoint_disabled';
   }
 
   /**

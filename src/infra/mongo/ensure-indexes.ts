@@ -2,6 +2,7 @@ import type { Db } from 'mongodb';
 import { ensureConfigurationIndexes } from './configuration.ts';
 import { ensureHistoryIndexes } from './documents.ts';
 import { ensureHealthIndexes } from './endpoint-health.ts';
+import { ensureReplayIndexes } from './replays/replay-store.ts';
 import { ensureIdempotentAnswerIndexes } from './idempotent-answers.ts';
 import { ensureMetricIndexes } from './metrics/metric-cells.ts';
 
@@ -15,4 +16,5 @@ export async function ensureIndexes(db: Db, historyRetentionSeconds: number): Pr
   await ensureHealthIndexes(db);
   await ensureIdempotentAnswerIndexes(db);
   await ensureMetricIndexes(db);
+  await ensureReplayIndexes(db);
 }

@@ -31,6 +31,8 @@ export interface DeliveryHead extends ReplayLink {
   eventSeq: number;
   /** The event's bytes are not included: the worker fetches them by `eventSeq` (large events). */
   byReference?: EventFacts;
+  /** Released by a request while its endpoint was not active: it is sent, also then. */
+  released?: true;
   /** Cancelled while it waited: the worker records that, and sends nothing. */
   cancelled?: true;
   /** `traceparent` of the fan-out, if it is traced. */

@@ -272,6 +272,11 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       ...each(shards, (shard) => [
         ...consume(streams.events(shard), consumers.projector),
         ...consume(streams.records(shard), consumers.projector),
+        // Replays wait while live traffic has a backlog.
+        `${API}.CONSUMER.INFO.${streams.events(shard)}.${consumers.router}`,
+        ...[consumers.deliverShared, consumers.deliverRepeats].map(
+          (name) => `${API}.CONSUMER.INFO.${streams.deliveries(shard)}.${name}`,
+        ),
         ...get(streams.events(shard)),
         ...get(streams.records(shard)),
         ...get(streams.deliveries(shard)),

@@ -7,6 +7,7 @@ import { type KV, Kvm } from '@nats-io/kv';
 import { systemClock } from '#infra/system-clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
+import { replayStoreOf } from '#infra/mongo/replays/replay-store.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { metricCellsOf } from '#infra/mongo/metrics/metric-cells.ts';
@@ -54,6 +55,7 @@ function purger(changes: Partial<TenantPurgerDeps> = {}): TenantPurger {
     history: historyOf(plane.db),
     ...healthStoreOf(plane.db),
     metricCells: metricCellsOf(plane.db),
+    replays: replayStoreOf(plane.db),
     payloads: plane.payloads,
     jsm: () => jetstreamManager(plane.nc, { checkAPI: false }),
     shards: 1,

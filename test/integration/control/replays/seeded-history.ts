@@ -18,7 +18,7 @@ export interface SeededTenant {
   name: string;
   path: string;
   endpoint: string;
-  addEndpoint(url?: string): Promise<string>;
+  addEndpoint(url?: string, fields?: object): Promise<string>;
   addEvent(id: string, fields?: Partial<EventDocument>): Promise<EventDocument>;
   addDelivery(
     event: string,
@@ -39,17 +39,23 @@ export interface StoredDelivery {
 /** When the first seeded event was accepted. Event `e<n>` follows n seconds later. */
 export const SEEDED_MS = Date.parse('2026-01-31T12:00:00.000Z');
 
-export async function seedTenant(plane: ControlPlane, name: string): Promise<SeededTenant> {
+export async function seedTenant(
+  plane: ControlPlane,
+  name: string,
+  fields: object = {},
+): Promise<SeededTenant> {
   const path = `/v1/tenants/${name}`;
   await plane.call('PUT', path, {});
   const history = historyOf(plane.db);
-  const addEndpoint = async (url = 'https://example.com/'): Promise<string> => {
-    const made = await plane.call('POST', `${path}/endpoints`, { url });
+  const addEndpoint = async (url = 'https://example.com/', fields = {}): Promise<string> => {
+    const made = await plane.call('POST', `${path}/endpoints`, { url, ...fields });
     const id = made.body.id as string;
-    await waitUntil(() => plane.config.tenant(name)?.endpoints.some((each) => each.id === id));
+    await waitUntil(() =>
+      plane.config.currentTenant(name)?.endpoints.some((each) => each.id === id),
+    );
     return id;
   };
-  const endpoint = await addEndpoint();
+  const endpoint = await addEndpoint(undefined, fields);
   return {
     name,
     path,
