@@ -162,9 +162,11 @@ test(
       deadlineMs: 30_000,
     });
     const from = new Date().toISOString();
-    receiver.on('/late', { status: 503 }).on('/large', { delayMs: TIMEOUT_MS, status: 204 });
+    // The answers are late, so that every first attempt starts before the circuit opens.
+    receiver.on('/late', { delayMs: 5000, status: 503 });
+    receiver.on('/large', { delayMs: TIMEOUT_MS, status: 204 });
     const waiting = Array.from({ length: WAITING }, (_, i) => `late-${i}`);
-    for (const id of waiting) await lost.publish(id, 'late');
+    await Promise.all(waiting.map((id) => lost.publish(id, 'late')));
     await lost.publish('large', 'large', { text: 'x'.repeat(LARGE_BYTES) });
     await waitUntil(() => idsAt(receiver, '/late').size === WAITING, {
       what: 'an attempt of each delivery',
