@@ -85,7 +85,7 @@ const RIGHT = 'isinstance(body, {{body.prop.get_instance_type_string()';
 
 /**
  * Corrects a fault in the template of version 0.29.1 of the generator: it instantiates
- * `list[CloudEvent]`, which Python rejects. `docs/guides/clients.md` informs users.
+ * `list[CloudEvent]`, which Python rejects. `docs/guides/api/clients.md` informs users.
  */
 async function correctedTemplates(bin: string): Promise<string> {
   const find = 'import openapi_python_client as o; print(o.__path__[0])';

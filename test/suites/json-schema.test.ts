@@ -5,7 +5,7 @@ import { compileSchema } from '#domain/json-schema/compile-schema.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { readJsonSchemaSuite } from './json-schema-suite.ts';
 
-/** The reason for which a schema of the suite is rejected, as in docs/guides/schemas.md. */
+/** The reason for which a schema of the suite is rejected, as in docs/guides/events/schemas.md. */
 const refusals: Record<string, RegExp> = {
   'a document that is true or false': /^must be an object/,
   'another dialect': /^must be absent or/,

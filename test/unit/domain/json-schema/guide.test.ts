@@ -1,4 +1,4 @@
-/** Compares docs/guides/schemas.md with the code. */
+/** Compares docs/guides/events/schemas.md with the code. */
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { test } from 'node:test';
@@ -6,7 +6,7 @@ import { formats } from '#domain/json-schema/keywords/formats.ts';
 import { refusedKeywords } from '#domain/json-schema/keywords.ts';
 import { limits } from '#domain/limits.ts';
 
-const guide = readFileSync('docs/guides/schemas.md', 'utf8');
+const guide = readFileSync('docs/guides/events/schemas.md', 'utf8');
 
 test('the guide lists every format that is checked, and no other', () => {
   const [, list = ''] = /Checked formats are ([^.]*)\./.exec(guide) ?? [];
