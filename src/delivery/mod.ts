@@ -29,6 +29,7 @@ import { LaneMetrics } from './lanes/lane-metrics.ts';
 import { LANE_RULES, type LaneRules } from './lanes/lane-rules.ts';
 import { HeadEndpoints } from './ordered/head-endpoints.ts';
 import { OrderedQueues } from './ordered/ordered-queues.ts';
+import { createPollQueues } from './poll/create-poll-queues.ts';
 import { NatsQueueStore } from './ordered/queue-store.ts';
 import { createOutbound, type Outbound } from './outbound/create-outbound.ts';
 import { EndpointRequests } from './requests/endpoint-requests.ts';
@@ -98,11 +99,16 @@ export function createDelivery(deps: DeliveryDeps): Service {
   const outbound = createOutbound({ settings, metrics, clock, log });
   const { senders } = outbound;
   const parts = { scheduler, settler, metrics, outbound, gone, owns };
-  const table = createTable(deps, parts);
+  const sources: EventSources = {
+    events: new EventFetcher({ jsm, shards }),
+    payloads: payloadsOf(deps),
+  };
+  const table = createTable(deps, parts, sources);
   const fence = new AckFence({ jsm, clock });
   const onMessage = createDeliveryHandler({ settler, table, fence, clock, log });
   const lanes = createLanes(deps, table, onMessage, owns);
   const queues = createQueues(deps, table);
+  const polls = createPollQueues(deps, { settler, owns, ...sources });
   metrics.watch({
     activations: () => table.size,
     mailbox: () => table.mailboxLength,
@@ -135,7 +141,7 @@ export function createDelivery(deps: DeliveryDeps): Service {
     name: 'delivery',
     async start() {
       table.start();
-      await leases.start(shardLifecycle(shardConsumers, queues, drainMs));
+      await leases.start(shardLifecycle(shardConsumers, [queues, polls], drainMs));
       lanes.start();
       releaser.start();
       requests.start();
@@ -160,12 +166,19 @@ interface TableParts {
   owns: (shard: number) => boolean;
 }
 
+/** Where events come from that deliveries do not contain. */
+interface EventSources {
+  events: EventFetcher;
+  payloads: Payloads;
+}
+
 /** The actors of the worker, and what each endpoint's actor uses. */
 function createTable(
   deps: DeliveryDeps,
   { scheduler, settler, metrics, outbound, gone, owns }: TableParts,
+  { events, payloads }: EventSources,
 ): ActivationTable {
-  const { settings, jsm, config, lives, refreshTenant, worker, clock, tracing, log } = deps;
+  const { settings, config, lives, refreshTenant, worker, clock, tracing, log } = deps;
   const { shards, timeoutMs } = settings;
   const { senders, tokens, localFaults } = outbound;
   return new ActivationTable({
@@ -178,8 +191,8 @@ function createTable(
       senders,
       tokens,
       targets: targetsOf(deps, outbound),
-      events: new EventFetcher({ jsm, shards }),
-      payloads: payloadsOf(deps),
+      events,
+      payloads,
       metrics,
       localFaults,
       lives,

@@ -183,6 +183,17 @@ export const limits = {
   sequencesRemembered: 2000,
   /** For each of those: newest deliveries whose numbers the router remembers. */
   sequencedDeliveriesRemembered: 100,
+  /** Deliveries of one poll, commit or extension. */
+  pollDeliveriesMax: 100,
+  /** Bytes of the events of one poll; a single larger event is returned alone. */
+  pollBytesMax: 512 * 1024,
+  pollWaitSecondsMax: 30,
+  leaseSecondsMax: 12 * 3600,
+  /** Polls that wait in a worker. */
+  pollsWaitingMax: 2000,
+  pollsWaitingPerEndpointMax: 100,
+  /** Commits that a worker remembers, so that a repeated one succeeds. */
+  commitsRemembered: 20_000,
   /** Each is a consumer. It adds 6 us to a message's 15 us with 40 on a stream, 170 with 1,000. */
   lanesPerShardMax: 40,
   /** Unacked messages of a tenant's lane: bounds its backlog; serves 1 s endpoints at 500/s. */

@@ -244,7 +244,7 @@ function publicationFor(
     head.byReference = { id: event.head.id, type, acceptedMs };
     if (priority !== undefined) head.byReference.priority = priority;
   }
-  const held = endpoint.state !== 'active';
+  const held = endpoint.state !== 'active' && endpoint.poll === undefined;
   const routed: RoutedDelivery = { id, endpoint: endpoint.id, status: held ? 'held' : 'pending' };
   if (sequence !== undefined) {
     head.sequence = sequence;
@@ -264,6 +264,7 @@ function subjectFor(
   endpoint: EndpointSnapshot,
   lanes: LaneView,
 ): string {
+  if (endpoint.poll !== undefined) return subjects.delivery(tenant, endpoint.id, 'p');
   // Held deliveries of an ordered endpoint keep their place in its queue.
   if (endpoint.ordered !== undefined) return subjects.ordered(tenant, endpoint.id);
   if (endpoint.state !== 'active') return subjects.held(tenant, endpoint.id);

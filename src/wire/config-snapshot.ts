@@ -10,7 +10,7 @@ import type {
   EndpointStatusReason,
   OnExhausted,
 } from '#domain/endpoint/endpoint.ts';
-import type { RateLimit } from '#domain/endpoint/endpoint-policy.ts';
+import type { PollPolicy, RateLimit } from '#domain/endpoint/endpoint-policy.ts';
 import type { Formula } from '#domain/event/deduplication.ts';
 import type { EventTypeStatus } from '#domain/event/event-type.ts';
 import type { StoredStatus } from '#domain/stored-status.ts';
@@ -66,6 +66,8 @@ export interface EndpointSnapshot {
   requestOrigin?: string;
   /** Webhooks carry `traceparent`. */
   propagateTrace?: true;
+  /** It is polled, and has no URL (DL-19); absent: webhooks are sent to its URL. */
+  poll?: PollPolicy;
   /** Each delivery has a number, without gaps (DL-23). */
   sequenced?: true;
 }

@@ -85,7 +85,7 @@ export const buckets = {
 } as const;
 
 /** Token of a runnable delivery's subject, which decides the consumer that takes it. */
-export type DeliveryClass = 'h' | 's' | 't' | 'r' | 'o';
+export type DeliveryClass = 'h' | 's' | 't' | 'r' | 'o' | 'p';
 
 /** Segments between dots, valid as they are in subjects and bucket keys. */
 const PLAIN_TYPE = /^[\w-]+(\.[\w-]+)*$/;
@@ -114,6 +114,14 @@ export function decodeEventType(tokens: string): string {
   );
 }
 
+/** The queues of an endpoint that is polled. */
+export const pollQueues = ['back', 'poll'] as const;
+export type PollQueueName = (typeof pollQueues)[number];
+
+function pollQueue(tenant: string, endpoint: string, queue: PollQueueName): string {
+  return `dlv.${partitionOf(tenant)}.o.${tenant}.${endpoint}.${queue}`;
+}
+
 export const subjects = {
   event: (tenant: string, type: string) =>
     `ev.${partitionOf(tenant)}.${tenant}.${encodeEventType(type)}`,
@@ -123,7 +131,17 @@ export const subjects = {
   behind: (shard: number) => `$KV.${buckets.behind}.shard.${shard}`,
   /** Runnable deliveries: the consumers' filters cover these. */
   delivery: (tenant: string, endpoint: string, deliveryClass: DeliveryClass = 's') =>
-    `dlv.${partitionOf(tenant)}.${deliveryClass}.${tenant}.${endpoint}`,
+    deliveryClass === 'p'
+      ? pollQueue(tenant, endpoint, 'poll')
+      : `dlv.${partitionOf(tenant)}.${deliveryClass}.${tenant}.${endpoint}`,
+  /** A queue of an endpoint that is polled: `poll` of new deliveries, `back` of expired leases. */
+  pollQueue,
+  /** All queues of a shard's endpoints that are polled. */
+  pollQueuesOfAll: 'dlv.*.o.*.*.*',
+  /** Notice of a message stored in such a queue: `wake.<shard>.<tenant>.<endpoint>.<queue>`. */
+  pollWake: (shard: number) => `wake.${shard}.*.*.*`,
+  /** Requests of pollers to the worker that owns a shard. */
+  pollRequests: (shard: number | '*') => `poll.${shard}`,
   /** Scheduled: one schedule per subject, so it contains the delivery id. No filter covers `w`. */
   waiting: (tenant: string, endpoint: string, delivery: string) =>
     `dlv.${partitionOf(tenant)}.w.${tenant}.${endpoint}.${delivery}`,
@@ -133,8 +151,12 @@ export const subjects = {
   ordered: (tenant: string, endpoint: string) =>
     `dlv.${partitionOf(tenant)}.o.${tenant}.${endpoint}`,
   /** All queues of a shard. */
-  orderedOfAll: 'dlv.*.o.>',
+  orderedOfAll: 'dlv.*.o.*.*',
+  /** All subjects that a worker reads by sequence. */
+  queuesOfAll: 'dlv.*.o.>',
   /** Notice of a message stored in a queue: `wake.<shard>.<tenant>.<endpoint>`. Not stored. */
+  orderedWake: (shard: number) => `wake.${shard}.*.*`,
+  /** All notices. */
   wake: (shard: number | string) => `wake.${shard}.>`,
   /** Requests to the worker that owns a shard, about the heads of its queues. */
   orderedActions: (shard: number) => `ordered.${shard}`,

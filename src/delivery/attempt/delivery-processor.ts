@@ -114,6 +114,8 @@ export class DeliveryProcessor {
     if (!this.deps.isOwner(delivery.tenant)) return this.abandon(delivery);
     this.settings.apply(snapshot);
     if (snapshot === undefined) return this.settleWithoutEndpoint(delivery);
+    // A router that did not know yet that the endpoint is polled.
+    if (snapshot.poll !== undefined) return settler.toPollQueue(delivery);
     const holdReason = this.holdReason(snapshot, delivery);
     if (holdReason !== undefined) return settler.hold(delivery, holdReason);
     if (this.deps.clock.monotonicMs() - delivery.receivedMs > EXTEND_AFTER_MS)

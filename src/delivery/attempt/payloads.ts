@@ -81,13 +81,21 @@ export class Payloads {
     return endpoint.payload === 'url' || size > (endpoint.payloadInlineMaxBytes ?? Infinity);
   }
 
-  private async attachLink(event: EventFrame, ref: PayloadRef): Promise<Attached> {
+  /**
+   * Puts a link in the place of `data`; it begins with `/v1` if there is no public URL.
+   *
+   * @throws if the store does not answer
+   */
+  async attachLink(
+    event: EventFrame,
+    ref: PayloadRef,
+  ): Promise<Exclude<Attached, { kind: 'no_room' }>> {
     const { store, links, publicUrl, linkMs, retentionMs } = this.deps;
     if ((await store.size(ref.key)) === undefined)
       return { kind: 'lost', reason: 'payload_missing' };
     const goneMs = event.head.acceptedMs + retentionMs;
     const expiresAtMs = Math.min(this.deps.now() + linkMs, goneMs);
-    const link = links.make(publicUrl as string, ref.key, expiresAtMs);
+    const link = links.make(publicUrl ?? '', ref.key, expiresAtMs);
     return { kind: 'ready', event: { ...event, link }, release: () => {} };
   }
 

@@ -1,6 +1,7 @@
 import type { ShardWork } from '#infra/nats/leases/shard-leases.ts';
 import { withTimeout } from '#infra/with-timeout.ts';
 import type { OrderedQueues } from '../ordered/ordered-queues.ts';
+import type { PollQueues } from '../poll/poll-queues.ts';
 import type { ShardConsumers } from './shard-consumers.ts';
 
 /**
@@ -11,22 +12,29 @@ import type { ShardConsumers } from './shard-consumers.ts';
  */
 export function shardLifecycle(
   consumers: Pick<ShardConsumers, 'open' | 'close' | 'drain'>,
-  queues: Pick<OrderedQueues, 'open' | 'close' | 'settled'>,
+  [queues, polls]: [
+    Pick<OrderedQueues, 'open' | 'close' | 'settled'>,
+    Pick<PollQueues, 'open' | 'close'>,
+  ],
   drainMs: number,
 ): ShardWork {
   return {
     async onAcquired(shard) {
       // Without the lease, the new owner would send the heads of the shard's queues too.
-      if (await consumers.open(shard)) queues.open(shard);
+      if (!(await consumers.open(shard))) return;
+      queues.open(shard);
+      polls.open(shard);
     },
     async onRelease(shard) {
       queues.close(shard);
+      polls.close(shard);
       // A delivered head must leave its queue before the next owner reads it.
       const settled = withTimeout(drainMs, queues.settled(shard));
       await Promise.all([consumers.drain(shard), settled]);
     },
     onExpired(shard) {
       queues.close(shard);
+      polls.close(shard);
       consumers.close(shard);
     },
   };

@@ -69,7 +69,7 @@ export class OrderedQueues {
   open(shard: number): void {
     const { nc } = this.deps;
     const subscriptions = [
-      nc.subscribe(subjects.wake(shard), {
+      nc.subscribe(subjects.orderedWake(shard), {
         callback: (error, message) => {
           if (error !== null) return;
           const { tenant, endpoint } = parseWakeSubject(message.subject);

@@ -160,6 +160,16 @@ export class Settler {
     });
   }
 
+  /** Moves a delivery to the queue of an endpoint that is polled. */
+  toPollQueue(delivery: InFlightDelivery): void {
+    const subject = subjects.delivery(delivery.tenant, delivery.endpoint, 'p');
+    const publication = this.publication(subject, nextHop(delivery.head), delivery.eventBytes);
+    this.store(delivery, publication, () => {
+      this.remember(delivery);
+      delivery.message.ack();
+    });
+  }
+
   /** Cancels a delivery, for example because its endpoint no longer exists. */
   cancel(delivery: InFlightDelivery, reason: string): void {
     this.record(delivery, { status: 'cancelled', reason });

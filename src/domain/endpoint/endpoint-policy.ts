@@ -59,3 +59,19 @@ export function checkRetryDelays(delaysSeconds: readonly number[], pointer: stri
   const detail = fields.map((field) => `${field.pointer} ${field.detail}`).join('; ');
   throw new PosthornError('POSTHORN_REQUEST_INVALID', { detail, fields });
 }
+
+/** How deliveries to an endpoint that is polled are leased (DL-19). */
+export interface PollPolicy {
+  /** Of a poll that names no other time. */
+  leaseSeconds: number;
+  /** Expired leases after which a delivery becomes a dead letter. */
+  leasesMax: number;
+  /** Time in the queue after which a delivery becomes a dead letter. */
+  maxAgeSeconds: number;
+}
+
+export const pollDefaults: PollPolicy = {
+  leaseSeconds: 30,
+  leasesMax: 10,
+  maxAgeSeconds: 7 * 24 * 3600,
+};

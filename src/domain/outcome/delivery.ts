@@ -10,9 +10,12 @@ export const deadLetterStatuses = ['open', 'replayed'] as const;
 export type DeadLetterStatus = (typeof deadLetterStatuses)[number];
 
 /**
- * Why an attempt did not get a 2xx. `http_status`: the answer had another status.
- * `credentials_failed`: no access token was available, or the receiver rejected a cached one with
- * 401.
+ * Why an attempt did not get a 2xx.
+ *
+ * - `http_status`: the answer had another status.
+ * - `credentials_failed`: no access token was available, or the receiver rejected a cached one with
+ *   401.
+ * - `lease_expired`: a poller did not commit the delivery in time.
  */
 export const attemptFailureKinds = [
   'http_status',
@@ -25,6 +28,7 @@ export const attemptFailureKinds = [
   'bad_response',
   'forbidden_address',
   'credentials_failed',
+  'lease_expired',
   'unexpected',
 ] as const;
 export type AttemptFailureKind = (typeof attemptFailureKinds)[number];

@@ -33,12 +33,26 @@ export interface DeliveryHead extends ReplayLink {
   byReference?: EventFacts;
   /** Released by a request while its endpoint was not active: it is sent, also then. */
   released?: true;
+  /** When it entered the queue of an endpoint that is polled, ms since 1970. */
+  queuedMs?: number;
+  /** Its lease, in force or expired; absent before the first one. */
+  lease?: DeliveryLease;
   /** Cancelled while it waited: the worker records that, and sends nothing. */
   cancelled?: true;
   /** `traceparent` of the fan-out, if it is traced. */
   trace?: string;
   /** `traceparent` of the last attempt, if it is traced. */
   previous?: string;
+}
+
+/** A poller's lease of a delivery (DL-19): an attempt. */
+export interface DeliveryLease {
+  /** Attempt id. */
+  id: string;
+  /** Number of the attempt, from 1. */
+  no: number;
+  startedMs: number;
+  untilMs: number;
 }
 
 /** The link of a delivery, without its other fields. */
@@ -69,8 +83,9 @@ export function firstClassOf(event: Pick<EventHead, 'priority'>): DeliveryClass 
  */
 export function repeatClassOf(
   event: Pick<EventHead, 'priority'>,
-  endpoint?: Pick<EndpointSnapshot, 'ordered'>,
+  endpoint?: Pick<EndpointSnapshot, 'ordered' | 'poll'>,
 ): DeliveryClass {
+  if (endpoint?.poll !== undefined) return 'p';
   if (endpoint?.ordered !== undefined) return 'o';
   return event.priority === 'high' ? 'h' : 'r';
 }

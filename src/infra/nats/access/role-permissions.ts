@@ -233,7 +233,13 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
         ...get(streams.events(shard)),
       ]),
     ],
-    subscribe: [...process.subscribe, subjects.wake('*'), 'ordered.*', subjects.endpointRequests],
+    subscribe: [
+      ...process.subscribe,
+      subjects.wake('*'),
+      'ordered.*',
+      subjects.pollRequests('*'),
+      subjects.endpointRequests,
+    ],
   }),
   control: (shards) => ({
     publish: [
@@ -249,6 +255,7 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
       write(buckets.lanes, '*'),
       write(buckets.ordered, '>'),
       'ordered.*',
+      subjects.pollRequests('*'),
       subjects.endpointRequests,
       subjects.lifeView('*'),
       subjects.keyUses,

@@ -65,7 +65,7 @@ function deliveryStream(shard: number, settings: StreamSettings): NamedStream {
     subjects: shardSubjects('dlv', shard, settings.shards),
     retention: RetentionPolicy.Workqueue,
     // Notifies the owner of the shard immediately of messages stored for an ordered endpoint.
-    republish: { src: subjects.orderedOfAll, dest: subjects.wake(shard), headers_only: true },
+    republish: { src: subjects.queuesOfAll, dest: subjects.wake(shard), headers_only: true },
     allow_msg_schedules: true,
   };
 }

@@ -75,11 +75,14 @@ async function start(t: TestContext): Promise<Opened> {
   });
   const work = shardLifecycle(
     shardConsumers,
-    {
-      open: () => void steps.push('queues opened'),
-      close: () => void steps.push('queues closed'),
-      settled: () => Promise.resolve(),
-    },
+    [
+      {
+        open: () => void steps.push('queues opened'),
+        close: () => void steps.push('queues closed'),
+        settled: () => Promise.resolve(),
+      },
+      { open: () => {}, close: () => {} },
+    ],
     drainMs,
   );
   t.after(() => shardConsumers.close(0));
