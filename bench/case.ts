@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { broadcast } from './cases/broadcast.ts';
 import { dueAtOnce } from './cases/due-at-once.ts';
 import { idleTenants } from './cases/idle-tenants.ts';
+import { liveTail } from './cases/live-tail.ts';
 import { tracing } from './cases/tracing.ts';
 import { type System, startSystem, stopSystem } from './system.ts';
 
@@ -24,6 +25,7 @@ const cases: Record<string, Case> = {
   broadcast: onFreshSystem(broadcast),
   'due-at-once': onFreshSystem(dueAtOnce),
   'idle-tenants': idleTenants,
+  'live-tail': onFreshSystem(liveTail),
   tracing: () => tracing({ pairs: wholeNumber('pairs'), seconds: wholeNumber('seconds') }),
 };
 

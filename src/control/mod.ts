@@ -23,6 +23,7 @@ import { EventTypeRegistrar } from './event-types/registrar.ts';
 import { EventTypes } from './event-types/registry.ts';
 import { KeyUseWriter } from './keys/key-use-writer.ts';
 import { CurrentLives } from './lives/current-lives.ts';
+import { createLiveTail } from './tail/create-live-tail.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
 import { PauseEnder } from './endpoint-status/pause-ender.ts';
 import { IdempotentAnswers } from './idempotency/idempotent-answers.ts';
@@ -53,6 +54,8 @@ export interface Control {
    * waits for no server.
    */
   service: Service;
+  /** Ends its streams; stopped before the port of the API. */
+  liveTail: Service;
   /** For `/readyz`: not ready until CONFIG has once held all of MongoDB's configuration. */
   syncState(): SyncState;
   /** Writes the whole bucket CONFIG again, because it was created again. */
@@ -94,8 +97,10 @@ export function createControl(deps: ControlDeps): Control {
   const deadLetters = createDeadLetters(deps, reads, health);
   const deliveryActions = createDeliveryActions(deps, reads.deliveries, deadLetters.actions);
   const replays = createReplays(deps, reads.history, deliveryActions, lives);
+  const liveTail = createLiveTail(deps);
   const parts: ApiParts = {
     lives,
+    liveTail,
     ...createResources(deps, changes, health.reads, () => purger.wake()),
     eventTypes: new EventTypes({
       ...changes,
@@ -131,6 +136,7 @@ export function createControl(deps: ControlDeps): Control {
       const { publicUrl } = settings;
       registerReferenceRoutes(app, { settings: deps.http, clock, log, registerApi, publicUrl });
     },
+    liveTail,
     service: controlService(sync, purger, [
       deadLetters.projector,
       health.outbox,

@@ -154,6 +154,13 @@ export const limits = {
   /** All headers of a message as they are sent. Over HTTP they have 16 KiB. */
   natsHeaderBytesMax: 64 * 1024,
   natsRequestsMax: 4096,
+  /** Live streams of a process, and of one tenant in it. */
+  tailReadersMax: 200,
+  tailReadersPerTenantMax: 20,
+  /** That a reader of a live stream has not read. */
+  tailBufferBytesMax: 256 * 1024,
+  /** That are read for one reader that resumes. */
+  tailResumeMessagesMax: 10_000,
   /** Limits of keys and tenants with requests in the last seconds, in a process. */
   rateLimitEntriesMax: 100_000,
   /** In one message to the other processes: about 150 KiB. */

@@ -70,6 +70,8 @@ interface RoleParts extends ProcessParts {
   view: LifeView;
   rates: RateLimits;
   rateShares: RateShareStore;
+  /** Services that end the streams of the API. */
+  streams: Service[];
   brokerNow: () => number;
   refreshTenant: (tenant: string, sinceMs?: number) => Promise<void>;
 }
@@ -89,6 +91,8 @@ export function planServices(roles: readonly Role[], given: ProcessParts): Servi
   if (app !== undefined) {
     services.push(new HttpService({ app, clock, ...settings.api }));
   }
+  // Stopped first: a stream keeps its connection open.
+  services.push(...parts.streams);
   log.debug({ services: services.map((service) => service.name) }, 'service.planned');
   return services;
 }
@@ -113,6 +117,7 @@ function shareParts(roles: readonly Role[], parts: ProcessParts): RoleParts {
     // lease.
     view: new LifeView({ nc, leases, config, me, clock, log }),
     rateShares,
+    streams: [],
     rates: new RateLimits({ shares: rateShares, registry, clock }),
     ...findCallers(parts),
     checkLarge: createCheckLarge({ eventBytesMax: settings.ingress.eventBytesMax, clock, log }),
@@ -164,6 +169,7 @@ function planControl(parts: RoleParts): Service[] {
     config.onBucketRecreated(() => control.compareConfig());
     parts.checks['config'] = () => control.syncState() !== 'starting';
     services.push(control.service);
+    parts.streams.push(control.liveTail);
     services.push(
       createProjector({
         shards,

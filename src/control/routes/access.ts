@@ -65,16 +65,13 @@ export function requireAccess(
   });
   scope.addHook('onRequest', (request, _reply, done) => {
     const enter = (principal: Principal): void => {
-      const { access = 'platform' } = request.routeOptions.config;
-      const requirement = requirementOf(access, isRead(request.method));
-      authorize(principal, requirement, (request.params as { tenant?: string }).tenant);
       request.setDecorator('principal', principal);
       const { schema } = request.routeOptions;
       if (schema?.querystring === undefined) refuseQuery(request);
       if (takesNoBody(schema?.body)) dropUnusedType(request);
     };
     try {
-      const found = findCaller(request.headers.authorization, request.ip);
+      const found = findAuthorized(findCaller, request);
       if (found instanceof Promise) {
         const pass = (): void => done();
         found.then(enter).then(pass, done);
@@ -100,6 +97,26 @@ export function requireAccess(
     }
   });
   return scope.withTypeProvider<TypeBoxTypeProvider>();
+}
+
+/**
+ * Finds the caller of a request, which has the access that the route requires. It may be called
+ * again during a long answer.
+ *
+ * @throws PosthornError POSTHORN_KEY_MISSING, POSTHORN_KEY_INVALID, POSTHORN_KEY_SCOPE
+ */
+export function findAuthorized(
+  findCaller: FindCaller,
+  request: FastifyRequest,
+): Principal | Promise<Principal> {
+  const check = (principal: Principal): Principal => {
+    const { access = 'platform' } = request.routeOptions.config;
+    const requirement = requirementOf(access, isRead(request.method));
+    authorize(principal, requirement, (request.params as { tenant?: string }).tenant);
+    return principal;
+  };
+  const found = findCaller(request.headers.authorization, request.ip);
+  return found instanceof Promise ? found.then(check) : check(found);
 }
 
 /**

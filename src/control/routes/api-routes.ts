@@ -30,7 +30,9 @@ import type { Endpoints } from '../resources/endpoints.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
 import type { Tenants } from '../resources/tenants.ts';
 import { registerSearchRoutes, type SearchParts } from '../search/routes.ts';
-import { requireAccess } from './access.ts';
+import type { LiveTail } from '../tail/live-tail.ts';
+import { registerTailRoutes } from '../tail/routes.ts';
+import { findAuthorized, requireAccess } from './access.ts';
 import { limitApiRequests } from './limit-api-requests.ts';
 import { registerApiKeyRoutes } from '../keys/routes.ts';
 import { registerBroadcastRoutes } from './broadcasts.ts';
@@ -58,6 +60,7 @@ export interface EndpointParts {
 /** The parts that the routes of the API use. */
 export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
   lives: CurrentLives;
+  liveTail: LiveTail;
   tenants: Tenants;
   reconciliations: Reconciliations;
   subscriptions: Subscriptions;
@@ -123,6 +126,7 @@ export function registerApiRoutes(
     registerRejectedEventRoutes(api, parts);
     registerBroadcastRoutes(api, parts.broadcasts);
     registerMetricRoutes(api, parts);
+    registerTailRoutes(api, parts, (request) => findAuthorized(findCaller, request));
     done();
   });
 }

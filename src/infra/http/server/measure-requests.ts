@@ -12,7 +12,8 @@ const CLASSES = ['none', '1xx', '2xx', '3xx', '4xx', '5xx'];
  * Measures each request of the API, from the end of its head to the end of its answer, by route
  * pattern and class of status (`http.server.request.duration` of OpenTelemetry's semantic
  * conventions). Labels are bounded: requests without a route share one series for all paths
- * and methods. Requests that Node refuses while it parses their head are not measured.
+ * and methods. Requests that Node refuses while it parses their head are not measured, nor are
+ * streams.
  */
 export function measureRequests(app: FastifyInstance, registry: Registry, clock: Clock): void {
   const duration = new Histogram({
@@ -26,6 +27,8 @@ export function measureRequests(app: FastifyInstance, registry: Registry, clock:
     const startedMs = clock.monotonicMs();
     // Emitted once, also if the client disconnects before the answer.
     raw.on('close', () => {
+      // A stream lasts for as long as its client wants it.
+      if (raw.getHeader('content-type') === 'text/event-stream') return;
       const { url: route = 'none' } = request.routeOptions;
       const method = route === 'none' ? 'none' : request.method;
       const status_class = classOf(raw.writableEnded ? raw.statusCode : undefined);

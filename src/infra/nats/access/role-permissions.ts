@@ -117,6 +117,15 @@ const watch = (bucket: string): string[] => [
   `$JS.FC.${bucket}.>`,
 ];
 
+/** Reads a stream by consumers of its own, which ack nothing, and without one. */
+const tail = (stream: string): string[] => [
+  ...get(stream),
+  `${API}.CONSUMER.CREATE.${stream}.>`,
+  `${API}.CONSUMER.INFO.${stream}.*`,
+  `${API}.CONSUMER.DELETE.${stream}.*`,
+  `${API}.CONSUMER.MSG.NEXT.${stream}.*`,
+];
+
 /** Purges what all readers of a stream have finished (`router/storage/`). */
 const relieve = (stream: string): string[] => [
   `${API}.STREAM.PURGE.${stream}`,
@@ -284,8 +293,8 @@ const rights: Record<NatsUser, (shards: number) => Rights> = {
         ...[consumers.deliverShared, consumers.deliverRepeats].map(
           (name) => `${API}.CONSUMER.INFO.${streams.deliveries(shard)}.${name}`,
         ),
-        ...get(streams.events(shard)),
-        ...get(streams.records(shard)),
+        ...tail(streams.events(shard)),
+        ...tail(streams.records(shard)),
         ...get(streams.deliveries(shard)),
         `${API}.STREAM.MSG.DELETE.${streams.deliveries(shard)}`,
       ]),

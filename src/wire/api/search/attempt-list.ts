@@ -12,7 +12,7 @@ import {
 } from './search-fields.ts';
 
 const attemptId = resourceId('an attempt', 'att');
-const attemptStatus = named('AttemptStatus', Type.Enum(['succeeded', 'failed']), {
+export const attemptStatus = named('AttemptStatus', Type.Enum(['succeeded', 'failed']), {
   description: '`succeeded`: the receiver answered 2xx. `failed`: `failure` says why.',
   examples: ['failed'],
 });

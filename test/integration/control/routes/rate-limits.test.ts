@@ -39,8 +39,8 @@ test('the keys of a tenant share its limit, and a platform key does not count ag
   const put = await plane.call('PUT', path, { rate_limit: { per_second: 0.01 } });
   assert.deepEqual(put.body.rate_limit, { per_second: 0.01, burst: 1 });
   const keys = [
-    await newKey({ scope: 'tenant', tenant: 'limited' }),
-    await newKey({ scope: 'tenant', tenant: 'limited' }),
+    await newKey({ scope: 'tenant', tenant_id: 'limited' }),
+    await newKey({ scope: 'tenant', tenant_id: 'limited' }),
   ];
   await waitUntil(() => plane.config.currentTenant('limited')?.rateLimit !== undefined);
   const statuses: number[] = [];
