@@ -37,6 +37,7 @@ import {
   createHealth,
   createPurger,
   createResources,
+  createSessions,
 } from './composition/create-configuration-parts.ts';
 import {
   createDeadLetters,
@@ -101,6 +102,7 @@ export function createControl(deps: ControlDeps): Control {
   const parts: ApiParts = {
     lives,
     liveTail,
+    ...createSessions(deps, changes),
     ...createResources(deps, changes, health.reads, () => purger.wake()),
     eventTypes: new EventTypes({
       ...changes,
@@ -109,6 +111,7 @@ export function createControl(deps: ControlDeps): Control {
     }),
     metrics: metrics.reads,
     search: createSearch(deps, reads, lives),
+    history: reads.history,
     events: reads.events,
     deliveries: reads.deliveries,
     reconciliations: createReconciliations(deps, reads, configuration, lives),

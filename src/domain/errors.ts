@@ -13,6 +13,7 @@ export const errorCatalogue = {
   POSTHORN_KEY_MISSING: [401, 'An API key is required'],
   POSTHORN_KEY_INVALID: [401, 'The API key is not valid'],
   POSTHORN_KEY_SCOPE: [403, 'The API key does not allow this request'],
+  POSTHORN_CSRF_INVALID: [403, 'The CSRF token is missing or wrong'],
   POSTHORN_PAYLOAD_LINK_INVALID: [403, 'The link to the payload is not valid'],
   POSTHORN_DATA_HIDDEN: [403, 'The data of this event type is not shown'],
   POSTHORN_TENANT_UNKNOWN: [404, 'The tenant was not found'],

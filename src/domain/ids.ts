@@ -17,7 +17,8 @@ export type IdPrefix =
   | 'bh'
   | 'pay'
   | 'seq'
-  | 'pln';
+  | 'pln'
+  | 'ses';
 
 /**
  * Generates an identifier: `<prefix>_<26 characters>`, the first 10 from the clock (48 bits,

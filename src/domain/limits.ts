@@ -21,6 +21,13 @@ export const limits = {
   idempotencyKeyLengthMax: 255,
   idempotentAnswersKeptSeconds: 24 * 3600,
   keyOverlapSecondsMax: 30 * 24 * 3600,
+  keyLengthMax: 256,
+  portalTokenSecondsMin: 3600,
+  portalTokenSecondsMax: 7 * 24 * 3600,
+  /** Valid ones. */
+  portalTokensPerTenantMax: 10_000,
+  /** In a process. */
+  sessionsRemembered: 10_000,
   /** In a process; an IPv6 network counts as one. */
   wrongKeyAddressesMax: 10_000,
   /** In a process: callers that were accepted. */

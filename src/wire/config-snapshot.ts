@@ -114,6 +114,15 @@ export interface ApiKeySnapshot {
   rateLimit?: RateLimit;
 }
 
+/**
+ * `revoked.<session id>`, `revoked.tenant.<life id>`: the deny list. Sessions of this name that
+ * were read before the value changed must be read again.
+ */
+export interface RevocationSnapshot {
+  v: 1;
+  rev: number;
+}
+
 /** The current configuration in a process; filled by `infra/nats/stores/config-store.ts`. */
 export interface ConfigView {
   /** The tenant in exactly this life; undefined if the tenant is unknown or in another life. */
@@ -123,4 +132,10 @@ export interface ConfigView {
   eventType(name: string): EventTypeSnapshot | undefined;
   /** By the SHA-256 of the key, in hex. */
   apiKey(hash: string): ApiKeySnapshot | undefined;
+}
+
+/** The deny list of sessions in a process. */
+export interface Revocations {
+  /** Revision of the entry of this name; 0: it has none. */
+  revocation(name: string): number;
 }

@@ -214,6 +214,8 @@ export const configKeys = {
   tenant: (id: string) => `tenant.${id}`,
   eventType: (name: string) => `type.${encodeEventType(name)}`,
   apiKey: (hash: string) => `key.${hash}`,
+  /** @param name `<session id>` or `tenant.<life id>` */
+  revocation: (name: string) => `revoked.${name}`,
   /** Present once the bucket holds all that MongoDB has. */
   complete: 'complete',
 } as const;

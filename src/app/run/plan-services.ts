@@ -7,7 +7,11 @@ import type { Role } from '#config/schema.ts';
 import type { Settings } from '#config/sections.ts';
 import type { Clock } from '#domain/clock.ts';
 import type { SecretBox } from '#infra/crypto/secret-box.ts';
-import { createFindCaller, type FindCaller } from '#infra/http/callers/find-caller.ts';
+import {
+  createFindCaller,
+  type FindCaller,
+  type TokenKind,
+} from '#infra/http/callers/find-caller.ts';
 import { KeyUses } from '#infra/http/callers/key-uses.ts';
 import { WrongKeys } from '#infra/http/callers/wrong-keys.ts';
 import { createAuthenticator } from '#infra/http/server/authenticate.ts';
@@ -61,7 +65,7 @@ export interface ProcessParts extends Core {
 interface RoleParts extends ProcessParts {
   db: Db | undefined;
   history: History | undefined;
-  findCaller: FindCaller;
+  findCallerBy: (tokens: readonly TokenKind[]) => FindCaller;
   /** Finds API keys alone. */
   findKey: FindCaller;
   keyUses: KeyUses;
@@ -126,7 +130,7 @@ function shareParts(roles: readonly Role[], parts: ProcessParts): RoleParts {
   };
 }
 
-function findCallers(parts: ProcessParts): Pick<RoleParts, 'findCaller' | 'findKey' | 'keyUses'> {
+function findCallers(parts: ProcessParts): Pick<RoleParts, 'findCallerBy' | 'findKey' | 'keyUses'> {
   const { settings, config, nc, clock, log } = parts;
   const { bootstrap: bootstrapKey, wrongPerMinute: perMinute } = settings.keys;
   const keyUses = new KeyUses({ nc, clock, log });
@@ -135,8 +139,11 @@ function findCallers(parts: ProcessParts): Pick<RoleParts, 'findCaller' | 'findK
     uses: keyUses,
     wrongKeys: new WrongKeys({ perMinute, clock }),
   };
-  const findKey = createFindCaller({ ...given, tokens: [] });
-  return { findCaller: findKey, findKey, keyUses };
+  return {
+    findCallerBy: (tokens) => createFindCaller({ ...given, tokens }),
+    findKey: createFindCaller({ ...given, tokens: [] }),
+    keyUses,
+  };
 }
 
 function planControl(parts: RoleParts): Service[] {
@@ -158,7 +165,7 @@ function planControl(parts: RoleParts): Service[] {
       secretBox,
       payloads: parts.payloads,
       payloadLinks,
-      findCaller: parts.findCaller,
+      findCallerBy: parts.findCallerBy,
       checkLarge: parts.checkLarge,
       rates: parts.rates,
       registry,
@@ -281,7 +288,7 @@ function planIngress(parts: RoleParts): Service[] {
     publisher: ingressPublisher,
     payloads: parts.payloads,
     history: parts.history,
-    findCaller: parts.findCaller,
+    findCaller: parts.findCallerBy([]),
     findKey: parts.findKey,
     checkLarge: parts.checkLarge,
     rates: parts.rates,

@@ -16,6 +16,8 @@ import { CurrentLives } from '../lives/current-lives.ts';
 import { LifeViews } from '../lives/life-views.ts';
 import { TenantPurger } from '../lives/tenant-purger.ts';
 import { Tombstones } from '../lives/tombstones.ts';
+import { PortalTokens } from '../sessions/portal-tokens.ts';
+import { SessionStore } from '../sessions/session-store.ts';
 import { Subscriptions } from '../resources/subscriptions.ts';
 import { Tenants } from '../resources/tenants.ts';
 import { type ControlDeps, managerOf } from './control-deps.ts';
@@ -93,5 +95,18 @@ export function createResources(
       admission: new Admission({ config, policy: settings.eventTypePolicy, checkLarge }),
     }),
     apiKeys: new ApiKeys(changes),
+  };
+}
+
+/** The sessions of portals and operators. */
+export function createSessions(
+  { settings, mongo, config, clock }: ControlDeps,
+  { configuration, publish }: ConfigurationDeps,
+): Pick<ApiParts, 'sessions' | 'portalTokens'> {
+  const sessions = new SessionStore({ configuration, revocations: config, publish, clock });
+  const { publicUrl } = settings;
+  return {
+    sessions,
+    portalTokens: new PortalTokens({ mongo, configuration, store: sessions, publicUrl, clock }),
   };
 }

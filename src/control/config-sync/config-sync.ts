@@ -50,6 +50,7 @@ const keyOf: Record<(typeof watchedCollections)[number], (id: string) => string>
   tenants: configKeys.tenant,
   event_types: configKeys.eventType,
   api_keys: configKeys.apiKey,
+  session_revocations: configKeys.revocation,
 };
 
 export class ConfigSync {

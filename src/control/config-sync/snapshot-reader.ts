@@ -1,11 +1,20 @@
 import type { ClientSession, Db, MongoClient } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
 import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
-import type { ApiKeySnapshot, EventTypeSnapshot, TenantSnapshot } from '#wire/config-snapshot.ts';
+import type {
+  ApiKeySnapshot,
+  EventTypeSnapshot,
+  RevocationSnapshot,
+  TenantSnapshot,
+} from '#wire/config-snapshot.ts';
 import { configKeys, parseConfigKey } from '#wire/subjects.ts';
 import { apiKeySnapshot, eventTypeSnapshot, tenantSnapshot } from './snapshot.ts';
 
-export type ConfigSnapshot = TenantSnapshot | EventTypeSnapshot | ApiKeySnapshot;
+export type ConfigSnapshot =
+  | TenantSnapshot
+  | EventTypeSnapshot
+  | ApiKeySnapshot
+  | RevocationSnapshot;
 
 /**
  * Excludes types that an earlier version registered with their first event: they belong to one
@@ -43,6 +52,11 @@ export class SnapshotReader {
         const apiKey = await this.configuration.apiKeys.findOne({ _id: name }, { readConcern });
         return apiKey === null ? undefined : apiKeySnapshot(apiKey);
       }
+      case 'revoked': {
+        const { sessionRevocations } = this.configuration;
+        const revocation = await sessionRevocations.findOne({ _id: name }, { readConcern });
+        return revocation === null ? undefined : { v: 1, rev: revocation.revision };
+      }
       default:
         return undefined;
     }
@@ -54,7 +68,7 @@ export class SnapshotReader {
    */
   async readRevision(key: string): Promise<number | undefined> {
     const { kind, name: _id } = parseConfigKey(key);
-    const { tenants, eventTypes, apiKeys } = this.configuration;
+    const { tenants, eventTypes, apiKeys, sessionRevocations } = this.configuration;
     const readConcern = { level: 'majority' } as const;
     const some = { readConcern, projection: { config_rev: 1, revision: 1 } };
     switch (kind) {
@@ -64,6 +78,8 @@ export class SnapshotReader {
         return (await eventTypes.findOne({ _id, ...registered }, some))?.revision;
       case 'key':
         return (await apiKeys.findOne({ _id, revoked_at: null }, some))?.revision;
+      case 'revoked':
+        return (await sessionRevocations.findOne({ _id }, some))?.revision;
       default:
         return undefined;
     }
@@ -75,7 +91,7 @@ export class SnapshotReader {
    * @param session reads are at least as new as earlier reads in it
    */
   async readRevisions(session: ClientSession): Promise<Map<string, number>> {
-    const { tenants, eventTypes, apiKeys } = this.configuration;
+    const { tenants, eventTypes, apiKeys, sessionRevocations } = this.configuration;
     const revisions = new Map<string, number>();
     const readConcern = { level: 'majority' } as const;
     const some = { readConcern, session, projection: { config_rev: 1, revision: 1 } };
@@ -87,6 +103,9 @@ export class SnapshotReader {
     }
     for await (const key of apiKeys.find({ revoked_at: null }, some)) {
       revisions.set(configKeys.apiKey(key._id), key.revision);
+    }
+    for await (const revocation of sessionRevocations.find({}, some)) {
+      revisions.set(configKeys.revocation(revocation._id), revocation.revision);
     }
     return revisions;
   }

@@ -1,4 +1,6 @@
 /** Reads dead letters for the API (DL-10): lists, groups, and single ones. */
+import type { VisibleTypes } from '#domain/event/visible-types.ts';
+import { ofVisible } from '#infra/mongo/visible-types.ts';
 import { notFound } from '#domain/field-faults.ts';
 import type { DeadLetterStatus } from '#domain/outcome/delivery.ts';
 import type { DeadLetterDocument } from '#infra/mongo/documents.ts';
@@ -30,12 +32,16 @@ export class DeadLetterReads {
   }
 
   /** Newest first. */
-  async list(lifeId: string, query: DeadLetterListQuery): Promise<Page<DeadLetterSummary>> {
+  async list(
+    lifeId: string,
+    query: DeadLetterListQuery,
+    visible: VisibleTypes,
+  ): Promise<Page<DeadLetterSummary>> {
     const { limit, order } = query;
     const list = boundList(SORT, lifeId, query);
     const range = queryRange(query, 'failed_at');
     const conditions: object[] = [selected(lifeId, query, range), ofStatus(query.status)];
-    conditions.push(...afterCursor(list, query, 'at'));
+    conditions.push(ofVisible('type', visible), ...afterCursor(list, query, 'at'));
     const letters = await this.deps.searches.run(lifeId, () =>
       this.deps.history.deadLetters
         .find({ $and: conditions }, { maxTimeMS: SEARCH_MS_MAX })

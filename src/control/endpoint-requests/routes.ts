@@ -21,7 +21,11 @@ export function registerEndpointRequestRoutes(
   api.post(
     `${item}/test`,
     {
-      config: { access: 'send-test', unparsedMember: { name: 'data', wanted: LEAF } },
+      config: {
+        access: 'send-test',
+        visibility: 'none',
+        unparsedMember: { name: 'data', wanted: LEAF },
+      },
       schema: {
         operationId: 'testEndpoint',
         summary: 'Send a test webhook',
@@ -49,7 +53,7 @@ export function registerEndpointRequestRoutes(
   api.post(
     `${item}/verify`,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'verifyEndpoint',
         summary: 'Verify an endpoint',

@@ -18,7 +18,7 @@ export function registerEndpointSecretRoutes(
   api.get(
     `${item}/secrets`,
     {
-      config: { access: 'view-secret' },
+      config: { access: 'view-secret', visibility: 'none' },
       schema: {
         operationId: 'listEndpointSecrets',
         summary: 'Reveal the signing secrets',
@@ -34,7 +34,7 @@ export function registerEndpointSecretRoutes(
   api.post(
     `${item}/expire-previous-secrets`,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'expirePreviousEndpointSecrets',
         summary: 'End the previous signing secrets now',

@@ -17,7 +17,7 @@ export function registerEndpointStatusRoutes(api: Api, { pauses }: { pauses: Pau
   api.post(
     `${item}/pause`,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'pauseEndpoint',
         summary: 'Pause an endpoint',
@@ -49,7 +49,7 @@ export function registerEndpointStatusRoutes(api: Api, { pauses }: { pauses: Pau
   api.post(
     `${item}/resume`,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'resumeEndpoint',
         summary: 'Resume a paused endpoint',

@@ -8,6 +8,7 @@
  * event has used for `AUTOMATIC_TYPE_KEPT_SECONDS` is no longer shown, and a TTL index removes it
  * within minutes.
  */
+import { isVisibleType, type VisibleTypes } from '#domain/event/visible-types.ts';
 import type { Filter } from 'mongodb';
 import type { Clock } from '#domain/clock.ts';
 import { isWithinShare } from '#domain/contention/fair-shares.ts';
@@ -87,13 +88,16 @@ export class AutomaticTypes {
     tenant: string | undefined,
     after: string | undefined,
     count: number,
+    visible: VisibleTypes,
   ): Promise<AutomaticType[]> {
     const found = new Map<string, AutomaticType>();
     let last = after;
     while (found.size < count) {
       const rows = await this.read(tenant, last === undefined ? {} : { $gt: last }, READ_AT_ONCE);
       // The first row of a name is the oldest.
-      for (const row of rows) if (!found.has(row.name)) found.set(row.name, row);
+      for (const row of rows) {
+        if (!found.has(row.name) && isVisibleType(visible, row.name)) found.set(row.name, row);
+      }
       // Skip the remaining rows of the last name.
       last = rows.at(-1)?.name;
       if (rows.length < READ_AT_ONCE) break;

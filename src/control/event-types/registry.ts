@@ -8,6 +8,8 @@ import { checkFormulaFields } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { validateSchema } from '#domain/json-schema/validate-schema.ts';
+import { isVisibleType, type VisibleTypes } from '#domain/event/visible-types.ts';
+import { ofVisible } from '#infra/mongo/visible-types.ts';
 import { limits } from '#domain/limits.ts';
 import { toStoredStatus } from '#domain/stored-status.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
@@ -41,7 +43,10 @@ const SORT: PageSort = { name: 'event_types', fields: ['string'] };
  * The automatic types that a caller sees alongside the registered ones: those of all tenants, of
  * one life of a tenant, or none.
  */
-export type AutomaticView = { of: 'all' } | { of: 'tenant'; tenant: string } | { of: 'none' };
+export type AutomaticView = ({ of: 'all' } | { of: 'tenant'; tenant: string } | { of: 'none' }) & {
+  /** The names that the caller sees. */
+  visible: VisibleTypes;
+};
 
 export interface EventTypesDeps extends ConfigurationDeps {
   automatic: AutomaticTypes;
@@ -145,6 +150,7 @@ export class EventTypes {
    * @throws PosthornError POSTHORN_RESOURCE_UNKNOWN, whether or not another tenant uses the name
    */
   async get(name: string, view: AutomaticView): Promise<EventTypeResource> {
+    if (!isVisibleType(view.visible, name)) throw notFound('event type', name);
     const registered = await this.deps.configuration.eventTypes.findOne({
       _id: name,
       ...seenBy(view),
@@ -166,6 +172,7 @@ export class EventTypes {
           ...(after === undefined ? {} : { _id: { $gt: after } }),
           ...anyOf('status', status?.map(toStoredStatus)),
           ...seenBy(view),
+          ...ofVisible('_id', view.visible),
         },
         { projection: { 'versions.schema': 0 } },
       )
@@ -174,7 +181,7 @@ export class EventTypes {
       .toArray();
     const hasAutomatic = view.of !== 'none' && (status?.includes('active') ?? true);
     const seen = hasAutomatic
-      ? await this.deps.automatic.list(tenantOf(view), after, limit + 1)
+      ? await this.deps.automatic.list(tenantOf(view), after, limit + 1, view.visible)
       : [];
     const names = seen.map(({ name }) => name);
     const hidden = new Set(await this.registeredOf(names, view));

@@ -40,6 +40,7 @@ export const apiFacts = {
         'Count a bulk action before it is started: a replay, cancellation, release or discard.',
     },
     { name: 'Replays', description: 'Run the list of a plan; follow, pause and cancel it.' },
+    { name: 'Portal', description: 'Access of users of a tenant, and the session of a caller.' },
     { name: 'Webhooks', description: 'The requests that endpoints receive, in each format.' },
     { name: 'Operations', description: 'For operators of the platform.' },
   ],

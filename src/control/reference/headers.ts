@@ -33,6 +33,10 @@ export const headerComponents: Readonly<Record<AnswerHeader, object>> = {
     schema: { type: 'integer', minimum: 0 },
     example: 1,
   },
+  'set-cookie': text(
+    'The cookie of the session, or its removal.',
+    '__Host-posthorn_session=phs_example; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=3600',
+  ),
   'www-authenticate': text('The authentication scheme that is required.', 'Bearer'),
   'x-request-id': text(
     'The correlation id: the one of your request, or a new one. The log and every attempt have it.',

@@ -13,6 +13,8 @@ import type {
 import { boundList, type CursorPosition, type Page, toPage } from '#wire/pagination.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
 import { configKeys } from '#wire/subjects.ts';
+import { lastExpiry } from '../sessions/portal-tokens.ts';
+import { addRevocation, tenantRevocation } from '../sessions/session-store.ts';
 import { changeInTurn, type ConfigurationDeps, newRevision } from '../config-sync/change-tenant.ts';
 import { afterCursor, timeOrder, timeSort } from '../history/time-order.ts';
 import type { LifeViews } from '../lives/life-views.ts';
@@ -169,6 +171,9 @@ export class Tenants {
       await configuration.automaticEventTypes.deleteMany(ofLife, { session });
       // They show deleted resources, and would be shown to a later tenant with this id too.
       await configuration.idempotentAnswers.deleteMany({ tenant: id }, { session });
+      await configuration.sessions.deleteMany({ tenant: id }, { session });
+      const revoked = { name: tenantRevocation(ofLife.tenant), expiresAt: lastExpiry(now) };
+      await addRevocation(configuration, { ...revoked, nowMs: now.getTime() }, session);
       const ofTenant = { tenant: id, revoked_at: null };
       const keys = await configuration.apiKeys.find(ofTenant, { session }).toArray();
       await configuration.apiKeys.updateMany(
@@ -177,13 +182,14 @@ export class Tenants {
         { session },
       );
       await tombstones.endLife(tenant, now, session);
-      return keys.map((key) => key._id);
+      return [
+        configKeys.revocation(revoked.name),
+        ...keys.map((key) => configKeys.apiKey(key._id)),
+      ];
     });
     // In parallel: each may take a second while NATS is unavailable, and a tenant has any number of
     // keys.
-    await Promise.all(
-      [configKeys.tenant(id), ...revoked.map((hash) => configKeys.apiKey(hash))].map(publish),
-    );
+    await Promise.all([configKeys.tenant(id), ...revoked].map(publish));
     this.deps.onRemoved();
   }
 }

@@ -12,10 +12,10 @@ import { unknownField } from '#domain/field-faults.ts';
 import { essenceOf } from '#domain/event/media-type.ts';
 import { lifeIdOf } from '#domain/tenant.ts';
 import { type Access, authorize, type Principal, requirementOf } from '#domain/authorization.ts';
-import type { FindCaller } from '#infra/http/callers/find-caller.ts';
 import { takesNoBody } from '#infra/http/server/body/takes-no-body.ts';
 import { refuseQuery } from '#infra/http/protocol/refuse-query.ts';
 import { checkSelected } from '#wire/revision.ts';
+import type { RequestCaller } from '../sessions/request-callers.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 
 declare module 'fastify' {
@@ -50,7 +50,7 @@ export type UnversionedResources = Readonly<
  */
 export function requireAccess(
   scope: FastifyInstance,
-  findCaller: FindCaller,
+  findCaller: RequestCaller,
   lives: Pick<CurrentLives, 'find' | 'of'>,
   unversioned: UnversionedResources,
 ): Api {
@@ -106,7 +106,7 @@ export function requireAccess(
  * @throws PosthornError POSTHORN_KEY_MISSING, POSTHORN_KEY_INVALID, POSTHORN_KEY_SCOPE
  */
 export function findAuthorized(
-  findCaller: FindCaller,
+  findCaller: RequestCaller,
   request: FastifyRequest,
 ): Principal | Promise<Principal> {
   const check = (principal: Principal): Principal => {
@@ -115,7 +115,7 @@ export function findAuthorized(
     authorize(principal, requirement, (request.params as { tenant?: string }).tenant);
     return principal;
   };
-  const found = findCaller(request.headers.authorization, request.ip);
+  const found = findCaller(request);
   return found instanceof Promise ? found.then(check) : check(found);
 }
 

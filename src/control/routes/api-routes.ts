@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify';
 import { applyReadPreconditions } from '#infra/http/protocol/not-modified.ts';
-import type { FindCaller } from '#infra/http/callers/find-caller.ts';
+import type { FindCaller, TokenKind } from '#infra/http/callers/find-caller.ts';
+import type { History } from '#infra/mongo/documents.ts';
 import type { RateLimits } from '#infra/rate-limits/rate-limits.ts';
 import type { Log } from '#infra/telemetry/log.ts';
 import type { ConfigView } from '#wire/config-snapshot.ts';
@@ -33,6 +34,12 @@ import { registerSearchRoutes, type SearchParts } from '../search/routes.ts';
 import type { LiveTail } from '../tail/live-tail.ts';
 import { registerTailRoutes } from '../tail/routes.ts';
 import { findAuthorized, requireAccess } from './access.ts';
+import { registerPortalTokenRoutes } from '../sessions/portal-token-routes.ts';
+import type { PortalTokens } from '../sessions/portal-tokens.ts';
+import { createRequestCaller, sessionTokens } from '../sessions/request-callers.ts';
+import { registerExchangeRoute, registerSessionRoutes } from '../sessions/session-routes.ts';
+import { limitVisibleTypes } from '../sessions/visible-types.ts';
+import type { SessionStore } from '../sessions/session-store.ts';
 import { limitApiRequests } from './limit-api-requests.ts';
 import { registerApiKeyRoutes } from '../keys/routes.ts';
 import { registerBroadcastRoutes } from './broadcasts.ts';
@@ -68,6 +75,9 @@ export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
   apiKeys: ApiKeys;
   metrics: MetricReads;
   search: SearchParts;
+  history: History;
+  sessions: SessionStore;
+  portalTokens: PortalTokens;
   events: EventReads;
   deliveries: DeliveryReads;
   deliveryActions: DeliveryActions;
@@ -80,7 +90,7 @@ export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
 
 /** The checks that precede each handler. */
 export interface ApiGuards {
-  findCaller: FindCaller;
+  findCallerBy: (tokens: readonly TokenKind[]) => FindCaller;
   rates: Pick<RateLimits, 'admit'>;
   config: Pick<ConfigView, 'currentTenant'>;
 }
@@ -92,18 +102,23 @@ export interface ApiGuards {
 export function registerApiRoutes(
   app: FastifyInstance,
   parts: ApiParts,
-  { findCaller, rates, config }: ApiGuards,
+  { findCallerBy, rates, config }: ApiGuards,
   log: Log,
 ): void {
   registerPayloadLinkRoute(app, parts.payloads);
+  const findCaller = findCallerBy(sessionTokens(parts.sessions));
+  registerExchangeRoute(app, parts.sessions, findCaller);
+  const requestCaller = createRequestCaller(findCaller);
   void app.register((scope, _options, done) => {
-    const api = requireAccess(scope, findCaller, parts.lives, {
+    const api = requireAccess(scope, requestCaller, parts.lives, {
+      portal_token: (id, lifeId) => parts.portalTokens.find(lifeId, id),
       broadcast: (id) => parts.broadcasts.get(id),
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),
       plan: (id, lifeId) => parts.plans.find(lifeId, id),
       replay: (id, lifeId) => parts.replays.get(lifeId, id),
     });
+    limitVisibleTypes(scope, parts.history, parts.lives);
     limitApiRequests(scope, rates, config);
     applyReadPreconditions(scope);
     answerOnce(scope, parts.answers, parts.lives, log);
@@ -117,6 +132,8 @@ export function registerApiRoutes(
     registerEventTypeRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);
     registerSearchRoutes(api, parts.search);
+    registerPortalTokenRoutes(api, parts);
+    registerSessionRoutes(api, parts.sessions);
     registerEventRoutes(api, parts);
     registerEventExplanationRoute(api, parts);
     registerEventPayloadRoute(api, parts);
@@ -126,7 +143,7 @@ export function registerApiRoutes(
     registerRejectedEventRoutes(api, parts);
     registerBroadcastRoutes(api, parts.broadcasts);
     registerMetricRoutes(api, parts);
-    registerTailRoutes(api, parts, (request) => findAuthorized(findCaller, request));
+    registerTailRoutes(api, parts, (request) => findAuthorized(requestCaller, request));
     done();
   });
 }

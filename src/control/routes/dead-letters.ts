@@ -13,6 +13,7 @@ import {
 } from '#wire/api/dead-letter.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
+import { visibleTypesOf } from '../sessions/visible-types.ts';
 import type { Api } from './access.ts';
 import { actionClaimOf } from '../idempotency/change-claim.ts';
 import type { DeadLetterActions } from '../dead-letters/actions.ts';
@@ -40,7 +41,7 @@ function registerReads(api: Api, { lives, deadLetterReads: reads }: DeadLetterPa
   api.get(
     collection,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'applied' },
       schema: {
         operationId: 'listDeadLetters',
         summary: "List a tenant's dead letters, newest first",
@@ -51,7 +52,10 @@ function registerReads(api: Api, { lives, deadLetterReads: reads }: DeadLetterPa
         response: { 200: deadLetterPage, ...problemAnswers },
       },
     },
-    async ({ params, query }) => reads.list(await lives.of(params.tenant), query),
+    async (request) => {
+      const lifeId = await lives.of(request.params.tenant);
+      return reads.list(lifeId, request.query, visibleTypesOf(request));
+    },
   );
   api.get(
     `${collection}/groups`,

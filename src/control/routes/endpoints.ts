@@ -30,7 +30,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
   api.post(
     collection,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'subscribes' },
       schema: {
         operationId: 'createEndpoint',
         summary: 'Create an endpoint',
@@ -62,7 +62,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
   api.get(
     collection,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'none' },
       schema: {
         operationId: 'listEndpoints',
         summary: "List a tenant's endpoints",
@@ -79,7 +79,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
   api.post(
     `${item}/rotate-secret`,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'rotateEndpointSecret',
         summary: 'Rotate the signing secret',
@@ -112,7 +112,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
   api.get(
     item,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'none' },
       schema: {
         operationId: 'getEndpoint',
         summary: 'Read an endpoint with its health',
@@ -135,7 +135,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
   api.patch(
     item,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'subscribes' },
       schema: {
         operationId: 'updateEndpoint',
         summary: 'Change an endpoint',
@@ -163,7 +163,7 @@ function registerItemRoutes(api: Api, endpoints: Endpoints): void {
   api.delete(
     item,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'deleteEndpoint',
         summary: 'Delete an endpoint with its subscriptions',

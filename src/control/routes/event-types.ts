@@ -54,7 +54,7 @@ export function registerEventTypeRoutes(
   api.get(
     '/v1/event-types',
     {
-      config: { access: 'any-key' },
+      config: { access: 'any-key', visibility: 'applied' },
       schema: {
         operationId: 'listEventTypes',
         summary: 'List event types',
@@ -69,7 +69,7 @@ export function registerEventTypeRoutes(
   api.get(
     '/v1/event-types/:name',
     {
-      config: { access: 'any-key' },
+      config: { access: 'any-key', visibility: 'applied' },
       schema: {
         operationId: 'getEventType',
         summary: 'Read an event type with its versions',
@@ -147,8 +147,8 @@ function registerChanges(api: Api, eventTypes: EventTypes): void {
 
 /** A key that belongs to a tenant sees the automatic types of that tenant, and none of others. */
 async function viewOf(principal: Principal, lives: CurrentLives): Promise<AutomaticView> {
-  const { scope, tenant } = principal;
-  if (scope === 'platform') return { of: holds(principal, 'view') ? 'all' : 'none' };
+  const { scope, tenant, eventTypes: visible } = principal;
+  if (scope === 'platform') return { of: holds(principal, 'view') ? 'all' : 'none', visible };
   const lifeId = tenant === undefined ? undefined : await lives.find(tenant);
-  return lifeId === undefined ? { of: 'none' } : { of: 'tenant', tenant: lifeId };
+  return lifeId === undefined ? { of: 'none', visible } : { of: 'tenant', tenant: lifeId, visible };
 }

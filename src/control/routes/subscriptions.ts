@@ -31,7 +31,7 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
   api.post(
     collection,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'subscribes' },
       schema: {
         operationId: 'createSubscription',
         summary: 'Subscribe an endpoint to events',
@@ -63,7 +63,7 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
   api.get(
     collection,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'none' },
       schema: {
         operationId: 'listSubscriptions',
         summary: "List a tenant's subscriptions",
@@ -104,7 +104,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
   api.get(
     item,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'none' },
       schema: {
         operationId: 'getSubscription',
         summary: 'Read a subscription',
@@ -127,7 +127,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
   api.patch(
     item,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'subscribes' },
       schema: {
         operationId: 'updateSubscription',
         summary: 'Change, approve or cancel a subscription',
@@ -159,7 +159,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
   api.delete(
     item,
     {
-      config: { access: 'manage' },
+      config: { access: 'manage', visibility: 'none' },
       schema: {
         operationId: 'deleteSubscription',
         summary: 'Delete a subscription',

@@ -66,7 +66,7 @@ function registerItemRoutes(api: Api, tenants: Tenants): void {
   api.get(
     '/v1/tenants/:tenant',
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'none' },
       schema: {
         operationId: 'getTenant',
         summary: 'Read a tenant',

@@ -148,7 +148,7 @@ function registerTenantLists(api: Api, { scopes }: SearchParts, listed: Listed):
   api.get(
     `/v1/tenants/:tenant/${name}`,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'applied' },
       schema: {
         operationId: `list${Name}`,
         summary: `List a tenant's ${name}`,
@@ -164,7 +164,7 @@ function registerTenantLists(api: Api, { scopes }: SearchParts, listed: Listed):
   api.get(
     `/v1/tenants/:tenant/${name}/count`,
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'applied' },
       schema: {
         operationId: `count${Name}`,
         summary: `Count a tenant's ${name}`,
@@ -226,7 +226,7 @@ function registerAttempt(api: Api, { lists, scopes }: SearchParts): void {
   api.get(
     '/v1/tenants/:tenant/attempts/:attempt',
     {
-      config: { access: 'read' },
+      config: { access: 'read', visibility: 'applied' },
       schema: {
         operationId: 'getAttempt',
         summary: 'Read an attempt with its response',

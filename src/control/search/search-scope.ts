@@ -1,6 +1,7 @@
 /** The tenants that a search covers, and the event types that its caller may see. */
 import type { Principal } from '#domain/authorization.ts';
 import type { Configuration } from '#infra/mongo/configuration.ts';
+import { ofVisible } from '#infra/mongo/visible-types.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
 import { type ListFilter, TENANT_FILTER } from './list-plan.ts';
 
@@ -64,23 +65,7 @@ function scopeOf(
     filters.push({ name: TENANT_FILTER, condition, values: Math.max(1, lives.length) });
   }
   if (eventTypes !== undefined) {
-    filters.push({ name: 'visible', condition: visible(eventTypes), values: 1 });
+    filters.push({ name: 'visible', condition: ofVisible('type', eventTypes), values: 1 });
   }
   return { owner, lives, filters };
-}
-
-/** Builds the condition for the types that selectors such as `order.*` select. */
-function visible(selectors: readonly string[]): object {
-  if (selectors.includes('*')) return {};
-  const names = selectors.filter((selector) => !selector.endsWith('.*'));
-  const prefixes = selectors
-    .filter((selector) => selector.endsWith('.*'))
-    .map((selector) => selector.slice(0, -1));
-  return {
-    $or: [
-      { type: { $in: names } },
-      // The character after the dot ends the range of a prefix.
-      ...prefixes.map((prefix) => ({ type: { $gte: prefix, $lt: `${prefix.slice(0, -1)}/` } })),
-    ],
-  };
 }

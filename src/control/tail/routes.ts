@@ -95,7 +95,7 @@ export function registerTailRoutes(
     api.get(
       `/v1/tenants/:tenant/${plural}/tail`,
       {
-        config: { access: 'read' },
+        config: { access: 'read', visibility: 'applied' },
         exposeHeadRoute: false,
         schema: {
           ...schema,

@@ -21,6 +21,12 @@ import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { Capability, KeyScope } from '#domain/capabilities.ts';
 
+import {
+  ensureSessionIndexes,
+  SESSION_REVOCATIONS,
+  type SessionCollections,
+  sessionsOf,
+} from './sessions.ts';
 import { type IdempotentAnswerDocument, idempotentAnswersOf } from './idempotent-answers.ts';
 
 export interface TenantDocument {
@@ -304,7 +310,7 @@ export interface TenantTombstoneDocument {
   deleted_at: Date;
 }
 
-export interface Configuration {
+export interface Configuration extends SessionCollections {
   tenants: Collection<TenantDocument>;
   endpoints: Collection<EndpointDocument>;
   subscriptions: Collection<SubscriptionDocument>;
@@ -320,7 +326,12 @@ export interface Configuration {
 }
 
 /** Names of the collections whose changes update keys of the bucket CONFIG. */
-export const watchedCollections = ['tenants', 'event_types', 'api_keys'] as const;
+export const watchedCollections = [
+  'tenants',
+  'event_types',
+  'api_keys',
+  SESSION_REVOCATIONS,
+] as const;
 
 /** The collections of the configuration in a database. */
 export function configurationOf(db: Db): Configuration {
@@ -335,6 +346,7 @@ export function configurationOf(db: Db): Configuration {
     changeTurns: db.collection('change_turns', { writeConcern: { w: 1 } }),
     apiKeys: db.collection('api_keys'),
     apiKeyUses: db.collection('api_key_uses'),
+    ...sessionsOf(db),
     tenantPurges: db.collection('tenant_purges'),
     tenantTombstones: db.collection('tenant_tombstones'),
     idempotentAnswers: idempotentAnswersOf(db),
@@ -373,5 +385,6 @@ export async function ensureConfigurationIndexes(db: Db): Promise<void> {
   await apiKeys.createIndex({ id: 1 }, { unique: true });
   await apiKeys.createIndex({ tenant: 1, id: 1 });
   await apiKeys.createIndex({ revoked_at: 1 }, { expireAfterSeconds: REVOKED_KEY_KEPT_SECONDS });
+  await ensureSessionIndexes(db);
   await apiKeyUses.createIndex({ last_used_at: 1 }, { expireAfterSeconds: KEY_USE_KEPT_SECONDS });
 }

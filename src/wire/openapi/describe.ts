@@ -35,6 +35,7 @@ export type AnswerHeader =
   | 'ratelimit'
   | 'ratelimit-policy'
   | 'retry-after'
+  | 'set-cookie'
   | 'www-authenticate'
   | 'x-request-id';
 

@@ -11,6 +11,13 @@ import type { ControlSettings } from '#config/sections.ts';
 import { systemClock } from '#infra/system-clock.ts';
 import { SecretBox } from '#infra/crypto/secret-box.ts';
 import { createApp } from '#infra/http/server/app.ts';
+import {
+  createFindCaller,
+  type FindCaller,
+  type TokenKind,
+} from '#infra/http/callers/find-caller.ts';
+import { KeyUses } from '#infra/http/callers/key-uses.ts';
+import { WrongKeys } from '#infra/http/callers/wrong-keys.ts';
 import { createAuthenticator } from '#infra/http/server/authenticate.ts';
 import { ConfigStore } from '#infra/nats/stores/config-store.ts';
 import { NatsPayloadStore } from '#infra/nats/stores/nats-payload-store.ts';
@@ -74,6 +81,10 @@ export interface ControlPlaneOptions {
   settings?: Partial<ControlSettings>;
   /** Absent: any. */
   masterKey?: string;
+  /** Further kinds of tokens. */
+  tokens?: readonly TokenKind[];
+  /** Absent: wrong keys are not slowed, because tests send many from one address. */
+  wrongKeysPerMinute?: number;
   /** Leave the service (sync, purger) stopped. */
   idle?: boolean;
 }
@@ -101,11 +112,23 @@ export async function startControlPlane(
   const config = new ConfigStore({ clock: systemClock, nc, log });
   undo.push(() => config.stop());
   await config.start();
-  const findCaller = createAuthenticator({
+  const authenticate = createAuthenticator({
     config,
     bootstrapKey: PLATFORM_KEY,
     clock: systemClock,
   });
+  const uses = new KeyUses({ nc, clock: systemClock, log });
+  const wrongKeys =
+    options.wrongKeysPerMinute === undefined
+      ? undefined
+      : new WrongKeys({ perMinute: options.wrongKeysPerMinute, clock: systemClock });
+  const findCallerBy = (tokens: readonly TokenKind[]): FindCaller =>
+    createFindCaller({
+      authenticate,
+      tokens: [...tokens, ...(options.tokens ?? [])],
+      uses,
+      wrongKeys,
+    });
   const secretBox = new SecretBox(options.masterKey ?? randomBytes(32).toString('base64'));
   const publisher = new Publisher({ clock: systemClock, nc, window: settings.publishWindow, log });
   undo.push(() => publisher.close());
@@ -119,7 +142,7 @@ export async function startControlPlane(
   const payloads = new NatsPayloadStore({ js, jsm: await jetstreamManager(nc) });
   const payloadLinks = new PayloadLinks(randomBytes(32).toString('base64'));
   const stores = { mongo, nc, publisher, records, payloads, payloadLinks };
-  const deps = { ...stores, db, log, config, secretBox, findCaller, clock: systemClock };
+  const deps = { ...stores, db, log, config, secretBox, findCallerBy, clock: systemClock };
   const registry = new Registry();
   const rates = rateLimitsAlone();
   const start = (metrics = new Registry()): Control => {

@@ -16,6 +16,8 @@ import type {
   ApiKeySnapshot,
   ConfigView,
   EventTypeSnapshot,
+  Revocations,
+  RevocationSnapshot,
   TenantSnapshot,
 } from '#wire/config-snapshot.ts';
 import { asBuffer } from '#wire/frames/event-frame.ts';
@@ -27,11 +29,12 @@ const MISSES_MAX = 10_000;
 const CATCH_UP_MS_MAX = 5000;
 const CATCH_UP_LOOK_MS = 20;
 
-export class ConfigStore implements ConfigView {
+export class ConfigStore implements ConfigView, Revocations {
   private readonly tenants = new Map<string, TenantSnapshot>();
   private readonly types = new Map<string, EventTypeSnapshot>();
   private readonly keys = new Map<string, ApiKeySnapshot>();
   private readonly keysById = new Map<string, ApiKeySnapshot>();
+  private readonly revocations = new Map<string, number>();
   /** Large configurations that are being built, by tenant. */
   private readonly building = new Map<string, { revision: number; done: Promise<void> }>();
   private readonly turns = new JsonTurns();
@@ -99,6 +102,10 @@ export class ConfigStore implements ConfigView {
 
   apiKey(hash: string): ApiKeySnapshot | undefined {
     return this.keys.get(hash);
+  }
+
+  revocation(name: string): number {
+    return this.revocations.get(name) ?? 0;
   }
 
   apiKeyById(id: string): ApiKeySnapshot | undefined {
@@ -256,7 +263,9 @@ export class ConfigStore implements ConfigView {
       if (kind === 'tenant') this.applyTenant(name, value as TenantSnapshot);
       else if (kind === 'type') this.types.set(name, value as EventTypeSnapshot);
       else if (kind === 'key') this.applyKey(name, value as ApiKeySnapshot);
-      else if (key === configKeys.complete) this.markComplete();
+      else if (kind === 'revoked') {
+        this.revocations.set(name, (value as RevocationSnapshot).rev);
+      } else if (key === configKeys.complete) this.markComplete();
     } catch (error) {
       this.log.error({ key, error: (error as Error).message }, 'config.entry_unreadable');
     }
@@ -280,6 +289,7 @@ export class ConfigStore implements ConfigView {
     if (kind === 'tenant') this.tenants.delete(name);
     else if (kind === 'type') this.types.delete(name);
     else if (kind === 'key') this.removeKey(name);
+    else if (kind === 'revoked') this.revocations.delete(name);
   }
 
   private applyKey(hash: string, snapshot: ApiKeySnapshot): void {
