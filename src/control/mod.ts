@@ -23,6 +23,7 @@ import { EventTypeRegistrar } from './event-types/registrar.ts';
 import { EventTypes } from './event-types/registry.ts';
 import { KeyUseWriter } from './keys/key-use-writer.ts';
 import { CurrentLives } from './lives/current-lives.ts';
+import { createDryPublishes } from './dry-publish/create-dry-publishes.ts';
 import { createLiveTail } from './tail/create-live-tail.ts';
 import { TenantPurger } from './lives/tenant-purger.ts';
 import { PauseEnder } from './endpoint-status/pause-ender.ts';
@@ -103,6 +104,7 @@ export function createControl(deps: ControlDeps): Control {
     lives,
     liveTail,
     ...createSessions(deps, changes),
+    dryPublishes: createDryPublishes(deps),
     ...createResources(deps, changes, health.reads, () => purger.wake()),
     eventTypes: new EventTypes({
       ...changes,

@@ -70,15 +70,7 @@ export class EventExplanations {
     );
     const explained = { endpoints: page.data, subscriptions: snapshot.subscriptions };
     const type = event.type ?? '';
-    const data: EndpointExplanationResource[] = [];
-    const view = await this.view(explained, event);
-    let pauseMs = clock.monotonicMs() + AT_ONCE_MS;
-    for (const each of explainMatch(explained, type, view)) {
-      if (each !== undefined) data.push(toResource(each));
-      if (clock.monotonicMs() < pauseMs) continue;
-      await setImmediate();
-      pauseMs = clock.monotonicMs() + AT_ONCE_MS;
-    }
+    const data = await explainInTurns(explained, type, await this.view(explained, event), clock);
     const { next_cursor } = page;
     return { event_id: eventId, event_type: type, judged_at: judgedAt, data, next_cursor };
   }
@@ -109,6 +101,24 @@ export class EventExplanations {
       release();
     }
   }
+}
+
+/** Explains an event for endpoints, and yields to other work after each few milliseconds. */
+export async function explainInTurns(
+  explained: ExplainedTenant,
+  type: string,
+  view: Record<string, unknown>,
+  clock: Pick<Clock, 'monotonicMs'>,
+): Promise<EndpointExplanationResource[]> {
+  const data: EndpointExplanationResource[] = [];
+  let pauseMs = clock.monotonicMs() + AT_ONCE_MS;
+  for (const each of explainMatch(explained, type, view)) {
+    if (each !== undefined) data.push(toResource(each));
+    if (clock.monotonicMs() < pauseMs) continue;
+    await setImmediate();
+    pauseMs = clock.monotonicMs() + AT_ONCE_MS;
+  }
+  return data;
 }
 
 function toResource(explanation: EndpointExplanation): EndpointExplanationResource {

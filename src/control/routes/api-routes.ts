@@ -31,6 +31,8 @@ import type { Endpoints } from '../resources/endpoints.ts';
 import type { Subscriptions } from '../resources/subscriptions.ts';
 import type { Tenants } from '../resources/tenants.ts';
 import { registerSearchRoutes, type SearchParts } from '../search/routes.ts';
+import type { DryPublishes } from '../dry-publish/dry-publishes.ts';
+import { registerDryPublishRoute } from '../dry-publish/routes.ts';
 import type { LiveTail } from '../tail/live-tail.ts';
 import { registerTailRoutes } from '../tail/routes.ts';
 import { findAuthorized, requireAccess } from './access.ts';
@@ -68,6 +70,7 @@ export interface EndpointParts {
 export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
   lives: CurrentLives;
   liveTail: LiveTail;
+  dryPublishes: DryPublishes;
   tenants: Tenants;
   reconciliations: Reconciliations;
   subscriptions: Subscriptions;
@@ -144,6 +147,7 @@ export function registerApiRoutes(
     registerBroadcastRoutes(api, parts.broadcasts);
     registerMetricRoutes(api, parts);
     registerTailRoutes(api, parts, (request) => findAuthorized(requestCaller, request));
+    registerDryPublishRoute(api, parts);
     done();
   });
 }

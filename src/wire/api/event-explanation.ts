@@ -6,7 +6,7 @@ import { eventId, eventTypeName, resourceId, strict, timestamp } from './fields.
 import { pageFields, pageOf } from './page.ts';
 import { dryRunResult } from './subscription.ts';
 
-const endpointExplanation = named(
+export const endpointExplanation = named(
   'EndpointExplanation',
   Type.Object({
     endpoint_id: resourceId('an endpoint of the tenant', 'ep'),
