@@ -18,9 +18,7 @@ import { createMetrics } from './composition/create-metrics-parts.ts';
 import { disableEndpoint } from './health/disable-endpoint.ts';
 import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { type ApiParts, registerApiRoutes } from './routes/api-routes.ts';
-import { AutomaticTypes, type SeenType } from './event-types/automatic-types.ts';
-import { EventTypeRegistrar } from './event-types/registrar.ts';
-import { EventTypes } from './event-types/registry.ts';
+import type { SeenType } from './event-types/automatic-types.ts';
 import { KeyUseWriter } from './keys/key-use-writer.ts';
 import { CurrentLives } from './lives/current-lives.ts';
 import { createDryPublishes } from './dry-publish/create-dry-publishes.ts';
@@ -33,6 +31,7 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
 import { createChangeTurns } from './config-sync/change-turns.ts';
 import { createReplays } from './composition/create-replay-parts.ts';
+import { createEventTypeParts } from './composition/create-event-type-parts.ts';
 import { type ControlDeps, managerOf } from './composition/control-deps.ts';
 import {
   createHealth,
@@ -92,8 +91,7 @@ export function createControl(deps: ControlDeps): Control {
   const lives = new CurrentLives(configuration);
   const health = createHealth(deps, changes, lives);
   const metrics = createMetrics(deps, lives);
-  const automatic = new AutomaticTypes({ configuration, clock });
-  const registrar = new EventTypeRegistrar({ types: automatic, config, clock, log });
+  const eventTypes = createEventTypeParts(deps, changes);
   const purger = createPurger(deps, configuration, lives);
   const reads = createReads(deps);
   const deadLetters = createDeadLetters(deps, reads, health);
@@ -106,11 +104,7 @@ export function createControl(deps: ControlDeps): Control {
     ...createSessions(deps, changes),
     dryPublishes: createDryPublishes(deps),
     ...createResources(deps, changes, health.reads, () => purger.wake()),
-    eventTypes: new EventTypes({
-      ...changes,
-      automatic,
-      onRemoved: (name) => registrar.forget(name),
-    }),
+    ...eventTypes.parts,
     metrics: metrics.reads,
     search: createSearch(deps, reads, lives),
     history: reads.history,
@@ -152,7 +146,7 @@ export function createControl(deps: ControlDeps): Control {
     ]),
     syncState: () => sync.state,
     compareConfig: () => sync.requestComparison(),
-    registerEventTypes: (seen) => registrar.register(seen),
+    registerEventTypes: (seen) => eventTypes.registrar.register(seen),
     disableGoneEndpoint: ({ tenant, endpoint, url }) =>
       disableEndpoint(health.disabling, {
         tenant: tenantIdOf(tenant),

@@ -9,6 +9,7 @@ export type IdPrefix =
   | 'evt'
   | 'ep'
   | 'sub'
+  | 'imp'
   | 'key'
   | 'att'
   | 'rpl'

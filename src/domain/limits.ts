@@ -41,6 +41,13 @@ export const limits = {
   automaticEventTypesPerTenantMax: 500,
   automaticEventTypesRemembered: 50_000,
   eventTypeVersionsMax: 100,
+  eventTypeSamplesMax: 5,
+  /** All samples of a type together. */
+  eventTypeSampleBytesMax: 32 * 1024,
+  eventTypesImportedMax: 200,
+  eventTypesExportedMax: 1000,
+  eventTypeExportBytesMax: 4 * 1024 * 1024,
+  importPlanKeptSeconds: 24 * 3600,
   /** Of one tenant, in one process. */
   changesWaitingMax: 256,
   endpointsPerTenantMax: 10_000,

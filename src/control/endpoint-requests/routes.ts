@@ -6,7 +6,7 @@ import { endpointTest, endpointTestResult } from '#wire/api/endpoint/endpoint-te
 import { verificationResult } from '#wire/api/endpoint/endpoint-verification.ts';
 import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
-import type { Api } from '../routes/access.ts';
+import { type Api, principalOf } from '../routes/access.ts';
 import type { TestSends } from './test-sends.ts';
 import type { Verifications } from './verifications.ts';
 
@@ -44,10 +44,12 @@ export function registerEndpointRequestRoutes(
         done();
       },
     },
-    ({ params, body, headers, id }) => {
+    (request) => {
+      const { params, body, headers, id } = request;
       const { event_type, data } = body ?? {};
-      const request = { event_type, data: data as JsonMember | undefined };
-      return parts.testSends.send([params.tenant, params.endpoint], request, headers, id);
+      const { eventTypes: visible } = principalOf(request);
+      const test = { event_type, data: data as JsonMember | undefined, visible };
+      return parts.testSends.send([params.tenant, params.endpoint], test, headers, id);
     },
   );
   api.post(

@@ -35,7 +35,23 @@ export function toResource(eventType: EventTypeDocument): EventTypeResource {
     schema: schema === null ? null : (JSON.parse(schema) as Record<string, unknown>),
     created_at: created_at.toISOString(),
   }));
-  return { ...summarize(eventType), schema: versions.at(-1)?.schema ?? null, versions };
+  return {
+    ...summarize(eventType),
+    schema: versions.at(-1)?.schema ?? null,
+    samples: samplesOf(eventType),
+    versions,
+  };
+}
+
+/** The samples of the data of an event type. */
+export function samplesOf({ samples }: Pick<EventTypeDocument, 'samples'>): unknown[] {
+  return samples === undefined ? [] : (JSON.parse(samples) as unknown[]);
+}
+
+function toDeprecation({ deprecation }: EventTypeDocument): EventTypeSummary['deprecation'] {
+  if (!deprecation) return null;
+  const { deprecated_at: from, ends_at: to, successor } = deprecation;
+  return { deprecated_at: from.toISOString(), ends_at: to?.toISOString() ?? null, successor };
 }
 
 /** Returns the event type without its schemas. */
@@ -49,6 +65,7 @@ export function summarize(eventType: EventTypeDocument): EventTypeSummary {
     producer_domain: eventType.producer_domain,
     compatibility: eventType.compatibility ?? 'none',
     deduplication: eventType.deduplication ?? null,
+    deprecation: toDeprecation(eventType),
     auto: eventType.auto,
     version: eventType.versions.at(-1)?.version ?? 1,
     revision: eventType.revision,
@@ -70,6 +87,8 @@ export function changedSettings(
     producer_domain: known.producer_domain,
     compatibility: known.compatibility ?? 'none',
     deduplication: known.deduplication ?? null,
+    samples: samplesOf(known),
+    deprecation: toDeprecation(known),
     ...change,
   };
   const given = Object.entries(settings).filter(([, value]) => value !== null);

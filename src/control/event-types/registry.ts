@@ -4,10 +4,8 @@
  * `limits.eventTypesMax`.
  */
 import type { ClientSession } from 'mongodb';
-import { checkFormulaFields } from '#domain/event/deduplication.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
-import { validateSchema } from '#domain/json-schema/validate-schema.ts';
 import { isVisibleType, type VisibleTypes } from '#domain/event/visible-types.ts';
 import { ofVisible } from '#infra/mongo/visible-types.ts';
 import { limits } from '#domain/limits.ts';
@@ -34,6 +32,7 @@ import { configKeys } from '#wire/subjects.ts';
 import { changeInTurn, type ConfigurationDeps } from '../config-sync/change-tenant.ts';
 import { turnKeys } from '../config-sync/change-turns.ts';
 import { checkCompatibility } from './check-compatibility.ts';
+import { checkSamples, checkSettings, nextVersions, storedNotes } from './settings-rules.ts';
 import type { AutomaticTypes } from './automatic-types.ts';
 import { asDocument, changedSettings, toResource, summarize } from './event-type-resource.ts';
 
@@ -119,6 +118,7 @@ export class EventTypes {
         producer_domain: body.producer_domain ?? null,
         compatibility: body.compatibility ?? 'none',
         deduplication: body.deduplication ?? null,
+        ...storedNotes(body, known, now),
         auto: false,
         versions: nextVersions(known?.versions ?? [], schema, now),
         revision: (known?.revision ?? 0) + 1,
@@ -128,6 +128,7 @@ export class EventTypes {
       // An automatic type has no version that anybody wrote.
       const newest = registered?.versions.at(-1);
       if (newest) checkCompatibility(body.compatibility ?? 'none', newest, schema);
+      checkSamples(body.samples, schema);
       if (registered?.auto !== false) await this.checkRoom(session);
       if (registered === null) {
         eventType.revision = Math.max(eventType.revision, await this.firstRevision(session));
@@ -287,47 +288,8 @@ function tenantOf(view: AutomaticView): string | undefined {
   return view.of === 'tenant' ? view.tenant : undefined;
 }
 
-/**
- * Returns the JSON text of the schema, as it is stored. @throws PosthornError
- * POSTHORN_SCHEMA_INVALID with pointers below `/schema`
- */
-function checkSchema(schema: Record<string, unknown> | undefined): string | null {
-  if (schema === undefined) return null;
-  const fields = validateSchema(schema).map(({ pointer, detail }) => ({
-    pointer: `/schema${pointer}`,
-    detail,
-  }));
-  const [first] = fields;
-  if (first === undefined) return JSON.stringify(schema);
-  throw new PosthornError('POSTHORN_SCHEMA_INVALID', {
-    detail: `${first.pointer} ${first.detail}`,
-    fields,
-  });
-}
-
 /** Settings to write, and the JSON text of their schema. */
 interface WrittenSettings {
   body: EventTypeSettings;
   schema: string | null;
-}
-
-/** Checks what the schema of the request cannot check. Returns the JSON text of `schema`. */
-function checkSettings({ schema, deduplication }: EventTypeChange): string | null {
-  const checked = checkSchema(schema ?? undefined);
-  if (deduplication) checkFormulaFields(deduplication.fields, '/deduplication/fields');
-  return checked;
-}
-
-function nextVersions(
-  known: EventTypeDocument['versions'],
-  schema: string | null,
-  now: Date,
-): EventTypeDocument['versions'] {
-  const newest = known.at(-1);
-  if (newest !== undefined && newest.schema === schema) return known;
-  if (known.length >= limits.eventTypeVersionsMax) {
-    const detail = `an event type has at most ${limits.eventTypeVersionsMax} versions`;
-    throw new PosthornError('POSTHORN_LIMIT_EXCEEDED', { detail });
-  }
-  return [...known, { version: (newest?.version ?? 0) + 1, schema, created_at: now }];
 }

@@ -48,6 +48,10 @@ import { registerBroadcastRoutes } from './broadcasts.ts';
 import { type DeadLetterParts, registerDeadLetterRoutes } from './dead-letters.ts';
 import { registerDeliveryRoutes } from './deliveries.ts';
 import { registerEndpointRoutes } from './endpoints.ts';
+import {
+  type EventTypeDocumentParts,
+  registerEventTypeDocumentRoutes,
+} from '../event-type-documents/routes.ts';
 import { registerEventTypeRoutes } from './event-types.ts';
 import { registerEventExplanationRoute, registerEventRoutes } from './events.ts';
 import { registerEventPayloadRoute, registerPayloadLinkRoute } from './payloads.ts';
@@ -67,7 +71,8 @@ export interface EndpointParts {
 }
 
 /** The parts that the routes of the API use. */
-export interface ApiParts extends DeadLetterParts, EndpointParts, ReplayParts {
+export interface ApiParts
+  extends DeadLetterParts, EventTypeDocumentParts, EndpointParts, ReplayParts {
   lives: CurrentLives;
   liveTail: LiveTail;
   dryPublishes: DryPublishes;
@@ -115,6 +120,7 @@ export function registerApiRoutes(
   void app.register((scope, _options, done) => {
     const api = requireAccess(scope, requestCaller, parts.lives, {
       portal_token: (id, lifeId) => parts.portalTokens.find(lifeId, id),
+      import: (id) => parts.eventTypeImports.get(id),
       broadcast: (id) => parts.broadcasts.get(id),
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),
@@ -133,6 +139,7 @@ export function registerApiRoutes(
     registerEndpointSecretRoutes(api, parts);
     registerSubscriptionRoutes(api, parts.subscriptions);
     registerEventTypeRoutes(api, parts);
+    registerEventTypeDocumentRoutes(api, parts);
     registerApiKeyRoutes(api, parts.apiKeys);
     registerSearchRoutes(api, parts.search);
     registerPortalTokenRoutes(api, parts);

@@ -213,6 +213,10 @@ export interface EventTypeDocument {
   compatibility?: Compatibility;
   /** Null or absent: none. */
   deduplication?: { fields: string[]; window_seconds: number } | null;
+  /** JSON text of a list: names of members with `$` and dots are troublesome. Absent: none. */
+  samples?: string;
+  /** Null or absent: it is not deprecated. */
+  deprecation?: { deprecated_at: Date; ends_at: Date | null; successor: string | null } | null;
   /** Its first revision; absent: 1. */
   born_at?: number;
   /** True only in documents that an earlier version registered at their first event. */

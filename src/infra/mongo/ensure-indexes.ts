@@ -1,5 +1,6 @@
 import type { Db } from 'mongodb';
 import { ensureConfigurationIndexes } from './configuration.ts';
+import { ensureEventTypeImportIndexes } from './event-type-imports.ts';
 import { ensureHistoryIndexes } from './documents.ts';
 import { ensureHealthIndexes } from './endpoint-health.ts';
 import { ensureReplayIndexes } from './replays/replay-store.ts';
@@ -17,4 +18,5 @@ export async function ensureIndexes(db: Db, historyRetentionSeconds: number): Pr
   await ensureIdempotentAnswerIndexes(db);
   await ensureMetricIndexes(db);
   await ensureReplayIndexes(db);
+  await ensureEventTypeImportIndexes(db);
 }

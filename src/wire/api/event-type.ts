@@ -73,7 +73,42 @@ const fields = {
       },
     ),
   ),
+  samples: Type.Array(Type.Unknown(), {
+    maxItems: limits.eventTypeSamplesMax,
+    description:
+      'Samples of `data` that match the schema. They are shown to every caller, also for a sensitive type.',
+    examples: [[{ amount: 12.5 }]],
+  }),
 };
+
+const deprecationFields = {
+  deprecated_at: timestamp('When the type became deprecated'),
+  ends_at: nullable(timestamp('When its events are to end; null: not known')),
+  successor: nullable({ ...eventTypeName, description: 'The event type to use instead.' }),
+};
+
+const deprecation = named('Deprecation', Type.Object(deprecationFields), {
+  description:
+    'The type should not be used any more. A notice for people and tools: its events are accepted until its status is `inactive`.',
+});
+
+const newDeprecation = named(
+  'NewDeprecation',
+  Type.Object(
+    {
+      deprecated_at: Type.Optional(
+        timestamp('When the type became deprecated. Absent: now, or the time before'),
+      ),
+      ends_at: Type.Optional(deprecationFields.ends_at),
+      successor: Type.Optional(deprecationFields.successor),
+    },
+    strict,
+  ),
+  {
+    description: 'A deprecation of an event type.',
+    examples: [{ ends_at: '2027-01-31T12:00:00.000Z', successor: 'order.placed' }],
+  },
+);
 
 export const eventTypeSettings = named(
   'EventTypeSettings',
@@ -87,6 +122,8 @@ export const eventTypeSettings = named(
       producer_domain: Type.Optional(fields.producerDomain),
       compatibility: Type.Optional(fields.compatibility),
       deduplication: Type.Optional(nullable(fields.deduplication)),
+      samples: Type.Optional(fields.samples),
+      deprecation: Type.Optional(nullable(newDeprecation)),
     },
     strict,
   ),
@@ -145,6 +182,7 @@ const summary = {
   producer_domain: nullable(fields.producerDomain),
   compatibility: fields.compatibility,
   deduplication: nullable(fields.deduplication),
+  deprecation: nullable(deprecation),
   auto: Type.Boolean({
     description:
       'True if the type is not registered but events of the tenant use it. Such a type is removed after 30 days without an event.',
@@ -169,6 +207,7 @@ export const eventType = named(
   Type.Object({
     ...summary,
     schema: nullable(fields.schema),
+    samples: fields.samples,
     versions: Type.Array(version, { description: 'The versions, oldest first.' }),
   }),
   { description: 'An event type with its versions.' },

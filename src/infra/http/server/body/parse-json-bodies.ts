@@ -29,6 +29,7 @@ export const requestJsonBounds: JsonBounds = {
 const EXACT_NAMES: ReadonlyMap<string, Wanted> = new Map([
   ['filter', LEAF],
   ['schema', LEAF],
+  ['document', LEAF],
 ]);
 const EXACT_MEMBERS: Wanted = { named: EXACT_NAMES };
 
