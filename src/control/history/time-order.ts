@@ -31,21 +31,48 @@ export function positionOf(document: { accepted_at: Date; _id: string }): Cursor
   return [document.accepted_at.getTime(), document._id];
 }
 
-/** Builds the condition for documents after the cursor; empty if there is no cursor. */
+/** A position in a list that is sorted by a time and the id. */
+export interface Position {
+  at: Date;
+  id: string;
+}
+
+/** @throws PosthornError POSTHORN_CURSOR_INVALID */
+export function positionAt(list: BoundList, cursor: string): Position {
+  const [time, id] = decodeCursor(list, cursor) as [number, string];
+  return { at: new Date(time), id };
+}
+
+/** Builds the conditions for documents after the cursor; none if there is no cursor. */
 export function afterCursor(
   list: BoundList,
   { cursor, order }: TimeOrderedQuery,
   field = 'accepted_at',
 ): object[] {
-  if (cursor === undefined) return [];
-  const [time, id] = decodeCursor(list, cursor) as [number, string];
-  const at = new Date(time);
-  const newest = order === 'newest';
-  const beyond = newest ? '$lt' : '$gt';
-  const from = newest ? '$lte' : '$gte';
-  // The first part lets MongoDB seek in the index.
-  return [
-    { [field]: { [from]: at } },
-    { $or: [{ [field]: { [beyond]: at } }, { _id: { [beyond]: id } }] },
-  ];
+  return cursor === undefined ? [] : behind(field, order, positionAt(list, cursor));
+}
+
+/** Builds the conditions for documents behind a position; none if there is no position. */
+export function behind(field: string, order: ListOrder, position: Position | undefined): object[] {
+  if (position === undefined) return [];
+  const { at, id } = position;
+  // The first condition lets MongoDB seek in the index.
+  return order === 'newest'
+    ? [{ [field]: { $lte: at } }, except(field, at, { $gte: id })]
+    : [{ [field]: { $gte: at } }, except(field, at, { $lte: id })];
+}
+
+/** Builds the conditions for documents up to a position, the one there included. */
+export function upTo(field: string, order: ListOrder, { at, id }: Position): object[] {
+  return order === 'newest'
+    ? [{ [field]: { $gte: at } }, except(field, at, { $lt: id })]
+    : [{ [field]: { $lte: at } }, except(field, at, { $gt: id })];
+}
+
+/**
+ * Excludes some documents of one time. Not as `$or`, for which MongoDB can prefer two scans that it
+ * has to sort.
+ */
+function except(field: string, at: Date, ids: object): object {
+  return { $nor: [{ [field]: at, _id: ids }] };
 }

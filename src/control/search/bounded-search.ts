@@ -13,13 +13,16 @@ import { limits } from '#domain/limits.ts';
 import type { ListOrder } from '#wire/api/page.ts';
 import { type IndexKey, isMissingIndex } from '#infra/mongo/history/list-indexes.ts';
 import { type FairSearches, SEARCH_MS_MAX } from '../history/fair-searches.ts';
+import { behind, type Position, timeOrder, upTo } from '../history/time-order.ts';
 import type { ListPlan } from './list-plan.ts';
-import { behind, type Position, sortBy, type TimeField, upTo } from './position.ts';
 
 const CHUNK_FIRST = 1000;
 const CHUNK_MAX = 8000;
 /** Documents that are compared here are read in parts of this many. */
 const READ_AT_ONCE = 500;
+
+/** The field that a list is sorted by. */
+export type TimeField = 'accepted_at' | 'started_at';
 
 export interface ListSearch<D extends Document> {
   collection: Collection<D>;
@@ -159,7 +162,7 @@ async function endOf<D extends Document>(
   const [last] = await collection
     .find(all(conditions), { ...hint, maxTimeMS: SEARCH_MS_MAX })
     .project<Record<string, unknown>>({ [timeField]: 1, _id: 1 })
-    .sort(sortBy(timeField, order))
+    .sort(timeOrder(timeField, order))
     .skip(size - 1)
     .limit(1)
     .toArray();
@@ -211,7 +214,7 @@ function openChunk<D extends Document>(
   const { collection, timeField, order } = search;
   const options = { ...hint, maxTimeMS: SEARCH_MS_MAX, batchSize: READ_AT_ONCE };
   const found = collection.find<D>(all(conditionsOf(search, chunk)), options);
-  return found.sort(sortBy(timeField, order));
+  return found.sort(timeOrder(timeField, order));
 }
 
 function conditionsOf<D extends Document>(

@@ -10,16 +10,16 @@ import type { AttemptFilterQuery, AttemptListQuery } from '#wire/api/search/atte
 import type { DeliveryFilterQuery, DeliveryListQuery } from '#wire/api/search/delivery-list.ts';
 import type { EventFilterQuery, EventListQuery } from '#wire/api/search/event-list.ts';
 import type { ListCount, PartialSearch } from '#wire/api/search/search-fields.ts';
-import { type BoundList, boundList, decodeCursor, encodeCursor } from '#wire/pagination.ts';
+import { type BoundList, boundList, encodeCursor } from '#wire/pagination.ts';
 import type { FairSearches } from '../history/fair-searches.ts';
+import { type Position, positionAt, timeSort } from '../history/time-order.ts';
 import { queryRange } from '../history/time-range.ts';
 import { attemptFilters } from './attempt-filters.ts';
-import { BoundedSearch, type ListSearch, type Stop } from './bounded-search.ts';
+import { BoundedSearch, type ListSearch, type Stop, type TimeField } from './bounded-search.ts';
 import { deliveryFilters } from './delivery-filters.ts';
 import { eventFilters } from './event-filters.ts';
 import { type ListFilter, planList } from './list-plan.ts';
 import { PayloadFilters, type PayloadFilterDeps } from './payload-filter.ts';
-import type { Position, TimeField } from './position.ts';
 import type { SearchScope } from './search-scope.ts';
 
 export interface HistoryListsDeps extends PayloadFilterDeps {
@@ -156,7 +156,7 @@ export class HistoryLists {
     search: ListSearch<D>,
   ): Promise<SearchPage<D>> {
     const { limit, cursor } = query;
-    const list = boundList({ name, fields: ['number', 'string'] }, scope.owner, query);
+    const list = boundList(timeSort(name), scope.owner, query);
     const after = cursor === undefined ? undefined : positionAt(list, cursor);
     const { documents, stop } = await this.search.find(search, after, limit + 1);
     const shown = documents.slice(0, limit);
@@ -184,7 +184,7 @@ export function cursorBehind(
   query: OrderedPageQuery,
   document: Document,
 ): string {
-  const list = boundList({ name, fields: ['number', 'string'] }, scope.owner, query);
+  const list = boundList(timeSort(name), scope.owner, query);
   return cursorAt(list, positionOf(document, timeFields[name]));
 }
 
@@ -194,11 +194,6 @@ function positionOf(document: Document, field: TimeField): Position {
 
 function cursorAt(list: BoundList, { at, id }: Position): string {
   return encodeCursor(list, [at.getTime(), id]);
-}
-
-function positionAt(list: BoundList, cursor: string): Position {
-  const [time, id] = decodeCursor(list, cursor) as [number, string];
-  return { at: new Date(time), id };
 }
 
 function toPartial(stop: Stop | null): PartialSearch {

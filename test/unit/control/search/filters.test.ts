@@ -4,7 +4,7 @@ import { cloudEventId } from '#domain/event/event-id.ts';
 import { attemptFilters } from '#src/control/search/attempt-filters.ts';
 import { deliveryFilters } from '#src/control/search/delivery-filters.ts';
 import { eventFilters } from '#src/control/search/event-filters.ts';
-import { behind, upTo } from '#src/control/search/position.ts';
+import { behind, upTo } from '#src/control/history/time-order.ts';
 import type { SearchScope } from '#src/control/search/search-scope.ts';
 import { idOfBatchKey, idOfKey } from '#wire/published/idempotency-id.ts';
 
