@@ -15,7 +15,7 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf, timeRange, timeRangeFields } from './page.ts';
 
 const deadLetterId = resourceId('a dead letter; the same as that of its delivery', 'dlv');
 const endpointId = resourceId('an endpoint', 'ep');
@@ -119,15 +119,7 @@ const selection = {
     }),
   ),
   ...filters,
-  failed_at: Type.Optional(
-    Type.Object(
-      {
-        gte: Type.Optional(timestamp('Became a dead letter at this time or later')),
-        lt: Type.Optional(timestamp('Became a dead letter before this time')),
-      },
-      { ...strict, minProperties: 1, description: 'When it became a dead letter.' },
-    ),
-  ),
+  failed_at: Type.Optional(timeRange),
 };
 export const deadLetterSelection = named('DeadLetterSelection', Type.Object(selection, strict), {
   description:

@@ -2,7 +2,7 @@
 import { type TOptional, type TSchema, type TString, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
-import { timestamp } from './fields.ts';
+import { strict, timestamp } from './fields.ts';
 
 /** Query fields of every list. */
 export const pageFields = {
@@ -29,14 +29,22 @@ export interface PageQuery {
 export const listOrders = ['newest', 'oldest'] as const;
 export type ListOrder = (typeof listOrders)[number];
 
+const orderOf = (name: string, first: ListOrder) =>
+  named(
+    name,
+    Type.Enum(listOrders, {
+      default: first,
+      description: '`newest`: the newest item is the first. `oldest`: the oldest.',
+      examples: [first],
+    }),
+  );
+const orders = {
+  newest: orderOf('NewestOrder', 'newest'),
+  oldest: orderOf('OldestOrder', 'oldest'),
+};
+
 /** The query field `order`. @param first the order of a request without it */
-export const orderField = (first: ListOrder) => ({
-  order: Type.Enum(listOrders, {
-    default: first,
-    description: '`newest`: the newest item is the first. `oldest`: the oldest.',
-    examples: [first],
-  }),
-});
+export const orderField = (first: ListOrder) => ({ order: orders[first] });
 
 export interface OrderedPageQuery extends PageQuery {
   order: ListOrder;
@@ -51,6 +59,19 @@ export const filterBy = <T extends TSchema>(field: T) =>
       description: `Lists only items with this value. Repeat the parameter for any of several values, at most ${limits.filterValuesMax}.`,
     }),
   );
+
+/** A time range in the body of a request. */
+export const timeRange = named(
+  'TimeRange',
+  Type.Object(
+    {
+      gte: Type.Optional(timestamp('The range begins at this time')),
+      lt: Type.Optional(timestamp('The range ends before this time')),
+    },
+    { ...strict, minProperties: 1 },
+  ),
+  { description: 'A time range: half open, one bound may be left out.' },
+);
 
 /** Query fields that limit a list to a time range. @param field the filtered field */
 export const timeRangeFields = <F extends string>(field: F) =>

@@ -2,7 +2,6 @@
 import { type Static, type TSchema, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { planActions, planKinds } from '#domain/replay/plan-kinds.ts';
-import { deliveryStatuses } from '#domain/outcome/delivery.ts';
 import { named } from '#wire/openapi/describe.ts';
 import {
   eventId,
@@ -13,7 +12,8 @@ import {
   tenantId,
   timestamp,
 } from '../fields.ts';
-import { pageFields, pageOf } from '../page.ts';
+import { deliveryStatus } from '../delivery.ts';
+import { pageFields, pageOf, timeRange } from '../page.ts';
 
 /** One value, or several of which any fits, as a repeated query parameter. */
 const oneOrMore = <T extends TSchema>(value: T, description: string) =>
@@ -21,17 +21,6 @@ const oneOrMore = <T extends TSchema>(value: T, description: string) =>
     Type.Union([value, Type.Array(value, { minItems: 1, maxItems: limits.filterValuesMax })], {
       description: `${description} Several: any of them.`,
     }),
-  );
-
-const timeRange = (what: string) =>
-  Type.Optional(
-    Type.Object(
-      {
-        gte: Type.Optional(timestamp(`${what} at this time or later`)),
-        lt: Type.Optional(timestamp(`${what} before this time`)),
-      },
-      { ...strict, minProperties: 1, description: `${what} in this range of time.` },
-    ),
   );
 
 const word = Type.String({ minLength: 1, maxLength: 64, examples: ['http_503'] });
@@ -43,11 +32,11 @@ const filter = named(
       event_id: oneOrMore(eventId, 'Deliveries of this event.'),
       endpoint_id: oneOrMore(resourceId('an endpoint', 'ep'), 'Deliveries to this endpoint.'),
       event_type: oneOrMore(eventTypeName, 'Events of this type.'),
-      status: oneOrMore(Type.Enum(deliveryStatuses), 'Deliveries with this status.'),
+      status: oneOrMore(deliveryStatus, 'Deliveries with this status.'),
       reason: oneOrMore(word, 'Deliveries or dead letters with this `reason`.'),
       cause: oneOrMore(word, 'Dead letters with this `cause`.'),
-      accepted_at: timeRange('Events that were accepted'),
-      failed_at: timeRange('Dead letters that failed'),
+      accepted_at: Type.Optional(timeRange),
+      failed_at: Type.Optional(timeRange),
     },
     strict,
   ),

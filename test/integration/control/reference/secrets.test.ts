@@ -29,6 +29,10 @@ const SECRET_NAME = /secret|token|password|private|^key$|^value$|cookie|authoriz
 const REVEALED = new Set([
   'createEndpoint /secret',
   'createKey /key',
+  'createPortalToken /token',
+  'createSession /csrf_token',
+  'getSession /csrf_token',
+  'listEndpointSecrets /data/*/secret',
   'rotateEndpointSecret /secret',
   'rotateKey /key',
 ]);
