@@ -14,7 +14,7 @@ import { createConfigPublication } from './config-sync/config-publication.ts';
 import type { ConfigSync, SyncState } from './config-sync/config-sync.ts';
 import type { AttemptsByEndpoint } from './health/attempts.ts';
 import type { ChangedMinute } from './metrics/changed-cells.ts';
-import { createMetrics } from './composition/create-metrics-parts.ts';
+import { createIssues, createMetrics } from './composition/create-metrics-parts.ts';
 import { disableEndpoint } from './health/disable-endpoint.ts';
 import { sealStoredHeaders } from './credentials/seal-stored-headers.ts';
 import { type ApiParts, registerApiRoutes } from './routes/api-routes.ts';
@@ -94,6 +94,7 @@ export function createControl(deps: ControlDeps): Control {
   const eventTypes = createEventTypeParts(deps, changes);
   const purger = createPurger(deps, configuration, lives);
   const reads = createReads(deps);
+  const issues = createIssues(deps, reads, health);
   const deadLetters = createDeadLetters(deps, reads, health);
   const deliveryActions = createDeliveryActions(deps, reads.deliveries, deadLetters.actions);
   const replays = createReplays(deps, reads.history, deliveryActions, lives);
@@ -108,6 +109,7 @@ export function createControl(deps: ControlDeps): Control {
     metrics: metrics.reads,
     search: createSearch(deps, reads, lives),
     history: reads.history,
+    issues: issues.issues,
     events: reads.events,
     deliveries: reads.deliveries,
     reconciliations: createReconciliations(deps, reads, configuration, lives),
@@ -143,6 +145,7 @@ export function createControl(deps: ControlDeps): Control {
       new KeyUseWriter({ nc, configuration, clock, log }),
       new PauseEnder({ ...changes, log }),
       metrics.rollup,
+      issues.counter,
     ]),
     syncState: () => sync.state,
     compareConfig: () => sync.requestComparison(),

@@ -27,6 +27,7 @@ export const errorCatalogue = {
   POSTHORN_EVENT_TYPE_IN_USE: [409, 'The event type is in use'],
   POSTHORN_SCHEMA_INCOMPATIBLE: [409, 'The schema is not compatible with the newest version'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],
+  POSTHORN_ISSUE_RESOLVED: [409, 'The issue is resolved'],
   POSTHORN_DELIVERY_NOT_WAITING: [409, 'The delivery is not waiting for an attempt'],
   POSTHORN_PLAN_NOT_READY: [409, 'The plan is still being counted'],
   POSTHORN_REPLAY_STATE: [409, 'The replay is not in a state for this'],

@@ -80,3 +80,9 @@ export function deliveryId(
     .digest('base64url');
   return `dlv_${digest.slice(0, 26)}`;
 }
+
+/** The id of the issue of a tenant's life: the same for every process that finds its failures. */
+export function issueId(lifeId: string, endpointId: string, cause: string): string {
+  const digest = createHash('sha256').update(`${lifeId}\n${endpointId}\n${cause}`);
+  return `iss_${digest.digest('hex').slice(0, 26)}`;
+}

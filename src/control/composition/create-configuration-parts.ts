@@ -2,6 +2,7 @@
 import type { Configuration } from '#infra/mongo/configuration.ts';
 import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
+import { issueStoreOf } from '#infra/mongo/issues/issues.ts';
 import { metricCellsOf } from '#infra/mongo/metrics/metric-cells.ts';
 import { replayStoreOf } from '#infra/mongo/replays/replay-store.ts';
 import { Admission } from '#wire/published/admission.ts';
@@ -64,6 +65,7 @@ export function createPurger(
     outbox,
     metricCells: metricCellsOf(db),
     replays: replayStoreOf(db),
+    issueStore: issueStoreOf(db),
     payloads,
     jsm: managerOf(nc),
     shards: settings.shards,

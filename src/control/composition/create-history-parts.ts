@@ -2,10 +2,12 @@
 import { ByteBudget } from '#domain/bounds/byte-budget.ts';
 import { type History, historyOf } from '#infra/mongo/documents.ts';
 import { type Configuration, configurationOf } from '#infra/mongo/configuration.ts';
+import { issueStoreOf } from '#infra/mongo/issues/issues.ts';
 import type { Service } from '#infra/service.ts';
 import { DeliveryActions } from '../deliveries/delivery-actions.ts';
 import { announceDeadLetters } from '../health/announce-dead-letters.ts';
 import { OrderedHeads } from '../deliveries/ordered-heads.ts';
+import { markIssues } from '../issues/mark-issues.ts';
 import { DeadLetterActions } from '../dead-letters/actions.ts';
 import { createDeadLetterProjector } from '../dead-letters/projector.ts';
 import { DeadLetterReads } from '../dead-letters/reads.ts';
@@ -79,12 +81,13 @@ export function createSearch(
 
 /** The parts that read, replay, discard and store dead letters (DL-10). */
 export function createDeadLetters(
-  { nc, config, lives, publisher, records, registry, clock, log }: ControlDeps,
+  { db, nc, config, lives, publisher, records, registry, clock, log }: ControlDeps,
   { history, searches }: Reads,
   { disabling }: Health,
 ): { reads: DeadLetterReads; actions: DeadLetterActions; projector: Service } {
   const reads = new DeadLetterReads({ history, config, searches });
   const { store, operatorTenant, lives: currentLives } = disabling;
+  const issueStore = issueStoreOf(db);
   const announcing = { store, operatorTenant, lives: currentLives, config, clock };
   return {
     reads,
@@ -97,6 +100,7 @@ export function createDeadLetters(
       registry,
       log,
       announce: (letters) => announceDeadLetters(announcing, letters),
+      markIssues: (letters) => markIssues(issueStore, letters, clock.wallMs()),
     }),
   };
 }

@@ -32,6 +32,8 @@ export interface DeadLetterProjectorDeps {
   log: Log;
   /** Called before the dead letters are written, and again for redelivered ones. */
   announce: (letters: readonly DeadLetterDocument[]) => Promise<void>;
+  /** Called after they are written. */
+  markIssues: (letters: readonly DeadLetterDocument[]) => Promise<void>;
 }
 
 /** Creates the projector of dead letters as a separate service. */
@@ -77,6 +79,7 @@ async function write(deps: DeadLetterProjectorDeps, letters: DeadLetterDocument[
   } catch (error) {
     if (duplicateKeys(error) === undefined) throw error;
   }
+  await deps.markIssues(letters);
 }
 
 /** @throws SyntaxError if the message is not a dead letter */

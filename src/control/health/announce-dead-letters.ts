@@ -28,13 +28,14 @@ export async function announceDeadLetters(
     // Only if the life of the delivery is the tenant's current one.
     const tenant = config.tenant(letter.tenant);
     if (tenant === undefined || isOperationalType(letter.type)) continue;
-    if (!listens(tenant) && !listens(operator)) continue;
+    if (![tenant, operator].some(listensToOperationalEvents)) continue;
     events.push(exhausted(letter, tenant));
   }
   await enqueueOperationalEvents(deps, events);
 }
 
-function listens(tenant: TenantSnapshot | undefined): boolean {
+/** Whether a tenant has a subscription to operational events. */
+export function listensToOperationalEvents(tenant: TenantSnapshot | undefined): boolean {
   if (tenant === undefined) return false;
   return tenant.subscriptions.some(({ eventTypes }) => eventTypes.some(isOperationalType));
 }

@@ -16,6 +16,7 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import type { Configuration, TenantPurgeDocument } from '#infra/mongo/configuration.ts';
 import type { HealthStore } from '#infra/mongo/endpoint-health.ts';
 import type { History } from '#infra/mongo/documents.ts';
+import type { IssueStore } from '#infra/mongo/issues/issues.ts';
 import {
   ALL_TENANTS,
   type MetricCellDocument,
@@ -40,6 +41,7 @@ export interface TenantPurgerDeps {
   outbox: HealthStore['outbox'];
   metricCells: Collection<MetricCellDocument>;
   replays: ReplayStore;
+  issueStore: IssueStore;
   payloads: Pick<PayloadStore, 'removeOf'>;
   /** Opened on first use: control starts while NATS is down. */
   jsm: () => Promise<JetStreamManager>;
@@ -138,6 +140,8 @@ export class TenantPurger {
     await health.deleteMany(ofLife);
     await outbox.deleteMany(ofLife);
     await this.purgeMetrics(_id);
+    await this.deps.issueStore.issues.deleteMany(ofLife);
+    await this.deps.issueStore.hours.deleteMany(ofLife);
     await configuration.automaticEventTypes.deleteMany(ofLife);
     const counts = {
       events: events.deletedCount,

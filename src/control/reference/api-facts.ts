@@ -33,6 +33,10 @@ export const apiFacts = {
       name: 'Dead letters',
       description: 'Deliveries that have failed permanently; replay or discard them.',
     },
+    {
+      name: 'Issues',
+      description: 'Failures grouped by endpoint and cause; acknowledge and resolve them.',
+    },
     { name: 'Metrics', description: 'Figures over time: counts, rates, latencies, queues.' },
     {
       name: 'Plans',

@@ -20,6 +20,8 @@ import { registerEndpointSecretRoutes } from '../endpoint-secrets/routes.ts';
 import type { SecretActions } from '../endpoint-secrets/secret-actions.ts';
 import type { Pauses } from '../endpoint-status/pauses.ts';
 import { registerEndpointStatusRoutes } from '../endpoint-status/routes.ts';
+import type { Issues } from '../issues/issues.ts';
+import { registerIssueRoutes } from '../issues/routes.ts';
 import type { MetricReads } from '../metrics/metric-reads.ts';
 import { registerMetricRoutes } from '../metrics/routes.ts';
 import { answerOnce } from '../idempotency/answer-once.ts';
@@ -86,6 +88,7 @@ export interface ApiParts
   history: History;
   sessions: SessionStore;
   portalTokens: PortalTokens;
+  issues: Issues;
   events: EventReads;
   deliveries: DeliveryReads;
   deliveryActions: DeliveryActions;
@@ -123,6 +126,7 @@ export function registerApiRoutes(
       import: (id) => parts.eventTypeImports.get(id),
       broadcast: (id) => parts.broadcasts.get(id),
       delivery: (id, lifeId) => parts.deliveries.get(lifeId, id),
+      issue: (id, lifeId) => parts.issues.get(lifeId, id),
       dead_letter: (id, lifeId) => parts.deadLetterReads.find(lifeId, id),
       plan: (id, lifeId) => parts.plans.find(lifeId, id),
       replay: (id, lifeId) => parts.replays.get(lifeId, id),
@@ -155,6 +159,7 @@ export function registerApiRoutes(
     registerMetricRoutes(api, parts);
     registerTailRoutes(api, parts, (request) => findAuthorized(requestCaller, request));
     registerDryPublishRoute(api, parts);
+    registerIssueRoutes(api, parts);
     done();
   });
 }

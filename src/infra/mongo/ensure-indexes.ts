@@ -5,6 +5,7 @@ import { ensureHistoryIndexes } from './documents.ts';
 import { ensureHealthIndexes } from './endpoint-health.ts';
 import { ensureReplayIndexes } from './replays/replay-store.ts';
 import { ensureIdempotentAnswerIndexes } from './idempotent-answers.ts';
+import { ensureIssueIndexes } from './issues/issues.ts';
 import { ensureMetricIndexes } from './metrics/metric-cells.ts';
 
 /**
@@ -19,4 +20,5 @@ export async function ensureIndexes(db: Db, historyRetentionSeconds: number): Pr
   await ensureMetricIndexes(db);
   await ensureReplayIndexes(db);
   await ensureEventTypeImportIndexes(db);
+  await ensureIssueIndexes(db);
 }

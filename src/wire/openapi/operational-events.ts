@@ -97,11 +97,35 @@ const exhausted = named(
   { description: 'A delivery became a dead letter.' },
 );
 
+const issueFacts = {
+  ...endpointFacts,
+  url: nullable(url),
+  issue_id: resourceId('the issue', 'iss'),
+  cause: Type.String({ description: 'Common cause of the failures.', examples: ['http_503'] }),
+  failure_count: Type.Integer({ description: 'Failures so far.', examples: [1] }),
+  first_failed_at: timestamp('The first failure'),
+  last_failed_at: timestamp('The last failure'),
+  opened_count: Type.Integer({
+    description: 'How often failures have opened the issue; over 1: it was reopened.',
+    examples: [1],
+  }),
+};
+
+const issueOpened = named('IssueOpenedData', Type.Object(issueFacts), {
+  description: 'Deliveries to an endpoint began to fail with a cause, or again after a resolution.',
+});
+
+const issueResolved = named('IssueResolvedData', Type.Object(issueFacts), {
+  description: 'An issue was resolved.',
+});
+
 /** The schemas of all operational events, by type. */
 export const operationalEventData = {
   'posthorn.endpoint.failing': failing,
   'posthorn.endpoint.disabled': disabled,
   'posthorn.endpoint.recovered': recovered,
   'posthorn.delivery.exhausted': exhausted,
+  'posthorn.issue.opened': issueOpened,
+  'posthorn.issue.resolved': issueResolved,
 } satisfies Record<string, TSchema>;
 export type OperationalEventType = keyof typeof operationalEventData;

@@ -7,21 +7,16 @@ import { type KV, Kvm } from '@nats-io/kv';
 import { systemClock } from '#infra/system-clock.ts';
 import { PosthornError } from '#domain/errors.ts';
 import { configurationOf } from '#infra/mongo/configuration.ts';
-import { replayStoreOf } from '#infra/mongo/replays/replay-store.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
-import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
-import { metricCellsOf } from '#infra/mongo/metrics/metric-cells.ts';
-import { createLog } from '#infra/telemetry/log.ts';
 import { changeTenant } from '#src/control/config-sync/change-tenant.ts';
-import { CurrentLives } from '#src/control/lives/current-lives.ts';
 import { LifeViews } from '#src/control/lives/life-views.ts';
-import { TenantPurger, type TenantPurgerDeps } from '#src/control/lives/tenant-purger.ts';
 import { Tombstones } from '#src/control/lives/tombstones.ts';
 import { Tenants, type TenantsDeps } from '#src/control/resources/tenants.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import type { TenantSnapshot } from '#wire/config-snapshot.ts';
 import { buckets, configKeys, leaseKeys, streams, subjects } from '#wire/subjects.ts';
 import { type ControlPlane, configGone, configValue, startControlPlane } from '../control-plane.ts';
+import { makePurger } from './make-purger.ts';
 
 let plane: ControlPlane;
 before(async (t) => {
@@ -43,24 +38,6 @@ function tenants(changes: Partial<TenantsDeps> = {}): Tenants {
     tombstones: new Tombstones({ configuration, history: historyOf(plane.db) }),
     views: new LifeViews({ clock: systemClock, nc: plane.nc, jsm }),
     onRemoved: () => undefined,
-    ...changes,
-  });
-}
-
-function purger(changes: Partial<TenantPurgerDeps> = {}): TenantPurger {
-  const configuration = configurationOf(plane.db);
-  return new TenantPurger({
-    configuration,
-    lives: new CurrentLives(configuration),
-    history: historyOf(plane.db),
-    ...healthStoreOf(plane.db),
-    metricCells: metricCellsOf(plane.db),
-    replays: replayStoreOf(plane.db),
-    payloads: plane.payloads,
-    jsm: () => jetstreamManager(plane.nc, { checkAPI: false }),
-    shards: 1,
-    log: createLog('silent'),
-    clock: systemClock,
     ...changes,
   });
 }
@@ -191,12 +168,12 @@ test('a removal that crashes is completed, and a late one does not affect the ne
     await jetstream(plane.nc).publish(subjects.waiting(id, 'ep_1', 'dlv_1'), id);
   }
   await tenantPurges.updateOne({ _id: 'late' }, { $unset: { next_at: '' } });
-  const crashing = purger({
+  const crashing = makePurger(plane, {
     payloads: { removeOf: () => Promise.reject(new Crash()) },
   });
   crashing.wake();
   await crashing.stop();
-  const stopped = purger();
+  const stopped = makePurger(plane);
   stopped.wake();
   await stopped.stop();
   await waitUntil(async () => (await events.countDocuments({ tenant: 'late' })) === 0);
@@ -222,7 +199,7 @@ test('a mark of a version without lives does not remove a tenant that this versi
   const at = new Date();
   await events.insertOne({ _id: 'legacy/e1', tenant: 'legacy', id: 'e1', accepted_at: at });
   await tenantPurges.insertOne({ _id: 'legacy', deleted_at: at });
-  const one = purger();
+  const one = makePurger(plane);
   one.wake();
   await one.stop();
   await waitUntil(async () => (await tenantPurges.countDocuments({ _id: 'legacy' })) === 0);
