@@ -154,7 +154,6 @@ export const limits = {
   responseHeaderValueKeptLengthMax: 512,
   responseHeadersBytesMax: 16 * 1024,
   attemptsMax: 50,
-  deadLettersReplayedMax: 1000,
   replayPerSecondMax: 1000,
   /** Ids in the list of a plan: 100 MB of MongoDB. */
   planItemsMax: 1_000_000,

@@ -11,6 +11,7 @@ import { markIssues } from '../issues/mark-issues.ts';
 import { DeadLetterActions } from '../dead-letters/actions.ts';
 import { createDeadLetterProjector } from '../dead-letters/projector.ts';
 import { DeadLetterReads } from '../dead-letters/reads.ts';
+import { NewDeliveries } from '../replays/new-deliveries.ts';
 import { EventExplanations } from '../history/event-explanations.ts';
 import { HeldDeliveries } from '../deliveries/held-deliveries.ts';
 import { DeliveryReads } from '../history/delivery-reads.ts';
@@ -91,7 +92,12 @@ export function createDeadLetters(
   const announcing = { store, operatorTenant, lives: currentLives, config, clock };
   return {
     reads,
-    actions: new DeadLetterActions({ history, searches, reads, config, publisher, records, clock }),
+    actions: new DeadLetterActions({
+      history,
+      reads,
+      deliveries: new NewDeliveries({ config, publisher, records }),
+      clock,
+    }),
     projector: createDeadLetterProjector({
       clock,
       nc,

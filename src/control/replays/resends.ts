@@ -3,12 +3,12 @@ import { PosthornError } from '#domain/errors.ts';
 import { notFound } from '#domain/field-faults.ts';
 import { deliveryId, newId } from '#domain/ids.ts';
 import type { Clock } from '#domain/clock.ts';
-import type { DeadLetterDocument, DeliveryDocument, History } from '#infra/mongo/documents.ts';
+import type { DeliveryDocument, History } from '#infra/mongo/documents.ts';
 import type { ResentDelivery } from '#wire/api/delivery.ts';
-import { decodeEventFrame } from '#wire/frames/event-frame.ts';
+import { eventOfLetter } from '../dead-letters/actions.ts';
 import type { ActionClaim } from '../idempotency/action-claim.ts';
 import type { NewDeliveries } from './new-deliveries.ts';
-import { type StoredEvent, storedEventOf, type StoredEvents } from './stored-events.ts';
+import type { StoredEvent, StoredEvents } from './stored-events.ts';
 
 export interface ResendsDeps {
   history: Pick<History, 'deliveries' | 'deadLetters'>;
@@ -74,11 +74,6 @@ export class Resends {
     const detail = `the event ${old.event} is no longer in the history`;
     throw new PosthornError('POSTHORN_EVENT_GONE', { detail });
   }
-}
-
-/** The event that a dead letter keeps; undefined if it had expired. */
-export function eventOfLetter({ frame, seq }: DeadLetterDocument): StoredEvent | undefined {
-  return frame === null ? undefined : storedEventOf(decodeEventFrame(frame.value()), seq);
 }
 
 function unreplayable(detail: string): PosthornError {

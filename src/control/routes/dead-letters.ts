@@ -5,11 +5,7 @@ import {
   deadLetterListQuery,
   deadLetterPage,
   deadLetterParams,
-  deadLetterReplay,
-  deadLetterSelection,
-  discardedDeadLetters,
   replayedDeadLetter,
-  replayedDeadLetters,
 } from '#wire/api/dead-letter.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
@@ -30,11 +26,10 @@ export interface DeadLetterParts {
   deadLetterActions: DeadLetterActions;
 }
 
-/** Dead letters: list, read, replay, discard, one or many (DL-10). */
+/** Dead letters: list, read, replay, discard (DL-10). */
 export function registerDeadLetterRoutes(api: Api, parts: DeadLetterParts): void {
   registerReads(api, parts);
   registerActions(api, parts);
-  registerActionsOnMany(api, parts);
 }
 
 function registerReads(api: Api, { lives, deadLetterReads: reads }: DeadLetterParts): void {
@@ -138,51 +133,6 @@ function registerActions(api: Api, { lives, deadLetterActions: actions }: DeadLe
       const { tenant, dead_letter: id } = request.params;
       await actions.discard(await lives.of(tenant), id);
       return reply.code(204).send(null);
-    },
-  );
-}
-
-function registerActionsOnMany(
-  api: Api,
-  { lives, deadLetterActions: actions }: DeadLetterParts,
-): void {
-  const schema = { tags, params: tenantParams };
-  api.post(
-    `${collection}/replay`,
-    {
-      config: { access: 'replay' },
-      schema: {
-        operationId: 'replayDeadLetters',
-        summary: 'Replay selected dead letters',
-        description:
-          '`{"all": true}` selects all dead letters that can be replayed; an empty selection is refused. `per_second` sets the pace.',
-        ...schema,
-        body: deadLetterReplay,
-        response: { 202: replayedDeadLetters, ...problemAnswers },
-      },
-    },
-    async (request, reply) => {
-      const lifeId = await lives.of(request.params.tenant);
-      const replayed = await actions.replayMany(lifeId, request.body, actionClaimOf(request));
-      return reply.code(202).send(replayed);
-    },
-  );
-  api.post(
-    `${collection}/discard`,
-    {
-      config: { access: 'replay' },
-      schema: {
-        operationId: 'discardDeadLetters',
-        summary: 'Discard selected dead letters',
-        description: '`{"all": true}` selects all dead letters; an empty selection is refused.',
-        ...schema,
-        body: deadLetterSelection,
-        response: { 200: discardedDeadLetters, ...problemAnswers },
-      },
-    },
-    async (request) => {
-      const lifeId = await lives.of(request.params.tenant);
-      return actions.discardMany(lifeId, request.body, actionClaimOf(request));
     },
   );
 }

@@ -131,14 +131,12 @@ export interface DeadLetterDocument {
   replayed_at: Date | null;
   /** The delivery that the replay created. */
   replay: string | null;
-  /** Claim id of the request that replayed it; absent: it had no `Idempotency-Key`. */
-  replayed_by?: string;
   /**
    * When it was discarded. An empty document stays until it expires, so that a repeated write does
    * not restore the dead letter.
    */
   discarded_at: Date | null;
-  /** As `replayed_by`. */
+  /** The replay that discarded it; absent: a single request did. */
   discarded_by?: string;
 }
 

@@ -1,6 +1,5 @@
 /** Schemas of dead letters (DL-10). A dead letter has the id of its delivery. */
 import { type Static, Type } from 'typebox';
-import { limits } from '#domain/limits.ts';
 import { deadLetterStatuses } from '#domain/outcome/delivery.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { attempt } from './delivery.ts';
@@ -15,7 +14,7 @@ import {
   tenantId,
   timestamp,
 } from './fields.ts';
-import { filterBy, orderField, pageFields, pageOf, timeRange, timeRangeFields } from './page.ts';
+import { filterBy, orderField, pageFields, pageOf, timeRangeFields } from './page.ts';
 
 const deadLetterId = resourceId('a dead letter; the same as that of its delivery', 'dlv');
 const endpointId = resourceId('an endpoint', 'ep');
@@ -111,46 +110,6 @@ const filters = {
   cause: filterBy(cause),
 };
 
-/** Selects dead letters: a dead letter matches if it matches every given field. */
-const selection = {
-  all: Type.Optional(
-    Type.Literal(true, {
-      description: 'Selects every dead letter. Required if no other field selects any.',
-    }),
-  ),
-  ...filters,
-  failed_at: Type.Optional(timeRange),
-};
-export const deadLetterSelection = named('DeadLetterSelection', Type.Object(selection, strict), {
-  description:
-    'Selects the dead letters that match every given field. An empty selection is refused: `all` selects every dead letter.',
-  examples: [{ endpoint_id: ['ep_01k3v9h2c8m4n6p8q0r2s4t6v8'], cause: ['http_503'] }],
-});
-export type DeadLetterSelection = Static<typeof deadLetterSelection>;
-
-export const deadLetterReplay = named(
-  'DeadLetterReplay',
-  Type.Object(
-    {
-      ...selection,
-      per_second: Type.Optional(
-        Type.Integer({
-          minimum: 1,
-          maximum: limits.replayPerSecondMax,
-          default: limits.replayPerSecondDefault,
-          description: 'Number of replays that become due in each second.',
-        }),
-      ),
-    },
-    strict,
-  ),
-  {
-    description: 'Selects the dead letters to replay, and the pace.',
-    examples: [{ endpoint_id: ['ep_01k3v9h2c8m4n6p8q0r2s4t6v8'], per_second: 50 }],
-  },
-);
-export type DeadLetterReplay = Static<typeof deadLetterReplay>;
-
 export const deadLetterListQuery = Type.Object(
   {
     ...pageFields,
@@ -203,35 +162,3 @@ export const replayedDeadLetter = named(
   { description: 'A replayed dead letter and its new delivery.' },
 );
 export type ReplayedDeadLetter = Static<typeof replayedDeadLetter>;
-
-export const replayedDeadLetters = named(
-  'ReplayedDeadLetters',
-  Type.Object({
-    replayed_count: Type.Integer({
-      description: `Number of dead letters that this request replayed, oldest first: at most ${limits.deadLettersReplayedMax}.`,
-      examples: [40],
-    }),
-    more: Type.Boolean({
-      description:
-        'True if more dead letters can be replayed: send the request again after `paced_until`.',
-      examples: [false],
-    }),
-    paced_until: nullable(
-      timestamp('When the last of the replays is due; null if there were none'),
-    ),
-  }),
-  { description: 'Result of replaying selected dead letters.' },
-);
-export type ReplayedDeadLetters = Static<typeof replayedDeadLetters>;
-
-export const discardedDeadLetters = named(
-  'DiscardedDeadLetters',
-  Type.Object({
-    discarded_count: Type.Integer({
-      description: 'Number of dead letters that were discarded.',
-      examples: [40],
-    }),
-  }),
-  { description: 'Result of discarding selected dead letters.' },
-);
-export type DiscardedDeadLetters = Static<typeof discardedDeadLetters>;

@@ -7,8 +7,9 @@ import type { Clock } from '#domain/clock.ts';
 import { deliveryId } from '#domain/ids.ts';
 import type { DeadLetterDocument, DeliveryDocument, History } from '#infra/mongo/documents.ts';
 import type { PlanItem, ReplayDocument } from '#infra/mongo/replays/replay-store.ts';
+import { eventOfLetter } from '../../dead-letters/actions.ts';
+import type { ReplayLink } from '#wire/frames/delivery-frame.ts';
 import type { NewDeliveries } from '../new-deliveries.ts';
-import { eventOfLetter } from '../resends.ts';
 import type { EventLoss, StoredEvent, StoredEvents } from '../stored-events.ts';
 import type { Batch, BatchAction } from './batch.ts';
 import type { PublishedDeliveries } from './published-deliveries.ts';
@@ -30,7 +31,7 @@ interface Known {
   published: ReadonlySet<string>;
 }
 
-type Made = Pick<DeliveryDocument, '_id' | 'event' | 'endpoint' | 'state' | 'replay'>;
+type Made = Pick<DeliveryDocument, '_id' | 'event' | 'endpoint' | 'state' | 'replay' | 'sequence'>;
 
 export class SendAgain implements BatchAction {
   private readonly deps: SendAgainDeps;
@@ -52,7 +53,7 @@ export class SendAgain implements BatchAction {
     const letters = await history.deadLetters.find({ _id: { $in: ids }, tenant }).toArray();
     const made = await history.deliveries
       .find({ tenant, event: { $in: [...new Set(eventIds)] } })
-      .project<Made>({ event: 1, endpoint: 1, state: 1, replay: 1 })
+      .project<Made>({ event: 1, endpoint: 1, state: 1, replay: 1, sequence: 1 })
       .toArray();
     const nextIds = items.map((item) => nextIdOf(replay, item));
     return {
@@ -73,7 +74,7 @@ export class SendAgain implements BatchAction {
     if (fault !== undefined) return fault;
     const found = storedEvent(letter, known.events.get(event));
     if (typeof found === 'string') return found;
-    const link = { ...(old === '' ? {} : { replayOf: old }), replay: replay._id };
+    const link = linkOf(replay, item, known);
     if (!known.published.has(id)) {
       await this.deps.deliveries.publish({ lifeId, id, endpoint, event: found, link });
     }
@@ -112,6 +113,15 @@ export class SendAgain implements BatchAction {
     const same = (deliveries.get(`${endpoint}/${event}`) ?? []).find((made) => made._id === id);
     return same === undefined || same.replay === replay._id ? undefined : same.state.status;
   }
+}
+
+/** A delivery of a sequenced endpoint keeps its number. */
+function linkOf({ _id: replay }: ReplayDocument, item: PlanItem, known: Known): ReplayLink {
+  const [event, endpoint, old] = item;
+  if (old === '') return { replay };
+  const made = known.deliveries.get(`${endpoint}/${event}`)?.find(({ _id }) => _id === old);
+  const sequence = made?.sequence ?? known.letters.get(old)?.sequence;
+  return { replayOf: old, replay, ...(sequence === undefined ? {} : { sequence }) };
 }
 
 /** Kinds whose items are left out once the endpoint has got the event. */

@@ -79,7 +79,7 @@ test('every POST that creates or rotates repeats its first answer, with its head
     [`${tenant}/endpoints`, { url: 'https://e.com/all' }],
     [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
     [`${tenant}/subscriptions`, { endpoint_id: id, event_types: ['a.b'] }],
-    [`${tenant}/dead-letters/replay`, { endpoint_id: [id] }],
+    [`${tenant}/plans`, { action: 'replay', kind: 'failed', filter: { endpoint_id: id } }],
   ];
   for (const [path, body] of requests) {
     const first = await post(path, body, 'k4');
@@ -103,18 +103,19 @@ test('every POST stores its answer with its change or continues after a crash', 
     'rotateKey',
   ];
   // Each continues an earlier run: see the tests of deliveries and dead letters.
-  const continued = [
-    'cancelDelivery',
-    'discardDeadLetters',
-    'replayDeadLetter',
-    'replayDeadLetters',
-    'resendDelivery',
-    'retryDelivery',
-  ];
+  const continued = ['cancelDelivery', 'replayDeadLetter', 'resendDelivery', 'retryDelivery'];
   // A second run finds the same state, and gives the same answer.
-  const repeatable = ['cancelBroadcast', 'dryRunSubscription'];
+  const repeatable = [
+    'cancelBroadcast',
+    'cancelReplay',
+    'createReplay',
+    'dryRunSubscription',
+    'pauseReplay',
+    'resumeReplay',
+  ];
   // After a crash a repeat sends another test webhook: a test promises nothing.
-  const repeated = ['testEndpoint'];
+  // A second plan lists the same items, and changes nothing.
+  const repeated = ['testEndpoint', 'createPlan'];
   const { paths } = (await plane.call('GET', '/openapi.json')).body;
   const posts = Object.values<{ post?: { operationId: string } }>(paths).flatMap(({ post }) =>
     post === undefined ? [] : [post.operationId],

@@ -168,7 +168,7 @@ test('a plan stops at the bound of its list and says so', async () => {
 });
 
 for (const step of ['announced', 'applied'] as const) {
-  test(`a replay makes one delivery for each item when it crashes at each batch: ${step}`, async () => {
+  test(`a replay publishes one delivery for each item when it crashes at each batch: ${step}`, async () => {
     const tenant = await seeded(`crash-${step}`, 25);
     await addPlan(tenant, `pln_${step}`);
     await countAll(counterOf());

@@ -308,9 +308,10 @@ test('rejects a change of a resource without an ETag with 412 when a condition n
   }
   assert.ok(seen >= 5, `${seen} changes`);
   await plane.call('PUT', '/v1/tenants/unversioned', {});
-  const discard = '/v1/tenants/unversioned/dead-letters/discard';
+  const plans = '/v1/tenants/unversioned/plans';
+  const plan = { action: 'discard', kind: 'dead_letters', all: true };
   for (const headers of [{ 'if-match': '"3"' }, { 'if-none-match': '*' }]) {
-    assert.equal((await plane.call('POST', discard, { all: true }, { headers })).status, 412);
+    assert.equal((await plane.call('POST', plans, plan, { headers })).status, 412);
   }
   const made = await plane.call('POST', '/v1/keys', { scope: 'platform' });
   const key = `/v1/keys/${made.body.id}`;
