@@ -27,6 +27,7 @@ import { TenantPurger } from './lives/tenant-purger.ts';
 import { PauseEnder } from './endpoint-status/pause-ender.ts';
 import { IdempotentAnswers } from './idempotency/idempotent-answers.ts';
 import { RejectedEvents } from './history/rejected-events.ts';
+import { Polls } from './poll/polls.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
 import { registerReferenceRoutes } from './reference/routes.ts';
 import { createChangeTurns } from './config-sync/change-turns.ts';
@@ -112,6 +113,7 @@ export function createControl(deps: ControlDeps): Control {
     issues: issues.issues,
     events: reads.events,
     deliveries: reads.deliveries,
+    polls: new Polls({ nc, config, shards: settings.shards, clock }),
     reconciliations: createReconciliations(deps, reads, configuration, lives),
     payloads: reads.payloads,
     explanations: reads.explanations,

@@ -24,6 +24,7 @@ export const errorCatalogue = {
   POSTHORN_EVENT_ID_REUSED: [409, 'The event id was used for different content'],
   POSTHORN_ENDPOINT_URL_DUPLICATE: [409, 'Another endpoint of the tenant has this URL'],
   POSTHORN_ENDPOINT_STATUS: [409, 'The status of the endpoint does not allow this'],
+  POSTHORN_ENDPOINT_KIND: [409, 'The endpoint is of another kind'],
   POSTHORN_EVENT_TYPE_IN_USE: [409, 'The event type is in use'],
   POSTHORN_SCHEMA_INCOMPATIBLE: [409, 'The schema is not compatible with the newest version'],
   POSTHORN_DEAD_LETTER_UNREPLAYABLE: [409, 'The dead letter cannot be replayed'],

@@ -59,6 +59,14 @@ function endpointSnapshot(endpoint: EndpointDocument, nowMs: number): EndpointSn
   if (endpoint.state_reason !== null) snapshot.stateReason = endpoint.state_reason;
   const origin = endpoint.verification?.origin;
   if (origin !== undefined) snapshot.requestOrigin = origin;
+  if (endpoint.poll !== undefined) {
+    const { lease_seconds, leases_max, max_age_seconds } = endpoint.poll;
+    snapshot.poll = {
+      leaseSeconds: lease_seconds,
+      leasesMax: leases_max,
+      maxAgeSeconds: max_age_seconds,
+    };
+  }
   return { ...snapshot, ...policySnapshot(endpoint) };
 }
 

@@ -8,6 +8,7 @@ interface Described {
   type?: string;
   format?: string;
   anyOf?: TSchema[];
+  oneOf?: TSchema[];
   properties?: Record<string, TSchema>;
   items?: TSchema;
 }
@@ -18,13 +19,14 @@ interface Described {
  */
 export function exampleOf(schema: TSchema): unknown {
   const described = schema as Described;
-  const { examples, anyOf, properties, items } = described;
+  const { examples, anyOf, oneOf, properties, items } = described;
+  const [first] = anyOf ?? oneOf ?? [];
   if (examples !== undefined) return examples[0];
   if (described.default !== undefined) return described.default;
   if (described.const !== undefined) return described.const;
   if (described.enum !== undefined) return described.enum[0];
   if (described.type === 'null') return null;
-  if (anyOf?.[0] !== undefined) return exampleOf(anyOf[0]);
+  if (first !== undefined) return exampleOf(first);
   if (properties !== undefined) {
     const members = Object.entries(properties).map(([name, property]) => [
       name,

@@ -16,6 +16,7 @@ import type {
   EndpointResource,
   EndpointWithHealth,
   NewEndpoint,
+  NewPollEndpoint,
   RotatedSecret,
   SecretRotation,
 } from '#wire/api/endpoint/endpoint.ts';
@@ -43,6 +44,13 @@ import { afterId, idOrder } from './id-order.ts';
 import { checkLinksAllowed, policyFields, toPolicyResource } from './endpoint-policies.ts';
 import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
 import type { HealthReads } from '../health/reads.ts';
+import {
+  checkChangeOfKind,
+  checkHasSecrets,
+  newPollDocument,
+  pollFields,
+  toPollResource,
+} from '../poll/poll-endpoints.ts';
 import { checkFilter } from './subscription-filter.ts';
 import {
   toVerificationResource,
@@ -78,12 +86,58 @@ export class Endpoints {
    * Creates the endpoint and, unless `event_types` is empty, a subscription for it, in one
    * transaction.
    */
-  async create(
+  create(
+    tenantId: string,
+    body: NewEndpoint | NewPollEndpoint,
+    claim?: ChangeClaim<CreatedEndpoint>,
+  ): Promise<CreatedEndpoint> {
+    return body.kind === 'poll'
+      ? this.createPolled(tenantId, body, claim)
+      : this.createWebhook(tenantId, body, claim);
+  }
+
+  private createPolled(
+    tenantId: string,
+    body: NewPollEndpoint,
+    claim?: ChangeClaim<CreatedEndpoint>,
+  ): Promise<CreatedEndpoint> {
+    const filter = checkFilter(body.filter);
+    const id = newId('ep', this.deps.clock.wallMs());
+    const insert = async (context: TenantChange): Promise<CreatedEndpoint> => {
+      const endpoint = newPollDocument(id, tenantId, body, context.now);
+      const subscription_id = await this.insert(context, endpoint, { ...body, filter });
+      return { ...toPollResource(endpoint, pollFields(body.poll, undefined)), subscription_id };
+    };
+    return changeTenant(this.deps, tenantId, insert, claim);
+  }
+
+  /** Inserts the endpoint and its subscription. @returns the id of the subscription */
+  private async insert(
+    context: TenantChange,
+    endpoint: EndpointDocument,
+    body: { event_types?: string[]; filter: ReturnType<typeof checkFilter> },
+  ): Promise<string | null> {
+    const { configuration } = this.deps;
+    await configuration.endpoints.insertOne(endpoint, { session: context.session });
+    context.size.added('endpoints', endpoint);
+    const eventTypes = body.event_types ?? ['*'];
+    if (eventTypes.length === 0) return null;
+    const subscription = await insertSubscription(configuration, context, {
+      tenant: endpoint.tenant,
+      endpoint_id: endpoint._id,
+      event_types: eventTypes,
+      filter: body.filter,
+      status: 'APPROVED',
+    });
+    return subscription._id;
+  }
+
+  private async createWebhook(
     tenantId: string,
     body: NewEndpoint,
     claim?: ChangeClaim<CreatedEndpoint>,
   ): Promise<CreatedEndpoint> {
-    const { configuration, secretBox } = this.deps;
+    const { secretBox } = this.deps;
     const url = checkTenantUrl(tenantId, body.url, this.deps);
     const filter = checkFilter(body.filter);
     checkLinksAllowed(body, this.deps.publicUrl);
@@ -114,20 +168,8 @@ export class Endpoints {
         updated_at: now,
       };
       validateCombination(endpoint, body);
-      await configuration.endpoints.insertOne(endpoint, { session });
-      context.size.added('endpoints', endpoint);
-      const eventTypes = body.event_types ?? ['*'];
-      const subscription =
-        eventTypes.length === 0
-          ? null
-          : await insertSubscription(configuration, context, {
-              tenant: tenantId,
-              endpoint_id: id,
-              event_types: eventTypes,
-              filter,
-              status: 'APPROVED',
-            });
-      return { ...this.toResource(endpoint), secret, subscription_id: subscription?._id ?? null };
+      const subscription_id = await this.insert(context, endpoint, { ...body, filter });
+      return { ...this.toWebhookResource(endpoint), secret, subscription_id };
     };
     return changeTenant(this.deps, tenantId, insert, claim);
   }
@@ -179,6 +221,8 @@ export class Endpoints {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
       checkPreconditions(preconditions, known.revision);
+      checkChangeOfKind(body, known);
+      if (body.poll !== undefined) fields.poll = pollFields(body.poll, known.poll);
       const policies = policyFields(body, known);
       if (url !== undefined && url !== known.url && body.allow_duplicate_url !== true) {
         await this.refuseDuplicate(tenantId, id, url, session);
@@ -235,6 +279,7 @@ export class Endpoints {
       const { session, now } = context;
       const known = await this.find(tenantId, id, session);
       checkPreconditions(preconditions, known.revision);
+      checkHasSecrets(known);
       const secret = given ?? successorOf(secretBox, known);
       const until = new Date(now.getTime() + overlapMs);
       const fresh = sealedSecret(secretBox, id, secret, now);
@@ -253,9 +298,18 @@ export class Endpoints {
    * Returns the resource without its secrets: they are shown once, to the caller that created them.
    */
   toResource(endpoint: EndpointDocument): EndpointResource {
+    return endpoint.poll === undefined
+      ? this.toWebhookResource(endpoint)
+      : toPollResource(endpoint, endpoint.poll);
+  }
+
+  private toWebhookResource(
+    endpoint: EndpointDocument,
+  ): Extract<EndpointResource, { kind: 'webhook' }> {
     return {
       id: endpoint._id,
       tenant_id: endpoint.tenant,
+      kind: 'webhook',
       url: shownUrl(endpoint.url),
       status: endpoint.state,
       status_reason: endpoint.state_reason,

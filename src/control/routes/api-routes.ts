@@ -58,6 +58,8 @@ import { registerEventTypeRoutes } from './event-types.ts';
 import { registerEventExplanationRoute, registerEventRoutes } from './events.ts';
 import { registerEventPayloadRoute, registerPayloadLinkRoute } from './payloads.ts';
 import { registerRejectedEventRoutes } from './rejected-events.ts';
+import type { Polls } from '../poll/polls.ts';
+import { registerPollRoutes } from '../poll/routes.ts';
 import type { Reconciliations } from '../sequences/reconciliations.ts';
 import { registerSequenceRoutes } from '../sequences/routes.ts';
 import { registerSubscriptionRoutes } from './subscriptions.ts';
@@ -80,6 +82,7 @@ export interface ApiParts
   dryPublishes: DryPublishes;
   tenants: Tenants;
   reconciliations: Reconciliations;
+  polls: Polls;
   subscriptions: Subscriptions;
   eventTypes: EventTypes;
   apiKeys: ApiKeys;
@@ -139,6 +142,7 @@ export function registerApiRoutes(
     registerEndpointRoutes(api, parts.endpoints);
     registerEndpointRequestRoutes(api, parts);
     registerSequenceRoutes(api, parts);
+    registerPollRoutes(api, parts);
     registerEndpointStatusRoutes(api, parts);
     registerEndpointSecretRoutes(api, parts);
     registerSubscriptionRoutes(api, parts.subscriptions);

@@ -9,6 +9,8 @@ import {
   endpointParams,
   endpointWithHealth,
   newEndpoint,
+  newEndpointOfKind,
+  newPollEndpoint,
   rotatedSecret,
   secretRotation,
 } from '#wire/api/endpoint/endpoint.ts';
@@ -38,7 +40,8 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
           'Without `event_types`, the endpoint gets every event of the tenant. The answer contains the signing secret, which is not shown again.',
         tags,
         params: tenantParams,
-        body: newEndpoint,
+        body: newEndpointOfKind,
+        bodies: { 'application/json': Type.Union([newEndpoint, newPollEndpoint]) },
         response: {
           201: answer(createdEndpoint, {
             description: 'The endpoint is created.',
@@ -46,6 +49,13 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
           }),
           ...problemAnswers,
         },
+      },
+      preValidation: (request, _reply, done) => {
+        const body: unknown = request.body;
+        if (typeof body === 'object' && body !== null && !('kind' in body)) {
+          Object.assign(body, { kind: 'webhook' });
+        }
+        done();
       },
     },
     (request, reply) => {

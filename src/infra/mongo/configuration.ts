@@ -20,6 +20,7 @@ import type { Compatibility, EventTypeStatus } from '#domain/event/event-type.ts
 import type { EventTypePolicy } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { Capability, KeyScope } from '#domain/capabilities.ts';
+import type { PollPolicyFields } from '#wire/api/endpoint/poll-endpoint.ts';
 
 import {
   ensureSessionIndexes,
@@ -163,6 +164,8 @@ export interface EndpointDocument extends StoredEndpointPolicy, StoredEndpointCr
   pause?: StoredPause | null;
   /** Null or absent: none is required. */
   verification?: StoredVerification | null;
+  /** It is polled: it has no URL and no secrets. Absent: webhooks are sent to its URL. */
+  poll?: PollPolicyFields;
   format: BodyFormat;
   description: string | null;
   /** Null or absent: the platform's default. */

@@ -17,7 +17,8 @@ export function fencesOf(text: string): Fence[] {
 /** Values that differ in each run, and their placeholders. */
 const VARYING: readonly [form: RegExp, name: string][] = [
   [/(?<=^|\/)([a-z]+)_[0-9a-z]{26}(?=$|\?)/, '$1_<id>'],
-  [/^dlv_[\w-]{26}$/, 'dlv_<id>'],
+  [/^dlv_[\w-]{26}(?=$|\.\d+$)/, 'dlv_<id>'],
+  [/(?<="timestamp":")\d{4}-\d\d-\d\dT[\d:.]+Z/, '<time>'],
   [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/, '<time in seconds>'],
   [/^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/, '<time in milliseconds>'],
   [/^[0-9a-f]{64}$/, '<sha256>'],

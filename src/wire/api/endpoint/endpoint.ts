@@ -9,6 +9,7 @@ import { disableAfterSeconds, endpointHealth } from './endpoint-health.ts';
 import { endpointPause } from './endpoint-pause.ts';
 import { endpointVerification, newVerification } from './endpoint-verification.ts';
 import { endpointPolicyFields, endpointPolicySettings } from './endpoint-policy.ts';
+import { pollKind, pollPolicy, pollSettings, webhookKind } from './poll-endpoint.ts';
 import {
   eventTypeSelectors,
   filterDocument,
@@ -16,6 +17,7 @@ import {
   resourceId,
   revision,
   strict,
+  taggedUnion,
   tenantId,
   timestamp,
 } from '../fields.ts';
@@ -76,6 +78,7 @@ export const newEndpoint = named(
   'NewEndpoint',
   Type.Object(
     {
+      kind: Type.Optional(webhookKind),
       url: fields.url,
       event_types: Type.Optional(
         eventTypeSelectors('Absent: all. Empty: none; subscriptions are created separately.'),
@@ -110,6 +113,32 @@ export const newEndpoint = named(
 );
 export type NewEndpoint = Static<typeof newEndpoint>;
 
+export const newPollEndpoint = named(
+  'NewPollEndpoint',
+  Type.Object(
+    {
+      kind: pollKind,
+      event_types: newEndpoint.properties.event_types,
+      filter: newEndpoint.properties.filter,
+      description: newEndpoint.properties.description,
+      sequenced: endpointPolicySettings.sequenced,
+      poll: Type.Optional(pollSettings),
+    },
+    strict,
+  ),
+  {
+    description: 'An endpoint to create that is polled.',
+    examples: [{ kind: 'poll', event_types: ['order.*'], poll: { lease_seconds: 60 } }],
+  },
+);
+export type NewPollEndpoint = Static<typeof newPollEndpoint>;
+
+/** Checks a body whose `kind` is set. It is documented as one of the two, without a `kind` too. */
+export const newEndpointOfKind = taggedUnion('kind', [
+  Type.Object({ ...newEndpoint.properties, kind: webhookKind }, strict),
+  newPollEndpoint,
+]);
+
 export const endpointChange = named(
   'EndpointChange',
   Type.Object(
@@ -121,6 +150,7 @@ export const endpointChange = named(
       status: Type.Optional(fields.status),
       ...endpointCredentialSettings,
       ...endpointPolicySettings,
+      poll: Type.Optional(pollSettings),
       disable_after_seconds: Type.Optional(nullable(disableAfterSeconds)),
       allow_duplicate_url: Type.Optional(fields.allowDuplicate),
     },
@@ -165,22 +195,32 @@ const signingSecret = named(
 );
 export type SigningSecret = Static<typeof signingSecret>;
 
-export const endpoint = named(
-  'Endpoint',
+const statusReason = named(
+  'EndpointStatusReason',
+  Type.Enum(endpointStatusReasons, {
+    description: 'Why the endpoint is not active, as a code for programs.',
+  }),
+);
+
+const ofEveryKind = {
+  status: fields.status,
+  status_reason: nullable(statusReason),
+  pause: nullable(endpointPause),
+};
+const ofEveryKindLast = {
+  revision,
+  created_at: timestamp('When the endpoint was created'),
+  updated_at: timestamp('When the endpoint was last changed'),
+};
+
+const webhookEndpoint = named(
+  'WebhookEndpoint',
   Type.Object({
     id: endpointId,
     tenant_id: tenantId,
+    kind: webhookKind,
     url: fields.url,
-    status: fields.status,
-    status_reason: nullable(
-      named(
-        'EndpointStatusReason',
-        Type.Enum(endpointStatusReasons, {
-          description: 'Why the endpoint is not active, as a code for programs.',
-        }),
-      ),
-    ),
-    pause: nullable(endpointPause),
+    ...ofEveryKind,
     verification: nullable(endpointVerification),
     format: fields.format,
     signing_secrets: Type.Array(signingSecret, {
@@ -190,38 +230,76 @@ export const endpoint = named(
     description: nullable(fields.description),
     ...endpointPolicyFields,
     disable_after_seconds: nullable(disableAfterSeconds),
-    revision,
-    created_at: timestamp('When the endpoint was created'),
-    updated_at: timestamp('When the endpoint was last changed'),
+    ...ofEveryKindLast,
   }),
-  { description: 'An endpoint, without its secrets.' },
+  { description: 'An endpoint that webhooks are sent to, without its secrets.' },
 );
-export type EndpointResource = Static<typeof endpoint>;
+
+const pollEndpoint = named(
+  'PollEndpoint',
+  Type.Object({
+    id: endpointId,
+    tenant_id: tenantId,
+    kind: pollKind,
+    ...ofEveryKind,
+    description: nullable(fields.description),
+    sequenced: endpointPolicyFields.sequenced,
+    poll: pollPolicy,
+    ...ofEveryKindLast,
+  }),
+  { description: 'An endpoint that is polled.' },
+);
+
+export const endpoint = named('Endpoint', taggedUnion('kind', [webhookEndpoint, pollEndpoint]), {
+  description: 'An endpoint of either kind.',
+});
+export type EndpointResource = Static<typeof webhookEndpoint> | Static<typeof pollEndpoint>;
 
 /** The endpoint as a single read returns it. */
 export const endpointWithHealth = named(
   'EndpointWithHealth',
-  Type.Object({
-    ...endpoint.properties,
-    health: endpointHealth,
-  }),
+  taggedUnion('kind', [
+    named(
+      'WebhookEndpointWithHealth',
+      Type.Object({ ...webhookEndpoint.properties, health: endpointHealth }),
+      { description: 'An endpoint that webhooks are sent to, with its health.' },
+    ),
+    named(
+      'PollEndpointWithHealth',
+      Type.Object({ ...pollEndpoint.properties, health: endpointHealth }),
+      { description: 'An endpoint that is polled, with its health.' },
+    ),
+  ]),
   { description: 'An endpoint with its health.' },
 );
 export type EndpointWithHealth = Static<typeof endpointWithHealth>;
 
+const withSubscription = {
+  subscription_id: nullable(
+    resourceId('the subscription that was created with the endpoint', 'sub'),
+  ),
+};
+
 export const createdEndpoint = named(
   'CreatedEndpoint',
-  Type.Object({
-    ...endpoint.properties,
-    secret: Type.String({
-      description: 'The signing secret. It is shown only in this answer.',
-      examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
-    }),
-    subscription_id: nullable(
-      resourceId('the subscription that was created with the endpoint', 'sub'),
+  taggedUnion('kind', [
+    named(
+      'CreatedWebhookEndpoint',
+      Type.Object({
+        ...webhookEndpoint.properties,
+        secret: Type.String({
+          description: 'The signing secret. It is shown only in this answer.',
+          examples: ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'],
+        }),
+        ...withSubscription,
+      }),
+      { description: 'A new endpoint that webhooks are sent to, with its signing secret.' },
     ),
-  }),
-  { description: 'A new endpoint, with its signing secret.' },
+    named('CreatedPollEndpoint', Type.Object({ ...pollEndpoint.properties, ...withSubscription }), {
+      description: 'A new endpoint that is polled.',
+    }),
+  ]),
+  { description: 'A new endpoint of either kind.' },
 );
 export type CreatedEndpoint = Static<typeof createdEndpoint>;
 
