@@ -197,6 +197,7 @@ export class Worker {
       type?: string;
       deliveryClass?: DeliveryClass;
       head?: Partial<EventHead>;
+      delivery?: Partial<DeliveryHead>;
     } = {},
   ): Promise<{ event: EventHead; delivery: DeliveryHead }> {
     const acceptedMs = Date.now();
@@ -218,6 +219,7 @@ export class Worker {
       attemptNo: 1,
       hop: 0,
       eventSeq: options.seq ?? 0,
+      ...options.delivery,
     };
     if (options.byReference === true) {
       const { id, type } = event;

@@ -36,9 +36,9 @@ export class ActOnWaiting implements BatchAction {
     const { history, actions, held } = this.deps;
     const delivery = await history.deliveries.findOne({ _id: id, tenant: lifeId });
     if (delivery === null) return 'delivery_expired';
-    const { status, reason } = delivery.state;
+    const { status } = delivery.state;
     if (isRepeat && action === 'cancel' && status === 'cancelled') return 'cancelled';
-    if (isRepeat && action === 'release' && reason === 'released') return 'released';
+    if (isRepeat && action === 'release' && status !== 'held') return 'released';
     const fault = statusFault(action, status);
     if (fault !== undefined) return fault;
     try {

@@ -4,6 +4,8 @@ import { deliveryId } from '#domain/ids.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { replayStoreOf } from '#infra/mongo/replays/replay-store.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
+import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { subjects } from '#wire/subjects.ts';
 import { type Answer, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { type SeededTenant, seedTenant } from './seeded-history.ts';
 
@@ -177,6 +179,36 @@ test('dead letters are discarded by a replay of their plan, each once', async ()
   assert.deepEqual(results(replay), { discarded: 2, already_discarded: 1 });
   const { body } = await plane.call('GET', `${tenant.path}/dead-letters`);
   assert.equal(body.data.length, 0);
+});
+
+test('held deliveries are released or cancelled by a plan, each by its own message', async () => {
+  for (const action of ['release', 'cancel'] as const) {
+    const tenant = await seedTenant(plane, `run-${action}`);
+    const head = { endpoint: tenant.endpoint, attemptNo: 1, hop: 3, eventSeq: 1 };
+    const ids: string[] = [];
+    for (const event of ['e1', 'e2', 'e3']) {
+      const at = new Date();
+      const id = await tenant.addDelivery(event, 'held', { accepted_at: at });
+      ids.push(id);
+      if (event === 'e3') continue;
+      plane.nc.publish(
+        subjects.held(tenant.name, tenant.endpoint),
+        encodeDeliveryFrame({ ...head, id }, Buffer.from(event)),
+      );
+    }
+    await waitUntil(async () => (await tenant.messages()).length === 2);
+    const held = { action, kind: 'held', filter: { endpoint_id: tenant.endpoint } };
+    const plan = await planned(tenant, held);
+    const replay = await ended(tenant, (await start(tenant, plan)).body.id);
+    const done = action === 'release' ? 'released' : 'cancelled';
+    assert.deepEqual(results(replay), { [done]: 2, not_waiting: 1 });
+    const messages = await tenant.messages();
+    assert.deepEqual(
+      messages.map((message) => [message.deliveryClass, message.head.id, message.head.hop]),
+      ids.slice(0, 2).map((id) => ['r', id, 4]),
+    );
+    for (const message of messages) assert.equal(message.head[done], true);
+  }
 });
 
 test('rejects the replay of a plan that is not counted, and of an unknown one', async () => {

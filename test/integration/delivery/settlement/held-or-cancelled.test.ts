@@ -80,6 +80,20 @@ test('a delivery is held under its own subject when its endpoint is paused, and 
   await worker.waitUntilEmpty();
 });
 
+test('a delivery that a request released is sent although its endpoint is paused, also by its retry', async (t) => {
+  const worker = await Worker.start(t);
+  worker.endpoint('acme', 'ep_1', { state: 'paused' });
+  worker.receiver.on('/acme/ep_1', (_request, nth) => ({ status: nth === 1 ? 500 : 200 }));
+  const link = { released: true, replayOf: 'dlv_old', replay: 'rpl_1' } as const;
+  const released = await worker.publishDelivery('acme', 'ep_1', { delivery: link });
+  const other = await worker.publishDelivery('acme', 'ep_1');
+  const [record] = await worker.recordsUntil(released.delivery.id, 'delivered');
+  assert.deepEqual([record?.replayOf, record?.replay], ['dlv_old', 'rpl_1']);
+  await worker.recordsUntil(other.delivery.id, 'held');
+  const ids = worker.receiver.requests.map(({ headers }) => headers['webhook-id']);
+  assert.deepEqual(ids, [released.event.id, released.event.id]);
+});
+
 test('deliveries are cancelled when their endpoint is deleted', async (t) => {
   const worker = await Worker.start(t);
   worker.endpoint('acme', 'ep_other');
