@@ -69,6 +69,10 @@ export function queriesOf(endMs: number, events: number) {
       'data[contains]': `"sku":"sku-${n}"`,
       ...day(endMs, n, 'accepted_at'),
     }),
+    'filter on a string': (n) => ({
+      filter: JSON.stringify({ 'data.order.sku': `sku-${n}` }),
+      ...day(endMs, n, 'accepted_at'),
+    }),
     'filter that no event passes': (n) => ({
       filter: JSON.stringify({ 'data.order.total': { $gt: 1000 + n } }),
       ...day(endMs, n, 'accepted_at'),

@@ -17,6 +17,7 @@ import type { EventFilterQuery } from '#wire/api/search/event-list.ts';
 import { eventForFilter, isBuiltInTurns } from '#wire/published/event-for-filter.ts';
 import { filterableEvent } from '../history/filterable-event.ts';
 import type { ListFilter } from './list-plan.ts';
+import { literalPattern, requiredTexts } from './required-texts.ts';
 
 /** Filters may be expensive: after this time, yield to the event loop. */
 const AT_ONCE_MS = 5;
@@ -46,12 +47,14 @@ export class PayloadFilters {
     const filter = json === undefined ? undefined : parseFilter(json);
     const filters: ListFilter[] = [];
     if (text !== undefined) {
-      const data = { $regex: text.replaceAll(/[\\^$.*+?()[\]{}|]/g, String.raw`\$&`) };
+      const data = { $regex: literalPattern(text) };
       filters.push({ name: 'data', condition: { kind: { $ne: 'binary' }, data }, values: 1 });
     }
     if (text !== undefined || (filter !== undefined && filterNeedsData(filter))) {
       filters.push(await this.notSensitive());
     }
+    const required = filter === undefined ? undefined : requiredTexts(filter);
+    if (required !== undefined) filters.push({ name: 'texts', condition: required, values: 1 });
     return filter === undefined ? { filters } : { filters, matches: this.matching(filter) };
   }
 

@@ -134,6 +134,20 @@ test('a filter on the data passes the same events as in a subscription', async (
   ]);
 });
 
+test('a filter on a string finds it in every form when JSON has several', async () => {
+  const { events } = historyOf(mongo.db);
+  const forms = ['{"a":"é/x"}', String.raw`{"a":"\u00e9\/x"}`, '{"a":["b", "é/x"]}', '{"b":"é/x"}'];
+  await events.insertMany(forms.map((data, i) => eventOf('forms', i, { data })));
+  await events.insertOne(eventOf('forms', 7, { kind: 'text', data: 'é/x' }));
+  const { lists } = listsOf(mongo.db);
+  const find = async (filter: object) => {
+    const query = { limit: 9, order: 'oldest' as const, filter: JSON.stringify(filter) };
+    return (await lists.events(scopeOf('forms'), query)).documents.map(({ id }) => id);
+  };
+  assert.deepEqual(await find({ 'data.a': 'é/x' }), ['evt_0', 'evt_1', 'evt_2']);
+  assert.deepEqual(await find({ data: { $eq: 'é/x' } }), ['evt_7']);
+});
+
 test('rejects a filter on the data that is not valid with POSTHORN_FILTER_INVALID', async () => {
   const { lists } = listsOf(mongo.db);
   const query = { limit: 1, order: 'newest' } as const;

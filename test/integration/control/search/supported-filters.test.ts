@@ -143,6 +143,21 @@ async function explained(command: Document): Promise<Document> {
   return answer['executionStats'] ?? answer['stages'][0]['$cursor'].executionStats;
 }
 
+test('indexes of earlier versions are dropped when others replace them', async () => {
+  const { deliveries, events } = historyOf(db);
+  await deliveries.createIndex({ tenant: 1, event: 1 });
+  await events.createIndex({ tenant: 1, accepted_at: -1, _id: -1 });
+  await ensureHistoryIndexes(db, 30 * 24 * 3600);
+  await ensureHistoryIndexes(db, 30 * 24 * 3600);
+  const names = [...(await deliveries.indexes()), ...(await events.indexes())].map(
+    ({ name }) => name,
+  );
+  assert.ok(!names.includes('tenant_1_event_1'), names.join());
+  assert.ok(names.includes('tenant_1_event_1_accepted_at_-1__id_-1'), names.join());
+  // Of deliveries: that of events has the sequence too.
+  assert.equal(names.filter((name) => name === 'tenant_1_accepted_at_-1__id_-1').length, 1);
+});
+
 test('the table lists every index and every filter that has one', () => {
   const rows = tableRows();
   const indexOf = ({ key }: { key: object }) => Object.keys(key).join(', ');
