@@ -95,10 +95,18 @@ function registerExports(api: Api, { eventTypeExports: exports }: EventTypeDocum
         tags,
         querystring: eventTypeExportQuery,
         response: {
-          200: answer(Type.String({ description: 'The module.' }), {
-            description: 'The module.',
-            mediaType: 'text/plain',
-          }),
+          200: answer(
+            Type.String({
+              description: 'The module.',
+              examples: [
+                "export interface EventTypes {\n  'order.created': { amount: number };\n}\n",
+              ],
+            }),
+            {
+              description: 'The module.',
+              mediaType: 'text/plain',
+            },
+          ),
           ...problemAnswers,
         },
       },

@@ -11,6 +11,14 @@ const keyId = resourceId('an API key', 'key');
 
 export const apiKeyParams = Type.Object({ key: keyId }, strict);
 
+export const capability = named(
+  'Capability',
+  Type.Enum(capabilities, {
+    description:
+      'One permission of a caller. `view`: settings and history. `manage_endpoints`: and subscriptions. `view_secret`: signing secrets. `replay`: also retry, cancel, release and discard. `administer`: all other changes of the platform.',
+  }),
+);
+
 const fields = {
   scope: named(
     'KeyScope',
@@ -19,22 +27,13 @@ const fields = {
         '`platform` may use every route; `producer` publishes events; `tenant` reads and manages one tenant.',
     }),
   ),
-  capabilities: Type.Array(
-    named(
-      'Capability',
-      Type.Enum(capabilities, {
-        description:
-          'One permission of a caller. `view`: settings and history. `manage_endpoints`: and subscriptions. `view_secret`: signing secrets. `replay`: also retry, cancel, release and discard. `administer`: all other changes of the platform.',
-      }),
-    ),
-    {
-      minItems: 1,
-      maxItems: capabilities.length,
-      uniqueItems: true,
-      description: 'What the key may do: some or all of what its scope allows.',
-      examples: [['view', 'replay']],
-    },
-  ),
+  capabilities: Type.Array(capability, {
+    minItems: 1,
+    maxItems: capabilities.length,
+    uniqueItems: true,
+    description: 'What the key may do: some or all of what its scope allows.',
+    examples: [['view', 'replay']],
+  }),
   name: Type.String({
     minLength: 1,
     maxLength: 200,

@@ -1,10 +1,9 @@
 /** Schemas of the dry publish (IN-17). */
 import { type Static, Type } from 'typebox';
-import { priorities } from '#domain/event/priority.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { publishedEvent } from '../events-ingress.ts';
 import { endpointExplanation } from '../event-explanation.ts';
-import { eventTypeName, nullable, strict, timestamp } from '../fields.ts';
+import { eventTypeName, nullable, priority, strict, timestamp } from '../fields.ts';
 import { pageFields, pageOf } from '../page.ts';
 import { problem } from '../problem.ts';
 
@@ -34,9 +33,7 @@ export const dryPublishResult = named(
         examples: [true],
       }),
     ),
-    priority: nullable(
-      Type.Enum(priorities, { description: 'Priority of its deliveries.', examples: ['normal'] }),
-    ),
+    priority: nullable(priority),
     judged_at: timestamp('The time of the configuration that was used'),
     ...pageOf('DryPublishPage', endpointExplanation).properties,
   }),

@@ -34,13 +34,17 @@ export const newEventTypeImport = named(
 );
 export type NewEventTypeImport = Static<typeof newEventTypeImport>;
 
-const itemError = Type.Object({
-  pointer: Type.String({
-    description: 'JSON pointer into the event type.',
-    examples: ['/schema/type'],
+const itemError = named(
+  'EventTypeImportError',
+  Type.Object({
+    pointer: Type.String({
+      description: 'JSON pointer into the event type.',
+      examples: ['/schema/type'],
+    }),
+    detail: Type.String({ description: 'The fault.', examples: ['must be one of: null, object'] }),
   }),
-  detail: Type.String({ description: 'The fault.', examples: ['must be one of: null, object'] }),
-});
+  { description: 'A fault of an event type in a document.' },
+);
 
 const item = named(
   'EventTypeImportItem',

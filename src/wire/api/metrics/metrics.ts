@@ -1,11 +1,12 @@
 /** Schemas of the metrics (CT-7). */
 import { type Static, type TSchema, Type } from 'typebox';
-import { eventStatuses } from '#domain/event/event-status.ts';
 import { limits } from '#domain/limits.ts';
 import { granularities } from '#domain/metrics/granularity.ts';
 import { type MetricKind, measuresOf } from '#domain/metrics/measures.ts';
-import { attemptFailureKinds, deliveryStatuses } from '#domain/outcome/delivery.ts';
+import { attemptFailureKinds } from '#domain/outcome/delivery.ts';
 import { eventTypeName, nullable, resourceId, strict, tenantId, timestamp } from '../fields.ts';
+import { deliveryStatus } from '../delivery.ts';
+import { eventStatus } from '../event.ts';
 import { filterBy } from '../page.ts';
 import { named } from '#wire/openapi/describe.ts';
 
@@ -22,11 +23,14 @@ export const dimensionsOf = {
 } as const satisfies Record<MetricKind, readonly string[]>;
 export type ApiDimension = (typeof dimensionsOf)[MetricKind][number];
 
-const statusOf: Record<MetricKind, readonly string[]> = {
-  events: eventStatuses,
-  deliveries: deliveryStatuses,
-  queue: queueStatuses,
-  attempts: [],
+/** Schemas of the dimension `status`; attempts have none. */
+const statusOf: Record<MetricKind, TSchema> = {
+  events: eventStatus,
+  deliveries: deliveryStatus,
+  queue: named('QueueStatus', Type.Enum(queueStatuses, { examples: ['pending'] }), {
+    description: 'Status of a delivery that waits.',
+  }),
+  attempts: Type.Never(),
 };
 
 export const granularity = named('MetricGranularity', Type.Enum(granularities), {
@@ -60,21 +64,33 @@ const rangeFields = (kind: MetricKind) => ({
   ),
 });
 
+const responseClass = named(
+  'CountedResponseClass',
+  Type.Enum(responseClasses, { examples: ['5xx'] }),
+  {
+    description: 'First digit of the HTTP status. `none`: there was no response.',
+  },
+);
+const countedFailure = named(
+  'CountedFailure',
+  Type.Enum(countedFailures, { examples: ['timeout'] }),
+  { description: 'Why the attempt failed. `none`: it succeeded.' },
+);
+
 const filters: Record<string, TSchema> = {
   tenant_id: filterBy(tenantId),
   endpoint_id: filterBy(endpointId),
   event_type: filterBy(eventTypeName),
-  response_class: filterBy(Type.Enum(responseClasses, { examples: ['5xx'] })),
-  failure: filterBy(Type.Enum(countedFailures, { examples: ['timeout'] })),
+  response_class: filterBy(responseClass),
+  failure: filterBy(countedFailure),
 };
 
 /** @param ofTenant of the route of one tenant, which has no dimension `tenant_id` */
 function metricsQuery(kind: MetricKind, ofTenant: boolean) {
   const names = dimensionsOf[kind].filter((name) => !ofTenant || name !== 'tenant_id');
-  const status = statusOf[kind];
   const filterFields = names.map((name) => [
     name,
-    name === 'status' ? filterBy(Type.Enum([...status], { examples: [status[0]] })) : filters[name],
+    name === 'status' ? filterBy(statusOf[kind]) : filters[name],
   ]);
   const fields = {
     ...rangeFields(kind),
@@ -167,12 +183,8 @@ const groupFields = {
   endpoint_id: Type.Optional(nullable(endpointId)),
   event_type: Type.Optional(nullable(eventTypeName)),
   status: Type.Optional(Type.String({ description: 'Status.', examples: ['delivered'] })),
-  response_class: Type.Optional(
-    Type.Enum(responseClasses, { description: '`none`: there was no response.' }),
-  ),
-  failure: Type.Optional(
-    Type.Enum(countedFailures, { description: '`none`: the attempt succeeded.' }),
-  ),
+  response_class: Type.Optional(responseClass),
+  failure: Type.Optional(countedFailure),
 };
 const group = named('MetricGroup', Type.Object(groupFields), {
   description: `Values of the requested dimensions. Null: all others together. Beyond ${limits.metricGroupsPerMinuteMax} combinations of endpoint and event type in a minute, or ${limits.metricGroupsMax} in an hour or a day, those with the lowest counts are added up.`,

@@ -29,9 +29,12 @@ export const portalTheme = named(
   Type.Object(
     {
       mode: Type.Optional(
-        Type.Enum(['light', 'dark', 'auto'], {
-          description: 'Light or dark. `auto`: as the system of the user.',
-        }),
+        named(
+          'ColorScheme',
+          Type.Enum(['light', 'dark', 'auto'], {
+            description: 'Light or dark. `auto`: as the system of the user.',
+          }),
+        ),
       ),
       accent: Type.Optional(colour),
       accent_text: Type.Optional(colour),

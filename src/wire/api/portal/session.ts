@@ -1,8 +1,9 @@
 /** Schemas of the caller's own session (CT-8, CT-21). */
 import { type Static, Type } from 'typebox';
-import { capabilities, operatorRoles } from '#domain/capabilities.ts';
+import { operatorRoles } from '#domain/capabilities.ts';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
+import { capability } from '../api-key.ts';
 import { eventTypeSelectors, nullable, strict, tenantId, timestamp } from '../fields.ts';
 import { portalTheme } from './portal-token.ts';
 
@@ -36,9 +37,11 @@ export const session = named(
       Type.Enum(sessionKinds, { description: 'What the request was authenticated with.' }),
     ),
     tenant_id: nullable(tenantId),
-    role: nullable(Type.Enum(operatorRoles, { description: 'Role of an operator.' })),
+    role: nullable(
+      named('OperatorRole', Type.Enum(operatorRoles, { description: 'Role of an operator.' })),
+    ),
     name: nullable(Type.String({ description: 'Name of an operator.', examples: ['Ada'] })),
-    capabilities: Type.Array(Type.Enum(capabilities, { description: 'What the caller may do.' }), {
+    capabilities: Type.Array(capability, {
       description: 'Permissions of the caller.',
       examples: [['view']],
     }),

@@ -53,11 +53,11 @@ const filter = named(
 );
 export type PlanFilter = Static<typeof filter>;
 
-const action = named('PlanAction', Type.Enum(planActions), {
+export const planAction = named('PlanAction', Type.Enum(planActions), {
   description:
     '`replay`: send again. `cancel`: cancel waiting and held deliveries. `release`: send held deliveries although their endpoint is paused or disabled. `discard`: discard dead letters.',
 });
-const kind = named('PlanKind', Type.Enum(planKinds), {
+export const planKind = named('PlanKind', Type.Enum(planKinds), {
   description:
     '`event`, `range`, `failed`, `held`: deliveries of events, by filter, or with this status. `missed`: events that an endpoint did not get. `unmatched`: events that matched nothing and match now.',
 });
@@ -72,8 +72,8 @@ export const newPlan = named(
   'NewPlan',
   Type.Object(
     {
-      action,
-      kind,
+      action: planAction,
+      kind: planKind,
       filter: Type.Optional(filter),
       all: Type.Optional(
         Type.Literal(true, { description: 'Required if there is no filter: selects everything.' }),
@@ -119,8 +119,8 @@ export const plan = named(
   'Plan',
   Type.Object({
     id: planId,
-    action,
-    kind,
+    action: planAction,
+    kind: planKind,
     filter,
     status,
     per_second: perSecond,

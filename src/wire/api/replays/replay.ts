@@ -1,11 +1,10 @@
 /** Schemas of replays: jobs that apply an action to the list of a plan (CT-6). */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
-import { planActions, planKinds } from '#domain/replay/plan-kinds.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, resourceId, strict, tenantId, timestamp } from '../fields.ts';
 import { pageFields, pageOf } from '../page.ts';
-import { planId, tally } from './plan.ts';
+import { planAction, planId, planKind, tally } from './plan.ts';
 
 const replayId = resourceId('a replay', 'rpl');
 const perSecond = Type.Integer({
@@ -40,8 +39,8 @@ export const replay = named(
   Type.Object({
     id: replayId,
     plan_id: planId,
-    action: Type.Enum(planActions, { description: 'Action of the plan.' }),
-    kind: Type.Enum(planKinds, { description: 'Kind of the plan.' }),
+    action: planAction,
+    kind: planKind,
     status,
     per_second: perSecond,
     progress: named(

@@ -32,10 +32,13 @@ const filters = {
 
 const include = {
   include: Type.Optional(
-    Type.Enum(['response'], {
-      description: '`response`: adds the headers and the first 4 KiB of each response.',
-      examples: ['response'],
-    }),
+    named(
+      'AttemptInclude',
+      Type.Enum(['response'], {
+        description: '`response`: adds the headers and the first 4 KiB of each response.',
+        examples: ['response'],
+      }),
+    ),
   ),
 };
 

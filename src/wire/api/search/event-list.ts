@@ -1,6 +1,7 @@
 /** Schemas of lists of events. */
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
+import { named } from '#wire/openapi/describe.ts';
 import { eventStatus, event, eventSummary } from '../event.ts';
 import { eventId, eventTypeName, strict } from '../fields.ts';
 import { filterBy, orderField, pageFields, timeRangeFields } from '../page.ts';
@@ -53,10 +54,13 @@ const filters = {
 
 const include = {
   include: Type.Optional(
-    Type.Enum(['data'], {
-      description: `\`data\`: adds the data of each event. A page then ends early at ${limits.pageDataBytesMax / 1024 / 1024} MiB.`,
-      examples: ['data'],
-    }),
+    named(
+      'EventInclude',
+      Type.Enum(['data'], {
+        description: `\`data\`: adds the data of each event. A page then ends early at ${limits.pageDataBytesMax / 1024 / 1024} MiB.`,
+        examples: ['data'],
+      }),
+    ),
   ),
 };
 
@@ -78,10 +82,14 @@ const { data, data_base64, data_hidden } = event.properties;
 
 export const eventPage = searchPageOf(
   'EventPage',
-  Type.Object({
-    ...eventSummary.properties,
-    data,
-    data_base64,
-    data_hidden: Type.Optional(data_hidden),
-  }),
+  named(
+    'ListedEvent',
+    Type.Object({
+      ...eventSummary.properties,
+      data,
+      data_base64,
+      data_hidden: Type.Optional(data_hidden),
+    }),
+    { description: 'An event, as lists show it; with its data if the request includes it.' },
+  ),
 );

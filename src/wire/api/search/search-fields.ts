@@ -9,10 +9,13 @@ const partialSearch = nullable(
   named(
     'PartialSearch',
     Type.Object({
-      reason: Type.Enum(['examined_limit', 'time_limit'], {
-        description: `\`examined_limit\`: ${limits.searchExaminedMax} items were examined. \`time_limit\`: ${limits.searchMsMax / 1000} seconds have passed.`,
-        examples: ['examined_limit'],
-      }),
+      reason: named(
+        'PartialSearchReason',
+        Type.Enum(['examined_limit', 'time_limit'], {
+          description: `\`examined_limit\`: ${limits.searchExaminedMax} items were examined. \`time_limit\`: ${limits.searchMsMax / 1000} seconds have passed.`,
+          examples: ['examined_limit'],
+        }),
+      ),
       examined_count: Type.Integer({
         description: 'Number of items that were compared with the filters.',
         examples: [limits.searchExaminedMax],
@@ -48,10 +51,13 @@ export const listCount = named(
   'ListCount',
   Type.Object({
     count: Type.Integer({ description: 'Number of items.', examples: [1284] }),
-    relation: Type.Enum(['exact', 'at_least'], {
-      description: `\`exact\`: there are \`count\` items. \`at_least\`: there are more, or the search stopped early. A count is exact up to ${limits.countExactMax}.`,
-      examples: ['exact'],
-    }),
+    relation: named(
+      'CountRelation',
+      Type.Enum(['exact', 'at_least'], {
+        description: `\`exact\`: there are \`count\` items. \`at_least\`: there are more, or the search stopped early. A count is exact up to ${limits.countExactMax}.`,
+        examples: ['exact'],
+      }),
+    ),
     partial: partialSearch,
   }),
   { description: 'Number of items that match the filters.' },
