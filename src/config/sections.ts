@@ -83,6 +83,14 @@ export interface OidcSettings {
   operatorSessionSeconds: number;
 }
 
+/** The door `POST /notifications`. */
+export interface NotificationSettings {
+  /** JSON pointer to the tenant id in the body. */
+  tenantPointer: string;
+  /** Basic authentication is accepted too. */
+  basicAuth: boolean;
+}
+
 export interface IngressSettings {
   shards: number;
   eventBytesMax: number;
@@ -95,6 +103,8 @@ export interface IngressSettings {
   /** Seed of the key that signs the logins of producers over NATS. Undefined: none may log in. */
   natsAuthSeed: string | undefined;
   natsAuthAccount: string;
+  /** Undefined: there is no door for notifications. */
+  notifications: NotificationSettings | undefined;
 }
 
 export interface RouterSettings {
@@ -207,6 +217,12 @@ export interface Settings {
   start: StartSettings;
 }
 
+function notificationSettings(env: Environment): NotificationSettings | undefined {
+  const tenantPointer = env.POSTHORN_NOTIFICATIONS_TENANT_POINTER;
+  if (tenantPointer === undefined) return undefined;
+  return { tenantPointer, basicAuth: env.POSTHORN_NOTIFICATIONS_BASIC_AUTH === 'on' };
+}
+
 /** Maps the checked variables to the sections. */
 export function toSections(env: Environment): Settings {
   const shards = env.POSTHORN_SHARDS;
@@ -241,6 +257,7 @@ export function toSections(env: Environment): Settings {
       payloadMemoryBytesMax: env.POSTHORN_PAYLOAD_MEMORY_BYTES_MAX,
       natsAuthSeed: env.POSTHORN_NATS_AUTH_SEED,
       natsAuthAccount: env.POSTHORN_NATS_AUTH_ACCOUNT,
+      notifications: notificationSettings(env),
     },
     router: {
       shards,

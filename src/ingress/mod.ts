@@ -36,7 +36,8 @@ import { NatsService } from './nats/nats-service.ts';
 import { RefusalLog } from './http/refusal-log.ts';
 import { RequestRates } from './http/request-rates.ts';
 import { Rejections } from './nats/rejections.ts';
-import { registerIngressRoutes } from './http/routes.ts';
+import { type IngressRoutesDeps, registerIngressRoutes } from './http/routes.ts';
+import { registerNotificationsRoute } from './notifications/routes.ts';
 import { StoredEvents } from './idempotency/stored-events.ts';
 import { StorageGate } from './storage/storage-gate.ts';
 import { TenantWindow } from './fairness/tenant-window.ts';
@@ -82,7 +83,7 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
   });
   const tenant = (id: string) => config.currentTenant(id);
   const lookUpTenant = (id: string) => config.lookUpTenant(id);
-  registerIngressRoutes(app, {
+  const routes: IngressRoutesDeps = {
     findCaller: deps.findCaller,
     accept,
     acceptBroadcast,
@@ -96,7 +97,10 @@ export function registerIngress(app: FastifyInstance, deps: IngressDeps): Servic
     tracing,
     clock,
     log,
-  });
+  };
+  registerIngressRoutes(app, routes);
+  const { notifications } = settings;
+  if (notifications !== undefined) registerNotificationsRoute(app, routes, notifications);
   const key = accountKey(settings);
   const natsService = new NatsService({
     nc,

@@ -10,6 +10,17 @@ export const eventSettings = {
     maximum: limits.eventBytesMax,
     description: 'Largest single event; a batch may have 4 MiB in total.',
   }),
+  POSTHORN_NOTIFICATIONS_TENANT_POINTER: optionalText({
+    pattern: '^(/([^~/]|~[01])+)+$',
+    maxLength: 256,
+    description:
+      'JSON pointer to the tenant id in events that are sent to `POST /notifications`, for example /data/customer_id. Absent: there is no such route.',
+  }),
+  POSTHORN_NOTIFICATIONS_BASIC_AUTH: Type.Union([Type.Literal('off'), Type.Literal('on')], {
+    default: 'off',
+    description:
+      'With `on`, `POST /notifications` also accepts basic authentication, with an API key as the password and any user name.',
+  }),
   POSTHORN_PAYLOAD_THRESHOLD_BYTES: integer({
     default: 256 * 1024,
     minimum: 1024,

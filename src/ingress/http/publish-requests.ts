@@ -50,7 +50,7 @@ export type TenantParams = { Params: { tenant: string } };
 const EVERY_TENANT = 'every tenant';
 /** The resource that events are posted to has no ETag. */
 const LIST_OF_EVENTS = { exists: true } as const;
-type Target = TenantSnapshot | typeof EVERY_TENANT;
+export type Target = TenantSnapshot | typeof EVERY_TENANT;
 
 /** Validating an item may take tens of ms: after this time the event loop runs other work. */
 const AT_ONCE_MS = 5;
@@ -85,6 +85,11 @@ export class PublishRequests {
     this.read(target, request, reply, wantedOfOne(mediaType, headers), (outline) => {
       this.acceptOne(target, readOne(mediaType, request, body, outline), request, reply);
     });
+  }
+
+  /** As `publish`, for a call outside `withTenant`. */
+  publishGuarded(target: Target, request: FastifyRequest, reply: FastifyReply): void {
+    this.guard(() => this.publish(target, request, reply), request, reply);
   }
 
   private acceptOne(
@@ -139,7 +144,7 @@ export class PublishRequests {
   }
 
   /** The body may arrive late: its tenant may have been deleted and created again by then. */
-  private checkKey(request: FastifyRequest<TenantParams>, { life = 0 }: TenantSnapshot): void {
+  private checkKey(request: FastifyRequest, { life = 0 }: TenantSnapshot): void {
     const key = this.principals.get(request);
     if (key?.tenant === undefined || (key.life ?? 0) === life) return;
     throw new PosthornError('POSTHORN_KEY_INVALID');
@@ -153,7 +158,16 @@ export class PublishRequests {
     reply: FastifyReply,
     go: (target: Target) => void,
   ): void {
-    const id = request.params.tenant;
+    this.withTenantId(request.params.tenant, request, reply, go);
+  }
+
+  /** As `withTenant`, for a tenant that the path does not name. */
+  withTenantId(
+    id: string,
+    request: FastifyRequest,
+    reply: FastifyReply,
+    go: (target: Target) => void,
+  ): void {
     const guarded = (tenant: TenantSnapshot | undefined): void =>
       this.guard(
         () => {
@@ -209,7 +223,8 @@ export class PublishRequests {
     }
   }
 
-  private refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
+  /** Answers and counts a refused event. */
+  refuse(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
     this.deps.results.refused(error, refusedRequest(request));
     sendError(this.deps.log, error, request, reply);
   }

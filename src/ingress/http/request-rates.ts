@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { Principal } from '#domain/authorization.ts';
+import type { RateLimit } from '#domain/endpoint/endpoint-policy.ts';
 import type { PosthornError } from '#domain/errors.ts';
 import { appliedLimits, rateLimited } from '#infra/rate-limits/applied-limits.ts';
 import { limitRequest, setRateHeaders } from '#infra/rate-limits/limit-request.ts';
@@ -24,7 +25,7 @@ export class RequestRates {
   countRequest(
     request: FastifyRequest,
     reply: FastifyReply,
-    key: Principal,
+    key: Pick<Principal, 'keyId'> & { rateLimit?: RateLimit | undefined },
     tenant: TenantSnapshot | undefined,
   ): void {
     const applied = appliedLimits('events', key.keyId, key.rateLimit, tenant);
