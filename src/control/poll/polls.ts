@@ -101,6 +101,11 @@ export class Polls {
     return resultsOf(answer).map((result) => toLease(result, 'extended'));
   }
 
+  /** @throws PosthornError for an endpoint that is unknown or not polled */
+  check(tenantId: string, endpoint: string): void {
+    this.find(tenantId, endpoint);
+  }
+
   private find(tenantId: string, endpoint: string): Where {
     const tenant = this.deps.config.currentTenant(tenantId);
     if (tenant === undefined) throw tenantNotFound(tenantId);

@@ -1,15 +1,34 @@
 import { endpointParams } from '#wire/api/endpoint/endpoint.ts';
 import { preconditionHeaders } from '#wire/api/fields.ts';
-import { commitRequest, extendRequest, leases, poll, pollQuery } from '#wire/api/poll/poll.ts';
+import {
+  commitRequest,
+  extendRequest,
+  leases,
+  poll,
+  pollQuery,
+  seekRequest,
+} from '#wire/api/poll/poll.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
 import type { Api } from '../routes/access.ts';
+import { plan } from '#wire/api/replays/plan.ts';
+import { limits } from '#domain/limits.ts';
+import type { CurrentLives } from '../lives/current-lives.ts';
+import type { Plans } from '../plans/plans.ts';
 import type { Polls } from './polls.ts';
 
 const tags = ['Endpoints'];
 const item = '/v1/tenants/:tenant/endpoints/:endpoint';
 
-/** Routes of pollers (DL-19): poll, commit, extend. */
-export function registerPollRoutes(api: Api, { polls }: { polls: Polls }): void {
+export interface PollParts {
+  polls: Polls;
+  plans: Pick<Plans, 'create'>;
+  lives: Pick<CurrentLives, 'of'>;
+}
+
+/** Routes of pollers (DL-19): poll, commit, extend, seek. */
+export function registerPollRoutes(api: Api, parts: PollParts): void {
+  const { polls } = parts;
+  registerSeekRoute(api, parts);
   api.get(
     `${item}/poll`,
     {
@@ -70,5 +89,37 @@ export function registerPollRoutes(api: Api, { polls }: { polls: Polls }): void 
     async ({ params, body }) => ({
       data: await polls.extend(params.tenant, params.endpoint, body.lease_ids, body.lease_seconds),
     }),
+  );
+}
+
+function registerSeekRoute(api: Api, { polls, plans, lives }: PollParts): void {
+  api.post(
+    `${item}/seek`,
+    {
+      config: { access: 'replay' },
+      schema: {
+        operationId: 'seekEndpoint',
+        summary: 'Plan to poll deliveries of the past again',
+        description:
+          'Creates a plan that lists the deliveries to this endpoint in a range of time, with every status. Start it with `POST …/replays`: they then join the queue as new deliveries.',
+        tags,
+        params: endpointParams,
+        headers: preconditionHeaders,
+        body: seekRequest,
+        response: { 202: plan, ...problemAnswers },
+      },
+    },
+    async (request, reply) => {
+      const { tenant, endpoint } = request.params;
+      polls.check(tenant, endpoint);
+      const created = await plans.create(await lives.of(tenant), {
+        action: 'replay',
+        kind: 'range',
+        filter: { endpoint_id: endpoint, accepted_at: request.body.accepted_at },
+        // They wait in the queue, and are leased at the pace of the pollers.
+        per_second: limits.replayPerSecondMax,
+      });
+      return reply.code(202).send(created);
+    },
   );
 }

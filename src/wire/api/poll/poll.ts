@@ -2,6 +2,7 @@
 import { type Static, Type } from 'typebox';
 import { limits } from '#domain/limits.ts';
 import { named } from '#wire/openapi/describe.ts';
+import { timeRange } from '../page.ts';
 import { eventId, eventTypeName, nullable, resourceId, strict, timestamp } from '../fields.ts';
 
 const leaseSeconds = Type.Integer({
@@ -95,6 +96,11 @@ export const extendRequest = named(
     examples: [{ lease_ids: ['dlv_4PbmT0yqyoxbYJRE3sl_bcgG3B.1'], lease_seconds: 120 }],
   },
 );
+
+export const seekRequest = named('Seek', Type.Object({ accepted_at: timeRange }, strict), {
+  description: 'When the events of the deliveries were stored.',
+  examples: [{ accepted_at: { gte: '2026-01-31T12:00:00.000Z', lt: '2026-01-31T13:00:00.000Z' } }],
+});
 
 /** `expired`: the lease has ended, and the delivery is leased again. */
 export const leaseStatuses = ['committed', 'extended', 'expired'] as const;

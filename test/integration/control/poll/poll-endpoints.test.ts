@@ -180,3 +180,18 @@ test('rejects wrong polls and commits', async (t) => {
   const foreign = await plane.call('GET', `/v1/tenants/globex/endpoints/${id}/poll`);
   assert.equal(foreign.status, 404, 'the endpoint of another tenant');
 });
+
+test('a seek plans the replay of a range of deliveries to the endpoint', async (t) => {
+  const { plane, send, id } = await start(t);
+  const accepted_at = { gte: '2026-01-31T12:00:00.000Z' };
+  const { status, body } = await send('POST', '/seek', { accepted_at });
+  assert.equal(status, 202, JSON.stringify(body));
+  assert.equal(body.status, 'counting');
+  assert.deepEqual([body.action, body.kind], ['replay', 'range']);
+  assert.deepEqual(body.filter, { endpoint_id: [id], accepted_at });
+  for (const wrong of [{}, { accepted_at: {} }, { accepted_at: { gte: 'x' } }]) {
+    assert.equal((await send('POST', '/seek', wrong)).status, 400, JSON.stringify(wrong));
+  }
+  const other = '/v1/tenants/acme/endpoints/ep_none/seek';
+  assert.equal((await plane.call('POST', other, { accepted_at })).status, 404);
+});
