@@ -47,3 +47,7 @@ export function isLifeId(value: string): boolean {
 /** `auto`: unregistered event types are accepted and recorded; `strict`: rejected (IN-5). */
 export const eventTypePolicies = ['auto', 'strict'] as const;
 export type EventTypePolicy = (typeof eventTypePolicies)[number];
+
+/** `required`: subscriptions of the tenant wait for an operator's approval (CT-3). */
+export const subscriptionApprovals = ['none', 'required'] as const;
+export type SubscriptionApproval = (typeof subscriptionApprovals)[number];

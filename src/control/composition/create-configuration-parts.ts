@@ -22,7 +22,7 @@ import { SessionStore } from '../sessions/session-store.ts';
 import { Subscriptions } from '../resources/subscriptions.ts';
 import { Tenants } from '../resources/tenants.ts';
 import { type ControlDeps, managerOf } from './control-deps.ts';
-import { createEndpointParts } from './create-endpoint-parts.ts';
+import { announcingOf, createEndpointParts } from './create-endpoint-parts.ts';
 
 export interface Health {
   /** For endpoints that are disabled by the platform. */
@@ -93,6 +93,7 @@ export function createResources(
     ...createEndpointParts(deps, changes, health),
     subscriptions: new Subscriptions({
       ...changes,
+      announcing: announcingOf(deps, changes),
       eventBytesMax: settings.eventBytesMax,
       admission: new Admission({ config, policy: settings.eventTypePolicy, checkLarge }),
     }),

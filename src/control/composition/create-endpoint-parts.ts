@@ -2,6 +2,7 @@
 import { ProbeReceiver } from '#domain/canary.ts';
 import { EgressGuard } from '#domain/endpoint/egress.ts';
 import type { EndpointDocument } from '#infra/mongo/configuration.ts';
+import { healthStoreOf } from '#infra/mongo/endpoint-health.ts';
 import { SequenceStore } from '#infra/nats/stores/sequence-store.ts';
 import type { EndpointResource } from '#wire/api/endpoint/endpoint.ts';
 import type { ConfigurationDeps } from '../config-sync/change-tenant.ts';
@@ -10,6 +11,7 @@ import { Verifications } from '../endpoint-requests/verifications.ts';
 import { WorkerRequests } from '../endpoint-requests/worker-requests.ts';
 import { SecretActions } from '../endpoint-secrets/secret-actions.ts';
 import { Pauses } from '../endpoint-status/pauses.ts';
+import type { OperationalEventDeps } from '../health/operational-events.ts';
 import type { HealthReads } from '../health/reads.ts';
 import { CurrentLives } from '../lives/current-lives.ts';
 import { Endpoints, type EndpointsDeps } from '../resources/endpoints.ts';
@@ -30,6 +32,7 @@ export function createEndpointParts(
     probeReceiver: new ProbeReceiver(settings.egress.probeReceiverUrl),
     publicUrl: settings.publicUrl,
     onRemoved: sequenceRemover(deps),
+    announcing: announcingOf(deps, changes),
   });
   const toResource = (endpoint: EndpointDocument): EndpointResource =>
     endpoints.toResource(endpoint);
@@ -54,4 +57,14 @@ function sequenceRemover({ nc, publisher, clock, log }: ControlDeps): EndpointsD
       log.warn({ error: (error as Error).message }, 'endpoint.sequences_not_removed');
     });
   };
+}
+
+/** What announces operational events. */
+export function announcingOf(
+  { settings, db, clock }: ControlDeps,
+  { configuration }: ConfigurationDeps,
+): OperationalEventDeps {
+  const { operatorTenant } = settings;
+  const lives = new CurrentLives(configuration);
+  return { store: healthStoreOf(db), operatorTenant, lives, clock };
 }

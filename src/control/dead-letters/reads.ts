@@ -11,7 +11,9 @@ import type {
 } from '#wire/api/dead-letter.ts';
 import { decodeEventFrame } from '#wire/frames/event-frame.ts';
 import { boundList, type Page, toPage } from '#wire/pagination.ts';
-import { recordToResource } from '../history/attempt-reads.ts';
+import type { AttemptResource } from '#wire/api/delivery.ts';
+import type { AttemptRecord } from '#wire/frames/record.ts';
+import { hideResponse, recordToResource } from '../history/attempt-reads.ts';
 import { type HistoryReadDeps, dataMember, toPayloadResource } from '../history/event-reads.ts';
 import { SEARCH_MS_MAX } from '../history/fair-searches.ts';
 import { afterCursor, timeOrder, timeSort } from '../history/time-order.ts';
@@ -97,7 +99,7 @@ export class DeadLetterReads {
     const { last_attempt: attempt } = letter;
     const shown = {
       ...summarize(letter),
-      last_attempt: attempt === null ? null : recordToResource(attempt),
+      last_attempt: attempt === null ? null : this.showAttempt(letter, attempt),
     };
     return `${JSON.stringify(shown).slice(0, -1)},"event":${this.eventJson(letter)}}`;
   }
@@ -108,6 +110,11 @@ export class DeadLetterReads {
     const letter = await this.deps.history.deadLetters.findOne(open);
     if (letter !== null) return letter;
     throw notFound('dead letter', id);
+  }
+
+  private showAttempt({ type }: DeadLetterDocument, attempt: AttemptRecord): AttemptResource {
+    const shown = recordToResource(attempt);
+    return this.deps.config.eventType(type)?.sensitive === true ? hideResponse(shown) : shown;
   }
 
   private eventJson({ frame }: DeadLetterDocument): string {

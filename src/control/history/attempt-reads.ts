@@ -2,14 +2,20 @@
 import type { DeliveryDocument, History } from '#infra/mongo/documents.ts';
 import type { AttemptDocument } from '#infra/mongo/history/attempts.ts';
 import type { AttemptResource } from '#wire/api/delivery.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
 import type { AttemptRecord } from '#wire/frames/record.ts';
+
+export interface AttemptReadDeps {
+  history: Pick<History, 'attempts'>;
+  config: Pick<ConfigView, 'eventType'>;
+}
 
 /**
  * Returns the attempts of a delivery in the order in which they were made.
  * `limits.attemptsMax` bounds them.
  */
 export async function attemptsOfDelivery(
-  { attempts }: Pick<History, 'attempts'>,
+  { history: { attempts }, config }: AttemptReadDeps,
   delivery: DeliveryDocument,
 ): Promise<AttemptResource[]> {
   const stored = Object.values(delivery.attempts ?? {});
@@ -17,9 +23,21 @@ export async function attemptsOfDelivery(
   const documents = await attempts
     .find({ delivery: delivery._id, tenant: delivery.tenant })
     .toArray();
-  return [...inDelivery.map(recordToResource), ...documents.map(documentToResource)].sort(
+  const shown = [...inDelivery.map(recordToResource), ...documents.map(documentToResource)];
+  const isHidden = config.eventType(delivery.type)?.sensitive === true;
+  return (isHidden ? shown.map(hideResponse) : shown).sort(
     (a, b) => a.number - b.number || a.started_at.localeCompare(b.started_at),
   );
+}
+
+type Response = Pick<
+  AttemptResource,
+  'response_headers' | 'response_body' | 'response_body_encoding'
+>;
+
+/** Hides the response to an event of a sensitive type: a receiver may echo the data. */
+export function hideResponse<T extends Response>(attempt: T): T {
+  return { ...attempt, response_headers: {}, response_body: null, response_body_encoding: null };
 }
 
 /** Returns an attempt in its form in the API. */

@@ -47,14 +47,14 @@ export class DeliveryReads {
     const delivery = await this.find(lifeId, deliveryId);
     return {
       ...summarizeDelivery(delivery),
-      attempts: await attemptsOfDelivery(this.deps.history, delivery),
+      attempts: await attemptsOfDelivery(this.deps, delivery),
     };
   }
 
   async listAttempts(lifeId: string, deliveryId: string): Promise<Page<AttemptResource>> {
     // `limits.attemptsMax` bounds them: one page holds them all.
     const delivery = await this.find(lifeId, deliveryId);
-    return { data: await attemptsOfDelivery(this.deps.history, delivery), next_cursor: null };
+    return { data: await attemptsOfDelivery(this.deps, delivery), next_cursor: null };
   }
 
   private async find(lifeId: string, deliveryId: string): Promise<DeliveryDocument> {

@@ -43,6 +43,8 @@ import {
 import { afterId, idOrder } from './id-order.ts';
 import { checkLinksAllowed, policyFields, toPolicyResource } from './endpoint-policies.ts';
 import { checkTenantUrl, shownUrl } from './endpoint-url.ts';
+import { announceRequest, newStatus } from '../approvals/approvals.ts';
+import type { OperationalEventDeps } from '../health/operational-events.ts';
 import type { HealthReads } from '../health/reads.ts';
 import {
   checkChangeOfKind,
@@ -71,6 +73,8 @@ export interface EndpointsDeps extends ConfigurationDeps {
   /** Base URL of links to payloads; undefined: there are no links. */
   publicUrl: string | undefined;
   health: Pick<HealthReads, 'get'>;
+  /** For subscriptions that wait for approval. */
+  announcing: OperationalEventDeps;
   /** Called after an endpoint was deleted. Must not throw. */
   onRemoved: (lifeId: string, endpoint: string) => void;
 }
@@ -89,23 +93,25 @@ export class Endpoints {
   create(
     tenantId: string,
     body: NewEndpoint | NewPollEndpoint,
+    mayApprove: boolean,
     claim?: ChangeClaim<CreatedEndpoint>,
   ): Promise<CreatedEndpoint> {
     return body.kind === 'poll'
-      ? this.createPolled(tenantId, body, claim)
-      : this.createWebhook(tenantId, body, claim);
+      ? this.createPolled(tenantId, body, mayApprove, claim)
+      : this.createWebhook(tenantId, body, mayApprove, claim);
   }
 
   private createPolled(
     tenantId: string,
     body: NewPollEndpoint,
+    mayApprove: boolean,
     claim?: ChangeClaim<CreatedEndpoint>,
   ): Promise<CreatedEndpoint> {
     const filter = checkFilter(body.filter);
     const id = newId('ep', this.deps.clock.wallMs());
     const insert = async (context: TenantChange): Promise<CreatedEndpoint> => {
       const endpoint = newPollDocument(id, tenantId, body, context.now);
-      const subscription_id = await this.insert(context, endpoint, { ...body, filter });
+      const subscription_id = await this.insert(context, endpoint, { ...body, filter, mayApprove });
       return { ...toPollResource(endpoint, pollFields(body.poll, undefined)), subscription_id };
     };
     return changeTenant(this.deps, tenantId, insert, claim);
@@ -115,7 +121,11 @@ export class Endpoints {
   private async insert(
     context: TenantChange,
     endpoint: EndpointDocument,
-    body: { event_types?: string[]; filter: ReturnType<typeof checkFilter> },
+    body: {
+      event_types?: string[];
+      filter: ReturnType<typeof checkFilter>;
+      mayApprove: boolean;
+    },
   ): Promise<string | null> {
     const { configuration } = this.deps;
     await configuration.endpoints.insertOne(endpoint, { session: context.session });
@@ -127,14 +137,16 @@ export class Endpoints {
       endpoint_id: endpoint._id,
       event_types: eventTypes,
       filter: body.filter,
-      status: 'APPROVED',
+      status: newStatus(context.tenant, undefined, body.mayApprove),
     });
+    await announceRequest(this.deps.announcing, context, subscription);
     return subscription._id;
   }
 
   private async createWebhook(
     tenantId: string,
     body: NewEndpoint,
+    mayApprove: boolean,
     claim?: ChangeClaim<CreatedEndpoint>,
   ): Promise<CreatedEndpoint> {
     const { secretBox } = this.deps;
@@ -168,7 +180,7 @@ export class Endpoints {
         updated_at: now,
       };
       validateCombination(endpoint, body);
-      const subscription_id = await this.insert(context, endpoint, { ...body, filter });
+      const subscription_id = await this.insert(context, endpoint, { ...body, filter, mayApprove });
       return { ...this.toWebhookResource(endpoint), secret, subscription_id };
     };
     return changeTenant(this.deps, tenantId, insert, claim);

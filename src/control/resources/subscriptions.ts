@@ -24,6 +24,8 @@ import {
 } from '../config-sync/change-tenant.ts';
 import type { ChangeClaim } from '../idempotency/change-claim.ts';
 import { CurrentLives } from '../lives/current-lives.ts';
+import { announceRequest, mayNotApprove, newStatus, statusAfter } from '../approvals/approvals.ts';
+import type { OperationalEventDeps } from '../health/operational-events.ts';
 import { type DryRunRequest, dryRunSubscription } from './dry-run.ts';
 import { afterId, idOrder } from './id-order.ts';
 import { checkFilter } from './subscription-filter.ts';
@@ -32,6 +34,8 @@ import { checkTenantExists } from './tenant-exists.ts';
 const SORT: PageSort = { name: 'subscriptions', fields: ['string'] };
 
 export interface SubscriptionsDeps extends ConfigurationDeps {
+  /** For subscriptions that wait for approval. */
+  announcing: OperationalEventDeps;
   /** Longest sample event of a filter. */
   eventBytesMax: number;
   /** Admits sample events. */
@@ -48,12 +52,13 @@ export class Subscriptions {
   async create(
     tenantId: string,
     body: NewSubscription,
+    mayApprove: boolean,
     claim?: ChangeClaim<SubscriptionResource>,
   ): Promise<SubscriptionResource> {
     const { configuration } = this.deps;
     const filter = checkFilter(body.filter);
     const insert = async (context: TenantChange): Promise<SubscriptionResource> => {
-      const { session } = context;
+      const { session, tenant } = context;
       const endpoint = { _id: body.endpoint_id, tenant: tenantId };
       if ((await configuration.endpoints.findOne(endpoint, { session })) === null) {
         throw noSuchEndpoint(body.endpoint_id);
@@ -63,8 +68,9 @@ export class Subscriptions {
         endpoint_id: body.endpoint_id,
         event_types: body.event_types ?? ['*'],
         filter,
-        status: toStoredStatus(body.status ?? 'approved'),
+        status: newStatus(tenant, body.status, mayApprove),
       });
+      await announceRequest(this.deps.announcing, context, subscription);
       return toResource(subscription);
     };
     return changeTenant(this.deps, tenantId, insert, claim);
@@ -110,15 +116,16 @@ export class Subscriptions {
     if (body.event_types !== undefined) fields.event_types = body.event_types;
     if (body.filter !== undefined) fields.filter = checkFilter(body.filter);
     if (body.status !== undefined) fields.status = toStoredStatus(body.status);
-    return changeTenant(this.deps, tenantId, async ({ session, now, size }) => {
+    return changeTenant(this.deps, tenantId, async (context) => {
+      const { session, tenant, now, size } = context;
       const known = await this.find(tenantId, id, session);
       checkPreconditions(caller.preconditions, known.revision);
       if (body.status === 'approved' && known.status !== 'APPROVED' && !caller.mayApprove) {
-        throw new PosthornError('POSTHORN_KEY_SCOPE', {
-          detail: 'a platform key is needed to approve a subscription',
-        });
+        throw mayNotApprove();
       }
       const changed = { ...known, ...fields, revision: known.revision + 1, updated_at: now };
+      changed.status = statusAfter(tenant, known, changed, caller.mayApprove);
+      await announceRequest(this.deps.announcing, context, changed, known);
       await configuration.subscriptions.replaceOne({ _id: id }, changed, { session });
       size.replaced('subscriptions', known, changed);
       return toResource(changed);

@@ -61,6 +61,7 @@ export class Tenants {
         weight: settings.weight ?? 1,
         in_flight_max: settings.in_flight_max ?? null,
         event_type_policy: settings.event_type_policy ?? null,
+        subscription_approval: settings.subscription_approval ?? 'none',
         rate_limit: settings.rate_limit ? storedRate(settings.rate_limit, known?.rate_limit) : null,
         updated_at: now,
       };
@@ -212,6 +213,7 @@ function toResource(tenant: TenantDocument): TenantResource {
     weight: tenant.weight,
     in_flight_max: tenant.in_flight_max ?? null,
     event_type_policy: tenant.event_type_policy,
+    subscription_approval: tenant.subscription_approval ?? 'none',
     rate_limit: tenant.rate_limit ?? null,
     revision: tenant.revision,
     created_at: tenant.created_at.toISOString(),

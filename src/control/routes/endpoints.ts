@@ -19,7 +19,7 @@ import { problemAnswers } from '#wire/api/problem.ts';
 import { tenantParams } from '#wire/api/tenant.ts';
 import { etagOf } from '#wire/revision.ts';
 import { answer } from '#wire/openapi/describe.ts';
-import type { Api } from './access.ts';
+import { type Api, principalOf } from './access.ts';
 import { answerChange } from '../idempotency/change-claim.ts';
 import type { Endpoints } from '../resources/endpoints.ts';
 
@@ -65,7 +65,7 @@ export function registerEndpointRoutes(api: Api, endpoints: Endpoints): void {
         headers: { etag: etagOf(revision), location: `/v1/tenants/${tenant}/endpoints/${id}` },
       });
       return answerChange([request, reply], head, (claim) =>
-        endpoints.create(tenant, request.body, claim),
+        endpoints.create(tenant, request.body, principalOf(request).scope === 'platform', claim),
       );
     },
   );

@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify';
 import { Type } from 'typebox';
 import { preconditionHeaders } from '#wire/api/fields.ts';
 import { problemAnswers } from '#wire/api/problem.ts';
@@ -56,7 +57,7 @@ export function registerSubscriptionRoutes(api: Api, subscriptions: Subscription
         headers: { etag: etagOf(revision), location: `/v1/tenants/${tenant}/subscriptions/${id}` },
       });
       return answerChange([request, reply], head, (claim) =>
-        subscriptions.create(tenant, request.body, claim),
+        subscriptions.create(tenant, request.body, isOperator(request), claim),
       );
     },
   );
@@ -150,7 +151,7 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
       const { tenant, subscription: id } = request.params;
       const changed = await subscriptions.change(tenant, id, request.body, {
         preconditions: request.headers,
-        mayApprove: principalOf(request).scope === 'platform',
+        mayApprove: isOperator(request),
       });
       reply.header('etag', etagOf(changed.revision));
       return changed;
@@ -179,4 +180,9 @@ function registerItemRoutes(api: Api, subscriptions: Subscriptions): void {
       return reply.code(204).send(null);
     },
   );
+}
+
+/** Only operators approve subscriptions. */
+function isOperator(request: FastifyRequest): boolean {
+  return principalOf(request).scope === 'platform';
 }

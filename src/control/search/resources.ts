@@ -3,6 +3,8 @@ import { tenantIdOf } from '#domain/tenant.ts';
 import type { EventDocument } from '#infra/mongo/documents.ts';
 import type { AttemptDocument } from '#infra/mongo/history/attempts.ts';
 import type { AttemptSummary } from '#wire/api/search/attempt-list.ts';
+import type { ConfigView } from '#wire/config-snapshot.ts';
+import { hideResponse } from '../history/attempt-reads.ts';
 import { dataMember, summarizeEvent } from '../history/event-reads.ts';
 
 export function summarizeAttempt(attempt: AttemptDocument): AttemptSummary {
@@ -26,14 +28,15 @@ export function summarizeAttempt(attempt: AttemptDocument): AttemptSummary {
   };
 }
 
-/** Returns an attempt with its response. */
-export function showAttempt(attempt: AttemptDocument) {
-  return {
+/** Returns an attempt with its response, unless its event type is sensitive. */
+export function showAttempt(config: Pick<ConfigView, 'eventType'>, attempt: AttemptDocument) {
+  const shown = {
     ...summarizeAttempt(attempt),
     response_headers: attempt.response_headers ?? {},
     response_body: attempt.response_body ?? null,
     response_body_encoding: attempt.response_body_encoding ?? null,
   };
+  return config.eventType(attempt.type)?.sensitive === true ? hideResponse(shown) : shown;
 }
 
 /** Returns an event as JSON text, with its data byte for byte as it was published. */

@@ -112,7 +112,7 @@ function deliveriesOf({ lists }: SearchParts): Listed {
   };
 }
 
-function attemptsOf({ lists }: SearchParts): Listed {
+function attemptsOf({ lists, eventData: { config } }: SearchParts): Listed {
   return {
     name: 'attempts',
     Name: 'Attempts',
@@ -127,7 +127,7 @@ function attemptsOf({ lists }: SearchParts): Listed {
     list: async (scope, query: AttemptListQuery) =>
       show(
         await lists.attempts(scope, query),
-        query.include === 'response' ? showAttempt : summarizeAttempt,
+        query.include === 'response' ? (attempt) => showAttempt(config, attempt) : summarizeAttempt,
       ),
     count: (scope, query) => lists.countAttempts(scope, query),
   };
@@ -222,7 +222,7 @@ function sendJson(reply: FastifyReply, body: unknown): FastifyReply {
   return reply.header('content-type', 'application/json; charset=utf-8').send(body);
 }
 
-function registerAttempt(api: Api, { lists, scopes }: SearchParts): void {
+function registerAttempt(api: Api, { lists, scopes, eventData }: SearchParts): void {
   api.get(
     '/v1/tenants/:tenant/attempts/:attempt',
     {
@@ -239,7 +239,7 @@ function registerAttempt(api: Api, { lists, scopes }: SearchParts): void {
     async (request) => {
       const { tenant, attempt: id } = request.params;
       const scope = await scopes.ofTenant(tenant, principalOf(request));
-      return showAttempt(await lists.attempt(scope, id));
+      return showAttempt(eventData.config, await lists.attempt(scope, id));
     },
   );
 }

@@ -17,7 +17,7 @@ import type { SubscriptionStatus } from '#domain/endpoint/endpoint.ts';
 import type { StoredStatus } from '#domain/stored-status.ts';
 import type { CredentialType, TokenAuthMethod } from '#domain/endpoint/outbound-credentials.ts';
 import type { Compatibility, EventTypeStatus } from '#domain/event/event-type.ts';
-import type { EventTypePolicy } from '#domain/tenant.ts';
+import type { EventTypePolicy, SubscriptionApproval } from '#domain/tenant.ts';
 import type { Priority } from '#domain/event/priority.ts';
 import type { Capability, KeyScope } from '#domain/capabilities.ts';
 import type { PollPolicyFields } from '#wire/api/endpoint/poll-endpoint.ts';
@@ -42,6 +42,8 @@ export interface TenantDocument {
   /** Null or absent: the tenant has no limit of its own. */
   in_flight_max?: number | null;
   event_type_policy: EventTypePolicy | null;
+  /** Absent: none. */
+  subscription_approval?: SubscriptionApproval;
   /** Null or absent: none. */
   rate_limit?: StoredRateLimit | null;
   /** Revision of these settings: the ETag. */

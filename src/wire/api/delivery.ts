@@ -58,12 +58,14 @@ export const attempt = named(
       ),
     ),
     response_headers: Type.Record(Type.String(), Type.String(), {
-      description: 'Header fields of the response: the first 32.',
+      description:
+        'Header fields of the response: the first 32. Empty if the event type is sensitive.',
       examples: [{ 'content-type': 'text/plain' }],
     }),
     response_body: nullable(
       Type.String({
-        description: 'Body of the response: the first 4 KiB.',
+        description:
+          'Body of the response: the first 4 KiB. Null also if the event type is sensitive.',
         examples: ['temporarily unavailable'],
       }),
     ),

@@ -1,7 +1,7 @@
 /** Schemas of tenants. */
 import { type Static, Type } from 'typebox';
 import { policyBounds } from '#domain/endpoint/endpoint-policy.ts';
-import { eventTypePolicies } from '#domain/tenant.ts';
+import { eventTypePolicies, subscriptionApprovals } from '#domain/tenant.ts';
 import { named } from '#wire/openapi/describe.ts';
 import { nullable, revision, strict, tenantId, timestamp } from './fields.ts';
 import { orderField, pageFields, pageOf } from './page.ts';
@@ -36,6 +36,13 @@ const settings = {
         '`auto` accepts events of unregistered types, `strict` rejects them. Absent: the setting of the platform.',
     }),
   ),
+  subscription_approval: named(
+    'SubscriptionApproval',
+    Type.Enum(subscriptionApprovals, {
+      description:
+        '`required`: subscriptions that the tenant creates or changes are `pending` until an operator approves them.',
+    }),
+  ),
 };
 
 export const tenantSettings = named(
@@ -46,6 +53,7 @@ export const tenantSettings = named(
       weight: Type.Optional(Type.Integer({ ...settings.weight, default: 1 })),
       in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
       event_type_policy: Type.Optional(settings.event_type_policy),
+      subscription_approval: Type.Optional(settings.subscription_approval),
       rate_limit: Type.Optional(nullable(rateLimitSettings)),
     },
     strict,
@@ -62,6 +70,7 @@ export const tenantChange = named(
       weight: Type.Optional(settings.weight),
       in_flight_max: Type.Optional(nullable(settings.in_flight_max)),
       event_type_policy: Type.Optional(nullable(settings.event_type_policy)),
+      subscription_approval: Type.Optional(settings.subscription_approval),
       rate_limit: Type.Optional(nullable(rateLimitSettings)),
     },
     { ...strict, minProperties: 1 },
@@ -81,6 +90,7 @@ export const tenant = named(
     weight: settings.weight,
     in_flight_max: nullable(settings.in_flight_max),
     event_type_policy: nullable(settings.event_type_policy),
+    subscription_approval: settings.subscription_approval,
     rate_limit: nullable(rateLimit),
     revision,
     created_at: timestamp('When the tenant was created'),

@@ -118,6 +118,19 @@ const issueOpened = named('IssueOpenedData', Type.Object(issueFacts), {
 const issueResolved = named('IssueResolvedData', Type.Object(issueFacts), {
   description: 'An issue was resolved.',
 });
+const approvalRequested = named(
+  'ApprovalRequestedData',
+  Type.Object({
+    tenant_id: tenantId,
+    subscription_id: resourceId('the subscription', 'sub'),
+    endpoint_id: endpointFacts.endpoint_id,
+    event_types: Type.Array(Type.String({ examples: ['order.*'] }), {
+      description: 'The event types that the subscription selects.',
+    }),
+    requested_at: timestamp('When the tenant created or changed the subscription'),
+  }),
+  { description: 'A subscription waits for the approval of an operator.' },
+);
 
 /** The schemas of all operational events, by type. */
 export const operationalEventData = {
@@ -127,5 +140,6 @@ export const operationalEventData = {
   'posthorn.delivery.exhausted': exhausted,
   'posthorn.issue.opened': issueOpened,
   'posthorn.issue.resolved': issueResolved,
+  'posthorn.approval.requested': approvalRequested,
 } satisfies Record<string, TSchema>;
 export type OperationalEventType = keyof typeof operationalEventData;
