@@ -79,7 +79,7 @@ test('every POST that creates or rotates repeats its first answer, with its head
     [`${tenant}/endpoints`, { url: 'https://e.com/all' }],
     [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
     [`${tenant}/subscriptions`, { endpoint_id: id, event_types: ['a.b'] }],
-    [`${tenant}/plans`, { action: 'replay', kind: 'failed', filter: { endpoint_id: id } }],
+    [`${tenant}/dead-letters/replay`, { endpoint_id: [id] }],
   ];
   for (const [path, body] of requests) {
     const first = await post(path, body, 'k4');
@@ -99,11 +99,21 @@ test('every POST stores its answer with its change or continues after a crash', 
     'createEndpoint',
     'createKey',
     'createSubscription',
+    'expirePreviousEndpointSecrets',
+    'pauseEndpoint',
+    'resumeEndpoint',
     'rotateEndpointSecret',
     'rotateKey',
   ];
   // Each continues an earlier run: see the tests of deliveries and dead letters.
-  const continued = ['cancelDelivery', 'replayDeadLetter', 'resendDelivery', 'retryDelivery'];
+  const continued = [
+    'cancelDelivery',
+    'discardDeadLetters',
+    'replayDeadLetter',
+    'replayDeadLetters',
+    'resendDelivery',
+    'retryDelivery',
+  ];
   // A second run finds the same state, and gives the same answer.
   const repeatable = [
     'cancelBroadcast',
@@ -113,9 +123,8 @@ test('every POST stores its answer with its change or continues after a crash', 
     'pauseReplay',
     'resumeReplay',
   ];
-  // After a crash a repeat sends another test webhook: a test promises nothing.
-  // A second plan lists the same items, and changes nothing.
-  const repeated = ['testEndpoint', 'createPlan'];
+  // After a crash a repeat sends another test webhook, or makes another plan, which does nothing.
+  const repeated = ['createPlan', 'testEndpoint', 'verifyEndpoint'];
   const { paths } = (await plane.call('GET', '/openapi.json')).body;
   const posts = Object.values<{ post?: { operationId: string } }>(paths).flatMap(({ post }) =>
     post === undefined ? [] : [post.operationId],
@@ -129,6 +138,9 @@ test('every POST stores its answer with its change or continues after a crash', 
   const changes: [string, object | undefined][] = [
     [`${tenant}/endpoints`, { url: 'https://e.com/once' }],
     [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
+    [`${tenant}/endpoints/${id}/expire-previous-secrets`, undefined],
+    [`${tenant}/endpoints/${id}/pause`, {}],
+    [`${tenant}/endpoints/${id}/resume`, undefined],
     [`${tenant}/subscriptions`, { endpoint_id: id }],
     ['/v1/keys', newKey('once')],
     ['/v1/keys', { scope: 'platform' }],
