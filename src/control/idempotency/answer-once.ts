@@ -38,6 +38,7 @@ export function answerOnce(
       route: request.routeOptions.url ?? '',
       params: request.params as Record<string, string>,
       key,
+      query: request.query,
       body: request.body,
     });
     if ('claim' in found) {

@@ -48,6 +48,7 @@ export interface IdempotentRequest {
   /** Decoded: a path has many spellings. */
   params: Readonly<Record<string, string>>;
   key: string;
+  query: unknown;
   body: unknown;
 }
 
@@ -90,9 +91,9 @@ export class IdempotentAnswers {
    */
   async claim(request: IdempotentRequest): Promise<{ claim: Claim } | { answer: KeptAnswer }> {
     const { answers, clock } = this.deps;
-    const { tenant = null, body } = request;
+    const { tenant = null, query, body } = request;
     const _id = claimId(request);
-    const fingerprint = digest(JSON.stringify(body ?? null));
+    const fingerprint = digest(JSON.stringify([query ?? null, body ?? null]));
     const now = clock.wallMs();
     const holder = randomUUID();
     const expires_at = new Date(now + limits.idempotentAnswersKeptSeconds * 1000);

@@ -91,7 +91,9 @@ function describedRoute({ schema, method, url }: RouteOptions): RouteSchema {
   };
   // `answerOnce` and `applyReadPreconditions` read these headers on every route of their method.
   if (method === 'PATCH') return withPattern(withMergePatch(described));
-  if (method === 'POST') return withHeaders(withPattern(described), idempotencyKeyHeader);
+  // A route without a caller is not among those of `answerOnce`.
+  const isRepeatable = method === 'POST' && described.security?.length !== 0;
+  if (isRepeatable) return withHeaders(withPattern(described), idempotencyKeyHeader);
   return withPattern(hasEtag(described) ? withNotModified(described) : described);
 }
 

@@ -6,7 +6,7 @@ export interface IdempotentAnswerDocument {
   _id: string;
   /** The tenant whose resources the path names; null: none. Answers are deleted with the tenant. */
   tenant: string | null;
-  /** Digest of the body. */
+  /** Digest of the query and the body. */
   fingerprint: string;
   /** Status, header fields and body, sealed for `_id`; null while the request runs. */
   sealed: string | null;

@@ -31,7 +31,7 @@ function twoProcesses(key: string) {
   const answers = idempotentAnswersOf(mongo.db);
   const process = () => new IdempotentAnswers({ answers, secretBox, clock });
   const bound = { caller: 'c', method: 'POST', tenant: 'acme', life: 'acme' };
-  const request = { ...bound, route: '/p', params: {}, key, body: {} };
+  const request = { ...bound, route: '/p', params: {}, key, query: {}, body: {} };
   const made = mongo.db.collection<{ by: string; key: string }>('made');
   const change = async (
     on: IdempotentAnswers,

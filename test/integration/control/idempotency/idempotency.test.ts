@@ -51,12 +51,16 @@ test('of concurrent requests with one key one runs, and the others get its answe
   assert.equal(await plane.db.collection('api_keys').countDocuments({ name: 'burst' }), 1);
 });
 
-test('a key is bound to its body, its path and its caller', async () => {
+test('a key is bound to its body, its query, its path and its caller', async () => {
   await post('/v1/keys', newKey('bound'), 'k3');
   const otherBody = await post('/v1/keys', newKey('other'), 'k3');
   assert.equal(otherBody.status, 422);
   assert.equal(otherBody.body.code, 'POSTHORN_IDEMPOTENCY_KEY_REUSED');
   assert.equal(otherBody.body.errors[0].pointer, '#header/idempotency-key');
+  const dryRun = (query: string) =>
+    post(`${tenant}/events/dry-run${query}`, { event: { type: 'a.b', data: 1 } }, 'k3');
+  assert.equal((await dryRun('?limit=1')).status, 200);
+  assert.equal((await dryRun('?limit=2')).status, 422);
   const url = 'https://e.com/bound';
   const otherPath = await post(`${tenant}/endpoints`, { url }, 'k3');
   assert.equal(otherPath.status, 201, otherPath.text);
@@ -79,7 +83,6 @@ test('every POST that creates or rotates repeats its first answer, with its head
     [`${tenant}/endpoints`, { url: 'https://e.com/all' }],
     [`${tenant}/endpoints/${id}/rotate-secret`, undefined],
     [`${tenant}/subscriptions`, { endpoint_id: id, event_types: ['a.b'] }],
-    [`${tenant}/dead-letters/replay`, { endpoint_id: [id] }],
   ];
   for (const [path, body] of requests) {
     const first = await post(path, body, 'k4');
@@ -98,6 +101,7 @@ test('every POST stores its answer with its change or continues after a crash', 
   const inTransaction = [
     'createEndpoint',
     'createKey',
+    'createPortalToken',
     'createSubscription',
     'expirePreviousEndpointSecrets',
     'pauseEndpoint',
@@ -106,32 +110,35 @@ test('every POST stores its answer with its change or continues after a crash', 
     'rotateKey',
   ];
   // Each continues an earlier run: see the tests of deliveries and dead letters.
-  const continued = [
-    'cancelDelivery',
-    'discardDeadLetters',
-    'replayDeadLetter',
-    'replayDeadLetters',
-    'resendDelivery',
-    'retryDelivery',
-  ];
+  const continued = ['cancelDelivery', 'replayDeadLetter', 'resendDelivery', 'retryDelivery'];
   // A second run finds the same state, and gives the same answer.
   const repeatable = [
+    'acknowledgeIssue',
+    'applyEventTypeImport',
     'cancelBroadcast',
     'cancelReplay',
+    'commitLeases',
     'createReplay',
+    'dryRunEvent',
     'dryRunSubscription',
+    'extendLeases',
     'pauseReplay',
+    'reopenIssue',
+    'resolveIssue',
     'resumeReplay',
+    'revokePortalTokens',
   ];
   // After a crash a repeat sends another test webhook, or makes another plan, which does nothing.
-  const repeated = ['createPlan', 'testEndpoint', 'verifyEndpoint'];
+  const repeated = ['createEventTypeImport', 'createPlan', 'testEndpoint', 'verifyEndpoint'];
+  // An exchange is refused the second time: it takes no key.
+  const once = ['createSession'];
   const { paths } = (await plane.call('GET', '/openapi.json')).body;
   const posts = Object.values<{ post?: { operationId: string } }>(paths).flatMap(({ post }) =>
     post === undefined ? [] : [post.operationId],
   );
   // Idempotent by the event id.
   const published = ['publishBroadcast', 'publishBroadcasts', 'publishEvent', 'publishEvents'];
-  const known = [...inTransaction, ...continued, ...repeatable, ...repeated, ...published];
+  const known = [...inTransaction, ...continued, ...repeatable, ...repeated, ...once, ...published];
   assert.deepEqual(posts.toSorted(), known.toSorted());
   const made = await plane.call('POST', `${tenant}/endpoints`, { url: 'https://e.com/one' });
   const { id } = made.body;
@@ -142,6 +149,7 @@ test('every POST stores its answer with its change or continues after a crash', 
     [`${tenant}/endpoints/${id}/pause`, {}],
     [`${tenant}/endpoints/${id}/resume`, undefined],
     [`${tenant}/subscriptions`, { endpoint_id: id }],
+    [`${tenant}/portal-tokens`, {}],
     ['/v1/keys', newKey('once')],
     ['/v1/keys', { scope: 'platform' }],
   ];

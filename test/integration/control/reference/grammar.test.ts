@@ -127,7 +127,7 @@ test('every POST takes an Idempotency-Key, and every PATCH a merge patch', () =>
       const types = Object.keys(requestBody?.content ?? {}).toSorted();
       assert.deepEqual(types, ['application/json', 'application/merge-patch+json'], operationId);
     }
-    if (method !== 'post') continue;
+    if (method !== 'post' || operationId === 'createSession') continue;
     const headers = parameters.filter((each) => each.in === 'header');
     assert.ok(
       headers.some(({ name }) => name === 'idempotency-key'),
