@@ -37,11 +37,15 @@ const filters = {
   event_type: filterBy(eventTypeName),
   status: filterBy(eventStatus),
   'data[contains]': Type.Optional(
-    text(
-      limits.searchTextLengthMax,
-      'Text in `data` exactly as it was published; upper and lower case differ. Events of sensitive types, binary data and large payloads are not searched.',
-      '"sku":"A-17"',
-    ),
+    Type.String({
+      minLength: 1,
+      maxLength: limits.searchTextLengthMax,
+      // MongoDB compares no text with a null character.
+      pattern: '^[^\\u0000]+$',
+      description:
+        'Text in `data` exactly as it was published; upper and lower case differ. Events of sensitive types, binary data and large payloads are not searched.',
+      examples: ['"sku":"A-17"'],
+    }),
   ),
   filter: Type.Optional(
     text(

@@ -73,6 +73,48 @@ test("another tenant's attempts, events and deliveries are found by no filter", 
   }
 });
 
+test('rejects a query that no list can answer with an error that names its field', async () => {
+  const path = await newTenant('bad');
+  const many = Array.from({ length: 21 }, (_, i) => `status=held&id=${i}`).join('&');
+  for (const [query, pointer] of [
+    ['events?data[contains]=%00', '#query/data[contains]'],
+    ['events?data[contains]=', '#query/data[contains]'],
+    [
+      `events?data[contains]=${'x'.repeat(limits.searchTextLengthMax + 1)}`,
+      '#query/data[contains]',
+    ],
+    ['events?filter=%7B', '#query/filter'],
+    ['events?filter=%7B%22__proto__%22%3A1%7D', '#query/filter/__proto__'],
+    ['events?producer_id=1', '#query/source'],
+    ['events?include=all', '#query/include'],
+    ['events?accepted_at[gt]=2026-01-31T12:00:00Z', '#query/accepted_at[gt]'],
+    ['deliveries?accepted_at[gte]=now', '#query/accepted_at[gte]'],
+    ['deliveries?attempt_count[gte]=-1', '#query/attempt_count[gte]'],
+    ['deliveries?attempt_count[gte]=1e3', '#query/attempt_count[gte]'],
+    ['deliveries?response_class=6xx', '#query/response_class/0'],
+    ['attempts?response_status=1000', '#query/response_status/0'],
+    ['attempts?order=random', '#query/order'],
+    [`events?${many}`, '#query/id'],
+  ] as const) {
+    const answer = await get(`${path}/${query}`);
+    assert.equal(answer.status, 400, `${query}: ${answer.text}`);
+    const pointers = answer.body.errors.map((error: { pointer: string }) => error.pointer);
+    assert.ok(pointers.includes(pointer), `${query}: ${pointers.join()}`);
+  }
+  for (const query of [
+    'events?id=%00&subject=%EF%BF%BF&correlation_id=%25',
+    `events?idempotency_key=${encodeURIComponent('\n')}`,
+    'events?source=/s&producer_id=%00',
+    'deliveries?reason=%00&attempt_count[gte]=999999999999999',
+    'deliveries?accepted_at[gte]=0001-01-01T00:00:00Z&updated_at[lt]=9999-12-31T23:59:59Z',
+    'attempts?duration_ms[lt]=0&number[gte]=5&number[lt]=1',
+  ]) {
+    const answer = await get(`${path}/${query}`);
+    assert.equal(answer.status, 200, `${query}: ${answer.text}`);
+    assert.equal((await get(`${path}/${query.replace('?', '/count?')}`)).body.count, 0, query);
+  }
+});
+
 test('a cursor is refused by the list of another tenant, order or filter', async () => {
   const [one, two] = [await newTenant('one'), await newTenant('two')];
   for (const tenant of ['one', 'two']) {
