@@ -122,10 +122,7 @@ export function createControl(deps: ControlDeps): Control {
     deadLetterActions: deadLetters.actions,
     deliveryActions,
     ...replays.parts,
-    broadcasts: new Broadcasts({
-      store: new BroadcastStore({ publisher: deps.publisher, jsm: managerOf(nc), clock }),
-      clock,
-    }),
+    broadcasts: createBroadcasts(deps),
     answers: new IdempotentAnswers({
       answers: configuration.idempotentAnswers,
       secretBox: deps.secretBox,
@@ -162,6 +159,13 @@ export function createControl(deps: ControlDeps): Control {
     trackHealth: (attempts) => health.tracker.apply(attempts),
     markMetrics: (minutes) => metrics.marker.markMinutes(minutes),
   };
+}
+
+function createBroadcasts({ nc, publisher, clock }: ControlDeps): Broadcasts {
+  return new Broadcasts({
+    store: new BroadcastStore({ publisher, jsm: managerOf(nc), clock }),
+    clock,
+  });
 }
 
 function controlService(sync: ConfigSync, purger: TenantPurger, others: Service[]): Service {

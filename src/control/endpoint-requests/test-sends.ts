@@ -8,6 +8,7 @@ import type { Configuration } from '#infra/mongo/configuration.ts';
 import { type EndpointTestResult, TEST_EVENT_TYPE } from '#wire/api/endpoint/endpoint-test.ts';
 import { encodeEventFrame, type EventHead } from '#wire/frames/event-frame.ts';
 import { checkPreconditions, type Preconditions } from '#wire/revision.ts';
+import { refuseUnless } from '../endpoint-status/pauses.ts';
 import { samplesOf } from '../event-types/event-type-resource.ts';
 import { recordToResource } from '../history/attempt-reads.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -43,7 +44,8 @@ export class TestSends {
   /**
    * @param correlationId of the request
    * @throws PosthornError POSTHORN_TENANT_UNKNOWN, POSTHORN_RESOURCE_UNKNOWN,
-   *   POSTHORN_PRECONDITION_FAILED, POSTHORN_WORKERS_UNAVAILABLE, POSTHORN_OVERLOADED
+   *   POSTHORN_PRECONDITION_FAILED, POSTHORN_ENDPOINT_STATUS, POSTHORN_WORKERS_UNAVAILABLE,
+   *   POSTHORN_OVERLOADED
    */
   async send(
     [tenant, endpoint]: [tenantId: string, endpointId: string],
@@ -57,6 +59,7 @@ export class TestSends {
     const known = await configuration.endpoints.findOne({ _id: endpoint, tenant });
     if (known === null) throw notFound('endpoint', endpoint);
     checkPreconditions(preconditions, known.revision);
+    refuseUnless(known.poll === undefined, 'is polled and gets no webhooks');
     const head = this.headOf(tenant, request, correlationId);
     const data = request.data?.toJSON() ?? (await this.sampleOf(head.type, visible));
     const frame = encodeEventFrame(head, data);

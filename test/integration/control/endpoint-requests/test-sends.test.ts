@@ -88,3 +88,14 @@ test('rejects a test with 503 when no worker runs, and when a worker has no room
   const busy = await plane.call('POST', `${path}/test`);
   assert.equal(busy.body.code, 'POSTHORN_OVERLOADED');
 });
+
+test('rejects a test of an endpoint that is polled', async (t) => {
+  const plane = await startControlPlane(t);
+  await plane.call('PUT', '/v1/tenants/acme', {});
+  const made = await plane.call('POST', '/v1/tenants/acme/endpoints', { kind: 'poll' });
+  assert.equal(made.status, 201, made.text);
+  const path = `/v1/tenants/acme/endpoints/${String(made.body.id)}`;
+  const refused = await plane.call('POST', `${path}/test`);
+  assert.equal(refused.body.code, 'POSTHORN_ENDPOINT_STATUS');
+  assert.deepEqual((await plane.call('GET', `${path}/secrets`)).body, { data: [] });
+});
