@@ -104,9 +104,10 @@ export class CellReads {
   private projection(): Document {
     const { withRows, filters } = this.query;
     const name = withRows ? 'rows' : 'totals';
-    const conditions = filters.map(({ at, values }) => ({
-      $in: [{ $arrayElemAt: ['$$row.k', at] }, [...values]],
-    }));
+    const conditions = filters.map(({ at, values }) => {
+      const value = { $arrayElemAt: ['$$row.k', at] };
+      return values.length === 1 ? { $eq: [value, values[0]] } : { $in: [value, [...values]] };
+    });
     const cond = conditions.length === 1 ? conditions[0] : { $and: conditions };
     const rows = conditions.length === 0 ? 1 : { $filter: { input: `$${name}`, as: 'row', cond } };
     return { tenant: 1, start: 1, due_at: 1, claimed_until: 1, [name]: rows };

@@ -1,11 +1,11 @@
 /**
- * When cells are computed. A minute is open until 35 s after its end: it is computed every 15 s
+ * When cells are computed. A minute is open until 35 s after its end: it is computed every 30 s
  * without further marks. Later records mark it, and it is computed again after a twentieth of its
  * age, so that a delivery with many retries does not cause a computation for each.
  */
 import { type StoredWidth, widthMs } from '#domain/metrics/granularity.ts';
 
-const OPEN_EVERY_MS = 15_000;
+const OPEN_EVERY_MS = 30_000;
 /** A projector leaves out marks only until 5 s after the end: clocks may differ by 30 s. */
 const UNMARKED_MS = 5000;
 const OPEN_AFTER_END_MS = 35_000;

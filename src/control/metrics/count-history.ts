@@ -7,6 +7,7 @@ import {
   emptyRow,
   sumRows,
 } from '#domain/metrics/metric-row.ts';
+import { deliveryStatuses } from '#domain/outcome/delivery.ts';
 import type { History } from '#infra/mongo/documents.ts';
 
 export interface CountedRange {
@@ -56,7 +57,10 @@ function matched({ family, tenant, startMs, endMs, endpoints }: CountedRange): D
   condition[family === 'attempts' ? 'started_at' : 'accepted_at'] = time;
   // A document without a sequence is a claim of ingress, not an event.
   if (family === 'events') condition['seq'] = { $exists: true };
-  if (endpoints !== undefined) condition['endpoint'] = { $in: [...endpoints] };
+  if (endpoints === undefined) return { $match: condition };
+  condition['endpoint'] = { $in: [...endpoints] };
+  // The index on endpoint, status and time needs each of them.
+  if (family === 'deliveries') condition['state.status'] = { $in: [...deliveryStatuses] };
   return { $match: condition };
 }
 

@@ -7,11 +7,7 @@ import { bucketStartMs, widthMs } from '#domain/metrics/granularity.ts';
 import { GroupSum, type MetricKind, familyOf, statusesOf } from '#domain/metrics/measures.ts';
 import { storedDimensions } from '#domain/metrics/metric-row.ts';
 import { tenantIdOf } from '#domain/tenant.ts';
-import {
-  ALL_TENANTS,
-  type MetricCellDocument,
-  fromStoredRow,
-} from '#infra/mongo/metrics/metric-cells.ts';
+import { ALL_TENANTS, type MetricCellDocument } from '#infra/mongo/metrics/metric-cells.ts';
 import type { ApiDimension, MetricsAnswer, MetricsQuery } from '#wire/api/metrics/metrics.ts';
 import type { FairSearches } from '../history/fair-searches.ts';
 import type { CurrentLives } from '../lives/current-lives.ts';
@@ -134,11 +130,13 @@ class PointSet {
   private readonly points = new Map<string, Point>();
   private readonly plan: MetricPlan;
   private readonly names: readonly ApiDimension[];
+  private readonly hasLatency: boolean;
 
   /** @param names the dimensions of the keys of rows */
   constructor(plan: MetricPlan, names: readonly ApiDimension[]) {
     this.plan = plan;
     this.names = names;
+    this.hasLatency = plan.measures.some((measure) => measure.startsWith('latency'));
     // A chart needs the buckets without figures, too.
     if (plan.dimensions.length === 0) this.addEmpty();
   }
@@ -152,7 +150,10 @@ class PointSet {
       group[name] = name === 'tenant_id' && value !== null ? tenantIdOf(value) : value;
     }
     const result = row.k.at(-1) ?? '';
-    this.point(this.bucketOf(startMs), group).sum.add(fromStoredRow(row), result);
+    const { n: count, a: attemptCount = 0, f: firstCount = 0, o, h } = row;
+    const sums = { count, attemptCount, firstCount, oldestMs: o?.getTime() };
+    const latency = this.hasLatency ? h?.value() : undefined;
+    this.point(this.bucketOf(startMs), group).sum.add(sums, result, latency);
   }
 
   sorted(): Point[] {

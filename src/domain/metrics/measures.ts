@@ -1,6 +1,6 @@
 /** The measures of each kind of metrics, computed from the rows of one group. */
-import { quantiles } from './log-histogram.ts';
-import { type MetricFamily, type MetricRow, emptyRow, addRow } from './metric-row.ts';
+import { decodeHistogram, type LogHistogram, quantiles } from './log-histogram.ts';
+import type { MetricFamily, MetricRow } from './metric-row.ts';
 
 /** The kinds of metrics in the API. `queue` shows the deliveries that wait now. */
 export const metricKinds = ['events', 'deliveries', 'attempts', 'queue'] as const;
@@ -51,24 +51,40 @@ export function statusesOf(kind: MetricKind): readonly string[] | undefined {
   return kind === 'queue' ? ['pending', 'held'] : undefined;
 }
 
+/** The figures of a row without its histogram. */
+export type Sums = Pick<MetricRow, 'count' | 'attemptCount' | 'firstCount' | 'oldestMs'>;
+
+function addSums(into: Sums, from: Sums): void {
+  into.count += from.count;
+  into.attemptCount += from.attemptCount;
+  into.firstCount += from.firstCount;
+  if (from.oldestMs === undefined) return;
+  into.oldestMs = Math.min(into.oldestMs ?? from.oldestMs, from.oldestMs);
+}
+
 /** The sums of one group: of all its rows, and by the value that tells its results apart. */
 export class GroupSum {
   private readonly kind: MetricKind;
-  private readonly all: MetricRow = emptyRow([]);
+  private readonly sum: Sums = { count: 0, attemptCount: 0, firstCount: 0, oldestMs: undefined };
+  private readonly histogram: LogHistogram = new Map();
   /** Of all measures together; computed once the rows are added. */
   private latencies: (number | null)[] | undefined;
-  private readonly byResult = new Map<string, MetricRow>();
+  private readonly byResult = new Map<string, Sums>();
 
   constructor(kind: MetricKind) {
     this.kind = kind;
   }
 
-  /** @param result status of the row; of attempts: how they failed */
-  add(row: MetricRow, result: string): void {
-    addRow(this.all, row);
-    let of = this.byResult.get(result);
-    if (of === undefined) this.byResult.set(result, (of = emptyRow([result])));
-    addRow(of, row);
+  /**
+   * @param result status of the row; of attempts: how they failed
+   * @param latency encoded histogram; it is decoded only once, because a chart adds up thousands
+   */
+  add(row: Sums, result: string, latency: Uint8Array | undefined): void {
+    addSums(this.sum, row);
+    const of = this.byResult.get(result);
+    if (of === undefined) this.byResult.set(result, { ...row });
+    else addSums(of, row);
+    if (latency !== undefined) decodeHistogram(latency, this.histogram);
   }
 
   /**
@@ -83,7 +99,7 @@ export class GroupSum {
   }
 
   private valueOf(measure: Measure, nowMs: number): number | null {
-    const { count, attemptCount, firstCount } = this.all;
+    const { count, attemptCount, firstCount } = this.sum;
     const delivered = this.countOf('delivered');
     switch (measure) {
       case 'count':
@@ -125,13 +141,13 @@ export class GroupSum {
   }
 
   private latency(measure: (typeof latencyMeasures)[number]): number | null {
-    this.latencies ??= quantiles(this.all.latency, latencyShares);
+    this.latencies ??= quantiles(this.histogram, latencyShares);
     return this.latencies[latencyMeasures.indexOf(measure)] ?? null;
   }
 
   private failedCount(): number {
     return this.kind === 'attempts'
-      ? this.all.count - this.countOf('none')
+      ? this.sum.count - this.countOf('none')
       : this.countOf('failed');
   }
 

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, beforeEach, test } from 'node:test';
 import * as fc from 'fast-check';
+import { limits } from '#domain/limits.ts';
 import { type StoredWidth, bucketStartMs } from '#domain/metrics/granularity.ts';
 import { bucketOf } from '#domain/metrics/log-histogram.ts';
 import { type MetricFamily, RowSum, emptyRow } from '#domain/metrics/metric-row.ts';
@@ -163,5 +164,85 @@ test('cells are exact after repeated, reordered and late records, with two proce
       },
     ),
     { numRuns: 6, endOnFailure: true },
+  );
+});
+
+test('records of minutes that expire soon are counted in their hour, by endpoint', async () => {
+  const late = { event: 'late', acceptedMs: START_MS + 5000 };
+  await bench.project([
+    eventOf(late),
+    routedTo(late, ['ep_1', 'ep_2']),
+    attemptRecord({ ...late, endpoint: 'ep_1' }, 1, 20, 'ok'),
+    attemptRecord({ ...late, endpoint: 'ep_2' }, 1, 20, 'retry'),
+  ]);
+  await bench.settle();
+  // The role control was down, or the retries took that long.
+  bench.clock.advance(60 * 60 * MINUTE_MS);
+  await bench.cells.deleteMany({ width: '1m' });
+  await bench.project([attemptRecord({ ...late, endpoint: 'ep_2' }, 2, 3600_000, 'ok')]);
+  await bench.settle();
+  for (const width of ['1h', '1d'] as const) {
+    for (const life of ['acme', ALL_TENANTS]) {
+      const expected = await counted(life, 'deliveries', width);
+      assert.deepEqual(await bench.rowsOf(life, 'deliveries', width), expected, `${life} ${width}`);
+    }
+  }
+});
+
+test('a cell whose process died is computed whole by another once the claim expires', async () => {
+  const made = { event: 'e1' };
+  await bench.project([eventOf(made), routedTo(made, ['ep_1'])]);
+  await bench.settle();
+  await bench.project([attemptRecord(made, 1, 20, 'ok')]);
+  // As a process leaves it that dies after it has claimed the cell and before it stores the rows.
+  await bench.cells.updateMany(
+    { due_at: { $exists: true } },
+    {
+      $set: { claim: 'dead', claimed_until: new Date(bench.clock.wallMs() + MINUTE_MS) },
+      $unset: { due_at: '', endpoints: '', whole: '' },
+    },
+  );
+  assert.equal(await bench.newRollup().computeDue(), 0);
+  await bench.settle();
+  await assertExact(['acme']);
+});
+
+test('two processes that compute the same cells leave them exact, and without claims', async () => {
+  await bench.project([eventOf({}), routedTo({}, ['ep_1'])]);
+  bench.clock.advance(20_000);
+  const [one, other] = [bench.newRollup(), bench.newRollup()];
+  const found = await Promise.all([one.computeDue(), other.computeDue()]);
+  assert.ok(found.some((count) => count > 0));
+  await bench.settle();
+  await assertExact(['acme']);
+  assert.equal(await bench.cells.countDocuments({ claim: { $exists: true } }), 0);
+});
+
+test('rows beyond the bound are added up, and the totals stay exact', async () => {
+  const count = limits.metricGroupsPerMinuteMax + 20;
+  const endpoints = Array.from({ length: count }, (_, i) => `ep_${i}`);
+  await bench.project([eventOf({}), routedTo({}, endpoints)]);
+  await bench.project([
+    eventOf({ event: 'e2' }),
+    routedTo({ event: 'e2' }, ['ep_219']),
+    attemptRecord({ event: 'e2', endpoint: 'ep_219' }, 1, 10, 'ok'),
+  ]);
+  await bench.settle();
+  const [minute] = Object.values(await bench.rowsOf('acme', 'deliveries', '1m'));
+  const rows = Object.entries(minute ?? {});
+  const sum = rows.reduce((total, [, row]) => total + row.count, 0);
+  assert.equal(sum, count + 1);
+  assert.equal(rows.length, limits.metricGroupsPerMinuteMax + 2);
+  assert.ok(
+    rows.some(([key]) => key === 'ep_219 a.b delivered'),
+    'the busiest one is kept',
+  );
+  // A cell with a bound is computed whole, so the sum holds after a late record.
+  await bench.project([attemptRecord({ endpoint: 'ep_3' }, 1, 10, 'ok')]);
+  await bench.settle();
+  const [again] = Object.values(await bench.rowsOf('acme', 'deliveries', '1m'));
+  assert.equal(
+    Object.values(again ?? {}).reduce((total, row) => total + row.count, 0),
+    count + 1,
   );
 });

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { bucketOf } from '#domain/metrics/log-histogram.ts';
+import { bucketOf, encodeHistogram } from '#domain/metrics/log-histogram.ts';
 import {
   GroupSum,
   type MetricKind,
@@ -15,7 +15,8 @@ const NOW_MS = 1_000_000;
 function measured(kind: MetricKind, rows: Record<string, Partial<MetricRow>>) {
   const sum = new GroupSum(kind);
   for (const [result, fields] of Object.entries(rows)) {
-    sum.add({ ...emptyRow([result]), ...fields }, result);
+    const row = { ...emptyRow([result]), ...fields };
+    sum.add(row, result, row.latency.size > 0 ? encodeHistogram(row.latency) : undefined);
   }
   return sum.measure(measuresOf[kind], NOW_MS);
 }
