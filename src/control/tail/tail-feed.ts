@@ -13,7 +13,8 @@ import { type TailPosition, tailStreams } from './tail-position.ts';
 
 const RETRY_MS = 1000;
 const INACTIVE_MS = 30_000;
-const PULL = { max_messages: 256, expires: 5000, idle_heartbeat: 1000 };
+/** Between comparisons of the position with the end of the stream. */
+const COMPARE_MS = 5000;
 
 export interface TailMessage {
   subject: string;
@@ -117,16 +118,48 @@ export class TailFeed {
     signal: AbortSignal,
   ): Promise<void> {
     while (!signal.aborted) {
+      const stuck = this.untilStuck(stream, position, signal);
+      const either = AbortSignal.any([signal, stuck.signal]);
       try {
-        await this.consume(stream, position.get(stream) ?? 0, signal, ({ subject, seq, data }) => {
+        await this.consume(stream, position.get(stream) ?? 0, either, ({ subject, seq, data }) => {
           position.set(stream, seq);
           this.deps.onMessage({ subject, seq, data });
         });
       } catch (error) {
         this.deps.log.warn({ stream, error: (error as Error).message }, 'tail.read_failed');
       }
+      stuck.abort();
       if (!signal.aborted) await pause(RETRY_MS, signal);
     }
+  }
+
+  /**
+   * Aborts once the stream has messages that its consumer does not deliver: the client takes a
+   * minute to notice that a consumer died with its server.
+   */
+  private untilStuck(
+    stream: string,
+    position: ReadonlyMap<string, number>,
+    signal: AbortSignal,
+  ): AbortController {
+    const stuck = new AbortController();
+    const either = AbortSignal.any([signal, stuck.signal]);
+    const compare = async (): Promise<void> => {
+      let before: number | undefined;
+      while (!either.aborted) {
+        await pause(COMPARE_MS, either);
+        const at = position.get(stream) ?? 0;
+        // While NATS does not answer, nothing is known.
+        const last = await this.bounds(stream).then(
+          (bounds) => bounds.last,
+          () => 0,
+        );
+        if (last > at && before === at && position.get(stream) === at) stuck.abort();
+        before = last > at ? at : undefined;
+      }
+    };
+    void compare();
+    return stuck;
   }
 
   private async consume(
@@ -136,11 +169,12 @@ export class TailFeed {
     pass: (message: JsMsg) => Promise<void> | void,
   ): Promise<void> {
     const jsm = await this.deps.jsm();
-    const consumer = await jsm.jetstream().consumers.get(stream, {
+    // Pushed to an inbox: pulls would need the right to take the messages of every consumer.
+    const consumer = await jsm.jetstream().consumers.getPushConsumer(stream, {
       opt_start_seq: after + 1,
       inactive_threshold: nanos(INACTIVE_MS),
     });
-    const messages = await consumer.consume(PULL);
+    const messages = await consumer.consume();
     const stop = (): void => void messages.close();
     signal.addEventListener('abort', stop);
     if (signal.aborted) stop();

@@ -123,7 +123,7 @@ const tail = (stream: string): string[] => [
   `${API}.CONSUMER.CREATE.${stream}.>`,
   `${API}.CONSUMER.INFO.${stream}.*`,
   `${API}.CONSUMER.DELETE.${stream}.*`,
-  `${API}.CONSUMER.MSG.NEXT.${stream}.*`,
+  `$JS.FC.${stream}.>`,
 ];
 
 /** Purges what all readers of a stream have finished (`router/storage/`). */
