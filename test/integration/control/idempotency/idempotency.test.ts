@@ -129,7 +129,13 @@ test('every POST stores its answer with its change or continues after a crash', 
     'revokePortalTokens',
   ];
   // After a crash a repeat sends another test webhook, or makes another plan, which does nothing.
-  const repeated = ['createEventTypeImport', 'createPlan', 'testEndpoint', 'verifyEndpoint'];
+  const repeated = [
+    'createEventTypeImport',
+    'createPlan',
+    'seekEndpoint',
+    'testEndpoint',
+    'verifyEndpoint',
+  ];
   // An exchange is refused the second time: it takes no key.
   const once = ['createSession'];
   const { paths } = (await plane.call('GET', '/openapi.json')).body;
