@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { isPosthornError } from '#domain/errors.ts';
 import { boundList, encodeCursor } from '#wire/pagination.ts';
-import { afterCursor, timeOrder, timeSort } from '#src/control/history/time-order.ts';
+import { afterCursor, positionOf, timeOrder, timeSort } from '#src/control/history/time-order.ts';
 import { queryRange, timeRange } from '#src/control/history/time-range.ts';
 import { afterId, idOrder } from '#src/control/resources/id-order.ts';
 import { anyOf } from '#infra/mongo/any-of.ts';
@@ -13,14 +13,15 @@ test('the order of a list decides the sort and the side of the cursor', () => {
   const at = new Date(5);
   assert.deepEqual(timeOrder('at', 'newest'), { at: -1, _id: -1 });
   assert.deepEqual(timeOrder('at', 'oldest'), { at: 1, _id: 1 });
+  assert.deepEqual(positionOf({ accepted_at: at, _id: 'b' }), [5, 'b']);
   assert.deepEqual(afterCursor(list, { order: 'newest' }), []);
   assert.deepEqual(afterCursor(list, { order: 'newest', cursor }, 'at'), [
     { at: { $lte: at } },
-    { $or: [{ at: { $lt: at } }, { _id: { $lt: 'b' } }] },
+    { $nor: [{ at, _id: { $gte: 'b' } }] },
   ]);
   assert.deepEqual(afterCursor(list, { order: 'oldest', cursor }, 'at'), [
     { at: { $gte: at } },
-    { $or: [{ at: { $gt: at } }, { _id: { $gt: 'b' } }] },
+    { $nor: [{ at, _id: { $lte: 'b' } }] },
   ]);
 });
 
