@@ -7,6 +7,7 @@ import { broadcast } from './cases/broadcast.ts';
 import { dueAtOnce } from './cases/due-at-once.ts';
 import { idleTenants } from './cases/idle-tenants.ts';
 import { liveTail } from './cases/live-tail.ts';
+import { replay } from './cases/replay.ts';
 import { tracing } from './cases/tracing.ts';
 import { type System, startSystem, stopSystem } from './system.ts';
 
@@ -18,6 +19,8 @@ const { values, positionals } = parseArgs({
     /** Of `tracing`: pairs of runs at each load, and how long one is. */
     pairs: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '20' },
+    /** Of `replay`: a multiple of 500. */
+    events: { type: 'string', default: '100000' },
   },
 });
 
@@ -26,10 +29,11 @@ const cases: Record<string, Case> = {
   'due-at-once': onFreshSystem(dueAtOnce),
   'idle-tenants': idleTenants,
   'live-tail': onFreshSystem(liveTail),
+  replay: onFreshSystem((system) => replay(system, wholeNumber('events'))),
   tracing: () => tracing({ pairs: wholeNumber('pairs'), seconds: wholeNumber('seconds') }),
 };
 
-function wholeNumber(name: 'pairs' | 'seconds'): number {
+function wholeNumber(name: 'pairs' | 'seconds' | 'events'): number {
   const value = Number(values[name]);
   if (!Number.isInteger(value) || value < 1) throw new Error(`--${name}: a number from 1`);
   return value;

@@ -21,7 +21,7 @@ import type { Batch, BatchAction } from './actions/batch.ts';
 
 /** After this time other replays have their turn. */
 const TURN_MS = 10_000;
-const BATCH_MAX = 50;
+const BATCH_MAX = 100;
 /** A batch takes at most this long at its pace. */
 const BATCH_MS = 250;
 
