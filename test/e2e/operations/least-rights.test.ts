@@ -181,6 +181,20 @@ test('every role does its work with the rights of its role', { timeout: 400_000 
     });
     await receiver.waitFor(500, '/t0', DEADLINE_MS);
   });
+  await t.test('to a poller, with numbers', async () => {
+    const event_types = ['polled'];
+    const fields = { kind: 'poll', sequenced: true, event_types };
+    const made = await ok('POST', '/v1/tenants/acme/endpoints', fields);
+    const path = `/v1/tenants/acme/endpoints/${String(made['id'])}`;
+    await publish('polled');
+    const { data } = await ok('GET', `${path}/poll?wait_seconds=30`);
+    const [leased] = data as { lease_id: string; sequence: number }[];
+    assert.equal(leased?.sequence, 1);
+    const lease_ids = [leased.lease_id];
+    await ok('POST', `${path}/extend`, { lease_ids });
+    await ok('POST', `${path}/commit`, { lease_ids });
+    assert.equal((await ok('GET', `${path}/reconcile`))['last_sequence'], 1);
+  });
   await t.test('another life of a tenant', async () => {
     await ok('DELETE', '/v1/tenants/acme');
     await until('the tenant can be created again', async () => {
