@@ -4,7 +4,6 @@ import { Default } from 'typebox/value';
 import { ConfigError } from '#domain/errors.ts';
 import { parseNetworks } from '#domain/endpoint/egress.ts';
 import { parseTargetUrl } from '#domain/endpoint/target-url/target-url.ts';
-import { checkOidc } from './check-oidc.ts';
 import { type Environment, settingsSchema } from './schema.ts';
 import { type Settings, toSections } from './sections.ts';
 import type { SettingOptions } from './setting.ts';
@@ -57,7 +56,6 @@ export function loadEnvironment(env: Record<string, string | undefined>): Enviro
     faults.push(`${key}: ${fault}${allowed(key)}`);
   }
   checkNetworks(settings as Environment, faults);
-  checkOidc(settings as Environment, faults);
   normalizeUrls(settings as Record<string, unknown>, faults);
   checkNatsLogin(settings as Environment, faults);
   checkCertificates(settings as Environment, faults);

@@ -9,7 +9,6 @@ import { deliverySettings, egressSettings } from './settings/delivery-settings.t
 import { eventSettings } from './settings/event-settings.ts';
 import { httpSettings } from './settings/http-settings.ts';
 import { keySettings } from './settings/key-settings.ts';
-import { oidcSettings } from './settings/oidc-settings.ts';
 import { probeSettings } from './settings/probe-settings.ts';
 import { serverSettings } from './settings/server-settings.ts';
 import { storageSettings } from './settings/storage-settings.ts';
@@ -31,7 +30,6 @@ export const settingsSchema = Type.Object(
     ...serverSettings,
     ...addressSettings,
     ...keySettings,
-    ...oidcSettings,
     ...storageSettings,
     ...eventSettings,
     ...httpSettings,

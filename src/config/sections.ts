@@ -2,7 +2,6 @@
  * The settings as the parts of the program read them: a section for each plane and for each shared
  * part, in its own words. This file alone maps the names of environment variables to them.
  */
-import { type ClaimRule, parseClaimRules } from '#domain/claim-rules.ts';
 import { type FanOutDelay, parseFanOutDelays } from '#domain/event/fan-out-delay.ts';
 import type { Environment, Role } from './schema.ts';
 
@@ -69,18 +68,6 @@ export interface KeySettings {
   otherMasters: readonly string[];
   /** Wrong keys of one address that a process accepts in a minute. */
   wrongPerMinute: number;
-}
-
-/** The issuer of access tokens, which are accepted as API keys are, and of operators' sign-ins. */
-export interface OidcSettings {
-  issuer: string;
-  /** Undefined: access tokens are not accepted. */
-  audience: string | undefined;
-  rules: readonly ClaimRule[];
-  tenantClaim: string;
-  /** Undefined: operators cannot sign in. */
-  client: { id: string; secret: string | undefined; scopes: string } | undefined;
-  operatorSessionSeconds: number;
 }
 
 /** The door `POST /notifications`. */
@@ -205,8 +192,6 @@ export interface Settings {
   mongodb: MongodbSettings;
   streams: StreamSettings;
   keys: KeySettings;
-  /** Undefined: only API keys are accepted. */
-  oidc: OidcSettings | undefined;
   ingress: IngressSettings;
   router: RouterSettings;
   delivery: DeliverySettings;
@@ -246,7 +231,6 @@ export function toSections(env: Environment): Settings {
     },
     certificate: certificateOf(env),
     ...serverSections(env),
-    oidc: oidcOf(env),
     ingress: {
       shards,
       eventBytesMax: env.POSTHORN_EVENT_BYTES_MAX,
@@ -347,21 +331,6 @@ function serverSections(env: Environment): Pick<Settings, 'nats' | 'mongodb' | '
       otherMasters: env.POSTHORN_MASTER_KEYS_OTHER?.split(',') ?? [],
       wrongPerMinute: env.POSTHORN_WRONG_KEYS_PER_MINUTE,
     },
-  };
-}
-
-function oidcOf(env: Environment): OidcSettings | undefined {
-  const issuer = env.POSTHORN_OIDC_ISSUER;
-  if (issuer === undefined) return undefined;
-  const id = env.POSTHORN_OIDC_CLIENT_ID;
-  const client = { secret: env.POSTHORN_OIDC_CLIENT_SECRET, scopes: env.POSTHORN_OIDC_SCOPES };
-  return {
-    issuer,
-    audience: env.POSTHORN_OIDC_AUDIENCE,
-    rules: parseClaimRules(env.POSTHORN_OIDC_ACCESS_RULES),
-    tenantClaim: env.POSTHORN_OIDC_TENANT_CLAIM,
-    client: id === undefined ? undefined : { id, ...client },
-    operatorSessionSeconds: env.POSTHORN_OPERATOR_SESSION_SECONDS,
   };
 }
 

@@ -171,40 +171,9 @@ test('rejects two logins to NATS, and a client certificate without its key', () 
   ]);
 });
 
-test('rejects inconsistent settings of OIDC, and invalid networks of proxies', () => {
-  const faultsOf = (env: Record<string, string>): string[] => {
-    try {
-      loadSettings(env);
-      return [];
-    } catch (error) {
-      return [...(error as ConfigError).faults];
-    }
-  };
-  const issuer = 'https://id.example';
-  const rules = { POSTHORN_OIDC_ACCESS_RULES: 'groups=ops:operator' };
-  const cases: [Record<string, string>, RegExp][] = [
-    [{ POSTHORN_OIDC_ISSUER: issuer }, /ACCESS_RULES: is required with POSTHORN_OIDC_ISSUER/],
-    [{ ...rules, POSTHORN_OIDC_ISSUER: 'http://id.example' }, /ISSUER: must be an https URL/],
-    [{ POSTHORN_OIDC_ACCESS_RULES: 'ops' }, /ACCESS_RULES: "ops" is not/],
-    [{ POSTHORN_OIDC_AUDIENCE: 'api' }, /AUDIENCE: needs POSTHORN_OIDC_ISSUER/],
-    [{ POSTHORN_OIDC_CLIENT_SECRET: 'hush' }, /CLIENT_SECRET: needs POSTHORN_OIDC_CLIENT_ID/],
-    [
-      { ...rules, POSTHORN_OIDC_ISSUER: issuer, POSTHORN_OIDC_CLIENT_ID: 'a' },
-      /needs POSTHORN_PUBLIC_URL/,
-    ],
-    [{ POSTHORN_OIDC_SCOPES: 'profile' }, /POSTHORN_OIDC_SCOPES: /],
-    [
-      { POSTHORN_HTTP_TRUSTED_PROXIES: '10.0.0.0/8,proxy' },
-      /TRUSTED_PROXIES: "proxy" is not a network/,
-    ],
-  ];
-  for (const [env, fault] of cases) assert.match(faultsOf(env).join('\n'), fault);
-  const local = loadSettings({
-    ...rules,
-    POSTHORN_OIDC_ISSUER: 'http://127.0.0.1:3000',
-    POSTHORN_OIDC_CLIENT_ID: 'a',
-    POSTHORN_PUBLIC_URL: 'https://hooks.example',
-  });
-  assert.equal(local.oidc?.client?.id, 'a');
-  assert.equal(loadSettings({}).oidc, undefined);
+test('rejects an invalid network of a proxy', () => {
+  assert.throws(
+    () => loadSettings({ POSTHORN_HTTP_TRUSTED_PROXIES: '10.0.0.0/8,proxy' }),
+    /POSTHORN_HTTP_TRUSTED_PROXIES: "proxy" is not a network/,
+  );
 });

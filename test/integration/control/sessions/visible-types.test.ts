@@ -58,6 +58,8 @@ test('no route shows a caller that sees some event types anything of the others'
   const seen: string[] = [];
   for (const [url, operations] of Object.entries(paths)) {
     if (!url.startsWith('/v1/tenants/{tenant}') && !url.startsWith('/v1/event-types')) continue;
+    // Its answer does not end: `test/integration/control/tail`.
+    if (url.endsWith('/tail')) continue;
     const path = url
       .replace('{tenant}', 'acme')
       .replace('{endpoint}', endpoint.body.id)
