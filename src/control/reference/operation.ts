@@ -47,7 +47,7 @@ export function describeParameters(
   const required = new Set(schema.required);
   return Object.entries(schema.properties).map(([name, property]) => {
     const { description, ...rest } = components.refer(property);
-    const isRequired = required.has(name) && rest['default'] === undefined;
+    const isRequired = required.has(name) && !('default' in property);
     return {
       name,
       in: place,

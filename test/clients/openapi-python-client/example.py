@@ -22,7 +22,7 @@ from posthorn_client.models import (
     BatchResult,
     CloudEvent,
     CloudEventsVersion,
-    CreatedEndpoint,
+    CreatedWebhookEndpoint,
     EndpointPage,
     EventBatch,
     EventTypePage,
@@ -32,6 +32,7 @@ from posthorn_client.models import (
     RotatedSecret,
     Tenant,
     TenantSettings,
+    WebhookEndpoint,
 )
 from posthorn_client.types import File
 
@@ -58,13 +59,15 @@ endpoint = create_endpoint.sync(
     client=client,
     body=NewEndpoint(url="https://receiver.invalid/webhooks", event_types=["order.*"]),
 )
-assert isinstance(endpoint, CreatedEndpoint), endpoint
+assert isinstance(endpoint, CreatedWebhookEndpoint), endpoint
 # A body that may be left out.
 rotated = rotate_endpoint_secret.sync(TENANT, endpoint.id, client=client)
 assert isinstance(rotated, RotatedSecret), rotated
 page = list_endpoints.sync(TENANT, client=client)
 assert isinstance(page, EndpointPage)
-assert page.data[0].url == "https://receiver.invalid/webhooks"
+first = page.data[0]
+assert isinstance(first, WebhookEndpoint)
+assert first.url == "https://receiver.invalid/webhooks"
 
 plain = publish_event.sync(
     TENANT,

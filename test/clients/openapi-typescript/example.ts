@@ -37,8 +37,9 @@ const endpoint = await client.POST('/v1/tenants/{tenant}/endpoints', {
     filter: { 'data.amount': { $gt: 100 } },
   },
 });
-assert.match(endpoint.data?.secret ?? '', /^whsec_/);
-const endpointPath = { ...path, endpoint: endpoint.data?.id ?? '' };
+assert.ok(endpoint.data?.kind === 'webhook');
+assert.match(endpoint.data.secret, /^whsec_/);
+const endpointPath = { ...path, endpoint: endpoint.data.id };
 // This body may be omitted.
 const rotated = await client.POST('/v1/tenants/{tenant}/endpoints/{endpoint}/rotate-secret', {
   params: { path: endpointPath },
@@ -99,7 +100,9 @@ assert.ok(Array.isArray(types.data?.data));
 const page = await client.GET('/v1/tenants/{tenant}/endpoints', {
   params: { path, query: { limit: 1, status: ['active'] } },
 });
-assert.equal(page.data?.data[0]?.format, 'standard');
+const [first] = page.data?.data ?? [];
+assert.ok(first?.kind === 'webhook');
+assert.equal(first.format, 'standard');
 
 /** The body of a webhook. */
 type Received =
