@@ -148,6 +148,8 @@ export const limits = {
   cursorLengthMax: 1024,
   /** Values of one repeated filter of a list. */
   filterValuesMax: 20,
+  /** Largest bound of a filter on a number. */
+  filterIntegerMax: 2 ** 31 - 1,
   responseBodyKeptBytesMax: 4 * 1024,
   responseBodyReadBytesMax: 256 * 1024,
   responseHeadersKeptMax: 32,

@@ -73,6 +73,7 @@ export const integerRangeFields = <F extends string>(field: F) => {
     Type.Optional(
       Type.Integer({
         minimum: 0,
+        maximum: limits.filterIntegerMax,
         description: `Lists only items with \`${field}\` ${text}.`,
         examples: [3],
       }),
