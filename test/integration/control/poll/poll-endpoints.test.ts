@@ -52,7 +52,9 @@ test('an endpoint that is polled is created, read, changed and deleted', async (
     leases_max: 3,
     max_age_seconds: 604_800,
   });
-  const [snapshot] = plane.config.currentTenant('acme')?.endpoints ?? [];
+  const inForce = () => plane.config.currentTenant('acme')?.endpoints[0];
+  await waitUntil(() => inForce()?.sequenced === true, { what: 'the change in force' });
+  const snapshot = inForce();
   assert.deepEqual(snapshot?.poll, { leaseSeconds: 90, leasesMax: 3, maxAgeSeconds: 604_800 });
   assert.equal(snapshot?.sequenced, true);
   const listed = await plane.call('GET', '/v1/tenants/acme/endpoints');
