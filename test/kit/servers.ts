@@ -114,10 +114,21 @@ export async function startMongodSet(
   return { members: started, url };
 }
 
-function startMongodWith(options: { ofSeveral?: boolean }): Promise<TestServer> {
-  return startTestServer(mongod, (binary, dataDir, port) =>
+/**
+ * Histories of tests have fixed dates in the past, so the server must not remove expired documents:
+ * its monitor runs once a minute, and would hit a test by chance.
+ */
+async function startMongodWith(options: { ofSeveral?: boolean }): Promise<TestServer> {
+  const started = await startTestServer(mongod, (binary, dataDir, port) =>
     startEmbeddedMongod({ ...options, binary, dataDir, ...(port === undefined ? {} : { port }) }),
   );
+  const client = new MongoClient(started.url, { directConnection: true });
+  try {
+    await client.db('admin').command({ setParameter: 1, ttlMonitorEnabled: false });
+  } finally {
+    await client.close();
+  }
+  return started;
 }
 
 export interface TestMongo {
