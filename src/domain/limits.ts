@@ -148,6 +148,8 @@ export const limits = {
   cursorLengthMax: 1024,
   /** Values of one repeated filter of a list. */
   filterValuesMax: 20,
+  /** Largest number of a delivery: 15 digits are read exactly in a query. */
+  sequenceMax: 999_999_999_999_999,
   /** Largest bound of a filter on a number. */
   filterIntegerMax: 2 ** 31 - 1,
   responseBodyKeptBytesMax: 4 * 1024,

@@ -23,6 +23,8 @@ REFUSED = {
     ("POSTHORN_REQUEST_INVALID", "#query/source"): "the source and the id of an event go together",
     ("POSTHORN_REQUEST_INVALID", "#query/id"): "the source and the id of an event go together",
     ("POSTHORN_REQUEST_INVALID", "#query/tenant_id"): "some filters need one tenant",
+    ("POSTHORN_REQUEST_INVALID", "#query/endpoint_id"): "platform-wide, it needs the filter tenant_id",
+    ("POSTHORN_REQUEST_INVALID", "#query/event_type"): "platform-wide, it needs the filter tenant_id",
     ("POSTHORN_REQUEST_INVALID", "#query/start"): "a range begins before its end, and has a bounded number of buckets",
     ("POSTHORN_REQUEST_INVALID", "#query/end"): "a range begins before its end",
     ("POSTHORN_REQUEST_INVALID", "#query/dimensions"): "some dimensions need one tenant",

@@ -9,7 +9,7 @@ import { pageFields } from '../page.ts';
 const sequence = (description: string, example: number) =>
   Type.Integer({
     minimum: 1,
-    maximum: Number.MAX_SAFE_INTEGER,
+    maximum: limits.sequenceMax,
     description,
     examples: [example],
   });
