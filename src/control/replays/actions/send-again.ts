@@ -103,7 +103,10 @@ export class SendAgain implements BatchAction {
     const isDecided = letter !== undefined && letter.replayed_at !== null && letter.replay !== id;
     if (isDecided && isForFailures(replay)) return 'already_replayed';
     if (!isForFailures(replay) && old !== '') return undefined;
-    const others = (deliveries.get(`${endpoint}/${event}`) ?? []).filter((made) => made._id !== id);
+    // A dead letter has failed, although the history may not show it yet.
+    const others = (deliveries.get(`${endpoint}/${event}`) ?? []).filter(
+      (made) => made._id !== id && (letter === undefined || made._id !== old),
+    );
     const statuses = others.map(({ state }) => state.status);
     const settled = (['delivered', 'pending', 'held'] as const).find((each) =>
       statuses.includes(each),

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
+import { Binary } from 'mongodb';
 import { deliveryId } from '#domain/ids.ts';
 import { historyOf } from '#infra/mongo/documents.ts';
 import { replayStoreOf } from '#infra/mongo/replays/replay-store.ts';
 import { waitUntil } from '#testkit/wait-until.ts';
 import { encodeDeliveryFrame } from '#wire/frames/delivery-frame.ts';
+import { encodeEventFrame } from '#wire/frames/event-frame.ts';
 import { subjects } from '#wire/subjects.ts';
 import { type Answer, type ControlPlane, startControlPlane } from '../control-plane.ts';
 import { type SeededTenant, seedTenant } from './seeded-history.ts';
@@ -179,6 +181,37 @@ test('dead letters are discarded by a replay of their plan, each once', async ()
   assert.deepEqual(results(replay), { discarded: 2, already_discarded: 1 });
   const { body } = await plane.call('GET', `${tenant.path}/dead-letters`);
   assert.equal(body.data.length, 0);
+});
+
+test('a dead letter is replayed when the history does not show its failure yet', async () => {
+  const tenant = await seedTenant(plane, 'run-late-history');
+  // The dead letter and the record of the attempt are projected independently.
+  const id = await tenant.addDelivery('e1', 'pending');
+  const at = new Date(Date.now() - 1000);
+  const head = { id: 'e1', type: 'order.created', source: '/s', time: '2026-01-31T12:00:00Z' };
+  const kept = { ...head, kind: 'json', acceptedMs: 1, correlationId: 'req_1' } as const;
+  await historyOf(plane.db).deadLetters.insertOne({
+    _id: id,
+    tenant: tenant.name,
+    event: 'e1',
+    endpoint: tenant.endpoint,
+    at,
+    type: 'order.created',
+    accepted_at: at,
+    reason: 'exhausted',
+    cause: 'http_500',
+    attempt_count: 3,
+    last_attempt: null,
+    seq: 1,
+    frame: new Binary(encodeEventFrame(kept, '{"kept":1}')),
+    replayed_at: null,
+    replay: null,
+    discarded_at: null,
+  });
+  const plan = await planned(tenant, { action: 'replay', kind: 'dead_letters', all: true });
+  const replay = await ended(tenant, (await start(tenant, plan)).body.id);
+  assert.deepEqual(results(replay), { replayed: 1 });
+  assert.equal((await tenant.messages()).length, 1);
 });
 
 test('held deliveries are released or cancelled by a plan, each by its own message', async () => {
